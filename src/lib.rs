@@ -1,1 +1,2 @@
-//! placeholder
+//! kubegrant.
+mod domain;

@@ -1,0 +1,132 @@
+//! Clusters: what the store knows of one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::Timestamp;
+use super::name::ClusterName;
+use super::user::UserId;
+
+/// A cluster's row number in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ClusterId(pub(crate) i64);
+
+/// Whether a cluster takes part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum State {
+    /// In use.
+    Active,
+    /// Issues, rotates and hands out nothing; revoking works.
+    Archived,
+}
+
+impl State {
+    /// The word stored and shown.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Archived => "archived",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How far `write` reaches on a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum WriteScope {
+    /// `view` everywhere and `edit` in every namespace that is not held back.
+    Namespaces,
+    /// Kubernetes' plain cluster-wide `edit`: its holder can climb to cluster-admin.
+    Cluster,
+}
+
+impl WriteScope {
+    /// The word stored and shown.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Namespaces => "namespaces",
+            Self::Cluster => "cluster",
+        }
+    }
+}
+
+/// How the tool logs in to a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum ManagerKind {
+    /// A `TokenRequest` token of the manager account.
+    Token,
+    /// A `kubernetes.io/service-account-token` Secret of the manager account.
+    Secret,
+    /// The operator's own credential (`--keep-credential`).
+    Operator,
+}
+
+impl ManagerKind {
+    /// The word stored and shown.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Secret => "secret",
+            Self::Operator => "operator",
+        }
+    }
+}
+
+/// How to reach the API server, and what proves that it is the one that was registered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Address {
+    /// `https://host:port[/path]`.
+    pub(crate) server: String,
+    /// The CA certificates in PEM; `None` uses the system's.
+    pub(crate) ca_pem: Option<String>,
+    /// The name to expect in the certificate instead of the host.
+    pub(crate) tls_server_name: Option<String>,
+    /// A proxy from the kubeconfig.
+    pub(crate) proxy_url: Option<String>,
+}
+
+/// A registered cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cluster {
+    /// Row number.
+    pub(crate) id: ClusterId,
+    /// Name.
+    pub(crate) name: ClusterName,
+    /// Active or archived.
+    pub(crate) state: State,
+    /// A protected cluster cannot be deleted or archived.
+    pub(crate) protected: bool,
+    /// The user it is assigned to.
+    pub(crate) owner: Option<UserId>,
+    /// One line for people.
+    pub(crate) description: String,
+    /// Labels for people.
+    pub(crate) labels: BTreeMap<String, String>,
+    /// How to reach it.
+    pub(crate) address: Address,
+    /// UID of the `kube-system` namespace at registration.
+    pub(crate) kube_system_uid: String,
+    /// The version the server gave last.
+    pub(crate) version: String,
+    /// The manager's ServiceAccount.
+    pub(crate) manager: String,
+    /// How the tool logs in.
+    pub(crate) manager_kind: ManagerKind,
+    /// Counts the manager's secrets; part of the sealed record's name.
+    pub(crate) manager_generation: u32,
+    /// When the manager's token ends, if it does.
+    pub(crate) manager_expires_at: Option<Timestamp>,
+    /// How far `write` reaches.
+    pub(crate) write_scope: WriteScope,
+    /// Namespaces the operator holds back from `write`.
+    pub(crate) held_back: BTreeSet<String>,
+    /// When it was registered.
+    pub(crate) created_at: Timestamp,
+    /// When the API server last answered us.
+    pub(crate) reached_at: Option<Timestamp>,
+}

@@ -1,0 +1,182 @@
+//! Credentials: one numbered version of a user's right to log in to one cluster.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::Timestamp;
+use super::access::{Access, Power};
+use super::cluster::ClusterId;
+use super::name::UserName;
+use super::user::UserId;
+
+/// A credential's row number in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct CredentialId(pub(crate) i64);
+
+/// The default lifetime of a token, in days.
+pub(crate) const TTL_DAYS_DEFAULT: i64 = 30;
+/// The longest lifetime of a token that may be asked for, in days.
+pub(crate) const TTL_DAYS_MAX: i64 = 90;
+/// The shortest lifetime an API server accepts, in seconds (measured: less is 422).
+pub(crate) const TTL_SECONDS_MIN: i64 = 600;
+
+/// Where a credential stands. It never goes backwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum State {
+    /// Recorded, not yet seen on the cluster.
+    Pending,
+    /// On the cluster, verified.
+    Active,
+    /// Ended here; the cluster may still hold it.
+    Revoking,
+    /// Gone from the cluster, verified.
+    Revoked,
+}
+
+impl State {
+    /// All states, in order.
+    pub(crate) const ALL: [Self; 4] = [Self::Pending, Self::Active, Self::Revoking, Self::Revoked];
+
+    /// The word stored and shown.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Active => "active",
+            Self::Revoking => "revoking",
+            Self::Revoked => "revoked",
+        }
+    }
+
+    /// Whether a step from here to there is allowed (design, section 4).
+    pub(crate) fn may_become(self, next: Self) -> bool {
+        matches!(
+            (self, next),
+            (Self::Pending, Self::Active | Self::Revoking)
+                | (Self::Active, Self::Revoking)
+                | (Self::Revoking, Self::Revoked)
+        )
+    }
+
+    /// Whether it may log in: at most one such version per subject and cluster.
+    pub(crate) fn is_live(self) -> bool {
+        matches!(self, Self::Pending | Self::Active)
+    }
+
+    /// Whether something decided here is not yet true on the cluster.
+    pub(crate) fn is_debt(self) -> bool {
+        matches!(self, Self::Pending | Self::Revoking)
+    }
+}
+
+impl FromStr for State {
+    type Err = String;
+    fn from_str(input: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|state| state.as_str() == input)
+            .ok_or_else(|| format!("no credential state '{}'", input.escape_default()))
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One version of a user's right to log in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Credential {
+    /// Row number.
+    pub(crate) id: CredentialId,
+    /// Whose.
+    pub(crate) user: UserId,
+    /// Where.
+    pub(crate) cluster: ClusterId,
+    /// 1, 2, 3 … without gap or repeat.
+    pub(crate) version: u32,
+    /// The ServiceAccount, named before it is created and never again.
+    pub(crate) account: String,
+    /// What it carries.
+    pub(crate) power: Power,
+    /// Where it stands.
+    pub(crate) state: State,
+    /// Why it was ended.
+    pub(crate) ended_because: Option<String>,
+    /// When it was recorded.
+    pub(crate) created_at: Timestamp,
+    /// When the cluster was seen to have it.
+    pub(crate) issued_at: Option<Timestamp>,
+    /// When its end was decided.
+    pub(crate) ended_at: Option<Timestamp>,
+    /// When the cluster was seen to be without it.
+    pub(crate) revoked_at: Option<Timestamp>,
+    /// When the last of its tokens ends, as the API server said.
+    pub(crate) token_expires_at: Option<Timestamp>,
+}
+
+impl Credential {
+    /// Why the credential must end now, given what its user has; `None` while it may stay.
+    pub(crate) fn must_end(&self, access: Access) -> Option<&'static str> {
+        if !self.state.is_live() {
+            return None;
+        }
+        match access.power() {
+            Some(power) if power == self.power => None,
+            Some(_) => Some("access level changed"),
+            None => Some("access ended"),
+        }
+    }
+}
+
+/// The name of the ServiceAccount of a version: `<user>-<8 hex>-v<N>` (design, section 3).
+pub(crate) fn account_name(user: &UserName, random: [u8; 4], version: u32) -> String {
+    let hex = u32::from_be_bytes(random);
+    format!("{user}-{hex:08x}-v{version}")
+}
+
+/// One hand-over of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Delivery {
+    /// Which version.
+    pub(crate) credential: CredentialId,
+    /// Into whose hands.
+    pub(crate) to: UserId,
+    /// Who carried it out.
+    pub(crate) by: UserId,
+    /// When.
+    pub(crate) at: Timestamp,
+    /// When the token in it ends.
+    pub(crate) expires_at: Timestamp,
+    /// The token's JTI, which the API server's own audit log shows.
+    pub(crate) jti: Option<String>,
+    /// How: `file`, `stdout`, `sealed file`, `sealed stdout`.
+    pub(crate) form: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_credential_never_goes_backwards() {
+        for from in State::ALL {
+            for to in State::ALL {
+                if from.may_become(to) {
+                    assert!(from < to, "{from} -> {to}");
+                }
+            }
+        }
+        assert!(State::Pending.may_become(State::Revoking));
+        assert!(!State::Pending.may_become(State::Revoked));
+        assert!(!State::Active.may_become(State::Revoked));
+    }
+
+    #[test]
+    fn an_account_name_is_a_dns_label() {
+        let user = "a".repeat(40).parse().expect("a good name");
+        let name = account_name(&user, [0, 1, 2, 255], u32::MAX);
+        assert!(name.len() <= 63, "{name}");
+        assert!(name.contains("-000102ff-v"));
+    }
+}

@@ -1,0 +1,50 @@
+//! WHAT IS TRUE: the rules, as pure functions over plain values.
+//!
+//! `domain` never learns the time or a random number; it is told. It touches nothing and imports
+//! nothing of ours.
+
+pub(crate) mod access;
+pub(crate) mod audit;
+pub(crate) mod cluster;
+pub(crate) mod credential;
+pub(crate) mod name;
+pub(crate) mod plan;
+pub(crate) mod policy;
+pub(crate) mod power;
+pub(crate) mod user;
+
+/// A moment, always UTC.
+pub(crate) type Timestamp = chrono::DateTime<chrono::Utc>;
+
+/// Proof that a person agreed to a destructive command.
+///
+/// The field is private: the two constructors demand the evidence, so the compiler finds every
+/// path that would act unasked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Confirmed(());
+
+impl Confirmed {
+    /// Built from the answer of a person or the `--yes` flag; `None` when neither said yes.
+    pub(crate) fn from_consent(said_yes: bool) -> Option<Self> {
+        said_yes.then_some(Self(()))
+    }
+
+    /// Built from a typed name; `None` unless it is the real one.
+    #[cfg_attr(not(test), expect(dead_code, reason = "cluster delete arrives with its issue"))]
+    pub(crate) fn from_typed_name(typed: &str, real: &str) -> Option<Self> {
+        (typed == real).then_some(Self(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn consent_needs_evidence() {
+        assert!(Confirmed::from_consent(false).is_none());
+        assert!(Confirmed::from_consent(true).is_some());
+        assert!(Confirmed::from_typed_name("prod", "prod").is_some());
+        assert!(Confirmed::from_typed_name("prod ", "prod").is_none());
+    }
+}

@@ -1,0 +1,312 @@
+//! The plan: what must change on one cluster so that it holds what the store says.
+//!
+//! `plan(desired, observed)` is pure and printable, and empty when nothing is to be done. Its
+//! phases run in order, the steps of a phase together:
+//! 1. **take**: binding lists lose those who must go (this cuts them off at once);
+//! 2. **end**: their accounts are deleted;
+//! 3. **give**: accounts are created and binding lists gain those who come. An account without a
+//!    binding and a binding without its account both give nothing, so their order is free; a
+//!    token is minted only after both.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::access::Power;
+use super::power::RoleRef;
+
+/// The namespace of everything that we keep on a cluster.
+pub(crate) const NAMESPACE: &str = "kubegrant";
+
+/// An account that should be on the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Account {
+    /// The ServiceAccount's name.
+    pub(crate) name: String,
+    /// The user, for the annotation.
+    pub(crate) user: String,
+    /// The credential's row number, for the annotation.
+    pub(crate) credential: i64,
+    /// What it carries.
+    pub(crate) power: Power,
+}
+
+/// What the store says a cluster should hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Desired {
+    /// This installation's id: 8 hex digits, part of every binding's name.
+    pub(crate) installation: String,
+    /// The live accounts.
+    pub(crate) accounts: Vec<Account>,
+    /// Whether write is the plain cluster-wide `edit`.
+    pub(crate) write_cluster_wide: bool,
+    /// Accounts of ours that are not credentials and must be left alone (the manager's).
+    pub(crate) keep: BTreeSet<String>,
+}
+
+impl Desired {
+    /// Whether any account carries `write`.
+    pub(crate) fn has_writers(&self) -> bool {
+        self.accounts.iter().any(|account| account.power == Power::Write)
+    }
+}
+
+/// Where a binding stands: cluster-wide or in a namespace.
+pub(crate) type Place = Option<String>;
+
+/// An account of ours as observed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ObservedAccount {
+    /// Its UID, for the precondition of a delete.
+    pub(crate) uid: String,
+    /// The credential's row number in its annotation.
+    pub(crate) credential: Option<i64>,
+    /// Whether it is being deleted.
+    pub(crate) deleting: bool,
+}
+
+/// A binding of ours as observed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ObservedBinding {
+    /// Its UID.
+    pub(crate) uid: String,
+    /// Its resource version, so that a write of somebody else is noticed.
+    pub(crate) resource_version: String,
+    /// The role it points to.
+    pub(crate) role: RoleRef,
+    /// Our accounts on its list.
+    pub(crate) accounts: BTreeSet<String>,
+    /// Whether the list holds subjects that are none of our accounts.
+    pub(crate) has_strangers: bool,
+}
+
+/// What a cluster holds of ours.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Observed {
+    /// Accounts of this installation by name.
+    pub(crate) accounts: BTreeMap<String, ObservedAccount>,
+    /// Bindings of this installation by place and name.
+    pub(crate) bindings: BTreeMap<(Place, String), ObservedBinding>,
+    /// The namespaces that write reaches; empty unless somebody writes.
+    pub(crate) write_reaches: BTreeSet<String>,
+}
+
+/// One change on a cluster. Each may be repeated without harm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Create an account.
+    CreateAccount(Account),
+    /// Delete an account with this UID.
+    DeleteAccount {
+        /// Name.
+        name: String,
+        /// UID, as precondition.
+        uid: String,
+    },
+    /// Create a binding with this list.
+    CreateBinding {
+        /// Where.
+        place: Place,
+        /// Name.
+        name: String,
+        /// The ClusterRole.
+        role: String,
+        /// The whole list.
+        accounts: BTreeSet<String>,
+    },
+    /// Write a binding's whole list.
+    SetBinding {
+        /// Where.
+        place: Place,
+        /// Name.
+        name: String,
+        /// The whole list.
+        accounts: BTreeSet<String>,
+        /// The resource version this was decided on.
+        resource_version: String,
+    },
+    /// Delete a binding with this UID.
+    DeleteBinding {
+        /// Where.
+        place: Place,
+        /// Name.
+        name: String,
+        /// UID, as precondition.
+        uid: String,
+    },
+}
+
+/// What must change, in phases.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Plan {
+    /// Binding lists that lose somebody.
+    pub(crate) take: Vec<Step>,
+    /// Accounts that go.
+    pub(crate) end: Vec<Step>,
+    /// Accounts that come, and binding lists that only gain.
+    pub(crate) give: Vec<Step>,
+}
+
+impl Plan {
+    /// Whether nothing is to be done.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.take.is_empty() && self.end.is_empty() && self.give.is_empty()
+    }
+
+    /// All steps in order.
+    pub(crate) fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.take.iter().chain(&self.end).chain(&self.give)
+    }
+
+    /// The accounts that this plan takes off lists or deletes.
+    pub(crate) fn takes_anything(&self) -> bool {
+        !self.take.is_empty() || !self.end.is_empty()
+    }
+}
+
+/// The name of a binding: `kubegrant:<installation>:<role>` (design, section 3).
+pub(crate) fn binding_name(installation: &str, role: &str) -> String {
+    format!("kubegrant:{installation}:{role}")
+}
+
+/// The lists that `desired` asks for, given where write reaches.
+fn wanted_lists(
+    desired: &Desired,
+    write_reaches: &BTreeSet<String>,
+) -> BTreeMap<(Place, String), (&'static str, BTreeSet<String>)> {
+    let mut lists = BTreeMap::new();
+    let mut put = |place: Place, role: &'static str, account: &Account| {
+        let key = (place, binding_name(&desired.installation, role));
+        let list: &mut (&str, BTreeSet<String>) = lists.entry(key).or_insert((role, BTreeSet::new()));
+        list.1.insert(account.name.clone());
+    };
+    for account in &desired.accounts {
+        match account.power {
+            Power::Full => put(None, "cluster-admin", account),
+            Power::Read => put(None, "view", account),
+            Power::Write => {
+                put(None, "view", account);
+                if desired.write_cluster_wide {
+                    put(None, "edit", account);
+                } else {
+                    for namespace in write_reaches {
+                        put(Some(namespace.clone()), "edit", account);
+                    }
+                }
+            }
+        }
+    }
+    lists
+}
+
+/// Decides what must change. Pure.
+pub(crate) fn plan(desired: &Desired, observed: &Observed) -> Plan {
+    let mut plan = Plan::default();
+    let lists = wanted_lists(desired, &observed.write_reaches);
+    for ((place, name), (role, accounts)) in &lists {
+        let create = Step::CreateBinding {
+            place: place.clone(),
+            name: name.clone(),
+            role: (*role).to_owned(),
+            accounts: accounts.clone(),
+        };
+        let Some(found) = observed.bindings.get(&(place.clone(), name.clone())) else {
+            plan.give.push(create);
+            continue;
+        };
+        if found.role != RoleRef::Cluster((*role).to_owned()) {
+            // A roleRef cannot be changed: what stands there goes, ours comes.
+            plan.take.push(Step::DeleteBinding {
+                place: place.clone(),
+                name: name.clone(),
+                uid: found.uid.clone(),
+            });
+            plan.give.push(create);
+            continue;
+        }
+        if found.accounts == *accounts && !found.has_strangers {
+            continue;
+        }
+        let step = Step::SetBinding {
+            place: place.clone(),
+            name: name.clone(),
+            accounts: accounts.clone(),
+            resource_version: found.resource_version.clone(),
+        };
+        if found.has_strangers || !found.accounts.is_subset(accounts) {
+            plan.take.push(step);
+        } else {
+            plan.give.push(step);
+        }
+    }
+    for ((place, name), found) in &observed.bindings {
+        if !lists.contains_key(&(place.clone(), name.clone())) {
+            plan.take.push(Step::DeleteBinding {
+                place: place.clone(),
+                name: name.clone(),
+                uid: found.uid.clone(),
+            });
+        }
+    }
+    let wanted: BTreeMap<&str, &Account> =
+        desired.accounts.iter().map(|account| (account.name.as_str(), account)).collect();
+    for (name, found) in &observed.accounts {
+        let stays = desired.keep.contains(name)
+            || wanted.get(name.as_str()).is_some_and(|w| found.credential == Some(w.credential));
+        if !stays {
+            plan.end.push(Step::DeleteAccount { name: name.clone(), uid: found.uid.clone() });
+        }
+    }
+    for account in &desired.accounts {
+        let present = observed
+            .accounts
+            .get(&account.name)
+            .is_some_and(|found| found.credential == Some(account.credential));
+        if !present {
+            plan.give.push(Step::CreateAccount(account.clone()));
+        }
+    }
+    plan
+}
+
+fn place_text(place: &Place) -> String {
+    match place {
+        None => "cluster-wide".to_owned(),
+        Some(namespace) => format!("in namespace '{namespace}'"),
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |accounts: &BTreeSet<String>| {
+            let names: Vec<&str> = accounts.iter().map(String::as_str).collect();
+            names.join(", ")
+        };
+        match self {
+            Self::CreateAccount(account) => {
+                write!(f, "create account {} ({} of '{}')", account.name, account.power, account.user)
+            }
+            Self::DeleteAccount { name, .. } => write!(f, "delete account {name}"),
+            Self::CreateBinding { place, name, accounts, .. } => {
+                write!(f, "create binding {name} {} with {}", place_text(place), list(accounts))
+            }
+            Self::SetBinding { place, name, accounts, .. } => {
+                write!(f, "set binding {name} {} to {}", place_text(place), list(accounts))
+            }
+            Self::DeleteBinding { place, name, .. } => {
+                write!(f, "delete binding {name} {}", place_text(place))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for step in self.steps() {
+            writeln!(f, "{step}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

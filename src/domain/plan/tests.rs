@@ -1,0 +1,137 @@
+//! Properties of the plan: it converges, it is idempotent, it takes before it gives.
+
+use super::*;
+use proptest::prelude::*;
+
+/// Carries out a step on an observed world, as a cluster would.
+fn apply(world: &mut Observed, step: &Step) {
+    match step {
+        Step::CreateAccount(account) => {
+            let found = ObservedAccount {
+                uid: format!("uid-{}", account.name),
+                credential: Some(account.credential),
+                deleting: false,
+            };
+            world.accounts.insert(account.name.clone(), found);
+        }
+        Step::DeleteAccount { name, .. } => {
+            world.accounts.remove(name);
+        }
+        Step::CreateBinding { place, name, role, accounts } => {
+            let found = ObservedBinding {
+                uid: "u".to_owned(),
+                resource_version: "1".to_owned(),
+                role: RoleRef::Cluster(role.clone()),
+                accounts: accounts.clone(),
+                has_strangers: false,
+            };
+            world.bindings.insert((place.clone(), name.clone()), found);
+        }
+        Step::SetBinding { place, name, accounts, .. } => {
+            let found = world
+                .bindings
+                .get_mut(&(place.clone(), name.clone()))
+                .expect("only what was observed is set");
+            found.accounts.clone_from(accounts);
+            found.has_strangers = false;
+        }
+        Step::DeleteBinding { place, name, .. } => {
+            world.bindings.remove(&(place.clone(), name.clone()));
+        }
+    }
+}
+
+fn account(index: u8, power: Power) -> Account {
+    Account {
+        name: format!("user{index}-0000000{index}-v1"),
+        user: format!("user{index}"),
+        credential: i64::from(index),
+        power,
+    }
+}
+
+fn any_power() -> impl Strategy<Value = Power> {
+    prop_oneof![Just(Power::Read), Just(Power::Write), Just(Power::Full)]
+}
+
+fn any_desired() -> impl Strategy<Value = Desired> {
+    (proptest::collection::btree_map(0u8..6, any_power(), 0..6), any::<bool>()).prop_map(
+        |(accounts, write_cluster_wide)| Desired {
+            installation: "0badcafe".to_owned(),
+            accounts: accounts.into_iter().map(|(index, power)| account(index, power)).collect(),
+            write_cluster_wide,
+            keep: BTreeSet::from(["kubegrant-manager".to_owned()]),
+        },
+    )
+}
+
+fn any_reach() -> impl Strategy<Value = BTreeSet<String>> {
+    proptest::collection::btree_set("[a-c]", 0..3)
+}
+
+/// A world that an earlier desire left behind, with somebody's fingers in it.
+fn any_world() -> impl Strategy<Value = Observed> {
+    (any_desired(), any_reach(), any_reach(), any::<bool>(), any::<bool>()).prop_map(
+        |(earlier, reached_then, reaches_now, strangers, other_role)| {
+            let mut world = Observed { write_reaches: reached_then, ..Observed::default() };
+            for step in plan(&earlier, &world).steps().cloned().collect::<Vec<_>>() {
+                apply(&mut world, &step);
+            }
+            if let Some(found) = world.bindings.values_mut().next() {
+                found.has_strangers = strangers;
+                if other_role {
+                    found.role = RoleRef::Cluster("other".to_owned());
+                }
+            }
+            let manager =
+                ObservedAccount { uid: "m".to_owned(), credential: None, deleting: false };
+            world.accounts.insert("kubegrant-manager".to_owned(), manager);
+            world.write_reaches = reaches_now;
+            world
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn carrying_out_a_plan_leaves_nothing_to_plan(desired in any_desired(), world in any_world()) {
+        let mut world = world;
+        for step in plan(&desired, &world).steps().cloned().collect::<Vec<_>>() {
+            apply(&mut world, &step);
+        }
+        prop_assert!(plan(&desired, &world).is_empty());
+        prop_assert!(world.accounts.contains_key("kubegrant-manager"));
+    }
+
+    #[test]
+    fn after_the_take_phase_nobody_holds_what_is_not_desired(
+        desired in any_desired(), world in any_world()
+    ) {
+        let mut world = world;
+        let lists = wanted_lists(&desired, &world.write_reaches);
+        for step in plan(&desired, &world).take {
+            apply(&mut world, &step);
+        }
+        for (key, found) in &world.bindings {
+            let wanted = lists.get(key).map(|(_, accounts)| accounts.clone()).unwrap_or_default();
+            prop_assert!(found.accounts.is_subset(&wanted), "{key:?}");
+            prop_assert!(!found.has_strangers);
+        }
+    }
+}
+
+#[test]
+fn a_plan_reads_as_sentences() {
+    let desired = Desired {
+        installation: "0badcafe".to_owned(),
+        accounts: vec![account(1, Power::Write)],
+        ..Desired::default()
+    };
+    let world =
+        Observed { write_reaches: BTreeSet::from(["default".to_owned()]), ..Observed::default() };
+    insta::assert_snapshot!(plan(&desired, &world), @r"
+    create binding kubegrant:0badcafe:view cluster-wide with user1-00000001-v1
+    create binding kubegrant:0badcafe:edit in namespace 'default' with user1-00000001-v1
+    create account user1-00000001-v1 (write of 'user1')
+    ");
+}

@@ -1,0 +1,333 @@
+//! The rules of who may do what: a pure, total function over plain values (design, section 2).
+//!
+//! `decide(actor, action, target) -> Ok(()) | Err(Denial)`. Every denial names its rule and what
+//! would help. A cluster that the actor may not see is answered by [`Denial::UnknownCluster`],
+//! which is shown exactly as a name that was never registered.
+
+use super::access::{Access, Level};
+use super::cluster::State;
+use super::user::Role;
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Actor {
+    /// Role in the organization.
+    pub(crate) role: Role,
+    /// Disabled users can do nothing.
+    pub(crate) active: bool,
+}
+
+/// The cluster that is asked about, as the actor stands to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Target {
+    /// What the actor has on it.
+    pub(crate) access: Access,
+    /// Active or archived.
+    pub(crate) state: State,
+    /// Whether it is protected.
+    pub(crate) protected: bool,
+    /// Whether an admin revoked the kubeconfig of the user concerned.
+    pub(crate) blocked: bool,
+}
+
+/// What is asked on a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum ClusterAction {
+    /// See it, and what one has on it.
+    See,
+    /// Download or rotate one's own kubeconfig.
+    OwnKubeconfig,
+    /// Download a kubeconfig for somebody else, sealed to them.
+    KubeconfigFor,
+    /// Change description and labels.
+    ChangeSettings,
+    /// Take the SSH key.
+    SshKey,
+    /// Grant, change or remove developers' access.
+    Grant,
+    /// List others' credentials.
+    TeamList,
+    /// Rotate others' credentials.
+    TeamRotate,
+    /// Revoke others' credentials, or lift a block.
+    TeamRevoke,
+    /// Protect or unprotect.
+    Protect,
+    /// Archive.
+    Archive,
+    /// Unarchive.
+    Unarchive,
+    /// Delete.
+    Delete,
+    /// Set, show or remove the provider token; change where write reaches.
+    Sensitive,
+    /// Transfer ownership.
+    Transfer,
+    /// Check it, and reconcile it.
+    Operate,
+}
+
+impl ClusterAction {
+    /// All actions.
+    pub(crate) const ALL: [Self; 16] = [
+        Self::See,
+        Self::OwnKubeconfig,
+        Self::KubeconfigFor,
+        Self::ChangeSettings,
+        Self::SshKey,
+        Self::Grant,
+        Self::TeamList,
+        Self::TeamRotate,
+        Self::TeamRevoke,
+        Self::Protect,
+        Self::Archive,
+        Self::Unarchive,
+        Self::Delete,
+        Self::Sensitive,
+        Self::Transfer,
+        Self::Operate,
+    ];
+
+    /// The action in words, after "may not".
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::See => "see the cluster",
+            Self::OwnKubeconfig => "download or rotate a kubeconfig",
+            Self::KubeconfigFor => "download a kubeconfig for somebody else",
+            Self::ChangeSettings => "change the cluster's settings",
+            Self::SshKey => "download the SSH key",
+            Self::Grant => "grant, change or remove developers' access",
+            Self::TeamList => "list others' credentials",
+            Self::TeamRotate => "rotate others' credentials",
+            Self::TeamRevoke => "revoke or restore others' credentials",
+            Self::Protect => "protect or unprotect the cluster",
+            Self::Archive => "archive the cluster",
+            Self::Unarchive => "unarchive the cluster",
+            Self::Delete => "delete the cluster",
+            Self::Sensitive => "change the cluster's sensitive settings",
+            Self::Transfer => "transfer the cluster's ownership",
+            Self::Operate => "check or reconcile the cluster",
+        }
+    }
+
+    /// Who may, in words.
+    pub(crate) fn who_may(self) -> &'static str {
+        match self {
+            Self::See | Self::OwnKubeconfig => {
+                "organization owners and admins, the cluster's owner, and users with a grant"
+            }
+            Self::ChangeSettings | Self::SshKey => {
+                "organization owners and admins, the cluster's owner, and users with write"
+            }
+            Self::Grant
+            | Self::KubeconfigFor
+            | Self::Protect
+            | Self::Archive
+            | Self::Unarchive
+            | Self::Delete
+            | Self::Sensitive
+            | Self::Operate => "organization owners and admins, and the cluster's owner",
+            Self::TeamList | Self::TeamRotate | Self::TeamRevoke | Self::Transfer => {
+                "organization owners and admins"
+            }
+        }
+    }
+}
+
+/// What is asked of the organization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum OrganizationAction {
+    /// List and show users.
+    ListUsers,
+    /// Add, disable, enable a user or set a key, where the user has this role.
+    ManageUser(Role),
+    /// Change a user's role.
+    SetRole {
+        /// Role before.
+        from: Role,
+        /// Role after.
+        to: Role,
+    },
+    /// Register a cluster.
+    RegisterCluster,
+    /// Read the audit log.
+    ReadAudit,
+    /// Act as another user.
+    ActAs,
+}
+
+impl OrganizationAction {
+    /// The action in words, after "may not".
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::ListUsers => "list users",
+            Self::ManageUser(_) => "manage users",
+            Self::SetRole { .. } => "change roles",
+            Self::RegisterCluster => "register a cluster",
+            Self::ReadAudit => "read the audit log",
+            Self::ActAs => "act as another user",
+        }
+    }
+}
+
+/// Which rule refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Denial {
+    /// The actor is disabled.
+    Disabled,
+    /// The cluster does not exist for the actor.
+    UnknownCluster,
+    /// The actor's access is too weak; says who may.
+    NotOnCluster(ClusterAction),
+    /// Only organization owners and admins may.
+    AdminsOnly(OrganizationAction),
+    /// Only an organization owner touches owners.
+    OwnersOnly,
+    /// The kubeconfig was revoked by an admin.
+    AccessRevoked,
+    /// The cluster is archived.
+    Archived(ClusterAction),
+    /// The cluster is protected.
+    Protected(ClusterAction),
+    /// The cluster is already, or is not, archived.
+    NotArchived,
+}
+
+impl Denial {
+    /// Whether it is the state of things that forbids it (exit 5), not the actor's rights (exit 4).
+    pub(crate) fn is_state(self) -> bool {
+        matches!(self, Self::Archived(_) | Self::Protected(_) | Self::NotArchived)
+    }
+}
+
+/// Decides on a cluster.
+pub(crate) fn on_cluster(
+    actor: Actor,
+    action: ClusterAction,
+    target: Target,
+) -> Result<(), Denial> {
+    use ClusterAction as A;
+    if !actor.active {
+        return Err(Denial::Disabled);
+    }
+    if target.access == Access::None {
+        return Err(Denial::UnknownCluster);
+    }
+    let full = matches!(target.access, Access::Full(_));
+    let owns = full || target.access == Access::ClusterOwner;
+    let writes = owns || matches!(target.access, Access::Granted { level: Level::Write, .. });
+    let entitled = match action {
+        A::See | A::OwnKubeconfig => true,
+        A::ChangeSettings | A::SshKey => writes,
+        A::Grant
+        | A::KubeconfigFor
+        | A::Protect
+        | A::Archive
+        | A::Unarchive
+        | A::Delete
+        | A::Sensitive
+        | A::Operate => owns,
+        A::TeamList | A::TeamRotate | A::TeamRevoke | A::Transfer => full,
+    };
+    if !entitled {
+        return Err(Denial::NotOnCluster(action));
+    }
+    let archived = target.state == State::Archived;
+    match action {
+        A::OwnKubeconfig | A::KubeconfigFor | A::SshKey | A::TeamRotate if archived => {
+            Err(Denial::Archived(action))
+        }
+        A::Archive if archived => Err(Denial::Archived(action)),
+        A::Unarchive if !archived => Err(Denial::NotArchived),
+        A::Archive | A::Delete if target.protected => Err(Denial::Protected(action)),
+        A::OwnKubeconfig | A::KubeconfigFor if target.blocked => Err(Denial::AccessRevoked),
+        _ => Ok(()),
+    }
+}
+
+/// Decides in the organization.
+pub(crate) fn in_organization(actor: Actor, action: OrganizationAction) -> Result<(), Denial> {
+    use OrganizationAction as A;
+    if !actor.active {
+        return Err(Denial::Disabled);
+    }
+    if !actor.role.is_admin() {
+        return Err(Denial::AdminsOnly(action));
+    }
+    let touches_owner = match action {
+        A::ManageUser(role) => role == Role::Owner,
+        A::SetRole { from, to } => from == Role::Owner || to == Role::Owner,
+        A::ListUsers | A::RegisterCluster | A::ReadAudit | A::ActAs => false,
+    };
+    if touches_owner && actor.role != Role::Owner {
+        return Err(Denial::OwnersOnly);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(access: Access) -> Target {
+        Target { access, state: State::Active, protected: false, blocked: false }
+    }
+
+    fn granted(level: Level) -> Access {
+        Access::Granted { level, ends_at: None }
+    }
+
+    #[test]
+    fn power_is_monotone_from_none_to_owner() {
+        let ladder = [
+            Access::None,
+            granted(Level::Read),
+            granted(Level::Write),
+            Access::ClusterOwner,
+            Access::Full(Role::Admin),
+            Access::Full(Role::Owner),
+        ];
+        for action in ClusterAction::ALL {
+            let mut was_allowed = false;
+            for access in ladder {
+                let role = match access {
+                    Access::Full(role) => role,
+                    _ => Role::Developer,
+                };
+                let allowed =
+                    on_cluster(Actor { role, active: true }, action, target(access)).is_ok();
+                assert!(allowed || !was_allowed, "{action:?} lost at {access:?}");
+                was_allowed = allowed;
+            }
+        }
+    }
+
+    #[test]
+    fn a_stranger_learns_nothing_from_the_reason() {
+        let actor = Actor { role: Role::Developer, active: true };
+        for action in ClusterAction::ALL {
+            for state in [State::Active, State::Archived] {
+                for protected in [false, true] {
+                    for blocked in [false, true] {
+                        let target = Target { access: Access::None, state, protected, blocked };
+                        assert_eq!(
+                            on_cluster(actor, action, target),
+                            Err(Denial::UnknownCluster)
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn only_an_owner_touches_owners() {
+        let admin = Actor { role: Role::Admin, active: true };
+        let owner = Actor { role: Role::Owner, active: true };
+        let promote = OrganizationAction::SetRole { from: Role::Developer, to: Role::Owner };
+        assert_eq!(in_organization(admin, promote), Err(Denial::OwnersOnly));
+        assert_eq!(in_organization(owner, promote), Ok(()));
+        let disable = OrganizationAction::ManageUser(Role::Owner);
+        assert_eq!(in_organization(admin, disable), Err(Denial::OwnersOnly));
+    }
+}

@@ -1,0 +1,326 @@
+//! A connection to one cluster, with what may be asked through it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future::try_join_all;
+use k8s_openapi::api::authorization::v1::{
+    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec, SubjectAccessReview,
+    SubjectAccessReviewSpec,
+};
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
+use kube::api::{Api, ListParams, ObjectMeta, PostParams};
+use serde::Deserialize;
+
+use super::error::Error;
+use super::objects;
+use crate::domain::plan::{NAMESPACE, Observed, ObservedAccount, ObservedBinding, Place};
+use crate::domain::power::{self, Binding, Roles, Subject};
+
+/// The one connection to a cluster of a run.
+#[derive(Clone)]
+pub(crate) struct Connection {
+    pub(super) client: kube::Client,
+    pub(super) installation: String,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").finish_non_exhaustive()
+    }
+}
+
+/// What to look at.
+#[derive(Debug)]
+pub(crate) struct Look<'a> {
+    /// Whether somebody writes: only then are namespaces and roles read.
+    pub(crate) with_write: bool,
+    /// Namespaces that the operator holds back.
+    pub(crate) held_back: &'a BTreeSet<String>,
+}
+
+/// What was seen.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    /// What the cluster holds of ours.
+    pub(crate) observed: Observed,
+    /// Namespaces held back from write, with the reason; empty unless `with_write`.
+    pub(crate) held_back: BTreeMap<String, String>,
+    /// Bindings of others, for `cluster check`; empty unless `with_write`.
+    pub(crate) foreign: Vec<Binding>,
+}
+
+/// A right to ask for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Right {
+    /// Verb.
+    pub(crate) verb: &'static str,
+    /// API group.
+    pub(crate) group: &'static str,
+    /// Resource.
+    pub(crate) resource: &'static str,
+    /// Subresource or "".
+    pub(crate) subresource: &'static str,
+    /// Namespace, or "" for all.
+    pub(crate) namespace: &'static str,
+    /// Object name, or "".
+    pub(crate) name: &'static str,
+}
+
+impl std::fmt::Display for Right {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.verb, self.resource)?;
+        if !self.subresource.is_empty() {
+            write!(f, "/{}", self.subresource)?;
+        }
+        if !self.name.is_empty() {
+            write!(f, " '{}'", self.name)?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Version {
+    git_version: String,
+}
+
+impl Connection {
+    /// Wraps a client.
+    pub(crate) fn new(client: kube::Client, installation: &str) -> Self {
+        Self { client, installation: installation.to_owned() }
+    }
+
+    pub(super) fn accounts(&self) -> Api<ServiceAccount> {
+        Api::namespaced(self.client.clone(), NAMESPACE)
+    }
+
+    pub(super) fn cluster_bindings(&self) -> Api<ClusterRoleBinding> {
+        Api::all(self.client.clone())
+    }
+
+    pub(super) fn role_bindings(&self, namespace: &str) -> Api<RoleBinding> {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+
+    /// Asks for the UID of `kube-system`: it names the cluster, and changes when it is rebuilt.
+    pub(crate) async fn cluster_uid(&self) -> Result<String, Error> {
+        let what = "namespace 'kube-system'";
+        let found = Api::<Namespace>::all(self.client.clone())
+            .get("kube-system")
+            .await
+            .map_err(|error| Error::from_kube(error, what))?;
+        found.metadata.uid.ok_or_else(|| Error::garbled(what, "it has no UID"))
+    }
+
+    /// Asks for the server's version.
+    pub(crate) async fn version(&self) -> Result<String, Error> {
+        let request = http::Request::get("/version")
+            .body(Vec::new())
+            .map_err(|error| Error::garbled("the version", &error.to_string()))?;
+        let version: Version = self
+            .client
+            .request(request)
+            .await
+            .map_err(|error| Error::from_kube(error, "the version"))?;
+        Ok(super::error::clean(&version.git_version))
+    }
+
+    /// Asks which of these rights the login lacks.
+    pub(crate) async fn missing_rights(&self, rights: &[Right]) -> Result<Vec<Right>, Error> {
+        let api: Api<SelfSubjectAccessReview> = Api::all(self.client.clone());
+        let asked = rights.iter().map(|right| {
+            let api = api.clone();
+            async move {
+                let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+                let review = SelfSubjectAccessReview {
+                    spec: SelfSubjectAccessReviewSpec {
+                        resource_attributes: Some(ResourceAttributes {
+                            verb: text(right.verb),
+                            group: text(right.group),
+                            resource: text(right.resource),
+                            subresource: text(right.subresource),
+                            namespace: text(right.namespace),
+                            name: text(right.name),
+                            ..ResourceAttributes::default()
+                        }),
+                        ..SelfSubjectAccessReviewSpec::default()
+                    },
+                    ..SelfSubjectAccessReview::default()
+                };
+                let answer = api
+                    .create(&PostParams::default(), &review)
+                    .await
+                    .map_err(|error| Error::from_kube(error, "an access review"))?;
+                let allowed = answer.status.is_some_and(|status| status.allowed);
+                Ok::<_, Error>((!allowed).then_some(*right))
+            }
+        });
+        Ok(try_join_all(asked).await?.into_iter().flatten().collect())
+    }
+
+    /// Asks the API server itself whether an account still gets in through a binding of ours.
+    ///
+    /// The answer's reason names the binding that allows it: power from anywhere else is not ours
+    /// to take, and is not counted.
+    pub(super) async fn is_let_in_by(
+        &self,
+        account: &str,
+        place: &Place,
+        binding: &str,
+    ) -> Result<bool, Error> {
+        // `view`, `edit` and `cluster-admin` all allow to get config maps.
+        let review = SubjectAccessReview {
+            spec: SubjectAccessReviewSpec {
+                user: Some(format!("system:serviceaccount:{NAMESPACE}:{account}")),
+                groups: Some(vec![
+                    "system:serviceaccounts".to_owned(),
+                    format!("system:serviceaccounts:{NAMESPACE}"),
+                    "system:authenticated".to_owned(),
+                ]),
+                resource_attributes: Some(ResourceAttributes {
+                    verb: Some("get".to_owned()),
+                    resource: Some("configmaps".to_owned()),
+                    namespace: Some(place.clone().unwrap_or_else(|| NAMESPACE.to_owned())),
+                    ..ResourceAttributes::default()
+                }),
+                ..SubjectAccessReviewSpec::default()
+            },
+            ..SubjectAccessReview::default()
+        };
+        let answer = Api::<SubjectAccessReview>::all(self.client.clone())
+            .create(&PostParams::default(), &review)
+            .await
+            .map_err(|error| Error::from_kube(error, "an access review"))?;
+        let Some(status) = answer.status else { return Ok(true) };
+        let named = match place {
+            None => format!("ClusterRoleBinding \"{binding}\""),
+            Some(namespace) => format!("RoleBinding \"{binding}/{namespace}\""),
+        };
+        Ok(status.allowed && status.reason.unwrap_or_default().contains(&named))
+    }
+
+    /// Looks at what the cluster holds of ours, and at what limits write.
+    pub(crate) async fn observe(&self, look: &Look<'_>) -> Result<Seen, Error> {
+        let ours = ListParams::default().labels(&objects::selector(&self.installation));
+        let accounts = async {
+            let listed = self.accounts().list(&ours).await;
+            listed.map_err(|error| Error::from_kube(error, "our accounts"))
+        };
+        // With writers, one unfiltered list serves both ends; without, ours are enough.
+        let bindings = if look.with_write { ListParams::default() } else { ours.clone() };
+        let cluster_bindings = async {
+            let listed = self.cluster_bindings().list(&bindings).await;
+            listed.map_err(|error| Error::from_kube(error, "the ClusterRoleBindings"))
+        };
+        let role_bindings = async {
+            let listed = Api::<RoleBinding>::all(self.client.clone()).list(&bindings).await;
+            listed.map_err(|error| Error::from_kube(error, "the RoleBindings"))
+        };
+        let world = async {
+            if !look.with_write {
+                return Ok((BTreeSet::new(), Roles::default()));
+            }
+            futures::try_join!(self.namespaces(), self.roles())
+        };
+        let (accounts, cluster_bindings, role_bindings, (namespaces, roles)) =
+            futures::try_join!(accounts, cluster_bindings, role_bindings, world)?;
+
+        let mut seen = Seen::default();
+        for account in accounts.items {
+            let meta = account.metadata;
+            let found = ObservedAccount {
+                uid: meta.uid.clone().unwrap_or_default(),
+                credential: objects::credential_of(&meta),
+                deleting: meta.deletion_timestamp.is_some(),
+            };
+            seen.observed.accounts.insert(meta.name.unwrap_or_default(), found);
+        }
+        let mut all = Vec::new();
+        for found in cluster_bindings.items {
+            let binding =
+                objects::binding(&found.metadata, &found.role_ref, found.subjects.as_ref());
+            self.sort(&mut seen, &mut all, &found.metadata, binding);
+        }
+        for found in role_bindings.items {
+            let binding =
+                objects::binding(&found.metadata, &found.role_ref, found.subjects.as_ref());
+            self.sort(&mut seen, &mut all, &found.metadata, binding);
+        }
+        if look.with_write {
+            seen.held_back = power::held_back(&namespaces, look.held_back, &all, &roles);
+            seen.observed.write_reaches = namespaces
+                .into_iter()
+                .filter(|namespace| !seen.held_back.contains_key(namespace))
+                .collect();
+            seen.foreign = all;
+        }
+        Ok(seen)
+    }
+
+    /// Puts a binding among ours or among the others.
+    fn sort(&self, seen: &mut Seen, others: &mut Vec<Binding>, meta: &ObjectMeta, found: Binding) {
+        let is_manager = found.name.ends_with(":manager");
+        if !objects::is_ours(meta, &self.installation) || is_manager {
+            others.push(found);
+            return;
+        }
+        let mut observed = ObservedBinding {
+            uid: meta.uid.clone().unwrap_or_default(),
+            resource_version: meta.resource_version.clone().unwrap_or_default(),
+            role: found.role.clone(),
+            accounts: BTreeSet::new(),
+            has_strangers: false,
+        };
+        for subject in &found.subjects {
+            match subject {
+                Subject::Account { namespace, name } if namespace == NAMESPACE => {
+                    observed.accounts.insert(name.clone());
+                }
+                _ => observed.has_strangers = true,
+            }
+        }
+        seen.observed.bindings.insert((found.namespace, found.name), observed);
+    }
+
+    /// Lists the namespaces that take new objects.
+    pub(crate) async fn namespaces(&self) -> Result<BTreeSet<String>, Error> {
+        let listed = Api::<Namespace>::all(self.client.clone())
+            .list(&ListParams::default())
+            .await
+            .map_err(|error| Error::from_kube(error, "the namespaces"))?;
+        let names = listed.items.into_iter().filter_map(|namespace| {
+            let terminating = namespace.metadata.deletion_timestamp.is_some();
+            if terminating { None } else { namespace.metadata.name }
+        });
+        Ok(names.collect())
+    }
+
+    async fn roles(&self) -> Result<Roles, Error> {
+        let params = ListParams::default();
+        let cluster = async {
+            let listed = Api::<ClusterRole>::all(self.client.clone()).list(&params).await;
+            listed.map_err(|error| Error::from_kube(error, "the ClusterRoles"))
+        };
+        let namespaced = async {
+            let listed = Api::<Role>::all(self.client.clone()).list(&params).await;
+            listed.map_err(|error| Error::from_kube(error, "the Roles"))
+        };
+        let (cluster, namespaced) = futures::try_join!(cluster, namespaced)?;
+        let mut roles = Roles::default();
+        for role in cluster.items {
+            roles
+                .cluster
+                .insert(role.metadata.name.unwrap_or_default(), objects::rules(role.rules));
+        }
+        for role in namespaced.items {
+            let key = (
+                role.metadata.namespace.unwrap_or_default(),
+                role.metadata.name.unwrap_or_default(),
+            );
+            roles.namespaced.insert(key, objects::rules(role.rules));
+        }
+        Ok(roles)
+    }
+}

@@ -1,0 +1,314 @@
+//! Converge: make one cluster's objects equal to what the store says. Observe, plan, apply, verify.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleBinding};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use serde_json::json;
+
+use super::connection::{Connection, Look, Seen};
+use super::error::Error;
+use super::objects;
+use crate::domain::plan::{self, Account, Desired, Observed, Place, Plan, Step};
+
+/// How many calls run at once (measured: more only cost TLS handshakes and server time).
+const CONCURRENCY: usize = 8;
+/// How often a plan is made anew when the cluster changed under it.
+const ROUNDS_MAX: usize = 5;
+/// How long the API server may take to stop letting in an account that is off its lists.
+const SETTLE_MAX: Duration = Duration::from_secs(5);
+
+/// What a converge did.
+#[derive(Debug, Default)]
+pub(crate) struct Converged {
+    /// What the cluster holds now.
+    pub(crate) seen: Seen,
+    /// What was changed.
+    pub(crate) changed: Vec<Step>,
+}
+
+/// One account on one list that it must leave.
+struct Leaving {
+    account: String,
+    place: Place,
+    binding: String,
+}
+
+/// Looks, and says what would be done; changes nothing.
+pub(crate) async fn preview(
+    connection: &Connection,
+    desired: &Desired,
+    look: &Look<'_>,
+) -> Result<(Seen, Plan), Error> {
+    let seen = connection.observe(look).await?;
+    let plan = plan::plan(desired, &seen.observed);
+    Ok((seen, plan))
+}
+
+/// Makes the cluster equal to `desired`. Ok only when that was read back.
+pub(crate) async fn converge(
+    connection: &Connection,
+    desired: &Desired,
+    look: &Look<'_>,
+) -> Result<Converged, Error> {
+    let mut changed = Vec::new();
+    let mut last = None;
+    for _ in 0..ROUNDS_MAX {
+        let (seen, plan) = preview(connection, desired, look).await?;
+        if plan.is_empty() {
+            return Ok(Converged { seen, changed });
+        }
+        let leaving = leaving(&plan, &seen.observed);
+        match apply(connection, &plan).await {
+            Ok(()) => {
+                changed.extend(plan.steps().cloned());
+                verify_gone(connection, &leaving).await?;
+                if !plan.takes_anything() {
+                    // Each answer was the stored object itself, and was compared.
+                    return Ok(Converged { seen, changed });
+                }
+            }
+            Err(error) if error.is_conflict() || error.is_not_found() || error.is_terminating() => {
+                last = Some(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Err(last.unwrap_or_else(|| Error::unsettled("the cluster changes faster than it can be read")))
+}
+
+/// Who leaves which list by this plan.
+fn leaving(plan: &Plan, observed: &Observed) -> Vec<Leaving> {
+    let mut found = Vec::new();
+    for step in &plan.take {
+        let (place, name, stay) = match step {
+            Step::SetBinding { place, name, accounts, .. } => (place, name, Some(accounts)),
+            Step::DeleteBinding { place, name, .. } => (place, name, None),
+            _ => continue,
+        };
+        let before = observed.bindings.get(&(place.clone(), name.clone()));
+        for account in before.into_iter().flat_map(|binding| &binding.accounts) {
+            if !stay.is_some_and(|stay| stay.contains(account)) {
+                found.push(Leaving {
+                    account: account.clone(),
+                    place: place.clone(),
+                    binding: name.clone(),
+                });
+            }
+        }
+    }
+    found
+}
+
+/// Waits until the API server's authorizer has heard of it: only then is a revocation true.
+async fn verify_gone(connection: &Connection, leaving: &[Leaving]) -> Result<(), Error> {
+    let started = tokio::time::Instant::now();
+    let mut open: Vec<&Leaving> = leaving.iter().collect();
+    while !open.is_empty() {
+        let answers: Vec<Result<bool, Error>> = stream::iter(&open)
+            .map(|item| connection.is_let_in_by(&item.account, &item.place, &item.binding))
+            .buffered(CONCURRENCY)
+            .collect()
+            .await;
+        let mut still = Vec::new();
+        for (item, answer) in open.into_iter().zip(answers) {
+            if answer? {
+                still.push(item);
+            }
+        }
+        open = still;
+        if open.is_empty() {
+            break;
+        }
+        if started.elapsed() > SETTLE_MAX {
+            return Err(Error::unsettled("the API server still lets an ended account in"));
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Ok(())
+}
+
+/// Carries out a plan, phase by phase. Within a phase all steps are tried, whatever fails.
+async fn apply(connection: &Connection, plan: &Plan) -> Result<(), Error> {
+    let take = run(connection, &plan.take).await;
+    // Even where a list could not be written, ending the account takes power away.
+    let end = run(connection, &plan.end).await;
+    take.and(end)?;
+    run(connection, &plan.give).await
+}
+
+async fn run(connection: &Connection, steps: &[Step]) -> Result<(), Error> {
+    let results: Vec<Result<(), Error>> = stream::iter(steps)
+        .map(|step| connection.apply_step(step))
+        .buffer_unordered(CONCURRENCY)
+        .collect()
+        .await;
+    // The gravest first: what cannot be mended by looking again.
+    let mut retriable = Ok(());
+    for result in results {
+        match result {
+            Err(error)
+                if error.is_conflict() || error.is_not_found() || error.is_terminating() =>
+            {
+                retriable = Err(error);
+            }
+            other => other?,
+        }
+    }
+    retriable
+}
+
+fn with_uid(uid: &str) -> DeleteParams {
+    DeleteParams {
+        preconditions: Some(Preconditions {
+            uid: Some(uid.to_owned()),
+            ..Preconditions::default()
+        }),
+        ..DeleteParams::default()
+    }
+}
+
+/// A delete that finds nothing has nothing to do.
+fn gone(result: Result<(), kube::Error>, what: &str) -> Result<(), Error> {
+    match result.map_err(|error| Error::from_kube(error, what)) {
+        Err(error) if error.is_not_found() => Ok(()),
+        other => other,
+    }
+}
+
+impl Connection {
+    async fn apply_step(&self, step: &Step) -> Result<(), Error> {
+        match step {
+            Step::CreateAccount(account) => self.create_account(account).await,
+            Step::DeleteAccount { name, uid } => gone(
+                self.accounts().delete(name, &with_uid(uid)).await.map(drop),
+                &format!("account '{name}'"),
+            ),
+            Step::CreateBinding { place, name, role, accounts } => {
+                self.create_binding(place, name, role, accounts).await
+            }
+            Step::SetBinding { place, name, accounts, resource_version } => {
+                self.set_binding(place, name, accounts, resource_version).await
+            }
+            Step::DeleteBinding { place, name, uid } => {
+                let what = format!("binding '{name}'");
+                match place {
+                    None => gone(
+                        self.cluster_bindings().delete(name, &with_uid(uid)).await.map(drop),
+                        &what,
+                    ),
+                    Some(namespace) => gone(
+                        self.role_bindings(namespace).delete(name, &with_uid(uid)).await.map(drop),
+                        &what,
+                    ),
+                }
+            }
+        }
+    }
+
+    /// Creates an account; one that stands there is adopted only if it is this very credential's.
+    async fn create_account(&self, account: &Account) -> Result<(), Error> {
+        let what = format!("account '{}'", account.name);
+        let wanted = objects::service_account(account, &self.installation);
+        let created = self.accounts().create(&PostParams::default(), &wanted).await;
+        match created.map_err(|error| Error::from_kube(error, &what)) {
+            Err(error) if error.is_already_exists() => {
+                let found = self.accounts().get(&account.name).await;
+                let found = found.map_err(|error| Error::from_kube(error, &what))?;
+                let meta = &found.metadata;
+                let ours = objects::is_ours(meta, &self.installation)
+                    && objects::credential_of(meta) == Some(account.credential)
+                    && meta.deletion_timestamp.is_none();
+                if ours { Ok(()) } else { Err(Error::foreign(&what)) }
+            }
+            other => other.map(drop),
+        }
+    }
+
+    async fn create_binding(
+        &self,
+        place: &Place,
+        name: &str,
+        role: &str,
+        accounts: &BTreeSet<String>,
+    ) -> Result<(), Error> {
+        let what = format!("binding '{name}'");
+        let meta = objects::meta(name, place.as_deref(), &self.installation);
+        let role_ref = objects::cluster_role(role);
+        let subjects = Some(objects::subjects(accounts));
+        let params = PostParams::default();
+        let created = match place {
+            None => {
+                let wanted = ClusterRoleBinding { metadata: meta, role_ref, subjects };
+                self.cluster_bindings().create(&params, &wanted).await.map(|made| made.subjects)
+            }
+            Some(namespace) => {
+                let wanted = RoleBinding { metadata: meta, role_ref, subjects };
+                let api = self.role_bindings(namespace);
+                api.create(&params, &wanted).await.map(|made| made.subjects)
+            }
+        };
+        match created.map_err(|error| Error::from_kube(error, &what)) {
+            Err(error) if error.is_already_exists() => {
+                let found = match place {
+                    None => self.cluster_bindings().get_metadata(name).await,
+                    Some(namespace) => self.role_bindings(namespace).get_metadata(name).await,
+                };
+                let found = found.map_err(|error| Error::from_kube(error, &what))?;
+                if objects::is_ours(&found.metadata, &self.installation) {
+                    Err(Error::changed_meanwhile(&what)) // Look again and plan anew.
+                } else {
+                    Err(Error::foreign(&what))
+                }
+            }
+            Err(error) => Err(error),
+            Ok(stored) => same_list(stored.as_ref(), accounts, &what),
+        }
+    }
+
+    async fn set_binding(
+        &self,
+        place: &Place,
+        name: &str,
+        accounts: &BTreeSet<String>,
+        resource_version: &str,
+    ) -> Result<(), Error> {
+        let what = format!("binding '{name}'");
+        // The resource version makes the write conditional: what changed meanwhile is read first.
+        let patch = Patch::Merge(json!({
+            "metadata": { "resourceVersion": resource_version },
+            "subjects": objects::subjects(accounts),
+        }));
+        let params = PatchParams { field_manager: Some("kubegrant".into()), ..Default::default() };
+        let written = match place {
+            None => {
+                let api = self.cluster_bindings();
+                api.patch(name, &params, &patch).await.map(|made| made.subjects)
+            }
+            Some(namespace) => {
+                let api = self.role_bindings(namespace);
+                api.patch(name, &params, &patch).await.map(|made| made.subjects)
+            }
+        };
+        let stored = written.map_err(|error| Error::from_kube(error, &what))?;
+        same_list(stored.as_ref(), accounts, &what)
+    }
+}
+
+/// Checks that the server stored the list that it was sent.
+fn same_list(
+    stored: Option<&Vec<k8s_openapi::api::rbac::v1::Subject>>,
+    wanted: &BTreeSet<String>,
+    what: &str,
+) -> Result<(), Error> {
+    let names: BTreeSet<&str> =
+        stored.into_iter().flatten().map(|subject| subject.name.as_str()).collect();
+    if names.len() == wanted.len() && wanted.iter().all(|name| names.contains(name.as_str())) {
+        Ok(())
+    } else {
+        Err(Error::changed_meanwhile(what))
+    }
+}
+

@@ -1,0 +1,338 @@
+//! The manager: the account through which the tool works on a cluster, with exactly the rights
+//! that it needs (design, section 3).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{Namespace, Secret, ServiceAccount};
+use k8s_openapi::api::rbac::v1 as rbac;
+use kube::api::{Api, DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
+use secrecy::SecretString;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::connection::{Connection, Right};
+use super::error::Error;
+use super::objects::{self, INSTALLATION, KUBEGRANT, MANAGED_BY};
+use super::token;
+use crate::domain::Timestamp;
+use crate::domain::cluster::ManagerKind;
+use crate::domain::plan::{NAMESPACE, binding_name};
+
+/// The manager's name where no other installation has taken it.
+const MANAGER: &str = "kubegrant-manager";
+/// What is asked for: ten years, so that a server without a cap gives at least one.
+const TTL_SECONDS: i64 = 10 * 365 * 24 * 3600;
+/// What must be given, in seconds: below a year a Secret is made instead.
+const TTL_SECONDS_ENOUGH: i64 = 364 * 24 * 3600;
+/// How long the token controller may take to fill a Secret.
+const SECRET_FILLED_MAX: Duration = Duration::from_secs(10);
+
+/// How to log in as the manager.
+#[derive(Debug)]
+pub(crate) struct Manager {
+    /// The account's name.
+    pub(crate) account: String,
+    /// Which kind of token.
+    pub(crate) kind: ManagerKind,
+    /// The token.
+    pub(crate) token: SecretString,
+    /// When it ends, if it does.
+    pub(crate) expires_at: Option<Timestamp>,
+}
+
+const RBAC: &str = "rbac.authorization.k8s.io";
+
+const fn right(verb: &'static str, group: &'static str, resource: &'static str) -> Right {
+    Right { verb, group, resource, subresource: "", namespace: "", name: "" }
+}
+
+/// What the operator's login must be allowed, so that registration does not fail half-way.
+pub(crate) const OPERATOR_RIGHTS: [Right; 10] = [
+    right("create", "", "namespaces"),
+    Right { namespace: NAMESPACE, ..right("create", "", "serviceaccounts") },
+    Right { namespace: NAMESPACE, subresource: "token", ..right("create", "", "serviceaccounts") },
+    Right { namespace: NAMESPACE, ..right("create", RBAC, "roles") },
+    Right { namespace: NAMESPACE, ..right("create", RBAC, "rolebindings") },
+    right("create", RBAC, "clusterroles"),
+    right("patch", RBAC, "clusterroles"),
+    right("create", RBAC, "clusterrolebindings"),
+    Right { name: "cluster-admin", ..right("bind", RBAC, "clusterroles") },
+    right("list", RBAC, "clusterroles"),
+];
+
+/// What the manager's login must be allowed: asked by `cluster check`.
+pub(crate) const MANAGER_RIGHTS: [Right; 12] = [
+    right("list", "", "namespaces"),
+    right("list", RBAC, "clusterroles"),
+    right("list", RBAC, "roles"),
+    right("list", RBAC, "clusterrolebindings"),
+    right("list", RBAC, "rolebindings"),
+    right("create", RBAC, "clusterrolebindings"),
+    right("create", RBAC, "rolebindings"),
+    Right { name: "view", ..right("bind", RBAC, "clusterroles") },
+    Right { name: "edit", ..right("bind", RBAC, "clusterroles") },
+    Right { name: "cluster-admin", ..right("bind", RBAC, "clusterroles") },
+    Right { namespace: NAMESPACE, ..right("create", "", "serviceaccounts") },
+    Right { namespace: NAMESPACE, subresource: "token", ..right("create", "", "serviceaccounts") },
+];
+
+fn rule(groups: &[&str], resources: &[&str], verbs: &[&str], names: &[&str]) -> rbac::PolicyRule {
+    let own = |list: &[&str]| list.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>();
+    rbac::PolicyRule {
+        api_groups: Some(own(groups)),
+        resources: Some(own(resources)),
+        verbs: own(verbs),
+        resource_names: (!names.is_empty()).then(|| own(names)),
+        non_resource_urls: None,
+    }
+}
+
+/// The manager's rights everywhere.
+fn cluster_rules(installation: &str) -> Vec<rbac::PolicyRule> {
+    let lists: Vec<String> = ["view", "edit", "cluster-admin"]
+        .iter()
+        .map(|role| binding_name(installation, role))
+        .collect();
+    let lists: Vec<&str> = lists.iter().map(String::as_str).collect();
+    let manager = binding_name(installation, "manager");
+    vec![
+        // See where write may reach.
+        rule(&[""], &["namespaces", "nodes"], &["get", "list"], &[]),
+        rule(
+            &[RBAC],
+            &["clusterroles", "roles", "clusterrolebindings", "rolebindings"],
+            &["get", "list"],
+            &[],
+        ),
+        // Keep the lists: `create` cannot be limited by name, but `bind` limits what can be given.
+        rule(&[RBAC], &["clusterrolebindings", "rolebindings"], &["create"], &[]),
+        rule(&[RBAC], &["clusterrolebindings", "rolebindings"], &["patch", "delete"], &lists),
+        rule(&[RBAC], &["clusterroles"], &["bind"], &["view", "edit", "cluster-admin"]),
+        // Ask the API server whether a revocation is true.
+        rule(&["authorization.k8s.io"], &["subjectaccessreviews"], &["create"], &[]),
+        // Leave the cluster for good.
+        rule(&[""], &["namespaces"], &["delete"], &[NAMESPACE]),
+        rule(&[RBAC], &["clusterroles", "clusterrolebindings"], &["delete"], &[manager.as_str()]),
+    ]
+}
+
+/// The manager's rights in our own namespace.
+fn namespace_rules() -> Vec<rbac::PolicyRule> {
+    vec![
+        rule(&[""], &["serviceaccounts"], &["get", "list", "create", "delete"], &[]),
+        rule(&[""], &["serviceaccounts/token"], &["create"], &[]),
+        rule(&[""], &["secrets"], &["get", "list", "create", "delete"], &[]),
+        rule(&[RBAC], &["roles", "rolebindings"], &["delete"], &[]),
+    ]
+}
+
+impl Connection {
+    /// Server-side apply of an object of ours.
+    async fn put<K>(&self, api: &Api<K>, name: &str, wanted: &K) -> Result<K, Error>
+    where
+        K: Clone + std::fmt::Debug + Serialize + DeserializeOwned,
+    {
+        let params = PatchParams::apply(KUBEGRANT).force();
+        let applied = api.patch(name, &params, &Patch::Apply(wanted)).await;
+        applied.map_err(|error| Error::from_kube(error, &format!("'{name}'")))
+    }
+
+    /// Makes our namespace; one of somebody else's by that name is left alone.
+    async fn put_namespace(&self) -> Result<(), Error> {
+        let api: Api<Namespace> = Api::all(self.client.clone());
+        let what = format!("namespace '{NAMESPACE}'");
+        let found = api.get_opt(NAMESPACE).await;
+        match found.map_err(|error| Error::from_kube(error, &what))? {
+            Some(found) => {
+                let labels = found.metadata.labels.unwrap_or_default();
+                if found.metadata.deletion_timestamp.is_some() {
+                    Err(Error::terminating(&what))
+                } else if labels.get(MANAGED_BY).is_some_and(|value| value == KUBEGRANT) {
+                    Ok(())
+                } else {
+                    Err(Error::foreign(&what))
+                }
+            }
+            None => {
+                let wanted = Namespace {
+                    metadata: ObjectMeta {
+                        name: Some(NAMESPACE.to_owned()),
+                        labels: Some(BTreeMap::from([
+                            (MANAGED_BY.to_owned(), KUBEGRANT.to_owned()),
+                            // Nothing runs here: refuse what could be used to take a node.
+                            (
+                                "pod-security.kubernetes.io/enforce".to_owned(),
+                                "restricted".to_owned(),
+                            ),
+                        ])),
+                        ..ObjectMeta::default()
+                    },
+                    ..Namespace::default()
+                };
+                let made = api.create(&PostParams::default(), &wanted).await;
+                match made.map_err(|error| Error::from_kube(error, &what)) {
+                    Err(error) if error.is_already_exists() => Ok(()),
+                    other => other.map(drop),
+                }
+            }
+        }
+    }
+
+    /// Finds the manager's name: the plain one, unless another installation has it.
+    async fn manager_name(&self) -> Result<String, Error> {
+        let found = self.accounts().get_opt(MANAGER).await;
+        let found = found.map_err(|error| Error::from_kube(error, "the manager account"))?;
+        let taken = found
+            .is_some_and(|account| !objects::is_ours(&account.metadata, &self.installation));
+        Ok(if taken { format!("{MANAGER}-{}", self.installation) } else { MANAGER.to_owned() })
+    }
+
+    /// Makes the manager with its rights, and gives its login. May be repeated without harm.
+    pub(crate) async fn install_manager(&self, now: Timestamp) -> Result<Manager, Error> {
+        self.put_namespace().await?;
+        let account = self.manager_name().await?;
+        let installation = self.installation.as_str();
+        let name = binding_name(installation, "manager");
+        let subject = rbac::Subject {
+            kind: "ServiceAccount".to_owned(),
+            name: account.clone(),
+            namespace: Some(NAMESPACE.to_owned()),
+            api_group: None,
+        };
+        let service_account = ServiceAccount {
+            metadata: objects::meta(&account, Some(NAMESPACE), installation),
+            automount_service_account_token: Some(false),
+            ..ServiceAccount::default()
+        };
+        let cluster_role = rbac::ClusterRole {
+            metadata: objects::meta(&name, None, installation),
+            rules: Some(cluster_rules(installation)),
+            aggregation_rule: None,
+        };
+        let role = rbac::Role {
+            metadata: objects::meta(&name, Some(NAMESPACE), installation),
+            rules: Some(namespace_rules()),
+        };
+        let accounts = self.accounts();
+        let cluster_roles: Api<rbac::ClusterRole> = Api::all(self.client.clone());
+        let roles: Api<rbac::Role> = Api::namespaced(self.client.clone(), NAMESPACE);
+        futures::try_join!(
+            self.put(&accounts, &account, &service_account),
+            self.put(&cluster_roles, &name, &cluster_role),
+            self.put(&roles, &name, &role),
+        )?;
+        let cluster_binding = rbac::ClusterRoleBinding {
+            metadata: objects::meta(&name, None, installation),
+            role_ref: objects::cluster_role(&name),
+            subjects: Some(vec![subject.clone()]),
+        };
+        let binding = rbac::RoleBinding {
+            metadata: objects::meta(&name, Some(NAMESPACE), installation),
+            role_ref: rbac::RoleRef {
+                api_group: RBAC.to_owned(),
+                kind: "Role".to_owned(),
+                name: name.clone(),
+            },
+            subjects: Some(vec![subject]),
+        };
+        let cluster_bindings = self.cluster_bindings();
+        let bindings = self.role_bindings(NAMESPACE);
+        futures::try_join!(
+            self.put(&cluster_bindings, &name, &cluster_binding),
+            self.put(&bindings, &name, &binding),
+        )?;
+        self.manager_login(&account, now).await
+    }
+
+    /// Gives a new login of the manager: a token of a year, or a Secret where the server caps it.
+    pub(crate) async fn manager_login(
+        &self,
+        account: &str,
+        now: Timestamp,
+    ) -> Result<Manager, Error> {
+        let minted = self.mint(account, TTL_SECONDS).await?;
+        if (minted.expires_at - now).num_seconds() >= TTL_SECONDS_ENOUGH {
+            return Ok(Manager {
+                account: account.to_owned(),
+                kind: ManagerKind::Token,
+                token: minted.token,
+                expires_at: Some(minted.expires_at),
+            });
+        }
+        let token = self.secret_token(account).await?;
+        Ok(Manager {
+            account: account.to_owned(),
+            kind: ManagerKind::Secret,
+            token,
+            expires_at: None,
+        })
+    }
+
+    /// Makes a Secret that the cluster's token controller fills, and waits for the token.
+    async fn secret_token(&self, account: &str) -> Result<SecretString, Error> {
+        let api: Api<Secret> = Api::namespaced(self.client.clone(), NAMESPACE);
+        let what = format!("the token Secret of '{account}'");
+        let mut metadata = objects::meta("", Some(NAMESPACE), &self.installation);
+        metadata.name = None;
+        metadata.generate_name = Some(format!("{account}-"));
+        metadata.annotations = Some(BTreeMap::from([(
+            "kubernetes.io/service-account.name".to_owned(),
+            account.to_owned(),
+        )]));
+        let wanted = Secret {
+            metadata,
+            type_: Some("kubernetes.io/service-account-token".to_owned()),
+            ..Secret::default()
+        };
+        let made = api.create(&PostParams::default(), &wanted).await;
+        let mut found = made.map_err(|error| Error::from_kube(error, &what))?;
+        let name = found.metadata.name.clone().unwrap_or_default();
+        let started = tokio::time::Instant::now();
+        loop {
+            let bytes = found.data.as_mut().and_then(|data| data.remove("token"));
+            if let Some(bytes) = bytes.filter(|bytes| !bytes.0.is_empty()) {
+                let text = String::from_utf8(bytes.0)
+                    .map_err(|_| Error::garbled(&what, "it is not text"))?;
+                return Ok(token::read(text, account, &what)?.token);
+            }
+            if started.elapsed() > SECRET_FILLED_MAX {
+                // An empty Secret is no login; leave nothing behind.
+                let removed = api.delete(&name, &DeleteParams::default()).await;
+                removed.map_err(|error| Error::from_kube(error, &what))?;
+                return Err(Error::unsettled(
+                    "the server caps tokens below a year, and nothing fills token Secrets",
+                ));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let read = api.get(&name).await;
+            found = read.map_err(|error| Error::from_kube(error, &what))?;
+        }
+    }
+
+    /// Lists the manager's token Secrets by name.
+    pub(crate) async fn manager_secrets(&self) -> Result<Vec<String>, Error> {
+        let api: Api<Secret> = Api::namespaced(self.client.clone(), NAMESPACE);
+        let ours = ListParams::default().labels(&objects::selector(&self.installation));
+        let listed = api.list_metadata(&ours).await;
+        let listed = listed.map_err(|error| Error::from_kube(error, "our Secrets"))?;
+        Ok(listed.items.into_iter().filter_map(|secret| secret.metadata.name).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::power::{Rule, danger};
+
+    #[test]
+    fn the_manager_reads_no_secret_outside_our_namespace() {
+        for rule in objects::rules(Some(cluster_rules("0badcafe"))) {
+            let Rule { resources, verbs, .. } = &rule;
+            assert!(!resources.iter().any(|r| r == "secrets" || r.starts_with("pods")), "{rule:?}");
+            assert!(!verbs.iter().any(|verb| verb == "*" || verb == "impersonate"), "{rule:?}");
+        }
+        // It can give cluster-admin, which is why its namespace is held back from write.
+        assert!(objects::rules(Some(cluster_rules("0badcafe"))).iter().any(|r| danger(r).is_some()));
+    }
+}

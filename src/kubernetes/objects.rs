@@ -1,0 +1,146 @@
+//! The objects that we keep on a cluster: their names, labels and shapes (design, section 3).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::core::v1::ServiceAccount;
+use k8s_openapi::api::rbac::v1 as rbac;
+use kube::api::ObjectMeta;
+
+use crate::domain::plan::{Account, NAMESPACE};
+use crate::domain::power::{Binding, RoleRef, Rule, Subject};
+
+/// Marks every object of ours.
+pub(crate) const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// The value of [`MANAGED_BY`], and our field manager.
+pub(crate) const KUBEGRANT: &str = "kubegrant";
+/// Says which installation an object belongs to.
+pub(crate) const INSTALLATION: &str = "kubegrant.io/installation";
+/// Says which user an account is for.
+pub(crate) const USER: &str = "kubegrant.io/user";
+/// Says which credential an account is.
+pub(crate) const CREDENTIAL: &str = "kubegrant.io/credential-id";
+
+/// The labels of an object of ours.
+pub(crate) fn labels(installation: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([
+        (MANAGED_BY.to_owned(), KUBEGRANT.to_owned()),
+        (INSTALLATION.to_owned(), installation.to_owned()),
+    ])
+}
+
+/// The selector that finds the objects of one installation.
+pub(crate) fn selector(installation: &str) -> String {
+    format!("{MANAGED_BY}={KUBEGRANT},{INSTALLATION}={installation}")
+}
+
+/// Whether an object carries this installation's labels.
+pub(crate) fn is_ours(meta: &ObjectMeta, installation: &str) -> bool {
+    let has = |key: &str, value: &str| {
+        meta.labels.as_ref().and_then(|labels| labels.get(key)).is_some_and(|found| found == value)
+    };
+    has(MANAGED_BY, KUBEGRANT) && has(INSTALLATION, installation)
+}
+
+/// The ServiceAccount of a credential version.
+pub(crate) fn service_account(account: &Account, installation: &str) -> ServiceAccount {
+    ServiceAccount {
+        metadata: ObjectMeta {
+            name: Some(account.name.clone()),
+            namespace: Some(NAMESPACE.to_owned()),
+            labels: Some(labels(installation)),
+            annotations: Some(BTreeMap::from([
+                (USER.to_owned(), account.user.clone()),
+                (CREDENTIAL.to_owned(), account.credential.to_string()),
+            ])),
+            ..ObjectMeta::default()
+        },
+        automount_service_account_token: Some(false),
+        ..ServiceAccount::default()
+    }
+}
+
+/// The credential's row number that an account was made for.
+pub(crate) fn credential_of(meta: &ObjectMeta) -> Option<i64> {
+    meta.annotations.as_ref()?.get(CREDENTIAL)?.parse().ok()
+}
+
+/// The subjects of a list of ours.
+pub(crate) fn subjects(accounts: &BTreeSet<String>) -> Vec<rbac::Subject> {
+    accounts
+        .iter()
+        .map(|name| rbac::Subject {
+            kind: "ServiceAccount".to_owned(),
+            name: name.clone(),
+            namespace: Some(NAMESPACE.to_owned()),
+            api_group: None,
+        })
+        .collect()
+}
+
+/// A reference to a ClusterRole.
+pub(crate) fn cluster_role(name: &str) -> rbac::RoleRef {
+    rbac::RoleRef {
+        api_group: "rbac.authorization.k8s.io".to_owned(),
+        kind: "ClusterRole".to_owned(),
+        name: name.to_owned(),
+    }
+}
+
+/// Metadata of an object of ours.
+pub(crate) fn meta(name: &str, namespace: Option<&str>, installation: &str) -> ObjectMeta {
+    ObjectMeta {
+        name: Some(name.to_owned()),
+        namespace: namespace.map(str::to_owned),
+        labels: Some(labels(installation)),
+        ..ObjectMeta::default()
+    }
+}
+
+/// A role reference in domain words.
+pub(crate) fn role_ref(found: &rbac::RoleRef) -> RoleRef {
+    if found.kind == "Role" {
+        RoleRef::Namespaced(found.name.clone())
+    } else {
+        RoleRef::Cluster(found.name.clone())
+    }
+}
+
+/// A subject in domain words.
+fn subject(found: &rbac::Subject) -> Subject {
+    match found.kind.as_str() {
+        "ServiceAccount" => Subject::Account {
+            namespace: found.namespace.clone().unwrap_or_default(),
+            name: found.name.clone(),
+        },
+        "Group" => Subject::Group(found.name.clone()),
+        _ => Subject::User(found.name.clone()),
+    }
+}
+
+/// A binding in domain words.
+pub(crate) fn binding(
+    meta: &ObjectMeta,
+    role: &rbac::RoleRef,
+    subjects: Option<&Vec<rbac::Subject>>,
+) -> Binding {
+    Binding {
+        namespace: meta.namespace.clone(),
+        name: meta.name.clone().unwrap_or_default(),
+        role: role_ref(role),
+        subjects: subjects.into_iter().flatten().map(subject).collect(),
+    }
+}
+
+/// The rules of a role in domain words.
+pub(crate) fn rules(found: Option<Vec<rbac::PolicyRule>>) -> Vec<Rule> {
+    found
+        .unwrap_or_default()
+        .into_iter()
+        .map(|rule| Rule {
+            groups: rule.api_groups.unwrap_or_default(),
+            resources: rule.resources.unwrap_or_default(),
+            verbs: rule.verbs,
+            names: rule.resource_names.unwrap_or_default(),
+        })
+        .collect()
+}

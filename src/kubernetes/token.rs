@@ -1,0 +1,90 @@
+//! Tokens: minted for an account by TokenRequest, and read back. None is ever stored.
+
+use base64::Engine as _;
+use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use kube::api::PostParams;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::connection::Connection;
+use super::error::Error;
+use crate::domain::Timestamp;
+use crate::domain::plan::NAMESPACE;
+
+/// The longest token that is believed, in bytes.
+const TOKEN_BYTES_MAX: usize = 16 * 1024;
+
+/// A fresh token, with what the server says of it.
+#[derive(Debug)]
+pub(crate) struct Minted {
+    /// The token.
+    pub(crate) token: SecretString,
+    /// When it really ends.
+    pub(crate) expires_at: Timestamp,
+    /// Its id, as in the API server's audit log.
+    pub(crate) jti: Option<String>,
+}
+
+/// What a ServiceAccount token claims. The signature is the API server's to check; these are read
+/// only from an answer that came over the pinned connection.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Claims {
+    /// `system:serviceaccount:<namespace>:<name>`.
+    pub(crate) sub: String,
+    /// Seconds since 1970.
+    pub(crate) exp: Option<i64>,
+    /// The token's id.
+    pub(crate) jti: Option<String>,
+}
+
+/// Reads the claims of a token; `None` if it is not a JWT.
+pub(crate) fn claims(token: &str) -> Option<Claims> {
+    let mut parts = token.split('.');
+    let (_, payload, _, None) = (parts.next()?, parts.next()?, parts.next()?, parts.next()) else {
+        return None;
+    };
+    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).ok()?;
+    serde_json::from_slice(&bytes).ok()
+}
+
+impl Connection {
+    /// Mints a token for an account, and checks that it is that account's.
+    pub(crate) async fn mint(&self, account: &str, ttl_seconds: i64) -> Result<Minted, Error> {
+        let what = format!("a token of account '{account}'");
+        let request = TokenRequest {
+            spec: TokenRequestSpec {
+                audiences: Vec::new(), // The API server's own.
+                expiration_seconds: Some(ttl_seconds),
+                ..TokenRequestSpec::default()
+            },
+            ..TokenRequest::default()
+        };
+        let answer = self
+            .accounts()
+            .create_token_request(account, &PostParams::default(), &request)
+            .await
+            .map_err(|error| Error::from_kube(error, &what))?;
+        let status = answer.status.ok_or_else(|| Error::garbled(&what, "it has no status"))?;
+        read(status.token, account, &what)
+    }
+}
+
+/// Checks a token that the server gave for an account.
+pub(super) fn read(token: String, account: &str, what: &str) -> Result<Minted, Error> {
+    let token = SecretString::from(token);
+    let text = secrecy::ExposeSecret::expose_secret(&token);
+    if text.len() > TOKEN_BYTES_MAX || !text.bytes().all(|c| c.is_ascii_graphic()) {
+        return Err(Error::garbled(what, "it is not a token"));
+    }
+    let claims = claims(text).ok_or_else(|| Error::garbled(what, "it is not a JWT"))?;
+    if claims.sub != format!("system:serviceaccount:{NAMESPACE}:{account}") {
+        return Err(Error::garbled(what, "it names another account"));
+    }
+    let expires_at = match claims.exp {
+        Some(seconds) => Timestamp::from_timestamp(seconds, 0),
+        None => Some(Timestamp::MAX_UTC), // A Secret's token does not end.
+    }
+    .ok_or_else(|| Error::garbled(what, "its end is no time"))?;
+    let jti = claims.jti.map(|jti| super::error::clean(&jti));
+    Ok(Minted { token, expires_at, jti })
+}

@@ -1,0 +1,218 @@
+//! The table of clusters, with the manager's sealed login.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::{OptionalExtension, Row, named_params};
+
+use super::{ReadTxn, Result, WriteTxn, damaged, time, time_option};
+use crate::domain::Timestamp;
+use crate::domain::cluster::{Address, Cluster, ClusterId, ManagerKind, State, WriteScope};
+use crate::domain::name::ClusterName;
+use crate::domain::user::UserId;
+use crate::secrets::Sealed;
+
+const COLUMNS: &str = "id, name, state, protected, owner, description, labels, server, ca_pem, \
+     tls_server_name, proxy_url, kube_system_uid, version, manager, manager_kind, \
+     manager_generation, manager_expires_at, write_scope, held_back, created_at, reached_at";
+
+/// The part of a row that needs judging after reading.
+struct Judged {
+    name: String,
+    state: String,
+    labels: String,
+    kind: String,
+    scope: String,
+    held_back: String,
+    expires_at: Option<i64>,
+    created_at: i64,
+    reached_at: Option<i64>,
+}
+
+fn raw(row: &Row<'_>) -> rusqlite::Result<(Cluster, Judged)> {
+    let placeholder = "x".parse().map_err(|_| rusqlite::Error::InvalidQuery)?;
+    let cluster = Cluster {
+        id: ClusterId(row.get(0)?),
+        name: placeholder,
+        state: State::Active,
+        protected: row.get(3)?,
+        owner: row.get::<_, Option<i64>>(4)?.map(UserId),
+        description: row.get(5)?,
+        labels: BTreeMap::new(),
+        address: Address {
+            server: row.get(7)?,
+            ca_pem: row.get(8)?,
+            tls_server_name: row.get(9)?,
+            proxy_url: row.get(10)?,
+        },
+        kube_system_uid: row.get(11)?,
+        version: row.get(12)?,
+        manager: row.get(13)?,
+        manager_kind: ManagerKind::Token,
+        manager_generation: row.get(15)?,
+        manager_expires_at: None,
+        write_scope: WriteScope::Namespaces,
+        held_back: BTreeSet::new(),
+        created_at: Timestamp::UNIX_EPOCH,
+        reached_at: None,
+    };
+    let judged = Judged {
+        name: row.get(1)?,
+        state: row.get(2)?,
+        labels: row.get(6)?,
+        kind: row.get(14)?,
+        expires_at: row.get(16)?,
+        scope: row.get(17)?,
+        held_back: row.get(18)?,
+        created_at: row.get(19)?,
+        reached_at: row.get(20)?,
+    };
+    Ok((cluster, judged))
+}
+
+fn cluster((cluster, judged): (Cluster, Judged)) -> Result<Cluster> {
+    let bad = damaged("cluster");
+    Ok(Cluster {
+        name: judged.name.parse().map_err(|e| bad(format!("{e}")))?,
+        state: match judged.state.as_str() {
+            "active" => State::Active,
+            "archived" => State::Archived,
+            other => return Err(bad(format!("state '{other}'"))),
+        },
+        labels: serde_json::from_str(&judged.labels).map_err(|e| bad(e.to_string()))?,
+        manager_kind: match judged.kind.as_str() {
+            "token" => ManagerKind::Token,
+            "secret" => ManagerKind::Secret,
+            "operator" => ManagerKind::Operator,
+            other => return Err(bad(format!("manager kind '{other}'"))),
+        },
+        write_scope: match judged.scope.as_str() {
+            "namespaces" => WriteScope::Namespaces,
+            "cluster" => WriteScope::Cluster,
+            other => return Err(bad(format!("write scope '{other}'"))),
+        },
+        held_back: serde_json::from_str(&judged.held_back).map_err(|e| bad(e.to_string()))?,
+        manager_expires_at: time_option(judged.expires_at)?,
+        created_at: time(judged.created_at)?,
+        reached_at: time_option(judged.reached_at)?,
+        ..cluster
+    })
+}
+
+/// Finds a cluster by name.
+pub(crate) fn find(tx: &ReadTxn<'_>, name: &ClusterName) -> Result<Option<Cluster>> {
+    let sql = format!("SELECT {COLUMNS} FROM clusters WHERE name = ?1");
+    let mut statement = tx.sql().prepare_cached(&sql)?;
+    statement.query_row([name.as_str()], raw).optional()?.map(cluster).transpose()
+}
+
+/// Lists all clusters by name.
+pub(crate) fn list(tx: &ReadTxn<'_>) -> Result<Vec<Cluster>> {
+    let sql = format!("SELECT {COLUMNS} FROM clusters ORDER BY name");
+    let mut statement = tx.sql().prepare_cached(&sql)?;
+    let rows = statement.query_map([], raw)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    rows.into_iter().map(cluster).collect()
+}
+
+fn json(value: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|e| damaged("cluster")(e.to_string()))
+}
+
+/// Inserts a cluster; its `id` is given by the store.
+pub(crate) fn insert(tx: &WriteTxn<'_>, new: &Cluster, manager: &Sealed) -> Result<ClusterId> {
+    tx.sql().execute(
+        "INSERT INTO clusters (name, owner, description, labels, server, ca_pem, tls_server_name,
+           proxy_url, kube_system_uid, version, manager, manager_kind, manager_generation,
+           manager_secret, manager_expires_at, write_scope, held_back, created_at, reached_at)
+         VALUES (:name, :owner, :description, :labels, :server, :ca_pem, :tls_server_name,
+           :proxy_url, :uid, :version, :manager, :kind, :generation, :secret, :expires_at, :scope,
+           :held_back, :created_at, :reached_at)",
+        named_params! {
+            ":name": new.name.as_str(),
+            ":owner": new.owner.map(|owner| owner.0),
+            ":description": new.description,
+            ":labels": json(&new.labels)?,
+            ":server": new.address.server,
+            ":ca_pem": new.address.ca_pem,
+            ":tls_server_name": new.address.tls_server_name,
+            ":proxy_url": new.address.proxy_url,
+            ":uid": new.kube_system_uid,
+            ":version": new.version,
+            ":manager": new.manager,
+            ":kind": new.manager_kind.as_str(),
+            ":generation": new.manager_generation,
+            ":secret": manager.as_bytes(),
+            ":expires_at": new.manager_expires_at.map(|at| at.timestamp()),
+            ":scope": new.write_scope.as_str(),
+            ":held_back": json(&new.held_back)?,
+            ":created_at": new.created_at.timestamp(),
+            ":reached_at": new.reached_at.map(|at| at.timestamp()),
+        },
+    )?;
+    Ok(ClusterId(tx.sql().last_insert_rowid()))
+}
+
+/// Writes the settings that `cluster set` changes.
+pub(crate) fn update_settings(tx: &WriteTxn<'_>, cluster: &Cluster) -> Result<()> {
+    tx.sql().execute(
+        "UPDATE clusters SET description = ?2, labels = ?3, write_scope = ?4, held_back = ?5
+         WHERE id = ?1",
+        (
+            cluster.id.0,
+            &cluster.description,
+            json(&cluster.labels)?,
+            cluster.write_scope.as_str(),
+            json(&cluster.held_back)?,
+        ),
+    )?;
+    Ok(())
+}
+
+/// Renews address, pins and manager, as `cluster add --replace` does.
+pub(crate) fn relink(tx: &WriteTxn<'_>, cluster: &Cluster, manager: &Sealed) -> Result<()> {
+    tx.sql().execute(
+        "UPDATE clusters SET server = ?2, ca_pem = ?3, tls_server_name = ?4, proxy_url = ?5,
+           kube_system_uid = ?6, version = ?7, manager = ?8, manager_kind = ?9,
+           manager_generation = ?10, manager_secret = ?11, manager_expires_at = ?12,
+           reached_at = ?13 WHERE id = ?1",
+        rusqlite::params![
+            cluster.id.0,
+            cluster.address.server,
+            cluster.address.ca_pem,
+            cluster.address.tls_server_name,
+            cluster.address.proxy_url,
+            cluster.kube_system_uid,
+            cluster.version,
+            cluster.manager,
+            cluster.manager_kind.as_str(),
+            cluster.manager_generation,
+            manager.as_bytes(),
+            cluster.manager_expires_at.map(|at| at.timestamp()),
+            cluster.reached_at.map(|at| at.timestamp()),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Remembers that the API server answered.
+pub(crate) fn set_reached(tx: &WriteTxn<'_>, cluster: ClusterId, at: Timestamp) -> Result<()> {
+    tx.sql()
+        .execute("UPDATE clusters SET reached_at = ?2 WHERE id = ?1", (cluster.0, at.timestamp()))?;
+    Ok(())
+}
+
+/// Reads the manager's sealed login.
+pub(crate) fn manager_secret(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<Option<Sealed>> {
+    let mut statement = tx.sql().prepare_cached("SELECT manager_secret FROM clusters WHERE id = ?1")?;
+    let bytes: Option<Option<Vec<u8>>> =
+        statement.query_row([cluster.0], |row| row.get(0)).optional()?;
+    Ok(bytes.flatten().map(Sealed::new))
+}
+
+/// Replaces the manager's sealed login by one sealed to other people; the secret is the same.
+pub(crate) fn reseal_manager(tx: &WriteTxn<'_>, cluster: ClusterId, sealed: &Sealed) -> Result<()> {
+    tx.sql().execute(
+        "UPDATE clusters SET manager_secret = ?2 WHERE id = ?1",
+        (cluster.0, sealed.as_bytes()),
+    )?;
+    Ok(())
+}

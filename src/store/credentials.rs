@@ -1,0 +1,240 @@
+//! The tables of credentials and deliveries.
+
+use rusqlite::{OptionalExtension, Row, named_params};
+
+use super::{ReadTxn, Result, WriteTxn, damaged, time, time_option};
+use crate::domain::Timestamp;
+use crate::domain::access::Power;
+use crate::domain::cluster::ClusterId;
+use crate::domain::credential::{Credential, CredentialId, Delivery};
+use crate::domain::user::UserId;
+
+const COLUMNS: &str = "id, user, cluster, version, account, power, state, ended_because, \
+     created_at, issued_at, ended_at, revoked_at, token_expires_at";
+
+struct Raw {
+    id: i64,
+    user: i64,
+    cluster: i64,
+    version: u32,
+    account: String,
+    power: String,
+    state: String,
+    ended_because: Option<String>,
+    times: (i64, Option<i64>, Option<i64>, Option<i64>, Option<i64>),
+}
+
+fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
+    Ok(Raw {
+        id: row.get(0)?,
+        user: row.get(1)?,
+        cluster: row.get(2)?,
+        version: row.get(3)?,
+        account: row.get(4)?,
+        power: row.get(5)?,
+        state: row.get(6)?,
+        ended_because: row.get(7)?,
+        times: (row.get(8)?, row.get(9)?, row.get(10)?, row.get(11)?, row.get(12)?),
+    })
+}
+
+fn credential(raw: Raw) -> Result<Credential> {
+    let (created_at, issued_at, ended_at, revoked_at, token_expires_at) = raw.times;
+    Ok(Credential {
+        id: CredentialId(raw.id),
+        user: UserId(raw.user),
+        cluster: ClusterId(raw.cluster),
+        version: raw.version,
+        account: raw.account,
+        power: raw.power.parse().map_err(damaged("credential"))?,
+        state: raw.state.parse().map_err(damaged("credential"))?,
+        ended_because: raw.ended_because,
+        created_at: time(created_at)?,
+        issued_at: time_option(issued_at)?,
+        ended_at: time_option(ended_at)?,
+        revoked_at: time_option(revoked_at)?,
+        token_expires_at: time_option(token_expires_at)?,
+    })
+}
+
+fn collect(
+    tx: &ReadTxn<'_>,
+    filter: &str,
+    params: impl rusqlite::Params,
+) -> Result<Vec<Credential>> {
+    let sql = format!("SELECT {COLUMNS} FROM credentials WHERE {filter}");
+    let mut statement = tx.sql().prepare_cached(&sql)?;
+    let rows = statement.query_map(params, raw)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    rows.into_iter().map(credential).collect()
+}
+
+/// Lists the versions of a user on a cluster, oldest first.
+pub(crate) fn versions(
+    tx: &ReadTxn<'_>,
+    cluster: ClusterId,
+    user: UserId,
+) -> Result<Vec<Credential>> {
+    collect(tx, "cluster = ?1 AND user = ?2 ORDER BY version", [cluster.0, user.0])
+}
+
+/// Lists everything on a cluster that is not revoked: live, and owed.
+pub(crate) fn unfinished(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<Vec<Credential>> {
+    collect(tx, "cluster = ?1 AND state <> 'revoked' ORDER BY id", [cluster.0])
+}
+
+/// Lists the live versions of a user everywhere.
+pub(crate) fn live_of_user(tx: &ReadTxn<'_>, user: UserId) -> Result<Vec<Credential>> {
+    collect(tx, "user = ?1 AND state IN ('pending','active') ORDER BY cluster", [user.0])
+}
+
+/// Lists everything that is not revoked, everywhere.
+pub(crate) fn all_unfinished(tx: &ReadTxn<'_>) -> Result<Vec<Credential>> {
+    collect(tx, "state <> 'revoked' ORDER BY cluster, id", [])
+}
+
+/// Reads one credential.
+pub(crate) fn get(tx: &ReadTxn<'_>, id: CredentialId) -> Result<Option<Credential>> {
+    Ok(collect(tx, "id = ?1", [id.0])?.pop())
+}
+
+/// What a new version starts with.
+#[derive(Debug)]
+pub(crate) struct NewCredential<'a> {
+    /// Where.
+    pub(crate) cluster: ClusterId,
+    /// Whose.
+    pub(crate) user: UserId,
+    /// Its number.
+    pub(crate) version: u32,
+    /// Its account's name.
+    pub(crate) account: &'a str,
+    /// What it carries.
+    pub(crate) power: Power,
+    /// When.
+    pub(crate) created_at: Timestamp,
+}
+
+/// Inserts a version as `pending`.
+pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewCredential<'_>) -> Result<CredentialId> {
+    tx.sql().execute(
+        "INSERT INTO credentials (cluster, user, version, account, power, state, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, 'pending', ?6)",
+        (
+            new.cluster.0,
+            new.user.0,
+            new.version,
+            new.account,
+            new.power.as_str(),
+            new.created_at.timestamp(),
+        ),
+    )?;
+    Ok(CredentialId(tx.sql().last_insert_rowid()))
+}
+
+/// The number that the next version of a user on a cluster gets.
+pub(crate) fn next_version(tx: &ReadTxn<'_>, cluster: ClusterId, user: UserId) -> Result<u32> {
+    let latest: u32 = tx.sql().query_row(
+        "SELECT coalesce(max(version), 0) FROM credentials WHERE cluster = ?1 AND user = ?2",
+        [cluster.0, user.0],
+        |row| row.get(0),
+    )?;
+    Ok(latest + 1)
+}
+
+/// Records that the cluster was seen to have it. `false` if it is no longer pending.
+pub(crate) fn activate(tx: &WriteTxn<'_>, id: CredentialId, at: Timestamp) -> Result<bool> {
+    let changed = tx.sql().execute(
+        "UPDATE credentials SET state = 'active', issued_at = ?2
+         WHERE id = ?1 AND state = 'pending'",
+        (id.0, at.timestamp()),
+    )?;
+    Ok(changed == 1)
+}
+
+/// Decides the end of a live version. `false` if it had been decided before.
+pub(crate) fn end(
+    tx: &WriteTxn<'_>,
+    id: CredentialId,
+    because: &str,
+    at: Timestamp,
+) -> Result<bool> {
+    let changed = tx.sql().execute(
+        "UPDATE credentials SET state = 'revoking', ended_because = ?2, ended_at = ?3
+         WHERE id = ?1 AND state IN ('pending','active')",
+        (id.0, because, at.timestamp()),
+    )?;
+    Ok(changed == 1)
+}
+
+/// Records that the cluster was seen to be without it.
+pub(crate) fn settle(tx: &WriteTxn<'_>, id: CredentialId, at: Timestamp) -> Result<bool> {
+    let changed = tx.sql().execute(
+        "UPDATE credentials SET state = 'revoked', revoked_at = ?2
+         WHERE id = ?1 AND state = 'revoking'",
+        (id.0, at.timestamp()),
+    )?;
+    Ok(changed == 1)
+}
+
+/// Records a hand-over, and until when the token in it lives.
+pub(crate) fn deliver(tx: &WriteTxn<'_>, delivery: &Delivery) -> Result<()> {
+    tx.sql().execute(
+        "INSERT INTO deliveries (credential, to_user, by_user, at, expires_at, jti, form)
+         VALUES (:credential, :to, :by, :at, :expires_at, :jti, :form)",
+        named_params! {
+            ":credential": delivery.credential.0,
+            ":to": delivery.to.0,
+            ":by": delivery.by.0,
+            ":at": delivery.at.timestamp(),
+            ":expires_at": delivery.expires_at.timestamp(),
+            ":jti": delivery.jti,
+            ":form": delivery.form,
+        },
+    )?;
+    Ok(())
+}
+
+/// Remembers that a token lives until then, before the token is in anybody's hands.
+pub(crate) fn set_token_expiry(tx: &WriteTxn<'_>, id: CredentialId, at: Timestamp) -> Result<()> {
+    tx.sql().execute(
+        "UPDATE credentials SET token_expires_at = max(coalesce(token_expires_at, 0), ?2)
+         WHERE id = ?1",
+        (id.0, at.timestamp()),
+    )?;
+    Ok(())
+}
+
+/// Lists the hand-overs of a version, oldest first.
+pub(crate) fn deliveries(tx: &ReadTxn<'_>, id: CredentialId) -> Result<Vec<Delivery>> {
+    type Raw = (i64, i64, i64, i64, i64, Option<String>, String);
+    let mut statement = tx.sql().prepare_cached(
+        "SELECT credential, to_user, by_user, at, expires_at, jti, form FROM deliveries
+         WHERE credential = ?1 ORDER BY id",
+    )?;
+    let rows = statement
+        .query_map([id.0], |row| {
+            Ok((
+                row.get(0)?,
+                row.get(1)?,
+                row.get(2)?,
+                row.get(3)?,
+                row.get(4)?,
+                row.get(5)?,
+                row.get(6)?,
+            ))
+        })?
+        .collect::<rusqlite::Result<Vec<Raw>>>()?;
+    rows.into_iter()
+        .map(|(credential, to, by, at, expires_at, jti, form)| {
+            Ok(Delivery {
+                credential: CredentialId(credential),
+                to: UserId(to),
+                by: UserId(by),
+                at: time(at)?,
+                expires_at: time(expires_at)?,
+                jti,
+                form,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,87 @@
+//! The table of grants. Removed ones stay as history.
+
+use rusqlite::{OptionalExtension, Row};
+
+use super::{ReadTxn, Result, WriteTxn, damaged, time, time_option};
+use crate::domain::Timestamp;
+use crate::domain::access::Grant;
+use crate::domain::cluster::ClusterId;
+use crate::domain::user::UserId;
+
+const COLUMNS: &str = "user, cluster, level, granted_at, granted_by, ends_at, reason";
+
+type Raw = (i64, i64, String, i64, i64, Option<i64>, String);
+
+fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
+    Ok((
+        row.get(0)?,
+        row.get(1)?,
+        row.get(2)?,
+        row.get(3)?,
+        row.get(4)?,
+        row.get(5)?,
+        row.get(6)?,
+    ))
+}
+
+fn grant((user, cluster, level, granted_at, granted_by, ends_at, reason): Raw) -> Result<Grant> {
+    Ok(Grant {
+        user: UserId(user),
+        cluster: ClusterId(cluster),
+        level: level.parse().map_err(damaged("grant"))?,
+        granted_at: time(granted_at)?,
+        granted_by: UserId(granted_by),
+        ends_at: time_option(ends_at)?,
+        reason,
+    })
+}
+
+/// Finds the grant of a user on a cluster, ended or not.
+pub(crate) fn find(tx: &ReadTxn<'_>, cluster: ClusterId, user: UserId) -> Result<Option<Grant>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM grants WHERE cluster = ?1 AND user = ?2 AND removed_at IS NULL"
+    );
+    let mut statement = tx.sql().prepare_cached(&sql)?;
+    statement.query_row([cluster.0, user.0], raw).optional()?.map(grant).transpose()
+}
+
+/// Lists all grants that were not removed.
+pub(crate) fn list(tx: &ReadTxn<'_>) -> Result<Vec<Grant>> {
+    let sql = format!("SELECT {COLUMNS} FROM grants WHERE removed_at IS NULL");
+    let mut statement = tx.sql().prepare_cached(&sql)?;
+    let rows = statement.query_map([], raw)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    rows.into_iter().map(grant).collect()
+}
+
+/// Puts a grant in the place of the one that is there, if any.
+pub(crate) fn put(tx: &WriteTxn<'_>, grant: &Grant) -> Result<()> {
+    remove(tx, grant.cluster, grant.user, grant.granted_at)?;
+    tx.sql().execute(
+        "INSERT INTO grants (user, cluster, level, granted_at, granted_by, ends_at, reason)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        (
+            grant.user.0,
+            grant.cluster.0,
+            grant.level.as_str(),
+            grant.granted_at.timestamp(),
+            grant.granted_by.0,
+            grant.ends_at.map(|at| at.timestamp()),
+            &grant.reason,
+        ),
+    )?;
+    Ok(())
+}
+
+/// Removes a grant from view; it stays as history.
+pub(crate) fn remove(
+    tx: &WriteTxn<'_>,
+    cluster: ClusterId,
+    user: UserId,
+    at: Timestamp,
+) -> Result<()> {
+    tx.sql().execute(
+        "UPDATE grants SET removed_at = ?3 WHERE cluster = ?1 AND user = ?2 AND removed_at IS NULL",
+        (cluster.0, user.0, at.timestamp()),
+    )?;
+    Ok(())
+}

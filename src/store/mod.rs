@@ -1,0 +1,291 @@
+//! WHAT IS REMEMBERED: one SQLite file, and the only module that knows SQL.
+//!
+//! **Locking.** WAL; every write transaction is `BEGIN IMMEDIATE`, so two writers queue instead of
+//! failing; nobody holds a transaction across a network call, because transactions are closures
+//! that cannot await. **Durability.** `synchronous=FULL`: what was committed survives a power cut.
+//! **Compatibility.** `user_version` counts migrations; an older binary refuses a newer file.
+//! **Secrecy.** The store cannot open what it stores: it holds [`Sealed`](crate::secrets::Sealed).
+
+pub(crate) mod audit;
+pub(crate) mod blocks;
+pub(crate) mod clusters;
+pub(crate) mod credentials;
+mod file;
+pub(crate) mod grants;
+pub(crate) mod meta;
+mod schema;
+pub(crate) mod users;
+
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+use crate::domain::Timestamp;
+
+/// Why the store could not be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// There is no store yet.
+    #[error("no store at `{}`", path.display())]
+    Absent {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// There is one already.
+    #[error("a store exists at `{}`", path.display())]
+    Exists {
+        /// Where.
+        path: PathBuf,
+    },
+    /// The file or its directory is not safe.
+    #[error("the store at `{}` is not safe: {why}", path.display())]
+    Unsafe {
+        /// Which path.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+        /// What to do.
+        way_out: String,
+    },
+    /// A newer kubegrant made the file.
+    #[error("the store at `{}` was made by a newer kubegrant (schema {found}, this one knows {known})", path.display())]
+    Newer {
+        /// Which file.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// The newest schema of this binary.
+        known: i64,
+    },
+    /// It is a database of something else, or none at all.
+    #[error("`{}` is not a kubegrant store", path.display())]
+    NotOurs {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// Another process keeps the store busy.
+    #[error("the store at `{}` is busy: another kubegrant is writing", path.display())]
+    Busy {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The disk is full.
+    #[error("no space left for the store at `{}`", path.display())]
+    Full {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// A row holds what the program never writes.
+    #[error("the store holds a damaged {what}: {why}")]
+    Damaged {
+        /// Which kind of row.
+        what: &'static str,
+        /// What is wrong.
+        why: String,
+    },
+    /// The file cannot be read or written.
+    #[error("cannot use the store at `{}`", path.display())]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// SQLite failed.
+    #[error("the store at `{}` failed", path.display())]
+    Sql {
+        /// Which file.
+        path: PathBuf,
+        /// What SQLite said.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// SQLite failed inside a transaction (the path is added on the way out).
+    #[error("the store failed")]
+    Statement(#[from] rusqlite::Error),
+}
+
+/// A result of the store.
+pub(crate) type Result<T> = std::result::Result<T, Error>;
+
+/// The open store.
+#[derive(Debug)]
+pub(crate) struct Store {
+    connection: Connection,
+    path: PathBuf,
+}
+
+/// A transaction that can only read.
+#[derive(Debug)]
+pub(crate) struct ReadTxn<'a>(Transaction<'a>);
+
+/// A transaction that can also write.
+#[derive(Debug)]
+pub(crate) struct WriteTxn<'a>(ReadTxn<'a>);
+
+impl<'a> Deref for WriteTxn<'a> {
+    type Target = ReadTxn<'a>;
+    fn deref(&self) -> &ReadTxn<'a> {
+        &self.0
+    }
+}
+
+impl ReadTxn<'_> {
+    fn sql(&self) -> &Connection {
+        &self.0
+    }
+}
+
+impl Store {
+    /// Makes a new store with its directory (0700) and file (0600 from birth).
+    pub(crate) fn create(path: &Path) -> Result<Self> {
+        file::prepare_directory(path)?;
+        if !file::create_private(path)? {
+            return Err(Error::Exists { path: path.to_owned() });
+        }
+        let store = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        store.at_path(store.migrate())?;
+        Ok(store)
+    }
+
+    /// Opens the store for reading and writing, and brings its schema up to date.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        file::check(path)?;
+        let store = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        store.at_path(store.migrate())?;
+        Ok(store)
+    }
+
+    /// Opens the store for a look that must be quick and silent (completion); never migrates.
+    pub(crate) fn peek(path: &Path) -> Result<Self> {
+        file::check(path)?;
+        let connection = Connection::open_with_flags(
+            path,
+            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        )?;
+        connection.busy_timeout(Duration::from_millis(50))?;
+        Ok(Self { connection, path: path.to_owned() })
+    }
+
+    /// Where the store is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn connect(path: &Path, flags: OpenFlags) -> Result<Self> {
+        let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+        // SQLITE_OPEN_NOFOLLOW refuses links in every component: resolve the directory first.
+        let real = match (path.parent(), path.file_name()) {
+            (Some(parent), Some(name)) => {
+                let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+                parent
+                    .canonicalize()
+                    .map_err(|source| Error::Io { path: path.to_owned(), source })?
+                    .join(name)
+            }
+            _ => path.to_owned(),
+        };
+        let connection = Connection::open_with_flags(&real, flags)
+            .map_err(|error| named(path, error.into()))?;
+        let store = Self { connection, path: path.to_owned() };
+        store.at_path(store.configure())?;
+        Ok(store)
+    }
+
+    fn configure(&self) -> Result<()> {
+        let sql = &self.connection;
+        sql.busy_timeout(Duration::from_secs(30))?;
+        sql.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
+        sql.execute_batch(
+            "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON;
+             PRAGMA trusted_schema=OFF; PRAGMA temp_store=MEMORY;",
+        )?;
+        Ok(())
+    }
+
+    fn migrate(&self) -> Result<()> {
+        schema::migrate(&self.connection, &self.path)
+    }
+
+    fn at_path<T>(&self, result: Result<T>) -> Result<T> {
+        result.map_err(|error| named(&self.path, error))
+    }
+
+    /// Runs `work` in a read transaction: one consistent look.
+    pub(crate) fn read<T, E: From<Error>>(
+        &self,
+        work: impl FnOnce(&ReadTxn<'_>) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        let tx = Transaction::new_unchecked(&self.connection, TransactionBehavior::Deferred)
+            .map_err(|error| named(&self.path, error.into()))?;
+        work(&ReadTxn(tx))
+    }
+
+    /// Runs `work` in a write transaction; commits when it succeeds, else leaves no trace.
+    pub(crate) fn write<T, E: From<Error>>(
+        &self,
+        work: impl FnOnce(&WriteTxn<'_>) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        let begun = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate);
+        let tx = WriteTxn(ReadTxn(begun.map_err(|error| named(&self.path, error.into()))?));
+        let value = work(&tx)?;
+        tx.0.0.commit().map_err(|error| named(&self.path, error.into()))?;
+        Ok(value)
+    }
+}
+
+/// Gives an error of a statement the path, and the name of what happened.
+fn named(path: &Path, error: Error) -> Error {
+    let Error::Statement(source) = error else { return error };
+    let path = path.to_owned();
+    match source.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
+            Error::Busy { path }
+        }
+        Some(rusqlite::ErrorCode::DiskFull) => Error::Full { path },
+        Some(rusqlite::ErrorCode::NotADatabase) => Error::NotOurs { path },
+        _ => Error::Sql { path, source },
+    }
+}
+
+impl Error {
+    /// Whether the disk, not a rule or a fault, kept something from being recorded.
+    pub(crate) fn is_storage(&self) -> bool {
+        match self {
+            Self::Full { .. } | Self::Io { .. } | Self::Busy { .. } => true,
+            Self::Sql { source, .. } | Self::Statement(source) => matches!(
+                source.sqlite_error_code(),
+                Some(
+                    rusqlite::ErrorCode::DiskFull
+                        | rusqlite::ErrorCode::SystemIoFailure
+                        | rusqlite::ErrorCode::ReadOnly
+                        | rusqlite::ErrorCode::CannotOpen
+                        | rusqlite::ErrorCode::DatabaseBusy
+                )
+            ),
+            _ => false,
+        }
+    }
+}
+
+/// Reads a stored time: seconds since 1970.
+fn time(seconds: i64) -> Result<Timestamp> {
+    Timestamp::from_timestamp(seconds, 0)
+        .ok_or_else(|| Error::Damaged { what: "time", why: format!("{seconds} s") })
+}
+
+/// Reads a stored time that may be absent.
+fn time_option(seconds: Option<i64>) -> Result<Option<Timestamp>> {
+    seconds.map(time).transpose()
+}
+
+/// Says that a column holds what the program never writes.
+fn damaged(what: &'static str) -> impl Fn(String) -> Error {
+    move |why| Error::Damaged { what, why }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+//! The tables, as a numbered list of migrations.
+
+use std::path::Path;
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use super::{Error, Result};
+
+/// "kgnt": marks the file as ours.
+const APPLICATION_ID: i64 = 0x6b67_6e74;
+
+/// Migration N brings `user_version` from N to N+1. Never edit one that was released.
+const MIGRATIONS: &[&str] = &[V1];
+
+const V1: &str = "
+CREATE TABLE meta (
+  key TEXT PRIMARY KEY, value TEXT NOT NULL
+) STRICT;
+CREATE TABLE users (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+  email TEXT UNIQUE COLLATE NOCASE,
+  role TEXT NOT NULL CHECK (role IN ('developer','admin','owner')),
+  active INTEGER NOT NULL DEFAULT 1 CHECK (active IN (0,1)),
+  key TEXT UNIQUE,
+  created_at INTEGER NOT NULL
+) STRICT;
+CREATE TABLE clusters (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+  state TEXT NOT NULL DEFAULT 'active' CHECK (state IN ('active','archived')),
+  protected INTEGER NOT NULL DEFAULT 0 CHECK (protected IN (0,1)),
+  owner INTEGER REFERENCES users(id),
+  description TEXT NOT NULL DEFAULT '',
+  labels TEXT NOT NULL DEFAULT '{}',
+  server TEXT NOT NULL, ca_pem TEXT, tls_server_name TEXT, proxy_url TEXT,
+  kube_system_uid TEXT NOT NULL,
+  version TEXT NOT NULL DEFAULT '',
+  manager TEXT NOT NULL,
+  manager_kind TEXT NOT NULL CHECK (manager_kind IN ('token','secret','operator')),
+  manager_generation INTEGER NOT NULL DEFAULT 1,
+  manager_secret BLOB,
+  manager_expires_at INTEGER,
+  write_scope TEXT NOT NULL DEFAULT 'namespaces' CHECK (write_scope IN ('namespaces','cluster')),
+  held_back TEXT NOT NULL DEFAULT '[]',
+  created_at INTEGER NOT NULL,
+  reached_at INTEGER
+) STRICT;
+CREATE TABLE grants (
+  id INTEGER PRIMARY KEY,
+  cluster INTEGER NOT NULL REFERENCES clusters(id),
+  user INTEGER NOT NULL REFERENCES users(id),
+  level TEXT NOT NULL CHECK (level IN ('read','write')),
+  granted_at INTEGER NOT NULL,
+  granted_by INTEGER NOT NULL REFERENCES users(id),
+  ends_at INTEGER,
+  reason TEXT NOT NULL DEFAULT '',
+  removed_at INTEGER
+) STRICT;
+CREATE UNIQUE INDEX grants_one ON grants (cluster, user) WHERE removed_at IS NULL;
+CREATE TABLE credentials (
+  id INTEGER PRIMARY KEY,
+  cluster INTEGER NOT NULL REFERENCES clusters(id),
+  user INTEGER NOT NULL REFERENCES users(id),
+  version INTEGER NOT NULL CHECK (version > 0),
+  account TEXT NOT NULL,
+  power TEXT NOT NULL CHECK (power IN ('read','write','full')),
+  state TEXT NOT NULL CHECK (state IN ('pending','active','revoking','revoked')),
+  ended_because TEXT,
+  created_at INTEGER NOT NULL,
+  issued_at INTEGER, ended_at INTEGER, revoked_at INTEGER,
+  token_expires_at INTEGER,
+  UNIQUE (cluster, user, version),
+  UNIQUE (cluster, account)
+) STRICT;
+CREATE UNIQUE INDEX credentials_one_live ON credentials (cluster, user)
+  WHERE state IN ('pending','active');
+CREATE INDEX credentials_by_state ON credentials (state);
+CREATE TRIGGER credentials_forward BEFORE UPDATE OF state ON credentials
+  WHEN NOT (OLD.state = NEW.state
+    OR (OLD.state = 'pending' AND NEW.state IN ('active','revoking'))
+    OR (OLD.state = 'active' AND NEW.state = 'revoking')
+    OR (OLD.state = 'revoking' AND NEW.state = 'revoked'))
+  BEGIN SELECT RAISE(ABORT, 'a credential never goes backwards'); END;
+CREATE TRIGGER credentials_stay BEFORE DELETE ON credentials
+  BEGIN SELECT RAISE(ABORT, 'credentials are history'); END;
+CREATE TABLE deliveries (
+  id INTEGER PRIMARY KEY,
+  credential INTEGER NOT NULL REFERENCES credentials(id),
+  to_user INTEGER NOT NULL REFERENCES users(id),
+  by_user INTEGER NOT NULL REFERENCES users(id),
+  at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  jti TEXT,
+  form TEXT NOT NULL
+) STRICT;
+CREATE INDEX deliveries_by_credential ON deliveries (credential);
+CREATE TABLE blocks (
+  cluster INTEGER NOT NULL REFERENCES clusters(id),
+  user INTEGER NOT NULL REFERENCES users(id),
+  at INTEGER NOT NULL,
+  by_user INTEGER NOT NULL REFERENCES users(id),
+  reason TEXT NOT NULL DEFAULT '',
+  PRIMARY KEY (cluster, user)
+) STRICT;
+CREATE TABLE audit (
+  seq INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  actor TEXT NOT NULL,
+  acting_as TEXT,
+  action TEXT NOT NULL,
+  phase TEXT NOT NULL,
+  cluster TEXT,
+  user TEXT,
+  detail TEXT NOT NULL,
+  request INTEGER,
+  prev TEXT NOT NULL,
+  hash TEXT NOT NULL
+) STRICT;
+CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit
+  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit
+  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+";
+
+/// The newest schema this binary knows.
+pub(super) fn newest() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
+fn pragma(sql: &Connection, name: &str) -> rusqlite::Result<i64> {
+    sql.pragma_query_value(None, name, |row| row.get(0))
+}
+
+/// Brings the schema up to date, in one transaction; refuses newer and foreign files.
+pub(super) fn migrate(sql: &Connection, path: &Path) -> Result<()> {
+    let found = pragma(sql, "user_version")?;
+    refuse_unknown(sql, path, found)?;
+    if found == newest() {
+        return Ok(());
+    }
+    // Immediate: of two processes that start at once, the second finds the work done.
+    let tx = Transaction::new_unchecked(sql, TransactionBehavior::Immediate)?;
+    let found = pragma(&tx, "user_version")?;
+    refuse_unknown(&tx, path, found)?;
+    for (number, statements) in (0i64..).zip(MIGRATIONS) {
+        if number >= found {
+            tx.execute_batch(statements)?;
+        }
+    }
+    tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+    tx.pragma_update(None, "user_version", newest())?;
+    tx.commit()?;
+    Ok(())
+}
+
+fn refuse_unknown(sql: &Connection, path: &Path, found: i64) -> Result<()> {
+    let application = pragma(sql, "application_id")?;
+    let tables: i64 =
+        sql.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let fresh = found == 0 && application == 0 && tables == 0;
+    if !fresh && application != APPLICATION_ID {
+        return Err(Error::NotOurs { path: path.to_owned() });
+    }
+    if found > newest() {
+        return Err(Error::Newer { path: path.to_owned(), found, known: newest() });
+    }
+    Ok(())
+}
