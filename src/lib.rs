@@ -1,3 +1,4 @@
 //! placeholder
 
+mod artifact;
 mod secrets;
