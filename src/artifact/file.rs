@@ -260,16 +260,12 @@ impl<'d> Staged<'d> {
     /// Puts the file in the place of one of ours.
     fn replace(mut self) -> Result<(), FileError> {
         let destination = self.destination;
-        let name = match self.name.clone() {
-            Some(name) => name,
-            None => {
-                let name = random_name();
-                self.link(name.as_os_str())
-                    .map_err(|errno| destination.failed(errno))?;
-                self.name = Some(name.clone());
-                name
-            }
-        };
+        let name = self.name.clone().unwrap_or_else(random_name);
+        if self.name.is_none() {
+            self.link(name.as_os_str())
+                .map_err(|errno| destination.failed(errno))?;
+            self.name = Some(name.clone());
+        }
         // Look again as late as possible; the rename itself follows no link and opens nothing.
         destination.check_free(Overwrite::Force)?;
         match fs::renameat(&destination.dir, &name, &destination.dir, destination.name) {

@@ -261,6 +261,39 @@ fn a_handed_over_file_opens_again() {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "a skipped test must say why")]
+fn the_age_tool_opens_what_is_sealed() {
+    use std::process::Command;
+    if Command::new("age").arg("--version").output().is_err() {
+        eprintln!("skipped: the age tool is not installed");
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let (key, file) = (dir.path().join("key"), dir.path().join("file"));
+    for text in [AGE_IDENTITY, SSH_IDENTITY] {
+        let recipients = [known(text).recipient(), Identity::generate().recipient()];
+        std::fs::write(&key, text).expect("writes");
+        let sealed = seal(&"token".into(), &record(), &recipients).expect("seals");
+        let handed = seal_file(b"token", &recipients).expect("seals");
+        for bytes in [sealed.as_bytes(), handed.as_slice()] {
+            std::fs::write(&file, bytes).expect("writes");
+            let mut age = Command::new("age");
+            let output = age
+                .arg("-d")
+                .arg("-i")
+                .arg(&key)
+                .arg(&file)
+                .output()
+                .expect("runs");
+            assert!(
+                output.status.success() && output.stdout.ends_with(b"token"),
+                "{output:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn an_encrypted_ssh_key_asks_once_and_opens() {
     let (key, asked) = unlocked(SSH_ENCRYPTED, "open sesame");
     assert_eq!(
@@ -538,12 +571,12 @@ fn debug_and_errors_hold_no_secret() {
         &body[..3].join("\n"),
     ] {
         let error = Identity::parse(&text.into(), &mut never).expect_err("must be refused");
-        said += &format!("{error} {error:?}");
+        said = format!("{said}{error} {error:?}");
         let error = parse_public_key_file(text).expect_err("must be refused");
-        said += &format!("{error} {error:?}");
+        said = format!("{said}{error} {error:?}");
     }
     let (wrong, _) = unlocked(SSH_ENCRYPTED, "canary");
-    said += &format!("{wrong:?}");
+    said = format!("{said}{wrong:?}");
     assert!(
         !said.contains("canary") && !said.contains(&secret_line()[16..30]),
         "{said}"

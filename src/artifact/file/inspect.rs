@@ -214,13 +214,14 @@ fn read_all(
 }
 
 fn check_mode(path: &Path, stat: &Stat) -> Result<(), FileError> {
-    match bits(stat) {
-        mode if mode & 0o077 == 0 => Ok(()),
-        mode => Err(FileError::TooOpen {
+    let mode = bits(stat);
+    if mode & 0o077 != 0 {
+        return Err(FileError::TooOpen {
             path: path.to_owned(),
             mode,
-        }),
+        });
     }
+    Ok(())
 }
 
 fn is_ours_or_roots(stat: &Stat) -> bool {

@@ -19,7 +19,7 @@ fn home() -> TempDir {
 }
 
 fn put(path: &Path, text: &str, mode: u32) {
-    _ = fs::remove_file(path);
+    drop(fs::remove_file(path));
     fs::write(path, text).expect("writes");
     chmod(path, mode);
 }
@@ -503,15 +503,15 @@ fn race(rounds: usize) {
     thread::scope(|scope| {
         scope.spawn(|| {
             let clear = || {
-                _ = fs::remove_file(&path);
-                _ = fs::remove_dir(&path);
+                drop(fs::remove_file(&path));
+                drop(fs::remove_dir(&path));
             };
             while !over.load(Ordering::Relaxed) {
                 let makes: [&dyn Fn(); 4] = [
-                    &|| _ = symlink(&canary, &path),
-                    &|| _ = fs::create_dir(&path),
+                    &|| drop(symlink(&canary, &path)),
+                    &|| drop(fs::create_dir(&path)),
                     &|| _ = rustix::fs::mknodat(CWD, &path, FileType::Fifo, mode(), 0),
-                    &|| _ = fs::hard_link(&canary, &path),
+                    &|| drop(fs::hard_link(&canary, &path)),
                 ];
                 for make in makes {
                     make();
