@@ -1,2 +1,6 @@
 //! kubegrant.
+
+mod artifact;
 mod domain;
+mod secrets;
+mod store;

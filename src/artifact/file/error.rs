@@ -1,0 +1,278 @@
+//! What can be wrong with a file, in the words of the person who has to put it right.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use rustix::fs::{FileType, Stat};
+use rustix::process::geteuid;
+
+/// A reason why a private file was not written, read or trusted.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FileError {
+    /// The path names no file.
+    #[error("'{path}' does not name a file", path = path.display())]
+    BadName {
+        /// The path as it was given.
+        path: PathBuf,
+    },
+    /// The directory is missing.
+    #[error("there is no directory '{path}'; create it with `mkdir`", path = path.display())]
+    NoDirectory {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// Others could change what is written there.
+    #[error("the directory '{path}' is not safe: {why}", path = path.display())]
+    UnsafeDirectory {
+        /// The directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: DirectoryFault,
+    },
+    /// Something is already there.
+    #[error("{what} is already at '{path}'; {}", way_out(*.what), path = path.display())]
+    AlreadyExists {
+        /// The path.
+        path: PathBuf,
+        /// What is there.
+        what: Thing,
+    },
+    /// What is there must not be replaced.
+    #[error("'{path}' cannot be replaced: {why}; remove it or choose another name", path = path.display())]
+    NotReplaceable {
+        /// The path.
+        path: PathBuf,
+        /// Why not.
+        why: Obstacle,
+    },
+    /// Writing failed, and nothing was left behind.
+    #[error("cannot write '{path}'", path = path.display())]
+    Write {
+        /// The path.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Reading failed.
+    #[error("cannot read '{path}'", path = path.display())]
+    Read {
+        /// The path.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file is missing.
+    #[error("there is no file '{path}'", path = path.display())]
+    Missing {
+        /// The path.
+        path: PathBuf,
+    },
+    /// There is something else than a regular file.
+    #[error("'{path}' is {what}, not a regular file", path = path.display())]
+    NotRegular {
+        /// The path.
+        path: PathBuf,
+        /// What it is.
+        what: Thing,
+    },
+    /// The file belongs to somebody else.
+    #[error("'{path}' belongs to user {uid}, not to you; make a copy that is yours", path = path.display())]
+    ForeignOwner {
+        /// The path.
+        path: PathBuf,
+        /// The owner's number.
+        uid: u32,
+    },
+    /// Others can read or change the file.
+    #[error(
+        "'{path}' has mode {mode:04o}, so others may have seen it; if they have not, `chmod 600 {path}`",
+        path = path.display()
+    )]
+    TooOpen {
+        /// The path.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The file has a second name.
+    #[error("'{path}' has {links} hard links; make a copy that has one", path = path.display())]
+    Linked {
+        /// The path.
+        path: PathBuf,
+        /// How many names it has.
+        links: u64,
+    },
+    /// The file is larger than what it should hold.
+    #[error("'{path}' is larger than {max} bytes", path = path.display())]
+    TooLarge {
+        /// The path.
+        path: PathBuf,
+        /// The most that is read.
+        max: usize,
+    },
+    /// A private directory could not be created.
+    #[error("cannot create the directory '{path}'", path = path.display())]
+    CreateDirectory {
+        /// The directory.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+fn way_out(what: Thing) -> &'static str {
+    match what {
+        Thing::File => "replace it with `--force` or choose another name",
+        _ => "remove it or choose another name",
+    }
+}
+
+/// What makes a directory unsafe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DirectoryFault {
+    /// It belongs to a user who is neither this one nor root.
+    ForeignOwner {
+        /// The owner's number.
+        uid: u32,
+    },
+    /// Everybody can replace what is in it.
+    WorldWritable {
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Others have some access to a directory that must be private.
+    NotPrivate {
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The way to it leads over a link that somebody else made.
+    ForeignLink {
+        /// The link's owner.
+        uid: u32,
+    },
+    /// It is something else.
+    NotADirectory,
+}
+
+impl fmt::Display for DirectoryFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ForeignOwner { uid } => {
+                write!(f, "it belongs to user {uid}; use a directory of your own")
+            }
+            Self::WorldWritable { mode } => write!(
+                f,
+                "everybody can write to it (mode {mode:04o}); use a directory of your own, or \
+                 take the right away with `chmod o-w`"
+            ),
+            Self::NotPrivate { mode } => write!(
+                f,
+                "others have access to it (mode {mode:04o}); if nobody has used that, take it away \
+                 with `chmod 700`"
+            ),
+            Self::ForeignLink { uid } => {
+                write!(
+                    f,
+                    "the way to it leads over a link of user {uid}; give its real path"
+                )
+            }
+            Self::NotADirectory => f.write_str("it is not a directory"),
+        }
+    }
+}
+
+/// A reason why a file in the way must stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Obstacle {
+    /// It is not a regular file.
+    Not(Thing),
+    /// It belongs to somebody else.
+    ForeignOwner {
+        /// The owner's number.
+        uid: u32,
+    },
+    /// It has other names, which would keep the old bytes.
+    Linked {
+        /// How many names it has.
+        links: u64,
+    },
+}
+
+impl Obstacle {
+    /// Finds out why a thing must not be replaced.
+    pub(super) fn of(stat: &Stat) -> Option<Self> {
+        let what = Thing::of(stat);
+        let links = links(stat);
+        if what != Thing::File {
+            Some(Self::Not(what))
+        } else if stat.st_uid != geteuid().as_raw() {
+            Some(Self::ForeignOwner { uid: stat.st_uid })
+        } else {
+            (links != 1).then_some(Self::Linked { links })
+        }
+    }
+}
+
+/// Returns how many names a file has, whatever type the platform counts them in.
+pub(super) fn links(stat: &Stat) -> u64 {
+    #[expect(
+        clippy::useless_conversion,
+        reason = "it is narrower on other platforms"
+    )]
+    u64::from(stat.st_nlink)
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Not(what) => write!(f, "it is {what}"),
+            Self::ForeignOwner { uid } => write!(f, "it belongs to user {uid}"),
+            Self::Linked { links } => write!(f, "it has {links} hard links"),
+        }
+    }
+}
+
+/// What a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Thing {
+    /// A regular file.
+    File,
+    /// A symbolic link, whatever it leads to.
+    Link,
+    /// A named pipe.
+    Fifo,
+    /// A directory.
+    Directory,
+    /// A socket.
+    Socket,
+    /// A device, or something newer.
+    Device,
+}
+
+impl Thing {
+    /// Recognizes what a name stands for.
+    pub(super) fn of(stat: &Stat) -> Self {
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => Self::File,
+            FileType::Symlink => Self::Link,
+            FileType::Fifo => Self::Fifo,
+            FileType::Directory => Self::Directory,
+            FileType::Socket => Self::Socket,
+            _ => Self::Device,
+        }
+    }
+}
+
+impl fmt::Display for Thing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::File => "a file",
+            Self::Link => "a symbolic link",
+            Self::Fifo => "a FIFO",
+            Self::Directory => "a directory",
+            Self::Socket => "a socket",
+            Self::Device => "a device",
+        })
+    }
+}

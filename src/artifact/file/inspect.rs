@@ -1,0 +1,240 @@
+//! Looking before trusting: directories to write to, private files to read.
+
+use std::fs::{DirBuilder, File};
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{self, AtFlags, CWD, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
+use rustix::process::geteuid;
+use zeroize::Zeroizing;
+
+use super::error::{DirectoryFault, FileError, Thing, links};
+
+/// Whether a file is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Presence {
+    /// It is there, and private.
+    Present,
+    /// There is nothing by this name.
+    Absent,
+}
+
+/// Reads a file that only its owner can read, such as an identity; a link to one will do.
+pub(crate) fn read_private(path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
+    let (file, stat) = open_regular(path)?;
+    // The open file is judged, not the name, which may mean another file by now.
+    if !is_ours_or_roots(&stat) {
+        return Err(FileError::ForeignOwner {
+            path: path.to_owned(),
+            uid: stat.st_uid,
+        });
+    }
+    check_mode(path, &stat)?;
+    read_all(path, file, &stat, max)
+}
+
+/// Reads any regular file, up to a size.
+pub(crate) fn read_bounded(path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
+    let (file, stat) = open_regular(path)?;
+    read_all(path, file, &stat, max)
+}
+
+/// Creates a directory that only its owner can enter, or checks the one that is there.
+pub(crate) fn ensure_private_dir(path: &Path) -> Result<(), FileError> {
+    let failed = |source| FileError::CreateDirectory {
+        path: path.to_owned(),
+        source,
+    };
+    match open_plain_directory(path) {
+        Ok(dir) => return check_private_dir(path, &dir),
+        Err(FileError::NoDirectory { .. }) => {}
+        Err(error) => return Err(error),
+    }
+    // Whoever can change the first directory above could put another one in this one's place.
+    let above = path
+        .ancestors()
+        .skip(1)
+        .find(|dir| dir.as_os_str().is_empty() || dir.exists());
+    let above = above
+        .filter(|dir| !dir.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    open_directory(above)?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(failed)?;
+    check_private_dir(path, &open_plain_directory(path)?)
+}
+
+/// Checks that a file, such as the store, is regular, ours alone, and known by one name.
+pub(crate) fn check_private_file(path: &Path) -> Result<Presence, FileError> {
+    let stat = match fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => stat,
+        Err(Errno::NOENT) => return Ok(Presence::Absent),
+        Err(errno) => return Err(read_error(path, errno)),
+    };
+    let path = path.to_owned();
+    match Thing::of(&stat) {
+        Thing::File => {}
+        what => return Err(FileError::NotRegular { path, what }),
+    }
+    if stat.st_uid != geteuid().as_raw() {
+        return Err(FileError::ForeignOwner {
+            path,
+            uid: stat.st_uid,
+        });
+    }
+    check_mode(&path, &stat)?;
+    match links(&stat) {
+        1 => Ok(Presence::Present),
+        links => Err(FileError::Linked { path, links }),
+    }
+}
+
+/// Opens a directory in which nobody else can replace what we write.
+pub(super) fn open_directory(path: &Path) -> Result<OwnedFd, FileError> {
+    let unsafe_for = |why| FileError::UnsafeDirectory {
+        path: path.to_owned(),
+        why,
+    };
+    if let Some(uid) = foreign_link(path) {
+        return Err(unsafe_for(DirectoryFault::ForeignLink { uid }));
+    }
+    let dir = open_plain_directory(path)?;
+    let stat = fs::fstat(&dir).map_err(|errno| read_error(path, errno))?;
+    let mode = bits(&stat);
+    if !is_ours_or_roots(&stat) {
+        return Err(unsafe_for(DirectoryFault::ForeignOwner {
+            uid: stat.st_uid,
+        }));
+    }
+    // In a sticky directory, such as /tmp, only its owner can rename or remove our file.
+    if mode & 0o002 != 0 && mode & 0o1000 == 0 {
+        return Err(unsafe_for(DirectoryFault::WorldWritable { mode }));
+    }
+    Ok(dir)
+}
+
+/// Finds a link on the way that a third party made, who could lead us into another directory.
+fn foreign_link(path: &Path) -> Option<u32> {
+    let mut walked = PathBuf::new();
+    path.components().find_map(|component| {
+        walked.push(component);
+        let stat = fs::statat(CWD, &walked, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        (Thing::of(&stat) == Thing::Link && !is_ours_or_roots(&stat)).then_some(stat.st_uid)
+    })
+}
+
+fn open_plain_directory(path: &Path) -> Result<OwnedFd, FileError> {
+    let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
+    fs::open(path, flags, Mode::empty()).map_err(|errno| match errno {
+        Errno::NOENT => FileError::NoDirectory {
+            path: path.to_owned(),
+        },
+        Errno::NOTDIR => FileError::UnsafeDirectory {
+            path: path.to_owned(),
+            why: DirectoryFault::NotADirectory,
+        },
+        errno => read_error(path, errno),
+    })
+}
+
+fn check_private_dir(path: &Path, dir: &OwnedFd) -> Result<(), FileError> {
+    let stat = fs::fstat(dir).map_err(|errno| read_error(path, errno))?;
+    let mode = bits(&stat);
+    let why = if stat.st_uid != geteuid().as_raw() {
+        DirectoryFault::ForeignOwner { uid: stat.st_uid }
+    } else if mode & 0o077 != 0 {
+        DirectoryFault::NotPrivate { mode }
+    } else {
+        return Ok(());
+    };
+    Err(FileError::UnsafeDirectory {
+        path: path.to_owned(),
+        why,
+    })
+}
+
+fn open_regular(path: &Path) -> Result<(File, Stat), FileError> {
+    // Without NONBLOCK, a FIFO in the place of the file would hang us until somebody writes.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let fd = fs::open(path, flags, Mode::empty()).map_err(|errno| match errno {
+        Errno::NOENT => FileError::Missing {
+            path: path.to_owned(),
+        },
+        // A socket cannot be opened at all.
+        Errno::NXIO => FileError::NotRegular {
+            path: path.to_owned(),
+            what: Thing::Socket,
+        },
+        errno => read_error(path, errno),
+    })?;
+    let stat = fs::fstat(&fd).map_err(|errno| read_error(path, errno))?;
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => Ok((File::from(fd), stat)),
+        _ => Err(FileError::NotRegular {
+            path: path.to_owned(),
+            what: Thing::of(&stat),
+        }),
+    }
+}
+
+fn read_all(
+    path: &Path,
+    file: File,
+    stat: &Stat,
+    max: usize,
+) -> Result<Zeroizing<Vec<u8>>, FileError> {
+    let too_large = || FileError::TooLarge {
+        path: path.to_owned(),
+        max,
+    };
+    let size = usize::try_from(stat.st_size).map_err(|_| too_large())?;
+    if size > max {
+        return Err(too_large());
+    }
+    // With room for all of it, the buffer never moves and leaves a copy behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(size.saturating_add(1)));
+    let limit = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
+    file.take(limit)
+        .read_to_end(&mut bytes)
+        .map_err(|source| FileError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+    if bytes.len() > max {
+        Err(too_large())
+    } else {
+        Ok(bytes)
+    }
+}
+
+fn check_mode(path: &Path, stat: &Stat) -> Result<(), FileError> {
+    let mode = bits(stat);
+    if mode & 0o077 != 0 {
+        return Err(FileError::TooOpen {
+            path: path.to_owned(),
+            mode,
+        });
+    }
+    Ok(())
+}
+
+fn is_ours_or_roots(stat: &Stat) -> bool {
+    stat.st_uid == 0 || stat.st_uid == geteuid().as_raw()
+}
+
+fn bits(stat: &Stat) -> u32 {
+    stat.st_mode & 0o7777
+}
+
+fn read_error(path: &Path, errno: Errno) -> FileError {
+    FileError::Read {
+        path: path.to_owned(),
+        source: errno.into(),
+    }
+}

@@ -1,0 +1,403 @@
+//! The public half of a key: what a secret is sealed to, and what names a user.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::str::FromStr;
+
+use ssh_key::HashAlg;
+use ssh_key::public::KeyData;
+
+/// A reason why a text is not a key that secrets can be sealed to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum RecipientError {
+    /// There is no key in the text.
+    #[error("there is no public key in it; expected `age1…` or `ssh-ed25519 …`")]
+    Empty,
+    /// The text holds a private key, which must never be handed around.
+    #[error(
+        "this is a private key, which nobody else may see; give its public half (the `age1…` line \
+         or the `.pub` file)"
+    )]
+    PrivateKey,
+    /// The text is an age file.
+    #[error("this is an encrypted age file, not a public key; give the `age1…` line of the key")]
+    AgeFile,
+    /// The key is an SSH key of a kind that cannot be sealed to.
+    #[error("{kind} keys cannot be sealed to; make a key with `ssh-keygen -t ed25519`")]
+    UnsupportedSsh {
+        /// The kind of key.
+        kind: &'static str,
+    },
+    /// The key is an age key of a kind that cannot be sealed to.
+    #[error("{kind} age keys are not supported; make a key with `age-keygen`")]
+    UnsupportedAge {
+        /// The kind of key.
+        kind: &'static str,
+    },
+    /// The key is in another file format.
+    #[error(
+        "this public key is not in OpenSSH's one-line format; convert it with `ssh-keygen -i -f`"
+    )]
+    OtherFormat,
+    /// The line carries `authorized_keys` options before the key.
+    #[error("there is text before the `ssh-ed25519` key; give the key alone")]
+    Options,
+    /// The text holds more than one key.
+    #[error("there are {count} public keys in it; give exactly one")]
+    SeveralKeys {
+        /// How many lines hold a key.
+        count: usize,
+    },
+    /// The key is damaged.
+    #[error("this {kind} key is damaged or incomplete; copy it again")]
+    Invalid {
+        /// The kind of key.
+        kind: &'static str,
+    },
+    /// The key is one of the few points that everybody can open.
+    #[error("this {kind} key is not a real key: anybody could open what is sealed to it")]
+    Weak {
+        /// The kind of key.
+        kind: &'static str,
+    },
+    /// The text is no key at all.
+    #[error("this is not a public key; expected `age1…` or `ssh-ed25519 …`")]
+    Unrecognized,
+}
+
+/// The public half of a key, to which secrets are sealed.
+///
+/// Two recipients are equal when their canonical texts are: a comment does not count.
+#[derive(Clone)]
+pub(crate) struct Recipient {
+    text: String,
+    key: Key,
+}
+
+#[derive(Clone)]
+enum Key {
+    Age(age::x25519::Recipient),
+    Ssh {
+        key: age::ssh::Recipient,
+        fingerprint: String,
+    },
+}
+
+const AGE: &str = "age";
+const SSH: &str = "ssh-ed25519";
+
+impl Recipient {
+    /// Returns what a person compares: the shortened key, or `SHA256:…` as `ssh-keygen -l` prints.
+    pub(crate) fn fingerprint(&self) -> String {
+        match &self.key {
+            // The text is 62 ASCII characters, so neither end can be missing.
+            Key::Age(_) => {
+                let head = self.text.get(..12).unwrap_or_default();
+                let tail = self
+                    .text
+                    .get(self.text.len().saturating_sub(6)..)
+                    .unwrap_or_default();
+                format!("{head}…{tail}")
+            }
+            Key::Ssh { fingerprint, .. } => fingerprint.clone(),
+        }
+    }
+
+    /// Returns the kind of the key: `age` or `ssh-ed25519`.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self.key {
+            Key::Age(_) => AGE,
+            Key::Ssh { .. } => SSH,
+        }
+    }
+
+    /// Returns the key as the age crate wants it.
+    pub(super) fn as_age(&self) -> &dyn age::Recipient {
+        match &self.key {
+            Key::Age(key) => key,
+            Key::Ssh { key, .. } => key,
+        }
+    }
+
+    /// Takes a native age key.
+    pub(super) fn from_age(key: age::x25519::Recipient) -> Result<Self, RecipientError> {
+        let text = key.to_string();
+        let point = bech32_payload(&text).ok_or(RecipientError::Invalid { kind: AGE })?;
+        // The age crate panics when it seals to a point of small order, and a key written in a
+        // second way would never equal the one derived from its private half.
+        if is_listed(&point, &SMALL_ORDER_MONTGOMERY) {
+            return Err(RecipientError::Weak { kind: AGE });
+        }
+        if !is_canonical(&point) {
+            return Err(RecipientError::Invalid { kind: AGE });
+        }
+        Ok(Self {
+            text,
+            key: Key::Age(key),
+        })
+    }
+
+    /// Takes the public half of an SSH key.
+    pub(super) fn from_ssh(data: KeyData) -> Result<Self, RecipientError> {
+        let invalid = || RecipientError::Invalid { kind: SSH };
+        let KeyData::Ed25519(point) = &data else {
+            return Err(RecipientError::UnsupportedSsh { kind: "such SSH" });
+        };
+        let mut y = point.0;
+        y[31] &= 0x7f;
+        // What is sealed to a point of small order opens for everybody.
+        if is_listed(&y, &SMALL_ORDER_EDWARDS) {
+            return Err(RecipientError::Weak { kind: SSH });
+        }
+        if !is_canonical(&y) {
+            return Err(invalid());
+        }
+        let public = ssh_key::PublicKey::new(data, "");
+        let fingerprint = public.fingerprint(HashAlg::Sha256).to_string();
+        let text = public
+            .to_openssh()
+            .map_err(|_| invalid())?
+            .trim()
+            .to_owned();
+        // This also finds the encodings that are no point on the curve.
+        let key = text.parse::<age::ssh::Recipient>().map_err(|_| invalid())?;
+        Ok(Self {
+            text,
+            key: Key::Ssh { key, fingerprint },
+        })
+    }
+}
+
+impl FromStr for Recipient {
+    type Err = RecipientError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let line = text.trim();
+        if line.is_empty() {
+            return Err(RecipientError::Empty);
+        }
+        if let Some(error) = line.lines().find_map(secret).or_else(|| unusable(line)) {
+            return Err(error);
+        }
+        if line.contains(['\n', '\r']) {
+            return Err(RecipientError::SeveralKeys {
+                count: line.lines().count(),
+            });
+        }
+        let mut words = line.split_whitespace();
+        let first = words.next().unwrap_or_default();
+        if first == SSH {
+            let body = words.next().ok_or(RecipientError::Invalid { kind: SSH })?;
+            let key = ssh_key::PublicKey::from_openssh(&format!("{SSH} {body}"))
+                .map_err(|_| RecipientError::Invalid { kind: SSH })?;
+            return Self::from_ssh(key.key_data().clone());
+        }
+        if has_prefix(first, "age1") {
+            let invalid = RecipientError::Invalid { kind: AGE };
+            if words.next().is_some() {
+                return Err(invalid);
+            }
+            return Self::from_age(first.parse().map_err(|_| invalid)?);
+        }
+        if words.any(|word| word == SSH) {
+            return Err(RecipientError::Options);
+        }
+        Err(RecipientError::Unrecognized)
+    }
+}
+
+/// Reads a public key file: one `age1…` or `ssh-ed25519 …` line, comments aside.
+pub(crate) fn parse_public_key_file(text: &str) -> Result<Recipient, RecipientError> {
+    // Windows editors put a byte order mark in front.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if let Some(error) = text.lines().find_map(secret) {
+        return Err(error);
+    }
+    let mut lines = text
+        .lines()
+        .map(str::trim)
+        .filter(|l| !l.is_empty() && !l.starts_with('#'));
+    let first = lines.next().ok_or(RecipientError::Empty)?;
+    if let Some(error) = unusable(first) {
+        return Err(error);
+    }
+    match lines.count() {
+        0 => first.parse(),
+        more => Err(RecipientError::SeveralKeys { count: more + 1 }),
+    }
+}
+
+/// Recognizes a line that belongs to something private.
+fn secret(line: &str) -> Option<RecipientError> {
+    let line = line.trim();
+    let private = line.contains("PRIVATE KEY-----")
+        || has_prefix(line, "AGE-SECRET-KEY-")
+        || has_prefix(line, "AGE-PLUGIN-");
+    private.then_some(RecipientError::PrivateKey)
+}
+
+/// Recognizes keys that exist and that secrets cannot be sealed to.
+fn unusable(line: &str) -> Option<RecipientError> {
+    if let Some(error) = secret(line) {
+        return Some(error);
+    }
+    if line.starts_with("-----BEGIN AGE ENCRYPTED FILE") {
+        return Some(RecipientError::AgeFile);
+    }
+    if line.starts_with("-----BEGIN") || line.starts_with("---- BEGIN") {
+        return Some(RecipientError::OtherFormat);
+    }
+    let first = line.split_whitespace().next().unwrap_or_default();
+    // The kinds come from this table and never from the text, which could be anything.
+    let ssh = [
+        (
+            "ssh-ed25519-cert",
+            "SSH certificates, unlike plain ssh-ed25519,",
+        ),
+        ("ssh-rsa", "ssh-rsa"),
+        ("rsa-sha2-", "ssh-rsa"),
+        ("ssh-dss", "ssh-dss"),
+        ("ecdsa-", "ecdsa"),
+        ("sk-", "security-key (sk)"),
+        ("ssh-ed448", "ssh-ed448"),
+    ];
+    if let Some((_, kind)) = ssh.iter().find(|(prefix, _)| first.starts_with(prefix)) {
+        return Some(RecipientError::UnsupportedSsh { kind });
+    }
+    let rest = first.get(4..).filter(|_| has_prefix(first, "age1"))?;
+    if has_prefix(rest, "pq1") || has_prefix(rest, "tagpq1") {
+        return Some(RecipientError::UnsupportedAge {
+            kind: "post-quantum",
+        });
+    }
+    // Bech32 data never holds a `1`, so a second one ends the name of a plugin.
+    rest.contains('1')
+        .then_some(RecipientError::UnsupportedAge {
+            kind: "hardware and plugin",
+        })
+}
+
+/// Tells whether a text begins with an ASCII prefix, in whatever case.
+pub(super) fn has_prefix(text: &str, prefix: &str) -> bool {
+    text.get(..prefix.len())
+        .is_some_and(|head| head.eq_ignore_ascii_case(prefix))
+}
+
+/// Decodes the 32 bytes of a canonical `age1…` text, whose checksum is already known to be right.
+fn bech32_payload(text: &str) -> Option<[u8; 32]> {
+    const ALPHABET: &[u8] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
+    let data = text.strip_prefix("age1")?.as_bytes();
+    let data = data.get(..data.len().checked_sub(6)?)?;
+    let mut bytes = Vec::with_capacity(33);
+    let (mut pending, mut bits) = (0u32, 0u32);
+    for symbol in data {
+        let value = ALPHABET.iter().position(|letter| letter == symbol)?;
+        pending = (pending << 5 | u32::try_from(value).ok()?) & 0xfff;
+        bits += 5;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push(u8::try_from(pending >> bits & 0xff).ok()?);
+        }
+    }
+    bytes.try_into().ok()
+}
+
+/// Tells whether a little-endian field element is below 2^255 - 19.
+fn is_canonical(element: &[u8; 32]) -> bool {
+    let top = element[31] == 0x7f && element[1..31].iter().all(|byte| *byte == 0xff);
+    element[31] < 0x80 && !(top && element[0] >= 0xed)
+}
+
+fn is_listed(element: &[u8; 32], list: &[[u8; 32]]) -> bool {
+    list.contains(element)
+}
+
+const ZERO: [u8; 32] = [0; 32];
+const ONE: [u8; 32] = near(1, 0, 0);
+const MINUS_ONE: [u8; 32] = near(0xec, 0xff, 0x7f);
+const P: [u8; 32] = near(0xed, 0xff, 0x7f);
+const P_PLUS_ONE: [u8; 32] = near(0xee, 0xff, 0x7f);
+
+const fn near(low: u8, middle: u8, high: u8) -> [u8; 32] {
+    let mut bytes = [middle; 32];
+    bytes[0] = low;
+    bytes[31] = high;
+    bytes
+}
+
+/// The u-coordinates of Curve25519's points of small order, and their second spellings.
+const SMALL_ORDER_MONTGOMERY: [[u8; 32]; 7] = [
+    ZERO,
+    ONE,
+    [
+        0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3, 0xfa, 0xf1, 0x9f, 0xc4,
+        0x6a, 0xda, 0x09, 0x8d, 0xeb, 0x9c, 0x32, 0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16, 0x5f, 0x49,
+        0xb8, 0x00,
+    ],
+    [
+        0x5f, 0x9c, 0x95, 0xbc, 0xa3, 0x50, 0x8c, 0x24, 0xb1, 0xd0, 0xb1, 0x55, 0x9c, 0x83, 0xef,
+        0x5b, 0x04, 0x44, 0x5c, 0xc4, 0x58, 0x1c, 0x8e, 0x86, 0xd8, 0x22, 0x4e, 0xdd, 0xd0, 0x9f,
+        0x11, 0x57,
+    ],
+    MINUS_ONE,
+    P,
+    P_PLUS_ONE,
+];
+
+/// The y-coordinates of edwards25519's points of small order, and their second spellings.
+const SMALL_ORDER_EDWARDS: [[u8; 32]; 7] = [
+    ZERO,
+    ONE,
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98,
+        0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53,
+        0xfc, 0x05,
+    ],
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67,
+        0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac,
+        0x03, 0x7a,
+    ],
+    MINUS_ONE,
+    P,
+    P_PLUS_ONE,
+];
+
+impl fmt::Display for Recipient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for Recipient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl PartialEq for Recipient {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Recipient {}
+
+impl PartialOrd for Recipient {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Recipient {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.text.cmp(&other.text)
+    }
+}
+
+impl Hash for Recipient {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
