@@ -1,1 +1,5 @@
-//! placeholder
+//! Decides who may reach which Kubernetes cluster, hands out kubeconfigs, and takes them back.
+
+pub mod env;
+
+pub use env::Env;
