@@ -1,5 +1,6 @@
 //! Decides who may reach which Kubernetes cluster, hands out kubeconfigs, and takes them back.
 
+pub mod cli;
 pub mod env;
 pub mod output;
 

@@ -44,16 +44,11 @@ fn two(more: i64, more_unit: char, less: i64, less_unit: char) -> String {
 }
 
 /// Serializes an instant, for `#[serde(serialize_with = "time::serialize")]` on a view's field.
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes fields by reference"
-)]
 pub fn serialize<S: Serializer>(at: &DateTime<Utc>, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&rfc3339(*at))
 }
 
 /// Serializes an instant that may be missing, as `null` then.
-#[expect(clippy::ref_option, reason = "serde passes fields by reference")]
 pub fn serialize_option<S: Serializer>(
     at: &Option<DateTime<Utc>>,
     to: S,
