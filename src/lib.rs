@@ -2,5 +2,7 @@
 
 mod artifact;
 mod domain;
+pub mod env;
+mod output;
 mod secrets;
 mod store;

@@ -1,0 +1,273 @@
+//! The files that are made from the commands: completions and man pages.
+//!
+//! They are committed, so that packages need not run the program; a test keeps them fresh.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::Command;
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, roman};
+
+use super::completion::{self, Shell};
+
+/// What the exit codes mean.
+pub const EXIT_STATUS: &[(&str, &str)] = &[
+    ("0", "Done, and verified; or nothing to do."),
+    ("1", "A fault of kubegrant: please report it."),
+    ("2", "The command line is wrong."),
+    ("3", "No such thing, or not yours to see."),
+    ("4", "Denied by the rules."),
+    (
+        "5",
+        "The state forbids it: archived, protected, already downloaded, exists.",
+    ),
+    (
+        "6",
+        "Recorded, not yet true on the cluster; `kubegrant reconcile` will finish it.",
+    ),
+    (
+        "7",
+        "Unsafe or damaged: file modes, tampering, rollback, wrong cluster.",
+    ),
+    ("8", "The cluster cannot be reached; nothing was changed."),
+    ("130", "Interrupted."),
+];
+
+/// Which files are read and written.
+pub const FILES: &[(&str, &str)] = &[
+    (
+        "$XDG_CONFIG_HOME/kubegrant/identity",
+        "The private key that says who is acting. Default folder: ~/.config. Mode 0600.",
+    ),
+    (
+        "$XDG_DATA_HOME/kubegrant/store.db",
+        "The store. Default folder: ~/.local/share. Mode 0600.",
+    ),
+    (
+        "CLUSTER.kubeconfig",
+        "A downloaded kubeconfig, in the working directory. Mode 0600.",
+    ),
+    (
+        "ssh-key-CLUSTER.pem",
+        "A downloaded SSH key, in the working directory. Mode 0600.",
+    ),
+];
+
+/// Which variables are obeyed.
+pub const ENVIRONMENT: &[(&str, &str)] = &[
+    (
+        "KUBEGRANT_IDENTITY_FILE",
+        "The identity file, instead of the default one.",
+    ),
+    ("KUBEGRANT_IDENTITY", "The identity itself, for CI jobs."),
+    (
+        "KUBECONFIG",
+        "Where `--merge` and `cluster add` look for kubeconfigs.",
+    ),
+    (
+        "XDG_CONFIG_HOME, XDG_DATA_HOME, XDG_STATE_HOME",
+        "Where the files are.",
+    ),
+    ("NO_COLOR", "No colour, where it is not empty."),
+    (
+        "CLICOLOR, CLICOLOR_FORCE, TERM",
+        "Whether to colour, as other programs understand them.",
+    ),
+];
+
+/// Makes all files, as paths below the root of the repository and their bytes.
+pub fn files(command: Command) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
+    let mut made = vec![
+        ("completions/kubegrant.bash", Shell::Bash),
+        ("completions/_kubegrant", Shell::Zsh),
+        ("completions/kubegrant.fish", Shell::Fish),
+    ]
+    .into_iter()
+    .map(|(path, shell)| {
+        (
+            PathBuf::from(path),
+            completion::registration(shell).into_bytes(),
+        )
+    })
+    .collect();
+    let mut command = command.disable_help_subcommand(true);
+    command.build();
+    pages(&command, true, &mut made)?;
+    Ok(made)
+}
+
+/// Writes all files below `root`, takes away man pages of commands that are no more, and returns
+/// what changed.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "these files are public and belong to the source"
+)]
+pub fn write_all(command: Command, root: &Path) -> io::Result<Vec<PathBuf>> {
+    let made = files(command)?;
+    let stale = stale_among(&made, root);
+    for path in &stale {
+        let target = root.join(path);
+        match made.iter().find(|(name, _)| name == path) {
+            Some((_, bytes)) => {
+                target.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+                std::fs::write(&target, bytes)?;
+            }
+            None => std::fs::remove_file(&target)?,
+        }
+    }
+    Ok(stale)
+}
+
+/// Finds the files below `root` that are not what the commands would make now: changed, missing,
+/// or left over.
+pub fn stale(command: Command, root: &Path) -> io::Result<Vec<PathBuf>> {
+    Ok(stale_among(&files(command)?, root))
+}
+
+fn stale_among(made: &[(PathBuf, Vec<u8>)], root: &Path) -> Vec<PathBuf> {
+    let differs = |path: &Path, bytes: &[u8]| {
+        std::fs::read(root.join(path))
+            .ok()
+            .is_none_or(|present| present != bytes)
+    };
+    let mut stale: Vec<PathBuf> = made
+        .iter()
+        .filter(|(path, bytes)| differs(path, bytes))
+        .map(|(path, _)| path.clone())
+        .collect();
+    let present = std::fs::read_dir(root.join("man"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let mut left_over: Vec<PathBuf> = present
+        .map(|entry| Path::new("man").join(entry.file_name()))
+        .filter(|path| path.extension().is_some_and(|end| end == "1"))
+        .filter(|path| !made.iter().any(|(name, _)| name == path))
+        .collect();
+    left_over.sort();
+    stale.append(&mut left_over);
+    stale
+}
+
+/// Makes the page of a command and of every one below it that is not hidden.
+fn pages(command: &Command, is_top: bool, made: &mut Vec<(PathBuf, Vec<u8>)>) -> io::Result<()> {
+    let man = Man::new(command.clone()).manual("kubegrant manual");
+    let path = Path::new("man").join(man.get_filename());
+    let mut page = Vec::new();
+    if is_top {
+        top_page(&man, command, &mut page)?;
+    } else {
+        man.render(&mut page)?;
+    }
+    made.push((path, page));
+    for below in command
+        .get_subcommands()
+        .filter(|below| !below.is_hide_set())
+    {
+        pages(below, false, made)?;
+    }
+    Ok(())
+}
+
+/// Makes the first page, with what holds for all commands.
+fn top_page(man: &Man, command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
+    man.render_title(page)?;
+    man.render_name_section(page)?;
+    man.render_synopsis_section(page)?;
+    man.render_description_section(page)?;
+    man.render_options_section(page)?;
+    if command.has_subcommands() {
+        man.render_subcommands_section(page)?;
+    }
+    if command.get_after_long_help().is_some() || command.get_after_help().is_some() {
+        man.render_extra_section(page)?;
+    }
+    for (heading, entries) in [
+        ("EXIT STATUS", EXIT_STATUS),
+        ("FILES", FILES),
+        ("ENVIRONMENT", ENVIRONMENT),
+    ] {
+        let mut section = Roff::new();
+        section.control("SH", [heading]);
+        for (term, meaning) in entries {
+            section.control("TP", []);
+            section.text([bold(*term)]);
+            section.text([roman(*meaning)]);
+        }
+        section.to_writer(page)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(verbs: &[&'static str]) -> Command {
+        let access = Command::new("access")
+            .about("Manage access")
+            .subcommands(verbs.iter().map(|verb| Command::new(*verb).about("Do it")))
+            .subcommand(Command::new("secret").hide(true));
+        Command::new("kubegrant")
+            .version("0.1.0")
+            .about("Manage who may")
+            .subcommand(access)
+    }
+
+    #[test]
+    fn every_visible_command_has_a_page() {
+        let made = files(sample(&["grant", "revoke"])).expect("made");
+        let paths: Vec<_> = made
+            .iter()
+            .map(|(path, _)| path.display().to_string())
+            .collect();
+        assert_eq!(
+            paths,
+            [
+                "completions/kubegrant.bash",
+                "completions/_kubegrant",
+                "completions/kubegrant.fish",
+                "man/kubegrant.1",
+                "man/kubegrant-access.1",
+                "man/kubegrant-access-grant.1",
+                "man/kubegrant-access-revoke.1",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_first_page_says_what_holds_for_all() {
+        let made = files(sample(&["grant"])).expect("made");
+        let text = |at: usize| String::from_utf8_lossy(&made[at].1).into_owned();
+        for heading in ["EXIT STATUS", "FILES", "ENVIRONMENT", "SUBCOMMANDS"] {
+            assert!(
+                text(3).contains(&format!(".SH \"{heading}\""))
+                    || text(3).contains(&format!(".SH {heading}")),
+                "{heading}"
+            );
+        }
+        assert!(!text(4).contains("EXIT STATUS"));
+    }
+
+    #[test]
+    fn writing_twice_changes_nothing_and_old_pages_go() {
+        let root = tempfile::tempdir().expect("a folder");
+        let changed = write_all(sample(&["grant", "old"]), root.path()).expect("written");
+        assert_eq!(changed.len(), 7);
+        let none: Vec<PathBuf> = Vec::new();
+        assert_eq!(
+            write_all(sample(&["grant", "old"]), root.path()).expect("written"),
+            none
+        );
+        let left_over = [PathBuf::from("man/kubegrant-access-old.1")];
+        let stale = stale(sample(&["grant"]), root.path()).expect("compared");
+        assert!(stale.ends_with(&left_over), "{stale:?}");
+        write_all(sample(&["grant"]), root.path()).expect("written");
+        assert!(!root.path().join(&left_over[0]).exists());
+        assert_eq!(
+            super::stale(sample(&["grant"]), root.path()).expect("compared"),
+            none
+        );
+    }
+}

@@ -1,0 +1,253 @@
+//! Asking: on a terminal only, with the answer read where the environment says.
+
+use dialoguer::theme::{SimpleTheme, Theme};
+use zeroize::Zeroizing;
+
+use crate::env::{Echo, Env, Input, ReadError};
+use crate::output::Output;
+
+/// How often a question is put again when the answer is not understood.
+const TRIES_MAX: usize = 3;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum PromptError {
+    /// Nobody is there to answer; the flag says it instead.
+    #[error("cannot ask without a terminal; say it with {flag}")]
+    NotATerminal {
+        /// The flag that answers, such as `--yes`.
+        flag: &'static str,
+    },
+    /// The input ended.
+    #[error("no answer was given")]
+    NoAnswer,
+    /// The answers made no sense.
+    #[error("the answer was not understood")]
+    NotUnderstood,
+    /// The answer could not be read, or Ctrl-C was it.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+impl PromptError {
+    /// Says whether the person asked to stop, which ends with 130.
+    pub fn is_interrupt(&self) -> bool {
+        matches!(self, Self::Read(ReadError::Interrupted))
+    }
+}
+
+/// Asks questions.
+#[derive(Debug)]
+pub struct Prompt {
+    stdin: Input,
+    is_answered: bool,
+}
+
+impl Prompt {
+    /// Reads answers from the input of this environment.
+    pub fn new(env: &Env) -> Self {
+        Self {
+            stdin: env.stdin.clone(),
+            is_answered: env.stdin_is_terminal && env.stderr_is_terminal,
+        }
+    }
+
+    /// Says whether a person is there: both stdin and stderr are terminals.
+    pub fn is_possible(&self) -> bool {
+        self.is_answered
+    }
+
+    /// Asks for yes or no; a bare Enter is no. `flag` says the same without a terminal.
+    pub fn confirm(
+        &self,
+        output: &mut Output,
+        question: &str,
+        flag: &'static str,
+    ) -> Result<bool, PromptError> {
+        self.check(flag)?;
+        for _ in 0..TRIES_MAX {
+            let asked =
+                drawn(|text| SimpleTheme.format_confirm_prompt(text, question, Some(false)));
+            match self
+                .answer(output, &asked, Echo::On)?
+                .trim()
+                .to_lowercase()
+                .as_str()
+            {
+                "y" | "yes" => return Ok(true),
+                "" | "n" | "no" => return Ok(false),
+                _ => output.ask("Please answer 'y' or 'n'.\n"),
+            }
+        }
+        Err(PromptError::NotUnderstood)
+    }
+
+    /// Asks to type a name, as a proof that it is meant; gives what was typed, to be judged.
+    pub fn typed_name(
+        &self,
+        output: &mut Output,
+        what: &str,
+        name: &str,
+        flag: &'static str,
+    ) -> Result<String, PromptError> {
+        self.check(flag)?;
+        let question = format!("Type the name of the {what}, '{name}', to go on");
+        let asked = drawn(|text| SimpleTheme.format_input_prompt(text, &question, None));
+        Ok(self.answer(output, &asked, Echo::On)?.trim().to_owned())
+    }
+
+    /// Asks for a line; a bare Enter gives the default, where there is one.
+    pub fn line(
+        &self,
+        output: &mut Output,
+        question: &str,
+        default: Option<&str>,
+        flag: &'static str,
+    ) -> Result<String, PromptError> {
+        self.check(flag)?;
+        for _ in 0..TRIES_MAX {
+            let asked = drawn(|text| SimpleTheme.format_input_prompt(text, question, default));
+            let answer = self.answer(output, &asked, Echo::On)?;
+            match (answer.trim(), default) {
+                ("", Some(default)) => return Ok(default.to_owned()),
+                ("", None) => {}
+                (answer, _) => return Ok(answer.to_owned()),
+            }
+        }
+        Err(PromptError::NotUnderstood)
+    }
+
+    /// Asks for a password, which is not shown and not trimmed.
+    pub fn password(
+        &self,
+        output: &mut Output,
+        question: &str,
+        flag: &'static str,
+    ) -> Result<Zeroizing<String>, PromptError> {
+        self.check(flag)?;
+        let asked = drawn(|text| SimpleTheme.format_password_prompt(text, question));
+        self.answer(output, &asked, Echo::Off)
+    }
+
+    fn check(&self, flag: &'static str) -> Result<(), PromptError> {
+        if self.is_answered {
+            Ok(())
+        } else {
+            Err(PromptError::NotATerminal { flag })
+        }
+    }
+
+    fn answer(
+        &self,
+        output: &mut Output,
+        asked: &str,
+        echo: Echo,
+    ) -> Result<Zeroizing<String>, PromptError> {
+        // Trailing space parts the answer from the question.
+        output.ask(asked.trim_end());
+        output.rendered(" ");
+        match self.stdin.read_line(echo) {
+            Ok(Some(line)) => Ok(line),
+            ended => {
+                // Neither Ctrl-D nor Ctrl-C ends the line of the question.
+                output.rendered("\n");
+                Err(ended.err().map_or(PromptError::NoAnswer, PromptError::Read))
+            }
+        }
+    }
+}
+
+/// Lets the theme write a question.
+fn drawn(draw: impl FnOnce(&mut dyn std::fmt::Write) -> std::fmt::Result) -> String {
+    let mut text = String::new();
+    draw(&mut text).expect("a string takes all text");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::env::Fixture;
+    use crate::output::Settings;
+
+    fn world(typed: &str) -> (Fixture, Prompt, Output) {
+        let fixture = Fixture::new(DateTime::UNIX_EPOCH).terminal(true);
+        fixture.type_in(typed);
+        let mut env = fixture.env();
+        let prompt = Prompt::new(&env);
+        let output = Output::new(&mut env, Settings::default());
+        (fixture, prompt, output)
+    }
+
+    fn confirm(typed: &str) -> Result<bool, PromptError> {
+        let (_, prompt, mut output) = world(typed);
+        prompt.confirm(&mut output, "Revoke?", "--yes")
+    }
+
+    #[test]
+    fn only_yes_is_yes() {
+        for yes in ["y\n", "YES\r\n", " yes \n"] {
+            assert!(confirm(yes).expect("an answer"), "{yes:?}");
+        }
+        for no in ["\n", "n\n", "No\n"] {
+            assert!(!confirm(no).expect("an answer"), "{no:?}");
+        }
+        assert!(confirm("what\ny\n").expect("an answer"));
+        assert!(matches!(
+            confirm("a\nb\nc\ny\n"),
+            Err(PromptError::NotUnderstood)
+        ));
+        assert!(matches!(confirm(""), Err(PromptError::NoAnswer)));
+    }
+
+    #[test]
+    fn questions_are_words_and_show_what_enter_means() {
+        let (fixture, prompt, mut output) = world("\n\ndev\nprod\nhush \n");
+        prompt
+            .confirm(&mut output, "Revoke?", "--yes")
+            .expect("an answer");
+        let line = prompt
+            .line(&mut output, "Name", Some("acme"), "--name")
+            .expect("an answer");
+        assert_eq!(line, "acme");
+        let line = prompt
+            .line(&mut output, "Name", None, "--name")
+            .expect("an answer");
+        assert_eq!(line, "dev");
+        let name = prompt
+            .typed_name(&mut output, "cluster", "prod", "--yes")
+            .expect("an answer");
+        assert_eq!(name, "prod");
+        let password = prompt
+            .password(&mut output, "Passphrase", "--x")
+            .expect("an answer");
+        assert_eq!(password.as_str(), "hush ");
+        assert_eq!(fixture.take_stdout(), "");
+        assert_eq!(
+            fixture.take_stderr(),
+            "Revoke? [y/N] Name [acme]: Name: \
+             Type the name of the cluster, 'prod', to go on: Passphrase: "
+        );
+    }
+
+    #[test]
+    fn without_a_terminal_the_flag_is_named() {
+        for (stdin, stderr) in [(false, true), (true, false)] {
+            let fixture = Fixture::new(DateTime::UNIX_EPOCH).terminals(stdin, true, stderr);
+            fixture.type_in("y\n");
+            let mut env = fixture.env();
+            let prompt = Prompt::new(&env);
+            let mut output = Output::new(&mut env, Settings::default());
+            let error = prompt
+                .confirm(&mut output, "Revoke?", "--yes")
+                .expect_err("refused");
+            assert_eq!(
+                error.to_string(),
+                "cannot ask without a terminal; say it with --yes"
+            );
+            assert_eq!(fixture.take_stderr(), "");
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The only door to the world outside: streams, time, randomness, variables, place and person.
+//!
+//! `Env::real` opens it for the binary; `Env::fixed` opens the same door onto a world that a test
+//! made up. Nothing else in the crate asks the operating system for any of these, and
+//! `clippy.toml` keeps it so.
+
+mod fixed;
+mod input;
+mod interrupt;
+mod real;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+pub use fixed::Fixture;
+pub use input::{Echo, Input, ReadError};
+pub use interrupt::Interrupt;
+
+/// Tells the time.
+pub trait Clock: Send + Sync {
+    /// Returns the present instant.
+    fn now(&self) -> DateTime<Utc>;
+}
+
+/// Gives random bytes.
+pub trait Random: Send + Sync {
+    /// Fills `bytes` with randomness fit for keys.
+    fn fill(&self, bytes: &mut [u8]);
+}
+
+/// Everything a run may know of, or do to, the world around it.
+pub struct Env {
+    /// What is typed or piped in.
+    pub stdin: Input,
+    /// Where data goes; `Output` takes it.
+    pub stdout: Box<dyn Write + Send>,
+    /// Where words go; `Output` takes it.
+    pub stderr: Box<dyn Write + Send>,
+    /// Whether a person types.
+    pub stdin_is_terminal: bool,
+    /// Whether a person reads the data.
+    pub stdout_is_terminal: bool,
+    /// Whether a person reads the words.
+    pub stderr_is_terminal: bool,
+    /// Columns of the terminal, where there is one.
+    pub terminal_width: Option<u16>,
+    /// The environment variables; values may be any bytes, as paths may.
+    pub variables: BTreeMap<String, OsString>,
+    /// The working directory.
+    pub current_dir: PathBuf,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The source of randomness.
+    pub random: Arc<dyn Random>,
+    /// The effective user id, for judging who owns a file.
+    pub user_id: u32,
+    /// The name of this machine, for the audit log.
+    pub host: String,
+    /// The id of this process, for the audit log.
+    pub process_id: u32,
+    /// Whether the run was asked to stop.
+    pub interrupt: Interrupt,
+}
+
+impl Env {
+    /// Opens the real world.
+    pub fn real() -> Self {
+        real::open()
+    }
+
+    /// Opens a made-up world; the fixture keeps what is written to it.
+    pub fn fixed(fixture: &Fixture) -> Self {
+        fixture.env()
+    }
+
+    /// Returns the present instant.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// Returns a variable that is set, not empty, and Unicode.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        let value = self.variables.get(name)?.to_str()?;
+        (!value.is_empty()).then_some(value)
+    }
+
+    /// Returns a variable that is set and not empty, as a path: any bytes will do.
+    pub fn path_variable(&self, name: &str) -> Option<PathBuf> {
+        let value = self.variables.get(name)?;
+        (!value.is_empty()).then(|| PathBuf::from(value))
+    }
+
+    /// Returns the home directory, where `HOME` is an absolute path.
+    pub fn home_dir(&self) -> Option<PathBuf> {
+        self.path_variable("HOME").filter(|path| path.is_absolute())
+    }
+
+    /// Returns the folder of settings and the identity; nothing where no home is known.
+    pub fn config_dir(&self) -> Option<PathBuf> {
+        self.base_dir("XDG_CONFIG_HOME", ".config")
+    }
+
+    /// Returns the folder of the store; nothing where no home is known.
+    pub fn data_dir(&self) -> Option<PathBuf> {
+        self.base_dir("XDG_DATA_HOME", ".local/share")
+    }
+
+    /// Returns the folder of locks and the audit head; nothing where no home is known.
+    pub fn state_dir(&self) -> Option<PathBuf> {
+        self.base_dir("XDG_STATE_HOME", ".local/state")
+    }
+
+    /// Finds one XDG base directory. The specification says to ignore relative values: a store
+    /// must not depend on where a command was started.
+    fn base_dir(&self, variable: &str, below_home: &str) -> Option<PathBuf> {
+        self.path_variable(variable)
+            .filter(|path| path.is_absolute())
+            .or_else(|| Some(self.home_dir()?.join(below_home)))
+            .map(|base| base.join("kubegrant"))
+    }
+}
+
+impl std::fmt::Debug for Env {
+    /// Names the place only: a variable may hold a secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Env")
+            .field("current_dir", &self.current_dir)
+            .field("user_id", &self.user_id)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env(variables: &[(&str, &str)]) -> Env {
+        variables
+            .iter()
+            .fold(
+                Fixture::new(DateTime::UNIX_EPOCH),
+                |fixture, (name, value)| fixture.variable(name, value),
+            )
+            .env()
+    }
+
+    #[test]
+    fn folders_follow_the_xdg_variables() {
+        let env = env(&[
+            ("HOME", "/home/ana"),
+            ("XDG_CONFIG_HOME", "/c"),
+            ("XDG_DATA_HOME", "/d"),
+            ("XDG_STATE_HOME", "/s"),
+        ]);
+        assert_eq!(env.config_dir(), Some(PathBuf::from("/c/kubegrant")));
+        assert_eq!(env.data_dir(), Some(PathBuf::from("/d/kubegrant")));
+        assert_eq!(env.state_dir(), Some(PathBuf::from("/s/kubegrant")));
+    }
+
+    #[test]
+    fn relative_and_empty_folders_are_ignored() {
+        let env = env(&[
+            ("HOME", "/home/ana"),
+            ("XDG_DATA_HOME", "here"),
+            ("XDG_STATE_HOME", ""),
+        ]);
+        assert_eq!(
+            env.config_dir(),
+            Some(PathBuf::from("/home/ana/.config/kubegrant"))
+        );
+        assert_eq!(
+            env.data_dir(),
+            Some(PathBuf::from("/home/ana/.local/share/kubegrant"))
+        );
+        assert_eq!(
+            env.state_dir(),
+            Some(PathBuf::from("/home/ana/.local/state/kubegrant"))
+        );
+    }
+
+    #[test]
+    fn without_a_home_there_is_no_folder() {
+        assert_eq!(env(&[]).data_dir(), None);
+        assert_eq!(env(&[("HOME", "ana")]).data_dir(), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_keeps_its_bytes_when_they_are_not_unicode() {
+        use std::os::unix::ffi::OsStringExt;
+        let odd = OsString::from_vec(b"/d\xff".to_vec());
+        let mut env = env(&[]);
+        env.variables
+            .insert("XDG_DATA_HOME".to_owned(), odd.clone());
+        assert_eq!(env.variable("XDG_DATA_HOME"), None);
+        assert_eq!(env.data_dir(), Some(PathBuf::from(odd).join("kubegrant")));
+    }
+
+    #[test]
+    fn debug_shows_no_variable() {
+        assert!(!format!("{:?}", env(&[("TOKEN", "canary")])).contains("canary"));
+    }
+}

@@ -1,0 +1,97 @@
+//! The shapes for machines: JSON and YAML, both straight from a view's `Serialize`.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use super::{Ended, sanitize};
+
+/// Writes JSON, indented, with a final line end.
+pub fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, Ended> {
+    let mut text = serde_json::to_string_pretty(value).map_err(|e| Ended::Shape(e.to_string()))?;
+    text.push('\n');
+    Ok(escaped(&text))
+}
+
+/// Escapes what a terminal would act on, or not show. It can only stand within strings, where
+/// JSON reads the escape as the character, so that nothing is lost.
+fn escaped(text: &str) -> String {
+    let mut units = [0; 2];
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c == '\n' || sanitize::is_plain(c) {
+            safe.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut units) {
+                write!(safe, "\\u{unit:04x}").expect("a string takes all text");
+            }
+        }
+    }
+    safe
+}
+
+/// Writes YAML. Strings that YAML would read as something else (`no`, `1_000`) are quoted, and long
+/// ones stay on their line.
+pub fn yaml<T: Serialize + ?Sized>(value: &T) -> Result<String, Ended> {
+    let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
+    let mut text = serde_saphyr::to_string_with_options(&value, options)
+        .map_err(|e| Ended::Shape(e.to_string()))?;
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Serialize)]
+    struct Shape {
+        name: &'static str,
+        odd: Vec<&'static str>,
+        none: Option<u8>,
+    }
+
+    fn shape() -> Shape {
+        Shape {
+            name: "prod",
+            odd: vec!["no", "on", "y", "1_000", "a: b", "x\ny", "~"],
+            none: None,
+        }
+    }
+
+    #[test]
+    fn json_is_indented_and_ends_its_line() {
+        insta::assert_snapshot!(json(&Vec::<u8>::new()).expect("json"), @"[]");
+        assert!(json(&shape()).expect("json").ends_with("}\n"));
+    }
+
+    #[test]
+    fn json_hides_nothing_from_the_eye_and_loses_nothing() {
+        let odd = "a\u{202e}b\u{9b}c\u{e0041}d\u{1b}e\u{200b}";
+        let text = json(odd).expect("json");
+        assert_eq!(
+            text,
+            "\"a\\u202eb\\u009bc\\udb40\\udc41d\\u001be\\u200b\"\n"
+        );
+        assert_eq!(serde_json::from_str::<String>(&text).expect("json"), odd);
+    }
+
+    #[test]
+    fn yaml_shows_no_control() {
+        let text = yaml(&["a\u{1b}[2Jb", "c\u{9b}31m", "d\u{7f}"]).expect("yaml");
+        assert!(
+            !text.chars().any(|c| c.is_control() && c != '\n'),
+            "{text:?}"
+        );
+    }
+
+    #[test]
+    fn yaml_comes_back_as_it_went() {
+        let text = yaml(&shape()).expect("yaml");
+        let back: serde_json::Value = serde_saphyr::from_str(&text).expect("valid YAML");
+        assert_eq!(back, serde_json::to_value(shape()).expect("json"));
+        assert_eq!(yaml(&Vec::<u8>::new()).expect("yaml").trim(), "[]");
+    }
+}

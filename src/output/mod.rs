@@ -1,0 +1,260 @@
+//! What is said: one document on stdout, words on stderr, one renderer for every view.
+
+pub mod color;
+pub mod machine;
+pub mod progress;
+pub mod sanitize;
+pub mod table;
+pub mod time;
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+use anstyle::Style;
+use indicatif::ProgressBar;
+use serde::Serialize;
+
+pub use color::ColorChoice;
+pub use progress::Progress;
+pub use table::Cells;
+
+use crate::env::{Clock, Env};
+use progress::Words;
+
+/// The shape of what is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// Columns for people.
+    #[default]
+    Table,
+    /// More columns for people.
+    Wide,
+    /// JSON.
+    Json,
+    /// YAML.
+    Yaml,
+    /// `kind/name`, one per line.
+    Name,
+}
+
+/// A frozen shape that can be shown in every format. A list serializes as an array.
+pub trait View: Serialize {
+    /// Names the columns, or the keys of a record.
+    fn headers(&self, wide: bool) -> Vec<&'static str>;
+    /// Gives the rows; a record's values are the first.
+    fn rows(&self, wide: bool, cells: &Cells) -> Vec<Vec<String>>;
+    /// Gives the names for `-o name`, such as `cluster/prod`.
+    fn names(&self) -> Vec<String>;
+    /// Says in a sentence that a list is empty, for stderr.
+    fn empty(&self) -> Option<String> {
+        None
+    }
+    /// Says whether this is a single record, drawn as `Key:   value` lines.
+    fn detail(&self) -> bool {
+        false
+    }
+}
+
+/// Why nothing more can be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum Ended {
+    /// The reader of stdout left, as `head` does: end quietly, with 141.
+    #[error("the reader of the output left")]
+    ReaderLeft,
+    /// Stdout cannot be written, for example because a disk is full.
+    #[error("cannot write the output")]
+    Write(#[source] io::Error),
+    /// A view does not fit the format: a fault of ours.
+    #[error("cannot shape the output: {0}")]
+    Shape(String),
+}
+
+impl From<io::Error> for Ended {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Self::ReaderLeft
+        } else {
+            Self::Write(error)
+        }
+    }
+}
+
+/// How to show: what the global flags said.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Settings {
+    /// The shape of data.
+    pub format: Format,
+    /// Whether words other than errors are left out.
+    pub quiet: bool,
+    /// Whether to colour.
+    pub color: ColorChoice,
+}
+
+/// The voice of a run.
+pub struct Output {
+    stdout: Box<dyn Write + Send>,
+    words: Words,
+    clock: Arc<dyn Clock>,
+    settings: Settings,
+    is_terminal: bool,
+    words_are_seen: bool,
+    stdout_colored: bool,
+    stderr_colored: bool,
+    width: u16,
+    bar: Option<ProgressBar>,
+}
+
+impl Output {
+    /// Takes the two outgoing streams; the environment keeps silent ones.
+    pub fn new(env: &mut Env, settings: Settings) -> Self {
+        Self {
+            stdout: std::mem::replace(&mut env.stdout, Box::new(io::sink())),
+            words: Arc::new(Mutex::new(std::mem::replace(
+                &mut env.stderr,
+                Box::new(io::sink()),
+            ))),
+            clock: Arc::clone(&env.clock),
+            settings,
+            is_terminal: env.stdout_is_terminal,
+            words_are_seen: env.stderr_is_terminal,
+            stdout_colored: color::enabled(settings.color, env, env.stdout_is_terminal),
+            stderr_colored: color::enabled(settings.color, env, env.stderr_is_terminal),
+            width: env.terminal_width.unwrap_or(80),
+            bar: None,
+        }
+    }
+
+    /// Shows one document on stdout; of an empty table, a sentence on stderr.
+    pub fn show<V: View + ?Sized>(&mut self, view: &V) -> Result<(), Ended> {
+        let text = match self.settings.format {
+            Format::Json => machine::json(view)?,
+            Format::Yaml => machine::yaml(view)?,
+            Format::Name => view.names().iter().fold(String::new(), |text, name| {
+                text + &sanitize::line(name) + "\n"
+            }),
+            Format::Table | Format::Wide => {
+                let cells = Cells::new(self.clock.now(), self.is_terminal);
+                let wide = self.settings.format == Format::Wide;
+                let text = table::draw(view, wide, &cells, self.stdout_colored);
+                if let Some(sentence) = view.empty().filter(|_| text.is_empty()) {
+                    self.status(&sentence);
+                }
+                text
+            }
+        };
+        self.raw(text.as_bytes())
+    }
+
+    /// Writes bytes to stdout as they are: a file for `-f -`, a public key.
+    pub fn raw(&mut self, bytes: &[u8]) -> Result<(), Ended> {
+        self.stdout.write_all(bytes)?;
+        self.stdout.flush()?;
+        Ok(())
+    }
+
+    /// Says what is now true: a whole sentence.
+    pub fn status(&mut self, text: &str) {
+        if !self.settings.quiet {
+            self.say(&sanitize::paragraph(text, "  "));
+        }
+    }
+
+    /// Says what the user should worry about.
+    pub fn warn(&mut self, text: &str) {
+        if !self.settings.quiet {
+            let text = self.labelled("warning:", color::WARNING, text);
+            self.say(&text);
+        }
+    }
+
+    /// Says what to do next.
+    pub fn hint(&mut self, text: &str) {
+        if !self.settings.quiet {
+            let text = self.labelled("hint:", color::HINT, text);
+            self.say(&text);
+        }
+    }
+
+    /// Says why a run failed, and what would help; said even when quiet.
+    pub fn error(&mut self, message: &str, causes: &[String], hints: &[String]) {
+        let mut text = self.labelled("error:", color::ERROR, message);
+        for cause in causes {
+            text.push_str("\n  caused by: ");
+            text.push_str(&sanitize::paragraph(cause, "    "));
+        }
+        for (number, hint) in hints.iter().enumerate() {
+            text.push_str(if number == 0 { "\n\n" } else { "\n" });
+            text.push_str(&self.labelled("hint:", color::HINT, hint));
+        }
+        self.say(&text);
+    }
+
+    /// Asks on stderr, without ending the line; said even when quiet.
+    pub fn ask(&mut self, question: &str) {
+        self.write_words(&sanitize::paragraph(question, "  "));
+    }
+
+    /// Writes words that are already rendered, as clap's messages are.
+    pub fn rendered(&mut self, text: &str) {
+        self.write_words(text);
+    }
+
+    /// Begins to show the progress of work on `total` things.
+    pub fn progress(&mut self, total: usize, noun: &str) -> Progress {
+        if self.settings.quiet {
+            Progress::quiet(total)
+        } else if self.words_are_seen {
+            let bar = progress::bar(&self.words, self.width, total, noun);
+            self.bar = Some(bar.clone());
+            Progress::bar(bar, total)
+        } else {
+            Progress::lines(Arc::clone(&self.words), total)
+        }
+    }
+
+    /// Says whether a person reads stdout.
+    pub fn is_terminal(&self) -> bool {
+        self.is_terminal
+    }
+
+    /// Says whether words are coloured, for clap's messages.
+    pub fn stderr_is_colored(&self) -> bool {
+        self.stderr_colored
+    }
+
+    /// Returns the shape of data that was asked for.
+    pub fn format(&self) -> Format {
+        self.settings.format
+    }
+
+    fn labelled(&self, label: &str, style: Style, text: &str) -> String {
+        let label = color::paint(label, style, self.stderr_colored);
+        format!("{label} {}", sanitize::paragraph(text, "  "))
+    }
+
+    fn say(&mut self, text: &str) {
+        self.write_words(&format!("{text}\n"));
+    }
+
+    /// Writes around a bar that may be on the screen.
+    fn write_words(&mut self, text: &str) {
+        match self.bar.take_if(|bar| bar.is_finished()) {
+            None => match &self.bar {
+                Some(bar) => bar.suspend(|| progress::write(&self.words, text)),
+                None => progress::write(&self.words, text),
+            },
+            Some(_finished) => progress::write(&self.words, text),
+        }
+    }
+}
+
+impl std::fmt::Debug for Output {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Output")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

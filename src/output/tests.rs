@@ -1,0 +1,255 @@
+//! Tests of the voice of a run.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::*;
+use crate::env::Fixture;
+
+#[derive(Serialize)]
+struct ClusterView {
+    name: String,
+    #[serde(serialize_with = "time::serialize")]
+    created_at: DateTime<Utc>,
+    #[serde(serialize_with = "time::serialize_option")]
+    ends_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Serialize)]
+#[serde(transparent)]
+struct ClusterList(Vec<ClusterView>);
+
+impl View for ClusterList {
+    fn headers(&self, wide: bool) -> Vec<&'static str> {
+        if wide {
+            vec!["name", "ends", "age"]
+        } else {
+            vec!["name", "age"]
+        }
+    }
+
+    fn rows(&self, wide: bool, cells: &Cells) -> Vec<Vec<String>> {
+        let row = |view: &ClusterView| {
+            let mut row = vec![view.name.clone(), cells.time(view.created_at)];
+            if wide {
+                row.insert(1, cells.time_or_none(view.ends_at));
+            }
+            row
+        };
+        self.0.iter().map(row).collect()
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.0
+            .iter()
+            .map(|view| format!("cluster/{}", view.name))
+            .collect()
+    }
+
+    fn empty(&self) -> Option<String> {
+        Some("No clusters are registered.".to_owned())
+    }
+}
+
+fn fixture() -> Fixture {
+    Fixture::new(DateTime::UNIX_EPOCH + TimeDelta::days(20_000))
+}
+
+fn list(fixture: &Fixture) -> ClusterList {
+    let view = |name: &str, days: i64| ClusterView {
+        name: name.to_owned(),
+        created_at: fixture.now() - TimeDelta::days(days),
+        ends_at: (days > 5).then(|| fixture.now() + TimeDelta::days(29)),
+    };
+    ClusterList(vec![view("prod-eu", 10), view("p", 3)])
+}
+
+fn shown(fixture: &Fixture, format: Format) -> String {
+    let settings = Settings {
+        format,
+        ..Settings::default()
+    };
+    let view = list(fixture);
+    Output::new(&mut fixture.env(), settings)
+        .show(&view)
+        .expect("shown");
+    fixture.take_stdout()
+}
+
+#[test]
+fn one_view_is_shown_in_every_format() {
+    let fixture = fixture();
+    insta::assert_snapshot!(shown(&fixture, Format::Table), @r"
+    NAME      AGE
+    prod-eu   2024-09-24T00:00:00Z
+    p         2024-10-01T00:00:00Z
+    ");
+    insta::assert_snapshot!(shown(&fixture, Format::Wide), @r"
+    NAME      ENDS                   AGE
+    prod-eu   2024-11-02T00:00:00Z   2024-09-24T00:00:00Z
+    p         <none>                 2024-10-01T00:00:00Z
+    ");
+    insta::assert_snapshot!(shown(&fixture, Format::Name), @r"
+    cluster/prod-eu
+    cluster/p
+    ");
+    insta::assert_snapshot!(shown(&fixture, Format::Json), @r#"
+    [
+      {
+        "name": "prod-eu",
+        "created_at": "2024-09-24T00:00:00Z",
+        "ends_at": "2024-11-02T00:00:00Z"
+      },
+      {
+        "name": "p",
+        "created_at": "2024-10-01T00:00:00Z",
+        "ends_at": null
+      }
+    ]
+    "#);
+    insta::assert_snapshot!(shown(&fixture, Format::Yaml), @r#"
+    - name: prod-eu
+      created_at: "2024-09-24T00:00:00Z"
+      ends_at: "2024-11-02T00:00:00Z"
+    - name: p
+      created_at: "2024-10-01T00:00:00Z"
+      ends_at: null
+    "#);
+}
+
+#[test]
+fn people_read_how_long_ago() {
+    let fixture = fixture().terminal(true).variable("NO_COLOR", "1");
+    insta::assert_snapshot!(shown(&fixture, Format::Wide), @r"
+    NAME      ENDS     AGE
+    prod-eu   in 29d   10d
+    p         <none>   3d
+    ");
+}
+
+#[test]
+fn an_empty_list_says_so_and_is_an_array_to_machines() {
+    let fixture = fixture();
+    let show = |format| {
+        let settings = Settings {
+            format,
+            ..Settings::default()
+        };
+        let mut output = Output::new(&mut fixture.env(), settings);
+        output.show(&ClusterList(Vec::new())).expect("shown");
+        (fixture.take_stdout(), fixture.take_stderr())
+    };
+    let said = "No clusters are registered.\n".to_owned();
+    assert_eq!(show(Format::Table), (String::new(), said));
+    assert_eq!(show(Format::Json), ("[]\n".to_owned(), String::new()));
+    assert_eq!(show(Format::Yaml), ("[]\n".to_owned(), String::new()));
+    assert_eq!(show(Format::Name), (String::new(), String::new()));
+}
+
+#[test]
+fn an_error_has_the_house_shape() {
+    let fixture = fixture();
+    let mut output = Output::new(
+        &mut fixture.env(),
+        Settings {
+            quiet: true,
+            ..Settings::default()
+        },
+    );
+    output.error(
+        "cannot reach cluster 'prod-eu'",
+        &[
+            "certificate has expired".to_owned(),
+            "a\nhint: forged\u{1b}".to_owned(),
+        ],
+        &["renew it with `kubegrant cluster add prod-eu --replace`".to_owned()],
+    );
+    insta::assert_snapshot!(fixture.take_stderr(), @r"
+    error: cannot reach cluster 'prod-eu'
+      caused by: certificate has expired
+      caused by: a
+        hint: forged\u{1b}
+
+    hint: renew it with `kubegrant cluster add prod-eu --replace`
+    ");
+}
+
+#[test]
+fn quiet_leaves_out_all_but_errors() {
+    let fixture = fixture();
+    let mut output = Output::new(
+        &mut fixture.env(),
+        Settings {
+            quiet: true,
+            ..Settings::default()
+        },
+    );
+    output.status("Done.");
+    output.warn("careful");
+    output.hint("try it");
+    output.progress(1, "clusters").done("prod");
+    assert_eq!(fixture.take_stderr(), "");
+}
+
+#[test]
+fn words_are_labelled_and_coloured_on_a_terminal() {
+    let fixture = fixture();
+    let say = |color| {
+        let settings = Settings {
+            color,
+            ..Settings::default()
+        };
+        let mut output = Output::new(&mut fixture.env(), settings);
+        output.status("Done.");
+        output.warn("careful");
+        output.hint("try it");
+        fixture.take_stderr()
+    };
+    assert_eq!(
+        say(ColorChoice::Auto),
+        "Done.\nwarning: careful\nhint: try it\n"
+    );
+    assert!(say(ColorChoice::Always).contains("\u{1b}[1m\u{1b}[33mwarning:\u{1b}[0m careful"));
+}
+
+#[test]
+fn a_reader_that_leaves_ends_the_run_quietly() {
+    let fixture = fixture().broken_stdout();
+    let view = list(&fixture);
+    let mut output = Output::new(&mut fixture.env(), Settings::default());
+    assert!(matches!(output.show(&view), Err(Ended::ReaderLeft)));
+    assert_eq!(fixture.take_stderr(), "");
+}
+
+#[test]
+fn progress_is_one_line_each_off_a_terminal() {
+    let fixture = fixture();
+    let mut output = Output::new(&mut fixture.env(), Settings::default());
+    let progress = output.progress(2, "clusters");
+    progress.start("prod");
+    progress.done("prod");
+    progress.failed("test", "no\nroute");
+    drop(progress);
+    output.status("Done.");
+    insta::assert_snapshot!(fixture.take_stderr(), @r"
+    [1/2] prod
+    [2/2] test: failed: no\nroute
+    Done.
+    ");
+}
+
+#[test]
+fn progress_on_a_terminal_is_a_bar_that_goes_away() {
+    let fixture = fixture().terminal(true);
+    let mut output = Output::new(&mut fixture.env(), Settings::default());
+    let progress = output.progress(2, "clusters");
+    progress.start("prod");
+    output.warn("careful");
+    progress.failed("test", "away");
+    drop(progress);
+    output.status("Done.");
+    let seen = fixture.take_stderr();
+    assert!(seen.contains("0/2 clusters"), "{seen:?}");
+    assert!(seen.contains("careful\n"), "{seen:?}");
+    assert!(seen.contains("[1/2] test: failed: away"), "{seen:?}");
+    assert!(seen.ends_with("\r\u{1b}[2KDone.\n"), "{seen:?}");
+}

@@ -1,0 +1,114 @@
+//! Times and lengths of time: as kubectl says them to people, as RFC 3339 says them to machines.
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use serde::Serializer;
+
+/// Writes an instant as RFC 3339 in UTC, to the second: `2026-11-22T10:00:00Z`.
+pub fn rfc3339(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// Writes how far away an instant is: `5m` for the past, as kubectl does, `in 29d` for the future.
+pub fn relative(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    let ahead = at - now;
+    if ahead >= TimeDelta::seconds(1) {
+        format!("in {}", human(ahead))
+    } else {
+        human(-ahead)
+    }
+}
+
+/// Writes a length of time as kubectl's `duration.HumanDuration` does; less of it, the longer it is.
+pub fn human(length: TimeDelta) -> String {
+    let seconds = length.num_seconds().max(0);
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    match seconds {
+        0..120 => format!("{seconds}s"),
+        120..600 => two(minutes, 'm', seconds % 60, 's'),
+        600..10_800 => format!("{minutes}m"),
+        10_800..28_800 => two(hours, 'h', minutes % 60, 'm'),
+        28_800..172_800 => format!("{hours}h"),
+        172_800..691_200 => two(days, 'd', hours % 24, 'h'),
+        691_200..63_072_000 => format!("{days}d"),
+        63_072_000..252_288_000 => two(days / 365, 'y', days % 365, 'd'),
+        _ => format!("{}y", days / 365),
+    }
+}
+
+fn two(more: i64, more_unit: char, less: i64, less_unit: char) -> String {
+    if less == 0 {
+        format!("{more}{more_unit}")
+    } else {
+        format!("{more}{more_unit}{less}{less_unit}")
+    }
+}
+
+/// Serializes an instant, for `#[serde(serialize_with = "time::serialize")]` on a view's field.
+pub fn serialize<S: Serializer>(at: &DateTime<Utc>, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&rfc3339(*at))
+}
+
+/// Serializes an instant that may be missing, as `null` then.
+pub fn serialize_option<S: Serializer>(
+    at: &Option<DateTime<Utc>>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => serialize(at, to),
+        None => to.serialize_none(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_read_as_kubectl_writes_them() {
+        for (seconds, said) in [
+            (-5, "0s"),
+            (0, "0s"),
+            (119, "119s"),
+            (120, "2m"),
+            (125, "2m5s"),
+            (599, "9m59s"),
+            (600, "10m"),
+            (10_799, "179m"),
+            (10_800, "3h"),
+            (10_860, "3h1m"),
+            (28_799, "7h59m"),
+            (28_800, "8h"),
+            (172_799, "47h"),
+            (172_800, "2d"),
+            (176_400, "2d1h"),
+            (691_199, "7d23h"),
+            (691_200, "8d"),
+            (63_071_999, "729d"),
+            (63_072_000, "2y"),
+            (63_158_400, "2y1d"),
+            (252_287_999, "7y364d"),
+            (252_288_000, "8y"),
+        ] {
+            assert_eq!(
+                human(TimeDelta::seconds(seconds)),
+                said,
+                "{seconds} seconds"
+            );
+        }
+    }
+
+    #[test]
+    fn the_future_says_so() {
+        let now = DateTime::UNIX_EPOCH;
+        assert_eq!(relative(now + TimeDelta::days(29), now), "in 29d");
+        assert_eq!(relative(now - TimeDelta::minutes(15), now), "15m");
+        assert_eq!(relative(now + TimeDelta::milliseconds(400), now), "0s");
+        assert_eq!(relative(now, now), "0s");
+    }
+
+    #[test]
+    fn machines_get_whole_seconds_in_utc() {
+        let at = DateTime::UNIX_EPOCH + TimeDelta::milliseconds(1500);
+        assert_eq!(rfc3339(at), "1970-01-01T00:00:01Z");
+    }
+}
