@@ -1,0 +1,165 @@
+//! Why a wish could not be carried out, in the user's terms.
+
+use crate::artifact::file::FileError;
+use crate::artifact::kubeconfig::RenderError;
+use crate::domain::name::{ClusterName, UserRef};
+use crate::domain::policy::{ClusterAction, Denial};
+use crate::kubernetes::error::Error as ClusterError;
+use crate::kubernetes::exec::ExecError;
+use crate::kubernetes::import::ImportError;
+use crate::secrets::{RecipientError, SealError};
+use crate::{session, store};
+
+/// Why a wish could not be carried out.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The session.
+    #[error(transparent)]
+    Session(#[from] session::Error),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// A rule refused. The text says which.
+    #[error("{text}")]
+    Denied {
+        /// Which rule.
+        denial: Denial,
+        /// The refusal in words.
+        text: String,
+        /// What would help.
+        help: Vec<String>,
+    },
+    /// No such cluster, or not one the actor may see: the same words for both.
+    #[error("no cluster '{name}'")]
+    UnknownCluster {
+        /// As typed.
+        name: ClusterName,
+        /// Clusters that the actor may see and that are spelt alike.
+        similar: Vec<String>,
+    },
+    /// No such user.
+    #[error("no user '{name}'")]
+    UnknownUser {
+        /// As typed.
+        name: UserRef,
+        /// Users spelt alike.
+        similar: Vec<String>,
+    },
+    /// The name or key is taken.
+    #[error("{what} exists already")]
+    Exists {
+        /// What.
+        what: String,
+        /// What to do.
+        hint: String,
+    },
+    /// Something in the state of things forbids it.
+    #[error("{why}")]
+    Forbidden {
+        /// Why.
+        why: String,
+        /// What to do.
+        hint: String,
+    },
+    /// An input makes no sense.
+    #[error("{why}")]
+    Input {
+        /// Why.
+        why: String,
+        /// What to do.
+        hint: String,
+    },
+    /// The kubeconfig was refused.
+    #[error("the kubeconfig cannot be used")]
+    Import(#[source] ImportError),
+    /// The kubeconfig's plugin failed.
+    #[error("the kubeconfig's plugin gave no credential")]
+    Exec(#[source] ExecError),
+    /// A public key was refused.
+    #[error("{place} holds no key that can be used")]
+    Key {
+        /// Where it came from.
+        place: String,
+        /// Why.
+        #[source]
+        source: RecipientError,
+    },
+    /// A file could not be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Sealing failed.
+    #[error("cannot seal {what}")]
+    Seal {
+        /// What.
+        what: String,
+        /// Why.
+        #[source]
+        source: SealError,
+    },
+    /// The kubeconfig could not be made.
+    #[error("cannot write a kubeconfig")]
+    Render(#[from] RenderError),
+    /// The cluster said no, or said nothing; nothing was changed.
+    #[error("cluster '{cluster}': {source}")]
+    Cluster {
+        /// Which.
+        cluster: String,
+        /// What happened.
+        source: ClusterError,
+    },
+    /// The login lacks rights that the registration needs.
+    #[error("the login in context '{context}' may not {missing}")]
+    Rights {
+        /// Which context.
+        context: String,
+        /// What it may not.
+        missing: String,
+    },
+    /// It is recorded here and owed on the cluster; nothing was handed out.
+    #[error("{what} is recorded, but cluster '{cluster}' could not be brought up to date")]
+    Owed {
+        /// What was wanted.
+        what: String,
+        /// Where.
+        cluster: ClusterName,
+        /// Why.
+        #[source]
+        source: Box<Error>,
+    },
+    /// The command was taken away under its feet by another one.
+    #[error("the access of '{user}' on cluster '{cluster}' changed meanwhile; nothing was handed out")]
+    Overtaken {
+        /// Whose.
+        user: String,
+        /// Where.
+        cluster: ClusterName,
+    },
+}
+
+/// A refusal in words. Says which rule, in the words of the documentation.
+pub(super) fn refusal(denial: Denial, cluster: Option<&ClusterName>, who: &str) -> String {
+    let on = cluster.map(|name| format!(" on cluster '{name}'")).unwrap_or_default();
+    let name = cluster.map(ToString::to_string).unwrap_or_default();
+    match denial {
+        Denial::Disabled => format!("user '{who}' is disabled and can do nothing"),
+        Denial::UnknownCluster => format!("no cluster '{name}'"),
+        Denial::NotOnCluster(action) => {
+            format!("'{who}' may not {}{on}: {} may", action.words(), action.who_may())
+        }
+        Denial::AdminsOnly(action) => {
+            format!("'{who}' may not {}: organization owners and admins may", action.words())
+        }
+        Denial::OwnersOnly => format!("'{who}' may not change an owner: organization owners may"),
+        Denial::AccessRevoked => {
+            format!("Access Revoked: an admin revoked the kubeconfig of '{who}'{on}")
+        }
+        Denial::Archived(ClusterAction::Archive) => format!("cluster '{name}' is archived already"),
+        Denial::Archived(action) => {
+            format!("cluster '{name}' is archived: nobody can {}", action.words())
+        }
+        Denial::Protected(action) => {
+            format!("cluster '{name}' is protected: nobody can {}", action.words())
+        }
+        Denial::NotArchived => format!("cluster '{name}' is not archived"),
+    }
+}

@@ -1,0 +1,110 @@
+//! The audit trail of one wish: who, what, about whom, and how far it came.
+
+use super::Error;
+use super::error::refusal;
+use crate::domain::audit::{Event, Phase};
+use crate::domain::cluster::Cluster;
+use crate::domain::name::ClusterName;
+use crate::domain::policy::Denial;
+use crate::domain::user::User;
+use crate::session::{Actor, Session};
+use crate::store::{self, WriteTxn};
+
+/// What the events of one wish have in common.
+#[derive(Debug, Clone)]
+pub(super) struct Journal {
+    actor: String,
+    acting_as: Option<String>,
+    action: &'static str,
+    cluster: Option<String>,
+    user: Option<String>,
+}
+
+impl Journal {
+    /// Begins the trail of a wish.
+    pub(super) fn new(actor: &Actor, action: &'static str) -> Self {
+        Self {
+            actor: actor.holder.name.to_string(),
+            acting_as: actor.is_acting_as().then(|| actor.user.name.to_string()),
+            action,
+            cluster: None,
+            user: None,
+        }
+    }
+
+    /// Says which cluster it is about.
+    pub(super) fn cluster(mut self, cluster: &Cluster) -> Self {
+        self.cluster = Some(cluster.name.to_string());
+        self
+    }
+
+    /// Says which cluster name it is about, known or not.
+    pub(super) fn cluster_name(mut self, cluster: &ClusterName) -> Self {
+        self.cluster = Some(cluster.to_string());
+        self
+    }
+
+    /// Says which user it is about.
+    pub(super) fn user(mut self, user: &User) -> Self {
+        self.user = Some(user.name.to_string());
+        self
+    }
+
+    /// Says which user name it is about, known or not.
+    pub(super) fn user_name(mut self, user: &str) -> Self {
+        self.user = Some(user.to_owned());
+        self
+    }
+
+    /// Records an event in a transaction; gives its number.
+    pub(super) fn record(
+        &self,
+        session: &Session,
+        tx: &WriteTxn<'_>,
+        phase: Phase,
+        detail: impl Into<String>,
+        request: Option<i64>,
+    ) -> store::Result<i64> {
+        let event = Event {
+            at: session.now(),
+            actor: self.actor.clone(),
+            acting_as: self.acting_as.clone(),
+            action: self.action,
+            phase,
+            cluster: self.cluster.clone(),
+            user: self.user.clone(),
+            detail: detail.into(),
+            request,
+        };
+        store::audit::append(tx, &event)
+    }
+
+    /// Records an event on its own.
+    pub(super) fn record_alone(
+        &self,
+        session: &Session,
+        phase: Phase,
+        detail: impl Into<String>,
+        request: Option<i64>,
+    ) -> store::Result<i64> {
+        let detail = detail.into();
+        session.store()?.write(|tx| self.record(session, tx, phase, detail, request))
+    }
+
+    /// Records a refusal, and gives the error that says which rule refused.
+    pub(super) fn deny(
+        &self,
+        session: &Session,
+        denial: Denial,
+        cluster: Option<&ClusterName>,
+        who: &User,
+        help: Vec<String>,
+    ) -> Error {
+        let text = refusal(denial, cluster, who.name.as_str());
+        match self.record_alone(session, Phase::Denied, text.clone(), None) {
+            Ok(_) => Error::Denied { denial, text, help },
+            // A refusal that cannot be recorded is still a refusal, but the store comes first.
+            Err(error) => Error::Store(error),
+        }
+    }
+}

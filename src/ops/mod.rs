@@ -1,0 +1,85 @@
+//! WHAT IS DONE: one file per noun, one function per wish. No clap, no formats, no printing.
+//!
+//! Every changing function follows the same five steps (design, section 4): decide, record, apply,
+//! verify, deliver. With [`Mode::Plan`] it stops after deciding and says what it would do.
+
+pub(crate) mod access;
+pub(crate) mod audit;
+pub(crate) mod cluster;
+mod error;
+pub(crate) mod find;
+pub(crate) mod init;
+mod journal;
+pub(crate) mod kubeconfig;
+pub(crate) mod reconcile;
+mod reseal;
+pub(crate) mod settle;
+pub(crate) mod status;
+pub(crate) mod user;
+pub(crate) mod whoami;
+
+pub(crate) use error::Error;
+
+use crate::domain::name::ClusterName;
+use crate::domain::{Timestamp, cluster::ClusterId};
+
+/// Whether to do it or to say what would be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Do it.
+    Do,
+    /// Say what would be done, and touch nothing (`--dry-run`).
+    Plan,
+}
+
+/// What came of a wish.
+#[derive(Debug)]
+pub(crate) enum Done<T> {
+    /// What would be done, a sentence a line; nothing was touched.
+    Planned(Vec<String>),
+    /// What was done.
+    Did(T),
+}
+
+/// Something decided here and not yet true on a cluster.
+#[derive(Debug, Clone)]
+pub(crate) struct Debt {
+    /// Where.
+    pub(crate) cluster: ClusterName,
+    /// What is owed.
+    pub(crate) what: String,
+    /// Why it could not be paid now, if it was tried.
+    pub(crate) why: Option<String>,
+    /// Until when the old tokens may still work, as far as known.
+    pub(crate) until: Option<Timestamp>,
+}
+
+/// A change of one cluster's access: how far it came.
+#[derive(Debug, Default)]
+pub(crate) struct Applied {
+    /// Versions that ended, and were seen to be gone.
+    pub(crate) ended: Vec<Ended>,
+    /// What is owed.
+    pub(crate) owed: Vec<Debt>,
+}
+
+/// A version that ended.
+#[derive(Debug, Clone)]
+pub(crate) struct Ended {
+    /// Where.
+    pub(crate) cluster: ClusterName,
+    /// Its cluster's row.
+    pub(crate) cluster_id: ClusterId,
+    /// Whose.
+    pub(crate) user: String,
+    /// Its number.
+    pub(crate) version: u32,
+}
+
+impl Applied {
+    /// Adds what another cluster's change came to.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.ended.extend(other.ended);
+        self.owed.extend(other.owed);
+    }
+}

@@ -1,0 +1,316 @@
+//! Settling a cluster: ending what must end, converging, and recording what was seen to be true.
+
+use std::collections::BTreeMap;
+
+use super::journal::Journal;
+use super::{Applied, Debt, Ended, Error, find};
+use crate::domain::access;
+use crate::domain::audit::Phase;
+use crate::domain::cluster::{Cluster, ClusterId, WriteScope};
+use crate::domain::credential::{Credential, State};
+use crate::domain::plan::{self, Desired, Plan};
+use crate::domain::user::{User, UserId};
+use crate::kubernetes::connection::{Connection, Look, Seen};
+use crate::kubernetes::converge;
+use crate::session::{Lock, Session};
+use crate::store::{self, ReadTxn, WriteTxn};
+
+/// What the store says of one cluster, read in one look.
+#[derive(Debug)]
+pub(super) struct Picture {
+    /// This installation's id.
+    pub(super) installation: String,
+    /// Everything that is not revoked.
+    pub(super) credentials: Vec<Credential>,
+    /// All users.
+    pub(super) users: BTreeMap<UserId, User>,
+}
+
+impl Picture {
+    /// A user's name.
+    pub(super) fn name(&self, user: UserId) -> String {
+        self.users.get(&user).map(|user| user.name.to_string()).unwrap_or_default()
+    }
+
+    /// What the cluster should hold.
+    pub(super) fn desired(&self, cluster: &Cluster) -> Desired {
+        Desired {
+            installation: self.installation.clone(),
+            accounts: self
+                .credentials
+                .iter()
+                .filter(|credential| credential.state.is_live())
+                .map(|credential| plan::Account {
+                    name: credential.account.clone(),
+                    user: self.name(credential.user),
+                    credential: credential.id.0,
+                    power: credential.power,
+                })
+                .collect(),
+            write_cluster_wide: cluster.write_scope == WriteScope::Cluster,
+            keep: [cluster.manager.clone()].into(),
+        }
+    }
+
+    /// Until when the last token of what is ending may live.
+    pub(super) fn tokens_live_until(&self) -> Option<crate::domain::Timestamp> {
+        self.credentials
+            .iter()
+            .filter(|credential| credential.state == State::Revoking)
+            .filter_map(|credential| credential.token_expires_at)
+            .max()
+    }
+
+    fn owes(&self) -> bool {
+        self.credentials.iter().any(|credential| credential.state.is_debt())
+    }
+}
+
+/// Reads what the store says of one cluster.
+pub(super) fn picture(tx: &ReadTxn<'_>, cluster: ClusterId) -> store::Result<Picture> {
+    let users = store::users::list(tx)?.into_iter().map(|user| (user.id, user)).collect();
+    Ok(Picture {
+        installation: store::meta::find(tx, store::meta::INSTALLATION)?.unwrap_or_default(),
+        credentials: store::credentials::unfinished(tx, cluster)?,
+        users,
+    })
+}
+
+/// Decides the end of every live version whose user no longer has what it carries.
+///
+/// Called in the same transaction as the change that may cause it, so that there is no moment at
+/// which the store claims less than it decided.
+pub(super) fn end_what_must(
+    session: &Session,
+    tx: &WriteTxn<'_>,
+    cluster: &Cluster,
+    journal: &Journal,
+    request: Option<i64>,
+) -> store::Result<Vec<Credential>> {
+    let picture = picture(tx, cluster.id)?;
+    let mut ended = Vec::new();
+    for credential in &picture.credentials {
+        let Some(user) = picture.users.get(&credential.user) else { continue };
+        let grant = store::grants::find(tx, cluster.id, user.id)?;
+        let access = access::effective(user, cluster, grant.as_ref(), session.now());
+        if let Some(because) = credential.must_end(access) {
+            end(session, tx, credential, &picture, because, journal, request)?;
+            ended.push(credential.clone());
+        }
+    }
+    Ok(ended)
+}
+
+/// Decides the end of one version, with its event.
+pub(super) fn end(
+    session: &Session,
+    tx: &WriteTxn<'_>,
+    credential: &Credential,
+    picture: &Picture,
+    because: &str,
+    journal: &Journal,
+    request: Option<i64>,
+) -> store::Result<()> {
+    if store::credentials::end(tx, credential.id, because, session.now())? {
+        let user = picture.name(credential.user);
+        let detail = format!("version {} of '{user}' ends: {because}", credential.version);
+        let journal = journal.clone().user_name(&user);
+        journal.record(session, tx, Phase::Requested, detail, request)?;
+    }
+    Ok(())
+}
+
+/// What settling a cluster came to.
+#[derive(Debug)]
+pub(super) struct Settled {
+    /// Versions that were seen to be gone.
+    pub(super) ended: Vec<Credential>,
+    /// What was changed on the cluster, in words.
+    pub(super) changed: Vec<String>,
+    /// What the cluster holds now.
+    pub(super) seen: Seen,
+    /// The connection, for what follows.
+    pub(super) connection: Connection,
+    /// The store's picture before.
+    pub(super) picture: Picture,
+}
+
+/// Makes a cluster hold what the store says, and records what was seen to be true.
+///
+/// The caller holds the cluster's lock from before it read the store.
+pub(super) async fn settle(
+    session: &Session,
+    cluster: &Cluster,
+    _lock: &Lock,
+    journal: &Journal,
+    request: Option<i64>,
+) -> Result<Settled, Error> {
+    let journal = &journal.clone().cluster(cluster);
+    session.store()?.write(|tx| end_what_must(session, tx, cluster, journal, request))?;
+    let picture = session.store()?.read(|tx| picture(tx, cluster.id))?;
+    let connection = session.connect(cluster, &picture.installation).await?;
+    let desired = picture.desired(cluster);
+    let look = Look { with_write: desired.has_writers(), held_back: &cluster.held_back };
+    let converged = converge::converge(&connection, &desired, &look)
+        .await
+        .map_err(|source| Error::Cluster { cluster: cluster.name.to_string(), source })?;
+    let ended = session.store()?.write(|tx| {
+        record_outcome(session, tx, cluster, &picture, journal, request)
+    })?;
+    let changed = converged.changed.iter().map(ToString::to_string).collect();
+    Ok(Settled { ended, changed, seen: converged.seen, connection, picture })
+}
+
+/// Records what was read back: pending versions are active, revoking ones revoked.
+fn record_outcome(
+    session: &Session,
+    tx: &WriteTxn<'_>,
+    cluster: &Cluster,
+    picture: &Picture,
+    journal: &Journal,
+    request: Option<i64>,
+) -> store::Result<Vec<Credential>> {
+    let now = session.now();
+    let mut ended = Vec::new();
+    for credential in &picture.credentials {
+        let user = picture.name(credential.user);
+        let journal = journal.clone().user_name(&user);
+        let version = credential.version;
+        match credential.state {
+            State::Pending => {
+                if store::credentials::activate(tx, credential.id, now)? {
+                    let detail = format!("version {version} of '{user}' is on the cluster");
+                    journal.record(session, tx, Phase::Done, detail, request)?;
+                }
+            }
+            State::Revoking => {
+                if store::credentials::settle(tx, credential.id, now)? {
+                    let detail =
+                        format!("version {version} of '{user}' is gone, read back from the cluster");
+                    journal.record(session, tx, Phase::Done, detail, request)?;
+                    ended.push(credential.clone());
+                }
+            }
+            State::Active | State::Revoked => {}
+        }
+    }
+    // Written at most once a minute: a look at a settled cluster costs no disk write.
+    if cluster.reached_at.is_none_or(|at| (now - at).num_seconds() >= 60) {
+        store::clusters::set_reached(tx, cluster.id, now)?;
+    }
+    Ok(ended)
+}
+
+/// Settles a cluster after a decision was recorded; what cannot be done now is owed, never lost.
+pub(super) async fn pay(
+    session: &Session,
+    cluster: &Cluster,
+    lock: &Lock,
+    journal: &Journal,
+    request: Option<i64>,
+) -> Result<Applied, Error> {
+    let owes = session.store()?.read(|tx| picture(tx, cluster.id))?.owes();
+    if !owes {
+        return Ok(Applied::default());
+    }
+    match settle(session, cluster, lock, journal, request).await {
+        Ok(settled) => {
+            let ended = settled
+                .ended
+                .iter()
+                .map(|credential| Ended {
+                    cluster: cluster.name.clone(),
+                    cluster_id: cluster.id,
+                    user: settled.picture.name(credential.user),
+                    version: credential.version,
+                })
+                .collect();
+            Ok(Applied { ended, owed: vec![] })
+        }
+        Err(error) => Ok(Applied {
+            ended: vec![],
+            owed: owed(session, cluster, journal, request, &error)?,
+        }),
+    }
+}
+
+/// Says what is owed on a cluster, and records that it could not be paid.
+pub(super) fn owed(
+    session: &Session,
+    cluster: &Cluster,
+    journal: &Journal,
+    request: Option<i64>,
+    error: &Error,
+) -> Result<Vec<Debt>, Error> {
+    let picture = session.store()?.read(|tx| picture(tx, cluster.id))?;
+    let why = chain(error);
+    let journal = journal.clone().cluster(cluster);
+    // If even this cannot be recorded, the debt itself stands: it was recorded before.
+    let _unrecorded = journal.record_alone(session, Phase::Owed, why.clone(), request);
+    let debts = debts(cluster, &picture);
+    Ok(debts.into_iter().map(|debt| Debt { why: Some(why.clone()), ..debt }).collect())
+}
+
+/// What a cluster owes, as the store says.
+pub(super) fn debts(cluster: &Cluster, picture: &Picture) -> Vec<Debt> {
+    picture
+        .credentials
+        .iter()
+        .filter(|credential| credential.state.is_debt())
+        .map(|credential| {
+            let user = picture.name(credential.user);
+            let version = credential.version;
+            let revoking = credential.state == State::Revoking;
+            Debt {
+                cluster: cluster.name.clone(),
+                what: if revoking {
+                    format!("version {version} of '{user}' is ended here and not yet there")
+                } else {
+                    format!("version {version} of '{user}' is recorded here and not yet there")
+                },
+                why: None,
+                until: if revoking { credential.token_expires_at } else { None },
+            }
+        })
+        .collect()
+}
+
+/// An error with its causes, in one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let words = cause.to_string();
+        if !text.contains(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        next = cause.source();
+    }
+    text
+}
+
+/// What a converge would change on a cluster; reads only.
+pub(super) async fn preview(
+    session: &Session,
+    cluster: &Cluster,
+    change: impl FnOnce(&mut Picture),
+) -> Result<(Seen, Plan), Error> {
+    let mut picture = session.store()?.read(|tx| picture(tx, cluster.id))?;
+    // What must end by itself does so in the preview too.
+    for credential in &mut picture.credentials {
+        let Some(user) = picture.users.get(&credential.user) else { continue };
+        let access =
+            session.store()?.read(|tx| find::access_of(tx, session, user, cluster))?;
+        if credential.must_end(access).is_some() {
+            credential.state = State::Revoking;
+        }
+    }
+    change(&mut picture);
+    let connection = session.connect(cluster, &picture.installation).await?;
+    let desired = picture.desired(cluster);
+    let look = Look { with_write: desired.has_writers(), held_back: &cluster.held_back };
+    converge::preview(&connection, &desired, &look)
+        .await
+        .map_err(|source| Error::Cluster { cluster: cluster.name.to_string(), source })
+}

@@ -1,0 +1,371 @@
+//! One run's hold on the world: store, identity, locks and connections, each opened when needed.
+
+use std::cell::OnceCell;
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::artifact::file::{FileError, read_private};
+use crate::config::{Config, IdentitySource};
+use crate::domain::Timestamp;
+use crate::domain::cluster::{Cluster, ClusterId, ManagerKind};
+use crate::domain::name::UserRef;
+use crate::domain::user::User;
+use crate::env::Env;
+use crate::kubernetes::client::{self, Endpoint, Limits, Login};
+use crate::kubernetes::connection::Connection;
+use crate::kubernetes::error::Error as ClusterError;
+use crate::kubernetes::import::OperatorCredential;
+use crate::secrets::{
+    ExposeSecret, Identity, IdentityError, OpenError, RecordName, SecretString, open,
+};
+use crate::store::{self, Store};
+
+/// The largest identity file that is read, in bytes.
+const IDENTITY_BYTES_MAX: usize = 64 * 1024;
+/// How long to wait for another process that works on the same cluster.
+const LOCK_WAIT_MAX: Duration = Duration::from_secs(120);
+
+/// Asks for a passphrase; the argument says of what.
+pub(crate) type Ask = Box<dyn Fn(&str) -> Result<SecretString, IdentityError>>;
+
+/// Why the session could not give what was asked of it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// There is no identity.
+    #[error("no identity at `{}`", path.display())]
+    NoIdentity {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The identity's file is not private, or cannot be read.
+    #[error("cannot use the identity")]
+    IdentityFile(#[source] FileError),
+    /// The identity is not one.
+    #[error("cannot use the identity from {place}")]
+    Identity {
+        /// Where it came from.
+        place: String,
+        /// What is wrong.
+        #[source]
+        source: IdentityError,
+    },
+    /// The identity names nobody in this store.
+    #[error("the key {key} belongs to no user of this organization")]
+    Stranger {
+        /// The public half, shortened.
+        key: String,
+    },
+    /// The user to act as is not there.
+    #[error("no user '{name}'")]
+    UnknownUser {
+        /// As typed.
+        name: UserRef,
+    },
+    /// The lock's file cannot be used.
+    #[error("cannot lock cluster '{cluster}' at `{}`", path.display())]
+    Lock {
+        /// Which cluster.
+        cluster: String,
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Another process works on the cluster.
+    #[error("another kubegrant has been working on cluster '{cluster}' for two minutes")]
+    Locked {
+        /// Which cluster.
+        cluster: String,
+    },
+    /// The identity does not open the manager's login.
+    #[error("your key does not open the manager login of cluster '{cluster}'")]
+    NotForYou {
+        /// Which cluster.
+        cluster: String,
+    },
+    /// The sealed login is damaged or another record's.
+    #[error("the manager login of cluster '{cluster}' is damaged")]
+    Tampered {
+        /// Which cluster.
+        cluster: String,
+        /// What is wrong.
+        #[source]
+        source: OpenError,
+    },
+    /// The address now belongs to another cluster.
+    #[error("cluster '{cluster}' is not the one that was registered: it was rebuilt or replaced")]
+    WrongCluster {
+        /// Which cluster.
+        cluster: String,
+    },
+    /// The cluster.
+    #[error("cluster '{cluster}': {source}")]
+    Cluster {
+        /// Which cluster.
+        cluster: String,
+        /// What happened.
+        source: ClusterError,
+    },
+}
+
+/// Who is acting.
+#[derive(Debug, Clone)]
+pub(crate) struct Actor {
+    /// Whose key it is.
+    pub(crate) holder: User,
+    /// Whose rights count: the holder, or the user given with `--as`.
+    pub(crate) user: User,
+}
+
+impl Actor {
+    /// Whether the holder acts as somebody else.
+    pub(crate) fn is_acting_as(&self) -> bool {
+        self.holder.id != self.user.id
+    }
+}
+
+/// A cluster's lock; the kernel frees it when it is dropped or the process dies.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    _file: File,
+}
+
+/// One run's hold on the world.
+pub(crate) struct Session {
+    /// The world.
+    pub(crate) env: Env,
+    /// Where things are.
+    pub(crate) config: Config,
+    ask: Ask,
+    store: OnceCell<Store>,
+    identity: OnceCell<Identity>,
+}
+
+impl Session {
+    /// Starts a session; nothing is opened yet.
+    pub(crate) fn new(env: Env, config: Config, ask: Ask) -> Self {
+        Self { env, config, ask, store: OnceCell::new(), identity: OnceCell::new() }
+    }
+
+    /// The time now.
+    pub(crate) fn now(&self) -> Timestamp {
+        // Stored times have whole seconds; so have all that are compared with them.
+        Timestamp::from_timestamp(self.env.now().timestamp(), 0).unwrap_or_default()
+    }
+
+    /// Random bytes, for names.
+    pub(crate) fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.env.random.fill(&mut bytes);
+        bytes
+    }
+
+    /// The store, opened at first use.
+    pub(crate) fn store(&self) -> Result<&Store, store::Error> {
+        if let Some(store) = self.store.get() {
+            return Ok(store);
+        }
+        let store = Store::open(&self.config.store)?;
+        Ok(self.store.get_or_init(|| store))
+    }
+
+    /// Takes a store that was just made.
+    pub(crate) fn adopt(&self, store: Store) -> &Store {
+        self.store.get_or_init(|| store)
+    }
+
+    /// Where the identity comes from, for people.
+    pub(crate) fn identity_place(&self) -> String {
+        match &self.config.identity {
+            IdentitySource::File(path) => format!("`{}`", path.display()),
+            IdentitySource::Variable(_) => "the variable KUBEGRANT_IDENTITY".to_owned(),
+        }
+    }
+
+    /// The identity, read at first use.
+    pub(crate) fn identity(&self) -> Result<&Identity, Error> {
+        if let Some(identity) = self.identity.get() {
+            return Ok(identity);
+        }
+        let text = match &self.config.identity {
+            IdentitySource::Variable(text) => SecretString::from(text.as_str()),
+            IdentitySource::File(path) => {
+                let absent = matches!(path.try_exists(), Ok(false));
+                if absent {
+                    return Err(Error::NoIdentity { path: path.clone() });
+                }
+                let bytes = read_private(path, IDENTITY_BYTES_MAX).map_err(Error::IdentityFile)?;
+                SecretString::from(String::from_utf8_lossy(&bytes).into_owned())
+            }
+        };
+        let identity = Identity::parse(&text, &mut |what| (self.ask)(what))
+            .map_err(|source| Error::Identity { place: self.identity_place(), source })?;
+        Ok(self.identity.get_or_init(|| identity))
+    }
+
+    /// Works out who is acting. Whether they may is a question for the rules.
+    pub(crate) fn actor(&self) -> Result<Actor, Error> {
+        // The store first: without one, the identity says nothing.
+        let store = self.store()?;
+        let key = self.identity()?.recipient();
+        store.read(|tx| {
+            let holder = store::users::find_by_key(tx, &key.to_string())?
+                .ok_or_else(|| Error::Stranger { key: key.fingerprint() })?;
+            let user = match &self.config.acting_as {
+                None => holder.clone(),
+                Some(name) => store::users::find(tx, name)?
+                    .ok_or_else(|| Error::UnknownUser { name: name.clone() })?,
+            };
+            Ok(Actor { holder, user })
+        })
+    }
+
+    /// Takes a cluster's lock, waiting for another process to finish with it.
+    pub(crate) async fn lock(&self, cluster: &Cluster) -> Result<Lock, Error> {
+        let path = lock_path(&self.config.store, cluster.id);
+        let failed = |source| Error::Lock {
+            cluster: cluster.name.to_string(),
+            path: path.clone(),
+            source,
+        };
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .custom_flags(nofollow())
+            .open(&path)
+            .map_err(failed)?;
+        let started = tokio::time::Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Lock { _file: file }),
+                Err(std::fs::TryLockError::WouldBlock) => {}
+                Err(std::fs::TryLockError::Error(source)) => return Err(failed(source)),
+            }
+            if started.elapsed() > LOCK_WAIT_MAX {
+                return Err(Error::Locked { cluster: cluster.name.to_string() });
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// The name of the record that holds a cluster's manager login.
+    pub(crate) fn manager_record(&self, cluster: &Cluster, installation: &str) -> RecordName {
+        RecordName {
+            installation: installation.to_owned(),
+            table: "clusters",
+            row: cluster.name.to_string(),
+            column: "manager_secret",
+            generation: cluster.manager_generation,
+        }
+    }
+
+    /// Opens a cluster's manager login.
+    pub(crate) fn manager_login(
+        &self,
+        cluster: &Cluster,
+        installation: &str,
+    ) -> Result<SecretString, Error> {
+        let name = || cluster.name.to_string();
+        let sealed = self.store()?.read(|tx| store::clusters::manager_secret(tx, cluster.id))?;
+        let sealed = sealed.ok_or_else(|| Error::NotForYou { cluster: name() })?;
+        let record = self.manager_record(cluster, installation);
+        open(&sealed, &record, self.identity()?).map_err(|error| match error {
+            OpenError::NotForThisKey => Error::NotForYou { cluster: name() },
+            source => Error::Tampered { cluster: name(), source },
+        })
+    }
+
+    /// Connects to a cluster as its manager, and checks that it is the one that was registered.
+    ///
+    /// The first call asks for one UID and nothing else: where it differs, nothing follows.
+    pub(crate) async fn connect(
+        &self,
+        cluster: &Cluster,
+        installation: &str,
+    ) -> Result<Connection, Error> {
+        let failed =
+            |source| Error::Cluster { cluster: cluster.name.to_string(), source };
+        let secret = self.manager_login(cluster, installation)?;
+        let login = match cluster.manager_kind {
+            ManagerKind::Token | ManagerKind::Secret => Login::Token(secret),
+            ManagerKind::Operator => operator_login(&secret)
+                .ok_or_else(|| Error::NotForYou { cluster: cluster.name.to_string() })?,
+        };
+        let endpoint = self.endpoint(&cluster.address).map_err(failed)?;
+        let client = client::connect(&endpoint, login, Limits::default()).map_err(failed)?;
+        let connection = Connection::new(client, installation);
+        let uid = connection.cluster_uid().await.map_err(failed)?;
+        if uid != cluster.kube_system_uid {
+            return Err(Error::WrongCluster { cluster: cluster.name.to_string() });
+        }
+        Ok(connection)
+    }
+
+    /// The endpoint of an address; a proxy of the environment counts where none was registered.
+    pub(crate) fn endpoint(
+        &self,
+        address: &crate::domain::cluster::Address,
+    ) -> Result<Endpoint, ClusterError> {
+        let proxy_url = match &address.proxy_url {
+            Some(url) => Some(url.clone()),
+            None => client::proxy_for(&address.server, &|name| {
+                self.env.variable(name).map(str::to_owned)
+            })?,
+        };
+        Ok(Endpoint {
+            server: address.server.clone(),
+            ca_pem: address.ca_pem.clone(),
+            tls_server_name: address.tls_server_name.clone(),
+            proxy_url,
+        })
+    }
+}
+
+fn lock_path(store: &Path, cluster: ClusterId) -> PathBuf {
+    let mut name = store.as_os_str().to_owned();
+    name.push(format!(".cluster-{}.lock", cluster.0));
+    PathBuf::from(name)
+}
+
+fn nofollow() -> i32 {
+    i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0)
+}
+
+/// Writes an operator's credential as the text that is sealed (`--keep-credential`).
+pub(crate) fn operator_text(credential: &OperatorCredential) -> Option<SecretString> {
+    let value = match credential {
+        OperatorCredential::Token(token) => serde_json::json!({ "token": token.expose_secret() }),
+        OperatorCredential::ClientCertificate { certificate_pem, key_pem } => serde_json::json!({
+            "certificate": certificate_pem, "key": key_pem.expose_secret(),
+        }),
+        OperatorCredential::Basic { username, password } => serde_json::json!({
+            "username": username, "password": password.expose_secret(),
+        }),
+        OperatorCredential::Exec(_) => return None,
+    };
+    Some(SecretString::from(value.to_string()))
+}
+
+/// Reads back what [`operator_text`] wrote.
+fn operator_login(text: &SecretString) -> Option<Login> {
+    let value: serde_json::Value = serde_json::from_str(text.expose_secret()).ok()?;
+    let part = |name: &str| value.get(name).and_then(|v| v.as_str()).map(str::to_owned);
+    if let Some(token) = part("token") {
+        return Some(Login::Token(SecretString::from(token)));
+    }
+    if let (Some(certificate_pem), Some(key)) = (part("certificate"), part("key")) {
+        return Some(Login::ClientCertificate { certificate_pem, key_pem: SecretString::from(key) });
+    }
+    Some(Login::Basic {
+        username: part("username")?,
+        password: SecretString::from(part("password")?),
+    })
+}
