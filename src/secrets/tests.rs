@@ -269,23 +269,26 @@ fn the_age_tool_opens_what_is_sealed() {
         eprintln!("skipped: the age tool is not installed");
         return;
     }
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    let (key, file) = (dir.path().join("key"), dir.path().join("file"));
+    let put = |bytes: &[u8]| {
+        let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+        std::io::Write::write_all(&mut file, bytes).expect("writes");
+        file
+    };
     for text in [AGE_IDENTITY, SSH_IDENTITY] {
         let recipients = [known(text).recipient(), Identity::generate().recipient()];
-        std::fs::write(&key, text).expect("writes");
+        let key = put(text.as_bytes());
         let sealed = seal(&"token".into(), &record(), &recipients).expect("seals");
         let handed = seal_file(b"token", &recipients).expect("seals");
         for bytes in [sealed.as_bytes(), handed.as_slice()] {
-            std::fs::write(&file, bytes).expect("writes");
+            let file = put(bytes);
             let mut age = Command::new("age");
             let output = age
                 .arg("-d")
                 .arg("-i")
-                .arg(&key)
-                .arg(&file)
-                .output()
-                .expect("runs");
+                .arg(key.path())
+                .arg(file.path())
+                .output();
+            let output = output.expect("runs");
             assert!(
                 output.status.success() && output.stdout.ends_with(b"token"),
                 "{output:?}"
