@@ -20,7 +20,12 @@ fn home() -> TempDir {
 
 fn put(path: &Path, text: &str, mode: u32) {
     drop(fs::remove_file(path));
-    fs::write(path, text).expect("writes");
+    let mut file = File::options()
+        .write(true)
+        .create_new(true)
+        .open(path)
+        .expect("creates");
+    file.write_all(text.as_bytes()).expect("writes");
     chmod(path, mode);
 }
 
