@@ -9,7 +9,8 @@ use jiff::{Span, SpanRelativeTo};
 pub const DURATION_HELP: &str = "such as 90m, 8h, 30d, 1d12h or P1DT2H; a day is 24 hours";
 
 /// What the help of an end should say.
-pub const UNTIL_HELP: &str = "such as 2026-12-01, '2026-12-01 18:00' or 2026-12-01T18:00:00+01:00; UTC where no offset is given";
+pub const UNTIL_HELP: &str = "such as 2026-12-01, '2026-12-01 18:00' or \
+    2026-12-01T18:00:00+01:00; UTC where no offset is given";
 
 /// Longest length that is taken: nothing here should outlive ten years, and sums stay in range.
 const DAYS_MAX: i64 = 3660;

@@ -76,7 +76,7 @@ impl Prompt {
             {
                 "y" | "yes" => return Ok(true),
                 "" | "n" | "no" => return Ok(false),
-                _ => output.ask("Please answer 'y' or 'n'.\n"),
+                _ => output.rendered("Please answer 'y' or 'n'.\n"),
             }
         }
         Err(PromptError::NotUnderstood)
@@ -194,7 +194,16 @@ mod tests {
         for no in ["\n", "n\n", "No\n"] {
             assert!(!confirm(no).expect("an answer"), "{no:?}");
         }
-        assert!(confirm("what\ny\n").expect("an answer"));
+        let (fixture, prompt, mut output) = world("what\ny\n");
+        assert!(
+            prompt
+                .confirm(&mut output, "Revoke?", "--yes")
+                .expect("an answer")
+        );
+        assert_eq!(
+            fixture.take_stderr(),
+            "Revoke? [y/N] Please answer 'y' or 'n'.\nRevoke? [y/N] "
+        );
         assert!(matches!(
             confirm("a\nb\nc\ny\n"),
             Err(PromptError::NotUnderstood)

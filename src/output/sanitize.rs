@@ -1,4 +1,4 @@
-//! Makes text from outside harmless to show: what could move the cursor, reorder or hide, is spelled out.
+//! Makes text from outside harmless to show: what could hide, reorder or repaint is spelled out.
 
 use std::borrow::Cow;
 use std::fmt::Write;

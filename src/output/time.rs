@@ -18,7 +18,7 @@ pub fn relative(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     }
 }
 
-/// Writes a length of time as kubectl's `duration.HumanDuration` does; less of it, the longer it is.
+/// Writes a length of time as kubectl's `duration.HumanDuration` does: the longer, the rounder.
 pub fn human(length: TimeDelta) -> String {
     let seconds = length.num_seconds().max(0);
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);

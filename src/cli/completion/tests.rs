@@ -147,7 +147,8 @@ fn in_bash(line: &str, words: &[&str]) -> String {
     let (parts, last) = (words.join("' '"), words.len() - 1);
     let current = words[last].trim_start_matches(['=', ':', '@']);
     let script = format!(
-        "{}\nkubegrant() {{ local IFS=' '; shift; printf 'asked [%s]' \"$_CLAP_COMPLETE_INDEX\" >&3; \
+        "{}\nkubegrant() {{ local IFS=' '; shift; printf 'asked [%s]' \
+         \"$_CLAP_COMPLETE_INDEX\" >&3; \
          printf ' <%s>' \"$@\" >&3; printf '%s' \"${{@: -1}}ing\"; }}\n\
          exec 3>&1\nCOMP_WORDS=('{parts}'); COMP_CWORD={last}; COMP_LINE='{line}'; \
          COMP_POINT=${{#COMP_LINE}}\n_kubegrant kubegrant '{current}'\n\
