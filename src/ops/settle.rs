@@ -101,6 +101,22 @@ pub(super) fn end_what_must(
     Ok(ended)
 }
 
+/// Whether [`end_what_must`] would find anything.
+pub(super) fn any_must_end(
+    session: &Session,
+    tx: &ReadTxn<'_>,
+    cluster: &Cluster,
+) -> store::Result<bool> {
+    let users = store::users::list(tx)?;
+    for credential in store::credentials::unfinished(tx, cluster.id)? {
+        let Some(user) = users.iter().find(|user| user.id == credential.user) else { continue };
+        if credential.must_end(find::access_of(tx, session, user, cluster)?).is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Decides the end of one version, with its event.
 pub(super) fn end(
     session: &Session,
@@ -145,18 +161,39 @@ pub(super) async fn settle(
     journal: &Journal,
     request: Option<i64>,
 ) -> Result<Settled, Error> {
+    let installation = find::installation(session)?;
+    let connection = session.connect(cluster, &installation).await?;
+    settle_on(session, cluster, connection, journal, request).await
+}
+
+/// [`settle`] over a connection that is there already.
+pub(super) async fn settle_on(
+    session: &Session,
+    cluster: &Cluster,
+    connection: Connection,
+    journal: &Journal,
+    request: Option<i64>,
+) -> Result<Settled, Error> {
     let journal = &journal.clone().cluster(cluster);
-    session.store()?.write(|tx| end_what_must(session, tx, cluster, journal, request))?;
+    let must_end = session.store()?.read(|tx| any_must_end(session, tx, cluster))?;
+    if must_end {
+        session.store()?.write(|tx| end_what_must(session, tx, cluster, journal, request))?;
+    }
     let picture = session.store()?.read(|tx| picture(tx, cluster.id))?;
-    let connection = session.connect(cluster, &picture.installation).await?;
     let desired = picture.desired(cluster);
     let look = Look { with_write: desired.has_writers(), held_back: &cluster.held_back };
     let converged = converge::converge(&connection, &desired, &look)
         .await
         .map_err(|source| Error::Cluster { cluster: cluster.name.to_string(), source })?;
-    let ended = session.store()?.write(|tx| {
-        record_outcome(session, tx, cluster, &picture, journal, request)
-    })?;
+    // A look at a settled cluster costs no disk write.
+    let stale = cluster.reached_at.is_none_or(|at| (session.now() - at).num_seconds() >= 60);
+    let ended = if picture.owes() || stale {
+        session
+            .store()?
+            .write(|tx| record_outcome(session, tx, cluster, &picture, journal, request))?
+    } else {
+        vec![]
+    };
     let changed = converged.changed.iter().map(ToString::to_string).collect();
     Ok(Settled { ended, changed, seen: converged.seen, connection, picture })
 }
@@ -194,10 +231,7 @@ fn record_outcome(
             State::Active | State::Revoked => {}
         }
     }
-    // Written at most once a minute: a look at a settled cluster costs no disk write.
-    if cluster.reached_at.is_none_or(|at| (now - at).num_seconds() >= 60) {
-        store::clusters::set_reached(tx, cluster.id, now)?;
-    }
+    store::clusters::set_reached(tx, cluster.id, now)?;
     Ok(ended)
 }
 

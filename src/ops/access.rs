@@ -1,0 +1,308 @@
+//! Access: grant, change, remove and list what users have on clusters.
+
+use std::collections::BTreeMap;
+
+use super::journal::Journal;
+use super::{Applied, Done, Error, Mode, find, settle};
+use crate::domain::Timestamp;
+use crate::domain::access::{self, Access, Grant, Level};
+use crate::domain::audit::Phase;
+use crate::domain::cluster::{Cluster, ClusterId};
+use crate::domain::name::{ClusterName, UserRef};
+use crate::domain::policy::ClusterAction;
+use crate::domain::user::{User, UserId};
+use crate::session::Session;
+use crate::store;
+
+/// A grant that is wished for.
+#[derive(Debug)]
+pub(crate) struct GrantWish {
+    /// To whom.
+    pub(crate) user: UserRef,
+    /// Where.
+    pub(crate) cluster: ClusterName,
+    /// How much.
+    pub(crate) level: Level,
+    /// When it ends by itself.
+    pub(crate) ends_at: Option<Timestamp>,
+    /// Why.
+    pub(crate) reason: String,
+}
+
+/// What a change of access came to.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    /// Whose.
+    pub(crate) user: String,
+    /// Where.
+    pub(crate) cluster: ClusterName,
+    /// What they have now.
+    pub(crate) access: Access,
+    /// Whether it was so before.
+    pub(crate) unchanged: bool,
+    /// Whether the user has a key that files could be sealed to.
+    pub(crate) has_key: bool,
+    /// What it did on the cluster.
+    pub(crate) applied: Applied,
+}
+
+/// Why a developer's grant makes no sense for this user.
+fn refuse_pointless(user: &User, cluster: &Cluster) -> Result<(), Error> {
+    if user.role.is_admin() {
+        return Err(Error::Forbidden {
+            why: format!(
+                "'{}' is an organization {}, who has full access to every cluster",
+                user.name, user.role
+            ),
+            hint: format!("to limit them, run `kubegrant user set-role {} developer`", user.name),
+        });
+    }
+    if cluster.owner == Some(user.id) {
+        return Err(Error::Forbidden {
+            why: format!(
+                "'{}' owns cluster '{}' and has write, which no grant changes",
+                user.name, cluster.name
+            ),
+            hint: format!(
+                "to change that, run `kubegrant cluster transfer {} --to USER`",
+                cluster.name
+            ),
+        });
+    }
+    Ok(())
+}
+
+/// Gives a developer a level on a cluster. A change of level ends the current credential.
+pub(crate) async fn grant(
+    session: &Session,
+    wish: GrantWish,
+    mode: Mode,
+) -> Result<Done<Outcome>, Error> {
+    let actor = find::actor(session, "access grant")?;
+    let journal = Journal::new(&actor, "access grant").user_name(&wish.user.to_string());
+    let found = find::cluster(session, &actor, &journal, &wish.cluster, ClusterAction::Grant)?;
+    let cluster = found.cluster;
+    let journal = journal.cluster(&cluster);
+    let user = find::user(session, &wish.user)?;
+    let journal = journal.user(&user);
+    if !user.active {
+        return Err(Error::Forbidden {
+            why: format!("'{}' is disabled and has nothing", user.name),
+            hint: format!("run `kubegrant user enable {}` first", user.name),
+        });
+    }
+    refuse_pointless(&user, &cluster)?;
+    let now = session.now();
+    if wish.ends_at.is_some_and(|end| end <= now) {
+        return Err(Error::Input {
+            why: "a grant cannot end in the past".to_owned(),
+            hint: "give a later `--until`, or remove access with `kubegrant access revoke`"
+                .to_owned(),
+        });
+    }
+    let lock = session.lock(&cluster).await?;
+    let before = session.store()?.read(|tx| store::grants::find(tx, cluster.id, user.id))?;
+    let same = before.as_ref().is_some_and(|grant| {
+        grant.level == wish.level && grant.ends_at == wish.ends_at && grant.is_live(now)
+    });
+    let access = Access::Granted { level: wish.level, ends_at: wish.ends_at };
+    let outcome = |unchanged, applied| Outcome {
+        user: user.name.to_string(),
+        cluster: cluster.name.clone(),
+        access,
+        unchanged,
+        has_key: user.key.is_some(),
+        applied,
+    };
+    if same {
+        return Ok(Done::Did(outcome(true, Applied::default())));
+    }
+    if mode == Mode::Plan {
+        let mut lines =
+            vec![format!("give '{}' {} on cluster '{}'", user.name, wish.level, cluster.name)];
+        lines.extend(would_end(session, &cluster, &user, access)?);
+        return Ok(Done::Planned(lines));
+    }
+    let until = wish.ends_at.map_or(String::new(), |end| {
+        format!(" until {}", end.to_rfc3339_opts(chrono::SecondsFormat::Secs, true))
+    });
+    let why = if wish.reason.is_empty() { String::new() } else { format!(": {}", wish.reason) };
+    let detail = format!("{} for '{}'{until}{why}", wish.level, user.name);
+    let request = session.store()?.write(|tx| {
+        let request = journal.record(session, tx, Phase::Requested, detail.clone(), None)?;
+        let grant = Grant {
+            user: user.id,
+            cluster: cluster.id,
+            level: wish.level,
+            granted_at: now,
+            granted_by: actor.user.id,
+            ends_at: wish.ends_at,
+            reason: wish.reason.clone(),
+        };
+        store::grants::put(tx, &grant)?;
+        settle::end_what_must(session, tx, &cluster, &journal, Some(request))?;
+        Ok::<_, Error>(request)
+    })?;
+    let applied = settle::pay(session, &cluster, &lock, &journal, Some(request)).await?;
+    let phase = if applied.owed.is_empty() { Phase::Done } else { Phase::Owed };
+    journal.record_alone(session, phase, detail, Some(request))?;
+    Ok(Done::Did(outcome(false, applied)))
+}
+
+/// The sentence about the credential that a change of access would end.
+fn would_end(
+    session: &Session,
+    cluster: &Cluster,
+    user: &User,
+    access: Access,
+) -> Result<Vec<String>, Error> {
+    let versions =
+        session.store()?.read(|tx| store::credentials::versions(tx, cluster.id, user.id))?;
+    Ok(versions
+        .iter()
+        .filter(|credential| credential.must_end(access).is_some())
+        .map(|credential| {
+            format!(
+                "end version {} of '{}' on cluster '{}'",
+                credential.version, user.name, cluster.name
+            )
+        })
+        .collect())
+}
+
+/// Takes a developer's access to a cluster away, with the credential that it gave.
+pub(crate) async fn revoke(
+    session: &Session,
+    user: &UserRef,
+    cluster: &ClusterName,
+    mode: Mode,
+) -> Result<Done<Outcome>, Error> {
+    let actor = find::actor(session, "access revoke")?;
+    let journal = Journal::new(&actor, "access revoke").user_name(&user.to_string());
+    let found = find::cluster(session, &actor, &journal, cluster, ClusterAction::Grant)?;
+    let cluster = found.cluster;
+    let user = find::user(session, user)?;
+    let journal = journal.cluster(&cluster).user(&user);
+    refuse_pointless(&user, &cluster)?;
+    let lock = session.lock(&cluster).await?;
+    let (before, live) = session.store()?.read(|tx| {
+        let grant = store::grants::find(tx, cluster.id, user.id)?;
+        let live = store::credentials::versions(tx, cluster.id, user.id)?
+            .into_iter()
+            .any(|credential| credential.state != crate::domain::credential::State::Revoked);
+        Ok::<_, store::Error>((grant, live))
+    })?;
+    let outcome = |unchanged, applied| Outcome {
+        user: user.name.to_string(),
+        cluster: cluster.name.clone(),
+        access: Access::None,
+        unchanged,
+        has_key: user.key.is_some(),
+        applied,
+    };
+    if before.is_none() && !live {
+        return Ok(Done::Did(outcome(true, Applied::default())));
+    }
+    if mode == Mode::Plan {
+        let mut lines =
+            vec![format!("take the access of '{}' to cluster '{}'", user.name, cluster.name)];
+        lines.extend(would_end(session, &cluster, &user, Access::None)?);
+        return Ok(Done::Planned(lines));
+    }
+    let detail = format!("access of '{}' removed", user.name);
+    let request = session.store()?.write(|tx| {
+        let request = journal.record(session, tx, Phase::Requested, detail.clone(), None)?;
+        store::grants::remove(tx, cluster.id, user.id, session.now())?;
+        settle::end_what_must(session, tx, &cluster, &journal, Some(request))?;
+        Ok::<_, Error>(request)
+    })?;
+    let applied = settle::pay(session, &cluster, &lock, &journal, Some(request)).await?;
+    let phase = if applied.owed.is_empty() { Phase::Done } else { Phase::Owed };
+    journal.record_alone(session, phase, detail, Some(request))?;
+    Ok(Done::Did(outcome(false, applied)))
+}
+
+/// One line of `access list`.
+#[derive(Debug)]
+pub(crate) struct Line {
+    /// Whose.
+    pub(crate) user: String,
+    /// Where.
+    pub(crate) cluster: String,
+    /// What they have.
+    pub(crate) access: Access,
+    /// Since when and by whom, where a grant gives it.
+    pub(crate) granted: Option<(Timestamp, String, String)>,
+}
+
+/// What to list.
+#[derive(Debug, Default)]
+pub(crate) struct Filter {
+    /// Only this cluster.
+    pub(crate) cluster: Option<ClusterName>,
+    /// Only this user.
+    pub(crate) user: Option<UserRef>,
+}
+
+/// Lists who has what, as far as the actor may know: those who manage a cluster's access see all
+/// of it, others see what they have themselves.
+pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Line>, Error> {
+    let actor = find::actor(session, "access list")?;
+    let journal = Journal::new(&actor, "access list");
+    if let Some(name) = &filter.cluster {
+        find::cluster(session, &actor, &journal, name, ClusterAction::See)?;
+    }
+    let only = match &filter.user {
+        Some(name) => Some(find::user(session, name)),
+        None => None,
+    };
+    let (users, clusters, grants) = session.store()?.read(|tx| {
+        let grants: BTreeMap<(ClusterId, UserId), Grant> = store::grants::list(tx)?
+            .into_iter()
+            .map(|grant| ((grant.cluster, grant.user), grant))
+            .collect();
+        Ok::<_, store::Error>((store::users::list(tx)?, store::clusters::list(tx)?, grants))
+    })?;
+    let now = session.now();
+    let access_of = |user: &User, cluster: &Cluster| {
+        access::effective(user, cluster, grants.get(&(cluster.id, user.id)), now)
+    };
+    let names: BTreeMap<UserId, String> =
+        users.iter().map(|user| (user.id, user.name.to_string())).collect();
+    // Only who may know all users is told that one does not exist.
+    let only = match only {
+        Some(Err(error)) if actor.user.role.is_admin() => return Err(error),
+        Some(Err(_)) => return Ok(vec![]),
+        Some(Ok(user)) => Some(user.id),
+        None => None,
+    };
+    let mut lines = Vec::new();
+    for cluster in &clusters {
+        if filter.cluster.as_ref().is_some_and(|name| *name != cluster.name) {
+            continue;
+        }
+        let own = access_of(&actor.user, cluster);
+        let manages = matches!(own, Access::Full(_) | Access::ClusterOwner);
+        for user in &users {
+            if only.is_some_and(|id| id != user.id) || !(manages || user.id == actor.user.id) {
+                continue;
+            }
+            let access = access_of(user, cluster);
+            if access == Access::None {
+                continue;
+            }
+            let grant = grants.get(&(cluster.id, user.id));
+            let granted = matches!(access, Access::Granted { .. }).then_some(grant).flatten();
+            lines.push(Line {
+                user: user.name.to_string(),
+                cluster: cluster.name.to_string(),
+                access,
+                granted: granted.map(|grant| {
+                    let by = names.get(&grant.granted_by).cloned().unwrap_or_default();
+                    (grant.granted_at, by, grant.reason.clone())
+                }),
+            });
+        }
+    }
+    Ok(lines)
+}

@@ -1,0 +1,162 @@
+//! `init`: an organization, its first owner, their identity, and the store.
+
+use std::path::PathBuf;
+
+use super::{Done, Error, Mode};
+use crate::artifact::file::{Overwrite, ensure_private_dir, write_private};
+use crate::config::IdentitySource;
+use crate::domain::audit::{Event, Phase};
+use crate::domain::name::{Email, UserName};
+use crate::domain::user::Role;
+use crate::secrets::{ExposeSecret, Identity, Recipient};
+use crate::session::{self, Session};
+use crate::store::{self, Store};
+
+/// What `init` is told.
+#[derive(Debug)]
+pub(crate) struct Init {
+    /// The organization's name.
+    pub(crate) organization: String,
+    /// The first owner's handle.
+    pub(crate) owner: UserName,
+    /// The first owner's address.
+    pub(crate) email: Option<Email>,
+}
+
+/// How the organization stands after `init`.
+#[derive(Debug)]
+pub(crate) struct Initialized {
+    /// Its name.
+    pub(crate) organization: String,
+    /// The owner that the identity names.
+    pub(crate) owner: String,
+    /// The owner's public key.
+    pub(crate) key: String,
+    /// The store's file.
+    pub(crate) store: PathBuf,
+    /// Where the identity is.
+    pub(crate) identity: String,
+    /// Whether the identity was made now.
+    pub(crate) identity_made: bool,
+    /// Whether all of it was there before.
+    pub(crate) unchanged: bool,
+}
+
+/// The organization that is there already, if there is one.
+pub(crate) fn existing(session: &Session) -> Result<Option<Initialized>, Error> {
+    let store = match session.store() {
+        Ok(store) => store,
+        Err(store::Error::Absent { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let organization = store.read(|tx| store::meta::find(tx, store::meta::ORGANIZATION))?;
+    // Killed between making the file and recording the organization: begin again.
+    let Some(organization) = organization else { return Ok(None) };
+    let actor = session.actor()?;
+    Ok(Some(Initialized {
+        organization,
+        owner: actor.holder.name.to_string(),
+        key: actor.holder.key.unwrap_or_default(),
+        store: store.path().to_owned(),
+        identity: session.identity_place(),
+        identity_made: false,
+        unchanged: true,
+    }))
+}
+
+/// Makes what is missing. Run twice it changes nothing.
+pub(crate) fn init(session: &Session, wish: Init, mode: Mode) -> Result<Done<Initialized>, Error> {
+    if let Some(found) = existing(session)? {
+        return Ok(Done::Did(found));
+    }
+    let identity_exists = match session.identity() {
+        Ok(_) => true,
+        Err(session::Error::NoIdentity { .. }) => false,
+        Err(error) => return Err(error.into()),
+    };
+    if mode == Mode::Plan {
+        let mut lines = vec![format!(
+            "make the store `{}` of organization '{}'",
+            session.config.store.display(),
+            wish.organization
+        )];
+        if !identity_exists {
+            lines.push(format!("make an identity at {}", session.identity_place()));
+        }
+        lines.push(format!("add user '{}' as its owner", wish.owner));
+        return Ok(Done::Planned(lines));
+    }
+    // The identity first: a store whose owner has no key would be nobody's.
+    if !identity_exists {
+        make_identity(session)?;
+    }
+    let key = session.identity()?.recipient();
+    let store = match session.store() {
+        Ok(store) => store,
+        Err(store::Error::Absent { .. }) => {
+            session.adopt(Store::create(&session.config.store)?)
+        }
+        Err(error) => return Err(error.into()),
+    };
+    record(session, store, &wish, &key)?;
+    Ok(Done::Did(Initialized {
+        organization: wish.organization,
+        owner: wish.owner.to_string(),
+        key: key.to_string(),
+        store: store.path().to_owned(),
+        identity: session.identity_place(),
+        identity_made: !identity_exists,
+        unchanged: false,
+    }))
+}
+
+fn make_identity(session: &Session) -> Result<(), Error> {
+    let IdentitySource::File(path) = &session.config.identity else { return Ok(()) };
+    let identity = Identity::generate();
+    let created = session.now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    if let Some(text) = identity.to_file_text(&created) {
+        if let Some(directory) = path.parent()
+            && !directory.exists()
+        {
+            ensure_private_dir(directory)?;
+        }
+        write_private(path, text.expose_secret().as_bytes(), Overwrite::Never)?;
+    }
+    Ok(())
+}
+
+fn record(session: &Session, store: &Store, wish: &Init, key: &Recipient) -> Result<(), Error> {
+    let id = u32::from_be_bytes(session.random::<4>());
+    store.write(|tx| {
+        // Two at once: the second finds the first one's organization and leaves it alone.
+        if store::meta::find(tx, store::meta::ORGANIZATION)?.is_some() {
+            return Err(Error::Exists {
+                what: "an organization in this store".to_owned(),
+                hint: "run `kubegrant whoami`".to_owned(),
+            });
+        }
+        store::meta::set(tx, store::meta::ORGANIZATION, &wish.organization)?;
+        store::meta::set(tx, store::meta::INSTALLATION, &format!("{id:08x}"))?;
+        let new = store::users::NewUser {
+            name: &wish.owner,
+            email: wish.email.as_ref(),
+            role: Role::Owner,
+            key: Some(&key.to_string()),
+            created_at: session.now(),
+        };
+        store::users::insert(tx, &new)?;
+        let event = Event {
+            at: session.now(),
+            actor: wish.owner.to_string(),
+            acting_as: None,
+            action: "init",
+            phase: Phase::Done,
+            cluster: None,
+            user: Some(wish.owner.to_string()),
+            detail: format!("organization '{}' with owner '{}'", wish.organization, wish.owner),
+            request: None,
+        };
+        store::audit::append(tx, &event)?;
+        Ok(())
+    })
+}

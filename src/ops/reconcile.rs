@@ -1,0 +1,124 @@
+//! `reconcile`: pay debts, repair drift, join new namespaces, end what has expired.
+
+use futures::{StreamExt, stream};
+
+use super::journal::Journal;
+use super::{Debt, Ended, Error, Mode, cluster, find, settle};
+use crate::domain::audit::Phase;
+use crate::domain::cluster::Cluster;
+use crate::domain::name::ClusterName;
+use crate::domain::policy::ClusterAction;
+use crate::session::Session;
+use crate::store;
+
+/// How many clusters are worked on at once.
+const CLUSTERS_AT_ONCE: usize = 8;
+
+/// What came of one cluster.
+#[derive(Debug)]
+pub(crate) struct Report {
+    /// Which.
+    pub(crate) cluster: ClusterName,
+    /// What was changed on it (or would be), a sentence each.
+    pub(crate) changed: Vec<String>,
+    /// Versions seen to be gone.
+    pub(crate) ended: Vec<Ended>,
+    /// What is still owed.
+    pub(crate) owed: Vec<Debt>,
+    /// Why it could not be settled.
+    pub(crate) failed: Option<Error>,
+}
+
+/// Brings clusters up to date; all that the actor manages where none is named.
+///
+/// `report` hears of each cluster as it is finished. One cluster's failure hides no other's
+/// success.
+pub(crate) async fn reconcile(
+    session: &Session,
+    names: &[ClusterName],
+    mode: Mode,
+    report: &mut dyn FnMut(&Report),
+) -> Result<Vec<Report>, Error> {
+    let actor = find::actor(session, "reconcile")?;
+    let journal = Journal::new(&actor, "reconcile");
+    let mut clusters = Vec::new();
+    if names.is_empty() {
+        for found in session.store()?.read(|tx| store::clusters::list(tx))? {
+            if cluster::manages(session, &actor, &found)? {
+                clusters.push(found);
+            }
+        }
+    } else {
+        for name in names {
+            let found = find::cluster(session, &actor, &journal, name, ClusterAction::Operate)?;
+            if !clusters.iter().any(|cluster: &Cluster| cluster.id == found.cluster.id) {
+                clusters.push(found.cluster);
+            }
+        }
+    }
+    let journal = &journal;
+    let mut work = stream::iter(clusters)
+        .map(|cluster| async move { one(session, &cluster, journal, mode).await })
+        .buffer_unordered(CLUSTERS_AT_ONCE);
+    let mut reports = Vec::new();
+    while let Some(done) = work.next().await {
+        report(&done);
+        reports.push(done);
+    }
+    reports.sort_by(|a, b| a.cluster.cmp(&b.cluster));
+    Ok(reports)
+}
+
+async fn one(session: &Session, cluster: &Cluster, journal: &Journal, mode: Mode) -> Report {
+    let mut report = Report {
+        cluster: cluster.name.clone(),
+        changed: vec![],
+        ended: vec![],
+        owed: vec![],
+        failed: None,
+    };
+    let outcome = match mode {
+        Mode::Plan => preview(session, cluster, &mut report).await,
+        Mode::Do => settle_one(session, cluster, journal, &mut report).await,
+    };
+    if let Err(error) = outcome {
+        if mode == Mode::Do {
+            let owed = settle::owed(session, cluster, journal, None, &error);
+            report.owed = owed.unwrap_or_default();
+        }
+        report.failed = Some(error);
+    }
+    report
+}
+
+async fn preview(session: &Session, cluster: &Cluster, report: &mut Report) -> Result<(), Error> {
+    let (_, plan) = settle::preview(session, cluster, |_| {}).await?;
+    report.changed = plan.steps().map(ToString::to_string).collect();
+    Ok(())
+}
+
+async fn settle_one(
+    session: &Session,
+    cluster: &Cluster,
+    journal: &Journal,
+    report: &mut Report,
+) -> Result<(), Error> {
+    let lock = session.lock(cluster).await?;
+    let settled = settle::settle(session, cluster, &lock, journal, None).await?;
+    if !settled.changed.is_empty() {
+        let journal = journal.clone().cluster(cluster);
+        journal.record_alone(session, Phase::Done, settled.changed.join("; "), None)?;
+    }
+    report.changed = settled.changed;
+    report.ended = settled
+        .ended
+        .iter()
+        .map(|credential| Ended {
+            cluster: cluster.name.clone(),
+            cluster_id: cluster.id,
+            user: settled.picture.name(credential.user),
+            version: credential.version,
+        })
+        .collect();
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! `status`: what is owed, what is blocked, what ends soon. Asks no cluster.
+
+use chrono::TimeDelta;
+
+use super::{Debt, Error, cluster, find, settle};
+use crate::domain::Timestamp;
+use crate::domain::access;
+use crate::session::Session;
+use crate::store;
+
+/// What ends within so many days is said.
+const SOON_DAYS: i64 = 7;
+/// A manager's token is worth an earlier word.
+const MANAGER_SOON_DAYS: i64 = 30;
+
+/// Something that ends by itself.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    /// What.
+    pub(crate) what: String,
+    /// Where.
+    pub(crate) cluster: String,
+    /// When.
+    pub(crate) at: Timestamp,
+}
+
+/// How things stand.
+#[derive(Debug, Default)]
+pub(crate) struct Status {
+    /// What is owed.
+    pub(crate) owed: Vec<Debt>,
+    /// Who is blocked where.
+    pub(crate) blocked: Vec<(String, String)>,
+    /// What ends soon, soonest first.
+    pub(crate) ending: Vec<Ending>,
+}
+
+/// Says how things stand on the clusters that the actor manages.
+pub(crate) fn status(session: &Session) -> Result<Status, Error> {
+    let actor = find::actor(session, "status")?;
+    let now = session.now();
+    let soon = now + TimeDelta::days(SOON_DAYS);
+    let mut status = Status::default();
+    for found in session.store()?.read(|tx| store::clusters::list(tx))? {
+        let manages = cluster::manages(session, &actor, &found)?;
+        let name = found.name.to_string();
+        if let Some(at) = found.manager_expires_at
+            && manages
+            && at < now + TimeDelta::days(MANAGER_SOON_DAYS)
+        {
+            let what = "the manager's token".to_owned();
+            status.ending.push(Ending { what, cluster: name.clone(), at });
+        }
+        session.store()?.read(|tx| {
+            let picture = settle::picture(tx, found.id)?;
+            let concerns = |user| manages || user == actor.user.id;
+            if manages {
+                status.owed.extend(settle::debts(&found, &picture));
+            }
+            for credential in picture.credentials.iter().filter(|c| c.state.is_live()) {
+                let Some(user) = picture.users.get(&credential.user) else { continue };
+                if !concerns(user.id) {
+                    continue;
+                }
+                let grant = store::grants::find(tx, found.id, user.id)?;
+                let access = access::effective(user, &found, grant.as_ref(), now);
+                if manages && credential.must_end(access).is_some() {
+                    status.owed.push(Debt {
+                        cluster: found.name.clone(),
+                        what: format!(
+                            "version {} of '{}' must end: its grant has ended",
+                            credential.version, user.name
+                        ),
+                        why: None,
+                        until: credential.token_expires_at,
+                    });
+                }
+                if let Some(at) = credential.token_expires_at.filter(|at| *at < soon) {
+                    let version = credential.version;
+                    let what = format!("the tokens of version {version} of '{}'", user.name);
+                    status.ending.push(Ending { what, cluster: name.clone(), at });
+                }
+            }
+            for grant in store::grants::list(tx)? {
+                let (Some(user), Some(at)) = (picture.users.get(&grant.user), grant.ends_at) else {
+                    continue;
+                };
+                if grant.cluster == found.id && concerns(user.id) && at > now && at < soon {
+                    let what = format!("the {} grant of '{}'", grant.level, user.name);
+                    status.ending.push(Ending { what, cluster: name.clone(), at });
+                }
+            }
+            for (cluster, user) in store::blocks::list(tx)? {
+                if let Some(user) = picture.users.get(&user)
+                    && cluster == found.id
+                    && concerns(user.id)
+                {
+                    status.blocked.push((user.name.to_string(), name.clone()));
+                }
+            }
+            Ok::<_, Error>(())
+        })?;
+    }
+    status.ending.sort_by_key(|ending| ending.at);
+    Ok(status)
+}

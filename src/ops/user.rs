@@ -1,0 +1,365 @@
+//! Users: add, list, show, change role and key, disable, enable.
+
+use futures::{StreamExt, stream};
+
+use super::journal::Journal;
+use super::{Applied, Done, Error, Mode, find, reseal, settle};
+use crate::domain::audit::Phase;
+use crate::domain::cluster::Cluster;
+use crate::domain::name::{Email, UserName, UserRef};
+use crate::domain::policy::OrganizationAction;
+use crate::domain::user::{Role, User};
+use crate::secrets::Recipient;
+use crate::session::{Actor, Session};
+use crate::store::{self, WriteTxn};
+
+/// How many clusters are worked on at once.
+const CLUSTERS_AT_ONCE: usize = 8;
+
+/// A new user.
+#[derive(Debug)]
+pub(crate) struct Add {
+    /// Handle.
+    pub(crate) name: UserName,
+    /// Address.
+    pub(crate) email: Option<Email>,
+    /// Role.
+    pub(crate) role: Role,
+    /// Public key.
+    pub(crate) key: Option<Recipient>,
+}
+
+/// What a change of a user came to.
+#[derive(Debug)]
+pub(crate) struct Changed {
+    /// The user as they are now.
+    pub(crate) user: User,
+    /// Whether it was so before.
+    pub(crate) unchanged: bool,
+    /// What it did on clusters.
+    pub(crate) applied: Applied,
+}
+
+impl Changed {
+    fn nothing(user: User) -> Done<Self> {
+        Done::Did(Self { user, unchanged: true, applied: Applied::default() })
+    }
+}
+
+fn already_has_key(user: &User) -> Error {
+    Error::Exists {
+        what: format!("this key, as that of user '{}',", user.name),
+        hint: "every user has a key of their own".to_owned(),
+    }
+}
+
+/// Adds a user.
+pub(crate) fn add(session: &Session, wish: &Add, mode: Mode) -> Result<Done<Changed>, Error> {
+    let actor = find::actor(session, "user add")?;
+    let journal = Journal::new(&actor, "user add").user_name(wish.name.as_str());
+    find::allow(session, &actor, &journal, OrganizationAction::ManageUser(wish.role))?;
+    let key = wish.key.as_ref().map(ToString::to_string);
+    let installation = find::installation(session)?;
+    session.store()?.read(|tx| {
+        if let Some(found) = store::users::find(tx, &wish.name.clone().into())? {
+            return Err(Error::Exists {
+                what: format!("user '{}'", found.name),
+                hint: format!("run `kubegrant user show {}`", found.name),
+            });
+        }
+        if let Some(email) = &wish.email
+            && let Some(found) = store::users::find(tx, &UserRef::Email(email.clone()))?
+        {
+            return Err(Error::Exists {
+                what: format!("the address {email}, as that of user '{}',", found.name),
+                hint: format!("run `kubegrant user show {}`", found.name),
+            });
+        }
+        match key.as_deref().map(|key| store::users::find_by_key(tx, key)).transpose()?.flatten() {
+            Some(found) => Err(already_has_key(&found)),
+            None => Ok(()),
+        }
+    })?;
+    if mode == Mode::Plan {
+        return Ok(Done::Planned(vec![format!("add user '{}' as {}", wish.name, wish.role)]));
+    }
+    // A new admin with a key must be able to open what admins open.
+    let logins = (wish.role.is_admin() && key.is_some())
+        .then(|| reseal::open_logins(session, &installation, |_| true))
+        .transpose()?;
+    session.store()?.write(|tx| {
+        let new = store::users::NewUser {
+            name: &wish.name,
+            email: wish.email.as_ref(),
+            role: wish.role,
+            key: key.as_deref(),
+            created_at: session.now(),
+        };
+        store::users::insert(tx, &new)?;
+        if let Some(logins) = &logins {
+            logins.reseal(session, tx, &installation)?;
+        }
+        let detail = format!("user '{}' added as {}", wish.name, wish.role);
+        journal.record(session, tx, Phase::Done, detail, None)?;
+        Ok::<_, Error>(())
+    })?;
+    let user = find::user(session, &wish.name.clone().into())?;
+    Ok(Done::Did(Changed { user, unchanged: false, applied: Applied::default() }))
+}
+
+/// Lists users. For organization owners and admins.
+pub(crate) fn list(session: &Session) -> Result<Vec<User>, Error> {
+    let actor = find::actor(session, "user list")?;
+    let journal = Journal::new(&actor, "user list");
+    find::allow(session, &actor, &journal, OrganizationAction::ListUsers)?;
+    Ok(session.store()?.read(|tx| store::users::list(tx))?)
+}
+
+/// Shows a user; everybody may see themselves.
+pub(crate) fn show(session: &Session, name: &UserRef) -> Result<User, Error> {
+    let actor = find::actor(session, "user show")?;
+    let own = match name {
+        UserRef::Name(name) => *name == actor.user.name,
+        UserRef::Email(email) => actor.user.email.as_ref() == Some(email),
+    };
+    if own {
+        return Ok(actor.user);
+    }
+    let journal = Journal::new(&actor, "user show").user_name(&name.to_string());
+    find::allow(session, &actor, &journal, OrganizationAction::ListUsers)?;
+    find::user(session, name)
+}
+
+/// Refuses what would leave the organization without an active owner.
+fn keep_an_owner(tx: &WriteTxn<'_>, user: &User) -> Result<(), Error> {
+    let owners = store::users::list(tx)?
+        .into_iter()
+        .filter(|other| other.active && other.role == Role::Owner && other.id != user.id);
+    if user.role == Role::Owner && user.active && owners.count() == 0 {
+        return Err(Error::Forbidden {
+            why: format!("'{}' is the last active owner of the organization, and stays", user.name),
+            hint: "make somebody else an owner first: `kubegrant user set-role NAME owner`"
+                .to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// The sentences about the credentials that a change of a user would end.
+fn would_end(session: &Session, after: &User) -> Result<Vec<String>, Error> {
+    session.store()?.read(|tx| {
+        let clusters = store::clusters::list(tx)?;
+        let mut lines = Vec::new();
+        for credential in store::credentials::live_of_user(tx, after.id)? {
+            let Some(cluster) = clusters.iter().find(|c| c.id == credential.cluster) else {
+                continue;
+            };
+            if credential.must_end(find::access_of(tx, session, after, cluster)?).is_some() {
+                lines.push(format!(
+                    "end version {} of '{}' on cluster '{}'",
+                    credential.version, after.name, cluster.name
+                ));
+            }
+        }
+        Ok(lines)
+    })
+}
+
+/// Ends, wherever the user has a live version, what no longer fits what they have.
+async fn apply_everywhere(
+    session: &Session,
+    clusters: Vec<Cluster>,
+    journal: &Journal,
+    request: i64,
+) -> Result<Applied, Error> {
+    let results: Vec<Result<Applied, Error>> = stream::iter(clusters)
+        .map(|cluster| async move {
+            let lock = session.lock(&cluster).await?;
+            settle::pay(session, &cluster, &lock, journal, Some(request)).await
+        })
+        .buffer_unordered(CLUSTERS_AT_ONCE)
+        .collect()
+        .await;
+    let mut applied = Applied::default();
+    for result in results {
+        applied.extend(result?);
+    }
+    applied.ended.sort_by(|a, b| a.cluster.cmp(&b.cluster));
+    applied.owed.sort_by(|a, b| a.cluster.cmp(&b.cluster));
+    Ok(applied)
+}
+
+/// A change of a user that may end credentials: recorded in one transaction, then applied.
+async fn change(
+    session: &Session,
+    journal: &Journal,
+    before: User,
+    after: User,
+    detail: String,
+    write: impl FnOnce(&WriteTxn<'_>) -> Result<(), Error>,
+) -> Result<Changed, Error> {
+    let journal = journal.clone().user(&before);
+    let (clusters, request) = session.store()?.write(|tx| {
+        write(tx)?;
+        let request = journal.record(session, tx, Phase::Requested, detail.clone(), None)?;
+        let held: Vec<_> = store::credentials::live_of_user(tx, before.id)?
+            .into_iter()
+            .map(|credential| credential.cluster)
+            .collect();
+        let mut clusters = store::clusters::list(tx)?;
+        clusters.retain(|cluster| held.contains(&cluster.id));
+        let mut touched = Vec::new();
+        for cluster in clusters {
+            let journal = journal.clone().cluster(&cluster);
+            let ended =
+                settle::end_what_must(session, tx, &cluster, &journal, Some(request))?;
+            if !ended.is_empty() {
+                touched.push(cluster);
+            }
+        }
+        Ok::<_, Error>((touched, request))
+    })?;
+    let applied = apply_everywhere(session, clusters, &journal, request).await?;
+    let phase = if applied.owed.is_empty() { Phase::Done } else { Phase::Owed };
+    journal.record_alone(session, phase, detail, Some(request))?;
+    Ok(Changed { user: after, unchanged: false, applied })
+}
+
+/// Changes a user's role.
+pub(crate) async fn set_role(
+    session: &Session,
+    name: &UserRef,
+    role: Role,
+    mode: Mode,
+) -> Result<Done<Changed>, Error> {
+    let actor = find::actor(session, "user set-role")?;
+    let journal = Journal::new(&actor, "user set-role").user_name(&name.to_string());
+    find::allow(session, &actor, &journal, OrganizationAction::ListUsers)?;
+    let user = find::user(session, name)?;
+    let action = OrganizationAction::SetRole { from: user.role, to: role };
+    find::allow(session, &actor, &journal, action)?;
+    if user.role == role {
+        return Ok(Changed::nothing(user));
+    }
+    let after = User { role, ..user.clone() };
+    if mode == Mode::Plan {
+        let mut lines = vec![format!("make '{}' {role} instead of {}", user.name, user.role)];
+        lines.extend(would_end(session, &after)?);
+        return Ok(Done::Planned(lines));
+    }
+    let installation = find::installation(session)?;
+    // Who may open the clusters' logins changes when somebody becomes or ceases to be an admin.
+    let logins = (user.role.is_admin() != role.is_admin() && user.key.is_some())
+        .then(|| reseal::open_logins(session, &installation, |_| true))
+        .transpose()?;
+    let detail = format!("role of '{}' from {} to {role}", user.name, user.role);
+    let id = user.id;
+    let changed = change(session, &journal, user.clone(), after, detail, |tx| {
+        keep_an_owner(tx, &user)?;
+        store::users::set_role(tx, id, role)?;
+        logins.as_ref().map_or(Ok(()), |logins| logins.reseal(session, tx, &installation))
+    });
+    changed.await.map(Done::Did)
+}
+
+/// Changes a user's key; everybody may change their own.
+pub(crate) fn set_key(
+    session: &Session,
+    name: &UserRef,
+    key: &Recipient,
+    mode: Mode,
+) -> Result<Done<Changed>, Error> {
+    let actor = find::actor(session, "user set-key")?;
+    let user = show_for_change(session, &actor, name, "user set-key")?;
+    let journal = Journal::new(&actor, "user set-key").user(&user);
+    if user.id != actor.user.id {
+        find::allow(session, &actor, &journal, OrganizationAction::ManageUser(user.role))?;
+    }
+    let text = key.to_string();
+    if user.key.as_deref() == Some(&text) {
+        return Ok(Changed::nothing(user));
+    }
+    let holder = session.store()?.read(|tx| store::users::find_by_key(tx, &text))?;
+    if let Some(holder) = holder {
+        return Err(already_has_key(&holder));
+    }
+    if mode == Mode::Plan {
+        let line = format!("make {} the key of '{}'", key.fingerprint(), user.name);
+        return Ok(Done::Planned(vec![line]));
+    }
+    let installation = find::installation(session)?;
+    let id = user.id;
+    let opens = |cluster: &Cluster| user.role.is_admin() || cluster.owner == Some(id);
+    let logins = reseal::open_logins(session, &installation, opens)?;
+    session.store()?.write(|tx| {
+        store::users::set_key(tx, id, &text)?;
+        logins.reseal(session, tx, &installation)?;
+        let detail = format!("key of '{}' is now {}", user.name, key.fingerprint());
+        journal.record(session, tx, Phase::Done, detail, None)?;
+        Ok::<_, Error>(())
+    })?;
+    let user = User { key: Some(text), ..user };
+    Ok(Done::Did(Changed { user, unchanged: false, applied: Applied::default() }))
+}
+
+/// Finds the user to change: oneself without further rights, others only for those who may list.
+fn show_for_change(
+    session: &Session,
+    actor: &Actor,
+    name: &UserRef,
+    action: &'static str,
+) -> Result<User, Error> {
+    if *name == UserRef::Name(actor.user.name.clone()) {
+        return Ok(actor.user.clone());
+    }
+    let journal = Journal::new(actor, action).user_name(&name.to_string());
+    find::allow(session, actor, &journal, OrganizationAction::ListUsers)?;
+    find::user(session, name)
+}
+
+/// Disables a user (ending their credentials everywhere), or enables them again.
+pub(crate) async fn set_active(
+    session: &Session,
+    name: &UserRef,
+    active: bool,
+    mode: Mode,
+) -> Result<Done<Changed>, Error> {
+    let action = if active { "user enable" } else { "user disable" };
+    let actor = find::actor(session, action)?;
+    let journal = Journal::new(&actor, action).user_name(&name.to_string());
+    find::allow(session, &actor, &journal, OrganizationAction::ListUsers)?;
+    let user = find::user(session, name)?;
+    find::allow(session, &actor, &journal, OrganizationAction::ManageUser(user.role))?;
+    if user.active == active {
+        return Ok(Changed::nothing(user));
+    }
+    if !active && user.id == actor.holder.id {
+        session.store()?.write(|tx| keep_an_owner(tx, &user))?;
+        return Err(Error::Forbidden {
+            why: "disabling yourself would lock you out".to_owned(),
+            hint: "let another owner or admin do it".to_owned(),
+        });
+    }
+    let after = User { active, ..user.clone() };
+    let verb = if active { "enable" } else { "disable" };
+    if mode == Mode::Plan {
+        let mut lines = vec![format!("{verb} '{}'", user.name)];
+        lines.extend(would_end(session, &after)?);
+        return Ok(Done::Planned(lines));
+    }
+    let installation = find::installation(session)?;
+    let id = user.id;
+    let opens = |cluster: &Cluster| {
+        user.key.is_some() && (user.role.is_admin() || cluster.owner == Some(id))
+    };
+    let logins = reseal::open_logins(session, &installation, opens)?;
+    let detail = format!("{verb} '{}'", user.name);
+    let changed = change(session, &journal, user.clone(), after, detail, |tx| {
+        if !active {
+            keep_an_owner(tx, &user)?;
+        }
+        store::users::set_active(tx, id, active)?;
+        logins.reseal(session, tx, &installation)
+    });
+    changed.await.map(Done::Did)
+}

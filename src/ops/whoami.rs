@@ -1,0 +1,50 @@
+//! `whoami`: who is acting, by which key, on which store, and what that proves.
+
+use std::path::PathBuf;
+
+use super::{Error, find};
+use crate::secrets::Recipient;
+use crate::session::Session;
+use crate::store;
+
+/// Who is acting.
+#[derive(Debug)]
+pub(crate) struct Who {
+    /// The user whose rights count.
+    pub(crate) user: String,
+    /// Their role.
+    pub(crate) role: &'static str,
+    /// The holder of the identity, where another.
+    pub(crate) acting: Option<String>,
+    /// The organization.
+    pub(crate) organization: String,
+    /// This installation's id.
+    pub(crate) installation: String,
+    /// The public key.
+    pub(crate) key: String,
+    /// Its fingerprint.
+    pub(crate) fingerprint: String,
+    /// Where the identity came from.
+    pub(crate) identity: String,
+    /// The store.
+    pub(crate) store: PathBuf,
+}
+
+/// Works out who is acting.
+pub(crate) fn whoami(session: &Session) -> Result<Who, Error> {
+    let actor = find::actor(session, "whoami")?;
+    let key: Recipient = session.identity().map_err(Error::Session)?.recipient();
+    let organization =
+        session.store()?.read(|tx| store::meta::find(tx, store::meta::ORGANIZATION))?;
+    Ok(Who {
+        user: actor.user.name.to_string(),
+        role: actor.user.role.as_str(),
+        acting: actor.is_acting_as().then(|| actor.holder.name.to_string()),
+        organization: organization.unwrap_or_default(),
+        installation: find::installation(session)?,
+        fingerprint: key.fingerprint(),
+        key: key.to_string(),
+        identity: session.identity_place(),
+        store: session.store()?.path().to_owned(),
+    })
+}
