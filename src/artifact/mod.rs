@@ -1,0 +1,3 @@
+//! What is handed over: the files that leave this program.
+
+pub(crate) mod kubeconfig;
