@@ -1,1 +1,3 @@
 //! placeholder
+mod artifact;
+mod kubernetes;
