@@ -348,7 +348,7 @@ fn similar(name: &str, contexts: &[Entry<'_>]) -> Option<String> {
         .take(1000)
         .filter(|entry| entry.name.chars().count() <= 64)
         .map(|entry| (distance(name, &entry.name), entry))
-        .filter(|(distance, _)| *distance <= (length / 3).max(1))
+        .filter(|(distance, _)| *distance <= length.div_ceil(3))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, entry)| entry.name.clone())
 }

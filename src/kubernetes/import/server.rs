@@ -108,13 +108,15 @@ fn normalize(server: &str, cluster: &str) -> Result<String, Refused> {
     );
     let port = match written_port {
         None => None,
-        Some(digits) => Some(
-            digits
+        Some(digits) => {
+            // Parsing alone would take a sign.
+            let plain = digits.bytes().all(|digit| digit.is_ascii_digit());
+            let port = digits
                 .parse::<u16>()
                 .ok()
-                .filter(|port| *port != 0)
-                .ok_or_else(|| bad("its port is no port"))?,
-        ),
+                .filter(|port| plain && *port != 0);
+            Some(port.ok_or_else(|| bad("its port is no port"))?)
+        }
     };
     let path = uri.path().trim_end_matches('/');
     let plain = |character: char| character.is_ascii_alphanumeric() || "-._~:".contains(character);
