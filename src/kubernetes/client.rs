@@ -20,7 +20,9 @@ use http::{Request, Response, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
 use hyper::body::Incoming;
-use hyper_rustls::{DefaultServerNameResolver, FixedServerNameResolver, HttpsConnector};
+use hyper_rustls::{
+    DefaultServerNameResolver, FixedServerNameResolver, HttpsConnector, ResolveServerName,
+};
 use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
 use hyper_util::client::legacy::connect::{Connection, HttpConnector};
@@ -118,6 +120,10 @@ type Transport = Box<
 /// Makes a client for one API server. Nothing is sent before the first request.
 ///
 /// The client lives in the runtime it was made in.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the credential is given away: no copy of it stays with the caller"
+)]
 pub(crate) fn connect(
     endpoint: &Endpoint,
     login: Login,
@@ -260,24 +266,16 @@ impl Tls {
         C::Future: Send + 'static,
         C::Error: Into<BoxError>,
     {
-        let https = match self.name {
-            Some(name) => {
-                let resolver = Arc::new(FixedServerNameResolver::new(name));
-                HttpsConnector::new(connector, self.config, true, resolver)
-            }
-            None => {
-                let resolver = Arc::new(DefaultServerNameResolver::default());
-                HttpsConnector::new(connector, self.config, true, resolver)
-            }
+        let resolver: Arc<dyn ResolveServerName + Send + Sync> = match self.name {
+            Some(name) => Arc::new(FixedServerNameResolver::new(name)),
+            None => Arc::new(DefaultServerNameResolver::default()),
         };
+        let https = HttpsConnector::new(connector, self.config, true, resolver);
         let client = HyperClient::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
             .build::<_, Full<Bytes>>(Deadline::new(https, limits.connect));
-        Box::new(move |request| {
-            let response = client.request(request);
-            Box::pin(response)
-        })
+        Box::new(move |request| Box::pin(client.request(request)))
     }
 }
 

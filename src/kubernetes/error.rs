@@ -346,8 +346,10 @@ impl Error {
     /// Says whether a change that ended so may nevertheless have happened.
     pub(crate) fn is_outcome_unknown(&self) -> bool {
         match self {
-            Self::Timeout { .. } | Self::Interrupted { .. } | Self::TooLarge { .. } => true,
-            Self::Garbled { .. } => true,
+            Self::Timeout { .. }
+            | Self::Interrupted { .. }
+            | Self::TooLarge { .. }
+            | Self::Garbled { .. } => true,
             Self::Server { code, .. } => *code >= 500,
             _ => false,
         }

@@ -18,7 +18,7 @@ use super::import::{ExecPlugin, Imported, OperatorCredential};
 mod tests;
 
 /// How long the command may take.
-const RUN_MAX: Duration = Duration::from_secs(60);
+const RUN_MAX: Duration = Duration::from_mins(1);
 /// How much it may print.
 const OUTPUT_MAX: u64 = 1024 * 1024;
 /// How much of its complaints is kept.
@@ -148,7 +148,7 @@ async fn run_within(
         };
         tokio::try_join!(reading, listening, child.wait())
     };
-    let (_, _, status) = match tokio::time::timeout(limit, running).await {
+    let ((), (), status) = match tokio::time::timeout(limit, running).await {
         Ok(ended) => ended.map_err(unreadable)?,
         Err(_) => {
             return Err(ExecError::TooSlow {

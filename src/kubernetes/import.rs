@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
+use super::client::{Endpoint, Login};
+
 mod entry;
 mod error;
 mod groups;
@@ -73,6 +75,18 @@ pub(crate) struct Imported {
     pub(crate) credential: OperatorCredential,
 }
 
+impl Imported {
+    /// Says where the API server is.
+    pub(crate) fn endpoint(&self) -> Endpoint {
+        Endpoint {
+            server: self.server.clone(),
+            ca_pem: self.ca_pem.clone(),
+            tls_server_name: self.tls_server_name.clone(),
+            proxy_url: self.proxy_url.clone(),
+        }
+    }
+}
+
 /// How an operator logs in.
 ///
 /// kubectl sends a token and a client certificate together when a user has both (AKS writes such
@@ -98,6 +112,24 @@ pub(crate) enum OperatorCredential {
     },
     /// A command that prints a credential.
     Exec(ExecPlugin),
+}
+
+impl OperatorCredential {
+    /// Makes a login of it, unless it is a command that would have to run first.
+    pub(crate) fn into_login(self) -> Result<Login, Box<ExecPlugin>> {
+        match self {
+            Self::Token(token) => Ok(Login::Token(token)),
+            Self::ClientCertificate {
+                certificate_pem,
+                key_pem,
+            } => Ok(Login::ClientCertificate {
+                certificate_pem,
+                key_pem,
+            }),
+            Self::Basic { username, password } => Ok(Login::Basic { username, password }),
+            Self::Exec(plugin) => Err(Box::new(plugin)),
+        }
+    }
 }
 
 /// A command that prints a credential, as a kubeconfig describes it.

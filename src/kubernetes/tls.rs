@@ -7,7 +7,7 @@
 //!   certificate equals a pinned one byte for byte, its dates hold and its name fits. Nothing else
 //!   is relaxed: the possession of the key is proven by the handshake as always, and a certificate
 //!   that is merely similar, or signed by the pinned leaf, is refused.
-//! - *X.509 v1 client certificates*: rustls refuses to load them, MicroK8s and many hand-made
+//! - *X.509 v1 client certificates*: rustls refuses to load them, `MicroK8s` and many hand-made
 //!   authorities issue them. The API server is the one to judge a client certificate, so it is
 //!   sent without being parsed here.
 

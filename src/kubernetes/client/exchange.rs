@@ -101,7 +101,7 @@ impl Exchange {
                 // A server that asks for more patience than we have gets no further attempt.
                 Some(pause)
                     if attempt < self.limits.attempts_max
-                        && begun.elapsed() + pause < self.limits.retry_total =>
+                        && begun.elapsed().saturating_add(pause) < self.limits.retry_total =>
                 {
                     tokio::time::sleep(pause).await;
                     attempt += 1;

@@ -360,16 +360,16 @@ fn quote_hint(expected: &str, found: &str) -> &'static str {
 
 fn listed(names: &[String]) -> String {
     const SHOWN: usize = 10;
-    let mut text = names
+    let text = names
         .iter()
         .take(SHOWN)
         .map(|name| format!("'{name}'"))
         .collect::<Vec<_>>()
         .join(", ");
-    if names.len() > SHOWN {
-        text.push_str(&format!(" and {} more", names.len() - SHOWN));
+    match names.len().checked_sub(SHOWN) {
+        None | Some(0) => text,
+        Some(more) => format!("{text} and {more} more"),
     }
-    text
 }
 
 fn suggestion(similar: Option<&str>, available: &[String]) -> String {

@@ -18,13 +18,14 @@ use super::yaml::SIZE_MAX;
 /// Bytes that may be secret, gone from memory after use.
 pub(super) type Bytes = Zeroizing<Vec<u8>>;
 
-/// Takes inline data, or the referenced file where that is allowed. Inline data wins, as in kubectl.
+/// Takes inline data, or the referenced file where that is allowed, and says which it was. Inline
+/// data wins, as in kubectl.
 pub(super) fn read(
     fields: &Fields<'_>,
     (data, file): (&str, &str),
     path: &Path,
     options: &mut ImportOptions<'_>,
-) -> Result<Option<Bytes>, Refused> {
+) -> Result<Option<(Bytes, String)>, Refused> {
     if let Some(text) = fields.text(data)? {
         // YAML may fold long data over several lines.
         let text: Zeroizing<String> =
@@ -34,9 +35,10 @@ pub(super) fn read(
             .map_err(|_| Refused::NotBase64 {
                 place: fields.place(data),
             })?;
-        return Ok(Some(Zeroizing::new(bytes)));
+        return Ok(Some((Zeroizing::new(bytes), fields.place(data))));
     }
-    read_file(fields, file, path, options)
+    let bytes = read_file(fields, file, path, options)?;
+    Ok(bytes.map(|bytes| (bytes, fields.place(file))))
 }
 
 /// Reads a referenced file where that is allowed.

@@ -54,7 +54,7 @@ pub(super) fn read(
             entry.path,
             options,
         )?
-        .map(|bytes| material::authorities(&bytes, &fields.place("certificate-authority-data")))
+        .map(|(bytes, place)| material::authorities(&bytes, &place))
         .transpose()?,
     })
 }

@@ -58,12 +58,11 @@ pub(super) fn take_all(files: &[(&str, &str)], allowed: Allowed) -> Result<Impor
             path.display()
         );
         match path.to_str() {
-            Some("/home/op/.minikube/ca.crt" | "/home/op/.kube/ca.crt") => {
-                Ok(CA_PEM.clone().into_bytes())
-            }
-            Some("/home/op/.minikube/profiles/minikube/client.crt") => {
-                Ok(CA_PEM.clone().into_bytes())
-            }
+            Some(
+                "/home/op/.minikube/ca.crt"
+                | "/home/op/.kube/ca.crt"
+                | "/home/op/.minikube/profiles/minikube/client.crt",
+            ) => Ok(CA_PEM.clone().into_bytes()),
             Some("/home/op/.minikube/profiles/minikube/client.key") => {
                 Ok(KEY_PEM.clone().into_bytes())
             }

@@ -159,13 +159,12 @@ fn read_pair(
         (None, None) => Ok(None),
         (Some(_), None) => Err(half("client-certificate-data", "client-key-data")),
         (None, Some(_)) => Err(half("client-key-data", "client-certificate-data")),
-        (Some(certificate), Some(key)) => Ok(Some(OperatorCredential::ClientCertificate {
-            certificate_pem: material::client_certificate(
-                &certificate,
-                &fields.place(certificate_fields.0),
-            )?,
-            key_pem: material::private_key(&key, &fields.place(key_fields.0))?,
-        })),
+        (Some((certificate, certificate_place)), Some((key, key_place))) => {
+            Ok(Some(OperatorCredential::ClientCertificate {
+                certificate_pem: material::client_certificate(&certificate, &certificate_place)?,
+                key_pem: material::private_key(&key, &key_place)?,
+            }))
+        }
     }
 }
 

@@ -63,7 +63,7 @@ async fn raw(
 async fn a_silent_server_is_given_up() {
     let server = raw(|stream, _| {
         Box::pin(async move {
-            tokio::time::sleep(Duration::from_secs(60)).await;
+            tokio::time::sleep(Duration::from_mins(1)).await;
             drop(stream);
         })
     })

@@ -80,7 +80,7 @@ refused! {
     too_deep_in_flow_style: format!("a: {}{}", "[".repeat(40), "]".repeat(40)) => Refused::TooDeep { .. },
     absurdly_deep: format!("a: {}", "[".repeat(100_000)) => Refused::TooDeep { .. } | Refused::NotYaml { .. },
     absurdly_deep_mappings: format!("a: {}", "{a: ".repeat(50_000)) => Refused::TooDeep { .. } | Refused::NotYaml { .. },
-    too_deep_in_block_style: (0..40).map(|n| format!("{}a:\n", " ".repeat(n))).collect::<String>() => Refused::TooDeep { .. },
+    too_deep_in_block_style: (0..40).map(|n| " ".repeat(n) + "a:\n").collect::<String>() => Refused::TooDeep { .. },
     two_documents: format!("{}---\n{}", user("token: t"), user("token: t")) => Refused::SeveralDocuments { .. },
     an_anchor: "a: &x 1\n" => Refused::Anchor { .. },
     an_anchored_mapping: "a: &x {b: 1}\n" => Refused::Anchor { .. },

@@ -125,9 +125,10 @@ fn a_misspelt_context_is_guessed() {
 
 #[test]
 fn a_long_list_is_cut() {
-    let contexts: String = (0..50)
-        .map(|number| format!("- {{name: c{number}, context: {{cluster: c, user: u}}}}\n"))
+    let contexts: Vec<_> = (0..50)
+        .map(|number| format!("- {{name: c{number}, context: {{cluster: c, user: u}}}}"))
         .collect();
+    let contexts = contexts.join("\n");
     let error = take(&format!("contexts:\n{contexts}"), Allowed::default()).expect_err("many");
     assert!(error.to_string().contains("'c9' and 40 more"), "{error}");
 }
