@@ -1,3 +1,4 @@
-//! What is handed over: files that only their owner can read.
+//! WHAT IS HANDED OVER: kubeconfigs, and files that only their owner can read.
 
 pub(crate) mod file;
+pub(crate) mod kubeconfig;

@@ -1,0 +1,174 @@
+//! Writes the kubeconfig that is handed out.
+//!
+//! It is written by a typed serializer, never by a template, and read back before it leaves: a
+//! name made to break out of its line ends in an error here, not in somebody's kubectl.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+use zeroize::{ZeroizeOnDrop, Zeroizing};
+
+#[cfg(test)]
+mod tests;
+
+/// What goes into a kubeconfig: one cluster, one user, one context.
+pub(crate) struct KubeconfigFields {
+    /// The name of the cluster entry.
+    pub(crate) cluster: String,
+    /// The API server's address.
+    pub(crate) server: String,
+    /// The certificate authorities, PEM; `None` means the reader's system's.
+    pub(crate) ca_pem: Option<String>,
+    /// The name to expect in the server's certificate.
+    pub(crate) tls_server_name: Option<String>,
+    /// The proxy to go through.
+    pub(crate) proxy_url: Option<String>,
+    /// The name of the user entry.
+    pub(crate) user: String,
+    /// The name of the context.
+    pub(crate) context: String,
+    /// The namespace to begin in.
+    pub(crate) namespace: Option<String>,
+    /// The token.
+    pub(crate) token: SecretString,
+}
+
+/// Why no kubeconfig was written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RenderError {
+    /// A field that would make a kubeconfig nobody can use.
+    #[error("a kubeconfig needs a {field}")]
+    Empty {
+        /// Which.
+        field: &'static str,
+    },
+    /// The serializer gave up.
+    #[error("the kubeconfig for cluster '{cluster}' cannot be written")]
+    Write {
+        /// The cluster entry.
+        cluster: String,
+    },
+    /// What was written says something else than what was meant.
+    #[error("the kubeconfig for cluster '{cluster}' would not be read as it was meant")]
+    Changed {
+        /// The cluster entry.
+        cluster: String,
+    },
+}
+
+// kubectl writes its own files in this order.
+#[derive(Serialize, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    #[serde(rename = "apiVersion")]
+    api_version: String,
+    kind: String,
+    clusters: Vec<NamedCluster>,
+    contexts: Vec<NamedContext>,
+    #[serde(rename = "current-context")]
+    current_context: String,
+    users: Vec<NamedUser>,
+}
+
+#[derive(Serialize, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+struct NamedCluster {
+    name: String,
+    cluster: Cluster,
+}
+
+#[derive(Serialize, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Cluster {
+    server: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificate_authority_data: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_server_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proxy_url: Option<String>,
+}
+
+#[derive(Serialize, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+struct NamedContext {
+    name: String,
+    context: Context,
+}
+
+#[derive(Serialize, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+struct Context {
+    cluster: String,
+    user: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<String>,
+}
+
+#[derive(Serialize, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+struct NamedUser {
+    name: String,
+    user: User,
+}
+
+#[derive(Serialize, Deserialize, PartialEq, Eq, ZeroizeOnDrop)]
+#[serde(deny_unknown_fields)]
+struct User {
+    token: String,
+}
+
+/// Writes a kubeconfig, and reads it back to be sure.
+pub(crate) fn render(fields: &KubeconfigFields) -> Result<SecretString, RenderError> {
+    let required = [
+        ("cluster name", fields.cluster.as_str()),
+        ("server address", fields.server.as_str()),
+        ("user name", fields.user.as_str()),
+        ("context name", fields.context.as_str()),
+        ("token", fields.token.expose_secret()),
+    ];
+    for (field, value) in required {
+        if value.is_empty() {
+            return Err(RenderError::Empty { field });
+        }
+    }
+    let config = Config {
+        api_version: "v1".to_owned(),
+        kind: "Config".to_owned(),
+        clusters: vec![NamedCluster {
+            name: fields.cluster.clone(),
+            cluster: Cluster {
+                server: fields.server.clone(),
+                certificate_authority_data: fields.ca_pem.as_ref().map(|pem| STANDARD.encode(pem)),
+                tls_server_name: fields.tls_server_name.clone(),
+                proxy_url: fields.proxy_url.clone(),
+            },
+        }],
+        contexts: vec![NamedContext {
+            name: fields.context.clone(),
+            context: Context {
+                cluster: fields.cluster.clone(),
+                user: fields.user.clone(),
+                namespace: fields.namespace.clone(),
+            },
+        }],
+        current_context: fields.context.clone(),
+        users: vec![NamedUser {
+            name: fields.user.clone(),
+            user: User {
+                token: fields.token.expose_secret().to_owned(),
+            },
+        }],
+    };
+    let cluster = || fields.cluster.clone();
+    // Folded lines would put data below its key, and kubectl misreads some block scalars.
+    let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
+    let text = serde_saphyr::to_string_with_options(&config, options)
+        .map(Zeroizing::new)
+        .map_err(|_| RenderError::Write { cluster: cluster() })?;
+    match serde_saphyr::from_str::<Config>(&text) {
+        Ok(read) if read == config => Ok(SecretString::from(text.as_str())),
+        _ => Err(RenderError::Changed { cluster: cluster() }),
+    }
+}

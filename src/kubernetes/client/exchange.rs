@@ -1,0 +1,344 @@
+//! One request and its answer: attempts, limits, and what counts as an answer.
+
+use std::time::Duration;
+
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER, USER_AGENT};
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode, Uri, Version};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::Bytes;
+use tokio::sync::{Mutex, Semaphore};
+use tokio::time::Instant;
+
+use super::deadline::TooSlow;
+use super::{Limits, Transport};
+use crate::kubernetes::error::{Error, chain, clean, find, tls_fault};
+
+/// How many HTTP/1.1 requests run at once; each has its own connection.
+const HTTP1_CONCURRENT: usize = 8;
+/// The first pause between attempts; it doubles.
+const PAUSE_FIRST: Duration = Duration::from_millis(250);
+/// The longest pause that we choose ourselves.
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// Everything that a request needs besides itself.
+pub(super) struct Exchange {
+    server: String,
+    base: Uri,
+    pub(super) authorization: Option<HeaderValue>,
+    limits: Limits,
+    transport: Transport,
+    /// What the server speaks, once known. Held locked by the very first request until its answer
+    /// begins: requests that start together would each open a connection of their own, since
+    /// nobody knows yet that one could carry them all.
+    protocol: Mutex<Option<Version>>,
+    http1: Semaphore,
+}
+
+/// How an attempt failed.
+struct Failed {
+    error: Error,
+    /// Nothing reached the server: trying again cannot do anything twice.
+    unsent: bool,
+    /// Trying again may help.
+    passing: bool,
+}
+
+impl Failed {
+    fn for_good(error: Error) -> Self {
+        Self {
+            error,
+            unsent: false,
+            passing: false,
+        }
+    }
+}
+
+impl Exchange {
+    pub(super) fn new(
+        server: String,
+        base: Uri,
+        authorization: Option<HeaderValue>,
+        limits: Limits,
+        transport: Transport,
+    ) -> Self {
+        Self {
+            server,
+            base,
+            authorization,
+            limits,
+            transport,
+            protocol: Mutex::new(None),
+            http1: Semaphore::new(HTTP1_CONCURRENT),
+        }
+    }
+
+    /// Sends a request until it has an answer, or further attempts are not worth it.
+    pub(super) async fn run(
+        &self,
+        parts: Parts,
+        body: Bytes,
+    ) -> Result<Response<Full<Bytes>>, Error> {
+        let begun = Instant::now();
+        let repeatable = is_repeatable(&parts);
+        let target = self.target(&parts.uri)?;
+        let mut attempt = 1;
+        loop {
+            let request = build(&parts, &target, &body);
+            let outcome = self.attempt(request).await;
+            let asked = match &outcome {
+                Ok(response) => match response.status() {
+                    StatusCode::TOO_MANY_REQUESTS => Some(retry_after(response)),
+                    StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT if repeatable => {
+                        Some(retry_after(response))
+                    }
+                    _ => None,
+                },
+                Err(failed) => (failed.passing && (repeatable || failed.unsent)).then_some(None),
+            };
+            let pause = asked.map(|asked| asked.unwrap_or_else(|| pause(attempt)));
+            match pause {
+                // A server that asks for more patience than we have gets no further attempt.
+                Some(pause)
+                    if attempt < self.limits.attempts_max
+                        && begun.elapsed().saturating_add(pause) < self.limits.retry_total =>
+                {
+                    tokio::time::sleep(pause).await;
+                    attempt += 1;
+                }
+                _ => return outcome.map_err(|failed| failed.error),
+            }
+        }
+    }
+
+    fn target(&self, uri: &Uri) -> Result<Uri, Error> {
+        let prefix = self.base.path().trim_end_matches('/');
+        let path = uri
+            .path_and_query()
+            .map_or("/", http::uri::PathAndQuery::as_str);
+        let mut parts = self.base.clone().into_parts();
+        let garbled = || Error::Garbled {
+            what: "the request".to_owned(),
+            reason: "its path is no path".to_owned(),
+        };
+        parts.path_and_query = Some(format!("{prefix}{path}").parse().map_err(|_| garbled())?);
+        Uri::from_parts(parts).map_err(|_| garbled())
+    }
+
+    async fn attempt(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Full<Bytes>>, Failed> {
+        match tokio::time::timeout(self.limits.read, self.exchange(request)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Failed::for_good(Error::Timeout {
+                server: self.server.clone(),
+                seconds: self.limits.read.as_secs(),
+            })),
+        }
+    }
+
+    async fn exchange(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Full<Bytes>>, Failed> {
+        let is_api = is_api_path(request.uri().path(), self.base.path())
+            && request.headers().get(ACCEPT).is_none_or(|accept| {
+                accept
+                    .to_str()
+                    .is_ok_and(|accept| accept.contains("json") || accept == "*/*")
+            });
+        let mut protocol = self.protocol.lock().await;
+        let (response, _permit) = match *protocol {
+            None => {
+                let response = (self.transport)(request)
+                    .await
+                    .map_err(|e| self.failed(&e))?;
+                *protocol = Some(response.version());
+                drop(protocol);
+                (response, None)
+            }
+            Some(version) => {
+                drop(protocol);
+                // The permit lasts until the body is read: so long the connection is taken.
+                let permit = if version == Version::HTTP_2 {
+                    None
+                } else {
+                    self.http1.acquire().await.ok()
+                };
+                let response = (self.transport)(request)
+                    .await
+                    .map_err(|e| self.failed(&e))?;
+                (response, permit)
+            }
+        };
+        self.refuse_redirect(&response)?;
+        let (parts, body) = response.into_parts();
+        let body = Limited::new(body, self.limits.body_max)
+            .collect()
+            .await
+            .map_err(|error| self.broken_body(error.as_ref()))?
+            .to_bytes();
+        judge(Response::from_parts(parts, body), is_api).map_err(Failed::for_good)
+    }
+
+    fn refuse_redirect<B>(&self, response: &Response<B>) -> Result<(), Failed> {
+        if !response.status().is_redirection() {
+            return Ok(());
+        }
+        let location = response
+            .headers()
+            .get(LOCATION)
+            .map(|location| clean(&String::from_utf8_lossy(location.as_bytes())))
+            .unwrap_or_default();
+        Err(Failed::for_good(Error::Redirected {
+            server: self.server.clone(),
+            code: response.status().as_u16(),
+            location,
+        }))
+    }
+
+    fn broken_body(&self, error: &(dyn std::error::Error + 'static)) -> Failed {
+        let server = self.server.clone();
+        if find::<LengthLimitError>(error).is_some() {
+            let body_max = self.limits.body_max;
+            return Failed::for_good(Error::TooLarge { server, body_max });
+        }
+        Failed {
+            error: Error::Interrupted { server },
+            unsent: false,
+            passing: true,
+        }
+    }
+
+    /// Reads why there was no answer.
+    fn failed(&self, error: &hyper_util::client::legacy::Error) -> Failed {
+        let server = self.server.clone();
+        if let Some(fault) = find::<rustls::Error>(error) {
+            let fault = tls_fault(fault);
+            return Failed::for_good(Error::Tls { server, fault });
+        }
+        if !error.is_connect() {
+            return Failed {
+                error: Error::Interrupted { server },
+                unsent: false,
+                passing: true,
+            };
+        }
+        if let Some(slow) = find::<TooSlow>(error) {
+            let reason = slow.to_string();
+            return Failed::for_good(Error::Unreachable { server, reason });
+        }
+        let io = find::<std::io::Error>(error);
+        let passing = io.is_some_and(|io| {
+            matches!(
+                io.kind(),
+                std::io::ErrorKind::ConnectionRefused
+                    | std::io::ErrorKind::ConnectionReset
+                    | std::io::ErrorKind::ConnectionAborted
+                    | std::io::ErrorKind::UnexpectedEof
+            )
+        });
+        let text = std::error::Error::source(error).map_or_else(|| error.to_string(), chain);
+        Failed {
+            error: Error::Unreachable {
+                server,
+                reason: clean(&text),
+            },
+            unsent: true,
+            passing,
+        }
+    }
+}
+
+/// Says whether a request may be sent twice without doing anything twice.
+fn is_repeatable(parts: &Parts) -> bool {
+    match parts.method {
+        Method::GET | Method::HEAD | Method::PUT | Method::DELETE | Method::OPTIONS => true,
+        // Server-side apply says what should be; other patches may say what to add.
+        Method::PATCH => parts
+            .headers
+            .get(CONTENT_TYPE)
+            .is_some_and(|kind| kind.as_bytes().starts_with(b"application/apply-patch")),
+        _ => false,
+    }
+}
+
+fn build(parts: &Parts, target: &Uri, body: &Bytes) -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::new(body.clone()));
+    *request.method_mut() = parts.method.clone();
+    *request.uri_mut() = target.clone();
+    *request.headers_mut() = parts.headers.clone();
+    let agent = HeaderValue::from_static(concat!("kubegrant/", env!("CARGO_PKG_VERSION")));
+    request.headers_mut().insert(USER_AGENT, agent);
+    request
+}
+
+fn retry_after<B>(response: &Response<B>) -> Option<Duration> {
+    let seconds = response
+        .headers()
+        .get(RETRY_AFTER)?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+/// Chooses a pause: doubling, and different for each client, so that they do not return together.
+fn pause(attempt: u32) -> Duration {
+    let longest = PAUSE_FIRST
+        .saturating_mul(1 << attempt.min(10).saturating_sub(1))
+        .min(PAUSE_MAX);
+    longest.mul_f64(rand::random_range(0.5..1.0))
+}
+
+fn is_api_path(path: &str, prefix: &str) -> bool {
+    let path = path
+        .strip_prefix(prefix.trim_end_matches('/'))
+        .unwrap_or(path);
+    path == "/api" || path == "/apis" || path.starts_with("/api/") || path.starts_with("/apis/")
+}
+
+/// Looks whether an answer is one that an API server gives. kube would log the text of any other,
+/// and there is no telling what stands in it.
+fn judge(response: Response<Bytes>, is_api: bool) -> Result<Response<Full<Bytes>>, Error> {
+    let (parts, mut body) = response.into_parts();
+    if parts.status.is_client_error() || parts.status.is_server_error() {
+        body = as_status(parts.status, &body);
+    } else if is_api && serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_err() {
+        let kind = parts.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+        let kind = clean(&String::from_utf8_lossy(kind.unwrap_or(b"no content type")));
+        return Err(Error::Garbled {
+            what: "the request".to_owned(),
+            reason: format!("{} with a body that is not JSON ({kind})", parts.status),
+        });
+    }
+    Ok(Response::from_parts(parts, Full::new(body)))
+}
+
+/// Makes every refusal a Kubernetes `Status` with the code that was really sent; a load balancer
+/// in between answers with a page instead.
+fn as_status(status: StatusCode, body: &Bytes) -> Bytes {
+    let mut value = match serde_json::from_slice::<serde_json::Value>(body) {
+        Ok(value) if value["kind"] == "Status" && value["apiVersion"] == "v1" => value,
+        _ => serde_json::json!({
+            "kind": "Status", "apiVersion": "v1", "status": "Failure",
+            "message": clean(&String::from_utf8_lossy(body)),
+        }),
+    };
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("code".to_owned(), status.as_u16().into());
+        for field in ["message", "reason"] {
+            if !fields.get(field).is_none_or(serde_json::Value::is_string) {
+                fields.remove(field);
+            }
+        }
+        // Their shape is not checked, and an unexpected one would lose the message.
+        fields.remove("details");
+        fields.remove("metadata");
+        fields.insert("status".to_owned(), "Failure".into());
+    }
+    serde_json::to_vec(&value).map_or_else(|_| body.clone(), Bytes::from)
+}

@@ -1,0 +1,505 @@
+//! What can go wrong between here and an API server, in the user's terms.
+//!
+//! Everything a server says is untrusted: its text passes through [`clean`] before it enters an
+//! error, so that no answer can move the cursor, hide a line or fill the screen. No variant holds
+//! a header or a request body, so no token can leak through an error.
+
+use std::error::Error as StdError;
+use std::fmt::Write as _;
+
+use rustls::{AlertDescription, CertificateError};
+
+#[cfg(test)]
+mod tests;
+
+/// The longest server text that is shown, in characters.
+const MESSAGE_MAX: usize = 500;
+
+/// Why a request to an API server did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// No connection came about: refused, name not found, no route, proxy down.
+    #[error("cannot reach {server}: {reason}")]
+    Unreachable {
+        /// The server's address.
+        server: String,
+        /// What the attempt ended with.
+        reason: String,
+    },
+    /// The server (or the way to it) stayed silent for too long.
+    #[error("no answer from {server} within {seconds} s")]
+    Timeout {
+        /// The server's address.
+        server: String,
+        /// The limit that ran out.
+        seconds: u64,
+    },
+    /// The connection broke while an answer was on its way; a change may have happened.
+    #[error("the connection to {server} broke before the answer was complete")]
+    Interrupted {
+        /// The server's address.
+        server: String,
+    },
+    /// The server did not prove to be the one that was meant, or refused the client's proof.
+    #[error("no trusted connection to {server}: {fault}")]
+    Tls {
+        /// The server's address.
+        server: String,
+        /// What was wrong.
+        fault: TlsFault,
+    },
+    /// The endpoint or the login cannot be used at all.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// The server does not know this token or certificate (any more).
+    #[error("the server does not accept the credential for {what}: {message}")]
+    Unauthorized {
+        /// What was asked for.
+        what: String,
+        /// The server's words.
+        message: String,
+    },
+    /// The server knows who asks, and says no.
+    #[error("the server forbids {what}: {message}")]
+    Forbidden {
+        /// What was asked for.
+        what: String,
+        /// The server's words.
+        message: String,
+    },
+    /// There is no such object or path.
+    #[error("{what} was not found: {message}")]
+    NotFound {
+        /// What was asked for.
+        what: String,
+        /// The server's words.
+        message: String,
+    },
+    /// An object of this name is there already.
+    #[error("{what} exists already")]
+    AlreadyExists {
+        /// What was to be created.
+        what: String,
+    },
+    /// Someone else changed the object in between.
+    #[error("{what} was changed by someone else in between: {message}")]
+    Conflict {
+        /// What was to be changed.
+        what: String,
+        /// The server's words.
+        message: String,
+    },
+    /// The server understood the request and finds it wrong.
+    #[error("the server refuses {what} as invalid: {message}")]
+    Invalid {
+        /// What was sent.
+        what: String,
+        /// The server's words.
+        message: String,
+    },
+    /// The server asks for patience, and still did after the last attempt.
+    #[error("the server is too busy for {what}: {message}")]
+    TooManyRequests {
+        /// What was asked for.
+        what: String,
+        /// The server's words.
+        message: String,
+    },
+    /// The server failed.
+    #[error("the server failed at {what} with status {code}: {message}")]
+    Server {
+        /// What was asked for.
+        what: String,
+        /// The HTTP status.
+        code: u16,
+        /// The server's words.
+        message: String,
+    },
+    /// The server pointed elsewhere. Following would carry the credential to a stranger.
+    #[error("{server} answered with a redirect ({code}) to '{location}', which is never followed")]
+    Redirected {
+        /// The server's address.
+        server: String,
+        /// The HTTP status.
+        code: u16,
+        /// Where it pointed.
+        location: String,
+    },
+    /// The answer is larger than anything expected.
+    #[error("the answer of {server} is larger than {body_max} bytes")]
+    TooLarge {
+        /// The server's address.
+        server: String,
+        /// The limit in bytes.
+        body_max: usize,
+    },
+    /// The answer is not what a Kubernetes API server would say.
+    #[error("{what} got an answer that no Kubernetes API server gives: {reason}")]
+    Garbled {
+        /// What was asked for.
+        what: String,
+        /// What was wrong with the answer.
+        reason: String,
+    },
+}
+
+/// Why an endpoint and a login make no connection, before anything is sent.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SetupError {
+    /// The server address is not an https URL.
+    #[error("the server address '{server}' is not an https URL")]
+    Server {
+        /// The address.
+        server: String,
+    },
+    /// The TLS server name is not a name.
+    #[error("the TLS server name '{name}' is not a host name or an address")]
+    ServerName {
+        /// The name.
+        name: String,
+    },
+    /// The certificate authority cannot be read.
+    #[error("the certificate authority of {server} cannot be read: {reason}")]
+    Authority {
+        /// The server's address.
+        server: String,
+        /// What was wrong.
+        reason: String,
+    },
+    /// The system offers no certificate authorities.
+    #[error("the system has no certificate authorities, and none is given for {server}")]
+    NoSystemRoots {
+        /// The server's address.
+        server: String,
+    },
+    /// The client certificate or its key cannot be used.
+    #[error("the client certificate for {server} cannot be used: {reason}")]
+    ClientCertificate {
+        /// The server's address.
+        server: String,
+        /// What was wrong.
+        reason: String,
+    },
+    /// The token holds characters that no HTTP header carries.
+    #[error("the token for {server} holds characters that cannot be sent")]
+    Token {
+        /// The server's address.
+        server: String,
+    },
+    /// The proxy address cannot be used.
+    #[error("the proxy for {server} cannot be used: {reason}")]
+    Proxy {
+        /// The server's address.
+        server: String,
+        /// What was wrong.
+        reason: String,
+    },
+    /// There is no runtime to run the connection.
+    #[error("the connection to {server} was opened outside of the runtime")]
+    NoRuntime {
+        /// The server's address.
+        server: String,
+    },
+}
+
+/// What TLS found wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum TlsFault {
+    /// The server's certificate is too old.
+    #[error("its certificate has expired")]
+    Expired,
+    /// The server's certificate begins in the future.
+    #[error("its certificate is not valid yet (is the clock right?)")]
+    NotYetValid,
+    /// The certificate is for other names.
+    #[error("its certificate is for {presented}, not for this name")]
+    WrongName {
+        /// The names in the certificate.
+        presented: String,
+    },
+    /// The certificate is signed by nobody we were told to trust.
+    #[error("its certificate is not signed by the known certificate authority")]
+    UnknownIssuer,
+    /// The server presents a certificate authority as its own certificate.
+    #[error("it presents a self-signed certificate that is not the pinned one")]
+    SelfSigned,
+    /// The server refused the client's certificate.
+    #[error("it refuses the client certificate ({alert})")]
+    ClientRefused {
+        /// The alert.
+        alert: String,
+    },
+    /// What answers there does not speak TLS.
+    #[error("it does not speak TLS")]
+    NotTls,
+    /// Anything else TLS complains about.
+    #[error("{reason}")]
+    Broken {
+        /// The complaint, cleaned.
+        reason: String,
+    },
+}
+
+impl TlsFault {
+    /// Says what would help, as a fragment for a hint line.
+    pub(crate) fn hint(&self) -> &'static str {
+        match self {
+            Self::Expired => {
+                "renew the API server's certificate (kubeadm: `kubeadm certs renew apiserver`)"
+            }
+            Self::NotYetValid => "compare this machine's clock with the server's",
+            Self::WrongName { .. } => {
+                "register the cluster under a name of its certificate, or set \
+                 `tls-server-name` in its kubeconfig"
+            }
+            Self::UnknownIssuer => {
+                "the cluster was rebuilt, or somebody is in between: compare the certificate \
+                 authority with a fresh kubeconfig of the cluster"
+            }
+            Self::SelfSigned => {
+                "put exactly this certificate, or the authority that signed the server's, into \
+                 `certificate-authority-data`"
+            }
+            Self::ClientRefused { .. } => "get a fresh kubeconfig: the certificate may have ended",
+            Self::NotTls => "check the port: this one does not serve https",
+            Self::Broken { .. } => "try `openssl s_client -connect HOST:PORT` to see more",
+        }
+    }
+}
+
+impl Error {
+    /// Turns what kube reports into the user's terms; `what` names the thing asked for.
+    pub(crate) fn from_kube(error: kube::Error, what: &str) -> Self {
+        let what = what.to_owned();
+        match error {
+            kube::Error::Api(status) => Self::from_status(&status, what),
+            kube::Error::Service(inner) => match inner.downcast::<Self>() {
+                Ok(own) => own.named(what),
+                Err(inner) => Self::Garbled {
+                    what,
+                    reason: clean(&chain(inner.as_ref())),
+                },
+            },
+            // The offending text is not shown: it may hold a token.
+            kube::Error::SerdeError(source) => Self::Garbled {
+                what,
+                reason: format!(
+                    "JSON of another shape (line {}, column {})",
+                    source.line(),
+                    source.column()
+                ),
+            },
+            kube::Error::FromUtf8(_) => Self::Garbled {
+                what,
+                reason: "not UTF-8".to_owned(),
+            },
+            other => Self::Garbled {
+                what,
+                reason: clean(&chain(&other)),
+            },
+        }
+    }
+
+    fn from_status(status: &kube::core::Status, what: String) -> Self {
+        let text = if status.message.is_empty() {
+            &status.reason
+        } else {
+            &status.message
+        };
+        let message = if text.is_empty() {
+            "no reason given".to_owned()
+        } else {
+            clean(text)
+        };
+        match (status.code, status.reason.as_str()) {
+            (401, _) => Self::Unauthorized { what, message },
+            (403, _) => Self::Forbidden { what, message },
+            (404, _) => Self::NotFound { what, message },
+            (409, "AlreadyExists") => Self::AlreadyExists { what },
+            (409, _) => Self::Conflict { what, message },
+            (400 | 422, _) => Self::Invalid { what, message },
+            (429, _) => Self::TooManyRequests { what, message },
+            (code, _) => Self::Server {
+                what,
+                code,
+                message,
+            },
+        }
+    }
+
+    /// Puts the name of the thing into errors that were born below the name.
+    fn named(mut self, name: String) -> Self {
+        if let Self::Garbled { what, .. } = &mut self {
+            *what = name;
+        }
+        self
+    }
+
+    /// Says whether the cluster could not be talked to at all, or not to the end.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable { .. } | Self::Timeout { .. } | Self::Interrupted { .. }
+        )
+    }
+
+    /// Says whether a change that ended so may nevertheless have happened.
+    pub(crate) fn is_outcome_unknown(&self) -> bool {
+        match self {
+            Self::Timeout { .. }
+            | Self::Interrupted { .. }
+            | Self::TooLarge { .. }
+            | Self::Garbled { .. } => true,
+            Self::Server { code, .. } => *code >= 500,
+            _ => false,
+        }
+    }
+
+    /// Says whether the server answered that it does not know the credential.
+    pub(crate) fn is_unauthorized(&self) -> bool {
+        matches!(self, Self::Unauthorized { .. })
+    }
+
+    /// Says whether the server answered that this is not allowed.
+    pub(crate) fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Forbidden { .. })
+    }
+
+    /// Says whether the server answered that the thing is not there.
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(self, Self::NotFound { .. })
+    }
+
+    /// Says whether the thing was there already.
+    pub(crate) fn is_already_exists(&self) -> bool {
+        matches!(self, Self::AlreadyExists { .. })
+    }
+
+    /// Says whether somebody else was faster.
+    pub(crate) fn is_conflict(&self) -> bool {
+        matches!(self, Self::Conflict { .. })
+    }
+
+    /// Says whether the server's identity was in doubt: then nothing was sent to it.
+    pub(crate) fn is_untrusted(&self) -> bool {
+        matches!(self, Self::Tls { fault, .. } if !matches!(fault, TlsFault::ClientRefused { .. }))
+    }
+}
+
+/// Makes text from outside safe to show: one line, no control, bidirectional or invisible
+/// characters, at most 500 characters.
+pub(crate) fn clean(text: &str) -> String {
+    let mut shown = String::new();
+    for (count, character) in text.trim().chars().enumerate() {
+        if count >= MESSAGE_MAX {
+            shown.push('…');
+            break;
+        }
+        if is_treacherous(character) {
+            // Writing to a String cannot fail.
+            let _infallible = write!(shown, "\\u{{{:x}}}", u32::from(character));
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+/// Says whether a character acts on the terminal or hides instead of showing itself.
+pub(crate) fn is_treacherous(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+            | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Finds an error of one type anywhere below, also inside `io::Error`, whose `source` skips it.
+pub(crate) fn find<'a, T: StdError + 'static>(
+    error: &'a (dyn StdError + 'static),
+) -> Option<&'a T> {
+    let mut next = Some(error);
+    // No honest chain is this long; a cycle must not hang us.
+    for _ in 0..16 {
+        let current = next?;
+        if let Some(found) = current.downcast_ref::<T>() {
+            return Some(found);
+        }
+        next = match current
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref)
+        {
+            Some(inner) => Some(inner),
+            None => current.source(),
+        };
+    }
+    None
+}
+
+/// Writes an error and its sources in one line, leaving out repetitions.
+pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    for _ in 0..16 {
+        let Some(current) = next else { break };
+        let part = current.to_string();
+        if !text.ends_with(&part) {
+            text.push_str(": ");
+            text.push_str(&part);
+        }
+        next = current.source();
+    }
+    text
+}
+
+/// Reads what rustls found as a fault the user understands.
+pub(crate) fn tls_fault(error: &rustls::Error) -> TlsFault {
+    match error {
+        rustls::Error::InvalidCertificate(fault) => certificate_fault(fault),
+        rustls::Error::AlertReceived(
+            alert @ (AlertDescription::CertificateRequired
+            | AlertDescription::BadCertificate
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::AccessDenied
+            | AlertDescription::UnknownCA),
+        ) => TlsFault::ClientRefused {
+            alert: format!("{alert:?}"),
+        },
+        rustls::Error::InvalidMessage(_) => TlsFault::NotTls,
+        other => TlsFault::Broken {
+            reason: clean(&other.to_string()),
+        },
+    }
+}
+
+fn certificate_fault(fault: &CertificateError) -> TlsFault {
+    match fault {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => TlsFault::Expired,
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            TlsFault::NotYetValid
+        }
+        CertificateError::NotValidForName => TlsFault::WrongName {
+            presented: "other names".to_owned(),
+        },
+        CertificateError::NotValidForNameContext { presented, .. } => {
+            let presented = match presented.as_slice() {
+                [] => "no name at all".to_owned(),
+                names => clean(&names.join(", ")),
+            };
+            TlsFault::WrongName { presented }
+        }
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => TlsFault::UnknownIssuer,
+        // The variant is internal to webpki; its name is all there is to go by.
+        CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
+            TlsFault::SelfSigned
+        }
+        other => TlsFault::Broken {
+            reason: clean(&other.to_string()),
+        },
+    }
+}

@@ -1,0 +1,263 @@
+//! Runs the command of a kubeconfig that prints a credential: once, and only when asked to.
+//!
+//! The command comes from the kubeconfig, so running it is running a stranger's program as the
+//! operator. The caller asks first (`--allow-exec`); here the run is bounded in time and output,
+//! gets no terminal, and what it prints is never shown, since it is the credential.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio::io::AsyncReadExt as _;
+use zeroize::{ZeroizeOnDrop, Zeroizing};
+
+use super::error::clean;
+use super::import::{ExecPlugin, Imported, OperatorCredential};
+
+#[cfg(test)]
+mod tests;
+
+/// How long the command may take.
+const RUN_MAX: Duration = Duration::from_mins(1);
+/// How much it may print.
+const OUTPUT_MAX: u64 = 1024 * 1024;
+/// How much of its complaints is kept.
+const COMPLAINT_MAX: u64 = 4096;
+
+/// Why a command gave no credential.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ExecError {
+    /// The command is not installed.
+    #[error("`{command}` is not installed{}", hint_suffix(hint.as_deref()))]
+    NotInstalled {
+        /// The command line.
+        command: String,
+        /// How to install it, in the kubeconfig's words.
+        hint: Option<String>,
+    },
+    /// The command cannot be started.
+    #[error("`{command}` cannot be run")]
+    NotRunnable {
+        /// The command line.
+        command: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The command took too long.
+    #[error("`{command}` did not end within {seconds} s")]
+    TooSlow {
+        /// The command line.
+        command: String,
+        /// The limit.
+        seconds: u64,
+    },
+    /// The command failed.
+    #[error("`{command}` failed ({status}): {complaint}")]
+    Failed {
+        /// The command line.
+        command: String,
+        /// How it ended.
+        status: String,
+        /// What it wrote to its error stream, cleaned.
+        complaint: String,
+    },
+    /// The command printed too much.
+    #[error("`{command}` printed more than {bytes_max} bytes")]
+    TooMuch {
+        /// The command line.
+        command: String,
+        /// The limit.
+        bytes_max: u64,
+    },
+    /// What the command printed is no credential.
+    #[error("`{command}` printed no credential: {reason}")]
+    NoCredential {
+        /// The command line.
+        command: String,
+        /// What was wrong, never what was printed.
+        reason: String,
+    },
+}
+
+fn hint_suffix(hint: Option<&str>) -> String {
+    hint.map(|hint| format!(": {}", clean(hint)))
+        .unwrap_or_default()
+}
+
+/// Runs the command and takes the credential it prints.
+pub(crate) async fn run_exec(
+    plugin: &ExecPlugin,
+    cluster: &Imported,
+) -> Result<OperatorCredential, ExecError> {
+    run_within(plugin, cluster, RUN_MAX).await
+}
+
+async fn run_within(
+    plugin: &ExecPlugin,
+    cluster: &Imported,
+    limit: Duration,
+) -> Result<OperatorCredential, ExecError> {
+    let command = plugin.command_line();
+    // An absent command and an absent interpreter look the same; both are "not installed".
+    let mut child = tokio::process::Command::new(&plugin.command)
+        .args(&plugin.args)
+        .envs(plugin.env.iter().map(|(name, value)| (name, value)))
+        .env("KUBERNETES_EXEC_INFO", exec_info(plugin, cluster))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|source| match source.kind() {
+            std::io::ErrorKind::NotFound => ExecError::NotInstalled {
+                command: command.clone(),
+                hint: plugin.install_hint.clone(),
+            },
+            _ => ExecError::NotRunnable {
+                command: command.clone(),
+                source,
+            },
+        })?;
+    let unreadable = |source| ExecError::NotRunnable {
+        command: command.clone(),
+        source,
+    };
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let mut printed = Zeroizing::new(Vec::new());
+    let mut complaint = Vec::new();
+    let running = async {
+        let reading = async {
+            if let Some(stdout) = stdout {
+                stdout
+                    .take(OUTPUT_MAX + 1)
+                    .read_to_end(&mut printed)
+                    .await?;
+            }
+            Ok::<_, std::io::Error>(())
+        };
+        let listening = async {
+            if let Some(mut stderr) = stderr {
+                (&mut stderr)
+                    .take(COMPLAINT_MAX)
+                    .read_to_end(&mut complaint)
+                    .await?;
+                // Read on, so that a talkative command does not block on a full pipe.
+                tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await?;
+            }
+            Ok::<_, std::io::Error>(())
+        };
+        tokio::try_join!(reading, listening, child.wait())
+    };
+    let ((), (), status) = match tokio::time::timeout(limit, running).await {
+        Ok(ended) => ended.map_err(unreadable)?,
+        Err(_) => {
+            return Err(ExecError::TooSlow {
+                command,
+                seconds: limit.as_secs(),
+            });
+        }
+    };
+    if printed.len() as u64 > OUTPUT_MAX {
+        return Err(ExecError::TooMuch {
+            command,
+            bytes_max: OUTPUT_MAX,
+        });
+    }
+    if !status.success() {
+        let complaint = match clean(&String::from_utf8_lossy(&complaint)) {
+            silent if silent.is_empty() => "it said nothing".to_owned(),
+            text => text,
+        };
+        return Err(ExecError::Failed {
+            command,
+            status: status.to_string(),
+            complaint,
+        });
+    }
+    read_credential(&printed, &plugin.api_version)
+        .map_err(|reason| ExecError::NoCredential { command, reason })
+}
+
+/// Writes what the command is told, as client-go does.
+fn exec_info(plugin: &ExecPlugin, cluster: &Imported) -> String {
+    let mut spec = serde_json::json!({ "interactive": false });
+    if plugin.provide_cluster_info {
+        use base64::Engine as _;
+        let mut told = serde_json::json!({ "server": cluster.server });
+        if let Some(pem) = &cluster.ca_pem {
+            let data = base64::engine::general_purpose::STANDARD.encode(pem);
+            told["certificate-authority-data"] = data.into();
+        }
+        if let Some(name) = &cluster.tls_server_name {
+            told["tls-server-name"] = name.as_str().into();
+        }
+        if let Some(proxy) = &cluster.proxy_url {
+            told["proxy-url"] = proxy.as_str().into();
+        }
+        spec["cluster"] = told;
+    }
+    serde_json::json!({
+        "apiVersion": plugin.api_version,
+        "kind": "ExecCredential",
+        "spec": spec,
+    })
+    .to_string()
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ExecCredential {
+    api_version: Option<String>,
+    kind: Option<String>,
+    status: Option<ExecStatus>,
+}
+
+#[derive(Deserialize, ZeroizeOnDrop)]
+#[serde(rename_all = "camelCase")]
+struct ExecStatus {
+    token: Option<String>,
+    client_certificate_data: Option<String>,
+    client_key_data: Option<String>,
+    expiration_timestamp: Option<String>,
+}
+
+/// Reads the credential. Reasons never quote what was printed.
+fn read_credential(printed: &[u8], api_version: &str) -> Result<OperatorCredential, String> {
+    if printed.iter().all(u8::is_ascii_whitespace) {
+        return Err("it printed nothing".to_owned());
+    }
+    let credential: ExecCredential = serde_json::from_slice(printed).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        format!("it is not an ExecCredential in JSON (line {line}, column {column})")
+    })?;
+    if credential.kind.as_deref() != Some("ExecCredential") {
+        return Err("its `kind` is not ExecCredential".to_owned());
+    }
+    if credential.api_version.as_deref() != Some(api_version) {
+        return Err(format!(
+            "its `apiVersion` is not {}, as the kubeconfig asks",
+            clean(api_version)
+        ));
+    }
+    let status = credential.status.ok_or("it has no `status`")?;
+    if let Some(text) = &status.expiration_timestamp {
+        let ends = text.parse::<chrono::DateTime<chrono::Utc>>();
+        ends.map_err(|_| "its `expirationTimestamp` is no time")?;
+    }
+    if let Some(token) = status.token.as_deref().filter(|token| !token.is_empty()) {
+        return super::import::checked_token(token)
+            .map(OperatorCredential::Token)
+            .ok_or_else(|| "its token holds characters that cannot be sent".to_owned());
+    }
+    match (
+        status.client_certificate_data.as_deref(),
+        status.client_key_data.as_deref(),
+    ) {
+        (Some(certificate), Some(key)) => {
+            super::import::checked_pair(certificate, key).map_err(|refused| refused.to_string())
+        }
+        (None, None) => Err("it has neither a token nor a client certificate".to_owned()),
+        (Some(_), None) => Err("it has a client certificate and no key".to_owned()),
+        (None, Some(_)) => Err("it has a key and no client certificate".to_owned()),
+    }
+}

@@ -1,0 +1,157 @@
+//! The command runs once, within bounds, and its output is never shown.
+
+use secrecy::ExposeSecret as _;
+
+use super::*;
+
+fn cluster() -> Imported {
+    Imported {
+        context: "a".to_owned(),
+        cluster_entry: "c".to_owned(),
+        user_entry: "u".to_owned(),
+        server: "https://c.example".to_owned(),
+        ca_pem: Some("PEM".to_owned()),
+        tls_server_name: None,
+        proxy_url: None,
+        namespace: None,
+        credential: OperatorCredential::Token("unused".into()),
+    }
+}
+
+fn shell(script: &str) -> ExecPlugin {
+    ExecPlugin {
+        command: "/bin/sh".into(),
+        args: vec!["-c".to_owned(), script.to_owned()],
+        env: vec![("GREETING".to_owned(), "hello".to_owned())],
+        api_version: "client.authentication.k8s.io/v1".to_owned(),
+        install_hint: Some("install\u{1b}[31m it".to_owned()),
+        provide_cluster_info: true,
+    }
+}
+
+fn run(plugin: &ExecPlugin) -> Result<OperatorCredential, ExecError> {
+    run_for(plugin, Duration::from_secs(20))
+}
+
+fn run_for(plugin: &ExecPlugin, limit: Duration) -> Result<OperatorCredential, ExecError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+        .block_on(run_within(plugin, &cluster(), limit))
+}
+
+const HEAD: &str = r#""apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential""#;
+
+fn printing(text: &str) -> ExecPlugin {
+    let mut plugin = shell("printf %s \"$OUTPUT\"");
+    plugin.env.push(("OUTPUT".to_owned(), text.to_owned()));
+    plugin
+}
+
+#[test]
+fn a_token_is_taken() {
+    let text = format!(
+        r#"{{{HEAD},"spec":{{}},"status":{{"token":"t0k\n","expirationTimestamp":"2030-01-02T03:04:05Z"}}}}"#
+    );
+    match run(&printing(&text)).expect("a token") {
+        OperatorCredential::Token(token) => assert_eq!(token.expose_secret(), "t0k"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_client_certificate_is_taken() {
+    let status = serde_json::json!({
+        "clientCertificateData": include_str!("../tls/tests/v1-client.crt"),
+        "clientKeyData": include_str!("../tls/tests/v1-client.key"),
+    });
+    let taken = run(&printing(&format!(r#"{{{HEAD},"status":{status}}}"#)));
+    assert!(
+        matches!(taken, Ok(OperatorCredential::ClientCertificate { .. })),
+        "{taken:?}"
+    );
+}
+
+#[test]
+fn the_command_is_told_about_the_cluster_and_sees_its_variables() {
+    let script = format!(
+        r#"case "$KUBERNETES_EXEC_INFO" in *'"server":"https://c.example"'*) ;; *) exit 3;; esac
+        case "$KUBERNETES_EXEC_INFO" in *'"interactive":false'*) ;; *) exit 4;; esac
+        if read -r line; then exit 5; fi
+        printf '{{{HEAD},"status":{{"token":"%s"}}}}' "$GREETING""#
+    );
+    match run(&shell(&script)).expect("a token") {
+        OperatorCredential::Token(token) => assert_eq!(token.expose_secret(), "hello"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_absent_command_shows_how_to_install_it() {
+    let mut plugin = shell("");
+    plugin.command = "/nowhere/aws".into();
+    let error = run(&plugin).expect_err("no such command").to_string();
+    assert_eq!(
+        error,
+        "`/nowhere/aws -c` is not installed: install\\u{1b}[31m it"
+    );
+}
+
+#[test]
+fn a_failing_command_shows_its_complaint() {
+    let error = run(&shell(
+        "echo canary; echo 'log in \u{1b}[31mfirst' >&2; exit 7",
+    ));
+    let error = error.expect_err("a failure").to_string();
+    assert!(error.contains("exit status: 7"), "{error}");
+    assert!(error.ends_with("log in \\u{1b}[31mfirst"), "{error}");
+}
+
+#[test]
+fn a_silent_command_is_ended() {
+    let error = run_for(&shell("sleep 30"), Duration::from_millis(50)).expect_err("too slow");
+    assert!(matches!(error, ExecError::TooSlow { .. }), "{error}");
+}
+
+#[test]
+fn endless_output_is_cut_off() {
+    let error = run(&shell("exec yes")).expect_err("too much");
+    assert!(matches!(error, ExecError::TooMuch { .. }), "{error}");
+}
+
+#[test]
+fn much_talk_on_the_side_does_not_block() {
+    let script =
+        format!("yes | head -c 300000 >&2; echo '{{{HEAD},\"status\":{{\"token\":\"t\"}}}}'");
+    assert!(run(&shell(&script)).is_ok());
+}
+
+#[test]
+fn what_is_no_credential_is_refused_and_not_shown() {
+    let v1beta1 = r#"{"apiVersion":"client.authentication.k8s.io/v1beta1","kind":"ExecCredential","status":{"token":"canary"}}"#;
+    let bodies = [
+        String::new(),
+        "canary".to_owned(),
+        "\"canary\"".to_owned(),
+        "{}".to_owned(),
+        v1beta1.to_owned(),
+        format!("{{{HEAD}}}"),
+        format!(r#"{{{HEAD},"status":{{}}}}"#),
+        format!(r#"{{{HEAD},"status":{{"token":""}}}}"#),
+        format!(r#"{{{HEAD},"status":{{"token":["canary"]}}}}"#),
+        format!(r#"{{{HEAD},"status":{{"token":"canary canary"}}}}"#),
+        format!(r#"{{{HEAD},"status":{{"token":"canary","expirationTimestamp":"soon"}}}}"#),
+        format!(r#"{{{HEAD},"status":{{"clientCertificateData":"canary"}}}}"#),
+        format!(r#"{{{HEAD},"status":{{"clientKeyData":"canary"}}}}"#),
+        format!(
+            r#"{{{HEAD},"status":{{"clientKeyData":"canary","clientCertificateData":"canary"}}}}"#
+        ),
+        format!(r#"{{{HEAD},"status":{{"token":"canary"}}}} canary"#),
+    ];
+    for body in bodies {
+        let error = run(&printing(&body)).expect_err(&body);
+        assert!(matches!(error, ExecError::NoCredential { .. }), "{error}");
+        assert!(!error.to_string().contains("canary"), "{error}");
+    }
+}

@@ -1,0 +1,402 @@
+//! Reads an operator's kubeconfig strictly: text in, plain values out.
+//!
+//! A kubeconfig may come from anywhere, and kubectl does what it says: it runs commands, reads
+//! files, skips certificate checks. This reader does none of that unasked. It opens no file (they
+//! are handed in), runs nothing, takes one chosen context, and refuses with a reason what it
+//! cannot take over. Only the chosen context, its cluster and its user are judged; the others need
+//! to be readable.
+//!
+//! A list of files merges as client-go merges `KUBECONFIG`: the first file that has an entry of a
+//! name wins it whole, `current-context` comes from the first file that sets it, and relative
+//! paths belong to the folder of the file that holds the entry.
+
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+
+use super::client::{Endpoint, Login};
+
+mod entry;
+mod error;
+mod groups;
+mod material;
+mod server;
+#[cfg(test)]
+mod tests;
+mod user;
+mod yaml;
+
+pub(crate) use error::{ImportError, Refused};
+pub(crate) use groups::certificate_groups;
+
+use entry::{Fields, Place};
+use yaml::Node;
+
+/// One kubeconfig file, already read.
+pub(crate) struct KubeconfigFile {
+    /// Where it was read from; relative references start in its folder.
+    pub(crate) path: PathBuf,
+    /// Its content.
+    pub(crate) text: String,
+}
+
+/// What the operator allows while importing.
+pub(crate) struct ImportOptions<'a> {
+    /// The context to take; otherwise `current-context`, or the only one.
+    pub(crate) context: Option<&'a str>,
+    /// Whether referenced files may be read.
+    pub(crate) inline_files: bool,
+    /// Whether a command for logging in may be taken over (it is not run here).
+    pub(crate) allow_exec: bool,
+    /// Reads a referenced file; called only when `inline_files` is set.
+    pub(crate) read_file: &'a mut dyn FnMut(&Path) -> std::io::Result<Vec<u8>>,
+}
+
+/// One context of a kubeconfig, checked and complete.
+#[derive(Debug)]
+pub(crate) struct Imported {
+    /// The context's name.
+    pub(crate) context: String,
+    /// The name of its cluster entry.
+    pub(crate) cluster_entry: String,
+    /// The name of its user entry.
+    pub(crate) user_entry: String,
+    /// The API server's address, normalized: `https://host[:port][/path]`.
+    pub(crate) server: String,
+    /// The certificate authorities, as PEM and nothing else; `None` means the system's.
+    pub(crate) ca_pem: Option<String>,
+    /// The name to expect in the server's certificate, if not the host's.
+    pub(crate) tls_server_name: Option<String>,
+    /// The proxy to go through.
+    pub(crate) proxy_url: Option<String>,
+    /// The context's namespace.
+    pub(crate) namespace: Option<String>,
+    /// How to log in.
+    pub(crate) credential: OperatorCredential,
+}
+
+impl Imported {
+    /// Says where the API server is.
+    pub(crate) fn endpoint(&self) -> Endpoint {
+        Endpoint {
+            server: self.server.clone(),
+            ca_pem: self.ca_pem.clone(),
+            tls_server_name: self.tls_server_name.clone(),
+            proxy_url: self.proxy_url.clone(),
+        }
+    }
+}
+
+/// How an operator logs in.
+///
+/// kubectl sends a token and a client certificate together when a user has both (AKS writes such
+/// files, both for one identity). Here the token is taken and the certificate left: a token alone
+/// says what it is, can be replaced, and works through proxies that end TLS.
+#[derive(Debug)]
+pub(crate) enum OperatorCredential {
+    /// A bearer token.
+    Token(SecretString),
+    /// A client certificate and its private key.
+    ClientCertificate {
+        /// The certificate chain, as PEM and nothing else.
+        certificate_pem: String,
+        /// The private key, as PEM and nothing else.
+        key_pem: SecretString,
+    },
+    /// A name and a password.
+    Basic {
+        /// The name.
+        username: String,
+        /// The password.
+        password: SecretString,
+    },
+    /// A command that prints a credential.
+    Exec(ExecPlugin),
+}
+
+impl OperatorCredential {
+    /// Makes a login of it, unless it is a command that would have to run first.
+    pub(crate) fn into_login(self) -> Result<Login, Box<ExecPlugin>> {
+        match self {
+            Self::Token(token) => Ok(Login::Token(token)),
+            Self::ClientCertificate {
+                certificate_pem,
+                key_pem,
+            } => Ok(Login::ClientCertificate {
+                certificate_pem,
+                key_pem,
+            }),
+            Self::Basic { username, password } => Ok(Login::Basic { username, password }),
+            Self::Exec(plugin) => Err(Box::new(plugin)),
+        }
+    }
+}
+
+/// A command that prints a credential, as a kubeconfig describes it.
+#[derive(Clone)]
+pub(crate) struct ExecPlugin {
+    /// The command; an absolute path, or a bare name to be looked up in `PATH`.
+    pub(crate) command: PathBuf,
+    /// Its arguments.
+    pub(crate) args: Vec<String>,
+    /// Variables to set for it.
+    pub(crate) env: Vec<(String, String)>,
+    /// `client.authentication.k8s.io/v1` or `…/v1beta1`.
+    pub(crate) api_version: String,
+    /// What to say when the command is not installed.
+    pub(crate) install_hint: Option<String>,
+    /// Whether the command is told about the cluster.
+    pub(crate) provide_cluster_info: bool,
+}
+
+impl ExecPlugin {
+    /// Writes the command line as it would be typed, safe to show. Variables stay out: they may
+    /// hold secrets.
+    pub(crate) fn command_line(&self) -> String {
+        let mut words = vec![self.command.display().to_string()];
+        words.extend(self.args.iter().cloned());
+        crate::kubernetes::error::clean(&words.join(" "))
+    }
+}
+
+impl std::fmt::Debug for ExecPlugin {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("ExecPlugin")
+            .field("command", &self.command)
+            .field("args", &self.args)
+            .field("api_version", &self.api_version)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Takes one context out of the files.
+pub(crate) fn import(
+    files: &[KubeconfigFile],
+    mut options: ImportOptions<'_>,
+) -> Result<Imported, ImportError> {
+    let first = files.first().ok_or_else(|| ImportError {
+        path: PathBuf::from("kubeconfig"),
+        refused: Refused::NoFile,
+    })?;
+    let at = |path: &Path| {
+        let path = path.to_owned();
+        move |refused| ImportError { path, refused }
+    };
+
+    let mut merged = Merged::default();
+    for file in files {
+        merged.add(file).map_err(at(&file.path))?;
+    }
+    let context = merged.choose(options.context).map_err(at(&first.path))?;
+    let place = Place::new("context", &context.name);
+    let fields = context.body(&place).map_err(at(context.path))?;
+    let chosen = read_context(&fields, &context.name).map_err(at(context.path))?;
+
+    let cluster = Merged::find(&merged.clusters, &chosen.cluster).ok_or_else(|| {
+        at(context.path)(Refused::UnknownCluster {
+            context: context.name.clone(),
+            name: chosen.cluster.clone(),
+        })
+    })?;
+    let user = Merged::find(&merged.users, &chosen.user).ok_or_else(|| {
+        at(context.path)(Refused::UnknownUser {
+            context: context.name.clone(),
+            name: chosen.user.clone(),
+        })
+    })?;
+    // The cluster is judged first: nothing is read or taken over for a server of no worth.
+    let endpoint = server::read(cluster, &mut options).map_err(at(cluster.path))?;
+    let credential = user::read(user, &mut options).map_err(at(user.path))?;
+    Ok(Imported {
+        context: context.name.clone(),
+        cluster_entry: cluster.name.clone(),
+        user_entry: user.name.clone(),
+        server: endpoint.server,
+        ca_pem: endpoint.ca_pem,
+        tls_server_name: endpoint.tls_server_name,
+        proxy_url: endpoint.proxy_url,
+        namespace: chosen.namespace,
+        credential,
+    })
+}
+
+/// Takes a token that came from elsewhere, if it can be sent.
+pub(crate) fn checked_token(token: &str) -> Option<SecretString> {
+    material::token(token.trim(), String::new()).ok()
+}
+
+/// Takes a client certificate and its key, both PEM, that came from elsewhere.
+pub(crate) fn checked_pair(certificate: &str, key: &str) -> Result<OperatorCredential, Refused> {
+    Ok(OperatorCredential::ClientCertificate {
+        certificate_pem: material::client_certificate(
+            certificate.as_bytes(),
+            "`clientCertificateData`",
+        )?,
+        key_pem: material::private_key(key.as_bytes(), "`clientKeyData`")?,
+    })
+}
+
+/// A named entry and the file it came from.
+struct Entry<'a> {
+    name: String,
+    body: Node,
+    path: &'a Path,
+}
+
+impl Entry<'_> {
+    fn body<'n>(&'n self, place: &Place) -> Result<Fields<'n>, Refused> {
+        Fields::of(&self.body, place.clone())
+    }
+}
+
+struct ChosenContext {
+    cluster: String,
+    user: String,
+    namespace: Option<String>,
+}
+
+fn read_context(fields: &Fields<'_>, context: &str) -> Result<ChosenContext, Refused> {
+    let missing = |field| Refused::Missing {
+        place: Place::new("context", context).field(field),
+    };
+    Ok(ChosenContext {
+        cluster: fields.name("cluster")?.ok_or_else(|| missing("cluster"))?,
+        user: fields.name("user")?.ok_or_else(|| missing("user"))?,
+        namespace: fields.name("namespace")?,
+    })
+}
+
+/// All files as one.
+#[derive(Default)]
+struct Merged<'a> {
+    clusters: Vec<Entry<'a>>,
+    contexts: Vec<Entry<'a>>,
+    users: Vec<Entry<'a>>,
+    current: Option<String>,
+}
+
+impl<'a> Merged<'a> {
+    fn add(&mut self, file: &'a KubeconfigFile) -> Result<(), Refused> {
+        let root = yaml::read(&file.text)?;
+        let Node::Map(_) = root else {
+            return Err(Refused::NotKubeconfig {
+                reason: format!("it is {}", root.kind()),
+            });
+        };
+        let fields = Fields::of(&root, Place::root())?;
+        for (field, expected) in [("apiVersion", "v1"), ("kind", "Config")] {
+            if let Some(found) = fields.text(field)?
+                && found != expected
+            {
+                let found = crate::kubernetes::error::clean(&found);
+                return Err(Refused::NotKubeconfig {
+                    reason: format!("its `{field}` is '{found}', not '{expected}'"),
+                });
+            }
+        }
+        add_entries(
+            &mut self.clusters,
+            &fields,
+            ("clusters", "cluster"),
+            &file.path,
+        )?;
+        add_entries(
+            &mut self.contexts,
+            &fields,
+            ("contexts", "context"),
+            &file.path,
+        )?;
+        add_entries(&mut self.users, &fields, ("users", "user"), &file.path)?;
+        let current = fields.name("current-context")?;
+        self.current = self.current.take().or(current);
+        Ok(())
+    }
+
+    fn find<'m>(entries: &'m [Entry<'a>], name: &str) -> Option<&'m Entry<'a>> {
+        entries.iter().find(|entry| entry.name == name)
+    }
+
+    fn choose(&self, wanted: Option<&str>) -> Result<&Entry<'a>, Refused> {
+        let available = || {
+            self.contexts
+                .iter()
+                .map(|entry| entry.name.clone())
+                .collect()
+        };
+        match (wanted.or(self.current.as_deref()), self.contexts.as_slice()) {
+            (_, []) => Err(Refused::NoContexts),
+            (None, [only]) => Ok(only),
+            (None, _) => Err(Refused::ContextNotChosen {
+                available: available(),
+            }),
+            (Some(name), contexts) => {
+                Self::find(contexts, name).ok_or_else(|| Refused::UnknownContext {
+                    name: crate::kubernetes::error::clean(name),
+                    similar: similar(name, contexts),
+                    available: available(),
+                })
+            }
+        }
+    }
+}
+
+fn add_entries<'a>(
+    entries: &mut Vec<Entry<'a>>,
+    fields: &Fields<'_>,
+    (list, body): (&'static str, &str),
+    path: &'a Path,
+) -> Result<(), Refused> {
+    let mut seen = std::collections::HashSet::new();
+    // Names of earlier files; a set, since a long list must not cost quadratic time.
+    let earlier: std::collections::HashSet<String> =
+        entries.iter().map(|entry| entry.name.clone()).collect();
+    for item in fields.list(list)? {
+        let place = Place::root().item(list);
+        let item = Fields::of(item, place.clone())?;
+        let name = item.name("name")?.ok_or_else(|| Refused::Missing {
+            place: place.field("name"),
+        })?;
+        if !seen.insert(name.clone()) {
+            return Err(Refused::DuplicateEntry { kind: list, name });
+        }
+        if !earlier.contains(&name) {
+            let body = item.node(body).cloned().unwrap_or(Node::Map(Vec::new()));
+            entries.push(Entry { name, body, path });
+        }
+    }
+    Ok(())
+}
+
+/// Finds the context that was probably meant.
+fn similar(name: &str, contexts: &[Entry<'_>]) -> Option<String> {
+    // Distances of long names cost much and tell little.
+    let length = name.chars().count();
+    if length > 64 {
+        return None;
+    }
+    contexts
+        .iter()
+        .take(1000)
+        .filter(|entry| entry.name.chars().count() <= 64)
+        .map(|entry| (distance(name, &entry.name), entry))
+        .filter(|(distance, _)| *distance <= length.div_ceil(3))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, entry)| entry.name.clone())
+}
+
+/// Counts the letters to insert, remove or change (Levenshtein), ignoring case.
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.to_lowercase().chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (done, letter) in left.to_lowercase().chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = done + 1;
+        for (column, other) in right.iter().enumerate() {
+            let change = diagonal + usize::from(letter != *other);
+            diagonal = row[column + 1];
+            row[column + 1] = change.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[right.len()]
+}

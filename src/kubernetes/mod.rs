@@ -1,0 +1,12 @@
+//! WHAT IS MADE TRUE: the only module that talks to clusters, and the only one that knows kube.
+
+pub(crate) mod client;
+pub(crate) mod connection;
+pub(crate) mod converge;
+pub(crate) mod error;
+pub(crate) mod exec;
+pub(crate) mod import;
+pub(crate) mod manager;
+pub(crate) mod objects;
+pub(crate) mod tls;
+pub(crate) mod token;
