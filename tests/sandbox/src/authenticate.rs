@@ -1,0 +1,204 @@
+//! Who is asking: client certificates, the admin's token, ServiceAccount tokens, impersonation.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use crate::call::Call;
+use crate::object::{self, text};
+use crate::rbac;
+use crate::resource;
+use crate::status::Status;
+use crate::token::{ISSUER, LEGACY_ISSUER};
+use crate::user::{self, Attributes, User};
+use crate::world::World;
+
+const CREDENTIAL_ID: &str = "authentication.kubernetes.io/credential-id";
+/// How long a real server believes a token after its last check.
+const CACHED_FOR: Duration = Duration::from_secs(10);
+
+impl World {
+    /// Finds out who is asking. Fails with 401 for a credential that is not valid; nobody at all
+    /// is `system:anonymous`.
+    pub(crate) fn authenticate(&mut self, call: &Call) -> Result<User, Status> {
+        if let Some(certificate) = &call.certificate {
+            let known = self
+                .authority
+                .recognize(certificate)
+                .ok_or_else(Status::unauthorized)?;
+            let mut user = User::authenticated(&known.user, known.groups);
+            user.extra.insert(
+                CREDENTIAL_ID.into(),
+                vec![format!(
+                    "X509SHA256={}",
+                    hex(&Sha256::digest(certificate.as_slice()))
+                )],
+            );
+            return Ok(user);
+        }
+        let header = call.header("authorization");
+        let Some(token) = header.strip_prefix("Bearer ").map(str::trim) else {
+            return Ok(User::anonymous());
+        };
+        self.authenticate_token(token, &[])
+            .ok_or_else(Status::unauthorized)
+    }
+
+    /// The user of a bearer token, if it is valid for one of the audiences; none means the API
+    /// server's own.
+    pub(crate) fn authenticate_token(&mut self, token: &str, audiences: &[&str]) -> Option<User> {
+        if token == self.admin_token {
+            return Some(User::authenticated("admin", vec![user::MASTERS.into()]));
+        }
+        if !self.settings.token_cache {
+            return self.check_token(token, audiences);
+        }
+        let now = Instant::now();
+        self.token_cache
+            .retain(|_, (_, at)| now.duration_since(*at) < CACHED_FOR);
+        if let Some((user, _)) = self.token_cache.get(token) {
+            return Some(user.clone());
+        }
+        let user = self.check_token(token, audiences)?;
+        self.token_cache
+            .insert(token.to_owned(), (user.clone(), now));
+        Some(user)
+    }
+
+    /// Checks a ServiceAccount token against the live account, and the live object it is bound to.
+    fn check_token(&self, token: &str, audiences: &[&str]) -> Option<User> {
+        let claims = self.signer.verify(token)?;
+        if text(&claims, "/iss") == LEGACY_ISSUER {
+            return self.check_legacy(&claims, token);
+        }
+        let wanted = if audiences.is_empty() {
+            &[ISSUER][..]
+        } else {
+            audiences
+        };
+        if !object::texts(&claims, "/aud")
+            .iter()
+            .any(|one| wanted.contains(one))
+        {
+            return None;
+        }
+        let namespace = text(&claims, "/kubernetes.io/namespace");
+        let name = text(&claims, "/kubernetes.io/serviceaccount/name");
+        let uid = text(&claims, "/kubernetes.io/serviceaccount/uid");
+        self.live_account(namespace, name, uid)?;
+        for (kind, plural) in [("secret", "secrets"), ("pod", "pods")] {
+            let Some(bound) = claims.pointer(&format!("/kubernetes.io/{kind}")) else {
+                continue;
+            };
+            let live = self
+                .store
+                .get(resource::named(plural), namespace, text(bound, "/name"))?;
+            if object::uid(live) != text(bound, "/uid") {
+                return None;
+            }
+        }
+        let mut user = User::account(namespace, name, uid);
+        user.extra.insert(
+            CREDENTIAL_ID.into(),
+            vec![format!("JTI={}", text(&claims, "/jti"))],
+        );
+        Some(user)
+    }
+
+    fn check_legacy(&self, claims: &Value, token: &str) -> Option<User> {
+        let claim = |key: &str| {
+            let key = format!("kubernetes.io/serviceaccount/{key}");
+            claims.get(key).and_then(Value::as_str).unwrap_or_default()
+        };
+        let namespace = claim("namespace");
+        let name = claim("service-account.name");
+        let uid = claim("service-account.uid");
+        self.live_account(namespace, name, uid)?;
+        let secret = self
+            .store
+            .get(resource::named("secrets"), namespace, claim("secret.name"))?;
+        let kept = text(secret, "/data/token");
+        (kept == crate::world::encode(token)).then(|| User::account(namespace, name, uid))
+    }
+
+    fn live_account(&self, namespace: &str, name: &str, uid: &str) -> Option<&Value> {
+        self.store
+            .get(resource::named("serviceaccounts"), namespace, name)
+            .filter(|account| object::uid(account) == uid)
+    }
+
+    /// Changes the user as the impersonation headers ask. Fails with 403 when RBAC does not allow
+    /// the user to impersonate.
+    pub(crate) fn impersonate(&self, user: User, call: &Call) -> Result<User, Status> {
+        let name = call.header("impersonate-user");
+        let groups: Vec<String> = call
+            .headers
+            .get_all("impersonate-group")
+            .iter()
+            .filter_map(|group| group.to_str().ok())
+            .map(str::to_owned)
+            .collect();
+        let uid = call.header("impersonate-uid");
+        if name.is_empty() {
+            return if groups.is_empty() && uid.is_empty() {
+                Ok(user)
+            } else {
+                Err(Status::internal(
+                    "requested groups or uid without impersonating a user",
+                ))
+            };
+        }
+        self.may_impersonate(&user, &subject(name))?;
+        for group in &groups {
+            self.may_impersonate(&user, &thing("groups", "", group))?;
+        }
+        if !uid.is_empty() {
+            self.may_impersonate(&user, &thing("uids", "authentication.k8s.io", uid))?;
+        }
+        if name == "system:anonymous" {
+            return Ok(User::anonymous());
+        }
+        let mut impersonated = match (user::account_of(name), groups.is_empty()) {
+            (Some((namespace, _)), true) => {
+                User::authenticated(name, user::account_groups(namespace))
+            }
+            _ => User::authenticated(name, groups),
+        };
+        uid.clone_into(&mut impersonated.uid);
+        Ok(impersonated)
+    }
+
+    fn may_impersonate(&self, user: &User, attributes: &Attributes) -> Result<(), Status> {
+        let decision = rbac::authorize(&self.store, user, attributes);
+        if decision.allowed {
+            Ok(())
+        } else {
+            Err(rbac::refusal(user, attributes, &decision.reason))
+        }
+    }
+}
+
+fn subject(name: &str) -> Attributes {
+    match user::account_of(name) {
+        Some((namespace, account)) => Attributes {
+            namespace: namespace.to_owned(),
+            ..thing("serviceaccounts", "", account)
+        },
+        None => thing("users", "", name),
+    }
+}
+
+fn thing(resource: &str, group: &str, name: &str) -> Attributes {
+    Attributes {
+        verb: "impersonate".into(),
+        group: group.into(),
+        resource: resource.into(),
+        name: name.into(),
+        ..Attributes::default()
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

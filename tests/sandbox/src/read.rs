@@ -1,0 +1,207 @@
+//! Get, list and watch.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value, json};
+use tokio::sync::mpsc;
+
+use crate::call::Call;
+use crate::object;
+use crate::reply::{Content, Reply};
+use crate::resource::Resource;
+use crate::selector::Selection;
+use crate::status::Status;
+use crate::store::Watcher;
+use crate::table;
+use crate::world::World;
+
+impl World {
+    /// Answers with one object.
+    pub(crate) fn get(&self, call: &Call, resource: &'static Resource) -> Result<Reply, Status> {
+        let wanted = &call.attributes;
+        let namespace = scope(call, resource).unwrap_or_default();
+        let object = self
+            .store
+            .get(resource, namespace, &wanted.name)
+            .ok_or_else(|| Status::not_found(resource, &wanted.name))?;
+        if table::is_wanted(call) {
+            return Ok(Reply::json(
+                200,
+                &table::render(resource, &[object], json!({})),
+            ));
+        }
+        Ok(Reply::json(200, object))
+    }
+
+    /// Answers with the objects that match, page by page if a limit is given.
+    pub(crate) fn list(&self, call: &Call, resource: &'static Resource) -> Result<Reply, Status> {
+        let selection = select(call, resource)?;
+        let start = start_of_page(call.query("continue"))?;
+        let limit: usize = call.query("limit").parse().unwrap_or_default();
+        let namespace = scope(call, resource);
+        let found: Vec<&Value> = self
+            .store
+            .list(resource, namespace)
+            .filter(|object| selection.matches(object))
+            .filter(|object| start.as_ref().is_none_or(|start| start.reached(object)))
+            .collect();
+        let mut metadata = Map::new();
+        metadata.insert(
+            "resourceVersion".into(),
+            self.store.revision().to_string().into(),
+        );
+        let page = if limit == 0 || found.len() <= limit {
+            found.len()
+        } else {
+            limit
+        };
+        if page < found.len() {
+            let last = found[page - 1];
+            metadata.insert(
+                "continue".into(),
+                self.end_of_page(last, namespace.is_some()).into(),
+            );
+            if !selection.is_filtered() {
+                metadata.insert("remainingItemCount".into(), (found.len() - page).into());
+            }
+        }
+        let metadata = Value::Object(metadata);
+        if table::is_wanted(call) {
+            return Ok(Reply::json(
+                200,
+                &table::render(resource, &found[..page], metadata),
+            ));
+        }
+        Ok(Reply::json(
+            200,
+            &list_of(resource, found[..page].iter().copied(), &metadata),
+        ))
+    }
+
+    /// Answers with changes as they happen.
+    pub(crate) fn watch(
+        &mut self,
+        call: &Call,
+        resource: &'static Resource,
+    ) -> Result<Reply, Status> {
+        let selection = select(call, resource)?;
+        let since =
+            match call.query("resourceVersion") {
+                "" | "0" => None,
+                text => Some(text.parse().map_err(|_| {
+                    Status::bad_request(format!("invalid resource version {text:?}"))
+                })?),
+            };
+        let (sender, receiver) = mpsc::unbounded_channel();
+        self.store.watch(
+            Watcher {
+                resource: resource.index,
+                selection,
+                sender,
+            },
+            since,
+        );
+        let seconds = call
+            .query("timeoutSeconds")
+            .parse()
+            .ok()
+            .map(Duration::from_secs);
+        Ok(Reply {
+            status: 200,
+            content_type: "application/json",
+            headers: Vec::new(),
+            content: Content::Watch(receiver, seconds),
+        })
+    }
+
+    fn end_of_page(&self, last: &Value, within_namespace: bool) -> String {
+        let (namespace, name) = (object::namespace(last), object::name(last));
+        let start = if within_namespace || namespace.is_empty() {
+            format!("{name}\0")
+        } else {
+            format!("{namespace}/{name}\0")
+        };
+        let token = json!({ "v": "meta.k8s.io/v1", "rv": self.store.revision(), "start": start });
+        URL_SAFE_NO_PAD.encode(token.to_string())
+    }
+}
+
+/// The namespace a call is about: none for cluster-scoped resources and for all namespaces.
+pub(crate) fn scope<'a>(call: &'a Call, resource: &Resource) -> Option<&'a str> {
+    let namespace = call.attributes.namespace.as_str();
+    (resource.namespaced && !namespace.is_empty()).then_some(namespace)
+}
+
+/// The selection of a list, a watch or a collection delete.
+pub(crate) fn select(call: &Call, resource: &Resource) -> Result<Selection, Status> {
+    Selection::parse(
+        scope(call, resource),
+        call.query("labelSelector"),
+        call.query("fieldSelector"),
+    )
+}
+
+/// A list of objects, whose items carry no kind of their own.
+pub(crate) fn list_of<'a>(
+    resource: &Resource,
+    objects: impl Iterator<Item = &'a Value>,
+    metadata: &Value,
+) -> Value {
+    let items: Vec<Value> = objects
+        .map(|object| {
+            let mut item = object.clone();
+            if let Value::Object(item) = &mut item {
+                item.shift_remove("kind");
+                item.shift_remove("apiVersion");
+            }
+            item
+        })
+        .collect();
+    json!({
+        "kind": format!("{}List", resource.kind),
+        "apiVersion": resource.api_version(),
+        "metadata": metadata,
+        "items": items,
+    })
+}
+
+/// Where a page begins.
+struct Start {
+    /// Empty when the list is about one namespace, or about none.
+    namespace: String,
+    name: String,
+}
+
+impl Start {
+    fn reached(&self, object: &Value) -> bool {
+        let name = object::name(object);
+        if self.namespace.is_empty() {
+            return name >= self.name.as_str();
+        }
+        (object::namespace(object), name) >= (self.namespace.as_str(), self.name.as_str())
+    }
+}
+
+fn start_of_page(token: &str) -> Result<Option<Start>, Status> {
+    if token.is_empty() {
+        return Ok(None);
+    }
+    let start = URL_SAFE_NO_PAD
+        .decode(token.trim_end_matches('='))
+        .ok()
+        .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok())
+        .and_then(|value| {
+            value
+                .get("start")
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+        })
+        .ok_or_else(|| Status::bad_request("continue key is not valid: unexpected token"))?;
+    let (namespace, name) = start.split_once('/').unwrap_or(("", &start));
+    Ok(Some(Start {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+    }))
+}

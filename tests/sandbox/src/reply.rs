@@ -1,0 +1,66 @@
+//! What a handler answers, before it becomes bytes on a connection.
+
+use serde_json::Value;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use crate::status::Status;
+
+/// An answer.
+pub(crate) struct Reply {
+    /// The HTTP status code.
+    pub(crate) status: u16,
+    /// The `Content-Type`.
+    pub(crate) content_type: &'static str,
+    /// More headers.
+    pub(crate) headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub(crate) content: Content,
+}
+
+/// The body of an answer.
+pub(crate) enum Content {
+    /// All of it.
+    Bytes(Vec<u8>),
+    /// The events of a watch, one line of JSON each, as long as the sender lives.
+    Watch(
+        UnboundedReceiver<(&'static str, Value)>,
+        Option<std::time::Duration>,
+    ),
+}
+
+impl Reply {
+    /// A JSON document.
+    pub(crate) fn json(status: u16, body: &Value) -> Reply {
+        let mut bytes = serde_json::to_vec(body).unwrap_or_default();
+        bytes.push(b'\n');
+        Reply {
+            status,
+            content_type: "application/json",
+            headers: Vec::new(),
+            content: Content::Bytes(bytes),
+        }
+    }
+
+    /// Plain text.
+    pub(crate) fn text(status: u16, body: &str) -> Reply {
+        Reply {
+            status,
+            content_type: "text/plain; charset=utf-8",
+            headers: Vec::new(),
+            content: Content::Bytes(body.as_bytes().to_vec()),
+        }
+    }
+
+    /// A refusal.
+    pub(crate) fn refusal(status: &Status) -> Reply {
+        let mut reply = Reply::json(status.code, &status.body());
+        let seconds = status
+            .details
+            .as_ref()
+            .and_then(|details| details.get("retryAfterSeconds"));
+        if let Some(seconds) = seconds {
+            reply.headers.push(("retry-after", seconds.to_string()));
+        }
+        reply
+    }
+}

@@ -1,0 +1,348 @@
+//! The sandbox as its users hold it: start, look, break, stop.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use serde_json::Value;
+use tokio::sync::oneshot;
+use tokio_rustls::TlsAcceptor;
+
+use crate::certificate::{Authority, Issued};
+use crate::fault::Fault;
+use crate::kubeconfig::{self, Login};
+use crate::object;
+use crate::resource;
+use crate::server::{self, Recorded, Shared};
+use crate::user::MASTERS;
+use crate::verifier::AnyClient;
+use crate::world::{Settings, World};
+
+/// How a sandbox is to be started.
+#[derive(Debug, Clone)]
+pub struct Builder {
+    settings: Settings,
+    http1_only: bool,
+    port: u16,
+}
+
+impl Default for Builder {
+    fn default() -> Builder {
+        Builder {
+            settings: Settings {
+                token_cache: false,
+                max_token_ttl: None,
+                controllers: true,
+                namespace_cleanup: Duration::from_millis(50),
+            },
+            http1_only: false,
+            port: 0,
+        }
+    }
+}
+
+impl Builder {
+    /// Whether a token that was valid is believed for 10 more seconds, as a real server does.
+    /// Default: no.
+    #[must_use]
+    pub fn token_cache(mut self, on: bool) -> Builder {
+        self.settings.token_cache = on;
+        self
+    }
+
+    /// The longest lifetime of a requested token; longer requests are shortened without a word.
+    /// Default: no limit.
+    #[must_use]
+    pub fn max_token_ttl(mut self, longest: Option<Duration>) -> Builder {
+        self.settings.max_token_ttl = longest;
+        self
+    }
+
+    /// Whether only HTTP/1.1 is spoken. Default: no.
+    #[must_use]
+    pub fn http1_only(mut self, on: bool) -> Builder {
+        self.http1_only = on;
+        self
+    }
+
+    /// The port on 127.0.0.1; 0, the default, picks a free one.
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Builder {
+        self.port = port;
+        self
+    }
+
+    /// Whether the controllers run: default ServiceAccounts, token Secrets, the end of namespaces.
+    /// Aggregated ClusterRoles are filled either way. Default: yes.
+    #[must_use]
+    pub fn controllers(mut self, on: bool) -> Builder {
+        self.settings.controllers = on;
+        self
+    }
+
+    /// How long a namespace takes from its deletion to its end. Default: 50 ms.
+    #[must_use]
+    pub fn namespace_cleanup(mut self, after: Duration) -> Builder {
+        self.settings.namespace_cleanup = after;
+        self
+    }
+
+    /// Starts the sandbox. Fails when the port is taken or the system has no randomness.
+    pub fn start(self) -> anyhow::Result<Sandbox> {
+        let listener = bind(self.port)?;
+        let port = listener.local_addr()?.port();
+        let identity = Identity::new()?;
+        let world = identity.world(port, &self.settings)?;
+        let mut sandbox = Sandbox {
+            builder: self,
+            port,
+            identity,
+            shared: Arc::new(Shared::new(world)),
+            running: None,
+        };
+        sandbox.run(listener)?;
+        Ok(sandbox)
+    }
+}
+
+/// The keys that outlive a rebuild.
+struct Identity {
+    authority: Arc<Authority>,
+    admin: Issued,
+    admin_v1: Issued,
+    admin_token: String,
+}
+
+impl Identity {
+    fn new() -> anyhow::Result<Identity> {
+        let authority = Authority::new()?;
+        Ok(Identity {
+            admin: authority.client("admin", MASTERS)?,
+            admin_v1: authority.client_v1("admin", MASTERS)?,
+            admin_token: format!("sandbox-admin-{}", object::new_uid()),
+            authority: Arc::new(authority),
+        })
+    }
+
+    fn world(&self, port: u16, settings: &Settings) -> anyhow::Result<World> {
+        World::new(
+            self.authority.clone(),
+            self.admin_token.clone(),
+            format!("127.0.0.1:{port}"),
+            settings.clone(),
+        )
+    }
+}
+
+/// The thread that serves, and how to end it.
+struct Running {
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+/// A running API server. Dropping it stops it.
+pub struct Sandbox {
+    builder: Builder,
+    port: u16,
+    identity: Identity,
+    shared: Arc<Shared>,
+    running: Option<Running>,
+}
+
+impl Sandbox {
+    /// Starts a sandbox with the defaults. Fails when the system has no port or no randomness.
+    pub fn start() -> anyhow::Result<Sandbox> {
+        Sandbox::builder().start()
+    }
+
+    /// A sandbox with other settings.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The URL of the API server.
+    pub fn url(&self) -> String {
+        format!("https://127.0.0.1:{}", self.port)
+    }
+
+    /// The certificate authority's certificate, PEM.
+    pub fn ca_pem(&self) -> String {
+        self.identity.authority.pem()
+    }
+
+    /// A kubeconfig for a member of `system:masters`, with an X.509 v3 client certificate. Its
+    /// context is named `sandbox`.
+    pub fn admin_kubeconfig(&self) -> String {
+        self.kubeconfig(&Login::Certificate(&self.identity.admin))
+    }
+
+    /// The same with an X.509 v1 certificate, which kube-apiserver takes and webpki refuses.
+    pub fn admin_kubeconfig_v1(&self) -> String {
+        self.kubeconfig(&Login::Certificate(&self.identity.admin_v1))
+    }
+
+    /// The same with a static bearer token.
+    pub fn admin_kubeconfig_token(&self) -> String {
+        self.kubeconfig(&Login::Token(&self.identity.admin_token))
+    }
+
+    /// A kubeconfig with any bearer token.
+    pub fn kubeconfig_for_token(&self, token: &str) -> String {
+        self.kubeconfig(&Login::Token(token))
+    }
+
+    fn kubeconfig(&self, login: &Login<'_>) -> String {
+        kubeconfig::render(&self.url(), &self.ca_pem(), login)
+    }
+
+    /// Injects a fault, behind those that are already there. The first that matches acts.
+    pub fn fault(&self, fault: Fault) {
+        self.shared.faults().add(fault);
+    }
+
+    /// Removes all faults.
+    pub fn clear_faults(&self) {
+        self.shared.faults().clear();
+    }
+
+    /// Every request so far, in the order of the answers.
+    pub fn requests(&self) -> Vec<Recorded> {
+        self.shared.requests().clone()
+    }
+
+    /// Forgets the requests so far.
+    pub fn clear_requests(&self) {
+        self.shared.requests().clear();
+    }
+
+    /// Every stored object, whole, with apiVersion and kind.
+    pub fn objects(&self) -> Vec<Value> {
+        self.shared.world().store.all().cloned().collect()
+    }
+
+    /// Stores an object as it is, past authentication, RBAC and validation; a uid and a creation
+    /// time are added if missing. Fails for a kind the sandbox does not serve.
+    pub fn put_object(&self, mut object: Value) -> anyhow::Result<()> {
+        let kind = object::text(&object, "/kind").to_owned();
+        let api_version = object::text(&object, "/apiVersion").to_owned();
+        let resource = resource::of_kind(&api_version, &kind)
+            .with_context(|| format!("the sandbox has no {api_version} {kind}"))?;
+        if object::uid(&object).is_empty() {
+            object::set(&mut object, "uid", object::new_uid());
+        }
+        if object::text(&object, "/metadata/creationTimestamp").is_empty() {
+            object::set(&mut object, "creationTimestamp", object::now());
+        }
+        let mut world = self.shared.world();
+        let stored = world.store.put(resource, object);
+        world.after_write(resource, &stored);
+        Ok(())
+    }
+
+    /// Takes an object away at once, finalizers and all. Nothing happens if it is not there.
+    pub fn remove_object(
+        &self,
+        api_version: &str,
+        kind: &str,
+        namespace: Option<&str>,
+        name: &str,
+    ) {
+        let mut world = self.shared.world();
+        if let Some(resource) = resource::of_kind(api_version, kind)
+            && let Some(gone) = world
+                .store
+                .remove(resource, namespace.unwrap_or_default(), name)
+        {
+            world.after_remove(resource, &gone);
+        }
+    }
+
+    /// Stops serving; connections end, the state stays. Stopping twice changes nothing.
+    pub fn stop(&mut self) {
+        if let Some(running) = self.running.take() {
+            // A thread that is already gone needs no telling, and left nothing to join for.
+            running.stop.send(()).unwrap_or_default();
+            running.thread.join().unwrap_or_default();
+            self.shared.world().store.end_watches();
+        }
+    }
+
+    /// Serves again: same port, same certificate authority, same state. Fails when someone else
+    /// took the port.
+    pub fn restart(&mut self) -> anyhow::Result<()> {
+        self.stop();
+        let listener = bind(self.port)?;
+        self.run(listener)
+    }
+
+    /// Replaces the cluster by a new one at the same address with the same certificate authority:
+    /// every object is gone, `kube-system` has another uid, ServiceAccount tokens of the old one
+    /// are refused. Fails like [`Sandbox::restart`].
+    pub fn rebuild(&mut self) -> anyhow::Result<()> {
+        self.stop();
+        let world = self.identity.world(self.port, &self.builder.settings)?;
+        *self.shared.world() = world;
+        self.restart()
+    }
+
+    /// The same with a new certificate authority: the old admin kubeconfigs are refused too.
+    pub fn rebuild_with_new_ca(&mut self) -> anyhow::Result<()> {
+        self.identity = Identity::new()?;
+        self.rebuild()
+    }
+
+    fn run(&mut self, listener: TcpListener) -> anyhow::Result<()> {
+        let acceptor = self.acceptor()?;
+        let shared = self.shared.clone();
+        let (stop, stopped) = oneshot::channel();
+        listener.set_nonblocking(true)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let thread = std::thread::Builder::new()
+            .name("sandbox".into())
+            .spawn(move || {
+                runtime.block_on(async move {
+                    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
+                        return;
+                    };
+                    tokio::select! {
+                        () = server::serve(shared, listener, acceptor) => {}
+                        // An error is the owner going away, which ends the server as well.
+                        _ = stopped => {}
+                    }
+                });
+            })?;
+        self.running = Some(Running { stop, thread });
+        Ok(())
+    }
+
+    fn acceptor(&self) -> anyhow::Result<TlsAcceptor> {
+        let (certificate, key) = self.identity.authority.server()?;
+        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_client_cert_verifier(Arc::new(AnyClient))
+            .with_single_cert(vec![certificate], key)?;
+        config.alpn_protocols = if self.builder.http1_only {
+            vec![b"http/1.1".to_vec()]
+        } else {
+            vec![b"h2".to_vec(), b"http/1.1".to_vec()]
+        };
+        Ok(TlsAcceptor::from(Arc::new(config)))
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn bind(port: u16) -> anyhow::Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+        .with_context(|| format!("cannot listen on 127.0.0.1:{port}"))
+}

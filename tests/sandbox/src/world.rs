@@ -1,0 +1,305 @@
+//! One cluster: its objects, its keys, and the controllers that run in it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::bootstrap;
+use crate::certificate::Authority;
+use crate::managed::{self, Entry, Manager};
+use crate::object::{self, text};
+use crate::rbac::GROUP;
+use crate::resource::{self, Resource};
+use crate::selector;
+use crate::store::Store;
+use crate::token::Signer;
+use crate::user::User;
+
+/// How a sandbox is to behave.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// Whether successful token reviews are believed for 10 seconds.
+    pub(crate) token_cache: bool,
+    /// The longest lifetime of a requested token.
+    pub(crate) max_token_ttl: Option<Duration>,
+    /// Whether the controllers run.
+    pub(crate) controllers: bool,
+    /// How long a namespace takes to go away.
+    pub(crate) namespace_cleanup: Duration,
+}
+
+/// The whole state of a cluster.
+pub(crate) struct World {
+    /// Every object.
+    pub(crate) store: Store,
+    /// The certificate authority.
+    pub(crate) authority: Arc<Authority>,
+    /// What signs ServiceAccount tokens.
+    pub(crate) signer: Signer,
+    /// The static bearer token of the admin.
+    pub(crate) admin_token: String,
+    /// Host and port.
+    pub(crate) address: String,
+    /// How to behave.
+    pub(crate) settings: Settings,
+    /// Tokens that were valid a moment ago.
+    pub(crate) token_cache: HashMap<String, (User, Instant)>,
+    /// Namespaces whose deletion has begun and is not yet scheduled.
+    pub(crate) doomed: Vec<String>,
+}
+
+impl World {
+    /// A new cluster with its bootstrap objects. Fails when the system has no randomness.
+    pub(crate) fn new(
+        authority: Arc<Authority>,
+        admin_token: String,
+        address: String,
+        settings: Settings,
+    ) -> anyhow::Result<World> {
+        let mut world = World {
+            store: Store::new(),
+            authority,
+            signer: Signer::new()?,
+            admin_token,
+            address,
+            settings,
+            token_cache: HashMap::new(),
+            doomed: Vec::new(),
+        };
+        bootstrap::fill(&mut world);
+        Ok(world)
+    }
+
+    /// What the controllers do after an object came or changed.
+    pub(crate) fn after_write(&mut self, resource: &Resource, object: &Value) {
+        if resource.plural == "clusterroles" {
+            self.aggregate_roles();
+        }
+        if !self.settings.controllers {
+            return;
+        }
+        match resource.plural {
+            "namespaces" if !object::is_terminating(object) => {
+                self.furnish_namespace(object::name(object));
+            }
+            "secrets" => self.fill_token_secret(object),
+            _ => {}
+        }
+    }
+
+    /// What the controllers do after an object went.
+    pub(crate) fn after_remove(&mut self, resource: &Resource, object: &Value) {
+        match resource.plural {
+            "clusterroles" => self.aggregate_roles(),
+            "serviceaccounts" if self.settings.controllers => {
+                self.remove_token_secrets(object);
+                let (namespace, name) = (object::namespace(object), object::name(object));
+                if name == "default" {
+                    self.furnish_namespace(namespace);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Gives a namespace its default ServiceAccount and the certificate authority.
+    pub(crate) fn furnish_namespace(&mut self, namespace: &str) {
+        let accounts = resource::named("serviceaccounts");
+        if !self.settings.controllers || self.is_going(namespace) {
+            return;
+        }
+        if self.store.get(accounts, namespace, "default").is_none() {
+            let account = json!({ "metadata": { "name": "default", "namespace": namespace } });
+            self.put_new(accounts, account);
+        }
+        let maps = resource::named("configmaps");
+        if self
+            .store
+            .get(maps, namespace, "kube-root-ca.crt")
+            .is_none()
+        {
+            let map = json!({
+                "metadata": {
+                    "name": "kube-root-ca.crt",
+                    "namespace": namespace,
+                    "annotations": {
+                        "kubernetes.io/description": "Contains a CA bundle that can be used to \
+                            verify the kube-apiserver when using internal endpoints such as the \
+                            internal service IP or kubernetes.default.svc. No other usage is \
+                            guaranteed across distributions of Kubernetes clusters.",
+                    },
+                },
+                "data": { "ca.crt": self.authority.pem() },
+            });
+            self.put_new(maps, map);
+        }
+    }
+
+    /// Whether a namespace is missing or on its way out.
+    pub(crate) fn is_going(&self, namespace: &str) -> bool {
+        self.store
+            .get(resource::named("namespaces"), "", namespace)
+            .is_none_or(object::is_terminating)
+    }
+
+    /// Removes a namespace whose deletion has begun, with everything in it.
+    pub(crate) fn finish_namespace(&mut self, name: &str) {
+        let namespaces = resource::named("namespaces");
+        let terminating = |namespace: &Value| object::is_terminating(namespace);
+        if self
+            .store
+            .get(namespaces, "", name)
+            .is_some_and(terminating)
+        {
+            self.store.remove_namespaced(name);
+            self.store.remove(namespaces, "", name);
+        }
+    }
+
+    /// Every namespace whose deletion has begun.
+    pub(crate) fn terminating_namespaces(&self) -> Vec<String> {
+        self.store
+            .list(resource::named("namespaces"), None)
+            .filter(|namespace| object::is_terminating(namespace))
+            .map(|namespace| object::name(namespace).to_owned())
+            .collect()
+    }
+
+    /// Fills the rules of every aggregated ClusterRole from the roles its selectors match.
+    pub(crate) fn aggregate_roles(&mut self) {
+        let roles = resource::named("clusterroles");
+        // A role may feed a second one through a third: view, edit, admin.
+        for _ in 0..4 {
+            let changed: Vec<Value> = self
+                .store
+                .list(roles, None)
+                .filter(|role| role.get("aggregationRule").is_some())
+                .filter_map(|role| {
+                    let rules = self.aggregated_rules(role);
+                    let stale = role.get("rules") != Some(&Value::Array(rules.clone()));
+                    stale.then(|| aggregated(role, rules))
+                })
+                .collect();
+            if changed.is_empty() {
+                return;
+            }
+            for role in changed {
+                self.store.put(roles, role);
+            }
+        }
+    }
+
+    fn aggregated_rules(&self, role: &Value) -> Vec<Value> {
+        let mut rules: Vec<Value> = Vec::new();
+        for selector in object::items(role, "/aggregationRule/clusterRoleSelectors") {
+            for source in self.store.list(resource::named("clusterroles"), None) {
+                let own = object::name(source) == object::name(role);
+                if own || !selector::matches_labels(selector, source) {
+                    continue;
+                }
+                for rule in object::items(source, "/rules") {
+                    if !rules.contains(rule) {
+                        rules.push(rule.clone());
+                    }
+                }
+            }
+        }
+        rules
+    }
+
+    /// Puts a token into a new `kubernetes.io/service-account-token` Secret, or removes the Secret
+    /// when its account does not exist.
+    fn fill_token_secret(&mut self, secret: &Value) {
+        let is_token = text(secret, "/type") == "kubernetes.io/service-account-token";
+        if !is_token || !text(secret, "/data/token").is_empty() {
+            return;
+        }
+        let (namespace, name) = (object::namespace(secret), object::name(secret));
+        let wanted = object::annotation(secret, "kubernetes.io/service-account.name");
+        let account = self.store.get(
+            resource::named("serviceaccounts"),
+            namespace,
+            wanted.unwrap_or_default(),
+        );
+        let secrets = resource::named("secrets");
+        let Some(account) = account else {
+            self.store.remove(secrets, namespace, name);
+            return;
+        };
+        let Some(token) = self.signer.mint_legacy(account, name) else {
+            return;
+        };
+        let mut filled = secret.clone();
+        object::map_at(&mut filled["metadata"], "annotations").insert(
+            "kubernetes.io/service-account.uid".into(),
+            object::uid(account).into(),
+        );
+        filled["data"] = json!({
+            "ca.crt": encode(&self.authority.pem()),
+            "namespace": encode(namespace),
+            "token": encode(&token),
+        });
+        let manager = manager("kube-controller-manager", false);
+        managed::record_update(secret, &mut filled, &manager, "v1");
+        self.store.put(secrets, filled);
+    }
+
+    fn remove_token_secrets(&mut self, account: &Value) {
+        let secrets = resource::named("secrets");
+        let namespace = object::namespace(account);
+        let uid = object::uid(account);
+        let doomed: Vec<String> = self
+            .store
+            .list(secrets, Some(namespace))
+            .filter(|secret| {
+                text(secret, "/type") == "kubernetes.io/service-account-token"
+                    && object::annotation(secret, "kubernetes.io/service-account.uid") == Some(uid)
+            })
+            .map(|secret| object::name(secret).to_owned())
+            .collect();
+        for name in doomed {
+            self.store.remove(secrets, namespace, &name);
+        }
+    }
+
+    fn put_new(&mut self, resource: &Resource, mut object: Value) {
+        let manager = manager("kube-controller-manager", false);
+        managed::record_update(&json!({}), &mut object, &manager, &resource.api_version());
+        object::set(&mut object, "uid", object::new_uid());
+        object::set(&mut object, "creationTimestamp", object::now());
+        self.store.put(resource, object);
+    }
+}
+
+fn aggregated(role: &Value, rules: Vec<Value>) -> Value {
+    let mut role = role.clone();
+    role["rules"] = rules.into();
+    let manager = manager("clusterrole-aggregation-controller", true);
+    let mut entries = managed::entries(&role);
+    entries.retain(|entry| entry.manager != manager);
+    entries.push(Entry {
+        manager,
+        api_version: format!("{GROUP}/v1"),
+        time: object::now(),
+        fields: [vec!["f:rules".to_owned()]].into(),
+    });
+    managed::set_entries(&mut role, entries);
+    role
+}
+
+fn manager(name: &str, applies: bool) -> Manager {
+    Manager {
+        name: name.into(),
+        applies,
+        subresource: String::new(),
+    }
+}
+
+/// Text as Secrets carry it.
+pub(crate) fn encode(text: &str) -> String {
+    STANDARD.encode(text)
+}
