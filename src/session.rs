@@ -9,26 +9,28 @@ use std::time::Duration;
 use crate::artifact::file::{FileError, read_private};
 use crate::config::{Config, IdentitySource};
 use crate::domain::Timestamp;
+use crate::domain::access::{self, Access};
 use crate::domain::cluster::{Cluster, ClusterId, ManagerKind};
 use crate::domain::name::UserRef;
 use crate::domain::user::User;
 use crate::env::Env;
 use crate::kubernetes::client::{self, Endpoint, Limits, Login};
 use crate::kubernetes::connection::Connection;
-use crate::kubernetes::error::Error as ClusterError;
+use crate::kubernetes::error::{Error as ClusterError, SetupError};
 use crate::kubernetes::import::OperatorCredential;
 use crate::secrets::{
     ExposeSecret, Identity, IdentityError, OpenError, RecordName, SecretString, open,
 };
 use crate::store::{self, Store};
+use zeroize::Zeroizing;
 
 /// The largest identity file that is read, in bytes.
 const IDENTITY_BYTES_MAX: usize = 64 * 1024;
 /// How long to wait for another process that works on the same cluster.
 const LOCK_WAIT_MAX: Duration = Duration::from_secs(120);
 
-/// Asks for a passphrase; the argument says of what.
-pub(crate) type Ask = Box<dyn Fn(&str) -> Result<SecretString, IdentityError>>;
+/// Asks for a passphrase; the argument says of what. `None` where nobody is there to answer.
+pub(crate) type Ask = Box<dyn Fn(&str) -> std::io::Result<Option<Zeroizing<String>>>>;
 
 /// Why the session could not give what was asked of it.
 #[derive(Debug, thiserror::Error)]
@@ -153,6 +155,50 @@ impl Session {
         Self { env, config, ask, store: OnceCell::new(), identity: OnceCell::new() }
     }
 
+    /// The names of clusters or users that the identity's holder may see, with a word about each:
+    /// for completion, so quick, silent, and nothing on any error.
+    pub(crate) fn names(env: &Env, config: &Config, clusters: bool) -> Vec<(String, String)> {
+        let look = || -> Option<Vec<(String, String)>> {
+            let store = Store::peek(&config.store).ok()?;
+            let text = match &config.identity {
+                IdentitySource::Variable(text) => SecretString::from(text.as_str()),
+                IdentitySource::File(path) => {
+                    let bytes = read_private(path, IDENTITY_BYTES_MAX).ok()?;
+                    SecretString::from(String::from_utf8_lossy(&bytes).into_owned())
+                }
+            };
+            let mut silent =
+                |what: &str| Err(IdentityError::PassphraseNeeded { what: what.to_owned() });
+            let key = Identity::parse(&text, &mut silent).ok()?.recipient().to_string();
+            let found: store::Result<_> = store.read(|tx| {
+                let Some(user) = store::users::find_by_key(tx, &key)? else { return Ok(vec![]) };
+                if !user.active {
+                    return Ok(vec![]);
+                }
+                if !clusters {
+                    let word = |other: &User| (other.name.to_string(), other.role.to_string());
+                    return Ok(if user.role.is_admin() {
+                        store::users::list(tx)?.iter().map(word).collect()
+                    } else {
+                        vec![word(&user)]
+                    });
+                }
+                let mut names = Vec::new();
+                for cluster in store::clusters::list(tx)? {
+                    let grant = store::grants::find(tx, cluster.id, user.id)?;
+                    let access =
+                        access::effective(&user, &cluster, grant.as_ref(), env.now());
+                    if access != Access::None {
+                        names.push((cluster.name.to_string(), access.path().to_owned()));
+                    }
+                }
+                Ok(names)
+            });
+            found.ok()
+        };
+        look().unwrap_or_default()
+    }
+
     /// The time now.
     pub(crate) fn now(&self) -> Timestamp {
         // Stored times have whole seconds; so have all that are compared with them.
@@ -204,7 +250,12 @@ impl Session {
                 SecretString::from(String::from_utf8_lossy(&bytes).into_owned())
             }
         };
-        let identity = Identity::parse(&text, &mut |what| (self.ask)(what))
+        let mut ask = |what: &str| match (self.ask)(what) {
+            Ok(Some(passphrase)) => Ok(SecretString::from(passphrase.as_str())),
+            Ok(None) => Err(IdentityError::PassphraseNeeded { what: what.to_owned() }),
+            Err(source) => Err(IdentityError::Prompt { what: what.to_owned(), source }),
+        };
+        let identity = Identity::parse(&text, &mut ask)
             .map_err(|source| Error::Identity { place: self.identity_place(), source })?;
         Ok(self.identity.get_or_init(|| identity))
     }
@@ -316,8 +367,12 @@ impl Session {
     ) -> Result<Endpoint, ClusterError> {
         let proxy_url = match &address.proxy_url {
             Some(url) => Some(url.clone()),
-            None => client::proxy_for(&address.server, &|name| {
+            None => client::proxy::proxy_for(&address.server, &|name| {
                 self.env.variable(name).map(str::to_owned)
+            })
+            .map_err(|error| SetupError::Proxy {
+                server: address.server.clone(),
+                reason: error.to_string(),
             })?,
         };
         Ok(Endpoint {

@@ -1,7 +1,197 @@
-//! What can be asked: the only module that knows clap.
+//! WHAT CAN BE ASKED: the only module that knows clap. One file per verb, each thin.
 
-pub mod completion;
-pub mod duration;
+mod access;
+mod audit;
+mod cluster;
+pub(crate) mod completion;
+mod completions;
+mod confirm;
+mod desk;
+pub(crate) mod duration;
 pub mod generate;
-pub mod prompt;
-pub mod suggest;
+mod global;
+mod init;
+mod kubeconfig;
+pub(crate) mod prompt;
+mod reconcile;
+mod status;
+mod user;
+mod views;
+mod whoami;
+
+use std::ffi::OsString;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::config::Config;
+use crate::env::Env;
+use crate::error::{EXIT_OK, Failure, Kind};
+use crate::output::{Output, Settings};
+use crate::session::Session;
+use desk::Desk;
+use global::GlobalArgs;
+
+/// Decide who may reach which Kubernetes cluster, and prove it
+///
+/// kubegrant knows who may reach which Kubernetes cluster, hands out kubeconfigs that really work,
+/// takes them back for real, and can prove all of it afterwards. No server and no agent: this
+/// binary, one SQLite file, and the clusters' own API servers.
+#[derive(Parser, Debug)]
+#[command(
+    name = "kubegrant",
+    version,
+    arg_required_else_help = true,
+    propagate_version = true,
+    after_long_help = "Examples:\n  \
+        kubegrant init --organization Acme --owner alice\n  \
+        kubegrant cluster add prod --kubeconfig admin.conf\n  \
+        kubegrant access grant bob --cluster prod --level write --for 8h\n  \
+        kubegrant kubeconfig download prod --user bob\n  \
+        kubegrant access revoke bob --cluster prod --yes"
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    global: GlobalArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Init(init::InitArgs),
+    Whoami(whoami::WhoamiArgs),
+    Status(status::StatusArgs),
+    Reconcile(reconcile::ReconcileArgs),
+    /// Manage users
+    #[command(subcommand)]
+    User(user::UserCommand),
+    /// Manage clusters
+    #[command(subcommand)]
+    Cluster(cluster::ClusterCommand),
+    /// Manage who has access to which cluster
+    #[command(subcommand)]
+    Access(access::AccessCommand),
+    /// Manage kubeconfigs: download, rotate, show
+    #[command(subcommand)]
+    Kubeconfig(kubeconfig::KubeconfigCommand),
+    /// Read the audit log
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    Completions(completions::CompletionsArgs),
+}
+
+/// The whole command tree, for completions and man pages.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Parses, runs, and says what happened; gives the exit code.
+pub(crate) fn run(args: &[OsString], env: Env) -> u8 {
+    let env = match completion::answer(env, args, command, completions::candidates) {
+        Ok(()) => return EXIT_OK,
+        Err(env) => *env,
+    };
+    run_command(args, env)
+}
+
+fn run_command(args: &[OsString], mut env: Env) -> u8 {
+    let parsed = command()
+        .try_get_matches_from(args)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => return say_usage(&error, &mut env),
+    };
+    let settings = Settings {
+        format: cli.global.output.into(),
+        quiet: cli.global.quiet,
+        color: cli.global.color.into(),
+    };
+    let mut output = Output::new(&mut env, settings);
+    match dispatch(cli, env, &mut output) {
+        Ok(()) => EXIT_OK,
+        Err(failure) => {
+            if failure.error.is_some() {
+                let (message, causes) = failure.lines();
+                output.error(&message, &causes, &failure.hints);
+            }
+            failure.kind.code()
+        }
+    }
+}
+
+/// Shows what clap has to say: help on stdout with 0, anything else on stderr with 2.
+fn say_usage(error: &clap::Error, env: &mut Env) -> u8 {
+    use clap::error::ErrorKind;
+    let mut output = Output::new(env, Settings::default());
+    let text = error.render().to_string();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            // A reader that left has seen enough of the help.
+            let _shown = output.raw(text.as_bytes());
+            EXIT_OK
+        }
+        _ => {
+            output.rendered(&text);
+            Kind::Usage.code()
+        }
+    }
+}
+
+fn dispatch(cli: Cli, env: Env, output: &mut Output) -> Result<(), Failure> {
+    // Help and completions open no database.
+    if let Command::Completions(args) = cli.command {
+        return completions::run(args, output);
+    }
+    let interrupt = env.interrupt.clone();
+    let ask = passphrase_asker(&env, output);
+    let config = Config::new(&env, cli.global.options())?;
+    let session = Session::new(env, config, ask);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|_| Failure::words(Kind::Internal, "cannot start the runtime", ""))?;
+    let mut desk = Desk::new(&session, output, cli.global.yes);
+    runtime.block_on(async {
+        tokio::select! {
+            biased;
+            done = verb(cli.command, &mut desk) => done,
+            () = interrupt.raised() => Err(Failure::words(
+                Kind::Interrupted,
+                "interrupted; what was recorded stands",
+                "run `kubegrant status` to see whether anything is owed",
+            )),
+        }
+    })
+}
+
+async fn verb(command: Command, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    match command {
+        Command::Init(args) => init::run(args, desk),
+        Command::Whoami(args) => whoami::run(&args, desk),
+        Command::Status(args) => status::run(&args, desk),
+        Command::Reconcile(args) => reconcile::run(args, desk).await,
+        Command::User(command) => user::run(command, desk).await,
+        Command::Cluster(command) => cluster::run(command, desk).await,
+        Command::Access(command) => access::run(command, desk).await,
+        Command::Kubeconfig(command) => kubeconfig::run(command, desk).await,
+        Command::Audit(command) => audit::run(command, desk),
+        Command::Completions(_) => Ok(()),
+    }
+}
+
+/// Asks for the passphrase of an identity, where a person is there to answer.
+fn passphrase_asker(env: &Env, output: &Output) -> crate::session::Ask {
+    let stdin = env.stdin.clone();
+    let possible = env.stdin_is_terminal && env.stderr_is_terminal;
+    let ask = output.asker();
+    Box::new(move |what| {
+        if !possible {
+            return Ok(None);
+        }
+        ask(&format!("Passphrase of {what}: "));
+        let answer = stdin.read_line(crate::env::Echo::Off).map_err(std::io::Error::other)?;
+        ask("\n");
+        Ok(answer)
+    })
+}

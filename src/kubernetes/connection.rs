@@ -284,6 +284,26 @@ impl Connection {
         seen.observed.bindings.insert((found.namespace, found.name), observed);
     }
 
+    /// Lists what stands in our namespace and is of no installation's making.
+    pub(crate) async fn strangers(&self) -> Result<Vec<String>, Error> {
+        let listed = self.accounts().list_metadata(&ListParams::default()).await;
+        let listed = listed.map_err(|error| Error::from_kube(error, "the accounts"))?;
+        let mut found: Vec<String> = listed
+            .items
+            .into_iter()
+            .filter(|account| {
+                let labels = account.metadata.labels.as_ref();
+                labels.and_then(|l| l.get(objects::MANAGED_BY)).map(String::as_str)
+                    != Some(objects::KUBEGRANT)
+            })
+            .filter_map(|account| account.metadata.name)
+            .filter(|name| name != "default") // Every namespace has it; it holds nothing.
+            .map(|name| format!("account {}", super::error::clean(&name)))
+            .collect();
+        found.sort();
+        Ok(found)
+    }
+
     /// Lists the namespaces that take new objects.
     pub(crate) async fn namespaces(&self) -> Result<BTreeSet<String>, Error> {
         let listed = Api::<Namespace>::all(self.client.clone())

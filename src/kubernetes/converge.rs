@@ -253,11 +253,13 @@ impl Connection {
         match created.map_err(|error| Error::from_kube(error, &what)) {
             Err(error) if error.is_already_exists() => {
                 let found = match place {
-                    None => self.cluster_bindings().get_metadata(name).await,
-                    Some(namespace) => self.role_bindings(namespace).get_metadata(name).await,
+                    None => self.cluster_bindings().get(name).await.map(|b| b.metadata),
+                    Some(namespace) => {
+                        self.role_bindings(namespace).get(name).await.map(|b| b.metadata)
+                    }
                 };
                 let found = found.map_err(|error| Error::from_kube(error, &what))?;
-                if objects::is_ours(&found.metadata, &self.installation) {
+                if objects::is_ours(&found, &self.installation) {
                     Err(Error::changed_meanwhile(&what)) // Look again and plan anew.
                 } else {
                     Err(Error::foreign(&what))

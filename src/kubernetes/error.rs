@@ -141,6 +141,24 @@ pub(crate) enum Error {
         /// What was wrong with the answer.
         reason: String,
     },
+    /// Something of that name is there and is not ours.
+    #[error("{what} exists on the cluster and is not kubegrant's")]
+    Foreign {
+        /// What was to be made.
+        what: String,
+    },
+    /// The thing is being deleted.
+    #[error("{what} is being deleted")]
+    Terminating {
+        /// What is.
+        what: String,
+    },
+    /// It could not be seen to be true in the time allowed.
+    #[error("{reason}")]
+    Unsettled {
+        /// What was not seen.
+        reason: String,
+    },
 }
 
 /// Why an endpoint and a login make no connection, before anything is sent.
@@ -324,6 +342,40 @@ impl Error {
                 code,
                 message,
             },
+        }
+    }
+
+    /// An answer that makes no sense.
+    pub(crate) fn garbled(what: &str, reason: &str) -> Self {
+        Self::Garbled { what: what.to_owned(), reason: reason.to_owned() }
+    }
+
+    /// Something of that name is there and is not ours.
+    pub(crate) fn foreign(what: &str) -> Self {
+        Self::Foreign { what: what.to_owned() }
+    }
+
+    /// The thing is being deleted.
+    pub(crate) fn terminating(what: &str) -> Self {
+        Self::Terminating { what: what.to_owned() }
+    }
+
+    /// It could not be seen to be true in the time allowed.
+    pub(crate) fn unsettled(reason: &str) -> Self {
+        Self::Unsettled { reason: reason.to_owned() }
+    }
+
+    /// Somebody else changed it between the look and the write.
+    pub(crate) fn changed_meanwhile(what: &str) -> Self {
+        Self::Conflict { what: what.to_owned(), message: "it was written to".to_owned() }
+    }
+
+    /// Says whether the thing is being deleted, or the namespace it would stand in.
+    pub(crate) fn is_terminating(&self) -> bool {
+        match self {
+            Self::Terminating { .. } => true,
+            Self::Forbidden { message, .. } => message.contains("because it is being terminated"),
+            _ => false,
         }
     }
 

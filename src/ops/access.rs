@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::journal::Journal;
 use super::{Applied, Done, Error, Mode, find, settle};
-use crate::domain::Timestamp;
+use crate::domain::{Confirmed, Timestamp};
 use crate::domain::access::{self, Access, Grant, Level};
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, ClusterId};
@@ -176,6 +176,7 @@ pub(crate) async fn revoke(
     user: &UserRef,
     cluster: &ClusterName,
     mode: Mode,
+    _: Confirmed,
 ) -> Result<Done<Outcome>, Error> {
     let actor = find::actor(session, "access revoke")?;
     let journal = Journal::new(&actor, "access revoke").user_name(&user.to_string());

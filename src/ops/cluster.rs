@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::journal::Journal;
 use super::{Applied, Done, Error, Mode, find, reseal, settle};
 use crate::artifact::file::read_bounded;
-use crate::domain::Timestamp;
+use crate::domain::{Confirmed, Timestamp};
 use crate::domain::access::Access;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Address, Cluster, ClusterId, ManagerKind, State, WriteScope};
@@ -392,6 +392,7 @@ pub(crate) async fn relink(
     source: &Source,
     keep_credential: bool,
     mode: Mode,
+    _: Confirmed,
 ) -> Result<Done<Registered>, Error> {
     let actor = find::actor(session, "cluster relink")?;
     let journal = Journal::new(&actor, "cluster relink");

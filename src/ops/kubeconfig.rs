@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use super::journal::Journal;
 use super::{Applied, Done, Error, Mode, find, reseal, settle};
-use crate::artifact::file::{Overwrite, check_writable_destination, write_private};
+pub(crate) use crate::artifact::file::Overwrite;
+use crate::artifact::file::{check_writable_destination, write_private};
 use crate::artifact::kubeconfig::{KubeconfigFields, render};
 use crate::domain::Timestamp;
 use crate::domain::access::{Access, Power};
@@ -66,7 +67,7 @@ pub(crate) struct Downloaded {
     /// The file, unless it goes to standard output.
     pub(crate) path: Option<PathBuf>,
     /// What goes to standard output.
-    pub(crate) bytes: Option<SecretString>,
+    bytes: Option<SecretString>,
     /// Whether it is sealed to the user.
     pub(crate) sealed: bool,
     /// When the token in it really ends.
@@ -75,6 +76,17 @@ pub(crate) struct Downloaded {
     pub(crate) shortened_from: Option<i64>,
     /// When the grant ends, where that made the lifetime shorter.
     pub(crate) grant_ends_at: Option<Timestamp>,
+}
+
+impl Downloaded {
+    /// Gives the text to standard output, where that was wished; says whether it was.
+    pub(crate) fn hand_to_stdout<E>(
+        &self,
+        hand: impl FnOnce(&[u8]) -> Result<(), E>,
+    ) -> Result<bool, E> {
+        let Some(bytes) = &self.bytes else { return Ok(false) };
+        hand(bytes.expose_secret().as_bytes()).map(|()| true)
+    }
 }
 
 /// Whose kubeconfig a wish is about, after the rules were asked.

@@ -1,20 +1,45 @@
 //! Users: add, list, show, change role and key, disable, enable.
 
+use std::path::Path;
+
 use futures::{StreamExt, stream};
 
 use super::journal::Journal;
 use super::{Applied, Done, Error, Mode, find, reseal, settle};
+use crate::artifact::file::read_bounded;
+use crate::domain::Confirmed;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
 use crate::domain::name::{Email, UserName, UserRef};
 use crate::domain::policy::OrganizationAction;
 use crate::domain::user::{Role, User};
-use crate::secrets::Recipient;
+use crate::secrets::{Recipient, parse_public_key_file};
 use crate::session::{Actor, Session};
 use crate::store::{self, WriteTxn};
 
 /// How many clusters are worked on at once.
 const CLUSTERS_AT_ONCE: usize = 8;
+
+/// The largest public key file that is read, in bytes.
+const KEY_BYTES_MAX: usize = 16 * 1024;
+
+/// Reads a public key: from a file, from standard input (`-`), or the text itself.
+pub(crate) fn read_key(session: &Session, place: &Path) -> Result<Recipient, Error> {
+    let as_text = place.to_string_lossy();
+    let (text, place) = if place == Path::new("-") {
+        let bytes = session.env.stdin.read_to_end(KEY_BYTES_MAX as u64).map_err(|error| {
+            Error::Input { why: error.to_string(), hint: "give the key as a file".to_owned() }
+        })?;
+        (String::from_utf8_lossy(&bytes).into_owned(), "standard input".to_owned())
+    } else if as_text.starts_with("age1") || as_text.starts_with("ssh-") {
+        (as_text.into_owned(), "the text".to_owned())
+    } else {
+        let bytes = read_bounded(&session.env.current_dir.join(place), KEY_BYTES_MAX)?;
+        let shown = format!("`{}`", place.display());
+        (String::from_utf8_lossy(&bytes).into_owned(), shown)
+    };
+    parse_public_key_file(&text).map_err(|source| Error::Key { place, source })
+}
 
 /// A new user.
 #[derive(Debug)]
@@ -317,8 +342,26 @@ fn show_for_change(
     find::user(session, name)
 }
 
-/// Disables a user (ending their credentials everywhere), or enables them again.
-pub(crate) async fn set_active(
+/// Disables a user, which ends their credentials everywhere.
+pub(crate) async fn disable(
+    session: &Session,
+    name: &UserRef,
+    mode: Mode,
+    _: Confirmed,
+) -> Result<Done<Changed>, Error> {
+    set_active(session, name, false, mode).await
+}
+
+/// Enables a disabled user again.
+pub(crate) async fn enable(
+    session: &Session,
+    name: &UserRef,
+    mode: Mode,
+) -> Result<Done<Changed>, Error> {
+    set_active(session, name, true, mode).await
+}
+
+async fn set_active(
     session: &Session,
     name: &UserRef,
     active: bool,

@@ -124,6 +124,17 @@ impl Output {
         }
     }
 
+    /// Gives a way to put a question on stderr from elsewhere, for passphrases.
+    pub fn asker(&self) -> impl Fn(&str) + use<> {
+        let words = Arc::clone(&self.words);
+        move |question| {
+            if let Ok(mut words) = words.lock() {
+                // A closed stderr must not keep anybody from answering.
+                let _asked = write!(words, "{question}").and_then(|()| words.flush());
+            }
+        }
+    }
+
     /// Shows one document on stdout; of an empty table, a sentence on stderr.
     pub fn show<V: View + ?Sized>(&mut self, view: &V) -> Result<(), Ended> {
         let text = match self.settings.format {

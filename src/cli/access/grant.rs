@@ -1,0 +1,90 @@
+//! `kubegrant access grant`.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::cli::desk::Desk;
+use crate::cli::global::DryRunArgs;
+use crate::cli::views::access::OutcomeView;
+use crate::cli::{completion, duration};
+use crate::domain::access::Level;
+use crate::domain::name::{ClusterName, UserRef, parse_line};
+use crate::error::Failure;
+use crate::ops;
+
+/// Give a developer access to a cluster
+///
+/// `read` is Kubernetes' `view`; `write` is `view` everywhere and `edit` in every namespace that
+/// is not held back (see `kubegrant cluster show`). Granting what is already granted changes
+/// nothing. A change of level ends the current kubeconfig: the developer downloads again.
+#[derive(clap::Args, Debug)]
+#[command(after_long_help = "Examples:\n  \
+    kubegrant access grant bob --cluster prod --level read\n  \
+    kubegrant access grant bob -c prod --level write --for 8h --reason \"incident 4711\"")]
+pub(crate) struct AccessGrantArgs {
+    /// Developer who gains access: name or e-mail
+    #[arg(add = completion::users())]
+    user: UserRef,
+    /// On which cluster
+    #[arg(short, long, add = completion::clusters())]
+    cluster: ClusterName,
+    /// How much: read or write
+    #[arg(short, long, value_parser = level_values())]
+    level: Level,
+    /// End by itself after this time, such as 8h or 30d
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse, conflicts_with = "until")]
+    lasting: Option<TimeDelta>,
+    /// End by itself at this time, such as 2026-12-01 or 2026-12-01T18:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = duration::parse_until)]
+    until: Option<DateTime<Utc>>,
+    /// Why: recorded in the audit log
+    #[arg(long, value_name = "TEXT", value_parser = parse_line, default_value = "", hide_default_value = true)]
+    reason: String,
+    #[command(flatten)]
+    dry_run: DryRunArgs,
+}
+
+/// Parses a level, and shows the possible ones in help and completion.
+pub(crate) fn level_values() -> impl clap::builder::TypedValueParser<Value = Level> {
+    use clap::builder::{PossibleValuesParser, TypedValueParser};
+    PossibleValuesParser::new(["read", "write"])
+        .try_map(|text| text.parse::<Level>().map_err(std::io::Error::other))
+}
+
+pub(crate) async fn run(args: AccessGrantArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let ends_at = match args.lasting {
+        Some(lasting) => desk.session.now().checked_add_signed(lasting),
+        None => args.until,
+    };
+    let wish = ops::access::GrantWish {
+        user: args.user,
+        cluster: args.cluster,
+        level: args.level,
+        ends_at,
+        reason: args.reason,
+    };
+    let done = ops::access::grant(desk.session, wish, args.dry_run.mode()).await?;
+    let Some(outcome) = desk.planned(done)? else { return Ok(()) };
+    desk.output.show(&OutcomeView::from(&outcome))?;
+    let (user, cluster) = (&outcome.user, &outcome.cluster);
+    let until = outcome.access.ends_at().map_or(String::new(), |end| {
+        format!(" until {}", crate::output::time::rfc3339(end))
+    });
+    if outcome.unchanged {
+        desk.output.status(&format!(
+            "'{user}' has {} on cluster '{cluster}'{until} already; nothing was changed.",
+            args.level
+        ));
+        return Ok(());
+    }
+    desk.output.status(&format!("'{user}' can {} cluster '{cluster}'{until}.", args.level));
+    desk.say_applied(&outcome.applied)?;
+    if outcome.has_key {
+        desk.output
+            .hint(&format!("hand it over with `kubegrant kubeconfig download {cluster} --user {user}`"));
+    } else {
+        desk.output.hint(&format!(
+            "'{user}' has no key yet: `kubegrant user set-key {user} --key FILE` lets files be sealed to them"
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,28 @@
+//! `kubegrant access list`.
+
+use crate::cli::completion;
+use crate::cli::desk::Desk;
+use crate::cli::views::access::AccessListView;
+use crate::domain::name::{ClusterName, UserRef};
+use crate::error::Failure;
+use crate::ops;
+
+/// List who has access to which cluster, and through what
+///
+/// On clusters that you manage you see everybody; elsewhere you see what you have yourself.
+#[derive(clap::Args, Debug)]
+pub(crate) struct AccessListArgs {
+    /// Only this cluster
+    #[arg(short, long, add = completion::clusters())]
+    cluster: Option<ClusterName>,
+    /// Only this user
+    #[arg(short, long, add = completion::users())]
+    user: Option<UserRef>,
+}
+
+pub(crate) fn run(args: AccessListArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let filter = ops::access::Filter { cluster: args.cluster, user: args.user };
+    let lines = ops::access::list(desk.session, &filter)?;
+    desk.output.show(&AccessListView::new(lines))?;
+    Ok(())
+}

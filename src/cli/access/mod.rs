@@ -1,0 +1,23 @@
+//! `kubegrant access`.
+
+mod grant;
+mod list;
+mod revoke;
+
+use super::desk::Desk;
+use crate::error::Failure;
+
+#[derive(clap::Subcommand, Debug)]
+pub(crate) enum AccessCommand {
+    Grant(grant::AccessGrantArgs),
+    Revoke(revoke::AccessRevokeArgs),
+    List(list::AccessListArgs),
+}
+
+pub(crate) async fn run(command: AccessCommand, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    match command {
+        AccessCommand::Grant(args) => grant::run(args, desk).await,
+        AccessCommand::Revoke(args) => revoke::run(args, desk).await,
+        AccessCommand::List(args) => list::run(args, desk),
+    }
+}

@@ -1,0 +1,46 @@
+//! `kubegrant cluster`.
+
+mod add;
+mod check;
+mod list;
+mod relink;
+mod set;
+mod show;
+mod source;
+
+use super::desk::Desk;
+use crate::error::Failure;
+
+#[derive(clap::Subcommand, Debug)]
+pub(crate) enum ClusterCommand {
+    Add(Box<add::ClusterAddArgs>),
+    List(list::ClusterListArgs),
+    Show(show::ClusterShowArgs),
+    Check(check::ClusterCheckArgs),
+    Set(set::ClusterSetArgs),
+    Relink(relink::ClusterRelinkArgs),
+}
+
+pub(crate) async fn run(command: ClusterCommand, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    match command {
+        ClusterCommand::Add(args) => add::run(*args, desk).await,
+        ClusterCommand::List(args) => list::run(&args, desk),
+        ClusterCommand::Show(args) => show::run(&args, desk).await,
+        ClusterCommand::Check(args) => check::run(&args, desk).await,
+        ClusterCommand::Set(args) => set::run(args, desk).await,
+        ClusterCommand::Relink(args) => relink::run(args, desk).await,
+    }
+}
+
+/// Parses `key=value`.
+fn label(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("a label is KEY=VALUE")?;
+    let good = |part: &str| {
+        part.len() <= 63
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c))
+    };
+    if key.is_empty() || !good(key) || !good(value) {
+        return Err("a label is KEY=VALUE of letters, digits and -_./, at most 63 each".to_owned());
+    }
+    Ok((key.to_owned(), value.to_owned()))
+}

@@ -1,0 +1,87 @@
+//! `kubegrant cluster set`.
+
+use clap::ValueEnum;
+
+use crate::cli::completion;
+use crate::cli::desk::Desk;
+use crate::cli::global::DryRunArgs;
+use crate::cli::views::cluster::SettingsView;
+use crate::domain::cluster::WriteScope;
+use crate::domain::name::{ClusterName, parse_line, parse_namespace};
+use crate::error::Failure;
+use crate::ops;
+
+/// Change a cluster's settings
+///
+/// Descriptions and labels may be changed by those who can write; where write reaches only by
+/// those who manage the cluster.
+#[derive(clap::Args, Debug)]
+#[command(after_long_help = "Examples:\n  \
+    kubegrant cluster set prod --description \"customer traffic\" --label env=prod\n  \
+    kubegrant cluster set prod --hold-back monitoring --release staging")]
+pub(crate) struct ClusterSetArgs {
+    /// Which cluster
+    #[arg(add = completion::clusters())]
+    name: ClusterName,
+    /// One line for people
+    #[arg(long, value_name = "TEXT", value_parser = parse_line)]
+    description: Option<String>,
+    /// Set a label; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = super::label)]
+    label: Vec<(String, String)>,
+    /// Remove a label; may be repeated
+    #[arg(long, value_name = "KEY")]
+    remove_label: Vec<String>,
+    /// Hold a namespace back from write; may be repeated
+    #[arg(long, value_name = "NAMESPACE", value_parser = parse_namespace)]
+    hold_back: Vec<String>,
+    /// Hold a namespace back no longer; may be repeated
+    #[arg(long, value_name = "NAMESPACE", value_parser = parse_namespace)]
+    release: Vec<String>,
+    /// How far write reaches
+    #[arg(long, value_enum, value_name = "SCOPE")]
+    write_scope: Option<Scope>,
+    #[command(flatten)]
+    dry_run: DryRunArgs,
+}
+
+/// How far write reaches.
+#[derive(ValueEnum, Debug, Clone, Copy)]
+pub(crate) enum Scope {
+    /// `view` everywhere, `edit` in every namespace that is not held back
+    Namespaces,
+    /// Kubernetes' cluster-wide `edit`: its holders can become cluster-admin
+    Cluster,
+}
+
+impl From<Scope> for WriteScope {
+    fn from(scope: Scope) -> Self {
+        match scope {
+            Scope::Namespaces => Self::Namespaces,
+            Scope::Cluster => Self::Cluster,
+        }
+    }
+}
+
+pub(crate) async fn run(args: ClusterSetArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let wish = ops::cluster::Set {
+        description: args.description,
+        labels: args.label.into_iter().collect(),
+        labels_removed: args.remove_label.into_iter().collect(),
+        write_scope: args.write_scope.map(WriteScope::from),
+        hold_back: args.hold_back.into_iter().collect(),
+        release: args.release.into_iter().collect(),
+    };
+    let done = ops::cluster::set(desk.session, &args.name, wish, args.dry_run.mode()).await?;
+    let Some(done) = desk.planned(done)? else { return Ok(()) };
+    desk.output.show(&SettingsView::from(&done.cluster))?;
+    for warning in &done.warnings {
+        desk.output.warn(warning);
+    }
+    if done.unchanged {
+        desk.output.status("Nothing was changed: it is so already.");
+    } else {
+        desk.output.status(&format!("The settings of cluster '{}' are changed.", args.name));
+    }
+    desk.say_applied(&done.applied)
+}

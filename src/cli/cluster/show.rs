@@ -1,0 +1,28 @@
+//! `kubegrant cluster show`.
+
+use crate::cli::completion;
+use crate::cli::desk::Desk;
+use crate::cli::views::cluster::ClusterView;
+use crate::domain::name::ClusterName;
+use crate::error::Failure;
+use crate::ops;
+
+/// Show a cluster, and where write reaches on it
+///
+/// Those who manage the cluster see which namespaces are held back from write, and why, as the
+/// cluster says it now.
+#[derive(clap::Args, Debug)]
+pub(crate) struct ClusterShowArgs {
+    /// Which cluster
+    #[arg(add = completion::clusters())]
+    name: ClusterName,
+}
+
+pub(crate) async fn run(args: &ClusterShowArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let shown = ops::cluster::show(desk.session, &args.name).await?;
+    if let Some(Err(why)) = &shown.reach {
+        desk.output.warn(&format!("where write reaches is not known: {why}"));
+    }
+    desk.output.show(&ClusterView::from(&shown))?;
+    Ok(())
+}

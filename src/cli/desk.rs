@@ -1,0 +1,66 @@
+//! What a verb works with: the session, the voice, and somebody to ask.
+
+use super::prompt::Prompt;
+use super::views::plan::PlanView;
+use crate::error::{Failure, Kind};
+use crate::ops::{Applied, Done};
+use crate::output::Output;
+use crate::session::Session;
+
+/// What a verb works with.
+pub(crate) struct Desk<'a> {
+    /// The hold on the world.
+    pub(crate) session: &'a Session,
+    /// The voice.
+    pub(crate) output: &'a mut Output,
+    /// Somebody to ask.
+    pub(crate) prompt: Prompt,
+    /// `--yes`.
+    pub(crate) yes: bool,
+}
+
+impl<'a> Desk<'a> {
+    /// Sets the desk.
+    pub(crate) fn new(session: &'a Session, output: &'a mut Output, yes: bool) -> Self {
+        let prompt = Prompt::new(&session.env);
+        Self { session, output, prompt, yes }
+    }
+
+    /// Shows a plan and ends there, or gives what was done.
+    pub(crate) fn planned<T>(&mut self, done: Done<T>) -> Result<Option<T>, Failure> {
+        match done {
+            Done::Did(value) => Ok(Some(value)),
+            Done::Planned(lines) => {
+                self.output.show(&PlanView { steps: lines })?;
+                self.output.status("Nothing was changed (dry run).");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Says what a change did on clusters: what is true, and what is owed (exit 6).
+    pub(crate) fn say_applied(&mut self, applied: &Applied) -> Result<(), Failure> {
+        for ended in &applied.ended {
+            self.output.status(&format!(
+                "Version {} of '{}' no longer works on cluster '{}' (read back).",
+                ended.version, ended.user, ended.cluster
+            ));
+        }
+        for debt in &applied.owed {
+            let until = debt.until.map_or(String::new(), |until| {
+                let until = crate::output::time::rfc3339(until);
+                format!("; its tokens may work until {until}")
+            });
+            self.output.warn(&format!("cluster '{}': {}{until}", debt.cluster, debt.what));
+        }
+        let Some(first) = applied.owed.first() else { return Ok(()) };
+        if let Some(why) = &first.why {
+            self.output.warn(why);
+        }
+        Err(Failure::words(
+            Kind::Owed,
+            "recorded, but not yet true on the cluster",
+            "run `kubegrant reconcile` when the cluster answers; `kubegrant status` shows the debt",
+        ))
+    }
+}

@@ -1,0 +1,110 @@
+//! The flags that every command takes.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use crate::config::Options;
+use crate::domain::name::UserRef;
+use crate::output;
+
+/// The flags that every command takes.
+#[derive(clap::Args, Debug)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct GlobalArgs {
+    /// How to show data
+    #[arg(short, long, global = true, value_enum, default_value = "table", value_name = "FORMAT")]
+    pub(crate) output: Format,
+    /// Show data and errors only
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// When to use colors
+    #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
+    pub(crate) color: Color,
+    /// Answer yes to every question
+    #[arg(short, long, global = true)]
+    pub(crate) yes: bool,
+    /// Act as another user; for organization owners and admins, and recorded
+    #[arg(long = "as", global = true, value_name = "USER", add = super::completion::users())]
+    pub(crate) acting_as: Option<UserRef>,
+    /// The identity file [env: `KUBEGRANT_IDENTITY_FILE`]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) identity: Option<PathBuf>,
+    /// The store's file [env: `KUBEGRANT_STORE`]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) store: Option<PathBuf>,
+}
+
+impl GlobalArgs {
+    /// Where things are, as far as flags say.
+    pub(crate) fn options(&self) -> Options {
+        Options {
+            store: self.store.clone(),
+            identity: self.identity.clone(),
+            acting_as: self.acting_as.clone(),
+        }
+    }
+}
+
+/// The shape of data.
+#[derive(ValueEnum, Debug, Clone, Copy)]
+pub(crate) enum Format {
+    /// Columns for people
+    Table,
+    /// More columns
+    Wide,
+    /// JSON
+    Json,
+    /// YAML
+    Yaml,
+    /// `kind/name`, one per line
+    Name,
+}
+
+impl From<Format> for output::Format {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Table => Self::Table,
+            Format::Wide => Self::Wide,
+            Format::Json => Self::Json,
+            Format::Yaml => Self::Yaml,
+            Format::Name => Self::Name,
+        }
+    }
+}
+
+/// When to use colors.
+#[derive(ValueEnum, Debug, Clone, Copy)]
+pub(crate) enum Color {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+impl From<Color> for output::ColorChoice {
+    fn from(color: Color) -> Self {
+        match color {
+            Color::Auto => Self::Auto,
+            Color::Always => Self::Always,
+            Color::Never => Self::Never,
+        }
+    }
+}
+
+/// `--dry-run`, on everything that changes.
+#[derive(clap::Args, Debug, Clone, Copy)]
+pub(crate) struct DryRunArgs {
+    /// Say what would be done, and touch nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl DryRunArgs {
+    /// Whether to do it or to say it.
+    pub(crate) fn mode(self) -> crate::ops::Mode {
+        if self.dry_run { crate::ops::Mode::Plan } else { crate::ops::Mode::Do }
+    }
+}

@@ -1,0 +1,133 @@
+//! `kubegrant kubeconfig download`.
+
+use std::path::{Path, PathBuf};
+
+use chrono::TimeDelta;
+
+use crate::cli::desk::Desk;
+use crate::cli::global::DryRunArgs;
+use crate::cli::views::kubeconfig::DownloadView;
+use crate::cli::{completion, duration};
+use crate::domain::credential::{TTL_DAYS_MAX, TTL_SECONDS_MIN};
+use crate::domain::name::{ClusterName, UserRef, parse_line, parse_namespace};
+use crate::error::Failure;
+use crate::ops;
+use crate::ops::kubeconfig::{Destination, DownloadWish, Downloaded, Overwrite};
+
+/// Download a kubeconfig for a cluster
+///
+/// Writes `CLUSTER.kubeconfig` in the working directory, readable by you alone. For somebody else
+/// (`--user`) it writes `CLUSTER.USER.kubeconfig.age`, sealed to their key, which the age tool
+/// opens. The first download issues version 1; every download mints a fresh token of the live
+/// version, and all of them die with it. Nothing of it is stored.
+#[derive(clap::Args, Debug)]
+#[command(after_long_help = "Examples:\n  \
+    kubegrant kubeconfig download prod\n  \
+    kubegrant kubeconfig download prod --user bob --ttl 8h\n  \
+    kubegrant kubeconfig download prod -f - | kubectl --kubeconfig /dev/stdin get pods")]
+pub(crate) struct KubeconfigDownloadArgs {
+    /// Which cluster
+    #[arg(add = completion::clusters())]
+    cluster: ClusterName,
+    /// For whom, if not for you: name or e-mail
+    #[arg(short, long, add = completion::users())]
+    user: Option<UserRef>,
+    /// Where to write it; `-` is standard output
+    #[arg(short, long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Replace a file that is there
+    #[arg(long)]
+    force: bool,
+    /// How long the token lives: 10m to 90d [default: 30d]
+    #[arg(long, value_name = "DURATION", value_parser = ttl)]
+    ttl: Option<TimeDelta>,
+    /// Do not seal it, though it is for somebody else; recorded
+    #[arg(long)]
+    plain: bool,
+    /// The context's name in the file [default: USER@CLUSTER]
+    #[arg(long, value_name = "NAME", value_parser = context_name)]
+    context_name: Option<String>,
+    /// The namespace in the file
+    #[arg(long, short, value_name = "NAMESPACE", value_parser = parse_namespace)]
+    namespace: Option<String>,
+    #[command(flatten)]
+    dry_run: DryRunArgs,
+}
+
+fn ttl(text: &str) -> Result<TimeDelta, String> {
+    let ttl = duration::parse(text).map_err(|error| error.to_string())?;
+    if ttl > TimeDelta::days(TTL_DAYS_MAX) {
+        return Err(format!("at most {TTL_DAYS_MAX} days"));
+    }
+    if ttl < TimeDelta::seconds(TTL_SECONDS_MIN) {
+        return Err("at least 10 minutes: no API server gives less".to_owned());
+    }
+    Ok(ttl)
+}
+
+fn context_name(text: &str) -> Result<String, String> {
+    let name = parse_line(text)?;
+    if name.is_empty() { Err("it cannot be empty".to_owned()) } else { Ok(name) }
+}
+
+pub(crate) async fn run(args: KubeconfigDownloadArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let destination = match args.file {
+        None => Destination::Usual,
+        Some(path) if path == Path::new("-") => Destination::Stdout,
+        Some(path) => Destination::File(path),
+    };
+    let wish = DownloadWish {
+        cluster: args.cluster,
+        user: args.user,
+        destination,
+        overwrite: if args.force { Overwrite::Force } else { Overwrite::Never },
+        ttl_seconds: args.ttl.map(|ttl| ttl.num_seconds()),
+        plain: args.plain,
+        context: args.context_name,
+        namespace: args.namespace,
+    };
+    let done = ops::kubeconfig::download(desk.session, wish, args.dry_run.mode()).await?;
+    let Some(done) = desk.planned(done)? else { return Ok(()) };
+    say(&done, desk)
+}
+
+fn say(done: &Downloaded, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    if done.hand_to_stdout(|text| {
+        if desk.output.is_terminal() {
+            desk.output.warn("this is a secret, on your screen");
+        }
+        desk.output.raw(text)
+    })? {
+        // The data is the file itself; the rest is talk.
+    } else {
+        desk.output.show(&DownloadView::from(done))?;
+    }
+    let kind = if done.sealed { ", sealed to their key" } else { "" };
+    desk.output.status(&format!(
+        "Version {} of '{}' on cluster '{}' ({}){kind}. It ends on {}.",
+        done.version,
+        done.user,
+        done.cluster,
+        done.power,
+        crate::output::time::rfc3339(done.expires_at),
+    ));
+    if let Some(asked) = done.shortened_from {
+        desk.output.warn(&format!(
+            "the API server gave less than the {} that were asked for",
+            duration::show(TimeDelta::seconds(asked))
+        ));
+    }
+    if let Some(end) = done.grant_ends_at {
+        desk.output
+            .warn(&format!("the grant ends on {}", crate::output::time::rfc3339(end)));
+    }
+    if let Some(path) = &done.path {
+        let path = path.display();
+        if done.sealed {
+            desk.output.hint(&format!("'{}' opens it with `age -d -i IDENTITY {path}`", done.user));
+        } else {
+            desk.output.hint(&format!("try `kubectl --kubeconfig {path} get namespaces`"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,23 @@
+//! `kubegrant kubeconfig`.
+
+mod download;
+mod rotate;
+mod show;
+
+use super::desk::Desk;
+use crate::error::Failure;
+
+#[derive(clap::Subcommand, Debug)]
+pub(crate) enum KubeconfigCommand {
+    Download(download::KubeconfigDownloadArgs),
+    Rotate(rotate::KubeconfigRotateArgs),
+    Show(show::KubeconfigShowArgs),
+}
+
+pub(crate) async fn run(command: KubeconfigCommand, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    match command {
+        KubeconfigCommand::Download(args) => download::run(args, desk).await,
+        KubeconfigCommand::Rotate(args) => rotate::run(args, desk).await,
+        KubeconfigCommand::Show(args) => show::run(args, desk),
+    }
+}

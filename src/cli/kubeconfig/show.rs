@@ -1,0 +1,25 @@
+//! `kubegrant kubeconfig show`.
+
+use crate::cli::completion;
+use crate::cli::desk::Desk;
+use crate::cli::views::kubeconfig::VersionsView;
+use crate::domain::name::{ClusterName, UserRef};
+use crate::error::Failure;
+use crate::ops;
+
+/// Show the versions of a kubeconfig, and who was handed them
+#[derive(clap::Args, Debug)]
+pub(crate) struct KubeconfigShowArgs {
+    /// Which cluster
+    #[arg(add = completion::clusters())]
+    cluster: ClusterName,
+    /// Whose, if not yours; for organization owners and admins
+    #[arg(short, long, add = completion::users())]
+    user: Option<UserRef>,
+}
+
+pub(crate) fn run(args: KubeconfigShowArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let versions = ops::kubeconfig::show(desk.session, &args.cluster, args.user.as_ref())?;
+    desk.output.show(&VersionsView::new(args.cluster.as_str(), versions))?;
+    Ok(())
+}

@@ -1,0 +1,65 @@
+//! `kubegrant reconcile`.
+
+use super::desk::Desk;
+use super::global::DryRunArgs;
+use super::views::reconcile::ReconcileView;
+use crate::domain::name::ClusterName;
+use crate::error::{Failure, Kind};
+use crate::ops;
+
+/// Bring clusters up to date with the store
+///
+/// Pays debts, repairs what was changed by hand, joins new namespaces to write, and ends what has
+/// expired; on all clusters that you manage, or on those named. Run it from cron as often as you
+/// like: twice changes nothing. Exits with 6 while anything is owed, with 8 if nothing is owed but
+/// a cluster could not be reached.
+#[derive(clap::Args, Debug)]
+pub(crate) struct ReconcileArgs {
+    /// Only these clusters
+    #[arg(value_name = "CLUSTER", add = super::completion::clusters())]
+    clusters: Vec<ClusterName>,
+    #[command(flatten)]
+    dry_run: DryRunArgs,
+}
+
+pub(crate) async fn run(args: ReconcileArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let progress = desk.output.progress(args.clusters.len(), "clusters");
+    let mode = args.dry_run.mode();
+    let reports = ops::reconcile::reconcile(desk.session, &args.clusters, mode, &mut |report| {
+        match &report.failed {
+            None => progress.done(report.cluster.as_str()),
+            Some(error) => progress.failed(report.cluster.as_str(), &error.to_string()),
+        }
+    })
+    .await?;
+    drop(progress);
+    let view = ReconcileView::new(&reports, mode);
+    desk.output.show(&view)?;
+    if mode == ops::Mode::Plan {
+        desk.output.status("Nothing was changed (dry run).");
+    }
+    let owed: usize = reports.iter().map(|report| report.owed.len()).sum();
+    let mut failures: Vec<Failure> = Vec::new();
+    for report in reports {
+        if let Some(error) = report.failed {
+            let failure = Failure::from(error);
+            let (message, causes) = failure.lines();
+            desk.output.error(&message, &causes, &failure.hints);
+            failures.push(failure);
+        }
+    }
+    if owed > 0 {
+        let things = if owed == 1 { "thing is" } else { "things are" };
+        return Err(Failure::words(
+            Kind::Owed,
+            &format!("{owed} {things} recorded here and not yet true on a cluster"),
+            "run `kubegrant reconcile` again when the cluster answers",
+        ));
+    }
+    // The gravest first: damage and wrong clusters, then the unreachable.
+    failures.sort_by_key(|failure| failure.kind == Kind::Unreachable);
+    match failures.into_iter().next() {
+        Some(failure) => Err(Failure::said(failure.kind)),
+        None => Ok(()),
+    }
+}

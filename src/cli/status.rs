@@ -1,0 +1,24 @@
+//! `kubegrant status`.
+
+use super::desk::Desk;
+use super::views::status::StatusView;
+use crate::error::{Failure, Kind};
+use crate::ops;
+
+/// Show what is owed, who is blocked, and what ends soon
+///
+/// Asks no cluster: it says what the store knows. While anything is owed (decided here, and not
+/// yet true on a cluster) it exits with 6; `kubegrant reconcile` pays.
+#[derive(clap::Args, Debug)]
+pub(crate) struct StatusArgs {}
+
+pub(crate) fn run(_args: &StatusArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let status = ops::status::status(desk.session)?;
+    let owed = !status.owed.is_empty();
+    desk.output.show(&StatusView::new(status))?;
+    if owed {
+        desk.output.hint("run `kubegrant reconcile`");
+        return Err(Failure::said(Kind::Owed));
+    }
+    Ok(())
+}

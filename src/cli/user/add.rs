@@ -1,0 +1,55 @@
+//! `kubegrant user add`.
+
+use std::path::PathBuf;
+
+use crate::cli::desk::Desk;
+use crate::cli::global::DryRunArgs;
+use crate::cli::views::user::UserView;
+use crate::domain::name::{Email, UserName};
+use crate::domain::user::Role;
+use crate::error::Failure;
+use crate::ops;
+
+/// Add a user: a person or a CI job
+///
+/// The key is the public half of an age key or an ssh-ed25519 key: it names the user, and files
+/// for them are sealed to it.
+#[derive(clap::Args, Debug)]
+#[command(after_long_help = "Examples:\n  \
+    kubegrant user add bob --email bob@example.com --key bob.pub\n  \
+    ssh-keygen -t ed25519 -f ci -N '' && kubegrant user add ci --key ci.pub")]
+pub(crate) struct UserAddArgs {
+    /// Name: a DNS label
+    name: UserName,
+    /// E-mail address
+    #[arg(long)]
+    email: Option<Email>,
+    /// Role in the organization
+    #[arg(long, value_parser = super::role_values(), default_value = "developer")]
+    role: Role,
+    /// Public key: a file, `-` for standard input, or the key itself
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    #[command(flatten)]
+    dry_run: DryRunArgs,
+}
+
+pub(crate) fn run(args: UserAddArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let key = args.key.map(|place| ops::user::read_key(desk.session, &place)).transpose()?;
+    let wish = ops::user::Add { name: args.name, email: args.email, role: args.role, key };
+    let done = ops::user::add(desk.session, &wish, args.dry_run.mode())?;
+    let Some(changed) = desk.planned(done)? else { return Ok(()) };
+    let (name, role) = (changed.user.name.clone(), changed.user.role);
+    let has_key = changed.user.key.is_some();
+    desk.output.show(&UserView::from(changed.user))?;
+    desk.output.status(&format!("User '{name}' is added as {role}."));
+    if has_key {
+        desk.output
+            .hint(&format!("give access with `kubegrant access grant {name} --cluster CLUSTER --level read`"));
+    } else {
+        desk.output.hint(&format!(
+            "without a key '{name}' cannot act and files cannot be sealed to them: `kubegrant user set-key {name} --key FILE`"
+        ));
+    }
+    Ok(())
+}

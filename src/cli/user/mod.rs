@@ -1,0 +1,42 @@
+//! `kubegrant user`.
+
+mod add;
+mod disable;
+mod enable;
+mod list;
+mod set_key;
+mod set_role;
+mod show;
+
+use super::desk::Desk;
+use crate::error::Failure;
+
+#[derive(clap::Subcommand, Debug)]
+pub(crate) enum UserCommand {
+    Add(add::UserAddArgs),
+    List(list::UserListArgs),
+    Show(show::UserShowArgs),
+    SetRole(set_role::UserSetRoleArgs),
+    SetKey(set_key::UserSetKeyArgs),
+    Disable(disable::UserDisableArgs),
+    Enable(enable::UserEnableArgs),
+}
+
+pub(crate) async fn run(command: UserCommand, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    match command {
+        UserCommand::Add(args) => add::run(args, desk),
+        UserCommand::List(args) => list::run(&args, desk),
+        UserCommand::Show(args) => show::run(&args, desk),
+        UserCommand::SetRole(args) => set_role::run(args, desk).await,
+        UserCommand::SetKey(args) => set_key::run(args, desk),
+        UserCommand::Disable(args) => disable::run(args, desk).await,
+        UserCommand::Enable(args) => enable::run(args, desk).await,
+    }
+}
+
+/// Parses a role, and shows the possible ones in help and completion.
+fn role_values() -> impl clap::builder::TypedValueParser<Value = crate::domain::user::Role> {
+    use clap::builder::{PossibleValuesParser, TypedValueParser};
+    PossibleValuesParser::new(["owner", "admin", "developer"])
+        .try_map(|text| text.parse().map_err(std::io::Error::other))
+}

@@ -1,0 +1,41 @@
+//! `kubegrant user set-key`.
+
+use std::path::PathBuf;
+
+use crate::cli::completion;
+use crate::cli::desk::Desk;
+use crate::cli::global::DryRunArgs;
+use crate::cli::views::user::UserView;
+use crate::domain::name::UserRef;
+use crate::error::Failure;
+use crate::ops;
+
+/// Change a user's key
+///
+/// Everybody may change their own. What the user may open is sealed to the new key; the old one
+/// opens it no longer.
+#[derive(clap::Args, Debug)]
+pub(crate) struct UserSetKeyArgs {
+    /// Name or e-mail
+    #[arg(add = completion::users())]
+    name: UserRef,
+    /// Public key: a file, `-` for standard input, or the key itself
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    #[command(flatten)]
+    dry_run: DryRunArgs,
+}
+
+pub(crate) fn run(args: UserSetKeyArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let key = ops::user::read_key(desk.session, &args.key)?;
+    let done = ops::user::set_key(desk.session, &args.name, &key, args.dry_run.mode())?;
+    let Some(changed) = desk.planned(done)? else { return Ok(()) };
+    let name = changed.user.name.clone();
+    desk.output.show(&UserView::from(changed.user))?;
+    if changed.unchanged {
+        desk.output.status(&format!("This is the key of '{name}' already; nothing was changed."));
+    } else {
+        desk.output.status(&format!("'{name}' has a new key."));
+    }
+    Ok(())
+}

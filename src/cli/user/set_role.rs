@@ -1,0 +1,37 @@
+//! `kubegrant user set-role`.
+
+use crate::cli::completion;
+use crate::cli::desk::Desk;
+use crate::cli::global::DryRunArgs;
+use crate::cli::views::user::UserView;
+use crate::domain::name::UserRef;
+use crate::domain::user::Role;
+use crate::error::Failure;
+use crate::ops;
+
+/// Change a user's role in the organization
+///
+/// Ends the kubeconfigs that no longer fit what the user has, and seals the clusters' logins to
+/// those who may use them now. The last active owner stays.
+#[derive(clap::Args, Debug)]
+pub(crate) struct UserSetRoleArgs {
+    /// Name or e-mail
+    #[arg(add = completion::users())]
+    name: UserRef,
+    /// The new role
+    #[arg(value_parser = super::role_values())]
+    role: Role,
+    #[command(flatten)]
+    dry_run: DryRunArgs,
+}
+
+pub(crate) async fn run(args: UserSetRoleArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let done =
+        ops::user::set_role(desk.session, &args.name, args.role, args.dry_run.mode()).await?;
+    let Some(changed) = desk.planned(done)? else { return Ok(()) };
+    let name = changed.user.name.clone();
+    desk.output.show(&UserView::from(changed.user))?;
+    let now = if changed.unchanged { "already; nothing was changed" } else { "now" };
+    desk.output.status(&format!("'{name}' is {} {now}.", args.role));
+    desk.say_applied(&changed.applied)
+}

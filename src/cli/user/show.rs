@@ -1,0 +1,22 @@
+//! `kubegrant user show`.
+
+use crate::cli::completion;
+use crate::cli::desk::Desk;
+use crate::cli::views::user::UserView;
+use crate::domain::name::UserRef;
+use crate::error::Failure;
+use crate::ops;
+
+/// Show a user
+#[derive(clap::Args, Debug)]
+pub(crate) struct UserShowArgs {
+    /// Name or e-mail
+    #[arg(add = completion::users())]
+    name: UserRef,
+}
+
+pub(crate) fn run(args: &UserShowArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let user = ops::user::show(desk.session, &args.name)?;
+    desk.output.show(&UserView::from(user))?;
+    Ok(())
+}

@@ -1,0 +1,401 @@
+//! Clusters. Frozen: fields are added, never renamed or retyped.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::domain::cluster::Cluster;
+use crate::ops::cluster::{Checked, Line, Registered, Shown};
+use crate::output::{Cells, View, time};
+
+fn labels_text(labels: &BTreeMap<String, String>) -> Option<String> {
+    let pairs: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    (!pairs.is_empty()).then(|| pairs.join(","))
+}
+
+/// One cluster of a list.
+#[derive(Serialize)]
+pub(crate) struct LineView {
+    name: String,
+    state: &'static str,
+    protected: bool,
+    owner: Option<String>,
+    access: Option<&'static str>,
+    through: &'static str,
+    server: String,
+    version: String,
+    description: String,
+    labels: BTreeMap<String, String>,
+    credentials: Option<usize>,
+    owed: Option<usize>,
+    #[serde(serialize_with = "time::serialize")]
+    created_at: DateTime<Utc>,
+    #[serde(serialize_with = "time::serialize_option")]
+    reached_at: Option<DateTime<Utc>>,
+}
+
+impl From<&Line> for LineView {
+    fn from(line: &Line) -> Self {
+        let cluster = &line.cluster;
+        Self {
+            name: cluster.name.to_string(),
+            state: cluster.state.as_str(),
+            protected: cluster.protected,
+            owner: line.owner.clone(),
+            access: line.access.power().map(crate::domain::access::Power::as_str),
+            through: line.access.path(),
+            server: cluster.address.server.clone(),
+            version: cluster.version.clone(),
+            description: cluster.description.clone(),
+            labels: cluster.labels.clone(),
+            credentials: line.credentials,
+            owed: line.owed,
+            created_at: cluster.created_at,
+            reached_at: cluster.reached_at,
+        }
+    }
+}
+
+/// Clusters by name.
+#[derive(Serialize)]
+#[serde(transparent)]
+pub(crate) struct ClusterListView(Vec<LineView>);
+
+impl ClusterListView {
+    /// Shapes the lines.
+    pub(crate) fn new(lines: Vec<Line>) -> Self {
+        Self(lines.iter().map(LineView::from).collect())
+    }
+}
+
+impl View for ClusterListView {
+    fn headers(&self, wide: bool) -> Vec<&'static str> {
+        let mut headers = vec!["NAME", "STATE", "OWNER", "YOUR ACCESS", "OWED", "AGE"];
+        if wide {
+            headers = vec![
+                "NAME", "STATE", "PROTECTED", "OWNER", "YOUR ACCESS", "OWED", "CREDENTIALS",
+                "SERVER", "VERSION", "LABELS", "AGE",
+            ];
+        }
+        headers
+    }
+    fn rows(&self, wide: bool, cells: &Cells) -> Vec<Vec<String>> {
+        let count = |number: Option<usize>| number.map_or("-".to_owned(), |n| n.to_string());
+        let row = |line: &LineView| {
+            let owner = cells.text_or_none(line.owner.as_deref());
+            let access = line.access.unwrap_or("none").to_owned();
+            let (name, state) = (line.name.clone(), line.state.to_owned());
+            let (owed, age) = (count(line.owed), cells.time(line.created_at));
+            if wide {
+                let labels = labels_text(&line.labels);
+                vec![
+                    name,
+                    state,
+                    cells.yes(line.protected),
+                    owner,
+                    access,
+                    owed,
+                    count(line.credentials),
+                    line.server.clone(),
+                    line.version.clone(),
+                    cells.text_or_none(labels.as_deref()),
+                    age,
+                ]
+            } else {
+                vec![name, state, owner, access, owed, age]
+            }
+        };
+        self.0.iter().map(row).collect()
+    }
+    fn names(&self) -> Vec<String> {
+        self.0.iter().map(|line| format!("cluster/{}", line.name)).collect()
+    }
+    fn empty(&self) -> Option<String> {
+        Some("You can see no cluster.".to_owned())
+    }
+}
+
+/// Where write reaches.
+#[derive(Serialize, Default)]
+pub(crate) struct ReachView {
+    reaches: Vec<String>,
+    held_back: BTreeMap<String, String>,
+}
+
+impl From<&crate::ops::cluster::Reach> for ReachView {
+    fn from(reach: &crate::ops::cluster::Reach) -> Self {
+        Self {
+            reaches: reach.reaches.iter().cloned().collect(),
+            held_back: reach.held_back.clone(),
+        }
+    }
+}
+
+/// One cluster.
+#[derive(Serialize)]
+pub(crate) struct ClusterView {
+    #[serde(flatten)]
+    line: LineView,
+    kube_system_uid: String,
+    manager: String,
+    manager_login: &'static str,
+    #[serde(serialize_with = "time::serialize_option")]
+    manager_expires_at: Option<DateTime<Utc>>,
+    write_scope: &'static str,
+    held_back_by_operator: Vec<String>,
+    write: Option<ReachView>,
+}
+
+impl From<&Shown> for ClusterView {
+    fn from(shown: &Shown) -> Self {
+        let cluster = &shown.line.cluster;
+        Self {
+            line: LineView::from(&shown.line),
+            kube_system_uid: cluster.kube_system_uid.clone(),
+            manager: cluster.manager.clone(),
+            manager_login: cluster.manager_kind.as_str(),
+            manager_expires_at: cluster.manager_expires_at,
+            write_scope: cluster.write_scope.as_str(),
+            held_back_by_operator: cluster.held_back.iter().cloned().collect(),
+            write: shown.reach.as_ref().and_then(|reach| reach.as_ref().ok()).map(ReachView::from),
+        }
+    }
+}
+
+impl View for ClusterView {
+    fn headers(&self, _wide: bool) -> Vec<&'static str> {
+        vec![
+            "Name", "State", "Protected", "Owner", "Your access", "Description", "Labels",
+            "Server", "Version", "Identity", "Manager", "Credentials", "Owed", "Write",
+            "Held back", "Registered", "Reached",
+        ]
+    }
+    fn rows(&self, _wide: bool, cells: &Cells) -> Vec<Vec<String>> {
+        let line = &self.line;
+        let count = |number: Option<usize>| number.map_or("-".to_owned(), |n| n.to_string());
+        let login = match self.manager_expires_at {
+            Some(end) => format!("{} (login: {}, ends {})", self.manager, self.manager_login, cells.time(end)),
+            None => format!("{} (login: {})", self.manager, self.manager_login),
+        };
+        let write = match (&self.write, self.write_scope) {
+            (_, "cluster") => "cluster-wide edit (can climb to cluster-admin)".to_owned(),
+            (Some(reach), _) => format!("edit in {}", cells.list(&reach.reaches)),
+            (None, _) => "edit where it is not held back".to_owned(),
+        };
+        let held = |reach: &ReachView| -> Vec<String> {
+            reach.held_back.iter().map(|(ns, why)| format!("{ns}: {why}")).collect()
+        };
+        let held = match &self.write {
+            Some(reach) => held(reach),
+            None => self.held_back_by_operator.clone(),
+        };
+        let first = cells.text_or_none(held.first().map(String::as_str));
+        let labels = labels_text(&line.labels);
+        let mut rows = vec![vec![
+            line.name.clone(),
+            line.state.to_owned(),
+            cells.yes(line.protected),
+            cells.text_or_none(line.owner.as_deref()),
+            format!("{} ({})", line.access.unwrap_or("none"), line.through),
+            cells.text_or_none(Some(line.description.as_str()).filter(|text| !text.is_empty())),
+            cells.text_or_none(labels.as_deref()),
+            line.server.clone(),
+            line.version.clone(),
+            self.kube_system_uid.clone(),
+            login,
+            count(line.credentials),
+            count(line.owed),
+            write,
+            first,
+            cells.time(line.created_at),
+            cells.time_or_none(line.reached_at),
+        ]];
+        for more in held.into_iter().skip(1) {
+            let mut row = vec![String::new(); 17];
+            row[14] = more;
+            rows.push(row);
+        }
+        rows
+    }
+    fn names(&self) -> Vec<String> {
+        vec![format!("cluster/{}", self.line.name)]
+    }
+    fn detail(&self) -> bool {
+        true
+    }
+}
+
+/// A cluster as it was registered.
+#[derive(Serialize)]
+pub(crate) struct RegisteredView {
+    name: String,
+    server: String,
+    version: String,
+    kube_system_uid: String,
+    owner: Option<String>,
+    context: String,
+    manager: String,
+    manager_login: &'static str,
+    #[serde(serialize_with = "time::serialize_option")]
+    manager_expires_at: Option<DateTime<Utc>>,
+}
+
+impl From<&Registered> for RegisteredView {
+    fn from(done: &Registered) -> Self {
+        let cluster = &done.cluster;
+        Self {
+            name: cluster.name.to_string(),
+            server: cluster.address.server.clone(),
+            version: cluster.version.clone(),
+            kube_system_uid: cluster.kube_system_uid.clone(),
+            owner: done.owner.clone(),
+            context: done.context.clone(),
+            manager: cluster.manager.clone(),
+            manager_login: cluster.manager_kind.as_str(),
+            manager_expires_at: cluster.manager_expires_at,
+        }
+    }
+}
+
+impl View for RegisteredView {
+    fn headers(&self, _wide: bool) -> Vec<&'static str> {
+        vec!["Name", "Server", "Version", "Identity", "Owner", "Context", "Manager", "Login ends"]
+    }
+    fn rows(&self, _wide: bool, cells: &Cells) -> Vec<Vec<String>> {
+        vec![vec![
+            self.name.clone(),
+            self.server.clone(),
+            self.version.clone(),
+            self.kube_system_uid.clone(),
+            cells.text_or_none(self.owner.as_deref()),
+            self.context.clone(),
+            format!("{} (login: {})", self.manager, self.manager_login),
+            cells.time_or_none(self.manager_expires_at),
+        ]]
+    }
+    fn names(&self) -> Vec<String> {
+        vec![format!("cluster/{}", self.name)]
+    }
+    fn detail(&self) -> bool {
+        true
+    }
+}
+
+/// A cluster's settings.
+#[derive(Serialize)]
+pub(crate) struct SettingsView {
+    name: String,
+    description: String,
+    labels: BTreeMap<String, String>,
+    write_scope: &'static str,
+    held_back_by_operator: Vec<String>,
+}
+
+impl From<&Cluster> for SettingsView {
+    fn from(cluster: &Cluster) -> Self {
+        Self {
+            name: cluster.name.to_string(),
+            description: cluster.description.clone(),
+            labels: cluster.labels.clone(),
+            write_scope: cluster.write_scope.as_str(),
+            held_back_by_operator: cluster.held_back.iter().cloned().collect(),
+        }
+    }
+}
+
+impl View for SettingsView {
+    fn headers(&self, _wide: bool) -> Vec<&'static str> {
+        vec!["Name", "Description", "Labels", "Write scope", "Held back"]
+    }
+    fn rows(&self, _wide: bool, cells: &Cells) -> Vec<Vec<String>> {
+        let labels = labels_text(&self.labels);
+        vec![vec![
+            self.name.clone(),
+            cells.text_or_none(Some(self.description.as_str()).filter(|text| !text.is_empty())),
+            cells.text_or_none(labels.as_deref()),
+            self.write_scope.to_owned(),
+            cells.list(&self.held_back_by_operator),
+        ]]
+    }
+    fn names(&self) -> Vec<String> {
+        vec![format!("cluster/{}", self.name)]
+    }
+    fn detail(&self) -> bool {
+        true
+    }
+}
+
+/// What a check found.
+#[derive(Serialize)]
+pub(crate) struct CheckView {
+    cluster: String,
+    server: String,
+    reachable: bool,
+    version: String,
+    pins_match: bool,
+    missing_rights: Vec<String>,
+    missing: Vec<String>,
+    changed: Vec<String>,
+    foreign: Vec<String>,
+    owed: usize,
+    write: ReachView,
+}
+
+impl From<Checked> for CheckView {
+    fn from(checked: Checked) -> Self {
+        Self {
+            cluster: checked.cluster.to_string(),
+            server: checked.server,
+            // Anything else ended with an error before this view was made.
+            reachable: true,
+            pins_match: true,
+            version: checked.version,
+            missing_rights: checked.missing_rights,
+            missing: checked.missing,
+            changed: checked.changed,
+            foreign: checked.foreign,
+            owed: checked.owed,
+            write: ReachView::from(&checked.reach),
+        }
+    }
+}
+
+impl View for CheckView {
+    fn headers(&self, _wide: bool) -> Vec<&'static str> {
+        vec!["CHECK", "RESULT", "WHAT"]
+    }
+    fn rows(&self, _wide: bool, cells: &Cells) -> Vec<Vec<String>> {
+        let row = |check: &str, result: &str, what: &str| {
+            vec![check.to_owned(), result.to_owned(), cells.text(what)]
+        };
+        let mut rows = vec![
+            row("reachable", "ok", &self.server),
+            row("pins", "ok", "the CA and the identity are those that were registered"),
+            row("version", "ok", &self.version),
+        ];
+        let mut list = |check: &str, bad: &str, none: &str, found: &[String]| {
+            if found.is_empty() {
+                rows.push(row(check, "ok", none));
+            }
+            for item in found {
+                rows.push(row(check, bad, item));
+            }
+        };
+        list("rights", "missing", "the manager may do its work", &self.missing_rights);
+        list("objects", "missing", "all of ours are there", &self.missing);
+        list("objects", "changed", "none of ours was changed", &self.changed);
+        list("objects", "foreign", "nothing foreign in our namespace", &self.foreign);
+        list("write", "reaches", "no namespace", &self.write.reaches);
+        let held: Vec<String> =
+            self.write.held_back.iter().map(|(ns, why)| format!("{ns}: {why}")).collect();
+        list("write", "held back", "no namespace is held back", &held);
+        if self.owed > 0 {
+            rows.push(row("debts", "owed", &format!("{} recorded here, not yet there", self.owed)));
+        }
+        rows
+    }
+    fn names(&self) -> Vec<String> {
+        vec![format!("cluster/{}", self.cluster)]
+    }
+}

@@ -1,0 +1,200 @@
+//! Kubeconfigs. Frozen: fields are added, never renamed or retyped.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::ops::kubeconfig::{Downloaded, Rotated, Version};
+use crate::output::{Cells, View, time};
+
+/// A hand-over. Never the file's text.
+#[derive(Serialize)]
+pub(crate) struct DownloadView {
+    cluster: String,
+    user: String,
+    version: u32,
+    level: &'static str,
+    path: Option<String>,
+    sealed: bool,
+    #[serde(serialize_with = "time::serialize")]
+    expires_at: DateTime<Utc>,
+}
+
+impl From<&Downloaded> for DownloadView {
+    fn from(done: &Downloaded) -> Self {
+        Self {
+            cluster: done.cluster.to_string(),
+            user: done.user.clone(),
+            version: done.version,
+            level: done.power.as_str(),
+            path: done.path.as_ref().map(|path| path.display().to_string()),
+            sealed: done.sealed,
+            expires_at: done.expires_at,
+        }
+    }
+}
+
+impl View for DownloadView {
+    fn headers(&self, _wide: bool) -> Vec<&'static str> {
+        vec!["CLUSTER", "USER", "VERSION", "LEVEL", "EXPIRES", "FILE"]
+    }
+    fn rows(&self, _wide: bool, cells: &Cells) -> Vec<Vec<String>> {
+        vec![vec![
+            self.cluster.clone(),
+            self.user.clone(),
+            self.version.to_string(),
+            self.level.to_owned(),
+            cells.time(self.expires_at),
+            cells.text_or_none(self.path.as_deref()),
+        ]]
+    }
+    fn names(&self) -> Vec<String> {
+        vec![format!("kubeconfig/{}@{}-v{}", self.user, self.cluster, self.version)]
+    }
+}
+
+/// A rotation.
+#[derive(Serialize)]
+pub(crate) struct RotateView {
+    cluster: String,
+    user: String,
+    ended_version: Option<u32>,
+    version: u32,
+    applied: bool,
+}
+
+impl From<&Rotated> for RotateView {
+    fn from(done: &Rotated) -> Self {
+        Self {
+            cluster: done.cluster.to_string(),
+            user: done.user.clone(),
+            ended_version: done.ended,
+            version: done.begun,
+            applied: done.applied.owed.is_empty(),
+        }
+    }
+}
+
+impl View for RotateView {
+    fn headers(&self, _wide: bool) -> Vec<&'static str> {
+        vec!["CLUSTER", "USER", "ENDED", "VERSION", "APPLIED"]
+    }
+    fn rows(&self, _wide: bool, cells: &Cells) -> Vec<Vec<String>> {
+        let ended = self.ended_version.map(|version| version.to_string());
+        vec![vec![
+            self.cluster.clone(),
+            self.user.clone(),
+            cells.text_or_none(ended.as_deref()),
+            self.version.to_string(),
+            cells.yes(self.applied),
+        ]]
+    }
+    fn names(&self) -> Vec<String> {
+        vec![format!("kubeconfig/{}@{}-v{}", self.user, self.cluster, self.version)]
+    }
+}
+
+#[derive(Serialize)]
+struct DeliveryView {
+    to: String,
+    by: String,
+    #[serde(serialize_with = "time::serialize")]
+    at: DateTime<Utc>,
+    #[serde(serialize_with = "time::serialize")]
+    expires_at: DateTime<Utc>,
+    form: String,
+    jti: Option<String>,
+}
+
+#[derive(Serialize)]
+struct VersionView {
+    cluster: String,
+    version: u32,
+    state: &'static str,
+    level: &'static str,
+    account: String,
+    #[serde(serialize_with = "time::serialize_option")]
+    issued_at: Option<DateTime<Utc>>,
+    #[serde(serialize_with = "time::serialize_option")]
+    expires_at: Option<DateTime<Utc>>,
+    #[serde(serialize_with = "time::serialize_option")]
+    revoked_at: Option<DateTime<Utc>>,
+    ended_because: Option<String>,
+    downloads: Vec<DeliveryView>,
+}
+
+/// The versions of a kubeconfig, oldest first.
+#[derive(Serialize)]
+#[serde(transparent)]
+pub(crate) struct VersionsView(Vec<VersionView>);
+
+impl VersionsView {
+    /// Shapes versions.
+    pub(crate) fn new(cluster: &str, versions: Vec<Version>) -> Self {
+        let shaped = versions.into_iter().map(|version| {
+            let credential = version.credential;
+            VersionView {
+                cluster: cluster.to_owned(),
+                version: credential.version,
+                state: credential.state.as_str(),
+                level: credential.power.as_str(),
+                account: credential.account,
+                issued_at: credential.issued_at,
+                expires_at: credential.token_expires_at,
+                revoked_at: credential.revoked_at,
+                ended_because: credential.ended_because,
+                downloads: version
+                    .deliveries
+                    .into_iter()
+                    .map(|(to, by, delivery)| DeliveryView {
+                        to,
+                        by,
+                        at: delivery.at,
+                        expires_at: delivery.expires_at,
+                        form: delivery.form,
+                        jti: delivery.jti,
+                    })
+                    .collect(),
+            }
+        });
+        Self(shaped.collect())
+    }
+}
+
+impl View for VersionsView {
+    fn headers(&self, wide: bool) -> Vec<&'static str> {
+        let mut headers =
+            vec!["VERSION", "STATE", "LEVEL", "ISSUED", "EXPIRES", "DOWNLOADED", "BY"];
+        if wide {
+            headers.extend(["TIMES", "ENDED BECAUSE", "ACCOUNT"]);
+        }
+        headers
+    }
+    fn rows(&self, wide: bool, cells: &Cells) -> Vec<Vec<String>> {
+        let row = |version: &VersionView| {
+            let last = version.downloads.last();
+            let mut row = vec![
+                version.version.to_string(),
+                version.state.to_owned(),
+                version.level.to_owned(),
+                cells.time_or_none(version.issued_at),
+                cells.time_or_none(version.expires_at),
+                cells.time_or_none(last.map(|delivery| delivery.at)),
+                cells.text_or_none(last.map(|delivery| delivery.by.as_str())),
+            ];
+            if wide {
+                row.push(version.downloads.len().to_string());
+                row.push(cells.text_or_none(version.ended_because.as_deref()));
+                row.push(version.account.clone());
+            }
+            row
+        };
+        self.0.iter().map(row).collect()
+    }
+    fn names(&self) -> Vec<String> {
+        let name = |v: &VersionView| format!("kubeconfig/{}-v{}", v.cluster, v.version);
+        self.0.iter().map(name).collect()
+    }
+    fn empty(&self) -> Option<String> {
+        Some("No kubeconfig was issued yet: the first download issues version 1.".to_owned())
+    }
+}

@@ -1,0 +1,12 @@
+//! What is shown: frozen shapes. Fields are added, never renamed or retyped.
+
+pub(crate) mod access;
+pub(crate) mod audit;
+pub(crate) mod cluster;
+pub(crate) mod init;
+pub(crate) mod kubeconfig;
+pub(crate) mod plan;
+pub(crate) mod reconcile;
+pub(crate) mod status;
+pub(crate) mod user;
+pub(crate) mod whoami;

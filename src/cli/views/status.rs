@@ -1,0 +1,82 @@
+//! How things stand. Frozen: fields are added, never renamed or retyped.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::ops::status::Status;
+use crate::output::{Cells, View, time};
+
+#[derive(Serialize)]
+struct OwedView {
+    cluster: String,
+    what: String,
+    #[serde(serialize_with = "time::serialize_option")]
+    tokens_may_work_until: Option<DateTime<Utc>>,
+}
+
+#[derive(Serialize)]
+struct BlockedView {
+    user: String,
+    cluster: String,
+}
+
+#[derive(Serialize)]
+struct EndingView {
+    cluster: String,
+    what: String,
+    #[serde(serialize_with = "time::serialize")]
+    ends_at: DateTime<Utc>,
+}
+
+/// How things stand.
+#[derive(Serialize)]
+pub(crate) struct StatusView {
+    owed: Vec<OwedView>,
+    blocked: Vec<BlockedView>,
+    ending: Vec<EndingView>,
+}
+
+impl StatusView {
+    /// Shapes it.
+    pub(crate) fn new(status: Status) -> Self {
+        let owed = status.owed.into_iter().map(|debt| OwedView {
+            cluster: debt.cluster.to_string(),
+            what: debt.what,
+            tokens_may_work_until: debt.until,
+        });
+        let blocked = status.blocked.into_iter().map(|(user, cluster)| BlockedView { user, cluster });
+        let ending = status.ending.into_iter().map(|ending| EndingView {
+            cluster: ending.cluster,
+            what: ending.what,
+            ends_at: ending.at,
+        });
+        Self { owed: owed.collect(), blocked: blocked.collect(), ending: ending.collect() }
+    }
+}
+
+impl View for StatusView {
+    fn headers(&self, _wide: bool) -> Vec<&'static str> {
+        vec!["KIND", "CLUSTER", "WHAT", "UNTIL"]
+    }
+    fn rows(&self, _wide: bool, cells: &Cells) -> Vec<Vec<String>> {
+        let owed = self.owed.iter().map(|debt| {
+            let until = cells.time_or_none(debt.tokens_may_work_until);
+            vec!["owed".to_owned(), debt.cluster.clone(), debt.what.clone(), until]
+        });
+        let blocked = self.blocked.iter().map(|block| {
+            let what = format!("the kubeconfig of '{}' is revoked", block.user);
+            vec!["blocked".to_owned(), block.cluster.clone(), what, cells.text_or_none(None)]
+        });
+        let ending = self.ending.iter().map(|ending| {
+            let until = cells.time(ending.ends_at);
+            vec!["ending".to_owned(), ending.cluster.clone(), ending.what.clone(), until]
+        });
+        owed.chain(blocked).chain(ending).collect()
+    }
+    fn names(&self) -> Vec<String> {
+        self.owed.iter().map(|debt| format!("cluster/{}", debt.cluster)).collect()
+    }
+    fn empty(&self) -> Option<String> {
+        Some("Nothing is owed, nobody is blocked, nothing ends soon.".to_owned())
+    }
+}

@@ -1,0 +1,307 @@
+//! Why a run failed, at the edge: the exit code, the words, and the way out.
+//!
+//! The matches below are exhaustive: whoever adds a variant chooses its exit code and its hint.
+
+use std::error::Error as StdError;
+
+use crate::artifact::file::FileError;
+use crate::cli::prompt::PromptError;
+use crate::domain::policy::Denial;
+use crate::kubernetes::error::{Error as ClusterError, SetupError};
+use crate::output::Ended;
+use crate::{config, ops, session, store};
+
+/// Done, and verified; or nothing to do.
+pub const EXIT_OK: u8 = 0;
+
+/// Which exit code a failure has (design, section 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// 1: a fault of ours: please report.
+    Internal,
+    /// 2: the command line is wrong.
+    Usage,
+    /// 3: no such thing (or not yours to see).
+    NotFound,
+    /// 4: denied by the rules.
+    Denied,
+    /// 5: the state forbids it.
+    State,
+    /// 6: recorded, not yet true on the cluster; `reconcile` will finish.
+    Owed,
+    /// 7: unsafe or damaged: file modes, tampering, rollback, wrong cluster.
+    Unsafe,
+    /// 8: the cluster cannot be reached; nothing was changed.
+    Unreachable,
+    /// 130: interrupted.
+    Interrupted,
+    /// 141: the reader of the output left; nothing is said.
+    ReaderLeft,
+}
+
+impl Kind {
+    /// The exit code.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Internal => 1,
+            Self::Usage => 2,
+            Self::NotFound => 3,
+            Self::Denied => 4,
+            Self::State => 5,
+            Self::Owed => 6,
+            Self::Unsafe => 7,
+            Self::Unreachable => 8,
+            Self::Interrupted => 130,
+            Self::ReaderLeft => 141,
+        }
+    }
+}
+
+/// A failed run.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// Which exit code.
+    pub(crate) kind: Kind,
+    /// What happened; `None` where all was said already.
+    pub(crate) error: Option<Box<dyn StdError>>,
+    /// What to do: commands in backticks.
+    pub(crate) hints: Vec<String>,
+}
+
+impl Failure {
+    fn new(kind: Kind, error: impl StdError + 'static, hint: impl Into<String>) -> Self {
+        let hint = hint.into();
+        let hints = if hint.is_empty() { vec![] } else { vec![hint] };
+        Self { kind, error: Some(Box::new(error)), hints }
+    }
+
+    /// A failure in plain words.
+    pub(crate) fn words(kind: Kind, text: &str, hint: &str) -> Self {
+        Self::new(kind, Words(text.to_owned()), hint)
+    }
+
+    /// A failure about which all was said already.
+    pub(crate) fn said(kind: Kind) -> Self {
+        Self { kind, error: None, hints: vec![] }
+    }
+
+    /// The message, and its causes without repetition.
+    pub(crate) fn lines(&self) -> (String, Vec<String>) {
+        let Some(error) = &self.error else { return (String::new(), vec![]) };
+        let message = error.to_string();
+        let mut causes = Vec::new();
+        let mut next = error.source();
+        while let Some(cause) = next {
+            let text = cause.to_string();
+            let said = message.contains(&text) || causes.iter().any(|c: &String| c.contains(&text));
+            if !said {
+                causes.push(text);
+            }
+            next = cause.source();
+        }
+        (message, causes)
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Words(String);
+
+impl From<Ended> for Failure {
+    fn from(error: Ended) -> Self {
+        match error {
+            Ended::ReaderLeft => Self::said(Kind::ReaderLeft),
+            Ended::Write(_) => Self::new(Kind::Internal, error, "is the disk full?"),
+            Ended::Shape(_) => Self::new(Kind::Internal, error, ""),
+        }
+    }
+}
+
+impl From<PromptError> for Failure {
+    fn from(error: PromptError) -> Self {
+        if error.is_interrupt() {
+            return Self::said(Kind::Interrupted);
+        }
+        Self::new(Kind::Usage, error, "")
+    }
+}
+
+impl From<config::Error> for Failure {
+    fn from(error: config::Error) -> Self {
+        Self::new(Kind::Usage, error, "")
+    }
+}
+
+fn store_kind(error: &store::Error) -> (Kind, String) {
+    use store::Error as E;
+    match error {
+        E::Absent { .. } => (
+            Kind::NotFound,
+            "run `kubegrant init`, or say where the store is with `--store`".to_owned(),
+        ),
+        E::Exists { .. } => (Kind::State, "run `kubegrant whoami`".to_owned()),
+        E::Unsafe { way_out, .. } => (Kind::Unsafe, way_out.clone()),
+        E::Newer { .. } => (Kind::Unsafe, "use the newer kubegrant".to_owned()),
+        E::NotOurs { .. } => (Kind::Unsafe, "name the store with `--store FILE`".to_owned()),
+        E::Busy { .. } => (Kind::State, "try again in a moment".to_owned()),
+        E::Full { .. } => {
+            (Kind::State, "make room on the disk, then run `kubegrant reconcile`".to_owned())
+        }
+        E::Damaged { .. } => {
+            (Kind::Unsafe, "run `kubegrant audit verify`, and restore a backup".to_owned())
+        }
+        E::Io { .. } | E::Sql { .. } | E::Statement(_) if error.is_storage() => {
+            (Kind::State, "is the disk full or read-only?".to_owned())
+        }
+        E::Io { .. } | E::Sql { .. } | E::Statement(_) => (Kind::Internal, String::new()),
+    }
+}
+
+fn file_kind(error: &FileError) -> Kind {
+    match error {
+        FileError::AlreadyExists { .. } | FileError::NotReplaceable { .. } => Kind::State,
+        FileError::UnsafeDirectory { .. }
+        | FileError::ForeignOwner { .. }
+        | FileError::TooOpen { .. }
+        | FileError::Linked { .. } => Kind::Unsafe,
+        FileError::Missing { .. } | FileError::NoDirectory { .. } => Kind::NotFound,
+        FileError::BadName { .. }
+        | FileError::NotRegular { .. }
+        | FileError::TooLarge { .. }
+        | FileError::Read { .. } => Kind::Usage,
+        FileError::Write { .. } | FileError::CreateDirectory { .. } => Kind::State,
+    }
+}
+
+fn cluster_kind(error: &ClusterError, cluster: &str) -> (Kind, String) {
+    use ClusterError as E;
+    match error {
+        E::Unreachable { .. } | E::Timeout { .. } | E::Interrupted { .. } => (
+            Kind::Unreachable,
+            "nothing was changed; try again when it answers".to_owned(),
+        ),
+        E::Tls { fault, .. } => (Kind::Unsafe, fault.hint().to_owned()),
+        E::Setup(SetupError::NoRuntime { .. }) => (Kind::Internal, String::new()),
+        E::Setup(_) => (Kind::Usage, "mend the kubeconfig and register again".to_owned()),
+        E::Unauthorized { .. } => (
+            Kind::Unsafe,
+            format!(
+                "renew the login with `kubegrant cluster relink {cluster}` and a fresh kubeconfig"
+            ),
+        ),
+        E::Forbidden { .. } => (
+            Kind::Denied,
+            format!("run `kubegrant cluster check {cluster}` to see which rights are missing"),
+        ),
+        E::Redirected { .. } | E::TooLarge { .. } | E::Garbled { .. } => {
+            (Kind::Unsafe, "is this address really a Kubernetes API server's?".to_owned())
+        }
+        E::Foreign { .. } => (
+            Kind::State,
+            "it was left alone: find out whose it is, and remove or rename it".to_owned(),
+        ),
+        E::Terminating { .. } => (Kind::State, "try again when it is gone".to_owned()),
+        E::Conflict { .. } | E::AlreadyExists { .. } | E::NotFound { .. } | E::Unsettled { .. } => {
+            (Kind::State, format!("run `kubegrant cluster check {cluster}`"))
+        }
+        E::TooManyRequests { .. } | E::Server { .. } => {
+            (Kind::Unreachable, "try again in a moment".to_owned())
+        }
+        E::Invalid { .. } => (Kind::Internal, String::new()),
+    }
+}
+
+impl From<session::Error> for Failure {
+    fn from(error: session::Error) -> Self {
+        use session::Error as E;
+        let (kind, hint) = match &error {
+            E::Store(inner) => store_kind(inner),
+            E::NoIdentity { .. } => (
+                Kind::Denied,
+                "run `kubegrant init`, or name an identity with `--identity`".to_owned(),
+            ),
+            E::IdentityFile(inner) => (file_kind(inner), String::new()),
+            E::Identity { .. } => (Kind::Usage, String::new()),
+            E::Stranger { .. } => (
+                Kind::Denied,
+                "ask an organization owner to run `kubegrant user set-key NAME --key FILE`"
+                    .to_owned(),
+            ),
+            E::UnknownUser { .. } => (Kind::NotFound, "run `kubegrant user list`".to_owned()),
+            E::Lock { .. } => (Kind::State, String::new()),
+            E::Locked { .. } => (Kind::State, "try again when it is done".to_owned()),
+            E::NotForYou { cluster } => (
+                Kind::Denied,
+                format!(
+                    "only organization owners and admins and the cluster's owner can use it: ask \
+                     one of them to run `kubegrant kubeconfig download {cluster} --user YOU`"
+                ),
+            ),
+            E::Tampered { .. } => {
+                (Kind::Unsafe, "run `kubegrant audit verify`, and relink the cluster".to_owned())
+            }
+            E::WrongCluster { cluster } => (
+                Kind::Unsafe,
+                format!(
+                    "no credential was sent beyond the first question; if that is right, run \
+                     `kubegrant cluster relink {cluster}`"
+                ),
+            ),
+            E::Cluster { cluster, source } => cluster_kind(source, cluster),
+        };
+        Self::new(kind, error, hint)
+    }
+}
+
+impl From<ops::Error> for Failure {
+    fn from(error: ops::Error) -> Self {
+        use ops::Error as E;
+        let error = match error {
+            E::Session(inner) => return inner.into(),
+            error => error,
+        };
+        let (kind, hint) = match &error {
+            E::Session(_) => (Kind::Internal, String::new()), // Taken care of above.
+            E::Store(inner) => store_kind(inner),
+            E::Denied { denial, help, .. } => {
+                let kind = if denial.is_state() { Kind::State } else { Kind::Denied };
+                let kind = if *denial == Denial::UnknownCluster { Kind::NotFound } else { kind };
+                let hints = help.clone();
+                return Self { kind, error: Some(Box::new(error)), hints };
+            }
+            E::UnknownCluster { similar, .. } => (Kind::NotFound, did_you_mean(similar)),
+            E::UnknownUser { similar, .. } => (Kind::NotFound, did_you_mean(similar)),
+            E::Exists { hint, .. } | E::Forbidden { hint, .. } => (Kind::State, hint.clone()),
+            E::Input { hint, .. } => (Kind::Usage, hint.clone()),
+            E::Import(_) => (Kind::Usage, String::new()),
+            E::Exec(_) => (Kind::State, String::new()),
+            E::Key { .. } => (Kind::Usage, String::new()),
+            E::File(inner) => (file_kind(inner), String::new()),
+            E::Seal { .. } | E::Render(_) => (Kind::Internal, String::new()),
+            E::Cluster { cluster, source } => cluster_kind(source, cluster),
+            E::Rights { .. } => (
+                Kind::Denied,
+                "use a kubeconfig whose login is cluster-admin, with `--context`".to_owned(),
+            ),
+            E::Owed { .. } => (
+                Kind::Owed,
+                "run `kubegrant reconcile` when the cluster answers, then download again".to_owned(),
+            ),
+            E::Overtaken { .. } => {
+                (Kind::State, "run `kubegrant access list`, and try again".to_owned())
+            }
+        };
+        Self::new(kind, error, hint)
+    }
+}
+
+fn did_you_mean(similar: &[String]) -> String {
+    match similar {
+        [] => String::new(),
+        [one] => format!("did you mean '{one}'?"),
+        [rest @ .., last] => {
+            let rest: Vec<String> = rest.iter().map(|word| format!("'{word}'")).collect();
+            format!("did you mean {} or '{last}'?", rest.join(", "))
+        }
+    }
+}
