@@ -56,15 +56,23 @@ impl Config {
             .map(|path| env.current_dir.join(path))
             .or_else(|| Some(env.data_dir()?.join("store.db")))
             .ok_or(Error::NoHome { flag: "--store" })?;
-        let file = options.identity.or_else(|| env.path_variable("KUBEGRANT_IDENTITY_FILE"));
+        let file = options
+            .identity
+            .or_else(|| env.path_variable("KUBEGRANT_IDENTITY_FILE"));
         let identity = match (file, env.variable("KUBEGRANT_IDENTITY")) {
             (Some(path), _) => IdentitySource::File(env.current_dir.join(path)),
             (None, Some(text)) => IdentitySource::Variable(Zeroizing::new(text.to_owned())),
             (None, None) => {
-                let dir = env.config_dir().ok_or(Error::NoHome { flag: "--identity" })?;
+                let dir = env
+                    .config_dir()
+                    .ok_or(Error::NoHome { flag: "--identity" })?;
                 IdentitySource::File(dir.join("identity"))
             }
         };
-        Ok(Self { store, identity, acting_as: options.acting_as })
+        Ok(Self {
+            store,
+            identity,
+            acting_as: options.acting_as,
+        })
     }
 }

@@ -72,7 +72,11 @@ impl Failure {
     fn new(kind: Kind, error: impl StdError + 'static, hint: impl Into<String>) -> Self {
         let hint = hint.into();
         let hints = if hint.is_empty() { vec![] } else { vec![hint] };
-        Self { kind, error: Some(Box::new(error)), hints }
+        Self {
+            kind,
+            error: Some(Box::new(error)),
+            hints,
+        }
     }
 
     /// A failure in plain words.
@@ -82,12 +86,18 @@ impl Failure {
 
     /// A failure about which all was said already.
     pub(crate) fn said(kind: Kind) -> Self {
-        Self { kind, error: None, hints: vec![] }
+        Self {
+            kind,
+            error: None,
+            hints: vec![],
+        }
     }
 
     /// The message, and its causes without repetition.
     pub(crate) fn lines(&self) -> (String, Vec<String>) {
-        let Some(error) = &self.error else { return (String::new(), vec![]) };
+        let Some(error) = &self.error else {
+            return (String::new(), vec![]);
+        };
         let message = error.to_string();
         let mut causes = Vec::new();
         let mut next = error.source();
@@ -142,14 +152,19 @@ fn store_kind(error: &store::Error) -> (Kind, String) {
         E::Exists { .. } => (Kind::State, "run `kubegrant whoami`".to_owned()),
         E::Unsafe { way_out, .. } => (Kind::Unsafe, way_out.clone()),
         E::Newer { .. } => (Kind::Unsafe, "use the newer kubegrant".to_owned()),
-        E::NotOurs { .. } => (Kind::Unsafe, "name the store with `--store FILE`".to_owned()),
+        E::NotOurs { .. } => (
+            Kind::Unsafe,
+            "name the store with `--store FILE`".to_owned(),
+        ),
         E::Busy { .. } => (Kind::State, "try again in a moment".to_owned()),
-        E::Full { .. } => {
-            (Kind::State, "make room on the disk, then run `kubegrant reconcile`".to_owned())
-        }
-        E::Damaged { .. } => {
-            (Kind::Unsafe, "run `kubegrant audit verify`, and restore a backup".to_owned())
-        }
+        E::Full { .. } => (
+            Kind::State,
+            "make room on the disk, then run `kubegrant reconcile`".to_owned(),
+        ),
+        E::Damaged { .. } => (
+            Kind::Unsafe,
+            "run `kubegrant audit verify`, and restore a backup".to_owned(),
+        ),
         E::Io { .. } | E::Sql { .. } | E::Statement(_) if error.is_storage() => {
             (Kind::State, "is the disk full or read-only?".to_owned())
         }
@@ -182,7 +197,10 @@ fn cluster_kind(error: &ClusterError, cluster: &str) -> (Kind, String) {
         ),
         E::Tls { fault, .. } => (Kind::Unsafe, fault.hint().to_owned()),
         E::Setup(SetupError::NoRuntime { .. }) => (Kind::Internal, String::new()),
-        E::Setup(_) => (Kind::Usage, "mend the kubeconfig and register again".to_owned()),
+        E::Setup(_) => (
+            Kind::Usage,
+            "mend the kubeconfig and register again".to_owned(),
+        ),
         E::Unauthorized { .. } => (
             Kind::Unsafe,
             format!(
@@ -193,16 +211,20 @@ fn cluster_kind(error: &ClusterError, cluster: &str) -> (Kind, String) {
             Kind::Denied,
             format!("run `kubegrant cluster check {cluster}` to see which rights are missing"),
         ),
-        E::Redirected { .. } | E::TooLarge { .. } | E::Garbled { .. } => {
-            (Kind::Unsafe, "is this address really a Kubernetes API server's?".to_owned())
-        }
+        E::Redirected { .. } | E::TooLarge { .. } | E::Garbled { .. } => (
+            Kind::Unsafe,
+            "is this address really a Kubernetes API server's?".to_owned(),
+        ),
         E::Foreign { .. } => (
             Kind::State,
             "it was left alone: find out whose it is, and remove or rename it".to_owned(),
         ),
         E::Terminating { .. } => (Kind::State, "try again when it is gone".to_owned()),
         E::Conflict { .. } | E::AlreadyExists { .. } | E::NotFound { .. } | E::Unsettled { .. } => {
-            (Kind::State, format!("run `kubegrant cluster check {cluster}`"))
+            (
+                Kind::State,
+                format!("run `kubegrant cluster check {cluster}`"),
+            )
         }
         E::TooManyRequests { .. } | E::Server { .. } => {
             (Kind::Unreachable, "try again in a moment".to_owned())
@@ -237,9 +259,10 @@ impl From<session::Error> for Failure {
                      one of them to run `kubegrant kubeconfig download {cluster} --user YOU`"
                 ),
             ),
-            E::Tampered { .. } => {
-                (Kind::Unsafe, "run `kubegrant audit verify`, and relink the cluster".to_owned())
-            }
+            E::Tampered { .. } => (
+                Kind::Unsafe,
+                "run `kubegrant audit verify`, and relink the cluster".to_owned(),
+            ),
             E::WrongCluster { cluster } => (
                 Kind::Unsafe,
                 format!(
@@ -264,10 +287,22 @@ impl From<ops::Error> for Failure {
             E::Session(_) => (Kind::Internal, String::new()), // Taken care of above.
             E::Store(inner) => store_kind(inner),
             E::Denied { denial, help, .. } => {
-                let kind = if denial.is_state() { Kind::State } else { Kind::Denied };
-                let kind = if *denial == Denial::UnknownCluster { Kind::NotFound } else { kind };
+                let kind = if denial.is_state() {
+                    Kind::State
+                } else {
+                    Kind::Denied
+                };
+                let kind = if *denial == Denial::UnknownCluster {
+                    Kind::NotFound
+                } else {
+                    kind
+                };
                 let hints = help.clone();
-                return Self { kind, error: Some(Box::new(error)), hints };
+                return Self {
+                    kind,
+                    error: Some(Box::new(error)),
+                    hints,
+                };
             }
             E::UnknownCluster { similar, .. } => (Kind::NotFound, did_you_mean(similar)),
             E::UnknownUser { similar, .. } => (Kind::NotFound, did_you_mean(similar)),
@@ -285,11 +320,13 @@ impl From<ops::Error> for Failure {
             ),
             E::Owed { .. } => (
                 Kind::Owed,
-                "run `kubegrant reconcile` when the cluster answers, then download again".to_owned(),
+                "run `kubegrant reconcile` when the cluster answers, then download again"
+                    .to_owned(),
             ),
-            E::Overtaken { .. } => {
-                (Kind::State, "run `kubegrant access list`, and try again".to_owned())
-            }
+            E::Overtaken { .. } => (
+                Kind::State,
+                "run `kubegrant access list`, and try again".to_owned(),
+            ),
         };
         Self::new(kind, error, hint)
     }

@@ -152,7 +152,13 @@ pub(crate) struct Session {
 impl Session {
     /// Starts a session; nothing is opened yet.
     pub(crate) fn new(env: Env, config: Config, ask: Ask) -> Self {
-        Self { env, config, ask, store: OnceCell::new(), identity: OnceCell::new() }
+        Self {
+            env,
+            config,
+            ask,
+            store: OnceCell::new(),
+            identity: OnceCell::new(),
+        }
     }
 
     /// The names of clusters or users that the identity's holder may see, with a word about each:
@@ -167,11 +173,19 @@ impl Session {
                     SecretString::from(String::from_utf8_lossy(&bytes).into_owned())
                 }
             };
-            let mut silent =
-                |what: &str| Err(IdentityError::PassphraseNeeded { what: what.to_owned() });
-            let key = Identity::parse(&text, &mut silent).ok()?.recipient().to_string();
+            let mut silent = |what: &str| {
+                Err(IdentityError::PassphraseNeeded {
+                    what: what.to_owned(),
+                })
+            };
+            let key = Identity::parse(&text, &mut silent)
+                .ok()?
+                .recipient()
+                .to_string();
             let found: store::Result<_> = store.read(|tx| {
-                let Some(user) = store::users::find_by_key(tx, &key)? else { return Ok(vec![]) };
+                let Some(user) = store::users::find_by_key(tx, &key)? else {
+                    return Ok(vec![]);
+                };
                 if !user.active {
                     return Ok(vec![]);
                 }
@@ -186,8 +200,7 @@ impl Session {
                 let mut names = Vec::new();
                 for cluster in store::clusters::list(tx)? {
                     let grant = store::grants::find(tx, cluster.id, user.id)?;
-                    let access =
-                        access::effective(&user, &cluster, grant.as_ref(), env.now());
+                    let access = access::effective(&user, &cluster, grant.as_ref(), env.now());
                     if access != Access::None {
                         names.push((cluster.name.to_string(), access.path().to_owned()));
                     }
@@ -252,11 +265,18 @@ impl Session {
         };
         let mut ask = |what: &str| match (self.ask)(what) {
             Ok(Some(passphrase)) => Ok(SecretString::from(passphrase.as_str())),
-            Ok(None) => Err(IdentityError::PassphraseNeeded { what: what.to_owned() }),
-            Err(source) => Err(IdentityError::Prompt { what: what.to_owned(), source }),
+            Ok(None) => Err(IdentityError::PassphraseNeeded {
+                what: what.to_owned(),
+            }),
+            Err(source) => Err(IdentityError::Prompt {
+                what: what.to_owned(),
+                source,
+            }),
         };
-        let identity = Identity::parse(&text, &mut ask)
-            .map_err(|source| Error::Identity { place: self.identity_place(), source })?;
+        let identity = Identity::parse(&text, &mut ask).map_err(|source| Error::Identity {
+            place: self.identity_place(),
+            source,
+        })?;
         Ok(self.identity.get_or_init(|| identity))
     }
 
@@ -266,8 +286,11 @@ impl Session {
         let store = self.store()?;
         let key = self.identity()?.recipient();
         store.read(|tx| {
-            let holder = store::users::find_by_key(tx, &key.to_string())?
-                .ok_or_else(|| Error::Stranger { key: key.fingerprint() })?;
+            let holder = store::users::find_by_key(tx, &key.to_string())?.ok_or_else(|| {
+                Error::Stranger {
+                    key: key.fingerprint(),
+                }
+            })?;
             let user = match &self.config.acting_as {
                 None => holder.clone(),
                 Some(name) => store::users::find(tx, name)?
@@ -301,7 +324,9 @@ impl Session {
                 Err(std::fs::TryLockError::Error(source)) => return Err(failed(source)),
             }
             if started.elapsed() > LOCK_WAIT_MAX {
-                return Err(Error::Locked { cluster: cluster.name.to_string() });
+                return Err(Error::Locked {
+                    cluster: cluster.name.to_string(),
+                });
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -325,12 +350,17 @@ impl Session {
         installation: &str,
     ) -> Result<SecretString, Error> {
         let name = || cluster.name.to_string();
-        let sealed = self.store()?.read(|tx| store::clusters::manager_secret(tx, cluster.id))?;
+        let sealed = self
+            .store()?
+            .read(|tx| store::clusters::manager_secret(tx, cluster.id))?;
         let sealed = sealed.ok_or_else(|| Error::NotForYou { cluster: name() })?;
         let record = self.manager_record(cluster, installation);
         open(&sealed, &record, self.identity()?).map_err(|error| match error {
             OpenError::NotForThisKey => Error::NotForYou { cluster: name() },
-            source => Error::Tampered { cluster: name(), source },
+            source => Error::Tampered {
+                cluster: name(),
+                source,
+            },
         })
     }
 
@@ -342,20 +372,25 @@ impl Session {
         cluster: &Cluster,
         installation: &str,
     ) -> Result<Connection, Error> {
-        let failed =
-            |source| Error::Cluster { cluster: cluster.name.to_string(), source };
+        let failed = |source| Error::Cluster {
+            cluster: cluster.name.to_string(),
+            source,
+        };
         let secret = self.manager_login(cluster, installation)?;
         let login = match cluster.manager_kind {
             ManagerKind::Token | ManagerKind::Secret => Login::Token(secret),
-            ManagerKind::Operator => operator_login(&secret)
-                .ok_or_else(|| Error::NotForYou { cluster: cluster.name.to_string() })?,
+            ManagerKind::Operator => operator_login(&secret).ok_or_else(|| Error::NotForYou {
+                cluster: cluster.name.to_string(),
+            })?,
         };
         let endpoint = self.endpoint(&cluster.address).map_err(failed)?;
         let client = client::connect(&endpoint, login, Limits::default()).map_err(failed)?;
         let connection = Connection::new(client, installation);
         let uid = connection.cluster_uid().await.map_err(failed)?;
         if uid != cluster.kube_system_uid {
-            return Err(Error::WrongCluster { cluster: cluster.name.to_string() });
+            return Err(Error::WrongCluster {
+                cluster: cluster.name.to_string(),
+            });
         }
         Ok(connection)
     }
@@ -398,7 +433,10 @@ fn nofollow() -> i32 {
 pub(crate) fn operator_text(credential: &OperatorCredential) -> Option<SecretString> {
     let value = match credential {
         OperatorCredential::Token(token) => serde_json::json!({ "token": token.expose_secret() }),
-        OperatorCredential::ClientCertificate { certificate_pem, key_pem } => serde_json::json!({
+        OperatorCredential::ClientCertificate {
+            certificate_pem,
+            key_pem,
+        } => serde_json::json!({
             "certificate": certificate_pem, "key": key_pem.expose_secret(),
         }),
         OperatorCredential::Basic { username, password } => serde_json::json!({
@@ -417,7 +455,10 @@ fn operator_login(text: &SecretString) -> Option<Login> {
         return Some(Login::Token(SecretString::from(token)));
     }
     if let (Some(certificate_pem), Some(key)) = (part("certificate"), part("key")) {
-        return Some(Login::ClientCertificate { certificate_pem, key_pem: SecretString::from(key) });
+        return Some(Login::ClientCertificate {
+            certificate_pem,
+            key_pem: SecretString::from(key),
+        });
     }
     Some(Login::Basic {
         username: part("username")?,

@@ -20,7 +20,7 @@ const NAME: &str = "kubegrant";
 
 /// The shells that are served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Shell {
+pub(crate) enum Shell {
     /// bash, 4.0 or newer
     Bash,
     /// zsh
@@ -31,7 +31,7 @@ pub enum Shell {
 
 /// What a name is the name of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// A registered cluster.
     Cluster,
     /// A user.
@@ -42,7 +42,7 @@ pub enum Kind {
 
 /// Looks up the names of a kind, each with a word of help. It must not print, ask, or take longer
 /// than a tenth of a second; where it fails it returns nothing.
-pub type Provider = fn(&Env, Kind) -> Vec<(String, String)>;
+pub(crate) type Provider = fn(&Env, Kind) -> Vec<(String, String)>;
 
 thread_local! {
     /// What completers look names up in. Clap gives them the typed word and nothing else.
@@ -50,17 +50,17 @@ thread_local! {
 }
 
 /// Completes cluster names: `#[arg(add = completion::clusters())]`.
-pub fn clusters() -> ArgValueCompleter {
+pub(crate) fn clusters() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| candidates(Kind::Cluster, current))
 }
 
 /// Completes user names.
-pub fn users() -> ArgValueCompleter {
+pub(crate) fn users() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| candidates(Kind::User, current))
 }
 
 /// Completes project names.
-pub fn projects() -> ArgValueCompleter {
+pub(crate) fn projects() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| candidates(Kind::Project, current))
 }
 
@@ -87,7 +87,7 @@ fn candidates(kind: Kind, current: &OsStr) -> Vec<CompletionCandidate> {
 /// Answers a shell that asks for completion; gives the environment back where none does.
 ///
 /// `Ok(())` means that this run was a question of a shell, and is over.
-pub fn answer(
+pub(crate) fn answer(
     mut env: Env,
     args: &[OsString],
     command: impl FnOnce() -> Command,
@@ -204,7 +204,7 @@ fn shell_named(path: &str) -> Option<Shell> {
 }
 
 /// Returns the script that makes a shell ask `kubegrant`: what `completions SHELL` prints.
-pub fn registration(shell: Shell) -> String {
+pub(crate) fn registration(shell: Shell) -> String {
     let mut script = Vec::new();
     let stock: &dyn EnvCompleter = match shell {
         Shell::Bash => return include_str!("completion.bash").to_owned(),

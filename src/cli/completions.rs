@@ -29,6 +29,8 @@ pub(crate) fn run(args: CompletionsArgs, output: &mut Output) -> Result<(), Fail
 
 /// The names to complete, with a word about each; silent whatever happens.
 pub(crate) fn candidates(env: &Env, kind: Kind) -> Vec<(String, String)> {
-    let Ok(config) = Config::new(env, Options::default()) else { return vec![] };
+    let Ok(config) = Config::new(env, Options::default()) else {
+        return vec![];
+    };
     Session::names(env, &config, kind == Kind::Cluster)
 }

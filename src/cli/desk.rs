@@ -23,7 +23,12 @@ impl<'a> Desk<'a> {
     /// Sets the desk.
     pub(crate) fn new(session: &'a Session, output: &'a mut Output, yes: bool) -> Self {
         let prompt = Prompt::new(&session.env);
-        Self { session, output, prompt, yes }
+        Self {
+            session,
+            output,
+            prompt,
+            yes,
+        }
     }
 
     /// Shows a plan and ends there, or gives what was done.
@@ -51,9 +56,12 @@ impl<'a> Desk<'a> {
                 let until = crate::output::time::rfc3339(until);
                 format!("; its tokens may work until {until}")
             });
-            self.output.warn(&format!("cluster '{}': {}{until}", debt.cluster, debt.what));
+            self.output
+                .warn(&format!("cluster '{}': {}{until}", debt.cluster, debt.what));
         }
-        let Some(first) = applied.owed.first() else { return Ok(()) };
+        let Some(first) = applied.owed.first() else {
+            return Ok(());
+        };
         if let Some(why) = &first.why {
             self.output.warn(why);
         }

@@ -6,10 +6,10 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use jiff::{Span, SpanRelativeTo};
 
 /// What the help of a length of time should say.
-pub const DURATION_HELP: &str = "such as 90m, 8h, 30d, 1d12h or P1DT2H; a day is 24 hours";
+pub(crate) const DURATION_HELP: &str = "such as 90m, 8h, 30d, 1d12h or P1DT2H; a day is 24 hours";
 
 /// What the help of an end should say.
-pub const UNTIL_HELP: &str = "such as 2026-12-01, '2026-12-01 18:00' or \
+pub(crate) const UNTIL_HELP: &str = "such as 2026-12-01, '2026-12-01 18:00' or \
     2026-12-01T18:00:00+01:00; UTC where no offset is given";
 
 /// Longest length that is taken: nothing here should outlive ten years, and sums stay in range.
@@ -17,7 +17,7 @@ const DAYS_MAX: i64 = 3660;
 
 /// Why a length of time or an end was not understood.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TimeError {
+pub(crate) enum TimeError {
     /// A number stands alone.
     #[error("'{text}' needs a unit, such as {text}m, {text}h or {text}d")]
     NoUnit {
@@ -51,7 +51,7 @@ pub enum TimeError {
 }
 
 /// Reads a length of time. A day is 24 hours, a week seven days.
-pub fn parse(text: &str) -> Result<TimeDelta, TimeError> {
+pub(crate) fn parse(text: &str) -> Result<TimeDelta, TimeError> {
     let text = text.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(TimeError::NoUnit {
@@ -80,7 +80,7 @@ pub fn parse(text: &str) -> Result<TimeDelta, TimeError> {
 
 /// Reads an instant: RFC 3339, or a date with or without a time of day, then in UTC. A date alone
 /// is its first moment.
-pub fn parse_until(text: &str) -> Result<DateTime<Utc>, TimeError> {
+pub(crate) fn parse_until(text: &str) -> Result<DateTime<Utc>, TimeError> {
     let text = text.trim();
     if let Ok(at) = DateTime::parse_from_rfc3339(text) {
         return Ok(at.to_utc());
@@ -106,7 +106,7 @@ pub fn parse_until(text: &str) -> Result<DateTime<Utc>, TimeError> {
 }
 
 /// Writes a length of time as it is typed: `30d`, `1d12h`, `90m` as `1h30m`.
-pub fn show(length: TimeDelta) -> String {
+pub(crate) fn show(length: TimeDelta) -> String {
     let mut seconds = length.num_seconds().max(0);
     let mut shown = String::new();
     for (unit, unit_seconds) in [('d', 86_400), ('h', 3600), ('m', 60), ('s', 1)] {

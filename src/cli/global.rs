@@ -13,13 +13,26 @@ use crate::output;
 #[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalArgs {
     /// How to show data
-    #[arg(short, long, global = true, value_enum, default_value = "table", value_name = "FORMAT")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_enum,
+        default_value = "table",
+        value_name = "FORMAT"
+    )]
     pub(crate) output: Format,
     /// Show data and errors only
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
     /// When to use colors
-    #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "auto",
+        value_name = "WHEN"
+    )]
     pub(crate) color: Color,
     /// Answer yes to every question
     #[arg(short, long, global = true)]
@@ -105,6 +118,10 @@ pub(crate) struct DryRunArgs {
 impl DryRunArgs {
     /// Whether to do it or to say it.
     pub(crate) fn mode(self) -> crate::ops::Mode {
-        if self.dry_run { crate::ops::Mode::Plan } else { crate::ops::Mode::Do }
+        if self.dry_run {
+            crate::ops::Mode::Plan
+        } else {
+            crate::ops::Mode::Do
+        }
     }
 }

@@ -38,27 +38,40 @@ pub(crate) fn run(args: InitArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
                 Some(organization) => organization,
                 None => {
                     let typed =
-                        desk.prompt.line(desk.output, "Organization", None, "`--organization`")?;
-                    parse_organization(&typed).map_err(|why| Failure::words(Kind::Usage, &why, ""))?
+                        desk.prompt
+                            .line(desk.output, "Organization", None, "`--organization`")?;
+                    parse_organization(&typed)
+                        .map_err(|why| Failure::words(Kind::Usage, &why, ""))?
                 }
             };
             let owner = match args.owner {
                 Some(owner) => owner,
                 None => {
-                    let typed = desk.prompt.line(desk.output, "Your user name", None, "`--owner`")?;
-                    typed.parse().map_err(|why: crate::domain::name::NameError| {
-                        Failure::words(Kind::Usage, &why.to_string(), "")
-                    })?
+                    let typed =
+                        desk.prompt
+                            .line(desk.output, "Your user name", None, "`--owner`")?;
+                    typed
+                        .parse()
+                        .map_err(|why: crate::domain::name::NameError| {
+                            Failure::words(Kind::Usage, &why.to_string(), "")
+                        })?
                 }
             };
-            let wish = ops::init::Init { organization, owner, email: args.email };
+            let wish = ops::init::Init {
+                organization,
+                owner,
+                email: args.email,
+            };
             ops::init::init(desk.session, wish, args.dry_run.mode())?
         }
     };
-    let Some(done) = desk.planned(done)? else { return Ok(()) };
+    let Some(done) = desk.planned(done)? else {
+        return Ok(());
+    };
     desk.output.show(&InitView::from(&done))?;
     if done.unchanged {
-        desk.output.status("The organization exists already; nothing was changed.");
+        desk.output
+            .status("The organization exists already; nothing was changed.");
     } else {
         desk.output.status(&format!(
             "Organization '{}' is ready, and '{}' is its owner.",
@@ -70,7 +83,8 @@ pub(crate) fn run(args: InitArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
                 done.identity, done.owner
             ));
         }
-        desk.output.hint("register a cluster with `kubegrant cluster add NAME --kubeconfig FILE`");
+        desk.output
+            .hint("register a cluster with `kubegrant cluster add NAME --kubeconfig FILE`");
     }
     Ok(())
 }

@@ -190,7 +190,9 @@ fn passphrase_asker(env: &Env, output: &Output) -> crate::session::Ask {
             return Ok(None);
         }
         ask(&format!("Passphrase of {what}: "));
-        let answer = stdin.read_line(crate::env::Echo::Off).map_err(std::io::Error::other)?;
+        let answer = stdin
+            .read_line(crate::env::Echo::Off)
+            .map_err(std::io::Error::other)?;
         ask("\n");
         Ok(answer)
     })

@@ -11,7 +11,7 @@ const TRIES_MAX: usize = 3;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
-pub enum PromptError {
+pub(crate) enum PromptError {
     /// Nobody is there to answer; the flag says it instead.
     #[error("cannot ask without a terminal; say it with {flag}")]
     NotATerminal {
@@ -31,21 +31,21 @@ pub enum PromptError {
 
 impl PromptError {
     /// Says whether the person asked to stop, which ends with 130.
-    pub fn is_interrupt(&self) -> bool {
+    pub(crate) fn is_interrupt(&self) -> bool {
         matches!(self, Self::Read(ReadError::Interrupted))
     }
 }
 
 /// Asks questions.
 #[derive(Debug)]
-pub struct Prompt {
+pub(crate) struct Prompt {
     stdin: Input,
     is_answered: bool,
 }
 
 impl Prompt {
     /// Reads answers from the input of this environment.
-    pub fn new(env: &Env) -> Self {
+    pub(crate) fn new(env: &Env) -> Self {
         Self {
             stdin: env.stdin.clone(),
             is_answered: env.stdin_is_terminal && env.stderr_is_terminal,
@@ -53,12 +53,12 @@ impl Prompt {
     }
 
     /// Says whether a person is there: both stdin and stderr are terminals.
-    pub fn is_possible(&self) -> bool {
+    pub(crate) fn is_possible(&self) -> bool {
         self.is_answered
     }
 
     /// Asks for yes or no; a bare Enter is no. `flag` says the same without a terminal.
-    pub fn confirm(
+    pub(crate) fn confirm(
         &self,
         output: &mut Output,
         question: &str,
@@ -83,7 +83,7 @@ impl Prompt {
     }
 
     /// Asks to type a name, as a proof that it is meant; gives what was typed, to be judged.
-    pub fn typed_name(
+    pub(crate) fn typed_name(
         &self,
         output: &mut Output,
         what: &str,
@@ -97,7 +97,7 @@ impl Prompt {
     }
 
     /// Asks for a line; a bare Enter gives the default, where there is one.
-    pub fn line(
+    pub(crate) fn line(
         &self,
         output: &mut Output,
         question: &str,
@@ -118,7 +118,7 @@ impl Prompt {
     }
 
     /// Asks for a password, which is not shown and not trimmed.
-    pub fn password(
+    pub(crate) fn password(
         &self,
         output: &mut Output,
         question: &str,

@@ -25,13 +25,17 @@ pub(crate) struct ReconcileArgs {
 pub(crate) async fn run(args: ReconcileArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let progress = desk.output.progress(args.clusters.len(), "clusters");
     let mode = args.dry_run.mode();
-    let reports = ops::reconcile::reconcile(desk.session, &args.clusters, mode, &mut |report| {
-        match &report.failed {
-            None => progress.done(report.cluster.as_str()),
-            Some(error) => progress.failed(report.cluster.as_str(), &error.to_string()),
-        }
-    })
-    .await?;
+    let reports =
+        ops::reconcile::reconcile(
+            desk.session,
+            &args.clusters,
+            mode,
+            &mut |report| match &report.failed {
+                None => progress.done(report.cluster.as_str()),
+                Some(error) => progress.failed(report.cluster.as_str(), &error.to_string()),
+            },
+        )
+        .await?;
     drop(progress);
     let view = ReconcileView::new(&reports, mode);
     desk.output.show(&view)?;

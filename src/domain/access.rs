@@ -32,7 +32,10 @@ impl FromStr for Level {
         match input {
             "read" => Ok(Self::Read),
             "write" => Ok(Self::Write),
-            _ => Err(format!("no level '{}': read or write", input.escape_default())),
+            _ => Err(format!(
+                "no level '{}': read or write",
+                input.escape_default()
+            )),
         }
     }
 }
@@ -132,8 +135,14 @@ impl Access {
     pub(crate) fn power(self) -> Option<Power> {
         match self {
             Self::Full(_) => Some(Power::Full),
-            Self::ClusterOwner | Self::Granted { level: Level::Write, .. } => Some(Power::Write),
-            Self::Granted { level: Level::Read, .. } => Some(Power::Read),
+            Self::ClusterOwner
+            | Self::Granted {
+                level: Level::Write,
+                ..
+            } => Some(Power::Write),
+            Self::Granted {
+                level: Level::Read, ..
+            } => Some(Power::Read),
             Self::None => None,
         }
     }
@@ -175,9 +184,10 @@ pub(crate) fn effective(
         return Access::ClusterOwner;
     }
     match grant {
-        Some(grant) if grant.is_live(now) => {
-            Access::Granted { level: grant.level, ends_at: grant.ends_at }
-        }
+        Some(grant) if grant.is_live(now) => Access::Granted {
+            level: grant.level,
+            ends_at: grant.ends_at,
+        },
         _ => Access::None,
     }
 }

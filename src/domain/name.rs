@@ -41,7 +41,11 @@ pub(crate) enum NameError {
 
 /// Shows foreign input safely: quoted, escaped, at most 60 characters.
 fn shown(input: &str) -> String {
-    let mut text: String = input.chars().take(60).flat_map(char::escape_default).collect();
+    let mut text: String = input
+        .chars()
+        .take(60)
+        .flat_map(char::escape_default)
+        .collect();
     if input.chars().count() > 60 {
         text.push('…');
     }
@@ -58,10 +62,16 @@ fn parse_label(input: &str, what: &'static str) -> Result<String, NameError> {
     let bytes = folded.as_bytes();
     let ends = good(bytes[0]) && good(bytes[bytes.len() - 1]);
     if !ends || !bytes.iter().all(|&c| good(c) || c == b'-') {
-        return Err(NameError::Alphabet { what, shown: shown(input) });
+        return Err(NameError::Alphabet {
+            what,
+            shown: shown(input),
+        });
     }
     if bytes.len() > NAME_BYTES_MAX {
-        return Err(NameError::TooLong { what, length: bytes.len() });
+        return Err(NameError::TooLong {
+            what,
+            length: bytes.len(),
+        });
     }
     Ok(folded)
 }
@@ -127,7 +137,9 @@ impl Eq for Email {}
 impl FromStr for Email {
     type Err = NameError;
     fn from_str(input: &str) -> Result<Self, NameError> {
-        let bad = || NameError::Email { shown: shown(input) };
+        let bad = || NameError::Email {
+            shown: shown(input),
+        };
         let (local, domain) = input.rsplit_once('@').ok_or_else(bad)?;
         let clean = |c: char| c.is_ascii_graphic() && !"<>()[],;:\\\"@".contains(c);
         let domain_good = domain.split('.').all(|label| {
@@ -190,8 +202,14 @@ pub(crate) fn parse_organization(input: &str) -> Result<String, String> {
     if text.is_empty() || text.len() > 64 {
         return Err("an organization's name has 1 to 64 characters".to_owned());
     }
-    if !text.chars().all(|c| c.is_alphanumeric() || " -_.,&'()/".contains(c)) {
-        return Err(format!("{} is not a name for an organization", shown(input)));
+    if !text
+        .chars()
+        .all(|c| c.is_alphanumeric() || " -_.,&'()/".contains(c))
+    {
+        return Err(format!(
+            "{} is not a name for an organization",
+            shown(input)
+        ));
     }
     Ok(text.to_owned())
 }
@@ -240,9 +258,23 @@ mod tests {
 
     #[test]
     fn handles_are_folded_and_hostile_names_refused() {
-        assert_eq!("Alice".parse::<UserName>().expect("a good name").as_str(), "alice");
+        assert_eq!(
+            "Alice".parse::<UserName>().expect("a good name").as_str(),
+            "alice"
+        );
         let long = "a".repeat(300);
-        let hostile = ["", "../x", "-x", "x-", "a b", "a/b", "é", "a\u{202e}b", "a\0b", "аlice"];
+        let hostile = [
+            "",
+            "../x",
+            "-x",
+            "x-",
+            "a b",
+            "a/b",
+            "é",
+            "a\u{202e}b",
+            "a\0b",
+            "аlice",
+        ];
         for name in hostile.into_iter().chain([long.as_str()]) {
             let error = name.parse::<ClusterName>().expect_err(name).to_string();
             assert!(!error.chars().any(char::is_control), "{error}");

@@ -46,7 +46,9 @@ pub(crate) struct Desired {
 impl Desired {
     /// Whether any account carries `write`.
     pub(crate) fn has_writers(&self) -> bool {
-        self.accounts.iter().any(|account| account.power == Power::Write)
+        self.accounts
+            .iter()
+            .any(|account| account.power == Power::Write)
     }
 }
 
@@ -176,7 +178,8 @@ fn wanted_lists(
     let mut lists = BTreeMap::new();
     let mut put = |place: Place, role: &'static str, account: &Account| {
         let key = (place, binding_name(&desired.installation, role));
-        let list: &mut (&str, BTreeSet<String>) = lists.entry(key).or_insert((role, BTreeSet::new()));
+        let list: &mut (&str, BTreeSet<String>) =
+            lists.entry(key).or_insert((role, BTreeSet::new()));
         list.1.insert(account.name.clone());
     };
     for account in &desired.accounts {
@@ -247,13 +250,21 @@ pub(crate) fn plan(desired: &Desired, observed: &Observed) -> Plan {
             });
         }
     }
-    let wanted: BTreeMap<&str, &Account> =
-        desired.accounts.iter().map(|account| (account.name.as_str(), account)).collect();
+    let wanted: BTreeMap<&str, &Account> = desired
+        .accounts
+        .iter()
+        .map(|account| (account.name.as_str(), account))
+        .collect();
     for (name, found) in &observed.accounts {
         let stays = desired.keep.contains(name)
-            || wanted.get(name.as_str()).is_some_and(|w| found.credential == Some(w.credential));
+            || wanted
+                .get(name.as_str())
+                .is_some_and(|w| found.credential == Some(w.credential));
         if !stays {
-            plan.end.push(Step::DeleteAccount { name: name.clone(), uid: found.uid.clone() });
+            plan.end.push(Step::DeleteAccount {
+                name: name.clone(),
+                uid: found.uid.clone(),
+            });
         }
     }
     for account in &desired.accounts {
@@ -283,14 +294,38 @@ impl fmt::Display for Step {
         };
         match self {
             Self::CreateAccount(account) => {
-                write!(f, "create account {} ({} of '{}')", account.name, account.power, account.user)
+                write!(
+                    f,
+                    "create account {} ({} of '{}')",
+                    account.name, account.power, account.user
+                )
             }
             Self::DeleteAccount { name, .. } => write!(f, "delete account {name}"),
-            Self::CreateBinding { place, name, accounts, .. } => {
-                write!(f, "create binding {name} {} with {}", place_text(place), list(accounts))
+            Self::CreateBinding {
+                place,
+                name,
+                accounts,
+                ..
+            } => {
+                write!(
+                    f,
+                    "create binding {name} {} with {}",
+                    place_text(place),
+                    list(accounts)
+                )
             }
-            Self::SetBinding { place, name, accounts, .. } => {
-                write!(f, "set binding {name} {} to {}", place_text(place), list(accounts))
+            Self::SetBinding {
+                place,
+                name,
+                accounts,
+                ..
+            } => {
+                write!(
+                    f,
+                    "set binding {name} {} to {}",
+                    place_text(place),
+                    list(accounts)
+                )
             }
             Self::DeleteBinding { place, name, .. } => {
                 write!(f, "delete binding {name} {}", place_text(place))

@@ -196,7 +196,10 @@ pub(crate) enum Denial {
 impl Denial {
     /// Whether it is the state of things that forbids it (exit 5), not the actor's rights (exit 4).
     pub(crate) fn is_state(self) -> bool {
-        matches!(self, Self::Archived(_) | Self::Protected(_) | Self::NotArchived)
+        matches!(
+            self,
+            Self::Archived(_) | Self::Protected(_) | Self::NotArchived
+        )
     }
 }
 
@@ -215,7 +218,14 @@ pub(crate) fn on_cluster(
     }
     let full = matches!(target.access, Access::Full(_));
     let owns = full || target.access == Access::ClusterOwner;
-    let writes = owns || matches!(target.access, Access::Granted { level: Level::Write, .. });
+    let writes = owns
+        || matches!(
+            target.access,
+            Access::Granted {
+                level: Level::Write,
+                ..
+            }
+        );
     let entitled = match action {
         A::See | A::OwnKubeconfig => true,
         A::ChangeSettings | A::SshKey => writes,
@@ -270,11 +280,19 @@ mod tests {
     use super::*;
 
     fn target(access: Access) -> Target {
-        Target { access, state: State::Active, protected: false, blocked: false }
+        Target {
+            access,
+            state: State::Active,
+            protected: false,
+            blocked: false,
+        }
     }
 
     fn granted(level: Level) -> Access {
-        Access::Granted { level, ends_at: None }
+        Access::Granted {
+            level,
+            ends_at: None,
+        }
     }
 
     #[test]
@@ -304,12 +322,20 @@ mod tests {
 
     #[test]
     fn a_stranger_learns_nothing_from_the_reason() {
-        let actor = Actor { role: Role::Developer, active: true };
+        let actor = Actor {
+            role: Role::Developer,
+            active: true,
+        };
         for action in ClusterAction::ALL {
             for state in [State::Active, State::Archived] {
                 for protected in [false, true] {
                     for blocked in [false, true] {
-                        let target = Target { access: Access::None, state, protected, blocked };
+                        let target = Target {
+                            access: Access::None,
+                            state,
+                            protected,
+                            blocked,
+                        };
                         assert_eq!(
                             on_cluster(actor, action, target),
                             Err(Denial::UnknownCluster)
@@ -322,9 +348,18 @@ mod tests {
 
     #[test]
     fn only_an_owner_touches_owners() {
-        let admin = Actor { role: Role::Admin, active: true };
-        let owner = Actor { role: Role::Owner, active: true };
-        let promote = OrganizationAction::SetRole { from: Role::Developer, to: Role::Owner };
+        let admin = Actor {
+            role: Role::Admin,
+            active: true,
+        };
+        let owner = Actor {
+            role: Role::Owner,
+            active: true,
+        };
+        let promote = OrganizationAction::SetRole {
+            from: Role::Developer,
+            to: Role::Owner,
+        };
         assert_eq!(in_organization(admin, promote), Err(Denial::OwnersOnly));
         assert_eq!(in_organization(owner, promote), Ok(()));
         let disable = OrganizationAction::ManageUser(Role::Owner);

@@ -95,8 +95,14 @@ const CHANGES_RULES: [(&str, &str); 10] = [
     ("rbac.authorization.k8s.io", "clusterroles"),
     ("rbac.authorization.k8s.io", "rolebindings"),
     ("rbac.authorization.k8s.io", "clusterrolebindings"),
-    ("admissionregistration.k8s.io", "mutatingwebhookconfigurations"),
-    ("admissionregistration.k8s.io", "validatingwebhookconfigurations"),
+    (
+        "admissionregistration.k8s.io",
+        "mutatingwebhookconfigurations",
+    ),
+    (
+        "admissionregistration.k8s.io",
+        "validatingwebhookconfigurations",
+    ),
     ("admissionregistration.k8s.io", "mutatingadmissionpolicies"),
     ("apiregistration.k8s.io", "apiservices"),
     ("certificates.k8s.io", "certificatesigningrequests/approval"),
@@ -144,15 +150,24 @@ pub(crate) fn danger(rule: &Rule) -> Option<&'static str> {
     // A rule about named objects is about those alone: `create` cannot be limited by name.
     let named = !rule.names.is_empty();
     let any = |group: &str, resource: &str, verbs: &[&str]| {
-        verbs.iter().any(|verb| covers(rule, group, resource, verb) && !(named && *verb == "create"))
+        verbs
+            .iter()
+            .any(|verb| covers(rule, group, resource, verb) && !(named && *verb == "create"))
     };
-    if any("", "secrets", &["get", "list", "watch", "create", "update", "patch"]) {
+    if any(
+        "",
+        "secrets",
+        &["get", "list", "watch", "create", "update", "patch"],
+    ) {
         return Some("secrets");
     }
     if any("", "serviceaccounts/token", &["create"]) {
         return Some("tokens of accounts");
     }
-    if RUNS_PODS.iter().any(|(group, resource)| any(group, resource, &WRITES)) {
+    if RUNS_PODS
+        .iter()
+        .any(|(group, resource)| any(group, resource, &WRITES))
+    {
         return Some("running pods");
     }
     if any("", "pods/exec", &["create", "get"]) || any("", "pods/attach", &["create", "get"]) {
@@ -161,7 +176,10 @@ pub(crate) fn danger(rule: &Rule) -> Option<&'static str> {
     if any("", "nodes/proxy", &["get", "create"]) {
         return Some("nodes/proxy");
     }
-    if CHANGES_RULES.iter().any(|(group, resource)| any(group, resource, &WRITES)) {
+    if CHANGES_RULES
+        .iter()
+        .any(|(group, resource)| any(group, resource, &WRITES))
+    {
         return Some("changing the cluster's rules");
     }
     None
@@ -192,14 +210,16 @@ fn reach(subject: &Subject) -> Reach<'_> {
     match subject {
         Subject::Account { namespace, .. } => Reach::One(namespace),
         Subject::User(name) => match name.strip_prefix("system:serviceaccount:") {
-            Some(rest) => rest.split_once(':').map_or(Reach::Nowhere, |(ns, _)| Reach::One(ns)),
+            Some(rest) => rest
+                .split_once(':')
+                .map_or(Reach::Nowhere, |(ns, _)| Reach::One(ns)),
             None => Reach::Nowhere,
         },
         Subject::Group(name) => match name.as_str() {
             "system:serviceaccounts" | "system:authenticated" => Reach::Every,
-            other => {
-                other.strip_prefix("system:serviceaccounts:").map_or(Reach::Nowhere, Reach::One)
-            }
+            other => other
+                .strip_prefix("system:serviceaccounts:")
+                .map_or(Reach::Nowhere, Reach::One),
         },
     }
 }
@@ -290,16 +310,29 @@ mod tests {
 
     fn rule(groups: &[&str], resources: &[&str], verbs: &[&str]) -> Rule {
         let own = |list: &[&str]| list.iter().map(|item| (*item).to_owned()).collect();
-        Rule { groups: own(groups), resources: own(resources), verbs: own(verbs), names: vec![] }
+        Rule {
+            groups: own(groups),
+            resources: own(resources),
+            verbs: own(verbs),
+            names: vec![],
+        }
     }
 
     fn bind(namespace: Option<&str>, role: RoleRef, subject: Subject) -> Binding {
         let namespace = namespace.map(str::to_owned);
-        Binding { namespace, name: "b".to_owned(), role, subjects: vec![subject] }
+        Binding {
+            namespace,
+            name: "b".to_owned(),
+            role,
+            subjects: vec![subject],
+        }
     }
 
     fn account(namespace: &str, name: &str) -> Subject {
-        Subject::Account { namespace: namespace.to_owned(), name: name.to_owned() }
+        Subject::Account {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        }
     }
 
     #[test]
@@ -308,11 +341,20 @@ mod tests {
         let cases = [
             (rule(&["*"], &["*"], &["*"]), Some("wildcards")),
             (rule(&["x.io"], &["*"], &["get"]), Some("wildcards")),
-            (rule(&["rbac.authorization.k8s.io"], &["clusterroles"], &["bind"]), Some("bind")),
+            (
+                rule(&["rbac.authorization.k8s.io"], &["clusterroles"], &["bind"]),
+                Some("bind"),
+            ),
             (core("users", "impersonate"), Some("impersonate")),
             (core("secrets", "list"), Some("secrets")),
-            (core("serviceaccounts/token", "create"), Some("tokens of accounts")),
-            (rule(&["apps"], &["deployments"], &["patch"]), Some("running pods")),
+            (
+                core("serviceaccounts/token", "create"),
+                Some("tokens of accounts"),
+            ),
+            (
+                rule(&["apps"], &["deployments"], &["patch"]),
+                Some("running pods"),
+            ),
             (core("pods/exec", "create"), Some("commands in pods")),
             (core("nodes/proxy", "get"), Some("nodes/proxy")),
             (core("configmaps", "create"), None),
@@ -328,7 +370,9 @@ mod tests {
     #[test]
     fn a_chain_of_accounts_through_held_back_namespaces_is_followed() {
         let mut roles = Roles::default();
-        roles.cluster.insert("edit".into(), vec![rule(&[""], &["secrets"], &["get"])]);
+        roles
+            .cluster
+            .insert("edit".into(), vec![rule(&[""], &["secrets"], &["get"])]);
         let edit = || RoleRef::Cluster("edit".to_owned());
         let bindings = [
             // c's account edits b, b's account edits kube-system: both can climb.
@@ -356,7 +400,14 @@ mod tests {
         let bindings = [bind(None, admin(), group), bind(None, admin(), user)];
         let held = held_back(&all, &set(&[]), &bindings, &Roles::default());
         assert_eq!(held.keys().collect::<Vec<_>>(), ["a", "b"]);
-        let every = [bind(None, admin(), Subject::Group("system:authenticated".to_owned()))];
-        assert_eq!(held_back(&all, &set(&[]), &every, &Roles::default()).len(), 3);
+        let every = [bind(
+            None,
+            admin(),
+            Subject::Group("system:authenticated".to_owned()),
+        )];
+        assert_eq!(
+            held_back(&all, &set(&[]), &every, &Roles::default()).len(),
+            3
+        );
     }
 }

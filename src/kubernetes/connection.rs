@@ -89,7 +89,10 @@ struct Version {
 impl Connection {
     /// Wraps a client.
     pub(crate) fn new(client: kube::Client, installation: &str) -> Self {
-        Self { client, installation: installation.to_owned() }
+        Self {
+            client,
+            installation: installation.to_owned(),
+        }
     }
 
     pub(super) fn accounts(&self) -> Api<ServiceAccount> {
@@ -111,7 +114,10 @@ impl Connection {
             .get("kube-system")
             .await
             .map_err(|error| Error::from_kube(error, what))?;
-        found.metadata.uid.ok_or_else(|| Error::garbled(what, "it has no UID"))
+        found
+            .metadata
+            .uid
+            .ok_or_else(|| Error::garbled(what, "it has no UID"))
     }
 
     /// Asks for the server's version.
@@ -193,7 +199,9 @@ impl Connection {
             .create(&PostParams::default(), &review)
             .await
             .map_err(|error| Error::from_kube(error, "an access review"))?;
-        let Some(status) = answer.status else { return Ok(true) };
+        let Some(status) = answer.status else {
+            return Ok(true);
+        };
         let named = match place {
             None => format!("ClusterRoleBinding \"{binding}\""),
             Some(namespace) => format!("RoleBinding \"{binding}/{namespace}\""),
@@ -209,13 +217,19 @@ impl Connection {
             listed.map_err(|error| Error::from_kube(error, "our accounts"))
         };
         // With writers, one unfiltered list serves both ends; without, ours are enough.
-        let bindings = if look.with_write { ListParams::default() } else { ours.clone() };
+        let bindings = if look.with_write {
+            ListParams::default()
+        } else {
+            ours.clone()
+        };
         let cluster_bindings = async {
             let listed = self.cluster_bindings().list(&bindings).await;
             listed.map_err(|error| Error::from_kube(error, "the ClusterRoleBindings"))
         };
         let role_bindings = async {
-            let listed = Api::<RoleBinding>::all(self.client.clone()).list(&bindings).await;
+            let listed = Api::<RoleBinding>::all(self.client.clone())
+                .list(&bindings)
+                .await;
             listed.map_err(|error| Error::from_kube(error, "the RoleBindings"))
         };
         let world = async {
@@ -235,7 +249,9 @@ impl Connection {
                 credential: objects::credential_of(&meta),
                 deleting: meta.deletion_timestamp.is_some(),
             };
-            seen.observed.accounts.insert(meta.name.unwrap_or_default(), found);
+            seen.observed
+                .accounts
+                .insert(meta.name.unwrap_or_default(), found);
         }
         let mut all = Vec::new();
         for found in cluster_bindings.items {
@@ -281,7 +297,9 @@ impl Connection {
                 _ => observed.has_strangers = true,
             }
         }
-        seen.observed.bindings.insert((found.namespace, found.name), observed);
+        seen.observed
+            .bindings
+            .insert((found.namespace, found.name), observed);
     }
 
     /// Lists what stands in our namespace and is of no installation's making.
@@ -293,7 +311,9 @@ impl Connection {
             .into_iter()
             .filter(|account| {
                 let labels = account.metadata.labels.as_ref();
-                labels.and_then(|l| l.get(objects::MANAGED_BY)).map(String::as_str)
+                labels
+                    .and_then(|l| l.get(objects::MANAGED_BY))
+                    .map(String::as_str)
                     != Some(objects::KUBEGRANT)
             })
             .filter_map(|account| account.metadata.name)
@@ -312,7 +332,11 @@ impl Connection {
             .map_err(|error| Error::from_kube(error, "the namespaces"))?;
         let names = listed.items.into_iter().filter_map(|namespace| {
             let terminating = namespace.metadata.deletion_timestamp.is_some();
-            if terminating { None } else { namespace.metadata.name }
+            if terminating {
+                None
+            } else {
+                namespace.metadata.name
+            }
         });
         Ok(names.collect())
     }
@@ -320,7 +344,9 @@ impl Connection {
     async fn roles(&self) -> Result<Roles, Error> {
         let params = ListParams::default();
         let cluster = async {
-            let listed = Api::<ClusterRole>::all(self.client.clone()).list(&params).await;
+            let listed = Api::<ClusterRole>::all(self.client.clone())
+                .list(&params)
+                .await;
             listed.map_err(|error| Error::from_kube(error, "the ClusterRoles"))
         };
         let namespaced = async {
@@ -330,9 +356,10 @@ impl Connection {
         let (cluster, namespaced) = futures::try_join!(cluster, namespaced)?;
         let mut roles = Roles::default();
         for role in cluster.items {
-            roles
-                .cluster
-                .insert(role.metadata.name.unwrap_or_default(), objects::rules(role.rules));
+            roles.cluster.insert(
+                role.metadata.name.unwrap_or_default(),
+                objects::rules(role.rules),
+            );
         }
         for role in namespaced.items {
             let key = (

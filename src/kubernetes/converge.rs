@@ -84,7 +84,12 @@ fn leaving(plan: &Plan, observed: &Observed) -> Vec<Leaving> {
     let mut found = Vec::new();
     for step in &plan.take {
         let (place, name, stay) = match step {
-            Step::SetBinding { place, name, accounts, .. } => (place, name, Some(accounts)),
+            Step::SetBinding {
+                place,
+                name,
+                accounts,
+                ..
+            } => (place, name, Some(accounts)),
             Step::DeleteBinding { place, name, .. } => (place, name, None),
             _ => continue,
         };
@@ -123,7 +128,9 @@ async fn verify_gone(connection: &Connection, leaving: &[Leaving]) -> Result<(),
             break;
         }
         if started.elapsed() > SETTLE_MAX {
-            return Err(Error::unsettled("the API server still lets an ended account in"));
+            return Err(Error::unsettled(
+                "the API server still lets an ended account in",
+            ));
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -149,9 +156,7 @@ async fn run(connection: &Connection, steps: &[Step]) -> Result<(), Error> {
     let mut retriable = Ok(());
     for result in results {
         match result {
-            Err(error)
-                if error.is_conflict() || error.is_not_found() || error.is_terminating() =>
-            {
+            Err(error) if error.is_conflict() || error.is_not_found() || error.is_terminating() => {
                 retriable = Err(error);
             }
             other => other?,
@@ -186,21 +191,36 @@ impl Connection {
                 self.accounts().delete(name, &with_uid(uid)).await.map(drop),
                 &format!("account '{name}'"),
             ),
-            Step::CreateBinding { place, name, role, accounts } => {
-                self.create_binding(place, name, role, accounts).await
-            }
-            Step::SetBinding { place, name, accounts, resource_version } => {
-                self.set_binding(place, name, accounts, resource_version).await
+            Step::CreateBinding {
+                place,
+                name,
+                role,
+                accounts,
+            } => self.create_binding(place, name, role, accounts).await,
+            Step::SetBinding {
+                place,
+                name,
+                accounts,
+                resource_version,
+            } => {
+                self.set_binding(place, name, accounts, resource_version)
+                    .await
             }
             Step::DeleteBinding { place, name, uid } => {
                 let what = format!("binding '{name}'");
                 match place {
                     None => gone(
-                        self.cluster_bindings().delete(name, &with_uid(uid)).await.map(drop),
+                        self.cluster_bindings()
+                            .delete(name, &with_uid(uid))
+                            .await
+                            .map(drop),
                         &what,
                     ),
                     Some(namespace) => gone(
-                        self.role_bindings(namespace).delete(name, &with_uid(uid)).await.map(drop),
+                        self.role_bindings(namespace)
+                            .delete(name, &with_uid(uid))
+                            .await
+                            .map(drop),
                         &what,
                     ),
                 }
@@ -212,7 +232,10 @@ impl Connection {
     async fn create_account(&self, account: &Account) -> Result<(), Error> {
         let what = format!("account '{}'", account.name);
         let wanted = objects::service_account(account, &self.installation);
-        let created = self.accounts().create(&PostParams::default(), &wanted).await;
+        let created = self
+            .accounts()
+            .create(&PostParams::default(), &wanted)
+            .await;
         match created.map_err(|error| Error::from_kube(error, &what)) {
             Err(error) if error.is_already_exists() => {
                 let found = self.accounts().get(&account.name).await;
@@ -221,7 +244,11 @@ impl Connection {
                 let ours = objects::is_ours(meta, &self.installation)
                     && objects::credential_of(meta) == Some(account.credential)
                     && meta.deletion_timestamp.is_none();
-                if ours { Ok(()) } else { Err(Error::foreign(&what)) }
+                if ours {
+                    Ok(())
+                } else {
+                    Err(Error::foreign(&what))
+                }
             }
             other => other.map(drop),
         }
@@ -241,11 +268,22 @@ impl Connection {
         let params = PostParams::default();
         let created = match place {
             None => {
-                let wanted = ClusterRoleBinding { metadata: meta, role_ref, subjects };
-                self.cluster_bindings().create(&params, &wanted).await.map(|made| made.subjects)
+                let wanted = ClusterRoleBinding {
+                    metadata: meta,
+                    role_ref,
+                    subjects,
+                };
+                self.cluster_bindings()
+                    .create(&params, &wanted)
+                    .await
+                    .map(|made| made.subjects)
             }
             Some(namespace) => {
-                let wanted = RoleBinding { metadata: meta, role_ref, subjects };
+                let wanted = RoleBinding {
+                    metadata: meta,
+                    role_ref,
+                    subjects,
+                };
                 let api = self.role_bindings(namespace);
                 api.create(&params, &wanted).await.map(|made| made.subjects)
             }
@@ -254,9 +292,11 @@ impl Connection {
             Err(error) if error.is_already_exists() => {
                 let found = match place {
                     None => self.cluster_bindings().get(name).await.map(|b| b.metadata),
-                    Some(namespace) => {
-                        self.role_bindings(namespace).get(name).await.map(|b| b.metadata)
-                    }
+                    Some(namespace) => self
+                        .role_bindings(namespace)
+                        .get(name)
+                        .await
+                        .map(|b| b.metadata),
                 };
                 let found = found.map_err(|error| Error::from_kube(error, &what))?;
                 if objects::is_ours(&found, &self.installation) {
@@ -283,15 +323,22 @@ impl Connection {
             "metadata": { "resourceVersion": resource_version },
             "subjects": objects::subjects(accounts),
         }));
-        let params = PatchParams { field_manager: Some("kubegrant".into()), ..Default::default() };
+        let params = PatchParams {
+            field_manager: Some("kubegrant".into()),
+            ..Default::default()
+        };
         let written = match place {
             None => {
                 let api = self.cluster_bindings();
-                api.patch(name, &params, &patch).await.map(|made| made.subjects)
+                api.patch(name, &params, &patch)
+                    .await
+                    .map(|made| made.subjects)
             }
             Some(namespace) => {
                 let api = self.role_bindings(namespace);
-                api.patch(name, &params, &patch).await.map(|made| made.subjects)
+                api.patch(name, &params, &patch)
+                    .await
+                    .map(|made| made.subjects)
             }
         };
         let stored = written.map_err(|error| Error::from_kube(error, &what))?;
@@ -305,12 +352,14 @@ fn same_list(
     wanted: &BTreeSet<String>,
     what: &str,
 ) -> Result<(), Error> {
-    let names: BTreeSet<&str> =
-        stored.into_iter().flatten().map(|subject| subject.name.as_str()).collect();
+    let names: BTreeSet<&str> = stored
+        .into_iter()
+        .flatten()
+        .map(|subject| subject.name.as_str())
+        .collect();
     if names.len() == wanted.len() && wanted.iter().all(|name| names.contains(name.as_str())) {
         Ok(())
     } else {
         Err(Error::changed_meanwhile(what))
     }
 }
-

@@ -347,27 +347,39 @@ impl Error {
 
     /// An answer that makes no sense.
     pub(crate) fn garbled(what: &str, reason: &str) -> Self {
-        Self::Garbled { what: what.to_owned(), reason: reason.to_owned() }
+        Self::Garbled {
+            what: what.to_owned(),
+            reason: reason.to_owned(),
+        }
     }
 
     /// Something of that name is there and is not ours.
     pub(crate) fn foreign(what: &str) -> Self {
-        Self::Foreign { what: what.to_owned() }
+        Self::Foreign {
+            what: what.to_owned(),
+        }
     }
 
     /// The thing is being deleted.
     pub(crate) fn terminating(what: &str) -> Self {
-        Self::Terminating { what: what.to_owned() }
+        Self::Terminating {
+            what: what.to_owned(),
+        }
     }
 
     /// It could not be seen to be true in the time allowed.
     pub(crate) fn unsettled(reason: &str) -> Self {
-        Self::Unsettled { reason: reason.to_owned() }
+        Self::Unsettled {
+            reason: reason.to_owned(),
+        }
     }
 
     /// Somebody else changed it between the look and the write.
     pub(crate) fn changed_meanwhile(what: &str) -> Self {
-        Self::Conflict { what: what.to_owned(), message: "it was written to".to_owned() }
+        Self::Conflict {
+            what: what.to_owned(),
+            message: "it was written to".to_owned(),
+        }
     }
 
     /// Says whether the thing is being deleted, or the namespace it would stand in.

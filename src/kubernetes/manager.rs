@@ -44,20 +44,43 @@ pub(crate) struct Manager {
 const RBAC: &str = "rbac.authorization.k8s.io";
 
 const fn right(verb: &'static str, group: &'static str, resource: &'static str) -> Right {
-    Right { verb, group, resource, subresource: "", namespace: "", name: "" }
+    Right {
+        verb,
+        group,
+        resource,
+        subresource: "",
+        namespace: "",
+        name: "",
+    }
 }
 
 /// What the operator's login must be allowed, so that registration does not fail half-way.
 pub(crate) const OPERATOR_RIGHTS: [Right; 10] = [
     right("create", "", "namespaces"),
-    Right { namespace: NAMESPACE, ..right("create", "", "serviceaccounts") },
-    Right { namespace: NAMESPACE, subresource: "token", ..right("create", "", "serviceaccounts") },
-    Right { namespace: NAMESPACE, ..right("create", RBAC, "roles") },
-    Right { namespace: NAMESPACE, ..right("create", RBAC, "rolebindings") },
+    Right {
+        namespace: NAMESPACE,
+        ..right("create", "", "serviceaccounts")
+    },
+    Right {
+        namespace: NAMESPACE,
+        subresource: "token",
+        ..right("create", "", "serviceaccounts")
+    },
+    Right {
+        namespace: NAMESPACE,
+        ..right("create", RBAC, "roles")
+    },
+    Right {
+        namespace: NAMESPACE,
+        ..right("create", RBAC, "rolebindings")
+    },
     right("create", RBAC, "clusterroles"),
     right("patch", RBAC, "clusterroles"),
     right("create", RBAC, "clusterrolebindings"),
-    Right { name: "cluster-admin", ..right("bind", RBAC, "clusterroles") },
+    Right {
+        name: "cluster-admin",
+        ..right("bind", RBAC, "clusterroles")
+    },
     right("list", RBAC, "clusterroles"),
 ];
 
@@ -70,15 +93,35 @@ pub(crate) const MANAGER_RIGHTS: [Right; 12] = [
     right("list", RBAC, "rolebindings"),
     right("create", RBAC, "clusterrolebindings"),
     right("create", RBAC, "rolebindings"),
-    Right { name: "view", ..right("bind", RBAC, "clusterroles") },
-    Right { name: "edit", ..right("bind", RBAC, "clusterroles") },
-    Right { name: "cluster-admin", ..right("bind", RBAC, "clusterroles") },
-    Right { namespace: NAMESPACE, ..right("create", "", "serviceaccounts") },
-    Right { namespace: NAMESPACE, subresource: "token", ..right("create", "", "serviceaccounts") },
+    Right {
+        name: "view",
+        ..right("bind", RBAC, "clusterroles")
+    },
+    Right {
+        name: "edit",
+        ..right("bind", RBAC, "clusterroles")
+    },
+    Right {
+        name: "cluster-admin",
+        ..right("bind", RBAC, "clusterroles")
+    },
+    Right {
+        namespace: NAMESPACE,
+        ..right("create", "", "serviceaccounts")
+    },
+    Right {
+        namespace: NAMESPACE,
+        subresource: "token",
+        ..right("create", "", "serviceaccounts")
+    },
 ];
 
 fn rule(groups: &[&str], resources: &[&str], verbs: &[&str], names: &[&str]) -> rbac::PolicyRule {
-    let own = |list: &[&str]| list.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>();
+    let own = |list: &[&str]| {
+        list.iter()
+            .map(|item| (*item).to_owned())
+            .collect::<Vec<_>>()
+    };
     rbac::PolicyRule {
         api_groups: Some(own(groups)),
         resources: Some(own(resources)),
@@ -101,28 +144,68 @@ fn cluster_rules(installation: &str) -> Vec<rbac::PolicyRule> {
         rule(&[""], &["namespaces", "nodes"], &["get", "list"], &[]),
         rule(
             &[RBAC],
-            &["clusterroles", "roles", "clusterrolebindings", "rolebindings"],
+            &[
+                "clusterroles",
+                "roles",
+                "clusterrolebindings",
+                "rolebindings",
+            ],
             &["get", "list"],
             &[],
         ),
         // Keep the lists: `create` cannot be limited by name, but `bind` limits what can be given.
-        rule(&[RBAC], &["clusterrolebindings", "rolebindings"], &["create"], &[]),
-        rule(&[RBAC], &["clusterrolebindings", "rolebindings"], &["patch", "delete"], &lists),
-        rule(&[RBAC], &["clusterroles"], &["bind"], &["view", "edit", "cluster-admin"]),
+        rule(
+            &[RBAC],
+            &["clusterrolebindings", "rolebindings"],
+            &["create"],
+            &[],
+        ),
+        rule(
+            &[RBAC],
+            &["clusterrolebindings", "rolebindings"],
+            &["patch", "delete"],
+            &lists,
+        ),
+        rule(
+            &[RBAC],
+            &["clusterroles"],
+            &["bind"],
+            &["view", "edit", "cluster-admin"],
+        ),
         // Ask the API server whether a revocation is true.
-        rule(&["authorization.k8s.io"], &["subjectaccessreviews"], &["create"], &[]),
+        rule(
+            &["authorization.k8s.io"],
+            &["subjectaccessreviews"],
+            &["create"],
+            &[],
+        ),
         // Leave the cluster for good.
         rule(&[""], &["namespaces"], &["delete"], &[NAMESPACE]),
-        rule(&[RBAC], &["clusterroles", "clusterrolebindings"], &["delete"], &[manager.as_str()]),
+        rule(
+            &[RBAC],
+            &["clusterroles", "clusterrolebindings"],
+            &["delete"],
+            &[manager.as_str()],
+        ),
     ]
 }
 
 /// The manager's rights in our own namespace.
 fn namespace_rules() -> Vec<rbac::PolicyRule> {
     vec![
-        rule(&[""], &["serviceaccounts"], &["get", "list", "create", "delete"], &[]),
+        rule(
+            &[""],
+            &["serviceaccounts"],
+            &["get", "list", "create", "delete"],
+            &[],
+        ),
         rule(&[""], &["serviceaccounts/token"], &["create"], &[]),
-        rule(&[""], &["secrets"], &["get", "list", "create", "delete"], &[]),
+        rule(
+            &[""],
+            &["secrets"],
+            &["get", "list", "create", "delete"],
+            &[],
+        ),
         rule(&[RBAC], &["roles", "rolebindings"], &["delete"], &[]),
     ]
 }
@@ -148,7 +231,10 @@ impl Connection {
                 let labels = found.metadata.labels.unwrap_or_default();
                 if found.metadata.deletion_timestamp.is_some() {
                     Err(Error::terminating(&what))
-                } else if labels.get(MANAGED_BY).is_some_and(|value| value == KUBEGRANT) {
+                } else if labels
+                    .get(MANAGED_BY)
+                    .is_some_and(|value| value == KUBEGRANT)
+                {
                     Ok(())
                 } else {
                     Err(Error::foreign(&what))
@@ -183,9 +269,13 @@ impl Connection {
     async fn manager_name(&self) -> Result<String, Error> {
         let found = self.accounts().get_opt(MANAGER).await;
         let found = found.map_err(|error| Error::from_kube(error, "the manager account"))?;
-        let taken = found
-            .is_some_and(|account| !objects::is_ours(&account.metadata, &self.installation));
-        Ok(if taken { format!("{MANAGER}-{}", self.installation) } else { MANAGER.to_owned() })
+        let taken =
+            found.is_some_and(|account| !objects::is_ours(&account.metadata, &self.installation));
+        Ok(if taken {
+            format!("{MANAGER}-{}", self.installation)
+        } else {
+            MANAGER.to_owned()
+        })
     }
 
     /// Makes the manager with its rights, and gives its login. May be repeated without harm.
@@ -316,7 +406,11 @@ impl Connection {
         let ours = ListParams::default().labels(&objects::selector(&self.installation));
         let listed = api.list_metadata(&ours).await;
         let listed = listed.map_err(|error| Error::from_kube(error, "our Secrets"))?;
-        Ok(listed.items.into_iter().filter_map(|secret| secret.metadata.name).collect())
+        Ok(listed
+            .items
+            .into_iter()
+            .filter_map(|secret| secret.metadata.name)
+            .collect())
     }
 }
 
@@ -328,11 +422,27 @@ mod tests {
     #[test]
     fn the_manager_reads_no_secret_outside_our_namespace() {
         for rule in objects::rules(Some(cluster_rules("0badcafe"))) {
-            let Rule { resources, verbs, .. } = &rule;
-            assert!(!resources.iter().any(|r| r == "secrets" || r.starts_with("pods")), "{rule:?}");
-            assert!(!verbs.iter().any(|verb| verb == "*" || verb == "impersonate"), "{rule:?}");
+            let Rule {
+                resources, verbs, ..
+            } = &rule;
+            assert!(
+                !resources
+                    .iter()
+                    .any(|r| r == "secrets" || r.starts_with("pods")),
+                "{rule:?}"
+            );
+            assert!(
+                !verbs
+                    .iter()
+                    .any(|verb| verb == "*" || verb == "impersonate"),
+                "{rule:?}"
+            );
         }
         // It can give cluster-admin, which is why its namespace is held back from write.
-        assert!(objects::rules(Some(cluster_rules("0badcafe"))).iter().any(|r| danger(r).is_some()));
+        assert!(
+            objects::rules(Some(cluster_rules("0badcafe")))
+                .iter()
+                .any(|r| danger(r).is_some())
+        );
     }
 }

@@ -36,7 +36,10 @@ pub(crate) fn selector(installation: &str) -> String {
 /// Whether an object carries this installation's labels.
 pub(crate) fn is_ours(meta: &ObjectMeta, installation: &str) -> bool {
     let has = |key: &str, value: &str| {
-        meta.labels.as_ref().and_then(|labels| labels.get(key)).is_some_and(|found| found == value)
+        meta.labels
+            .as_ref()
+            .and_then(|labels| labels.get(key))
+            .is_some_and(|found| found == value)
     };
     has(MANAGED_BY, KUBEGRANT) && has(INSTALLATION, installation)
 }

@@ -43,7 +43,9 @@ pub(crate) fn claims(token: &str) -> Option<Claims> {
     let (_, payload, _, None) = (parts.next()?, parts.next()?, parts.next()?, parts.next()) else {
         return None;
     };
-    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).ok()?;
+    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .decode(payload)
+        .ok()?;
     serde_json::from_slice(&bytes).ok()
 }
 
@@ -64,7 +66,9 @@ impl Connection {
             .create_token_request(account, &PostParams::default(), &request)
             .await
             .map_err(|error| Error::from_kube(error, &what))?;
-        let status = answer.status.ok_or_else(|| Error::garbled(&what, "it has no status"))?;
+        let status = answer
+            .status
+            .ok_or_else(|| Error::garbled(&what, "it has no status"))?;
         read(status.token, account, &what)
     }
 }
@@ -86,5 +90,9 @@ pub(super) fn read(token: String, account: &str, what: &str) -> Result<Minted, E
     }
     .ok_or_else(|| Error::garbled(what, "its end is no time"))?;
     let jti = claims.jti.map(|jti| super::error::clean(&jti));
-    Ok(Minted { token, expires_at, jti })
+    Ok(Minted {
+        token,
+        expires_at,
+        jti,
+    })
 }

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use super::journal::Journal;
 use super::{Applied, Done, Error, Mode, find, settle};
-use crate::domain::{Confirmed, Timestamp};
 use crate::domain::access::{self, Access, Grant, Level};
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, ClusterId};
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::ClusterAction;
 use crate::domain::user::{User, UserId};
+use crate::domain::{Confirmed, Timestamp};
 use crate::session::Session;
 use crate::store;
 
@@ -54,7 +54,10 @@ fn refuse_pointless(user: &User, cluster: &Cluster) -> Result<(), Error> {
                 "'{}' is an organization {}, who has full access to every cluster",
                 user.name, user.role
             ),
-            hint: format!("to limit them, run `kubegrant user set-role {} developer`", user.name),
+            hint: format!(
+                "to limit them, run `kubegrant user set-role {} developer`",
+                user.name
+            ),
         });
     }
     if cluster.owner == Some(user.id) {
@@ -80,7 +83,13 @@ pub(crate) async fn grant(
 ) -> Result<Done<Outcome>, Error> {
     let actor = find::actor(session, "access grant")?;
     let journal = Journal::new(&actor, "access grant").user_name(&wish.user.to_string());
-    let found = find::cluster(session, &actor, &journal, &wish.cluster, ClusterAction::Grant)?;
+    let found = find::cluster(
+        session,
+        &actor,
+        &journal,
+        &wish.cluster,
+        ClusterAction::Grant,
+    )?;
     let cluster = found.cluster;
     let journal = journal.cluster(&cluster);
     let user = find::user(session, &wish.user)?;
@@ -101,11 +110,16 @@ pub(crate) async fn grant(
         });
     }
     let lock = session.lock(&cluster).await?;
-    let before = session.store()?.read(|tx| store::grants::find(tx, cluster.id, user.id))?;
+    let before = session
+        .store()?
+        .read(|tx| store::grants::find(tx, cluster.id, user.id))?;
     let same = before.as_ref().is_some_and(|grant| {
         grant.level == wish.level && grant.ends_at == wish.ends_at && grant.is_live(now)
     });
-    let access = Access::Granted { level: wish.level, ends_at: wish.ends_at };
+    let access = Access::Granted {
+        level: wish.level,
+        ends_at: wish.ends_at,
+    };
     let outcome = |unchanged, applied| Outcome {
         user: user.name.to_string(),
         cluster: cluster.name.clone(),
@@ -118,15 +132,24 @@ pub(crate) async fn grant(
         return Ok(Done::Did(outcome(true, Applied::default())));
     }
     if mode == Mode::Plan {
-        let mut lines =
-            vec![format!("give '{}' {} on cluster '{}'", user.name, wish.level, cluster.name)];
+        let mut lines = vec![format!(
+            "give '{}' {} on cluster '{}'",
+            user.name, wish.level, cluster.name
+        )];
         lines.extend(would_end(session, &cluster, &user, access)?);
         return Ok(Done::Planned(lines));
     }
     let until = wish.ends_at.map_or(String::new(), |end| {
-        format!(" until {}", end.to_rfc3339_opts(chrono::SecondsFormat::Secs, true))
+        format!(
+            " until {}",
+            end.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+        )
     });
-    let why = if wish.reason.is_empty() { String::new() } else { format!(": {}", wish.reason) };
+    let why = if wish.reason.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", wish.reason)
+    };
     let detail = format!("{} for '{}'{until}{why}", wish.level, user.name);
     let request = session.store()?.write(|tx| {
         let request = journal.record(session, tx, Phase::Requested, detail.clone(), None)?;
@@ -144,7 +167,11 @@ pub(crate) async fn grant(
         Ok::<_, Error>(request)
     })?;
     let applied = settle::pay(session, &cluster, &lock, &journal, Some(request)).await?;
-    let phase = if applied.owed.is_empty() { Phase::Done } else { Phase::Owed };
+    let phase = if applied.owed.is_empty() {
+        Phase::Done
+    } else {
+        Phase::Owed
+    };
     journal.record_alone(session, phase, detail, Some(request))?;
     Ok(Done::Did(outcome(false, applied)))
 }
@@ -156,8 +183,9 @@ fn would_end(
     user: &User,
     access: Access,
 ) -> Result<Vec<String>, Error> {
-    let versions =
-        session.store()?.read(|tx| store::credentials::versions(tx, cluster.id, user.id))?;
+    let versions = session
+        .store()?
+        .read(|tx| store::credentials::versions(tx, cluster.id, user.id))?;
     Ok(versions
         .iter()
         .filter(|credential| credential.must_end(access).is_some())
@@ -205,8 +233,10 @@ pub(crate) async fn revoke(
         return Ok(Done::Did(outcome(true, Applied::default())));
     }
     if mode == Mode::Plan {
-        let mut lines =
-            vec![format!("take the access of '{}' to cluster '{}'", user.name, cluster.name)];
+        let mut lines = vec![format!(
+            "take the access of '{}' to cluster '{}'",
+            user.name, cluster.name
+        )];
         lines.extend(would_end(session, &cluster, &user, Access::None)?);
         return Ok(Done::Planned(lines));
     }
@@ -218,7 +248,11 @@ pub(crate) async fn revoke(
         Ok::<_, Error>(request)
     })?;
     let applied = settle::pay(session, &cluster, &lock, &journal, Some(request)).await?;
-    let phase = if applied.owed.is_empty() { Phase::Done } else { Phase::Owed };
+    let phase = if applied.owed.is_empty() {
+        Phase::Done
+    } else {
+        Phase::Owed
+    };
     journal.record_alone(session, phase, detail, Some(request))?;
     Ok(Done::Did(outcome(false, applied)))
 }
@@ -268,8 +302,10 @@ pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Line>, Erro
     let access_of = |user: &User, cluster: &Cluster| {
         access::effective(user, cluster, grants.get(&(cluster.id, user.id)), now)
     };
-    let names: BTreeMap<UserId, String> =
-        users.iter().map(|user| (user.id, user.name.to_string())).collect();
+    let names: BTreeMap<UserId, String> = users
+        .iter()
+        .map(|user| (user.id, user.name.to_string()))
+        .collect();
     // Only who may know all users is told that one does not exist.
     let only = match only {
         Some(Err(error)) if actor.user.role.is_admin() => return Err(error),
@@ -279,7 +315,11 @@ pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Line>, Erro
     };
     let mut lines = Vec::new();
     for cluster in &clusters {
-        if filter.cluster.as_ref().is_some_and(|name| *name != cluster.name) {
+        if filter
+            .cluster
+            .as_ref()
+            .is_some_and(|name| *name != cluster.name)
+        {
             continue;
         }
         let own = access_of(&actor.user, cluster);
@@ -293,7 +333,9 @@ pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Line>, Erro
                 continue;
             }
             let grant = grants.get(&(cluster.id, user.id));
-            let granted = matches!(access, Access::Granted { .. }).then_some(grant).flatten();
+            let granted = matches!(access, Access::Granted { .. })
+                .then_some(grant)
+                .flatten();
             lines.push(Line {
                 user: user.name.to_string(),
                 cluster: cluster.name.to_string(),

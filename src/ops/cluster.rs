@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use super::journal::Journal;
 use super::{Applied, Done, Error, Mode, find, reseal, settle};
 use crate::artifact::file::read_bounded;
-use crate::domain::{Confirmed, Timestamp};
 use crate::domain::access::Access;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Address, Cluster, ClusterId, ManagerKind, State, WriteScope};
@@ -14,6 +13,7 @@ use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::plan::{Observed, Plan, Step};
 use crate::domain::policy::{ClusterAction, OrganizationAction};
 use crate::domain::user::User;
+use crate::domain::{Confirmed, Timestamp};
 use crate::kubernetes::client::{self, Limits, Login};
 use crate::kubernetes::connection::{Connection, Look, Right};
 use crate::kubernetes::exec::run_exec;
@@ -87,7 +87,10 @@ fn read_source(session: &Session, source: &Source) -> Result<Imported, Error> {
     let mut files = Vec::new();
     if let Some(text) = &source.text {
         let path = session.env.current_dir.join("stdin");
-        files.push(KubeconfigFile { path, text: text.clone() });
+        files.push(KubeconfigFile {
+            path,
+            text: text.clone(),
+        });
     }
     for path in &source.files {
         // kubectl skips absent files of the KUBECONFIG list, and so do we.
@@ -99,7 +102,10 @@ fn read_source(session: &Session, source: &Source) -> Result<Imported, Error> {
             why: format!("`{}` is not text", path.display()),
             hint: "name a kubeconfig with `--kubeconfig FILE`".to_owned(),
         })?;
-        files.push(KubeconfigFile { path: path.clone(), text });
+        files.push(KubeconfigFile {
+            path: path.clone(),
+            text,
+        });
     }
     if files.is_empty() {
         return Err(Error::Input {
@@ -124,15 +130,17 @@ fn read_source(session: &Session, source: &Source) -> Result<Imported, Error> {
 fn login(credential: &OperatorCredential) -> Option<Login> {
     Some(match credential {
         OperatorCredential::Token(token) => Login::Token(token.clone()),
-        OperatorCredential::ClientCertificate { certificate_pem, key_pem } => {
-            Login::ClientCertificate {
-                certificate_pem: certificate_pem.clone(),
-                key_pem: key_pem.clone(),
-            }
-        }
-        OperatorCredential::Basic { username, password } => {
-            Login::Basic { username: username.clone(), password: password.clone() }
-        }
+        OperatorCredential::ClientCertificate {
+            certificate_pem,
+            key_pem,
+        } => Login::ClientCertificate {
+            certificate_pem: certificate_pem.clone(),
+            key_pem: key_pem.clone(),
+        },
+        OperatorCredential::Basic { username, password } => Login::Basic {
+            username: username.clone(),
+            password: password.clone(),
+        },
         OperatorCredential::Exec(_) => return None,
     })
 }
@@ -153,12 +161,16 @@ async fn approach(
     source: &Source,
     keep_credential: bool,
 ) -> Result<Approach, Error> {
-    let failed = |source| Error::Cluster { cluster: name.to_string(), source };
+    let failed = |source| Error::Cluster {
+        cluster: name.to_string(),
+        source,
+    };
     let mut imported = read_source(session, source)?;
     if let OperatorCredential::Exec(plugin) = &imported.credential {
         if keep_credential {
             return Err(Error::Input {
-                why: "the credential of an exec plugin is short-lived and cannot be kept".to_owned(),
+                why: "the credential of an exec plugin is short-lived and cannot be kept"
+                    .to_owned(),
                 hint: "leave out `--keep-credential`".to_owned(),
             });
         }
@@ -178,15 +190,28 @@ async fn approach(
     let client = client::connect(&endpoint, login, Limits::default()).map_err(failed)?;
     let connection = Connection::new(client, &find::installation(session)?);
     let uid = connection.cluster_uid().await.map_err(failed)?;
-    let rights: &[Right] = if keep_credential { &MANAGER_RIGHTS } else { &OPERATOR_RIGHTS };
+    let rights: &[Right] = if keep_credential {
+        &MANAGER_RIGHTS
+    } else {
+        &OPERATOR_RIGHTS
+    };
     let (version, missing) =
         futures::try_join!(connection.version(), connection.missing_rights(rights))
             .map_err(failed)?;
     if !missing.is_empty() {
         let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
-        return Err(Error::Rights { context: imported.context, missing: missing.join(", ") });
+        return Err(Error::Rights {
+            context: imported.context,
+            missing: missing.join(", "),
+        });
     }
-    Ok(Approach { imported, address, connection, uid, version })
+    Ok(Approach {
+        imported,
+        address,
+        connection,
+        uid,
+        version,
+    })
 }
 
 /// A login for the store: a manager's, or the operator's own.
@@ -204,18 +229,28 @@ async fn take_custody(
     approach: &Approach,
     keep_credential: bool,
 ) -> Result<Custody, Error> {
-    let failed = |source| Error::Cluster { cluster: name.to_string(), source };
-    let made: Manager =
-        approach.connection.install_manager(session.now()).await.map_err(failed)?;
+    let failed = |source| Error::Cluster {
+        cluster: name.to_string(),
+        source,
+    };
+    let made: Manager = approach
+        .connection
+        .install_manager(session.now())
+        .await
+        .map_err(failed)?;
     if keep_credential {
-        let secret = session::operator_text(&approach.imported.credential).ok_or_else(|| {
-            Error::Input {
+        let secret =
+            session::operator_text(&approach.imported.credential).ok_or_else(|| Error::Input {
                 why: "this credential cannot be kept".to_owned(),
                 hint: "leave out `--keep-credential`".to_owned(),
-            }
-        })?;
+            })?;
         let kind = ManagerKind::Operator;
-        return Ok(Custody { manager: made.account, kind, secret, expires_at: None });
+        return Ok(Custody {
+            manager: made.account,
+            kind,
+            secret,
+            expires_at: None,
+        });
     }
     let endpoint = session.endpoint(&approach.address).map_err(failed)?;
     let login = Login::Token(made.token.clone());
@@ -279,8 +314,9 @@ fn warnings(
             end.format("%Y-%m-%d")
         ));
     }
-    if let OperatorCredential::ClientCertificate { certificate_pem, .. } =
-        &approach.imported.credential
+    if let OperatorCredential::ClientCertificate {
+        certificate_pem, ..
+    } = &approach.imported.credential
         && crate::kubernetes::import::certificate_groups(certificate_pem)
             .iter()
             .any(|group| group == "system:masters")
@@ -295,8 +331,7 @@ fn warnings(
 }
 
 /// The warning that goes with the plain cluster-wide `edit`.
-pub(crate) const WRITE_SCOPE_WARNING: &str =
-    "write is cluster-wide `edit`: its holders can mint tokens of every account, kube-system's and \
+pub(crate) const WRITE_SCOPE_WARNING: &str = "write is cluster-wide `edit`: its holders can mint tokens of every account, kube-system's and \
      the manager's too, and so become cluster-admin";
 
 /// Registers a cluster.
@@ -307,8 +342,15 @@ pub(crate) async fn add(
 ) -> Result<Done<Registered>, Error> {
     let actor = find::actor(session, "cluster add")?;
     let journal = Journal::new(&actor, "cluster add").cluster_name(&wish.name);
-    find::allow(session, &actor, &journal, OrganizationAction::RegisterCluster)?;
-    let taken = session.store()?.read(|tx| store::clusters::find(tx, &wish.name))?;
+    find::allow(
+        session,
+        &actor,
+        &journal,
+        OrganizationAction::RegisterCluster,
+    )?;
+    let taken = session
+        .store()?
+        .read(|tx| store::clusters::find(tx, &wish.name))?;
     if taken.is_some() {
         return Err(Error::Exists {
             what: format!("cluster '{}'", wish.name),
@@ -318,7 +360,11 @@ pub(crate) async fn add(
             ),
         });
     }
-    let owner = wish.owner.as_ref().map(|owner| active_user(session, owner)).transpose()?;
+    let owner = wish
+        .owner
+        .as_ref()
+        .map(|owner| active_user(session, owner))
+        .transpose()?;
     let approach = approach(session, &wish.name, &wish.source, wish.keep_credential).await?;
     let same = session
         .store()?
@@ -337,9 +383,11 @@ pub(crate) async fn add(
             format!("register it as cluster '{}'", wish.name),
         ]));
     }
-    let detail = format!("register {} ({})", approach.address.server, approach.version);
-    let request =
-        journal.record_alone(session, Phase::Requested, detail.clone(), None)?;
+    let detail = format!(
+        "register {} ({})",
+        approach.address.server, approach.version
+    );
+    let request = journal.record_alone(session, Phase::Requested, detail.clone(), None)?;
     let custody = match take_custody(session, &wish.name, &approach, wish.keep_credential).await {
         Ok(custody) => custody,
         Err(error) => {
@@ -412,7 +460,10 @@ pub(crate) async fn relink(
         });
     }
     let what = if rebuilt {
-        format!("take {} for cluster '{name}' from now on, and end all credentials of the old one", approach.address.server)
+        format!(
+            "take {} for cluster '{name}' from now on, and end all credentials of the old one",
+            approach.address.server
+        )
     } else {
         format!("renew the address, the CA and the manager of cluster '{name}'")
     };
@@ -421,7 +472,12 @@ pub(crate) async fn relink(
     }
     let request = journal.record_alone(session, Phase::Requested, what.clone(), None)?;
     let custody = take_custody(session, name, &approach, keep_credential).await?;
-    let warnings = warnings(&approach, &custody, found.cluster.write_scope, session.now());
+    let warnings = warnings(
+        &approach,
+        &custody,
+        found.cluster.write_scope,
+        session.now(),
+    );
     let cluster = Cluster {
         address: approach.address,
         kube_system_uid: approach.uid,
@@ -441,17 +497,35 @@ pub(crate) async fn relink(
             let picture = settle::picture(tx, cluster.id)?;
             for credential in &picture.credentials {
                 let because = "the cluster was rebuilt";
-                settle::end(session, tx, credential, &picture, because, &journal, Some(request))?;
+                settle::end(
+                    session,
+                    tx,
+                    credential,
+                    &picture,
+                    because,
+                    &journal,
+                    Some(request),
+                )?;
             }
         }
         Ok::<_, Error>(())
     })?;
     let applied = settle::pay(session, &cluster, &lock, &journal, Some(request)).await?;
-    let phase = if applied.owed.is_empty() { Phase::Done } else { Phase::Owed };
+    let phase = if applied.owed.is_empty() {
+        Phase::Done
+    } else {
+        Phase::Owed
+    };
     journal.record_alone(session, phase, what, Some(request))?;
     let owner = owner_name(session, &cluster)?;
     let context = approach.imported.context;
-    Ok(Done::Did(Registered { cluster, owner, context, warnings, applied }))
+    Ok(Done::Did(Registered {
+        cluster,
+        owner,
+        context,
+        warnings,
+        applied,
+    }))
 }
 
 fn active_user(session: &Session, name: &UserRef) -> Result<User, Error> {
@@ -513,9 +587,17 @@ fn line(
     unfinished: &[crate::domain::credential::Credential],
 ) -> Line {
     let manages = matches!(access, Access::Full(_) | Access::ClusterOwner);
-    let here = || unfinished.iter().filter(|credential| credential.cluster == cluster.id);
-    let live = here().filter(|credential| credential.state.is_live()).count();
-    let owed = here().filter(|credential| credential.state.is_debt()).count();
+    let here = || {
+        unfinished
+            .iter()
+            .filter(|credential| credential.cluster == cluster.id)
+    };
+    let live = here()
+        .filter(|credential| credential.state.is_live())
+        .count();
+    let owed = here()
+        .filter(|credential| credential.state.is_debt())
+        .count();
     let owner = users.iter().find(|user| cluster.owner == Some(user.id));
     Line {
         owner: owner.map(|user| user.name.to_string()),
@@ -552,11 +634,20 @@ pub(crate) async fn show(session: &Session, name: &ClusterName) -> Result<Shown,
     let line = session.store()?.read(|tx| {
         let users = store::users::list(tx)?;
         let unfinished = store::credentials::all_unfinished(tx)?;
-        Ok::<_, Error>(line(found.cluster.clone(), found.access, &users, &unfinished))
+        Ok::<_, Error>(line(
+            found.cluster.clone(),
+            found.access,
+            &users,
+            &unfinished,
+        ))
     })?;
     let manages = matches!(found.access, Access::Full(_) | Access::ClusterOwner);
     let reach = if manages && found.cluster.write_scope == WriteScope::Namespaces {
-        Some(reach(session, &found.cluster).await.map_err(|error| settle::chain(&error)))
+        Some(
+            reach(session, &found.cluster)
+                .await
+                .map_err(|error| settle::chain(&error)),
+        )
     } else {
         None
     };
@@ -564,13 +655,24 @@ pub(crate) async fn show(session: &Session, name: &ClusterName) -> Result<Shown,
 }
 
 async fn reach(session: &Session, cluster: &Cluster) -> Result<Reach, Error> {
-    let connection = session.connect(cluster, &find::installation(session)?).await?;
-    let look = Look { with_write: true, held_back: &cluster.held_back };
+    let connection = session
+        .connect(cluster, &find::installation(session)?)
+        .await?;
+    let look = Look {
+        with_write: true,
+        held_back: &cluster.held_back,
+    };
     let seen = connection
         .observe(&look)
         .await
-        .map_err(|source| Error::Cluster { cluster: cluster.name.to_string(), source })?;
-    Ok(Reach { reaches: seen.observed.write_reaches, held_back: seen.held_back })
+        .map_err(|source| Error::Cluster {
+            cluster: cluster.name.to_string(),
+            source,
+        })?;
+    Ok(Reach {
+        reaches: seen.observed.write_reaches,
+        held_back: seen.held_back,
+    })
 }
 
 /// What `cluster check` found.
@@ -610,11 +712,19 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
     let journal = Journal::new(&actor, "cluster check");
     let found = find::cluster(session, &actor, &journal, name, ClusterAction::Operate)?;
     let cluster = found.cluster;
-    let failed = |source| Error::Cluster { cluster: cluster.name.to_string(), source };
-    let picture = session.store()?.read(|tx| settle::picture(tx, cluster.id))?;
+    let failed = |source| Error::Cluster {
+        cluster: cluster.name.to_string(),
+        source,
+    };
+    let picture = session
+        .store()?
+        .read(|tx| settle::picture(tx, cluster.id))?;
     let connection = session.connect(&cluster, &picture.installation).await?;
     let desired = picture.desired(&cluster);
-    let look = Look { with_write: true, held_back: &cluster.held_back };
+    let look = Look {
+        with_write: true,
+        held_back: &cluster.held_back,
+    };
     let (version, missing, strangers, (seen, plan)) = futures::try_join!(
         connection.version(),
         connection.missing_rights(&MANAGER_RIGHTS),
@@ -622,7 +732,11 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
         converge::preview(&connection, &desired, &look),
     )
     .map_err(failed)?;
-    let owed = picture.credentials.iter().filter(|c| c.state.is_debt()).count();
+    let owed = picture
+        .credentials
+        .iter()
+        .filter(|c| c.state.is_debt())
+        .count();
     let mut checked = Checked {
         cluster: cluster.name.clone(),
         server: cluster.address.server.clone(),
@@ -635,8 +749,10 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
         owed,
     };
     sort_drift(&mut checked, &plan, &seen.observed);
-    checked.reach =
-        Reach { reaches: seen.observed.write_reaches, held_back: seen.held_back };
+    checked.reach = Reach {
+        reaches: seen.observed.write_reaches,
+        held_back: seen.held_back,
+    };
     Ok(checked)
 }
 
@@ -648,7 +764,10 @@ fn sort_drift(checked: &mut Checked, plan: &Plan, observed: &Observed) {
                 checked.missing.push(format!("account {}", account.name));
             }
             Step::CreateBinding { place, name, .. } => {
-                if !observed.bindings.contains_key(&(place.clone(), name.clone())) {
+                if !observed
+                    .bindings
+                    .contains_key(&(place.clone(), name.clone()))
+                {
                     checked.missing.push(binding(place.as_deref(), name));
                 }
             }
@@ -711,8 +830,11 @@ pub(crate) async fn set(
     let journal = Journal::new(&actor, "cluster set");
     let moves_write =
         wish.write_scope.is_some() || !wish.hold_back.is_empty() || !wish.release.is_empty();
-    let action =
-        if moves_write { ClusterAction::Sensitive } else { ClusterAction::ChangeSettings };
+    let action = if moves_write {
+        ClusterAction::Sensitive
+    } else {
+        ClusterAction::ChangeSettings
+    };
     let found = find::cluster(session, &actor, &journal, name, action)?;
     let before = found.cluster;
     let journal = journal.cluster(&before);
@@ -724,7 +846,12 @@ pub(crate) async fn set(
     }
     if after == before {
         let applied = Applied::default();
-        return Ok(Done::Did(SetOutcome { cluster: before, unchanged: true, warnings, applied }));
+        return Ok(Done::Did(SetOutcome {
+            cluster: before,
+            unchanged: true,
+            warnings,
+            applied,
+        }));
     }
     let lines = describe_settings(&before, &after);
     if mode == Mode::Plan {
@@ -734,7 +861,8 @@ pub(crate) async fn set(
         store::clusters::update_settings(tx, &after)?;
         journal.record(session, tx, Phase::Requested, lines.join("; "), None)
     })?;
-    let write_moved = before.write_scope != after.write_scope || before.held_back != after.held_back;
+    let write_moved =
+        before.write_scope != after.write_scope || before.held_back != after.held_back;
     let applied = if write_moved {
         match settle::settle(session, &after, &lock, &journal, Some(request)).await {
             Ok(_) => Applied::default(),
@@ -751,9 +879,18 @@ pub(crate) async fn set(
     } else {
         Applied::default()
     };
-    let phase = if applied.owed.is_empty() { Phase::Done } else { Phase::Owed };
+    let phase = if applied.owed.is_empty() {
+        Phase::Done
+    } else {
+        Phase::Owed
+    };
     journal.record_alone(session, phase, lines.join("; "), Some(request))?;
-    Ok(Done::Did(SetOutcome { cluster: after, unchanged: false, warnings, applied }))
+    Ok(Done::Did(SetOutcome {
+        cluster: after,
+        unchanged: false,
+        warnings,
+        applied,
+    }))
 }
 
 fn apply_settings(before: &Cluster, wish: Set) -> Cluster {
@@ -761,12 +898,16 @@ fn apply_settings(before: &Cluster, wish: Set) -> Cluster {
     if let Some(description) = wish.description {
         after.description = description;
     }
-    after.labels.retain(|key, _| !wish.labels_removed.contains(key));
+    after
+        .labels
+        .retain(|key, _| !wish.labels_removed.contains(key));
     after.labels.extend(wish.labels);
     if let Some(scope) = wish.write_scope {
         after.write_scope = scope;
     }
-    after.held_back.retain(|namespace| !wish.release.contains(namespace));
+    after
+        .held_back
+        .retain(|namespace| !wish.release.contains(namespace));
     after.held_back.extend(wish.hold_back);
     after
 }
@@ -777,7 +918,11 @@ fn describe_settings(before: &Cluster, after: &Cluster) -> Vec<String> {
         lines.push(format!("description: {}", after.description));
     }
     if before.labels != after.labels {
-        let labels: Vec<String> = after.labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        let labels: Vec<String> = after
+            .labels
+            .iter()
+            .map(|(k, v)| format!("{k}={v}"))
+            .collect();
         lines.push(format!("labels: {}", labels.join(",")));
     }
     if before.write_scope != after.write_scope {
@@ -792,7 +937,8 @@ fn describe_settings(before: &Cluster, after: &Cluster) -> Vec<String> {
 
 /// Whether an actor manages a cluster: its access, its credentials, its reconcile.
 pub(super) fn manages(session: &Session, actor: &Actor, cluster: &Cluster) -> Result<bool, Error> {
-    let access =
-        session.store()?.read(|tx| find::access_of(tx, session, &actor.user, cluster))?;
+    let access = session
+        .store()?
+        .read(|tx| find::access_of(tx, session, &actor.user, cluster))?;
     Ok(matches!(access, Access::Full(_) | Access::ClusterOwner))
 }

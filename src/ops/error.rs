@@ -127,7 +127,9 @@ pub(crate) enum Error {
         source: Box<Error>,
     },
     /// The command was taken away under its feet by another one.
-    #[error("the access of '{user}' on cluster '{cluster}' changed meanwhile; nothing was handed out")]
+    #[error(
+        "the access of '{user}' on cluster '{cluster}' changed meanwhile; nothing was handed out"
+    )]
     Overtaken {
         /// Whose.
         user: String,
@@ -138,16 +140,25 @@ pub(crate) enum Error {
 
 /// A refusal in words. Says which rule, in the words of the documentation.
 pub(super) fn refusal(denial: Denial, cluster: Option<&ClusterName>, who: &str) -> String {
-    let on = cluster.map(|name| format!(" on cluster '{name}'")).unwrap_or_default();
+    let on = cluster
+        .map(|name| format!(" on cluster '{name}'"))
+        .unwrap_or_default();
     let name = cluster.map(ToString::to_string).unwrap_or_default();
     match denial {
         Denial::Disabled => format!("user '{who}' is disabled and can do nothing"),
         Denial::UnknownCluster => format!("no cluster '{name}'"),
         Denial::NotOnCluster(action) => {
-            format!("'{who}' may not {}{on}: {} may", action.words(), action.who_may())
+            format!(
+                "'{who}' may not {}{on}: {} may",
+                action.words(),
+                action.who_may()
+            )
         }
         Denial::AdminsOnly(action) => {
-            format!("'{who}' may not {}: organization owners and admins may", action.words())
+            format!(
+                "'{who}' may not {}: organization owners and admins may",
+                action.words()
+            )
         }
         Denial::OwnersOnly => format!("'{who}' may not change an owner: organization owners may"),
         Denial::AccessRevoked => {
@@ -155,10 +166,16 @@ pub(super) fn refusal(denial: Denial, cluster: Option<&ClusterName>, who: &str) 
         }
         Denial::Archived(ClusterAction::Archive) => format!("cluster '{name}' is archived already"),
         Denial::Archived(action) => {
-            format!("cluster '{name}' is archived: nobody can {}", action.words())
+            format!(
+                "cluster '{name}' is archived: nobody can {}",
+                action.words()
+            )
         }
         Denial::Protected(action) => {
-            format!("cluster '{name}' is protected: nobody can {}", action.words())
+            format!(
+                "cluster '{name}' is protected: nobody can {}",
+                action.words()
+            )
         }
         Denial::NotArchived => format!("cluster '{name}' is not archived"),
     }

@@ -36,8 +36,9 @@ fn distance(a: &str, b: &str) -> usize {
     for i in 1..=a.len() {
         for j in 1..=b.len() {
             let swap = usize::from(a[i - 1] != b[j - 1]);
-            let mut best =
-                (rows[i - 1][j] + 1).min(rows[i][j - 1] + 1).min(rows[i - 1][j - 1] + swap);
+            let mut best = (rows[i - 1][j] + 1)
+                .min(rows[i][j - 1] + 1)
+                .min(rows[i - 1][j - 1] + swap);
             if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
                 best = best.min(rows[i - 2][j - 2] + 1);
             }
@@ -64,14 +65,22 @@ pub(super) fn access_of(
     cluster: &Cluster,
 ) -> store::Result<Access> {
     let grant = store::grants::find(tx, cluster.id, user.id)?;
-    Ok(access::effective(user, cluster, grant.as_ref(), session.now()))
+    Ok(access::effective(
+        user,
+        cluster,
+        grant.as_ref(),
+        session.now(),
+    ))
 }
 
 /// Who is acting, with the right to act as the user given with `--as`.
 pub(super) fn actor(session: &Session, action: &'static str) -> Result<Actor, Error> {
     let actor = session.actor()?;
     if actor.is_acting_as() {
-        let holder = PolicyActor { role: actor.holder.role, active: actor.holder.active };
+        let holder = PolicyActor {
+            role: actor.holder.role,
+            active: actor.holder.active,
+        };
         if let Err(denial) = policy::in_organization(holder, OrganizationAction::ActAs) {
             let journal = Journal::new(&actor, action);
             return Err(journal.deny(session, denial, None, &actor.holder, vec![]));
@@ -83,7 +92,11 @@ pub(super) fn actor(session: &Session, action: &'static str) -> Result<Actor, Er
         }
     }
     if !actor.user.active || !actor.holder.active {
-        let who = if actor.holder.active { &actor.user } else { &actor.holder };
+        let who = if actor.holder.active {
+            &actor.user
+        } else {
+            &actor.holder
+        };
         let journal = Journal::new(&actor, action);
         return Err(journal.deny(session, Denial::Disabled, None, who, vec![]));
     }
@@ -98,7 +111,9 @@ pub(super) fn allow(
     action: OrganizationAction,
 ) -> Result<(), Error> {
     policy::in_organization(policy_actor(actor), action).map_err(|denial| {
-        let help = admins(session).map(|names| vec![format!("ask {names}")]).unwrap_or_default();
+        let help = admins(session)
+            .map(|names| vec![format!("ask {names}")])
+            .unwrap_or_default();
         journal.deny(session, denial, None, &actor.user, help)
     })
 }
@@ -132,7 +147,9 @@ pub(super) fn cluster(
     action: ClusterAction,
 ) -> Result<Found, Error> {
     let looked = session.store()?.read(|tx| {
-        let Some(cluster) = store::clusters::find(tx, name)? else { return Ok(None) };
+        let Some(cluster) = store::clusters::find(tx, name)? else {
+            return Ok(None);
+        };
         let access = access_of(tx, session, &actor.user, &cluster)?;
         let blocked = store::blocks::contains(tx, cluster.id, actor.user.id)?;
         Ok::<_, store::Error>(Some((cluster, access, blocked)))
@@ -156,14 +173,24 @@ pub(super) fn cluster(
         (Ok(()) | Err(Denial::UnknownCluster), _) => {
             let journal = journal.clone().cluster_name(name);
             // The refusal is recorded; to the actor the cluster does not exist.
-            let _denied =
-                journal.deny(session, Denial::UnknownCluster, Some(name), &actor.user, vec![]);
+            let _denied = journal.deny(
+                session,
+                Denial::UnknownCluster,
+                Some(name),
+                &actor.user,
+                vec![],
+            );
             let visible = visible_names(session, actor)?;
-            Err(Error::UnknownCluster { name: name.clone(), similar: similar(name.as_str(), visible) })
+            Err(Error::UnknownCluster {
+                name: name.clone(),
+                similar: similar(name.as_str(), visible),
+            })
         }
         (Err(denial), looked) => {
             let help = match (&denial, looked) {
-                (Denial::Archived(_), _) => vec![format!("run `kubegrant cluster unarchive {name}`")],
+                (Denial::Archived(_), _) => {
+                    vec![format!("run `kubegrant cluster unarchive {name}`")]
+                }
                 (Denial::Protected(_), _) => {
                     vec![format!("run `kubegrant cluster unprotect {name}`")]
                 }
@@ -211,25 +238,30 @@ pub(super) fn visible_names(session: &Session, actor: &Actor) -> Result<Vec<Stri
 }
 
 /// Finds a user, for those who may know.
-pub(super) fn user(
-    session: &Session,
-    name: &UserRef,
-) -> Result<User, Error> {
+pub(super) fn user(session: &Session, name: &UserRef) -> Result<User, Error> {
     let (found, all) = session.store()?.read(|tx| {
         let found = store::users::find(tx, name)?;
-        let all = if found.is_none() { store::users::list(tx)? } else { vec![] };
+        let all = if found.is_none() {
+            store::users::list(tx)?
+        } else {
+            vec![]
+        };
         Ok::<_, store::Error>((found, all))
     })?;
     found.ok_or_else(|| {
         let known = all.into_iter().map(|user| user.name.to_string());
-        Error::UnknownUser { name: name.clone(), similar: similar(&name.to_string(), known) }
+        Error::UnknownUser {
+            name: name.clone(),
+            similar: similar(&name.to_string(), known),
+        }
     })
 }
 
 /// This installation's id.
 pub(super) fn installation(session: &Session) -> Result<String, Error> {
-    let found =
-        session.store()?.read(|tx| store::meta::find(tx, store::meta::INSTALLATION))?;
+    let found = session
+        .store()?
+        .read(|tx| store::meta::find(tx, store::meta::INSTALLATION))?;
     found.ok_or_else(|| {
         Error::Store(store::Error::Damaged {
             what: "organization",

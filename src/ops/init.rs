@@ -51,7 +51,9 @@ pub(crate) fn existing(session: &Session) -> Result<Option<Initialized>, Error> 
     };
     let organization = store.read(|tx| store::meta::find(tx, store::meta::ORGANIZATION))?;
     // Killed between making the file and recording the organization: begin again.
-    let Some(organization) = organization else { return Ok(None) };
+    let Some(organization) = organization else {
+        return Ok(None);
+    };
     let actor = session.actor()?;
     Ok(Some(Initialized {
         organization,
@@ -93,9 +95,7 @@ pub(crate) fn init(session: &Session, wish: Init, mode: Mode) -> Result<Done<Ini
     let key = session.identity()?.recipient();
     let store = match session.store() {
         Ok(store) => store,
-        Err(store::Error::Absent { .. }) => {
-            session.adopt(Store::create(&session.config.store)?)
-        }
+        Err(store::Error::Absent { .. }) => session.adopt(Store::create(&session.config.store)?),
         Err(error) => return Err(error.into()),
     };
     record(session, store, &wish, &key)?;
@@ -111,9 +111,13 @@ pub(crate) fn init(session: &Session, wish: Init, mode: Mode) -> Result<Done<Ini
 }
 
 fn make_identity(session: &Session) -> Result<(), Error> {
-    let IdentitySource::File(path) = &session.config.identity else { return Ok(()) };
+    let IdentitySource::File(path) = &session.config.identity else {
+        return Ok(());
+    };
     let identity = Identity::generate();
-    let created = session.now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    let created = session
+        .now()
+        .to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
     if let Some(text) = identity.to_file_text(&created) {
         if let Some(directory) = path.parent()
             && !directory.exists()
@@ -153,7 +157,10 @@ fn record(session: &Session, store: &Store, wish: &Init, key: &Recipient) -> Res
             phase: Phase::Done,
             cluster: None,
             user: Some(wish.owner.to_string()),
-            detail: format!("organization '{}' with owner '{}'", wish.organization, wish.owner),
+            detail: format!(
+                "organization '{}' with owner '{}'",
+                wish.organization, wish.owner
+            ),
             request: None,
         };
         store::audit::append(tx, &event)?;

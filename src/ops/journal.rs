@@ -88,7 +88,9 @@ impl Journal {
         request: Option<i64>,
     ) -> store::Result<i64> {
         let detail = detail.into();
-        session.store()?.write(|tx| self.record(session, tx, phase, detail, request))
+        session
+            .store()?
+            .write(|tx| self.record(session, tx, phase, detail, request))
     }
 
     /// Records a refusal, and gives the error that says which rule refused.

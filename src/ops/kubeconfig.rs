@@ -84,7 +84,9 @@ impl Downloaded {
         &self,
         hand: impl FnOnce(&[u8]) -> Result<(), E>,
     ) -> Result<bool, E> {
-        let Some(bytes) = &self.bytes else { return Ok(false) };
+        let Some(bytes) = &self.bytes else {
+            return Ok(false);
+        };
         hand(bytes.expose_secret().as_bytes()).map(|()| true)
     }
 }
@@ -113,7 +115,11 @@ fn case(
         Some(UserRef::Name(name)) => *name == actor.user.name,
         Some(UserRef::Email(email)) => actor.user.email.as_ref() == Some(email),
     };
-    let asked = if own { ClusterAction::OwnKubeconfig } else { ClusterAction::KubeconfigFor };
+    let asked = if own {
+        ClusterAction::OwnKubeconfig
+    } else {
+        ClusterAction::KubeconfigFor
+    };
     let found = find::cluster(session, &actor, &journal, cluster, asked)?;
     let journal = journal.cluster(&found.cluster);
     let (subject, access) = match user {
@@ -151,7 +157,14 @@ fn case(
         });
     };
     let journal = journal.user(&subject);
-    Ok(Case { actor, journal, cluster: found.cluster, subject, access, power })
+    Ok(Case {
+        actor,
+        journal,
+        cluster: found.cluster,
+        subject,
+        access,
+        power,
+    })
 }
 
 /// Inserts the next version as pending; its account's name is stored before it is created.
@@ -172,27 +185,36 @@ fn begin_version(
         created_at: session.now(),
     };
     let id = store::credentials::insert(tx, &new)?;
-    let detail = format!("version {version} of '{}' ({})", case.subject.name, case.power);
-    case.journal.record(session, tx, Phase::Requested, detail, Some(request))?;
+    let detail = format!(
+        "version {version} of '{}' ({})",
+        case.subject.name, case.power
+    );
+    case.journal
+        .record(session, tx, Phase::Requested, detail, Some(request))?;
     Ok(id)
 }
 
 /// Reads a version back; it must be active, or somebody took it away meanwhile.
 fn active(session: &Session, case: &Case, id: CredentialId) -> Result<Credential, Error> {
-    let found = session.store()?.read(|tx| store::credentials::get(tx, id))?;
-    found.filter(|credential| credential.state == State::Active).ok_or_else(|| Error::Overtaken {
-        user: case.subject.name.to_string(),
-        cluster: case.cluster.name.clone(),
-    })
+    let found = session
+        .store()?
+        .read(|tx| store::credentials::get(tx, id))?;
+    found
+        .filter(|credential| credential.state == State::Active)
+        .ok_or_else(|| Error::Overtaken {
+            user: case.subject.name.to_string(),
+            cluster: case.cluster.name.clone(),
+        })
 }
 
 /// The lifetime to ask for: what was wished, but not beyond the grant's end.
 fn lifetime(session: &Session, case: &Case, wish: &DownloadWish) -> (i64, Option<Timestamp>) {
     let wished = wish.ttl_seconds.unwrap_or(TTL_DAYS_DEFAULT * 24 * 3600);
     match case.access.ends_at() {
-        Some(end) if (end - session.now()).num_seconds() < wished => {
-            ((end - session.now()).num_seconds().max(TTL_SECONDS_MIN), Some(end))
-        }
+        Some(end) if (end - session.now()).num_seconds() < wished => (
+            (end - session.now()).num_seconds().max(TTL_SECONDS_MIN),
+            Some(end),
+        ),
         _ => (wished, None),
     }
 }
@@ -245,17 +267,26 @@ pub(crate) async fn download(
     wish: DownloadWish,
     mode: Mode,
 ) -> Result<Done<Downloaded>, Error> {
-    let case = case(session, "kubeconfig download", &wish.cluster, wish.user.as_ref())?;
+    let case = case(
+        session,
+        "kubeconfig download",
+        &wish.cluster,
+        wish.user.as_ref(),
+    )?;
     let form = form(session, &case, &wish)?;
     if mode == Mode::Plan {
         return plan_download(session, &case, &form);
     }
     let lock = session.lock(&case.cluster).await?;
     // Before anything is recorded: where the cluster cannot be reached, nothing changes.
-    let connection = session.connect(&case.cluster, &find::installation(session)?).await?;
+    let connection = session
+        .connect(&case.cluster, &find::installation(session)?)
+        .await?;
     let (id, request) = session.store()?.write(|tx| {
         let detail = format!("kubeconfig of '{}'", case.subject.name);
-        let request = case.journal.record(session, tx, Phase::Requested, detail, None)?;
+        let request = case
+            .journal
+            .record(session, tx, Phase::Requested, detail, None)?;
         settle::end_what_must(session, tx, &case.cluster, &case.journal, Some(request))?;
         let live = store::credentials::versions(tx, case.cluster.id, case.subject.id)?
             .into_iter()
@@ -266,8 +297,14 @@ pub(crate) async fn download(
         };
         Ok::<_, Error>((id, request))
     })?;
-    let settled =
-        settle::settle_on(session, &case.cluster, connection, &case.journal, Some(request)).await;
+    let settled = settle::settle_on(
+        session,
+        &case.cluster,
+        connection,
+        &case.journal,
+        Some(request),
+    )
+    .await;
     let settled = match settled {
         Ok(settled) => settled,
         Err(error) => return Err(half_done(session, &case, request, error)),
@@ -275,7 +312,8 @@ pub(crate) async fn download(
     let outcome = deliver(session, &case, &wish, form, id, request, &settled).await;
     drop(lock);
     if let Err(error) = &outcome {
-        case.journal.record_alone(session, Phase::Failed, settle::chain(error), Some(request))?;
+        case.journal
+            .record_alone(session, Phase::Failed, settle::chain(error), Some(request))?;
     }
     outcome.map(Done::Did)
 }
@@ -293,15 +331,13 @@ fn half_done(session: &Session, case: &Case, request: i64, error: Error) -> Erro
     }
 }
 
-fn plan_download(
-    session: &Session,
-    case: &Case,
-    form: &Form,
-) -> Result<Done<Downloaded>, Error> {
+fn plan_download(session: &Session, case: &Case, form: &Form) -> Result<Done<Downloaded>, Error> {
     let versions = session
         .store()?
         .read(|tx| store::credentials::versions(tx, case.cluster.id, case.subject.id))?;
-    let live = versions.iter().find(|c| c.must_end(case.access).is_none() && c.state.is_live());
+    let live = versions
+        .iter()
+        .find(|c| c.must_end(case.access).is_none() && c.state.is_live());
     let mut lines = Vec::new();
     match live {
         Some(live) => lines.push(format!("mint a token of version {}", live.version)),
@@ -314,7 +350,11 @@ fn plan_download(
         )),
     }
     if let Some(path) = &form.path {
-        let sealed = if form.seal_to.is_some() { ", sealed" } else { "" };
+        let sealed = if form.seal_to.is_some() {
+            ", sealed"
+        } else {
+            ""
+        };
         lines.push(format!("write `{}`{sealed}", path.display()));
     }
     Ok(Done::Planned(lines))
@@ -337,7 +377,10 @@ async fn deliver(
         .connection
         .mint(&credential.account, ttl)
         .await
-        .map_err(|source| Error::Cluster { cluster: case.cluster.name.to_string(), source })?;
+        .map_err(|source| Error::Cluster {
+            cluster: case.cluster.name.to_string(),
+            source,
+        })?;
     session
         .store()?
         .write(|tx| store::credentials::set_token_expiry(tx, id, minted.expires_at))?;
@@ -384,7 +427,10 @@ fn kubeconfig_text(
         // Prefixed and numbered: merged files must never lend each other a token or an address.
         cluster: format!("kubegrant-{cluster}"),
         user: format!("kubegrant-{user}@{cluster}-v{}", credential.version),
-        context: wish.context.clone().unwrap_or_else(|| format!("{user}@{cluster}")),
+        context: wish
+            .context
+            .clone()
+            .unwrap_or_else(|| format!("{user}@{cluster}")),
         server: case.cluster.address.server.clone(),
         ca_pem: case.cluster.address.ca_pem.clone(),
         tls_server_name: case.cluster.address.tls_server_name.clone(),
@@ -424,9 +470,12 @@ fn record_delivery(
             "version {} of '{}' handed over ({form}), ends {}",
             credential.version,
             case.subject.name,
-            minted.expires_at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+            minted
+                .expires_at
+                .to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
         );
-        case.journal.record(session, tx, Phase::Done, detail, Some(request))?;
+        case.journal
+            .record(session, tx, Phase::Done, detail, Some(request))?;
         Ok(())
     })
 }
@@ -462,26 +511,45 @@ pub(crate) async fn rotate(
         Ok::<_, store::Error>((live, next))
     })?;
     if mode == Mode::Plan {
-        let ends = live.iter().map(|live| format!("end version {}", live.version));
-        let begins = format!("issue version {next} of '{}' ({})", case.subject.name, case.power);
+        let ends = live
+            .iter()
+            .map(|live| format!("end version {}", live.version));
+        let begins = format!(
+            "issue version {next} of '{}' ({})",
+            case.subject.name, case.power
+        );
         return Ok(Done::Planned(ends.chain([begins]).collect()));
     }
     let request = session.store()?.write(|tx| {
         let detail = format!("rotate the kubeconfig of '{}'", case.subject.name);
-        let request = case.journal.record(session, tx, Phase::Requested, detail, None)?;
+        let request = case
+            .journal
+            .record(session, tx, Phase::Requested, detail, None)?;
         if let Some(live) = &live {
             let picture = settle::picture(tx, case.cluster.id)?;
-            settle::end(session, tx, live, &picture, "rotated", &case.journal, Some(request))?;
+            settle::end(
+                session,
+                tx,
+                live,
+                &picture,
+                "rotated",
+                &case.journal,
+                Some(request),
+            )?;
         }
         begin_version(session, tx, &case, request)?;
         Ok::<_, Error>(request)
     })?;
     // One converge: lists lose the old account before the new one is made.
-    let applied =
-        settle::pay(session, &case.cluster, &lock, &case.journal, Some(request)).await?;
-    let phase = if applied.owed.is_empty() { Phase::Done } else { Phase::Owed };
+    let applied = settle::pay(session, &case.cluster, &lock, &case.journal, Some(request)).await?;
+    let phase = if applied.owed.is_empty() {
+        Phase::Done
+    } else {
+        Phase::Owed
+    };
     let detail = format!("version {next} of '{}' begun", case.subject.name);
-    case.journal.record_alone(session, phase, detail, Some(request))?;
+    case.journal
+        .record_alone(session, phase, detail, Some(request))?;
     Ok(Done::Did(Rotated {
         cluster: case.cluster.name,
         user: case.subject.name.to_string(),
@@ -520,7 +588,10 @@ pub(crate) fn show(
     session.store()?.read(|tx| {
         let users = store::users::list(tx)?;
         let name = |id| {
-            users.iter().find(|user| user.id == id).map(|user| user.name.to_string())
+            users
+                .iter()
+                .find(|user| user.id == id)
+                .map(|user| user.name.to_string())
         };
         let mut versions = Vec::new();
         for credential in store::credentials::versions(tx, found.cluster.id, subject.id)? {
@@ -531,7 +602,10 @@ pub(crate) fn show(
                     (to, name(delivery.by).unwrap_or_default(), delivery)
                 })
                 .collect();
-            versions.push(Version { credential, deliveries });
+            versions.push(Version {
+                credential,
+                deliveries,
+            });
         }
         Ok(versions)
     })

@@ -51,7 +51,10 @@ pub(crate) async fn reconcile(
     } else {
         for name in names {
             let found = find::cluster(session, &actor, &journal, name, ClusterAction::Operate)?;
-            if !clusters.iter().any(|cluster: &Cluster| cluster.id == found.cluster.id) {
+            if !clusters
+                .iter()
+                .any(|cluster: &Cluster| cluster.id == found.cluster.id)
+            {
                 clusters.push(found.cluster);
             }
         }

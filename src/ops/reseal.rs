@@ -3,16 +3,13 @@
 use super::Error;
 use crate::domain::cluster::Cluster;
 use crate::domain::user::User;
-use crate::secrets::{Recipient, SecretString, Sealed, seal};
+use crate::secrets::{Recipient, Sealed, SecretString, seal};
 use crate::session::Session;
 use crate::store::{self, ReadTxn, WriteTxn};
 
 /// The public keys of those who may use a cluster's login: the active owners and admins of the
 /// organization, and the cluster's owner (design, section 5).
-pub(super) fn recipients(
-    tx: &ReadTxn<'_>,
-    cluster: &Cluster,
-) -> Result<Vec<Recipient>, Error> {
+pub(super) fn recipients(tx: &ReadTxn<'_>, cluster: &Cluster) -> Result<Vec<Recipient>, Error> {
     let users = store::users::list(tx)?;
     users
         .into_iter()
@@ -24,7 +21,10 @@ pub(super) fn recipients(
 /// A user's public key, parsed.
 pub(super) fn key(user: &User) -> Result<Option<Recipient>, Error> {
     let parse = |text: &String| {
-        text.parse().map_err(|source| Error::Key { place: format!("user '{}'", user.name), source })
+        text.parse().map_err(|source| Error::Key {
+            place: format!("user '{}'", user.name),
+            source,
+        })
     };
     user.key.as_ref().map(parse).transpose()
 }

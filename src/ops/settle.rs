@@ -29,7 +29,10 @@ pub(super) struct Picture {
 impl Picture {
     /// A user's name.
     pub(super) fn name(&self, user: UserId) -> String {
-        self.users.get(&user).map(|user| user.name.to_string()).unwrap_or_default()
+        self.users
+            .get(&user)
+            .map(|user| user.name.to_string())
+            .unwrap_or_default()
     }
 
     /// What the cluster should hold.
@@ -62,13 +65,18 @@ impl Picture {
     }
 
     fn owes(&self) -> bool {
-        self.credentials.iter().any(|credential| credential.state.is_debt())
+        self.credentials
+            .iter()
+            .any(|credential| credential.state.is_debt())
     }
 }
 
 /// Reads what the store says of one cluster.
 pub(super) fn picture(tx: &ReadTxn<'_>, cluster: ClusterId) -> store::Result<Picture> {
-    let users = store::users::list(tx)?.into_iter().map(|user| (user.id, user)).collect();
+    let users = store::users::list(tx)?
+        .into_iter()
+        .map(|user| (user.id, user))
+        .collect();
     Ok(Picture {
         installation: store::meta::find(tx, store::meta::INSTALLATION)?.unwrap_or_default(),
         credentials: store::credentials::unfinished(tx, cluster)?,
@@ -90,7 +98,9 @@ pub(super) fn end_what_must(
     let picture = picture(tx, cluster.id)?;
     let mut ended = Vec::new();
     for credential in &picture.credentials {
-        let Some(user) = picture.users.get(&credential.user) else { continue };
+        let Some(user) = picture.users.get(&credential.user) else {
+            continue;
+        };
         let grant = store::grants::find(tx, cluster.id, user.id)?;
         let access = access::effective(user, cluster, grant.as_ref(), session.now());
         if let Some(because) = credential.must_end(access) {
@@ -109,8 +119,13 @@ pub(super) fn any_must_end(
 ) -> store::Result<bool> {
     let users = store::users::list(tx)?;
     for credential in store::credentials::unfinished(tx, cluster.id)? {
-        let Some(user) = users.iter().find(|user| user.id == credential.user) else { continue };
-        if credential.must_end(find::access_of(tx, session, user, cluster)?).is_some() {
+        let Some(user) = users.iter().find(|user| user.id == credential.user) else {
+            continue;
+        };
+        if credential
+            .must_end(find::access_of(tx, session, user, cluster)?)
+            .is_some()
+        {
             return Ok(true);
         }
     }
@@ -175,18 +190,30 @@ pub(super) async fn settle_on(
     request: Option<i64>,
 ) -> Result<Settled, Error> {
     let journal = &journal.clone().cluster(cluster);
-    let must_end = session.store()?.read(|tx| any_must_end(session, tx, cluster))?;
+    let must_end = session
+        .store()?
+        .read(|tx| any_must_end(session, tx, cluster))?;
     if must_end {
-        session.store()?.write(|tx| end_what_must(session, tx, cluster, journal, request))?;
+        session
+            .store()?
+            .write(|tx| end_what_must(session, tx, cluster, journal, request))?;
     }
     let picture = session.store()?.read(|tx| picture(tx, cluster.id))?;
     let desired = picture.desired(cluster);
-    let look = Look { with_write: desired.has_writers(), held_back: &cluster.held_back };
+    let look = Look {
+        with_write: desired.has_writers(),
+        held_back: &cluster.held_back,
+    };
     let converged = converge::converge(&connection, &desired, &look)
         .await
-        .map_err(|source| Error::Cluster { cluster: cluster.name.to_string(), source })?;
+        .map_err(|source| Error::Cluster {
+            cluster: cluster.name.to_string(),
+            source,
+        })?;
     // A look at a settled cluster costs no disk write.
-    let stale = cluster.reached_at.is_none_or(|at| (session.now() - at).num_seconds() >= 60);
+    let stale = cluster
+        .reached_at
+        .is_none_or(|at| (session.now() - at).num_seconds() >= 60);
     let ended = if picture.owes() || stale {
         session
             .store()?
@@ -195,7 +222,13 @@ pub(super) async fn settle_on(
         vec![]
     };
     let changed = converged.changed.iter().map(ToString::to_string).collect();
-    Ok(Settled { ended, changed, seen: converged.seen, connection, picture })
+    Ok(Settled {
+        ended,
+        changed,
+        seen: converged.seen,
+        connection,
+        picture,
+    })
 }
 
 /// Records what was read back: pending versions are active, revoking ones revoked.
@@ -222,8 +255,9 @@ fn record_outcome(
             }
             State::Revoking => {
                 if store::credentials::settle(tx, credential.id, now)? {
-                    let detail =
-                        format!("version {version} of '{user}' is gone, read back from the cluster");
+                    let detail = format!(
+                        "version {version} of '{user}' is gone, read back from the cluster"
+                    );
                     journal.record(session, tx, Phase::Done, detail, request)?;
                     ended.push(credential.clone());
                 }
@@ -259,7 +293,10 @@ pub(super) async fn pay(
                     version: credential.version,
                 })
                 .collect();
-            Ok(Applied { ended, owed: vec![] })
+            Ok(Applied {
+                ended,
+                owed: vec![],
+            })
         }
         Err(error) => Ok(Applied {
             ended: vec![],
@@ -282,7 +319,13 @@ pub(super) fn owed(
     // If even this cannot be recorded, the debt itself stands: it was recorded before.
     let _unrecorded = journal.record_alone(session, Phase::Owed, why.clone(), request);
     let debts = debts(cluster, &picture);
-    Ok(debts.into_iter().map(|debt| Debt { why: Some(why.clone()), ..debt }).collect())
+    Ok(debts
+        .into_iter()
+        .map(|debt| Debt {
+            why: Some(why.clone()),
+            ..debt
+        })
+        .collect())
 }
 
 /// What a cluster owes, as the store says.
@@ -303,7 +346,11 @@ pub(super) fn debts(cluster: &Cluster, picture: &Picture) -> Vec<Debt> {
                     format!("version {version} of '{user}' is recorded here and not yet there")
                 },
                 why: None,
-                until: if revoking { credential.token_expires_at } else { None },
+                until: if revoking {
+                    credential.token_expires_at
+                } else {
+                    None
+                },
             }
         })
         .collect()
@@ -333,9 +380,12 @@ pub(super) async fn preview(
     let mut picture = session.store()?.read(|tx| picture(tx, cluster.id))?;
     // What must end by itself does so in the preview too.
     for credential in &mut picture.credentials {
-        let Some(user) = picture.users.get(&credential.user) else { continue };
-        let access =
-            session.store()?.read(|tx| find::access_of(tx, session, user, cluster))?;
+        let Some(user) = picture.users.get(&credential.user) else {
+            continue;
+        };
+        let access = session
+            .store()?
+            .read(|tx| find::access_of(tx, session, user, cluster))?;
         if credential.must_end(access).is_some() {
             credential.state = State::Revoking;
         }
@@ -343,8 +393,14 @@ pub(super) async fn preview(
     change(&mut picture);
     let connection = session.connect(cluster, &picture.installation).await?;
     let desired = picture.desired(cluster);
-    let look = Look { with_write: desired.has_writers(), held_back: &cluster.held_back };
+    let look = Look {
+        with_write: desired.has_writers(),
+        held_back: &cluster.held_back,
+    };
     converge::preview(&connection, &desired, &look)
         .await
-        .map_err(|source| Error::Cluster { cluster: cluster.name.to_string(), source })
+        .map_err(|source| Error::Cluster {
+            cluster: cluster.name.to_string(),
+            source,
+        })
 }

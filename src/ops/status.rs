@@ -49,7 +49,11 @@ pub(crate) fn status(session: &Session) -> Result<Status, Error> {
             && at < now + TimeDelta::days(MANAGER_SOON_DAYS)
         {
             let what = "the manager's token".to_owned();
-            status.ending.push(Ending { what, cluster: name.clone(), at });
+            status.ending.push(Ending {
+                what,
+                cluster: name.clone(),
+                at,
+            });
         }
         session.store()?.read(|tx| {
             let picture = settle::picture(tx, found.id)?;
@@ -58,7 +62,9 @@ pub(crate) fn status(session: &Session) -> Result<Status, Error> {
                 status.owed.extend(settle::debts(&found, &picture));
             }
             for credential in picture.credentials.iter().filter(|c| c.state.is_live()) {
-                let Some(user) = picture.users.get(&credential.user) else { continue };
+                let Some(user) = picture.users.get(&credential.user) else {
+                    continue;
+                };
                 if !concerns(user.id) {
                     continue;
                 }
@@ -78,7 +84,11 @@ pub(crate) fn status(session: &Session) -> Result<Status, Error> {
                 if let Some(at) = credential.token_expires_at.filter(|at| *at < soon) {
                     let version = credential.version;
                     let what = format!("the tokens of version {version} of '{}'", user.name);
-                    status.ending.push(Ending { what, cluster: name.clone(), at });
+                    status.ending.push(Ending {
+                        what,
+                        cluster: name.clone(),
+                        at,
+                    });
                 }
             }
             for grant in store::grants::list(tx)? {
@@ -87,7 +97,11 @@ pub(crate) fn status(session: &Session) -> Result<Status, Error> {
                 };
                 if grant.cluster == found.id && concerns(user.id) && at > now && at < soon {
                     let what = format!("the {} grant of '{}'", grant.level, user.name);
-                    status.ending.push(Ending { what, cluster: name.clone(), at });
+                    status.ending.push(Ending {
+                        what,
+                        cluster: name.clone(),
+                        at,
+                    });
                 }
             }
             for (cluster, user) in store::blocks::list(tx)? {

@@ -27,10 +27,18 @@ const KEY_BYTES_MAX: usize = 16 * 1024;
 pub(crate) fn read_key(session: &Session, place: &Path) -> Result<Recipient, Error> {
     let as_text = place.to_string_lossy();
     let (text, place) = if place == Path::new("-") {
-        let bytes = session.env.stdin.read_to_end(KEY_BYTES_MAX as u64).map_err(|error| {
-            Error::Input { why: error.to_string(), hint: "give the key as a file".to_owned() }
-        })?;
-        (String::from_utf8_lossy(&bytes).into_owned(), "standard input".to_owned())
+        let bytes = session
+            .env
+            .stdin
+            .read_to_end(KEY_BYTES_MAX as u64)
+            .map_err(|error| Error::Input {
+                why: error.to_string(),
+                hint: "give the key as a file".to_owned(),
+            })?;
+        (
+            String::from_utf8_lossy(&bytes).into_owned(),
+            "standard input".to_owned(),
+        )
     } else if as_text.starts_with("age1") || as_text.starts_with("ssh-") {
         (as_text.into_owned(), "the text".to_owned())
     } else {
@@ -67,7 +75,11 @@ pub(crate) struct Changed {
 
 impl Changed {
     fn nothing(user: User) -> Done<Self> {
-        Done::Did(Self { user, unchanged: true, applied: Applied::default() })
+        Done::Did(Self {
+            user,
+            unchanged: true,
+            applied: Applied::default(),
+        })
     }
 }
 
@@ -82,7 +94,12 @@ fn already_has_key(user: &User) -> Error {
 pub(crate) fn add(session: &Session, wish: &Add, mode: Mode) -> Result<Done<Changed>, Error> {
     let actor = find::actor(session, "user add")?;
     let journal = Journal::new(&actor, "user add").user_name(wish.name.as_str());
-    find::allow(session, &actor, &journal, OrganizationAction::ManageUser(wish.role))?;
+    find::allow(
+        session,
+        &actor,
+        &journal,
+        OrganizationAction::ManageUser(wish.role),
+    )?;
     let key = wish.key.as_ref().map(ToString::to_string);
     let installation = find::installation(session)?;
     session.store()?.read(|tx| {
@@ -100,13 +117,21 @@ pub(crate) fn add(session: &Session, wish: &Add, mode: Mode) -> Result<Done<Chan
                 hint: format!("run `kubegrant user show {}`", found.name),
             });
         }
-        match key.as_deref().map(|key| store::users::find_by_key(tx, key)).transpose()?.flatten() {
+        match key
+            .as_deref()
+            .map(|key| store::users::find_by_key(tx, key))
+            .transpose()?
+            .flatten()
+        {
             Some(found) => Err(already_has_key(&found)),
             None => Ok(()),
         }
     })?;
     if mode == Mode::Plan {
-        return Ok(Done::Planned(vec![format!("add user '{}' as {}", wish.name, wish.role)]));
+        return Ok(Done::Planned(vec![format!(
+            "add user '{}' as {}",
+            wish.name, wish.role
+        )]));
     }
     // A new admin with a key must be able to open what admins open.
     let logins = (wish.role.is_admin() && key.is_some())
@@ -129,7 +154,11 @@ pub(crate) fn add(session: &Session, wish: &Add, mode: Mode) -> Result<Done<Chan
         Ok::<_, Error>(())
     })?;
     let user = find::user(session, &wish.name.clone().into())?;
-    Ok(Done::Did(Changed { user, unchanged: false, applied: Applied::default() }))
+    Ok(Done::Did(Changed {
+        user,
+        unchanged: false,
+        applied: Applied::default(),
+    }))
 }
 
 /// Lists users. For organization owners and admins.
@@ -162,7 +191,10 @@ fn keep_an_owner(tx: &WriteTxn<'_>, user: &User) -> Result<(), Error> {
         .filter(|other| other.active && other.role == Role::Owner && other.id != user.id);
     if user.role == Role::Owner && user.active && owners.count() == 0 {
         return Err(Error::Forbidden {
-            why: format!("'{}' is the last active owner of the organization, and stays", user.name),
+            why: format!(
+                "'{}' is the last active owner of the organization, and stays",
+                user.name
+            ),
             hint: "make somebody else an owner first: `kubegrant user set-role NAME owner`"
                 .to_owned(),
         });
@@ -179,7 +211,10 @@ fn would_end(session: &Session, after: &User) -> Result<Vec<String>, Error> {
             let Some(cluster) = clusters.iter().find(|c| c.id == credential.cluster) else {
                 continue;
             };
-            if credential.must_end(find::access_of(tx, session, after, cluster)?).is_some() {
+            if credential
+                .must_end(find::access_of(tx, session, after, cluster)?)
+                .is_some()
+            {
                 lines.push(format!(
                     "end version {} of '{}' on cluster '{}'",
                     credential.version, after.name, cluster.name
@@ -236,8 +271,7 @@ async fn change(
         let mut touched = Vec::new();
         for cluster in clusters {
             let journal = journal.clone().cluster(&cluster);
-            let ended =
-                settle::end_what_must(session, tx, &cluster, &journal, Some(request))?;
+            let ended = settle::end_what_must(session, tx, &cluster, &journal, Some(request))?;
             if !ended.is_empty() {
                 touched.push(cluster);
             }
@@ -245,9 +279,17 @@ async fn change(
         Ok::<_, Error>((touched, request))
     })?;
     let applied = apply_everywhere(session, clusters, &journal, request).await?;
-    let phase = if applied.owed.is_empty() { Phase::Done } else { Phase::Owed };
+    let phase = if applied.owed.is_empty() {
+        Phase::Done
+    } else {
+        Phase::Owed
+    };
     journal.record_alone(session, phase, detail, Some(request))?;
-    Ok(Changed { user: after, unchanged: false, applied })
+    Ok(Changed {
+        user: after,
+        unchanged: false,
+        applied,
+    })
 }
 
 /// Changes a user's role.
@@ -261,14 +303,23 @@ pub(crate) async fn set_role(
     let journal = Journal::new(&actor, "user set-role").user_name(&name.to_string());
     find::allow(session, &actor, &journal, OrganizationAction::ListUsers)?;
     let user = find::user(session, name)?;
-    let action = OrganizationAction::SetRole { from: user.role, to: role };
+    let action = OrganizationAction::SetRole {
+        from: user.role,
+        to: role,
+    };
     find::allow(session, &actor, &journal, action)?;
     if user.role == role {
         return Ok(Changed::nothing(user));
     }
-    let after = User { role, ..user.clone() };
+    let after = User {
+        role,
+        ..user.clone()
+    };
     if mode == Mode::Plan {
-        let mut lines = vec![format!("make '{}' {role} instead of {}", user.name, user.role)];
+        let mut lines = vec![format!(
+            "make '{}' {role} instead of {}",
+            user.name, user.role
+        )];
         lines.extend(would_end(session, &after)?);
         return Ok(Done::Planned(lines));
     }
@@ -282,7 +333,9 @@ pub(crate) async fn set_role(
     let changed = change(session, &journal, user.clone(), after, detail, |tx| {
         keep_an_owner(tx, &user)?;
         store::users::set_role(tx, id, role)?;
-        logins.as_ref().map_or(Ok(()), |logins| logins.reseal(session, tx, &installation))
+        logins
+            .as_ref()
+            .map_or(Ok(()), |logins| logins.reseal(session, tx, &installation))
     });
     changed.await.map(Done::Did)
 }
@@ -298,13 +351,20 @@ pub(crate) fn set_key(
     let user = show_for_change(session, &actor, name, "user set-key")?;
     let journal = Journal::new(&actor, "user set-key").user(&user);
     if user.id != actor.user.id {
-        find::allow(session, &actor, &journal, OrganizationAction::ManageUser(user.role))?;
+        find::allow(
+            session,
+            &actor,
+            &journal,
+            OrganizationAction::ManageUser(user.role),
+        )?;
     }
     let text = key.to_string();
     if user.key.as_deref() == Some(&text) {
         return Ok(Changed::nothing(user));
     }
-    let holder = session.store()?.read(|tx| store::users::find_by_key(tx, &text))?;
+    let holder = session
+        .store()?
+        .read(|tx| store::users::find_by_key(tx, &text))?;
     if let Some(holder) = holder {
         return Err(already_has_key(&holder));
     }
@@ -323,8 +383,15 @@ pub(crate) fn set_key(
         journal.record(session, tx, Phase::Done, detail, None)?;
         Ok::<_, Error>(())
     })?;
-    let user = User { key: Some(text), ..user };
-    Ok(Done::Did(Changed { user, unchanged: false, applied: Applied::default() }))
+    let user = User {
+        key: Some(text),
+        ..user
+    };
+    Ok(Done::Did(Changed {
+        user,
+        unchanged: false,
+        applied: Applied::default(),
+    }))
 }
 
 /// Finds the user to change: oneself without further rights, others only for those who may list.
@@ -367,12 +434,21 @@ async fn set_active(
     active: bool,
     mode: Mode,
 ) -> Result<Done<Changed>, Error> {
-    let action = if active { "user enable" } else { "user disable" };
+    let action = if active {
+        "user enable"
+    } else {
+        "user disable"
+    };
     let actor = find::actor(session, action)?;
     let journal = Journal::new(&actor, action).user_name(&name.to_string());
     find::allow(session, &actor, &journal, OrganizationAction::ListUsers)?;
     let user = find::user(session, name)?;
-    find::allow(session, &actor, &journal, OrganizationAction::ManageUser(user.role))?;
+    find::allow(
+        session,
+        &actor,
+        &journal,
+        OrganizationAction::ManageUser(user.role),
+    )?;
     if user.active == active {
         return Ok(Changed::nothing(user));
     }
@@ -383,7 +459,10 @@ async fn set_active(
             hint: "let another owner or admin do it".to_owned(),
         });
     }
-    let after = User { active, ..user.clone() };
+    let after = User {
+        active,
+        ..user.clone()
+    };
     let verb = if active { "enable" } else { "disable" };
     if mode == Mode::Plan {
         let mut lines = vec![format!("{verb} '{}'", user.name)];

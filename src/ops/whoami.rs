@@ -34,8 +34,9 @@ pub(crate) struct Who {
 pub(crate) fn whoami(session: &Session) -> Result<Who, Error> {
     let actor = find::actor(session, "whoami")?;
     let key: Recipient = session.identity().map_err(Error::Session)?.recipient();
-    let organization =
-        session.store()?.read(|tx| store::meta::find(tx, store::meta::ORGANIZATION))?;
+    let organization = session
+        .store()?
+        .read(|tx| store::meta::find(tx, store::meta::ORGANIZATION))?;
     Ok(Who {
         user: actor.user.name.to_string(),
         role: actor.user.role.as_str(),

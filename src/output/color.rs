@@ -8,7 +8,7 @@ use crate::env::Env;
 
 /// What the user asked for with `--color`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ColorChoice {
+pub(crate) enum ColorChoice {
     /// Colour on terminals, unless a variable says otherwise.
     #[default]
     Auto,
@@ -19,17 +19,17 @@ pub enum ColorChoice {
 }
 
 /// How `error:` looks.
-pub const ERROR: Style = AnsiColor::Red.on_default().bold();
+pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
 /// How `warning:` looks.
-pub const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 /// How `hint:` looks.
-pub const HINT: Style = AnsiColor::Cyan.on_default().bold();
+pub(crate) const HINT: Style = AnsiColor::Cyan.on_default().bold();
 /// How the heads of columns and the keys of a record look.
-pub const HEADER: Style = Style::new().bold();
+pub(crate) const HEADER: Style = Style::new().bold();
 
 /// Decides for one stream. The flag goes first, then `NO_COLOR`, `CLICOLOR_FORCE`, `TERM=dumb`
 /// and `CLICOLOR=0`, then whether the stream is a terminal.
-pub fn enabled(choice: ColorChoice, env: &Env, is_terminal: bool) -> bool {
+pub(crate) fn enabled(choice: ColorChoice, env: &Env, is_terminal: bool) -> bool {
     let is = |name: &str, value: &str| env.variables.get(name).is_some_and(|v| v == value);
     let is_set = |name: &str| {
         env.variables
@@ -47,7 +47,7 @@ pub fn enabled(choice: ColorChoice, env: &Env, is_terminal: bool) -> bool {
 }
 
 /// Paints text, where colour is on.
-pub fn paint(text: &str, style: Style, on: bool) -> String {
+pub(crate) fn paint(text: &str, style: Style, on: bool) -> String {
     if on {
         format!("{style}{text}{style:#}")
     } else {

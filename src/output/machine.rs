@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Ended, sanitize};
 
 /// Writes JSON, indented, with a final line end.
-pub fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, Ended> {
+pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, Ended> {
     let mut text = serde_json::to_string_pretty(value).map_err(|e| Ended::Shape(e.to_string()))?;
     text.push('\n');
     Ok(escaped(&text))
@@ -32,7 +32,7 @@ fn escaped(text: &str) -> String {
 
 /// Writes YAML. Strings that YAML would read as something else (`no`, `1_000`) are quoted, and long
 /// ones stay on their line.
-pub fn yaml<T: Serialize + ?Sized>(value: &T) -> Result<String, Ended> {
+pub(crate) fn yaml<T: Serialize + ?Sized>(value: &T) -> Result<String, Ended> {
     let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
     let mut text = serde_saphyr::to_string_with_options(&value, options)
         .map_err(|e| Ended::Shape(e.to_string()))?;

@@ -1,11 +1,11 @@
 //! What is said: one document on stdout, words on stderr, one renderer for every view.
 
-pub mod color;
-pub mod machine;
-pub mod progress;
-pub mod sanitize;
-pub mod table;
-pub mod time;
+pub(crate) mod color;
+pub(crate) mod machine;
+pub(crate) mod progress;
+pub(crate) mod sanitize;
+pub(crate) mod table;
+pub(crate) mod time;
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -14,16 +14,16 @@ use anstyle::Style;
 use indicatif::ProgressBar;
 use serde::Serialize;
 
-pub use color::ColorChoice;
-pub use progress::Progress;
-pub use table::Cells;
+pub(crate) use color::ColorChoice;
+pub(crate) use progress::Progress;
+pub(crate) use table::Cells;
 
 use crate::env::{Clock, Env};
 use progress::Words;
 
 /// The shape of what is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// Columns for people.
     #[default]
     Table,
@@ -38,7 +38,7 @@ pub enum Format {
 }
 
 /// A frozen shape that can be shown in every format. A list serializes as an array.
-pub trait View: Serialize {
+pub(crate) trait View: Serialize {
     /// Names the columns, or the keys of a record.
     fn headers(&self, wide: bool) -> Vec<&'static str>;
     /// Gives the rows; a record's values are the first.
@@ -57,7 +57,7 @@ pub trait View: Serialize {
 
 /// Why nothing more can be shown.
 #[derive(Debug, thiserror::Error)]
-pub enum Ended {
+pub(crate) enum Ended {
     /// The reader of stdout left, as `head` does: end quietly, with 141.
     #[error("the reader of the output left")]
     ReaderLeft,
@@ -81,17 +81,17 @@ impl From<io::Error> for Ended {
 
 /// How to show: what the global flags said.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// The shape of data.
-    pub format: Format,
+    pub(crate) format: Format,
     /// Whether words other than errors are left out.
-    pub quiet: bool,
+    pub(crate) quiet: bool,
     /// Whether to colour.
-    pub color: ColorChoice,
+    pub(crate) color: ColorChoice,
 }
 
 /// The voice of a run.
-pub struct Output {
+pub(crate) struct Output {
     stdout: Box<dyn Write + Send>,
     words: Words,
     clock: Arc<dyn Clock>,
@@ -106,7 +106,7 @@ pub struct Output {
 
 impl Output {
     /// Takes the two outgoing streams; the environment keeps silent ones.
-    pub fn new(env: &mut Env, settings: Settings) -> Self {
+    pub(crate) fn new(env: &mut Env, settings: Settings) -> Self {
         Self {
             stdout: std::mem::replace(&mut env.stdout, Box::new(io::sink())),
             words: Arc::new(Mutex::new(std::mem::replace(
@@ -125,7 +125,7 @@ impl Output {
     }
 
     /// Gives a way to put a question on stderr from elsewhere, for passphrases.
-    pub fn asker(&self) -> impl Fn(&str) + use<> {
+    pub(crate) fn asker(&self) -> impl Fn(&str) + use<> {
         let words = Arc::clone(&self.words);
         move |question| {
             if let Ok(mut words) = words.lock() {
@@ -136,7 +136,7 @@ impl Output {
     }
 
     /// Shows one document on stdout; of an empty table, a sentence on stderr.
-    pub fn show<V: View + ?Sized>(&mut self, view: &V) -> Result<(), Ended> {
+    pub(crate) fn show<V: View + ?Sized>(&mut self, view: &V) -> Result<(), Ended> {
         let text = match self.settings.format {
             Format::Json => machine::json(view)?,
             Format::Yaml => machine::yaml(view)?,
@@ -157,21 +157,21 @@ impl Output {
     }
 
     /// Writes bytes to stdout as they are: a file for `-f -`, a public key.
-    pub fn raw(&mut self, bytes: &[u8]) -> Result<(), Ended> {
+    pub(crate) fn raw(&mut self, bytes: &[u8]) -> Result<(), Ended> {
         self.stdout.write_all(bytes)?;
         self.stdout.flush()?;
         Ok(())
     }
 
     /// Says what is now true: a whole sentence.
-    pub fn status(&mut self, text: &str) {
+    pub(crate) fn status(&mut self, text: &str) {
         if !self.settings.quiet {
             self.say(&sanitize::paragraph(text, "  "));
         }
     }
 
     /// Says what the user should worry about.
-    pub fn warn(&mut self, text: &str) {
+    pub(crate) fn warn(&mut self, text: &str) {
         if !self.settings.quiet {
             let text = self.labelled("warning:", color::WARNING, text);
             self.say(&text);
@@ -179,7 +179,7 @@ impl Output {
     }
 
     /// Says what to do next.
-    pub fn hint(&mut self, text: &str) {
+    pub(crate) fn hint(&mut self, text: &str) {
         if !self.settings.quiet {
             let text = self.labelled("hint:", color::HINT, text);
             self.say(&text);
@@ -187,7 +187,7 @@ impl Output {
     }
 
     /// Says why a run failed, and what would help; said even when quiet.
-    pub fn error(&mut self, message: &str, causes: &[String], hints: &[String]) {
+    pub(crate) fn error(&mut self, message: &str, causes: &[String], hints: &[String]) {
         let mut text = self.labelled("error:", color::ERROR, message);
         for cause in causes {
             text.push_str("\n  caused by: ");
@@ -201,17 +201,17 @@ impl Output {
     }
 
     /// Asks on stderr, without ending the line; said even when quiet.
-    pub fn ask(&mut self, question: &str) {
+    pub(crate) fn ask(&mut self, question: &str) {
         self.write_words(&sanitize::paragraph(question, "  "));
     }
 
     /// Writes words that are already rendered, as clap's messages are.
-    pub fn rendered(&mut self, text: &str) {
+    pub(crate) fn rendered(&mut self, text: &str) {
         self.write_words(text);
     }
 
     /// Begins to show the progress of work on `total` things.
-    pub fn progress(&mut self, total: usize, noun: &str) -> Progress {
+    pub(crate) fn progress(&mut self, total: usize, noun: &str) -> Progress {
         if self.settings.quiet {
             Progress::quiet(total)
         } else if self.words_are_seen {
@@ -224,17 +224,17 @@ impl Output {
     }
 
     /// Says whether a person reads stdout.
-    pub fn is_terminal(&self) -> bool {
+    pub(crate) fn is_terminal(&self) -> bool {
         self.is_terminal
     }
 
     /// Says whether words are coloured, for clap's messages.
-    pub fn stderr_is_colored(&self) -> bool {
+    pub(crate) fn stderr_is_colored(&self) -> bool {
         self.stderr_colored
     }
 
     /// Returns the shape of data that was asked for.
-    pub fn format(&self) -> Format {
+    pub(crate) fn format(&self) -> Format {
         self.settings.format
     }
 

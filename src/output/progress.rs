@@ -21,7 +21,7 @@ pub(super) fn write(words: &Words, text: &str) {
 }
 
 /// Shows how far a piece of work is. Many tasks may report to one.
-pub struct Progress {
+pub(crate) struct Progress {
     way: Way,
     total: usize,
     done: AtomicU64,
@@ -60,14 +60,14 @@ impl Progress {
     }
 
     /// Says what is being worked on; only a bar shows it.
-    pub fn start(&self, item: &str) {
+    pub(crate) fn start(&self, item: &str) {
         if let Way::Bar(bar) = &self.way {
             bar.set_message(sanitize::line(item).into_owned());
         }
     }
 
     /// Says that an item is finished: `done("'alice' on 'prod'")`.
-    pub fn done(&self, item: &str) {
+    pub(crate) fn done(&self, item: &str) {
         let number = self.done.fetch_add(1, Ordering::SeqCst) + 1;
         match &self.way {
             Way::Bar(bar) => bar.inc(1),
@@ -80,7 +80,7 @@ impl Progress {
     }
 
     /// Says that an item failed; this stays to be read above a bar.
-    pub fn failed(&self, item: &str, why: &str) {
+    pub(crate) fn failed(&self, item: &str, why: &str) {
         let number = self.done.fetch_add(1, Ordering::SeqCst) + 1;
         let (item, why) = (sanitize::line(item), sanitize::line(why));
         let text = format!("[{number}/{}] {item}: failed: {why}", self.total);

@@ -8,7 +8,7 @@ use std::fmt::Write;
 /// A name or a message may come from a cluster. An escape sequence in it could repaint the
 /// terminal, a bidirectional override could show one name as another, a zero-width space could
 /// make two names look alike. Letters, marks on letters, punctuation and plain spaces stay.
-pub fn line(text: &str) -> Cow<'_, str> {
+pub(crate) fn line(text: &str) -> Cow<'_, str> {
     if text.chars().all(is_plain) {
         return Cow::Borrowed(text);
     }
@@ -27,7 +27,7 @@ pub fn line(text: &str) -> Cow<'_, str> {
 
 /// Spells out as `line` does, but keeps line ends and sets further lines in, so that no line of a
 /// message can pass for one of ours.
-pub fn paragraph(text: &str, indent: &str) -> String {
+pub(crate) fn paragraph(text: &str, indent: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for (number, part) in text.trim_end().split('\n').enumerate() {
         if number > 0 {

@@ -7,23 +7,23 @@ use comfy_table::{ContentArrangement, Table, presets};
 use super::{View, color, sanitize, time};
 
 /// What stands where there is nothing.
-pub const NONE: &str = "<none>";
+pub(crate) const NONE: &str = "<none>";
 
 /// Formats the values of cells: times as far away on a terminal, as instants elsewhere.
 #[derive(Clone, Copy, Debug)]
-pub struct Cells {
+pub(crate) struct Cells {
     now: DateTime<Utc>,
     relative: bool,
 }
 
 impl Cells {
     /// Formats as seen from `now`; `relative` is for people.
-    pub fn new(now: DateTime<Utc>, relative: bool) -> Self {
+    pub(crate) fn new(now: DateTime<Utc>, relative: bool) -> Self {
         Self { now, relative }
     }
 
     /// Writes an instant: `5m` or `in 29d` on a terminal, RFC 3339 elsewhere.
-    pub fn time(&self, at: DateTime<Utc>) -> String {
+    pub(crate) fn time(&self, at: DateTime<Utc>) -> String {
         if self.relative {
             time::relative(at, self.now)
         } else {
@@ -32,22 +32,22 @@ impl Cells {
     }
 
     /// Writes an instant that may be missing.
-    pub fn time_or_none(&self, at: Option<DateTime<Utc>>) -> String {
+    pub(crate) fn time_or_none(&self, at: Option<DateTime<Utc>>) -> String {
         at.map_or_else(|| NONE.to_owned(), |at| self.time(at))
     }
 
     /// Writes text, or `<none>` for nothing.
-    pub fn text(&self, text: &str) -> String {
+    pub(crate) fn text(&self, text: &str) -> String {
         if text.is_empty() { NONE } else { text }.to_owned()
     }
 
     /// Writes text that may be missing.
-    pub fn text_or_none(&self, text: Option<&str>) -> String {
+    pub(crate) fn text_or_none(&self, text: Option<&str>) -> String {
         self.text(text.unwrap_or_default())
     }
 
     /// Writes several names with commas between, or `<none>`.
-    pub fn list<T: AsRef<str>>(&self, names: &[T]) -> String {
+    pub(crate) fn list<T: AsRef<str>>(&self, names: &[T]) -> String {
         self.text(
             &names
                 .iter()
@@ -58,13 +58,13 @@ impl Cells {
     }
 
     /// Writes `yes` or `no`.
-    pub fn yes(&self, is: bool) -> String {
+    pub(crate) fn yes(&self, is: bool) -> String {
         if is { "yes" } else { "no" }.to_owned()
     }
 }
 
 /// Draws a view: as a record where it is one, as a table otherwise.
-pub fn draw<V: View + ?Sized>(view: &V, wide: bool, cells: &Cells, colored: bool) -> String {
+pub(crate) fn draw<V: View + ?Sized>(view: &V, wide: bool, cells: &Cells, colored: bool) -> String {
     let rows = view.rows(wide, cells);
     let headers = view.headers(wide);
     if view.detail() {

@@ -4,12 +4,12 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::Serializer;
 
 /// Writes an instant as RFC 3339 in UTC, to the second: `2026-11-22T10:00:00Z`.
-pub fn rfc3339(at: DateTime<Utc>) -> String {
+pub(crate) fn rfc3339(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 /// Writes how far away an instant is: `5m` for the past, as kubectl does, `in 29d` for the future.
-pub fn relative(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+pub(crate) fn relative(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let ahead = at - now;
     if ahead >= TimeDelta::seconds(1) {
         format!("in {}", human(ahead))
@@ -19,7 +19,7 @@ pub fn relative(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
 }
 
 /// Writes a length of time as kubectl's `duration.HumanDuration` does: the longer, the rounder.
-pub fn human(length: TimeDelta) -> String {
+pub(crate) fn human(length: TimeDelta) -> String {
     let seconds = length.num_seconds().max(0);
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     match seconds {
@@ -44,12 +44,12 @@ fn two(more: i64, more_unit: char, less: i64, less_unit: char) -> String {
 }
 
 /// Serializes an instant, for `#[serde(serialize_with = "time::serialize")]` on a view's field.
-pub fn serialize<S: Serializer>(at: &DateTime<Utc>, to: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn serialize<S: Serializer>(at: &DateTime<Utc>, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&rfc3339(*at))
 }
 
 /// Serializes an instant that may be missing, as `null` then.
-pub fn serialize_option<S: Serializer>(
+pub(crate) fn serialize_option<S: Serializer>(
     at: &Option<DateTime<Utc>>,
     to: S,
 ) -> Result<S::Ok, S::Error> {

@@ -19,7 +19,12 @@ fn hash(seq: i64, event: &Fields<'_>, prev: &str) -> String {
     field(prev.as_bytes());
     field(&seq.to_be_bytes());
     field(&event.at.to_be_bytes());
-    for text in [Some(event.actor), event.acting_as, Some(event.action), Some(event.phase)] {
+    for text in [
+        Some(event.actor),
+        event.acting_as,
+        Some(event.action),
+        Some(event.phase),
+    ] {
         field(text.map_or(&[][..], str::as_bytes));
         field(&[u8::from(text.is_some())]);
     }
@@ -28,12 +33,15 @@ fn hash(seq: i64, event: &Fields<'_>, prev: &str) -> String {
         field(&[u8::from(text.is_some())]);
     }
     field(&event.request.unwrap_or(0).to_be_bytes());
-    hasher.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
-        use std::fmt::Write as _;
-        // Writing to a String cannot fail.
-        let _written = write!(text, "{byte:02x}");
-        text
-    })
+    hasher
+        .finalize()
+        .iter()
+        .fold(String::with_capacity(64), |mut text, byte| {
+            use std::fmt::Write as _;
+            // Writing to a String cannot fail.
+            let _written = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 struct Fields<'a> {
@@ -151,7 +159,14 @@ pub(crate) fn list(tx: &ReadTxn<'_>, filter: &Filter) -> Result<Vec<Entry>> {
             raw,
         )?
         .collect::<rusqlite::Result<Vec<_>>>()?;
-    rows.into_iter().map(|(entry, at, _)| Ok(Entry { at: time(at)?, ..entry })).collect()
+    rows.into_iter()
+        .map(|(entry, at, _)| {
+            Ok(Entry {
+                at: time(at)?,
+                ..entry
+            })
+        })
+        .collect()
 }
 
 /// What a check of the whole chain found.
@@ -182,10 +197,16 @@ pub(crate) fn verify(tx: &ReadTxn<'_>) -> Result<Verdict> {
     while let Some(row) = rows.next()? {
         let (entry, at, prev) = raw(row)?;
         if entry.seq != next {
-            return Ok(Verdict::Broken { seq: next, why: "a row is missing" });
+            return Ok(Verdict::Broken {
+                seq: next,
+                why: "a row is missing",
+            });
         }
         if prev != last {
-            return Ok(Verdict::Broken { seq: next, why: "it does not follow the row before" });
+            return Ok(Verdict::Broken {
+                seq: next,
+                why: "it does not follow the row before",
+            });
         }
         let fields = Fields {
             at,
@@ -199,10 +220,16 @@ pub(crate) fn verify(tx: &ReadTxn<'_>) -> Result<Verdict> {
             request: entry.request,
         };
         if hash(next, &fields, &prev) != entry.hash {
-            return Ok(Verdict::Broken { seq: next, why: "it was changed" });
+            return Ok(Verdict::Broken {
+                seq: next,
+                why: "it was changed",
+            });
         }
         last = entry.hash;
         next += 1;
     }
-    Ok(Verdict::Whole { rows: next - 1, head: (next > 1).then_some(last) })
+    Ok(Verdict::Whole {
+        rows: next - 1,
+        head: (next > 1).then_some(last),
+    })
 }

@@ -102,14 +102,20 @@ fn cluster((cluster, judged): (Cluster, Judged)) -> Result<Cluster> {
 pub(crate) fn find(tx: &ReadTxn<'_>, name: &ClusterName) -> Result<Option<Cluster>> {
     let sql = format!("SELECT {COLUMNS} FROM clusters WHERE name = ?1");
     let mut statement = tx.sql().prepare_cached(&sql)?;
-    statement.query_row([name.as_str()], raw).optional()?.map(cluster).transpose()
+    statement
+        .query_row([name.as_str()], raw)
+        .optional()?
+        .map(cluster)
+        .transpose()
 }
 
 /// Lists all clusters by name.
 pub(crate) fn list(tx: &ReadTxn<'_>) -> Result<Vec<Cluster>> {
     let sql = format!("SELECT {COLUMNS} FROM clusters ORDER BY name");
     let mut statement = tx.sql().prepare_cached(&sql)?;
-    let rows = statement.query_map([], raw)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    let rows = statement
+        .query_map([], raw)?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
     rows.into_iter().map(cluster).collect()
 }
 
@@ -195,16 +201,21 @@ pub(crate) fn relink(tx: &WriteTxn<'_>, cluster: &Cluster, manager: &Sealed) -> 
 
 /// Remembers that the API server answered.
 pub(crate) fn set_reached(tx: &WriteTxn<'_>, cluster: ClusterId, at: Timestamp) -> Result<()> {
-    tx.sql()
-        .execute("UPDATE clusters SET reached_at = ?2 WHERE id = ?1", (cluster.0, at.timestamp()))?;
+    tx.sql().execute(
+        "UPDATE clusters SET reached_at = ?2 WHERE id = ?1",
+        (cluster.0, at.timestamp()),
+    )?;
     Ok(())
 }
 
 /// Reads the manager's sealed login.
 pub(crate) fn manager_secret(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<Option<Sealed>> {
-    let mut statement = tx.sql().prepare_cached("SELECT manager_secret FROM clusters WHERE id = ?1")?;
-    let bytes: Option<Option<Vec<u8>>> =
-        statement.query_row([cluster.0], |row| row.get(0)).optional()?;
+    let mut statement = tx
+        .sql()
+        .prepare_cached("SELECT manager_secret FROM clusters WHERE id = ?1")?;
+    let bytes: Option<Option<Vec<u8>>> = statement
+        .query_row([cluster.0], |row| row.get(0))
+        .optional()?;
     Ok(bytes.flatten().map(Sealed::new))
 }
 

@@ -34,7 +34,13 @@ fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
         power: row.get(5)?,
         state: row.get(6)?,
         ended_because: row.get(7)?,
-        times: (row.get(8)?, row.get(9)?, row.get(10)?, row.get(11)?, row.get(12)?),
+        times: (
+            row.get(8)?,
+            row.get(9)?,
+            row.get(10)?,
+            row.get(11)?,
+            row.get(12)?,
+        ),
     })
 }
 
@@ -64,7 +70,9 @@ fn collect(
 ) -> Result<Vec<Credential>> {
     let sql = format!("SELECT {COLUMNS} FROM credentials WHERE {filter}");
     let mut statement = tx.sql().prepare_cached(&sql)?;
-    let rows = statement.query_map(params, raw)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    let rows = statement
+        .query_map(params, raw)?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
     rows.into_iter().map(credential).collect()
 }
 
@@ -74,17 +82,29 @@ pub(crate) fn versions(
     cluster: ClusterId,
     user: UserId,
 ) -> Result<Vec<Credential>> {
-    collect(tx, "cluster = ?1 AND user = ?2 ORDER BY version", [cluster.0, user.0])
+    collect(
+        tx,
+        "cluster = ?1 AND user = ?2 ORDER BY version",
+        [cluster.0, user.0],
+    )
 }
 
 /// Lists everything on a cluster that is not revoked: live, and owed.
 pub(crate) fn unfinished(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<Vec<Credential>> {
-    collect(tx, "cluster = ?1 AND state <> 'revoked' ORDER BY id", [cluster.0])
+    collect(
+        tx,
+        "cluster = ?1 AND state <> 'revoked' ORDER BY id",
+        [cluster.0],
+    )
 }
 
 /// Lists the live versions of a user everywhere.
 pub(crate) fn live_of_user(tx: &ReadTxn<'_>, user: UserId) -> Result<Vec<Credential>> {
-    collect(tx, "user = ?1 AND state IN ('pending','active') ORDER BY cluster", [user.0])
+    collect(
+        tx,
+        "user = ?1 AND state IN ('pending','active') ORDER BY cluster",
+        [user.0],
+    )
 }
 
 /// Lists everything that is not revoked, everywhere.

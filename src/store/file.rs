@@ -41,10 +41,17 @@ pub(super) fn prepare_directory(path: &Path) -> Result<()> {
 fn check_directory(directory: &Path) -> Result<()> {
     let found = std::fs::metadata(directory).map_err(io(directory))?;
     let refuse = |why: String, way_out: String| {
-        Err(Error::Unsafe { path: directory.to_owned(), why, way_out })
+        Err(Error::Unsafe {
+            path: directory.to_owned(),
+            why,
+            way_out,
+        })
     };
     if !found.is_dir() {
-        return refuse("it is not a directory".to_owned(), "choose another `--store`".to_owned());
+        return refuse(
+            "it is not a directory".to_owned(),
+            "choose another `--store`".to_owned(),
+        );
     }
     let sticky = found.mode() & 0o1000 != 0;
     if found.uid() != owner() && !(found.uid() == 0 && sticky) {
@@ -55,7 +62,10 @@ fn check_directory(directory: &Path) -> Result<()> {
     }
     if found.mode() & 0o022 != 0 && !sticky {
         return refuse(
-            format!("others can write its directory (mode {:03o})", found.mode() & 0o777),
+            format!(
+                "others can write its directory (mode {:03o})",
+                found.mode() & 0o777
+            ),
             format!("chmod 700 {}", directory.display()),
         );
     }
@@ -64,7 +74,11 @@ fn check_directory(directory: &Path) -> Result<()> {
 
 /// Creates the file with mode 0600 from birth; `false` when something stands there.
 pub(super) fn create_private(path: &Path) -> Result<bool> {
-    let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let made = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
     match made {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
@@ -77,23 +91,38 @@ pub(super) fn check(path: &Path) -> Result<()> {
     let found = match std::fs::symlink_metadata(path) {
         Ok(found) => found,
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            return Err(Error::Absent { path: path.to_owned() });
+            return Err(Error::Absent {
+                path: path.to_owned(),
+            });
         }
         Err(error) => return Err(io(path)(error)),
     };
     let refuse = |why: String, way_out: String| {
-        Err(Error::Unsafe { path: path.to_owned(), why, way_out })
+        Err(Error::Unsafe {
+            path: path.to_owned(),
+            why,
+            way_out,
+        })
     };
     if found.is_symlink() {
-        return refuse("it is a link".to_owned(), "name the file itself with `--store`".to_owned());
+        return refuse(
+            "it is a link".to_owned(),
+            "name the file itself with `--store`".to_owned(),
+        );
     }
     if !found.is_file() {
-        return refuse("it is not a file".to_owned(), "choose another `--store`".to_owned());
+        return refuse(
+            "it is not a file".to_owned(),
+            "choose another `--store`".to_owned(),
+        );
     }
     if found.uid() != owner() {
         return refuse(
             format!("it belongs to user {}", found.uid()),
-            format!("run as that user, or use a store of your own (you are user {})", owner()),
+            format!(
+                "run as that user, or use a store of your own (you are user {})",
+                owner()
+            ),
         );
     }
     if found.mode() & 0o077 != 0 {

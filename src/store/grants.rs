@@ -42,14 +42,20 @@ pub(crate) fn find(tx: &ReadTxn<'_>, cluster: ClusterId, user: UserId) -> Result
         "SELECT {COLUMNS} FROM grants WHERE cluster = ?1 AND user = ?2 AND removed_at IS NULL"
     );
     let mut statement = tx.sql().prepare_cached(&sql)?;
-    statement.query_row([cluster.0, user.0], raw).optional()?.map(grant).transpose()
+    statement
+        .query_row([cluster.0, user.0], raw)
+        .optional()?
+        .map(grant)
+        .transpose()
 }
 
 /// Lists all grants that were not removed.
 pub(crate) fn list(tx: &ReadTxn<'_>) -> Result<Vec<Grant>> {
     let sql = format!("SELECT {COLUMNS} FROM grants WHERE removed_at IS NULL");
     let mut statement = tx.sql().prepare_cached(&sql)?;
-    let rows = statement.query_map([], raw)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    let rows = statement
+        .query_map([], raw)?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
     rows.into_iter().map(grant).collect()
 }
 

@@ -11,7 +11,9 @@ pub(crate) const INSTALLATION: &str = "installation";
 
 /// Reads a value.
 pub(crate) fn find(tx: &ReadTxn<'_>, key: &str) -> Result<Option<String>> {
-    let mut statement = tx.sql().prepare_cached("SELECT value FROM meta WHERE key = ?1")?;
+    let mut statement = tx
+        .sql()
+        .prepare_cached("SELECT value FROM meta WHERE key = ?1")?;
     Ok(statement.query_row([key], |row| row.get(0)).optional()?)
 }
 

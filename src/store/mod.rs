@@ -144,7 +144,9 @@ impl Store {
     pub(crate) fn create(path: &Path) -> Result<Self> {
         file::prepare_directory(path)?;
         if !file::create_private(path)? {
-            return Err(Error::Exists { path: path.to_owned() });
+            return Err(Error::Exists {
+                path: path.to_owned(),
+            });
         }
         let store = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         store.at_path(store.migrate())?;
@@ -167,7 +169,10 @@ impl Store {
             OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         )?;
         connection.busy_timeout(Duration::from_millis(50))?;
-        Ok(Self { connection, path: path.to_owned() })
+        Ok(Self {
+            connection,
+            path: path.to_owned(),
+        })
     }
 
     /// Where the store is.
@@ -180,17 +185,27 @@ impl Store {
         // SQLITE_OPEN_NOFOLLOW refuses links in every component: resolve the directory first.
         let real = match (path.parent(), path.file_name()) {
             (Some(parent), Some(name)) => {
-                let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+                let parent = if parent.as_os_str().is_empty() {
+                    Path::new(".")
+                } else {
+                    parent
+                };
                 parent
                     .canonicalize()
-                    .map_err(|source| Error::Io { path: path.to_owned(), source })?
+                    .map_err(|source| Error::Io {
+                        path: path.to_owned(),
+                        source,
+                    })?
                     .join(name)
             }
             _ => path.to_owned(),
         };
-        let connection = Connection::open_with_flags(&real, flags)
-            .map_err(|error| named(path, error.into()))?;
-        let store = Self { connection, path: path.to_owned() };
+        let connection =
+            Connection::open_with_flags(&real, flags).map_err(|error| named(path, error.into()))?;
+        let store = Self {
+            connection,
+            path: path.to_owned(),
+        };
         store.at_path(store.configure())?;
         Ok(store)
     }
@@ -230,16 +245,22 @@ impl Store {
         work: impl FnOnce(&WriteTxn<'_>) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
         let begun = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate);
-        let tx = WriteTxn(ReadTxn(begun.map_err(|error| named(&self.path, error.into()))?));
+        let tx = WriteTxn(ReadTxn(
+            begun.map_err(|error| named(&self.path, error.into()))?,
+        ));
         let value = work(&tx)?;
-        tx.0.0.commit().map_err(|error| named(&self.path, error.into()))?;
+        tx.0.0
+            .commit()
+            .map_err(|error| named(&self.path, error.into()))?;
         Ok(value)
     }
 }
 
 /// Gives an error of a statement the path, and the name of what happened.
 fn named(path: &Path, error: Error) -> Error {
-    let Error::Statement(source) = error else { return error };
+    let Error::Statement(source) = error else {
+        return error;
+    };
     let path = path.to_owned();
     match source.sqlite_error_code() {
         Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
@@ -273,8 +294,10 @@ impl Error {
 
 /// Reads a stored time: seconds since 1970.
 fn time(seconds: i64) -> Result<Timestamp> {
-    Timestamp::from_timestamp(seconds, 0)
-        .ok_or_else(|| Error::Damaged { what: "time", why: format!("{seconds} s") })
+    Timestamp::from_timestamp(seconds, 0).ok_or_else(|| Error::Damaged {
+        what: "time",
+        why: format!("{seconds} s"),
+    })
 }
 
 /// Reads a stored time that may be absent.

@@ -156,14 +156,19 @@ pub(super) fn migrate(sql: &Connection, path: &Path) -> Result<()> {
 
 fn refuse_unknown(sql: &Connection, path: &Path, found: i64) -> Result<()> {
     let application = pragma(sql, "application_id")?;
-    let tables: i64 =
-        sql.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let tables: i64 = sql.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let fresh = found == 0 && application == 0 && tables == 0;
     if !fresh && application != APPLICATION_ID {
-        return Err(Error::NotOurs { path: path.to_owned() });
+        return Err(Error::NotOurs {
+            path: path.to_owned(),
+        });
     }
     if found > newest() {
-        return Err(Error::Newer { path: path.to_owned(), found, known: newest() });
+        return Err(Error::Newer {
+            path: path.to_owned(),
+            found,
+            known: newest(),
+        });
     }
     Ok(())
 }

@@ -9,7 +9,15 @@ use crate::domain::user::{Role, User, UserId};
 
 const COLUMNS: &str = "id, name, email, role, active, key, created_at";
 
-type Raw = (i64, String, Option<String>, String, bool, Option<String>, i64);
+type Raw = (
+    i64,
+    String,
+    Option<String>,
+    String,
+    bool,
+    Option<String>,
+    i64,
+);
 
 fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
     Ok((
@@ -40,7 +48,11 @@ fn user((id, name, email, role, active, key, created_at): Raw) -> Result<User> {
 fn find_where(tx: &ReadTxn<'_>, column: &str, value: &str) -> Result<Option<User>> {
     let sql = format!("SELECT {COLUMNS} FROM users WHERE {column} = ?1");
     let mut statement = tx.sql().prepare_cached(&sql)?;
-    statement.query_row([value], raw).optional()?.map(user).transpose()
+    statement
+        .query_row([value], raw)
+        .optional()?
+        .map(user)
+        .transpose()
 }
 
 /// Finds a user by handle or address.
@@ -60,7 +72,9 @@ pub(crate) fn find_by_key(tx: &ReadTxn<'_>, key: &str) -> Result<Option<User>> {
 pub(crate) fn list(tx: &ReadTxn<'_>) -> Result<Vec<User>> {
     let sql = format!("SELECT {COLUMNS} FROM users ORDER BY name");
     let mut statement = tx.sql().prepare_cached(&sql)?;
-    let rows = statement.query_map([], raw)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    let rows = statement
+        .query_map([], raw)?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
     rows.into_iter().map(user).collect()
 }
 
@@ -96,18 +110,25 @@ pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewUser<'_>) -> Result<UserId> {
 
 /// Changes the role.
 pub(crate) fn set_role(tx: &WriteTxn<'_>, user: UserId, role: Role) -> Result<()> {
-    tx.sql().execute("UPDATE users SET role = ?2 WHERE id = ?1", (user.0, role.as_str()))?;
+    tx.sql().execute(
+        "UPDATE users SET role = ?2 WHERE id = ?1",
+        (user.0, role.as_str()),
+    )?;
     Ok(())
 }
 
 /// Changes the key.
 pub(crate) fn set_key(tx: &WriteTxn<'_>, user: UserId, key: &str) -> Result<()> {
-    tx.sql().execute("UPDATE users SET key = ?2 WHERE id = ?1", (user.0, key))?;
+    tx.sql()
+        .execute("UPDATE users SET key = ?2 WHERE id = ?1", (user.0, key))?;
     Ok(())
 }
 
 /// Enables or disables.
 pub(crate) fn set_active(tx: &WriteTxn<'_>, user: UserId, active: bool) -> Result<()> {
-    tx.sql().execute("UPDATE users SET active = ?2 WHERE id = ?1", (user.0, active))?;
+    tx.sql().execute(
+        "UPDATE users SET active = ?2 WHERE id = ?1",
+        (user.0, active),
+    )?;
     Ok(())
 }

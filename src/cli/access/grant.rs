@@ -63,7 +63,9 @@ pub(crate) async fn run(args: AccessGrantArgs, desk: &mut Desk<'_>) -> Result<()
         reason: args.reason,
     };
     let done = ops::access::grant(desk.session, wish, args.dry_run.mode()).await?;
-    let Some(outcome) = desk.planned(done)? else { return Ok(()) };
+    let Some(outcome) = desk.planned(done)? else {
+        return Ok(());
+    };
     desk.output.show(&OutcomeView::from(&outcome))?;
     let (user, cluster) = (&outcome.user, &outcome.cluster);
     let until = outcome.access.ends_at().map_or(String::new(), |end| {
@@ -76,11 +78,15 @@ pub(crate) async fn run(args: AccessGrantArgs, desk: &mut Desk<'_>) -> Result<()
         ));
         return Ok(());
     }
-    desk.output.status(&format!("'{user}' can {} cluster '{cluster}'{until}.", args.level));
+    desk.output.status(&format!(
+        "'{user}' can {} cluster '{cluster}'{until}.",
+        args.level
+    ));
     desk.say_applied(&outcome.applied)?;
     if outcome.has_key {
-        desk.output
-            .hint(&format!("hand it over with `kubegrant kubeconfig download {cluster} --user {user}`"));
+        desk.output.hint(&format!(
+            "hand it over with `kubegrant kubeconfig download {cluster} --user {user}`"
+        ));
     } else {
         desk.output.hint(&format!(
             "'{user}' has no key yet: `kubegrant user set-key {user} --key FILE` lets files be sealed to them"

@@ -21,7 +21,10 @@ pub(crate) struct AccessListArgs {
 }
 
 pub(crate) fn run(args: AccessListArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let filter = ops::access::Filter { cluster: args.cluster, user: args.user };
+    let filter = ops::access::Filter {
+        cluster: args.cluster,
+        user: args.user,
+    };
     let lines = ops::access::list(desk.session, &filter)?;
     desk.output.show(&AccessListView::new(lines))?;
     Ok(())

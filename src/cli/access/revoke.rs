@@ -28,19 +28,26 @@ pub(crate) struct AccessRevokeArgs {
 
 pub(crate) async fn run(args: AccessRevokeArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let mode = args.dry_run.mode();
-    let question =
-        format!("Take the access of '{}' to cluster '{}' away?", args.user, args.cluster);
+    let question = format!(
+        "Take the access of '{}' to cluster '{}' away?",
+        args.user, args.cluster
+    );
     let confirmed = confirm::ask(desk, &question, mode)?;
     let done =
         ops::access::revoke(desk.session, &args.user, &args.cluster, mode, confirmed).await?;
-    let Some(outcome) = desk.planned(done)? else { return Ok(()) };
+    let Some(outcome) = desk.planned(done)? else {
+        return Ok(());
+    };
     desk.output.show(&OutcomeView::from(&outcome))?;
     let (user, cluster) = (&outcome.user, &outcome.cluster);
     if outcome.unchanged {
-        desk.output
-            .status(&format!("'{user}' has no access to cluster '{cluster}'; nothing was changed."));
+        desk.output.status(&format!(
+            "'{user}' has no access to cluster '{cluster}'; nothing was changed."
+        ));
         return Ok(());
     }
-    desk.output.status(&format!("The grant of '{user}' on cluster '{cluster}' is removed."));
+    desk.output.status(&format!(
+        "The grant of '{user}' on cluster '{cluster}' is removed."
+    ));
     desk.say_applied(&outcome.applied)
 }

@@ -44,7 +44,9 @@ enum When {
 fn when(text: &str) -> Result<When, String> {
     match duration::parse(text) {
         Ok(ago) => Ok(When::Ago(ago)),
-        Err(_) => duration::parse_until(text).map(When::At).map_err(|error| error.to_string()),
+        Err(_) => duration::parse_until(text)
+            .map(When::At)
+            .map_err(|error| error.to_string()),
     }
 }
 

@@ -60,14 +60,18 @@ pub(crate) async fn run(args: ClusterAddArgs, desk: &mut Desk<'_>) -> Result<(),
         keep_credential: args.keep_credential,
     };
     let done = ops::cluster::add(desk.session, wish, args.dry_run.mode()).await?;
-    let Some(done) = desk.planned(done)? else { return Ok(()) };
+    let Some(done) = desk.planned(done)? else {
+        return Ok(());
+    };
     desk.output.show(&RegisteredView::from(&done))?;
     for warning in &done.warnings {
         desk.output.warn(warning);
     }
     let name = &done.cluster.name;
-    desk.output.status(&format!("Cluster '{name}' is registered."));
     desk.output
-        .hint(&format!("give access with `kubegrant access grant USER --cluster {name} --level read`"));
+        .status(&format!("Cluster '{name}' is registered."));
+    desk.output.hint(&format!(
+        "give access with `kubegrant access grant USER --cluster {name} --level read`"
+    ));
     Ok(())
 }

@@ -30,7 +30,8 @@ pub(crate) async fn run(args: &ClusterCheckArgs, desk: &mut Desk<'_>) -> Result<
         ));
     }
     if drift {
-        desk.output.hint(&format!("run `kubegrant reconcile {}`", args.name));
+        desk.output
+            .hint(&format!("run `kubegrant reconcile {}`", args.name));
         return Err(Failure::words(
             Kind::Owed,
             &format!("cluster '{}' does not hold what the store says", args.name),

@@ -37,7 +37,9 @@ fn label(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("a label is KEY=VALUE")?;
     let good = |part: &str| {
         part.len() <= 63
-            && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c))
+            && part
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c))
     };
     if key.is_empty() || !good(key) || !good(value) {
         return Err("a label is KEY=VALUE of letters, digits and -_./, at most 63 each".to_owned());

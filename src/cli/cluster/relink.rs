@@ -28,17 +28,23 @@ pub(crate) struct ClusterRelinkArgs {
 
 pub(crate) async fn run(args: ClusterRelinkArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let mode = args.dry_run.mode();
-    let question = format!("Trust this kubeconfig as that of cluster '{}' from now on?", args.name);
+    let question = format!(
+        "Trust this kubeconfig as that of cluster '{}' from now on?",
+        args.name
+    );
     let confirmed = confirm::ask(desk, &question, mode)?;
     let source = args.source.source(desk)?;
     let keep = args.keep_credential;
     let done =
         ops::cluster::relink(desk.session, &args.name, &source, keep, mode, confirmed).await?;
-    let Some(done) = desk.planned(done)? else { return Ok(()) };
+    let Some(done) = desk.planned(done)? else {
+        return Ok(());
+    };
     desk.output.show(&RegisteredView::from(&done))?;
     for warning in &done.warnings {
         desk.output.warn(warning);
     }
-    desk.output.status(&format!("Cluster '{}' is renewed.", done.cluster.name));
+    desk.output
+        .status(&format!("Cluster '{}' is renewed.", done.cluster.name));
     desk.say_applied(&done.applied)
 }

@@ -73,7 +73,9 @@ pub(crate) async fn run(args: ClusterSetArgs, desk: &mut Desk<'_>) -> Result<(),
         release: args.release.into_iter().collect(),
     };
     let done = ops::cluster::set(desk.session, &args.name, wish, args.dry_run.mode()).await?;
-    let Some(done) = desk.planned(done)? else { return Ok(()) };
+    let Some(done) = desk.planned(done)? else {
+        return Ok(());
+    };
     desk.output.show(&SettingsView::from(&done.cluster))?;
     for warning in &done.warnings {
         desk.output.warn(warning);
@@ -81,7 +83,10 @@ pub(crate) async fn run(args: ClusterSetArgs, desk: &mut Desk<'_>) -> Result<(),
     if done.unchanged {
         desk.output.status("Nothing was changed: it is so already.");
     } else {
-        desk.output.status(&format!("The settings of cluster '{}' are changed.", args.name));
+        desk.output.status(&format!(
+            "The settings of cluster '{}' are changed.",
+            args.name
+        ));
     }
     desk.say_applied(&done.applied)
 }

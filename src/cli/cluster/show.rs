@@ -21,7 +21,8 @@ pub(crate) struct ClusterShowArgs {
 pub(crate) async fn run(args: &ClusterShowArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let shown = ops::cluster::show(desk.session, &args.name).await?;
     if let Some(Err(why)) = &shown.reach {
-        desk.output.warn(&format!("where write reaches is not known: {why}"));
+        desk.output
+            .warn(&format!("where write reaches is not known: {why}"));
     }
     desk.output.show(&ClusterView::from(&shown))?;
     Ok(())

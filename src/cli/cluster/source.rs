@@ -40,7 +40,11 @@ impl SourceArgs {
         match self.kubeconfig {
             Some(path) if path == Path::new("-") => {
                 let bytes = env.stdin.read_to_end(STDIN_BYTES_MAX).map_err(|error| {
-                    Failure::words(Kind::Usage, &format!("cannot read standard input: {error}"), "")
+                    Failure::words(
+                        Kind::Usage,
+                        &format!("cannot read standard input: {error}"),
+                        "",
+                    )
                 })?;
                 source.text = Some(String::from_utf8_lossy(&bytes).into_owned());
             }
@@ -57,8 +61,11 @@ impl SourceArgs {
                         .collect();
                 }
                 None => {
-                    source.files =
-                        env.home_dir().map(|home| home.join(".kube/config")).into_iter().collect();
+                    source.files = env
+                        .home_dir()
+                        .map(|home| home.join(".kube/config"))
+                        .into_iter()
+                        .collect();
                 }
             },
         }

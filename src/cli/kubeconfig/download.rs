@@ -67,7 +67,11 @@ fn ttl(text: &str) -> Result<TimeDelta, String> {
 
 fn context_name(text: &str) -> Result<String, String> {
     let name = parse_line(text)?;
-    if name.is_empty() { Err("it cannot be empty".to_owned()) } else { Ok(name) }
+    if name.is_empty() {
+        Err("it cannot be empty".to_owned())
+    } else {
+        Ok(name)
+    }
 }
 
 pub(crate) async fn run(args: KubeconfigDownloadArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
@@ -80,14 +84,20 @@ pub(crate) async fn run(args: KubeconfigDownloadArgs, desk: &mut Desk<'_>) -> Re
         cluster: args.cluster,
         user: args.user,
         destination,
-        overwrite: if args.force { Overwrite::Force } else { Overwrite::Never },
+        overwrite: if args.force {
+            Overwrite::Force
+        } else {
+            Overwrite::Never
+        },
         ttl_seconds: args.ttl.map(|ttl| ttl.num_seconds()),
         plain: args.plain,
         context: args.context_name,
         namespace: args.namespace,
     };
     let done = ops::kubeconfig::download(desk.session, wish, args.dry_run.mode()).await?;
-    let Some(done) = desk.planned(done)? else { return Ok(()) };
+    let Some(done) = desk.planned(done)? else {
+        return Ok(());
+    };
     say(&done, desk)
 }
 
@@ -102,7 +112,11 @@ fn say(done: &Downloaded, desk: &mut Desk<'_>) -> Result<(), Failure> {
     } else {
         desk.output.show(&DownloadView::from(done))?;
     }
-    let kind = if done.sealed { ", sealed to their key" } else { "" };
+    let kind = if done.sealed {
+        ", sealed to their key"
+    } else {
+        ""
+    };
     desk.output.status(&format!(
         "Version {} of '{}' on cluster '{}' ({}){kind}. It ends on {}.",
         done.version,
@@ -118,15 +132,21 @@ fn say(done: &Downloaded, desk: &mut Desk<'_>) -> Result<(), Failure> {
         ));
     }
     if let Some(end) = done.grant_ends_at {
-        desk.output
-            .warn(&format!("the grant ends on {}", crate::output::time::rfc3339(end)));
+        desk.output.warn(&format!(
+            "the grant ends on {}",
+            crate::output::time::rfc3339(end)
+        ));
     }
     if let Some(path) = &done.path {
         let path = path.display();
         if done.sealed {
-            desk.output.hint(&format!("'{}' opens it with `age -d -i IDENTITY {path}`", done.user));
+            desk.output.hint(&format!(
+                "'{}' opens it with `age -d -i IDENTITY {path}`",
+                done.user
+            ));
         } else {
-            desk.output.hint(&format!("try `kubectl --kubeconfig {path} get namespaces`"));
+            desk.output
+                .hint(&format!("try `kubectl --kubeconfig {path} get namespaces`"));
         }
     }
     Ok(())

@@ -22,9 +22,10 @@ pub(crate) struct KubeconfigRotateArgs {
 }
 
 pub(crate) async fn run(args: KubeconfigRotateArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let done =
-        ops::kubeconfig::rotate(desk.session, &args.cluster, args.dry_run.mode()).await?;
-    let Some(done) = desk.planned(done)? else { return Ok(()) };
+    let done = ops::kubeconfig::rotate(desk.session, &args.cluster, args.dry_run.mode()).await?;
+    let Some(done) = desk.planned(done)? else {
+        return Ok(());
+    };
     desk.output.show(&RotateView::from(&done))?;
     desk.say_applied(&done.applied)?;
     desk.output.status(&format!(

@@ -20,6 +20,7 @@ pub(crate) struct KubeconfigShowArgs {
 
 pub(crate) fn run(args: KubeconfigShowArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let versions = ops::kubeconfig::show(desk.session, &args.cluster, args.user.as_ref())?;
-    desk.output.show(&VersionsView::new(args.cluster.as_str(), versions))?;
+    desk.output
+        .show(&VersionsView::new(args.cluster.as_str(), versions))?;
     Ok(())
 }

@@ -35,17 +35,29 @@ pub(crate) struct UserAddArgs {
 }
 
 pub(crate) fn run(args: UserAddArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let key = args.key.map(|place| ops::user::read_key(desk.session, &place)).transpose()?;
-    let wish = ops::user::Add { name: args.name, email: args.email, role: args.role, key };
+    let key = args
+        .key
+        .map(|place| ops::user::read_key(desk.session, &place))
+        .transpose()?;
+    let wish = ops::user::Add {
+        name: args.name,
+        email: args.email,
+        role: args.role,
+        key,
+    };
     let done = ops::user::add(desk.session, &wish, args.dry_run.mode())?;
-    let Some(changed) = desk.planned(done)? else { return Ok(()) };
+    let Some(changed) = desk.planned(done)? else {
+        return Ok(());
+    };
     let (name, role) = (changed.user.name.clone(), changed.user.role);
     let has_key = changed.user.key.is_some();
     desk.output.show(&UserView::from(changed.user))?;
-    desk.output.status(&format!("User '{name}' is added as {role}."));
+    desk.output
+        .status(&format!("User '{name}' is added as {role}."));
     if has_key {
-        desk.output
-            .hint(&format!("give access with `kubegrant access grant {name} --cluster CLUSTER --level read`"));
+        desk.output.hint(&format!(
+            "give access with `kubegrant access grant {name} --cluster CLUSTER --level read`"
+        ));
     } else {
         desk.output.hint(&format!(
             "without a key '{name}' cannot act and files cannot be sealed to them: `kubegrant user set-key {name} --key FILE`"

@@ -23,13 +23,22 @@ pub(crate) struct UserDisableArgs {
 
 pub(crate) async fn run(args: UserDisableArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let mode = args.dry_run.mode();
-    let question = format!("Disable '{}' and end their credentials everywhere?", args.name);
+    let question = format!(
+        "Disable '{}' and end their credentials everywhere?",
+        args.name
+    );
     let confirmed = confirm::ask(desk, &question, mode)?;
     let done = ops::user::disable(desk.session, &args.name, mode, confirmed).await?;
-    let Some(changed) = desk.planned(done)? else { return Ok(()) };
+    let Some(changed) = desk.planned(done)? else {
+        return Ok(());
+    };
     let name = changed.user.name.clone();
     desk.output.show(&UserView::from(changed.user))?;
-    let now = if changed.unchanged { "already; nothing was changed" } else { "now" };
+    let now = if changed.unchanged {
+        "already; nothing was changed"
+    } else {
+        "now"
+    };
     desk.output.status(&format!("'{name}' is disabled {now}."));
     desk.say_applied(&changed.applied)
 }

@@ -25,10 +25,16 @@ pub(crate) async fn run(args: UserEnableArgs, desk: &mut Desk<'_>) -> Result<(),
     let mode = args.dry_run.mode();
 
     let done = ops::user::enable(desk.session, &args.name, mode).await?;
-    let Some(changed) = desk.planned(done)? else { return Ok(()) };
+    let Some(changed) = desk.planned(done)? else {
+        return Ok(());
+    };
     let name = changed.user.name.clone();
     desk.output.show(&UserView::from(changed.user))?;
-    let now = if changed.unchanged { "already; nothing was changed" } else { "now" };
+    let now = if changed.unchanged {
+        "already; nothing was changed"
+    } else {
+        "now"
+    };
     desk.output.status(&format!("'{name}' is enabled {now}."));
     desk.say_applied(&changed.applied)
 }

@@ -29,11 +29,15 @@ pub(crate) struct UserSetKeyArgs {
 pub(crate) fn run(args: UserSetKeyArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let key = ops::user::read_key(desk.session, &args.key)?;
     let done = ops::user::set_key(desk.session, &args.name, &key, args.dry_run.mode())?;
-    let Some(changed) = desk.planned(done)? else { return Ok(()) };
+    let Some(changed) = desk.planned(done)? else {
+        return Ok(());
+    };
     let name = changed.user.name.clone();
     desk.output.show(&UserView::from(changed.user))?;
     if changed.unchanged {
-        desk.output.status(&format!("This is the key of '{name}' already; nothing was changed."));
+        desk.output.status(&format!(
+            "This is the key of '{name}' already; nothing was changed."
+        ));
     } else {
         desk.output.status(&format!("'{name}' has a new key."));
     }

@@ -28,10 +28,17 @@ pub(crate) struct UserSetRoleArgs {
 pub(crate) async fn run(args: UserSetRoleArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let done =
         ops::user::set_role(desk.session, &args.name, args.role, args.dry_run.mode()).await?;
-    let Some(changed) = desk.planned(done)? else { return Ok(()) };
+    let Some(changed) = desk.planned(done)? else {
+        return Ok(());
+    };
     let name = changed.user.name.clone();
     desk.output.show(&UserView::from(changed.user))?;
-    let now = if changed.unchanged { "already; nothing was changed" } else { "now" };
-    desk.output.status(&format!("'{name}' is {} {now}.", args.role));
+    let now = if changed.unchanged {
+        "already; nothing was changed"
+    } else {
+        "now"
+    };
+    desk.output
+        .status(&format!("'{name}' is {} {now}.", args.role));
     desk.say_applied(&changed.applied)
 }

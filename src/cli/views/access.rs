@@ -84,7 +84,10 @@ impl View for AccessListView {
         self.0.iter().map(|line| line.row(wide, cells)).collect()
     }
     fn names(&self) -> Vec<String> {
-        self.0.iter().map(|line| format!("access/{}@{}", line.user, line.cluster)).collect()
+        self.0
+            .iter()
+            .map(|line| format!("access/{}@{}", line.user, line.cluster))
+            .collect()
     }
     fn empty(&self) -> Option<String> {
         Some("Nobody has access.".to_owned())
@@ -113,7 +116,12 @@ impl From<&Outcome> for OutcomeView {
             ends_at: outcome.access.ends_at(),
             changed: !outcome.unchanged,
             applied: outcome.applied.owed.is_empty(),
-            ended_versions: outcome.applied.ended.iter().map(|ended| ended.version).collect(),
+            ended_versions: outcome
+                .applied
+                .ended
+                .iter()
+                .map(|ended| ended.version)
+                .collect(),
         }
     }
 }

@@ -50,8 +50,9 @@ impl AuditListView {
 
 impl View for AuditListView {
     fn headers(&self, wide: bool) -> Vec<&'static str> {
-        let mut headers =
-            vec!["SEQ", "TIME", "ACTOR", "ACTION", "PHASE", "CLUSTER", "USER", "DETAIL"];
+        let mut headers = vec![
+            "SEQ", "TIME", "ACTOR", "ACTION", "PHASE", "CLUSTER", "USER", "DETAIL",
+        ];
         if wide {
             headers.extend(["REQUEST", "HASH"]);
         }
@@ -83,7 +84,10 @@ impl View for AuditListView {
         self.0.iter().map(row).collect()
     }
     fn names(&self) -> Vec<String> {
-        self.0.iter().map(|entry| format!("event/{}", entry.seq)).collect()
+        self.0
+            .iter()
+            .map(|entry| format!("event/{}", entry.seq))
+            .collect()
     }
     fn empty(&self) -> Option<String> {
         Some("No events match.".to_owned())
@@ -102,12 +106,18 @@ pub(crate) struct VerdictView {
 impl From<&Verdict> for VerdictView {
     fn from(verdict: &Verdict) -> Self {
         match verdict {
-            Verdict::Whole { rows, head } => {
-                Self { whole: true, events: *rows, head: head.clone(), broken_at: None }
-            }
-            Verdict::Broken { seq, .. } => {
-                Self { whole: false, events: seq - 1, head: None, broken_at: Some(*seq) }
-            }
+            Verdict::Whole { rows, head } => Self {
+                whole: true,
+                events: *rows,
+                head: head.clone(),
+                broken_at: None,
+            },
+            Verdict::Broken { seq, .. } => Self {
+                whole: false,
+                events: seq - 1,
+                head: None,
+                broken_at: Some(*seq),
+            },
         }
     }
 }
@@ -124,7 +134,10 @@ impl View for VerdictView {
         ]]
     }
     fn names(&self) -> Vec<String> {
-        self.head.iter().map(|head| format!("head/{head}")).collect()
+        self.head
+            .iter()
+            .map(|head| format!("head/{head}"))
+            .collect()
     }
     fn detail(&self) -> bool {
         true

@@ -10,7 +10,10 @@ use crate::ops::cluster::{Checked, Line, Registered, Shown};
 use crate::output::{Cells, View, time};
 
 fn labels_text(labels: &BTreeMap<String, String>) -> Option<String> {
-    let pairs: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let pairs: Vec<String> = labels
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
     (!pairs.is_empty()).then(|| pairs.join(","))
 }
 
@@ -43,7 +46,10 @@ impl From<&Line> for LineView {
             state: cluster.state.as_str(),
             protected: cluster.protected,
             owner: line.owner.clone(),
-            access: line.access.power().map(crate::domain::access::Power::as_str),
+            access: line
+                .access
+                .power()
+                .map(crate::domain::access::Power::as_str),
             through: line.access.path(),
             server: cluster.address.server.clone(),
             version: cluster.version.clone(),
@@ -74,8 +80,17 @@ impl View for ClusterListView {
         let mut headers = vec!["NAME", "STATE", "OWNER", "YOUR ACCESS", "OWED", "AGE"];
         if wide {
             headers = vec![
-                "NAME", "STATE", "PROTECTED", "OWNER", "YOUR ACCESS", "OWED", "CREDENTIALS",
-                "SERVER", "VERSION", "LABELS", "AGE",
+                "NAME",
+                "STATE",
+                "PROTECTED",
+                "OWNER",
+                "YOUR ACCESS",
+                "OWED",
+                "CREDENTIALS",
+                "SERVER",
+                "VERSION",
+                "LABELS",
+                "AGE",
             ];
         }
         headers
@@ -109,7 +124,10 @@ impl View for ClusterListView {
         self.0.iter().map(row).collect()
     }
     fn names(&self) -> Vec<String> {
-        self.0.iter().map(|line| format!("cluster/{}", line.name)).collect()
+        self.0
+            .iter()
+            .map(|line| format!("cluster/{}", line.name))
+            .collect()
     }
     fn empty(&self) -> Option<String> {
         Some("You can see no cluster.".to_owned())
@@ -158,7 +176,11 @@ impl From<&Shown> for ClusterView {
             manager_expires_at: cluster.manager_expires_at,
             write_scope: cluster.write_scope.as_str(),
             held_back_by_operator: cluster.held_back.iter().cloned().collect(),
-            write: shown.reach.as_ref().and_then(|reach| reach.as_ref().ok()).map(ReachView::from),
+            write: shown
+                .reach
+                .as_ref()
+                .and_then(|reach| reach.as_ref().ok())
+                .map(ReachView::from),
         }
     }
 }
@@ -166,16 +188,35 @@ impl From<&Shown> for ClusterView {
 impl View for ClusterView {
     fn headers(&self, _wide: bool) -> Vec<&'static str> {
         vec![
-            "Name", "State", "Protected", "Owner", "Your access", "Description", "Labels",
-            "Server", "Version", "Identity", "Manager", "Credentials", "Owed", "Write",
-            "Held back", "Registered", "Reached",
+            "Name",
+            "State",
+            "Protected",
+            "Owner",
+            "Your access",
+            "Description",
+            "Labels",
+            "Server",
+            "Version",
+            "Identity",
+            "Manager",
+            "Credentials",
+            "Owed",
+            "Write",
+            "Held back",
+            "Registered",
+            "Reached",
         ]
     }
     fn rows(&self, _wide: bool, cells: &Cells) -> Vec<Vec<String>> {
         let line = &self.line;
         let count = |number: Option<usize>| number.map_or("-".to_owned(), |n| n.to_string());
         let login = match self.manager_expires_at {
-            Some(end) => format!("{} (login: {}, ends {})", self.manager, self.manager_login, cells.time(end)),
+            Some(end) => format!(
+                "{} (login: {}, ends {})",
+                self.manager,
+                self.manager_login,
+                cells.time(end)
+            ),
             None => format!("{} (login: {})", self.manager, self.manager_login),
         };
         let write = match (&self.write, self.write_scope) {
@@ -184,7 +225,11 @@ impl View for ClusterView {
             (None, _) => "edit where it is not held back".to_owned(),
         };
         let held = |reach: &ReachView| -> Vec<String> {
-            reach.held_back.iter().map(|(ns, why)| format!("{ns}: {why}")).collect()
+            reach
+                .held_back
+                .iter()
+                .map(|(ns, why)| format!("{ns}: {why}"))
+                .collect()
         };
         let held = match &self.write {
             Some(reach) => held(reach),
@@ -260,7 +305,16 @@ impl From<&Registered> for RegisteredView {
 
 impl View for RegisteredView {
     fn headers(&self, _wide: bool) -> Vec<&'static str> {
-        vec!["Name", "Server", "Version", "Identity", "Owner", "Context", "Manager", "Login ends"]
+        vec![
+            "Name",
+            "Server",
+            "Version",
+            "Identity",
+            "Owner",
+            "Context",
+            "Manager",
+            "Login ends",
+        ]
     }
     fn rows(&self, _wide: bool, cells: &Cells) -> Vec<Vec<String>> {
         vec![vec![
@@ -371,7 +425,11 @@ impl View for CheckView {
         };
         let mut rows = vec![
             row("reachable", "ok", &self.server),
-            row("pins", "ok", "the CA and the identity are those that were registered"),
+            row(
+                "pins",
+                "ok",
+                "the CA and the identity are those that were registered",
+            ),
             row("version", "ok", &self.version),
         ];
         let mut list = |check: &str, bad: &str, none: &str, found: &[String]| {
@@ -382,16 +440,39 @@ impl View for CheckView {
                 rows.push(row(check, bad, item));
             }
         };
-        list("rights", "missing", "the manager may do its work", &self.missing_rights);
+        list(
+            "rights",
+            "missing",
+            "the manager may do its work",
+            &self.missing_rights,
+        );
         list("objects", "missing", "all of ours are there", &self.missing);
-        list("objects", "changed", "none of ours was changed", &self.changed);
-        list("objects", "foreign", "nothing foreign in our namespace", &self.foreign);
+        list(
+            "objects",
+            "changed",
+            "none of ours was changed",
+            &self.changed,
+        );
+        list(
+            "objects",
+            "foreign",
+            "nothing foreign in our namespace",
+            &self.foreign,
+        );
         list("write", "reaches", "no namespace", &self.write.reaches);
-        let held: Vec<String> =
-            self.write.held_back.iter().map(|(ns, why)| format!("{ns}: {why}")).collect();
+        let held: Vec<String> = self
+            .write
+            .held_back
+            .iter()
+            .map(|(ns, why)| format!("{ns}: {why}"))
+            .collect();
         list("write", "held back", "no namespace is held back", &held);
         if self.owed > 0 {
-            rows.push(row("debts", "owed", &format!("{} recorded here, not yet there", self.owed)));
+            rows.push(row(
+                "debts",
+                "owed",
+                &format!("{} recorded here, not yet there", self.owed),
+            ));
         }
         rows
     }

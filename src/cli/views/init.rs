@@ -34,7 +34,13 @@ impl View for InitView {
         vec!["Organization", "Owner", "Key", "Store", "Identity"]
     }
     fn rows(&self, _wide: bool, _cells: &Cells) -> Vec<Vec<String>> {
-        let row = [&self.organization, &self.owner, &self.key, &self.store, &self.identity];
+        let row = [
+            &self.organization,
+            &self.owner,
+            &self.key,
+            &self.store,
+            &self.identity,
+        ];
         vec![row.map(String::clone).to_vec()]
     }
     fn names(&self) -> Vec<String> {

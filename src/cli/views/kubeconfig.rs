@@ -48,7 +48,10 @@ impl View for DownloadView {
         ]]
     }
     fn names(&self) -> Vec<String> {
-        vec![format!("kubeconfig/{}@{}-v{}", self.user, self.cluster, self.version)]
+        vec![format!(
+            "kubeconfig/{}@{}-v{}",
+            self.user, self.cluster, self.version
+        )]
     }
 }
 
@@ -89,7 +92,10 @@ impl View for RotateView {
         ]]
     }
     fn names(&self) -> Vec<String> {
-        vec![format!("kubeconfig/{}@{}-v{}", self.user, self.cluster, self.version)]
+        vec![format!(
+            "kubeconfig/{}@{}-v{}",
+            self.user, self.cluster, self.version
+        )]
     }
 }
 
@@ -162,8 +168,15 @@ impl VersionsView {
 
 impl View for VersionsView {
     fn headers(&self, wide: bool) -> Vec<&'static str> {
-        let mut headers =
-            vec!["VERSION", "STATE", "LEVEL", "ISSUED", "EXPIRES", "DOWNLOADED", "BY"];
+        let mut headers = vec![
+            "VERSION",
+            "STATE",
+            "LEVEL",
+            "ISSUED",
+            "EXPIRES",
+            "DOWNLOADED",
+            "BY",
+        ];
         if wide {
             headers.extend(["TIMES", "ENDED BECAUSE", "ACCOUNT"]);
         }

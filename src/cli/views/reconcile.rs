@@ -57,8 +57,13 @@ impl View for ReconcileView {
         let mut rows = Vec::new();
         for report in &self.0 {
             let gone = report.ended.iter().map(|ended| format!("{ended} is gone"));
-            let what: Vec<String> =
-                report.changed.iter().chain(&report.owed).cloned().chain(gone).collect();
+            let what: Vec<String> = report
+                .changed
+                .iter()
+                .chain(&report.owed)
+                .cloned()
+                .chain(gone)
+                .collect();
             if what.is_empty() {
                 rows.push(vec![
                     report.cluster.clone(),
@@ -73,7 +78,10 @@ impl View for ReconcileView {
         rows
     }
     fn names(&self) -> Vec<String> {
-        self.0.iter().map(|report| format!("cluster/{}", report.cluster)).collect()
+        self.0
+            .iter()
+            .map(|report| format!("cluster/{}", report.cluster))
+            .collect()
     }
     fn empty(&self) -> Option<String> {
         Some("There is no cluster to reconcile.".to_owned())

@@ -44,13 +44,20 @@ impl StatusView {
             what: debt.what,
             tokens_may_work_until: debt.until,
         });
-        let blocked = status.blocked.into_iter().map(|(user, cluster)| BlockedView { user, cluster });
+        let blocked = status
+            .blocked
+            .into_iter()
+            .map(|(user, cluster)| BlockedView { user, cluster });
         let ending = status.ending.into_iter().map(|ending| EndingView {
             cluster: ending.cluster,
             what: ending.what,
             ends_at: ending.at,
         });
-        Self { owed: owed.collect(), blocked: blocked.collect(), ending: ending.collect() }
+        Self {
+            owed: owed.collect(),
+            blocked: blocked.collect(),
+            ending: ending.collect(),
+        }
     }
 }
 
@@ -61,20 +68,38 @@ impl View for StatusView {
     fn rows(&self, _wide: bool, cells: &Cells) -> Vec<Vec<String>> {
         let owed = self.owed.iter().map(|debt| {
             let until = cells.time_or_none(debt.tokens_may_work_until);
-            vec!["owed".to_owned(), debt.cluster.clone(), debt.what.clone(), until]
+            vec![
+                "owed".to_owned(),
+                debt.cluster.clone(),
+                debt.what.clone(),
+                until,
+            ]
         });
         let blocked = self.blocked.iter().map(|block| {
             let what = format!("the kubeconfig of '{}' is revoked", block.user);
-            vec!["blocked".to_owned(), block.cluster.clone(), what, cells.text_or_none(None)]
+            vec![
+                "blocked".to_owned(),
+                block.cluster.clone(),
+                what,
+                cells.text_or_none(None),
+            ]
         });
         let ending = self.ending.iter().map(|ending| {
             let until = cells.time(ending.ends_at);
-            vec!["ending".to_owned(), ending.cluster.clone(), ending.what.clone(), until]
+            vec![
+                "ending".to_owned(),
+                ending.cluster.clone(),
+                ending.what.clone(),
+                until,
+            ]
         });
         owed.chain(blocked).chain(ending).collect()
     }
     fn names(&self) -> Vec<String> {
-        self.owed.iter().map(|debt| format!("cluster/{}", debt.cluster)).collect()
+        self.owed
+            .iter()
+            .map(|debt| format!("cluster/{}", debt.cluster))
+            .collect()
     }
     fn empty(&self) -> Option<String> {
         Some("Nothing is owed, nobody is blocked, nothing ends soon.".to_owned())

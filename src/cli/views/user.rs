@@ -47,7 +47,11 @@ impl UserView {
             row.push(cells.text_or_none(self.key.as_deref()));
         } else {
             let kind = self.key.as_ref().map(|key| {
-                if key.starts_with("ssh-") { "ssh-ed25519" } else { "age" }
+                if key.starts_with("ssh-") {
+                    "ssh-ed25519"
+                } else {
+                    "age"
+                }
             });
             row.push(cells.text_or_none(kind));
         }
@@ -91,6 +95,9 @@ impl View for UserListView {
         self.0.iter().map(|user| user.row(wide, cells)).collect()
     }
     fn names(&self) -> Vec<String> {
-        self.0.iter().map(|user| format!("user/{}", user.name)).collect()
+        self.0
+            .iter()
+            .map(|user| format!("user/{}", user.name))
+            .collect()
     }
 }

@@ -51,8 +51,15 @@ impl From<&Who> for WhoView {
 
 impl View for WhoView {
     fn headers(&self, wide: bool) -> Vec<&'static str> {
-        let mut headers =
-            vec!["User", "Role", "Organization", "Key", "Identity", "Store", "Proves"];
+        let mut headers = vec![
+            "User",
+            "Role",
+            "Organization",
+            "Key",
+            "Identity",
+            "Store",
+            "Proves",
+        ];
         if wide {
             headers.extend(["Public key", "Installation"]);
         }

@@ -17,7 +17,12 @@ fn apply(world: &mut Observed, step: &Step) {
         Step::DeleteAccount { name, .. } => {
             world.accounts.remove(name);
         }
-        Step::CreateBinding { place, name, role, accounts } => {
+        Step::CreateBinding {
+            place,
+            name,
+            role,
+            accounts,
+        } => {
             let found = ObservedBinding {
                 uid: "u".to_owned(),
                 resource_version: "1".to_owned(),
@@ -27,7 +32,12 @@ fn apply(world: &mut Observed, step: &Step) {
             };
             world.bindings.insert((place.clone(), name.clone()), found);
         }
-        Step::SetBinding { place, name, accounts, .. } => {
+        Step::SetBinding {
+            place,
+            name,
+            accounts,
+            ..
+        } => {
             let found = world
                 .bindings
                 .get_mut(&(place.clone(), name.clone()))
@@ -55,14 +65,19 @@ fn any_power() -> impl Strategy<Value = Power> {
 }
 
 fn any_desired() -> impl Strategy<Value = Desired> {
-    (proptest::collection::btree_map(0u8..6, any_power(), 0..6), any::<bool>()).prop_map(
-        |(accounts, write_cluster_wide)| Desired {
+    (
+        proptest::collection::btree_map(0u8..6, any_power(), 0..6),
+        any::<bool>(),
+    )
+        .prop_map(|(accounts, write_cluster_wide)| Desired {
             installation: "0badcafe".to_owned(),
-            accounts: accounts.into_iter().map(|(index, power)| account(index, power)).collect(),
+            accounts: accounts
+                .into_iter()
+                .map(|(index, power)| account(index, power))
+                .collect(),
             write_cluster_wide,
             keep: BTreeSet::from(["kubegrant-manager".to_owned()]),
-        },
-    )
+        })
 }
 
 fn any_reach() -> impl Strategy<Value = BTreeSet<String>> {
@@ -71,25 +86,40 @@ fn any_reach() -> impl Strategy<Value = BTreeSet<String>> {
 
 /// A world that an earlier desire left behind, with somebody's fingers in it.
 fn any_world() -> impl Strategy<Value = Observed> {
-    (any_desired(), any_reach(), any_reach(), any::<bool>(), any::<bool>()).prop_map(
-        |(earlier, reached_then, reaches_now, strangers, other_role)| {
-            let mut world = Observed { write_reaches: reached_then, ..Observed::default() };
-            for step in plan(&earlier, &world).steps().cloned().collect::<Vec<_>>() {
-                apply(&mut world, &step);
-            }
-            if let Some(found) = world.bindings.values_mut().next() {
-                found.has_strangers = strangers;
-                if other_role {
-                    found.role = RoleRef::Cluster("other".to_owned());
-                }
-            }
-            let manager =
-                ObservedAccount { uid: "m".to_owned(), credential: None, deleting: false };
-            world.accounts.insert("kubegrant-manager".to_owned(), manager);
-            world.write_reaches = reaches_now;
-            world
-        },
+    (
+        any_desired(),
+        any_reach(),
+        any_reach(),
+        any::<bool>(),
+        any::<bool>(),
     )
+        .prop_map(
+            |(earlier, reached_then, reaches_now, strangers, other_role)| {
+                let mut world = Observed {
+                    write_reaches: reached_then,
+                    ..Observed::default()
+                };
+                for step in plan(&earlier, &world).steps().cloned().collect::<Vec<_>>() {
+                    apply(&mut world, &step);
+                }
+                if let Some(found) = world.bindings.values_mut().next() {
+                    found.has_strangers = strangers;
+                    if other_role {
+                        found.role = RoleRef::Cluster("other".to_owned());
+                    }
+                }
+                let manager = ObservedAccount {
+                    uid: "m".to_owned(),
+                    credential: None,
+                    deleting: false,
+                };
+                world
+                    .accounts
+                    .insert("kubegrant-manager".to_owned(), manager);
+                world.write_reaches = reaches_now;
+                world
+            },
+        )
 }
 
 proptest! {
@@ -127,8 +157,10 @@ fn a_plan_reads_as_sentences() {
         accounts: vec![account(1, Power::Write)],
         ..Desired::default()
     };
-    let world =
-        Observed { write_reaches: BTreeSet::from(["default".to_owned()]), ..Observed::default() };
+    let world = Observed {
+        write_reaches: BTreeSet::from(["default".to_owned()]),
+        ..Observed::default()
+    };
     insta::assert_snapshot!(plan(&desired, &world), @r"
     create binding kubegrant:0badcafe:view cluster-wide with user1-00000001-v1
     create binding kubegrant:0badcafe:edit in namespace 'default' with user1-00000001-v1

@@ -1,0 +1,294 @@
+//! The store: private, forward-only, honest about its own history.
+
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use super::*;
+use crate::domain::access::Power;
+use crate::domain::audit::{Event, Phase};
+use crate::domain::user::Role;
+use crate::secrets::Sealed;
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_timestamp(seconds, 0).expect("a small number of seconds is a time")
+}
+
+fn new_store() -> (tempfile::TempDir, Store) {
+    let home = tempfile::tempdir().expect("a temporary folder can be made");
+    let store = Store::create(&home.path().join("kubegrant/store.db")).expect("it is new");
+    (home, store)
+}
+
+fn event(detail: &str) -> Event {
+    Event {
+        at: at(1),
+        actor: "alice".to_owned(),
+        acting_as: None,
+        action: "test",
+        phase: Phase::Done,
+        cluster: None,
+        user: None,
+        detail: detail.to_owned(),
+        request: None,
+    }
+}
+
+fn add_user(tx: &WriteTxn<'_>, name: &str) -> crate::domain::user::UserId {
+    let new = users::NewUser {
+        name: &name.parse().expect("a good name"),
+        email: None,
+        role: Role::Developer,
+        key: None,
+        created_at: at(0),
+    };
+    users::insert(tx, &new).expect("a new name")
+}
+
+fn add_cluster(tx: &WriteTxn<'_>, owner: crate::domain::user::UserId) -> Result<()> {
+    let cluster = crate::domain::cluster::Cluster {
+        id: crate::domain::cluster::ClusterId(0),
+        name: "prod".parse().expect("a good name"),
+        state: crate::domain::cluster::State::Active,
+        protected: false,
+        owner: Some(owner),
+        description: String::new(),
+        labels: [("env".to_owned(), "prod".to_owned())].into(),
+        address: crate::domain::cluster::Address {
+            server: "https://example".to_owned(),
+            ca_pem: None,
+            tls_server_name: None,
+            proxy_url: None,
+        },
+        kube_system_uid: "u".to_owned(),
+        version: "v1".to_owned(),
+        manager: "m".to_owned(),
+        manager_kind: crate::domain::cluster::ManagerKind::Token,
+        manager_generation: 1,
+        manager_expires_at: None,
+        write_scope: crate::domain::cluster::WriteScope::Namespaces,
+        held_back: ["a".to_owned()].into(),
+        created_at: at(5),
+        reached_at: None,
+    };
+    let id = clusters::insert(tx, &cluster, &Sealed::new(vec![1]))?;
+    let found = clusters::find(tx, &cluster.name)?.expect("it was just inserted");
+    assert_eq!(found, crate::domain::cluster::Cluster { id, ..cluster });
+    Ok(())
+}
+
+#[test]
+fn a_new_store_is_private_and_made_once() {
+    let (home, store) = new_store();
+    let mode = |path: &Path| {
+        std::fs::metadata(path)
+            .expect("it is there")
+            .permissions()
+            .mode()
+    };
+    assert_eq!(mode(store.path()) & 0o777, 0o600);
+    assert_eq!(mode(&home.path().join("kubegrant")) & 0o777, 0o700);
+    for side in ["store.db-wal", "store.db-shm"] {
+        let path = home.path().join("kubegrant").join(side);
+        assert_eq!(mode(&path) & 0o777, 0o600, "{side}");
+    }
+    assert!(matches!(
+        Store::create(store.path()),
+        Err(Error::Exists { .. })
+    ));
+}
+
+#[test]
+fn an_unsafe_newer_or_foreign_file_is_refused_and_left_alone() {
+    let (home, store) = new_store();
+    let path = store.path().to_owned();
+    drop(store);
+    let chmod = |mode| {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("it is ours");
+    };
+    for mode in [0o644, 0o640, 0o606, 0o660] {
+        chmod(mode);
+        assert!(
+            matches!(Store::open(&path), Err(Error::Unsafe { .. })),
+            "{mode:o}"
+        );
+        let left = std::fs::metadata(&path)
+            .expect("it is there")
+            .permissions()
+            .mode();
+        assert_eq!(left & 0o777, mode, "never repaired silently");
+    }
+    chmod(0o600);
+    let link = home.path().join("link.db");
+    symlink(&path, &link).expect("a link can be made");
+    assert!(matches!(Store::open(&link), Err(Error::Unsafe { .. })));
+    let name = home.path().join("other.db");
+    std::fs::hard_link(&path, &name).expect("a hard link can be made");
+    assert!(matches!(Store::open(&path), Err(Error::Unsafe { .. })));
+    std::fs::remove_file(&name).expect("it was just made");
+
+    let sql = rusqlite::Connection::open(&path).expect("it is a database");
+    sql.pragma_update(None, "user_version", 99)
+        .expect("it can be written");
+    drop(sql);
+    assert!(matches!(
+        Store::open(&path),
+        Err(Error::Newer { found: 99, .. })
+    ));
+
+    let foreign = home.path().join("kubegrant/foreign.db");
+    let sql = rusqlite::Connection::open(&foreign).expect("it can be made");
+    sql.execute_batch("CREATE TABLE t (x)")
+        .expect("it can be written");
+    drop(sql);
+    std::fs::set_permissions(&foreign, std::fs::Permissions::from_mode(0o600)).expect("ours");
+    assert!(matches!(Store::open(&foreign), Err(Error::NotOurs { .. })));
+    let absent = home.path().join("kubegrant/absent.db");
+    assert!(matches!(Store::open(&absent), Err(Error::Absent { .. })));
+}
+
+#[test]
+fn migrating_twice_changes_nothing() {
+    let (_home, store) = new_store();
+    let version = |store: &Store| -> i64 {
+        store
+            .connection
+            .query_row("SELECT count(*) || '' FROM sqlite_schema", [], |row| {
+                row.get::<_, String>(0)
+            })
+            .expect("it can be read")
+            .parse()
+            .expect("a number")
+    };
+    let before = version(&store);
+    store.migrate().expect("nothing to do");
+    let again = Store::open(store.path()).expect("nothing to do");
+    assert_eq!(version(&again), before);
+}
+
+#[test]
+fn a_failed_transaction_leaves_no_trace() {
+    let (_home, store) = new_store();
+    let failed: Result<()> = store.write(|tx| {
+        meta::set(tx, "k", "v")?;
+        Err(Error::Damaged {
+            what: "test",
+            why: "on purpose".to_owned(),
+        })
+    });
+    assert!(failed.is_err());
+    let found = store
+        .read(|tx| meta::find(tx, "k"))
+        .expect("it can be read");
+    assert_eq!(found, None);
+}
+
+#[test]
+fn a_credential_goes_forward_only_and_one_lives() {
+    let (_home, store) = new_store();
+    let cluster = crate::domain::cluster::ClusterId(1);
+    let run = |tx: &WriteTxn<'_>| -> Result<()> {
+        let user = add_user(tx, "alice");
+        add_cluster(tx, user)?;
+        let new = |version, account| credentials::NewCredential {
+            cluster,
+            user,
+            version,
+            account,
+            power: Power::Read,
+            created_at: at(1),
+        };
+        let one = credentials::insert(tx, &new(1, "a-v1"))?;
+        assert!(
+            credentials::insert(tx, &new(2, "a-v2")).is_err(),
+            "two live ones"
+        );
+        assert!(
+            !credentials::settle(tx, one, at(2))?,
+            "pending cannot be revoked at once"
+        );
+        assert!(credentials::activate(tx, one, at(2))?);
+        assert!(!credentials::activate(tx, one, at(3))?, "twice");
+        assert!(credentials::end(tx, one, "test", at(3))?);
+        assert!(!credentials::end(tx, one, "again", at(4))?);
+        assert!(credentials::settle(tx, one, at(5))?);
+        let two = credentials::insert(tx, &new(2, "a-v2"))?;
+        assert!(
+            credentials::insert(tx, &new(3, "a-v1")).is_err(),
+            "a name is never reused"
+        );
+        assert_ne!(one, two);
+        for backwards in ["active", "pending", "revoking"] {
+            let forced = tx.sql().execute(
+                "UPDATE credentials SET state = ?1 WHERE id = ?2",
+                (backwards, one.0),
+            );
+            assert!(forced.is_err(), "{backwards}");
+        }
+        assert!(tx.sql().execute("DELETE FROM credentials", []).is_err());
+        assert_eq!(credentials::next_version(tx, cluster, user)?, 3);
+        Ok(())
+    };
+    store.write(run).expect("all of it holds");
+}
+
+#[test]
+fn the_audit_log_shows_every_change() {
+    let (_home, store) = new_store();
+    store
+        .write(|tx| {
+            for number in 0..20 {
+                audit::append(tx, &event(&format!("event {number}")))?;
+            }
+            Ok::<_, Error>(())
+        })
+        .expect("it can be written");
+    let verify = |store: &Store| store.read(|tx| audit::verify(tx)).expect("it can be read");
+    assert!(matches!(
+        verify(&store),
+        audit::Verdict::Whole { rows: 20, .. }
+    ));
+    let sql = &store.connection;
+    assert!(
+        sql.execute("UPDATE audit SET detail = 'x' WHERE seq = 3", [])
+            .is_err()
+    );
+    assert!(sql.execute("DELETE FROM audit WHERE seq = 3", []).is_err());
+    sql.execute_batch("DROP TRIGGER audit_no_update; DROP TRIGGER audit_no_delete;")
+        .expect("whoever has the file can");
+    let tampered = |statement: &str| {
+        let changed: Result<audit::Verdict> = store.write(|tx| {
+            tx.sql().execute_batch(statement)?;
+            let verdict = audit::verify(tx)?;
+            // Leave the log as it was: an error undoes the transaction.
+            Err(Error::Damaged {
+                what: "test",
+                why: format!("{verdict:?}"),
+            })
+        });
+        changed.expect_err("it is always undone").to_string()
+    };
+    for column in [
+        "at",
+        "actor",
+        "acting_as",
+        "action",
+        "phase",
+        "cluster",
+        "user",
+        "detail",
+    ] {
+        let value = if column == "at" { "7" } else { "'x'" };
+        let statement = format!("UPDATE audit SET {column} = {value} WHERE seq = 7");
+        let verdict = tampered(&statement);
+        assert!(verdict.contains("Broken { seq: 7"), "{column}: {verdict}");
+    }
+    assert!(tampered("DELETE FROM audit WHERE seq = 9").contains("Broken { seq: 9"));
+    let broken = tampered(
+        "UPDATE audit SET seq = 100 WHERE seq = 4; UPDATE audit SET seq = 4 WHERE seq = 5;
+         UPDATE audit SET seq = 5 WHERE seq = 100;",
+    );
+    assert!(broken.contains("Broken { seq: 4"), "{broken}");
+    assert!(matches!(
+        verify(&store),
+        audit::Verdict::Whole { rows: 20, .. }
+    ));
+}
