@@ -416,6 +416,7 @@ pub(crate) async fn add(
         held_back: wish.held_back,
         created_at: now,
         reached_at: Some(now),
+        deleting_at: None,
     };
     let installation = find::installation(session)?;
     cluster.id = session.store()?.write(|tx| {
