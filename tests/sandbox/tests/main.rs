@@ -1,0 +1,4 @@
+//! The sandbox as a client meets it.
+
+mod client;
+mod conformance;
