@@ -1,4 +1,4 @@
-//! Who is asking: client certificates, the admin's token, ServiceAccount tokens, impersonation.
+//! Who is asking: client certificates, the admin's token, `ServiceAccount` tokens, impersonation.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::call::Call;
-use crate::object::{self, text};
+use crate::object::{self, hex, text};
 use crate::rbac;
 use crate::resource;
 use crate::status::Status;
@@ -66,7 +66,7 @@ impl World {
         Some(user)
     }
 
-    /// Checks a ServiceAccount token against the live account, and the live object it is bound to.
+    /// Checks a `ServiceAccount` token against the live account, and the live object it is bound to.
     fn check_token(&self, token: &str, audiences: &[&str]) -> Option<User> {
         let claims = self.signer.verify(token)?;
         if text(&claims, "/iss") == LEGACY_ISSUER {
@@ -197,8 +197,4 @@ fn thing(resource: &str, group: &str, name: &str) -> Attributes {
         name: name.into(),
         ..Attributes::default()
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -32,7 +32,7 @@ pub(crate) fn fill(world: &mut World) {
             while let Some(rule) = lines.next_if(|line| line.starts_with(' ')) {
                 rules.push(parse_rule(rule.trim_start()));
             }
-            put(world, "clusterroles", parse_role(head, rules), &version);
+            put(world, "clusterroles", parse_role(head, &rules), &version);
         } else if let Some(binding) = line.strip_prefix("bind ").and_then(parse_binding) {
             for subject in object::items(&binding, "/subjects") {
                 if object::text(subject, "/kind") == "ServiceAccount" {
@@ -91,7 +91,7 @@ fn kubernetes_service() -> Value {
 }
 
 /// Parses `name [+label…] [=selector…]`.
-fn parse_role(head: &str, rules: Vec<Value>) -> Value {
+fn parse_role(head: &str, rules: &[Value]) -> Value {
     let mut words = head.split(' ');
     let mut role = json!({
         "metadata": {
@@ -109,10 +109,11 @@ fn parse_role(head: &str, rules: Vec<Value>) -> Value {
             labels[format!("{AGGREGATION}{label}")] = "true".into();
             role["aggregationRule"] =
                 json!({ "clusterRoleSelectors": [{ "matchLabels": labels }] });
-            object::map_at(&mut role, "metadata");
         }
     }
-    if let (Some(_), Value::Object(role)) = (role.get("aggregationRule").cloned(), &mut role) {
+    if let Value::Object(role) = &mut role
+        && role.contains_key("aggregationRule")
+    {
         // The aggregation controller owns the rules, and adds them.
         role.shift_remove("rules");
     }

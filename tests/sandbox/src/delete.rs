@@ -1,4 +1,4 @@
-//! Delete and deletecollection, with preconditions and finalizers.
+//! Delete and `deletecollection`, with preconditions and finalizers.
 
 use serde_json::{Map, Value, json};
 

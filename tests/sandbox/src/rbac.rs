@@ -49,25 +49,20 @@ pub(crate) fn authorize(store: &Store, user: &User, attributes: &Attributes) -> 
 
 /// The refusal a client reads when the authorizer said no.
 pub(crate) fn refusal(user: &User, attributes: &Attributes, reason: &str) -> Status {
-    let mut why = match &attributes.path {
-        Some(path) => format!(
-            "User {:?} cannot {} path {path:?}",
-            user.name, attributes.verb
-        ),
-        None => {
-            let place = if attributes.namespace.is_empty() {
-                "at the cluster scope".to_owned()
-            } else {
-                format!("in the namespace {:?}", attributes.namespace)
-            };
-            format!(
-                "User {:?} cannot {} resource {:?} in API group {:?} {place}",
-                user.name,
-                attributes.verb,
-                attributes.combined(),
-                attributes.group,
-            )
-        }
+    let verb = &attributes.verb;
+    let mut why = if let Some(path) = &attributes.path {
+        format!("User {:?} cannot {verb} path {path:?}", user.name)
+    } else {
+        let place = if attributes.namespace.is_empty() {
+            "at the cluster scope".to_owned()
+        } else {
+            format!("in the namespace {:?}", attributes.namespace)
+        };
+        let (resource, group) = (attributes.combined(), &attributes.group);
+        format!(
+            "User {:?} cannot {verb} resource {resource:?} in API group {group:?} {place}",
+            user.name
+        )
     };
     if !reason.is_empty() {
         why = format!("{why}: {reason}");
@@ -104,7 +99,7 @@ pub(crate) fn rules_of_role(
         })
 }
 
-/// `roles` or `clusterroles`, whichever a roleRef means.
+/// `roles` or `clusterroles`, whichever a `roleRef` means.
 pub(crate) fn role_plural(role_ref: &Value) -> &'static str {
     if text(role_ref, "/kind") == "Role" {
         "roles"

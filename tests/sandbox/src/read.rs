@@ -29,7 +29,7 @@ impl World {
         if table::is_wanted(call) {
             return Ok(Reply::json(
                 200,
-                &table::render(resource, &[object], json!({})),
+                &table::render(resource, &[object], &json!({})),
             ));
         }
         Ok(Reply::json(200, object))
@@ -71,7 +71,7 @@ impl World {
         if table::is_wanted(call) {
             return Ok(Reply::json(
                 200,
-                &table::render(resource, &found[..page], metadata),
+                &table::render(resource, &found[..page], &metadata),
             ));
         }
         Ok(Reply::json(
@@ -87,13 +87,16 @@ impl World {
         resource: &'static Resource,
     ) -> Result<Reply, Status> {
         let selection = select(call, resource)?;
-        let since =
-            match call.query("resourceVersion") {
-                "" | "0" => None,
-                text => Some(text.parse().map_err(|_| {
-                    Status::bad_request(format!("invalid resource version {text:?}"))
-                })?),
-            };
+        // Who asks for what exists as events gets a bookmark where that ends.
+        let bookmarked = call.flag("sendInitialEvents");
+        let version = call.query("resourceVersion");
+        let since = if bookmarked || matches!(version, "" | "0") {
+            None
+        } else {
+            Some(version.parse().map_err(|_| {
+                Status::bad_request(format!("invalid resource version {version:?}"))
+            })?)
+        };
         let (sender, receiver) = mpsc::unbounded_channel();
         self.store.watch(
             Watcher {
@@ -102,6 +105,7 @@ impl World {
                 sender,
             },
             since,
+            bookmarked,
         );
         let seconds = call
             .query("timeoutSeconds")

@@ -126,7 +126,7 @@ impl Resource {
     }
 }
 
-/// Joins group and version into an apiVersion.
+/// Joins group and version into an `apiVersion`.
 pub(crate) fn join(group: &str, version: &str) -> String {
     if group.is_empty() {
         version.to_owned()

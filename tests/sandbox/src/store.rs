@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::object;
@@ -14,7 +14,7 @@ const HISTORY: usize = 4096;
 
 type Key = (usize, String, String);
 
-/// Every stored object, full, with apiVersion and kind.
+/// Every stored object, full, with `apiVersion` and kind.
 pub(crate) struct Store {
     objects: BTreeMap<Key, Value>,
     revision: u64,
@@ -132,25 +132,37 @@ impl Store {
     }
 
     /// Adds a watcher. It is told of every change after `since`, and, where `since` is absent, of
-    /// all that exists.
-    pub(crate) fn watch(&mut self, watcher: Watcher, since: Option<u64>) {
-        match since {
-            Some(since) => {
-                for change in self.history.iter().filter(|change| change.revision > since) {
-                    watcher.tell(change);
-                }
+    /// all that exists. `bookmarked` adds a bookmark behind what exists.
+    pub(crate) fn watch(&mut self, watcher: Watcher, since: Option<u64>, bookmarked: bool) {
+        if let Some(since) = since {
+            for change in self.history.iter().filter(|change| change.revision > since) {
+                watcher.tell(change);
             }
-            None => {
-                let namespace = watcher.selection.namespace.as_deref();
-                for object in self.list(&resource::all()[watcher.resource], namespace) {
-                    watcher.tell(&Change {
-                        revision: 0,
-                        resource: watcher.resource,
-                        event: "ADDED",
-                        object: object.clone(),
-                    });
-                }
+        } else {
+            let namespace = watcher.selection.namespace.as_deref();
+            for object in self.list(&resource::all()[watcher.resource], namespace) {
+                watcher.tell(&Change {
+                    revision: 0,
+                    resource: watcher.resource,
+                    event: "ADDED",
+                    object: object.clone(),
+                });
             }
+        }
+        if bookmarked {
+            let resource = &resource::all()[watcher.resource];
+            let bookmark = json!({
+                "kind": resource.kind,
+                "apiVersion": resource.api_version(),
+                "metadata": {
+                    "resourceVersion": self.revision.to_string(),
+                    "annotations": { "k8s.io/initial-events-end": "true" },
+                },
+            });
+            watcher
+                .sender
+                .send(("BOOKMARK", bookmark))
+                .unwrap_or_default();
         }
         self.watchers.push(watcher);
     }

@@ -15,7 +15,7 @@ pub(crate) fn is_wanted(call: &Call) -> bool {
 }
 
 /// Renders objects as a table with the columns of their kind.
-pub(crate) fn render(resource: &Resource, objects: &[&Value], metadata: Value) -> Value {
+pub(crate) fn render(resource: &Resource, objects: &[&Value], metadata: &Value) -> Value {
     let columns = columns(resource);
     let mut definitions = vec![definition("Name", "name")];
     definitions.extend(columns.iter().map(|(name, _)| definition(name, "")));

@@ -1,4 +1,4 @@
-//! Mints and verifies the JSON Web Tokens of ServiceAccounts.
+//! Mints and verifies the JSON Web Tokens of `ServiceAccounts`.
 
 use anyhow::Context as _;
 use base64::Engine as _;
@@ -18,14 +18,14 @@ pub(crate) const ISSUER: &str = "https://kubernetes.default.svc";
 /// Who issues the tokens in Secrets.
 pub(crate) const LEGACY_ISSUER: &str = "kubernetes/serviceaccount";
 
-/// The key that signs ServiceAccount tokens.
+/// The key that signs `ServiceAccount` tokens.
 pub(crate) struct Signer {
     key: EcdsaKeyPair,
     key_id: String,
     random: SystemRandom,
 }
 
-/// The object a token dies with, besides its ServiceAccount.
+/// The object a token dies with, besides its `ServiceAccount`.
 pub(crate) struct Bound {
     /// `secret` or `pod`: the key in the claims.
     pub(crate) kind: &'static str,

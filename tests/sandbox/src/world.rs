@@ -38,7 +38,7 @@ pub(crate) struct World {
     pub(crate) store: Store,
     /// The certificate authority.
     pub(crate) authority: Arc<Authority>,
-    /// What signs ServiceAccount tokens.
+    /// What signs `ServiceAccount` tokens.
     pub(crate) signer: Signer,
     /// The static bearer token of the admin.
     pub(crate) admin_token: String,
@@ -106,7 +106,7 @@ impl World {
         }
     }
 
-    /// Gives a namespace its default ServiceAccount and the certificate authority.
+    /// Gives a namespace its default `ServiceAccount` and the certificate authority.
     pub(crate) fn furnish_namespace(&mut self, namespace: &str) {
         let accounts = resource::named("serviceaccounts");
         if !self.settings.controllers || self.is_going(namespace) {
@@ -169,7 +169,7 @@ impl World {
             .collect()
     }
 
-    /// Fills the rules of every aggregated ClusterRole from the roles its selectors match.
+    /// Fills the rules of every aggregated `ClusterRole` from the roles its selectors match.
     pub(crate) fn aggregate_roles(&mut self) {
         let roles = resource::named("clusterroles");
         // A role may feed a second one through a third: view, edit, admin.
