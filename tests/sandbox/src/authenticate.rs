@@ -23,19 +23,7 @@ impl World {
     /// is `system:anonymous`.
     pub(crate) fn authenticate(&mut self, call: &Call) -> Result<User, Status> {
         if let Some(certificate) = &call.certificate {
-            let known = self
-                .authority
-                .recognize(certificate)
-                .ok_or_else(Status::unauthorized)?;
-            let mut user = User::authenticated(&known.user, known.groups);
-            user.extra.insert(
-                CREDENTIAL_ID.into(),
-                vec![format!(
-                    "X509SHA256={}",
-                    hex(&Sha256::digest(certificate.as_slice()))
-                )],
-            );
-            return Ok(user);
+            return self.authenticate_certificate(certificate);
         }
         let header = call.header("authorization");
         let Some(token) = header.strip_prefix("Bearer ").map(str::trim) else {
@@ -43,6 +31,23 @@ impl World {
         };
         self.authenticate_token(token, &[])
             .ok_or_else(Status::unauthorized)
+    }
+
+    fn authenticate_certificate(&mut self, certificate: &[u8]) -> Result<User, Status> {
+        if let Some(user) = self.certificates.get(certificate) {
+            return Ok(user.clone());
+        }
+        let known = self
+            .authority
+            .recognize(certificate)
+            .ok_or_else(Status::unauthorized)?;
+        let mut user = User::authenticated(&known.user, known.groups);
+        let hash = hex(&Sha256::digest(certificate));
+        user.extra
+            .insert(CREDENTIAL_ID.into(), vec![format!("X509SHA256={hash}")]);
+        self.certificates
+            .insert(certificate.to_owned(), user.clone());
+        Ok(user)
     }
 
     /// The user of a bearer token, if it is valid for one of the audiences; none means the API

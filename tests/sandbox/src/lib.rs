@@ -9,6 +9,7 @@
 //! `handle` authenticates, authorizes and picks the handler (`read`, `write`, `delete`,
 //! `review`); the `store` keeps what changed; the controllers in `world` follow up.
 
+mod aggregation;
 mod apply;
 mod authenticate;
 mod body;

@@ -62,6 +62,18 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// Itself, if it has this status code; else the test ends.
+    #[track_caller]
+    pub(crate) fn must(self, status: u16) -> Answer {
+        assert_eq!(
+            self.status,
+            status,
+            "{}",
+            String::from_utf8_lossy(&self.body)
+        );
+        self
+    }
+
     /// The body as JSON, or as a JSON string when it is text.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
@@ -149,6 +161,56 @@ impl Client {
             token: None,
             ..Client::bearer(sandbox, "none")
         }
+    }
+
+    /// Gets a path.
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.plain("GET", path, String::new())
+    }
+
+    /// Posts a JSON object.
+    pub(crate) fn post(&self, path: &str, object: &Value) -> Answer {
+        self.plain("POST", path, object.to_string())
+    }
+
+    /// Deletes a path.
+    pub(crate) fn delete(&self, path: &str) -> Answer {
+        self.plain("DELETE", path, String::new())
+    }
+
+    /// Applies a JSON object under the manager `tester`, with `query` behind.
+    pub(crate) fn apply(&self, path: &str, query: &str, object: &Value) -> Answer {
+        self.patch(
+            &format!("{path}?fieldManager=tester{query}"),
+            "application/apply-patch+yaml",
+            object,
+        )
+    }
+
+    /// Patches with a JSON body of a media type.
+    pub(crate) fn patch(&self, path: &str, content_type: &str, body: &Value) -> Answer {
+        let ask = Ask {
+            method: "PATCH",
+            path,
+            content_type,
+            body: body.to_string(),
+        };
+        self.send(&ask).expect("the sandbox answers a patch")
+    }
+
+    fn plain(&self, method: &str, path: &str, body: String) -> Answer {
+        let content_type = if body.is_empty() {
+            ""
+        } else {
+            "application/json"
+        };
+        self.send(&Ask {
+            method,
+            path,
+            content_type,
+            body,
+        })
+        .expect("the sandbox answers")
     }
 
     /// Sends one request over HTTP/1.1 on a connection of its own.

@@ -2,3 +2,8 @@
 
 mod client;
 mod conformance;
+mod connection;
+mod fault;
+mod object;
+mod rbac;
+mod token;
