@@ -71,7 +71,8 @@ impl World {
         Some(user)
     }
 
-    /// Checks a `ServiceAccount` token against the live account, and the live object it is bound to.
+    /// Checks a `ServiceAccount` token against the live account, and against the live object it is
+    /// bound to.
     fn check_token(&self, token: &str, audiences: &[&str]) -> Option<User> {
         let claims = self.signer.verify(token)?;
         if text(&claims, "/iss") == LEGACY_ISSUER {

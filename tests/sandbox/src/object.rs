@@ -21,8 +21,8 @@ const METADATA_ORDER: [&str; 14] = [
     "finalizers",
 ];
 
-/// The value at a path of plain keys, `/metadata/name` for instance. A JSON pointer without escapes,
-/// and without what they cost: every binding is looked into at every request.
+/// The value at a path of plain keys, `/metadata/name` for instance. It is a JSON pointer without
+/// escapes, and without what they cost: every binding is looked into at every request.
 pub(crate) fn at<'a>(object: &'a Value, path: &str) -> Option<&'a Value> {
     path.split('/')
         .skip(1)

@@ -241,3 +241,50 @@ fn value(kind: Kind, part: &Part<'_>) -> Option<Value> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One length-delimited field.
+    fn part(number: u8, content: &[u8]) -> Vec<u8> {
+        let length = u8::try_from(content.len()).expect("the parts are short");
+        [&[number << 3 | 2, length], content].concat()
+    }
+
+    #[test]
+    fn a_body_becomes_the_object_that_json_would_carry() {
+        let label = [part(1, b"app"), part(2, b"x")].concat();
+        let metadata = [
+            part(1, b"alice"),
+            part(2, b""),
+            part(8, b""),
+            part(11, &label),
+        ]
+        .concat();
+        // automountServiceAccountToken: false is said, not left out.
+        let account = [part(1, &metadata), vec![4 << 3, 0]].concat();
+        let kinds = [part(1, b"v1"), part(2, b"ServiceAccount")].concat();
+        let body = [MAGIC.to_vec(), part(1, &kinds), part(2, &account)].concat();
+        assert_eq!(
+            decode(&body),
+            Some(json!({
+                "apiVersion": "v1",
+                "kind": "ServiceAccount",
+                "metadata": { "name": "alice", "labels": { "app": "x" } },
+                "automountServiceAccountToken": false,
+            }))
+        );
+    }
+
+    #[test]
+    fn broken_bodies_are_refused() {
+        assert_eq!(decode(b"{}"), None);
+        assert_eq!(decode(b"k8s\0\x0a\x05ab"), None);
+        let unknown = [part(1, b"v1"), part(2, b"Nothing")].concat();
+        assert_eq!(
+            decode(&[MAGIC.to_vec(), part(1, &unknown), part(2, b"")].concat()),
+            None
+        );
+    }
+}

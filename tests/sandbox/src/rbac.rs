@@ -270,3 +270,73 @@ fn aggregate(errors: &[String]) -> String {
         many => format!("RBAC: [{}]", many.join(", ")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asks(verb: &str, group: &str, resource: &str, name: &str) -> Attributes {
+        let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
+        Attributes {
+            verb: verb.into(),
+            group: group.into(),
+            resource: resource.into(),
+            subresource: subresource.into(),
+            name: name.into(),
+            ..Attributes::default()
+        }
+    }
+
+    #[test]
+    fn rules_match_by_verb_group_resource_and_name() {
+        let rule = |groups: &[&str], resources: &[&str], names: &[&str]| {
+            json!({
+                "verbs": ["get"],
+                "apiGroups": groups,
+                "resources": resources,
+                "resourceNames": names,
+            })
+        };
+        let plain = rule(&[""], &["pods"], &[]);
+        assert!(allows(&plain, &asks("get", "", "pods", "a")));
+        assert!(!allows(&plain, &asks("list", "", "pods", "a")));
+        assert!(!allows(&plain, &asks("get", "apps", "pods", "a")));
+        // A resource does not include its subresources, nor they it.
+        assert!(!allows(&plain, &asks("get", "", "pods/log", "a")));
+        let log = rule(&[""], &["pods/log"], &[]);
+        assert!(allows(&log, &asks("get", "", "pods/log", "a")));
+        assert!(!allows(&log, &asks("get", "", "pods", "a")));
+        let any_scale = rule(&["*"], &["*/scale"], &[]);
+        assert!(allows(
+            &any_scale,
+            &asks("get", "apps", "deployments/scale", "a")
+        ));
+        assert!(!allows(
+            &any_scale,
+            &asks("get", "apps", "deployments", "a")
+        ));
+        let all = rule(&["*"], &["*"], &[]);
+        assert!(allows(&all, &asks("get", "apps", "deployments/scale", "a")));
+        let one = rule(&[""], &["secrets"], &["a"]);
+        assert!(allows(&one, &asks("get", "", "secrets", "a")));
+        assert!(!allows(&one, &asks("get", "", "secrets", "")));
+        assert!(!allows(&one, &asks("get", "", "secrets", "b")));
+    }
+
+    #[test]
+    fn resource_rules_never_allow_paths_and_the_other_way_round() {
+        let everything = json!({ "verbs": ["*"], "apiGroups": ["*"], "resources": ["*"] });
+        let path = Attributes {
+            verb: "get".into(),
+            path: Some("/metrics".into()),
+            ..Attributes::default()
+        };
+        assert!(!allows(&everything, &path));
+        let urls = json!({ "verbs": ["*"], "nonResourceURLs": ["*"] });
+        assert!(allows(&urls, &path));
+        assert!(!allows(&urls, &asks("get", "", "pods", "a")));
+        assert!(url_covers("/api/*", "/api/v1"));
+        assert!(!url_covers("/api/*", "/api"));
+        assert!(!url_covers("/api", "/api/"));
+    }
+}

@@ -76,7 +76,7 @@ impl Builder {
         self
     }
 
-    /// Whether the controllers run: default `ServiceAccounts`, token Secrets, the end of namespaces.
+    /// Whether the controllers run: default accounts, token Secrets, the end of namespaces.
     /// Aggregated `ClusterRoles` are filled either way. Default: yes.
     #[must_use]
     pub fn controllers(mut self, on: bool) -> Builder {

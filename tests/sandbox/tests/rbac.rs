@@ -153,7 +153,8 @@ fn a_binding_to_a_missing_role_is_named_in_the_refusal() {
     let refused = team.alice.get("/api/v1/pods").must(403);
     assert!(
         message(&refused).ends_with(
-            "at the cluster scope: RBAC: clusterrole.rbac.authorization.k8s.io \"nothing\" not found"
+            "at the cluster scope: RBAC: clusterrole.rbac.authorization.k8s.io \"nothing\" not \
+             found"
         ),
         "{}",
         message(&refused)

@@ -25,7 +25,7 @@ fn secret(admin: &Client, name: &str) -> Answer {
     admin.post(SECRETS, &body).must(201)
 }
 
-fn request(admin: &Client, name: &str, spec: Value) -> Answer {
+fn request(admin: &Client, name: &str, spec: &Value) -> Answer {
     let body = json!({
         "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec,
     });
@@ -50,7 +50,7 @@ fn a_token_carries_the_claims_of_a_real_one() {
     let sandbox = Sandbox::start().expect("a sandbox starts");
     let admin = Client::admin(&sandbox);
     account(&admin, "a");
-    let answer = request(&admin, "a", json!({ "expirationSeconds": 7200 })).must(201);
+    let answer = request(&admin, "a", &json!({ "expirationSeconds": 7200 })).must(201);
     let claims = claims(&answer.text("/status/token"));
     assert_eq!(claims["iss"], "https://kubernetes.default.svc");
     assert_eq!(claims["aud"], json!(["https://kubernetes.default.svc"]));
@@ -69,7 +69,7 @@ fn a_capped_lifetime_is_shortened_without_a_word() {
         .expect("a sandbox starts");
     let admin = Client::admin(&sandbox);
     account(&admin, "a");
-    let answer = request(&admin, "a", json!({ "expirationSeconds": 86_400 })).must(201);
+    let answer = request(&admin, "a", &json!({ "expirationSeconds": 86_400 })).must(201);
     assert_eq!(answer.json()["spec"]["expirationSeconds"], 3600);
     let claims = claims(&answer.text("/status/token"));
     let lifetime = claims["exp"].as_i64().zip(claims["iat"].as_i64());
@@ -83,7 +83,7 @@ fn a_token_dies_with_its_account_and_its_secret() {
     account(&admin, "a");
     secret(&admin, "s");
     let bound = json!({ "boundObjectRef": { "apiVersion": "v1", "kind": "Secret", "name": "s" } });
-    let token = request(&admin, "a", bound).must(201).text("/status/token");
+    let token = request(&admin, "a", &bound).must(201).text("/status/token");
     assert_eq!(claims(&token)["kubernetes.io"]["secret"]["name"], "s");
     let bearer = Client::bearer(&sandbox, &token);
     who_am_i(&bearer).must(201);
@@ -92,7 +92,7 @@ fn a_token_dies_with_its_account_and_its_secret() {
     secret(&admin, "s");
     // The new Secret has the old name, and another uid.
     who_am_i(&bearer).must(401);
-    let token = request(&admin, "a", json!({}))
+    let token = request(&admin, "a", &json!({}))
         .must(201)
         .text("/status/token");
     let bearer = Client::bearer(&sandbox, &token);
@@ -107,7 +107,7 @@ fn a_token_for_another_audience_is_refused_and_reviewed() {
     let sandbox = Sandbox::start().expect("a sandbox starts");
     let admin = Client::admin(&sandbox);
     account(&admin, "a");
-    let token = request(&admin, "a", json!({ "audiences": ["vault"] })).must(201);
+    let token = request(&admin, "a", &json!({ "audiences": ["vault"] })).must(201);
     let token = token.text("/status/token");
     who_am_i(&Client::bearer(&sandbox, &token)).must(401);
     let review = |audiences: Value| {
@@ -138,7 +138,7 @@ fn the_cache_believes_a_dead_token_for_a_while() {
         .expect("a sandbox starts");
     let admin = Client::admin(&sandbox);
     account(&admin, "a");
-    let token = request(&admin, "a", json!({}))
+    let token = request(&admin, "a", &json!({}))
         .must(201)
         .text("/status/token");
     let bearer = Client::bearer(&sandbox, &token);
