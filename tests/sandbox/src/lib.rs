@@ -16,6 +16,7 @@ mod body;
 mod bootstrap;
 mod call;
 mod certificate;
+mod clock;
 mod defaults;
 mod delete;
 mod der;

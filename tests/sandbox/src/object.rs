@@ -1,7 +1,8 @@
 //! Reads and arranges the parts that every Kubernetes object has.
 
-use chrono::Utc;
 use serde_json::{Map, Value, json};
+
+use crate::clock;
 
 /// The order in which metadata is written, as Go's struct has it.
 const METADATA_ORDER: [&str; 14] = [
@@ -109,7 +110,7 @@ pub(crate) fn set(object: &mut Value, key: &str, value: impl Into<Value>) {
 
 /// The time now, as Kubernetes writes it: RFC 3339 in whole seconds.
 pub(crate) fn now() -> String {
-    Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string()
+    clock::now().format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// A random version 4 UUID.

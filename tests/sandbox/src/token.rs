@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::Utc;
 use ring::rand::SystemRandom;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _,
@@ -14,6 +13,7 @@ use ring::signature::{
 };
 use serde_json::{Value, json};
 
+use crate::clock;
 use crate::object::{self, text};
 
 /// Who issues bound tokens, and the audience of those that name none.
@@ -69,7 +69,7 @@ impl Signer {
         bound: Option<&Bound>,
     ) -> Option<String> {
         let (namespace, name) = (object::namespace(account), object::name(account));
-        let now = Utc::now().timestamp();
+        let now = clock::now().timestamp();
         let mut kubernetes = json!({
             "namespace": namespace,
             "serviceaccount": { "name": name, "uid": object::uid(account) },
@@ -110,7 +110,7 @@ impl Signer {
             None => self.read(token)?,
         };
         let end = claims.get("exp").and_then(Value::as_i64);
-        let expired = end.is_some_and(|end| end <= Utc::now().timestamp());
+        let expired = end.is_some_and(|end| end <= clock::now().timestamp());
         (!expired && !text(&claims, "/iss").is_empty()).then_some(claims)
     }
 
