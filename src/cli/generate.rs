@@ -12,7 +12,7 @@ use clap_mangen::roff::{Roff, bold, roman};
 use super::completion::{self, Shell};
 
 /// What the exit codes mean.
-pub const EXIT_STATUS: &[(&str, &str)] = &[
+pub(crate) const EXIT_STATUS: &[(&str, &str)] = &[
     ("0", "Done, and verified; or nothing to do."),
     ("1", "A fault of kubegrant: please report it."),
     ("2", "The command line is wrong."),
@@ -35,7 +35,7 @@ pub const EXIT_STATUS: &[(&str, &str)] = &[
 ];
 
 /// Which files are read and written.
-pub const FILES: &[(&str, &str)] = &[
+pub(crate) const FILES: &[(&str, &str)] = &[
     (
         "$XDG_CONFIG_HOME/kubegrant/identity",
         "The private key that says who is acting. Default folder: ~/.config. Mode 0600.",
@@ -55,7 +55,7 @@ pub const FILES: &[(&str, &str)] = &[
 ];
 
 /// Which variables are obeyed.
-pub const ENVIRONMENT: &[(&str, &str)] = &[
+pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
     (
         "KUBEGRANT_IDENTITY_FILE",
         "The identity file, instead of the default one.",
@@ -77,7 +77,7 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
 ];
 
 /// Makes all files, as paths below the root of the repository and their bytes.
-pub fn files(command: Command) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
+fn files(command: Command) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
     let mut made = vec![
         ("completions/kubegrant.bash", Shell::Bash),
         ("completions/_kubegrant", Shell::Zsh),

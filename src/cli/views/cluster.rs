@@ -71,7 +71,12 @@ pub(crate) struct ClusterListView(Vec<LineView>);
 impl ClusterListView {
     /// Shapes the lines.
     pub(crate) fn new(lines: Vec<Line>) -> Self {
-        Self(lines.iter().map(LineView::from).collect())
+        Self(
+            lines
+                .into_iter()
+                .map(|line| LineView::from(&line))
+                .collect(),
+        )
     }
 }
 
