@@ -208,7 +208,10 @@ fn cluster_kind(error: &ClusterError, cluster: &str) -> (Kind, String) {
         ),
         E::Forbidden { .. } => (
             Kind::Denied,
-            format!("run `kubegrant cluster check {cluster}` to see which rights are missing"),
+            format!(
+                "give the login its rights back with `kubegrant cluster relink {cluster}` and a \
+                 kubeconfig that is cluster-admin"
+            ),
         ),
         E::Redirected { .. } | E::TooLarge { .. } | E::Garbled { .. } => (
             Kind::Unsafe,

@@ -42,15 +42,16 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ),
     (
         "$XDG_DATA_HOME/kubegrant/store.db",
-        "The store. Default folder: ~/.local/share. Mode 0600.",
+        "The store. Default folder: ~/.local/share. Mode 0600. Beside it: its write-ahead log, and a \
+         lock file for each cluster.",
     ),
     (
         "CLUSTER.kubeconfig",
         "A downloaded kubeconfig, in the working directory. Mode 0600.",
     ),
     (
-        "ssh-key-CLUSTER.pem",
-        "A downloaded SSH key, in the working directory. Mode 0600.",
+        "CLUSTER.USER.kubeconfig.age",
+        "A kubeconfig for somebody else, sealed to their key. Mode 0600.",
     ),
 ];
 
@@ -62,13 +63,18 @@ pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
     ),
     ("KUBEGRANT_IDENTITY", "The identity itself, for CI jobs."),
     (
-        "KUBECONFIG",
-        "Where `--merge` and `cluster add` look for kubeconfigs.",
+        "KUBEGRANT_STORE",
+        "The store's file, instead of the default one.",
     ),
     (
-        "XDG_CONFIG_HOME, XDG_DATA_HOME, XDG_STATE_HOME",
-        "Where the files are.",
+        "KUBECONFIG",
+        "Where `cluster add` and `cluster relink` look for kubeconfigs: a list, as kubectl has it.",
     ),
+    (
+        "HTTPS_PROXY, NO_PROXY",
+        "The proxy on the way to an API server, where its kubeconfig names none.",
+    ),
+    ("XDG_CONFIG_HOME, XDG_DATA_HOME", "Where the files are."),
     ("NO_COLOR", "No colour, where it is not empty."),
     (
         "CLICOLOR, CLICOLOR_FORCE, TERM",
