@@ -26,15 +26,13 @@ pub(crate) async fn run(args: ReconcileArgs, desk: &mut Desk<'_>) -> Result<(), 
     let progress = desk.output.progress(args.clusters.len(), "clusters");
     let mode = args.dry_run.mode();
     let reports =
-        ops::reconcile::reconcile(
-            desk.session,
-            &args.clusters,
-            mode,
-            &mut |report| match &report.failed {
+        ops::reconcile::reconcile(desk.session, &args.clusters, mode, &mut |report, total| {
+            progress.set_total(total);
+            match &report.failed {
                 None => progress.done(report.cluster.as_str()),
                 Some(error) => progress.failed(report.cluster.as_str(), &error.to_string()),
-            },
-        )
+            }
+        })
         .await?;
     drop(progress);
     let view = ReconcileView::new(&reports, mode);
