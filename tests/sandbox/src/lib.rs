@@ -15,6 +15,8 @@ mod body;
 mod bootstrap;
 mod call;
 mod certificate;
+mod client;
+mod clock;
 mod defaults;
 mod delete;
 mod der;
@@ -46,6 +48,7 @@ mod wire;
 mod world;
 mod write;
 
+pub use client::request;
 pub use fault::{Action, Fault, Match};
 pub use sandbox::{Builder, Sandbox};
 pub use server::Recorded;

@@ -1,9 +1,10 @@
 //! Mints and verifies the JSON Web Tokens of ServiceAccounts.
 
+use std::sync::{Mutex, PoisonError};
+
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::Utc;
 use ring::rand::SystemRandom;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _,
@@ -11,6 +12,7 @@ use ring::signature::{
 };
 use serde_json::{Value, json};
 
+use crate::clock::Clock;
 use crate::object::{self, text};
 
 /// Who issues bound tokens, and the audience of those that name none.
@@ -23,6 +25,8 @@ pub(crate) struct Signer {
     key: EcdsaKeyPair,
     key_id: String,
     random: SystemRandom,
+    clock: Clock,
+    minted: Mutex<Vec<String>>,
 }
 
 /// The object a token dies with, besides its ServiceAccount.
@@ -37,7 +41,7 @@ pub(crate) struct Bound {
 
 impl Signer {
     /// A signer with a fresh key. Fails when the system has no randomness.
-    pub(crate) fn new() -> anyhow::Result<Signer> {
+    pub(crate) fn new(clock: Clock) -> anyhow::Result<Signer> {
         let random = SystemRandom::new();
         let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random)
             .ok()
@@ -51,6 +55,8 @@ impl Signer {
             key,
             key_id,
             random,
+            clock,
+            minted: Mutex::default(),
         })
     }
 
@@ -63,7 +69,7 @@ impl Signer {
         bound: Option<&Bound>,
     ) -> Option<String> {
         let (namespace, name) = (object::namespace(account), object::name(account));
-        let now = Utc::now().timestamp();
+        let now = self.clock.now().timestamp();
         let mut kubernetes = json!({
             "namespace": namespace,
             "serviceaccount": { "name": name, "uid": object::uid(account) },
@@ -105,7 +111,7 @@ impl Signer {
             .ok()?;
         let (_, claims) = signed.split_once('.')?;
         let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()?;
-        let now = Utc::now().timestamp();
+        let now = self.clock.now().timestamp();
         let expired = claims
             .get("exp")
             .and_then(Value::as_i64)
@@ -121,9 +127,19 @@ impl Signer {
             URL_SAFE_NO_PAD.encode(claims.to_string()),
         );
         let signature = self.key.sign(&self.random, signed.as_bytes()).ok()?;
-        Some(format!(
-            "{signed}.{}",
-            URL_SAFE_NO_PAD.encode(signature.as_ref())
-        ))
+        let token = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()));
+        self.minted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(token.clone());
+        Some(token)
+    }
+
+    /// Every token that was signed, oldest first.
+    pub(crate) fn minted(&self) -> Vec<String> {
+        self.minted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::bootstrap;
 use crate::certificate::Authority;
+use crate::clock::Clock;
 use crate::managed::{self, Entry, Manager};
 use crate::object::{self, text};
 use crate::rbac::GROUP;
@@ -30,6 +31,8 @@ pub(crate) struct Settings {
     pub(crate) controllers: bool,
     /// How long a namespace takes to go away.
     pub(crate) namespace_cleanup: Duration,
+    /// What tokens live by.
+    pub(crate) clock: Clock,
 }
 
 /// The whole state of a cluster.
@@ -63,7 +66,7 @@ impl World {
         let mut world = World {
             store: Store::new(),
             authority,
-            signer: Signer::new()?,
+            signer: Signer::new(settings.clock.clone())?,
             admin_token,
             address,
             settings,
