@@ -1,0 +1,9 @@
+//! Whole runs, in process: a made-up world, a real SQLite file, and a sandbox for a cluster.
+
+mod access_grant;
+mod access_revoke;
+mod home;
+mod init;
+mod kubeconfig_download;
+mod user;
+mod whoami;
