@@ -2,8 +2,13 @@
 
 mod access_grant;
 mod access_revoke;
+mod audit;
+mod cluster;
+mod cluster_add;
 mod home;
 mod init;
 mod kubeconfig_download;
+mod kubeconfig_rotate;
+mod reconcile;
 mod user;
 mod whoami;
