@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use k8s_openapi::api::authentication::v1::{BoundObjectReference, SelfSubjectReview};
 use k8s_openapi::api::core::v1::{Namespace, Secret, ServiceAccount};
 use k8s_openapi::api::rbac::v1 as rbac;
 use kube::api::{Api, DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
@@ -265,23 +266,38 @@ impl Connection {
         }
     }
 
-    /// Finds the manager's name: the plain one, unless another installation has it.
-    async fn manager_name(&self) -> Result<String, Error> {
-        let found = self.accounts().get_opt(MANAGER).await;
-        let found = found.map_err(|error| Error::from_kube(error, "the manager account"))?;
-        let taken =
-            found.is_some_and(|account| !objects::is_ours(&account.metadata, &self.installation));
-        Ok(if taken {
-            format!("{MANAGER}-{}", self.installation)
-        } else {
-            MANAGER.to_owned()
-        })
+    /// Makes the manager's account under the plain name, unless another installation has it; gives
+    /// the name. Creating claims a name where applying would take it from who was faster.
+    async fn claim_account(&self) -> Result<String, Error> {
+        let wanted = |name: &str| ServiceAccount {
+            metadata: objects::meta(name, Some(NAMESPACE), &self.installation),
+            automount_service_account_token: Some(false),
+            ..ServiceAccount::default()
+        };
+        let what = "the manager account";
+        let accounts = self.accounts();
+        let created = accounts
+            .create(&PostParams::default(), &wanted(MANAGER))
+            .await;
+        match created.map_err(|error| Error::from_kube(error, what)) {
+            Err(error) if error.is_already_exists() => {
+                let found = accounts.get_opt(MANAGER).await;
+                let found = found.map_err(|error| Error::from_kube(error, what))?;
+                if found.is_some_and(|a| objects::is_ours(&a.metadata, &self.installation)) {
+                    return Ok(MANAGER.to_owned());
+                }
+                let name = format!("{MANAGER}-{}", self.installation);
+                self.put(&accounts, &name, &wanted(&name)).await?;
+                Ok(name)
+            }
+            other => other.map(|_| MANAGER.to_owned()),
+        }
     }
 
     /// Makes the manager with its rights, and gives its login. May be repeated without harm.
     pub(crate) async fn install_manager(&self, now: Timestamp) -> Result<Manager, Error> {
         self.put_namespace().await?;
-        let account = self.manager_name().await?;
+        let account = self.claim_account().await?;
         let installation = self.installation.as_str();
         let name = binding_name(installation, "manager");
         let subject = rbac::Subject {
@@ -289,11 +305,6 @@ impl Connection {
             name: account.clone(),
             namespace: Some(NAMESPACE.to_owned()),
             api_group: None,
-        };
-        let service_account = ServiceAccount {
-            metadata: objects::meta(&account, Some(NAMESPACE), installation),
-            automount_service_account_token: Some(false),
-            ..ServiceAccount::default()
         };
         let cluster_role = rbac::ClusterRole {
             metadata: objects::meta(&name, None, installation),
@@ -304,11 +315,9 @@ impl Connection {
             metadata: objects::meta(&name, Some(NAMESPACE), installation),
             rules: Some(namespace_rules()),
         };
-        let accounts = self.accounts();
         let cluster_roles: Api<rbac::ClusterRole> = Api::all(self.client.clone());
         let roles: Api<rbac::Role> = Api::namespaced(self.client.clone(), NAMESPACE);
         futures::try_join!(
-            self.put(&accounts, &account, &service_account),
             self.put(&cluster_roles, &name, &cluster_role),
             self.put(&roles, &name, &role),
         )?;
@@ -335,13 +344,32 @@ impl Connection {
         self.manager_login(&account, now).await
     }
 
-    /// Gives a new login of the manager: a token of a year, or a Secret where the server caps it.
+    /// Gives a new login of the manager: a token of a year or more, bound to a Secret of its own
+    /// that ends it; or the token of a Secret where the server caps lifetimes below a year.
     pub(crate) async fn manager_login(
         &self,
         account: &str,
         now: Timestamp,
     ) -> Result<Manager, Error> {
-        let minted = self.mint(account, TTL_SECONDS).await?;
+        let api: Api<Secret> = Api::namespaced(self.client.clone(), NAMESPACE);
+        let what = format!("the token Secret of '{account}'");
+        let mut metadata = objects::meta("", Some(NAMESPACE), &self.installation);
+        metadata.name = None;
+        metadata.generate_name = Some(format!("{account}-"));
+        let wanted = Secret {
+            metadata,
+            ..Secret::default()
+        };
+        let made = api.create(&PostParams::default(), &wanted).await;
+        let made = made.map_err(|error| Error::from_kube(error, &what))?;
+        let name = made.metadata.name.clone().unwrap_or_default();
+        let bound = BoundObjectReference {
+            api_version: Some("v1".to_owned()),
+            kind: Some("Secret".to_owned()),
+            name: Some(name.clone()),
+            uid: made.metadata.uid.clone(),
+        };
+        let minted = self.mint_bound(account, TTL_SECONDS, Some(bound)).await?;
         if (minted.expires_at - now).num_seconds() >= TTL_SECONDS_ENOUGH {
             return Ok(Manager {
                 account: account.to_owned(),
@@ -351,12 +379,57 @@ impl Connection {
             });
         }
         let token = self.secret_token(account).await?;
+        self.delete_secret(&name).await?;
         Ok(Manager {
             account: account.to_owned(),
             kind: ManagerKind::Secret,
             token,
             expires_at: None,
         })
+    }
+
+    async fn delete_secret(&self, name: &str) -> Result<(), Error> {
+        let api: Api<Secret> = Api::namespaced(self.client.clone(), NAMESPACE);
+        let deleted = api.delete(name, &DeleteParams::default()).await;
+        match deleted.map_err(|error| Error::from_kube(error, &format!("Secret '{name}'"))) {
+            Err(error) if error.is_not_found() => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    /// Ends every login of the manager but this one. Whatever was bound to the Secrets is refused
+    /// when the API server's cache of 10 seconds has forgotten it.
+    pub(crate) async fn retire_other_logins(&self, keep: &SecretString) -> Result<(), Error> {
+        let text = secrecy::ExposeSecret::expose_secret(keep);
+        let kept = token::claims(text).and_then(token::Claims::secret);
+        for name in self.manager_secrets().await? {
+            if kept.as_ref() != Some(&name) {
+                self.delete_secret(&name).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the API server refuses this connection's own login; `false` if it still does
+    /// not after `limit`.
+    pub(crate) async fn is_refused_within(&self, limit: Duration) -> Result<bool, Error> {
+        let started = tokio::time::Instant::now();
+        loop {
+            let asked = Api::<SelfSubjectReview>::all(self.client.clone())
+                .create(&PostParams::default(), &SelfSubjectReview::default())
+                .await
+                .map_err(|error| Error::from_kube(error, "who we are"));
+            match asked {
+                Err(error) if error.is_unauthorized() => return Ok(true),
+                Ok(_) => {}
+                Err(error) if error.is_forbidden() => {}
+                Err(error) => return Err(error),
+            }
+            if started.elapsed() > limit {
+                return Ok(false);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// Makes a Secret that the cluster's token controller fills, and waits for the token.
@@ -401,7 +474,7 @@ impl Connection {
     }
 
     /// Lists the manager's token Secrets by name.
-    pub(crate) async fn manager_secrets(&self) -> Result<Vec<String>, Error> {
+    async fn manager_secrets(&self) -> Result<Vec<String>, Error> {
         let api: Api<Secret> = Api::namespaced(self.client.clone(), NAMESPACE);
         let ours = ListParams::default().labels(&objects::selector(&self.installation));
         let listed = api.list_metadata(&ours).await;

@@ -266,7 +266,7 @@ async fn take_custody(
 }
 
 /// Waits until the new manager may do its work: its bindings reach the authorizer in moments.
-async fn prove(connection: &Connection, uid: &str) -> Result<(), ClusterError> {
+pub(super) async fn prove(connection: &Connection, uid: &str) -> Result<(), ClusterError> {
     let started = tokio::time::Instant::now();
     loop {
         let asked = connection.cluster_uid().await;
@@ -529,7 +529,7 @@ pub(crate) async fn relink(
     }))
 }
 
-fn active_user(session: &Session, name: &UserRef) -> Result<User, Error> {
+pub(super) fn active_user(session: &Session, name: &UserRef) -> Result<User, Error> {
     let user = find::user(session, name)?;
     if user.active {
         return Ok(user);

@@ -16,6 +16,7 @@ mod body;
 mod bootstrap;
 mod call;
 mod certificate;
+mod client;
 mod clock;
 mod defaults;
 mod delete;
@@ -49,6 +50,7 @@ mod wire;
 mod world;
 mod write;
 
+pub use client::request;
 pub use fault::{Action, Fault, Match};
 pub use sandbox::{Builder, Sandbox};
 pub use server::Recorded;

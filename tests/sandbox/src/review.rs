@@ -225,7 +225,7 @@ impl World {
         if let Some(entries) = token_request_fields(call, &body, &api_version) {
             metadata.insert("managedFields".into(), entries);
         }
-        let end = clock::now() + chrono::Duration::seconds(seconds);
+        let end = self.settings.clock.now() + chrono::Duration::seconds(seconds);
         let reply = json!({
             "kind": resource.kind,
             "apiVersion": api_version,

@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use chrono::{DateTime, Utc};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use serde_json::Value;
@@ -13,6 +14,7 @@ use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
 use crate::certificate::{Authority, Issued};
+use crate::clock::Clock;
 use crate::fault::Fault;
 use crate::kubeconfig::{self, Login};
 use crate::object;
@@ -38,6 +40,7 @@ impl Default for Builder {
                 max_token_ttl: None,
                 controllers: true,
                 namespace_cleanup: Duration::from_millis(50),
+                clock: Clock::default(),
             },
             http1_only: false,
             port: 0,
@@ -222,6 +225,16 @@ impl Sandbox {
     /// Every stored object, whole, with `apiVersion` and kind.
     pub fn objects(&self) -> Vec<Value> {
         self.shared.world().store.all().cloned().collect()
+    }
+
+    /// Every ServiceAccount token that was minted since the cluster was built, oldest first.
+    pub fn minted_tokens(&self) -> Vec<String> {
+        self.shared.world().signer.minted()
+    }
+
+    /// Stops the clock that tokens live by at an instant; until then it is the real one.
+    pub fn set_now(&self, now: DateTime<Utc>) {
+        self.builder.settings.clock.set(now);
     }
 
     /// Stores an object as it is, past authentication, RBAC and validation; a uid and a creation

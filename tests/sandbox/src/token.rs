@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+use std::sync::{Mutex, PoisonError};
+
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,7 +15,7 @@ use ring::signature::{
 };
 use serde_json::{Value, json};
 
-use crate::clock;
+use crate::clock::Clock;
 use crate::object::{self, text};
 
 /// Who issues bound tokens, and the audience of those that name none.
@@ -28,6 +30,8 @@ pub(crate) struct Signer {
     random: SystemRandom,
     /// Claims of tokens whose signature was found good; nothing else about them is believed.
     genuine: RefCell<HashMap<String, Value>>,
+    clock: Clock,
+    minted: Mutex<Vec<String>>,
 }
 
 /// The object a token dies with, besides its `ServiceAccount`.
@@ -42,7 +46,7 @@ pub(crate) struct Bound {
 
 impl Signer {
     /// A signer with a fresh key. Fails when the system has no randomness.
-    pub(crate) fn new() -> anyhow::Result<Signer> {
+    pub(crate) fn new(clock: Clock) -> anyhow::Result<Signer> {
         let random = SystemRandom::new();
         let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random)
             .ok()
@@ -57,6 +61,8 @@ impl Signer {
             key_id,
             random,
             genuine: RefCell::default(),
+            clock,
+            minted: Mutex::default(),
         })
     }
 
@@ -69,7 +75,7 @@ impl Signer {
         bound: Option<&Bound>,
     ) -> Option<String> {
         let (namespace, name) = (object::namespace(account), object::name(account));
-        let now = clock::now().timestamp();
+        let now = self.clock.now().timestamp();
         let mut kubernetes = json!({
             "namespace": namespace,
             "serviceaccount": { "name": name, "uid": object::uid(account) },
@@ -110,7 +116,7 @@ impl Signer {
             None => self.read(token)?,
         };
         let end = claims.get("exp").and_then(Value::as_i64);
-        let expired = end.is_some_and(|end| end <= clock::now().timestamp());
+        let expired = end.is_some_and(|end| end <= self.clock.now().timestamp());
         (!expired && !text(&claims, "/iss").is_empty()).then_some(claims)
     }
 
@@ -137,9 +143,19 @@ impl Signer {
             URL_SAFE_NO_PAD.encode(claims.to_string()),
         );
         let signature = self.key.sign(&self.random, signed.as_bytes()).ok()?;
-        Some(format!(
-            "{signed}.{}",
-            URL_SAFE_NO_PAD.encode(signature.as_ref())
-        ))
+        let token = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()));
+        self.minted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(token.clone());
+        Some(token)
+    }
+
+    /// Every token that was signed, oldest first.
+    pub(crate) fn minted(&self) -> Vec<String> {
+        self.minted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::aggregation;
 use crate::bootstrap;
 use crate::certificate::Authority;
+use crate::clock::Clock;
 use crate::managed::{self, Manager};
 use crate::object::{self, text};
 use crate::resource::{self, Resource};
@@ -29,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) controllers: bool,
     /// How long a namespace takes to go away.
     pub(crate) namespace_cleanup: Duration,
+    /// What tokens live by.
+    pub(crate) clock: Clock,
 }
 
 /// The whole state of a cluster.
@@ -64,7 +67,7 @@ impl World {
         let mut world = World {
             store: Store::new(),
             authority,
-            signer: Signer::new()?,
+            signer: Signer::new(settings.clock.clone())?,
             admin_token,
             address,
             settings,
