@@ -60,7 +60,7 @@ fn a_stranger_on_our_list_is_taken_off() {
     let edited = json!({ "subjects": [
         stranger(&ana.account, "kubegrant"),
         stranger(&bob.account, "kubegrant"),
-        stranger("robot", "default"),
+        stranger("robot", "elsewhere"),
         { "kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": "mallory" },
     ] });
     world.admin().patch(&path, &edited).expect(200);

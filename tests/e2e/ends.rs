@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::caller::Caller;
 use crate::home::Home;
+use crate::levels::{config_map, config_maps};
 use crate::world;
 
 const PODS: &str = "/api/v1/namespaces/default/pods";
@@ -27,10 +28,17 @@ fn a_revoked_file_is_refused_within_a_second() {
     let mut slowest = Duration::ZERO;
     let mut opened = Duration::ZERO;
     for round in 0..20 {
-        home.grant("bob", if round % 2 == 0 { "read" } else { "write" });
+        let writes = round % 2 == 1;
+        home.grant("bob", if writes { "write" } else { "read" });
         let file = home.download("bob");
         opened = opened.max(file.caller.wait_for(PODS, &[200], REFUSED_MAX).1);
         home.run("access revoke bob -c prod --yes").success();
+        if writes {
+            let answer = file
+                .caller
+                .post(&config_maps("default"), &config_map("late"));
+            assert!(matches!(answer.status, 401 | 403), "{}", answer.body);
+        }
         slowest = slowest.max(file.caller.wait_for(PODS, &[401, 403], REFUSED_MAX).1);
     }
     let mut line = String::from("e2e: ");

@@ -1,5 +1,6 @@
 //! Two installations on one cluster.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -44,4 +45,31 @@ fn two_installations_never_touch_each_other() {
     assert_eq!(before, versions());
     eve.caller.wait_for(PODS, &[200], Duration::from_secs(1));
     assert!(matches!(bob.caller.get(PODS).status, 401 | 403));
+}
+
+#[test]
+fn installations_that_register_at_once_get_a_manager_each() {
+    let world = world::alone(None);
+    let world = world.as_ref();
+    let homes: Vec<Home> = (0..4).map(|_| Home::empty()).collect();
+    for home in &homes {
+        home.put_admin(world);
+    }
+    std::thread::scope(|scope| {
+        for home in &homes {
+            scope.spawn(|| {
+                home.run("cluster add prod --kubeconfig admin.kubeconfig")
+                    .success();
+            });
+        }
+    });
+    let ids = homes.iter().map(|home| {
+        let ana = home.download("ana");
+        installation(world, &ana.account)
+    });
+    let managers: BTreeSet<String> = ids.map(|id| manager(world, &id)).collect();
+    assert_eq!(managers.len(), 4, "{managers:?}");
+    for home in &homes {
+        home.run("cluster check prod").success();
+    }
 }
