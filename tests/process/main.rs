@@ -10,4 +10,4 @@ mod glue;
 mod home;
 mod kill;
 mod oracle;
-mod races;
+
