@@ -11,3 +11,4 @@ mod home;
 mod kill;
 mod oracle;
 
+mod races;
