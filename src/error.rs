@@ -12,7 +12,7 @@ use crate::output::Ended;
 use crate::{config, ops, session, store};
 
 /// Done, and verified; or nothing to do.
-pub const EXIT_OK: u8 = 0;
+pub(crate) const EXIT_OK: u8 = 0;
 
 /// Which exit code a failure has (design, section 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,8 +177,7 @@ fn file_kind(error: &FileError) -> Kind {
         FileError::AlreadyExists { .. } | FileError::NotReplaceable { .. } => Kind::State,
         FileError::UnsafeDirectory { .. }
         | FileError::ForeignOwner { .. }
-        | FileError::TooOpen { .. }
-        | FileError::Linked { .. } => Kind::Unsafe,
+        | FileError::TooOpen { .. } => Kind::Unsafe,
         FileError::Missing { .. } | FileError::NoDirectory { .. } => Kind::NotFound,
         FileError::BadName { .. }
         | FileError::NotRegular { .. }
@@ -209,7 +208,10 @@ fn cluster_kind(error: &ClusterError, cluster: &str) -> (Kind, String) {
         ),
         E::Forbidden { .. } => (
             Kind::Denied,
-            format!("run `kubegrant cluster check {cluster}` to see which rights are missing"),
+            format!(
+                "give the login its rights back with `kubegrant cluster relink {cluster}` and a \
+                 kubeconfig that is cluster-admin"
+            ),
         ),
         E::Redirected { .. } | E::TooLarge { .. } | E::Garbled { .. } => (
             Kind::Unsafe,
@@ -308,6 +310,8 @@ impl From<ops::Error> for Failure {
             E::UnknownUser { similar, .. } => (Kind::NotFound, did_you_mean(similar)),
             E::Exists { hint, .. } | E::Forbidden { hint, .. } => (Kind::State, hint.clone()),
             E::Input { hint, .. } => (Kind::Usage, hint.clone()),
+            E::NotThere { hint, .. } => (Kind::NotFound, hint.clone()),
+            E::Provider(inner) => provider_kind(inner),
             E::Import(_) => (Kind::Usage, String::new()),
             E::Exec(_) => (Kind::State, String::new()),
             E::Key { .. } => (Kind::Usage, String::new()),
@@ -329,6 +333,23 @@ impl From<ops::Error> for Failure {
             ),
         };
         Self::new(kind, error, hint)
+    }
+}
+
+fn provider_kind(error: &crate::provider::Error) -> (Kind, String) {
+    use crate::provider::Error as E;
+    match error {
+        E::Endpoint { .. } => (
+            Kind::Usage,
+            "set HCLOUD_ENDPOINT to an https address".to_owned(),
+        ),
+        E::Token => (Kind::Usage, String::new()),
+        E::Refused => (
+            Kind::Denied,
+            "make a new token in the provider's console".to_owned(),
+        ),
+        E::Unreachable { .. } => (Kind::Unreachable, "try again in a moment".to_owned()),
+        E::Garbled { .. } => (Kind::Unsafe, "is HCLOUD_ENDPOINT right?".to_owned()),
     }
 }
 

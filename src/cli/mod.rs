@@ -8,13 +8,14 @@ mod completions;
 mod confirm;
 mod desk;
 pub(crate) mod duration;
-pub mod generate;
+pub(crate) mod generate;
 mod global;
 mod init;
 mod kubeconfig;
 pub(crate) mod prompt;
 mod reconcile;
 mod status;
+mod team;
 mod user;
 mod views;
 mod whoami;
@@ -74,6 +75,9 @@ enum Command {
     /// Manage kubeconfigs: download, rotate, show
     #[command(subcommand)]
     Kubeconfig(kubeconfig::KubeconfigCommand),
+    /// Manage everybody's kubeconfigs, as organization owners and admins do
+    #[command(subcommand)]
+    Team(team::TeamCommand),
     /// Read the audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -141,7 +145,7 @@ fn say_usage(error: &clap::Error, env: &mut Env) -> u8 {
 fn dispatch(cli: Cli, env: Env, output: &mut Output) -> Result<(), Failure> {
     // Help and completions open no database.
     if let Command::Completions(args) = cli.command {
-        return completions::run(args, output);
+        return completions::run(&args, output);
     }
     let interrupt = env.interrupt.clone();
     let ask = passphrase_asker(&env, output);
@@ -172,9 +176,11 @@ async fn verb(command: Command, desk: &mut Desk<'_>) -> Result<(), Failure> {
         Command::Status(args) => status::run(&args, desk),
         Command::Reconcile(args) => reconcile::run(args, desk).await,
         Command::User(command) => user::run(command, desk).await,
-        Command::Cluster(command) => cluster::run(command, desk).await,
+        // Boxed: what a registration holds on to is large, and every command would pay for it.
+        Command::Cluster(command) => Box::pin(cluster::run(command, desk)).await,
         Command::Access(command) => access::run(command, desk).await,
         Command::Kubeconfig(command) => kubeconfig::run(command, desk).await,
+        Command::Team(command) => team::run(command, desk).await,
         Command::Audit(command) => audit::run(command, desk),
         Command::Completions(_) => Ok(()),
     }

@@ -59,13 +59,6 @@ impl Progress {
         }
     }
 
-    /// Says what is being worked on; only a bar shows it.
-    pub(crate) fn start(&self, item: &str) {
-        if let Way::Bar(bar) = &self.way {
-            bar.set_message(sanitize::line(item).into_owned());
-        }
-    }
-
     /// Says that an item is finished: `done("'alice' on 'prod'")`.
     pub(crate) fn done(&self, item: &str) {
         let number = self.done.fetch_add(1, Ordering::SeqCst) + 1;

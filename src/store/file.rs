@@ -66,7 +66,7 @@ fn check_directory(directory: &Path) -> Result<()> {
                 "others can write its directory (mode {:03o})",
                 found.mode() & 0o777
             ),
-            format!("chmod 700 {}", directory.display()),
+            format!("run `chmod 700 {}`", directory.display()),
         );
     }
     Ok(())
@@ -129,7 +129,7 @@ pub(super) fn check(path: &Path) -> Result<()> {
         return refuse(
             format!("others can use it (mode {:03o})", found.mode() & 0o777),
             format!(
-                "find out who read or wrote it (`kubegrant audit verify`), then chmod 600 {}",
+                "find out who read or wrote it (`kubegrant audit verify`), then run `chmod 600 {}`",
                 path.display()
             ),
         );

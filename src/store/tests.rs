@@ -68,6 +68,7 @@ fn add_cluster(tx: &WriteTxn<'_>, owner: crate::domain::user::UserId) -> Result<
         held_back: ["a".to_owned()].into(),
         created_at: at(5),
         reached_at: None,
+        deleting_at: None,
     };
     let id = clusters::insert(tx, &cluster, &Sealed::new(vec![1]))?;
     let found = clusters::find(tx, &cluster.name)?.expect("it was just inserted");
@@ -241,7 +242,7 @@ fn the_audit_log_shows_every_change() {
             Ok::<_, Error>(())
         })
         .expect("it can be written");
-    let verify = |store: &Store| store.read(|tx| audit::verify(tx)).expect("it can be read");
+    let verify = |store: &Store| store.read(audit::verify).expect("it can be read");
     assert!(matches!(
         verify(&store),
         audit::Verdict::Whole { rows: 20, .. }

@@ -5,16 +5,19 @@
 //! (`transcript.json`, replayed by the conformance test). Nothing is written to disk, nothing
 //! listens beyond 127.0.0.1, and no container runs.
 //!
-//! The way of a request: [`server`] reads it and looks for a [`fault`]; [`call`] parses it;
-//! [`handle`] authenticates, authorizes and picks the handler ([`read`], [`write`], [`delete`],
-//! [`review`]); the [`store`] keeps what changed; the controllers in [`world`] follow up.
+//! The way of a request: `server` reads it and looks for a `fault`; `call` parses it;
+//! `handle` authenticates, authorizes and picks the handler (`read`, `write`, `delete`,
+//! `review`); the `store` keeps what changed; the controllers in `world` follow up.
 
+mod aggregation;
 mod apply;
 mod authenticate;
 mod body;
 mod bootstrap;
 mod call;
 mod certificate;
+mod client;
+mod clock;
 mod defaults;
 mod delete;
 mod der;
@@ -26,6 +29,7 @@ mod kubeconfig;
 mod managed;
 mod object;
 mod patch;
+mod protobuf;
 mod rbac;
 mod read;
 mod reply;
@@ -46,6 +50,7 @@ mod wire;
 mod world;
 mod write;
 
+pub use client::request;
 pub use fault::{Action, Fault, Match};
 pub use sandbox::{Builder, Sandbox};
 pub use server::Recorded;

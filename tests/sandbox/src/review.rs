@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::call::Call;
+use crate::clock;
 use crate::managed::{self, Manager};
 use crate::object::{self, text, texts};
 use crate::rbac;
@@ -181,7 +182,7 @@ fn subject(resource: &Resource, body: &Value) -> Result<User, Status> {
 }
 
 impl World {
-    /// Answers a TokenRequest for a ServiceAccount.
+    /// Answers a `TokenRequest` for a `ServiceAccount`.
     pub(crate) fn request_token(
         &mut self,
         call: &Call,
@@ -224,7 +225,7 @@ impl World {
         if let Some(entries) = token_request_fields(call, &body, &api_version) {
             metadata.insert("managedFields".into(), entries);
         }
-        let end = chrono::Utc::now() + chrono::Duration::seconds(seconds);
+        let end = self.settings.clock.now() + chrono::Duration::seconds(seconds);
         let reply = json!({
             "kind": resource.kind,
             "apiVersion": api_version,

@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use chrono::{DateTime, Utc};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use serde_json::Value;
@@ -13,6 +14,7 @@ use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
 use crate::certificate::{Authority, Issued};
+use crate::clock::Clock;
 use crate::fault::Fault;
 use crate::kubeconfig::{self, Login};
 use crate::object;
@@ -38,6 +40,7 @@ impl Default for Builder {
                 max_token_ttl: None,
                 controllers: true,
                 namespace_cleanup: Duration::from_millis(50),
+                clock: Clock::default(),
             },
             http1_only: false,
             port: 0,
@@ -76,8 +79,8 @@ impl Builder {
         self
     }
 
-    /// Whether the controllers run: default ServiceAccounts, token Secrets, the end of namespaces.
-    /// Aggregated ClusterRoles are filled either way. Default: yes.
+    /// Whether the controllers run: default accounts, token Secrets, the end of namespaces.
+    /// Aggregated `ClusterRoles` are filled either way. Default: yes.
     #[must_use]
     pub fn controllers(mut self, on: bool) -> Builder {
         self.settings.controllers = on;
@@ -219,9 +222,19 @@ impl Sandbox {
         self.shared.requests().clear();
     }
 
-    /// Every stored object, whole, with apiVersion and kind.
+    /// Every stored object, whole, with `apiVersion` and kind.
     pub fn objects(&self) -> Vec<Value> {
         self.shared.world().store.all().cloned().collect()
+    }
+
+    /// Every ServiceAccount token that was minted since the cluster was built, oldest first.
+    pub fn minted_tokens(&self) -> Vec<String> {
+        self.shared.world().signer.minted()
+    }
+
+    /// Stops the clock that tokens live by at an instant; until then it is the real one.
+    pub fn set_now(&self, now: DateTime<Utc>) {
+        self.builder.settings.clock.set(now);
     }
 
     /// Stores an object as it is, past authentication, RBAC and validation; a uid and a creation
@@ -280,7 +293,7 @@ impl Sandbox {
     }
 
     /// Replaces the cluster by a new one at the same address with the same certificate authority:
-    /// every object is gone, `kube-system` has another uid, ServiceAccount tokens of the old one
+    /// every object is gone, `kube-system` has another uid, `ServiceAccount` tokens of the old one
     /// are refused. Fails like [`Sandbox::restart`].
     pub fn rebuild(&mut self) -> anyhow::Result<()> {
         self.stop();

@@ -1,9 +1,13 @@
-//! Mints and verifies the JSON Web Tokens of ServiceAccounts.
+//! Mints and verifies the JSON Web Tokens of `ServiceAccounts`.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::Utc;
 use ring::rand::SystemRandom;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _,
@@ -11,6 +15,7 @@ use ring::signature::{
 };
 use serde_json::{Value, json};
 
+use crate::clock::Clock;
 use crate::object::{self, text};
 
 /// Who issues bound tokens, and the audience of those that name none.
@@ -18,14 +23,18 @@ pub(crate) const ISSUER: &str = "https://kubernetes.default.svc";
 /// Who issues the tokens in Secrets.
 pub(crate) const LEGACY_ISSUER: &str = "kubernetes/serviceaccount";
 
-/// The key that signs ServiceAccount tokens.
+/// The key that signs `ServiceAccount` tokens.
 pub(crate) struct Signer {
     key: EcdsaKeyPair,
     key_id: String,
     random: SystemRandom,
+    /// Claims of tokens whose signature was found good; nothing else about them is believed.
+    genuine: RefCell<HashMap<String, Value>>,
+    clock: Clock,
+    minted: Mutex<Vec<String>>,
 }
 
-/// The object a token dies with, besides its ServiceAccount.
+/// The object a token dies with, besides its `ServiceAccount`.
 pub(crate) struct Bound {
     /// `secret` or `pod`: the key in the claims.
     pub(crate) kind: &'static str,
@@ -37,7 +46,7 @@ pub(crate) struct Bound {
 
 impl Signer {
     /// A signer with a fresh key. Fails when the system has no randomness.
-    pub(crate) fn new() -> anyhow::Result<Signer> {
+    pub(crate) fn new(clock: Clock) -> anyhow::Result<Signer> {
         let random = SystemRandom::new();
         let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random)
             .ok()
@@ -51,6 +60,9 @@ impl Signer {
             key,
             key_id,
             random,
+            genuine: RefCell::default(),
+            clock,
+            minted: Mutex::default(),
         })
     }
 
@@ -63,7 +75,7 @@ impl Signer {
         bound: Option<&Bound>,
     ) -> Option<String> {
         let (namespace, name) = (object::namespace(account), object::name(account));
-        let now = Utc::now().timestamp();
+        let now = self.clock.now().timestamp();
         let mut kubernetes = json!({
             "namespace": namespace,
             "serviceaccount": { "name": name, "uid": object::uid(account) },
@@ -98,6 +110,18 @@ impl Signer {
 
     /// The claims of a token this signer signed, if it has not expired.
     pub(crate) fn verify(&self, token: &str) -> Option<Value> {
+        let known = self.genuine.borrow().get(token).cloned();
+        let claims = match known {
+            Some(claims) => claims,
+            None => self.read(token)?,
+        };
+        let end = claims.get("exp").and_then(Value::as_i64);
+        let expired = end.is_some_and(|end| end <= self.clock.now().timestamp());
+        (!expired && !text(&claims, "/iss").is_empty()).then_some(claims)
+    }
+
+    /// Verifies the signature of a token not seen before.
+    fn read(&self, token: &str) -> Option<Value> {
         let (signed, signature) = token.rsplit_once('.')?;
         let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
         UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, self.key.public_key().as_ref())
@@ -105,12 +129,10 @@ impl Signer {
             .ok()?;
         let (_, claims) = signed.split_once('.')?;
         let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()?;
-        let now = Utc::now().timestamp();
-        let expired = claims
-            .get("exp")
-            .and_then(Value::as_i64)
-            .is_some_and(|end| end <= now);
-        (!expired && !text(&claims, "/iss").is_empty()).then_some(claims)
+        self.genuine
+            .borrow_mut()
+            .insert(token.to_owned(), claims.clone());
+        Some(claims)
     }
 
     fn sign(&self, claims: &Value) -> Option<String> {
@@ -121,9 +143,19 @@ impl Signer {
             URL_SAFE_NO_PAD.encode(claims.to_string()),
         );
         let signature = self.key.sign(&self.random, signed.as_bytes()).ok()?;
-        Some(format!(
-            "{signed}.{}",
-            URL_SAFE_NO_PAD.encode(signature.as_ref())
-        ))
+        let token = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()));
+        self.minted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(token.clone());
+        Some(token)
+    }
+
+    /// Every token that was signed, oldest first.
+    pub(crate) fn minted(&self) -> Vec<String> {
+        self.minted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }

@@ -1,0 +1,421 @@
+//! The test home: a made-up world with an organization in it, and a cluster that is a sandbox.
+//!
+//! Time stands still unless `tick` moves it, for the program and the sandbox alike. What differs
+//! from run to run (paths, ports, keys, uids) is shown as a word in brackets.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::LazyLock;
+
+use age::secrecy::ExposeSecret as _;
+use chrono::TimeDelta;
+use kubegrant::Env;
+use kubegrant::env::Fixture;
+use kubegrant_sandbox::{Builder, Sandbox};
+use regex::Regex;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A made-up world.
+pub(crate) struct Home {
+    dir: TempDir,
+    fixture: Fixture,
+    /// The API server behind the cluster `prod`.
+    pub(crate) sandbox: Sandbox,
+}
+
+impl Home {
+    /// An organization with owner `olivia`, developers `alice` and `bob` with keys of their own,
+    /// and the cluster `prod`.
+    pub(crate) fn new() -> Home {
+        Home::with(Sandbox::builder())
+    }
+
+    /// The same, with a sandbox of other settings.
+    pub(crate) fn with(sandbox: Builder) -> Home {
+        let mut home = Home::organization(sandbox);
+        home.add_prod();
+        home
+    }
+
+    /// The same without a cluster.
+    pub(crate) fn organization(sandbox: Builder) -> Home {
+        let mut home = Home::empty(sandbox);
+        home.run("init --organization Acme --owner olivia")
+            .success();
+        for name in ["alice", "bob"] {
+            let key = home.make_identity(name);
+            home.run(&format!("user add {name} --key {key}")).success();
+        }
+        home
+    }
+
+    /// A machine without anything of ours.
+    pub(crate) fn empty(sandbox: Builder) -> Home {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let here = |name: &str| dir.path().join(name);
+        for name in ["work", "home"] {
+            std::fs::create_dir(here(name)).expect("a folder");
+        }
+        let start = "2026-11-22T10:00:00Z".parse().expect("a time");
+        let fixture = Fixture::new(start)
+            .seed(7)
+            .variable("HOME", here("home"))
+            .variable("XDG_CONFIG_HOME", here("config"))
+            .variable("XDG_DATA_HOME", here("data"))
+            .variable("XDG_STATE_HOME", here("state"))
+            .current_dir(here("work"));
+        let sandbox = sandbox.start().expect("a sandbox");
+        sandbox.set_now(start);
+        Home {
+            dir,
+            fixture,
+            sandbox,
+        }
+    }
+
+    /// Registers the sandbox as `prod`.
+    pub(crate) fn add_prod(&mut self) {
+        self.write("admin.conf", &self.sandbox.admin_kubeconfig_token());
+        self.run("cluster add prod --kubeconfig admin.conf")
+            .success();
+    }
+
+    /// Runs a command line as the owner; words are split at spaces, double quotes hold together.
+    pub(crate) fn run(&mut self, line: &str) -> Ran {
+        self.run_words(&split(line))
+    }
+
+    /// Runs a command line as another user, with the identity that [`Home::make_identity`] made.
+    pub(crate) fn run_as(&mut self, user: &str, line: &str) -> Ran {
+        let identity = self.identity(user).display().to_string();
+        let mut words = split(line);
+        words.extend(["--identity".to_owned(), identity]);
+        self.run_words(&words)
+    }
+
+    /// Runs these words.
+    pub(crate) fn run_words<W: Into<OsString> + Clone>(&mut self, words: &[W]) -> Ran {
+        self.run_in(&self.fixture.clone(), words)
+    }
+
+    /// Runs a command line with this typed into standard input.
+    pub(crate) fn run_with_input(&mut self, line: &str, input: &str) -> Ran {
+        self.fixture.type_in(input);
+        let ran = self.run(line);
+        self.fixture.type_in("");
+        ran
+    }
+
+    /// Runs a command line in a variant of this world.
+    pub(crate) fn run_where(&mut self, change: impl Fn(Fixture) -> Fixture, line: &str) -> Ran {
+        let fixture = change(self.fixture.clone());
+        self.run_in(&fixture, &split(line))
+    }
+
+    fn run_in<W: Into<OsString> + Clone>(&mut self, fixture: &Fixture, words: &[W]) -> Ran {
+        let args: Vec<OsString> = std::iter::once(OsString::from("kubegrant"))
+            .chain(words.iter().cloned().map(Into::into))
+            .collect();
+        let exit = kubegrant::run(&args, Env::fixed(fixture));
+        Ran {
+            stdout: fixture.take_stdout(),
+            stderr: fixture.take_stderr(),
+            code: (0..=u8::MAX)
+                .find(|code| ExitCode::from(*code) == exit)
+                .expect("an exit code is a byte"),
+            root: self.dir.path().display().to_string(),
+        }
+    }
+
+    /// Moves the clock on, here and in the cluster.
+    pub(crate) fn tick(&mut self, hours: i64) {
+        self.fixture.advance(TimeDelta::hours(hours));
+        self.sandbox.set_now(self.fixture.now());
+    }
+
+    /// Where everything is.
+    pub(crate) fn root(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// A path in the working directory.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join("work").join(name)
+    }
+
+    /// The store's file.
+    pub(crate) fn store(&self) -> PathBuf {
+        self.dir.path().join("data/kubegrant/store.db")
+    }
+
+    /// The identity file of a user; the owner's is where `init` puts it.
+    pub(crate) fn identity(&self, user: &str) -> PathBuf {
+        if user == "olivia" {
+            self.dir.path().join("config/kubegrant/identity")
+        } else {
+            self.dir.path().join(format!("home/{user}.identity"))
+        }
+    }
+
+    /// Makes an identity for a user, and gives its public half.
+    pub(crate) fn make_identity(&self, user: &str) -> String {
+        let identity = age::x25519::Identity::generate();
+        let text = identity.to_string();
+        let path = self.identity(user);
+        self.write_at(&path, text.expose_secret());
+        set_mode(&path, 0o600);
+        identity.to_public().to_string()
+    }
+
+    /// Writes a file in the working directory.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        self.write_at(&self.path(name), text);
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a test's own files need no care")]
+    fn write_at(&self, path: &Path, text: &str) {
+        assert!(path.starts_with(self.dir.path()));
+        std::fs::write(path, text).expect("written");
+    }
+
+    /// Reads a file in the working directory.
+    pub(crate) fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).expect(name)
+    }
+
+    /// Opens a file that was sealed to a user.
+    pub(crate) fn open(&self, user: &str, sealed: &[u8]) -> Option<String> {
+        use std::io::Read as _;
+        let text = std::fs::read_to_string(self.identity(user)).expect("an identity");
+        let key = text.lines().find(|line| line.starts_with("AGE-SECRET-KEY"));
+        let identity: age::x25519::Identity = key?.parse().ok()?;
+        let armored = age::armor::ArmoredReader::new(sealed);
+        let decryptor = age::Decryptor::new(armored).ok()?;
+        let keys = std::iter::once(&identity as &dyn age::Identity);
+        let mut opened = String::new();
+        let mut reader = decryptor.decrypt(keys).ok()?;
+        reader.read_to_string(&mut opened).ok()?;
+        Some(opened)
+    }
+
+    /// The permission bits of a file in the working directory.
+    pub(crate) fn mode(&self, name: &str) -> u32 {
+        let found = std::fs::metadata(self.path(name)).expect(name);
+        found.permissions().mode() & 0o777
+    }
+
+    /// The names in the working directory.
+    pub(crate) fn files(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.dir.path().join("work")).expect("a folder");
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.expect("an entry").file_name())
+            .map(|name| name.to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// Grants a level and downloads as that user; the text of the file.
+    pub(crate) fn grant_and_download(&mut self, user: &str, level: &str) -> String {
+        self.run(&format!(
+            "access grant {user} --cluster prod --level {level}"
+        ))
+        .success();
+        self.download_for(user)
+    }
+
+    /// Downloads for a user as the owner; the text of the file.
+    pub(crate) fn download_for(&mut self, user: &str) -> String {
+        let line = format!("kubeconfig download prod --user {user} --plain -f -");
+        self.run(&line).success().stdout.clone()
+    }
+
+    /// Every object of a kind on the cluster, by namespace and name.
+    pub(crate) fn objects(&self, kind: &str) -> Vec<(String, Value)> {
+        let mut found: Vec<(String, Value)> = self
+            .sandbox
+            .objects()
+            .into_iter()
+            .filter(|object| object["kind"] == kind)
+            .map(|object| {
+                let part = |key: &str| object["metadata"][key].as_str().unwrap_or_default();
+                let name = match part("namespace") {
+                    "" => part("name").to_owned(),
+                    namespace => format!("{namespace}/{}", part("name")),
+                };
+                (name, object)
+            })
+            .collect();
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        found
+    }
+
+    /// The accounts of users that live on the cluster.
+    pub(crate) fn accounts(&self) -> Vec<String> {
+        let ours = |name: &String| {
+            name.starts_with("kubegrant/")
+                && !name.ends_with("/default")
+                && !name.contains("manager")
+        };
+        let accounts = self.objects("ServiceAccount").into_iter();
+        accounts.map(|(name, _)| name).filter(ours).collect()
+    }
+
+    /// How many events of the audit log say this of a command: `access grant`, `requested`.
+    pub(crate) fn events(&mut self, action: &str, phase: &str) -> usize {
+        let listed = self.run("audit list -o json").json();
+        let events = listed.as_array().expect("a list").iter();
+        events
+            .filter(|event| event["action"] == action && event["phase"] == phase)
+            .count()
+    }
+
+    /// Whether anything was asked of the cluster that changes it.
+    pub(crate) fn was_changed(&self) -> bool {
+        self.sandbox
+            .requests()
+            .iter()
+            .any(|request| request.method != "GET" && !request.path.contains("accessreviews"))
+    }
+}
+
+/// Sets a file's permission bits.
+pub(crate) fn set_mode(path: &Path, mode: u32) {
+    let permissions = std::fs::Permissions::from_mode(mode);
+    std::fs::set_permissions(path, permissions).expect("a mode");
+}
+
+/// The status of a GET with a kubeconfig.
+pub(crate) fn get(kubeconfig: &str, path: &str) -> u16 {
+    call(kubeconfig, "GET", path, None)
+}
+
+/// The status of a request with a kubeconfig.
+pub(crate) fn call(kubeconfig: &str, method: &str, path: &str, body: Option<&Value>) -> u16 {
+    kubegrant_sandbox::request(kubeconfig, method, path, body)
+        .expect("an answer")
+        .0
+}
+
+/// Reads a kubeconfig as a value.
+pub(crate) fn yaml(text: &str) -> Value {
+    serde_saphyr::from_str(text).expect("YAML")
+}
+
+/// What can be read by all who may read anything.
+pub(crate) const PODS: &str = "/api/v1/namespaces/default/pods";
+/// What only writers may make.
+pub(crate) const CONFIG_MAPS: &str = "/api/v1/namespaces/default/configmaps";
+
+/// A run that ended.
+#[must_use = "snapshot it or call .success()"]
+pub(crate) struct Ran {
+    /// Data.
+    pub(crate) stdout: String,
+    /// Talk.
+    pub(crate) stderr: String,
+    /// Exit code.
+    pub(crate) code: u8,
+    root: String,
+}
+
+impl Ran {
+    /// Insists on exit code 0.
+    pub(crate) fn success(&self) -> &Ran {
+        self.exit(0)
+    }
+
+    /// Insists on an exit code.
+    pub(crate) fn exit(&self, code: u8) -> &Ran {
+        assert_eq!(self.code, code, "{self}");
+        self
+    }
+
+    /// Insists on words in what was said.
+    pub(crate) fn says(&self, words: &str) -> &Ran {
+        assert!(
+            self.stderr.contains(words) || self.stdout.contains(words),
+            "nobody said {words:?}\n{self}"
+        );
+        self
+    }
+
+    /// Insists that words were not said.
+    pub(crate) fn never_says(&self, words: &str) -> &Ran {
+        assert!(
+            !self.stderr.contains(words) && !self.stdout.contains(words),
+            "{words:?} was said\n{self}"
+        );
+        self
+    }
+
+    /// The data, as JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self}"))
+    }
+}
+
+impl fmt::Display for Ran {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = self.stdout.clone();
+        if !self.stderr.is_empty() {
+            text.push_str("----- stderr -----\n");
+            text.push_str(&self.stderr);
+        }
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        }
+        text.push_str(&format!("[exit {}]", self.code));
+        f.write_str(&filtered(&text.replace(&self.root, "[HOME]")))
+    }
+}
+
+/// Shows what differs from run to run as words in brackets.
+fn filtered(text: &str) -> String {
+    static FILTERS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+        [
+            (r"127\.0\.0\.1:\d+", "127.0.0.1:[PORT]"),
+            (r"age1[0-9a-z]{58}", "[KEY]"),
+            (r"age1[0-9a-z]{6,20}…[0-9a-z]*", "[KEY]"),
+            (
+                r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+                "[UID]",
+            ),
+            (r"\b[0-9a-f]{64}\b", "[HASH]"),
+            (r"-[0-9a-f]{8}-v(\d+)", "-[HEX]-v$1"),
+            (r"kubegrant:[0-9a-f]{8}:", "kubegrant:[INSTALLATION]:"),
+        ]
+        .into_iter()
+        .map(|(pattern, word)| (Regex::new(pattern).expect(pattern), word))
+        .collect()
+    });
+    let mut text = text.to_owned();
+    for (pattern, word) in FILTERS.iter() {
+        text = pattern.replace_all(&text, *word).into_owned();
+    }
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    lines.join("\n")
+}
+
+/// Splits a line at spaces; double quotes hold together.
+fn split(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quoted = false;
+    for character in line.chars() {
+        match character {
+            '"' => {
+                quoted = !quoted;
+                word.get_or_insert_default();
+            }
+            ' ' if !quoted => words.extend(word.take()),
+            other => word.get_or_insert_default().push(other),
+        }
+    }
+    words.extend(word);
+    words
+}

@@ -1,0 +1,14 @@
+//! Whole runs, in process: a made-up world, a real SQLite file, and a sandbox for a cluster.
+
+mod access_grant;
+mod access_revoke;
+mod audit;
+mod cluster;
+mod cluster_add;
+mod home;
+mod init;
+mod kubeconfig_download;
+mod kubeconfig_rotate;
+mod reconcile;
+mod user;
+mod whoami;

@@ -1,0 +1,31 @@
+//! The clock that tokens live by: the real one, or one that a test sets.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+
+/// The real time now: certificates have to be valid by the clock of their clients.
+pub(crate) fn now() -> DateTime<Utc> {
+    Clock::default().now()
+}
+
+/// A clock. Its clones tell the same time.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Clock(Arc<Mutex<Option<DateTime<Utc>>>>);
+
+impl Clock {
+    /// The present instant. Certificates and tokens have to be valid by the clock of their clients.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a server of its own, beside the program whose clock is env.clock"
+    )]
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        let set = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        set.unwrap_or_else(Utc::now)
+    }
+
+    /// Stops the clock at an instant.
+    pub(crate) fn set(&self, now: DateTime<Utc>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+    }
+}
