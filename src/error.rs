@@ -252,7 +252,7 @@ impl From<session::Error> for Failure {
                     .to_owned(),
             ),
             E::UnknownUser { .. } => (Kind::NotFound, "run `kubegrant user list`".to_owned()),
-            E::Lock { .. } => (Kind::State, String::new()),
+            E::Lock { .. } => (Kind::State, "is the disk full or read-only?".to_owned()),
             E::Locked { .. } => (Kind::State, "try again when it is done".to_owned()),
             E::NotForYou { cluster } => (
                 Kind::Denied,

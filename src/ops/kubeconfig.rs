@@ -303,6 +303,13 @@ pub(crate) async fn download(
         return plan_download(session, &case, &form);
     }
     let lock = session.lock(&case.cluster).await?;
+    // Asked again under the lock: who lost their access while we waited gets nothing.
+    let case = self::case(
+        session,
+        "kubeconfig download",
+        &wish.cluster,
+        wish.user.as_ref(),
+    )?;
     // Before anything is recorded: where the cluster cannot be reached, nothing changes.
     let connection = session
         .connect(&case.cluster, &find::installation(session)?)
@@ -526,8 +533,10 @@ pub(crate) async fn rotate(
     cluster: &ClusterName,
     mode: Mode,
 ) -> Result<Done<Rotated>, Error> {
+    let asked = case(session, "kubeconfig rotate", cluster, None)?;
+    let lock = session.lock(&asked.cluster).await?;
+    // Asked again under the lock: who lost their access while we waited gets no new version.
     let case = case(session, "kubeconfig rotate", cluster, None)?;
-    let lock = session.lock(&case.cluster).await?;
     let (live, next) = session.store()?.read(|tx| {
         let live = store::credentials::versions(tx, case.cluster.id, case.subject.id)?
             .into_iter()
