@@ -308,6 +308,8 @@ impl From<ops::Error> for Failure {
             E::UnknownUser { similar, .. } => (Kind::NotFound, did_you_mean(similar)),
             E::Exists { hint, .. } | E::Forbidden { hint, .. } => (Kind::State, hint.clone()),
             E::Input { hint, .. } => (Kind::Usage, hint.clone()),
+            E::NotThere { hint, .. } => (Kind::NotFound, hint.clone()),
+            E::Provider(inner) => provider_kind(inner),
             E::Import(_) => (Kind::Usage, String::new()),
             E::Exec(_) => (Kind::State, String::new()),
             E::Key { .. } => (Kind::Usage, String::new()),
@@ -329,6 +331,23 @@ impl From<ops::Error> for Failure {
             ),
         };
         Self::new(kind, error, hint)
+    }
+}
+
+fn provider_kind(error: &crate::provider::Error) -> (Kind, String) {
+    use crate::provider::Error as E;
+    match error {
+        E::Endpoint { .. } => (
+            Kind::Usage,
+            "set HCLOUD_ENDPOINT to an https address".to_owned(),
+        ),
+        E::Token => (Kind::Usage, String::new()),
+        E::Refused => (
+            Kind::Denied,
+            "make a new token in the provider's console".to_owned(),
+        ),
+        E::Unreachable { .. } => (Kind::Unreachable, "try again in a moment".to_owned()),
+        E::Garbled { .. } => (Kind::Unsafe, "is HCLOUD_ENDPOINT right?".to_owned()),
     }
 }
 

@@ -9,6 +9,7 @@ mod error;
 mod kubernetes;
 mod ops;
 mod output;
+mod provider;
 mod secrets;
 mod session;
 mod store;

@@ -43,6 +43,19 @@ impl<'a> Desk<'a> {
         }
     }
 
+    /// Says what somebody could open and now cannot: it must be taken for known.
+    pub(crate) fn say_rotate(&mut self, could_open: &[String]) {
+        for secret in could_open {
+            self.output.warn(&format!(
+                "they could open {secret}: rotate it at its source"
+            ));
+        }
+        if !could_open.is_empty() {
+            self.output
+                .hint("renew manager logins with `kubegrant cluster rotate-manager CLUSTER`");
+        }
+    }
+
     /// Says what a change did on clusters: what is true, and what is owed (exit 6).
     pub(crate) fn say_applied(&mut self, applied: &Applied) -> Result<(), Failure> {
         for ended in &applied.ended {

@@ -15,6 +15,7 @@ mod kubeconfig;
 pub(crate) mod prompt;
 mod reconcile;
 mod status;
+mod team;
 mod user;
 mod views;
 mod whoami;
@@ -74,6 +75,9 @@ enum Command {
     /// Manage kubeconfigs: download, rotate, show
     #[command(subcommand)]
     Kubeconfig(kubeconfig::KubeconfigCommand),
+    /// Manage everybody's kubeconfigs, as organization owners and admins do
+    #[command(subcommand)]
+    Team(team::TeamCommand),
     /// Read the audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -175,6 +179,7 @@ async fn verb(command: Command, desk: &mut Desk<'_>) -> Result<(), Failure> {
         Command::Cluster(command) => cluster::run(command, desk).await,
         Command::Access(command) => access::run(command, desk).await,
         Command::Kubeconfig(command) => kubeconfig::run(command, desk).await,
+        Command::Team(command) => team::run(command, desk).await,
         Command::Audit(command) => audit::run(command, desk),
         Command::Completions(_) => Ok(()),
     }

@@ -129,4 +129,6 @@ pub(crate) struct Cluster {
     pub(crate) created_at: Timestamp,
     /// When the API server last answered us.
     pub(crate) reached_at: Option<Timestamp>,
+    /// Since when it is being deleted, if it is: only the deletion goes on.
+    pub(crate) deleting_at: Option<Timestamp>,
 }

@@ -26,8 +26,23 @@ pub(crate) struct Target {
     pub(crate) state: State,
     /// Whether it is protected.
     pub(crate) protected: bool,
-    /// Whether an admin revoked the kubeconfig of the user concerned.
-    pub(crate) blocked: bool,
+    /// How the kubeconfig of the user concerned stands there.
+    pub(crate) standing: Standing,
+}
+
+/// How a user's kubeconfig stands on a cluster. Only a block changes what is allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Standing {
+    /// None was issued yet.
+    Nothing,
+    /// A version is pending or active.
+    Live,
+    /// The latest version is being ended.
+    Ending,
+    /// The latest version is revoked.
+    Ended,
+    /// An admin revoked it: no download until restored.
+    Blocked,
 }
 
 /// What is asked on a cluster.
@@ -154,6 +169,8 @@ pub(crate) enum OrganizationAction {
     ReadAudit,
     /// Act as another user.
     ActAs,
+    /// Forget a cluster that is gone for good, without asking it.
+    ForgetCluster,
 }
 
 impl OrganizationAction {
@@ -166,6 +183,7 @@ impl OrganizationAction {
             Self::RegisterCluster => "register a cluster",
             Self::ReadAudit => "read the audit log",
             Self::ActAs => "act as another user",
+            Self::ForgetCluster => "forget a cluster",
         }
     }
 }
@@ -250,7 +268,9 @@ pub(crate) fn on_cluster(
         A::Archive if archived => Err(Denial::Archived(action)),
         A::Unarchive if !archived => Err(Denial::NotArchived),
         A::Archive | A::Delete if target.protected => Err(Denial::Protected(action)),
-        A::OwnKubeconfig | A::KubeconfigFor if target.blocked => Err(Denial::AccessRevoked),
+        A::OwnKubeconfig | A::KubeconfigFor if target.standing == Standing::Blocked => {
+            Err(Denial::AccessRevoked)
+        }
         _ => Ok(()),
     }
 }
@@ -264,105 +284,17 @@ pub(crate) fn in_organization(actor: Actor, action: OrganizationAction) -> Resul
     if !actor.role.is_admin() {
         return Err(Denial::AdminsOnly(action));
     }
-    let touches_owner = match action {
+    let owners_only = match action {
         A::ManageUser(role) => role == Role::Owner,
         A::SetRole { from, to } => from == Role::Owner || to == Role::Owner,
+        A::ForgetCluster => true,
         A::ListUsers | A::RegisterCluster | A::ReadAudit | A::ActAs => false,
     };
-    if touches_owner && actor.role != Role::Owner {
+    if owners_only && actor.role != Role::Owner {
         return Err(Denial::OwnersOnly);
     }
     Ok(())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn target(access: Access) -> Target {
-        Target {
-            access,
-            state: State::Active,
-            protected: false,
-            blocked: false,
-        }
-    }
-
-    fn granted(level: Level) -> Access {
-        Access::Granted {
-            level,
-            ends_at: None,
-        }
-    }
-
-    #[test]
-    fn power_is_monotone_from_none_to_owner() {
-        let ladder = [
-            Access::None,
-            granted(Level::Read),
-            granted(Level::Write),
-            Access::ClusterOwner,
-            Access::Full(Role::Admin),
-            Access::Full(Role::Owner),
-        ];
-        for action in ClusterAction::ALL {
-            let mut was_allowed = false;
-            for access in ladder {
-                let role = match access {
-                    Access::Full(role) => role,
-                    _ => Role::Developer,
-                };
-                let allowed =
-                    on_cluster(Actor { role, active: true }, action, target(access)).is_ok();
-                assert!(allowed || !was_allowed, "{action:?} lost at {access:?}");
-                was_allowed = allowed;
-            }
-        }
-    }
-
-    #[test]
-    fn a_stranger_learns_nothing_from_the_reason() {
-        let actor = Actor {
-            role: Role::Developer,
-            active: true,
-        };
-        for action in ClusterAction::ALL {
-            for state in [State::Active, State::Archived] {
-                for protected in [false, true] {
-                    for blocked in [false, true] {
-                        let target = Target {
-                            access: Access::None,
-                            state,
-                            protected,
-                            blocked,
-                        };
-                        assert_eq!(
-                            on_cluster(actor, action, target),
-                            Err(Denial::UnknownCluster)
-                        );
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn only_an_owner_touches_owners() {
-        let admin = Actor {
-            role: Role::Admin,
-            active: true,
-        };
-        let owner = Actor {
-            role: Role::Owner,
-            active: true,
-        };
-        let promote = OrganizationAction::SetRole {
-            from: Role::Developer,
-            to: Role::Owner,
-        };
-        assert_eq!(in_organization(admin, promote), Err(Denial::OwnersOnly));
-        assert_eq!(in_organization(owner, promote), Ok(()));
-        let disable = OrganizationAction::ManageUser(Role::Owner);
-        assert_eq!(in_organization(admin, disable), Err(Denial::OwnersOnly));
-    }
-}
+mod tests;

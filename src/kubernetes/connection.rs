@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::try_join_all;
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec, SubjectAccessReview,
-    SubjectAccessReviewSpec,
+    SubjectAccessReviewSpec, SubjectAccessReviewStatus,
 };
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
@@ -48,6 +48,21 @@ pub(crate) struct Seen {
     pub(crate) held_back: BTreeMap<String, String>,
     /// Bindings of others, for `cluster check`; empty unless `with_write`.
     pub(crate) foreign: Vec<Binding>,
+}
+
+/// A question about an account's rights.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Question {
+    /// Verb.
+    pub(crate) verb: String,
+    /// API group, "" for core.
+    pub(crate) group: String,
+    /// Resource.
+    pub(crate) resource: String,
+    /// Subresource, or "".
+    pub(crate) subresource: String,
+    /// Namespace; `None` for the whole cluster.
+    pub(crate) namespace: Option<String>,
 }
 
 /// A right to ask for.
@@ -177,6 +192,45 @@ impl Connection {
         binding: &str,
     ) -> Result<bool, Error> {
         // `view`, `edit` and `cluster-admin` all allow to get config maps.
+        let attributes = ResourceAttributes {
+            verb: Some("get".to_owned()),
+            resource: Some("configmaps".to_owned()),
+            namespace: Some(place.clone().unwrap_or_else(|| NAMESPACE.to_owned())),
+            ..ResourceAttributes::default()
+        };
+        let status = self.review(account, attributes).await?;
+        let named = match place {
+            None => format!("ClusterRoleBinding \"{binding}\""),
+            Some(namespace) => format!("RoleBinding \"{binding}/{namespace}\""),
+        };
+        Ok(status.allowed && status.reason.unwrap_or_default().contains(&named))
+    }
+
+    /// Asks the API server what an account of ours may do.
+    pub(crate) async fn may_account(
+        &self,
+        account: &str,
+        question: &Question,
+    ) -> Result<(bool, String), Error> {
+        let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let attributes = ResourceAttributes {
+            verb: text(&question.verb),
+            group: text(&question.group),
+            resource: text(&question.resource),
+            subresource: text(&question.subresource),
+            namespace: question.namespace.clone(),
+            ..ResourceAttributes::default()
+        };
+        let status = self.review(account, attributes).await?;
+        let reason = super::error::clean(&status.reason.unwrap_or_default());
+        Ok((status.allowed, reason))
+    }
+
+    async fn review(
+        &self,
+        account: &str,
+        attributes: ResourceAttributes,
+    ) -> Result<SubjectAccessReviewStatus, Error> {
         let review = SubjectAccessReview {
             spec: SubjectAccessReviewSpec {
                 user: Some(format!("system:serviceaccount:{NAMESPACE}:{account}")),
@@ -185,28 +239,19 @@ impl Connection {
                     format!("system:serviceaccounts:{NAMESPACE}"),
                     "system:authenticated".to_owned(),
                 ]),
-                resource_attributes: Some(ResourceAttributes {
-                    verb: Some("get".to_owned()),
-                    resource: Some("configmaps".to_owned()),
-                    namespace: Some(place.clone().unwrap_or_else(|| NAMESPACE.to_owned())),
-                    ..ResourceAttributes::default()
-                }),
+                resource_attributes: Some(attributes),
                 ..SubjectAccessReviewSpec::default()
             },
             ..SubjectAccessReview::default()
         };
+        let what = "an access review";
         let answer = Api::<SubjectAccessReview>::all(self.client.clone())
             .create(&PostParams::default(), &review)
             .await
-            .map_err(|error| Error::from_kube(error, "an access review"))?;
-        let Some(status) = answer.status else {
-            return Ok(true);
-        };
-        let named = match place {
-            None => format!("ClusterRoleBinding \"{binding}\""),
-            Some(namespace) => format!("RoleBinding \"{binding}/{namespace}\""),
-        };
-        Ok(status.allowed && status.reason.unwrap_or_default().contains(&named))
+            .map_err(|error| Error::from_kube(error, what))?;
+        answer
+            .status
+            .ok_or_else(|| Error::garbled(what, "it has no status"))
     }
 
     /// Looks at what the cluster holds of ours, and at what limits write.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use k8s_openapi::api::authentication::v1::{BoundObjectReference, SelfSubjectReview};
 use k8s_openapi::api::core::v1::{Namespace, Secret, ServiceAccount};
 use k8s_openapi::api::rbac::v1 as rbac;
 use kube::api::{Api, DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
@@ -335,13 +336,32 @@ impl Connection {
         self.manager_login(&account, now).await
     }
 
-    /// Gives a new login of the manager: a token of a year, or a Secret where the server caps it.
+    /// Gives a new login of the manager: a token of a year or more, bound to a Secret of its own
+    /// that ends it; or the token of a Secret where the server caps lifetimes below a year.
     pub(crate) async fn manager_login(
         &self,
         account: &str,
         now: Timestamp,
     ) -> Result<Manager, Error> {
-        let minted = self.mint(account, TTL_SECONDS).await?;
+        let api: Api<Secret> = Api::namespaced(self.client.clone(), NAMESPACE);
+        let what = format!("the token Secret of '{account}'");
+        let mut metadata = objects::meta("", Some(NAMESPACE), &self.installation);
+        metadata.name = None;
+        metadata.generate_name = Some(format!("{account}-"));
+        let wanted = Secret {
+            metadata,
+            ..Secret::default()
+        };
+        let made = api.create(&PostParams::default(), &wanted).await;
+        let made = made.map_err(|error| Error::from_kube(error, &what))?;
+        let name = made.metadata.name.clone().unwrap_or_default();
+        let bound = BoundObjectReference {
+            api_version: Some("v1".to_owned()),
+            kind: Some("Secret".to_owned()),
+            name: Some(name.clone()),
+            uid: made.metadata.uid.clone(),
+        };
+        let minted = self.mint_bound(account, TTL_SECONDS, Some(bound)).await?;
         if (minted.expires_at - now).num_seconds() >= TTL_SECONDS_ENOUGH {
             return Ok(Manager {
                 account: account.to_owned(),
@@ -351,12 +371,57 @@ impl Connection {
             });
         }
         let token = self.secret_token(account).await?;
+        self.delete_secret(&name).await?;
         Ok(Manager {
             account: account.to_owned(),
             kind: ManagerKind::Secret,
             token,
             expires_at: None,
         })
+    }
+
+    async fn delete_secret(&self, name: &str) -> Result<(), Error> {
+        let api: Api<Secret> = Api::namespaced(self.client.clone(), NAMESPACE);
+        let deleted = api.delete(name, &DeleteParams::default()).await;
+        match deleted.map_err(|error| Error::from_kube(error, &format!("Secret '{name}'"))) {
+            Err(error) if error.is_not_found() => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    /// Ends every login of the manager but this one. Whatever was bound to the Secrets is refused
+    /// when the API server's cache of 10 seconds has forgotten it.
+    pub(crate) async fn retire_other_logins(&self, keep: &SecretString) -> Result<(), Error> {
+        let text = secrecy::ExposeSecret::expose_secret(keep);
+        let kept = token::claims(text).and_then(token::Claims::secret);
+        for name in self.manager_secrets().await? {
+            if kept.as_ref() != Some(&name) {
+                self.delete_secret(&name).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the API server refuses this connection's own login; `false` if it still does
+    /// not after `limit`.
+    pub(crate) async fn is_refused_within(&self, limit: Duration) -> Result<bool, Error> {
+        let started = tokio::time::Instant::now();
+        loop {
+            let asked = Api::<SelfSubjectReview>::all(self.client.clone())
+                .create(&PostParams::default(), &SelfSubjectReview::default())
+                .await
+                .map_err(|error| Error::from_kube(error, "who we are"));
+            match asked {
+                Err(error) if error.is_unauthorized() => return Ok(true),
+                Ok(_) => {}
+                Err(error) if error.is_forbidden() => {}
+                Err(error) => return Err(error),
+            }
+            if started.elapsed() > limit {
+                return Ok(false);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// Makes a Secret that the cluster's token controller fills, and waits for the token.
@@ -401,7 +466,7 @@ impl Connection {
     }
 
     /// Lists the manager's token Secrets by name.
-    pub(crate) async fn manager_secrets(&self) -> Result<Vec<String>, Error> {
+    async fn manager_secrets(&self) -> Result<Vec<String>, Error> {
         let api: Api<Secret> = Api::namespaced(self.client.clone(), NAMESPACE);
         let ours = ListParams::default().labels(&objects::selector(&self.installation));
         let listed = api.list_metadata(&ours).await;

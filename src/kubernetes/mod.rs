@@ -10,3 +10,4 @@ pub(crate) mod manager;
 pub(crate) mod objects;
 pub(crate) mod tls;
 pub(crate) mod token;
+pub(crate) mod uninstall;

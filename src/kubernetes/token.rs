@@ -1,7 +1,7 @@
 //! Tokens: minted for an account by TokenRequest, and read back. None is ever stored.
 
 use base64::Engine as _;
-use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::authentication::v1::{BoundObjectReference, TokenRequest, TokenRequestSpec};
 use kube::api::PostParams;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -35,6 +35,30 @@ pub(crate) struct Claims {
     pub(crate) exp: Option<i64>,
     /// The token's id.
     pub(crate) jti: Option<String>,
+    #[serde(rename = "kubernetes.io")]
+    bound: Option<BoundClaims>,
+    #[serde(rename = "kubernetes.io/serviceaccount/secret.name")]
+    legacy_secret: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct BoundClaims {
+    secret: Option<BoundObject>,
+}
+
+#[derive(Debug, Deserialize)]
+struct BoundObject {
+    name: String,
+}
+
+impl Claims {
+    /// The Secret that the token lives and dies with.
+    pub(crate) fn secret(self) -> Option<String> {
+        self.bound
+            .and_then(|bound| bound.secret)
+            .map(|secret| secret.name)
+            .or(self.legacy_secret)
+    }
 }
 
 /// Reads the claims of a token; `None` if it is not a JWT.
@@ -52,12 +76,22 @@ pub(crate) fn claims(token: &str) -> Option<Claims> {
 impl Connection {
     /// Mints a token for an account, and checks that it is that account's.
     pub(crate) async fn mint(&self, account: &str, ttl_seconds: i64) -> Result<Minted, Error> {
+        self.mint_bound(account, ttl_seconds, None).await
+    }
+
+    /// Mints a token that lives and dies with a Secret.
+    pub(super) async fn mint_bound(
+        &self,
+        account: &str,
+        ttl_seconds: i64,
+        bound_object_ref: Option<BoundObjectReference>,
+    ) -> Result<Minted, Error> {
         let what = format!("a token of account '{account}'");
         let request = TokenRequest {
             spec: TokenRequestSpec {
                 audiences: Vec::new(), // The API server's own.
                 expiration_seconds: Some(ttl_seconds),
-                ..TokenRequestSpec::default()
+                bound_object_ref,
             },
             ..TokenRequest::default()
         };

@@ -266,7 +266,7 @@ async fn take_custody(
 }
 
 /// Waits until the new manager may do its work: its bindings reach the authorizer in moments.
-async fn prove(connection: &Connection, uid: &str) -> Result<(), ClusterError> {
+pub(super) async fn prove(connection: &Connection, uid: &str) -> Result<(), ClusterError> {
     let started = tokio::time::Instant::now();
     loop {
         let asked = connection.cluster_uid().await;
@@ -416,6 +416,7 @@ pub(crate) async fn add(
         held_back: wish.held_back,
         created_at: now,
         reached_at: Some(now),
+        deleting_at: None,
     };
     let installation = find::installation(session)?;
     cluster.id = session.store()?.write(|tx| {
@@ -528,7 +529,7 @@ pub(crate) async fn relink(
     }))
 }
 
-fn active_user(session: &Session, name: &UserRef) -> Result<User, Error> {
+pub(super) fn active_user(session: &Session, name: &UserRef) -> Result<User, Error> {
     let user = find::user(session, name)?;
     if user.active {
         return Ok(user);

@@ -69,6 +69,17 @@ pub(crate) enum Error {
         /// What to do.
         hint: String,
     },
+    /// There is none.
+    #[error("no {what}")]
+    NotThere {
+        /// What.
+        what: String,
+        /// What to do.
+        hint: String,
+    },
+    /// The provider gave no good answer.
+    #[error("cannot check the provider token")]
+    Provider(#[source] crate::provider::Error),
     /// The kubeconfig was refused.
     #[error("the kubeconfig cannot be used")]
     Import(#[source] ImportError),
@@ -160,7 +171,7 @@ pub(super) fn refusal(denial: Denial, cluster: Option<&ClusterName>, who: &str) 
                 action.words()
             )
         }
-        Denial::OwnersOnly => format!("'{who}' may not change an owner: organization owners may"),
+        Denial::OwnersOnly => format!("'{who}' may not do this: only organization owners may"),
         Denial::AccessRevoked => {
             format!("Access Revoked: an admin revoked the kubeconfig of '{who}'{on}")
         }

@@ -6,7 +6,7 @@ use crate::domain::access::{self, Access};
 use crate::domain::cluster::Cluster;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::{
-    self, Actor as PolicyActor, ClusterAction, Denial, OrganizationAction, Target,
+    self, Actor as PolicyActor, ClusterAction, Denial, OrganizationAction, Standing, Target,
 };
 use crate::domain::user::User;
 use crate::session::{Actor, Session};
@@ -163,13 +163,26 @@ pub(super) fn cluster(
                 access: *access,
                 state: cluster.state,
                 protected: cluster.protected,
-                // A block is about one's own kubeconfig.
-                blocked: *blocked && action == ClusterAction::OwnKubeconfig,
+                // A block is about one's own kubeconfig; nothing else of its standing counts.
+                standing: if *blocked && action == ClusterAction::OwnKubeconfig {
+                    Standing::Blocked
+                } else {
+                    Standing::Live
+                },
             },
         ),
     };
     match (decided, looked) {
-        (Ok(()), Some((cluster, access, _))) => Ok(Found { cluster, access }),
+        (Ok(()), Some((cluster, access, _))) => {
+            let goes_on = matches!(action, ClusterAction::Delete | ClusterAction::See);
+            if cluster.deleting_at.is_some() && !goes_on {
+                return Err(Error::Forbidden {
+                    why: format!("cluster '{name}' is being deleted"),
+                    hint: format!("finish it with `kubegrant cluster delete {name}`"),
+                });
+            }
+            Ok(Found { cluster, access })
+        }
         (Ok(()) | Err(Denial::UnknownCluster), _) => {
             let journal = journal.clone().cluster_name(name);
             // The refusal is recorded; to the actor the cluster does not exist.

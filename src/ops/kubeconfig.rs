@@ -92,7 +92,7 @@ impl Downloaded {
 }
 
 /// Whose kubeconfig a wish is about, after the rules were asked.
-struct Case {
+pub(super) struct Case {
     actor: Actor,
     journal: Journal,
     cluster: Cluster,
@@ -147,15 +147,7 @@ fn case(
         }
         _ => (actor.user.clone(), found.access),
     };
-    let Some(power) = access.power() else {
-        return Err(Error::Forbidden {
-            why: format!("'{}' has no access to cluster '{cluster}'", subject.name),
-            hint: format!(
-                "run `kubegrant access grant {} --cluster {cluster} --level read`",
-                subject.name
-            ),
-        });
-    };
+    let power = access.power().ok_or_else(|| no_access(&subject, cluster))?;
     let journal = journal.user(&subject);
     Ok(Case {
         actor,
@@ -167,8 +159,41 @@ fn case(
     })
 }
 
+/// The case of a user whom an admin rotates.
+pub(super) fn case_for(
+    session: &Session,
+    actor: &Actor,
+    journal: &Journal,
+    (cluster, subject): (&Cluster, &User),
+) -> Result<Case, Error> {
+    let access = session
+        .store()?
+        .read(|tx| find::access_of(tx, session, subject, cluster))?;
+    let power = access
+        .power()
+        .ok_or_else(|| no_access(subject, &cluster.name))?;
+    Ok(Case {
+        actor: actor.clone(),
+        journal: journal.clone(),
+        cluster: cluster.clone(),
+        subject: subject.clone(),
+        access,
+        power,
+    })
+}
+
+fn no_access(subject: &User, cluster: &ClusterName) -> Error {
+    Error::Forbidden {
+        why: format!("'{}' has no access to cluster '{cluster}'", subject.name),
+        hint: format!(
+            "run `kubegrant access grant {} --cluster {cluster} --level read`",
+            subject.name
+        ),
+    }
+}
+
 /// Inserts the next version as pending; its account's name is stored before it is created.
-fn begin_version(
+pub(super) fn begin_version(
     session: &Session,
     tx: &WriteTxn<'_>,
     case: &Case,

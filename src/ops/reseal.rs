@@ -3,8 +3,9 @@
 use super::Error;
 use crate::domain::cluster::Cluster;
 use crate::domain::user::User;
-use crate::secrets::{Recipient, Sealed, SecretString, seal};
-use crate::session::Session;
+use crate::secrets::{OpenError, Recipient, RecordName, Sealed, SecretString, open, seal};
+use crate::session::{self, Session};
+use crate::store::provider_tokens::ProviderToken;
 use crate::store::{self, ReadTxn, WriteTxn};
 
 /// The public keys of those who may use a cluster's login: the active owners and admins of the
@@ -44,10 +45,61 @@ pub(super) fn seal_login(
     })
 }
 
-/// Opened logins, to be sealed anew in the transaction that changes who may use them.
-pub(super) struct Logins(Vec<(Cluster, SecretString)>);
+/// Seals a cluster's provider token to those who may use it now.
+pub(super) fn seal_provider_token(
+    tx: &ReadTxn<'_>,
+    cluster: &Cluster,
+    (installation, generation): (&str, u32),
+    token: &SecretString,
+) -> Result<Sealed, Error> {
+    let record = provider_record(cluster, installation, generation);
+    seal(token, &record, &recipients(tx, cluster)?).map_err(|source| Error::Seal {
+        what: format!("the provider token of cluster '{}'", cluster.name),
+        source,
+    })
+}
 
-/// Opens the logins of all clusters (or of those that `which` picks) before a change.
+fn provider_record(cluster: &Cluster, installation: &str, generation: u32) -> RecordName {
+    RecordName {
+        installation: installation.to_owned(),
+        table: "provider_tokens",
+        row: cluster.name.to_string(),
+        column: "secret",
+        generation,
+    }
+}
+
+/// Opens a cluster's provider token.
+pub(super) fn open_provider_token(
+    session: &Session,
+    cluster: &Cluster,
+    installation: &str,
+    stored: &ProviderToken,
+) -> Result<SecretString, Error> {
+    let record = provider_record(cluster, installation, stored.generation);
+    let name = || cluster.name.to_string();
+    let opened = open(&stored.secret, &record, session.identity()?);
+    opened.map_err(|error| match error {
+        OpenError::NotForThisKey => session::Error::NotForYou { cluster: name() }.into(),
+        source => session::Error::Tampered {
+            cluster: name(),
+            source,
+        }
+        .into(),
+    })
+}
+
+/// One cluster's opened secrets.
+struct Opened {
+    cluster: Cluster,
+    login: SecretString,
+    provider: Option<(u32, SecretString)>,
+}
+
+/// Opened secrets, to be sealed anew in the transaction that changes who may use them.
+pub(super) struct Logins(Vec<Opened>);
+
+/// Opens the secrets of all clusters (or of those that `which` picks) before a change.
 pub(super) fn open_logins(
     session: &Session,
     installation: &str,
@@ -57,23 +109,63 @@ pub(super) fn open_logins(
     let mut logins = Vec::new();
     for cluster in clusters.into_iter().filter(which) {
         let login = session.manager_login(&cluster, installation)?;
-        logins.push((cluster, login));
+        let stored = session
+            .store()?
+            .read(|tx| store::provider_tokens::find(tx, cluster.id))?;
+        let provider = stored
+            .map(|stored| {
+                let token = open_provider_token(session, &cluster, installation, &stored)?;
+                Ok::<_, Error>((stored.generation, token))
+            })
+            .transpose()?;
+        logins.push(Opened {
+            cluster,
+            login,
+            provider,
+        });
     }
     Ok(Logins(logins))
 }
 
 impl Logins {
-    /// Seals every login to those who may use it as the transaction sees them.
+    /// Seals every secret to those who may use it as the transaction sees them.
     pub(super) fn reseal(
         &self,
         session: &Session,
         tx: &WriteTxn<'_>,
         installation: &str,
     ) -> Result<(), Error> {
-        for (cluster, login) in &self.0 {
-            let sealed = seal_login(session, tx, cluster, installation, login)?;
-            store::clusters::reseal_manager(tx, cluster.id, &sealed)?;
+        for opened in &self.0 {
+            let id = opened.cluster.id;
+            // The owner may just have changed: the transaction knows.
+            let cluster = store::clusters::find(tx, &opened.cluster.name)?
+                .unwrap_or_else(|| opened.cluster.clone());
+            let sealed = seal_login(session, tx, &cluster, installation, &opened.login)?;
+            store::clusters::reseal_manager(tx, id, &sealed)?;
+            if let Some((generation, token)) = &opened.provider {
+                let place = (installation, *generation);
+                let sealed = seal_provider_token(tx, &cluster, place, token)?;
+                store::provider_tokens::reseal(tx, id, &sealed)?;
+            }
         }
         Ok(())
+    }
+
+    /// What they are, in words: what somebody who could open them has known.
+    pub(super) fn words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        for opened in &self.0 {
+            words.push(format!(
+                "the manager login of cluster '{}'",
+                opened.cluster.name
+            ));
+            if opened.provider.is_some() {
+                words.push(format!(
+                    "the provider token of cluster '{}'",
+                    opened.cluster.name
+                ));
+            }
+        }
+        words
     }
 }

@@ -15,7 +15,7 @@ use crate::domain::policy::OrganizationAction;
 use crate::domain::user::{Role, User};
 use crate::secrets::{Recipient, parse_public_key_file};
 use crate::session::{Actor, Session};
-use crate::store::{self, WriteTxn};
+use crate::store::{self, ReadTxn, WriteTxn};
 
 /// How many clusters are worked on at once.
 const CLUSTERS_AT_ONCE: usize = 8;
@@ -71,6 +71,8 @@ pub(crate) struct Changed {
     pub(crate) unchanged: bool,
     /// What it did on clusters.
     pub(crate) applied: Applied,
+    /// What the user could open before and cannot any more: to be rotated at its source.
+    pub(crate) could_open: Vec<String>,
 }
 
 impl Changed {
@@ -79,6 +81,7 @@ impl Changed {
             user,
             unchanged: true,
             applied: Applied::default(),
+            could_open: vec![],
         })
     }
 }
@@ -158,6 +161,7 @@ pub(crate) fn add(session: &Session, wish: &Add, mode: Mode) -> Result<Done<Chan
         user,
         unchanged: false,
         applied: Applied::default(),
+        could_open: vec![],
     }))
 }
 
@@ -185,7 +189,7 @@ pub(crate) fn show(session: &Session, name: &UserRef) -> Result<User, Error> {
 }
 
 /// Refuses what would leave the organization without an active owner.
-fn keep_an_owner(tx: &WriteTxn<'_>, user: &User) -> Result<(), Error> {
+pub(super) fn keep_an_owner(tx: &ReadTxn<'_>, user: &User) -> Result<(), Error> {
     let owners = store::users::list(tx)?
         .into_iter()
         .filter(|other| other.active && other.role == Role::Owner && other.id != user.id);
@@ -289,6 +293,7 @@ async fn change(
         user: after,
         unchanged: false,
         applied,
+        could_open: vec![],
     })
 }
 
@@ -337,7 +342,11 @@ pub(crate) async fn set_role(
             .as_ref()
             .map_or(Ok(()), |logins| logins.reseal(session, tx, &installation))
     });
-    changed.await.map(Done::Did)
+    let mut changed = changed.await?;
+    if !role.is_admin() {
+        changed.could_open = logins.map(|logins| logins.words()).unwrap_or_default();
+    }
+    Ok(Done::Did(changed))
 }
 
 /// Changes a user's key; everybody may change their own.
@@ -391,6 +400,7 @@ pub(crate) fn set_key(
         user,
         unchanged: false,
         applied: Applied::default(),
+        could_open: vec![],
     }))
 }
 
@@ -483,5 +493,9 @@ async fn set_active(
         store::users::set_active(tx, id, active)?;
         logins.reseal(session, tx, &installation)
     });
-    changed.await.map(Done::Did)
+    let mut changed = changed.await?;
+    if !active {
+        changed.could_open = logins.words();
+    }
+    Ok(Done::Did(changed))
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{ReadTxn, Result};
+use super::{ReadTxn, Result, WriteTxn};
+use crate::domain::Timestamp;
 use crate::domain::cluster::ClusterId;
 use crate::domain::user::UserId;
 
@@ -21,4 +22,30 @@ pub(crate) fn list(tx: &ReadTxn<'_>) -> Result<BTreeSet<(ClusterId, UserId)>> {
         .prepare_cached("SELECT cluster, user FROM blocks")?;
     let rows = statement.query_map([], |row| Ok((ClusterId(row.get(0)?), UserId(row.get(1)?))))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Blocks a user on a cluster; a block that is there stays as it is.
+pub(crate) fn put(
+    tx: &WriteTxn<'_>,
+    cluster: ClusterId,
+    user: UserId,
+    by: UserId,
+    at: Timestamp,
+    reason: &str,
+) -> Result<()> {
+    tx.sql().execute(
+        "INSERT INTO blocks (cluster, user, at, by_user, reason) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT DO NOTHING",
+        (cluster.0, user.0, at.timestamp(), by.0, reason),
+    )?;
+    Ok(())
+}
+
+/// Lifts a block; `false` if there was none.
+pub(crate) fn remove(tx: &WriteTxn<'_>, cluster: ClusterId, user: UserId) -> Result<bool> {
+    let changed = tx.sql().execute(
+        "DELETE FROM blocks WHERE cluster = ?1 AND user = ?2",
+        [cluster.0, user.0],
+    )?;
+    Ok(changed == 1)
 }

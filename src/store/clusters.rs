@@ -13,7 +13,8 @@ use crate::secrets::Sealed;
 
 const COLUMNS: &str = "id, name, state, protected, owner, description, labels, server, ca_pem, \
      tls_server_name, proxy_url, kube_system_uid, version, manager, manager_kind, \
-     manager_generation, manager_expires_at, write_scope, held_back, created_at, reached_at";
+     manager_generation, manager_expires_at, write_scope, held_back, created_at, reached_at, \
+     deleting_at";
 
 /// The part of a row that needs judging after reading.
 struct Judged {
@@ -26,6 +27,7 @@ struct Judged {
     expires_at: Option<i64>,
     created_at: i64,
     reached_at: Option<i64>,
+    deleting_at: Option<i64>,
 }
 
 fn raw(row: &Row<'_>) -> rusqlite::Result<(Cluster, Judged)> {
@@ -54,6 +56,7 @@ fn raw(row: &Row<'_>) -> rusqlite::Result<(Cluster, Judged)> {
         held_back: BTreeSet::new(),
         created_at: Timestamp::UNIX_EPOCH,
         reached_at: None,
+        deleting_at: None,
     };
     let judged = Judged {
         name: row.get(1)?,
@@ -65,6 +68,7 @@ fn raw(row: &Row<'_>) -> rusqlite::Result<(Cluster, Judged)> {
         held_back: row.get(18)?,
         created_at: row.get(19)?,
         reached_at: row.get(20)?,
+        deleting_at: row.get(21)?,
     };
     Ok((cluster, judged))
 }
@@ -94,13 +98,14 @@ fn cluster((cluster, judged): (Cluster, Judged)) -> Result<Cluster> {
         manager_expires_at: time_option(judged.expires_at)?,
         created_at: time(judged.created_at)?,
         reached_at: time_option(judged.reached_at)?,
+        deleting_at: time_option(judged.deleting_at)?,
         ..cluster
     })
 }
 
 /// Finds a cluster by name.
 pub(crate) fn find(tx: &ReadTxn<'_>, name: &ClusterName) -> Result<Option<Cluster>> {
-    let sql = format!("SELECT {COLUMNS} FROM clusters WHERE name = ?1");
+    let sql = format!("SELECT {COLUMNS} FROM clusters WHERE name = ?1 AND removed_at IS NULL");
     let mut statement = tx.sql().prepare_cached(&sql)?;
     statement
         .query_row([name.as_str()], raw)
@@ -111,7 +116,7 @@ pub(crate) fn find(tx: &ReadTxn<'_>, name: &ClusterName) -> Result<Option<Cluste
 
 /// Lists all clusters by name.
 pub(crate) fn list(tx: &ReadTxn<'_>) -> Result<Vec<Cluster>> {
-    let sql = format!("SELECT {COLUMNS} FROM clusters ORDER BY name");
+    let sql = format!("SELECT {COLUMNS} FROM clusters WHERE removed_at IS NULL ORDER BY name");
     let mut statement = tx.sql().prepare_cached(&sql)?;
     let rows = statement
         .query_map([], raw)?
@@ -224,6 +229,81 @@ pub(crate) fn reseal_manager(tx: &WriteTxn<'_>, cluster: ClusterId, sealed: &Sea
     tx.sql().execute(
         "UPDATE clusters SET manager_secret = ?2 WHERE id = ?1",
         (cluster.0, sealed.as_bytes()),
+    )?;
+    Ok(())
+}
+
+/// Protects or unprotects.
+pub(crate) fn set_protected(tx: &WriteTxn<'_>, cluster: ClusterId, protected: bool) -> Result<()> {
+    tx.sql().execute(
+        "UPDATE clusters SET protected = ?2 WHERE id = ?1",
+        (cluster.0, protected),
+    )?;
+    Ok(())
+}
+
+/// Archives or unarchives.
+pub(crate) fn set_state(tx: &WriteTxn<'_>, cluster: ClusterId, state: State) -> Result<()> {
+    tx.sql().execute(
+        "UPDATE clusters SET state = ?2 WHERE id = ?1",
+        (cluster.0, state.as_str()),
+    )?;
+    Ok(())
+}
+
+/// Assigns it to a user.
+pub(crate) fn set_owner(
+    tx: &WriteTxn<'_>,
+    cluster: ClusterId,
+    owner: Option<UserId>,
+) -> Result<()> {
+    tx.sql().execute(
+        "UPDATE clusters SET owner = ?2 WHERE id = ?1",
+        (cluster.0, owner.map(|owner| owner.0)),
+    )?;
+    Ok(())
+}
+
+/// Replaces the manager's login by a new one.
+pub(crate) fn set_manager(tx: &WriteTxn<'_>, cluster: &Cluster, sealed: &Sealed) -> Result<()> {
+    tx.sql().execute(
+        "UPDATE clusters SET manager_kind = ?2, manager_generation = ?3, manager_secret = ?4,
+           manager_expires_at = ?5 WHERE id = ?1",
+        (
+            cluster.id.0,
+            cluster.manager_kind.as_str(),
+            cluster.manager_generation,
+            sealed.as_bytes(),
+            cluster.manager_expires_at.map(|at| at.timestamp()),
+        ),
+    )?;
+    Ok(())
+}
+
+/// Marks a cluster as being deleted: from here only the deletion goes on.
+pub(crate) fn begin_delete(tx: &WriteTxn<'_>, cluster: ClusterId, at: Timestamp) -> Result<()> {
+    tx.sql().execute(
+        "UPDATE clusters SET deleting_at = coalesce(deleting_at, ?2) WHERE id = ?1",
+        (cluster.0, at.timestamp()),
+    )?;
+    Ok(())
+}
+
+/// Removes a cluster from view with its secrets; the rest stays as history.
+pub(crate) fn remove(tx: &WriteTxn<'_>, cluster: ClusterId, at: Timestamp) -> Result<()> {
+    tx.sql().execute(
+        "UPDATE clusters SET removed_at = ?2, manager_secret = NULL WHERE id = ?1",
+        (cluster.0, at.timestamp()),
+    )?;
+    tx.sql().execute(
+        "DELETE FROM provider_tokens WHERE cluster = ?1",
+        [cluster.0],
+    )?;
+    tx.sql()
+        .execute("DELETE FROM blocks WHERE cluster = ?1", [cluster.0])?;
+    tx.sql().execute(
+        "UPDATE grants SET removed_at = ?2 WHERE cluster = ?1 AND removed_at IS NULL",
+        (cluster.0, at.timestamp()),
     )?;
     Ok(())
 }

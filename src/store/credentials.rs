@@ -109,7 +109,18 @@ pub(crate) fn live_of_user(tx: &ReadTxn<'_>, user: UserId) -> Result<Vec<Credent
 
 /// Lists everything that is not revoked, everywhere.
 pub(crate) fn all_unfinished(tx: &ReadTxn<'_>) -> Result<Vec<Credential>> {
-    collect(tx, "state <> 'revoked' ORDER BY cluster, id", [])
+    let filter = "state <> 'revoked'
+         AND cluster IN (SELECT id FROM clusters WHERE removed_at IS NULL) ORDER BY cluster, id";
+    collect(tx, filter, [])
+}
+
+/// Lists the latest version of every user on every cluster that is in view.
+pub(crate) fn latest(tx: &ReadTxn<'_>) -> Result<Vec<Credential>> {
+    let filter = "version = (SELECT max(version) FROM credentials AS other
+           WHERE other.cluster = credentials.cluster AND other.user = credentials.user)
+         AND cluster IN (SELECT id FROM clusters WHERE removed_at IS NULL)
+         ORDER BY cluster, user";
+    collect(tx, filter, [])
 }
 
 /// Reads one credential.

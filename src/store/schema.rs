@@ -27,7 +27,7 @@ CREATE TABLE users (
 ) STRICT;
 CREATE TABLE clusters (
   id INTEGER PRIMARY KEY,
-  name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+  name TEXT NOT NULL COLLATE NOCASE,
   state TEXT NOT NULL DEFAULT 'active' CHECK (state IN ('active','archived')),
   protected INTEGER NOT NULL DEFAULT 0 CHECK (protected IN (0,1)),
   owner INTEGER REFERENCES users(id),
@@ -44,7 +44,18 @@ CREATE TABLE clusters (
   write_scope TEXT NOT NULL DEFAULT 'namespaces' CHECK (write_scope IN ('namespaces','cluster')),
   held_back TEXT NOT NULL DEFAULT '[]',
   created_at INTEGER NOT NULL,
-  reached_at INTEGER
+  reached_at INTEGER,
+  deleting_at INTEGER,
+  removed_at INTEGER
+) STRICT;
+CREATE UNIQUE INDEX clusters_one_name ON clusters (name) WHERE removed_at IS NULL;
+CREATE TABLE provider_tokens (
+  cluster INTEGER PRIMARY KEY REFERENCES clusters(id),
+  provider TEXT NOT NULL CHECK (provider IN ('hetzner')),
+  secret BLOB NOT NULL,
+  generation INTEGER NOT NULL,
+  set_at INTEGER NOT NULL,
+  set_by INTEGER NOT NULL REFERENCES users(id)
 ) STRICT;
 CREATE TABLE grants (
   id INTEGER PRIMARY KEY,

@@ -68,6 +68,7 @@ fn add_cluster(tx: &WriteTxn<'_>, owner: crate::domain::user::UserId) -> Result<
         held_back: ["a".to_owned()].into(),
         created_at: at(5),
         reached_at: None,
+        deleting_at: None,
     };
     let id = clusters::insert(tx, &cluster, &Sealed::new(vec![1]))?;
     let found = clusters::find(tx, &cluster.name)?.expect("it was just inserted");

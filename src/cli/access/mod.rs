@@ -1,5 +1,6 @@
 //! `kubegrant access`.
 
+mod explain;
 mod grant;
 mod list;
 mod revoke;
@@ -12,6 +13,7 @@ pub(crate) enum AccessCommand {
     Grant(grant::AccessGrantArgs),
     Revoke(revoke::AccessRevokeArgs),
     List(list::AccessListArgs),
+    Explain(explain::AccessExplainArgs),
 }
 
 pub(crate) async fn run(command: AccessCommand, desk: &mut Desk<'_>) -> Result<(), Failure> {
@@ -19,5 +21,6 @@ pub(crate) async fn run(command: AccessCommand, desk: &mut Desk<'_>) -> Result<(
         AccessCommand::Grant(args) => grant::run(args, desk).await,
         AccessCommand::Revoke(args) => revoke::run(args, desk).await,
         AccessCommand::List(args) => list::run(args, desk),
+        AccessCommand::Explain(args) => explain::run(args, desk).await,
     }
 }

@@ -1,12 +1,18 @@
 //! `kubegrant cluster`.
 
 mod add;
+mod archive;
 mod check;
+mod delete;
 mod list;
+mod protect;
+mod provider_token;
 mod relink;
+mod rotate_manager;
 mod set;
 mod show;
 mod source;
+mod transfer;
 
 use super::desk::Desk;
 use crate::error::Failure;
@@ -18,7 +24,17 @@ pub(crate) enum ClusterCommand {
     Show(show::ClusterShowArgs),
     Check(check::ClusterCheckArgs),
     Set(set::ClusterSetArgs),
+    Transfer(transfer::ClusterTransferArgs),
+    Protect(protect::ClusterProtectArgs),
+    Unprotect(protect::ClusterUnprotectArgs),
+    Archive(archive::ClusterArchiveArgs),
+    Unarchive(archive::ClusterUnarchiveArgs),
+    Delete(delete::ClusterDeleteArgs),
+    RotateManager(rotate_manager::ClusterRotateManagerArgs),
     Relink(relink::ClusterRelinkArgs),
+    /// Manage the token of the cluster's provider (Hetzner Cloud)
+    #[command(subcommand)]
+    ProviderToken(provider_token::ProviderTokenCommand),
 }
 
 pub(crate) async fn run(command: ClusterCommand, desk: &mut Desk<'_>) -> Result<(), Failure> {
@@ -28,7 +44,15 @@ pub(crate) async fn run(command: ClusterCommand, desk: &mut Desk<'_>) -> Result<
         ClusterCommand::Show(args) => show::run(&args, desk).await,
         ClusterCommand::Check(args) => check::run(&args, desk).await,
         ClusterCommand::Set(args) => set::run(args, desk).await,
+        ClusterCommand::Transfer(args) => transfer::run(args, desk).await,
+        ClusterCommand::Protect(args) => protect::run(&args, desk),
+        ClusterCommand::Unprotect(args) => protect::run_unprotect(&args, desk),
+        ClusterCommand::Archive(args) => archive::run(args, desk).await,
+        ClusterCommand::Unarchive(args) => archive::run_unarchive(&args, desk),
+        ClusterCommand::Delete(args) => delete::run(args, desk).await,
+        ClusterCommand::RotateManager(args) => rotate_manager::run(args, desk).await,
         ClusterCommand::Relink(args) => relink::run(args, desk).await,
+        ClusterCommand::ProviderToken(command) => provider_token::run(command, desk).await,
     }
 }
 

@@ -40,5 +40,6 @@ pub(crate) async fn run(args: UserDisableArgs, desk: &mut Desk<'_>) -> Result<()
         "now"
     };
     desk.output.status(&format!("'{name}' is disabled {now}."));
+    desk.say_rotate(&changed.could_open);
     desk.say_applied(&changed.applied)
 }

@@ -4,6 +4,7 @@ mod add;
 mod disable;
 mod enable;
 mod list;
+mod offboard;
 mod set_key;
 mod set_role;
 mod show;
@@ -20,6 +21,7 @@ pub(crate) enum UserCommand {
     SetKey(set_key::UserSetKeyArgs),
     Disable(disable::UserDisableArgs),
     Enable(enable::UserEnableArgs),
+    Offboard(offboard::UserOffboardArgs),
 }
 
 pub(crate) async fn run(command: UserCommand, desk: &mut Desk<'_>) -> Result<(), Failure> {
@@ -31,6 +33,7 @@ pub(crate) async fn run(command: UserCommand, desk: &mut Desk<'_>) -> Result<(),
         UserCommand::SetKey(args) => set_key::run(args, desk),
         UserCommand::Disable(args) => disable::run(args, desk).await,
         UserCommand::Enable(args) => enable::run(args, desk).await,
+        UserCommand::Offboard(args) => offboard::run(args, desk).await,
     }
 }
 

@@ -40,5 +40,6 @@ pub(crate) async fn run(args: UserSetRoleArgs, desk: &mut Desk<'_>) -> Result<()
     };
     desk.output
         .status(&format!("'{name}' is {} {now}.", args.role));
+    desk.say_rotate(&changed.could_open);
     desk.say_applied(&changed.applied)
 }

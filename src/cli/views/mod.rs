@@ -3,10 +3,15 @@
 pub(crate) mod access;
 pub(crate) mod audit;
 pub(crate) mod cluster;
+pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod kubeconfig;
+pub(crate) mod life;
+pub(crate) mod offboard;
 pub(crate) mod plan;
+pub(crate) mod provider;
 pub(crate) mod reconcile;
 pub(crate) mod status;
+pub(crate) mod team;
 pub(crate) mod user;
 pub(crate) mod whoami;

@@ -186,7 +186,7 @@ fn conflict(conflicts: &[(&Entry, Vec<&Path>)]) -> Status {
     let count = causes.len();
     let noun = if count == 1 { "conflict" } else { "conflicts" };
     let message = format!("Apply failed with {count} {noun}: {}", lines.join("\n"));
-    Status::apply_conflict(message, causes)
+    Status::apply_conflict(message, &causes)
 }
 
 fn describe(entry: &Entry) -> String {
@@ -214,9 +214,9 @@ fn dotted(path: &Path) -> String {
             .map(serde_json::from_str::<Value>)
         {
             let parts: Vec<String> = key.iter().map(|(k, v)| format!("{k}={v}")).collect();
-            out.push_str(&format!("[{}]", parts.join(",")));
+            out.extend(["[", &parts.join(","), "]"]);
         } else if let Some(value) = element.strip_prefix("v:") {
-            out.push_str(&format!("[={value}]"));
+            out.extend(["[=", value, "]"]);
         }
     }
     out

@@ -1,4 +1,4 @@
-//! Who is asking: client certificates, the admin's token, ServiceAccount tokens, impersonation.
+//! Who is asking: client certificates, the admin's token, `ServiceAccount` tokens, impersonation.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::call::Call;
-use crate::object::{self, text};
+use crate::object::{self, hex, text};
 use crate::rbac;
 use crate::resource;
 use crate::status::Status;
@@ -23,19 +23,7 @@ impl World {
     /// is `system:anonymous`.
     pub(crate) fn authenticate(&mut self, call: &Call) -> Result<User, Status> {
         if let Some(certificate) = &call.certificate {
-            let known = self
-                .authority
-                .recognize(certificate)
-                .ok_or_else(Status::unauthorized)?;
-            let mut user = User::authenticated(&known.user, known.groups);
-            user.extra.insert(
-                CREDENTIAL_ID.into(),
-                vec![format!(
-                    "X509SHA256={}",
-                    hex(&Sha256::digest(certificate.as_slice()))
-                )],
-            );
-            return Ok(user);
+            return self.authenticate_certificate(certificate);
         }
         let header = call.header("authorization");
         let Some(token) = header.strip_prefix("Bearer ").map(str::trim) else {
@@ -43,6 +31,23 @@ impl World {
         };
         self.authenticate_token(token, &[])
             .ok_or_else(Status::unauthorized)
+    }
+
+    fn authenticate_certificate(&mut self, certificate: &[u8]) -> Result<User, Status> {
+        if let Some(user) = self.certificates.get(certificate) {
+            return Ok(user.clone());
+        }
+        let known = self
+            .authority
+            .recognize(certificate)
+            .ok_or_else(Status::unauthorized)?;
+        let mut user = User::authenticated(&known.user, known.groups);
+        let hash = hex(&Sha256::digest(certificate));
+        user.extra
+            .insert(CREDENTIAL_ID.into(), vec![format!("X509SHA256={hash}")]);
+        self.certificates
+            .insert(certificate.to_owned(), user.clone());
+        Ok(user)
     }
 
     /// The user of a bearer token, if it is valid for one of the audiences; none means the API
@@ -66,7 +71,8 @@ impl World {
         Some(user)
     }
 
-    /// Checks a ServiceAccount token against the live account, and the live object it is bound to.
+    /// Checks a `ServiceAccount` token against the live account, and against the live object it is
+    /// bound to.
     fn check_token(&self, token: &str, audiences: &[&str]) -> Option<User> {
         let claims = self.signer.verify(token)?;
         if text(&claims, "/iss") == LEGACY_ISSUER {
@@ -197,8 +203,4 @@ fn thing(resource: &str, group: &str, name: &str) -> Attributes {
         name: name.into(),
         ..Attributes::default()
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

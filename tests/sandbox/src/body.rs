@@ -6,9 +6,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::body::{Body, Bytes, Frame, SizeHint};
-use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Sleep;
+
+use crate::store::Event;
 
 /// A body that hyper can send.
 pub(crate) enum Outgoing {
@@ -24,7 +25,7 @@ pub(crate) enum Outgoing {
     /// Watch events, until the sender or the time is gone.
     Events {
         /// Where the events come from.
-        receiver: UnboundedReceiver<(&'static str, Value)>,
+        receiver: UnboundedReceiver<Event>,
         /// When the watch ends.
         end: Option<Pin<Box<Sleep>>>,
     },
@@ -47,10 +48,7 @@ impl Outgoing {
     }
 
     /// A watch that ends after a time, if one is given.
-    pub(crate) fn events(
-        receiver: UnboundedReceiver<(&'static str, Value)>,
-        lasts: Option<Duration>,
-    ) -> Outgoing {
+    pub(crate) fn events(receiver: UnboundedReceiver<Event>, lasts: Option<Duration>) -> Outgoing {
         let end = lasts.map(|lasts| Box::pin(tokio::time::sleep(lasts)));
         Outgoing::Events { receiver, end }
     }
@@ -76,7 +74,11 @@ impl Body for Outgoing {
             Outgoing::Events { receiver, end } => {
                 if let Poll::Ready(event) = receiver.poll_recv(context) {
                     return Poll::Ready(event.map(|(kind, object)| {
-                        let line = format!("{}\n", json!({ "type": kind, "object": object }));
+                        let object = object.value();
+                        let line = format!(
+                            "{{\"type\":\"{kind}\",\"object\":{object}}}
+"
+                        );
                         Ok(Frame::data(Bytes::from(line)))
                     }));
                 }

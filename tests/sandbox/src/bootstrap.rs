@@ -1,29 +1,70 @@
 //! What a new cluster holds: namespaces, and the default roles, bindings and accounts of RBAC.
 
+use std::sync::LazyLock;
+
 use serde_json::{Value, json};
 
+use crate::aggregation;
 use crate::managed::{self, Manager};
 use crate::object;
 use crate::rbac::GROUP;
-use crate::resource;
-use crate::world::World;
+use crate::resource::{self, Resource};
+use crate::store::Store;
 
-const NAMESPACES: [&str; 4] = ["kube-system", "kube-public", "kube-node-lease", "default"];
+/// The namespaces of every new cluster.
+pub(crate) const NAMESPACES: [&str; 4] =
+    ["kube-system", "kube-public", "kube-node-lease", "default"];
 const AGGREGATION: &str = "rbac.authorization.k8s.io/";
 
-/// Fills an empty world.
-pub(crate) fn fill(world: &mut World) {
+/// The objects of a new cluster, made once for all sandboxes of the process.
+static TEMPLATE: LazyLock<Vec<(&'static Resource, Value)>> = LazyLock::new(|| {
+    let mut store = Store::new();
+    prepare(&mut store);
+    aggregation::fill(&mut store);
+    [
+        "namespaces",
+        "services",
+        "serviceaccounts",
+        "clusterroles",
+        "clusterrolebindings",
+    ]
+    .into_iter()
+    .map(resource::named)
+    .flat_map(|resource| {
+        let objects: Vec<Value> = store.list(resource, None).cloned().collect();
+        objects.into_iter().map(move |object| (resource, object))
+    })
+    .collect()
+});
+
+/// Fills an empty store.
+pub(crate) fn fill(store: &mut Store) {
+    let now = object::now();
+    for (resource, object) in TEMPLATE.iter() {
+        let mut object = object.clone();
+        object::set(&mut object, "uid", object::new_uid());
+        object::set(&mut object, "creationTimestamp", now.as_str());
+        if let Some(Value::Array(entries)) = object.pointer_mut("/metadata/managedFields") {
+            for entry in entries {
+                entry["time"] = now.as_str().into();
+            }
+        }
+        store.put(resource, object);
+    }
+}
+
+fn prepare(store: &mut Store) {
     for name in NAMESPACES {
         let namespace = json!({
             "metadata": { "name": name, "labels": { "kubernetes.io/metadata.name": name } },
         });
-        let mut namespace = put(world, "namespaces", namespace, "v1");
+        let mut namespace = put(store, "namespaces", namespace, "v1");
+        // The server's own part has no manager.
         namespace["spec"] = json!({ "finalizers": ["kubernetes"] });
         namespace["status"] = json!({ "phase": "Active" });
-        world.store.put(resource::named("namespaces"), namespace);
-        world.furnish_namespace(name);
+        store.put(resource::named("namespaces"), namespace);
     }
-    put(world, "services", kubernetes_service(), "v1");
+    put(store, "services", kubernetes_service(), "v1");
     let version = format!("{GROUP}/v1");
     let mut lines = include_str!("bootstrap/rbac.txt").lines().peekable();
     while let Some(line) = lines.next() {
@@ -32,41 +73,35 @@ pub(crate) fn fill(world: &mut World) {
             while let Some(rule) = lines.next_if(|line| line.starts_with(' ')) {
                 rules.push(parse_rule(rule.trim_start()));
             }
-            put(world, "clusterroles", parse_role(head, rules), &version);
+            put(store, "clusterroles", parse_role(head, &rules), &version);
         } else if let Some(binding) = line.strip_prefix("bind ").and_then(parse_binding) {
             for subject in object::items(&binding, "/subjects") {
                 if object::text(subject, "/kind") == "ServiceAccount" {
-                    put_account(world, subject);
+                    put_account(store, subject);
                 }
             }
-            put(world, "clusterrolebindings", binding, &version);
+            put(store, "clusterrolebindings", binding, &version);
         }
     }
-    world.aggregate_roles();
 }
 
-fn put(world: &mut World, plural: &str, mut object: Value, api_version: &str) -> Value {
+fn put(store: &mut Store, plural: &str, mut object: Value, api_version: &str) -> Value {
     let manager = Manager {
         name: "kube-apiserver".into(),
         applies: false,
         subresource: String::new(),
     };
     managed::record_update(&json!({}), &mut object, &manager, api_version);
-    object::set(&mut object, "uid", object::new_uid());
-    object::set(&mut object, "creationTimestamp", object::now());
-    world.store.put(resource::named(plural), object)
+    store.put(resource::named(plural), object)
 }
 
-fn put_account(world: &mut World, subject: &Value) {
+fn put_account(store: &mut Store, subject: &Value) {
     let (namespace, name) = (
         object::text(subject, "/namespace"),
         object::text(subject, "/name"),
     );
-    let accounts = resource::named("serviceaccounts");
-    if world.store.get(accounts, namespace, name).is_none() {
-        let account = json!({ "metadata": { "name": name, "namespace": namespace } });
-        put(world, "serviceaccounts", account, "v1");
-    }
+    let account = json!({ "metadata": { "name": name, "namespace": namespace } });
+    put(store, "serviceaccounts", account, "v1");
 }
 
 fn kubernetes_service() -> Value {
@@ -91,7 +126,7 @@ fn kubernetes_service() -> Value {
 }
 
 /// Parses `name [+label…] [=selector…]`.
-fn parse_role(head: &str, rules: Vec<Value>) -> Value {
+fn parse_role(head: &str, rules: &[Value]) -> Value {
     let mut words = head.split(' ');
     let mut role = json!({
         "metadata": {
@@ -109,10 +144,11 @@ fn parse_role(head: &str, rules: Vec<Value>) -> Value {
             labels[format!("{AGGREGATION}{label}")] = "true".into();
             role["aggregationRule"] =
                 json!({ "clusterRoleSelectors": [{ "matchLabels": labels }] });
-            object::map_at(&mut role, "metadata");
         }
     }
-    if let (Some(_), Value::Object(role)) = (role.get("aggregationRule").cloned(), &mut role) {
+    if let Value::Object(role) = &mut role
+        && role.contains_key("aggregationRule")
+    {
         // The aggregation controller owns the rules, and adds them.
         role.shift_remove("rules");
     }

@@ -6,6 +6,7 @@ use http::HeaderMap;
 use http::request::Parts;
 use serde_json::Value;
 
+use crate::protobuf;
 use crate::resource::{self, Resource};
 use crate::status::Status;
 use crate::user::Attributes;
@@ -133,6 +134,8 @@ impl Call {
                 serde_json::from_slice(&self.body).map_err(|error| self.unreadable(kind, &error))?
             }
             "application/yaml" => self.yaml()?,
+            "application/vnd.kubernetes.protobuf" => protobuf::decode(&self.body)
+                .ok_or_else(|| Status::unsupported_media_type(JSON_TYPES))?,
             _ => return Err(Status::unsupported_media_type(JSON_TYPES)),
         };
         check_kind(&object, api_version, kind)?;
@@ -141,6 +144,9 @@ impl Call {
 
     /// The body as YAML, of which JSON is a part.
     pub(crate) fn yaml(&self) -> Result<Value, Status> {
+        if let Some(object) = protobuf::decode(&self.body) {
+            return Ok(object);
+        }
         if let Ok(value) = serde_json::from_slice(&self.body) {
             return Ok(value);
         }
@@ -196,13 +202,12 @@ impl Call {
         };
         if matches!(verb, "list" | "watch" | "deletecollection") {
             // A list of one name can be allowed by resourceNames.
-            name = self
-                .query("fieldSelector")
+            let selector = self.query("fieldSelector");
+            name = selector
                 .split(',')
                 .find_map(|part| part.strip_prefix("metadata.name="))
-                .unwrap_or_default()
-                .trim_start_matches('=')
-                .to_owned();
+                .map(|name| name.trim_start_matches('=').to_owned())
+                .unwrap_or_default();
         }
         version.clone_into(&mut self.version);
         self.attributes = Attributes {
@@ -217,7 +222,7 @@ impl Call {
     }
 }
 
-/// Checks that a body is what its endpoint takes. An empty apiVersion or kind is filled in later.
+/// Checks that a body is what its endpoint takes. An empty `apiVersion` or kind is filled in later.
 pub(crate) fn check_kind(object: &Value, api_version: &str, kind: &str) -> Result<(), Status> {
     let own_kind = crate::object::text(object, "/kind");
     let own_version = crate::object::text(object, "/apiVersion");

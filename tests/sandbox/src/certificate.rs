@@ -13,6 +13,7 @@ use ring::signature::{
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
+use crate::clock;
 use crate::der;
 
 /// One certificate authority: it signs the server certificate and every client certificate.
@@ -107,7 +108,7 @@ impl Authority {
     pub(crate) fn client_v1(&self, user: &str, group: &str) -> anyhow::Result<Issued> {
         let key = KeyPair::generate()?;
         let (_, own) = X509Certificate::from_der(self.issuer.der())?;
-        let now = Utc::now();
+        let now = clock::now();
         let algorithm = der::sequence(&[der::object_identifier(der::ECDSA_WITH_SHA256)]);
         let to_be_signed = der::sequence(&[
             der::integer(&rand::random::<[u8; 8]>()),
@@ -172,7 +173,7 @@ impl Authority {
 
 /// Makes a certificate valid from yesterday for ten years.
 fn set_validity(params: &mut CertificateParams) -> anyhow::Result<()> {
-    let now = Utc::now();
+    let now = clock::now();
     let (year, month, day) = date(now - Duration::days(1))?;
     params.not_before = rcgen::date_time_ymd(year, month, day);
     let (year, month, day) = date(now + Duration::days(3650))?;

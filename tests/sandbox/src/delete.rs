@@ -1,4 +1,4 @@
-//! Delete and deletecollection, with preconditions and finalizers.
+//! Delete and `deletecollection`, with preconditions and finalizers.
 
 use serde_json::{Map, Value, json};
 
@@ -8,6 +8,7 @@ use crate::read::{list_of, scope, select};
 use crate::reply::Reply;
 use crate::resource::Resource;
 use crate::status::Status;
+use crate::store::Stored;
 use crate::world::World;
 
 /// What a delete left behind.
@@ -42,20 +43,21 @@ impl World {
     ) -> Result<Reply, Status> {
         let options = delete_options(call)?;
         let selection = select(call, resource)?;
-        let doomed: Vec<Value> = self
-            .store
-            .list(resource, scope(call, resource))
-            .filter(|object| selection.matches(object))
-            .cloned()
-            .collect();
-        for object in &doomed {
-            self.delete_one(call, resource, object::name(object), &options)?;
-        }
         let metadata = json!({ "resourceVersion": self.store.revision().to_string() });
-        Ok(Reply::json(
-            200,
-            &list_of(resource, doomed.iter(), &metadata),
-        ))
+        let found: Vec<&Stored> = self
+            .store
+            .range(resource, scope(call, resource))
+            .filter(|stored| selection.matches(stored.value()))
+            .collect();
+        let reply = Reply::json_text(200, list_of(resource, &found, &metadata));
+        let doomed: Vec<String> = found
+            .iter()
+            .map(|stored| object::name(stored.value()).to_owned())
+            .collect();
+        for name in doomed {
+            self.delete_one(call, resource, &name, &options)?;
+        }
+        Ok(reply)
     }
 
     /// Deletes the object with this name, or begins to. Fails with 404, or with 409 when a

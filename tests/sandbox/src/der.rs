@@ -36,12 +36,12 @@ pub(crate) fn bit_string(bytes: &[u8]) -> Vec<u8> {
     tagged(0x03, &[&[0], bytes].concat())
 }
 
-/// A UTCTime, which reaches until 2049.
+/// A `UTCTime`, which reaches until 2049.
 pub(crate) fn utc_time(time: DateTime<Utc>) -> Vec<u8> {
     tagged(0x17, time.format("%y%m%d%H%M%SZ").to_string().as_bytes())
 }
 
-/// One part of a distinguished name: a SET of one attribute with a UTF8String.
+/// One part of a distinguished name: a SET of one attribute with a `UTF8String`.
 pub(crate) fn name_part(kind: &[u8], value: &str) -> Vec<u8> {
     let attribute = sequence(&[object_identifier(kind), tagged(0x0c, value.as_bytes())]);
     tagged(0x31, &attribute)
@@ -58,7 +58,7 @@ pub(crate) fn pem(label: &str, der: &[u8]) -> String {
         block.push('\n');
         rest = tail;
     }
-    block.push_str(&format!("-----END {label}-----\n"));
+    block.extend(["-----END ", label, "-----\n"]);
     block
 }
 

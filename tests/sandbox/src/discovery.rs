@@ -91,7 +91,7 @@ pub(crate) fn openapi_index() -> Value {
     json!({ "paths": paths })
 }
 
-/// A minimal OpenAPI document of one group and version: enough for kubectl to see that the server
+/// A minimal `OpenAPI` document of one group and version: enough for kubectl to see that the server
 /// validates fields itself, so that it sends `fieldValidation` instead of downloading schemas.
 pub(crate) fn openapi(group: &str, version: &str) -> Option<Value> {
     let mut paths = Map::new();

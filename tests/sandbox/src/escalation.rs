@@ -110,7 +110,7 @@ fn confirm(store: &Store, user: &User, namespace: &str, rules: &[Value]) -> Resu
         } else {
             format!("[{}]", errors.join(", "))
         };
-        why.push_str(&format!("; resolution errors: [{errors}]"));
+        why.extend(["; resolution errors: [", &errors, "]"]);
     }
     Err(why)
 }

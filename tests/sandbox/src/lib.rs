@@ -5,10 +5,11 @@
 //! (`transcript.json`, replayed by the conformance test). Nothing is written to disk, nothing
 //! listens beyond 127.0.0.1, and no container runs.
 //!
-//! The way of a request: [`server`] reads it and looks for a [`fault`]; [`call`] parses it;
-//! [`handle`] authenticates, authorizes and picks the handler ([`read`], [`write`], [`delete`],
-//! [`review`]); the [`store`] keeps what changed; the controllers in [`world`] follow up.
+//! The way of a request: `server` reads it and looks for a `fault`; `call` parses it;
+//! `handle` authenticates, authorizes and picks the handler (`read`, `write`, `delete`,
+//! `review`); the `store` keeps what changed; the controllers in `world` follow up.
 
+mod aggregation;
 mod apply;
 mod authenticate;
 mod body;
@@ -28,6 +29,7 @@ mod kubeconfig;
 mod managed;
 mod object;
 mod patch;
+mod protobuf;
 mod rbac;
 mod read;
 mod reply;

@@ -49,25 +49,20 @@ pub(crate) fn authorize(store: &Store, user: &User, attributes: &Attributes) -> 
 
 /// The refusal a client reads when the authorizer said no.
 pub(crate) fn refusal(user: &User, attributes: &Attributes, reason: &str) -> Status {
-    let mut why = match &attributes.path {
-        Some(path) => format!(
-            "User {:?} cannot {} path {path:?}",
-            user.name, attributes.verb
-        ),
-        None => {
-            let place = if attributes.namespace.is_empty() {
-                "at the cluster scope".to_owned()
-            } else {
-                format!("in the namespace {:?}", attributes.namespace)
-            };
-            format!(
-                "User {:?} cannot {} resource {:?} in API group {:?} {place}",
-                user.name,
-                attributes.verb,
-                attributes.combined(),
-                attributes.group,
-            )
-        }
+    let verb = &attributes.verb;
+    let mut why = if let Some(path) = &attributes.path {
+        format!("User {:?} cannot {verb} path {path:?}", user.name)
+    } else {
+        let place = if attributes.namespace.is_empty() {
+            "at the cluster scope".to_owned()
+        } else {
+            format!("in the namespace {:?}", attributes.namespace)
+        };
+        let (resource, group) = (attributes.combined(), &attributes.group);
+        format!(
+            "User {:?} cannot {verb} resource {resource:?} in API group {group:?} {place}",
+            user.name
+        )
     };
     if !reason.is_empty() {
         why = format!("{why}: {reason}");
@@ -104,7 +99,7 @@ pub(crate) fn rules_of_role(
         })
 }
 
-/// `roles` or `clusterroles`, whichever a roleRef means.
+/// `roles` or `clusterroles`, whichever a `roleRef` means.
 pub(crate) fn role_plural(role_ref: &Value) -> &'static str {
     if text(role_ref, "/kind") == "Role" {
         "roles"
@@ -273,5 +268,75 @@ fn aggregate(errors: &[String]) -> String {
         [] => String::new(),
         [one] => format!("RBAC: {one}"),
         many => format!("RBAC: [{}]", many.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asks(verb: &str, group: &str, resource: &str, name: &str) -> Attributes {
+        let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
+        Attributes {
+            verb: verb.into(),
+            group: group.into(),
+            resource: resource.into(),
+            subresource: subresource.into(),
+            name: name.into(),
+            ..Attributes::default()
+        }
+    }
+
+    #[test]
+    fn rules_match_by_verb_group_resource_and_name() {
+        let rule = |groups: &[&str], resources: &[&str], names: &[&str]| {
+            json!({
+                "verbs": ["get"],
+                "apiGroups": groups,
+                "resources": resources,
+                "resourceNames": names,
+            })
+        };
+        let plain = rule(&[""], &["pods"], &[]);
+        assert!(allows(&plain, &asks("get", "", "pods", "a")));
+        assert!(!allows(&plain, &asks("list", "", "pods", "a")));
+        assert!(!allows(&plain, &asks("get", "apps", "pods", "a")));
+        // A resource does not include its subresources, nor they it.
+        assert!(!allows(&plain, &asks("get", "", "pods/log", "a")));
+        let log = rule(&[""], &["pods/log"], &[]);
+        assert!(allows(&log, &asks("get", "", "pods/log", "a")));
+        assert!(!allows(&log, &asks("get", "", "pods", "a")));
+        let any_scale = rule(&["*"], &["*/scale"], &[]);
+        assert!(allows(
+            &any_scale,
+            &asks("get", "apps", "deployments/scale", "a")
+        ));
+        assert!(!allows(
+            &any_scale,
+            &asks("get", "apps", "deployments", "a")
+        ));
+        let all = rule(&["*"], &["*"], &[]);
+        assert!(allows(&all, &asks("get", "apps", "deployments/scale", "a")));
+        let one = rule(&[""], &["secrets"], &["a"]);
+        assert!(allows(&one, &asks("get", "", "secrets", "a")));
+        assert!(!allows(&one, &asks("get", "", "secrets", "")));
+        assert!(!allows(&one, &asks("get", "", "secrets", "b")));
+    }
+
+    #[test]
+    fn resource_rules_never_allow_paths_and_the_other_way_round() {
+        let everything = json!({ "verbs": ["*"], "apiGroups": ["*"], "resources": ["*"] });
+        let path = Attributes {
+            verb: "get".into(),
+            path: Some("/metrics".into()),
+            ..Attributes::default()
+        };
+        assert!(!allows(&everything, &path));
+        let urls = json!({ "verbs": ["*"], "nonResourceURLs": ["*"] });
+        assert!(allows(&urls, &path));
+        assert!(!allows(&urls, &asks("get", "", "pods", "a")));
+        assert!(url_covers("/api/*", "/api/v1"));
+        assert!(!url_covers("/api/*", "/api"));
+        assert!(!url_covers("/api", "/api/"));
     }
 }

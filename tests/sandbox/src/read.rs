@@ -13,7 +13,7 @@ use crate::reply::{Content, Reply};
 use crate::resource::Resource;
 use crate::selector::Selection;
 use crate::status::Status;
-use crate::store::Watcher;
+use crate::store::{Stored, Watcher};
 use crate::table;
 use crate::world::World;
 
@@ -24,15 +24,13 @@ impl World {
         let namespace = scope(call, resource).unwrap_or_default();
         let object = self
             .store
-            .get(resource, namespace, &wanted.name)
+            .find(resource, namespace, &wanted.name)
             .ok_or_else(|| Status::not_found(resource, &wanted.name))?;
         if table::is_wanted(call) {
-            return Ok(Reply::json(
-                200,
-                &table::render(resource, &[object], json!({})),
-            ));
+            let table = table::render(resource, &[object.value()], &json!({}));
+            return Ok(Reply::json(200, &table));
         }
-        Ok(Reply::json(200, object))
+        Ok(Reply::json_text(200, object.whole()))
     }
 
     /// Answers with the objects that match, page by page if a limit is given.
@@ -41,11 +39,15 @@ impl World {
         let start = start_of_page(call.query("continue"))?;
         let limit: usize = call.query("limit").parse().unwrap_or_default();
         let namespace = scope(call, resource);
-        let found: Vec<&Value> = self
+        let found: Vec<&Stored> = self
             .store
-            .list(resource, namespace)
-            .filter(|object| selection.matches(object))
-            .filter(|object| start.as_ref().is_none_or(|start| start.reached(object)))
+            .range(resource, namespace)
+            .filter(|stored| selection.matches(stored.value()))
+            .filter(|stored| {
+                start
+                    .as_ref()
+                    .is_none_or(|start| start.reached(stored.value()))
+            })
             .collect();
         let mut metadata = Map::new();
         metadata.insert(
@@ -58,7 +60,7 @@ impl World {
             limit
         };
         if page < found.len() {
-            let last = found[page - 1];
+            let last = found[page - 1].value();
             metadata.insert(
                 "continue".into(),
                 self.end_of_page(last, namespace.is_some()).into(),
@@ -68,16 +70,15 @@ impl World {
             }
         }
         let metadata = Value::Object(metadata);
+        let page = &found[..page];
         if table::is_wanted(call) {
+            let values: Vec<&Value> = page.iter().map(|stored| stored.value()).collect();
             return Ok(Reply::json(
                 200,
-                &table::render(resource, &found[..page], metadata),
+                &table::render(resource, &values, &metadata),
             ));
         }
-        Ok(Reply::json(
-            200,
-            &list_of(resource, found[..page].iter().copied(), &metadata),
-        ))
+        Ok(Reply::json_text(200, list_of(resource, page, &metadata)))
     }
 
     /// Answers with changes as they happen.
@@ -87,13 +88,16 @@ impl World {
         resource: &'static Resource,
     ) -> Result<Reply, Status> {
         let selection = select(call, resource)?;
-        let since =
-            match call.query("resourceVersion") {
-                "" | "0" => None,
-                text => Some(text.parse().map_err(|_| {
-                    Status::bad_request(format!("invalid resource version {text:?}"))
-                })?),
-            };
+        // Who asks for what exists as events gets a bookmark where that ends.
+        let bookmarked = call.flag("sendInitialEvents");
+        let version = call.query("resourceVersion");
+        let since = if bookmarked || matches!(version, "" | "0") {
+            None
+        } else {
+            Some(version.parse().map_err(|_| {
+                Status::bad_request(format!("invalid resource version {version:?}"))
+            })?)
+        };
         let (sender, receiver) = mpsc::unbounded_channel();
         self.store.watch(
             Watcher {
@@ -102,6 +106,7 @@ impl World {
                 sender,
             },
             since,
+            bookmarked,
         );
         let seconds = call
             .query("timeoutSeconds")
@@ -143,28 +148,15 @@ pub(crate) fn select(call: &Call, resource: &Resource) -> Result<Selection, Stat
     )
 }
 
-/// A list of objects, whose items carry no kind of their own.
-pub(crate) fn list_of<'a>(
-    resource: &Resource,
-    objects: impl Iterator<Item = &'a Value>,
-    metadata: &Value,
-) -> Value {
-    let items: Vec<Value> = objects
-        .map(|object| {
-            let mut item = object.clone();
-            if let Value::Object(item) = &mut item {
-                item.shift_remove("kind");
-                item.shift_remove("apiVersion");
-            }
-            item
-        })
-        .collect();
-    json!({
-        "kind": format!("{}List", resource.kind),
-        "apiVersion": resource.api_version(),
-        "metadata": metadata,
-        "items": items,
-    })
+/// A list of objects, whose items carry no kind of their own, as JSON.
+pub(crate) fn list_of(resource: &Resource, objects: &[&Stored], metadata: &Value) -> String {
+    let items: Vec<&str> = objects.iter().map(|object| object.item()).collect();
+    format!(
+        "{{\"kind\":\"{}List\",\"apiVersion\":\"{}\",\"metadata\":{metadata},\"items\":[{}]}}",
+        resource.kind,
+        resource.api_version(),
+        items.join(","),
+    )
 }
 
 /// Where a page begins.

@@ -4,6 +4,7 @@ use serde_json::Value;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::status::Status;
+use crate::store::Event;
 
 /// An answer.
 pub(crate) struct Reply {
@@ -22,22 +23,23 @@ pub(crate) enum Content {
     /// All of it.
     Bytes(Vec<u8>),
     /// The events of a watch, one line of JSON each, as long as the sender lives.
-    Watch(
-        UnboundedReceiver<(&'static str, Value)>,
-        Option<std::time::Duration>,
-    ),
+    Watch(UnboundedReceiver<Event>, Option<std::time::Duration>),
 }
 
 impl Reply {
     /// A JSON document.
     pub(crate) fn json(status: u16, body: &Value) -> Reply {
-        let mut bytes = serde_json::to_vec(body).unwrap_or_default();
-        bytes.push(b'\n');
+        Reply::json_text(status, body.to_string())
+    }
+
+    /// A JSON document that is already text.
+    pub(crate) fn json_text(status: u16, mut text: String) -> Reply {
+        text.push('\n');
         Reply {
             status,
             content_type: "application/json",
             headers: Vec::new(),
-            content: Content::Bytes(bytes),
+            content: Content::Bytes(text.into_bytes()),
         }
     }
 

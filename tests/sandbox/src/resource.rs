@@ -1,5 +1,6 @@
 //! The resources the server serves: one table for routing, storage and discovery.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// One line of the table: a resource or a subresource.
@@ -87,10 +88,16 @@ pub(crate) fn of_kind(api_version: &str, kind: &str) -> Option<&'static Resource
 
 /// The stored resource with this plural name; panics for a name that is not in the table.
 pub(crate) fn named(plural: &str) -> &'static Resource {
-    TABLE
-        .iter()
-        .find(|resource| resource.is_stored() && resource.plural == plural)
-        .expect("only names that are in the table are asked for")
+    static STORED: LazyLock<HashMap<&str, usize>> = LazyLock::new(|| {
+        let stored = TABLE.iter().filter(|resource| resource.is_stored());
+        stored
+            .map(|resource| (resource.plural, resource.index))
+            .collect()
+    });
+    let index = STORED
+        .get(plural)
+        .expect("only names that are in the table are asked for");
+    &TABLE[*index]
 }
 
 impl Resource {
@@ -126,7 +133,7 @@ impl Resource {
     }
 }
 
-/// Joins group and version into an apiVersion.
+/// Joins group and version into an `apiVersion`.
 pub(crate) fn join(group: &str, version: &str) -> String {
     if group.is_empty() {
         version.to_owned()

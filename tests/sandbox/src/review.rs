@@ -181,7 +181,7 @@ fn subject(resource: &Resource, body: &Value) -> Result<User, Status> {
 }
 
 impl World {
-    /// Answers a TokenRequest for a ServiceAccount.
+    /// Answers a `TokenRequest` for a `ServiceAccount`.
     pub(crate) fn request_token(
         &mut self,
         call: &Call,

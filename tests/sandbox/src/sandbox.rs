@@ -79,8 +79,8 @@ impl Builder {
         self
     }
 
-    /// Whether the controllers run: default ServiceAccounts, token Secrets, the end of namespaces.
-    /// Aggregated ClusterRoles are filled either way. Default: yes.
+    /// Whether the controllers run: default accounts, token Secrets, the end of namespaces.
+    /// Aggregated `ClusterRoles` are filled either way. Default: yes.
     #[must_use]
     pub fn controllers(mut self, on: bool) -> Builder {
         self.settings.controllers = on;
@@ -222,7 +222,7 @@ impl Sandbox {
         self.shared.requests().clear();
     }
 
-    /// Every stored object, whole, with apiVersion and kind.
+    /// Every stored object, whole, with `apiVersion` and kind.
     pub fn objects(&self) -> Vec<Value> {
         self.shared.world().store.all().cloned().collect()
     }
@@ -293,7 +293,7 @@ impl Sandbox {
     }
 
     /// Replaces the cluster by a new one at the same address with the same certificate authority:
-    /// every object is gone, `kube-system` has another uid, ServiceAccount tokens of the old one
+    /// every object is gone, `kube-system` has another uid, `ServiceAccount` tokens of the old one
     /// are refused. Fails like [`Sandbox::restart`].
     pub fn rebuild(&mut self) -> anyhow::Result<()> {
         self.stop();

@@ -132,7 +132,7 @@ impl Status {
     }
 
     /// 409 for fields that other managers own; the causes are already in words.
-    pub(crate) fn apply_conflict(message: String, causes: Vec<Value>) -> Status {
+    pub(crate) fn apply_conflict(message: String, causes: &[Value]) -> Status {
         Status::new(409, "Conflict", message, Some(json!({ "causes": causes })))
     }
 

@@ -1,8 +1,9 @@
 //! Keeps the objects, counts revisions, and tells watchers what changes.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, OnceLock};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::object;
@@ -14,9 +15,49 @@ const HISTORY: usize = 4096;
 
 type Key = (usize, String, String);
 
-/// Every stored object, full, with apiVersion and kind.
+/// A stored object, and its JSON once somebody has asked for it.
+pub(crate) struct Stored {
+    value: Value,
+    item: OnceLock<String>,
+}
+
+impl Stored {
+    fn new(value: Value) -> Stored {
+        Stored {
+            value,
+            item: OnceLock::new(),
+        }
+    }
+
+    /// The object, with apiVersion and kind.
+    pub(crate) fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// The JSON of the object as an item of a list: without apiVersion and kind.
+    pub(crate) fn item(&self) -> &str {
+        self.item.get_or_init(|| {
+            // `arrange` writes these two first, so the rest needs no second look.
+            let text = self.value.to_string();
+            let rest = text.strip_prefix(&self.head()).map(str::to_owned);
+            rest.map_or(text, |rest| format!("{{{rest}"))
+        })
+    }
+
+    /// The JSON of the whole object.
+    pub(crate) fn whole(&self) -> String {
+        format!("{}{}", self.head(), &self.item()[1..])
+    }
+
+    fn head(&self) -> String {
+        let (kind, version) = (&self.value["kind"], &self.value["apiVersion"]);
+        format!("{{\"kind\":{kind},\"apiVersion\":{version},")
+    }
+}
+
+/// Every stored object, full, with `apiVersion` and kind.
 pub(crate) struct Store {
-    objects: BTreeMap<Key, Value>,
+    objects: BTreeMap<Key, Arc<Stored>>,
     revision: u64,
     history: VecDeque<Change>,
     watchers: Vec<Watcher>,
@@ -28,8 +69,11 @@ struct Change {
     revision: u64,
     resource: usize,
     event: &'static str,
-    object: Value,
+    object: Arc<Stored>,
 }
+
+/// The name of an event, and the object.
+pub(crate) type Event = (&'static str, Arc<Stored>);
 
 /// Someone who wants to be told.
 pub(crate) struct Watcher {
@@ -37,8 +81,8 @@ pub(crate) struct Watcher {
     pub(crate) resource: usize,
     /// Which of its objects.
     pub(crate) selection: Selection,
-    /// Where to tell it: the event's name, and the object.
-    pub(crate) sender: UnboundedSender<(&'static str, Value)>,
+    /// Where to tell it.
+    pub(crate) sender: UnboundedSender<Event>,
 }
 
 impl Store {
@@ -59,8 +103,13 @@ impl Store {
 
     /// One object.
     pub(crate) fn get(&self, resource: &Resource, namespace: &str, name: &str) -> Option<&Value> {
-        self.objects
-            .get(&(resource.index, namespace.to_owned(), name.to_owned()))
+        self.find(resource, namespace, name).map(Stored::value)
+    }
+
+    /// One object as it is stored.
+    pub(crate) fn find(&self, resource: &Resource, namespace: &str, name: &str) -> Option<&Stored> {
+        let key = (resource.index, namespace.to_owned(), name.to_owned());
+        self.objects.get(&key).map(Arc::as_ref)
     }
 
     /// The objects of a resource, by namespace and name; of one namespace, if it is given.
@@ -69,6 +118,15 @@ impl Store {
         resource: &Resource,
         namespace: Option<&'a str>,
     ) -> impl Iterator<Item = &'a Value> {
+        self.range(resource, namespace).map(|stored| &stored.value)
+    }
+
+    /// The same, as they are stored.
+    pub(crate) fn range<'a>(
+        &'a self,
+        resource: &Resource,
+        namespace: Option<&'a str>,
+    ) -> impl Iterator<Item = &'a Stored> {
         let index = resource.index;
         let start = (
             index,
@@ -80,26 +138,26 @@ impl Store {
             .take_while(move |((at, within, _), _)| {
                 *at == index && namespace.is_none_or(|namespace| namespace == within)
             })
-            .map(|(_, object)| object)
+            .map(|(_, stored)| stored.as_ref())
     }
 
     /// Every object there is.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Value> {
-        self.objects.values()
+        self.objects.values().map(|stored| &stored.value)
     }
 
     /// Stores an object under its name, gives it a new resource version, and returns it.
-    pub(crate) fn put(&mut self, resource: &Resource, object: Value) -> Value {
+    pub(crate) fn put(&mut self, resource: &Resource, mut object: Value) -> Value {
         self.revision += 1;
         let key = key(resource, &object);
-        let mut object = object::arrange(object, resource.kind, &resource.api_version());
         object::set(&mut object, "resourceVersion", self.revision.to_string());
         let object = object::arrange(object, resource.kind, &resource.api_version());
-        let event = match self.objects.insert(key, object.clone()) {
+        let stored = Arc::new(Stored::new(object.clone()));
+        let event = match self.objects.insert(key, stored.clone()) {
             Some(_) => "MODIFIED",
             None => "ADDED",
         };
-        self.tell(resource.index, event, object.clone());
+        self.tell(resource.index, event, stored);
         object
     }
 
@@ -111,10 +169,14 @@ impl Store {
         name: &str,
     ) -> Option<Value> {
         let key = (resource.index, namespace.to_owned(), name.to_owned());
-        let mut object = self.objects.remove(&key)?;
+        let mut object = self.objects.remove(&key)?.value.clone();
         self.revision += 1;
         object::set(&mut object, "resourceVersion", self.revision.to_string());
-        self.tell(resource.index, "DELETED", object.clone());
+        self.tell(
+            resource.index,
+            "DELETED",
+            Arc::new(Stored::new(object.clone())),
+        );
         Some(object)
     }
 
@@ -132,17 +194,15 @@ impl Store {
     }
 
     /// Adds a watcher. It is told of every change after `since`, and, where `since` is absent, of
-    /// all that exists.
-    pub(crate) fn watch(&mut self, watcher: Watcher, since: Option<u64>) {
-        match since {
-            Some(since) => {
-                for change in self.history.iter().filter(|change| change.revision > since) {
-                    watcher.tell(change);
-                }
+    /// all that exists. `bookmarked` adds a bookmark behind what exists.
+    pub(crate) fn watch(&mut self, watcher: Watcher, since: Option<u64>, bookmarked: bool) {
+        if let Some(since) = since {
+            for change in self.history.iter().filter(|change| change.revision > since) {
+                watcher.tell(change);
             }
-            None => {
-                let namespace = watcher.selection.namespace.as_deref();
-                for object in self.list(&resource::all()[watcher.resource], namespace) {
+        } else {
+            for ((index, _, _), object) in &self.objects {
+                if *index == watcher.resource {
                     watcher.tell(&Change {
                         revision: 0,
                         resource: watcher.resource,
@@ -152,6 +212,22 @@ impl Store {
                 }
             }
         }
+        if bookmarked {
+            let resource = &resource::all()[watcher.resource];
+            let bookmark = json!({
+                "kind": resource.kind,
+                "apiVersion": resource.api_version(),
+                "metadata": {
+                    "resourceVersion": self.revision.to_string(),
+                    "annotations": { "k8s.io/initial-events-end": "true" },
+                },
+            });
+            let bookmark = Arc::new(Stored::new(bookmark));
+            watcher
+                .sender
+                .send(("BOOKMARK", bookmark))
+                .unwrap_or_default();
+        }
         self.watchers.push(watcher);
     }
 
@@ -160,7 +236,7 @@ impl Store {
         self.watchers.clear();
     }
 
-    fn tell(&mut self, resource: usize, event: &'static str, object: Value) {
+    fn tell(&mut self, resource: usize, event: &'static str, object: Arc<Stored>) {
         let change = Change {
             revision: self.revision,
             resource,
@@ -180,7 +256,7 @@ impl Store {
 
 impl Watcher {
     fn tell(&self, change: &Change) {
-        if change.resource == self.resource && self.selection.matches(&change.object) {
+        if change.resource == self.resource && self.selection.matches(&change.object.value) {
             // A receiver that went away is dropped at the next change.
             self.sender
                 .send((change.event, change.object.clone()))

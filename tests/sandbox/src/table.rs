@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::call::Call;
+use crate::clock;
 use crate::object::{self, items, text};
 use crate::resource::Resource;
 
@@ -15,7 +16,7 @@ pub(crate) fn is_wanted(call: &Call) -> bool {
 }
 
 /// Renders objects as a table with the columns of their kind.
-pub(crate) fn render(resource: &Resource, objects: &[&Value], metadata: Value) -> Value {
+pub(crate) fn render(resource: &Resource, objects: &[&Value], metadata: &Value) -> Value {
     let columns = columns(resource);
     let mut definitions = vec![definition("Name", "name")];
     definitions.extend(columns.iter().map(|(name, _)| definition(name, "")));
@@ -81,7 +82,7 @@ fn age(object: &Value) -> String {
     let Ok(created) = chrono::DateTime::parse_from_rfc3339(created) else {
         return "<unknown>".into();
     };
-    let seconds = (chrono::Utc::now() - created.to_utc()).num_seconds().max(0);
+    let seconds = (clock::now() - created.to_utc()).num_seconds().max(0);
     match seconds {
         0..120 => format!("{seconds}s"),
         120..7200 => format!("{}m", seconds / 60),

@@ -1,6 +1,7 @@
-//! Mints and verifies the JSON Web Tokens of ServiceAccounts.
+//! Mints and verifies the JSON Web Tokens of `ServiceAccounts`.
 
-use std::sync::{Mutex, PoisonError};
+use std::cell::RefCell;
+use std::collections::HashMap;
 
 use anyhow::Context as _;
 use base64::Engine as _;
@@ -20,16 +21,18 @@ pub(crate) const ISSUER: &str = "https://kubernetes.default.svc";
 /// Who issues the tokens in Secrets.
 pub(crate) const LEGACY_ISSUER: &str = "kubernetes/serviceaccount";
 
-/// The key that signs ServiceAccount tokens.
+/// The key that signs `ServiceAccount` tokens.
 pub(crate) struct Signer {
     key: EcdsaKeyPair,
     key_id: String,
     random: SystemRandom,
+    /// Claims of tokens whose signature was found good; nothing else about them is believed.
+    genuine: RefCell<HashMap<String, Value>>,
     clock: Clock,
-    minted: Mutex<Vec<String>>,
+    minted: RefCell<Vec<String>>,
 }
 
-/// The object a token dies with, besides its ServiceAccount.
+/// The object a token dies with, besides its `ServiceAccount`.
 pub(crate) struct Bound {
     /// `secret` or `pod`: the key in the claims.
     pub(crate) kind: &'static str,
@@ -55,8 +58,9 @@ impl Signer {
             key,
             key_id,
             random,
+            genuine: RefCell::default(),
             clock,
-            minted: Mutex::default(),
+            minted: RefCell::default(),
         })
     }
 
@@ -104,6 +108,18 @@ impl Signer {
 
     /// The claims of a token this signer signed, if it has not expired.
     pub(crate) fn verify(&self, token: &str) -> Option<Value> {
+        let known = self.genuine.borrow().get(token).cloned();
+        let claims = match known {
+            Some(claims) => claims,
+            None => self.read(token)?,
+        };
+        let end = claims.get("exp").and_then(Value::as_i64);
+        let expired = end.is_some_and(|end| end <= self.clock.now().timestamp());
+        (!expired && !text(&claims, "/iss").is_empty()).then_some(claims)
+    }
+
+    /// Verifies the signature of a token not seen before.
+    fn read(&self, token: &str) -> Option<Value> {
         let (signed, signature) = token.rsplit_once('.')?;
         let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
         UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, self.key.public_key().as_ref())
@@ -111,12 +127,10 @@ impl Signer {
             .ok()?;
         let (_, claims) = signed.split_once('.')?;
         let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()?;
-        let now = self.clock.now().timestamp();
-        let expired = claims
-            .get("exp")
-            .and_then(Value::as_i64)
-            .is_some_and(|end| end <= now);
-        (!expired && !text(&claims, "/iss").is_empty()).then_some(claims)
+        self.genuine
+            .borrow_mut()
+            .insert(token.to_owned(), claims.clone());
+        Some(claims)
     }
 
     fn sign(&self, claims: &Value) -> Option<String> {
@@ -128,18 +142,12 @@ impl Signer {
         );
         let signature = self.key.sign(&self.random, signed.as_bytes()).ok()?;
         let token = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()));
-        self.minted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(token.clone());
+        self.minted.borrow_mut().push(token.clone());
         Some(token)
     }
 
     /// Every token that was signed, oldest first.
     pub(crate) fn minted(&self) -> Vec<String> {
-        self.minted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.minted.borrow().clone()
     }
 }

@@ -46,7 +46,7 @@ impl User {
         }
     }
 
-    /// A ServiceAccount.
+    /// A `ServiceAccount`.
     pub(crate) fn account(namespace: &str, name: &str, uid: &str) -> User {
         let mut user = User::authenticated(
             &format!("{ACCOUNT_PREFIX}{namespace}:{name}"),
@@ -90,7 +90,7 @@ impl User {
     }
 }
 
-/// The groups every ServiceAccount of a namespace is in.
+/// The groups every `ServiceAccount` of a namespace is in.
 pub(crate) fn account_groups(namespace: &str) -> Vec<String> {
     vec![
         "system:serviceaccounts".into(),
@@ -98,7 +98,7 @@ pub(crate) fn account_groups(namespace: &str) -> Vec<String> {
     ]
 }
 
-/// Namespace and name of a ServiceAccount's user name.
+/// Namespace and name of a `ServiceAccount`'s user name.
 pub(crate) fn account_of(user: &str) -> Option<(&str, &str)> {
     user.strip_prefix(ACCOUNT_PREFIX)?.split_once(':')
 }

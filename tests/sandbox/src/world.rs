@@ -8,14 +8,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use crate::aggregation;
 use crate::bootstrap;
 use crate::certificate::Authority;
 use crate::clock::Clock;
-use crate::managed::{self, Entry, Manager};
+use crate::managed::{self, Manager};
 use crate::object::{self, text};
-use crate::rbac::GROUP;
 use crate::resource::{self, Resource};
-use crate::selector;
 use crate::store::Store;
 use crate::token::Signer;
 use crate::user::User;
@@ -41,7 +40,7 @@ pub(crate) struct World {
     pub(crate) store: Store,
     /// The certificate authority.
     pub(crate) authority: Arc<Authority>,
-    /// What signs ServiceAccount tokens.
+    /// What signs `ServiceAccount` tokens.
     pub(crate) signer: Signer,
     /// The static bearer token of the admin.
     pub(crate) admin_token: String,
@@ -51,6 +50,8 @@ pub(crate) struct World {
     pub(crate) settings: Settings,
     /// Tokens that were valid a moment ago.
     pub(crate) token_cache: HashMap<String, (User, Instant)>,
+    /// Client certificates that were recognized.
+    pub(crate) certificates: HashMap<Vec<u8>, User>,
     /// Namespaces whose deletion has begun and is not yet scheduled.
     pub(crate) doomed: Vec<String>,
 }
@@ -71,16 +72,20 @@ impl World {
             address,
             settings,
             token_cache: HashMap::new(),
+            certificates: HashMap::new(),
             doomed: Vec::new(),
         };
-        bootstrap::fill(&mut world);
+        bootstrap::fill(&mut world.store);
+        for namespace in bootstrap::NAMESPACES {
+            world.furnish_namespace(namespace);
+        }
         Ok(world)
     }
 
     /// What the controllers do after an object came or changed.
     pub(crate) fn after_write(&mut self, resource: &Resource, object: &Value) {
         if resource.plural == "clusterroles" {
-            self.aggregate_roles();
+            aggregation::fill(&mut self.store);
         }
         if !self.settings.controllers {
             return;
@@ -97,7 +102,7 @@ impl World {
     /// What the controllers do after an object went.
     pub(crate) fn after_remove(&mut self, resource: &Resource, object: &Value) {
         match resource.plural {
-            "clusterroles" => self.aggregate_roles(),
+            "clusterroles" => aggregation::fill(&mut self.store),
             "serviceaccounts" if self.settings.controllers => {
                 self.remove_token_secrets(object);
                 let (namespace, name) = (object::namespace(object), object::name(object));
@@ -109,7 +114,7 @@ impl World {
         }
     }
 
-    /// Gives a namespace its default ServiceAccount and the certificate authority.
+    /// Gives a namespace its default `ServiceAccount` and the certificate authority.
     pub(crate) fn furnish_namespace(&mut self, namespace: &str) {
         let accounts = resource::named("serviceaccounts");
         if !self.settings.controllers || self.is_going(namespace) {
@@ -170,48 +175,6 @@ impl World {
             .filter(|namespace| object::is_terminating(namespace))
             .map(|namespace| object::name(namespace).to_owned())
             .collect()
-    }
-
-    /// Fills the rules of every aggregated ClusterRole from the roles its selectors match.
-    pub(crate) fn aggregate_roles(&mut self) {
-        let roles = resource::named("clusterroles");
-        // A role may feed a second one through a third: view, edit, admin.
-        for _ in 0..4 {
-            let changed: Vec<Value> = self
-                .store
-                .list(roles, None)
-                .filter(|role| role.get("aggregationRule").is_some())
-                .filter_map(|role| {
-                    let rules = self.aggregated_rules(role);
-                    let stale = role.get("rules") != Some(&Value::Array(rules.clone()));
-                    stale.then(|| aggregated(role, rules))
-                })
-                .collect();
-            if changed.is_empty() {
-                return;
-            }
-            for role in changed {
-                self.store.put(roles, role);
-            }
-        }
-    }
-
-    fn aggregated_rules(&self, role: &Value) -> Vec<Value> {
-        let mut rules: Vec<Value> = Vec::new();
-        for selector in object::items(role, "/aggregationRule/clusterRoleSelectors") {
-            for source in self.store.list(resource::named("clusterroles"), None) {
-                let own = object::name(source) == object::name(role);
-                if own || !selector::matches_labels(selector, source) {
-                    continue;
-                }
-                for rule in object::items(source, "/rules") {
-                    if !rules.contains(rule) {
-                        rules.push(rule.clone());
-                    }
-                }
-            }
-        }
-        rules
     }
 
     /// Puts a token into a new `kubernetes.io/service-account-token` Secret, or removes the Secret
@@ -276,22 +239,6 @@ impl World {
         object::set(&mut object, "creationTimestamp", object::now());
         self.store.put(resource, object);
     }
-}
-
-fn aggregated(role: &Value, rules: Vec<Value>) -> Value {
-    let mut role = role.clone();
-    role["rules"] = rules.into();
-    let manager = manager("clusterrole-aggregation-controller", true);
-    let mut entries = managed::entries(&role);
-    entries.retain(|entry| entry.manager != manager);
-    entries.push(Entry {
-        manager,
-        api_version: format!("{GROUP}/v1"),
-        time: object::now(),
-        fields: [vec!["f:rules".to_owned()]].into(),
-    });
-    managed::set_entries(&mut role, entries);
-    role
 }
 
 fn manager(name: &str, applies: bool) -> Manager {

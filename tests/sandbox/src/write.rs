@@ -263,9 +263,12 @@ impl World {
         if new == *old || call.is_dry_run() {
             return Ok(object::arrange(new, parent.kind, &parent.api_version()));
         }
-        let done = object::is_terminating(&new)
-            && object::items(&new, "/metadata/finalizers").is_empty()
-            && parent.plural != "namespaces";
+        let holds = if parent.plural == "namespaces" {
+            "/spec/finalizers"
+        } else {
+            "/metadata/finalizers"
+        };
+        let done = object::is_terminating(&new) && object::items(&new, holds).is_empty();
         let stored = self.store.put(parent, new);
         if done {
             self.store
@@ -356,7 +359,7 @@ fn keep_server_fields(resource: &Resource, old: &Value, new: &mut Value) {
     };
     match resource.subresource {
         "" if resource.has_status() => restore("status"),
-        "" => {}
+        "" | "finalize" => {}
         _ => restore("spec"),
     }
 }

@@ -1,0 +1,118 @@
+//! What the changing verbs of `kubegrant team` have in common.
+
+use crate::cli::completion;
+use crate::cli::desk::Desk;
+use crate::cli::global::DryRunArgs;
+use crate::cli::views::team::ActView;
+use crate::domain::Confirmed;
+use crate::domain::name::{ClusterName, UserRef};
+use crate::error::Failure;
+use crate::ops::team::{Action, Where, act};
+use crate::ops::{Applied, Mode};
+
+/// Whose credential, and where.
+#[derive(clap::Args, Debug)]
+pub(crate) struct ActArgs {
+    /// Whose kubeconfig: name or e-mail
+    #[arg(add = completion::users())]
+    pub(crate) user: UserRef,
+    /// On which cluster
+    #[arg(short, long, add = completion::clusters(), required_unless_present = "all_clusters")]
+    pub(crate) cluster: Option<ClusterName>,
+    /// On every cluster where there is anything to do
+    #[arg(long, conflicts_with = "cluster")]
+    pub(crate) all_clusters: bool,
+    #[command(flatten)]
+    pub(crate) dry_run: DryRunArgs,
+}
+
+impl ActArgs {
+    /// Where it happens.
+    pub(crate) fn place(&self) -> Where {
+        self.cluster
+            .clone()
+            .map_or(Where::AllClusters, Where::Cluster)
+    }
+
+    /// Where it happens, in words.
+    pub(crate) fn place_words(&self) -> String {
+        match &self.cluster {
+            Some(cluster) => format!("on cluster '{cluster}'"),
+            None => "on every cluster".to_owned(),
+        }
+    }
+}
+
+/// Does it, says what came of each cluster, and ends with the exit code that is true.
+pub(crate) async fn run(
+    args: ActArgs,
+    action: Action,
+    confirmed: Confirmed,
+    desk: &mut Desk<'_>,
+) -> Result<(), Failure> {
+    let mode = args.dry_run.mode();
+    let place = args.place();
+    let progress = desk
+        .output
+        .progress(usize::from(args.cluster.is_some()), "clusters");
+    let many = args.cluster.is_none();
+    let whom = (&args.user, &place);
+    let reports = act(
+        desk.session,
+        whom,
+        &action,
+        mode,
+        confirmed,
+        &mut |report| match &report.outcome {
+            Ok(_) if many => progress.done(report.cluster.as_str()),
+            Ok(_) => {}
+            Err(error) => progress.failed(report.cluster.as_str(), &error.to_string()),
+        },
+    )
+    .await?;
+    drop(progress);
+    desk.output
+        .show(&ActView::new(&args.user.to_string(), &reports))?;
+    if mode == Mode::Plan {
+        desk.output.status("Nothing was changed (dry run).");
+        return Ok(());
+    }
+    if reports.is_empty() {
+        desk.output.status("There is nothing to do on any cluster.");
+    }
+    let mut applied = Applied::default();
+    let mut failures = Vec::new();
+    for report in reports {
+        match report.outcome {
+            Ok(outcome) => {
+                let truth = if outcome.applied.owed.is_empty() {
+                    ""
+                } else {
+                    " here"
+                };
+                desk.output
+                    .status(&format!("{}{truth}.", first_upper(&outcome.sentence)));
+                applied.extend(outcome.applied);
+            }
+            Err(error) => failures.push(Failure::from(error)),
+        }
+    }
+    // What is owed outweighs what failed: it stands recorded.
+    let owed = desk.say_applied(&applied);
+    for failure in &failures {
+        let (message, causes) = failure.lines();
+        desk.output.error(&message, &causes, &failure.hints);
+    }
+    owed?;
+    match failures.into_iter().next() {
+        Some(failure) => Err(Failure::said(failure.kind)),
+        None => Ok(()),
+    }
+}
+
+fn first_upper(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}

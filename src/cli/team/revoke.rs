@@ -1,0 +1,39 @@
+//! `kubegrant team revoke`.
+
+use super::act::{self, ActArgs};
+use crate::cli::confirm;
+use crate::cli::desk::Desk;
+use crate::domain::name::parse_line;
+use crate::error::Failure;
+use crate::ops::team::Action;
+
+/// End a user's latest version, and block further downloads
+///
+/// The user still sees the cluster. Downloads and rotation are refused with `Access Revoked` until
+/// `team restore` or `team rotate`.
+#[derive(clap::Args, Debug)]
+#[command(after_long_help = "Examples:\n  \
+    kubegrant team revoke bob --cluster prod --reason \"laptop stolen\" --yes\n  \
+    kubegrant team revoke bob --all-clusters --yes")]
+pub(crate) struct TeamRevokeArgs {
+    #[command(flatten)]
+    act: ActArgs,
+    /// Why: recorded in the audit log
+    #[arg(long, value_name = "TEXT", value_parser = parse_line, default_value = "", hide_default_value = true)]
+    reason: String,
+}
+
+pub(crate) async fn run(args: TeamRevokeArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let (user, place) = (&args.act.user, args.act.place_words());
+    let question = format!("Revoke the kubeconfig of '{user}' {place}, and block downloads?");
+    let confirmed = confirm::ask(desk, &question, args.act.dry_run.mode())?;
+    act::run(
+        args.act,
+        Action::Revoke {
+            reason: args.reason,
+        },
+        confirmed,
+        desk,
+    )
+    .await
+}

@@ -1,0 +1,60 @@
+//! `kubegrant user offboard`.
+
+use crate::cli::desk::Desk;
+use crate::cli::global::DryRunArgs;
+use crate::cli::views::offboard::{LeavingView, ReceiptView};
+use crate::cli::{completion, confirm};
+use crate::domain::name::UserRef;
+use crate::error::Failure;
+use crate::ops::{self, Mode};
+
+/// Let a user leave: end everything of theirs everywhere, with a receipt
+///
+/// Says first what they have. Refuses while a cluster would be without owner. Ends grants and
+/// kubeconfigs on every cluster, disables the user, and lists what a person must still rotate at
+/// its source.
+#[derive(clap::Args, Debug)]
+#[command(after_long_help = "Examples:\n  \
+    kubegrant user offboard bob --new-owner carol --yes -o json > receipt.json")]
+pub(crate) struct UserOffboardArgs {
+    /// Who leaves: name or e-mail
+    #[arg(add = completion::users())]
+    name: UserRef,
+    /// Who owns their clusters then
+    #[arg(long, value_name = "USER", add = completion::users())]
+    new_owner: Option<UserRef>,
+    #[command(flatten)]
+    dry_run: DryRunArgs,
+}
+
+pub(crate) async fn run(args: UserOffboardArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let wish = ops::offboard::Wish {
+        user: args.name.clone(),
+        new_owner: args.new_owner,
+    };
+    let leaving = ops::offboard::preview(desk.session, &wish)?;
+    let view = LeavingView::from(&leaving);
+    if args.dry_run.mode() == Mode::Plan {
+        desk.output.show(&view)?;
+        desk.output.status("Nothing was changed (dry run).");
+        return Ok(());
+    }
+    // The plan is talk: stdout is for the receipt.
+    for line in view.lines() {
+        desk.output.status(&line);
+    }
+    let question = format!("End all of this, everywhere, for '{}'?", leaving.user);
+    let confirmed = confirm::ask(desk, &question, Mode::Do)?;
+    let receipt = ops::offboard::offboard(desk.session, &wish, confirmed).await?;
+    desk.output.show(&ReceiptView::from(&receipt))?;
+    if receipt.unchanged {
+        desk.output.status(&format!(
+            "'{}' has left already; nothing was changed.",
+            leaving.user
+        ));
+        return Ok(());
+    }
+    desk.output.status(&format!("'{}' has left.", leaving.user));
+    desk.say_rotate(&receipt.had.could_open);
+    desk.say_applied(&receipt.applied)
+}

@@ -1,0 +1,357 @@
+//! The rules against the two spec files that a person reviews: every cell, some thousands.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::domain::Timestamp;
+use crate::domain::access::{Grant, effective};
+use crate::domain::cluster::{Address, Cluster, ClusterId, ManagerKind, WriteScope};
+use crate::domain::user::{User, UserId};
+
+const SPEC: &str = include_str!("../../../tests/policy.spec");
+const ORGANIZATION: &str = include_str!("../../../tests/policy-organization.spec");
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_timestamp(seconds, 0).expect("a small number of seconds is a time")
+}
+
+fn user(role: Role, active: bool) -> User {
+    User {
+        id: UserId(1),
+        name: "u".parse().expect("a good name"),
+        email: None,
+        role,
+        active,
+        key: None,
+        created_at: at(0),
+    }
+}
+
+fn cluster(owner: Option<UserId>, state: State, protected: bool) -> Cluster {
+    Cluster {
+        id: ClusterId(1),
+        name: "c".parse().expect("a good name"),
+        state,
+        protected,
+        owner,
+        description: String::new(),
+        labels: BTreeMap::new(),
+        address: Address {
+            server: String::new(),
+            ca_pem: None,
+            tls_server_name: None,
+            proxy_url: None,
+        },
+        kube_system_uid: String::new(),
+        version: String::new(),
+        manager: String::new(),
+        manager_kind: ManagerKind::Token,
+        manager_generation: 1,
+        manager_expires_at: None,
+        write_scope: WriteScope::Namespaces,
+        held_back: std::collections::BTreeSet::new(),
+        created_at: at(0),
+        reached_at: None,
+        deleting_at: None,
+    }
+}
+
+/// A principal as the store would describe one: role, ownership, grant.
+#[derive(Debug, Clone, Copy)]
+struct Principal {
+    column: &'static str,
+    role: Role,
+    owns: bool,
+    grant: Option<(Level, bool)>,
+}
+
+const fn principal(column: &'static str, role: Role) -> Principal {
+    Principal {
+        column,
+        role,
+        owns: false,
+        grant: None,
+    }
+}
+
+const PRINCIPALS: [Principal; 12] = [
+    principal("owner", Role::Owner),
+    principal("admin", Role::Admin),
+    Principal {
+        owns: true,
+        ..principal("admin", Role::Admin)
+    },
+    Principal {
+        grant: Some((Level::Read, false)),
+        ..principal("admin", Role::Admin)
+    },
+    Principal {
+        owns: true,
+        ..principal("cluster-owner", Role::Developer)
+    },
+    // A grant neither downgrades nor removes the cluster's owner.
+    Principal {
+        owns: true,
+        grant: Some((Level::Read, false)),
+        ..principal("cluster-owner", Role::Developer)
+    },
+    Principal {
+        grant: Some((Level::Write, false)),
+        ..principal("write", Role::Developer)
+    },
+    Principal {
+        grant: Some((Level::Read, false)),
+        ..principal("read", Role::Developer)
+    },
+    principal("none", Role::Developer),
+    Principal {
+        grant: Some((Level::Write, true)),
+        ..principal("none", Role::Developer)
+    },
+    Principal {
+        grant: Some((Level::Read, true)),
+        ..principal("none", Role::Developer)
+    },
+    Principal {
+        owns: true,
+        grant: Some((Level::Read, true)),
+        ..principal("cluster-owner", Role::Developer)
+    },
+];
+
+const STANDINGS: [Standing; 5] = [
+    Standing::Nothing,
+    Standing::Live,
+    Standing::Ending,
+    Standing::Ended,
+    Standing::Blocked,
+];
+
+fn action_word(action: ClusterAction) -> &'static str {
+    match action {
+        ClusterAction::See => "see",
+        ClusterAction::OwnKubeconfig => "own-kubeconfig",
+        ClusterAction::KubeconfigFor => "kubeconfig-for",
+        ClusterAction::ChangeSettings => "change-settings",
+        ClusterAction::SshKey => "ssh-key",
+        ClusterAction::Grant => "grant",
+        ClusterAction::TeamList => "team-list",
+        ClusterAction::TeamRotate => "team-rotate",
+        ClusterAction::TeamRevoke => "team-revoke",
+        ClusterAction::Protect => "protect",
+        ClusterAction::Archive => "archive",
+        ClusterAction::Unarchive => "unarchive",
+        ClusterAction::Delete => "delete",
+        ClusterAction::Sensitive => "sensitive",
+        ClusterAction::Transfer => "transfer",
+        ClusterAction::Operate => "operate",
+    }
+}
+
+fn outcome_word(outcome: Result<(), Denial>) -> &'static str {
+    match outcome {
+        Ok(()) => "yes",
+        Err(Denial::Disabled) => "disabled",
+        Err(Denial::UnknownCluster) => "hidden",
+        Err(Denial::NotOnCluster(_) | Denial::AdminsOnly(_)) => "no",
+        Err(Denial::OwnersOnly) => "owners",
+        Err(Denial::AccessRevoked) => "revoked",
+        Err(Denial::Archived(_)) => "archived",
+        Err(Denial::Protected(_)) => "protected",
+        Err(Denial::NotArchived) => "not-archived",
+    }
+}
+
+/// The rows of a spec: the words before each cell's column name.
+fn rows(spec: &'static str) -> (Vec<&'static str>, Vec<Vec<&'static str>>) {
+    let mut lines = spec
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.trim().is_empty())
+        .map(|line| {
+            line.split_whitespace()
+                .filter(|word| *word != "|")
+                .collect::<Vec<_>>()
+        });
+    let header = lines.next().expect("the spec has a header");
+    (header, lines.collect())
+}
+
+fn cell(header: &[&'static str], row: &[&'static str], column: &str) -> &'static str {
+    // Rows of the organization's spec name the action in several words: count from the right.
+    let index = header
+        .iter()
+        .position(|name| *name == column)
+        .expect("a column of the spec");
+    row[row.len() - (header.len() - index)]
+}
+
+/// What the spec says of one cell, in the order that the spec itself describes.
+fn expected(
+    (header, row): (&[&'static str], &[&'static str]),
+    principal: &Principal,
+    (state, protected, standing): (State, bool, Standing),
+) -> &'static str {
+    let who = cell(header, row, principal.column);
+    if who != "yes" {
+        return who;
+    }
+    let state_column = if state == State::Archived {
+        "archived"
+    } else {
+        "active"
+    };
+    let mut columns = vec![state_column];
+    if protected {
+        columns.push("protected");
+    }
+    if standing == Standing::Blocked {
+        columns.push("blocked");
+    }
+    columns
+        .into_iter()
+        .map(|column| cell(header, row, column))
+        .find(|it| *it != "same")
+        .unwrap_or("yes")
+}
+
+#[test]
+fn every_cell_of_the_cluster_rules_is_as_the_spec_says() {
+    let (header, rows) = rows(SPEC);
+    assert_eq!(
+        rows.len(),
+        ClusterAction::ALL.len(),
+        "every action has its row"
+    );
+    let mut cells = 0;
+    for action in ClusterAction::ALL {
+        let word = action_word(action);
+        let row = rows
+            .iter()
+            .find(|row| row[0] == word)
+            .expect("every action has its row");
+        for principal in PRINCIPALS {
+            for active in [true, false] {
+                for state in [State::Active, State::Archived] {
+                    for protected in [false, true] {
+                        for standing in STANDINGS {
+                            let outcome =
+                                decide(principal, active, action, (state, protected, standing));
+                            let want = if active {
+                                expected((&header, row), &principal, (state, protected, standing))
+                            } else {
+                                "disabled"
+                            };
+                            assert_eq!(
+                                outcome_word(outcome),
+                                want,
+                                "{word}: {principal:?} {active} {state} {protected} {standing:?}"
+                            );
+                            cells += 1;
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(cells, 16 * 12 * 2 * 2 * 2 * 5);
+}
+
+fn decide(
+    principal: Principal,
+    active: bool,
+    action: ClusterAction,
+    (state, protected, standing): (State, bool, Standing),
+) -> Result<(), Denial> {
+    let now = at(1000);
+    let user = user(principal.role, active);
+    let cluster = cluster(principal.owns.then_some(user.id), state, protected);
+    let grant = principal.grant.map(|(level, ended)| Grant {
+        user: user.id,
+        cluster: cluster.id,
+        level,
+        granted_at: at(1),
+        granted_by: user.id,
+        ends_at: Some(at(if ended { 1000 } else { 1001 })),
+        reason: String::new(),
+    });
+    // A disabled user's access is none; the rule about them must speak before the cluster hides.
+    let access = effective(&user, &cluster, grant.as_ref(), now);
+    on_cluster(
+        Actor {
+            role: user.role,
+            active,
+        },
+        action,
+        Target {
+            access,
+            state,
+            protected,
+            standing,
+        },
+    )
+}
+
+#[test]
+fn every_cell_of_the_organization_rules_is_as_the_spec_says() {
+    let (header, rows) = rows(ORGANIZATION);
+    let mut seen = 0;
+    for row in &rows {
+        let role = |word: &str| word.parse::<Role>().expect("a role of the spec");
+        let action = match row[..row.len() - 3] {
+            ["list-users"] => OrganizationAction::ListUsers,
+            ["read-audit"] => OrganizationAction::ReadAudit,
+            ["register-cluster"] => OrganizationAction::RegisterCluster,
+            ["act-as"] => OrganizationAction::ActAs,
+            ["forget-cluster"] => OrganizationAction::ForgetCluster,
+            ["manage-user", of] => OrganizationAction::ManageUser(role(of)),
+            ["set-role", from, to] => OrganizationAction::SetRole {
+                from: role(from),
+                to: role(to),
+            },
+            _ => panic!("the spec names no such action: {row:?}"),
+        };
+        for asker in Role::ALL {
+            for active in [true, false] {
+                let outcome = in_organization(
+                    Actor {
+                        role: asker,
+                        active,
+                    },
+                    action,
+                );
+                let want = if active {
+                    cell(&header, row, asker.as_str())
+                } else {
+                    "disabled"
+                };
+                assert_eq!(outcome_word(outcome), want, "{row:?} asked by {asker}");
+                seen += 1;
+            }
+        }
+    }
+    assert_eq!(seen, (5 + 3 + 9) * 3 * 2);
+}
+
+#[test]
+fn power_is_monotone_from_none_to_owner() {
+    let ladder = ["none", "read", "write", "cluster-owner", "admin", "owner"];
+    for action in ClusterAction::ALL {
+        for state in [State::Active, State::Archived] {
+            for protected in [false, true] {
+                for standing in STANDINGS {
+                    let mut was_allowed = false;
+                    for step in ladder {
+                        let principal = PRINCIPALS
+                            .into_iter()
+                            .find(|principal| principal.column == step)
+                            .expect("every step is a principal");
+                        let allowed =
+                            decide(principal, true, action, (state, protected, standing)).is_ok();
+                        assert!(allowed || !was_allowed, "{action:?} lost at {step}");
+                        was_allowed = allowed;
+                    }
+                }
+            }
+        }
+    }
+}

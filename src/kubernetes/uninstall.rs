@@ -1,0 +1,187 @@
+//! Leaving a cluster for good: every object of ours goes, and the manager last.
+//!
+//! The last one to leave cannot look back: whoever deletes its own rights cannot see that they are
+//! gone. So the manager first gives itself the rights to delete everything, deletes its permanent
+//! roles and the namespace, and ends with the one binding that let it; the server's answer to that
+//! delete is the proof. Then its own token is tried until it is refused, which proves that the
+//! account is gone too.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{Namespace, Secret, ServiceAccount};
+use k8s_openapi::api::rbac::v1 as rbac;
+use kube::api::{Api, DeleteParams, ListParams, PostParams};
+use serde::de::DeserializeOwned;
+
+use super::connection::{Connection, Right};
+use super::error::Error;
+use super::objects::{self, INSTALLATION, KUBEGRANT, MANAGED_BY};
+use crate::domain::plan::{NAMESPACE, binding_name};
+
+/// How long the cluster may take to refuse the manager when all is deleted: its namespace
+/// controller, and the API server's token cache of 10 seconds.
+const REFUSED_MAX: Duration = Duration::from_secs(40);
+
+/// What is left when everything of ours was deleted.
+#[derive(Debug, Default)]
+pub(crate) struct Left {
+    /// In words; empty when it was seen that nothing is.
+    pub(crate) behind: Vec<String>,
+}
+
+async fn delete<K>(api: Api<K>, name: &str, what: &str) -> Result<(), Error>
+where
+    K: Clone + std::fmt::Debug + DeserializeOwned,
+{
+    let deleted = api.delete(name, &DeleteParams::default()).await;
+    match deleted.map_err(|error| Error::from_kube(error, what)) {
+        Err(error) if error.is_not_found() => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+impl Connection {
+    /// Deletes everything of this installation but its users' objects, which are gone already.
+    ///
+    /// `as_manager` says whether the connection is the manager's own.
+    pub(crate) async fn uninstall(&self, account: &str, as_manager: bool) -> Result<Left, Error> {
+        let shared = self.others_live_here().await?;
+        let last = binding_name(&self.installation, "cluster-admin");
+        if as_manager {
+            self.take_all_power(&last, account).await?;
+        }
+        let manager = binding_name(&self.installation, "manager");
+        let client = || self.client.clone();
+        let (roles, bindings): (Api<rbac::Role>, Api<rbac::RoleBinding>) = (
+            Api::namespaced(client(), NAMESPACE),
+            Api::namespaced(client(), NAMESPACE),
+        );
+        let cluster_roles: Api<rbac::ClusterRole> = Api::all(client());
+        futures::try_join!(
+            delete(bindings, &manager, "the manager's RoleBinding"),
+            delete(roles, &manager, "the manager's Role"),
+            delete(
+                self.cluster_bindings(),
+                &manager,
+                "the manager's ClusterRoleBinding"
+            ),
+            delete(cluster_roles, &manager, "the manager's ClusterRole"),
+        )?;
+        let mut left = Left::default();
+        if shared {
+            left.behind.push(format!(
+                "namespace '{NAMESPACE}' stays: another installation of kubegrant lives there"
+            ));
+            self.leave_shared_namespace(account, &last, as_manager)
+                .await?;
+        } else {
+            let namespaces: Api<Namespace> = Api::all(client());
+            delete(namespaces, NAMESPACE, "our namespace").await?;
+            if as_manager {
+                delete(self.cluster_bindings(), &last, "our last binding").await?;
+            }
+        }
+        if as_manager && !self.is_refused_within(REFUSED_MAX).await? {
+            left.behind.push(format!(
+                "the cluster is still deleting namespace '{NAMESPACE}' with account '{account}', \
+                 which is allowed nothing any more"
+            ));
+        }
+        Ok(left)
+    }
+
+    /// Deletes what is ours in a namespace that stays. The manager's own account, Secrets and last
+    /// binding go in calls sent together, because each one ends the right to send the next.
+    async fn leave_shared_namespace(
+        &self,
+        account: &str,
+        last: &str,
+        as_manager: bool,
+    ) -> Result<(), Error> {
+        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), NAMESPACE);
+        let ours = ListParams::default().labels(&objects::selector(&self.installation));
+        let found = secrets.list_metadata(&ours).await;
+        let found = found.map_err(|error| Error::from_kube(error, "our Secrets"))?;
+        let names: Vec<String> = found
+            .items
+            .into_iter()
+            .filter_map(|secret| secret.metadata.name)
+            .collect();
+        let accounts: Api<ServiceAccount> = self.accounts();
+        let binding = async {
+            if as_manager {
+                delete(self.cluster_bindings(), last, "our last binding").await
+            } else {
+                Ok(())
+            }
+        };
+        let secrets = futures::future::join_all(
+            names
+                .iter()
+                .map(|name| delete(secrets.clone(), name, "a Secret of ours")),
+        );
+        let (binding, account, secrets) = futures::join!(
+            binding,
+            delete(accounts, account, "the manager's account"),
+            secrets
+        );
+        // The binding is what gives power. The others may have come too late to be allowed.
+        binding?;
+        for gone in secrets.into_iter().chain([account]) {
+            match gone {
+                Err(error) if error.is_forbidden() || error.is_unauthorized() => {}
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether another installation has accounts in our namespace.
+    async fn others_live_here(&self) -> Result<bool, Error> {
+        let selector = format!(
+            "{MANAGED_BY}={KUBEGRANT},{INSTALLATION}!={}",
+            self.installation
+        );
+        let others = ListParams::default().labels(&selector).limit(1);
+        let found = self.accounts().list_metadata(&others).await;
+        Ok(!found
+            .map_err(|error| Error::from_kube(error, "the accounts"))?
+            .items
+            .is_empty())
+    }
+
+    /// Lets the manager delete everything, and waits until it may.
+    async fn take_all_power(&self, name: &str, account: &str) -> Result<(), Error> {
+        let wanted = rbac::ClusterRoleBinding {
+            metadata: objects::meta(name, None, &self.installation),
+            role_ref: objects::cluster_role("cluster-admin"),
+            subjects: Some(objects::subjects(&[account.to_owned()].into())),
+        };
+        let made = self
+            .cluster_bindings()
+            .create(&PostParams::default(), &wanted)
+            .await;
+        match made.map_err(|error| Error::from_kube(error, "our last binding")) {
+            Err(error) if error.is_already_exists() => {}
+            other => drop(other?),
+        }
+        let all = Right {
+            verb: "delete",
+            group: "rbac.authorization.k8s.io",
+            resource: "rolebindings",
+            subresource: "",
+            namespace: "",
+            name: "",
+        };
+        let started = tokio::time::Instant::now();
+        while !self.missing_rights(&[all]).await?.is_empty() {
+            if started.elapsed() > Duration::from_secs(5) {
+                return Err(Error::unsettled(
+                    "the manager was not given the right to leave",
+                ));
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Ok(())
+    }
+}

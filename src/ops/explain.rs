@@ -1,0 +1,323 @@
+//! `access explain`: the path that gives a right, or the rule that refuses it.
+
+use super::journal::Journal;
+use super::{Error, find, settle};
+use crate::domain::access::{Access, Level};
+use crate::domain::cluster::State;
+use crate::domain::name::{ClusterName, UserRef};
+use crate::domain::policy::ClusterAction;
+use crate::kubernetes::connection::Question as Asked;
+use crate::session::Session;
+use crate::store;
+
+/// A verb and a resource to ask the API server about.
+#[derive(Debug, Clone)]
+pub(crate) struct Question {
+    /// Such as `get`.
+    pub(crate) verb: String,
+    /// Such as `pods`, `pods/exec`, `deployments.apps`.
+    pub(crate) resource: String,
+    /// In which namespace; everywhere if none.
+    pub(crate) namespace: Option<String>,
+}
+
+/// One path, whether it counts or not.
+#[derive(Debug)]
+pub(crate) struct Path {
+    /// Which, in the words of the documentation.
+    pub(crate) path: &'static str,
+    /// What it gives, if it counts.
+    pub(crate) gives: Option<&'static str>,
+    /// A sentence about it.
+    pub(crate) what: String,
+}
+
+/// What the API server answers.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// What was asked.
+    pub(crate) question: String,
+    /// Whether it is allowed; `None` where there is no live credential to ask about.
+    pub(crate) allowed: Option<bool>,
+    /// The API server's own words.
+    pub(crate) reason: String,
+}
+
+/// Why a user has what they have on a cluster.
+#[derive(Debug)]
+pub(crate) struct Explained {
+    /// Whose.
+    pub(crate) user: String,
+    /// Where.
+    pub(crate) cluster: ClusterName,
+    /// What they have: the strongest path that counts.
+    pub(crate) access: Access,
+    /// All paths, strongest first.
+    pub(crate) paths: Vec<Path>,
+    /// Whether a kubeconfig can be downloaded, and if not, which rule refuses.
+    pub(crate) download: Result<(), String>,
+    /// The live version, if there is one.
+    pub(crate) version: Option<u32>,
+    /// What the API server answers.
+    pub(crate) answer: Option<Answer>,
+}
+
+/// Explains a user's access to a cluster; everybody may ask about themselves.
+pub(crate) async fn explain(
+    session: &Session,
+    user: &UserRef,
+    cluster: &ClusterName,
+    question: Option<Question>,
+) -> Result<Explained, Error> {
+    let actor = find::actor(session, "access explain")?;
+    let journal = Journal::new(&actor, "access explain").user_name(&user.to_string());
+    let own = match user {
+        UserRef::Name(name) => *name == actor.user.name,
+        UserRef::Email(email) => actor.user.email.as_ref() == Some(email),
+    };
+    let action = if own {
+        ClusterAction::See
+    } else {
+        ClusterAction::Grant
+    };
+    let found = find::cluster(session, &actor, &journal, cluster, action)?;
+    let cluster = found.cluster;
+    let user = if own {
+        actor.user.clone()
+    } else {
+        find::user(session, user)?
+    };
+    let now = session.now();
+    let (grant, access, blocked, live) = session.store()?.read(|tx| {
+        let live = store::credentials::versions(tx, cluster.id, user.id)?
+            .into_iter()
+            .find(|credential| credential.state.is_live());
+        Ok::<_, store::Error>((
+            store::grants::find(tx, cluster.id, user.id)?,
+            find::access_of(tx, session, &user, &cluster)?,
+            store::blocks::contains(tx, cluster.id, user.id)?,
+            live,
+        ))
+    })?;
+    let mut paths = vec![
+        organization_path(&user),
+        Path {
+            path: "cluster owner",
+            gives: (cluster.owner == Some(user.id) && user.active).then_some("write"),
+            what: if cluster.owner == Some(user.id) {
+                format!("'{}' owns cluster '{}'", user.name, cluster.name)
+            } else {
+                format!("'{}' does not own cluster '{}'", user.name, cluster.name)
+            },
+        },
+        grant_path(&user, grant.as_ref(), now),
+    ];
+    if !user.active {
+        let what = format!("'{}' is disabled and has nothing", user.name);
+        paths.insert(
+            0,
+            Path {
+                path: "disabled",
+                gives: None,
+                what,
+            },
+        );
+    }
+    let download = if access == Access::None {
+        Err(format!(
+            "'{}' has no access to cluster '{}'",
+            user.name, cluster.name
+        ))
+    } else if cluster.state == State::Archived {
+        Err(format!("cluster '{}' is archived", cluster.name))
+    } else if blocked {
+        Err(format!(
+            "Access Revoked: an admin revoked the kubeconfig of '{}'",
+            user.name
+        ))
+    } else {
+        Ok(())
+    };
+    let answer = match question {
+        None => None,
+        Some(question) => {
+            let account = live.as_ref().map(|live| live.account.clone());
+            Some(ask(session, &cluster, account, question).await?)
+        }
+    };
+    Ok(Explained {
+        user: user.name.to_string(),
+        cluster: cluster.name,
+        access,
+        paths,
+        download,
+        version: live.map(|live| live.version),
+        answer,
+    })
+}
+
+fn organization_path(user: &crate::domain::user::User) -> Path {
+    let counts = user.role.is_admin() && user.active;
+    Path {
+        path: if user.role.is_admin() {
+            Access::Full(user.role).path()
+        } else {
+            "organization role"
+        },
+        gives: counts.then_some("full"),
+        what: format!("'{}' is organization {}", user.name, user.role),
+    }
+}
+
+fn grant_path(
+    user: &crate::domain::user::User,
+    grant: Option<&crate::domain::access::Grant>,
+    now: crate::domain::Timestamp,
+) -> Path {
+    let name = &user.name;
+    let time = |at: crate::domain::Timestamp| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    let (gives, what) = match grant {
+        None => (None, format!("'{name}' has no grant")),
+        Some(grant) if !grant.is_live(now) => {
+            let end = grant.ends_at.map(time).unwrap_or_default();
+            (
+                None,
+                format!("the {} grant of '{name}' ended on {end}", grant.level),
+            )
+        }
+        Some(grant) => {
+            let until = grant.ends_at.map(|end| format!(" until {}", time(end)));
+            let what = format!(
+                "'{name}' was granted {}{}",
+                grant.level,
+                until.unwrap_or_default()
+            );
+            let gives = match grant.level {
+                Level::Read => "read",
+                Level::Write => "write",
+            };
+            (user.active.then_some(gives), what)
+        }
+    };
+    Path {
+        path: "grant",
+        gives,
+        what,
+    }
+}
+
+/// The API groups of the resources that come with Kubernetes, for `deployments` without a group.
+fn group_of(resource: &str) -> &'static str {
+    match resource {
+        "deployments" | "daemonsets" | "statefulsets" | "replicasets" | "controllerrevisions" => {
+            "apps"
+        }
+        "jobs" | "cronjobs" => "batch",
+        "ingresses" | "networkpolicies" | "ingressclasses" => "networking.k8s.io",
+        "roles" | "rolebindings" | "clusterroles" | "clusterrolebindings" => {
+            "rbac.authorization.k8s.io"
+        }
+        "horizontalpodautoscalers" => "autoscaling",
+        "poddisruptionbudgets" => "policy",
+        "storageclasses" | "volumeattachments" | "csidrivers" | "csinodes" => "storage.k8s.io",
+        "leases" => "coordination.k8s.io",
+        "customresourcedefinitions" => "apiextensions.k8s.io",
+        "validatingwebhookconfigurations" | "mutatingwebhookconfigurations" => {
+            "admissionregistration.k8s.io"
+        }
+        "certificatesigningrequests" => "certificates.k8s.io",
+        "endpointslices" => "discovery.k8s.io",
+        "apiservices" => "apiregistration.k8s.io",
+        "priorityclasses" => "scheduling.k8s.io",
+        _ => "",
+    }
+}
+
+/// Takes `deployments.apps/scale` apart.
+fn parse(question: &Question) -> Asked {
+    let (resource, subresource) = question
+        .resource
+        .split_once('/')
+        .unwrap_or((question.resource.as_str(), ""));
+    let (resource, group) = match resource.split_once('.') {
+        Some((resource, group)) => (resource, group),
+        None => (resource, group_of(resource)),
+    };
+    Asked {
+        verb: question.verb.clone(),
+        group: group.to_owned(),
+        resource: resource.to_owned(),
+        subresource: subresource.to_owned(),
+        namespace: question.namespace.clone(),
+    }
+}
+
+async fn ask(
+    session: &Session,
+    cluster: &crate::domain::cluster::Cluster,
+    account: Option<String>,
+    question: Question,
+) -> Result<Answer, Error> {
+    let place = match &question.namespace {
+        Some(namespace) => format!(" in namespace '{namespace}'"),
+        None => " everywhere".to_owned(),
+    };
+    let words = format!("{} {}{place}", question.verb, question.resource);
+    let Some(account) = account else {
+        return Ok(Answer {
+            question: words,
+            allowed: None,
+            reason: "there is no live credential to ask about".to_owned(),
+        });
+    };
+    let picture = session
+        .store()?
+        .read(|tx| settle::picture(tx, cluster.id))?;
+    let connection = session.connect(cluster, &picture.installation).await?;
+    let (allowed, reason) = connection
+        .may_account(&account, &parse(&question))
+        .await
+        .map_err(|source| Error::Cluster {
+            cluster: cluster.name.to_string(),
+            source,
+        })?;
+    Ok(Answer {
+        question: words,
+        allowed: Some(allowed),
+        reason,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resources_are_taken_apart_as_kubectl_does() {
+        let asked = |resource: &str| {
+            let question = Question {
+                verb: "get".into(),
+                resource: resource.into(),
+                namespace: None,
+            };
+            let Asked {
+                group,
+                resource,
+                subresource,
+                ..
+            } = parse(&question);
+            (group, resource, subresource)
+        };
+        let own = |a: &str, b: &str, c: &str| (a.to_owned(), b.to_owned(), c.to_owned());
+        assert_eq!(asked("pods"), own("", "pods", ""));
+        assert_eq!(asked("pods/exec"), own("", "pods", "exec"));
+        assert_eq!(
+            asked("deployments/scale"),
+            own("apps", "deployments", "scale")
+        );
+        assert_eq!(
+            asked("widgets.example.com"),
+            own("example.com", "widgets", "")
+        );
+    }
+}

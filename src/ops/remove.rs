@@ -1,0 +1,217 @@
+//! `cluster delete`: everything of ours leaves the cluster, verified, before its login goes.
+
+use super::journal::Journal;
+use super::{Done, Error, Mode, find, settle};
+use crate::domain::Confirmed;
+use crate::domain::audit::Phase;
+use crate::domain::cluster::{Cluster, ManagerKind};
+use crate::domain::name::ClusterName;
+use crate::domain::plan::{NAMESPACE, binding_name};
+use crate::domain::policy::{ClusterAction, OrganizationAction};
+use crate::session::{self, Session};
+use crate::store;
+
+/// A cluster that was removed.
+#[derive(Debug)]
+pub(crate) struct Removed {
+    /// Its name.
+    pub(crate) cluster: ClusterName,
+    /// Versions that ended with it.
+    pub(crate) ended: usize,
+    /// What may be left on the cluster, in words.
+    pub(crate) left_behind: Vec<String>,
+    /// Whether the cluster was not asked.
+    pub(crate) forgotten: bool,
+}
+
+/// Asks the rules, without doing anything: before the question is put to a person.
+pub(crate) fn may_delete(session: &Session, name: &ClusterName) -> Result<(), Error> {
+    let actor = find::actor(session, "cluster delete")?;
+    let journal = Journal::new(&actor, "cluster delete");
+    find::cluster(session, &actor, &journal, name, ClusterAction::Delete).map(drop)
+}
+
+/// Removes everything of ours from a cluster, and the cluster from view.
+pub(crate) async fn delete(
+    session: &Session,
+    name: &ClusterName,
+    mode: Mode,
+    _: Confirmed,
+) -> Result<Done<Removed>, Error> {
+    let actor = find::actor(session, "cluster delete")?;
+    let journal = Journal::new(&actor, "cluster delete");
+    let found = find::cluster(session, &actor, &journal, name, ClusterAction::Delete)?;
+    let cluster = found.cluster;
+    let journal = journal.cluster(&cluster);
+    let lock = session.lock(&cluster).await?;
+    let picture = session
+        .store()?
+        .read(|tx| settle::picture(tx, cluster.id))?;
+    if mode == Mode::Plan {
+        let mut lines: Vec<String> = picture
+            .credentials
+            .iter()
+            .filter(|credential| credential.state.is_live())
+            .map(|credential| {
+                let user = picture.name(credential.user);
+                format!("end version {} of '{user}'", credential.version)
+            })
+            .collect();
+        lines.push(format!(
+            "remove everything of ours from {}",
+            cluster.address.server
+        ));
+        lines.push(format!("remove cluster '{name}' with its sealed login"));
+        return Ok(Done::Planned(lines));
+    }
+    // Where an earlier delete came so far that the manager is gone, the end is all that is missing.
+    let was_deleting = cluster.deleting_at.is_some();
+    let connection = match session.connect(&cluster, &picture.installation).await {
+        Ok(connection) => Some(connection),
+        Err(session::Error::Cluster { source, .. })
+            if was_deleting && (source.is_unauthorized() || source.is_forbidden()) =>
+        {
+            None
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let request = session.store()?.write(|tx| {
+        store::clusters::begin_delete(tx, cluster.id, session.now())?;
+        let detail = format!("remove everything from {}", cluster.address.server);
+        let request = journal.record(session, tx, Phase::Requested, detail, None)?;
+        for credential in picture.credentials.iter().filter(|c| c.state.is_live()) {
+            let because = "the cluster was deleted";
+            settle::end(
+                session,
+                tx,
+                credential,
+                &picture,
+                because,
+                &journal,
+                Some(request),
+            )?;
+        }
+        Ok::<_, Error>(request)
+    })?;
+    let mut left_behind = Vec::new();
+    if let Some(connection) = connection {
+        let outcome = leave(session, &cluster, connection, &journal, request).await;
+        match outcome {
+            Ok(behind) => left_behind = behind,
+            Err(error) => {
+                journal.record_alone(session, Phase::Owed, settle::chain(&error), Some(request))?;
+                return Err(Error::Owed {
+                    what: format!("the deletion of cluster '{name}'"),
+                    cluster: name.clone(),
+                    source: Box::new(error),
+                });
+            }
+        }
+    }
+    drop(lock);
+    let ended = finish(session, &cluster, &journal, request, &left_behind)?;
+    Ok(Done::Did(Removed {
+        cluster: name.clone(),
+        ended,
+        left_behind,
+        forgotten: false,
+    }))
+}
+
+/// Takes everything of ours off the cluster, verified; gives what is left, in words.
+async fn leave(
+    session: &Session,
+    cluster: &Cluster,
+    connection: crate::kubernetes::connection::Connection,
+    journal: &Journal,
+    request: i64,
+) -> Result<Vec<String>, Error> {
+    let settled = settle::settle_on(session, cluster, connection, journal, Some(request)).await?;
+    let as_manager = cluster.manager_kind != ManagerKind::Operator;
+    let left = settled
+        .connection
+        .uninstall(&cluster.manager, as_manager)
+        .await;
+    let left = left.map_err(|source| Error::Cluster {
+        cluster: cluster.name.to_string(),
+        source,
+    })?;
+    Ok(left.behind)
+}
+
+/// Removes the record from view, with its secrets.
+fn finish(
+    session: &Session,
+    cluster: &Cluster,
+    journal: &Journal,
+    request: i64,
+    left_behind: &[String],
+) -> Result<usize, Error> {
+    session.store()?.write(|tx| {
+        let now = session.now();
+        let mut ended = 0;
+        // What is still revoking here was on a cluster whose manager has proven to be gone.
+        for credential in store::credentials::unfinished(tx, cluster.id)? {
+            store::credentials::end(tx, credential.id, "the cluster was deleted", now)?;
+            store::credentials::settle(tx, credential.id, now)?;
+            ended += 1;
+        }
+        store::clusters::remove(tx, cluster.id, now)?;
+        let detail = if left_behind.is_empty() {
+            "nothing of ours is left on it".to_owned()
+        } else {
+            left_behind.join("; ")
+        };
+        journal.record(session, tx, Phase::Done, detail, Some(request))?;
+        Ok(ended)
+    })
+}
+
+/// Forgets a cluster that is gone for good, without asking it. For organization owners.
+pub(crate) fn forget(
+    session: &Session,
+    name: &ClusterName,
+    mode: Mode,
+    _: Confirmed,
+) -> Result<Done<Removed>, Error> {
+    let actor = find::actor(session, "cluster delete --forget")?;
+    let journal = Journal::new(&actor, "cluster delete --forget");
+    let found = find::cluster(session, &actor, &journal, name, ClusterAction::Delete)?;
+    find::allow(session, &actor, &journal, OrganizationAction::ForgetCluster)?;
+    let cluster = found.cluster;
+    let journal = journal.cluster(&cluster);
+    let picture = session
+        .store()?
+        .read(|tx| settle::picture(tx, cluster.id))?;
+    let mut left_behind: Vec<String> = picture
+        .credentials
+        .iter()
+        .map(|credential| {
+            let user = picture.name(credential.user);
+            format!(
+                "account {NAMESPACE}/{} (version {} of '{user}'), whose tokens may work until they end",
+                credential.account, credential.version
+            )
+        })
+        .collect();
+    left_behind.push(format!(
+        "account {NAMESPACE}/{} and the bindings {}, {} and {}",
+        cluster.manager,
+        binding_name(&picture.installation, "manager"),
+        binding_name(&picture.installation, "view"),
+        binding_name(&picture.installation, "cluster-admin"),
+    ));
+    if mode == Mode::Plan {
+        let mut lines = vec![format!("forget cluster '{name}' without asking it")];
+        lines.extend(left_behind.iter().map(|it| format!("leave behind: {it}")));
+        return Ok(Done::Planned(lines));
+    }
+    let request = journal.record_alone(session, Phase::Requested, "forget", None)?;
+    let ended = finish(session, &cluster, &journal, request, &left_behind)?;
+    Ok(Done::Did(Removed {
+        cluster: name.clone(),
+        ended,
+        left_behind,
+        forgotten: true,
+    }))
+}

@@ -1,0 +1,88 @@
+//! The table of provider tokens: sealed, one for a cluster.
+
+use rusqlite::OptionalExtension;
+
+use super::{ReadTxn, Result, WriteTxn, time};
+use crate::domain::Timestamp;
+use crate::domain::cluster::ClusterId;
+use crate::domain::user::UserId;
+use crate::secrets::Sealed;
+
+/// A stored provider token.
+#[derive(Debug, Clone)]
+pub(crate) struct ProviderToken {
+    /// Which provider.
+    pub(crate) provider: String,
+    /// The token, sealed.
+    pub(crate) secret: Sealed,
+    /// Counts the tokens of the cluster; part of the sealed record's name.
+    pub(crate) generation: u32,
+    /// When it was set.
+    pub(crate) set_at: Timestamp,
+    /// By whom.
+    pub(crate) set_by: UserId,
+}
+
+/// Finds a cluster's token.
+pub(crate) fn find(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<Option<ProviderToken>> {
+    let found = tx
+        .sql()
+        .prepare_cached(
+            "SELECT provider, secret, generation, set_at, set_by FROM provider_tokens
+             WHERE cluster = ?1",
+        )?
+        .query_row([cluster.0], |row| {
+            let secret: Vec<u8> = row.get(1)?;
+            let at: i64 = row.get(3)?;
+            Ok((row.get(0)?, secret, row.get(2)?, at, row.get(4)?))
+        })
+        .optional()?;
+    found
+        .map(|(provider, secret, generation, at, by)| {
+            Ok(ProviderToken {
+                provider,
+                secret: Sealed::new(secret),
+                generation,
+                set_at: time(at)?,
+                set_by: UserId(by),
+            })
+        })
+        .transpose()
+}
+
+/// Puts a token in the place of the one that is there, if any.
+pub(crate) fn put(tx: &WriteTxn<'_>, cluster: ClusterId, token: &ProviderToken) -> Result<()> {
+    tx.sql().execute(
+        "INSERT INTO provider_tokens (cluster, provider, secret, generation, set_at, set_by)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (cluster) DO UPDATE SET provider = excluded.provider,
+           secret = excluded.secret, generation = excluded.generation,
+           set_at = excluded.set_at, set_by = excluded.set_by",
+        (
+            cluster.0,
+            &token.provider,
+            token.secret.as_bytes(),
+            token.generation,
+            token.set_at.timestamp(),
+            token.set_by.0,
+        ),
+    )?;
+    Ok(())
+}
+
+/// Replaces the sealed bytes by some sealed to other people; the token is the same.
+pub(crate) fn reseal(tx: &WriteTxn<'_>, cluster: ClusterId, secret: &Sealed) -> Result<()> {
+    tx.sql().execute(
+        "UPDATE provider_tokens SET secret = ?2 WHERE cluster = ?1",
+        (cluster.0, secret.as_bytes()),
+    )?;
+    Ok(())
+}
+
+/// Removes a token; `false` if there was none.
+pub(crate) fn remove(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<bool> {
+    Ok(tx.sql().execute(
+        "DELETE FROM provider_tokens WHERE cluster = ?1",
+        [cluster.0],
+    )? == 1)
+}

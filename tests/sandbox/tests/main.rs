@@ -1,0 +1,9 @@
+//! The sandbox as a client meets it.
+
+mod client;
+mod conformance;
+mod connection;
+mod fault;
+mod object;
+mod rbac;
+mod token;
