@@ -15,7 +15,7 @@ use crate::domain::credential::{
     self, Credential, CredentialId, Delivery, State, TTL_DAYS_DEFAULT, TTL_SECONDS_MIN,
 };
 use crate::domain::name::{ClusterName, UserRef};
-use crate::domain::policy::{ClusterAction, Denial};
+use crate::domain::policy::{ClusterAction, Denial, OrganizationAction};
 use crate::domain::user::User;
 use crate::kubernetes::token::Minted;
 use crate::secrets::{ExposeSecret, Recipient, SecretString, seal_file};
@@ -99,6 +99,8 @@ pub(super) struct Case {
     subject: User,
     access: Access,
     power: Power,
+    /// What the actor has there.
+    actor_power: Option<Power>,
 }
 
 /// Finds the case and asks the rules: of the actor, and of the one whose file it will be.
@@ -156,6 +158,7 @@ fn case(
         subject,
         access,
         power,
+        actor_power: found.access.power(),
     })
 }
 
@@ -252,6 +255,15 @@ struct Form {
 
 fn form(session: &Session, case: &Case, wish: &DownloadWish) -> Result<Form, Error> {
     let other = case.subject.id != case.actor.user.id;
+    // A login in one's own hands is one's own power: nobody takes more of it than they have by
+    // taking somebody else's. Sealed to its owner, it is not in one's hands.
+    if other && wish.plain && Some(case.power) > case.actor_power {
+        let denial = Denial::AdminsOnly(OrganizationAction::ActAs);
+        let help = vec!["leave out `--plain`: the file is sealed to its owner then".to_owned()];
+        let cluster = Some(&case.cluster.name);
+        let who = &case.actor.user;
+        return Err(case.journal.deny(session, denial, cluster, who, help));
+    }
     let seal_to = if other && !wish.plain {
         let key = reseal::key(&case.subject)?.ok_or_else(|| Error::Forbidden {
             why: format!("'{}' has no key to seal the file to", case.subject.name),
