@@ -182,6 +182,8 @@ pub(super) fn case_for(
         subject: subject.clone(),
         access,
         power,
+        // Only those with full access rotate others' credentials.
+        actor_power: Some(Power::Full),
     })
 }
 
