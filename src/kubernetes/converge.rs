@@ -90,7 +90,8 @@ fn leaving(plan: &Plan, observed: &Observed) -> Vec<Leaving> {
                 accounts,
                 ..
             } => (place, name, Some(accounts)),
-            Step::DeleteBinding { place, name, .. } => (place, name, None),
+            // One that gave the wrong role is made anew; who is on the new one does not leave.
+            Step::DeleteBinding { place, name, .. } => (place, name, made_anew(plan, place, name)),
             _ => continue,
         };
         let before = observed.bindings.get(&(place.clone(), name.clone()));
@@ -105,6 +106,19 @@ fn leaving(plan: &Plan, observed: &Observed) -> Vec<Leaving> {
         }
     }
     found
+}
+
+/// Who is on a list that a plan makes anew after deleting it.
+fn made_anew<'a>(plan: &'a Plan, at: &Place, named: &str) -> Option<&'a BTreeSet<String>> {
+    plan.give.iter().find_map(|step| match step {
+        Step::CreateBinding {
+            place,
+            name,
+            accounts,
+            ..
+        } if place == at && name == named => Some(accounts),
+        _ => None,
+    })
 }
 
 /// Waits until the API server's authorizer has heard of it: only then is a revocation true.
