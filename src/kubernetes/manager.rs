@@ -370,8 +370,9 @@ impl Connection {
                 expires_at: Some(minted.expires_at),
             });
         }
-        let token = self.secret_token(account).await?;
+        // First, so that nothing is left behind where no token Secret is filled.
         self.delete_secret(&name).await?;
+        let token = self.secret_token(account).await?;
         Ok(Manager {
             account: account.to_owned(),
             kind: ManagerKind::Secret,
