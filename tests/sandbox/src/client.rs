@@ -12,8 +12,6 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::Value;
 
-use crate::object::text;
-
 /// Sends one request to the server that a kubeconfig names, trusting the authority and using the
 /// token that it holds, and gives the HTTP status code with the body. Fails when the kubeconfig
 /// lacks one of them, or there is no answer.
@@ -24,9 +22,15 @@ pub fn request(
     body: Option<&Value>,
 ) -> anyhow::Result<(u16, String)> {
     let config: Value = serde_saphyr::from_str(kubeconfig).context("no kubeconfig")?;
-    let server = text(&config, "/clusters/0/cluster/server");
-    let authority = text(&config, "/clusters/0/cluster/certificate-authority-data");
-    let token = text(&config, "/users/0/user/token");
+    let text = |path: &str| {
+        config
+            .pointer(path)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
+    let server = text("/clusters/0/cluster/server");
+    let authority = text("/clusters/0/cluster/certificate-authority-data");
+    let token = text("/users/0/user/token");
     anyhow::ensure!(!token.is_empty(), "the kubeconfig holds no token");
     let address = server.strip_prefix("https://").context("not https")?;
     let host = address.split(':').next().unwrap_or_default().to_owned();
