@@ -12,7 +12,7 @@ use crate::output::Ended;
 use crate::{config, ops, session, store};
 
 /// Done, and verified; or nothing to do.
-pub const EXIT_OK: u8 = 0;
+pub(crate) const EXIT_OK: u8 = 0;
 
 /// Which exit code a failure has (design, section 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,8 +177,7 @@ fn file_kind(error: &FileError) -> Kind {
         FileError::AlreadyExists { .. } | FileError::NotReplaceable { .. } => Kind::State,
         FileError::UnsafeDirectory { .. }
         | FileError::ForeignOwner { .. }
-        | FileError::TooOpen { .. }
-        | FileError::Linked { .. } => Kind::Unsafe,
+        | FileError::TooOpen { .. } => Kind::Unsafe,
         FileError::Missing { .. } | FileError::NoDirectory { .. } => Kind::NotFound,
         FileError::BadName { .. }
         | FileError::NotRegular { .. }
@@ -210,7 +209,10 @@ fn cluster_kind(error: &ClusterError, cluster: &str) -> (Kind, String) {
         ),
         E::Forbidden { .. } => (
             Kind::Denied,
-            format!("run `kubegrant cluster check {cluster}` to see which rights are missing"),
+            format!(
+                "give the login its rights back with `kubegrant cluster relink {cluster}` and a \
+                 kubeconfig that is cluster-admin"
+            ),
         ),
         E::Redirected { .. } | E::TooLarge { .. } | E::Garbled { .. } => (
             Kind::Unsafe,
@@ -251,7 +253,7 @@ impl From<session::Error> for Failure {
                     .to_owned(),
             ),
             E::UnknownUser { .. } => (Kind::NotFound, "run `kubegrant user list`".to_owned()),
-            E::Lock { .. } => (Kind::State, String::new()),
+            E::Lock { .. } => (Kind::State, "is the disk full or read-only?".to_owned()),
             E::Locked { .. } => (Kind::State, "try again when it is done".to_owned()),
             E::NotForYou { cluster } => (
                 Kind::Denied,

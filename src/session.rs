@@ -27,7 +27,7 @@ use zeroize::Zeroizing;
 /// The largest identity file that is read, in bytes.
 const IDENTITY_BYTES_MAX: usize = 64 * 1024;
 /// How long to wait for another process that works on the same cluster.
-const LOCK_WAIT_MAX: Duration = Duration::from_secs(120);
+const LOCK_WAIT_MAX: Duration = Duration::from_mins(2);
 
 /// Asks for a passphrase; the argument says of what. `None` where nobody is there to answer.
 pub(crate) type Ask = Box<dyn Fn(&str) -> std::io::Result<Option<Zeroizing<String>>>>;
@@ -252,15 +252,14 @@ impl Session {
         if let Some(identity) = self.identity.get() {
             return Ok(identity);
         }
-        let text = match &self.config.identity {
-            IdentitySource::Variable(text) => SecretString::from(text.as_str()),
+        let bytes = match &self.config.identity {
+            IdentitySource::Variable(text) => Zeroizing::new(text.as_bytes().to_vec()),
             IdentitySource::File(path) => {
                 let absent = matches!(path.try_exists(), Ok(false));
                 if absent {
                     return Err(Error::NoIdentity { path: path.clone() });
                 }
-                let bytes = read_private(path, IDENTITY_BYTES_MAX).map_err(Error::IdentityFile)?;
-                SecretString::from(String::from_utf8_lossy(&bytes).into_owned())
+                read_private(path, IDENTITY_BYTES_MAX).map_err(Error::IdentityFile)?
             }
         };
         let mut ask = |what: &str| match (self.ask)(what) {
@@ -273,10 +272,11 @@ impl Session {
                 source,
             }),
         };
-        let identity = Identity::parse(&text, &mut ask).map_err(|source| Error::Identity {
-            place: self.identity_place(),
-            source,
-        })?;
+        let identity =
+            Identity::parse_bytes(&bytes, &mut ask).map_err(|source| Error::Identity {
+                place: self.identity_place(),
+                source,
+            })?;
         Ok(self.identity.get_or_init(|| identity))
     }
 
@@ -333,6 +333,10 @@ impl Session {
     }
 
     /// The name of the record that holds a cluster's manager login.
+    #[expect(
+        clippy::unused_self,
+        reason = "asked of the session, like the login itself"
+    )]
     pub(crate) fn manager_record(&self, cluster: &Cluster, installation: &str) -> RecordName {
         RecordName {
             installation: installation.to_owned(),

@@ -21,10 +21,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{self, AtFlags, CWD, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
-pub(crate) use error::{DirectoryFault, FileError, Obstacle, Thing};
-pub(crate) use inspect::{
-    Presence, check_private_file, ensure_private_dir, read_bounded, read_private,
-};
+pub(crate) use error::{FileError, Obstacle, Thing};
+pub(crate) use inspect::{ensure_private_dir, read_bounded, read_private};
 
 /// What to do about a file that is already there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +63,13 @@ enum Staging {
     /// Without a name, which not every file system can do.
     Nameless,
     /// Under a random name.
+    #[cfg_attr(
+        not(test),
+        expect(
+            dead_code,
+            reason = "tests go the way of file systems that cannot do without"
+        )
+    )]
     Named,
 }
 

@@ -36,8 +36,6 @@ pub(crate) enum Kind {
     Cluster,
     /// A user.
     User,
-    /// A project.
-    Project,
 }
 
 /// Looks up the names of a kind, each with a word of help. It must not print, ask, or take longer
@@ -57,11 +55,6 @@ pub(crate) fn clusters() -> ArgValueCompleter {
 /// Completes user names.
 pub(crate) fn users() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| candidates(Kind::User, current))
-}
-
-/// Completes project names.
-pub(crate) fn projects() -> ArgValueCompleter {
-    ArgValueCompleter::new(|current: &OsStr| candidates(Kind::Project, current))
 }
 
 fn candidates(kind: Kind, current: &OsStr) -> Vec<CompletionCandidate> {

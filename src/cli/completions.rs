@@ -22,7 +22,7 @@ pub(crate) struct CompletionsArgs {
     shell: Shell,
 }
 
-pub(crate) fn run(args: CompletionsArgs, output: &mut Output) -> Result<(), Failure> {
+pub(crate) fn run(args: &CompletionsArgs, output: &mut Output) -> Result<(), Failure> {
     output.raw(completion::registration(args.shell).as_bytes())?;
     Ok(())
 }

@@ -12,7 +12,7 @@ use clap_mangen::roff::{Roff, bold, roman};
 use super::completion::{self, Shell};
 
 /// What the exit codes mean.
-pub const EXIT_STATUS: &[(&str, &str)] = &[
+pub(crate) const EXIT_STATUS: &[(&str, &str)] = &[
     ("0", "Done, and verified; or nothing to do."),
     ("1", "A fault of kubegrant: please report it."),
     ("2", "The command line is wrong."),
@@ -35,40 +35,46 @@ pub const EXIT_STATUS: &[(&str, &str)] = &[
 ];
 
 /// Which files are read and written.
-pub const FILES: &[(&str, &str)] = &[
+pub(crate) const FILES: &[(&str, &str)] = &[
     (
         "$XDG_CONFIG_HOME/kubegrant/identity",
         "The private key that says who is acting. Default folder: ~/.config. Mode 0600.",
     ),
     (
         "$XDG_DATA_HOME/kubegrant/store.db",
-        "The store. Default folder: ~/.local/share. Mode 0600.",
+        "The store. Default folder: ~/.local/share. Mode 0600. Beside it: its write-ahead log, and a \
+         lock file for each cluster.",
     ),
     (
         "CLUSTER.kubeconfig",
         "A downloaded kubeconfig, in the working directory. Mode 0600.",
     ),
     (
-        "ssh-key-CLUSTER.pem",
-        "A downloaded SSH key, in the working directory. Mode 0600.",
+        "CLUSTER.USER.kubeconfig.age",
+        "A kubeconfig for somebody else, sealed to their key. Mode 0600.",
     ),
 ];
 
 /// Which variables are obeyed.
-pub const ENVIRONMENT: &[(&str, &str)] = &[
+pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
     (
         "KUBEGRANT_IDENTITY_FILE",
         "The identity file, instead of the default one.",
     ),
     ("KUBEGRANT_IDENTITY", "The identity itself, for CI jobs."),
     (
-        "KUBECONFIG",
-        "Where `--merge` and `cluster add` look for kubeconfigs.",
+        "KUBEGRANT_STORE",
+        "The store's file, instead of the default one.",
     ),
     (
-        "XDG_CONFIG_HOME, XDG_DATA_HOME, XDG_STATE_HOME",
-        "Where the files are.",
+        "KUBECONFIG",
+        "Where `cluster add` and `cluster relink` look for kubeconfigs: a list, as kubectl has it.",
     ),
+    (
+        "HTTPS_PROXY, NO_PROXY",
+        "The proxy on the way to an API server, where its kubeconfig names none.",
+    ),
+    ("XDG_CONFIG_HOME, XDG_DATA_HOME", "Where the files are."),
     ("NO_COLOR", "No colour, where it is not empty."),
     (
         "CLICOLOR, CLICOLOR_FORCE, TERM",
@@ -77,7 +83,7 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
 ];
 
 /// Makes all files, as paths below the root of the repository and their bytes.
-pub fn files(command: Command) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
+fn files(command: Command) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
     let mut made = vec![
         ("completions/kubegrant.bash", Shell::Bash),
         ("completions/_kubegrant", Shell::Zsh),

@@ -31,39 +31,13 @@ pub(crate) struct InitArgs {
 }
 
 pub(crate) fn run(args: InitArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let done = match ops::init::existing(desk.session)? {
-        Some(found) => ops::Done::Did(found),
-        None => {
-            let organization = match args.organization {
-                Some(organization) => organization,
-                None => {
-                    let typed =
-                        desk.prompt
-                            .line(desk.output, "Organization", None, "`--organization`")?;
-                    parse_organization(&typed)
-                        .map_err(|why| Failure::words(Kind::Usage, &why, ""))?
-                }
-            };
-            let owner = match args.owner {
-                Some(owner) => owner,
-                None => {
-                    let typed =
-                        desk.prompt
-                            .line(desk.output, "Your user name", None, "`--owner`")?;
-                    typed
-                        .parse()
-                        .map_err(|why: crate::domain::name::NameError| {
-                            Failure::words(Kind::Usage, &why.to_string(), "")
-                        })?
-                }
-            };
-            let wish = ops::init::Init {
-                organization,
-                owner,
-                email: args.email,
-            };
-            ops::init::init(desk.session, wish, args.dry_run.mode())?
-        }
+    let done = if let Some(found) = ops::init::existing(desk.session)? {
+        refuse_another(&args, &found)?;
+        ops::Done::Did(found)
+    } else {
+        let mode = args.dry_run.mode();
+        let wish = wish(args, desk)?;
+        ops::init::init(desk.session, wish, mode)?
     };
     let Some(done) = desk.planned(done)? else {
         return Ok(());
@@ -87,4 +61,47 @@ pub(crate) fn run(args: InitArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
             .hint("register a cluster with `kubegrant cluster add NAME --kubeconfig FILE`");
     }
     Ok(())
+}
+
+/// One store is one organization: another name is not "nothing to do".
+fn refuse_another(args: &InitArgs, found: &ops::init::Initialized) -> Result<(), Failure> {
+    match &args.organization {
+        Some(wanted) if *wanted != found.organization => Err(Failure::words(
+            Kind::State,
+            &format!(
+                "the store at `{}` is that of organization '{}'",
+                found.store.display(),
+                found.organization
+            ),
+            &format!("make a store for '{wanted}' with `--store FILE`"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Takes the flags, and asks for what they leave open.
+fn wish(args: InitArgs, desk: &mut Desk<'_>) -> Result<ops::init::Init, Failure> {
+    let organization = if let Some(organization) = args.organization {
+        organization
+    } else {
+        let typed = desk
+            .prompt
+            .line(desk.output, "Organization", None, "`--organization`")?;
+        parse_organization(&typed).map_err(|why| Failure::words(Kind::Usage, &why, ""))?
+    };
+    let owner = if let Some(owner) = args.owner {
+        owner
+    } else {
+        let typed = desk
+            .prompt
+            .line(desk.output, "Your user name", None, "`--owner`")?;
+        typed
+            .parse::<UserName>()
+            .map_err(|why| Failure::words(Kind::Usage, &why.to_string(), ""))?
+    };
+    Ok(ops::init::Init {
+        organization,
+        owner,
+        email: args.email,
+    })
 }

@@ -8,7 +8,7 @@ mod completions;
 mod confirm;
 mod desk;
 pub(crate) mod duration;
-pub mod generate;
+pub(crate) mod generate;
 mod global;
 mod init;
 mod kubeconfig;
@@ -146,7 +146,7 @@ fn say_usage(error: &clap::Error, env: &mut Env) -> u8 {
 fn dispatch(cli: Cli, env: Env, output: &mut Output) -> Result<(), Failure> {
     // Help and completions open no database.
     if let Command::Completions(args) = cli.command {
-        return completions::run(args, output);
+        return completions::run(&args, output);
     }
     let interrupt = env.interrupt.clone();
     let ask = passphrase_asker(&env, output);
@@ -177,7 +177,8 @@ async fn verb(command: Command, desk: &mut Desk<'_>) -> Result<(), Failure> {
         Command::Status(args) => status::run(&args, desk),
         Command::Reconcile(args) => reconcile::run(args, desk).await,
         Command::User(command) => user::run(command, desk).await,
-        Command::Cluster(command) => cluster::run(command, desk).await,
+        // Boxed: what a registration holds on to is large, and every command would pay for it.
+        Command::Cluster(command) => Box::pin(cluster::run(command, desk)).await,
         Command::Access(command) => access::run(command, desk).await,
         Command::Kubeconfig(command) => kubeconfig::run(command, desk).await,
         Command::Team(command) => team::run(command, desk).await,

@@ -52,11 +52,6 @@ impl Prompt {
         }
     }
 
-    /// Says whether a person is there: both stdin and stderr are terminals.
-    pub(crate) fn is_possible(&self) -> bool {
-        self.is_answered
-    }
-
     /// Asks for yes or no; a bare Enter is no. `flag` says the same without a terminal.
     pub(crate) fn confirm(
         &self,

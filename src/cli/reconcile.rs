@@ -23,15 +23,24 @@ pub(crate) struct ReconcileArgs {
 }
 
 pub(crate) async fn run(args: ReconcileArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let progress = desk.output.progress(args.clusters.len(), "clusters");
+    let total = if args.clusters.is_empty() {
+        manageable(desk)?
+    } else {
+        args.clusters.len()
+    };
+    // One cluster's progress is its result.
+    let progress = (total > 1).then(|| desk.output.progress(total, "clusters"));
     let mode = args.dry_run.mode();
     let reports =
-        ops::reconcile::reconcile(desk.session, &args.clusters, mode, &mut |report, total| {
-            progress.set_total(total);
-            match &report.failed {
-                None => progress.done(report.cluster.as_str()),
-                Some(error) => progress.failed(report.cluster.as_str(), &error.to_string()),
+        ops::reconcile::reconcile(desk.session, &args.clusters, mode, &mut |report| match (
+            &progress,
+            &report.failed,
+        ) {
+            (Some(progress), None) => progress.done(report.cluster.as_str()),
+            (Some(progress), Some(error)) => {
+                progress.failed(report.cluster.as_str(), &error.to_string());
             }
+            (None, _) => {}
         })
         .await?;
     drop(progress);
@@ -64,4 +73,10 @@ pub(crate) async fn run(args: ReconcileArgs, desk: &mut Desk<'_>) -> Result<(), 
         Some(failure) => Err(Failure::said(failure.kind)),
         None => Ok(()),
     }
+}
+
+/// How many clusters the actor manages: only their lines say what is owed.
+fn manageable(desk: &Desk<'_>) -> Result<usize, Failure> {
+    let lines = ops::cluster::list(desk.session)?;
+    Ok(lines.iter().filter(|line| line.owed.is_some()).count())
 }

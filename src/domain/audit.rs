@@ -18,15 +18,6 @@ pub(crate) enum Phase {
 }
 
 impl Phase {
-    /// All phases.
-    pub(crate) const ALL: [Self; 5] = [
-        Self::Requested,
-        Self::Done,
-        Self::Owed,
-        Self::Denied,
-        Self::Failed,
-    ];
-
     /// The word stored and shown.
     pub(crate) fn as_str(self) -> &'static str {
         match self {

@@ -204,6 +204,12 @@ fn wanted_lists(
 /// Decides what must change. Pure.
 pub(crate) fn plan(desired: &Desired, observed: &Observed) -> Plan {
     let mut plan = Plan::default();
+    plan_bindings(&mut plan, desired, observed);
+    plan_accounts(&mut plan, desired, observed);
+    plan
+}
+
+fn plan_bindings(plan: &mut Plan, desired: &Desired, observed: &Observed) {
     let lists = wanted_lists(desired, &observed.write_reaches);
     for ((place, name), (role, accounts)) in &lists {
         let create = Step::CreateBinding {
@@ -250,6 +256,9 @@ pub(crate) fn plan(desired: &Desired, observed: &Observed) -> Plan {
             });
         }
     }
+}
+
+fn plan_accounts(plan: &mut Plan, desired: &Desired, observed: &Observed) {
     let wanted: BTreeMap<&str, &Account> = desired
         .accounts
         .iter()
@@ -276,7 +285,6 @@ pub(crate) fn plan(desired: &Desired, observed: &Observed) -> Plan {
             plan.give.push(Step::CreateAccount(account.clone()));
         }
     }
-    plan
 }
 
 fn place_text(place: &Place) -> String {

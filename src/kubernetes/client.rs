@@ -76,8 +76,6 @@ pub(crate) enum Login {
         /// The password.
         password: SecretString,
     },
-    /// Nobody.
-    Anonymous,
 }
 
 /// How long and how much.
@@ -158,7 +156,7 @@ fn authorization(login: &Login, server: &str) -> Result<Option<HeaderValue>, Set
     let text = match login {
         Login::Token(token) => format!("Bearer {}", token.expose_secret()),
         Login::Basic { username, password } => basic(username, password),
-        Login::ClientCertificate { .. } | Login::Anonymous => return Ok(None),
+        Login::ClientCertificate { .. } => return Ok(None),
     };
     let text = zeroize::Zeroizing::new(text);
     let mut value = HeaderValue::from_str(&text).map_err(|_| SetupError::Token {
@@ -186,7 +184,7 @@ fn transport(endpoint: &Endpoint, login: &Login, limits: Limits) -> Result<Trans
             certificate_pem,
             key_pem,
         } => Some((certificate_pem.as_str(), key_pem)),
-        Login::Token(_) | Login::Basic { .. } | Login::Anonymous => None,
+        Login::Token(_) | Login::Basic { .. } => None,
     };
     let mut config = tls::config(server, endpoint.ca_pem.as_deref(), client)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];

@@ -14,7 +14,9 @@ use serde::Deserialize;
 
 use super::error::Error;
 use super::objects;
-use crate::domain::plan::{NAMESPACE, Observed, ObservedAccount, ObservedBinding, Place};
+use crate::domain::plan::{
+    NAMESPACE, Observed, ObservedAccount, ObservedBinding, Place, binding_name,
+};
 use crate::domain::power::{self, Binding, Roles, Subject};
 
 /// The one connection to a cluster of a run.
@@ -181,29 +183,33 @@ impl Connection {
         Ok(try_join_all(asked).await?.into_iter().flatten().collect())
     }
 
-    /// Asks the API server itself whether an account still gets in through a binding of ours.
+    /// Asks the API server itself what still lets an account in where a list of ours did.
     ///
-    /// The answer's reason names the binding that allows it: power from anywhere else is not ours
-    /// to take, and is not counted.
-    pub(super) async fn is_let_in_by(
+    /// The answer names the first binding that allows it: power from anywhere else is not ours to
+    /// take. The question is one that the list's own role allows and no weaker list of ours does:
+    /// else a list that is heard of later would hide behind another.
+    pub(super) async fn let_in_by(
         &self,
         account: &str,
         place: &Place,
         binding: &str,
-    ) -> Result<bool, Error> {
-        // `view`, `edit` and `cluster-admin` all allow to get config maps.
+    ) -> Result<Option<String>, Error> {
+        let is = |role: &str| binding == binding_name(&self.installation, role);
+        let (verb, resource) = if is("cluster-admin") {
+            ("get", "secrets")
+        } else if is("edit") {
+            ("update", "configmaps")
+        } else {
+            ("get", "configmaps")
+        };
         let attributes = ResourceAttributes {
-            verb: Some("get".to_owned()),
-            resource: Some("configmaps".to_owned()),
+            verb: Some(verb.to_owned()),
+            resource: Some(resource.to_owned()),
             namespace: Some(place.clone().unwrap_or_else(|| NAMESPACE.to_owned())),
             ..ResourceAttributes::default()
         };
         let status = self.review(account, attributes).await?;
-        let named = match place {
-            None => format!("ClusterRoleBinding \"{binding}\""),
-            Some(namespace) => format!("RoleBinding \"{binding}/{namespace}\""),
-        };
-        Ok(status.allowed && status.reason.unwrap_or_default().contains(&named))
+        Ok(status.allowed.then(|| status.reason.unwrap_or_default()))
     }
 
     /// Asks the API server what an account of ours may do.

@@ -79,9 +79,16 @@ pub(crate) async fn converge(
     Err(last.unwrap_or_else(|| Error::unsettled("the cluster changes faster than it can be read")))
 }
 
-/// Who leaves which list by this plan.
+/// Who leaves which list by this plan, and does not come back to it by the same plan: a binding
+/// that points to the wrong role is deleted and made anew.
 fn leaving(plan: &Plan, observed: &Observed) -> Vec<Leaving> {
     let mut found = Vec::new();
+    let comes_back = |at: &Place, binding: &String, account: &String| {
+        plan.give.iter().any(|step| {
+            matches!(step, Step::CreateBinding { place, name, accounts, .. }
+                if place == at && name == binding && accounts.contains(account))
+        })
+    };
     for step in &plan.take {
         let (place, name, stay) = match step {
             Step::SetBinding {
@@ -90,13 +97,13 @@ fn leaving(plan: &Plan, observed: &Observed) -> Vec<Leaving> {
                 accounts,
                 ..
             } => (place, name, Some(accounts)),
-            // One that gave the wrong role is made anew; who is on the new one does not leave.
-            Step::DeleteBinding { place, name, .. } => (place, name, made_anew(plan, place, name)),
+            Step::DeleteBinding { place, name, .. } => (place, name, None),
             _ => continue,
         };
         let before = observed.bindings.get(&(place.clone(), name.clone()));
         for account in before.into_iter().flat_map(|binding| &binding.accounts) {
-            if !stay.is_some_and(|stay| stay.contains(account)) {
+            let stays = stay.is_some_and(|stay| stay.contains(account));
+            if !stays && !comes_back(place, name, account) {
                 found.push(Leaving {
                     account: account.clone(),
                     place: place.clone(),
@@ -108,17 +115,14 @@ fn leaving(plan: &Plan, observed: &Observed) -> Vec<Leaving> {
     found
 }
 
-/// Who is on a list that a plan makes anew after deleting it.
-fn made_anew<'a>(plan: &'a Plan, at: &Place, named: &str) -> Option<&'a BTreeSet<String>> {
-    plan.give.iter().find_map(|step| match step {
-        Step::CreateBinding {
-            place,
-            name,
-            accounts,
-            ..
-        } if place == at && name == named => Some(accounts),
-        _ => None,
-    })
+impl Leaving {
+    /// Whether an answer of the API server names this list.
+    fn is_named_in(&self, reason: &str) -> bool {
+        reason.contains(&match &self.place {
+            None => format!("ClusterRoleBinding \"{}\"", self.binding),
+            Some(namespace) => format!("RoleBinding \"{}/{namespace}\"", self.binding),
+        })
+    }
 }
 
 /// Waits until the API server's authorizer has heard of it: only then is a revocation true.
@@ -126,14 +130,20 @@ async fn verify_gone(connection: &Connection, leaving: &[Leaving]) -> Result<(),
     let started = tokio::time::Instant::now();
     let mut open: Vec<&Leaving> = leaving.iter().collect();
     while !open.is_empty() {
-        let answers: Vec<Result<bool, Error>> = stream::iter(&open)
-            .map(|item| connection.is_let_in_by(&item.account, &item.place, &item.binding))
+        let answers: Vec<Result<Option<String>, Error>> = stream::iter(&open)
+            .map(|item| connection.let_in_by(&item.account, &item.place, &item.binding))
             .buffered(CONCURRENCY)
             .collect()
             .await;
         let mut still = Vec::new();
         for (item, answer) in open.into_iter().zip(answers) {
-            if answer? {
+            // A stronger list that is left too may have answered in this one's stead.
+            let lets_in = answer?.is_some_and(|reason| {
+                leaving
+                    .iter()
+                    .any(|other| other.account == item.account && other.is_named_in(&reason))
+            });
+            if lets_in {
                 still.push(item);
             }
         }

@@ -400,6 +400,7 @@ impl Error {
     }
 
     /// Says whether the cluster could not be talked to at all, or not to the end.
+    #[cfg(test)]
     pub(crate) fn is_unreachable(&self) -> bool {
         matches!(
             self,
@@ -408,6 +409,7 @@ impl Error {
     }
 
     /// Says whether a change that ended so may nevertheless have happened.
+    #[cfg(test)]
     pub(crate) fn is_outcome_unknown(&self) -> bool {
         match self {
             Self::Timeout { .. }
@@ -442,11 +444,6 @@ impl Error {
     /// Says whether somebody else was faster.
     pub(crate) fn is_conflict(&self) -> bool {
         matches!(self, Self::Conflict { .. })
-    }
-
-    /// Says whether the server's identity was in doubt: then nothing was sent to it.
-    pub(crate) fn is_untrusted(&self) -> bool {
-        matches!(self, Self::Tls { fault, .. } if !matches!(fault, TlsFault::ClientRefused { .. }))
     }
 }
 

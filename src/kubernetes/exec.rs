@@ -98,26 +98,7 @@ async fn run_within(
     limit: Duration,
 ) -> Result<OperatorCredential, ExecError> {
     let command = plugin.command_line();
-    // An absent command and an absent interpreter look the same; both are "not installed".
-    let mut child = tokio::process::Command::new(&plugin.command)
-        .args(&plugin.args)
-        .envs(plugin.env.iter().map(|(name, value)| (name, value)))
-        .env("KUBERNETES_EXEC_INFO", exec_info(plugin, cluster))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound => ExecError::NotInstalled {
-                command: command.clone(),
-                hint: plugin.install_hint.clone(),
-            },
-            _ => ExecError::NotRunnable {
-                command: command.clone(),
-                source,
-            },
-        })?;
+    let mut child = start(plugin, cluster)?;
     let unreadable = |source| ExecError::NotRunnable {
         command: command.clone(),
         source,
@@ -176,6 +157,29 @@ async fn run_within(
     }
     read_credential(&printed, &plugin.api_version)
         .map_err(|reason| ExecError::NoCredential { command, reason })
+}
+
+fn start(plugin: &ExecPlugin, cluster: &Imported) -> Result<tokio::process::Child, ExecError> {
+    tokio::process::Command::new(&plugin.command)
+        .args(&plugin.args)
+        .envs(plugin.env.iter().map(|(name, value)| (name, value)))
+        .env("KUBERNETES_EXEC_INFO", exec_info(plugin, cluster))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|source| match source.kind() {
+            // An absent command and an absent interpreter look the same; both are "not installed".
+            std::io::ErrorKind::NotFound => ExecError::NotInstalled {
+                command: plugin.command_line(),
+                hint: plugin.install_hint.clone(),
+            },
+            _ => ExecError::NotRunnable {
+                command: plugin.command_line(),
+                source,
+            },
+        })
 }
 
 /// Writes what the command is told, as client-go does.

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::connection::{Connection, Right};
 use super::error::Error;
-use super::objects::{self, INSTALLATION, KUBEGRANT, MANAGED_BY};
+use super::objects::{self, KUBEGRANT, MANAGED_BY};
 use super::token;
 use crate::domain::Timestamp;
 use crate::domain::cluster::ManagerKind;
@@ -266,23 +266,38 @@ impl Connection {
         }
     }
 
-    /// Finds the manager's name: the plain one, unless another installation has it.
-    async fn manager_name(&self) -> Result<String, Error> {
-        let found = self.accounts().get_opt(MANAGER).await;
-        let found = found.map_err(|error| Error::from_kube(error, "the manager account"))?;
-        let taken =
-            found.is_some_and(|account| !objects::is_ours(&account.metadata, &self.installation));
-        Ok(if taken {
-            format!("{MANAGER}-{}", self.installation)
-        } else {
-            MANAGER.to_owned()
-        })
+    /// Makes the manager's account under the plain name, unless another installation has it; gives
+    /// the name. Creating claims a name where applying would take it from who was faster.
+    async fn claim_account(&self) -> Result<String, Error> {
+        let wanted = |name: &str| ServiceAccount {
+            metadata: objects::meta(name, Some(NAMESPACE), &self.installation),
+            automount_service_account_token: Some(false),
+            ..ServiceAccount::default()
+        };
+        let what = "the manager account";
+        let accounts = self.accounts();
+        let created = accounts
+            .create(&PostParams::default(), &wanted(MANAGER))
+            .await;
+        match created.map_err(|error| Error::from_kube(error, what)) {
+            Err(error) if error.is_already_exists() => {
+                let found = accounts.get_opt(MANAGER).await;
+                let found = found.map_err(|error| Error::from_kube(error, what))?;
+                if found.is_some_and(|a| objects::is_ours(&a.metadata, &self.installation)) {
+                    return Ok(MANAGER.to_owned());
+                }
+                let name = format!("{MANAGER}-{}", self.installation);
+                self.put(&accounts, &name, &wanted(&name)).await?;
+                Ok(name)
+            }
+            other => other.map(|_| MANAGER.to_owned()),
+        }
     }
 
     /// Makes the manager with its rights, and gives its login. May be repeated without harm.
     pub(crate) async fn install_manager(&self, now: Timestamp) -> Result<Manager, Error> {
         self.put_namespace().await?;
-        let account = self.manager_name().await?;
+        let account = self.claim_account().await?;
         let installation = self.installation.as_str();
         let name = binding_name(installation, "manager");
         let subject = rbac::Subject {
@@ -290,11 +305,6 @@ impl Connection {
             name: account.clone(),
             namespace: Some(NAMESPACE.to_owned()),
             api_group: None,
-        };
-        let service_account = ServiceAccount {
-            metadata: objects::meta(&account, Some(NAMESPACE), installation),
-            automount_service_account_token: Some(false),
-            ..ServiceAccount::default()
         };
         let cluster_role = rbac::ClusterRole {
             metadata: objects::meta(&name, None, installation),
@@ -305,11 +315,9 @@ impl Connection {
             metadata: objects::meta(&name, Some(NAMESPACE), installation),
             rules: Some(namespace_rules()),
         };
-        let accounts = self.accounts();
         let cluster_roles: Api<rbac::ClusterRole> = Api::all(self.client.clone());
         let roles: Api<rbac::Role> = Api::namespaced(self.client.clone(), NAMESPACE);
         futures::try_join!(
-            self.put(&accounts, &account, &service_account),
             self.put(&cluster_roles, &name, &cluster_role),
             self.put(&roles, &name, &role),
         )?;
@@ -370,7 +378,6 @@ impl Connection {
                 expires_at: Some(minted.expires_at),
             });
         }
-        // First, so that nothing is left behind where no token Secret is filled.
         self.delete_secret(&name).await?;
         let token = self.secret_token(account).await?;
         Ok(Manager {

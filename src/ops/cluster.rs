@@ -448,6 +448,10 @@ pub(crate) async fn relink(
     let found = find::cluster(session, &actor, &journal, name, ClusterAction::Sensitive)?;
     let journal = journal.cluster(&found.cluster);
     let lock = session.lock(&found.cluster).await?;
+    let found = find::Found {
+        cluster: find::again(session, &found.cluster)?,
+        ..found
+    };
     let approach = approach(session, name, source, keep_credential).await?;
     let rebuilt = approach.uid != found.cluster.kube_system_uid;
     let others = session.store()?.read(|tx| store::clusters::list(tx))?;
@@ -840,6 +844,8 @@ pub(crate) async fn set(
     let before = found.cluster;
     let journal = journal.cluster(&before);
     let lock = session.lock(&before).await?;
+    // Two changes at once both count: each begins where the other ended.
+    let before = find::again(session, &before)?;
     let after = apply_settings(&before, wish);
     let mut warnings = vec![];
     if moves_write && after.write_scope == WriteScope::Cluster {

@@ -236,6 +236,19 @@ pub(super) fn cluster(
     }
 }
 
+/// Reads a cluster again: what was read before its lock was held may have changed since.
+pub(super) fn again(session: &Session, cluster: &Cluster) -> Result<Cluster, Error> {
+    let found = session
+        .store()?
+        .read(|tx| store::clusters::find(tx, &cluster.name))?;
+    found
+        .filter(|found| found.id == cluster.id)
+        .ok_or_else(|| Error::UnknownCluster {
+            name: cluster.name.clone(),
+            similar: vec![],
+        })
+}
+
 /// Who could help on a cluster: its owner, and the organization's owners and admins.
 fn helpers(session: &Session, cluster: &Cluster) -> Result<Vec<String>, Error> {
     let users = session.store()?.read(|tx| store::users::list(tx))?;

@@ -31,13 +31,13 @@ pub(crate) struct Report {
 
 /// Brings clusters up to date; all that the actor manages where none is named.
 ///
-/// `report` hears of each cluster as it is finished, and of how many there are. One cluster's failure hides no other's
+/// `report` hears of each cluster as it is finished. One cluster's failure hides no other's
 /// success.
 pub(crate) async fn reconcile(
     session: &Session,
     names: &[ClusterName],
     mode: Mode,
-    report: &mut dyn FnMut(&Report, usize),
+    report: &mut dyn FnMut(&Report),
 ) -> Result<Vec<Report>, Error> {
     let actor = find::actor(session, "reconcile")?;
     let journal = Journal::new(&actor, "reconcile");
@@ -59,14 +59,13 @@ pub(crate) async fn reconcile(
             }
         }
     }
-    let total = clusters.len();
     let journal = &journal;
     let mut work = stream::iter(clusters)
         .map(|cluster| async move { one(session, &cluster, journal, mode).await })
         .buffer_unordered(CLUSTERS_AT_ONCE);
     let mut reports = Vec::new();
     while let Some(done) = work.next().await {
-        report(&done, total);
+        report(&done);
         reports.push(done);
     }
     reports.sort_by(|a, b| a.cluster.cmp(&b.cluster));

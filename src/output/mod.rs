@@ -228,16 +228,6 @@ impl Output {
         self.is_terminal
     }
 
-    /// Says whether words are coloured, for clap's messages.
-    pub(crate) fn stderr_is_colored(&self) -> bool {
-        self.stderr_colored
-    }
-
-    /// Returns the shape of data that was asked for.
-    pub(crate) fn format(&self) -> Format {
-        self.settings.format
-    }
-
     fn labelled(&self, label: &str, style: Style, text: &str) -> String {
         let label = color::paint(label, style, self.stderr_colored);
         format!("{label} {}", sanitize::paragraph(text, "  "))

@@ -23,7 +23,7 @@ pub(super) fn write(words: &Words, text: &str) {
 /// Shows how far a piece of work is. Many tasks may report to one.
 pub(crate) struct Progress {
     way: Way,
-    total: AtomicU64,
+    total: usize,
     done: AtomicU64,
 }
 
@@ -38,7 +38,7 @@ impl Progress {
     pub(super) fn quiet(total: usize) -> Self {
         Self {
             way: Way::Quiet,
-            total: AtomicU64::new(total as u64),
+            total,
             done: AtomicU64::new(0),
         }
     }
@@ -46,7 +46,7 @@ impl Progress {
     pub(super) fn lines(words: Words, total: usize) -> Self {
         Self {
             way: Way::Lines(words),
-            total: AtomicU64::new(total as u64),
+            total,
             done: AtomicU64::new(0),
         }
     }
@@ -54,27 +54,8 @@ impl Progress {
     pub(super) fn bar(bar: ProgressBar, total: usize) -> Self {
         Self {
             way: Way::Bar(bar),
-            total: AtomicU64::new(total as u64),
+            total,
             done: AtomicU64::new(0),
-        }
-    }
-
-    /// Says how many things there are, where that is known only after the work has begun.
-    pub(crate) fn set_total(&self, total: usize) {
-        self.total.store(total as u64, Ordering::SeqCst);
-        if let Way::Bar(bar) = &self.way {
-            bar.set_length(total as u64);
-        }
-    }
-
-    fn total(&self) -> u64 {
-        self.total.load(Ordering::SeqCst)
-    }
-
-    /// Says what is being worked on; only a bar shows it.
-    pub(crate) fn start(&self, item: &str) {
-        if let Way::Bar(bar) = &self.way {
-            bar.set_message(sanitize::line(item).into_owned());
         }
     }
 
@@ -85,7 +66,7 @@ impl Progress {
             Way::Bar(bar) => bar.inc(1),
             Way::Lines(words) => {
                 let item = sanitize::line(item);
-                write(words, &format!("[{number}/{}] {item}\n", self.total()));
+                write(words, &format!("[{number}/{}] {item}\n", self.total));
             }
             Way::Quiet => {}
         }
@@ -95,7 +76,7 @@ impl Progress {
     pub(crate) fn failed(&self, item: &str, why: &str) {
         let number = self.done.fetch_add(1, Ordering::SeqCst) + 1;
         let (item, why) = (sanitize::line(item), sanitize::line(why));
-        let text = format!("[{number}/{}] {item}: failed: {why}", self.total());
+        let text = format!("[{number}/{}] {item}: failed: {why}", self.total);
         match &self.way {
             Way::Bar(bar) => {
                 bar.println(&text);

@@ -225,7 +225,6 @@ fn progress_is_one_line_each_off_a_terminal() {
     let fixture = fixture();
     let mut output = Output::new(&mut fixture.env(), Settings::default());
     let progress = output.progress(2, "clusters");
-    progress.start("prod");
     progress.done("prod");
     progress.failed("test", "no\nroute");
     drop(progress);
@@ -242,7 +241,6 @@ fn progress_on_a_terminal_is_a_bar_that_goes_away() {
     let fixture = fixture().terminal(true);
     let mut output = Output::new(&mut fixture.env(), Settings::default());
     let progress = output.progress(2, "clusters");
-    progress.start("prod");
     output.warn("careful");
     progress.failed("test", "away");
     drop(progress);

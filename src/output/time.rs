@@ -49,6 +49,10 @@ pub(crate) fn serialize<S: Serializer>(at: &DateTime<Utc>, to: S) -> Result<S::O
 }
 
 /// Serializes an instant that may be missing, as `null` then.
+#[expect(
+    clippy::ref_option,
+    reason = "serde hands over a reference to the field"
+)]
 pub(crate) fn serialize_option<S: Serializer>(
     at: &Option<DateTime<Utc>>,
     to: S,

@@ -1,7 +1,7 @@
 //! What is kept unread: who can open a secret, and how it is sealed to exactly those.
 //!
 //! A [`Recipient`] is the public half of a key and names a user; an [`Identity`] is the private
-//! half and says who is acting. [`seal`] and [`open`] move a secret in and out of a [`Sealed`],
+//! half and says who is acting. [`seal()`] and [`open`] move a secret in and out of a [`Sealed`],
 //! which is an ordinary binary age file. Nothing outside this module knows the age crate.
 
 mod identity;
@@ -12,5 +12,7 @@ mod tests;
 
 pub(crate) use identity::{Identity, IdentityError};
 pub(crate) use recipient::{Recipient, RecipientError, parse_public_key_file};
-pub(crate) use seal::{OpenError, RecordName, SealError, Sealed, open, open_file, seal, seal_file};
+#[cfg(test)]
+pub(crate) use seal::open_file;
+pub(crate) use seal::{OpenError, RecordName, SealError, Sealed, open, seal, seal_file};
 pub(crate) use secrecy::{ExposeSecret, SecretString};

@@ -104,14 +104,6 @@ impl Recipient {
         }
     }
 
-    /// Returns the kind of the key: `age` or `ssh-ed25519`.
-    pub(crate) fn kind(&self) -> &'static str {
-        match self.key {
-            Key::Age(_) => AGE,
-            Key::Ssh { .. } => SSH,
-        }
-    }
-
     /// Returns the key as the age crate wants it.
     pub(super) fn as_age(&self) -> &dyn age::Recipient {
         match &self.key {

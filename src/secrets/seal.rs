@@ -20,7 +20,9 @@ use std::fmt;
 use std::io::{self, Read, Write};
 
 use age::DecryptError;
-use age::armor::{ArmoredReader, ArmoredWriter, Format};
+#[cfg(test)]
+use age::armor::ArmoredReader;
+use age::armor::{ArmoredWriter, Format};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
@@ -188,6 +190,7 @@ pub(crate) fn seal_file(bytes: &[u8], recipients: &[Recipient]) -> Result<Vec<u8
 }
 
 /// Opens an age file, armored or binary, that was handed over.
+#[cfg(test)]
 pub(crate) fn open_file(
     bytes: &[u8],
     identity: &Identity,

@@ -68,8 +68,6 @@ fn public_halves_are_what_the_tools_say() {
         public(SSH_ENCRYPTED_PUBLIC).fingerprint(),
         SSH_ENCRYPTED_FINGERPRINT
     );
-    assert_eq!(public(SSH_PUBLIC).kind(), "ssh-ed25519");
-    assert_eq!(public(AGE_PUBLIC).kind(), "age");
     let short = public(AGE_PUBLIC).fingerprint();
     assert_eq!(
         short,

@@ -1,6 +1,6 @@
 //! The tables of credentials and deliveries.
 
-use rusqlite::{OptionalExtension, Row, named_params};
+use rusqlite::{Row, named_params};
 
 use super::{ReadTxn, Result, WriteTxn, damaged, time, time_option};
 use crate::domain::Timestamp;

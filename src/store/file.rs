@@ -66,7 +66,7 @@ fn check_directory(directory: &Path) -> Result<()> {
                 "others can write its directory (mode {:03o})",
                 found.mode() & 0o777
             ),
-            format!("chmod 700 {}", directory.display()),
+            format!("run `chmod 700 {}`", directory.display()),
         );
     }
     Ok(())

@@ -242,7 +242,7 @@ fn the_audit_log_shows_every_change() {
             Ok::<_, Error>(())
         })
         .expect("it can be written");
-    let verify = |store: &Store| store.read(|tx| audit::verify(tx)).expect("it can be read");
+    let verify = |store: &Store| store.read(audit::verify).expect("it can be read");
     assert!(matches!(
         verify(&store),
         audit::Verdict::Whole { rows: 20, .. }

@@ -95,14 +95,6 @@ pub(crate) enum FileError {
         /// Its permission bits.
         mode: u32,
     },
-    /// The file has a second name.
-    #[error("'{path}' has {links} hard links; make a copy that has one", path = path.display())]
-    Linked {
-        /// The path.
-        path: PathBuf,
-        /// How many names it has.
-        links: u64,
-    },
     /// The file is larger than what it should hold.
     #[error("'{path}' is larger than {max} bytes", path = path.display())]
     TooLarge {
@@ -215,7 +207,7 @@ impl Obstacle {
 }
 
 /// Returns how many names a file has, whatever type the platform counts them in.
-pub(super) fn links(stat: &Stat) -> u64 {
+fn links(stat: &Stat) -> u64 {
     #[expect(
         clippy::useless_conversion,
         reason = "it is narrower on other platforms"

@@ -11,16 +11,7 @@ use rustix::io::Errno;
 use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
-use super::error::{DirectoryFault, FileError, Thing, links};
-
-/// Whether a file is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Presence {
-    /// It is there, and private.
-    Present,
-    /// There is nothing by this name.
-    Absent,
-}
+use super::error::{DirectoryFault, FileError, Thing};
 
 /// Reads a file that only its owner can read, such as an identity; a link to one will do.
 pub(crate) fn read_private(path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
@@ -68,31 +59,6 @@ pub(crate) fn ensure_private_dir(path: &Path) -> Result<(), FileError> {
         .create(path)
         .map_err(failed)?;
     check_private_dir(path, &open_plain_directory(path)?)
-}
-
-/// Checks that a file, such as the store, is regular, ours alone, and known by one name.
-pub(crate) fn check_private_file(path: &Path) -> Result<Presence, FileError> {
-    let stat = match fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(stat) => stat,
-        Err(Errno::NOENT) => return Ok(Presence::Absent),
-        Err(errno) => return Err(read_error(path, errno)),
-    };
-    let path = path.to_owned();
-    match Thing::of(&stat) {
-        Thing::File => {}
-        what => return Err(FileError::NotRegular { path, what }),
-    }
-    if stat.st_uid != geteuid().as_raw() {
-        return Err(FileError::ForeignOwner {
-            path,
-            uid: stat.st_uid,
-        });
-    }
-    check_mode(&path, &stat)?;
-    match links(&stat) {
-        1 => Ok(Presence::Present),
-        links => Err(FileError::Linked { path, links }),
-    }
 }
 
 /// Opens a directory in which nobody else can replace what we write.

@@ -78,7 +78,7 @@ async fn set(args: ProviderTokenSetArgs, desk: &mut Desk<'_>) -> Result<(), Fail
     let piped = match &args.file {
         Some(path) if path == Path::new("-") => true,
         Some(_) => false,
-        None => !desk.prompt.is_possible() && !env.stdin_is_terminal,
+        None => !env.stdin_is_terminal,
     };
     let text = if piped {
         let bytes = env.stdin.read_to_end(FILE_BYTES_MAX).map_err(|error| {

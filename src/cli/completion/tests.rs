@@ -19,7 +19,7 @@ fn sample() -> Command {
                         .short('c')
                         .add(clusters()),
                 )
-                .arg(Arg::new("project").long("project").add(projects())),
+                .arg(Arg::new("project").long("project").add(users())),
         ),
     )
 }
@@ -34,8 +34,11 @@ fn provider(env: &Env, kind: Kind) -> Vec<(String, String)> {
             ("prod-eu", "active: \u{202e}"),
             ("test", ""),
         ],
-        Kind::User => &[("alice@example.com", "admin"), ("bob", "developer")],
-        Kind::Project => &[("team:data", "")],
+        Kind::User => &[
+            ("alice@example.com", "admin"),
+            ("bob", "developer"),
+            ("team:data", ""),
+        ],
     };
     names
         .iter()

@@ -19,8 +19,9 @@ pub(crate) struct KubeconfigShowArgs {
 }
 
 pub(crate) fn run(args: KubeconfigShowArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let versions = ops::kubeconfig::show(desk.session, &args.cluster, args.user.as_ref())?;
+    let KubeconfigShowArgs { cluster, user } = args;
+    let versions = ops::kubeconfig::show(desk.session, &cluster, user.as_ref())?;
     desk.output
-        .show(&VersionsView::new(args.cluster.as_str(), versions))?;
+        .show(&VersionsView::new(cluster.as_str(), versions))?;
     Ok(())
 }

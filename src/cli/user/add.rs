@@ -54,7 +54,11 @@ pub(crate) fn run(args: UserAddArgs, desk: &mut Desk<'_>) -> Result<(), Failure>
     desk.output.show(&UserView::from(changed.user))?;
     desk.output
         .status(&format!("User '{name}' is added as {role}."));
-    if has_key {
+    if has_key && role.is_admin() {
+        desk.output.status(&format!(
+            "'{name}' has full access to every cluster: no grant is needed."
+        ));
+    } else if has_key {
         desk.output.hint(&format!(
             "give access with `kubegrant access grant {name} --cluster CLUSTER --level read`"
         ));

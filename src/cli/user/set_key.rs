@@ -27,8 +27,9 @@ pub(crate) struct UserSetKeyArgs {
 }
 
 pub(crate) fn run(args: UserSetKeyArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let key = ops::user::read_key(desk.session, &args.key)?;
-    let done = ops::user::set_key(desk.session, &args.name, &key, args.dry_run.mode())?;
+    let UserSetKeyArgs { name, key, dry_run } = args;
+    let key = ops::user::read_key(desk.session, &key)?;
+    let done = ops::user::set_key(desk.session, &name, &key, dry_run.mode())?;
     let Some(changed) = desk.planned(done)? else {
         return Ok(());
     };

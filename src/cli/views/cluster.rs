@@ -71,7 +71,12 @@ pub(crate) struct ClusterListView(Vec<LineView>);
 impl ClusterListView {
     /// Shapes the lines.
     pub(crate) fn new(lines: Vec<Line>) -> Self {
-        Self(lines.iter().map(LineView::from).collect())
+        Self(
+            lines
+                .into_iter()
+                .map(|line| LineView::from(&line))
+                .collect(),
+        )
     }
 }
 
@@ -233,7 +238,14 @@ impl View for ClusterView {
         };
         let held = match &self.write {
             Some(reach) => held(reach),
-            None => self.held_back_by_operator.clone(),
+            // The cluster was not asked, or did not answer: no list is not an empty list.
+            None => {
+                let by_operator = self.held_back_by_operator.iter();
+                by_operator
+                    .map(|ns| format!("{ns}: held back by the operator"))
+                    .chain(["others: not known".to_owned()])
+                    .collect()
+            }
         };
         let first = cells.text_or_none(held.first().map(String::as_str));
         let labels = labels_text(&line.labels);

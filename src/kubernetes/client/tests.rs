@@ -94,14 +94,6 @@ async fn a_password_is_sent_as_basic() {
 }
 
 #[tokio::test]
-async fn nobody_sends_no_credential() {
-    let server = Server::answering(vec![answer(200, NAMESPACE)]).await;
-    let client = connect(&server.endpoint(), Login::Anonymous, limits()).expect("a client");
-    ask(&client).await.expect("a namespace");
-    assert!(!server.seen()[0].headers.contains_key("authorization"));
-}
-
-#[tokio::test]
 async fn a_redirect_is_an_error_and_nobody_else_gets_the_token() {
     let other = Server::answering(vec![answer(200, NAMESPACE)]).await;
     for code in [301, 302, 303, 307, 308] {
@@ -269,7 +261,7 @@ fn without_a_runtime_there_is_an_error_and_no_panic() {
         tls_server_name: None,
         proxy_url: None,
     };
-    let outcome = connect(&endpoint, Login::Anonymous, Limits::default());
+    let outcome = connect(&endpoint, token(), Limits::default());
     assert!(matches!(
         outcome,
         Err(Error::Setup(SetupError::NoRuntime { .. }))

@@ -7,13 +7,10 @@ use super::*;
 fn cluster() -> Imported {
     Imported {
         context: "a".to_owned(),
-        cluster_entry: "c".to_owned(),
-        user_entry: "u".to_owned(),
         server: "https://c.example".to_owned(),
         ca_pem: Some("PEM".to_owned()),
         tls_server_name: None,
         proxy_url: None,
-        namespace: None,
         credential: OperatorCredential::Token("unused".into()),
     }
 }

@@ -124,15 +124,23 @@ pub(super) fn read(text: &str) -> Result<Node, Refused> {
         };
         match open.last_mut() {
             None => root = Some(node),
-            Some(Open::List(items)) => items.push(node),
-            Some(Open::Map { entries, seen, key }) => match key.take() {
-                Some(name) => entries.push((name, node)),
-                None => *key = Some(take_key(node, seen, line)?),
-            },
+            Some(container) => put(container, node, line)?,
         }
     }
     root.filter(|node| *node != Node::Null)
         .ok_or(Refused::Empty)
+}
+
+/// Puts a node into the innermost open container: an item, a key, or the value of the key.
+fn put(container: &mut Open, node: Node, line: usize) -> Result<(), Refused> {
+    match container {
+        Open::List(items) => items.push(node),
+        Open::Map { entries, seen, key } => match key.take() {
+            Some(name) => entries.push((name, node)),
+            None => *key = Some(take_key(node, seen, line)?),
+        },
+    }
+    Ok(())
 }
 
 fn begin(open: &mut Vec<Open>, container: Open, line: usize) -> Result<(), Refused> {

@@ -12,6 +12,14 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::Value;
 
+/// The text at a JSON pointer, or nothing.
+fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}
+
 /// Sends one request to the server that a kubeconfig names, trusting the authority and using the
 /// token that it holds, and gives the HTTP status code with the body. Fails when the kubeconfig
 /// lacks one of them, or there is no answer.
@@ -22,15 +30,9 @@ pub fn request(
     body: Option<&Value>,
 ) -> anyhow::Result<(u16, String)> {
     let config: Value = serde_saphyr::from_str(kubeconfig).context("no kubeconfig")?;
-    let text = |path: &str| {
-        config
-            .pointer(path)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-    };
-    let server = text("/clusters/0/cluster/server");
-    let authority = text("/clusters/0/cluster/certificate-authority-data");
-    let token = text("/users/0/user/token");
+    let server = text(&config, "/clusters/0/cluster/server");
+    let authority = text(&config, "/clusters/0/cluster/certificate-authority-data");
+    let token = text(&config, "/users/0/user/token");
     anyhow::ensure!(!token.is_empty(), "the kubeconfig holds no token");
     let address = server.strip_prefix("https://").context("not https")?;
     let host = address.split(':').next().unwrap_or_default().to_owned();

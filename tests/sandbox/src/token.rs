@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+use std::sync::{Mutex, PoisonError};
+
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -29,7 +31,7 @@ pub(crate) struct Signer {
     /// Claims of tokens whose signature was found good; nothing else about them is believed.
     genuine: RefCell<HashMap<String, Value>>,
     clock: Clock,
-    minted: RefCell<Vec<String>>,
+    minted: Mutex<Vec<String>>,
 }
 
 /// The object a token dies with, besides its `ServiceAccount`.
@@ -60,7 +62,7 @@ impl Signer {
             random,
             genuine: RefCell::default(),
             clock,
-            minted: RefCell::default(),
+            minted: Mutex::default(),
         })
     }
 
@@ -142,12 +144,18 @@ impl Signer {
         );
         let signature = self.key.sign(&self.random, signed.as_bytes()).ok()?;
         let token = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()));
-        self.minted.borrow_mut().push(token.clone());
+        self.minted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(token.clone());
         Some(token)
     }
 
     /// Every token that was signed, oldest first.
     pub(crate) fn minted(&self) -> Vec<String> {
-        self.minted.borrow().clone()
+        self.minted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }

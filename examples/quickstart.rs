@@ -1,0 +1,378 @@
+//! The whole main job in one command: `cargo run --example quickstart`.
+//!
+//! Starts a small Kubernetes API server on loopback (the sandbox of the tests), registers it,
+//! gives two developers access, hands their kubeconfigs over, rotates one and revokes the other.
+//! Every command is shown as it would be typed, with its real answer. What the kubeconfigs may do
+//! is proven by requests made with them. Ends with an error if anything is not as it should be.
+//!
+//! `--keep` leaves the sandbox up to play with, until Ctrl-C.
+
+#![expect(clippy::print_stdout, reason = "an example is there to be read")]
+
+use std::ffi::OsString;
+use std::io::{self, Read as _, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use age::secrecy::ExposeSecret as _;
+use anyhow::{Context as _, bail, ensure};
+use kube::client::Body;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kubegrant::Env;
+use kubegrant_sandbox::Sandbox;
+use serde_json::{Value, json};
+
+fn main() -> anyhow::Result<()> {
+    let keep = match std::env::args().nth(1).as_deref() {
+        None => false,
+        Some("--keep") => true,
+        Some(_) => bail!("usage: cargo run --example quickstart [-- --keep]"),
+    };
+    let sandbox = Sandbox::start()?;
+    let folder = tempfile::tempdir()?;
+    let story = Story {
+        folder: folder.path().to_owned(),
+    };
+    story.put("admin.kubeconfig", &sandbox.admin_kubeconfig())?;
+    println!("A small Kubernetes API server is up at {}.", sandbox.url());
+    println!("The story happens in {}.", folder.path().display());
+
+    let keys = register(&story)?;
+    hand_over(&story, &keys)?;
+    prove(&story)?;
+    rotate(&story)?;
+    revoke(&story)?;
+    mend(&story, &sandbox)?;
+    look_back(&story)?;
+
+    println!("\nAll of it was as it should be.");
+    if keep {
+        play(&story)?;
+    } else {
+        println!("To play with it: cargo run --example quickstart -- --keep");
+    }
+    Ok(())
+}
+
+/// A person's key pair, as `age-keygen` makes it.
+struct Keys {
+    private: age::x25519::Identity,
+}
+
+fn register(story: &Story) -> anyhow::Result<Keys> {
+    title("1. An organization, a cluster, two developers");
+    note("init makes the store and the first owner's identity.");
+    story.run("init --organization Acme --owner ana", 0)?;
+    note("cluster add needs an operator's kubeconfig once. What it keeps is the token of a");
+    note("manager account that may do exactly what the tool needs, sealed to Ana's key.");
+    story.run("cluster add prod --kubeconfig admin.kubeconfig", 0)?;
+    note("Bob sent his public key; Carol has none yet.");
+    let private = age::x25519::Identity::generate();
+    story.put("bob.pub", &format!("{}\n", private.to_public()))?;
+    story.put("bob.key", private.to_string().expose_secret())?;
+    story.run("user add bob --key bob.pub", 0)?;
+    story.run("user add carol", 0)?;
+    Ok(Keys { private })
+}
+
+fn hand_over(story: &Story, keys: &Keys) -> anyhow::Result<()> {
+    title("2. Who may reach it, and the files that let them");
+    story.run("access grant bob --cluster prod --level write --for 8h", 0)?;
+    story.run("access grant carol --cluster prod --level read", 0)?;
+    story.run("access list", 0)?;
+    note("A file for somebody else is sealed to their key, so that it can travel by mail.");
+    story.run("kubeconfig download prod --user bob", 0)?;
+    let sealed = std::fs::read(story.folder.join("prod.bob.kubeconfig.age"))?;
+    story.put("bob.kubeconfig", &open(&sealed, &keys.private)?)?;
+    println!("\n$ age --decrypt -i bob.key prod.bob.kubeconfig.age > bob.kubeconfig");
+    note("Carol has no key: --plain insists, and is recorded.");
+    story.run(
+        "kubeconfig download prod --user carol -f carol.kubeconfig",
+        5,
+    )?;
+    story.run(
+        "kubeconfig download prod --user carol -f carol.kubeconfig --plain",
+        0,
+    )?;
+    Ok(())
+}
+
+fn open(sealed: &[u8], key: &age::x25519::Identity) -> anyhow::Result<String> {
+    let armored = age::armor::ArmoredReader::new(sealed);
+    let mut text = String::new();
+    age::Decryptor::new(armored)?
+        .decrypt(std::iter::once(key as &dyn age::Identity))?
+        .read_to_string(&mut text)?;
+    Ok(text)
+}
+
+const PODS: &str = "/api/v1/namespaces/default/pods";
+const MAPS: &str = "/api/v1/namespaces/default/configmaps";
+const OUR_MAPS: &str = "/api/v1/namespaces/kubegrant/configmaps";
+const MANAGER_TOKEN: &str = "/api/v1/namespaces/kubegrant/serviceaccounts/kubegrant-manager/token";
+const REFUSED: &[u16] = &[401, 403];
+
+fn map() -> Option<Value> {
+    Some(json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "hello" } }))
+}
+
+fn prove(story: &Story) -> anyhow::Result<()> {
+    title("3. What the files let them do, asked of the API server");
+    let carol = story.holder("carol")?;
+    carol.expect("GET", PODS, None, &[200], "read sees")?;
+    carol.expect("POST", MAPS, map(), &[403], "and changes nothing")?;
+    let secrets = "/api/v1/namespaces/default/secrets";
+    carol.expect("GET", secrets, None, &[403], "nor sees Secrets")?;
+    let bob = story.holder("bob")?;
+    bob.expect("POST", MAPS, map(), &[201], "write changes things")?;
+    bob.expect(
+        "POST",
+        OUR_MAPS,
+        map(),
+        &[403],
+        "but not where the manager lives",
+    )?;
+    let token = json!({
+        "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {},
+    });
+    let why = "nor can it mint the manager's token";
+    bob.expect("POST", MANAGER_TOKEN, Some(token), &[403], why)?;
+    note("Kubernetes' own `edit`, bound cluster-wide, could do both. So write is `edit` in");
+    note("every namespace but those from which one could climb:");
+    story.run("cluster show prod", 0)
+}
+
+fn rotate(story: &Story) -> anyhow::Result<()> {
+    title("4. Rotate: the old file dies before the new one is made");
+    let old = story.holder("carol")?;
+    story.run("--as carol kubeconfig rotate prod", 0)?;
+    old.expect("GET", PODS, None, REFUSED, "the old file is refused")?;
+    story.run(
+        "kubeconfig download prod --user carol -f carol.kubeconfig --plain --force",
+        0,
+    )?;
+    let new = story.holder("carol")?;
+    new.expect("GET", PODS, None, &[200], "the new one works")
+}
+
+fn revoke(story: &Story) -> anyhow::Result<()> {
+    title("5. Revoke: true on the cluster when the command returns");
+    story.run("access revoke bob --cluster prod --yes", 0)?;
+    let bob = story.holder("bob")?;
+    bob.expect("GET", PODS, None, REFUSED, "Bob's file is refused")?;
+    bob.expect("POST", MAPS, map(), REFUSED, "for everything")?;
+    story.run("kubeconfig download prod --user bob", 5)?;
+    story.run("status", 0)
+}
+
+fn mend(story: &Story, sandbox: &Sandbox) -> anyhow::Result<()> {
+    title("6. Reconcile: what was changed by hand is mended");
+    let objects = sandbox.objects();
+    let view = objects
+        .iter()
+        .filter(|object| object["kind"] == "ClusterRoleBinding")
+        .filter_map(|object| object["metadata"]["name"].as_str())
+        .find(|name| name.starts_with("kubegrant:") && name.ends_with(":view"))
+        .context("there is a list of readers")?;
+    let admin = Holder::new("admin", &sandbox.admin_kubeconfig())?;
+    let path = format!("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/{view}");
+    admin.expect(
+        "DELETE",
+        &path,
+        None,
+        &[200],
+        "somebody deletes our list of readers",
+    )?;
+    let carol = story.holder("carol")?;
+    carol.expect("GET", PODS, None, &[403], "Carol is locked out")?;
+    story.run("cluster check prod", 6)?;
+    story.run("reconcile", 0)?;
+    carol.expect("GET", PODS, None, &[200], "and back in")
+}
+
+fn look_back(story: &Story) -> anyhow::Result<()> {
+    title("7. What happened, and who did it");
+    story.run("kubeconfig show prod --user carol", 0)?;
+    story.run("audit list", 0)
+}
+
+fn title(text: &str) {
+    println!("\n\n{text}\n{}", "=".repeat(text.chars().count()));
+}
+
+fn note(text: &str) {
+    println!("# {text}");
+}
+
+/// The place of the story: a home of its own.
+struct Story {
+    folder: PathBuf,
+}
+
+/// Keeps what is written to it.
+#[derive(Clone, Default)]
+struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl Captured {
+    fn text(&self) -> String {
+        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+impl Write for Captured {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Story {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a person's files, in a private folder"
+    )]
+    fn put(&self, name: &str, text: &str) -> anyhow::Result<()> {
+        std::fs::write(self.folder.join(name), text).with_context(|| format!("writing {name}"))
+    }
+
+    /// The XDG folders of the story.
+    fn homes(&self) -> [(&'static str, PathBuf); 4] {
+        [
+            ("HOME", self.folder.clone()),
+            ("XDG_CONFIG_HOME", self.folder.join(".config")),
+            ("XDG_DATA_HOME", self.folder.join(".local/share")),
+            ("XDG_STATE_HOME", self.folder.join(".local/state")),
+        ]
+    }
+
+    /// Runs a command as it would be typed, shows its answer, and checks its exit code.
+    fn run(&self, line: &str, expected: u8) -> anyhow::Result<()> {
+        println!("\n$ kubegrant {line}");
+        let args: Vec<OsString> = std::iter::once("kubegrant")
+            .chain(line.split_whitespace())
+            .map(OsString::from)
+            .collect();
+        let (stdout, stderr) = (Captured::default(), Captured::default());
+        let variables = self.homes().into_iter();
+        let env = Env {
+            stdout: Box::new(stdout.clone()),
+            stderr: Box::new(stderr.clone()),
+            stdin_is_terminal: false,
+            stdout_is_terminal: false,
+            stderr_is_terminal: false,
+            variables: variables
+                .map(|(name, path)| (name.to_owned(), path.into_os_string()))
+                .collect(),
+            current_dir: self.folder.clone(),
+            ..Env::real()
+        };
+        let code = number(kubegrant::run(&args, env));
+        print!("{}{}", stdout.text(), stderr.text());
+        if code != 0 {
+            println!("[exit {code}]");
+        }
+        ensure!(
+            code == expected,
+            "exit code {expected} was expected, not {code}"
+        );
+        Ok(())
+    }
+
+    /// Somebody with the kubeconfig that they were handed.
+    fn holder(&self, name: &'static str) -> anyhow::Result<Holder> {
+        let path = self.folder.join(format!("{name}.kubeconfig"));
+        Holder::new(name, &std::fs::read_to_string(path)?)
+    }
+}
+
+fn number(code: ExitCode) -> u8 {
+    let same = |number: &u8| ExitCode::from(*number) == code;
+    (0..=u8::MAX).find(same).unwrap_or(u8::MAX)
+}
+
+/// Somebody with a kubeconfig, and a client that is not the tool's own.
+struct Holder {
+    name: &'static str,
+    runtime: tokio::runtime::Runtime,
+    client: kube::Client,
+}
+
+impl Holder {
+    fn new(name: &'static str, kubeconfig: &str) -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let file = Kubeconfig::from_yaml(kubeconfig)?;
+        let client = runtime.block_on(async {
+            let options = KubeConfigOptions::default();
+            let config = kube::Config::from_custom_kubeconfig(file, &options).await?;
+            Ok::<_, anyhow::Error>(kube::Client::try_from(config)?)
+        })?;
+        Ok(Self {
+            name,
+            runtime,
+            client,
+        })
+    }
+
+    /// Asks, says what was answered, and checks the status.
+    fn expect(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+        expected: &[u16],
+        why: &str,
+    ) -> anyhow::Result<()> {
+        let body = body.map_or(Vec::new(), |body| body.to_string().into_bytes());
+        let request = http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header("Content-Type", "application/json")
+            .body(Body::from(body))?;
+        let answer = self.runtime.block_on(self.client.send(request))?;
+        let status = answer.status().as_u16();
+        let name = self.name;
+        println!("> {name}: {method} {path}\n  {}: {why}", answer.status());
+        ensure!(
+            expected.contains(&status),
+            "{expected:?} was expected, not {status}"
+        );
+        Ok(())
+    }
+}
+
+/// Leaves the world up, and says how to use it.
+fn play(story: &Story) -> anyhow::Result<()> {
+    let here = |name: &str| -> String { quoted(&story.folder.join(name)) };
+    println!("\nThe sandbox stays up. In another terminal:\n");
+    for (name, path) in story.homes().iter().skip(1) {
+        println!("  export {name}={}", quoted(path));
+    }
+    println!("  export KUBECONFIG={}", here("carol.kubeconfig"));
+    println!("  cd {}", quoted(&story.folder));
+    println!("  kubegrant status        # as ana; or: cargo run -- status, in the repository");
+    println!("  kubectl get pods        # as carol, who reads");
+    println!(
+        "  kubectl --kubeconfig {} get secrets -A",
+        here("admin.kubeconfig")
+    );
+    println!("\nCtrl-C ends it, and removes everything.");
+    let interrupt = Env::real().interrupt;
+    while !interrupt.is_raised() {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Ok(())
+}
+
+fn quoted(path: &Path) -> String {
+    format!("'{}'", path.display())
+}

@@ -1,0 +1,196 @@
+//! A person with the tool: a home, a store, and commands as they would type them.
+
+use std::fmt;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use base64::Engine as _;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::caller::Caller;
+use crate::world::World;
+
+/// What a run left behind.
+#[must_use = "check it with .success() or .exit(code)"]
+pub(crate) struct Ran {
+    line: String,
+    code: i32,
+    /// Data.
+    pub(crate) stdout: String,
+    /// Words.
+    pub(crate) stderr: String,
+}
+
+impl fmt::Display for Ran {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            line,
+            code,
+            stdout,
+            stderr,
+        } = self;
+        write!(
+            f,
+            "$ kubegrant {line}\n{stdout}----- stderr -----\n{stderr}[exit {code}]"
+        )
+    }
+}
+
+impl Ran {
+    /// Checks that it went well; gives the data.
+    #[track_caller]
+    pub(crate) fn success(self) -> Self {
+        self.exit(0)
+    }
+
+    /// Checks the exit code.
+    #[track_caller]
+    pub(crate) fn exit(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{self}");
+        self
+    }
+
+    /// Checks that the words hold this.
+    #[track_caller]
+    pub(crate) fn says(self, words: &str) -> Self {
+        let found = self.stderr.contains(words) || self.stdout.contains(words);
+        assert!(found, "'{words}' was not said\n{self}");
+        self
+    }
+}
+
+/// A person with the tool, and one cluster, `prod`.
+pub(crate) struct Home {
+    folder: TempDir,
+}
+
+/// Somebody's kubeconfig.
+pub(crate) struct File {
+    /// The text.
+    pub(crate) text: String,
+    /// Who asks with it.
+    pub(crate) caller: Caller,
+    /// The account behind it.
+    pub(crate) account: String,
+}
+
+impl Home {
+    /// A home with an organization and nothing else.
+    pub(crate) fn empty() -> Self {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let home = Self { folder };
+        home.run("init --organization Acme --owner ana").success();
+        home
+    }
+
+    /// A home that has registered the world as cluster `prod`.
+    pub(crate) fn new(world: &(impl World + ?Sized)) -> Self {
+        let home = Self::empty();
+        home.put_admin(world);
+        home.run("cluster add prod --kubeconfig admin.kubeconfig")
+            .success();
+        home
+    }
+
+    /// Writes the operator's kubeconfig.
+    pub(crate) fn put_admin(&self, world: &(impl World + ?Sized)) {
+        self.put("admin.kubeconfig", &world.admin_kubeconfig());
+    }
+
+    /// Writes a file.
+    pub(crate) fn put(&self, name: &str, text: &str) {
+        #[expect(clippy::disallowed_methods, reason = "a person's file, not the tool's")]
+        fs::write(self.path(name), text).expect("a file can be written");
+    }
+
+    /// Where a file is.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs the tool with these words.
+    pub(crate) fn run(&self, line: &str) -> Ran {
+        let output = Command::new(env!("CARGO_BIN_EXE_kubegrant"))
+            .args(line.split_whitespace())
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .output()
+            .expect("the binary runs");
+        Ran {
+            line: line.to_owned(),
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).expect("text"),
+            stderr: String::from_utf8(output.stderr).expect("text"),
+        }
+    }
+
+    /// Runs the tool, and reads its data as JSON.
+    #[track_caller]
+    pub(crate) fn json(&self, line: &str) -> Value {
+        let ran = self.run(&format!("{line} -o json")).success();
+        serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}\n{ran}"))
+    }
+
+    /// Downloads somebody's kubeconfig.
+    #[track_caller]
+    pub(crate) fn download(&self, user: &str) -> File {
+        let ran = self.run(&format!(
+            "kubeconfig download prod --user {user} --plain -f {user}.kubeconfig --force"
+        ));
+        ran.success();
+        self.file(&format!("{user}.kubeconfig"))
+    }
+
+    /// Reads a kubeconfig.
+    pub(crate) fn file(&self, name: &str) -> File {
+        let text = fs::read_to_string(self.path(name)).expect("the file is there");
+        let account = account(&text);
+        let caller = Caller::new(&text);
+        File {
+            text,
+            caller,
+            account,
+        }
+    }
+
+    /// A new developer with this level, and their kubeconfig.
+    #[track_caller]
+    pub(crate) fn developer(&self, user: &str, level: &str) -> File {
+        self.run(&format!("user add {user}")).success();
+        self.grant(user, level);
+        self.download(user)
+    }
+
+    /// Gives a level.
+    #[track_caller]
+    pub(crate) fn grant(&self, user: &str, level: &str) {
+        let ran = self.run(&format!("access grant {user} -c prod --level {level}"));
+        ran.success();
+    }
+
+    /// Brings the cluster up to date.
+    #[track_caller]
+    pub(crate) fn reconcile(&self) {
+        self.run("reconcile").success();
+    }
+}
+
+/// The account that a kubeconfig's token is for.
+fn account(kubeconfig: &str) -> String {
+    let token = kubeconfig
+        .split_whitespace()
+        .map(|word| word.trim_matches(['"', '\'', ',']))
+        .find(|word| word.starts_with("ey") && word.matches('.').count() == 2)
+        .expect("a kubeconfig with a token");
+    let payload = token.split('.').nth(1).expect("a JWT");
+    let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .decode(payload)
+        .expect("a JWT");
+    let claims: Value = serde_json::from_slice(&payload).expect("a JWT");
+    let subject = claims["sub"].as_str().expect("a subject");
+    let account = subject.strip_prefix("system:serviceaccount:kubegrant:");
+    account.expect("an account of ours").to_owned()
+}

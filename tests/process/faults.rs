@@ -1,0 +1,479 @@
+//! Faults from the API server: every flow, every request, every way to fail; the oracle judges.
+//!
+//! `cargo test` takes a sample; `KUBEGRANT_FAULTS=full` runs the whole matrix and prints a table.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use kubegrant_sandbox::Action;
+
+use crate::home::{Frozen, Home, Ran, say, switch};
+use crate::oracle::{Books, Held, Oracle};
+
+/// How many cases run at once: most of their time is waiting for the next attempt.
+const AT_ONCE: usize = 6;
+
+/// One command, with what comes before it and what exit code 0 must mean.
+struct Flow {
+    name: &'static str,
+    before: &'static [&'static str],
+    /// Whether the cluster is replaced between.
+    rebuilt: bool,
+    /// A command that meets a dead API server, and so leaves a debt.
+    owed: Option<&'static str>,
+    words: &'static str,
+    goal: fn(&Home, &Books) -> bool,
+}
+
+const ADD: &str = "cluster add dev --kubeconfig admin.conf";
+const GRANT: &str = "access grant bob --cluster dev --level write";
+const DOWNLOAD: &str = "kubeconfig download dev --user bob --plain -f bob.conf --force";
+const OTHERS: &str = "access grant carol --cluster dev --level read";
+const OTHERS_FILE: &str = "kubeconfig download dev --user carol --plain -f carol.conf";
+
+const fn flow(
+    name: &'static str,
+    before: &'static [&'static str],
+    words: &'static str,
+    goal: fn(&Home, &Books) -> bool,
+) -> Flow {
+    Flow {
+        name,
+        before,
+        rebuilt: false,
+        owed: None,
+        words,
+        goal,
+    }
+}
+
+fn is_active(home: &Home, books: &Books) -> bool {
+    let accounts = books.accounts("bob");
+    let last = accounts.last().map_or("", |row| row.account.as_str());
+    books.latest("bob") == "active"
+        && home
+            .read("bob.conf")
+            .is_some_and(|text| token_of(&text) == last)
+}
+
+fn is_out(home: &Home, books: &Books) -> bool {
+    let held = Held::read(home, &installation(home));
+    books.latest("bob") == "revoked"
+        && books
+            .accounts("bob")
+            .iter()
+            .all(|row| !held.lets_in(&row.account))
+}
+
+fn flows() -> Vec<Flow> {
+    let rotate = "kubeconfig rotate dev";
+    vec![
+        flow("cluster add", &[], ADD, |home, _| {
+            home.call("cluster check dev").code == 0
+        }),
+        flow(
+            "first download",
+            &[ADD, OTHERS, OTHERS_FILE, GRANT],
+            DOWNLOAD,
+            is_active,
+        ),
+        flow(
+            "second download",
+            &[ADD, OTHERS, OTHERS_FILE, GRANT, DOWNLOAD],
+            DOWNLOAD,
+            is_active,
+        ),
+        flow(
+            "revoke",
+            &[ADD, OTHERS, OTHERS_FILE, GRANT, DOWNLOAD],
+            "access revoke bob --cluster dev --yes",
+            is_out,
+        ),
+        flow(
+            "level change",
+            &[ADD, OTHERS, OTHERS_FILE, GRANT, DOWNLOAD],
+            "access grant bob --cluster dev --level read",
+            is_out,
+        ),
+        flow(
+            "rotate",
+            &[ADD, GRANT, DOWNLOAD, "kubeconfig download dev"],
+            rotate,
+            |_, books| books.accounts("alice").len() == 2 && books.latest("alice") == "active",
+        ),
+        flow(
+            "disable",
+            &[ADD, OTHERS, OTHERS_FILE, GRANT, DOWNLOAD],
+            "user disable bob --yes",
+            is_out,
+        ),
+        flow(
+            "set role",
+            &[ADD, GRANT, DOWNLOAD],
+            "user set-role bob admin",
+            is_out,
+        ),
+        flow(
+            "hold back",
+            &[ADD, GRANT, DOWNLOAD],
+            "cluster set dev --hold-back shop",
+            |home, _| {
+                let held = Held::read(home, &installation(home));
+                !held.lists.keys().any(|(namespace, _)| namespace == "shop")
+            },
+        ),
+        flow(
+            "relink",
+            &[ADD, GRANT, DOWNLOAD],
+            "cluster relink dev --kubeconfig admin.conf --yes",
+            is_active,
+        ),
+        Flow {
+            rebuilt: true,
+            ..flow(
+                "relink a rebuilt one",
+                &[ADD, GRANT, DOWNLOAD],
+                "cluster relink dev --kubeconfig admin.conf --yes",
+                is_out,
+            )
+        },
+        Flow {
+            owed: Some("access revoke bob --cluster dev --yes"),
+            ..flow(
+                "reconcile a revoke",
+                &[ADD, OTHERS, OTHERS_FILE, GRANT, DOWNLOAD],
+                "reconcile",
+                is_out,
+            )
+        },
+        Flow {
+            owed: Some(rotate),
+            ..flow(
+                "reconcile a rotate",
+                &[ADD, GRANT, DOWNLOAD, "kubeconfig download dev"],
+                "reconcile",
+                |_, books| books.accounts("alice").len() == 2 && books.latest("alice") == "active",
+            )
+        },
+    ]
+}
+
+/// The ways to fail. The flag says whether they last: from this request on, or this one alone.
+fn actions(home: &Home) -> Vec<(&'static str, Action)> {
+    let status = |code, retry_after| Action::Status { code, retry_after };
+    vec![
+        ("refuse", Action::Refuse),
+        ("reset before", Action::ResetBefore),
+        ("reset after", Action::ResetAfter),
+        ("500", status(500, None)),
+        ("503", status(503, Some(1))),
+        ("429", status(429, Some(1))),
+        ("409", status(409, None)),
+        ("401", status(401, None)),
+        ("403", status(403, None)),
+        ("404", status(404, None)),
+        ("422", status(422, None)),
+        ("truncate", Action::Truncate),
+        ("bad json", Action::BadJson),
+        ("oversize", Action::Oversize(65 * 1024 * 1024)),
+        (
+            "redirect",
+            Action::Redirect(format!("{}/version", home.sandbox.url())),
+        ),
+    ]
+}
+
+/// One case of the matrix.
+#[derive(Debug, Clone, Copy)]
+struct Case {
+    flow: usize,
+    action: usize,
+    nth: usize,
+    lasting: bool,
+}
+
+fn installation(home: &Home) -> String {
+    let books = Books::read(home).expect("a store");
+    books.installation().to_owned()
+}
+
+/// The account that the token of a kubeconfig is for.
+fn token_of(kubeconfig: &str) -> String {
+    use base64::Engine as _;
+    let token = kubeconfig
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("token:"))
+        .map_or("", |token| token.trim().trim_matches(['"', '\'']));
+    let claims = token.split('.').nth(1).unwrap_or_default();
+    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .decode(claims)
+        .unwrap_or_default();
+    let claims: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    let subject = claims["sub"].as_str().unwrap_or_default();
+    subject.rsplit(':').next().unwrap_or_default().to_owned()
+}
+
+/// A worker with one home, and the beginning of each flow as it came by it.
+struct Bench {
+    home: Home,
+    base: Frozen,
+    frozen: BTreeMap<usize, (Frozen, usize)>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let home = Home::with_people();
+        Self {
+            base: home.freeze(),
+            home,
+            frozen: BTreeMap::new(),
+        }
+    }
+
+    /// Brings the home to the beginning of a flow; gives how many requests the flow makes.
+    fn begin(&mut self, number: usize, flow: &Flow) -> usize {
+        if let Some((frozen, requests)) = self.frozen.get(&number) {
+            self.home.thaw(frozen);
+            return *requests;
+        }
+        // The sandbox's address is part of the store, so each worker makes its own beginning.
+        let home = &self.home;
+        home.thaw(&self.base);
+        for words in flow.before {
+            drop(home.call(words).success());
+        }
+        if let Some(words) = flow.owed {
+            home.fault_all(Action::Refuse);
+            drop(home.call(words).code_is(6));
+            home.sandbox.clear_faults();
+        }
+        if flow.rebuilt {
+            rebuild(home);
+        }
+        let frozen = home.freeze();
+        home.sandbox.clear_requests();
+        drop(home.call(flow.words).success());
+        let requests = home.sandbox.requests().len();
+        home.thaw(&frozen);
+        self.frozen.insert(number, (frozen, requests));
+        requests
+    }
+
+    /// Runs one case; gives what was wrong with it, and the run.
+    fn try_case(&mut self, flow: &Flow, case: Case) -> (Vec<String>, Ran) {
+        let home = &self.home;
+        let mut oracle = Oracle::new(home);
+        let before = Books::read(home).expect("a store");
+        let held_before = Held::read(home, before.installation());
+        let file_before = home.read("bob.conf");
+        let (_, action) = actions(home).swap_remove(case.action);
+        let last = if case.lasting {
+            case.nth + 60
+        } else {
+            case.nth
+        };
+        for nth in case.nth..=last {
+            home.fault_nth(nth, action.clone());
+        }
+        let ran = home.call(flow.words);
+        let mut found = oracle.look(home);
+        let after = Books::read(home).expect("a store");
+        let held = Held::read(home, after.installation());
+        home.sandbox.clear_faults();
+        found.extend(truthful(flow, &ran, &after, &held));
+        let same = before.decisions() == after.decisions() && held_before == held;
+        if ran.stderr.contains("nothing was changed") && !same {
+            found.push("it says that nothing was changed".to_owned());
+        }
+        if ran.code != 0 && home.read("bob.conf") != file_before {
+            found.push("it failed, and wrote a file".to_owned());
+        }
+        if ran.code == 0 {
+            found.extend(oracle.settled(home));
+            if !(flow.goal)(home, &after) {
+                found.push("it says 0, and it is not so".to_owned());
+            }
+        }
+        found.extend(mend(home, flow, &mut oracle));
+        (found, ran)
+    }
+}
+
+/// Whether the exit code and the words fit what is there.
+fn truthful(flow: &Flow, ran: &Ran, after: &Books, held: &Held) -> Vec<String> {
+    let mut found = Vec::new();
+    if after.owes() != (ran.code == 6) && flow.name != "hold back" {
+        found.push(format!("exit {}, and owed is {}", ran.code, after.owes()));
+    }
+    if ran.stdout.contains("panicked") || ran.stderr.contains("panicked") {
+        found.push("it panicked".to_owned());
+    }
+    for user in ["alice", "bob", "carol"] {
+        for row in after.accounts(user) {
+            let words = format!("Version {} of '{user}' no longer works", row.version);
+            let said = ran.stderr.contains(&words) || row.state == "revoked";
+            if said && held.lets_in(&row.account) {
+                found.push(format!("{} still gets in", row.account));
+            }
+        }
+    }
+    found
+}
+
+/// One `reconcile` must do: the store and the cluster agree, and nothing is owed.
+fn mend(home: &Home, flow: &Flow, oracle: &mut Oracle) -> Vec<String> {
+    let mut found = Vec::new();
+    let registered = Books::read(home).is_ok_and(|books| books.is_registered());
+    if flow.name == "cluster add" && !registered {
+        // Nothing was registered: the command itself, typed again, must do.
+        let again = home.call(flow.words);
+        if again.code != 0 {
+            found.push(format!("it cannot be done again: {again}"));
+        }
+    }
+    let is_still_replaced = flow.rebuilt && home.call("cluster check dev").code == 7;
+    if is_still_replaced {
+        let again = home.call(flow.words);
+        if again.code != 0 {
+            found.push(format!("it cannot be done again: {again}"));
+        }
+    }
+    let reconciled = home.call("reconcile");
+    if reconciled.code != 0 {
+        found.push(format!("reconcile fails: {reconciled}"));
+    }
+    let after: Vec<String> = oracle.settled(home);
+    found.extend(
+        after
+            .into_iter()
+            .map(|what| format!("after reconcile: {what}")),
+    );
+    let twice = home.call("reconcile");
+    if !twice.stdout.is_empty() && twice.stdout.contains("binding kubegrant") {
+        found.push(format!("reconcile had more to do: {twice}"));
+    }
+    found
+}
+
+/// Another cluster stands at the address: nothing of ours is there, and its identity differs.
+fn rebuild(home: &Home) {
+    let ours = home.sandbox.objects();
+    for object in &ours {
+        let part = |pointer| crate::home::text(object, pointer);
+        let label = part("/metadata/labels/app.kubernetes.io~1managed-by");
+        let inside = part("/metadata/namespace") == "kubegrant";
+        if label == "kubegrant" || inside {
+            let namespace = Some(part("/metadata/namespace")).filter(|name| !name.is_empty());
+            home.sandbox.remove_object(
+                part("/apiVersion"),
+                part("/kind"),
+                namespace,
+                part("/metadata/name"),
+            );
+        }
+        if part("/kind") == "Namespace" && part("/metadata/name") == "kube-system" {
+            let mut other = object.clone();
+            other["metadata"]["uid"] = "11111111-2222-3333-4444-555555555555".into();
+            home.sandbox.put_object(other).expect("a namespace");
+        }
+    }
+}
+
+/// Every case, or a sample that meets every flow, every action and many requests.
+fn matrix(bench: &mut Bench, flows: &[Flow], full: bool) -> Vec<Case> {
+    let kinds = actions(&bench.home).len();
+    let mut cases = Vec::new();
+    for (number, flow) in flows.iter().enumerate() {
+        let requests = bench.begin(number, flow);
+        for action in 0..kinds {
+            for nth in 1..=requests {
+                for lasting in [false, true] {
+                    cases.push(Case {
+                        flow: number,
+                        action,
+                        nth,
+                        lasting,
+                    });
+                }
+            }
+        }
+    }
+    if full {
+        return cases;
+    }
+    // 13 is no multiple of anything in the matrix, so the sample walks through all its columns.
+    let step = cases.len() / 90;
+    let step = (step..).find(|step| step % 2 == 1 && step % 3 != 0 && step % 5 != 0);
+    let heavy = |case: &Case| (9..=13).contains(&case.action) && case.lasting;
+    cases
+        .into_iter()
+        .step_by(step.unwrap_or(37))
+        .filter(|case| !heavy(case))
+        .collect()
+}
+
+#[test]
+fn whatever_the_api_server_does_the_store_never_says_less_than_the_cluster_holds() {
+    let full = switch("KUBEGRANT_FAULTS").is_some_and(|size| size == "full");
+    let only = switch("KUBEGRANT_FAULTS_FLOW");
+    let flows: Vec<Flow> = flows()
+        .into_iter()
+        .filter(|flow| only.as_deref().is_none_or(|only| flow.name == only))
+        .collect();
+    let cases = matrix(&mut Bench::new(), &flows, full);
+    let next = AtomicUsize::new(0);
+    let table: Mutex<BTreeMap<(usize, usize), (usize, usize)>> = Mutex::default();
+    let wrong: Mutex<Vec<String>> = Mutex::default();
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                let mut bench = Bench::new();
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let flow = &flows[case.flow];
+                    bench.begin(case.flow, flow);
+                    let (found, ran) = bench.try_case(flow, *case);
+                    let mut table = table.lock().expect("no case panics while it holds it");
+                    let cell = table.entry((case.flow, case.action)).or_default();
+                    cell.0 += 1;
+                    cell.1 += usize::from(!found.is_empty());
+                    if !found.is_empty() {
+                        let name = actions(&bench.home)[case.action].0;
+                        let span = if case.lasting { " on" } else { "" };
+                        let line = format!(
+                            "{}: {name} at request {}{span}: {}\n{ran}\n",
+                            flow.name,
+                            case.nth,
+                            found.join("; ")
+                        );
+                        wrong.lock().expect("as above").push(line);
+                    }
+                }
+            });
+        }
+    });
+    let table = table.into_inner().expect("all threads are done");
+    let wrong = wrong.into_inner().expect("all threads are done");
+    if full {
+        print_table(&flows, &table);
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} of {} cases:\n{}",
+        wrong.len(),
+        cases.len(),
+        wrong.join("\n")
+    );
+}
+
+fn print_table(flows: &[Flow], table: &BTreeMap<(usize, usize), (usize, usize)>) {
+    say("flow                      cases  violations");
+    let mut total = (0, 0);
+    for (number, flow) in flows.iter().enumerate() {
+        let cells = table.iter().filter(|((row, _), _)| *row == number);
+        let (cases, wrong) = cells.fold((0, 0), |sum, (_, cell)| (sum.0 + cell.0, sum.1 + cell.1));
+        say(&format!("{:<24} {cases:>6} {wrong:>11}", flow.name));
+        total = (total.0 + cases, total.1 + wrong);
+    }
+    say(&format!("{:<24} {:>6} {:>11}", "all", total.0, total.1));
+}

@@ -1,0 +1,241 @@
+//! Killed at any moment: a store made by a scenario of twenty commands survives `kill -9` of any
+//! of them, and `reconcile` ends in the state that the store says.
+//!
+//! `cargo test` takes a sample; `KUBEGRANT_KILLS=100` sets how many random kills there are, and
+//! `KUBEGRANT_KILLS_AT=all` kills every command at every one of its requests.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use kubegrant_sandbox::Action;
+use rustix::process::Signal;
+
+use crate::home::{Frozen, Home, say, switch};
+use crate::oracle::{Books, Oracle};
+
+const SCENARIO: [&str; 20] = [
+    "init --organization Acme --owner alice",
+    "user add bob",
+    "user add carol",
+    "user add dave --role admin",
+    "cluster add dev --kubeconfig admin.conf",
+    "access grant bob --cluster dev --level write",
+    "kubeconfig download dev --user bob --plain -f bob.conf",
+    "access grant carol --cluster dev --level read --for 8h",
+    "kubeconfig download dev --user carol --plain -f carol.conf",
+    "kubeconfig download dev -f alice.conf",
+    "kubeconfig download dev --user bob --plain -f bob.conf --force",
+    "cluster set dev --hold-back shop",
+    "access grant bob --cluster dev --level read",
+    "kubeconfig download dev --user bob --plain -f bob.conf --force",
+    "kubeconfig rotate dev",
+    "access revoke bob --cluster dev --yes",
+    "user set-role carol admin",
+    "user disable dave --yes",
+    "cluster relink dev --kubeconfig admin.conf --yes",
+    "user disable carol --yes",
+];
+
+/// One command of the scenario, ready to be run.
+struct Stage {
+    before: Frozen,
+    requests: usize,
+    lasts: Duration,
+}
+
+/// Runs the scenario once, and keeps the world before each command.
+fn stages(home: &Home) -> Vec<Stage> {
+    SCENARIO
+        .iter()
+        .map(|words| {
+            let before = home.freeze();
+            home.sandbox.clear_requests();
+            let started = Instant::now();
+            drop(home.run(words).success());
+            Stage {
+                before,
+                lasts: started.elapsed(),
+                requests: home.sandbox.requests().len(),
+            }
+        })
+        .collect()
+}
+
+/// Numbers that look random and are the same in every run with the same seed.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit.max(1)
+    }
+}
+
+/// When a command is killed.
+enum Moment {
+    /// After this time.
+    After(Duration),
+    /// While this request waits for its answer, counted from 1.
+    At(usize),
+}
+
+/// Kills a command, and gives what the oracle finds then and after one `reconcile`.
+fn kill(home: &Home, words: &str, stage: &Stage, moment: &Moment) -> Vec<String> {
+    home.thaw(&stage.before);
+    let mut oracle = Oracle::new(home);
+    if let Moment::At(nth) = moment {
+        home.fault_nth(*nth, Action::Hang);
+    }
+    let mut started = home.start(words);
+    match moment {
+        Moment::After(time) => std::thread::sleep(*time),
+        Moment::At(nth) => {
+            let begun = Instant::now();
+            while home.sandbox.requests().len() < *nth
+                && !started.has_ended()
+                && begun.elapsed() < Duration::from_secs(10)
+            {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+    }
+    started.signal(Signal::KILL);
+    let ran = started.finish();
+    home.sandbox.clear_faults();
+    let mut found = oracle.look(home);
+    if ran.code != 137 && ran.code != 0 {
+        found.push(format!("it ended before the kill: {ran}"));
+    }
+    found.extend(leftovers(home));
+    found.extend(mend(home, words, &mut oracle));
+    found
+}
+
+/// Files are complete or absent.
+fn leftovers(home: &Home) -> Vec<String> {
+    let known = ["admin.conf", "bob.conf", "carol.conf", "alice.conf"];
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(home.work()).expect("it can be read") {
+        let name = entry.expect("it can be read").file_name();
+        let name = name.to_string_lossy();
+        if !known.contains(&name.as_ref()) {
+            found.push(format!("`{name}` was left behind"));
+        } else if !home
+            .read(&name)
+            .is_some_and(|text| text.contains("current-context:"))
+        {
+            found.push(format!("`{name}` is not complete"));
+        }
+    }
+    found
+}
+
+/// What a person does after a crash: the same again where nothing is there yet, then `reconcile`.
+fn mend(home: &Home, words: &str, oracle: &mut Oracle) -> Vec<String> {
+    let mut found = Vec::new();
+    let books = Books::read(home).unwrap_or_default();
+    let first = words.starts_with("init");
+    if first || (words.starts_with("cluster add") && !books.is_registered()) {
+        let again = home.call(words);
+        if again.code != 0 {
+            found.push(format!("it cannot be done again: {again}"));
+        }
+    }
+    let reconciled = home.call("reconcile");
+    if reconciled.code != 0 {
+        found.push(format!("reconcile fails: {reconciled}"));
+    }
+    let verified = home.call("audit verify");
+    if verified.code != 0 {
+        found.push(format!("the audit log is broken: {verified}"));
+    }
+    let status = home.call("status");
+    if status.code != 0 {
+        found.push(format!("something is still owed: {status}"));
+    }
+    let settled = oracle.settled(home);
+    found.extend(
+        settled
+            .into_iter()
+            .map(|what| format!("after reconcile: {what}")),
+    );
+    found
+}
+
+#[test]
+fn a_command_killed_at_any_moment_leaves_nothing_that_one_reconcile_does_not_mend() {
+    let tries: u64 = switch("KUBEGRANT_KILLS").map_or(6, |count| count.parse().expect("a count"));
+    let everywhere = switch("KUBEGRANT_KILLS_AT").is_some_and(|at| at == "all");
+    let home = Home::new();
+    let stages = stages(&home);
+    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    let mut plan: Vec<(usize, Moment)> = Vec::new();
+    for _ in 0..tries {
+        let number = usize::try_from(dice.below(20)).expect("a small number");
+        let micros = u64::try_from(stages[number].lasts.as_micros()).expect("it was short");
+        let after = Duration::from_micros(dice.below(micros));
+        plan.push((number, Moment::After(after)));
+    }
+    for (number, stage) in stages.iter().enumerate() {
+        for nth in 1..=stage.requests {
+            if everywhere || dice.below(26) == 0 {
+                plan.push((number, Moment::At(nth)));
+            }
+        }
+    }
+    let mut table: BTreeMap<usize, [usize; 3]> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for (number, moment) in &plan {
+        let found = kill(&home, SCENARIO[*number], &stages[*number], moment);
+        let row = table.entry(*number).or_default();
+        match moment {
+            Moment::After(_) => row[0] += 1,
+            Moment::At(_) => row[1] += 1,
+        }
+        if !found.is_empty() {
+            row[2] += 1;
+            let when = match moment {
+                Moment::After(time) => format!("after {time:?}"),
+                Moment::At(nth) => format!("at request {nth}"),
+            };
+            wrong.push(format!(
+                "{}: {when}: {}",
+                SCENARIO[*number],
+                found.join("; ")
+            ));
+        }
+    }
+    if everywhere || tries > 20 {
+        print_table(&table);
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} of {} kills:\n{}",
+        wrong.len(),
+        plan.len(),
+        wrong.join("\n")
+    );
+}
+
+fn print_table(table: &BTreeMap<usize, [usize; 3]>) {
+    say(
+        "killed command                                                 random  at request  violations",
+    );
+    let mut total = [0; 3];
+    for (number, row) in table {
+        let [random, at, wrong] = row;
+        say(&format!(
+            "{:<62} {random:>6} {at:>11} {wrong:>11}",
+            SCENARIO[*number]
+        ));
+        for (sum, value) in total.iter_mut().zip(row) {
+            *sum += value;
+        }
+    }
+    say(&format!(
+        "{:<62} {:>6} {:>11} {:>11}",
+        "all", total[0], total[1], total[2]
+    ));
+}
