@@ -112,11 +112,7 @@ fn case(
 ) -> Result<Case, Error> {
     let actor = find::actor(session, action)?;
     let journal = Journal::new(&actor, action);
-    let own = match user {
-        None => true,
-        Some(UserRef::Name(name)) => *name == actor.user.name,
-        Some(UserRef::Email(email)) => actor.user.email.as_ref() == Some(email),
-    };
+    let own = user.is_none_or(|user| is_own(&actor, user));
     let asked = if own {
         ClusterAction::OwnKubeconfig
     } else {
@@ -194,6 +190,14 @@ fn no_access(subject: &User, cluster: &ClusterName) -> Error {
             "run `kubegrant access grant {} --cluster {cluster} --level read`",
             subject.name
         ),
+    }
+}
+
+/// Whether somebody points at themselves, by name or by address.
+fn is_own(actor: &Actor, user: &UserRef) -> bool {
+    match user {
+        UserRef::Name(name) => *name == actor.user.name,
+        UserRef::Email(email) => actor.user.email.as_ref() == Some(email),
     }
 }
 
@@ -612,6 +616,8 @@ pub(crate) async fn rotate(
 pub(crate) struct Version {
     /// The version.
     pub(crate) credential: Credential,
+    /// Whose it is.
+    pub(crate) user: String,
     /// Its hand-overs: to whom, by whom, and the record.
     pub(crate) deliveries: Vec<(String, String, Delivery)>,
 }
@@ -627,7 +633,7 @@ pub(crate) fn show(
     let found = find::cluster(session, &actor, &journal, cluster, ClusterAction::See)?;
     let subject = match user {
         None => actor.user.clone(),
-        Some(UserRef::Name(name)) if *name == actor.user.name => actor.user.clone(),
+        Some(name) if is_own(&actor, name) => actor.user.clone(),
         Some(name) => {
             find::cluster(session, &actor, &journal, cluster, ClusterAction::TeamList)?;
             find::user(session, name)?
@@ -652,6 +658,7 @@ pub(crate) fn show(
                 .collect();
             versions.push(Version {
                 credential,
+                user: subject.name.to_string(),
                 deliveries,
             });
         }

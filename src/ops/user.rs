@@ -318,6 +318,9 @@ pub(crate) async fn set_role(
     if user.role == role {
         return Ok(Changed::nothing(user));
     }
+    if role != Role::Owner {
+        session.store()?.read(|tx| keep_an_owner(tx, &user))?;
+    }
     let after = User {
         role,
         ..user.clone()
@@ -413,7 +416,11 @@ fn show_for_change(
     name: &UserRef,
     action: &'static str,
 ) -> Result<User, Error> {
-    if *name == UserRef::Name(actor.user.name.clone()) {
+    let own = match name {
+        UserRef::Name(name) => *name == actor.user.name,
+        UserRef::Email(email) => actor.user.email.as_ref() == Some(email),
+    };
+    if own {
         return Ok(actor.user.clone());
     }
     let journal = Journal::new(actor, action).user_name(&name.to_string());
