@@ -115,7 +115,10 @@ async fn settle_one(
             .connection
             .retire_other_logins(&login)
             .await
-            .map_err(|source| Error::Cluster { cluster: cluster.name.to_string(), source })?;
+            .map_err(|source| Error::Cluster {
+                cluster: cluster.name.to_string(),
+                source,
+            })?;
     }
     if !settled.changed.is_empty() {
         let journal = journal.clone().cluster(cluster);
