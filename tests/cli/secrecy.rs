@@ -83,6 +83,8 @@ fn no_secret_is_said_or_stored() {
         .expect("a key");
     let key = String::from_utf8(STANDARD.decode(key).expect("base64")).expect("PEM");
     kg.write("certificate.conf", &kg.sandbox.admin_kubeconfig());
+    let provider = "canary-of-a-provider-token-0123456789";
+    kg.write("provider.token", provider);
     let lines = [
         "whoami",
         "cluster list",
@@ -103,6 +105,15 @@ fn no_secret_is_said_or_stored() {
         "team rotate alice -c prod --yes",
         "team revoke alice -c prod --yes",
         "team restore alice -c prod",
+        "team revoke alice --all-clusters --yes",
+        "team rotate alice --all-clusters --yes",
+        "cluster provider-token set prod --file provider.token",
+        "cluster provider-token show prod",
+        "cluster transfer prod --to bob --yes",
+        "cluster protect prod",
+        "cluster unprotect prod",
+        "cluster archive prod --yes",
+        "cluster unarchive prod",
         "cluster relink prod --kubeconfig certificate.conf --yes",
         "cluster relink prod --kubeconfig certificate.conf --keep-credential --yes",
         "cluster relink prod --kubeconfig admin.conf --keep-credential --yes",
@@ -114,6 +125,8 @@ fn no_secret_is_said_or_stored() {
         "user enable alice",
         "access revoke alice -c prod --yes",
         "access explain alice -c prod",
+        "access explain olivia -c prod get pods",
+        "user offboard alice --yes",
         "reconcile",
         "status",
         "audit list",
@@ -145,6 +158,7 @@ fn no_secret_is_said_or_stored() {
         })
         .collect();
     assert!(secrets.len() > 20, "tokens were minted");
+    secrets.push(("the provider's token".to_owned(), provider.to_owned()));
     secrets.push(("the admin's key".to_owned(), line_of(&key)));
     let admin_token = yaml(&kg.sandbox.admin_kubeconfig_token())["users"][0]["user"]["token"]
         .as_str()
