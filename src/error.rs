@@ -203,7 +203,8 @@ fn cluster_kind(error: &ClusterError, cluster: &str) -> (Kind, String) {
         E::Unauthorized { .. } => (
             Kind::Unsafe,
             format!(
-                "renew the login with `kubegrant cluster relink {cluster}` and a fresh kubeconfig"
+                "the cluster was rebuilt, or the manager's login taken away: renew it with \
+                 `kubegrant cluster relink {cluster} --kubeconfig FILE`"
             ),
         ),
         E::Forbidden { .. } => (
@@ -252,7 +253,7 @@ impl From<session::Error> for Failure {
                     .to_owned(),
             ),
             E::UnknownUser { .. } => (Kind::NotFound, "run `kubegrant user list`".to_owned()),
-            E::Lock { .. } => (Kind::State, String::new()),
+            E::Lock { .. } => (Kind::State, "is the disk full or read-only?".to_owned()),
             E::Locked { .. } => (Kind::State, "try again when it is done".to_owned()),
             E::NotForYou { cluster } => (
                 Kind::Denied,
@@ -317,6 +318,15 @@ impl From<ops::Error> for Failure {
             E::Key { .. } => (Kind::Usage, String::new()),
             E::File(inner) => (file_kind(inner), String::new()),
             E::Seal { .. } | E::Render(_) => (Kind::Internal, String::new()),
+            // Known clusters are connected to by the session; this is a kubeconfig's own login.
+            E::Cluster {
+                source: ClusterError::Unauthorized { .. },
+                ..
+            } => (
+                Kind::Unsafe,
+                "use a kubeconfig whose login the cluster accepts, or another `--context`"
+                    .to_owned(),
+            ),
             E::Cluster { cluster, source } => cluster_kind(source, cluster),
             E::Rights { .. } => (
                 Kind::Denied,

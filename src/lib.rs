@@ -1,4 +1,149 @@
-//! kubegrant.
+//! kubegrant: who may reach which Kubernetes cluster, handed out, taken back, and proven.
+//!
+//! # The story
+//!
+//! A command line ([`cli`]) is a wish. [`ops`] carries it out within a [`session`]. [`domain`]
+//! decides, touching nothing. [`store`] remembers it, [`kubernetes`] makes it true, [`secrets`]
+//! keeps it unread, [`artifact`] hands it over. [`output`] says what happened, [`error`] says why
+//! it did not. [`env`](mod@env) is the only door to the world outside.
+//!
+//! There is no server and no agent: this binary, one SQLite file, and the clusters' own API
+//! servers. The store says what should be; *converging* makes a cluster hold it. Whatever is
+//! decided here and not yet true there is a *debt*: it is shown by `status`, paid by the next
+//! command on that cluster or by `reconcile`, and never forgotten.
+//!
+//! # The map
+//!
+//! | module | what lives there | read first |
+//! |---|---|---|
+//! | [`cli`] | what can be asked: one file per verb, each thin; the views that are shown | `cli/access/grant.rs` |
+//! | [`ops`] | what is done: one file per noun, one function per wish | [`ops::access`], [`ops::settle`] |
+//! | [`domain`] | what is true: names, access, policy, credentials, the plan | [`domain::policy`], [`domain::plan`] |
+//! | [`store`] | what is remembered: tables, transactions, the audit chain | [`store`] itself |
+//! | [`kubernetes`] | what is made true: import, connection, converge, tokens, the manager | [`kubernetes::converge`] |
+//! | [`secrets`] | what is kept unread: identities, recipients, seal and open | `secrets/seal.rs` |
+//! | [`artifact`] | what is handed over: kubeconfigs, private files | [`artifact::file`] |
+//! | [`output`] | what is said: one renderer, tables, JSON, YAML, progress | [`output`] itself |
+//! | [`session`] | one run's hold on the world: store, identity, locks, connections | [`session::Session`] |
+//! | [`config`] | where store and identity are | |
+//! | [`error`] | exit codes, and the way out of every failure | [`error::Kind`] |
+//! | [`env`](mod@env) | streams, clock, randomness, variables: real or made up | [`env::Env`] |
+//!
+//! # Who may import whom
+//!
+//! Arrows point down only. A row may import the modules of its second column, and nothing else of
+//! ours. `tests/cli/tidy.rs` reads the sources and keeps it so.
+//!
+//! | module | may import | must never contain |
+//! |---|---|---|
+//! | `domain` | nothing | I/O, `async`, serde, clap, a clock, a random number |
+//! | `env` | `domain` | anything but the door itself |
+//! | `secrets` | `domain` | `Display` or `Serialize` on a secret |
+//! | `artifact` | `domain`, `secrets` | stdout |
+//! | `store` | `domain`, `secrets` (only `Sealed`) | opening, network, printing |
+//! | `kubernetes` | `domain`, `secrets` | SQL, printing |
+//! | `config` | `domain`, `env` | |
+//! | `session` | `domain`, `env`, `config`, `secrets`, `store`, `kubernetes` | decisions |
+//! | `ops` | `domain`, `session`, `store`, `kubernetes`, `secrets`, `artifact` | clap, formats, questions, printing |
+//! | `output` | `domain`, `env` | secrets, SQL |
+//! | `error` | every module's error type | decisions |
+//! | `cli` | `domain`, `env`, `config`, `session`, `ops`, `output`, `error` | `store`, `kubernetes`, `secrets`, `artifact` |
+//! | `lib.rs` | `cli`, `env`, `error` | |
+//!
+//! Four crates are fenced: clap lives in `cli` alone, rusqlite in `store`, kube and k8s-openapi in
+//! `kubernetes`, age in `secrets`. The clock, the environment and the creation of files are shut
+//! by `clippy.toml`; each lint says where the door is.
+//!
+//! # What never happens
+//!
+//! - `domain` never learns the time or a random number; it is told.
+//! - The store never opens what it stores. It holds `Sealed`; only `ops`, through `secrets`, opens.
+//! - No write transaction is open across an `.await`: transactions are closures that cannot await.
+//! - No secret passes through `output` as data, and none is ever an argument. A secret leaves by
+//!   [`artifact::file`], or, where `-f -` asks for it, as the bare document on stdout.
+//! - No user's token is stored. Every download mints one; all die with their version.
+//! - A version never goes backwards (`pending`, `active`, `revoking`, `revoked`), and no user has
+//!   two live ones on one cluster.
+//! - A revocation is never undone by a failure: it is decided in the store first, and owed until
+//!   the cluster was seen to be without it.
+//! - "Applied" is never said of what was not read back.
+//! - A hidden cluster never answers differently from one that was never registered.
+//! - Nothing on a cluster that does not carry this installation's labels is changed or removed.
+//! - Nothing in an imported kubeconfig is executed, and no file that it names is read, unasked.
+//! - Nothing but `main` ends the process.
+//! - Help and completion scripts open no database.
+//!
+//! # The ledger of verbs
+//!
+//! | verb | means | never |
+//! |---|---|---|
+//! | grant, revoke | access of a developer to a cluster begins, ends | create, delete |
+//! | create, remove | a record comes, goes from view | delete: history stays |
+//! | issue, rotate | a credential begins; is replaced, the old one dying first | regenerate, renew |
+//! | seal, open | encrypt, decrypt at rest | encrypt, decrypt |
+//! | observe, plan, apply | read the cluster; decide; act | sync |
+//! | settle, owe, pay | bring one cluster to what the store says; not yet; at last | retry |
+//! | render, deliver | make the bytes; put them into the hands | export, dump |
+//! | record | write to the audit log | log |
+//! | show, say | data to stdout; words to stderr | print |
+//!
+//! # Five steps of every change
+//!
+//! 1. **Decide**: [`domain::policy`] says whether, [`domain::plan`] says what. A refusal is
+//!    recorded and ends here; so does `--dry-run`, which shows the plan.
+//! 2. **Record**: one transaction holds the new state *and* its audit event. From here on the
+//!    decision stands, whatever is killed.
+//! 3. **Apply**: idempotent calls; lists that give access lose names before accounts go, and gain
+//!    them when accounts come.
+//! 4. **Verify**: read back, then record what was seen.
+//! 5. **Deliver and say** what is true. What is recorded and not applied exits with 6.
+//!
+//! The lock of the cluster (the kernel frees it when its holder dies) is held from reading what
+//! should be to the last write, so that a slow process cannot bring back what another one took.
+//!
+//! # Walkthrough: the first download
+//!
+//! `kubegrant kubeconfig download prod --user bob`, typed by alice:
+//!
+//! 1. `cli/kubeconfig/download.rs` parses names and lifetime into `domain` types; a bad one is a
+//!    usage error (2) before anything is opened. It calls [`ops::kubeconfig`]`::download`.
+//! 2. [`session::Session::actor`] opens the store and the identity: alice is whoever's public key
+//!    her identity has. `ops::find` looks the cluster up and asks [`domain::policy::on_cluster`];
+//!    what alice cannot see is "no cluster", as if it were not there.
+//! 3. The destination is checked before anything is minted: free or `--force`, a safe directory,
+//!    no link. Bob's public key is parsed, because the file will be sealed to it.
+//! 4. The lock is taken, and [`session::Session::connect`] opens the manager's login with alice's
+//!    identity and asks one thing: the UID of `kube-system`. Another cluster at that address ends
+//!    it here (7); no answer ends it here too (8), with nothing changed.
+//! 5. One transaction records the request, and version 1: `pending`, with the name of its account,
+//!    which is random and was never used before.
+//! 6. [`ops::settle`] converges: [`kubernetes::converge`] observes accounts, bindings and roles,
+//!    [`domain::plan`] lists what is missing, the account and the binding lists are made and read
+//!    back. Version 1 is `active`.
+//! 7. A token is minted for that account. The end that the API server *gave* is stored before the
+//!    file is written; a shorter one than asked for is a warning.
+//! 8. [`artifact::kubeconfig`] renders the file and reads it back; it is sealed to bob and written
+//!    0600 under a nameless file that gets its name when it is complete. The delivery is recorded:
+//!    to whom, by whom, until when, and the token's id as the API server's own audit log has it.
+//!
+//! Killed after 5, the store says `pending`: a debt, which the next command on the cluster pays.
+//! Killed after 7, a token exists that nobody has; it dies with its version.
+//!
+//! # Walkthrough: revoke
+//!
+//! `kubegrant access revoke bob --cluster prod --yes`:
+//!
+//! 1. [`domain::Confirmed`] can only be made from a yes; without one [`ops::access`]`::revoke`
+//!    cannot be called. Policy is asked: may alice change developers' access on this cluster?
+//! 2. Under the lock, one transaction removes the grant and moves the live version to `revoking`:
+//!    whoever no longer has what a version carries loses the version in the same moment.
+//! 3. Converging takes first: the account leaves the lists of its bindings. The API server answers
+//!    the old file with 403 from then on, in milliseconds, because authorization is not cached.
+//!    Then the account is deleted: within ten seconds (the token cache) the answer is 401.
+//! 4. The API server is asked until it no longer lets the account in by that list, and everything
+//!    is read back. Only then is the version `revoked`, and only then does the command exit with 0.
+//! 5. If the API server is away, the transaction of step 2 stands. The command says until when the
+//!    old token may work, exits with 6, and `reconcile` finishes.
 
 mod artifact;
 mod cli;

@@ -136,7 +136,8 @@ fn say_usage(error: &clap::Error, env: &mut Env) -> u8 {
             EXIT_OK
         }
         _ => {
-            output.rendered(&text);
+            // What was typed is repeated in it, and may have come from somewhere else.
+            output.rendered(&crate::output::sanitize::lines(&text));
             Kind::Usage.code()
         }
     }

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::connection::{Connection, Right};
 use super::error::Error;
-use super::objects::{self, INSTALLATION, KUBEGRANT, MANAGED_BY};
+use super::objects::{self, KUBEGRANT, MANAGED_BY};
 use super::token;
 use crate::domain::Timestamp;
 use crate::domain::cluster::ManagerKind;
@@ -378,8 +378,8 @@ impl Connection {
                 expires_at: Some(minted.expires_at),
             });
         }
-        let token = self.secret_token(account).await?;
         self.delete_secret(&name).await?;
+        let token = self.secret_token(account).await?;
         Ok(Manager {
             account: account.to_owned(),
             kind: ManagerKind::Secret,

@@ -129,7 +129,12 @@ pub(crate) async fn grant(
         applied,
     };
     if same {
-        return Ok(Done::Did(outcome(true, Applied::default())));
+        // Nothing new, and yet something may be owed from the last time.
+        let applied = match mode {
+            Mode::Do => settle::pay(session, &cluster, &lock, &journal, None).await?,
+            Mode::Plan => Applied::default(),
+        };
+        return Ok(Done::Did(outcome(true, applied)));
     }
     if mode == Mode::Plan {
         let mut lines = vec![format!(

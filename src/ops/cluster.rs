@@ -265,6 +265,37 @@ async fn take_custody(
     })
 }
 
+/// Ends the logins of the manager that the store does not hold: of runs that were cut off, and of
+/// before a renewal. Gives a warning where that could not be done; `reconcile` does it again.
+async fn retire_others(
+    session: &Session,
+    cluster: &Cluster,
+    installation: &str,
+) -> Option<String> {
+    let retired = retire_other_logins(session, cluster, installation).await;
+    retired.err().map(|error| {
+        let why = settle::chain(&error);
+        format!("older logins of the manager may still work until `kubegrant reconcile`: {why}")
+    })
+}
+
+/// Ends the logins of the manager that the store does not hold.
+pub(super) async fn retire_other_logins(
+    session: &Session,
+    cluster: &Cluster,
+    installation: &str,
+) -> Result<(), Error> {
+    if cluster.manager_kind == ManagerKind::Operator {
+        return Ok(());
+    }
+    let login = session.manager_login(cluster, installation)?;
+    let connection = session.connect(cluster, installation).await?;
+    connection
+        .retire_other_logins(&login)
+        .await
+        .map_err(|source| Error::Cluster { cluster: cluster.name.to_string(), source })
+}
+
 /// Waits until the new manager may do its work: its bindings reach the authorizer in moments.
 pub(super) async fn prove(connection: &Connection, uid: &str) -> Result<(), ClusterError> {
     let started = tokio::time::Instant::now();
@@ -425,6 +456,8 @@ pub(crate) async fn add(
         journal.record(session, tx, Phase::Done, detail, Some(request))?;
         Ok::<_, Error>(id)
     })?;
+    let mut warnings = warnings;
+    warnings.extend(retire_others(session, &cluster, &installation).await);
     Ok(Done::Did(Registered {
         cluster,
         owner: owner.map(|owner| owner.name.to_string()),
@@ -448,6 +481,10 @@ pub(crate) async fn relink(
     let found = find::cluster(session, &actor, &journal, name, ClusterAction::Sensitive)?;
     let journal = journal.cluster(&found.cluster);
     let lock = session.lock(&found.cluster).await?;
+    let found = find::Found {
+        cluster: find::again(session, &found.cluster)?,
+        ..found
+    };
     let approach = approach(session, name, source, keep_credential).await?;
     let rebuilt = approach.uid != found.cluster.kube_system_uid;
     let others = session.store()?.read(|tx| store::clusters::list(tx))?;
@@ -511,6 +548,8 @@ pub(crate) async fn relink(
         }
         Ok::<_, Error>(())
     })?;
+    let mut warnings = warnings;
+    warnings.extend(retire_others(session, &cluster, &installation).await);
     let applied = settle::pay(session, &cluster, &lock, &journal, Some(request)).await?;
     let phase = if applied.owed.is_empty() {
         Phase::Done
@@ -840,6 +879,8 @@ pub(crate) async fn set(
     let before = found.cluster;
     let journal = journal.cluster(&before);
     let lock = session.lock(&before).await?;
+    // Two changes at once both count: each begins where the other ended.
+    let before = find::again(session, &before)?;
     let after = apply_settings(&before, wish);
     let mut warnings = vec![];
     if moves_write && after.write_scope == WriteScope::Cluster {

@@ -8,7 +8,7 @@ use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::{
     self, Actor as PolicyActor, ClusterAction, Denial, OrganizationAction, Standing, Target,
 };
-use crate::domain::user::User;
+use crate::domain::user::{Role, User};
 use crate::session::{Actor, Session};
 use crate::store::{self, ReadTxn};
 
@@ -111,7 +111,12 @@ pub(super) fn allow(
     action: OrganizationAction,
 ) -> Result<(), Error> {
     policy::in_organization(policy_actor(actor), action).map_err(|denial| {
-        let help = admins(session)
+        // An admin may not help with what only owners may.
+        let names = match denial {
+            Denial::OwnersOnly => active(session, |user| user.role == Role::Owner),
+            _ => admins(session),
+        };
+        let help = names
             .map(|names| vec![format!("ask {names}")])
             .unwrap_or_default();
         journal.deny(session, denial, None, &actor.user, help)
@@ -120,10 +125,15 @@ pub(super) fn allow(
 
 /// The names of the active owners and admins, for people.
 pub(super) fn admins(session: &Session) -> Result<String, Error> {
+    active(session, |user| user.role.is_admin())
+}
+
+/// The names of those active users, for people.
+fn active(session: &Session, wanted: impl Fn(&User) -> bool) -> Result<String, Error> {
     let users = session.store()?.read(|tx| store::users::list(tx))?;
     let names: Vec<String> = users
         .into_iter()
-        .filter(|user| user.active && user.role.is_admin())
+        .filter(|user| user.active && wanted(user))
         .map(|user| format!("'{}'", user.name))
         .collect();
     Ok(names.join(" or "))
@@ -224,6 +234,19 @@ pub(super) fn cluster(
             ))
         }
     }
+}
+
+/// Reads a cluster again: what was read before its lock was held may have changed since.
+pub(super) fn again(session: &Session, cluster: &Cluster) -> Result<Cluster, Error> {
+    let found = session
+        .store()?
+        .read(|tx| store::clusters::find(tx, &cluster.name))?;
+    found
+        .filter(|found| found.id == cluster.id)
+        .ok_or_else(|| Error::UnknownCluster {
+            name: cluster.name.clone(),
+            similar: vec![],
+        })
 }
 
 /// Who could help on a cluster: its owner, and the organization's owners and admins.

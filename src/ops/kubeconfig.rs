@@ -15,7 +15,7 @@ use crate::domain::credential::{
     self, Credential, CredentialId, Delivery, State, TTL_DAYS_DEFAULT, TTL_SECONDS_MIN,
 };
 use crate::domain::name::{ClusterName, UserRef};
-use crate::domain::policy::{ClusterAction, Denial};
+use crate::domain::policy::{ClusterAction, Denial, OrganizationAction};
 use crate::domain::user::User;
 use crate::kubernetes::token::Minted;
 use crate::secrets::{ExposeSecret, Recipient, SecretString, seal_file};
@@ -99,6 +99,8 @@ pub(super) struct Case {
     subject: User,
     access: Access,
     power: Power,
+    /// What the actor has there.
+    actor_power: Option<Power>,
 }
 
 /// Finds the case and asks the rules: of the actor, and of the one whose file it will be.
@@ -110,11 +112,7 @@ fn case(
 ) -> Result<Case, Error> {
     let actor = find::actor(session, action)?;
     let journal = Journal::new(&actor, action);
-    let own = match user {
-        None => true,
-        Some(UserRef::Name(name)) => *name == actor.user.name,
-        Some(UserRef::Email(email)) => actor.user.email.as_ref() == Some(email),
-    };
+    let own = user.is_none_or(|user| is_own(&actor, user));
     let asked = if own {
         ClusterAction::OwnKubeconfig
     } else {
@@ -156,6 +154,7 @@ fn case(
         subject,
         access,
         power,
+        actor_power: found.access.power(),
     })
 }
 
@@ -179,6 +178,8 @@ pub(super) fn case_for(
         subject: subject.clone(),
         access,
         power,
+        // Only those with full access rotate others' credentials.
+        actor_power: Some(Power::Full),
     })
 }
 
@@ -189,6 +190,14 @@ fn no_access(subject: &User, cluster: &ClusterName) -> Error {
             "run `kubegrant access grant {} --cluster {cluster} --level read`",
             subject.name
         ),
+    }
+}
+
+/// Whether somebody points at themselves, by name or by address.
+fn is_own(actor: &Actor, user: &UserRef) -> bool {
+    match user {
+        UserRef::Name(name) => *name == actor.user.name,
+        UserRef::Email(email) => actor.user.email.as_ref() == Some(email),
     }
 }
 
@@ -252,6 +261,15 @@ struct Form {
 
 fn form(session: &Session, case: &Case, wish: &DownloadWish) -> Result<Form, Error> {
     let other = case.subject.id != case.actor.user.id;
+    // A login in one's own hands is one's own power: nobody takes more of it than they have by
+    // taking somebody else's. Sealed to its owner, it is not in one's hands.
+    if other && wish.plain && Some(case.power) > case.actor_power {
+        let denial = Denial::AdminsOnly(OrganizationAction::ActAs);
+        let help = vec!["leave out `--plain`: the file is sealed to its owner then".to_owned()];
+        let cluster = Some(&case.cluster.name);
+        let who = &case.actor.user;
+        return Err(case.journal.deny(session, denial, cluster, who, help));
+    }
     let seal_to = if other && !wish.plain {
         let key = reseal::key(&case.subject)?.ok_or_else(|| Error::Forbidden {
             why: format!("'{}' has no key to seal the file to", case.subject.name),
@@ -303,6 +321,13 @@ pub(crate) async fn download(
         return plan_download(session, &case, &form);
     }
     let lock = session.lock(&case.cluster).await?;
+    // Asked again under the lock: who lost their access while we waited gets nothing.
+    let case = self::case(
+        session,
+        "kubeconfig download",
+        &wish.cluster,
+        wish.user.as_ref(),
+    )?;
     // Before anything is recorded: where the cluster cannot be reached, nothing changes.
     let connection = session
         .connect(&case.cluster, &find::installation(session)?)
@@ -526,8 +551,10 @@ pub(crate) async fn rotate(
     cluster: &ClusterName,
     mode: Mode,
 ) -> Result<Done<Rotated>, Error> {
+    let asked = case(session, "kubeconfig rotate", cluster, None)?;
+    let lock = session.lock(&asked.cluster).await?;
+    // Asked again under the lock: who lost their access while we waited gets no new version.
     let case = case(session, "kubeconfig rotate", cluster, None)?;
-    let lock = session.lock(&case.cluster).await?;
     let (live, next) = session.store()?.read(|tx| {
         let live = store::credentials::versions(tx, case.cluster.id, case.subject.id)?
             .into_iter()
@@ -589,6 +616,8 @@ pub(crate) async fn rotate(
 pub(crate) struct Version {
     /// The version.
     pub(crate) credential: Credential,
+    /// Whose it is.
+    pub(crate) user: String,
     /// Its hand-overs: to whom, by whom, and the record.
     pub(crate) deliveries: Vec<(String, String, Delivery)>,
 }
@@ -604,7 +633,7 @@ pub(crate) fn show(
     let found = find::cluster(session, &actor, &journal, cluster, ClusterAction::See)?;
     let subject = match user {
         None => actor.user.clone(),
-        Some(UserRef::Name(name)) if *name == actor.user.name => actor.user.clone(),
+        Some(name) if is_own(&actor, name) => actor.user.clone(),
         Some(name) => {
             find::cluster(session, &actor, &journal, cluster, ClusterAction::TeamList)?;
             find::user(session, name)?
@@ -629,6 +658,7 @@ pub(crate) fn show(
                 .collect();
             versions.push(Version {
                 credential,
+                user: subject.name.to_string(),
                 deliveries,
             });
         }

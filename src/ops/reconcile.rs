@@ -5,7 +5,7 @@ use futures::{StreamExt, stream};
 use super::journal::Journal;
 use super::{Debt, Ended, Error, Mode, cluster, find, settle};
 use crate::domain::audit::Phase;
-use crate::domain::cluster::Cluster;
+use crate::domain::cluster::{Cluster, ManagerKind};
 use crate::domain::name::ClusterName;
 use crate::domain::policy::ClusterAction;
 use crate::session::Session;
@@ -108,6 +108,15 @@ async fn settle_one(
 ) -> Result<(), Error> {
     let lock = session.lock(cluster).await?;
     let settled = settle::settle(session, cluster, &lock, journal, None).await?;
+    if cluster.manager_kind != ManagerKind::Operator {
+        // Logins of runs that were cut off: nobody holds them, and nobody should.
+        let login = session.manager_login(cluster, &settled.picture.installation)?;
+        settled
+            .connection
+            .retire_other_logins(&login)
+            .await
+            .map_err(|source| Error::Cluster { cluster: cluster.name.to_string(), source })?;
+    }
     if !settled.changed.is_empty() {
         let journal = journal.clone().cluster(cluster);
         journal.record_alone(session, Phase::Done, settled.changed.join("; "), None)?;

@@ -95,6 +95,9 @@ pub(super) fn end_what_must(
     journal: &Journal,
     request: Option<i64>,
 ) -> store::Result<Vec<Credential>> {
+    // The record as this transaction sees it: the caller's may be older than its lock.
+    let found = store::clusters::find(tx, &cluster.name)?;
+    let cluster = found.as_ref().unwrap_or(cluster);
     let picture = picture(tx, cluster.id)?;
     let mut ended = Vec::new();
     for credential in &picture.credentials {
@@ -177,6 +180,9 @@ pub(super) async fn settle(
     request: Option<i64>,
 ) -> Result<Settled, Error> {
     let installation = find::installation(session)?;
+    // The caller may have read the record before it had the lock: a slow process must not bring
+    // back an address, an owner or a reach of write that another one took away.
+    let cluster = &find::again(session, cluster)?;
     let connection = session.connect(cluster, &installation).await?;
     settle_on(session, cluster, connection, journal, request).await
 }

@@ -81,7 +81,10 @@ pub(crate) fn status(session: &Session) -> Result<Status, Error> {
                         until: credential.token_expires_at,
                     });
                 }
-                if let Some(at) = credential.token_expires_at.filter(|at| *at < soon) {
+                if let Some(at) = credential
+                    .token_expires_at
+                    .filter(|at| *at > now && *at < soon)
+                {
                     let version = credential.version;
                     let what = format!("the tokens of version {version} of '{}'", user.name);
                     status.ending.push(Ending {

@@ -10,6 +10,7 @@ use crate::artifact::file::read_bounded;
 use crate::domain::Confirmed;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
+use crate::domain::credential::{Credential, State};
 use crate::domain::name::{Email, UserName, UserRef};
 use crate::domain::policy::OrganizationAction;
 use crate::domain::user::{Role, User};
@@ -266,17 +267,18 @@ async fn change(
     let (clusters, request) = session.store()?.write(|tx| {
         write(tx)?;
         let request = journal.record(session, tx, Phase::Requested, detail.clone(), None)?;
-        let held: Vec<_> = store::credentials::live_of_user(tx, before.id)?
-            .into_iter()
-            .map(|credential| credential.cluster)
-            .collect();
+        // Also where an earlier end is still owed: it is said again, and tried again.
+        let mut held = store::credentials::all_unfinished(tx)?;
+        held.retain(|credential| credential.user == before.id);
         let mut clusters = store::clusters::list(tx)?;
-        clusters.retain(|cluster| held.contains(&cluster.id));
+        clusters.retain(|cluster| held.iter().any(|held| held.cluster == cluster.id));
         let mut touched = Vec::new();
         for cluster in clusters {
             let journal = journal.clone().cluster(&cluster);
             let ended = settle::end_what_must(session, tx, &cluster, &journal, Some(request))?;
-            if !ended.is_empty() {
+            let owes =
+                |held: &Credential| held.cluster == cluster.id && held.state == State::Revoking;
+            if !ended.is_empty() || held.iter().any(owes) {
                 touched.push(cluster);
             }
         }
@@ -315,6 +317,9 @@ pub(crate) async fn set_role(
     find::allow(session, &actor, &journal, action)?;
     if user.role == role {
         return Ok(Changed::nothing(user));
+    }
+    if role != Role::Owner {
+        session.store()?.read(|tx| keep_an_owner(tx, &user))?;
     }
     let after = User {
         role,
@@ -411,7 +416,11 @@ fn show_for_change(
     name: &UserRef,
     action: &'static str,
 ) -> Result<User, Error> {
-    if *name == UserRef::Name(actor.user.name.clone()) {
+    let own = match name {
+        UserRef::Name(name) => *name == actor.user.name,
+        UserRef::Email(email) => actor.user.email.as_ref() == Some(email),
+    };
+    if own {
         return Ok(actor.user.clone());
     }
     let journal = Journal::new(actor, action).user_name(&name.to_string());

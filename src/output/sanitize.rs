@@ -39,6 +39,12 @@ pub(crate) fn paragraph(text: &str, indent: &str) -> String {
     shown
 }
 
+/// Spells out as `line` does, but keeps line ends.
+pub(crate) fn lines(text: &str) -> String {
+    let parts: Vec<_> = text.split('\n').map(line).collect();
+    parts.join("\n")
+}
+
 /// Says whether a character may be shown as it is.
 pub(super) fn is_plain(c: char) -> bool {
     if c.is_ascii() {

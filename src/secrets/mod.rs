@@ -1,7 +1,7 @@
 //! What is kept unread: who can open a secret, and how it is sealed to exactly those.
 //!
 //! A [`Recipient`] is the public half of a key and names a user; an [`Identity`] is the private
-//! half and says who is acting. [`seal`] and [`open`] move a secret in and out of a [`Sealed`],
+//! half and says who is acting. [`seal()`] and [`open`] move a secret in and out of a [`Sealed`],
 //! which is an ordinary binary age file. Nothing outside this module knows the age crate.
 
 mod identity;

@@ -129,7 +129,7 @@ pub(super) fn check(path: &Path) -> Result<()> {
         return refuse(
             format!("others can use it (mode {:03o})", found.mode() & 0o777),
             format!(
-                "find out who read or wrote it (`kubegrant audit verify`), then run `chmod 600 {}`",
+                "find out who could read or write it, `chmod 600 {}`, and run `kubegrant audit verify`",
                 path.display()
             ),
         );

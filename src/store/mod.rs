@@ -214,6 +214,8 @@ impl Store {
     fn configure(&self) -> Result<()> {
         let sql = &self.connection;
         sql.busy_timeout(Duration::from_secs(30))?;
+        // Before the first write, which changing the journal is: what is not ours stays as it is.
+        schema::check(sql, &self.path)?;
         sql.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
         sql.execute_batch(
             "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON;

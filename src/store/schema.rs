@@ -143,11 +143,15 @@ fn pragma(sql: &Connection, name: &str) -> rusqlite::Result<i64> {
     sql.pragma_query_value(None, name, |row| row.get(0))
 }
 
+/// Refuses a file that is newer, or not ours.
+pub(super) fn check(sql: &Connection, path: &Path) -> Result<()> {
+    refuse_unknown(sql, path, pragma(sql, "user_version")?)
+}
+
 /// Brings the schema up to date, in one transaction; refuses newer and foreign files.
 pub(super) fn migrate(sql: &Connection, path: &Path) -> Result<()> {
-    let found = pragma(sql, "user_version")?;
-    refuse_unknown(sql, path, found)?;
-    if found == newest() {
+    check(sql, path)?;
+    if pragma(sql, "user_version")? == newest() {
         return Ok(());
     }
     // Immediate: of two processes that start at once, the second finds the work done.

@@ -68,7 +68,7 @@ fn what_is_made_is_labelled_and_nothing_more_than_the_manager() {
         })
         .collect();
     made.sort();
-    assert_eq!(made.len(), 6, "{made:?}");
+    assert_eq!(made.len(), 7, "{made:?}");
     let token = kg.objects("ServiceAccount");
     let manager = token
         .iter()
@@ -475,7 +475,7 @@ fn a_credential_that_is_not_accepted_is_said_to_be() {
         ----- stderr -----
         error: cluster 'prod': the server does not accept the credential for namespace 'kube-system': Unauthorized
 
-        hint: renew the login with `kubegrant cluster relink prod` and a fresh kubeconfig
+        hint: use a kubeconfig whose login the cluster accepts, or another `--context`
         [exit 7]
     ");
 }

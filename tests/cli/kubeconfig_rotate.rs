@@ -77,8 +77,8 @@ fn show_says_who_was_handed_which_version_by_whom() {
         [exit 0]
     ");
     insta::assert_snapshot!(kg.run_as("alice", "kubeconfig show prod -o name"), @r"
-        kubeconfig/prod-v1
-        kubeconfig/prod-v2
+        kubeconfig/alice@prod-v1
+        kubeconfig/alice@prod-v2
         [exit 0]
     ");
 }

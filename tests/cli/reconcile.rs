@@ -99,14 +99,12 @@ fn a_list_that_gives_another_role_is_made_anew() {
     kg.sandbox.put_object(binding).expect("stored");
     assert_eq!(get(&file, "/api/v1/secrets"), 200, "climbed");
     insta::assert_snapshot!(kg.run("reconcile"), @r"
-        CLUSTER   STATE    WHAT
-        prod      failed   <none>
+        CLUSTER   STATE     WHAT
+        prod      changed   delete binding kubegrant:[INSTALLATION]:view cluster-wide
+        prod      changed   create binding kubegrant:[INSTALLATION]:view cluster-wide with alice-[HEX]-v1
         ----- stderr -----
-        [1/1] prod: failed: cluster 'prod': the API server still lets an ended account in
-        error: cluster 'prod': the API server still lets an ended account in
-
-        hint: run `kubegrant cluster check prod`
-        [exit 5]
+        [1/1] prod
+        [exit 0]
     ");
     assert_eq!(get(&file, "/api/v1/secrets"), 403);
     assert_eq!(get(&file, PODS), 200);

@@ -192,9 +192,9 @@ fn an_admin_touches_no_owner() {
     kg.run("user set-role alice admin").success();
     insta::assert_snapshot!(kg.run_as("alice", "user disable olivia --yes"), @r"
         ----- stderr -----
-        error: 'alice' may not change an owner: organization owners may
+        error: 'alice' may not do this: only organization owners may
 
-        hint: ask 'alice' or 'olivia'
+        hint: ask 'olivia'
         [exit 4]
     ");
     kg.run_as("alice", "user set-role bob owner").exit(4);

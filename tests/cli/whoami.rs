@@ -55,7 +55,7 @@ fn an_admin_may_not_act_as_an_owner() {
     kg.run("user set-role alice admin").success();
     insta::assert_snapshot!(kg.run_as("alice", "user set-role alice owner --as olivia"), @r"
         ----- stderr -----
-        error: 'alice' may not change an owner: organization owners may
+        error: 'alice' may not do this: only organization owners may
         [exit 4]
     ");
 }

@@ -1,1 +1,147 @@
-//! Disk.
+//! A disk that is full or cannot be written: for real, in a mount namespace of its own.
+
+use crate::glue::has;
+use crate::home::{Home, Ran, say};
+use crate::oracle::{Books, Held, Oracle};
+
+/// Runs a script as the owner of mounts that end with it; `None` where that is not allowed.
+fn mounted(home: &Home, script: &str, what: &str) -> Option<Ran> {
+    if !has("unshare", what) {
+        return None;
+    }
+    let probe = home.shell("unshare -rm mount -t tmpfs -o size=64k tmpfs /mnt");
+    if probe.code != 0 {
+        say(&format!("not run, for nothing can be mounted here: {what}"));
+        return None;
+    }
+    home.write("script", script);
+    Some(home.shell("unshare -rm sh script \"$1\""))
+}
+
+#[test]
+fn a_full_disk_leaves_no_half_of_an_organization() {
+    let home = Home::new();
+    let script = "mkdir -p disk && mount -t tmpfs -o size=64k tmpfs disk && export HOME=$PWD/disk
+        \"$1\" init --organization Acme --owner alice; echo \"exit $?\"
+        find disk -type f | sort
+        mount -o remount,size=8m disk
+        \"$1\" init --organization Acme --owner alice && \"$1\" whoami";
+    let Some(ran) = mounted(&home, script, "`init` on a full disk") else {
+        return;
+    };
+    let ran = ran.success();
+    assert!(ran.stdout.contains("exit 5"), "{ran}");
+    assert!(ran.stderr.contains("no space left"), "{ran}");
+}
+
+#[test]
+fn a_full_disk_hands_out_nothing_and_loses_nothing() {
+    let home = Home::with_cluster();
+    drop(
+        home.call("access grant bob --cluster dev --level read")
+            .success(),
+    );
+    let mut oracle = Oracle::new(&home);
+    // The store stays where there is room; the file's place is full.
+    let script = "mkdir -p disk && mount -t tmpfs -o size=8k tmpfs disk
+        dd if=/dev/zero of=disk/fill bs=4k 2>/dev/null
+        \"$1\" kubeconfig download dev --user bob --plain -f disk/bob.conf; echo \"exit $?\"
+        ls disk";
+    let Some(ran) = mounted(&home, script, "a download to a full disk") else {
+        return;
+    };
+    assert!(ran.stdout.contains("exit 5"), "{ran}");
+    assert!(!ran.stdout.contains("bob.conf"), "{ran}");
+    assert!(ran.stderr.to_lowercase().contains("no space"), "{ran}");
+    assert_eq!(oracle.look(&home), Vec::<String>::new());
+    drop(home.run("reconcile").success());
+    assert_eq!(oracle.settled(&home), Vec::<String>::new());
+}
+
+/// What a script does to have the store on a full disk, and bring it back afterwards.
+fn with_full_store(command: &str) -> String {
+    format!(
+        "data=$HOME/.local/share/kubegrant; cp -a $data kept && mount -t tmpfs -o size=1m,mode=700 tmpfs $data
+        cp -a kept/. $data && dd if=/dev/zero of=$data/fill bs=4k 2>/dev/null
+        \"$1\" {command}; echo \"exit $?\"
+        rm $data/fill; cp -a $data/. kept/; umount $data; cp -a kept/. $data/; rm -r kept"
+    )
+}
+
+#[test]
+fn a_store_on_a_full_disk_refuses_a_download_and_stays_whole() {
+    let home = Home::with_cluster();
+    drop(
+        home.call("access grant bob --cluster dev --level read")
+            .success(),
+    );
+    let mut oracle = Oracle::new(&home);
+    let script = with_full_store("kubeconfig download dev --user bob --plain -f bob.conf");
+    let Some(ran) = mounted(&home, &script, "a download with the store on a full disk") else {
+        return;
+    };
+    assert!(ran.stdout.contains("exit 5"), "{ran}");
+    assert!(ran.stderr.contains("no space left for the store"), "{ran}");
+    assert_eq!(home.read("bob.conf"), None, "{ran}");
+    assert_eq!(oracle.look(&home), Vec::<String>::new(), "{ran}");
+    drop(home.run("reconcile").success());
+    assert_eq!(oracle.settled(&home), Vec::<String>::new());
+}
+
+#[test]
+fn a_revocation_on_a_full_disk_is_never_called_done() {
+    let home = Home::with_cluster();
+    drop(
+        home.call("access grant bob --cluster dev --level read")
+            .success(),
+    );
+    drop(
+        home.call("kubeconfig download dev --user bob --plain -f bob.conf")
+            .success(),
+    );
+    let mut oracle = Oracle::new(&home);
+    let script = with_full_store("access revoke bob --cluster dev --yes");
+    let Some(ran) = mounted(&home, &script, "a revocation with the store on a full disk") else {
+        return;
+    };
+    assert!(!ran.stdout.contains("exit 0"), "{ran}");
+    assert!(ran.stderr.contains("no space left for the store"), "{ran}");
+    assert!(!ran.stderr.contains("no longer works"), "{ran}");
+    assert_eq!(oracle.look(&home), Vec::<String>::new(), "{ran}");
+    drop(home.run("access revoke bob --cluster dev --yes").success());
+    assert_eq!(oracle.settled(&home), Vec::<String>::new());
+}
+
+#[test]
+fn a_store_that_cannot_be_written_changes_nothing_anywhere() {
+    let home = Home::with_cluster();
+    drop(
+        home.call("access grant bob --cluster dev --level read")
+            .success(),
+    );
+    let installation = Books::read(&home)
+        .expect("a store")
+        .installation()
+        .to_owned();
+    let before = Held::read(&home, &installation);
+    let mut oracle = Oracle::new(&home);
+    let script = "data=$HOME/.local/share/kubegrant
+        mount --bind $data $data && mount -o remount,bind,ro $data || exit 99
+        \"$1\" kubeconfig download dev --user bob --plain -f bob.conf; echo \"exit $?\"
+        \"$1\" user list >/dev/null; echo \"list $?\"";
+    let Some(ran) = mounted(&home, script, "a store that cannot be written") else {
+        return;
+    };
+    if ran.code == 99 {
+        say("not run, for nothing can be mounted read-only here: a store that cannot be written");
+        return;
+    }
+    assert!(ran.stdout.contains("exit 5"), "{ran}");
+    assert!(
+        ran.stderr.contains("is the disk full or read-only?"),
+        "{ran}"
+    );
+    assert_eq!(home.read("bob.conf"), None, "{ran}");
+    assert_eq!(Held::read(&home, &installation), before);
+    assert_eq!(oracle.settled(&home), Vec::<String>::new());
+}

@@ -1,1 +1,217 @@
-//! Glue.
+//! The real binary from outside: streams, exit codes, signals, modes, terminals.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use kubegrant_sandbox::Action;
+use rustix::process::Signal;
+
+use crate::home::{Home, say};
+use crate::oracle::{Books, Oracle};
+
+/// Whether a program is there; says on the screen what is not tried without it.
+pub(crate) fn has(program: &str, without: &str) -> bool {
+    let found = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"]
+        .iter()
+        .any(|folder| Path::new(folder).join(program).is_file());
+    if !found {
+        say(&format!("not run, for there is no `{program}`: {without}"));
+    }
+    found
+}
+
+#[test]
+fn a_run_that_succeeds_writes_data_to_stdout_and_exits_with_0() {
+    let home = Home::with_people();
+    let ran = home.run("user list -o json").success();
+    let data: serde_json::Value = serde_json::from_str(&ran.stdout).expect("it is JSON");
+    assert_eq!(data.as_array().map(Vec::len), Some(4), "{ran}");
+    assert_eq!(ran.stderr, "", "{ran}");
+}
+
+#[test]
+fn a_run_that_fails_writes_nothing_to_stdout_and_says_why() {
+    let home = Home::with_people();
+    let ran = home.run("user show bbo").code_is(3);
+    assert_eq!(ran.stdout, "", "{ran}");
+    assert!(ran.stderr.starts_with("error: no user 'bbo'"), "{ran}");
+    assert!(ran.stderr.contains("did you mean 'bob'?"), "{ran}");
+    drop(home.run("user shwo bob").code_is(2));
+}
+
+#[test]
+fn a_reader_that_leaves_ends_the_run_quietly() {
+    let home = Home::with_people();
+    for words in ["user list", "--help", "audit list -o yaml"] {
+        let mut child = home.command(words).spawn().expect("the binary starts");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().expect("it ends");
+        let talk = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(talk, "", "{words}");
+        assert!(
+            matches!(output.status.code(), Some(0 | 141)),
+            "{words}: {:?}",
+            output.status
+        );
+    }
+}
+
+/// Interrupts a revocation while the API server takes its time.
+fn interrupted(signal: Signal) {
+    let home = Home::with_cluster();
+    drop(
+        home.call("access grant bob --cluster dev --level write")
+            .success(),
+    );
+    drop(
+        home.call("kubeconfig download dev --user bob --plain -f bob.conf")
+            .success(),
+    );
+    let mut oracle = Oracle::new(&home);
+    home.sandbox.clear_requests();
+    home.fault_nth(3, Action::Hang);
+    let started = home.start("access revoke bob --cluster dev --yes");
+    home.wait_until("the third request", |home| {
+        home.sandbox.requests().len() >= 3
+    });
+    let asked = Instant::now();
+    started.signal(signal);
+    let ran = started.finish().code_is(130);
+    assert!(
+        asked.elapsed() < Duration::from_secs(2),
+        "it took {:?}",
+        asked.elapsed()
+    );
+    assert!(ran.stderr.contains("interrupted"), "{ran}");
+    assert!(!ran.stderr.contains("no longer works"), "{ran}");
+    home.sandbox.clear_faults();
+    assert_eq!(oracle.look(&home), Vec::<String>::new());
+    assert!(Books::read(&home).expect("a store").owes());
+    drop(home.run("status").code_is(6));
+    drop(home.run("reconcile").success());
+    assert_eq!(oracle.settled(&home), Vec::<String>::new());
+    drop(home.run("status").success());
+}
+
+#[test]
+fn ctrl_c_in_the_middle_leaves_a_debt_that_reconcile_pays() {
+    interrupted(Signal::INT);
+}
+
+#[test]
+fn a_termination_is_an_interruption() {
+    interrupted(Signal::TERM);
+}
+
+#[test]
+fn an_interrupted_registration_can_be_done_again() {
+    let home = Home::with_people();
+    let mut oracle = Oracle::new(&home);
+    home.fault_nth(17, Action::Hang);
+    let started = home.start("cluster add dev --kubeconfig admin.conf");
+    home.wait_until("request 17", |home| home.sandbox.requests().len() >= 17);
+    started.signal(Signal::INT);
+    drop(started.finish().code_is(130));
+    home.sandbox.clear_faults();
+    drop(
+        home.run("cluster add dev --kubeconfig admin.conf")
+            .success(),
+    );
+    drop(home.run("reconcile").success());
+    assert_eq!(oracle.settled(&home), Vec::<String>::new());
+}
+
+#[test]
+fn version_and_help_open_nothing_of_the_user() {
+    if !has("strace", "that `--version` opens no file of the user") {
+        return;
+    }
+    let home = Home::new();
+    for words in ["--version", "access grant --help", "completions bash"] {
+        let script = format!("strace -f -o trace -e trace=file,network \"$1\" {words}");
+        drop(home.shell(&script).success());
+        let trace = home.read("trace").expect("strace wrote it");
+        let inside = home.path().display().to_string();
+        let touched: Vec<&str> = trace
+            .lines()
+            .filter(|line| line.contains(&inside) || line.contains("socket("))
+            .filter(|line| !line.contains("execve(") && !line.contains("getcwd("))
+            .collect();
+        assert_eq!(touched, Vec::<&str>::new(), "{words}");
+    }
+}
+
+#[test]
+fn every_file_is_private_from_birth_whatever_the_umask() {
+    let home = Home::new();
+    let script = "umask 000 && \"$1\" init --organization Acme --owner alice && \
+        \"$1\" cluster add dev --kubeconfig admin.conf && \"$1\" kubeconfig download dev && \
+        \"$1\" reconcile";
+    drop(home.shell(script).success());
+    let mode = |path: &Path| {
+        let found = std::fs::metadata(path).expect("it was made");
+        found.permissions().mode() & 0o777
+    };
+    let folder = home.path().join(".local/share/kubegrant");
+    assert_eq!(mode(&folder), 0o700);
+    let mut seen = 0;
+    for entry in std::fs::read_dir(&folder).expect("it can be read") {
+        let path = entry.expect("it can be read").path();
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+        seen += 1;
+    }
+    assert!(seen >= 2, "the store and a lock");
+    assert_eq!(mode(&home.path().join(".config/kubegrant")), 0o700);
+    assert_eq!(mode(&home.path().join(".config/kubegrant/identity")), 0o600);
+    assert_eq!(mode(&home.work().join("dev.kubeconfig")), 0o600);
+}
+
+#[test]
+fn a_person_at_a_terminal_is_asked_for_what_is_missing() {
+    if !has("script", "prompts on a terminal") {
+        return;
+    }
+    let home = Home::new();
+    let typed = |lines: &str, words: &str| {
+        home.shell(&format!(
+            "(sleep 0.3; printf '{lines}'; sleep 0.3) | script -qec \"$1 {words}\" /dev/null"
+        ))
+    };
+    let ran = typed("Acme\\nalice\\n", "init").success();
+    assert!(ran.stdout.contains("Organization"), "{ran}");
+    assert!(ran.stdout.contains("'alice' is its owner"), "{ran}");
+    drop(home.run("user add bob").success());
+    let ran = typed("n\\n", "user disable bob");
+    assert_ne!(ran.code, 0, "{ran}");
+    assert!(home.run("user show bob -o json").stdout.contains("true"));
+    drop(typed("y\\n", "user disable bob").success());
+    // Off a terminal nobody is asked, and nothing is done.
+    drop(home.run("user enable bob").success());
+    drop(home.run("user disable bob").code_is(2));
+}
+
+#[test]
+fn a_downloaded_file_works_with_kubectl_until_it_is_revoked() {
+    if !has("kubectl", "that a downloaded file works, and stops working") {
+        return;
+    }
+    let home = Home::with_cluster();
+    drop(
+        home.run("access grant bob --cluster dev --level write")
+            .success(),
+    );
+    drop(
+        home.run("kubeconfig download dev --user bob --plain -f bob.conf")
+            .success(),
+    );
+    let get = "kubectl --kubeconfig bob.conf --cache-dir cache -n shop get configmaps";
+    drop(home.shell(get).success());
+    drop(home.run("access revoke bob --cluster dev --yes").success());
+    let refused = home.shell(get);
+    assert_ne!(refused.code, 0, "{refused}");
+    assert!(
+        refused.stderr.contains("Unauthorized") || refused.stderr.contains("must be logged in"),
+        "{refused}"
+    );
+}

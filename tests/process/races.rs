@@ -1,1 +1,138 @@
-//! Races.
+//! What changes while a command waits for its cluster's lock must count when it goes on.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
+
+use crate::home::{Home, Started};
+use crate::oracle::{Books, Oracle};
+
+fn lock_path(home: &Home) -> PathBuf {
+    let mut path = home.store().into_os_string();
+    path.push(".cluster-1.lock");
+    PathBuf::from(path)
+}
+
+/// Holds the cluster's lock, as another process that works on it does.
+fn hold(home: &Home) -> File {
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(lock_path(home))
+        .expect("the lock's file");
+    file.lock().expect("nobody else has it");
+    file
+}
+
+/// Waits until a process has come as far as the lock.
+fn waits(home: &Home, started: &Started) {
+    let files = format!("/proc/{}/fd", started.pid().as_raw_nonzero());
+    let lock = lock_path(home);
+    home.wait_until("it waits for the lock", |_| {
+        std::fs::read_dir(&files)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .any(|entry| std::fs::read_link(entry.path()).is_ok_and(|path| path == lock))
+    });
+}
+
+#[test]
+fn who_is_disabled_while_a_rotation_waits_gets_no_new_version() {
+    let home = Home::with_cluster();
+    drop(home.call("kubeconfig download dev --as dave").success());
+    let mut oracle = Oracle::new(&home);
+    let held = hold(&home);
+    let rotate = home.start("kubeconfig rotate dev --as dave");
+    waits(&home, &rotate);
+    let disable = home.start("user disable dave --yes");
+    home.wait_until("it is recorded", |home| {
+        Books::read(home).is_ok_and(|books| books.latest("dave") == "revoking")
+    });
+    drop(held);
+    let ran = rotate.finish();
+    assert_ne!(ran.code, 0, "{ran}");
+    assert!(!ran.stderr.contains("has begun"), "{ran}");
+    drop(disable.finish().success());
+    drop(home.run("reconcile").success());
+    assert_eq!(oracle.settled(&home), Vec::<String>::new());
+    let books = Books::read(&home).expect("a store");
+    assert_eq!(
+        books.accounts("dave").len(),
+        1,
+        "no version was begun in vain"
+    );
+}
+
+#[test]
+fn whose_access_ends_while_a_download_waits_gets_no_file() {
+    let home = Home::with_cluster();
+    drop(
+        home.call("access grant bob --cluster dev --level read")
+            .success(),
+    );
+    let mut oracle = Oracle::new(&home);
+    let held = hold(&home);
+    let download = home.start("kubeconfig download dev --user bob --plain -f bob.conf");
+    waits(&home, &download);
+    drop(home.run("user disable bob --yes").success());
+    drop(held);
+    let ran = download.finish();
+    assert_ne!(ran.code, 0, "{ran}");
+    assert_eq!(home.read("bob.conf"), None);
+    let books = Books::read(&home).expect("a store");
+    assert_eq!(
+        books.accounts("bob").len(),
+        0,
+        "no version was begun in vain"
+    );
+    drop(home.run("reconcile").success());
+    assert_eq!(oracle.settled(&home), Vec::<String>::new());
+}
+
+#[test]
+fn two_changes_of_settings_at_once_both_count() {
+    let home = Home::with_cluster();
+    let held = hold(&home);
+    let first = home.start("cluster set dev --label a=1");
+    let second = home.start("cluster set dev --label b=2");
+    waits(&home, &first);
+    waits(&home, &second);
+    drop(held);
+    drop(first.finish().success());
+    drop(second.finish().success());
+    let shown = home.run("cluster show dev -o json").success();
+    let data: serde_json::Value = serde_json::from_str(&shown.stdout).expect("it is JSON");
+    assert_eq!(
+        data["labels"],
+        serde_json::json!({ "a": "1", "b": "2" }),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_reconcile_that_waited_does_not_bring_back_what_was_held_back_meanwhile() {
+    let home = Home::with_cluster();
+    drop(
+        home.call("access grant bob --cluster dev --level write")
+            .success(),
+    );
+    drop(
+        home.call("kubeconfig download dev --user bob --plain -f bob.conf")
+            .success(),
+    );
+    let mut oracle = Oracle::new(&home);
+    let held = hold(&home);
+    let reconcile = home.start("reconcile");
+    waits(&home, &reconcile);
+    // What the process that holds the lock records; the cluster is `reconcile`'s to change.
+    let sql = rusqlite::Connection::open(home.store()).expect("the store");
+    sql.execute("UPDATE clusters SET held_back = '[\"shop\"]'", [])
+        .expect("a change");
+    drop(sql);
+    drop(held);
+    drop(reconcile.finish().success());
+    assert_eq!(oracle.settled(&home), Vec::<String>::new());
+}

@@ -76,7 +76,7 @@ pub(crate) async fn run(args: AccessGrantArgs, desk: &mut Desk<'_>) -> Result<()
             "'{user}' has {} on cluster '{cluster}'{until} already; nothing was changed.",
             args.level
         ));
-        return Ok(());
+        return desk.say_applied(&outcome.applied);
     }
     desk.output.status(&format!(
         "'{user}' can {} cluster '{cluster}'{until}.",

@@ -44,8 +44,13 @@ pub(crate) struct KubeconfigDownloadArgs {
     /// Do not seal it, though it is for somebody else; recorded
     #[arg(long)]
     plain: bool,
-    /// The context's name in the file [default: USER@CLUSTER]
-    #[arg(long, value_name = "NAME", value_parser = context_name)]
+    // Not a doc comment: to rustdoc the brackets would be a link.
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_parser = context_name,
+        help = "The context's name in the file [default: USER@CLUSTER]"
+    )]
     context_name: Option<String>,
     /// The namespace in the file
     #[arg(long, short, value_name = "NAMESPACE", value_parser = parse_namespace)]

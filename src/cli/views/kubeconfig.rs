@@ -114,6 +114,7 @@ struct DeliveryView {
 #[derive(Serialize)]
 struct VersionView {
     cluster: String,
+    user: String,
     version: u32,
     state: &'static str,
     level: &'static str,
@@ -140,6 +141,7 @@ impl VersionsView {
             let credential = version.credential;
             VersionView {
                 cluster: cluster.to_owned(),
+                user: version.user,
                 version: credential.version,
                 state: credential.state.as_str(),
                 level: credential.power.as_str(),
@@ -204,7 +206,7 @@ impl View for VersionsView {
         self.0.iter().map(row).collect()
     }
     fn names(&self) -> Vec<String> {
-        let name = |v: &VersionView| format!("kubeconfig/{}-v{}", v.cluster, v.version);
+        let name = |v: &VersionView| format!("kubeconfig/{}@{}-v{}", v.user, v.cluster, v.version);
         self.0.iter().map(name).collect()
     }
     fn empty(&self) -> Option<String> {

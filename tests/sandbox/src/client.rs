@@ -12,7 +12,13 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::Value;
 
-use crate::object::text;
+/// The text at a JSON pointer, or nothing.
+fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}
 
 /// Sends one request to the server that a kubeconfig names, trusting the authority and using the
 /// token that it holds, and gives the HTTP status code with the body. Fails when the kubeconfig

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::call::Call;
-use crate::clock;
 use crate::managed::{self, Manager};
 use crate::object::{self, text, texts};
 use crate::rbac;

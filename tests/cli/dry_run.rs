@@ -1,0 +1,138 @@
+//! `--dry-run` says what would be done, and touches nothing.
+
+use crate::home::Home;
+
+/// Every byte of the store and of the working directory.
+fn bytes(kg: &Home) -> Vec<(String, Vec<u8>)> {
+    let mut found = Vec::new();
+    for folder in ["data/kubegrant", "work", "config/kubegrant"] {
+        for entry in std::fs::read_dir(kg.root().join(folder)).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let name = path.display().to_string();
+            // Locks are empty; the index of the log is rebuilt by every reader.
+            if !name.ends_with("-shm") && !name.ends_with(".lock") {
+                found.push((name, std::fs::read(&path).expect("bytes")));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn a_dry_run_touches_nothing() {
+    let mut kg = Home::new();
+    kg.grant_and_download("alice", "read");
+    kg.run("kubeconfig download prod -f mine").success();
+    let other = kubegrant_sandbox::Sandbox::start().expect("a sandbox");
+    kg.write("other.conf", &other.admin_kubeconfig_token());
+    let key = kg.make_identity("new");
+    let before = bytes(&kg);
+    kg.sandbox.clear_requests();
+    other.clear_requests();
+    for line in [
+        "access grant alice -c prod -l write",
+        "access grant bob -c prod -l read",
+        "access revoke alice -c prod --yes",
+        "access revoke alice -c prod",
+        "user add carol",
+        "user set-role alice admin",
+        "user disable alice --yes",
+        "user disable alice",
+        &format!("user set-key alice --key {key}"),
+        "cluster add other --kubeconfig other.conf",
+        "cluster set prod --label a=b --hold-back default",
+        "cluster relink prod --kubeconfig admin.conf --yes",
+        "kubeconfig download prod",
+        "kubeconfig download prod --user alice",
+        "kubeconfig rotate prod",
+        "reconcile",
+    ] {
+        let ran = kg.run(&format!("{line} --dry-run"));
+        ran.success().says("dry run");
+        assert!(!ran.stdout.is_empty(), "{line}: {ran}");
+        assert!(!kg.was_changed(), "{line} changed the cluster");
+        assert!(before == bytes(&kg), "{line} changed a file");
+    }
+    let asked = other.requests();
+    assert!(
+        asked
+            .iter()
+            .all(|it| it.method == "GET" || it.path.contains("accessreviews")),
+        "{asked:?}"
+    );
+}
+
+#[test]
+fn a_dry_run_says_what_would_end() {
+    let mut kg = Home::new();
+    kg.grant_and_download("alice", "read");
+    insta::assert_snapshot!(kg.run("access grant alice -c prod -l write --dry-run"), @r"
+        WOULD
+        give 'alice' write on cluster 'prod'
+        end version 1 of 'alice' on cluster 'prod'
+        ----- stderr -----
+        Nothing was changed (dry run).
+        [exit 0]
+    ");
+    insta::assert_snapshot!(kg.run("access revoke alice -c prod --dry-run"), @r"
+        WOULD
+        take the access of 'alice' to cluster 'prod'
+        end version 1 of 'alice' on cluster 'prod'
+        ----- stderr -----
+        Nothing was changed (dry run).
+        [exit 0]
+    ");
+    insta::assert_snapshot!(kg.run("user disable alice --dry-run"), @r"
+        WOULD
+        disable 'alice'
+        end version 1 of 'alice' on cluster 'prod'
+        ----- stderr -----
+        Nothing was changed (dry run).
+        [exit 0]
+    ");
+    insta::assert_snapshot!(kg.run("kubeconfig download prod --dry-run"), @r"
+        WOULD
+        issue version 1 of 'olivia' on cluster 'prod' (full)
+        write `[HOME]/work/prod.kubeconfig`
+        ----- stderr -----
+        Nothing was changed (dry run).
+        [exit 0]
+    ");
+    insta::assert_snapshot!(kg.run("kubeconfig rotate prod --dry-run"), @r"
+        WOULD
+        issue version 1 of 'olivia' (full)
+        ----- stderr -----
+        Nothing was changed (dry run).
+        [exit 0]
+    ");
+}
+
+#[test]
+fn a_dry_run_of_a_reconcile_says_what_drifted() {
+    let mut kg = Home::new();
+    kg.grant_and_download("alice", "read");
+    let account = kg.accounts().pop().expect("an account");
+    let name = account.trim_start_matches("kubegrant/");
+    kg.sandbox
+        .remove_object("v1", "ServiceAccount", Some("kubegrant"), name);
+    insta::assert_snapshot!(kg.run("reconcile --dry-run"), @r"
+        CLUSTER   STATE          WHAT
+        prod      would change   create account alice-[HEX]-v1 (read of 'alice')
+        ----- stderr -----
+        [1/1] prod
+        Nothing was changed (dry run).
+        [exit 0]
+    ");
+    assert!(kg.accounts().is_empty());
+}
+
+#[test]
+fn a_dry_run_is_refused_where_the_thing_itself_would_be() {
+    let mut kg = Home::new();
+    kg.run_as("alice", "access grant bob -c prod -l read --dry-run")
+        .exit(3);
+    kg.run_as("alice", "user add mallory --dry-run").exit(4);
+    kg.run("user disable olivia --dry-run").exit(5);
+    kg.run("user set-role olivia developer --dry-run").exit(5);
+}

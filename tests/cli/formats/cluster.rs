@@ -1,0 +1,380 @@
+//! The shapes of clusters, and of how they stand.
+
+use super::{home, side_by_side};
+
+#[test]
+fn cluster_list() {
+    let mut kg = home();
+    kg.run("cluster set prod --label env=prod --label team=a")
+        .success();
+    insta::assert_snapshot!(side_by_side(&mut kg, "cluster list"), @r#"
+        --- table
+        NAME   STATE    OWNER    YOUR ACCESS   OWED   AGE
+        prod   active   <none>   full          0      2026-11-22T10:00:00Z
+        [exit 0]
+        --- wide
+        NAME   STATE    PROTECTED   OWNER    YOUR ACCESS   OWED   CREDENTIALS   SERVER                    VERSION           LABELS            AGE
+        prod   active   no          <none>   full          0      0             https://127.0.0.1:[PORT]   v1.36.0+sandbox   env=prod,team=a   2026-11-22T10:00:00Z
+        [exit 0]
+        --- json
+        [
+          {
+            "name": "prod",
+            "state": "active",
+            "protected": false,
+            "owner": null,
+            "access": "full",
+            "through": "organization owner",
+            "server": "https://127.0.0.1:[PORT]",
+            "version": "v1.36.0+sandbox",
+            "description": "",
+            "labels": {
+              "env": "prod",
+              "team": "a"
+            },
+            "credentials": 0,
+            "owed": 0,
+            "created_at": "2026-11-22T10:00:00Z",
+            "reached_at": "2026-11-22T10:00:00Z"
+          }
+        ]
+        [exit 0]
+        --- yaml
+        - name: prod
+          state: active
+          protected: false
+          owner: null
+          access: full
+          through: organization owner
+          server: https://127.0.0.1:[PORT]
+          version: v1.36.0+sandbox
+          description: ""
+          labels:
+            env: prod
+            team: a
+          credentials: 0
+          owed: 0
+          created_at: "2026-11-22T10:00:00Z"
+          reached_at: "2026-11-22T10:00:00Z"
+        [exit 0]
+        --- name
+        cluster/prod
+        [exit 0]
+    "#);
+}
+
+#[test]
+fn cluster_show() {
+    let mut kg = home();
+    insta::assert_snapshot!(side_by_side(&mut kg, "cluster show prod"), @r#"
+        --- table
+        Name:          prod
+        State:         active
+        Protected:     no
+        Owner:         <none>
+        Your access:   full (organization owner)
+        Description:   <none>
+        Labels:        <none>
+        Server:        https://127.0.0.1:[PORT]
+        Version:       v1.36.0+sandbox
+        Identity:      [UID]
+        Manager:       kubegrant-manager (login: token, ends 2036-11-19T10:00:00Z)
+        Credentials:   0
+        Owed:          0
+        Write:         edit in default
+        Held back:     kube-node-lease: a system namespace
+                       kube-public: a system namespace
+                       kube-system: a system namespace
+                       kubegrant: kubegrant's own namespace
+        Registered:    2026-11-22T10:00:00Z
+        Reached:       2026-11-22T10:00:00Z
+        [exit 0]
+        --- wide
+        Name:          prod
+        State:         active
+        Protected:     no
+        Owner:         <none>
+        Your access:   full (organization owner)
+        Description:   <none>
+        Labels:        <none>
+        Server:        https://127.0.0.1:[PORT]
+        Version:       v1.36.0+sandbox
+        Identity:      [UID]
+        Manager:       kubegrant-manager (login: token, ends 2036-11-19T10:00:00Z)
+        Credentials:   0
+        Owed:          0
+        Write:         edit in default
+        Held back:     kube-node-lease: a system namespace
+                       kube-public: a system namespace
+                       kube-system: a system namespace
+                       kubegrant: kubegrant's own namespace
+        Registered:    2026-11-22T10:00:00Z
+        Reached:       2026-11-22T10:00:00Z
+        [exit 0]
+        --- json
+        {
+          "name": "prod",
+          "state": "active",
+          "protected": false,
+          "owner": null,
+          "access": "full",
+          "through": "organization owner",
+          "server": "https://127.0.0.1:[PORT]",
+          "version": "v1.36.0+sandbox",
+          "description": "",
+          "labels": {},
+          "credentials": 0,
+          "owed": 0,
+          "created_at": "2026-11-22T10:00:00Z",
+          "reached_at": "2026-11-22T10:00:00Z",
+          "kube_system_uid": "[UID]",
+          "manager": "kubegrant-manager",
+          "manager_login": "token",
+          "manager_expires_at": "2036-11-19T10:00:00Z",
+          "write_scope": "namespaces",
+          "held_back_by_operator": [],
+          "write": {
+            "reaches": [
+              "default"
+            ],
+            "held_back": {
+              "kube-node-lease": "a system namespace",
+              "kube-public": "a system namespace",
+              "kube-system": "a system namespace",
+              "kubegrant": "kubegrant's own namespace"
+            }
+          }
+        }
+        [exit 0]
+        --- yaml
+        name: prod
+        state: active
+        protected: false
+        owner: null
+        access: full
+        through: organization owner
+        server: https://127.0.0.1:[PORT]
+        version: v1.36.0+sandbox
+        description: ""
+        labels: {}
+        credentials: 0
+        owed: 0
+        created_at: "2026-11-22T10:00:00Z"
+        reached_at: "2026-11-22T10:00:00Z"
+        kube_system_uid: [UID]
+        manager: kubegrant-manager
+        manager_login: token
+        manager_expires_at: "2036-11-19T10:00:00Z"
+        write_scope: namespaces
+        held_back_by_operator: []
+        write:
+          reaches:
+          - default
+          held_back:
+            kube-node-lease: a system namespace
+            kube-public: a system namespace
+            kube-system: a system namespace
+            kubegrant: kubegrant's own namespace
+        [exit 0]
+        --- name
+        cluster/prod
+        [exit 0]
+    "#);
+}
+
+#[test]
+fn cluster_check() {
+    let mut kg = home();
+    insta::assert_snapshot!(side_by_side(&mut kg, "cluster check prod"), @r#"
+        --- table
+        CHECK       RESULT      WHAT
+        reachable   ok          https://127.0.0.1:[PORT]
+        pins        ok          the CA and the identity are those that were registered
+        version     ok          v1.36.0+sandbox
+        rights      ok          the manager may do its work
+        objects     ok          all of ours are there
+        objects     ok          none of ours was changed
+        objects     ok          nothing foreign in our namespace
+        write       reaches     default
+        write       held back   kube-node-lease: a system namespace
+        write       held back   kube-public: a system namespace
+        write       held back   kube-system: a system namespace
+        write       held back   kubegrant: kubegrant's own namespace
+        [exit 0]
+        --- wide
+        CHECK       RESULT      WHAT
+        reachable   ok          https://127.0.0.1:[PORT]
+        pins        ok          the CA and the identity are those that were registered
+        version     ok          v1.36.0+sandbox
+        rights      ok          the manager may do its work
+        objects     ok          all of ours are there
+        objects     ok          none of ours was changed
+        objects     ok          nothing foreign in our namespace
+        write       reaches     default
+        write       held back   kube-node-lease: a system namespace
+        write       held back   kube-public: a system namespace
+        write       held back   kube-system: a system namespace
+        write       held back   kubegrant: kubegrant's own namespace
+        [exit 0]
+        --- json
+        {
+          "cluster": "prod",
+          "server": "https://127.0.0.1:[PORT]",
+          "reachable": true,
+          "version": "v1.36.0+sandbox",
+          "pins_match": true,
+          "missing_rights": [],
+          "missing": [],
+          "changed": [],
+          "foreign": [],
+          "owed": 0,
+          "write": {
+            "reaches": [
+              "default"
+            ],
+            "held_back": {
+              "kube-node-lease": "a system namespace",
+              "kube-public": "a system namespace",
+              "kube-system": "a system namespace",
+              "kubegrant": "kubegrant's own namespace"
+            }
+          }
+        }
+        [exit 0]
+        --- yaml
+        cluster: prod
+        server: https://127.0.0.1:[PORT]
+        reachable: true
+        version: v1.36.0+sandbox
+        pins_match: true
+        missing_rights: []
+        missing: []
+        changed: []
+        foreign: []
+        owed: 0
+        write:
+          reaches:
+          - default
+          held_back:
+            kube-node-lease: a system namespace
+            kube-public: a system namespace
+            kube-system: a system namespace
+            kubegrant: kubegrant's own namespace
+        [exit 0]
+        --- name
+        cluster/prod
+        [exit 0]
+    "#);
+}
+
+#[test]
+fn status() {
+    let mut kg = home();
+    kg.download_for("alice");
+    kg.sandbox.stop();
+    kg.run("access grant alice -c prod -l write --for 1d")
+        .exit(6);
+    insta::assert_snapshot!(side_by_side(&mut kg, "status"), @r#"
+        --- table
+        KIND     CLUSTER   WHAT                                                   UNTIL
+        owed     prod      version 1 of 'alice' is ended here and not yet there   2026-11-24T10:00:00Z
+        ending   prod      the write grant of 'alice'                             2026-11-23T11:00:00Z
+        ----- stderr -----
+        hint: run `kubegrant reconcile`
+        [exit 6]
+        --- wide
+        KIND     CLUSTER   WHAT                                                   UNTIL
+        owed     prod      version 1 of 'alice' is ended here and not yet there   2026-11-24T10:00:00Z
+        ending   prod      the write grant of 'alice'                             2026-11-23T11:00:00Z
+        ----- stderr -----
+        hint: run `kubegrant reconcile`
+        [exit 6]
+        --- json
+        {
+          "owed": [
+            {
+              "cluster": "prod",
+              "what": "version 1 of 'alice' is ended here and not yet there",
+              "tokens_may_work_until": "2026-11-24T10:00:00Z"
+            }
+          ],
+          "blocked": [],
+          "ending": [
+            {
+              "cluster": "prod",
+              "what": "the write grant of 'alice'",
+              "ends_at": "2026-11-23T11:00:00Z"
+            }
+          ]
+        }
+        ----- stderr -----
+        hint: run `kubegrant reconcile`
+        [exit 6]
+        --- yaml
+        owed:
+        - cluster: prod
+          what: version 1 of 'alice' is ended here and not yet there
+          tokens_may_work_until: "2026-11-24T10:00:00Z"
+        blocked: []
+        ending:
+        - cluster: prod
+          what: the write grant of 'alice'
+          ends_at: "2026-11-23T11:00:00Z"
+        ----- stderr -----
+        hint: run `kubegrant reconcile`
+        [exit 6]
+        --- name
+        cluster/prod
+        ----- stderr -----
+        hint: run `kubegrant reconcile`
+        [exit 6]
+    "#);
+}
+
+#[test]
+fn reconcile() {
+    let mut kg = home();
+    insta::assert_snapshot!(side_by_side(&mut kg, "reconcile"), @r#"
+        --- table
+        CLUSTER   STATE       WHAT
+        prod      unchanged   <none>
+        ----- stderr -----
+        [1/1] prod
+        [exit 0]
+        --- wide
+        CLUSTER   STATE       WHAT
+        prod      unchanged   <none>
+        ----- stderr -----
+        [1/1] prod
+        [exit 0]
+        --- json
+        [
+          {
+            "cluster": "prod",
+            "state": "unchanged",
+            "changed": [],
+            "ended": [],
+            "owed": [],
+            "error": null
+          }
+        ]
+        ----- stderr -----
+        [1/1] prod
+        [exit 0]
+        --- yaml
+        - cluster: prod
+          state: unchanged
+          changed: []
+          ended: []
+          owed: []
+          error: null
+        ----- stderr -----
+        [1/1] prod
+        [exit 0]
+        --- name
+        cluster/prod
+        ----- stderr -----
+        [1/1] prod
+        [exit 0]
+    "#);
+}

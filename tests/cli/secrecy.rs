@@ -1,0 +1,211 @@
+//! No secret leaves but by the file that it is meant for.
+//!
+//! Known secrets are planted, every command is run, and all that was said and stored is searched
+//! for them, as they are and in base64.
+
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+
+use crate::home::{Home, yaml};
+
+/// Every file below a folder, with its bytes.
+fn files(folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            files(&path, found);
+        } else {
+            let bytes = std::fs::read(&path).expect("bytes");
+            found.push((path.display().to_string(), bytes));
+        }
+    }
+}
+
+/// The ways in which a secret may stand in a text: itself, and base64 at each of three offsets.
+fn disguises(secret: &str) -> Vec<Vec<u8>> {
+    let mut ways = vec![secret.as_bytes().to_vec()];
+    for engine in [&STANDARD, &STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
+        for offset in 0..3 {
+            let padded = format!("{}{secret}", " ".repeat(offset));
+            let coded = engine.encode(padded).into_bytes();
+            // The first and last characters depend on what stands beside the secret.
+            let end = coded.len().saturating_sub(4);
+            ways.push(coded[4.min(end)..end].to_vec());
+        }
+    }
+    ways
+}
+
+fn contains(hay: &[u8], needle: &[u8]) -> bool {
+    !needle.is_empty() && hay.windows(needle.len()).any(|part| part == needle)
+}
+
+/// Fails when a text holds a secret, in any disguise.
+fn search(place: &str, text: &[u8], secrets: &[(String, String)]) {
+    for (what, secret) in secrets {
+        for way in disguises(secret) {
+            assert!(!contains(text, &way), "{what} is in {place}");
+        }
+    }
+}
+
+/// A line of a PEM block, long enough to know it by.
+fn line_of(pem: &str) -> String {
+    let mut lines = pem.lines();
+    lines.nth(1).expect("a PEM block").to_owned()
+}
+
+#[test]
+fn the_search_finds_what_is_there() {
+    let secret = "a-secret-that-is-long-enough";
+    for text in [
+        secret.to_owned(),
+        STANDARD.encode(secret),
+        STANDARD.encode(format!("x{secret}y")),
+        URL_SAFE_NO_PAD.encode(format!("xy{secret}z")),
+    ] {
+        let found = disguises(secret)
+            .iter()
+            .any(|way| contains(text.as_bytes(), way));
+        assert!(found, "{text}");
+    }
+}
+
+#[test]
+fn no_secret_is_said_or_stored() {
+    let mut kg = Home::new();
+    let mut said: Vec<(String, String)> = Vec::new();
+    let admin = yaml(&kg.sandbox.admin_kubeconfig());
+    let key = admin["users"][0]["user"]["client-key-data"]
+        .as_str()
+        .expect("a key");
+    let key = String::from_utf8(STANDARD.decode(key).expect("base64")).expect("PEM");
+    kg.write("certificate.conf", &kg.sandbox.admin_kubeconfig());
+    let lines = [
+        "whoami",
+        "cluster list",
+        "cluster show prod",
+        "cluster check prod",
+        "cluster set prod --label a=b",
+        "access grant alice -c prod -l write",
+        "access list",
+        "kubeconfig download prod -f mine",
+        "kubeconfig download prod -f mine",
+        "kubeconfig download prod --user alice",
+        "kubeconfig download prod --user alice --plain -f hers",
+        "kubeconfig download prod --user alice -f -",
+        "kubeconfig show prod --user alice",
+        "kubeconfig rotate prod",
+        "kubeconfig download prod -f mine2",
+        "team list",
+        "team rotate alice -c prod --yes",
+        "team revoke alice -c prod --yes",
+        "team restore alice -c prod",
+        "cluster relink prod --kubeconfig certificate.conf --yes",
+        "cluster relink prod --kubeconfig certificate.conf --keep-credential --yes",
+        "cluster relink prod --kubeconfig admin.conf --keep-credential --yes",
+        "cluster relink prod --kubeconfig admin.conf --yes",
+        "cluster add other --kubeconfig certificate.conf",
+        "user set-role bob admin",
+        "user set-role bob developer",
+        "user disable alice --yes",
+        "user enable alice",
+        "access revoke alice -c prod --yes",
+        "access explain alice -c prod",
+        "reconcile",
+        "status",
+        "audit list",
+        "audit verify",
+        "cluster show zzz",
+        "completions bash",
+    ];
+    for line in lines {
+        for format in ["table", "wide", "json", "yaml", "name"] {
+            let ran = kg.run(&format!("{line} -o {format}"));
+            said.push((format!("the output of `{line}`"), ran.stdout));
+            said.push((format!("the words of `{line}`"), ran.stderr));
+        }
+    }
+    // With the cluster broken, messages must not give anything away either.
+    kg.sandbox.stop();
+    for line in ["kubeconfig download prod -f x", "cluster check prod"] {
+        let ran = kg.run(line);
+        said.push((format!("the words of a failed `{line}`"), ran.stderr));
+    }
+
+    let mut secrets: Vec<(String, String)> = kg
+        .sandbox
+        .minted_tokens()
+        .into_iter()
+        .map(|token| {
+            let (_, signature) = token.rsplit_once('.').expect("a JWT");
+            ("a minted token".to_owned(), signature.to_owned())
+        })
+        .collect();
+    assert!(secrets.len() > 20, "tokens were minted");
+    secrets.push(("the admin's key".to_owned(), line_of(&key)));
+    let admin_token = yaml(&kg.sandbox.admin_kubeconfig_token())["users"][0]["user"]["token"]
+        .as_str()
+        .expect("a token")
+        .to_owned();
+    secrets.push(("the admin's token".to_owned(), admin_token));
+    for user in ["olivia", "alice", "bob"] {
+        let text = std::fs::read_to_string(kg.identity(user)).expect("an identity");
+        let key = text.lines().find(|line| line.starts_with("AGE-SECRET-KEY"));
+        let key = key.expect("a key").to_owned();
+        secrets.push((format!("the identity of {user}"), key));
+    }
+
+    let plain = "kubeconfig download prod --user alice -f -";
+    for (place, text) in &said {
+        assert!(!place.contains("--plain -f -"), "{plain} is sealed");
+        search(place, text.as_bytes(), &secrets);
+    }
+    let mut stored = Vec::new();
+    for folder in ["data", "state"] {
+        if kg.root().join(folder).exists() {
+            files(&kg.root().join(folder), &mut stored);
+        }
+    }
+    let names: Vec<&str> = stored.iter().map(|(name, _)| name.as_str()).collect();
+    assert!(
+        names.iter().any(|name| name.ends_with("store.db")),
+        "{names:?}"
+    );
+    for (name, bytes) in &stored {
+        search(name, bytes, &secrets);
+    }
+    // The log that grows beside the database is searched while it is there.
+    let sql = rusqlite::Connection::open(kg.store()).expect("open");
+    sql.execute_batch("INSERT INTO meta VALUES ('test', 'x')")
+        .expect("written");
+    let mut stored = Vec::new();
+    files(&kg.root().join("data"), &mut stored);
+    assert!(stored.iter().any(|(name, _)| name.ends_with("-wal")));
+    for (name, bytes) in &stored {
+        search(name, bytes, &secrets);
+    }
+}
+
+#[test]
+fn every_file_that_is_made_is_private() {
+    let mut kg = Home::new();
+    kg.grant_and_download("alice", "read");
+    kg.run("kubeconfig download prod").success();
+    kg.run("kubeconfig download prod --user alice").success();
+    for name in ["prod.kubeconfig", "prod.alice.kubeconfig.age"] {
+        assert_eq!(kg.mode(name), 0o600, "{name}");
+    }
+    let sql = rusqlite::Connection::open(kg.store()).expect("open");
+    sql.execute_batch("INSERT INTO meta VALUES ('test', 'x')")
+        .expect("written");
+    let mut stored = Vec::new();
+    files(&kg.root().join("data"), &mut stored);
+    for (name, _) in stored {
+        use std::os::unix::fs::PermissionsExt as _;
+        let found = std::fs::metadata(&name).expect("there");
+        assert_eq!(found.permissions().mode() & 0o077, 0, "{name}");
+    }
+}
