@@ -150,7 +150,7 @@ impl Home {
         let fixture = Fixture::new(now)
             .variable("HOME", folder.path())
             .current_dir(folder.path());
-        let home = Self { fixture, folder };
+        let home = Self { folder, fixture };
         home.run("init --organization Acme --owner ana");
         let store = Path::new(".local/share/kubegrant/store.db");
         let store = Connection::open(home.folder.path().join(store)).expect("the store is there");
