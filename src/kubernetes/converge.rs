@@ -23,8 +23,6 @@ const SETTLE_MAX: Duration = Duration::from_secs(5);
 /// What a converge did.
 #[derive(Debug, Default)]
 pub(crate) struct Converged {
-    /// What the cluster holds now.
-    pub(crate) seen: Seen,
     /// What was changed.
     pub(crate) changed: Vec<Step>,
 }
@@ -58,7 +56,7 @@ pub(crate) async fn converge(
     for _ in 0..ROUNDS_MAX {
         let (seen, plan) = preview(connection, desired, look).await?;
         if plan.is_empty() {
-            return Ok(Converged { seen, changed });
+            return Ok(Converged { changed });
         }
         let leaving = leaving(&plan, &seen.observed);
         match apply(connection, &plan).await {
@@ -67,7 +65,7 @@ pub(crate) async fn converge(
                 verify_gone(connection, &leaving).await?;
                 if !plan.takes_anything() {
                     // Each answer was the stored object itself, and was compared.
-                    return Ok(Converged { seen, changed });
+                    return Ok(Converged { changed });
                 }
             }
             Err(error) if error.is_conflict() || error.is_not_found() || error.is_terminating() => {
