@@ -95,7 +95,7 @@ pub(crate) async fn archive(
     let lock = session.lock(&found.cluster).await?;
     let cluster = Cluster {
         state: State::Archived,
-        ..found.cluster
+        ..find::again(session, &found.cluster)?
     };
     let journal = journal.cluster(&cluster);
     let picture = session
@@ -281,6 +281,7 @@ pub(crate) async fn transfer(
         return Ok(Done::Planned(lines));
     }
     let lock = session.lock(&cluster).await?;
+    let cluster = find::again(session, &cluster)?;
     let installation = find::installation(session)?;
     let id = cluster.id;
     let logins = reseal::open_logins(session, &installation, |other| other.id == id)?;
@@ -339,6 +340,10 @@ pub(crate) async fn rotate_manager(
         )]));
     }
     let _lock = session.lock(&found.cluster).await?;
+    let found = find::Found {
+        cluster: find::again(session, &found.cluster)?,
+        ..found
+    };
     let installation = find::installation(session)?;
     let failed = |source| Error::Cluster {
         cluster: name.to_string(),

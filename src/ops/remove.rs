@@ -44,6 +44,7 @@ pub(crate) async fn delete(
     let cluster = found.cluster;
     let journal = journal.cluster(&cluster);
     let lock = session.lock(&cluster).await?;
+    let cluster = find::again(session, &cluster)?;
     let picture = session
         .store()?
         .read(|tx| settle::picture(tx, cluster.id))?;

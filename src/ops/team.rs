@@ -198,6 +198,9 @@ async fn one(
     let cluster = &found.cluster;
     let journal = &journal.clone().cluster(cluster);
     let lock = session.lock(cluster).await?;
+    // And once more under the lock: the user may have been disabled while we waited for it.
+    let cluster = &find::cluster(session, actor, journal, &cluster.name, action.asks())?.cluster;
+    let user = &find::user(session, &UserRef::Name(user.name.clone()))?;
     match action {
         Action::Restore => restore(session, journal, (cluster, user)),
         Action::Revoke { reason } => {
