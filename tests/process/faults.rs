@@ -1,6 +1,7 @@
 //! Faults from the API server: every flow, every request, every way to fail; the oracle judges.
 //!
-//! `cargo test` takes a sample; `KUBEGRANT_FAULTS=full` runs the whole matrix and prints a table.
+//! `cargo test` takes a sample; `KUBEGRANT_FAULTS=400` takes a larger one and prints a table,
+//! `KUBEGRANT_FAULTS=full` runs the whole matrix.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -381,7 +382,7 @@ fn rebuild(home: &Home) {
 }
 
 /// Every case, or a sample that meets every flow, every action and many requests.
-fn matrix(bench: &mut Bench, flows: &[Flow], full: bool) -> Vec<Case> {
+fn matrix(bench: &mut Bench, flows: &[Flow], full: bool, sample: usize) -> Vec<Case> {
     let kinds = actions(&bench.home).len();
     let mut cases = Vec::new();
     for (number, flow) in flows.iter().enumerate() {
@@ -403,7 +404,7 @@ fn matrix(bench: &mut Bench, flows: &[Flow], full: bool) -> Vec<Case> {
         return cases;
     }
     // 13 is no multiple of anything in the matrix, so the sample walks through all its columns.
-    let step = cases.len() / 90;
+    let step = cases.len() / sample.max(1);
     let step = (step..).find(|step| step % 2 == 1 && step % 3 != 0 && step % 5 != 0);
     let heavy = |case: &Case| (9..=13).contains(&case.action) && case.lasting;
     cases
@@ -421,7 +422,9 @@ fn whatever_the_api_server_does_the_store_never_says_less_than_the_cluster_holds
         .into_iter()
         .filter(|flow| only.as_deref().is_none_or(|only| flow.name == only))
         .collect();
-    let cases = matrix(&mut Bench::new(), &flows, full);
+    let sample = switch("KUBEGRANT_FAULTS").and_then(|size| size.parse().ok());
+    let cases = matrix(&mut Bench::new(), &flows, full, sample.unwrap_or(40));
+    let talks = full || sample.is_some();
     let next = AtomicUsize::new(0);
     let table: Mutex<BTreeMap<(usize, usize), (usize, usize)>> = Mutex::default();
     let wrong: Mutex<Vec<String>> = Mutex::default();
@@ -446,6 +449,9 @@ fn whatever_the_api_server_does_the_store_never_says_less_than_the_cluster_holds
                             case.nth,
                             found.join("; ")
                         );
+                        if talks {
+                            say(&line);
+                        }
                         wrong.lock().expect("as above").push(line);
                     }
                 }
@@ -454,7 +460,7 @@ fn whatever_the_api_server_does_the_store_never_says_less_than_the_cluster_holds
     });
     let table = table.into_inner().expect("all threads are done");
     let wrong = wrong.into_inner().expect("all threads are done");
-    if full {
+    if talks {
         print_table(&flows, &table);
     }
     assert!(
