@@ -57,6 +57,7 @@ pub(crate) enum ClusterAction {
     /// Change description and labels.
     ChangeSettings,
     /// Take the SSH key.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the rule stands before the command"))]
     SshKey,
     /// Grant, change or remove developers' access.
     Grant,
@@ -84,6 +85,7 @@ pub(crate) enum ClusterAction {
 
 impl ClusterAction {
     /// All actions.
+    #[cfg(test)]
     pub(crate) const ALL: [Self; 16] = [
         Self::See,
         Self::OwnKubeconfig,

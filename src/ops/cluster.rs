@@ -399,7 +399,7 @@ pub(crate) async fn add(
     let approach = approach(session, &wish.name, &wish.source, wish.keep_credential).await?;
     let same = session
         .store()?
-        .read(|tx| store::clusters::list(tx))?
+        .read(store::clusters::list)?
         .into_iter()
         .find(|cluster| cluster.kube_system_uid == approach.uid);
     if let Some(same) = same {
@@ -487,7 +487,7 @@ pub(crate) async fn relink(
     };
     let approach = approach(session, name, source, keep_credential).await?;
     let rebuilt = approach.uid != found.cluster.kube_system_uid;
-    let others = session.store()?.read(|tx| store::clusters::list(tx))?;
+    let others = session.store()?.read(store::clusters::list)?;
     if let Some(same) = others
         .iter()
         .find(|other| other.id != found.cluster.id && other.kube_system_uid == approach.uid)
@@ -580,7 +580,7 @@ pub(super) fn active_user(session: &Session, name: &UserRef) -> Result<User, Err
 }
 
 fn owner_name(session: &Session, cluster: &Cluster) -> Result<Option<String>, Error> {
-    let users = session.store()?.read(|tx| store::users::list(tx))?;
+    let users = session.store()?.read(store::users::list)?;
     Ok(users
         .into_iter()
         .find(|user| cluster.owner == Some(user.id))

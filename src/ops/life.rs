@@ -240,7 +240,7 @@ fn transfer_parts(
     let journal = Journal::new(&actor, "cluster transfer").user_name(&to.to_string());
     let found = find::cluster(session, &actor, &journal, name, ClusterAction::Transfer)?;
     let user = super::cluster::active_user(session, to)?;
-    let users = session.store()?.read(|tx| store::users::list(tx))?;
+    let users = session.store()?.read(store::users::list)?;
     let before = users
         .into_iter()
         .find(|user| found.cluster.owner == Some(user.id));

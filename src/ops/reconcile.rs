@@ -43,7 +43,7 @@ pub(crate) async fn reconcile(
     let journal = Journal::new(&actor, "reconcile");
     let mut clusters = Vec::new();
     if names.is_empty() {
-        for found in session.store()?.read(|tx| store::clusters::list(tx))? {
+        for found in session.store()?.read(store::clusters::list)? {
             if cluster::manages(session, &actor, &found)? {
                 clusters.push(found);
             }
@@ -127,7 +127,6 @@ async fn settle_one(
         .iter()
         .map(|credential| Ended {
             cluster: cluster.name.clone(),
-            cluster_id: cluster.id,
             user: settled.picture.name(credential.user),
             version: credential.version,
         })

@@ -171,7 +171,7 @@ pub(crate) fn list(session: &Session) -> Result<Vec<User>, Error> {
     let actor = find::actor(session, "user list")?;
     let journal = Journal::new(&actor, "user list");
     find::allow(session, &actor, &journal, OrganizationAction::ListUsers)?;
-    Ok(session.store()?.read(|tx| store::users::list(tx))?)
+    Ok(session.store()?.read(store::users::list)?)
 }
 
 /// Shows a user; everybody may see themselves.

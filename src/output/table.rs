@@ -1,6 +1,5 @@
 //! What people read: tables as kubectl draws them, and single records as `kubectl describe` does.
 
-use anstyle::Style;
 use chrono::{DateTime, Utc};
 use unicode_width::UnicodeWidthStr;
 
