@@ -190,9 +190,13 @@ fn file_kind(error: &FileError) -> Kind {
 fn cluster_kind(error: &ClusterError, cluster: &str) -> (Kind, String) {
     use ClusterError as E;
     match error {
-        E::Unreachable { .. } | E::Timeout { .. } | E::Interrupted { .. } => (
+        E::Unreachable { .. } => (
             Kind::Unreachable,
             "nothing was changed; try again when it answers".to_owned(),
+        ),
+        E::Timeout { .. } | E::Interrupted { .. } => (
+            Kind::Unreachable,
+            "a change may have happened; run it again when it answers".to_owned(),
         ),
         E::Tls { fault, .. } => (Kind::Unsafe, fault.hint().to_owned()),
         E::Setup(SetupError::NoRuntime { .. }) => (Kind::Internal, String::new()),

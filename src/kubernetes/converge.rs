@@ -53,16 +53,23 @@ pub(crate) async fn converge(
 ) -> Result<Converged, Error> {
     let mut changed = Vec::new();
     let mut last = None;
+    // Kept from round to round: who left a list in a round that ended in a conflict is verified too.
+    let mut left = Vec::new();
     for _ in 0..ROUNDS_MAX {
         let (seen, plan) = preview(connection, desired, look).await?;
         if plan.is_empty() {
+            verify_gone(connection, &left).await?;
             return Ok(Converged { changed });
         }
-        let leaving = leaving(&plan, &seen.observed);
+        left.extend(leaving(&plan, &seen.observed));
+        if let Some(account) = stuck(&plan, &seen.observed) {
+            last = Some(Error::terminating(&format!("account '{account}'")));
+        }
         match apply(connection, &plan).await {
             Ok(()) => {
                 changed.extend(plan.steps().cloned());
-                verify_gone(connection, &leaving).await?;
+                verify_gone(connection, &left).await?;
+                left.clear();
                 if !plan.takes_anything() {
                     // Each answer was the stored object itself, and was compared.
                     return Ok(Converged { changed });
@@ -121,6 +128,18 @@ impl Leaving {
             Some(namespace) => format!("RoleBinding \"{}/{namespace}\"", self.binding),
         })
     }
+}
+
+/// An account that was told to go before and waits for somebody's finalizer.
+fn stuck<'a>(plan: &'a Plan, observed: &Observed) -> Option<&'a str> {
+    plan.end.iter().find_map(|step| match step {
+        Step::DeleteAccount { name, .. } => observed
+            .accounts
+            .get(name)
+            .is_some_and(|found| found.deleting)
+            .then_some(name.as_str()),
+        _ => None,
+    })
 }
 
 /// Waits until the API server's authorizer has heard of it: only then is a revocation true.

@@ -107,6 +107,8 @@ async fn settle_one(
     report: &mut Report,
 ) -> Result<(), Error> {
     let _lock = session.lock(cluster).await?;
+    // Under the lock: its settings or its login may have changed while we waited.
+    let cluster = &find::again(session, cluster)?;
     let installation = find::installation(session)?;
     let connection = session.connect(cluster, &installation).await?;
     let settled = settle::settle_on(session, cluster, connection.clone(), journal, None);
