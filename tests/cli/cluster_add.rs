@@ -386,7 +386,7 @@ fn a_namespace_of_somebody_elses_is_left_alone() {
 
 #[test]
 fn where_tokens_are_capped_the_manager_logs_in_with_a_secret() {
-    let day = Duration::from_secs(24 * 3600);
+    let day = Duration::from_hours(24);
     let mut kg = Home::with(Sandbox::builder().max_token_ttl(Some(day)));
     let shown = kg.run("cluster show prod -o json").json();
     assert_eq!(shown["manager_login"], "secret");
@@ -397,7 +397,7 @@ fn where_tokens_are_capped_the_manager_logs_in_with_a_secret() {
 
 #[test]
 fn where_nothing_fills_a_token_secret_nothing_is_left_behind() {
-    let day = Duration::from_secs(24 * 3600);
+    let day = Duration::from_hours(24);
     let sandbox = Sandbox::builder()
         .max_token_ttl(Some(day))
         .controllers(false);

@@ -291,7 +291,7 @@ fn a_store_in_a_folder_that_others_can_write_is_refused() {
         ----- stderr -----
         error: the store at `[HOME]/data/kubegrant` is not safe: others can write its directory (mode 777)
 
-        hint: chmod 700 [HOME]/data/kubegrant
+        hint: run `chmod 700 [HOME]/data/kubegrant`
         [exit 7]
     ");
 }
