@@ -49,7 +49,7 @@ fn main() -> anyhow::Result<()> {
 
     println!("\nAll of it was as it should be.");
     if keep {
-        play(&story)?;
+        play(&story);
     } else {
         println!("To play with it: cargo run --example quickstart -- --keep");
     }
@@ -114,23 +114,23 @@ const OUR_MAPS: &str = "/api/v1/namespaces/kubegrant/configmaps";
 const MANAGER_TOKEN: &str = "/api/v1/namespaces/kubegrant/serviceaccounts/kubegrant-manager/token";
 const REFUSED: &[u16] = &[401, 403];
 
-fn map() -> Option<Value> {
-    Some(json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "hello" } }))
+fn map() -> Value {
+    json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "hello" } })
 }
 
 fn prove(story: &Story) -> anyhow::Result<()> {
     title("3. What the files let them do, asked of the API server");
     let carol = story.holder("carol")?;
     carol.expect("GET", PODS, None, &[200], "read sees")?;
-    carol.expect("POST", MAPS, map(), &[403], "and changes nothing")?;
+    carol.expect("POST", MAPS, Some(map()), &[403], "and changes nothing")?;
     let secrets = "/api/v1/namespaces/default/secrets";
     carol.expect("GET", secrets, None, &[403], "nor sees Secrets")?;
     let bob = story.holder("bob")?;
-    bob.expect("POST", MAPS, map(), &[201], "write changes things")?;
+    bob.expect("POST", MAPS, Some(map()), &[201], "write changes things")?;
     bob.expect(
         "POST",
         OUR_MAPS,
-        map(),
+        Some(map()),
         &[403],
         "but not where the manager lives",
     )?;
@@ -162,7 +162,7 @@ fn revoke(story: &Story) -> anyhow::Result<()> {
     story.run("access revoke bob --cluster prod --yes", 0)?;
     let bob = story.holder("bob")?;
     bob.expect("GET", PODS, None, REFUSED, "Bob's file is refused")?;
-    bob.expect("POST", MAPS, map(), REFUSED, "for everything")?;
+    bob.expect("POST", MAPS, Some(map()), REFUSED, "for everything")?;
     story.run("kubeconfig download prod --user bob", 5)?;
     story.run("status", 0)
 }
@@ -351,7 +351,7 @@ impl Holder {
 }
 
 /// Leaves the world up, and says how to use it.
-fn play(story: &Story) -> anyhow::Result<()> {
+fn play(story: &Story) {
     let here = |name: &str| -> String { quoted(&story.folder.join(name)) };
     println!("\nThe sandbox stays up. In another terminal:\n");
     for (name, path) in story.homes().iter().skip(1) {
@@ -370,7 +370,6 @@ fn play(story: &Story) -> anyhow::Result<()> {
     while !interrupt.is_raised() {
         std::thread::sleep(Duration::from_millis(100));
     }
-    Ok(())
 }
 
 fn quoted(path: &Path) -> String {

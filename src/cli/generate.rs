@@ -166,7 +166,7 @@ fn pages(command: &Command, is_top: bool, made: &mut Vec<(PathBuf, Vec<u8>)>) ->
     } else {
         man.render(&mut page)?;
     }
-    made.push((path, page));
+    made.push((path, named_examples(page)));
     for below in command
         .get_subcommands()
         .filter(|below| !below.is_hide_set())
@@ -174,6 +174,16 @@ fn pages(command: &Command, is_top: bool, made: &mut Vec<(PathBuf, Vec<u8>)>) ->
         pages(below, false, made)?;
     }
     Ok(())
+}
+
+/// Gives the section of examples its usual name: the generator knows it as what is left over.
+fn named_examples(page: Vec<u8>) -> Vec<u8> {
+    match String::from_utf8(page) {
+        Ok(text) => text
+            .replace(".SH EXTRA\nExamples:\n", ".SH EXAMPLES\n")
+            .into_bytes(),
+        Err(error) => error.into_bytes(),
+    }
 }
 
 /// Makes the first page, with what holds for all commands.

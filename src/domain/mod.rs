@@ -30,10 +30,6 @@ impl Confirmed {
     }
 
     /// Built from a typed name; `None` unless it is the real one.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "cluster delete arrives with its issue")
-    )]
     pub(crate) fn from_typed_name(typed: &str, real: &str) -> Option<Self> {
         (typed == real).then_some(Self(()))
     }

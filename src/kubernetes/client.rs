@@ -135,7 +135,12 @@ pub(crate) fn connect(
     let base = parse_base(&server)?;
     let authorization = authorization(&login, &server)?;
     let transport = transport(endpoint, &login, limits)?;
-    let exchange = Exchange::new(server, base, authorization, limits, transport);
+    let proxy = endpoint
+        .proxy_url
+        .as_deref()
+        .and_then(|url| Proxy::parse(url).ok());
+    let proxy = proxy.map(|proxy| proxy.uri.to_string());
+    let exchange = Exchange::new(server, base, authorization, limits, transport, proxy);
     Ok(kube::Client::new(Connected(Arc::new(exchange)), "default"))
 }
 

@@ -227,41 +227,38 @@ impl Connection {
         let api: Api<Namespace> = Api::all(self.client.clone());
         let what = format!("namespace '{NAMESPACE}'");
         let found = api.get_opt(NAMESPACE).await;
-        match found.map_err(|error| Error::from_kube(error, &what))? {
-            Some(found) => {
-                let labels = found.metadata.labels.unwrap_or_default();
-                if found.metadata.deletion_timestamp.is_some() {
-                    Err(Error::terminating(&what))
-                } else if labels
-                    .get(MANAGED_BY)
-                    .is_some_and(|value| value == KUBEGRANT)
-                {
-                    Ok(())
-                } else {
-                    Err(Error::foreign(&what))
-                }
+        if let Some(found) = found.map_err(|error| Error::from_kube(error, &what))? {
+            let labels = found.metadata.labels.unwrap_or_default();
+            if found.metadata.deletion_timestamp.is_some() {
+                Err(Error::terminating(&what))
+            } else if labels
+                .get(MANAGED_BY)
+                .is_some_and(|value| value == KUBEGRANT)
+            {
+                Ok(())
+            } else {
+                Err(Error::foreign(&what))
             }
-            None => {
-                let wanted = Namespace {
-                    metadata: ObjectMeta {
-                        name: Some(NAMESPACE.to_owned()),
-                        labels: Some(BTreeMap::from([
-                            (MANAGED_BY.to_owned(), KUBEGRANT.to_owned()),
-                            // Nothing runs here: refuse what could be used to take a node.
-                            (
-                                "pod-security.kubernetes.io/enforce".to_owned(),
-                                "restricted".to_owned(),
-                            ),
-                        ])),
-                        ..ObjectMeta::default()
-                    },
-                    ..Namespace::default()
-                };
-                let made = api.create(&PostParams::default(), &wanted).await;
-                match made.map_err(|error| Error::from_kube(error, &what)) {
-                    Err(error) if error.is_already_exists() => Ok(()),
-                    other => other.map(drop),
-                }
+        } else {
+            let wanted = Namespace {
+                metadata: ObjectMeta {
+                    name: Some(NAMESPACE.to_owned()),
+                    labels: Some(BTreeMap::from([
+                        (MANAGED_BY.to_owned(), KUBEGRANT.to_owned()),
+                        // Nothing runs here: refuse what could be used to take a node.
+                        (
+                            "pod-security.kubernetes.io/enforce".to_owned(),
+                            "restricted".to_owned(),
+                        ),
+                    ])),
+                    ..ObjectMeta::default()
+                },
+                ..Namespace::default()
+            };
+            let made = api.create(&PostParams::default(), &wanted).await;
+            match made.map_err(|error| Error::from_kube(error, &what)) {
+                Err(error) if error.is_already_exists() => Ok(()),
+                other => other.map(drop),
             }
         }
     }

@@ -292,10 +292,7 @@ pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Line>, Erro
     if let Some(name) = &filter.cluster {
         find::cluster(session, &actor, &journal, name, ClusterAction::See)?;
     }
-    let only = match &filter.user {
-        Some(name) => Some(find::user(session, name)),
-        None => None,
-    };
+    let only = filter.user.as_ref().map(|name| find::user(session, name));
     let (users, clusters, grants) = session.store()?.read(|tx| {
         let grants: BTreeMap<(ClusterId, UserId), Grant> = store::grants::list(tx)?
             .into_iter()

@@ -18,5 +18,5 @@ pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Entry>, Err
 
 /// Checks that no event was changed, removed or inserted.
 pub(crate) fn verify(session: &Session) -> Result<Verdict, Error> {
-    Ok(session.store()?.read(|tx| store::audit::verify(tx))?)
+    Ok(session.store()?.read(store::audit::verify)?)
 }

@@ -161,11 +161,13 @@ async fn approach(
     source: &Source,
     keep_credential: bool,
 ) -> Result<Approach, Error> {
-    let failed = |source| Error::Cluster {
+    let mut imported = read_source(session, source)?;
+    let context = imported.context.clone();
+    let failed = |source| Error::Approach {
+        context: context.clone(),
         cluster: name.to_string(),
         source,
     };
-    let mut imported = read_source(session, source)?;
     if let OperatorCredential::Exec(plugin) = &imported.credential {
         if keep_credential {
             return Err(Error::Input {
@@ -263,6 +265,36 @@ async fn take_custody(
         secret: made.token,
         expires_at: made.expires_at,
     })
+}
+
+/// Ends the logins of the manager that the store does not hold: of runs that were cut off, and of
+/// before a renewal. Gives a warning where that could not be done; `reconcile` does it again.
+async fn retire_others(session: &Session, cluster: &Cluster, installation: &str) -> Option<String> {
+    let retired = retire_other_logins(session, cluster, installation).await;
+    retired.err().map(|error| {
+        let why = settle::chain(&error);
+        format!("older logins of the manager may still work until `kubegrant reconcile`: {why}")
+    })
+}
+
+/// Ends the logins of the manager that the store does not hold.
+pub(super) async fn retire_other_logins(
+    session: &Session,
+    cluster: &Cluster,
+    installation: &str,
+) -> Result<(), Error> {
+    if cluster.manager_kind == ManagerKind::Operator {
+        return Ok(());
+    }
+    let login = session.manager_login(cluster, installation)?;
+    let connection = session.connect(cluster, installation).await?;
+    connection
+        .retire_other_logins(&login)
+        .await
+        .map_err(|source| Error::Cluster {
+            cluster: cluster.name.to_string(),
+            source,
+        })
 }
 
 /// Waits until the new manager may do its work: its bindings reach the authorizer in moments.
@@ -368,12 +400,12 @@ pub(crate) async fn add(
     let approach = approach(session, &wish.name, &wish.source, wish.keep_credential).await?;
     let same = session
         .store()?
-        .read(|tx| store::clusters::list(tx))?
+        .read(store::clusters::list)?
         .into_iter()
         .find(|cluster| cluster.kube_system_uid == approach.uid);
     if let Some(same) = same {
         return Err(Error::Exists {
-            what: format!("this very cluster, as '{}',", same.name),
+            what: format!("cluster '{}', which is this very one,", same.name),
             hint: format!("run `kubegrant cluster show {}`", same.name),
         });
     }
@@ -425,6 +457,8 @@ pub(crate) async fn add(
         journal.record(session, tx, Phase::Done, detail, Some(request))?;
         Ok::<_, Error>(id)
     })?;
+    let mut warnings = warnings;
+    warnings.extend(retire_others(session, &cluster, &installation).await);
     Ok(Done::Did(Registered {
         cluster,
         owner: owner.map(|owner| owner.name.to_string()),
@@ -454,13 +488,13 @@ pub(crate) async fn relink(
     };
     let approach = approach(session, name, source, keep_credential).await?;
     let rebuilt = approach.uid != found.cluster.kube_system_uid;
-    let others = session.store()?.read(|tx| store::clusters::list(tx))?;
+    let others = session.store()?.read(store::clusters::list)?;
     if let Some(same) = others
         .iter()
         .find(|other| other.id != found.cluster.id && other.kube_system_uid == approach.uid)
     {
         return Err(Error::Exists {
-            what: format!("this very cluster, as '{}',", same.name),
+            what: format!("cluster '{}', which is this very one,", same.name),
             hint: format!("run `kubegrant cluster show {}`", same.name),
         });
     }
@@ -515,6 +549,8 @@ pub(crate) async fn relink(
         }
         Ok::<_, Error>(())
     })?;
+    let mut warnings = warnings;
+    warnings.extend(retire_others(session, &cluster, &installation).await);
     let applied = settle::pay(session, &cluster, &lock, &journal, Some(request)).await?;
     let phase = if applied.owed.is_empty() {
         Phase::Done
@@ -545,7 +581,7 @@ pub(super) fn active_user(session: &Session, name: &UserRef) -> Result<User, Err
 }
 
 fn owner_name(session: &Session, cluster: &Cluster) -> Result<Option<String>, Error> {
-    let users = session.store()?.read(|tx| store::users::list(tx))?;
+    let users = session.store()?.read(store::users::list)?;
     Ok(users
         .into_iter()
         .find(|user| cluster.owner == Some(user.id))

@@ -4,6 +4,7 @@ use super::Error;
 use super::journal::Journal;
 use crate::domain::access::{self, Access};
 use crate::domain::cluster::Cluster;
+use crate::domain::credential::State;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::{
     self, Actor as PolicyActor, ClusterAction, Denial, OrganizationAction, Standing, Target,
@@ -30,8 +31,8 @@ fn distance(a: &str, b: &str) -> usize {
     for (i, row) in rows.iter_mut().enumerate() {
         row[0] = i;
     }
-    for j in 0..=b.len() {
-        rows[0][j] = j;
+    for (j, cell) in rows[0].iter_mut().enumerate() {
+        *cell = j;
     }
     for i in 1..=a.len() {
         for j in 1..=b.len() {
@@ -130,7 +131,7 @@ pub(super) fn admins(session: &Session) -> Result<String, Error> {
 
 /// The names of those active users, for people.
 fn active(session: &Session, wanted: impl Fn(&User) -> bool) -> Result<String, Error> {
-    let users = session.store()?.read(|tx| store::users::list(tx))?;
+    let users = session.store()?.read(store::users::list)?;
     let names: Vec<String> = users
         .into_iter()
         .filter(|user| user.active && wanted(user))
@@ -148,6 +149,20 @@ pub(super) struct Found {
     pub(super) access: Access,
 }
 
+/// How a user's kubeconfig stands on a cluster.
+fn standing(tx: &ReadTxn<'_>, cluster: &Cluster, user: &User) -> store::Result<Standing> {
+    if store::blocks::contains(tx, cluster.id, user.id)? {
+        return Ok(Standing::Blocked);
+    }
+    let latest = store::credentials::versions(tx, cluster.id, user.id)?.pop();
+    Ok(match latest.map(|credential| credential.state) {
+        None => Standing::Nothing,
+        Some(state) if state.is_live() => Standing::Live,
+        Some(State::Revoked) => Standing::Ended,
+        Some(_) => Standing::Ending,
+    })
+}
+
 /// Finds a cluster and asks the rules; an unknown and a hidden one are answered alike.
 pub(super) fn cluster(
     session: &Session,
@@ -161,24 +176,24 @@ pub(super) fn cluster(
             return Ok(None);
         };
         let access = access_of(tx, session, &actor.user, &cluster)?;
-        let blocked = store::blocks::contains(tx, cluster.id, actor.user.id)?;
-        Ok::<_, store::Error>(Some((cluster, access, blocked)))
+        // A block is about one's own kubeconfig, not about what one does for others.
+        let standing = if action == ClusterAction::OwnKubeconfig {
+            standing(tx, &cluster, &actor.user)?
+        } else {
+            Standing::Nothing
+        };
+        Ok::<_, store::Error>(Some((cluster, access, standing)))
     })?;
     let decided = match &looked {
         None => Err(Denial::UnknownCluster),
-        Some((cluster, access, blocked)) => policy::on_cluster(
+        Some((cluster, access, standing)) => policy::on_cluster(
             policy_actor(actor),
             action,
             Target {
                 access: *access,
                 state: cluster.state,
                 protected: cluster.protected,
-                // A block is about one's own kubeconfig; nothing else of its standing counts.
-                standing: if *blocked && action == ClusterAction::OwnKubeconfig {
-                    Standing::Blocked
-                } else {
-                    Standing::Live
-                },
+                standing: *standing,
             },
         ),
     };
@@ -251,7 +266,7 @@ pub(super) fn again(session: &Session, cluster: &Cluster) -> Result<Cluster, Err
 
 /// Who could help on a cluster: its owner, and the organization's owners and admins.
 fn helpers(session: &Session, cluster: &Cluster) -> Result<Vec<String>, Error> {
-    let users = session.store()?.read(|tx| store::users::list(tx))?;
+    let users = session.store()?.read(store::users::list)?;
     let owner = users
         .iter()
         .find(|user| cluster.owner == Some(user.id) && user.active)

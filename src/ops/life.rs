@@ -91,8 +91,8 @@ pub(crate) async fn archive(
     } else {
         ClusterAction::Archive
     };
+    let lock = session.lock(&seen.cluster).await?;
     let found = find::cluster(session, &actor, &journal, name, action)?;
-    let lock = session.lock(&found.cluster).await?;
     let cluster = Cluster {
         state: State::Archived,
         ..found.cluster
@@ -240,7 +240,7 @@ fn transfer_parts(
     let journal = Journal::new(&actor, "cluster transfer").user_name(&to.to_string());
     let found = find::cluster(session, &actor, &journal, name, ClusterAction::Transfer)?;
     let user = super::cluster::active_user(session, to)?;
-    let users = session.store()?.read(|tx| store::users::list(tx))?;
+    let users = session.store()?.read(store::users::list)?;
     let before = users
         .into_iter()
         .find(|user| found.cluster.owner == Some(user.id));
@@ -281,6 +281,8 @@ pub(crate) async fn transfer(
         return Ok(Done::Planned(lines));
     }
     let lock = session.lock(&cluster).await?;
+    // Asked under the lock: another transfer may have come first.
+    let (cluster, user, _) = transfer_parts(session, name, to)?;
     let installation = find::installation(session)?;
     let id = cluster.id;
     let logins = reseal::open_logins(session, &installation, |other| other.id == id)?;
@@ -339,6 +341,7 @@ pub(crate) async fn rotate_manager(
         )]));
     }
     let _lock = session.lock(&found.cluster).await?;
+    let found = find::cluster(session, &actor, &journal, name, ClusterAction::Sensitive)?;
     let installation = find::installation(session)?;
     let failed = |source| Error::Cluster {
         cluster: name.to_string(),

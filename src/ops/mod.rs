@@ -26,8 +26,8 @@ pub(crate) mod whoami;
 
 pub(crate) use error::Error;
 
+use crate::domain::Timestamp;
 use crate::domain::name::ClusterName;
-use crate::domain::{Timestamp, cluster::ClusterId};
 
 /// Whether to do it or to say what would be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,8 +74,6 @@ pub(crate) struct Applied {
 pub(crate) struct Ended {
     /// Where.
     pub(crate) cluster: ClusterName,
-    /// Its cluster's row.
-    pub(crate) cluster_id: ClusterId,
     /// Whose.
     pub(crate) user: String,
     /// Its number.

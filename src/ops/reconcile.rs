@@ -5,7 +5,7 @@ use futures::{StreamExt, stream};
 use super::journal::Journal;
 use super::{Debt, Ended, Error, Mode, cluster, find, settle};
 use crate::domain::audit::Phase;
-use crate::domain::cluster::Cluster;
+use crate::domain::cluster::{Cluster, ManagerKind};
 use crate::domain::name::ClusterName;
 use crate::domain::policy::ClusterAction;
 use crate::session::Session;
@@ -43,7 +43,7 @@ pub(crate) async fn reconcile(
     let journal = Journal::new(&actor, "reconcile");
     let mut clusters = Vec::new();
     if names.is_empty() {
-        for found in session.store()?.read(|tx| store::clusters::list(tx))? {
+        for found in session.store()?.read(store::clusters::list)? {
             if cluster::manages(session, &actor, &found)? {
                 clusters.push(found);
             }
@@ -108,6 +108,18 @@ async fn settle_one(
 ) -> Result<(), Error> {
     let lock = session.lock(cluster).await?;
     let settled = settle::settle(session, cluster, &lock, journal, None).await?;
+    if cluster.manager_kind != ManagerKind::Operator {
+        // Logins of runs that were cut off: nobody holds them, and nobody should.
+        let login = session.manager_login(cluster, &settled.picture.installation)?;
+        settled
+            .connection
+            .retire_other_logins(&login)
+            .await
+            .map_err(|source| Error::Cluster {
+                cluster: cluster.name.to_string(),
+                source,
+            })?;
+    }
     if !settled.changed.is_empty() {
         let journal = journal.clone().cluster(cluster);
         journal.record_alone(session, Phase::Done, settled.changed.join("; "), None)?;
@@ -118,7 +130,6 @@ async fn settle_one(
         .iter()
         .map(|credential| Ended {
             cluster: cluster.name.clone(),
-            cluster_id: cluster.id,
             user: settled.picture.name(credential.user),
             version: credential.version,
         })

@@ -105,7 +105,7 @@ pub(super) fn open_logins(
     installation: &str,
     which: impl Fn(&Cluster) -> bool,
 ) -> Result<Logins, Error> {
-    let clusters = session.store()?.read(|tx| store::clusters::list(tx))?;
+    let clusters = session.store()?.read(store::clusters::list)?;
     let mut logins = Vec::new();
     for cluster in clusters.into_iter().filter(which) {
         let login = session.manager_login(&cluster, installation)?;

@@ -55,15 +55,6 @@ impl Picture {
         }
     }
 
-    /// Until when the last token of what is ending may live.
-    pub(super) fn tokens_live_until(&self) -> Option<crate::domain::Timestamp> {
-        self.credentials
-            .iter()
-            .filter(|credential| credential.state == State::Revoking)
-            .filter_map(|credential| credential.token_expires_at)
-            .max()
-    }
-
     fn owes(&self) -> bool {
         self.credentials
             .iter()
@@ -161,8 +152,6 @@ pub(super) struct Settled {
     pub(super) ended: Vec<Credential>,
     /// What was changed on the cluster, in words.
     pub(super) changed: Vec<String>,
-    /// What the cluster holds now.
-    pub(super) seen: Seen,
     /// The connection, for what follows.
     pub(super) connection: Connection,
     /// The store's picture before.
@@ -231,7 +220,6 @@ pub(super) async fn settle_on(
     Ok(Settled {
         ended,
         changed,
-        seen: converged.seen,
         connection,
         picture,
     })
@@ -294,7 +282,6 @@ pub(super) async fn pay(
                 .iter()
                 .map(|credential| Ended {
                     cluster: cluster.name.clone(),
-                    cluster_id: cluster.id,
                     user: settled.picture.name(credential.user),
                     version: credential.version,
                 })

@@ -41,7 +41,7 @@ pub(crate) fn status(session: &Session) -> Result<Status, Error> {
     let now = session.now();
     let soon = now + TimeDelta::days(SOON_DAYS);
     let mut status = Status::default();
-    for found in session.store()?.read(|tx| store::clusters::list(tx))? {
+    for found in session.store()?.read(store::clusters::list)? {
         let manages = cluster::manages(session, &actor, &found)?;
         let name = found.name.to_string();
         if let Some(at) = found.manager_expires_at

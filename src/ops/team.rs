@@ -193,11 +193,12 @@ async fn one(
     (cluster, user): (&Cluster, &User),
     action: &Action,
 ) -> Result<Outcome, Error> {
-    // Asked again for each cluster, under its lock's protection of what follows.
+    let lock = session.lock(cluster).await?;
+    // Asked under the lock: what was true before we waited may not be true any more.
     let found = find::cluster(session, actor, journal, &cluster.name, action.asks())?;
     let cluster = &found.cluster;
     let journal = &journal.clone().cluster(cluster);
-    let lock = session.lock(cluster).await?;
+    session.manager_login(cluster, &find::installation(session)?)?;
     match action {
         Action::Restore => restore(session, journal, (cluster, user)),
         Action::Revoke { reason } => {

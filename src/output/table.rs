@@ -1,8 +1,7 @@
 //! What people read: tables as kubectl draws them, and single records as `kubectl describe` does.
 
-use anstyle::Style;
 use chrono::{DateTime, Utc};
-use comfy_table::{ContentArrangement, Table, presets};
+use unicode_width::UnicodeWidthStr;
 
 use super::{View, color, sanitize, time};
 
@@ -80,32 +79,39 @@ pub(crate) fn draw<V: View + ?Sized>(view: &V, wide: bool, cells: &Cells, colore
 
 /// Draws columns, three spaces apart, never wrapped.
 fn table(headers: &[&str], rows: &[Vec<String>], colored: bool) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(headers.iter().map(|header| header.to_uppercase()));
+    let headers: Vec<String> = headers.iter().map(|header| header.to_uppercase()).collect();
+    let mut widths: Vec<usize> = headers.iter().map(|header| header.width()).collect();
+    let mut length = 0;
     for row in rows {
-        table.add_row(row.iter().map(|cell| sanitize::line(cell).into_owned()));
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(sanitize::line(cell).width());
+            length += cell.len() + 3;
+        }
     }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 3));
-    }
-    let mut drawn = String::new();
-    for (number, line) in table.lines().enumerate() {
-        let style = if number == 0 {
-            color::HEADER
-        } else {
-            Style::new()
-        };
-        drawn.push_str(&color::paint(
-            line.trim_end(),
-            style,
-            colored && number == 0,
-        ));
-        drawn.push('\n');
+    let mut drawn = String::with_capacity(length + length / 4);
+    let mut head = String::new();
+    put_line(&mut head, headers.iter().map(String::as_str), &widths);
+    drawn.push_str(&color::paint(head.trim_end(), color::HEADER, colored));
+    drawn.push('\n');
+    for row in rows {
+        put_line(&mut drawn, row.iter().map(String::as_str), &widths);
     }
     drawn
+}
+
+/// Puts the cells of a line in their columns; nothing trails.
+fn put_line<'a>(drawn: &mut String, cells: impl Iterator<Item = &'a str>, widths: &[usize]) {
+    let mut gap = 0;
+    for (cell, width) in cells.zip(widths) {
+        let cell = sanitize::line(cell);
+        if !cell.is_empty() {
+            drawn.extend(std::iter::repeat_n(' ', gap));
+            drawn.push_str(cell.trim_end());
+            gap = cell.len() - cell.trim_end().len();
+        }
+        gap += width - cell.width().min(*width) + 3;
+    }
+    drawn.push('\n');
 }
 
 /// Draws `Key:   value` lines. Rows after the first hold further lines of the same keys.

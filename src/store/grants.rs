@@ -1,6 +1,6 @@
 //! The table of grants. Removed ones stay as history.
 
-use rusqlite::{OptionalExtension, Row};
+use rusqlite::Row;
 
 use super::{ReadTxn, Result, WriteTxn, damaged, time, time_option};
 use crate::domain::Timestamp;
@@ -10,29 +10,17 @@ use crate::domain::user::UserId;
 
 const COLUMNS: &str = "user, cluster, level, granted_at, granted_by, ends_at, reason";
 
-type Raw = (i64, i64, String, i64, i64, Option<i64>, String);
-
-fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
-    Ok((
-        row.get(0)?,
-        row.get(1)?,
-        row.get(2)?,
-        row.get(3)?,
-        row.get(4)?,
-        row.get(5)?,
-        row.get(6)?,
-    ))
-}
-
-fn grant((user, cluster, level, granted_at, granted_by, ends_at, reason): Raw) -> Result<Grant> {
+/// Reads a row. There may be ten thousand of them: nothing is copied that is not kept.
+fn grant(row: &Row<'_>) -> Result<Grant> {
+    let level = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
     Ok(Grant {
-        user: UserId(user),
-        cluster: ClusterId(cluster),
+        user: UserId(row.get(0)?),
+        cluster: ClusterId(row.get(1)?),
         level: level.parse().map_err(damaged("grant"))?,
-        granted_at: time(granted_at)?,
-        granted_by: UserId(granted_by),
-        ends_at: time_option(ends_at)?,
-        reason,
+        granted_at: time(row.get(3)?)?,
+        granted_by: UserId(row.get(4)?),
+        ends_at: time_option(row.get(5)?)?,
+        reason: row.get(6)?,
     })
 }
 
@@ -42,21 +30,20 @@ pub(crate) fn find(tx: &ReadTxn<'_>, cluster: ClusterId, user: UserId) -> Result
         "SELECT {COLUMNS} FROM grants WHERE cluster = ?1 AND user = ?2 AND removed_at IS NULL"
     );
     let mut statement = tx.sql().prepare_cached(&sql)?;
-    statement
-        .query_row([cluster.0, user.0], raw)
-        .optional()?
-        .map(grant)
-        .transpose()
+    let mut rows = statement.query([cluster.0, user.0])?;
+    rows.next()?.map(grant).transpose()
 }
 
 /// Lists all grants that were not removed.
 pub(crate) fn list(tx: &ReadTxn<'_>) -> Result<Vec<Grant>> {
     let sql = format!("SELECT {COLUMNS} FROM grants WHERE removed_at IS NULL");
     let mut statement = tx.sql().prepare_cached(&sql)?;
-    let rows = statement
-        .query_map([], raw)?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
-    rows.into_iter().map(grant).collect()
+    let mut rows = statement.query([])?;
+    let mut grants = Vec::new();
+    while let Some(row) = rows.next()? {
+        grants.push(grant(row)?);
+    }
+    Ok(grants)
 }
 
 /// Puts a grant in the place of the one that is there, if any.

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::caller::Caller;
 use crate::home::Home;
 use crate::levels::{RBAC, account, bind, config_map, config_maps, namespace};
-use crate::world::{self, World};
+use crate::world;
 
 /// How long an authorizer may take to hear of a change.
 const HEARD_MAX: Duration = Duration::from_secs(2);

@@ -13,7 +13,6 @@ use crate::caller::Caller;
 use crate::world::World;
 
 /// What a run left behind.
-#[must_use = "check it with .success() or .exit(code)"]
 pub(crate) struct Ran {
     line: String,
     code: i32,
@@ -111,6 +110,7 @@ impl Home {
     }
 
     /// Runs the tool with these words.
+    #[must_use = "check it with .success() or .exit(code)"]
     pub(crate) fn run(&self, line: &str) -> Ran {
         let output = Command::new(env!("CARGO_BIN_EXE_kubegrant"))
             .args(line.split_whitespace())
@@ -125,13 +125,6 @@ impl Home {
             stdout: String::from_utf8(output.stdout).expect("text"),
             stderr: String::from_utf8(output.stderr).expect("text"),
         }
-    }
-
-    /// Runs the tool, and reads its data as JSON.
-    #[track_caller]
-    pub(crate) fn json(&self, line: &str) -> Value {
-        let ran = self.run(&format!("{line} -o json")).success();
-        serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}\n{ran}"))
     }
 
     /// Downloads somebody's kubeconfig.

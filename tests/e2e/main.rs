@@ -14,6 +14,7 @@ mod installations;
 mod levels;
 mod probes;
 mod real;
+mod round_trips;
 mod servers;
 mod world;
 

@@ -427,11 +427,6 @@ fn cluster(names: &Names<'_>, probes: &mut Vec<Probe>) {
     };
     let admission = "/apis/admissionregistration.k8s.io/v1";
     let csr = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
-    let named = |api_version: &str, kind: &str| {
-        json!({
-            "apiVersion": api_version, "kind": kind, "metadata": { "name": "probe" }, "spec": {},
-        })
-    };
     probes.extend([
         Probe::new(
             "a mutating webhook",
@@ -474,6 +469,19 @@ fn cluster(names: &Names<'_>, probes: &mut Vec<Probe>) {
             "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
         )
         .body(named("apiextensions.k8s.io/v1", "CustomResourceDefinition")),
+    ]);
+    probes.extend(objects(names));
+}
+
+/// An object of a kind, empty.
+fn named(api_version: &str, kind: &str) -> Value {
+    json!({
+        "apiVersion": api_version, "kind": kind, "metadata": { "name": "probe" }, "spec": {},
+    })
+}
+
+fn objects(names: &Names<'_>) -> [Probe; 7] {
+    [
         Probe::new("a namespace", "POST", "/api/v1/namespaces").body(named("v1", "Namespace")),
         Probe::new(
             "unprotect a namespace",
@@ -507,7 +515,7 @@ fn cluster(names: &Names<'_>, probes: &mut Vec<Probe>) {
             "/apis/networking.k8s.io/v1/namespaces/kube-system/networkpolicies",
         )
         .body(named("networking.k8s.io/v1", "NetworkPolicy")),
-    ]);
+    ]
 }
 
 /// What `write` may and `read` may not: every change in an open namespace, and every Secret.

@@ -16,7 +16,7 @@ use crate::certificate::{Authority, Issued, token_keys};
 use crate::world::{Asked, Breakable, World};
 
 /// How long a server may take to serve; a busy machine needs it.
-const START_MAX: Duration = Duration::from_secs(120);
+const START_MAX: Duration = Duration::from_mins(2);
 
 /// Runs a program until the pipe on its standard input ends, which it does when its holder is
 /// dropped, or dies in whatever way: the kernel closes it.

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use crate::home::Home;
-use crate::world::{self, World};
+use crate::world;
 
 const PODS: &str = "/api/v1/namespaces/default/pods";
 const HEARD_MAX: Duration = Duration::from_secs(2);
 
 #[test]
 fn a_server_that_caps_tokens_gives_a_shorter_file_and_a_lasting_manager() {
-    let world = world::alone(Some(Duration::from_secs(24 * 3600)));
+    let world = world::alone(Some(Duration::from_hours(24)));
     let world = world.as_ref();
     if !world.has_controllers() {
         return; // Nobody would fill the manager's Secret.

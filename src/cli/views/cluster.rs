@@ -236,16 +236,15 @@ impl View for ClusterView {
                 .map(|(ns, why)| format!("{ns}: {why}"))
                 .collect()
         };
-        let held = match &self.write {
-            Some(reach) => held(reach),
+        let held = if let Some(reach) = &self.write {
+            held(reach)
+        } else {
             // The cluster was not asked, or did not answer: no list is not an empty list.
-            None => {
-                let by_operator = self.held_back_by_operator.iter();
-                by_operator
-                    .map(|ns| format!("{ns}: held back by the operator"))
-                    .chain(["others: not known".to_owned()])
-                    .collect()
-            }
+            let by_operator = self.held_back_by_operator.iter();
+            by_operator
+                .map(|ns| format!("{ns}: held back by the operator"))
+                .chain(["others: not known".to_owned()])
+                .collect()
         };
         let first = cells.text_or_none(held.first().map(String::as_str));
         let labels = labels_text(&line.labels);

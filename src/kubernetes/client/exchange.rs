@@ -28,6 +28,8 @@ pub(super) struct Exchange {
     pub(super) authorization: Option<HeaderValue>,
     limits: Limits,
     transport: Transport,
+    /// The proxy, as it is named in errors: without its login.
+    proxy: Option<String>,
     /// What the server speaks, once known. Held locked by the very first request until its answer
     /// begins: requests that start together would each open a connection of their own, since
     /// nobody knows yet that one could carry them all.
@@ -61,6 +63,7 @@ impl Exchange {
         authorization: Option<HeaderValue>,
         limits: Limits,
         transport: Transport,
+        proxy: Option<String>,
     ) -> Self {
         Self {
             server,
@@ -68,6 +71,7 @@ impl Exchange {
             authorization,
             limits,
             transport,
+            proxy,
             protocol: Mutex::new(None),
             http1: Semaphore::new(HTTP1_CONCURRENT),
         }
@@ -240,6 +244,10 @@ impl Exchange {
             )
         });
         let text = std::error::Error::source(error).map_or_else(|| error.to_string(), chain);
+        let text = match &self.proxy {
+            None => text,
+            Some(proxy) => format!("through the proxy {proxy}: {text}"),
+        };
         Failed {
             error: Error::Unreachable {
                 server,

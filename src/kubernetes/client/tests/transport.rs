@@ -304,10 +304,16 @@ async fn a_proxy_that_refuses_is_an_error_and_not_gone_around() {
         }
     });
     let mut endpoint = server.endpoint();
-    endpoint.proxy_url = Some(format!("http://{proxy}"));
+    endpoint.proxy_url = Some(format!("http://me:canary@{proxy}"));
     let client = connect(&endpoint, token(), limits()).expect("a client");
     let error = ask(&client).await.expect_err("a refusal");
     assert!(matches!(error, Error::Unreachable { .. }), "{error}");
-    assert!(error.to_string().contains("proxy"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains(&format!("through the proxy http://{proxy}")),
+        "{error}"
+    );
+    assert!(!error.to_string().contains("canary"), "{error}");
     assert_eq!(server.seen().len(), 0);
 }

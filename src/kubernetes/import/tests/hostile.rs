@@ -238,6 +238,27 @@ refused_anyway! {
 }
 
 #[test]
+fn no_long_text_takes_long() {
+    let pieces = [
+        "[", "{", "- ", "? ", ": ", "a: ", "'", "\"", "\\", "\n", "#\n", "x", "x ", "&a ", "*a ",
+        "!a ", "!!str ", "%a ", "---\n", "...\n", "- a\n", "- {}\n", "|\n ", "> ", ",", "[],",
+        "a\n\n", "\t", "<<: ", "\u{e9}", "\"\\x41", "- - ", "? a\n",
+    ];
+    for piece in pieces {
+        for head in ["", "a: [", "a: \""] {
+            let text = head.to_owned() + &piece.repeat(256 * 1024 / piece.len());
+            let begun = std::time::Instant::now();
+            assert!(take(&text, Allowed::default()).is_err());
+            let taken = begun.elapsed();
+            assert!(
+                taken.as_secs() < 3,
+                "{head:?} and many {piece:?} took {taken:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn no_refusal_shows_a_secret() {
     for text in [
         user("token: canary, token: canary"),

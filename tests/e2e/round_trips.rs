@@ -1,0 +1,62 @@
+//! How often a command waits for the cluster: each answer of the sandbox is held up for a while,
+//! and what a command took says how many it waited for, one after the other.
+
+use std::time::{Duration, Instant};
+
+use kubegrant_sandbox::{Action, Fault, Match, Sandbox};
+
+use crate::home::Home;
+
+/// Long enough that everything else a command does is nothing beside it.
+const HELD_UP: Duration = Duration::from_millis(600);
+
+/// Counts the answers that a command waited for in turn, and all that it asked.
+fn count(sandbox: &Sandbox, home: &Home, line: &str) -> (u128, usize) {
+    sandbox.fault(Fault {
+        matches: Match::default(),
+        action: Action::Delay(HELD_UP),
+    });
+    sandbox.clear_requests();
+    let started = Instant::now();
+    home.run(line).success();
+    let took = started.elapsed();
+    sandbox.clear_faults();
+    let asked = sandbox.requests();
+    let connections = asked.iter().map(|asked| asked.connection).max();
+    let first = asked.iter().map(|asked| asked.connection).min();
+    assert_eq!(connections, first, "one connection serves a run");
+    (took.as_millis() / HELD_UP.as_millis(), asked.len())
+}
+
+#[test]
+fn a_command_waits_for_few_answers() {
+    let sandbox = Sandbox::start().expect("the sandbox starts");
+    let home = Home::new(&sandbox);
+    for user in ["rita", "will"] {
+        home.run(&format!("user add {user}")).success();
+    }
+    home.grant("rita", "read");
+    home.grant("will", "write");
+    let download = |user: &str, file: &str| {
+        format!("kubeconfig download prod --user {user} --plain -f {file}")
+    };
+    // The pin, a look, the change, the token.
+    for (line, at_most) in [
+        (download("rita", "one"), 4),
+        (download("will", "two"), 4),
+        (download("rita", "three"), 3),
+        ("cluster show prod".to_owned(), 2),
+        ("cluster check prod".to_owned(), 2),
+        ("reconcile".to_owned(), 2),
+        // The pin, a look, the lists, the accounts, the proof, another look.
+        ("access revoke rita -c prod --yes".to_owned(), 6),
+        // The same, and between proof and look the next version begins.
+        ("--as will kubeconfig rotate prod".to_owned(), 7),
+    ] {
+        let (waits, asked) = count(&sandbox, &home, &line);
+        crate::say(&format!(
+            "e2e: {waits} answers in turn, {asked} in all: {line}"
+        ));
+        assert!(waits <= at_most, "{line}: {waits} answers in turn");
+    }
+}
