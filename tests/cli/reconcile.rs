@@ -181,7 +181,7 @@ fn a_developer_reconciles_nothing() {
     ");
     insta::assert_snapshot!(kg.run_as("alice", "reconcile prod"), @r"
         ----- stderr -----
-        error: 'alice' may not check or reconcile the cluster on cluster 'prod': organization owners and admins, and the cluster's owner may
+        error: 'alice' may not check or reconcile on cluster 'prod': organization owners and admins, and the cluster's owner may
 
         hint: ask 'olivia'
         [exit 4]
