@@ -111,10 +111,10 @@ pub(crate) async fn delete(
         }
     }
     drop(lock);
-    let ended = finish(session, &cluster, &journal, request, &left_behind)?;
+    finish(session, &cluster, &journal, request, &left_behind)?;
     Ok(Done::Did(Removed {
         cluster: name.clone(),
-        ended,
+        ended: picture.credentials.len(),
         left_behind,
         forgotten: false,
     }))
