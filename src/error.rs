@@ -322,15 +322,6 @@ impl From<ops::Error> for Failure {
             E::Key { .. } => (Kind::Usage, String::new()),
             E::File(inner) => (file_kind(inner), String::new()),
             E::Seal { .. } | E::Render(_) => (Kind::Internal, String::new()),
-            // Known clusters are connected to by the session; this is a kubeconfig's own login.
-            E::Cluster {
-                source: ClusterError::Unauthorized { .. },
-                ..
-            } => (
-                Kind::Unsafe,
-                "use a kubeconfig whose login the cluster accepts, or another `--context`"
-                    .to_owned(),
-            ),
             E::Cluster { cluster, source } => cluster_kind(source, cluster),
             E::Approach {
                 source, cluster, ..
