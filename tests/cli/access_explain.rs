@@ -39,7 +39,8 @@ fn ownership_is_a_path() {
 #[test]
 fn a_grant_is_a_path_until_it_ends() {
     let mut kg = Home::new();
-    kg.run("access grant alice -c prod -l write --for 8h").success();
+    kg.run("access grant alice -c prod -l write --for 8h")
+        .success();
     insta::assert_snapshot!(kg.run("access explain alice -c prod"), @r"
         PATH                GIVES     COUNTS   WHY
         organization role   nothing   no       'alice' is organization developer
@@ -111,11 +112,17 @@ fn the_api_server_is_asked_about_the_live_credential() {
     };
     assert_eq!(answer("alice", "get pods -n default"), Some(true));
     assert_eq!(answer("alice", "get pods"), Some(true));
-    assert_eq!(answer("alice", "delete deployments -n default"), Some(false));
+    assert_eq!(
+        answer("alice", "delete deployments -n default"),
+        Some(false)
+    );
     assert_eq!(answer("alice", "get secrets -n default"), Some(false));
     assert_eq!(answer("bob", "delete deployments -n default"), Some(true));
     assert_eq!(answer("bob", "create pods/exec -n default"), Some(true));
-    assert_eq!(answer("bob", "delete deployments -n kube-system"), Some(false));
+    assert_eq!(
+        answer("bob", "delete deployments -n kube-system"),
+        Some(false)
+    );
     assert_eq!(answer("bob", "delete deployments"), Some(false));
     assert_eq!(answer("olivia", "get pods"), None);
     insta::assert_snapshot!(kg.run("access explain bob -c prod delete deployments -n default"), @r#"
@@ -195,7 +202,8 @@ fn a_question_needs_a_resource() {
     let mut kg = Home::new();
     kg.run("access explain alice -c prod get").exit(2);
     kg.run("access explain alice -c prod -n default").exit(2);
-    kg.run("access explain alice -c prod get \"pods;x\"").exit(2);
+    kg.run("access explain alice -c prod get \"pods;x\"")
+        .exit(2);
 }
 
 #[test]

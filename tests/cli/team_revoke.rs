@@ -189,7 +189,8 @@ fn nowhere_anything_is_said_to_be_nothing() {
         There is nothing to do on any cluster.
         [exit 0]
         ");
-    kg.run("team revoke alice --all-clusters --dry-run").success();
+    kg.run("team revoke alice --all-clusters --dry-run")
+        .success();
 }
 
 #[test]
@@ -216,5 +217,6 @@ fn revoking_asks_and_off_a_terminal_wants_yes() {
 fn one_needs_a_cluster_or_all() {
     let mut kg = Home::new();
     kg.run("team revoke alice --yes").exit(2);
-    kg.run("team revoke alice -c prod --all-clusters --yes").exit(2);
+    kg.run("team revoke alice -c prod --all-clusters --yes")
+        .exit(2);
 }

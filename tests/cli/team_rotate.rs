@@ -17,7 +17,11 @@ fn rotating_ends_the_old_version_and_hands_out_nothing() {
         [exit 0]
         ");
     assert!(matches!(get(&file, PODS), 401 | 403));
-    assert_eq!(kg.sandbox.minted_tokens().len(), minted, "nothing is minted");
+    assert_eq!(
+        kg.sandbox.minted_tokens().len(),
+        minted,
+        "nothing is minted"
+    );
     let next = kg.download_for("alice");
     assert_eq!(get(&next, PODS), 200);
     assert!(next.contains("v2"), "{next}");
