@@ -296,7 +296,12 @@ impl Bench {
             found.push("it failed, and wrote a file".to_owned());
         }
         if ran.code == 0 {
-            found.extend(oracle.settled(home));
+            let warned = ran
+                .stderr
+                .contains("older logins of the manager may still work");
+            let settled = oracle.settled(home).into_iter();
+            // Said aloud, and `reconcile` ends them: that is looked at below.
+            found.extend(settled.filter(|what| !(warned && what.contains("manager's objects"))));
             if !(flow.goal)(home, &after) {
                 found.push("it says 0, and it is not so".to_owned());
             }
@@ -392,10 +397,10 @@ fn matrix(bench: &mut Bench, flows: &[Flow], full: bool, sample: usize) -> Vec<C
     let mut cases = Vec::new();
     for (number, flow) in flows.iter().enumerate() {
         let requests = bench.begin(number, flow);
-        for action in 0..kinds.len() {
+        for (action, (kind, _)) in kinds.iter().enumerate() {
             for nth in 1..=requests {
                 for lasting in [false, true] {
-                    if lasting && kinds[action].0 == "oversize" {
+                    if lasting && *kind == "oversize" {
                         continue; // 65 MiB for every attempt would only try the patience.
                     }
                     cases.push(Case {
@@ -413,7 +418,7 @@ fn matrix(bench: &mut Bench, flows: &[Flow], full: bool, sample: usize) -> Vec<C
     }
     // 13 is no multiple of anything in the matrix, so the sample walks through all its columns.
     let step = cases.len() / sample.max(1);
-    let step = (step..).find(|step| step % 2 == 1 && step % 3 != 0 && step % 5 != 0);
+    let step = (step..step + 30).find(|step| step % 2 == 1 && step % 3 != 0 && step % 5 != 0);
     cases.into_iter().step_by(step.unwrap_or(37)).collect()
 }
 
