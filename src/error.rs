@@ -322,16 +322,10 @@ impl From<ops::Error> for Failure {
             E::Key { .. } => (Kind::Usage, String::new()),
             E::File(inner) => (file_kind(inner), String::new()),
             E::Seal { .. } | E::Render(_) => (Kind::Internal, String::new()),
-            // Known clusters are connected to by the session; this is a kubeconfig's own login.
-            E::Cluster {
-                source: ClusterError::Unauthorized { .. },
-                ..
-            } => (
-                Kind::Unsafe,
-                "use a kubeconfig whose login the cluster accepts, or another `--context`"
-                    .to_owned(),
-            ),
             E::Cluster { cluster, source } => cluster_kind(source, cluster),
+            E::Approach {
+                source, cluster, ..
+            } => approach_kind(source, cluster),
             E::Rights { .. } => (
                 Kind::Denied,
                 "use a kubeconfig whose login is cluster-admin, with `--context`".to_owned(),
@@ -347,6 +341,31 @@ impl From<ops::Error> for Failure {
             ),
         };
         Self::new(kind, error, hint)
+    }
+}
+
+/// A cluster that is not yet registered, or is being renewed: the kubeconfig is at fault.
+fn approach_kind(error: &ClusterError, cluster: &str) -> (Kind, String) {
+    use ClusterError as E;
+    match error {
+        E::Unauthorized { .. } => (
+            Kind::Denied,
+            "the login in this kubeconfig is not accepted: get a fresh kubeconfig".to_owned(),
+        ),
+        E::Forbidden { .. } => (
+            Kind::Denied,
+            "use a kubeconfig whose login is cluster-admin, with `--context`".to_owned(),
+        ),
+        E::Tls { .. } => (
+            Kind::Unsafe,
+            "compare the kubeconfig's certificate authority and address with those of the cluster"
+                .to_owned(),
+        ),
+        E::NotFound { .. } => (
+            Kind::Unsafe,
+            "is this address really a Kubernetes API server's?".to_owned(),
+        ),
+        other => cluster_kind(other, cluster),
     }
 }
 

@@ -57,7 +57,10 @@ pub(crate) enum ClusterAction {
     /// Change description and labels.
     ChangeSettings,
     /// Take the SSH key.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the rule stands before the command"))]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the rule stands before the command")
+    )]
     SshKey,
     /// Grant, change or remove developers' access.
     Grant,
@@ -108,22 +111,22 @@ impl ClusterAction {
     /// The action in words, after "may not".
     pub(crate) fn words(self) -> &'static str {
         match self {
-            Self::See => "see the cluster",
+            Self::See => "see anything",
             Self::OwnKubeconfig => "download or rotate a kubeconfig",
             Self::KubeconfigFor => "download a kubeconfig for somebody else",
-            Self::ChangeSettings => "change the cluster's settings",
+            Self::ChangeSettings => "change settings",
             Self::SshKey => "download the SSH key",
             Self::Grant => "grant, change or remove developers' access",
             Self::TeamList => "list others' credentials",
             Self::TeamRotate => "rotate others' credentials",
             Self::TeamRevoke => "revoke or restore others' credentials",
-            Self::Protect => "protect or unprotect the cluster",
-            Self::Archive => "archive the cluster",
-            Self::Unarchive => "unarchive the cluster",
-            Self::Delete => "delete the cluster",
-            Self::Sensitive => "change the cluster's sensitive settings",
-            Self::Transfer => "transfer the cluster's ownership",
-            Self::Operate => "check or reconcile the cluster",
+            Self::Protect => "protect or unprotect",
+            Self::Archive => "archive",
+            Self::Unarchive => "unarchive",
+            Self::Delete => "delete",
+            Self::Sensitive => "change sensitive settings",
+            Self::Transfer => "transfer ownership",
+            Self::Operate => "check or reconcile",
         }
     }
 

@@ -23,8 +23,6 @@ const SETTLE_MAX: Duration = Duration::from_secs(5);
 /// What a converge did.
 #[derive(Debug, Default)]
 pub(crate) struct Converged {
-    /// What the cluster holds now.
-    pub(crate) seen: Seen,
     /// What was changed.
     pub(crate) changed: Vec<Step>,
 }
@@ -61,7 +59,7 @@ pub(crate) async fn converge(
         let (seen, plan) = preview(connection, desired, look).await?;
         if plan.is_empty() {
             verify_gone(connection, &left).await?;
-            return Ok(Converged { seen, changed });
+            return Ok(Converged { changed });
         }
         left.extend(leaving(&plan, &seen.observed));
         if let Some(account) = stuck(&plan, &seen.observed) {
@@ -74,7 +72,7 @@ pub(crate) async fn converge(
                 left.clear();
                 if !plan.takes_anything() {
                     // Each answer was the stored object itself, and was compared.
-                    return Ok(Converged { seen, changed });
+                    return Ok(Converged { changed });
                 }
             }
             Err(error) if error.is_conflict() || error.is_not_found() || error.is_terminating() => {

@@ -161,11 +161,13 @@ async fn approach(
     source: &Source,
     keep_credential: bool,
 ) -> Result<Approach, Error> {
-    let failed = |source| Error::Cluster {
+    let mut imported = read_source(session, source)?;
+    let context = imported.context.clone();
+    let failed = |source| Error::Approach {
+        context: context.clone(),
         cluster: name.to_string(),
         source,
     };
-    let mut imported = read_source(session, source)?;
     if let OperatorCredential::Exec(plugin) = &imported.credential {
         if keep_credential {
             return Err(Error::Input {
@@ -267,11 +269,7 @@ async fn take_custody(
 
 /// Ends the logins of the manager that the store does not hold: of runs that were cut off, and of
 /// before a renewal. Gives a warning where that could not be done; `reconcile` does it again.
-async fn retire_others(
-    session: &Session,
-    cluster: &Cluster,
-    installation: &str,
-) -> Option<String> {
+async fn retire_others(session: &Session, cluster: &Cluster, installation: &str) -> Option<String> {
     let retired = retire_other_logins(session, cluster, installation).await;
     retired.err().map(|error| {
         let why = settle::chain(&error);
@@ -293,7 +291,10 @@ pub(super) async fn retire_other_logins(
     connection
         .retire_other_logins(&login)
         .await
-        .map_err(|source| Error::Cluster { cluster: cluster.name.to_string(), source })
+        .map_err(|source| Error::Cluster {
+            cluster: cluster.name.to_string(),
+            source,
+        })
 }
 
 /// Waits until the new manager may do its work: its bindings reach the authorizer in moments.
@@ -404,7 +405,7 @@ pub(crate) async fn add(
         .find(|cluster| cluster.kube_system_uid == approach.uid);
     if let Some(same) = same {
         return Err(Error::Exists {
-            what: format!("this very cluster, as '{}',", same.name),
+            what: format!("cluster '{}', which is this very one,", same.name),
             hint: format!("run `kubegrant cluster show {}`", same.name),
         });
     }
@@ -493,7 +494,7 @@ pub(crate) async fn relink(
         .find(|other| other.id != found.cluster.id && other.kube_system_uid == approach.uid)
     {
         return Err(Error::Exists {
-            what: format!("this very cluster, as '{}',", same.name),
+            what: format!("cluster '{}', which is this very one,", same.name),
             hint: format!("run `kubegrant cluster show {}`", same.name),
         });
     }

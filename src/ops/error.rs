@@ -118,6 +118,16 @@ pub(crate) enum Error {
         /// What happened.
         source: ClusterError,
     },
+    /// The cluster could not be registered or renewed with this kubeconfig; nothing was changed.
+    #[error("cannot use context '{context}' for cluster '{cluster}': {source}")]
+    Approach {
+        /// Which context.
+        context: String,
+        /// Which cluster.
+        cluster: String,
+        /// What happened.
+        source: ClusterError,
+    },
     /// The login lacks rights that the registration needs.
     #[error("the login in context '{context}' may not {missing}")]
     Rights {

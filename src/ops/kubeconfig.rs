@@ -555,6 +555,8 @@ pub(crate) async fn rotate(
     let lock = session.lock(&asked.cluster).await?;
     // Asked again under the lock: who lost their access while we waited gets no new version.
     let case = case(session, "kubeconfig rotate", cluster, None)?;
+    // Who cannot open the cluster's login cannot finish: nothing is begun, and the way out is said.
+    session.manager_login(&case.cluster, &find::installation(session)?)?;
     let (live, next) = session.store()?.read(|tx| {
         let live = store::credentials::versions(tx, case.cluster.id, case.subject.id)?
             .into_iter()

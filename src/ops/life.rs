@@ -91,8 +91,8 @@ pub(crate) async fn archive(
     } else {
         ClusterAction::Archive
     };
+    let lock = session.lock(&seen.cluster).await?;
     let found = find::cluster(session, &actor, &journal, name, action)?;
-    let lock = session.lock(&found.cluster).await?;
     let cluster = Cluster {
         state: State::Archived,
         ..find::again(session, &found.cluster)?
@@ -281,7 +281,8 @@ pub(crate) async fn transfer(
         return Ok(Done::Planned(lines));
     }
     let lock = session.lock(&cluster).await?;
-    let cluster = find::again(session, &cluster)?;
+    // Asked under the lock: another transfer may have come first.
+    let (cluster, user, _) = transfer_parts(session, name, to)?;
     let installation = find::installation(session)?;
     let id = cluster.id;
     let logins = reseal::open_logins(session, &installation, |other| other.id == id)?;
@@ -340,10 +341,7 @@ pub(crate) async fn rotate_manager(
         )]));
     }
     let _lock = session.lock(&found.cluster).await?;
-    let found = find::Found {
-        cluster: find::again(session, &found.cluster)?,
-        ..found
-    };
+    let found = find::cluster(session, &actor, &journal, name, ClusterAction::Sensitive)?;
     let installation = find::installation(session)?;
     let failed = |source| Error::Cluster {
         cluster: name.to_string(),

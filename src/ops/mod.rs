@@ -26,8 +26,8 @@ pub(crate) mod whoami;
 
 pub(crate) use error::Error;
 
-use crate::domain::name::ClusterName;
 use crate::domain::Timestamp;
+use crate::domain::name::ClusterName;
 
 /// Whether to do it or to say what would be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -41,10 +41,11 @@ pub(crate) async fn delete(
     let actor = find::actor(session, "cluster delete")?;
     let journal = Journal::new(&actor, "cluster delete");
     let found = find::cluster(session, &actor, &journal, name, ClusterAction::Delete)?;
+    let lock = session.lock(&found.cluster).await?;
+    // Asked under the lock: another delete may have come first.
+    let found = find::cluster(session, &actor, &journal, name, ClusterAction::Delete)?;
     let cluster = found.cluster;
     let journal = journal.cluster(&cluster);
-    let lock = session.lock(&cluster).await?;
-    let cluster = find::again(session, &cluster)?;
     let picture = session
         .store()?
         .read(|tx| settle::picture(tx, cluster.id))?;
@@ -110,10 +111,10 @@ pub(crate) async fn delete(
         }
     }
     drop(lock);
-    let ended = finish(session, &cluster, &journal, request, &left_behind)?;
+    finish(session, &cluster, &journal, request, &left_behind)?;
     Ok(Done::Did(Removed {
         cluster: name.clone(),
-        ended,
+        ended: picture.credentials.len(),
         left_behind,
         forgotten: false,
     }))

@@ -193,13 +193,12 @@ async fn one(
     (cluster, user): (&Cluster, &User),
     action: &Action,
 ) -> Result<Outcome, Error> {
-    // Asked again for each cluster, under its lock's protection of what follows.
+    let lock = session.lock(cluster).await?;
+    // Asked under the lock: what was true before we waited may not be true any more.
     let found = find::cluster(session, actor, journal, &cluster.name, action.asks())?;
     let cluster = &found.cluster;
     let journal = &journal.clone().cluster(cluster);
-    let lock = session.lock(cluster).await?;
-    // And once more under the lock: the user may have been disabled while we waited for it.
-    let cluster = &find::cluster(session, actor, journal, &cluster.name, action.asks())?.cluster;
+    session.manager_login(cluster, &find::installation(session)?)?;
     let user = &find::user(session, &UserRef::Name(user.name.clone()))?;
     match action {
         Action::Restore => restore(session, journal, (cluster, user)),

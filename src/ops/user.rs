@@ -254,6 +254,37 @@ async fn apply_everywhere(
     Ok(applied)
 }
 
+/// Tries again to end what an earlier decision about a user ended here and not yet there.
+async fn pay_debts_of(
+    session: &Session,
+    journal: &Journal,
+    user: &User,
+    mode: Mode,
+) -> Result<Applied, Error> {
+    if mode == Mode::Plan {
+        return Ok(Applied::default());
+    }
+    let owing = session.store()?.read(|tx| {
+        let unfinished = store::credentials::all_unfinished(tx)?;
+        let mut clusters = store::clusters::list(tx)?;
+        clusters.retain(|cluster| {
+            unfinished.iter().any(|credential| {
+                credential.cluster == cluster.id
+                    && credential.user == user.id
+                    && credential.state.is_debt()
+            })
+        });
+        Ok::<_, Error>(clusters)
+    })?;
+    if owing.is_empty() {
+        return Ok(Applied::default());
+    }
+    let journal = journal.clone().user(user);
+    let detail = "what is still owed is tried again";
+    let request = journal.record_alone(session, Phase::Requested, detail, None)?;
+    apply_everywhere(session, owing, &journal, request).await
+}
+
 /// A change of a user that may end credentials: recorded in one transaction, then applied.
 async fn change(
     session: &Session,
@@ -469,7 +500,14 @@ async fn set_active(
         OrganizationAction::ManageUser(user.role),
     )?;
     if user.active == active {
-        return Ok(Changed::nothing(user));
+        // Nothing to decide; but what an earlier decision still owes is tried again.
+        let applied = pay_debts_of(session, &journal, &user, mode).await?;
+        return Ok(Done::Did(Changed {
+            user,
+            unchanged: true,
+            applied,
+            could_open: vec![],
+        }));
     }
     if !active && user.id == actor.holder.id {
         session.store()?.write(|tx| keep_an_owner(tx, &user))?;

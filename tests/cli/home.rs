@@ -84,6 +84,23 @@ impl Home {
             .success();
     }
 
+    /// Registers another sandbox.
+    pub(crate) fn add_cluster(&mut self, name: &str) -> Sandbox {
+        let sandbox = Sandbox::start().expect("a sandbox");
+        sandbox.set_now(self.fixture.now());
+        self.write(&format!("{name}.conf"), &sandbox.admin_kubeconfig_token());
+        self.run(&format!("cluster add {name} --kubeconfig {name}.conf"))
+            .success();
+        sandbox
+    }
+
+    /// Adds a user with an identity of their own.
+    pub(crate) fn add_user(&mut self, name: &str, role: &str) {
+        let key = self.make_identity(name);
+        self.run(&format!("user add {name} --key {key} --role {role}"))
+            .success();
+    }
+
     /// Runs a command line as the owner; words are split at spaces, double quotes hold together.
     pub(crate) fn run(&mut self, line: &str) -> Ran {
         self.run_words(&split(line))
@@ -274,6 +291,20 @@ impl Home {
             .count()
     }
 
+    /// What is stored sealed in a column of `prod`'s row, or beside it.
+    pub(crate) fn sealed(&self, query: &str) -> Vec<u8> {
+        let sql = rusqlite::Connection::open(self.store()).expect("open");
+        sql.query_row(query, [], |row| row.get(0))
+            .expect("a sealed secret")
+    }
+
+    /// Who of these can open the manager's login of the only cluster.
+    pub(crate) fn openers<'a>(&self, users: &[&'a str]) -> Vec<&'a str> {
+        let sealed = self.sealed("SELECT manager_secret FROM clusters WHERE name = 'prod'");
+        let opens = |user: &&&str| self.open(user, &sealed).is_some();
+        users.iter().filter(opens).copied().collect()
+    }
+
     /// Whether anything was asked of the cluster that changes it.
     pub(crate) fn was_changed(&self) -> bool {
         self.sandbox
@@ -369,8 +400,9 @@ impl fmt::Display for Ran {
         if !text.is_empty() && !text.ends_with('\n') {
             text.push('\n');
         }
-        text.push_str(&format!("[exit {}]", self.code));
-        f.write_str(&filtered(&text.replace(&self.root, "[HOME]")))
+        let text = filtered(&text.replace(&self.root, "[HOME]"));
+        let end = if text.is_empty() { "" } else { "\n" };
+        write!(f, "{text}{end}[exit {}]", self.code)
     }
 }
 
