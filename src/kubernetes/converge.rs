@@ -45,8 +45,26 @@ pub(crate) async fn preview(
     Ok((seen, plan))
 }
 
-/// Makes the cluster equal to `desired`. Ok only when that was read back.
+/// Makes the cluster equal to `desired`. Ok only when that was read back, and when each account
+/// whose end was decided (`ended`: name and credential) was seen to be gone under its own name.
 pub(crate) async fn converge(
+    connection: &Connection,
+    desired: &Desired,
+    look: &Look<'_>,
+    ended: &[(&str, i64)],
+) -> Result<Converged, Error> {
+    let converged = equalize(connection, desired, look).await?;
+    stream::iter(ended)
+        .map(|(account, credential)| connection.confirm_end(account, *credential))
+        .buffer_unordered(CONCURRENCY)
+        .collect::<Vec<_>>()
+        .await
+        .into_iter()
+        .collect::<Result<(), Error>>()?;
+    Ok(converged)
+}
+
+async fn equalize(
     connection: &Connection,
     desired: &Desired,
     look: &Look<'_>,
@@ -225,6 +243,46 @@ fn gone(result: Result<(), kube::Error>, what: &str) -> Result<(), Error> {
 }
 
 impl Connection {
+    /// Looks for an ended account by its own name, and asks whether a list of ours lets it in.
+    ///
+    /// Objects are found by their labels, which anybody with power on the cluster can take off:
+    /// neither an account nor a list without them may keep a token alive unseen.
+    async fn confirm_end(&self, account: &str, credential: i64) -> Result<(), Error> {
+        let what = format!("account '{account}'");
+        let ours = format!("\"{}", plan::binding_name(&self.installation, ""));
+        let list = plan::binding_name(&self.installation, "view");
+        let started = tokio::time::Instant::now();
+        loop {
+            let accounts = self.accounts();
+            let (found, answer) = futures::join!(
+                accounts.get_opt(account),
+                self.let_in_by(account, &None, &list)
+            );
+            let found = found.map_err(|error| Error::from_kube(error, &what))?;
+            let through = answer?.filter(|reason| reason.contains(&ours));
+            if found.is_none() && through.is_none() {
+                return Ok(());
+            }
+            if let Some(meta) = found.map(|found| found.metadata) {
+                if objects::credential_of(&meta) != Some(credential) {
+                    return Err(Error::foreign(&what));
+                }
+                if meta.deletion_timestamp.is_some() {
+                    return Err(Error::terminating(&what));
+                }
+                let uid = with_uid(&meta.uid.unwrap_or_default());
+                gone(accounts.delete(account, &uid).await.map(drop), &what)?;
+            }
+            if started.elapsed() > SETTLE_MAX {
+                let reason = super::error::clean(&through.unwrap_or_default());
+                return Err(Error::unsettled(&format!(
+                    "the API server still lets an ended account in: {reason}"
+                )));
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     async fn apply_step(&self, step: &Step) -> Result<(), Error> {
         match step {
             Step::CreateAccount(account) => self.create_account(account).await,

@@ -1,6 +1,7 @@
 //! A world that does not play along: finalizers, foreign objects, a clock that jumps.
 
 use chrono::TimeDelta;
+use kubegrant_sandbox::{Action, Fault, Match};
 use serde_json::json;
 
 use crate::home::{Home, text};
@@ -80,6 +81,63 @@ fn a_foreign_binding_under_our_name_is_left_alone_and_nothing_is_handed_out() {
     );
     drop(home.call("reconcile").success());
     assert_eq!(Oracle::new(&home).settled(&home), Vec::<String>::new());
+}
+
+/// Takes the labels off bob's account, or off the list that he is on.
+fn unlabelled(home: &Home, kind: &str) {
+    for mut object in home.sandbox.objects() {
+        let name = text(&object, "/metadata/name");
+        let is_his = name.starts_with("bob-") || name.ends_with(":view");
+        if is_his && text(&object, "/kind") == kind {
+            object["metadata"]["labels"] = json!({});
+            home.sandbox.put_object(object).expect("it takes it");
+        }
+    }
+}
+
+#[test]
+fn an_account_that_lost_its_labels_is_ended_all_the_same() {
+    let home = with_bob();
+    unlabelled(&home, "ServiceAccount");
+    unlabelled(&home, "ClusterRoleBinding");
+    let ran = home
+        .call("access revoke bob --cluster dev --yes")
+        .code_is(6);
+    assert!(ran.stderr.contains(":view"), "it names the list: {ran}");
+    let is_there = home
+        .sandbox
+        .objects()
+        .iter()
+        .any(|object| text(object, "/metadata/name").starts_with("bob-"));
+    assert!(!is_there, "the account goes");
+    let home = with_bob();
+    unlabelled(&home, "ServiceAccount");
+    drop(home.call("access revoke bob --cluster dev --yes").success());
+    assert_eq!(Oracle::new(&home).settled(&home), Vec::<String>::new());
+}
+
+#[test]
+fn a_revocation_that_could_not_be_asked_about_stays_owed() {
+    let home = with_bob();
+    let mut oracle = Oracle::new(&home);
+    home.sandbox.fault(Fault {
+        matches: Match {
+            path_contains: Some("/subjectaccessreviews".to_owned()),
+            ..Match::default()
+        },
+        action: Action::Status {
+            code: 403,
+            retry_after: None,
+        },
+    });
+    drop(
+        home.call("access revoke bob --cluster dev --yes")
+            .code_is(6),
+    );
+    drop(home.call("reconcile").code_is(6));
+    home.sandbox.clear_faults();
+    drop(home.call("reconcile").success());
+    assert_eq!(oracle.settled(&home), Vec::<String>::new());
 }
 
 #[test]
