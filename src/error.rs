@@ -190,9 +190,13 @@ fn file_kind(error: &FileError) -> Kind {
 fn cluster_kind(error: &ClusterError, cluster: &str) -> (Kind, String) {
     use ClusterError as E;
     match error {
-        E::Unreachable { .. } | E::Timeout { .. } | E::Interrupted { .. } => (
+        E::Unreachable { .. } => (
             Kind::Unreachable,
             "nothing was changed; try again when it answers".to_owned(),
+        ),
+        E::Timeout { .. } | E::Interrupted { .. } => (
+            Kind::Unreachable,
+            "a change may have happened; run it again when it answers".to_owned(),
         ),
         E::Tls { fault, .. } => (Kind::Unsafe, fault.hint().to_owned()),
         E::Setup(SetupError::NoRuntime { .. }) => (Kind::Internal, String::new()),
@@ -318,15 +322,6 @@ impl From<ops::Error> for Failure {
             E::Key { .. } => (Kind::Usage, String::new()),
             E::File(inner) => (file_kind(inner), String::new()),
             E::Seal { .. } | E::Render(_) => (Kind::Internal, String::new()),
-            // Known clusters are connected to by the session; this is a kubeconfig's own login.
-            E::Cluster {
-                source: ClusterError::Unauthorized { .. },
-                ..
-            } => (
-                Kind::Unsafe,
-                "use a kubeconfig whose login the cluster accepts, or another `--context`"
-                    .to_owned(),
-            ),
             E::Cluster { cluster, source } => cluster_kind(source, cluster),
             E::Approach {
                 source, cluster, ..

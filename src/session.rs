@@ -354,11 +354,14 @@ impl Session {
         installation: &str,
     ) -> Result<SecretString, Error> {
         let name = || cluster.name.to_string();
-        let sealed = self
-            .store()?
-            .read(|tx| store::clusters::manager_secret(tx, cluster.id))?;
+        // The record and its secret in one look: a rotation between two would look like tampering.
+        let (found, sealed) = self.store()?.read(|tx| {
+            let found = store::clusters::find(tx, &cluster.name)?;
+            let sealed = store::clusters::manager_secret(tx, cluster.id)?;
+            Ok::<_, store::Error>((found, sealed))
+        })?;
         let sealed = sealed.ok_or_else(|| Error::NotForYou { cluster: name() })?;
-        let record = self.manager_record(cluster, installation);
+        let record = self.manager_record(found.as_ref().unwrap_or(cluster), installation);
         open(&sealed, &record, self.identity()?).map_err(|error| match error {
             OpenError::NotForThisKey => Error::NotForYou { cluster: name() },
             source => Error::Tampered {

@@ -13,6 +13,7 @@ use super::{Clock, Env, Input, Interrupt, Random};
 /// Opens the real world.
 #[expect(clippy::disallowed_methods, reason = "this is the door itself")]
 pub(super) fn open() -> Env {
+    forbid_core_dumps();
     let interrupt = Interrupt::real();
     Env {
         stdin: Input::process(interrupt.clone()),
@@ -35,6 +36,16 @@ pub(super) fn open() -> Env {
         process_id: std::process::id(),
         interrupt,
     }
+}
+
+/// Keeps secrets in memory out of core files. Where the limit cannot be set, nothing else changes.
+fn forbid_core_dumps() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let nothing = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    let _set_or_not = setrlimit(Resource::Core, nothing);
 }
 
 struct SystemClock;

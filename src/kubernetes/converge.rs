@@ -23,8 +23,6 @@ const SETTLE_MAX: Duration = Duration::from_secs(5);
 /// What a converge did.
 #[derive(Debug, Default)]
 pub(crate) struct Converged {
-    /// What the cluster holds now.
-    pub(crate) seen: Seen,
     /// What was changed.
     pub(crate) changed: Vec<Step>,
 }
@@ -47,27 +45,52 @@ pub(crate) async fn preview(
     Ok((seen, plan))
 }
 
-/// Makes the cluster equal to `desired`. Ok only when that was read back.
+/// Makes the cluster equal to `desired`. Ok only when that was read back, and when each account
+/// whose end was decided (`ended`: name and credential) was seen to be gone under its own name.
 pub(crate) async fn converge(
+    connection: &Connection,
+    desired: &Desired,
+    look: &Look<'_>,
+    ended: &[(&str, i64)],
+) -> Result<Converged, Error> {
+    let converged = equalize(connection, desired, look).await?;
+    stream::iter(ended)
+        .map(|(account, credential)| connection.confirm_end(account, *credential))
+        .buffer_unordered(CONCURRENCY)
+        .collect::<Vec<_>>()
+        .await
+        .into_iter()
+        .collect::<Result<(), Error>>()?;
+    Ok(converged)
+}
+
+async fn equalize(
     connection: &Connection,
     desired: &Desired,
     look: &Look<'_>,
 ) -> Result<Converged, Error> {
     let mut changed = Vec::new();
     let mut last = None;
+    // Kept from round to round: who left a list in a round that ended in a conflict is verified too.
+    let mut left = Vec::new();
     for _ in 0..ROUNDS_MAX {
         let (seen, plan) = preview(connection, desired, look).await?;
         if plan.is_empty() {
-            return Ok(Converged { seen, changed });
+            verify_gone(connection, &left).await?;
+            return Ok(Converged { changed });
         }
-        let leaving = leaving(&plan, &seen.observed);
+        left.extend(leaving(&plan, &seen.observed));
+        if let Some(account) = stuck(&plan, &seen.observed) {
+            last = Some(Error::terminating(&format!("account '{account}'")));
+        }
         match apply(connection, &plan).await {
             Ok(()) => {
                 changed.extend(plan.steps().cloned());
-                verify_gone(connection, &leaving).await?;
+                verify_gone(connection, &left).await?;
+                left.clear();
                 if !plan.takes_anything() {
                     // Each answer was the stored object itself, and was compared.
-                    return Ok(Converged { seen, changed });
+                    return Ok(Converged { changed });
                 }
             }
             Err(error) if error.is_conflict() || error.is_not_found() || error.is_terminating() => {
@@ -123,6 +146,18 @@ impl Leaving {
             Some(namespace) => format!("RoleBinding \"{}/{namespace}\"", self.binding),
         })
     }
+}
+
+/// An account that was told to go before and waits for somebody's finalizer.
+fn stuck<'a>(plan: &'a Plan, observed: &Observed) -> Option<&'a str> {
+    plan.end.iter().find_map(|step| match step {
+        Step::DeleteAccount { name, .. } => observed
+            .accounts
+            .get(name)
+            .is_some_and(|found| found.deleting)
+            .then_some(name.as_str()),
+        _ => None,
+    })
 }
 
 /// Waits until the API server's authorizer has heard of it: only then is a revocation true.
@@ -208,6 +243,46 @@ fn gone(result: Result<(), kube::Error>, what: &str) -> Result<(), Error> {
 }
 
 impl Connection {
+    /// Looks for an ended account by its own name, and asks whether a list of ours lets it in.
+    ///
+    /// Objects are found by their labels, which anybody with power on the cluster can take off:
+    /// neither an account nor a list without them may keep a token alive unseen.
+    async fn confirm_end(&self, account: &str, credential: i64) -> Result<(), Error> {
+        let what = format!("account '{account}'");
+        let ours = format!("\"{}", plan::binding_name(&self.installation, ""));
+        let list = plan::binding_name(&self.installation, "view");
+        let started = tokio::time::Instant::now();
+        loop {
+            let accounts = self.accounts();
+            let (found, answer) = futures::join!(
+                accounts.get_opt(account),
+                self.let_in_by(account, &None, &list)
+            );
+            let found = found.map_err(|error| Error::from_kube(error, &what))?;
+            let through = answer?.filter(|reason| reason.contains(&ours));
+            if found.is_none() && through.is_none() {
+                return Ok(());
+            }
+            if let Some(meta) = found.map(|found| found.metadata) {
+                if objects::credential_of(&meta) != Some(credential) {
+                    return Err(Error::foreign(&what));
+                }
+                if meta.deletion_timestamp.is_some() {
+                    return Err(Error::terminating(&what));
+                }
+                let uid = with_uid(&meta.uid.unwrap_or_default());
+                gone(accounts.delete(account, &uid).await.map(drop), &what)?;
+            }
+            if started.elapsed() > SETTLE_MAX {
+                let reason = super::error::clean(&through.unwrap_or_default());
+                return Err(Error::unsettled(&format!(
+                    "the API server still lets an ended account in: {reason}"
+                )));
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     async fn apply_step(&self, step: &Step) -> Result<(), Error> {
         match step {
             Step::CreateAccount(account) => self.create_account(account).await,

@@ -162,6 +162,9 @@ async fn run_within(
 fn start(plugin: &ExecPlugin, cluster: &Imported) -> Result<tokio::process::Child, ExecError> {
     tokio::process::Command::new(&plugin.command)
         .args(&plugin.args)
+        // Who we are is nothing to a plugin.
+        .env_remove("KUBEGRANT_IDENTITY")
+        .env_remove("KUBEGRANT_IDENTITY_FILE")
         .envs(plugin.env.iter().map(|(name, value)| (name, value)))
         .env("KUBERNETES_EXEC_INFO", exec_info(plugin, cluster))
         .stdin(Stdio::null())

@@ -35,7 +35,7 @@ impl Question {
 #[derive(Debug)]
 pub(crate) struct Path {
     /// Which, in the words of the documentation.
-    pub(crate) path: &'static str,
+    pub(crate) through: &'static str,
     /// What it gives, if it counts.
     pub(crate) gives: Option<&'static str>,
     /// A sentence about it.
@@ -112,7 +112,7 @@ pub(crate) async fn explain(
     let mut paths = vec![
         organization_path(&user),
         Path {
-            path: "cluster owner",
+            through: "cluster owner",
             gives: (cluster.owner == Some(user.id) && user.active).then_some("write"),
             what: if cluster.owner == Some(user.id) {
                 format!("'{}' owns cluster '{}'", user.name, cluster.name)
@@ -127,7 +127,7 @@ pub(crate) async fn explain(
         paths.insert(
             0,
             Path {
-                path: "disabled",
+                through: "disabled",
                 gives: None,
                 what,
             },
@@ -182,7 +182,7 @@ pub(crate) async fn explain(
 fn organization_path(user: &crate::domain::user::User) -> Path {
     let counts = user.role.is_admin() && user.active;
     Path {
-        path: if user.role.is_admin() {
+        through: if user.role.is_admin() {
             Access::Full(user.role).path()
         } else {
             "organization role"
@@ -223,7 +223,7 @@ fn grant_path(
         }
     };
     Path {
-        path: "grant",
+        through: "grant",
         gives,
         what,
     }

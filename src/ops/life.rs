@@ -95,7 +95,7 @@ pub(crate) async fn archive(
     let found = find::cluster(session, &actor, &journal, name, action)?;
     let cluster = Cluster {
         state: State::Archived,
-        ..found.cluster
+        ..find::again(session, &found.cluster)?
     };
     let journal = journal.cluster(&cluster);
     let picture = session

@@ -106,20 +106,27 @@ async fn settle_one(
     journal: &Journal,
     report: &mut Report,
 ) -> Result<(), Error> {
-    let lock = session.lock(cluster).await?;
-    let settled = settle::settle(session, cluster, &lock, journal, None).await?;
-    if cluster.manager_kind != ManagerKind::Operator {
-        // Logins of runs that were cut off: nobody holds them, and nobody should.
-        let login = session.manager_login(cluster, &settled.picture.installation)?;
-        settled
-            .connection
-            .retire_other_logins(&login)
-            .await
-            .map_err(|source| Error::Cluster {
-                cluster: cluster.name.to_string(),
-                source,
-            })?;
-    }
+    let _lock = session.lock(cluster).await?;
+    // Under the lock: its settings or its login may have changed while we waited.
+    let cluster = &find::again(session, cluster)?;
+    let installation = find::installation(session)?;
+    let connection = session.connect(cluster, &installation).await?;
+    let settled = settle::settle_on(session, cluster, connection.clone(), journal, None);
+    // Logins of runs that were cut off: nobody holds them, and nobody should.
+    let retired = async {
+        if cluster.manager_kind == ManagerKind::Operator {
+            return Ok(());
+        }
+        let login = session.manager_login(cluster, &installation)?;
+        let retired = connection.retire_other_logins(&login).await;
+        retired.map_err(|source| Error::Cluster {
+            cluster: cluster.name.to_string(),
+            source,
+        })
+    };
+    let (settled, retired) = futures::join!(settled, retired);
+    let settled = settled?;
+    retired?;
     if !settled.changed.is_empty() {
         let journal = journal.clone().cluster(cluster);
         journal.record_alone(session, Phase::Done, settled.changed.join("; "), None)?;

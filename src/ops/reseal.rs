@@ -137,9 +137,21 @@ impl Logins {
     ) -> Result<(), Error> {
         for opened in &self.0 {
             let id = opened.cluster.id;
-            // The owner may just have changed: the transaction knows.
-            let cluster = store::clusters::find(tx, &opened.cluster.name)?
-                .unwrap_or_else(|| opened.cluster.clone());
+            // The owner may just have changed: the transaction knows. So does it of a new login,
+            // which the old one must not replace, and of a cluster that is gone with its secrets.
+            let found = store::clusters::find(tx, &opened.cluster.name)?;
+            let Some(cluster) = found.filter(|found| found.id == id) else {
+                continue;
+            };
+            if cluster.manager_generation != opened.cluster.manager_generation {
+                return Err(Error::Forbidden {
+                    why: format!(
+                        "the login of cluster '{}' was renewed meanwhile",
+                        cluster.name
+                    ),
+                    hint: "try again".to_owned(),
+                });
+            }
             let sealed = seal_login(session, tx, &cluster, installation, &opened.login)?;
             store::clusters::reseal_manager(tx, id, &sealed)?;
             if let Some((generation, token)) = &opened.provider {

@@ -199,7 +199,13 @@ pub(super) async fn settle_on(
         with_write: desired.has_writers(),
         held_back: &cluster.held_back,
     };
-    let converged = converge::converge(&connection, &desired, &look)
+    let ended: Vec<(&str, i64)> = picture
+        .credentials
+        .iter()
+        .filter(|credential| credential.state == State::Revoking)
+        .map(|credential| (credential.account.as_str(), credential.id.0))
+        .collect();
+    let converged = converge::converge(&connection, &desired, &look, &ended)
         .await
         .map_err(|source| Error::Cluster {
             cluster: cluster.name.to_string(),

@@ -220,6 +220,7 @@ async fn one(
     let cluster = &found.cluster;
     let journal = &journal.clone().cluster(cluster);
     session.manager_login(cluster, &find::installation(session)?)?;
+    let user = &find::user(session, &UserRef::Name(user.name.clone()))?;
     match action {
         Action::Restore => restore(session, journal, (cluster, user)),
         Action::Revoke { reason } => {

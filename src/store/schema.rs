@@ -145,7 +145,10 @@ fn pragma(sql: &Connection, name: &str) -> rusqlite::Result<i64> {
 
 /// Refuses a file that is newer, or not ours.
 pub(super) fn check(sql: &Connection, path: &Path) -> Result<()> {
-    refuse_unknown(sql, path, pragma(sql, "user_version")?)
+    // One look: read piece by piece, a store that is just being made looks like somebody else's.
+    let tx = Transaction::new_unchecked(sql, TransactionBehavior::Deferred)?;
+    let found = pragma(&tx, "user_version")?;
+    refuse_unknown(&tx, path, found)
 }
 
 /// Brings the schema up to date, in one transaction; refuses newer and foreign files.

@@ -123,8 +123,6 @@ fn what_ended_by_itself_is_owed_and_reconcile_ends_it_on_the_cluster() {
         prod      changed   delete binding kubegrant:[INSTALLATION]:view cluster-wide
         prod      changed   delete account alice-[HEX]-v1
         prod      changed   version 1 of 'alice' is gone
-        ----- stderr -----
-        [1/1] prod
         [exit 0]
     ");
     assert!(kg.accounts().is_empty());

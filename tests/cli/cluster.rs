@@ -66,7 +66,7 @@ fn a_developer_sees_less_and_asks_the_cluster_nothing() {
         Credentials:   -
         Owed:          -
         Write:         edit where it is not held back
-        Held back:     <none>
+        Held back:     others: not known
         Registered:    2026-11-22T10:00:00Z
         Reached:       2026-11-22T10:00:00Z
         [exit 0]

@@ -354,7 +354,7 @@ fn one_cluster_is_registered_once() {
     kg.sandbox.clear_requests();
     insta::assert_snapshot!(kg.run("cluster add other --kubeconfig admin.conf"), @r"
         ----- stderr -----
-        error: this very cluster, as 'prod', exists already
+        error: cluster 'prod', which is this very one, exists already
 
         hint: run `kubegrant cluster show prod`
         [exit 5]
@@ -386,7 +386,7 @@ fn a_namespace_of_somebody_elses_is_left_alone() {
 
 #[test]
 fn where_tokens_are_capped_the_manager_logs_in_with_a_secret() {
-    let day = Duration::from_secs(24 * 3600);
+    let day = Duration::from_hours(24);
     let mut kg = Home::with(Sandbox::builder().max_token_ttl(Some(day)));
     let shown = kg.run("cluster show prod -o json").json();
     assert_eq!(shown["manager_login"], "secret");
@@ -397,7 +397,7 @@ fn where_tokens_are_capped_the_manager_logs_in_with_a_secret() {
 
 #[test]
 fn where_nothing_fills_a_token_secret_nothing_is_left_behind() {
-    let day = Duration::from_secs(24 * 3600);
+    let day = Duration::from_hours(24);
     let sandbox = Sandbox::builder()
         .max_token_ttl(Some(day))
         .controllers(false);
@@ -451,15 +451,15 @@ fn a_dead_server_a_slow_one_and_a_stranger_are_told_apart() {
     kg.write("stranger.conf", &text);
     insta::assert_snapshot!(kg.run("cluster add prod --kubeconfig stranger.conf"), @r"
         ----- stderr -----
-        error: cluster 'prod': no trusted connection to https://127.0.0.1:[PORT]: its certificate is not signed by the known certificate authority
+        error: cannot use context 'sandbox' for cluster 'prod': no trusted connection to https://127.0.0.1:[PORT]: its certificate is not signed by the known certificate authority
 
-        hint: the cluster was rebuilt, or somebody is in between: compare the certificate authority with a fresh kubeconfig of the cluster
+        hint: compare the kubeconfig's certificate authority and address with those of the cluster
         [exit 7]
     ");
     kg.sandbox.stop();
     insta::assert_snapshot!(kg.run("cluster add prod --kubeconfig admin.conf"), @r"
         ----- stderr -----
-        error: cluster 'prod': cannot reach https://127.0.0.1:[PORT]: tcp connect error: Connection refused (os error 111)
+        error: cannot use context 'sandbox' for cluster 'prod': cannot reach https://127.0.0.1:[PORT]: tcp connect error: Connection refused (os error 111)
 
         hint: nothing was changed; try again when it answers
         [exit 8]
@@ -473,10 +473,10 @@ fn a_credential_that_is_not_accepted_is_said_to_be() {
     kg.write("k.conf", &kg.sandbox.kubeconfig_for_token("nonsense"));
     insta::assert_snapshot!(kg.run("cluster add prod --kubeconfig k.conf"), @r"
         ----- stderr -----
-        error: cluster 'prod': the server does not accept the credential for namespace 'kube-system': Unauthorized
+        error: cannot use context 'sandbox' for cluster 'prod': the server does not accept the credential for namespace 'kube-system': Unauthorized
 
-        hint: use a kubeconfig whose login the cluster accepts, or another `--context`
-        [exit 7]
+        hint: the login in this kubeconfig is not accepted: get a fresh kubeconfig
+        [exit 4]
     ");
 }
 
@@ -493,7 +493,7 @@ fn what_answers_like_no_api_server_is_refused() {
     kg.write("admin.conf", &kg.sandbox.admin_kubeconfig_token());
     insta::assert_snapshot!(kg.run("cluster add prod --kubeconfig admin.conf"), @r"
         ----- stderr -----
-        error: cluster 'prod': namespace 'kube-system' got an answer that no Kubernetes API server gives: 200 OK with a body that is not JSON (application/json)
+        error: cannot use context 'sandbox' for cluster 'prod': namespace 'kube-system' got an answer that no Kubernetes API server gives: 200 OK with a body that is not JSON (application/json)
 
         hint: is this address really a Kubernetes API server's?
         [exit 7]

@@ -83,7 +83,7 @@ fn exit_4_is_denied_by_the_rules_and_recorded() {
     kg.run("access grant alice -c prod -l read").success();
     insta::assert_snapshot!(kg.run_as("alice", "cluster set prod --label a=b"), @r"
         ----- stderr -----
-        error: 'alice' may not change the cluster's settings on cluster 'prod': organization owners and admins, the cluster's owner, and users with write may
+        error: 'alice' may not change settings on cluster 'prod': organization owners and admins, the cluster's owner, and users with write may
 
         hint: ask 'olivia'
         [exit 4]
@@ -291,7 +291,7 @@ fn a_store_in_a_folder_that_others_can_write_is_refused() {
         ----- stderr -----
         error: the store at `[HOME]/data/kubegrant` is not safe: others can write its directory (mode 777)
 
-        hint: chmod 700 [HOME]/data/kubegrant
+        hint: run `chmod 700 [HOME]/data/kubegrant`
         [exit 7]
     ");
 }

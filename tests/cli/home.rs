@@ -400,8 +400,9 @@ impl fmt::Display for Ran {
         if !text.is_empty() && !text.ends_with('\n') {
             text.push('\n');
         }
-        text.push_str(&format!("[exit {}]", self.code));
-        f.write_str(&filtered(&text.replace(&self.root, "[HOME]")))
+        let text = filtered(&text.replace(&self.root, "[HOME]"));
+        let end = if text.is_empty() { "" } else { "\n" };
+        write!(f, "{text}{end}[exit {}]", self.code)
     }
 }
 

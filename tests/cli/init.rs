@@ -32,7 +32,7 @@ fn init_twice_changes_nothing_and_says_so() {
     let mut kg = home();
     kg.run("init --organization Acme --owner olivia").success();
     let identity = std::fs::read(kg.identity("olivia")).expect("an identity");
-    insta::assert_snapshot!(kg.run("init --organization Other --owner mallory"), @r"
+    insta::assert_snapshot!(kg.run("init --organization Acme --owner olivia"), @r"
         Organization:   Acme
         Owner:          olivia
         Key:            [KEY]
@@ -46,6 +46,20 @@ fn init_twice_changes_nothing_and_says_so() {
         std::fs::read(kg.identity("olivia")).expect("an identity"),
         identity
     );
+    kg.run("whoami").success().says("Acme");
+}
+
+#[test]
+fn a_store_holds_one_organization() {
+    let mut kg = home();
+    kg.run("init --organization Acme --owner olivia").success();
+    insta::assert_snapshot!(kg.run("init --organization Other --owner mallory"), @r"
+        ----- stderr -----
+        error: the store at `[HOME]/data/kubegrant/store.db` is that of organization 'Acme'
+
+        hint: make a store for 'Other' with `--store FILE`
+        [exit 5]
+    ");
     kg.run("whoami").success().says("Acme");
 }
 

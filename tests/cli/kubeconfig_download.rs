@@ -247,7 +247,7 @@ fn a_lifetime_is_between_10_minutes_and_90_days() {
 
 #[test]
 fn a_shortened_lifetime_is_read_back_and_warned_about() {
-    let day = Duration::from_secs(24 * 3600);
+    let day = Duration::from_hours(24);
     let mut kg = Home::with(Sandbox::builder().max_token_ttl(Some(day)));
     insta::assert_snapshot!(kg.run("kubeconfig download prod"), @r"
         CLUSTER   USER     VERSION   LEVEL   EXPIRES                FILE

@@ -15,7 +15,7 @@ use crate::world::World;
 /// What a run left behind.
 pub(crate) struct Ran {
     line: String,
-    code: i32,
+    pub(crate) code: i32,
     /// Data.
     pub(crate) stdout: String,
     /// Words.

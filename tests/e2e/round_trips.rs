@@ -47,7 +47,7 @@ fn a_command_waits_for_few_answers() {
         (download("rita", "three"), 3),
         ("cluster show prod".to_owned(), 2),
         ("cluster check prod".to_owned(), 2),
-        ("reconcile".to_owned(), 2),
+        ("reconcile".to_owned(), 3),
         // The pin, a look, the lists, the accounts, the proof, another look.
         ("access revoke rita -c prod --yes".to_owned(), 6),
         // The same, and between proof and look the next version begins.

@@ -1,6 +1,7 @@
 //! Faults from the API server: every flow, every request, every way to fail; the oracle judges.
 //!
-//! `cargo test` takes a sample; `KUBEGRANT_FAULTS=full` runs the whole matrix and prints a table.
+//! `cargo test` takes a sample; `KUBEGRANT_FAULTS=400` takes a larger one and prints a table,
+//! `KUBEGRANT_FAULTS=full` runs the whole matrix.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -267,7 +268,7 @@ impl Bench {
         let before = Books::read(home).expect("a store");
         let held_before = Held::read(home, before.installation());
         let file_before = home.read("bob.conf");
-        let (_, action) = actions(home).swap_remove(case.action);
+        let (name, action) = actions(home).swap_remove(case.action);
         let last = if case.lasting {
             case.nth + 60
         } else {
@@ -281,6 +282,11 @@ impl Bench {
         let after = Books::read(home).expect("a store");
         let held = Held::read(home, after.installation());
         home.sandbox.clear_faults();
+        if name == "oversize" {
+            // The sandbox may be at the 65 MiB yet, and is one thread.
+            let url = home.sandbox.url();
+            drop(home.shell(&format!("curl -sk --max-time 60 {url}/version")));
+        }
         found.extend(truthful(flow, &ran, &after, &held));
         let same = before.decisions() == after.decisions() && held_before == held;
         if ran.stderr.contains("nothing was changed") && !same {
@@ -290,7 +296,12 @@ impl Bench {
             found.push("it failed, and wrote a file".to_owned());
         }
         if ran.code == 0 {
-            found.extend(oracle.settled(home));
+            let warned = ran
+                .stderr
+                .contains("older logins of the manager may still work");
+            let settled = oracle.settled(home).into_iter();
+            // Said aloud, and `reconcile` ends them: that is looked at below.
+            found.extend(settled.filter(|what| !(warned && what.contains("manager's objects"))));
             if !(flow.goal)(home, &after) {
                 found.push("it says 0, and it is not so".to_owned());
             }
@@ -381,14 +392,17 @@ fn rebuild(home: &Home) {
 }
 
 /// Every case, or a sample that meets every flow, every action and many requests.
-fn matrix(bench: &mut Bench, flows: &[Flow], full: bool) -> Vec<Case> {
-    let kinds = actions(&bench.home).len();
+fn matrix(bench: &mut Bench, flows: &[Flow], full: bool, sample: usize) -> Vec<Case> {
+    let kinds = actions(&bench.home);
     let mut cases = Vec::new();
     for (number, flow) in flows.iter().enumerate() {
         let requests = bench.begin(number, flow);
-        for action in 0..kinds {
+        for (action, (kind, _)) in kinds.iter().enumerate() {
             for nth in 1..=requests {
                 for lasting in [false, true] {
+                    if lasting && *kind == "oversize" {
+                        continue; // 65 MiB for every attempt would only try the patience.
+                    }
                     cases.push(Case {
                         flow: number,
                         action,
@@ -403,14 +417,9 @@ fn matrix(bench: &mut Bench, flows: &[Flow], full: bool) -> Vec<Case> {
         return cases;
     }
     // 13 is no multiple of anything in the matrix, so the sample walks through all its columns.
-    let step = cases.len() / 90;
-    let step = (step..).find(|step| step % 2 == 1 && step % 3 != 0 && step % 5 != 0);
-    let heavy = |case: &Case| (9..=13).contains(&case.action) && case.lasting;
-    cases
-        .into_iter()
-        .step_by(step.unwrap_or(37))
-        .filter(|case| !heavy(case))
-        .collect()
+    let step = cases.len() / sample.max(1);
+    let step = (step..step + 30).find(|step| step % 2 == 1 && step % 3 != 0 && step % 5 != 0);
+    cases.into_iter().step_by(step.unwrap_or(37)).collect()
 }
 
 #[test]
@@ -421,7 +430,9 @@ fn whatever_the_api_server_does_the_store_never_says_less_than_the_cluster_holds
         .into_iter()
         .filter(|flow| only.as_deref().is_none_or(|only| flow.name == only))
         .collect();
-    let cases = matrix(&mut Bench::new(), &flows, full);
+    let sample = switch("KUBEGRANT_FAULTS").and_then(|size| size.parse().ok());
+    let cases = matrix(&mut Bench::new(), &flows, full, sample.unwrap_or(40));
+    let talks = full || sample.is_some();
     let next = AtomicUsize::new(0);
     let table: Mutex<BTreeMap<(usize, usize), (usize, usize)>> = Mutex::default();
     let wrong: Mutex<Vec<String>> = Mutex::default();
@@ -446,6 +457,9 @@ fn whatever_the_api_server_does_the_store_never_says_less_than_the_cluster_holds
                             case.nth,
                             found.join("; ")
                         );
+                        if talks {
+                            say(&line);
+                        }
                         wrong.lock().expect("as above").push(line);
                     }
                 }
@@ -454,7 +468,7 @@ fn whatever_the_api_server_does_the_store_never_says_less_than_the_cluster_holds
     });
     let table = table.into_inner().expect("all threads are done");
     let wrong = wrong.into_inner().expect("all threads are done");
-    if full {
+    if talks {
         print_table(&flows, &table);
     }
     assert!(

@@ -10,5 +10,5 @@ mod glue;
 mod home;
 mod kill;
 mod oracle;
-
 mod races;
+mod world;

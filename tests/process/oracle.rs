@@ -122,7 +122,8 @@ impl Books {
             )?,
             clusters: rows(
                 &tx,
-                "SELECT id, name, owner, write_scope, held_back, manager FROM clusters ORDER BY id",
+                "SELECT id, name, owner, write_scope, held_back, manager FROM clusters
+                 WHERE removed_at IS NULL ORDER BY id",
                 |row| {
                     Ok(Cluster {
                         id: row.get(0)?,

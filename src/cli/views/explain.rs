@@ -47,9 +47,9 @@ impl From<&Explained> for ExplainView {
                 .paths
                 .iter()
                 .map(|path| PathView {
-                    path: path.path,
+                    path: path.through,
                     gives: path.gives,
-                    counts: path.path == through && path.gives.is_some(),
+                    counts: path.through == through && path.gives.is_some(),
                     what: path.what.clone(),
                 })
                 .collect(),

@@ -222,10 +222,12 @@ impl Exchange {
             let fault = tls_fault(fault);
             return Failed::for_good(Error::Tls { server, fault });
         }
-        if !error.is_connect() {
+        // A server that answered before and is gone now may have changed something meanwhile.
+        let has_answered = self.protocol.try_lock().is_ok_and(|known| known.is_some());
+        if !error.is_connect() || has_answered {
             return Failed {
                 error: Error::Interrupted { server },
-                unsent: false,
+                unsent: error.is_connect(),
                 passing: true,
             };
         }

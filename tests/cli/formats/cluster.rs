@@ -338,14 +338,10 @@ fn reconcile() {
         --- table
         CLUSTER   STATE       WHAT
         prod      unchanged   <none>
-        ----- stderr -----
-        [1/1] prod
         [exit 0]
         --- wide
         CLUSTER   STATE       WHAT
         prod      unchanged   <none>
-        ----- stderr -----
-        [1/1] prod
         [exit 0]
         --- json
         [
@@ -358,8 +354,6 @@ fn reconcile() {
             "error": null
           }
         ]
-        ----- stderr -----
-        [1/1] prod
         [exit 0]
         --- yaml
         - cluster: prod
@@ -368,13 +362,9 @@ fn reconcile() {
           ended: []
           owed: []
           error: null
-        ----- stderr -----
-        [1/1] prod
         [exit 0]
         --- name
         cluster/prod
-        ----- stderr -----
-        [1/1] prod
         [exit 0]
     "#);
 }

@@ -1,0 +1,327 @@
+//! Approaching a cluster with the operator's kubeconfig, and taking the manager into custody.
+
+use std::path::PathBuf;
+
+use crate::artifact::file::read_bounded;
+use crate::domain::Timestamp;
+use crate::domain::cluster::{Address, Cluster, ManagerKind, WriteScope};
+use crate::domain::name::ClusterName;
+use crate::kubernetes::client::{self, Limits, Login};
+use crate::kubernetes::connection::{Connection, Right};
+use crate::kubernetes::error::Error as ClusterError;
+use crate::kubernetes::exec::run_exec;
+use crate::kubernetes::import::{
+    ImportOptions, Imported, KubeconfigFile, OperatorCredential, import,
+};
+use crate::kubernetes::manager::{MANAGER_RIGHTS, Manager, OPERATOR_RIGHTS};
+use crate::ops::{Error, find, settle};
+use crate::secrets::SecretString;
+use crate::session::{self, Session};
+
+/// The largest kubeconfig that is read, in bytes.
+const KUBECONFIG_BYTES_MAX: usize = 1024 * 1024;
+
+/// Where the operator's login comes from.
+#[derive(Debug, Default)]
+pub(crate) struct Source {
+    /// The kubeconfigs, first one first.
+    pub(crate) files: Vec<PathBuf>,
+    /// Whether they were named, so that a missing one is an error.
+    pub(crate) named: bool,
+    /// Text from standard input instead.
+    pub(crate) text: Option<String>,
+    /// The context.
+    pub(crate) context: Option<String>,
+    /// Whether referenced files may be read.
+    pub(crate) inline_files: bool,
+    /// Whether the exec plugin may be run, once.
+    pub(crate) allow_exec: bool,
+}
+
+/// Reads and judges the operator's kubeconfig. Nothing in it is executed unless allowed.
+pub(super) fn read_source(session: &Session, source: &Source) -> Result<Imported, Error> {
+    let mut files = Vec::new();
+    if let Some(text) = &source.text {
+        let path = session.env.current_dir.join("stdin");
+        files.push(KubeconfigFile {
+            path,
+            text: text.clone(),
+        });
+    }
+    for path in &source.files {
+        // kubectl skips absent files of the KUBECONFIG list, and so do we.
+        if !source.named && matches!(path.try_exists(), Ok(false)) {
+            continue;
+        }
+        let bytes = read_bounded(path, KUBECONFIG_BYTES_MAX)?;
+        let text = String::from_utf8(bytes.to_vec()).map_err(|_| Error::Input {
+            why: format!("`{}` is not text", path.display()),
+            hint: "name a kubeconfig with `--kubeconfig FILE`".to_owned(),
+        })?;
+        files.push(KubeconfigFile {
+            path: path.clone(),
+            text,
+        });
+    }
+    if files.is_empty() {
+        return Err(Error::Input {
+            why: "there is no kubeconfig".to_owned(),
+            hint: "name one with `--kubeconfig FILE`, or set KUBECONFIG".to_owned(),
+        });
+    }
+    let mut read_file = |path: &std::path::Path| {
+        read_bounded(path, KUBECONFIG_BYTES_MAX)
+            .map(|bytes| bytes.to_vec())
+            .map_err(|error| std::io::Error::other(error.to_string()))
+    };
+    let options = ImportOptions {
+        context: source.context.as_deref(),
+        inline_files: source.inline_files,
+        allow_exec: source.allow_exec,
+        read_file: &mut read_file,
+    };
+    import(&files, options).map_err(Error::Import)
+}
+
+pub(super) fn login(credential: &OperatorCredential) -> Option<Login> {
+    Some(match credential {
+        OperatorCredential::Token(token) => Login::Token(token.clone()),
+        OperatorCredential::ClientCertificate {
+            certificate_pem,
+            key_pem,
+        } => Login::ClientCertificate {
+            certificate_pem: certificate_pem.clone(),
+            key_pem: key_pem.clone(),
+        },
+        OperatorCredential::Basic { username, password } => Login::Basic {
+            username: username.clone(),
+            password: password.clone(),
+        },
+        OperatorCredential::Exec(_) => return None,
+    })
+}
+
+/// The operator's view of a cluster before it is registered.
+pub(super) struct Approach {
+    pub(super) imported: Imported,
+    pub(super) address: Address,
+    pub(super) connection: Connection,
+    pub(super) uid: String,
+    pub(super) version: String,
+}
+
+/// Connects as the operator and asks what must be known before anything is made.
+pub(super) async fn approach(
+    session: &Session,
+    name: &ClusterName,
+    source: &Source,
+    keep_credential: bool,
+) -> Result<Approach, Error> {
+    let mut imported = read_source(session, source)?;
+    let context = imported.context.clone();
+    let failed = |source| Error::Approach {
+        context: context.clone(),
+        cluster: name.to_string(),
+        source,
+    };
+    if let OperatorCredential::Exec(plugin) = &imported.credential {
+        if keep_credential {
+            return Err(Error::Input {
+                why: "the credential of an exec plugin is short-lived and cannot be kept"
+                    .to_owned(),
+                hint: "leave out `--keep-credential`".to_owned(),
+            });
+        }
+        imported.credential = run_exec(plugin, &imported).await.map_err(Error::Exec)?;
+    }
+    let address = Address {
+        server: imported.server.clone(),
+        ca_pem: imported.ca_pem.clone(),
+        tls_server_name: imported.tls_server_name.clone(),
+        proxy_url: imported.proxy_url.clone(),
+    };
+    let endpoint = session.endpoint(&address).map_err(failed)?;
+    let login = login(&imported.credential).ok_or_else(|| Error::Input {
+        why: "the plugin gave no credential that can be used".to_owned(),
+        hint: "use a kubeconfig with a token or a client certificate".to_owned(),
+    })?;
+    let client = client::connect(&endpoint, login, Limits::default()).map_err(failed)?;
+    let connection = Connection::new(client, &find::installation(session)?);
+    let uid = connection.cluster_uid().await.map_err(failed)?;
+    let rights: &[Right] = if keep_credential {
+        &MANAGER_RIGHTS
+    } else {
+        &OPERATOR_RIGHTS
+    };
+    let (version, missing) =
+        futures::try_join!(connection.version(), connection.missing_rights(rights))
+            .map_err(failed)?;
+    if !missing.is_empty() {
+        let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
+        return Err(Error::Rights {
+            context: imported.context,
+            missing: missing.join(", "),
+        });
+    }
+    Ok(Approach {
+        imported,
+        address,
+        connection,
+        uid,
+        version,
+    })
+}
+
+/// A login for the store: a manager's, or the operator's own.
+pub(super) struct Custody {
+    pub(super) manager: String,
+    pub(super) kind: ManagerKind,
+    pub(super) secret: SecretString,
+    pub(super) expires_at: Option<Timestamp>,
+}
+
+/// Makes the manager and proves that its login works; or keeps the operator's.
+pub(super) async fn take_custody(
+    session: &Session,
+    name: &ClusterName,
+    approach: &Approach,
+    keep_credential: bool,
+) -> Result<Custody, Error> {
+    let failed = |source| Error::Cluster {
+        cluster: name.to_string(),
+        source,
+    };
+    let made: Manager = approach
+        .connection
+        .install_manager(session.now())
+        .await
+        .map_err(failed)?;
+    if keep_credential {
+        let secret =
+            session::operator_text(&approach.imported.credential).ok_or_else(|| Error::Input {
+                why: "this credential cannot be kept".to_owned(),
+                hint: "leave out `--keep-credential`".to_owned(),
+            })?;
+        let kind = ManagerKind::Operator;
+        return Ok(Custody {
+            manager: made.account,
+            kind,
+            secret,
+            expires_at: None,
+        });
+    }
+    let endpoint = session.endpoint(&approach.address).map_err(failed)?;
+    let login = Login::Token(made.token.clone());
+    let client = client::connect(&endpoint, login, Limits::default()).map_err(failed)?;
+    let connection = Connection::new(client, &find::installation(session)?);
+    prove(&connection, &approach.uid).await.map_err(failed)?;
+    Ok(Custody {
+        manager: made.account,
+        kind: made.kind,
+        secret: made.token,
+        expires_at: made.expires_at,
+    })
+}
+
+/// Ends the logins of the manager that the store does not hold: of runs that were cut off, and of
+/// before a renewal. Gives a warning where that could not be done; `reconcile` does it again.
+pub(super) async fn retire_others(
+    session: &Session,
+    cluster: &Cluster,
+    installation: &str,
+) -> Option<String> {
+    let retired = retire_other_logins(session, cluster, installation).await;
+    retired.err().map(|error| {
+        let why = settle::chain(&error);
+        format!("older logins of the manager may still work until `kubegrant reconcile`: {why}")
+    })
+}
+
+/// Ends the logins of the manager that the store does not hold.
+pub(in crate::ops) async fn retire_other_logins(
+    session: &Session,
+    cluster: &Cluster,
+    installation: &str,
+) -> Result<(), Error> {
+    if cluster.manager_kind == ManagerKind::Operator {
+        return Ok(());
+    }
+    let login = session.manager_login(cluster, installation)?;
+    let connection = session.connect(cluster, installation).await?;
+    connection
+        .retire_other_logins(&login)
+        .await
+        .map_err(|source| Error::Cluster {
+            cluster: cluster.name.to_string(),
+            source,
+        })
+}
+
+/// Waits until the new manager may do its work: its bindings reach the authorizer in moments.
+pub(in crate::ops) async fn prove(connection: &Connection, uid: &str) -> Result<(), ClusterError> {
+    let started = tokio::time::Instant::now();
+    loop {
+        let asked = connection.cluster_uid().await;
+        let missing = match asked {
+            Ok(found) if found == uid => connection.missing_rights(&MANAGER_RIGHTS).await?,
+            Ok(_) => return Err(ClusterError::unsettled("its identity changed meanwhile")),
+            Err(error) if error.is_forbidden() || error.is_unauthorized() => {
+                MANAGER_RIGHTS.to_vec()
+            }
+            Err(error) => return Err(error),
+        };
+        if missing.is_empty() {
+            return Ok(());
+        }
+        if started.elapsed() > std::time::Duration::from_secs(10) {
+            let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
+            let what = format!("the new manager may not {}", missing.join(", "));
+            return Err(ClusterError::unsettled(&what));
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+pub(super) fn warnings(
+    approach: &Approach,
+    custody: &Custody,
+    scope: WriteScope,
+    now: Timestamp,
+) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if scope == WriteScope::Cluster {
+        warnings.push(WRITE_SCOPE_WARNING.to_owned());
+    }
+    if custody.kind == ManagerKind::Operator {
+        warnings.push(
+            "the operator's own credential is kept (sealed): whoever opens it is that operator"
+                .to_owned(),
+        );
+    }
+    if let Some(end) = custody.expires_at
+        && (end - now).num_days() < 366
+    {
+        warnings.push(format!(
+            "the manager's token ends on {}: renew it before with `kubegrant cluster relink`",
+            end.format("%Y-%m-%d")
+        ));
+    }
+    if let OperatorCredential::ClientCertificate {
+        certificate_pem, ..
+    } = &approach.imported.credential
+        && crate::kubernetes::import::certificate_groups(certificate_pem)
+            .iter()
+            .any(|group| group == "system:masters")
+    {
+        warnings.push(
+            "the kubeconfig's client certificate is of group system:masters, which Kubernetes \
+             cannot revoke: keep it offline"
+                .to_owned(),
+        );
+    }
+    warnings
+}
+
+/// The warning that goes with the plain cluster-wide `edit`.
+pub(crate) const WRITE_SCOPE_WARNING: &str = "write is cluster-wide `edit`: its holders can mint tokens of every account, kube-system's and \
+     the manager's too, and so become cluster-admin";

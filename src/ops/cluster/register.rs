@@ -1,0 +1,273 @@
+//! Registering a cluster, and renewing what was registered.
+
+use super::approach::{Source, approach, retire_others, take_custody, warnings};
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::Confirmed;
+use crate::domain::audit::Phase;
+use crate::domain::cluster::{Cluster, ClusterId, State, WriteScope};
+use crate::domain::name::{ClusterName, UserRef};
+use crate::domain::policy::{ClusterAction, OrganizationAction};
+use crate::domain::user::User;
+use crate::ops::journal::Journal;
+use crate::ops::{Applied, Done, Error, Mode, find, reseal, settle};
+use crate::session::Session;
+use crate::store;
+
+/// A cluster to register.
+#[derive(Debug)]
+pub(crate) struct Add {
+    /// Name.
+    pub(crate) name: ClusterName,
+    /// Where the login comes from.
+    pub(crate) source: Source,
+    /// To whom it is assigned.
+    pub(crate) owner: Option<UserRef>,
+    /// One line for people.
+    pub(crate) description: String,
+    /// Labels for people.
+    pub(crate) labels: BTreeMap<String, String>,
+    /// How far write reaches.
+    pub(crate) write_scope: WriteScope,
+    /// Namespaces held back from write.
+    pub(crate) held_back: BTreeSet<String>,
+    /// Keep the operator's credential instead of making a manager.
+    pub(crate) keep_credential: bool,
+}
+
+/// A cluster as it was registered.
+#[derive(Debug)]
+pub(crate) struct Registered {
+    /// The cluster.
+    pub(crate) cluster: Cluster,
+    /// Its owner's name.
+    pub(crate) owner: Option<String>,
+    /// The context that was used.
+    pub(crate) context: String,
+    /// What a person should know.
+    pub(crate) warnings: Vec<String>,
+    /// What a renewal ended.
+    pub(crate) applied: Applied,
+}
+
+/// Registers a cluster.
+pub(crate) async fn add(
+    session: &Session,
+    wish: Add,
+    mode: Mode,
+) -> Result<Done<Registered>, Error> {
+    let actor = find::actor(session, "cluster add")?;
+    let journal = Journal::new(&actor, "cluster add").cluster_name(&wish.name);
+    find::allow(
+        session,
+        &actor,
+        &journal,
+        OrganizationAction::RegisterCluster,
+    )?;
+    let taken = session
+        .store()?
+        .read(|tx| store::clusters::find(tx, &wish.name))?;
+    if taken.is_some() {
+        return Err(Error::Exists {
+            what: format!("cluster '{}'", wish.name),
+            hint: format!(
+                "choose another name, or renew its address and pins with `kubegrant cluster relink {}`",
+                wish.name
+            ),
+        });
+    }
+    let owner = wish
+        .owner
+        .as_ref()
+        .map(|owner| active_user(session, owner))
+        .transpose()?;
+    let approach = approach(session, &wish.name, &wish.source, wish.keep_credential).await?;
+    let same = session
+        .store()?
+        .read(store::clusters::list)?
+        .into_iter()
+        .find(|cluster| cluster.kube_system_uid == approach.uid);
+    if let Some(same) = same {
+        return Err(Error::Exists {
+            what: format!("cluster '{}', which is this very one,", same.name),
+            hint: format!("run `kubegrant cluster show {}`", same.name),
+        });
+    }
+    if mode == Mode::Plan {
+        return Ok(Done::Planned(vec![
+            format!("make the manager account on {}", approach.address.server),
+            format!("register it as cluster '{}'", wish.name),
+        ]));
+    }
+    let detail = format!(
+        "register {} ({})",
+        approach.address.server, approach.version
+    );
+    let request = journal.record_alone(session, Phase::Requested, detail.clone(), None)?;
+    let custody = match take_custody(session, &wish.name, &approach, wish.keep_credential).await {
+        Ok(custody) => custody,
+        Err(error) => {
+            journal.record_alone(session, Phase::Failed, settle::chain(&error), Some(request))?;
+            return Err(error);
+        }
+    };
+    let now = session.now();
+    let warnings = warnings(&approach, &custody, wish.write_scope, now);
+    let mut cluster = Cluster {
+        id: ClusterId(0),
+        name: wish.name,
+        state: State::Active,
+        protected: false,
+        owner: owner.as_ref().map(|owner| owner.id),
+        description: wish.description,
+        labels: wish.labels,
+        address: approach.address,
+        kube_system_uid: approach.uid,
+        version: approach.version,
+        manager: custody.manager,
+        manager_kind: custody.kind,
+        manager_generation: 1,
+        manager_expires_at: custody.expires_at,
+        write_scope: wish.write_scope,
+        held_back: wish.held_back,
+        created_at: now,
+        reached_at: Some(now),
+        deleting_at: None,
+    };
+    let installation = find::installation(session)?;
+    cluster.id = session.store()?.write(|tx| {
+        let sealed = reseal::seal_login(session, tx, &cluster, &installation, &custody.secret)?;
+        let id = store::clusters::insert(tx, &cluster, &sealed)?;
+        journal.record(session, tx, Phase::Done, detail, Some(request))?;
+        Ok::<_, Error>(id)
+    })?;
+    let mut warnings = warnings;
+    warnings.extend(retire_others(session, &cluster, &installation).await);
+    Ok(Done::Did(Registered {
+        cluster,
+        owner: owner.map(|owner| owner.name.to_string()),
+        context: approach.imported.context,
+        warnings,
+        applied: Applied::default(),
+    }))
+}
+
+/// Renews a cluster's address, pins and manager: after a move, a new CA, or a rebuild.
+pub(crate) async fn relink(
+    session: &Session,
+    name: &ClusterName,
+    source: &Source,
+    keep_credential: bool,
+    mode: Mode,
+    _: Confirmed,
+) -> Result<Done<Registered>, Error> {
+    let actor = find::actor(session, "cluster relink")?;
+    let journal = Journal::new(&actor, "cluster relink");
+    let found = find::cluster(session, &actor, &journal, name, ClusterAction::Sensitive)?;
+    let journal = journal.cluster(&found.cluster);
+    let lock = session.lock(&found.cluster).await?;
+    let found = find::Found {
+        cluster: find::again(session, &found.cluster)?,
+        ..found
+    };
+    let approach = approach(session, name, source, keep_credential).await?;
+    let rebuilt = approach.uid != found.cluster.kube_system_uid;
+    let others = session.store()?.read(store::clusters::list)?;
+    if let Some(same) = others
+        .iter()
+        .find(|other| other.id != found.cluster.id && other.kube_system_uid == approach.uid)
+    {
+        return Err(Error::Exists {
+            what: format!("cluster '{}', which is this very one,", same.name),
+            hint: format!("run `kubegrant cluster show {}`", same.name),
+        });
+    }
+    let what = if rebuilt {
+        format!(
+            "take {} for cluster '{name}' from now on, and end all credentials of the old one",
+            approach.address.server
+        )
+    } else {
+        format!("renew the address, the CA and the manager of cluster '{name}'")
+    };
+    if mode == Mode::Plan {
+        return Ok(Done::Planned(vec![what]));
+    }
+    let request = journal.record_alone(session, Phase::Requested, what.clone(), None)?;
+    let custody = take_custody(session, name, &approach, keep_credential).await?;
+    let warnings = warnings(
+        &approach,
+        &custody,
+        found.cluster.write_scope,
+        session.now(),
+    );
+    let cluster = Cluster {
+        address: approach.address,
+        kube_system_uid: approach.uid,
+        version: approach.version,
+        manager: custody.manager,
+        manager_kind: custody.kind,
+        manager_generation: found.cluster.manager_generation + 1,
+        manager_expires_at: custody.expires_at,
+        reached_at: Some(session.now()),
+        ..found.cluster
+    };
+    let installation = find::installation(session)?;
+    session.store()?.write(|tx| {
+        let sealed = reseal::seal_login(session, tx, &cluster, &installation, &custody.secret)?;
+        store::clusters::relink(tx, &cluster, &sealed)?;
+        if rebuilt {
+            let picture = settle::picture(tx, cluster.id)?;
+            for credential in &picture.credentials {
+                let because = "the cluster was rebuilt";
+                settle::end(
+                    session,
+                    tx,
+                    credential,
+                    &picture,
+                    because,
+                    &journal,
+                    Some(request),
+                )?;
+            }
+        }
+        Ok::<_, Error>(())
+    })?;
+    let mut warnings = warnings;
+    warnings.extend(retire_others(session, &cluster, &installation).await);
+    let applied = settle::pay(session, &cluster, &lock, &journal, Some(request)).await?;
+    let phase = if applied.owed.is_empty() {
+        Phase::Done
+    } else {
+        Phase::Owed
+    };
+    journal.record_alone(session, phase, what, Some(request))?;
+    let owner = owner_name(session, &cluster)?;
+    let context = approach.imported.context;
+    Ok(Done::Did(Registered {
+        cluster,
+        owner,
+        context,
+        warnings,
+        applied,
+    }))
+}
+
+pub(in crate::ops) fn active_user(session: &Session, name: &UserRef) -> Result<User, Error> {
+    let user = find::user(session, name)?;
+    if user.active {
+        return Ok(user);
+    }
+    Err(Error::Forbidden {
+        why: format!("'{}' is disabled and can own nothing", user.name),
+        hint: format!("run `kubegrant user enable {}` first", user.name),
+    })
+}
+
+fn owner_name(session: &Session, cluster: &Cluster) -> Result<Option<String>, Error> {
+    let users = session.store()?.read(store::users::list)?;
+    Ok(users
+        .into_iter()
+        .find(|user| cluster.owner == Some(user.id))
+        .map(|user| user.name.to_string()))
+}

@@ -1,0 +1,161 @@
+//! Changing a cluster's settings.
+
+use super::approach::WRITE_SCOPE_WARNING;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::audit::Phase;
+use crate::domain::cluster::{Cluster, WriteScope};
+use crate::domain::name::ClusterName;
+use crate::domain::policy::ClusterAction;
+use crate::ops::journal::Journal;
+use crate::ops::{Applied, Done, Error, Mode, find, settle};
+use crate::session::Session;
+use crate::store;
+
+/// What `cluster set` changes; `None` leaves a thing as it is.
+#[derive(Debug, Default)]
+pub(crate) struct Set {
+    /// One line for people.
+    pub(crate) description: Option<String>,
+    /// Labels to set.
+    pub(crate) labels: BTreeMap<String, String>,
+    /// Labels to remove.
+    pub(crate) labels_removed: BTreeSet<String>,
+    /// How far write reaches.
+    pub(crate) write_scope: Option<WriteScope>,
+    /// Namespaces to hold back.
+    pub(crate) hold_back: BTreeSet<String>,
+    /// Namespaces to hold back no longer.
+    pub(crate) release: BTreeSet<String>,
+}
+
+/// What a change of settings came to.
+#[derive(Debug)]
+pub(crate) struct SetOutcome {
+    /// The cluster as it is now.
+    pub(crate) cluster: Cluster,
+    /// Whether it was so before.
+    pub(crate) unchanged: bool,
+    /// What a person should know.
+    pub(crate) warnings: Vec<String>,
+    /// What it did on the cluster.
+    pub(crate) applied: Applied,
+}
+
+/// Changes a cluster's settings. Where write reaches is sensitive; labels are not.
+pub(crate) async fn set(
+    session: &Session,
+    name: &ClusterName,
+    wish: Set,
+    mode: Mode,
+) -> Result<Done<SetOutcome>, Error> {
+    let actor = find::actor(session, "cluster set")?;
+    let journal = Journal::new(&actor, "cluster set");
+    let moves_write =
+        wish.write_scope.is_some() || !wish.hold_back.is_empty() || !wish.release.is_empty();
+    let action = if moves_write {
+        ClusterAction::Sensitive
+    } else {
+        ClusterAction::ChangeSettings
+    };
+    let found = find::cluster(session, &actor, &journal, name, action)?;
+    let before = found.cluster;
+    let journal = journal.cluster(&before);
+    let lock = session.lock(&before).await?;
+    // Two changes at once both count: each begins where the other ended.
+    let before = find::again(session, &before)?;
+    let after = apply_settings(&before, wish);
+    let mut warnings = vec![];
+    if moves_write && after.write_scope == WriteScope::Cluster {
+        warnings.push(WRITE_SCOPE_WARNING.to_owned());
+    }
+    if after == before {
+        let applied = Applied::default();
+        return Ok(Done::Did(SetOutcome {
+            cluster: before,
+            unchanged: true,
+            warnings,
+            applied,
+        }));
+    }
+    let lines = describe_settings(&before, &after);
+    if mode == Mode::Plan {
+        return Ok(Done::Planned(lines));
+    }
+    let request = session.store()?.write(|tx| {
+        store::clusters::update_settings(tx, &after)?;
+        journal.record(session, tx, Phase::Requested, lines.join("; "), None)
+    })?;
+    let write_moved =
+        before.write_scope != after.write_scope || before.held_back != after.held_back;
+    let applied = if write_moved {
+        match settle::settle(session, &after, &lock, &journal, Some(request)).await {
+            Ok(_) => Applied::default(),
+            Err(error) => Applied {
+                ended: vec![],
+                owed: vec![crate::ops::Debt {
+                    cluster: after.name.clone(),
+                    what: "where write reaches is recorded here and not yet there".to_owned(),
+                    why: Some(settle::chain(&error)),
+                    until: None,
+                }],
+            },
+        }
+    } else {
+        Applied::default()
+    };
+    let phase = if applied.owed.is_empty() {
+        Phase::Done
+    } else {
+        Phase::Owed
+    };
+    journal.record_alone(session, phase, lines.join("; "), Some(request))?;
+    Ok(Done::Did(SetOutcome {
+        cluster: after,
+        unchanged: false,
+        warnings,
+        applied,
+    }))
+}
+
+fn apply_settings(before: &Cluster, wish: Set) -> Cluster {
+    let mut after = before.clone();
+    if let Some(description) = wish.description {
+        after.description = description;
+    }
+    after
+        .labels
+        .retain(|key, _| !wish.labels_removed.contains(key));
+    after.labels.extend(wish.labels);
+    if let Some(scope) = wish.write_scope {
+        after.write_scope = scope;
+    }
+    after
+        .held_back
+        .retain(|namespace| !wish.release.contains(namespace));
+    after.held_back.extend(wish.hold_back);
+    after
+}
+
+fn describe_settings(before: &Cluster, after: &Cluster) -> Vec<String> {
+    let mut lines = Vec::new();
+    if before.description != after.description {
+        lines.push(format!("description: {}", after.description));
+    }
+    if before.labels != after.labels {
+        let labels: Vec<String> = after
+            .labels
+            .iter()
+            .map(|(k, v)| format!("{k}={v}"))
+            .collect();
+        lines.push(format!("labels: {}", labels.join(",")));
+    }
+    if before.write_scope != after.write_scope {
+        lines.push(format!("write scope: {}", after.write_scope.as_str()));
+    }
+    if before.held_back != after.held_back {
+        let held: Vec<&str> = after.held_back.iter().map(String::as_str).collect();
+        lines.push(format!("held back from write: {}", held.join(",")));
+    }
+    lines
+}
