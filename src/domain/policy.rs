@@ -303,14 +303,22 @@ pub(crate) fn in_organization(actor: Actor, action: OrganizationAction) -> Resul
     if !actor.active {
         return Err(Denial::Disabled);
     }
+    // No admin could help: whoever is refused is told to ask an owner.
+    if action == A::ForgetCluster && actor.role != Role::Owner {
+        return Err(Denial::OwnersOnly);
+    }
     if !actor.role.is_admin() {
         return Err(Denial::AdminsOnly(action));
     }
     let owners_only = match action {
         A::ManageUser(role) => role == Role::Owner,
         A::SetRole { from, to } => from == Role::Owner || to == Role::Owner,
-        A::ForgetCluster => true,
-        A::ListUsers | A::Team | A::RegisterCluster | A::ReadAudit | A::ActAs => false,
+        A::ForgetCluster
+        | A::ListUsers
+        | A::Team
+        | A::RegisterCluster
+        | A::ReadAudit
+        | A::ActAs => false,
     };
     if owners_only && actor.role != Role::Owner {
         return Err(Denial::OwnersOnly);

@@ -214,7 +214,12 @@ fn forgetting_says_what_may_be_left_behind() {
     let mut kg = quick();
     kg.grant_and_download("alice", "read");
     kg.add_user("ada", "admin");
+    kg.add_user("cora", "developer");
+    kg.run("cluster transfer prod --to cora --yes").success();
     kg.sandbox.stop();
+    kg.run_as("cora", "cluster delete prod --forget --yes --confirm prod")
+        .exit(4)
+        .says("only organization owners may");
     insta::assert_snapshot!(kg.run_as("ada", "cluster delete prod --forget --yes --confirm prod"), @r"
         ----- stderr -----
         error: 'ada' may not do this: only organization owners may

@@ -65,6 +65,44 @@ fn hidden_clusters_and_other_users_are_not_offered() {
 }
 
 #[test]
+fn a_hidden_cluster_is_offered_by_no_command() {
+    let mut kg = Home::new();
+    let none: [&str; 0] = [];
+    for line in [
+        "cluster show",
+        "cluster check",
+        "cluster set",
+        "cluster relink",
+        "cluster transfer",
+        "cluster protect",
+        "cluster unprotect",
+        "cluster archive",
+        "cluster unarchive",
+        "cluster delete",
+        "cluster rotate-manager",
+        "cluster provider-token set",
+        "cluster provider-token show",
+        "cluster provider-token remove",
+        "kubeconfig download",
+        "kubeconfig rotate",
+        "kubeconfig show",
+        "access grant bob --cluster",
+        "access revoke bob --cluster",
+        "access list --cluster",
+        "access explain bob --cluster",
+        "team list --cluster",
+        "team rotate bob --cluster",
+        "team revoke bob --cluster",
+        "team restore bob --cluster",
+        "reconcile",
+    ] {
+        let words: Vec<&str> = line.split(' ').chain([""]).collect();
+        assert_eq!(complete(&mut kg, "alice", &words), none, "{line}");
+        assert_eq!(complete(&mut kg, "olivia", &words), ["prod"], "{line}");
+    }
+}
+
+#[test]
 fn verbs_and_values_are_completed() {
     let mut kg = Home::new();
     assert_eq!(complete(&mut kg, "olivia", &["access", "gr"]), ["grant"]);

@@ -386,8 +386,8 @@ impl Ran {
 
     /// The run without the lines of progress, which come in any order.
     pub(crate) fn settled(mut self) -> Ran {
-        let lines = self.stderr.lines().filter(|line| !line.starts_with('['));
-        self.stderr = lines.map(|line| format!("{line}\n")).collect();
+        let lines = self.stderr.split_inclusive('\n');
+        self.stderr = lines.filter(|line| !line.starts_with('[')).collect();
         self
     }
 
