@@ -383,6 +383,27 @@ impl Session {
             cluster: cluster.name.to_string(),
             source,
         };
+        let connection = self.approach(cluster, installation)?;
+        let uid = connection.cluster_uid().await.map_err(failed)?;
+        if uid != cluster.kube_system_uid {
+            return Err(Error::WrongCluster {
+                cluster: cluster.name.to_string(),
+            });
+        }
+        Ok(connection)
+    }
+
+    /// The connection that [`Session::connect`] would check, unchecked: for a manager that may
+    /// have lost the right to be answered.
+    pub(crate) fn approach(
+        &self,
+        cluster: &Cluster,
+        installation: &str,
+    ) -> Result<Connection, Error> {
+        let failed = |source| Error::Cluster {
+            cluster: cluster.name.to_string(),
+            source,
+        };
         let secret = self.manager_login(cluster, installation)?;
         let login = match cluster.manager_kind {
             ManagerKind::Token | ManagerKind::Secret => Login::Token(secret),
@@ -392,14 +413,7 @@ impl Session {
         };
         let endpoint = self.endpoint(&cluster.address).map_err(failed)?;
         let client = client::connect(&endpoint, login, Limits::default()).map_err(failed)?;
-        let connection = Connection::new(client, installation);
-        let uid = connection.cluster_uid().await.map_err(failed)?;
-        if uid != cluster.kube_system_uid {
-            return Err(Error::WrongCluster {
-                cluster: cluster.name.to_string(),
-            });
-        }
-        Ok(connection)
+        Ok(Connection::new(client, installation))
     }
 
     /// The endpoint of an address; a proxy of the environment counts where none was registered.

@@ -64,6 +64,8 @@ pub(crate) enum ClusterAction {
     SshKey,
     /// Grant, change or remove developers' access.
     Grant,
+    /// Ask what somebody else may do, and why.
+    ExplainOthers,
     /// List others' credentials.
     TeamList,
     /// Rotate others' credentials.
@@ -89,13 +91,14 @@ pub(crate) enum ClusterAction {
 impl ClusterAction {
     /// All actions.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::See,
         Self::OwnKubeconfig,
         Self::KubeconfigFor,
         Self::ChangeSettings,
         Self::SshKey,
         Self::Grant,
+        Self::ExplainOthers,
         Self::TeamList,
         Self::TeamRotate,
         Self::TeamRevoke,
@@ -117,6 +120,7 @@ impl ClusterAction {
             Self::ChangeSettings => "change settings",
             Self::SshKey => "download the SSH key",
             Self::Grant => "grant, change or remove developers' access",
+            Self::ExplainOthers => "ask about others' access",
             Self::TeamList => "list others' credentials",
             Self::TeamRotate => "rotate others' credentials",
             Self::TeamRevoke => "revoke or restore others' credentials",
@@ -124,10 +128,18 @@ impl ClusterAction {
             Self::Archive => "archive",
             Self::Unarchive => "unarchive",
             Self::Delete => "delete",
-            Self::Sensitive => "change sensitive settings",
+            Self::Sensitive => "see or change sensitive settings",
             Self::Transfer => "transfer ownership",
             Self::Operate => "check or reconcile",
         }
+    }
+
+    /// Whether the cluster's owner may.
+    pub(crate) fn is_for_cluster_owners(self) -> bool {
+        !matches!(
+            self,
+            Self::TeamList | Self::TeamRotate | Self::TeamRevoke | Self::Transfer
+        )
     }
 
     /// Who may, in words.
@@ -140,6 +152,7 @@ impl ClusterAction {
                 "organization owners and admins, the cluster's owner, and users with write"
             }
             Self::Grant
+            | Self::ExplainOthers
             | Self::KubeconfigFor
             | Self::Protect
             | Self::Archive
@@ -159,6 +172,8 @@ impl ClusterAction {
 pub(crate) enum OrganizationAction {
     /// List and show users.
     ListUsers,
+    /// List, rotate, revoke or restore others' credentials on every cluster.
+    Team,
     /// Add, disable, enable a user or set a key, where the user has this role.
     ManageUser(Role),
     /// Change a user's role.
@@ -183,6 +198,7 @@ impl OrganizationAction {
     pub(crate) fn words(self) -> &'static str {
         match self {
             Self::ListUsers => "list users",
+            Self::Team => "list, rotate, revoke or restore others' credentials",
             Self::ManageUser(_) => "manage users",
             Self::SetRole { .. } => "change roles",
             Self::RegisterCluster => "register a cluster",
@@ -253,6 +269,7 @@ pub(crate) fn on_cluster(
         A::See | A::OwnKubeconfig => true,
         A::ChangeSettings | A::SshKey => writes,
         A::Grant
+        | A::ExplainOthers
         | A::KubeconfigFor
         | A::Protect
         | A::Archive
@@ -293,7 +310,7 @@ pub(crate) fn in_organization(actor: Actor, action: OrganizationAction) -> Resul
         A::ManageUser(role) => role == Role::Owner,
         A::SetRole { from, to } => from == Role::Owner || to == Role::Owner,
         A::ForgetCluster => true,
-        A::ListUsers | A::RegisterCluster | A::ReadAudit | A::ActAs => false,
+        A::ListUsers | A::Team | A::RegisterCluster | A::ReadAudit | A::ActAs => false,
     };
     if owners_only && actor.role != Role::Owner {
         return Err(Denial::OwnersOnly);

@@ -72,8 +72,16 @@ impl Connection {
             left.behind.push(format!(
                 "namespace '{NAMESPACE}' stays: another installation of kubegrant lives there"
             ));
-            self.leave_shared_namespace(account, &last, as_manager)
+            let account_is_gone = self
+                .leave_shared_namespace(account, &last, as_manager)
                 .await?;
+            if !account_is_gone {
+                left.behind.push(format!(
+                    "account '{account}' in namespace '{NAMESPACE}', which is allowed nothing any \
+                     more: `kubectl -n {NAMESPACE} delete serviceaccount {account}`"
+                ));
+                return Ok(left);
+            }
         } else {
             let namespaces: Api<Namespace> = Api::all(client());
             delete(namespaces, NAMESPACE, "our namespace").await?;
@@ -81,7 +89,21 @@ impl Connection {
                 delete(self.cluster_bindings(), &last, "our last binding").await?;
             }
         }
-        if as_manager && !self.is_refused_within(REFUSED_MAX).await? {
+        if as_manager {
+            left.behind
+                .extend(self.await_the_end(account).await?.behind);
+        } else if !shared && !self.namespace_is_gone_within(REFUSED_MAX).await? {
+            left.behind.push(format!(
+                "the cluster is still deleting namespace '{NAMESPACE}'"
+            ));
+        }
+        Ok(left)
+    }
+
+    /// Waits until the manager's account is gone, which its refused login proves.
+    pub(crate) async fn await_the_end(&self, account: &str) -> Result<Left, Error> {
+        let mut left = Left::default();
+        if !self.is_refused_within(REFUSED_MAX).await? {
             left.behind.push(format!(
                 "the cluster is still deleting namespace '{NAMESPACE}' with account '{account}', \
                  which is allowed nothing any more"
@@ -90,14 +112,32 @@ impl Connection {
         Ok(left)
     }
 
+    /// Waits until the namespace is gone; `false` if it still is there after `limit`.
+    async fn namespace_is_gone_within(&self, limit: Duration) -> Result<bool, Error> {
+        let namespaces: Api<Namespace> = Api::all(self.client.clone());
+        let started = tokio::time::Instant::now();
+        loop {
+            let found = namespaces.get_metadata_opt(NAMESPACE).await;
+            let found = found.map_err(|error| Error::from_kube(error, "our namespace"))?;
+            if found.is_none() {
+                return Ok(true);
+            }
+            if started.elapsed() > limit {
+                return Ok(false);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     /// Deletes what is ours in a namespace that stays. The manager's own account, Secrets and last
-    /// binding go in calls sent together, because each one ends the right to send the next.
+    /// binding go in calls sent together, because each one ends the right to send the next. Says
+    /// whether the account went: where the binding's end was quicker, it stays, with no rights.
     async fn leave_shared_namespace(
         &self,
         account: &str,
         last: &str,
         as_manager: bool,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let secrets: Api<Secret> = Api::namespaced(self.client.clone(), NAMESPACE);
         let ours = ListParams::default().labels(&objects::selector(&self.installation));
         let found = secrets.list_metadata(&ours).await;
@@ -127,13 +167,15 @@ impl Connection {
         );
         // The binding is what gives power. The others may have come too late to be allowed.
         binding?;
+        let too_late = |gone: &Result<(), Error>| gone.as_ref().is_err_and(Error::is_forbidden);
+        let account_is_gone = !too_late(&account);
         for gone in secrets.into_iter().chain([account]) {
             match gone {
                 Err(error) if error.is_forbidden() || error.is_unauthorized() => {}
                 other => other?,
             }
         }
-        Ok(())
+        Ok(account_is_gone)
     }
 
     /// Whether another installation has accounts in our namespace.

@@ -7,7 +7,7 @@ use crate::domain::cluster::State;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::ClusterAction;
 use crate::kubernetes::connection::Question as Asked;
-use crate::session::Session;
+use crate::session::{self, Session};
 use crate::store;
 
 /// A verb and a resource to ask the API server about.
@@ -19,6 +19,16 @@ pub(crate) struct Question {
     pub(crate) resource: String,
     /// In which namespace; everywhere if none.
     pub(crate) namespace: Option<String>,
+}
+
+impl Question {
+    fn words(&self) -> String {
+        let place = match &self.namespace {
+            Some(namespace) => format!("in namespace '{namespace}'"),
+            None => "everywhere".to_owned(),
+        };
+        format!("{} {} {place}", self.verb, self.resource)
+    }
 }
 
 /// One path, whether it counts or not.
@@ -78,7 +88,7 @@ pub(crate) async fn explain(
     let action = if own {
         ClusterAction::See
     } else {
-        ClusterAction::Grant
+        ClusterAction::ExplainOthers
     };
     let found = find::cluster(session, &actor, &journal, cluster, action)?;
     let cluster = found.cluster;
@@ -142,7 +152,20 @@ pub(crate) async fn explain(
         None => None,
         Some(question) => {
             let account = live.as_ref().map(|live| live.account.clone());
-            Some(ask(session, &cluster, account, question).await?)
+            let asked = ask(session, &cluster, account, question.clone()).await;
+            Some(match asked {
+                // Whoever asks about themselves rarely has a key that opens the login: the rest
+                // of the answer stands.
+                Err(Error::Session(session::Error::NotForYou { .. })) => Answer {
+                    question: question.words(),
+                    allowed: None,
+                    reason: format!(
+                        "your key does not open the manager login: ask {} to run this for you",
+                        find::admins(session)?
+                    ),
+                },
+                asked => asked?,
+            })
         }
     };
     Ok(Explained {
@@ -258,11 +281,7 @@ async fn ask(
     account: Option<String>,
     question: Question,
 ) -> Result<Answer, Error> {
-    let place = match &question.namespace {
-        Some(namespace) => format!(" in namespace '{namespace}'"),
-        None => " everywhere".to_owned(),
-    };
-    let words = format!("{} {}{place}", question.verb, question.resource);
+    let words = question.words();
     let Some(account) = account else {
         return Ok(Answer {
             question: words,

@@ -232,12 +232,13 @@ pub(super) fn cluster(
                 (Denial::Protected(_), _) => {
                     vec![format!("run `kubegrant cluster unprotect {name}`")]
                 }
+                (Denial::NotArchived, _) => vec![],
                 (Denial::AccessRevoked, _) => vec![format!(
                     "ask {} to run `kubegrant team restore {} --cluster {name}`",
                     admins(session)?,
                     actor.user.name
                 )],
-                (_, Some((cluster, ..))) => helpers(session, &cluster)?,
+                (_, Some((cluster, ..))) => helpers(session, &cluster, action)?,
                 _ => vec![],
             };
             Err(journal.clone().cluster_name(name).deny(
@@ -264,12 +265,18 @@ pub(super) fn again(session: &Session, cluster: &Cluster) -> Result<Cluster, Err
         })
 }
 
-/// Who could help on a cluster: its owner, and the organization's owners and admins.
-fn helpers(session: &Session, cluster: &Cluster) -> Result<Vec<String>, Error> {
+/// Who could help on a cluster: its owner, where owners may, and the organization's owners and
+/// admins.
+fn helpers(
+    session: &Session,
+    cluster: &Cluster,
+    action: ClusterAction,
+) -> Result<Vec<String>, Error> {
+    let owner_may = action.is_for_cluster_owners();
     let users = session.store()?.read(store::users::list)?;
     let owner = users
         .iter()
-        .find(|user| cluster.owner == Some(user.id) && user.active)
+        .find(|user| owner_may && cluster.owner == Some(user.id) && user.active)
         .map(|user| format!("its owner '{}' or ", user.name))
         .unwrap_or_default();
     Ok(vec![format!("ask {owner}{}", admins(session)?)])

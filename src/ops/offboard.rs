@@ -4,12 +4,12 @@ use futures::{StreamExt, stream};
 
 use super::journal::Journal;
 use super::user::Changed;
-use super::{Applied, Error, Mode, find, life, user as users};
+use super::{Applied, Debt, Error, Mode, find, life, user as users};
 use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
 use crate::domain::name::UserRef;
 use crate::domain::policy::OrganizationAction;
-use crate::domain::user::User;
+use crate::domain::user::{Role, User};
 use crate::domain::{Confirmed, Timestamp};
 use crate::session::{Actor, Session};
 use crate::store;
@@ -71,7 +71,8 @@ struct Case {
 fn case(session: &Session, wish: &Wish) -> Result<Case, Error> {
     let actor = find::actor(session, "user offboard")?;
     let journal = Journal::new(&actor, "user offboard").user_name(&wish.user.to_string());
-    find::allow(session, &actor, &journal, OrganizationAction::ListUsers)?;
+    let manage = OrganizationAction::ManageUser(Role::Developer);
+    find::allow(session, &actor, &journal, manage)?;
     let user = find::user(session, &wish.user)?;
     find::allow(
         session,
@@ -215,6 +216,17 @@ pub(crate) async fn offboard(
         super::Done::Did(Changed { applied: more, .. }) => applied.extend(more),
         super::Done::Planned(_) => {}
     }
+    // A cluster that changes hands is worked on twice: what it owes is owed once.
+    let mut owed: Vec<Debt> = Vec::new();
+    for debt in std::mem::take(&mut applied.owed) {
+        if !owed
+            .iter()
+            .any(|it| (&it.cluster, &it.what) == (&debt.cluster, &debt.what))
+        {
+            owed.push(debt);
+        }
+    }
+    applied.owed = owed;
     if let Some(request) = request {
         let phase = if applied.owed.is_empty() {
             Phase::Done

@@ -8,6 +8,7 @@ use crate::domain::cluster::{Cluster, ManagerKind};
 use crate::domain::name::ClusterName;
 use crate::domain::plan::{NAMESPACE, binding_name};
 use crate::domain::policy::{ClusterAction, OrganizationAction};
+use crate::kubernetes::connection::Connection;
 use crate::session::{self, Session};
 use crate::store;
 
@@ -66,14 +67,16 @@ pub(crate) async fn delete(
         lines.push(format!("remove cluster '{name}' with its sealed login"));
         return Ok(Done::Planned(lines));
     }
-    // Where an earlier delete came so far that the manager is gone, the end is all that is missing.
+    // Where an earlier delete came so far that the manager is powerless, or gone, the end is all
+    // that is missing.
     let was_deleting = cluster.deleting_at.is_some();
-    let connection = match session.connect(&cluster, &picture.installation).await {
-        Ok(connection) => Some(connection),
-        Err(session::Error::Cluster { source, .. })
-            if was_deleting && (source.is_unauthorized() || source.is_forbidden()) =>
-        {
-            None
+    let way = match session.connect(&cluster, &picture.installation).await {
+        Ok(connection) => Way::Leave(connection),
+        Err(session::Error::Cluster { source, .. }) if was_deleting && source.is_forbidden() => {
+            Way::AwaitTheEnd(session.approach(&cluster, &picture.installation)?)
+        }
+        Err(session::Error::Cluster { source, .. }) if was_deleting && source.is_unauthorized() => {
+            Way::CannotLook
         }
         Err(error) => return Err(error.into()),
     };
@@ -95,21 +98,26 @@ pub(crate) async fn delete(
         }
         Ok::<_, Error>(request)
     })?;
-    let mut left_behind = Vec::new();
-    if let Some(connection) = connection {
-        let outcome = leave(session, &cluster, connection, &journal, request).await;
-        match outcome {
-            Ok(behind) => left_behind = behind,
-            Err(error) => {
-                journal.record_alone(session, Phase::Owed, settle::chain(&error), Some(request))?;
-                return Err(Error::Owed {
-                    what: format!("the deletion of cluster '{name}'"),
-                    cluster: name.clone(),
-                    source: Box::new(error),
-                });
-            }
+    let outcome = match way {
+        Way::Leave(connection) => leave(session, &cluster, connection, &journal, request).await,
+        Way::AwaitTheEnd(connection) => await_the_end(&cluster, &connection).await,
+        Way::CannotLook => Ok(vec![format!(
+            "perhaps the binding {}, where an earlier delete was cut short at its very end: the \
+             manager's login is refused, and could not look",
+            binding_name(&picture.installation, "cluster-admin")
+        )]),
+    };
+    let left_behind = match outcome {
+        Ok(behind) => behind,
+        Err(error) => {
+            journal.record_alone(session, Phase::Owed, settle::chain(&error), Some(request))?;
+            return Err(Error::Owed {
+                what: format!("the deletion of cluster '{name}'"),
+                cluster: name.clone(),
+                source: Box::new(error),
+            });
         }
-    }
+    };
     drop(lock);
     finish(session, &cluster, &journal, request, &left_behind)?;
     Ok(Done::Did(Removed {
@@ -120,11 +128,31 @@ pub(crate) async fn delete(
     }))
 }
 
+/// How far an earlier delete came.
+enum Way {
+    /// The manager has its power: everything is still to be done, or done again.
+    Leave(Connection),
+    /// The manager may do nothing any more: all went but, perhaps, its own account.
+    AwaitTheEnd(Connection),
+    /// The manager's login is refused.
+    CannotLook,
+}
+
+/// Waits until the manager's account is gone; gives what is left, in words.
+async fn await_the_end(cluster: &Cluster, connection: &Connection) -> Result<Vec<String>, Error> {
+    let left = connection.await_the_end(&cluster.manager).await;
+    let left = left.map_err(|source| Error::Cluster {
+        cluster: cluster.name.to_string(),
+        source,
+    })?;
+    Ok(left.behind)
+}
+
 /// Takes everything of ours off the cluster, verified; gives what is left, in words.
 async fn leave(
     session: &Session,
     cluster: &Cluster,
-    connection: crate::kubernetes::connection::Connection,
+    connection: Connection,
     journal: &Journal,
     request: i64,
 ) -> Result<Vec<String>, Error> {

@@ -58,6 +58,15 @@ pub(crate) enum Where {
     AllClusters,
 }
 
+/// What is heard while the work goes on.
+#[derive(Debug)]
+pub(crate) enum Heard<'a> {
+    /// On how many clusters there is something to do.
+    Begins(usize),
+    /// One is finished.
+    Finished(&'a Report),
+}
+
 /// What came of one cluster.
 #[derive(Debug)]
 pub(crate) struct Report {
@@ -78,9 +87,20 @@ pub(crate) struct Outcome {
     pub(crate) applied: Applied,
 }
 
+impl Outcome {
+    /// The sentence, and how far it is true.
+    pub(crate) fn truth(&self) -> String {
+        if self.applied.owed.is_empty() {
+            self.sentence.clone()
+        } else {
+            format!("{}: recorded, not yet true there", self.sentence)
+        }
+    }
+}
+
 /// Does it to a user's latest version, on one or all clusters.
 ///
-/// `report` hears of each cluster as it is finished. One cluster's failure hides no other's
+/// `hear` is told of each cluster as it is finished. One cluster's failure hides no other's
 /// success.
 pub(crate) async fn act(
     session: &Session,
@@ -88,7 +108,7 @@ pub(crate) async fn act(
     action: &Action,
     mode: Mode,
     _: Confirmed,
-    report: &mut dyn FnMut(&Report),
+    hear: &mut dyn FnMut(Heard<'_>),
 ) -> Result<Vec<Report>, Error> {
     let actor = find::actor(session, action.words())?;
     let journal = Journal::new(&actor, action.words()).user_name(&user.to_string());
@@ -98,13 +118,14 @@ pub(crate) async fn act(
             (find::user(session, user)?, vec![found.cluster])
         }
         Where::AllClusters => {
-            find::allow(session, &actor, &journal, OrganizationAction::ListUsers)?;
+            find::allow(session, &actor, &journal, OrganizationAction::Team)?;
             let user = find::user(session, user)?;
             let clusters = concerned(session, &user, action)?;
             (user, clusters)
         }
     };
     let (actor, journal, user) = (&actor, &journal.user(&user), &user);
+    hear(Heard::Begins(clusters.len()));
     let mut work = stream::iter(clusters)
         .map(|cluster| async move {
             let outcome = match mode {
@@ -119,7 +140,7 @@ pub(crate) async fn act(
         .buffer_unordered(CLUSTERS_AT_ONCE);
     let mut reports = Vec::new();
     while let Some(done) = work.next().await {
-        report(&done);
+        hear(Heard::Finished(&done));
         reports.push(done);
     }
     reports.sort_by(|a, b| a.cluster.cmp(&b.cluster));
@@ -361,7 +382,7 @@ pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Line>, Erro
     if let Some(name) = &filter.cluster {
         find::cluster(session, &actor, &journal, name, ClusterAction::TeamList)?;
     }
-    find::allow(session, &actor, &journal, OrganizationAction::ListUsers)?;
+    find::allow(session, &actor, &journal, OrganizationAction::Team)?;
     let only = filter
         .user
         .as_ref()

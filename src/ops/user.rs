@@ -339,7 +339,8 @@ pub(crate) async fn set_role(
 ) -> Result<Done<Changed>, Error> {
     let actor = find::actor(session, "user set-role")?;
     let journal = Journal::new(&actor, "user set-role").user_name(&name.to_string());
-    find::allow(session, &actor, &journal, OrganizationAction::ListUsers)?;
+    let manage = OrganizationAction::ManageUser(Role::Developer);
+    find::allow(session, &actor, &journal, manage)?;
     let user = find::user(session, name)?;
     let action = OrganizationAction::SetRole {
         from: user.role,
@@ -455,7 +456,8 @@ fn show_for_change(
         return Ok(actor.user.clone());
     }
     let journal = Journal::new(actor, action).user_name(&name.to_string());
-    find::allow(session, actor, &journal, OrganizationAction::ListUsers)?;
+    let manage = OrganizationAction::ManageUser(Role::Developer);
+    find::allow(session, actor, &journal, manage)?;
     find::user(session, name)
 }
 
@@ -491,7 +493,8 @@ async fn set_active(
     };
     let actor = find::actor(session, action)?;
     let journal = Journal::new(&actor, action).user_name(&name.to_string());
-    find::allow(session, &actor, &journal, OrganizationAction::ListUsers)?;
+    let manage = OrganizationAction::ManageUser(Role::Developer);
+    find::allow(session, &actor, &journal, manage)?;
     let user = find::user(session, name)?;
     find::allow(
         session,

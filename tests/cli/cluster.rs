@@ -70,7 +70,7 @@ fn a_developer_sees_less_and_asks_the_cluster_nothing() {
         Registered:    2026-11-22T10:00:00Z
         Reached:       2026-11-22T10:00:00Z
         [exit 0]
-    ");
+        ");
     assert!(kg.sandbox.requests().is_empty());
 }
 

@@ -28,6 +28,7 @@ fn a_dry_run_touches_nothing() {
     let other = kubegrant_sandbox::Sandbox::start().expect("a sandbox");
     kg.write("other.conf", &other.admin_kubeconfig_token());
     let key = kg.make_identity("new");
+    kg.write("admin.token", "a-token-with-some-length");
     let before = bytes(&kg);
     kg.sandbox.clear_requests();
     other.clear_requests();
@@ -47,6 +48,19 @@ fn a_dry_run_touches_nothing() {
         "kubeconfig download prod",
         "kubeconfig download prod --user alice",
         "kubeconfig rotate prod",
+        "team rotate alice -c prod --yes",
+        "team revoke alice -c prod",
+        "team revoke alice --all-clusters --yes",
+        "team restore bob -c prod",
+        "cluster transfer prod --to alice --yes",
+        "cluster protect prod",
+        "cluster archive prod --revoke-all --yes",
+        "cluster delete prod",
+        "cluster delete prod --forget",
+        "cluster rotate-manager prod",
+        "cluster provider-token set prod --file admin.token",
+        "cluster provider-token remove prod",
+        "user offboard alice --yes",
         "reconcile",
     ] {
         let ran = kg.run(&format!("{line} --dry-run"));

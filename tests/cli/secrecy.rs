@@ -10,6 +10,9 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 
 use crate::home::{Home, yaml};
 
+/// A provider token, to be known by.
+const PROVIDER_TOKEN: &str = "canary-of-a-provider-token-0123456789";
+
 /// Every command; some of them are refused, which says things too.
 const LINES: &[&str] = &[
     "whoami",
@@ -31,6 +34,15 @@ const LINES: &[&str] = &[
     "team rotate alice -c prod --yes",
     "team revoke alice -c prod --yes",
     "team restore alice -c prod",
+    "team revoke alice --all-clusters --yes",
+    "team rotate alice --all-clusters --yes",
+    "cluster provider-token set prod --file provider.token",
+    "cluster provider-token show prod",
+    "cluster transfer prod --to bob --yes",
+    "cluster protect prod",
+    "cluster unprotect prod",
+    "cluster archive prod --yes",
+    "cluster unarchive prod",
     "cluster relink prod --kubeconfig certificate.conf --yes",
     "cluster relink prod --kubeconfig certificate.conf --keep-credential --yes",
     "cluster relink prod --kubeconfig admin.conf --keep-credential --yes",
@@ -42,6 +54,8 @@ const LINES: &[&str] = &[
     "user enable alice",
     "access revoke alice -c prod --yes",
     "access explain alice -c prod",
+    "access explain olivia -c prod get pods",
+    "user offboard alice --yes",
     "reconcile",
     "status",
     "audit list",
@@ -114,6 +128,7 @@ fn planted(kg: &Home) -> Vec<(String, String)> {
         })
         .collect();
     assert!(secrets.len() > 20, "tokens were minted");
+    secrets.push(("the provider's token".to_owned(), PROVIDER_TOKEN.to_owned()));
     secrets.push(("the admin's key".to_owned(), line_of(&key)));
     let admin_token = yaml(&kg.sandbox.admin_kubeconfig_token())["users"][0]["user"]["token"]
         .as_str()
@@ -149,6 +164,7 @@ fn the_search_finds_what_is_there() {
 fn no_secret_is_said_or_stored() {
     let mut kg = Home::new();
     let mut said: Vec<(String, String)> = Vec::new();
+    kg.write("provider.token", PROVIDER_TOKEN);
     kg.write("certificate.conf", &kg.sandbox.admin_kubeconfig());
     // While somebody reads, the log beside the database keeps all that was ever written.
     let reader = rusqlite::Connection::open(kg.store()).expect("open");

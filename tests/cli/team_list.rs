@@ -71,12 +71,12 @@ fn the_list_is_for_owners_and_admins() {
         ----- stderr -----
         error: 'alice' may not list others' credentials on cluster 'prod': organization owners and admins may
 
-        hint: ask its owner 'alice' or 'olivia'
+        hint: ask 'olivia'
         [exit 4]
         ");
     insta::assert_snapshot!(kg.run_as("alice", "team list"), @r"
         ----- stderr -----
-        error: 'alice' may not list users: organization owners and admins may
+        error: 'alice' may not list, rotate, revoke or restore others' credentials: organization owners and admins may
 
         hint: ask 'olivia'
         [exit 4]

@@ -52,8 +52,8 @@ fn all_clusters_are_those_with_a_block_and_none_needs_to_answer() {
         alice   prod      done     'alice' can download a kubeconfig for cluster 'prod' again
         alice   second    done     'alice' can download a kubeconfig for cluster 'second' again
         ----- stderr -----
-        [1/0] prod
-        [2/0] second
+        [1/2] prod
+        [2/2] second
         'alice' can download a kubeconfig for cluster 'prod' again.
         'alice' can download a kubeconfig for cluster 'second' again.
         [exit 0]

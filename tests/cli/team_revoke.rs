@@ -122,14 +122,14 @@ fn one_dead_cluster_never_hides_anothers_success() {
     insta::assert_snapshot!(kg.run("team revoke alice --all-clusters --yes"), @r"
         USER    CLUSTER   RESULT   WHAT
         alice   prod      done     the kubeconfig of 'alice' on cluster 'prod' is revoked and blocked
-        alice   second    owed     the kubeconfig of 'alice' on cluster 'second' is revoked and blocked
+        alice   second    owed     the kubeconfig of 'alice' on cluster 'second' is revoked and blocked: recorded, not yet true there
         alice   third     done     the kubeconfig of 'alice' on cluster 'third' is revoked and blocked
         ----- stderr -----
-        [1/0] prod
-        [2/0] third
-        [3/0] second
+        [1/3] third
+        [2/3] prod
+        [3/3] second
         The kubeconfig of 'alice' on cluster 'prod' is revoked and blocked.
-        The kubeconfig of 'alice' on cluster 'second' is revoked and blocked here.
+        The kubeconfig of 'alice' on cluster 'second' is revoked and blocked: recorded, not yet true there.
         The kubeconfig of 'alice' on cluster 'third' is revoked and blocked.
         Version 1 of 'alice' no longer works on cluster 'prod' (read back).
         Version 1 of 'alice' no longer works on cluster 'third' (read back).
@@ -170,8 +170,8 @@ fn a_login_that_does_not_open_fails_alone() {
         alice   prod      failed   the manager login of cluster 'prod' is damaged
         alice   second    done     the kubeconfig of 'alice' on cluster 'second' is revoked and blocked
         ----- stderr -----
-        [1/0] prod: failed: the manager login of cluster 'prod' is damaged
-        [2/0] second
+        [1/2] prod: failed: the manager login of cluster 'prod' is damaged
+        [2/2] second
         The kubeconfig of 'alice' on cluster 'second' is revoked and blocked.
         error: the manager login of cluster 'prod' is damaged
           caused by: the sealed bytes are damaged

@@ -44,9 +44,9 @@ fn where_the_old_version_cannot_be_ended_it_is_owed_and_later_paid() {
     kg.sandbox.stop();
     insta::assert_snapshot!(kg.run("team rotate alice -c prod --yes"), @r"
         USER    CLUSTER   RESULT   WHAT
-        alice   prod      owed     version 2 of 'alice' on cluster 'prod' has begun; it waits to be downloaded
+        alice   prod      owed     version 2 of 'alice' on cluster 'prod' has begun; it waits to be downloaded: recorded, not yet true there
         ----- stderr -----
-        Version 2 of 'alice' on cluster 'prod' has begun; it waits to be downloaded here.
+        Version 2 of 'alice' on cluster 'prod' has begun; it waits to be downloaded: recorded, not yet true there.
         warning: cluster 'prod': version 1 of 'alice' is ended here and not yet there; its tokens may work until 2026-12-22T10:00:00Z
         warning: cluster 'prod': version 2 of 'alice' is recorded here and not yet there
         warning: cluster 'prod': cannot reach https://127.0.0.1:[PORT]: tcp connect error: Connection refused (os error 111)
@@ -69,7 +69,6 @@ fn somebody_without_access_is_not_rotated() {
         USER    CLUSTER   RESULT   WHAT
         alice   prod      failed   'alice' has no access to cluster 'prod'
         ----- stderr -----
-        [1/1] prod: failed: 'alice' has no access to cluster 'prod'
         error: 'alice' has no access to cluster 'prod'
 
         hint: run `kubegrant access grant alice --cluster prod --level read`
@@ -114,8 +113,8 @@ fn all_clusters_are_those_where_there_is_something_to_rotate() {
         alice   prod      done     version 2 of 'alice' on cluster 'prod' has begun; it waits to be downloaded
         alice   second    done     version 2 of 'alice' on cluster 'second' has begun; it waits to be downloaded
         ----- stderr -----
-        [1/0] prod
-        [2/0] second
+        [1/2] prod
+        [2/2] second
         Version 2 of 'alice' on cluster 'prod' has begun; it waits to be downloaded.
         Version 2 of 'alice' on cluster 'second' has begun; it waits to be downloaded.
         Version 1 of 'alice' no longer works on cluster 'prod' (read back).

@@ -86,6 +86,30 @@ fn user_disable_and_enable() {
 }
 
 #[test]
+fn team_revoke_and_restore() {
+    let mut kg = Home::new();
+    kg.grant_and_download("alice", "write");
+    twice(&mut kg, "team revoke alice -c prod --yes");
+    twice(&mut kg, "team restore alice -c prod");
+}
+
+#[test]
+fn user_offboard() {
+    let mut kg = Home::new();
+    kg.grant_and_download("alice", "write");
+    twice(&mut kg, "user offboard alice --yes");
+}
+
+#[test]
+fn cluster_transfer_and_protect() {
+    let mut kg = Home::new();
+    kg.grant_and_download("alice", "write");
+    twice(&mut kg, "cluster transfer prod --to alice --yes");
+    twice(&mut kg, "cluster protect prod");
+    twice(&mut kg, "cluster unprotect prod");
+}
+
+#[test]
 fn cluster_set() {
     let mut kg = Home::new();
     kg.grant_and_download("alice", "write");

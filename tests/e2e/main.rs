@@ -12,6 +12,7 @@ mod held_back;
 mod home;
 mod installations;
 mod levels;
+mod life;
 mod probes;
 mod real;
 mod round_trips;

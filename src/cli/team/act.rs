@@ -7,7 +7,7 @@ use crate::cli::views::team::ActView;
 use crate::domain::Confirmed;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::error::Failure;
-use crate::ops::team::{Action, Where, act};
+use crate::ops::team::{Action, Heard, Where, act};
 use crate::ops::{Applied, Mode};
 
 /// Whose credential, and where.
@@ -52,23 +52,22 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     let mode = args.dry_run.mode();
     let place = args.place();
-    let progress = desk
-        .output
-        .progress(usize::from(args.cluster.is_some()), "clusters");
+    let mut progress = None;
     let many = args.cluster.is_none();
-    let whom = (&args.user, &place);
-    let reports = act(
-        desk.session,
-        whom,
-        &action,
-        mode,
-        confirmed,
-        &mut |report| match &report.outcome {
-            Ok(_) if many => progress.done(report.cluster.as_str()),
-            Ok(_) => {}
-            Err(error) => progress.failed(report.cluster.as_str(), &error.to_string()),
-        },
-    )
+    let (session, whom) = (desk.session, (&args.user, &place));
+    let reports = act(session, whom, &action, mode, confirmed, &mut |heard| {
+        match (heard, &progress) {
+            // One cluster needs no progress: what came of it is said at once.
+            (Heard::Begins(total), _) if many => {
+                progress = Some(desk.output.progress(total, "clusters"));
+            }
+            (Heard::Finished(report), Some(progress)) => match &report.outcome {
+                Ok(_) => progress.done(report.cluster.as_str()),
+                Err(error) => progress.failed(report.cluster.as_str(), &error.to_string()),
+            },
+            (Heard::Begins(_) | Heard::Finished(_), _) => {}
+        }
+    })
     .await?;
     drop(progress);
     desk.output
@@ -85,13 +84,8 @@ pub(crate) async fn run(
     for report in reports {
         match report.outcome {
             Ok(outcome) => {
-                let truth = if outcome.applied.owed.is_empty() {
-                    ""
-                } else {
-                    " here"
-                };
                 desk.output
-                    .status(&format!("{}{truth}.", first_upper(&outcome.sentence)));
+                    .status(&format!("{}.", first_upper(&outcome.truth())));
                 applied.extend(outcome.applied);
             }
             Err(error) => failures.push(Failure::from(error)),

@@ -47,7 +47,8 @@ pub(crate) async fn run(args: UserOffboardArgs, desk: &mut Desk<'_>) -> Result<(
     let confirmed = confirm::ask(desk, &question, Mode::Do)?;
     let receipt = ops::offboard::offboard(desk.session, &wish, confirmed).await?;
     desk.output.show(&ReceiptView::from(&receipt))?;
-    if receipt.unchanged {
+    let nothing_happened = receipt.applied.ended.is_empty() && receipt.applied.owed.is_empty();
+    if receipt.unchanged && nothing_happened {
         desk.output.status(&format!(
             "'{}' has left already; nothing was changed.",
             leaving.user

@@ -122,9 +122,7 @@ impl ActView {
         let shaped = reports.iter().map(|report| {
             let (result, what) = match &report.outcome {
                 Err(error) => ("failed", error.to_string()),
-                Ok(outcome) if !outcome.applied.owed.is_empty() => {
-                    ("owed", outcome.sentence.clone())
-                }
+                Ok(outcome) if !outcome.applied.owed.is_empty() => ("owed", outcome.truth()),
                 Ok(outcome) if outcome.changed => ("done", outcome.sentence.clone()),
                 Ok(outcome) => ("unchanged", outcome.sentence.clone()),
             };

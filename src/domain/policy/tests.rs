@@ -145,6 +145,7 @@ fn action_word(action: ClusterAction) -> &'static str {
         ClusterAction::Sensitive => "sensitive",
         ClusterAction::Transfer => "transfer",
         ClusterAction::Operate => "operate",
+        ClusterAction::ExplainOthers => "explain-others",
     }
 }
 
@@ -299,6 +300,7 @@ fn every_cell_of_the_organization_rules_is_as_the_spec_says() {
         let role = |word: &str| word.parse::<Role>().expect("a role of the spec");
         let action = match row[..row.len() - 3] {
             ["list-users"] => OrganizationAction::ListUsers,
+            ["team"] => OrganizationAction::Team,
             ["read-audit"] => OrganizationAction::ReadAudit,
             ["register-cluster"] => OrganizationAction::RegisterCluster,
             ["act-as"] => OrganizationAction::ActAs,

@@ -1,0 +1,236 @@
+//! `kubegrant cluster delete`.
+
+use std::time::Duration;
+
+use kubegrant_sandbox::{Action, Fault, Match, Sandbox};
+
+use crate::home::{Home, PODS, get};
+
+fn quick() -> Home {
+    Home::with(Sandbox::builder().token_cache(false))
+}
+
+/// Everything of ours on the cluster.
+fn ours(kg: &Home) -> Vec<String> {
+    let mut found: Vec<String> = kg
+        .sandbox
+        .objects()
+        .into_iter()
+        .filter(|object| {
+            let label = &object["metadata"]["labels"]["app.kubernetes.io/managed-by"];
+            label == "kubegrant" || object["metadata"]["name"] == "kubegrant"
+        })
+        .map(|object| format!("{} {}", object["kind"], object["metadata"]["name"]))
+        .collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn a_deleted_cluster_holds_nothing_of_ours_and_the_store_no_login() {
+    let mut kg = quick();
+    let file = kg.grant_and_download("alice", "write");
+    insta::assert_snapshot!(kg.run("cluster delete prod --yes --confirm prod"), @r"
+        NAME   RESULT    ENDED CREDENTIALS
+        prod   deleted   1
+        ----- stderr -----
+        Cluster 'prod' is deleted.
+        Nothing of ours is left on it (verified).
+        [exit 0]
+        ");
+    assert_eq!(ours(&kg), Vec::<String>::new());
+    assert!(matches!(get(&file, PODS), 401 | 403));
+    kg.run("cluster show prod").exit(3);
+    kg.run("status").success();
+    let sql = rusqlite::Connection::open(kg.store()).expect("open");
+    let kept: i64 = sql
+        .query_row(
+            "SELECT count(*) FROM clusters WHERE manager_secret IS NOT NULL",
+            [],
+            |row| row.get(0),
+        )
+        .expect("counted");
+    assert_eq!(kept, 0, "the sealed login went");
+    // The name is free again.
+    kg.add_prod();
+}
+
+#[test]
+fn with_the_operators_credential_the_end_of_the_namespace_is_awaited_too() {
+    let builder = Sandbox::builder().namespace_cleanup(Duration::from_millis(300));
+    let mut kg = Home::organization(builder);
+    kg.write("admin.conf", &kg.sandbox.admin_kubeconfig_token());
+    kg.run("cluster add prod --kubeconfig admin.conf --keep-credential")
+        .success();
+    kg.grant_and_download("alice", "read");
+    kg.run("cluster delete prod --yes --confirm prod")
+        .success()
+        .says("Nothing of ours is left on it (verified).");
+    assert_eq!(ours(&kg), Vec::<String>::new());
+}
+
+#[test]
+fn the_name_is_typed_or_confirmed() {
+    let mut kg = quick();
+    insta::assert_snapshot!(kg.run("cluster delete prod"), @r"
+        ----- stderr -----
+        error: cannot ask without a terminal; say it with `--yes --confirm NAME`
+        [exit 2]
+        ");
+    insta::assert_snapshot!(kg.run("cluster delete prod --yes"), @r"
+        ----- stderr -----
+        error: cannot ask without a terminal; say it with `--yes --confirm NAME`
+        [exit 2]
+        ");
+    insta::assert_snapshot!(kg.run("cluster delete prod --yes --confirm pord"), @r"
+        ----- stderr -----
+        error: the typed name is not 'prod'; nothing was changed
+        [exit 2]
+        ");
+    kg.run("cluster delete prod --confirm prod").exit(2);
+    let typed = |text: &'static str| {
+        move |fixture: kubegrant::env::Fixture| {
+            let fixture = fixture.terminal(true);
+            fixture.type_in(text);
+            fixture
+        }
+    };
+    let line = "cluster delete prod --color never";
+    assert_ne!(kg.run_where(typed("y\n"), line).code, 0);
+    kg.run("cluster show prod").success();
+    kg.run_where(typed("prod\n"), line).success();
+    kg.run("cluster show prod").exit(3);
+}
+
+#[test]
+fn another_installation_stays_whole() {
+    let mut kg = quick();
+    // Another installation has another id, which is drawn at `init`.
+    let mut other = Home::empty(Sandbox::builder());
+    other
+        .run_where(
+            |fixture| fixture.seed(99),
+            "init --organization Other --owner olivia",
+        )
+        .success();
+    other.write("shared.conf", &kg.sandbox.admin_kubeconfig_token());
+    other
+        .run("cluster add prod --kubeconfig shared.conf")
+        .success();
+    let theirs = other.download_for("olivia");
+    kg.grant_and_download("alice", "write");
+    kg.run("cluster delete prod --yes --confirm prod")
+        .success()
+        .says("another installation of kubegrant lives there");
+    // The account may be too late to delete itself: it stays then, without any right.
+    let id = kg.run("whoami -o json").json()["installation"].clone();
+    for object in kg.sandbox.objects() {
+        let name = object["metadata"]["name"].as_str().unwrap_or_default();
+        let powerful = object["kind"].as_str().unwrap_or_default().contains("Role");
+        let ours = name.contains(id.as_str().expect("an id"));
+        assert!(!(powerful && ours), "{object}");
+    }
+    assert_eq!(get(&theirs, PODS), 200);
+    other.run("cluster check prod").success();
+    other
+        .run("cluster delete prod --yes --confirm prod")
+        .success();
+}
+
+#[test]
+fn a_delete_that_is_cut_short_anywhere_is_finished_by_the_next() {
+    let mut lost = 0;
+    for nth in 1..60 {
+        let mut kg = quick();
+        kg.run("access grant alice -c prod -l read").success();
+        kg.download_for("alice");
+        kg.sandbox.fault(Fault {
+            matches: Match {
+                nth: Some(nth),
+                ..Match::default()
+            },
+            action: Action::ResetAfter,
+        });
+        let first = kg.run("cluster delete prod --yes --confirm prod");
+        kg.sandbox.clear_faults();
+        if first.code == 0 {
+            assert_eq!(ours(&kg), Vec::<String>::new(), "request {nth}");
+            if lost > 0 && nth > lost + 3 {
+                return;
+            }
+            continue;
+        }
+        lost = nth;
+        assert!(matches!(first.code, 6 | 8), "request {nth}: {first}");
+        if first.code == 6 {
+            kg.run("kubeconfig download prod")
+                .exit(5)
+                .says("cluster 'prod' is being deleted");
+        }
+        kg.run("cluster delete prod --yes --confirm prod").success();
+        assert_eq!(ours(&kg), Vec::<String>::new(), "request {nth}");
+    }
+}
+
+#[test]
+fn whoever_could_not_look_does_not_say_verified() {
+    let mut kg = quick();
+    kg.sandbox.fault(Fault {
+        matches: Match {
+            method: Some("DELETE".to_owned()),
+            ..Match::default()
+        },
+        action: Action::ResetBefore,
+    });
+    kg.run("cluster delete prod --yes --confirm prod").exit(6);
+    kg.sandbox.clear_faults();
+    kg.sandbox.remove_object(
+        "v1",
+        "ServiceAccount",
+        Some("kubegrant"),
+        "kubegrant-manager",
+    );
+    insta::assert_snapshot!(kg.run("cluster delete prod --yes --confirm prod"), @r"
+        NAME   RESULT    ENDED CREDENTIALS
+        prod   deleted   0
+        ----- stderr -----
+        Cluster 'prod' is deleted.
+        warning: left behind: perhaps the binding kubegrant:[INSTALLATION]:cluster-admin, where an earlier delete was cut short at its very end: the manager's login is refused, and could not look
+        [exit 0]
+        ");
+}
+
+#[test]
+fn a_cluster_that_is_away_is_not_deleted() {
+    let mut kg = quick();
+    kg.grant_and_download("alice", "read");
+    kg.sandbox.stop();
+    kg.run("cluster delete prod --yes --confirm prod").exit(8);
+    kg.run("cluster show prod").success().never_says("deleting");
+}
+
+#[test]
+fn forgetting_says_what_may_be_left_behind() {
+    let mut kg = quick();
+    kg.grant_and_download("alice", "read");
+    kg.add_user("ada", "admin");
+    kg.sandbox.stop();
+    insta::assert_snapshot!(kg.run_as("ada", "cluster delete prod --forget --yes --confirm prod"), @r"
+        ----- stderr -----
+        error: 'ada' may not do this: only organization owners may
+
+        hint: ask 'olivia'
+        [exit 4]
+        ");
+    insta::assert_snapshot!(kg.run("cluster delete prod --forget --yes --confirm prod"), @r"
+        NAME   RESULT      ENDED CREDENTIALS
+        prod   forgotten   1
+        ----- stderr -----
+        Cluster 'prod' is forgotten; it was not asked.
+        warning: left behind: account kubegrant/alice-[HEX]-v1 (version 1 of 'alice'), whose tokens may work until they end
+        warning: left behind: account kubegrant/kubegrant-manager and the bindings kubegrant:[INSTALLATION]:manager, kubegrant:[INSTALLATION]:view and kubegrant:[INSTALLATION]:cluster-admin
+        [exit 0]
+        ");
+    kg.run("cluster show prod").exit(3);
+    kg.run("status").success();
+}

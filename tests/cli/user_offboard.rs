@@ -1,0 +1,212 @@
+//! `kubegrant user offboard`.
+
+use crate::home::{Home, PODS, get};
+
+/// `alice` owns `prod`, and has a grant and a file on `second`.
+fn home() -> (Home, kubegrant_sandbox::Sandbox, Vec<String>) {
+    let mut kg = Home::new();
+    let second = kg.add_cluster("second");
+    kg.run("cluster transfer prod --to alice --yes").success();
+    kg.run("access grant alice -c second -l write").success();
+    let mut files = vec![];
+    for name in ["prod", "second"] {
+        kg.run(&format!(
+            "kubeconfig download {name} --user alice --plain -f {name}.alice"
+        ))
+        .success();
+        files.push(kg.read(&format!("{name}.alice")));
+    }
+    (kg, second, files)
+}
+
+#[test]
+fn the_plan_comes_first_and_a_cluster_keeps_an_owner() {
+    let (mut kg, _second, files) = home();
+    insta::assert_snapshot!(kg.run("user offboard alice --yes"), @r"
+        ----- stderr -----
+        error: cluster 'prod' would be without owner
+
+        hint: run `kubegrant user offboard alice --new-owner USER`
+        [exit 5]
+        ");
+    insta::assert_snapshot!(kg.run("user offboard alice --new-owner bob --dry-run"), @r"
+        USER    HAS                   WHAT
+        alice   role                  developer
+        alice   owns cluster          prod
+        alice   has grant             write on cluster 'second'
+        alice   has live kubeconfig   version 1 on cluster 'prod'
+        alice   has live kubeconfig   version 1 on cluster 'second'
+        alice   was handed            the kubeconfig of version 1 on cluster 'prod'
+        alice   was handed            the kubeconfig of version 1 on cluster 'second'
+        alice   could open            the manager login of cluster 'prod'
+        ----- stderr -----
+        Nothing was changed (dry run).
+        [exit 0]
+        ");
+    kg.run("user offboard alice --new-owner alice --yes")
+        .exit(2);
+    kg.run("user offboard alice --new-owner bob").exit(2);
+    for file in &files {
+        assert_eq!(get(file, PODS), 200);
+    }
+}
+
+#[test]
+fn leaving_ends_everything_everywhere_with_a_receipt() {
+    let (mut kg, _second, files) = home();
+    insta::assert_snapshot!(kg.run("user offboard alice --new-owner bob --yes"), @r"
+        USER    RESULT        WHAT
+        alice   left          2026-11-22T10:00:00Z by olivia
+        alice   transferred   cluster 'prod' to 'bob'
+        alice   removed       grant write on cluster 'second'
+        alice   ended         version 1 of 'alice' on cluster 'prod'
+        alice   ended         version 1 of 'alice' on cluster 'second'
+        alice   to rotate     the manager login of cluster 'prod'
+        ----- stderr -----
+        'alice' role: developer
+        'alice' owns cluster: prod
+        'alice' has grant: write on cluster 'second'
+        'alice' has live kubeconfig: version 1 on cluster 'prod'
+        'alice' has live kubeconfig: version 1 on cluster 'second'
+        'alice' was handed: the kubeconfig of version 1 on cluster 'prod'
+        'alice' was handed: the kubeconfig of version 1 on cluster 'second'
+        'alice' could open: the manager login of cluster 'prod'
+        'alice' has left.
+        warning: they could open the manager login of cluster 'prod': rotate it at its source
+        hint: renew manager logins with `kubegrant cluster rotate-manager CLUSTER`
+        Version 1 of 'alice' no longer works on cluster 'prod' (read back).
+        Version 1 of 'alice' no longer works on cluster 'second' (read back).
+        [exit 0]
+        ");
+    for file in &files {
+        assert!(matches!(get(file, PODS), 401 | 403));
+    }
+    assert_eq!(kg.openers(&["olivia", "alice", "bob"]), ["olivia", "bob"]);
+    kg.run_as("alice", "cluster list").exit(4);
+    // Coming back gives nothing back.
+    kg.run("user enable alice").success();
+    kg.run_as("alice", "cluster show second").exit(3);
+    kg.run_as("alice", "cluster show prod").exit(3);
+}
+
+#[test]
+fn the_receipt_for_machines() {
+    let (mut kg, _second, _) = home();
+    let ran = kg.run("user offboard alice --new-owner bob --yes -q -o json");
+    insta::assert_snapshot!(ran.success().stdout, @r#"
+        {
+          "user": "alice",
+          "at": "2026-11-22T10:00:00Z",
+          "by": "olivia",
+          "new_owner": "bob",
+          "had": {
+            "user": "alice",
+            "role": "developer",
+            "owns": [
+              "prod"
+            ],
+            "grants": [
+              "write on cluster 'second'"
+            ],
+            "credentials": [
+              "version 1 on cluster 'prod'",
+              "version 1 on cluster 'second'"
+            ],
+            "holds": [
+              "the kubeconfig of version 1 on cluster 'prod'",
+              "the kubeconfig of version 1 on cluster 'second'"
+            ],
+            "could_open": [
+              "the manager login of cluster 'prod'"
+            ]
+          },
+          "ended": [
+            "version 1 of 'alice' on cluster 'prod'",
+            "version 1 of 'alice' on cluster 'second'"
+          ],
+          "owed": [],
+          "rotate_at_source": [
+            "the manager login of cluster 'prod'"
+          ],
+          "complete": true
+        }
+        "#);
+}
+
+#[test]
+fn what_a_cluster_that_is_away_owes_is_said_and_paid_later() {
+    let (mut kg, mut second, files) = home();
+    second.stop();
+    let ran = kg.run("user offboard alice --new-owner bob --yes -o json");
+    let receipt = ran.exit(6).json();
+    assert_eq!(receipt["complete"], false);
+    assert_eq!(
+        receipt["owed"].as_array().map(Vec::len),
+        Some(1),
+        "{receipt}"
+    );
+    assert!(matches!(get(&files[0], PODS), 401 | 403));
+    second.restart().expect("back");
+    assert_eq!(get(&files[1], PODS), 200, "nobody could tell it");
+    kg.run("reconcile").success();
+    assert!(matches!(get(&files[1], PODS), 401 | 403));
+}
+
+#[test]
+fn a_cluster_that_is_away_and_changes_hands_is_owed_once() {
+    let (mut kg, _second, _) = home();
+    kg.sandbox.stop();
+    let ran = kg.run("user offboard alice --new-owner bob --yes -o json");
+    let receipt = ran.exit(6).json();
+    assert_eq!(
+        receipt["owed"].as_array().map(Vec::len),
+        Some(1),
+        "{receipt}"
+    );
+}
+
+#[test]
+fn leaving_again_tries_what_is_owed_again_and_then_changes_nothing() {
+    let (mut kg, mut second, files) = home();
+    second.stop();
+    kg.run("user offboard alice --new-owner bob --yes").exit(6);
+    kg.run("user offboard alice --new-owner bob --yes").exit(6);
+    second.restart().expect("back");
+    kg.run("user offboard alice --yes").success();
+    assert!(matches!(get(&files[1], PODS), 401 | 403));
+    insta::assert_snapshot!(kg.run("user offboard alice --yes"), @r"
+        USER    RESULT   WHAT
+        alice   left     2026-11-22T10:00:00Z by olivia
+        ----- stderr -----
+        'alice' role: developer
+        'alice' has left already; nothing was changed.
+        [exit 0]
+        ");
+}
+
+#[test]
+fn nobody_offboards_themselves_the_last_owner_or_above_them() {
+    let mut kg = Home::new();
+    kg.add_user("ada", "admin");
+    insta::assert_snapshot!(kg.run("user offboard olivia --yes"), @r"
+        ----- stderr -----
+        error: offboarding yourself would lock you out
+
+        hint: let another owner or admin do it
+        [exit 5]
+        ");
+    insta::assert_snapshot!(kg.run_as("ada", "user offboard olivia --yes"), @r"
+        ----- stderr -----
+        error: 'ada' may not do this: only organization owners may
+
+        hint: ask 'olivia'
+        [exit 4]
+        ");
+    insta::assert_snapshot!(kg.run_as("alice", "user offboard bob --yes"), @r"
+        ----- stderr -----
+        error: 'alice' may not manage users: organization owners and admins may
+
+        hint: ask 'ada' or 'olivia'
+        [exit 4]
+        ");
+}
