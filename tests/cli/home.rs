@@ -384,6 +384,13 @@ impl Ran {
         self
     }
 
+    /// The run without the lines of progress, which come in any order.
+    pub(crate) fn settled(mut self) -> Ran {
+        let lines = self.stderr.lines().filter(|line| !line.starts_with('['));
+        self.stderr = lines.map(|line| format!("{line}\n")).collect();
+        self
+    }
+
     /// The data, as JSON.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self}"))

@@ -119,15 +119,12 @@ fn one_dead_cluster_never_hides_anothers_success() {
         files.push(kg.read(&format!("{name}.kubeconfig")));
     }
     second.stop();
-    insta::assert_snapshot!(kg.run("team revoke alice --all-clusters --yes"), @r"
+    insta::assert_snapshot!(kg.run("team revoke alice --all-clusters --yes").settled(), @r"
         USER    CLUSTER   RESULT   WHAT
         alice   prod      done     the kubeconfig of 'alice' on cluster 'prod' is revoked and blocked
         alice   second    owed     the kubeconfig of 'alice' on cluster 'second' is revoked and blocked: recorded, not yet true there
         alice   third     done     the kubeconfig of 'alice' on cluster 'third' is revoked and blocked
         ----- stderr -----
-        [1/3] third
-        [2/3] prod
-        [3/3] second
         The kubeconfig of 'alice' on cluster 'prod' is revoked and blocked.
         The kubeconfig of 'alice' on cluster 'second' is revoked and blocked: recorded, not yet true there.
         The kubeconfig of 'alice' on cluster 'third' is revoked and blocked.
@@ -165,13 +162,11 @@ fn a_login_that_does_not_open_fails_alone() {
     sql.execute_batch("UPDATE clusters SET manager_secret = X'00' WHERE name = 'prod'")
         .expect("damaged");
     drop(sql);
-    insta::assert_snapshot!(kg.run("team revoke alice --all-clusters --yes"), @r"
+    insta::assert_snapshot!(kg.run("team revoke alice --all-clusters --yes").settled(), @r"
         USER    CLUSTER   RESULT   WHAT
         alice   prod      failed   the manager login of cluster 'prod' is damaged
         alice   second    done     the kubeconfig of 'alice' on cluster 'second' is revoked and blocked
         ----- stderr -----
-        [1/2] prod: failed: the manager login of cluster 'prod' is damaged
-        [2/2] second
         The kubeconfig of 'alice' on cluster 'second' is revoked and blocked.
         error: the manager login of cluster 'prod' is damaged
           caused by: the sealed bytes are damaged
