@@ -335,6 +335,10 @@ impl From<ops::Error> for Failure {
                 "run `kubegrant reconcile` when the cluster answers, then download again"
                     .to_owned(),
             ),
+            E::NotHandedOver { .. } => (
+                Kind::Owed,
+                "download again: every download mints a new token of the version".to_owned(),
+            ),
             E::Overtaken { .. } => (
                 Kind::State,
                 "run `kubegrant access list`, and try again".to_owned(),

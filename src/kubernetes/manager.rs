@@ -291,8 +291,9 @@ impl Connection {
         }
     }
 
-    /// Makes the manager with its rights, and gives its login. May be repeated without harm.
-    pub(crate) async fn install_manager(&self, now: Timestamp) -> Result<Manager, Error> {
+    /// Makes the manager with its rights, and gives its account's name. May be repeated without
+    /// harm.
+    pub(crate) async fn install_manager(&self) -> Result<String, Error> {
         self.put_namespace().await?;
         let account = self.claim_account().await?;
         let installation = self.installation.as_str();
@@ -338,7 +339,7 @@ impl Connection {
             self.put(&cluster_bindings, &name, &cluster_binding),
             self.put(&bindings, &name, &binding),
         )?;
-        self.manager_login(&account, now).await
+        Ok(account)
     }
 
     /// Gives a new login of the manager: a token of a year or more, bound to a Secret of its own
@@ -394,11 +395,16 @@ impl Connection {
         }
     }
 
-    /// Ends every login of the manager but this one. Whatever was bound to the Secrets is refused
+    /// Ends every login of the manager but this one, or every one. Whatever was bound to the Secrets is refused
     /// when the API server's cache of 10 seconds has forgotten it.
-    pub(crate) async fn retire_other_logins(&self, keep: &SecretString) -> Result<(), Error> {
-        let text = secrecy::ExposeSecret::expose_secret(keep);
-        let kept = token::claims(text).and_then(token::Claims::secret);
+    pub(crate) async fn retire_other_logins(
+        &self,
+        keep: Option<&SecretString>,
+    ) -> Result<(), Error> {
+        let kept = keep
+            .map(secrecy::ExposeSecret::expose_secret)
+            .and_then(token::claims)
+            .and_then(token::Claims::secret);
         for name in self.manager_secrets().await? {
             if kept.as_ref() != Some(&name) {
                 self.delete_secret(&name).await?;

@@ -147,6 +147,19 @@ pub(crate) enum Error {
         #[source]
         source: Box<Error>,
     },
+    /// The version stands on the cluster, but no file was handed over.
+    #[error("version {version} of '{user}' is on cluster '{cluster}', but no file was handed over")]
+    NotHandedOver {
+        /// Which version.
+        version: u32,
+        /// Whose.
+        user: String,
+        /// Where.
+        cluster: ClusterName,
+        /// Why.
+        #[source]
+        source: Box<Error>,
+    },
     /// The command was taken away under its feet by another one.
     #[error(
         "the access of '{user}' on cluster '{cluster}' changed meanwhile; nothing was handed out"

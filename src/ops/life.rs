@@ -373,7 +373,7 @@ pub(crate) async fn rotate_manager(
     })?;
     // From here the store holds the new one: the old may go.
     let mut applied = Applied::default();
-    let ended = match new.retire_other_logins(&made.token).await {
+    let ended = match new.retire_other_logins(Some(&made.token)).await {
         Ok(()) => old.is_refused_within(OLD_LOGIN_MAX).await,
         Err(error) => Err(error),
     };

@@ -114,11 +114,11 @@ async fn settle_one(
     let settled = settle::settle_on(session, cluster, connection.clone(), journal, None);
     // Logins of runs that were cut off: nobody holds them, and nobody should.
     let retired = async {
-        if cluster.manager_kind == ManagerKind::Operator {
-            return Ok(());
-        }
-        let login = session.manager_login(cluster, &installation)?;
-        let retired = connection.retire_other_logins(&login).await;
+        let keep = match cluster.manager_kind {
+            ManagerKind::Operator => None,
+            _ => Some(session.manager_login(cluster, &installation)?),
+        };
+        let retired = connection.retire_other_logins(keep.as_ref()).await;
         retired.map_err(|source| Error::Cluster {
             cluster: cluster.name.to_string(),
             source,

@@ -318,10 +318,11 @@ fn a_failure_half_way_leaves_no_file_and_says_what_to_do() {
     });
     insta::assert_snapshot!(kg.run("kubeconfig download prod"), @r"
         ----- stderr -----
-        error: cluster 'prod': the server failed at a token of account 'olivia-[HEX]-v1' with status 500: Internal error occurred: a fault of the sandbox
+        error: version 1 of 'olivia' is on cluster 'prod', but no file was handed over
+          caused by: cluster 'prod': the server failed at a token of account 'olivia-[HEX]-v1' with status 500: Internal error occurred: a fault of the sandbox
 
-        hint: try again in a moment
-        [exit 8]
+        hint: download again: every download mints a new token of the version
+        [exit 6]
     ");
     assert_eq!(kg.files(), ["admin.conf"]);
     kg.sandbox.clear_faults();

@@ -29,7 +29,7 @@ fn nothing_owed_and_a_cluster_away_is_8() {
     kg.sandbox.stop();
     insta::assert_snapshot!(kg.run("reconcile"), @r"
         CLUSTER   STATE    WHAT
-        prod      failed   <none>
+        prod      failed   cluster 'prod': cannot reach https://127.0.0.1:[PORT]: tcp connect error: Connection refused (os error 111)
         ----- stderr -----
         error: cluster 'prod': cannot reach https://127.0.0.1:[PORT]: tcp connect error: Connection refused (os error 111)
 

@@ -48,10 +48,10 @@ fn a_command_waits_for_few_answers() {
         ("cluster show prod".to_owned(), 2),
         ("cluster check prod".to_owned(), 2),
         ("reconcile".to_owned(), 3),
-        // The pin, a look, the lists, the accounts, the proof, another look.
-        ("access revoke rita -c prod --yes".to_owned(), 6),
+        // The pin, a look, the lists, the accounts, the proof, another look, and who ended by name.
+        ("access revoke rita -c prod --yes".to_owned(), 7),
         // The same, and between proof and look the next version begins.
-        ("--as will kubeconfig rotate prod".to_owned(), 7),
+        ("--as will kubeconfig rotate prod".to_owned(), 8),
     ] {
         let (waits, asked) = count(&sandbox, &home, &line);
         crate::say(&format!(

@@ -70,6 +70,7 @@ pub(crate) async fn run(args: ClusterAddArgs, desk: &mut Desk<'_>) -> Result<(),
     let name = &done.cluster.name;
     desk.output
         .status(&format!("Cluster '{name}' is registered."));
+    desk.say_applied(&done.applied)?;
     desk.output.hint(&format!(
         "give access with `kubegrant access grant USER --cluster {name} --level read`"
     ));

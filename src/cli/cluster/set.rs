@@ -16,6 +16,9 @@ use crate::ops;
 /// Descriptions and labels may be changed by those who can write; where write reaches only by
 /// those who manage the cluster.
 #[derive(clap::Args, Debug)]
+#[command(group = clap::ArgGroup::new("settings").required(true).multiple(true).args(
+    ["description", "label", "remove_label", "hold_back", "release", "write_scope"]
+))]
 #[command(after_long_help = "Examples:\n  \
     kubegrant cluster set prod --description \"customer traffic\" --label env=prod\n  \
     kubegrant cluster set prod --hold-back monitoring --release staging")]

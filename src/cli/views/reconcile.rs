@@ -68,7 +68,7 @@ impl View for ReconcileView {
                 rows.push(vec![
                     report.cluster.clone(),
                     report.state.to_owned(),
-                    cells.text_or_none(None),
+                    cells.text_or_none(report.error.as_deref()),
                 ]);
             }
             for line in what {

@@ -14,7 +14,7 @@ use crate::kubernetes::import::{
     ImportOptions, Imported, KubeconfigFile, OperatorCredential, import,
 };
 use crate::kubernetes::manager::{MANAGER_RIGHTS, Manager, OPERATOR_RIGHTS};
-use crate::ops::{Error, find, settle};
+use crate::ops::{Debt, Error, find, settle};
 use crate::secrets::SecretString;
 use crate::session::{self, Session};
 
@@ -191,9 +191,9 @@ pub(super) async fn take_custody(
         cluster: name.to_string(),
         source,
     };
-    let made: Manager = approach
+    let account = approach
         .connection
-        .install_manager(session.now())
+        .install_manager()
         .await
         .map_err(failed)?;
     if keep_credential {
@@ -204,12 +204,17 @@ pub(super) async fn take_custody(
             })?;
         let kind = ManagerKind::Operator;
         return Ok(Custody {
-            manager: made.account,
+            manager: account,
             kind,
             secret,
             expires_at: None,
         });
     }
+    let made: Manager = approach
+        .connection
+        .manager_login(&account, session.now())
+        .await
+        .map_err(failed)?;
     let endpoint = session.endpoint(&approach.address).map_err(failed)?;
     let login = Login::Token(made.token.clone());
     let client = client::connect(&endpoint, login, Limits::default()).map_err(failed)?;
@@ -224,16 +229,18 @@ pub(super) async fn take_custody(
 }
 
 /// Ends the logins of the manager that the store does not hold: of runs that were cut off, and of
-/// before a renewal. Gives a warning where that could not be done; `reconcile` does it again.
+/// before a renewal. What could not be ended is owed; `reconcile` does it again.
 pub(super) async fn retire_others(
     session: &Session,
     cluster: &Cluster,
     installation: &str,
-) -> Option<String> {
+) -> Option<Debt> {
     let retired = retire_other_logins(session, cluster, installation).await;
-    retired.err().map(|error| {
-        let why = settle::chain(&error);
-        format!("older logins of the manager may still work until `kubegrant reconcile`: {why}")
+    retired.err().map(|error| Debt {
+        cluster: cluster.name.clone(),
+        what: "older logins of the manager may still work".to_owned(),
+        why: Some(settle::chain(&error)),
+        until: None,
     })
 }
 
@@ -243,13 +250,14 @@ pub(in crate::ops) async fn retire_other_logins(
     cluster: &Cluster,
     installation: &str,
 ) -> Result<(), Error> {
-    if cluster.manager_kind == ManagerKind::Operator {
-        return Ok(());
-    }
-    let login = session.manager_login(cluster, installation)?;
+    // Where the operator's own credential is kept, the manager needs no login at all.
+    let keep = match cluster.manager_kind {
+        ManagerKind::Operator => None,
+        _ => Some(session.manager_login(cluster, installation)?),
+    };
     let connection = session.connect(cluster, installation).await?;
     connection
-        .retire_other_logins(&login)
+        .retire_other_logins(keep.as_ref())
         .await
         .map_err(|source| Error::Cluster {
             cluster: cluster.name.to_string(),

@@ -141,14 +141,16 @@ pub(crate) async fn add(
         journal.record(session, tx, Phase::Done, detail, Some(request))?;
         Ok::<_, Error>(id)
     })?;
-    let mut warnings = warnings;
-    warnings.extend(retire_others(session, &cluster, &installation).await);
+    let mut applied = Applied::default();
+    applied
+        .owed
+        .extend(retire_others(session, &cluster, &installation).await);
     Ok(Done::Did(Registered {
         cluster,
         owner: owner.map(|owner| owner.name.to_string()),
         context: approach.imported.context,
         warnings,
-        applied: Applied::default(),
+        applied,
     }))
 }
 
@@ -233,9 +235,9 @@ pub(crate) async fn relink(
         }
         Ok::<_, Error>(())
     })?;
-    let mut warnings = warnings;
-    warnings.extend(retire_others(session, &cluster, &installation).await);
-    let applied = settle::pay(session, &cluster, &lock, &journal, Some(request)).await?;
+    let older = retire_others(session, &cluster, &installation).await;
+    let mut applied = settle::pay(session, &cluster, &lock, &journal, Some(request)).await?;
+    applied.owed.extend(older);
     let phase = if applied.owed.is_empty() {
         Phase::Done
     } else {

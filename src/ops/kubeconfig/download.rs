@@ -226,7 +226,28 @@ pub(crate) async fn download(
         case.journal
             .record_alone(session, Phase::Failed, settle::chain(error), Some(request))?;
     }
-    outcome.map(Done::Did)
+    outcome
+        .map(Done::Did)
+        .map_err(|error| not_handed_over(session, &case, id, error))
+}
+
+/// A failure after the version was seen on the cluster: something did change, and it is said.
+fn not_handed_over(session: &Session, case: &Case, id: CredentialId, error: Error) -> Error {
+    if !matches!(error, Error::Cluster { .. }) {
+        return error;
+    }
+    let found = session
+        .store()
+        .and_then(|store| store.read(|tx| store::credentials::get(tx, id)));
+    match found {
+        Ok(Some(credential)) => Error::NotHandedOver {
+            version: credential.version,
+            user: case.subject.name.to_string(),
+            cluster: case.cluster.name.clone(),
+            source: Box::new(error),
+        },
+        _ => error,
+    }
 }
 
 /// A failure after the decision was recorded: owed, and said so.
