@@ -5,6 +5,7 @@
 
 mod access;
 mod cluster;
+mod team;
 
 use std::fmt::Write as _;
 
