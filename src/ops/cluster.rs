@@ -211,11 +211,7 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
         converge::preview(&connection, &desired, &look),
     )
     .map_err(failed)?;
-    let owed = picture
-        .credentials
-        .iter()
-        .filter(|c| c.state.is_debt())
-        .count();
+    let owed = settle::debts(&cluster, &picture).len();
     let mut checked = Checked {
         cluster: cluster.name.clone(),
         server: cluster.address.server.clone(),

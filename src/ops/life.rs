@@ -377,6 +377,11 @@ pub(crate) async fn rotate_manager(
         Ok(()) => old.is_refused_within(OLD_LOGIN_MAX).await,
         Err(error) => Err(error),
     };
+    if matches!(ended, Ok(true)) {
+        session
+            .store()?
+            .write(|tx| store::clusters::settle_older_logins(tx, cluster.id))?;
+    }
     if !matches!(ended, Ok(true)) {
         applied.owed.push(super::Debt {
             cluster: name.clone(),

@@ -127,6 +127,11 @@ async fn settle_one(
     let (settled, retired) = futures::join!(settled, retired);
     let settled = settled?;
     retired?;
+    if settled.picture.older_logins {
+        session
+            .store()?
+            .write(|tx| store::clusters::settle_older_logins(tx, cluster.id))?;
+    }
     if !settled.changed.is_empty() {
         let journal = journal.clone().cluster(cluster);
         journal.record_alone(session, Phase::Done, settled.changed.join("; "), None)?;

@@ -22,6 +22,8 @@ pub(super) struct Picture {
     pub(super) installation: String,
     /// Everything that is not revoked.
     pub(super) credentials: Vec<Credential>,
+    /// Whether logins of the manager from before the stored one may still work.
+    pub(super) older_logins: bool,
     /// All users.
     pub(super) users: BTreeMap<UserId, User>,
 }
@@ -71,6 +73,7 @@ pub(super) fn picture(tx: &ReadTxn<'_>, cluster: ClusterId) -> store::Result<Pic
     Ok(Picture {
         installation: store::meta::find(tx, store::meta::INSTALLATION)?.unwrap_or_default(),
         credentials: store::credentials::unfinished(tx, cluster)?,
+        older_logins: store::clusters::has_older_logins(tx, cluster)?,
         users,
     })
 }
@@ -329,6 +332,7 @@ pub(super) fn owed(
 
 /// What a cluster owes, as the store says.
 pub(super) fn debts(cluster: &Cluster, picture: &Picture) -> Vec<Debt> {
+    let older = picture.older_logins.then(|| older_logins(cluster, None));
     picture
         .credentials
         .iter()
@@ -352,7 +356,18 @@ pub(super) fn debts(cluster: &Cluster, picture: &Picture) -> Vec<Debt> {
                 },
             }
         })
+        .chain(older)
         .collect()
+}
+
+/// The debt of a login that was renewed, while the ones before it were not seen to end.
+pub(super) fn older_logins(cluster: &Cluster, why: Option<String>) -> Debt {
+    Debt {
+        cluster: cluster.name.clone(),
+        what: "older logins of the manager may still work".to_owned(),
+        why,
+        until: None,
+    }
 }
 
 /// An error with its causes, in one line.

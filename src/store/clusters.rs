@@ -184,6 +184,7 @@ pub(crate) fn relink(tx: &WriteTxn<'_>, cluster: &Cluster, manager: &Sealed) -> 
         "UPDATE clusters SET server = ?2, ca_pem = ?3, tls_server_name = ?4, proxy_url = ?5,
            kube_system_uid = ?6, version = ?7, manager = ?8, manager_kind = ?9,
            manager_generation = ?10, manager_secret = ?11, manager_expires_at = ?12,
+           older_logins = 1,
            reached_at = ?13 WHERE id = ?1",
         rusqlite::params![
             cluster.id.0,
@@ -268,7 +269,7 @@ pub(crate) fn set_owner(
 pub(crate) fn set_manager(tx: &WriteTxn<'_>, cluster: &Cluster, sealed: &Sealed) -> Result<()> {
     tx.sql().execute(
         "UPDATE clusters SET manager_kind = ?2, manager_generation = ?3, manager_secret = ?4,
-           manager_expires_at = ?5 WHERE id = ?1",
+           manager_expires_at = ?5, older_logins = 1 WHERE id = ?1",
         (
             cluster.id.0,
             cluster.manager_kind.as_str(),
@@ -276,6 +277,23 @@ pub(crate) fn set_manager(tx: &WriteTxn<'_>, cluster: &Cluster, sealed: &Sealed)
             sealed.as_bytes(),
             cluster.manager_expires_at.map(|at| at.timestamp()),
         ),
+    )?;
+    Ok(())
+}
+
+/// Whether logins of the manager from before the stored one may still work.
+pub(crate) fn has_older_logins(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<bool> {
+    let mut statement = tx
+        .sql()
+        .prepare_cached("SELECT 1 FROM clusters WHERE id = ?1 AND older_logins = 1")?;
+    Ok(statement.exists([cluster.0])?)
+}
+
+/// Records that the stored login is the manager's only one.
+pub(crate) fn settle_older_logins(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<()> {
+    tx.sql().execute(
+        "UPDATE clusters SET older_logins = 0 WHERE id = ?1",
+        [cluster.0],
     )?;
     Ok(())
 }

@@ -53,6 +53,7 @@ struct Cluster {
     write_scope: String,
     held_back: String,
     manager: String,
+    older_logins: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,7 +123,7 @@ impl Books {
             )?,
             clusters: rows(
                 &tx,
-                "SELECT id, name, owner, write_scope, held_back, manager FROM clusters
+                "SELECT id, name, owner, write_scope, held_back, manager, older_logins FROM clusters
                  WHERE removed_at IS NULL ORDER BY id",
                 |row| {
                     Ok(Cluster {
@@ -132,6 +133,7 @@ impl Books {
                         write_scope: row.get(3)?,
                         held_back: row.get(4)?,
                         manager: row.get(5)?,
+                        older_logins: row.get(6)?,
                     })
                 },
             )?,
@@ -182,6 +184,7 @@ impl Books {
         self.credentials
             .iter()
             .any(|found| found.state == "pending" || found.state == "revoking")
+            || self.clusters.iter().any(|cluster| cluster.older_logins)
     }
 
     fn user(&self, id: i64) -> Option<&User> {

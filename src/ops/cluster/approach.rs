@@ -17,6 +17,7 @@ use crate::kubernetes::manager::{MANAGER_RIGHTS, Manager, OPERATOR_RIGHTS};
 use crate::ops::{Debt, Error, find, settle};
 use crate::secrets::SecretString;
 use crate::session::{self, Session};
+use crate::store;
 
 /// The largest kubeconfig that is read, in bytes.
 const KUBECONFIG_BYTES_MAX: usize = 1024 * 1024;
@@ -236,12 +237,9 @@ pub(super) async fn retire_others(
     installation: &str,
 ) -> Option<Debt> {
     let retired = retire_other_logins(session, cluster, installation).await;
-    retired.err().map(|error| Debt {
-        cluster: cluster.name.clone(),
-        what: "older logins of the manager may still work".to_owned(),
-        why: Some(settle::chain(&error)),
-        until: None,
-    })
+    retired
+        .err()
+        .map(|error| settle::older_logins(cluster, Some(settle::chain(&error))))
 }
 
 /// Ends the logins of the manager that the store does not hold.
@@ -262,7 +260,11 @@ pub(in crate::ops) async fn retire_other_logins(
         .map_err(|source| Error::Cluster {
             cluster: cluster.name.to_string(),
             source,
-        })
+        })?;
+    session
+        .store()?
+        .write(|tx| store::clusters::settle_older_logins(tx, cluster.id))?;
+    Ok(())
 }
 
 /// Waits until the new manager may do its work: its bindings reach the authorizer in moments.
