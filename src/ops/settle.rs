@@ -22,6 +22,8 @@ pub(super) struct Picture {
     pub(super) installation: String,
     /// Everything that is not revoked.
     pub(super) credentials: Vec<Credential>,
+    /// Whether where write reaches was changed here and not yet seen on the cluster.
+    pub(super) reach_owed: bool,
     /// Whether logins of the manager from before the stored one may still work.
     pub(super) older_logins: bool,
     /// All users.
@@ -61,6 +63,7 @@ impl Picture {
         self.credentials
             .iter()
             .any(|credential| credential.state.is_debt())
+            || self.reach_owed
     }
 }
 
@@ -73,6 +76,7 @@ pub(super) fn picture(tx: &ReadTxn<'_>, cluster: ClusterId) -> store::Result<Pic
     Ok(Picture {
         installation: store::meta::find(tx, store::meta::INSTALLATION)?.unwrap_or_default(),
         credentials: store::credentials::unfinished(tx, cluster)?,
+        reach_owed: store::clusters::owes_reach(tx, cluster)?,
         older_logins: store::clusters::has_older_logins(tx, cluster)?,
         users,
     })
@@ -268,6 +272,9 @@ fn record_outcome(
             State::Active | State::Revoked => {}
         }
     }
+    if picture.reach_owed {
+        store::clusters::settle_reach(tx, cluster.id)?;
+    }
     store::clusters::set_reached(tx, cluster.id, now)?;
     Ok(ended)
 }
@@ -333,6 +340,12 @@ pub(super) fn owed(
 /// What a cluster owes, as the store says.
 pub(super) fn debts(cluster: &Cluster, picture: &Picture) -> Vec<Debt> {
     let older = picture.older_logins.then(|| older_logins(cluster, None));
+    let reach = picture.reach_owed.then(|| Debt {
+        cluster: cluster.name.clone(),
+        what: "where write reaches is recorded here and not yet there".to_owned(),
+        why: None,
+        until: None,
+    });
     picture
         .credentials
         .iter()
@@ -356,6 +369,7 @@ pub(super) fn debts(cluster: &Cluster, picture: &Picture) -> Vec<Debt> {
                 },
             }
         })
+        .chain(reach)
         .chain(older)
         .collect()
 }

@@ -281,6 +281,32 @@ pub(crate) fn set_manager(tx: &WriteTxn<'_>, cluster: &Cluster, sealed: &Sealed)
     Ok(())
 }
 
+/// Records that where write reaches was changed here and not yet seen on the cluster.
+pub(crate) fn owe_reach(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<()> {
+    tx.sql().execute(
+        "UPDATE clusters SET reach_owed = 1 WHERE id = ?1",
+        [cluster.0],
+    )?;
+    Ok(())
+}
+
+/// Records that the cluster was seen to hold what the store says of where write reaches.
+pub(crate) fn settle_reach(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<()> {
+    tx.sql().execute(
+        "UPDATE clusters SET reach_owed = 0 WHERE id = ?1",
+        [cluster.0],
+    )?;
+    Ok(())
+}
+
+/// Whether where write reaches was changed here and not yet seen on the cluster.
+pub(crate) fn owes_reach(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<bool> {
+    let mut statement = tx
+        .sql()
+        .prepare_cached("SELECT 1 FROM clusters WHERE id = ?1 AND reach_owed = 1")?;
+    Ok(statement.exists([cluster.0])?)
+}
+
 /// Whether logins of the manager from before the stored one may still work.
 pub(crate) fn has_older_logins(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<bool> {
     let mut statement = tx

@@ -45,6 +45,7 @@ CREATE TABLE clusters (
   held_back TEXT NOT NULL DEFAULT '[]',
   created_at INTEGER NOT NULL,
   reached_at INTEGER,
+  reach_owed INTEGER NOT NULL DEFAULT 0 CHECK (reach_owed IN (0,1)),
   older_logins INTEGER NOT NULL DEFAULT 1 CHECK (older_logins IN (0,1)),
   deleting_at INTEGER,
   removed_at INTEGER

@@ -383,3 +383,28 @@ fn lists_show_only_what_one_may_see() {
         [exit 0]
     ");
 }
+
+#[test]
+fn a_reach_of_write_that_is_not_yet_there_is_owed_until_it_is() {
+    let mut kg = Home::new();
+    let file = kg.grant_and_download("alice", "write");
+    let maps = "/api/v1/namespaces/default/configmaps";
+    let map = serde_json::json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "generateName": "m-" },
+    });
+    assert_eq!(call(&file, "POST", maps, Some(&map)), 201);
+    kg.sandbox.stop();
+    kg.run("cluster set prod --hold-back default").exit(6);
+    let status = kg.run("status").exit(6).to_string();
+    assert!(status.contains("where write reaches"), "{status}");
+    kg.run("cluster set prod --hold-back default").exit(6);
+    kg.sandbox.restart().expect("it comes back");
+    assert_eq!(
+        call(&file, "POST", maps, Some(&map)),
+        201,
+        "not yet true, and not said to be"
+    );
+    kg.run("cluster set prod --hold-back default").success();
+    assert_eq!(call(&file, "POST", maps, Some(&map)), 403);
+    kg.run("status").success();
+}

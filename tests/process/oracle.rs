@@ -123,7 +123,7 @@ impl Books {
             )?,
             clusters: rows(
                 &tx,
-                "SELECT id, name, owner, write_scope, held_back, manager, older_logins FROM clusters
+                "SELECT id, name, owner, write_scope, held_back, manager, older_logins OR reach_owed FROM clusters
                  WHERE removed_at IS NULL ORDER BY id",
                 |row| {
                     Ok(Cluster {

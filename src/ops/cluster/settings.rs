@@ -70,7 +70,12 @@ pub(crate) async fn set(
         warnings.push(WRITE_SCOPE_WARNING.to_owned());
     }
     if after == before {
-        let applied = Applied::default();
+        // Nothing to decide; but what an earlier decision still owes is tried again.
+        let applied = if mode == Mode::Do {
+            settle::pay(session, &before, &lock, &journal, None).await?
+        } else {
+            Applied::default()
+        };
         return Ok(Done::Did(SetOutcome {
             cluster: before,
             unchanged: true,
@@ -82,25 +87,17 @@ pub(crate) async fn set(
     if mode == Mode::Plan {
         return Ok(Done::Planned(lines));
     }
-    let request = session.store()?.write(|tx| {
-        store::clusters::update_settings(tx, &after)?;
-        journal.record(session, tx, Phase::Requested, lines.join("; "), None)
-    })?;
     let write_moved =
         before.write_scope != after.write_scope || before.held_back != after.held_back;
-    let applied = if write_moved {
-        match settle::settle(session, &after, &lock, &journal, Some(request)).await {
-            Ok(_) => Applied::default(),
-            Err(error) => Applied {
-                ended: vec![],
-                owed: vec![crate::ops::Debt {
-                    cluster: after.name.clone(),
-                    what: "where write reaches is recorded here and not yet there".to_owned(),
-                    why: Some(settle::chain(&error)),
-                    until: None,
-                }],
-            },
+    let request = session.store()?.write(|tx| {
+        store::clusters::update_settings(tx, &after)?;
+        if write_moved {
+            store::clusters::owe_reach(tx, after.id)?;
         }
+        journal.record(session, tx, Phase::Requested, lines.join("; "), None)
+    })?;
+    let applied = if write_moved {
+        settle::pay(session, &after, &lock, &journal, Some(request)).await?
     } else {
         Applied::default()
     };
