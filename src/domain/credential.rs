@@ -1,4 +1,4 @@
-//! Credentials: one numbered version of a user's right to log in to one cluster.
+//! Credentials: one numbered version of a subject's right to log in to one cluster.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,6 +7,7 @@ use super::Timestamp;
 use super::access::{Access, Power};
 use super::cluster::ClusterId;
 use super::name::UserName;
+use super::project::{ProjectId, SharedLevel};
 use super::user::UserId;
 
 /// A credential's row number in the store.
@@ -85,13 +86,39 @@ impl fmt::Display for State {
     }
 }
 
-/// One version of a user's right to log in.
+/// Whose credential it is, and of which kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Subject {
+    /// A user's own kubeconfig: at most one live version on a cluster.
+    Personal(UserId),
+    /// A user's shell: a short-lived version of its own, beside the personal one.
+    Shell(UserId),
+    /// A project's level: every holder has the same version.
+    Shared {
+        /// The project.
+        project: ProjectId,
+        /// The level.
+        level: SharedLevel,
+    },
+}
+
+impl Subject {
+    /// The one user behind it; `None` where it is shared.
+    pub(crate) fn user(self) -> Option<UserId> {
+        match self {
+            Self::Personal(user) | Self::Shell(user) => Some(user),
+            Self::Shared { .. } => None,
+        }
+    }
+}
+
+/// One version of a subject's right to log in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Credential {
     /// Row number.
     pub(crate) id: CredentialId,
     /// Whose.
-    pub(crate) user: UserId,
+    pub(crate) subject: Subject,
     /// Where.
     pub(crate) cluster: ClusterId,
     /// 1, 2, 3 … without gap or repeat.

@@ -11,6 +11,7 @@ pub(crate) mod name;
 pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod power;
+pub(crate) mod project;
 pub(crate) mod user;
 
 /// A moment, always UTC.

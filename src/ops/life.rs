@@ -110,7 +110,7 @@ pub(crate) async fn archive(
         let mut lines = vec![format!("archive cluster '{name}'")];
         if revoke_all {
             lines.extend(live.iter().map(|credential| {
-                let user = picture.name(credential.user);
+                let user = picture.owner(credential);
                 format!("end version {} of '{user}'", credential.version)
             }));
         }

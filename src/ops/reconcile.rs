@@ -142,7 +142,7 @@ async fn settle_one(
         .iter()
         .map(|credential| Ended {
             cluster: cluster.name.clone(),
-            user: settled.picture.name(credential.user),
+            user: settled.picture.owner(credential),
             version: credential.version,
         })
         .collect();

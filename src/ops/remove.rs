@@ -56,7 +56,7 @@ pub(crate) async fn delete(
             .iter()
             .filter(|credential| credential.state.is_live())
             .map(|credential| {
-                let user = picture.name(credential.user);
+                let user = picture.owner(credential);
                 format!("end version {} of '{user}'", credential.version)
             })
             .collect();
@@ -217,7 +217,7 @@ pub(crate) fn forget(
         .credentials
         .iter()
         .map(|credential| {
-            let user = picture.name(credential.user);
+            let user = picture.owner(credential);
             format!(
                 "account {NAMESPACE}/{} (version {} of '{user}'), whose tokens may work until they end",
                 credential.account, credential.version

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use super::journal::Journal;
 use super::{Applied, Debt, Ended, Error, find};
-use crate::domain::access;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, ClusterId, WriteScope};
-use crate::domain::credential::{Credential, State};
+use crate::domain::credential::{Credential, State, Subject};
 use crate::domain::plan::{self, Desired, Plan};
 use crate::domain::user::{User, UserId};
 use crate::kubernetes::connection::{Connection, Look, Seen};
@@ -31,12 +30,17 @@ pub(super) struct Picture {
 }
 
 impl Picture {
-    /// A user's name.
-    pub(super) fn name(&self, user: UserId) -> String {
-        self.users
-            .get(&user)
-            .map(|user| user.name.to_string())
-            .unwrap_or_default()
+    /// Whose a credential is, for people: `alice`, `alice/shell` or `shop/read`.
+    pub(super) fn owner(&self, credential: &Credential) -> String {
+        let name = |user| {
+            let found: Option<&User> = self.users.get(&user);
+            found.map(|user| user.name.to_string()).unwrap_or_default()
+        };
+        match credential.subject {
+            Subject::Personal(user) => name(user),
+            Subject::Shell(user) => format!("{}/shell", name(user)),
+            Subject::Shared { project, level } => format!("{}/{level}", project.0),
+        }
     }
 
     /// What the cluster should hold.
@@ -49,7 +53,7 @@ impl Picture {
                 .filter(|credential| credential.state.is_live())
                 .map(|credential| plan::Account {
                     name: credential.account.clone(),
-                    user: self.name(credential.user),
+                    user: self.owner(credential),
                     credential: credential.id.0,
                     power: credential.power,
                 })
@@ -69,17 +73,18 @@ impl Picture {
 
 /// Reads what the store says of one cluster.
 pub(super) fn picture(tx: &ReadTxn<'_>, cluster: ClusterId) -> store::Result<Picture> {
-    let users = store::users::list(tx)?
-        .into_iter()
-        .map(|user| (user.id, user))
-        .collect();
     Ok(Picture {
         installation: store::meta::find(tx, store::meta::INSTALLATION)?.unwrap_or_default(),
         credentials: store::credentials::unfinished(tx, cluster)?,
         reach_owed: store::clusters::owes_reach(tx, cluster)?,
         older_logins: store::clusters::has_older_logins(tx, cluster)?,
-        users,
+        users: users(tx)?,
     })
+}
+
+fn users(tx: &ReadTxn<'_>) -> store::Result<BTreeMap<UserId, User>> {
+    let users = store::users::list(tx)?.into_iter();
+    Ok(users.map(|user| (user.id, user)).collect())
 }
 
 /// Decides the end of every live version whose user no longer has what it carries.
@@ -99,12 +104,7 @@ pub(super) fn end_what_must(
     let picture = picture(tx, cluster.id)?;
     let mut ended = Vec::new();
     for credential in &picture.credentials {
-        let Some(user) = picture.users.get(&credential.user) else {
-            continue;
-        };
-        let grant = store::grants::find(tx, cluster.id, user.id)?;
-        let access = access::effective(user, cluster, grant.as_ref(), session.now());
-        if let Some(because) = credential.must_end(access) {
+        if let Some(because) = why_it_must_end(session, tx, cluster, &picture.users, credential)? {
             end(session, tx, credential, &picture, because, journal, request)?;
             ended.push(credential.clone());
         }
@@ -118,19 +118,28 @@ pub(super) fn any_must_end(
     tx: &ReadTxn<'_>,
     cluster: &Cluster,
 ) -> store::Result<bool> {
-    let users = store::users::list(tx)?;
+    let users = users(tx)?;
     for credential in store::credentials::unfinished(tx, cluster.id)? {
-        let Some(user) = users.iter().find(|user| user.id == credential.user) else {
-            continue;
-        };
-        if credential
-            .must_end(find::access_of(tx, session, user, cluster)?)
-            .is_some()
-        {
+        if why_it_must_end(session, tx, cluster, &users, &credential)?.is_some() {
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+/// Why a credential must end now; `None` while its subject has what it carries.
+pub(super) fn why_it_must_end(
+    session: &Session,
+    tx: &ReadTxn<'_>,
+    cluster: &Cluster,
+    users: &BTreeMap<UserId, User>,
+    credential: &Credential,
+) -> store::Result<Option<&'static str>> {
+    let Some(user) = credential.subject.user().and_then(|user| users.get(&user)) else {
+        return Ok(None);
+    };
+    let access = find::access_of(tx, session, user, cluster)?;
+    Ok(credential.must_end(access))
 }
 
 /// Decides the end of one version, with its event.
@@ -144,7 +153,7 @@ pub(super) fn end(
     request: Option<i64>,
 ) -> store::Result<()> {
     if store::credentials::end(tx, credential.id, because, session.now())? {
-        let user = picture.name(credential.user);
+        let user = picture.owner(credential);
         let detail = format!("version {} of '{user}' ends: {because}", credential.version);
         let journal = journal.clone().user_name(&user);
         journal.record(session, tx, Phase::Requested, detail, request)?;
@@ -250,7 +259,7 @@ fn record_outcome(
     let now = session.now();
     let mut ended = Vec::new();
     for credential in &picture.credentials {
-        let user = picture.name(credential.user);
+        let user = picture.owner(credential);
         let journal = journal.clone().user_name(&user);
         let version = credential.version;
         match credential.state {
@@ -298,7 +307,7 @@ pub(super) async fn pay(
                 .iter()
                 .map(|credential| Ended {
                     cluster: cluster.name.clone(),
-                    user: settled.picture.name(credential.user),
+                    user: settled.picture.owner(credential),
                     version: credential.version,
                 })
                 .collect();
@@ -351,7 +360,7 @@ pub(super) fn debts(cluster: &Cluster, picture: &Picture) -> Vec<Debt> {
         .iter()
         .filter(|credential| credential.state.is_debt())
         .map(|credential| {
-            let user = picture.name(credential.user);
+            let user = picture.owner(credential);
             let version = credential.version;
             let revoking = credential.state == State::Revoking;
             Debt {
@@ -407,17 +416,15 @@ pub(super) async fn preview(
 ) -> Result<(Seen, Plan), Error> {
     let mut picture = session.store()?.read(|tx| picture(tx, cluster.id))?;
     // What must end by itself does so in the preview too.
-    for credential in &mut picture.credentials {
-        let Some(user) = picture.users.get(&credential.user) else {
-            continue;
-        };
-        let access = session
-            .store()?
-            .read(|tx| find::access_of(tx, session, user, cluster))?;
-        if credential.must_end(access).is_some() {
-            credential.state = State::Revoking;
+    let users = &picture.users;
+    session.store()?.read(|tx| {
+        for credential in &mut picture.credentials {
+            if why_it_must_end(session, tx, cluster, users, credential)?.is_some() {
+                credential.state = State::Revoking;
+            }
         }
-    }
+        Ok::<_, store::Error>(())
+    })?;
     change(&mut picture);
     let connection = session.connect(cluster, &picture.installation).await?;
     let desired = picture.desired(cluster);

@@ -4,7 +4,6 @@ use chrono::TimeDelta;
 
 use super::{Debt, Error, cluster, find, settle};
 use crate::domain::Timestamp;
-use crate::domain::access;
 use crate::session::Session;
 use crate::store;
 
@@ -62,20 +61,20 @@ pub(crate) fn status(session: &Session) -> Result<Status, Error> {
                 status.owed.extend(settle::debts(&found, &picture));
             }
             for credential in picture.credentials.iter().filter(|c| c.state.is_live()) {
-                let Some(user) = picture.users.get(&credential.user) else {
-                    continue;
-                };
-                if !concerns(user.id) {
+                let user = credential.subject.user();
+                if !(manages || user.is_some_and(concerns)) {
                     continue;
                 }
-                let grant = store::grants::find(tx, found.id, user.id)?;
-                let access = access::effective(user, &found, grant.as_ref(), now);
-                if manages && credential.must_end(access).is_some() {
+                let owner = picture.owner(credential);
+                let users = &picture.users;
+                if manages
+                    && settle::why_it_must_end(session, tx, &found, users, credential)?.is_some()
+                {
                     status.owed.push(Debt {
                         cluster: found.name.clone(),
                         what: format!(
-                            "version {} of '{}' must end: its grant has ended",
-                            credential.version, user.name
+                            "version {} of '{owner}' must end: its grant has ended",
+                            credential.version
                         ),
                         why: None,
                         until: credential.token_expires_at,
@@ -86,7 +85,7 @@ pub(crate) fn status(session: &Session) -> Result<Status, Error> {
                     .filter(|at| *at > now && *at < soon)
                 {
                     let version = credential.version;
-                    let what = format!("the tokens of version {version} of '{}'", user.name);
+                    let what = format!("the tokens of version {version} of '{owner}'");
                     status.ending.push(Ending {
                         what,
                         cluster: name.clone(),

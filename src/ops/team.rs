@@ -400,7 +400,10 @@ pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Line>, Erro
         let blocks = store::blocks::list(tx)?;
         let mut pairs: Vec<_> = store::credentials::latest(tx)?
             .into_iter()
-            .map(|credential| (credential.cluster, credential.user, Some(credential)))
+            .filter_map(|credential| {
+                let user = credential.subject.user()?;
+                Some((credential.cluster, user, Some(credential)))
+            })
             .collect();
         // A block may stand where nothing was ever issued.
         for (cluster, user) in &blocks {

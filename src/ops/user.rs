@@ -270,7 +270,7 @@ async fn pay_debts_of(
         clusters.retain(|cluster| {
             unfinished.iter().any(|credential| {
                 credential.cluster == cluster.id
-                    && credential.user == user.id
+                    && credential.subject.user() == Some(user.id)
                     && credential.state.is_debt()
             })
         });
@@ -300,7 +300,7 @@ async fn change(
         let request = journal.record(session, tx, Phase::Requested, detail.clone(), None)?;
         // Also where an earlier end is still owed: it is said again, and tried again.
         let mut held = store::credentials::all_unfinished(tx)?;
-        held.retain(|credential| credential.user == before.id);
+        held.retain(|credential| credential.subject.user() == Some(before.id));
         let mut clusters = store::clusters::list(tx)?;
         clusters.retain(|cluster| held.iter().any(|held| held.cluster == cluster.id));
         let mut touched = Vec::new();

@@ -6,15 +6,16 @@ use super::{ReadTxn, Result, WriteTxn, damaged, time, time_option};
 use crate::domain::Timestamp;
 use crate::domain::access::Power;
 use crate::domain::cluster::ClusterId;
-use crate::domain::credential::{Credential, CredentialId, Delivery};
+use crate::domain::credential::{Credential, CredentialId, Delivery, Subject};
+use crate::domain::project::ProjectId;
 use crate::domain::user::UserId;
 
-const COLUMNS: &str = "id, user, cluster, version, account, power, state, ended_because, \
-     created_at, issued_at, ended_at, revoked_at, token_expires_at";
+const COLUMNS: &str = "id, kind, user, project, level, cluster, version, account, power, state, \
+     ended_because, created_at, issued_at, ended_at, revoked_at, token_expires_at";
 
 struct Raw {
     id: i64,
-    user: i64,
+    subject: (String, Option<i64>, Option<i64>, Option<String>),
     cluster: i64,
     version: u32,
     account: String,
@@ -27,28 +28,42 @@ struct Raw {
 fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
     Ok(Raw {
         id: row.get(0)?,
-        user: row.get(1)?,
-        cluster: row.get(2)?,
-        version: row.get(3)?,
-        account: row.get(4)?,
-        power: row.get(5)?,
-        state: row.get(6)?,
-        ended_because: row.get(7)?,
+        subject: (row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?),
+        cluster: row.get(5)?,
+        version: row.get(6)?,
+        account: row.get(7)?,
+        power: row.get(8)?,
+        state: row.get(9)?,
+        ended_because: row.get(10)?,
         times: (
-            row.get(8)?,
-            row.get(9)?,
-            row.get(10)?,
             row.get(11)?,
             row.get(12)?,
+            row.get(13)?,
+            row.get(14)?,
+            row.get(15)?,
         ),
     })
+}
+
+fn subject(raw: (String, Option<i64>, Option<i64>, Option<String>)) -> Result<Subject> {
+    match raw {
+        (kind, Some(user), None, None) if kind == "personal" => Ok(Subject::Personal(UserId(user))),
+        (kind, Some(user), None, None) if kind == "shell" => Ok(Subject::Shell(UserId(user))),
+        (kind, None, Some(project), Some(level)) if kind == "shared" => Ok(Subject::Shared {
+            project: ProjectId(project),
+            level: level.parse().map_err(damaged("credential"))?,
+        }),
+        (kind, ..) => Err(damaged("credential")(format!(
+            "no subject of kind '{kind}'"
+        ))),
+    }
 }
 
 fn credential(raw: Raw) -> Result<Credential> {
     let (created_at, issued_at, ended_at, revoked_at, token_expires_at) = raw.times;
     Ok(Credential {
         id: CredentialId(raw.id),
-        user: UserId(raw.user),
+        subject: subject(raw.subject)?,
         cluster: ClusterId(raw.cluster),
         version: raw.version,
         account: raw.account,
@@ -76,7 +91,7 @@ fn collect(
     rows.into_iter().map(credential).collect()
 }
 
-/// Lists the versions of a user on a cluster, oldest first.
+/// Lists the versions of a user's own kubeconfig on a cluster, oldest first.
 pub(crate) fn versions(
     tx: &ReadTxn<'_>,
     cluster: ClusterId,
@@ -84,7 +99,7 @@ pub(crate) fn versions(
 ) -> Result<Vec<Credential>> {
     collect(
         tx,
-        "cluster = ?1 AND user = ?2 ORDER BY version",
+        "cluster = ?1 AND user = ?2 AND kind = 'personal' ORDER BY version",
         [cluster.0, user.0],
     )
 }
@@ -114,10 +129,11 @@ pub(crate) fn all_unfinished(tx: &ReadTxn<'_>) -> Result<Vec<Credential>> {
     collect(tx, filter, [])
 }
 
-/// Lists the latest version of every user on every cluster that is in view.
+/// Lists the latest version of every user's own kubeconfig on every cluster that is in view.
 pub(crate) fn latest(tx: &ReadTxn<'_>) -> Result<Vec<Credential>> {
-    let filter = "version = (SELECT max(version) FROM credentials AS other
-           WHERE other.cluster = credentials.cluster AND other.user = credentials.user)
+    let filter = "kind = 'personal' AND version = (SELECT max(version) FROM credentials AS other
+           WHERE other.cluster = credentials.cluster AND other.user = credentials.user
+             AND other.kind = 'personal')
          AND cluster IN (SELECT id FROM clusters WHERE removed_at IS NULL)
          ORDER BY cluster, user";
     collect(tx, filter, [])
@@ -145,7 +161,7 @@ pub(crate) struct NewCredential<'a> {
     pub(crate) created_at: Timestamp,
 }
 
-/// Inserts a version as `pending`.
+/// Inserts a version of a user's own kubeconfig as `pending`.
 pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewCredential<'_>) -> Result<CredentialId> {
     tx.sql().execute(
         "INSERT INTO credentials (cluster, user, version, account, power, state, created_at)
@@ -162,10 +178,11 @@ pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewCredential<'_>) -> Result<Crede
     Ok(CredentialId(tx.sql().last_insert_rowid()))
 }
 
-/// The number that the next version of a user on a cluster gets.
+/// The number that the next version of a user's own kubeconfig on a cluster gets.
 pub(crate) fn next_version(tx: &ReadTxn<'_>, cluster: ClusterId, user: UserId) -> Result<u32> {
     let latest: u32 = tx.sql().query_row(
-        "SELECT coalesce(max(version), 0) FROM credentials WHERE cluster = ?1 AND user = ?2",
+        "SELECT coalesce(max(version), 0) FROM credentials
+         WHERE cluster = ?1 AND user = ?2 AND kind = 'personal'",
         [cluster.0, user.0],
         |row| row.get(0),
     )?;

@@ -10,7 +10,13 @@ use super::{Error, Result};
 const APPLICATION_ID: i64 = 0x6b67_6e74;
 
 /// Migration N brings `user_version` from N to N+1. Never edit one that was released.
-const MIGRATIONS: &[&str] = &[V1];
+const MIGRATIONS: &[&str] = &[
+    V1,
+    include_str!("schema/v2.sql"),
+    include_str!("schema/v3.sql"),
+    include_str!("schema/v4.sql"),
+    include_str!("schema/v5.sql"),
+];
 
 const V1: &str = "
 CREATE TABLE meta (

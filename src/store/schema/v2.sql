@@ -1,0 +1,1 @@
+-- The key pair of a cluster's nodes: made or imported, handed out once, then gone.

@@ -1,0 +1,1 @@
+-- Roles bound to a user beside their level: a ClusterRole, or a Role in a namespace.
