@@ -9,6 +9,7 @@ use crate::cli::prompt::PromptError;
 use crate::domain::policy::Denial;
 use crate::kubernetes::error::{Error as ClusterError, SetupError};
 use crate::output::Ended;
+use crate::secrets::SshKeyError;
 use crate::{config, ops, session, store};
 
 /// Done, and verified; or nothing to do.
@@ -266,6 +267,13 @@ impl From<session::Error> for Failure {
                      one of them to run `kubegrant kubeconfig download {cluster} --user YOU`"
                 ),
             ),
+            E::SshKeyNotForYou { cluster } => (
+                Kind::Denied,
+                format!(
+                    "only organization owners and admins and the cluster's owner can open it: ask \
+                     one of them to run `kubegrant ssh-key download {cluster} --user YOU`"
+                ),
+            ),
             E::Tampered { .. } => (
                 Kind::Unsafe,
                 "run `kubegrant audit verify`, and relink the cluster".to_owned(),
@@ -320,6 +328,11 @@ impl From<ops::Error> for Failure {
             E::Import(_) => (Kind::Usage, String::new()),
             E::Exec(_) => (Kind::State, String::new()),
             E::Key { .. } => (Kind::Usage, String::new()),
+            E::SshKey(inner) => (ssh_key_kind(inner), inner.hint().to_owned()),
+            E::Unrecorded { .. } => (
+                Kind::Owed,
+                "make room, then run `kubegrant reconcile`: it finds out what was done".to_owned(),
+            ),
             E::File(inner) => (file_kind(inner), String::new()),
             E::Seal { .. } | E::Render(_) => (Kind::Internal, String::new()),
             E::Cluster { cluster, source } => cluster_kind(source, cluster),
@@ -370,6 +383,13 @@ fn approach_kind(error: &ClusterError, cluster: &str) -> (Kind, String) {
             "is this address really a Kubernetes API server's?".to_owned(),
         ),
         other => cluster_kind(other, cluster),
+    }
+}
+
+fn ssh_key_kind(error: &SshKeyError) -> Kind {
+    match error {
+        SshKeyError::Make => Kind::Internal,
+        _ => Kind::Usage,
     }
 }
 

@@ -91,6 +91,12 @@ pub(crate) enum Error {
         /// Which cluster.
         cluster: String,
     },
+    /// The identity does not open the SSH key.
+    #[error("your key does not open the SSH key of cluster '{cluster}'")]
+    SshKeyNotForYou {
+        /// Which cluster.
+        cluster: String,
+    },
     /// The sealed login is damaged or another record's.
     #[error("the manager login of cluster '{cluster}' is damaged")]
     Tampered {
@@ -302,7 +308,16 @@ impl Session {
 
     /// Takes a cluster's lock, waiting for another process to finish with it.
     pub(crate) async fn lock(&self, cluster: &Cluster) -> Result<Lock, Error> {
-        let path = lock_path(&self.config.store, cluster.id);
+        self.lock_file(cluster, "cluster").await
+    }
+
+    /// Takes the lock of a cluster's SSH keys: nodes may be slow, and no revocation waits for them.
+    pub(crate) async fn lock_ssh_keys(&self, cluster: &Cluster) -> Result<Lock, Error> {
+        self.lock_file(cluster, "ssh-keys").await
+    }
+
+    async fn lock_file(&self, cluster: &Cluster, what: &str) -> Result<Lock, Error> {
+        let path = lock_path(&self.config.store, what, cluster.id);
         let failed = |source| Error::Lock {
             cluster: cluster.name.to_string(),
             path: path.clone(),
@@ -440,9 +455,9 @@ impl Session {
     }
 }
 
-fn lock_path(store: &Path, cluster: ClusterId) -> PathBuf {
+fn lock_path(store: &Path, what: &str, cluster: ClusterId) -> PathBuf {
     let mut name = store.as_os_str().to_owned();
-    name.push(format!(".cluster-{}.lock", cluster.0));
+    name.push(format!(".{what}-{}.lock", cluster.0));
     PathBuf::from(name)
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod power;
 pub(crate) mod project;
+pub(crate) mod ssh;
 pub(crate) mod user;
 
 /// A moment, always UTC.

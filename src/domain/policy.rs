@@ -57,11 +57,9 @@ pub(crate) enum ClusterAction {
     /// Change description and labels.
     ChangeSettings,
     /// Take the SSH key.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the rule stands before the command")
-    )]
     SshKey,
+    /// Make, import, install, rotate or reset the SSH key.
+    ManageSshKey,
     /// Grant, change or remove developers' access.
     Grant,
     /// Ask what somebody else may do, and why.
@@ -91,12 +89,13 @@ pub(crate) enum ClusterAction {
 impl ClusterAction {
     /// All actions.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::See,
         Self::OwnKubeconfig,
         Self::KubeconfigFor,
         Self::ChangeSettings,
         Self::SshKey,
+        Self::ManageSshKey,
         Self::Grant,
         Self::ExplainOthers,
         Self::TeamList,
@@ -119,6 +118,7 @@ impl ClusterAction {
             Self::KubeconfigFor => "download a kubeconfig for somebody else",
             Self::ChangeSettings => "change settings",
             Self::SshKey => "download the SSH key",
+            Self::ManageSshKey => "make, import, install, rotate or reset the SSH key",
             Self::Grant => "grant, change or remove developers' access",
             Self::ExplainOthers => "ask about others' access",
             Self::TeamList => "list others' credentials",
@@ -152,6 +152,7 @@ impl ClusterAction {
                 "organization owners and admins, the cluster's owner, and users with write"
             }
             Self::Grant
+            | Self::ManageSshKey
             | Self::ExplainOthers
             | Self::KubeconfigFor
             | Self::Protect
@@ -269,6 +270,7 @@ pub(crate) fn on_cluster(
         A::See | A::OwnKubeconfig => true,
         A::ChangeSettings | A::SshKey => writes,
         A::Grant
+        | A::ManageSshKey
         | A::ExplainOthers
         | A::KubeconfigFor
         | A::Protect
@@ -284,7 +286,13 @@ pub(crate) fn on_cluster(
     }
     let archived = target.state == State::Archived;
     match action {
-        A::OwnKubeconfig | A::KubeconfigFor | A::SshKey | A::TeamRotate if archived => {
+        A::OwnKubeconfig
+        | A::KubeconfigFor
+        | A::SshKey
+        | A::ManageSshKey
+        | A::TeamRotate
+            if archived =>
+        {
             Err(Denial::Archived(action))
         }
         A::Archive if archived => Err(Denial::Archived(action)),

@@ -7,6 +7,7 @@ pub(crate) mod error;
 pub(crate) mod exec;
 pub(crate) mod import;
 pub(crate) mod manager;
+pub(crate) mod nodes;
 pub(crate) mod objects;
 pub(crate) mod tls;
 pub(crate) mod token;

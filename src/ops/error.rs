@@ -7,7 +7,7 @@ use crate::domain::policy::{ClusterAction, Denial};
 use crate::kubernetes::error::Error as ClusterError;
 use crate::kubernetes::exec::ExecError;
 use crate::kubernetes::import::ImportError;
-use crate::secrets::{RecipientError, SealError};
+use crate::secrets::{RecipientError, SealError, SshKeyError};
 use crate::{session, store};
 
 /// Why a wish could not be carried out.
@@ -94,6 +94,18 @@ pub(crate) enum Error {
         /// Why.
         #[source]
         source: RecipientError,
+    },
+    /// An SSH key was refused, or could not be made.
+    #[error("the SSH key cannot be used")]
+    SshKey(#[source] SshKeyError),
+    /// It was done, and could not be recorded; the next command finds out.
+    #[error("{what}, but that could not be recorded")]
+    Unrecorded {
+        /// What was done.
+        what: String,
+        /// Why it was not recorded.
+        #[source]
+        source: store::Error,
     },
     /// A file could not be read or written.
     #[error(transparent)]

@@ -19,6 +19,7 @@ pub(crate) mod reconcile;
 pub(crate) mod remove;
 mod reseal;
 pub(crate) mod settle;
+pub(crate) mod ssh_key;
 pub(crate) mod status;
 pub(crate) mod team;
 pub(crate) mod user;

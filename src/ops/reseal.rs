@@ -2,6 +2,7 @@
 
 use super::Error;
 use crate::domain::cluster::Cluster;
+use crate::domain::ssh::KeyPair;
 use crate::domain::user::User;
 use crate::secrets::{OpenError, Recipient, RecordName, Sealed, SecretString, open, seal};
 use crate::session::{self, Session};
@@ -89,11 +90,62 @@ pub(super) fn open_provider_token(
     })
 }
 
+fn ssh_key_record(cluster: &Cluster, installation: &str, pair: &KeyPair) -> RecordName {
+    RecordName {
+        installation: installation.to_owned(),
+        table: "ssh_keys",
+        // A cluster's name may come back with another cluster; its keys do not.
+        row: format!("{}/{}", cluster.name, pair.fingerprint),
+        column: "secret",
+        generation: pair.generation,
+    }
+}
+
+/// Seals the private half of a cluster's SSH key to those who may use it now.
+pub(super) fn seal_ssh_key(
+    tx: &ReadTxn<'_>,
+    cluster: &Cluster,
+    installation: &str,
+    pair: &KeyPair,
+    text: &SecretString,
+) -> Result<Sealed, Error> {
+    let record = ssh_key_record(cluster, installation, pair);
+    seal(text, &record, &recipients(tx, cluster)?).map_err(|source| Error::Seal {
+        what: format!("the SSH key of cluster '{}'", cluster.name),
+        source,
+    })
+}
+
+/// Opens the private half of a cluster's SSH key, as the text of its file.
+pub(super) fn open_ssh_key(
+    session: &Session,
+    cluster: &Cluster,
+    installation: &str,
+    pair: &KeyPair,
+) -> Result<SecretString, Error> {
+    let name = || cluster.name.to_string();
+    let sealed = session
+        .store()?
+        .read(|tx| store::ssh_keys::secret(tx, pair.id))?;
+    let sealed = sealed.ok_or_else(|| session::Error::SshKeyNotForYou { cluster: name() })?;
+    let record = ssh_key_record(cluster, installation, pair);
+    let opened = open(&sealed, &record, session.identity()?);
+    opened.map_err(|error| match error {
+        OpenError::NotForThisKey => session::Error::SshKeyNotForYou { cluster: name() }.into(),
+        source => session::Error::Tampered {
+            cluster: name(),
+            source,
+        }
+        .into(),
+    })
+}
+
 /// One cluster's opened secrets.
 struct Opened {
     cluster: Cluster,
     login: SecretString,
     provider: Option<(u32, SecretString)>,
+    ssh_keys: Vec<(KeyPair, SecretString)>,
 }
 
 /// Opened secrets, to be sealed anew in the transaction that changes who may use them.
@@ -118,10 +170,22 @@ pub(super) fn open_logins(
                 Ok::<_, Error>((stored.generation, token))
             })
             .transpose()?;
+        let held = session
+            .store()?
+            .read(|tx| store::ssh_keys::list(tx, cluster.id))?;
+        let ssh_keys = held
+            .into_iter()
+            .filter(|pair| pair.custody.is_held())
+            .map(|pair| {
+                let text = open_ssh_key(session, &cluster, installation, &pair)?;
+                Ok::<_, Error>((pair, text))
+            })
+            .collect::<Result<_, _>>()?;
         logins.push(Opened {
             cluster,
             login,
             provider,
+            ssh_keys,
         });
     }
     Ok(Logins(logins))
@@ -159,6 +223,19 @@ impl Logins {
                 let sealed = seal_provider_token(tx, &cluster, place, token)?;
                 store::provider_tokens::reseal(tx, id, &sealed)?;
             }
+            let held = store::ssh_keys::list(tx, id)?;
+            let is_opened = |it: &KeyPair| opened.ssh_keys.iter().any(|(had, _)| had.id == it.id);
+            if held.iter().any(|it| it.custody.is_held() && !is_opened(it)) {
+                return Err(Error::Forbidden {
+                    why: format!("cluster '{}' got an SSH key meanwhile", cluster.name),
+                    hint: "try again".to_owned(),
+                });
+            }
+            for (pair, text) in &opened.ssh_keys {
+                let sealed = seal_ssh_key(tx, &cluster, installation, pair, text)?;
+                // One that was taken meanwhile stays gone.
+                store::ssh_keys::reseal(tx, pair.id, &sealed)?;
+            }
         }
         Ok(())
     }
@@ -177,6 +254,12 @@ impl Logins {
                     opened.cluster.name
                 ));
             }
+            words.extend(opened.ssh_keys.iter().map(|(pair, _)| {
+                format!(
+                    "SSH key {} of cluster '{}'",
+                    pair.fingerprint, opened.cluster.name
+                )
+            }));
         }
         words
     }

@@ -5,12 +5,14 @@
 //! which is an ordinary binary age file. Nothing outside this module knows the age crate.
 
 mod identity;
+mod key_pair;
 mod recipient;
 mod seal;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use identity::{Identity, IdentityError};
+pub(crate) use key_pair::{KEY_BYTES_MAX, SshKey, SshKeyError, SshKeyKind};
 pub(crate) use recipient::{Recipient, RecipientError, parse_public_key_file};
 #[cfg(test)]
 pub(crate) use seal::open_file;

@@ -343,6 +343,11 @@ pub(crate) fn remove(tx: &WriteTxn<'_>, cluster: ClusterId, at: Timestamp) -> Re
         "DELETE FROM provider_tokens WHERE cluster = ?1",
         [cluster.0],
     )?;
+    tx.sql().execute(
+        "UPDATE ssh_keys SET custody = 'destroyed', secret = NULL
+         WHERE cluster = ?1 AND custody IN ('available','claimed')",
+        [cluster.0],
+    )?;
     tx.sql()
         .execute("DELETE FROM blocks WHERE cluster = ?1", [cluster.0])?;
     tx.sql().execute(

@@ -15,6 +15,7 @@ pub(crate) mod grants;
 pub(crate) mod meta;
 pub(crate) mod provider_tokens;
 mod schema;
+pub(crate) mod ssh_keys;
 pub(crate) mod users;
 
 use std::ops::Deref;
@@ -256,6 +257,18 @@ impl Store {
             .commit()
             .map_err(|error| named(&self.path, error.into()))?;
         Ok(value)
+    }
+}
+
+impl Store {
+    /// Brings everything from the log into the file and empties the log, so that what was deleted
+    /// is in neither. `false` if a reader kept it; whoever closes the store last does it then.
+    pub(crate) fn empty_log(&self) -> Result<bool> {
+        let busy: rusqlite::Result<i64> =
+            self.connection
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+        let busy = busy.map_err(|error| named(&self.path, error.into()))?;
+        Ok(busy == 0)
     }
 }
 

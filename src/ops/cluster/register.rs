@@ -10,7 +10,8 @@ use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::{ClusterAction, OrganizationAction};
 use crate::domain::user::User;
 use crate::ops::journal::Journal;
-use crate::ops::{Applied, Done, Error, Mode, find, reseal, settle};
+use crate::ops::{Applied, Done, Error, Mode, find, reseal, settle, ssh_key};
+use crate::secrets::SshKey;
 use crate::session::Session;
 use crate::store;
 
@@ -33,6 +34,8 @@ pub(crate) struct Add {
     pub(crate) held_back: BTreeSet<String>,
     /// Keep the operator's credential instead of making a manager.
     pub(crate) keep_credential: bool,
+    /// The key pair of its nodes, and whether it came from a file.
+    pub(crate) ssh_key: Option<(SshKey, bool)>,
 }
 
 /// A cluster as it was registered.
@@ -139,6 +142,14 @@ pub(crate) async fn add(
         let sealed = reseal::seal_login(session, tx, &cluster, &installation, &custody.secret)?;
         let id = store::clusters::insert(tx, &cluster, &sealed)?;
         journal.record(session, tx, Phase::Done, detail, Some(request))?;
+        if let Some((key, imported)) = &wish.ssh_key {
+            let cluster = Cluster {
+                id,
+                ..cluster.clone()
+            };
+            let owner = (&cluster, &actor);
+            ssh_key::insert_first(session, tx, owner, &journal, (key, *imported))?;
+        }
         Ok::<_, Error>(id)
     })?;
     let mut applied = Applied::default();

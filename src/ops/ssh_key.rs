@@ -1,0 +1,455 @@
+//! The SSH key of a cluster's nodes: make, import, show, hand out once, bring to the nodes.
+//!
+//! A key's private half goes `available → claimed → downloaded`, or is destroyed; the store's
+//! triggers refuse every other step. All of it happens under the lock of the cluster's SSH keys,
+//! which is not the cluster's own: nodes may be slow, and a revocation never waits for them.
+
+mod hand_out;
+mod roll_out;
+
+pub(crate) use hand_out::{HandOut, HandedOut, download};
+pub(crate) use roll_out::{NodeReport, RollOut, RollOutWish, install, rotate};
+
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::journal::Journal;
+use super::{Done, Error, Mode, find, reseal};
+use crate::artifact::file::read_bounded;
+use crate::domain::audit::Phase;
+use crate::domain::cluster::Cluster;
+use crate::domain::name::ClusterName;
+use crate::domain::policy::ClusterAction;
+use crate::domain::ssh::{Custody, KeyPair, NodeKey, Place, SshKeyId};
+use crate::domain::{Confirmed, Timestamp};
+use crate::secrets::{KEY_BYTES_MAX, SecretString, SshKey, SshKeyKind};
+use crate::session::{Actor, Session};
+use crate::store::{self, WriteTxn};
+
+/// A wish about a cluster's SSH key, after the rules were asked.
+struct Case {
+    actor: Actor,
+    journal: Journal,
+    cluster: Cluster,
+}
+
+fn case(
+    session: &Session,
+    words: &'static str,
+    name: &ClusterName,
+    action: ClusterAction,
+) -> Result<Case, Error> {
+    let actor = find::actor(session, words)?;
+    let journal = Journal::new(&actor, words);
+    let found = find::cluster(session, &actor, &journal, name, action)?;
+    let journal = journal.cluster(&found.cluster);
+    Ok(Case {
+        actor,
+        journal,
+        cluster: found.cluster,
+    })
+}
+
+/// The comment of a cluster's keys.
+fn comment(name: &ClusterName) -> String {
+    format!("kubegrant:{name}")
+}
+
+/// Makes a pair for a cluster, in memory.
+pub(crate) fn make(
+    session: &Session,
+    name: &ClusterName,
+    kind: SshKeyKind,
+) -> Result<SshKey, Error> {
+    let seed = Zeroizing::new(session.random());
+    SshKey::generate(kind, &seed, &comment(name)).map_err(Error::SshKey)
+}
+
+/// Reads a private key from a file, in memory; `ask` gives its passphrase.
+pub(crate) fn read_file(
+    session: &Session,
+    name: &ClusterName,
+    path: &Path,
+    ask: &mut dyn FnMut() -> Option<SecretString>,
+) -> Result<SshKey, Error> {
+    let bytes = read_bounded(&session.env.current_dir.join(path), KEY_BYTES_MAX)?;
+    SshKey::import(&bytes, &comment(name), ask).map_err(Error::SshKey)
+}
+
+/// Where a new key came from, and which part it will play.
+struct NewKey<'a> {
+    key: &'a SshKey,
+    imported: bool,
+    place: Place,
+}
+
+/// Seals a key and inserts it, in the transaction that decides it.
+fn insert(
+    session: &Session,
+    tx: &WriteTxn<'_>,
+    (cluster, actor): (&Cluster, &Actor),
+    new: &NewKey<'_>,
+) -> Result<SshKeyId, Error> {
+    let installation = store::meta::find(tx, store::meta::INSTALLATION)?.unwrap_or_default();
+    let pair = KeyPair {
+        id: SshKeyId(0),
+        cluster: cluster.id,
+        generation: store::ssh_keys::next_generation(tx, cluster.id)?,
+        place: new.place,
+        custody: Custody::Available,
+        kind: new.key.kind(),
+        public: new.key.public_line().map_err(Error::SshKey)?,
+        fingerprint: new.key.fingerprint(),
+        imported: new.imported,
+        made_at: session.now(),
+        made_by: actor.holder.id,
+        claim: None,
+    };
+    // Also one that was replaced here before: it may be in anybody's hands.
+    let known = store::ssh_keys::list(tx, cluster.id)?;
+    if known.iter().any(|it| it.fingerprint == pair.fingerprint) {
+        return Err(Error::Exists {
+            what: format!(
+                "key {} of cluster '{}', today or from before,",
+                pair.fingerprint, cluster.name
+            ),
+            hint: format!("run `kubegrant ssh-key show {}`", cluster.name),
+        });
+    }
+    let text = new.key.to_file().map_err(Error::SshKey)?;
+    let sealed = reseal::seal_ssh_key(tx, cluster, &installation, &pair, &text)?;
+    Ok(store::ssh_keys::insert(tx, &pair, &sealed)?)
+}
+
+/// Gives a cluster that is being registered its key, in the same transaction.
+pub(super) fn insert_first(
+    session: &Session,
+    tx: &WriteTxn<'_>,
+    (cluster, actor): (&Cluster, &Actor),
+    journal: &Journal,
+    (key, imported): (&SshKey, bool),
+) -> Result<(), Error> {
+    let new = NewKey {
+        key,
+        imported,
+        place: Place::Current,
+    };
+    insert(session, tx, (cluster, actor), &new)?;
+    let detail = format!("SSH key {} ({})", key.fingerprint(), key.kind());
+    journal.record(session, tx, Phase::Done, detail, None)?;
+    Ok(())
+}
+
+/// Where a new key comes from.
+#[derive(Debug)]
+pub(crate) enum Origin {
+    /// It is made here.
+    Generate(SshKeyKind),
+    /// It was read from a file.
+    Import(SshKey),
+}
+
+/// Asks the rules before a passphrase is asked for.
+pub(crate) fn may_add(session: &Session, name: &ClusterName) -> Result<(), Error> {
+    let case = case(
+        session,
+        "ssh-key import",
+        name,
+        ClusterAction::ManageSshKey,
+    )?;
+    refuse_second(session, &case.cluster)
+}
+
+fn refuse_second(session: &Session, cluster: &Cluster) -> Result<(), Error> {
+    let found = session
+        .store()?
+        .read(|tx| store::ssh_keys::find(tx, cluster.id, Place::Current))?;
+    match found {
+        None => Ok(()),
+        Some(pair) => Err(Error::Exists {
+            what: format!("SSH key {} of cluster '{}'", pair.fingerprint, cluster.name),
+            hint: format!(
+                "replace it on the nodes with `kubegrant ssh-key rotate {0}`, or here with \
+                 `kubegrant ssh-key reset {0}`",
+                cluster.name
+            ),
+        }),
+    }
+}
+
+/// Gives a cluster its key.
+pub(crate) async fn add(
+    session: &Session,
+    name: &ClusterName,
+    origin: Origin,
+    mode: Mode,
+) -> Result<Done<Shown>, Error> {
+    let words = match origin {
+        Origin::Generate(_) => "ssh-key generate",
+        Origin::Import(_) => "ssh-key import",
+    };
+    let before = case(session, words, name, ClusterAction::ManageSshKey)?;
+    refuse_second(session, &before.cluster)?;
+    if mode == Mode::Plan {
+        return Ok(Done::Planned(vec![match &origin {
+            Origin::Generate(_) => format!("make an SSH key for cluster '{name}'"),
+            Origin::Import(key) => format!(
+                "take SSH key {} for cluster '{name}'",
+                key.fingerprint()
+            ),
+        }]));
+    }
+    // An RSA key takes seconds: before the lock.
+    let (key, imported) = match origin {
+        Origin::Generate(kind) => (make(session, name, kind)?, false),
+        Origin::Import(key) => (key, true),
+    };
+    let _lock = session.lock_ssh_keys(&before.cluster).await?;
+    let case = case(session, words, name, ClusterAction::ManageSshKey)?;
+    refuse_second(session, &case.cluster)?;
+    session.store()?.write(|tx| {
+        let new = NewKey {
+            key: &key,
+            imported,
+            place: Place::Current,
+        };
+        insert(session, tx, (&case.cluster, &case.actor), &new)?;
+        let detail = format!("key {} ({})", key.fingerprint(), key.kind());
+        case.journal
+            .record(session, tx, Phase::Done, detail, None)?;
+        Ok::<_, Error>(())
+    })?;
+    let warning = key.warning();
+    let mut shown = look(session, &case.cluster)?.ok_or_else(|| none(name))?;
+    shown.warning = warning;
+    Ok(Done::Did(shown))
+}
+
+/// A cluster's key as it stands.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    /// Whose nodes.
+    pub(crate) cluster: ClusterName,
+    /// The cluster's key.
+    pub(crate) pair: KeyPair,
+    /// Who made or imported it.
+    pub(crate) made_by: String,
+    /// The hand-out: to whom, by whom, when.
+    pub(crate) taken: Option<Taken>,
+    /// The nodes it is on.
+    pub(crate) nodes: Vec<NodeKey>,
+    /// What is not done yet: a hand-out, a rotation, an old line on a node.
+    pub(crate) owed: Vec<String>,
+    /// What a person should know.
+    pub(crate) warning: Option<String>,
+}
+
+/// A hand-out, with names.
+#[derive(Debug, Clone)]
+pub(crate) struct Taken {
+    /// Into whose hands.
+    pub(crate) to: String,
+    /// Who carried it out.
+    pub(crate) by: String,
+    /// When.
+    pub(crate) at: Timestamp,
+}
+
+fn none(name: &ClusterName) -> Error {
+    Error::NotThere {
+        what: format!("SSH key of cluster '{name}'"),
+        hint: format!(
+            "make one with `kubegrant ssh-key generate {name}`, or take one with `kubegrant \
+             ssh-key import {name} FILE`"
+        ),
+    }
+}
+
+/// What is owed about a cluster's keys, in words.
+pub(super) fn debts(tx: &store::ReadTxn<'_>, cluster: &Cluster) -> store::Result<Vec<String>> {
+    let mut owed = Vec::new();
+    for pair in store::ssh_keys::list(tx, cluster.id)? {
+        let print = &pair.fingerprint;
+        if pair.custody == Custody::Claimed {
+            let path = pair.claim.and_then(|claim| claim.path).unwrap_or_default();
+            owed.push(format!(
+                "the hand-out of SSH key {print} to `{}` was cut off",
+                path.display()
+            ));
+        }
+        if pair.place == Place::Next {
+            owed.push(format!("SSH key {print} is on no node yet"));
+        }
+        if pair.place == Place::Old {
+            for node in store::ssh_keys::nodes(tx, pair.id)? {
+                if node.may_hold() {
+                    owed.push(format!(
+                        "node {} may still accept the old SSH key {print}",
+                        node.address
+                    ));
+                }
+            }
+        }
+    }
+    Ok(owed)
+}
+
+fn look(session: &Session, cluster: &Cluster) -> Result<Option<Shown>, Error> {
+    session.store()?.read(|tx| {
+        let Some(pair) = store::ssh_keys::find(tx, cluster.id, Place::Current)? else {
+            return Ok(None);
+        };
+        let users = store::users::list(tx)?;
+        let name = |id| {
+            let found = users.iter().find(|user| user.id == id);
+            found.map(|user| user.name.to_string()).unwrap_or_default()
+        };
+        let taken = pair
+            .claim
+            .as_ref()
+            .filter(|_| pair.custody == Custody::Downloaded)
+            .map(|claim| Taken {
+                to: name(claim.to),
+                by: name(claim.by),
+                at: claim.at,
+            });
+        let mut nodes = store::ssh_keys::nodes(tx, pair.id)?;
+        nodes.retain(|node| node.installed_at.is_some() && node.may_hold());
+        Ok(Some(Shown {
+            cluster: cluster.name.clone(),
+            made_by: name(pair.made_by),
+            taken,
+            nodes,
+            owed: debts(tx, cluster)?,
+            warning: None,
+            pair,
+        }))
+    })
+}
+
+/// Shows a cluster's key. A hand-out that was cut off is settled first.
+pub(crate) async fn show(session: &Session, name: &ClusterName) -> Result<Shown, Error> {
+    let case = case(session, "ssh-key show", name, ClusterAction::See)?;
+    settle_claim(session, &case.cluster, &case.journal).await?;
+    look(session, &case.cluster)?.ok_or_else(|| none(name))
+}
+
+/// Settles a hand-out that was cut off, under the lock; what cannot be told stays claimed.
+pub(super) async fn settle_claim(
+    session: &Session,
+    cluster: &Cluster,
+    journal: &Journal,
+) -> Result<(), Error> {
+    let claimed = |tx: &store::ReadTxn<'_>| {
+        let keys = store::ssh_keys::list(tx, cluster.id)?;
+        Ok::<_, Error>(keys.into_iter().find(|it| it.custody == Custody::Claimed))
+    };
+    if session.store()?.read(claimed)?.is_none() {
+        return Ok(());
+    }
+    let _lock = session.lock_ssh_keys(cluster).await?;
+    if let Some(pair) = session.store()?.read(claimed)? {
+        // What cannot be told is shown as owed, and refused where somebody wants the key.
+        hand_out::resolve(session, journal, &pair)?;
+    }
+    Ok(())
+}
+
+/// Gives a cluster a new key at once, and destroys the private half of the old one.
+///
+/// The nodes still accept the old one, wherever it is; [`rotate`] brings them the new one.
+pub(crate) async fn reset(
+    session: &Session,
+    name: &ClusterName,
+    kind: SshKeyKind,
+    mode: Mode,
+    _: Confirmed,
+) -> Result<Done<Shown>, Error> {
+    let words = "ssh-key reset";
+    let before = case(session, words, name, ClusterAction::ManageSshKey)?;
+    if look(session, &before.cluster)?.is_none() {
+        return Err(none(name));
+    }
+    if mode == Mode::Plan {
+        return Ok(Done::Planned(vec![
+            format!("destroy the private half of the SSH key of cluster '{name}'"),
+            format!("make a new SSH key for cluster '{name}'"),
+        ]));
+    }
+    let key = make(session, name, kind)?;
+    let _lock = session.lock_ssh_keys(&before.cluster).await?;
+    let case = case(session, words, name, ClusterAction::ManageSshKey)?;
+    session.store()?.write(|tx| {
+        for pair in store::ssh_keys::list(tx, case.cluster.id)? {
+            store::ssh_keys::destroy(tx, pair.id)?;
+            if matches!(pair.place, Place::Current | Place::Next) {
+                retire(tx, &pair)?;
+            }
+        }
+        let new = NewKey {
+            key: &key,
+            imported: false,
+            place: Place::Current,
+        };
+        insert(session, tx, (&case.cluster, &case.actor), &new)?;
+        let detail = format!("new key {} ({})", key.fingerprint(), key.kind());
+        case.journal
+            .record(session, tx, Phase::Done, detail, None)?;
+        Ok::<_, Error>(())
+    })?;
+    session.store()?.empty_log()?;
+    let shown = look(session, &case.cluster)?;
+    Ok(Done::Did(shown.ok_or_else(|| none(name))?))
+}
+
+/// Puts a replaced key aside: `old` while a node may accept it, else `gone`.
+fn retire(tx: &WriteTxn<'_>, pair: &KeyPair) -> store::Result<()> {
+    let nodes = store::ssh_keys::nodes(tx, pair.id)?;
+    let place = if nodes.iter().any(NodeKey::may_hold) {
+        Place::Old
+    } else {
+        Place::Gone
+    };
+    store::ssh_keys::set_place(tx, pair.id, place)
+}
+
+/// The stanzas for `ssh_config`: one for each node that is known.
+pub(crate) async fn config(session: &Session, name: &ClusterName) -> Result<Config, Error> {
+    let case = case(session, "ssh-key config", name, ClusterAction::See)?;
+    let shown = look(session, &case.cluster)?.ok_or_else(|| none(name))?;
+    let nodes = if shown.nodes.is_empty() {
+        let addresses = roll_out::addresses(session, &case.cluster).await;
+        addresses
+            .unwrap_or_default()
+            .into_iter()
+            .map(|address| (address.name, address.address, None, "root".to_owned()))
+            .collect()
+    } else {
+        shown
+            .nodes
+            .iter()
+            .map(|node| {
+                let alias = node.address.replace(':', "-");
+                (alias, node.address.clone(), node.port, node.login.clone())
+            })
+            .collect()
+    };
+    let key_file = shown.pair.claim.and_then(|claim| claim.path);
+    Ok(Config {
+        cluster: case.cluster.name,
+        nodes,
+        key_file,
+    })
+}
+
+/// What the stanzas for `ssh_config` say.
+#[derive(Debug)]
+pub(crate) struct Config {
+    /// Whose nodes.
+    pub(crate) cluster: ClusterName,
+    /// Alias, address, port and login of each.
+    pub(crate) nodes: Vec<(String, String, Option<u16>, String)>,
+    /// Where the key was written.
+    pub(crate) key_file: Option<std::path::PathBuf>,
+}

@@ -1,0 +1,410 @@
+//! Handing the private key out: exactly once, also across crashes.
+//!
+//! `claim` is recorded with the digest of the complete file before the file can exist; the file
+//! appears complete or not at all ([`write_private`]); then the hand-out is recorded and the sealed
+//! half destroyed. Cut off in between, the file decides: it is there with that digest, or nothing
+//! was handed out. Standard output cannot be looked at afterwards, so there the record comes first:
+//! at most once.
+
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::roll_out::{Address, addresses};
+use super::{Case, case, none};
+use crate::artifact::file::{
+    FileError, Overwrite, check_writable_destination, read_bounded, write_private,
+};
+use crate::domain::Timestamp;
+use crate::domain::access::Power;
+use crate::domain::audit::Phase;
+use crate::domain::name::{ClusterName, UserRef};
+use crate::domain::policy::{ClusterAction, Denial};
+use crate::domain::ssh::{Claim, Custody, KeyPair, Place};
+use crate::domain::user::User;
+use crate::ops::journal::Journal;
+use crate::ops::kubeconfig::Destination;
+use crate::ops::{Done, Error, Mode, find, reseal};
+use crate::secrets::{ExposeSecret, KEY_BYTES_MAX, SecretString, seal_file};
+use crate::session::Session;
+use crate::store;
+
+/// A hand-out that is wished for.
+#[derive(Debug)]
+pub(crate) struct HandOut {
+    /// Whose nodes.
+    pub(crate) cluster: ClusterName,
+    /// For whom, if not for oneself.
+    pub(crate) user: Option<UserRef>,
+    /// Where the file goes.
+    pub(crate) destination: Destination,
+}
+
+/// A hand-out that was done.
+pub(crate) struct HandedOut {
+    /// Whose nodes.
+    pub(crate) cluster: ClusterName,
+    /// Who has it now.
+    pub(crate) user: String,
+    /// Since when.
+    pub(crate) at: Timestamp,
+    /// Which key.
+    pub(crate) fingerprint: String,
+    /// The file, unless it goes to standard output.
+    pub(crate) path: Option<PathBuf>,
+    /// Whether it is sealed to the user.
+    pub(crate) sealed: bool,
+    /// What goes to standard output.
+    bytes: Option<SecretString>,
+    /// The nodes, as far as the cluster says.
+    pub(crate) nodes: Vec<Address>,
+    /// Whether an earlier run wrote the file, and only the record was missing.
+    pub(crate) finished_earlier: bool,
+}
+
+impl HandedOut {
+    /// Gives the text to standard output, where that was wished; says whether it was.
+    pub(crate) fn hand_to_stdout<E>(
+        &self,
+        hand: impl FnOnce(&[u8]) -> Result<(), E>,
+    ) -> Result<bool, E> {
+        let Some(bytes) = &self.bytes else {
+            return Ok(false);
+        };
+        hand(bytes.expose_secret().as_bytes()).map(|()| true)
+    }
+}
+
+fn digest(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(64);
+    for byte in Sha256::digest(bytes) {
+        write!(text, "{byte:02x}").expect("a string takes all text");
+    }
+    text
+}
+
+/// Into whose hands, after the rules were asked of them too.
+fn receiver(session: &Session, case: &Case, user: Option<&UserRef>) -> Result<User, Error> {
+    let Some(name) = user else {
+        return Ok(case.actor.user.clone());
+    };
+    let user = find::user(session, name)?;
+    if user.id == case.actor.user.id {
+        return Ok(user);
+    }
+    find::cluster(
+        session,
+        &case.actor,
+        &case.journal,
+        &case.cluster.name,
+        ClusterAction::KubeconfigFor,
+    )?;
+    let access = session
+        .store()?
+        .read(|tx| find::access_of(tx, session, &user, &case.cluster))?;
+    let journal = case.journal.clone().user(&user);
+    let cluster = Some(&case.cluster.name);
+    if !user.active {
+        return Err(journal.deny(session, Denial::Disabled, cluster, &user, vec![]));
+    }
+    if access.power() < Some(Power::Write) {
+        let denial = Denial::NotOnCluster(ClusterAction::SshKey);
+        let help = vec![format!(
+            "run `kubegrant access grant {} --cluster {} --level write`",
+            user.name, case.cluster.name
+        )];
+        return Err(journal.deny(session, denial, cluster, &user, help));
+    }
+    Ok(user)
+}
+
+fn place(session: &Session, case: &Case, wish: &HandOut, sealed_to: Option<&User>) -> Option<PathBuf> {
+    let path = match &wish.destination {
+        Destination::Stdout => return None,
+        Destination::File(path) => path.clone(),
+        Destination::Usual => PathBuf::from(match sealed_to {
+            None => format!("ssh-key-{}.pem", case.cluster.name),
+            Some(user) => format!("ssh-key-{}.{}.pem.age", case.cluster.name, user.name),
+        }),
+    };
+    Some(session.env.current_dir.join(path))
+}
+
+/// Hands the private key of a cluster's nodes out, once.
+pub(crate) async fn download(
+    session: &Session,
+    wish: HandOut,
+    mode: Mode,
+) -> Result<Done<HandedOut>, Error> {
+    let words = "ssh-key download";
+    let before = case(session, words, &wish.cluster, ClusterAction::SshKey)?;
+    let _lock = session.lock_ssh_keys(&before.cluster).await?;
+    // Asked again under the lock: the rules and the key may have changed while we waited.
+    let case = case(session, words, &wish.cluster, ClusterAction::SshKey)?;
+    let user = receiver(session, &case, wish.user.as_ref())?;
+    let other = user.id != case.actor.user.id;
+    let path = place(session, &case, &wish, other.then_some(&user));
+    let pair = session
+        .store()?
+        .read(|tx| store::ssh_keys::find(tx, case.cluster.id, Place::Current))?
+        .ok_or_else(|| none(&wish.cluster))?;
+    let found = resolve(session, &case.journal, &pair)?;
+    let took = found.claim.as_ref().filter(|claim| {
+        let here = claim.path.is_some() && claim.path == path;
+        found.custody == Custody::Downloaded
+            && pair.custody == Custody::Claimed
+            && here
+            && claim.to == user.id
+    });
+    if let Some(claim) = took {
+        // The very hand-out that was cut off: its file is there, complete.
+        let handed = HandedOut {
+            cluster: case.cluster.name.clone(),
+            user: user.name.to_string(),
+            at: claim.at,
+            fingerprint: found.fingerprint.clone(),
+            path,
+            sealed: other,
+            bytes: None,
+            nodes: addresses(session, &case.cluster).await.unwrap_or_default(),
+            finished_earlier: true,
+        };
+        return Ok(Done::Did(handed));
+    }
+    refuse_second(session, &case, &found)?;
+    if let Some(path) = &path {
+        check_writable_destination(path, Overwrite::Never).map_err(in_the_way)?;
+    }
+    if mode == Mode::Plan {
+        let to = path.as_ref().map_or_else(
+            || "standard output".to_owned(),
+            |path| format!("`{}`", path.display()),
+        );
+        let what = &found.fingerprint;
+        return Ok(Done::Planned(vec![
+            format!("hand SSH key {what} out to '{}', to {to}", user.name),
+            "destroy the sealed copy: nobody can take it again".to_owned(),
+        ]));
+    }
+    let bytes = text(session, &case, &found, other.then_some(&user))?;
+    let claim = Claim {
+        at: session.now(),
+        by: case.actor.holder.id,
+        to: user.id,
+        path: path.clone(),
+        digest: digest(bytes.expose_secret().as_bytes()),
+    };
+    let journal = case.journal.clone().user(&user);
+    match &path {
+        Some(path) => give_file(session, &journal, &found, &claim, (path, &bytes))?,
+        None => give_once(session, &journal, &found, &claim)?,
+    }
+    Ok(Done::Did(HandedOut {
+        cluster: case.cluster.name.clone(),
+        user: user.name.to_string(),
+        at: claim.at,
+        fingerprint: found.fingerprint,
+        bytes: path.is_none().then_some(bytes),
+        path,
+        sealed: other,
+        nodes: addresses(session, &case.cluster).await.unwrap_or_default(),
+        finished_earlier: false,
+    }))
+}
+
+/// The file's bytes: the key as OpenSSH wants it, or sealed to somebody else.
+fn text(
+    session: &Session,
+    case: &Case,
+    pair: &KeyPair,
+    seal_to: Option<&User>,
+) -> Result<SecretString, Error> {
+    let installation = find::installation(session)?;
+    let recipient = match seal_to {
+        None => None,
+        Some(user) => Some(reseal::key(user)?.ok_or_else(|| Error::Forbidden {
+            why: format!("'{}' has no key to seal the file to", user.name),
+            hint: format!("run `kubegrant user set-key {} --key FILE`", user.name),
+        })?),
+    };
+    let opened = reseal::open_ssh_key(session, &case.cluster, &installation, pair)?;
+    let Some(recipient) = recipient else {
+        return Ok(opened);
+    };
+    let sealed = seal_file(opened.expose_secret().as_bytes(), &[recipient]);
+    let sealed = sealed.map_err(|source| Error::Seal {
+        what: format!("the SSH key of cluster '{}'", case.cluster.name),
+        source,
+    })?;
+    Ok(SecretString::from(
+        String::from_utf8_lossy(&sealed).into_owned(),
+    ))
+}
+
+fn refuse_second(session: &Session, case: &Case, pair: &KeyPair) -> Result<(), Error> {
+    let name = &case.cluster.name;
+    let who = |claim: &Claim| -> Result<String, Error> {
+        let users = session.store()?.read(store::users::list)?;
+        let found = users.into_iter().find(|user| user.id == claim.to);
+        Ok(found.map(|user| user.name.to_string()).unwrap_or_default())
+    };
+    let way_out = format!(
+        "put a new key on the nodes with `kubegrant ssh-key rotate {name}`; the new one can be \
+         taken once"
+    );
+    let why = match (pair.custody, &pair.claim) {
+        (Custody::Available, _) => return Ok(()),
+        (Custody::Downloaded, Some(claim)) => format!(
+            "the SSH key of cluster '{name}' was taken by '{}' on {}",
+            who(claim)?,
+            claim.at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+        ),
+        (Custody::Claimed, Some(claim)) => {
+            let path = claim.path.clone().unwrap_or_default();
+            return Err(Error::Forbidden {
+                why: format!(
+                    "a hand-out of the SSH key of cluster '{name}' to '{}' was cut off, and \
+                     `{}` is not the file that was written",
+                    who(claim)?,
+                    path.display()
+                ),
+                hint: format!(
+                    "if nobody has the key, make a new one with `kubegrant ssh-key reset {name}`"
+                ),
+            });
+        }
+        _ => format!("the SSH key of cluster '{name}' is gone"),
+    };
+    let journal = case.journal.clone();
+    journal.record_alone(session, Phase::Denied, why.clone(), None)?;
+    Err(Error::Forbidden { why, hint: way_out })
+}
+
+/// Claim, write, record: the file exists complete before the sealed half is destroyed.
+fn give_file(
+    session: &Session,
+    journal: &Journal,
+    pair: &KeyPair,
+    claim: &Claim,
+    (path, bytes): (&Path, &SecretString),
+) -> Result<(), Error> {
+    let request = session.store()?.write(|tx| {
+        if !store::ssh_keys::claim(tx, pair.id, claim)? {
+            return Err(overtaken(pair));
+        }
+        let detail = format!("key {} to `{}`", pair.fingerprint, path.display());
+        Ok::<_, Error>(journal.record(session, tx, Phase::Requested, detail, None)?)
+    })?;
+    if let Err(error) = write_private(path, bytes.expose_secret().as_bytes(), Overwrite::Never) {
+        // If this cannot be recorded either, the next command finds no such file and releases it.
+        let _unrecorded = session.store()?.write(|tx| {
+            store::ssh_keys::release(tx, pair.id)?;
+            let detail = format!("no file was written, the key can still be taken: {error}");
+            journal.record(session, tx, Phase::Failed, detail, Some(request))
+        });
+        return Err(in_the_way(error));
+    }
+    let recorded = session.store()?.write(|tx| {
+        store::ssh_keys::complete(tx, pair.id)?;
+        let detail = format!(
+            "key {} handed out to `{}`; the sealed copy is destroyed",
+            pair.fingerprint,
+            path.display()
+        );
+        journal.record(session, tx, Phase::Done, detail, Some(request))?;
+        Ok::<_, store::Error>(())
+    });
+    recorded
+        .and_then(|()| session.store()?.empty_log())
+        .map(drop)
+        .map_err(|source| Error::Unrecorded {
+            what: format!("the SSH key is in `{}`", path.display()),
+            source,
+        })
+}
+
+/// A private key never replaces a file, and no flag makes it.
+fn in_the_way(error: FileError) -> Error {
+    match error {
+        FileError::AlreadyExists { path, what } => Error::Forbidden {
+            why: format!("{what} is already at '{}'", path.display()),
+            hint: "remove it, or choose another name with `--file`".to_owned(),
+        },
+        other => other.into(),
+    }
+}
+
+/// Records, then hands out: what goes to standard output cannot be looked at afterwards.
+fn give_once(
+    session: &Session,
+    journal: &Journal,
+    pair: &KeyPair,
+    claim: &Claim,
+) -> Result<(), Error> {
+    session.store()?.write(|tx| {
+        if !store::ssh_keys::take(tx, pair.id, claim)? {
+            return Err(overtaken(pair));
+        }
+        let detail = format!("key {} handed out to standard output", pair.fingerprint);
+        journal.record(session, tx, Phase::Done, detail, None)?;
+        Ok::<_, Error>(())
+    })?;
+    session.store()?.empty_log()?;
+    Ok(())
+}
+
+/// Under the lock nobody else can be first, short of a copy of the store.
+fn overtaken(pair: &KeyPair) -> Error {
+    Error::Forbidden {
+        why: format!("SSH key {} was taken meanwhile", pair.fingerprint),
+        hint: "run `kubegrant ssh-key show CLUSTER`".to_owned(),
+    }
+}
+
+/// Settles a hand-out that was cut off: the file that is there, or is not, says how far it came.
+///
+/// The caller holds the lock, so nobody is at it any more. Gives the key as it stands then.
+pub(super) fn resolve(
+    session: &Session,
+    journal: &Journal,
+    pair: &KeyPair,
+) -> Result<KeyPair, Error> {
+    let (Custody::Claimed, Some(claim)) = (pair.custody, &pair.claim) else {
+        return Ok(pair.clone());
+    };
+    let path = claim.path.clone().unwrap_or_default();
+    let mut pair = pair.clone();
+    match read_bounded(&path, 2 * KEY_BYTES_MAX) {
+        Ok(bytes) if digest(&bytes) == claim.digest => {
+            session.store()?.write(|tx| {
+                store::ssh_keys::complete(tx, pair.id)?;
+                let detail = format!(
+                    "a hand-out that was cut off is complete: key {} is in `{}`",
+                    pair.fingerprint,
+                    path.display()
+                );
+                journal.record(session, tx, Phase::Done, detail, None)
+            })?;
+            session.store()?.empty_log()?;
+            pair.custody = Custody::Downloaded;
+        }
+        Err(FileError::Missing { .. } | FileError::NoDirectory { .. }) => {
+            session.store()?.write(|tx| {
+                store::ssh_keys::release(tx, pair.id)?;
+                let detail = format!(
+                    "a hand-out that was cut off wrote nothing: there is no `{}`, and key {} can \
+                     still be taken",
+                    path.display(),
+                    pair.fingerprint
+                );
+                journal.record(session, tx, Phase::Failed, detail, None)
+            })?;
+            pair.custody = Custody::Available;
+            pair.claim = None;
+        }
+        // Another file, or one that cannot be read: it cannot be told. It stays claimed.
+        Ok(_) | Err(_) => {}
+    }
+    Ok(pair)
+}
