@@ -86,6 +86,7 @@ pub(crate) enum Added {
 
 /// What became of a line that was to be removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::enum_variant_names, reason = "as `Added::Added`")]
 pub(crate) enum Removed {
     /// It is gone.
     Removed,

@@ -168,8 +168,8 @@ fn needles(key: &PrivateKey) -> Vec<Vec<u8>> {
         other => panic!("{other:?}"),
     }
     for number in needles.clone() {
-        let hex: String = number.iter().map(|byte| format!("{byte:02x}")).collect();
-        needles.push(hex[..64].into());
+        let digits = number[..32].iter().map(|byte| format!("{byte:02x}"));
+        needles.push(digits.collect::<Vec<_>>().concat().into());
     }
     let text = key.to_openssh(ssh_key::LineEnding::LF).expect("text");
     let lines: Vec<&str> = text.lines().collect();

@@ -229,7 +229,7 @@ proptest! {
             let lines = lines.filter(|(_, is_ours)| ours || !is_ours);
             lines
                 .map(|(form, _)| form.replace("KEY1", &bare(1)).replace("KEY2", &bare(2)))
-                .map(|line| format!("{line}\n"))
+                .flat_map(|line| [line, "\n".to_owned()])
                 .collect::<String>()
         };
         let mut before = rest.clone() + &whole(true);

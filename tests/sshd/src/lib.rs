@@ -24,9 +24,12 @@ pub use node::Node;
 /// Where distributions put `sshd`, which is seldom in an ordinary user's `PATH`.
 const SSHD: &[&str] = &["/usr/sbin/sshd", "/usr/local/sbin/sshd", "/sbin/sshd"];
 
+/// That something is not tested is said once.
+static SAID: Once = Once::new();
+
 /// Nodes, and the client's side of them.
 pub struct Nodes {
-    nodes: Vec<Node>,
+    all: Vec<Node>,
     client: client::Client,
     folder: tempfile::TempDir,
 }
@@ -41,7 +44,6 @@ impl Nodes {
         {
             return Some(Self::with(count, Path::new(sshd), &ssh).expect("sshd starts"));
         }
-        static SAID: Once = Once::new();
         SAID.call_once(|| {
             use std::io::Write as _;
             // Not a macro of `std`, whose words the test runner would keep to itself.
@@ -67,7 +69,7 @@ impl Nodes {
             .collect::<Result<Vec<_>>>()?;
         client.know(nodes.iter())?;
         Ok(Self {
-            nodes,
+            all: nodes,
             client,
             folder,
         })
@@ -75,17 +77,17 @@ impl Nodes {
 
     /// One of the nodes, counted from 0.
     pub fn node(&self, index: usize) -> &Node {
-        &self.nodes[index]
+        &self.all[index]
     }
 
     /// One of the nodes, to stop or to start.
     pub fn node_mut(&mut self, index: usize) -> &mut Node {
-        &mut self.nodes[index]
+        &mut self.all[index]
     }
 
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Node> {
-        self.nodes.iter()
+        self.all.iter()
     }
 
     /// What `PATH` must be for `ssh` to be the test's own.
@@ -118,7 +120,7 @@ impl Nodes {
 
     /// Makes the client know the host key of one node for that of another.
     pub fn mistake_host_key(&self, of: usize, for_that_of: usize) {
-        let (of, other) = (&self.nodes[of], &self.nodes[for_that_of]);
+        let (of, other) = (&self.all[of], &self.all[for_that_of]);
         self.client.mistake(of, other).expect("written");
     }
 
