@@ -21,6 +21,7 @@
 //! | [`domain`] | what is true: names, access, policy, credentials, the plan | [`domain::policy`], [`domain::plan`] |
 //! | [`store`] | what is remembered: tables, transactions, the audit chain | [`store`] itself |
 //! | [`kubernetes`] | what is made true: import, connection, converge, tokens, the manager | [`kubernetes::converge`] |
+//! | [`nodes`] | what is reached over SSH: one line of `authorized_keys`, and the proof of a key | [`nodes`] itself |
 //! | [`secrets`] | what is kept unread: identities, recipients, seal and open | `secrets/seal.rs` |
 //! | [`artifact`] | what is handed over: kubeconfigs, private files | [`artifact::file`] |
 //! | [`output`] | what is said: one renderer, tables, JSON, YAML, progress | [`output`] itself |
@@ -42,6 +43,7 @@
 //! | `artifact` | `domain`, `secrets` | stdout |
 //! | `store` | `domain`, `secrets` (only `Sealed`) | opening, network, printing |
 //! | `kubernetes` | `domain`, `secrets` | SQL, printing |
+//! | `nodes` | `domain`, `env`, `secrets`, `kubernetes` (only its cleaning of text) | a private key on disk or in an argument |
 //! | `config` | `domain`, `env` | |
 //! | `session` | `domain`, `env`, `config`, `secrets`, `store`, `kubernetes` | decisions |
 //! | `ops` | `domain`, `session`, `store`, `kubernetes`, `secrets`, `artifact` | clap, formats, questions, printing |
@@ -152,6 +154,7 @@ mod domain;
 pub mod env;
 mod error;
 mod kubernetes;
+mod nodes;
 mod ops;
 mod output;
 mod provider;

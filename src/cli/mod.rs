@@ -14,6 +14,7 @@ mod init;
 mod kubeconfig;
 pub(crate) mod prompt;
 mod reconcile;
+mod ssh_key;
 mod status;
 mod team;
 mod user;
@@ -78,6 +79,9 @@ enum Command {
     /// Manage everybody's kubeconfigs, as organization owners and admins do
     #[command(subcommand)]
     Team(team::TeamCommand),
+    /// Manage the SSH key of a cluster's nodes: make, hand out once, install, rotate
+    #[command(subcommand)]
+    SshKey(ssh_key::SshKeyCommand),
     /// Read the audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -182,6 +186,7 @@ async fn verb(command: Command, desk: &mut Desk<'_>) -> Result<(), Failure> {
         Command::Access(command) => access::run(command, desk).await,
         Command::Kubeconfig(command) => kubeconfig::run(command, desk).await,
         Command::Team(command) => team::run(command, desk).await,
+        Command::SshKey(command) => Box::pin(ssh_key::run(command, desk)).await,
         Command::Audit(command) => audit::run(command, desk),
         Command::Completions(_) => Ok(()),
     }

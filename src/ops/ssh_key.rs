@@ -8,7 +8,7 @@ mod hand_out;
 mod roll_out;
 
 pub(crate) use hand_out::{HandOut, HandedOut, download};
-pub(crate) use roll_out::{NodeReport, RollOut, RollOutWish, install, rotate};
+pub(crate) use roll_out::{Heard, RollOut, RollOutWish, install, rotate};
 
 use std::path::Path;
 

@@ -1,13 +1,16 @@
 //! `kubegrant cluster add`.
 
+use std::path::Path;
+
 use crate::cli::completion;
 use crate::cli::desk::Desk;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::cluster::RegisteredView;
 use crate::domain::cluster::WriteScope;
 use crate::domain::name::{ClusterName, UserRef, parse_line, parse_namespace};
-use crate::error::Failure;
+use crate::error::{Failure, Kind};
 use crate::ops;
+use crate::secrets::{SshKey, SshKeyKind};
 
 /// Register a cluster from an operator's kubeconfig
 ///
@@ -19,7 +22,8 @@ use crate::ops;
 #[command(after_long_help = "Examples:\n  \
     kubegrant cluster add prod --kubeconfig /etc/kubernetes/admin.conf\n  \
     kubegrant cluster add kind --context kind-kind --owner bob\n  \
-    kubegrant cluster add eks --allow-exec --hold-back monitoring")]
+    kubegrant cluster add eks --allow-exec --hold-back monitoring\n  \
+    kubegrant cluster add prod --kubeconfig admin.conf --ssh-key generate")]
 pub(crate) struct ClusterAddArgs {
     /// Name: a DNS label
     name: ClusterName,
@@ -44,12 +48,48 @@ pub(crate) struct ClusterAddArgs {
     /// Keep the operator's credential (sealed) instead of a manager's token
     #[arg(long)]
     keep_credential: bool,
+    // Not a doc comment: to rustdoc the brackets would be a link.
+    #[arg(
+        long,
+        num_args = 1..=2,
+        value_names = ["HOW", "FILE"],
+        help = "The key pair of its nodes: `generate`, `import FILE` or `none` [default: none]"
+    )]
+    ssh_key: Vec<String>,
     #[command(flatten)]
     dry_run: DryRunArgs,
 }
 
+/// Works out the key pair of the nodes, before anything is registered.
+fn ssh_key(
+    how: &[String],
+    name: &ClusterName,
+    desk: &mut Desk<'_>,
+) -> Result<Option<(SshKey, bool)>, Failure> {
+    let how: Vec<&str> = how.iter().map(String::as_str).collect();
+    match how.as_slice() {
+        [] | ["none"] => Ok(None),
+        ["generate"] => {
+            let key = ops::ssh_key::make(desk.session, name, SshKeyKind::Ed25519)?;
+            Ok(Some((key, false)))
+        }
+        ["import", file] => {
+            let key = crate::cli::ssh_key::read_file(desk, name, Path::new(file))?;
+            Ok(Some((key, true)))
+        }
+        _ => Err(Failure::words(
+            Kind::Usage,
+            &format!("`--ssh-key {}` makes no sense", how.join(" ")),
+            "write `--ssh-key generate`, `--ssh-key import FILE` or `--ssh-key none`",
+        )),
+    }
+}
+
 pub(crate) async fn run(args: ClusterAddArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let ssh_key = ssh_key(&args.ssh_key, &args.name, desk)?;
+    let has_ssh_key = ssh_key.is_some();
     let wish = ops::cluster::Add {
+        ssh_key,
         name: args.name,
         source: args.source.source(desk)?,
         owner: args.owner,
@@ -71,6 +111,11 @@ pub(crate) async fn run(args: ClusterAddArgs, desk: &mut Desk<'_>) -> Result<(),
     desk.output
         .status(&format!("Cluster '{name}' is registered."));
     desk.say_applied(&done.applied)?;
+    if has_ssh_key {
+        desk.output.hint(&format!(
+            "put its SSH key on the nodes with `kubegrant ssh-key install {name}`"
+        ));
+    }
     desk.output.hint(&format!(
         "give access with `kubegrant access grant USER --cluster {name} --level read`"
     ));

@@ -11,6 +11,7 @@ pub(crate) mod offboard;
 pub(crate) mod plan;
 pub(crate) mod provider;
 pub(crate) mod reconcile;
+pub(crate) mod ssh_key;
 pub(crate) mod status;
 pub(crate) mod team;
 pub(crate) mod user;

@@ -213,13 +213,10 @@ fn ready(
     file: Option<&SshKey>,
 ) -> Result<Ready, Error> {
     let private = private(session, cluster, &pair, file)?;
-    let line = pair
-        .public
-        .parse::<PublicLine>()
-        .map_err(|_| store::Error::Damaged {
-            what: "SSH key",
-            why: "its public line is none".to_owned(),
-        })?;
+    let line = PublicLine::parse(&pair.public).map_err(|_| store::Error::Damaged {
+        what: "SSH key",
+        why: "its public line is none".to_owned(),
+    })?;
     Ok(Ready {
         pair,
         line,

@@ -1,0 +1,66 @@
+//! `kubegrant ssh-key import`.
+
+use std::path::{Path, PathBuf};
+
+use crate::cli::completion;
+use crate::cli::desk::Desk;
+use crate::cli::global::DryRunArgs;
+use crate::cli::views::ssh_key::KeyView;
+use crate::domain::name::ClusterName;
+use crate::error::Failure;
+use crate::ops::ssh_key::{self, Origin};
+use crate::secrets::{SecretString, SshKey};
+
+/// Take an existing private key as the key pair of a cluster's nodes
+///
+/// Reads OpenSSH, PKCS#8 and PKCS#1 files, ed25519 or RSA of at least 2048 bits; a passphrase is
+/// asked for, and not kept: the key is sealed instead. Copies of the file stay where they are:
+/// delete them, or `ssh-key rotate` to a key that nobody has.
+#[derive(clap::Args, Debug)]
+#[command(after_long_help = "Examples:\n  \
+    kubegrant ssh-key import prod ~/.ssh/prod-nodes")]
+pub(crate) struct SshKeyImportArgs {
+    /// Which cluster
+    #[arg(add = completion::clusters())]
+    cluster: ClusterName,
+    /// The private key
+    #[arg(value_hint = clap::ValueHint::FilePath)]
+    file: PathBuf,
+    #[command(flatten)]
+    dry_run: DryRunArgs,
+}
+
+/// Reads a key file, asking for its passphrase where a person is there to answer.
+pub(crate) fn read(
+    desk: &mut Desk<'_>,
+    cluster: &ClusterName,
+    file: &Path,
+) -> Result<SshKey, Failure> {
+    let (session, prompt, output) = (desk.session, &desk.prompt, &mut *desk.output);
+    let question = format!("Passphrase of '{}'", file.display());
+    let mut ask = || {
+        let flag = "a key without a passphrase";
+        let answer = prompt.password(output, &question, flag).ok()?;
+        Some(SecretString::from(answer.as_str()))
+    };
+    Ok(ssh_key::read_file(session, cluster, file, &mut ask)?)
+}
+
+pub(crate) async fn run(args: SshKeyImportArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    ssh_key::may_add(desk.session, &args.cluster)?;
+    let key = read(desk, &args.cluster, &args.file)?;
+    let origin = Origin::Import(key);
+    let done = ssh_key::add(desk.session, &args.cluster, origin, args.dry_run.mode()).await?;
+    let Some(shown) = desk.planned(done)? else {
+        return Ok(());
+    };
+    desk.output.show(&KeyView::from(&shown))?;
+    let (cluster, file) = (&args.cluster, args.file.display());
+    desk.output
+        .status(&format!("Cluster '{cluster}' has an SSH key."));
+    desk.output.warn(&format!(
+        "`{file}` still holds the private key, and so may copies of it: delete them"
+    ));
+    super::say_new(&shown, desk);
+    Ok(())
+}

@@ -1,0 +1,359 @@
+//! WHAT IS REACHED OVER SSH: the nodes of a cluster, through OpenSSH's own `ssh`.
+//!
+//! A node is reached as the person at the keyboard reaches it: `ssh` is looked up in their `PATH`
+//! and reads their configuration, their known hosts, their agent and their jump hosts. Nothing of
+//! that is switched off, host keys least of all. Several nodes are reached at once, so that nobody
+//! can be asked anything on the way: where a question would come, the error says how to answer it
+//! beforehand.
+//!
+//! [`Ssh::add_line`] and [`Ssh::remove_line`] change one line of the login user's
+//! `~/.ssh/authorized_keys` and nothing else in it; what they answer was read back.
+//! [`Ssh::prove`] logs in with one private key and no other, and that key is on no disk and in no
+//! argument: `ssh` asks a small [agent](agent::Agent) in this process for the signature.
+//!
+//! An exchange that ran out of time says nothing about what the node did with it: asking again is
+//! how to know, and changes nothing that is already so.
+
+mod address;
+mod agent;
+mod error;
+mod exchange;
+mod line;
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(crate) use address::{Login, Node};
+pub(crate) use error::NodeError;
+pub(crate) use line::PublicLine;
+
+use crate::env::{Env, Random};
+use agent::Agent;
+use exchange::Said;
+
+/// How long one exchange with a node may take.
+const EXCHANGE_MAX: Duration = Duration::from_mins(1);
+
+/// The script that changes `authorized_keys`.
+const SCRIPT: &str = include_str!("nodes/authorized_keys.sh");
+
+/// Options of every exchange; what they leave open, the user's configuration decides.
+const OPTIONS: &[&str] = &[
+    // Several nodes are asked at once: nobody could tell the questions apart.
+    "BatchMode=yes",
+    "ConnectTimeout=10",
+    "ConnectionAttempts=1",
+    "ServerAliveInterval=5",
+    "ServerAliveCountMax=3",
+    // The words that tell one failure from another, and no banners.
+    "LogLevel=ERROR",
+    // A master made here would stay behind with our pipes in its hands.
+    "ControlMaster=no",
+    "RemoteCommand=none",
+    "RequestTTY=no",
+    "ForwardAgent=no",
+    "ForwardX11=no",
+    "ClearAllForwardings=yes",
+    "PermitLocalCommand=no",
+];
+
+/// Options of a proof: one key, one method, one connection of its own.
+const PROOF_OPTIONS: &[&str] = &[
+    "IdentitiesOnly=yes",
+    "PreferredAuthentications=publickey",
+    "PubkeyAuthentication=yes",
+    "PasswordAuthentication=no",
+    "KbdInteractiveAuthentication=no",
+    "HostbasedAuthentication=no",
+    "GSSAPIAuthentication=no",
+    "ControlPath=none",
+    "AddKeysToAgent=no",
+    "PKCS11Provider=none",
+];
+
+/// What became of a line that was to be added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Added {
+    /// It is there now.
+    Added,
+    /// A line with this key was there already; nothing was changed.
+    Present,
+}
+
+/// What became of a line that was to be removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::enum_variant_names, reason = "as `Added::Added`")]
+pub(crate) enum Removed {
+    /// It is gone.
+    Removed,
+    /// There was no line with this key; nothing was changed.
+    Absent,
+    /// There is no other key in the file: it was left alone, so that nobody is locked out.
+    Last,
+}
+
+/// How nodes are reached, where the user's own configuration should not decide it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reach {
+    /// Who logs in.
+    pub(crate) login: Option<Login>,
+    /// The port of nodes that name none.
+    pub(crate) port: Option<u16>,
+    /// A private key of the caller that `ssh` may use as well.
+    pub(crate) identity_file: Option<PathBuf>,
+}
+
+/// The `ssh` of this machine, ready to reach nodes.
+pub(crate) struct Ssh {
+    program: PathBuf,
+    variables: Vec<(String, OsString)>,
+    current_dir: PathBuf,
+    workplaces: Vec<PathBuf>,
+    random: Arc<dyn Random>,
+    reach: Reach,
+    limit: Duration,
+}
+
+impl Ssh {
+    /// Finds `ssh`.
+    pub(crate) fn find(env: &Env, reach: Reach) -> Result<Self, NodeError> {
+        let program = env
+            .path_variable("PATH")
+            .iter()
+            .flat_map(std::env::split_paths)
+            // A relative entry would run whatever lies in the working directory.
+            .filter(|folder| folder.is_absolute())
+            .map(|folder| folder.join("ssh"))
+            .find(|path| is_program(path))
+            .ok_or(NodeError::NotInstalled)?;
+        let variables = env.variables.iter();
+        Ok(Self {
+            program,
+            variables: variables
+                // Who we are is nothing to `ssh`, to its proxies, or to a node.
+                .filter(|(name, _)| !name.starts_with("KUBEGRANT_"))
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect(),
+            current_dir: env.current_dir.clone(),
+            workplaces: ["XDG_RUNTIME_DIR", "TMPDIR"]
+                .iter()
+                .filter_map(|name| env.path_variable(name))
+                .chain([PathBuf::from("/tmp")])
+                .collect(),
+            random: Arc::clone(&env.random),
+            reach,
+            limit: EXCHANGE_MAX,
+        })
+    }
+
+    /// Bounds an exchange otherwise.
+    #[cfg(test)]
+    fn within(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Makes sure that the login user of a node lets this key in.
+    ///
+    /// With `through`, it logs in with that private key and no other; else as a person would.
+    pub(crate) async fn add_line(
+        &self,
+        node: &Node,
+        public: &PublicLine,
+        through: Option<&ssh_key::PrivateKey>,
+    ) -> Result<Added, NodeError> {
+        match self.change(node, "add", public, through).await?.as_str() {
+            "added" => Ok(Added::Added),
+            "present" => Ok(Added::Present),
+            other => Err(self.script_failed(node, other)),
+        }
+    }
+
+    /// Makes sure that the login user of a node does not let this key in.
+    ///
+    /// With `through`, it logs in with that private key and no other; else as a person would.
+    pub(crate) async fn remove_line(
+        &self,
+        node: &Node,
+        public: &PublicLine,
+        through: Option<&ssh_key::PrivateKey>,
+    ) -> Result<Removed, NodeError> {
+        match self.change(node, "remove", public, through).await?.as_str() {
+            "removed" => Ok(Removed::Removed),
+            "absent" => Ok(Removed::Absent),
+            "last" => Ok(Removed::Last),
+            other => Err(self.script_failed(node, other)),
+        }
+    }
+
+    /// Logs in with exactly this key, and runs `true`.
+    pub(crate) async fn prove(
+        &self,
+        node: &Node,
+        key: &ssh_key::PrivateKey,
+    ) -> Result<(), NodeError> {
+        let said = self.talk_with_key(node, key, "true", Vec::new()).await?;
+        if !said.status.success() {
+            return Err(self.refused(node, &said));
+        }
+        Ok(())
+    }
+
+    /// Runs `ssh` for one exchange, with exactly this key; what it let in without it is an error.
+    async fn talk_with_key(
+        &self,
+        node: &Node,
+        key: &ssh_key::PrivateKey,
+        command: &str,
+        input: Vec<u8>,
+    ) -> Result<Said, NodeError> {
+        let agent = Agent::start(key, &self.workplaces, &*self.random)?;
+        let mut options: Vec<OsString> = Vec::new();
+        for option in PROOF_OPTIONS {
+            options.extend(["-o".into(), option.into()]);
+        }
+        options.extend(["-o".into(), joined("IdentityAgent=", &agent.socket())]);
+        options.extend(["-i".into(), agent.public_file().into()]);
+        let said = tokio::select! {
+            said = self.talk(node, options, command, input) => said?,
+            never = agent.serve() => match never {},
+        };
+        // A node that asks for no key at all lets `ssh` in too, and so does one that takes another
+        // key which the user's configuration names. This key was offered first.
+        if said.status.success() && !agent.signed() {
+            return Err(NodeError::KeyRefused {
+                node: node.clone(),
+                reason: "it let `ssh` in without it".to_owned(),
+            });
+        }
+        Ok(said)
+    }
+
+    /// What a failed exchange with one key says of that key.
+    fn refused(&self, node: &Node, said: &Said) -> NodeError {
+        match self.failed(node, said) {
+            NodeError::Denied { node, reason, .. } => NodeError::KeyRefused { node, reason },
+            other => other,
+        }
+    }
+
+    /// Runs the script on a node, and gives the one word it answers.
+    async fn change(
+        &self,
+        node: &Node,
+        verb: &str,
+        public: &PublicLine,
+        through: Option<&ssh_key::PrivateKey>,
+    ) -> Result<String, NodeError> {
+        let script = format!("verb={verb}\n{}{SCRIPT}", public.assignments()).into_bytes();
+        // Every login shell knows these two words, `fish` and `tcsh` too.
+        let command = "exec sh";
+        let said = if let Some(key) = through {
+            self.talk_with_key(node, key, command, script).await?
+        } else {
+            let file = self.reach.identity_file.clone();
+            let options = file.map(|file| ["-i".into(), file.into_os_string()]);
+            let options = options.into_iter().flatten().collect();
+            self.talk(node, options, command, script).await?
+        };
+        match said.answer() {
+            Some(answer) => match answer.strip_prefix("failed: ") {
+                Some(words) => Err(self.script_failed(node, &said.with_complaint(words))),
+                None => Ok(answer),
+            },
+            // A login that is bound to one command answers something else.
+            None if said.status.success() => {
+                Err(self.script_failed(node, "it ran something else than `sh`"))
+            }
+            None if through.is_some() => Err(self.refused(node, &said)),
+            None => Err(self.failed(node, &said)),
+        }
+    }
+
+    /// Runs `ssh` for one exchange.
+    async fn talk(
+        &self,
+        node: &Node,
+        options: Vec<OsString>,
+        command: &str,
+        input: Vec<u8>,
+    ) -> Result<Said, NodeError> {
+        let mut ssh = tokio::process::Command::new(&self.program);
+        ssh.env_clear()
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .current_dir(&self.current_dir);
+        for option in OPTIONS {
+            ssh.args(["-o", option]);
+        }
+        ssh.args(options).args(self.login_arguments(node));
+        ssh.args(["--", &node.address, command]);
+        match tokio::time::timeout(self.limit, exchange::run(ssh, input)).await {
+            Ok(said) => said.map_err(|source| NodeError::NotRunnable {
+                program: self.program.clone(),
+                source,
+            }),
+            Err(_) => Err(NodeError::TooSlow {
+                node: node.clone(),
+                seconds: self.limit.as_secs(),
+            }),
+        }
+    }
+
+    /// The options that say who logs in, and where.
+    fn login_arguments(&self, node: &Node) -> Vec<String> {
+        let mut arguments = Vec::new();
+        if let Some(login) = &self.reach.login {
+            arguments.extend(["-l".to_owned(), login.to_string()]);
+        }
+        if let Some(port) = node.port.or(self.reach.port) {
+            arguments.extend(["-p".to_owned(), port.to_string()]);
+        }
+        arguments
+    }
+
+    /// The command that a person would type to reach a node.
+    fn by_hand(&self, node: &Node) -> String {
+        let mut words = vec!["ssh".to_owned()];
+        words.extend(self.login_arguments(node));
+        words.push(node.address.clone());
+        words.join(" ")
+    }
+
+    fn failed(&self, node: &Node, said: &Said) -> NodeError {
+        error::judge(node, self.by_hand(node), said)
+    }
+
+    fn script_failed(&self, node: &Node, words: &str) -> NodeError {
+        NodeError::Script {
+            node: node.clone(),
+            by_hand: self.by_hand(node),
+            reason: error::clean(words),
+        }
+    }
+}
+
+impl std::fmt::Debug for Ssh {
+    /// Leaves the variables out: one may hold a secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ssh")
+            .field("program", &self.program)
+            .field("reach", &self.reach)
+            .finish_non_exhaustive()
+    }
+}
+
+fn joined(name: &str, path: &Path) -> OsString {
+    let mut option = OsString::from(name);
+    option.push(path);
+    option
+}
+
+fn is_program(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(path)
+        .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}

@@ -1,0 +1,251 @@
+//! The script by itself: every shell that is here, without `flock`, and on files of any kind.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// The programs that the script asks for, `flock` left out.
+const PROGRAMS: &[&str] = &[
+    "awk", "cat", "chmod", "chown", "cksum", "cut", "find", "ls", "mkdir", "mktemp", "mv",
+    "readlink", "rm", "rmdir", "sleep", "sync", "tail", "tr", "wc",
+];
+
+/// Runs the script as a node would, and gives its word.
+pub(super) fn run(shell: &str, home: &Path, verb: &str, public: &PublicLine) -> String {
+    finish(start(shell, home, verb, public, None))
+}
+
+fn start(shell: &str, home: &Path, verb: &str, public: &PublicLine, path: Option<&Path>) -> Child {
+    let mut words = shell.split(' ');
+    let mut command = Command::new(words.next().expect("a shell"));
+    command.args(words).env("HOME", home);
+    if let Some(path) = path {
+        command.env("PATH", path);
+    }
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("a shell");
+    let script = format!("verb={verb}\n{}{SCRIPT}", public.assignments());
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(script.as_bytes()).expect("taken");
+    drop(stdin);
+    child
+}
+
+fn finish(child: Child) -> String {
+    let ended = child.wait_with_output().expect("ended");
+    let (out, err) = (
+        String::from_utf8_lossy(&ended.stdout),
+        String::from_utf8_lossy(&ended.stderr),
+    );
+    Said::new(ended.status, &out, &err)
+        .answer()
+        .unwrap_or_else(|| panic!("no answer: {out}{err}"))
+}
+
+fn find(program: &str) -> Option<PathBuf> {
+    ["/usr/bin", "/bin", "/usr/sbin", "/sbin"]
+        .iter()
+        .map(|folder| Path::new(folder).join(program))
+        .find(|path| path.exists())
+}
+
+/// The shells that are here, as commands.
+fn shells() -> Vec<String> {
+    let mut shells = vec!["/bin/sh".to_owned()];
+    for (program, arguments) in [
+        ("dash", ""),
+        ("bash", " --posix"),
+        ("busybox", " sh"),
+        ("ksh", ""),
+        ("mksh", ""),
+    ] {
+        let found = find(program);
+        shells.extend(found.map(|path| format!("{}{arguments}", path.display())));
+    }
+    shells
+}
+
+fn read(home: &Path) -> String {
+    std::fs::read_to_string(home.join(".ssh/authorized_keys")).expect("text")
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test's own files need no care")]
+fn put(home: &Path, text: &str) {
+    std::fs::create_dir_all(home.join(".ssh")).expect("a folder");
+    std::fs::write(home.join(".ssh/authorized_keys"), text).expect("written");
+}
+
+fn some_line(last: u8) -> PublicLine {
+    let key = ssh_key::public::Ed25519PublicKey([last; 32]);
+    let key = ssh_key::public::KeyData::from(key);
+    PublicLine::new(&ssh_key::PublicKey::new(key, "it's a 'key'")).expect("a line")
+}
+
+#[test]
+fn every_shell_does_the_same() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (ours, other) = (some_line(1), some_line(2));
+    for shell in shells() {
+        let home = tempfile::tempdir().expect("a folder");
+        let home = home.path();
+        let run = |verb: &str, public: &PublicLine| run(&shell, home, verb, public);
+        assert_eq!(run("remove", &ours), "absent", "{shell}");
+        assert!(!home.join(".ssh").exists());
+        assert_eq!(run("add", &other), "added", "{shell}");
+        let mode = |path: &str| {
+            let found = std::fs::metadata(home.join(path)).expect("there");
+            found.permissions().mode() & 0o7777
+        };
+        assert_eq!(
+            (mode(".ssh"), mode(".ssh/authorized_keys")),
+            (0o700, 0o600),
+            "{shell}"
+        );
+        assert_eq!(run("add", &ours), "added", "{shell}");
+        assert_eq!(run("add", &ours), "present", "{shell}");
+        assert_eq!(read(home), format!("{other}\n{ours}\n"), "{shell}");
+        assert_eq!(run("remove", &ours), "removed", "{shell}");
+        assert_eq!(read(home), format!("{other}\n"), "{shell}");
+        assert_eq!(run("remove", &other), "last", "{shell}");
+    }
+}
+
+#[test]
+fn without_flock_keys_that_come_at_once_all_stay() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (bin, home) = (folder.path().join("bin"), folder.path().join("home"));
+    std::fs::create_dir_all(&bin).expect("a folder");
+    std::fs::create_dir_all(&home).expect("a folder");
+    for program in PROGRAMS {
+        let path = find(program).unwrap_or_else(|| panic!("{program} is missing"));
+        std::os::unix::fs::symlink(path, bin.join(program)).expect("a link");
+    }
+    let lines: Vec<_> = (1..=6).map(some_line).collect();
+    let running: Vec<_> = lines
+        .iter()
+        .map(|public| start("/bin/sh", &home, "add", public, Some(&bin)))
+        .collect();
+    for child in running {
+        assert_eq!(finish(child), "added");
+    }
+    let text = read(&home);
+    for public in &lines {
+        assert!(text.contains(&public.to_string()), "{public} is lost");
+    }
+    assert_eq!(
+        std::fs::read_dir(home.join(".ssh"))
+            .expect("a folder")
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn a_lock_that_nobody_holds_any_more_is_taken() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (bin, home) = (folder.path().join("bin"), folder.path().join("home"));
+    let lock = home.join(".ssh/.authorized_keys.lock");
+    std::fs::create_dir_all(&bin).expect("a folder");
+    std::fs::create_dir_all(&lock).expect("a folder");
+    for program in PROGRAMS {
+        let path = find(program).unwrap_or_else(|| panic!("{program} is missing"));
+        std::os::unix::fs::symlink(path, bin.join(program)).expect("a link");
+    }
+    let touched = Command::new("touch")
+        .args(["-d", "10 minutes ago"])
+        .arg(&lock)
+        .status();
+    assert!(touched.expect("touch").success());
+    let child = start("/bin/sh", &home, "add", &some_line(1), Some(&bin));
+    assert_eq!(finish(child), "added");
+    assert!(!lock.exists());
+}
+
+#[test]
+fn a_script_that_was_cut_short_does_nothing() {
+    let home = tempfile::tempdir().expect("a folder");
+    let whole = format!("verb=add\n{}{SCRIPT}", some_line(1).assignments());
+    let whole = whole.trim_end();
+    for part in [whole.len() / 2, whole.len() - "kubegrant </dev/null".len()] {
+        let mut child = Command::new("/bin/sh")
+            .env("HOME", home.path())
+            .stdin(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("a shell");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        stdin.write_all(&whole.as_bytes()[..part]).expect("taken");
+        drop(stdin);
+        child.wait().expect("ended");
+        assert!(!home.path().join(".ssh").exists());
+    }
+}
+
+/// Lines of a file, by what they are, with our key as key 1.
+fn forms() -> BTreeMap<&'static str, bool> {
+    BTreeMap::from([
+        ("KEY1", true),
+        ("  KEY1 x\r", true),
+        ("restrict KEY1", true),
+        ("command=\"a \\\" b\",pty KEY1 # x", true),
+        ("cert-authority KEY1", true),
+        ("#KEY1", false),
+        ("KEY2", false),
+        ("KEY2 KEY1", false),
+        ("command=\"KEY1\" KEY2", false),
+        ("command=\"unended KEY1", false),
+        ("", false),
+        (" \t", false),
+        ("\r", false),
+        ("\u{e9} \\ 'x' \"y", false),
+        ("-n", false),
+        ("%s\\n", false),
+    ])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn removing_takes_exactly_the_lines_of_the_key(
+        chosen in proptest::collection::vec(0..forms().len(), 0..8),
+        ended in any::<bool>(),
+    ) {
+        let bare = |last: u8| some_line(last).to_string().replace(" it's a 'key'", "");
+        let forms: Vec<_> = forms().into_iter().collect();
+        // A key of somebody else, so that the last one is never ours.
+        let rest = format!("{}\n", some_line(3));
+        let whole = |ours: bool| {
+            let lines = chosen.iter().map(|&index| forms[index]);
+            let lines = lines.filter(|(_, is_ours)| ours || !is_ours);
+            lines
+                .map(|(form, _)| form.replace("KEY1", &bare(1)).replace("KEY2", &bare(2)))
+                .flat_map(|line| [line, "\n".to_owned()])
+                .collect::<String>()
+        };
+        let mut before = rest.clone() + &whole(true);
+        let mut after = rest + &whole(false);
+        let named = chosen.iter().any(|&index| forms[index].1);
+        let last = chosen.last().is_none_or(|&index| forms[index].1);
+        if !ended {
+            before.pop();
+            if !last || chosen.is_empty() {
+                after.pop();
+            }
+        }
+        let home = tempfile::tempdir().expect("a folder");
+        put(home.path(), &before);
+        let word = run("/bin/sh", home.path(), "remove", &some_line(1));
+        prop_assert_eq!(word, if named { "removed" } else { "absent" });
+        prop_assert_eq!(read(home.path()), after);
+    }
+}
