@@ -286,11 +286,7 @@ pub(crate) fn on_cluster(
     }
     let archived = target.state == State::Archived;
     match action {
-        A::OwnKubeconfig
-        | A::KubeconfigFor
-        | A::SshKey
-        | A::ManageSshKey
-        | A::TeamRotate
+        A::OwnKubeconfig | A::KubeconfigFor | A::SshKey | A::ManageSshKey | A::TeamRotate
             if archived =>
         {
             Err(Denial::Archived(action))

@@ -160,6 +160,15 @@ pub(crate) struct NodeKey {
 }
 
 impl NodeKey {
+    /// The node as a person names it: `10.0.0.5`, `10.0.0.5:2222` or `[::1]:2222`.
+    pub(crate) fn node(&self) -> String {
+        match self.port {
+            Some(port) if self.address.contains(':') => format!("[{}]:{port}", self.address),
+            Some(port) => format!("{}:{port}", self.address),
+            None => self.address.clone(),
+        }
+    }
+
     /// Whether the node may accept the key.
     pub(crate) fn may_hold(&self) -> bool {
         self.removed_at.is_none()

@@ -118,7 +118,7 @@ impl NodeError {
             ),
             Self::Denied { by_hand, .. } => format!(
                 "`{by_hand}` must work without a question: load a key that the node accepts into \
-                 ssh-agent with `ssh-add`"
+                 ssh-agent with `ssh-add`, or name it with `--identity-file`"
             ),
             Self::Unreachable { by_hand, .. } => {
                 format!("see whether `{by_hand}` works, and run this again")

@@ -9,6 +9,7 @@ use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
 use crate::domain::name::UserRef;
 use crate::domain::policy::OrganizationAction;
+use crate::domain::ssh::{Custody, Place};
 use crate::domain::user::{Role, User};
 use crate::domain::{Confirmed, Timestamp};
 use crate::session::{Actor, Session};
@@ -149,6 +150,15 @@ fn look(session: &Session, user: &User) -> Result<(Leaving, Vec<Cluster>), Error
                     }
                 }
             }
+            for key in store::ssh_keys::list(tx, cluster.id)? {
+                let has_it = key.claim.is_some_and(|claim| claim.to == user.id);
+                if has_it && key.custody == Custody::Downloaded && key.place != Place::Gone {
+                    leaving.holds.push(format!(
+                        "SSH key {} of cluster '{name}', until `kubegrant ssh-key rotate {name}`",
+                        key.fingerprint
+                    ));
+                }
+            }
             let owns = cluster.owner == Some(user.id);
             if owns {
                 leaving.owns.push(name.to_string());
@@ -162,6 +172,11 @@ fn look(session: &Session, user: &User) -> Result<(Leaving, Vec<Cluster>), Error
                         .could_open
                         .push(format!("the provider token of cluster '{name}'"));
                 }
+                let keys = store::ssh_keys::list(tx, cluster.id)?;
+                let held = keys.iter().filter(|key| key.custody.is_held());
+                leaving.could_open.extend(
+                    held.map(|key| format!("SSH key {} of cluster '{name}'", key.fingerprint)),
+                );
             }
             if owns {
                 owned.push(cluster);

@@ -3,7 +3,7 @@
 use futures::{StreamExt, stream};
 
 use super::journal::Journal;
-use super::{Debt, Ended, Error, Mode, cluster, find, settle};
+use super::{Debt, Ended, Error, Mode, cluster, find, settle, ssh_key};
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, ManagerKind};
 use crate::domain::name::ClusterName;
@@ -82,7 +82,14 @@ async fn one(session: &Session, cluster: &Cluster, journal: &Journal, mode: Mode
     };
     let outcome = match mode {
         Mode::Plan => preview(session, cluster, &mut report).await,
-        Mode::Do => settle_one(session, cluster, journal, &mut report).await,
+        Mode::Do => {
+            async {
+                // First what needs no cluster: it may be away.
+                ssh_key::settle_claim(session, cluster, journal).await?;
+                settle_one(session, cluster, journal, &mut report).await
+            }
+            .await
+        }
     };
     if let Err(error) = outcome {
         if mode == Mode::Do {

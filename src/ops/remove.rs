@@ -1,7 +1,7 @@
 //! `cluster delete`: everything of ours leaves the cluster, verified, before its login goes.
 
 use super::journal::Journal;
-use super::{Done, Error, Mode, find, settle};
+use super::{Done, Error, Mode, find, settle, ssh_key};
 use crate::domain::Confirmed;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, ManagerKind};
@@ -107,7 +107,11 @@ pub(crate) async fn delete(
             binding_name(&picture.installation, "cluster-admin")
         )]),
     };
+    let on_nodes = session
+        .store()?
+        .read(|tx| ssh_key::left_behind(tx, &cluster))?;
     let left_behind = match outcome {
+        Ok(behind) if !on_nodes.is_empty() => [behind, on_nodes].concat(),
         Ok(behind) => behind,
         Err(error) => {
             journal.record_alone(session, Phase::Owed, settle::chain(&error), Some(request))?;
@@ -224,6 +228,11 @@ pub(crate) fn forget(
             )
         })
         .collect();
+    left_behind.extend(
+        session
+            .store()?
+            .read(|tx| ssh_key::left_behind(tx, &cluster))?,
+    );
     left_behind.push(format!(
         "account {NAMESPACE}/{} and the bindings {}, {} and {}",
         cluster.manager,

@@ -152,12 +152,7 @@ pub(crate) enum Origin {
 
 /// Asks the rules before a passphrase is asked for.
 pub(crate) fn may_add(session: &Session, name: &ClusterName) -> Result<(), Error> {
-    let case = case(
-        session,
-        "ssh-key import",
-        name,
-        ClusterAction::ManageSshKey,
-    )?;
+    let case = case(session, "ssh-key import", name, ClusterAction::ManageSshKey)?;
     refuse_second(session, &case.cluster)
 }
 
@@ -194,10 +189,9 @@ pub(crate) async fn add(
     if mode == Mode::Plan {
         return Ok(Done::Planned(vec![match &origin {
             Origin::Generate(_) => format!("make an SSH key for cluster '{name}'"),
-            Origin::Import(key) => format!(
-                "take SSH key {} for cluster '{name}'",
-                key.fingerprint()
-            ),
+            Origin::Import(key) => {
+                format!("take SSH key {} for cluster '{name}'", key.fingerprint())
+            }
         }]));
     }
     // An RSA key takes seconds: before the lock.
@@ -279,20 +273,45 @@ pub(super) fn debts(tx: &store::ReadTxn<'_>, cluster: &Cluster) -> store::Result
             ));
         }
         if pair.place == Place::Next {
-            owed.push(format!("SSH key {print} is on no node yet"));
+            owed.push(format!(
+                "SSH key {print} is on no node yet: `kubegrant ssh-key rotate {}` goes on",
+                cluster.name
+            ));
         }
         if pair.place == Place::Old {
             for node in store::ssh_keys::nodes(tx, pair.id)? {
                 if node.may_hold() {
                     owed.push(format!(
-                        "node {} may still accept the old SSH key {print}",
-                        node.address
+                        "node {} may still accept the old SSH key {print}: `kubegrant ssh-key \
+                         rotate {}` goes on",
+                        node.node(),
+                        cluster.name
                     ));
                 }
             }
         }
     }
     Ok(owed)
+}
+
+/// What a deleted cluster's keys leave behind, in words.
+pub(super) fn left_behind(
+    tx: &store::ReadTxn<'_>,
+    cluster: &Cluster,
+) -> store::Result<Vec<String>> {
+    let mut left = Vec::new();
+    for pair in store::ssh_keys::list(tx, cluster.id)? {
+        for node in store::ssh_keys::nodes(tx, pair.id)? {
+            if node.may_hold() {
+                left.push(format!(
+                    "SSH key {} on node {}",
+                    pair.fingerprint,
+                    node.node()
+                ));
+            }
+        }
+    }
+    Ok(left)
 }
 
 fn look(session: &Session, cluster: &Cluster) -> Result<Option<Shown>, Error> {
@@ -430,7 +449,7 @@ pub(crate) async fn config(session: &Session, name: &ClusterName) -> Result<Conf
             .nodes
             .iter()
             .map(|node| {
-                let alias = node.address.replace(':', "-");
+                let alias = node.node().replace(['[', ']'], "").replace([':', '%'], "-");
                 (alias, node.address.clone(), node.port, node.login.clone())
             })
             .collect()

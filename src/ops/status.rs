@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::{Debt, Error, cluster, find, settle};
+use super::{Debt, Error, cluster, find, settle, ssh_key};
 use crate::domain::Timestamp;
 use crate::session::Session;
 use crate::store;
@@ -59,6 +59,13 @@ pub(crate) fn status(session: &Session) -> Result<Status, Error> {
             let concerns = |user| manages || user == actor.user.id;
             if manages {
                 status.owed.extend(settle::debts(&found, &picture));
+                let owed = ssh_key::debts(tx, &found)?.into_iter();
+                status.owed.extend(owed.map(|what| Debt {
+                    cluster: found.name.clone(),
+                    what,
+                    why: None,
+                    until: None,
+                }));
             }
             for credential in picture.credentials.iter().filter(|c| c.state.is_live()) {
                 let user = credential.subject.user();

@@ -32,7 +32,13 @@ struct Raw {
 
 fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
     Ok(Raw {
-        numbers: (row.get(0)?, row.get(1)?, row.get(2)?, row.get(9)?, row.get(10)?),
+        numbers: (
+            row.get(0)?,
+            row.get(1)?,
+            row.get(2)?,
+            row.get(9)?,
+            row.get(10)?,
+        ),
         texts: [
             row.get(3)?,
             row.get(4)?,
@@ -90,19 +96,6 @@ pub(crate) fn list(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<Vec<KeyPair>>
     rows.into_iter().map(key_pair).collect()
 }
 
-/// Lists the keys that somebody was handed, everywhere, oldest first.
-pub(crate) fn taken_by(tx: &ReadTxn<'_>, user: UserId) -> Result<Vec<KeyPair>> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM ssh_keys
-         WHERE custody = 'downloaded' AND claimed_to = ?1 ORDER BY id"
-    );
-    let mut statement = tx.sql().prepare_cached(&sql)?;
-    let rows = statement
-        .query_map([user.0], raw)?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
-    rows.into_iter().map(key_pair).collect()
-}
-
 /// Finds the key that plays a part on a cluster; there is at most one next and one current.
 pub(crate) fn find(tx: &ReadTxn<'_>, cluster: ClusterId, place: Place) -> Result<Option<KeyPair>> {
     let sql = format!("SELECT {COLUMNS} FROM ssh_keys WHERE cluster = ?1 AND place = ?2");
@@ -148,7 +141,11 @@ pub(crate) fn insert(tx: &WriteTxn<'_>, key: &KeyPair, secret: &Sealed) -> Resul
             &key.kind,
             &key.public,
             &key.fingerprint,
-            if key.imported { "imported" } else { "generated" },
+            if key.imported {
+                "imported"
+            } else {
+                "generated"
+            },
             key.made_at.timestamp(),
             key.made_by.0,
             secret.as_bytes(),

@@ -32,7 +32,10 @@ fn path(config: &Config) -> String {
     let path = config.key_file.as_ref();
     let path = path.map_or_else(usual, |path| path.display().to_string());
     // A percent sign is a token to ssh; a quote or a line end cannot be written at all.
-    let path: String = path.chars().filter(|c| *c != '"' && !c.is_control()).collect();
+    let path: String = path
+        .chars()
+        .filter(|c| *c != '"' && !c.is_control())
+        .collect();
     let path = path.replace('%', "%%");
     if path.contains(' ') {
         format!("\"{path}\"")
@@ -44,12 +47,19 @@ fn path(config: &Config) -> String {
 fn stanzas(config: &Config) -> String {
     let mut text = String::new();
     let nodes = if config.nodes.is_empty() {
-        vec![("node".to_owned(), "<node-ip>".to_owned(), None, "root".to_owned())]
+        vec![(
+            "node".to_owned(),
+            "<node-ip>".to_owned(),
+            None,
+            "root".to_owned(),
+        )]
     } else {
         config.nodes.clone()
     };
     for (alias, address, port, login) in nodes {
-        let port = port.map(|port| format!("  Port {port}\n")).unwrap_or_default();
+        let port = port
+            .map(|port| format!("  Port {port}\n"))
+            .unwrap_or_default();
         write!(
             text,
             "Host {}-{alias}\n  HostName {address}\n{port}  User {login}\n  IdentityFile {}\n  \

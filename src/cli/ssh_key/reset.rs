@@ -19,7 +19,12 @@ pub(crate) struct SshKeyResetArgs {
     #[arg(add = completion::clusters())]
     cluster: ClusterName,
     /// Which kind of key
-    #[arg(long = "type", value_enum, default_value = "ed25519", value_name = "TYPE")]
+    #[arg(
+        long = "type",
+        value_enum,
+        default_value = "ed25519",
+        value_name = "TYPE"
+    )]
     kind: KeyType,
     #[command(flatten)]
     dry_run: DryRunArgs,

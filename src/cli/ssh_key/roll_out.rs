@@ -74,13 +74,23 @@ pub(crate) struct SshKeyRotateArgs {
     #[arg(long, value_name = "ADDRESS")]
     forget_node: Vec<Node>,
     /// Which kind of key to make
-    #[arg(long = "type", value_enum, default_value = "ed25519", value_name = "TYPE")]
+    #[arg(
+        long = "type",
+        value_enum,
+        default_value = "ed25519",
+        value_name = "TYPE"
+    )]
     kind: KeyType,
     #[command(flatten)]
     dry_run: DryRunArgs,
 }
 
-fn wish(cluster: ClusterName, reach: ReachArgs, forget: Vec<Node>, kind: SshKeyKind) -> RollOutWish {
+fn wish(
+    cluster: ClusterName,
+    reach: ReachArgs,
+    forget: Vec<Node>,
+    kind: SshKeyKind,
+) -> RollOutWish {
     RollOutWish {
         cluster,
         nodes: reach.node,

@@ -47,7 +47,11 @@ impl From<&Shown> for KeyView {
             fingerprint: pair.fingerprint.clone(),
             kind: pair.kind.clone(),
             state: pair.custody.to_string(),
-            origin: if pair.imported { "imported" } else { "generated" },
+            origin: if pair.imported {
+                "imported"
+            } else {
+                "generated"
+            },
             made_at: pair.made_at,
             made_by: shown.made_by.clone(),
             taken_at: shown.taken.as_ref().map(|taken| taken.at),
@@ -91,7 +95,11 @@ impl View for KeyView {
             .iter()
             .map(|node| {
                 let port = node.port.map(|port| format!(":{port}")).unwrap_or_default();
-                let proven = if node.proven_at.is_some() { "" } else { " (not proven)" };
+                let proven = if node.proven_at.is_some() {
+                    ""
+                } else {
+                    " (not proven)"
+                };
                 format!("{}@{}{port}{proven}", node.login, node.address)
             })
             .collect();
@@ -216,6 +224,9 @@ impl View for RollOutView {
             .collect()
     }
     fn names(&self) -> Vec<String> {
-        self.nodes.iter().map(|node| format!("node/{}", node.node)).collect()
+        self.nodes
+            .iter()
+            .map(|node| format!("node/{}", node.node))
+            .collect()
     }
 }

@@ -134,6 +134,7 @@ fn action_word(action: ClusterAction) -> &'static str {
         ClusterAction::KubeconfigFor => "kubeconfig-for",
         ClusterAction::ChangeSettings => "change-settings",
         ClusterAction::SshKey => "ssh-key",
+        ClusterAction::ManageSshKey => "manage-ssh-key",
         ClusterAction::Grant => "grant",
         ClusterAction::TeamList => "team-list",
         ClusterAction::TeamRotate => "team-rotate",

@@ -20,7 +20,7 @@ use crate::domain::access::Power;
 use crate::domain::audit::Phase;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::{ClusterAction, Denial};
-use crate::domain::ssh::{Claim, Custody, KeyPair, Place};
+use crate::domain::ssh::{Claim, Custody, KeyPair, NodeKey, Place};
 use crate::domain::user::User;
 use crate::ops::journal::Journal;
 use crate::ops::kubeconfig::Destination;
@@ -119,7 +119,12 @@ fn receiver(session: &Session, case: &Case, user: Option<&UserRef>) -> Result<Us
     Ok(user)
 }
 
-fn place(session: &Session, case: &Case, wish: &HandOut, sealed_to: Option<&User>) -> Option<PathBuf> {
+fn place(
+    session: &Session,
+    case: &Case,
+    wish: &HandOut,
+    sealed_to: Option<&User>,
+) -> Option<PathBuf> {
     let path = match &wish.destination {
         Destination::Stdout => return None,
         Destination::File(path) => path.clone(),
@@ -129,6 +134,27 @@ fn place(session: &Session, case: &Case, wish: &HandOut, sealed_to: Option<&User
         }),
     };
     Some(session.env.current_dir.join(path))
+}
+
+/// The nodes to name in the command to copy: as the cluster says, else as is recorded.
+async fn known_nodes(session: &Session, case: &Case) -> Result<Vec<Address>, Error> {
+    let found = addresses(session, &case.cluster).await.unwrap_or_default();
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let recorded = session.store()?.read(|tx| {
+        match store::ssh_keys::find(tx, case.cluster.id, Place::Current)? {
+            Some(pair) => store::ssh_keys::nodes(tx, pair.id),
+            None => Ok(vec![]),
+        }
+    })?;
+    let recorded = recorded.into_iter().filter(NodeKey::may_hold);
+    Ok(recorded
+        .map(|node| Address {
+            name: node.address.clone(),
+            address: node.address,
+        })
+        .collect())
 }
 
 /// Hands the private key of a cluster's nodes out, once.
@@ -167,7 +193,7 @@ pub(crate) async fn download(
             path,
             sealed: other,
             bytes: None,
-            nodes: addresses(session, &case.cluster).await.unwrap_or_default(),
+            nodes: known_nodes(session, &case).await?,
             finished_earlier: true,
         };
         return Ok(Done::Did(handed));
@@ -208,7 +234,7 @@ pub(crate) async fn download(
         bytes: path.is_none().then_some(bytes),
         path,
         sealed: other,
-        nodes: addresses(session, &case.cluster).await.unwrap_or_default(),
+        nodes: known_nodes(session, &case).await?,
         finished_earlier: false,
     }))
 }
