@@ -12,6 +12,7 @@ use std::convert::Infallible;
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
@@ -29,6 +30,8 @@ use crate::env::Random;
 const REQUEST_MAX: usize = 16 * 1024;
 /// How many connections may be open; a login needs one.
 const CONNECTIONS_MAX: usize = 8;
+/// When a connection that could not be taken is tried again.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 /// The longest path that a socket may have, with room to spare.
 const SOCKET_MAX: usize = 100;
 
@@ -134,8 +137,10 @@ impl<'a> Agent<'a> {
         loop {
             tokio::select! {
                 arrived = self.listener.accept(), if open.len() < CONNECTIONS_MAX => {
-                    if let Ok((stream, _)) = arrived {
-                        open.push(self.converse(stream));
+                    match arrived {
+                        Ok((stream, _)) => open.push(self.converse(stream)),
+                        // Out of file handles, and soon not any more.
+                        Err(_) => tokio::time::sleep(ACCEPT_AGAIN).await,
                     }
                 }
                 // A conversation that broke is over; `ssh` says what it lacked.

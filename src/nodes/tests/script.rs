@@ -11,8 +11,8 @@ use super::*;
 
 /// The programs that the script asks for, `flock` left out.
 const PROGRAMS: &[&str] = &[
-    "awk", "cat", "chmod", "chown", "cksum", "cut", "find", "ls", "mkdir", "mktemp", "mv",
-    "readlink", "rm", "rmdir", "sleep", "sync", "tail", "tr", "wc",
+    "awk", "cat", "chmod", "chown", "cut", "find", "ls", "mkdir", "mktemp", "mv", "readlink", "rm",
+    "rmdir", "sleep", "sync", "tail", "tr", "wc",
 ];
 
 /// Runs the script as a node would, and gives its word.
@@ -58,6 +58,17 @@ fn find(program: &str) -> Option<PathBuf> {
         .find(|path| path.exists())
 }
 
+/// A folder for `PATH` with the programs that the script asks for, and no `flock`.
+fn programs(folder: &Path) -> PathBuf {
+    let bin = folder.join("bin");
+    std::fs::create_dir(&bin).expect("a folder");
+    for program in PROGRAMS {
+        let path = find(program).unwrap_or_else(|| panic!("{program} is missing"));
+        std::os::unix::fs::symlink(path, bin.join(program)).expect("a link");
+    }
+    bin
+}
+
 /// The shells that are here, as commands.
 fn shells() -> Vec<String> {
     let mut shells = vec!["/bin/sh".to_owned()];
@@ -78,10 +89,14 @@ fn read(home: &Path) -> String {
     std::fs::read_to_string(home.join(".ssh/authorized_keys")).expect("text")
 }
 
-#[expect(clippy::disallowed_methods, reason = "a test's own files need no care")]
 fn put(home: &Path, text: &str) {
     std::fs::create_dir_all(home.join(".ssh")).expect("a folder");
-    std::fs::write(home.join(".ssh/authorized_keys"), text).expect("written");
+    put_file(&home.join(".ssh/authorized_keys"), text);
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test's own files need no care")]
+fn put_file(path: &Path, text: &str) {
+    std::fs::write(path, text).expect("written");
 }
 
 fn some_line(last: u8) -> PublicLine {
@@ -122,13 +137,8 @@ fn every_shell_does_the_same() {
 #[test]
 fn without_flock_keys_that_come_at_once_all_stay() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (bin, home) = (folder.path().join("bin"), folder.path().join("home"));
-    std::fs::create_dir_all(&bin).expect("a folder");
+    let (bin, home) = (programs(folder.path()), folder.path().join("home"));
     std::fs::create_dir_all(&home).expect("a folder");
-    for program in PROGRAMS {
-        let path = find(program).unwrap_or_else(|| panic!("{program} is missing"));
-        std::os::unix::fs::symlink(path, bin.join(program)).expect("a link");
-    }
     let lines: Vec<_> = (1..=6).map(some_line).collect();
     let running: Vec<_> = lines
         .iter()
@@ -152,14 +162,9 @@ fn without_flock_keys_that_come_at_once_all_stay() {
 #[test]
 fn a_lock_that_nobody_holds_any_more_is_taken() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (bin, home) = (folder.path().join("bin"), folder.path().join("home"));
+    let (bin, home) = (programs(folder.path()), folder.path().join("home"));
     let lock = home.join(".ssh/.authorized_keys.lock");
-    std::fs::create_dir_all(&bin).expect("a folder");
     std::fs::create_dir_all(&lock).expect("a folder");
-    for program in PROGRAMS {
-        let path = find(program).unwrap_or_else(|| panic!("{program} is missing"));
-        std::os::unix::fs::symlink(path, bin.join(program)).expect("a link");
-    }
     let touched = Command::new("touch")
         .args(["-d", "10 minutes ago"])
         .arg(&lock)
@@ -168,6 +173,32 @@ fn a_lock_that_nobody_holds_any_more_is_taken() {
     let child = start("/bin/sh", &home, "add", &some_line(1), Some(&bin));
     assert_eq!(finish(child), "added");
     assert!(!lock.exists());
+}
+
+#[test]
+fn what_another_program_wrote_meanwhile_stays() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (bin, home) = (programs(folder.path()), folder.path().join("home"));
+    let keys = home.join(".ssh/authorized_keys");
+    put(&home, &format!("{}\n", some_line(2)));
+    // The last program before the rename: an editor without a lock is as fast, once.
+    let sync = bin.join("sync");
+    std::fs::remove_file(&sync).expect("a link");
+    let (other, done) = (some_line(3).to_string(), folder.path().join("done"));
+    let other = other.replace('\'', "");
+    let text = format!(
+        "#!/bin/sh\n[ -e '{done}' ] && exit\n: >'{done}'\necho '{other}' >>'{keys}'\n",
+        done = done.display(),
+        keys = keys.display()
+    );
+    put_file(&sync, &text);
+    std::fs::set_permissions(&sync, std::fs::Permissions::from_mode(0o755)).expect("a mode");
+    let child = start("/bin/sh", &home, "add", &some_line(1), Some(&bin));
+    assert_eq!(finish(child), "added");
+    let all = format!("{}\n{other}\n{}\n", some_line(2), some_line(1));
+    assert_eq!(read(&home), all);
+    assert_eq!(home.join(".ssh").read_dir().expect("a folder").count(), 1);
 }
 
 #[test]
