@@ -147,7 +147,7 @@ pub(crate) enum Origin {
     /// It is made here.
     Generate(SshKeyKind),
     /// It was read from a file.
-    Import(SshKey),
+    Import(Box<SshKey>),
 }
 
 /// Asks the rules before a passphrase is asked for.
@@ -197,7 +197,7 @@ pub(crate) async fn add(
     // An RSA key takes seconds: before the lock.
     let (key, imported) = match origin {
         Origin::Generate(kind) => (make(session, name, kind)?, false),
-        Origin::Import(key) => (key, true),
+        Origin::Import(key) => (*key, true),
     };
     let _lock = session.lock_ssh_keys(&before.cluster).await?;
     let case = case(session, words, name, ClusterAction::ManageSshKey)?;

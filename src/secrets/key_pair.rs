@@ -423,18 +423,15 @@ mod pem {
     pub(super) fn check_rsa(pair: &RsaKeypair) -> Result<(), SshKeyError> {
         let damaged = SshKeyError::Damaged { kind: "RSA" };
         let number = |part: &ssh_key::Mpint| rsa::BigUint::try_from(part).ok();
-        let parts = (
-            number(&pair.public.n),
-            number(&pair.public.e),
-            number(&pair.private.d),
-            number(&pair.private.p),
-            number(&pair.private.q),
-        );
-        let (Some(n), Some(e), Some(d), Some(p), Some(q)) = parts else {
+        let public = (number(&pair.public.n), number(&pair.public.e));
+        let private = (number(&pair.private.d), number(&pair.private.p));
+        let ((Some(modulus), Some(exponent)), (Some(secret), Some(one)), Some(other)) =
+            (public, private, number(&pair.private.q))
+        else {
             return Err(damaged);
         };
         // Not the conversion of ssh-key 0.6.7, which takes one of the primes twice.
-        let key = RsaPrivateKey::from_components(n, e, d, vec![p, q]);
+        let key = RsaPrivateKey::from_components(modulus, exponent, secret, vec![one, other]);
         key.and_then(|key| key.validate()).map_err(|_| damaged)
     }
 }

@@ -26,7 +26,7 @@ pub(crate) async fn run(args: &SshKeyConfigArgs, desk: &mut Desk<'_>) -> Result<
     Ok(())
 }
 
-/// A path as ssh_config reads it: quoted where it has spaces.
+/// A path as `ssh_config` reads it: quoted where it has spaces.
 fn path(config: &Config) -> String {
     let usual = || format!("ssh-key-{}.pem", config.cluster);
     let path = config.key_file.as_ref();

@@ -49,7 +49,7 @@ pub(crate) fn read(
 pub(crate) async fn run(args: SshKeyImportArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     ssh_key::may_add(desk.session, &args.cluster)?;
     let key = read(desk, &args.cluster, &args.file)?;
-    let origin = Origin::Import(key);
+    let origin = Origin::Import(Box::new(key));
     let done = ssh_key::add(desk.session, &args.cluster, origin, args.dry_run.mode()).await?;
     let Some(shown) = desk.planned(done)? else {
         return Ok(());

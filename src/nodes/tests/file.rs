@@ -225,7 +225,9 @@ fn keys_that_come_at_once_all_stay() {
     let Some(nodes) = Nodes::start(1) else { return };
     let (desk, node) = (Desk::new(&nodes), node(&nodes, 0));
     let lines: Vec<_> = (0..6).map(|_| line(&ed25519())).collect();
-    let adding = lines.iter().map(|public| desk.ssh.add_line(&node, public));
+    let adding = lines
+        .iter()
+        .map(|public| desk.ssh.add_line(&node, public, None));
     for added in wait(futures::future::join_all(adding)) {
         assert_eq!(added.expect("added"), Added::Added);
     }

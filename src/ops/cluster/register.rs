@@ -85,17 +85,7 @@ pub(crate) async fn add(
         .map(|owner| active_user(session, owner))
         .transpose()?;
     let approach = approach(session, &wish.name, &wish.source, wish.keep_credential).await?;
-    let same = session
-        .store()?
-        .read(store::clusters::list)?
-        .into_iter()
-        .find(|cluster| cluster.kube_system_uid == approach.uid);
-    if let Some(same) = same {
-        return Err(Error::Exists {
-            what: format!("cluster '{}', which is this very one,", same.name),
-            hint: format!("run `kubegrant cluster show {}`", same.name),
-        });
-    }
+    refuse_same(session, &approach.uid, |_| true)?;
     if mode == Mode::Plan {
         return Ok(Done::Planned(vec![
             format!("make the manager account on {}", approach.address.server),
@@ -165,6 +155,25 @@ pub(crate) async fn add(
     }))
 }
 
+/// Refuses a cluster that is registered already, under whatever name.
+fn refuse_same(
+    session: &Session,
+    uid: &str,
+    counts: impl Fn(&Cluster) -> bool,
+) -> Result<(), Error> {
+    let known = session.store()?.read(store::clusters::list)?;
+    let same = known
+        .into_iter()
+        .find(|cluster| cluster.kube_system_uid == uid && counts(cluster));
+    match same {
+        None => Ok(()),
+        Some(same) => Err(Error::Exists {
+            what: format!("cluster '{}', which is this very one,", same.name),
+            hint: format!("run `kubegrant cluster show {}`", same.name),
+        }),
+    }
+}
+
 /// Renews a cluster's address, pins and manager: after a move, a new CA, or a rebuild.
 pub(crate) async fn relink(
     session: &Session,
@@ -185,16 +194,7 @@ pub(crate) async fn relink(
     };
     let approach = approach(session, name, source, keep_credential).await?;
     let rebuilt = approach.uid != found.cluster.kube_system_uid;
-    let others = session.store()?.read(store::clusters::list)?;
-    if let Some(same) = others
-        .iter()
-        .find(|other| other.id != found.cluster.id && other.kube_system_uid == approach.uid)
-    {
-        return Err(Error::Exists {
-            what: format!("cluster '{}', which is this very one,", same.name),
-            hint: format!("run `kubegrant cluster show {}`", same.name),
-        });
-    }
+    refuse_same(session, &approach.uid, |other| other.id != found.cluster.id)?;
     let what = if rebuilt {
         format!(
             "take {} for cluster '{name}' from now on, and end all credentials of the old one",
