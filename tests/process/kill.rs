@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use crate::home::{Frozen, Home, say, switch};
 use crate::oracle::{Books, Oracle};
 
-const SCENARIO: [&str; 20] = [
+pub(crate) const SCENARIO: [&str; 20] = [
     "init --organization Acme --owner alice",
     "user add bob",
     "user add carol",
@@ -37,14 +37,15 @@ const SCENARIO: [&str; 20] = [
 ];
 
 /// One command of the scenario, ready to be run.
-struct Stage {
-    before: Frozen,
+pub(crate) struct Stage {
+    /// The world before it.
+    pub(crate) before: Frozen,
     requests: usize,
     lasts: Duration,
 }
 
 /// Runs the scenario once, and keeps the world before each command.
-fn stages(home: &Home) -> Vec<Stage> {
+pub(crate) fn stages(home: &Home) -> Vec<Stage> {
     SCENARIO
         .iter()
         .map(|words| {
@@ -114,7 +115,7 @@ fn kill(home: &Home, words: &str, stage: &Stage, moment: &Moment) -> Vec<String>
 }
 
 /// Files are complete or absent.
-fn leftovers(home: &Home) -> Vec<String> {
+pub(crate) fn leftovers(home: &Home) -> Vec<String> {
     let known = ["admin.conf", "bob.conf", "carol.conf", "alice.conf"];
     let mut found = Vec::new();
     for entry in std::fs::read_dir(home.work()).expect("it can be read") {
@@ -133,7 +134,7 @@ fn leftovers(home: &Home) -> Vec<String> {
 }
 
 /// What a person does after a crash: the same again where nothing is there yet, then `reconcile`.
-fn mend(home: &Home, words: &str, oracle: &mut Oracle) -> Vec<String> {
+pub(crate) fn mend(home: &Home, words: &str, oracle: &mut Oracle) -> Vec<String> {
     let mut found = Vec::new();
     let books = Books::read(home).unwrap_or_default();
     let first = words.starts_with("init");
