@@ -92,7 +92,8 @@ impl Books {
         if std::fs::metadata(&path).map_or(0, |found| found.len()) == 0 {
             return Ok(Self::default());
         }
-        let sql = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        // A file that was just being made may have to be rolled back first, as any reader would.
+        let sql = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         sql.busy_timeout(std::time::Duration::from_secs(10))?;
         let check: String = sql.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
         assert_eq!(check, "ok", "the file is damaged");
