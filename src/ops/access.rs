@@ -1,6 +1,6 @@
 //! Access: grant, change, remove and list what users have on clusters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::journal::Journal;
 use super::{Applied, Done, Error, Mode, find, settle};
@@ -293,16 +293,23 @@ pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Line>, Erro
         find::cluster(session, &actor, &journal, name, ClusterAction::See)?;
     }
     let only = filter.user.as_ref().map(|name| find::user(session, name));
-    let (users, clusters, grants) = session.store()?.read(|tx| {
+    let (users, clusters, grants, bound) = session.store()?.read(|tx| {
         let grants: BTreeMap<(ClusterId, UserId), Grant> = store::grants::list(tx)?
             .into_iter()
             .map(|grant| ((grant.cluster, grant.user), grant))
             .collect();
-        Ok::<_, store::Error>((store::users::list(tx)?, store::clusters::list(tx)?, grants))
+        let bound: BTreeSet<(ClusterId, UserId)> = store::bindings::list(tx)?
+            .into_iter()
+            .map(|binding| (binding.cluster, binding.user))
+            .collect();
+        let (users, clusters) = (store::users::list(tx)?, store::clusters::list(tx)?);
+        Ok::<_, store::Error>((users, clusters, grants, bound))
     })?;
     let now = session.now();
     let access_of = |user: &User, cluster: &Cluster| {
-        access::effective(user, cluster, grants.get(&(cluster.id, user.id)), now)
+        let key = (cluster.id, user.id);
+        let access = access::effective(user, cluster, grants.get(&key), now);
+        access.or_bound(user, bound.contains(&key))
     };
     let names: BTreeMap<UserId, String> = users
         .iter()

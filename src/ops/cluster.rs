@@ -139,6 +139,7 @@ async fn reach(session: &Session, cluster: &Cluster) -> Result<Reach, Error> {
         .await?;
     let look = Look {
         with_write: true,
+        with_places: true,
         held_back: &cluster.held_back,
     };
     let seen = connection
@@ -202,6 +203,7 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
     let desired = picture.desired(&cluster);
     let look = Look {
         with_write: true,
+        with_places: true,
         held_back: &cluster.held_back,
     };
     let (version, missing, strangers, (seen, plan)) = futures::try_join!(

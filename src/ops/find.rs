@@ -66,12 +66,11 @@ pub(super) fn access_of(
     cluster: &Cluster,
 ) -> store::Result<Access> {
     let grant = store::grants::find(tx, cluster.id, user.id)?;
-    Ok(access::effective(
-        user,
-        cluster,
-        grant.as_ref(),
-        session.now(),
-    ))
+    let access = access::effective(user, cluster, grant.as_ref(), session.now());
+    if access != Access::None {
+        return Ok(access);
+    }
+    Ok(access.or_bound(user, store::bindings::any(tx, cluster.id, user.id)?))
 }
 
 /// Who is acting, with the right to act as the user given with `--as`.
