@@ -13,6 +13,7 @@ mod global;
 mod init;
 mod kubeconfig;
 pub(crate) mod prompt;
+mod rbac;
 mod reconcile;
 mod status;
 mod team;
@@ -78,6 +79,9 @@ enum Command {
     /// Manage everybody's kubeconfigs, as organization owners and admins do
     #[command(subcommand)]
     Team(team::TeamCommand),
+    /// Manage roles of a cluster's own that users have beside their level
+    #[command(subcommand)]
+    Rbac(rbac::RbacCommand),
     /// Read the audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -182,6 +186,7 @@ async fn verb(command: Command, desk: &mut Desk<'_>) -> Result<(), Failure> {
         Command::Access(command) => access::run(command, desk).await,
         Command::Kubeconfig(command) => kubeconfig::run(command, desk).await,
         Command::Team(command) => team::run(command, desk).await,
+        Command::Rbac(command) => Box::pin(rbac::run(command, desk)).await,
         Command::Audit(command) => audit::run(command, desk),
         Command::Completions(_) => Ok(()),
     }

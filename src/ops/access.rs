@@ -219,17 +219,20 @@ pub(crate) async fn revoke(
     let journal = journal.cluster(&cluster).user(&user);
     refuse_pointless(&user, &cluster)?;
     let lock = session.lock(&cluster).await?;
-    let (before, live) = session.store()?.read(|tx| {
+    let (before, live, bound) = session.store()?.read(|tx| {
         let grant = store::grants::find(tx, cluster.id, user.id)?;
         let live = store::credentials::versions(tx, cluster.id, user.id)?
             .into_iter()
             .any(|credential| credential.state != crate::domain::credential::State::Revoked);
-        Ok::<_, store::Error>((grant, live))
+        let bound = store::bindings::any(tx, cluster.id, user.id)?;
+        Ok::<_, store::Error>((grant, live, bound))
     })?;
+    // Role bindings are not a grant: they stay, and so may a kubeconfig that carries them alone.
+    let after = Access::None.or_bound(&user, bound);
     let outcome = |unchanged, applied| Outcome {
         user: user.name.to_string(),
         cluster: cluster.name.clone(),
-        access: Access::None,
+        access: after,
         unchanged,
         has_key: user.key.is_some(),
         applied,
@@ -237,12 +240,16 @@ pub(crate) async fn revoke(
     if before.is_none() && !live {
         return Ok(Done::Did(outcome(true, Applied::default())));
     }
+    if before.is_none() && bound && mode == Mode::Do {
+        let applied = settle::pay(session, &cluster, &lock, &journal, None).await?;
+        return Ok(Done::Did(outcome(true, applied)));
+    }
     if mode == Mode::Plan {
         let mut lines = vec![format!(
             "take the access of '{}' to cluster '{}'",
             user.name, cluster.name
         )];
-        lines.extend(would_end(session, &cluster, &user, Access::None)?);
+        lines.extend(would_end(session, &cluster, &user, after)?);
         return Ok(Done::Planned(lines));
     }
     let detail = format!("access of '{}' removed", user.name);
