@@ -306,12 +306,9 @@ pub(crate) fn on_cluster(
         | A::Delete
         | A::Sensitive
         | A::Operate => owns,
-        A::BindRole
-        | A::UnbindRole
-        | A::TeamList
-        | A::TeamRotate
-        | A::TeamRevoke
-        | A::Transfer => full,
+        A::BindRole | A::UnbindRole | A::TeamList | A::TeamRotate | A::TeamRevoke | A::Transfer => {
+            full
+        }
     };
     if !entitled {
         return Err(Denial::NotOnCluster(action));

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
 use k8s_openapi::api::authorization::v1::{
-    NonResourceAttributes, ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec, SubjectAccessReview,
-    SubjectAccessReviewSpec, SubjectAccessReviewStatus,
+    NonResourceAttributes, ResourceAttributes, SelfSubjectAccessReview,
+    SelfSubjectAccessReviewSpec, SubjectAccessReview, SubjectAccessReviewSpec,
+    SubjectAccessReviewStatus,
 };
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
@@ -14,10 +15,10 @@ use serde::Deserialize;
 
 use super::error::Error;
 use super::objects;
+use crate::domain::climb::Probe;
 use crate::domain::plan::{
     NAMESPACE, Observed, ObservedAccount, ObservedBinding, Place, binding_name,
 };
-use crate::domain::climb::Probe;
 use crate::domain::power::{self, Binding, RoleRef, Roles, Rule, Subject};
 
 /// The one connection to a cluster of a run.
@@ -404,7 +405,9 @@ impl Connection {
     /// The manager may change and remove bindings of any name: one that only carries our labels,
     /// and not our name, is left alone.
     fn sort(&self, seen: &mut Seen, others: &mut Vec<Binding>, meta: &ObjectMeta, found: Binding) {
-        let is_named = found.name.starts_with(&binding_name(&self.installation, ""));
+        let is_named = found
+            .name
+            .starts_with(&binding_name(&self.installation, ""));
         let is_manager = found.name == binding_name(&self.installation, "manager");
         if !objects::is_ours(meta, &self.installation) || !is_named || is_manager {
             others.push(found);

@@ -342,7 +342,9 @@ impl Connection {
                 Ok(answer.into_iter().collect())
             }
             Ask::Role(probes) => {
-                let asked = probes.iter().map(|probe| self.let_in_to(account, place, probe));
+                let asked = probes
+                    .iter()
+                    .map(|probe| self.let_in_to(account, place, probe));
                 let answers = futures::future::try_join_all(asked).await?;
                 Ok(answers.into_iter().flatten().collect())
             }

@@ -191,12 +191,7 @@ fn cluster_rules(installation: &str) -> Vec<rbac::PolicyRule> {
         ),
         // Leave the cluster for good.
         rule(&[""], &["namespaces"], &["delete"], &[NAMESPACE]),
-        rule(
-            &[RBAC],
-            &["clusterroles"],
-            &["delete"],
-            &[manager.as_str()],
-        ),
+        rule(&[RBAC], &["clusterroles"], &["delete"], &[manager.as_str()]),
     ]
 }
 

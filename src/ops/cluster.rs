@@ -22,8 +22,8 @@ use crate::domain::plan::{Observed, Plan, Step};
 use crate::domain::policy::ClusterAction;
 use crate::domain::user::User;
 use crate::kubernetes::connection::{Look, Seen};
-use crate::kubernetes::{converge, foreign};
 use crate::kubernetes::manager::MANAGER_RIGHTS;
+use crate::kubernetes::{converge, foreign};
 use crate::session::{Actor, Session};
 use crate::store;
 

@@ -25,10 +25,7 @@ fn similar(name: &str, known: impl IntoIterator<Item = String>) -> Vec<String> {
 }
 
 /// A question after a near miss: `did you mean 'view'?`.
-pub(super) fn did_you_mean(
-    name: &str,
-    known: impl IntoIterator<Item = String>,
-) -> Option<String> {
+pub(super) fn did_you_mean(name: &str, known: impl IntoIterator<Item = String>) -> Option<String> {
     let near: Vec<String> = similar(name, known)
         .into_iter()
         .map(|word| format!("'{word}'"))

@@ -384,10 +384,17 @@ pub(super) fn debts(cluster: &Cluster, picture: &Picture) -> Vec<Debt> {
     let bindings = bindings.map(|binding| {
         let user = picture.users.get(&binding.user);
         let user = user.map(|user| user.name.to_string()).unwrap_or_default();
-        let done = if binding.is_removed { "unbound" } else { "bound" };
+        let done = if binding.is_removed {
+            "unbound"
+        } else {
+            "bound"
+        };
         Debt {
             cluster: cluster.name.clone(),
-            what: format!("{} is {done} here for '{user}' and not yet there", binding.bound),
+            what: format!(
+                "{} is {done} here for '{user}' and not yet there",
+                binding.bound
+            ),
             why: None,
             until: None,
         }

@@ -53,11 +53,7 @@ pub(crate) fn unfinished(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<Vec<Bin
 }
 
 /// Lists what is bound to a user on a cluster, oldest first.
-pub(crate) fn of_user(
-    tx: &ReadTxn<'_>,
-    cluster: ClusterId,
-    user: UserId,
-) -> Result<Vec<Binding>> {
+pub(crate) fn of_user(tx: &ReadTxn<'_>, cluster: ClusterId, user: UserId) -> Result<Vec<Binding>> {
     let filter = "cluster = ?1 AND user = ?2 AND removed_at IS NULL ORDER BY id";
     collect(tx, filter, [cluster.0, user.0])
 }

@@ -20,6 +20,7 @@ mod init;
 mod kubeconfig_download;
 mod kubeconfig_rotate;
 mod provider_token;
+mod rbac;
 mod reconcile;
 mod refusals;
 mod secrecy;

@@ -68,9 +68,11 @@ pub(crate) async fn run(args: RbacBindArgs, desk: &mut Desk<'_>) -> Result<(), F
     } else {
         ""
     };
-    desk.output.status(&format!(
-        "'{user}' has {bound} on cluster '{cluster}'{already}."
-    ));
+    desk.output.status(&if outcome.applied.owed.is_empty() {
+        format!("'{user}' has {bound} on cluster '{cluster}'{already}.")
+    } else {
+        format!("It is recorded that '{user}' has {bound} on cluster '{cluster}'.")
+    });
     desk.say_applied(&outcome.applied)?;
     if !outcome.is_live && !outcome.unchanged {
         let carries = if outcome.access == Access::Bound {

@@ -6,27 +6,34 @@ use crate::domain::name::{ClusterName, parse_namespace};
 use crate::domain::power::RoleRef;
 
 #[derive(clap::Args, Debug)]
-#[group(id = "which_role", required = true, multiple = false, args = ["cluster_role", "role"])]
 pub(crate) struct RbacTargetArgs {
     /// On which cluster
     #[arg(short, long, add = completion::clusters())]
     pub(crate) cluster: ClusterName,
+    #[command(flatten)]
+    which: RbacRoleArgs,
+    /// In which namespace; cluster-wide without
+    #[arg(short, long, value_parser = parse_namespace)]
+    namespace: Option<String>,
+}
+
+/// One of the two, and no more.
+#[derive(clap::Args, Debug)]
+#[group(required = true, multiple = false)]
+struct RbacRoleArgs {
     /// A ClusterRole: cluster-wide, or with `-n` in one namespace
     #[arg(long, value_name = "NAME")]
     cluster_role: Option<RoleName>,
     /// A Role of the namespace given with `-n`
     #[arg(long, value_name = "NAME", requires = "namespace")]
     role: Option<RoleName>,
-    /// In which namespace; cluster-wide without
-    #[arg(short, long, value_parser = parse_namespace)]
-    namespace: Option<String>,
 }
 
 impl RbacTargetArgs {
     /// The role in its place.
     pub(crate) fn bound(&self) -> Bound {
         let name = |role: &RoleName| role.as_str().to_owned();
-        let role = match (&self.cluster_role, &self.role) {
+        let role = match (&self.which.cluster_role, &self.which.role) {
             (Some(role), _) => RoleRef::Cluster(name(role)),
             (None, role) => RoleRef::Namespaced(role.as_ref().map(name).unwrap_or_default()),
         };

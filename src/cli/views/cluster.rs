@@ -484,12 +484,12 @@ impl View for CheckView {
             "nobody else is bound to cluster-admin",
             &self.cluster_admins,
         );
-        let none = if self.immortal_tokens_everywhere {
-            "no Secret of others holds one that never ends"
-        } else {
-            "none of others in our namespace; the manager may not list Secrets elsewhere"
-        };
+        let none = "no Secret of others, where it was looked, holds one that never ends";
         list("tokens", "immortal", none, &self.immortal_tokens);
+        if !self.immortal_tokens_everywhere {
+            let why = "elsewhere: who may list Secrets may read them, so the manager may not";
+            list("tokens", "not looked", "", &[why.to_owned()]);
+        }
         list(
             "roles",
             "look",

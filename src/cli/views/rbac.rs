@@ -236,6 +236,13 @@ impl View for OutcomeView {
         ]]
     }
     fn names(&self) -> Vec<String> {
-        names_of([(self.user.as_str(), self.cluster.as_str(), self.role.as_str())].into_iter())
+        names_of(
+            [(
+                self.user.as_str(),
+                self.cluster.as_str(),
+                self.role.as_str(),
+            )]
+            .into_iter(),
+        )
     }
 }

@@ -302,8 +302,7 @@ fn decide(
         reason: String::new(),
     });
     // A disabled user's access is none; the rule about them must speak before the cluster hides.
-    let access =
-        effective(&user, &cluster, grant.as_ref(), now).or_bound(&user, principal.bound);
+    let access = effective(&user, &cluster, grant.as_ref(), now).or_bound(&user, principal.bound);
     on_cluster(
         Actor {
             role: user.role,
@@ -363,7 +362,14 @@ fn every_cell_of_the_organization_rules_is_as_the_spec_says() {
 
 #[test]
 fn power_is_monotone_from_none_to_owner() {
-    let ladder = ["none", "bound", "read", "write", "cluster-owner", "admin", "owner",
+    let ladder = [
+        "none",
+        "bound",
+        "read",
+        "write",
+        "cluster-owner",
+        "admin",
+        "owner",
     ];
     for action in ClusterAction::ALL {
         for state in [State::Active, State::Archived] {

@@ -128,8 +128,8 @@ fn form(session: &Session, case: &Case, wish: &DownloadWish) -> Result<Form, Err
     let is_bound = session
         .store()?
         .read(|tx| store::bindings::any(tx, case.cluster.id, case.subject.id))?;
-    let is_more = Some(case.power) > case.actor_power
-        || (is_bound && case.actor_power != Some(Power::Full));
+    let is_more =
+        Some(case.power) > case.actor_power || (is_bound && case.actor_power != Some(Power::Full));
     if other && wish.plain && is_more {
         let denial = Denial::AdminsOnly(OrganizationAction::ActAs);
         let help = vec!["leave out `--plain`: the file is sealed to its owner then".to_owned()];
