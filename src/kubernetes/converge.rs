@@ -11,6 +11,7 @@ use serde_json::json;
 use super::connection::{Connection, Look, Seen};
 use super::error::Error;
 use super::objects;
+use crate::domain::binding::Bound;
 use crate::domain::climb::{self, Probe};
 use crate::domain::plan::{self, Account, Desired, Lists, Observed, Place, Plan, Step};
 use crate::domain::power::{RoleRef, Rule};
@@ -58,23 +59,36 @@ pub(crate) async fn preview(
     Ok((seen, plan))
 }
 
-/// Makes the cluster equal to `desired`. Ok only when that was read back, and when each account
-/// whose end was decided (`ended`: name and credential) was seen to be gone under its own name.
+/// What was decided to end, and must be seen to have ended under its own name: what is found by
+/// labels may have lost them.
+#[derive(Debug, Default)]
+pub(crate) struct Ended<'a> {
+    /// Accounts that must be gone: name and credential.
+    pub(crate) accounts: Vec<(&'a str, i64)>,
+    /// Accounts that must be off the list of a bound role.
+    pub(crate) bound: Vec<(&'a str, &'a Bound)>,
+}
+
+/// Makes the cluster equal to `desired`. Ok only when that was read back, and when all that
+/// `ended` was seen to have.
 pub(crate) async fn converge(
     connection: &Connection,
     desired: &Desired,
     look: &Look<'_>,
-    ended: &[(&str, i64)],
+    ended: &Ended<'_>,
 ) -> Result<Converged, Error> {
     let converged = equalize(connection, desired, look).await?;
-    stream::iter(ended)
+    let accounts = stream::iter(&ended.accounts)
         .map(|(account, credential)| connection.confirm_end(account, *credential))
         .buffer_unordered(CONCURRENCY)
-        .collect::<Vec<_>>()
-        .await
-        .into_iter()
-        .collect::<Result<(), Error>>()?;
-    Ok(converged)
+        .collect::<Vec<_>>();
+    let bound = stream::iter(&ended.bound)
+        .map(|(account, bound)| connection.confirm_off(account, bound))
+        .buffer_unordered(CONCURRENCY)
+        .collect::<Vec<_>>();
+    let (accounts, bound) = futures::join!(accounts, bound);
+    let seen: Result<(), Error> = accounts.into_iter().chain(bound).collect();
+    seen.map(|()| converged)
 }
 
 async fn equalize(
@@ -279,6 +293,30 @@ impl Connection {
                 )));
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Looks at the list of a bound role by its own name: an account that left it must not be on it.
+    /// A list that lost our labels was not found by them, and is no longer ours to change.
+    async fn confirm_off(&self, account: &str, bound: &Bound) -> Result<(), Error> {
+        let name = bound.list_name(&self.installation);
+        let found = match &bound.place {
+            None => {
+                let found = self.cluster_bindings().get_opt(&name).await;
+                found.map(|found| found.and_then(|found| found.subjects))
+            }
+            Some(namespace) => {
+                let found = self.role_bindings(namespace).get_opt(&name).await;
+                found.map(|found| found.and_then(|found| found.subjects))
+            }
+        };
+        let what = format!("binding '{name}'");
+        let subjects = found.map_err(|error| Error::from_kube(error, &what))?;
+        let mut subjects = subjects.into_iter().flatten();
+        if subjects.any(|subject| subject.name == account) {
+            Err(Error::foreign(&what))
+        } else {
+            Ok(())
         }
     }
 

@@ -25,15 +25,23 @@ impl Connection {
     /// Only their names are asked for. But whoever may list Secrets may read them, so the manager
     /// may do it in our namespace alone; an operator's login that is kept may do it everywhere.
     pub(crate) async fn immortal_tokens(&self) -> Result<Immortal, Error> {
-        let everywhere = self.missing_rights(&[ALL_SECRETS]).await?.is_empty();
-        let api: Api<Secret> = if everywhere {
-            Api::all(self.client.clone())
-        } else {
-            Api::namespaced(self.client.clone(), NAMESPACE)
-        };
         let tokens = ListParams::default().fields("type=kubernetes.io/service-account-token");
-        let listed = api.list_metadata(&tokens).await;
-        let listed = listed.map_err(|error| Error::from_kube(error, "the token Secrets"))?;
+        let look = |api: Api<Secret>| {
+            let tokens = &tokens;
+            async move {
+                let listed = api.list_metadata(tokens).await;
+                listed.map_err(|error| Error::from_kube(error, "the token Secrets"))
+            }
+        };
+        let client = || self.client.clone();
+        let (missing, mut listed) = futures::try_join!(
+            self.missing_rights(&[ALL_SECRETS]),
+            look(Api::namespaced(client(), NAMESPACE))
+        )?;
+        let everywhere = missing.is_empty();
+        if everywhere {
+            listed = look(Api::all(client())).await?;
+        }
         let others = listed
             .items
             .into_iter()

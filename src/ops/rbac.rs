@@ -133,23 +133,31 @@ async fn look(session: &Session, cluster: &Cluster) -> Result<Seen, Error> {
     connection.observe(&look).await.map_err(failed)
 }
 
-/// Checks that the manager may bind: one made by an earlier version may not.
-async fn insist_on_rights(session: &Session, cluster: &Cluster) -> Result<(), Error> {
+/// The same, where the manager may bind at all: one made by an earlier version may not.
+async fn look_to_bind(session: &Session, cluster: &Cluster) -> Result<Seen, Error> {
     let connection = session
         .connect(cluster, &find::installation(session)?)
         .await?;
-    let missing = connection.missing_rights(&BINDING_RIGHTS).await;
-    let missing = missing.map_err(|source| Error::Cluster {
+    let look = Look {
+        with_write: true,
+        with_places: true,
+        held_back: &cluster.held_back,
+    };
+    let (missing, seen) = futures::try_join!(
+        connection.missing_rights(&BINDING_RIGHTS),
+        connection.observe(&look)
+    )
+    .map_err(|source| Error::Cluster {
         cluster: cluster.name.to_string(),
         source,
     })?;
     if missing.is_empty() {
-        return Ok(());
+        return Ok(seen);
     }
     let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
     Err(Error::Forbidden {
         why: format!(
-            "the manager of cluster '{}' was made before there were role bindings, and may not {}",
+            "the manager of cluster '{}' may not {}: it was made before there were role bindings",
             cluster.name,
             missing.join(", ")
         ),
@@ -163,8 +171,7 @@ async fn insist_on_rights(session: &Session, cluster: &Cluster) -> Result<(), Er
 /// Judges a role in its place: there at all, to be had at all, and whether its holder can climb.
 async fn judge(session: &Session, case: &Case, bound: &Bound) -> Result<Option<String>, Error> {
     let (cluster, actor) = (&case.cluster, &case.actor);
-    insist_on_rights(session, cluster).await?;
-    let seen = look(session, cluster).await?;
+    let seen = look_to_bind(session, cluster).await?;
     if let Some(namespace) = &bound.place
         && !seen.observed.namespaces.contains(namespace)
     {
@@ -231,16 +238,9 @@ fn no_role(cluster: &Cluster, bound: &Bound, seen: &Seen) -> Error {
     }
 }
 
-/// Says why a role would let its holder climb, before it is bound: to be asked about.
-pub(crate) async fn caution(session: &Session, wish: &Wish) -> Result<Option<String>, Error> {
-    let case = case_to_bind(session, wish)?;
-    if existing(session, &case, &wish.bound)?.is_some() {
-        return Ok(None);
-    }
-    judge(session, &case, &wish.bound).await
-}
-
 /// Binds a role to a user. It takes effect at once, on the credential that the user has.
+///
+/// One that lets its holder climb is refused with [`Error::Climbs`] until a person agreed.
 pub(crate) async fn bind(
     session: &Session,
     wish: &Wish,
@@ -267,9 +267,8 @@ pub(crate) async fn bind(
         return Ok(Done::Planned([line].into_iter().chain(climbs).collect()));
     }
     if let (Some(why), None) = (&climbs, confirmed) {
-        return Err(Error::Forbidden {
-            why: format!("{bound} now lets its holder climb: {why}"),
-            hint: "insist with `--yes`".to_owned(),
+        return Err(Error::Climbs {
+            what: format!("{bound} lets its holder climb on cluster '{on}': {why}"),
         });
     }
     let why = match wish.reason.as_str() {

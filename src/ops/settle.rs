@@ -82,6 +82,28 @@ impl Picture {
         lists
     }
 
+    /// What was decided to end, to be seen to have.
+    fn ended(&self) -> converge::Ended<'_> {
+        let mut ended = converge::Ended::default();
+        for credential in &self.credentials {
+            let account = credential.account.as_str();
+            let is_ending = credential.state == State::Revoking;
+            if is_ending {
+                ended.accounts.push((account, credential.id.0));
+            }
+            let bindings = self.bindings.iter();
+            for binding in bindings.filter(|it| credential.subject.user() == Some(it.user)) {
+                let again = |it: &Binding| {
+                    !it.is_removed && it.user == binding.user && it.bound == binding.bound
+                };
+                if is_ending || (binding.is_removed && !self.bindings.iter().any(again)) {
+                    ended.bound.push((account, &binding.bound));
+                }
+            }
+        }
+        ended
+    }
+
     fn owes(&self) -> bool {
         self.credentials
             .iter()
@@ -237,12 +259,7 @@ pub(super) async fn settle_on(
         with_places: desired.has_places(),
         held_back: &cluster.held_back,
     };
-    let ended: Vec<(&str, i64)> = picture
-        .credentials
-        .iter()
-        .filter(|credential| credential.state == State::Revoking)
-        .map(|credential| (credential.account.as_str(), credential.id.0))
-        .collect();
+    let ended = picture.ended();
     let converged = converge::converge(&connection, &desired, &look, &ended)
         .await
         .map_err(|source| Error::Cluster {

@@ -9,7 +9,6 @@ use crate::domain::access::Access;
 use crate::domain::name::{UserRef, parse_line};
 use crate::error::Failure;
 use crate::ops;
-use crate::ops::Mode;
 
 /// Bind a ClusterRole or Role of a cluster to a user
 ///
@@ -42,22 +41,15 @@ pub(crate) async fn run(args: RbacBindArgs, desk: &mut Desk<'_>) -> Result<(), F
         cluster: args.target.cluster,
         reason: args.reason,
     };
-    let caution = match mode {
-        Mode::Do => ops::rbac::caution(desk.session, &wish).await?,
-        Mode::Plan => None,
-    };
-    let confirmed = match caution {
-        None => None,
-        Some(why) => {
-            desk.output.warn(&format!(
-                "{} lets its holder climb on cluster '{}': {why}",
-                wish.bound, wish.cluster
-            ));
+    let done = match ops::rbac::bind(desk.session, &wish, mode, None).await {
+        Err(ops::Error::Climbs { what }) => {
+            desk.output.warn(&what);
             let question = format!("Bind it to '{}' all the same?", wish.user);
-            Some(confirm::ask(desk, &question, mode)?)
+            let confirmed = confirm::ask(desk, &question, mode)?;
+            ops::rbac::bind(desk.session, &wish, mode, Some(confirmed)).await?
         }
+        done => done?,
     };
-    let done = ops::rbac::bind(desk.session, &wish, mode, confirmed).await?;
     let Some(outcome) = desk.planned(done)? else {
         return Ok(());
     };
