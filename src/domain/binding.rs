@@ -1,6 +1,6 @@
 //! Role bindings: roles of the cluster's own that a user has beside, or instead of, a level.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
@@ -79,11 +79,12 @@ impl Bound {
         if plain.len() <= LIST_NAME_BYTES_MAX {
             return plain;
         }
-        let hash: String = Sha256::digest(name.as_bytes())
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        binding_name(installation, &format!("{}-sha256:{hash}", self.word()))
+        let mut list = format!("{}-sha256:", self.word());
+        for byte in Sha256::digest(name.as_bytes()) {
+            // Writing to a String cannot fail.
+            let _written = write!(list, "{byte:02x}");
+        }
+        binding_name(installation, &list)
     }
 
     fn word(&self) -> &'static str {
@@ -226,7 +227,10 @@ mod tests {
             rule("*", "*", "get"),
             rule("", "pods", "delete"),
         ] {
-            assert!(here.is_refused(&[taking.clone()]).is_some(), "{taking:?}");
+            assert!(
+                here.is_refused(std::slice::from_ref(&taking)).is_some(),
+                "{taking:?}"
+            );
             let elsewhere = cluster_role("r", Some("shop"));
             assert!(elsewhere.is_refused(&[taking]).is_none());
         }

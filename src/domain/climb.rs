@@ -318,8 +318,9 @@ mod tests {
             names: vec!["one".to_owned()],
             ..rule(&["*"], &["*/log"], &["*"])
         }];
-        let [Probe::Object { name, .. }] = probes(&named, &view, true).as_slice() else {
-            panic!("one question");
+        let asked = probes(&named, &view, true);
+        let [Probe::Object { name, .. }] = asked.as_slice() else {
+            panic!("one question, not {asked:?}");
         };
         assert_eq!(name, "one");
     }

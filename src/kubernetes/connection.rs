@@ -54,6 +54,8 @@ pub(crate) struct Seen {
     pub(crate) held_back: BTreeMap<String, String>,
     /// Bindings of others, for `cluster check`; empty unless `with_write`.
     pub(crate) foreign: Vec<Binding>,
+    /// Bindings that carry our labels and not our name, in words.
+    pub(crate) labelled: Vec<String>,
     /// The roles of the cluster; empty unless `with_write`.
     pub(crate) roles: Roles,
 }
@@ -105,7 +107,7 @@ impl std::fmt::Display for Right {
 
 /// What a review is about.
 enum About {
-    Object(ResourceAttributes),
+    Object(Box<ResourceAttributes>),
     Url(NonResourceAttributes),
 }
 
@@ -220,7 +222,9 @@ impl Connection {
             namespace: Some(place.clone().unwrap_or_else(|| NAMESPACE.to_owned())),
             ..ResourceAttributes::default()
         };
-        let status = self.review(account, About::Object(attributes)).await?;
+        let status = self
+            .review(account, About::Object(Box::new(attributes)))
+            .await?;
         Ok(status.allowed.then(|| status.reason.unwrap_or_default()))
     }
 
@@ -244,7 +248,7 @@ impl Connection {
                 name,
             } => {
                 let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-                About::Object(ResourceAttributes {
+                About::Object(Box::new(ResourceAttributes {
                     verb: text(verb),
                     group: text(group),
                     resource: text(resource),
@@ -252,7 +256,7 @@ impl Connection {
                     name: text(name),
                     namespace: place.clone(),
                     ..ResourceAttributes::default()
-                })
+                }))
             }
         };
         let status = self.review(account, about).await?;
@@ -293,7 +297,9 @@ impl Connection {
             namespace: question.namespace.clone(),
             ..ResourceAttributes::default()
         };
-        let status = self.review(account, About::Object(attributes)).await?;
+        let status = self
+            .review(account, About::Object(Box::new(attributes)))
+            .await?;
         let reason = super::error::clean(&status.reason.unwrap_or_default());
         Ok((status.allowed, reason))
     }
@@ -304,7 +310,7 @@ impl Connection {
         about: About,
     ) -> Result<SubjectAccessReviewStatus, Error> {
         let (resource_attributes, non_resource_attributes) = match about {
-            About::Object(attributes) => (Some(attributes), None),
+            About::Object(attributes) => (Some(*attributes), None),
             About::Url(attributes) => (None, Some(attributes)),
         };
         let review = SubjectAccessReview {
@@ -409,7 +415,12 @@ impl Connection {
             .name
             .starts_with(&binding_name(&self.installation, ""));
         let is_manager = found.name == binding_name(&self.installation, "manager");
-        if !objects::is_ours(meta, &self.installation) || !is_named || is_manager {
+        let is_ours = objects::is_ours(meta, &self.installation);
+        if is_ours && !is_named {
+            let name = super::error::clean(&found.name);
+            seen.labelled.push(format!("binding {name}"));
+        }
+        if !is_ours || !is_named || is_manager {
             others.push(found);
             return;
         }

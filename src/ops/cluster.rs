@@ -239,6 +239,7 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
         reach: Reach::default(),
         owed,
     };
+    checked.foreign.extend(seen.labelled.iter().cloned());
     sort_drift(&mut checked, &plan, &seen.observed);
     checked.reach = Reach {
         reaches: seen.observed.write_reaches,

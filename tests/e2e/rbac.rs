@@ -300,6 +300,7 @@ fn what_others_made_is_named_and_left_alone() {
         .success();
     home.reconcile();
     admin.get(&path).expect(200);
+    home.run("cluster check prod").success().says("foreign");
     admin
         .get(&format!("{}/forever", secrets("others")))
         .expect(200);

@@ -89,7 +89,13 @@ impl View for ExplainView {
             "access".to_owned(),
             level.to_owned(),
             "-".to_owned(),
-            format!("'{}' has {level} on cluster '{}'", self.user, self.cluster),
+            match level {
+                "bound" => format!(
+                    "'{}' has role bindings alone on cluster '{}'",
+                    self.user, self.cluster
+                ),
+                level => format!("'{}' has {level} on cluster '{}'", self.user, self.cluster),
+            },
         ]);
         rows.push(vec![
             "kubeconfig".to_owned(),
