@@ -71,7 +71,7 @@ fn held_back_of_500_namespaces(bencher: Bencher<'_, '_>) {
         groups: own(&[""]),
         resources: own(&[resource]),
         verbs: own(&[verb]),
-        names: vec![],
+        ..Rule::default()
     };
     let mut roles = Roles::default();
     roles

@@ -206,7 +206,9 @@ impl Session {
                 let mut names = Vec::new();
                 for cluster in store::clusters::list(tx)? {
                     let grant = store::grants::find(tx, cluster.id, user.id)?;
-                    let access = access::effective(&user, &cluster, grant.as_ref(), env.now());
+                    let bound = store::bindings::any(tx, cluster.id, user.id)?;
+                    let access = access::effective(&user, &cluster, grant.as_ref(), env.now())
+                        .or_bound(&user, bound);
                     if access != Access::None {
                         names.push((cluster.name.to_string(), access.path().to_owned()));
                     }

@@ -13,6 +13,7 @@ mod global;
 mod init;
 mod kubeconfig;
 pub(crate) mod prompt;
+mod rbac;
 mod reconcile;
 mod ssh_key;
 mod status;
@@ -82,6 +83,9 @@ enum Command {
     /// Manage the SSH key of a cluster's nodes: make, hand out once, install, rotate
     #[command(subcommand)]
     SshKey(ssh_key::SshKeyCommand),
+    /// Manage roles of a cluster's own that users have beside their level
+    #[command(subcommand)]
+    Rbac(rbac::RbacCommand),
     /// Read the audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -187,6 +191,7 @@ async fn verb(command: Command, desk: &mut Desk<'_>) -> Result<(), Failure> {
         Command::Kubeconfig(command) => kubeconfig::run(command, desk).await,
         Command::Team(command) => team::run(command, desk).await,
         Command::SshKey(command) => Box::pin(ssh_key::run(command, desk)).await,
+        Command::Rbac(command) => Box::pin(rbac::run(command, desk)).await,
         Command::Audit(command) => audit::run(command, desk),
         Command::Completions(_) => Ok(()),
     }

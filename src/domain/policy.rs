@@ -62,6 +62,14 @@ pub(crate) enum ClusterAction {
     ManageSshKey,
     /// Grant, change or remove developers' access.
     Grant,
+    /// Bind `view` or `edit` to a user, where it cannot climb.
+    BindLevel,
+    /// Unbind `view` or `edit`.
+    UnbindLevel,
+    /// Bind any other role, or one that lets its holder climb.
+    BindRole,
+    /// Unbind any other role.
+    UnbindRole,
     /// Ask what somebody else may do, and why.
     ExplainOthers,
     /// List others' credentials.
@@ -89,7 +97,7 @@ pub(crate) enum ClusterAction {
 impl ClusterAction {
     /// All actions.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 22] = [
         Self::See,
         Self::OwnKubeconfig,
         Self::KubeconfigFor,
@@ -97,6 +105,10 @@ impl ClusterAction {
         Self::SshKey,
         Self::ManageSshKey,
         Self::Grant,
+        Self::BindLevel,
+        Self::UnbindLevel,
+        Self::BindRole,
+        Self::UnbindRole,
         Self::ExplainOthers,
         Self::TeamList,
         Self::TeamRotate,
@@ -120,6 +132,10 @@ impl ClusterAction {
             Self::SshKey => "download the SSH key",
             Self::ManageSshKey => "make, import, install, rotate or reset the SSH key",
             Self::Grant => "grant, change or remove developers' access",
+            Self::BindLevel => "bind view or edit",
+            Self::UnbindLevel => "unbind view or edit",
+            Self::BindRole => "bind any other role, or one that can climb",
+            Self::UnbindRole => "unbind any other role",
             Self::ExplainOthers => "ask about others' access",
             Self::TeamList => "list others' credentials",
             Self::TeamRotate => "rotate others' credentials",
@@ -138,7 +154,12 @@ impl ClusterAction {
     pub(crate) fn is_for_cluster_owners(self) -> bool {
         !matches!(
             self,
-            Self::TeamList | Self::TeamRotate | Self::TeamRevoke | Self::Transfer
+            Self::BindRole
+                | Self::UnbindRole
+                | Self::TeamList
+                | Self::TeamRotate
+                | Self::TeamRevoke
+                | Self::Transfer
         )
     }
 
@@ -146,13 +167,16 @@ impl ClusterAction {
     pub(crate) fn who_may(self) -> &'static str {
         match self {
             Self::See | Self::OwnKubeconfig => {
-                "organization owners and admins, the cluster's owner, and users with a grant"
+                "organization owners and admins, the cluster's owner, and users with a grant \
+                 or a role binding"
             }
             Self::ChangeSettings | Self::SshKey => {
                 "organization owners and admins, the cluster's owner, and users with write"
             }
             Self::Grant
             | Self::ManageSshKey
+            | Self::BindLevel
+            | Self::UnbindLevel
             | Self::ExplainOthers
             | Self::KubeconfigFor
             | Self::Protect
@@ -161,9 +185,12 @@ impl ClusterAction {
             | Self::Delete
             | Self::Sensitive
             | Self::Operate => "organization owners and admins, and the cluster's owner",
-            Self::TeamList | Self::TeamRotate | Self::TeamRevoke | Self::Transfer => {
-                "organization owners and admins"
-            }
+            Self::BindRole
+            | Self::UnbindRole
+            | Self::TeamList
+            | Self::TeamRotate
+            | Self::TeamRevoke
+            | Self::Transfer => "organization owners and admins",
         }
     }
 }
@@ -271,6 +298,8 @@ pub(crate) fn on_cluster(
         A::ChangeSettings | A::SshKey => writes,
         A::Grant
         | A::ManageSshKey
+        | A::BindLevel
+        | A::UnbindLevel
         | A::ExplainOthers
         | A::KubeconfigFor
         | A::Protect
@@ -279,14 +308,22 @@ pub(crate) fn on_cluster(
         | A::Delete
         | A::Sensitive
         | A::Operate => owns,
-        A::TeamList | A::TeamRotate | A::TeamRevoke | A::Transfer => full,
+        A::BindRole | A::UnbindRole | A::TeamList | A::TeamRotate | A::TeamRevoke | A::Transfer => {
+            full
+        }
     };
     if !entitled {
         return Err(Denial::NotOnCluster(action));
     }
     let archived = target.state == State::Archived;
     match action {
-        A::OwnKubeconfig | A::KubeconfigFor | A::SshKey | A::ManageSshKey | A::TeamRotate
+        A::OwnKubeconfig
+        | A::KubeconfigFor
+        | A::SshKey
+        | A::ManageSshKey
+        | A::BindLevel
+        | A::BindRole
+        | A::TeamRotate
             if archived =>
         {
             Err(Denial::Archived(action))

@@ -1,6 +1,6 @@
 //! Access: grant, change, remove and list what users have on clusters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::journal::Journal;
 use super::{Applied, Done, Error, Mode, find, settle};
@@ -219,17 +219,20 @@ pub(crate) async fn revoke(
     let journal = journal.cluster(&cluster).user(&user);
     refuse_pointless(&user, &cluster)?;
     let lock = session.lock(&cluster).await?;
-    let (before, live) = session.store()?.read(|tx| {
+    let (before, live, bound) = session.store()?.read(|tx| {
         let grant = store::grants::find(tx, cluster.id, user.id)?;
         let live = store::credentials::versions(tx, cluster.id, user.id)?
             .into_iter()
             .any(|credential| credential.state != crate::domain::credential::State::Revoked);
-        Ok::<_, store::Error>((grant, live))
+        let bound = store::bindings::any(tx, cluster.id, user.id)?;
+        Ok::<_, store::Error>((grant, live, bound))
     })?;
+    // Role bindings are not a grant: they stay, and so may a kubeconfig that carries them alone.
+    let after = Access::None.or_bound(&user, bound);
     let outcome = |unchanged, applied| Outcome {
         user: user.name.to_string(),
         cluster: cluster.name.clone(),
-        access: Access::None,
+        access: after,
         unchanged,
         has_key: user.key.is_some(),
         applied,
@@ -237,12 +240,16 @@ pub(crate) async fn revoke(
     if before.is_none() && !live {
         return Ok(Done::Did(outcome(true, Applied::default())));
     }
+    if before.is_none() && bound && mode == Mode::Do {
+        let applied = settle::pay(session, &cluster, &lock, &journal, None).await?;
+        return Ok(Done::Did(outcome(true, applied)));
+    }
     if mode == Mode::Plan {
         let mut lines = vec![format!(
             "take the access of '{}' to cluster '{}'",
             user.name, cluster.name
         )];
-        lines.extend(would_end(session, &cluster, &user, Access::None)?);
+        lines.extend(would_end(session, &cluster, &user, after)?);
         return Ok(Done::Planned(lines));
     }
     let detail = format!("access of '{}' removed", user.name);
@@ -293,16 +300,23 @@ pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Line>, Erro
         find::cluster(session, &actor, &journal, name, ClusterAction::See)?;
     }
     let only = filter.user.as_ref().map(|name| find::user(session, name));
-    let (users, clusters, grants) = session.store()?.read(|tx| {
+    let (users, clusters, grants, bound) = session.store()?.read(|tx| {
         let grants: BTreeMap<(ClusterId, UserId), Grant> = store::grants::list(tx)?
             .into_iter()
             .map(|grant| ((grant.cluster, grant.user), grant))
             .collect();
-        Ok::<_, store::Error>((store::users::list(tx)?, store::clusters::list(tx)?, grants))
+        let bound: BTreeSet<(ClusterId, UserId)> = store::bindings::list(tx)?
+            .into_iter()
+            .map(|binding| (binding.cluster, binding.user))
+            .collect();
+        let (users, clusters) = (store::users::list(tx)?, store::clusters::list(tx)?);
+        Ok::<_, store::Error>((users, clusters, grants, bound))
     })?;
     let now = session.now();
     let access_of = |user: &User, cluster: &Cluster| {
-        access::effective(user, cluster, grants.get(&(cluster.id, user.id)), now)
+        let key = (cluster.id, user.id);
+        let access = access::effective(user, cluster, grants.get(&key), now);
+        access.or_bound(user, bound.contains(&key))
     };
     let names: BTreeMap<UserId, String> = users
         .iter()

@@ -77,6 +77,12 @@ pub(crate) enum Error {
         /// What to do.
         hint: String,
     },
+    /// What is wished for would make its holder more than it says: somebody must agree to it.
+    #[error("{what}")]
+    Climbs {
+        /// What, and why.
+        what: String,
+    },
     /// The provider gave no good answer.
     #[error("cannot check the provider token")]
     Provider(#[source] crate::provider::Error),

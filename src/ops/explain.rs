@@ -98,12 +98,13 @@ pub(crate) async fn explain(
         find::user(session, user)?
     };
     let now = session.now();
-    let (grant, access, blocked, live) = session.store()?.read(|tx| {
+    let (grant, bindings, access, blocked, live) = session.store()?.read(|tx| {
         let live = store::credentials::versions(tx, cluster.id, user.id)?
             .into_iter()
             .find(|credential| credential.state.is_live());
         Ok::<_, store::Error>((
             store::grants::find(tx, cluster.id, user.id)?,
+            store::bindings::of_user(tx, cluster.id, user.id)?,
             find::access_of(tx, session, &user, &cluster)?,
             store::blocks::contains(tx, cluster.id, user.id)?,
             live,
@@ -122,6 +123,7 @@ pub(crate) async fn explain(
         },
         grant_path(&user, grant.as_ref(), now),
     ];
+    paths.extend(binding_paths(&user, &bindings));
     if !user.active {
         let what = format!("'{}' is disabled and has nothing", user.name);
         paths.insert(
@@ -190,6 +192,27 @@ fn organization_path(user: &crate::domain::user::User) -> Path {
         gives: counts.then_some("full"),
         what: format!("'{}' is organization {}", user.name, user.role),
     }
+}
+
+/// One path for each bound role: they add up.
+fn binding_paths(
+    user: &crate::domain::user::User,
+    bindings: &[crate::domain::binding::Binding],
+) -> Vec<Path> {
+    let path = |gives, what| Path {
+        through: Access::Bound.path(),
+        gives,
+        what,
+    };
+    if bindings.is_empty() {
+        let what = format!("'{}' has no role binding", user.name);
+        return vec![path(None, what)];
+    }
+    let one = |binding: &crate::domain::binding::Binding| {
+        let what = format!("{} is bound to '{}'", binding.bound, user.name);
+        path(user.active.then_some("bound"), what)
+    };
+    bindings.iter().map(one).collect()
 }
 
 fn grant_path(

@@ -24,6 +24,15 @@ fn similar(name: &str, known: impl IntoIterator<Item = String>) -> Vec<String> {
     found.into_iter().take(3).map(|(_, word)| word).collect()
 }
 
+/// A question after a near miss: `did you mean 'view'?`.
+pub(super) fn did_you_mean(name: &str, known: impl IntoIterator<Item = String>) -> Option<String> {
+    let near: Vec<String> = similar(name, known)
+        .into_iter()
+        .map(|word| format!("'{word}'"))
+        .collect();
+    (!near.is_empty()).then(|| format!("did you mean {}?", near.join(" or ")))
+}
+
 /// Edit distance with transpositions (optimal string alignment).
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
@@ -66,12 +75,11 @@ pub(super) fn access_of(
     cluster: &Cluster,
 ) -> store::Result<Access> {
     let grant = store::grants::find(tx, cluster.id, user.id)?;
-    Ok(access::effective(
-        user,
-        cluster,
-        grant.as_ref(),
-        session.now(),
-    ))
+    let access = access::effective(user, cluster, grant.as_ref(), session.now());
+    if access != Access::None {
+        return Ok(access);
+    }
+    Ok(access.or_bound(user, store::bindings::any(tx, cluster.id, user.id)?))
 }
 
 /// Who is acting, with the right to act as the user given with `--as`.

@@ -26,6 +26,8 @@ pub(crate) struct Leaving {
     pub(crate) owns: Vec<String>,
     /// Grants: cluster and level.
     pub(crate) grants: Vec<String>,
+    /// Role bindings: role, place and cluster.
+    pub(crate) bindings: Vec<String>,
     /// Live credentials: version and cluster.
     pub(crate) credentials: Vec<String>,
     /// Files they were handed that may still be somewhere: version and cluster.
@@ -140,6 +142,10 @@ fn look(session: &Session, user: &User) -> Result<(Leaving, Vec<Cluster>), Error
                     .grants
                     .push(format!("{} on cluster '{name}'", grant.level));
             }
+            for binding in store::bindings::of_user(tx, cluster.id, user.id)? {
+                let words = format!("{} on cluster '{name}'", binding.bound);
+                leaving.bindings.push(words);
+            }
             for credential in store::credentials::versions(tx, cluster.id, user.id)? {
                 let words = format!("version {} on cluster '{name}'", credential.version);
                 let handed = store::credentials::deliveries(tx, credential.id)?;
@@ -200,6 +206,7 @@ pub(crate) async fn offboard(
     let case = case(session, wish)?;
     let nothing_left = !case.user.active
         && case.leaving.grants.is_empty()
+        && case.leaving.bindings.is_empty()
         && case.leaving.owns.is_empty()
         && case.leaving.credentials.is_empty();
     let mut applied = Applied::default();
@@ -262,7 +269,7 @@ pub(crate) async fn offboard(
     })
 }
 
-/// Removes the grants, so that enabling the user again gives nothing back by itself.
+/// Removes grants and bindings, so that enabling the user again gives nothing back by itself.
 fn drop_grants(session: &Session, case: &Case) -> Result<(), Error> {
     session.store()?.write(|tx| {
         for cluster in store::clusters::list(tx)? {
@@ -270,6 +277,12 @@ fn drop_grants(session: &Session, case: &Case) -> Result<(), Error> {
                 store::grants::remove(tx, cluster.id, case.user.id, session.now())?;
                 let journal = case.journal.clone().cluster(&cluster);
                 journal.record(session, tx, Phase::Done, "grant removed", None)?;
+            }
+            for binding in store::bindings::of_user(tx, cluster.id, case.user.id)? {
+                store::bindings::remove(tx, &binding, session.now())?;
+                let journal = case.journal.clone().cluster(&cluster);
+                let detail = format!("{} unbound", binding.bound);
+                journal.record(session, tx, Phase::Done, detail, None)?;
             }
         }
         Ok(())

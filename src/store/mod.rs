@@ -7,6 +7,7 @@
 //! **Secrecy.** The store cannot open what it stores: it holds [`Sealed`](crate::secrets::Sealed).
 
 pub(crate) mod audit;
+pub(crate) mod bindings;
 pub(crate) mod blocks;
 pub(crate) mod clusters;
 pub(crate) mod credentials;

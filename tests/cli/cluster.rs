@@ -195,19 +195,23 @@ fn a_check_of_a_healthy_cluster_changes_nothing() {
     kg.grant_and_download("alice", "read");
     kg.sandbox.clear_requests();
     insta::assert_snapshot!(kg.run("cluster check prod"), @r"
-        CHECK       RESULT      WHAT
-        reachable   ok          https://127.0.0.1:[PORT]
-        pins        ok          the CA and the identity are those that were registered
-        version     ok          v1.36.0+sandbox
-        rights      ok          the manager may do its work
-        objects     ok          all of ours are there
-        objects     ok          none of ours was changed
-        objects     ok          nothing foreign in our namespace
-        write       reaches     default
-        write       held back   kube-node-lease: a system namespace
-        write       held back   kube-public: a system namespace
-        write       held back   kube-system: a system namespace
-        write       held back   kubegrant: kubegrant's own namespace
+        CHECK       RESULT       WHAT
+        reachable   ok           https://127.0.0.1:[PORT]
+        pins        ok           the CA and the identity are those that were registered
+        version     ok           v1.36.0+sandbox
+        rights      ok           the manager may do its work
+        objects     ok           all of ours are there
+        objects     ok           none of ours was changed
+        objects     ok           nothing foreign in our namespace
+        admins      ok           nobody else is bound to cluster-admin
+        tokens      ok           no Secret of others, where it was looked, holds one that never ends
+        tokens      not looked   elsewhere: who may list Secrets may read them, so the manager may not
+        roles       ok           none that is bound is gone or climbs
+        write       reaches      default
+        write       held back    kube-node-lease: a system namespace
+        write       held back    kube-public: a system namespace
+        write       held back    kube-system: a system namespace
+        write       held back    kubegrant: kubegrant's own namespace
         [exit 0]
     ");
     assert!(!kg.was_changed());

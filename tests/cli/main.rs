@@ -20,6 +20,8 @@ mod init;
 mod kubeconfig_download;
 mod kubeconfig_rotate;
 mod provider_token;
+mod rbac;
+mod rbac_cluster;
 mod reconcile;
 mod refusals;
 mod secrecy;

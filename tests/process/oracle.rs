@@ -56,6 +56,18 @@ struct Cluster {
     older_logins: bool,
 }
 
+/// A role bound to a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Binding {
+    cluster: i64,
+    user: i64,
+    kind: String,
+    role: String,
+    namespace: String,
+    removed: bool,
+    owed: bool,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Grant {
     cluster: i64,
@@ -72,6 +84,7 @@ pub(crate) struct Books {
     users: Vec<User>,
     clusters: Vec<Cluster>,
     grants: Vec<Grant>,
+    bindings: Vec<Binding>,
     pub(crate) credentials: Vec<Credential>,
     deliveries: Vec<(i64, i64)>,
     audit: Vec<Event>,
@@ -152,6 +165,7 @@ impl Books {
                     })
                 },
             )?,
+            bindings: bindings(&tx)?,
             credentials: credentials(&tx)?,
             deliveries: rows(
                 &tx,
@@ -185,6 +199,7 @@ impl Books {
         self.credentials
             .iter()
             .any(|found| found.state == "pending" || found.state == "revoking")
+            || self.bindings.iter().any(|binding| binding.owed)
             || self.clusters.iter().any(|cluster| cluster.older_logins)
     }
 
@@ -206,12 +221,15 @@ impl Books {
                 && grant.user == user
                 && !grant.removed
                 && grant.ends_at.is_none_or(|end| now < end)
-        })?;
-        Some(if grant.level == "write" {
-            "write"
-        } else {
-            "read"
-        })
+        });
+        let is_bound = self.bindings.iter().any(|binding| {
+            binding.cluster == cluster.id && binding.user == user && !binding.removed
+        });
+        match grant.map(|grant| grant.level.as_str()) {
+            Some("write") => Some("write"),
+            Some(_) => Some("read"),
+            None => is_bound.then_some("bound"),
+        }
     }
 
     /// The state of a user's latest version on the first cluster; "" where there is none.
@@ -248,6 +266,25 @@ fn credentials(sql: &Connection) -> rusqlite::Result<Vec<Credential>> {
                 power: row.get(5)?,
                 state: row.get(6)?,
                 issued: row.get(7)?,
+            })
+        },
+    )
+}
+
+fn bindings(sql: &Connection) -> rusqlite::Result<Vec<Binding>> {
+    rows(
+        sql,
+        "SELECT cluster, user, kind, role, coalesce(namespace, ''), removed_at IS NOT NULL, owed
+         FROM bindings ORDER BY id",
+        |row| {
+            Ok(Binding {
+                cluster: row.get(0)?,
+                user: row.get(1)?,
+                kind: row.get(2)?,
+                role: row.get(3)?,
+                namespace: row.get(4)?,
+                removed: row.get(5)?,
+                owed: row.get(6)?,
             })
         },
     )
@@ -302,7 +339,8 @@ impl Held {
             if labelled != installation && kind != "Namespace" {
                 continue;
             }
-            let is_list = kind.ends_with("RoleBinding") && !name.ends_with(":manager");
+            let manager = format!("kubegrant:{installation}:manager");
+            let is_list = kind.ends_with("RoleBinding") && name != manager;
             match kind.as_str() {
                 "ServiceAccount" if !name.starts_with("kubegrant-manager") => {
                     let credential = part("/metadata/annotations/kubegrant.io~1credential-id");
@@ -566,6 +604,24 @@ fn audited(books: &Books) -> Vec<String> {
                 ));
             }
         }
+        for (action, all) in [("rbac bind", true), ("rbac unbind", false)] {
+            let mine = |it: &&Binding| it.user == user.id && (all || it.removed);
+            let rows = books.bindings.iter().filter(mine).count();
+            let events = books.audit.iter().filter(|event| {
+                event.action == action
+                    && event.user == name
+                    && event.phase == "requested"
+                    && ["ClusterRole '", "Role '"]
+                        .iter()
+                        .any(|kind| event.detail.starts_with(kind))
+            });
+            if events.clone().count() != rows {
+                found.push(format!(
+                    "'{name}' has {rows} rows for {action} and {} events",
+                    events.count()
+                ));
+            }
+        }
         let off = asked("user disable", &format!("disable '{name}'"));
         let on = asked("user enable", &format!("enable '{name}'"));
         if off != on + usize::from(!user.active) {
@@ -635,10 +691,10 @@ fn same(home: &Home, books: &Books, cluster: &Cluster) -> Vec<String> {
     let installation = &books.installation;
     let mut accounts = BTreeMap::new();
     let mut lists: BTreeMap<(String, String), (String, BTreeSet<String>)> = BTreeMap::new();
-    let mut put = |namespace: &str, role: &str, account: &str| {
+    let mut put = |namespace: &str, list: &str, role: &str, account: &str| {
         let key = (
             namespace.to_owned(),
-            format!("kubegrant:{installation}:{role}"),
+            format!("kubegrant:{installation}:{list}"),
         );
         let list = lists
             .entry(key)
@@ -665,16 +721,32 @@ fn same(home: &Home, books: &Books, cluster: &Cluster) -> Vec<String> {
             ));
         }
         accounts.insert(row.account.clone(), row.id.to_string());
+        let there = |name: &str| {
+            objects.iter().any(|object| {
+                text(object, "/kind") == "Namespace" && text(object, "/metadata/name") == name
+            })
+        };
+        for bound in books
+            .bindings
+            .iter()
+            .filter(|bound| !bound.removed && (bound.cluster, bound.user) == (cluster.id, row.user))
+        {
+            if bound.namespace.is_empty() || there(&bound.namespace) {
+                let name = format!("{}:{}", bound.kind.to_lowercase(), bound.role);
+                put(&bound.namespace, &name, &bound.role, &row.account);
+            }
+        }
         match row.power.as_str() {
-            "full" => put("", "cluster-admin", &row.account),
-            "read" => put("", "view", &row.account),
+            "bound" => {}
+            "full" => put("", "cluster-admin", "cluster-admin", &row.account),
+            "read" => put("", "view", "view", &row.account),
             _ => {
-                put("", "view", &row.account);
+                put("", "view", "view", &row.account);
                 if cluster.write_scope == "cluster" {
-                    put("", "edit", &row.account);
+                    put("", "edit", "edit", &row.account);
                 } else {
                     for namespace in write_reaches(&objects, &cluster.held_back) {
-                        put(&namespace, "edit", &row.account);
+                        put(&namespace, "edit", "edit", &row.account);
                     }
                 }
             }

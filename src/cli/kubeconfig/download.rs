@@ -8,6 +8,7 @@ use crate::cli::desk::Desk;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::kubeconfig::DownloadView;
 use crate::cli::{completion, duration};
+use crate::domain::access::Power;
 use crate::domain::credential::{TTL_DAYS_MAX, TTL_SECONDS_MIN};
 use crate::domain::name::{ClusterName, UserRef, parse_line, parse_namespace};
 use crate::error::Failure;
@@ -150,8 +151,13 @@ fn say(done: &Downloaded, desk: &mut Desk<'_>) -> Result<(), Failure> {
                 done.user
             ));
         } else {
+            // Bound roles alone rarely reach the namespaces.
+            let line = match done.power {
+                Power::Bound => "auth can-i --list",
+                _ => "get namespaces",
+            };
             desk.output
-                .hint(&format!("try `kubectl --kubeconfig {path} get namespaces`"));
+                .hint(&format!("try `kubectl --kubeconfig {path} {line}`"));
         }
     }
     Ok(())

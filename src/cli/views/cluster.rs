@@ -403,6 +403,10 @@ pub(crate) struct CheckView {
     missing: Vec<String>,
     changed: Vec<String>,
     foreign: Vec<String>,
+    cluster_admins: Vec<String>,
+    immortal_tokens: Vec<String>,
+    immortal_tokens_everywhere: bool,
+    bound: Vec<String>,
     owed: usize,
     write: ReachView,
 }
@@ -420,6 +424,10 @@ impl From<Checked> for CheckView {
             missing: checked.missing,
             changed: checked.changed,
             foreign: checked.foreign,
+            cluster_admins: checked.cluster_admins,
+            immortal_tokens: checked.immortal_tokens,
+            immortal_tokens_everywhere: !checked.immortal_is_partial,
+            bound: checked.bound,
             owed: checked.owed,
             write: ReachView::from(&checked.reach),
         }
@@ -469,6 +477,24 @@ impl View for CheckView {
             "foreign",
             "nothing foreign in our namespace",
             &self.foreign,
+        );
+        list(
+            "admins",
+            "foreign",
+            "nobody else is bound to cluster-admin",
+            &self.cluster_admins,
+        );
+        let none = "no Secret of others, where it was looked, holds one that never ends";
+        list("tokens", "immortal", none, &self.immortal_tokens);
+        if !self.immortal_tokens_everywhere {
+            let why = "elsewhere: who may list Secrets may read them, so the manager may not";
+            list("tokens", "not looked", "", &[why.to_owned()]);
+        }
+        list(
+            "roles",
+            "look",
+            "none that is bound is gone or climbs",
+            &self.bound,
         );
         list("write", "reaches", "no namespace", &self.write.reaches);
         let held: Vec<String> = self

@@ -63,6 +63,7 @@ struct Principal {
     role: Role,
     owns: bool,
     grant: Option<(Level, bool)>,
+    bound: bool,
 }
 
 const fn principal(column: &'static str, role: Role) -> Principal {
@@ -71,10 +72,11 @@ const fn principal(column: &'static str, role: Role) -> Principal {
         role,
         owns: false,
         grant: None,
+        bound: false,
     }
 }
 
-const PRINCIPALS: [Principal; 12] = [
+const PRINCIPALS: [Principal; 16] = [
     principal("owner", Role::Owner),
     principal("admin", Role::Admin),
     Principal {
@@ -102,6 +104,26 @@ const PRINCIPALS: [Principal; 12] = [
     Principal {
         grant: Some((Level::Read, false)),
         ..principal("read", Role::Developer)
+    },
+    // A binding adds nothing to what a level lets one ask of kubegrant.
+    Principal {
+        grant: Some((Level::Read, false)),
+        bound: true,
+        ..principal("read", Role::Developer)
+    },
+    Principal {
+        owns: true,
+        bound: true,
+        ..principal("cluster-owner", Role::Developer)
+    },
+    Principal {
+        bound: true,
+        ..principal("bound", Role::Developer)
+    },
+    Principal {
+        grant: Some((Level::Write, true)),
+        bound: true,
+        ..principal("bound", Role::Developer)
     },
     principal("none", Role::Developer),
     Principal {
@@ -146,6 +168,10 @@ fn action_word(action: ClusterAction) -> &'static str {
         ClusterAction::Sensitive => "sensitive",
         ClusterAction::Transfer => "transfer",
         ClusterAction::Operate => "operate",
+        ClusterAction::BindLevel => "bind-level",
+        ClusterAction::UnbindLevel => "unbind-level",
+        ClusterAction::BindRole => "bind-role",
+        ClusterAction::UnbindRole => "unbind-role",
         ClusterAction::ExplainOthers => "explain-others",
     }
 }
@@ -255,7 +281,7 @@ fn every_cell_of_the_cluster_rules_is_as_the_spec_says() {
             }
         }
     }
-    assert_eq!(cells, 17 * 12 * 2 * 2 * 2 * 5);
+    assert_eq!(cells, 21 * 16 * 2 * 2 * 2 * 5);
 }
 
 fn decide(
@@ -277,7 +303,7 @@ fn decide(
         reason: String::new(),
     });
     // A disabled user's access is none; the rule about them must speak before the cluster hides.
-    let access = effective(&user, &cluster, grant.as_ref(), now);
+    let access = effective(&user, &cluster, grant.as_ref(), now).or_bound(&user, principal.bound);
     on_cluster(
         Actor {
             role: user.role,
@@ -337,7 +363,15 @@ fn every_cell_of_the_organization_rules_is_as_the_spec_says() {
 
 #[test]
 fn power_is_monotone_from_none_to_owner() {
-    let ladder = ["none", "read", "write", "cluster-owner", "admin", "owner"];
+    let ladder = [
+        "none",
+        "bound",
+        "read",
+        "write",
+        "cluster-owner",
+        "admin",
+        "owner",
+    ];
     for action in ClusterAction::ALL {
         for state in [State::Active, State::Archived] {
             for protected in [false, true] {

@@ -124,7 +124,13 @@ fn form(session: &Session, case: &Case, wish: &DownloadWish) -> Result<Form, Err
     let other = case.subject.id != case.actor.user.id;
     // A login in one's own hands is one's own power: nobody takes more of it than they have by
     // taking somebody else's. Sealed to its owner, it is not in one's hands.
-    if other && wish.plain && Some(case.power) > case.actor_power {
+    // Bound roles compare with no level: they are only an owner's or admin's to take.
+    let is_bound = session
+        .store()?
+        .read(|tx| store::bindings::any(tx, case.cluster.id, case.subject.id))?;
+    let is_more =
+        Some(case.power) > case.actor_power || (is_bound && case.actor_power != Some(Power::Full));
+    if other && wish.plain && is_more {
         let denial = Denial::AdminsOnly(OrganizationAction::ActAs);
         let help = vec!["leave out `--plain`: the file is sealed to its owner then".to_owned()];
         let cluster = Some(&case.cluster.name);

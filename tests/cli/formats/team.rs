@@ -104,6 +104,7 @@ fn access_explain() {
         organization role   nothing   no       'alice' is organization developer
         cluster owner       nothing   no       'alice' does not own cluster 'prod'
         grant               read      yes      'alice' was granted read until 2026-11-24T10:00:00Z
+        role binding        nothing   no       'alice' has no role binding
         access              read      -        'alice' has read on cluster 'prod'
         kubeconfig          yes       -        the next download issues a version
         [exit 0]
@@ -112,6 +113,7 @@ fn access_explain() {
         organization role   nothing   no       'alice' is organization developer
         cluster owner       nothing   no       'alice' does not own cluster 'prod'
         grant               read      yes      'alice' was granted read until 2026-11-24T10:00:00Z
+        role binding        nothing   no       'alice' has no role binding
         access              read      -        'alice' has read on cluster 'prod'
         kubeconfig          yes       -        the next download issues a version
         [exit 0]
@@ -139,6 +141,12 @@ fn access_explain() {
               "gives": "read",
               "counts": true,
               "what": "'alice' was granted read until 2026-11-24T10:00:00Z"
+            },
+            {
+              "path": "role binding",
+              "gives": null,
+              "counts": false,
+              "what": "'alice' has no role binding"
             }
           ],
           "can_download": true,
@@ -165,6 +173,10 @@ fn access_explain() {
           gives: read
           counts: true
           what: "'alice' was granted read until 2026-11-24T10:00:00Z"
+        - path: role binding
+          gives: null
+          counts: false
+          what: "'alice' has no role binding"
         can_download: true
         refused_because: null
         live_version: null
@@ -173,7 +185,7 @@ fn access_explain() {
         --- name
         access/alice@prod
         [exit 0]
-        "#);
+    "#);
 }
 
 #[test]
