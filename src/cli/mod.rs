@@ -12,6 +12,7 @@ pub(crate) mod generate;
 mod global;
 mod init;
 mod kubeconfig;
+mod open;
 pub(crate) mod prompt;
 mod reconcile;
 mod status;
@@ -72,9 +73,10 @@ enum Command {
     /// Manage who has access to which cluster
     #[command(subcommand)]
     Access(access::AccessCommand),
-    /// Manage kubeconfigs: download, rotate, show
+    /// Manage kubeconfigs: download, merge, rotate, show, find out whose one is
     #[command(subcommand)]
     Kubeconfig(kubeconfig::KubeconfigCommand),
+    Open(open::OpenArgs),
     /// Manage everybody's kubeconfigs, as organization owners and admins do
     #[command(subcommand)]
     Team(team::TeamCommand),
@@ -181,6 +183,7 @@ async fn verb(command: Command, desk: &mut Desk<'_>) -> Result<(), Failure> {
         Command::Cluster(command) => Box::pin(cluster::run(command, desk)).await,
         Command::Access(command) => access::run(command, desk).await,
         Command::Kubeconfig(command) => kubeconfig::run(command, desk).await,
+        Command::Open(args) => open::run(args, desk),
         Command::Team(command) => team::run(command, desk).await,
         Command::Audit(command) => audit::run(command, desk),
         Command::Completions(_) => Ok(()),

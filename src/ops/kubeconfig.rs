@@ -1,8 +1,10 @@
 //! Kubeconfigs: issue on first download, hand out, rotate, show.
 
 mod download;
+mod merge;
 
 pub(crate) use download::{Destination, DownloadWish, Downloaded, download};
+pub(crate) use merge::{MergeNews, Removed, remove};
 
 use super::journal::Journal;
 use super::{Applied, Done, Error, Mode, find, settle};

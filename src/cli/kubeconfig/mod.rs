@@ -1,6 +1,7 @@
 //! `kubegrant kubeconfig`.
 
 mod download;
+mod remove;
 mod rotate;
 mod show;
 
@@ -10,6 +11,7 @@ use crate::error::Failure;
 #[derive(clap::Subcommand, Debug)]
 pub(crate) enum KubeconfigCommand {
     Download(download::KubeconfigDownloadArgs),
+    Remove(remove::KubeconfigRemoveArgs),
     Rotate(rotate::KubeconfigRotateArgs),
     Show(show::KubeconfigShowArgs),
 }
@@ -17,6 +19,7 @@ pub(crate) enum KubeconfigCommand {
 pub(crate) async fn run(command: KubeconfigCommand, desk: &mut Desk<'_>) -> Result<(), Failure> {
     match command {
         KubeconfigCommand::Download(args) => download::run(args, desk).await,
+        KubeconfigCommand::Remove(args) => remove::run(args, desk).await,
         KubeconfigCommand::Rotate(args) => rotate::run(args, desk).await,
         KubeconfigCommand::Show(args) => show::run(args, desk),
     }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::ops::kubeconfig::{Downloaded, Rotated, Version};
+use crate::ops::kubeconfig::{Downloaded, Removed, Rotated, Version};
 use crate::output::{Cells, View, time};
 
 /// A hand-over. Never the file's text.
@@ -211,5 +211,39 @@ impl View for VersionsView {
     }
     fn empty(&self) -> Option<String> {
         Some("No kubeconfig was issued yet: the first download issues version 1.".to_owned())
+    }
+}
+
+/// What was taken out of the user's kubeconfig.
+#[derive(Serialize)]
+pub(crate) struct RemoveView {
+    cluster: String,
+    path: String,
+    entries: usize,
+}
+
+impl From<&Removed> for RemoveView {
+    fn from(done: &Removed) -> Self {
+        Self {
+            cluster: done.cluster.to_string(),
+            path: done.path.display().to_string(),
+            entries: done.news.changed,
+        }
+    }
+}
+
+impl View for RemoveView {
+    fn headers(&self, _wide: bool) -> Vec<&'static str> {
+        vec!["CLUSTER", "ENTRIES", "FILE"]
+    }
+    fn rows(&self, _wide: bool, _cells: &Cells) -> Vec<Vec<String>> {
+        vec![vec![
+            self.cluster.clone(),
+            self.entries.to_string(),
+            self.path.clone(),
+        ]]
+    }
+    fn names(&self) -> Vec<String> {
+        vec![format!("cluster/{}", self.cluster)]
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod init;
 pub(crate) mod kubeconfig;
 pub(crate) mod life;
 pub(crate) mod offboard;
+pub(crate) mod open;
 pub(crate) mod plan;
 pub(crate) mod provider;
 pub(crate) mod reconcile;
