@@ -9,6 +9,7 @@
 //! whose. Only by it are they known as ours. An entry of the same name without the mark is
 //! somebody else's, and is left alone.
 
+mod found;
 mod splice;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ mod tree;
 use zeroize::Zeroizing;
 
 use super::kubeconfig::{KubeconfigFields, RenderError, render_items};
+pub(crate) use found::{FoundKind, FoundLogin, logins};
 use splice::Edits;
 use tree::{Broken, Node, Placed, View};
 

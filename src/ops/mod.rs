@@ -24,6 +24,7 @@ pub(crate) mod status;
 pub(crate) mod team;
 pub(crate) mod user;
 pub(crate) mod whoami;
+pub(crate) mod whose;
 
 pub(crate) use error::Error;
 

@@ -78,7 +78,7 @@ fn credential(raw: Raw) -> Result<Credential> {
     })
 }
 
-fn collect(
+pub(super) fn collect(
     tx: &ReadTxn<'_>,
     filter: &str,
     params: impl rusqlite::Params,

@@ -12,6 +12,7 @@ pub(crate) mod clusters;
 pub(crate) mod credentials;
 mod file;
 pub(crate) mod grants;
+pub(crate) mod lookup;
 pub(crate) mod meta;
 pub(crate) mod provider_tokens;
 mod schema;

@@ -4,6 +4,7 @@ mod download;
 mod remove;
 mod rotate;
 mod show;
+mod whose;
 
 use super::desk::Desk;
 use crate::error::Failure;
@@ -14,6 +15,7 @@ pub(crate) enum KubeconfigCommand {
     Remove(remove::KubeconfigRemoveArgs),
     Rotate(rotate::KubeconfigRotateArgs),
     Show(show::KubeconfigShowArgs),
+    Whose(whose::KubeconfigWhoseArgs),
 }
 
 pub(crate) async fn run(command: KubeconfigCommand, desk: &mut Desk<'_>) -> Result<(), Failure> {
@@ -22,5 +24,6 @@ pub(crate) async fn run(command: KubeconfigCommand, desk: &mut Desk<'_>) -> Resu
         KubeconfigCommand::Remove(args) => remove::run(args, desk).await,
         KubeconfigCommand::Rotate(args) => rotate::run(args, desk).await,
         KubeconfigCommand::Show(args) => show::run(args, desk),
+        KubeconfigCommand::Whose(args) => whose::run(args, desk),
     }
 }

@@ -16,3 +16,4 @@ pub(crate) mod status;
 pub(crate) mod team;
 pub(crate) mod user;
 pub(crate) mod whoami;
+pub(crate) mod whose;
