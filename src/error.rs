@@ -370,6 +370,11 @@ impl From<ops::Error> for Failure {
             E::Exec(_) => (Kind::State, String::new()),
             E::Key { .. } => (Kind::Usage, String::new()),
             E::File(inner) => (file_kind(inner), String::new()),
+            // As shells say it: not found, or found and not to be run.
+            E::Child { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                (Kind::Child(127), String::new())
+            }
+            E::Child { .. } => (Kind::Child(126), String::new()),
             E::Merge { source, .. } => merge_kind(source),
             E::Open { source, .. } => open_kind(source),
             E::Seal { .. } | E::Render(_) => (Kind::Internal, String::new()),

@@ -15,6 +15,7 @@ mod kubeconfig;
 mod open;
 pub(crate) mod prompt;
 mod reconcile;
+mod shell;
 mod status;
 mod team;
 mod user;
@@ -77,6 +78,7 @@ enum Command {
     #[command(subcommand)]
     Kubeconfig(kubeconfig::KubeconfigCommand),
     Open(open::OpenArgs),
+    Shell(shell::ShellArgs),
     /// Manage everybody's kubeconfigs, as organization owners and admins do
     #[command(subcommand)]
     Team(team::TeamCommand),
@@ -183,6 +185,7 @@ async fn verb(command: Command, desk: &mut Desk<'_>) -> Result<(), Failure> {
         Command::Cluster(command) => Box::pin(cluster::run(command, desk)).await,
         Command::Access(command) => access::run(command, desk).await,
         Command::Kubeconfig(command) => kubeconfig::run(command, desk).await,
+        Command::Shell(args) => Box::pin(shell::run(args, desk)).await,
         Command::Open(args) => open::run(args, desk),
         Command::Team(command) => team::run(command, desk).await,
         Command::Audit(command) => audit::run(command, desk),

@@ -102,6 +102,15 @@ pub(crate) enum Error {
     /// A file could not be read or written.
     #[error(transparent)]
     File(#[from] FileError),
+    /// A command could not be run.
+    #[error("cannot run {command}")]
+    Child {
+        /// Which.
+        command: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// The user's kubeconfig was left as it is.
     #[error("cannot change the kubeconfig `{}`", path.display())]
     Merge {

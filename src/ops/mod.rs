@@ -20,6 +20,7 @@ pub(crate) mod reconcile;
 pub(crate) mod remove;
 mod reseal;
 pub(crate) mod settle;
+pub(crate) mod shell;
 pub(crate) mod status;
 pub(crate) mod team;
 pub(crate) mod user;

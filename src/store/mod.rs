@@ -16,6 +16,7 @@ pub(crate) mod lookup;
 pub(crate) mod meta;
 pub(crate) mod provider_tokens;
 mod schema;
+pub(crate) mod shells;
 pub(crate) mod users;
 
 use std::ops::Deref;
