@@ -89,9 +89,11 @@ pub(crate) async fn run(args: ShellArgs, desk: &mut Desk<'_>) -> Result<(), Fail
         ended.applied.ended.clear();
     }
     let applied = desk.say_applied(&ended.applied);
-    let exit = ran?;
+    if let (Err(_), Err(error)) = (&applied, &ran) {
+        desk.output.warn(&error.to_string());
+    }
     applied?;
-    match exit.code {
+    match ran?.code {
         0 => Ok(()),
         code => Err(Failure::said(Kind::Child(code))),
     }

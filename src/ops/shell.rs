@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::TimeDelta;
 
-pub(crate) use child::{Exit, run};
+pub(crate) use child::run;
 
 use super::journal::Journal;
 use super::{Applied, Done, Error, Mode, find, settle};
@@ -159,7 +159,7 @@ pub(crate) async fn begin(
             command: "the shell's lock".to_owned(),
             source,
         })?;
-    let (id, request) = session.store()?.write(|tx| {
+    let recorded = session.store()?.write(|tx| {
         let detail = format!("a shell of '{}' ({})", user.name, asked.power);
         let journal = &asked.journal;
         let request = journal.record(session, tx, Phase::Requested, detail, None)?;
@@ -174,7 +174,8 @@ pub(crate) async fn begin(
         };
         let id = store::shells::insert(tx, &new)?;
         Ok::<_, Error>((id, request))
-    })?;
+    });
+    let (id, request) = recorded.inspect_err(|_| session.bury_shell(&account))?;
     let mut begun = Begun {
         version,
         power: asked.power,

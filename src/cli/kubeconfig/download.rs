@@ -1,5 +1,7 @@
 //! `kubegrant kubeconfig download`.
 
+mod all;
+
 use std::path::{Path, PathBuf};
 
 use chrono::TimeDelta;
@@ -13,6 +15,7 @@ use crate::domain::name::{ClusterName, UserRef, parse_line, parse_namespace};
 use crate::error::{Failure, Kind};
 use crate::ops;
 use crate::ops::kubeconfig::{Destination, DownloadWish, Downloaded, MergeNews, Overwrite};
+use crate::output::Ended;
 
 /// Download a kubeconfig for a cluster
 ///
@@ -24,12 +27,19 @@ use crate::ops::kubeconfig::{Destination, DownloadWish, Downloaded, MergeNews, O
 #[command(after_long_help = "Examples:\n  \
     kubegrant kubeconfig download prod\n  \
     kubegrant kubeconfig download prod --merge\n  \
+    kubegrant kubeconfig download --all --merge\n  \
     kubegrant kubeconfig download prod --user bob --ttl 8h\n  \
     kubegrant kubeconfig download prod -f - | kubectl --kubeconfig /dev/stdin get pods")]
 pub(crate) struct KubeconfigDownloadArgs {
     /// Which cluster
-    #[arg(add = completion::clusters())]
-    cluster: ClusterName,
+    #[arg(add = completion::clusters(), required_unless_present = "all")]
+    cluster: Option<ClusterName>,
+    /// Every cluster that you can reach, in one file: `kubegrant.kubeconfig`
+    ///
+    /// Those that answer are handed over, the others named. With more than one in it, no context is
+    /// the current one: choose with `kubectl --context`.
+    #[arg(long, conflicts_with_all = ["cluster", "context_name", "set_current"])]
+    all: bool,
     /// For whom, if not for you: name or e-mail
     #[arg(short, long, add = completion::users())]
     user: Option<UserRef>,
@@ -105,10 +115,10 @@ pub(crate) async fn run(args: KubeconfigDownloadArgs, desk: &mut Desk<'_>) -> Re
         Some(path) if path == Path::new("-") => Destination::Stdout,
         Some(path) => Destination::File(path),
     };
-    let wish = DownloadWish {
-        cluster: args.cluster,
-        user: args.user,
-        destination,
+    let wish = |cluster| DownloadWish {
+        cluster,
+        user: args.user.clone(),
+        destination: destination.clone(),
         overwrite: if args.force {
             Overwrite::Force
         } else {
@@ -116,9 +126,13 @@ pub(crate) async fn run(args: KubeconfigDownloadArgs, desk: &mut Desk<'_>) -> Re
         },
         ttl_seconds: args.ttl.map(|ttl| ttl.num_seconds()),
         plain: args.plain,
-        context: args.context_name,
-        namespace: args.namespace,
+        context: args.context_name.clone(),
+        namespace: args.namespace.clone(),
     };
+    let Some(cluster) = args.cluster else {
+        return all::run(wish, args.dry_run.mode(), desk).await;
+    };
+    let wish = wish(cluster);
     let done = ops::kubeconfig::download(desk.session, wish, args.dry_run.mode()).await?;
     let Some(done) = desk.planned(done)? else {
         return Ok(());
@@ -127,12 +141,7 @@ pub(crate) async fn run(args: KubeconfigDownloadArgs, desk: &mut Desk<'_>) -> Re
 }
 
 fn say(done: &Downloaded, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    if done.hand_to_stdout(|text| {
-        if desk.output.is_terminal() {
-            desk.output.warn("this is a secret, on your screen");
-        }
-        desk.output.raw(text)
-    })? {
+    if done.hand_to_stdout(|text| show_secret(text, desk))? {
         // The data is the file itself; the rest is talk.
     } else {
         desk.output.show(&DownloadView::from(done))?;
@@ -179,6 +188,14 @@ fn say(done: &Downloaded, desk: &mut Desk<'_>) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Writes a secret to standard output, with a word to whoever watches.
+fn show_secret(text: &[u8], desk: &mut Desk<'_>) -> Result<(), Ended> {
+    if desk.output.is_terminal() {
+        desk.output.warn("this is a secret, on your screen");
+    }
+    desk.output.raw(text)
 }
 
 /// Says what a merge did to the user's kubeconfig beside what was asked for.

@@ -130,7 +130,20 @@ pub(super) struct Form {
     pub(super) seal_to: Option<Recipient>,
     pub(super) path: Option<PathBuf>,
     /// Merged, and whether the context becomes the current one.
-    merge: Option<bool>,
+    pub(super) merge: Option<bool>,
+}
+
+impl Form {
+    /// How it is handed over, in the words of the record.
+    pub(super) fn words(&self) -> &'static str {
+        match (self.merge, self.seal_to.is_some(), self.path.is_some()) {
+            (Some(_), ..) => "merged",
+            (None, false, true) => "file",
+            (None, false, false) => "stdout",
+            (None, true, true) => "sealed file",
+            (None, true, false) => "sealed stdout",
+        }
+    }
 }
 
 /// To whom the file is sealed; nobody where it is one's own, or plain on purpose.
@@ -173,8 +186,33 @@ pub(super) fn seal_to(
 }
 
 fn form(session: &Session, case: &Case, wish: &DownloadWish) -> Result<Form, Error> {
+    form_of(
+        session,
+        std::slice::from_ref(case),
+        wish,
+        case.cluster.name.as_str(),
+    )
+}
+
+/// How one file is made of all these cases, which are one subject's.
+pub(super) fn form_of(
+    session: &Session,
+    cases: &[Case],
+    wish: &DownloadWish,
+    stem: &str,
+) -> Result<Form, Error> {
+    let Some(case) = cases.first() else {
+        return Err(Error::Overtaken {
+            user: String::new(),
+            cluster: wish.cluster.clone(),
+        });
+    };
     let other = case.subject.id != case.actor.user.id;
-    let seal_to = seal_to(session, case, wish)?;
+    let mut key = None;
+    for case in cases {
+        key = seal_to(session, case, wish)?;
+    }
+    let seal_to = key;
     let path = match &wish.destination {
         Destination::Merge { file, set_current } => {
             let path = match file {
@@ -182,13 +220,15 @@ fn form(session: &Session, case: &Case, wish: &DownloadWish) -> Result<Form, Err
                 None => merge::usual_path(session)?,
             };
             // Before anything is minted in vain: the names are free, and the file can be changed.
-            let rehearsal = fields(case, wish, 0, SecretString::from("none"));
-            let mark = mark(session, case)?;
-            let addition = Addition {
-                fields: &rehearsal,
-                mark: &mark,
-            };
-            merge::check(&path, &[addition], *set_current)?;
+            for case in cases {
+                let rehearsal = fields(case, wish, 0, SecretString::from("none"));
+                let mark = mark(session, case)?;
+                let addition = Addition {
+                    fields: &rehearsal,
+                    mark: &mark,
+                };
+                merge::check(&path, &[addition], *set_current)?;
+            }
             return Ok(Form {
                 seal_to,
                 path: Some(path),
@@ -199,10 +239,10 @@ fn form(session: &Session, case: &Case, wish: &DownloadWish) -> Result<Form, Err
         Destination::File(path) => Some(session.env.current_dir.join(path)),
         Destination::Usual => {
             let name = match (other, seal_to.is_some()) {
-                (false, _) => format!("{}.kubeconfig", case.cluster.name),
-                (true, false) => format!("{}.{}.kubeconfig", case.cluster.name, case.subject.name),
+                (false, _) => format!("{stem}.kubeconfig"),
+                (true, false) => format!("{stem}.{}.kubeconfig", case.subject.name),
                 (true, true) => {
-                    format!("{}.{}.kubeconfig.age", case.cluster.name, case.subject.name)
+                    format!("{stem}.{}.kubeconfig.age", case.subject.name)
                 }
             };
             Some(session.env.current_dir.join(name))
@@ -220,7 +260,7 @@ fn form(session: &Session, case: &Case, wish: &DownloadWish) -> Result<Form, Err
 }
 
 /// By what merged entries are known again.
-fn mark(session: &Session, case: &Case) -> Result<Mark, Error> {
+pub(super) fn mark(session: &Session, case: &Case) -> Result<Mark, Error> {
     let installation = find::installation(session)?;
     let subject = case.subject.name.to_string();
     Ok(merge::mark(&installation, &case.cluster.name, subject))
@@ -262,10 +302,16 @@ pub(super) struct Ready {
     ttl: i64,
     pub(super) grant_ends_at: Option<Timestamp>,
     /// The cluster's lock, until the file is handed over.
-    pub(super) lock: Option<Lock>,
+    lock: Option<Lock>,
 }
 
 impl Ready {
+    /// Gives the cluster's lock back.
+    pub(super) fn unlocked(mut self) -> Self {
+        drop(self.lock.take());
+        self
+    }
+
     /// The lifetime that was asked for, where the server gave less.
     pub(super) fn shortened_from(&self, session: &Session) -> Option<i64> {
         let given = (self.minted.expires_at - session.now()).num_seconds();
@@ -452,14 +498,7 @@ async fn deliver(
         }
         _ => bytes = hand_over(&form, wish, case, &render(&fields)?)?,
     }
-    let how = match (&merged, form.seal_to.is_some(), form.path.is_some()) {
-        (Some(_), ..) => "merged",
-        (None, false, true) => "file",
-        (None, false, false) => "stdout",
-        (None, true, true) => "sealed file",
-        (None, true, false) => "sealed stdout",
-    };
-    record_delivery(session, ready, how)?;
+    record_delivery(session, ready, form.words())?;
     Ok(Downloaded {
         cluster: case.cluster.name.clone(),
         user: case.subject.name.to_string(),
