@@ -199,7 +199,7 @@ pub(crate) fn merge(
     old_users.retain(|name| *name != addition.fields.user);
     let dangling = referring(root.as_ref(), &changes, "user", &old_users);
     let changed = changes.len();
-    finish(before, root.as_ref(), &changes, next, changed)
+    finish(before, root.as_ref(), &changes, next.as_deref(), changed)
         .map(|merged| Merged { dangling, ..merged })
 }
 
@@ -274,7 +274,7 @@ pub(crate) fn remove(
         .iter()
         .any(|name| name == was)
         .then(String::new);
-    finish(before, root.as_ref(), &changes, next, changed).map(|merged| Merged {
+    finish(before, root.as_ref(), &changes, next.as_deref(), changed).map(|merged| Merged {
         dangling,
         kept,
         ..merged
@@ -377,14 +377,14 @@ fn finish(
     before: &str,
     root: Option<&Placed>,
     changes: &[Change],
-    current: Option<String>,
+    current: Option<&str>,
     changed: usize,
 ) -> Result<Merged, MergeError> {
     let merged = |text, rewritten| Merged {
         text,
         rewritten,
         dangling: vec![],
-        current: current.clone(),
+        current: current.map(str::to_owned),
         kept: vec![],
         changed,
     };
@@ -396,12 +396,12 @@ fn finish(
         let item = change.comes.as_ref().map(|(text, _)| tree::parse(text));
         new_items.push(item.transpose()?.flatten());
     }
-    let expected = expected(root, changes, &new_items, current.as_deref());
+    let expected = expected(root, changes, &new_items, current);
     let came_out = |text: &str| {
         let read = tree::parse(text).ok().flatten();
         read.is_some_and(|read| tree::same(&expected, &read.as_ref()))
     };
-    let spliced = Edits::new(before, root).apply(changes, current.as_deref());
+    let spliced = Edits::new(before, root).apply(changes, current);
     if let Some(text) = spliced.filter(|text| came_out(text)) {
         return Ok(merged(text, false));
     }
@@ -421,16 +421,13 @@ fn expected<'t>(
     current: Option<&'t str>,
 ) -> View<'t> {
     let mut map: Vec<(View<'t>, View<'t>)> = Vec::new();
-    match root.map(|root| &root.node) {
-        Some(Node::Map(entries)) => {
-            for (key, value) in entries {
-                map.push((key.as_ref(), value.as_ref()));
-            }
+    if let Some(Node::Map(entries)) = root.map(|root| &root.node) {
+        for (key, value) in entries {
+            map.push((key.as_ref(), value.as_ref()));
         }
-        _ => {
-            map.push((View::Text("apiVersion"), View::Text("v1")));
-            map.push((View::Text("kind"), View::Text("Config")));
-        }
+    } else {
+        map.push((View::Text("apiVersion"), View::Text("v1")));
+        map.push((View::Text("kind"), View::Text("Config")));
     }
     let mut put = |key: &'static str, value: View<'t>| {
         let found = map.iter_mut().find(|(name, _)| match name {

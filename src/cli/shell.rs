@@ -19,7 +19,7 @@ use crate::ops::shell::{ShellWish, TTL_HOURS_MAX};
 /// Issues a short-lived credential of its own, beside your kubeconfig, and runs $SHELL or the given
 /// command with KUBECONFIG pointing to it. However that ends, the credential is ended and read back,
 /// and the file is removed. The exit code is the command's; it is 6 if the credential could not be
-/// ended yet. KUBEGRANT_SHELL holds the cluster's name, for prompts.
+/// ended yet. `KUBEGRANT_SHELL` holds the cluster's name, for prompts.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "Examples:\n  \
     kubegrant shell prod\n  \
@@ -64,7 +64,8 @@ pub(crate) async fn run(args: ShellArgs, desk: &mut Desk<'_>) -> Result<(), Fail
         namespace: args.namespace,
         command: args.command,
     };
-    let begun = ops::shell::begin(desk.session, &wish, args.dry_run.mode()).await?;
+    let mode = args.dry_run.mode();
+    let begun = Box::pin(ops::shell::begin(desk.session, &wish, mode)).await?;
     let Some(begun) = desk.planned(begun)? else {
         return Ok(());
     };

@@ -136,7 +136,7 @@ pub(crate) async fn begin(
             "run the command with it, and end it when the command ends".to_owned(),
         ]));
     }
-    let _lock = session.lock(&asked.cluster).await?;
+    let lock = session.lock(&asked.cluster).await?;
     // Asked again under the lock: who lost their access while we waited gets nothing.
     let asked = ask(session, wish)?;
     let (cluster, user) = (&asked.cluster, &asked.actor.user);
@@ -197,9 +197,16 @@ pub(crate) async fn begin(
         // Nobody holds it: it goes, now or with the next command on the cluster.
         let journal = begun.journal.clone();
         journal.record_alone(session, Phase::Failed, settle::chain(&error), Some(request))?;
-        drop(_lock);
-        let _owed = end(session, begun).await;
-        return Err(error);
+        drop(lock);
+        let (name, who) = (cluster.name.clone(), user.name.clone());
+        return Err(match end(session, begun).await {
+            Ok(ended) if ended.applied.owed.is_empty() => error,
+            _ => Error::Owed {
+                what: format!("the end of a shell of '{who}'"),
+                cluster: name,
+                source: Box::new(error),
+            },
+        });
     }
     Ok(Done::Did(begun))
 }

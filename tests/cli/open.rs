@@ -67,7 +67,6 @@ fn a_download_for_somebody_else_opens_at_theirs() {
     [HOME]/work/prod.bob.kubeconfig
     ----- stderr -----
     hint: try `kubectl --kubeconfig [HOME]/work/prod.bob.kubeconfig get namespaces`
-
     [exit 0]
     ");
     assert_eq!(home.mode("prod.bob.kubeconfig"), 0o600);
@@ -110,7 +109,7 @@ fn files_of_the_age_tools_open_armored_or_binary() {
 #[test]
 fn what_does_not_open_is_told_apart() {
     let mut home = machine();
-    let sealed = age(&home, "bob", false, &[7; 200_000]);
+    let sealed = age(&home, "bob", false, &vec![7; 200_000]);
     let mut changed = sealed.clone();
     changed[150_000] ^= 1;
     put(&home, "changed.age", &changed);

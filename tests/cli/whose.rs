@@ -36,7 +36,6 @@ fn a_found_kubeconfig_has_an_owner() {
     kubegrant-bob@prod-v1   bob     prod      1         active   read    2026-12-22T10:00:00Z   2026-11-22T10:00:00Z   bob   token id
     ----- stderr -----
     hint: `kubegrant team revoke bob --cluster prod` ends it
-
     [exit 0]
     ");
     ran.never_says(&token(&file));

@@ -6,6 +6,7 @@
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -15,7 +16,7 @@ use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
 use super::error::{FileError, Obstacle, Thing};
-use super::{Destination, Overwrite, Staged, read_bounded};
+use super::{Destination, Overwrite, Staged, check_writable_destination, read_bounded};
 
 /// Where a file really is, and what it holds.
 pub(crate) struct SharedFile {
@@ -48,10 +49,18 @@ impl Drop for KubectlLock {
 impl SharedFile {
     /// Finds a file, following a link as kubectl does: to a file of one's own only.
     pub(crate) fn find(named: &Path) -> Result<Self, FileError> {
+        if named.file_name().is_none() || named.as_os_str().as_bytes().ends_with(b"/") {
+            return Err(FileError::BadName {
+                path: named.to_owned(),
+            });
+        }
         let stat = match fs::statat(CWD, named, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => stat,
-            // A folder that is not there yet is made when it is needed.
             Err(Errno::NOENT) => {
+                // A folder that is not there yet is made when it is needed.
+                if named.parent().is_some_and(Path::exists) {
+                    check_writable_destination(named, Overwrite::Never)?;
+                }
                 return Ok(Self {
                     named: named.to_owned(),
                     path: named.to_owned(),
@@ -84,6 +93,7 @@ impl SharedFile {
             path,
         };
         found.check()?;
+        check_writable_destination(&found.path, Overwrite::Force)?;
         Ok(found)
     }
 

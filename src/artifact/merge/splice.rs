@@ -11,7 +11,7 @@ use super::tree::{Placed, quoted};
 pub(super) struct Edits<'t> {
     text: &'t str,
     root: Option<&'t Placed>,
-    edits: Vec<(Range<usize>, Zeroizing<String>)>,
+    list: Vec<(Range<usize>, Zeroizing<String>)>,
     /// What is added at the end.
     tail: Zeroizing<String>,
 }
@@ -22,7 +22,7 @@ impl<'t> Edits<'t> {
         Self {
             text,
             root,
-            edits: Vec::new(),
+            list: Vec::new(),
             tail: Zeroizing::new(String::new()),
         }
     }
@@ -44,20 +44,20 @@ impl<'t> Edits<'t> {
         if let Some(current) = current {
             self.current(current)?;
         }
-        self.edits.sort_by_key(|(range, _)| range.start);
+        self.list.sort_by_key(|(range, _)| range.start);
         let overlap = self
-            .edits
+            .list
             .windows(2)
             .any(|pair| pair[0].0.end > pair[1].0.start);
         if overlap {
             return None;
         }
-        let added: usize = self.edits.iter().map(|(_, text)| text.len()).sum();
+        let added: usize = self.list.iter().map(|(_, text)| text.len()).sum();
         // With room for all of it, the text never moves and leaves a copy behind.
         let room = self.text.len() + added + self.tail.len() + 1;
         let mut out = Zeroizing::new(String::with_capacity(room));
         let mut from = 0;
-        for (range, text) in &self.edits {
+        for (range, text) in &self.list {
             out.push_str(self.text.get(from..range.start)?);
             out.push_str(text);
             from = range.end;
@@ -96,7 +96,7 @@ impl<'t> Edits<'t> {
         let indent = self.dash(items.first()?)?.1;
         for number in &change.gone {
             let range = self.lines(items.get(*number)?)?;
-            self.edits.push((range, Zeroizing::new(String::new())));
+            self.list.push((range, Zeroizing::new(String::new())));
         }
         match &change.comes {
             Some((text, at)) => {
@@ -104,7 +104,7 @@ impl<'t> Edits<'t> {
                 if change.gone.contains(at) {
                     // In the place of the one that goes.
                     let range = self.lines(items.get(*at)?)?;
-                    let edit = self.edits.iter_mut().find(|(found, _)| *found == range)?;
+                    let edit = self.list.iter_mut().find(|(found, _)| *found == range)?;
                     edit.1 = text;
                 } else {
                     let end = self.lines(items.last()?)?.end;
@@ -113,7 +113,7 @@ impl<'t> Edits<'t> {
                     } else {
                         Zeroizing::new(format!("\n{}", text.as_str()))
                     };
-                    self.edits.push((end..end, text));
+                    self.list.push((end..end, text));
                 }
             }
             None if change.gone.len() == items.len() && !items.is_empty() => {
@@ -124,7 +124,7 @@ impl<'t> Edits<'t> {
                     return None;
                 }
                 let after = end + colon + 1;
-                self.edits
+                self.list
                     .push((after..after, Zeroizing::new(" []".to_owned())));
             }
             None => {}
@@ -145,14 +145,14 @@ impl<'t> Edits<'t> {
         }
         let value_end = colon + rest.find('#').unwrap_or(rest.trim_end().len());
         let gap = if rest.contains('#') { " " } else { "" };
-        self.edits
+        self.list
             .push((colon..value_end, Zeroizing::new(gap.to_owned())));
         let text = if self.text.get(..line_end)?.ends_with('\n') {
             Zeroizing::new(text.to_owned())
         } else {
             Zeroizing::new(format!("\n{text}"))
         };
-        self.edits.push((line_end..line_end, text));
+        self.list.push((line_end..line_end, text));
         Some(())
     }
 
@@ -176,11 +176,11 @@ impl<'t> Edits<'t> {
                 return None;
             }
             let text = format!(" {}", plain_or_quoted(current));
-            self.edits.push((word, Zeroizing::new(text)));
+            self.list.push((word, Zeroizing::new(text)));
         } else {
             value.text()?;
             let text = Zeroizing::new(plain_or_quoted(current));
-            self.edits.push((value.range.clone(), text));
+            self.list.push((value.range.clone(), text));
         }
         Some(())
     }

@@ -299,19 +299,20 @@ fn put(container: &mut Open, done: Placed) -> Result<(), &'static str> {
     container.end = container.end.max(done.range.end);
     match &mut container.node {
         Node::List(items) => items.push(done),
-        Node::Map(entries) => match container.key.take() {
-            Some(key) => entries.push((key, done)),
-            None => {
-                let name = done.text().ok_or("a key is not text")?.to_owned();
-                if name == "<<" {
-                    return Err("it has a merge key");
-                }
-                if !container.seen.insert(name) {
-                    return Err("a key is there twice");
-                }
-                container.key = Some(done);
+        Node::Map(entries) => {
+            if let Some(key) = container.key.take() {
+                entries.push((key, done));
+                return Ok(());
             }
-        },
+            let name = done.text().ok_or("a key is not text")?.to_owned();
+            if name == "<<" {
+                return Err("it has a merge key");
+            }
+            if !container.seen.insert(name) {
+                return Err("a key is there twice");
+            }
+            container.key = Some(done);
+        }
         Node::Scalar(..) | Node::Alias(_) => {}
     }
     Ok(())

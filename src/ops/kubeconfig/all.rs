@@ -78,12 +78,15 @@ impl AllDownloaded {
     }
 }
 
+/// The clusters that are not in the file, and why.
+type Failed = Vec<(ClusterName, Error)>;
+
 /// Asks the rules of every cluster in use that the user can reach.
 fn cases(
     session: &Session,
     wish: &impl Fn(ClusterName) -> DownloadWish,
     user: Option<&crate::domain::name::UserRef>,
-) -> Result<(Vec<Case>, Vec<(ClusterName, Error)>), Error> {
+) -> Result<(Vec<Case>, Failed), Error> {
     let actor = find::actor(session, "kubeconfig download")?;
     // Whom it is for may be told only by one who sees the cluster: `case` asks that of each.
     let subject = match user {

@@ -221,7 +221,8 @@ pub(super) fn form_of(
             };
             // Before anything is minted in vain: the names are free, and the file can be changed.
             for case in cases {
-                let rehearsal = fields(case, wish, 0, SecretString::from("none"));
+                let version = version_to_be(session, case)?;
+                let rehearsal = fields(case, wish, version, SecretString::from("none"));
                 let mark = mark(session, case)?;
                 let addition = Addition {
                     fields: &rehearsal,
@@ -257,6 +258,18 @@ pub(super) fn form_of(
         path,
         merge: None,
     })
+}
+
+/// The version that a download would hand out.
+fn version_to_be(session: &Session, case: &Case) -> Result<u32, Error> {
+    let versions = session
+        .store()?
+        .read(|tx| store::credentials::versions(tx, case.cluster.id, case.subject.id))?;
+    let live = versions
+        .iter()
+        .find(|it| it.state.is_live() && it.must_end(case.access).is_none());
+    let next = || versions.last().map_or(1, |last| last.version + 1);
+    Ok(live.map_or_else(next, |live| live.version))
 }
 
 /// By what merged entries are known again.

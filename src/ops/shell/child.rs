@@ -102,13 +102,12 @@ async fn end(child: &mut Child) -> std::io::Result<ExitStatus> {
 fn command(session: &Session, begun: &Begun, wish: &ShellWish) -> Result<Command, Error> {
     let env = &session.env;
     let cluster = begun.cluster.name.as_str();
-    let (program, args) = match wish.command.split_first() {
-        Some((program, args)) => (program.clone(), args.to_vec()),
-        None => {
-            let shell = env.path_variable("SHELL").filter(|path| path.is_absolute());
-            let shell = shell.unwrap_or_else(|| PathBuf::from("/bin/sh"));
-            (shell.into_os_string(), Vec::new())
-        }
+    let (program, args) = if let Some((program, args)) = wish.command.split_first() {
+        (program.clone(), args.to_vec())
+    } else {
+        let shell = env.path_variable("SHELL").filter(|path| path.is_absolute());
+        let shell = shell.unwrap_or_else(|| PathBuf::from("/bin/sh"));
+        (shell.into_os_string(), Vec::new())
     };
     let mut command = Command::new(&program);
     command
