@@ -1,5 +1,7 @@
 //! One run's hold on the world: store, identity, locks and connections, each opened when needed.
 
+mod shells;
+
 use std::cell::OnceCell;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
@@ -23,6 +25,8 @@ use crate::secrets::{
 };
 use crate::store::{self, Store};
 use zeroize::Zeroizing;
+
+pub(crate) use shells::{FILES as SHELL_FILES, FOLDER as SHELL_FOLDER, ShellLife};
 
 /// The largest identity file that is read, in bytes.
 const IDENTITY_BYTES_MAX: usize = 64 * 1024;

@@ -12,9 +12,11 @@ pub(crate) mod generate;
 mod global;
 mod init;
 mod kubeconfig;
+mod open;
 pub(crate) mod prompt;
 mod rbac;
 mod reconcile;
+mod shell;
 mod ssh_key;
 mod status;
 mod team;
@@ -74,9 +76,11 @@ enum Command {
     /// Manage who has access to which cluster
     #[command(subcommand)]
     Access(access::AccessCommand),
-    /// Manage kubeconfigs: download, rotate, show
+    /// Manage kubeconfigs: download, merge, rotate, show, find out whose one is
     #[command(subcommand)]
     Kubeconfig(kubeconfig::KubeconfigCommand),
+    Open(open::OpenArgs),
+    Shell(shell::ShellArgs),
     /// Manage everybody's kubeconfigs, as organization owners and admins do
     #[command(subcommand)]
     Team(team::TeamCommand),
@@ -188,7 +192,9 @@ async fn verb(command: Command, desk: &mut Desk<'_>) -> Result<(), Failure> {
         // Boxed: what a registration holds on to is large, and every command would pay for it.
         Command::Cluster(command) => Box::pin(cluster::run(command, desk)).await,
         Command::Access(command) => access::run(command, desk).await,
-        Command::Kubeconfig(command) => kubeconfig::run(command, desk).await,
+        Command::Kubeconfig(command) => Box::pin(kubeconfig::run(command, desk)).await,
+        Command::Shell(args) => Box::pin(shell::run(args, desk)).await,
+        Command::Open(args) => open::run(args, desk),
         Command::Team(command) => team::run(command, desk).await,
         Command::SshKey(command) => Box::pin(ssh_key::run(command, desk)).await,
         Command::Rbac(command) => Box::pin(rbac::run(command, desk)).await,

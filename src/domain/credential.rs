@@ -141,6 +141,8 @@ pub(crate) struct Credential {
     pub(crate) revoked_at: Option<Timestamp>,
     /// When the last of its tokens ends, as the API server said.
     pub(crate) token_expires_at: Option<Timestamp>,
+    /// When a shell's time is over; nothing else has one.
+    pub(crate) until: Option<Timestamp>,
 }
 
 impl Credential {
@@ -151,10 +153,23 @@ impl Credential {
         }
         match access.power() {
             Some(power) if power == self.power => None,
+            // A shell may carry less than its user has, on purpose.
+            Some(power) if self.is_shell() && power > self.power => None,
             Some(_) => Some("access level changed"),
             None => Some("access ended"),
         }
     }
+
+    /// Whether it is a shell's.
+    pub(crate) fn is_shell(&self) -> bool {
+        matches!(self.subject, Subject::Shell(_))
+    }
+}
+
+/// The name of the ServiceAccount of a shell: `<user>-<8 hex>-s<N>`.
+pub(crate) fn shell_account_name(user: &UserName, random: [u8; 4], version: u32) -> String {
+    let hex = u32::from_be_bytes(random);
+    format!("{user}-{hex:08x}-s{version}")
 }
 
 /// The name of the ServiceAccount of a version: `<user>-<8 hex>-v<N>` (design, section 3).

@@ -1,7 +1,11 @@
 //! Why a wish could not be carried out, in the user's terms.
 
+use std::path::PathBuf;
+
+use super::open::OpenFileError;
 use crate::artifact::file::FileError;
 use crate::artifact::kubeconfig::RenderError;
+use crate::artifact::merge::MergeError;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::{ClusterAction, Denial};
 use crate::kubernetes::error::Error as ClusterError;
@@ -116,6 +120,33 @@ pub(crate) enum Error {
     /// A file could not be read or written.
     #[error(transparent)]
     File(#[from] FileError),
+    /// A command could not be run.
+    #[error("cannot run {command}")]
+    Child {
+        /// Which.
+        command: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The user's kubeconfig was left as it is.
+    #[error("cannot change the kubeconfig `{}`", path.display())]
+    Merge {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: MergeError,
+    },
+    /// A sealed file did not open.
+    #[error("cannot open {what}")]
+    Open {
+        /// Which file.
+        what: String,
+        /// Why.
+        #[source]
+        source: OpenFileError,
+    },
     /// Sealing failed.
     #[error("cannot seal {what}")]
     Seal {

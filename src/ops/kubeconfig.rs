@@ -1,8 +1,12 @@
 //! Kubeconfigs: issue on first download, hand out, rotate, show.
 
+mod all;
 mod download;
+mod merge;
 
+pub(crate) use all::{AllDownloaded, Heard, Part, download_all};
 pub(crate) use download::{Destination, DownloadWish, Downloaded, download};
+pub(crate) use merge::{MergeNews, Removed, remove};
 
 use super::journal::Journal;
 use super::{Applied, Done, Error, Mode, find, settle};

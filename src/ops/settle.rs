@@ -182,7 +182,20 @@ pub(super) fn why_it_must_end(
         return Ok(None);
     };
     let access = find::access_of(tx, session, user, cluster)?;
-    Ok(credential.must_end(access))
+    let because = credential.must_end(access);
+    if because.is_some() || !credential.is_shell() || !credential.state.is_live() {
+        return Ok(because);
+    }
+    // A shell lives as long as the process that began it, and its time at most.
+    Ok(if store::blocks::contains(tx, cluster.id, user.id)? {
+        Some("revoked by an admin")
+    } else if credential.until.is_some_and(|until| until <= session.now()) {
+        Some("the shell's time is over")
+    } else if !session.shell_lives(&credential.account) {
+        Some("the shell is gone")
+    } else {
+        None
+    })
 }
 
 /// Decides the end of one version, with its event.
@@ -310,6 +323,9 @@ fn record_outcome(
             }
             State::Revoking => {
                 if store::credentials::settle(tx, credential.id, now)? {
+                    if credential.is_shell() && !session.shell_lives(&credential.account) {
+                        session.bury_shell(&credential.account);
+                    }
                     let detail = format!(
                         "version {version} of '{user}' is gone, read back from the cluster"
                     );

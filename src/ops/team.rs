@@ -294,7 +294,9 @@ fn revoke(
             let because = "revoked by an admin";
             settle::end(session, tx, live, &picture, because, journal, Some(request))?;
         }
-        Ok((request, !was || live.is_some()))
+        // The block ends the user's shells too.
+        let ended = settle::end_what_must(session, tx, cluster, journal, Some(request))?;
+        Ok((request, !was || live.is_some() || !ended.is_empty()))
     })
 }
 

@@ -11,7 +11,7 @@ use crate::domain::project::ProjectId;
 use crate::domain::user::UserId;
 
 const COLUMNS: &str = "id, kind, user, project, level, cluster, version, account, power, state, \
-     ended_because, created_at, issued_at, ended_at, revoked_at, token_expires_at";
+     ended_because, created_at, issued_at, ended_at, revoked_at, token_expires_at, until";
 
 struct Raw {
     id: i64,
@@ -23,6 +23,7 @@ struct Raw {
     state: String,
     ended_because: Option<String>,
     times: (i64, Option<i64>, Option<i64>, Option<i64>, Option<i64>),
+    until: Option<i64>,
 }
 
 fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
@@ -42,6 +43,7 @@ fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
             row.get(14)?,
             row.get(15)?,
         ),
+        until: row.get(16)?,
     })
 }
 
@@ -75,10 +77,11 @@ fn credential(raw: Raw) -> Result<Credential> {
         ended_at: time_option(ended_at)?,
         revoked_at: time_option(revoked_at)?,
         token_expires_at: time_option(token_expires_at)?,
+        until: time_option(raw.until)?,
     })
 }
 
-fn collect(
+pub(super) fn collect(
     tx: &ReadTxn<'_>,
     filter: &str,
     params: impl rusqlite::Params,

@@ -13,9 +13,11 @@ pub(crate) mod clusters;
 pub(crate) mod credentials;
 mod file;
 pub(crate) mod grants;
+pub(crate) mod lookup;
 pub(crate) mod meta;
 pub(crate) mod provider_tokens;
 mod schema;
+pub(crate) mod shells;
 pub(crate) mod ssh_keys;
 pub(crate) mod users;
 

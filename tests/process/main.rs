@@ -11,5 +11,6 @@ mod home;
 mod kill;
 mod oracle;
 mod races;
+mod shell;
 mod syscalls;
 mod world;

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use super::merge::{self, MergeNews};
 use super::{Case, begin_version, case};
 use crate::artifact::file::Overwrite;
 use crate::artifact::file::{check_writable_destination, write_private};
 use crate::artifact::kubeconfig::{KubeconfigFields, render};
+use crate::artifact::merge::{Addition, Mark};
 use crate::domain::Timestamp;
 use crate::domain::access::Power;
 use crate::domain::audit::Phase;
@@ -17,7 +19,7 @@ use crate::domain::policy::{Denial, OrganizationAction};
 use crate::kubernetes::token::Minted;
 use crate::ops::{Done, Error, Mode, find, reseal, settle};
 use crate::secrets::{ExposeSecret, Recipient, SecretString, seal_file};
-use crate::session::Session;
+use crate::session::{Lock, Session};
 use crate::store::{self};
 
 /// Where a file goes.
@@ -29,10 +31,17 @@ pub(crate) enum Destination {
     File(PathBuf),
     /// To standard output.
     Stdout,
+    /// Merged into the user's kubeconfig, or into this one.
+    Merge {
+        /// Into which, if not kubectl's own.
+        file: Option<PathBuf>,
+        /// Whether it becomes the current context.
+        set_current: bool,
+    },
 }
 
 /// A download that is wished for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct DownloadWish {
     /// Where.
     pub(crate) cluster: ClusterName,
@@ -74,6 +83,8 @@ pub(crate) struct Downloaded {
     pub(crate) shortened_from: Option<i64>,
     /// When the grant ends, where that made the lifetime shorter.
     pub(crate) grant_ends_at: Option<Timestamp>,
+    /// What merging came to, where it was merged.
+    pub(crate) merged: Option<MergeNews>,
 }
 
 impl Downloaded {
@@ -115,13 +126,42 @@ fn lifetime(session: &Session, case: &Case, wish: &DownloadWish) -> (i64, Option
 }
 
 /// How the file is made: sealed to whom, and where it goes.
-struct Form {
-    seal_to: Option<Recipient>,
-    path: Option<PathBuf>,
+pub(super) struct Form {
+    pub(super) seal_to: Option<Recipient>,
+    pub(super) path: Option<PathBuf>,
+    /// Merged, and whether the context becomes the current one.
+    pub(super) merge: Option<bool>,
 }
 
-fn form(session: &Session, case: &Case, wish: &DownloadWish) -> Result<Form, Error> {
+impl Form {
+    /// How it is handed over, in the words of the record.
+    pub(super) fn words(&self) -> &'static str {
+        match (self.merge, self.seal_to.is_some(), self.path.is_some()) {
+            (Some(_), ..) => "merged",
+            (None, false, true) => "file",
+            (None, false, false) => "stdout",
+            (None, true, true) => "sealed file",
+            (None, true, false) => "sealed stdout",
+        }
+    }
+}
+
+/// To whom the file is sealed; nobody where it is one's own, or plain on purpose.
+pub(super) fn seal_to(
+    session: &Session,
+    case: &Case,
+    wish: &DownloadWish,
+) -> Result<Option<Recipient>, Error> {
     let other = case.subject.id != case.actor.user.id;
+    if other && !wish.plain && matches!(wish.destination, Destination::Merge { .. }) {
+        return Err(Error::Input {
+            why: format!(
+                "the file is sealed to '{}': it cannot be merged",
+                case.subject.name
+            ),
+            hint: "leave out `--merge`, or insist with `--plain`".to_owned(),
+        });
+    }
     // A login in one's own hands is one's own power: nobody takes more of it than they have by
     // taking somebody else's. Sealed to its owner, it is not in one's hands.
     // Bound roles compare with no level: they are only an owner's or admin's to take.
@@ -137,7 +177,7 @@ fn form(session: &Session, case: &Case, wish: &DownloadWish) -> Result<Form, Err
         let who = &case.actor.user;
         return Err(case.journal.deny(session, denial, cluster, who, help));
     }
-    let seal_to = if other && !wish.plain {
+    if other && !wish.plain {
         let key = reseal::key(&case.subject)?.ok_or_else(|| Error::Forbidden {
             why: format!("'{}' has no key to seal the file to", case.subject.name),
             hint: format!(
@@ -145,19 +185,71 @@ fn form(session: &Session, case: &Case, wish: &DownloadWish) -> Result<Form, Err
                 case.subject.name
             ),
         })?;
-        Some(key)
+        Ok(Some(key))
     } else {
-        None
+        Ok(None)
+    }
+}
+
+fn form(session: &Session, case: &Case, wish: &DownloadWish) -> Result<Form, Error> {
+    form_of(
+        session,
+        std::slice::from_ref(case),
+        wish,
+        case.cluster.name.as_str(),
+    )
+}
+
+/// How one file is made of all these cases, which are one subject's.
+pub(super) fn form_of(
+    session: &Session,
+    cases: &[Case],
+    wish: &DownloadWish,
+    stem: &str,
+) -> Result<Form, Error> {
+    let Some(case) = cases.first() else {
+        return Err(Error::Overtaken {
+            user: String::new(),
+            cluster: wish.cluster.clone(),
+        });
     };
+    let other = case.subject.id != case.actor.user.id;
+    let mut key = None;
+    for case in cases {
+        key = seal_to(session, case, wish)?;
+    }
+    let seal_to = key;
     let path = match &wish.destination {
+        Destination::Merge { file, set_current } => {
+            let path = match file {
+                Some(file) => session.env.current_dir.join(file),
+                None => merge::usual_path(session)?,
+            };
+            // Before anything is minted in vain: the names are free, and the file can be changed.
+            for case in cases {
+                let version = version_to_be(session, case)?;
+                let rehearsal = fields(case, wish, version, SecretString::from("none"));
+                let mark = mark(session, case)?;
+                let addition = Addition {
+                    fields: &rehearsal,
+                    mark: &mark,
+                };
+                merge::check(&path, &[addition], *set_current)?;
+            }
+            return Ok(Form {
+                seal_to,
+                path: Some(path),
+                merge: Some(*set_current),
+            });
+        }
         Destination::Stdout => None,
         Destination::File(path) => Some(session.env.current_dir.join(path)),
         Destination::Usual => {
             let name = match (other, seal_to.is_some()) {
-                (false, _) => format!("{}.kubeconfig", case.cluster.name),
-                (true, false) => format!("{}.{}.kubeconfig", case.cluster.name, case.subject.name),
+                (false, _) => format!("{stem}.kubeconfig"),
+                (true, false) => format!("{stem}.{}.kubeconfig", case.subject.name),
                 (true, true) => {
-                    format!("{}.{}.kubeconfig.age", case.cluster.name, case.subject.name)
+                    format!("{stem}.{}.kubeconfig.age", case.subject.name)
                 }
             };
             Some(session.env.current_dir.join(name))
@@ -167,7 +259,30 @@ fn form(session: &Session, case: &Case, wish: &DownloadWish) -> Result<Form, Err
         // Before anything is minted in vain.
         check_writable_destination(path, wish.overwrite)?;
     }
-    Ok(Form { seal_to, path })
+    Ok(Form {
+        seal_to,
+        path,
+        merge: None,
+    })
+}
+
+/// The version that a download would hand out.
+fn version_to_be(session: &Session, case: &Case) -> Result<u32, Error> {
+    let versions = session
+        .store()?
+        .read(|tx| store::credentials::versions(tx, case.cluster.id, case.subject.id))?;
+    let live = versions
+        .iter()
+        .find(|it| it.state.is_live() && it.must_end(case.access).is_none());
+    let next = || versions.last().map_or(1, |last| last.version + 1);
+    Ok(live.map_or_else(next, |live| live.version))
+}
+
+/// By what merged entries are known again.
+pub(super) fn mark(session: &Session, case: &Case) -> Result<Mark, Error> {
+    let installation = find::installation(session)?;
+    let subject = case.subject.name.to_string();
+    Ok(merge::mark(&installation, &case.cluster.name, subject))
 }
 
 /// Hands out a kubeconfig. The first download issues version 1; every download mints a fresh
@@ -187,14 +302,56 @@ pub(crate) async fn download(
     if mode == Mode::Plan {
         return plan_download(session, &case, &form);
     }
-    let lock = session.lock(&case.cluster).await?;
+    let ready = prepare(session, &wish).await?;
+    let outcome = deliver(session, &wish, form, &ready).await;
+    let Ready { case, request, .. } = ready;
+    if let Err(error) = &outcome {
+        case.journal
+            .record_alone(session, Phase::Failed, settle::chain(error), Some(request))?;
+    }
+    outcome.map(Done::Did)
+}
+
+/// A version that stands on its cluster, with a fresh token of it in our hands and nobody else's.
+pub(super) struct Ready {
+    pub(super) case: Case,
+    pub(super) request: i64,
+    pub(super) credential: Credential,
+    pub(super) minted: Minted,
+    ttl: i64,
+    pub(super) grant_ends_at: Option<Timestamp>,
+    /// The cluster's lock, until the file is handed over.
+    lock: Option<Lock>,
+}
+
+impl Ready {
+    /// Gives the cluster's lock back.
+    pub(super) fn unlocked(mut self) -> Self {
+        drop(self.lock.take());
+        self
+    }
+
+    /// The lifetime that was asked for, where the server gave less.
+    pub(super) fn shortened_from(&self, session: &Session) -> Option<i64> {
+        let given = (self.minted.expires_at - session.now()).num_seconds();
+        // A few seconds pass between asking and reading.
+        (given < self.ttl - 60).then_some(self.ttl)
+    }
+}
+
+/// Issues the version where there is none, brings it to the cluster, and mints a token.
+pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Ready, Error> {
+    let ask = || {
+        case(
+            session,
+            "kubeconfig download",
+            &wish.cluster,
+            wish.user.as_ref(),
+        )
+    };
+    let lock = session.lock(&ask()?.cluster).await?;
     // Asked again under the lock: who lost their access while we waited gets nothing.
-    let case = self::case(
-        session,
-        "kubeconfig download",
-        &wish.cluster,
-        wish.user.as_ref(),
-    )?;
+    let case = ask()?;
     // Before anything is recorded: where the cluster cannot be reached, nothing changes.
     let connection = session
         .connect(&case.cluster, &find::installation(session)?)
@@ -226,15 +383,26 @@ pub(crate) async fn download(
         Ok(settled) => settled,
         Err(error) => return Err(half_done(session, &case, request, error)),
     };
-    let outcome = deliver(session, &case, &wish, form, id, request, &settled).await;
-    drop(lock);
-    if let Err(error) = &outcome {
-        case.journal
-            .record_alone(session, Phase::Failed, settle::chain(error), Some(request))?;
+    match mint(session, &case, wish, id, &settled).await {
+        Ok((credential, minted, (ttl, grant_ends_at))) => Ok(Ready {
+            case,
+            request,
+            credential,
+            minted,
+            ttl,
+            grant_ends_at,
+            lock: Some(lock),
+        }),
+        Err(error) => {
+            case.journal.record_alone(
+                session,
+                Phase::Failed,
+                settle::chain(&error),
+                Some(request),
+            )?;
+            Err(not_handed_over(session, &case, id, error))
+        }
     }
-    outcome
-        .map(Done::Did)
-        .map_err(|error| not_handed_over(session, &case, id, error))
 }
 
 /// A failure after the version was seen on the cluster: something did change, and it is said.
@@ -293,22 +461,23 @@ fn plan_download(session: &Session, case: &Case, form: &Form) -> Result<Done<Dow
         } else {
             ""
         };
-        lines.push(format!("write `{}`{sealed}", path.display()));
+        lines.push(match form.merge {
+            None => format!("write `{}`{sealed}", path.display()),
+            Some(_) => format!("merge it into `{}`", path.display()),
+        });
     }
     Ok(Done::Planned(lines))
 }
 
-/// Mints, records, writes, records: in this order, so that no token is in anybody's hands before
-/// the store knows until when it lives.
-async fn deliver(
+/// Mints and records, and [`deliver`] writes and records: in this order, so that no token is in
+/// anybody's hands before the store knows until when it lives.
+async fn mint(
     session: &Session,
     case: &Case,
     wish: &DownloadWish,
-    form: Form,
     id: CredentialId,
-    request: i64,
     settled: &settle::Settled,
-) -> Result<Downloaded, Error> {
+) -> Result<(Credential, Minted, (i64, Option<Timestamp>)), Error> {
     let credential = active(session, case, id)?;
     let (ttl, grant_ends_at) = lifetime(session, case, wish);
     let minted = settled
@@ -322,9 +491,57 @@ async fn deliver(
     session
         .store()?
         .write(|tx| store::credentials::set_token_expiry(tx, id, minted.expires_at))?;
-    let text = kubeconfig_text(case, wish, &credential, &minted)?;
+    Ok((credential, minted, (ttl, grant_ends_at)))
+}
+
+/// Writes the file or merges it, and records the delivery.
+async fn deliver(
+    session: &Session,
+    wish: &DownloadWish,
+    form: Form,
+    ready: &Ready,
+) -> Result<Downloaded, Error> {
+    let (case, credential) = (&ready.case, &ready.credential);
+    let token = ready.minted.token.clone();
+    let fields = fields(case, wish, credential.version, token);
+    let mut merged = None;
+    let mut bytes = None;
+    match (form.merge, &form.path) {
+        (Some(set_current), Some(path)) => {
+            let mark = mark(session, case)?;
+            let addition = Addition {
+                fields: &fields,
+                mark: &mark,
+            };
+            merged = Some(merge::add(path, &[addition], set_current).await?);
+        }
+        _ => bytes = hand_over(&form, wish, case, &render(&fields)?)?,
+    }
+    record_delivery(session, ready, form.words())?;
+    Ok(Downloaded {
+        cluster: case.cluster.name.clone(),
+        user: case.subject.name.to_string(),
+        version: credential.version,
+        power: credential.power,
+        bytes,
+        path: form.path,
+        sealed: form.seal_to.is_some(),
+        expires_at: ready.minted.expires_at,
+        shortened_from: ready.shortened_from(session),
+        grant_ends_at: ready.grant_ends_at,
+        merged,
+    })
+}
+
+/// Writes a file, sealed or not; what goes to standard output is given back.
+pub(super) fn hand_over(
+    form: &Form,
+    wish: &DownloadWish,
+    case: &Case,
+    text: &SecretString,
+) -> Result<Option<SecretString>, Error> {
     let bytes = match &form.seal_to {
-        None => text,
+        None => text.clone(),
         Some(key) => {
             let sealed = seal_file(text.expose_secret().as_bytes(), std::slice::from_ref(key));
             let sealed = sealed.map_err(|source| Error::Seal {
@@ -334,37 +551,27 @@ async fn deliver(
             SecretString::from(String::from_utf8_lossy(&sealed).into_owned())
         }
     };
-    if let Some(path) = &form.path {
-        write_private(path, bytes.expose_secret().as_bytes(), wish.overwrite)?;
+    match &form.path {
+        None => Ok(Some(bytes)),
+        Some(path) => {
+            write_private(path, bytes.expose_secret().as_bytes(), wish.overwrite)?;
+            Ok(None)
+        }
     }
-    record_delivery(session, case, &form, &credential, &minted, request)?;
-    let given = (minted.expires_at - session.now()).num_seconds();
-    Ok(Downloaded {
-        cluster: case.cluster.name.clone(),
-        user: case.subject.name.to_string(),
-        version: credential.version,
-        power: credential.power,
-        bytes: form.path.is_none().then_some(bytes),
-        path: form.path,
-        sealed: form.seal_to.is_some(),
-        expires_at: minted.expires_at,
-        // A few seconds pass between asking and reading.
-        shortened_from: (given < ttl - 60).then_some(ttl),
-        grant_ends_at,
-    })
 }
 
-fn kubeconfig_text(
+/// What goes into the file.
+pub(super) fn fields(
     case: &Case,
     wish: &DownloadWish,
-    credential: &Credential,
-    minted: &Minted,
-) -> Result<SecretString, Error> {
+    version: u32,
+    token: SecretString,
+) -> KubeconfigFields {
     let (cluster, user) = (&case.cluster.name, &case.subject.name);
-    let fields = KubeconfigFields {
+    KubeconfigFields {
         // Prefixed and numbered: merged files must never lend each other a token or an address.
         cluster: format!("kubegrant-{cluster}"),
-        user: format!("kubegrant-{user}@{cluster}-v{}", credential.version),
+        user: format!("kubegrant-{user}@{cluster}-v{version}"),
         context: wish
             .context
             .clone()
@@ -374,25 +581,18 @@ fn kubeconfig_text(
         tls_server_name: case.cluster.address.tls_server_name.clone(),
         proxy_url: case.cluster.address.proxy_url.clone(),
         namespace: wish.namespace.clone(),
-        token: minted.token.clone(),
-    };
-    Ok(render(&fields)?)
+        token,
+    }
 }
 
-fn record_delivery(
-    session: &Session,
-    case: &Case,
-    form: &Form,
-    credential: &Credential,
-    minted: &Minted,
-    request: i64,
-) -> Result<(), Error> {
-    let form = match (form.seal_to.is_some(), form.path.is_some()) {
-        (false, true) => "file",
-        (false, false) => "stdout",
-        (true, true) => "sealed file",
-        (true, false) => "sealed stdout",
-    };
+pub(super) fn record_delivery(session: &Session, ready: &Ready, form: &str) -> Result<(), Error> {
+    let Ready {
+        case,
+        credential,
+        minted,
+        request,
+        ..
+    } = ready;
     session.store()?.write(|tx| {
         let delivery = Delivery {
             credential: credential.id,
@@ -413,7 +613,7 @@ fn record_delivery(
                 .to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
         );
         case.journal
-            .record(session, tx, Phase::Done, detail, Some(request))?;
+            .record(session, tx, Phase::Done, detail, Some(*request))?;
         Ok(())
     })
 }
