@@ -7,10 +7,11 @@ pub(crate) use download::{Destination, DownloadWish, Downloaded, download};
 use super::journal::Journal;
 use super::{Applied, Done, Error, Mode, find, settle};
 pub(crate) use crate::artifact::file::Overwrite;
-use crate::domain::access::{Access, Power};
+use crate::domain::Timestamp;
+use crate::domain::access::Power;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
-use crate::domain::credential::{self, Credential, CredentialId, Delivery};
+use crate::domain::credential::{self, Credential, CredentialId, Delivery, Subject};
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::{ClusterAction, Denial};
 use crate::domain::user::User;
@@ -22,8 +23,14 @@ pub(super) struct Case {
     actor: Actor,
     journal: Journal,
     cluster: Cluster,
+    /// Into whose hands the file goes.
     subject: User,
-    access: Access,
+    /// Whose version it is.
+    of: Subject,
+    /// The same in words: `bob`, or `shop/read`.
+    owner: String,
+    /// When what gives it ends by itself.
+    ends_at: Option<Timestamp>,
     power: Power,
     /// What the actor has there.
     actor_power: Option<Power>,
@@ -77,8 +84,10 @@ fn case(
         actor,
         journal,
         cluster: found.cluster,
+        of: Subject::Personal(subject.id),
+        owner: subject.name.to_string(),
         subject,
-        access,
+        ends_at: access.ends_at(),
         power,
         actor_power: found.access.power(),
     })
@@ -101,8 +110,10 @@ pub(super) fn case_for(
         actor: actor.clone(),
         journal: journal.clone(),
         cluster: cluster.clone(),
+        of: Subject::Personal(subject.id),
+        owner: subject.name.to_string(),
         subject: subject.clone(),
-        access,
+        ends_at: access.ends_at(),
         power,
         // Only those with full access rotate others' credentials.
         actor_power: Some(Power::Full),
@@ -134,21 +145,18 @@ pub(super) fn begin_version(
     case: &Case,
     request: i64,
 ) -> Result<CredentialId, Error> {
-    let version = store::credentials::next_version(tx, case.cluster.id, case.subject.id)?;
-    let account = credential::account_name(&case.subject.name, session.random(), version);
+    let version = store::credentials::next_version(tx, case.cluster.id, case.of)?;
+    let account = credential::account_name(&case.owner, session.random(), version);
     let new = store::credentials::NewCredential {
         cluster: case.cluster.id,
-        user: case.subject.id,
+        subject: case.of,
         version,
         account: &account,
         power: case.power,
         created_at: session.now(),
     };
     let id = store::credentials::insert(tx, &new)?;
-    let detail = format!(
-        "version {version} of '{}' ({})",
-        case.subject.name, case.power
-    );
+    let detail = format!("version {version} of '{}' ({})", case.owner, case.power);
     case.journal
         .record(session, tx, Phase::Requested, detail, Some(request))?;
     Ok(id)
@@ -182,24 +190,21 @@ pub(crate) async fn rotate(
     // Who cannot open the cluster's login cannot finish: nothing is begun, and the way out is said.
     session.manager_login(&case.cluster, &find::installation(session)?)?;
     let (live, next) = session.store()?.read(|tx| {
-        let live = store::credentials::versions(tx, case.cluster.id, case.subject.id)?
+        let live = store::credentials::versions_of(tx, case.cluster.id, case.of)?
             .into_iter()
             .find(|credential| credential.state.is_live());
-        let next = store::credentials::next_version(tx, case.cluster.id, case.subject.id)?;
+        let next = store::credentials::next_version(tx, case.cluster.id, case.of)?;
         Ok::<_, store::Error>((live, next))
     })?;
     if mode == Mode::Plan {
         let ends = live
             .iter()
             .map(|live| format!("end version {}", live.version));
-        let begins = format!(
-            "issue version {next} of '{}' ({})",
-            case.subject.name, case.power
-        );
+        let begins = format!("issue version {next} of '{}' ({})", case.owner, case.power);
         return Ok(Done::Planned(ends.chain([begins]).collect()));
     }
     let request = session.store()?.write(|tx| {
-        let detail = format!("rotate the kubeconfig of '{}'", case.subject.name);
+        let detail = format!("rotate the kubeconfig of '{}'", case.owner);
         let request = case
             .journal
             .record(session, tx, Phase::Requested, detail, None)?;
@@ -225,12 +230,12 @@ pub(crate) async fn rotate(
     } else {
         Phase::Owed
     };
-    let detail = format!("version {next} of '{}' begun", case.subject.name);
+    let detail = format!("version {next} of '{}' begun", case.owner);
     case.journal
         .record_alone(session, phase, detail, Some(request))?;
     Ok(Done::Did(Rotated {
         cluster: case.cluster.name,
-        user: case.subject.name.to_string(),
+        user: case.owner,
         ended: live.map(|live| live.version),
         begun: next,
         applied,

@@ -7,7 +7,7 @@ use super::{Applied, Error, Mode, find, kubeconfig, settle};
 use crate::domain::access::Access;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, State};
-use crate::domain::credential::{Credential, State as CredentialState};
+use crate::domain::credential::{Credential, State as CredentialState, Subject};
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::{ClusterAction, OrganizationAction};
 use crate::domain::user::User;
@@ -315,7 +315,7 @@ fn rotate(
             let because = "rotated by an admin";
             settle::end(session, tx, live, &picture, because, journal, Some(request))?;
         }
-        let next = store::credentials::next_version(tx, cluster.id, user.id)?;
+        let next = store::credentials::next_version(tx, cluster.id, Subject::Personal(user.id))?;
         kubeconfig::begin_version(session, tx, &case, request)?;
         Ok((request, next))
     })

@@ -97,10 +97,34 @@ pub(crate) fn versions(
     cluster: ClusterId,
     user: UserId,
 ) -> Result<Vec<Credential>> {
+    versions_of(tx, cluster, Subject::Personal(user))
+}
+
+/// A subject as the table's columns have it: kind, user, project, level.
+type Columns = (&'static str, Option<i64>, Option<i64>, Option<&'static str>);
+
+fn columns(subject: Subject) -> Columns {
+    match subject {
+        Subject::Personal(user) => ("personal", Some(user.0), None, None),
+        Subject::Shell(user) => ("shell", Some(user.0), None, None),
+        Subject::Shared { project, level } => {
+            ("shared", None, Some(project.0), Some(level.as_str()))
+        }
+    }
+}
+
+/// Lists the versions of a subject on a cluster, oldest first.
+pub(crate) fn versions_of(
+    tx: &ReadTxn<'_>,
+    cluster: ClusterId,
+    subject: Subject,
+) -> Result<Vec<Credential>> {
+    let (kind, user, project, level) = columns(subject);
     collect(
         tx,
-        "cluster = ?1 AND user = ?2 AND kind = 'personal' ORDER BY version",
-        [cluster.0, user.0],
+        "cluster = ?1 AND kind = ?2 AND user IS ?3 AND project IS ?4 AND level IS ?5
+         ORDER BY version",
+        (cluster.0, kind, user, project, level),
     )
 }
 
@@ -150,7 +174,7 @@ pub(crate) struct NewCredential<'a> {
     /// Where.
     pub(crate) cluster: ClusterId,
     /// Whose.
-    pub(crate) user: UserId,
+    pub(crate) subject: Subject,
     /// Its number.
     pub(crate) version: u32,
     /// Its account's name.
@@ -161,14 +185,19 @@ pub(crate) struct NewCredential<'a> {
     pub(crate) created_at: Timestamp,
 }
 
-/// Inserts a version of a user's own kubeconfig as `pending`.
+/// Inserts a version as `pending`.
 pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewCredential<'_>) -> Result<CredentialId> {
+    let (kind, user, project, level) = columns(new.subject);
     tx.sql().execute(
-        "INSERT INTO credentials (cluster, user, version, account, power, state, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, 'pending', ?6)",
+        "INSERT INTO credentials (cluster, kind, user, project, level, version, account, power,
+           state, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'pending', ?9)",
         (
             new.cluster.0,
-            new.user.0,
+            kind,
+            user,
+            project,
+            level,
             new.version,
             new.account,
             new.power.as_str(),
@@ -178,12 +207,13 @@ pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewCredential<'_>) -> Result<Crede
     Ok(CredentialId(tx.sql().last_insert_rowid()))
 }
 
-/// The number that the next version of a user's own kubeconfig on a cluster gets.
-pub(crate) fn next_version(tx: &ReadTxn<'_>, cluster: ClusterId, user: UserId) -> Result<u32> {
+/// The number that a subject's next version on a cluster gets.
+pub(crate) fn next_version(tx: &ReadTxn<'_>, cluster: ClusterId, subject: Subject) -> Result<u32> {
+    let (kind, user, project, level) = columns(subject);
     let latest: u32 = tx.sql().query_row(
         "SELECT coalesce(max(version), 0) FROM credentials
-         WHERE cluster = ?1 AND user = ?2 AND kind = 'personal'",
-        [cluster.0, user.0],
+         WHERE cluster = ?1 AND kind = ?2 AND user IS ?3 AND project IS ?4 AND level IS ?5",
+        (cluster.0, kind, user, project, level),
         |row| row.get(0),
     )?;
     Ok(latest + 1)

@@ -97,7 +97,7 @@ fn active(session: &Session, case: &Case, id: CredentialId) -> Result<Credential
     found
         .filter(|credential| credential.state == State::Active)
         .ok_or_else(|| Error::Overtaken {
-            user: case.subject.name.to_string(),
+            user: case.owner.clone(),
             cluster: case.cluster.name.clone(),
         })
 }
@@ -105,7 +105,7 @@ fn active(session: &Session, case: &Case, id: CredentialId) -> Result<Credential
 /// The lifetime to ask for: what was wished, but not beyond the grant's end.
 fn lifetime(session: &Session, case: &Case, wish: &DownloadWish) -> (i64, Option<Timestamp>) {
     let wished = wish.ttl_seconds.unwrap_or(TTL_DAYS_DEFAULT * 24 * 3600);
-    match case.access.ends_at() {
+    match case.ends_at {
         Some(end) if (end - session.now()).num_seconds() < wished => (
             (end - session.now()).num_seconds().max(TTL_SECONDS_MIN),
             Some(end),
@@ -194,12 +194,12 @@ pub(crate) async fn download(
         .connect(&case.cluster, &find::installation(session)?)
         .await?;
     let (id, request) = session.store()?.write(|tx| {
-        let detail = format!("kubeconfig of '{}'", case.subject.name);
+        let detail = format!("kubeconfig of '{}'", case.owner);
         let request = case
             .journal
             .record(session, tx, Phase::Requested, detail, None)?;
         settle::end_what_must(session, tx, &case.cluster, &case.journal, Some(request))?;
-        let live = store::credentials::versions(tx, case.cluster.id, case.subject.id)?
+        let live = store::credentials::versions_of(tx, case.cluster.id, case.of)?
             .into_iter()
             .find(|credential| credential.state.is_live());
         let id = match live {
@@ -242,7 +242,7 @@ fn not_handed_over(session: &Session, case: &Case, id: CredentialId, error: Erro
     match found {
         Ok(Some(credential)) => Error::NotHandedOver {
             version: credential.version,
-            user: case.subject.name.to_string(),
+            user: case.owner.clone(),
             cluster: case.cluster.name.clone(),
             source: Box::new(error),
         },
@@ -255,7 +255,7 @@ fn half_done(session: &Session, case: &Case, request: i64, error: Error) -> Erro
     match settle::owed(session, &case.cluster, &case.journal, Some(request), &error) {
         Ok(debts) if debts.is_empty() => error,
         Ok(_) => Error::Owed {
-            what: format!("the kubeconfig of '{}'", case.subject.name),
+            what: format!("the kubeconfig of '{}'", case.owner),
             cluster: case.cluster.name.clone(),
             source: Box::new(error),
         },
@@ -264,19 +264,25 @@ fn half_done(session: &Session, case: &Case, request: i64, error: Error) -> Erro
 }
 
 fn plan_download(session: &Session, case: &Case, form: &Form) -> Result<Done<Downloaded>, Error> {
-    let versions = session
-        .store()?
-        .read(|tx| store::credentials::versions(tx, case.cluster.id, case.subject.id))?;
-    let live = versions
-        .iter()
-        .find(|c| c.must_end(case.access).is_none() && c.state.is_live());
+    let (versions, live) = session.store()?.read(|tx| {
+        let versions = store::credentials::versions_of(tx, case.cluster.id, case.of)?;
+        let live = match versions.iter().find(|it| it.state.is_live()) {
+            Some(live) => {
+                let users = settle::picture(tx, case.cluster.id)?.users;
+                let ends = settle::why_it_must_end(session, tx, &case.cluster, &users, live)?;
+                ends.is_none().then(|| live.version)
+            }
+            None => None,
+        };
+        Ok::<_, store::Error>((versions, live))
+    })?;
     let mut lines = Vec::new();
     match live {
-        Some(live) => lines.push(format!("mint a token of version {}", live.version)),
+        Some(live) => lines.push(format!("mint a token of version {live}")),
         None => lines.push(format!(
             "issue version {} of '{}' on cluster '{}' ({})",
             versions.last().map_or(1, |last| last.version + 1),
-            case.subject.name,
+            case.owner,
             case.cluster.name,
             case.power
         )),
@@ -335,7 +341,7 @@ async fn deliver(
     let given = (minted.expires_at - session.now()).num_seconds();
     Ok(Downloaded {
         cluster: case.cluster.name.clone(),
-        user: case.subject.name.to_string(),
+        user: case.owner.clone(),
         version: credential.version,
         power: credential.power,
         bytes: form.path.is_none().then_some(bytes),
@@ -354,7 +360,7 @@ fn kubeconfig_text(
     credential: &Credential,
     minted: &Minted,
 ) -> Result<SecretString, Error> {
-    let (cluster, user) = (&case.cluster.name, &case.subject.name);
+    let (cluster, user) = (&case.cluster.name, &case.owner);
     let fields = KubeconfigFields {
         // Prefixed and numbered: merged files must never lend each other a token or an address.
         cluster: format!("kubegrant-{cluster}"),
@@ -401,7 +407,7 @@ fn record_delivery(
         let detail = format!(
             "version {} of '{}' handed over ({form}), ends {}",
             credential.version,
-            case.subject.name,
+            case.owner,
             minted
                 .expires_at
                 .to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
