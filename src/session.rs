@@ -21,7 +21,7 @@ use crate::kubernetes::import::OperatorCredential;
 use crate::secrets::{
     ExposeSecret, Identity, IdentityError, OpenError, RecordName, SecretString, open,
 };
-use crate::store::{self, Store};
+use crate::store::{self, ReadTxn, Store};
 use zeroize::Zeroizing;
 
 /// The largest identity file that is read, in bytes.
@@ -132,6 +132,17 @@ impl Actor {
     }
 }
 
+/// What is completed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NameKind {
+    /// Clusters.
+    Cluster,
+    /// Projects.
+    Project,
+    /// Users.
+    User,
+}
+
 /// A cluster's lock; the kernel frees it when it is dropped or the process dies.
 #[derive(Debug)]
 pub(crate) struct Lock {
@@ -161,9 +172,9 @@ impl Session {
         }
     }
 
-    /// The names of clusters or users that the identity's holder may see, with a word about each:
+    /// The names of clusters, projects or users that the identity's holder may see, with a word about each:
     /// for completion, so quick, silent, and nothing on any error.
-    pub(crate) fn names(env: &Env, config: &Config, clusters: bool) -> Vec<(String, String)> {
+    pub(crate) fn names(env: &Env, config: &Config, kind: NameKind) -> Vec<(String, String)> {
         let look = || -> Option<Vec<(String, String)>> {
             let store = Store::peek(&config.store).ok()?;
             let text = match &config.identity {
@@ -189,7 +200,10 @@ impl Session {
                 if !user.active {
                     return Ok(vec![]);
                 }
-                if !clusters {
+                if kind == NameKind::Project {
+                    return project_names(tx, &user);
+                }
+                if kind == NameKind::User {
                     let word = |other: &User| (other.name.to_string(), other.role.to_string());
                     return Ok(if user.role.is_admin() {
                         store::users::list(tx)?.iter().map(word).collect()
@@ -201,8 +215,13 @@ impl Session {
                 for cluster in store::clusters::list(tx)? {
                     let grant = store::grants::find(tx, cluster.id, user.id)?;
                     let access = access::effective(&user, &cluster, grant.as_ref(), env.now());
-                    if access != Access::None {
-                        names.push((cluster.name.to_string(), access.path().to_owned()));
+                    let project = match cluster.project {
+                        Some(project) => store::projects::role_of(tx, project, user.id)?,
+                        None => None,
+                    };
+                    if access != Access::None || project.is_some() {
+                        let (_, path) = access::strongest(access, project);
+                        names.push((cluster.name.to_string(), path.to_owned()));
                     }
                 }
                 Ok(names)
@@ -438,6 +457,20 @@ impl Session {
             proxy_url,
         })
     }
+}
+
+/// The projects that a user may see, with what they are in each.
+fn project_names(tx: &ReadTxn<'_>, user: &User) -> store::Result<Vec<(String, String)>> {
+    let roles = store::projects::roles(tx)?;
+    let projects = store::projects::list(tx)?.into_iter();
+    Ok(projects
+        .filter_map(|project| {
+            let role = roles.get(&(project.id, user.id));
+            let word = role.map(ToString::to_string);
+            (word.is_some() || user.role.is_admin())
+                .then(|| (project.name.to_string(), word.unwrap_or_default()))
+        })
+        .collect())
 }
 
 fn lock_path(store: &Path, cluster: ClusterId) -> PathBuf {

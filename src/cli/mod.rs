@@ -12,6 +12,7 @@ pub(crate) mod generate;
 mod global;
 mod init;
 mod kubeconfig;
+mod project;
 pub(crate) mod prompt;
 mod reconcile;
 mod status;
@@ -78,6 +79,9 @@ enum Command {
     /// Manage everybody's kubeconfigs, as organization owners and admins do
     #[command(subcommand)]
     Team(team::TeamCommand),
+    /// Manage projects: clusters whose members share a kubeconfig
+    #[command(subcommand)]
+    Project(project::ProjectCommand),
     /// Read the audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -182,6 +186,7 @@ async fn verb(command: Command, desk: &mut Desk<'_>) -> Result<(), Failure> {
         Command::Access(command) => access::run(command, desk).await,
         Command::Kubeconfig(command) => kubeconfig::run(command, desk).await,
         Command::Team(command) => team::run(command, desk).await,
+        Command::Project(command) => Box::pin(project::run(command, desk)).await,
         Command::Audit(command) => audit::run(command, desk),
         Command::Completions(_) => Ok(()),
     }

@@ -19,6 +19,7 @@ use crate::domain::cluster::{Cluster, WriteScope};
 use crate::domain::name::ClusterName;
 use crate::domain::plan::{Observed, Plan, Step};
 use crate::domain::policy::ClusterAction;
+use crate::domain::project::ProjectRole;
 use crate::domain::user::User;
 use crate::kubernetes::connection::Look;
 use crate::kubernetes::converge;
@@ -33,8 +34,12 @@ pub(crate) struct Line {
     pub(crate) cluster: Cluster,
     /// Its owner's name.
     pub(crate) owner: Option<String>,
-    /// What the actor has on it.
+    /// What the actor has on it by themselves.
     pub(crate) access: Access,
+    /// The project that it is in.
+    pub(crate) project: Option<String>,
+    /// What the actor is in that project.
+    pub(crate) role: Option<ProjectRole>,
     /// How many versions are live on it; only for those who manage it.
     pub(crate) credentials: Option<usize>,
     /// How many things are owed on it; only for those who manage it.
@@ -47,13 +52,20 @@ pub(crate) fn list(session: &Session) -> Result<Vec<Line>, Error> {
     session.store()?.read(|tx| {
         let users = store::users::list(tx)?;
         let unfinished = store::credentials::all_unfinished(tx)?;
+        let names = store::projects::names(tx)?;
         let mut lines = Vec::new();
         for cluster in store::clusters::list(tx)? {
             let access = find::access_of(tx, session, &actor.user, &cluster)?;
-            if access == Access::None {
+            let role = find::project_role(tx, &actor.user, &cluster)?;
+            if access == Access::None && role.is_none() {
                 continue;
             }
-            lines.push(line(cluster, access, &users, &unfinished));
+            let project = cluster.project.and_then(|id| names.get(&id)).cloned();
+            lines.push(Line {
+                project,
+                role,
+                ..line(cluster, access, &users, &unfinished)
+            });
         }
         Ok(lines)
     })
@@ -81,6 +93,8 @@ fn line(
     Line {
         owner: owner.map(|user| user.name.to_string()),
         access,
+        project: None,
+        role: None,
         credentials: manages.then_some(live),
         owed: manages.then_some(owed),
         cluster,
@@ -113,12 +127,13 @@ pub(crate) async fn show(session: &Session, name: &ClusterName) -> Result<Shown,
     let line = session.store()?.read(|tx| {
         let users = store::users::list(tx)?;
         let unfinished = store::credentials::all_unfinished(tx)?;
-        Ok::<_, Error>(line(
-            found.cluster.clone(),
-            found.access,
-            &users,
-            &unfinished,
-        ))
+        let names = store::projects::names(tx)?;
+        let project = found.cluster.project.and_then(|id| names.get(&id));
+        Ok::<_, Error>(Line {
+            project: project.cloned(),
+            role: found.project,
+            ..line(found.cluster.clone(), found.access, &users, &unfinished)
+        })
     })?;
     let manages = matches!(found.access, Access::Full(_) | Access::ClusterOwner);
     let reach = if manages && found.cluster.write_scope == WriteScope::Namespaces {

@@ -8,7 +8,7 @@ use super::journal::Journal;
 use super::{Applied, Done, Error, Mode, find, settle};
 pub(crate) use crate::artifact::file::Overwrite;
 use crate::domain::Timestamp;
-use crate::domain::access::Power;
+use crate::domain::access::{self, Access, Power};
 use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::{self, Credential, CredentialId, Delivery, Subject};
@@ -36,20 +36,42 @@ pub(super) struct Case {
     actor_power: Option<Power>,
 }
 
+/// Which way in a wish is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// The user's own kubeconfig.
+    Own,
+    /// The shared one of the cluster's project.
+    Shared,
+    /// Their own; the shared one where the project is their only way in.
+    Either,
+}
+
 /// Finds the case and asks the rules: of the actor, and of the one whose file it will be.
 fn case(
     session: &Session,
     action: &'static str,
     cluster: &ClusterName,
     user: Option<&UserRef>,
+    way: Way,
 ) -> Result<Case, Error> {
     let actor = find::actor(session, action)?;
     let journal = Journal::new(&actor, action);
     let own = user.is_none_or(|user| is_own(&actor, user));
-    let asked = if own {
-        ClusterAction::OwnKubeconfig
-    } else {
-        ClusterAction::KubeconfigFor
+    let shared = match way {
+        Way::Own => false,
+        Way::Shared => true,
+        Way::Either if own => {
+            let found = find::cluster(session, &actor, &journal, cluster, ClusterAction::See)?;
+            found.access == Access::None
+        }
+        // It depends on them, and is decided when they are found.
+        Way::Either => false,
+    };
+    let asked = match (own, shared) {
+        (true, false) => ClusterAction::OwnKubeconfig,
+        (true, true) => ClusterAction::SharedKubeconfig,
+        (false, _) => ClusterAction::KubeconfigFor,
     };
     let found = find::cluster(session, &actor, &journal, cluster, asked)?;
     let journal = journal.cluster(&found.cluster);
@@ -78,19 +100,56 @@ fn case(
         }
         _ => (actor.user.clone(), found.access),
     };
-    let power = access.power().ok_or_else(|| no_access(&subject, cluster))?;
-    let journal = journal.user(&subject);
-    Ok(Case {
-        actor,
-        journal,
-        cluster: found.cluster,
-        of: Subject::Personal(subject.id),
-        owner: subject.name.to_string(),
-        subject,
-        ends_at: access.ends_at(),
-        power,
-        actor_power: found.access.power(),
-    })
+    let (actor_power, _) = access::strongest(found.access, found.project);
+    let role = session
+        .store()?
+        .read(|tx| find::project_role(tx, &subject, &found.cluster))?;
+    let case = match (access.power(), role, found.cluster.project) {
+        (Some(power), _, _) if !shared => Case {
+            of: Subject::Personal(subject.id),
+            owner: subject.name.to_string(),
+            journal: journal.user(&subject),
+            actor,
+            cluster: found.cluster,
+            subject,
+            ends_at: access.ends_at(),
+            power,
+            actor_power,
+        },
+        (_, Some(role), Some(project)) if way != Way::Own => {
+            let names = session.store()?.read(store::projects::names)?;
+            let name = names.get(&project).map_or("", String::as_str);
+            let level = role.level();
+            let owner = format!("{name}/{level}");
+            Case {
+                of: Subject::Shared { project, level },
+                journal: journal.user_name(&owner),
+                owner,
+                actor,
+                cluster: found.cluster,
+                subject,
+                ends_at: None,
+                power: level.power(),
+                actor_power,
+            }
+        }
+        _ if shared => return Err(not_a_member(&subject, cluster)),
+        _ => return Err(no_access(&subject, cluster)),
+    };
+    Ok(case)
+}
+
+fn not_a_member(subject: &User, cluster: &ClusterName) -> Error {
+    Error::Forbidden {
+        why: format!(
+            "'{}' is no member of a project that cluster '{cluster}' is in",
+            subject.name
+        ),
+        hint: format!(
+            "run `kubegrant project add-member {} --project PROJECT --role viewer`",
+            subject.name
+        ),
+    }
 }
 
 /// The case of a user whom an admin rotates.
@@ -145,20 +204,40 @@ pub(super) fn begin_version(
     case: &Case,
     request: i64,
 ) -> Result<CredentialId, Error> {
-    let version = store::credentials::next_version(tx, case.cluster.id, case.of)?;
-    let account = credential::account_name(&case.owner, session.random(), version);
+    let whose = (case.of, case.owner.as_str(), case.power);
+    let id = begin(
+        session,
+        tx,
+        &case.journal,
+        &case.cluster,
+        whose,
+        Some(request),
+    )?;
+    Ok(id)
+}
+
+/// The same for a subject, with its name in words and what it carries.
+pub(super) fn begin(
+    session: &Session,
+    tx: &WriteTxn<'_>,
+    journal: &Journal,
+    cluster: &Cluster,
+    (subject, owner, power): (Subject, &str, Power),
+    request: Option<i64>,
+) -> store::Result<CredentialId> {
+    let version = store::credentials::next_version(tx, cluster.id, subject)?;
+    let account = credential::account_name(owner, session.random(), version);
     let new = store::credentials::NewCredential {
-        cluster: case.cluster.id,
-        subject: case.of,
+        cluster: cluster.id,
+        subject,
         version,
         account: &account,
-        power: case.power,
+        power,
         created_at: session.now(),
     };
     let id = store::credentials::insert(tx, &new)?;
-    let detail = format!("version {version} of '{}' ({})", case.owner, case.power);
-    case.journal
-        .record(session, tx, Phase::Requested, detail, Some(request))?;
+    let detail = format!("version {version} of '{owner}' ({power})");
+    journal.record(session, tx, Phase::Requested, detail, request)?;
     Ok(id)
 }
 
@@ -183,10 +262,10 @@ pub(crate) async fn rotate(
     cluster: &ClusterName,
     mode: Mode,
 ) -> Result<Done<Rotated>, Error> {
-    let asked = case(session, "kubeconfig rotate", cluster, None)?;
+    let asked = case(session, "kubeconfig rotate", cluster, None, Way::Own)?;
     let lock = session.lock(&asked.cluster).await?;
     // Asked again under the lock: who lost their access while we waited gets no new version.
-    let case = case(session, "kubeconfig rotate", cluster, None)?;
+    let case = case(session, "kubeconfig rotate", cluster, None, Way::Own)?;
     // Who cannot open the cluster's login cannot finish: nothing is begun, and the way out is said.
     session.manager_login(&case.cluster, &find::installation(session)?)?;
     let (live, next) = session.store()?.read(|tx| {

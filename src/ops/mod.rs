@@ -14,6 +14,7 @@ mod journal;
 pub(crate) mod kubeconfig;
 pub(crate) mod life;
 pub(crate) mod offboard;
+pub(crate) mod project;
 pub(crate) mod provider;
 pub(crate) mod reconcile;
 pub(crate) mod remove;

@@ -7,7 +7,7 @@ use crate::domain::Timestamp;
 use crate::domain::access::Power;
 use crate::domain::cluster::ClusterId;
 use crate::domain::credential::{Credential, CredentialId, Delivery, Subject};
-use crate::domain::project::ProjectId;
+use crate::domain::project::{Holder, ProjectId};
 use crate::domain::user::UserId;
 
 const COLUMNS: &str = "id, kind, user, project, level, cluster, version, account, power, state, \
@@ -144,6 +144,67 @@ pub(crate) fn live_of_user(tx: &ReadTxn<'_>, user: UserId) -> Result<Vec<Credent
         "user = ?1 AND state IN ('pending','active') ORDER BY cluster",
         [user.0],
     )
+}
+
+/// Lists the shared versions that a user may have in their hands and that are not revoked.
+pub(crate) fn shared_held_by(tx: &ReadTxn<'_>, user: UserId) -> Result<Vec<Credential>> {
+    let filter = "kind = 'shared' AND state <> 'revoked'
+         AND id IN (SELECT credential FROM holders WHERE user = ?1)
+         AND cluster IN (SELECT id FROM clusters WHERE removed_at IS NULL) ORDER BY cluster, id";
+    collect(tx, filter, [user.0])
+}
+
+/// Lists the latest version of every shared kubeconfig on every cluster that is in view.
+pub(crate) fn latest_shared(tx: &ReadTxn<'_>) -> Result<Vec<Credential>> {
+    let filter = "kind = 'shared' AND version = (SELECT max(version) FROM credentials AS other
+           WHERE other.cluster = credentials.cluster AND other.project = credentials.project
+             AND other.level = credentials.level AND other.kind = 'shared')
+         AND cluster IN (SELECT id FROM clusters WHERE removed_at IS NULL)
+         ORDER BY cluster, project, level";
+    collect(tx, filter, [])
+}
+
+/// Records that a user may have a shared version in their hands, before they do.
+pub(crate) fn hold(tx: &WriteTxn<'_>, id: CredentialId, user: UserId, at: Timestamp) -> Result<()> {
+    tx.sql().execute(
+        "INSERT INTO holders (credential, user, at) VALUES (?1, ?2, ?3)
+         ON CONFLICT DO UPDATE SET at = excluded.at, kept = 0",
+        (id.0, user.0, at.timestamp()),
+    )?;
+    Ok(())
+}
+
+/// Records whether a shared version lives on though this holder lost the level.
+pub(crate) fn set_kept(
+    tx: &WriteTxn<'_>,
+    id: CredentialId,
+    user: UserId,
+    kept: bool,
+) -> Result<()> {
+    tx.sql().execute(
+        "UPDATE holders SET kept = ?3 WHERE credential = ?1 AND user = ?2",
+        (id.0, user.0, kept),
+    )?;
+    Ok(())
+}
+
+/// Lists who may have a shared version in their hands, in the order in which they took it.
+pub(crate) fn holders(tx: &ReadTxn<'_>, id: CredentialId) -> Result<Vec<Holder>> {
+    let mut statement = tx.sql().prepare_cached(
+        "SELECT user, at, kept FROM holders WHERE credential = ?1 ORDER BY at, user",
+    )?;
+    let rows = statement
+        .query_map([id.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<rusqlite::Result<Vec<(i64, i64, bool)>>>()?;
+    rows.into_iter()
+        .map(|(user, at, kept)| {
+            Ok(Holder {
+                user: UserId(user),
+                at: time(at)?,
+                kept,
+            })
+        })
+        .collect()
 }
 
 /// Lists everything that is not revoked, everywhere.

@@ -13,6 +13,7 @@ pub(crate) mod credentials;
 mod file;
 pub(crate) mod grants;
 pub(crate) mod meta;
+pub(crate) mod projects;
 pub(crate) mod provider_tokens;
 mod schema;
 pub(crate) mod users;

@@ -50,6 +50,7 @@ fn add_cluster(tx: &WriteTxn<'_>, owner: crate::domain::user::UserId) -> Result<
         name: "prod".parse().expect("a good name"),
         state: crate::domain::cluster::State::Active,
         protected: false,
+        project: None,
         owner: Some(owner),
         description: String::new(),
         labels: [("env".to_owned(), "prod".to_owned())].into(),

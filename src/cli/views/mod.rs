@@ -9,6 +9,7 @@ pub(crate) mod kubeconfig;
 pub(crate) mod life;
 pub(crate) mod offboard;
 pub(crate) mod plan;
+pub(crate) mod project;
 pub(crate) mod provider;
 pub(crate) mod reconcile;
 pub(crate) mod status;

@@ -13,6 +13,7 @@ pub(crate) struct LeavingView {
     role: String,
     owns: Vec<String>,
     grants: Vec<String>,
+    projects: Vec<String>,
     credentials: Vec<String>,
     holds: Vec<String>,
     could_open: Vec<String>,
@@ -25,6 +26,7 @@ impl From<&Leaving> for LeavingView {
             role: leaving.role.clone(),
             owns: leaving.owns.clone(),
             grants: leaving.grants.clone(),
+            projects: leaving.projects.clone(),
             credentials: leaving.credentials.clone(),
             holds: leaving.holds.clone(),
             could_open: leaving.could_open.clone(),
@@ -38,6 +40,7 @@ impl LeavingView {
         let lists = [
             ("owns cluster", &self.owns),
             ("has grant", &self.grants),
+            ("is", &self.projects),
             ("has live kubeconfig", &self.credentials),
             ("was handed", &self.holds),
             ("could open", &self.could_open),
@@ -136,6 +139,9 @@ impl View for ReceiptView {
         }
         for grant in &self.had.grants {
             rows.push(row("removed", format!("grant {grant}")));
+        }
+        for membership in &self.had.projects {
+            rows.push(row("removed", membership.clone()));
         }
         for ended in &self.ended {
             rows.push(row("ended", ended.clone()));

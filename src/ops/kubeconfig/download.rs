@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Case, begin_version, case};
+use super::{Case, Way, begin_version};
 use crate::artifact::file::Overwrite;
 use crate::artifact::file::{check_writable_destination, write_private};
 use crate::artifact::kubeconfig::{KubeconfigFields, render};
@@ -10,10 +10,11 @@ use crate::domain::Timestamp;
 use crate::domain::access::Power;
 use crate::domain::audit::Phase;
 use crate::domain::credential::{
-    Credential, CredentialId, Delivery, State, TTL_DAYS_DEFAULT, TTL_SECONDS_MIN,
+    Credential, CredentialId, Delivery, State, Subject, TTL_DAYS_DEFAULT, TTL_SECONDS_MIN,
 };
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::{Denial, OrganizationAction};
+use crate::domain::project::ProjectRole;
 use crate::kubernetes::token::Minted;
 use crate::ops::{Done, Error, Mode, find, reseal, settle};
 use crate::secrets::{ExposeSecret, Recipient, SecretString, seal_file};
@@ -38,6 +39,8 @@ pub(crate) struct DownloadWish {
     pub(crate) cluster: ClusterName,
     /// For whom, if not for oneself.
     pub(crate) user: Option<UserRef>,
+    /// The shared kubeconfig of the cluster's project, and not the user's own.
+    pub(crate) shared: bool,
     /// Where the file goes.
     pub(crate) destination: Destination,
     /// Whether an existing file may be replaced.
@@ -56,8 +59,12 @@ pub(crate) struct DownloadWish {
 pub(crate) struct Downloaded {
     /// Where.
     pub(crate) cluster: ClusterName,
-    /// Whose.
+    /// Whose: `bob`, or `shop/read` where it is a project's.
     pub(crate) user: String,
+    /// Into whose hands, where the file is a project's.
+    pub(crate) shared_with: Option<String>,
+    /// Who can open it.
+    pub(crate) to: String,
     /// Which version.
     pub(crate) version: u32,
     /// What it carries.
@@ -96,10 +103,14 @@ fn active(session: &Session, case: &Case, id: CredentialId) -> Result<Credential
         .read(|tx| store::credentials::get(tx, id))?;
     found
         .filter(|credential| credential.state == State::Active)
-        .ok_or_else(|| Error::Overtaken {
-            user: case.owner.clone(),
-            cluster: case.cluster.name.clone(),
-        })
+        .ok_or_else(|| overtaken(case))
+}
+
+fn overtaken(case: &Case) -> Error {
+    Error::Overtaken {
+        user: case.owner.clone(),
+        cluster: case.cluster.name.clone(),
+    }
 }
 
 /// The lifetime to ask for: what was wished, but not beyond the grant's end.
@@ -147,13 +158,14 @@ fn form(session: &Session, case: &Case, wish: &DownloadWish) -> Result<Form, Err
         Destination::Stdout => None,
         Destination::File(path) => Some(session.env.current_dir.join(path)),
         Destination::Usual => {
-            let name = match (other, seal_to.is_some()) {
-                (false, _) => format!("{}.kubeconfig", case.cluster.name),
-                (true, false) => format!("{}.{}.kubeconfig", case.cluster.name, case.subject.name),
-                (true, true) => {
-                    format!("{}.{}.kubeconfig.age", case.cluster.name, case.subject.name)
-                }
+            let whose = match (other, case.of) {
+                (false, Subject::Shared { .. }) => ".shared".to_owned(),
+                (true, Subject::Shared { .. }) => format!(".{}.shared", case.subject.name),
+                (false, _) => String::new(),
+                (true, _) => format!(".{}", case.subject.name),
             };
+            let sealed = if seal_to.is_some() { ".age" } else { "" };
+            let name = format!("{}{whose}.kubeconfig{sealed}", case.cluster.name);
             Some(session.env.current_dir.join(name))
         }
     };
@@ -171,24 +183,24 @@ pub(crate) async fn download(
     wish: DownloadWish,
     mode: Mode,
 ) -> Result<Done<Downloaded>, Error> {
-    let case = case(
-        session,
-        "kubeconfig download",
-        &wish.cluster,
-        wish.user.as_ref(),
-    )?;
+    let way = if wish.shared {
+        Way::Shared
+    } else {
+        Way::Either
+    };
+    let asked = |user| super::case(session, "kubeconfig download", &wish.cluster, user, way);
+    let case = asked(wish.user.as_ref())?;
     let form = form(session, &case, &wish)?;
     if mode == Mode::Plan {
         return plan_download(session, &case, &form);
     }
     let lock = session.lock(&case.cluster).await?;
     // Asked again under the lock: who lost their access while we waited gets nothing.
-    let case = self::case(
-        session,
-        "kubeconfig download",
-        &wish.cluster,
-        wish.user.as_ref(),
-    )?;
+    let again = asked(wish.user.as_ref())?;
+    if again.of != case.of {
+        return Err(overtaken(&case));
+    }
+    let case = again;
     // Before anything is recorded: where the cluster cannot be reached, nothing changes.
     let connection = session
         .connect(&case.cluster, &find::installation(session)?)
@@ -319,9 +331,10 @@ async fn deliver(
             cluster: case.cluster.name.to_string(),
             source,
         })?;
-    session
-        .store()?
-        .write(|tx| store::credentials::set_token_expiry(tx, id, minted.expires_at))?;
+    session.store()?.write(|tx| {
+        store::credentials::set_token_expiry(tx, id, minted.expires_at)?;
+        hold(session, tx, case, id)
+    })?;
     let text = kubeconfig_text(case, wish, &credential, &minted)?;
     let bytes = match &form.seal_to {
         None => text,
@@ -342,6 +355,9 @@ async fn deliver(
     Ok(Downloaded {
         cluster: case.cluster.name.clone(),
         user: case.owner.clone(),
+        shared_with: matches!(case.of, Subject::Shared { .. })
+            .then(|| case.subject.name.to_string()),
+        to: case.subject.name.to_string(),
         version: credential.version,
         power: credential.power,
         bytes: form.path.is_none().then_some(bytes),
@@ -352,6 +368,32 @@ async fn deliver(
         shortened_from: (given < ttl - 60).then_some(ttl),
         grant_ends_at,
     })
+}
+
+/// Counts the recipient of a shared version among its holders, before they have it: from here on
+/// their leaving ends it. Who left in the meantime gets nothing.
+fn hold(
+    session: &Session,
+    tx: &store::WriteTxn<'_>,
+    case: &Case,
+    id: CredentialId,
+) -> Result<(), Error> {
+    let Subject::Shared { level, .. } = case.of else {
+        return Ok(());
+    };
+    let found = store::clusters::find(tx, &case.cluster.name)?;
+    let users = settle::picture(tx, case.cluster.id)?.users;
+    let (Some(cluster), Some(user)) = (found, users.get(&case.subject.id)) else {
+        return Err(overtaken(case));
+    };
+    let role = find::project_role(tx, user, &cluster)?;
+    let blocked = store::blocks::contains(tx, cluster.id, user.id)?;
+    let same = cluster.id == case.cluster.id && cluster.project == case.cluster.project;
+    if !same || blocked || role.map(ProjectRole::level) != Some(level) {
+        return Err(overtaken(case));
+    }
+    store::credentials::hold(tx, id, user.id, session.now())?;
+    Ok(())
 }
 
 fn kubeconfig_text(
@@ -404,8 +446,12 @@ fn record_delivery(
             form: form.to_owned(),
         };
         store::credentials::deliver(tx, &delivery)?;
+        let to = match case.of {
+            Subject::Shared { .. } => format!(" to '{}'", case.subject.name),
+            Subject::Personal(_) | Subject::Shell(_) => String::new(),
+        };
         let detail = format!(
-            "version {} of '{}' handed over ({form}), ends {}",
+            "version {} of '{}' handed over{to} ({form}), ends {}",
             credential.version,
             case.owner,
             minted
