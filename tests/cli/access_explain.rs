@@ -11,6 +11,7 @@ fn an_organization_role_is_a_path() {
         PATH                 GIVES     COUNTS   WHY
         organization owner   full      yes      'olivia' is organization owner
         cluster owner        nothing   no       'olivia' does not own cluster 'prod'
+        project              nothing   no       the cluster is in no project
         grant                nothing   no       'olivia' has no grant
         access               full      -        'olivia' has full on cluster 'prod'
         kubeconfig           yes       -        the next download issues a version
@@ -27,6 +28,7 @@ fn ownership_is_a_path() {
         PATH                GIVES     COUNTS   WHY
         organization role   nothing   no       'alice' is organization developer
         cluster owner       write     yes      'alice' owns cluster 'prod'
+        project             nothing   no       the cluster is in no project
         grant               nothing   no       'alice' has no grant
         access              write     -        'alice' has write on cluster 'prod'
         kubeconfig          yes       -        the next download issues a version
@@ -45,6 +47,7 @@ fn a_grant_is_a_path_until_it_ends() {
         PATH                GIVES     COUNTS   WHY
         organization role   nothing   no       'alice' is organization developer
         cluster owner       nothing   no       'alice' does not own cluster 'prod'
+        project             nothing   no       the cluster is in no project
         grant               write     yes      'alice' was granted write until 2026-11-22T18:00:00Z
         access              write     -        'alice' has write on cluster 'prod'
         kubeconfig          yes       -        the next download issues a version
@@ -55,6 +58,7 @@ fn a_grant_is_a_path_until_it_ends() {
         PATH                GIVES     COUNTS   WHY
         organization role   nothing   no       'alice' is organization developer
         cluster owner       nothing   no       'alice' does not own cluster 'prod'
+        project             nothing   no       the cluster is in no project
         grant               nothing   no       the write grant of 'alice' ended on 2026-11-22T18:00:00Z
         access              none      -        'alice' has none on cluster 'prod'
         kubeconfig          refused   -        'alice' has no access to cluster 'prod'
@@ -69,6 +73,7 @@ fn a_stranger_has_nothing() {
         PATH                GIVES     COUNTS   WHY
         organization role   nothing   no       'alice' is organization developer
         cluster owner       nothing   no       'alice' does not own cluster 'prod'
+        project             nothing   no       the cluster is in no project
         grant               nothing   no       'alice' has no grant
         access              none      -        'alice' has none on cluster 'prod'
         kubeconfig          refused   -        'alice' has no access to cluster 'prod'
@@ -94,6 +99,7 @@ fn a_block_an_archive_and_a_disabled_user_are_rules_that_refuse() {
         disabled            nothing   no       'alice' is disabled and has nothing
         organization role   nothing   no       'alice' is organization developer
         cluster owner       nothing   no       'alice' does not own cluster 'prod'
+        project             nothing   no       the cluster is in no project
         grant               nothing   no       'alice' was granted read
         access              none      -        'alice' has none on cluster 'prod'
         kubeconfig          refused   -        'alice' has no access to cluster 'prod'
@@ -129,6 +135,7 @@ fn the_api_server_is_asked_about_the_live_credential() {
         PATH                GIVES     COUNTS   WHY
         organization role   nothing   no       'bob' is organization developer
         cluster owner       nothing   no       'bob' does not own cluster 'prod'
+        project             nothing   no       the cluster is in no project
         grant               write     yes      'bob' was granted write
         access              write     -        'bob' has write on cluster 'prod'
         kubeconfig          yes       -        version 1 is live
@@ -139,6 +146,7 @@ fn the_api_server_is_asked_about_the_live_credential() {
         PATH                 GIVES       COUNTS   WHY
         organization owner   full        yes      'olivia' is organization owner
         cluster owner        nothing     no       'olivia' does not own cluster 'prod'
+        project              nothing     no       the cluster is in no project
         grant                nothing     no       'olivia' has no grant
         access               full        -        'olivia' has full on cluster 'prod'
         kubeconfig           yes         -        the next download issues a version
@@ -192,6 +200,7 @@ fn a_developer_with_a_question_is_told_who_can_ask_it() {
         PATH                GIVES       COUNTS   WHY
         organization role   nothing     no       'alice' is organization developer
         cluster owner       nothing     no       'alice' does not own cluster 'prod'
+        project             nothing     no       the cluster is in no project
         grant               read        yes      'alice' was granted read
         access              read        -        'alice' has read on cluster 'prod'
         kubeconfig          yes         -        version 1 is live
@@ -231,6 +240,12 @@ fn the_shape_for_machines() {
               "gives": null,
               "counts": false,
               "what": "'alice' does not own cluster 'prod'"
+            },
+            {
+              "path": "project",
+              "gives": null,
+              "counts": false,
+              "what": "the cluster is in no project"
             },
             {
               "path": "grant",

@@ -108,6 +108,7 @@ fn the_receipt_for_machines() {
             "grants": [
               "write on cluster 'second'"
             ],
+            "projects": [],
             "credentials": [
               "version 1 on cluster 'prod'",
               "version 1 on cluster 'second'"

@@ -53,7 +53,7 @@ pub(crate) fn say_over(over: &[Over], desk: &mut Desk<'_>) {
         }
         let names: Vec<String> = over.again.iter().map(|name| format!("'{name}'")).collect();
         desk.output.status(&format!(
-            "Version {} of '{}' on cluster '{}' was also held by {}: they must download again.",
+            "Version {} of '{}' on cluster '{}' was held by {}: they must download again.",
             over.ended,
             over.owner,
             over.cluster,

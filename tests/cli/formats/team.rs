@@ -103,6 +103,7 @@ fn access_explain() {
         PATH                GIVES     COUNTS   WHY
         organization role   nothing   no       'alice' is organization developer
         cluster owner       nothing   no       'alice' does not own cluster 'prod'
+        project             nothing   no       the cluster is in no project
         grant               read      yes      'alice' was granted read until 2026-11-24T10:00:00Z
         access              read      -        'alice' has read on cluster 'prod'
         kubeconfig          yes       -        the next download issues a version
@@ -111,6 +112,7 @@ fn access_explain() {
         PATH                GIVES     COUNTS   WHY
         organization role   nothing   no       'alice' is organization developer
         cluster owner       nothing   no       'alice' does not own cluster 'prod'
+        project             nothing   no       the cluster is in no project
         grant               read      yes      'alice' was granted read until 2026-11-24T10:00:00Z
         access              read      -        'alice' has read on cluster 'prod'
         kubeconfig          yes       -        the next download issues a version
@@ -133,6 +135,12 @@ fn access_explain() {
               "gives": null,
               "counts": false,
               "what": "'alice' does not own cluster 'prod'"
+            },
+            {
+              "path": "project",
+              "gives": null,
+              "counts": false,
+              "what": "the cluster is in no project"
             },
             {
               "path": "grant",
@@ -161,6 +169,10 @@ fn access_explain() {
           gives: null
           counts: false
           what: "'alice' does not own cluster 'prod'"
+        - path: project
+          gives: null
+          counts: false
+          what: the cluster is in no project
         - path: grant
           gives: read
           counts: true
