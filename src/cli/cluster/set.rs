@@ -92,7 +92,7 @@ pub(crate) async fn run(args: ClusterSetArgs, desk: &mut Desk<'_>) -> Result<(),
     let Some(done) = desk.planned(done)? else {
         return Ok(());
     };
-    desk.output.show(&SettingsView::from(&done.cluster))?;
+    desk.output.show(&SettingsView::from(&done))?;
     for warning in &done.warnings {
         desk.output.warn(warning);
     }

@@ -6,8 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::domain::access::{Power, strongest};
-use crate::domain::cluster::Cluster;
-use crate::ops::cluster::{Checked, Line, Registered, Shown};
+use crate::ops::cluster::{Checked, Line, Registered, SetOutcome, Shown};
 use crate::output::{Cells, View, time};
 
 fn labels_text(labels: &BTreeMap<String, String>) -> Option<String> {
@@ -358,13 +357,16 @@ pub(crate) struct SettingsView {
     name: String,
     description: String,
     labels: BTreeMap<String, String>,
+    project: Option<String>,
     write_scope: &'static str,
     held_back_by_operator: Vec<String>,
 }
 
-impl From<&Cluster> for SettingsView {
-    fn from(cluster: &Cluster) -> Self {
+impl From<&SetOutcome> for SettingsView {
+    fn from(done: &SetOutcome) -> Self {
+        let cluster = &done.cluster;
         Self {
+            project: done.project.clone(),
             name: cluster.name.to_string(),
             description: cluster.description.clone(),
             labels: cluster.labels.clone(),
@@ -376,7 +378,14 @@ impl From<&Cluster> for SettingsView {
 
 impl View for SettingsView {
     fn headers(&self, _wide: bool) -> Vec<&'static str> {
-        vec!["Name", "Description", "Labels", "Write scope", "Held back"]
+        vec![
+            "Name",
+            "Description",
+            "Labels",
+            "Project",
+            "Write scope",
+            "Held back",
+        ]
     }
     fn rows(&self, _wide: bool, cells: &Cells) -> Vec<Vec<String>> {
         let labels = labels_text(&self.labels);
@@ -384,6 +393,7 @@ impl View for SettingsView {
             self.name.clone(),
             cells.text_or_none(Some(self.description.as_str()).filter(|text| !text.is_empty())),
             cells.text_or_none(labels.as_deref()),
+            cells.text_or_none(self.project.as_deref()),
             self.write_scope.to_owned(),
             cells.list(&self.held_back_by_operator),
         ]]

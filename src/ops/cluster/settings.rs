@@ -37,6 +37,8 @@ pub(crate) struct Set {
 pub(crate) struct SetOutcome {
     /// The cluster as it is now.
     pub(crate) cluster: Cluster,
+    /// The project that it is in now.
+    pub(crate) project: Option<String>,
     /// Whether it was so before.
     pub(crate) unchanged: bool,
     /// What a person should know.
@@ -99,6 +101,7 @@ pub(crate) async fn set(
             Applied::default()
         };
         return Ok(Done::Did(SetOutcome {
+            project: project_name(session, &before)?,
             cluster: before,
             unchanged: true,
             warnings,
@@ -143,6 +146,7 @@ pub(crate) async fn set(
     };
     journal.record_alone(session, phase, lines.join("; "), Some(request))?;
     Ok(Done::Did(SetOutcome {
+        project: project_name(session, &after)?,
         cluster: after,
         unchanged: false,
         warnings,
@@ -167,6 +171,11 @@ fn apply_settings(before: &Cluster, wish: Set) -> Cluster {
         .retain(|namespace| !wish.release.contains(namespace));
     after.held_back.extend(wish.hold_back);
     after
+}
+
+fn project_name(session: &Session, cluster: &Cluster) -> Result<Option<String>, Error> {
+    let names = session.store()?.read(store::projects::names)?;
+    Ok(cluster.project.and_then(|id| names.get(&id).cloned()))
 }
 
 fn project_is_gone() -> Error {
