@@ -51,6 +51,7 @@ fn policy_of_every_action(bencher: Bencher<'_, '_>) {
     };
     let target = Target {
         access: Access::ClusterOwner,
+        project: None,
         state: State::Active,
         protected: false,
         standing: Standing::Live,

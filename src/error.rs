@@ -369,6 +369,7 @@ impl From<ops::Error> for Failure {
                 };
             }
             E::UnknownCluster { similar, .. } => (Kind::NotFound, did_you_mean(similar)),
+            E::UnknownProject { similar, .. } => (Kind::NotFound, did_you_mean(similar)),
             E::UnknownUser { similar, .. } => (Kind::NotFound, did_you_mean(similar)),
             E::Exists { hint, .. } | E::Forbidden { hint, .. } => (Kind::State, hint.clone()),
             E::Input { hint, .. } => (Kind::Usage, hint.clone()),

@@ -13,6 +13,7 @@ mod global;
 mod init;
 mod kubeconfig;
 mod open;
+mod project;
 pub(crate) mod prompt;
 mod rbac;
 mod reconcile;
@@ -90,6 +91,9 @@ enum Command {
     /// Manage roles of a cluster's own that users have beside their level
     #[command(subcommand)]
     Rbac(rbac::RbacCommand),
+    /// Manage projects: clusters whose members share a kubeconfig
+    #[command(subcommand)]
+    Project(project::ProjectCommand),
     /// Read the audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -198,6 +202,7 @@ async fn verb(command: Command, desk: &mut Desk<'_>) -> Result<(), Failure> {
         Command::Team(command) => team::run(command, desk).await,
         Command::SshKey(command) => Box::pin(ssh_key::run(command, desk)).await,
         Command::Rbac(command) => Box::pin(rbac::run(command, desk)).await,
+        Command::Project(command) => Box::pin(project::run(command, desk)).await,
         Command::Audit(command) => audit::run(command, desk),
         Command::Completions(_) => Ok(()),
     }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use super::Timestamp;
 use super::cluster::{Cluster, ClusterId};
+use super::project::ProjectRole;
 use super::user::{Role, User, UserId};
 
 /// What a grant gives.
@@ -72,7 +73,9 @@ impl Grant {
     }
 }
 
-/// What a user effectively has on a cluster: the strongest path that applies (design, section 2).
+/// What a user effectively has on a cluster by themselves: the strongest path that applies
+/// (design, section 2). It is what their own kubeconfig carries; what a project gives is carried
+/// by the project's shared kubeconfig alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Access {
     /// Organization owner or admin: `full`.
@@ -181,6 +184,19 @@ impl Access {
             Self::Bound => "role binding",
             Self::None => "none",
         }
+    }
+}
+
+/// The strongest of both ways in: what it carries, and the path in words.
+pub(crate) fn strongest(
+    access: Access,
+    project: Option<ProjectRole>,
+) -> (Option<Power>, &'static str) {
+    let shared = project.map(|role| role.level().power());
+    if shared > access.power() {
+        (shared, "project")
+    } else {
+        (access.power(), access.path())
     }
 }
 

@@ -9,6 +9,7 @@ use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, ClusterId};
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::ClusterAction;
+use crate::domain::project::ProjectRole;
 use crate::domain::user::{User, UserId};
 use crate::domain::{Confirmed, Timestamp};
 use crate::session::Session;
@@ -276,8 +277,10 @@ pub(crate) struct Line {
     pub(crate) user: String,
     /// Where.
     pub(crate) cluster: String,
-    /// What they have.
+    /// What they have by themselves; nothing where the line is about the cluster's project.
     pub(crate) access: Access,
+    /// The cluster's project and what they are in it, where that is their way in.
+    pub(crate) project: Option<(String, ProjectRole)>,
     /// Since when and by whom, where a grant gives it.
     pub(crate) granted: Option<(Timestamp, String, String)>,
 }
@@ -300,6 +303,10 @@ pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Line>, Erro
         find::cluster(session, &actor, &journal, name, ClusterAction::See)?;
     }
     let only = filter.user.as_ref().map(|name| find::user(session, name));
+    let (roles, projects) = session.store()?.read(|tx| {
+        let names = store::projects::names(tx)?;
+        Ok::<_, store::Error>((store::projects::roles(tx)?, names))
+    })?;
     let (users, clusters, grants, bound) = session.store()?.read(|tx| {
         let grants: BTreeMap<(ClusterId, UserId), Grant> = store::grants::list(tx)?
             .into_iter()
@@ -344,6 +351,20 @@ pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Line>, Erro
             if only.is_some_and(|id| id != user.id) || !(manages || user.id == actor.user.id) {
                 continue;
             }
+            let role = cluster.project.filter(|_| user.active);
+            let role = role.and_then(|project| {
+                let role = roles.get(&(project, user.id))?;
+                Some((projects.get(&project)?.clone(), *role))
+            });
+            if role.is_some() {
+                lines.push(Line {
+                    user: user.name.to_string(),
+                    cluster: cluster.name.to_string(),
+                    access: Access::None,
+                    project: role,
+                    granted: None,
+                });
+            }
             let access = access_of(user, cluster);
             if access == Access::None {
                 continue;
@@ -356,6 +377,7 @@ pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Line>, Erro
                 user: user.name.to_string(),
                 cluster: cluster.name.to_string(),
                 access,
+                project: None,
                 granted: granted.map(|grant| {
                     let by = names.get(&grant.granted_by).cloned().unwrap_or_default();
                     (grant.granted_at, by, grant.reason.clone())

@@ -8,7 +8,7 @@ pub(crate) use approach::Source;
 pub(super) use approach::prove;
 pub(super) use register::active_user;
 pub(crate) use register::{Add, Registered, add, relink};
-pub(crate) use settings::{Set, set};
+pub(crate) use settings::{Set, SetOutcome, set};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +20,7 @@ use crate::domain::cluster::{Cluster, WriteScope};
 use crate::domain::name::ClusterName;
 use crate::domain::plan::{Observed, Plan, Step};
 use crate::domain::policy::ClusterAction;
+use crate::domain::project::ProjectRole;
 use crate::domain::user::User;
 use crate::kubernetes::connection::{Look, Seen};
 use crate::kubernetes::manager::MANAGER_RIGHTS;
@@ -34,8 +35,12 @@ pub(crate) struct Line {
     pub(crate) cluster: Cluster,
     /// Its owner's name.
     pub(crate) owner: Option<String>,
-    /// What the actor has on it.
+    /// What the actor has on it by themselves.
     pub(crate) access: Access,
+    /// The project that it is in.
+    pub(crate) project: Option<String>,
+    /// What the actor is in that project.
+    pub(crate) role: Option<ProjectRole>,
     /// How many versions are live on it; only for those who manage it.
     pub(crate) credentials: Option<usize>,
     /// How many things are owed on it; only for those who manage it.
@@ -48,13 +53,20 @@ pub(crate) fn list(session: &Session) -> Result<Vec<Line>, Error> {
     session.store()?.read(|tx| {
         let users = store::users::list(tx)?;
         let unfinished = store::credentials::all_unfinished(tx)?;
+        let names = store::projects::names(tx)?;
         let mut lines = Vec::new();
         for cluster in store::clusters::list(tx)? {
             let access = find::access_of(tx, session, &actor.user, &cluster)?;
-            if access == Access::None {
+            let role = find::project_role(tx, &actor.user, &cluster)?;
+            if access == Access::None && role.is_none() {
                 continue;
             }
-            lines.push(line(cluster, access, &users, &unfinished));
+            let project = cluster.project.and_then(|id| names.get(&id)).cloned();
+            lines.push(Line {
+                project,
+                role,
+                ..line(cluster, access, &users, &unfinished)
+            });
         }
         Ok(lines)
     })
@@ -82,6 +94,8 @@ fn line(
     Line {
         owner: owner.map(|user| user.name.to_string()),
         access,
+        project: None,
+        role: None,
         credentials: manages.then_some(live),
         owed: manages.then_some(owed),
         cluster,
@@ -114,12 +128,13 @@ pub(crate) async fn show(session: &Session, name: &ClusterName) -> Result<Shown,
     let line = session.store()?.read(|tx| {
         let users = store::users::list(tx)?;
         let unfinished = store::credentials::all_unfinished(tx)?;
-        Ok::<_, Error>(line(
-            found.cluster.clone(),
-            found.access,
-            &users,
-            &unfinished,
-        ))
+        let names = store::projects::names(tx)?;
+        let project = found.cluster.project.and_then(|id| names.get(&id));
+        Ok::<_, Error>(Line {
+            project: project.cloned(),
+            role: found.project,
+            ..line(found.cluster.clone(), found.access, &users, &unfinished)
+        })
     })?;
     let manages = matches!(found.access, Access::Full(_) | Access::ClusterOwner);
     let reach = if manages && found.cluster.write_scope == WriteScope::Namespaces {

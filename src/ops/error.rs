@@ -6,7 +6,7 @@ use super::open::OpenFileError;
 use crate::artifact::file::FileError;
 use crate::artifact::kubeconfig::RenderError;
 use crate::artifact::merge::MergeError;
-use crate::domain::name::{ClusterName, UserRef};
+use crate::domain::name::{ClusterName, ProjectName, UserRef};
 use crate::domain::policy::{ClusterAction, Denial};
 use crate::kubernetes::error::Error as ClusterError;
 use crate::kubernetes::exec::ExecError;
@@ -39,6 +39,14 @@ pub(crate) enum Error {
         /// As typed.
         name: ClusterName,
         /// Clusters that the actor may see and that are spelt alike.
+        similar: Vec<String>,
+    },
+    /// No such project, or not one the actor may see: the same words for both.
+    #[error("no project '{name}'")]
+    UnknownProject {
+        /// As typed.
+        name: ProjectName,
+        /// Projects that the actor may see and that are spelt alike.
         similar: Vec<String>,
     },
     /// No such user.
@@ -241,6 +249,14 @@ pub(super) fn refusal(denial: Denial, cluster: Option<&ClusterName>, who: &str) 
             format!(
                 "'{who}' may not {}: organization owners and admins may",
                 action.words()
+            )
+        }
+        Denial::UnknownProject => "no such project".to_owned(),
+        Denial::NotInProject(action) => {
+            format!(
+                "'{who}' may not {} in this project: {} may",
+                action.words(),
+                action.who_may()
             )
         }
         Denial::OwnersOnly => format!("'{who}' may not do this: only organization owners may"),

@@ -15,6 +15,7 @@ pub(crate) mod kubeconfig;
 pub(crate) mod life;
 pub(crate) mod offboard;
 pub(crate) mod open;
+pub(crate) mod project;
 pub(crate) mod provider;
 pub(crate) mod rbac;
 pub(crate) mod reconcile;

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::journal::Journal;
+use super::project::shared;
 use super::{Applied, Debt, Ended, Error, find};
 use crate::domain::audit::Phase;
 use crate::domain::binding::{Binding, Bound};
 use crate::domain::cluster::{Cluster, ClusterId, WriteScope};
 use crate::domain::credential::{Credential, State, Subject};
 use crate::domain::plan::{self, Desired, Plan};
+use crate::domain::project::ProjectId;
 use crate::domain::user::{User, UserId};
 use crate::kubernetes::connection::{Connection, Look, Seen};
 use crate::kubernetes::converge;
@@ -30,6 +32,8 @@ pub(super) struct Picture {
     pub(super) older_logins: bool,
     /// All users.
     pub(super) users: BTreeMap<UserId, User>,
+    /// The names of all projects.
+    pub(super) projects: BTreeMap<ProjectId, String>,
 }
 
 impl Picture {
@@ -42,7 +46,10 @@ impl Picture {
         match credential.subject {
             Subject::Personal(user) => name(user),
             Subject::Shell(user) => format!("{}/shell", name(user)),
-            Subject::Shared { project, level } => format!("{}/{level}", project.0),
+            Subject::Shared { project, level } => {
+                let name = self.projects.get(&project).map_or("", String::as_str);
+                format!("{name}/{level}")
+            }
         }
     }
 
@@ -122,6 +129,7 @@ pub(super) fn picture(tx: &ReadTxn<'_>, cluster: ClusterId) -> store::Result<Pic
         reach_owed: store::clusters::owes_reach(tx, cluster)?,
         older_logins: store::clusters::has_older_logins(tx, cluster)?,
         users: users(tx)?,
+        projects: store::projects::names(tx)?,
     })
 }
 
@@ -149,6 +157,14 @@ pub(super) fn end_what_must(
     for credential in &picture.credentials {
         if let Some(because) = why_it_must_end(session, tx, cluster, &picture.users, credential)? {
             end(session, tx, credential, &picture, because, journal, request)?;
+            shared::go_on(
+                session,
+                tx,
+                cluster,
+                (credential, &picture),
+                journal,
+                request,
+            )?;
             ended.push(credential.clone());
         }
     }
@@ -178,6 +194,9 @@ pub(super) fn why_it_must_end(
     users: &BTreeMap<UserId, User>,
     credential: &Credential,
 ) -> store::Result<Option<&'static str>> {
+    if let Subject::Shared { project, level } = credential.subject {
+        return shared::why_it_must_end(tx, cluster, users, credential, (project, level));
+    }
     let Some(user) = credential.subject.user().and_then(|user| users.get(&user)) else {
         return Ok(None);
     };

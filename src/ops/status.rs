@@ -76,7 +76,7 @@ pub(crate) fn status(session: &Session) -> Result<Status, Error> {
                 let users = &picture.users;
                 let because = settle::why_it_must_end(session, tx, &found, users, credential)?;
                 if let Some(because) = because.filter(|_| manages) {
-                    let because = if credential.is_shell() {
+                    let because = if credential.is_shell() || user.is_none() {
                         because
                     } else {
                         "its grant has ended"

@@ -15,6 +15,7 @@ mod file;
 pub(crate) mod grants;
 pub(crate) mod lookup;
 pub(crate) mod meta;
+pub(crate) mod projects;
 pub(crate) mod provider_tokens;
 mod schema;
 pub(crate) mod shells;

@@ -11,6 +11,7 @@ fn an_organization_role_is_a_path() {
         PATH                 GIVES     COUNTS   WHY
         organization owner   full      yes      'olivia' is organization owner
         cluster owner        nothing   no       'olivia' does not own cluster 'prod'
+        project              nothing   no       the cluster is in no project
         grant                nothing   no       'olivia' has no grant
         role binding         nothing   no       'olivia' has no role binding
         access               full      -        'olivia' has full on cluster 'prod'
@@ -28,6 +29,7 @@ fn ownership_is_a_path() {
         PATH                GIVES     COUNTS   WHY
         organization role   nothing   no       'alice' is organization developer
         cluster owner       write     yes      'alice' owns cluster 'prod'
+        project             nothing   no       the cluster is in no project
         grant               nothing   no       'alice' has no grant
         role binding        nothing   no       'alice' has no role binding
         access              write     -        'alice' has write on cluster 'prod'
@@ -47,6 +49,7 @@ fn a_grant_is_a_path_until_it_ends() {
         PATH                GIVES     COUNTS   WHY
         organization role   nothing   no       'alice' is organization developer
         cluster owner       nothing   no       'alice' does not own cluster 'prod'
+        project             nothing   no       the cluster is in no project
         grant               write     yes      'alice' was granted write until 2026-11-22T18:00:00Z
         role binding        nothing   no       'alice' has no role binding
         access              write     -        'alice' has write on cluster 'prod'
@@ -58,6 +61,7 @@ fn a_grant_is_a_path_until_it_ends() {
         PATH                GIVES     COUNTS   WHY
         organization role   nothing   no       'alice' is organization developer
         cluster owner       nothing   no       'alice' does not own cluster 'prod'
+        project             nothing   no       the cluster is in no project
         grant               nothing   no       the write grant of 'alice' ended on 2026-11-22T18:00:00Z
         role binding        nothing   no       'alice' has no role binding
         access              none      -        'alice' has none on cluster 'prod'
@@ -73,6 +77,7 @@ fn a_stranger_has_nothing() {
         PATH                GIVES     COUNTS   WHY
         organization role   nothing   no       'alice' is organization developer
         cluster owner       nothing   no       'alice' does not own cluster 'prod'
+        project             nothing   no       the cluster is in no project
         grant               nothing   no       'alice' has no grant
         role binding        nothing   no       'alice' has no role binding
         access              none      -        'alice' has none on cluster 'prod'
@@ -99,6 +104,7 @@ fn a_block_an_archive_and_a_disabled_user_are_rules_that_refuse() {
         disabled            nothing   no       'alice' is disabled and has nothing
         organization role   nothing   no       'alice' is organization developer
         cluster owner       nothing   no       'alice' does not own cluster 'prod'
+        project             nothing   no       the cluster is in no project
         grant               nothing   no       'alice' was granted read
         role binding        nothing   no       'alice' has no role binding
         access              none      -        'alice' has none on cluster 'prod'
@@ -135,6 +141,7 @@ fn the_api_server_is_asked_about_the_live_credential() {
         PATH                GIVES     COUNTS   WHY
         organization role   nothing   no       'bob' is organization developer
         cluster owner       nothing   no       'bob' does not own cluster 'prod'
+        project             nothing   no       the cluster is in no project
         grant               write     yes      'bob' was granted write
         role binding        nothing   no       'bob' has no role binding
         access              write     -        'bob' has write on cluster 'prod'
@@ -146,6 +153,7 @@ fn the_api_server_is_asked_about_the_live_credential() {
         PATH                 GIVES       COUNTS   WHY
         organization owner   full        yes      'olivia' is organization owner
         cluster owner        nothing     no       'olivia' does not own cluster 'prod'
+        project              nothing     no       the cluster is in no project
         grant                nothing     no       'olivia' has no grant
         role binding         nothing     no       'olivia' has no role binding
         access               full        -        'olivia' has full on cluster 'prod'
@@ -200,6 +208,7 @@ fn a_developer_with_a_question_is_told_who_can_ask_it() {
         PATH                GIVES       COUNTS   WHY
         organization role   nothing     no       'alice' is organization developer
         cluster owner       nothing     no       'alice' does not own cluster 'prod'
+        project             nothing     no       the cluster is in no project
         grant               read        yes      'alice' was granted read
         role binding        nothing     no       'alice' has no role binding
         access              read        -        'alice' has read on cluster 'prod'
@@ -240,6 +249,12 @@ fn the_shape_for_machines() {
               "gives": null,
               "counts": false,
               "what": "'alice' does not own cluster 'prod'"
+            },
+            {
+              "path": "project",
+              "gives": null,
+              "counts": false,
+              "what": "the cluster is in no project"
             },
             {
               "path": "grant",

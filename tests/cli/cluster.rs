@@ -26,6 +26,7 @@ fn show_says_where_write_reaches_and_why_not_elsewhere() {
         State:         active
         Protected:     no
         Owner:         <none>
+        Project:       <none>
         Your access:   full (organization owner)
         Description:   <none>
         Labels:        <none>
@@ -56,6 +57,7 @@ fn a_developer_sees_less_and_asks_the_cluster_nothing() {
         State:         active
         Protected:     no
         Owner:         <none>
+        Project:       <none>
         Your access:   read (grant)
         Description:   <none>
         Labels:        <none>

@@ -109,6 +109,7 @@ fn the_receipt_for_machines() {
               "write on cluster 'second'"
             ],
             "bindings": [],
+            "projects": [],
             "credentials": [
               "version 1 on cluster 'prod'",
               "version 1 on cluster 'second'"

@@ -16,7 +16,12 @@ const INSTALLATION: &str = "/metadata/labels/kubegrant.io~1installation";
 pub(crate) struct Credential {
     pub(crate) id: i64,
     pub(crate) cluster: i64,
+    /// 0 where it is a project's.
     pub(crate) user: i64,
+    /// `personal`, `shell` or `shared`.
+    kind: String,
+    /// The project and the level, where it is a project's.
+    shared: Option<(i64, String)>,
     pub(crate) version: i64,
     pub(crate) account: String,
     pub(crate) power: String,
@@ -50,6 +55,7 @@ struct Cluster {
     id: i64,
     name: String,
     owner: Option<i64>,
+    project: Option<i64>,
     write_scope: String,
     held_back: String,
     manager: String,
@@ -87,6 +93,11 @@ pub(crate) struct Books {
     bindings: Vec<Binding>,
     pub(crate) credentials: Vec<Credential>,
     deliveries: Vec<(i64, i64)>,
+    projects: Vec<(i64, String)>,
+    members: Vec<(i64, i64, String)>,
+    /// Credential, user, and whether it was decided that they may keep it.
+    holders: Vec<(i64, i64, bool)>,
+    blocks: Vec<(i64, i64)>,
     audit: Vec<Event>,
 }
 
@@ -137,7 +148,7 @@ impl Books {
             )?,
             clusters: rows(
                 &tx,
-                "SELECT id, name, owner, write_scope, held_back, manager, older_logins OR reach_owed FROM clusters
+                "SELECT id, name, owner, write_scope, held_back, manager, older_logins OR reach_owed, project FROM clusters
                  WHERE removed_at IS NULL ORDER BY id",
                 |row| {
                     Ok(Cluster {
@@ -148,6 +159,7 @@ impl Books {
                         held_back: row.get(4)?,
                         manager: row.get(5)?,
                         older_logins: row.get(6)?,
+                        project: row.get(7)?,
                     })
                 },
             )?,
@@ -170,6 +182,24 @@ impl Books {
             deliveries: rows(
                 &tx,
                 "SELECT id, credential FROM deliveries ORDER BY id",
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )?,
+            projects: rows(&tx, "SELECT id, name FROM projects ORDER BY id", |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?,
+            members: rows(
+                &tx,
+                "SELECT project, user, role FROM project_members ORDER BY project, user",
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            )?,
+            holders: rows(
+                &tx,
+                "SELECT credential, user, kept FROM holders ORDER BY credential, user",
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            )?,
+            blocks: rows(
+                &tx,
+                "SELECT cluster, user FROM blocks ORDER BY cluster, user",
                 |row| Ok((row.get(0)?, row.get(1)?)),
             )?,
             audit: events(&tx)?,
@@ -232,6 +262,49 @@ impl Books {
         }
     }
 
+    /// Whose a credential is, in the words of the audit log.
+    fn owner(&self, row: &Credential) -> String {
+        let user = || self.user(row.user).map_or("", |user| user.name.as_str());
+        match &row.shared {
+            Some((project, level)) => {
+                let found = self.projects.iter().find(|(id, _)| id == project);
+                format!("{}/{level}", found.map_or("", |(_, name)| name))
+            }
+            None if row.kind == "shell" => format!("{}/shell", user()),
+            None => user().to_owned(),
+        }
+    }
+
+    /// Why a shared version should not be live: the rules of projects, written down once more.
+    fn shared_wrong(&self, cluster: &Cluster, row: &Credential) -> Option<String> {
+        let (project, level) = row.shared.as_ref()?;
+        if cluster.project != Some(*project) {
+            return Some("its cluster is not in its project".to_owned());
+        }
+        let carries = if level == "admin" { "full" } else { "read" };
+        if row.power != carries {
+            return Some(format!("it carries {}", row.power));
+        }
+        let mine = self.holders.iter().filter(|(id, ..)| *id == row.id);
+        for (_, user, kept) in mine {
+            let member = self
+                .members
+                .iter()
+                .find(|(p, u, _)| p == project && u == user);
+            let has_it = match member.map(|(_, _, role)| role.as_str()) {
+                Some("viewer") => level == "read",
+                Some(_) => true,
+                None => false,
+            };
+            let active = self.user(*user).is_some_and(|user| user.active);
+            let blocked = self.blocks.contains(&(cluster.id, *user));
+            if !active || blocked || !(has_it || *kept) {
+                return Some(format!("user {user} holds it"));
+            }
+        }
+        None
+    }
+
     /// The state of a user's latest version on the first cluster; "" where there is none.
     pub(crate) fn latest(&self, user: &str) -> &str {
         let id = self.users.iter().find(|found| found.name == user);
@@ -254,7 +327,8 @@ impl Books {
 fn credentials(sql: &Connection) -> rusqlite::Result<Vec<Credential>> {
     rows(
         sql,
-        "SELECT id, cluster, user, version, account, power, state, issued_at IS NOT NULL
+        "SELECT id, cluster, coalesce(user, 0), version, account, power, state,
+           issued_at IS NOT NULL, kind, project, level
          FROM credentials ORDER BY id",
         |row| {
             Ok(Credential {
@@ -266,6 +340,11 @@ fn credentials(sql: &Connection) -> rusqlite::Result<Vec<Credential>> {
                 power: row.get(5)?,
                 state: row.get(6)?,
                 issued: row.get(7)?,
+                kind: row.get(8)?,
+                shared: match (row.get(9)?, row.get(10)?) {
+                    (Some(project), Some(level)) => Some((project, level)),
+                    _ => None,
+                },
             })
         },
     )
@@ -521,10 +600,10 @@ impl Oracle {
 /// At most one live version, and versions without gap or repeat.
 fn numbered(books: &Books) -> Vec<String> {
     let mut found = Vec::new();
-    let mut by_holder: BTreeMap<(i64, i64), Vec<&Credential>> = BTreeMap::new();
+    let mut by_holder: BTreeMap<(i64, String), Vec<&Credential>> = BTreeMap::new();
     for row in &books.credentials {
         by_holder
-            .entry((row.cluster, row.user))
+            .entry((row.cluster, books.owner(row)))
             .or_default()
             .push(row);
     }
@@ -553,10 +632,8 @@ fn audited(books: &Books) -> Vec<String> {
         books.audit.iter().filter(about).count()
     };
     for row in &books.credentials {
-        let (name, version) = (
-            books.user(row.user).map_or("", |user| user.name.as_str()),
-            row.version,
-        );
+        let (name, version) = (books.owner(row), row.version);
+        let name = name.as_str();
         let begun = format!("version {version} of '{name}' (");
         let there = format!("version {version} of '{name}' is on the cluster");
         let ends = format!("version {version} of '{name}' ends: ");
@@ -712,7 +789,14 @@ fn same(home: &Home, books: &Books, cluster: &Cluster) -> Vec<String> {
         if row.state != "active" {
             continue;
         }
-        let power = books.power(cluster, row.user, now);
+        if let Some(why) = books.shared_wrong(cluster, row) {
+            found.push(format!("{} is live: {why}", row.account));
+        }
+        let power = match &row.shared {
+            Some((_, level)) if level == "admin" => Some("full"),
+            Some(_) => Some("read"),
+            None => books.power(cluster, row.user, now),
+        };
         if power != Some(row.power.as_str()) {
             let has = power.unwrap_or("nothing");
             found.push(format!(

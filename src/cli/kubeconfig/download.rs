@@ -22,14 +22,17 @@ use crate::output::Ended;
 ///
 /// Writes `CLUSTER.kubeconfig` in the working directory, readable by you alone. For somebody else
 /// (`--user`) it writes `CLUSTER.USER.kubeconfig.age`, sealed to their key, which the age tool
-/// or `kubegrant open` opens. The first download issues version 1; every download mints a fresh token of the live
-/// version, and all of them die with it. Nothing of it is stored.
+/// or `kubegrant open` opens. The first download issues version 1; every download mints a fresh
+/// token of the live version, and all of them die with it. Nothing of it is stored. With
+/// `--shared` it is the kubeconfig that the members of the cluster's project share, in
+/// `CLUSTER.shared.kubeconfig`.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "Examples:\n  \
     kubegrant kubeconfig download prod\n  \
     kubegrant kubeconfig download prod --merge\n  \
     kubegrant kubeconfig download --all --merge\n  \
     kubegrant kubeconfig download prod --user bob --ttl 8h\n  \
+    kubegrant kubeconfig download prod --shared\n  \
     kubegrant kubeconfig download prod -f - | kubectl --kubeconfig /dev/stdin get pods")]
 pub(crate) struct KubeconfigDownloadArgs {
     /// Which cluster
@@ -44,6 +47,10 @@ pub(crate) struct KubeconfigDownloadArgs {
     /// For whom, if not for you: name or e-mail
     #[arg(short, long, add = completion::users())]
     user: Option<UserRef>,
+    /// The shared kubeconfig of the cluster's project; it is what you get where the project is the
+    /// only way in
+    #[arg(long)]
+    shared: bool,
     /// Where to write it; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     file: Option<PathBuf>,
@@ -119,6 +126,7 @@ pub(crate) async fn run(args: KubeconfigDownloadArgs, desk: &mut Desk<'_>) -> Re
     let wish = |cluster| DownloadWish {
         cluster,
         user: args.user.clone(),
+        shared: args.shared,
         destination: destination.clone(),
         overwrite: if args.force {
             Overwrite::Force
@@ -160,6 +168,11 @@ fn say(done: &Downloaded, desk: &mut Desk<'_>) -> Result<(), Failure> {
         done.power,
         crate::output::time::rfc3339(done.expires_at),
     ));
+    if let Some(to) = &done.shared_with {
+        desk.output.status(&format!(
+            "It is shared: if '{to}' loses this level, it ends for everybody who has it."
+        ));
+    }
     if let Some(asked) = done.shortened_from {
         desk.output.warn(&format!(
             "the API server gave less than the {} that were asked for",
@@ -181,7 +194,7 @@ fn say(done: &Downloaded, desk: &mut Desk<'_>) -> Result<(), Failure> {
         if done.sealed {
             desk.output.hint(&format!(
                 "'{}' opens it with `kubegrant open {path}`, or `age -d -i IDENTITY {path}`",
-                done.user
+                done.to
             ));
         } else {
             // Bound roles alone rarely reach the namespaces.

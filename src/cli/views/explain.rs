@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::domain::access::{Access, Power};
+use crate::domain::access::{Access, Power, strongest};
 use crate::ops::explain::Explained;
 use crate::output::{Cells, View};
 
@@ -37,11 +37,11 @@ pub(crate) struct ExplainView {
 
 impl From<&Explained> for ExplainView {
     fn from(explained: &Explained) -> Self {
-        let through = explained.access.path();
+        let (power, through) = strongest(explained.access, explained.project);
         Self {
             user: explained.user.clone(),
             cluster: explained.cluster.to_string(),
-            level: explained.access.power().map(Power::as_str),
+            level: power.map(Power::as_str),
             through,
             paths: explained
                 .paths

@@ -11,6 +11,7 @@ use crate::output::{Cells, View, time};
 pub(crate) struct DownloadView {
     cluster: String,
     user: String,
+    shared_with: Option<String>,
     version: u32,
     level: &'static str,
     path: Option<String>,
@@ -24,6 +25,7 @@ impl From<&Downloaded> for DownloadView {
         Self {
             cluster: done.cluster.to_string(),
             user: done.user.clone(),
+            shared_with: done.shared_with.clone(),
             version: done.version,
             level: done.power.as_str(),
             path: done.path.as_ref().map(|path| path.display().to_string()),
@@ -258,7 +260,8 @@ impl From<&AllDownloaded> for AllView {
         let path = done.path.as_ref().map(|path| path.display().to_string());
         let view = |part: &crate::ops::kubeconfig::Part| DownloadView {
             cluster: part.cluster.to_string(),
-            user: done.user.clone(),
+            user: part.owner.clone(),
+            shared_with: (part.owner != done.user).then(|| done.user.clone()),
             version: part.version,
             level: part.power.as_str(),
             path: path.clone(),

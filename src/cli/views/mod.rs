@@ -10,6 +10,7 @@ pub(crate) mod life;
 pub(crate) mod offboard;
 pub(crate) mod open;
 pub(crate) mod plan;
+pub(crate) mod project;
 pub(crate) mod provider;
 pub(crate) mod rbac;
 pub(crate) mod reconcile;

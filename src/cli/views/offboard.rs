@@ -14,6 +14,7 @@ pub(crate) struct LeavingView {
     owns: Vec<String>,
     grants: Vec<String>,
     bindings: Vec<String>,
+    projects: Vec<String>,
     credentials: Vec<String>,
     holds: Vec<String>,
     could_open: Vec<String>,
@@ -27,6 +28,7 @@ impl From<&Leaving> for LeavingView {
             owns: leaving.owns.clone(),
             grants: leaving.grants.clone(),
             bindings: leaving.bindings.clone(),
+            projects: leaving.projects.clone(),
             credentials: leaving.credentials.clone(),
             holds: leaving.holds.clone(),
             could_open: leaving.could_open.clone(),
@@ -41,6 +43,7 @@ impl LeavingView {
             ("owns cluster", &self.owns),
             ("has grant", &self.grants),
             ("has role binding", &self.bindings),
+            ("is", &self.projects),
             ("has live kubeconfig", &self.credentials),
             ("was handed", &self.holds),
             ("could open", &self.could_open),
@@ -142,6 +145,9 @@ impl View for ReceiptView {
         }
         for binding in &self.had.bindings {
             rows.push(row("removed", format!("role binding {binding}")));
+        }
+        for membership in &self.had.projects {
+            rows.push(row("removed", membership.clone()));
         }
         for ended in &self.ended {
             rows.push(row("ended", ended.clone()));

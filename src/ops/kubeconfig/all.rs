@@ -6,7 +6,7 @@ use futures::{StreamExt, stream};
 
 use super::download::{Form, Ready, fields, form_of, hand_over, mark, prepare, record_delivery};
 use super::merge::{self, MergeNews};
-use super::{Case, DownloadWish, case};
+use super::{Case, DownloadWish, Way, case};
 use crate::artifact::kubeconfig::render_all;
 use crate::artifact::merge::{Addition, Mark};
 use crate::domain::Timestamp;
@@ -38,6 +38,8 @@ pub(crate) enum Heard<'a> {
 pub(crate) struct Part {
     /// Which.
     pub(crate) cluster: ClusterName,
+    /// Whose: `bob`, or `shop/read` where it is a project's.
+    pub(crate) owner: String,
     /// Which version.
     pub(crate) version: u32,
     /// What it carries.
@@ -97,7 +99,9 @@ fn cases(
         let mut names = Vec::new();
         for cluster in store::clusters::list(tx)? {
             let in_use = cluster.state == State::Active && cluster.deleting_at.is_none();
-            if in_use && find::access_of(tx, session, &subject, &cluster)? != Access::None {
+            let reached = find::access_of(tx, session, &subject, &cluster)? != Access::None
+                || find::project_role(tx, &subject, &cluster)?.is_some();
+            if in_use && reached {
                 names.push(cluster.name);
             }
         }
@@ -106,7 +110,13 @@ fn cases(
     let (mut cases, mut failed) = (Vec::new(), Vec::new());
     for name in names {
         let wish = wish(name.clone());
-        match case(session, "kubeconfig download", &name, wish.user.as_ref()) {
+        let way = if wish.shared {
+            Way::Shared
+        } else {
+            Way::Either
+        };
+        let user = wish.user.as_ref();
+        match case(session, "kubeconfig download", &name, user, way) {
             Ok(case) => cases.push(case),
             Err(error) => failed.push((name, error)),
         }
@@ -185,6 +195,7 @@ pub(crate) async fn download_all(
     };
     let part = |one: &Ready| Part {
         cluster: one.case.cluster.name.clone(),
+        owner: one.case.owner.clone(),
         version: one.credential.version,
         power: one.credential.power,
         expires_at: one.minted.expires_at,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::merge::{self, MergeNews};
-use super::{Case, begin_version, case};
+use super::{Case, Way, begin_version, case};
 use crate::artifact::file::Overwrite;
 use crate::artifact::file::{check_writable_destination, write_private};
 use crate::artifact::kubeconfig::{KubeconfigFields, render};
@@ -12,10 +12,11 @@ use crate::domain::Timestamp;
 use crate::domain::access::Power;
 use crate::domain::audit::Phase;
 use crate::domain::credential::{
-    Credential, CredentialId, Delivery, State, TTL_DAYS_DEFAULT, TTL_SECONDS_MIN,
+    Credential, CredentialId, Delivery, State, Subject, TTL_DAYS_DEFAULT, TTL_SECONDS_MIN,
 };
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::{Denial, OrganizationAction};
+use crate::domain::project::ProjectRole;
 use crate::kubernetes::token::Minted;
 use crate::ops::{Done, Error, Mode, find, reseal, settle};
 use crate::secrets::{ExposeSecret, Recipient, SecretString, seal_file};
@@ -47,6 +48,8 @@ pub(crate) struct DownloadWish {
     pub(crate) cluster: ClusterName,
     /// For whom, if not for oneself.
     pub(crate) user: Option<UserRef>,
+    /// The shared kubeconfig of the cluster's project, and not the user's own.
+    pub(crate) shared: bool,
     /// Where the file goes.
     pub(crate) destination: Destination,
     /// Whether an existing file may be replaced.
@@ -65,8 +68,12 @@ pub(crate) struct DownloadWish {
 pub(crate) struct Downloaded {
     /// Where.
     pub(crate) cluster: ClusterName,
-    /// Whose.
+    /// Whose: `bob`, or `shop/read` where it is a project's.
     pub(crate) user: String,
+    /// Into whose hands, where the file is a project's.
+    pub(crate) shared_with: Option<String>,
+    /// Who can open it.
+    pub(crate) to: String,
     /// Which version.
     pub(crate) version: u32,
     /// What it carries.
@@ -107,16 +114,20 @@ fn active(session: &Session, case: &Case, id: CredentialId) -> Result<Credential
         .read(|tx| store::credentials::get(tx, id))?;
     found
         .filter(|credential| credential.state == State::Active)
-        .ok_or_else(|| Error::Overtaken {
-            user: case.subject.name.to_string(),
-            cluster: case.cluster.name.clone(),
-        })
+        .ok_or_else(|| overtaken(case))
+}
+
+fn overtaken(case: &Case) -> Error {
+    Error::Overtaken {
+        user: case.owner.clone(),
+        cluster: case.cluster.name.clone(),
+    }
 }
 
 /// The lifetime to ask for: what was wished, but not beyond the grant's end.
 fn lifetime(session: &Session, case: &Case, wish: &DownloadWish) -> (i64, Option<Timestamp>) {
     let wished = wish.ttl_seconds.unwrap_or(TTL_DAYS_DEFAULT * 24 * 3600);
-    match case.access.ends_at() {
+    match case.ends_at {
         Some(end) if (end - session.now()).num_seconds() < wished => (
             (end - session.now()).num_seconds().max(TTL_SECONDS_MIN),
             Some(end),
@@ -245,13 +256,14 @@ pub(super) fn form_of(
         Destination::Stdout => None,
         Destination::File(path) => Some(session.env.current_dir.join(path)),
         Destination::Usual => {
-            let name = match (other, seal_to.is_some()) {
-                (false, _) => format!("{stem}.kubeconfig"),
-                (true, false) => format!("{stem}.{}.kubeconfig", case.subject.name),
-                (true, true) => {
-                    format!("{stem}.{}.kubeconfig.age", case.subject.name)
-                }
+            let whose = match (other, case.of) {
+                (false, Subject::Shared { .. }) => ".shared".to_owned(),
+                (true, Subject::Shared { .. }) => format!(".{}.shared", case.subject.name),
+                (false, _) => String::new(),
+                (true, _) => format!(".{}", case.subject.name),
             };
+            let sealed = if seal_to.is_some() { ".age" } else { "" };
+            let name = format!("{stem}{whose}.kubeconfig{sealed}");
             Some(session.env.current_dir.join(name))
         }
     };
@@ -266,23 +278,40 @@ pub(super) fn form_of(
     })
 }
 
+/// The latest version, and the one that lives on.
+fn live_version(
+    session: &Session,
+    tx: &store::ReadTxn<'_>,
+    case: &Case,
+) -> store::Result<(Option<u32>, Option<u32>)> {
+    let versions = store::credentials::versions_of(tx, case.cluster.id, case.of)?;
+    let live = match versions.iter().find(|it| it.state.is_live()) {
+        Some(live) => {
+            let users = settle::picture(tx, case.cluster.id)?.users;
+            let ends = settle::why_it_must_end(session, tx, &case.cluster, &users, live)?;
+            ends.is_none().then_some(live.version)
+        }
+        None => None,
+    };
+    Ok((versions.last().map(|last| last.version), live))
+}
+
 /// The version that a download would hand out.
 fn version_to_be(session: &Session, case: &Case) -> Result<u32, Error> {
-    let versions = session
+    let (last, live) = session
         .store()?
-        .read(|tx| store::credentials::versions(tx, case.cluster.id, case.subject.id))?;
-    let live = versions
-        .iter()
-        .find(|it| it.state.is_live() && it.must_end(case.access).is_none());
-    let next = || versions.last().map_or(1, |last| last.version + 1);
-    Ok(live.map_or_else(next, |live| live.version))
+        .read(|tx| live_version(session, tx, case))?;
+    Ok(live.unwrap_or_else(|| last.map_or(1, |last| last + 1)))
 }
 
 /// By what merged entries are known again.
 pub(super) fn mark(session: &Session, case: &Case) -> Result<Mark, Error> {
     let installation = find::installation(session)?;
-    let subject = case.subject.name.to_string();
-    Ok(merge::mark(&installation, &case.cluster.name, subject))
+    Ok(merge::mark(
+        &installation,
+        &case.cluster.name,
+        case.owner.clone(),
+    ))
 }
 
 /// Hands out a kubeconfig. The first download issues version 1; every download mints a fresh
@@ -292,12 +321,13 @@ pub(crate) async fn download(
     wish: DownloadWish,
     mode: Mode,
 ) -> Result<Done<Downloaded>, Error> {
-    let case = case(
-        session,
-        "kubeconfig download",
-        &wish.cluster,
-        wish.user.as_ref(),
-    )?;
+    let way = if wish.shared {
+        Way::Shared
+    } else {
+        Way::Either
+    };
+    let user = wish.user.as_ref();
+    let case = case(session, "kubeconfig download", &wish.cluster, user, way)?;
     let form = form(session, &case, &wish)?;
     if mode == Mode::Plan {
         return plan_download(session, &case, &form);
@@ -341,28 +371,34 @@ impl Ready {
 
 /// Issues the version where there is none, brings it to the cluster, and mints a token.
 pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Ready, Error> {
-    let ask = || {
-        case(
-            session,
-            "kubeconfig download",
-            &wish.cluster,
-            wish.user.as_ref(),
-        )
+    let way = if wish.shared {
+        Way::Shared
+    } else {
+        Way::Either
     };
-    let lock = session.lock(&ask()?.cluster).await?;
-    // Asked again under the lock: who lost their access while we waited gets nothing.
+    let ask = || {
+        let user = wish.user.as_ref();
+        case(session, "kubeconfig download", &wish.cluster, user, way)
+    };
     let case = ask()?;
+    let lock = session.lock(&case.cluster).await?;
+    // Asked again under the lock: who lost their access while we waited gets nothing.
+    let again = ask()?;
+    if again.of != case.of {
+        return Err(overtaken(&case));
+    }
+    let case = again;
     // Before anything is recorded: where the cluster cannot be reached, nothing changes.
     let connection = session
         .connect(&case.cluster, &find::installation(session)?)
         .await?;
     let (id, request) = session.store()?.write(|tx| {
-        let detail = format!("kubeconfig of '{}'", case.subject.name);
+        let detail = format!("kubeconfig of '{}'", case.owner);
         let request = case
             .journal
             .record(session, tx, Phase::Requested, detail, None)?;
         settle::end_what_must(session, tx, &case.cluster, &case.journal, Some(request))?;
-        let live = store::credentials::versions(tx, case.cluster.id, case.subject.id)?
+        let live = store::credentials::versions_of(tx, case.cluster.id, case.of)?
             .into_iter()
             .find(|credential| credential.state.is_live());
         let id = match live {
@@ -416,7 +452,7 @@ fn not_handed_over(session: &Session, case: &Case, id: CredentialId, error: Erro
     match found {
         Ok(Some(credential)) => Error::NotHandedOver {
             version: credential.version,
-            user: case.subject.name.to_string(),
+            user: case.owner.clone(),
             cluster: case.cluster.name.clone(),
             source: Box::new(error),
         },
@@ -429,7 +465,7 @@ fn half_done(session: &Session, case: &Case, request: i64, error: Error) -> Erro
     match settle::owed(session, &case.cluster, &case.journal, Some(request), &error) {
         Ok(debts) if debts.is_empty() => error,
         Ok(_) => Error::Owed {
-            what: format!("the kubeconfig of '{}'", case.subject.name),
+            what: format!("the kubeconfig of '{}'", case.owner),
             cluster: case.cluster.name.clone(),
             source: Box::new(error),
         },
@@ -438,19 +474,16 @@ fn half_done(session: &Session, case: &Case, request: i64, error: Error) -> Erro
 }
 
 fn plan_download(session: &Session, case: &Case, form: &Form) -> Result<Done<Downloaded>, Error> {
-    let versions = session
+    let (last, live) = session
         .store()?
-        .read(|tx| store::credentials::versions(tx, case.cluster.id, case.subject.id))?;
-    let live = versions
-        .iter()
-        .find(|c| c.must_end(case.access).is_none() && c.state.is_live());
+        .read(|tx| live_version(session, tx, case))?;
     let mut lines = Vec::new();
     match live {
-        Some(live) => lines.push(format!("mint a token of version {}", live.version)),
+        Some(live) => lines.push(format!("mint a token of version {live}")),
         None => lines.push(format!(
             "issue version {} of '{}' on cluster '{}' ({})",
-            versions.last().map_or(1, |last| last.version + 1),
-            case.subject.name,
+            last.map_or(1, |last| last + 1),
+            case.owner,
             case.cluster.name,
             case.power
         )),
@@ -488,10 +521,37 @@ async fn mint(
             cluster: case.cluster.name.to_string(),
             source,
         })?;
-    session
-        .store()?
-        .write(|tx| store::credentials::set_token_expiry(tx, id, minted.expires_at))?;
+    session.store()?.write(|tx| {
+        store::credentials::set_token_expiry(tx, id, minted.expires_at)?;
+        hold(session, tx, case, id)
+    })?;
     Ok((credential, minted, (ttl, grant_ends_at)))
+}
+
+/// Counts the recipient of a shared version among its holders, before they have it: from here on
+/// their leaving ends it. Who left in the meantime gets nothing.
+fn hold(
+    session: &Session,
+    tx: &store::WriteTxn<'_>,
+    case: &Case,
+    id: CredentialId,
+) -> Result<(), Error> {
+    let Subject::Shared { level, .. } = case.of else {
+        return Ok(());
+    };
+    let found = store::clusters::find(tx, &case.cluster.name)?;
+    let users = settle::picture(tx, case.cluster.id)?.users;
+    let (Some(cluster), Some(user)) = (found, users.get(&case.subject.id)) else {
+        return Err(overtaken(case));
+    };
+    let role = find::project_role(tx, user, &cluster)?;
+    let blocked = store::blocks::contains(tx, cluster.id, user.id)?;
+    let same = cluster.id == case.cluster.id && cluster.project == case.cluster.project;
+    if !same || blocked || role.map(ProjectRole::level) != Some(level) {
+        return Err(overtaken(case));
+    }
+    store::credentials::hold(tx, id, user.id, session.now())?;
+    Ok(())
 }
 
 /// Writes the file or merges it, and records the delivery.
@@ -520,7 +580,10 @@ async fn deliver(
     record_delivery(session, ready, form.words())?;
     Ok(Downloaded {
         cluster: case.cluster.name.clone(),
-        user: case.subject.name.to_string(),
+        user: case.owner.clone(),
+        shared_with: matches!(case.of, Subject::Shared { .. })
+            .then(|| case.subject.name.to_string()),
+        to: case.subject.name.to_string(),
         version: credential.version,
         power: credential.power,
         bytes,
@@ -567,7 +630,7 @@ pub(super) fn fields(
     version: u32,
     token: SecretString,
 ) -> KubeconfigFields {
-    let (cluster, user) = (&case.cluster.name, &case.subject.name);
+    let (cluster, user) = (&case.cluster.name, &case.owner);
     KubeconfigFields {
         // Prefixed and numbered: merged files must never lend each other a token or an address.
         cluster: format!("kubegrant-{cluster}"),
@@ -604,10 +667,14 @@ pub(super) fn record_delivery(session: &Session, ready: &Ready, form: &str) -> R
             form: form.to_owned(),
         };
         store::credentials::deliver(tx, &delivery)?;
+        let to = match case.of {
+            Subject::Shared { .. } => format!(" to '{}'", case.subject.name),
+            Subject::Personal(_) | Subject::Shell(_) => String::new(),
+        };
         let detail = format!(
-            "version {} of '{}' handed over ({form}), ends {}",
+            "version {} of '{}' handed over{to} ({form}), ends {}",
             credential.version,
-            case.subject.name,
+            case.owner,
             minted
                 .expires_at
                 .to_rfc3339_opts(chrono::SecondsFormat::Secs, true)

@@ -13,8 +13,8 @@ fn cluster_list() {
         prod   active   <none>   full          0      2026-11-22T10:00:00Z
         [exit 0]
         --- wide
-        NAME   STATE    PROTECTED   OWNER    YOUR ACCESS   OWED   CREDENTIALS   SERVER                    VERSION           LABELS            AGE
-        prod   active   no          <none>   full          0      0             https://127.0.0.1:[PORT]   v1.36.0+sandbox   env=prod,team=a   2026-11-22T10:00:00Z
+        NAME   STATE    PROTECTED   OWNER    PROJECT   YOUR ACCESS   OWED   CREDENTIALS   SERVER                    VERSION           LABELS            AGE
+        prod   active   no          <none>   <none>    full          0      0             https://127.0.0.1:[PORT]   v1.36.0+sandbox   env=prod,team=a   2026-11-22T10:00:00Z
         [exit 0]
         --- json
         [
@@ -25,6 +25,7 @@ fn cluster_list() {
             "owner": null,
             "access": "full",
             "through": "organization owner",
+            "project": null,
             "server": "https://127.0.0.1:[PORT]",
             "version": "v1.36.0+sandbox",
             "description": "",
@@ -46,6 +47,7 @@ fn cluster_list() {
           owner: null
           access: full
           through: organization owner
+          project: null
           server: https://127.0.0.1:[PORT]
           version: v1.36.0+sandbox
           description: ""
@@ -72,6 +74,7 @@ fn cluster_show() {
         State:         active
         Protected:     no
         Owner:         <none>
+        Project:       <none>
         Your access:   full (organization owner)
         Description:   <none>
         Labels:        <none>
@@ -94,6 +97,7 @@ fn cluster_show() {
         State:         active
         Protected:     no
         Owner:         <none>
+        Project:       <none>
         Your access:   full (organization owner)
         Description:   <none>
         Labels:        <none>
@@ -119,6 +123,7 @@ fn cluster_show() {
           "owner": null,
           "access": "full",
           "through": "organization owner",
+          "project": null,
           "server": "https://127.0.0.1:[PORT]",
           "version": "v1.36.0+sandbox",
           "description": "",
@@ -153,6 +158,7 @@ fn cluster_show() {
         owner: null
         access: full
         through: organization owner
+        project: null
         server: https://127.0.0.1:[PORT]
         version: v1.36.0+sandbox
         description: ""

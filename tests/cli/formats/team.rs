@@ -103,6 +103,7 @@ fn access_explain() {
         PATH                GIVES     COUNTS   WHY
         organization role   nothing   no       'alice' is organization developer
         cluster owner       nothing   no       'alice' does not own cluster 'prod'
+        project             nothing   no       the cluster is in no project
         grant               read      yes      'alice' was granted read until 2026-11-24T10:00:00Z
         role binding        nothing   no       'alice' has no role binding
         access              read      -        'alice' has read on cluster 'prod'
@@ -112,6 +113,7 @@ fn access_explain() {
         PATH                GIVES     COUNTS   WHY
         organization role   nothing   no       'alice' is organization developer
         cluster owner       nothing   no       'alice' does not own cluster 'prod'
+        project             nothing   no       the cluster is in no project
         grant               read      yes      'alice' was granted read until 2026-11-24T10:00:00Z
         role binding        nothing   no       'alice' has no role binding
         access              read      -        'alice' has read on cluster 'prod'
@@ -135,6 +137,12 @@ fn access_explain() {
               "gives": null,
               "counts": false,
               "what": "'alice' does not own cluster 'prod'"
+            },
+            {
+              "path": "project",
+              "gives": null,
+              "counts": false,
+              "what": "the cluster is in no project"
             },
             {
               "path": "grant",
@@ -169,6 +177,10 @@ fn access_explain() {
           gives: null
           counts: false
           what: "'alice' does not own cluster 'prod'"
+        - path: project
+          gives: null
+          counts: false
+          what: the cluster is in no project
         - path: grant
           gives: read
           counts: true
