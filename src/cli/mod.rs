@@ -184,7 +184,7 @@ async fn verb(command: Command, desk: &mut Desk<'_>) -> Result<(), Failure> {
         // Boxed: what a registration holds on to is large, and every command would pay for it.
         Command::Cluster(command) => Box::pin(cluster::run(command, desk)).await,
         Command::Access(command) => access::run(command, desk).await,
-        Command::Kubeconfig(command) => kubeconfig::run(command, desk).await,
+        Command::Kubeconfig(command) => Box::pin(kubeconfig::run(command, desk)).await,
         Command::Team(command) => team::run(command, desk).await,
         Command::Project(command) => Box::pin(project::run(command, desk)).await,
         Command::Audit(command) => audit::run(command, desk),

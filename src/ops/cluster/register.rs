@@ -8,10 +8,11 @@ use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, ClusterId, State, WriteScope};
 use crate::domain::name::{ClusterName, ProjectName, UserRef};
 use crate::domain::policy::{ClusterAction, OrganizationAction, ProjectAction};
+use crate::domain::project::Project;
 use crate::domain::user::User;
 use crate::ops::journal::Journal;
 use crate::ops::{Applied, Done, Error, Mode, find, reseal, settle};
-use crate::session::Session;
+use crate::session::{Actor, Session};
 use crate::store;
 
 /// A cluster to register.
@@ -52,6 +53,35 @@ pub(crate) struct Registered {
     pub(crate) applied: Applied,
 }
 
+/// The project that a new cluster is put in, for those who may say so.
+fn project_of(
+    session: &Session,
+    (actor, journal): (&Actor, &Journal),
+    name: Option<&ProjectName>,
+) -> Result<Option<Project>, Error> {
+    let Some(name) = name else {
+        return Ok(None);
+    };
+    find::allow(session, actor, journal, OrganizationAction::ManageProjects)?;
+    find::project(session, actor, journal, name, ProjectAction::See).map(Some)
+}
+
+/// Refuses a cluster that is registered already, under whatever name.
+fn refuse_same(session: &Session, uid: &str) -> Result<(), Error> {
+    let same = session
+        .store()?
+        .read(store::clusters::list)?
+        .into_iter()
+        .find(|cluster| cluster.kube_system_uid == uid);
+    match same {
+        None => Ok(()),
+        Some(same) => Err(Error::Exists {
+            what: format!("cluster '{}', which is this very one,", same.name),
+            hint: format!("run `kubegrant cluster show {}`", same.name),
+        }),
+    }
+}
+
 /// Registers a cluster.
 pub(crate) async fn add(
     session: &Session,
@@ -83,31 +113,9 @@ pub(crate) async fn add(
         .as_ref()
         .map(|owner| active_user(session, owner))
         .transpose()?;
-    let project = wish
-        .project
-        .as_ref()
-        .map(|name| {
-            find::allow(
-                session,
-                &actor,
-                &journal,
-                OrganizationAction::ManageProjects,
-            )?;
-            find::project(session, &actor, &journal, name, ProjectAction::See)
-        })
-        .transpose()?;
+    let project = project_of(session, (&actor, &journal), wish.project.as_ref())?;
     let approach = approach(session, &wish.name, &wish.source, wish.keep_credential).await?;
-    let same = session
-        .store()?
-        .read(store::clusters::list)?
-        .into_iter()
-        .find(|cluster| cluster.kube_system_uid == approach.uid);
-    if let Some(same) = same {
-        return Err(Error::Exists {
-            what: format!("cluster '{}', which is this very one,", same.name),
-            hint: format!("run `kubegrant cluster show {}`", same.name),
-        });
-    }
+    refuse_same(session, &approach.uid)?;
     if mode == Mode::Plan {
         let mut lines = vec![
             format!("make the manager account on {}", approach.address.server),

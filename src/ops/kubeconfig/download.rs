@@ -282,7 +282,7 @@ fn plan_download(session: &Session, case: &Case, form: &Form) -> Result<Done<Dow
             Some(live) => {
                 let users = settle::picture(tx, case.cluster.id)?.users;
                 let ends = settle::why_it_must_end(session, tx, &case.cluster, &users, live)?;
-                ends.is_none().then(|| live.version)
+                ends.is_none().then_some(live.version)
             }
             None => None,
         };
