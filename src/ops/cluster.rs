@@ -8,7 +8,7 @@ pub(crate) use approach::Source;
 pub(super) use approach::prove;
 pub(super) use register::active_user;
 pub(crate) use register::{Add, Registered, add, relink};
-pub(crate) use settings::{Set, SetOutcome, set};
+pub(crate) use settings::{Place, Set, SetOutcome, set};
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -152,21 +152,8 @@ pub(crate) async fn explain(
             },
         );
     }
-    let download = if access == Access::None && role.is_none() {
-        Err(format!(
-            "'{}' has no access to cluster '{}'",
-            user.name, cluster.name
-        ))
-    } else if cluster.state == State::Archived {
-        Err(format!("cluster '{}' is archived", cluster.name))
-    } else if blocked {
-        Err(format!(
-            "Access Revoked: an admin revoked the kubeconfig of '{}'",
-            user.name
-        ))
-    } else {
-        Ok(())
-    };
+    let has_a_way = access != Access::None || role.is_some();
+    let download = download(&user, &cluster, has_a_way, blocked);
     let answer = match question {
         None => None,
         Some(question) => {
@@ -197,6 +184,27 @@ pub(crate) async fn explain(
         version: live.map(|live| live.version),
         answer,
     })
+}
+
+/// Whether a kubeconfig can be downloaded, and if not, which rule refuses.
+fn download(
+    user: &crate::domain::user::User,
+    cluster: &crate::domain::cluster::Cluster,
+    has_a_way: bool,
+    blocked: bool,
+) -> Result<(), String> {
+    let (name, on) = (&user.name, &cluster.name);
+    if !has_a_way {
+        Err(format!("'{name}' has no access to cluster '{on}'"))
+    } else if cluster.state == State::Archived {
+        Err(format!("cluster '{on}' is archived"))
+    } else if blocked {
+        Err(format!(
+            "Access Revoked: an admin revoked the kubeconfig of '{name}'"
+        ))
+    } else {
+        Ok(())
+    }
 }
 
 fn organization_path(user: &crate::domain::user::User) -> Path {

@@ -261,40 +261,8 @@ pub(super) fn cluster(
             })
         }
         (Err(denial), looked) => {
-            let help = match (&denial, looked) {
-                (Denial::Archived(_), _) => {
-                    vec![format!("run `kubegrant cluster unarchive {name}`")]
-                }
-                (Denial::Protected(_), _) => {
-                    vec![format!("run `kubegrant cluster unprotect {name}`")]
-                }
-                (Denial::NotArchived, _) => vec![],
-                (Denial::AccessRevoked, _) => vec![format!(
-                    "ask {} to run `kubegrant team restore {} --cluster {name}`",
-                    admins(session)?,
-                    actor.user.name
-                )],
-                (_, Some((cluster, (_, Some(_)), _))) if action == ClusterAction::OwnKubeconfig => {
-                    let name = &cluster.name;
-                    vec![format!(
-                        "take the project's: `kubegrant kubeconfig download {name} --shared`"
-                    )]
-                }
-                (_, Some((cluster, ..))) if action == ClusterAction::SharedKubeconfig => {
-                    vec![match cluster.project {
-                        None => format!(
-                            "it is in no project: `kubegrant cluster set {name} --project PROJECT`"
-                        ),
-                        Some(_) => format!(
-                            "become a member: `kubegrant project add-member {} --project PROJECT \
-                             --role viewer`",
-                            actor.user.name
-                        ),
-                    }]
-                }
-                (_, Some((cluster, ..))) => helpers(session, &cluster, action)?,
-                _ => vec![],
-            };
+            let looked = looked.map(|(cluster, (_, project), _)| (cluster, project));
+            let help = help(session, actor, (&denial, action), (name, looked))?;
             Err(journal.clone().cluster_name(name).deny(
                 session,
                 denial,
@@ -304,6 +272,49 @@ pub(super) fn cluster(
             ))
         }
     }
+}
+
+/// What would help whoever was refused on a cluster.
+fn help(
+    session: &Session,
+    actor: &Actor,
+    (denial, action): (&Denial, ClusterAction),
+    (name, looked): (&ClusterName, Option<(Cluster, Option<ProjectRole>)>),
+) -> Result<Vec<String>, Error> {
+    Ok(match (denial, looked) {
+        (Denial::Archived(_), _) => {
+            vec![format!("run `kubegrant cluster unarchive {name}`")]
+        }
+        (Denial::Protected(_), _) => {
+            vec![format!("run `kubegrant cluster unprotect {name}`")]
+        }
+        (Denial::NotArchived, _) => vec![],
+        (Denial::AccessRevoked, _) => vec![format!(
+            "ask {} to run `kubegrant team restore {} --cluster {name}`",
+            admins(session)?,
+            actor.user.name
+        )],
+        (_, Some((cluster, Some(_)))) if action == ClusterAction::OwnKubeconfig => {
+            let name = &cluster.name;
+            vec![format!(
+                "take the project's: `kubegrant kubeconfig download {name} --shared`"
+            )]
+        }
+        (_, Some((cluster, _))) if action == ClusterAction::SharedKubeconfig => {
+            vec![match cluster.project {
+                None => {
+                    format!("it is in no project: `kubegrant cluster set {name} --project PROJECT`")
+                }
+                Some(_) => format!(
+                    "become a member: `kubegrant project add-member {} --project PROJECT \
+                             --role viewer`",
+                    actor.user.name
+                ),
+            }]
+        }
+        (_, Some((cluster, _))) => helpers(session, &cluster, action)?,
+        _ => vec![],
+    })
 }
 
 /// Finds a project and asks the rules; an unknown and a hidden one are answered alike.

@@ -113,6 +113,7 @@ fn a_namespace_may_be_held_back_and_released() {
         Name:          prod
         Description:   <none>
         Labels:        <none>
+        Project:       <none>
         Write scope:   namespaces
         Held back:     default
         ----- stderr -----
@@ -133,6 +134,7 @@ fn setting_what_is_so_already_changes_nothing() {
         Name:          prod
         Description:   customer traffic
         Labels:        env=prod
+        Project:       <none>
         Write scope:   namespaces
         Held back:     <none>
         ----- stderr -----
@@ -143,6 +145,7 @@ fn setting_what_is_so_already_changes_nothing() {
         Name:          prod
         Description:   customer traffic
         Labels:        env=prod
+        Project:       <none>
         Write scope:   namespaces
         Held back:     <none>
         ----- stderr -----
@@ -173,6 +176,7 @@ fn write_for_the_whole_cluster_warns_each_time_and_moves_the_live_accounts() {
         Name:          prod
         Description:   <none>
         Labels:        <none>
+        Project:       <none>
         Write scope:   cluster
         Held back:     <none>
         ----- stderr -----

@@ -168,6 +168,7 @@ fn a_cluster_that_leaves_its_project_ends_the_shared_kubeconfigs() {
     Name:          prod
     Description:   <none>
     Labels:        <none>
+    Project:       <none>
     Write scope:   namespaces
     Held back:     <none>
     ----- stderr -----

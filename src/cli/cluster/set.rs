@@ -83,8 +83,9 @@ pub(crate) async fn run(args: ClusterSetArgs, desk: &mut Desk<'_>) -> Result<(),
         write_scope: args.write_scope.map(WriteScope::from),
         hold_back: args.hold_back.into_iter().collect(),
         project: match args.project {
-            Some(project) => Some(Some(project)),
-            None => args.no_project.then_some(None),
+            Some(project) => ops::cluster::Place::In(project),
+            None if args.no_project => ops::cluster::Place::Nowhere,
+            None => ops::cluster::Place::Same,
         },
         release: args.release.into_iter().collect(),
     };

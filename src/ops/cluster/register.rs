@@ -8,11 +8,12 @@ use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, ClusterId, State, WriteScope};
 use crate::domain::name::{ClusterName, ProjectName, UserRef};
 use crate::domain::policy::{ClusterAction, OrganizationAction, ProjectAction};
+use crate::domain::project::Project;
 use crate::domain::user::User;
 use crate::ops::journal::Journal;
 use crate::ops::{Applied, Done, Error, Mode, find, reseal, settle, ssh_key};
 use crate::secrets::SshKey;
-use crate::session::Session;
+use crate::session::{Actor, Session};
 use crate::store;
 
 /// A cluster to register.
@@ -55,6 +56,19 @@ pub(crate) struct Registered {
     pub(crate) applied: Applied,
 }
 
+/// The project that a new cluster is put in, for those who may say so.
+fn project_of(
+    session: &Session,
+    (actor, journal): (&Actor, &Journal),
+    name: Option<&ProjectName>,
+) -> Result<Option<Project>, Error> {
+    let Some(name) = name else {
+        return Ok(None);
+    };
+    find::allow(session, actor, journal, OrganizationAction::ManageProjects)?;
+    find::project(session, actor, journal, name, ProjectAction::See).map(Some)
+}
+
 /// Registers a cluster.
 pub(crate) async fn add(
     session: &Session,
@@ -86,19 +100,7 @@ pub(crate) async fn add(
         .as_ref()
         .map(|owner| active_user(session, owner))
         .transpose()?;
-    let project = wish
-        .project
-        .as_ref()
-        .map(|name| {
-            find::allow(
-                session,
-                &actor,
-                &journal,
-                OrganizationAction::ManageProjects,
-            )?;
-            find::project(session, &actor, &journal, name, ProjectAction::See)
-        })
-        .transpose()?;
+    let project = project_of(session, (&actor, &journal), wish.project.as_ref())?;
     let approach = approach(session, &wish.name, &wish.source, wish.keep_credential).await?;
     refuse_same(session, &approach.uid, |_| true)?;
     if mode == Mode::Plan {

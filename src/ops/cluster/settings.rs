@@ -13,6 +13,18 @@ use crate::ops::{Applied, Done, Error, Mode, find, settle};
 use crate::session::Session;
 use crate::store;
 
+/// Which project a cluster is to be in.
+#[derive(Debug, Default)]
+pub(crate) enum Place {
+    /// The one that it is in, if any.
+    #[default]
+    Same,
+    /// This one.
+    In(ProjectName),
+    /// None.
+    Nowhere,
+}
+
 /// What `cluster set` changes; `None` leaves a thing as it is.
 #[derive(Debug, Default)]
 pub(crate) struct Set {
@@ -24,8 +36,8 @@ pub(crate) struct Set {
     pub(crate) labels_removed: BTreeSet<String>,
     /// How far write reaches.
     pub(crate) write_scope: Option<WriteScope>,
-    /// The project to put it in; `Some(None)` takes it out of the one that it is in.
-    pub(crate) project: Option<Option<ProjectName>>,
+    /// Which project it is in.
+    pub(crate) project: Place,
     /// Namespaces to hold back.
     pub(crate) hold_back: BTreeSet<String>,
     /// Namespaces to hold back no longer.
@@ -65,21 +77,20 @@ pub(crate) async fn set(
     };
     let found = find::cluster(session, &actor, &journal, name, action)?;
     // Whoever is in the project gets in: that is not for the cluster's owner to give.
+    if !matches!(wish.project, Place::Same) {
+        let journal = journal.clone().cluster(&found.cluster);
+        let manage = OrganizationAction::ManageProjects;
+        find::allow(session, &actor, &journal, manage)?;
+    }
     let project = match &wish.project {
-        None => found.cluster.project,
-        Some(project) => {
-            let journal = journal.clone().cluster(&found.cluster);
-            find::allow(
-                session,
-                &actor,
-                &journal,
-                OrganizationAction::ManageProjects,
-            )?;
-            let find = |name| find::project(session, &actor, &journal, name, ProjectAction::See);
-            project.as_ref().map(find).transpose()?.map(|it| it.id)
+        Place::Same => found.cluster.project,
+        Place::Nowhere => None,
+        Place::In(name) => {
+            let see = ProjectAction::See;
+            Some(find::project(session, &actor, &journal, name, see)?.id)
         }
     };
-    let moves = wish.project.is_some();
+    let moves = !matches!(wish.project, Place::Same);
     let before = found.cluster;
     let journal = journal.cluster(&before);
     let lock = session.lock(&before).await?;

@@ -5,6 +5,7 @@
 
 mod access;
 mod cluster;
+mod project;
 mod team;
 
 use std::fmt::Write as _;
