@@ -2,6 +2,7 @@
 
 mod all;
 mod download;
+mod form;
 mod merge;
 
 pub(crate) use all::{AllDownloaded, Heard, Part, download_all};

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use futures::{StreamExt, stream};
 
-use super::download::{Form, Ready, fields, form_of, hand_over, mark, prepare, record_delivery};
+use super::download::{Ready, hand_over, prepare, record_delivery};
+use super::form::{Form, fields, form_of, mark};
 use super::merge::{self, MergeNews};
 use super::{Case, DownloadWish, Way, case};
 use crate::artifact::kubeconfig::render_all;

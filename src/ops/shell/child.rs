@@ -36,9 +36,8 @@ impl From<ExitStatus> for Exit {
 
 /// Runs the command, or the user's shell, to its end.
 ///
-/// Ctrl-C is the command's. SIGTERM and SIGHUP to us end it.
+/// Ctrl-C is the command's: the caller holds the interrupt. SIGTERM and SIGHUP to us end it.
 pub(crate) async fn run(session: &Session, begun: &Begun, wish: &ShellWish) -> Result<Exit, Error> {
-    let hold = session.env.interrupt.hold();
     let failed = |source| Error::Child {
         command: "the signals".to_owned(),
         source,
@@ -65,7 +64,6 @@ pub(crate) async fn run(session: &Session, begun: &Begun, wish: &ShellWish) -> R
         () = heard(term) => end(&mut child).await,
         () = heard(hup) => end(&mut child).await,
     };
-    drop(hold);
     let status = status.map_err(|source| Error::Child {
         command: format!("`{name}`"),
         source,
