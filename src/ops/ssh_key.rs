@@ -399,6 +399,13 @@ pub(crate) async fn reset(
     let key = make(session, name, kind)?;
     let _lock = session.lock_ssh_keys(&before.cluster).await?;
     let case = case(session, words, name, ClusterAction::ManageSshKey)?;
+    // A file that a cut-off hand-out left complete is in somebody's hands, and not destroyed.
+    let known = session
+        .store()?
+        .read(|tx| store::ssh_keys::list(tx, case.cluster.id))?;
+    for pair in &known {
+        hand_out::resolve(session, &case.journal, pair)?;
+    }
     session.store()?.write(|tx| {
         for pair in store::ssh_keys::list(tx, case.cluster.id)? {
             store::ssh_keys::destroy(tx, pair.id)?;

@@ -23,6 +23,7 @@ mod provider_token;
 mod reconcile;
 mod refusals;
 mod secrecy;
+mod ssh_key;
 mod team_list;
 mod team_restore;
 mod team_revoke;

@@ -10,5 +10,8 @@ mod glue;
 mod home;
 mod kill;
 mod oracle;
+mod oracle_ssh;
 mod races;
+mod ssh_key;
+mod ssh_nodes;
 mod world;

@@ -5,6 +5,7 @@
 
 mod access;
 mod cluster;
+mod ssh_key;
 mod team;
 
 use std::fmt::Write as _;
