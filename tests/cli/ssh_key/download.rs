@@ -68,6 +68,20 @@ fn where_no_node_is_known_the_place_of_its_address_is_shown() {
 }
 
 #[test]
+fn the_command_to_copy_names_the_file_as_a_shell_reads_it() {
+    let mut kg = with_key();
+    std::fs::create_dir(kg.path("my keys")).expect("a folder");
+    kg.run("ssh-key download prod -f \"my keys/it's.pem\"")
+        .success()
+        .says(r"`ssh -i 'my keys/it'\''s.pem' root@<node-ip>`");
+    let mut kg = with_key();
+    let file = kg.root().join("home/key.pem").display().to_string();
+    kg.run(&format!("ssh-key download prod -f {file}"))
+        .success()
+        .says(&format!("`ssh -i {file} root@<node-ip>`"));
+}
+
+#[test]
 fn a_second_hand_out_is_refused_and_names_the_first() {
     let mut kg = with_key();
     kg.run("ssh-key download prod").success();
