@@ -1,13 +1,15 @@
 #!/bin/sh
 # Kills, faults and crowds at full size, each judged by the oracle of tests/process.
-# Prints one table per suite. Takes about an hour on two cores; arguments choose suites:
+# Prints one table per suite. Takes about an hour on two cores without ssh; arguments choose suites:
 #
-#   tests/kill.sh                   all of them
+#   tests/kill.sh                   kill, faults and crowd
 #   tests/kill.sh kill              100 random kills, and one at every request of every command
 #   tests/kill.sh faults            every flow, every request, every way to fail
 #   tests/kill.sh syscalls          each command killed before every call seen from outside
 #                                   (SYSCALLS=all: before every call there is; some hours)
 #   tests/kill.sh crowd             20 rounds of 16 processes at once
+#   tests/kill.sh ssh               hand-out and rotation of an SSH key, killed at every system call
+#                                   of theirs: hours; STEP=10 takes every tenth. Wants strace, sshd
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -18,7 +20,8 @@ suite() {
         faults) KUBEGRANT_FAULTS=${FAULTS:-full} run faults:: ;;
         syscalls) KUBEGRANT_SYSCALLS=${SYSCALLS:-effects} run syscalls:: ;;
         crowd) KUBEGRANT_ROUNDS=${ROUNDS:-20} run crowd:: ;;
-        *) echo "no suite '$1': kill, faults, syscalls or crowd" >&2; exit 2 ;;
+        ssh) KUBEGRANT_KILLS_AT=all KUBEGRANT_KILLS_STEP=${STEP:-1} run ::ssh_ ;;
+        *) echo "no suite '$1': kill, faults, syscalls, crowd or ssh" >&2; exit 2 ;;
     esac
 }
 

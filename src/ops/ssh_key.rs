@@ -6,9 +6,14 @@
 
 mod hand_out;
 mod roll_out;
+mod rotate;
 
 pub(crate) use hand_out::{Destination, HandOut, HandedOut, download};
-pub(crate) use roll_out::{Heard, RollOut, RollOutWish, install, rotate};
+pub(crate) use roll_out::{Heard, RollOut, RollOutWish, install};
+pub(crate) use rotate::rotate;
+
+pub(crate) use crate::nodes::{Login, Node};
+pub(crate) use crate::secrets::{SecretString, SshKey, SshKeyKind};
 
 use std::path::Path;
 
@@ -23,7 +28,7 @@ use crate::domain::name::ClusterName;
 use crate::domain::policy::ClusterAction;
 use crate::domain::ssh::{Custody, KeyPair, NodeKey, Place, SshKeyId};
 use crate::domain::{Confirmed, Timestamp};
-use crate::secrets::{KEY_BYTES_MAX, SecretString, SshKey, SshKeyKind};
+use crate::secrets::KEY_BYTES_MAX;
 use crate::session::{Actor, Session};
 use crate::store::{self, WriteTxn};
 
@@ -399,6 +404,13 @@ pub(crate) async fn reset(
     let key = make(session, name, kind)?;
     let _lock = session.lock_ssh_keys(&before.cluster).await?;
     let case = case(session, words, name, ClusterAction::ManageSshKey)?;
+    // A file that a cut-off hand-out left complete is in somebody's hands, and not destroyed.
+    let known = session
+        .store()?
+        .read(|tx| store::ssh_keys::list(tx, case.cluster.id))?;
+    for pair in &known {
+        hand_out::resolve(session, &case.journal, pair)?;
+    }
     session.store()?.write(|tx| {
         for pair in store::ssh_keys::list(tx, case.cluster.id)? {
             store::ssh_keys::destroy(tx, pair.id)?;

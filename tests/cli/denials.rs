@@ -46,6 +46,13 @@ const FOR_A_READER: &[(&str, &str)] = &[
     ("team rotate bob -c prod --yes", "team rotate"),
     ("team revoke bob -c prod --yes", "team revoke"),
     ("team restore bob -c prod", "team restore"),
+    ("ssh-key generate prod", "ssh-key generate"),
+    ("ssh-key import prod admin.conf", "ssh-key import"),
+    ("ssh-key download prod", "ssh-key download"),
+    ("ssh-key download prod --user bob", "ssh-key download"),
+    ("ssh-key install prod", "ssh-key install"),
+    ("ssh-key rotate prod", "ssh-key rotate"),
+    ("ssh-key reset prod --yes", "ssh-key reset"),
     ("reconcile prod", "reconcile"),
 ];
 

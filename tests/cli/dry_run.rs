@@ -28,6 +28,7 @@ fn a_dry_run_touches_nothing() {
     let other = kubegrant_sandbox::Sandbox::start().expect("a sandbox");
     kg.write("other.conf", &other.admin_kubeconfig_token());
     let key = kg.make_identity("new");
+    kg.run("ssh-key generate prod").success();
     kg.write("admin.token", "a-token-with-some-length");
     for line in [
         "project create shop",
@@ -70,6 +71,11 @@ fn a_dry_run_touches_nothing() {
         "cluster rotate-manager prod",
         "cluster provider-token set prod --file admin.token",
         "cluster provider-token remove prod",
+        "ssh-key download prod",
+        "ssh-key download prod -f -",
+        "ssh-key install prod --node 127.0.0.1:1",
+        "ssh-key rotate prod --node 127.0.0.1:1",
+        "ssh-key reset prod",
         "user offboard alice --yes",
         "project create mine",
         "project rename shop --to store",

@@ -31,6 +31,7 @@ mod reconcile;
 mod refusals;
 mod secrecy;
 mod shell;
+mod ssh_key;
 mod team_list;
 mod team_restore;
 mod team_revoke;

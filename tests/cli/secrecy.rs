@@ -30,6 +30,15 @@ const LINES: &[&str] = &[
     "kubeconfig show prod --user alice",
     "kubeconfig rotate prod",
     "kubeconfig download prod -f mine2",
+    "ssh-key generate prod",
+    "ssh-key show prod",
+    "ssh-key show prod --public",
+    "ssh-key download prod -f nodes.pem",
+    "ssh-key config prod",
+    "ssh-key import prod nodes.pem",
+    "ssh-key rotate prod --node 127.0.0.1:1",
+    "ssh-key reset prod --yes",
+    "ssh-key import prod nodes.pem",
     "team list",
     "team rotate alice -c prod --yes",
     "team revoke alice -c prod --yes",
@@ -151,6 +160,10 @@ fn planted(kg: &Home) -> Vec<(String, String)> {
         .expect("a token")
         .to_owned();
     secrets.push(("the admin's token".to_owned(), admin_token));
+    // The last lines of the file are the private half; the first ones are every key's.
+    let nodes = kg.read("nodes.pem");
+    let private = nodes.lines().rev().nth(2).expect("a key").to_owned();
+    secrets.push(("the nodes' private key".to_owned(), private));
     for user in ["olivia", "alice", "bob"] {
         let text = std::fs::read_to_string(kg.identity(user)).expect("an identity");
         let key = text.lines().find(|line| line.starts_with("AGE-SECRET-KEY"));

@@ -36,6 +36,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "session",
             "store",
             "kubernetes",
+            "nodes",
             "secrets",
             "artifact",
             "config",

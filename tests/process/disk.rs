@@ -5,7 +5,7 @@ use crate::home::{Home, Ran, say};
 use crate::oracle::{Books, Held, Oracle};
 
 /// Runs a script as the owner of mounts that end with it; `None` where that is not allowed.
-fn mounted(home: &Home, script: &str, what: &str) -> Option<Ran> {
+pub(crate) fn mounted(home: &Home, script: &str, what: &str) -> Option<Ran> {
     if !has("unshare", what) {
         return None;
     }
@@ -59,7 +59,7 @@ fn a_full_disk_hands_out_nothing_and_loses_nothing() {
 }
 
 /// What a script does to have the store on a full disk, and bring it back afterwards.
-fn with_full_store(command: &str) -> String {
+pub(crate) fn with_full_store(command: &str) -> String {
     format!(
         "data=$HOME/.local/share/kubegrant; cp -a $data kept && mount -t tmpfs -o size=1m,mode=700 tmpfs $data
         cp -a kept/. $data && dd if=/dev/zero of=$data/fill bs=4k 2>/dev/null

@@ -10,7 +10,7 @@ use crate::domain::cluster::WriteScope;
 use crate::domain::name::{ClusterName, ProjectName, UserRef, parse_line, parse_namespace};
 use crate::error::{Failure, Kind};
 use crate::ops;
-use crate::secrets::{SshKey, SshKeyKind};
+use crate::ops::ssh_key::{SshKey, SshKeyKind};
 
 /// Register a cluster from an operator's kubeconfig
 ///

@@ -82,10 +82,7 @@ fn say(done: &HandedOut, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let Some(path) = &done.path else {
         return Ok(());
     };
-    let file = path.file_name().map_or_else(
-        || path.display().to_string(),
-        |name| name.to_string_lossy().into_owned(),
-    );
+    let file = word(path, &desk.session.env.current_dir);
     if done.sealed {
         desk.output.hint(&format!(
             "'{}' opens it with `age -d -i IDENTITY -o ssh-key-{name}.pem {file}`",
@@ -108,4 +105,16 @@ fn commands(done: &HandedOut, file: &str) -> Vec<String> {
     nodes
         .map(|node| format!("ssh -i {file} root@{}", node.address))
         .collect()
+}
+
+/// A file as a command names it: from here, and quoted where a shell would part it.
+fn word(path: &Path, here: &Path) -> String {
+    let path = path.strip_prefix(here).unwrap_or(path);
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@%,".contains(c);
+    if text.chars().all(is_plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }

@@ -8,8 +8,7 @@ use crate::cli::global::DryRunArgs;
 use crate::cli::views::ssh_key::KeyView;
 use crate::domain::name::ClusterName;
 use crate::error::Failure;
-use crate::ops::ssh_key::{self, Origin};
-use crate::secrets::{SecretString, SshKey};
+use crate::ops::ssh_key::{self, Origin, SecretString, SshKey};
 
 /// Take an existing private key as the key pair of a cluster's nodes
 ///

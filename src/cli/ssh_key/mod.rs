@@ -11,7 +11,7 @@ mod show;
 use super::desk::Desk;
 use crate::error::Failure;
 use crate::ops::ssh_key::Shown;
-use crate::secrets::SshKeyKind;
+use crate::ops::ssh_key::SshKeyKind;
 
 pub(crate) use import::read as read_file;
 

@@ -9,11 +9,11 @@ use crate::cli::global::DryRunArgs;
 use crate::cli::views::ssh_key::RollOutView;
 use crate::domain::name::ClusterName;
 use crate::error::{Failure, Kind};
-use crate::nodes::{Login, Node};
 use crate::ops::Done;
+use crate::ops::ssh_key::SshKeyKind;
 use crate::ops::ssh_key::{self, Heard, RollOut, RollOutWish};
+use crate::ops::ssh_key::{Login, Node};
 use crate::output::progress::Progress;
-use crate::secrets::SshKeyKind;
 
 /// How the nodes are reached.
 #[derive(clap::Args, Debug)]

@@ -232,6 +232,8 @@ pub(crate) async fn download(
         digest: digest(bytes.expose_secret().as_bytes()),
     };
     let journal = case.journal.clone().user(&user);
+    // Before the hand-out: nobody waits for the cluster with a key that is only in memory.
+    let nodes = known_nodes(session, &case).await?;
     match &path {
         Some(path) => give_file(session, &journal, &found, &claim, (path, &bytes))?,
         None => give_once(session, &journal, &found, &claim)?,
@@ -244,7 +246,7 @@ pub(crate) async fn download(
         bytes: path.is_none().then_some(bytes),
         path,
         sealed: other,
-        nodes: known_nodes(session, &case).await?,
+        nodes,
         finished_earlier: false,
     }))
 }

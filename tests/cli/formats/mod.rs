@@ -6,6 +6,7 @@
 mod access;
 mod cluster;
 mod project;
+mod ssh_key;
 mod team;
 
 use std::fmt::Write as _;

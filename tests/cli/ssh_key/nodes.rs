@@ -1,0 +1,439 @@
+//! Bringing a key to nodes: every one of them is a real `sshd`.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use kubegrant::env::Fixture;
+use kubegrant_sshd::{Nodes, make_key};
+
+use super::{events, shown, text, with_key};
+use crate::home::{Home, Ran};
+
+/// Who logs in to the nodes: whoever runs the tests.
+fn login() -> String {
+    let ended = Command::new("id").arg("-un").output().expect("`id`");
+    String::from_utf8_lossy(&ended.stdout).trim().to_owned()
+}
+
+/// A home with a key, and nodes.
+struct Desk {
+    kg: Home,
+    nodes: Nodes,
+}
+
+impl Desk {
+    fn new(count: usize) -> Option<Self> {
+        let nodes = Nodes::start(count)?;
+        let kg = with_key();
+        Some(Self { kg, nodes })
+    }
+
+    /// Runs `ssh-key` with the test's own `ssh` first in `PATH`.
+    fn run(&mut self, line: &str) -> Ran {
+        let path = self.nodes.path();
+        let verb = line.split(' ').next().unwrap_or_default();
+        let reach = if matches!(verb, "install" | "rotate") {
+            format!(" --user {}", login())
+        } else {
+            String::new()
+        };
+        let line = format!("ssh-key {line}{reach}");
+        // The fixture's random numbers are every test's: each has a place of its own for sockets.
+        let place = self.kg.root().to_owned();
+        let change = |it: Fixture| it.variable("PATH", &path).variable("TMPDIR", &place);
+        self.kg.run_where(change, &line)
+    }
+
+    /// `--node` for each of them.
+    fn all(&self) -> String {
+        let words = self
+            .nodes
+            .iter()
+            .map(|node| format!(" --node {}", node.address()));
+        words.collect()
+    }
+
+    fn install(&mut self) -> Ran {
+        let all = self.all();
+        self.run(&format!("install prod{all}"))
+    }
+
+    fn lines(&self, index: usize) -> String {
+        String::from_utf8(self.nodes.node(index).read_authorized_keys()).expect("text")
+    }
+
+    fn public(&mut self) -> String {
+        text(&shown(&mut self.kg), "public")
+    }
+
+    /// Whether a private key logs in to a node, through OpenSSH alone.
+    fn lets_in(&self, index: usize, key: &Path) -> bool {
+        let mut ssh = Command::new("ssh");
+        ssh.env("PATH", self.nodes.path())
+            .args([
+                "-o",
+                "BatchMode=yes",
+                "-o",
+                "IdentitiesOnly=yes",
+                "-o",
+                "LogLevel=ERROR",
+            ])
+            .arg("-i")
+            .arg(key)
+            .args(["-p", &self.nodes.node(index).port().to_string()])
+            .args(["-l", &login(), "127.0.0.1", "true"])
+            .stdin(Stdio::null());
+        // The administrator's key is in the client's configuration, and would let anybody in.
+        self.nodes.without_admin_key();
+        let ended = ssh.output().expect("`ssh`");
+        self.nodes.configure("");
+        ended.status.success()
+    }
+}
+
+#[test]
+fn the_line_is_put_on_every_node_proven_and_nothing_else_is_touched() {
+    let Some(mut desk) = Desk::new(3) else { return };
+    let foreign = "# ours\nno-pty ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICfjmtpuxMyAgFBfxyddpauQSHODpf6rsTutzbyIkWS7 ci@x\n";
+    let admin = desk.nodes.admin_line();
+    for index in 0..3 {
+        desk.nodes
+            .node(index)
+            .put_authorized_keys(&format!("{foreign}{admin}\n"));
+    }
+    let ran = desk.install().settled();
+    ran.success().says("is installed, proven by a login");
+    let public = desk.public();
+    for index in 0..3 {
+        assert_eq!(desk.lines(index), format!("{foreign}{admin}\n{public}\n"));
+    }
+    let shown = shown(&mut desk.kg);
+    assert_eq!(shown["nodes"].as_array().map(Vec::len), Some(3));
+    assert_eq!(shown["nodes"][0]["proven_at"], "2026-11-22T10:00:00Z");
+    // A second time changes nothing.
+    let ran = desk.install();
+    ran.success().says("was installed already");
+    for index in 0..3 {
+        assert_eq!(desk.lines(index), format!("{foreign}{admin}\n{public}\n"));
+    }
+    assert_eq!(
+        events(&mut desk.kg),
+        [
+            "ssh-key generate: done",
+            "ssh-key install: requested",
+            "ssh-key install: done",
+            "ssh-key install: requested",
+            "ssh-key install: done",
+        ]
+    );
+    // What was taken logs in, as the command to copy says.
+    desk.run("download prod").success();
+    let key = desk.kg.path("ssh-key-prod.pem");
+    for index in 0..3 {
+        assert!(desk.lets_in(index, &key), "node {index}");
+    }
+}
+
+#[test]
+fn the_nodes_are_worked_on_at_the_same_time() {
+    let Some(mut desk) = Desk::new(3) else { return };
+    let begun = desk.kg.root().join("begun");
+    std::fs::create_dir(&begun).expect("a folder");
+    // No `ssh` goes on before three of them have begun: one after the other, none ever would.
+    let begun = begun.display();
+    desk.nodes.configure(&format!(
+        "Match exec \"touch {begun}/$$; until [ $(ls {begun} | wc -l) -ge 3 ]; do sleep 0.05; done\""
+    ));
+    desk.install().success();
+}
+
+#[test]
+fn two_installations_at_once_put_one_line() {
+    let Some(mut desk) = Desk::new(1) else { return };
+    let public = desk.public();
+    let all = desk.all();
+    let path = desk.nodes.path();
+    std::thread::scope(|scope| {
+        for number in 0..2 {
+            let (root, path, all) = (desk.kg.root(), &path, &all);
+            scope.spawn(move || {
+                let variable = |name: &str| root.join(name);
+                let fixture = Fixture::new("2026-11-22T10:00:00Z".parse().expect("a time"))
+                    .variable("HOME", variable("home"))
+                    .variable("XDG_CONFIG_HOME", variable("config"))
+                    .variable("XDG_DATA_HOME", variable("data"))
+                    .variable("PATH", path)
+                    .variable("TMPDIR", root)
+                    .seed(number)
+                    .current_dir(variable("work"));
+                let line = format!("kubegrant ssh-key install prod{all} --user {}", login());
+                let words: Vec<std::ffi::OsString> = line.split(' ').map(Into::into).collect();
+                let code = kubegrant::run(&words, kubegrant::Env::fixed(&fixture));
+                assert_eq!(
+                    code,
+                    std::process::ExitCode::SUCCESS,
+                    "{}",
+                    fixture.take_stderr()
+                );
+            });
+        }
+    });
+    assert_eq!(desk.lines(0).matches(&public).count(), 1);
+}
+
+#[test]
+fn a_key_of_the_operator_is_the_way_in_where_it_is_named() {
+    let Some(mut desk) = Desk::new(1) else { return };
+    desk.nodes.without_admin_key();
+    let ran = desk.install();
+    ran.exit(6).says("-i");
+    assert!(!desk.lines(0).contains("kubegrant:prod"));
+    assert!(desk.kg.run("ssh-key show prod -o json").json()["nodes"][0].is_null());
+    let other = desk.kg.path("other");
+    make_key(&other, "ed25519", None).expect("a key");
+    let all = desk.all();
+    desk.run(&format!("install prod{all} -i other")).exit(6);
+    let admin = desk.nodes.admin_key().display().to_string();
+    desk.run(&format!("install prod{all} -i {admin}")).success();
+    let public = desk.public();
+    assert!(desk.lines(0).contains(&public));
+}
+
+#[test]
+fn a_node_that_is_away_is_owed_named_and_finished_later() {
+    let Some(mut desk) = Desk::new(3) else { return };
+    let away = desk.nodes.node(1).address();
+    desk.nodes.node_mut(1).stop();
+    let ran = desk.install();
+    ran.exit(6)
+        .says(&format!("not seen to work on node {away}"));
+    let public = desk.public();
+    assert!(desk.lines(0).contains(&public) && desk.lines(2).contains(&public));
+    assert!(!desk.lines(1).contains(&public));
+    assert!(events(&mut desk.kg).contains(&"ssh-key install: owed".to_owned()));
+    desk.nodes.node_mut(1).restart();
+    desk.install().success();
+    assert!(desk.lines(1).contains(&public));
+    desk.kg.run("status").success();
+}
+
+#[test]
+fn after_a_rotation_there_is_the_new_line_alone_and_the_new_key_can_be_taken() {
+    let Some(mut desk) = Desk::new(3) else { return };
+    desk.install().success();
+    desk.run("download prod -f old.pem").success();
+    let (old, before) = (desk.public(), shown(&mut desk.kg));
+    let admin = desk.nodes.admin_line();
+    let ran = desk.run("rotate prod").settled();
+    ran.success().says("the old key is removed");
+    let after = shown(&mut desk.kg);
+    assert_ne!(before["fingerprint"], after["fingerprint"]);
+    assert_eq!(after["state"], "available");
+    let public = text(&after, "public");
+    assert_ne!(old, public);
+    for index in 0..3 {
+        assert_eq!(desk.lines(index), format!("{admin}\n{public}\n"));
+    }
+    desk.run("download prod -f new.pem").success();
+    desk.run("download prod -f again.pem").exit(5);
+    let (old, new) = (desk.kg.path("old.pem"), desk.kg.path("new.pem"));
+    for index in 0..3 {
+        assert!(desk.lets_in(index, &new), "node {index}");
+        assert!(!desk.lets_in(index, &old), "node {index}");
+    }
+}
+
+#[test]
+fn the_key_itself_is_the_way_in_where_nobody_took_it() {
+    let Some(mut desk) = Desk::new(2) else { return };
+    desk.install().success();
+    desk.nodes.without_admin_key();
+    desk.run("rotate prod").success();
+    // Once it was taken, its file is the way in.
+    desk.run("download prod").success();
+    desk.run("rotate prod").exit(6).says("-i");
+    desk.run("rotate prod -i ssh-key-prod.pem").success();
+    let public = desk.public();
+    assert_eq!(desk.lines(0).matches("kubegrant:prod").count(), 1);
+    assert!(desk.lines(0).contains(&public));
+}
+
+#[test]
+fn a_node_that_a_rotation_does_not_reach_keeps_the_old_key_and_is_owed() {
+    let Some(mut desk) = Desk::new(3) else { return };
+    desk.install().success();
+    let old = desk.public();
+    let old_print = text(&shown(&mut desk.kg), "fingerprint");
+    let away = desk.nodes.node(2).address();
+    desk.nodes.node_mut(2).stop();
+    let ran = desk.run("rotate prod");
+    ran.exit(6).says(&away).says(&old_print);
+    let new = desk.public();
+    assert!(desk.lines(2).contains(&old) && !desk.lines(2).contains(&new));
+    for index in 0..2 {
+        assert!(desk.lines(index).contains(&new) && !desk.lines(index).contains(&old));
+    }
+    desk.kg.run("status").exit(6).says(&away);
+    desk.kg.run("ssh-key show prod").success().says(&away);
+    // Nobody else's key is the way in any more: the old one, which nobody took, still is.
+    desk.nodes.node_mut(2).restart();
+    desk.nodes.without_admin_key();
+    desk.run("rotate prod")
+        .success()
+        .says("An earlier rotation");
+    assert_eq!(desk.public(), new, "it went on, and began no other");
+    for index in 0..3 {
+        assert!(desk.lines(index).contains(&new) && !desk.lines(index).contains(&old));
+    }
+    desk.kg.run("status").success();
+}
+
+#[test]
+fn where_no_node_takes_the_new_key_the_old_one_stays_the_clusters_key() {
+    let Some(mut desk) = Desk::new(2) else { return };
+    desk.install().success();
+    let before = shown(&mut desk.kg);
+    for index in 0..2 {
+        desk.nodes.node_mut(index).stop();
+    }
+    desk.run("rotate prod").exit(6).says("is on no node yet");
+    let owed = shown(&mut desk.kg);
+    assert_eq!(owed["fingerprint"], before["fingerprint"]);
+    for index in 0..2 {
+        desk.nodes.node_mut(index).restart();
+    }
+    desk.run("rotate prod").success();
+    assert_ne!(shown(&mut desk.kg)["fingerprint"], before["fingerprint"]);
+    for index in 0..2 {
+        assert_eq!(desk.lines(index).matches("kubegrant:prod").count(), 1);
+    }
+}
+
+#[test]
+fn a_node_that_is_gone_for_good_is_forgotten_and_no_longer_owed() {
+    let Some(mut desk) = Desk::new(2) else { return };
+    desk.install().success();
+    let gone = desk.nodes.node(1).address();
+    desk.nodes.node_mut(1).stop();
+    desk.run("rotate prod").exit(6);
+    desk.run(&format!("rotate prod --forget-node {gone}"))
+        .success();
+    desk.kg.run("status").success();
+    assert_eq!(
+        shown(&mut desk.kg)["nodes"].as_array().map(Vec::len),
+        Some(1)
+    );
+    assert_eq!(desk.lines(0).matches("kubegrant:prod").count(), 1);
+}
+
+#[test]
+fn after_a_reset_a_rotation_brings_the_new_key() {
+    let Some(mut desk) = Desk::new(2) else { return };
+    desk.install().success();
+    desk.run("download prod -f lost.pem").success();
+    let old = desk.public();
+    desk.run("reset prod --yes")
+        .success()
+        .says("may still accept the old SSH key");
+    desk.kg.run("status").exit(6);
+    let new = desk.public();
+    desk.run("rotate prod").success();
+    assert_eq!(
+        desk.public(),
+        new,
+        "the new key is brought, and no third one made"
+    );
+    for index in 0..2 {
+        assert!(desk.lines(index).contains(&new) && !desk.lines(index).contains(&old));
+    }
+    assert!(!desk.lets_in(0, &desk.kg.path("lost.pem")));
+    desk.kg.run("status").success();
+}
+
+#[test]
+fn the_stanzas_are_what_ssh_reads() {
+    let Some(mut desk) = Desk::new(2) else { return };
+    desk.install().success();
+    desk.run("download prod").success();
+    let ran = desk.run("config prod");
+    ran.success();
+    assert_eq!(ran.stderr, "");
+    let port = desk.nodes.node(1).port();
+    // The test's host keys are not in the user's file.
+    let known = desk.nodes.folder().join("client/known_hosts");
+    let config = format!(
+        "{}Host *\n  UserKnownHostsFile {}\n  IdentityAgent none\n",
+        ran.stdout,
+        known.display()
+    );
+    desk.kg.write("config", &config);
+    let ended = Command::new("ssh")
+        .arg("-F")
+        .arg(desk.kg.path("config"))
+        .args([
+            "-o",
+            "BatchMode=yes",
+            &format!("prod-127.0.0.1-{port}"),
+            "echo in",
+        ])
+        .stdin(Stdio::null())
+        .output()
+        .expect("`ssh`");
+    assert_eq!(
+        String::from_utf8_lossy(&ended.stdout),
+        "in\n",
+        "{ended:?}\n{config}"
+    );
+}
+
+#[test]
+fn the_stanzas_name_the_nodes_of_the_cluster_where_none_is_installed() {
+    let mut kg = with_key();
+    insta::assert_snapshot!(kg.run("ssh-key config prod"), @r"
+        Host prod-node
+          HostName <node-ip>
+          User root
+          IdentityFile ssh-key-prod.pem
+          IdentitiesOnly yes
+        [exit 0]
+        ");
+    super::put_nodes(
+        &kg,
+        &[
+            ("n1", &[("InternalIP", "10.0.0.1")]),
+            ("n2", &[("ExternalIP", "2001:db8::1")]),
+        ],
+    );
+    insta::assert_snapshot!(kg.run("ssh-key config prod"), @r"
+        Host prod-n1
+          HostName 10.0.0.1
+          User root
+          IdentityFile ssh-key-prod.pem
+          IdentitiesOnly yes
+        Host prod-n2
+          HostName 2001:db8::1
+          User root
+          IdentityFile ssh-key-prod.pem
+          IdentitiesOnly yes
+        [exit 0]
+        ");
+}
+
+#[test]
+fn a_rotation_destroys_what_nobody_took() {
+    let Some(mut desk) = Desk::new(1) else { return };
+    desk.install().success();
+    let sealed = desk.kg.sealed("SELECT secret FROM ssh_keys");
+    desk.run("rotate prod").success();
+    let stored = std::fs::read(desk.kg.store()).expect("bytes");
+    assert!(!super::holds_part(&stored, &sealed));
+    let sql = rusqlite::Connection::open(desk.kg.store()).expect("open");
+    let old: String = sql
+        .query_row(
+            "SELECT custody || ' ' || place FROM ssh_keys WHERE generation = 1",
+            [],
+            |row| row.get(0),
+        )
+        .expect("its history");
+    assert_eq!(old, "destroyed gone");
+}
