@@ -276,6 +276,7 @@ fn projects_show_where_ways_in_are_spoken_of() {
     cluster owner       nothing   no       'alice' does not own cluster 'prod'
     project             full      yes      'alice' is owner of project 'shop', which shares a kubeconfig (admin)
     grant               nothing   no       'alice' has no grant
+    role binding        nothing   no       'alice' has no role binding
     access              full      -        'alice' has full on cluster 'prod'
     kubeconfig          yes       -        version 1 is live
     [exit 0]
@@ -286,6 +287,7 @@ fn projects_show_where_ways_in_are_spoken_of() {
     cluster owner       nothing   no       'bob' does not own cluster 'prod'
     project             read      no       'bob' is viewer of project 'shop', which shares a kubeconfig (read)
     grant               write     yes      'bob' was granted write
+    role binding        nothing   no       'bob' has no role binding
     access              write     -        'bob' has write on cluster 'prod'
     kubeconfig          yes       -        the next download issues a version
     [exit 0]

@@ -29,7 +29,7 @@ fn it_is_what_a_member_gets_who_has_no_other_way_in() {
     ----- stderr -----
     Version 1 of 'shop/read' on cluster 'prod' (read), sealed to their key. It ends on 2026-12-22T10:00:00Z.
     It is shared: if 'bob' loses this level, it ends for everybody who has it.
-    hint: 'bob' opens it with `age -d -i IDENTITY [HOME]/work/prod.bob.shared.kubeconfig.age`
+    hint: 'bob' opens it with `kubegrant open [HOME]/work/prod.bob.shared.kubeconfig.age`, or `age -d -i IDENTITY [HOME]/work/prod.bob.shared.kubeconfig.age`
     [exit 0]
     ");
     let sealed = std::fs::read(kg.path("prod.bob.shared.kubeconfig.age")).expect("a file");
@@ -73,7 +73,7 @@ fn a_member_has_no_kubeconfig_of_their_own_to_rotate() {
     let mut kg = shop();
     insta::assert_snapshot!(kg.run_as("bob", "kubeconfig rotate prod"), @r"
     ----- stderr -----
-    error: 'bob' may not download or rotate a kubeconfig on cluster 'prod': organization owners and admins, the cluster's owner, and users with a grant may
+    error: 'bob' may not download or rotate a kubeconfig on cluster 'prod': organization owners and admins, the cluster's owner, and users with a grant or a role binding may
 
     hint: take the project's: `kubegrant kubeconfig download prod --shared`
     [exit 4]
