@@ -15,9 +15,12 @@ pub(crate) struct StatusArgs {}
 pub(crate) fn run(_args: &StatusArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let status = ops::status::status(desk.session)?;
     let owed = !status.owed.is_empty();
+    let on_clusters = status.owed.len() > status.on_nodes;
     desk.output.show(&StatusView::new(status))?;
     if owed {
-        desk.output.hint("run `kubegrant reconcile`");
+        if on_clusters {
+            desk.output.hint("run `kubegrant reconcile`");
+        }
         return Err(Failure::said(Kind::Owed));
     }
     Ok(())

@@ -265,20 +265,35 @@ fn none(name: &ClusterName) -> Error {
     }
 }
 
+/// What is owed about a cluster's keys.
+#[derive(Debug, Default)]
+pub(super) struct Debts {
+    /// What `reconcile` finds out: hand-outs that were cut off.
+    pub(super) here: Vec<String>,
+    /// What a rotation pays: what is not yet true on nodes.
+    pub(super) on_nodes: Vec<String>,
+}
+
+impl Debts {
+    fn all(self) -> Vec<String> {
+        [self.here, self.on_nodes].concat()
+    }
+}
+
 /// What is owed about a cluster's keys, in words.
-pub(super) fn debts(tx: &store::ReadTxn<'_>, cluster: &Cluster) -> store::Result<Vec<String>> {
-    let mut owed = Vec::new();
+pub(super) fn debts(tx: &store::ReadTxn<'_>, cluster: &Cluster) -> store::Result<Debts> {
+    let mut owed = Debts::default();
     for pair in store::ssh_keys::list(tx, cluster.id)? {
         let print = &pair.fingerprint;
         if pair.custody == Custody::Claimed {
             let path = pair.claim.and_then(|claim| claim.path).unwrap_or_default();
-            owed.push(format!(
+            owed.here.push(format!(
                 "the hand-out of SSH key {print} to `{}` was cut off",
                 path.display()
             ));
         }
         if pair.place == Place::Next {
-            owed.push(format!(
+            owed.on_nodes.push(format!(
                 "SSH key {print} is on no node yet: `kubegrant ssh-key rotate {}` goes on",
                 cluster.name
             ));
@@ -286,7 +301,7 @@ pub(super) fn debts(tx: &store::ReadTxn<'_>, cluster: &Cluster) -> store::Result
         if pair.place == Place::Old {
             for node in store::ssh_keys::nodes(tx, pair.id)? {
                 if node.may_hold() {
-                    owed.push(format!(
+                    owed.on_nodes.push(format!(
                         "node {} may still accept the old SSH key {print}: `kubegrant ssh-key \
                          rotate {}` goes on",
                         node.node(),
@@ -345,7 +360,7 @@ fn look(session: &Session, cluster: &Cluster) -> Result<Option<Shown>, Error> {
             made_by: name(pair.made_by),
             taken,
             nodes,
-            owed: debts(tx, cluster)?,
+            owed: debts(tx, cluster)?.all(),
             warning: None,
             pair,
         }))

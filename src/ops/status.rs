@@ -28,6 +28,8 @@ pub(crate) struct Ending {
 pub(crate) struct Status {
     /// What is owed.
     pub(crate) owed: Vec<Debt>,
+    /// How much of it no cluster can pay, but only its nodes.
+    pub(crate) on_nodes: usize,
     /// Who is blocked where.
     pub(crate) blocked: Vec<(String, String)>,
     /// What ends soon, soonest first.
@@ -59,7 +61,9 @@ pub(crate) fn status(session: &Session) -> Result<Status, Error> {
             let concerns = |user| manages || user == actor.user.id;
             if manages {
                 status.owed.extend(settle::debts(&found, &picture));
-                let owed = ssh_key::debts(tx, &found)?.into_iter();
+                let keys = ssh_key::debts(tx, &found)?;
+                status.on_nodes += keys.on_nodes.len();
+                let owed = keys.here.into_iter().chain(keys.on_nodes);
                 status.owed.extend(owed.map(|what| Debt {
                     cluster: found.name.clone(),
                     what,

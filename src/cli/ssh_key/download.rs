@@ -79,6 +79,12 @@ fn say(done: &HandedOut, desk: &mut Desk<'_>) -> Result<(), Failure> {
         "this is the only copy: whoever has it is root on the nodes. Keep it as you keep a \
          password, and do not pass it on",
     );
+    if done.log_is_kept {
+        desk.output.warn(
+            "another process is reading the store: the sealed copy stays in the store's log until \
+             it ends",
+        );
+    }
     let Some(path) = &done.path else {
         return Ok(());
     };

@@ -68,6 +68,8 @@ pub(crate) struct HandedOut {
     bytes: Option<SecretString>,
     /// The nodes, as far as the cluster says.
     pub(crate) nodes: Vec<Address>,
+    /// Whether a reader of the store keeps the sealed copy in its log until it ends.
+    pub(crate) log_is_kept: bool,
     /// Whether an earlier run wrote the file, and only the record was missing.
     pub(crate) finished_earlier: bool,
 }
@@ -204,6 +206,7 @@ pub(crate) async fn download(
             sealed: other,
             bytes: None,
             nodes: known_nodes(session, &case).await?,
+            log_is_kept: false,
             finished_earlier: true,
         };
         return Ok(Done::Did(handed));
@@ -234,10 +237,10 @@ pub(crate) async fn download(
     let journal = case.journal.clone().user(&user);
     // Before the hand-out: nobody waits for the cluster with a key that is only in memory.
     let nodes = known_nodes(session, &case).await?;
-    match &path {
+    let emptied = match &path {
         Some(path) => give_file(session, &journal, &found, &claim, (path, &bytes))?,
         None => give_once(session, &journal, &found, &claim)?,
-    }
+    };
     Ok(Done::Did(HandedOut {
         cluster: case.cluster.name.clone(),
         user: user.name.to_string(),
@@ -247,6 +250,7 @@ pub(crate) async fn download(
         path,
         sealed: other,
         nodes,
+        log_is_kept: !emptied,
         finished_earlier: false,
     }))
 }
@@ -319,14 +323,15 @@ fn refuse_second(session: &Session, case: &Case, pair: &KeyPair) -> Result<(), E
     Err(Error::Forbidden { why, hint: way_out })
 }
 
-/// Claim, write, record: the file exists complete before the sealed half is destroyed.
+/// Claim, write, record: the file exists complete before the sealed half is destroyed. `false` if a
+/// reader keeps the sealed half in the store's log.
 fn give_file(
     session: &Session,
     journal: &Journal,
     pair: &KeyPair,
     claim: &Claim,
     (path, bytes): (&Path, &SecretString),
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let request = session.store()?.write(|tx| {
         if !store::ssh_keys::claim(tx, pair.id, claim)? {
             return Err(overtaken(pair));
@@ -355,7 +360,6 @@ fn give_file(
     });
     recorded
         .and_then(|()| session.store()?.empty_log())
-        .map(drop)
         .map_err(|source| Error::Unrecorded {
             what: format!("the SSH key is in `{}`", path.display()),
             source,
@@ -379,7 +383,7 @@ fn give_once(
     journal: &Journal,
     pair: &KeyPair,
     claim: &Claim,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     session.store()?.write(|tx| {
         if !store::ssh_keys::take(tx, pair.id, claim)? {
             return Err(overtaken(pair));
@@ -388,8 +392,7 @@ fn give_once(
         journal.record(session, tx, Phase::Done, detail, None)?;
         Ok::<_, Error>(())
     })?;
-    session.store()?.empty_log()?;
-    Ok(())
+    Ok(session.store()?.empty_log()?)
 }
 
 /// Under the lock nobody else can be first, short of a copy of the store.

@@ -202,7 +202,7 @@ fn finish(session: &Session, case: &Case, work: &Work<'_>) -> Result<Vec<String>
                 store::ssh_keys::destroy(tx, old.pair.id)?;
             }
         }
-        super::debts(tx, &case.cluster)
+        Ok::<_, store::Error>(super::debts(tx, &case.cluster)?.all())
     })?;
     session.store()?.empty_log()?;
     Ok(owed)
