@@ -163,6 +163,7 @@ fn store_kind(error: &store::Error) -> (Kind, String) {
             "name the store with `--store FILE`".to_owned(),
         ),
         E::Busy { .. } => (Kind::State, "try again in a moment".to_owned()),
+        E::Unwritable { .. } => (Kind::State, "is the disk full or read-only?".to_owned()),
         E::Full { .. } => (
             Kind::State,
             "make room on the disk, then run `kubegrant reconcile`".to_owned(),
@@ -380,6 +381,10 @@ impl From<ops::Error> for Failure {
             E::Exec(_) => (Kind::State, String::new()),
             E::Key { .. } => (Kind::Usage, String::new()),
             E::SshKey(inner) => (ssh_key_kind(inner), inner.hint().to_owned()),
+            E::EndedUnrecorded { .. } => (
+                Kind::Owed,
+                "make room on the disk, then run the same command again".to_owned(),
+            ),
             E::Unrecorded { .. } => (
                 Kind::Owed,
                 "make room, then run `kubegrant reconcile`: it finds out what was done".to_owned(),

@@ -7,6 +7,7 @@ use super::{Applied, Done, Error, Mode, find, settle};
 use crate::domain::access::{self, Access, Grant, Level};
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, ClusterId};
+use crate::domain::credential::Credential;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::ClusterAction;
 use crate::domain::project::ProjectRole;
@@ -254,12 +255,20 @@ pub(crate) async fn revoke(
         return Ok(Done::Planned(lines));
     }
     let detail = format!("access of '{}' removed", user.name);
-    let request = session.store()?.write(|tx| {
+    let recorded = session.store()?.write(|tx| {
         let request = journal.record(session, tx, Phase::Requested, detail.clone(), None)?;
         store::grants::remove(tx, cluster.id, user.id, session.now())?;
         settle::end_what_must(session, tx, &cluster, &journal, Some(request))?;
-        Ok::<_, Error>(request)
-    })?;
+        Ok::<_, store::Error>(request)
+    });
+    let request = match recorded {
+        Ok(request) => request,
+        Err(refused) => {
+            let what = format!("the kubeconfig of '{}'", user.name);
+            let goes = |it: &Credential| it.subject.user() == Some(user.id);
+            return Err(settle::end_unrecorded(session, &cluster, what, goes, refused).await);
+        }
+    };
     let applied = settle::pay(session, &cluster, &lock, &journal, Some(request)).await?;
     let phase = if applied.owed.is_empty() {
         Phase::Done

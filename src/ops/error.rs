@@ -125,6 +125,17 @@ pub(crate) enum Error {
         #[source]
         source: store::Error,
     },
+    /// It is true on the cluster, and the store could not record it.
+    #[error("{what} no longer works on cluster '{cluster}', but that could not be recorded")]
+    EndedUnrecorded {
+        /// What was ended.
+        what: String,
+        /// Where.
+        cluster: ClusterName,
+        /// Why it was not recorded.
+        #[source]
+        source: store::Error,
+    },
     /// A file could not be read or written.
     #[error(transparent)]
     File(#[from] FileError),

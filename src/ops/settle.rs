@@ -400,6 +400,51 @@ pub(super) async fn pay(
     }
 }
 
+/// Ends credentials on a cluster although the store cannot record it: its disk is full, and taking
+/// away cannot wait. The accounts are deleted there, so that no token of theirs works again, also
+/// where a later run that still takes them for live makes them anew. Always gives the error to say:
+/// that it is true there and not recorded, or that nothing was done.
+pub(super) async fn end_unrecorded(
+    session: &Session,
+    cluster: &Cluster,
+    what: String,
+    goes: impl Fn(&Credential) -> bool,
+    refused: store::Error,
+) -> Error {
+    if !refused.is_storage() {
+        return refused.into();
+    }
+    let end = async {
+        let mut picture = session.store()?.read(|tx| picture(tx, cluster.id))?;
+        let going = picture.credentials.iter_mut().filter(|it| goes(it));
+        for credential in going.filter(|it| it.state.is_live()) {
+            credential.state = State::Revoking;
+        }
+        let connection = session.connect(cluster, &picture.installation).await?;
+        let desired = picture.desired(cluster);
+        let look = Look {
+            with_write: desired.has_writers(),
+            with_places: desired.has_places(),
+            held_back: &cluster.held_back,
+        };
+        converge::converge(&connection, &desired, &look, &picture.ended())
+            .await
+            .map_err(|source| Error::Cluster {
+                cluster: cluster.name.to_string(),
+                source,
+            })
+    };
+    match end.await {
+        Ok(_) => Error::EndedUnrecorded {
+            what,
+            cluster: cluster.name.clone(),
+            source: refused,
+        },
+        // The store's trouble comes first: without it the cluster's would be a debt.
+        Err(_) => refused.into(),
+    }
+}
+
 /// Says what is owed on a cluster, and records that it could not be paid.
 pub(super) fn owed(
     session: &Session,

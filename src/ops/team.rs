@@ -224,7 +224,16 @@ async fn one(
     match action {
         Action::Restore => restore(session, journal, (cluster, user)),
         Action::Revoke { reason } => {
-            let (request, changed) = revoke(session, actor, journal, (cluster, user), reason)?;
+            let recorded = revoke(session, actor, journal, (cluster, user), reason);
+            let (request, changed) = match recorded {
+                Ok(recorded) => recorded,
+                Err(refused) => {
+                    let what = format!("the kubeconfig of '{}'", user.name);
+                    let goes = |it: &Credential| it.subject.user() == Some(user.id);
+                    let error = settle::end_unrecorded(session, cluster, what, goes, refused);
+                    return Err(error.await);
+                }
+            };
             let applied = settle::pay(session, cluster, &lock, journal, Some(request)).await?;
             close(session, journal, request, &applied)?;
             let (name, on) = (&user.name, &cluster.name);
@@ -275,7 +284,7 @@ fn revoke(
     journal: &Journal,
     (cluster, user): (&Cluster, &User),
     reason: &str,
-) -> Result<(i64, bool), Error> {
+) -> Result<(i64, bool), store::Error> {
     let why = if reason.is_empty() {
         String::new()
     } else {

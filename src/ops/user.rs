@@ -308,6 +308,36 @@ async fn pay_debts_of(
     apply_everywhere(session, owing, &journal, request).await
 }
 
+/// Ends all credentials of a user on the clusters, where the store cannot record their end.
+async fn cut_off_unrecorded(session: &Session, user: &User, refused: store::Error) -> Error {
+    let held = session.store().and_then(|store| {
+        store.read(|tx| {
+            let live = store::credentials::live_of_user(tx, user.id)?;
+            let mut clusters = store::clusters::list(tx)?;
+            clusters.retain(|cluster| live.iter().any(|it| it.cluster == cluster.id));
+            Ok::<_, store::Error>(clusters)
+        })
+    });
+    let mut said: Option<Error> = None;
+    for cluster in held.unwrap_or_default() {
+        let what = format!("the kubeconfig of '{}'", user.name);
+        let goes = |it: &Credential| it.subject.user() == Some(user.id);
+        let Ok(_lock) = session.lock(&cluster).await else {
+            continue;
+        };
+        if !refused.is_storage() {
+            break;
+        }
+        let why = store::Error::Unwritable {
+            path: session.config.store.clone(),
+            why: settle::chain(&refused),
+        };
+        let error = settle::end_unrecorded(session, &cluster, what, goes, why).await;
+        said.get_or_insert(error);
+    }
+    said.unwrap_or(refused.into())
+}
+
 /// A change of a user that may end credentials: recorded in one transaction, then applied.
 async fn change(
     session: &Session,
@@ -318,7 +348,7 @@ async fn change(
     write: impl FnOnce(&WriteTxn<'_>) -> Result<(), Error>,
 ) -> Result<Changed, Error> {
     let journal = journal.clone().user(&before);
-    let (clusters, request) = session.store()?.write(|tx| {
+    let recorded = session.store()?.write(|tx| {
         write(tx)?;
         let request = journal.record(session, tx, Phase::Requested, detail.clone(), None)?;
         // Also where an earlier end is still owed: it is said again, and tried again.
@@ -338,7 +368,13 @@ async fn change(
             }
         }
         Ok::<_, Error>((touched, request))
-    })?;
+    });
+    let (clusters, request) = match recorded {
+        Err(Error::Store(refused)) if before.active && !after.active => {
+            return Err(cut_off_unrecorded(session, &before, refused).await);
+        }
+        recorded => recorded?,
+    };
     let applied = apply_everywhere(session, clusters, &journal, request).await?;
     let phase = if applied.owed.is_empty() {
         Phase::Done

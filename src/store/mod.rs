@@ -100,6 +100,14 @@ pub(crate) enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// The file can be read, and not written.
+    #[error("the store at `{}` cannot be written: {why}", path.display())]
+    Unwritable {
+        /// Which file.
+        path: PathBuf,
+        /// What SQLite said when it was opened.
+        why: String,
+    },
     /// SQLite failed.
     #[error("the store at `{}` failed", path.display())]
     Sql {
@@ -122,6 +130,8 @@ pub(crate) type Result<T> = std::result::Result<T, Error>;
 pub(crate) struct Store {
     connection: Connection,
     path: PathBuf,
+    /// Why it can only be read, where that is so.
+    unwritable: Option<String>,
 }
 
 /// A transaction that can only read.
@@ -162,8 +172,46 @@ impl Store {
     /// Opens the store for reading and writing, and brings its schema up to date.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         file::check(path)?;
-        let store = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        store.at_path(store.migrate())?;
+        let opened = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).and_then(|store| {
+            store.at_path(store.migrate())?;
+            Ok(store)
+        });
+        match opened {
+            Err(error) if error.is_storage() => Self::open_unwritable(path, error),
+            opened => opened,
+        }
+    }
+
+    /// Opens a store whose disk is full: what is there can be read, so that something can still be
+    /// taken away on the clusters. Gives the error back where a log waits to be read with it.
+    fn open_unwritable(path: &Path, error: Error) -> Result<Self> {
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        let log_waits = std::fs::metadata(log).is_ok_and(|found| found.len() > 0);
+        let Some(text) = path.to_str().filter(|_| !log_waits) else {
+            return Err(error);
+        };
+        let uri: String = text
+            .bytes()
+            .map(|byte| match byte {
+                b'/' | b'.' | b'-' | b'_' => char::from(byte).to_string(),
+                byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+                byte => format!("%{byte:02X}"),
+            })
+            .collect();
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+            | OpenFlags::SQLITE_OPEN_URI
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let Ok(connection) = Connection::open_with_flags(format!("file:{uri}?immutable=1"), flags)
+        else {
+            return Err(error);
+        };
+        let store = Self {
+            connection,
+            path: path.to_owned(),
+            unwritable: Some(why_unwritable(path, &error)),
+        };
+        store.at_path(schema::check(&store.connection, path))?;
         Ok(store)
     }
 
@@ -178,6 +226,7 @@ impl Store {
         Ok(Self {
             connection,
             path: path.to_owned(),
+            unwritable: None,
         })
     }
 
@@ -211,6 +260,7 @@ impl Store {
         let store = Self {
             connection,
             path: path.to_owned(),
+            unwritable: None,
         };
         store.at_path(store.configure())?;
         Ok(store)
@@ -252,6 +302,12 @@ impl Store {
         &self,
         work: impl FnOnce(&WriteTxn<'_>) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
+        if let Some(why) = &self.unwritable {
+            return Err(E::from(Error::Unwritable {
+                path: self.path.clone(),
+                why: why.clone(),
+            }));
+        }
         let begun = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate);
         let tx = WriteTxn(ReadTxn(
             begun.map_err(|error| named(&self.path, error.into()))?,
@@ -276,6 +332,20 @@ impl Store {
     }
 }
 
+/// Why a store cannot be written, in words; SQLite calls most of it an I/O error.
+fn why_unwritable(path: &Path, error: &Error) -> String {
+    let is_full = path
+        .parent()
+        .and_then(|folder| rustix::fs::statvfs(folder).ok())
+        .is_some_and(|found| found.f_bavail == 0);
+    match error {
+        _ if is_full => "no space left".to_owned(),
+        Error::Sql { source, .. } => source.to_string(),
+        Error::Io { source, .. } => source.to_string(),
+        other => other.to_string(),
+    }
+}
+
 /// Gives an error of a statement the path, and the name of what happened.
 fn named(path: &Path, error: Error) -> Error {
     let Error::Statement(source) = error else {
@@ -296,7 +366,9 @@ impl Error {
     /// Whether the disk, not a rule or a fault, kept something from being recorded.
     pub(crate) fn is_storage(&self) -> bool {
         match self {
-            Self::Full { .. } | Self::Io { .. } | Self::Busy { .. } => true,
+            Self::Full { .. } | Self::Io { .. } | Self::Busy { .. } | Self::Unwritable { .. } => {
+                true
+            }
             Self::Sql { source, .. } | Self::Statement(source) => matches!(
                 source.sqlite_error_code(),
                 Some(

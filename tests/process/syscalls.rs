@@ -119,6 +119,31 @@ fn calls(home: &Home, words: &str, stage: &Stage) -> BTreeMap<String, usize> {
     calls
 }
 
+/// Which calls of each name, counted from 1, touch a file of this home.
+fn on_disk(home: &Home, words: &str, stage: &Stage) -> BTreeMap<String, Vec<usize>> {
+    home.thaw(&stage.before);
+    let log = home.path().join("strace.log");
+    let options = ["-y", "-s", "1", "-o", log.to_str().expect("a plain path")];
+    drop(strace(home, words, &options).success());
+    let text = std::fs::read_to_string(&log).expect("strace wrote it");
+    std::fs::remove_file(log).expect("it is ours");
+    let here = home.path().to_str().expect("a plain path");
+    let main = text.split_whitespace().next().unwrap_or_default();
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut found: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for line in text.lines().filter(|line| line.starts_with(main)) {
+        let rest = line.trim_start_matches(main).trim_start();
+        if let Some((name, arguments)) = rest.split_once('(') {
+            let nth = counts.entry(name).or_default();
+            *nth += 1;
+            if arguments.contains(here) {
+                found.entry(name.to_owned()).or_default().push(*nth);
+            }
+        }
+    }
+    found
+}
+
 fn points(calls: &BTreeMap<String, usize>, all: bool) -> Vec<Point> {
     let mut points = Vec::new();
     for (name, count) in calls {
@@ -214,6 +239,113 @@ fn a_command_killed_before_any_system_call_leaves_nothing_that_one_reconcile_doe
     assert!(
         wrong.is_empty(),
         "{} of {kills} kills:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
+
+/// Calls that a disk may refuse, and what it says.
+const REFUSALS: &[(&str, &str)] = &[
+    ("openat", "ENOSPC"),
+    ("openat", "EIO"),
+    ("openat", "EDQUOT"),
+    ("write", "ENOSPC"),
+    ("write", "EIO"),
+    ("pwrite64", "ENOSPC"),
+    ("pwrite64", "EIO"),
+    ("pwrite64", "EDQUOT"),
+    ("fsync", "EIO"),
+    ("fsync", "ENOSPC"),
+    ("fdatasync", "EIO"),
+    ("fdatasync", "ENOSPC"),
+    ("ftruncate", "EIO"),
+    ("ftruncate", "ENOSPC"),
+    ("linkat", "ENOSPC"),
+    ("linkat", "EDQUOT"),
+    ("linkat", "EIO"),
+    ("rename", "EIO"),
+    ("renameat2", "ENOSPC"),
+    ("unlink", "EIO"),
+    ("unlinkat", "EIO"),
+    ("mkdir", "ENOSPC"),
+];
+
+/// Lets one call fail as a disk does, and gives what the oracle finds then and after `reconcile`.
+fn refuse(home: &Home, words: &str, stage: &Stage, (name, nth): &Point, says: &str) -> Vec<String> {
+    home.thaw(&stage.before);
+    let mut oracle = Oracle::new(home);
+    let trace = format!("trace={name}");
+    let inject = format!("inject={name}:error={says}:when={nth}");
+    let ran = strace(
+        home,
+        words,
+        &["-o", "/dev/null", "-e", &trace, "-e", &inject],
+    );
+    let mut found = oracle.look(home);
+    // A fault of ours is one that nobody thought of; a panic ends with 101.
+    if ran.code == 1 || ran.code == 101 || ran.code > 128 {
+        found.push(format!("it has no word for it: {ran}"));
+    }
+    found.extend(leftovers(home));
+    found.extend(mend(home, words, &mut oracle));
+    found
+}
+
+#[test]
+fn a_disk_that_refuses_any_call_leaves_nothing_half_done() {
+    if Command::new("strace").arg("--version").output().is_err() {
+        say("skipped: a disk that refuses, because strace is not installed");
+        return;
+    }
+    let full = switch("KUBEGRANT_REFUSALS").is_some_and(|size| size == "full");
+    let home = Home::new();
+    let stages = stages(&home);
+    let (mut seen, mut cases, mut wrong) = (0, 0, Vec::new());
+    for (number, stage) in stages.iter().enumerate() {
+        let words = SCENARIO[number];
+        if switch("KUBEGRANT_COMMAND").is_some_and(|only| !words.starts_with(&only)) {
+            continue;
+        }
+        // The sample takes two commands apart: giving, and taking away.
+        let in_sample = ["access revoke bob", "kubeconfig download dev --user carol"];
+        if !full && !in_sample.iter().any(|it| words.starts_with(it)) {
+            continue;
+        }
+        let calls = on_disk(&home, words, stage);
+        let before = (cases, wrong.len());
+        for (name, says) in REFUSALS {
+            for &nth in calls.get(*name).into_iter().flatten() {
+                seen += 1;
+                if !full && seen % 17 != 0 {
+                    continue;
+                }
+                cases += 1;
+                let point = ((*name).to_owned(), nth);
+                let found = refuse(&home, words, stage, &point, says);
+                if !found.is_empty() {
+                    wrong.push(format!(
+                        "{words}: {name} #{nth} {says}: {}",
+                        found.join("; ")
+                    ));
+                }
+            }
+        }
+        if full {
+            let (done, bad) = (cases - before.0, wrong.len() - before.1);
+            say(&format!("{words:<62} {done:>6} refusals {bad:>4} wrong"));
+        }
+    }
+    if full {
+        say(&format!(
+            "{:<62} {cases:>6} refusals {:>4} wrong",
+            "all",
+            wrong.len()
+        ));
+    }
+    assert!(cases > 0, "nothing was refused");
+    assert!(
+        wrong.is_empty(),
+        "{} of {cases} refusals:\n{}",
         wrong.len(),
         wrong.join("\n")
     );
