@@ -13,56 +13,53 @@ use crate::home::{Home, yaml};
 /// A provider token, to be known by.
 const PROVIDER_TOKEN: &str = "canary-of-a-provider-token-0123456789";
 
+/// A key of a node, to be known by the line that holds its private half.
+const SSH_KEY: &str = include_str!("../../src/secrets/key_pair/keys/ed25519.openssh");
+
 /// Every command; some of them are refused, which says things too.
-const LINES: &[&str] = &[
-    "whoami",
-    "cluster list",
-    "cluster show prod",
-    "cluster check prod",
-    "cluster set prod --label a=b",
-    "access grant alice -c prod -l write",
-    "access list",
-    "kubeconfig download prod -f mine",
-    "kubeconfig download prod -f mine",
-    "kubeconfig download prod --user alice",
-    "kubeconfig download prod --user alice --plain -f hers",
-    "kubeconfig download prod --user alice -f -",
-    "kubeconfig show prod --user alice",
-    "kubeconfig rotate prod",
-    "kubeconfig download prod -f mine2",
-    "team list",
-    "team rotate alice -c prod --yes",
-    "team revoke alice -c prod --yes",
-    "team restore alice -c prod",
-    "team revoke alice --all-clusters --yes",
-    "team rotate alice --all-clusters --yes",
-    "cluster provider-token set prod --file provider.token",
-    "cluster provider-token show prod",
-    "cluster transfer prod --to bob --yes",
-    "cluster protect prod",
-    "cluster unprotect prod",
-    "cluster archive prod --yes",
-    "cluster unarchive prod",
-    "cluster relink prod --kubeconfig certificate.conf --yes",
-    "cluster relink prod --kubeconfig certificate.conf --keep-credential --yes",
-    "cluster relink prod --kubeconfig admin.conf --keep-credential --yes",
-    "cluster relink prod --kubeconfig admin.conf --yes",
-    "cluster add other --kubeconfig certificate.conf",
-    "user set-role bob admin",
-    "user set-role bob developer",
-    "user disable alice --yes",
-    "user enable alice",
-    "access revoke alice -c prod --yes",
-    "access explain alice -c prod",
-    "access explain olivia -c prod get pods",
-    "user offboard alice --yes",
-    "reconcile",
-    "status",
-    "audit list",
-    "audit verify",
-    "cluster show zzz",
-    "completions bash",
-];
+fn lines() -> impl Iterator<Item = &'static str> {
+    include_str!("../invocations.txt")
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+}
+
+/// The path of the command that a line runs: `cluster add`.
+fn path_of(line: &str) -> String {
+    let mut command = kubegrant::generated::command();
+    let mut path = Vec::new();
+    for word in line.split_whitespace() {
+        let Some(found) = command.find_subcommand(word) else {
+            break;
+        };
+        path.push(word);
+        command = found.clone();
+    }
+    path.join(" ")
+}
+
+/// Every command that can be run, by its path.
+fn leaves(command: &clap::Command, path: &str, found: &mut Vec<String>) {
+    let mut below = command.get_subcommands().peekable();
+    if below.peek().is_none() {
+        found.push(path.trim().to_owned());
+    }
+    for next in below {
+        leaves(next, &format!("{path} {}", next.get_name()), found);
+    }
+}
+
+#[test]
+fn no_command_is_forgotten() {
+    let mut known = Vec::new();
+    leaves(&kubegrant::generated::command(), "", &mut known);
+    let run: Vec<String> = lines().map(path_of).collect();
+    let forgotten: Vec<&String> = known.iter().filter(|path| !run.contains(path)).collect();
+    assert!(
+        forgotten.is_empty(),
+        "add a line to tests/invocations.txt for each of {forgotten:?}"
+    );
+    assert!(known.len() > 40, "{known:?}");
+}
 
 /// Every file below a folder, with its bytes.
 fn files(folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
@@ -130,6 +127,9 @@ fn planted(kg: &Home) -> Vec<(String, String)> {
     assert!(secrets.len() > 15, "tokens were minted");
     secrets.push(("the provider's token".to_owned(), PROVIDER_TOKEN.to_owned()));
     secrets.push(("the admin's key".to_owned(), line_of(&key)));
+    // The fourth line of base64 holds the seed; the ones before it are public.
+    let line = SSH_KEY.lines().nth(4).expect("a line").to_owned();
+    secrets.push(("the node's key".to_owned(), line));
     let admin_token = yaml(&kg.sandbox.admin_kubeconfig_token())["users"][0]["user"]["token"]
         .as_str()
         .expect("a token")
@@ -171,7 +171,8 @@ fn no_secret_is_said_or_stored() {
     reader
         .execute_batch("BEGIN; SELECT count(*) FROM meta")
         .expect("reading");
-    for line in LINES {
+    kg.write("key.openssh", SSH_KEY);
+    for line in lines() {
         for format in ["table", "wide", "json", "yaml", "name"] {
             let ran = kg.run(&format!("{line} -o {format}"));
             said.push((format!("the output of `{line}`"), ran.stdout));

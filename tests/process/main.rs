@@ -10,5 +10,6 @@ mod glue;
 mod home;
 mod kill;
 mod oracle;
+mod proof;
 mod races;
 mod world;
