@@ -13,6 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kubegrant_sandbox::{Action, Fault, Match};
 use rustix::process::Signal;
+use serde_json::{Value, json};
 
 use super::{Tally, full};
 use crate::glue::has;
@@ -51,16 +52,15 @@ fn furnished() -> Home {
     home
 }
 
+/// A field of the user in a kubeconfig.
+fn field(kubeconfig: &str, name: &str) -> String {
+    let config: Value = serde_saphyr::from_str(kubeconfig).expect("YAML");
+    let found = config["users"][0]["user"][name].as_str();
+    found.expect("a field").to_owned()
+}
+
 /// Every secret that there is now, each as one line of plain letters.
 fn secrets(home: &Home) -> Vec<String> {
-    let field = |text: &str, key: &str| {
-        let line = text.lines().find(|line| line.trim().starts_with(key));
-        let value = line
-            .and_then(|line| line.split_once(": "))
-            .expect("a field")
-            .1;
-        value.trim_matches(['"', '\'']).to_owned()
-    };
     let key = field(&home.sandbox.admin_kubeconfig(), "client-key-data");
     let key = String::from_utf8(STANDARD.decode(key).expect("base64")).expect("PEM");
     let identity = fs::read_to_string(home.path().join(".config/kubegrant/identity"));
@@ -223,11 +223,8 @@ fn a_plugin_learns_nothing_of_ours() {
     }
     let mut tally = Tally::new("leaks: programs that are started");
     let home = furnished();
-    let token = home.sandbox.admin_kubeconfig_token();
-    let token = token
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("token: "));
-    let token = token.expect("a token").trim_matches(['"', '\'']).to_owned();
+    let text = home.sandbox.admin_kubeconfig_token();
+    let token = field(&text, "token");
     home.write(
         "plugin",
         &format!(
@@ -235,11 +232,10 @@ fn a_plugin_learns_nothing_of_ours() {
              \"kind\":\"ExecCredential\",\"status\":{{\"token\":\"{token}\"}}}}'\n"
         ),
     );
-    let config = home.read("admin.conf").expect("a kubeconfig").replace(
-        &format!("token: {token}"),
-        "exec: {apiVersion: client.authentication.k8s.io/v1, command: ./plugin}",
-    );
-    home.write("plugin.conf", &config);
+    let mut config: Value = serde_saphyr::from_str(&text).expect("YAML");
+    config["users"][0]["user"] = json!({ "exec": {
+        "apiVersion": "client.authentication.k8s.io/v1", "command": "./plugin" } });
+    home.write("plugin.conf", &config.to_string());
     drop(home.shell("chmod +x plugin").success());
     let identity = fs::read_to_string(home.path().join(".config/kubegrant/identity"));
     let identity = identity.expect("an identity");
