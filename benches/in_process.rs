@@ -51,6 +51,7 @@ fn policy_of_every_action(bencher: Bencher<'_, '_>) {
     };
     let target = Target {
         access: Access::ClusterOwner,
+        project: None,
         state: State::Active,
         protected: false,
         standing: Standing::Live,
@@ -71,7 +72,7 @@ fn held_back_of_500_namespaces(bencher: Bencher<'_, '_>) {
         groups: own(&[""]),
         resources: own(&[resource]),
         verbs: own(&[verb]),
-        names: vec![],
+        ..Rule::default()
     };
     let mut roles = Roles::default();
     roles

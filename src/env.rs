@@ -19,7 +19,7 @@ use chrono::{DateTime, Utc};
 
 pub use fixed::Fixture;
 pub use input::{Echo, Input, ReadError};
-pub use interrupt::Interrupt;
+pub use interrupt::{Hold, Interrupt};
 
 /// Tells the time.
 pub trait Clock: Send + Sync {

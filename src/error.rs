@@ -5,9 +5,11 @@
 use std::error::Error as StdError;
 
 use crate::artifact::file::FileError;
+use crate::artifact::merge::MergeError;
 use crate::cli::prompt::PromptError;
 use crate::domain::policy::Denial;
 use crate::kubernetes::error::{Error as ClusterError, SetupError};
+use crate::ops::open::OpenFileError;
 use crate::output::Ended;
 use crate::secrets::SshKeyError;
 use crate::{config, ops, session, store};
@@ -38,6 +40,8 @@ pub(crate) enum Kind {
     Interrupted,
     /// 141: the reader of the output left; nothing is said.
     ReaderLeft,
+    /// The exit code of a command that was run for the user.
+    Child(u8),
 }
 
 impl Kind {
@@ -54,6 +58,7 @@ impl Kind {
             Self::Unreachable => 8,
             Self::Interrupted => 130,
             Self::ReaderLeft => 141,
+            Self::Child(code) => code,
         }
     }
 }
@@ -175,7 +180,10 @@ fn store_kind(error: &store::Error) -> (Kind, String) {
 
 fn file_kind(error: &FileError) -> Kind {
     match error {
-        FileError::AlreadyExists { .. } | FileError::NotReplaceable { .. } => Kind::State,
+        FileError::AlreadyExists { .. }
+        | FileError::NotReplaceable { .. }
+        | FileError::Locked { .. }
+        | FileError::Restless { .. } => Kind::State,
         FileError::UnsafeDirectory { .. }
         | FileError::ForeignOwner { .. }
         | FileError::TooOpen { .. } => Kind::Unsafe,
@@ -185,6 +193,47 @@ fn file_kind(error: &FileError) -> Kind {
         | FileError::TooLarge { .. }
         | FileError::Read { .. } => Kind::Usage,
         FileError::Write { .. } | FileError::CreateDirectory { .. } => Kind::State,
+    }
+}
+
+fn merge_kind(error: &MergeError) -> (Kind, String) {
+    match error {
+        MergeError::Broken { .. } | MergeError::NotText | MergeError::NotKubeconfig { .. } => (
+            Kind::Unsafe,
+            "nothing was written; mend it, or download to a file of its own".to_owned(),
+        ),
+        MergeError::Taken { kind, name } => (
+            Kind::State,
+            format!(
+                "if it is of no use any more: `kubectl config {} {name}`",
+                match *kind {
+                    "context" => "delete-context",
+                    "user" => "delete-user",
+                    _ => "delete-cluster",
+                }
+            ),
+        ),
+        MergeError::Layout => (
+            Kind::Unsafe,
+            "nothing was written; let kubectl write it anew: `kubectl config view --raw`"
+                .to_owned(),
+        ),
+        MergeError::Render(_) => (Kind::Internal, String::new()),
+    }
+}
+
+fn open_kind(error: &OpenFileError) -> (Kind, String) {
+    match error {
+        OpenFileError::NotForYou => (
+            Kind::Denied,
+            "open it with the key it was sealed to (`--identity`), or ask for it again".to_owned(),
+        ),
+        OpenFileError::Passphrase => (Kind::Usage, "open it with `age -d`".to_owned()),
+        OpenFileError::NotSealed => (Kind::Usage, String::new()),
+        OpenFileError::Damaged => (
+            Kind::Unsafe,
+            "nothing was written; get it again from whoever sent it".to_owned(),
+        ),
     }
 }
 
@@ -327,9 +376,11 @@ impl From<ops::Error> for Failure {
                 };
             }
             E::UnknownCluster { similar, .. } => (Kind::NotFound, did_you_mean(similar)),
+            E::UnknownProject { similar, .. } => (Kind::NotFound, did_you_mean(similar)),
             E::UnknownUser { similar, .. } => (Kind::NotFound, did_you_mean(similar)),
             E::Exists { hint, .. } | E::Forbidden { hint, .. } => (Kind::State, hint.clone()),
             E::Input { hint, .. } => (Kind::Usage, hint.clone()),
+            E::Climbs { .. } => (Kind::State, "insist with `--yes`".to_owned()),
             E::NotThere { hint, .. } => (Kind::NotFound, hint.clone()),
             E::Provider(inner) => provider_kind(inner),
             E::Import(_) => (Kind::Usage, String::new()),
@@ -341,6 +392,13 @@ impl From<ops::Error> for Failure {
                 "make room, then run `kubegrant reconcile`: it finds out what was done".to_owned(),
             ),
             E::File(inner) => (file_kind(inner), String::new()),
+            // As shells say it: not found, or found and not to be run.
+            E::Child { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                (Kind::Child(127), String::new())
+            }
+            E::Child { .. } => (Kind::Child(126), String::new()),
+            E::Merge { source, .. } => merge_kind(source),
+            E::Open { source, .. } => open_kind(source),
             E::Seal { .. } | E::Render(_) => (Kind::Internal, String::new()),
             E::Cluster { cluster, source } => cluster_kind(source, cluster),
             E::Approach {

@@ -64,8 +64,10 @@
 //! - No secret passes through `output` as data, and none is ever an argument. A secret leaves by
 //!   [`artifact::file`], or, where `-f -` asks for it, as the bare document on stdout.
 //! - No user's token is stored. Every download mints one; all die with their version.
-//! - A version never goes backwards (`pending`, `active`, `revoking`, `revoked`), and no user has
-//!   two live ones on one cluster.
+//! - A version never goes backwards (`pending`, `active`, `revoking`, `revoked`), and no subject
+//!   (a user, or a project's level) has two live ones on one cluster.
+//! - Nobody who lost a project's level keeps a shared version that works, unless somebody decided
+//!   so: whoever takes one is counted among its holders before they have it.
 //! - A revocation is never undone by a failure: it is decided in the store first, and owed until
 //!   the cluster was seen to be without it.
 //! - "Applied" is never said of what was not read back.

@@ -1,5 +1,7 @@
 //! One run's hold on the world: store, identity, locks and connections, each opened when needed.
 
+mod shells;
+
 use std::cell::OnceCell;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
@@ -21,8 +23,10 @@ use crate::kubernetes::import::OperatorCredential;
 use crate::secrets::{
     ExposeSecret, Identity, IdentityError, OpenError, RecordName, SecretString, open,
 };
-use crate::store::{self, Store};
+use crate::store::{self, ReadTxn, Store};
 use zeroize::Zeroizing;
+
+pub(crate) use shells::{FILES as SHELL_FILES, FOLDER as SHELL_FOLDER, ShellLife};
 
 /// What a manager's sealed credential is called in errors.
 const MANAGER_LOGIN: &str = "manager login";
@@ -144,6 +148,17 @@ impl Actor {
     }
 }
 
+/// What is completed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NameKind {
+    /// Clusters.
+    Cluster,
+    /// Projects.
+    Project,
+    /// Users.
+    User,
+}
+
 /// A cluster's lock; the kernel frees it when it is dropped or the process dies.
 #[derive(Debug)]
 pub(crate) struct Lock {
@@ -173,9 +188,9 @@ impl Session {
         }
     }
 
-    /// The names of clusters or users that the identity's holder may see, with a word about each:
+    /// The names of clusters, projects or users that the identity's holder may see, with a word about each:
     /// for completion, so quick, silent, and nothing on any error.
-    pub(crate) fn names(env: &Env, config: &Config, clusters: bool) -> Vec<(String, String)> {
+    pub(crate) fn names(env: &Env, config: &Config, kind: NameKind) -> Vec<(String, String)> {
         let look = || -> Option<Vec<(String, String)>> {
             let store = Store::peek(&config.store).ok()?;
             let text = match &config.identity {
@@ -201,7 +216,10 @@ impl Session {
                 if !user.active {
                     return Ok(vec![]);
                 }
-                if !clusters {
+                if kind == NameKind::Project {
+                    return project_names(tx, &user);
+                }
+                if kind == NameKind::User {
                     let word = |other: &User| (other.name.to_string(), other.role.to_string());
                     return Ok(if user.role.is_admin() {
                         store::users::list(tx)?.iter().map(word).collect()
@@ -212,9 +230,16 @@ impl Session {
                 let mut names = Vec::new();
                 for cluster in store::clusters::list(tx)? {
                     let grant = store::grants::find(tx, cluster.id, user.id)?;
-                    let access = access::effective(&user, &cluster, grant.as_ref(), env.now());
-                    if access != Access::None {
-                        names.push((cluster.name.to_string(), access.path().to_owned()));
+                    let bound = store::bindings::any(tx, cluster.id, user.id)?;
+                    let access = access::effective(&user, &cluster, grant.as_ref(), env.now())
+                        .or_bound(&user, bound);
+                    let project = match cluster.project {
+                        Some(project) => store::projects::role_of(tx, project, user.id)?,
+                        None => None,
+                    };
+                    if access != Access::None || project.is_some() {
+                        let (_, path) = access::strongest(access, project);
+                        names.push((cluster.name.to_string(), path.to_owned()));
                     }
                 }
                 Ok(names)
@@ -467,6 +492,20 @@ impl Session {
             proxy_url,
         })
     }
+}
+
+/// The projects that a user may see, with what they are in each.
+fn project_names(tx: &ReadTxn<'_>, user: &User) -> store::Result<Vec<(String, String)>> {
+    let roles = store::projects::roles(tx)?;
+    let projects = store::projects::list(tx)?.into_iter();
+    Ok(projects
+        .filter_map(|project| {
+            let role = roles.get(&(project.id, user.id));
+            let word = role.map(ToString::to_string);
+            (word.is_some() || user.role.is_admin())
+                .then(|| (project.name.to_string(), word.unwrap_or_default()))
+        })
+        .collect())
 }
 
 fn lock_path(store: &Path, what: &str, cluster: ClusterId) -> PathBuf {

@@ -7,6 +7,7 @@
 //! readable for others must be taken as read.
 
 mod error;
+mod exchange;
 mod inspect;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use rustix::fs::{self, AtFlags, CWD, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 pub(crate) use error::{FileError, Obstacle, Thing};
+pub(crate) use exchange::SharedFile;
 pub(crate) use inspect::{ensure_private_dir, read_bounded, read_private};
 
 /// What to do about a file that is already there.
@@ -85,18 +87,11 @@ fn write_staged(
         Staging::Nameless => Staged::nameless(&destination)?,
         Staging::Named => None,
     };
-    let mut staged = match staged {
+    let staged = match staged {
         Some(staged) => staged,
         None => Staged::named(&destination)?,
     };
-    staged
-        .file
-        .write_all(bytes)
-        .map_err(|source| destination.write_error(source))?;
-    staged
-        .file
-        .sync_all()
-        .map_err(|source| destination.write_error(source))?;
+    let staged = staged.filled(bytes, mode())?;
     if exists {
         staged.replace()
     } else {
@@ -229,6 +224,19 @@ impl<'d> Staged<'d> {
         // A umask can only have taken bits of the owner's away.
         fs::fchmod(&staged.file, mode()).map_err(|errno| destination.failed(errno))?;
         Ok(staged)
+    }
+
+    /// Fills the file, down to the disk.
+    fn filled(mut self, bytes: &[u8], mode: Mode) -> Result<Self, FileError> {
+        let destination = self.destination;
+        self.file
+            .write_all(bytes)
+            .map_err(|source| destination.write_error(source))?;
+        fs::fchmod(&self.file, mode).map_err(|errno| destination.failed(errno))?;
+        self.file
+            .sync_all()
+            .map_err(|source| destination.write_error(source))?;
+        Ok(self)
     }
 
     /// Gives the file its name, unless the name is taken.

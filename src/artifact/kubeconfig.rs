@@ -9,6 +9,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
+use super::merge::{MARK, Mark};
+
 #[cfg(test)]
 mod tests;
 
@@ -88,6 +90,8 @@ struct Cluster {
     tls_server_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     proxy_url: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    extensions: Vec<NamedExtension>,
 }
 
 #[derive(Serialize, Deserialize, PartialEq, Eq)]
@@ -104,6 +108,8 @@ struct Context {
     user: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     namespace: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    extensions: Vec<NamedExtension>,
 }
 
 #[derive(Serialize, Deserialize, PartialEq, Eq)]
@@ -117,10 +123,93 @@ struct NamedUser {
 #[serde(deny_unknown_fields)]
 struct User {
     token: String,
+    #[zeroize(skip)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    extensions: Vec<NamedExtension>,
+}
+
+/// What programs may add to an entry, and kubectl keeps.
+#[derive(Serialize, Deserialize, PartialEq, Eq, Clone)]
+#[serde(deny_unknown_fields)]
+struct NamedExtension {
+    name: String,
+    extension: Extension,
+}
+
+/// The mark by which merged entries are known again.
+#[derive(Serialize, Deserialize, PartialEq, Eq, Clone)]
+#[serde(deny_unknown_fields)]
+struct Extension {
+    installation: String,
+    cluster: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    subject: Option<String>,
 }
 
 /// Writes a kubeconfig, and reads it back to be sure.
 pub(crate) fn render(fields: &KubeconfigFields) -> Result<SecretString, RenderError> {
+    render_all(std::slice::from_ref(fields))
+}
+
+/// Writes one kubeconfig with the entries of several clusters. With more than one, none is the
+/// current context: nobody should change the wrong cluster because its name came first.
+pub(crate) fn render_all(all: &[KubeconfigFields]) -> Result<SecretString, RenderError> {
+    let mut whole: Option<Config> = None;
+    for fields in all {
+        let mut one = config(fields, None, fields.namespace.as_deref())?;
+        match &mut whole {
+            None => whole = Some(one),
+            Some(whole) => {
+                whole.clusters.append(&mut one.clusters);
+                whole.contexts.append(&mut one.contexts);
+                whole.users.append(&mut one.users);
+                whole.current_context.clear();
+            }
+        }
+    }
+    let cluster = all.first().map(|fields| fields.cluster.clone());
+    let cluster = cluster.ok_or(RenderError::Empty { field: "cluster" })?;
+    let whole = whole.ok_or(RenderError::Empty { field: "cluster" })?;
+    Ok(SecretString::from(written(&whole, &cluster)?.as_str()))
+}
+
+/// Writes the entries of a hand-over as one-item lists, marked: of clusters, contexts, users.
+pub(super) fn render_items(
+    fields: &KubeconfigFields,
+    mark: &Mark,
+    namespace: Option<&str>,
+) -> Result<[Zeroizing<String>; 3], RenderError> {
+    let config = config(fields, Some(mark), namespace)?;
+    let cluster = &fields.cluster;
+    Ok([
+        written(&config.clusters, cluster)?,
+        written(&config.contexts, cluster)?,
+        written(&config.users, cluster)?,
+    ])
+}
+
+/// Serializes, and reads back to be sure.
+fn written<T>(value: &T, cluster: &str) -> Result<Zeroizing<String>, RenderError>
+where
+    T: Serialize + serde::de::DeserializeOwned + PartialEq,
+{
+    let cluster = || cluster.to_owned();
+    // Folded lines would put data below its key, and kubectl misreads some block scalars.
+    let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
+    let text = serde_saphyr::to_string_with_options(value, options)
+        .map(Zeroizing::new)
+        .map_err(|_| RenderError::Write { cluster: cluster() })?;
+    match serde_saphyr::from_str::<T>(&text) {
+        Ok(read) if read == *value => Ok(text),
+        _ => Err(RenderError::Changed { cluster: cluster() }),
+    }
+}
+
+fn config(
+    fields: &KubeconfigFields,
+    mark: Option<&Mark>,
+    namespace: Option<&str>,
+) -> Result<Config, RenderError> {
     let required = [
         ("cluster name", fields.cluster.as_str()),
         ("server address", fields.server.as_str()),
@@ -133,7 +222,18 @@ pub(crate) fn render(fields: &KubeconfigFields) -> Result<SecretString, RenderEr
             return Err(RenderError::Empty { field });
         }
     }
-    let config = Config {
+    let extensions = |with_subject: bool| -> Vec<NamedExtension> {
+        let mark = mark.map(|mark| NamedExtension {
+            name: MARK.to_owned(),
+            extension: Extension {
+                installation: mark.installation.clone(),
+                cluster: mark.cluster.clone(),
+                subject: with_subject.then(|| mark.subject.clone()),
+            },
+        });
+        mark.into_iter().collect()
+    };
+    Ok(Config {
         api_version: "v1".to_owned(),
         kind: "Config".to_owned(),
         clusters: vec![NamedCluster {
@@ -143,6 +243,7 @@ pub(crate) fn render(fields: &KubeconfigFields) -> Result<SecretString, RenderEr
                 certificate_authority_data: fields.ca_pem.as_ref().map(|pem| STANDARD.encode(pem)),
                 tls_server_name: fields.tls_server_name.clone(),
                 proxy_url: fields.proxy_url.clone(),
+                extensions: extensions(false),
             },
         }],
         contexts: vec![NamedContext {
@@ -150,7 +251,8 @@ pub(crate) fn render(fields: &KubeconfigFields) -> Result<SecretString, RenderEr
             context: Context {
                 cluster: fields.cluster.clone(),
                 user: fields.user.clone(),
-                namespace: fields.namespace.clone(),
+                namespace: namespace.map(str::to_owned),
+                extensions: extensions(true),
             },
         }],
         current_context: fields.context.clone(),
@@ -158,17 +260,8 @@ pub(crate) fn render(fields: &KubeconfigFields) -> Result<SecretString, RenderEr
             name: fields.user.clone(),
             user: User {
                 token: fields.token.expose_secret().to_owned(),
+                extensions: extensions(true),
             },
         }],
-    };
-    let cluster = || fields.cluster.clone();
-    // Folded lines would put data below its key, and kubectl misreads some block scalars.
-    let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
-    let text = serde_saphyr::to_string_with_options(&config, options)
-        .map(Zeroizing::new)
-        .map_err(|_| RenderError::Write { cluster: cluster() })?;
-    match serde_saphyr::from_str::<Config>(&text) {
-        Ok(read) if read == config => Ok(SecretString::from(text.as_str())),
-        _ => Err(RenderError::Changed { cluster: cluster() }),
-    }
+    })
 }

@@ -34,6 +34,8 @@ pub(crate) enum Shell {
 pub(crate) enum Kind {
     /// A registered cluster.
     Cluster,
+    /// A project.
+    Project,
     /// A user.
     User,
 }
@@ -50,6 +52,11 @@ thread_local! {
 /// Completes cluster names: `#[arg(add = completion::clusters())]`.
 pub(crate) fn clusters() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| candidates(Kind::Cluster, current))
+}
+
+/// Completes project names.
+pub(crate) fn projects() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| candidates(Kind::Project, current))
 }
 
 /// Completes user names.

@@ -5,12 +5,12 @@ use crate::config::{Config, Options};
 use crate::env::Env;
 use crate::error::Failure;
 use crate::output::Output;
-use crate::session::Session;
+use crate::session::{NameKind, Session};
 
 /// Print the completion script of a shell
 ///
-/// The script asks this binary, so that it always fits, and completes the names of clusters and
-/// users from the store.
+/// The script asks this binary, so that it always fits, and completes the names of clusters,
+/// projects and users from the store.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "Examples:\n  \
     kubegrant completions bash > ~/.local/share/bash-completion/completions/kubegrant\n  \
@@ -32,5 +32,10 @@ pub(crate) fn candidates(env: &Env, kind: Kind) -> Vec<(String, String)> {
     let Ok(config) = Config::new(env, Options::default()) else {
         return vec![];
     };
-    Session::names(env, &config, kind == Kind::Cluster)
+    let kind = match kind {
+        Kind::Cluster => NameKind::Cluster,
+        Kind::Project => NameKind::Project,
+        Kind::User => NameKind::User,
+    };
+    Session::names(env, &config, kind)
 }

@@ -12,8 +12,12 @@ pub(crate) mod generate;
 mod global;
 mod init;
 mod kubeconfig;
+mod open;
+mod project;
 pub(crate) mod prompt;
+mod rbac;
 mod reconcile;
+mod shell;
 mod ssh_key;
 mod status;
 mod team;
@@ -73,15 +77,23 @@ enum Command {
     /// Manage who has access to which cluster
     #[command(subcommand)]
     Access(access::AccessCommand),
-    /// Manage kubeconfigs: download, rotate, show
+    /// Manage kubeconfigs: download, merge, rotate, show, find out whose one is
     #[command(subcommand)]
     Kubeconfig(kubeconfig::KubeconfigCommand),
+    Open(open::OpenArgs),
+    Shell(shell::ShellArgs),
     /// Manage everybody's kubeconfigs, as organization owners and admins do
     #[command(subcommand)]
     Team(team::TeamCommand),
     /// Manage the SSH key of a cluster's nodes: make, hand out once, install, rotate
     #[command(subcommand)]
     SshKey(ssh_key::SshKeyCommand),
+    /// Manage roles of a cluster's own that users have beside their level
+    #[command(subcommand)]
+    Rbac(rbac::RbacCommand),
+    /// Manage projects: clusters whose members share a kubeconfig
+    #[command(subcommand)]
+    Project(project::ProjectCommand),
     /// Read the audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -184,9 +196,13 @@ async fn verb(command: Command, desk: &mut Desk<'_>) -> Result<(), Failure> {
         // Boxed: what a registration holds on to is large, and every command would pay for it.
         Command::Cluster(command) => Box::pin(cluster::run(command, desk)).await,
         Command::Access(command) => access::run(command, desk).await,
-        Command::Kubeconfig(command) => kubeconfig::run(command, desk).await,
+        Command::Kubeconfig(command) => Box::pin(kubeconfig::run(command, desk)).await,
+        Command::Shell(args) => Box::pin(shell::run(args, desk)).await,
+        Command::Open(args) => open::run(args, desk),
         Command::Team(command) => team::run(command, desk).await,
         Command::SshKey(command) => Box::pin(ssh_key::run(command, desk)).await,
+        Command::Rbac(command) => Box::pin(rbac::run(command, desk)).await,
+        Command::Project(command) => Box::pin(project::run(command, desk)).await,
         Command::Audit(command) => audit::run(command, desk),
         Command::Completions(_) => Ok(()),
     }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use super::Timestamp;
 use super::cluster::{Cluster, ClusterId};
+use super::project::ProjectRole;
 use super::user::{Role, User, UserId};
 
 /// What a grant gives.
@@ -72,7 +73,9 @@ impl Grant {
     }
 }
 
-/// What a user effectively has on a cluster: the strongest path that applies (design, section 2).
+/// What a user effectively has on a cluster by themselves: the strongest path that applies
+/// (design, section 2). It is what their own kubeconfig carries; what a project gives is carried
+/// by the project's shared kubeconfig alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Access {
     /// Organization owner or admin: `full`.
@@ -86,6 +89,8 @@ pub(crate) enum Access {
         /// When it ends by itself.
         ends_at: Option<Timestamp>,
     },
+    /// Role bindings alone: no level, and a kubeconfig that carries exactly those.
+    Bound,
     /// Nothing: the cluster does not exist for this user.
     None,
 }
@@ -93,6 +98,8 @@ pub(crate) enum Access {
 /// What a credential carries inside Kubernetes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Power {
+    /// No level: only the roles that are bound.
+    Bound,
     /// `view` cluster-wide.
     Read,
     /// `view` cluster-wide and `edit` in the namespaces that write reaches.
@@ -105,6 +112,7 @@ impl Power {
     /// The word stored and shown.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
+            Self::Bound => "bound",
             Self::Read => "read",
             Self::Write => "write",
             Self::Full => "full",
@@ -116,6 +124,7 @@ impl FromStr for Power {
     type Err = String;
     fn from_str(input: &str) -> Result<Self, String> {
         match input {
+            "bound" => Ok(Self::Bound),
             "read" => Ok(Self::Read),
             "write" => Ok(Self::Write),
             "full" => Ok(Self::Full),
@@ -143,7 +152,17 @@ impl Access {
             Self::Granted {
                 level: Level::Read, ..
             } => Some(Power::Read),
+            Self::Bound => Some(Power::Bound),
             Self::None => None,
+        }
+    }
+
+    /// The same, or what role bindings give to who has nothing else.
+    pub(crate) fn or_bound(self, user: &User, has_bindings: bool) -> Self {
+        if self == Self::None && user.active && has_bindings {
+            Self::Bound
+        } else {
+            self
         }
     }
 
@@ -162,8 +181,22 @@ impl Access {
             Self::Full(_) => "organization admin",
             Self::ClusterOwner => "cluster owner",
             Self::Granted { .. } => "grant",
+            Self::Bound => "role binding",
             Self::None => "none",
         }
+    }
+}
+
+/// The strongest of both ways in: what it carries, and the path in words.
+pub(crate) fn strongest(
+    access: Access,
+    project: Option<ProjectRole>,
+) -> (Option<Power>, &'static str) {
+    let shared = project.map(|role| role.level().power());
+    if shared > access.power() {
+        (shared, "project")
+    } else {
+        (access.power(), access.path())
     }
 }
 

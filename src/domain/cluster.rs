@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::Timestamp;
 use super::name::ClusterName;
+use super::project::ProjectId;
 use super::user::UserId;
 
 /// A cluster's row number in the store.
@@ -103,6 +104,8 @@ pub(crate) struct Cluster {
     pub(crate) protected: bool,
     /// The user it is assigned to.
     pub(crate) owner: Option<UserId>,
+    /// The project that it is in.
+    pub(crate) project: Option<ProjectId>,
     /// One line for people.
     pub(crate) description: String,
     /// Labels for people.

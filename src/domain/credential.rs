@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::Timestamp;
 use super::access::{Access, Power};
 use super::cluster::ClusterId;
-use super::name::UserName;
+use super::name::{NAME_BYTES_MAX, UserName};
 use super::project::{ProjectId, SharedLevel};
 use super::user::UserId;
 
@@ -141,6 +141,8 @@ pub(crate) struct Credential {
     pub(crate) revoked_at: Option<Timestamp>,
     /// When the last of its tokens ends, as the API server said.
     pub(crate) token_expires_at: Option<Timestamp>,
+    /// When a shell's time is over; nothing else has one.
+    pub(crate) until: Option<Timestamp>,
 }
 
 impl Credential {
@@ -151,16 +153,35 @@ impl Credential {
         }
         match access.power() {
             Some(power) if power == self.power => None,
+            // A shell may carry less than its user has, on purpose.
+            Some(power) if self.is_shell() && power > self.power => None,
             Some(_) => Some("access level changed"),
             None => Some("access ended"),
         }
     }
+
+    /// Whether it is a shell's.
+    pub(crate) fn is_shell(&self) -> bool {
+        matches!(self.subject, Subject::Shell(_))
+    }
 }
 
-/// The name of the ServiceAccount of a version: `<user>-<8 hex>-v<N>` (design, section 3).
-pub(crate) fn account_name(user: &UserName, random: [u8; 4], version: u32) -> String {
+/// The name of the ServiceAccount of a shell: `<user>-<8 hex>-s<N>`.
+pub(crate) fn shell_account_name(user: &UserName, random: [u8; 4], version: u32) -> String {
     let hex = u32::from_be_bytes(random);
-    format!("{user}-{hex:08x}-v{version}")
+    format!("{user}-{hex:08x}-s{version}")
+}
+
+/// The name of the ServiceAccount of a version: `<user>-<8 hex>-v<N>`, or
+/// `<project>-<level>-<8 hex>-v<N>` (design, section 3). Takes whose it is in words, as `bob` or
+/// `shop/read`; what makes it unique is the random part.
+pub(crate) fn account_name(owner: &str, random: [u8; 4], version: u32) -> String {
+    let hex = u32::from_be_bytes(random);
+    let (name, kind) = owner.split_once('/').unwrap_or((owner, ""));
+    let hyphen = if kind.is_empty() { "" } else { "-" };
+    let room = NAME_BYTES_MAX.saturating_sub(hyphen.len() + kind.len());
+    let name = name.get(..room).unwrap_or(name).trim_end_matches('-');
+    format!("{name}{hyphen}{kind}-{hex:08x}-v{version}")
 }
 
 /// One hand-over of a file.
@@ -202,9 +223,23 @@ mod tests {
 
     #[test]
     fn an_account_name_is_a_dns_label() {
-        let user = "a".repeat(40).parse().expect("a good name");
-        let name = account_name(&user, [0, 1, 2, 255], u32::MAX);
-        assert!(name.len() <= 63, "{name}");
-        assert!(name.contains("-000102ff-v"));
+        let long = "a".repeat(40);
+        for owner in [
+            long.clone(),
+            format!("{long}/admin"),
+            format!("{long}/shell"),
+        ] {
+            let name = account_name(&owner, [0, 1, 2, 255], u32::MAX);
+            assert!(name.len() <= 63, "{name}");
+            assert!(name.contains("-000102ff-v"));
+        }
+        let cut = format!("{}-{}/admin", "a".repeat(33), "b".repeat(6));
+        let name = account_name(&cut, [0; 4], 1);
+        assert_eq!(name, format!("{}-admin-00000000-v1", "a".repeat(33)));
+        assert_eq!(account_name("bob", [0; 4], 1), "bob-00000000-v1");
+        assert_eq!(
+            account_name("shop/read", [0; 4], 2),
+            "shop-read-00000000-v2"
+        );
     }
 }

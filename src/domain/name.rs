@@ -115,6 +115,12 @@ label!(
     "cluster name"
 );
 
+label!(
+    /// A project's name: a DNS label, compared without case.
+    ProjectName,
+    "project name"
+);
+
 /// An e-mail address, kept as typed and compared without case.
 #[derive(Debug, Clone)]
 pub(crate) struct Email(String);

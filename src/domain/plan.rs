@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::access::Power;
+use super::binding::Bound;
 use super::power::RoleRef;
 
 /// The namespace of everything that we keep on a cluster.
@@ -37,6 +38,8 @@ pub(crate) struct Desired {
     pub(crate) installation: String,
     /// The live accounts.
     pub(crate) accounts: Vec<Account>,
+    /// Roles bound to users, with the accounts that carry each.
+    pub(crate) bound: BTreeMap<Bound, BTreeSet<String>>,
     /// Whether write is the plain cluster-wide `edit`.
     pub(crate) write_cluster_wide: bool,
     /// Accounts of ours that are not credentials and must be left alone (the manager's).
@@ -49,6 +52,11 @@ impl Desired {
         self.accounts
             .iter()
             .any(|account| account.power == Power::Write)
+    }
+
+    /// Whether anything stands in a namespace that may be gone.
+    pub(crate) fn has_places(&self) -> bool {
+        self.bound.keys().any(|bound| bound.place.is_some())
     }
 }
 
@@ -90,6 +98,8 @@ pub(crate) struct Observed {
     pub(crate) bindings: BTreeMap<(Place, String), ObservedBinding>,
     /// The namespaces that write reaches; empty unless somebody writes.
     pub(crate) write_reaches: BTreeSet<String>,
+    /// The namespaces that take new objects; empty unless somebody writes or a role is bound in one.
+    pub(crate) namespaces: BTreeSet<String>,
 }
 
 /// One change on a cluster. Each may be repeated without harm.
@@ -110,8 +120,8 @@ pub(crate) enum Step {
         place: Place,
         /// Name.
         name: String,
-        /// The ClusterRole.
-        role: String,
+        /// The role.
+        role: RoleRef,
         /// The whole list.
         accounts: BTreeSet<String>,
     },
@@ -170,20 +180,22 @@ pub(crate) fn binding_name(installation: &str, role: &str) -> String {
     format!("kubegrant:{installation}:{role}")
 }
 
-/// The lists that `desired` asks for, given where write reaches.
-fn wanted_lists(
-    desired: &Desired,
-    write_reaches: &BTreeSet<String>,
-) -> BTreeMap<(Place, String), (&'static str, BTreeSet<String>)> {
-    let mut lists = BTreeMap::new();
+/// Lists by place and name: the role of each, and the accounts on it.
+pub(crate) type Lists = BTreeMap<(Place, String), (RoleRef, BTreeSet<String>)>;
+
+/// The lists that `desired` asks for, given where write reaches and which namespaces there are.
+pub(crate) fn wanted_lists(desired: &Desired, observed: &Observed) -> Lists {
+    let write_reaches = &observed.write_reaches;
+    let mut lists = Lists::new();
     let mut put = |place: Place, role: &'static str, account: &Account| {
         let key = (place, binding_name(&desired.installation, role));
-        let list: &mut (&str, BTreeSet<String>) =
-            lists.entry(key).or_insert((role, BTreeSet::new()));
+        let role = RoleRef::Cluster(role.to_owned());
+        let list = lists.entry(key).or_insert((role, BTreeSet::new()));
         list.1.insert(account.name.clone());
     };
     for account in &desired.accounts {
         match account.power {
+            Power::Bound => {}
             Power::Full => put(None, "cluster-admin", account),
             Power::Read => put(None, "view", account),
             Power::Write => {
@@ -198,6 +210,14 @@ fn wanted_lists(
             }
         }
     }
+    for (bound, accounts) in &desired.bound {
+        // In a namespace that is gone nothing can stand, and nothing is given.
+        let there = |namespace| observed.namespaces.contains(namespace);
+        if bound.place.as_ref().is_none_or(there) && !accounts.is_empty() {
+            let key = (bound.place.clone(), bound.list_name(&desired.installation));
+            lists.insert(key, (bound.role.clone(), accounts.clone()));
+        }
+    }
     lists
 }
 
@@ -210,19 +230,19 @@ pub(crate) fn plan(desired: &Desired, observed: &Observed) -> Plan {
 }
 
 fn plan_bindings(plan: &mut Plan, desired: &Desired, observed: &Observed) {
-    let lists = wanted_lists(desired, &observed.write_reaches);
+    let lists = wanted_lists(desired, observed);
     for ((place, name), (role, accounts)) in &lists {
         let create = Step::CreateBinding {
             place: place.clone(),
             name: name.clone(),
-            role: (*role).to_owned(),
+            role: role.clone(),
             accounts: accounts.clone(),
         };
         let Some(found) = observed.bindings.get(&(place.clone(), name.clone())) else {
             plan.give.push(create);
             continue;
         };
-        if found.role != RoleRef::Cluster((*role).to_owned()) {
+        if found.role != *role {
             // A roleRef cannot be changed: what stands there goes, ours comes.
             plan.take.push(Step::DeleteBinding {
                 place: place.clone(),

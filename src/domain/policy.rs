@@ -6,6 +6,7 @@
 
 use super::access::{Access, Level};
 use super::cluster::State;
+use super::project::ProjectRole;
 use super::user::Role;
 
 /// Who asks.
@@ -20,8 +21,10 @@ pub(crate) struct Actor {
 /// The cluster that is asked about, as the actor stands to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Target {
-    /// What the actor has on it.
+    /// What the actor has on it by themselves.
     pub(crate) access: Access,
+    /// What the actor is in the project that it is in.
+    pub(crate) project: Option<ProjectRole>,
     /// Active or archived.
     pub(crate) state: State,
     /// Whether it is protected.
@@ -52,6 +55,8 @@ pub(crate) enum ClusterAction {
     See,
     /// Download or rotate one's own kubeconfig.
     OwnKubeconfig,
+    /// Download the shared kubeconfig of the cluster's project.
+    SharedKubeconfig,
     /// Download a kubeconfig for somebody else, sealed to them.
     KubeconfigFor,
     /// Change description and labels.
@@ -62,6 +67,14 @@ pub(crate) enum ClusterAction {
     ManageSshKey,
     /// Grant, change or remove developers' access.
     Grant,
+    /// Bind `view` or `edit` to a user, where it cannot climb.
+    BindLevel,
+    /// Unbind `view` or `edit`.
+    UnbindLevel,
+    /// Bind any other role, or one that lets its holder climb.
+    BindRole,
+    /// Unbind any other role.
+    UnbindRole,
     /// Ask what somebody else may do, and why.
     ExplainOthers,
     /// List others' credentials.
@@ -89,14 +102,19 @@ pub(crate) enum ClusterAction {
 impl ClusterAction {
     /// All actions.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 23] = [
         Self::See,
         Self::OwnKubeconfig,
+        Self::SharedKubeconfig,
         Self::KubeconfigFor,
         Self::ChangeSettings,
         Self::SshKey,
         Self::ManageSshKey,
         Self::Grant,
+        Self::BindLevel,
+        Self::UnbindLevel,
+        Self::BindRole,
+        Self::UnbindRole,
         Self::ExplainOthers,
         Self::TeamList,
         Self::TeamRotate,
@@ -115,11 +133,16 @@ impl ClusterAction {
         match self {
             Self::See => "see anything",
             Self::OwnKubeconfig => "download or rotate a kubeconfig",
+            Self::SharedKubeconfig => "download the project's shared kubeconfig",
             Self::KubeconfigFor => "download a kubeconfig for somebody else",
             Self::ChangeSettings => "change settings",
             Self::SshKey => "download the SSH key",
             Self::ManageSshKey => "make, import, install, rotate or reset the SSH key",
             Self::Grant => "grant, change or remove developers' access",
+            Self::BindLevel => "bind view or edit",
+            Self::UnbindLevel => "unbind view or edit",
+            Self::BindRole => "bind any other role, or one that can climb",
+            Self::UnbindRole => "unbind any other role",
             Self::ExplainOthers => "ask about others' access",
             Self::TeamList => "list others' credentials",
             Self::TeamRotate => "rotate others' credentials",
@@ -138,7 +161,13 @@ impl ClusterAction {
     pub(crate) fn is_for_cluster_owners(self) -> bool {
         !matches!(
             self,
-            Self::TeamList | Self::TeamRotate | Self::TeamRevoke | Self::Transfer
+            Self::SharedKubeconfig
+                | Self::BindRole
+                | Self::UnbindRole
+                | Self::TeamList
+                | Self::TeamRotate
+                | Self::TeamRevoke
+                | Self::Transfer
         )
     }
 
@@ -146,13 +175,18 @@ impl ClusterAction {
     pub(crate) fn who_may(self) -> &'static str {
         match self {
             Self::See | Self::OwnKubeconfig => {
-                "organization owners and admins, the cluster's owner, and users with a grant"
+                "organization owners and admins, the cluster's owner, and users with a grant \
+                 or a role binding"
             }
+            Self::SharedKubeconfig => "members of the cluster's project",
             Self::ChangeSettings | Self::SshKey => {
-                "organization owners and admins, the cluster's owner, and users with write"
+                "organization owners and admins, the cluster's owner, users with write, and the \
+                 owners and editors of its project"
             }
             Self::Grant
             | Self::ManageSshKey
+            | Self::BindLevel
+            | Self::UnbindLevel
             | Self::ExplainOthers
             | Self::KubeconfigFor
             | Self::Protect
@@ -161,9 +195,12 @@ impl ClusterAction {
             | Self::Delete
             | Self::Sensitive
             | Self::Operate => "organization owners and admins, and the cluster's owner",
-            Self::TeamList | Self::TeamRotate | Self::TeamRevoke | Self::Transfer => {
-                "organization owners and admins"
-            }
+            Self::BindRole
+            | Self::UnbindRole
+            | Self::TeamList
+            | Self::TeamRotate
+            | Self::TeamRevoke
+            | Self::Transfer => "organization owners and admins",
         }
     }
 }
@@ -186,6 +223,8 @@ pub(crate) enum OrganizationAction {
     },
     /// Register a cluster.
     RegisterCluster,
+    /// Make projects, and say which cluster is in which.
+    ManageProjects,
     /// Read the audit log.
     ReadAudit,
     /// Act as another user.
@@ -203,9 +242,59 @@ impl OrganizationAction {
             Self::ManageUser(_) => "manage users",
             Self::SetRole { .. } => "change roles",
             Self::RegisterCluster => "register a cluster",
+            Self::ManageProjects => "make projects, or say which cluster is in which",
             Self::ReadAudit => "read the audit log",
             Self::ActAs => "act as another user",
             Self::ForgetCluster => "forget a cluster",
+        }
+    }
+}
+
+/// What is asked of a project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum ProjectAction {
+    /// See it, its members and its clusters.
+    See,
+    /// Add and remove members, and change their roles.
+    Members,
+    /// Rotate its shared kubeconfigs.
+    Rotate,
+    /// Revoke its shared kubeconfigs.
+    Revoke,
+    /// Rename or delete it.
+    Manage,
+}
+
+impl ProjectAction {
+    /// All actions.
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 5] = [
+        Self::See,
+        Self::Members,
+        Self::Rotate,
+        Self::Revoke,
+        Self::Manage,
+    ];
+
+    /// The action in words, after "may not".
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::See => "see anything",
+            Self::Members => "add, change or remove members",
+            Self::Rotate => "rotate shared kubeconfigs",
+            Self::Revoke => "revoke shared kubeconfigs",
+            Self::Manage => "rename or delete it",
+        }
+    }
+
+    /// Who may, in words.
+    pub(crate) fn who_may(self) -> &'static str {
+        match self {
+            Self::See => "organization owners and admins, and its members",
+            Self::Members | Self::Rotate | Self::Revoke => {
+                "organization owners and admins, and the project's owners"
+            }
+            Self::Manage => "organization owners and admins",
         }
     }
 }
@@ -219,6 +308,10 @@ pub(crate) enum Denial {
     UnknownCluster,
     /// The actor's access is too weak; says who may.
     NotOnCluster(ClusterAction),
+    /// The project does not exist for the actor.
+    UnknownProject,
+    /// The actor's role in the project is too weak; says who may.
+    NotInProject(ProjectAction),
     /// Only organization owners and admins may.
     AdminsOnly(OrganizationAction),
     /// Only an organization owner touches owners.
@@ -253,24 +346,28 @@ pub(crate) fn on_cluster(
     if !actor.active {
         return Err(Denial::Disabled);
     }
-    if target.access == Access::None {
+    if target.access == Access::None && target.project.is_none() {
         return Err(Denial::UnknownCluster);
     }
     let full = matches!(target.access, Access::Full(_));
     let owns = full || target.access == Access::ClusterOwner;
-    let writes = owns
-        || matches!(
+    let writes =
+        owns || matches!(
             target.access,
             Access::Granted {
                 level: Level::Write,
                 ..
             }
-        );
+        ) || target.project >= Some(ProjectRole::Editor);
     let entitled = match action {
-        A::See | A::OwnKubeconfig => true,
+        A::See => true,
+        A::OwnKubeconfig => target.access != Access::None,
+        A::SharedKubeconfig => target.project.is_some(),
         A::ChangeSettings | A::SshKey => writes,
         A::Grant
         | A::ManageSshKey
+        | A::BindLevel
+        | A::UnbindLevel
         | A::ExplainOthers
         | A::KubeconfigFor
         | A::Protect
@@ -279,14 +376,23 @@ pub(crate) fn on_cluster(
         | A::Delete
         | A::Sensitive
         | A::Operate => owns,
-        A::TeamList | A::TeamRotate | A::TeamRevoke | A::Transfer => full,
+        A::BindRole | A::UnbindRole | A::TeamList | A::TeamRotate | A::TeamRevoke | A::Transfer => {
+            full
+        }
     };
     if !entitled {
         return Err(Denial::NotOnCluster(action));
     }
     let archived = target.state == State::Archived;
     match action {
-        A::OwnKubeconfig | A::KubeconfigFor | A::SshKey | A::ManageSshKey | A::TeamRotate
+        A::OwnKubeconfig
+        | A::SharedKubeconfig
+        | A::KubeconfigFor
+        | A::SshKey
+        | A::ManageSshKey
+        | A::BindLevel
+        | A::BindRole
+        | A::TeamRotate
             if archived =>
         {
             Err(Denial::Archived(action))
@@ -294,10 +400,40 @@ pub(crate) fn on_cluster(
         A::Archive if archived => Err(Denial::Archived(action)),
         A::Unarchive if !archived => Err(Denial::NotArchived),
         A::Archive | A::Delete if target.protected => Err(Denial::Protected(action)),
-        A::OwnKubeconfig | A::KubeconfigFor if target.standing == Standing::Blocked => {
+        A::OwnKubeconfig | A::SharedKubeconfig | A::KubeconfigFor
+            if target.standing == Standing::Blocked =>
+        {
             Err(Denial::AccessRevoked)
         }
         _ => Ok(()),
+    }
+}
+
+/// Decides in a project, given what the actor is in it.
+pub(crate) fn in_project(
+    actor: Actor,
+    action: ProjectAction,
+    role: Option<ProjectRole>,
+) -> Result<(), Denial> {
+    use ProjectAction as A;
+    if !actor.active {
+        return Err(Denial::Disabled);
+    }
+    if actor.role.is_admin() {
+        return Ok(());
+    }
+    let Some(role) = role else {
+        return Err(Denial::UnknownProject);
+    };
+    let entitled = match action {
+        A::See => true,
+        A::Members | A::Rotate | A::Revoke => role == ProjectRole::Owner,
+        A::Manage => false,
+    };
+    if entitled {
+        Ok(())
+    } else {
+        Err(Denial::NotInProject(action))
     }
 }
 
@@ -321,6 +457,7 @@ pub(crate) fn in_organization(actor: Actor, action: OrganizationAction) -> Resul
         | A::ListUsers
         | A::Team
         | A::RegisterCluster
+        | A::ManageProjects
         | A::ReadAudit
         | A::ActAs => false,
     };

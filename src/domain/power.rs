@@ -18,6 +18,16 @@ pub(crate) struct Rule {
     pub(crate) verbs: Vec<String>,
     /// The only object names that the rule is about; empty means all.
     pub(crate) names: Vec<String>,
+    /// Paths outside the objects, such as `/metrics`.
+    pub(crate) urls: Vec<String>,
+}
+
+impl Rule {
+    /// Whether it lets its holder make, change or remove any object.
+    pub(crate) fn changes_anything(&self) -> bool {
+        let reads = |verb: &String| matches!(verb.as_str(), "get" | "list" | "watch");
+        !self.resources.is_empty() && !self.verbs.iter().all(reads)
+    }
 }
 
 /// The role a binding points to.
@@ -34,6 +44,14 @@ impl RoleRef {
     pub(crate) fn name(&self) -> &str {
         match self {
             Self::Cluster(name) | Self::Namespaced(name) => name,
+        }
+    }
+
+    /// Its kind, as Kubernetes has it.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Cluster(_) => "ClusterRole",
+            Self::Namespaced(_) => "Role",
         }
     }
 }
@@ -76,6 +94,19 @@ pub(crate) struct Roles {
     pub(crate) namespaced: BTreeMap<(String, String), Vec<Rule>>,
 }
 
+impl Roles {
+    /// The rules of a role that stands in a place; `None` where there is no such role.
+    pub(crate) fn rules(&self, role: &RoleRef, namespace: Option<&str>) -> Option<&Vec<Rule>> {
+        match (role, namespace) {
+            (RoleRef::Cluster(name), _) => self.cluster.get(name),
+            (RoleRef::Namespaced(name), Some(namespace)) => {
+                self.namespaced.get(&(namespace.to_owned(), name.clone()))
+            }
+            (RoleRef::Namespaced(_), None) => None,
+        }
+    }
+}
+
 /// Writes that let their holder run code as any account of a namespace.
 const RUNS_PODS: [(&str, &str); 9] = [
     ("", "pods"),
@@ -109,13 +140,13 @@ const CHANGES_RULES: [(&str, &str); 10] = [
     ("certificates.k8s.io", "signers"),
 ];
 
-const WRITES: [&str; 3] = ["create", "update", "patch"];
+pub(super) const WRITES: [&str; 3] = ["create", "update", "patch"];
 
-fn has(list: &[String], wanted: &str) -> bool {
+pub(super) fn has(list: &[String], wanted: &str) -> bool {
     list.iter().any(|item| item == wanted)
 }
 
-fn covers(rule: &Rule, group: &str, resource: &str, verb: &str) -> bool {
+pub(super) fn covers(rule: &Rule, group: &str, resource: &str, verb: &str) -> bool {
     let subresource = resource.split_once('/').map(|(_, sub)| format!("*/{sub}"));
     let resources = has(&rule.resources, "*")
         || has(&rule.resources, resource)
@@ -189,13 +220,7 @@ fn role_danger(roles: &Roles, binding: &Binding) -> Option<&'static str> {
     if binding.role == RoleRef::Cluster("cluster-admin".to_owned()) {
         return Some("cluster-admin");
     }
-    let rules = match (&binding.role, &binding.namespace) {
-        (RoleRef::Cluster(name), _) => roles.cluster.get(name),
-        (RoleRef::Namespaced(name), Some(namespace)) => {
-            roles.namespaced.get(&(namespace.clone(), name.clone()))
-        }
-        (RoleRef::Namespaced(_), None) => None,
-    };
+    let rules = roles.rules(&binding.role, binding.namespace.as_deref());
     rules?.iter().find_map(danger)
 }
 
@@ -272,10 +297,7 @@ pub(crate) fn held_back(
                     format!(
                         "{} has {} '{}' {place} ({why})",
                         account_label(subject),
-                        match binding.role {
-                            RoleRef::Cluster(_) => "ClusterRole",
-                            RoleRef::Namespaced(_) => "Role",
-                        },
+                        binding.role.kind(),
                         binding.role.name(),
                     )
                 };
@@ -314,7 +336,7 @@ mod tests {
             groups: own(groups),
             resources: own(resources),
             verbs: own(verbs),
-            names: vec![],
+            ..Rule::default()
         }
     }
 

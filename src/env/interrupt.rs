@@ -1,7 +1,7 @@
 //! The wish to stop: Ctrl-C and SIGTERM, asked for rather than obeyed at once.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How often a waiting run looks whether it was asked to stop.
@@ -9,37 +9,74 @@ const LOOK_EVERY: Duration = Duration::from_millis(25);
 
 /// Remembers that the run was asked to stop; clones share the memory.
 #[derive(Clone, Debug, Default)]
-pub struct Interrupt(Arc<AtomicBool>);
+pub struct Interrupt {
+    raised: Arc<AtomicBool>,
+    /// The handlers of the real world's signals.
+    handlers: Arc<Mutex<Vec<signal_hook::SigId>>>,
+    is_real: bool,
+}
+
+/// While it lives, signals are somebody else's to answer: of a command that runs in our place.
+#[derive(Debug)]
+pub struct Hold(Interrupt);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.listen();
+    }
+}
 
 impl Interrupt {
     /// Listens to SIGINT and SIGTERM: the first asks, the second ends the process at once.
     pub(super) fn real() -> Self {
+        let interrupt = Self {
+            is_real: true,
+            ..Self::default()
+        };
+        interrupt.listen();
+        interrupt
+    }
+
+    fn listen(&self) {
         use signal_hook::consts::{SIGINT, SIGTERM};
-        let interrupt = Self::default();
+        if !self.is_real {
+            return;
+        }
+        let mut handlers = self.handlers.lock().unwrap_or_else(PoisonError::into_inner);
         for (signal, code) in [(SIGINT, 130), (SIGTERM, 143)] {
             // The order matters: the shutdown sees the flag only from the second signal on.
             // Where a handler cannot be set the default holds, and the signal simply kills.
-            if signal_hook::flag::register_conditional_shutdown(
-                signal,
-                code,
-                Arc::clone(&interrupt.0),
-            )
-            .is_ok()
-            {
-                signal_hook::flag::register(signal, Arc::clone(&interrupt.0)).ok();
-            }
+            let flag = || Arc::clone(&self.raised);
+            let Ok(shutdown) =
+                signal_hook::flag::register_conditional_shutdown(signal, code, flag())
+            else {
+                continue;
+            };
+            handlers.push(shutdown);
+            handlers.extend(signal_hook::flag::register(signal, flag()));
         }
-        interrupt
+    }
+
+    /// Stops listening until the hold is dropped: Ctrl-C belongs to the command that runs, and
+    /// does not end us.
+    pub fn hold(&self) -> Hold {
+        let mut handlers = self.handlers.lock().unwrap_or_else(PoisonError::into_inner);
+        for handler in handlers.drain(..) {
+            // The signal's handler stays without an action: the signal does nothing.
+            signal_hook::low_level::unregister(handler);
+        }
+        drop(handlers);
+        Hold(self.clone())
     }
 
     /// Says whether the run was asked to stop.
     pub fn is_raised(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        self.raised.load(Ordering::SeqCst)
     }
 
     /// Asks the run to stop, as a signal would.
     pub fn raise(&self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.raised.store(true, Ordering::SeqCst);
     }
 
     /// Waits until the run is asked to stop. Needs a runtime with time enabled.

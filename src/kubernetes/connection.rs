@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
 use k8s_openapi::api::authorization::v1::{
-    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec, SubjectAccessReview,
-    SubjectAccessReviewSpec, SubjectAccessReviewStatus,
+    NonResourceAttributes, ResourceAttributes, SelfSubjectAccessReview,
+    SelfSubjectAccessReviewSpec, SubjectAccessReview, SubjectAccessReviewSpec,
+    SubjectAccessReviewStatus,
 };
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
@@ -14,10 +15,11 @@ use serde::Deserialize;
 
 use super::error::Error;
 use super::objects;
+use crate::domain::climb::Probe;
 use crate::domain::plan::{
     NAMESPACE, Observed, ObservedAccount, ObservedBinding, Place, binding_name,
 };
-use crate::domain::power::{self, Binding, Roles, Subject};
+use crate::domain::power::{self, Binding, RoleRef, Roles, Rule, Subject};
 
 /// The one connection to a cluster of a run.
 #[derive(Clone)]
@@ -37,6 +39,8 @@ impl std::fmt::Debug for Connection {
 pub(crate) struct Look<'a> {
     /// Whether somebody writes: only then are namespaces and roles read.
     pub(crate) with_write: bool,
+    /// Whether a role is bound in a namespace: then the namespaces are read, which may be gone.
+    pub(crate) with_places: bool,
     /// Namespaces that the operator holds back.
     pub(crate) held_back: &'a BTreeSet<String>,
 }
@@ -50,6 +54,10 @@ pub(crate) struct Seen {
     pub(crate) held_back: BTreeMap<String, String>,
     /// Bindings of others, for `cluster check`; empty unless `with_write`.
     pub(crate) foreign: Vec<Binding>,
+    /// Bindings that carry our labels and not our name, in words.
+    pub(crate) labelled: Vec<String>,
+    /// The roles of the cluster; empty unless `with_write`.
+    pub(crate) roles: Roles,
 }
 
 /// A question about an account's rights.
@@ -95,6 +103,12 @@ impl std::fmt::Display for Right {
         }
         Ok(())
     }
+}
+
+/// What a review is about.
+enum About {
+    Object(Box<ResourceAttributes>),
+    Url(NonResourceAttributes),
 }
 
 #[derive(Deserialize)]
@@ -208,8 +222,64 @@ impl Connection {
             namespace: Some(place.clone().unwrap_or_else(|| NAMESPACE.to_owned())),
             ..ResourceAttributes::default()
         };
-        let status = self.review(account, attributes).await?;
+        let status = self
+            .review(account, About::Object(Box::new(attributes)))
+            .await?;
         Ok(status.allowed.then(|| status.reason.unwrap_or_default()))
+    }
+
+    /// Asks the API server one question about a bound role; what still lets the account in.
+    pub(super) async fn let_in_to(
+        &self,
+        account: &str,
+        place: &Place,
+        probe: &Probe,
+    ) -> Result<Option<String>, Error> {
+        let about = match probe {
+            Probe::Url { verb, path } => About::Url(NonResourceAttributes {
+                verb: Some(verb.clone()),
+                path: Some(path.clone()),
+            }),
+            Probe::Object {
+                verb,
+                group,
+                resource,
+                subresource,
+                name,
+            } => {
+                let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+                About::Object(Box::new(ResourceAttributes {
+                    verb: text(verb),
+                    group: text(group),
+                    resource: text(resource),
+                    subresource: text(subresource),
+                    name: text(name),
+                    namespace: place.clone(),
+                    ..ResourceAttributes::default()
+                }))
+            }
+        };
+        let status = self.review(account, about).await?;
+        Ok(status.allowed.then(|| status.reason.unwrap_or_default()))
+    }
+
+    /// Reads the rules of a role; a role that is gone has none.
+    pub(super) async fn rules(&self, role: &RoleRef, place: &Place) -> Result<Vec<Rule>, Error> {
+        let (client, name) = (self.client.clone(), role.name());
+        let found = match (role, place) {
+            (RoleRef::Cluster(_), _) => {
+                let found = Api::<ClusterRole>::all(client).get_opt(name).await;
+                found.map(|found| found.and_then(|role| role.rules))
+            }
+            (RoleRef::Namespaced(_), Some(namespace)) => {
+                let api = Api::<Role>::namespaced(client, namespace);
+                let found = api.get_opt(name).await;
+                found.map(|found| found.and_then(|role| role.rules))
+            }
+            (RoleRef::Namespaced(_), None) => Ok(None),
+        };
+        let found = found.map_err(|error| Error::from_kube(error, &format!("role '{name}'")))?;
+        Ok(objects::rules(found))
     }
 
     /// Asks the API server what an account of ours may do.
@@ -227,7 +297,9 @@ impl Connection {
             namespace: question.namespace.clone(),
             ..ResourceAttributes::default()
         };
-        let status = self.review(account, attributes).await?;
+        let status = self
+            .review(account, About::Object(Box::new(attributes)))
+            .await?;
         let reason = super::error::clean(&status.reason.unwrap_or_default());
         Ok((status.allowed, reason))
     }
@@ -235,8 +307,12 @@ impl Connection {
     async fn review(
         &self,
         account: &str,
-        attributes: ResourceAttributes,
+        about: About,
     ) -> Result<SubjectAccessReviewStatus, Error> {
+        let (resource_attributes, non_resource_attributes) = match about {
+            About::Object(attributes) => (Some(*attributes), None),
+            About::Url(attributes) => (None, Some(attributes)),
+        };
         let review = SubjectAccessReview {
             spec: SubjectAccessReviewSpec {
                 user: Some(format!("system:serviceaccount:{NAMESPACE}:{account}")),
@@ -245,7 +321,8 @@ impl Connection {
                     format!("system:serviceaccounts:{NAMESPACE}"),
                     "system:authenticated".to_owned(),
                 ]),
-                resource_attributes: Some(attributes),
+                resource_attributes,
+                non_resource_attributes,
                 ..SubjectAccessReviewSpec::default()
             },
             ..SubjectAccessReview::default()
@@ -284,10 +361,11 @@ impl Connection {
             listed.map_err(|error| Error::from_kube(error, "the RoleBindings"))
         };
         let world = async {
-            if !look.with_write {
-                return Ok((BTreeSet::new(), Roles::default()));
+            match (look.with_write, look.with_places) {
+                (true, _) => futures::try_join!(self.namespaces(), self.roles()),
+                (false, true) => Ok((self.namespaces().await?, Roles::default())),
+                (false, false) => Ok((BTreeSet::new(), Roles::default())),
             }
-            futures::try_join!(self.namespaces(), self.roles())
         };
         let (accounts, cluster_bindings, role_bindings, (namespaces, roles)) =
             futures::try_join!(accounts, cluster_bindings, role_bindings, world)?;
@@ -317,19 +395,32 @@ impl Connection {
         }
         if look.with_write {
             seen.held_back = power::held_back(&namespaces, look.held_back, &all, &roles);
-            seen.observed.write_reaches = namespaces
-                .into_iter()
-                .filter(|namespace| !seen.held_back.contains_key(namespace))
-                .collect();
+            let open = namespaces
+                .iter()
+                .filter(|namespace| !seen.held_back.contains_key(*namespace));
+            seen.observed.write_reaches = open.cloned().collect();
             seen.foreign = all;
+            seen.roles = roles;
         }
+        seen.observed.namespaces = namespaces;
         Ok(seen)
     }
 
     /// Puts a binding among ours or among the others.
+    ///
+    /// The manager may change and remove bindings of any name: one that only carries our labels,
+    /// and not our name, is left alone.
     fn sort(&self, seen: &mut Seen, others: &mut Vec<Binding>, meta: &ObjectMeta, found: Binding) {
-        let is_manager = found.name.ends_with(":manager");
-        if !objects::is_ours(meta, &self.installation) || is_manager {
+        let is_named = found
+            .name
+            .starts_with(&binding_name(&self.installation, ""));
+        let is_manager = found.name == binding_name(&self.installation, "manager");
+        let is_ours = objects::is_ours(meta, &self.installation);
+        if is_ours && !is_named {
+            let name = super::error::clean(&found.name);
+            seen.labelled.push(format!("binding {name}"));
+        }
+        if !is_ours || !is_named || is_manager {
             others.push(found);
             return;
         }

@@ -1,6 +1,6 @@
 //! Converge: make one cluster's objects equal to what the store says. Observe, plan, apply, verify.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
@@ -11,7 +11,10 @@ use serde_json::json;
 use super::connection::{Connection, Look, Seen};
 use super::error::Error;
 use super::objects;
-use crate::domain::plan::{self, Account, Desired, Observed, Place, Plan, Step};
+use crate::domain::binding::Bound;
+use crate::domain::climb::{self, Probe};
+use crate::domain::plan::{self, Account, Desired, Lists, Observed, Place, Plan, Step};
+use crate::domain::power::{RoleRef, Rule};
 
 /// How many calls run at once (measured: more only cost TLS handshakes and server time).
 const CONCURRENCY: usize = 8;
@@ -32,6 +35,17 @@ struct Leaving {
     account: String,
     place: Place,
     binding: String,
+    /// How it is asked whether the account is still let in by this list.
+    ask: Ask,
+}
+
+/// A question about a list.
+enum Ask {
+    /// The one that belongs to the list of a level.
+    Level,
+    /// What the bound role allows, and nothing that the account keeps does. Where that is nothing,
+    /// nothing is taken away, and the list that was read back is all there is to see.
+    Role(Vec<Probe>),
 }
 
 /// Looks, and says what would be done; changes nothing.
@@ -45,23 +59,36 @@ pub(crate) async fn preview(
     Ok((seen, plan))
 }
 
-/// Makes the cluster equal to `desired`. Ok only when that was read back, and when each account
-/// whose end was decided (`ended`: name and credential) was seen to be gone under its own name.
+/// What was decided to end, and must be seen to have ended under its own name: what is found by
+/// labels may have lost them.
+#[derive(Debug, Default)]
+pub(crate) struct Ended<'a> {
+    /// Accounts that must be gone: name and credential.
+    pub(crate) accounts: Vec<(&'a str, i64)>,
+    /// Accounts that must be off the list of a bound role.
+    pub(crate) bound: Vec<(&'a str, &'a Bound)>,
+}
+
+/// Makes the cluster equal to `desired`. Ok only when that was read back, and when all that
+/// `ended` was seen to have.
 pub(crate) async fn converge(
     connection: &Connection,
     desired: &Desired,
     look: &Look<'_>,
-    ended: &[(&str, i64)],
+    ended: &Ended<'_>,
 ) -> Result<Converged, Error> {
     let converged = equalize(connection, desired, look).await?;
-    stream::iter(ended)
+    let accounts = stream::iter(&ended.accounts)
         .map(|(account, credential)| connection.confirm_end(account, *credential))
         .buffer_unordered(CONCURRENCY)
-        .collect::<Vec<_>>()
-        .await
-        .into_iter()
-        .collect::<Result<(), Error>>()?;
-    Ok(converged)
+        .collect::<Vec<_>>();
+    let bound = stream::iter(&ended.bound)
+        .map(|(account, bound)| connection.confirm_off(account, bound))
+        .buffer_unordered(CONCURRENCY)
+        .collect::<Vec<_>>();
+    let (accounts, bound) = futures::join!(accounts, bound);
+    let seen: Result<(), Error> = accounts.into_iter().chain(bound).collect();
+    seen.map(|()| converged)
 }
 
 async fn equalize(
@@ -79,7 +106,8 @@ async fn equalize(
             verify_gone(connection, &left).await?;
             return Ok(Converged { changed });
         }
-        left.extend(leaving(&plan, &seen.observed));
+        let lists = plan::wanted_lists(desired, &seen.observed);
+        left.extend(connection.leaving(&plan, &seen.observed, &lists).await?);
         if let Some(account) = stuck(&plan, &seen.observed) {
             last = Some(Error::terminating(&format!("account '{account}'")));
         }
@@ -102,42 +130,6 @@ async fn equalize(
     Err(last.unwrap_or_else(|| Error::unsettled("the cluster changes faster than it can be read")))
 }
 
-/// Who leaves which list by this plan, and does not come back to it by the same plan: a binding
-/// that points to the wrong role is deleted and made anew.
-fn leaving(plan: &Plan, observed: &Observed) -> Vec<Leaving> {
-    let mut found = Vec::new();
-    let comes_back = |at: &Place, binding: &String, account: &String| {
-        plan.give.iter().any(|step| {
-            matches!(step, Step::CreateBinding { place, name, accounts, .. }
-                if place == at && name == binding && accounts.contains(account))
-        })
-    };
-    for step in &plan.take {
-        let (place, name, stay) = match step {
-            Step::SetBinding {
-                place,
-                name,
-                accounts,
-                ..
-            } => (place, name, Some(accounts)),
-            Step::DeleteBinding { place, name, .. } => (place, name, None),
-            _ => continue,
-        };
-        let before = observed.bindings.get(&(place.clone(), name.clone()));
-        for account in before.into_iter().flat_map(|binding| &binding.accounts) {
-            let stays = stay.is_some_and(|stay| stay.contains(account));
-            if !stays && !comes_back(place, name, account) {
-                found.push(Leaving {
-                    account: account.clone(),
-                    place: place.clone(),
-                    binding: name.clone(),
-                });
-            }
-        }
-    }
-    found
-}
-
 impl Leaving {
     /// Whether an answer of the API server names this list.
     fn is_named_in(&self, reason: &str) -> bool {
@@ -145,6 +137,27 @@ impl Leaving {
             None => format!("ClusterRoleBinding \"{}\"", self.binding),
             Some(namespace) => format!("RoleBinding \"{}/{namespace}\"", self.binding),
         })
+    }
+}
+
+/// Rules of roles, each read once.
+#[derive(Default)]
+struct Rules(BTreeMap<(Place, RoleRef), Vec<Rule>>);
+
+impl Rules {
+    async fn of(
+        &mut self,
+        connection: &Connection,
+        role: &RoleRef,
+        place: &Place,
+    ) -> Result<Vec<Rule>, Error> {
+        let key = (place.clone(), role.clone());
+        if let Some(known) = self.0.get(&key) {
+            return Ok(known.clone());
+        }
+        let rules = connection.rules(role, place).await?;
+        self.0.insert(key, rules.clone());
+        Ok(rules)
     }
 }
 
@@ -165,18 +178,18 @@ async fn verify_gone(connection: &Connection, leaving: &[Leaving]) -> Result<(),
     let started = tokio::time::Instant::now();
     let mut open: Vec<&Leaving> = leaving.iter().collect();
     while !open.is_empty() {
-        let answers: Vec<Result<Option<String>, Error>> = stream::iter(&open)
-            .map(|item| connection.let_in_by(&item.account, &item.place, &item.binding))
+        let answers: Vec<Result<Vec<String>, Error>> = stream::iter(&open)
+            .map(|item| connection.ask(item))
             .buffered(CONCURRENCY)
             .collect()
             .await;
         let mut still = Vec::new();
         for (item, answer) in open.into_iter().zip(answers) {
             // A stronger list that is left too may have answered in this one's stead.
-            let lets_in = answer?.is_some_and(|reason| {
+            let lets_in = answer?.iter().any(|reason| {
                 leaving
                     .iter()
-                    .any(|other| other.account == item.account && other.is_named_in(&reason))
+                    .any(|other| other.account == item.account && other.is_named_in(reason))
             });
             if lets_in {
                 still.push(item);
@@ -283,6 +296,99 @@ impl Connection {
         }
     }
 
+    /// Looks at the list of a bound role by its own name: an account that left it must not be on it.
+    /// A list that lost our labels was not found by them, and is no longer ours to change.
+    async fn confirm_off(&self, account: &str, bound: &Bound) -> Result<(), Error> {
+        let name = bound.list_name(&self.installation);
+        let found = match &bound.place {
+            None => {
+                let found = self.cluster_bindings().get_opt(&name).await;
+                found.map(|found| found.and_then(|found| found.subjects))
+            }
+            Some(namespace) => {
+                let found = self.role_bindings(namespace).get_opt(&name).await;
+                found.map(|found| found.and_then(|found| found.subjects))
+            }
+        };
+        let what = format!("binding '{name}'");
+        let subjects = found.map_err(|error| Error::from_kube(error, &what))?;
+        let mut subjects = subjects.into_iter().flatten();
+        if subjects.any(|subject| subject.name == account) {
+            Err(Error::foreign(&what))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Who leaves which list by this plan, and does not come back to it by the same plan: a binding
+    /// that points to the wrong role is deleted and made anew.
+    async fn leaving(
+        &self,
+        plan: &Plan,
+        observed: &Observed,
+        wanted: &Lists,
+    ) -> Result<Vec<Leaving>, Error> {
+        let mut found = Vec::new();
+        let mut rules = Rules::default();
+        for step in &plan.take {
+            let (Step::SetBinding { place, name, .. } | Step::DeleteBinding { place, name, .. }) =
+                step
+            else {
+                continue;
+            };
+            let key = (place.clone(), name.clone());
+            let Some(before) = observed.bindings.get(&key) else {
+                continue;
+            };
+            let stay = wanted.get(&key).map(|(_, accounts)| accounts);
+            let is_level = |role| *name == plan::binding_name(&self.installation, role);
+            let is_level = ["view", "edit", "cluster-admin"].into_iter().any(is_level);
+            for account in &before.accounts {
+                if stay.is_some_and(|stay| stay.contains(account)) {
+                    continue;
+                }
+                let ask = if is_level {
+                    Ask::Level
+                } else {
+                    let own = rules.of(self, &before.role, place).await?;
+                    let mut kept = Vec::new();
+                    for ((at, _), (role, accounts)) in wanted {
+                        // What counts everywhere counts here; what counts elsewhere does not.
+                        if (at.is_none() || at == place) && accounts.contains(account) {
+                            kept.extend(rules.of(self, role, at).await?);
+                        }
+                    }
+                    Ask::Role(climb::probes(&own, &kept, place.is_none()))
+                };
+                found.push(Leaving {
+                    account: account.clone(),
+                    place: place.clone(),
+                    binding: name.clone(),
+                    ask,
+                });
+            }
+        }
+        Ok(found)
+    }
+
+    /// What still lets an account in where a list of ours did, in the API server's words.
+    async fn ask(&self, item: &Leaving) -> Result<Vec<String>, Error> {
+        let (account, place) = (&item.account, &item.place);
+        match &item.ask {
+            Ask::Level => {
+                let answer = self.let_in_by(account, place, &item.binding).await?;
+                Ok(answer.into_iter().collect())
+            }
+            Ask::Role(probes) => {
+                let asked = probes
+                    .iter()
+                    .map(|probe| self.let_in_to(account, place, probe));
+                let answers = futures::future::try_join_all(asked).await?;
+                Ok(answers.into_iter().flatten().collect())
+            }
+        }
+    }
+
     async fn apply_step(&self, step: &Step) -> Result<(), Error> {
         match step {
             Step::CreateAccount(account) => self.create_account(account).await,
@@ -357,12 +463,12 @@ impl Connection {
         &self,
         place: &Place,
         name: &str,
-        role: &str,
+        role: &RoleRef,
         accounts: &BTreeSet<String>,
     ) -> Result<(), Error> {
         let what = format!("binding '{name}'");
         let meta = objects::meta(name, place.as_deref(), &self.installation);
-        let role_ref = objects::cluster_role(role);
+        let role_ref = objects::reference(role);
         let subjects = Some(objects::subjects(accounts));
         let params = PostParams::default();
         let created = match place {

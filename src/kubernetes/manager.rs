@@ -86,7 +86,7 @@ pub(crate) const OPERATOR_RIGHTS: [Right; 10] = [
 ];
 
 /// What the manager's login must be allowed: asked by `cluster check`.
-pub(crate) const MANAGER_RIGHTS: [Right; 12] = [
+pub(crate) const MANAGER_RIGHTS: [Right; 18] = [
     right("list", "", "namespaces"),
     right("list", RBAC, "clusterroles"),
     right("list", RBAC, "roles"),
@@ -115,7 +115,28 @@ pub(crate) const MANAGER_RIGHTS: [Right; 12] = [
         subresource: "token",
         ..right("create", "", "serviceaccounts")
     },
+    BINDING_RIGHTS[0],
+    BINDING_RIGHTS[1],
+    BINDING_RIGHTS[2],
+    BINDING_RIGHTS[3],
+    BINDING_RIGHTS[4],
+    BINDING_RIGHTS[5],
 ];
+
+/// What the manager's login must be allowed for role bindings: one made by an earlier version of
+/// kubegrant is not, until the cluster is relinked.
+pub(crate) const BINDING_RIGHTS: [Right; 6] = [
+    right("bind", RBAC, "clusterroles"),
+    right("bind", RBAC, "roles"),
+    right("patch", RBAC, "clusterrolebindings"),
+    right("patch", RBAC, "rolebindings"),
+    right("delete", RBAC, "clusterrolebindings"),
+    right("delete", RBAC, "rolebindings"),
+];
+
+/// Whether the login may list every Secret of the cluster, which gives their contents too. The
+/// manager's may not, on purpose.
+pub(crate) const ALL_SECRETS: Right = right("list", "", "secrets");
 
 fn rule(groups: &[&str], resources: &[&str], verbs: &[&str], names: &[&str]) -> rbac::PolicyRule {
     let own = |list: &[&str]| {
@@ -134,11 +155,6 @@ fn rule(groups: &[&str], resources: &[&str], verbs: &[&str], names: &[&str]) -> 
 
 /// The manager's rights everywhere.
 fn cluster_rules(installation: &str) -> Vec<rbac::PolicyRule> {
-    let lists: Vec<String> = ["view", "edit", "cluster-admin"]
-        .iter()
-        .map(|role| binding_name(installation, role))
-        .collect();
-    let lists: Vec<&str> = lists.iter().map(String::as_str).collect();
     let manager = binding_name(installation, "manager");
     vec![
         // See where write may reach.
@@ -154,25 +170,18 @@ fn cluster_rules(installation: &str) -> Vec<rbac::PolicyRule> {
             &["get", "list"],
             &[],
         ),
-        // Keep the lists: `create` cannot be limited by name, but `bind` limits what can be given.
+        // Keep the lists. Which roles will be bound is not known beforehand, names cannot be given
+        // as patterns, and no manager can widen its own rights later: so no names here. That gives
+        // it nothing that it could not take before, for who may bind cluster-admin may all of this.
+        // What guards others' bindings from our mistakes is in the code: only what carries our
+        // labels and our name is touched, by resource version or UID (`Connection::sort`).
         rule(
             &[RBAC],
             &["clusterrolebindings", "rolebindings"],
-            &["create"],
+            &["create", "patch", "delete"],
             &[],
         ),
-        rule(
-            &[RBAC],
-            &["clusterrolebindings", "rolebindings"],
-            &["patch", "delete"],
-            &lists,
-        ),
-        rule(
-            &[RBAC],
-            &["clusterroles"],
-            &["bind"],
-            &["view", "edit", "cluster-admin"],
-        ),
+        rule(&[RBAC], &["clusterroles", "roles"], &["bind"], &[]),
         // Ask the API server whether a revocation is true.
         rule(
             &["authorization.k8s.io"],
@@ -182,12 +191,7 @@ fn cluster_rules(installation: &str) -> Vec<rbac::PolicyRule> {
         ),
         // Leave the cluster for good.
         rule(&[""], &["namespaces"], &["delete"], &[NAMESPACE]),
-        rule(
-            &[RBAC],
-            &["clusterroles", "clusterrolebindings"],
-            &["delete"],
-            &[manager.as_str()],
-        ),
+        rule(&[RBAC], &["clusterroles"], &["delete"], &[manager.as_str()]),
     ]
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod connection;
 pub(crate) mod converge;
 pub(crate) mod error;
 pub(crate) mod exec;
+pub(crate) mod foreign;
 pub(crate) mod import;
 pub(crate) mod manager;
 pub(crate) mod nodes;

@@ -80,6 +80,15 @@ pub(crate) fn subjects(accounts: &BTreeSet<String>) -> Vec<rbac::Subject> {
         .collect()
 }
 
+/// A reference to a role.
+pub(crate) fn reference(role: &RoleRef) -> rbac::RoleRef {
+    rbac::RoleRef {
+        api_group: "rbac.authorization.k8s.io".to_owned(),
+        kind: role.kind().to_owned(),
+        name: role.name().to_owned(),
+    }
+}
+
 /// A reference to a ClusterRole.
 pub(crate) fn cluster_role(name: &str) -> rbac::RoleRef {
     rbac::RoleRef {
@@ -144,6 +153,7 @@ pub(crate) fn rules(found: Option<Vec<rbac::PolicyRule>>) -> Vec<Rule> {
             resources: rule.resources.unwrap_or_default(),
             verbs: rule.verbs,
             names: rule.resource_names.unwrap_or_default(),
+            urls: rule.non_resource_urls.unwrap_or_default(),
         })
         .collect()
 }

@@ -1,6 +1,6 @@
 //! Access: grant, change, remove and list what users have on clusters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::journal::Journal;
 use super::{Applied, Done, Error, Mode, find, settle};
@@ -9,6 +9,7 @@ use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, ClusterId};
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::ClusterAction;
+use crate::domain::project::ProjectRole;
 use crate::domain::user::{User, UserId};
 use crate::domain::{Confirmed, Timestamp};
 use crate::session::Session;
@@ -219,17 +220,20 @@ pub(crate) async fn revoke(
     let journal = journal.cluster(&cluster).user(&user);
     refuse_pointless(&user, &cluster)?;
     let lock = session.lock(&cluster).await?;
-    let (before, live) = session.store()?.read(|tx| {
+    let (before, live, bound) = session.store()?.read(|tx| {
         let grant = store::grants::find(tx, cluster.id, user.id)?;
         let live = store::credentials::versions(tx, cluster.id, user.id)?
             .into_iter()
             .any(|credential| credential.state != crate::domain::credential::State::Revoked);
-        Ok::<_, store::Error>((grant, live))
+        let bound = store::bindings::any(tx, cluster.id, user.id)?;
+        Ok::<_, store::Error>((grant, live, bound))
     })?;
+    // Role bindings are not a grant: they stay, and so may a kubeconfig that carries them alone.
+    let after = Access::None.or_bound(&user, bound);
     let outcome = |unchanged, applied| Outcome {
         user: user.name.to_string(),
         cluster: cluster.name.clone(),
-        access: Access::None,
+        access: after,
         unchanged,
         has_key: user.key.is_some(),
         applied,
@@ -237,12 +241,16 @@ pub(crate) async fn revoke(
     if before.is_none() && !live {
         return Ok(Done::Did(outcome(true, Applied::default())));
     }
+    if before.is_none() && bound && mode == Mode::Do {
+        let applied = settle::pay(session, &cluster, &lock, &journal, None).await?;
+        return Ok(Done::Did(outcome(true, applied)));
+    }
     if mode == Mode::Plan {
         let mut lines = vec![format!(
             "take the access of '{}' to cluster '{}'",
             user.name, cluster.name
         )];
-        lines.extend(would_end(session, &cluster, &user, Access::None)?);
+        lines.extend(would_end(session, &cluster, &user, after)?);
         return Ok(Done::Planned(lines));
     }
     let detail = format!("access of '{}' removed", user.name);
@@ -269,8 +277,10 @@ pub(crate) struct Line {
     pub(crate) user: String,
     /// Where.
     pub(crate) cluster: String,
-    /// What they have.
+    /// What they have by themselves; nothing where the line is about the cluster's project.
     pub(crate) access: Access,
+    /// The cluster's project and what they are in it, where that is their way in.
+    pub(crate) project: Option<(String, ProjectRole)>,
     /// Since when and by whom, where a grant gives it.
     pub(crate) granted: Option<(Timestamp, String, String)>,
 }
@@ -293,16 +303,27 @@ pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Line>, Erro
         find::cluster(session, &actor, &journal, name, ClusterAction::See)?;
     }
     let only = filter.user.as_ref().map(|name| find::user(session, name));
-    let (users, clusters, grants) = session.store()?.read(|tx| {
+    let (roles, projects) = session.store()?.read(|tx| {
+        let names = store::projects::names(tx)?;
+        Ok::<_, store::Error>((store::projects::roles(tx)?, names))
+    })?;
+    let (users, clusters, grants, bound) = session.store()?.read(|tx| {
         let grants: BTreeMap<(ClusterId, UserId), Grant> = store::grants::list(tx)?
             .into_iter()
             .map(|grant| ((grant.cluster, grant.user), grant))
             .collect();
-        Ok::<_, store::Error>((store::users::list(tx)?, store::clusters::list(tx)?, grants))
+        let bound: BTreeSet<(ClusterId, UserId)> = store::bindings::list(tx)?
+            .into_iter()
+            .map(|binding| (binding.cluster, binding.user))
+            .collect();
+        let (users, clusters) = (store::users::list(tx)?, store::clusters::list(tx)?);
+        Ok::<_, store::Error>((users, clusters, grants, bound))
     })?;
     let now = session.now();
     let access_of = |user: &User, cluster: &Cluster| {
-        access::effective(user, cluster, grants.get(&(cluster.id, user.id)), now)
+        let key = (cluster.id, user.id);
+        let access = access::effective(user, cluster, grants.get(&key), now);
+        access.or_bound(user, bound.contains(&key))
     };
     let names: BTreeMap<UserId, String> = users
         .iter()
@@ -330,6 +351,20 @@ pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Line>, Erro
             if only.is_some_and(|id| id != user.id) || !(manages || user.id == actor.user.id) {
                 continue;
             }
+            let role = cluster.project.filter(|_| user.active);
+            let role = role.and_then(|project| {
+                let role = roles.get(&(project, user.id))?;
+                Some((projects.get(&project)?.clone(), *role))
+            });
+            if role.is_some() {
+                lines.push(Line {
+                    user: user.name.to_string(),
+                    cluster: cluster.name.to_string(),
+                    access: Access::None,
+                    project: role,
+                    granted: None,
+                });
+            }
             let access = access_of(user, cluster);
             if access == Access::None {
                 continue;
@@ -342,6 +377,7 @@ pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Line>, Erro
                 user: user.name.to_string(),
                 cluster: cluster.name.to_string(),
                 access,
+                project: None,
                 granted: granted.map(|grant| {
                     let by = names.get(&grant.granted_by).cloned().unwrap_or_default();
                     (grant.granted_at, by, grant.reason.clone())

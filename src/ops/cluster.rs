@@ -8,21 +8,23 @@ pub(crate) use approach::Source;
 pub(super) use approach::prove;
 pub(super) use register::active_user;
 pub(crate) use register::{Add, Registered, add, relink};
-pub(crate) use settings::{Set, set};
+pub(crate) use settings::{Place, Set, SetOutcome, set};
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::journal::Journal;
+use super::rbac::{self, Standing};
 use super::{Error, find, settle};
 use crate::domain::access::Access;
 use crate::domain::cluster::{Cluster, WriteScope};
 use crate::domain::name::ClusterName;
 use crate::domain::plan::{Observed, Plan, Step};
 use crate::domain::policy::ClusterAction;
+use crate::domain::project::ProjectRole;
 use crate::domain::user::User;
-use crate::kubernetes::connection::Look;
-use crate::kubernetes::converge;
+use crate::kubernetes::connection::{Look, Seen};
 use crate::kubernetes::manager::MANAGER_RIGHTS;
+use crate::kubernetes::{converge, foreign};
 use crate::session::{Actor, Session};
 use crate::store;
 
@@ -33,8 +35,12 @@ pub(crate) struct Line {
     pub(crate) cluster: Cluster,
     /// Its owner's name.
     pub(crate) owner: Option<String>,
-    /// What the actor has on it.
+    /// What the actor has on it by themselves.
     pub(crate) access: Access,
+    /// The project that it is in.
+    pub(crate) project: Option<String>,
+    /// What the actor is in that project.
+    pub(crate) role: Option<ProjectRole>,
     /// How many versions are live on it; only for those who manage it.
     pub(crate) credentials: Option<usize>,
     /// How many things are owed on it; only for those who manage it.
@@ -47,13 +53,20 @@ pub(crate) fn list(session: &Session) -> Result<Vec<Line>, Error> {
     session.store()?.read(|tx| {
         let users = store::users::list(tx)?;
         let unfinished = store::credentials::all_unfinished(tx)?;
+        let names = store::projects::names(tx)?;
         let mut lines = Vec::new();
         for cluster in store::clusters::list(tx)? {
             let access = find::access_of(tx, session, &actor.user, &cluster)?;
-            if access == Access::None {
+            let role = find::project_role(tx, &actor.user, &cluster)?;
+            if access == Access::None && role.is_none() {
                 continue;
             }
-            lines.push(line(cluster, access, &users, &unfinished));
+            let project = cluster.project.and_then(|id| names.get(&id)).cloned();
+            lines.push(Line {
+                project,
+                role,
+                ..line(cluster, access, &users, &unfinished)
+            });
         }
         Ok(lines)
     })
@@ -81,6 +94,8 @@ fn line(
     Line {
         owner: owner.map(|user| user.name.to_string()),
         access,
+        project: None,
+        role: None,
         credentials: manages.then_some(live),
         owed: manages.then_some(owed),
         cluster,
@@ -113,12 +128,13 @@ pub(crate) async fn show(session: &Session, name: &ClusterName) -> Result<Shown,
     let line = session.store()?.read(|tx| {
         let users = store::users::list(tx)?;
         let unfinished = store::credentials::all_unfinished(tx)?;
-        Ok::<_, Error>(line(
-            found.cluster.clone(),
-            found.access,
-            &users,
-            &unfinished,
-        ))
+        let names = store::projects::names(tx)?;
+        let project = found.cluster.project.and_then(|id| names.get(&id));
+        Ok::<_, Error>(Line {
+            project: project.cloned(),
+            role: found.project,
+            ..line(found.cluster.clone(), found.access, &users, &unfinished)
+        })
     })?;
     let manages = matches!(found.access, Access::Full(_) | Access::ClusterOwner);
     let reach = if manages && found.cluster.write_scope == WriteScope::Namespaces {
@@ -139,6 +155,7 @@ async fn reach(session: &Session, cluster: &Cluster) -> Result<Reach, Error> {
         .await?;
     let look = Look {
         with_write: true,
+        with_places: true,
         held_back: &cluster.held_back,
     };
     let seen = connection
@@ -171,6 +188,14 @@ pub(crate) struct Checked {
     pub(crate) changed: Vec<String>,
     /// Objects that carry our labels or stand in our namespace, and that we did not make.
     pub(crate) foreign: Vec<String>,
+    /// Bindings to cluster-admin that neither Kubernetes nor kubegrant made.
+    pub(crate) cluster_admins: Vec<String>,
+    /// Secrets with a token that never ends, which this installation did not make.
+    pub(crate) immortal_tokens: Vec<String>,
+    /// Whether such Secrets were looked for in our own namespace alone.
+    pub(crate) immortal_is_partial: bool,
+    /// Bound roles that are gone, or let their holder climb.
+    pub(crate) bound: Vec<String>,
     /// Where write reaches.
     pub(crate) reach: Reach,
     /// What is owed, as the store says.
@@ -202,12 +227,14 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
     let desired = picture.desired(&cluster);
     let look = Look {
         with_write: true,
+        with_places: true,
         held_back: &cluster.held_back,
     };
-    let (version, missing, strangers, (seen, plan)) = futures::try_join!(
+    let (version, missing, strangers, immortal, (seen, plan)) = futures::try_join!(
         connection.version(),
         connection.missing_rights(&MANAGER_RIGHTS),
         connection.strangers(),
+        connection.immortal_tokens(),
         converge::preview(&connection, &desired, &look),
     )
     .map_err(failed)?;
@@ -220,15 +247,36 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
         missing: vec![],
         changed: vec![],
         foreign: strangers,
+        cluster_admins: foreign::cluster_admins(&seen.foreign),
+        immortal_tokens: immortal.found,
+        immortal_is_partial: immortal.is_partial,
+        bound: bound(&picture, &seen),
         reach: Reach::default(),
         owed,
     };
+    checked.foreign.extend(seen.labelled.iter().cloned());
     sort_drift(&mut checked, &plan, &seen.observed);
     checked.reach = Reach {
         reaches: seen.observed.write_reaches,
         held_back: seen.held_back,
     };
     Ok(checked)
+}
+
+/// Bound roles that are not what they were, or let their holder climb, in words.
+fn bound(picture: &settle::Picture, seen: &Seen) -> Vec<String> {
+    let live = picture.bindings.iter().filter(|it| !it.is_removed);
+    let words = live.filter_map(|binding| {
+        let user = picture.users.get(&binding.user)?;
+        let what = match rbac::standing(&binding.bound, seen) {
+            Standing::Role { climbs: None } => return None,
+            Standing::Role { climbs: Some(why) } => format!("lets them climb: {why}"),
+            Standing::RoleGone => "gives nothing: there is no such role".to_owned(),
+            Standing::NamespaceGone => "gives nothing: the namespace is gone".to_owned(),
+        };
+        Some(format!("{} of '{}' {what}", binding.bound, user.name))
+    });
+    words.collect()
 }
 
 /// Sorts a plan's steps into what is missing, changed and foreign.

@@ -1,8 +1,12 @@
 //! Why a wish could not be carried out, in the user's terms.
 
+use std::path::PathBuf;
+
+use super::open::OpenFileError;
 use crate::artifact::file::FileError;
 use crate::artifact::kubeconfig::RenderError;
-use crate::domain::name::{ClusterName, UserRef};
+use crate::artifact::merge::MergeError;
+use crate::domain::name::{ClusterName, ProjectName, UserRef};
 use crate::domain::policy::{ClusterAction, Denial};
 use crate::kubernetes::error::Error as ClusterError;
 use crate::kubernetes::exec::ExecError;
@@ -35,6 +39,14 @@ pub(crate) enum Error {
         /// As typed.
         name: ClusterName,
         /// Clusters that the actor may see and that are spelt alike.
+        similar: Vec<String>,
+    },
+    /// No such project, or not one the actor may see: the same words for both.
+    #[error("no project '{name}'")]
+    UnknownProject {
+        /// As typed.
+        name: ProjectName,
+        /// Projects that the actor may see and that are spelt alike.
         similar: Vec<String>,
     },
     /// No such user.
@@ -77,6 +89,12 @@ pub(crate) enum Error {
         /// What to do.
         hint: String,
     },
+    /// What is wished for would make its holder more than it says: somebody must agree to it.
+    #[error("{what}")]
+    Climbs {
+        /// What, and why.
+        what: String,
+    },
     /// The provider gave no good answer.
     #[error("cannot check the provider token")]
     Provider(#[source] crate::provider::Error),
@@ -110,6 +128,33 @@ pub(crate) enum Error {
     /// A file could not be read or written.
     #[error(transparent)]
     File(#[from] FileError),
+    /// A command could not be run.
+    #[error("cannot run {command}")]
+    Child {
+        /// Which.
+        command: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The user's kubeconfig was left as it is.
+    #[error("cannot change the kubeconfig `{}`", path.display())]
+    Merge {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: MergeError,
+    },
+    /// A sealed file did not open.
+    #[error("cannot open {what}")]
+    Open {
+        /// Which file.
+        what: String,
+        /// Why.
+        #[source]
+        source: OpenFileError,
+    },
     /// Sealing failed.
     #[error("cannot seal {what}")]
     Seal {
@@ -204,6 +249,14 @@ pub(super) fn refusal(denial: Denial, cluster: Option<&ClusterName>, who: &str) 
             format!(
                 "'{who}' may not {}: organization owners and admins may",
                 action.words()
+            )
+        }
+        Denial::UnknownProject => "no such project".to_owned(),
+        Denial::NotInProject(action) => {
+            format!(
+                "'{who}' may not {} in this project: {} may",
+                action.words(),
+                action.who_may()
             )
         }
         Denial::OwnersOnly => format!("'{who}' may not do this: only organization owners may"),

@@ -2,10 +2,12 @@
 
 use super::journal::Journal;
 use super::{Error, find, settle};
-use crate::domain::access::{Access, Level};
+use crate::domain::access::{Access, Level, strongest};
 use crate::domain::cluster::State;
+use crate::domain::credential::Subject;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::ClusterAction;
+use crate::domain::project::ProjectRole;
 use crate::kubernetes::connection::Question as Asked;
 use crate::session::{self, Session};
 use crate::store;
@@ -60,8 +62,10 @@ pub(crate) struct Explained {
     pub(crate) user: String,
     /// Where.
     pub(crate) cluster: ClusterName,
-    /// What they have: the strongest path that counts.
+    /// What they have by themselves: the strongest path that counts.
     pub(crate) access: Access,
+    /// What they are in the cluster's project.
+    pub(crate) project: Option<ProjectRole>,
     /// All paths, strongest first.
     pub(crate) paths: Vec<Path>,
     /// Whether a kubeconfig can be downloaded, and if not, which rule refuses.
@@ -98,14 +102,27 @@ pub(crate) async fn explain(
         find::user(session, user)?
     };
     let now = session.now();
-    let (grant, access, blocked, live) = session.store()?.read(|tx| {
-        let live = store::credentials::versions(tx, cluster.id, user.id)?
+    let (grant, bindings, access, blocked, role, name, live) = session.store()?.read(|tx| {
+        let access = find::access_of(tx, session, &user, &cluster)?;
+        let role = find::project_role(tx, &user, &cluster)?;
+        let names = store::projects::names(tx)?;
+        let subject = match (role, cluster.project) {
+            (Some(role), Some(project)) if strongest(access, Some(role)).1 == "project" => {
+                let level = role.level();
+                Subject::Shared { project, level }
+            }
+            _ => Subject::Personal(user.id),
+        };
+        let live = store::credentials::versions_of(tx, cluster.id, subject)?
             .into_iter()
             .find(|credential| credential.state.is_live());
         Ok::<_, store::Error>((
             store::grants::find(tx, cluster.id, user.id)?,
-            find::access_of(tx, session, &user, &cluster)?,
+            store::bindings::of_user(tx, cluster.id, user.id)?,
+            access,
             store::blocks::contains(tx, cluster.id, user.id)?,
+            role,
+            cluster.project.and_then(|id| names.get(&id).cloned()),
             live,
         ))
     })?;
@@ -120,8 +137,10 @@ pub(crate) async fn explain(
                 format!("'{}' does not own cluster '{}'", user.name, cluster.name)
             },
         },
+        project_path(&user, role, name.as_deref()),
         grant_path(&user, grant.as_ref(), now),
     ];
+    paths.extend(binding_paths(&user, &bindings));
     if !user.active {
         let what = format!("'{}' is disabled and has nothing", user.name);
         paths.insert(
@@ -133,21 +152,8 @@ pub(crate) async fn explain(
             },
         );
     }
-    let download = if access == Access::None {
-        Err(format!(
-            "'{}' has no access to cluster '{}'",
-            user.name, cluster.name
-        ))
-    } else if cluster.state == State::Archived {
-        Err(format!("cluster '{}' is archived", cluster.name))
-    } else if blocked {
-        Err(format!(
-            "Access Revoked: an admin revoked the kubeconfig of '{}'",
-            user.name
-        ))
-    } else {
-        Ok(())
-    };
+    let has_a_way = access != Access::None || role.is_some();
+    let download = download(&user, &cluster, has_a_way, blocked);
     let answer = match question {
         None => None,
         Some(question) => {
@@ -172,11 +178,33 @@ pub(crate) async fn explain(
         user: user.name.to_string(),
         cluster: cluster.name,
         access,
+        project: role,
         paths,
         download,
         version: live.map(|live| live.version),
         answer,
     })
+}
+
+/// Whether a kubeconfig can be downloaded, and if not, which rule refuses.
+fn download(
+    user: &crate::domain::user::User,
+    cluster: &crate::domain::cluster::Cluster,
+    has_a_way: bool,
+    blocked: bool,
+) -> Result<(), String> {
+    let (name, on) = (&user.name, &cluster.name);
+    if !has_a_way {
+        Err(format!("'{name}' has no access to cluster '{on}'"))
+    } else if cluster.state == State::Archived {
+        Err(format!("cluster '{on}' is archived"))
+    } else if blocked {
+        Err(format!(
+            "Access Revoked: an admin revoked the kubeconfig of '{name}'"
+        ))
+    } else {
+        Ok(())
+    }
 }
 
 fn organization_path(user: &crate::domain::user::User) -> Path {
@@ -189,6 +217,48 @@ fn organization_path(user: &crate::domain::user::User) -> Path {
         },
         gives: counts.then_some("full"),
         what: format!("'{}' is organization {}", user.name, user.role),
+    }
+}
+
+/// One path for each bound role: they add up.
+fn binding_paths(
+    user: &crate::domain::user::User,
+    bindings: &[crate::domain::binding::Binding],
+) -> Vec<Path> {
+    let path = |gives, what| Path {
+        through: Access::Bound.path(),
+        gives,
+        what,
+    };
+    if bindings.is_empty() {
+        let what = format!("'{}' has no role binding", user.name);
+        return vec![path(None, what)];
+    }
+    let one = |binding: &crate::domain::binding::Binding| {
+        let what = format!("{} is bound to '{}'", binding.bound, user.name);
+        path(user.active.then_some("bound"), what)
+    };
+    bindings.iter().map(one).collect()
+}
+
+/// The path through the cluster's project.
+fn project_path(
+    user: &crate::domain::user::User,
+    role: Option<ProjectRole>,
+    name: Option<&str>,
+) -> Path {
+    let user = &user.name;
+    Path {
+        through: "project",
+        gives: role.map(|role| role.level().power().as_str()),
+        what: match (role, name) {
+            (Some(role), Some(name)) => format!(
+                "'{user}' is {role} of project '{name}', which shares a kubeconfig ({})",
+                role.level()
+            ),
+            (_, Some(name)) => format!("'{user}' is no member of project '{name}'"),
+            (_, None) => "the cluster is in no project".to_owned(),
+        },
     }
 }
 

@@ -3,12 +3,15 @@
 use super::Error;
 use super::journal::Journal;
 use crate::domain::access::{self, Access};
+use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::State;
-use crate::domain::name::{ClusterName, UserRef};
+use crate::domain::name::{ClusterName, ProjectName, UserRef};
 use crate::domain::policy::{
-    self, Actor as PolicyActor, ClusterAction, Denial, OrganizationAction, Standing, Target,
+    self, Actor as PolicyActor, ClusterAction, Denial, OrganizationAction, ProjectAction, Standing,
+    Target,
 };
+use crate::domain::project::{Member, Project, ProjectRole};
 use crate::domain::user::{Role, User};
 use crate::session::{Actor, Session};
 use crate::store::{self, ReadTxn};
@@ -22,6 +25,15 @@ fn similar(name: &str, known: impl IntoIterator<Item = String>) -> Vec<String> {
         .collect();
     found.sort();
     found.into_iter().take(3).map(|(_, word)| word).collect()
+}
+
+/// A question after a near miss: `did you mean 'view'?`.
+pub(super) fn did_you_mean(name: &str, known: impl IntoIterator<Item = String>) -> Option<String> {
+    let near: Vec<String> = similar(name, known)
+        .into_iter()
+        .map(|word| format!("'{word}'"))
+        .collect();
+    (!near.is_empty()).then(|| format!("did you mean {}?", near.join(" or ")))
 }
 
 /// Edit distance with transpositions (optimal string alignment).
@@ -66,12 +78,23 @@ pub(super) fn access_of(
     cluster: &Cluster,
 ) -> store::Result<Access> {
     let grant = store::grants::find(tx, cluster.id, user.id)?;
-    Ok(access::effective(
-        user,
-        cluster,
-        grant.as_ref(),
-        session.now(),
-    ))
+    let access = access::effective(user, cluster, grant.as_ref(), session.now());
+    if access != Access::None {
+        return Ok(access);
+    }
+    Ok(access.or_bound(user, store::bindings::any(tx, cluster.id, user.id)?))
+}
+
+/// What a user is in the project that a cluster is in; nothing while they are disabled.
+pub(super) fn project_role(
+    tx: &ReadTxn<'_>,
+    user: &User,
+    cluster: &Cluster,
+) -> store::Result<Option<ProjectRole>> {
+    match cluster.project {
+        Some(project) if user.active => store::projects::role_of(tx, project, user.id),
+        _ => Ok(None),
+    }
 }
 
 /// Who is acting, with the right to act as the user given with `--as`.
@@ -145,8 +168,10 @@ fn active(session: &Session, wanted: impl Fn(&User) -> bool) -> Result<String, E
 pub(super) struct Found {
     /// The cluster.
     pub(super) cluster: Cluster,
-    /// What the actor has on it.
+    /// What the actor has on it by themselves.
     pub(super) access: Access,
+    /// What the actor is in its project.
+    pub(super) project: Option<ProjectRole>,
 }
 
 /// How a user's kubeconfig stands on a cluster.
@@ -176,21 +201,28 @@ pub(super) fn cluster(
             return Ok(None);
         };
         let access = access_of(tx, session, &actor.user, &cluster)?;
-        // A block is about one's own kubeconfig, not about what one does for others.
-        let standing = if action == ClusterAction::OwnKubeconfig {
+        let project = project_role(tx, &actor.user, &cluster)?;
+        let ways = (access, project);
+        // A block is about what comes into one's own hands, not about what one does for others.
+        let own = [
+            ClusterAction::OwnKubeconfig,
+            ClusterAction::SharedKubeconfig,
+        ];
+        let standing = if own.contains(&action) {
             standing(tx, &cluster, &actor.user)?
         } else {
             Standing::Nothing
         };
-        Ok::<_, store::Error>(Some((cluster, access, standing)))
+        Ok::<_, store::Error>(Some((cluster, ways, standing)))
     })?;
     let decided = match &looked {
         None => Err(Denial::UnknownCluster),
-        Some((cluster, access, standing)) => policy::on_cluster(
+        Some((cluster, (access, project), standing)) => policy::on_cluster(
             policy_actor(actor),
             action,
             Target {
                 access: *access,
+                project: *project,
                 state: cluster.state,
                 protected: cluster.protected,
                 standing: *standing,
@@ -198,7 +230,7 @@ pub(super) fn cluster(
         ),
     };
     match (decided, looked) {
-        (Ok(()), Some((cluster, access, _))) => {
+        (Ok(()), Some((cluster, (access, project), _))) => {
             let goes_on = matches!(action, ClusterAction::Delete | ClusterAction::See);
             if cluster.deleting_at.is_some() && !goes_on {
                 return Err(Error::Forbidden {
@@ -206,7 +238,11 @@ pub(super) fn cluster(
                     hint: format!("finish it with `kubegrant cluster delete {name}`"),
                 });
             }
-            Ok(Found { cluster, access })
+            Ok(Found {
+                cluster,
+                access,
+                project,
+            })
         }
         (Ok(()) | Err(Denial::UnknownCluster), _) => {
             let journal = journal.clone().cluster_name(name);
@@ -225,22 +261,8 @@ pub(super) fn cluster(
             })
         }
         (Err(denial), looked) => {
-            let help = match (&denial, looked) {
-                (Denial::Archived(_), _) => {
-                    vec![format!("run `kubegrant cluster unarchive {name}`")]
-                }
-                (Denial::Protected(_), _) => {
-                    vec![format!("run `kubegrant cluster unprotect {name}`")]
-                }
-                (Denial::NotArchived, _) => vec![],
-                (Denial::AccessRevoked, _) => vec![format!(
-                    "ask {} to run `kubegrant team restore {} --cluster {name}`",
-                    admins(session)?,
-                    actor.user.name
-                )],
-                (_, Some((cluster, ..))) => helpers(session, &cluster, action)?,
-                _ => vec![],
-            };
+            let looked = looked.map(|(cluster, (_, project), _)| (cluster, project));
+            let help = help(session, actor, (&denial, action), (name, looked))?;
             Err(journal.clone().cluster_name(name).deny(
                 session,
                 denial,
@@ -250,6 +272,117 @@ pub(super) fn cluster(
             ))
         }
     }
+}
+
+/// What would help whoever was refused on a cluster.
+fn help(
+    session: &Session,
+    actor: &Actor,
+    (denial, action): (&Denial, ClusterAction),
+    (name, looked): (&ClusterName, Option<(Cluster, Option<ProjectRole>)>),
+) -> Result<Vec<String>, Error> {
+    Ok(match (denial, looked) {
+        (Denial::Archived(_), _) => {
+            vec![format!("run `kubegrant cluster unarchive {name}`")]
+        }
+        (Denial::Protected(_), _) => {
+            vec![format!("run `kubegrant cluster unprotect {name}`")]
+        }
+        (Denial::NotArchived, _) => vec![],
+        (Denial::AccessRevoked, _) => vec![format!(
+            "ask {} to run `kubegrant team restore {} --cluster {name}`",
+            admins(session)?,
+            actor.user.name
+        )],
+        (_, Some((cluster, Some(_)))) if action == ClusterAction::OwnKubeconfig => {
+            let name = &cluster.name;
+            vec![format!(
+                "take the project's: `kubegrant kubeconfig download {name} --shared`"
+            )]
+        }
+        (_, Some((cluster, _))) if action == ClusterAction::SharedKubeconfig => {
+            vec![match cluster.project {
+                None => {
+                    format!("it is in no project: `kubegrant cluster set {name} --project PROJECT`")
+                }
+                Some(_) => format!(
+                    "become a member: `kubegrant project add-member {} --project PROJECT \
+                             --role viewer`",
+                    actor.user.name
+                ),
+            }]
+        }
+        (_, Some((cluster, _))) => helpers(session, &cluster, action)?,
+        _ => vec![],
+    })
+}
+
+/// Finds a project and asks the rules; an unknown and a hidden one are answered alike.
+pub(super) fn project(
+    session: &Session,
+    actor: &Actor,
+    journal: &Journal,
+    name: &ProjectName,
+    action: ProjectAction,
+) -> Result<Project, Error> {
+    let (found, visible) = session.store()?.read(|tx| {
+        let found = store::projects::find(tx, name)?;
+        let role = match &found {
+            Some(project) => store::projects::role_of(tx, project.id, actor.user.id)?,
+            None => None,
+        };
+        let visible: Vec<String> = if actor.user.role.is_admin() {
+            let all = store::projects::list(tx)?.into_iter();
+            all.map(|project| project.name.to_string()).collect()
+        } else {
+            let own = store::projects::of_user(tx, actor.user.id)?.into_iter();
+            own.map(|(project, _)| project.name.to_string()).collect()
+        };
+        Ok::<_, store::Error>((found.map(|project| (project, role)), visible))
+    })?;
+    let unknown = || Error::UnknownProject {
+        name: name.clone(),
+        similar: similar(name.as_str(), visible),
+    };
+    let Some((project, role)) = found else {
+        let text = format!("no project '{name}'");
+        journal.record_alone(session, Phase::Denied, text, None)?;
+        return Err(unknown());
+    };
+    match policy::in_project(policy_actor(actor), action, role) {
+        Ok(()) => Ok(project),
+        Err(Denial::UnknownProject) => {
+            let text = format!("no project '{name}'");
+            journal.record_alone(session, Phase::Denied, text, None)?;
+            Err(unknown())
+        }
+        Err(denial) => {
+            let owners = owners_of(session, &project, action)?;
+            let help = vec![format!("ask {owners}{}", admins(session)?)];
+            Err(journal.deny(session, denial, None, &actor.user, help))
+        }
+    }
+}
+
+/// The project's owners who could help, for people.
+fn owners_of(session: &Session, project: &Project, action: ProjectAction) -> Result<String, Error> {
+    if action == ProjectAction::Manage {
+        return Ok(String::new());
+    }
+    let (members, users) = session.store()?.read(|tx| {
+        let members = store::projects::members(tx, project.id)?;
+        Ok::<_, store::Error>((members, store::users::list(tx)?))
+    })?;
+    let owns = |user: &&User| {
+        let owner = |member: &Member| member.user == user.id && member.role == ProjectRole::Owner;
+        user.active && members.iter().any(owner)
+    };
+    let names: Vec<String> = users
+        .iter()
+        .filter(owns)
+        .map(|it| format!("'{}' or ", it.name))
+        .collect();
+    Ok(names.concat())
 }
 
 /// Reads a cluster again: what was read before its lock was held may have changed since.
@@ -287,7 +420,9 @@ pub(super) fn visible_names(session: &Session, actor: &Actor) -> Result<Vec<Stri
     session.store()?.read(|tx| {
         let mut names = Vec::new();
         for cluster in store::clusters::list(tx)? {
-            if access_of(tx, session, &actor.user, &cluster)? != Access::None {
+            if access_of(tx, session, &actor.user, &cluster)? != Access::None
+                || project_role(tx, &actor.user, &cluster)?.is_some()
+            {
                 names.push(cluster.name.to_string());
             }
         }

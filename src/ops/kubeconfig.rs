@@ -1,16 +1,22 @@
 //! Kubeconfigs: issue on first download, hand out, rotate, show.
 
+mod all;
 mod download;
+mod form;
+mod merge;
 
+pub(crate) use all::{AllDownloaded, Heard, Part, download_all};
 pub(crate) use download::{Destination, DownloadWish, Downloaded, download};
+pub(crate) use merge::{MergeNews, Removed, remove};
 
 use super::journal::Journal;
 use super::{Applied, Done, Error, Mode, find, settle};
 pub(crate) use crate::artifact::file::Overwrite;
-use crate::domain::access::{Access, Power};
+use crate::domain::Timestamp;
+use crate::domain::access::{self, Access, Power};
 use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
-use crate::domain::credential::{self, Credential, CredentialId, Delivery};
+use crate::domain::credential::{self, Credential, CredentialId, Delivery, Subject};
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::{ClusterAction, Denial};
 use crate::domain::user::User;
@@ -22,11 +28,28 @@ pub(super) struct Case {
     actor: Actor,
     journal: Journal,
     cluster: Cluster,
+    /// Into whose hands the file goes.
     subject: User,
-    access: Access,
+    /// Whose version it is.
+    of: Subject,
+    /// The same in words: `bob`, or `shop/read`.
+    owner: String,
+    /// When what gives it ends by itself.
+    ends_at: Option<Timestamp>,
     power: Power,
     /// What the actor has there.
     actor_power: Option<Power>,
+}
+
+/// Which way in a wish is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// The user's own kubeconfig.
+    Own,
+    /// The shared one of the cluster's project.
+    Shared,
+    /// Their own; the shared one where the project is their only way in.
+    Either,
 }
 
 /// Finds the case and asks the rules: of the actor, and of the one whose file it will be.
@@ -35,14 +58,25 @@ fn case(
     action: &'static str,
     cluster: &ClusterName,
     user: Option<&UserRef>,
+    way: Way,
 ) -> Result<Case, Error> {
     let actor = find::actor(session, action)?;
     let journal = Journal::new(&actor, action);
     let own = user.is_none_or(|user| is_own(&actor, user));
-    let asked = if own {
-        ClusterAction::OwnKubeconfig
-    } else {
-        ClusterAction::KubeconfigFor
+    let shared = match way {
+        Way::Own => false,
+        Way::Shared => true,
+        Way::Either if own => {
+            let found = find::cluster(session, &actor, &journal, cluster, ClusterAction::See)?;
+            found.access == Access::None
+        }
+        // It depends on them, and is decided when they are found.
+        Way::Either => false,
+    };
+    let asked = match (own, shared) {
+        (true, false) => ClusterAction::OwnKubeconfig,
+        (true, true) => ClusterAction::SharedKubeconfig,
+        (false, _) => ClusterAction::KubeconfigFor,
     };
     let found = find::cluster(session, &actor, &journal, cluster, asked)?;
     let journal = journal.cluster(&found.cluster);
@@ -71,17 +105,56 @@ fn case(
         }
         _ => (actor.user.clone(), found.access),
     };
-    let power = access.power().ok_or_else(|| no_access(&subject, cluster))?;
-    let journal = journal.user(&subject);
-    Ok(Case {
-        actor,
-        journal,
-        cluster: found.cluster,
-        subject,
-        access,
-        power,
-        actor_power: found.access.power(),
-    })
+    let (actor_power, _) = access::strongest(found.access, found.project);
+    let role = session
+        .store()?
+        .read(|tx| find::project_role(tx, &subject, &found.cluster))?;
+    let case = match (access.power(), role, found.cluster.project) {
+        (Some(power), _, _) if !shared => Case {
+            of: Subject::Personal(subject.id),
+            owner: subject.name.to_string(),
+            journal: journal.user(&subject),
+            actor,
+            cluster: found.cluster,
+            subject,
+            ends_at: access.ends_at(),
+            power,
+            actor_power,
+        },
+        (_, Some(role), Some(project)) if way != Way::Own => {
+            let names = session.store()?.read(store::projects::names)?;
+            let name = names.get(&project).map_or("", String::as_str);
+            let level = role.level();
+            let owner = format!("{name}/{level}");
+            Case {
+                of: Subject::Shared { project, level },
+                journal: journal.user_name(&owner),
+                owner,
+                actor,
+                cluster: found.cluster,
+                subject,
+                ends_at: None,
+                power: level.power(),
+                actor_power,
+            }
+        }
+        _ if shared => return Err(not_a_member(&subject, cluster)),
+        _ => return Err(no_access(&subject, cluster)),
+    };
+    Ok(case)
+}
+
+fn not_a_member(subject: &User, cluster: &ClusterName) -> Error {
+    Error::Forbidden {
+        why: format!(
+            "'{}' is no member of a project that cluster '{cluster}' is in",
+            subject.name
+        ),
+        hint: format!(
+            "run `kubegrant project add-member {} --project PROJECT --role viewer`",
+            subject.name
+        ),
+    }
 }
 
 /// The case of a user whom an admin rotates.
@@ -101,8 +174,10 @@ pub(super) fn case_for(
         actor: actor.clone(),
         journal: journal.clone(),
         cluster: cluster.clone(),
+        of: Subject::Personal(subject.id),
+        owner: subject.name.to_string(),
         subject: subject.clone(),
-        access,
+        ends_at: access.ends_at(),
         power,
         // Only those with full access rotate others' credentials.
         actor_power: Some(Power::Full),
@@ -134,23 +209,40 @@ pub(super) fn begin_version(
     case: &Case,
     request: i64,
 ) -> Result<CredentialId, Error> {
-    let version = store::credentials::next_version(tx, case.cluster.id, case.subject.id)?;
-    let account = credential::account_name(&case.subject.name, session.random(), version);
+    let whose = (case.of, case.owner.as_str(), case.power);
+    let id = begin(
+        session,
+        tx,
+        &case.journal,
+        &case.cluster,
+        whose,
+        Some(request),
+    )?;
+    Ok(id)
+}
+
+/// The same for a subject, with its name in words and what it carries.
+pub(super) fn begin(
+    session: &Session,
+    tx: &WriteTxn<'_>,
+    journal: &Journal,
+    cluster: &Cluster,
+    (subject, owner, power): (Subject, &str, Power),
+    request: Option<i64>,
+) -> store::Result<CredentialId> {
+    let version = store::credentials::next_version(tx, cluster.id, subject)?;
+    let account = credential::account_name(owner, session.random(), version);
     let new = store::credentials::NewCredential {
-        cluster: case.cluster.id,
-        user: case.subject.id,
+        cluster: cluster.id,
+        subject,
         version,
         account: &account,
-        power: case.power,
+        power,
         created_at: session.now(),
     };
     let id = store::credentials::insert(tx, &new)?;
-    let detail = format!(
-        "version {version} of '{}' ({})",
-        case.subject.name, case.power
-    );
-    case.journal
-        .record(session, tx, Phase::Requested, detail, Some(request))?;
+    let detail = format!("version {version} of '{owner}' ({power})");
+    journal.record(session, tx, Phase::Requested, detail, request)?;
     Ok(id)
 }
 
@@ -175,31 +267,28 @@ pub(crate) async fn rotate(
     cluster: &ClusterName,
     mode: Mode,
 ) -> Result<Done<Rotated>, Error> {
-    let asked = case(session, "kubeconfig rotate", cluster, None)?;
+    let asked = case(session, "kubeconfig rotate", cluster, None, Way::Own)?;
     let lock = session.lock(&asked.cluster).await?;
     // Asked again under the lock: who lost their access while we waited gets no new version.
-    let case = case(session, "kubeconfig rotate", cluster, None)?;
+    let case = case(session, "kubeconfig rotate", cluster, None, Way::Own)?;
     // Who cannot open the cluster's login cannot finish: nothing is begun, and the way out is said.
     session.manager_login(&case.cluster, &find::installation(session)?)?;
     let (live, next) = session.store()?.read(|tx| {
-        let live = store::credentials::versions(tx, case.cluster.id, case.subject.id)?
+        let live = store::credentials::versions_of(tx, case.cluster.id, case.of)?
             .into_iter()
             .find(|credential| credential.state.is_live());
-        let next = store::credentials::next_version(tx, case.cluster.id, case.subject.id)?;
+        let next = store::credentials::next_version(tx, case.cluster.id, case.of)?;
         Ok::<_, store::Error>((live, next))
     })?;
     if mode == Mode::Plan {
         let ends = live
             .iter()
             .map(|live| format!("end version {}", live.version));
-        let begins = format!(
-            "issue version {next} of '{}' ({})",
-            case.subject.name, case.power
-        );
+        let begins = format!("issue version {next} of '{}' ({})", case.owner, case.power);
         return Ok(Done::Planned(ends.chain([begins]).collect()));
     }
     let request = session.store()?.write(|tx| {
-        let detail = format!("rotate the kubeconfig of '{}'", case.subject.name);
+        let detail = format!("rotate the kubeconfig of '{}'", case.owner);
         let request = case
             .journal
             .record(session, tx, Phase::Requested, detail, None)?;
@@ -225,12 +314,12 @@ pub(crate) async fn rotate(
     } else {
         Phase::Owed
     };
-    let detail = format!("version {next} of '{}' begun", case.subject.name);
+    let detail = format!("version {next} of '{}' begun", case.owner);
     case.journal
         .record_alone(session, phase, detail, Some(request))?;
     Ok(Done::Did(Rotated {
         cluster: case.cluster.name,
-        user: case.subject.name.to_string(),
+        user: case.owner,
         ended: live.map(|live| live.version),
         begun: next,
         applied,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::journal::Journal;
 use super::{Applied, Done, Error, Mode, find, reseal, settle};
 use crate::domain::Confirmed;
-use crate::domain::access::{self, Access};
+use crate::domain::access::Access;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, ManagerKind, State};
 use crate::domain::name::{ClusterName, UserRef};
@@ -220,15 +220,10 @@ fn access_after(
         owner: Some(new_owner.id),
         ..cluster.clone()
     };
-    let grant = session
+    session
         .store()?
-        .read(|tx| store::grants::find(tx, cluster.id, user.id))?;
-    Ok(access::effective(
-        user,
-        &after,
-        grant.as_ref(),
-        session.now(),
-    ))
+        .read(|tx| find::access_of(tx, session, user, &after))
+        .map_err(Error::from)
 }
 
 fn transfer_parts(

@@ -14,16 +14,21 @@ mod journal;
 pub(crate) mod kubeconfig;
 pub(crate) mod life;
 pub(crate) mod offboard;
+pub(crate) mod open;
+pub(crate) mod project;
 pub(crate) mod provider;
+pub(crate) mod rbac;
 pub(crate) mod reconcile;
 pub(crate) mod remove;
 mod reseal;
 pub(crate) mod settle;
+pub(crate) mod shell;
 pub(crate) mod ssh_key;
 pub(crate) mod status;
 pub(crate) mod team;
 pub(crate) mod user;
 pub(crate) mod whoami;
+pub(crate) mod whose;
 
 pub(crate) use error::Error;
 

@@ -4,7 +4,7 @@ use futures::{StreamExt, stream};
 
 use super::journal::Journal;
 use super::user::Changed;
-use super::{Applied, Debt, Error, Mode, find, life, user as users};
+use super::{Applied, Debt, Error, Mode, find, life, settle, user as users};
 use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
 use crate::domain::name::UserRef;
@@ -26,6 +26,10 @@ pub(crate) struct Leaving {
     pub(crate) owns: Vec<String>,
     /// Grants: cluster and level.
     pub(crate) grants: Vec<String>,
+    /// Role bindings: role, place and cluster.
+    pub(crate) bindings: Vec<String>,
+    /// Projects that they are members of, and as what.
+    pub(crate) projects: Vec<String>,
     /// Live credentials: version and cluster.
     pub(crate) credentials: Vec<String>,
     /// Files they were handed that may still be somewhere: version and cluster.
@@ -133,12 +137,30 @@ fn look(session: &Session, user: &User) -> Result<(Leaving, Vec<Cluster>), Error
             ..Leaving::default()
         };
         let mut owned = Vec::new();
+        for (project, role) in store::projects::of_user(tx, user.id)? {
+            let words = format!("{role} of project '{}'", project.name);
+            leaving.projects.push(words);
+        }
+        let shared = store::credentials::shared_held_by(tx, user.id)?;
         for cluster in clusters {
             let name = &cluster.name;
+            for credential in shared.iter().filter(|it| it.cluster == cluster.id) {
+                if credential.state.is_live() {
+                    let owner = settle::picture(tx, cluster.id)?.owner(credential);
+                    let version = credential.version;
+                    leaving.holds.push(format!(
+                        "the shared kubeconfig of version {version} of '{owner}' on cluster '{name}'"
+                    ));
+                }
+            }
             if let Some(grant) = store::grants::find(tx, cluster.id, user.id)? {
                 leaving
                     .grants
                     .push(format!("{} on cluster '{name}'", grant.level));
+            }
+            for binding in store::bindings::of_user(tx, cluster.id, user.id)? {
+                let words = format!("{} on cluster '{name}'", binding.bound);
+                leaving.bindings.push(words);
             }
             for credential in store::credentials::versions(tx, cluster.id, user.id)? {
                 let words = format!("version {} on cluster '{name}'", credential.version);
@@ -200,7 +222,9 @@ pub(crate) async fn offboard(
     let case = case(session, wish)?;
     let nothing_left = !case.user.active
         && case.leaving.grants.is_empty()
+        && case.leaving.bindings.is_empty()
         && case.leaving.owns.is_empty()
+        && case.leaving.projects.is_empty()
         && case.leaving.credentials.is_empty();
     let mut applied = Applied::default();
     let request = if nothing_left {
@@ -226,6 +250,7 @@ pub(crate) async fn offboard(
         }
     }
     drop_grants(session, &case)?;
+    drop_memberships(session, &case)?;
     let name = UserRef::Name(case.user.name.clone());
     match users::disable(session, &name, Mode::Do, confirmed).await? {
         super::Done::Did(Changed { applied: more, .. }) => applied.extend(more),
@@ -262,7 +287,7 @@ pub(crate) async fn offboard(
     })
 }
 
-/// Removes the grants, so that enabling the user again gives nothing back by itself.
+/// Removes grants and bindings, so that enabling the user again gives nothing back by itself.
 fn drop_grants(session: &Session, case: &Case) -> Result<(), Error> {
     session.store()?.write(|tx| {
         for cluster in store::clusters::list(tx)? {
@@ -271,6 +296,25 @@ fn drop_grants(session: &Session, case: &Case) -> Result<(), Error> {
                 let journal = case.journal.clone().cluster(&cluster);
                 journal.record(session, tx, Phase::Done, "grant removed", None)?;
             }
+            for binding in store::bindings::of_user(tx, cluster.id, case.user.id)? {
+                store::bindings::remove(tx, &binding, session.now())?;
+                let journal = case.journal.clone().cluster(&cluster);
+                let detail = format!("{} unbound", binding.bound);
+                journal.record(session, tx, Phase::Done, detail, None)?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Removes the memberships, so that enabling the user again gives nothing back by itself.
+fn drop_memberships(session: &Session, case: &Case) -> Result<(), Error> {
+    session.store()?.write(|tx| {
+        for (project, _) in store::projects::of_user(tx, case.user.id)? {
+            store::projects::remove_member(tx, project.id, case.user.id)?;
+            let detail = format!("no member of project '{}' any more", project.name);
+            case.journal
+                .record(session, tx, Phase::Done, detail, None)?;
         }
         Ok(())
     })

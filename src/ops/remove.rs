@@ -1,5 +1,7 @@
 //! `cluster delete`: everything of ours leaves the cluster, verified, before its login goes.
 
+use std::collections::BTreeSet;
+
 use super::journal::Journal;
 use super::{Done, Error, Mode, find, settle, ssh_key};
 use crate::domain::Confirmed;
@@ -190,6 +192,7 @@ fn finish(
             store::credentials::settle(tx, credential.id, now)?;
             ended += 1;
         }
+        store::bindings::remove_all(tx, cluster.id, now)?;
         store::clusters::remove(tx, cluster.id, now)?;
         let detail = if left_behind.is_empty() {
             "nothing of ours is left on it".to_owned()
@@ -240,6 +243,18 @@ pub(crate) fn forget(
         binding_name(&picture.installation, "view"),
         binding_name(&picture.installation, "cluster-admin"),
     ));
+    let lists: BTreeSet<String> = picture
+        .bindings
+        .iter()
+        .map(|binding| {
+            let list = binding.bound.list_name(&picture.installation);
+            match &binding.bound.place {
+                None => format!("the binding {list}"),
+                Some(namespace) => format!("the binding {list} in namespace '{namespace}'"),
+            }
+        })
+        .collect();
+    left_behind.extend(lists);
     if mode == Mode::Plan {
         let mut lines = vec![format!("forget cluster '{name}' without asking it")];
         lines.extend(left_behind.iter().map(|it| format!("leave behind: {it}")));

@@ -1,13 +1,16 @@
 //! Settling a cluster: ending what must end, converging, and recording what was seen to be true.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::journal::Journal;
+use super::project::shared;
 use super::{Applied, Debt, Ended, Error, find};
 use crate::domain::audit::Phase;
+use crate::domain::binding::{Binding, Bound};
 use crate::domain::cluster::{Cluster, ClusterId, WriteScope};
 use crate::domain::credential::{Credential, State, Subject};
 use crate::domain::plan::{self, Desired, Plan};
+use crate::domain::project::ProjectId;
 use crate::domain::user::{User, UserId};
 use crate::kubernetes::connection::{Connection, Look, Seen};
 use crate::kubernetes::converge;
@@ -21,12 +24,16 @@ pub(super) struct Picture {
     pub(super) installation: String,
     /// Everything that is not revoked.
     pub(super) credentials: Vec<Credential>,
+    /// Roles bound to users, and those unbound and not yet seen to be gone.
+    pub(super) bindings: Vec<Binding>,
     /// Whether where write reaches was changed here and not yet seen on the cluster.
     pub(super) reach_owed: bool,
     /// Whether logins of the manager from before the stored one may still work.
     pub(super) older_logins: bool,
     /// All users.
     pub(super) users: BTreeMap<UserId, User>,
+    /// The names of all projects.
+    pub(super) projects: BTreeMap<ProjectId, String>,
 }
 
 impl Picture {
@@ -39,7 +46,10 @@ impl Picture {
         match credential.subject {
             Subject::Personal(user) => name(user),
             Subject::Shell(user) => format!("{}/shell", name(user)),
-            Subject::Shared { project, level } => format!("{}/{level}", project.0),
+            Subject::Shared { project, level } => {
+                let name = self.projects.get(&project).map_or("", String::as_str);
+                format!("{name}/{level}")
+            }
         }
     }
 
@@ -58,15 +68,54 @@ impl Picture {
                     power: credential.power,
                 })
                 .collect(),
+            bound: self.bound(),
             write_cluster_wide: cluster.write_scope == WriteScope::Cluster,
             keep: [cluster.manager.clone()].into(),
         }
+    }
+
+    /// The accounts that carry each bound role: every live one of the users who have it, shells
+    /// as well as kubeconfigs.
+    fn bound(&self) -> BTreeMap<Bound, BTreeSet<String>> {
+        let mut lists: BTreeMap<Bound, BTreeSet<String>> = BTreeMap::new();
+        for binding in self.bindings.iter().filter(|binding| !binding.is_removed) {
+            for credential in &self.credentials {
+                if credential.subject.user() == Some(binding.user) && credential.state.is_live() {
+                    let list = lists.entry(binding.bound.clone()).or_default();
+                    list.insert(credential.account.clone());
+                }
+            }
+        }
+        lists
+    }
+
+    /// What was decided to end, to be seen to have.
+    fn ended(&self) -> converge::Ended<'_> {
+        let mut ended = converge::Ended::default();
+        for credential in &self.credentials {
+            let account = credential.account.as_str();
+            let is_ending = credential.state == State::Revoking;
+            if is_ending {
+                ended.accounts.push((account, credential.id.0));
+            }
+            let bindings = self.bindings.iter();
+            for binding in bindings.filter(|it| credential.subject.user() == Some(it.user)) {
+                let again = |it: &Binding| {
+                    !it.is_removed && it.user == binding.user && it.bound == binding.bound
+                };
+                if is_ending || (binding.is_removed && !self.bindings.iter().any(again)) {
+                    ended.bound.push((account, &binding.bound));
+                }
+            }
+        }
+        ended
     }
 
     fn owes(&self) -> bool {
         self.credentials
             .iter()
             .any(|credential| credential.state.is_debt())
+            || self.bindings.iter().any(|binding| binding.is_owed)
             || self.reach_owed
     }
 }
@@ -76,9 +125,11 @@ pub(super) fn picture(tx: &ReadTxn<'_>, cluster: ClusterId) -> store::Result<Pic
     Ok(Picture {
         installation: store::meta::find(tx, store::meta::INSTALLATION)?.unwrap_or_default(),
         credentials: store::credentials::unfinished(tx, cluster)?,
+        bindings: store::bindings::unfinished(tx, cluster)?,
         reach_owed: store::clusters::owes_reach(tx, cluster)?,
         older_logins: store::clusters::has_older_logins(tx, cluster)?,
         users: users(tx)?,
+        projects: store::projects::names(tx)?,
     })
 }
 
@@ -106,6 +157,14 @@ pub(super) fn end_what_must(
     for credential in &picture.credentials {
         if let Some(because) = why_it_must_end(session, tx, cluster, &picture.users, credential)? {
             end(session, tx, credential, &picture, because, journal, request)?;
+            shared::go_on(
+                session,
+                tx,
+                cluster,
+                (credential, &picture),
+                journal,
+                request,
+            )?;
             ended.push(credential.clone());
         }
     }
@@ -135,11 +194,27 @@ pub(super) fn why_it_must_end(
     users: &BTreeMap<UserId, User>,
     credential: &Credential,
 ) -> store::Result<Option<&'static str>> {
+    if let Subject::Shared { project, level } = credential.subject {
+        return shared::why_it_must_end(tx, cluster, users, credential, (project, level));
+    }
     let Some(user) = credential.subject.user().and_then(|user| users.get(&user)) else {
         return Ok(None);
     };
     let access = find::access_of(tx, session, user, cluster)?;
-    Ok(credential.must_end(access))
+    let because = credential.must_end(access);
+    if because.is_some() || !credential.is_shell() || !credential.state.is_live() {
+        return Ok(because);
+    }
+    // A shell lives as long as the process that began it, and its time at most.
+    Ok(if store::blocks::contains(tx, cluster.id, user.id)? {
+        Some("revoked by an admin")
+    } else if credential.until.is_some_and(|until| until <= session.now()) {
+        Some("the shell's time is over")
+    } else if !session.shell_lives(&credential.account) {
+        Some("the shell is gone")
+    } else {
+        None
+    })
 }
 
 /// Decides the end of one version, with its event.
@@ -213,14 +288,10 @@ pub(super) async fn settle_on(
     let desired = picture.desired(cluster);
     let look = Look {
         with_write: desired.has_writers(),
+        with_places: desired.has_places(),
         held_back: &cluster.held_back,
     };
-    let ended: Vec<(&str, i64)> = picture
-        .credentials
-        .iter()
-        .filter(|credential| credential.state == State::Revoking)
-        .map(|credential| (credential.account.as_str(), credential.id.0))
-        .collect();
+    let ended = picture.ended();
     let converged = converge::converge(&connection, &desired, &look, &ended)
         .await
         .map_err(|source| Error::Cluster {
@@ -271,6 +342,9 @@ fn record_outcome(
             }
             State::Revoking => {
                 if store::credentials::settle(tx, credential.id, now)? {
+                    if credential.is_shell() && !session.shell_lives(&credential.account) {
+                        session.bury_shell(&credential.account);
+                    }
                     let detail = format!(
                         "version {version} of '{user}' is gone, read back from the cluster"
                     );
@@ -280,6 +354,9 @@ fn record_outcome(
             }
             State::Active | State::Revoked => {}
         }
+    }
+    for binding in picture.bindings.iter().filter(|binding| binding.is_owed) {
+        store::bindings::settle(tx, binding)?;
     }
     if picture.reach_owed {
         store::clusters::settle_reach(tx, cluster.id)?;
@@ -355,6 +432,25 @@ pub(super) fn debts(cluster: &Cluster, picture: &Picture) -> Vec<Debt> {
         why: None,
         until: None,
     });
+    let bindings = picture.bindings.iter().filter(|binding| binding.is_owed);
+    let bindings = bindings.map(|binding| {
+        let user = picture.users.get(&binding.user);
+        let user = user.map(|user| user.name.to_string()).unwrap_or_default();
+        let done = if binding.is_removed {
+            "unbound"
+        } else {
+            "bound"
+        };
+        Debt {
+            cluster: cluster.name.clone(),
+            what: format!(
+                "{} is {done} here for '{user}' and not yet there",
+                binding.bound
+            ),
+            why: None,
+            until: None,
+        }
+    });
     picture
         .credentials
         .iter()
@@ -378,6 +474,7 @@ pub(super) fn debts(cluster: &Cluster, picture: &Picture) -> Vec<Debt> {
                 },
             }
         })
+        .chain(bindings)
         .chain(reach)
         .chain(older)
         .collect()
@@ -430,6 +527,7 @@ pub(super) async fn preview(
     let desired = picture.desired(cluster);
     let look = Look {
         with_write: desired.has_writers(),
+        with_places: desired.has_places(),
         held_back: &cluster.held_back,
     };
     converge::preview(&connection, &desired, &look)

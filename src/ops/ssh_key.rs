@@ -7,7 +7,7 @@
 mod hand_out;
 mod roll_out;
 
-pub(crate) use hand_out::{HandOut, HandedOut, download};
+pub(crate) use hand_out::{Destination, HandOut, HandedOut, download};
 pub(crate) use roll_out::{Heard, RollOut, RollOutWish, install, rotate};
 
 use std::path::Path;

@@ -74,13 +74,17 @@ pub(crate) fn status(session: &Session) -> Result<Status, Error> {
                 }
                 let owner = picture.owner(credential);
                 let users = &picture.users;
-                if manages
-                    && settle::why_it_must_end(session, tx, &found, users, credential)?.is_some()
-                {
+                let because = settle::why_it_must_end(session, tx, &found, users, credential)?;
+                if let Some(because) = because.filter(|_| manages) {
+                    let because = if credential.is_shell() || user.is_none() {
+                        because
+                    } else {
+                        "its grant has ended"
+                    };
                     status.owed.push(Debt {
                         cluster: found.name.clone(),
                         what: format!(
-                            "version {} of '{owner}' must end: its grant has ended",
+                            "version {} of '{owner}' must end: {because}",
                             credential.version
                         ),
                         why: None,

@@ -7,13 +7,13 @@ use super::{Applied, Error, Mode, find, kubeconfig, settle};
 use crate::domain::access::Access;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, State};
-use crate::domain::credential::{Credential, State as CredentialState};
+use crate::domain::credential::{Credential, State as CredentialState, Subject};
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::{ClusterAction, OrganizationAction};
 use crate::domain::user::User;
 use crate::domain::{Confirmed, Timestamp};
 use crate::session::{Actor, Session};
-use crate::store;
+use crate::store::{self, ReadTxn};
 
 /// How many clusters are worked on at once.
 const CLUSTERS_AT_ONCE: usize = 8;
@@ -294,7 +294,10 @@ fn revoke(
             let because = "revoked by an admin";
             settle::end(session, tx, live, &picture, because, journal, Some(request))?;
         }
-        Ok((request, !was || live.is_some()))
+        // The block ends the user's shells too, and what they share with others: they could get in
+        // with it.
+        let ended = settle::end_what_must(session, tx, cluster, journal, Some(request))?;
+        Ok((request, !was || live.is_some() || !ended.is_empty()))
     })
 }
 
@@ -315,7 +318,7 @@ fn rotate(
             let because = "rotated by an admin";
             settle::end(session, tx, live, &picture, because, journal, Some(request))?;
         }
-        let next = store::credentials::next_version(tx, cluster.id, user.id)?;
+        let next = store::credentials::next_version(tx, cluster.id, Subject::Personal(user.id))?;
         kubeconfig::begin_version(session, tx, &case, request)?;
         Ok((request, next))
     })
@@ -444,7 +447,52 @@ pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Line>, Erro
                 blocked,
             });
         }
+        lines.extend(shared_lines(
+            tx,
+            filter,
+            only.as_ref(),
+            (&clusters, &users),
+        )?);
         lines.sort_by(|a, b| (&a.cluster, &a.user).cmp(&(&b.cluster, &b.user)));
         Ok(lines)
     })
+}
+
+/// The latest version of every shared kubeconfig; of one user, those that they may hold.
+fn shared_lines(
+    tx: &ReadTxn<'_>,
+    filter: &Filter,
+    only: Option<&User>,
+    (clusters, users): (&[Cluster], &[User]),
+) -> store::Result<Vec<Line>> {
+    let name = |id| {
+        let found = users.iter().find(|user| user.id == id);
+        found.map(|user| user.name.to_string()).unwrap_or_default()
+    };
+    let mut lines = Vec::new();
+    for latest in store::credentials::latest_shared(tx)? {
+        let Some(cluster) = clusters.iter().find(|it| it.id == latest.cluster) else {
+            continue;
+        };
+        let holders = store::credentials::holders(tx, latest.id)?;
+        let wanted = filter
+            .cluster
+            .as_ref()
+            .is_none_or(|name| *name == cluster.name)
+            && only.is_none_or(|user| holders.iter().any(|holder| holder.user == user.id))
+            && (filter.show_revoked || latest.state != CredentialState::Revoked);
+        if !wanted {
+            continue;
+        }
+        let deliveries = store::credentials::deliveries(tx, latest.id)?;
+        lines.push(Line {
+            user: settle::picture(tx, cluster.id)?.owner(&latest),
+            cluster: cluster.name.to_string(),
+            downloads: deliveries.len(),
+            downloaded: deliveries.last().map(|last| (last.at, name(last.by))),
+            latest: Some(latest),
+            blocked: false,
+        });
+    }
+    Ok(lines)
 }

@@ -13,6 +13,7 @@ use crate::domain::cluster::Cluster;
 use crate::domain::credential::{Credential, State};
 use crate::domain::name::{Email, UserName, UserRef};
 use crate::domain::policy::OrganizationAction;
+use crate::domain::project::{Project, ProjectRole};
 use crate::domain::user::{Role, User};
 use crate::secrets::{Recipient, parse_public_key_file};
 use crate::session::{Actor, Session};
@@ -174,8 +175,19 @@ pub(crate) fn list(session: &Session) -> Result<Vec<User>, Error> {
     Ok(session.store()?.read(store::users::list)?)
 }
 
-/// Shows a user; everybody may see themselves.
-pub(crate) fn show(session: &Session, name: &UserRef) -> Result<User, Error> {
+/// Shows a user, with their projects and what they are in each; everybody may see themselves.
+pub(crate) fn show(
+    session: &Session,
+    name: &UserRef,
+) -> Result<(User, Vec<(Project, ProjectRole)>), Error> {
+    let user = shown(session, name)?;
+    let projects = session
+        .store()?
+        .read(|tx| store::projects::of_user(tx, user.id))?;
+    Ok((user, projects))
+}
+
+fn shown(session: &Session, name: &UserRef) -> Result<User, Error> {
     let actor = find::actor(session, "user show")?;
     let own = match name {
         UserRef::Name(name) => *name == actor.user.name,
@@ -212,6 +224,17 @@ fn would_end(session: &Session, after: &User) -> Result<Vec<String>, Error> {
     session.store()?.read(|tx| {
         let clusters = store::clusters::list(tx)?;
         let mut lines = Vec::new();
+        // A file that others have too cannot be taken back from one of them.
+        for credential in store::credentials::shared_held_by(tx, after.id)? {
+            let cluster = clusters.iter().find(|c| c.id == credential.cluster);
+            if let Some(cluster) = cluster.filter(|_| !after.active && credential.state.is_live()) {
+                let owner = settle::picture(tx, cluster.id)?.owner(&credential);
+                lines.push(format!(
+                    "end version {} of '{owner}' on cluster '{}', and begin the next one",
+                    credential.version, cluster.name
+                ));
+            }
+        }
         for credential in store::credentials::live_of_user(tx, after.id)? {
             let Some(cluster) = clusters.iter().find(|c| c.id == credential.cluster) else {
                 continue;
@@ -231,7 +254,7 @@ fn would_end(session: &Session, after: &User) -> Result<Vec<String>, Error> {
 }
 
 /// Ends, wherever the user has a live version, what no longer fits what they have.
-async fn apply_everywhere(
+pub(super) async fn apply_everywhere(
     session: &Session,
     clusters: Vec<Cluster>,
     journal: &Journal,
@@ -265,14 +288,14 @@ async fn pay_debts_of(
         return Ok(Applied::default());
     }
     let owing = session.store()?.read(|tx| {
-        let unfinished = store::credentials::all_unfinished(tx)?;
+        let mut unfinished = store::credentials::all_unfinished(tx)?;
+        unfinished.retain(|credential| credential.subject.user() == Some(user.id));
+        unfinished.extend(store::credentials::shared_held_by(tx, user.id)?);
         let mut clusters = store::clusters::list(tx)?;
         clusters.retain(|cluster| {
-            unfinished.iter().any(|credential| {
-                credential.cluster == cluster.id
-                    && credential.subject.user() == Some(user.id)
-                    && credential.state.is_debt()
-            })
+            unfinished
+                .iter()
+                .any(|credential| credential.cluster == cluster.id && credential.state.is_debt())
         });
         Ok::<_, Error>(clusters)
     })?;
@@ -301,6 +324,7 @@ async fn change(
         // Also where an earlier end is still owed: it is said again, and tried again.
         let mut held = store::credentials::all_unfinished(tx)?;
         held.retain(|credential| credential.subject.user() == Some(before.id));
+        held.extend(store::credentials::shared_held_by(tx, before.id)?);
         let mut clusters = store::clusters::list(tx)?;
         clusters.retain(|cluster| held.iter().any(|held| held.cluster == cluster.id));
         let mut touched = Vec::new();

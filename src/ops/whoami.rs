@@ -14,6 +14,8 @@ pub(crate) struct Who {
     pub(crate) user: String,
     /// Their role.
     pub(crate) role: &'static str,
+    /// Projects that they are members of, and as what.
+    pub(crate) projects: Vec<(String, &'static str)>,
     /// The holder of the identity, where another.
     pub(crate) acting: Option<String>,
     /// The organization.
@@ -37,7 +39,14 @@ pub(crate) fn whoami(session: &Session) -> Result<Who, Error> {
     let organization = session
         .store()?
         .read(|tx| store::meta::find(tx, store::meta::ORGANIZATION))?;
+    let projects = session
+        .store()?
+        .read(|tx| store::projects::of_user(tx, actor.user.id))?;
     Ok(Who {
+        projects: projects
+            .into_iter()
+            .map(|(project, role)| (project.name.to_string(), role.as_str()))
+            .collect(),
         user: actor.user.name.to_string(),
         role: actor.user.role.as_str(),
         acting: actor.is_acting_as().then(|| actor.holder.name.to_string()),

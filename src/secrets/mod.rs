@@ -14,7 +14,5 @@ mod tests;
 pub(crate) use identity::{Identity, IdentityError};
 pub(crate) use key_pair::{KEY_BYTES_MAX, SshKey, SshKeyError, SshKeyKind};
 pub(crate) use recipient::{Recipient, RecipientError, parse_public_key_file};
-#[cfg(test)]
-pub(crate) use seal::open_file;
-pub(crate) use seal::{OpenError, RecordName, SealError, Sealed, open, seal, seal_file};
+pub(crate) use seal::{OpenError, RecordName, SealError, Sealed, open, open_file, seal, seal_file};
 pub(crate) use secrecy::{ExposeSecret, SecretString};

@@ -20,9 +20,7 @@ use std::fmt;
 use std::io::{self, Read, Write};
 
 use age::DecryptError;
-#[cfg(test)]
-use age::armor::ArmoredReader;
-use age::armor::{ArmoredWriter, Format};
+use age::armor::{ArmoredReader, ArmoredWriter, Format};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
@@ -128,6 +126,9 @@ pub(crate) enum OpenError {
         /// The record that was asked for.
         record: String,
     },
+    /// It is sealed with a passphrase.
+    #[error("it is sealed with a passphrase, not to a key")]
+    Passphrase,
     /// The bytes were changed, or cut short, or never sealed.
     #[error("the sealed bytes are damaged")]
     Damaged,
@@ -190,7 +191,6 @@ pub(crate) fn seal_file(bytes: &[u8], recipients: &[Recipient]) -> Result<Vec<u8
 }
 
 /// Opens an age file, armored or binary, that was handed over.
-#[cfg(test)]
 pub(crate) fn open_file(
     bytes: &[u8],
     identity: &Identity,
@@ -216,8 +216,12 @@ fn decrypt(
         DecryptError::NoMatchingKeys => OpenError::NotForThisKey,
         _ => OpenError::Damaged,
     };
-    let mut reader = age::Decryptor::new_buffered(source)
-        .and_then(|decryptor| decryptor.decrypt(std::iter::once(identity.as_age())))
+    let decryptor = age::Decryptor::new_buffered(source).map_err(failed)?;
+    if decryptor.is_scrypt() {
+        return Err(OpenError::Passphrase);
+    }
+    let mut reader = decryptor
+        .decrypt(std::iter::once(identity.as_age()))
         .map_err(failed)?;
     // The plaintext is shorter than the file, so that the buffer never moves and leaves a copy.
     let mut plain = Zeroizing::new(Vec::with_capacity(length + 1));

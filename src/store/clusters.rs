@@ -8,13 +8,14 @@ use super::{ReadTxn, Result, WriteTxn, damaged, time, time_option};
 use crate::domain::Timestamp;
 use crate::domain::cluster::{Address, Cluster, ClusterId, ManagerKind, State, WriteScope};
 use crate::domain::name::ClusterName;
+use crate::domain::project::ProjectId;
 use crate::domain::user::UserId;
 use crate::secrets::Sealed;
 
 const COLUMNS: &str = "id, name, state, protected, owner, description, labels, server, ca_pem, \
      tls_server_name, proxy_url, kube_system_uid, version, manager, manager_kind, \
      manager_generation, manager_expires_at, write_scope, held_back, created_at, reached_at, \
-     deleting_at";
+     deleting_at, project";
 
 /// The part of a row that needs judging after reading.
 struct Judged {
@@ -38,6 +39,7 @@ fn raw(row: &Row<'_>) -> rusqlite::Result<(Cluster, Judged)> {
         state: State::Active,
         protected: row.get(3)?,
         owner: row.get::<_, Option<i64>>(4)?.map(UserId),
+        project: row.get::<_, Option<i64>>(22)?.map(ProjectId),
         description: row.get(5)?,
         labels: BTreeMap::new(),
         address: Address {
@@ -133,10 +135,11 @@ pub(crate) fn insert(tx: &WriteTxn<'_>, new: &Cluster, manager: &Sealed) -> Resu
     tx.sql().execute(
         "INSERT INTO clusters (name, owner, description, labels, server, ca_pem, tls_server_name,
            proxy_url, kube_system_uid, version, manager, manager_kind, manager_generation,
-           manager_secret, manager_expires_at, write_scope, held_back, created_at, reached_at)
+           manager_secret, manager_expires_at, write_scope, held_back, created_at, reached_at,
+           project)
          VALUES (:name, :owner, :description, :labels, :server, :ca_pem, :tls_server_name,
            :proxy_url, :uid, :version, :manager, :kind, :generation, :secret, :expires_at, :scope,
-           :held_back, :created_at, :reached_at)",
+           :held_back, :created_at, :reached_at, :project)",
         named_params! {
             ":name": new.name.as_str(),
             ":owner": new.owner.map(|owner| owner.0),
@@ -157,6 +160,7 @@ pub(crate) fn insert(tx: &WriteTxn<'_>, new: &Cluster, manager: &Sealed) -> Resu
             ":held_back": json(&new.held_back)?,
             ":created_at": new.created_at.timestamp(),
             ":reached_at": new.reached_at.map(|at| at.timestamp()),
+            ":project": new.project.map(|project| project.0),
         },
     )?;
     Ok(ClusterId(tx.sql().last_insert_rowid()))
@@ -165,14 +169,15 @@ pub(crate) fn insert(tx: &WriteTxn<'_>, new: &Cluster, manager: &Sealed) -> Resu
 /// Writes the settings that `cluster set` changes.
 pub(crate) fn update_settings(tx: &WriteTxn<'_>, cluster: &Cluster) -> Result<()> {
     tx.sql().execute(
-        "UPDATE clusters SET description = ?2, labels = ?3, write_scope = ?4, held_back = ?5
-         WHERE id = ?1",
+        "UPDATE clusters SET description = ?2, labels = ?3, write_scope = ?4, held_back = ?5,
+           project = ?6 WHERE id = ?1",
         (
             cluster.id.0,
             &cluster.description,
             json(&cluster.labels)?,
             cluster.write_scope.as_str(),
             json(&cluster.held_back)?,
+            cluster.project.map(|project| project.0),
         ),
     )?;
     Ok(())

@@ -7,11 +7,11 @@ use crate::domain::Timestamp;
 use crate::domain::access::Power;
 use crate::domain::cluster::ClusterId;
 use crate::domain::credential::{Credential, CredentialId, Delivery, Subject};
-use crate::domain::project::ProjectId;
+use crate::domain::project::{Holder, ProjectId};
 use crate::domain::user::UserId;
 
 const COLUMNS: &str = "id, kind, user, project, level, cluster, version, account, power, state, \
-     ended_because, created_at, issued_at, ended_at, revoked_at, token_expires_at";
+     ended_because, created_at, issued_at, ended_at, revoked_at, token_expires_at, until";
 
 struct Raw {
     id: i64,
@@ -23,6 +23,7 @@ struct Raw {
     state: String,
     ended_because: Option<String>,
     times: (i64, Option<i64>, Option<i64>, Option<i64>, Option<i64>),
+    until: Option<i64>,
 }
 
 fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
@@ -42,6 +43,7 @@ fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
             row.get(14)?,
             row.get(15)?,
         ),
+        until: row.get(16)?,
     })
 }
 
@@ -75,10 +77,11 @@ fn credential(raw: Raw) -> Result<Credential> {
         ended_at: time_option(ended_at)?,
         revoked_at: time_option(revoked_at)?,
         token_expires_at: time_option(token_expires_at)?,
+        until: time_option(raw.until)?,
     })
 }
 
-fn collect(
+pub(super) fn collect(
     tx: &ReadTxn<'_>,
     filter: &str,
     params: impl rusqlite::Params,
@@ -97,10 +100,34 @@ pub(crate) fn versions(
     cluster: ClusterId,
     user: UserId,
 ) -> Result<Vec<Credential>> {
+    versions_of(tx, cluster, Subject::Personal(user))
+}
+
+/// A subject as the table's columns have it: kind, user, project, level.
+type Columns = (&'static str, Option<i64>, Option<i64>, Option<&'static str>);
+
+fn columns(subject: Subject) -> Columns {
+    match subject {
+        Subject::Personal(user) => ("personal", Some(user.0), None, None),
+        Subject::Shell(user) => ("shell", Some(user.0), None, None),
+        Subject::Shared { project, level } => {
+            ("shared", None, Some(project.0), Some(level.as_str()))
+        }
+    }
+}
+
+/// Lists the versions of a subject on a cluster, oldest first.
+pub(crate) fn versions_of(
+    tx: &ReadTxn<'_>,
+    cluster: ClusterId,
+    subject: Subject,
+) -> Result<Vec<Credential>> {
+    let (kind, user, project, level) = columns(subject);
     collect(
         tx,
-        "cluster = ?1 AND user = ?2 AND kind = 'personal' ORDER BY version",
-        [cluster.0, user.0],
+        "cluster = ?1 AND kind = ?2 AND user IS ?3 AND project IS ?4 AND level IS ?5
+         ORDER BY version",
+        (cluster.0, kind, user, project, level),
     )
 }
 
@@ -120,6 +147,67 @@ pub(crate) fn live_of_user(tx: &ReadTxn<'_>, user: UserId) -> Result<Vec<Credent
         "user = ?1 AND state IN ('pending','active') ORDER BY cluster",
         [user.0],
     )
+}
+
+/// Lists the shared versions that a user may have in their hands and that are not revoked.
+pub(crate) fn shared_held_by(tx: &ReadTxn<'_>, user: UserId) -> Result<Vec<Credential>> {
+    let filter = "kind = 'shared' AND state <> 'revoked'
+         AND id IN (SELECT credential FROM holders WHERE user = ?1)
+         AND cluster IN (SELECT id FROM clusters WHERE removed_at IS NULL) ORDER BY cluster, id";
+    collect(tx, filter, [user.0])
+}
+
+/// Lists the latest version of every shared kubeconfig on every cluster that is in view.
+pub(crate) fn latest_shared(tx: &ReadTxn<'_>) -> Result<Vec<Credential>> {
+    let filter = "kind = 'shared' AND version = (SELECT max(version) FROM credentials AS other
+           WHERE other.cluster = credentials.cluster AND other.project = credentials.project
+             AND other.level = credentials.level AND other.kind = 'shared')
+         AND cluster IN (SELECT id FROM clusters WHERE removed_at IS NULL)
+         ORDER BY cluster, project, level";
+    collect(tx, filter, [])
+}
+
+/// Records that a user may have a shared version in their hands, before they do.
+pub(crate) fn hold(tx: &WriteTxn<'_>, id: CredentialId, user: UserId, at: Timestamp) -> Result<()> {
+    tx.sql().execute(
+        "INSERT INTO holders (credential, user, at) VALUES (?1, ?2, ?3)
+         ON CONFLICT DO UPDATE SET at = excluded.at, kept = 0",
+        (id.0, user.0, at.timestamp()),
+    )?;
+    Ok(())
+}
+
+/// Records whether a shared version lives on though this holder lost the level.
+pub(crate) fn set_kept(
+    tx: &WriteTxn<'_>,
+    id: CredentialId,
+    user: UserId,
+    kept: bool,
+) -> Result<()> {
+    tx.sql().execute(
+        "UPDATE holders SET kept = ?3 WHERE credential = ?1 AND user = ?2",
+        (id.0, user.0, kept),
+    )?;
+    Ok(())
+}
+
+/// Lists who may have a shared version in their hands, in the order in which they took it.
+pub(crate) fn holders(tx: &ReadTxn<'_>, id: CredentialId) -> Result<Vec<Holder>> {
+    let mut statement = tx.sql().prepare_cached(
+        "SELECT user, at, kept FROM holders WHERE credential = ?1 ORDER BY at, user",
+    )?;
+    let rows = statement
+        .query_map([id.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<rusqlite::Result<Vec<(i64, i64, bool)>>>()?;
+    rows.into_iter()
+        .map(|(user, at, kept)| {
+            Ok(Holder {
+                user: UserId(user),
+                at: time(at)?,
+                kept,
+            })
+        })
+        .collect()
 }
 
 /// Lists everything that is not revoked, everywhere.
@@ -150,7 +238,7 @@ pub(crate) struct NewCredential<'a> {
     /// Where.
     pub(crate) cluster: ClusterId,
     /// Whose.
-    pub(crate) user: UserId,
+    pub(crate) subject: Subject,
     /// Its number.
     pub(crate) version: u32,
     /// Its account's name.
@@ -161,14 +249,19 @@ pub(crate) struct NewCredential<'a> {
     pub(crate) created_at: Timestamp,
 }
 
-/// Inserts a version of a user's own kubeconfig as `pending`.
+/// Inserts a version as `pending`.
 pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewCredential<'_>) -> Result<CredentialId> {
+    let (kind, user, project, level) = columns(new.subject);
     tx.sql().execute(
-        "INSERT INTO credentials (cluster, user, version, account, power, state, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, 'pending', ?6)",
+        "INSERT INTO credentials (cluster, kind, user, project, level, version, account, power,
+           state, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'pending', ?9)",
         (
             new.cluster.0,
-            new.user.0,
+            kind,
+            user,
+            project,
+            level,
             new.version,
             new.account,
             new.power.as_str(),
@@ -178,12 +271,13 @@ pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewCredential<'_>) -> Result<Crede
     Ok(CredentialId(tx.sql().last_insert_rowid()))
 }
 
-/// The number that the next version of a user's own kubeconfig on a cluster gets.
-pub(crate) fn next_version(tx: &ReadTxn<'_>, cluster: ClusterId, user: UserId) -> Result<u32> {
+/// The number that a subject's next version on a cluster gets.
+pub(crate) fn next_version(tx: &ReadTxn<'_>, cluster: ClusterId, subject: Subject) -> Result<u32> {
+    let (kind, user, project, level) = columns(subject);
     let latest: u32 = tx.sql().query_row(
         "SELECT coalesce(max(version), 0) FROM credentials
-         WHERE cluster = ?1 AND user = ?2 AND kind = 'personal'",
-        [cluster.0, user.0],
+         WHERE cluster = ?1 AND kind = ?2 AND user IS ?3 AND project IS ?4 AND level IS ?5",
+        (cluster.0, kind, user, project, level),
         |row| row.get(0),
     )?;
     Ok(latest + 1)

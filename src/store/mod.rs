@@ -7,14 +7,18 @@
 //! **Secrecy.** The store cannot open what it stores: it holds [`Sealed`](crate::secrets::Sealed).
 
 pub(crate) mod audit;
+pub(crate) mod bindings;
 pub(crate) mod blocks;
 pub(crate) mod clusters;
 pub(crate) mod credentials;
 mod file;
 pub(crate) mod grants;
+pub(crate) mod lookup;
 pub(crate) mod meta;
+pub(crate) mod projects;
 pub(crate) mod provider_tokens;
 mod schema;
+pub(crate) mod shells;
 pub(crate) mod ssh_keys;
 pub(crate) mod users;
 

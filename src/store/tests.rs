@@ -5,6 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use super::*;
 use crate::domain::access::Power;
 use crate::domain::audit::{Event, Phase};
+use crate::domain::credential::Subject;
 use crate::domain::user::Role;
 use crate::secrets::Sealed;
 
@@ -49,6 +50,7 @@ fn add_cluster(tx: &WriteTxn<'_>, owner: crate::domain::user::UserId) -> Result<
         name: "prod".parse().expect("a good name"),
         state: crate::domain::cluster::State::Active,
         protected: false,
+        project: None,
         owner: Some(owner),
         description: String::new(),
         labels: [("env".to_owned(), "prod".to_owned())].into(),
@@ -191,7 +193,7 @@ fn a_credential_goes_forward_only_and_one_lives() {
         add_cluster(tx, user)?;
         let new = |version, account| credentials::NewCredential {
             cluster,
-            user,
+            subject: Subject::Personal(user),
             version,
             account,
             power: Power::Read,
@@ -225,7 +227,10 @@ fn a_credential_goes_forward_only_and_one_lives() {
             assert!(forced.is_err(), "{backwards}");
         }
         assert!(tx.sql().execute("DELETE FROM credentials", []).is_err());
-        assert_eq!(credentials::next_version(tx, cluster, user)?, 3);
+        assert_eq!(
+            credentials::next_version(tx, cluster, Subject::Personal(user))?,
+            3
+        );
         Ok(())
     };
     store.write(run).expect("all of it holds");

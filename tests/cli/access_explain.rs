@@ -11,11 +11,13 @@ fn an_organization_role_is_a_path() {
         PATH                 GIVES     COUNTS   WHY
         organization owner   full      yes      'olivia' is organization owner
         cluster owner        nothing   no       'olivia' does not own cluster 'prod'
+        project              nothing   no       the cluster is in no project
         grant                nothing   no       'olivia' has no grant
+        role binding         nothing   no       'olivia' has no role binding
         access               full      -        'olivia' has full on cluster 'prod'
         kubeconfig           yes       -        the next download issues a version
         [exit 0]
-        ");
+    ");
 }
 
 #[test]
@@ -27,11 +29,13 @@ fn ownership_is_a_path() {
         PATH                GIVES     COUNTS   WHY
         organization role   nothing   no       'alice' is organization developer
         cluster owner       write     yes      'alice' owns cluster 'prod'
+        project             nothing   no       the cluster is in no project
         grant               nothing   no       'alice' has no grant
+        role binding        nothing   no       'alice' has no role binding
         access              write     -        'alice' has write on cluster 'prod'
         kubeconfig          yes       -        the next download issues a version
         [exit 0]
-        ");
+    ");
     // The owner may ask about others.
     kg.run_as("alice", "access explain bob -c prod").success();
 }
@@ -45,21 +49,25 @@ fn a_grant_is_a_path_until_it_ends() {
         PATH                GIVES     COUNTS   WHY
         organization role   nothing   no       'alice' is organization developer
         cluster owner       nothing   no       'alice' does not own cluster 'prod'
+        project             nothing   no       the cluster is in no project
         grant               write     yes      'alice' was granted write until 2026-11-22T18:00:00Z
+        role binding        nothing   no       'alice' has no role binding
         access              write     -        'alice' has write on cluster 'prod'
         kubeconfig          yes       -        the next download issues a version
         [exit 0]
-        ");
+    ");
     kg.tick(9);
     insta::assert_snapshot!(kg.run("access explain alice -c prod"), @r"
         PATH                GIVES     COUNTS   WHY
         organization role   nothing   no       'alice' is organization developer
         cluster owner       nothing   no       'alice' does not own cluster 'prod'
+        project             nothing   no       the cluster is in no project
         grant               nothing   no       the write grant of 'alice' ended on 2026-11-22T18:00:00Z
+        role binding        nothing   no       'alice' has no role binding
         access              none      -        'alice' has none on cluster 'prod'
         kubeconfig          refused   -        'alice' has no access to cluster 'prod'
         [exit 0]
-        ");
+    ");
 }
 
 #[test]
@@ -69,11 +77,13 @@ fn a_stranger_has_nothing() {
         PATH                GIVES     COUNTS   WHY
         organization role   nothing   no       'alice' is organization developer
         cluster owner       nothing   no       'alice' does not own cluster 'prod'
+        project             nothing   no       the cluster is in no project
         grant               nothing   no       'alice' has no grant
+        role binding        nothing   no       'alice' has no role binding
         access              none      -        'alice' has none on cluster 'prod'
         kubeconfig          refused   -        'alice' has no access to cluster 'prod'
         [exit 0]
-        ");
+    ");
 }
 
 #[test]
@@ -94,11 +104,13 @@ fn a_block_an_archive_and_a_disabled_user_are_rules_that_refuse() {
         disabled            nothing   no       'alice' is disabled and has nothing
         organization role   nothing   no       'alice' is organization developer
         cluster owner       nothing   no       'alice' does not own cluster 'prod'
+        project             nothing   no       the cluster is in no project
         grant               nothing   no       'alice' was granted read
+        role binding        nothing   no       'alice' has no role binding
         access              none      -        'alice' has none on cluster 'prod'
         kubeconfig          refused   -        'alice' has no access to cluster 'prod'
         [exit 0]
-        ");
+    ");
 }
 
 #[test]
@@ -129,22 +141,26 @@ fn the_api_server_is_asked_about_the_live_credential() {
         PATH                GIVES     COUNTS   WHY
         organization role   nothing   no       'bob' is organization developer
         cluster owner       nothing   no       'bob' does not own cluster 'prod'
+        project             nothing   no       the cluster is in no project
         grant               write     yes      'bob' was granted write
+        role binding        nothing   no       'bob' has no role binding
         access              write     -        'bob' has write on cluster 'prod'
         kubeconfig          yes       -        version 1 is live
         API server          yes       -        delete deployments in namespace 'default': RBAC: allowed by RoleBinding "kubegrant:[INSTALLATION]:edit/default" of ClusterRole "edit" to ServiceAccount "bob-[HEX]-v1/kubegrant"
         [exit 0]
-        "#);
+    "#);
     insta::assert_snapshot!(kg.run("access explain olivia -c prod get pods"), @r"
         PATH                 GIVES       COUNTS   WHY
         organization owner   full        yes      'olivia' is organization owner
         cluster owner        nothing     no       'olivia' does not own cluster 'prod'
+        project              nothing     no       the cluster is in no project
         grant                nothing     no       'olivia' has no grant
+        role binding         nothing     no       'olivia' has no role binding
         access               full        -        'olivia' has full on cluster 'prod'
         kubeconfig           yes         -        the next download issues a version
         API server           not asked   -        get pods everywhere: there is no live credential to ask about
         [exit 0]
-        ");
+    ");
 }
 
 #[test]
@@ -192,12 +208,14 @@ fn a_developer_with_a_question_is_told_who_can_ask_it() {
         PATH                GIVES       COUNTS   WHY
         organization role   nothing     no       'alice' is organization developer
         cluster owner       nothing     no       'alice' does not own cluster 'prod'
+        project             nothing     no       the cluster is in no project
         grant               read        yes      'alice' was granted read
+        role binding        nothing     no       'alice' has no role binding
         access              read        -        'alice' has read on cluster 'prod'
         kubeconfig          yes         -        version 1 is live
         API server          not asked   -        get pods everywhere: your key does not open the manager login: ask 'olivia' to run this for you
         [exit 0]
-        ");
+    ");
 }
 
 #[test]
@@ -233,10 +251,22 @@ fn the_shape_for_machines() {
               "what": "'alice' does not own cluster 'prod'"
             },
             {
+              "path": "project",
+              "gives": null,
+              "counts": false,
+              "what": "the cluster is in no project"
+            },
+            {
               "path": "grant",
               "gives": "read",
               "counts": true,
               "what": "'alice' was granted read"
+            },
+            {
+              "path": "role binding",
+              "gives": null,
+              "counts": false,
+              "what": "'alice' has no role binding"
             }
           ],
           "can_download": true,
@@ -249,5 +279,5 @@ fn the_shape_for_machines() {
           }
         }
         [exit 0]
-        "#);
+    "#);
 }

@@ -26,6 +26,7 @@ fn show_says_where_write_reaches_and_why_not_elsewhere() {
         State:         active
         Protected:     no
         Owner:         <none>
+        Project:       <none>
         Your access:   full (organization owner)
         Description:   <none>
         Labels:        <none>
@@ -56,6 +57,7 @@ fn a_developer_sees_less_and_asks_the_cluster_nothing() {
         State:         active
         Protected:     no
         Owner:         <none>
+        Project:       <none>
         Your access:   read (grant)
         Description:   <none>
         Labels:        <none>
@@ -111,6 +113,7 @@ fn a_namespace_may_be_held_back_and_released() {
         Name:          prod
         Description:   <none>
         Labels:        <none>
+        Project:       <none>
         Write scope:   namespaces
         Held back:     default
         ----- stderr -----
@@ -131,6 +134,7 @@ fn setting_what_is_so_already_changes_nothing() {
         Name:          prod
         Description:   customer traffic
         Labels:        env=prod
+        Project:       <none>
         Write scope:   namespaces
         Held back:     <none>
         ----- stderr -----
@@ -141,6 +145,7 @@ fn setting_what_is_so_already_changes_nothing() {
         Name:          prod
         Description:   customer traffic
         Labels:        env=prod
+        Project:       <none>
         Write scope:   namespaces
         Held back:     <none>
         ----- stderr -----
@@ -171,6 +176,7 @@ fn write_for_the_whole_cluster_warns_each_time_and_moves_the_live_accounts() {
         Name:          prod
         Description:   <none>
         Labels:        <none>
+        Project:       <none>
         Write scope:   cluster
         Held back:     <none>
         ----- stderr -----
@@ -195,19 +201,23 @@ fn a_check_of_a_healthy_cluster_changes_nothing() {
     kg.grant_and_download("alice", "read");
     kg.sandbox.clear_requests();
     insta::assert_snapshot!(kg.run("cluster check prod"), @r"
-        CHECK       RESULT      WHAT
-        reachable   ok          https://127.0.0.1:[PORT]
-        pins        ok          the CA and the identity are those that were registered
-        version     ok          v1.36.0+sandbox
-        rights      ok          the manager may do its work
-        objects     ok          all of ours are there
-        objects     ok          none of ours was changed
-        objects     ok          nothing foreign in our namespace
-        write       reaches     default
-        write       held back   kube-node-lease: a system namespace
-        write       held back   kube-public: a system namespace
-        write       held back   kube-system: a system namespace
-        write       held back   kubegrant: kubegrant's own namespace
+        CHECK       RESULT       WHAT
+        reachable   ok           https://127.0.0.1:[PORT]
+        pins        ok           the CA and the identity are those that were registered
+        version     ok           v1.36.0+sandbox
+        rights      ok           the manager may do its work
+        objects     ok           all of ours are there
+        objects     ok           none of ours was changed
+        objects     ok           nothing foreign in our namespace
+        admins      ok           nobody else is bound to cluster-admin
+        tokens      ok           no Secret of others, where it was looked, holds one that never ends
+        tokens      not looked   elsewhere: who may list Secrets may read them, so the manager may not
+        roles       ok           none that is bound is gone or climbs
+        write       reaches      default
+        write       held back    kube-node-lease: a system namespace
+        write       held back    kube-public: a system namespace
+        write       held back    kube-system: a system namespace
+        write       held back    kubegrant: kubegrant's own namespace
         [exit 0]
     ");
     assert!(!kg.was_changed());

@@ -6,6 +6,7 @@ use crate::home::Home;
 const FOR_A_READER: &[(&str, &str)] = &[
     ("cluster set prod --label a=b", "cluster set"),
     ("cluster set prod --hold-back default", "cluster set"),
+    ("cluster set prod --no-project", "cluster set"),
     ("cluster check prod", "cluster check"),
     (
         "cluster relink prod --kubeconfig admin.conf --yes",
@@ -39,6 +40,7 @@ const FOR_A_READER: &[(&str, &str)] = &[
     ("access revoke bob -c prod --yes", "access revoke"),
     ("access explain bob -c prod", "access explain"),
     ("kubeconfig download prod --user bob", "kubeconfig download"),
+    ("kubeconfig download prod --shared", "kubeconfig download"),
     ("kubeconfig show prod --user bob", "kubeconfig show"),
     ("team list -c prod", "team list"),
     ("team rotate bob -c prod --yes", "team rotate"),
@@ -50,6 +52,7 @@ const FOR_A_READER: &[(&str, &str)] = &[
 /// Commands about the organization that no developer may give.
 const FOR_A_DEVELOPER: &[(&str, &str)] = &[
     ("cluster add other --kubeconfig admin.conf", "cluster add"),
+    ("project create shop", "project create"),
     ("team list", "team list"),
     ("team rotate bob --all-clusters --yes", "team rotate"),
     ("team revoke bob --all-clusters --yes", "team revoke"),
@@ -198,4 +201,67 @@ fn what_ended_gives_nothing_in_any_command() {
     kg.run_as("alice", "cluster list")
         .success()
         .never_says("prod");
+}
+
+/// Commands about a project that a viewer of it may not give.
+const FOR_A_VIEWER: &[(&str, &str)] = &[
+    ("project rename shop --to store", "project rename"),
+    ("project delete shop --yes", "project delete"),
+    (
+        "project add-member carol --project shop --role viewer",
+        "project add-member",
+    ),
+    (
+        "project set-role alice --project shop --role owner",
+        "project set-role",
+    ),
+    (
+        "project remove-member alice --project shop --yes",
+        "project remove-member",
+    ),
+    (
+        "project remove-member alice --project shop --keep-shared --yes",
+        "project remove-member",
+    ),
+    ("project rotate shop --yes", "project rotate"),
+    ("project revoke shop --yes", "project revoke"),
+    ("cluster set prod --label a=b", "cluster set"),
+    ("cluster set prod --no-project", "cluster set"),
+    ("kubeconfig rotate prod --yes", "kubeconfig rotate"),
+    (
+        "kubeconfig download prod --user carol",
+        "kubeconfig download",
+    ),
+    ("access grant carol -c prod -l read", "access grant"),
+    ("team list -c prod", "team list"),
+];
+
+#[test]
+fn a_viewer_of_a_project_is_refused_with_one_event_and_no_request() {
+    let mut kg = crate::project::shop();
+    refused(&mut kg, "bob", FOR_A_VIEWER, &[4]);
+    let about_it = |it: &&(&str, &str)| it.1.starts_with("project ");
+    let about: Vec<_> = FOR_A_VIEWER.iter().filter(about_it).copied().collect();
+    kg.add_user("carol", "developer");
+    refused(&mut kg, "carol", &about, &[3]);
+}
+
+#[test]
+fn a_hidden_project_is_an_unknown_one_byte_for_byte() {
+    let mut kg = crate::project::shop();
+    kg.add_user("carol", "developer");
+    for (line, _) in FOR_A_VIEWER
+        .iter()
+        .filter(|it| it.1.starts_with("project "))
+    {
+        let mut ask = |name: &str| {
+            let ran = kg.run_as("carol", &line.replace("shop", name));
+            (
+                ran.code,
+                ran.stdout.clone(),
+                ran.stderr.replace(name, "NAME"),
+            )
+        };
+        assert_eq!(ask("shop"), ask("shap"), "{line}");
+    }
 }

@@ -29,6 +29,16 @@ fn a_dry_run_touches_nothing() {
     kg.write("other.conf", &other.admin_kubeconfig_token());
     let key = kg.make_identity("new");
     kg.write("admin.token", "a-token-with-some-length");
+    for line in [
+        "project create shop",
+        "project create blog",
+        "cluster set prod --project shop",
+        "project add-member bob --project shop --role editor",
+        "project add-member olivia --project shop --role owner",
+        "kubeconfig download prod --shared --user bob",
+    ] {
+        kg.run(line).success();
+    }
     let before = bytes(&kg);
     kg.sandbox.clear_requests();
     other.clear_requests();
@@ -61,6 +71,22 @@ fn a_dry_run_touches_nothing() {
         "cluster provider-token set prod --file admin.token",
         "cluster provider-token remove prod",
         "user offboard alice --yes",
+        "project create mine",
+        "project rename shop --to store",
+        "project delete blog --yes",
+        "project delete blog",
+        "project add-member alice --project shop --role viewer",
+        "project set-role bob --project shop --role viewer",
+        "project remove-member bob --project shop --yes",
+        "project remove-member bob --project shop --keep-shared",
+        "project rotate shop",
+        "project revoke shop --level admin",
+        "cluster set prod --no-project",
+        "cluster set prod --project blog",
+        "cluster add other --kubeconfig other.conf --project shop",
+        "kubeconfig download prod --shared",
+        "kubeconfig download prod --shared --user bob -f another",
+        "user disable bob --yes",
         "reconcile",
     ] {
         let ran = kg.run(&format!("{line} --dry-run"));

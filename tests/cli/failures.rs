@@ -83,7 +83,7 @@ fn exit_4_is_denied_by_the_rules_and_recorded() {
     kg.run("access grant alice -c prod -l read").success();
     insta::assert_snapshot!(kg.run_as("alice", "cluster set prod --label a=b"), @r"
         ----- stderr -----
-        error: 'alice' may not change settings on cluster 'prod': organization owners and admins, the cluster's owner, and users with write may
+        error: 'alice' may not change settings on cluster 'prod': organization owners and admins, the cluster's owner, users with write, and the owners and editors of its project may
 
         hint: ask 'olivia'
         [exit 4]

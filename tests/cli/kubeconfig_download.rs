@@ -120,7 +120,7 @@ fn for_somebody_else_the_file_is_sealed_to_their_key() {
         prod      alice   1         read    2026-12-22T10:00:00Z   [HOME]/work/prod.alice.kubeconfig.age
         ----- stderr -----
         Version 1 of 'alice' on cluster 'prod' (read), sealed to their key. It ends on 2026-12-22T10:00:00Z.
-        hint: 'alice' opens it with `age -d -i IDENTITY [HOME]/work/prod.alice.kubeconfig.age`
+        hint: 'alice' opens it with `kubegrant open [HOME]/work/prod.alice.kubeconfig.age`, or `age -d -i IDENTITY [HOME]/work/prod.alice.kubeconfig.age`
         [exit 0]
     ");
     assert_eq!(kg.mode("prod.alice.kubeconfig.age"), 0o600);
@@ -271,7 +271,7 @@ fn a_token_does_not_outlive_its_grant() {
         ----- stderr -----
         Version 1 of 'alice' on cluster 'prod' (read), sealed to their key. It ends on 2026-11-22T18:00:00Z.
         warning: the grant ends on 2026-11-22T18:00:00Z
-        hint: 'alice' opens it with `age -d -i IDENTITY [HOME]/work/prod.alice.kubeconfig.age`
+        hint: 'alice' opens it with `kubegrant open [HOME]/work/prod.alice.kubeconfig.age`, or `age -d -i IDENTITY [HOME]/work/prod.alice.kubeconfig.age`
         [exit 0]
     ");
 }

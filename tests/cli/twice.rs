@@ -143,3 +143,13 @@ fn init() {
     let mut kg = Home::new();
     twice(&mut kg, "init --organization Acme --owner olivia");
 }
+
+#[test]
+fn projects() {
+    let mut kg = crate::project::shop();
+    crate::project::take(&mut kg, "bob");
+    twice(&mut kg, "cluster set prod --project shop");
+    twice(&mut kg, "project set-role bob --project shop --role editor");
+    twice(&mut kg, "project revoke shop --yes");
+    twice(&mut kg, "cluster set prod --no-project");
+}

@@ -108,6 +108,8 @@ fn the_receipt_for_machines() {
             "grants": [
               "write on cluster 'second'"
             ],
+            "bindings": [],
+            "projects": [],
             "credentials": [
               "version 1 on cluster 'prod'",
               "version 1 on cluster 'second'"
@@ -130,7 +132,7 @@ fn the_receipt_for_machines() {
           ],
           "complete": true
         }
-        "#);
+    "#);
 }
 
 #[test]

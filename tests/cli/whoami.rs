@@ -14,6 +14,7 @@ fn whoami_says_who_by_which_key_and_what_that_proves() {
     insta::assert_snapshot!(kg.run("whoami"), @r"
         User:           olivia
         Role:           owner
+        Projects:       <none>
         Organization:   Acme
         Key:            [KEY]
         Identity:       [HOME]/config/kubegrant/identity
@@ -29,6 +30,7 @@ fn an_owner_may_act_as_another_and_both_are_named() {
     insta::assert_snapshot!(kg.run("whoami --as alice"), @r"
         User:           alice (held by olivia)
         Role:           developer
+        Projects:       <none>
         Organization:   Acme
         Key:            [KEY]
         Identity:       [HOME]/config/kubegrant/identity

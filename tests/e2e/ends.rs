@@ -116,6 +116,35 @@ fn a_disabled_user_has_nothing() {
 }
 
 #[test]
+fn a_shell_works_inside_and_is_refused_after() {
+    let world = world::shared();
+    let home = Home::new(world.as_ref());
+    // The script waits until the test has seen that the login works.
+    home.put(
+        "inside.sh",
+        "cat $KUBECONFIG > new\nmv new copy\nwhile [ ! -e seen ]; do sleep 0.05; done\nexit 9\n",
+    );
+    std::thread::scope(|scope| {
+        let shell = scope.spawn(|| home.run("shell prod --level read -- sh inside.sh"));
+        let started = std::time::Instant::now();
+        while !home.path("copy").exists() {
+            assert!(started.elapsed() < FORGOTTEN_MAX, "the shell runs");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let inside = home.file("copy");
+        inside.caller.wait_for(PODS, &[200], REFUSED_MAX);
+        let made = inside
+            .caller
+            .post(&config_maps("default"), &config_map("early"));
+        assert_eq!(made.status, 403, "it has read");
+        home.put("seen", "");
+        shell.join().expect("it ends").exit(9);
+        is_dead(&inside.caller);
+    });
+    home.run("status").success();
+}
+
+#[test]
 fn every_download_is_a_fresh_token_and_all_die_together() {
     let world = world::shared();
     let home = Home::new(world.as_ref());

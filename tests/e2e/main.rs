@@ -14,6 +14,8 @@ mod installations;
 mod levels;
 mod life;
 mod probes;
+mod projects;
+mod rbac;
 mod real;
 mod round_trips;
 mod servers;

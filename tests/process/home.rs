@@ -56,7 +56,8 @@ impl Ran {
         self
     }
 
-    fn of(words: &str, output: &Output) -> Self {
+    /// What a process left.
+    pub(crate) fn of(words: &str, output: &Output) -> Self {
         use std::os::unix::process::ExitStatusExt as _;
         let signal = output.status.signal().map(|signal| 128 + signal);
         Self {

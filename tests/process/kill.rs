@@ -1,4 +1,4 @@
-//! Killed at any moment: a store made by a scenario of twenty commands survives `kill -9` of any
+//! Killed at any moment: a store made by a scenario of some twenty commands survives `kill -9` of any
 //! of them, and `reconcile` ends in the state that the store says.
 //!
 //! `cargo test` takes a sample; `KUBEGRANT_KILLS=100` sets how many random kills there are, and
@@ -13,11 +13,12 @@ use rustix::process::Signal;
 use crate::home::{Frozen, Home, say, switch};
 use crate::oracle::{Books, Oracle};
 
-const SCENARIO: [&str; 20] = [
+pub(crate) const SCENARIO: [&str; 25] = [
     "init --organization Acme --owner alice",
     "user add bob",
     "user add carol",
     "user add dave --role admin",
+    "user add erin",
     "cluster add dev --kubeconfig admin.conf",
     "access grant bob --cluster dev --level write",
     "kubeconfig download dev --user bob --plain -f bob.conf",
@@ -28,7 +29,11 @@ const SCENARIO: [&str; 20] = [
     "cluster set dev --hold-back shop",
     "access grant bob --cluster dev --level read",
     "kubeconfig download dev --user bob --plain -f bob.conf --force",
+    "rbac bind bob --cluster dev --cluster-role view -n shop",
+    "rbac bind erin --cluster dev --cluster-role edit -n default",
+    "kubeconfig download dev --user erin --plain -f erin.conf",
     "kubeconfig rotate dev",
+    "rbac unbind erin --cluster dev --cluster-role edit -n default --yes",
     "access revoke bob --cluster dev --yes",
     "user set-role carol admin",
     "user disable dave --yes",
@@ -37,14 +42,15 @@ const SCENARIO: [&str; 20] = [
 ];
 
 /// One command of the scenario, ready to be run.
-struct Stage {
-    before: Frozen,
+pub(crate) struct Stage {
+    /// The world before it.
+    pub(crate) before: Frozen,
     requests: usize,
     lasts: Duration,
 }
 
 /// Runs the scenario once, and keeps the world before each command.
-fn stages(home: &Home) -> Vec<Stage> {
+pub(crate) fn stages(home: &Home) -> Vec<Stage> {
     SCENARIO
         .iter()
         .map(|words| {
@@ -114,8 +120,14 @@ fn kill(home: &Home, words: &str, stage: &Stage, moment: &Moment) -> Vec<String>
 }
 
 /// Files are complete or absent.
-fn leftovers(home: &Home) -> Vec<String> {
-    let known = ["admin.conf", "bob.conf", "carol.conf", "alice.conf"];
+pub(crate) fn leftovers(home: &Home) -> Vec<String> {
+    let known = [
+        "admin.conf",
+        "bob.conf",
+        "carol.conf",
+        "alice.conf",
+        "erin.conf",
+    ];
     let mut found = Vec::new();
     for entry in std::fs::read_dir(home.work()).expect("it can be read") {
         let name = entry.expect("it can be read").file_name();
@@ -133,7 +145,7 @@ fn leftovers(home: &Home) -> Vec<String> {
 }
 
 /// What a person does after a crash: the same again where nothing is there yet, then `reconcile`.
-fn mend(home: &Home, words: &str, oracle: &mut Oracle) -> Vec<String> {
+pub(crate) fn mend(home: &Home, words: &str, oracle: &mut Oracle) -> Vec<String> {
     let mut found = Vec::new();
     let books = Books::read(home).unwrap_or_default();
     let first = words.starts_with("init");
@@ -173,7 +185,7 @@ fn a_command_killed_at_any_moment_leaves_nothing_that_one_reconcile_does_not_men
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     let mut plan: Vec<(usize, Moment)> = Vec::new();
     for _ in 0..tries {
-        let number = usize::try_from(dice.below(20)).expect("a small number");
+        let number = usize::try_from(dice.below(SCENARIO.len() as u64)).expect("a small number");
         let micros = u64::try_from(stages[number].lasts.as_micros()).expect("it was short");
         let after = Duration::from_micros(dice.below(micros));
         plan.push((number, Moment::After(after)));

@@ -12,4 +12,6 @@ mod kill;
 mod oracle;
 mod proof;
 mod races;
+mod shell;
+mod syscalls;
 mod world;

@@ -16,7 +16,12 @@ const INSTALLATION: &str = "/metadata/labels/kubegrant.io~1installation";
 pub(crate) struct Credential {
     pub(crate) id: i64,
     pub(crate) cluster: i64,
+    /// 0 where it is a project's.
     pub(crate) user: i64,
+    /// `personal`, `shell` or `shared`.
+    kind: String,
+    /// The project and the level, where it is a project's.
+    shared: Option<(i64, String)>,
     pub(crate) version: i64,
     pub(crate) account: String,
     pub(crate) power: String,
@@ -50,10 +55,23 @@ struct Cluster {
     id: i64,
     name: String,
     owner: Option<i64>,
+    project: Option<i64>,
     write_scope: String,
     held_back: String,
     manager: String,
     older_logins: bool,
+}
+
+/// A role bound to a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Binding {
+    cluster: i64,
+    user: i64,
+    kind: String,
+    role: String,
+    namespace: String,
+    removed: bool,
+    owed: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,8 +90,14 @@ pub(crate) struct Books {
     users: Vec<User>,
     clusters: Vec<Cluster>,
     grants: Vec<Grant>,
+    bindings: Vec<Binding>,
     pub(crate) credentials: Vec<Credential>,
     deliveries: Vec<(i64, i64)>,
+    projects: Vec<(i64, String)>,
+    members: Vec<(i64, i64, String)>,
+    /// Credential, user, and whether it was decided that they may keep it.
+    holders: Vec<(i64, i64, bool)>,
+    blocks: Vec<(i64, i64)>,
     audit: Vec<Event>,
 }
 
@@ -92,7 +116,8 @@ impl Books {
         if std::fs::metadata(&path).map_or(0, |found| found.len()) == 0 {
             return Ok(Self::default());
         }
-        let sql = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        // A file that was just being made may have to be rolled back first, as any reader would.
+        let sql = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         sql.busy_timeout(std::time::Duration::from_secs(10))?;
         let check: String = sql.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
         assert_eq!(check, "ok", "the file is damaged");
@@ -123,7 +148,7 @@ impl Books {
             )?,
             clusters: rows(
                 &tx,
-                "SELECT id, name, owner, write_scope, held_back, manager, older_logins OR reach_owed FROM clusters
+                "SELECT id, name, owner, write_scope, held_back, manager, older_logins OR reach_owed, project FROM clusters
                  WHERE removed_at IS NULL ORDER BY id",
                 |row| {
                     Ok(Cluster {
@@ -134,6 +159,7 @@ impl Books {
                         held_back: row.get(4)?,
                         manager: row.get(5)?,
                         older_logins: row.get(6)?,
+                        project: row.get(7)?,
                     })
                 },
             )?,
@@ -151,10 +177,29 @@ impl Books {
                     })
                 },
             )?,
+            bindings: bindings(&tx)?,
             credentials: credentials(&tx)?,
             deliveries: rows(
                 &tx,
                 "SELECT id, credential FROM deliveries ORDER BY id",
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )?,
+            projects: rows(&tx, "SELECT id, name FROM projects ORDER BY id", |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?,
+            members: rows(
+                &tx,
+                "SELECT project, user, role FROM project_members ORDER BY project, user",
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            )?,
+            holders: rows(
+                &tx,
+                "SELECT credential, user, kept FROM holders ORDER BY credential, user",
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            )?,
+            blocks: rows(
+                &tx,
+                "SELECT cluster, user FROM blocks ORDER BY cluster, user",
                 |row| Ok((row.get(0)?, row.get(1)?)),
             )?,
             audit: events(&tx)?,
@@ -184,6 +229,7 @@ impl Books {
         self.credentials
             .iter()
             .any(|found| found.state == "pending" || found.state == "revoking")
+            || self.bindings.iter().any(|binding| binding.owed)
             || self.clusters.iter().any(|cluster| cluster.older_logins)
     }
 
@@ -205,12 +251,58 @@ impl Books {
                 && grant.user == user
                 && !grant.removed
                 && grant.ends_at.is_none_or(|end| now < end)
-        })?;
-        Some(if grant.level == "write" {
-            "write"
-        } else {
-            "read"
-        })
+        });
+        let is_bound = self.bindings.iter().any(|binding| {
+            binding.cluster == cluster.id && binding.user == user && !binding.removed
+        });
+        match grant.map(|grant| grant.level.as_str()) {
+            Some("write") => Some("write"),
+            Some(_) => Some("read"),
+            None => is_bound.then_some("bound"),
+        }
+    }
+
+    /// Whose a credential is, in the words of the audit log.
+    fn owner(&self, row: &Credential) -> String {
+        let user = || self.user(row.user).map_or("", |user| user.name.as_str());
+        match &row.shared {
+            Some((project, level)) => {
+                let found = self.projects.iter().find(|(id, _)| id == project);
+                format!("{}/{level}", found.map_or("", |(_, name)| name))
+            }
+            None if row.kind == "shell" => format!("{}/shell", user()),
+            None => user().to_owned(),
+        }
+    }
+
+    /// Why a shared version should not be live: the rules of projects, written down once more.
+    fn shared_wrong(&self, cluster: &Cluster, row: &Credential) -> Option<String> {
+        let (project, level) = row.shared.as_ref()?;
+        if cluster.project != Some(*project) {
+            return Some("its cluster is not in its project".to_owned());
+        }
+        let carries = if level == "admin" { "full" } else { "read" };
+        if row.power != carries {
+            return Some(format!("it carries {}", row.power));
+        }
+        let mine = self.holders.iter().filter(|(id, ..)| *id == row.id);
+        for (_, user, kept) in mine {
+            let member = self
+                .members
+                .iter()
+                .find(|(p, u, _)| p == project && u == user);
+            let has_it = match member.map(|(_, _, role)| role.as_str()) {
+                Some("viewer") => level == "read",
+                Some(_) => true,
+                None => false,
+            };
+            let active = self.user(*user).is_some_and(|user| user.active);
+            let blocked = self.blocks.contains(&(cluster.id, *user));
+            if !active || blocked || !(has_it || *kept) {
+                return Some(format!("user {user} holds it"));
+            }
+        }
+        None
     }
 
     /// The state of a user's latest version on the first cluster; "" where there is none.
@@ -235,7 +327,8 @@ impl Books {
 fn credentials(sql: &Connection) -> rusqlite::Result<Vec<Credential>> {
     rows(
         sql,
-        "SELECT id, cluster, user, version, account, power, state, issued_at IS NOT NULL
+        "SELECT id, cluster, coalesce(user, 0), version, account, power, state,
+           issued_at IS NOT NULL, kind, project, level
          FROM credentials ORDER BY id",
         |row| {
             Ok(Credential {
@@ -247,6 +340,30 @@ fn credentials(sql: &Connection) -> rusqlite::Result<Vec<Credential>> {
                 power: row.get(5)?,
                 state: row.get(6)?,
                 issued: row.get(7)?,
+                kind: row.get(8)?,
+                shared: match (row.get(9)?, row.get(10)?) {
+                    (Some(project), Some(level)) => Some((project, level)),
+                    _ => None,
+                },
+            })
+        },
+    )
+}
+
+fn bindings(sql: &Connection) -> rusqlite::Result<Vec<Binding>> {
+    rows(
+        sql,
+        "SELECT cluster, user, kind, role, coalesce(namespace, ''), removed_at IS NOT NULL, owed
+         FROM bindings ORDER BY id",
+        |row| {
+            Ok(Binding {
+                cluster: row.get(0)?,
+                user: row.get(1)?,
+                kind: row.get(2)?,
+                role: row.get(3)?,
+                namespace: row.get(4)?,
+                removed: row.get(5)?,
+                owed: row.get(6)?,
             })
         },
     )
@@ -301,7 +418,8 @@ impl Held {
             if labelled != installation && kind != "Namespace" {
                 continue;
             }
-            let is_list = kind.ends_with("RoleBinding") && !name.ends_with(":manager");
+            let manager = format!("kubegrant:{installation}:manager");
+            let is_list = kind.ends_with("RoleBinding") && name != manager;
             match kind.as_str() {
                 "ServiceAccount" if !name.starts_with("kubegrant-manager") => {
                     let credential = part("/metadata/annotations/kubegrant.io~1credential-id");
@@ -482,10 +600,10 @@ impl Oracle {
 /// At most one live version, and versions without gap or repeat.
 fn numbered(books: &Books) -> Vec<String> {
     let mut found = Vec::new();
-    let mut by_holder: BTreeMap<(i64, i64), Vec<&Credential>> = BTreeMap::new();
+    let mut by_holder: BTreeMap<(i64, String), Vec<&Credential>> = BTreeMap::new();
     for row in &books.credentials {
         by_holder
-            .entry((row.cluster, row.user))
+            .entry((row.cluster, books.owner(row)))
             .or_default()
             .push(row);
     }
@@ -514,10 +632,8 @@ fn audited(books: &Books) -> Vec<String> {
         books.audit.iter().filter(about).count()
     };
     for row in &books.credentials {
-        let (name, version) = (
-            books.user(row.user).map_or("", |user| user.name.as_str()),
-            row.version,
-        );
+        let (name, version) = (books.owner(row), row.version);
+        let name = name.as_str();
         let begun = format!("version {version} of '{name}' (");
         let there = format!("version {version} of '{name}' is on the cluster");
         let ends = format!("version {version} of '{name}' ends: ");
@@ -562,6 +678,24 @@ fn audited(books: &Books) -> Vec<String> {
             if events != grants {
                 found.push(format!(
                     "'{name}' has {grants} {level} grants and {events} events"
+                ));
+            }
+        }
+        for (action, all) in [("rbac bind", true), ("rbac unbind", false)] {
+            let mine = |it: &&Binding| it.user == user.id && (all || it.removed);
+            let rows = books.bindings.iter().filter(mine).count();
+            let events = books.audit.iter().filter(|event| {
+                event.action == action
+                    && event.user == name
+                    && event.phase == "requested"
+                    && ["ClusterRole '", "Role '"]
+                        .iter()
+                        .any(|kind| event.detail.starts_with(kind))
+            });
+            if events.clone().count() != rows {
+                found.push(format!(
+                    "'{name}' has {rows} rows for {action} and {} events",
+                    events.count()
                 ));
             }
         }
@@ -634,10 +768,10 @@ fn same(home: &Home, books: &Books, cluster: &Cluster) -> Vec<String> {
     let installation = &books.installation;
     let mut accounts = BTreeMap::new();
     let mut lists: BTreeMap<(String, String), (String, BTreeSet<String>)> = BTreeMap::new();
-    let mut put = |namespace: &str, role: &str, account: &str| {
+    let mut put = |namespace: &str, list: &str, role: &str, account: &str| {
         let key = (
             namespace.to_owned(),
-            format!("kubegrant:{installation}:{role}"),
+            format!("kubegrant:{installation}:{list}"),
         );
         let list = lists
             .entry(key)
@@ -655,7 +789,14 @@ fn same(home: &Home, books: &Books, cluster: &Cluster) -> Vec<String> {
         if row.state != "active" {
             continue;
         }
-        let power = books.power(cluster, row.user, now);
+        if let Some(why) = books.shared_wrong(cluster, row) {
+            found.push(format!("{} is live: {why}", row.account));
+        }
+        let power = match &row.shared {
+            Some((_, level)) if level == "admin" => Some("full"),
+            Some(_) => Some("read"),
+            None => books.power(cluster, row.user, now),
+        };
         if power != Some(row.power.as_str()) {
             let has = power.unwrap_or("nothing");
             found.push(format!(
@@ -664,16 +805,32 @@ fn same(home: &Home, books: &Books, cluster: &Cluster) -> Vec<String> {
             ));
         }
         accounts.insert(row.account.clone(), row.id.to_string());
+        let there = |name: &str| {
+            objects.iter().any(|object| {
+                text(object, "/kind") == "Namespace" && text(object, "/metadata/name") == name
+            })
+        };
+        for bound in books
+            .bindings
+            .iter()
+            .filter(|bound| !bound.removed && (bound.cluster, bound.user) == (cluster.id, row.user))
+        {
+            if bound.namespace.is_empty() || there(&bound.namespace) {
+                let name = format!("{}:{}", bound.kind.to_lowercase(), bound.role);
+                put(&bound.namespace, &name, &bound.role, &row.account);
+            }
+        }
         match row.power.as_str() {
-            "full" => put("", "cluster-admin", &row.account),
-            "read" => put("", "view", &row.account),
+            "bound" => {}
+            "full" => put("", "cluster-admin", "cluster-admin", &row.account),
+            "read" => put("", "view", "view", &row.account),
             _ => {
-                put("", "view", &row.account);
+                put("", "view", "view", &row.account);
                 if cluster.write_scope == "cluster" {
-                    put("", "edit", &row.account);
+                    put("", "edit", "edit", &row.account);
                 } else {
                     for namespace in write_reaches(&objects, &cluster.held_back) {
-                        put(&namespace, "edit", &row.account);
+                        put(&namespace, "edit", "edit", &row.account);
                     }
                 }
             }

@@ -103,6 +103,24 @@ pub(crate) enum FileError {
         /// The most that is read.
         max: usize,
     },
+    /// kubectl, or a program that locks as it does, has been working on the file.
+    #[error(
+        "'{path}' has been locked for ten seconds by '{lock}': wait for the kubectl that works on \
+         it; if none does, one was killed: remove the lock file",
+        path = path.display(), lock = lock.display()
+    )]
+    Locked {
+        /// The file.
+        path: PathBuf,
+        /// The lock's file.
+        lock: PathBuf,
+    },
+    /// Programs keep changing the file.
+    #[error("'{path}' is changed by other programs all the time; nothing was written", path = path.display())]
+    Restless {
+        /// The file.
+        path: PathBuf,
+    },
     /// A private directory could not be created.
     #[error("cannot create the directory '{path}'", path = path.display())]
     CreateDirectory {

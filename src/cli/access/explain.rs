@@ -9,7 +9,7 @@ use crate::ops;
 
 /// Explain what a user may do on a cluster, and why
 ///
-/// Shows every path (organization role, ownership, grant), which one counts, and the rule that
+/// Shows every path (organization role, ownership, project, grant), which one counts, and the rule that
 /// refuses where one does. With a verb and a resource it also asks the API server itself what the
 /// user's live credential may do.
 #[derive(clap::Args, Debug)]

@@ -4,6 +4,7 @@ use crate::cli::desk::Desk;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::access::OutcomeView;
 use crate::cli::{completion, confirm};
+use crate::domain::access::Access;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::error::Failure;
 use crate::ops;
@@ -40,14 +41,21 @@ pub(crate) async fn run(args: AccessRevokeArgs, desk: &mut Desk<'_>) -> Result<(
     };
     desk.output.show(&OutcomeView::from(&outcome))?;
     let (user, cluster) = (&outcome.user, &outcome.cluster);
+    let bound = outcome.access == Access::Bound;
+    let none = if bound { "no grant on" } else { "no access to" };
     if outcome.unchanged {
         desk.output.status(&format!(
-            "'{user}' has no access to cluster '{cluster}'; nothing was changed."
+            "'{user}' has {none} cluster '{cluster}'; nothing was changed."
         ));
-        return Ok(());
+    } else {
+        desk.output.status(&format!(
+            "The grant of '{user}' on cluster '{cluster}' is removed."
+        ));
     }
-    desk.output.status(&format!(
-        "The grant of '{user}' on cluster '{cluster}' is removed."
-    ));
+    if bound {
+        desk.output.hint(&format!(
+            "role bindings stay: `kubegrant rbac list --cluster {cluster} --user {user}`"
+        ));
+    }
     desk.say_applied(&outcome.applied)
 }

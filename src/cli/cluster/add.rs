@@ -7,7 +7,7 @@ use crate::cli::desk::Desk;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::cluster::RegisteredView;
 use crate::domain::cluster::WriteScope;
-use crate::domain::name::{ClusterName, UserRef, parse_line, parse_namespace};
+use crate::domain::name::{ClusterName, ProjectName, UserRef, parse_line, parse_namespace};
 use crate::error::{Failure, Kind};
 use crate::ops;
 use crate::secrets::{SshKey, SshKeyKind};
@@ -32,6 +32,9 @@ pub(crate) struct ClusterAddArgs {
     /// The user it is assigned to, who has write and manages its developers
     #[arg(long, value_name = "USER", add = completion::users())]
     owner: Option<UserRef>,
+    /// The project it is put in, whose members all reach it
+    #[arg(long, value_name = "PROJECT", add = completion::projects())]
+    project: Option<ProjectName>,
     /// One line for people
     #[arg(long, value_name = "TEXT", value_parser = parse_line, default_value = "", hide_default_value = true)]
     description: String,
@@ -93,6 +96,7 @@ pub(crate) async fn run(args: ClusterAddArgs, desk: &mut Desk<'_>) -> Result<(),
         name: args.name,
         source: args.source.source(desk)?,
         owner: args.owner,
+        project: args.project,
         description: args.description,
         labels: args.label.into_iter().collect(),
         write_scope: WriteScope::from(args.write_scope),

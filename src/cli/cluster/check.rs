@@ -19,7 +19,7 @@ pub(crate) struct ClusterCheckArgs {
 }
 
 pub(crate) async fn run(args: &ClusterCheckArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let checked = ops::cluster::check(desk.session, &args.name).await?;
+    let checked = Box::pin(ops::cluster::check(desk.session, &args.name)).await?;
     let drift = checked.has_drift();
     let lacks_rights = !checked.missing_rights.is_empty();
     desk.output.show(&CheckView::from(checked))?;

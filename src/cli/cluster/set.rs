@@ -7,21 +7,24 @@ use crate::cli::desk::Desk;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::cluster::SettingsView;
 use crate::domain::cluster::WriteScope;
-use crate::domain::name::{ClusterName, parse_line, parse_namespace};
+use crate::domain::name::{ClusterName, ProjectName, parse_line, parse_namespace};
 use crate::error::Failure;
 use crate::ops;
 
 /// Change a cluster's settings
 ///
 /// Descriptions and labels may be changed by those who can write; where write reaches only by
-/// those who manage the cluster.
+/// those who manage the cluster. Which project it is in is for organization owners and admins: the
+/// shared kubeconfigs of the project that it leaves end with that.
 #[derive(clap::Args, Debug)]
 #[command(group = clap::ArgGroup::new("settings").required(true).multiple(true).args(
-    ["description", "label", "remove_label", "hold_back", "release", "write_scope"]
+    ["description", "label", "remove_label", "hold_back", "release", "write_scope",
+    "project", "no_project"]
 ))]
 #[command(after_long_help = "Examples:\n  \
     kubegrant cluster set prod --description \"customer traffic\" --label env=prod\n  \
-    kubegrant cluster set prod --hold-back monitoring --release staging")]
+    kubegrant cluster set prod --hold-back monitoring --release staging\n  \
+    kubegrant cluster set prod --project shop")]
 pub(crate) struct ClusterSetArgs {
     /// Which cluster
     #[arg(add = completion::clusters())]
@@ -41,6 +44,12 @@ pub(crate) struct ClusterSetArgs {
     /// Hold a namespace back no longer; may be repeated
     #[arg(long, value_name = "NAMESPACE", value_parser = parse_namespace)]
     release: Vec<String>,
+    /// Put it in a project, whose members all reach it then; for organization owners and admins
+    #[arg(long, value_name = "PROJECT", add = completion::projects())]
+    project: Option<ProjectName>,
+    /// Take it out of its project, which ends the project's shared kubeconfigs for it
+    #[arg(long, conflicts_with = "project")]
+    no_project: bool,
     /// How far write reaches
     #[arg(long, value_enum, value_name = "SCOPE")]
     write_scope: Option<Scope>,
@@ -73,13 +82,18 @@ pub(crate) async fn run(args: ClusterSetArgs, desk: &mut Desk<'_>) -> Result<(),
         labels_removed: args.remove_label.into_iter().collect(),
         write_scope: args.write_scope.map(WriteScope::from),
         hold_back: args.hold_back.into_iter().collect(),
+        project: match args.project {
+            Some(project) => ops::cluster::Place::In(project),
+            None if args.no_project => ops::cluster::Place::Nowhere,
+            None => ops::cluster::Place::Same,
+        },
         release: args.release.into_iter().collect(),
     };
     let done = ops::cluster::set(desk.session, &args.name, wish, args.dry_run.mode()).await?;
     let Some(done) = desk.planned(done)? else {
         return Ok(());
     };
-    desk.output.show(&SettingsView::from(&done.cluster))?;
+    desk.output.show(&SettingsView::from(&done))?;
     for warning in &done.warnings {
         desk.output.warn(warning);
     }

@@ -34,6 +34,7 @@ fn provider(env: &Env, kind: Kind) -> Vec<(String, String)> {
             ("prod-eu", "active: \u{202e}"),
             ("test", ""),
         ],
+        Kind::Project => &[("shop", "editor")],
         Kind::User => &[
             ("alice@example.com", "admin"),
             ("bob", "developer"),

@@ -8,8 +8,7 @@ use crate::cli::global::DryRunArgs;
 use crate::cli::views::ssh_key::HandedOutView;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::error::Failure;
-use crate::ops::kubeconfig::Destination;
-use crate::ops::ssh_key::{HandOut, HandedOut, download};
+use crate::ops::ssh_key::{Destination, HandOut, HandedOut, download};
 
 /// Take the private key of a cluster's nodes: exactly once
 ///

@@ -16,7 +16,7 @@ pub(crate) struct UserShowArgs {
 }
 
 pub(crate) fn run(args: &UserShowArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let user = ops::user::show(desk.session, &args.name)?;
-    desk.output.show(&UserView::from(user))?;
+    let (user, projects) = ops::user::show(desk.session, &args.name)?;
+    desk.output.show(&UserView::with_projects(user, projects))?;
     Ok(())
 }

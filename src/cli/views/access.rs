@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::domain::access::Access;
+use crate::domain::access::{Access, Power, strongest};
 use crate::ops::access::{Line, Outcome};
 use crate::output::{Cells, View, time};
 
@@ -14,6 +14,7 @@ pub(crate) struct AccessView {
     cluster: String,
     level: Option<&'static str>,
     through: &'static str,
+    project: Option<String>,
     #[serde(serialize_with = "time::serialize_option")]
     granted_at: Option<DateTime<Utc>>,
     granted_by: Option<String>,
@@ -23,7 +24,7 @@ pub(crate) struct AccessView {
 }
 
 fn level(access: Access) -> Option<&'static str> {
-    access.power().map(crate::domain::access::Power::as_str)
+    access.power().map(Power::as_str)
 }
 
 impl AccessView {
@@ -32,7 +33,10 @@ impl AccessView {
             self.user.clone(),
             self.cluster.clone(),
             self.level.unwrap_or("none").to_owned(),
-            self.through.to_owned(),
+            match &self.project {
+                None => self.through.to_owned(),
+                Some(project) => format!("{} {project}", self.through),
+            },
             cells.time_or_none(self.ends_at),
         ];
         if wide {
@@ -57,11 +61,14 @@ impl AccessListView {
                 Some((at, by, reason)) => (Some(at), Some(by), Some(reason)),
                 None => (None, None, None),
             };
+            let (project, role) = line.project.unzip();
+            let (power, through) = strongest(line.access, role);
             AccessView {
                 user: line.user,
                 cluster: line.cluster,
-                level: level(line.access),
-                through: line.access.path(),
+                level: power.map(Power::as_str),
+                through,
+                project,
                 granted_at,
                 granted_by,
                 ends_at: line.access.ends_at(),

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::domain::cluster::Cluster;
-use crate::ops::cluster::{Checked, Line, Registered, Shown};
+use crate::domain::access::{Power, strongest};
+use crate::ops::cluster::{Checked, Line, Registered, SetOutcome, Shown};
 use crate::output::{Cells, View, time};
 
 fn labels_text(labels: &BTreeMap<String, String>) -> Option<String> {
@@ -26,6 +26,7 @@ pub(crate) struct LineView {
     owner: Option<String>,
     access: Option<&'static str>,
     through: &'static str,
+    project: Option<String>,
     server: String,
     version: String,
     description: String,
@@ -41,16 +42,15 @@ pub(crate) struct LineView {
 impl From<&Line> for LineView {
     fn from(line: &Line) -> Self {
         let cluster = &line.cluster;
+        let (access, through) = strongest(line.access, line.role);
         Self {
             name: cluster.name.to_string(),
             state: cluster.state.as_str(),
             protected: cluster.protected,
             owner: line.owner.clone(),
-            access: line
-                .access
-                .power()
-                .map(crate::domain::access::Power::as_str),
-            through: line.access.path(),
+            access: access.map(Power::as_str),
+            through,
+            project: line.project.clone(),
             server: cluster.address.server.clone(),
             version: cluster.version.clone(),
             description: cluster.description.clone(),
@@ -89,6 +89,7 @@ impl View for ClusterListView {
                 "STATE",
                 "PROTECTED",
                 "OWNER",
+                "PROJECT",
                 "YOUR ACCESS",
                 "OWED",
                 "CREDENTIALS",
@@ -114,6 +115,7 @@ impl View for ClusterListView {
                     state,
                     cells.yes(line.protected),
                     owner,
+                    cells.text_or_none(line.project.as_deref()),
                     access,
                     owed,
                     count(line.credentials),
@@ -197,6 +199,7 @@ impl View for ClusterView {
             "State",
             "Protected",
             "Owner",
+            "Project",
             "Your access",
             "Description",
             "Labels",
@@ -253,6 +256,7 @@ impl View for ClusterView {
             line.state.to_owned(),
             cells.yes(line.protected),
             cells.text_or_none(line.owner.as_deref()),
+            cells.text_or_none(line.project.as_deref()),
             format!("{} ({})", line.access.unwrap_or("none"), line.through),
             cells.text_or_none(Some(line.description.as_str()).filter(|text| !text.is_empty())),
             cells.text_or_none(labels.as_deref()),
@@ -268,8 +272,8 @@ impl View for ClusterView {
             cells.time_or_none(line.reached_at),
         ]];
         for more in held.into_iter().skip(1) {
-            let mut row = vec![String::new(); 17];
-            row[14] = more;
+            let mut row = vec![String::new(); 18];
+            row[15] = more;
             rows.push(row);
         }
         rows
@@ -353,13 +357,16 @@ pub(crate) struct SettingsView {
     name: String,
     description: String,
     labels: BTreeMap<String, String>,
+    project: Option<String>,
     write_scope: &'static str,
     held_back_by_operator: Vec<String>,
 }
 
-impl From<&Cluster> for SettingsView {
-    fn from(cluster: &Cluster) -> Self {
+impl From<&SetOutcome> for SettingsView {
+    fn from(done: &SetOutcome) -> Self {
+        let cluster = &done.cluster;
         Self {
+            project: done.project.clone(),
             name: cluster.name.to_string(),
             description: cluster.description.clone(),
             labels: cluster.labels.clone(),
@@ -371,7 +378,14 @@ impl From<&Cluster> for SettingsView {
 
 impl View for SettingsView {
     fn headers(&self, _wide: bool) -> Vec<&'static str> {
-        vec!["Name", "Description", "Labels", "Write scope", "Held back"]
+        vec![
+            "Name",
+            "Description",
+            "Labels",
+            "Project",
+            "Write scope",
+            "Held back",
+        ]
     }
     fn rows(&self, _wide: bool, cells: &Cells) -> Vec<Vec<String>> {
         let labels = labels_text(&self.labels);
@@ -379,6 +393,7 @@ impl View for SettingsView {
             self.name.clone(),
             cells.text_or_none(Some(self.description.as_str()).filter(|text| !text.is_empty())),
             cells.text_or_none(labels.as_deref()),
+            cells.text_or_none(self.project.as_deref()),
             self.write_scope.to_owned(),
             cells.list(&self.held_back_by_operator),
         ]]
@@ -403,6 +418,10 @@ pub(crate) struct CheckView {
     missing: Vec<String>,
     changed: Vec<String>,
     foreign: Vec<String>,
+    cluster_admins: Vec<String>,
+    immortal_tokens: Vec<String>,
+    immortal_tokens_everywhere: bool,
+    bound: Vec<String>,
     owed: usize,
     write: ReachView,
 }
@@ -420,6 +439,10 @@ impl From<Checked> for CheckView {
             missing: checked.missing,
             changed: checked.changed,
             foreign: checked.foreign,
+            cluster_admins: checked.cluster_admins,
+            immortal_tokens: checked.immortal_tokens,
+            immortal_tokens_everywhere: !checked.immortal_is_partial,
+            bound: checked.bound,
             owed: checked.owed,
             write: ReachView::from(&checked.reach),
         }
@@ -469,6 +492,24 @@ impl View for CheckView {
             "foreign",
             "nothing foreign in our namespace",
             &self.foreign,
+        );
+        list(
+            "admins",
+            "foreign",
+            "nobody else is bound to cluster-admin",
+            &self.cluster_admins,
+        );
+        let none = "no Secret of others, where it was looked, holds one that never ends";
+        list("tokens", "immortal", none, &self.immortal_tokens);
+        if !self.immortal_tokens_everywhere {
+            let why = "elsewhere: who may list Secrets may read them, so the manager may not";
+            list("tokens", "not looked", "", &[why.to_owned()]);
+        }
+        list(
+            "roles",
+            "look",
+            "none that is bound is gone or climbs",
+            &self.bound,
         );
         list("write", "reaches", "no namespace", &self.write.reaches);
         let held: Vec<String> = self

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::domain::access::Power;
+use crate::domain::access::{Access, Power, strongest};
 use crate::ops::explain::Explained;
 use crate::output::{Cells, View};
 
@@ -37,11 +37,11 @@ pub(crate) struct ExplainView {
 
 impl From<&Explained> for ExplainView {
     fn from(explained: &Explained) -> Self {
-        let through = explained.access.path();
+        let (power, through) = strongest(explained.access, explained.project);
         Self {
             user: explained.user.clone(),
             cluster: explained.cluster.to_string(),
-            level: explained.access.power().map(Power::as_str),
+            level: power.map(Power::as_str),
             through,
             paths: explained
                 .paths
@@ -49,7 +49,9 @@ impl From<&Explained> for ExplainView {
                 .map(|path| PathView {
                     path: path.through,
                     gives: path.gives,
-                    counts: path.through == through && path.gives.is_some(),
+                    // Bound roles come on top of whatever else counts.
+                    counts: (path.through == through || path.through == Access::Bound.path())
+                        && path.gives.is_some(),
                     what: path.what.clone(),
                 })
                 .collect(),
@@ -87,7 +89,13 @@ impl View for ExplainView {
             "access".to_owned(),
             level.to_owned(),
             "-".to_owned(),
-            format!("'{}' has {level} on cluster '{}'", self.user, self.cluster),
+            match level {
+                "bound" => format!(
+                    "'{}' has role bindings alone on cluster '{}'",
+                    self.user, self.cluster
+                ),
+                level => format!("'{}' has {level} on cluster '{}'", self.user, self.cluster),
+            },
         ]);
         rows.push(vec![
             "kubeconfig".to_owned(),

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::ops::kubeconfig::{Downloaded, Rotated, Version};
+use crate::ops::kubeconfig::{AllDownloaded, Downloaded, Removed, Rotated, Version};
 use crate::output::{Cells, View, time};
 
 /// A hand-over. Never the file's text.
@@ -11,6 +11,7 @@ use crate::output::{Cells, View, time};
 pub(crate) struct DownloadView {
     cluster: String,
     user: String,
+    shared_with: Option<String>,
     version: u32,
     level: &'static str,
     path: Option<String>,
@@ -24,6 +25,7 @@ impl From<&Downloaded> for DownloadView {
         Self {
             cluster: done.cluster.to_string(),
             user: done.user.clone(),
+            shared_with: done.shared_with.clone(),
             version: done.version,
             level: done.power.as_str(),
             path: done.path.as_ref().map(|path| path.display().to_string()),
@@ -211,5 +213,77 @@ impl View for VersionsView {
     }
     fn empty(&self) -> Option<String> {
         Some("No kubeconfig was issued yet: the first download issues version 1.".to_owned())
+    }
+}
+
+/// What was taken out of the user's kubeconfig.
+#[derive(Serialize)]
+pub(crate) struct RemoveView {
+    cluster: String,
+    path: String,
+    entries: usize,
+}
+
+impl From<&Removed> for RemoveView {
+    fn from(done: &Removed) -> Self {
+        Self {
+            cluster: done.cluster.to_string(),
+            path: done.path.display().to_string(),
+            entries: done.news.changed,
+        }
+    }
+}
+
+impl View for RemoveView {
+    fn headers(&self, _wide: bool) -> Vec<&'static str> {
+        vec!["CLUSTER", "ENTRIES", "FILE"]
+    }
+    fn rows(&self, _wide: bool, _cells: &Cells) -> Vec<Vec<String>> {
+        vec![vec![
+            self.cluster.clone(),
+            self.entries.to_string(),
+            self.path.clone(),
+        ]]
+    }
+    fn names(&self) -> Vec<String> {
+        vec![format!("cluster/{}", self.cluster)]
+    }
+}
+
+/// A hand-over of several clusters: one line for each.
+#[derive(Serialize)]
+#[serde(transparent)]
+pub(crate) struct AllView(Vec<DownloadView>);
+
+impl From<&AllDownloaded> for AllView {
+    fn from(done: &AllDownloaded) -> Self {
+        let path = done.path.as_ref().map(|path| path.display().to_string());
+        let view = |part: &crate::ops::kubeconfig::Part| DownloadView {
+            cluster: part.cluster.to_string(),
+            user: part.owner.clone(),
+            shared_with: (part.owner != done.user).then(|| done.user.clone()),
+            version: part.version,
+            level: part.power.as_str(),
+            path: path.clone(),
+            sealed: done.sealed,
+            expires_at: part.expires_at,
+        };
+        Self(done.parts.iter().map(view).collect())
+    }
+}
+
+impl View for AllView {
+    fn headers(&self, _wide: bool) -> Vec<&'static str> {
+        vec!["CLUSTER", "USER", "VERSION", "LEVEL", "EXPIRES", "FILE"]
+    }
+    fn rows(&self, wide: bool, cells: &Cells) -> Vec<Vec<String>> {
+        let rows = self.0.iter().flat_map(|one| one.rows(wide, cells));
+        rows.collect()
+    }
+    fn names(&self) -> Vec<String> {
+        self.0.iter().flat_map(View::names).collect()
+    }
+    fn empty(&self) -> Option<String> {
+        Some("No cluster could be asked.".to_owned())
     }
 }

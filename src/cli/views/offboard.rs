@@ -13,6 +13,8 @@ pub(crate) struct LeavingView {
     role: String,
     owns: Vec<String>,
     grants: Vec<String>,
+    bindings: Vec<String>,
+    projects: Vec<String>,
     credentials: Vec<String>,
     holds: Vec<String>,
     could_open: Vec<String>,
@@ -25,6 +27,8 @@ impl From<&Leaving> for LeavingView {
             role: leaving.role.clone(),
             owns: leaving.owns.clone(),
             grants: leaving.grants.clone(),
+            bindings: leaving.bindings.clone(),
+            projects: leaving.projects.clone(),
             credentials: leaving.credentials.clone(),
             holds: leaving.holds.clone(),
             could_open: leaving.could_open.clone(),
@@ -38,6 +42,8 @@ impl LeavingView {
         let lists = [
             ("owns cluster", &self.owns),
             ("has grant", &self.grants),
+            ("has role binding", &self.bindings),
+            ("is", &self.projects),
             ("has live kubeconfig", &self.credentials),
             ("was handed", &self.holds),
             ("could open", &self.could_open),
@@ -136,6 +142,12 @@ impl View for ReceiptView {
         }
         for grant in &self.had.grants {
             rows.push(row("removed", format!("grant {grant}")));
+        }
+        for binding in &self.had.bindings {
+            rows.push(row("removed", format!("role binding {binding}")));
+        }
+        for membership in &self.had.projects {
+            rows.push(row("removed", membership.clone()));
         }
         for ended in &self.ended {
             rows.push(row("ended", ended.clone()));

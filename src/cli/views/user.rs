@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use crate::domain::project::{Project, ProjectRole};
 use crate::domain::user::User;
 use crate::output::{Cells, View, time};
 
@@ -16,6 +17,16 @@ pub(crate) struct UserView {
     key: Option<String>,
     #[serde(serialize_with = "time::serialize")]
     created_at: DateTime<Utc>,
+    /// Only where one user is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    projects: Option<Vec<MembershipView>>,
+}
+
+/// What a user is in a project.
+#[derive(Serialize)]
+pub(crate) struct MembershipView {
+    project: String,
+    role: &'static str,
 }
 
 impl From<User> for UserView {
@@ -27,11 +38,24 @@ impl From<User> for UserView {
             active: user.active,
             key: user.key,
             created_at: user.created_at,
+            projects: None,
         }
     }
 }
 
 impl UserView {
+    /// Shapes a user and what they are in their projects.
+    pub(crate) fn with_projects(user: User, projects: Vec<(Project, ProjectRole)>) -> Self {
+        let projects = projects.into_iter().map(|(project, role)| MembershipView {
+            project: project.name.to_string(),
+            role: role.as_str(),
+        });
+        Self {
+            projects: Some(projects.collect()),
+            ..Self::from(user)
+        }
+    }
+
     fn state(&self) -> &'static str {
         if self.active { "active" } else { "disabled" }
     }
@@ -62,10 +86,17 @@ impl UserView {
 
 impl View for UserView {
     fn headers(&self, _wide: bool) -> Vec<&'static str> {
-        vec!["Name", "Role", "State", "E-mail", "Key", "Added"]
+        let mut headers = vec!["Name", "Role", "State", "E-mail", "Key", "Added"];
+        headers.extend(self.projects.as_ref().map(|_| "Projects"));
+        headers
     }
     fn rows(&self, _wide: bool, cells: &Cells) -> Vec<Vec<String>> {
-        vec![self.row(true, cells)]
+        let mut row = self.row(true, cells);
+        row.extend(self.projects.as_ref().map(|projects| {
+            let word = |it: &MembershipView| format!("{} ({})", it.project, it.role);
+            cells.list(&projects.iter().map(word).collect::<Vec<_>>())
+        }));
+        vec![row]
     }
     fn names(&self) -> Vec<String> {
         vec![format!("user/{}", self.name)]

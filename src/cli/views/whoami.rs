@@ -5,11 +5,18 @@ use serde::Serialize;
 use crate::ops::whoami::Who;
 use crate::output::{Cells, View};
 
+#[derive(Serialize)]
+struct MembershipView {
+    project: String,
+    role: &'static str,
+}
+
 /// Who is acting.
 #[derive(Serialize)]
 pub(crate) struct WhoView {
     user: String,
     role: &'static str,
+    projects: Vec<MembershipView>,
     held_by: Option<String>,
     organization: String,
     installation: String,
@@ -37,6 +44,14 @@ impl From<&Who> for WhoView {
         Self {
             user: who.user.clone(),
             role: who.role,
+            projects: who
+                .projects
+                .iter()
+                .map(|(project, role)| MembershipView {
+                    project: project.clone(),
+                    role,
+                })
+                .collect(),
             held_by: who.acting.clone(),
             organization: who.organization.clone(),
             installation: who.installation.clone(),
@@ -54,6 +69,7 @@ impl View for WhoView {
         let mut headers = vec![
             "User",
             "Role",
+            "Projects",
             "Organization",
             "Key",
             "Identity",
@@ -65,14 +81,17 @@ impl View for WhoView {
         }
         headers
     }
-    fn rows(&self, wide: bool, _cells: &Cells) -> Vec<Vec<String>> {
+    fn rows(&self, wide: bool, cells: &Cells) -> Vec<Vec<String>> {
         let user = match &self.held_by {
             None => self.user.clone(),
             Some(holder) => format!("{} (held by {holder})", self.user),
         };
+        let word = |it: &MembershipView| format!("{} ({})", it.project, it.role);
+        let projects: Vec<String> = self.projects.iter().map(word).collect();
         let mut row = vec![
             user,
             self.role.to_owned(),
+            cells.list(&projects),
             self.organization.clone(),
             self.fingerprint.clone(),
             self.identity.clone(),

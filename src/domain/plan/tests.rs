@@ -26,7 +26,7 @@ fn apply(world: &mut Observed, step: &Step) {
             let found = ObservedBinding {
                 uid: "u".to_owned(),
                 resource_version: "1".to_owned(),
-                role: RoleRef::Cluster(role.clone()),
+                role: role.clone(),
                 accounts: accounts.clone(),
                 has_strangers: false,
             };
@@ -61,16 +61,42 @@ fn account(index: u8, power: Power) -> Account {
 }
 
 fn any_power() -> impl Strategy<Value = Power> {
-    prop_oneof![Just(Power::Read), Just(Power::Write), Just(Power::Full)]
+    prop_oneof![
+        Just(Power::Bound),
+        Just(Power::Read),
+        Just(Power::Write),
+        Just(Power::Full)
+    ]
+}
+
+/// Some roles in some places, each for some of these accounts.
+fn any_bound() -> impl Strategy<Value = BTreeMap<Bound, BTreeSet<u8>>> {
+    let role = prop_oneof![
+        Just(RoleRef::Cluster("view".to_owned())),
+        Just(RoleRef::Cluster("reader:x".to_owned())),
+        Just(RoleRef::Namespaced("view".to_owned())),
+    ];
+    let place = proptest::option::of("[a-c]");
+    let bound = (place, role).prop_map(|(place, role)| Bound { place, role });
+    proptest::collection::btree_map(bound, proptest::collection::btree_set(0u8..6, 0..4), 0..4)
 }
 
 fn any_desired() -> impl Strategy<Value = Desired> {
     (
         proptest::collection::btree_map(0u8..6, any_power(), 0..6),
+        any_bound(),
         any::<bool>(),
     )
-        .prop_map(|(accounts, write_cluster_wide)| Desired {
+        .prop_map(|(accounts, bound, write_cluster_wide)| Desired {
             installation: "0badcafe".to_owned(),
+            bound: bound
+                .into_iter()
+                .map(|(bound, holders)| {
+                    let live = holders.iter().filter(|index| accounts.contains_key(index));
+                    let names = live.map(|index| account(*index, Power::Bound).name);
+                    (bound, names.collect())
+                })
+                .collect(),
             accounts: accounts
                 .into_iter()
                 .map(|(index, power)| account(index, power))
@@ -96,6 +122,7 @@ fn any_world() -> impl Strategy<Value = Observed> {
         .prop_map(
             |(earlier, reached_then, reaches_now, strangers, other_role)| {
                 let mut world = Observed {
+                    namespaces: reached_then.clone(),
                     write_reaches: reached_then,
                     ..Observed::default()
                 };
@@ -116,6 +143,7 @@ fn any_world() -> impl Strategy<Value = Observed> {
                 world
                     .accounts
                     .insert("kubegrant-manager".to_owned(), manager);
+                world.namespaces.clone_from(&reaches_now);
                 world.write_reaches = reaches_now;
                 world
             },
@@ -138,7 +166,7 @@ proptest! {
         desired in any_desired(), world in any_world()
     ) {
         let mut world = world;
-        let lists = wanted_lists(&desired, &world.write_reaches);
+        let lists = wanted_lists(&desired, &world);
         for step in plan(&desired, &world).take {
             apply(&mut world, &step);
         }
@@ -166,4 +194,60 @@ fn a_plan_reads_as_sentences() {
     create binding kubegrant:0badcafe:edit in namespace 'default' with user1-00000001-v1
     create account user1-00000001-v1 (write of 'user1')
     ");
+}
+
+#[test]
+fn a_bound_role_has_a_list_of_its_own_and_no_level() {
+    let reader = Bound {
+        place: Some("shop".to_owned()),
+        role: RoleRef::Namespaced("reader".to_owned()),
+    };
+    let gone = Bound {
+        place: Some("gone".to_owned()),
+        role: RoleRef::Cluster("view".to_owned()),
+    };
+    let name = account(1, Power::Bound).name;
+    let desired = Desired {
+        installation: "0badcafe".to_owned(),
+        accounts: vec![account(1, Power::Bound)],
+        bound: [reader, gone].map(|it| (it, [name.clone()].into())).into(),
+        ..Desired::default()
+    };
+    let world = Observed {
+        namespaces: BTreeSet::from(["shop".to_owned()]),
+        ..Observed::default()
+    };
+    insta::assert_snapshot!(plan(&desired, &world), @r"
+    create binding kubegrant:0badcafe:role:reader in namespace 'shop' with user1-00000001-v1
+    create account user1-00000001-v1 (bound of 'user1')
+    ");
+}
+
+#[test]
+fn a_list_whose_role_is_of_the_other_kind_is_made_anew() {
+    let bound = Bound {
+        place: Some("shop".to_owned()),
+        role: RoleRef::Namespaced("view".to_owned()),
+    };
+    let name = account(1, Power::Bound).name;
+    let desired = Desired {
+        installation: "0badcafe".to_owned(),
+        bound: [(bound.clone(), [name.clone()].into())].into(),
+        ..Desired::default()
+    };
+    let found = ObservedBinding {
+        uid: "u".to_owned(),
+        resource_version: "1".to_owned(),
+        role: RoleRef::Cluster("view".to_owned()),
+        accounts: [name].into(),
+        has_strangers: false,
+    };
+    let world = Observed {
+        bindings: [((bound.place.clone(), bound.list_name("0badcafe")), found)].into(),
+        namespaces: BTreeSet::from(["shop".to_owned()]),
+        ..Observed::default()
+    };
+    let plan = plan(&desired, &world);
+    assert!(matches!(plan.take.as_slice(), [Step::DeleteBinding { .. }]));
+    assert!(matches!(plan.give.as_slice(), [Step::CreateBinding { .. }]));
 }

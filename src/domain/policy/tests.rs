@@ -10,6 +10,7 @@ use crate::domain::user::{User, UserId};
 
 const SPEC: &str = include_str!("../../../tests/policy.spec");
 const ORGANIZATION: &str = include_str!("../../../tests/policy-organization.spec");
+const PROJECT: &str = include_str!("../../../tests/policy-project.spec");
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_timestamp(seconds, 0).expect("a small number of seconds is a time")
@@ -34,6 +35,7 @@ fn cluster(owner: Option<UserId>, state: State, protected: bool) -> Cluster {
         state,
         protected,
         owner,
+        project: None,
         description: String::new(),
         labels: BTreeMap::new(),
         address: Address {
@@ -63,6 +65,7 @@ struct Principal {
     role: Role,
     owns: bool,
     grant: Option<(Level, bool)>,
+    bound: bool,
 }
 
 const fn principal(column: &'static str, role: Role) -> Principal {
@@ -71,10 +74,11 @@ const fn principal(column: &'static str, role: Role) -> Principal {
         role,
         owns: false,
         grant: None,
+        bound: false,
     }
 }
 
-const PRINCIPALS: [Principal; 12] = [
+const PRINCIPALS: [Principal; 16] = [
     principal("owner", Role::Owner),
     principal("admin", Role::Admin),
     Principal {
@@ -103,6 +107,26 @@ const PRINCIPALS: [Principal; 12] = [
         grant: Some((Level::Read, false)),
         ..principal("read", Role::Developer)
     },
+    // A binding adds nothing to what a level lets one ask of kubegrant.
+    Principal {
+        grant: Some((Level::Read, false)),
+        bound: true,
+        ..principal("read", Role::Developer)
+    },
+    Principal {
+        owns: true,
+        bound: true,
+        ..principal("cluster-owner", Role::Developer)
+    },
+    Principal {
+        bound: true,
+        ..principal("bound", Role::Developer)
+    },
+    Principal {
+        grant: Some((Level::Write, true)),
+        bound: true,
+        ..principal("bound", Role::Developer)
+    },
     principal("none", Role::Developer),
     Principal {
         grant: Some((Level::Write, true)),
@@ -119,6 +143,14 @@ const PRINCIPALS: [Principal; 12] = [
     },
 ];
 
+/// What one is in the cluster's project, with its column.
+const IN_PROJECT: [(Option<ProjectRole>, &str); 4] = [
+    (None, "none"),
+    (Some(ProjectRole::Viewer), "viewer"),
+    (Some(ProjectRole::Editor), "editor"),
+    (Some(ProjectRole::Owner), "editor"),
+];
+
 const STANDINGS: [Standing; 5] = [
     Standing::Nothing,
     Standing::Live,
@@ -131,6 +163,7 @@ fn action_word(action: ClusterAction) -> &'static str {
     match action {
         ClusterAction::See => "see",
         ClusterAction::OwnKubeconfig => "own-kubeconfig",
+        ClusterAction::SharedKubeconfig => "shared-kubeconfig",
         ClusterAction::KubeconfigFor => "kubeconfig-for",
         ClusterAction::ChangeSettings => "change-settings",
         ClusterAction::SshKey => "ssh-key",
@@ -146,6 +179,10 @@ fn action_word(action: ClusterAction) -> &'static str {
         ClusterAction::Sensitive => "sensitive",
         ClusterAction::Transfer => "transfer",
         ClusterAction::Operate => "operate",
+        ClusterAction::BindLevel => "bind-level",
+        ClusterAction::UnbindLevel => "unbind-level",
+        ClusterAction::BindRole => "bind-role",
+        ClusterAction::UnbindRole => "unbind-role",
         ClusterAction::ExplainOthers => "explain-others",
     }
 }
@@ -154,8 +191,8 @@ fn outcome_word(outcome: Result<(), Denial>) -> &'static str {
     match outcome {
         Ok(()) => "yes",
         Err(Denial::Disabled) => "disabled",
-        Err(Denial::UnknownCluster) => "hidden",
-        Err(Denial::NotOnCluster(_) | Denial::AdminsOnly(_)) => "no",
+        Err(Denial::UnknownCluster | Denial::UnknownProject) => "hidden",
+        Err(Denial::NotOnCluster(_) | Denial::NotInProject(_) | Denial::AdminsOnly(_)) => "no",
         Err(Denial::OwnersOnly) => "owners",
         Err(Denial::AccessRevoked) => "revoked",
         Err(Denial::Archived(_)) => "archived",
@@ -190,10 +227,16 @@ fn cell(header: &[&'static str], row: &[&'static str], column: &str) -> &'static
 /// What the spec says of one cell, in the order that the spec itself describes.
 fn expected(
     (header, row): (&[&'static str], &[&'static str]),
-    principal: &Principal,
+    (principal, project): (&Principal, &'static str),
     (state, protected, standing): (State, bool, Standing),
 ) -> &'static str {
-    let who = cell(header, row, principal.column);
+    let alone = cell(header, row, principal.column);
+    let through = cell(header, row, project);
+    let who = match (alone, through) {
+        (_, "yes") => "yes",
+        ("hidden", through) => through,
+        (alone, _) => alone,
+    };
     if who != "yes" {
         return who;
     }
@@ -231,22 +274,25 @@ fn every_cell_of_the_cluster_rules_is_as_the_spec_says() {
             .iter()
             .find(|row| row[0] == word)
             .expect("every action has its row");
-        for principal in PRINCIPALS {
+        let everybody = PRINCIPALS
+            .into_iter()
+            .flat_map(|principal| IN_PROJECT.map(|project| (principal, project)));
+        for (principal, (role, column)) in everybody {
             for active in [true, false] {
                 for state in [State::Active, State::Archived] {
                     for protected in [false, true] {
                         for standing in STANDINGS {
-                            let outcome =
-                                decide(principal, active, action, (state, protected, standing));
+                            let there = (state, protected, standing);
+                            let outcome = decide((principal, role), active, action, there);
                             let want = if active {
-                                expected((&header, row), &principal, (state, protected, standing))
+                                expected((&header, row), (&principal, column), there)
                             } else {
                                 "disabled"
                             };
                             assert_eq!(
                                 outcome_word(outcome),
                                 want,
-                                "{word}: {principal:?} {active} {state} {protected} {standing:?}"
+                                "{word}: {principal:?} {role:?} {active} {state} {protected} {standing:?}"
                             );
                             cells += 1;
                         }
@@ -255,11 +301,11 @@ fn every_cell_of_the_cluster_rules_is_as_the_spec_says() {
             }
         }
     }
-    assert_eq!(cells, 17 * 12 * 2 * 2 * 2 * 5);
+    assert_eq!(cells, 23 * 16 * 4 * 2 * 2 * 2 * 5);
 }
 
 fn decide(
-    principal: Principal,
+    (principal, project): (Principal, Option<ProjectRole>),
     active: bool,
     action: ClusterAction,
     (state, protected, standing): (State, bool, Standing),
@@ -277,7 +323,7 @@ fn decide(
         reason: String::new(),
     });
     // A disabled user's access is none; the rule about them must speak before the cluster hides.
-    let access = effective(&user, &cluster, grant.as_ref(), now);
+    let access = effective(&user, &cluster, grant.as_ref(), now).or_bound(&user, principal.bound);
     on_cluster(
         Actor {
             role: user.role,
@@ -286,6 +332,7 @@ fn decide(
         action,
         Target {
             access,
+            project,
             state,
             protected,
             standing,
@@ -304,6 +351,7 @@ fn every_cell_of_the_organization_rules_is_as_the_spec_says() {
             ["team"] => OrganizationAction::Team,
             ["read-audit"] => OrganizationAction::ReadAudit,
             ["register-cluster"] => OrganizationAction::RegisterCluster,
+            ["manage-projects"] => OrganizationAction::ManageProjects,
             ["act-as"] => OrganizationAction::ActAs,
             ["forget-cluster"] => OrganizationAction::ForgetCluster,
             ["manage-user", of] => OrganizationAction::ManageUser(role(of)),
@@ -332,12 +380,20 @@ fn every_cell_of_the_organization_rules_is_as_the_spec_says() {
             }
         }
     }
-    assert_eq!(seen, (6 + 3 + 9) * 3 * 2);
+    assert_eq!(seen, (7 + 3 + 9) * 3 * 2);
 }
 
 #[test]
 fn power_is_monotone_from_none_to_owner() {
-    let ladder = ["none", "read", "write", "cluster-owner", "admin", "owner"];
+    let ladder = [
+        "none",
+        "bound",
+        "read",
+        "write",
+        "cluster-owner",
+        "admin",
+        "owner",
+    ];
     for action in ClusterAction::ALL {
         for state in [State::Active, State::Archived] {
             for protected in [false, true] {
@@ -348,8 +404,13 @@ fn power_is_monotone_from_none_to_owner() {
                             .into_iter()
                             .find(|principal| principal.column == step)
                             .expect("every step is a principal");
-                        let allowed =
-                            decide(principal, true, action, (state, protected, standing)).is_ok();
+                        let there = (state, protected, standing);
+                        let allowed = decide((principal, None), true, action, there).is_ok();
+                        // A member of the project loses nothing by that.
+                        for (role, _) in IN_PROJECT {
+                            let with = decide((principal, role), true, action, there).is_ok();
+                            assert!(with || !allowed, "{action:?} lost by {role:?}");
+                        }
                         assert!(allowed || !was_allowed, "{action:?} lost at {step}");
                         was_allowed = allowed;
                     }
@@ -357,4 +418,65 @@ fn power_is_monotone_from_none_to_owner() {
             }
         }
     }
+}
+
+#[test]
+fn every_cell_of_the_project_rules_is_as_the_spec_says() {
+    let (header, rows) = rows(PROJECT);
+    assert_eq!(
+        rows.len(),
+        ProjectAction::ALL.len(),
+        "every action has its row"
+    );
+    let members = [
+        ("owner", Some(ProjectRole::Owner)),
+        ("editor", Some(ProjectRole::Editor)),
+        ("viewer", Some(ProjectRole::Viewer)),
+        ("none", None),
+    ];
+    let mut seen = 0;
+    for action in ProjectAction::ALL {
+        let word = match action {
+            ProjectAction::See => "see",
+            ProjectAction::Members => "members",
+            ProjectAction::Rotate => "rotate",
+            ProjectAction::Revoke => "revoke",
+            ProjectAction::Manage => "manage",
+        };
+        let row = rows
+            .iter()
+            .find(|row| row[0] == word)
+            .expect("every action has its row");
+        for asker in Role::ALL {
+            for (column, role) in members {
+                for active in [true, false] {
+                    let outcome = in_project(
+                        Actor {
+                            role: asker,
+                            active,
+                        },
+                        action,
+                        role,
+                    );
+                    let column = match asker {
+                        Role::Owner => "organization-owner",
+                        Role::Admin => "organization-admin",
+                        Role::Developer => column,
+                    };
+                    let want = if active {
+                        cell(&header, row, column)
+                    } else {
+                        "disabled"
+                    };
+                    assert_eq!(
+                        outcome_word(outcome),
+                        want,
+                        "{word}: {asker} {role:?} {active}"
+                    );
+                    seen += 1;
+                }
+            }
+        }
+    }
+    assert_eq!(seen, 5 * 3 * 4 * 2);
 }

@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::domain::Confirmed;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, ClusterId, State, WriteScope};
-use crate::domain::name::{ClusterName, UserRef};
-use crate::domain::policy::{ClusterAction, OrganizationAction};
+use crate::domain::name::{ClusterName, ProjectName, UserRef};
+use crate::domain::policy::{ClusterAction, OrganizationAction, ProjectAction};
+use crate::domain::project::Project;
 use crate::domain::user::User;
 use crate::ops::journal::Journal;
 use crate::ops::{Applied, Done, Error, Mode, find, reseal, settle, ssh_key};
 use crate::secrets::SshKey;
-use crate::session::Session;
+use crate::session::{Actor, Session};
 use crate::store;
 
 /// A cluster to register.
@@ -24,6 +25,8 @@ pub(crate) struct Add {
     pub(crate) source: Source,
     /// To whom it is assigned.
     pub(crate) owner: Option<UserRef>,
+    /// The project that it is put in.
+    pub(crate) project: Option<ProjectName>,
     /// One line for people.
     pub(crate) description: String,
     /// Labels for people.
@@ -51,6 +54,19 @@ pub(crate) struct Registered {
     pub(crate) warnings: Vec<String>,
     /// What a renewal ended.
     pub(crate) applied: Applied,
+}
+
+/// The project that a new cluster is put in, for those who may say so.
+fn project_of(
+    session: &Session,
+    (actor, journal): (&Actor, &Journal),
+    name: Option<&ProjectName>,
+) -> Result<Option<Project>, Error> {
+    let Some(name) = name else {
+        return Ok(None);
+    };
+    find::allow(session, actor, journal, OrganizationAction::ManageProjects)?;
+    find::project(session, actor, journal, name, ProjectAction::See).map(Some)
 }
 
 /// Registers a cluster.
@@ -84,13 +100,16 @@ pub(crate) async fn add(
         .as_ref()
         .map(|owner| active_user(session, owner))
         .transpose()?;
+    let project = project_of(session, (&actor, &journal), wish.project.as_ref())?;
     let approach = approach(session, &wish.name, &wish.source, wish.keep_credential).await?;
     refuse_same(session, &approach.uid, |_| true)?;
     if mode == Mode::Plan {
-        return Ok(Done::Planned(vec![
+        let mut lines = vec![
             format!("make the manager account on {}", approach.address.server),
             format!("register it as cluster '{}'", wish.name),
-        ]));
+        ];
+        lines.extend(project.map(|project| format!("put it in project '{}'", project.name)));
+        return Ok(Done::Planned(lines));
     }
     let detail = format!(
         "register {} ({})",
@@ -112,6 +131,7 @@ pub(crate) async fn add(
         state: State::Active,
         protected: false,
         owner: owner.as_ref().map(|owner| owner.id),
+        project: project.as_ref().map(|project| project.id),
         description: wish.description,
         labels: wish.labels,
         address: approach.address,
@@ -130,6 +150,9 @@ pub(crate) async fn add(
     let installation = find::installation(session)?;
     cluster.id = session.store()?.write(|tx| {
         let sealed = reseal::seal_login(session, tx, &cluster, &installation, &custody.secret)?;
+        if let Some(project) = &project {
+            crate::ops::project::still_there(tx, project)?;
+        }
         let id = store::clusters::insert(tx, &cluster, &sealed)?;
         journal.record(session, tx, Phase::Done, detail, Some(request))?;
         if let Some((key, imported)) = &wish.ssh_key {

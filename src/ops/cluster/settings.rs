@@ -5,12 +5,25 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, WriteScope};
-use crate::domain::name::ClusterName;
-use crate::domain::policy::ClusterAction;
+use crate::domain::credential::Subject;
+use crate::domain::name::{ClusterName, ProjectName};
+use crate::domain::policy::{ClusterAction, OrganizationAction, ProjectAction};
 use crate::ops::journal::Journal;
 use crate::ops::{Applied, Done, Error, Mode, find, settle};
 use crate::session::Session;
 use crate::store;
+
+/// Which project a cluster is to be in.
+#[derive(Debug, Default)]
+pub(crate) enum Place {
+    /// The one that it is in, if any.
+    #[default]
+    Same,
+    /// This one.
+    In(ProjectName),
+    /// None.
+    Nowhere,
+}
 
 /// What `cluster set` changes; `None` leaves a thing as it is.
 #[derive(Debug, Default)]
@@ -23,6 +36,8 @@ pub(crate) struct Set {
     pub(crate) labels_removed: BTreeSet<String>,
     /// How far write reaches.
     pub(crate) write_scope: Option<WriteScope>,
+    /// Which project it is in.
+    pub(crate) project: Place,
     /// Namespaces to hold back.
     pub(crate) hold_back: BTreeSet<String>,
     /// Namespaces to hold back no longer.
@@ -34,6 +49,8 @@ pub(crate) struct Set {
 pub(crate) struct SetOutcome {
     /// The cluster as it is now.
     pub(crate) cluster: Cluster,
+    /// The project that it is in now.
+    pub(crate) project: Option<String>,
     /// Whether it was so before.
     pub(crate) unchanged: bool,
     /// What a person should know.
@@ -59,12 +76,30 @@ pub(crate) async fn set(
         ClusterAction::ChangeSettings
     };
     let found = find::cluster(session, &actor, &journal, name, action)?;
+    // Whoever is in the project gets in: that is not for the cluster's owner to give.
+    if !matches!(wish.project, Place::Same) {
+        let journal = journal.clone().cluster(&found.cluster);
+        let manage = OrganizationAction::ManageProjects;
+        find::allow(session, &actor, &journal, manage)?;
+    }
+    let project = match &wish.project {
+        Place::Same => found.cluster.project,
+        Place::Nowhere => None,
+        Place::In(name) => {
+            let see = ProjectAction::See;
+            Some(find::project(session, &actor, &journal, name, see)?.id)
+        }
+    };
+    let moves = !matches!(wish.project, Place::Same);
     let before = found.cluster;
     let journal = journal.cluster(&before);
     let lock = session.lock(&before).await?;
     // Two changes at once both count: each begins where the other ended.
     let before = find::again(session, &before)?;
-    let after = apply_settings(&before, wish);
+    let mut after = apply_settings(&before, wish);
+    if moves {
+        after.project = project;
+    }
     let mut warnings = vec![];
     if moves_write && after.write_scope == WriteScope::Cluster {
         warnings.push(WRITE_SCOPE_WARNING.to_owned());
@@ -77,26 +112,40 @@ pub(crate) async fn set(
             Applied::default()
         };
         return Ok(Done::Did(SetOutcome {
+            project: project_name(session, &before)?,
             cluster: before,
             unchanged: true,
             warnings,
             applied,
         }));
     }
-    let lines = describe_settings(&before, &after);
+    let mut lines = describe_settings(&before, &after);
+    lines.extend(describe_project(session, &before, &after)?);
     if mode == Mode::Plan {
         return Ok(Done::Planned(lines));
     }
     let write_moved =
         before.write_scope != after.write_scope || before.held_back != after.held_back;
     let request = session.store()?.write(|tx| {
+        if after.project != before.project {
+            let projects = store::projects::list(tx)?;
+            let there = |id| projects.iter().any(|project| project.id == id);
+            if !after.project.is_none_or(there) {
+                return Err(project_is_gone());
+            }
+        }
         store::clusters::update_settings(tx, &after)?;
         if write_moved {
             store::clusters::owe_reach(tx, after.id)?;
         }
-        journal.record(session, tx, Phase::Requested, lines.join("; "), None)
+        let request = journal.record(session, tx, Phase::Requested, lines.join("; "), None)?;
+        if after.project != before.project {
+            // The shared kubeconfigs of the project that it leaves end here.
+            settle::end_what_must(session, tx, &after, &journal, Some(request))?;
+        }
+        Ok::<_, Error>(request)
     })?;
-    let applied = if write_moved {
+    let applied = if write_moved || after.project != before.project {
         settle::pay(session, &after, &lock, &journal, Some(request)).await?
     } else {
         Applied::default()
@@ -108,6 +157,7 @@ pub(crate) async fn set(
     };
     journal.record_alone(session, phase, lines.join("; "), Some(request))?;
     Ok(Done::Did(SetOutcome {
+        project: project_name(session, &after)?,
         cluster: after,
         unchanged: false,
         warnings,
@@ -132,6 +182,43 @@ fn apply_settings(before: &Cluster, wish: Set) -> Cluster {
         .retain(|namespace| !wish.release.contains(namespace));
     after.held_back.extend(wish.hold_back);
     after
+}
+
+fn project_name(session: &Session, cluster: &Cluster) -> Result<Option<String>, Error> {
+    let names = session.store()?.read(store::projects::names)?;
+    Ok(cluster.project.and_then(|id| names.get(&id).cloned()))
+}
+
+fn project_is_gone() -> Error {
+    Error::Forbidden {
+        why: "the project was deleted meanwhile".to_owned(),
+        hint: "run `kubegrant project list`".to_owned(),
+    }
+}
+
+/// What a move between projects means, a sentence each.
+fn describe_project(
+    session: &Session,
+    before: &Cluster,
+    after: &Cluster,
+) -> Result<Vec<String>, Error> {
+    if before.project == after.project {
+        return Ok(vec![]);
+    }
+    let picture = session.store()?.read(|tx| settle::picture(tx, after.id))?;
+    let name = |id| picture.projects.get(&id).map_or("", String::as_str);
+    let mut lines = Vec::new();
+    match after.project {
+        Some(project) => lines.push(format!("project: {}", name(project))),
+        None => lines.push("project: none".to_owned()),
+    }
+    for credential in &picture.credentials {
+        if matches!(credential.subject, Subject::Shared { .. }) && credential.state.is_live() {
+            let owner = picture.owner(credential);
+            lines.push(format!("end version {} of '{owner}'", credential.version));
+        }
+    }
+    Ok(lines)
 }
 
 fn describe_settings(before: &Cluster, after: &Cluster) -> Vec<String> {

@@ -2,22 +2,25 @@
 
 use std::path::PathBuf;
 
-use super::{Case, begin_version, case};
+use super::form::{Form, fields, form, live_version, mark};
+use super::merge::{self, MergeNews};
+use super::{Case, Way, begin_version, case};
 use crate::artifact::file::Overwrite;
-use crate::artifact::file::{check_writable_destination, write_private};
-use crate::artifact::kubeconfig::{KubeconfigFields, render};
+use crate::artifact::file::write_private;
+use crate::artifact::kubeconfig::render;
+use crate::artifact::merge::Addition;
 use crate::domain::Timestamp;
 use crate::domain::access::Power;
 use crate::domain::audit::Phase;
 use crate::domain::credential::{
-    Credential, CredentialId, Delivery, State, TTL_DAYS_DEFAULT, TTL_SECONDS_MIN,
+    Credential, CredentialId, Delivery, State, Subject, TTL_DAYS_DEFAULT, TTL_SECONDS_MIN,
 };
 use crate::domain::name::{ClusterName, UserRef};
-use crate::domain::policy::{Denial, OrganizationAction};
+use crate::domain::project::ProjectRole;
 use crate::kubernetes::token::Minted;
-use crate::ops::{Done, Error, Mode, find, reseal, settle};
-use crate::secrets::{ExposeSecret, Recipient, SecretString, seal_file};
-use crate::session::Session;
+use crate::ops::{Done, Error, Mode, find, settle};
+use crate::secrets::{ExposeSecret, SecretString, seal_file};
+use crate::session::{Lock, Session};
 use crate::store::{self};
 
 /// Where a file goes.
@@ -29,15 +32,24 @@ pub(crate) enum Destination {
     File(PathBuf),
     /// To standard output.
     Stdout,
+    /// Merged into the user's kubeconfig, or into this one.
+    Merge {
+        /// Into which, if not kubectl's own.
+        file: Option<PathBuf>,
+        /// Whether it becomes the current context.
+        set_current: bool,
+    },
 }
 
 /// A download that is wished for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct DownloadWish {
     /// Where.
     pub(crate) cluster: ClusterName,
     /// For whom, if not for oneself.
     pub(crate) user: Option<UserRef>,
+    /// The shared kubeconfig of the cluster's project, and not the user's own.
+    pub(crate) shared: bool,
     /// Where the file goes.
     pub(crate) destination: Destination,
     /// Whether an existing file may be replaced.
@@ -56,8 +68,12 @@ pub(crate) struct DownloadWish {
 pub(crate) struct Downloaded {
     /// Where.
     pub(crate) cluster: ClusterName,
-    /// Whose.
+    /// Whose: `bob`, or `shop/read` where it is a project's.
     pub(crate) user: String,
+    /// Into whose hands, where the file is a project's.
+    pub(crate) shared_with: Option<String>,
+    /// Who can open it.
+    pub(crate) to: String,
     /// Which version.
     pub(crate) version: u32,
     /// What it carries.
@@ -74,6 +90,8 @@ pub(crate) struct Downloaded {
     pub(crate) shortened_from: Option<i64>,
     /// When the grant ends, where that made the lifetime shorter.
     pub(crate) grant_ends_at: Option<Timestamp>,
+    /// What merging came to, where it was merged.
+    pub(crate) merged: Option<MergeNews>,
 }
 
 impl Downloaded {
@@ -96,72 +114,26 @@ fn active(session: &Session, case: &Case, id: CredentialId) -> Result<Credential
         .read(|tx| store::credentials::get(tx, id))?;
     found
         .filter(|credential| credential.state == State::Active)
-        .ok_or_else(|| Error::Overtaken {
-            user: case.subject.name.to_string(),
-            cluster: case.cluster.name.clone(),
-        })
+        .ok_or_else(|| overtaken(case))
+}
+
+fn overtaken(case: &Case) -> Error {
+    Error::Overtaken {
+        user: case.owner.clone(),
+        cluster: case.cluster.name.clone(),
+    }
 }
 
 /// The lifetime to ask for: what was wished, but not beyond the grant's end.
 fn lifetime(session: &Session, case: &Case, wish: &DownloadWish) -> (i64, Option<Timestamp>) {
     let wished = wish.ttl_seconds.unwrap_or(TTL_DAYS_DEFAULT * 24 * 3600);
-    match case.access.ends_at() {
+    match case.ends_at {
         Some(end) if (end - session.now()).num_seconds() < wished => (
             (end - session.now()).num_seconds().max(TTL_SECONDS_MIN),
             Some(end),
         ),
         _ => (wished, None),
     }
-}
-
-/// How the file is made: sealed to whom, and where it goes.
-struct Form {
-    seal_to: Option<Recipient>,
-    path: Option<PathBuf>,
-}
-
-fn form(session: &Session, case: &Case, wish: &DownloadWish) -> Result<Form, Error> {
-    let other = case.subject.id != case.actor.user.id;
-    // A login in one's own hands is one's own power: nobody takes more of it than they have by
-    // taking somebody else's. Sealed to its owner, it is not in one's hands.
-    if other && wish.plain && Some(case.power) > case.actor_power {
-        let denial = Denial::AdminsOnly(OrganizationAction::ActAs);
-        let help = vec!["leave out `--plain`: the file is sealed to its owner then".to_owned()];
-        let cluster = Some(&case.cluster.name);
-        let who = &case.actor.user;
-        return Err(case.journal.deny(session, denial, cluster, who, help));
-    }
-    let seal_to = if other && !wish.plain {
-        let key = reseal::key(&case.subject)?.ok_or_else(|| Error::Forbidden {
-            why: format!("'{}' has no key to seal the file to", case.subject.name),
-            hint: format!(
-                "run `kubegrant user set-key {} --key FILE`, or insist with `--plain`",
-                case.subject.name
-            ),
-        })?;
-        Some(key)
-    } else {
-        None
-    };
-    let path = match &wish.destination {
-        Destination::Stdout => None,
-        Destination::File(path) => Some(session.env.current_dir.join(path)),
-        Destination::Usual => {
-            let name = match (other, seal_to.is_some()) {
-                (false, _) => format!("{}.kubeconfig", case.cluster.name),
-                (true, false) => format!("{}.{}.kubeconfig", case.cluster.name, case.subject.name),
-                (true, true) => {
-                    format!("{}.{}.kubeconfig.age", case.cluster.name, case.subject.name)
-                }
-            };
-            Some(session.env.current_dir.join(name))
-        }
-    };
-    if let Some(path) = &path {
-        // Before anything is minted in vain.
-        check_writable_destination(path, wish.overwrite)?;
-    }
-    Ok(Form { seal_to, path })
 }
 
 /// Hands out a kubeconfig. The first download issues version 1; every download mints a fresh
@@ -171,35 +143,84 @@ pub(crate) async fn download(
     wish: DownloadWish,
     mode: Mode,
 ) -> Result<Done<Downloaded>, Error> {
-    let case = case(
-        session,
-        "kubeconfig download",
-        &wish.cluster,
-        wish.user.as_ref(),
-    )?;
+    let way = if wish.shared {
+        Way::Shared
+    } else {
+        Way::Either
+    };
+    let user = wish.user.as_ref();
+    let case = case(session, "kubeconfig download", &wish.cluster, user, way)?;
     let form = form(session, &case, &wish)?;
     if mode == Mode::Plan {
         return plan_download(session, &case, &form);
     }
+    let ready = prepare(session, &wish).await?;
+    let outcome = deliver(session, &wish, form, &ready).await;
+    let Ready { case, request, .. } = ready;
+    if let Err(error) = &outcome {
+        case.journal
+            .record_alone(session, Phase::Failed, settle::chain(error), Some(request))?;
+    }
+    outcome.map(Done::Did)
+}
+
+/// A version that stands on its cluster, with a fresh token of it in our hands and nobody else's.
+pub(super) struct Ready {
+    pub(super) case: Case,
+    pub(super) request: i64,
+    pub(super) credential: Credential,
+    pub(super) minted: Minted,
+    ttl: i64,
+    pub(super) grant_ends_at: Option<Timestamp>,
+    /// The cluster's lock, until the file is handed over.
+    lock: Option<Lock>,
+}
+
+impl Ready {
+    /// Gives the cluster's lock back.
+    pub(super) fn unlocked(mut self) -> Self {
+        drop(self.lock.take());
+        self
+    }
+
+    /// The lifetime that was asked for, where the server gave less.
+    pub(super) fn shortened_from(&self, session: &Session) -> Option<i64> {
+        let given = (self.minted.expires_at - session.now()).num_seconds();
+        // A few seconds pass between asking and reading.
+        (given < self.ttl - 60).then_some(self.ttl)
+    }
+}
+
+/// Issues the version where there is none, brings it to the cluster, and mints a token.
+pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Ready, Error> {
+    let way = if wish.shared {
+        Way::Shared
+    } else {
+        Way::Either
+    };
+    let ask = || {
+        let user = wish.user.as_ref();
+        case(session, "kubeconfig download", &wish.cluster, user, way)
+    };
+    let case = ask()?;
     let lock = session.lock(&case.cluster).await?;
     // Asked again under the lock: who lost their access while we waited gets nothing.
-    let case = self::case(
-        session,
-        "kubeconfig download",
-        &wish.cluster,
-        wish.user.as_ref(),
-    )?;
+    let again = ask()?;
+    if again.of != case.of {
+        return Err(overtaken(&case));
+    }
+    let case = again;
     // Before anything is recorded: where the cluster cannot be reached, nothing changes.
     let connection = session
         .connect(&case.cluster, &find::installation(session)?)
         .await?;
     let (id, request) = session.store()?.write(|tx| {
-        let detail = format!("kubeconfig of '{}'", case.subject.name);
+        let detail = format!("kubeconfig of '{}'", case.owner);
         let request = case
             .journal
             .record(session, tx, Phase::Requested, detail, None)?;
         settle::end_what_must(session, tx, &case.cluster, &case.journal, Some(request))?;
-        let live = store::credentials::versions(tx, case.cluster.id, case.subject.id)?
+        let live = store::credentials::versions_of(tx, case.cluster.id, case.of)?
             .into_iter()
             .find(|credential| credential.state.is_live());
         let id = match live {
@@ -220,15 +241,26 @@ pub(crate) async fn download(
         Ok(settled) => settled,
         Err(error) => return Err(half_done(session, &case, request, error)),
     };
-    let outcome = deliver(session, &case, &wish, form, id, request, &settled).await;
-    drop(lock);
-    if let Err(error) = &outcome {
-        case.journal
-            .record_alone(session, Phase::Failed, settle::chain(error), Some(request))?;
+    match mint(session, &case, wish, id, &settled).await {
+        Ok((credential, minted, (ttl, grant_ends_at))) => Ok(Ready {
+            case,
+            request,
+            credential,
+            minted,
+            ttl,
+            grant_ends_at,
+            lock: Some(lock),
+        }),
+        Err(error) => {
+            case.journal.record_alone(
+                session,
+                Phase::Failed,
+                settle::chain(&error),
+                Some(request),
+            )?;
+            Err(not_handed_over(session, &case, id, error))
+        }
     }
-    outcome
-        .map(Done::Did)
-        .map_err(|error| not_handed_over(session, &case, id, error))
 }
 
 /// A failure after the version was seen on the cluster: something did change, and it is said.
@@ -242,7 +274,7 @@ fn not_handed_over(session: &Session, case: &Case, id: CredentialId, error: Erro
     match found {
         Ok(Some(credential)) => Error::NotHandedOver {
             version: credential.version,
-            user: case.subject.name.to_string(),
+            user: case.owner.clone(),
             cluster: case.cluster.name.clone(),
             source: Box::new(error),
         },
@@ -255,7 +287,7 @@ fn half_done(session: &Session, case: &Case, request: i64, error: Error) -> Erro
     match settle::owed(session, &case.cluster, &case.journal, Some(request), &error) {
         Ok(debts) if debts.is_empty() => error,
         Ok(_) => Error::Owed {
-            what: format!("the kubeconfig of '{}'", case.subject.name),
+            what: format!("the kubeconfig of '{}'", case.owner),
             cluster: case.cluster.name.clone(),
             source: Box::new(error),
         },
@@ -264,19 +296,16 @@ fn half_done(session: &Session, case: &Case, request: i64, error: Error) -> Erro
 }
 
 fn plan_download(session: &Session, case: &Case, form: &Form) -> Result<Done<Downloaded>, Error> {
-    let versions = session
+    let (last, live) = session
         .store()?
-        .read(|tx| store::credentials::versions(tx, case.cluster.id, case.subject.id))?;
-    let live = versions
-        .iter()
-        .find(|c| c.must_end(case.access).is_none() && c.state.is_live());
+        .read(|tx| live_version(session, tx, case))?;
     let mut lines = Vec::new();
     match live {
-        Some(live) => lines.push(format!("mint a token of version {}", live.version)),
+        Some(live) => lines.push(format!("mint a token of version {live}")),
         None => lines.push(format!(
             "issue version {} of '{}' on cluster '{}' ({})",
-            versions.last().map_or(1, |last| last.version + 1),
-            case.subject.name,
+            last.map_or(1, |last| last + 1),
+            case.owner,
             case.cluster.name,
             case.power
         )),
@@ -287,22 +316,23 @@ fn plan_download(session: &Session, case: &Case, form: &Form) -> Result<Done<Dow
         } else {
             ""
         };
-        lines.push(format!("write `{}`{sealed}", path.display()));
+        lines.push(match form.merge {
+            None => format!("write `{}`{sealed}", path.display()),
+            Some(_) => format!("merge it into `{}`", path.display()),
+        });
     }
     Ok(Done::Planned(lines))
 }
 
-/// Mints, records, writes, records: in this order, so that no token is in anybody's hands before
-/// the store knows until when it lives.
-async fn deliver(
+/// Mints and records, and [`deliver`] writes and records: in this order, so that no token is in
+/// anybody's hands before the store knows until when it lives.
+async fn mint(
     session: &Session,
     case: &Case,
     wish: &DownloadWish,
-    form: Form,
     id: CredentialId,
-    request: i64,
     settled: &settle::Settled,
-) -> Result<Downloaded, Error> {
+) -> Result<(Credential, Minted, (i64, Option<Timestamp>)), Error> {
     let credential = active(session, case, id)?;
     let (ttl, grant_ends_at) = lifetime(session, case, wish);
     let minted = settled
@@ -313,12 +343,90 @@ async fn deliver(
             cluster: case.cluster.name.to_string(),
             source,
         })?;
-    session
-        .store()?
-        .write(|tx| store::credentials::set_token_expiry(tx, id, minted.expires_at))?;
-    let text = kubeconfig_text(case, wish, &credential, &minted)?;
+    session.store()?.write(|tx| {
+        store::credentials::set_token_expiry(tx, id, minted.expires_at)?;
+        hold(session, tx, case, id)
+    })?;
+    Ok((credential, minted, (ttl, grant_ends_at)))
+}
+
+/// Counts the recipient of a shared version among its holders, before they have it: from here on
+/// their leaving ends it. Who left in the meantime gets nothing.
+fn hold(
+    session: &Session,
+    tx: &store::WriteTxn<'_>,
+    case: &Case,
+    id: CredentialId,
+) -> Result<(), Error> {
+    let Subject::Shared { level, .. } = case.of else {
+        return Ok(());
+    };
+    let found = store::clusters::find(tx, &case.cluster.name)?;
+    let users = settle::picture(tx, case.cluster.id)?.users;
+    let (Some(cluster), Some(user)) = (found, users.get(&case.subject.id)) else {
+        return Err(overtaken(case));
+    };
+    let role = find::project_role(tx, user, &cluster)?;
+    let blocked = store::blocks::contains(tx, cluster.id, user.id)?;
+    let same = cluster.id == case.cluster.id && cluster.project == case.cluster.project;
+    if !same || blocked || role.map(ProjectRole::level) != Some(level) {
+        return Err(overtaken(case));
+    }
+    store::credentials::hold(tx, id, user.id, session.now())?;
+    Ok(())
+}
+
+/// Writes the file or merges it, and records the delivery.
+async fn deliver(
+    session: &Session,
+    wish: &DownloadWish,
+    form: Form,
+    ready: &Ready,
+) -> Result<Downloaded, Error> {
+    let (case, credential) = (&ready.case, &ready.credential);
+    let token = ready.minted.token.clone();
+    let fields = fields(case, wish, credential.version, token);
+    let mut merged = None;
+    let mut bytes = None;
+    match (form.merge, &form.path) {
+        (Some(set_current), Some(path)) => {
+            let mark = mark(session, case)?;
+            let addition = Addition {
+                fields: &fields,
+                mark: &mark,
+            };
+            merged = Some(merge::add(path, &[addition], set_current).await?);
+        }
+        _ => bytes = hand_over(&form, wish, case, &render(&fields)?)?,
+    }
+    record_delivery(session, ready, form.words())?;
+    Ok(Downloaded {
+        cluster: case.cluster.name.clone(),
+        user: case.owner.clone(),
+        shared_with: matches!(case.of, Subject::Shared { .. })
+            .then(|| case.subject.name.to_string()),
+        to: case.subject.name.to_string(),
+        version: credential.version,
+        power: credential.power,
+        bytes,
+        path: form.path,
+        sealed: form.seal_to.is_some(),
+        expires_at: ready.minted.expires_at,
+        shortened_from: ready.shortened_from(session),
+        grant_ends_at: ready.grant_ends_at,
+        merged,
+    })
+}
+
+/// Writes a file, sealed or not; what goes to standard output is given back.
+pub(super) fn hand_over(
+    form: &Form,
+    wish: &DownloadWish,
+    case: &Case,
+    text: &SecretString,
+) -> Result<Option<SecretString>, Error> {
     let bytes = match &form.seal_to {
-        None => text,
+        None => text.clone(),
         Some(key) => {
             let sealed = seal_file(text.expose_secret().as_bytes(), std::slice::from_ref(key));
             let sealed = sealed.map_err(|source| Error::Seal {
@@ -328,65 +436,23 @@ async fn deliver(
             SecretString::from(String::from_utf8_lossy(&sealed).into_owned())
         }
     };
-    if let Some(path) = &form.path {
-        write_private(path, bytes.expose_secret().as_bytes(), wish.overwrite)?;
+    match &form.path {
+        None => Ok(Some(bytes)),
+        Some(path) => {
+            write_private(path, bytes.expose_secret().as_bytes(), wish.overwrite)?;
+            Ok(None)
+        }
     }
-    record_delivery(session, case, &form, &credential, &minted, request)?;
-    let given = (minted.expires_at - session.now()).num_seconds();
-    Ok(Downloaded {
-        cluster: case.cluster.name.clone(),
-        user: case.subject.name.to_string(),
-        version: credential.version,
-        power: credential.power,
-        bytes: form.path.is_none().then_some(bytes),
-        path: form.path,
-        sealed: form.seal_to.is_some(),
-        expires_at: minted.expires_at,
-        // A few seconds pass between asking and reading.
-        shortened_from: (given < ttl - 60).then_some(ttl),
-        grant_ends_at,
-    })
 }
 
-fn kubeconfig_text(
-    case: &Case,
-    wish: &DownloadWish,
-    credential: &Credential,
-    minted: &Minted,
-) -> Result<SecretString, Error> {
-    let (cluster, user) = (&case.cluster.name, &case.subject.name);
-    let fields = KubeconfigFields {
-        // Prefixed and numbered: merged files must never lend each other a token or an address.
-        cluster: format!("kubegrant-{cluster}"),
-        user: format!("kubegrant-{user}@{cluster}-v{}", credential.version),
-        context: wish
-            .context
-            .clone()
-            .unwrap_or_else(|| format!("{user}@{cluster}")),
-        server: case.cluster.address.server.clone(),
-        ca_pem: case.cluster.address.ca_pem.clone(),
-        tls_server_name: case.cluster.address.tls_server_name.clone(),
-        proxy_url: case.cluster.address.proxy_url.clone(),
-        namespace: wish.namespace.clone(),
-        token: minted.token.clone(),
-    };
-    Ok(render(&fields)?)
-}
-
-fn record_delivery(
-    session: &Session,
-    case: &Case,
-    form: &Form,
-    credential: &Credential,
-    minted: &Minted,
-    request: i64,
-) -> Result<(), Error> {
-    let form = match (form.seal_to.is_some(), form.path.is_some()) {
-        (false, true) => "file",
-        (false, false) => "stdout",
-        (true, true) => "sealed file",
-        (true, false) => "sealed stdout",
-    };
+pub(super) fn record_delivery(session: &Session, ready: &Ready, form: &str) -> Result<(), Error> {
+    let Ready {
+        case,
+        credential,
+        minted,
+        request,
+        ..
+    } = ready;
     session.store()?.write(|tx| {
         let delivery = Delivery {
             credential: credential.id,
@@ -398,16 +464,20 @@ fn record_delivery(
             form: form.to_owned(),
         };
         store::credentials::deliver(tx, &delivery)?;
+        let to = match case.of {
+            Subject::Shared { .. } => format!(" to '{}'", case.subject.name),
+            Subject::Personal(_) | Subject::Shell(_) => String::new(),
+        };
         let detail = format!(
-            "version {} of '{}' handed over ({form}), ends {}",
+            "version {} of '{}' handed over{to} ({form}), ends {}",
             credential.version,
-            case.subject.name,
+            case.owner,
             minted
                 .expires_at
                 .to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
         );
         case.journal
-            .record(session, tx, Phase::Done, detail, Some(request))?;
+            .record(session, tx, Phase::Done, detail, Some(*request))?;
         Ok(())
     })
 }

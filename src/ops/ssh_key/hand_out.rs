@@ -23,11 +23,21 @@ use crate::domain::policy::{ClusterAction, Denial};
 use crate::domain::ssh::{Claim, Custody, KeyPair, NodeKey, Place};
 use crate::domain::user::User;
 use crate::ops::journal::Journal;
-use crate::ops::kubeconfig::Destination;
 use crate::ops::{Done, Error, Mode, find, reseal};
 use crate::secrets::{ExposeSecret, KEY_BYTES_MAX, SecretString, seal_file};
 use crate::session::Session;
 use crate::store;
+
+/// Where a private key goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Destination {
+    /// Into the working directory, under its usual name.
+    Usual,
+    /// To this path.
+    File(PathBuf),
+    /// To standard output.
+    Stdout,
+}
 
 /// A hand-out that is wished for.
 #[derive(Debug)]

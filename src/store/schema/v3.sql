@@ -79,4 +79,14 @@ CREATE TRIGGER credentials_forward BEFORE UPDATE OF state ON credentials
 CREATE TRIGGER credentials_stay BEFORE DELETE ON credentials
   BEGIN SELECT RAISE(ABORT, 'credentials are history'); END;
 CREATE INDEX deliveries_by_credential ON deliveries (credential);
+-- Who may have a shared version in their hands: recorded before the token is in anybody's.
+CREATE TABLE holders (
+  credential INTEGER NOT NULL REFERENCES credentials(id),
+  user INTEGER NOT NULL REFERENCES users(id),
+  at INTEGER NOT NULL,
+  -- The version lives on though this holder lost the level: somebody decided so.
+  kept INTEGER NOT NULL DEFAULT 0 CHECK (kept IN (0,1)),
+  PRIMARY KEY (credential, user)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX holders_by_user ON holders (user);
 CREATE INDEX deliveries_by_jti ON deliveries (jti);

@@ -25,6 +25,7 @@ fn access_list() {
             "cluster": "prod",
             "level": "read",
             "through": "grant",
+            "project": null,
             "granted_at": "2026-11-22T10:00:00Z",
             "granted_by": "olivia",
             "ends_at": "2026-11-24T10:00:00Z",
@@ -35,6 +36,7 @@ fn access_list() {
             "cluster": "prod",
             "level": "full",
             "through": "organization owner",
+            "project": null,
             "granted_at": null,
             "granted_by": null,
             "ends_at": null,
@@ -47,6 +49,7 @@ fn access_list() {
           cluster: prod
           level: read
           through: grant
+          project: null
           granted_at: "2026-11-22T10:00:00Z"
           granted_by: olivia
           ends_at: "2026-11-24T10:00:00Z"
@@ -55,6 +58,7 @@ fn access_list() {
           cluster: prod
           level: full
           through: organization owner
+          project: null
           granted_at: null
           granted_by: null
           ends_at: null
@@ -207,6 +211,7 @@ fn kubeconfig_download() {
         {
           "cluster": "prod",
           "user": "olivia",
+          "shared_with": null,
           "version": 1,
           "level": "full",
           "path": "[HOME]/work/prod.kubeconfig",
@@ -220,6 +225,7 @@ fn kubeconfig_download() {
         --- yaml
         cluster: prod
         user: olivia
+        shared_with: null
         version: 1
         level: full
         path: [HOME]/work/prod.kubeconfig

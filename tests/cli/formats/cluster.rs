@@ -13,8 +13,8 @@ fn cluster_list() {
         prod   active   <none>   full          0      2026-11-22T10:00:00Z
         [exit 0]
         --- wide
-        NAME   STATE    PROTECTED   OWNER    YOUR ACCESS   OWED   CREDENTIALS   SERVER                    VERSION           LABELS            AGE
-        prod   active   no          <none>   full          0      0             https://127.0.0.1:[PORT]   v1.36.0+sandbox   env=prod,team=a   2026-11-22T10:00:00Z
+        NAME   STATE    PROTECTED   OWNER    PROJECT   YOUR ACCESS   OWED   CREDENTIALS   SERVER                    VERSION           LABELS            AGE
+        prod   active   no          <none>   <none>    full          0      0             https://127.0.0.1:[PORT]   v1.36.0+sandbox   env=prod,team=a   2026-11-22T10:00:00Z
         [exit 0]
         --- json
         [
@@ -25,6 +25,7 @@ fn cluster_list() {
             "owner": null,
             "access": "full",
             "through": "organization owner",
+            "project": null,
             "server": "https://127.0.0.1:[PORT]",
             "version": "v1.36.0+sandbox",
             "description": "",
@@ -46,6 +47,7 @@ fn cluster_list() {
           owner: null
           access: full
           through: organization owner
+          project: null
           server: https://127.0.0.1:[PORT]
           version: v1.36.0+sandbox
           description: ""
@@ -72,6 +74,7 @@ fn cluster_show() {
         State:         active
         Protected:     no
         Owner:         <none>
+        Project:       <none>
         Your access:   full (organization owner)
         Description:   <none>
         Labels:        <none>
@@ -94,6 +97,7 @@ fn cluster_show() {
         State:         active
         Protected:     no
         Owner:         <none>
+        Project:       <none>
         Your access:   full (organization owner)
         Description:   <none>
         Labels:        <none>
@@ -119,6 +123,7 @@ fn cluster_show() {
           "owner": null,
           "access": "full",
           "through": "organization owner",
+          "project": null,
           "server": "https://127.0.0.1:[PORT]",
           "version": "v1.36.0+sandbox",
           "description": "",
@@ -153,6 +158,7 @@ fn cluster_show() {
         owner: null
         access: full
         through: organization owner
+        project: null
         server: https://127.0.0.1:[PORT]
         version: v1.36.0+sandbox
         description: ""
@@ -187,34 +193,42 @@ fn cluster_check() {
     let mut kg = home();
     insta::assert_snapshot!(side_by_side(&mut kg, "cluster check prod"), @r#"
         --- table
-        CHECK       RESULT      WHAT
-        reachable   ok          https://127.0.0.1:[PORT]
-        pins        ok          the CA and the identity are those that were registered
-        version     ok          v1.36.0+sandbox
-        rights      ok          the manager may do its work
-        objects     ok          all of ours are there
-        objects     ok          none of ours was changed
-        objects     ok          nothing foreign in our namespace
-        write       reaches     default
-        write       held back   kube-node-lease: a system namespace
-        write       held back   kube-public: a system namespace
-        write       held back   kube-system: a system namespace
-        write       held back   kubegrant: kubegrant's own namespace
+        CHECK       RESULT       WHAT
+        reachable   ok           https://127.0.0.1:[PORT]
+        pins        ok           the CA and the identity are those that were registered
+        version     ok           v1.36.0+sandbox
+        rights      ok           the manager may do its work
+        objects     ok           all of ours are there
+        objects     ok           none of ours was changed
+        objects     ok           nothing foreign in our namespace
+        admins      ok           nobody else is bound to cluster-admin
+        tokens      ok           no Secret of others, where it was looked, holds one that never ends
+        tokens      not looked   elsewhere: who may list Secrets may read them, so the manager may not
+        roles       ok           none that is bound is gone or climbs
+        write       reaches      default
+        write       held back    kube-node-lease: a system namespace
+        write       held back    kube-public: a system namespace
+        write       held back    kube-system: a system namespace
+        write       held back    kubegrant: kubegrant's own namespace
         [exit 0]
         --- wide
-        CHECK       RESULT      WHAT
-        reachable   ok          https://127.0.0.1:[PORT]
-        pins        ok          the CA and the identity are those that were registered
-        version     ok          v1.36.0+sandbox
-        rights      ok          the manager may do its work
-        objects     ok          all of ours are there
-        objects     ok          none of ours was changed
-        objects     ok          nothing foreign in our namespace
-        write       reaches     default
-        write       held back   kube-node-lease: a system namespace
-        write       held back   kube-public: a system namespace
-        write       held back   kube-system: a system namespace
-        write       held back   kubegrant: kubegrant's own namespace
+        CHECK       RESULT       WHAT
+        reachable   ok           https://127.0.0.1:[PORT]
+        pins        ok           the CA and the identity are those that were registered
+        version     ok           v1.36.0+sandbox
+        rights      ok           the manager may do its work
+        objects     ok           all of ours are there
+        objects     ok           none of ours was changed
+        objects     ok           nothing foreign in our namespace
+        admins      ok           nobody else is bound to cluster-admin
+        tokens      ok           no Secret of others, where it was looked, holds one that never ends
+        tokens      not looked   elsewhere: who may list Secrets may read them, so the manager may not
+        roles       ok           none that is bound is gone or climbs
+        write       reaches      default
+        write       held back    kube-node-lease: a system namespace
+        write       held back    kube-public: a system namespace
+        write       held back    kube-system: a system namespace
+        write       held back    kubegrant: kubegrant's own namespace
         [exit 0]
         --- json
         {
@@ -227,6 +241,10 @@ fn cluster_check() {
           "missing": [],
           "changed": [],
           "foreign": [],
+          "cluster_admins": [],
+          "immortal_tokens": [],
+          "immortal_tokens_everywhere": false,
+          "bound": [],
           "owed": 0,
           "write": {
             "reaches": [
@@ -251,6 +269,10 @@ fn cluster_check() {
         missing: []
         changed: []
         foreign: []
+        cluster_admins: []
+        immortal_tokens: []
+        immortal_tokens_everywhere: false
+        bound: []
         owed: 0
         write:
           reaches:

@@ -5,6 +5,7 @@
 
 mod access;
 mod cluster;
+mod project;
 mod team;
 
 use std::fmt::Write as _;
@@ -36,6 +37,7 @@ fn whoami() {
         --- table
         User:           olivia
         Role:           owner
+        Projects:       <none>
         Organization:   Acme
         Key:            [KEY]
         Identity:       [HOME]/config/kubegrant/identity
@@ -45,6 +47,7 @@ fn whoami() {
         --- wide
         User:           olivia
         Role:           owner
+        Projects:       <none>
         Organization:   Acme
         Key:            [KEY]
         Identity:       [HOME]/config/kubegrant/identity
@@ -57,6 +60,7 @@ fn whoami() {
         {
           "user": "olivia",
           "role": "owner",
+          "projects": [],
           "held_by": null,
           "organization": "Acme",
           "installation": "e8dd943d",
@@ -70,6 +74,7 @@ fn whoami() {
         --- yaml
         user: olivia
         role: owner
+        projects: []
         held_by: null
         organization: Acme
         installation: e8dd943d
@@ -180,20 +185,22 @@ fn user_show() {
     let mut kg = home();
     insta::assert_snapshot!(side_by_side(&mut kg, "user show alice"), @r#"
         --- table
-        Name:     alice
-        Role:     developer
-        State:    active
-        E-mail:   <none>
-        Key:      [KEY]
-        Added:    2026-11-22T10:00:00Z
+        Name:       alice
+        Role:       developer
+        State:      active
+        E-mail:     <none>
+        Key:        [KEY]
+        Added:      2026-11-22T10:00:00Z
+        Projects:   <none>
         [exit 0]
         --- wide
-        Name:     alice
-        Role:     developer
-        State:    active
-        E-mail:   <none>
-        Key:      [KEY]
-        Added:    2026-11-22T10:00:00Z
+        Name:       alice
+        Role:       developer
+        State:      active
+        E-mail:     <none>
+        Key:        [KEY]
+        Added:      2026-11-22T10:00:00Z
+        Projects:   <none>
         [exit 0]
         --- json
         {
@@ -202,7 +209,8 @@ fn user_show() {
           "role": "developer",
           "active": true,
           "key": "[KEY]",
-          "created_at": "2026-11-22T10:00:00Z"
+          "created_at": "2026-11-22T10:00:00Z",
+          "projects": []
         }
         [exit 0]
         --- yaml
@@ -212,6 +220,7 @@ fn user_show() {
         active: true
         key: [KEY]
         created_at: "2026-11-22T10:00:00Z"
+        projects: []
         [exit 0]
         --- name
         user/alice

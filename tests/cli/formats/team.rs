@@ -103,7 +103,9 @@ fn access_explain() {
         PATH                GIVES     COUNTS   WHY
         organization role   nothing   no       'alice' is organization developer
         cluster owner       nothing   no       'alice' does not own cluster 'prod'
+        project             nothing   no       the cluster is in no project
         grant               read      yes      'alice' was granted read until 2026-11-24T10:00:00Z
+        role binding        nothing   no       'alice' has no role binding
         access              read      -        'alice' has read on cluster 'prod'
         kubeconfig          yes       -        the next download issues a version
         [exit 0]
@@ -111,7 +113,9 @@ fn access_explain() {
         PATH                GIVES     COUNTS   WHY
         organization role   nothing   no       'alice' is organization developer
         cluster owner       nothing   no       'alice' does not own cluster 'prod'
+        project             nothing   no       the cluster is in no project
         grant               read      yes      'alice' was granted read until 2026-11-24T10:00:00Z
+        role binding        nothing   no       'alice' has no role binding
         access              read      -        'alice' has read on cluster 'prod'
         kubeconfig          yes       -        the next download issues a version
         [exit 0]
@@ -135,10 +139,22 @@ fn access_explain() {
               "what": "'alice' does not own cluster 'prod'"
             },
             {
+              "path": "project",
+              "gives": null,
+              "counts": false,
+              "what": "the cluster is in no project"
+            },
+            {
               "path": "grant",
               "gives": "read",
               "counts": true,
               "what": "'alice' was granted read until 2026-11-24T10:00:00Z"
+            },
+            {
+              "path": "role binding",
+              "gives": null,
+              "counts": false,
+              "what": "'alice' has no role binding"
             }
           ],
           "can_download": true,
@@ -161,10 +177,18 @@ fn access_explain() {
           gives: null
           counts: false
           what: "'alice' does not own cluster 'prod'"
+        - path: project
+          gives: null
+          counts: false
+          what: the cluster is in no project
         - path: grant
           gives: read
           counts: true
           what: "'alice' was granted read until 2026-11-24T10:00:00Z"
+        - path: role binding
+          gives: null
+          counts: false
+          what: "'alice' has no role binding"
         can_download: true
         refused_because: null
         live_version: null
@@ -173,7 +197,7 @@ fn access_explain() {
         --- name
         access/alice@prod
         [exit 0]
-        "#);
+    "#);
 }
 
 #[test]

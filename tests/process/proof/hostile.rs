@@ -20,6 +20,9 @@ const COMMANDS: &[&str] = &[
     "cluster add two --kubeconfig {FILE}",
     "cluster relink dev --kubeconfig {FILE} --yes",
     "cluster add two --kubeconfig - < {FILE}",
+    "kubeconfig whose {FILE}",
+    "kubeconfig remove dev -f {FILE}",
+    "open {FILE} -f opened",
 ];
 
 /// What the token in a hostile file is, so that nobody repeats it.

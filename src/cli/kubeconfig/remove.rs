@@ -1,0 +1,53 @@
+//! `kubegrant kubeconfig remove`.
+
+use std::path::PathBuf;
+
+use super::download::say_merged;
+use crate::cli::completion;
+use crate::cli::desk::Desk;
+use crate::cli::global::DryRunArgs;
+use crate::cli::views::kubeconfig::RemoveView;
+use crate::domain::name::ClusterName;
+use crate::error::Failure;
+use crate::ops;
+
+/// Take a cluster's entries out of your kubeconfig again
+///
+/// Removes what `kubeconfig download --merge` put there, and nothing else; the credential itself
+/// lives on. To end it, use `kubeconfig rotate` or `team revoke`.
+#[derive(clap::Args, Debug)]
+#[command(after_long_help = "Examples:\n  \
+    kubegrant kubeconfig remove prod\n  \
+    kubegrant kubeconfig remove prod -f ~/.kube/work")]
+pub(crate) struct KubeconfigRemoveArgs {
+    /// Which cluster
+    #[arg(add = completion::clusters())]
+    cluster: ClusterName,
+    /// From this kubeconfig [default: the first of KUBECONFIG, else `~/.kube/config`]
+    #[arg(short, long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    dry_run: DryRunArgs,
+}
+
+pub(crate) async fn run(args: KubeconfigRemoveArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let file = args.file.as_deref();
+    let mode = args.dry_run.mode();
+    let done = ops::kubeconfig::remove(desk.session, &args.cluster, file, mode).await?;
+    let Some(done) = desk.planned(done)? else {
+        return Ok(());
+    };
+    desk.output.show(&RemoveView::from(&done))?;
+    let (cluster, path) = (&done.cluster, done.path.display());
+    if done.news.changed == 0 {
+        desk.output.status(&format!(
+            "Nothing of cluster '{cluster}' that we put there is in `{path}`."
+        ));
+    } else {
+        desk.output.status(&format!(
+            "The entries of cluster '{cluster}' are out of `{path}`."
+        ));
+    }
+    say_merged(&done.news, Some(&done.path), desk);
+    Ok(())
+}

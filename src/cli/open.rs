@@ -1,0 +1,72 @@
+//! `kubegrant open`.
+
+use std::path::{Path, PathBuf};
+
+use super::desk::Desk;
+use super::views::open::OpenView;
+use crate::error::{Failure, Kind};
+use crate::ops;
+use crate::ops::kubeconfig::Overwrite;
+use crate::ops::open::{BYTES_MAX, Source, Target};
+
+/// Open a file that was sealed to you
+///
+/// Writes what is in it beside it, without `.age`, readable by you alone: `prod.bob.kubeconfig.age`
+/// becomes `prod.bob.kubeconfig`. It needs your identity and no store. Files of the age and rage
+/// tools open too, armored or binary.
+#[derive(clap::Args, Debug)]
+#[command(after_long_help = "Examples:\n  \
+    kubegrant open prod.bob.kubeconfig.age\n  \
+    kubegrant open prod.bob.kubeconfig.age -f ~/.kube/prod\n  \
+    kubegrant open - < mail.txt | kubectl --kubeconfig /dev/stdin get pods")]
+pub(crate) struct OpenArgs {
+    /// The sealed file; `-` is standard input
+    #[arg(value_name = "FILE")]
+    sealed: PathBuf,
+    /// Where to write what is in it; `-` is standard output
+    #[arg(short, long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Replace a file that is there
+    #[arg(long)]
+    force: bool,
+}
+
+pub(crate) fn run(args: OpenArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let source = if args.sealed == Path::new("-") {
+        let max = u64::try_from(BYTES_MAX).unwrap_or(u64::MAX);
+        let bytes = desk.session.env.stdin.read_to_end(max);
+        Source::Input(bytes.map_err(|error| Failure::words(Kind::Usage, &error.to_string(), ""))?)
+    } else {
+        Source::File(args.sealed)
+    };
+    let target = match args.file {
+        None => Target::Usual,
+        Some(path) if path == Path::new("-") => Target::Stdout,
+        Some(path) => Target::File(path),
+    };
+    let overwrite = if args.force {
+        Overwrite::Force
+    } else {
+        Overwrite::Never
+    };
+    let opened = ops::open::open(desk.session, &source, &target, overwrite)?;
+    let handed = opened.hand_to_stdout(|bytes| {
+        if desk.output.is_terminal() {
+            desk.output.warn("this is a secret, on your screen");
+        }
+        desk.output.raw(bytes)
+    })?;
+    if handed {
+        return Ok(());
+    }
+    let Some(path) = &opened.path else {
+        return Ok(());
+    };
+    desk.output.show(&OpenView::new(path))?;
+    if opened.is_kubeconfig() {
+        let path = path.display();
+        desk.output
+            .hint(&format!("try `kubectl --kubeconfig {path} get namespaces`"));
+    }
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! `kubegrant project rotate` and `kubegrant project revoke`.
+
+use super::change;
+use crate::cli::desk::Desk;
+use crate::cli::global::DryRunArgs;
+use crate::cli::views::project::OverListView;
+use crate::cli::{completion, confirm};
+use crate::domain::name::{ClusterName, ProjectName};
+use crate::domain::project::SharedLevel;
+use crate::error::Failure;
+use crate::ops::project::shared::{Action, Which, act};
+use crate::ops::{Applied, Mode};
+
+/// Which shared kubeconfigs.
+#[derive(clap::Args, Debug)]
+pub(crate) struct ActArgs {
+    /// Of which project
+    #[arg(add = completion::projects())]
+    project: ProjectName,
+    /// Only on this cluster
+    #[arg(short, long, add = completion::clusters())]
+    cluster: Option<ClusterName>,
+    /// Only of this level
+    #[arg(long, value_parser = level_values())]
+    level: Option<SharedLevel>,
+    #[command(flatten)]
+    dry_run: DryRunArgs,
+}
+
+fn level_values() -> impl clap::builder::TypedValueParser<Value = SharedLevel> {
+    use clap::builder::{PossibleValuesParser, TypedValueParser};
+    PossibleValuesParser::new(SharedLevel::ALL.map(SharedLevel::as_str))
+        .try_map(|text| text.parse().map_err(std::io::Error::other))
+}
+
+/// End a project's shared kubeconfigs, and begin the next versions
+///
+/// A shared version dies everywhere at once, read back from the cluster. Says who held it and must
+/// download again; `project show` goes on saying who has not yet.
+#[derive(clap::Args, Debug)]
+#[command(after_long_help = "Examples:\n  \
+    kubegrant project rotate shop --yes\n  \
+    kubegrant project rotate shop --cluster prod --level admin --yes")]
+pub(crate) struct ProjectRotateArgs {
+    #[command(flatten)]
+    act: ActArgs,
+}
+
+/// End a project's shared kubeconfigs
+///
+/// A shared version dies everywhere at once, read back from the cluster. The members stay: the
+/// next download of one of them issues a new version.
+#[derive(clap::Args, Debug)]
+#[command(after_long_help = "Examples:\n  \
+    kubegrant project revoke shop --level admin --yes")]
+pub(crate) struct ProjectRevokeArgs {
+    #[command(flatten)]
+    act: ActArgs,
+}
+
+pub(crate) async fn rotate(args: ProjectRotateArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    run(args.act, Action::Rotate, desk).await
+}
+
+pub(crate) async fn revoke(args: ProjectRevokeArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    run(args.act, Action::Revoke, desk).await
+}
+
+async fn run(args: ActArgs, action: Action, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let mode = args.dry_run.mode();
+    let verb = match action {
+        Action::Rotate => "Rotate",
+        Action::Revoke => "Revoke",
+    };
+    let question = format!(
+        "{verb} the shared kubeconfigs of project '{}', for everybody who has them?",
+        args.project
+    );
+    let confirmed = confirm::ask(desk, &question, mode)?;
+    let which = Which {
+        cluster: args.cluster,
+        level: args.level,
+    };
+    let asked = (&args.project, &which);
+    let reports = act(desk.session, asked, action, mode, confirmed).await?;
+    let mut applied = Applied::default();
+    let (mut all, mut failures) = (Vec::new(), Vec::new());
+    for report in reports {
+        match report.outcome {
+            Ok((over, done)) => {
+                let true_now = done.owed.is_empty() && mode == Mode::Do;
+                all.extend(over.into_iter().map(|over| (over, true_now)));
+                applied.extend(done);
+            }
+            Err(error) => failures.push(Failure::from(error)),
+        }
+    }
+    desk.output.show(&OverListView::new(&all))?;
+    if mode == Mode::Plan {
+        desk.output.status("Nothing was changed (dry run).");
+    } else if all.is_empty() && failures.is_empty() {
+        desk.output
+            .status("There is nothing to end: no such shared kubeconfig is live.");
+    }
+    let over: Vec<_> = all.into_iter().map(|(over, _)| over).collect();
+    if mode == Mode::Do {
+        change::say_over(&over, desk);
+    }
+    // What is owed outweighs what failed: it stands recorded.
+    let owed = desk.say_applied(&applied);
+    for failure in &failures {
+        let (message, causes) = failure.lines();
+        desk.output.error(&message, &causes, &failure.hints);
+    }
+    owed?;
+    match failures.into_iter().next() {
+        Some(failure) => Err(Failure::said(failure.kind)),
+        None => Ok(()),
+    }
+}

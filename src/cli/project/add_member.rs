@@ -1,0 +1,47 @@
+//! `kubegrant project add-member`.
+
+use super::change::{self, MemberArgs};
+use crate::cli::desk::Desk;
+use crate::cli::global::DryRunArgs;
+use crate::domain::project::ProjectRole;
+use crate::error::Failure;
+use crate::ops;
+
+/// Add a member to a project
+///
+/// A member reaches all of the project's clusters, those added later too, with the project's
+/// shared kubeconfigs: viewers with read, editors and owners with admin, which is `cluster-admin`
+/// there. Owners manage the members as well.
+#[derive(clap::Args, Debug)]
+#[command(after_long_help = "Examples:\n  \
+    kubegrant project add-member alice --project shop --role editor\n  \
+    kubegrant kubeconfig download prod --shared --user alice")]
+pub(crate) struct ProjectAddMemberArgs {
+    #[command(flatten)]
+    member: MemberArgs,
+    /// As what
+    #[arg(long, value_parser = super::role_values())]
+    role: ProjectRole,
+    #[command(flatten)]
+    dry_run: DryRunArgs,
+}
+
+pub(crate) fn run(args: &ProjectAddMemberArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let (whom, mode) = (args.member.whom(), args.dry_run.mode());
+    let done = ops::project::members::add(desk.session, whom, args.role, mode)?;
+    let Some(changed) = desk.planned(done)? else {
+        return Ok(());
+    };
+    change::say(&changed, desk)?;
+    match changed.clusters.first() {
+        None => desk.output.hint(&format!(
+            "the project has no cluster yet: `kubegrant cluster set CLUSTER --project {}`",
+            changed.project
+        )),
+        Some(cluster) => desk.output.hint(&format!(
+            "hand them the file with `kubegrant kubeconfig download {cluster} --shared --user {}`",
+            changed.user
+        )),
+    }
+    Ok(())
+}

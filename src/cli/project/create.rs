@@ -1,0 +1,42 @@
+//! `kubegrant project create`.
+
+use crate::cli::desk::Desk;
+use crate::cli::global::DryRunArgs;
+use crate::cli::views::project::ProjectLineView;
+use crate::domain::name::{ProjectName, parse_line};
+use crate::error::Failure;
+use crate::ops;
+
+/// Make a project
+///
+/// A project is a group of clusters with members. On each cluster it has one shared kubeconfig for
+/// viewers (read) and one for editors and owners (admin: `cluster-admin` there). Making a project
+/// touches no cluster.
+#[derive(clap::Args, Debug)]
+#[command(after_long_help = "Examples:\n  \
+    kubegrant project create shop --description \"the web shop\"\n  \
+    kubegrant cluster set prod --project shop\n  \
+    kubegrant project add-member alice --project shop --role owner")]
+pub(crate) struct ProjectCreateArgs {
+    /// Name: a DNS label
+    name: ProjectName,
+    /// One line for people
+    #[arg(long, value_name = "TEXT", value_parser = parse_line, default_value = "", hide_default_value = true)]
+    description: String,
+    #[command(flatten)]
+    dry_run: DryRunArgs,
+}
+
+pub(crate) fn run(args: &ProjectCreateArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let (name, mode) = (&args.name, args.dry_run.mode());
+    let done = ops::project::create(desk.session, name, &args.description, mode)?;
+    let Some(line) = desk.planned(done)? else {
+        return Ok(());
+    };
+    desk.output.show(&ProjectLineView::from(&line))?;
+    desk.output.status(&format!("Project '{name}' is made."));
+    desk.output.hint(&format!(
+        "put clusters in it with `kubegrant cluster set CLUSTER --project {name}`"
+    ));
+    Ok(())
+}

@@ -1,0 +1,37 @@
+//! `kubegrant project delete`.
+
+use crate::cli::desk::Desk;
+use crate::cli::global::DryRunArgs;
+use crate::cli::views::project::ProjectNameView;
+use crate::cli::{completion, confirm};
+use crate::domain::name::ProjectName;
+use crate::error::Failure;
+use crate::ops;
+
+/// Delete a project
+///
+/// Refused while it has clusters: take them out first, which ends its shared kubeconfigs there.
+#[derive(clap::Args, Debug)]
+#[command(after_long_help = "Examples:\n  \
+    kubegrant cluster set prod --no-project\n  \
+    kubegrant project delete shop --yes")]
+pub(crate) struct ProjectDeleteArgs {
+    /// Which project
+    #[arg(add = completion::projects())]
+    name: ProjectName,
+    #[command(flatten)]
+    dry_run: DryRunArgs,
+}
+
+pub(crate) fn run(args: &ProjectDeleteArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let (name, mode) = (&args.name, args.dry_run.mode());
+    let question = format!("Delete project '{name}', with its list of members?");
+    let confirmed = confirm::ask(desk, &question, mode)?;
+    let done = ops::project::delete(desk.session, name, mode, confirmed)?;
+    let Some(project) = desk.planned(done)? else {
+        return Ok(());
+    };
+    desk.output.show(&ProjectNameView::from(&project))?;
+    desk.output.status(&format!("Project '{name}' is deleted."));
+    Ok(())
+}

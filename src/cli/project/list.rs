@@ -1,0 +1,18 @@
+//! `kubegrant project list`.
+
+use crate::cli::desk::Desk;
+use crate::cli::views::project::ProjectListView;
+use crate::error::Failure;
+use crate::ops;
+
+/// List projects
+///
+/// Organization owners and admins see all, others those that they are members of.
+#[derive(clap::Args, Debug)]
+pub(crate) struct ProjectListArgs {}
+
+pub(crate) fn run(_: &ProjectListArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let lines = ops::project::list(desk.session)?;
+    desk.output.show(&ProjectListView::new(&lines))?;
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! `kubegrant project`.
+
+mod act;
+mod add_member;
+mod change;
+mod create;
+mod delete;
+mod list;
+mod remove_member;
+mod rename;
+mod set_role;
+mod show;
+
+use super::desk::Desk;
+use crate::domain::project::ProjectRole;
+use crate::error::Failure;
+
+#[derive(clap::Subcommand, Debug)]
+pub(crate) enum ProjectCommand {
+    Create(create::ProjectCreateArgs),
+    List(list::ProjectListArgs),
+    Show(show::ProjectShowArgs),
+    Rename(rename::ProjectRenameArgs),
+    Delete(delete::ProjectDeleteArgs),
+    AddMember(add_member::ProjectAddMemberArgs),
+    SetRole(set_role::ProjectSetRoleArgs),
+    RemoveMember(remove_member::ProjectRemoveMemberArgs),
+    Rotate(act::ProjectRotateArgs),
+    Revoke(act::ProjectRevokeArgs),
+}
+
+pub(crate) async fn run(command: ProjectCommand, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    match command {
+        ProjectCommand::Create(args) => create::run(&args, desk),
+        ProjectCommand::List(args) => list::run(&args, desk),
+        ProjectCommand::Show(args) => show::run(&args, desk),
+        ProjectCommand::Rename(args) => rename::run(&args, desk),
+        ProjectCommand::Delete(args) => delete::run(&args, desk),
+        ProjectCommand::AddMember(args) => add_member::run(&args, desk),
+        ProjectCommand::SetRole(args) => set_role::run(args, desk).await,
+        ProjectCommand::RemoveMember(args) => remove_member::run(args, desk).await,
+        ProjectCommand::Rotate(args) => act::rotate(args, desk).await,
+        ProjectCommand::Revoke(args) => act::revoke(args, desk).await,
+    }
+}
+
+/// Parses a role, and shows the possible ones in help and completion.
+fn role_values() -> impl clap::builder::TypedValueParser<Value = ProjectRole> {
+    use clap::builder::{PossibleValuesParser, TypedValueParser};
+    PossibleValuesParser::new(ProjectRole::ALL.map(ProjectRole::as_str))
+        .try_map(|text| text.parse().map_err(std::io::Error::other))
+}

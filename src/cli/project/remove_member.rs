@@ -1,0 +1,39 @@
+//! `kubegrant project remove-member`.
+
+use super::change::{self, KeepArgs, MemberArgs};
+use crate::cli::confirm;
+use crate::cli::desk::Desk;
+use crate::cli::global::DryRunArgs;
+use crate::error::Failure;
+use crate::ops;
+
+/// Remove a member from a project
+///
+/// A shared kubeconfig cannot be taken back from one person: whatever they took is rotated in the
+/// same command, and everybody else who has it must download again. `--keep-shared` declines, and
+/// they can still get in. The last active owner stays.
+#[derive(clap::Args, Debug)]
+#[command(after_long_help = "Examples:\n  \
+    kubegrant project remove-member alice --project shop --dry-run\n  \
+    kubegrant project remove-member alice --project shop --yes")]
+pub(crate) struct ProjectRemoveMemberArgs {
+    #[command(flatten)]
+    member: MemberArgs,
+    #[command(flatten)]
+    keep: KeepArgs,
+    #[command(flatten)]
+    dry_run: DryRunArgs,
+}
+
+pub(crate) async fn run(args: ProjectRemoveMemberArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let (whom, mode) = (args.member.whom(), args.dry_run.mode());
+    let (project, user) = whom;
+    let question = format!("Remove '{user}' from project '{project}'?");
+    let confirmed = confirm::ask(desk, &question, mode)?;
+    let (session, taken) = (desk.session, args.keep.taken());
+    let done = ops::project::members::remove(session, whom, taken, mode, confirmed).await?;
+    let Some(changed) = desk.planned(done)? else {
+        return Ok(());
+    };
+    change::say(&changed, desk)
+}

@@ -1,0 +1,39 @@
+//! `kubegrant project rename`.
+
+use crate::cli::completion;
+use crate::cli::desk::Desk;
+use crate::cli::global::DryRunArgs;
+use crate::cli::views::project::ProjectNameView;
+use crate::domain::name::ProjectName;
+use crate::error::Failure;
+use crate::ops;
+
+/// Rename a project
+///
+/// Shared kubeconfigs that were handed out go on working; the names inside them stay as they were.
+#[derive(clap::Args, Debug)]
+pub(crate) struct ProjectRenameArgs {
+    /// Which project
+    #[arg(add = completion::projects())]
+    name: ProjectName,
+    /// The new name: a DNS label
+    #[arg(long, value_name = "NAME")]
+    to: ProjectName,
+    #[command(flatten)]
+    dry_run: DryRunArgs,
+}
+
+pub(crate) fn run(args: &ProjectRenameArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let mode = args.dry_run.mode();
+    let done = ops::project::rename(desk.session, &args.name, &args.to, mode)?;
+    let Some((project, unchanged)) = desk.planned(done)? else {
+        return Ok(());
+    };
+    desk.output.show(&ProjectNameView::from(&project))?;
+    desk.output.status(&if unchanged {
+        "Nothing was changed: it is called that already.".to_owned()
+    } else {
+        format!("Project '{}' is now '{}'.", args.name, args.to)
+    });
+    Ok(())
+}

@@ -1,0 +1,37 @@
+//! `kubegrant project set-role`.
+
+use super::change::{self, KeepArgs, MemberArgs};
+use crate::cli::desk::Desk;
+use crate::cli::global::DryRunArgs;
+use crate::domain::project::ProjectRole;
+use crate::error::Failure;
+use crate::ops;
+
+/// Change what a member is in a project
+///
+/// Whoever loses the admin level and took its kubeconfig ends it for everybody: it is rotated in
+/// the same command. The last active owner stays.
+#[derive(clap::Args, Debug)]
+#[command(after_long_help = "Examples:\n  \
+    kubegrant project set-role alice --project shop --role viewer")]
+pub(crate) struct ProjectSetRoleArgs {
+    #[command(flatten)]
+    member: MemberArgs,
+    /// The new role
+    #[arg(long, value_parser = super::role_values())]
+    role: ProjectRole,
+    #[command(flatten)]
+    keep: KeepArgs,
+    #[command(flatten)]
+    dry_run: DryRunArgs,
+}
+
+pub(crate) async fn run(args: ProjectSetRoleArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let (whom, mode) = (args.member.whom(), args.dry_run.mode());
+    let (session, taken) = (desk.session, args.keep.taken());
+    let done = ops::project::members::set_role(session, whom, args.role, taken, mode).await?;
+    let Some(changed) = desk.planned(done)? else {
+        return Ok(());
+    };
+    change::say(&changed, desk)
+}

@@ -1,0 +1,81 @@
+//! `kubegrant rbac bind`.
+
+use super::target::RbacTargetArgs;
+use crate::cli::desk::Desk;
+use crate::cli::global::DryRunArgs;
+use crate::cli::views::rbac::OutcomeView;
+use crate::cli::{completion, confirm};
+use crate::domain::access::Access;
+use crate::domain::name::{UserRef, parse_line};
+use crate::error::Failure;
+use crate::ops;
+
+/// Bind a ClusterRole or Role of a cluster to a user
+///
+/// The role comes on top of the user's level, and takes effect at once on the kubeconfig that they
+/// have. Who has no level downloads one that carries the bound roles alone. A role that would let
+/// its holder climb (become more than it says) is named as such, and needs `--yes` or an answer.
+#[derive(clap::Args, Debug)]
+#[command(after_long_help = "Examples:\n  \
+    kubegrant rbac roles prod -n shop\n  \
+    kubegrant rbac bind bob --cluster prod --cluster-role view -n shop\n  \
+    kubegrant rbac bind bob -c prod --role deployer -n shop --reason \"release week\"")]
+pub(crate) struct RbacBindArgs {
+    /// Whose: name or e-mail
+    #[arg(add = completion::users())]
+    user: UserRef,
+    #[command(flatten)]
+    target: RbacTargetArgs,
+    /// Why: recorded in the audit log
+    #[arg(long, value_name = "TEXT", value_parser = parse_line, default_value = "", hide_default_value = true)]
+    reason: String,
+    #[command(flatten)]
+    dry_run: DryRunArgs,
+}
+
+pub(crate) async fn run(args: RbacBindArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let mode = args.dry_run.mode();
+    let wish = ops::rbac::Wish {
+        bound: args.target.bound(),
+        user: args.user,
+        cluster: args.target.cluster,
+        reason: args.reason,
+    };
+    let done = match ops::rbac::bind(desk.session, &wish, mode, None).await {
+        Err(ops::Error::Climbs { what }) => {
+            desk.output.warn(&what);
+            let question = format!("Bind it to '{}' all the same?", wish.user);
+            let confirmed = confirm::ask(desk, &question, mode)?;
+            ops::rbac::bind(desk.session, &wish, mode, Some(confirmed)).await?
+        }
+        done => done?,
+    };
+    let Some(outcome) = desk.planned(done)? else {
+        return Ok(());
+    };
+    desk.output.show(&OutcomeView::from(&outcome))?;
+    let (user, cluster, bound) = (&outcome.user, &outcome.cluster, &outcome.bound);
+    let already = if outcome.unchanged {
+        " already; nothing was changed"
+    } else {
+        ""
+    };
+    desk.output.status(&if outcome.applied.owed.is_empty() {
+        format!("'{user}' has {bound} on cluster '{cluster}'{already}.")
+    } else {
+        format!("It is recorded that '{user}' has {bound} on cluster '{cluster}'.")
+    });
+    desk.say_applied(&outcome.applied)?;
+    if !outcome.is_live && !outcome.unchanged {
+        let carries = if outcome.access == Access::Bound {
+            ": it carries the bound roles and no level"
+        } else {
+            ""
+        };
+        desk.output.hint(&format!(
+            "hand a kubeconfig over with `kubegrant kubeconfig download {cluster} --user {user}`\
+             {carries}"
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! `kubegrant rbac unbind`.
+
+use super::target::RbacTargetArgs;
+use crate::cli::desk::Desk;
+use crate::cli::global::DryRunArgs;
+use crate::cli::views::rbac::OutcomeView;
+use crate::cli::{completion, confirm};
+use crate::domain::name::UserRef;
+use crate::error::Failure;
+use crate::ops;
+
+/// Unbind a ClusterRole or Role from a user
+///
+/// Takes effect at once on the kubeconfig that they have: when the command exits with 0, the API
+/// server has been asked. The kubeconfig itself goes on, unless nothing else is left for it.
+#[derive(clap::Args, Debug)]
+#[command(after_long_help = "Examples:\n  \
+    kubegrant rbac unbind bob --cluster prod --cluster-role view -n shop --yes")]
+pub(crate) struct RbacUnbindArgs {
+    /// Whose: name or e-mail
+    #[arg(add = completion::users())]
+    user: UserRef,
+    #[command(flatten)]
+    target: RbacTargetArgs,
+    #[command(flatten)]
+    dry_run: DryRunArgs,
+}
+
+pub(crate) async fn run(args: RbacUnbindArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let mode = args.dry_run.mode();
+    let wish = ops::rbac::Wish {
+        bound: args.target.bound(),
+        user: args.user,
+        cluster: args.target.cluster,
+        reason: String::new(),
+    };
+    let question = format!(
+        "Unbind {} from '{}' on cluster '{}'?",
+        wish.bound, wish.user, wish.cluster
+    );
+    let confirmed = confirm::ask(desk, &question, mode)?;
+    let done = ops::rbac::unbind(desk.session, &wish, mode, confirmed).await?;
+    let Some(outcome) = desk.planned(done)? else {
+        return Ok(());
+    };
+    desk.output.show(&OutcomeView::from(&outcome))?;
+    let (user, cluster, bound) = (&outcome.user, &outcome.cluster, &outcome.bound);
+    if outcome.unchanged {
+        desk.output.status(&format!(
+            "{bound} is not bound to '{user}' on cluster '{cluster}'; nothing was changed."
+        ));
+        desk.say_applied(&outcome.applied)?;
+        desk.output.hint(&format!(
+            "`kubegrant rbac list --cluster {cluster} --user {user}` lists what is"
+        ));
+        return Ok(());
+    }
+    desk.output.status(&if outcome.applied.owed.is_empty() {
+        format!("{bound} is no longer bound to '{user}' on cluster '{cluster}'.")
+    } else {
+        format!("It is recorded that {bound} is not bound to '{user}' on cluster '{cluster}'.")
+    });
+    desk.say_applied(&outcome.applied)
+}

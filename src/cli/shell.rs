@@ -1,0 +1,103 @@
+//! `kubegrant shell`.
+
+use std::ffi::OsString;
+
+use chrono::TimeDelta;
+
+use super::desk::Desk;
+use super::global::DryRunArgs;
+use super::{completion, duration};
+use crate::domain::access::Level;
+use crate::domain::credential::TTL_SECONDS_MIN;
+use crate::domain::name::{ClusterName, parse_namespace};
+use crate::error::{Failure, Kind};
+use crate::ops;
+use crate::ops::shell::{ShellWish, TTL_HOURS_MAX};
+
+/// Run a shell or one command with a credential that ends with it
+///
+/// Issues a short-lived credential of its own, beside your kubeconfig, and runs $SHELL or the given
+/// command with KUBECONFIG pointing to it. However that ends, the credential is ended and read back,
+/// and the file is removed. The exit code is the command's; it is 6 if the credential could not be
+/// ended yet. `KUBEGRANT_SHELL` holds the cluster's name, for prompts.
+#[derive(clap::Args, Debug)]
+#[command(after_long_help = "Examples:\n  \
+    kubegrant shell prod\n  \
+    kubegrant shell prod --level read -- kubectl get pods -A\n  \
+    kubegrant shell prod --ttl 10m -- helm list")]
+pub(crate) struct ShellArgs {
+    /// Which cluster
+    #[arg(add = completion::clusters())]
+    cluster: ClusterName,
+    /// With less than you have: read or write
+    #[arg(short, long)]
+    level: Option<Level>,
+    /// How long it may live at most: 10m to 24h
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = ttl)]
+    ttl: TimeDelta,
+    /// The namespace to begin in
+    #[arg(long, short, value_name = "NAMESPACE", value_parser = parse_namespace)]
+    namespace: Option<String>,
+    #[command(flatten)]
+    dry_run: DryRunArgs,
+    /// The command and its arguments [default: $SHELL, else `/bin/sh`]
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+fn ttl(text: &str) -> Result<TimeDelta, String> {
+    let ttl = duration::parse(text).map_err(|error| error.to_string())?;
+    if ttl > TimeDelta::hours(TTL_HOURS_MAX) {
+        return Err(format!("at most {TTL_HOURS_MAX} hours"));
+    }
+    if ttl < TimeDelta::seconds(TTL_SECONDS_MIN) {
+        return Err("at least 10 minutes: no API server gives less".to_owned());
+    }
+    Ok(ttl)
+}
+
+pub(crate) async fn run(args: ShellArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let wish = ShellWish {
+        cluster: args.cluster,
+        level: args.level,
+        ttl_seconds: args.ttl.num_seconds(),
+        namespace: args.namespace,
+        command: args.command,
+    };
+    let mode = args.dry_run.mode();
+    let begun = Box::pin(ops::shell::begin(desk.session, &wish, mode)).await?;
+    let Some(begun) = desk.planned(begun)? else {
+        return Ok(());
+    };
+    let alone = wish.command.is_empty();
+    if alone {
+        desk.output.status(&format!(
+            "A shell on cluster '{}' ({}), until {} at most. Leave it with `exit`.",
+            begun.cluster.name,
+            begun.power,
+            crate::output::time::rfc3339(begun.expires_at),
+        ));
+    }
+    // Until all is ended: an impatient Ctrl-C must not leave a login behind. Every wait is bounded.
+    let _hold = desk.session.env.interrupt.hold();
+    let ran = ops::shell::run(desk.session, &begun, &wish).await;
+    let mut ended = ops::shell::end(desk.session, begun).await?;
+    if let Some(because) = &ended.before {
+        desk.output.warn(&format!(
+            "the shell's credential had ended before: {because}"
+        ));
+    }
+    if !alone {
+        // A command's output is its own; only what is owed is worth a word.
+        ended.applied.ended.clear();
+    }
+    let applied = desk.say_applied(&ended.applied);
+    if let (Err(_), Err(error)) = (&applied, &ran) {
+        desk.output.warn(&error.to_string());
+    }
+    applied?;
+    match ran?.code {
+        0 => Ok(()),
+        code => Err(Failure::said(Kind::Child(code))),
+    }
+}

@@ -1,0 +1,254 @@
+//! `download --all`: every cluster that a user can reach, in one file.
+
+use std::path::PathBuf;
+
+use futures::{StreamExt, stream};
+
+use super::download::{Ready, hand_over, prepare, record_delivery};
+use super::form::{Form, fields, form_of, mark};
+use super::merge::{self, MergeNews};
+use super::{Case, DownloadWish, Way, case};
+use crate::artifact::kubeconfig::render_all;
+use crate::artifact::merge::{Addition, Mark};
+use crate::domain::Timestamp;
+use crate::domain::access::{Access, Power};
+use crate::domain::audit::Phase;
+use crate::domain::cluster::State;
+use crate::domain::name::ClusterName;
+use crate::ops::{Done, Error, Mode, find, settle};
+use crate::secrets::{ExposeSecret, SecretString};
+use crate::session::Session;
+use crate::store;
+
+/// How many clusters are worked on at once.
+const CLUSTERS_AT_ONCE: usize = 8;
+/// The file's name, where no cluster gives it one.
+const STEM: &str = "kubegrant";
+
+/// What is heard while the work goes on.
+#[derive(Debug)]
+pub(crate) enum Heard<'a> {
+    /// On how many clusters.
+    Begins(usize),
+    /// One is ready, or is not.
+    Finished(&'a ClusterName, Option<&'a Error>),
+}
+
+/// One cluster of the file.
+#[derive(Debug)]
+pub(crate) struct Part {
+    /// Which.
+    pub(crate) cluster: ClusterName,
+    /// Whose: `bob`, or `shop/read` where it is a project's.
+    pub(crate) owner: String,
+    /// Which version.
+    pub(crate) version: u32,
+    /// What it carries.
+    pub(crate) power: Power,
+    /// When the token in it really ends.
+    pub(crate) expires_at: Timestamp,
+    /// The lifetime that was asked for, where the server gave less, in seconds.
+    pub(crate) shortened_from: Option<i64>,
+}
+
+/// A hand-over of several clusters.
+pub(crate) struct AllDownloaded {
+    /// Whose.
+    pub(crate) user: String,
+    /// What is in the file, by cluster.
+    pub(crate) parts: Vec<Part>,
+    /// What is not, and why.
+    pub(crate) failed: Vec<(ClusterName, Error)>,
+    /// The file, unless it goes to standard output, or nothing went anywhere.
+    pub(crate) path: Option<PathBuf>,
+    /// Whether it is sealed to the user.
+    pub(crate) sealed: bool,
+    /// What merging came to, where it was merged.
+    pub(crate) merged: Option<MergeNews>,
+    bytes: Option<SecretString>,
+}
+
+impl AllDownloaded {
+    /// Gives the text to standard output, where that was wished; says whether it was.
+    pub(crate) fn hand_to_stdout<E>(
+        &self,
+        hand: impl FnOnce(&[u8]) -> Result<(), E>,
+    ) -> Result<bool, E> {
+        let Some(bytes) = &self.bytes else {
+            return Ok(false);
+        };
+        hand(bytes.expose_secret().as_bytes()).map(|()| true)
+    }
+}
+
+/// The clusters that are not in the file, and why.
+type Failed = Vec<(ClusterName, Error)>;
+
+/// Asks the rules of every cluster in use that the user can reach.
+fn cases(
+    session: &Session,
+    wish: &impl Fn(ClusterName) -> DownloadWish,
+    user: Option<&crate::domain::name::UserRef>,
+) -> Result<(Vec<Case>, Failed), Error> {
+    let actor = find::actor(session, "kubeconfig download")?;
+    // Whom it is for may be told only by one who sees the cluster: `case` asks that of each.
+    let subject = match user {
+        Some(name) if actor.user.role.is_admin() => find::user(session, name)?,
+        _ => actor.user.clone(),
+    };
+    let names = session.store()?.read(|tx| {
+        let mut names = Vec::new();
+        for cluster in store::clusters::list(tx)? {
+            let in_use = cluster.state == State::Active && cluster.deleting_at.is_none();
+            let reached = find::access_of(tx, session, &subject, &cluster)? != Access::None
+                || find::project_role(tx, &subject, &cluster)?.is_some();
+            if in_use && reached {
+                names.push(cluster.name);
+            }
+        }
+        Ok::<_, store::Error>(names)
+    })?;
+    let (mut cases, mut failed) = (Vec::new(), Vec::new());
+    for name in names {
+        let wish = wish(name.clone());
+        let way = if wish.shared {
+            Way::Shared
+        } else {
+            Way::Either
+        };
+        let user = wish.user.as_ref();
+        match case(session, "kubeconfig download", &name, user, way) {
+            Ok(case) => cases.push(case),
+            Err(error) => failed.push((name, error)),
+        }
+    }
+    Ok((cases, failed))
+}
+
+/// Hands out one kubeconfig for every cluster that the user can reach.
+///
+/// Clusters are asked at once. Those that answer are handed over, the others named.
+pub(crate) async fn download_all(
+    session: &Session,
+    wish: impl Fn(ClusterName) -> DownloadWish,
+    mode: Mode,
+    hear: &mut dyn FnMut(Heard<'_>),
+) -> Result<Done<AllDownloaded>, Error> {
+    let any: ClusterName = STEM.parse().map_err(|_| Error::NotThere {
+        what: "cluster".to_owned(),
+        hint: String::new(),
+    })?;
+    let whole = wish(any);
+    let (cases, mut failed) = cases(session, &wish, whole.user.as_ref())?;
+    if cases.is_empty() {
+        return match failed.into_iter().next() {
+            Some((_, error)) => Err(error),
+            None => Err(Error::NotThere {
+                what: "cluster in use that can be reached".to_owned(),
+                hint: "run `kubegrant cluster list`".to_owned(),
+            }),
+        };
+    }
+    let form = form_of(session, &cases, &whole, STEM)?;
+    if mode == Mode::Plan {
+        let mint = |case: &Case| format!("mint a token for cluster '{}'", case.cluster.name);
+        let lines = cases.iter().map(mint);
+        let path = form.path.as_ref().map(|path| match form.merge {
+            Some(_) => format!("merge them into `{}`", path.display()),
+            None => format!("write `{}`", path.display()),
+        });
+        return Ok(Done::Planned(lines.chain(path).collect()));
+    }
+    hear(Heard::Begins(cases.len()));
+    let mut work = stream::iter(&cases)
+        .map(|case| {
+            let wish = wish(case.cluster.name.clone());
+            async move {
+                // Its lock goes before the others are waited for: a slow cluster holds up no other.
+                let ready = prepare(session, &wish).await.map(Ready::unlocked);
+                (case.cluster.name.clone(), ready)
+            }
+        })
+        .buffer_unordered(CLUSTERS_AT_ONCE);
+    let mut ready = Vec::new();
+    while let Some((name, outcome)) = work.next().await {
+        hear(Heard::Finished(&name, outcome.as_ref().err()));
+        match outcome {
+            Ok(one) => ready.push(one),
+            Err(error) => failed.push((name, error)),
+        }
+    }
+    drop(work);
+    ready.sort_by(|a, b| a.case.cluster.name.cmp(&b.case.cluster.name));
+    failed.sort_by(|a, b| a.0.cmp(&b.0));
+    let outcome = deliver_all(session, &whole, &form, &ready).await;
+    let (bytes, merged) = match outcome {
+        Ok(done) => done,
+        Err(error) => {
+            for one in &ready {
+                let why = settle::chain(&error);
+                let request = Some(one.request);
+                let journal = &one.case.journal;
+                journal.record_alone(session, Phase::Failed, why, request)?;
+            }
+            return Err(error);
+        }
+    };
+    let part = |one: &Ready| Part {
+        cluster: one.case.cluster.name.clone(),
+        owner: one.case.owner.clone(),
+        version: one.credential.version,
+        power: one.credential.power,
+        expires_at: one.minted.expires_at,
+        shortened_from: one.shortened_from(session),
+    };
+    Ok(Done::Did(AllDownloaded {
+        user: cases[0].subject.name.to_string(),
+        parts: ready.iter().map(part).collect(),
+        failed,
+        path: form.path.filter(|_| !ready.is_empty()),
+        sealed: form.seal_to.is_some(),
+        merged,
+        bytes,
+    }))
+}
+
+/// Writes the file or merges it, and records every delivery.
+async fn deliver_all(
+    session: &Session,
+    wish: &DownloadWish,
+    form: &Form,
+    ready: &[Ready],
+) -> Result<(Option<SecretString>, Option<MergeNews>), Error> {
+    let Some(first) = ready.first() else {
+        return Ok((None, None));
+    };
+    let all: Vec<_> = ready
+        .iter()
+        .map(|one| {
+            let token = one.minted.token.clone();
+            fields(&one.case, wish, one.credential.version, token)
+        })
+        .collect();
+    let (mut bytes, mut merged) = (None, None);
+    match (form.merge, &form.path) {
+        (Some(_), Some(path)) => {
+            let marks: Vec<Mark> = ready
+                .iter()
+                .map(|one| mark(session, &one.case))
+                .collect::<Result<_, _>>()?;
+            let additions: Vec<Addition<'_>> = all
+                .iter()
+                .zip(&marks)
+                .map(|(fields, mark)| Addition { fields, mark })
+                .collect();
+            // Of several, none is the one to become current.
+            merged = Some(merge::add(path, &additions, false).await?);
+        }
+        _ => bytes = hand_over(form, wish, &first.case, &render_all(&all)?)?,
+    }
+    for one in ready {
+        record_delivery(session, one, form.words())?;
+    }
+    Ok((bytes, merged))
+}

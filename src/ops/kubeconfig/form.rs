@@ -1,0 +1,220 @@
+//! How a kubeconfig is handed over: sealed to whom, where it goes, and what is in it.
+
+use std::path::PathBuf;
+
+use super::Case;
+use super::download::{Destination, DownloadWish};
+use super::merge;
+use crate::artifact::file::check_writable_destination;
+use crate::artifact::kubeconfig::KubeconfigFields;
+use crate::artifact::merge::{Addition, Mark};
+use crate::domain::access::Power;
+use crate::domain::credential::Subject;
+use crate::domain::policy::{Denial, OrganizationAction};
+use crate::ops::{Error, find, reseal, settle};
+use crate::secrets::{Recipient, SecretString};
+use crate::session::Session;
+use crate::store;
+
+/// How the file is made: sealed to whom, and where it goes.
+pub(super) struct Form {
+    pub(super) seal_to: Option<Recipient>,
+    pub(super) path: Option<PathBuf>,
+    /// Merged, and whether the context becomes the current one.
+    pub(super) merge: Option<bool>,
+}
+
+impl Form {
+    /// How it is handed over, in the words of the record.
+    pub(super) fn words(&self) -> &'static str {
+        match (self.merge, self.seal_to.is_some(), self.path.is_some()) {
+            (Some(_), ..) => "merged",
+            (None, false, true) => "file",
+            (None, false, false) => "stdout",
+            (None, true, true) => "sealed file",
+            (None, true, false) => "sealed stdout",
+        }
+    }
+}
+
+/// To whom the file is sealed; nobody where it is one's own, or plain on purpose.
+pub(super) fn seal_to(
+    session: &Session,
+    case: &Case,
+    wish: &DownloadWish,
+) -> Result<Option<Recipient>, Error> {
+    let other = case.subject.id != case.actor.user.id;
+    if other && !wish.plain && matches!(wish.destination, Destination::Merge { .. }) {
+        return Err(Error::Input {
+            why: format!(
+                "the file is sealed to '{}': it cannot be merged",
+                case.subject.name
+            ),
+            hint: "leave out `--merge`, or insist with `--plain`".to_owned(),
+        });
+    }
+    // A login in one's own hands is one's own power: nobody takes more of it than they have by
+    // taking somebody else's. Sealed to its owner, it is not in one's hands.
+    // Bound roles compare with no level: they are only an owner's or admin's to take.
+    let is_bound = session
+        .store()?
+        .read(|tx| store::bindings::any(tx, case.cluster.id, case.subject.id))?;
+    let is_more =
+        Some(case.power) > case.actor_power || (is_bound && case.actor_power != Some(Power::Full));
+    if other && wish.plain && is_more {
+        let denial = Denial::AdminsOnly(OrganizationAction::ActAs);
+        let help = vec!["leave out `--plain`: the file is sealed to its owner then".to_owned()];
+        let cluster = Some(&case.cluster.name);
+        let who = &case.actor.user;
+        return Err(case.journal.deny(session, denial, cluster, who, help));
+    }
+    if other && !wish.plain {
+        let key = reseal::key(&case.subject)?.ok_or_else(|| Error::Forbidden {
+            why: format!("'{}' has no key to seal the file to", case.subject.name),
+            hint: format!(
+                "run `kubegrant user set-key {} --key FILE`, or insist with `--plain`",
+                case.subject.name
+            ),
+        })?;
+        Ok(Some(key))
+    } else {
+        Ok(None)
+    }
+}
+
+pub(super) fn form(session: &Session, case: &Case, wish: &DownloadWish) -> Result<Form, Error> {
+    form_of(
+        session,
+        std::slice::from_ref(case),
+        wish,
+        case.cluster.name.as_str(),
+    )
+}
+
+/// How one file is made of all these cases, which are one subject's.
+pub(super) fn form_of(
+    session: &Session,
+    cases: &[Case],
+    wish: &DownloadWish,
+    stem: &str,
+) -> Result<Form, Error> {
+    let Some(case) = cases.first() else {
+        return Err(Error::Overtaken {
+            user: String::new(),
+            cluster: wish.cluster.clone(),
+        });
+    };
+    let other = case.subject.id != case.actor.user.id;
+    let mut key = None;
+    for case in cases {
+        key = seal_to(session, case, wish)?;
+    }
+    let seal_to = key;
+    let path = match &wish.destination {
+        Destination::Merge { file, set_current } => {
+            let path = match file {
+                Some(file) => session.env.current_dir.join(file),
+                None => merge::usual_path(session)?,
+            };
+            // Before anything is minted in vain: the names are free, and the file can be changed.
+            for case in cases {
+                let version = version_to_be(session, case)?;
+                let rehearsal = fields(case, wish, version, SecretString::from("none"));
+                let mark = mark(session, case)?;
+                let addition = Addition {
+                    fields: &rehearsal,
+                    mark: &mark,
+                };
+                merge::check(&path, &[addition], *set_current)?;
+            }
+            return Ok(Form {
+                seal_to,
+                path: Some(path),
+                merge: Some(*set_current),
+            });
+        }
+        Destination::Stdout => None,
+        Destination::File(path) => Some(session.env.current_dir.join(path)),
+        Destination::Usual => {
+            let whose = match (other, case.of) {
+                (false, Subject::Shared { .. }) => ".shared".to_owned(),
+                (true, Subject::Shared { .. }) => format!(".{}.shared", case.subject.name),
+                (false, _) => String::new(),
+                (true, _) => format!(".{}", case.subject.name),
+            };
+            let sealed = if seal_to.is_some() { ".age" } else { "" };
+            let name = format!("{stem}{whose}.kubeconfig{sealed}");
+            Some(session.env.current_dir.join(name))
+        }
+    };
+    if let Some(path) = &path {
+        // Before anything is minted in vain.
+        check_writable_destination(path, wish.overwrite)?;
+    }
+    Ok(Form {
+        seal_to,
+        path,
+        merge: None,
+    })
+}
+
+/// The latest version, and the one that lives on.
+pub(super) fn live_version(
+    session: &Session,
+    tx: &store::ReadTxn<'_>,
+    case: &Case,
+) -> store::Result<(Option<u32>, Option<u32>)> {
+    let versions = store::credentials::versions_of(tx, case.cluster.id, case.of)?;
+    let live = match versions.iter().find(|it| it.state.is_live()) {
+        Some(live) => {
+            let users = settle::picture(tx, case.cluster.id)?.users;
+            let ends = settle::why_it_must_end(session, tx, &case.cluster, &users, live)?;
+            ends.is_none().then_some(live.version)
+        }
+        None => None,
+    };
+    Ok((versions.last().map(|last| last.version), live))
+}
+
+/// The version that a download would hand out.
+fn version_to_be(session: &Session, case: &Case) -> Result<u32, Error> {
+    let (last, live) = session
+        .store()?
+        .read(|tx| live_version(session, tx, case))?;
+    Ok(live.unwrap_or_else(|| last.map_or(1, |last| last + 1)))
+}
+
+/// By what merged entries are known again.
+pub(super) fn mark(session: &Session, case: &Case) -> Result<Mark, Error> {
+    let installation = find::installation(session)?;
+    Ok(merge::mark(
+        &installation,
+        &case.cluster.name,
+        case.owner.clone(),
+    ))
+}
+
+/// What goes into the file.
+pub(super) fn fields(
+    case: &Case,
+    wish: &DownloadWish,
+    version: u32,
+    token: SecretString,
+) -> KubeconfigFields {
+    let (cluster, user) = (&case.cluster.name, &case.owner);
+    KubeconfigFields {
+        // Prefixed and numbered: merged files must never lend each other a token or an address.
+        cluster: format!("kubegrant-{cluster}"),
+        user: format!("kubegrant-{user}@{cluster}-v{version}"),
+        context: wish
+            .context
+            .clone()
+            .unwrap_or_else(|| format!("{user}@{cluster}")),
+        server: case.cluster.address.server.clone(),
+        ca_pem: case.cluster.address.ca_pem.clone(),
+        tls_server_name: case.cluster.address.tls_server_name.clone(),
+        proxy_url: case.cluster.address.proxy_url.clone(),
+        namespace: wish.namespace.clone(),
+        token,
+    }
+}

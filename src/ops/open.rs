@@ -1,0 +1,142 @@
+//! Opening a file that was sealed to the holder of the identity. Needs no store.
+
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use super::Error;
+use crate::artifact::file::{Overwrite, check_writable_destination, read_bounded, write_private};
+use crate::secrets::{OpenError, open_file};
+use crate::session::Session;
+
+/// The largest file that is opened, in bytes.
+pub(crate) const BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// How the file of the age tools begins, binary and as text.
+const BEGINNINGS: [&[u8]; 2] = [
+    b"age-encryption.org/",
+    b"-----BEGIN AGE ENCRYPTED FILE-----",
+];
+
+/// Why a file did not open.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OpenFileError {
+    /// It is sealed to other keys.
+    #[error("it is not sealed to your key")]
+    NotForYou,
+    /// It is sealed with a passphrase.
+    #[error("it is sealed with a passphrase, not to a key")]
+    Passphrase,
+    /// It is no sealed file.
+    #[error("it is not a sealed file, as kubegrant, age and rage make them")]
+    NotSealed,
+    /// It was changed, or cut short.
+    #[error("it is damaged: it was changed or cut short on its way")]
+    Damaged,
+}
+
+/// What is to be opened.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// A file.
+    File(PathBuf),
+    /// Bytes from standard input.
+    Input(Zeroizing<Vec<u8>>),
+}
+
+/// Where the opened bytes go.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// Beside the sealed file, without `.age`; standard input's to standard output.
+    Usual,
+    /// Into this file.
+    File(PathBuf),
+    /// To standard output.
+    Stdout,
+}
+
+/// An opened file.
+pub(crate) struct Opened {
+    /// Where it was written; `None` where it goes to standard output.
+    pub(crate) path: Option<PathBuf>,
+    bytes: Zeroizing<Vec<u8>>,
+}
+
+impl Opened {
+    /// Gives the bytes to standard output, where that was wished; says whether it was.
+    pub(crate) fn hand_to_stdout<E>(
+        &self,
+        hand: impl FnOnce(&[u8]) -> Result<(), E>,
+    ) -> Result<bool, E> {
+        if self.path.is_some() {
+            return Ok(false);
+        }
+        hand(&self.bytes).map(|()| true)
+    }
+
+    /// Whether it is a kubeconfig, by its first lines.
+    pub(crate) fn is_kubeconfig(&self) -> bool {
+        let start = self.bytes.get(..64.min(self.bytes.len()));
+        let start = String::from_utf8_lossy(start.unwrap_or_default());
+        start.contains("apiVersion: v1") && start.contains("kind: Config")
+    }
+}
+
+/// Opens a sealed file with the identity, and writes what was in it.
+pub(crate) fn open(
+    session: &Session,
+    source: &Source,
+    into: &Target,
+    overwrite: Overwrite,
+) -> Result<Opened, Error> {
+    let path = target(session, source, into)?;
+    if let Some(path) = &path {
+        check_writable_destination(path, overwrite)?;
+    }
+    let (what, sealed) = match source {
+        Source::File(path) => {
+            let path = session.env.current_dir.join(path);
+            let bytes = read_bounded(&path, BYTES_MAX)?;
+            (format!("`{}`", path.display()), bytes)
+        }
+        Source::Input(bytes) => ("standard input".to_owned(), bytes.clone()),
+    };
+    let failed = |source| Error::Open {
+        what: what.clone(),
+        source,
+    };
+    let text = sealed.trim_ascii_start();
+    if !BEGINNINGS.iter().any(|start| text.starts_with(start)) {
+        return Err(failed(OpenFileError::NotSealed));
+    }
+    let bytes = open_file(text, session.identity()?).map_err(|error| match error {
+        OpenError::NotForThisKey => failed(OpenFileError::NotForYou),
+        OpenError::Passphrase => failed(OpenFileError::Passphrase),
+        _ => failed(OpenFileError::Damaged),
+    })?;
+    if let Some(path) = &path {
+        write_private(path, &bytes, overwrite)?;
+    }
+    Ok(Opened { path, bytes })
+}
+
+fn target(session: &Session, source: &Source, into: &Target) -> Result<Option<PathBuf>, Error> {
+    let here = |path: &Path| Some(session.env.current_dir.join(path));
+    match (into, source) {
+        (Target::Stdout, _) | (Target::Usual, Source::Input(_)) => Ok(None),
+        (Target::File(path), _) => Ok(here(path)),
+        (Target::Usual, Source::File(sealed)) => {
+            let bare = sealed.extension().is_some_and(|end| end == "age");
+            if !bare || sealed.file_stem().is_none_or(|stem| stem == ".age") {
+                return Err(Error::Input {
+                    why: format!(
+                        "`{}` does not end in `.age`: where should it go?",
+                        sealed.display()
+                    ),
+                    hint: "say where with `-f FILE`; `-f -` is standard output".to_owned(),
+                });
+            }
+            Ok(here(&sealed.with_extension("")))
+        }
+    }
+}

@@ -1,0 +1,377 @@
+//! A shell: a short-lived credential of its own, for one command or one sitting.
+//!
+//! It begins like a download and ends when the command ends, however that ends. While it lives its
+//! process holds a lock; whoever brings the cluster up to date and finds the lock free, or its
+//! time over, ends it.
+
+mod child;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use chrono::TimeDelta;
+
+pub(crate) use child::run;
+
+use super::journal::Journal;
+use super::{Applied, Done, Error, Mode, find, settle};
+use crate::artifact::file::{Overwrite, ensure_private_dir, write_private};
+use crate::artifact::kubeconfig::{KubeconfigFields, render};
+use crate::domain::Timestamp;
+use crate::domain::access::{Level, Power};
+use crate::domain::audit::Phase;
+use crate::domain::cluster::Cluster;
+use crate::domain::credential::{
+    Credential, CredentialId, Delivery, State, TTL_SECONDS_MIN, shell_account_name,
+};
+use crate::domain::name::ClusterName;
+use crate::domain::policy::ClusterAction;
+use crate::secrets::{ExposeSecret, SecretString};
+use crate::session::{Actor, SHELL_FOLDER, Session, ShellLife};
+use crate::store;
+use crate::store::shells::NewShell;
+
+/// How long a shell may live at most, in hours.
+pub(crate) const TTL_HOURS_MAX: i64 = 24;
+
+/// A shell that is wished for.
+#[derive(Debug)]
+pub(crate) struct ShellWish {
+    /// Where.
+    pub(crate) cluster: ClusterName,
+    /// With less than the user has.
+    pub(crate) level: Option<Level>,
+    /// For how long at most, in seconds.
+    pub(crate) ttl_seconds: i64,
+    /// The namespace to begin in.
+    pub(crate) namespace: Option<String>,
+    /// The command; nothing for the user's shell.
+    pub(crate) command: Vec<OsString>,
+}
+
+/// A shell's credential and its files, while it lives.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    /// Where.
+    pub(crate) cluster: Cluster,
+    /// Its number among the user's shells there.
+    pub(crate) version: u32,
+    /// What it carries.
+    pub(crate) power: Power,
+    /// When its token ends.
+    pub(crate) expires_at: Timestamp,
+    /// The folder of its files.
+    folder: PathBuf,
+    id: CredentialId,
+    account: String,
+    journal: Journal,
+    request: i64,
+    life: ShellLife,
+}
+
+impl Begun {
+    /// The kubeconfig's path.
+    pub(super) fn kubeconfig(&self) -> PathBuf {
+        self.folder.join("kubeconfig")
+    }
+}
+
+/// Who asked, and what they may have.
+struct Asked {
+    actor: Actor,
+    journal: Journal,
+    cluster: Cluster,
+    power: Power,
+    ends_at: Option<Timestamp>,
+}
+
+fn ask(session: &Session, wish: &ShellWish) -> Result<Asked, Error> {
+    let actor = find::actor(session, "shell")?;
+    let journal = Journal::new(&actor, "shell");
+    let asks = ClusterAction::OwnKubeconfig;
+    let found = find::cluster(session, &actor, &journal, &wish.cluster, asks)?;
+    let journal = journal.cluster(&found.cluster).user(&actor.user);
+    let has = found.access.power();
+    let wanted = match wish.level {
+        None => has,
+        Some(Level::Read) => Some(Power::Read),
+        Some(Level::Write) => Some(Power::Write),
+    };
+    // Lower is fine, higher never is.
+    let power = wanted.filter(|wanted| has.is_some_and(|has| *wanted <= has));
+    let Some(power) = power else {
+        let has = has.map_or("no level", Power::as_str);
+        return Err(Error::Forbidden {
+            why: format!(
+                "'{}' has {has} on cluster '{}': a shell cannot have more",
+                actor.user.name, wish.cluster
+            ),
+            hint: "leave out `--level`, or ask for more access".to_owned(),
+        });
+    };
+    Ok(Asked {
+        actor,
+        journal,
+        power,
+        ends_at: found.access.ends_at(),
+        cluster: found.cluster,
+    })
+}
+
+/// Issues a credential for one shell, and writes its kubeconfig where only the user can read it.
+pub(crate) async fn begin(
+    session: &Session,
+    wish: &ShellWish,
+    mode: Mode,
+) -> Result<Done<Begun>, Error> {
+    let asked = ask(session, wish)?;
+    if mode == Mode::Plan {
+        return Ok(Done::Planned(vec![
+            format!(
+                "issue a credential of its own on cluster '{}' ({}), for at most {} minutes",
+                asked.cluster.name,
+                asked.power,
+                wish.ttl_seconds / 60
+            ),
+            "run the command with it, and end it when the command ends".to_owned(),
+        ]));
+    }
+    let lock = session.lock(&asked.cluster).await?;
+    // Asked again under the lock: who lost their access while we waited gets nothing.
+    let asked = ask(session, wish)?;
+    let (cluster, user) = (&asked.cluster, &asked.actor.user);
+    let installation = find::installation(session)?;
+    // Before anything is recorded: where the cluster cannot be reached, nothing changes.
+    let connection = session.connect(cluster, &installation).await?;
+    let (now, left) = (session.now(), asked.ends_at.map(|end| end - session.now()));
+    let ttl = left.map_or(wish.ttl_seconds, |left| {
+        left.num_seconds().min(wish.ttl_seconds)
+    });
+    let version = session
+        .store()?
+        .read(|tx| store::shells::next_version(tx, cluster.id, user.id))?;
+    let account = shell_account_name(&user.name, session.random(), version);
+    let folder = make_folder(session, &account)?;
+    // It lives before it is recorded: nobody who reads of it may find it dead.
+    let life = session
+        .live_shell(&account, &folder)
+        .map_err(|source| Error::Child {
+            command: "the shell's lock".to_owned(),
+            source,
+        })?;
+    let recorded = session.store()?.write(|tx| {
+        let detail = format!("a shell of '{}' ({})", user.name, asked.power);
+        let journal = &asked.journal;
+        let request = journal.record(session, tx, Phase::Requested, detail, None)?;
+        let new = NewShell {
+            cluster: cluster.id,
+            user: user.id,
+            version,
+            account: &account,
+            power: asked.power,
+            created_at: now,
+            until: now + TimeDelta::seconds(ttl),
+        };
+        let id = store::shells::insert(tx, &new)?;
+        Ok::<_, Error>((id, request))
+    });
+    let (id, request) = recorded.inspect_err(|_| session.bury_shell(&account))?;
+    let mut begun = Begun {
+        version,
+        power: asked.power,
+        expires_at: now,
+        folder,
+        id,
+        account,
+        journal: asked.journal.clone(),
+        request,
+        life,
+        cluster: cluster.clone(),
+    };
+    let begins = async {
+        let settled =
+            settle::settle_on(session, cluster, connection, &asked.journal, Some(request)).await?;
+        deliver(session, &asked, wish, &mut begun, ttl, &settled).await
+    };
+    if let Err(error) = begins.await {
+        // Nobody holds it: it goes, now or with the next command on the cluster.
+        let journal = begun.journal.clone();
+        journal.record_alone(session, Phase::Failed, settle::chain(&error), Some(request))?;
+        drop(lock);
+        let (name, who) = (cluster.name.clone(), user.name.clone());
+        return Err(match end(session, begun).await {
+            Ok(ended) if ended.applied.owed.is_empty() => error,
+            _ => Error::Owed {
+                what: format!("the end of a shell of '{who}'"),
+                cluster: name,
+                source: Box::new(error),
+            },
+        });
+    }
+    Ok(Done::Did(begun))
+}
+
+/// Mints, records, writes, records.
+async fn deliver(
+    session: &Session,
+    asked: &Asked,
+    wish: &ShellWish,
+    begun: &mut Begun,
+    ttl: i64,
+    settled: &settle::Settled,
+) -> Result<(), Error> {
+    let (cluster, user) = (&asked.cluster, &asked.actor.user);
+    let minted = settled
+        .connection
+        .mint(&begun.account, ttl.max(TTL_SECONDS_MIN))
+        .await
+        .map_err(|source| Error::Cluster {
+            cluster: cluster.name.to_string(),
+            source,
+        })?;
+    begun.expires_at = minted.expires_at;
+    session
+        .store()?
+        .write(|tx| store::credentials::set_token_expiry(tx, begun.id, minted.expires_at))?;
+    let fields = KubeconfigFields {
+        cluster: format!("kubegrant-{}", cluster.name),
+        user: format!(
+            "kubegrant-{}@{}-s{}",
+            user.name, cluster.name, begun.version
+        ),
+        context: format!("{}@{}", user.name, cluster.name),
+        server: cluster.address.server.clone(),
+        ca_pem: cluster.address.ca_pem.clone(),
+        tls_server_name: cluster.address.tls_server_name.clone(),
+        proxy_url: cluster.address.proxy_url.clone(),
+        namespace: wish.namespace.clone(),
+        token: minted.token.clone(),
+    };
+    let text: SecretString = render(&fields)?;
+    let bytes = text.expose_secret().as_bytes();
+    write_private(&begun.kubeconfig(), bytes, Overwrite::Never)?;
+    session.store()?.write(|tx| {
+        let delivery = Delivery {
+            credential: begun.id,
+            to: user.id,
+            by: asked.actor.holder.id,
+            at: session.now(),
+            expires_at: minted.expires_at,
+            jti: minted.jti.clone(),
+            form: "shell".to_owned(),
+        };
+        store::credentials::deliver(tx, &delivery)?;
+        let detail = format!("shell {} of '{}' has begun", begun.version, user.name);
+        begun
+            .journal
+            .record(session, tx, Phase::Done, detail, Some(begun.request))?;
+        Ok(())
+    })
+}
+
+/// Makes the folder of a shell's files: in memory where there is such a place.
+fn make_folder(session: &Session, account: &str) -> Result<PathBuf, Error> {
+    let env = &session.env;
+    let name = format!("{SHELL_FOLDER}{account}");
+    let places = [
+        env.path_variable("XDG_RUNTIME_DIR"),
+        Some(PathBuf::from("/dev/shm")),
+        env.path_variable("TMPDIR"),
+        Some(PathBuf::from("/tmp")),
+    ];
+    let mut failed = None;
+    let absolute = |place: &PathBuf| place.is_absolute() && place.is_dir();
+    for place in places.into_iter().flatten().filter(absolute) {
+        let folder = place.join(&name);
+        match ensure_private_dir(&folder) {
+            Ok(()) => return Ok(folder),
+            Err(error) => failed = Some(error),
+        }
+    }
+    Err(failed.map_or_else(
+        || Error::Forbidden {
+            why: "there is no place for the shell's kubeconfig".to_owned(),
+            hint: "set XDG_RUNTIME_DIR or TMPDIR to a folder of yours".to_owned(),
+        },
+        Error::File,
+    ))
+}
+
+/// How a shell's credential ended.
+#[derive(Debug)]
+pub(crate) struct EndedShell {
+    /// How far its end came.
+    pub(crate) applied: Applied,
+    /// Why it had been ended before the command was.
+    pub(crate) before: Option<String>,
+}
+
+/// Ends a shell's credential, and removes its files.
+pub(crate) async fn end(session: &Session, begun: Begun) -> Result<EndedShell, Error> {
+    let Begun {
+        cluster,
+        id,
+        account,
+        journal,
+        request,
+        life,
+        folder,
+        ..
+    } = begun;
+    // The file first: whatever follows, nobody finds it.
+    forget(&folder);
+    let ended = end_credential(session, &cluster, id, &journal, request).await;
+    drop(life);
+    session.bury_shell(&account);
+    ended
+}
+
+fn forget(folder: &Path) {
+    for name in crate::session::SHELL_FILES {
+        // A child that tidied up itself did us a favour.
+        let _removed = std::fs::remove_file(folder.join(name));
+    }
+}
+
+async fn end_credential(
+    session: &Session,
+    cluster: &Cluster,
+    id: CredentialId,
+    journal: &Journal,
+    request: i64,
+) -> Result<EndedShell, Error> {
+    let look = || -> Result<Option<Credential>, Error> {
+        Ok(session
+            .store()?
+            .read(|tx| store::credentials::get(tx, id))?)
+    };
+    let found = look()?;
+    let before = found
+        .as_ref()
+        .filter(|it| !it.state.is_live())
+        .and_then(|it| it.ended_because.clone());
+    if found.is_none_or(|found| found.state == State::Revoked) {
+        let applied = Applied::default();
+        return Ok(EndedShell { applied, before });
+    }
+    // Decided before anything is waited for: from here on it is a debt at worst.
+    session.store()?.write(|tx| {
+        if let Some(credential) = store::credentials::get(tx, id)? {
+            let picture = settle::picture(tx, cluster.id)?;
+            let because = "the shell has ended";
+            settle::end(
+                session,
+                tx,
+                &credential,
+                &picture,
+                because,
+                journal,
+                Some(request),
+            )?;
+        }
+        Ok::<_, Error>(())
+    })?;
+    let lock = session.lock(cluster).await?;
+    let applied = settle::pay(session, cluster, &lock, journal, Some(request)).await?;
+    Ok(EndedShell { applied, before })
+}

@@ -1,0 +1,306 @@
+//! Whose a login is that was found somewhere. Asks no cluster.
+//!
+//! A token's claims are not signed to us: only the API server can check the signature. What the
+//! store knows of a token is its id, which the API server gave and nobody can guess. So a token
+//! that names a recorded id, and agrees with the record in everything else, is as good as known; a
+//! token that only names an account of ours may be made up. Neither is said to be proven. The one
+//! thing that can be proven is the manager's login, which is stored (sealed) as a whole.
+
+use std::path::PathBuf;
+
+use zeroize::Zeroizing;
+
+use super::journal::Journal;
+use super::{Error, find, settle};
+use crate::artifact::file::read_bounded;
+use crate::artifact::merge::{BYTES_MAX as KUBECONFIG_BYTES_MAX, FoundKind, FoundLogin, logins};
+use crate::domain::Timestamp;
+use crate::domain::access::Power;
+use crate::domain::audit::Phase;
+use crate::domain::cluster::ManagerKind;
+use crate::domain::credential::{Credential, Delivery, State, Subject};
+use crate::domain::plan::NAMESPACE;
+use crate::kubernetes::token::{Claims, claims};
+use crate::secrets::ExposeSecret;
+use crate::session::{Actor, Session};
+use crate::store;
+
+/// The largest input that is looked at, in bytes.
+pub(crate) const BYTES_MAX: usize = KUBECONFIG_BYTES_MAX;
+
+/// What was found.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// A file.
+    File(PathBuf),
+    /// Bytes from standard input.
+    Input(Zeroizing<Vec<u8>>),
+}
+
+/// How sure it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Evidence {
+    /// It is the very login that is stored.
+    Stored,
+    /// It has the id of a token that was handed out, and agrees with the record.
+    TokenId,
+    /// It names an account of ours, and no more.
+    Account,
+}
+
+impl Evidence {
+    /// The word shown.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Stored => "stored",
+            Self::TokenId => "token id",
+            Self::Account => "account",
+        }
+    }
+}
+
+/// What is known of a login.
+#[derive(Debug)]
+pub(crate) struct Known {
+    /// Whose: `bob`, `bob/shell`, `shop/read`, or the manager.
+    pub(crate) owner: String,
+    /// Where.
+    pub(crate) cluster: String,
+    /// Which version; none for the manager.
+    pub(crate) version: Option<u32>,
+    /// How it stands.
+    pub(crate) state: String,
+    /// What it carries.
+    pub(crate) power: Power,
+    /// Why it was ended.
+    pub(crate) ended_because: Option<String>,
+    /// The hand-over: when, to whom, by whom, how.
+    pub(crate) delivered: Option<(Timestamp, String, String, String)>,
+    /// When the token ends, as it claims.
+    pub(crate) expires_at: Option<Timestamp>,
+    /// How sure it is.
+    pub(crate) evidence: Evidence,
+    /// The command that ends it, unless it has ended.
+    pub(crate) ends_with: Option<String>,
+}
+
+/// One login that was found.
+#[derive(Debug)]
+pub(crate) struct Finding {
+    /// The name of its entry; `None` for a bare token.
+    pub(crate) entry: Option<String>,
+    /// What is known of it, or why nothing is.
+    pub(crate) known: Result<Known, String>,
+}
+
+/// What everybody hears of what is not ours, and of what is not theirs to see.
+const NOT_OURS: &str = "not ours, or not yours to see";
+
+/// Says of everything in a kubeconfig, or of a token, whose it is.
+pub(crate) fn whose(session: &Session, source: &Source) -> Result<Vec<Finding>, Error> {
+    let actor = find::actor(session, "kubeconfig whose")?;
+    let (what, bytes) = match source {
+        Source::File(path) => {
+            let path = session.env.current_dir.join(path);
+            let bytes = read_bounded(&path, BYTES_MAX)?;
+            (format!("`{}`", path.display()), bytes)
+        }
+        Source::Input(bytes) => ("standard input".to_owned(), bytes.clone()),
+    };
+    let found = logins(&bytes).ok_or_else(|| Error::Input {
+        why: format!("{what} holds neither a kubeconfig nor a token"),
+        hint: "give a kubeconfig, or the token alone; what is sealed is opened with \
+               `kubegrant open FILE`"
+            .to_owned(),
+    })?;
+    found
+        .into_iter()
+        .map(|login| {
+            let FoundLogin { name, kind } = login;
+            let known = match kind {
+                FoundKind::Other(why) => Err(format!("not ours: {why}")),
+                FoundKind::Token(token) => known(session, &actor, &token)?,
+            };
+            Ok(Finding { entry: name, known })
+        })
+        .collect()
+}
+
+/// What is known of a token, as far as the actor may see it.
+fn known(session: &Session, actor: &Actor, token: &str) -> Result<Result<Known, String>, Error> {
+    let Some(claims) = claims(token) else {
+        return Ok(Err(NOT_OURS.to_owned()));
+    };
+    let prefix = format!("system:serviceaccount:{NAMESPACE}:");
+    let Some(account) = claims.sub.strip_prefix(&prefix) else {
+        return Ok(Err(NOT_OURS.to_owned()));
+    };
+    let account = account.to_owned();
+    if let Some(known) = manager(session, actor, token, &claims, &account)? {
+        return Ok(Ok(known));
+    }
+    let looked = session.store()?.read(|tx| {
+        let handed = match &claims.jti {
+            Some(jti) => store::lookup::by_jti(tx, jti)?,
+            None => None,
+        };
+        let (credential, delivery) = match handed {
+            Some((credential, delivery)) => (credential, Some(delivery)),
+            None => match store::lookup::by_account(tx, &account)? {
+                Some(credential) => (credential, None),
+                None => return Ok(None),
+            },
+        };
+        let picture = settle::picture(tx, credential.cluster)?;
+        let cluster = store::lookup::cluster_name(tx, credential.cluster)?;
+        let owner = picture.owner(&credential);
+        let name = |id| {
+            let user = picture.users.get(&id);
+            user.map(|user| user.name.to_string()).unwrap_or_default()
+        };
+        // A version's hand-overs say who may have it, where this token's own is not known.
+        let handed = store::credentials::deliveries(tx, credential.id)?;
+        let concerns = actor.user.role.is_admin()
+            || credential.subject.user() == Some(actor.user.id)
+            || handed.iter().any(|handed| handed.to == actor.user.id);
+        let delivered = delivery
+            .as_ref()
+            .map(|it| (it.at, name(it.to), name(it.by), it.form.clone()));
+        Ok::<_, store::Error>(Some((
+            credential, delivery, delivered, owner, cluster, concerns,
+        )))
+    })?;
+    let Some((credential, delivery, delivered, owner, cluster, concerns)) = looked else {
+        return Ok(Err(NOT_OURS.to_owned()));
+    };
+    let (cluster, in_view) = cluster.unwrap_or_default();
+    if !concerns {
+        let journal = Journal::new(actor, "kubeconfig whose").user_name(&owner);
+        let detail = format!(
+            "version {} of '{owner}' is not theirs to see",
+            credential.version
+        );
+        journal.record_alone(session, Phase::Denied, detail, None)?;
+        return Ok(Err(NOT_OURS.to_owned()));
+    }
+    if let Some(delivery) = &delivery
+        && contradicts(&credential, delivery, &account, &claims)
+    {
+        return Ok(Err(format!(
+            "forged: it has the id of a token that was handed to '{}', and says otherwise who it \
+             is or when it ends; no API server will take it",
+            delivered.map(|(_, to, ..)| to).unwrap_or_default()
+        )));
+    }
+    let own = credential.subject == Subject::Personal(actor.user.id);
+    Ok(Ok(Known {
+        ends_with: in_view
+            .then(|| ends_with(&credential, &owner, &cluster, own))
+            .flatten(),
+        owner,
+        cluster,
+        version: Some(credential.version),
+        state: credential.state.to_string(),
+        power: credential.power,
+        ended_because: credential.ended_because,
+        expires_at: end(&claims),
+        evidence: if delivered.is_some() {
+            Evidence::TokenId
+        } else {
+            Evidence::Account
+        },
+        delivered,
+    }))
+}
+
+fn end(claims: &Claims) -> Option<Timestamp> {
+    Timestamp::from_timestamp(claims.exp?, 0)
+}
+
+/// Whether a token's claims and the record of the token of that id cannot both be true.
+fn contradicts(
+    credential: &Credential,
+    delivery: &Delivery,
+    account: &str,
+    claims: &Claims,
+) -> bool {
+    credential.account != account || end(claims) != Some(delivery.expires_at)
+}
+
+/// The command that ends a version.
+fn ends_with(credential: &Credential, owner: &str, cluster: &str, own: bool) -> Option<String> {
+    match (credential.state, credential.subject) {
+        (State::Revoked, _) => None,
+        (State::Revoking, _) => Some(format!("kubegrant reconcile {cluster}")),
+        (_, Subject::Personal(_)) if own => Some(format!("kubegrant kubeconfig rotate {cluster}")),
+        (_, Subject::Personal(_) | Subject::Shell(_)) => {
+            let user = owner.split('/').next().unwrap_or(owner);
+            Some(format!("kubegrant team revoke {user} --cluster {cluster}"))
+        }
+        (_, Subject::Shared { level, .. }) => {
+            let project = owner.split('/').next().unwrap_or(owner);
+            Some(format!(
+                "kubegrant project revoke {project} --cluster {cluster} --level {level}"
+            ))
+        }
+    }
+}
+
+/// The manager of a cluster, to those who may open its login.
+fn manager(
+    session: &Session,
+    actor: &Actor,
+    token: &str,
+    claims: &Claims,
+    account: &str,
+) -> Result<Option<Known>, Error> {
+    let clusters = session.store()?.read(store::clusters::list)?;
+    let installation = find::installation(session)?;
+    let mut named = Vec::new();
+    for cluster in clusters {
+        let may = actor.user.role.is_admin() || cluster.owner == Some(actor.user.id);
+        if !may || cluster.manager != account || cluster.manager_kind == ManagerKind::Operator {
+            continue;
+        }
+        // With `--as` the key may open less than the rights allow: then nothing is proven.
+        let login = session.manager_login(&cluster, &installation);
+        let stored = login.is_ok_and(|login| login.expose_secret() == token);
+        if stored {
+            return Ok(Some(of_manager(&cluster.name.to_string(), claims, true)));
+        }
+        named.push(cluster.name.to_string());
+    }
+    Ok(match named.as_slice() {
+        [] => None,
+        names => Some(of_manager(&names.join(","), claims, false)),
+    })
+}
+
+fn of_manager(cluster: &str, claims: &Claims, stored: bool) -> Known {
+    let one = !cluster.contains(',');
+    Known {
+        owner: "the manager".to_owned(),
+        cluster: cluster.to_owned(),
+        version: None,
+        state: if stored {
+            "active"
+        } else {
+            "not the stored one"
+        }
+        .to_owned(),
+        power: Power::Full,
+        ended_because: None,
+        delivered: None,
+        expires_at: end(claims),
+        evidence: if stored {
+            Evidence::Stored
+        } else {
+            Evidence::Account
+        },
+        ends_with: Some(if one {
+            format!("kubegrant cluster rotate-manager {cluster}")
+        } else {
+            "kubegrant reconcile".to_owned()
+        }),
+    }
+}

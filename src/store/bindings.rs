@@ -1,0 +1,136 @@
+//! The table of role bindings. Removed ones stay as history.
+
+use rusqlite::{Row, named_params};
+
+use super::{ReadTxn, Result, WriteTxn, damaged, time};
+use crate::domain::Timestamp;
+use crate::domain::binding::{Binding, BindingId, Bound};
+use crate::domain::cluster::ClusterId;
+use crate::domain::power::RoleRef;
+use crate::domain::user::UserId;
+
+const COLUMNS: &str = "id, cluster, user, kind, role, namespace, bound_at, bound_by, reason, \
+     removed_at IS NOT NULL, owed";
+
+fn binding(row: &Row<'_>) -> Result<Binding> {
+    let kind: String = row.get(3)?;
+    let role = match kind.as_str() {
+        "ClusterRole" => RoleRef::Cluster(row.get(4)?),
+        "Role" => RoleRef::Namespaced(row.get(4)?),
+        _ => return Err(damaged("binding")(format!("no kind '{kind}'"))),
+    };
+    Ok(Binding {
+        id: BindingId(row.get(0)?),
+        cluster: ClusterId(row.get(1)?),
+        user: UserId(row.get(2)?),
+        bound: Bound {
+            place: row.get(5)?,
+            role,
+        },
+        bound_at: time(row.get(6)?)?,
+        bound_by: UserId(row.get(7)?),
+        reason: row.get(8)?,
+        is_removed: row.get(9)?,
+        is_owed: row.get(10)?,
+    })
+}
+
+fn collect(tx: &ReadTxn<'_>, filter: &str, params: impl rusqlite::Params) -> Result<Vec<Binding>> {
+    let sql = format!("SELECT {COLUMNS} FROM bindings WHERE {filter}");
+    let mut statement = tx.sql().prepare_cached(&sql)?;
+    let mut rows = statement.query(params)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(binding(row)?);
+    }
+    Ok(found)
+}
+
+/// Lists what a cluster's lists depend on: what is bound, and what was unbound and is still owed.
+pub(crate) fn unfinished(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<Vec<Binding>> {
+    let filter = "cluster = ?1 AND (removed_at IS NULL OR owed) ORDER BY id";
+    collect(tx, filter, [cluster.0])
+}
+
+/// Lists what is bound to a user on a cluster, oldest first.
+pub(crate) fn of_user(tx: &ReadTxn<'_>, cluster: ClusterId, user: UserId) -> Result<Vec<Binding>> {
+    let filter = "cluster = ?1 AND user = ?2 AND removed_at IS NULL ORDER BY id";
+    collect(tx, filter, [cluster.0, user.0])
+}
+
+/// Whether anything is bound to a user on a cluster.
+pub(crate) fn any(tx: &ReadTxn<'_>, cluster: ClusterId, user: UserId) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM bindings
+         WHERE cluster = ?1 AND user = ?2 AND removed_at IS NULL)";
+    let mut statement = tx.sql().prepare_cached(sql)?;
+    Ok(statement.query_row([cluster.0, user.0], |row| row.get(0))?)
+}
+
+/// Lists everything that is bound, everywhere.
+pub(crate) fn list(tx: &ReadTxn<'_>) -> Result<Vec<Binding>> {
+    collect(tx, "removed_at IS NULL ORDER BY cluster, user, id", [])
+}
+
+/// Whether any credential of a user may still be on a cluster: only then is a change owed there.
+const MAY_STAND_THERE: &str = "EXISTS (SELECT 1 FROM credentials WHERE cluster = :cluster \
+     AND user = :user AND state <> 'revoked')";
+
+/// Binds a role to a user; the number in `new` is not used.
+pub(crate) fn insert(tx: &WriteTxn<'_>, new: &Binding) -> Result<()> {
+    let sql = format!(
+        "INSERT INTO bindings (cluster, user, kind, role, namespace, bound_at, bound_by, reason,
+            owed)
+         VALUES (:cluster, :user, :kind, :role, :namespace, :at, :by, :reason, {MAY_STAND_THERE})"
+    );
+    tx.sql().execute(
+        &sql,
+        named_params! {
+            ":cluster": new.cluster.0,
+            ":user": new.user.0,
+            ":kind": new.bound.kind(),
+            ":role": new.bound.role.name(),
+            ":namespace": new.bound.place,
+            ":at": new.bound_at.timestamp(),
+            ":by": new.bound_by.0,
+            ":reason": new.reason,
+        },
+    )?;
+    Ok(())
+}
+
+/// Unbinds; the record stays as history.
+pub(crate) fn remove(tx: &WriteTxn<'_>, binding: &Binding, at: Timestamp) -> Result<()> {
+    let sql = format!(
+        "UPDATE bindings SET removed_at = :at, owed = {MAY_STAND_THERE}
+         WHERE id = :id AND removed_at IS NULL"
+    );
+    tx.sql().execute(
+        &sql,
+        named_params! {
+            ":cluster": binding.cluster.0,
+            ":user": binding.user.0,
+            ":id": binding.id.0,
+            ":at": at.timestamp(),
+        },
+    )?;
+    Ok(())
+}
+
+/// Records that the cluster was seen to hold what this binding said when it was read, or to be
+/// without it. One that was unbound since is owed anew.
+pub(crate) fn settle(tx: &WriteTxn<'_>, seen: &Binding) -> Result<()> {
+    tx.sql().execute(
+        "UPDATE bindings SET owed = 0 WHERE id = ?1 AND (removed_at IS NOT NULL) = ?2",
+        (seen.id.0, seen.is_removed),
+    )?;
+    Ok(())
+}
+
+/// Unbinds everything on a cluster that is removed from view: nothing is owed there any more.
+pub(crate) fn remove_all(tx: &WriteTxn<'_>, cluster: ClusterId, at: Timestamp) -> Result<()> {
+    tx.sql().execute(
+        "UPDATE bindings SET removed_at = coalesce(removed_at, ?2), owed = 0 WHERE cluster = ?1",
+        (cluster.0, at.timestamp()),
+    )?;
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! Credentials of shells: numbered by themselves, and many may live at once.
+
+use super::{ReadTxn, Result, WriteTxn};
+use crate::domain::Timestamp;
+use crate::domain::access::Power;
+use crate::domain::cluster::ClusterId;
+use crate::domain::credential::CredentialId;
+use crate::domain::user::UserId;
+
+/// What a new shell starts with.
+#[derive(Debug)]
+pub(crate) struct NewShell<'a> {
+    /// Where.
+    pub(crate) cluster: ClusterId,
+    /// Whose.
+    pub(crate) user: UserId,
+    /// Its number.
+    pub(crate) version: u32,
+    /// Its account's name.
+    pub(crate) account: &'a str,
+    /// What it carries.
+    pub(crate) power: Power,
+    /// When.
+    pub(crate) created_at: Timestamp,
+    /// When its time is over.
+    pub(crate) until: Timestamp,
+}
+
+/// Inserts a shell's credential as `pending`.
+pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewShell<'_>) -> Result<CredentialId> {
+    tx.sql().execute(
+        "INSERT INTO credentials
+           (cluster, kind, user, version, account, power, state, created_at, until)
+         VALUES (?1, 'shell', ?2, ?3, ?4, ?5, 'pending', ?6, ?7)",
+        (
+            new.cluster.0,
+            new.user.0,
+            new.version,
+            new.account,
+            new.power.as_str(),
+            new.created_at.timestamp(),
+            new.until.timestamp(),
+        ),
+    )?;
+    Ok(CredentialId(tx.sql().last_insert_rowid()))
+}
+
+/// The number that a user's next shell on a cluster gets.
+pub(crate) fn next_version(tx: &ReadTxn<'_>, cluster: ClusterId, user: UserId) -> Result<u32> {
+    let latest: u32 = tx.sql().query_row(
+        "SELECT coalesce(max(version), 0) FROM credentials
+         WHERE cluster = ?1 AND user = ?2 AND kind = 'shell'",
+        [cluster.0, user.0],
+        |row| row.get(0),
+    )?;
+    Ok(latest + 1)
+}
