@@ -53,7 +53,8 @@ fn names(bytes: &[u8]) {
     }
     match text.parse::<UserName>() {
         Ok(name) => {
-            let account = crate::domain::credential::account_name(name.as_str(), [255; 4], u32::MAX);
+            let account =
+                crate::domain::credential::account_name(name.as_str(), [255; 4], u32::MAX);
             assert!(account.len() <= 63, "{account}");
         }
         Err(error) => showable(&error.to_string()),

@@ -187,14 +187,18 @@ fn touched(home: &Home, trace: &str, calls: bool) -> Vec<String> {
     for line in trace.lines() {
         if line.contains("execve") {
             started += 1;
-        } else if line.contains("AF_INET") && !calls {
-            found.push(format!("it calls somebody: {line}"));
+        } else if line.contains("AF_INET") {
+            if !calls {
+                found.push(format!("it calls somebody: {line}"));
+            }
         } else if let Some((_, rest)) = line.split_once('"') {
             let path = rest.split('"').next().unwrap_or_default();
             let known = SYSTEM.iter().any(|start| path.starts_with(start))
                 || own.iter().any(|start| path.starts_with(start))
                 || path == hostile
                 || path == "hostile"
+                // Whoever merges into it keeps others from doing so at the same time.
+                || path == format!("{hostile}.lock")
                 // Folders are opened for looking at them, and hold no secret.
                 || line.contains("O_DIRECTORY")
                 || line.contains("O_TMPFILE");

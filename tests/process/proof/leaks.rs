@@ -111,12 +111,25 @@ fn leaving<'t>(trace: &'t str, work: &str) -> Vec<&'t str> {
                 others.insert(pid);
                 found.push(line);
             }
-        } else if !others.contains(pid) && !line.contains(&format!("<{work}/")) {
+        } else if !others.contains(pid)
+            && !line.contains(&format!("<{work}/"))
+            && !line.contains("/.kube/#")
+            && !is_for_a_shell(line)
+        {
             // Other programs may say what they know; files in the working directory come last.
             found.push(line);
         }
     }
     found
+}
+
+/// Whether a line writes the file of `kubegrant shell`, which is gone by now.
+fn is_for_a_shell(line: &str) -> bool {
+    let folder = line.split_once('<').and_then(|(_, rest)| {
+        let end = rest.find("/#")?;
+        rest.get(..end)
+    });
+    folder.is_some_and(|folder| folder.contains("/kubegrant-shell-") && !Path::new(folder).exists())
 }
 
 /// Files that may hold a secret: those that were given, and those that were asked for.
@@ -128,6 +141,10 @@ const MAY_HOLD: &[&str] = &[
     "mine",
     "mine2",
     "hers",
+    "shared",
+    "bobs",
+    "opened",
+    ".kube/config",
     "handed.pem",
     "plugin.conf",
     "plugin",
@@ -412,4 +429,23 @@ fn a_passphrase_is_never_repeated() {
         tally.case((!found.is_empty()).then(|| format!("{words}: {found:?}: {ran}")));
     }
     tally.end(3);
+}
+
+#[test]
+fn the_search_sees_what_leaves() {
+    if !has("strace", "the search itself") {
+        return;
+    }
+    let home = Home::new();
+    drop(home.shell(&format!(
+        "strace -f -v -qq -y -s 1048576 -e trace=execve,write -o trace \
+         sh -c 'echo {PROVIDER_TOKEN} >tmpfile; echo said {PROVIDER_TOKEN}; env A={PROVIDER_TOKEN} true'"
+    )));
+    let trace = home.read("trace").expect("a trace");
+    let secrets = [PROVIDER_TOKEN.to_owned()];
+    let lines = leaving(&trace, "/elsewhere");
+    let found = lines.iter().filter(|line| !find(line, &secrets).is_empty());
+    assert!(found.count() >= 3, "{lines:?}");
+    let left = left(&home, &secrets);
+    assert!(left.iter().any(|what| what.contains("tmpfile")), "{left:?}");
 }

@@ -217,10 +217,23 @@ fn handed_over() -> (Home, age::x25519::Identity, [PathBuf; 2]) {
     (home, bob, files)
 }
 
+/// Says what `kubegrant open` does with a file that must not open.
+fn opens_here(home: &Home, bytes: &[u8]) -> Option<String> {
+    put(&home.work().join("changed.age"), bytes);
+    let ran = home.call("open changed.age --identity bob.identity -f -");
+    let refused = matches!(ran.code, 2 | 4 | 5 | 7) && ran.stdout.is_empty();
+    (!refused).then(|| format!("it opens: {ran}"))
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test's own file")]
+fn put(path: &Path, bytes: &[u8]) {
+    std::fs::write(path, bytes).expect("room");
+}
+
 #[test]
 fn no_changed_byte_of_a_file_that_was_handed_over_opens() {
     let mut tally = Tally::new("sealing: bytes changed in files");
-    let (_home, bob, files) = handed_over();
+    let (home, bob, files) = handed_over();
     let step = if full() { 1 } else { 31 };
     let masks: &[u8] = if full() {
         &[0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0xff]
@@ -237,6 +250,9 @@ fn no_changed_byte_of_a_file_that_was_handed_over_opens() {
                 let opened = open_file(&bad, &bob).is_some();
                 tally.case(opened.then(|| format!("{}: byte {at} ^ {mask:#x}", file.display())));
             }
+            let mut bad = good.clone();
+            bad[at] ^= 1;
+            tally.case(opens_here(&home, &bad));
         }
         for length in (0..good.len() - 1).step_by(step) {
             let opened = open_file(&good[..length], &bob).is_some();
@@ -278,6 +294,16 @@ fn the_age_tools_open_what_is_sealed_here_and_the_other_way_round() {
                 .iter()
                 .any(|part| plain.windows(part.len()).any(|found| found == *part));
             tally.case((!good).then(|| format!("{name} does not open {}", file.display())));
+        }
+        // The other way round: what the tool seals to bob opens here, armored and not.
+        let public = home.read("bob.pub").expect("his key");
+        for armor in [&[][..], &["-a"]] {
+            let words = [&[name, "-r", public.as_str()], armor].concat();
+            let sealed = tool(&work, &words, b"sealed by the tool").unwrap_or_default();
+            put(&work.join("foreign.age"), &sealed);
+            let ran = home.call("open foreign.age --identity bob.identity -f -");
+            let opens = ran.code == 0 && ran.stdout == "sealed by the tool";
+            tally.case((!opens).then(|| format!("sealed by {name}: {ran}")));
         }
         // In an emergency a stored secret opens with the tool; sealed again by the tool, under the
         // same name of the record, the program takes it.

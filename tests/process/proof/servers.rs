@@ -40,7 +40,8 @@ struct Answer {
     /// Only to requests whose path has this.
     path: &'static str,
     action: Action,
-    /// It only stops after a limit of ours: the short form leaves it out.
+    /// It only stops after a limit of ours: the short form leaves it out, the full one shows it to
+    /// two commands.
     slow: bool,
 }
 
@@ -239,7 +240,12 @@ fn no_hostile_answer_leads_anything_astray() {
     for (number, answer) in answers.iter().enumerate() {
         for (at, words) in COMMANDS.iter().enumerate() {
             // The short form takes the commands in turn, and what is quick.
-            if !full() && (answer.slow || !matches!((number + COMMANDS.len() - at) % 7, 0)) {
+            let taken = if full() {
+                !answer.slow || at < 2
+            } else {
+                !answer.slow && (number + COMMANDS.len() - at).is_multiple_of(COMMANDS.len())
+            };
+            if !taken {
                 continue;
             }
             home.thaw(&start);
