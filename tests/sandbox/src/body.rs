@@ -93,7 +93,11 @@ impl Body for Outgoing {
                 if *left == 0 {
                     return Poll::Ready(None);
                 }
-                let bytes = if pause.is_zero() { (*left).min(65_536) } else { 1 };
+                let bytes = if pause.is_zero() {
+                    (*left).min(65_536)
+                } else {
+                    1
+                };
                 if !pause.is_zero() {
                     let sleep = until.get_or_insert_with(|| Box::pin(tokio::time::sleep(*pause)));
                     if sleep.as_mut().poll(context).is_pending() {
