@@ -310,7 +310,7 @@ impl From<session::Error> for Failure {
             E::UnknownUser { .. } => (Kind::NotFound, "run `kubegrant user list`".to_owned()),
             E::Lock { .. } => (Kind::State, "is the disk full or read-only?".to_owned()),
             E::Locked { .. } => (Kind::State, "try again when it is done".to_owned()),
-            E::NotForYou { cluster } => (
+            E::NotForYou { cluster, .. } => (
                 Kind::Denied,
                 format!(
                     "only organization owners and admins and the cluster's owner can use it: ask \
@@ -324,10 +324,17 @@ impl From<session::Error> for Failure {
                      one of them to run `kubegrant ssh-key download {cluster} --user YOU`"
                 ),
             ),
-            E::Tampered { .. } => (
-                Kind::Unsafe,
-                "run `kubegrant audit verify`, and relink the cluster".to_owned(),
-            ),
+            E::Tampered { what, cluster, .. } => {
+                let again = match *what {
+                    "provider token" => format!("cluster provider-token set {cluster}"),
+                    "SSH key" => format!("ssh-key reset {cluster}"),
+                    _ => format!("cluster relink {cluster} --kubeconfig FILE"),
+                };
+                (
+                    Kind::Unsafe,
+                    format!("run `kubegrant audit verify`, then `kubegrant {again}`"),
+                )
+            }
             E::WrongCluster { cluster } => (
                 Kind::Unsafe,
                 format!(

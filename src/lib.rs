@@ -155,6 +155,9 @@ mod config;
 mod domain;
 pub mod env;
 mod error;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod kubernetes;
 mod nodes;
 mod ops;

@@ -28,6 +28,8 @@ use zeroize::Zeroizing;
 
 pub(crate) use shells::{FILES as SHELL_FILES, FOLDER as SHELL_FOLDER, ShellLife};
 
+/// What a manager's sealed credential is called in errors.
+const MANAGER_LOGIN: &str = "manager login";
 /// The largest identity file that is read, in bytes.
 const IDENTITY_BYTES_MAX: usize = 64 * 1024;
 /// How long to wait for another process that works on the same cluster.
@@ -89,9 +91,11 @@ pub(crate) enum Error {
         /// Which cluster.
         cluster: String,
     },
-    /// The identity does not open the manager's login.
-    #[error("your key does not open the manager login of cluster '{cluster}'")]
+    /// The identity does not open the manager's login, or the provider token.
+    #[error("your key does not open the {what} of cluster '{cluster}'")]
     NotForYou {
+        /// What was to be opened.
+        what: &'static str,
         /// Which cluster.
         cluster: String,
     },
@@ -101,9 +105,11 @@ pub(crate) enum Error {
         /// Which cluster.
         cluster: String,
     },
-    /// The sealed login is damaged or another record's.
-    #[error("the manager login of cluster '{cluster}' is damaged")]
+    /// Something sealed is damaged or another record's.
+    #[error("the {what} of cluster '{cluster}' is damaged")]
     Tampered {
+        /// What was to be opened.
+        what: &'static str,
         /// Which cluster.
         cluster: String,
         /// What is wrong.
@@ -400,11 +406,18 @@ impl Session {
             let sealed = store::clusters::manager_secret(tx, cluster.id)?;
             Ok::<_, store::Error>((found, sealed))
         })?;
-        let sealed = sealed.ok_or_else(|| Error::NotForYou { cluster: name() })?;
+        let sealed = sealed.ok_or_else(|| Error::NotForYou {
+            what: MANAGER_LOGIN,
+            cluster: name(),
+        })?;
         let record = self.manager_record(found.as_ref().unwrap_or(cluster), installation);
         open(&sealed, &record, self.identity()?).map_err(|error| match error {
-            OpenError::NotForThisKey => Error::NotForYou { cluster: name() },
+            OpenError::NotForThisKey => Error::NotForYou {
+                what: MANAGER_LOGIN,
+                cluster: name(),
+            },
             source => Error::Tampered {
+                what: MANAGER_LOGIN,
                 cluster: name(),
                 source,
             },
@@ -448,6 +461,7 @@ impl Session {
         let login = match cluster.manager_kind {
             ManagerKind::Token | ManagerKind::Secret => Login::Token(secret),
             ManagerKind::Operator => operator_login(&secret).ok_or_else(|| Error::NotForYou {
+                what: MANAGER_LOGIN,
                 cluster: cluster.name.to_string(),
             })?,
         };

@@ -42,6 +42,8 @@ mod tests;
 
 use deadline::Deadline;
 use exchange::Exchange;
+#[cfg(any(test, fuzzing))]
+pub(super) use exchange::judge;
 use proxy::{Proxy, ProxyKind};
 
 /// Where an API server is, and how it proves itself.

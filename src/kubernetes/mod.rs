@@ -6,6 +6,8 @@ pub(crate) mod converge;
 pub(crate) mod error;
 pub(crate) mod exec;
 pub(crate) mod foreign;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 pub(crate) mod import;
 pub(crate) mod manager;
 pub(crate) mod nodes;

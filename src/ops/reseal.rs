@@ -81,8 +81,13 @@ pub(super) fn open_provider_token(
     let name = || cluster.name.to_string();
     let opened = open(&stored.secret, &record, session.identity()?);
     opened.map_err(|error| match error {
-        OpenError::NotForThisKey => session::Error::NotForYou { cluster: name() }.into(),
+        OpenError::NotForThisKey => session::Error::NotForYou {
+            what: "provider token",
+            cluster: name(),
+        }
+        .into(),
         source => session::Error::Tampered {
+            what: "provider token",
             cluster: name(),
             source,
         }
@@ -133,6 +138,7 @@ pub(super) fn open_ssh_key(
     opened.map_err(|error| match error {
         OpenError::NotForThisKey => session::Error::SshKeyNotForYou { cluster: name() }.into(),
         source => session::Error::Tampered {
+            what: "SSH key",
             cluster: name(),
             source,
         }

@@ -563,3 +563,17 @@ fn an_owner_must_exist_and_be_active() {
         .exit(5)
         .says("disabled");
 }
+
+#[test]
+fn a_registered_address_is_not_registered_again_though_it_gives_another_identity() {
+    // Found by the hostile servers of tests/process/proof: it took the first one's manager away.
+    let mut kg = Home::new();
+    kg.sandbox.rebuild().expect("rebuilt");
+    kg.sandbox.clear_requests();
+    kg.write("again.conf", &kg.sandbox.admin_kubeconfig());
+    kg.run("cluster add other --kubeconfig again.conf")
+        .exit(5)
+        .says("cluster 'prod' with this very address and CA")
+        .says("kubegrant cluster relink prod");
+    assert!(!kg.was_changed());
+}

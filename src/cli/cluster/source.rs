@@ -46,7 +46,12 @@ impl SourceArgs {
                         "",
                     )
                 })?;
-                source.text = Some(String::from_utf8_lossy(&bytes).into_owned());
+                // Guessed letters would make it another kubeconfig than the one that was given.
+                let text = std::str::from_utf8(&bytes).map_err(|_| {
+                    let words = "the kubeconfig on standard input is not UTF-8 text";
+                    Failure::words(Kind::Usage, words, "")
+                })?;
+                source.text = Some(text.to_owned());
             }
             Some(path) => {
                 source.named = true;

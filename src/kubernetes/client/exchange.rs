@@ -313,7 +313,10 @@ fn is_api_path(path: &str, prefix: &str) -> bool {
 
 /// Looks whether an answer is one that an API server gives. kube would log the text of any other,
 /// and there is no telling what stands in it.
-fn judge(response: Response<Bytes>, is_api: bool) -> Result<Response<Full<Bytes>>, Error> {
+pub(in crate::kubernetes) fn judge(
+    response: Response<Bytes>,
+    is_api: bool,
+) -> Result<Response<Full<Bytes>>, Error> {
     let (parts, mut body) = response.into_parts();
     if parts.status.is_client_error() || parts.status.is_server_error() {
         body = as_status(parts.status, &body);

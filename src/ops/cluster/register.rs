@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::Confirmed;
 use crate::domain::audit::Phase;
-use crate::domain::cluster::{Cluster, ClusterId, State, WriteScope};
+use crate::domain::cluster::{Address, Cluster, ClusterId, State, WriteScope};
 use crate::domain::name::{ClusterName, ProjectName, UserRef};
 use crate::domain::policy::{ClusterAction, OrganizationAction, ProjectAction};
 use crate::domain::project::Project;
@@ -103,6 +103,7 @@ pub(crate) async fn add(
     let project = project_of(session, (&actor, &journal), wish.project.as_ref())?;
     let approach = approach(session, &wish.name, &wish.source, wish.keep_credential).await?;
     refuse_same(session, &approach.uid, |_| true)?;
+    refuse_same_place(session, &approach.address)?;
     if mode == Mode::Plan {
         let mut lines = vec![
             format!("make the manager account on {}", approach.address.server),
@@ -193,6 +194,22 @@ fn refuse_same(
         Some(same) => Err(Error::Exists {
             what: format!("cluster '{}', which is this very one,", same.name),
             hint: format!("run `kubegrant cluster show {}`", same.name),
+        }),
+    }
+}
+
+/// Refuses another name for a place that is registered. What answers there with another identity
+/// was rebuilt, or lies; to make a manager on it would take away the first one's.
+fn refuse_same_place(session: &Session, address: &Address) -> Result<(), Error> {
+    let known = session.store()?.read(store::clusters::list)?;
+    match known.into_iter().find(|known| known.address == *address) {
+        None => Ok(()),
+        Some(same) => Err(Error::Exists {
+            what: format!("cluster '{}' with this very address and CA", same.name),
+            hint: format!(
+                "if it was rebuilt, run `kubegrant cluster relink {}`",
+                same.name
+            ),
         }),
     }
 }

@@ -22,6 +22,15 @@ pub(crate) enum Outgoing {
         /// The length that was promised, in bytes.
         promised: u64,
     },
+    /// So many spaces, one after each pause, or as fast as they are taken.
+    Stream {
+        /// How many are left.
+        left: u64,
+        /// The pause.
+        pause: Duration,
+        /// The pause that lasts.
+        until: Option<Pin<Box<Sleep>>>,
+    },
     /// Watch events, until the sender or the time is gone.
     Events {
         /// Where the events come from.
@@ -44,6 +53,15 @@ impl Outgoing {
         Outgoing::Cut {
             part: Some(part),
             promised,
+        }
+    }
+
+    /// A body of spaces, of no announced length.
+    pub(crate) fn stream(bytes: u64, pause: Duration) -> Outgoing {
+        Outgoing::Stream {
+            left: bytes,
+            pause,
+            until: None,
         }
     }
 
@@ -71,6 +89,26 @@ impl Body for Outgoing {
                     "cut by a fault",
                 )),
             })),
+            Outgoing::Stream { left, pause, until } => {
+                if *left == 0 {
+                    return Poll::Ready(None);
+                }
+                let bytes = if pause.is_zero() {
+                    (*left).min(65_536)
+                } else {
+                    1
+                };
+                if !pause.is_zero() {
+                    let sleep = until.get_or_insert_with(|| Box::pin(tokio::time::sleep(*pause)));
+                    if sleep.as_mut().poll(context).is_pending() {
+                        return Poll::Pending;
+                    }
+                    *until = None;
+                }
+                *left -= bytes;
+                let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+                Poll::Ready(Some(Ok(Frame::data(Bytes::from(vec![b' '; bytes])))))
+            }
             Outgoing::Events { receiver, end } => {
                 if let Poll::Ready(event) = receiver.poll_recv(context) {
                     return Poll::Ready(event.map(|(kind, object)| {
@@ -101,7 +139,7 @@ impl Body for Outgoing {
                 SizeHint::with_exact(u64::try_from(length).unwrap_or(u64::MAX))
             }
             Outgoing::Cut { promised, .. } => SizeHint::with_exact(*promised),
-            Outgoing::Events { .. } => SizeHint::default(),
+            Outgoing::Stream { .. } | Outgoing::Events { .. } => SizeHint::default(),
         }
     }
 }

@@ -56,6 +56,30 @@ pub enum Action {
         /// The body.
         body: String,
     },
+    /// This answer, whatever it is; nothing is applied.
+    Answer {
+        /// The HTTP status code.
+        status: u16,
+        /// The `Content-Type`.
+        content_type: &'static str,
+        /// The body; it need not be text.
+        body: Vec<u8>,
+    },
+    /// The request is applied, and in its answer's body one text stands for another.
+    Replace {
+        /// What is replaced, wherever it stands.
+        from: String,
+        /// By what.
+        to: String,
+    },
+    /// The answer is 200 with a body of this many spaces, of no announced length, sent at once
+    /// or, with a pause, one by one; nothing is applied.
+    Stream {
+        /// How many.
+        bytes: u64,
+        /// The pause before each.
+        pause: Duration,
+    },
     /// There is never an answer; nothing is applied.
     Hang,
 }

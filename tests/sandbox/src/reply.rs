@@ -22,6 +22,8 @@ pub(crate) struct Reply {
 pub(crate) enum Content {
     /// All of it.
     Bytes(Vec<u8>),
+    /// This many spaces, with a pause before each if there is one.
+    Stream(u64, std::time::Duration),
     /// The events of a watch, one line of JSON each, as long as the sender lives.
     Watch(UnboundedReceiver<Event>, Option<std::time::Duration>),
 }

@@ -191,6 +191,9 @@ impl Exchange {
                 *response.body_mut() = Outgoing::half(&bytes);
                 response
             }
+            Some(Action::Replace { from, to }) => {
+                self.answer(record, replaced(reply, &from, &to)).0
+            }
             Some(Action::BadJson) => self.answer(record, raw(200, "{\"kind\":\"Sta".into())).0,
             Some(Action::Oversize(size)) => self.answer(record, raw(200, oversize(size))).0,
             _ => self.answer(record, reply).0,
@@ -210,6 +213,7 @@ impl Exchange {
         self.shared.requests().push(record);
         let (body, bytes) = match reply.content {
             Content::Bytes(bytes) => (Outgoing::whole(bytes.clone()), bytes),
+            Content::Stream(bytes, pause) => (Outgoing::stream(bytes, pause), Vec::new()),
             Content::Watch(receiver, lasts) => (Outgoing::events(receiver, lasts), Vec::new()),
         };
         let mut builder = Response::builder()
@@ -242,8 +246,33 @@ fn planned(action: &Action) -> Option<Reply> {
             Some(reply)
         }
         Action::Raw { status, body } => Some(raw(*status, body.clone())),
+        Action::Answer {
+            status,
+            content_type,
+            body,
+        } => Some(Reply {
+            status: *status,
+            content_type,
+            headers: Vec::new(),
+            content: Content::Bytes(body.clone()),
+        }),
+        Action::Stream { bytes, pause } => Some(Reply {
+            status: 200,
+            content_type: "application/json",
+            headers: Vec::new(),
+            content: Content::Stream(*bytes, *pause),
+        }),
         _ => None,
     }
+}
+
+/// The answer with one text in the place of another.
+fn replaced(mut reply: Reply, from: &str, to: &str) -> Reply {
+    if let Content::Bytes(bytes) = &reply.content {
+        let text = String::from_utf8_lossy(bytes).replace(from, to);
+        reply.content = Content::Bytes(text.into_bytes());
+    }
+    reply
 }
 
 fn raw(status: u16, body: String) -> Reply {

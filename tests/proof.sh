@@ -1,0 +1,128 @@
+#!/usr/bin/env bash
+# The proofs at full size: that nothing is lost, leaked or lied about, however it is attacked.
+# Prints one table; with `--table FILE` each suite appends its row to a file as well.
+#
+#   tests/proof.sh all                       every suite, one after the other
+#   tests/proof.sh sealing files             these two
+#   tests/proof.sh --table table.md all      and keep the rows
+#
+# A suite is a function `suite_NAME`. What it runs prints lines `proof: WHAT: N cases, M violations`
+# on its streams; the row is their sum. A suite that prints none, or fails without naming a
+# violation, counts as one.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+table=
+rows=()
+failed=0
+
+# Runs tests of the binary at full size.
+process() {
+    KUBEGRANT_PROOF=full cargo test --quiet --test process -- "$@" --nocapture --test-threads=1
+}
+
+# 6. Every byte of every ciphertext, and every swap; the age and rage tools.
+suite_sealing() {
+    process proof::sealing
+}
+
+# 7. A canary in every secret; every command, every error, a panic.
+suite_leaks() {
+    process proof::leaks
+    KUBEGRANT_PROOF=full cargo test --quiet --test cli -- secrecy --nocapture
+}
+
+# 8. Kubeconfigs and API servers that mean harm.
+suite_hostile() {
+    process proof::hostile
+    process proof::servers
+}
+
+# 9. Somebody who swaps the destination while a file is written.
+suite_files() {
+    process proof::files
+}
+
+# 11. Texts and bytes nobody thought of: with libFuzzer where cargo-fuzz and a nightly compiler
+# are there, else by mutation of the same corpora. FUZZ_SECONDS is the time for each target.
+suite_fuzz() {
+    local seconds=${FUZZ_SECONDS:-120} target runs log
+    if ! { cargo fuzz --version && cargo +nightly --version; } >/dev/null 2>&1; then
+        echo 'without cargo-fuzz and a nightly compiler: mutation of the corpora instead'
+        KUBEGRANT_FUZZ_SECONDS=$seconds cargo test --quiet --lib -- fuzzing:: --nocapture
+        return
+    fi
+    log=$(mktemp)
+    for target in $(cargo +nightly fuzz list); do
+        mkdir -p "fuzz/found/$target"
+        # What is found is kept apart: the seeds stay as they were reviewed. There is no unsafe code
+        # for a sanitizer to watch, and its own memory would hide ours from the limit.
+        cargo +nightly fuzz run --sanitizer none "$target" "fuzz/found/$target" "fuzz/corpus/$target" -- \
+            -max_total_time="$seconds" -timeout=1 -rss_limit_mb=256 -print_final_stats=1 \
+            >"$log" 2>&1 && found=0 || found=1
+        runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+        if [[ $found -ne 0 ]]; then
+            tail -n 40 "$log"
+        fi
+        echo "proof: fuzz $target: ${runs:-0} cases, $found violations"
+    done
+    rm -f "$log"
+}
+
+suites() {
+    declare -F | sed -n 's/^declare -f suite_//p'
+}
+
+# Runs one suite and says its row.
+prove() {
+    local name=$1 began=$SECONDS log status=0 cases violations row
+    log=$(mktemp)
+    printf '== %s\n' "$name"
+    # Each in a shell of its own: the first failure ends the suite, not the script.
+    (set -euo pipefail; "suite_$name") > >(tee "$log") 2>&1 || status=$?
+    wait
+    read -r cases violations < <(sed -n 's/.*proof: .*: \([0-9]*\) cases, \([0-9]*\) violations.*/\1 \2/p' "$log" \
+        | awk '{ cases += $1; violations += $2 } END { print cases + 0, violations + 0 }')
+    rm -f "$log"
+    if [[ $violations -eq 0 && ($status -ne 0 || $cases -eq 0) ]]; then
+        violations=1
+    fi
+    if [[ $violations -ne 0 ]]; then
+        failed=1
+    fi
+    row="| $name | $cases | $violations | $((SECONDS - began)) |"
+    rows+=("$row")
+    if [[ -n $table ]]; then
+        printf '%s\n' "$row" >>"$table"
+    fi
+}
+
+usage() {
+    printf 'tests/proof.sh [--table FILE] SUITE...\nsuites: all, %s\n' "$(suites | paste -sd, | sed 's/,/, /g')" >&2
+    exit 2
+}
+
+chosen=()
+while [[ $# -gt 0 ]]; do
+    case $1 in
+        --table)
+            [[ $# -ge 2 ]] || usage
+            table=$2
+            shift
+            ;;
+        all) mapfile -t chosen < <(suites) ;;
+        *)
+            declare -F "suite_$1" >/dev/null || usage
+            chosen+=("$1")
+            ;;
+    esac
+    shift
+done
+[[ ${#chosen[@]} -gt 0 ]] || usage
+
+for name in "${chosen[@]}"; do
+    prove "$name"
+done
+printf '\n| suite | cases | violations | seconds |\n|---|---:|---:|---:|\n'
+printf '%s\n' "${rows[@]}"
+exit "$failed"
