@@ -1,5 +1,7 @@
 //! One run's hold on the world: store, identity, locks and connections, each opened when needed.
 
+mod head;
+
 use std::cell::OnceCell;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
@@ -21,8 +23,11 @@ use crate::kubernetes::import::OperatorCredential;
 use crate::secrets::{
     ExposeSecret, Identity, IdentityError, OpenError, RecordName, SecretString, open,
 };
+use crate::store::integrity::{self, Scope};
 use crate::store::{self, Store};
 use zeroize::Zeroizing;
+
+pub(crate) use head::Known;
 
 /// The largest identity file that is read, in bytes.
 const IDENTITY_BYTES_MAX: usize = 64 * 1024;
@@ -388,7 +393,8 @@ impl Session {
 
     /// Connects to a cluster as its manager, and checks that it is the one that was registered.
     ///
-    /// The first call asks for one UID and nothing else: where it differs, nothing follows.
+    /// The first call asks for one UID, and for the head of our log that is kept there, and nothing
+    /// else: where the UID differs, or the store is older than that head, nothing follows.
     pub(crate) async fn connect(
         &self,
         cluster: &Cluster,
@@ -398,12 +404,16 @@ impl Session {
             cluster: cluster.name.to_string(),
             source,
         };
-        let connection = self.approach(cluster, installation)?;
-        let uid = connection.cluster_uid().await.map_err(failed)?;
-        if uid != cluster.kube_system_uid {
+        let mut connection = self.approach(cluster, installation)?;
+        let pins = connection.pins().await.map_err(failed)?;
+        if pins.cluster_uid != cluster.kube_system_uid {
             return Err(Error::WrongCluster {
                 cluster: cluster.name.to_string(),
             });
+        }
+        if let Some(head) = pins.head {
+            self.compare_head(cluster, &head)?;
+            connection.set_witnessed(head);
         }
         Ok(connection)
     }
@@ -419,6 +429,11 @@ impl Session {
             cluster: cluster.name.to_string(),
             source,
         };
+        // The last door before the network: what the store says must be what was recorded.
+        self.store()?.read(|tx| {
+            integrity::check(tx, Scope::Organization)?;
+            integrity::check(tx, Scope::Cluster(cluster.id))
+        })?;
         let secret = self.manager_login(cluster, installation)?;
         let login = match cluster.manager_kind {
             ManagerKind::Token | ManagerKind::Secret => Login::Token(secret),

@@ -161,7 +161,7 @@ fn dispatch(cli: Cli, env: Env, output: &mut Output) -> Result<(), Failure> {
         .build()
         .map_err(|_| Failure::words(Kind::Internal, "cannot start the runtime", ""))?;
     let mut desk = Desk::new(&session, output, cli.global.yes);
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         tokio::select! {
             biased;
             done = verb(cli.command, &mut desk) => done,
@@ -171,7 +171,14 @@ fn dispatch(cli: Cli, env: Env, output: &mut Output) -> Result<(), Failure> {
                 "run `kubegrant status` to see whether anything is owed",
             )),
         }
-    })
+    });
+    // Whatever came of it: what was recorded is kept in mind here too.
+    if let Err(error) = session.keep_head() {
+        output.warn(&format!(
+            "the head of the audit log could not be kept on this machine: {error}"
+        ));
+    }
+    done
 }
 
 async fn verb(command: Command, desk: &mut Desk<'_>) -> Result<(), Failure> {

@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use super::error::Error;
 use super::objects;
+use crate::domain::audit::Head;
 use crate::domain::plan::{
     NAMESPACE, Observed, ObservedAccount, ObservedBinding, Place, binding_name,
 };
@@ -24,6 +25,8 @@ use crate::domain::power::{self, Binding, Roles, Subject};
 pub(crate) struct Connection {
     pub(super) client: kube::Client,
     pub(super) installation: String,
+    /// The head of our log that the cluster holds, as it was read when we connected.
+    pub(super) witnessed: Option<Head>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -109,6 +112,7 @@ impl Connection {
         Self {
             client,
             installation: installation.to_owned(),
+            witnessed: None,
         }
     }
 

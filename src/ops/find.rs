@@ -11,6 +11,7 @@ use crate::domain::policy::{
 };
 use crate::domain::user::{Role, User};
 use crate::session::{Actor, Session};
+use crate::store::integrity::{self, Scope};
 use crate::store::{self, ReadTxn};
 
 /// Words spelt like `name`, nearest first, at most three.
@@ -74,8 +75,15 @@ pub(super) fn access_of(
     ))
 }
 
-/// Who is acting, with the right to act as the user given with `--as`.
+/// Who is acting, with the right to act as the user given with `--as`; the store must be what this
+/// program left, or nothing that it says of anybody's rights counts.
 pub(super) fn actor(session: &Session, action: &'static str) -> Result<Actor, Error> {
+    session.trust()?;
+    reader(session, action)
+}
+
+/// [`actor`] for those who only look at the log: also where the store cannot be trusted.
+pub(super) fn reader(session: &Session, action: &'static str) -> Result<Actor, Error> {
     let actor = session.actor()?;
     if actor.is_acting_as() {
         let holder = PolicyActor {
@@ -104,8 +112,24 @@ pub(super) fn actor(session: &Session, action: &'static str) -> Result<Actor, Er
     Ok(actor)
 }
 
-/// Asks the organization's rules; a refusal is recorded.
+/// Asks the organization's rules; a refusal is recorded. What changes the organization reaches
+/// every cluster, so all that the store says must be as it was recorded.
 pub(super) fn allow(
+    session: &Session,
+    actor: &Actor,
+    journal: &Journal,
+    action: OrganizationAction,
+) -> Result<(), Error> {
+    if action.is_change() {
+        session
+            .store()?
+            .read(|tx| integrity::check(tx, Scope::All))?;
+    }
+    may(session, actor, journal, action)
+}
+
+/// [`allow`] whatever the store's state: for those who look into it, or mend it.
+pub(super) fn may(
     session: &Session,
     actor: &Actor,
     journal: &Journal,
@@ -176,6 +200,10 @@ pub(super) fn cluster(
             return Ok(None);
         };
         let access = access_of(tx, session, &actor.user, &cluster)?;
+        // To whom the cluster is hidden, it is not damaged either.
+        if action != ClusterAction::See && access != Access::None {
+            integrity::check(tx, Scope::Cluster(cluster.id))?;
+        }
         // A block is about one's own kubeconfig, not about what one does for others.
         let standing = if action == ClusterAction::OwnKubeconfig {
             standing(tx, &cluster, &actor.user)?

@@ -221,12 +221,21 @@ pub(super) async fn settle_on(
         .filter(|credential| credential.state == State::Revoking)
         .map(|credential| (credential.account.as_str(), credential.id.0))
         .collect();
-    let converged = converge::converge(&connection, &desired, &look, &ended)
-        .await
-        .map_err(|source| Error::Cluster {
-            cluster: cluster.name.to_string(),
-            source,
-        })?;
+    // Beside the work, not before it: a witness that cannot be told delays no revocation.
+    let head = session.store()?.read(store::audit::head)?;
+    let head = head.filter(|_| picture.owes() || request.is_some());
+    let witness = async {
+        match &head {
+            Some(head) => connection.witness(head).await,
+            None => Ok(()),
+        }
+    };
+    let converged = converge::converge(&connection, &desired, &look, &ended);
+    let (converged, _told) = futures::join!(converged, witness);
+    let converged = converged.map_err(|source| Error::Cluster {
+        cluster: cluster.name.to_string(),
+        source,
+    })?;
     // A look at a settled cluster costs no disk write.
     let stale = cluster
         .reached_at
