@@ -376,6 +376,9 @@ impl Session {
         let name = || cluster.name.to_string();
         // The record and its secret in one look: a rotation between two would look like tampering.
         let (found, sealed) = self.store()?.read(|tx| {
+            // The last door before the network: what the store says must be what was recorded.
+            integrity::check(tx, Scope::Organization)?;
+            integrity::check(tx, Scope::Cluster(cluster.id))?;
             let found = store::clusters::find(tx, &cluster.name)?;
             let sealed = store::clusters::manager_secret(tx, cluster.id)?;
             Ok::<_, store::Error>((found, sealed))
@@ -429,11 +432,6 @@ impl Session {
             cluster: cluster.name.to_string(),
             source,
         };
-        // The last door before the network: what the store says must be what was recorded.
-        self.store()?.read(|tx| {
-            integrity::check(tx, Scope::Organization)?;
-            integrity::check(tx, Scope::Cluster(cluster.id))
-        })?;
         let secret = self.manager_login(cluster, installation)?;
         let login = match cluster.manager_kind {
             ManagerKind::Token | ManagerKind::Secret => Login::Token(secret),

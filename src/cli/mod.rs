@@ -2,6 +2,7 @@
 
 mod access;
 mod audit;
+mod backup;
 mod cluster;
 pub(crate) mod completion;
 mod completions;
@@ -14,6 +15,7 @@ mod init;
 mod kubeconfig;
 pub(crate) mod prompt;
 mod reconcile;
+mod restore;
 mod ssh_key;
 mod status;
 mod team;
@@ -82,9 +84,11 @@ enum Command {
     /// Manage the SSH key of a cluster's nodes: make, hand out once, install, rotate
     #[command(subcommand)]
     SshKey(ssh_key::SshKeyCommand),
-    /// Read the audit log
+    /// Read, export and check the audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    Backup(backup::BackupArgs),
+    Restore(restore::RestoreArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -195,6 +199,8 @@ async fn verb(command: Command, desk: &mut Desk<'_>) -> Result<(), Failure> {
         Command::Team(command) => team::run(command, desk).await,
         Command::SshKey(command) => Box::pin(ssh_key::run(command, desk)).await,
         Command::Audit(command) => audit::run(command, desk),
+        Command::Backup(args) => backup::run(&args, desk),
+        Command::Restore(args) => Box::pin(restore::run(args, desk)).await,
         Command::Completions(_) => Ok(()),
     }
 }

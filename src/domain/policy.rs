@@ -215,12 +215,10 @@ impl OrganizationAction {
         }
     }
 
-    /// Whether it changes anything.
-    pub(crate) fn is_change(self) -> bool {
-        !matches!(
-            self,
-            Self::ListUsers | Self::ReadAudit | Self::Backup | Self::ActAs
-        )
+    /// Whether it changes what holds on all clusters at once. What goes through them one by one
+    /// fails one by one.
+    pub(crate) fn is_everywhere(self) -> bool {
+        matches!(self, Self::ManageUser(_) | Self::SetRole { .. })
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::connection::Connection;
 use super::error::Error;
-use super::objects::KUBEGRANT;
+use super::objects::{self, KUBEGRANT};
 use crate::domain::audit::Head;
 use crate::domain::plan::NAMESPACE;
 
@@ -52,6 +52,20 @@ impl Connection {
         }
         let cluster_uid = uid.ok_or_else(|| Error::garbled(what, "it has no UID"))?;
         Ok(Pins { cluster_uid, head })
+    }
+
+    /// Lists whose versions our accounts are, as they say themselves: owner and number.
+    pub(crate) async fn versions_held(&self) -> Result<Vec<(String, u32)>, Error> {
+        let ours = ListParams::default().labels(&objects::selector(&self.installation));
+        let listed = self.accounts().list_metadata(&ours).await;
+        let listed = listed.map_err(|error| Error::from_kube(error, "our accounts"))?;
+        let versions = listed.items.into_iter().filter_map(|account| {
+            let name = account.metadata.name?;
+            let (_, number) = name.rsplit_once("-v")?;
+            let owner = account.metadata.annotations?.remove(objects::USER)?;
+            Some((owner, number.parse().ok()?))
+        });
+        Ok(versions.collect())
     }
 
     /// Remembers what the cluster holds.

@@ -112,15 +112,15 @@ pub(super) fn reader(session: &Session, action: &'static str) -> Result<Actor, E
     Ok(actor)
 }
 
-/// Asks the organization's rules; a refusal is recorded. What changes the organization reaches
-/// every cluster, so all that the store says must be as it was recorded.
+/// Asks the organization's rules; a refusal is recorded. What reaches every cluster at once relies
+/// on all that the store says.
 pub(super) fn allow(
     session: &Session,
     actor: &Actor,
     journal: &Journal,
     action: OrganizationAction,
 ) -> Result<(), Error> {
-    if action.is_change() {
+    if action.is_everywhere() {
         session
             .store()?
             .read(|tx| integrity::check(tx, Scope::All))?;

@@ -25,6 +25,8 @@ pub(super) struct Picture {
     pub(super) reach_owed: bool,
     /// Whether logins of the manager from before the stored one may still work.
     pub(super) older_logins: bool,
+    /// Whether the cluster may hold what was issued after the backup that was restored.
+    pub(super) orphans_owed: bool,
     /// All users.
     pub(super) users: BTreeMap<UserId, User>,
 }
@@ -68,6 +70,7 @@ impl Picture {
             .iter()
             .any(|credential| credential.state.is_debt())
             || self.reach_owed
+            || self.orphans_owed
     }
 }
 
@@ -78,6 +81,7 @@ pub(super) fn picture(tx: &ReadTxn<'_>, cluster: ClusterId) -> store::Result<Pic
         credentials: store::credentials::unfinished(tx, cluster)?,
         reach_owed: store::clusters::owes_reach(tx, cluster)?,
         older_logins: store::clusters::has_older_logins(tx, cluster)?,
+        orphans_owed: store::clusters::owes_orphans(tx, cluster)?,
         users: users(tx)?,
     })
 }
@@ -210,6 +214,9 @@ pub(super) async fn settle_on(
             .write(|tx| end_what_must(session, tx, cluster, journal, request))?;
     }
     let picture = session.store()?.read(|tx| picture(tx, cluster.id))?;
+    if picture.orphans_owed {
+        learn_versions(session, cluster, &connection).await?;
+    }
     let desired = picture.desired(cluster);
     let look = Look {
         with_write: desired.has_writers(),
@@ -293,8 +300,34 @@ fn record_outcome(
     if picture.reach_owed {
         store::clusters::settle_reach(tx, cluster.id)?;
     }
+    if picture.orphans_owed {
+        store::clusters::settle_orphans(tx, cluster.id)?;
+        let detail = "nothing is left of what was issued after the backup".to_owned();
+        journal.record(session, tx, Phase::Done, detail, request)?;
+    }
     store::clusters::set_reached(tx, cluster.id, now)?;
     Ok(ended)
+}
+
+/// Notes the versions that a cluster holds and the store never heard of, before they are ended:
+/// no number is used twice.
+async fn learn_versions(
+    session: &Session,
+    cluster: &Cluster,
+    connection: &Connection,
+) -> Result<(), Error> {
+    let held = connection.versions_held().await;
+    let held = held.map_err(|source| Error::Cluster {
+        cluster: cluster.name.to_string(),
+        source,
+    })?;
+    session.store()?.write(|tx| {
+        for (owner, version) in &held {
+            store::credentials::raise_floor(tx, cluster.id, owner, *version)?;
+        }
+        Ok::<_, store::Error>(())
+    })?;
+    Ok(())
 }
 
 /// Settles a cluster after a decision was recorded; what cannot be done now is owed, never lost.
@@ -364,6 +397,12 @@ pub(super) fn debts(cluster: &Cluster, picture: &Picture) -> Vec<Debt> {
         why: None,
         until: None,
     });
+    let orphans = picture.orphans_owed.then(|| Debt {
+        cluster: cluster.name.clone(),
+        what: "what was issued after the backup that was restored may still be there".to_owned(),
+        why: None,
+        until: None,
+    });
     picture
         .credentials
         .iter()
@@ -389,6 +428,7 @@ pub(super) fn debts(cluster: &Cluster, picture: &Picture) -> Vec<Debt> {
         })
         .chain(reach)
         .chain(older)
+        .chain(orphans)
         .collect()
 }
 

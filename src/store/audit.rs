@@ -455,3 +455,6 @@ pub(crate) fn verify(tx: &ReadTxn<'_>) -> Result<Verdict> {
         head: (next > 1).then_some(last),
     })
 }
+
+#[cfg(test)]
+mod tests;

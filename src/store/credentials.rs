@@ -181,12 +181,32 @@ pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewCredential<'_>) -> Result<Crede
 /// The number that the next version of a user's own kubeconfig on a cluster gets.
 pub(crate) fn next_version(tx: &ReadTxn<'_>, cluster: ClusterId, user: UserId) -> Result<u32> {
     let latest: u32 = tx.sql().query_row(
-        "SELECT coalesce(max(version), 0) FROM credentials
-         WHERE cluster = ?1 AND user = ?2 AND kind = 'personal'",
+        "SELECT max(
+           coalesce((SELECT max(version) FROM credentials
+             WHERE cluster = ?1 AND user = ?2 AND kind = 'personal'), 0),
+           coalesce((SELECT max(version) FROM version_floors
+             JOIN users ON users.name = version_floors.owner
+             WHERE version_floors.cluster = ?1 AND users.id = ?2), 0))",
         [cluster.0, user.0],
         |row| row.get(0),
     )?;
     Ok(latest + 1)
+}
+
+/// Records a version that the cluster holds and the store never heard of: its number is taken.
+/// `owner` is whose it is, as the account says.
+pub(crate) fn raise_floor(
+    tx: &WriteTxn<'_>,
+    cluster: ClusterId,
+    owner: &str,
+    version: u32,
+) -> Result<()> {
+    tx.sql().execute(
+        "INSERT INTO version_floors (cluster, owner, version) VALUES (?1, ?2, ?3)
+         ON CONFLICT (cluster, owner) DO UPDATE SET version = max(version, excluded.version)",
+        (cluster.0, owner, version),
+    )?;
+    Ok(())
 }
 
 /// Records that the cluster was seen to have it. `false` if it is no longer pending.

@@ -170,7 +170,7 @@ impl Guarded {
         let columns: Vec<String> = self
             .columns
             .iter()
-            .map(|column| format!("coalesce('x' || hex({row}.{column}), '-')"))
+            .map(|column| format!("iif({row}.{column} IS NULL, '-', 'x' || hex({row}.{column}))"))
             .collect();
         columns.join(" || ',' || ")
     }
@@ -499,3 +499,6 @@ pub(crate) fn is_user_intact(
     }
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests;

@@ -213,6 +213,11 @@ impl Store {
         }
     }
 
+    /// Remembers that an event was recorded through another connection.
+    pub(crate) fn note_recorded(&self) {
+        self.recorded.set(true);
+    }
+
     /// Whether this run recorded an event.
     pub(crate) fn has_recorded(&self) -> bool {
         self.recorded.get()
@@ -256,7 +261,12 @@ impl Store {
         // Before the first write, which changing the journal is: what is not ours stays as it is.
         schema::check(sql, &self.path)?;
         sql.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
-        sql.execute_batch(
+        self.settings()
+    }
+
+    /// What every connection of ours keeps to.
+    fn settings(&self) -> Result<()> {
+        self.connection.execute_batch(
             "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON;
              PRAGMA trusted_schema=OFF; PRAGMA temp_store=MEMORY; PRAGMA recursive_triggers=ON;",
         )?;

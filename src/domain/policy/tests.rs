@@ -306,6 +306,8 @@ fn every_cell_of_the_organization_rules_is_as_the_spec_says() {
             ["register-cluster"] => OrganizationAction::RegisterCluster,
             ["act-as"] => OrganizationAction::ActAs,
             ["forget-cluster"] => OrganizationAction::ForgetCluster,
+            ["backup"] => OrganizationAction::Backup,
+            ["restore"] => OrganizationAction::Restore,
             ["manage-user", of] => OrganizationAction::ManageUser(role(of)),
             ["set-role", from, to] => OrganizationAction::SetRole {
                 from: role(from),
