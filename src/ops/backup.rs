@@ -141,14 +141,15 @@ pub(crate) async fn restore(
         return Ok(Done::Planned(lines));
     }
     // Who works on a cluster now must not record the end of it in another store.
-    let mut _locks: Vec<Lock> = Vec::new();
+    let mut locks: Vec<Lock> = Vec::new();
     let there = present.iter().flat_map(|present| &present.clusters);
     let mut all: Vec<&Cluster> = there.chain(&clusters).collect();
     all.sort_by_key(|cluster| cluster.id);
     all.dedup_by_key(|cluster| cluster.id);
-    for cluster in all {
-        _locks.push(session.lock(cluster).await?);
-        _locks.push(session.lock_ssh_keys(cluster).await?);
+    // Where no store is, nobody works.
+    for cluster in all.into_iter().filter(|_| present.is_some()) {
+        locks.push(session.lock(cluster).await?);
+        locks.push(session.lock_ssh_keys(cluster).await?);
     }
     let kept = match &present {
         None => None,
@@ -160,6 +161,7 @@ pub(crate) async fn restore(
         Some(present) => present.store.note_recorded(),
         None => session.adopt(restored).note_recorded(),
     }
+    drop(locks);
     let forgotten = present.iter().flat_map(|present| &present.clusters);
     let forgotten = forgotten
         .filter(|there| clusters.iter().all(|cluster| cluster.name != there.name))

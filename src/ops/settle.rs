@@ -358,6 +358,8 @@ pub(super) async fn pay(
                 owed: vec![],
             })
         }
+        // Waiting mends no store: nobody is told that `reconcile` will finish.
+        Err(error) if error.is_distrust() => Err(error),
         Err(error) => Ok(Applied {
             ended: vec![],
             owed: owed(session, cluster, journal, request, &error)?,

@@ -342,11 +342,20 @@ fn named(path: &Path, error: Error) -> Error {
         }
         Some(rusqlite::ErrorCode::DiskFull) => Error::Full { path },
         Some(rusqlite::ErrorCode::NotADatabase) => Error::NotOurs { path },
+        Some(rusqlite::ErrorCode::DatabaseCorrupt) => Error::Damaged {
+            what: "file",
+            why: source.to_string(),
+        },
         _ => Error::Sql { path, source },
     }
 }
 
 impl Error {
+    /// Whether the store itself is not to be believed.
+    pub(crate) fn is_distrust(&self) -> bool {
+        matches!(self, Self::Tampered { .. } | Self::RolledBack { .. })
+    }
+
     /// Whether the disk, not a rule or a fault, kept something from being recorded.
     pub(crate) fn is_storage(&self) -> bool {
         match self {

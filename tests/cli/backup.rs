@@ -14,7 +14,18 @@ fn a_backup_is_private_whole_and_replaces_nothing_unasked() {
     let mut kg = Home::new();
     kg.run("backup b.db --dry-run").success();
     assert!(!kg.path("b.db").exists());
-    insta::assert_snapshot!(kg.run("backup b.db -o json"), @"");
+    insta::assert_snapshot!(kg.run("backup b.db -o json"), @r#"
+    {
+      "path": "[HOME]/work/b.db",
+      "bytes": 159744,
+      "seq": 6,
+      "head": "[HASH]"
+    }
+    ----- stderr -----
+    The store is copied to `[HOME]/work/b.db`.
+    hint: it holds no identity: back yours up elsewhere, or nobody can open the secrets
+    [exit 0]
+    "#);
     assert_eq!(mode_of(&kg.path("b.db")), 0o600);
     kg.run("backup b.db").exit(5);
     kg.run("backup b.db --force").success();
@@ -53,7 +64,18 @@ fn what_was_issued_after_the_backup_ends_with_the_next_reconcile() {
     kg.run("--as alice kubeconfig rotate prod").success();
     assert_eq!(get(&bob, PODS), 200);
     kg.run("restore b.db --dry-run").success();
-    insta::assert_snapshot!(kg.run("restore b.db --yes"), @"");
+    insta::assert_snapshot!(kg.run("restore b.db --yes"), @r"
+    Backup:         event 12
+    Replaced:       event 31
+    To reconcile:   prod
+    Event:          event 13
+    Head:           [HASH]
+    ----- stderr -----
+    The store is restored.
+    The one that was replaced is kept at `[HOME]/data/kubegrant/store.db.replaced-1795341600`.
+    hint: run `kubegrant reconcile` now: it ends what was issued after the backup
+    [exit 0]
+    ");
     kg.run("status").says("may still be there");
     kg.run("reconcile").success();
     assert_eq!(get(&bob, PODS), 401, "bob's account is gone");

@@ -11,4 +11,5 @@ mod home;
 mod kill;
 mod oracle;
 mod races;
+mod rollback;
 mod world;

@@ -224,3 +224,39 @@ impl View for AcceptedView {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_printable_ascii_whatever_the_event_says() {
+        for code in (0..=0x0010_ffff).filter_map(char::from_u32) {
+            // Around the ranges that matter, and some of all others.
+            let number = u32::from(code);
+            if number > 0x3000 && number % 257 != 0 {
+                continue;
+            }
+            let entry = Entry {
+                seq: 1,
+                at: DateTime::UNIX_EPOCH,
+                actor: "alice".to_owned(),
+                acting_as: None,
+                action: "test".to_owned(),
+                phase: "done".to_owned(),
+                cluster: None,
+                user: None,
+                detail: format!("a{code}b"),
+                request: None,
+                state: None,
+                prev: String::new(),
+                hash: String::new(),
+            };
+            let line = json_line(&entry);
+            let text = line.strip_suffix('\n').expect("it ends");
+            assert!(text.chars().all(|c| matches!(c, ' '..='~')), "{text}");
+            let read: serde_json::Value = serde_json::from_str(text).expect("it is JSON");
+            assert_eq!(read["detail"], entry.detail);
+        }
+    }
+}

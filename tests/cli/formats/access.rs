@@ -265,7 +265,9 @@ fn audit_list() {
             "user": "alice",
             "detail": "read for 'alice' until 2026-11-24T10:00:00Z: on call",
             "request": null,
-            "hash": "[HASH]"
+            "hash": "[HASH]",
+            "state": "[HASH]",
+            "prev": "[HASH]"
           },
           {
             "seq": 7,
@@ -278,7 +280,9 @@ fn audit_list() {
             "user": "alice",
             "detail": "read for 'alice' until 2026-11-24T10:00:00Z: on call",
             "request": 6,
-            "hash": "[HASH]"
+            "hash": "[HASH]",
+            "state": "[HASH]",
+            "prev": "[HASH]"
           }
         ]
         [exit 0]
@@ -294,6 +298,8 @@ fn audit_list() {
           detail: "read for 'alice' until 2026-11-24T10:00:00Z: on call"
           request: null
           hash: [HASH]
+          state: [HASH]
+          prev: [HASH]
         - seq: 7
           at: "2026-11-22T10:00:00Z"
           actor: olivia
@@ -305,6 +311,8 @@ fn audit_list() {
           detail: "read for 'alice' until 2026-11-24T10:00:00Z: on call"
           request: 6
           hash: [HASH]
+          state: [HASH]
+          prev: [HASH]
         [exit 0]
         --- name
         event/6
