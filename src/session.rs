@@ -408,7 +408,7 @@ impl Session {
             source,
         };
         let mut connection = self.approach(cluster, installation)?;
-        let pins = connection.pins().await.map_err(failed)?;
+        let pins = Box::pin(connection.pins()).await.map_err(failed)?;
         if pins.cluster_uid != cluster.kube_system_uid {
             return Err(Error::WrongCluster {
                 cluster: cluster.name.to_string(),

@@ -34,8 +34,10 @@ pub(crate) fn run(args: &BackupArgs, desk: &mut Desk<'_>) -> Result<(), Failure>
         return Ok(());
     };
     desk.output.show(&CopiedView::from(&done))?;
-    desk.output
-        .status(&format!("The store is copied to `{}`.", done.path.display()));
+    desk.output.status(&format!(
+        "The store is copied to `{}`.",
+        done.path.display()
+    ));
     desk.output
         .hint("it holds no identity: back yours up elsewhere, or nobody can open the secrets");
     Ok(())

@@ -39,9 +39,8 @@ pub(crate) fn export<E: From<Error>>(
     let journal = Journal::new(&actor, "audit export");
     find::may(session, &actor, &journal, OrganizationAction::ReadAudit)?;
     let store = session.store().map_err(Error::from)?;
-    let done = store.read(|tx| {
-        store::audit::each(tx, filter, |entry| hand(&entry).map_err(Stop::Hand))
-    });
+    let done =
+        store.read(|tx| store::audit::each(tx, filter, |entry| hand(&entry).map_err(Stop::Hand)));
     done.map_err(|stop| match stop {
         Stop::Store(error) => Error::from(error).into(),
         Stop::Hand(error) => error,

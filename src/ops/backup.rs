@@ -9,9 +9,7 @@ use std::path::{Path, PathBuf};
 use super::error::refusal;
 use super::journal::Journal;
 use super::{Done, Error, Mode, find};
-use crate::artifact::file::{
-    Overwrite, check_writable_destination, read_private, write_private,
-};
+use crate::artifact::file::{Overwrite, check_writable_destination, read_private, write_private};
 use crate::domain::Confirmed;
 use crate::domain::audit::{Head, Phase};
 use crate::domain::cluster::Cluster;
@@ -155,7 +153,14 @@ pub(crate) async fn restore(
         None => None,
         Some(present) => Some(keep(session, present.store)?),
     };
-    let doubted = make_ready(session, &backup, &actor, &path, present.as_ref(), &kept)?;
+    let doubted = make_ready(
+        session,
+        &backup,
+        &actor,
+        &path,
+        present.as_ref(),
+        kept.as_deref(),
+    )?;
     let restored = backup.replace(&session.config.store)?;
     match &present {
         Some(present) => present.store.note_recorded(),
@@ -229,10 +234,8 @@ fn present<'a>(session: &'a Session, backup: &Store) -> Result<Option<Present<'a
             });
         }
     }
-    let is_whole = session.trust().is_ok()
-        && store
-            .read(|tx| integrity::check(tx, Scope::All))
-            .is_ok();
+    let is_whole =
+        session.trust().is_ok() && store.read(|tx| integrity::check(tx, Scope::All)).is_ok();
     if is_whole {
         let actor = find::reader(session, "restore")?;
         let journal = Journal::new(&actor, "restore");
@@ -277,29 +280,29 @@ fn make_ready(
     actor: &Actor,
     path: &Path,
     present: Option<&Present<'_>>,
-    kept: &Option<PathBuf>,
+    kept: Option<&Path>,
 ) -> Result<Vec<String>, Error> {
     let known = present.and_then(|present| present.head.clone());
     let installation = backup.read(|tx| store::meta::find(tx, store::meta::INSTALLATION))?;
     let here = session.kept_head(&installation.unwrap_or_default());
     let newest = known.into_iter().chain(here).max_by_key(|head| head.epoch);
     let untaken = present.map(|present| present.untaken.as_slice());
-    let is_untaken = |fingerprint: &str| {
-        untaken.is_some_and(|keys| keys.iter().any(|key| key == fingerprint))
-    };
+    let is_untaken =
+        |fingerprint: &str| untaken.is_some_and(|keys| keys.iter().any(|key| key == fingerprint));
     let journal = Journal::new(actor, "restore");
     backup.write(|tx| {
-        let mut detail = format!("from `{}`", path.display());
-        if let Some(head) = store::audit::head(tx)? {
-            detail.push_str(&format!(", whose log ends at event {}", head.seq));
-        }
-        if let (Some(present), Some(kept)) = (present, kept) {
-            let seq = present.head.as_ref().map_or(0, |head| head.seq);
-            let kept = kept.display();
-            detail.push_str(&format!(
-                "; the store before ended at event {seq} and is kept at `{kept}`"
-            ));
-        }
+        let end = |head: Option<&Head>| head.map_or(0, |head| head.seq);
+        let of_backup = end(store::audit::head(tx)?.as_ref());
+        let before = match (present, kept) {
+            (Some(present), Some(kept)) => format!(
+                "; the store before ended at event {} and is kept at `{}`",
+                end(present.head.as_ref()),
+                kept.display()
+            ),
+            _ => String::new(),
+        };
+        let path = path.display();
+        let detail = format!("from `{path}`, whose log ends at event {of_backup}{before}");
         store::audit::begin_epoch(tx, session.now(), newest.as_ref())?;
         let doubted = store::copy::doubt(tx, session.now(), &is_untaken)?;
         journal.record(session, tx, Phase::Done, detail, None)?;

@@ -215,7 +215,7 @@ pub(super) async fn settle_on(
     }
     let picture = session.store()?.read(|tx| picture(tx, cluster.id))?;
     if picture.orphans_owed {
-        learn_versions(session, cluster, &connection).await?;
+        Box::pin(learn_versions(session, cluster, &connection)).await?;
     }
     let desired = picture.desired(cluster);
     let look = Look {
@@ -231,13 +231,13 @@ pub(super) async fn settle_on(
     // Beside the work, not before it: a witness that cannot be told delays no revocation.
     let head = session.store()?.read(store::audit::head)?;
     let head = head.filter(|_| picture.owes() || request.is_some());
-    let witness = async {
+    let witness = Box::pin(async {
         match &head {
             Some(head) => connection.witness(head).await,
             None => Ok(()),
         }
-    };
-    let converged = converge::converge(&connection, &desired, &look, &ended);
+    });
+    let converged = Box::pin(converge::converge(&connection, &desired, &look, &ended));
     let (converged, _told) = futures::join!(converged, witness);
     let converged = converged.map_err(|source| Error::Cluster {
         cluster: cluster.name.to_string(),

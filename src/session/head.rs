@@ -34,7 +34,9 @@ impl Session {
     /// Where this installation's head is kept; `None` where no home is known.
     fn head_path(&self, installation: &str) -> Option<PathBuf> {
         let is_plain = !installation.is_empty()
-            && installation.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            && installation
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric());
         let folder = self.env.state_dir().filter(|_| is_plain)?;
         Some(folder.join(format!("head-{installation}")))
     }
@@ -128,7 +130,11 @@ impl Session {
         if read(&file).is_some_and(|kept| (kept.epoch, kept.seq) >= (head.epoch, head.seq)) {
             return Ok(());
         }
-        let line = format!("{head:<width$}\n", head = head.to_string(), width = BYTES - 1);
+        let line = format!(
+            "{head:<width$}\n",
+            head = head.to_string(),
+            width = BYTES - 1
+        );
         file.write_all_at(line.as_bytes(), 0)
     }
 }

@@ -240,7 +240,12 @@ struct Sum([u64; 4]);
 impl Sum {
     fn of(table: &str, part: &str, image: &[u8]) -> Self {
         let mut hasher = Sha256::new();
-        for field in [b"kubegrant row v1", table.as_bytes(), part.as_bytes(), image] {
+        for field in [
+            b"kubegrant row v1",
+            table.as_bytes(),
+            part.as_bytes(),
+            image,
+        ] {
             hasher.update((field.len() as u64).to_be_bytes());
             hasher.update(field);
         }
@@ -291,8 +296,8 @@ impl Sum {
 
 /// Begins to note what this connection changes; call once, outside a transaction.
 pub(super) fn watch(sql: &Connection) -> Result<()> {
-    let mut batch = "CREATE TEMP TABLE touched (name TEXT, part TEXT, image TEXT, sign INTEGER);"
-        .to_owned();
+    let mut batch =
+        "CREATE TEMP TABLE touched (name TEXT, part TEXT, image TEXT, sign INTEGER);".to_owned();
     for guarded in GUARDED {
         batch.push_str(&guarded.triggers());
     }
@@ -436,7 +441,9 @@ fn find_changed(tx: &ReadTxn<'_>, scope: Scope, first: bool) -> Result<Vec<Strin
         };
         let rows = guarded.sums(tx.sql(), part.as_deref())?;
         let kept = kept(tx.sql(), guarded.table, part.as_deref())?;
-        let parts = rows.keys().chain(kept.keys().filter(|p| !rows.contains_key(*p)));
+        let parts = rows
+            .keys()
+            .chain(kept.keys().filter(|p| !rows.contains_key(*p)));
         for part in parts {
             let sum = rows.get(part).copied().unwrap_or_default();
             if kept.get(part).copied().unwrap_or_default() != Some(sum) {
@@ -465,9 +472,9 @@ fn kept(
 /// What a part of a table is, for people.
 fn words(tx: &ReadTxn<'_>, table: &str, part: &str) -> Result<String> {
     let name = |of: &str| -> Result<String> {
-        let mut statement = tx
-            .sql()
-            .prepare(&format!("SELECT name FROM {of} WHERE id = CAST(?1 AS INTEGER)"))?;
+        let mut statement = tx.sql().prepare(&format!(
+            "SELECT name FROM {of} WHERE id = CAST(?1 AS INTEGER)"
+        ))?;
         let mut rows = statement.query([part])?;
         Ok(match rows.next()? {
             Some(row) => format!("'{}'", row.get::<_, String>(0)?),
@@ -480,15 +487,16 @@ fn words(tx: &ReadTxn<'_>, table: &str, part: &str) -> Result<String> {
         "clusters" => format!("the record of cluster {}", name("clusters")?),
         "projects" => "the projects".to_owned(),
         "project_members" => format!("the members of project {}", name("projects")?),
-        other => format!("the {} of cluster {}", other.replace('_', " "), name("clusters")?),
+        other => format!(
+            "the {} of cluster {}",
+            other.replace('_', " "),
+            name("clusters")?
+        ),
     })
 }
 
 /// Whether one user's record is as this program left it: who accepts the rest must be beyond doubt.
-pub(crate) fn is_user_intact(
-    tx: &WriteTxn<'_>,
-    user: crate::domain::user::UserId,
-) -> Result<bool> {
+pub(crate) fn is_user_intact(tx: &WriteTxn<'_>, user: crate::domain::user::UserId) -> Result<bool> {
     let part = user.0.to_string();
     for guarded in GUARDED.iter().filter(|guarded| guarded.table == "users") {
         let rows = guarded.sums(tx.sql(), Some(&part))?;

@@ -31,8 +31,10 @@ fn a_backup_is_private_whole_and_replaces_nothing_unasked() {
     kg.run("backup b.db --force").success();
     let sql = rusqlite::Connection::open(kg.path("b.db")).expect("a database");
     let rows = |table: &str| -> i64 {
-        sql.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
-            .expect(table)
+        sql.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| {
+            row.get(0)
+        })
+        .expect(table)
     };
     assert_eq!((rows("users"), rows("clusters")), (3, 1));
     let bytes = std::fs::read(kg.path("b.db")).expect("a file");
@@ -51,8 +53,7 @@ fn backups_are_for_owners_and_admins_and_restoring_is_for_owners() {
     kg.run_as("alice", "restore c.db --yes").exit(4);
     kg.run("restore b.db").exit(2);
     kg.run("user set-role alice owner").success();
-    kg.run_as("alice", "restore b.db --yes")
-        .exit(4); // No owner by the backup's word.
+    kg.run_as("alice", "restore b.db --yes").exit(4); // No owner by the backup's word.
 }
 
 #[test]
@@ -145,10 +146,17 @@ fn what_is_no_whole_backup_of_ours_changes_nothing() {
     let mut cut = good.clone();
     cut.truncate(good.len() / 2);
     let mut foreign = Home::empty(kubegrant_sandbox::Sandbox::builder());
-    foreign.run("init --organization Other --owner mallory").success();
+    foreign
+        .run("init --organization Other --owner mallory")
+        .success();
     foreign.run("backup f.db").success();
     let other = std::fs::read(foreign.path("f.db")).expect("a backup");
-    for (bytes, code) in [(b"".to_vec(), 7), (b"nonsense".to_vec(), 7), (cut, 7), (other, 4)] {
+    for (bytes, code) in [
+        (b"".to_vec(), 7),
+        (b"nonsense".to_vec(), 7),
+        (cut, 7),
+        (other, 4),
+    ] {
         kg.write_bytes("x.db", &bytes);
         kg.run("restore x.db --yes").exit(code);
     }
@@ -171,7 +179,9 @@ fn an_ssh_key_that_may_have_been_taken_is_not_handed_out_again() {
     kg.run("ssh-key generate prod").success();
     kg.run("backup b.db").success();
     kg.run("ssh-key download prod -f taken.pem").success();
-    kg.run("restore b.db --yes").success().says("SSH key of cluster 'prod'");
+    kg.run("restore b.db --yes")
+        .success()
+        .says("SSH key of cluster 'prod'");
     kg.run("reconcile").success();
     kg.run("ssh-key download prod -f again.pem")
         .exit(5)

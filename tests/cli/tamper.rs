@@ -38,57 +38,107 @@ fn lived() -> Home {
     kg
 }
 
+/// What somebody might write, and what the check calls it.
+const EDITS: &[(&str, &str)] = &[
+    (
+        "UPDATE users SET role = 'owner' WHERE name = 'bob'",
+        "user 'bob'",
+    ),
+    (
+        "UPDATE users SET key = 'age1x' WHERE name = 'alice'",
+        "user 'alice'",
+    ),
+    (
+        "UPDATE users SET active = 0 WHERE name = 'olivia'",
+        "user 'olivia'",
+    ),
+    (
+        "UPDATE users SET email = 'a@b.c' WHERE name = 'bob'",
+        "user 'bob'",
+    ),
+    (
+        "UPDATE users SET name = 'bobby' WHERE name = 'bob'",
+        "user 'bobby'",
+    ),
+    (
+        "INSERT INTO users (name, role, created_at) VALUES ('eve', 'owner', 0)",
+        "user 'eve'",
+    ),
+    ("UPDATE clusters SET owner = 2", "cluster 'prod'"),
+    ("UPDATE clusters SET protected = 1", "cluster 'prod'"),
+    ("UPDATE clusters SET state = 'archived'", "cluster 'prod'"),
+    (
+        "UPDATE clusters SET server = 'https://127.0.0.1:1'",
+        "cluster 'prod'",
+    ),
+    ("UPDATE clusters SET ca_pem = NULL", "cluster 'prod'"),
+    (
+        "UPDATE clusters SET kube_system_uid = 'x'",
+        "cluster 'prod'",
+    ),
+    (
+        "UPDATE clusters SET proxy_url = 'http://127.0.0.1:1'",
+        "cluster 'prod'",
+    ),
+    (
+        "UPDATE clusters SET write_scope = 'cluster'",
+        "cluster 'prod'",
+    ),
+    (
+        "UPDATE clusters SET held_back = '[\"default\"]'",
+        "cluster 'prod'",
+    ),
+    (
+        "UPDATE grants SET level = 'write'",
+        "the grants of cluster 'prod'",
+    ),
+    (
+        "UPDATE grants SET ends_at = 1",
+        "the grants of cluster 'prod'",
+    ),
+    (
+        "UPDATE grants SET removed_at = 1",
+        "the grants of cluster 'prod'",
+    ),
+    (
+        "DELETE FROM grants WHERE user = 2",
+        "the grants of cluster 'prod'",
+    ),
+    (
+        "UPDATE grants SET user = 1 WHERE user = 2",
+        "the grants of cluster 'prod'",
+    ),
+    ("DELETE FROM blocks", "the blocks of cluster 'prod'"),
+    (
+        "INSERT INTO blocks (cluster, user, at, by_user) VALUES (1, 2, 0, 1)",
+        "the blocks of cluster 'prod'",
+    ),
+    (
+        "UPDATE credentials SET power = 'full'",
+        "the credentials of cluster 'prod'",
+    ),
+    (
+        "UPDATE credentials SET state = 'revoking' WHERE state = 'active'",
+        "the credentials of cluster 'prod'",
+    ),
+    (
+        "UPDATE ssh_keys SET public = 'ssh-ed25519 AAAA'",
+        "the ssh keys of cluster 'prod'",
+    ),
+    (
+        "UPDATE meta SET value = '00000000' WHERE key = 'installation'",
+        "the organization's record",
+    ),
+    ("UPDATE digests SET digest = '0'", "the digests"),
+    ("DELETE FROM digests WHERE name = 'users'", "the digests"),
+];
+
 #[test]
 fn a_record_that_was_changed_by_hand_is_refused_before_any_call() {
-    let edits = [
-        ("UPDATE users SET role = 'owner' WHERE name = 'bob'", "user 'bob'"),
-        ("UPDATE users SET key = 'age1x' WHERE name = 'alice'", "user 'alice'"),
-        ("UPDATE users SET active = 0 WHERE name = 'olivia'", "user 'olivia'"),
-        ("UPDATE users SET email = 'a@b.c' WHERE name = 'bob'", "user 'bob'"),
-        ("UPDATE users SET name = 'bobby' WHERE name = 'bob'", "user 'bobby'"),
-        (
-            "INSERT INTO users (name, role, created_at) VALUES ('eve', 'owner', 0)",
-            "user 'eve'",
-        ),
-        ("UPDATE clusters SET owner = 2", "cluster 'prod'"),
-        ("UPDATE clusters SET protected = 1", "cluster 'prod'"),
-        ("UPDATE clusters SET state = 'archived'", "cluster 'prod'"),
-        ("UPDATE clusters SET server = 'https://127.0.0.1:1'", "cluster 'prod'"),
-        ("UPDATE clusters SET ca_pem = NULL", "cluster 'prod'"),
-        ("UPDATE clusters SET kube_system_uid = 'x'", "cluster 'prod'"),
-        ("UPDATE clusters SET proxy_url = 'http://127.0.0.1:1'", "cluster 'prod'"),
-        ("UPDATE clusters SET write_scope = 'cluster'", "cluster 'prod'"),
-        ("UPDATE clusters SET held_back = '[\"default\"]'", "cluster 'prod'"),
-        ("UPDATE grants SET level = 'write'", "the grants of cluster 'prod'"),
-        ("UPDATE grants SET ends_at = 1", "the grants of cluster 'prod'"),
-        ("UPDATE grants SET removed_at = 1", "the grants of cluster 'prod'"),
-        ("DELETE FROM grants WHERE user = 2", "the grants of cluster 'prod'"),
-        (
-            "UPDATE grants SET user = 1 WHERE user = 2",
-            "the grants of cluster 'prod'",
-        ),
-        ("DELETE FROM blocks", "the blocks of cluster 'prod'"),
-        (
-            "INSERT INTO blocks (cluster, user, at, by_user) VALUES (1, 2, 0, 1)",
-            "the blocks of cluster 'prod'",
-        ),
-        ("UPDATE credentials SET power = 'full'", "the credentials of cluster 'prod'"),
-        (
-            "UPDATE credentials SET state = 'revoking' WHERE state = 'active'",
-            "the credentials of cluster 'prod'",
-        ),
-        ("UPDATE ssh_keys SET public = 'ssh-ed25519 AAAA'", "the ssh keys of cluster 'prod'"),
-        (
-            "UPDATE meta SET value = '00000000' WHERE key = 'installation'",
-            "the organization's record",
-        ),
-        ("UPDATE digests SET digest = '0'", "the digests"),
-        ("DELETE FROM digests WHERE name = 'users'", "the digests"),
-    ];
     let mut kg = lived();
     let safe = kg.path("safe.db");
     copy(&kg, &safe);
-    for (edit, what) in edits {
+    for (edit, what) in EDITS {
         put_back(&kg, &safe);
         sqlite3(&kg, edit);
         kg.sandbox.clear_requests();
@@ -183,7 +233,8 @@ fn an_older_store_is_refused_by_the_cluster_where_this_machine_knows_nothing() {
     std::fs::remove_dir_all(kg.root().join("state")).expect("it was there");
     kg.sandbox.clear_requests();
     let ran = kg.run("access revoke alice -c prod --yes");
-    ran.exit(7).says("the store is not the one that cluster 'prod' knows");
+    ran.exit(7)
+        .says("the store is not the one that cluster 'prod' knows");
     assert!(!kg.was_changed(), "{ran}");
     kg.run("audit accept --reason \"the newer one is lost\" --yes")
         .success();
@@ -201,7 +252,12 @@ fn who_writes_cannot_change_what_the_cluster_knows() {
     let ours = namespaces.iter().find(|(name, _)| name == "kubegrant");
     let annotations = &ours.expect("it is there").1["metadata"]["annotations"];
     let heads = annotations.as_object().expect("a head").keys();
-    assert_eq!(heads.filter(|key| key.starts_with("kubegrant.io/head-")).count(), 1);
+    assert_eq!(
+        heads
+            .filter(|key| key.starts_with("kubegrant.io/head-"))
+            .count(),
+        1
+    );
 }
 
 #[test]
@@ -238,14 +294,25 @@ fn a_run_that_records_nothing_keeps_no_head() {
 fn export_writes_one_line_of_ascii_for_each_event() {
     let mut kg = Home::new();
     kg.run_words(&[
-        "access", "grant", "alice", "-c", "prod", "-l", "read", "--reason",
+        "access",
+        "grant",
+        "alice",
+        "-c",
+        "prod",
+        "-l",
+        "read",
+        "--reason",
         "caf\u{e9} \u{1f600} \"q\" \\ = + - @",
     ])
     .success();
-    kg.run_as("alice", "access grant bob -c prod -l read").exit(4);
+    kg.run_as("alice", "access grant bob -c prod -l read")
+        .exit(4);
     let export = |ran: Ran| ran.success().stdout.clone();
     let all = export(kg.run("audit export"));
-    assert!(all.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)));
+    assert!(
+        all.bytes()
+            .all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte))
+    );
     let listed = kg.run("audit list -o json").json();
     let lines: Vec<serde_json::Value> = all
         .lines()
@@ -256,7 +323,11 @@ fn export_writes_one_line_of_ascii_for_each_event() {
     for pair in lines.windows(2) {
         assert_eq!(pair[0]["hash"], pair[1]["prev"]);
     }
-    assert_eq!(export(kg.run("audit export")), all, "the same bytes each time");
+    assert_eq!(
+        export(kg.run("audit export")),
+        all,
+        "the same bytes each time"
+    );
     let tail = export(kg.run("audit export --since-seq 7"));
     assert!(all.ends_with(&tail));
     assert_eq!(tail.lines().count(), lines.len() - 6);

@@ -133,7 +133,7 @@ fn a_reconcile_that_waited_does_not_bring_back_what_was_held_back_meanwhile() {
         .expect("a change");
     drop(sql);
     drop(
-        home.call("audit accept --reason \"another process\" --yes")
+        home.call("audit accept --reason another-process --yes")
             .success(),
     );
     drop(held);

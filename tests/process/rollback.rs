@@ -19,7 +19,7 @@ const LIFE: [&str; 20] = [
     "team restore carol --cluster dev",
     "kubeconfig download dev --user carol --plain -f carol2.conf",
     "user set-role dave developer",
-    "cluster transfer dev --to carol",
+    "cluster transfer dev --to carol --yes",
     "access revoke bob --cluster dev --yes",
     "cluster set dev --hold-back shop",
     "access grant bob --cluster dev --level read",
@@ -48,7 +48,11 @@ fn back_to(point: usize) {
         drop(home.call(relink).success());
         drop(home.call("reconcile").success());
     }
-    assert_eq!(Oracle::new(&home).settled(&home), Vec::<String>::new(), "{point}");
+    assert_eq!(
+        Oracle::new(&home).settled(&home),
+        Vec::<String>::new(),
+        "{point}"
+    );
     drop(home.call("audit verify").success());
     drop(home.call("status").success());
 }

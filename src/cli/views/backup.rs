@@ -63,7 +63,10 @@ impl From<&Restored> for RestoredView {
         Self {
             backup_seq: restored.backup.as_ref().map(|head| head.seq),
             replaced_seq: restored.replaced.as_ref().map(|head| head.seq),
-            kept: restored.kept.as_ref().map(|path| path.display().to_string()),
+            kept: restored
+                .kept
+                .as_ref()
+                .map(|path| path.display().to_string()),
             reconcile: restored.clusters.clone(),
             forgotten: restored.forgotten.clone(),
             ssh_keys_in_doubt: restored.doubted.clone(),

@@ -73,11 +73,14 @@ fn is_found(
     let undone: Result<()> = store.write(|tx| {
         tx.sql().execute_batch(statements)?;
         more(tx)?;
-        found = !matches!(verify(tx)?, Verdict::Whole { .. })
-            || against(tx, head)? != Against::Fits;
+        found =
+            !matches!(verify(tx)?, Verdict::Whole { .. }) || against(tx, head)? != Against::Fits;
         Err(Error::Silent)
     });
-    assert!(matches!(undone, Err(Error::Silent)), "{statements}: {undone:?}");
+    assert!(
+        matches!(undone, Err(Error::Silent)),
+        "{statements}: {undone:?}"
+    );
     found
 }
 
@@ -136,7 +139,10 @@ fn every_edit_that_is_chained_anew_is_found_by_the_head() {
         let edit = format!("UPDATE audit SET actor = 'mallory' WHERE seq = {seq}");
         let chained = |tx: &WriteTxn<'_>| {
             rechain(tx, seq)?;
-            assert!(matches!(verify(tx)?, Verdict::Whole { .. }), "a good forgery");
+            assert!(
+                matches!(verify(tx)?, Verdict::Whole { .. }),
+                "a good forgery"
+            );
             Ok(())
         };
         assert!(is_found(&store, &head, &edit, chained), "{edit}");
@@ -206,7 +212,10 @@ fn a_store_that_went_back_and_on_again_is_found() {
                 append(tx, &other)?;
             }
             finish(tx, None)?;
-            assert!(matches!(verify(tx)?, Verdict::Whole { .. }), "it looks whole");
+            assert!(
+                matches!(verify(tx)?, Verdict::Whole { .. }),
+                "it looks whole"
+            );
             Ok(())
         };
         assert!(is_found(&store, &head, &back, on), "back to {seq}");
@@ -220,7 +229,11 @@ fn a_log_that_goes_on_fits_every_head_it_ever_had() {
         let hash = "SELECT hash FROM audit WHERE seq = ?1";
         let hash = store.connection.query_row(hash, [seq], |row| row.get(0));
         let hash = hash.expect("an event");
-        let older = Head { seq, hash, ..head.clone() };
+        let older = Head {
+            seq,
+            hash,
+            ..head.clone()
+        };
         assert!(!is_found(&store, &older, "", |_| Ok(())), "{seq}");
     }
 }
@@ -229,15 +242,32 @@ fn a_log_that_goes_on_fits_every_head_it_ever_had() {
 fn heads_from_before_an_epoch_say_nothing_and_those_from_after_it_everything() {
     let (_home, store, head) = log();
     let begun = store.write(|tx| {
-        begin_epoch(tx, at(5), Some(&Head { epoch: 9, ..head.clone() }))?;
+        begin_epoch(
+            tx,
+            at(5),
+            Some(&Head {
+                epoch: 9,
+                ..head.clone()
+            }),
+        )?;
         append(tx, &event(EVENTS + 1))
     });
     begun.expect("it can be written");
     let compare = |epoch| {
-        let kept = Head { epoch, seq: 7, ..head.clone() };
+        let kept = Head {
+            epoch,
+            seq: 7,
+            ..head.clone()
+        };
         store.read(|tx| against(tx, &kept)).expect("it can be read")
     };
     assert_eq!(compare(9), Against::Superseded);
-    assert!(matches!(compare(10), Against::Differs { .. }), "event 7 has another hash");
-    assert!(matches!(compare(11), Against::Differs { .. }), "a later epoch");
+    assert!(
+        matches!(compare(10), Against::Differs { .. }),
+        "event 7 has another hash"
+    );
+    assert!(
+        matches!(compare(11), Against::Differs { .. }),
+        "a later epoch"
+    );
 }

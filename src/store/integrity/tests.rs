@@ -129,7 +129,10 @@ fn what_this_program_changes_is_known_and_what_others_change_is_found() {
         let found = complaints(&store);
         assert_eq!(found.first().map(String::as_str), Some(what), "{statement}");
         let refused = store.read(|tx| check(tx, Scope::Organization));
-        assert!(matches!(refused, Err(Error::Tampered { .. })), "{statement}");
+        assert!(
+            matches!(refused, Err(Error::Tampered { .. })),
+            "{statement}"
+        );
         other.execute_batch(undo).expect(undo);
         assert_eq!(complaints(&store), Vec::<String>::new(), "{undo}");
     }
