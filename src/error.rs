@@ -172,6 +172,19 @@ fn store_kind(error: &store::Error) -> (Kind, String) {
             Kind::Unsafe,
             "run `kubegrant audit verify`, and restore a backup".to_owned(),
         ),
+        E::Tampered { .. } => (
+            Kind::Unsafe,
+            "run `kubegrant audit verify`; then restore a backup, or let an organization owner \
+             look at it and run `kubegrant audit accept`"
+                .to_owned(),
+        ),
+        E::RolledBack { .. } => (
+            Kind::Unsafe,
+            "bring the newer store back; if it is lost, an organization owner runs `kubegrant \
+             restore FILE` with a backup, or `kubegrant audit accept`"
+                .to_owned(),
+        ),
+        E::Silent => (Kind::Internal, String::new()),
         E::Io { .. } | E::Sql { .. } | E::Statement(_) if error.is_storage() => {
             (Kind::State, "is the disk full or read-only?".to_owned())
         }

@@ -74,6 +74,7 @@
 //! - A hidden cluster never answers differently from one that was never registered.
 //! - Nothing on a cluster that does not carry this installation's labels is changed or removed.
 //! - Nothing in an imported kubeconfig is executed, and no file that it names is read, unasked.
+//! - No guarded row changes without an event, and none that somebody else changed is relied upon.
 //! - Nothing but `main` ends the process.
 //! - Help and completion scripts open no database.
 //!

@@ -1,5 +1,6 @@
 //! One run's hold on the world: store, identity, locks and connections, each opened when needed.
 
+mod head;
 mod shells;
 
 use std::cell::OnceCell;
@@ -23,9 +24,11 @@ use crate::kubernetes::import::OperatorCredential;
 use crate::secrets::{
     ExposeSecret, Identity, IdentityError, OpenError, RecordName, SecretString, open,
 };
+use crate::store::integrity::{self, Scope};
 use crate::store::{self, ReadTxn, Store};
 use zeroize::Zeroizing;
 
+pub(crate) use head::Known;
 pub(crate) use shells::{FILES as SHELL_FILES, FOLDER as SHELL_FOLDER, ShellLife};
 
 /// What a manager's sealed credential is called in errors.
@@ -402,6 +405,9 @@ impl Session {
         let name = || cluster.name.to_string();
         // The record and its secret in one look: a rotation between two would look like tampering.
         let (found, sealed) = self.store()?.read(|tx| {
+            // The last door before the network: what the store says must be what was recorded.
+            integrity::check(tx, Scope::Organization)?;
+            integrity::check(tx, Scope::Cluster(cluster.id))?;
             let found = store::clusters::find(tx, &cluster.name)?;
             let sealed = store::clusters::manager_secret(tx, cluster.id)?;
             Ok::<_, store::Error>((found, sealed))
@@ -426,7 +432,8 @@ impl Session {
 
     /// Connects to a cluster as its manager, and checks that it is the one that was registered.
     ///
-    /// The first call asks for one UID and nothing else: where it differs, nothing follows.
+    /// The first call asks for one UID, and for the head of our log that is kept there, and nothing
+    /// else: where the UID differs, or the store is older than that head, nothing follows.
     pub(crate) async fn connect(
         &self,
         cluster: &Cluster,
@@ -436,12 +443,16 @@ impl Session {
             cluster: cluster.name.to_string(),
             source,
         };
-        let connection = self.approach(cluster, installation)?;
-        let uid = connection.cluster_uid().await.map_err(failed)?;
-        if uid != cluster.kube_system_uid {
+        let mut connection = self.approach(cluster, installation)?;
+        let pins = Box::pin(connection.pins()).await.map_err(failed)?;
+        if pins.cluster_uid != cluster.kube_system_uid {
             return Err(Error::WrongCluster {
                 cluster: cluster.name.to_string(),
             });
+        }
+        if let Some(head) = pins.head {
+            self.compare_head(cluster, &head)?;
+            connection.set_witnessed(head);
         }
         Ok(connection)
     }

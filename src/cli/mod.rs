@@ -2,6 +2,7 @@
 
 mod access;
 mod audit;
+mod backup;
 mod cluster;
 pub(crate) mod completion;
 mod completions;
@@ -17,6 +18,7 @@ mod project;
 pub(crate) mod prompt;
 mod rbac;
 mod reconcile;
+mod restore;
 mod shell;
 mod ssh_key;
 mod status;
@@ -94,9 +96,11 @@ enum Command {
     /// Manage projects: clusters whose members share a kubeconfig
     #[command(subcommand)]
     Project(project::ProjectCommand),
-    /// Read the audit log
+    /// Read, export and check the audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    Backup(backup::BackupArgs),
+    Restore(restore::RestoreArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -173,7 +177,7 @@ fn dispatch(cli: Cli, env: Env, output: &mut Output) -> Result<(), Failure> {
         .build()
         .map_err(|_| Failure::words(Kind::Internal, "cannot start the runtime", ""))?;
     let mut desk = Desk::new(&session, output, cli.global.yes);
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         tokio::select! {
             biased;
             done = verb(cli.command, &mut desk) => done,
@@ -183,7 +187,14 @@ fn dispatch(cli: Cli, env: Env, output: &mut Output) -> Result<(), Failure> {
                 "run `kubegrant status` to see whether anything is owed",
             )),
         }
-    })
+    });
+    // Whatever came of it: what was recorded is kept in mind here too.
+    if let Err(error) = session.keep_head() {
+        output.warn(&format!(
+            "the head of the audit log could not be kept on this machine: {error}"
+        ));
+    }
+    done
 }
 
 async fn verb(command: Command, desk: &mut Desk<'_>) -> Result<(), Failure> {
@@ -204,6 +215,8 @@ async fn verb(command: Command, desk: &mut Desk<'_>) -> Result<(), Failure> {
         Command::Rbac(command) => Box::pin(rbac::run(command, desk)).await,
         Command::Project(command) => Box::pin(project::run(command, desk)).await,
         Command::Audit(command) => audit::run(command, desk),
+        Command::Backup(args) => backup::run(&args, desk),
+        Command::Restore(args) => Box::pin(restore::run(args, desk)).await,
         Command::Completions(_) => Ok(()),
     }
 }

@@ -76,6 +76,71 @@ pub(crate) struct Entry {
     pub(crate) detail: String,
     /// The request that this is the outcome of.
     pub(crate) request: Option<i64>,
+    /// Digest of the state that stood after the change, in hex; events of old stores have none.
+    pub(crate) state: Option<String>,
+    /// The hash of the entry before.
+    pub(crate) prev: String,
     /// Hash over this entry and the one before, in hex.
     pub(crate) hash: String,
+}
+
+/// Where the log stood: enough to notice a store that is older, or that was written anew.
+///
+/// Kept where whoever can write the store cannot: beside the operator, and on the clusters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Head {
+    /// When an owner last accepted the store as it was found, or restored it; 0 if never. A head
+    /// from before that says nothing about the store since.
+    pub(crate) epoch: i64,
+    /// The last event.
+    pub(crate) seq: i64,
+    /// Its hash.
+    pub(crate) hash: String,
+}
+
+impl std::fmt::Display for Head {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} {}", self.epoch, self.seq, self.hash)
+    }
+}
+
+impl std::str::FromStr for Head {
+    type Err = ();
+    fn from_str(input: &str) -> Result<Self, ()> {
+        let mut words = input.split(' ');
+        let mut number = || words.next().and_then(|word| word.parse::<i64>().ok());
+        let (epoch, seq) = (number().ok_or(())?, number().ok_or(())?);
+        let hash = words.next().ok_or(())?;
+        let is_hash = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if epoch < 0 || seq < 1 || !is_hash || words.next().is_some() {
+            return Err(());
+        }
+        Ok(Self {
+            epoch,
+            seq,
+            hash: hash.to_owned(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_is_read_as_it_was_written_and_nothing_else_is() {
+        let head = Head {
+            epoch: 1_790_000_000,
+            seq: 42,
+            hash: "0a".repeat(32),
+        };
+        assert_eq!(head.to_string().parse(), Ok(head.clone()));
+        let bad_hash = format!("0 1 {}", "x".repeat(64));
+        for text in ["", "1", "0 1", "0 1 abc", "0 0 ", &bad_hash] {
+            assert!(text.parse::<Head>().is_err(), "{text}");
+        }
+        for text in [format!("-{head}"), format!("{head} 1"), format!(" {head}")] {
+            assert!(text.parse::<Head>().is_err(), "{text}");
+        }
+    }
 }

@@ -231,6 +231,10 @@ pub(crate) enum OrganizationAction {
     ActAs,
     /// Forget a cluster that is gone for good, without asking it.
     ForgetCluster,
+    /// Copy the store into a file.
+    Backup,
+    /// Restore the store from a backup, or accept it as it was found.
+    Restore,
 }
 
 impl OrganizationAction {
@@ -246,7 +250,15 @@ impl OrganizationAction {
             Self::ReadAudit => "read the audit log",
             Self::ActAs => "act as another user",
             Self::ForgetCluster => "forget a cluster",
+            Self::Backup => "make a backup",
+            Self::Restore => "restore or accept the store",
         }
+    }
+
+    /// Whether it changes what holds on all clusters at once. What goes through them one by one
+    /// fails one by one.
+    pub(crate) fn is_everywhere(self) -> bool {
+        matches!(self, Self::ManageUser(_) | Self::SetRole { .. })
     }
 }
 
@@ -444,7 +456,7 @@ pub(crate) fn in_organization(actor: Actor, action: OrganizationAction) -> Resul
         return Err(Denial::Disabled);
     }
     // No admin could help: whoever is refused is told to ask an owner.
-    if action == A::ForgetCluster && actor.role != Role::Owner {
+    if matches!(action, A::ForgetCluster | A::Restore) && actor.role != Role::Owner {
         return Err(Denial::OwnersOnly);
     }
     if !actor.role.is_admin() {
@@ -454,6 +466,8 @@ pub(crate) fn in_organization(actor: Actor, action: OrganizationAction) -> Resul
         A::ManageUser(role) => role == Role::Owner,
         A::SetRole { from, to } => from == Role::Owner || to == Role::Owner,
         A::ForgetCluster
+        | A::Backup
+        | A::Restore
         | A::ListUsers
         | A::Team
         | A::RegisterCluster

@@ -15,6 +15,7 @@ use serde::Deserialize;
 
 use super::error::Error;
 use super::objects;
+use crate::domain::audit::Head;
 use crate::domain::climb::Probe;
 use crate::domain::plan::{
     NAMESPACE, Observed, ObservedAccount, ObservedBinding, Place, binding_name,
@@ -26,6 +27,8 @@ use crate::domain::power::{self, Binding, RoleRef, Roles, Rule, Subject};
 pub(crate) struct Connection {
     pub(super) client: kube::Client,
     pub(super) installation: String,
+    /// The head of our log that the cluster holds, as it was read when we connected.
+    pub(super) witnessed: Option<Head>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -123,6 +126,7 @@ impl Connection {
         Self {
             client,
             installation: installation.to_owned(),
+            witnessed: None,
         }
     }
 

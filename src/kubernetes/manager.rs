@@ -86,8 +86,12 @@ pub(crate) const OPERATOR_RIGHTS: [Right; 10] = [
 ];
 
 /// What the manager's login must be allowed: asked by `cluster check`.
-pub(crate) const MANAGER_RIGHTS: [Right; 18] = [
+pub(crate) const MANAGER_RIGHTS: [Right; 19] = [
     right("list", "", "namespaces"),
+    Right {
+        name: NAMESPACE,
+        ..right("patch", "", "namespaces")
+    },
     right("list", RBAC, "clusterroles"),
     right("list", RBAC, "roles"),
     right("list", RBAC, "clusterrolebindings"),
@@ -189,8 +193,8 @@ fn cluster_rules(installation: &str) -> Vec<rbac::PolicyRule> {
             &["create"],
             &[],
         ),
-        // Leave the cluster for good.
-        rule(&[""], &["namespaces"], &["delete"], &[NAMESPACE]),
+        // Keep the head of the log there, and leave the cluster for good.
+        rule(&[""], &["namespaces"], &["patch", "delete"], &[NAMESPACE]),
         rule(&[RBAC], &["clusterroles"], &["delete"], &[manager.as_str()]),
     ]
 }
@@ -249,6 +253,8 @@ impl Connection {
                     name: Some(NAMESPACE.to_owned()),
                     labels: Some(BTreeMap::from([
                         (MANAGED_BY.to_owned(), KUBEGRANT.to_owned()),
+                        // Every API server adds it; the witness is found by it.
+                        (super::witness::NAME.to_owned(), NAMESPACE.to_owned()),
                         // Nothing runs here: refuse what could be used to take a node.
                         (
                             "pod-security.kubernetes.io/enforce".to_owned(),

@@ -15,3 +15,4 @@ pub(crate) mod objects;
 pub(crate) mod tls;
 pub(crate) mod token;
 pub(crate) mod uninstall;
+pub(crate) mod witness;

@@ -240,6 +240,16 @@ pub(crate) enum Error {
     },
 }
 
+impl Error {
+    /// Whether the store itself is not to be believed.
+    pub(super) fn is_distrust(&self) -> bool {
+        match self {
+            Self::Store(error) | Self::Session(session::Error::Store(error)) => error.is_distrust(),
+            _ => false,
+        }
+    }
+}
+
 /// A refusal in words. Says which rule, in the words of the documentation.
 pub(super) fn refusal(denial: Denial, cluster: Option<&ClusterName>, who: &str) -> String {
     let on = cluster

@@ -14,6 +14,7 @@ use crate::domain::policy::{
 use crate::domain::project::{Member, Project, ProjectRole};
 use crate::domain::user::{Role, User};
 use crate::session::{Actor, Session};
+use crate::store::integrity::{self, Scope};
 use crate::store::{self, ReadTxn};
 
 /// Words spelt like `name`, nearest first, at most three.
@@ -97,8 +98,15 @@ pub(super) fn project_role(
     }
 }
 
-/// Who is acting, with the right to act as the user given with `--as`.
+/// Who is acting, with the right to act as the user given with `--as`; the store must be what this
+/// program left, or nothing that it says of anybody's rights counts.
 pub(super) fn actor(session: &Session, action: &'static str) -> Result<Actor, Error> {
+    session.trust()?;
+    reader(session, action)
+}
+
+/// [`actor`] for those who only look at the log: also where the store cannot be trusted.
+pub(super) fn reader(session: &Session, action: &'static str) -> Result<Actor, Error> {
     let actor = session.actor()?;
     if actor.is_acting_as() {
         let holder = PolicyActor {
@@ -127,8 +135,24 @@ pub(super) fn actor(session: &Session, action: &'static str) -> Result<Actor, Er
     Ok(actor)
 }
 
-/// Asks the organization's rules; a refusal is recorded.
+/// Asks the organization's rules; a refusal is recorded. What reaches every cluster at once relies
+/// on all that the store says.
 pub(super) fn allow(
+    session: &Session,
+    actor: &Actor,
+    journal: &Journal,
+    action: OrganizationAction,
+) -> Result<(), Error> {
+    if action.is_everywhere() {
+        session
+            .store()?
+            .read(|tx| integrity::check(tx, Scope::All))?;
+    }
+    may(session, actor, journal, action)
+}
+
+/// [`allow`] whatever the store's state: for those who look into it, or mend it.
+pub(super) fn may(
     session: &Session,
     actor: &Actor,
     journal: &Journal,
@@ -203,6 +227,10 @@ pub(super) fn cluster(
         let access = access_of(tx, session, &actor.user, &cluster)?;
         let project = project_role(tx, &actor.user, &cluster)?;
         let ways = (access, project);
+        // To whom the cluster is hidden, it is not damaged either.
+        if action != ClusterAction::See && (access != Access::None || project.is_some()) {
+            integrity::check(tx, Scope::Cluster(cluster.id))?;
+        }
         // A block is about what comes into one's own hands, not about what one does for others.
         let own = [
             ClusterAction::OwnKubeconfig,

@@ -209,6 +209,16 @@ pub(super) fn begin_version(
     case: &Case,
     request: i64,
 ) -> Result<CredentialId, Error> {
+    if store::clusters::owes_orphans(tx, case.cluster.id)? {
+        let name = &case.cluster.name;
+        return Err(Error::Forbidden {
+            why: format!(
+                "the store was restored from a backup, and what was issued on cluster '{name}' \
+                 since is not yet ended"
+            ),
+            hint: format!("run `kubegrant reconcile {name}` first"),
+        });
+    }
     let whose = (case.of, case.owner.as_str(), case.power);
     let id = begin(
         session,

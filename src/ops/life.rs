@@ -364,7 +364,10 @@ pub(crate) async fn rotate_manager(
     };
     session.store()?.write(|tx| {
         let sealed = reseal::seal_login(session, tx, &cluster, &installation, &made.token)?;
-        Ok::<_, Error>(store::clusters::set_manager(tx, &cluster, &sealed)?)
+        store::clusters::set_manager(tx, &cluster, &sealed)?;
+        let stored = "a new login of the manager is stored";
+        journal.record(session, tx, Phase::Requested, stored, Some(request))?;
+        Ok::<_, Error>(())
     })?;
     // From here the store holds the new one: the old may go.
     let mut applied = Applied::default();

@@ -5,6 +5,7 @@
 
 pub(crate) mod access;
 pub(crate) mod audit;
+pub(crate) mod backup;
 pub(crate) mod cluster;
 mod error;
 pub(crate) mod explain;

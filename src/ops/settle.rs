@@ -30,6 +30,8 @@ pub(super) struct Picture {
     pub(super) reach_owed: bool,
     /// Whether logins of the manager from before the stored one may still work.
     pub(super) older_logins: bool,
+    /// Whether the cluster may hold what was issued after the backup that was restored.
+    pub(super) orphans_owed: bool,
     /// All users.
     pub(super) users: BTreeMap<UserId, User>,
     /// The names of all projects.
@@ -117,6 +119,7 @@ impl Picture {
             .any(|credential| credential.state.is_debt())
             || self.bindings.iter().any(|binding| binding.is_owed)
             || self.reach_owed
+            || self.orphans_owed
     }
 }
 
@@ -128,6 +131,7 @@ pub(super) fn picture(tx: &ReadTxn<'_>, cluster: ClusterId) -> store::Result<Pic
         bindings: store::bindings::unfinished(tx, cluster)?,
         reach_owed: store::clusters::owes_reach(tx, cluster)?,
         older_logins: store::clusters::has_older_logins(tx, cluster)?,
+        orphans_owed: store::clusters::owes_orphans(tx, cluster)?,
         users: users(tx)?,
         projects: store::projects::names(tx)?,
     })
@@ -285,19 +289,31 @@ pub(super) async fn settle_on(
             .write(|tx| end_what_must(session, tx, cluster, journal, request))?;
     }
     let picture = session.store()?.read(|tx| picture(tx, cluster.id))?;
+    if picture.orphans_owed {
+        Box::pin(learn_versions(session, cluster, &connection)).await?;
+    }
     let desired = picture.desired(cluster);
     let look = Look {
         with_write: desired.has_writers(),
         with_places: desired.has_places(),
         held_back: &cluster.held_back,
     };
+    // Beside the work, not before it: a witness that cannot be told delays no revocation.
+    let head = session.store()?.read(store::audit::head)?;
+    let head = head.filter(|_| picture.owes() || request.is_some());
+    let witness = Box::pin(async {
+        match &head {
+            Some(head) => connection.witness(head).await,
+            None => Ok(()),
+        }
+    });
     let ended = picture.ended();
-    let converged = converge::converge(&connection, &desired, &look, &ended)
-        .await
-        .map_err(|source| Error::Cluster {
-            cluster: cluster.name.to_string(),
-            source,
-        })?;
+    let converged = Box::pin(converge::converge(&connection, &desired, &look, &ended));
+    let (converged, _told) = futures::join!(converged, witness);
+    let converged = converged.map_err(|source| Error::Cluster {
+        cluster: cluster.name.to_string(),
+        source,
+    })?;
     // A look at a settled cluster costs no disk write.
     let stale = cluster
         .reached_at
@@ -361,8 +377,34 @@ fn record_outcome(
     if picture.reach_owed {
         store::clusters::settle_reach(tx, cluster.id)?;
     }
+    if picture.orphans_owed {
+        store::clusters::settle_orphans(tx, cluster.id)?;
+        let detail = "nothing is left of what was issued after the backup".to_owned();
+        journal.record(session, tx, Phase::Done, detail, request)?;
+    }
     store::clusters::set_reached(tx, cluster.id, now)?;
     Ok(ended)
+}
+
+/// Notes the versions that a cluster holds and the store never heard of, before they are ended:
+/// no number is used twice.
+async fn learn_versions(
+    session: &Session,
+    cluster: &Cluster,
+    connection: &Connection,
+) -> Result<(), Error> {
+    let held = connection.versions_held().await;
+    let held = held.map_err(|source| Error::Cluster {
+        cluster: cluster.name.to_string(),
+        source,
+    })?;
+    session.store()?.write(|tx| {
+        for (owner, version) in &held {
+            store::credentials::raise_floor(tx, cluster.id, owner, *version)?;
+        }
+        Ok::<_, store::Error>(())
+    })?;
+    Ok(())
 }
 
 /// Settles a cluster after a decision was recorded; what cannot be done now is owed, never lost.
@@ -393,6 +435,8 @@ pub(super) async fn pay(
                 owed: vec![],
             })
         }
+        // Waiting mends no store: nobody is told that `reconcile` will finish.
+        Err(error) if error.is_distrust() => Err(error),
         Err(error) => Ok(Applied {
             ended: vec![],
             owed: owed(session, cluster, journal, request, &error)?,
@@ -496,6 +540,12 @@ pub(super) fn debts(cluster: &Cluster, picture: &Picture) -> Vec<Debt> {
             until: None,
         }
     });
+    let orphans = picture.orphans_owed.then(|| Debt {
+        cluster: cluster.name.clone(),
+        what: "what was issued after the backup that was restored may still be there".to_owned(),
+        why: None,
+        until: None,
+    });
     picture
         .credentials
         .iter()
@@ -522,6 +572,7 @@ pub(super) fn debts(cluster: &Cluster, picture: &Picture) -> Vec<Debt> {
         .chain(bindings)
         .chain(reach)
         .chain(older)
+        .chain(orphans)
         .collect()
 }
 

@@ -1,101 +1,319 @@
 //! The audit log: append-only, each row carrying the hash of the one before.
+//!
+//! The last event of a transaction also carries the state that the transaction left (see
+//! [`integrity`]); so an event is inserted when the next one comes, or at commit, when that state
+//! is known. Events from before schema 5 have no state; after one that has, all have.
+//!
+//! A chain alone does not notice that its end is missing, or that all of it was written anew: for
+//! that a [`Head`] is kept where whoever can write the store cannot, and compared ([`against`]).
 
-use rusqlite::{OptionalExtension, Row};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension, Row};
 use sha2::{Digest, Sha256};
 
-use super::{ReadTxn, Result, WriteTxn, time};
+use super::{Error, ReadTxn, Result, WriteTxn, integrity, meta, time};
 use crate::domain::Timestamp;
-use crate::domain::audit::{Entry, Event};
+use crate::domain::audit::{Entry, Event, Head, Phase};
 
 const GENESIS: &str = "kubegrant audit v1";
 
-/// Hashes a row: every field length-prefixed, so that no two rows hash alike by shifting bytes.
-fn hash(seq: i64, event: &Fields<'_>, prev: &str) -> String {
-    let mut hasher = Sha256::new();
-    let mut field = |bytes: &[u8]| {
-        hasher.update((bytes.len() as u64).to_be_bytes());
-        hasher.update(bytes);
-    };
-    field(prev.as_bytes());
-    field(&seq.to_be_bytes());
-    field(&event.at.to_be_bytes());
-    for text in [
-        Some(event.actor),
-        event.acting_as,
-        Some(event.action),
-        Some(event.phase),
-    ] {
-        field(text.map_or(&[][..], str::as_bytes));
-        field(&[u8::from(text.is_some())]);
-    }
-    for text in [event.cluster, event.user, Some(event.detail)] {
-        field(text.map_or(&[][..], str::as_bytes));
-        field(&[u8::from(text.is_some())]);
-    }
-    field(&event.request.unwrap_or(0).to_be_bytes());
-    hasher
-        .finalize()
-        .iter()
-        .fold(String::with_capacity(64), |mut text, byte| {
-            use std::fmt::Write as _;
-            // Writing to a String cannot fail.
-            let _written = write!(text, "{byte:02x}");
-            text
-        })
+/// An event that waits for what else its transaction does.
+#[derive(Debug)]
+pub(super) struct Pending {
+    seq: i64,
+    prev: String,
+    /// The state before.
+    state: Option<String>,
+    event: Event,
 }
 
+/// Bytes in hex.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        for half in [byte >> 4, byte & 15] {
+            text.push(char::from(DIGITS[usize::from(half)]));
+        }
+    }
+    text
+}
+
+/// The columns that are hashed, as bytes, so that a check need not copy them.
 struct Fields<'a> {
+    seq: i64,
     at: i64,
-    actor: &'a str,
-    acting_as: Option<&'a str>,
-    action: &'a str,
-    phase: &'a str,
-    cluster: Option<&'a str>,
-    user: Option<&'a str>,
-    detail: &'a str,
+    actor: &'a [u8],
+    acting_as: Option<&'a [u8]>,
+    action: &'a [u8],
+    phase: &'a [u8],
+    cluster: Option<&'a [u8]>,
+    user: Option<&'a [u8]>,
+    detail: &'a [u8],
     request: Option<i64>,
+    state: Option<&'a [u8]>,
+    prev: &'a [u8],
+}
+
+impl Fields<'_> {
+    /// Hashes a row: every field length-prefixed, so that no two rows hash alike by shifting bytes.
+    fn hash(&self) -> String {
+        let mut hasher = Sha256::new();
+        let mut field = |bytes: &[u8]| {
+            hasher.update((bytes.len() as u64).to_be_bytes());
+            hasher.update(bytes);
+        };
+        field(self.prev);
+        field(&self.seq.to_be_bytes());
+        field(&self.at.to_be_bytes());
+        for text in [
+            Some(self.actor),
+            self.acting_as,
+            Some(self.action),
+            Some(self.phase),
+            self.cluster,
+            self.user,
+            Some(self.detail),
+        ] {
+            field(text.unwrap_or_default());
+            field(&[u8::from(text.is_some())]);
+        }
+        field(&self.request.unwrap_or(0).to_be_bytes());
+        if let Some(state) = self.state {
+            // As far back as schema 5: before it, no request and request 0 were the same.
+            field(&[u8::from(self.request.is_some())]);
+            field(state);
+        }
+        hex(&hasher.finalize())
+    }
+
+    fn of_row<'a>(row: &'a Row<'_>) -> rusqlite::Result<Fields<'a>> {
+        let bytes = |column: usize| -> rusqlite::Result<Option<&'a [u8]>> {
+            Ok(match row.get_ref(column)? {
+                ValueRef::Text(bytes) => Some(bytes),
+                _ => None,
+            })
+        };
+        Ok(Fields {
+            seq: row.get(0)?,
+            at: row.get(1)?,
+            actor: bytes(2)?.unwrap_or_default(),
+            acting_as: bytes(3)?,
+            action: bytes(4)?.unwrap_or_default(),
+            phase: bytes(5)?.unwrap_or_default(),
+            cluster: bytes(6)?,
+            user: bytes(7)?,
+            detail: bytes(8)?.unwrap_or_default(),
+            request: row.get(9)?,
+            prev: bytes(10)?.unwrap_or_default(),
+            state: bytes(12)?,
+        })
+    }
+}
+
+/// The hash that a row has, in its column.
+fn stored_hash<'a>(row: &'a Row<'_>) -> rusqlite::Result<&'a [u8]> {
+    Ok(match row.get_ref(11)? {
+        ValueRef::Text(bytes) => bytes,
+        _ => &[],
+    })
+}
+
+impl Pending {
+    fn insert(&self, sql: &Connection, state: &str) -> Result<String> {
+        let event = &self.event;
+        let fields = Fields {
+            seq: self.seq,
+            at: event.at.timestamp(),
+            actor: event.actor.as_bytes(),
+            acting_as: event.acting_as.as_deref().map(str::as_bytes),
+            action: event.action.as_bytes(),
+            phase: event.phase.as_str().as_bytes(),
+            cluster: event.cluster.as_deref().map(str::as_bytes),
+            user: event.user.as_deref().map(str::as_bytes),
+            detail: event.detail.as_bytes(),
+            request: event.request,
+            state: Some(state.as_bytes()),
+            prev: self.prev.as_bytes(),
+        };
+        let hash = fields.hash();
+        sql.prepare_cached(
+            "INSERT INTO audit (seq, at, actor, acting_as, action, phase, cluster, user, detail,
+               request, prev, hash, state)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        )?
+        .execute(rusqlite::params![
+            self.seq,
+            fields.at,
+            event.actor,
+            event.acting_as,
+            event.action,
+            event.phase.as_str(),
+            event.cluster,
+            event.user,
+            event.detail,
+            event.request,
+            self.prev,
+            hash,
+            state,
+        ])?;
+        Ok(hash)
+    }
+}
+
+/// The last event: its number, its hash, and the state it left.
+fn last(sql: &Connection) -> Result<Option<(i64, String, Option<String>)>> {
+    Ok(sql
+        .prepare_cached("SELECT seq, hash, state FROM audit ORDER BY seq DESC LIMIT 1")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?)
 }
 
 /// Appends an event; gives its sequence number.
 pub(crate) fn append(tx: &WriteTxn<'_>, event: &Event) -> Result<i64> {
-    let last: Option<(i64, String)> = tx
-        .sql()
-        .prepare_cached("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")?
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let (seq, prev) = last.map_or((1, GENESIS.to_owned()), |(seq, hash)| (seq + 1, hash));
-    let fields = Fields {
-        at: event.at.timestamp(),
-        actor: &event.actor,
-        acting_as: event.acting_as.as_deref(),
-        action: event.action,
-        phase: event.phase.as_str(),
-        cluster: event.cluster.as_deref(),
-        user: event.user.as_deref(),
-        detail: &event.detail,
-        request: event.request,
+    let (seq, prev, state) = match tx.pending.take() {
+        Some(before) => {
+            let state = match before.state.clone() {
+                Some(state) => state,
+                None => integrity::state(tx.sql())?,
+            };
+            let hash = before.insert(tx.sql(), &state)?;
+            (before.seq + 1, hash, Some(state))
+        }
+        None => match last(tx.sql())? {
+            Some((seq, hash, state)) => (seq + 1, hash, state),
+            None => (1, GENESIS.to_owned(), None),
+        },
     };
-    let hash = hash(seq, &fields, &prev);
-    tx.sql()
-        .prepare_cached(
-            "INSERT INTO audit (seq, at, actor, acting_as, action, phase, cluster, user, detail,
-               request, prev, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-        )?
-        .execute(rusqlite::params![
-            seq,
-            fields.at,
-            fields.actor,
-            fields.acting_as,
-            fields.action,
-            fields.phase,
-            fields.cluster,
-            fields.user,
-            fields.detail,
-            fields.request,
-            prev,
-            hash,
-        ])?;
+    tx.pending.replace(Some(Pending {
+        seq,
+        prev,
+        state,
+        event: event.clone(),
+    }));
     Ok(seq)
+}
+
+/// Records that the store was brought to another schema, and the state it has since.
+pub(super) fn append_upgrade(sql: &Connection, schema: i64, state: &str) -> Result<()> {
+    let Some((seq, prev, _)) = last(sql)? else {
+        return Ok(());
+    };
+    let at: i64 = sql.query_row("SELECT unixepoch()", [], |row| row.get(0))?;
+    let upgrade = Pending {
+        seq: seq + 1,
+        prev,
+        state: None,
+        event: Event {
+            at: time(at)?,
+            actor: "kubegrant".to_owned(),
+            acting_as: None,
+            action: "upgrade",
+            phase: Phase::Done,
+            cluster: None,
+            user: None,
+            detail: format!("schema {schema}; the records were taken as they stood"),
+            request: None,
+        },
+    };
+    upgrade.insert(sql, state).map(drop)
+}
+
+/// Inserts the last event of a transaction with the state that the transaction leaves; `false` if
+/// the transaction has no event.
+pub(super) fn finish(tx: &WriteTxn<'_>, state: Option<String>) -> Result<bool> {
+    let Some(pending) = tx.pending.take() else {
+        return match state {
+            Some(_) => Err(Error::Silent),
+            None => Ok(false),
+        };
+    };
+    let state = match state.or_else(|| pending.state.clone()) {
+        Some(state) => state,
+        None => integrity::state(tx.sql())?,
+    };
+    pending.insert(tx.sql(), &state)?;
+    Ok(true)
+}
+
+/// The state that the last event vouches for; `None` if that event vouches for nothing.
+pub(super) fn last_state(tx: &ReadTxn<'_>) -> Result<Option<String>> {
+    let sql = format!("SELECT {COLUMNS} FROM audit ORDER BY seq DESC LIMIT 1");
+    let mut statement = tx.sql().prepare_cached(&sql)?;
+    let mut rows = statement.query([])?;
+    let Some(row) = rows.next()? else {
+        return Ok(Some(hex(&Sha256::digest(integrity::STATE))));
+    };
+    let fields = Fields::of_row(row)?;
+    if fields.hash().as_bytes() != stored_hash(row)? {
+        return Ok(None);
+    }
+    let state = fields.state.map(String::from_utf8_lossy);
+    Ok(state.map(std::borrow::Cow::into_owned))
+}
+
+/// When an owner last accepted or restored the store, in the organization's record.
+const EPOCH: &str = "epoch";
+
+fn epoch(tx: &ReadTxn<'_>) -> Result<i64> {
+    let found = meta::find(tx, EPOCH)?;
+    Ok(found.and_then(|text| text.parse().ok()).unwrap_or(0))
+}
+
+/// Begins a new epoch: heads from before it say nothing any more.
+pub(crate) fn begin_epoch(tx: &WriteTxn<'_>, now: Timestamp, after: Option<&Head>) -> Result<()> {
+    let before = epoch(tx)?.max(after.map_or(0, |head| head.epoch));
+    let next = now.timestamp().max(before + 1);
+    meta::set(tx, EPOCH, &next.to_string())
+}
+
+/// Where the log stands; `None` while it is empty.
+pub(crate) fn head(tx: &ReadTxn<'_>) -> Result<Option<Head>> {
+    let epoch = epoch(tx)?;
+    Ok(last(tx.sql())?.map(|(seq, hash, _)| Head { epoch, seq, hash }))
+}
+
+/// How the log compares with a head that was kept elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Against {
+    /// It goes on from there.
+    Fits,
+    /// An owner accepted or restored the store since.
+    Superseded,
+    /// It ends before, or says something else there.
+    Differs {
+        /// What is wrong.
+        why: String,
+    },
+}
+
+/// Compares the log with a head that was kept elsewhere.
+pub(crate) fn against(tx: &ReadTxn<'_>, kept: &Head) -> Result<Against> {
+    let epoch = epoch(tx)?;
+    if kept.epoch < epoch {
+        return Ok(Against::Superseded);
+    }
+    let found: Option<String> = tx
+        .sql()
+        .prepare_cached("SELECT hash FROM audit WHERE seq = ?1")?
+        .query_row([kept.seq], |row| row.get(0))
+        .optional()?;
+    let seq = kept.seq;
+    Ok(match found {
+        _ if kept.epoch > epoch => Against::Differs {
+            why: "it is from before it was last restored or accepted".to_owned(),
+        },
+        Some(hash) if hash == kept.hash => Against::Fits,
+        Some(_) => Against::Differs {
+            why: format!("event {seq} is not the one that was recorded"),
+        },
+        None => {
+            let last = last(tx.sql())?.map_or(0, |(seq, ..)| seq);
+            Against::Differs {
+                why: format!("its log ends at event {last}, and event {seq} was recorded"),
+            }
+        }
+    })
 }
 
 /// What to list.
@@ -113,12 +331,17 @@ pub(crate) struct Filter {
     pub(crate) until: Option<Timestamp>,
     /// At most so many, the newest.
     pub(crate) limit: Option<u32>,
+    /// From this event on.
+    pub(crate) since_seq: Option<i64>,
 }
 
-fn raw(row: &Row<'_>) -> rusqlite::Result<(Entry, i64, String)> {
-    let entry = Entry {
+const COLUMNS: &str = "seq, at, actor, acting_as, action, phase, cluster, user, detail, request, \
+     prev, hash, state";
+
+fn entry(row: &Row<'_>) -> Result<Entry> {
+    Ok(Entry {
         seq: row.get(0)?,
-        at: Timestamp::UNIX_EPOCH,
+        at: time(row.get(1)?)?,
         actor: row.get(2)?,
         acting_as: row.get(3)?,
         action: row.get(4)?,
@@ -127,46 +350,58 @@ fn raw(row: &Row<'_>) -> rusqlite::Result<(Entry, i64, String)> {
         user: row.get(7)?,
         detail: row.get(8)?,
         request: row.get(9)?,
+        prev: row.get(10)?,
         hash: row.get(11)?,
-    };
-    Ok((entry, row.get(1)?, row.get(10)?))
+        state: row.get(12)?,
+    })
 }
 
-const COLUMNS: &str = "seq, at, actor, acting_as, action, phase, cluster, user, detail, request, \
-     prev, hash";
-
-/// Lists entries, oldest first.
-pub(crate) fn list(tx: &ReadTxn<'_>, filter: &Filter) -> Result<Vec<Entry>> {
-    let sql = format!(
-        "SELECT * FROM (SELECT {COLUMNS} FROM audit
+/// Hands entries over one by one, oldest first.
+pub(crate) fn each<E: From<Error>>(
+    tx: &ReadTxn<'_>,
+    filter: &Filter,
+    mut hand: impl FnMut(Entry) -> std::result::Result<(), E>,
+) -> std::result::Result<(), E> {
+    let chosen = format!(
+        "SELECT {COLUMNS} FROM audit
          WHERE (?1 IS NULL OR user = ?1 OR actor = ?1 OR acting_as = ?1)
            AND (?2 IS NULL OR cluster = ?2)
            AND (?3 IS NULL OR action = ?3 OR action LIKE ?3 || ' %' ESCAPE '\\')
            AND (?4 IS NULL OR at >= ?4) AND (?5 IS NULL OR at < ?5)
-         ORDER BY seq DESC LIMIT ?6) ORDER BY seq"
+           AND (?7 IS NULL OR seq >= ?7)"
     );
-    let mut statement = tx.sql().prepare_cached(&sql)?;
-    let rows = statement
-        .query_map(
-            rusqlite::params![
-                filter.user,
-                filter.cluster,
-                filter.action,
-                filter.since.map(|at| at.timestamp()),
-                filter.until.map(|at| at.timestamp()),
-                filter.limit.map_or(-1, i64::from),
-            ],
-            raw,
-        )?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
-    rows.into_iter()
-        .map(|(entry, at, _)| {
-            Ok(Entry {
-                at: time(at)?,
-                ..entry
-            })
-        })
-        .collect()
+    // Only the newest few must be turned round; all others come in their order.
+    let sql = if filter.limit.is_some() {
+        format!("SELECT * FROM ({chosen} ORDER BY seq DESC LIMIT ?6) ORDER BY seq")
+    } else {
+        format!("{chosen} ORDER BY seq LIMIT ?6")
+    };
+    let mut statement = tx.sql().prepare_cached(&sql).map_err(Error::from)?;
+    let mut rows = statement
+        .query(rusqlite::params![
+            filter.user,
+            filter.cluster,
+            filter.action,
+            filter.since.map(|at| at.timestamp()),
+            filter.until.map(|at| at.timestamp()),
+            filter.limit.map_or(-1, i64::from),
+            filter.since_seq,
+        ])
+        .map_err(Error::from)?;
+    while let Some(row) = rows.next().map_err(Error::from)? {
+        hand(entry(row)?)?;
+    }
+    Ok(())
+}
+
+/// Lists entries, oldest first.
+pub(crate) fn list(tx: &ReadTxn<'_>, filter: &Filter) -> Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    each(tx, filter, |entry| {
+        entries.push(entry);
+        Ok::<_, Error>(())
+    })?;
+    Ok(entries)
 }
 
 /// What a check of the whole chain found.
@@ -194,38 +429,25 @@ pub(crate) fn verify(tx: &ReadTxn<'_>) -> Result<Verdict> {
     let mut statement = tx.sql().prepare_cached(&sql)?;
     let mut rows = statement.query([])?;
     let (mut next, mut last) = (1, GENESIS.to_owned());
+    let mut has_state = false;
     while let Some(row) = rows.next()? {
-        let (entry, at, prev) = raw(row)?;
-        if entry.seq != next {
-            return Ok(Verdict::Broken {
-                seq: next,
-                why: "a row is missing",
-            });
+        let fields = Fields::of_row(row)?;
+        let broken = |why| Ok(Verdict::Broken { seq: next, why });
+        if fields.seq != next {
+            return broken("a row is missing");
         }
-        if prev != last {
-            return Ok(Verdict::Broken {
-                seq: next,
-                why: "it does not follow the row before",
-            });
+        if fields.prev != last.as_bytes() {
+            return broken("it does not follow the row before");
         }
-        let fields = Fields {
-            at,
-            actor: &entry.actor,
-            acting_as: entry.acting_as.as_deref(),
-            action: &entry.action,
-            phase: &entry.phase,
-            cluster: entry.cluster.as_deref(),
-            user: entry.user.as_deref(),
-            detail: &entry.detail,
-            request: entry.request,
-        };
-        if hash(next, &fields, &prev) != entry.hash {
-            return Ok(Verdict::Broken {
-                seq: next,
-                why: "it was changed",
-            });
+        let hash = fields.hash();
+        if hash.as_bytes() != stored_hash(row)? {
+            return broken("it was changed");
         }
-        last = entry.hash;
+        if has_state && fields.state.is_none() {
+            return broken("it vouches for no state");
+        }
+        has_state = fields.state.is_some();
+        last = hash;
         next += 1;
     }
     Ok(Verdict::Whole {
@@ -233,3 +455,6 @@ pub(crate) fn verify(tx: &ReadTxn<'_>) -> Result<Verdict> {
         head: (next > 1).then_some(last),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -329,6 +329,23 @@ pub(crate) fn settle_older_logins(tx: &WriteTxn<'_>, cluster: ClusterId) -> Resu
     Ok(())
 }
 
+/// Whether it may hold what was issued after the backup that the store was restored from.
+pub(crate) fn owes_orphans(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<bool> {
+    let mut statement = tx
+        .sql()
+        .prepare_cached("SELECT 1 FROM clusters WHERE id = ?1 AND orphans_owed = 1")?;
+    Ok(statement.exists([cluster.0])?)
+}
+
+/// Records that everything unknown was seen to be gone from it.
+pub(crate) fn settle_orphans(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<()> {
+    tx.sql().execute(
+        "UPDATE clusters SET orphans_owed = 0 WHERE id = ?1",
+        [cluster.0],
+    )?;
+    Ok(())
+}
+
 /// Marks a cluster as being deleted: from here only the deletion goes on.
 pub(crate) fn begin_delete(tx: &WriteTxn<'_>, cluster: ClusterId, at: Timestamp) -> Result<()> {
     tx.sql().execute(

@@ -275,12 +275,34 @@ pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewCredential<'_>) -> Result<Crede
 pub(crate) fn next_version(tx: &ReadTxn<'_>, cluster: ClusterId, subject: Subject) -> Result<u32> {
     let (kind, user, project, level) = columns(subject);
     let latest: u32 = tx.sql().query_row(
-        "SELECT coalesce(max(version), 0) FROM credentials
-         WHERE cluster = ?1 AND kind = ?2 AND user IS ?3 AND project IS ?4 AND level IS ?5",
+        "SELECT max(
+           coalesce((SELECT max(version) FROM credentials WHERE cluster = ?1 AND kind = ?2
+             AND user IS ?3 AND project IS ?4 AND level IS ?5), 0),
+           coalesce((SELECT max(version) FROM version_floors
+             WHERE cluster = ?1 AND owner = CASE ?2
+               WHEN 'personal' THEN (SELECT name FROM users WHERE id = ?3)
+               WHEN 'shell' THEN (SELECT name FROM users WHERE id = ?3) || '/shell'
+               ELSE (SELECT name FROM projects WHERE id = ?4) || '/' || ?5 END), 0))",
         (cluster.0, kind, user, project, level),
         |row| row.get(0),
     )?;
     Ok(latest + 1)
+}
+
+/// Records a version that the cluster holds and the store never heard of: its number is taken.
+/// `owner` is whose it is, as the account says.
+pub(crate) fn raise_floor(
+    tx: &WriteTxn<'_>,
+    cluster: ClusterId,
+    owner: &str,
+    version: u32,
+) -> Result<()> {
+    tx.sql().execute(
+        "INSERT INTO version_floors (cluster, owner, version) VALUES (?1, ?2, ?3)
+         ON CONFLICT (cluster, owner) DO UPDATE SET version = max(version, excluded.version)",
+        (cluster.0, owner, version),
+    )?;
+    Ok(())
 }
 
 /// Records that the cluster was seen to have it. `false` if it is no longer pending.

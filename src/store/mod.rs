@@ -10,9 +10,11 @@ pub(crate) mod audit;
 pub(crate) mod bindings;
 pub(crate) mod blocks;
 pub(crate) mod clusters;
+pub(crate) mod copy;
 pub(crate) mod credentials;
 mod file;
 pub(crate) mod grants;
+pub(crate) mod integrity;
 pub(crate) mod lookup;
 pub(crate) mod meta;
 pub(crate) mod projects;
@@ -22,6 +24,7 @@ pub(crate) mod shells;
 pub(crate) mod ssh_keys;
 pub(crate) mod users;
 
+use std::cell::{Cell, RefCell};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -117,6 +120,23 @@ pub(crate) enum Error {
         #[source]
         source: rusqlite::Error,
     },
+    /// Rows were changed by something else than this program.
+    #[error("{what} was changed in the store without kubegrant")]
+    Tampered {
+        /// What, in words.
+        what: String,
+    },
+    /// The store is older than what is known of it, or another one.
+    #[error("the store is not the one that {place} knows: {why}")]
+    RolledBack {
+        /// Who knows better.
+        place: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// A change of guarded rows came without an audit event: a fault of ours.
+    #[error("a change has no audit event; it was not made")]
+    Silent,
     /// SQLite failed inside a transaction (the path is added on the way out).
     #[error("the store failed")]
     Statement(#[from] rusqlite::Error),
@@ -132,6 +152,10 @@ pub(crate) struct Store {
     path: PathBuf,
     /// Why it can only be read, where that is so.
     unwritable: Option<String>,
+    /// Whether this connection notes what it changes.
+    watching: Cell<bool>,
+    /// Whether this run recorded an event.
+    recorded: Cell<bool>,
 }
 
 /// A transaction that can only read.
@@ -140,12 +164,18 @@ pub(crate) struct ReadTxn<'a>(Transaction<'a>);
 
 /// A transaction that can also write.
 #[derive(Debug)]
-pub(crate) struct WriteTxn<'a>(ReadTxn<'a>);
+pub(crate) struct WriteTxn<'a> {
+    read: ReadTxn<'a>,
+    /// The last event, until it is known what else the transaction does.
+    pending: RefCell<Option<audit::Pending>>,
+    /// Whether all rows are taken for right as they stand.
+    accepted: Cell<bool>,
+}
 
 impl<'a> Deref for WriteTxn<'a> {
     type Target = ReadTxn<'a>;
     fn deref(&self) -> &ReadTxn<'a> {
-        &self.0
+        &self.read
     }
 }
 
@@ -207,9 +237,8 @@ impl Store {
             return Err(error);
         };
         let store = Self {
-            connection,
-            path: path.to_owned(),
             unwritable: Some(why_unwritable(path, &error)),
+            ..Self::over(connection, path)
         };
         store.at_path(schema::check(&store.connection, path))?;
         Ok(store)
@@ -223,11 +252,27 @@ impl Store {
             OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         )?;
         connection.busy_timeout(Duration::from_millis(50))?;
-        Ok(Self {
+        Ok(Self::over(connection, path))
+    }
+
+    fn over(connection: Connection, path: &Path) -> Self {
+        Self {
             connection,
             path: path.to_owned(),
             unwritable: None,
-        })
+            watching: Cell::new(false),
+            recorded: Cell::new(false),
+        }
+    }
+
+    /// Remembers that an event was recorded through another connection.
+    pub(crate) fn note_recorded(&self) {
+        self.recorded.set(true);
+    }
+
+    /// Whether this run recorded an event.
+    pub(crate) fn has_recorded(&self) -> bool {
+        self.recorded.get()
     }
 
     /// Where the store is.
@@ -257,11 +302,7 @@ impl Store {
         };
         let connection =
             Connection::open_with_flags(&real, flags).map_err(|error| named(path, error.into()))?;
-        let store = Self {
-            connection,
-            path: path.to_owned(),
-            unwritable: None,
-        };
+        let store = Self::over(connection, path);
         store.at_path(store.configure())?;
         Ok(store)
     }
@@ -272,9 +313,14 @@ impl Store {
         // Before the first write, which changing the journal is: what is not ours stays as it is.
         schema::check(sql, &self.path)?;
         sql.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
-        sql.execute_batch(
+        self.settings()
+    }
+
+    /// What every connection of ours keeps to.
+    fn settings(&self) -> Result<()> {
+        self.connection.execute_batch(
             "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON;
-             PRAGMA trusted_schema=OFF; PRAGMA temp_store=MEMORY;",
+             PRAGMA trusted_schema=OFF; PRAGMA temp_store=MEMORY; PRAGMA recursive_triggers=ON;",
         )?;
         Ok(())
     }
@@ -298,6 +344,8 @@ impl Store {
     }
 
     /// Runs `work` in a write transaction; commits when it succeeds, else leaves no trace.
+    ///
+    /// What it changed of the guarded rows is bound into its last event.
     pub(crate) fn write<T, E: From<Error>>(
         &self,
         work: impl FnOnce(&WriteTxn<'_>) -> std::result::Result<T, E>,
@@ -308,14 +356,22 @@ impl Store {
                 why: why.clone(),
             }));
         }
+        if !self.watching.get() {
+            self.at_path(integrity::watch(&self.connection))?;
+            self.watching.set(true);
+        }
         let begun = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate);
-        let tx = WriteTxn(ReadTxn(
-            begun.map_err(|error| named(&self.path, error.into()))?,
-        ));
+        let tx = WriteTxn {
+            read: ReadTxn(begun.map_err(|error| named(&self.path, error.into()))?),
+            pending: RefCell::new(None),
+            accepted: Cell::new(false),
+        };
         let value = work(&tx)?;
-        tx.0.0
-            .commit()
-            .map_err(|error| named(&self.path, error.into()))?;
+        let sealed = integrity::seal(&tx).and_then(|state| audit::finish(&tx, state));
+        let recorded = self.at_path(sealed)?;
+        let committed = tx.read.0.commit();
+        committed.map_err(|error| named(&self.path, error.into()))?;
+        self.recorded.set(self.recorded.get() || recorded);
         Ok(value)
     }
 }
@@ -358,11 +414,20 @@ fn named(path: &Path, error: Error) -> Error {
         }
         Some(rusqlite::ErrorCode::DiskFull) => Error::Full { path },
         Some(rusqlite::ErrorCode::NotADatabase) => Error::NotOurs { path },
+        Some(rusqlite::ErrorCode::DatabaseCorrupt) => Error::Damaged {
+            what: "file",
+            why: source.to_string(),
+        },
         _ => Error::Sql { path, source },
     }
 }
 
 impl Error {
+    /// Whether the store itself is not to be believed.
+    pub(crate) fn is_distrust(&self) -> bool {
+        matches!(self, Self::Tampered { .. } | Self::RolledBack { .. })
+    }
+
     /// Whether the disk, not a rule or a fault, kept something from being recorded.
     pub(crate) fn is_storage(&self) -> bool {
         match self {

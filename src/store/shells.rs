@@ -4,7 +4,7 @@ use super::{ReadTxn, Result, WriteTxn};
 use crate::domain::Timestamp;
 use crate::domain::access::Power;
 use crate::domain::cluster::ClusterId;
-use crate::domain::credential::CredentialId;
+use crate::domain::credential::{CredentialId, Subject};
 use crate::domain::user::UserId;
 
 /// What a new shell starts with.
@@ -47,11 +47,5 @@ pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewShell<'_>) -> Result<Credential
 
 /// The number that a user's next shell on a cluster gets.
 pub(crate) fn next_version(tx: &ReadTxn<'_>, cluster: ClusterId, user: UserId) -> Result<u32> {
-    let latest: u32 = tx.sql().query_row(
-        "SELECT coalesce(max(version), 0) FROM credentials
-         WHERE cluster = ?1 AND user = ?2 AND kind = 'shell'",
-        [cluster.0, user.0],
-        |row| row.get(0),
-    )?;
-    Ok(latest + 1)
+    super::credentials::next_version(tx, cluster, Subject::Shell(user))
 }

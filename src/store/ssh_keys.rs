@@ -118,6 +118,17 @@ pub(crate) fn secret(tx: &ReadTxn<'_>, id: SshKeyId) -> Result<Option<Sealed>> {
     Ok(found.map(Sealed::new))
 }
 
+/// Since when it is not known whether somebody has the private half: after a restore.
+pub(crate) fn doubted_at(tx: &ReadTxn<'_>, id: SshKeyId) -> Result<Option<Timestamp>> {
+    let found: Option<i64> = tx
+        .sql()
+        .prepare_cached("SELECT doubted_at FROM ssh_keys WHERE id = ?1")?
+        .query_row([id.0], |row| row.get(0))
+        .optional()?
+        .flatten();
+    time_option(found)
+}
+
 /// The number that a cluster's next key gets.
 pub(crate) fn next_generation(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<u32> {
     let latest: u32 = tx.sql().query_row(

@@ -86,9 +86,10 @@ fn the_log_is_for_owners_and_admins() {
 fn a_whole_log_verifies() {
     let mut kg = Home::new();
     insta::assert_snapshot!(kg.run("audit verify"), @r"
-        Whole:    yes
-        Events:   5
-        Head:     [HASH]
+        Whole:        yes
+        Events:       5
+        Head:         [HASH]
+        Known here:   fits
         [exit 0]
     ");
 }

@@ -199,6 +199,13 @@ impl Home {
         std::fs::write(path, text).expect("written");
     }
 
+    /// Writes a private file in the working directory.
+    #[expect(clippy::disallowed_methods, reason = "a test's own files need no care")]
+    pub(crate) fn write_bytes(&self, name: &str, bytes: &[u8]) {
+        std::fs::write(self.path(name), bytes).expect("written");
+        set_mode(&self.path(name), 0o600);
+    }
+
     /// Reads a file in the working directory.
     pub(crate) fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.path(name)).expect(name)
@@ -312,6 +319,18 @@ impl Home {
             .iter()
             .any(|request| request.method != "GET" && !request.path.contains("accessreviews"))
     }
+}
+
+/// The permission bits of a file.
+pub(crate) fn mode_of(path: &Path) -> u32 {
+    let found = std::fs::metadata(path).expect("a file");
+    found.permissions().mode() & 0o777
+}
+
+/// Writes a file anywhere.
+#[expect(clippy::disallowed_methods, reason = "a test's own files need no care")]
+pub(crate) fn write_at(path: &Path, text: &str) {
+    std::fs::write(path, text).expect("written");
 }
 
 /// Sets a file's permission bits.

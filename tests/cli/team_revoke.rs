@@ -164,14 +164,13 @@ fn a_login_that_does_not_open_fails_alone() {
     drop(sql);
     insta::assert_snapshot!(kg.run("team revoke alice --all-clusters --yes").settled(), @r"
         USER    CLUSTER   RESULT   WHAT
-        alice   prod      failed   the manager login of cluster 'prod' is damaged
+        alice   prod      failed   the record of cluster 'prod' was changed in the store without kubegrant
         alice   second    done     the kubeconfig of 'alice' on cluster 'second' is revoked and blocked
         ----- stderr -----
         The kubeconfig of 'alice' on cluster 'second' is revoked and blocked.
-        error: the manager login of cluster 'prod' is damaged
-          caused by: the sealed bytes are damaged
+        error: the record of cluster 'prod' was changed in the store without kubegrant
 
-        hint: run `kubegrant audit verify`, and relink the cluster
+        hint: run `kubegrant audit verify`; then restore a backup, or let an organization owner look at it and run `kubegrant audit accept`
         [exit 7]
         ");
 }

@@ -14,6 +14,7 @@ mod oracle;
 mod oracle_ssh;
 mod proof;
 mod races;
+mod rollback;
 mod shell;
 mod ssh_key;
 mod ssh_nodes;

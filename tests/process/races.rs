@@ -132,6 +132,10 @@ fn a_reconcile_that_waited_does_not_bring_back_what_was_held_back_meanwhile() {
     sql.execute("UPDATE clusters SET held_back = '[\"shop\"]'", [])
         .expect("a change");
     drop(sql);
+    drop(
+        home.call("audit accept --reason another-process --yes")
+            .success(),
+    );
     drop(held);
     drop(reconcile.finish().success());
     assert_eq!(oracle.settled(&home), Vec::<String>::new());

@@ -9,12 +9,9 @@ use crate::domain::name::{ClusterName, UserRef};
 use crate::error::Failure;
 use crate::ops;
 
-/// List what was done, refused and owed, oldest first
+/// Which events
 #[derive(clap::Args, Debug)]
-#[command(after_long_help = "Examples:\n  \
-    kubegrant audit list --user bob --since 7d\n  \
-    kubegrant audit list --cluster prod --action \"access grant\" -o json")]
-pub(crate) struct AuditListArgs {
+pub(super) struct FilterArgs {
     /// About this user, or by this user
     #[arg(short, long, add = completion::users())]
     user: Option<UserRef>,
@@ -30,9 +27,41 @@ pub(crate) struct AuditListArgs {
     /// Before this time, or this long ago
     #[arg(long, value_name = "TIME", value_parser = when)]
     until: Option<When>,
+    /// From this event on, by its number
+    #[arg(long, value_name = "SEQ")]
+    since_seq: Option<i64>,
     /// At most so many, the newest
     #[arg(long, value_name = "N")]
     limit: Option<u32>,
+}
+
+impl FilterArgs {
+    /// The filter, with times as they are now.
+    pub(super) fn filter(self, now: DateTime<Utc>) -> ops::audit::Filter {
+        let at = |when: When| match when {
+            When::Ago(ago) => now.checked_sub_signed(ago).unwrap_or(DateTime::UNIX_EPOCH),
+            When::At(at) => at,
+        };
+        ops::audit::Filter {
+            user: self.user.map(|user| user.to_string()),
+            cluster: self.cluster.map(|cluster| cluster.to_string()),
+            action: self.action,
+            since: self.since.map(at),
+            until: self.until.map(at),
+            limit: self.limit,
+            since_seq: self.since_seq,
+        }
+    }
+}
+
+/// List what was done, refused and owed, oldest first
+#[derive(clap::Args, Debug)]
+#[command(after_long_help = "Examples:\n  \
+    kubegrant audit list --user bob --since 7d\n  \
+    kubegrant audit list --cluster prod --action \"access grant\" -o json")]
+pub(crate) struct AuditListArgs {
+    #[command(flatten)]
+    filter: FilterArgs,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -51,19 +80,7 @@ fn when(text: &str) -> Result<When, String> {
 }
 
 pub(crate) fn run(args: AuditListArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let now = desk.session.now();
-    let at = |when: When| match when {
-        When::Ago(ago) => now.checked_sub_signed(ago).unwrap_or(DateTime::UNIX_EPOCH),
-        When::At(at) => at,
-    };
-    let filter = ops::audit::Filter {
-        user: args.user.map(|user| user.to_string()),
-        cluster: args.cluster.map(|cluster| cluster.to_string()),
-        action: args.action,
-        since: args.since.map(at),
-        until: args.until.map(at),
-        limit: args.limit,
-    };
+    let filter = args.filter.filter(desk.session.now());
     let entries = ops::audit::list(desk.session, &filter)?;
     desk.output.show(&AuditListView::new(entries))?;
     Ok(())

@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod audit;
+pub(crate) mod backup;
 pub(crate) mod cluster;
 pub(crate) mod explain;
 pub(crate) mod init;

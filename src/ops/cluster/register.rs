@@ -269,6 +269,8 @@ pub(crate) async fn relink(
     session.store()?.write(|tx| {
         let sealed = reseal::seal_login(session, tx, &cluster, &installation, &custody.secret)?;
         store::clusters::relink(tx, &cluster, &sealed)?;
+        let stored = "a new login of the manager is stored";
+        journal.record(session, tx, Phase::Requested, stored, Some(request))?;
         if rebuilt {
             let picture = settle::picture(tx, cluster.id)?;
             for credential in &picture.credentials {

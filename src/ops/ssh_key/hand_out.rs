@@ -211,6 +211,7 @@ pub(crate) async fn download(
         };
         return Ok(Done::Did(handed));
     }
+    refuse_doubted(session, &case, &found)?;
     refuse_second(session, &case, &found)?;
     if let Some(path) = &path {
         check_writable_destination(path, Overwrite::Never).map_err(in_the_way)?;
@@ -282,6 +283,31 @@ fn text(
     Ok(SecretString::from(
         String::from_utf8_lossy(&sealed).into_owned(),
     ))
+}
+
+/// After a restore nobody knows whether the key was taken between the backup and then.
+fn refuse_doubted(session: &Session, case: &Case, pair: &KeyPair) -> Result<(), Error> {
+    let doubted = session
+        .store()?
+        .read(|tx| store::ssh_keys::doubted_at(tx, pair.id))?;
+    let Some(at) = doubted.filter(|_| pair.custody.is_held()) else {
+        return Ok(());
+    };
+    let name = &case.cluster.name;
+    let why = format!(
+        "the store was restored from a backup on {}: somebody may have taken the SSH key of \
+         cluster '{name}' before",
+        at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+    );
+    case.journal
+        .record_alone(session, Phase::Denied, why.clone(), None)?;
+    Err(Error::Forbidden {
+        why,
+        hint: format!(
+            "put a new key on the nodes with `kubegrant ssh-key rotate {name}`, or make one with \
+             `kubegrant ssh-key reset {name}`"
+        ),
+    })
 }
 
 fn refuse_second(session: &Session, case: &Case, pair: &KeyPair) -> Result<(), Error> {

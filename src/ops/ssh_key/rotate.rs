@@ -195,6 +195,9 @@ fn finish(session: &Session, case: &Case, work: &Work<'_>) -> Result<Vec<String>
         )]);
     }
     let owed = session.store()?.write(|tx| {
+        let detail = format!("key {} has taken its place", work.new.pair.fingerprint);
+        case.journal
+            .record(session, tx, Phase::Done, detail, None)?;
         for old in &work.old {
             retire(tx, &old.pair)?;
             let nodes = store::ssh_keys::nodes(tx, old.pair.id)?;

@@ -271,7 +271,9 @@ fn audit_list() {
             "user": "alice",
             "detail": "read for 'alice' until 2026-11-24T10:00:00Z: on call",
             "request": null,
-            "hash": "[HASH]"
+            "hash": "[HASH]",
+            "state": "[HASH]",
+            "prev": "[HASH]"
           },
           {
             "seq": 7,
@@ -284,7 +286,9 @@ fn audit_list() {
             "user": "alice",
             "detail": "read for 'alice' until 2026-11-24T10:00:00Z: on call",
             "request": 6,
-            "hash": "[HASH]"
+            "hash": "[HASH]",
+            "state": "[HASH]",
+            "prev": "[HASH]"
           }
         ]
         [exit 0]
@@ -300,6 +304,8 @@ fn audit_list() {
           detail: "read for 'alice' until 2026-11-24T10:00:00Z: on call"
           request: null
           hash: [HASH]
+          state: [HASH]
+          prev: [HASH]
         - seq: 7
           at: "2026-11-22T10:00:00Z"
           actor: olivia
@@ -311,6 +317,8 @@ fn audit_list() {
           detail: "read for 'alice' until 2026-11-24T10:00:00Z: on call"
           request: 6
           hash: [HASH]
+          state: [HASH]
+          prev: [HASH]
         [exit 0]
         --- name
         event/6

@@ -1,0 +1,44 @@
+//! `kubegrant backup`.
+
+use std::path::PathBuf;
+
+use super::desk::Desk;
+use super::global::DryRunArgs;
+use super::views::backup::CopiedView;
+use crate::error::Failure;
+use crate::ops;
+
+/// Copy the store into a file, while it is in use
+///
+/// The copy is consistent and private (0600). It holds no identity: whoever finds it can read names
+/// and roles, and can open none of its secrets. For organization owners and admins.
+#[derive(clap::Args, Debug)]
+#[command(after_long_help = "Examples:\n  \
+    kubegrant backup /backup/kubegrant-$(date +%F).db\n  \
+    kubegrant backup /backup/kubegrant.db --force")]
+pub(crate) struct BackupArgs {
+    /// Where to
+    #[arg(value_hint = clap::ValueHint::FilePath)]
+    file: PathBuf,
+    /// Replace a file that is there
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    dry_run: DryRunArgs,
+}
+
+pub(crate) fn run(args: &BackupArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let mode = args.dry_run.mode();
+    let done = ops::backup::backup(desk.session, &args.file, args.force, mode)?;
+    let Some(done) = desk.planned(done)? else {
+        return Ok(());
+    };
+    desk.output.show(&CopiedView::from(&done))?;
+    desk.output.status(&format!(
+        "The store is copied to `{}`.",
+        done.path.display()
+    ));
+    desk.output
+        .hint("it holds no identity: back yours up elsewhere, or nobody can open the secrets");
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! `kubegrant restore`.
+
+use std::path::PathBuf;
+
+use super::confirm;
+use super::desk::Desk;
+use super::global::DryRunArgs;
+use super::views::backup::RestoredView;
+use crate::error::Failure;
+use crate::ops;
+
+/// Put a backup in the place of the store
+///
+/// For organization owners. The store that is replaced is kept beside it. Whatever was issued after
+/// the backup is unknown to it: `kubegrant reconcile` ends it on every cluster, and nothing new is
+/// issued on a cluster before. What was decided after the backup is undone: users who were disabled
+/// and access that was revoked since come back, so look at `kubegrant access list`. SSH keys that
+/// somebody may have taken since are not handed out again.
+#[derive(clap::Args, Debug)]
+#[command(after_long_help = "Examples:\n  \
+    kubegrant restore /backup/kubegrant.db --dry-run\n  \
+    kubegrant restore /backup/kubegrant.db --yes && kubegrant reconcile")]
+pub(crate) struct RestoreArgs {
+    /// The backup
+    #[arg(value_hint = clap::ValueHint::FilePath)]
+    file: PathBuf,
+    #[command(flatten)]
+    dry_run: DryRunArgs,
+}
+
+pub(crate) async fn run(args: RestoreArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let mode = args.dry_run.mode();
+    let question = format!(
+        "Replace the store by `{}`, and undo what was decided since?",
+        args.file.display()
+    );
+    let confirmed = confirm::ask(desk, &question, mode)?;
+    let done = ops::backup::restore(desk.session, &args.file, mode, confirmed).await?;
+    let Some(done) = desk.planned(done)? else {
+        return Ok(());
+    };
+    desk.output.show(&RestoredView::from(&done))?;
+    desk.output.status("The store is restored.");
+    if let Some(kept) = &done.kept {
+        desk.output.status(&format!(
+            "The one that was replaced is kept at `{}`.",
+            kept.display()
+        ));
+    }
+    for cluster in &done.forgotten {
+        desk.output.warn(&format!(
+            "cluster '{cluster}' was registered after the backup and is unknown now: add it again"
+        ));
+    }
+    for cluster in &done.doubted {
+        desk.output.warn(&format!(
+            "somebody may have taken the SSH key of cluster '{cluster}' since: put a new one on \
+             its nodes with `kubegrant ssh-key rotate {cluster}`"
+        ));
+    }
+    desk.output
+        .hint("run `kubegrant reconcile` now: it ends what was issued after the backup");
+    Ok(())
+}

@@ -1,0 +1,146 @@
+//! The head of the audit log, kept beside the operator: where whoever can write the store cannot.
+//!
+//! One file per installation, in the state folder of this machine's user. It is written after the
+//! commit, so a killed run leaves it behind the log, never ahead; and in place with one short
+//! write, which costs no fsync: after a power cut it may be older, or empty, which counts as absent.
+
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::path::PathBuf;
+
+use super::{Session, nofollow};
+use crate::domain::audit::Head;
+use crate::domain::cluster::Cluster;
+use crate::store::{self, ReadTxn, audit::Against};
+
+/// The file's length: one write, never torn in two by a kill.
+const BYTES: usize = 128;
+
+/// What is known of the store on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// Nothing yet.
+    Nothing,
+    /// The store fits this head.
+    Fits(Head),
+    /// The head is from before an owner accepted or restored the store.
+    Superseded(Head),
+    /// The store is older, or another one.
+    Differs(Head, String),
+}
+
+impl Session {
+    /// Where this installation's head is kept; `None` where no home is known.
+    fn head_path(&self, installation: &str) -> Option<PathBuf> {
+        let is_plain = !installation.is_empty()
+            && installation
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric());
+        let folder = self.env.state_dir().filter(|_| is_plain)?;
+        Some(folder.join(format!("head-{installation}")))
+    }
+
+    /// The head that this machine knows of an installation.
+    pub(crate) fn kept_head(&self, installation: &str) -> Option<Head> {
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags(nofollow())
+            .open(self.head_path(installation)?)
+            .ok()?;
+        read(&file)
+    }
+
+    /// Compares the store with the head that this machine knows.
+    pub(crate) fn known_head(&self, tx: &ReadTxn<'_>) -> store::Result<Known> {
+        let installation = store::meta::find(tx, store::meta::INSTALLATION)?;
+        let Some(kept) = installation.and_then(|installation| self.kept_head(&installation)) else {
+            return Ok(Known::Nothing);
+        };
+        Ok(match store::audit::against(tx, &kept)? {
+            Against::Fits => Known::Fits(kept),
+            Against::Superseded => Known::Superseded(kept),
+            Against::Differs { why } => Known::Differs(kept, why),
+        })
+    }
+
+    /// Checks that the store is what this program left: the users and the organization, and that
+    /// it is not older than what this machine knows.
+    pub(crate) fn trust(&self) -> store::Result<()> {
+        self.store()?.read(|tx| {
+            if let Known::Differs(_, why) = self.known_head(tx)? {
+                return Err(store::Error::RolledBack {
+                    place: "this machine".to_owned(),
+                    why,
+                });
+            }
+            store::integrity::check(tx, store::integrity::Scope::Organization)
+        })
+    }
+
+    /// Compares the store with the head that a cluster holds.
+    pub(super) fn compare_head(&self, cluster: &Cluster, head: &Head) -> store::Result<()> {
+        match self.store()?.read(|tx| store::audit::against(tx, head))? {
+            Against::Fits | Against::Superseded => Ok(()),
+            Against::Differs { why } => Err(store::Error::RolledBack {
+                place: format!("cluster '{}'", cluster.name),
+                why,
+            }),
+        }
+    }
+
+    /// Keeps the head, if this run recorded anything. What cannot be kept is said, not fatal: what
+    /// was recorded stands.
+    pub(crate) fn keep_head(&self) -> Result<(), std::io::Error> {
+        let Some(store) = self.store.get().filter(|store| store.has_recorded()) else {
+            return Ok(());
+        };
+        let found = store.read(|tx| {
+            let installation = store::meta::find(tx, store::meta::INSTALLATION)?;
+            Ok::<_, store::Error>(installation.zip(store::audit::head(tx)?))
+        });
+        let Some((installation, head)) = found.map_err(std::io::Error::other)? else {
+            return Ok(());
+        };
+        let Some(path) = self.head_path(&installation) else {
+            return Ok(());
+        };
+        let open = || {
+            OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .mode(0o600)
+                .custom_flags(nofollow())
+                .open(&path)
+        };
+        let file = match open() {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let folder = path.parent().unwrap_or(&path);
+                std::fs::DirBuilder::new()
+                    .recursive(true)
+                    .mode(0o700)
+                    .create(folder)?;
+                open()?
+            }
+            other => other?,
+        };
+        // Of two runs the slower must not take the head back.
+        if read(&file).is_some_and(|kept| (kept.epoch, kept.seq) >= (head.epoch, head.seq)) {
+            return Ok(());
+        }
+        let line = format!(
+            "{head:<width$}\n",
+            head = head.to_string(),
+            width = BYTES - 1
+        );
+        file.write_all_at(line.as_bytes(), 0)
+    }
+}
+
+fn read(file: &std::fs::File) -> Option<Head> {
+    let mut bytes = [0; BYTES];
+    file.read_exact_at(&mut bytes, 0).ok()?;
+    std::str::from_utf8(&bytes).ok()?.trim_end().parse().ok()
+}

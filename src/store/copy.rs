@@ -1,0 +1,123 @@
+//! Copies of the store: a backup, and back again.
+//!
+//! Both go through SQLite's backup API and through memory: a backup is consistent while others
+//! write, and becomes a file only when it is complete (the caller writes it, private from birth);
+//! a restored store is checked and made ready in memory, and replaces the one in use in a single
+//! transaction, which every process sees as a whole or not at all.
+
+use std::path::Path;
+
+use rusqlite::backup::Backup;
+use rusqlite::{Connection, MAIN_DB, OpenFlags};
+
+use super::{Error, Result, Store, WriteTxn, file, named, schema};
+use crate::domain::Timestamp;
+
+/// Where a database's header says how it is journaled: 1 is a file alone, 2 wants a log beside it.
+const JOURNAL_BYTES: std::ops::Range<usize> = 18..20;
+
+fn copy(from: &Connection, to: &mut Connection) -> Result<()> {
+    let backup = Backup::new(from, to)?;
+    // All pages in one step: one consistent look.
+    while !matches!(backup.step(-1)?, rusqlite::backup::StepResult::Done) {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    Ok(())
+}
+
+impl Store {
+    /// The whole store as the bytes of one file.
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>> {
+        let copied = || {
+            let mut memory = Connection::open_in_memory()?;
+            copy(&self.connection, &mut memory)?;
+            let mut bytes = memory.serialize(MAIN_DB)?.to_vec();
+            if let Some(journal) = bytes.get_mut(JOURNAL_BYTES) {
+                journal.fill(1);
+            }
+            Ok(bytes)
+        };
+        self.at_path(copied())
+    }
+
+    /// Reads a backup into memory: a store like any other, until [`Store::replace`] writes it.
+    /// Refuses what is not a whole store of ours.
+    pub(crate) fn from_bytes(path: &Path, mut bytes: Vec<u8>) -> Result<Self> {
+        let not_ours = || Error::NotOurs {
+            path: path.to_owned(),
+        };
+        if !bytes.starts_with(b"SQLite format 3\0") {
+            return Err(not_ours());
+        }
+        bytes.get_mut(JOURNAL_BYTES).ok_or_else(not_ours)?.fill(1);
+        let mut connection = Connection::open_in_memory()?;
+        let length = bytes.len();
+        let read = connection.deserialize_read_exact(MAIN_DB, bytes.as_slice(), length, false);
+        read.map_err(|error| named(path, error.into()))?;
+        let store = Self::over(connection, path);
+        store.at_path(store.settings())?;
+        store.at_path(schema::check(&store.connection, path))?;
+        let whole: String = store.at_path(
+            store
+                .connection
+                .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
+                .map_err(Error::from),
+        )?;
+        if whole != "ok" {
+            return Err(Error::Damaged {
+                what: "backup",
+                why: whole,
+            });
+        }
+        store.at_path(store.migrate())?;
+        Ok(store)
+    }
+
+    /// Puts this store in the place of the one at `path`, or where none is yet.
+    pub(crate) fn replace(&self, path: &Path) -> Result<Self> {
+        file::prepare_directory(path)?;
+        if !file::create_private(path)? {
+            file::check(path)?;
+        }
+        let mut there = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let copied = copy(&self.connection, &mut there.connection);
+        copied.map_err(|error| named(path, error))?;
+        drop(there);
+        Self::open(path)
+    }
+}
+
+/// Marks what may have been handed out between the backup and now: what a cluster holds beyond
+/// this store is to be ended, and no private key may be taken as if nobody had it.
+///
+/// `known` says of a key, by its fingerprint, that it is still there untaken.
+pub(crate) fn doubt(
+    tx: &WriteTxn<'_>,
+    now: Timestamp,
+    known: &dyn Fn(&str) -> bool,
+) -> Result<Vec<String>> {
+    tx.sql().execute(
+        "UPDATE clusters SET orphans_owed = 1 WHERE removed_at IS NULL",
+        [],
+    )?;
+    let mut statement = tx.sql().prepare(
+        "SELECT k.id, k.fingerprint, c.name FROM ssh_keys k JOIN clusters c ON c.id = k.cluster
+         WHERE k.custody IN ('available','claimed') AND c.removed_at IS NULL
+         ORDER BY c.name, k.generation",
+    )?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let keys: Vec<(i64, String, String)> = rows.collect::<rusqlite::Result<_>>()?;
+    let mut doubted = Vec::new();
+    for (id, fingerprint, cluster) in keys {
+        if known(&fingerprint) {
+            continue;
+        }
+        tx.sql().execute(
+            "UPDATE ssh_keys SET doubted_at = ?2 WHERE id = ?1",
+            (id, now.timestamp()),
+        )?;
+        doubted.push(cluster);
+    }
+    doubted.dedup();
+    Ok(doubted)
+}

@@ -1,0 +1,199 @@
+//! `kubegrant backup` and `kubegrant restore`.
+
+use crate::home::{Home, PODS, get, mode_of, set_mode};
+
+fn backed_up() -> Home {
+    let mut kg = Home::new();
+    kg.grant_and_download("alice", "read");
+    kg.run("backup b.db").success();
+    kg
+}
+
+#[test]
+fn a_backup_is_private_whole_and_replaces_nothing_unasked() {
+    let mut kg = Home::new();
+    kg.run("backup b.db --dry-run").success();
+    assert!(!kg.path("b.db").exists());
+    insta::assert_snapshot!(kg.run("backup b.db -o json"), @r#"
+    {
+      "path": "[HOME]/work/b.db",
+      "bytes": 159744,
+      "seq": 6,
+      "head": "[HASH]"
+    }
+    ----- stderr -----
+    The store is copied to `[HOME]/work/b.db`.
+    hint: it holds no identity: back yours up elsewhere, or nobody can open the secrets
+    [exit 0]
+    "#);
+    assert_eq!(mode_of(&kg.path("b.db")), 0o600);
+    kg.run("backup b.db").exit(5);
+    kg.run("backup b.db --force").success();
+    let sql = rusqlite::Connection::open(kg.path("b.db")).expect("a database");
+    let rows = |table: &str| -> i64 {
+        sql.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| {
+            row.get(0)
+        })
+        .expect(table)
+    };
+    assert_eq!((rows("users"), rows("clusters")), (3, 1));
+    let bytes = std::fs::read(kg.path("b.db")).expect("a file");
+    let secret = b"AGE-SECRET-KEY";
+    assert!(!bytes.windows(secret.len()).any(|found| found == secret));
+    assert_eq!(kg.events("backup", "done"), 2);
+}
+
+#[test]
+fn backups_are_for_owners_and_admins_and_restoring_is_for_owners() {
+    let mut kg = backed_up();
+    kg.run_as("alice", "backup c.db").exit(4);
+    kg.run_as("alice", "restore b.db --yes").exit(4);
+    kg.run("user set-role alice admin").success();
+    kg.run_as("alice", "backup c.db").success();
+    kg.run_as("alice", "restore c.db --yes").exit(4);
+    kg.run("restore b.db").exit(2);
+    kg.run("user set-role alice owner").success();
+    kg.run_as("alice", "restore b.db --yes").exit(4); // No owner by the backup's word.
+}
+
+#[test]
+fn what_was_issued_after_the_backup_ends_with_the_next_reconcile() {
+    let mut kg = backed_up();
+    kg.run("access grant bob -c prod -l read").success();
+    let bob = kg.download_for("bob");
+    kg.run("--as alice kubeconfig rotate prod").success();
+    kg.run("--as alice kubeconfig rotate prod").success();
+    assert_eq!(get(&bob, PODS), 200);
+    kg.run("restore b.db --dry-run").success();
+    insta::assert_snapshot!(kg.run("restore b.db --yes"), @r"
+    Backup:         event 12
+    Replaced:       event 31
+    To reconcile:   prod
+    Event:          event 13
+    Head:           [HASH]
+    ----- stderr -----
+    The store is restored.
+    The one that was replaced is kept at `[HOME]/data/kubegrant/store.db.replaced-1795341600`.
+    hint: run `kubegrant reconcile` now: it ends what was issued after the backup
+    [exit 0]
+    ");
+    kg.run("status").says("may still be there");
+    kg.run("reconcile").success();
+    assert_eq!(get(&bob, PODS), 401, "bob's account is gone");
+    kg.run("audit verify").success();
+    kg.download_for("alice");
+    let version = |kg: &mut Home| {
+        let shown = kg.run("--as alice kubeconfig show prod -o json").json();
+        let versions = shown.as_array().expect("a list").clone();
+        versions.last().expect("a version")["version"].clone()
+    };
+    assert_eq!(version(&mut kg), 1, "it stood in the backup");
+    kg.run("--as alice kubeconfig rotate prod").success();
+    assert_eq!(version(&mut kg), 4, "2 and 3 were issued before");
+}
+
+#[test]
+fn nothing_is_issued_before_the_cluster_was_looked_at() {
+    let mut kg = backed_up();
+    kg.run("restore b.db --yes").success();
+    kg.run("kubeconfig download prod -f - --plain")
+        .exit(5)
+        .says("kubegrant reconcile prod");
+    kg.run("reconcile prod").success();
+    kg.run("kubeconfig download prod -f - --plain").success();
+}
+
+#[test]
+fn a_fresh_machine_goes_on_from_a_backup() {
+    let mut kg = backed_up();
+    kg.run("user add zoe").success();
+    std::fs::remove_dir_all(kg.root().join("data")).expect("it was there");
+    std::fs::remove_dir_all(kg.root().join("state")).expect("it was there");
+    kg.run_as("bob", "restore b.db --yes").exit(4);
+    assert!(!kg.store().exists());
+    kg.run("restore b.db --yes").success();
+    kg.run("reconcile").success();
+    kg.run("user show zoe").exit(3);
+    kg.run("audit verify").success();
+    assert_eq!(mode_of(&kg.store()), 0o600);
+}
+
+#[test]
+fn a_store_that_was_tampered_with_is_kept_and_replaced() {
+    let mut kg = backed_up();
+    let sql = rusqlite::Connection::open(kg.store()).expect("open");
+    sql.execute_batch("UPDATE users SET role = 'developer' WHERE name = 'olivia'")
+        .expect("edited");
+    drop(sql);
+    kg.run("user list").exit(7);
+    kg.run("backup c.db").exit(7);
+    kg.run("restore b.db --yes").success();
+    kg.run("user list").success();
+    kg.run("reconcile").success();
+    let folder = std::fs::read_dir(kg.root().join("data/kubegrant")).expect("a folder");
+    let kept = folder
+        .map(|entry| entry.expect("an entry").path())
+        .find(|path| path.to_string_lossy().contains(".replaced-"))
+        .expect("it is kept");
+    assert_eq!(mode_of(&kept), 0o600);
+}
+
+#[test]
+fn what_is_no_whole_backup_of_ours_changes_nothing() {
+    let mut kg = backed_up();
+    let before = kg.run("audit list -o json").stdout.clone();
+    let good = std::fs::read(kg.path("b.db")).expect("a backup");
+    let mut cut = good.clone();
+    cut.truncate(good.len() / 2);
+    let mut foreign = Home::empty(kubegrant_sandbox::Sandbox::builder());
+    foreign
+        .run("init --organization Other --owner mallory")
+        .success();
+    foreign.run("backup f.db").success();
+    let other = std::fs::read(foreign.path("f.db")).expect("a backup");
+    for (bytes, code) in [
+        (b"".to_vec(), 7),
+        (b"nonsense".to_vec(), 7),
+        (cut, 7),
+        (other, 4),
+    ] {
+        kg.write_bytes("x.db", &bytes);
+        kg.run("restore x.db --yes").exit(code);
+    }
+    kg.write_bytes("x.db", &good);
+    set_mode(&kg.path("x.db"), 0o644);
+    kg.run("restore x.db --yes").exit(7);
+    kg.write_bytes("y.db", &good);
+    let sql = rusqlite::Connection::open(kg.path("y.db")).expect("a database");
+    sql.execute_batch("UPDATE users SET role = 'owner' WHERE name = 'bob'")
+        .expect("edited");
+    drop(sql);
+    kg.run("restore y.db --yes").exit(7).says("'bob'");
+    kg.run("restore nothing.db --yes").exit(3);
+    assert_eq!(kg.run("audit list -o json").stdout, before);
+}
+
+#[test]
+fn an_ssh_key_that_may_have_been_taken_is_not_handed_out_again() {
+    let mut kg = Home::new();
+    kg.run("ssh-key generate prod").success();
+    kg.run("backup b.db").success();
+    kg.run("ssh-key download prod -f taken.pem").success();
+    kg.run("restore b.db --yes")
+        .success()
+        .says("SSH key of cluster 'prod'");
+    kg.run("reconcile").success();
+    kg.run("ssh-key download prod -f again.pem")
+        .exit(5)
+        .says("restored from a backup");
+    assert!(!kg.path("again.pem").exists());
+}
+
+#[test]
+fn an_ssh_key_that_nobody_took_can_still_be_taken() {
+    let mut kg = Home::new();
+    kg.run("ssh-key generate prod").success();
+    kg.run("backup b.db").success();
+    kg.run("restore b.db --yes").success().never_says("SSH key");
+    kg.run("ssh-key download prod -f once.pem").success();
+}
