@@ -20,7 +20,7 @@ fn a_reader_sees_the_key_and_takes_nothing() {
     kg.run_as("alice", "ssh-key config prod").success();
     insta::assert_snapshot!(kg.run_as("alice", "ssh-key download prod"), @r"
         ----- stderr -----
-        error: 'alice' may not download the SSH key on cluster 'prod': organization owners and admins, the cluster's owner, and users with write may
+        error: 'alice' may not download the SSH key on cluster 'prod': organization owners and admins, the cluster's owner, users with write, and the owners and editors of its project may
 
         hint: ask 'olivia'
         [exit 4]
