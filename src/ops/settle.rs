@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::journal::Journal;
 use super::project::shared;
 use super::{Applied, Debt, Ended, Error, find};
+use crate::domain::Timestamp;
+use crate::domain::access;
 use crate::domain::audit::Phase;
 use crate::domain::binding::{Binding, Bound};
 use crate::domain::cluster::{Cluster, ClusterId, WriteScope};
-use crate::domain::credential::{Credential, State, Subject};
+use crate::domain::credential::{Credential, CredentialId, State, Subject};
 use crate::domain::plan::{self, Desired, Plan};
 use crate::domain::project::ProjectId;
 use crate::domain::user::{User, UserId};
@@ -36,6 +38,8 @@ pub(super) struct Picture {
     pub(super) users: BTreeMap<UserId, User>,
     /// The names of all projects.
     pub(super) projects: BTreeMap<ProjectId, String>,
+    /// Shells that carry less than their user has: no bound role either.
+    lowered: BTreeSet<CredentialId>,
 }
 
 impl Picture {
@@ -77,12 +81,14 @@ impl Picture {
     }
 
     /// The accounts that carry each bound role: every live one of the users who have it, shells
-    /// as well as kubeconfigs.
+    /// as well as kubeconfigs; a shell that was wished for with less carries none.
     fn bound(&self) -> BTreeMap<Bound, BTreeSet<String>> {
         let mut lists: BTreeMap<Bound, BTreeSet<String>> = BTreeMap::new();
         for binding in self.bindings.iter().filter(|binding| !binding.is_removed) {
             for credential in &self.credentials {
-                if credential.subject.user() == Some(binding.user) && credential.state.is_live() {
+                let has_it = credential.subject.user() == Some(binding.user);
+                let carries = credential.state.is_live() && !self.lowered.contains(&credential.id);
+                if has_it && carries {
                     let list = lists.entry(binding.bound.clone()).or_default();
                     list.insert(credential.account.clone());
                 }
@@ -125,9 +131,11 @@ impl Picture {
 
 /// Reads what the store says of one cluster.
 pub(super) fn picture(tx: &ReadTxn<'_>, cluster: ClusterId) -> store::Result<Picture> {
+    let credentials = store::credentials::unfinished(tx, cluster)?;
     Ok(Picture {
         installation: store::meta::find(tx, store::meta::INSTALLATION)?.unwrap_or_default(),
-        credentials: store::credentials::unfinished(tx, cluster)?,
+        lowered: lowered(tx, cluster, &credentials)?,
+        credentials,
         bindings: store::bindings::unfinished(tx, cluster)?,
         reach_owed: store::clusters::owes_reach(tx, cluster)?,
         older_logins: store::clusters::has_older_logins(tx, cluster)?,
@@ -135,6 +143,36 @@ pub(super) fn picture(tx: &ReadTxn<'_>, cluster: ClusterId) -> store::Result<Pic
         users: users(tx)?,
         projects: store::projects::names(tx)?,
     })
+}
+
+/// The shells that carry less than their user has.
+fn lowered(
+    tx: &ReadTxn<'_>,
+    cluster: ClusterId,
+    credentials: &[Credential],
+) -> store::Result<BTreeSet<CredentialId>> {
+    let mut lowered = BTreeSet::new();
+    let shells: Vec<&Credential> = credentials.iter().filter(|it| it.is_shell()).collect();
+    if shells.is_empty() {
+        return Ok(lowered);
+    }
+    let users = users(tx)?;
+    let clusters = store::clusters::list(tx)?;
+    let Some(cluster) = clusters.iter().find(|it| it.id == cluster) else {
+        return Ok(lowered);
+    };
+    for shell in shells {
+        let Some(user) = shell.subject.user().and_then(|user| users.get(&user)) else {
+            continue;
+        };
+        // A grant that has ended ends the shell by another rule: here it counts as it was given.
+        let grant = store::grants::find(tx, cluster.id, user.id)?;
+        let access = access::effective(user, cluster, grant.as_ref(), Timestamp::MIN_UTC);
+        if access.power() > Some(shell.power) {
+            lowered.insert(shell.id);
+        }
+    }
+    Ok(lowered)
 }
 
 fn users(tx: &ReadTxn<'_>) -> store::Result<BTreeMap<UserId, User>> {

@@ -5,6 +5,7 @@ use std::path::Path;
 use futures::{StreamExt, stream};
 
 use super::journal::Journal;
+use super::project::shared::Over;
 use super::{Applied, Done, Error, Mode, find, reseal, settle};
 use crate::artifact::file::read_bounded;
 use crate::domain::Confirmed;
@@ -71,6 +72,8 @@ pub(crate) struct Changed {
     pub(crate) user: User,
     /// Whether it was so before.
     pub(crate) unchanged: bool,
+    /// Shared versions that ended with it, and who must download again.
+    pub(crate) over: Vec<Over>,
     /// What it did on clusters.
     pub(crate) applied: Applied,
     /// What the user could open before and cannot any more: to be rotated at its source.
@@ -82,6 +85,7 @@ impl Changed {
         Done::Did(Self {
             user,
             unchanged: true,
+            over: vec![],
             applied: Applied::default(),
             could_open: vec![],
         })
@@ -162,6 +166,7 @@ pub(crate) fn add(session: &Session, wish: &Add, mode: Mode) -> Result<Done<Chan
     Ok(Done::Did(Changed {
         user,
         unchanged: false,
+        over: vec![],
         applied: Applied::default(),
         could_open: vec![],
     }))
@@ -243,9 +248,10 @@ fn would_end(session: &Session, after: &User) -> Result<Vec<String>, Error> {
                 .must_end(find::access_of(tx, session, after, cluster)?)
                 .is_some()
             {
+                let owner = settle::picture(tx, cluster.id)?.owner(&credential);
                 lines.push(format!(
-                    "end version {} of '{}' on cluster '{}'",
-                    credential.version, after.name, cluster.name
+                    "end version {} of '{owner}' on cluster '{}'",
+                    credential.version, cluster.name
                 ));
             }
         }
@@ -357,19 +363,20 @@ async fn change(
         held.extend(store::credentials::shared_held_by(tx, before.id)?);
         let mut clusters = store::clusters::list(tx)?;
         clusters.retain(|cluster| held.iter().any(|held| held.cluster == cluster.id));
-        let mut touched = Vec::new();
+        let (mut touched, mut over) = (Vec::new(), Vec::new());
         for cluster in clusters {
             let journal = journal.clone().cluster(&cluster);
             let ended = settle::end_what_must(session, tx, &cluster, &journal, Some(request))?;
+            over.extend(Over::all_of(tx, &cluster, &ended)?);
             let owes =
                 |held: &Credential| held.cluster == cluster.id && held.state == State::Revoking;
             if !ended.is_empty() || held.iter().any(owes) {
                 touched.push(cluster);
             }
         }
-        Ok::<_, Error>((touched, request))
+        Ok::<_, Error>((touched, over, request))
     });
-    let (clusters, request) = match recorded {
+    let (clusters, over, request) = match recorded {
         Err(Error::Store(refused)) if before.active && !after.active => {
             return Err(cut_off_unrecorded(session, &before, refused).await);
         }
@@ -385,6 +392,7 @@ async fn change(
     Ok(Changed {
         user: after,
         unchanged: false,
+        over,
         applied,
         could_open: vec![],
     })
@@ -496,6 +504,7 @@ pub(crate) fn set_key(
     Ok(Done::Did(Changed {
         user,
         unchanged: false,
+        over: vec![],
         applied: Applied::default(),
         could_open: vec![],
     }))
@@ -568,6 +577,7 @@ async fn set_active(
         return Ok(Done::Did(Changed {
             user,
             unchanged: true,
+            over: vec![],
             applied,
             could_open: vec![],
         }));
