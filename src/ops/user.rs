@@ -314,36 +314,6 @@ async fn pay_debts_of(
     apply_everywhere(session, owing, &journal, request).await
 }
 
-/// Ends all credentials of a user on the clusters, where the store cannot record their end.
-async fn cut_off_unrecorded(session: &Session, user: &User, refused: store::Error) -> Error {
-    let held = session.store().and_then(|store| {
-        store.read(|tx| {
-            let live = store::credentials::live_of_user(tx, user.id)?;
-            let mut clusters = store::clusters::list(tx)?;
-            clusters.retain(|cluster| live.iter().any(|it| it.cluster == cluster.id));
-            Ok::<_, store::Error>(clusters)
-        })
-    });
-    let mut said: Option<Error> = None;
-    for cluster in held.unwrap_or_default() {
-        let what = format!("the kubeconfig of '{}'", user.name);
-        let goes = |it: &Credential| it.subject.user() == Some(user.id);
-        let Ok(_lock) = session.lock(&cluster).await else {
-            continue;
-        };
-        if !refused.is_storage() {
-            break;
-        }
-        let why = store::Error::Unwritable {
-            path: session.config.store.clone(),
-            why: settle::chain(&refused),
-        };
-        let error = settle::end_unrecorded(session, &cluster, what, goes, why).await;
-        said.get_or_insert(error);
-    }
-    said.unwrap_or(refused.into())
-}
-
 /// A change of a user that may end credentials: recorded in one transaction, then applied.
 async fn change(
     session: &Session,
@@ -378,7 +348,7 @@ async fn change(
     });
     let (clusters, over, request) = match recorded {
         Err(Error::Store(refused)) if before.active && !after.active => {
-            return Err(cut_off_unrecorded(session, &before, refused).await);
+            return Err(settle::end_all_unrecorded(session, &before, refused).await);
         }
         recorded => recorded?,
     };
