@@ -145,7 +145,9 @@ fn nothing_panics_hangs_or_grows_whatever_it_is_given() {
     for (name, target) in TARGETS {
         let seeds = corpus(name);
         assert!(!seeds.is_empty(), "{name} has seeds");
-        seeds.iter().for_each(|seed| target(seed));
+        for seed in &seeds {
+            target(seed);
+        }
         let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
         let (began, mut cases, mut slow) = (Instant::now(), 0, 0);
         while seconds.map_or(cases < RUNS, |seconds| began.elapsed() < seconds) {

@@ -83,18 +83,7 @@ pub(crate) async fn add(
         &journal,
         OrganizationAction::RegisterCluster,
     )?;
-    let taken = session
-        .store()?
-        .read(|tx| store::clusters::find(tx, &wish.name))?;
-    if taken.is_some() {
-        return Err(Error::Exists {
-            what: format!("cluster '{}'", wish.name),
-            hint: format!(
-                "choose another name, or renew its address and pins with `kubegrant cluster relink {}`",
-                wish.name
-            ),
-        });
-    }
+    refuse_taken(session, &wish.name)?;
     let owner = wish
         .owner
         .as_ref()
@@ -177,6 +166,22 @@ pub(crate) async fn add(
         warnings,
         applied,
     }))
+}
+
+/// Refuses a name that another cluster has.
+fn refuse_taken(session: &Session, name: &ClusterName) -> Result<(), Error> {
+    let taken = session
+        .store()?
+        .read(|tx| store::clusters::find(tx, name))?;
+    match taken {
+        None => Ok(()),
+        Some(_) => Err(Error::Exists {
+            what: format!("cluster '{name}'"),
+            hint: format!(
+                "choose another name, or renew its address and pins with `kubegrant cluster relink {name}`"
+            ),
+        }),
+    }
 }
 
 /// Refuses a cluster that is registered already, under whatever name.
