@@ -65,6 +65,9 @@ fn names(bytes: &[u8]) {
     if let Ok(line) = parse_line(&text) {
         showable(&line);
     }
+    if let Ok(organization) = parse_organization(&text) {
+        showable(&organization);
+    }
     for refused in [
         parse_organization(&text).err(),
         parse_namespace(&text).err(),

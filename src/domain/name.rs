@@ -210,7 +210,7 @@ pub(crate) fn parse_organization(input: &str) -> Result<String, String> {
     }
     if !text
         .chars()
-        .all(|c| c.is_alphanumeric() || " -_.,&'()/".contains(c))
+        .all(|c| c.is_alphanumeric() && !is_hidden(c) || " -_.,&'()/".contains(c))
     {
         return Err(format!(
             "{} is not a name for an organization",
@@ -225,17 +225,21 @@ pub(crate) fn parse_line(input: &str) -> Result<String, String> {
     if input.chars().count() > 200 {
         return Err("at most 200 characters".to_owned());
     }
-    if input.chars().any(|c| c.is_control() || is_format(c)) {
-        return Err("control characters are not allowed".to_owned());
+    if input.chars().any(|c| c.is_control() || is_hidden(c)) {
+        return Err("control and invisible characters are not allowed".to_owned());
     }
     Ok(input.trim().to_owned())
 }
 
-/// Whether a character is invisible or changes direction (bidi, zero width, line separators).
-fn is_format(c: char) -> bool {
+/// Whether a character hides instead of showing itself: invisible, filling, joining, selecting, or
+/// changing direction.
+pub(crate) fn is_hidden(c: char) -> bool {
     matches!(c,
-        '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// A Kubernetes namespace's name (RFC 1123 label, at most 63 bytes), case kept as it must be.

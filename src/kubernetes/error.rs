@@ -468,13 +468,7 @@ pub(crate) fn clean(text: &str) -> String {
 
 /// Says whether a character acts on the terminal or hides instead of showing itself.
 pub(crate) fn is_treacherous(character: char) -> bool {
-    character.is_control()
-        || matches!(character,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
-            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
-            | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}'
-            | '\u{e0000}'..='\u{e0fff}')
+    character.is_control() || crate::domain::name::is_hidden(character)
 }
 
 /// Finds an error of one type anywhere below, also inside `io::Error`, whose `source` skips it.

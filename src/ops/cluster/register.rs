@@ -168,7 +168,7 @@ pub(crate) async fn add(
     }))
 }
 
-/// Refuses a name that a cluster has.
+/// Refuses a name that another cluster has.
 fn refuse_taken(session: &Session, name: &ClusterName) -> Result<(), Error> {
     let taken = session
         .store()?

@@ -1,4 +1,4 @@
-//! 6. Sealing: what was changed by one bit does not open, nor what lies in another's place.
+//! Suite 6: Sealing: what was changed by one bit does not open, nor what lies in another's place.
 //!
 //! Judged from outside: the bytes in the store are changed with SQL, and the command that needs
 //! the secret must refuse with 7 (or 4), ask no API server, and say nothing of the secret.

@@ -1,4 +1,4 @@
-//! 8b. An API server that means harm, or was replaced: its answers bring no credential elsewhere,
+//! Suite 8b: An API server that means harm, or was replaced: its answers bring no credential elsewhere,
 //! take no memory and no time without end, change nothing here that they should not, and put no
 //! raw control byte on a terminal.
 
