@@ -151,8 +151,8 @@ const GUARDED: &[Guarded] = &[
         table: "bindings",
         of: Of::Cluster,
         part: "@.cluster",
-        counts: "@.removed_at IS NULL OR @.owed = 1",
-        columns: &["cluster", "user", "kind", "role", "namespace", "removed_at"],
+        counts: "@.removed_at IS NULL",
+        columns: &["cluster", "user", "kind", "role", "namespace"],
     },
     Guarded {
         table: "provider_tokens",

@@ -370,7 +370,7 @@ fn a_login_moved_to_another_row_does_not_open() {
         error: the manager login of cluster 'prod' is damaged
           caused by: the sealed bytes of clusters.manager_secret of 'prod' belong to another record; somebody changed the store
 
-        hint: run `kubegrant audit verify`, and relink the cluster
+        hint: run `kubegrant audit verify`, then `kubegrant cluster relink prod --kubeconfig FILE`
         [exit 7]
     ");
     assert!(kg.sandbox.requests().is_empty());

@@ -308,7 +308,7 @@ fn a_dry_run_takes_nothing() {
 #[test]
 fn a_hand_out_that_was_cut_off_is_told_by_its_file() {
     // What a killed run leaves behind is made here by hand; `tests/process` kills for real.
-    let claim = |kg: &Home, path: &str, digest: &str| {
+    let claim = |kg: &mut Home, path: &str, digest: &str| {
         let sql = rusqlite::Connection::open(kg.store()).expect("open");
         let path = kg.path(path);
         sql.execute(
@@ -317,12 +317,14 @@ fn a_hand_out_that_was_cut_off_is_told_by_its_file() {
             (path.as_os_str().as_encoded_bytes(), digest),
         )
         .expect("claimed");
+        drop(sql);
+        kg.run("audit accept --reason test --yes").success();
     };
     let mut kg = with_key();
-    claim(&kg, "key.pem", "00");
+    claim(&mut kg, "key.pem", "00");
     assert_eq!(state(&mut kg), "available", "there is no file");
     kg.write("key.pem", "something else");
-    claim(&kg, "key.pem", "00");
+    claim(&mut kg, "key.pem", "00");
     // It cannot be told whether somebody has the key: nobody gets it, and it is owed.
     let ran = kg.run("ssh-key show prod");
     ran.success().says("was cut off");

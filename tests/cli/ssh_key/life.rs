@@ -59,6 +59,7 @@ fn a_key_that_was_replaced_never_comes_back() {
     sql.execute_batch("UPDATE ssh_keys SET place = 'gone'")
         .expect("edited");
     drop(sql);
+    kg.run("audit accept --reason test --yes").success();
     kg.run("ssh-key import prod ssh-key-prod.pem")
         .exit(5)
         .says("today or from before");
@@ -81,6 +82,7 @@ fn a_reset_after_a_cut_off_hand_out_does_not_say_that_nobody_has_the_key() {
     )
     .expect("put back");
     drop(sql);
+    kg2.run("audit accept --reason test --yes").success();
     kg2.run("ssh-key reset prod --yes").success();
     let sql = rusqlite::Connection::open(kg2.store()).expect("open");
     let custody: String = sql
