@@ -137,7 +137,7 @@ fn planted(kg: &Home) -> Vec<(String, Vec<String>)> {
         .to_owned();
     secrets.push(("the admin's token".to_owned(), admin_token));
     // The last lines of the file are the private half; the first ones are every key's.
-    let nodes = kg.read("nodes.pem");
+    let nodes = kg.read("handed.pem");
     let private = nodes.lines().rev().nth(2).expect("a key").to_owned();
     secrets.push(("the nodes' private key".to_owned(), private));
     for user in ["olivia", "alice", "bob"] {
