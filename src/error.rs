@@ -327,7 +327,8 @@ impl From<session::Error> for Failure {
                 Kind::Denied,
                 format!(
                     "only organization owners and admins and the cluster's owner can use it: ask \
-                     one of them to run `kubegrant kubeconfig download {cluster} --user YOU`"
+                     one of them to do this, or, for a kubeconfig of yours, to run \
+                     `kubegrant kubeconfig download {cluster} --user YOU`"
                 ),
             ),
             E::SshKeyNotForYou { cluster } => (

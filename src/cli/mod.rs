@@ -203,7 +203,7 @@ async fn verb(command: Command, desk: &mut Desk<'_>) -> Result<(), Failure> {
         Command::Whoami(args) => whoami::run(&args, desk),
         Command::Status(args) => status::run(&args, desk),
         Command::Reconcile(args) => reconcile::run(args, desk).await,
-        Command::User(command) => user::run(command, desk).await,
+        Command::User(command) => Box::pin(user::run(command, desk)).await,
         // Boxed: what a registration holds on to is large, and every command would pay for it.
         Command::Cluster(command) => Box::pin(cluster::run(command, desk)).await,
         Command::Access(command) => access::run(command, desk).await,

@@ -190,19 +190,25 @@ fn would_end(
     user: &User,
     access: Access,
 ) -> Result<Vec<String>, Error> {
-    let versions = session
-        .store()?
-        .read(|tx| store::credentials::versions(tx, cluster.id, user.id))?;
-    Ok(versions
-        .iter()
-        .filter(|credential| credential.must_end(access).is_some())
-        .map(|credential| {
-            format!(
-                "end version {} of '{}' on cluster '{}'",
-                credential.version, user.name, cluster.name
-            )
-        })
-        .collect())
+    session.store()?.read(|tx| {
+        let picture = settle::picture(tx, cluster.id)?;
+        // Shells end like kubeconfigs.
+        let theirs = |it: &&Credential| it.subject.user() == Some(user.id);
+        Ok(picture
+            .credentials
+            .iter()
+            .filter(theirs)
+            .filter(|credential| credential.must_end(access).is_some())
+            .map(|credential| {
+                format!(
+                    "end version {} of '{}' on cluster '{}'",
+                    credential.version,
+                    picture.owner(credential),
+                    cluster.name
+                )
+            })
+            .collect())
+    })
 }
 
 /// Takes a developer's access to a cluster away, with the credential that it gave.

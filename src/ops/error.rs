@@ -123,7 +123,7 @@ pub(crate) enum Error {
         what: String,
         /// Why it was not recorded.
         #[source]
-        source: store::Error,
+        source: Box<store::Error>,
     },
     /// It is true on the cluster, and the store could not record it.
     #[error("{what} no longer works on cluster '{cluster}', but that could not be recorded")]
@@ -134,7 +134,7 @@ pub(crate) enum Error {
         cluster: ClusterName,
         /// Why it was not recorded.
         #[source]
-        source: store::Error,
+        source: Box<store::Error>,
     },
     /// A file could not be read or written.
     #[error(transparent)]

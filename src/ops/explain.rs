@@ -142,15 +142,7 @@ pub(crate) async fn explain(
     ];
     paths.extend(binding_paths(&user, &bindings));
     if !user.active {
-        let what = format!("'{}' is disabled and has nothing", user.name);
-        paths.insert(
-            0,
-            Path {
-                through: "disabled",
-                gives: None,
-                what,
-            },
-        );
+        paths.insert(0, disabled_path(&user));
     }
     let has_a_way = access != Access::None || role.is_some();
     let download = download(&user, &cluster, has_a_way, blocked);
@@ -184,6 +176,15 @@ pub(crate) async fn explain(
         version: live.map(|live| live.version),
         answer,
     })
+}
+
+/// What closes all other paths.
+fn disabled_path(user: &crate::domain::user::User) -> Path {
+    Path {
+        through: "disabled",
+        gives: None,
+        what: format!("'{}' is disabled and has nothing", user.name),
+    }
 }
 
 /// Whether a kubeconfig can be downloaded, and if not, which rule refuses.

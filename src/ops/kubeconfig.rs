@@ -19,6 +19,7 @@ use crate::domain::cluster::Cluster;
 use crate::domain::credential::{self, Credential, CredentialId, Delivery, Subject};
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::{ClusterAction, Denial};
+use crate::domain::project::{ProjectRole, SharedLevel};
 use crate::domain::user::User;
 use crate::session::{Actor, Session};
 use crate::store::{self, WriteTxn};
@@ -347,7 +348,8 @@ pub(crate) struct Version {
     pub(crate) deliveries: Vec<(String, String, Delivery)>,
 }
 
-/// Lists the versions of a user's kubeconfig on a cluster, oldest first.
+/// Lists the versions of a user's kubeconfig on a cluster, oldest first; after them those of the
+/// shared ones that the user may take, or was handed.
 pub(crate) fn show(
     session: &Session,
     cluster: &ClusterName,
@@ -372,18 +374,42 @@ pub(crate) fn show(
                 .find(|user| user.id == id)
                 .map(|user| user.name.to_string())
         };
+        let picture = settle::picture(tx, found.cluster.id)?;
+        let level = find::project_role(tx, &subject, &found.cluster)?.map(ProjectRole::level);
         let mut versions = Vec::new();
-        for credential in store::credentials::versions(tx, found.cluster.id, subject.id)? {
-            let deliveries = store::credentials::deliveries(tx, credential.id)?
+        let mut of_all = store::credentials::versions(tx, found.cluster.id, subject.id)?;
+        for shared in SharedLevel::ALL {
+            let Some(project) = found.cluster.project else {
+                continue;
+            };
+            let subject = Subject::Shared {
+                project,
+                level: shared,
+            };
+            of_all.extend(store::credentials::versions_of(
+                tx,
+                found.cluster.id,
+                subject,
+            )?);
+        }
+        for credential in of_all {
+            let is_shared = credential.subject.user().is_none();
+            // Of a shared version, what this user was handed: the project shows the others.
+            let deliveries: Vec<_> = store::credentials::deliveries(tx, credential.id)?
                 .into_iter()
+                .filter(|delivery| !is_shared || delivery.to == subject.id)
                 .map(|delivery| {
                     let to = name(delivery.to).unwrap_or_default();
                     (to, name(delivery.by).unwrap_or_default(), delivery)
                 })
                 .collect();
+            let may_take = matches!(credential.subject, Subject::Shared { level: of, .. } if Some(of) == level);
+            if is_shared && !may_take && deliveries.is_empty() {
+                continue;
+            }
             versions.push(Version {
+                user: picture.owner(&credential),
                 credential,
-                user: subject.name.to_string(),
                 deliveries,
             });
         }

@@ -3,6 +3,7 @@
 use futures::{StreamExt, stream};
 
 use super::journal::Journal;
+use super::project::shared::Over;
 use super::user::Changed;
 use super::{Applied, Debt, Error, Mode, find, life, settle, user as users};
 use crate::domain::audit::Phase;
@@ -49,6 +50,8 @@ pub(crate) struct Receipt {
     pub(crate) at: Timestamp,
     /// Who did it.
     pub(crate) by: String,
+    /// Shared versions that ended with it, and who must download again.
+    pub(crate) over: Vec<Over>,
     /// What it did on clusters.
     pub(crate) applied: Applied,
     /// Whether they were gone already.
@@ -172,6 +175,12 @@ fn look(session: &Session, user: &User) -> Result<(Leaving, Vec<Cluster>), Error
                     }
                 }
             }
+            for shell in store::credentials::live_of_user(tx, user.id)? {
+                if shell.is_shell() && shell.cluster == cluster.id {
+                    let words = format!("shell {} on cluster '{name}'", shell.version);
+                    leaving.credentials.push(words);
+                }
+            }
             for key in store::ssh_keys::list(tx, cluster.id)? {
                 let has_it = key.claim.is_some_and(|claim| claim.to == user.id);
                 if has_it && key.custody == Custody::Downloaded && key.place != Place::Gone {
@@ -252,8 +261,16 @@ pub(crate) async fn offboard(
     drop_grants(session, &case)?;
     drop_memberships(session, &case)?;
     let name = UserRef::Name(case.user.name.clone());
+    let mut again = Vec::new();
     match users::disable(session, &name, Mode::Do, confirmed).await? {
-        super::Done::Did(Changed { applied: more, .. }) => applied.extend(more),
+        super::Done::Did(Changed {
+            applied: more,
+            over,
+            ..
+        }) => {
+            applied.extend(more);
+            again.extend(over);
+        }
         super::Done::Planned(_) => {}
     }
     // A cluster that changes hands is worked on twice: what it owes is owed once.
@@ -282,6 +299,7 @@ pub(crate) async fn offboard(
         new_owner: case.new_owner.map(|user| user.name.to_string()),
         at: session.now(),
         by: case.actor.holder.name.to_string(),
+        over: again,
         applied,
         unchanged: nothing_left,
     })

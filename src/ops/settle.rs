@@ -1,14 +1,20 @@
 //! Settling a cluster: ending what must end, converging, and recording what was seen to be true.
 
+mod debt;
+
+pub(super) use debt::{chain, debts, end_all_unrecorded, end_unrecorded, older_logins, owed};
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::journal::Journal;
 use super::project::shared;
-use super::{Applied, Debt, Ended, Error, find};
+use super::{Applied, Ended, Error, find};
+use crate::domain::Timestamp;
+use crate::domain::access;
 use crate::domain::audit::Phase;
 use crate::domain::binding::{Binding, Bound};
 use crate::domain::cluster::{Cluster, ClusterId, WriteScope};
-use crate::domain::credential::{Credential, State, Subject};
+use crate::domain::credential::{Credential, CredentialId, State, Subject};
 use crate::domain::plan::{self, Desired, Plan};
 use crate::domain::project::ProjectId;
 use crate::domain::user::{User, UserId};
@@ -36,6 +42,8 @@ pub(super) struct Picture {
     pub(super) users: BTreeMap<UserId, User>,
     /// The names of all projects.
     pub(super) projects: BTreeMap<ProjectId, String>,
+    /// Shells that carry less than their user has: no bound role either.
+    lowered: BTreeSet<CredentialId>,
 }
 
 impl Picture {
@@ -77,12 +85,14 @@ impl Picture {
     }
 
     /// The accounts that carry each bound role: every live one of the users who have it, shells
-    /// as well as kubeconfigs.
+    /// as well as kubeconfigs; a shell that was wished for with less carries none.
     fn bound(&self) -> BTreeMap<Bound, BTreeSet<String>> {
         let mut lists: BTreeMap<Bound, BTreeSet<String>> = BTreeMap::new();
         for binding in self.bindings.iter().filter(|binding| !binding.is_removed) {
             for credential in &self.credentials {
-                if credential.subject.user() == Some(binding.user) && credential.state.is_live() {
+                let has_it = credential.subject.user() == Some(binding.user);
+                let carries = credential.state.is_live() && !self.lowered.contains(&credential.id);
+                if has_it && carries {
                     let list = lists.entry(binding.bound.clone()).or_default();
                     list.insert(credential.account.clone());
                 }
@@ -125,9 +135,11 @@ impl Picture {
 
 /// Reads what the store says of one cluster.
 pub(super) fn picture(tx: &ReadTxn<'_>, cluster: ClusterId) -> store::Result<Picture> {
+    let credentials = store::credentials::unfinished(tx, cluster)?;
     Ok(Picture {
         installation: store::meta::find(tx, store::meta::INSTALLATION)?.unwrap_or_default(),
-        credentials: store::credentials::unfinished(tx, cluster)?,
+        lowered: lowered(tx, cluster, &credentials)?,
+        credentials,
         bindings: store::bindings::unfinished(tx, cluster)?,
         reach_owed: store::clusters::owes_reach(tx, cluster)?,
         older_logins: store::clusters::has_older_logins(tx, cluster)?,
@@ -135,6 +147,36 @@ pub(super) fn picture(tx: &ReadTxn<'_>, cluster: ClusterId) -> store::Result<Pic
         users: users(tx)?,
         projects: store::projects::names(tx)?,
     })
+}
+
+/// The shells that carry less than their user has.
+fn lowered(
+    tx: &ReadTxn<'_>,
+    cluster: ClusterId,
+    credentials: &[Credential],
+) -> store::Result<BTreeSet<CredentialId>> {
+    let mut lowered = BTreeSet::new();
+    let shells: Vec<&Credential> = credentials.iter().filter(|it| it.is_shell()).collect();
+    if shells.is_empty() {
+        return Ok(lowered);
+    }
+    let users = users(tx)?;
+    let clusters = store::clusters::list(tx)?;
+    let Some(cluster) = clusters.iter().find(|it| it.id == cluster) else {
+        return Ok(lowered);
+    };
+    for shell in shells {
+        let Some(user) = shell.subject.user().and_then(|user| users.get(&user)) else {
+            continue;
+        };
+        // A grant that has ended ends the shell by another rule: here it counts as it was given.
+        let grant = store::grants::find(tx, cluster.id, user.id)?;
+        let access = access::effective(user, cluster, grant.as_ref(), Timestamp::MIN_UTC);
+        if access.power() > Some(shell.power) {
+            lowered.insert(shell.id);
+        }
+    }
+    Ok(lowered)
 }
 
 fn users(tx: &ReadTxn<'_>) -> store::Result<BTreeMap<UserId, User>> {
@@ -442,163 +484,6 @@ pub(super) async fn pay(
             owed: owed(session, cluster, journal, request, &error)?,
         }),
     }
-}
-
-/// Ends credentials on a cluster although the store cannot record it: its disk is full, and taking
-/// away cannot wait. The accounts are deleted there, so that no token of theirs works again, also
-/// where a later run that still takes them for live makes them anew. Always gives the error to say:
-/// that it is true there and not recorded, or that nothing was done.
-pub(super) async fn end_unrecorded(
-    session: &Session,
-    cluster: &Cluster,
-    what: String,
-    goes: impl Fn(&Credential) -> bool,
-    refused: store::Error,
-) -> Error {
-    if !refused.is_storage() {
-        return refused.into();
-    }
-    let end = async {
-        let mut picture = session.store()?.read(|tx| picture(tx, cluster.id))?;
-        let going = picture.credentials.iter_mut().filter(|it| goes(it));
-        for credential in going.filter(|it| it.state.is_live()) {
-            credential.state = State::Revoking;
-        }
-        let connection = session.connect(cluster, &picture.installation).await?;
-        let desired = picture.desired(cluster);
-        let look = Look {
-            with_write: desired.has_writers(),
-            with_places: desired.has_places(),
-            held_back: &cluster.held_back,
-        };
-        converge::converge(&connection, &desired, &look, &picture.ended())
-            .await
-            .map_err(|source| Error::Cluster {
-                cluster: cluster.name.to_string(),
-                source,
-            })
-    };
-    match end.await {
-        Ok(_) => Error::EndedUnrecorded {
-            what,
-            cluster: cluster.name.clone(),
-            source: refused,
-        },
-        // The store's trouble comes first: without it the cluster's would be a debt.
-        Err(_) => refused.into(),
-    }
-}
-
-/// Says what is owed on a cluster, and records that it could not be paid.
-pub(super) fn owed(
-    session: &Session,
-    cluster: &Cluster,
-    journal: &Journal,
-    request: Option<i64>,
-    error: &Error,
-) -> Result<Vec<Debt>, Error> {
-    let picture = session.store()?.read(|tx| picture(tx, cluster.id))?;
-    let why = chain(error);
-    let journal = journal.clone().cluster(cluster);
-    // If even this cannot be recorded, the debt itself stands: it was recorded before.
-    let _unrecorded = journal.record_alone(session, Phase::Owed, why.clone(), request);
-    let debts = debts(cluster, &picture);
-    Ok(debts
-        .into_iter()
-        .map(|debt| Debt {
-            why: Some(why.clone()),
-            ..debt
-        })
-        .collect())
-}
-
-/// What a cluster owes, as the store says.
-pub(super) fn debts(cluster: &Cluster, picture: &Picture) -> Vec<Debt> {
-    let older = picture.older_logins.then(|| older_logins(cluster, None));
-    let reach = picture.reach_owed.then(|| Debt {
-        cluster: cluster.name.clone(),
-        what: "where write reaches is recorded here and not yet there".to_owned(),
-        why: None,
-        until: None,
-    });
-    let bindings = picture.bindings.iter().filter(|binding| binding.is_owed);
-    let bindings = bindings.map(|binding| {
-        let user = picture.users.get(&binding.user);
-        let user = user.map(|user| user.name.to_string()).unwrap_or_default();
-        let done = if binding.is_removed {
-            "unbound"
-        } else {
-            "bound"
-        };
-        Debt {
-            cluster: cluster.name.clone(),
-            what: format!(
-                "{} is {done} here for '{user}' and not yet there",
-                binding.bound
-            ),
-            why: None,
-            until: None,
-        }
-    });
-    let orphans = picture.orphans_owed.then(|| Debt {
-        cluster: cluster.name.clone(),
-        what: "what was issued after the backup that was restored may still be there".to_owned(),
-        why: None,
-        until: None,
-    });
-    picture
-        .credentials
-        .iter()
-        .filter(|credential| credential.state.is_debt())
-        .map(|credential| {
-            let user = picture.owner(credential);
-            let version = credential.version;
-            let revoking = credential.state == State::Revoking;
-            Debt {
-                cluster: cluster.name.clone(),
-                what: if revoking {
-                    format!("version {version} of '{user}' is ended here and not yet there")
-                } else {
-                    format!("version {version} of '{user}' is recorded here and not yet there")
-                },
-                why: None,
-                until: if revoking {
-                    credential.token_expires_at
-                } else {
-                    None
-                },
-            }
-        })
-        .chain(bindings)
-        .chain(reach)
-        .chain(older)
-        .chain(orphans)
-        .collect()
-}
-
-/// The debt of a login that was renewed, while the ones before it were not seen to end.
-pub(super) fn older_logins(cluster: &Cluster, why: Option<String>) -> Debt {
-    Debt {
-        cluster: cluster.name.clone(),
-        what: "older logins of the manager may still work".to_owned(),
-        why,
-        until: None,
-    }
-}
-
-/// An error with its causes, in one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let words = cause.to_string();
-        if !text.contains(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        next = cause.source();
-    }
-    text
 }
 
 /// What a converge would change on a cluster; reads only.

@@ -100,7 +100,10 @@ fn ask(session: &Session, wish: &ShellWish) -> Result<Asked, Error> {
     // Lower is fine, higher never is.
     let power = wanted.filter(|wanted| has.is_some_and(|has| *wanted <= has));
     let Some(power) = power else {
-        let has = has.map_or("no level", Power::as_str);
+        let has = match has {
+            None | Some(Power::Bound) => "no level",
+            Some(has) => has.as_str(),
+        };
         return Err(Error::Forbidden {
             why: format!(
                 "'{}' has {has} on cluster '{}': a shell cannot have more",

@@ -3,6 +3,7 @@
 use futures::{StreamExt, stream};
 
 use super::journal::Journal;
+use super::project::shared::Over;
 use super::{Applied, Error, Mode, find, kubeconfig, settle};
 use crate::domain::access::Access;
 use crate::domain::audit::Phase;
@@ -83,6 +84,8 @@ pub(crate) struct Outcome {
     pub(crate) sentence: String,
     /// Whether anything was changed.
     pub(crate) changed: bool,
+    /// Shared versions that ended with it, and who must download again.
+    pub(crate) over: Vec<Over>,
     /// What it did on the cluster.
     pub(crate) applied: Applied,
 }
@@ -193,17 +196,34 @@ fn plan_one(
             )
         }
         Action::Revoke { .. } => {
-            format!(
-                "{}block the kubeconfig of '{name}'",
-                end.map(|end| format!("{end} and ")).unwrap_or_default()
-            )
+            let with_it = would_end_too(session, cluster, user)?;
+            let ends: Vec<String> = end.into_iter().chain(with_it).collect();
+            let ends = ends.join(", ");
+            let and = if ends.is_empty() { "" } else { " and " };
+            format!("{ends}{and}block the kubeconfig of '{name}'")
         }
         Action::Restore => format!("lift the block of '{name}'"),
     };
     Ok(Outcome {
         sentence,
         changed: false,
+        over: vec![],
         applied: Applied::default(),
+    })
+}
+
+/// What a block ends besides the user's own kubeconfig: their shells, and what they share.
+fn would_end_too(session: &Session, cluster: &Cluster, user: &User) -> Result<Vec<String>, Error> {
+    session.store()?.read(|tx| {
+        let held = store::credentials::shared_held_by(tx, user.id)?;
+        let own = store::credentials::live_of_user(tx, user.id)?;
+        let shells = own.into_iter().filter(Credential::is_shell);
+        let picture = settle::picture(tx, cluster.id)?;
+        Ok(shells
+            .chain(held)
+            .filter(|it| it.cluster == cluster.id && it.state.is_live())
+            .map(|it| format!("end version {} of '{}'", it.version, picture.owner(&it)))
+            .collect())
     })
 }
 
@@ -225,7 +245,7 @@ async fn one(
         Action::Restore => restore(session, journal, (cluster, user)),
         Action::Revoke { reason } => {
             let recorded = revoke(session, actor, journal, (cluster, user), reason);
-            let (request, changed) = match recorded {
+            let (request, changed, over) = match recorded {
                 Ok(recorded) => recorded,
                 Err(refused) => {
                     let what = format!("the kubeconfig of '{}'", user.name);
@@ -244,6 +264,7 @@ async fn one(
                     format!("the kubeconfig of '{name}' on cluster '{on}' was revoked already")
                 },
                 changed,
+                over,
                 applied,
             })
         }
@@ -257,6 +278,7 @@ async fn one(
                     user.name, cluster.name
                 ),
                 changed: true,
+                over: vec![],
                 applied,
             })
         }
@@ -284,7 +306,7 @@ fn revoke(
     journal: &Journal,
     (cluster, user): (&Cluster, &User),
     reason: &str,
-) -> Result<(i64, bool), store::Error> {
+) -> Result<(i64, bool, Vec<Over>), store::Error> {
     let why = if reason.is_empty() {
         String::new()
     } else {
@@ -306,7 +328,9 @@ fn revoke(
         // The block ends the user's shells too, and what they share with others: they could get in
         // with it.
         let ended = settle::end_what_must(session, tx, cluster, journal, Some(request))?;
-        Ok((request, !was || live.is_some() || !ended.is_empty()))
+        let over = Over::all_of(tx, cluster, &ended)?;
+        let changed = !was || live.is_some() || !ended.is_empty();
+        Ok((request, changed, over))
     })
 }
 
@@ -355,6 +379,7 @@ fn restore(
     Ok(Outcome {
         sentence,
         changed,
+        over: vec![],
         applied: Applied::default(),
     })
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use futures::{StreamExt, stream};
 
 use super::journal::Journal;
+use super::project::shared::Over;
 use super::{Applied, Done, Error, Mode, find, reseal, settle};
 use crate::artifact::file::read_bounded;
 use crate::domain::Confirmed;
@@ -71,6 +72,8 @@ pub(crate) struct Changed {
     pub(crate) user: User,
     /// Whether it was so before.
     pub(crate) unchanged: bool,
+    /// Shared versions that ended with it, and who must download again.
+    pub(crate) over: Vec<Over>,
     /// What it did on clusters.
     pub(crate) applied: Applied,
     /// What the user could open before and cannot any more: to be rotated at its source.
@@ -82,6 +85,7 @@ impl Changed {
         Done::Did(Self {
             user,
             unchanged: true,
+            over: vec![],
             applied: Applied::default(),
             could_open: vec![],
         })
@@ -162,6 +166,7 @@ pub(crate) fn add(session: &Session, wish: &Add, mode: Mode) -> Result<Done<Chan
     Ok(Done::Did(Changed {
         user,
         unchanged: false,
+        over: vec![],
         applied: Applied::default(),
         could_open: vec![],
     }))
@@ -243,9 +248,10 @@ fn would_end(session: &Session, after: &User) -> Result<Vec<String>, Error> {
                 .must_end(find::access_of(tx, session, after, cluster)?)
                 .is_some()
             {
+                let owner = settle::picture(tx, cluster.id)?.owner(&credential);
                 lines.push(format!(
-                    "end version {} of '{}' on cluster '{}'",
-                    credential.version, after.name, cluster.name
+                    "end version {} of '{owner}' on cluster '{}'",
+                    credential.version, cluster.name
                 ));
             }
         }
@@ -308,36 +314,6 @@ async fn pay_debts_of(
     apply_everywhere(session, owing, &journal, request).await
 }
 
-/// Ends all credentials of a user on the clusters, where the store cannot record their end.
-async fn cut_off_unrecorded(session: &Session, user: &User, refused: store::Error) -> Error {
-    let held = session.store().and_then(|store| {
-        store.read(|tx| {
-            let live = store::credentials::live_of_user(tx, user.id)?;
-            let mut clusters = store::clusters::list(tx)?;
-            clusters.retain(|cluster| live.iter().any(|it| it.cluster == cluster.id));
-            Ok::<_, store::Error>(clusters)
-        })
-    });
-    let mut said: Option<Error> = None;
-    for cluster in held.unwrap_or_default() {
-        let what = format!("the kubeconfig of '{}'", user.name);
-        let goes = |it: &Credential| it.subject.user() == Some(user.id);
-        let Ok(_lock) = session.lock(&cluster).await else {
-            continue;
-        };
-        if !refused.is_storage() {
-            break;
-        }
-        let why = store::Error::Unwritable {
-            path: session.config.store.clone(),
-            why: settle::chain(&refused),
-        };
-        let error = settle::end_unrecorded(session, &cluster, what, goes, why).await;
-        said.get_or_insert(error);
-    }
-    said.unwrap_or(refused.into())
-}
-
 /// A change of a user that may end credentials: recorded in one transaction, then applied.
 async fn change(
     session: &Session,
@@ -357,21 +333,22 @@ async fn change(
         held.extend(store::credentials::shared_held_by(tx, before.id)?);
         let mut clusters = store::clusters::list(tx)?;
         clusters.retain(|cluster| held.iter().any(|held| held.cluster == cluster.id));
-        let mut touched = Vec::new();
+        let (mut touched, mut over) = (Vec::new(), Vec::new());
         for cluster in clusters {
             let journal = journal.clone().cluster(&cluster);
             let ended = settle::end_what_must(session, tx, &cluster, &journal, Some(request))?;
+            over.extend(Over::all_of(tx, &cluster, &ended)?);
             let owes =
                 |held: &Credential| held.cluster == cluster.id && held.state == State::Revoking;
             if !ended.is_empty() || held.iter().any(owes) {
                 touched.push(cluster);
             }
         }
-        Ok::<_, Error>((touched, request))
+        Ok::<_, Error>((touched, over, request))
     });
-    let (clusters, request) = match recorded {
+    let (clusters, over, request) = match recorded {
         Err(Error::Store(refused)) if before.active && !after.active => {
-            return Err(cut_off_unrecorded(session, &before, refused).await);
+            return Err(settle::end_all_unrecorded(session, &before, refused).await);
         }
         recorded => recorded?,
     };
@@ -385,6 +362,7 @@ async fn change(
     Ok(Changed {
         user: after,
         unchanged: false,
+        over,
         applied,
         could_open: vec![],
     })
@@ -496,6 +474,7 @@ pub(crate) fn set_key(
     Ok(Done::Did(Changed {
         user,
         unchanged: false,
+        over: vec![],
         applied: Applied::default(),
         could_open: vec![],
     }))
@@ -568,6 +547,7 @@ async fn set_active(
         return Ok(Done::Did(Changed {
             user,
             unchanged: true,
+            over: vec![],
             applied,
             could_open: vec![],
         }));

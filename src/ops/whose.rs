@@ -277,7 +277,6 @@ fn manager(
 }
 
 fn of_manager(cluster: &str, claims: &Claims, stored: bool) -> Known {
-    let one = !cluster.contains(',');
     Known {
         owner: "the manager".to_owned(),
         cluster: cluster.to_owned(),
@@ -297,10 +296,7 @@ fn of_manager(cluster: &str, claims: &Claims, stored: bool) -> Known {
         } else {
             Evidence::Account
         },
-        ends_with: Some(if one {
-            format!("kubegrant cluster rotate-manager {cluster}")
-        } else {
-            "kubegrant reconcile".to_owned()
-        }),
+        // A new login ends the stored one; what others minted for the account goes on.
+        ends_with: stored.then(|| format!("kubegrant cluster rotate-manager {cluster}")),
     }
 }

@@ -199,7 +199,7 @@ fn a_developers_key_opens_no_manager_login_and_the_way_out_is_said() {
         ----- stderr -----
         error: your key does not open the manager login of cluster 'prod'
 
-        hint: only organization owners and admins and the cluster's owner can use it: ask one of them to run `kubegrant kubeconfig download prod --user YOU`
+        hint: only organization owners and admins and the cluster's owner can use it: ask one of them to do this, or, for a kubeconfig of yours, to run `kubegrant kubeconfig download prod --user YOU`
         [exit 4]
     ");
     assert!(kg.accounts().is_empty());

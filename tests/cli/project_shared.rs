@@ -283,3 +283,81 @@ fn nobody_takes_more_than_they_have_by_taking_it_for_others() {
     kg.run_as("carol", "kubeconfig download prod --shared --user alice")
         .success();
 }
+
+#[test]
+fn a_new_project_of_an_old_name_begins_when_the_old_file_is_dead() {
+    let mut kg = shop();
+    let merge = "kubeconfig download prod --shared --user bob --plain --merge -f both";
+    kg.run(merge).success();
+    let old = kg.read("both");
+    kg.run("project rename shop --to old").success();
+    kg.run("project create shop").success();
+    kg.run("project add-member bob --project shop --role viewer")
+        .success();
+    assert_eq!(get(&old, PODS), 200, "it goes on under the old name");
+    kg.run("cluster set prod --project shop").success();
+    assert!(matches!(get(&old, PODS), 401 | 403));
+    // The same name for another login: in one file the new one takes the old one's place.
+    kg.run(merge).success();
+    let merged = yaml(&kg.read("both"));
+    assert_eq!(merged["users"].as_array().map(Vec::len), Some(1));
+    assert_eq!(merged["users"][0]["name"], yaml(&old)["users"][0]["name"]);
+    assert_eq!(get(&kg.read("both"), PODS), 200);
+}
+
+#[test]
+fn a_member_sees_the_shared_one_and_what_they_were_handed_of_it() {
+    let mut kg = shop();
+    drop((take(&mut kg, "alice"), take(&mut kg, "bob")));
+    insta::assert_snapshot!(kg.run_as("bob", "kubeconfig show prod"), @r"
+    KUBECONFIG   VERSION   STATE    LEVEL   ISSUED                 EXPIRES                DOWNLOADED             BY
+    shop/read    1         active   read    2026-11-22T10:00:00Z   2026-12-22T10:00:00Z   2026-11-22T10:00:00Z   olivia
+    [exit 0]
+    ");
+    kg.add_user("carol", "developer");
+    kg.run("project add-member carol --project shop --role viewer")
+        .success();
+    let shown = kg.run_as("carol", "kubeconfig show prod -o json").json();
+    assert_eq!(shown[0]["user"], "shop/read");
+    assert_eq!(shown[0]["downloads"], serde_json::json!([]));
+    // Who was lowered still sees what they had.
+    kg.run("project set-role bob --project shop --role owner")
+        .success();
+    kg.run("project set-role alice --project shop --role viewer --yes")
+        .success();
+    let shown = kg.run_as("alice", "kubeconfig show prod -o json").json();
+    let of = |number: usize| {
+        (
+            shown[number]["user"].clone(),
+            shown[number]["state"].clone(),
+        )
+    };
+    assert_eq!(of(0), ("shop/read".into(), "active".into()));
+    assert_eq!(of(1), ("shop/admin".into(), "revoked".into()));
+}
+
+#[test]
+fn whoever_ends_a_holder_says_who_must_download_again() {
+    let again = "Version 1 of 'shop/read' on cluster 'prod' was held by 'carol': they must \
+                 download again.";
+    for line in [
+        "user disable bob --yes",
+        "user offboard bob --yes",
+        "team revoke bob --cluster prod --yes",
+    ] {
+        let mut kg = shop();
+        kg.add_user("carol", "developer");
+        kg.run("project add-member carol --project shop --role viewer")
+            .success();
+        let (his, hers) = (take(&mut kg, "bob"), take(&mut kg, "carol"));
+        if line.starts_with("team") {
+            kg.run("team revoke bob --cluster prod --dry-run")
+                .success()
+                .says("end version 1 of 'shop/read' and block the kubeconfig of 'bob'");
+        }
+        kg.run(line).success().says(again);
+        for file in [his, hers] {
+            assert!(matches!(get(&file, PODS), 401 | 403), "{line}");
+        }
+    }
+}

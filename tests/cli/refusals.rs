@@ -233,7 +233,7 @@ fn a_developer_whose_key_opens_no_login_rotates_nothing() {
         ----- stderr -----
         error: your key does not open the manager login of cluster 'prod'
 
-        hint: only organization owners and admins and the cluster's owner can use it: ask one of them to run `kubegrant kubeconfig download prod --user YOU`
+        hint: only organization owners and admins and the cluster's owner can use it: ask one of them to do this, or, for a kubeconfig of yours, to run `kubegrant kubeconfig download prod --user YOU`
         [exit 4]
         ");
     assert_eq!(kg.run("audit list -o json").success().stdout, before);

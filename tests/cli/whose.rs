@@ -121,6 +121,8 @@ fn the_manager_is_recognised_and_proven() {
     ran.success().never_says(token);
     assert_eq!(ran.json()[0]["owner"], "the manager");
     assert_eq!(ran.json()[0]["known_by"], "stored");
+    let ends = "kubegrant cluster rotate-manager prod";
+    assert_eq!(ran.json()[0]["ends_with"], ends);
     let line = format!(
         "kubeconfig whose - --identity {}",
         home.identity("bob").display()
@@ -129,6 +131,8 @@ fn the_manager_is_recognised_and_proven() {
     home.run("cluster rotate-manager prod").success();
     let ran = home.run_with_input("kubeconfig whose - -o json", token);
     assert_eq!(ran.json()[0]["state"], "not the stored one");
+    let ends = &ran.json()[0]["ends_with"];
+    assert!(ends.is_null(), "nothing of ours ends what is not stored");
 }
 
 #[test]

@@ -144,6 +144,8 @@ impl Home {
             fixture: Fixture::new(now())
                 .variable("HOME", folder.path())
                 .variable("PATH", PATH)
+                // Runs in this process throw the same dice: shells of two homes must not meet.
+                .variable("XDG_RUNTIME_DIR", folder.path())
                 .current_dir(folder.path().join("work")),
             folder,
             sandbox,
@@ -252,6 +254,7 @@ impl Home {
             .env_clear()
             .env("HOME", self.path())
             .env("PATH", PATH)
+            .env("XDG_RUNTIME_DIR", self.path())
             .current_dir(self.work())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

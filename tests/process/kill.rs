@@ -1,4 +1,4 @@
-//! Killed at any moment: a store made by a scenario of some twenty commands survives `kill -9` of any
+//! Killed at any moment: a store made by a scenario of some forty commands survives `kill -9` of any
 //! of them, and `reconcile` ends in the state that the store says.
 //!
 //! `cargo test` takes a sample; `KUBEGRANT_KILLS=100` sets how many random kills there are, and
@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use crate::home::{Frozen, Home, say, switch};
 use crate::oracle::{Books, Oracle};
 
-pub(crate) const SCENARIO: [&str; 25] = [
+pub(crate) const SCENARIO: [&str; 37] = [
     "init --organization Acme --owner alice",
     "user add bob",
     "user add carol",
@@ -32,6 +32,18 @@ pub(crate) const SCENARIO: [&str; 25] = [
     "rbac bind bob --cluster dev --cluster-role view -n shop",
     "rbac bind erin --cluster dev --cluster-role edit -n default",
     "kubeconfig download dev --user erin --plain -f erin.conf",
+    "shell --as bob dev -- true",
+    "shell dev --level read -- true",
+    "project create team",
+    "cluster set dev --project team",
+    "project add-member carol --project team --role viewer",
+    "project add-member erin --project team --role editor",
+    "kubeconfig download dev --shared --user carol --plain -f team.conf",
+    "kubeconfig download dev --shared --user erin --plain -f team-admin.conf",
+    "project rotate team --level read --yes",
+    "kubeconfig download dev --shared --user carol --plain -f team.conf --force",
+    "project set-role erin --project team --role viewer --yes",
+    "project remove-member carol --project team --yes",
     "kubeconfig rotate dev",
     "rbac unbind erin --cluster dev --cluster-role edit -n default --yes",
     "access revoke bob --cluster dev --yes",
@@ -127,6 +139,8 @@ pub(crate) fn leftovers(home: &Home) -> Vec<String> {
         "carol.conf",
         "alice.conf",
         "erin.conf",
+        "team.conf",
+        "team-admin.conf",
     ];
     let mut found = Vec::new();
     for entry in std::fs::read_dir(home.work()).expect("it can be read") {

@@ -310,16 +310,33 @@ impl Books {
         let id = self.users.iter().find(|found| found.name == user);
         self.credentials
             .iter()
-            .rfind(|found| id.is_some_and(|user| user.id == found.user))
+            .rfind(|found| found.kind == "personal" && id.is_some_and(|user| user.id == found.user))
             .map_or("", |found| found.state.as_str())
     }
 
-    /// The accounts of a user, whatever became of them.
+    /// The versions of a user's shells, or of a project's level, whatever became of them.
+    pub(crate) fn others(&self, owner: &str) -> Vec<&Credential> {
+        let rows = self.credentials.iter();
+        rows.filter(|row| row.kind != "personal" && self.owner(row) == owner)
+            .collect()
+    }
+
+    /// Whether a user has a role, as it is decided here.
+    pub(crate) fn has_role(&self, user: &str, role: &str) -> bool {
+        let id = self.users.iter().find(|found| found.name == user);
+        self.bindings
+            .iter()
+            .any(|it| !it.removed && it.role == role && id.is_some_and(|user| user.id == it.user))
+    }
+
+    /// The accounts of a user's own kubeconfigs, whatever became of them.
     pub(crate) fn accounts(&self, user: &str) -> Vec<&Credential> {
         let id = self.users.iter().find(|found| found.name == user);
         self.credentials
             .iter()
-            .filter(|found| id.is_some_and(|user| user.id == found.user))
+            .filter(|found| {
+                found.kind == "personal" && id.is_some_and(|user| user.id == found.user)
+            })
             .collect()
     }
 }
@@ -612,7 +629,8 @@ fn numbered(books: &Books) -> Vec<String> {
             .iter()
             .filter(|row| row.state == "pending" || row.state == "active")
             .count();
-        if live > 1 {
+        // Of shells as many as one likes.
+        if live > 1 && !user.ends_with("/shell") {
             found.push(format!("user {user} has {live} live versions"));
         }
         let versions: Vec<i64> = rows.iter().map(|row| row.version).collect();
@@ -639,8 +657,10 @@ fn audited(books: &Books) -> Vec<String> {
         let ends = format!("version {version} of '{name}' ends: ");
         let gone = format!("version {version} of '{name}' is gone");
         let ended = row.state == "revoking" || row.state == "revoked";
+        let is_shell = row.kind == "shell";
         for (text, wanted) in [
-            (&begun, 1),
+            // A shell gets its number when it is begun: its request is counted below.
+            (&begun, usize::from(!is_shell)),
             (&there, usize::from(row.issued)),
             (&ends, usize::from(ended)),
             (&gone, usize::from(row.state == "revoked")),
@@ -659,7 +679,13 @@ fn audited(books: &Books) -> Vec<String> {
             .iter()
             .filter(|(_, id)| *id == row.id)
             .count();
-        if count(name, &handed) != deliveries {
+        let said = if is_shell {
+            let user = books.user(row.user).map_or("", |user| user.name.as_str());
+            count(user, &format!("shell {version} of '{user}' has begun"))
+        } else {
+            count(name, &handed)
+        };
+        if said != deliveries {
             found.push(format!("'{handed}' and {deliveries} deliveries"));
         }
     }
@@ -698,6 +724,11 @@ fn audited(books: &Books) -> Vec<String> {
                     events.count()
                 ));
             }
+        }
+        let shells = books.others(&format!("{name}/shell")).len();
+        let begun = asked("shell", &format!("a shell of '{name}' ("));
+        if begun != shells {
+            found.push(format!("'{name}' has {shells} shells and {begun} events"));
         }
         let off = asked("user disable", &format!("disable '{name}'"));
         let on = asked("user enable", &format!("enable '{name}'"));
@@ -797,7 +828,12 @@ fn same(home: &Home, books: &Books, cluster: &Cluster) -> Vec<String> {
             Some(_) => Some("read"),
             None => books.power(cluster, row.user, now),
         };
-        if power != Some(row.power.as_str()) {
+        let strength = |power: &str| {
+            let order = ["bound", "read", "write", "full"];
+            order.iter().position(|word| *word == power)
+        };
+        let has_less = row.kind == "shell" && power.and_then(strength) > strength(&row.power);
+        if power != Some(row.power.as_str()) && !has_less {
             let has = power.unwrap_or("nothing");
             found.push(format!(
                 "{} carries {} and its user has {has}",
@@ -814,6 +850,7 @@ fn same(home: &Home, books: &Books, cluster: &Cluster) -> Vec<String> {
             .bindings
             .iter()
             .filter(|bound| !bound.removed && (bound.cluster, bound.user) == (cluster.id, row.user))
+            .filter(|_| !has_less)
         {
             if bound.namespace.is_empty() || there(&bound.namespace) {
                 let name = format!("{}:{}", bound.kind.to_lowercase(), bound.role);

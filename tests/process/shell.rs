@@ -6,6 +6,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::home::Home;
+use crate::oracle::{Books, Held};
 
 const HOLDS: &str = "shell dev -- sh holds.sh";
 
@@ -121,6 +122,60 @@ fn a_change_of_level_a_block_and_a_disabled_user_end_living_shells() {
         assert_eq!(ran.stderr.contains("had ended before"), ends, "{ran}");
         is_over(&home);
     }
+}
+
+#[test]
+fn a_shell_with_less_carries_no_bound_role_and_one_with_all_does() {
+    let home = home();
+    for words in [
+        "access grant bob --cluster dev --level write",
+        "rbac bind bob --cluster dev --cluster-role view -n shop",
+    ] {
+        drop(home.run(words).success());
+    }
+    for (level, carries) in [("write", true), ("read", false)] {
+        let line = format!("shell --as bob dev --level {level} -- sh holds.sh");
+        let shell = home.start(&line);
+        home.wait_until("the shell runs", |home| home.read("ready").is_some());
+        drop(home.run("reconcile").success());
+        let books = Books::read(&home).expect("a store");
+        let rows = books.others("bob/shell");
+        let account = &rows.last().expect("a shell").account;
+        let held = Held::read(&home, books.installation());
+        let listed = held.lists.iter().any(|((_, list), (_, names))| {
+            list.ends_with(":view") && list.contains("role:") && names.contains(account)
+        });
+        assert_eq!(listed, carries, "{level}: {held:?}");
+        assert!(held.lets_in(account));
+        shell.signal(Signal::TERM);
+        drop(shell.finish().code_is(143));
+        is_over(&home);
+        std::fs::remove_file(home.work().join("ready")).expect("it was there");
+    }
+}
+
+#[test]
+fn previews_name_living_shells() {
+    let home = home();
+    drop(
+        home.run("access grant bob --cluster dev --level read")
+            .success(),
+    );
+    let shell = home.start(&HOLDS.replace("shell", "shell --as bob"));
+    home.wait_until("the shell runs", |home| home.read("ready").is_some());
+    for (preview, says) in [
+        ("access revoke bob --cluster dev", "'bob/shell'"),
+        ("team revoke bob --cluster dev", "'bob/shell'"),
+        ("user disable bob", "'bob/shell'"),
+        ("user offboard bob", "shell 1 on cluster 'dev'"),
+    ] {
+        let ran = home.run(&format!("{preview} --dry-run")).success();
+        assert!(ran.stdout.contains(says), "{ran}");
+        assert_eq!(status(&home), 200);
+    }
+    shell.signal(Signal::TERM);
+    drop(shell.finish().code_is(143));
+    is_over(&home);
 }
 
 #[test]

@@ -8,6 +8,8 @@ use crate::error::Failure;
 use crate::ops;
 
 /// Show the versions of a kubeconfig, and who was handed them
+///
+/// The project's shared ones, where the cluster is in a project, are shown to its members too.
 #[derive(clap::Args, Debug)]
 pub(crate) struct KubeconfigShowArgs {
     /// Which cluster

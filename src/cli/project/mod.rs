@@ -2,7 +2,7 @@
 
 mod act;
 mod add_member;
-mod change;
+pub(crate) mod change;
 mod create;
 mod delete;
 mod list;

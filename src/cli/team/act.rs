@@ -3,6 +3,7 @@
 use crate::cli::completion;
 use crate::cli::desk::Desk;
 use crate::cli::global::DryRunArgs;
+use crate::cli::project::change::say_over;
 use crate::cli::views::team::ActView;
 use crate::domain::Confirmed;
 use crate::domain::name::{ClusterName, UserRef};
@@ -86,6 +87,7 @@ pub(crate) async fn run(
             Ok(outcome) => {
                 desk.output
                     .status(&format!("{}.", first_upper(&outcome.truth())));
+                say_over(&outcome.over, desk);
                 applied.extend(outcome.applied);
             }
             Err(error) => failures.push(Failure::from(error)),

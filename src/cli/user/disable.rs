@@ -4,6 +4,7 @@ use crate::cli::completion;
 use crate::cli::confirm;
 use crate::cli::desk::Desk;
 use crate::cli::global::DryRunArgs;
+use crate::cli::project::change::say_over;
 use crate::cli::views::user::UserView;
 use crate::domain::name::UserRef;
 use crate::error::Failure;
@@ -40,6 +41,7 @@ pub(crate) async fn run(args: UserDisableArgs, desk: &mut Desk<'_>) -> Result<()
         "now"
     };
     desk.output.status(&format!("'{name}' is disabled {now}."));
+    say_over(&changed.over, desk);
     desk.say_rotate(&changed.could_open);
     desk.say_applied(&changed.applied)
 }

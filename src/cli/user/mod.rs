@@ -33,7 +33,7 @@ pub(crate) async fn run(command: UserCommand, desk: &mut Desk<'_>) -> Result<(),
         UserCommand::SetKey(args) => set_key::run(args, desk),
         UserCommand::Disable(args) => disable::run(args, desk).await,
         UserCommand::Enable(args) => enable::run(args, desk).await,
-        UserCommand::Offboard(args) => offboard::run(args, desk).await,
+        UserCommand::Offboard(args) => Box::pin(offboard::run(args, desk)).await,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::cli::desk::Desk;
 use crate::cli::global::DryRunArgs;
+use crate::cli::project::change::say_over;
 use crate::cli::views::offboard::{LeavingView, ReceiptView};
 use crate::cli::{completion, confirm};
 use crate::domain::name::UserRef;
@@ -56,6 +57,7 @@ pub(crate) async fn run(args: UserOffboardArgs, desk: &mut Desk<'_>) -> Result<(
         return Ok(());
     }
     desk.output.status(&format!("'{}' has left.", leaving.user));
+    say_over(&receipt.over, desk);
     desk.say_rotate(&receipt.had.could_open);
     desk.say_applied(&receipt.applied)
 }

@@ -170,9 +170,21 @@ impl VersionsView {
     }
 }
 
+impl VersionsView {
+    /// Whether any is a project's (`shop/read`): then the table says whose each is.
+    fn has_shared(&self) -> bool {
+        self.0.iter().any(|version| version.user.contains('/'))
+    }
+}
+
 impl View for VersionsView {
     fn headers(&self, wide: bool) -> Vec<&'static str> {
-        let mut headers = vec![
+        let mut headers = if self.has_shared() {
+            vec!["KUBECONFIG"]
+        } else {
+            vec![]
+        };
+        headers.extend([
             "VERSION",
             "STATE",
             "LEVEL",
@@ -180,7 +192,7 @@ impl View for VersionsView {
             "EXPIRES",
             "DOWNLOADED",
             "BY",
-        ];
+        ]);
         if wide {
             headers.extend(["TIMES", "ENDED BECAUSE", "ACCOUNT"]);
         }
@@ -189,7 +201,12 @@ impl View for VersionsView {
     fn rows(&self, wide: bool, cells: &Cells) -> Vec<Vec<String>> {
         let row = |version: &VersionView| {
             let last = version.downloads.last();
-            let mut row = vec![
+            let mut row = if self.has_shared() {
+                vec![version.user.clone()]
+            } else {
+                vec![]
+            };
+            row.extend([
                 version.version.to_string(),
                 version.state.to_owned(),
                 version.level.to_owned(),
@@ -197,7 +214,7 @@ impl View for VersionsView {
                 cells.time_or_none(version.expires_at),
                 cells.time_or_none(last.map(|delivery| delivery.at)),
                 cells.text_or_none(last.map(|delivery| delivery.by.as_str())),
-            ];
+            ]);
             if wide {
                 row.push(version.downloads.len().to_string());
                 row.push(cells.text_or_none(version.ended_because.as_deref()));

@@ -320,10 +320,7 @@ fn end_in_project(
     for cluster in clusters_of(tx, &case.project)? {
         let journal = case.journal.clone().cluster(&cluster);
         let ended = settle::end_what_must(session, tx, &cluster, &journal, Some(request))?;
-        let picture = settle::picture(tx, cluster.id)?;
-        for credential in &ended {
-            over.extend(Over::of(tx, &cluster, &picture, credential)?);
-        }
+        over.extend(Over::all_of(tx, &cluster, &ended)?);
         if !ended.is_empty() {
             touched.push(cluster);
         }

@@ -94,6 +94,23 @@ pub(crate) struct Over {
 }
 
 impl Over {
+    /// What became of those versions that are shared, of all that were just ended.
+    pub(in crate::ops) fn all_of(
+        tx: &ReadTxn<'_>,
+        cluster: &Cluster,
+        ended: &[Credential],
+    ) -> store::Result<Vec<Self>> {
+        if ended.is_empty() {
+            return Ok(vec![]);
+        }
+        let picture = settle::picture(tx, cluster.id)?;
+        let mut over = Vec::new();
+        for credential in ended {
+            over.extend(Self::of(tx, cluster, &picture, credential)?);
+        }
+        Ok(over)
+    }
+
     /// What became of a version that was just ended, in the same transaction.
     pub(super) fn of(
         tx: &ReadTxn<'_>,

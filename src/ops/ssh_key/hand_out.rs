@@ -388,7 +388,7 @@ fn give_file(
         .and_then(|()| session.store()?.empty_log())
         .map_err(|source| Error::Unrecorded {
             what: format!("the SSH key is in `{}`", path.display()),
-            source,
+            source: Box::new(source),
         })
 }
 

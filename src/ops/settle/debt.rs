@@ -1,0 +1,204 @@
+//! What is owed, and what was done although it could not be recorded.
+
+use super::{Picture, picture};
+use crate::domain::audit::Phase;
+use crate::domain::cluster::Cluster;
+use crate::domain::credential::{Credential, State};
+use crate::domain::user::User;
+use crate::kubernetes::connection::Look;
+use crate::kubernetes::converge;
+use crate::ops::journal::Journal;
+use crate::ops::{Debt, Error};
+use crate::session::Session;
+use crate::store;
+
+/// Ends credentials on a cluster although the store cannot record it: its disk is full, and taking
+/// away cannot wait. The accounts are deleted there, so that no token of theirs works again, also
+/// where a later run that still takes them for live makes them anew. Always gives the error to say:
+/// that it is true there and not recorded, or that nothing was done.
+pub(in crate::ops) async fn end_unrecorded(
+    session: &Session,
+    cluster: &Cluster,
+    what: String,
+    goes: impl Fn(&Credential) -> bool,
+    refused: store::Error,
+) -> Error {
+    if !refused.is_storage() {
+        return refused.into();
+    }
+    let end = async {
+        let mut picture = session.store()?.read(|tx| picture(tx, cluster.id))?;
+        let going = picture.credentials.iter_mut().filter(|it| goes(it));
+        for credential in going.filter(|it| it.state.is_live()) {
+            credential.state = State::Revoking;
+        }
+        let connection = session.connect(cluster, &picture.installation).await?;
+        let desired = picture.desired(cluster);
+        let look = Look {
+            with_write: desired.has_writers(),
+            with_places: desired.has_places(),
+            held_back: &cluster.held_back,
+        };
+        converge::converge(&connection, &desired, &look, &picture.ended())
+            .await
+            .map_err(|source| Error::Cluster {
+                cluster: cluster.name.to_string(),
+                source,
+            })
+    };
+    match end.await {
+        Ok(_) => Error::EndedUnrecorded {
+            what,
+            cluster: cluster.name.clone(),
+            source: Box::new(refused),
+        },
+        // The store's trouble comes first: without it the cluster's would be a debt.
+        Err(_) => refused.into(),
+    }
+}
+
+/// Ends all credentials of a user on the clusters, where the store cannot record their end.
+pub(in crate::ops) async fn end_all_unrecorded(
+    session: &Session,
+    user: &User,
+    refused: store::Error,
+) -> Error {
+    let held = session.store().and_then(|store| {
+        store.read(|tx| {
+            let live = store::credentials::live_of_user(tx, user.id)?;
+            let mut clusters = store::clusters::list(tx)?;
+            clusters.retain(|cluster| live.iter().any(|it| it.cluster == cluster.id));
+            Ok::<_, store::Error>(clusters)
+        })
+    });
+    let mut said: Option<Error> = None;
+    for cluster in held.unwrap_or_default() {
+        let what = format!("the kubeconfig of '{}'", user.name);
+        let goes = |it: &Credential| it.subject.user() == Some(user.id);
+        let Ok(_lock) = session.lock(&cluster).await else {
+            continue;
+        };
+        if !refused.is_storage() {
+            break;
+        }
+        let why = store::Error::Unwritable {
+            path: session.config.store.clone(),
+            why: chain(&refused),
+        };
+        let error = end_unrecorded(session, &cluster, what, goes, why).await;
+        said.get_or_insert(error);
+    }
+    said.unwrap_or(refused.into())
+}
+
+/// Says what is owed on a cluster, and records that it could not be paid.
+pub(in crate::ops) fn owed(
+    session: &Session,
+    cluster: &Cluster,
+    journal: &Journal,
+    request: Option<i64>,
+    error: &Error,
+) -> Result<Vec<Debt>, Error> {
+    let picture = session.store()?.read(|tx| picture(tx, cluster.id))?;
+    let why = chain(error);
+    let journal = journal.clone().cluster(cluster);
+    // If even this cannot be recorded, the debt itself stands: it was recorded before.
+    let _unrecorded = journal.record_alone(session, Phase::Owed, why.clone(), request);
+    let debts = debts(cluster, &picture);
+    Ok(debts
+        .into_iter()
+        .map(|debt| Debt {
+            why: Some(why.clone()),
+            ..debt
+        })
+        .collect())
+}
+
+/// What a cluster owes, as the store says.
+pub(in crate::ops) fn debts(cluster: &Cluster, picture: &Picture) -> Vec<Debt> {
+    let older = picture.older_logins.then(|| older_logins(cluster, None));
+    let reach = picture.reach_owed.then(|| Debt {
+        cluster: cluster.name.clone(),
+        what: "where write reaches is recorded here and not yet there".to_owned(),
+        why: None,
+        until: None,
+    });
+    let bindings = picture.bindings.iter().filter(|binding| binding.is_owed);
+    let bindings = bindings.map(|binding| {
+        let user = picture.users.get(&binding.user);
+        let user = user.map(|user| user.name.to_string()).unwrap_or_default();
+        let done = if binding.is_removed {
+            "unbound"
+        } else {
+            "bound"
+        };
+        Debt {
+            cluster: cluster.name.clone(),
+            what: format!(
+                "{} is {done} here for '{user}' and not yet there",
+                binding.bound
+            ),
+            why: None,
+            until: None,
+        }
+    });
+    let orphans = picture.orphans_owed.then(|| Debt {
+        cluster: cluster.name.clone(),
+        what: "what was issued after the backup that was restored may still be there".to_owned(),
+        why: None,
+        until: None,
+    });
+    picture
+        .credentials
+        .iter()
+        .filter(|credential| credential.state.is_debt())
+        .map(|credential| {
+            let user = picture.owner(credential);
+            let version = credential.version;
+            let revoking = credential.state == State::Revoking;
+            Debt {
+                cluster: cluster.name.clone(),
+                what: if revoking {
+                    format!("version {version} of '{user}' is ended here and not yet there")
+                } else {
+                    format!("version {version} of '{user}' is recorded here and not yet there")
+                },
+                why: None,
+                until: if revoking {
+                    credential.token_expires_at
+                } else {
+                    None
+                },
+            }
+        })
+        .chain(bindings)
+        .chain(reach)
+        .chain(older)
+        .chain(orphans)
+        .collect()
+}
+
+/// The debt of a login that was renewed, while the ones before it were not seen to end.
+pub(in crate::ops) fn older_logins(cluster: &Cluster, why: Option<String>) -> Debt {
+    Debt {
+        cluster: cluster.name.clone(),
+        what: "older logins of the manager may still work".to_owned(),
+        why,
+        until: None,
+    }
+}
+
+/// An error with its causes, in one line.
+pub(in crate::ops) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let words = cause.to_string();
+        if !text.contains(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        next = cause.source();
+    }
+    text
+}
