@@ -1,4 +1,4 @@
-//! Suite 9: Files: somebody who can change the folder swaps the destination for links, FIFOs and
+//! Suite 9, files: somebody who can change the folder swaps the destination for links, FIFOs and
 //! directories while files are written. Nothing is written elsewhere, nothing is ever readable by
 //! others, nothing hangs, nothing is left behind.
 

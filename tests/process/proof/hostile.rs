@@ -1,5 +1,5 @@
-//! Suite 8a: Kubeconfigs that mean harm, through every command that reads one: nothing is started,
-//! nothing foreign is opened, nobody is called, and each is refused with its reason, soon.
+//! Suite 8, first half: kubeconfigs that mean harm, through every command that reads one: nothing
+//! is started, nothing foreign is opened, nobody is called, and each is refused with its reason, soon.
 //!
 //! The corpus is `tests/hostile/*.yaml`; the first line of each says why it is refused. What is
 //! too large or too deep to be kept there is made here.

@@ -1,4 +1,4 @@
-//! Suite 7: Secrets do not leak: under strace, of every byte that the program writes and of every
+//! Suite 7: secrets do not leak: under strace, of every byte that the program writes and of every
 //! argument and variable it gives to another program; then from every file it leaves; and in a
 //! panic, in failures, and where a core would be dumped.
 //!

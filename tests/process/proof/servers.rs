@@ -1,5 +1,5 @@
-//! Suite 8b: An API server that means harm, or was replaced: its answers bring no credential elsewhere,
-//! take no memory and no time without end, change nothing here that they should not, and put no
+//! Suite 8, second half: an API server that means harm, or was replaced. Its answers bring no
+//! credential elsewhere, take no memory and no time without end, change nothing here that they should not, and put no
 //! raw control byte on a terminal.
 
 use std::net::TcpListener;
@@ -84,22 +84,11 @@ fn refusal(code: u16, message: &str) -> Action {
 
 fn answers(elsewhere: &str) -> Vec<Answer> {
     let json_type = "application/json";
-    let replace = |from: &str, to: &str| Action::Replace {
-        from: from.to_owned(),
-        to: to.to_owned(),
-    };
     let stream = |bytes, millis| Action::Stream {
         bytes,
         pause: Duration::from_millis(millis),
     };
     let evil_page = format!("<html>{EVIL}</html>");
-    let other =
-        json!({ "sub": "system:serviceaccount:kube-system:root", "exp": 4_070_908_800_i64 });
-    let list_of = |name: &str| {
-        json!({ "kind": "NamespaceList", "apiVersion": "v1", "metadata": {},
-            "items": [{ "metadata": { "name": name } }] })
-        .to_string()
-    };
     vec![
         answer("redirect", "", Action::Redirect(format!("{elsewhere}/api"))),
         answer(
@@ -172,6 +161,24 @@ fn answers(elsewhere: &str) -> Vec<Answer> {
             raw(200, json_type, "{\"kind\":\"Status\",\"code\":403}"),
         ),
         answer("switching protocols", "", raw(426, "text/plain", "Upgrade")),
+    ]
+}
+
+/// Answers to one question, which only that question might believe.
+fn particular_answers() -> Vec<Answer> {
+    let json_type = "application/json";
+    let replace = |from: &str, to: &str| Action::Replace {
+        from: from.to_owned(),
+        to: to.to_owned(),
+    };
+    let other =
+        json!({ "sub": "system:serviceaccount:kube-system:root", "exp": 4_070_908_800_i64 });
+    let list_of = |name: &str| {
+        json!({ "kind": "NamespaceList", "apiVersion": "v1", "metadata": {},
+            "items": [{ "metadata": { "name": name } }] })
+        .to_string()
+    };
+    vec![
         answer("another's token", "/token", token(&other)),
         answer("no token", "/token", raw_token("")),
         answer(
@@ -235,7 +242,8 @@ fn no_hostile_answer_leads_anything_astray() {
     port.set_nonblocking(true).expect("set");
     let home = prepared();
     let start = home.freeze();
-    let answers = answers(&elsewhere.url());
+    let mut answers = answers(&elsewhere.url());
+    answers.extend(particular_answers());
     assert!(answers.len() >= 25);
     for (number, answer) in answers.iter().enumerate() {
         for (at, words) in COMMANDS.iter().enumerate() {
