@@ -1,7 +1,8 @@
 //! The whole main job in one command: `cargo run --example quickstart`.
 //!
 //! Starts a small Kubernetes API server on loopback (the sandbox of the tests), registers it,
-//! gives two developers access, hands their kubeconfigs over, rotates one and revokes the other.
+//! gives two developers access, hands their kubeconfigs over, rotates one and revokes the other;
+//! then a project with a shared kubeconfig, a role of the cluster's own, and the nodes' SSH key.
 //! Every command is shown as it would be typed, with its real answer. What the kubeconfigs may do
 //! is proven by requests made with them. Ends with an error if anything is not as it should be.
 //!
@@ -44,6 +45,8 @@ fn main() -> anyhow::Result<()> {
     prove(&story)?;
     rotate(&story)?;
     revoke(&story)?;
+    team(&story)?;
+    key(&story)?;
     mend(&story, &sandbox)?;
     look_back(&story)?;
 
@@ -167,8 +170,53 @@ fn revoke(story: &Story) -> anyhow::Result<()> {
     story.run("status", 0)
 }
 
+fn team(story: &Story) -> anyhow::Result<()> {
+    title("6. A whole team in a project, and one role of the cluster's own");
+    story.run("project create shop", 0)?;
+    story.run("cluster set prod --project shop", 0)?;
+    story.run("project add-member bob --project shop --role viewer", 0)?;
+    note("All viewers share one kubeconfig; who was handed it is recorded.");
+    story.run(
+        "kubeconfig download prod --shared --user bob --plain -f team.kubeconfig",
+        0,
+    )?;
+    let shared = story.holder("team")?;
+    shared.expect("GET", PODS, None, &[200], "viewers see")?;
+    shared.expect("POST", MAPS, Some(map()), &[403], "and change nothing")?;
+    story.run("project rotate shop --yes", 0)?;
+    shared.expect("GET", PODS, None, REFUSED, "it dies for all at once")?;
+    story.run("project show shop", 0)?;
+    note("A bound role takes effect on the file that is out, and so does its end.");
+    let carol = story.holder("carol")?;
+    let secrets = "/api/v1/namespaces/default/secrets";
+    story.run(
+        "rbac bind carol --cluster prod --cluster-role edit -n default --yes",
+        0,
+    )?;
+    carol.expect("GET", secrets, None, &[200], "at once")?;
+    story.run(
+        "rbac unbind carol --cluster prod --cluster-role edit -n default --yes",
+        0,
+    )?;
+    carol.expect("GET", secrets, None, &[403], "and gone at once")?;
+    note("A file was found somewhere: whose is it, and what ends it?");
+    story.run("kubeconfig whose carol.kubeconfig", 0)
+}
+
+fn key(story: &Story) -> anyhow::Result<()> {
+    title("7. The SSH key of the nodes: handed out exactly once");
+    story.run("ssh-key generate prod", 0)?;
+    story.run("ssh-key download prod", 0)?;
+    story.run("ssh-key download prod -f again.pem", 5)?;
+    ensure!(
+        !story.folder.join("again.pem").exists(),
+        "nothing was written"
+    );
+    story.run("ssh-key show prod", 0)
+}
+
 fn mend(story: &Story, sandbox: &Sandbox) -> anyhow::Result<()> {
-    title("6. Reconcile: what was changed by hand is mended");
+    title("8. Reconcile: what was changed by hand is mended");
     let objects = sandbox.objects();
     let view = objects
         .iter()
@@ -193,7 +241,7 @@ fn mend(story: &Story, sandbox: &Sandbox) -> anyhow::Result<()> {
 }
 
 fn look_back(story: &Story) -> anyhow::Result<()> {
-    title("7. What happened, and who did it");
+    title("9. What happened, and who did it");
     story.run("kubeconfig show prod --user carol", 0)?;
     story.run("audit list", 0)
 }
