@@ -397,7 +397,7 @@ pub(super) async fn settle_claim(
 
 /// Gives a cluster a new key at once, and destroys the private half of the old one.
 ///
-/// The nodes still accept the old one, wherever it is; [`rotate`] brings them the new one.
+/// The nodes still accept the old one, wherever it is; [`rotate()`] brings them the new one.
 pub(crate) async fn reset(
     session: &Session,
     name: &ClusterName,

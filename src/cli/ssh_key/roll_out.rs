@@ -18,9 +18,13 @@ use crate::output::progress::Progress;
 /// How the nodes are reached.
 #[derive(clap::Args, Debug)]
 struct ReachArgs {
-    /// A node: host, host:port or [IPv6]:port; may be repeated [default: all that the cluster
-    /// names]
-    #[arg(long, value_name = "ADDRESS")]
+    // Not a doc comment: to rustdoc the brackets would be a link.
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        help = "A node: host, host:port or [IPv6]:port; may be repeated [default: all that the \
+                cluster names]"
+    )]
     node: Vec<Node>,
     /// A private key that the nodes accept already
     #[arg(short, long = "identity-file", value_name = "KEYFILE", value_hint = clap::ValueHint::FilePath)]
