@@ -126,12 +126,12 @@ pub(crate) enum Error {
         source: Box<store::Error>,
     },
     /// It is true on the cluster, and the store could not record it.
-    #[error("{what} no longer works on cluster '{cluster}', but that could not be recorded")]
+    #[error("{what} no longer works on {on}, but that could not be recorded")]
     EndedUnrecorded {
         /// What was ended.
         what: String,
         /// Where.
-        cluster: ClusterName,
+        on: String,
         /// Why it was not recorded.
         #[source]
         source: Box<store::Error>,

@@ -49,7 +49,7 @@ pub(in crate::ops) async fn end_unrecorded(
     match end.await {
         Ok(_) => Error::EndedUnrecorded {
             what,
-            cluster: cluster.name.clone(),
+            on: format!("cluster '{}'", cluster.name),
             source: Box::new(refused),
         },
         // The store's trouble comes first: without it the cluster's would be a debt.
@@ -71,12 +71,12 @@ pub(in crate::ops) async fn end_all_unrecorded(
             Ok::<_, store::Error>(clusters)
         })
     });
-    let mut said: Option<Error> = None;
+    let mut ended = Vec::new();
     for cluster in held.unwrap_or_default() {
         let what = format!("the kubeconfig of '{}'", user.name);
         let goes = |it: &Credential| it.subject.user() == Some(user.id);
         let Ok(_lock) = session.lock(&cluster).await else {
-            continue;
+            return refused.into();
         };
         if !refused.is_storage() {
             break;
@@ -85,10 +85,20 @@ pub(in crate::ops) async fn end_all_unrecorded(
             path: session.config.store.clone(),
             why: chain(&refused),
         };
-        let error = end_unrecorded(session, &cluster, what, goes, why).await;
-        said.get_or_insert(error);
+        match end_unrecorded(session, &cluster, what, goes, why).await {
+            Error::EndedUnrecorded { on, .. } => ended.push(on),
+            // Where one cluster still lets them in, nothing is said to have ended.
+            _ => return refused.into(),
+        }
     }
-    said.unwrap_or(refused.into())
+    if ended.is_empty() {
+        return refused.into();
+    }
+    Error::EndedUnrecorded {
+        what: format!("the kubeconfig of '{}'", user.name),
+        on: ended.join(" and "),
+        source: Box::new(refused),
+    }
 }
 
 /// Says what is owed on a cluster, and records that it could not be paid.

@@ -16,7 +16,7 @@ use crate::artifact::file::{
     FileError, Overwrite, check_writable_destination, read_bounded, write_private,
 };
 use crate::domain::Timestamp;
-use crate::domain::access::Power;
+use crate::domain::access::{self, Power};
 use crate::domain::audit::Phase;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::{ClusterAction, Denial};
@@ -112,15 +112,18 @@ fn receiver(session: &Session, case: &Case, user: Option<&UserRef>) -> Result<Us
         &case.cluster.name,
         ClusterAction::KubeconfigFor,
     )?;
-    let access = session
-        .store()?
-        .read(|tx| find::access_of(tx, session, &user, &case.cluster))?;
+    let (access, project) = session.store()?.read(|tx| {
+        let access = find::access_of(tx, session, &user, &case.cluster)?;
+        let project = find::project_role(tx, &user, &case.cluster)?;
+        Ok::<_, store::Error>((access, project))
+    })?;
+    let (power, _) = access::strongest(access, project);
     let journal = case.journal.clone().user(&user);
     let cluster = Some(&case.cluster.name);
     if !user.active {
         return Err(journal.deny(session, Denial::Disabled, cluster, &user, vec![]));
     }
-    if access.power() < Some(Power::Write) {
+    if power < Some(Power::Write) {
         let denial = Denial::NotOnCluster(ClusterAction::SshKey);
         let help = vec![format!(
             "run `kubegrant access grant {} --cluster {} --level write`",
@@ -187,7 +190,11 @@ pub(crate) async fn download(
         .store()?
         .read(|tx| store::ssh_keys::find(tx, case.cluster.id, Place::Current))?
         .ok_or_else(|| none(&wish.cluster))?;
-    let found = resolve(session, &case.journal, &pair)?;
+    let found = match mode {
+        // A dry run settles nothing: a hand-out that was cut off is only said.
+        Mode::Plan => pair.clone(),
+        Mode::Do => resolve(session, &case.journal, &pair)?,
+    };
     let took = found.claim.as_ref().filter(|claim| {
         let here = claim.path.is_some() && claim.path == path;
         found.custody == Custody::Downloaded

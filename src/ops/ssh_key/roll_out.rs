@@ -263,8 +263,8 @@ impl Work<'_> {
 
     /// Adds the new line, through whatever login the node accepts.
     async fn add(&self, ssh: &Ssh, node: &Node) -> Result<Added, NodeError> {
-        // The key itself first: where it is installed already, nothing else is needed. Then the
-        // person's own way in, then old keys that nobody took.
+        // The person's own way in first, then old keys that nobody took, then the key itself,
+        // which a run that was cut off may have put there.
         let own = std::iter::once(None);
         let old = self.old.iter().filter_map(|old| old.private.as_ref());
         let mut ways: Vec<Option<&SshKey>> = own.chain(old.map(Some)).collect();
@@ -438,7 +438,10 @@ pub(crate) async fn install(
         .store()?
         .read(|tx| store::ssh_keys::find(tx, case.cluster.id, Place::Current))?
         .ok_or_else(|| none(&wish.cluster))?;
-    let pair = hand_out::resolve(session, &case.journal, &pair)?;
+    let pair = match mode {
+        Mode::Plan => pair,
+        Mode::Do => hand_out::resolve(session, &case.journal, &pair)?,
+    };
     let nodes = unique(meant(session, &case, &wish).await?, wish.port);
     if nodes.is_empty() {
         return Err(no_nodes(&wish.cluster));

@@ -23,13 +23,16 @@ struct Keys {
     old: Vec<KeyPair>,
 }
 
-fn keys(session: &Session, case: &Case) -> Result<Keys, Error> {
+fn keys(session: &Session, case: &Case, mode: Mode) -> Result<Keys, Error> {
     let all = session
         .store()?
         .read(|tx| store::ssh_keys::list(tx, case.cluster.id))?;
     let mut by_place: BTreeMap<&str, Vec<KeyPair>> = BTreeMap::new();
     for pair in all {
-        let pair = hand_out::resolve(session, &case.journal, &pair)?;
+        let pair = match mode {
+            Mode::Plan => pair,
+            Mode::Do => hand_out::resolve(session, &case.journal, &pair)?,
+        };
         by_place.entry(pair.place.as_str()).or_default().push(pair);
     }
     let mut take = |place: Place| by_place.remove(place.as_str()).unwrap_or_default();
@@ -90,7 +93,7 @@ pub(crate) async fn rotate(
     let before = case(session, words, &wish.cluster, ClusterAction::ManageSshKey)?;
     let _lock = session.lock_ssh_keys(&before.cluster).await?;
     let case = case(session, words, &wish.cluster, ClusterAction::ManageSshKey)?;
-    let found = keys(session, &case)?;
+    let found = keys(session, &case, mode)?;
     if mode == Mode::Do {
         forget(session, &case, &wish.forget)?;
     }
@@ -119,7 +122,9 @@ pub(crate) async fn rotate(
         return Err(no_nodes(&wish.cluster));
     }
     let unfinished = holders(session, &found.old.iter().collect::<Vec<_>>())?;
-    let resumed = found.next.is_some() || !unfinished.is_empty();
+    // Nodes are forgotten to end a rotation, not to begin another.
+    let forgets = !wish.forget.is_empty() && !found.old.is_empty();
+    let resumed = found.next.is_some() || !unfinished.is_empty() || forgets;
     if mode == Mode::Plan {
         return Ok(Done::Planned(plan(&found, resumed, &nodes)));
     }

@@ -328,6 +328,14 @@ fn a_hand_out_that_was_cut_off_is_told_by_its_file() {
     // It cannot be told whether somebody has the key: nobody gets it, and it is owed.
     let ran = kg.run("ssh-key show prod");
     ran.success().says("was cut off");
+    // A dry run settles nothing.
+    std::fs::remove_file(kg.path("key.pem")).expect("ours");
+    kg.run("ssh-key download prod -f other --dry-run").exit(5);
+    assert_eq!(
+        kg.sealed("SELECT CAST(custody AS BLOB) FROM ssh_keys"),
+        b"claimed"
+    );
+    kg.write("key.pem", "something else");
     assert_eq!(state(&mut kg), "claimed");
     kg.run("ssh-key download prod -f other")
         .exit(5)

@@ -316,8 +316,14 @@ fn a_node_that_is_gone_for_good_is_forgotten_and_no_longer_owed() {
     let gone = desk.nodes.node(1).address();
     desk.nodes.node_mut(1).stop();
     desk.run("rotate prod").exit(6);
+    let begun = desk.public();
     desk.run(&format!("rotate prod --forget-node {gone}"))
         .success();
+    assert_eq!(
+        desk.public(),
+        begun,
+        "the rotation ends, and no other begins"
+    );
     desk.kg.run("status").success();
     assert_eq!(
         shown(&mut desk.kg)["nodes"].as_array().map(Vec::len),

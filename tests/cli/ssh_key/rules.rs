@@ -187,3 +187,19 @@ fn the_receipt_of_who_leaves_names_the_keys_they_took() {
     let other = kg.run("ssh-key show second -o json").json();
     receipt.says(other["fingerprint"].as_str().expect("a fingerprint"));
 }
+
+#[test]
+fn an_editor_of_the_project_is_handed_the_key_and_a_viewer_is_not() {
+    let mut kg = with_key();
+    kg.run("project create shop").success();
+    kg.run("cluster set prod --project shop").success();
+    kg.run("project add-member alice --project shop --role viewer")
+        .success();
+    kg.make_identity("alice");
+    kg.run("ssh-key download prod --user alice").exit(4);
+    assert_eq!(state(&mut kg), "available");
+    kg.run("project set-role alice --project shop --role editor --yes")
+        .success();
+    kg.run("ssh-key download prod --user alice").success();
+    assert_eq!(shown(&mut kg)["taken_by"], "alice");
+}
