@@ -443,3 +443,24 @@ fn a_rotation_destroys_what_nobody_took() {
         .expect("its history");
     assert_eq!(old, "destroyed gone");
 }
+
+#[test]
+fn a_new_key_that_does_not_log_in_replaces_nothing() {
+    let Some(nodes) = Nodes::start(1) else { return };
+    let mut kg = Home::new();
+    let old = include_str!("../../../src/secrets/key_pair/keys/rsa2048.pkcs1");
+    kg.write("old.key", old);
+    kg.run("ssh-key import prod old.key").success();
+    let mut desk = Desk { kg, nodes };
+    desk.install().success();
+    let old = desk.public();
+    // From here on only RSA keys log in: the old one puts the new line there, and no more.
+    desk.nodes
+        .configure("PubkeyAcceptedAlgorithms rsa-sha2-256,rsa-sha2-512");
+    desk.run("rotate prod")
+        .exit(6)
+        .says("the old one stays the cluster's key");
+    assert_eq!(desk.public(), old);
+    assert!(desk.lines(0).contains(&old), "{}", desk.lines(0));
+    desk.kg.run("status").exit(6).says("is on no node yet");
+}
