@@ -3,12 +3,13 @@
 //! A file is written without a name (`O_TMPFILE`) and gets one when it is complete, by a call that
 //! fails if the name is taken. So nobody can put a link, a FIFO or a directory in its way in a
 //! shared folder, and a killed run leaves nothing. Where the file system cannot do that, a
-//! random name stands in until the end. Modes and owners are checked and never repaired: what was
+//! random name stands in until the end; what a killed run leaves under one, [`sweep()`] removes. Modes and owners are checked and never repaired: what was
 //! readable for others must be taken as read.
 
 mod error;
 mod exchange;
 mod inspect;
+mod sweep;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,9 @@ use rustix::io::Errno;
 pub(crate) use error::{FileError, Obstacle, Thing};
 pub(crate) use exchange::SharedFile;
 pub(crate) use inspect::{ensure_private_dir, read_bounded, read_private};
+pub(crate) use sweep::sweep;
+
+use sweep::{claim, random_name, sweep_open};
 
 /// What to do about a file that is already there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +87,7 @@ fn write_staged(
 ) -> Result<(), FileError> {
     let destination = Destination::open(path)?;
     let exists = destination.check_free(overwrite)?;
+    sweep_open(&destination.dir);
     let staged = match staging {
         Staging::Nameless => Staged::nameless(&destination)?,
         Staging::Named => None,
@@ -205,10 +210,17 @@ impl<'d> Staged<'d> {
     fn named(destination: &'d Destination<'d>) -> Result<Self, FileError> {
         let flags =
             OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::WRONLY | OFlags::CLOEXEC;
-        let name = random_name();
-        let fd = fs::openat(&destination.dir, &name, flags, mode())
-            .map_err(|errno| destination.failed(errno))?;
-        Self::own(destination, fd, Some(name))
+        loop {
+            let name = random_name();
+            let fd = fs::openat(&destination.dir, &name, flags, mode())
+                .map_err(|errno| destination.failed(errno))?;
+            let staged = Self::own(destination, fd, Some(name))?;
+            // Between its birth and its lock somebody may have swept it.
+            let stat = fs::fstat(&staged.file).map_err(|errno| destination.failed(errno))?;
+            if stat.st_nlink > 0 {
+                return Ok(staged);
+            }
+        }
     }
 
     fn own(
@@ -221,6 +233,8 @@ impl<'d> Staged<'d> {
             file: File::from(fd),
             name,
         };
+        // From before it has a name that could be seen, or as soon as it can be.
+        claim(&staged.file);
         // A umask can only have taken bits of the owner's away.
         fs::fchmod(&staged.file, mode()).map_err(|errno| destination.failed(errno))?;
         Ok(staged)
@@ -322,8 +336,4 @@ impl Drop for Staged<'_> {
 
 fn mode() -> Mode {
     Mode::RUSR | Mode::WUSR
-}
-
-fn random_name() -> PathBuf {
-    PathBuf::from(format!(".kubegrant-{:032x}", rand::random::<u128>()))
 }

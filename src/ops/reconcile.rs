@@ -4,6 +4,7 @@ use futures::{StreamExt, stream};
 
 use super::journal::Journal;
 use super::{Debt, Ended, Error, Mode, cluster, find, settle, ssh_key};
+use crate::artifact;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, ManagerKind};
 use crate::domain::name::ClusterName;
@@ -58,6 +59,10 @@ pub(crate) async fn reconcile(
                 clusters.push(found.cluster);
             }
         }
+    }
+    if mode == Mode::Do {
+        // A download that was killed may have left its file here, complete and without its name.
+        artifact::file::sweep(&session.env.current_dir);
     }
     let journal = &journal;
     let mut work = stream::iter(clusters)

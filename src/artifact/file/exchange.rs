@@ -16,6 +16,7 @@ use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
 use super::error::{FileError, Obstacle, Thing};
+use super::sweep::sweep_open;
 use super::{Destination, Overwrite, Staged, check_writable_destination, read_bounded};
 
 /// Where a file really is, and what it holds.
@@ -208,6 +209,7 @@ impl SharedFile {
         max: usize,
     ) -> Result<bool, FileError> {
         let destination = Destination::open(&self.path)?;
+        sweep_open(&destination.dir);
         let staged = match Staged::nameless(&destination)? {
             Some(staged) => staged,
             None => Staged::named(&destination)?,
