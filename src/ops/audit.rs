@@ -88,11 +88,11 @@ impl Report {
 /// Checks that no event was changed, removed or inserted, that all guarded records are as the log
 /// says, and that the store is not older than what this machine knows. For everybody.
 pub(crate) fn verify(session: &Session) -> Result<Report, Error> {
-    let report = session.store()?.read(|tx| {
-        Ok::<_, store::Error>(Report {
+    let report = session.look(|tx, known| {
+        Ok(Report {
             verdict: store::audit::verify(tx)?,
             changed: store::integrity::changed(tx)?,
-            known: session.known_head(tx)?,
+            known,
         })
     })?;
     Ok(report)

@@ -51,24 +51,44 @@ impl Session {
         read(&file)
     }
 
-    /// Compares the store with the head that this machine knows.
-    pub(crate) fn known_head(&self, tx: &ReadTxn<'_>) -> store::Result<Known> {
-        let installation = store::meta::find(tx, store::meta::INSTALLATION)?;
-        let Some(kept) = installation.and_then(|installation| self.kept_head(&installation)) else {
-            return Ok(Known::Nothing);
+    /// Compares the store with the head that this machine knows, and looks at both together.
+    ///
+    /// The head is read before the look begins: other runs go on meanwhile, and a head that is
+    /// younger than what is looked at would seem to come from another store. What differs is
+    /// looked at once more, since the head may have been read while another run wrote it.
+    pub(crate) fn look<T>(
+        &self,
+        mut work: impl FnMut(&ReadTxn<'_>, Known) -> store::Result<T>,
+    ) -> store::Result<T> {
+        let store = self.store()?;
+        let installation = store.read(|tx| store::meta::find(tx, store::meta::INSTALLATION))?;
+        let kept = || {
+            let installation = installation.as_ref()?;
+            self.kept_head(installation)
         };
-        Ok(match store::audit::against(tx, &kept)? {
-            Against::Fits => Known::Fits(kept),
-            Against::Superseded => Known::Superseded(kept),
-            Against::Differs { why } => Known::Differs(kept, why),
-        })
+        let mut last_look = false;
+        loop {
+            let kept = kept();
+            let looked = store.read(|tx| {
+                let known = known(tx, kept)?;
+                if matches!(known, Known::Differs(..)) && !last_look {
+                    return Ok(None);
+                }
+                work(tx, known).map(Some)
+            });
+            match looked {
+                Ok(None) => last_look = true,
+                Ok(Some(value)) => return Ok(value),
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Checks that the store is what this program left: the users and the organization, and that
     /// it is not older than what this machine knows.
     pub(crate) fn trust(&self) -> store::Result<()> {
-        self.store()?.read(|tx| {
-            if let Known::Differs(_, why) = self.known_head(tx)? {
+        self.look(|tx, known| {
+            if let Known::Differs(_, why) = known {
                 return Err(store::Error::RolledBack {
                     place: "this machine".to_owned(),
                     why,
@@ -137,6 +157,18 @@ impl Session {
         );
         file.write_all_at(line.as_bytes(), 0)
     }
+}
+
+/// How a store stands to a head.
+fn known(tx: &ReadTxn<'_>, kept: Option<Head>) -> store::Result<Known> {
+    let Some(kept) = kept else {
+        return Ok(Known::Nothing);
+    };
+    Ok(match store::audit::against(tx, &kept)? {
+        Against::Fits => Known::Fits(kept),
+        Against::Superseded => Known::Superseded(kept),
+        Against::Differs { why } => Known::Differs(kept, why),
+    })
 }
 
 fn read(file: &std::fs::File) -> Option<Head> {
