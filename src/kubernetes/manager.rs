@@ -26,6 +26,8 @@ const MANAGER: &str = "kubegrant-manager";
 const TTL_SECONDS: i64 = 10 * 365 * 24 * 3600;
 /// What must be given, in seconds: below a year a Secret is made instead.
 const TTL_SECONDS_ENOUGH: i64 = 364 * 24 * 3600;
+/// How often the manager's account is asked for where it comes and goes.
+const CLAIMS_MAX: usize = 3;
 /// How long the token controller may take to fill a Secret.
 const SECRET_FILLED_MAX: Duration = Duration::from_secs(10);
 
@@ -283,22 +285,29 @@ impl Connection {
         };
         let what = "the manager account";
         let accounts = self.accounts();
-        let created = accounts
-            .create(&PostParams::default(), &wanted(MANAGER))
-            .await;
-        match created.map_err(|error| Error::from_kube(error, what)) {
-            Err(error) if error.is_already_exists() => {
-                let found = accounts.get_opt(MANAGER).await;
-                let found = found.map_err(|error| Error::from_kube(error, what))?;
-                if found.is_some_and(|a| objects::is_ours(&a.metadata, &self.installation)) {
-                    return Ok(MANAGER.to_owned());
-                }
-                let name = format!("{MANAGER}-{}", self.installation);
-                self.put(&accounts, &name, &wanted(&name)).await?;
-                Ok(name)
+        for _ in 0..CLAIMS_MAX {
+            let created = accounts
+                .create(&PostParams::default(), &wanted(MANAGER))
+                .await;
+            match created.map_err(|error| Error::from_kube(error, what)) {
+                Err(error) if error.is_already_exists() => {}
+                other => return other.map(|_| MANAGER.to_owned()),
             }
-            other => other.map(|_| MANAGER.to_owned()),
+            let found = accounts.get_opt(MANAGER).await;
+            let Some(found) = found.map_err(|error| Error::from_kube(error, what))? else {
+                // It was there a moment ago: whose it was is not known.
+                continue;
+            };
+            if objects::is_ours(&found.metadata, &self.installation) {
+                return Ok(MANAGER.to_owned());
+            }
+            let name = format!("{MANAGER}-{}", self.installation);
+            self.put(&accounts, &name, &wanted(&name)).await?;
+            return Ok(name);
         }
+        Err(Error::unsettled(
+            "the manager account is there and is not, by turns",
+        ))
     }
 
     /// Makes the manager with its rights, and gives its account's name. May be repeated without
@@ -405,8 +414,9 @@ impl Connection {
         }
     }
 
-    /// Ends every login of the manager but this one, or every one. Whatever was bound to the Secrets is refused
-    /// when the API server's cache of 10 seconds has forgotten it.
+    /// Ends every login of the manager but this one, or every one, and sees that they are gone.
+    /// Whatever was bound to the Secrets is refused when the API server's cache of 10 seconds has
+    /// forgotten it.
     pub(crate) async fn retire_other_logins(
         &self,
         keep: Option<&SecretString>,
@@ -415,12 +425,25 @@ impl Connection {
             .map(secrecy::ExposeSecret::expose_secret)
             .and_then(token::claims)
             .and_then(token::Claims::secret);
-        for name in self.manager_secrets().await? {
-            if kept.as_ref() != Some(&name) {
-                self.delete_secret(&name).await?;
-            }
+        let others = async || {
+            let mut names = self.manager_secrets().await?;
+            names.retain(|name| kept.as_ref() != Some(name));
+            Ok::<_, Error>(names)
+        };
+        let ended = others().await?;
+        for name in &ended {
+            self.delete_secret(name).await?;
         }
-        Ok(())
+        if ended.is_empty() {
+            return Ok(());
+        }
+        // Gone is what is not there, not what was answered to the call.
+        match others().await?.first() {
+            None => Ok(()),
+            Some(left) => Err(Error::unsettled(&format!(
+                "Secret '{left}' of namespace '{NAMESPACE}', a login of the manager, is still there"
+            ))),
+        }
     }
 
     /// Waits until the API server refuses this connection's own login; `false` if it still does

@@ -86,3 +86,29 @@ fn a_cluster_that_is_away_keeps_its_login() {
     kg.sandbox.restart().expect("back");
     assert_eq!(get(&old, US), 200);
 }
+
+/// Found by the full matrix of faults: an answer that says "not found" is not a look.
+#[test]
+fn an_old_login_that_is_only_said_to_be_gone_is_owed() {
+    let mut kg = Home::with(Sandbox::builder().token_cache(false));
+    let old = login(&kg);
+    kg.sandbox.fault(Fault {
+        matches: Match {
+            method: Some("DELETE".to_owned()),
+            path_contains: Some("/secrets/".to_owned()),
+            ..Match::default()
+        },
+        action: Action::Status {
+            code: 404,
+            retry_after: None,
+        },
+    });
+    let ran = kg.run("cluster relink prod --kubeconfig admin.conf --yes");
+    assert_eq!(ran.code, 6, "{ran}");
+    assert!(ran.stderr.contains("is still there"), "{ran}");
+    assert_eq!(get(&old, US), 200, "it is still there");
+    kg.sandbox.clear_faults();
+    kg.run("reconcile").success();
+    assert_eq!(get(&old, US), 401);
+    kg.run("status").success();
+}
