@@ -1,58 +1,217 @@
-//! Many at once: processes that share one store and one cluster.
+//! Many at once: processes that share one store and four clusters.
+//!
+//! Each worker runs one command after the other. Half of them are about a user and a label that are
+//! this worker's alone: every one must succeed, and what its last one said must be there at the end,
+//! whatever the others did meanwhile (no update is lost). The other half all workers do to the same
+//! few users, and any of them may come too late.
+//!
+//! `cargo test` runs 96 commands of 16 workers; `KUBEGRANT_CROWD=full` 10,240 of 64.
 
-use crate::home::{Home, Started, switch};
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::home::{Dice, Home, Ran, Started, say, switch};
 use crate::oracle::Oracle;
+use crate::proof::Tally;
 
-/// What the processes do, in turns.
-const MIX: [&str; 16] = [
-    "access grant bob --cluster dev --level write",
-    "kubeconfig download dev --user bob --plain --force -f bob.conf",
-    "access revoke bob --cluster dev --yes",
-    "access grant carol --cluster dev --level read",
-    "kubeconfig download dev --user carol --plain --force -f carol.conf",
-    "kubeconfig rotate dev",
-    "access grant bob --cluster dev --level read",
-    "reconcile",
-    "kubeconfig download dev --shared --user carol --plain --force -f team.conf",
+const CLUSTERS: [&str; 4] = ["dev", "test", "stage", "prod"];
+
+/// What all do to the same few, on the cluster that stands for `@`.
+const CONTESTED: [&str; 20] = [
+    "access grant bob --cluster @ --level write",
+    "kubeconfig download @ --user bob --plain --force -f bob-@.conf",
+    "access revoke bob --cluster @ --yes",
+    "access grant carol --cluster @ --level read",
+    "kubeconfig download @ --user carol --plain --force -f carol-@.conf",
+    "kubeconfig rotate @",
+    "access grant bob --cluster @ --level read",
+    "reconcile @",
+    "kubeconfig download @ --shared --user carol --plain --force -f team-@.conf",
     "project rotate team --yes",
     "project remove-member carol --project team --yes",
     "project add-member carol --project team --role editor",
-    "rbac bind bob --cluster dev --cluster-role view -n shop",
-    "rbac unbind bob --cluster dev --cluster-role view -n shop --yes",
-    "shell dev -- true",
-    "shell dev --level read -- true",
+    "rbac bind bob --cluster @ --cluster-role view -n shop",
+    "rbac unbind bob --cluster @ --cluster-role view -n shop --yes",
+    "shell @ -- true",
+    "shell @ --level read -- true",
+    "team revoke bob --cluster @ --yes",
+    "team restore bob --cluster @",
+    "cluster set @ --hold-back web",
+    "cluster set @ --release web",
 ];
 
-#[test]
-fn sixteen_processes_at_once_leave_store_and_cluster_of_one_mind() {
-    let rounds: usize =
-        switch("KUBEGRANT_ROUNDS").map_or(1, |count| count.parse().expect("a count"));
-    let home = Home::with_cluster();
-    for words in [
-        "project create team",
-        "cluster set dev --project team",
-        "project add-member carol --project team --role editor",
-    ] {
-        drop(home.run(words).success());
-    }
-    let mut oracle = Oracle::new(&home);
-    for round in 0..rounds {
-        let started: Vec<Started> = (0..16)
-            .map(|number| home.start(MIX[(number + round) % MIX.len()]))
-            .collect();
-        for process in started {
-            let ran = process.finish();
-            // 3 and 5: what a command needs was taken away by another one meanwhile.
-            let gone = ran.code == 3 && ran.stderr.contains("no member 'carol'");
-            assert!(matches!(ran.code, 0 | 5) || gone, "{ran}");
-            assert!(!ran.stderr.contains("locked"), "{ran}");
-            assert!(!ran.stderr.contains("busy"), "{ran}");
+/// A worker, with what its commands have said of what is its alone.
+struct Worker {
+    number: usize,
+    dice: Dice,
+    turn: usize,
+    /// The level of its user, by cluster.
+    levels: BTreeMap<&'static str, &'static str>,
+    /// The value of its label, by cluster.
+    labels: BTreeMap<&'static str, String>,
+}
+
+impl Worker {
+    fn new(number: usize) -> Self {
+        Self {
+            number,
+            dice: Dice::new(number as u64 + 1),
+            turn: 0,
+            levels: BTreeMap::new(),
+            labels: BTreeMap::new(),
         }
-        assert_eq!(oracle.look(&home), Vec::<String>::new());
-        drop(home.run("reconcile").success());
-        assert_eq!(oracle.settled(&home), Vec::<String>::new());
-        drop(home.run("audit verify").success());
     }
+
+    /// Runs one command; gives what was wrong with it.
+    fn step(&mut self, home: &Home) -> (Ran, Vec<String>) {
+        self.turn += 1;
+        let cluster = CLUSTERS[self.dice.place(CLUSTERS.len())];
+        if self.dice.place(2) == 0 {
+            let words = CONTESTED[self.dice.place(CONTESTED.len())].replace('@', cluster);
+            let ran = home.run(&words);
+            // What a command needs was taken away by another one meanwhile.
+            let late = match ran.code {
+                3 => ran.stderr.contains("no member 'carol'"),
+                4 => ran.stderr.contains("Access Revoked"),
+                code => matches!(code, 0 | 5),
+            };
+            let found = judged(&ran, late);
+            return (ran, found);
+        }
+        let user = format!("w{}", self.number);
+        let level = self.levels.get(cluster).copied();
+        let words = match (self.dice.place(6), level) {
+            (0 | 1, Some(_)) => {
+                format!(
+                    "kubeconfig download {cluster} --user {user} --plain --force -f {user}-{cluster}.conf"
+                )
+            }
+            (2, Some(_)) => {
+                self.levels.remove(cluster);
+                format!("access revoke {user} --cluster {cluster} --yes")
+            }
+            (3 | 4, _) => {
+                self.labels.insert(cluster, self.turn.to_string());
+                format!("cluster set {cluster} --label {user}={}", self.turn)
+            }
+            (_, level) => {
+                let next = if level == Some("read") {
+                    "write"
+                } else {
+                    "read"
+                };
+                self.levels.insert(cluster, next);
+                format!("access grant {user} --cluster {cluster} --level {next}")
+            }
+        };
+        let ran = home.run(&words);
+        let found = judged(&ran, ran.code == 0);
+        (ran, found)
+    }
+
+    /// What the store must say of what is this worker's alone, and does not.
+    fn lost(&self, access: &Value, clusters: &Value) -> Vec<String> {
+        let mut found = Vec::new();
+        let user = format!("w{}", self.number);
+        for cluster in CLUSTERS {
+            let level = rows(access)
+                .find(|row| row["user"] == user.as_str() && row["cluster"] == cluster)
+                .and_then(|row| row["level"].as_str());
+            let wanted = self.levels.get(cluster).copied();
+            if level != wanted {
+                found.push(format!(
+                    "'{user}' has {level:?} on '{cluster}', not {wanted:?}"
+                ));
+            }
+            let label = rows(clusters)
+                .find(|row| row["name"] == cluster)
+                .and_then(|row| row["labels"][&user].as_str());
+            let wanted = self.labels.get(cluster).map(String::as_str);
+            if label != wanted {
+                found.push(format!(
+                    "label {user} of '{cluster}' is {label:?}, not {wanted:?}"
+                ));
+            }
+        }
+        found
+    }
+}
+
+fn rows(list: &Value) -> impl Iterator<Item = &Value> {
+    list.as_array().into_iter().flatten()
+}
+
+fn judged(ran: &Ran, fits: bool) -> Vec<String> {
+    let words = ["database is locked", "is busy", "panicked"];
+    let shown = words.iter().any(|word| ran.stderr.contains(word));
+    (!fits || shown)
+        .then(|| ran.to_string())
+        .into_iter()
+        .collect()
+}
+
+fn json(home: &Home, words: &str) -> Value {
+    let ran = home.run(&format!("{words} -o json")).success();
+    serde_json::from_str(&ran.stdout).expect("JSON")
+}
+
+#[test]
+fn a_crowd_of_processes_leaves_store_and_clusters_of_one_mind() {
+    let full = switch("KUBEGRANT_CROWD").is_some_and(|size| size == "full");
+    let (crowd, turns, rounds) = if full { (64, 16, 10) } else { (16, 6, 1) };
+    let mut home = Home::with_people();
+    for cluster in CLUSTERS {
+        home.add_cluster(cluster);
+    }
+    drop(home.call("project create team").success());
+    for cluster in &CLUSTERS[..2] {
+        let words = format!("cluster set {cluster} --project team");
+        drop(home.call(&words).success());
+    }
+    for number in 0..crowd {
+        drop(home.call(&format!("user add w{number}")).success());
+    }
+    let mut workers: Vec<Worker> = (0..crowd).map(Worker::new).collect();
+    let mut oracle = Oracle::new(&home);
+    let mut tally = Tally::new("commands of a crowd");
+    let mut codes: BTreeMap<i32, usize> = BTreeMap::new();
+    for round in 1..=rounds {
+        let home = &home;
+        let ran: Vec<(Ran, Vec<String>)> = std::thread::scope(|scope| {
+            let threads: Vec<_> = workers
+                .iter_mut()
+                .map(|worker| scope.spawn(move || (0..turns).map(|_| worker.step(home)).collect()))
+                .collect();
+            let all = threads
+                .into_iter()
+                .map(|thread| thread.join().expect("it ends"));
+            all.collect::<Vec<Vec<_>>>().into_iter().flatten().collect()
+        });
+        for (ran, found) in ran {
+            *codes.entry(ran.code).or_default() += 1;
+            tally.case(found);
+        }
+        let mut found = oracle.look(home);
+        // Nothing is owed but what a command could not know of: that `web` is reached again.
+        drop(home.run("reconcile").success());
+        found.extend(oracle.settled(home));
+        let (access, clusters) = (json(home, "access list"), json(home, "cluster list"));
+        found.extend(
+            workers
+                .iter()
+                .flat_map(|worker| worker.lost(&access, &clusters)),
+        );
+        drop(home.run("audit verify").success());
+        if full {
+            let wrong = found.len();
+            say(&format!(
+                "round {round} of {rounds}: exit codes {codes:?}, {wrong} wrong at its end"
+            ));
+        }
+        tally.case(found);
+    }
+    tally.end(crowd * turns * rounds + rounds);
 }
 
 #[test]

@@ -4,16 +4,20 @@
 //! `KUBEGRANT_FAULTS=full` runs the whole matrix.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use kubegrant_sandbox::Action;
 
 use crate::home::{Frozen, Home, Ran, say, switch};
 use crate::oracle::{Books, Credential, Held, Oracle};
+use crate::proof::Tally;
+use crate::workers::{Sums, share_out};
 
 /// How many cases run at once: most of their time is waiting for the next attempt.
-const AT_ONCE: usize = 6;
+const AT_ONCE: usize = 10;
+/// The same of those in which an answer never comes: each waits for 30 seconds and more.
+const AT_ONCE_PATIENT: usize = 80;
+/// The place of that one among the [`actions`].
+const DELAY: usize = 0;
 
 /// One command, with what comes before it and what exit code 0 must mean.
 struct Flow {
@@ -237,6 +241,7 @@ fn flows() -> Vec<Flow> {
 fn actions(home: &Home) -> Vec<(&'static str, Action)> {
     let status = |code, retry_after| Action::Status { code, retry_after };
     vec![
+        ("delay past the limit", Action::Hang),
         ("refuse", Action::Refuse),
         ("reset before", Action::ResetBefore),
         ("reset after", Action::ResetAfter),
@@ -485,8 +490,11 @@ fn matrix(bench: &mut Bench, flows: &[Flow], full: bool, sample: usize) -> Vec<C
         for (action, (kind, _)) in kinds.iter().enumerate() {
             for nth in 1..=requests {
                 for lasting in [false, true] {
-                    if lasting && *kind == "oversize" {
-                        continue; // 65 MiB for every attempt would only try the patience.
+                    if lasting && (*kind == "oversize" || action == DELAY) {
+                        continue; // Every attempt the same again would only try the patience.
+                    }
+                    if action == DELAY && !full {
+                        continue; // Half a minute each.
                     }
                     cases.push(Case {
                         flow: number,
@@ -518,61 +526,52 @@ fn whatever_the_api_server_does_the_store_never_says_less_than_the_cluster_holds
     let sample = switch("KUBEGRANT_FAULTS").and_then(|size| size.parse().ok());
     let cases = matrix(&mut Bench::new(), &flows, full, sample.unwrap_or(40));
     let talks = full || sample.is_some();
-    let next = AtomicUsize::new(0);
-    let table: Mutex<BTreeMap<(usize, usize), (usize, usize)>> = Mutex::default();
-    let wrong: Mutex<Vec<String>> = Mutex::default();
-    std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(|| {
-                let mut bench = Bench::new();
-                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let flow = &flows[case.flow];
-                    bench.begin(case.flow, flow);
-                    let (found, ran) = bench.try_case(flow, *case);
-                    let mut table = table.lock().expect("no case panics while it holds it");
-                    let cell = table.entry((case.flow, case.action)).or_default();
-                    cell.0 += 1;
-                    cell.1 += usize::from(!found.is_empty());
-                    if !found.is_empty() {
-                        let name = actions(&bench.home)[case.action].0;
-                        let span = if case.lasting { " on" } else { "" };
-                        let line = format!(
-                            "{}: {name} at request {}{span}: {}\n{ran}\n",
-                            flow.name,
-                            case.nth,
-                            found.join("; ")
-                        );
-                        if talks {
-                            say(&line);
-                        }
-                        wrong.lock().expect("as above").push(line);
-                    }
+    // Those that wait long go together, at the end.
+    let (patient, quick): (Vec<Case>, Vec<Case>) =
+        cases.into_iter().partition(|case| case.action == DELAY);
+    let mut sums = Sums::default();
+    let mut tally = Tally::new("faults of the API server");
+    for (workers, cases) in [(AT_ONCE, quick), (AT_ONCE_PATIENT, patient)] {
+        share_out(
+            workers,
+            &cases,
+            Bench::new,
+            |bench, case| {
+                let flow = &flows[case.flow];
+                bench.begin(case.flow, flow);
+                let (found, ran) = bench.try_case(flow, *case);
+                (!found.is_empty()).then(|| {
+                    let name = actions(&bench.home)[case.action].0;
+                    let span = if case.lasting { " on" } else { "" };
+                    let (flow, nth, found) = (flow.name, case.nth, found.join("; "));
+                    format!("{flow}: {name} at request {nth}{span}: {found}\n{ran}\n")
+                })
+            },
+            |case, wrong| {
+                let done = sums.case(case.flow, wrong.is_some());
+                if talks && let Some(line) = wrong {
+                    say(line);
                 }
-            });
-        }
-    });
-    let table = table.into_inner().expect("all threads are done");
-    let wrong = wrong.into_inner().expect("all threads are done");
-    if talks {
-        print_table(&flows, &table);
+                if talks && done.is_multiple_of(100) {
+                    let (cases, wrong) = sums.total();
+                    say(&format!("{cases} cases done, {wrong} wrong"));
+                }
+                tally.case(wrong.clone());
+            },
+        );
     }
-    assert!(
-        wrong.is_empty(),
-        "{} of {} cases:\n{}",
-        wrong.len(),
-        cases.len(),
-        wrong.join("\n")
-    );
+    if talks {
+        print_table(&flows, &sums);
+    }
+    tally.end(1);
 }
 
-fn print_table(flows: &[Flow], table: &BTreeMap<(usize, usize), (usize, usize)>) {
+fn print_table(flows: &[Flow], sums: &Sums) {
     say("flow                      cases  violations");
-    let mut total = (0, 0);
     for (number, flow) in flows.iter().enumerate() {
-        let cells = table.iter().filter(|((row, _), _)| *row == number);
-        let (cases, wrong) = cells.fold((0, 0), |sum, (_, cell)| (sum.0 + cell.0, sum.1 + cell.1));
+        let (cases, wrong) = sums.row(number);
         say(&format!("{:<24} {cases:>6} {wrong:>11}", flow.name));
-        total = (total.0 + cases, total.1 + wrong);
     }
-    say(&format!("{:<24} {:>6} {:>11}", "all", total.0, total.1));
+    let (cases, wrong) = sums.total();
+    say(&format!("{:<24} {cases:>6} {wrong:>11}", "all"));
 }

@@ -114,7 +114,27 @@ pub(crate) struct Home {
     folder: TempDir,
     /// The cluster.
     pub(crate) sandbox: Sandbox,
+    /// Further clusters, by the names that they are registered under.
+    pub(crate) further: Vec<(String, Sandbox)>,
     fixture: Fixture,
+}
+
+/// A sandbox with some namespaces, one of them with a powerful account.
+fn cluster() -> Sandbox {
+    let sandbox = Sandbox::start().expect("a sandbox starts");
+    for name in ["shop", "web", "robots"] {
+        let namespace = json!({ "apiVersion": "v1", "kind": "Namespace",
+            "metadata": { "name": name } });
+        sandbox.put_object(namespace).expect("a namespace");
+    }
+    sandbox
+        .put_object(json!({ "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRoleBinding", "metadata": { "name": "robots" },
+            "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
+                "name": "cluster-admin" },
+            "subjects": [{ "kind": "ServiceAccount", "name": "r2", "namespace": "robots" }] }))
+        .expect("a binding");
+    sandbox
 }
 
 fn now() -> DateTime<Utc> {
@@ -127,19 +147,7 @@ impl Home {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("room for a home");
         fs::create_dir(folder.path().join("work")).expect("room for a folder");
-        let sandbox = Sandbox::start().expect("a sandbox starts");
-        for name in ["shop", "web", "robots"] {
-            let namespace = json!({ "apiVersion": "v1", "kind": "Namespace",
-                "metadata": { "name": name } });
-            sandbox.put_object(namespace).expect("a namespace");
-        }
-        sandbox
-            .put_object(json!({ "apiVersion": "rbac.authorization.k8s.io/v1",
-                "kind": "ClusterRoleBinding", "metadata": { "name": "robots" },
-                "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
-                    "name": "cluster-admin" },
-                "subjects": [{ "kind": "ServiceAccount", "name": "r2", "namespace": "robots" }] }))
-            .expect("a binding");
+        let sandbox = cluster();
         let home = Self {
             fixture: Fixture::new(now())
                 .variable("HOME", folder.path())
@@ -149,6 +157,7 @@ impl Home {
                 .current_dir(folder.path().join("work")),
             folder,
             sandbox,
+            further: Vec::new(),
         };
         home.write("admin.conf", &home.sandbox.admin_kubeconfig());
         home
@@ -177,6 +186,21 @@ impl Home {
                 .success(),
         );
         home
+    }
+
+    /// Starts a further cluster and registers it.
+    pub(crate) fn add_cluster(&mut self, name: &str) {
+        let sandbox = cluster();
+        self.write("further.conf", &sandbox.admin_kubeconfig());
+        let words = format!("cluster add {name} --kubeconfig further.conf");
+        drop(self.call(&words).success());
+        self.further.push((name.to_owned(), sandbox));
+    }
+
+    /// The cluster that is registered under a name.
+    pub(crate) fn sandbox_of(&self, name: &str) -> &Sandbox {
+        let further = self.further.iter().find(|(other, _)| other == name);
+        further.map_or(&self.sandbox, |(_, sandbox)| sandbox)
     }
 
     /// The home directory.
@@ -430,4 +454,27 @@ pub(crate) fn say(line: &str) {
 #[expect(clippy::disallowed_methods, reason = "it chooses the size of a test")]
 pub(crate) fn switch(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Numbers that look random and are the same in every run with the same seed (xorshift64).
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    /// Dice that fall in one way of many.
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(2 * seed + 1))
+    }
+
+    /// A number below a limit.
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit.max(1)
+    }
+
+    /// A place in a list of this length.
+    pub(crate) fn place(&mut self, length: usize) -> usize {
+        usize::try_from(self.below(length as u64)).expect("a small number")
+    }
 }

@@ -19,4 +19,5 @@ mod shell;
 mod ssh_key;
 mod ssh_nodes;
 mod syscalls;
+mod workers;
 mod world;

@@ -11,6 +11,11 @@ use std::time::Duration;
 use crate::home::{Home, Ran, say, switch};
 use crate::kill::{SCENARIO, Stage, leftovers, mend, stages};
 use crate::oracle::Oracle;
+use crate::proof::Tally;
+use crate::workers::{Sums, share_out};
+
+/// How many cases run at once: a case waits now and then for an answer.
+const WORKERS: usize = 3;
 
 /// Calls that change nothing which outlives the process: a kill before one of them and a kill
 /// before the next call leave the same world.
@@ -182,6 +187,58 @@ fn kill(home: &Home, words: &str, stage: &Stage, (name, nth): &Point) -> Option<
     Some(found)
 }
 
+/// Whether a command is tried: all of them, or, in the sample, one that gives and one that takes.
+fn is_tried(words: &str, sample: bool) -> bool {
+    let in_sample = ["access revoke bob", "kubeconfig download dev --user carol"];
+    let only = switch("KUBEGRANT_COMMAND");
+    only.is_none_or(|only| words.starts_with(&only))
+        && (!sample || in_sample.iter().any(|it| words.starts_with(it)))
+}
+
+/// A worker's home, with the world before each command.
+fn bench() -> (Home, Vec<Stage>) {
+    let home = Home::new();
+    let stages = stages(&home);
+    (home, stages)
+}
+
+/// Tries cases of commands (given by their number) and says a row of the table for each command.
+/// `None` is a case that did not come to pass, and counts for nothing.
+fn try_all<Case: Sync>(
+    what: &'static str,
+    sample: bool,
+    cases: &[(usize, Case)],
+    run: impl Fn(&Home, &str, &Stage, &Case) -> Option<Vec<String>> + Sync,
+    name: impl Fn(&Case) -> String,
+) {
+    let mut tally = Tally::new(what);
+    let (mut sums, mut tried) = (Sums::default(), Sums::default());
+    share_out(
+        WORKERS,
+        cases,
+        bench,
+        |(home, stages), (number, case)| run(home, SCENARIO[*number], &stages[*number], case),
+        |(number, case), outcome| {
+            let words = SCENARIO[*number];
+            if let Some(found) = outcome {
+                sums.case(*number, !found.is_empty());
+                let wrong = format!("{words}: {}: {}", name(case), found.join("; "));
+                let wrong = (!found.is_empty()).then_some(wrong);
+                if !sample && let Some(wrong) = &wrong {
+                    say(wrong);
+                }
+                tally.case(wrong);
+            }
+            let all = cases.iter().filter(|(other, _)| other == number).count();
+            if tried.case(*number, false) == all && !sample {
+                let (cases, wrong) = sums.row(*number);
+                say(&format!("{words:<78} {cases:>6} {what} {wrong:>4} wrong"));
+            }
+        },
+    );
+    tally.end(1);
+}
+
 #[test]
 fn a_command_killed_before_any_system_call_leaves_nothing_that_one_reconcile_does_not_mend() {
     if Command::new("strace").arg("--version").output().is_err() {
@@ -189,58 +246,24 @@ fn a_command_killed_before_any_system_call_leaves_nothing_that_one_reconcile_doe
         return;
     }
     let size = switch("KUBEGRANT_SYSCALLS");
-    let all = size.as_deref() == Some("all");
-    let home = Home::new();
-    let stages = stages(&home);
-    let mut table: Vec<(&str, usize, usize)> = Vec::new();
-    let mut wrong = Vec::new();
+    let (home, stages) = bench();
+    let mut cases: Vec<(usize, Point)> = Vec::new();
     for (number, stage) in stages.iter().enumerate() {
         let words = SCENARIO[number];
-        if switch("KUBEGRANT_COMMAND").is_some_and(|only| !words.starts_with(&only)) {
-            continue;
-        }
-        // The sample takes two commands apart: giving, and taking away.
-        let in_sample = ["access revoke bob", "kubeconfig download dev --user carol"];
-        if size.is_none() && !in_sample.iter().any(|it| words.starts_with(it)) {
-            continue;
-        }
-        let mut points = points(&calls(&home, words, stage), all);
-        if size.is_none() {
-            // Every ninth: some of each kind of call.
-            points = points.into_iter().step_by(9).collect();
-        }
-        let (mut kills, before) = (0, wrong.len());
-        for point in &points {
-            if let Some(found) = kill(&home, words, stage, point) {
-                kills += 1;
-                if !found.is_empty() {
-                    let (name, nth) = point;
-                    wrong.push(format!("{words}: {name} #{nth}: {}", found.join("; ")));
-                }
-            }
-        }
-        table.push((words, kills, wrong.len() - before));
-        if size.is_some() {
-            say(&format!(
-                "{words:<62} {kills:>6} kills {:>4} wrong",
-                wrong.len() - before
-            ));
+        if is_tried(words, size.is_none()) {
+            let all = points(&calls(&home, words, stage), size.as_deref() == Some("all"));
+            // The sample takes every ninth: some of each kind of call.
+            let step = if size.is_none() { 9 } else { 1 };
+            cases.extend(all.into_iter().step_by(step).map(|point| (number, point)));
         }
     }
-    let kills: usize = table.iter().map(|(_, kills, _)| kills).sum();
-    if size.is_some() {
-        say(&format!(
-            "{:<62} {kills:>6} kills {:>4} wrong",
-            "all",
-            wrong.len()
-        ));
-    }
-    assert!(kills > 0, "nothing was killed");
-    assert!(
-        wrong.is_empty(),
-        "{} of {kills} kills:\n{}",
-        wrong.len(),
-        wrong.join("\n")
+    drop((home, stages));
+    try_all(
+        "kills before system calls",
+        size.is_none(),
+        &cases,
+        kill,
+        |(name, nth)| format!("{name} #{nth}"),
     );
 }
 
@@ -298,55 +321,27 @@ fn a_disk_that_refuses_any_call_leaves_nothing_half_done() {
         return;
     }
     let full = switch("KUBEGRANT_REFUSALS").is_some_and(|size| size == "full");
-    let home = Home::new();
-    let stages = stages(&home);
-    let (mut seen, mut cases, mut wrong) = (0, 0, Vec::new());
+    let (home, stages) = bench();
+    let mut cases: Vec<(usize, (Point, &str))> = Vec::new();
     for (number, stage) in stages.iter().enumerate() {
         let words = SCENARIO[number];
-        if switch("KUBEGRANT_COMMAND").is_some_and(|only| !words.starts_with(&only)) {
-            continue;
-        }
-        // The sample takes two commands apart: giving, and taking away.
-        let in_sample = ["access revoke bob", "kubeconfig download dev --user carol"];
-        if !full && !in_sample.iter().any(|it| words.starts_with(it)) {
-            continue;
-        }
-        let calls = on_disk(&home, words, stage);
-        let before = (cases, wrong.len());
-        for (name, says) in REFUSALS {
-            for &nth in calls.get(*name).into_iter().flatten() {
-                seen += 1;
-                if !full && seen % 17 != 0 {
-                    continue;
-                }
-                cases += 1;
-                let point = ((*name).to_owned(), nth);
-                let found = refuse(&home, words, stage, &point, says);
-                if !found.is_empty() {
-                    wrong.push(format!(
-                        "{words}: {name} #{nth} {says}: {}",
-                        found.join("; ")
-                    ));
-                }
+        if is_tried(words, !full) {
+            let calls = on_disk(&home, words, stage);
+            for (name, says) in REFUSALS {
+                let nths = calls.get(*name).into_iter().flatten();
+                cases.extend(nths.map(|&nth| (number, (((*name).to_owned(), nth), *says))));
             }
         }
-        if full {
-            let (done, bad) = (cases - before.0, wrong.len() - before.1);
-            say(&format!("{words:<62} {done:>6} refusals {bad:>4} wrong"));
-        }
     }
-    if full {
-        say(&format!(
-            "{:<62} {cases:>6} refusals {:>4} wrong",
-            "all",
-            wrong.len()
-        ));
+    if !full {
+        cases = cases.into_iter().skip(16).step_by(17).collect();
     }
-    assert!(cases > 0, "nothing was refused");
-    assert!(
-        wrong.is_empty(),
-        "{} of {cases} refusals:\n{}",
-        wrong.len(),
-        wrong.join("\n")
+    drop((home, stages));
+    try_all(
+        "refusals of a disk",
+        !full,
+        &cases,
+        |home, words, stage, (point, says)| Some(refuse(home, words, stage, point, says)),
+        |((name, nth), says)| format!("{name} #{nth} {says}"),
     );
 }

@@ -32,6 +32,15 @@ impl Tally {
         }
     }
 
+    /// What was counted elsewhere.
+    pub(crate) fn of(what: &'static str, cases: usize, violations: Vec<String>) -> Self {
+        Self {
+            what,
+            cases,
+            violations,
+        }
+    }
+
     /// Counts a case with what was wrong in it.
     pub(crate) fn case(&mut self, found: impl IntoIterator<Item = String>) {
         self.cases += 1;

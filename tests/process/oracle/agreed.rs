@@ -1,0 +1,179 @@
+//! Whether the store and the clusters agree.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kubegrant_sandbox::Sandbox;
+
+use super::books::{Books, Cluster};
+use super::held::{Held, write_reaches};
+use crate::home::{Home, text};
+
+/// Everything of ours on the cluster is known to the store.
+pub(super) fn known(home: &Home, books: &Books) -> Vec<String> {
+    let further = home.further.iter().map(|(name, sandbox)| {
+        let cluster = books.clusters.iter().find(|cluster| cluster.name == *name);
+        (Some(cluster.map_or(0, |cluster| cluster.id)), sandbox)
+    });
+    std::iter::once((None, &home.sandbox))
+        .chain(further)
+        .flat_map(|(cluster, sandbox)| known_on(sandbox, cluster, books))
+        .collect()
+}
+
+/// The same on one cluster; where its number is not given, there is only one.
+fn known_on(sandbox: &Sandbox, cluster: Option<i64>, books: &Books) -> Vec<String> {
+    let mut found = Vec::new();
+    let held = Held::on(sandbox, &books.installation);
+    let unfinished = |account: &str| {
+        books.credentials.iter().find(|row| {
+            row.account == account
+                && row.state != "revoked"
+                && cluster.is_none_or(|cluster| cluster == row.cluster)
+        })
+    };
+    for (account, credential) in &held.accounts {
+        match unfinished(account) {
+            None => found.push(format!("account {account} is unknown to the store")),
+            Some(row) if row.id.to_string() != *credential => {
+                found.push(format!(
+                    "account {account} says it is credential {credential}"
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+    for ((namespace, list), (_, names)) in &held.lists {
+        for name in names.iter().filter(|name| unfinished(name).is_none()) {
+            found.push(format!(
+                "{name} on {namespace}/{list} is unknown to the store"
+            ));
+        }
+    }
+    let asked = books
+        .audit
+        .iter()
+        .any(|event| event.action == "cluster add" && event.phase == "requested");
+    if !held.others.is_empty() && !asked {
+        found.push("a manager stands there that nobody asked for".to_owned());
+    }
+    found
+}
+
+/// A cluster holds exactly what the store says.
+#[expect(clippy::too_many_lines, reason = "one rule after the other")]
+pub(super) fn same(home: &Home, books: &Books, cluster: &Cluster) -> Vec<String> {
+    let mut found = Vec::new();
+    let now = home.fixture().now().timestamp();
+    let sandbox = home.sandbox_of(&cluster.name);
+    let held = Held::on(sandbox, &books.installation);
+    let objects = sandbox.objects();
+    let installation = &books.installation;
+    let mut accounts = BTreeMap::new();
+    let mut lists: BTreeMap<(String, String), (String, BTreeSet<String>)> = BTreeMap::new();
+    let mut put = |namespace: &str, list: &str, role: &str, account: &str| {
+        let key = (
+            namespace.to_owned(),
+            format!("kubegrant:{installation}:{list}"),
+        );
+        let list = lists
+            .entry(key)
+            .or_insert((role.to_owned(), BTreeSet::new()));
+        list.1.insert(account.to_owned());
+    };
+    for row in books
+        .credentials
+        .iter()
+        .filter(|row| row.cluster == cluster.id)
+    {
+        if row.state == "pending" || row.state == "revoking" {
+            found.push(format!("{} is still {}", row.account, row.state));
+        }
+        if row.state != "active" {
+            continue;
+        }
+        if let Some(why) = books.shared_wrong(cluster, row) {
+            found.push(format!("{} is live: {why}", row.account));
+        }
+        let power = match &row.shared {
+            Some((_, level)) if level == "admin" => Some("full"),
+            Some(_) => Some("read"),
+            None => books.power(cluster, row.user, now),
+        };
+        let strength = |power: &str| {
+            let order = ["bound", "read", "write", "full"];
+            order.iter().position(|word| *word == power)
+        };
+        let has_less = row.kind == "shell" && power.and_then(strength) > strength(&row.power);
+        if power != Some(row.power.as_str()) && !has_less {
+            let has = power.unwrap_or("nothing");
+            found.push(format!(
+                "{} carries {} and its user has {has}",
+                row.account, row.power
+            ));
+        }
+        accounts.insert(row.account.clone(), row.id.to_string());
+        let there = |name: &str| {
+            objects.iter().any(|object| {
+                text(object, "/kind") == "Namespace" && text(object, "/metadata/name") == name
+            })
+        };
+        for bound in books
+            .bindings
+            .iter()
+            .filter(|bound| !bound.removed && (bound.cluster, bound.user) == (cluster.id, row.user))
+            .filter(|_| !has_less)
+        {
+            if bound.namespace.is_empty() || there(&bound.namespace) {
+                let name = format!("{}:{}", bound.kind.to_lowercase(), bound.role);
+                put(&bound.namespace, &name, &bound.role, &row.account);
+            }
+        }
+        match row.power.as_str() {
+            "bound" => {}
+            "full" => put("", "cluster-admin", "cluster-admin", &row.account),
+            "read" => put("", "view", "view", &row.account),
+            _ => {
+                put("", "view", "view", &row.account);
+                if cluster.write_scope == "cluster" {
+                    put("", "edit", "edit", &row.account);
+                } else {
+                    for namespace in write_reaches(&objects, &cluster.held_back) {
+                        put(&namespace, "edit", "edit", &row.account);
+                    }
+                }
+            }
+        }
+    }
+    if held.accounts != accounts {
+        found.push(format!(
+            "accounts are {:?}, not {accounts:?}",
+            held.accounts
+        ));
+    }
+    if held.lists != lists {
+        found.push(format!("lists are {:?}, not {lists:?}", held.lists));
+    }
+    let name = format!("kubegrant:{installation}:manager");
+    let own = |kind: &str, namespace: &str, name: &str| {
+        (kind.to_owned(), namespace.to_owned(), name.to_owned())
+    };
+    let manager = BTreeSet::from([
+        own("Namespace", "", "kubegrant"),
+        own("ServiceAccount", "kubegrant", &cluster.manager),
+        own("ClusterRole", "", &name),
+        own("ClusterRoleBinding", "", &name),
+        own("Role", "kubegrant", &name),
+        own("RoleBinding", "kubegrant", &name),
+    ]);
+    // The manager's login lives and dies with one Secret, whose name the cluster gives.
+    let prefix = format!("{}-", cluster.manager);
+    let (secrets, others): (BTreeSet<_>, BTreeSet<_>) = held
+        .others
+        .iter()
+        .cloned()
+        .partition(|(kind, _, name)| kind == "Secret" && name.starts_with(&prefix));
+    if others != manager || secrets.len() != 1 {
+        found.push(format!("the manager's objects are {:?}", held.others));
+    }
+    found
+}
