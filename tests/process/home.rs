@@ -353,7 +353,7 @@ impl Home {
     /// Makes the home and the cluster as they were then.
     pub(crate) fn thaw(&self, frozen: &Frozen) {
         self.sandbox.clear_faults();
-        for place in ["work", ".local", ".config"] {
+        for place in ["work", ".local", ".config", ".kube"] {
             let place = self.path().join(place);
             if place.exists() {
                 fs::remove_dir_all(place).expect("it is ours");

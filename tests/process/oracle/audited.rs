@@ -22,6 +22,7 @@ pub(super) fn audited(books: &Books) -> Vec<String> {
             .filter(|event| event.detail.starts_with(wanted))
             .count()
     };
+    let is_here = |event: &Event| names.values().any(|name| *name == event.cluster);
     // What became of a cluster's credentials when it was removed is no longer a question.
     let rows = books.credentials.iter();
     for row in rows.filter(|row| names.contains_key(&row.cluster)) {
@@ -87,15 +88,20 @@ pub(super) fn audited(books: &Books) -> Vec<String> {
             }
         }
         for (action, all) in [("rbac bind", true), ("rbac unbind", false)] {
-            let mine = |it: &&Binding| it.user == user.id && (all || it.removed);
+            let mine = |it: &&Binding| {
+                it.user == user.id && (all || it.removed) && names.contains_key(&it.cluster)
+            };
             let rows = books.bindings.iter().filter(mine).count();
             let events = books.audit.iter().filter(|event| {
-                event.action == action
-                    && event.user == name
+                let asked = event.action == action
                     && event.phase == "requested"
                     && ["ClusterRole '", "Role '"]
                         .iter()
-                        .any(|kind| event.detail.starts_with(kind))
+                        .any(|kind| event.detail.starts_with(kind));
+                // Whoever leaves is unbound without being asked for each.
+                let left =
+                    !all && event.action == "user offboard" && event.detail.ends_with(" unbound");
+                event.user == name && (asked || left) && is_here(event)
             });
             if events.clone().count() != rows {
                 found.push(format!(

@@ -32,6 +32,12 @@ impl Oracle {
         oracle
     }
 
+    /// Forgets the past: a backup was put in the store's place.
+    pub(crate) fn forget(&mut self) {
+        self.before.clear();
+        self.seen_audit.clear();
+    }
+
     /// What must hold at every moment, whatever was killed or failed. Empty is good.
     pub(crate) fn look(&mut self, home: &Home) -> Vec<String> {
         let books = match Books::read(home) {
