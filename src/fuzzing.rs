@@ -6,7 +6,9 @@ mod tests;
 
 use crate::artifact::kubeconfig::KubeconfigFields;
 use crate::artifact::merge;
-use crate::cli::duration;
+use crate::cli::{duration, json_line};
+use crate::domain::Timestamp;
+use crate::domain::audit::{Entry, Head};
 use crate::domain::name::{ClusterName, Email, UserName};
 use crate::domain::name::{parse_line, parse_namespace, parse_organization};
 use crate::kubernetes;
@@ -27,6 +29,7 @@ pub const TARGETS: &[Target] = &[
     ("api_answer", kubernetes::fuzzing::answer),
     ("keys", keys),
     ("shown", shown),
+    ("audit_export", audit_export),
 ];
 
 /// Runs the target of a name.
@@ -193,4 +196,45 @@ fn shown(bytes: &[u8]) {
         let again: String = serde_saphyr::from_str(&yaml).expect("YAML");
         assert_eq!(again, text);
     }
+}
+
+/// Events of the log, and heads of it that a cluster gives back: a field a line.
+fn audit_export(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Ok(head) = text.parse::<Head>() {
+        assert_eq!(head.to_string().parse(), Ok(head));
+    }
+    let mut fields = text.split('\n');
+    let mut field = || fields.next().unwrap_or_default().to_owned();
+    let absent = |text: String| Some(text).filter(|text| text != "-");
+    let entry = Entry {
+        seq: field().parse().unwrap_or(i64::MIN),
+        at: Timestamp::from_timestamp(field().parse().unwrap_or_default(), 0).unwrap_or_default(),
+        actor: field(),
+        acting_as: absent(field()),
+        action: field(),
+        phase: field(),
+        cluster: absent(field()),
+        user: absent(field()),
+        request: field().parse().ok(),
+        state: absent(field()),
+        prev: field(),
+        hash: field(),
+        // All the rest, whatever it is.
+        detail: fields.collect::<Vec<_>>().join("\n"),
+    };
+    let line = json_line(&entry);
+    let (body, end) = line.split_at(line.len() - 1);
+    assert!(
+        end == "\n" && body.bytes().all(|byte| matches!(byte, b' '..=b'~')),
+        "{line:?}"
+    );
+    let again: serde_json::Value = serde_json::from_str(body).expect("JSON");
+    let said = |key: &str| again[key].as_str().map(str::to_owned);
+    assert_eq!(again["seq"], entry.seq);
+    assert_eq!(said("detail"), Some(entry.detail));
+    assert_eq!(said("actor"), Some(entry.actor));
+    assert_eq!(said("cluster"), entry.cluster);
+    assert_eq!(said("user"), entry.user);
+    assert_eq!(said("hash"), Some(entry.hash));
 }

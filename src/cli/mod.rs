@@ -27,6 +27,9 @@ mod user;
 mod views;
 mod whoami;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use views::audit::json_line;
+
 use std::ffi::OsString;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
