@@ -210,3 +210,15 @@ fn status_says_what_ends_soon() {
         [exit 0]
     ");
 }
+
+#[test]
+fn what_a_killed_download_left_in_the_working_directory_goes_but_not_in_a_dry_run() {
+    let mut kg = Home::new();
+    kg.grant_and_download("alice", "read");
+    let left = kg.path(".kubegrant-0123456789abcdef0123456789abcdef");
+    std::fs::copy(kg.path("admin.conf"), &left).expect("a copy");
+    kg.run("reconcile --dry-run").success();
+    assert!(left.exists(), "a dry run touches nothing");
+    kg.run("reconcile").success();
+    assert!(!left.exists());
+}

@@ -1,8 +1,8 @@
 //! The real binary, and what it leaves behind when things go wrong: killed, interrupted, crowded,
 //! out of space, or facing an API server that fails. Every suite ends by asking the [`oracle`].
 //!
-//! `cargo test --test process` runs short forms. `tests/kill.sh` and `tests/proof.sh`
-//! run everything at full size.
+//! `cargo test --test process` runs short forms. `tests/proof.sh`
+//! runs everything at full size.
 
 mod crowd;
 mod disk;
