@@ -40,6 +40,15 @@ where
     }
 }
 
+/// What a manager that was gone before its last binding could not look for, in words.
+pub(crate) fn perhaps_last(installation: &str) -> String {
+    format!(
+        "perhaps the binding {}, where an earlier delete was cut short at its very end: the \
+         manager's login is refused, and could not look",
+        binding_name(installation, "cluster-admin")
+    )
+}
+
 impl Connection {
     /// Deletes everything of this installation but its users' objects, which are gone already.
     ///
@@ -84,9 +93,19 @@ impl Connection {
             }
         } else {
             let namespaces: Api<Namespace> = Api::all(client());
-            delete(namespaces, NAMESPACE, "our namespace").await?;
+            match delete(namespaces, NAMESPACE, "our namespace").await {
+                // An earlier delete has come as far: the server is at it.
+                Err(error) if error.is_conflict() => {}
+                other => other?,
+            }
             if as_manager {
-                delete(self.cluster_bindings(), &last, "our last binding").await?;
+                match delete(self.cluster_bindings(), &last, "our last binding").await {
+                    Err(error) if error.is_unauthorized() => {
+                        left.behind.push(perhaps_last(&self.installation));
+                        return Ok(left);
+                    }
+                    other => other?,
+                }
             }
         }
         if as_manager {
@@ -98,6 +117,21 @@ impl Connection {
             ));
         }
         Ok(left)
+    }
+
+    /// Whether the manager has begun to leave: it is on the list of cluster-admin, which it is on
+    /// at no other time.
+    pub(crate) async fn is_leaving(&self, account: &str) -> Result<bool, Error> {
+        let last = binding_name(&self.installation, "cluster-admin");
+        let found = self.cluster_bindings().get_opt(&last).await;
+        let found = found.map_err(|error| Error::from_kube(error, "our last binding"))?;
+        Ok(found.is_some_and(|binding| {
+            let subjects = binding.subjects.unwrap_or_default();
+            objects::is_ours(&binding.metadata, &self.installation)
+                && subjects.iter().any(|subject| {
+                    subject.name == account && subject.namespace.as_deref() == Some(NAMESPACE)
+                })
+        }))
     }
 
     /// Waits until the manager's account is gone, which its refused login proves.

@@ -3,7 +3,7 @@
 use futures::{StreamExt, stream};
 
 use super::journal::Journal;
-use super::{Debt, Ended, Error, Mode, cluster, find, settle, ssh_key};
+use super::{Debt, Ended, Error, Mode, cluster, find, remove, settle, ssh_key};
 use crate::artifact;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, ManagerKind};
@@ -107,6 +107,10 @@ async fn one(session: &Session, cluster: &Cluster, journal: &Journal, mode: Mode
 }
 
 async fn preview(session: &Session, cluster: &Cluster, report: &mut Report) -> Result<(), Error> {
+    if cluster.deleting_at.is_some() {
+        report.changed.push("finish its deletion".to_owned());
+        return Ok(());
+    }
     let (_, plan) = settle::preview(session, cluster, |_| {}).await?;
     report.changed = plan.steps().map(ToString::to_string).collect();
     Ok(())
@@ -121,6 +125,9 @@ async fn settle_one(
     let _lock = session.lock(cluster).await?;
     // Under the lock: its settings or its login may have changed while we waited.
     let cluster = &find::again(session, cluster)?;
+    if cluster.deleting_at.is_some() {
+        return finish_delete(session, cluster, journal, report).await;
+    }
     let installation = find::installation(session)?;
     let connection = session.connect(cluster, &installation).await?;
     let settled = settle::settle_on(session, cluster, connection.clone(), journal, None);
@@ -158,5 +165,25 @@ async fn settle_one(
             version: credential.version,
         })
         .collect();
+    Ok(())
+}
+
+/// Goes on with a delete that was decided and cut off.
+async fn finish_delete(
+    session: &Session,
+    cluster: &Cluster,
+    journal: &Journal,
+    report: &mut Report,
+) -> Result<(), Error> {
+    let picture = session
+        .store()?
+        .read(|tx| settle::picture(tx, cluster.id))?;
+    let journal = journal.clone().cluster(cluster);
+    let removed = remove::go_on(session, cluster, &picture, &journal).await?;
+    report.changed.push("its deletion is finished".to_owned());
+    let left = removed.left_behind.iter();
+    report
+        .changed
+        .extend(left.map(|what| format!("left behind: {what}")));
     Ok(())
 }

@@ -11,6 +11,7 @@ use crate::domain::name::ClusterName;
 use crate::domain::plan::{NAMESPACE, binding_name};
 use crate::domain::policy::{ClusterAction, OrganizationAction};
 use crate::kubernetes::connection::Connection;
+use crate::kubernetes::uninstall::perhaps_last;
 use crate::session::{self, Session};
 use crate::store;
 
@@ -69,13 +70,25 @@ pub(crate) async fn delete(
         lines.push(format!("remove cluster '{name}' with its sealed login"));
         return Ok(Done::Planned(lines));
     }
+    let removed = go_on(session, &cluster, &picture, &journal).await?;
+    drop(lock);
+    Ok(Done::Did(removed))
+}
+
+/// Deletes, or goes on where an earlier delete was cut off. The caller holds the cluster's lock.
+pub(super) async fn go_on(
+    session: &Session,
+    cluster: &Cluster,
+    picture: &settle::Picture,
+    journal: &Journal,
+) -> Result<Removed, Error> {
     // Where an earlier delete came so far that the manager is powerless, or gone, the end is all
     // that is missing.
     let was_deleting = cluster.deleting_at.is_some();
-    let way = match session.connect(&cluster, &picture.installation).await {
+    let way = match session.connect(cluster, &picture.installation).await {
         Ok(connection) => Way::Leave(connection),
         Err(session::Error::Cluster { source, .. }) if was_deleting && source.is_forbidden() => {
-            Way::AwaitTheEnd(session.approach(&cluster, &picture.installation)?)
+            Way::AwaitTheEnd(session.approach(cluster, &picture.installation)?)
         }
         Err(session::Error::Cluster { source, .. }) if was_deleting && source.is_unauthorized() => {
             Way::CannotLook
@@ -92,46 +105,48 @@ pub(crate) async fn delete(
                 session,
                 tx,
                 credential,
-                &picture,
+                picture,
                 because,
-                &journal,
+                journal,
                 Some(request),
             )?;
         }
         Ok::<_, Error>(request)
     })?;
     let outcome = match way {
-        Way::Leave(connection) => leave(session, &cluster, connection, &journal, request).await,
-        Way::AwaitTheEnd(connection) => await_the_end(&cluster, &connection).await,
-        Way::CannotLook => Ok(vec![format!(
-            "perhaps the binding {}, where an earlier delete was cut short at its very end: the \
-             manager's login is refused, and could not look",
-            binding_name(&picture.installation, "cluster-admin")
-        )]),
+        Way::Leave(connection) => leave(session, cluster, connection, journal, request).await,
+        Way::AwaitTheEnd(connection) => await_the_end(cluster, &connection).await,
+        Way::CannotLook => Ok(vec![perhaps_last(&picture.installation)]),
+    };
+    let outcome = match outcome {
+        // The account went while this looked: an earlier delete had come as far.
+        Err(Error::Cluster { source, .. }) if was_deleting && source.is_unauthorized() => {
+            Ok(vec![perhaps_last(&picture.installation)])
+        }
+        other => other,
     };
     let on_nodes = session
         .store()?
-        .read(|tx| ssh_key::left_behind(tx, &cluster))?;
+        .read(|tx| ssh_key::left_behind(tx, cluster))?;
     let left_behind = match outcome {
         Ok(behind) if !on_nodes.is_empty() => [behind, on_nodes].concat(),
         Ok(behind) => behind,
         Err(error) => {
             journal.record_alone(session, Phase::Owed, settle::chain(&error), Some(request))?;
             return Err(Error::Owed {
-                what: format!("the deletion of cluster '{name}'"),
-                cluster: name.clone(),
+                what: format!("the deletion of cluster '{}'", cluster.name),
+                cluster: cluster.name.clone(),
                 source: Box::new(error),
             });
         }
     };
-    drop(lock);
-    finish(session, &cluster, &journal, request, &left_behind)?;
-    Ok(Done::Did(Removed {
-        cluster: name.clone(),
+    finish(session, cluster, journal, request, &left_behind)?;
+    Ok(Removed {
+        cluster: cluster.name.clone(),
         ended: picture.credentials.len(),
         left_behind,
         forgotten: false,
-    }))
+    })
 }
 
 /// How far an earlier delete came.
@@ -162,17 +177,28 @@ async fn leave(
     journal: &Journal,
     request: i64,
 ) -> Result<Vec<String>, Error> {
-    let settled = settle::settle_on(session, cluster, connection, journal, Some(request)).await?;
-    let as_manager = cluster.manager_kind != ManagerKind::Operator;
-    let left = settled
-        .connection
-        .uninstall(&cluster.manager, as_manager)
-        .await;
-    let left = left.map_err(|source| Error::Cluster {
+    let failed = |source| Error::Cluster {
         cluster: cluster.name.to_string(),
         source,
-    })?;
-    Ok(left.behind)
+    };
+    let as_manager = cluster.manager_kind != ManagerKind::Operator;
+    // Where an earlier delete was cut off while the manager itself was leaving, all else is gone;
+    // and to settle would take from the manager the power that it leaves with.
+    let is_leaving = cluster.deleting_at.is_some()
+        && as_manager
+        && connection
+            .is_leaving(&cluster.manager)
+            .await
+            .map_err(failed)?;
+    let connection = if is_leaving {
+        connection
+    } else {
+        settle::settle_on(session, cluster, connection, journal, Some(request))
+            .await?
+            .connection
+    };
+    let left = connection.uninstall(&cluster.manager, as_manager).await;
+    Ok(left.map_err(failed)?.behind)
 }
 
 /// Removes the record from view, with its secrets.

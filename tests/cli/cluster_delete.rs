@@ -173,6 +173,45 @@ fn a_delete_that_is_cut_short_anywhere_is_finished_by_the_next() {
 }
 
 #[test]
+fn a_delete_that_is_cut_short_is_owed_and_reconcile_finishes_it() {
+    // Before anything went, and when the manager had nothing left but the power to leave.
+    for place in ["", "/api/v1/namespaces/kubegrant"] {
+        let mut kg = quick();
+        kg.run("access grant alice -c prod -l read").success();
+        kg.download_for("alice");
+        kg.sandbox.fault(Fault {
+            matches: Match {
+                method: Some("DELETE".to_owned()),
+                path_contains: Some(format!("{place}?")).filter(|_| !place.is_empty()),
+                ..Match::default()
+            },
+            action: Action::ResetBefore,
+        });
+        kg.run("cluster delete prod --yes --confirm prod").exit(6);
+        let was_met = kg
+            .sandbox
+            .requests()
+            .iter()
+            .any(|request| request.method == "DELETE" && request.path.contains(place));
+        assert!(was_met, "{place}");
+        kg.sandbox.clear_faults();
+        kg.run("status")
+            .exit(6)
+            .says("its deletion has begun and is not finished");
+        kg.run("reconcile --dry-run")
+            .exit(0)
+            .says("finish its deletion");
+        kg.run("reconcile")
+            .success()
+            .says("its deletion is finished");
+        assert_eq!(ours(&kg), Vec::<String>::new(), "{place}");
+        kg.run("cluster show prod").exit(3);
+        kg.run("status").success();
+        kg.run("audit verify").success();
+    }
+}
+
+#[test]
 fn whoever_could_not_look_does_not_say_verified() {
     let mut kg = quick();
     kg.sandbox.fault(Fault {

@@ -206,7 +206,7 @@ pub(crate) fn after(home: &Home, words: &str, oracle: &mut Oracle) -> Vec<String
         oracle.forget();
     }
     let mut found = oracle.look(home);
-    if words.starts_with("restore") {
+    if words.starts_with("restore") || words == "reconcile" {
         // What was issued since the backup stands until it is looked for.
         found.retain(|what| !what.ends_with("is unknown to the store"));
     }
@@ -243,7 +243,13 @@ pub(crate) fn mend(home: &Home, words: &str, oracle: &mut Oracle) -> Vec<String>
             found.push(format!("{} is not swept", name.display()));
         }
     }
-    let settled = oracle.settled(home);
+    let mut settled = oracle.settled(home);
+    if reconciled.stdout.contains("perhaps the binding") {
+        // A manager that was gone before its binding was cannot look for it, and says so.
+        settled.retain(|what| {
+            !what.contains("kubegrant-manager on ") && !what.contains("nothing is registered")
+        });
+    }
     found.extend(
         settled
             .into_iter()

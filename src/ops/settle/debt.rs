@@ -127,6 +127,12 @@ pub(in crate::ops) fn owed(
 /// What a cluster owes, as the store says.
 pub(in crate::ops) fn debts(cluster: &Cluster, picture: &Picture) -> Vec<Debt> {
     let older = picture.older_logins.then(|| older_logins(cluster, None));
+    let deletion = cluster.deleting_at.map(|_| Debt {
+        cluster: cluster.name.clone(),
+        what: "its deletion has begun and is not finished".to_owned(),
+        why: None,
+        until: None,
+    });
     let reach = picture.reach_owed.then(|| Debt {
         cluster: cluster.name.clone(),
         what: "where write reaches is recorded here and not yet there".to_owned(),
@@ -185,6 +191,7 @@ pub(in crate::ops) fn debts(cluster: &Cluster, picture: &Picture) -> Vec<Debt> {
         .chain(reach)
         .chain(older)
         .chain(orphans)
+        .chain(deletion)
         .collect()
 }
 

@@ -31,6 +31,13 @@ fn known_on(sandbox: &Sandbox, cluster: Option<i64>, books: &Books) -> Vec<Strin
                 && cluster.is_none_or(|cluster| cluster == row.cluster)
         })
     };
+    // A manager that leaves for good needs all power for its last moments.
+    let leaving: Vec<&str> = books
+        .clusters
+        .iter()
+        .filter(|it| it.deleting)
+        .map(|it| it.manager.as_str())
+        .collect();
     for (account, credential) in &held.accounts {
         match unfinished(account) {
             None => found.push(format!("account {account} is unknown to the store")),
@@ -43,7 +50,10 @@ fn known_on(sandbox: &Sandbox, cluster: Option<i64>, books: &Books) -> Vec<Strin
         }
     }
     for ((namespace, list), (_, names)) in &held.lists {
-        for name in names.iter().filter(|name| unfinished(name).is_none()) {
+        let names = names
+            .iter()
+            .filter(|name| !leaving.contains(&name.as_str()));
+        for name in names.filter(|name| unfinished(name).is_none()) {
             found.push(format!(
                 "{name} on {namespace}/{list} is unknown to the store"
             ));

@@ -53,6 +53,8 @@ pub(super) struct Cluster {
     pub(super) held_back: String,
     pub(super) manager: String,
     pub(super) older_logins: bool,
+    /// Whether its deletion has begun.
+    pub(super) deleting: bool,
 }
 
 /// A role bound to a user.
@@ -141,7 +143,7 @@ impl Books {
             )?,
             clusters: rows(
                 &tx,
-                "SELECT id, name, owner, write_scope, held_back, manager, older_logins OR reach_owed, project FROM clusters
+                "SELECT id, name, owner, write_scope, held_back, manager, older_logins OR reach_owed, project, deleting_at IS NOT NULL FROM clusters
                  WHERE removed_at IS NULL ORDER BY id",
                 |row| {
                     Ok(Cluster {
@@ -153,6 +155,7 @@ impl Books {
                         manager: row.get(5)?,
                         older_logins: row.get(6)?,
                         project: row.get(7)?,
+                        deleting: row.get(8)?,
                     })
                 },
             )?,
@@ -223,7 +226,10 @@ impl Books {
             .iter()
             .any(|found| found.state == "pending" || found.state == "revoking")
             || self.bindings.iter().any(|binding| binding.owed)
-            || self.clusters.iter().any(|cluster| cluster.older_logins)
+            || self
+                .clusters
+                .iter()
+                .any(|it| it.older_logins || it.deleting)
     }
 
     pub(super) fn user(&self, id: i64) -> Option<&User> {
