@@ -9,11 +9,11 @@ use crate::ops;
 
 /// Bring clusters up to date with the store
 ///
-/// Pays debts, repairs what was changed by hand, joins new namespaces to write, and ends what has
-/// expired; on all clusters that you manage, or on those named. Run it from cron as often as you
-/// like: twice changes nothing. In the working directory it removes the unnamed file that a
-/// download may leave when it is killed at its last step. Exits with 6 while anything is owed, with 8 if nothing is owed but
-/// a cluster could not be reached.
+/// Pays debts, finishes deletions that were cut off, repairs what was changed by hand, joins new
+/// namespaces to write, and ends what has expired; on all clusters that you manage, or on those
+/// named. Run it from cron as often as you like: twice changes nothing. In the working directory it
+/// removes the unnamed file that a download may leave when it is killed at its last step. Exits
+/// with 6 while anything is owed, with 8 if nothing is owed but a cluster could not be reached.
 #[derive(clap::Args, Debug)]
 pub(crate) struct ReconcileArgs {
     /// Only these clusters
