@@ -2,8 +2,9 @@
 //!
 //! A file is written without a name (`O_TMPFILE`) and gets one when it is complete, by a call that
 //! fails if the name is taken. So nobody can put a link, a FIFO or a directory in its way in a
-//! shared folder, and a killed run leaves nothing. Where the file system cannot do that, a
-//! random name stands in until the end; what a killed run leaves under one, [`sweep()`] removes. Modes and owners are checked and never repaired: what was
+//! shared folder, and a killed run leaves nothing. Where the file system cannot do that, and for
+//! the moment before one file replaces another, a random name stands in; what a killed run leaves
+//! under one, [`sweep()`] removes. Modes and owners are checked and never repaired: what was
 //! readable for others must be taken as read.
 
 mod error;

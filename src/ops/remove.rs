@@ -11,6 +11,7 @@ use crate::domain::name::ClusterName;
 use crate::domain::plan::{NAMESPACE, binding_name};
 use crate::domain::policy::{ClusterAction, OrganizationAction};
 use crate::kubernetes::connection::Connection;
+use crate::kubernetes::error::Error as ClusterError;
 use crate::kubernetes::uninstall::perhaps_last;
 use crate::session::{self, Session};
 use crate::store;
@@ -85,12 +86,21 @@ pub(super) async fn go_on(
     // Where an earlier delete came so far that the manager is powerless, or gone, the end is all
     // that is missing.
     let was_deleting = cluster.deleting_at.is_some();
+    // A manager that is refused proves only its own end. Whether the users' accounts went must
+    // have been seen before, or a delete that never came so far would call them revoked.
+    let all_ended = was_deleting && !picture.orphans_owed && {
+        let unfinished = session
+            .store()?
+            .read(|tx| store::credentials::unfinished(tx, cluster.id))?;
+        unfinished.is_empty()
+    };
     let way = match session.connect(cluster, &picture.installation).await {
+        Ok(connection) if all_ended => Way::GoOn(connection),
         Ok(connection) => Way::Leave(connection),
-        Err(session::Error::Cluster { source, .. }) if was_deleting && source.is_forbidden() => {
+        Err(session::Error::Cluster { source, .. }) if all_ended && source.is_forbidden() => {
             Way::AwaitTheEnd(session.approach(cluster, &picture.installation)?)
         }
-        Err(session::Error::Cluster { source, .. }) if was_deleting && source.is_unauthorized() => {
+        Err(session::Error::Cluster { source, .. }) if all_ended && source.is_unauthorized() => {
             Way::CannotLook
         }
         Err(error) => return Err(error.into()),
@@ -115,12 +125,15 @@ pub(super) async fn go_on(
     })?;
     let outcome = match way {
         Way::Leave(connection) => leave(session, cluster, connection, journal, request).await,
+        Way::GoOn(connection) => {
+            go_on_leaving(session, cluster, connection, journal, request).await
+        }
         Way::AwaitTheEnd(connection) => await_the_end(cluster, &connection).await,
         Way::CannotLook => Ok(vec![perhaps_last(&picture.installation)]),
     };
     let outcome = match outcome {
         // The account went while this looked: an earlier delete had come as far.
-        Err(Error::Cluster { source, .. }) if was_deleting && source.is_unauthorized() => {
+        Err(Error::Cluster { source, .. }) if all_ended && source.is_unauthorized() => {
             Ok(vec![perhaps_last(&picture.installation)])
         }
         other => other,
@@ -153,6 +166,8 @@ pub(super) async fn go_on(
 enum Way {
     /// The manager has its power: everything is still to be done, or done again.
     Leave(Connection),
+    /// The same, and all versions were seen to be gone.
+    GoOn(Connection),
     /// The manager may do nothing any more: all went but, perhaps, its own account.
     AwaitTheEnd(Connection),
     /// The manager's login is refused.
@@ -162,11 +177,7 @@ enum Way {
 /// Waits until the manager's account is gone; gives what is left, in words.
 async fn await_the_end(cluster: &Cluster, connection: &Connection) -> Result<Vec<String>, Error> {
     let left = connection.await_the_end(&cluster.manager).await;
-    let left = left.map_err(|source| Error::Cluster {
-        cluster: cluster.name.to_string(),
-        source,
-    })?;
-    Ok(left.behind)
+    Ok(left.map_err(|source| failed(cluster, source))?.behind)
 }
 
 /// Takes everything of ours off the cluster, verified; gives what is left, in words.
@@ -177,28 +188,38 @@ async fn leave(
     journal: &Journal,
     request: i64,
 ) -> Result<Vec<String>, Error> {
-    let failed = |source| Error::Cluster {
+    let settled = settle::settle_on(session, cluster, connection, journal, Some(request)).await?;
+    uninstall(cluster, &settled.connection).await
+}
+
+/// The same where all versions were seen to be gone. Where the earlier delete was cut off while the
+/// manager itself was leaving, to settle would take from it the power that it leaves with.
+async fn go_on_leaving(
+    session: &Session,
+    cluster: &Cluster,
+    connection: Connection,
+    journal: &Journal,
+    request: i64,
+) -> Result<Vec<String>, Error> {
+    let is_leaving = connection.is_leaving(&cluster.manager).await;
+    if is_leaving.map_err(|source| failed(cluster, source))? {
+        uninstall(cluster, &connection).await
+    } else {
+        leave(session, cluster, connection, journal, request).await
+    }
+}
+
+async fn uninstall(cluster: &Cluster, connection: &Connection) -> Result<Vec<String>, Error> {
+    let as_manager = cluster.manager_kind != ManagerKind::Operator;
+    let left = connection.uninstall(&cluster.manager, as_manager).await;
+    Ok(left.map_err(|source| failed(cluster, source))?.behind)
+}
+
+fn failed(cluster: &Cluster, source: ClusterError) -> Error {
+    Error::Cluster {
         cluster: cluster.name.to_string(),
         source,
-    };
-    let as_manager = cluster.manager_kind != ManagerKind::Operator;
-    // Where an earlier delete was cut off while the manager itself was leaving, all else is gone;
-    // and to settle would take from the manager the power that it leaves with.
-    let is_leaving = cluster.deleting_at.is_some()
-        && as_manager
-        && connection
-            .is_leaving(&cluster.manager)
-            .await
-            .map_err(failed)?;
-    let connection = if is_leaving {
-        connection
-    } else {
-        settle::settle_on(session, cluster, connection, journal, Some(request))
-            .await?
-            .connection
-    };
-    let left = connection.uninstall(&cluster.manager, as_manager).await;
-    Ok(left.map_err(failed)?.behind)
+    }
 }
 
 /// Removes the record from view, with its secrets.

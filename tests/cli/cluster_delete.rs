@@ -211,6 +211,55 @@ fn a_delete_that_is_cut_short_is_owed_and_reconcile_finishes_it() {
     }
 }
 
+/// A login that is refused proves nothing about the users' accounts.
+#[test]
+fn a_delete_that_ended_nobody_yet_is_not_finished_by_a_manager_that_is_refused() {
+    for (kind, name) in [
+        ("ServiceAccount", "kubegrant-manager"),
+        ("ClusterRoleBinding", "manager"),
+    ] {
+        let mut kg = quick();
+        let file = kg.grant_and_download("alice", "read");
+        kg.sandbox.fault(Fault {
+            matches: Match {
+                path_contains: Some("bindings".to_owned()),
+                method: Some("PATCH".to_owned()),
+                ..Match::default()
+            },
+            action: Action::ResetBefore,
+        });
+        kg.sandbox.fault(Fault {
+            matches: Match {
+                method: Some("DELETE".to_owned()),
+                ..Match::default()
+            },
+            action: Action::ResetBefore,
+        });
+        kg.run("cluster delete prod --yes --confirm prod").exit(6);
+        kg.sandbox.clear_faults();
+        assert_eq!(get(&file, PODS), 200, "nothing went yet");
+        for object in kg.sandbox.objects() {
+            let part = |pointer| object.pointer(pointer).and_then(serde_json::Value::as_str);
+            let is_it = part("/kind") == Some(kind)
+                && part("/metadata/name").is_some_and(|it| it.ends_with(name));
+            if is_it {
+                kg.sandbox.remove_object(
+                    part("/apiVersion").expect("a version"),
+                    kind,
+                    part("/metadata/namespace"),
+                    part("/metadata/name").expect("a name"),
+                );
+            }
+        }
+        for line in ["reconcile", "cluster delete prod --yes --confirm prod"] {
+            let code = kg.run(line).code;
+            assert_ne!(code, 0, "{kind}: {line}");
+            assert_eq!(get(&file, PODS), 200, "{kind}: {line}");
+            kg.run("status").exit(6).says("version 1 of 'alice'");
+        }
+    }
+}
+
 #[test]
 fn whoever_could_not_look_does_not_say_verified() {
     let mut kg = quick();
