@@ -1,0 +1,8 @@
+-- What a red team showed to be missing.
+-- Excluded namespaces that write reaches on purpose, as a JSON list of names.
+ALTER TABLE clusters ADD COLUMN included TEXT NOT NULL DEFAULT '[]';
+-- What write may carry of the resources that others aggregated into `edit`: `group/resource` or
+-- `group/*`, as a JSON list.
+ALTER TABLE clusters ADD COLUMN write_allow TEXT NOT NULL DEFAULT '[]';
+-- Accounts that were the manager's before and may still be on the cluster, as a JSON list of names.
+ALTER TABLE clusters ADD COLUMN former_managers TEXT NOT NULL DEFAULT '[]';
