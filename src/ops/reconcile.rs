@@ -147,9 +147,7 @@ async fn settle_one(
     let settled = settled?;
     retired?;
     if settled.picture.older_logins {
-        session
-            .store()?
-            .write(|tx| store::clusters::settle_older_logins(tx, cluster.id))?;
+        settle::no_older_logins(session, cluster, journal, None)?;
     }
     if !settled.changed.is_empty() {
         let journal = journal.clone().cluster(cluster);

@@ -2,7 +2,9 @@
 
 mod debt;
 
-pub(super) use debt::{chain, debts, end_all_unrecorded, end_unrecorded, older_logins, owed};
+pub(super) use debt::{
+    chain, debts, end_all_unrecorded, end_unrecorded, no_older_logins, older_logins, owed,
+};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -332,7 +334,13 @@ pub(super) async fn settle_on(
     }
     let picture = session.store()?.read(|tx| picture(tx, cluster.id))?;
     if picture.orphans_owed {
-        Box::pin(learn_versions(session, cluster, &connection)).await?;
+        Box::pin(learn_versions(
+            session,
+            cluster,
+            &connection,
+            (journal, request),
+        ))
+        .await?;
     }
     let desired = picture.desired(cluster);
     let look = Look {
@@ -414,10 +422,22 @@ fn record_outcome(
         }
     }
     for binding in picture.bindings.iter().filter(|binding| binding.is_owed) {
+        let user = picture.users.get(&binding.user);
+        let user = user.map(|user| user.name.to_string()).unwrap_or_default();
+        let done = if binding.is_removed {
+            "is gone"
+        } else {
+            "is there"
+        };
         store::bindings::settle(tx, binding)?;
+        let detail = format!("{} {done}, read back from the cluster", binding.bound);
+        let journal = journal.clone().user_name(&user);
+        journal.record(session, tx, Phase::Done, detail, request)?;
     }
     if picture.reach_owed {
         store::clusters::settle_reach(tx, cluster.id)?;
+        let detail = "write reaches on the cluster what the settings say";
+        journal.record(session, tx, Phase::Done, detail, request)?;
     }
     if picture.orphans_owed {
         store::clusters::settle_orphans(tx, cluster.id)?;
@@ -434,6 +454,7 @@ async fn learn_versions(
     session: &Session,
     cluster: &Cluster,
     connection: &Connection,
+    (journal, request): (&Journal, Option<i64>),
 ) -> Result<(), Error> {
     let held = connection.versions_held().await;
     let held = held.map_err(|source| Error::Cluster {
@@ -443,6 +464,13 @@ async fn learn_versions(
     session.store()?.write(|tx| {
         for (owner, version) in &held {
             store::credentials::raise_floor(tx, cluster.id, owner, *version)?;
+        }
+        if !held.is_empty() {
+            let detail = format!(
+                "{} versions are on the cluster; none is used again",
+                held.len()
+            );
+            journal.record(session, tx, Phase::Done, detail, request)?;
         }
         Ok::<_, store::Error>(())
     })?;

@@ -17,8 +17,8 @@ fn a_backup_is_private_whole_and_replaces_nothing_unasked() {
     insta::assert_snapshot!(kg.run("backup b.db -o json"), @r#"
     {
       "path": "[HOME]/work/b.db",
-      "bytes": 180224,
-      "seq": 6,
+      "bytes": 188416,
+      "seq": 7,
       "head": "[HASH]"
     }
     ----- stderr -----
@@ -66,10 +66,10 @@ fn what_was_issued_after_the_backup_ends_with_the_next_reconcile() {
     assert_eq!(get(&bob, PODS), 200);
     kg.run("restore b.db --dry-run").success();
     insta::assert_snapshot!(kg.run("restore b.db --yes"), @r"
-    Backup:         event 12
-    Replaced:       event 31
+    Backup:         event 14
+    Replaced:       event 34
     To reconcile:   prod
-    Event:          event 13
+    Event:          event 15
     Head:           [HASH]
     ----- stderr -----
     The store is restored.

@@ -205,6 +205,24 @@ pub(in crate::ops) fn older_logins(cluster: &Cluster, why: Option<String>) -> De
     }
 }
 
+/// Records that the stored login is the manager's only one.
+pub(in crate::ops) fn no_older_logins(
+    session: &Session,
+    cluster: &Cluster,
+    journal: &Journal,
+    request: Option<i64>,
+) -> store::Result<()> {
+    session.store()?.write(|tx| {
+        if store::clusters::has_older_logins(tx, cluster.id)? {
+            store::clusters::settle_older_logins(tx, cluster.id)?;
+            let journal = journal.clone().cluster(cluster);
+            let detail = "older logins of the manager are gone";
+            journal.record(session, tx, Phase::Done, detail, request)?;
+        }
+        Ok(())
+    })
+}
+
 /// An error with its causes, in one line.
 pub(in crate::ops) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
