@@ -193,9 +193,12 @@ pub(crate) fn changed(tx: &ReadTxn<'_>) -> Result<Vec<String>> {
     find_changed(tx, Scope::All, false)
 }
 
-/// Lists the tables, indexes and triggers that are not as this program makes them.
+/// Lists the tables, indexes and triggers that are not as this program makes them, and indexes that
+/// do not say what their tables say.
 pub(crate) fn misshapen(tx: &ReadTxn<'_>) -> Result<Vec<String>> {
-    shape::changed(tx.sql())
+    let mut found = shape::changed(tx.sql())?;
+    found.extend(shape::untrue(tx.sql())?);
+    Ok(found)
 }
 
 fn find_changed(tx: &ReadTxn<'_>, scope: Scope, first: bool) -> Result<Vec<String>> {
@@ -208,6 +211,9 @@ fn find_changed(tx: &ReadTxn<'_>, scope: Scope, first: bool) -> Result<Vec<Strin
     let shapes = kept_in(sql, DIGESTS, shape::NAME, None)?;
     if shapes.get("").copied().flatten() != Some(shape::found(sql)?) {
         found.extend(shape::changed(sql)?);
+    }
+    if scope == Scope::All && found.is_empty() {
+        found.extend(shape::untrue(sql)?);
     }
     for guarded in GUARDED {
         if first && !found.is_empty() {

@@ -65,3 +65,10 @@ pub(super) fn changed(sql: &Connection) -> Result<Vec<String>> {
     }
     Ok(words)
 }
+
+/// Looks whether every index says what its table says; if not, the first thing that is wrong. What
+/// is found by an index would else be what somebody wants to be found.
+pub(super) fn untrue(sql: &Connection) -> Result<Option<String>> {
+    let found: String = sql.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+    Ok((found != "ok").then(|| format!("the file itself ({found})")))
+}

@@ -309,6 +309,42 @@ fn a_trigger_that_somebody_added_does_no_work_unnoticed() {
 }
 
 #[test]
+fn an_index_that_hides_a_row_is_found() {
+    let (_home, store) = store();
+    let at_by_hand = |statements: &str| {
+        let other = rusqlite::Connection::open(store.path()).expect("it is a database");
+        other
+            .execute_batch(statements)
+            .expect("whoever has the file can");
+    };
+    let text = |columns: &str| {
+        format!(
+            "PRAGMA writable_schema = 1;
+             UPDATE sqlite_schema SET sql = 'CREATE UNIQUE INDEX projects_one_name ON projects '
+               || '{columns} WHERE removed_at IS NULL' WHERE name = 'projects_one_name'"
+        )
+    };
+    // In the end its text is as it was, and it is sorted by something else.
+    at_by_hand(&text("(created_at)"));
+    at_by_hand("INSERT INTO projects (name, created_at, created_by) VALUES ('a', 5, 1)");
+    at_by_hand(&text("(name)"));
+    assert_eq!(
+        store
+            .read(|tx| shape::changed(tx.sql()))
+            .expect("it can be read"),
+        [""; 0]
+    );
+    let misshapen = store.read(misshapen).expect("it can be read");
+    assert!(
+        misshapen
+            .iter()
+            .any(|what| what.starts_with("the file itself")),
+        "{misshapen:?}"
+    );
+    assert!(store.read(|tx| check(tx, Scope::All)).is_err());
+}
+
+#[test]
 fn a_process_of_before_an_upgrade_writes_nothing_after_it() {
     let (_home, store) = store();
     let other = rusqlite::Connection::open(store.path()).expect("it is a database");
