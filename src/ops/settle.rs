@@ -3,7 +3,8 @@
 mod debt;
 
 pub(super) use debt::{
-    chain, debts, end_all_unrecorded, end_unrecorded, no_older_logins, older_logins, owed,
+    access_debts, chain, debts, end_all_unrecorded, end_unrecorded, no_older_logins, older_logins,
+    owed,
 };
 
 use std::collections::{BTreeMap, BTreeSet};

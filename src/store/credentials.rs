@@ -158,6 +158,14 @@ pub(crate) fn shared_held_by(tx: &ReadTxn<'_>, user: UserId) -> Result<Vec<Crede
     collect(tx, filter, [user.0])
 }
 
+/// Lists the live shared versions that somebody was let keep without their level.
+pub(crate) fn kept(tx: &ReadTxn<'_>) -> Result<Vec<Credential>> {
+    let filter = "kind = 'shared' AND state IN ('pending','active')
+         AND id IN (SELECT credential FROM holders WHERE kept)
+         AND cluster IN (SELECT id FROM clusters WHERE removed_at IS NULL) ORDER BY cluster, id";
+    collect(tx, filter, [])
+}
+
 /// Lists the latest version of every shared kubeconfig on every cluster that is in view.
 pub(crate) fn latest_shared(tx: &ReadTxn<'_>) -> Result<Vec<Credential>> {
     let filter = "kind = 'shared' AND version = (SELECT max(version) FROM credentials AS other
