@@ -1,5 +1,5 @@
 //! Who keeps a shared kubeconfig without being entitled to it is shown wherever access is looked
-//! at, until it is rotated.
+//! at, until it is rotated; and who held what a move between projects ends is named.
 
 use crate::home::{Home, get};
 
@@ -127,4 +127,22 @@ fn a_hand_over_counts_where_the_ledger_of_holders_lacks_it() {
     kg.run("project remove-member bob --project shop --yes")
         .success();
     assert_eq!(get(&file, SECRETS), 401);
+}
+
+#[test]
+fn a_move_between_projects_names_who_held_what_it_ends() {
+    for to in ["--project web", "--no-project"] {
+        let mut kg = shop();
+        kg.run("project add-member olivia --project shop --role viewer")
+            .success();
+        let file = take(&mut kg, "bob");
+        take(&mut kg, "alice");
+        kg.run(&format!("cluster set prod {to} --dry-run"))
+            .success()
+            .says("end version 1 of 'shop/admin', held by 'alice', 'bob'");
+        kg.run(&format!("cluster set prod {to}"))
+            .success()
+            .says("Version 1 of 'shop/admin' on cluster 'prod' was held by 'alice', 'bob'.");
+        assert_eq!(get(&file, SECRETS), 401);
+    }
 }
