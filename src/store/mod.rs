@@ -12,6 +12,7 @@ pub(crate) mod blocks;
 pub(crate) mod clusters;
 pub(crate) mod copy;
 pub(crate) mod credentials;
+pub(crate) mod facts;
 mod file;
 pub(crate) mod grants;
 pub(crate) mod integrity;

@@ -197,3 +197,95 @@ fn an_ssh_key_that_nobody_took_can_still_be_taken() {
     kg.run("restore b.db --yes").success().never_says("SSH key");
     kg.run("ssh-key download prod -f once.pem").success();
 }
+
+#[test]
+fn a_restore_shows_what_it_undoes() {
+    let mut kg = Home::new();
+    kg.add_user("fay", "admin");
+    kg.run("project create shop").success();
+    kg.run("cluster set prod --project shop").success();
+    kg.run("project add-member bob --project shop --role editor")
+        .success();
+    kg.grant_and_download("alice", "write");
+    kg.run("access grant bob -c prod -l read").success();
+    kg.run("rbac bind alice --cluster-role view -c prod")
+        .success();
+    kg.run("backup b.db").success();
+    kg.run("restore b.db --dry-run")
+        .success()
+        .never_says("undo ");
+
+    kg.run("user disable fay --yes").success();
+    kg.run("access revoke alice -c prod --yes").success();
+    kg.run("access grant bob -c prod -l write").success();
+    kg.run("rbac unbind alice --cluster-role view -c prod --yes")
+        .success();
+    kg.run("project remove-member bob --project shop --yes")
+        .success();
+    kg.run("cluster set prod --hold-back tools").success();
+    kg.run("cluster rotate-manager prod").success();
+    kg.run("cluster protect prod").success();
+    kg.run("user add zoe --role admin").success();
+    let undone = [
+        "user fay: admin, disabled becomes admin, active",
+        "user zoe: admin, active becomes none",
+        "grant alice on prod: none becomes write",
+        "grant bob on prod: write becomes read",
+        "binding ClusterRole view for alice on prod: none becomes bound",
+        "member bob of shop: none becomes editor",
+        "excluded prod: [\"tools\"] becomes none",
+        "cluster prod: active, protected becomes active",
+        "manager prod:",
+        "kubeconfig alice on prod: none becomes version 1, write, active",
+    ];
+    let planned = kg.run("restore b.db --dry-run");
+    for what in undone {
+        planned.success().says(&format!("undo {what}"));
+    }
+    let planned = kg.run("restore b.db --dry-run -o json").json();
+    let planned = planned["undone"].as_array().expect("a list").clone();
+    assert!(planned.iter().any(|undone| {
+        undone["kind"] == "user"
+            && undone["what"] == "fay"
+            && undone["now"] == "admin, disabled"
+            && undone["then"] == "admin, active"
+    }));
+    let restored = kg.run("restore b.db --yes");
+    for what in undone {
+        restored.success().says(what);
+    }
+    restored
+        .success()
+        .says("that changed after the backup are as before");
+    kg.run("user show fay").success().says("active");
+}
+
+#[test]
+fn what_a_restore_undoes_is_bounded_in_a_table_and_whole_for_machines() {
+    let mut kg = backed_up();
+    for number in 0..30 {
+        kg.run(&format!("user add u{number}")).success();
+    }
+    for line in ["restore b.db --dry-run", "restore b.db --yes"] {
+        let ran = kg.run(line);
+        ran.success().says("user u0: ");
+        let more = ran
+            .stdout
+            .lines()
+            .find(|line| line.contains("more: `-o json`"));
+        let shown = ran.stdout.matches(" becomes none").count();
+        assert!(more.is_some(), "{ran}");
+        assert!(shown <= 20, "{shown}");
+        put_forward(&mut kg);
+    }
+    let planned = kg.run("restore b.db --dry-run -o json").json();
+    assert!(planned["undone"].as_array().expect("a list").len() >= 30);
+}
+
+/// Adds the users again that a restore forgot.
+fn put_forward(kg: &mut Home) {
+    for number in 0..30 {
+        let ran = kg.run(&format!("user add u{number}"));
+        assert!([0, 5].contains(&ran.code), "{ran}");
+    }
+}
