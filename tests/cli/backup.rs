@@ -71,9 +71,13 @@ fn what_was_issued_after_the_backup_ends_with_the_next_reconcile() {
     To reconcile:   prod
     Event:          event 15
     Head:           [HASH]
+    Undone:         grant bob on prod: read becomes none
+    Undone:         kubeconfig alice on prod: version 3, read, active becomes version 1, read, active
+    Undone:         kubeconfig bob on prod: version 1, read, active becomes none
     ----- stderr -----
     The store is restored.
     The one that was replaced is kept at `[HOME]/data/kubegrant/store.db.replaced-1795341600`.
+    warning: 3 things that changed after the backup are as before: look through them, and decide again
     hint: run `kubegrant reconcile` now: it ends what was issued after the backup
     [exit 0]
     ");

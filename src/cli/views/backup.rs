@@ -151,7 +151,7 @@ impl From<&Restored> for RestoredView {
 impl View for RestoredView {
     fn headers(&self, _wide: bool) -> Vec<&'static str> {
         let mut headers = vec!["Backup", "Replaced", "To reconcile", "Event", "Head"];
-        headers.extend((!self.undone.is_empty()).then_some("Undone"));
+        headers.extend(first(&self.undone).iter().map(|_| "Undone"));
         headers
     }
     fn rows(&self, _wide: bool, cells: &Cells) -> Vec<Vec<String>> {
@@ -167,7 +167,7 @@ impl View for RestoredView {
             event(self.seq),
             cells.text_or_none(self.head.as_deref()),
         ];
-        row.extend((!self.undone.is_empty()).then(|| cells.list(&first(&self.undone))));
+        row.extend(first(&self.undone));
         vec![row]
     }
     fn names(&self) -> Vec<String> {

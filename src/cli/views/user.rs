@@ -70,10 +70,6 @@ impl UserView {
         }
     }
 
-    fn kept(&self) -> Option<&[String]> {
-        self.keeps.as_deref().filter(|keeps| !keeps.is_empty())
-    }
-
     fn state(&self) -> &'static str {
         if self.active { "active" } else { "disabled" }
     }
@@ -106,7 +102,7 @@ impl View for UserView {
     fn headers(&self, _wide: bool) -> Vec<&'static str> {
         let mut headers = vec!["Name", "Role", "State", "E-mail", "Key", "Added"];
         headers.extend(self.projects.as_ref().map(|_| "Projects"));
-        headers.extend(self.kept().map(|_| "Keeps"));
+        headers.extend(self.keeps.iter().flatten().map(|_| "Keeps"));
         headers
     }
     fn rows(&self, _wide: bool, cells: &Cells) -> Vec<Vec<String>> {
@@ -115,7 +111,7 @@ impl View for UserView {
             let word = |it: &MembershipView| format!("{} ({})", it.project, it.role);
             cells.list(&projects.iter().map(word).collect::<Vec<_>>())
         }));
-        row.extend(self.kept().map(|keeps| cells.list(keeps)));
+        row.extend(self.keeps.iter().flatten().cloned());
         vec![row]
     }
     fn names(&self) -> Vec<String> {
