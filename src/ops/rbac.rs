@@ -315,13 +315,11 @@ pub(crate) async fn unbind(
     } else {
         ClusterAction::UnbindRole
     };
-    let asked = case(session, "rbac unbind", wish, action)?;
-    let lock = session.lock(&asked.cluster).await?;
     let case = case(session, "rbac unbind", wish, action)?;
     let (bound, name, on) = (&wish.bound, &case.user.name, &case.cluster.name);
     let Some(binding) = existing(session, &case, bound)? else {
         let applied = match mode {
-            Mode::Do => settle::pay(session, &case.cluster, &lock, &case.journal, None).await?,
+            Mode::Do => settle::pay_taking(session, &case.cluster, &case.journal, None).await?,
             Mode::Plan => Applied::default(),
         };
         return outcome(session, &case, bound, true, None, applied);
@@ -340,7 +338,7 @@ pub(crate) async fn unbind(
         settle::end_what_must(session, tx, &case.cluster, &case.journal, Some(request))?;
         Ok::<_, Error>(request)
     })?;
-    let applied = settle::pay(session, &case.cluster, &lock, &case.journal, Some(request)).await?;
+    let applied = settle::pay_taking(session, &case.cluster, &case.journal, Some(request)).await?;
     close(session, &case, detail, request, &applied)?;
     outcome(session, &case, bound, false, None, applied)
 }

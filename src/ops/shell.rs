@@ -67,6 +67,8 @@ pub(crate) struct Begun {
     journal: Journal,
     request: i64,
     life: ShellLife,
+    /// What people should know of the cluster beside, a sentence each.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Begun {
@@ -189,11 +191,29 @@ pub(crate) async fn begin(
         journal: asked.journal.clone(),
         request,
         life,
+        notes: vec![],
         cluster: cluster.clone(),
     };
     let begins = async {
-        let settled =
-            settle::settle_on(session, cluster, connection, &asked.journal, Some(request)).await?;
+        let mut settled = settle::settle_on(
+            session,
+            cluster,
+            connection,
+            &asked.journal,
+            Some(request),
+            settle::Depth::Whole,
+        )
+        .await?;
+        begun.notes = std::mem::take(&mut settled.notes);
+        if let Some(trouble) = settled.trouble.take() {
+            let found = session
+                .store()?
+                .read(|tx| store::credentials::get(tx, begun.id))?;
+            if found.is_none_or(|found| found.state != State::Active) {
+                return Err(trouble);
+            }
+            begun.notes.push(settle::chain(&trouble));
+        }
         deliver(session, &asked, wish, &mut begun, ttl, &settled).await
     };
     if let Err(error) = begins.await {
@@ -374,7 +394,6 @@ async fn end_credential(
         }
         Ok::<_, Error>(())
     })?;
-    let lock = session.lock(cluster).await?;
-    let applied = settle::pay(session, cluster, &lock, journal, Some(request)).await?;
+    let applied = settle::pay_taking(session, cluster, journal, Some(request)).await?;
     Ok(EndedShell { applied, before })
 }

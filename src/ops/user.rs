@@ -268,8 +268,7 @@ pub(super) async fn apply_everywhere(
 ) -> Result<Applied, Error> {
     let results: Vec<Result<Applied, Error>> = stream::iter(clusters)
         .map(|cluster| async move {
-            let lock = session.lock(&cluster).await?;
-            settle::pay(session, &cluster, &lock, journal, Some(request)).await
+            settle::pay_taking(session, &cluster, journal, Some(request)).await
         })
         .buffer_unordered(CLUSTERS_AT_ONCE)
         .collect()
