@@ -8,24 +8,27 @@
 //! - finalizers on our own accounts and lists are taken off: nobody but us has anything to finish;
 //! - bindings that somebody else made for an account that ends are named, and lose it too.
 
+mod others;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleBinding};
+use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::api::{Api, DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, Preconditions};
 use serde_json::json;
 use tokio::time::Instant;
 
+use self::others::{named_binding, names};
 use super::connection::{Connection, Question};
 use super::converge::CONCURRENCY;
 use super::error::{Error, clean};
 use super::leaving::{Leaving, PAUSE, PAUSE_MAX, Rules, SETTLE_MAX, still_let_in};
-use super::lists::{List, called, gone, is_account};
+use super::lists::{List, called, gone};
 use super::objects;
 use crate::domain::access::Power;
 use crate::domain::binding::Bound;
-use crate::domain::plan::{self, Desired, Lists, NAMESPACE, Observed, Place};
+use crate::domain::plan::{self, Desired, Lists, NAMESPACE, Observed, Place, Step};
 
 /// How long an API server may go on believing a token whose account is gone: it caches what it
 /// found out about a token for ten seconds (kube-apiserver, `TokenSuccessCacheTTL`); the rest is
@@ -70,17 +73,26 @@ pub(crate) struct Taken {
     pub(crate) ended: BTreeSet<i64>,
     /// Accounts that were seen to be off the list of a bound role.
     pub(crate) off: BTreeSet<(String, Bound)>,
+    /// What was changed on the cluster.
+    pub(crate) changed: Vec<Step>,
     /// What could not be done or seen, and why.
     pub(crate) failures: Vec<Error>,
     /// What people should know of it, a sentence each.
     pub(crate) notes: Vec<String>,
 }
 
-/// Accounts off one list: who was on it.
+/// Accounts off one list: the list as it was where any of them was on it, and what became of it.
 struct Dropped {
     place: Place,
     name: String,
-    result: Result<Option<List>, Error>,
+    result: Result<Option<(List, Step)>, Error>,
+}
+
+/// An account that is gone.
+struct Gone {
+    since: Instant,
+    /// Whether it was still there when it was looked for.
+    by_us: bool,
 }
 
 impl Connection {
@@ -108,7 +120,8 @@ impl Connection {
         } in dropped
         {
             match result {
-                Ok(Some(list)) => {
+                Ok(Some((list, step))) => {
+                    taken.changed.push(step);
                     let leaves = who_leaves(ended, &place, &name, &self.installation);
                     for account in list.accounts().filter(|it| leaves.contains(it)) {
                         let of = (&place, name.as_str(), &list.role);
@@ -130,6 +143,15 @@ impl Connection {
                 left
             }
         };
+        for (ending, gone) in ended.accounts.iter().zip(&gone) {
+            if gone.as_ref().is_ok_and(|gone| gone.by_us) {
+                taken.changed.push(Step::DeleteAccount {
+                    name: ending.account.to_owned(),
+                    uid: String::new(),
+                    held: false,
+                });
+            }
+        }
         self.confirm_ends(ended, gone, &still, &mut taken).await;
         self.confirm_off(ended, &still, &mut taken).await;
         taken
@@ -208,66 +230,80 @@ impl Connection {
             .await
     }
 
-    /// Takes accounts off one list; a list that is empty then goes. Gives the list as it was where
-    /// any of them was on it.
+    /// Takes accounts off one list; a list that is empty then goes.
     async fn drop_from_list(
         &self,
         place: &Place,
         name: &str,
         accounts: &BTreeSet<&str>,
         mut read: Option<List>,
-    ) -> Result<Option<List>, Error> {
-        let mut before = None;
+    ) -> Result<Option<(List, Step)>, Error> {
         for _ in 0..CONFLICTS_MAX {
             let found = match read.take() {
                 Some(found) => Some(found),
                 None => self.list_at(place, name).await?,
             };
             let Some(found) = found else {
-                return Ok(before);
+                return Ok(None);
             };
             if !found.accounts().any(|account| accounts.contains(account)) {
-                return Ok(before);
+                return Ok(None);
             }
             let stay: BTreeSet<String> = found
                 .accounts()
                 .filter(|account| !accounts.contains(account))
                 .map(str::to_owned)
                 .collect();
-            let written = self.write_list(place, name, &stay, found.version()).await;
-            before.get_or_insert(found);
-            match written {
-                Ok(list) if stay.is_empty() => {
-                    // Empty it gives nothing: that it stays for a while is nobody's loss.
-                    let unchanged = Preconditions {
-                        uid: list.meta.uid,
-                        resource_version: list.meta.resource_version,
-                    };
-                    let _kept = self.delete_list(place, name, unchanged).await;
-                    return Ok(before);
-                }
-                Ok(_) => return Ok(before),
-                Err(error) if error.is_conflict() => {}
-                Err(error) if error.is_not_found() => return Ok(before),
+            let list = match self.write_list(place, name, &stay, found.version()).await {
+                Ok(list) => list,
+                Err(error) if error.is_conflict() => continue,
+                Err(error) if error.is_not_found() => return Ok(None),
                 Err(error) => return Err(error),
+            };
+            let (place, name) = (place.clone(), name.to_owned());
+            if !stay.is_empty() {
+                let step = Step::SetBinding {
+                    place,
+                    name,
+                    accounts: stay,
+                    resource_version: String::new(),
+                };
+                return Ok(Some((found, step)));
             }
+            // Empty it gives nothing: that it stays for a while is nobody's loss.
+            let unchanged = Preconditions {
+                uid: list.meta.uid,
+                resource_version: list.meta.resource_version,
+            };
+            let _kept = self.delete_list(&place, &name, unchanged).await;
+            let step = Step::DeleteBinding {
+                place,
+                name,
+                uid: String::new(),
+                empty_first: true,
+            };
+            return Ok(Some((found, step)));
         }
         Err(Error::changed_meanwhile(&called(place, name)))
     }
 
     /// Deletes one account, whoever would keep it; gives when it was seen to be gone.
-    async fn end_account(&self, ending: &Ending<'_>) -> Result<Instant, Error> {
+    async fn end_account(&self, ending: &Ending<'_>) -> Result<Gone, Error> {
         let what = format!("account '{}' in namespace '{NAMESPACE}'", ending.account);
         let accounts = self.accounts();
         let started = Instant::now();
         let mut pause = PAUSE;
-        let mut held = None;
+        let (mut held, mut by_us) = (None, false);
         loop {
             let found = accounts.get_metadata_opt(ending.account).await;
             let found = found.map_err(|error| Error::from_kube(error, &what))?;
             let Some(found) = found else {
-                return Ok(Instant::now());
+                return Ok(Gone {
+                    since: Instant::now(),
+                    by_us,
+                });
             };
+            by_us = true;
             let meta = found.metadata;
             if self.is_of_another_installation(&meta) {
                 return Err(Error::foreign(&what));
@@ -323,7 +359,7 @@ impl Connection {
     async fn confirm_ends(
         &self,
         ended: &Ended<'_>,
-        gone: Vec<Result<Instant, Error>>,
+        gone: Vec<Result<Gone, Error>>,
         still: &[Leaving],
         taken: &mut Taken,
     ) {
@@ -336,7 +372,7 @@ impl Connection {
             .map(|(ending, gone)| {
                 let known = foreign.get(ending.account);
                 async move {
-                    let since = gone?;
+                    let since = gone?.since;
                     let others = known.into_iter().flatten().cloned().collect();
                     let lingers = still.iter().any(|item| item.account == ending.account);
                     let notes = self.confirm_end(ending, since, others, lingers).await?;
@@ -430,98 +466,6 @@ impl Connection {
         Ok(allowed.map(|(_, reason)| reason).collect())
     }
 
-    /// Bindings of others that name an account which could have made some itself: one with the whole
-    /// cluster, or with a role of its own in some namespace.
-    async fn foreign_bindings(
-        &self,
-        ended: &Ended<'_>,
-    ) -> Result<BTreeMap<String, BTreeSet<(Place, String)>>, Error> {
-        let mut places: BTreeSet<Place> = BTreeSet::new();
-        for ending in &ended.accounts {
-            if ending.power == Power::Full {
-                places.insert(None);
-            }
-            let bound = ended.bound.iter().filter(|(it, _)| *it == ending.account);
-            places.extend(bound.map(|(_, bound)| bound.place.clone()));
-        }
-        if places.contains(&None) {
-            places = [None].into();
-        }
-        let mut found: BTreeMap<String, BTreeSet<(Place, String)>> = BTreeMap::new();
-        for place in places {
-            for list in self.all_lists(&place).await? {
-                for ending in &ended.accounts {
-                    if names(&list, ending.account) {
-                        let key = (
-                            list.meta.namespace.clone(),
-                            list.meta.name.clone().unwrap_or_default(),
-                        );
-                        found
-                            .entry(ending.account.to_owned())
-                            .or_default()
-                            .insert(key);
-                    }
-                }
-            }
-        }
-        Ok(found)
-    }
-
-    /// All lists in a namespace, or all of the cluster.
-    async fn all_lists(&self, place: &Place) -> Result<Vec<List>, Error> {
-        let all = ListParams::default();
-        if let Some(namespace) = place {
-            let listed = self.role_bindings(namespace).list(&all).await;
-            let what = format!("the RoleBindings of namespace '{namespace}'");
-            let listed = listed.map_err(|error| Error::from_kube(error, &what))?;
-            return Ok(listed.items.into_iter().map(List::from).collect());
-        }
-        let cluster = async {
-            let listed = Api::<ClusterRoleBinding>::all(self.client.clone())
-                .list(&all)
-                .await;
-            listed.map_err(|error| Error::from_kube(error, "the ClusterRoleBindings"))
-        };
-        let namespaced = async {
-            let listed = Api::<RoleBinding>::all(self.client.clone())
-                .list(&all)
-                .await;
-            listed.map_err(|error| Error::from_kube(error, "the RoleBindings"))
-        };
-        let (cluster, namespaced) = futures::try_join!(cluster, namespaced)?;
-        let cluster = cluster.items.into_iter().map(List::from);
-        Ok(cluster
-            .chain(namespaced.items.into_iter().map(List::from))
-            .collect())
-    }
-
-    /// Takes an account of ours off a binding that somebody else made; `false` where it is not named
-    /// there, but let in by a group.
-    async fn take_off(&self, place: &Place, name: &str, account: &str) -> Result<bool, Error> {
-        for _ in 0..CONFLICTS_MAX {
-            let Some(found) = self.list_at(place, name).await? else {
-                return Ok(true);
-            };
-            if !names(&found, account) {
-                return Ok(false);
-            }
-            let version = found.version().to_owned();
-            let stay: Vec<_> = found
-                .subjects
-                .into_iter()
-                .filter(|subject| !is_this(subject, account))
-                .collect();
-            let change = json!({
-                "metadata": { "resourceVersion": version }, "subjects": stay,
-            });
-            match self.patch_list(place, name, change).await {
-                Err(error) if error.is_conflict() => {}
-                other => return other.map(|_| true),
-            }
-        }
-        Err(Error::changed_meanwhile(&called(place, name)))
-    }
-
     /// Looks at the list of a bound role by its own name: an account that left it must not be on it.
     async fn confirm_off(&self, ended: &Ended<'_>, still: &[Leaving], taken: &mut Taken) {
         let read = stream::iter(&ended.bound)
@@ -580,54 +524,4 @@ fn who_leaves<'a>(
 
 fn finalizers(meta: &ObjectMeta) -> Vec<String> {
     meta.finalizers.clone().unwrap_or_default()
-}
-
-/// Whether a binding names an account of ours, by whichever of its names.
-fn names(list: &List, account: &str) -> bool {
-    list.subjects
-        .iter()
-        .any(|subject| is_this(subject, account))
-}
-
-fn is_this(subject: &k8s_openapi::api::rbac::v1::Subject, account: &str) -> bool {
-    let user = || format!("system:serviceaccount:{NAMESPACE}:{account}");
-    (is_account(subject) && subject.name == account)
-        || (subject.kind == "User" && subject.name == user())
-}
-
-/// The binding that an answer of the authorizer names: `RBAC: allowed by RoleBinding "name/ns" of …`.
-fn named_binding(reason: &str) -> Option<(Place, String)> {
-    let rest = reason.split_once("allowed by ")?.1;
-    let (kind, rest) = rest.split_once(" \"")?;
-    let name = rest.split_once('"')?.0;
-    match kind {
-        "ClusterRoleBinding" => Some((None, name.to_owned())),
-        "RoleBinding" => {
-            let (name, namespace) = name.rsplit_once('/')?;
-            Some((Some(namespace.to_owned()), name.to_owned()))
-        }
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_binding_that_lets_in_is_read_from_the_answer() {
-        let cluster = "RBAC: allowed by ClusterRoleBinding \"mine\" of ClusterRole \"cluster-admin\" \
-                       to ServiceAccount \"x/kubegrant\"";
-        assert_eq!(named_binding(cluster), Some((None, "mine".to_owned())));
-        let place = "RBAC: allowed by RoleBinding \"a:b/shop\" of Role \"r\" to User \"u\"";
-        let expected = (Some("shop".to_owned()), "a:b".to_owned());
-        assert_eq!(named_binding(place), Some(expected));
-        for other in [
-            "",
-            "allowed by AlwaysAllow",
-            "RBAC: allowed by Thing \"x\" of",
-        ] {
-            assert_eq!(named_binding(other), None);
-        }
-    }
 }

@@ -270,7 +270,7 @@ pub(super) async fn settle_on(
     let outcome = (&picture, &taken, converged.as_ref());
     let ended = record(session, cluster, outcome, journal, request)?;
     let mut notes = taken.notes;
-    let mut changed = Vec::new();
+    let mut changed: Vec<String> = taken.changed.iter().map(ToString::to_string).collect();
     let mut failures = taken.failures.into_iter();
     if let Some(converged) = converged {
         changed.extend(converged.changed.iter().map(ToString::to_string));
