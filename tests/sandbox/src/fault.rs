@@ -34,6 +34,8 @@ pub enum Action {
     ResetAfter,
     /// The request is handled after this time.
     Delay(Duration),
+    /// Every earlier state is forgotten first, so that a list which began earlier cannot go on.
+    Compact,
     /// A Kubernetes `Status` with this code; nothing is applied.
     Status {
         /// The HTTP status code.

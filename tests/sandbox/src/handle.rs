@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::call::Call;
 use crate::discovery;
+use crate::form;
 use crate::rbac;
 use crate::reply::Reply;
 use crate::resource::Resource;
@@ -58,10 +59,10 @@ impl World {
             "get" => self.get(call, resource),
             "list" => self.list(call, resource),
             "watch" => self.watch(call, resource),
-            "create" => self.create(call, user, resource),
-            "update" => self.update(call, user, resource),
-            "patch" => self.patch(call, user, resource),
-            "delete" => self.delete(call, resource),
+            "create" => Ok(form::of_written(call, self.create(call, user, resource)?)),
+            "update" => Ok(form::of_written(call, self.update(call, user, resource)?)),
+            "patch" => Ok(form::of_written(call, self.patch(call, user, resource)?)),
+            "delete" => Ok(form::of_written(call, self.delete(call, resource)?)),
             "deletecollection" => self.delete_collection(call, resource),
             _ => Err(Status::method_not_allowed()),
         }

@@ -24,6 +24,7 @@ mod der;
 mod discovery;
 mod escalation;
 mod fault;
+mod form;
 mod handle;
 mod kubeconfig;
 mod managed;

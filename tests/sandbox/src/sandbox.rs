@@ -227,6 +227,12 @@ impl Sandbox {
         self.shared.world().store.all().cloned().collect()
     }
 
+    /// Forgets every earlier state, as etcd does every five minutes: a list that began before this
+    /// cannot go on.
+    pub fn compact(&self) {
+        self.shared.world().store.compact();
+    }
+
     /// Every ServiceAccount token that was minted since the cluster was built, oldest first.
     pub fn minted_tokens(&self) -> Vec<String> {
         self.shared.world().signer.minted()

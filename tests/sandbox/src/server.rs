@@ -173,6 +173,7 @@ impl Exchange {
                 return pending().await;
             }
             Some(Action::Delay(time)) => tokio::time::sleep(time).await,
+            Some(Action::Compact) => self.shared.world().store.compact(),
             Some(ref action) => {
                 if let Some(reply) = planned(action) {
                     return self.answer(record, reply).0;

@@ -15,6 +15,8 @@ pub(crate) struct Status {
     pub(crate) message: String,
     /// The `details` object, absent when there is nothing to say.
     pub(crate) details: Option<Value>,
+    /// Where a list may go on; empty where there is nothing to go on with.
+    resume: String,
 }
 
 /// One cause inside `details.causes`.
@@ -67,7 +69,12 @@ impl Status {
         let mut body = Map::new();
         body.insert("kind".into(), "Status".into());
         body.insert("apiVersion".into(), "v1".into());
-        body.insert("metadata".into(), json!({}));
+        let metadata = if self.resume.is_empty() {
+            json!({})
+        } else {
+            json!({ "continue": self.resume })
+        };
+        body.insert("metadata".into(), metadata);
         body.insert("status".into(), "Failure".into());
         body.insert("message".into(), self.message.clone().into());
         if !self.reason.is_empty() {
@@ -86,6 +93,7 @@ impl Status {
             reason,
             message,
             details,
+            resume: String::new(),
         }
     }
 
@@ -202,6 +210,31 @@ impl Status {
     pub(crate) fn method_not_allowed() -> Status {
         let message = "the server does not allow this method on the requested resource".to_owned();
         Status::new(405, "MethodNotAllowed", message, Some(json!({})))
+    }
+
+    /// 406: the resource cannot be shown in this form.
+    pub(crate) fn not_acceptable(message: String) -> Status {
+        Status::new(406, "NotAcceptable", message, None)
+    }
+
+    /// 410: a list of a state that is no longer known.
+    pub(crate) fn expired() -> Status {
+        let message = "The resourceVersion for the provided list is too old.".to_owned();
+        Status::new(410, "Expired", message, None)
+    }
+
+    /// 410: a list that can only go on with what there is now, which `resume` does.
+    pub(crate) fn continue_expired(resume: String) -> Status {
+        let message = "The provided continue parameter is too old to display a consistent list \
+                       result. You can start a new list without the continue parameter, or use \
+                       the continue token in this response to retrieve the remainder of the \
+                       results. Continuing with the provided token results in an inconsistent \
+                       list - objects that were created, modified, or deleted between the time \
+                       the first chunk was returned and now may show up in the list.";
+        Status {
+            resume,
+            ..Status::new(410, "Expired", message.into(), None)
+        }
     }
 
     /// 413: a body that is too large; the limit in bytes.
