@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, TimeDelta};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -17,6 +18,9 @@ use crate::world::World;
 const CREDENTIAL_ID: &str = "authentication.kubernetes.io/credential-id";
 /// How long a real server believes a token after its last check.
 const CACHED_FOR: Duration = Duration::from_secs(10);
+/// How long after the deletion began a bound token is still good, where a finalizer keeps its
+/// account or the object it is bound to.
+const LEEWAY: TimeDelta = TimeDelta::seconds(60);
 
 impl World {
     /// Finds out who is asking. Fails with 401 for a credential that is not valid; nobody at all
@@ -92,7 +96,10 @@ impl World {
         let namespace = text(&claims, "/kubernetes.io/namespace");
         let name = text(&claims, "/kubernetes.io/serviceaccount/name");
         let uid = text(&claims, "/kubernetes.io/serviceaccount/uid");
-        self.live_account(namespace, name, uid)?;
+        let account = self.live_account(namespace, name, uid)?;
+        if self.is_long_deleted(account) {
+            return None;
+        }
         for (kind, plural) in [("secret", "secrets"), ("pod", "pods")] {
             let Some(bound) = claims.pointer(&format!("/kubernetes.io/{kind}")) else {
                 continue;
@@ -100,7 +107,7 @@ impl World {
             let live = self
                 .store
                 .get(resource::named(plural), namespace, text(bound, "/name"))?;
-            if object::uid(live) != text(bound, "/uid") {
+            if object::uid(live) != text(bound, "/uid") || self.is_long_deleted(live) {
                 return None;
             }
         }
@@ -120,10 +127,14 @@ impl World {
         let namespace = claim("namespace");
         let name = claim("service-account.name");
         let uid = claim("service-account.uid");
-        self.live_account(namespace, name, uid)?;
+        let account = self.live_account(namespace, name, uid)?;
         let secret = self
             .store
             .get(resource::named("secrets"), namespace, claim("secret.name"))?;
+        // The token in a Secret has no leeway.
+        if object::is_terminating(account) || object::is_terminating(secret) {
+            return None;
+        }
         let kept = text(secret, "/data/token");
         (kept == crate::world::encode(token)).then(|| User::account(namespace, name, uid))
     }
@@ -132,6 +143,11 @@ impl World {
         self.store
             .get(resource::named("serviceaccounts"), namespace, name)
             .filter(|account| object::uid(account) == uid)
+    }
+
+    fn is_long_deleted(&self, object: &Value) -> bool {
+        DateTime::parse_from_rfc3339(text(object, "/metadata/deletionTimestamp"))
+            .is_ok_and(|deleted| deleted.to_utc() < self.settings.clock.now() - LEEWAY)
     }
 
     /// Changes the user as the impersonation headers ask. Fails with 403 when RBAC does not allow

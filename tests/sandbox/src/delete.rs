@@ -85,12 +85,9 @@ impl World {
         }
         if !object::items(&live, "/metadata/finalizers").is_empty() {
             let mut live = live;
-            if !object::is_terminating(&live) {
-                object::set(&mut live, "deletionTimestamp", object::now());
-                object::set(&mut live, "deletionGracePeriodSeconds", 0);
-                if !dry_run {
-                    live = self.store.put(resource, live);
-                }
+            if begin(&mut live) && !dry_run {
+                live = self.store.put(resource, live);
+                self.after_write(resource, &live);
             }
             return Ok(Deleted::Terminating(live));
         }
@@ -125,6 +122,22 @@ impl World {
         }
         Ok(Deleted::Terminating(live))
     }
+}
+
+/// Marks an object as being deleted, as long as finalizers keep it. Says whether it was not yet.
+pub(crate) fn begin(object: &mut Value) -> bool {
+    if object::is_terminating(object) {
+        return false;
+    }
+    object::set(object, "deletionTimestamp", object::now());
+    object::set(object, "deletionGracePeriodSeconds", 0);
+    if let Some(generation) = object
+        .pointer("/metadata/generation")
+        .and_then(Value::as_u64)
+    {
+        object::set(object, "generation", generation + 1);
+    }
+    true
 }
 
 /// The `Status` of a delete that worked.

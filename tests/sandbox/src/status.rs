@@ -39,6 +39,15 @@ impl Cause {
         }
     }
 
+    /// A value that must not be there.
+    pub(crate) fn forbidden(field: &str, why: &str) -> Cause {
+        Cause {
+            reason: "FieldValueForbidden",
+            message: format!("Forbidden: {why}"),
+            field: field.to_owned(),
+        }
+    }
+
     /// A field that has to be there.
     pub(crate) fn required(field: &str, why: &str) -> Cause {
         let message = if why.is_empty() {
@@ -123,9 +132,14 @@ impl Status {
         )
     }
 
-    /// 409 for a name that is taken.
-    pub(crate) fn already_exists(resource: &Resource, name: &str) -> Status {
-        let message = format!("{} {name:?} already exists", resource.qualified());
+    /// 409 for a name that is taken, perhaps by an object that is on its way out.
+    pub(crate) fn already_exists(resource: &Resource, name: &str, terminating: bool) -> Status {
+        let going = if terminating {
+            "object is being deleted: "
+        } else {
+            ""
+        };
+        let message = format!("{going}{} {name:?} already exists", resource.qualified());
         let details = details(resource.group, resource.plural, name);
         Status::new(409, "AlreadyExists", message, Some(details))
     }

@@ -87,8 +87,12 @@ impl World {
         escalation::check(&self.store, user, resource, &call.attributes, None, &object)?;
         validate::new(resource, &object)?;
         let name = object::name(&object).to_owned();
-        if self.store.get(resource, namespace, &name).is_some() {
-            return Err(Status::already_exists(resource, &name));
+        if let Some(taken) = self.store.get(resource, namespace, &name) {
+            return Err(Status::already_exists(
+                resource,
+                &name,
+                object::is_terminating(taken),
+            ));
         }
         object::set(&mut object, "uid", object::new_uid());
         object::set(&mut object, "creationTimestamp", object::now());

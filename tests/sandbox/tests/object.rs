@@ -408,3 +408,39 @@ fn metadata_comes_alone_where_it_is_asked_for() {
     admin.get(MAPS).must(406);
     admin.get(&format!("{MAPS}/none")).must(404);
 }
+
+#[test]
+fn a_terminating_object_changes_but_is_never_held_back_anew() {
+    let (_sandbox, admin) = start();
+    let mut held = map("c", &json!({}));
+    held["metadata"]["finalizers"] = json!(["example.com/hold"]);
+    admin.post(MAPS, &held).must(201);
+    let bare = json!({ "metadata": { "finalizers": ["hold"] } });
+    admin.patch(C, MERGE, &bare).must(422);
+    let first = admin.delete(C).must(200).json();
+    assert_eq!(first["metadata"]["deletionGracePeriodSeconds"], 0);
+    assert_eq!(admin.delete(C).must(200).json(), first);
+
+    let alive = json!({ "metadata": { "deletionTimestamp": null } });
+    let patched = admin.patch(C, MERGE, &alive).must(200);
+    assert!(!patched.text("/metadata/deletionTimestamp").is_empty());
+    let more = json!({ "metadata": { "finalizers": ["example.com/hold", "example.com/more"] } });
+    let refused = admin.patch(C, MERGE, &more).must(422);
+    assert_eq!(
+        refused.text("/message"),
+        "ConfigMap \"c\" is invalid: metadata.finalizers: Forbidden: no new finalizers can be \
+         added if the object is being deleted, found new finalizers []string{\"example.com/more\"}"
+    );
+    let again = admin.post(MAPS, &map("c", &json!({}))).must(409);
+    assert_eq!(
+        again.text("/message"),
+        "object is being deleted: configmaps \"c\" already exists"
+    );
+    let applied = admin.apply(C, "&force=true", &map("c", &json!({ "a": "1" })));
+    assert_eq!(data(&applied.must(200)), json!({ "a": "1" }));
+    let operations = json!([{ "op": "remove", "path": "/metadata/finalizers/0" }]);
+    admin
+        .patch(C, "application/json-patch+json", &operations)
+        .must(200);
+    admin.get(C).must(404);
+}

@@ -366,3 +366,25 @@ fn a_refused_write_leaves_no_trace() {
         .must(403);
     assert_eq!(before, team.sandbox.objects());
 }
+
+#[test]
+fn a_terminating_binding_goes_on_giving_until_it_is_gone() {
+    let team = Team::new();
+    let mut binding = cluster_role_binding("alice-is", "view");
+    binding["metadata"]["finalizers"] = json!(["example.com/hold"]);
+    let path = format!("{RBAC}/clusterrolebindings");
+    team.admin.post(&path, &binding).must(201);
+    let own = format!("{path}/alice-is");
+    team.admin.delete(&own).must(200);
+    team.alice.get("/api/v1/pods").must(200);
+    let merge = "application/merge-patch+json";
+    let emptied = team
+        .admin
+        .patch(&own, merge, &json!({ "subjects": [] }))
+        .must(200);
+    assert!(emptied.json()["subjects"].is_null());
+    team.alice.get("/api/v1/pods").must(403);
+    let free = json!({ "metadata": { "finalizers": [] } });
+    team.admin.patch(&own, merge, &free).must(200);
+    team.admin.get(&own).must(404);
+}
