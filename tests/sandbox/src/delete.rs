@@ -106,19 +106,14 @@ impl World {
             return Err(Status::forbidden("", "namespaces", &name, why));
         }
         if object::is_terminating(&live) {
-            return Err(Status::conflict(
-                "",
-                "namespaces",
-                &name,
-                "The system is ensuring all content is removed from this namespace.  Upon \
-                 completion, this namespace will automatically be purged by the system.",
-            ));
+            // The namespace controller is at it, and nobody hurries it.
+            return Ok(Deleted::Terminating(live));
         }
         object::set(&mut live, "deletionTimestamp", object::now());
         live["status"] = json!({ "phase": "Terminating" });
         if !dry_run {
             live = self.store.put(crate::resource::named("namespaces"), live);
-            self.doomed.push(name);
+            self.doomed.insert(name);
         }
         Ok(Deleted::Terminating(live))
     }

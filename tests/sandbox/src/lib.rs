@@ -28,6 +28,7 @@ mod form;
 mod handle;
 mod kubeconfig;
 mod managed;
+mod namespace;
 mod object;
 mod patch;
 mod protobuf;

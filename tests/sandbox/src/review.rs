@@ -192,6 +192,7 @@ impl World {
         let body = call.object(&api_version, resource.kind)?;
         let accounts = resource.parent();
         let wanted = &call.attributes;
+        self.check_namespace(accounts, &wanted.namespace, &wanted.name)?;
         let account = self
             .store
             .get(accounts, &wanted.namespace, &wanted.name)

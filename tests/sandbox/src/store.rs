@@ -229,19 +229,6 @@ impl Store {
         Some(object)
     }
 
-    /// Takes away everything inside a namespace.
-    pub(crate) fn remove_namespaced(&mut self, namespace: &str) {
-        let doomed: Vec<Key> = self
-            .objects
-            .keys()
-            .filter(|(_, within, _)| within == namespace)
-            .cloned()
-            .collect();
-        for (index, within, name) in doomed {
-            self.remove(&resource::all()[index], &within, &name);
-        }
-    }
-
     /// Adds a watcher. It is told of every change after `since`, and, where `since` is absent, of
     /// all that exists. `bookmarked` adds a bookmark behind what exists.
     pub(crate) fn watch(&mut self, watcher: Watcher, since: Option<u64>, bookmarked: bool) {

@@ -1,6 +1,6 @@
 //! One cluster: its objects, its keys, and the controllers that run in it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -52,8 +52,8 @@ pub(crate) struct World {
     pub(crate) token_cache: HashMap<String, (User, Instant)>,
     /// Client certificates that were recognized.
     pub(crate) certificates: HashMap<Vec<u8>, User>,
-    /// Namespaces whose deletion has begun and is not yet scheduled.
-    pub(crate) doomed: Vec<String>,
+    /// Terminating namespaces that are to be looked after again.
+    pub(crate) doomed: BTreeSet<String>,
 }
 
 impl World {
@@ -73,7 +73,7 @@ impl World {
             settings,
             token_cache: HashMap::new(),
             certificates: HashMap::new(),
-            doomed: Vec::new(),
+            doomed: BTreeSet::new(),
         };
         bootstrap::fill(&mut world.store);
         for namespace in bootstrap::NAMESPACES {
@@ -101,6 +101,11 @@ impl World {
 
     /// What the controllers do after an object went.
     pub(crate) fn after_remove(&mut self, resource: &Resource, object: &Value) {
+        // The namespace may have waited for it.
+        let within = object::namespace(object);
+        if resource.namespaced && self.is_going(within) {
+            self.doomed.insert(within.to_owned());
+        }
         match resource.plural {
             "clusterroles" => aggregation::fill(&mut self.store),
             "serviceaccounts" if self.settings.controllers => {
@@ -152,29 +157,6 @@ impl World {
         self.store
             .get(resource::named("namespaces"), "", namespace)
             .is_none_or(object::is_terminating)
-    }
-
-    /// Removes a namespace whose deletion has begun, with everything in it.
-    pub(crate) fn finish_namespace(&mut self, name: &str) {
-        let namespaces = resource::named("namespaces");
-        let terminating = |namespace: &Value| object::is_terminating(namespace);
-        if self
-            .store
-            .get(namespaces, "", name)
-            .is_some_and(terminating)
-        {
-            self.store.remove_namespaced(name);
-            self.store.remove(namespaces, "", name);
-        }
-    }
-
-    /// Every namespace whose deletion has begun.
-    pub(crate) fn terminating_namespaces(&self) -> Vec<String> {
-        self.store
-            .list(resource::named("namespaces"), None)
-            .filter(|namespace| object::is_terminating(namespace))
-            .map(|namespace| object::name(namespace).to_owned())
-            .collect()
     }
 
     /// Puts a token into a new `kubernetes.io/service-account-token` Secret, or removes the Secret

@@ -108,7 +108,8 @@ impl World {
         Ok(stored)
     }
 
-    fn check_namespace(
+    /// Checks that a namespace takes new content.
+    pub(crate) fn check_namespace(
         &self,
         resource: &Resource,
         namespace: &str,
@@ -267,12 +268,11 @@ impl World {
         if new == *old || call.is_dry_run() {
             return Ok(object::arrange(new, parent.kind, &parent.api_version()));
         }
-        let holds = if parent.plural == "namespaces" {
-            "/spec/finalizers"
-        } else {
-            "/metadata/finalizers"
-        };
-        let done = object::is_terminating(&new) && object::items(&new, holds).is_empty();
+        // A namespace waits for its controller besides.
+        let held = !object::items(&new, "/metadata/finalizers").is_empty()
+            || (parent.plural == "namespaces"
+                && !object::items(&new, "/spec/finalizers").is_empty());
+        let done = object::is_terminating(&new) && !held;
         let stored = self.store.put(parent, new);
         if done {
             self.store

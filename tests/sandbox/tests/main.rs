@@ -4,6 +4,7 @@ mod client;
 mod conformance;
 mod connection;
 mod fault;
+mod namespace;
 mod object;
 mod rbac;
 mod token;
