@@ -1,4 +1,4 @@
-//! Who is asking: client certificates, the admin's token, `ServiceAccount` tokens, impersonation.
+//! Who is asking: client certificates, the admin's token, `ServiceAccount` tokens.
 
 use std::time::{Duration, Instant};
 
@@ -8,11 +8,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::call::Call;
 use crate::object::{self, hex, text};
-use crate::rbac;
 use crate::resource;
 use crate::status::Status;
 use crate::token::{ISSUER, LEGACY_ISSUER};
-use crate::user::{self, Attributes, User};
+use crate::user::{self, User};
 use crate::world::World;
 
 const CREDENTIAL_ID: &str = "authentication.kubernetes.io/credential-id";
@@ -116,6 +115,18 @@ impl World {
             CREDENTIAL_ID.into(),
             vec![format!("JTI={}", text(&claims, "/jti"))],
         );
+        for (claim, key) in [
+            ("/kubernetes.io/pod/name", "pod-name"),
+            ("/kubernetes.io/pod/uid", "pod-uid"),
+            ("/kubernetes.io/node/name", "node-name"),
+            ("/kubernetes.io/node/uid", "node-uid"),
+        ] {
+            let value = text(&claims, claim);
+            if !value.is_empty() {
+                let key = format!("authentication.kubernetes.io/{key}");
+                user.extra.insert(key, vec![value.to_owned()]);
+            }
+        }
         Some(user)
     }
 
@@ -148,75 +159,5 @@ impl World {
     fn is_long_deleted(&self, object: &Value) -> bool {
         DateTime::parse_from_rfc3339(text(object, "/metadata/deletionTimestamp"))
             .is_ok_and(|deleted| deleted.to_utc() < self.settings.clock.now() - LEEWAY)
-    }
-
-    /// Changes the user as the impersonation headers ask. Fails with 403 when RBAC does not allow
-    /// the user to impersonate.
-    pub(crate) fn impersonate(&self, user: User, call: &Call) -> Result<User, Status> {
-        let name = call.header("impersonate-user");
-        let groups: Vec<String> = call
-            .headers
-            .get_all("impersonate-group")
-            .iter()
-            .filter_map(|group| group.to_str().ok())
-            .map(str::to_owned)
-            .collect();
-        let uid = call.header("impersonate-uid");
-        if name.is_empty() {
-            return if groups.is_empty() && uid.is_empty() {
-                Ok(user)
-            } else {
-                Err(Status::internal(
-                    "requested groups or uid without impersonating a user",
-                ))
-            };
-        }
-        self.may_impersonate(&user, &subject(name))?;
-        for group in &groups {
-            self.may_impersonate(&user, &thing("groups", "", group))?;
-        }
-        if !uid.is_empty() {
-            self.may_impersonate(&user, &thing("uids", "authentication.k8s.io", uid))?;
-        }
-        if name == "system:anonymous" {
-            return Ok(User::anonymous());
-        }
-        let mut impersonated = match (user::account_of(name), groups.is_empty()) {
-            (Some((namespace, _)), true) => {
-                User::authenticated(name, user::account_groups(namespace))
-            }
-            _ => User::authenticated(name, groups),
-        };
-        uid.clone_into(&mut impersonated.uid);
-        Ok(impersonated)
-    }
-
-    fn may_impersonate(&self, user: &User, attributes: &Attributes) -> Result<(), Status> {
-        let decision = rbac::authorize(&self.store, user, attributes);
-        if decision.allowed {
-            Ok(())
-        } else {
-            Err(rbac::refusal(user, attributes, &decision.reason))
-        }
-    }
-}
-
-fn subject(name: &str) -> Attributes {
-    match user::account_of(name) {
-        Some((namespace, account)) => Attributes {
-            namespace: namespace.to_owned(),
-            ..thing("serviceaccounts", "", account)
-        },
-        None => thing("users", "", name),
-    }
-}
-
-fn thing(resource: &str, group: &str, name: &str) -> Attributes {
-    Attributes {
-        verb: "impersonate".into(),
-        group: group.into(),
-        resource: resource.into(),
-        name: name.into(),
-        ..Attributes::default()
     }
 }

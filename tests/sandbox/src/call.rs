@@ -246,7 +246,8 @@ pub(crate) fn check_kind(object: &Value, api_version: &str, kind: &str) -> Resul
     Ok(())
 }
 
-fn decode(text: &str, plus_is_space: bool) -> String {
+/// Decodes percent signs.
+pub(crate) fn decode(text: &str, plus_is_space: bool) -> String {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {

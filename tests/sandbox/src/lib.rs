@@ -26,6 +26,7 @@ mod escalation;
 mod fault;
 mod form;
 mod handle;
+mod impersonate;
 mod kubeconfig;
 mod managed;
 mod namespace;

@@ -273,8 +273,11 @@ impl World {
             );
             return Err(Status::conflict("", plural, name, &why));
         }
+        let node = text(live, "/spec/nodeName");
+        let node = self.store.get(crate::resource::named("nodes"), "", node);
         Ok(Some(crate::token::Bound {
             kind,
+            node: node.map(|node| (object::name(node).to_owned(), object::uid(node).to_owned())),
             name: name.to_owned(),
             uid: live_uid.to_owned(),
         }))

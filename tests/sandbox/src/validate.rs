@@ -112,8 +112,9 @@ fn is_label(name: &str) -> bool {
     !name.is_empty() && name.chars().all(inside) && !name.starts_with('-') && !name.ends_with('-')
 }
 
-fn is_subdomain(name: &str) -> bool {
-    name.split('.').all(is_label)
+/// Whether a text is a DNS subdomain.
+pub(crate) fn is_subdomain(name: &str) -> bool {
+    name.len() <= 253 && name.split('.').all(is_label)
 }
 
 fn label_causes(object: &Value) -> Vec<Cause> {

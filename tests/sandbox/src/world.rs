@@ -12,6 +12,7 @@ use crate::aggregation;
 use crate::bootstrap;
 use crate::certificate::Authority;
 use crate::clock::Clock;
+use crate::impersonate::Mode;
 use crate::managed::{self, Manager};
 use crate::object::{self, text};
 use crate::resource::{self, Resource};
@@ -50,6 +51,8 @@ pub(crate) struct World {
     pub(crate) settings: Settings,
     /// Tokens that were valid a moment ago.
     pub(crate) token_cache: HashMap<String, (User, Instant)>,
+    /// How each user acted as somebody else the last time.
+    pub(crate) impersonations: HashMap<String, Mode>,
     /// Client certificates that were recognized.
     pub(crate) certificates: HashMap<Vec<u8>, User>,
     /// Terminating namespaces that are to be looked after again.
@@ -72,6 +75,7 @@ impl World {
             address,
             settings,
             token_cache: HashMap::new(),
+            impersonations: HashMap::new(),
             certificates: HashMap::new(),
             doomed: BTreeSet::new(),
         };
