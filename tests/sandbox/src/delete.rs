@@ -4,11 +4,13 @@ use serde_json::{Map, Value, json};
 
 use crate::call::Call;
 use crate::object::{self, text};
+use crate::policy;
 use crate::read::{list_of, scope, select};
 use crate::reply::Reply;
 use crate::resource::Resource;
 use crate::status::Status;
 use crate::store::Stored;
+use crate::user::User;
 use crate::world::World;
 
 /// What a delete left behind.
@@ -24,10 +26,11 @@ impl World {
     pub(crate) fn delete(
         &mut self,
         call: &Call,
+        user: &User,
         resource: &'static Resource,
     ) -> Result<Reply, Status> {
         let options = delete_options(call)?;
-        let deleted = self.delete_one(call, resource, &call.attributes.name, &options)?;
+        let deleted = self.delete_one(call, user, resource, &call.attributes.name, &options)?;
         Ok(match deleted {
             Deleted::Terminating(object) => Reply::json(200, &object),
             Deleted::Gone(object) if resource.returned_when_deleted() => Reply::json(200, &object),
@@ -39,6 +42,7 @@ impl World {
     pub(crate) fn delete_collection(
         &mut self,
         call: &Call,
+        user: &User,
         resource: &'static Resource,
     ) -> Result<Reply, Status> {
         let options = delete_options(call)?;
@@ -55,7 +59,7 @@ impl World {
             .map(|stored| object::name(stored.value()).to_owned())
             .collect();
         for name in doomed {
-            self.delete_one(call, resource, &name, &options)?;
+            self.delete_one(call, user, resource, &name, &options)?;
         }
         Ok(reply)
     }
@@ -65,6 +69,7 @@ impl World {
     pub(crate) fn delete_one(
         &mut self,
         call: &Call,
+        user: &User,
         resource: &'static Resource,
         name: &str,
         options: &Value,
@@ -76,6 +81,14 @@ impl World {
             .ok_or_else(|| Status::not_found(resource, name))?
             .clone();
         check_preconditions(resource, &live, options)?;
+        let write = policy::Write {
+            user,
+            resource,
+            request: &call.attributes,
+            old: Some(&live),
+            new: None,
+        };
+        policy::admit(&self.store, &write)?;
         let dry_run = call.is_dry_run()
             || options
                 .get("dryRun")

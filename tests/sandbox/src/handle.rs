@@ -62,8 +62,8 @@ impl World {
             "create" => Ok(form::of_written(call, self.create(call, user, resource)?)),
             "update" => Ok(form::of_written(call, self.update(call, user, resource)?)),
             "patch" => Ok(form::of_written(call, self.patch(call, user, resource)?)),
-            "delete" => Ok(form::of_written(call, self.delete(call, resource)?)),
-            "deletecollection" => self.delete_collection(call, resource),
+            "delete" => Ok(form::of_written(call, self.delete(call, user, resource)?)),
+            "deletecollection" => self.delete_collection(call, user, resource),
             _ => Err(Status::method_not_allowed()),
         }
     }
@@ -75,10 +75,10 @@ impl World {
         resource: &'static Resource,
     ) -> Result<Reply, Status> {
         match (resource.subresource, call.attributes.verb.as_str()) {
-            ("token", _) => self.request_token(call, resource),
+            ("token", _) => self.request_token(call, user, resource),
             ("eviction", _) => {
                 let pods = resource.parent();
-                self.delete_one(call, pods, &call.attributes.name, &Value::Null)?;
+                self.delete_one(call, user, pods, &call.attributes.name, &Value::Null)?;
                 Ok(Reply::json(201, &crate::delete::success(pods, None)))
             }
             ("status" | "finalize" | "approval", "get") => self.get(call, resource.parent()),

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::call::Call;
 use crate::managed::{self, Manager};
 use crate::object::{self, text, texts};
+use crate::policy;
 use crate::rbac;
 use crate::reply::Reply;
 use crate::resource::Resource;
@@ -185,6 +186,7 @@ impl World {
     pub(crate) fn request_token(
         &mut self,
         call: &Call,
+        user: &User,
         resource: &'static Resource,
     ) -> Result<Reply, Status> {
         let (group, version) = resource.kind_version.unwrap_or_default();
@@ -202,6 +204,14 @@ impl World {
             .and_then(Value::as_i64)
             .unwrap_or(3600);
         check_lifetime(group, resource.kind, asked_seconds)?;
+        let write = policy::Write {
+            user,
+            resource: accounts,
+            request: wanted,
+            old: None,
+            new: Some(&body),
+        };
+        policy::admit(&self.store, &write)?;
         let bound = self.bound_object(&wanted.namespace, body.pointer("/spec/boundObjectRef"))?;
         let longest = self.settings.max_token_ttl.map(|longest| longest.as_secs());
         let longest = longest.and_then(|seconds| i64::try_from(seconds).ok());

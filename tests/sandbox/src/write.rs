@@ -9,6 +9,7 @@ use crate::escalation;
 use crate::managed::{self, Manager};
 use crate::object::{self, text};
 use crate::patch;
+use crate::policy;
 use crate::read::scope;
 use crate::reply::Reply;
 use crate::resource::Resource;
@@ -86,6 +87,15 @@ impl World {
         defaults::prepare(resource, &mut object, user);
         escalation::check(&self.store, user, resource, &call.attributes, None, &object)?;
         validate::new(resource, &object)?;
+        policy::check(resource, &object)?;
+        let write = policy::Write {
+            user,
+            resource,
+            request: &call.attributes,
+            old: None,
+            new: Some(&object),
+        };
+        policy::admit(&self.store, &write)?;
         let name = object::name(&object).to_owned();
         if let Some(taken) = self.store.get(resource, namespace, &name) {
             return Err(Status::already_exists(
@@ -259,6 +269,15 @@ impl World {
         defaults::count_generation(parent, old, &mut new);
         escalation::check(&self.store, user, parent, &call.attributes, Some(old), &new)?;
         validate::change(parent, old, &new)?;
+        policy::check(parent, &new)?;
+        let write = policy::Write {
+            user,
+            resource: parent,
+            request: &call.attributes,
+            old: Some(old),
+            new: Some(&new),
+        };
+        policy::admit(&self.store, &write)?;
         let mut new = object::arrange(new, parent.kind, &parent.api_version());
         object::set(
             &mut new,

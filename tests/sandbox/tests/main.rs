@@ -6,5 +6,6 @@ mod connection;
 mod fault;
 mod namespace;
 mod object;
+mod policy;
 mod rbac;
 mod token;
