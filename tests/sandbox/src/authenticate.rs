@@ -32,7 +32,7 @@ impl World {
         let Some(token) = header.strip_prefix("Bearer ").map(str::trim) else {
             return Ok(User::anonymous());
         };
-        self.authenticate_token(token, &[])
+        self.authenticate_token(call.server, token, &[])
             .ok_or_else(Status::unauthorized)
     }
 
@@ -55,7 +55,12 @@ impl World {
 
     /// The user of a bearer token, if it is valid for one of the audiences; none means the API
     /// server's own.
-    pub(crate) fn authenticate_token(&mut self, token: &str, audiences: &[&str]) -> Option<User> {
+    pub(crate) fn authenticate_token(
+        &mut self,
+        server: usize,
+        token: &str,
+        audiences: &[&str],
+    ) -> Option<User> {
         if token == self.admin_token {
             return Some(User::authenticated("admin", vec![user::MASTERS.into()]));
         }
@@ -65,12 +70,12 @@ impl World {
         let now = Instant::now();
         self.token_cache
             .retain(|_, (_, at)| now.duration_since(*at) < CACHED_FOR);
-        if let Some((user, _)) = self.token_cache.get(token) {
+        let key = (server, token.to_owned());
+        if let Some((user, _)) = self.token_cache.get(&key) {
             return Some(user.clone());
         }
         let user = self.check_token(token, audiences)?;
-        self.token_cache
-            .insert(token.to_owned(), (user.clone(), now));
+        self.token_cache.insert(key, (user.clone(), now));
         Some(user)
     }
 

@@ -84,7 +84,7 @@ impl World {
 
     fn token_review(&mut self, call: &Call, resource: &Resource, body: &Value) -> Value {
         let audiences = texts(body, "/spec/audiences");
-        let user = self.authenticate_token(text(body, "/spec/token"), &audiences);
+        let user = self.authenticate_token(call.server, text(body, "/spec/token"), &audiences);
         let status = match user {
             Some(user) => {
                 let audiences = if audiences.is_empty() {

@@ -101,6 +101,17 @@ impl Store {
         }
     }
 
+    /// What there is now, for somebody who is not told of what comes.
+    pub(crate) fn snapshot(&self) -> Store {
+        Store {
+            objects: self.objects.clone(),
+            revision: self.revision,
+            history: VecDeque::new(),
+            oldest: self.revision,
+            watchers: Vec::new(),
+        }
+    }
+
     /// The revision of the last change.
     pub(crate) fn revision(&self) -> u64 {
         self.revision

@@ -31,6 +31,10 @@ pub(crate) struct Settings {
     pub(crate) controllers: bool,
     /// How long a namespace takes to go away.
     pub(crate) namespace_cleanup: Duration,
+    /// How long a list waits before it is answered.
+    pub(crate) list_wait: Duration,
+    /// How many API servers share the state.
+    pub(crate) servers: usize,
     /// What tokens live by.
     pub(crate) clock: Clock,
 }
@@ -49,8 +53,10 @@ pub(crate) struct World {
     pub(crate) address: String,
     /// How to behave.
     pub(crate) settings: Settings,
-    /// Tokens that were valid a moment ago.
-    pub(crate) token_cache: HashMap<String, (User, Instant)>,
+    /// What the servers know that hear of no changes.
+    pub(crate) lagging: HashMap<usize, Store>,
+    /// Tokens that were valid a moment ago, at each server.
+    pub(crate) token_cache: HashMap<(usize, String), (User, Instant)>,
     /// How each user acted as somebody else the last time.
     pub(crate) impersonations: HashMap<String, Mode>,
     /// Client certificates that were recognized.
@@ -74,6 +80,7 @@ impl World {
             admin_token,
             address,
             settings,
+            lagging: HashMap::new(),
             token_cache: HashMap::new(),
             impersonations: HashMap::new(),
             certificates: HashMap::new(),

@@ -8,4 +8,5 @@ mod namespace;
 mod object;
 mod policy;
 mod rbac;
+mod servers;
 mod token;
