@@ -31,17 +31,18 @@ impl World {
         let reviewed = call
             .resource()
             .is_ok_and(|resource| resource.subresource.is_empty() && !resource.is_stored());
-        let reply = if decision.allowed && reviewed {
-            let reply = self.answer(call, &user);
+        let allowed = decision.allowed;
+        if !(allowed && reviewed) {
             self.look_back(call.server);
-            reply
+        }
+        let reply = if allowed {
+            self.answer(call, &user)
         } else {
-            self.look_back(call.server);
-            match decision.allowed {
-                true => self.answer(call, &user),
-                false => Err(rbac::refusal(&user, &call.attributes, &decision.reason)),
-            }
+            Err(rbac::refusal(&user, &call.attributes, &decision.reason))
         };
+        if allowed && reviewed {
+            self.look_back(call.server);
+        }
         let reply = reply.unwrap_or_else(|status| Reply::refusal(&status));
         (reply, user.name)
     }

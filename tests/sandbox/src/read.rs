@@ -55,10 +55,10 @@ impl World {
         let revision = page.revision.unwrap_or_else(|| self.store.revision());
         let all = match page.revision {
             None => self.store.range(resource, namespace).collect(),
-            Some(revision) => self
-                .store
-                .range_at(resource, namespace, revision)
-                .ok_or_else(|| page.expired())?,
+            Some(revision) => match self.store.range_at(resource, namespace, revision) {
+                Some(all) => all,
+                None => return Ok(page.expired()),
+            },
         };
         let found: Vec<&Stored> = all
             .into_iter()
@@ -214,11 +214,12 @@ impl Page {
         })
     }
 
-    fn expired(&self) -> Status {
-        match &self.start {
-            Some(start) => Status::continue_expired(start.token(-1)),
-            None => Status::expired(),
+    fn expired(&self) -> Reply {
+        let mut body = Status::expired(self.start.is_some()).body();
+        if let Some(start) = &self.start {
+            body["metadata"] = json!({ "continue": start.token(-1) });
         }
+        Reply::json(410, &body)
     }
 }
 

@@ -15,8 +15,6 @@ pub(crate) struct Status {
     pub(crate) message: String,
     /// The `details` object, absent when there is nothing to say.
     pub(crate) details: Option<Value>,
-    /// Where a list may go on; empty where there is nothing to go on with.
-    resume: String,
 }
 
 /// One cause inside `details.causes`.
@@ -78,12 +76,7 @@ impl Status {
         let mut body = Map::new();
         body.insert("kind".into(), "Status".into());
         body.insert("apiVersion".into(), "v1".into());
-        let metadata = if self.resume.is_empty() {
-            json!({})
-        } else {
-            json!({ "continue": self.resume })
-        };
-        body.insert("metadata".into(), metadata);
+        body.insert("metadata".into(), json!({}));
         body.insert("status".into(), "Failure".into());
         body.insert("message".into(), self.message.clone().into());
         if !self.reason.is_empty() {
@@ -102,7 +95,6 @@ impl Status {
             reason,
             message,
             details,
-            resume: String::new(),
         }
     }
 
@@ -231,24 +223,18 @@ impl Status {
         Status::new(406, "NotAcceptable", message, None)
     }
 
-    /// 410: a list of a state that is no longer known.
-    pub(crate) fn expired() -> Status {
-        let message = "The resourceVersion for the provided list is too old.".to_owned();
-        Status::new(410, "Expired", message, None)
-    }
-
-    /// 410: a list that can only go on with what there is now, which `resume` does.
-    pub(crate) fn continue_expired(resume: String) -> Status {
-        let message = "The provided continue parameter is too old to display a consistent list \
-                       result. You can start a new list without the continue parameter, or use \
-                       the continue token in this response to retrieve the remainder of the \
-                       results. Continuing with the provided token results in an inconsistent \
-                       list - objects that were created, modified, or deleted between the time \
-                       the first chunk was returned and now may show up in the list.";
-        Status {
-            resume,
-            ..Status::new(410, "Expired", message.into(), None)
-        }
+    /// 410: a list of a state that is no longer known, or the rest of one.
+    pub(crate) fn expired(of_the_rest: bool) -> Status {
+        let message = if of_the_rest {
+            "The provided continue parameter is too old to display a consistent list result. You \
+             can start a new list without the continue parameter, or use the continue token in \
+             this response to retrieve the remainder of the results. Continuing with the provided \
+             token results in an inconsistent list - objects that were created, modified, or \
+             deleted between the time the first chunk was returned and now may show up in the list."
+        } else {
+            "The resourceVersion for the provided list is too old."
+        };
+        Status::new(410, "Expired", message.into(), None)
     }
 
     /// 413: a body that is too large; the limit in bytes.
