@@ -110,7 +110,7 @@ impl Connection {
             .buffered(CONCURRENCY)
             .collect::<Vec<_>>();
         let (gone, dropped) = futures::join!(accounts, self.drop_from_lists(ended));
-        let mut left = Vec::new();
+        let (mut left, mut unsure) = (Vec::new(), BTreeSet::new());
         let mut rules = Rules::default();
         let wanted = wanted(desired);
         for Dropped {
@@ -133,7 +133,10 @@ impl Connection {
                 }
                 Ok(None) => {}
                 // A list that could not be written counts nothing once its accounts are forgotten.
-                Err(error) => taken.failures.push(error),
+                Err(error) => {
+                    unsure.extend(who_leaves(ended, &place, &name, &self.installation));
+                    taken.failures.push(error);
+                }
             }
         }
         let still = match still_let_in(self, &left).await {
@@ -143,6 +146,7 @@ impl Connection {
                 left
             }
         };
+        unsure.extend(still.iter().map(|item| item.account.as_str()));
         for (ending, gone) in ended.accounts.iter().zip(&gone) {
             if gone.as_ref().is_ok_and(|gone| gone.by_us) {
                 taken.changed.push(Step::DeleteAccount {
@@ -152,7 +156,7 @@ impl Connection {
                 });
             }
         }
-        self.confirm_ends(ended, gone, &still, &mut taken).await;
+        self.confirm_ends(ended, gone, &unsure, &mut taken).await;
         self.confirm_off(ended, &still, &mut taken).await;
         taken
     }
@@ -360,7 +364,7 @@ impl Connection {
         &self,
         ended: &Ended<'_>,
         gone: Vec<Result<Gone, Error>>,
-        still: &[Leaving],
+        unsure: &BTreeSet<&str>,
         taken: &mut Taken,
     ) {
         let foreign = self.foreign_bindings(ended).await;
@@ -374,7 +378,7 @@ impl Connection {
                 async move {
                     let since = gone?.since;
                     let others = known.into_iter().flatten().cloned().collect();
-                    let lingers = still.iter().any(|item| item.account == ending.account);
+                    let lingers = unsure.contains(ending.account);
                     let notes = self.confirm_end(ending, since, others, lingers).await?;
                     Ok::<_, Error>((ending.credential, notes))
                 }
