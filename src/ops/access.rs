@@ -190,12 +190,7 @@ pub(crate) async fn grant(
         Ok::<_, Error>(request)
     })?;
     let applied = settle::pay(session, &cluster, &lock, &journal, Some(request)).await?;
-    let phase = if applied.owed.is_empty() {
-        Phase::Done
-    } else {
-        Phase::Owed
-    };
-    journal.record_alone(session, phase, detail, Some(request))?;
+    journal.close(session, &applied, detail, request)?;
     Ok(Done::Did(outcome(false, applied)))
 }
 
@@ -291,12 +286,7 @@ pub(crate) async fn revoke(
         }
     };
     let applied = settle::pay_taking(session, &cluster, &journal, Some(request)).await?;
-    let phase = if applied.owed.is_empty() {
-        Phase::Done
-    } else {
-        Phase::Owed
-    };
-    journal.record_alone(session, phase, detail, Some(request))?;
+    journal.close(session, &applied, detail, request)?;
     Ok(Done::Did(outcome(false, applied)))
 }
 

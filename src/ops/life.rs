@@ -144,12 +144,7 @@ pub(crate) async fn archive(
         Ok::<_, Error>(request)
     })?;
     let applied = settle::pay_or_take(session, &cluster, lock, &journal, Some(request)).await?;
-    let phase = if applied.owed.is_empty() {
-        Phase::Done
-    } else {
-        Phase::Owed
-    };
-    journal.record_alone(session, phase, detail, Some(request))?;
+    journal.close(session, &applied, detail, request)?;
     Ok(Done::Did(Lived {
         cluster,
         unchanged: false,
@@ -298,12 +293,7 @@ pub(crate) async fn transfer(
         Ok::<_, Error>(request)
     })?;
     let applied = settle::pay(session, &after, &lock, &journal, Some(request)).await?;
-    let phase = if applied.owed.is_empty() {
-        Phase::Done
-    } else {
-        Phase::Owed
-    };
-    journal.record_alone(session, phase, detail, Some(request))?;
+    journal.close(session, &applied, detail, request)?;
     Ok(Done::Did(Lived {
         cluster: after,
         unchanged: false,
@@ -393,12 +383,7 @@ pub(crate) async fn rotate_manager(
             until: None,
         });
     }
-    let phase = if applied.owed.is_empty() {
-        Phase::Done
-    } else {
-        Phase::Owed
-    };
-    journal.record_alone(session, phase, detail, Some(request))?;
+    journal.close(session, &applied, detail, request)?;
     Ok(Done::Did(Lived {
         cluster,
         unchanged: false,

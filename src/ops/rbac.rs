@@ -299,7 +299,7 @@ pub(crate) async fn bind(
         Ok::<_, Error>(request)
     })?;
     let applied = settle::pay(session, &case.cluster, &lock, &case.journal, Some(request)).await?;
-    close(session, &case, detail, request, &applied)?;
+    case.journal.close(session, &applied, detail, request)?;
     outcome(session, &case, bound, false, climbs, applied)
 }
 
@@ -339,7 +339,7 @@ pub(crate) async fn unbind(
         Ok::<_, Error>(request)
     })?;
     let applied = settle::pay_taking(session, &case.cluster, &case.journal, Some(request)).await?;
-    close(session, &case, detail, request, &applied)?;
+    case.journal.close(session, &applied, detail, request)?;
     outcome(session, &case, bound, false, None, applied)
 }
 
@@ -362,23 +362,6 @@ fn would_end(session: &Session, case: &Case) -> Result<Vec<String>, Error> {
         };
         Ok(live.map(|live| line(live.version)).collect())
     })
-}
-
-fn close(
-    session: &Session,
-    case: &Case,
-    detail: String,
-    request: i64,
-    applied: &Applied,
-) -> Result<(), Error> {
-    let phase = if applied.owed.is_empty() {
-        Phase::Done
-    } else {
-        Phase::Owed
-    };
-    case.journal
-        .record_alone(session, phase, detail, Some(request))?;
-    Ok(())
 }
 
 fn outcome(

@@ -206,13 +206,7 @@ pub(crate) async fn begin(
         .await?;
         begun.notes = std::mem::take(&mut settled.notes);
         if let Some(trouble) = settled.trouble.take() {
-            let found = session
-                .store()?
-                .read(|tx| store::credentials::get(tx, begun.id))?;
-            if found.is_none_or(|found| found.state != State::Active) {
-                return Err(trouble);
-            }
-            begun.notes.push(settle::chain(&trouble));
+            begun.notes.push(not_ours(session, begun.id, trouble)?);
         }
         deliver(session, &asked, wish, &mut begun, ttl, &settled).await
     };
@@ -232,6 +226,18 @@ pub(crate) async fn begin(
         });
     }
     Ok(Done::Did(begun))
+}
+
+/// Somebody else's trouble on the cluster, in words; the error itself where it is this shell's.
+fn not_ours(session: &Session, id: CredentialId, trouble: Error) -> Result<String, Error> {
+    let found = session
+        .store()?
+        .read(|tx| store::credentials::get(tx, id))?;
+    if found.is_some_and(|found| found.state == State::Active) {
+        Ok(settle::chain(&trouble))
+    } else {
+        Err(trouble)
+    }
 }
 
 /// Mints, records, writes, records.

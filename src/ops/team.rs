@@ -261,7 +261,7 @@ async fn one(
                 }
             };
             let applied = settle::pay_taking(session, cluster, journal, Some(request)).await?;
-            close(session, journal, request, &applied)?;
+            journal.close(session, &applied, "", request)?;
             let (name, on) = (&user.name, &cluster.name);
             Ok(Outcome {
                 sentence: if changed {
@@ -278,7 +278,7 @@ async fn one(
             let (request, version) = rotate(session, actor, journal, (cluster, user))?;
             let applied =
                 settle::pay_or_take(session, cluster, lock, journal, Some(request)).await?;
-            close(session, journal, request, &applied)?;
+            journal.close(session, &applied, "", request)?;
             Ok(Outcome {
                 sentence: format!(
                     "version {version} of '{}' on cluster '{}' has begun; it waits to be downloaded",
@@ -290,21 +290,6 @@ async fn one(
             })
         }
     }
-}
-
-fn close(
-    session: &Session,
-    journal: &Journal,
-    request: i64,
-    applied: &Applied,
-) -> Result<(), Error> {
-    let phase = if applied.owed.is_empty() {
-        Phase::Done
-    } else {
-        Phase::Owed
-    };
-    journal.record_alone(session, phase, "", Some(request))?;
-    Ok(())
 }
 
 fn revoke(

@@ -352,12 +352,7 @@ async fn change(
         recorded => recorded?,
     };
     let applied = apply_everywhere(session, clusters, &journal, request).await?;
-    let phase = if applied.owed.is_empty() {
-        Phase::Done
-    } else {
-        Phase::Owed
-    };
-    journal.record_alone(session, phase, detail, Some(request))?;
+    journal.close(session, &applied, detail, request)?;
     Ok(Changed {
         user: after,
         unchanged: false,

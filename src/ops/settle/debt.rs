@@ -54,7 +54,7 @@ pub(in crate::ops) async fn end_unrecorded(
         }
     };
     match end.await {
-        Ok(_) => Error::EndedUnrecorded {
+        Ok(()) => Error::EndedUnrecorded {
             what,
             on: format!("cluster '{}'", cluster.name),
             source: Box::new(refused),
