@@ -13,10 +13,15 @@ use crate::ops;
 pub(crate) struct StatusArgs {}
 
 pub(crate) fn run(_args: &StatusArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let status = ops::status::status(desk.session)?;
+    let mut status = ops::status::status(desk.session)?;
     let owed = !status.owed.is_empty();
-    let on_clusters = status.owed.len() > status.on_nodes;
-    desk.output.show(&StatusView::new(status))?;
+    let asks = std::mem::take(&mut status.asks);
+    let mine = |debt: &ops::Debt| asks.iter().all(|ask| ask.cluster != debt.cluster);
+    let on_clusters = status.owed.iter().filter(|debt| mine(debt)).count() > status.on_nodes;
+    desk.output.show(&StatusView::new(status, &asks))?;
+    for ask in &asks {
+        desk.output.hint(&ask.words());
+    }
     if owed {
         if on_clusters {
             desk.output.hint("run `kubegrant reconcile`");

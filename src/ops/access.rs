@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::journal::Journal;
+use super::project::{self, kept::Kept};
 use super::{Applied, Done, Error, Mode, find, settle};
 use crate::domain::access::{self, Access, Grant, Level};
 use crate::domain::audit::Phase;
@@ -301,6 +302,8 @@ pub(crate) struct Line {
     pub(crate) access: Access,
     /// The cluster's project and what they are in it, where that is their way in.
     pub(crate) project: Option<(String, ProjectRole)>,
+    /// The shared version that they keep without being entitled to it, where the line is about it.
+    pub(crate) kept: Option<Kept>,
     /// Since when and by whom, where a grant gives it.
     pub(crate) granted: Option<(Timestamp, String, String)>,
 }
@@ -323,9 +326,10 @@ pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Line>, Erro
         find::cluster(session, &actor, &journal, name, ClusterAction::See)?;
     }
     let only = filter.user.as_ref().map(|name| find::user(session, name));
-    let (roles, projects) = session.store()?.read(|tx| {
+    let (roles, projects, kept) = session.store()?.read(|tx| {
         let names = store::projects::names(tx)?;
-        Ok::<_, store::Error>((store::projects::roles(tx)?, names))
+        let kept = project::kept::all(tx)?;
+        Ok::<_, store::Error>((store::projects::roles(tx)?, names, kept))
     })?;
     let (users, clusters, grants, bound) = session.store()?.read(|tx| {
         let grants: BTreeMap<(ClusterId, UserId), Grant> = store::grants::list(tx)?
@@ -382,9 +386,19 @@ pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Line>, Erro
                     cluster: cluster.name.to_string(),
                     access: Access::None,
                     project: role,
+                    kept: None,
                     granted: None,
                 });
             }
+            let here = |it: &&Kept| it.cluster_id == cluster.id && it.user_id == user.id;
+            lines.extend(kept.iter().filter(here).map(|kept| Line {
+                user: user.name.to_string(),
+                cluster: cluster.name.to_string(),
+                access: Access::None,
+                project: None,
+                kept: Some(kept.clone()),
+                granted: None,
+            }));
             let access = access_of(user, cluster);
             if access == Access::None {
                 continue;
@@ -398,6 +412,7 @@ pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Line>, Erro
                 cluster: cluster.name.to_string(),
                 access,
                 project: None,
+                kept: None,
                 granted: granted.map(|grant| {
                     let by = names.get(&grant.granted_by).cloned().unwrap_or_default();
                     (grant.granted_at, by, grant.reason.clone())

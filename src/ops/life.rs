@@ -371,9 +371,7 @@ pub(crate) async fn rotate_manager(
         Err(error) => Err(error),
     };
     if matches!(ended, Ok(true)) {
-        session
-            .store()?
-            .write(|tx| store::clusters::settle_older_logins(tx, cluster.id))?;
+        settle::no_older_logins(session, &cluster, &journal, Some(request))?;
     }
     if !matches!(ended, Ok(true)) {
         applied.owed.push(super::Debt {

@@ -3,7 +3,7 @@
 use futures::{StreamExt, stream};
 
 use super::journal::Journal;
-use super::{Debt, Ended, Error, Mode, cluster, find, remove, settle, ssh_key};
+use super::{Debt, Ended, Error, Mode, cluster, find, remove, settle, ssh_key, status};
 use crate::artifact;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, ManagerKind};
@@ -44,11 +44,28 @@ pub(crate) async fn reconcile(
 ) -> Result<Vec<Report>, Error> {
     let actor = find::actor(session, "reconcile")?;
     let journal = Journal::new(&actor, "reconcile");
-    let mut clusters = Vec::new();
+    let (mut clusters, mut reports) = (Vec::new(), Vec::new());
     if names.is_empty() {
         for found in session.store()?.read(store::clusters::list)? {
             if cluster::manages(session, &actor, &found)? {
                 clusters.push(found);
+            }
+        }
+        // What only others can make true is not hidden behind "nothing to do".
+        for debt in status::elsewhere(session, &actor)? {
+            match reports
+                .iter_mut()
+                .find(|it: &&mut Report| it.cluster == debt.cluster)
+            {
+                Some(report) => report.owed.push(debt),
+                None => reports.push(Report {
+                    cluster: debt.cluster.clone(),
+                    changed: vec![],
+                    ended: vec![],
+                    owed: vec![debt],
+                    notes: vec![],
+                    failed: None,
+                }),
             }
         }
     } else {
@@ -70,7 +87,6 @@ pub(crate) async fn reconcile(
     let mut work = stream::iter(clusters)
         .map(|cluster| async move { one(session, &cluster, journal, mode).await })
         .buffer_unordered(CLUSTERS_AT_ONCE);
-    let mut reports = Vec::new();
     while let Some(done) = work.next().await {
         report(&done);
         reports.push(done);
@@ -157,9 +173,7 @@ async fn settle_one(
     let settled = settled?;
     retired?;
     if settled.picture.older_logins {
-        session
-            .store()?
-            .write(|tx| store::clusters::settle_older_logins(tx, cluster.id))?;
+        settle::no_older_logins(session, cluster, journal, None)?;
     }
     if !settled.changed.is_empty() {
         let journal = journal.clone().cluster(cluster);

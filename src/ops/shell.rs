@@ -259,9 +259,20 @@ async fn deliver(
             source,
         })?;
     begun.expires_at = minted.expires_at;
-    session
-        .store()?
-        .write(|tx| store::credentials::set_token_expiry(tx, begun.id, minted.expires_at))?;
+    session.store()?.write(|tx| {
+        store::credentials::set_token_expiry(tx, begun.id, minted.expires_at)?;
+        let detail = format!(
+            "a token for shell {} of '{}', until {}",
+            begun.version,
+            user.name,
+            minted
+                .expires_at
+                .to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+        );
+        let (journal, request) = (&begun.journal, begun.request);
+        journal.record(session, tx, Phase::Requested, detail, Some(request))?;
+        Ok::<_, Error>(())
+    })?;
     let fields = KubeconfigFields {
         cluster: format!("kubegrant-{}", cluster.name),
         user: format!(

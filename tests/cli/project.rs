@@ -157,8 +157,8 @@ fn a_cluster_that_leaves_its_project_ends_the_shared_kubeconfigs() {
     insta::assert_snapshot!(kg.run("cluster set prod --no-project --dry-run"), @r"
     WOULD
     project: none
-    end version 1 of 'shop/admin'
-    end version 1 of 'shop/read'
+    end version 1 of 'shop/admin', held by 'alice'
+    end version 1 of 'shop/read', held by 'bob'
     ----- stderr -----
     Nothing was changed (dry run).
     [exit 0]
@@ -172,6 +172,8 @@ fn a_cluster_that_leaves_its_project_ends_the_shared_kubeconfigs() {
     Write scope:   namespaces
     Held back:     <none>
     ----- stderr -----
+    Version 1 of 'shop/admin' on cluster 'prod' was held by 'alice'.
+    Version 1 of 'shop/read' on cluster 'prod' was held by 'bob'.
     The settings of cluster 'prod' are changed.
     Version 1 of 'shop/admin' no longer works on cluster 'prod' (read back).
     Version 1 of 'shop/read' no longer works on cluster 'prod' (read back).

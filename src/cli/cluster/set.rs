@@ -97,6 +97,16 @@ pub(crate) async fn run(args: ClusterSetArgs, desk: &mut Desk<'_>) -> Result<(),
     for warning in &done.warnings {
         desk.output.warn(warning);
     }
+    for over in done.over.iter().filter(|over| !over.held_by.is_empty()) {
+        let names: Vec<String> = over.held_by.iter().map(|it| format!("'{it}'")).collect();
+        desk.output.status(&format!(
+            "Version {} of '{}' on cluster '{}' was held by {}.",
+            over.ended,
+            over.owner,
+            over.cluster,
+            names.join(", ")
+        ));
+    }
     if done.unchanged {
         desk.output.status("Nothing was changed: it is so already.");
     } else {

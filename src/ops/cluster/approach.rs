@@ -14,10 +14,10 @@ use crate::kubernetes::import::{
     ImportOptions, Imported, KubeconfigFile, OperatorCredential, import,
 };
 use crate::kubernetes::manager::{MANAGER_RIGHTS, Manager, OPERATOR_RIGHTS};
+use crate::ops::journal::Journal;
 use crate::ops::{Debt, Error, find, settle};
 use crate::secrets::SecretString;
 use crate::session::{self, Session};
-use crate::store;
 
 /// The largest kubeconfig that is read, in bytes.
 const KUBECONFIG_BYTES_MAX: usize = 1024 * 1024;
@@ -235,8 +235,9 @@ pub(super) async fn retire_others(
     session: &Session,
     cluster: &Cluster,
     installation: &str,
+    (journal, request): (&Journal, i64),
 ) -> Option<Debt> {
-    let retired = retire_other_logins(session, cluster, installation).await;
+    let retired = retire_other_logins(session, cluster, installation, (journal, request)).await;
     retired
         .err()
         .map(|error| settle::older_logins(cluster, Some(settle::chain(&error))))
@@ -247,6 +248,7 @@ pub(in crate::ops) async fn retire_other_logins(
     session: &Session,
     cluster: &Cluster,
     installation: &str,
+    (journal, request): (&Journal, i64),
 ) -> Result<(), Error> {
     // Where the operator's own credential is kept, the manager needs no login at all.
     let keep = match cluster.manager_kind {
@@ -261,9 +263,7 @@ pub(in crate::ops) async fn retire_other_logins(
             cluster: cluster.name.to_string(),
             source,
         })?;
-    session
-        .store()?
-        .write(|tx| store::clusters::settle_older_logins(tx, cluster.id))?;
+    settle::no_older_logins(session, cluster, journal, Some(request))?;
     Ok(())
 }
 

@@ -158,7 +158,7 @@ pub(crate) async fn add(
     let mut applied = Applied::default();
     applied
         .owed
-        .extend(retire_others(session, &cluster, &installation).await);
+        .extend(retire_others(session, &cluster, &installation, (&journal, request)).await);
     Ok(Done::Did(Registered {
         cluster,
         owner: owner.map(|owner| owner.name.to_string()),
@@ -293,7 +293,7 @@ pub(crate) async fn relink(
         }
         Ok::<_, Error>(())
     })?;
-    let older = retire_others(session, &cluster, &installation).await;
+    let older = retire_others(session, &cluster, &installation, (&journal, request)).await;
     let mut applied = settle::pay(session, &cluster, &lock, &journal, Some(request)).await?;
     applied.owed.extend(older);
     journal.close(session, &applied, what, request)?;

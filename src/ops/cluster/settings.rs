@@ -9,6 +9,7 @@ use crate::domain::credential::Subject;
 use crate::domain::name::{ClusterName, ProjectName};
 use crate::domain::policy::{ClusterAction, OrganizationAction, ProjectAction};
 use crate::ops::journal::Journal;
+use crate::ops::project::shared::Over;
 use crate::ops::{Applied, Done, Error, Mode, find, settle};
 use crate::session::Session;
 use crate::store;
@@ -53,6 +54,8 @@ pub(crate) struct SetOutcome {
     pub(crate) project: Option<String>,
     /// Whether it was so before.
     pub(crate) unchanged: bool,
+    /// The shared versions that ended because the cluster left their project.
+    pub(crate) over: Vec<Over>,
     /// What a person should know.
     pub(crate) warnings: Vec<String>,
     /// What it did on the cluster.
@@ -115,6 +118,7 @@ pub(crate) async fn set(
             project: project_name(session, &before)?,
             cluster: before,
             unchanged: true,
+            over: vec![],
             warnings,
             applied,
         }));
@@ -126,7 +130,8 @@ pub(crate) async fn set(
     }
     let write_moved =
         before.write_scope != after.write_scope || before.held_back != after.held_back;
-    let request = session.store()?.write(|tx| {
+    let (request, over) = session.store()?.write(|tx| {
+        let mut over = vec![];
         if after.project != before.project {
             let projects = store::projects::list(tx)?;
             let there = |id| projects.iter().any(|project| project.id == id);
@@ -141,9 +146,10 @@ pub(crate) async fn set(
         let request = journal.record(session, tx, Phase::Requested, lines.join("; "), None)?;
         if after.project != before.project {
             // The shared kubeconfigs of the project that it leaves end here.
-            settle::end_what_must(session, tx, &after, &journal, Some(request))?;
+            let ended = settle::end_what_must(session, tx, &after, &journal, Some(request))?;
+            over = Over::all_of(tx, &after, &ended)?;
         }
-        Ok::<_, Error>(request)
+        Ok::<_, Error>((request, over))
     })?;
     let applied = if write_moved || after.project != before.project {
         settle::pay(session, &after, &lock, &journal, Some(request)).await?
@@ -160,6 +166,7 @@ pub(crate) async fn set(
         project: project_name(session, &after)?,
         cluster: after,
         unchanged: false,
+        over,
         warnings,
         applied,
     }))
@@ -215,7 +222,17 @@ fn describe_project(
     for credential in &picture.credentials {
         if matches!(credential.subject, Subject::Shared { .. }) && credential.state.is_live() {
             let owner = picture.owner(credential);
-            lines.push(format!("end version {} of '{owner}'", credential.version));
+            let ends = format!("end version {} of '{owner}'", credential.version);
+            let over = session
+                .store()?
+                .read(|tx| Over::of(tx, before, &picture, credential))?;
+            let held_by = over.map(|over| over.held_by).unwrap_or_default();
+            let names: Vec<String> = held_by.iter().map(|name| format!("'{name}'")).collect();
+            lines.push(if names.is_empty() {
+                format!("{ends}, held by nobody")
+            } else {
+                format!("{ends}, held by {}", names.join(", "))
+            });
         }
     }
     Ok(lines)

@@ -256,7 +256,7 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
         // Somebody else's trouble: this version stands.
         settled.notes.push(settle::chain(&trouble));
     }
-    match mint(session, &case, wish, id, &settled).await {
+    match mint(session, &case, wish, (id, request), &settled).await {
         Ok((credential, minted, (ttl, grant_ends_at))) => Ok(Ready {
             case,
             request,
@@ -346,7 +346,7 @@ async fn mint(
     session: &Session,
     case: &Case,
     wish: &DownloadWish,
-    id: CredentialId,
+    (id, request): (CredentialId, i64),
     settled: &settle::Settled,
 ) -> Result<(Credential, Minted, (i64, Option<Timestamp>)), Error> {
     let credential = active(session, case, id)?;
@@ -361,7 +361,18 @@ async fn mint(
         })?;
     session.store()?.write(|tx| {
         store::credentials::set_token_expiry(tx, id, minted.expires_at)?;
-        hold(session, tx, case, id)
+        hold(session, tx, case, id)?;
+        let detail = format!(
+            "a token for version {} of '{}', until {}",
+            credential.version,
+            case.owner,
+            minted
+                .expires_at
+                .to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+        );
+        let journal = &case.journal;
+        journal.record(session, tx, Phase::Requested, detail, Some(request))?;
+        Ok::<_, Error>(())
     })?;
     Ok((credential, minted, (ttl, grant_ends_at)))
 }

@@ -91,6 +91,8 @@ pub(crate) struct Over {
     pub(crate) begun: Option<u32>,
     /// Who held it and still has the level.
     pub(crate) again: Vec<String>,
+    /// Everybody who held it.
+    pub(crate) held_by: Vec<String>,
 }
 
 impl Over {
@@ -112,7 +114,7 @@ impl Over {
     }
 
     /// What became of a version that was just ended, in the same transaction.
-    pub(super) fn of(
+    pub(in crate::ops) fn of(
         tx: &ReadTxn<'_>,
         cluster: &Cluster,
         picture: &Picture,
@@ -125,11 +127,12 @@ impl Over {
             .into_iter()
             .find(|version| version.state.is_live())
             .map(|version| version.version);
-        let mut again = Vec::new();
+        let (mut again, mut held_by) = (Vec::new(), Vec::new());
         for holder in store::credentials::holders(tx, ended.id)? {
             let Some(user) = picture.users.get(&holder.user) else {
                 continue;
             };
+            held_by.push(user.name.to_string());
             if may_take(tx, cluster, user, (project, level))? {
                 again.push(user.name.to_string());
             }
@@ -140,6 +143,7 @@ impl Over {
             ended: ended.version,
             begun,
             again,
+            held_by,
         }))
     }
 }

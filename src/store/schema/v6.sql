@@ -6,3 +6,16 @@ ALTER TABLE clusters ADD COLUMN included TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE clusters ADD COLUMN write_allow TEXT NOT NULL DEFAULT '[]';
 -- Accounts that were the manager's before and may still be on the cluster, as a JSON list of names.
 ALTER TABLE clusters ADD COLUMN former_managers TEXT NOT NULL DEFAULT '[]';
+-- More is guarded, by other digests. The old ones are gone, so that a process of before cannot add
+-- to them what it vouches for by the rules of then.
+DROP TABLE digests;
+CREATE TABLE row_digests (
+  name TEXT NOT NULL,
+  part TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  PRIMARY KEY (name, part)
+) STRICT, WITHOUT ROWID;
+-- What counts of a cluster is read before each command on it.
+CREATE INDEX credentials_unfinished ON credentials (cluster) WHERE state <> 'revoked';
+-- Whoever was handed a shared version holds it.
+CREATE INDEX deliveries_by_recipient ON deliveries (to_user);

@@ -320,6 +320,8 @@ fn status() {
               "tokens_may_work_until": "2026-11-24T10:00:00Z"
             }
           ],
+          "ask": [],
+          "kept": [],
           "blocked": [],
           "ending": [
             {
@@ -337,6 +339,8 @@ fn status() {
         - cluster: prod
           what: version 1 of 'alice' is ended here and not yet there
           tokens_may_work_until: "2026-11-24T10:00:00Z"
+        ask: []
+        kept: []
         blocked: []
         ending:
         - cluster: prod
