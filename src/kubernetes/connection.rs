@@ -17,10 +17,11 @@ use super::error::Error;
 use super::objects;
 use crate::domain::audit::Head;
 use crate::domain::climb::Probe;
+use crate::domain::escalation::{self, Escalation};
 use crate::domain::plan::{
     NAMESPACE, Observed, ObservedAccount, ObservedBinding, Place, binding_name,
 };
-use crate::domain::power::{self, Binding, RoleRef, Roles, Rule, Subject};
+use crate::domain::power::{Binding, RoleRef, Roles, Rule, Subject};
 
 /// The one connection to a cluster of a run.
 #[derive(Clone)]
@@ -53,7 +54,10 @@ pub(crate) struct Look<'a> {
 pub(crate) struct Seen {
     /// What the cluster holds of ours.
     pub(crate) observed: Observed,
-    /// Namespaces held back from write, with the reason; empty unless `with_write`.
+    /// What leads to more than it says; empty unless `with_write`.
+    pub(crate) escalation: Escalation,
+    /// The namespaces of the cluster that write must not reach, with the reason; empty unless
+    /// `with_write`.
     pub(crate) held_back: BTreeMap<String, String>,
     /// Bindings of others, for `cluster check`; empty unless `with_write`.
     pub(crate) foreign: Vec<Binding>,
@@ -106,6 +110,15 @@ impl std::fmt::Display for Right {
         }
         Ok(())
     }
+}
+
+/// The namespaces of a cluster.
+#[derive(Default)]
+struct Namespaces {
+    /// Those that take new objects.
+    active: BTreeSet<String>,
+    /// Those on their way out, whose accounts and bindings count as before.
+    terminating: BTreeSet<String>,
 }
 
 /// What a review is about.
@@ -368,7 +381,7 @@ impl Connection {
             match (look.with_write, look.with_places) {
                 (true, _) => futures::try_join!(self.namespaces(), self.roles()),
                 (false, true) => Ok((self.namespaces().await?, Roles::default())),
-                (false, false) => Ok((BTreeSet::new(), Roles::default())),
+                (false, false) => Ok((Namespaces::default(), Roles::default())),
             }
         };
         let (accounts, cluster_bindings, role_bindings, (namespaces, roles)) =
@@ -386,27 +399,40 @@ impl Connection {
                 .accounts
                 .insert(meta.name.unwrap_or_default(), found);
         }
+        let mut others = Vec::new();
+        // The judgement is over ours too: a stranger may have joined one.
         let mut all = Vec::new();
         for found in cluster_bindings.items {
             let binding =
                 objects::binding(&found.metadata, &found.role_ref, found.subjects.as_ref());
-            self.sort(&mut seen, &mut all, &found.metadata, binding);
+            all.push(binding.clone());
+            self.sort(&mut seen, &mut others, &found.metadata, binding);
         }
         for found in role_bindings.items {
             let binding =
                 objects::binding(&found.metadata, &found.role_ref, found.subjects.as_ref());
-            self.sort(&mut seen, &mut all, &found.metadata, binding);
+            all.push(binding.clone());
+            self.sort(&mut seen, &mut others, &found.metadata, binding);
         }
         if look.with_write {
-            seen.held_back = power::held_back(&namespaces, look.held_back, &all, &roles);
+            let mut every = namespaces.active.clone();
+            every.extend(namespaces.terminating);
+            let judged = escalation::judge(&every, look.held_back, &all, &roles);
+            let excluded = judged.excluded();
             let open = namespaces
+                .active
                 .iter()
-                .filter(|namespace| !seen.held_back.contains_key(*namespace));
+                .filter(|namespace| !excluded.contains_key(*namespace));
             seen.observed.write_reaches = open.cloned().collect();
-            seen.foreign = all;
+            let here = excluded
+                .iter()
+                .filter(|(namespace, _)| every.contains(*namespace));
+            seen.held_back = here.map(|(ns, why)| (ns.clone(), why.clone())).collect();
+            seen.escalation = judged;
+            seen.foreign = others;
             seen.roles = roles;
         }
-        seen.observed.namespaces = namespaces;
+        seen.observed.namespaces = namespaces.active;
         Ok(seen)
     }
 
@@ -470,21 +496,20 @@ impl Connection {
         Ok(found)
     }
 
-    /// Lists the namespaces that take new objects.
-    pub(crate) async fn namespaces(&self) -> Result<BTreeSet<String>, Error> {
+    async fn namespaces(&self) -> Result<Namespaces, Error> {
         let listed = Api::<Namespace>::all(self.client.clone())
             .list(&ListParams::default())
             .await
             .map_err(|error| Error::from_kube(error, "the namespaces"))?;
-        let names = listed.items.into_iter().filter_map(|namespace| {
-            let terminating = namespace.metadata.deletion_timestamp.is_some();
-            if terminating {
-                None
-            } else {
-                namespace.metadata.name
-            }
-        });
-        Ok(names.collect())
+        let mut found = Namespaces::default();
+        for namespace in listed.items {
+            let list = match namespace.metadata.deletion_timestamp {
+                None => &mut found.active,
+                Some(_) => &mut found.terminating,
+            };
+            list.extend(namespace.metadata.name);
+        }
+        Ok(found)
     }
 
     async fn roles(&self) -> Result<Roles, Error> {

@@ -526,7 +526,8 @@ impl Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::power::{Rule, danger};
+    use crate::domain::escalation;
+    use crate::domain::power::Rule;
 
     #[test]
     fn the_manager_reads_no_secret_outside_our_namespace() {
@@ -551,7 +552,7 @@ mod tests {
         assert!(
             objects::rules(Some(cluster_rules("0badcafe")))
                 .iter()
-                .any(|r| danger(r).is_some())
+                .any(escalation::takes)
         );
     }
 }

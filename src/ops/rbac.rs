@@ -194,7 +194,7 @@ async fn judge(session: &Session, case: &Case, bound: &Bound) -> Result<Option<S
         );
         return Err(Error::Forbidden { why, hint });
     }
-    let climbs = climb::climbs(bound, rules, &seen.held_back).or_else(|| {
+    let climbs = seen.escalation.of(bound, rules).or_else(|| {
         let system = || "it is made for Kubernetes' own components".to_owned();
         bound.is_system().then(system)
     });
@@ -432,7 +432,7 @@ pub(super) fn standing(bound: &Bound, seen: &Seen) -> Standing {
     match seen.roles.rules(&bound.role, bound.place.as_deref()) {
         None => Standing::RoleGone,
         Some(rules) => Standing::Role {
-            climbs: climb::climbs(bound, rules, &seen.held_back),
+            climbs: seen.escalation.of(bound, rules),
         },
     }
 }
@@ -585,7 +585,7 @@ pub(crate) async fn roles(
         let hidden = bound.is_system() && !with_system;
         (!hidden && bound.is_refused(rules).is_none()).then(|| Offer {
             allows: climb::summary(rules),
-            climbs: climb::climbs(&bound, rules, &seen.held_back),
+            climbs: seen.escalation.of(&bound, rules),
             bound,
         })
     });

@@ -8,6 +8,7 @@ mod caller;
 mod certificate;
 mod drift;
 mod ends;
+mod escalation;
 mod held_back;
 mod home;
 mod installations;
