@@ -16,12 +16,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::binding::Bound;
+use super::level::Allowed;
 use super::plan::NAMESPACE;
 use super::power::{Binding, RoleRef, Roles, Rule, Subject};
 
 mod deputies;
 mod rights;
 
+pub(crate) use deputies::deputy;
+pub(crate) use rights::is_kubernetes;
 use rights::{Right, rights};
 
 /// Whether `write` can never reach a namespace, whatever an operator says: those of the system,
@@ -33,7 +36,27 @@ pub(crate) fn is_never_included(namespace: &str) -> bool {
 /// Why a rule would take over a namespace that nobody but us may touch; `None` if it only reads
 /// what says nothing.
 pub(crate) fn takes(rule: &Rule) -> bool {
-    rule.changes_anything() || !rights(std::slice::from_ref(rule)).is_empty()
+    rule.changes_anything() || leads_anywhere(rule).is_some()
+}
+
+/// Why a rule that counts everywhere leads to more than it says; `None` if it does not.
+pub(crate) fn leads_anywhere(rule: &Rule) -> Option<String> {
+    let rights = rights(std::slice::from_ref(rule), &BTreeSet::new());
+    rights.first().map(|right| match right {
+        Right::There(why) | Right::Anywhere(why) | Right::Inside(why) | Right::HandsOn(why) => {
+            why.to_string()
+        }
+        Right::ActsAs(_) => "acting as another account".to_owned(),
+    })
+}
+
+/// Why a rule leads out of any namespace that it is bound in; `None` if it does not.
+pub(crate) fn leads_out(rule: &Rule) -> Option<String> {
+    let rights = rights(std::slice::from_ref(rule), &BTreeSet::new());
+    rights.iter().find_map(|right| match right {
+        Right::Anywhere(why) | Right::HandsOn(why) => Some(why.to_string()),
+        _ => None,
+    })
 }
 
 /// The judgement over one cluster.
@@ -47,6 +70,8 @@ pub(crate) struct Escalation {
     whole: BTreeSet<String>,
     /// Whether every account of the cluster can.
     every: bool,
+    /// What an operator allowed to everybody who writes.
+    allowed: BTreeSet<Allowed>,
 }
 
 /// Where the accounts behind a subject live.
@@ -87,10 +112,12 @@ fn label(subject: &Subject) -> String {
     }
 }
 
-/// Judges a cluster: `namespaces` are all that it lists, terminating ones too.
+/// Judges a cluster: `namespaces` are all that it lists, terminating ones too. What is `allowed` to
+/// everybody who writes excludes nobody's namespace.
 pub(crate) fn judge(
     namespaces: &BTreeSet<String>,
     by_operator: &BTreeSet<String>,
+    allowed: &BTreeSet<Allowed>,
     bindings: &[Binding],
     roles: &Roles,
 ) -> Escalation {
@@ -103,7 +130,10 @@ pub(crate) fn judge(
             }
         }
     }
-    let mut found = Escalation::default();
+    let mut found = Escalation {
+        allowed: allowed.clone(),
+        ..Escalation::default()
+    };
     for namespace in &all {
         let why = if namespace.starts_with("kube-") {
             "a system namespace"
@@ -124,7 +154,9 @@ pub(crate) fn judge(
         };
         given.entry((place, &binding.role)).or_insert_with(|| {
             let rules = roles.rules(&binding.role, place);
-            rules.map(|rules| rights(rules)).unwrap_or_default()
+            rules
+                .map(|rules| rights(rules, allowed))
+                .unwrap_or_default()
         });
     }
     let mut open: Vec<(&Binding, &[Right])> = bindings
@@ -238,7 +270,7 @@ impl Escalation {
 
     /// Says why a role in a place lets its holder escalate beyond it; `None` if it does not.
     pub(crate) fn of(&self, bound: &Bound, rules: &[Rule]) -> Option<String> {
-        let why = self.counts(&rights(rules), bound.place.as_deref(), false);
+        let why = self.counts(&rights(rules, &self.allowed), bound.place.as_deref(), false);
         let Some(namespace) = &bound.place else {
             if is_cluster_admin(&bound.role) {
                 return Some("it is cluster-admin".to_owned());

@@ -1,6 +1,6 @@
 //! What an API server's authorizer works with: rules, roles, subjects and bindings, as observed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A rule of a Role or ClusterRole.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -87,6 +87,8 @@ pub(crate) struct Roles {
     pub(crate) cluster: BTreeMap<String, Vec<Rule>>,
     /// Roles by namespace and name.
     pub(crate) namespaced: BTreeMap<(String, String), Vec<Rule>>,
+    /// ClusterRoles that are aggregated into another, by that (`view`, `edit`, `admin`).
+    pub(crate) aggregated: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Roles {

@@ -411,6 +411,8 @@ impl Connection {
                 self.set_binding(place, name, accounts, resource_version)
                     .await
             }
+            Step::SetRole { name, rules } => self.set_role(name, rules).await,
+            Step::DeleteRole { name } => self.delete_role(name).await,
             Step::DeleteBinding { place, name, uid } => {
                 let what = format!("binding '{name}'");
                 match place {

@@ -9,6 +9,7 @@ pub(crate) mod foreign;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 pub(crate) mod import;
+pub(crate) mod levels;
 pub(crate) mod manager;
 pub(crate) mod nodes;
 pub(crate) mod objects;

@@ -338,7 +338,7 @@ pub(super) async fn settle_on(
     let look = Look {
         with_write: desired.has_writers(),
         with_places: desired.has_places(),
-        held_back: &cluster.held_back,
+        cluster,
     };
     // Beside the work, not before it: a witness that cannot be told delays no revocation.
     let head = session.store()?.read(store::audit::head)?;
@@ -509,7 +509,7 @@ pub(super) async fn preview(
     let look = Look {
         with_write: desired.has_writers(),
         with_places: desired.has_places(),
-        held_back: &cluster.held_back,
+        cluster,
     };
     converge::preview(&connection, &desired, &look)
         .await

@@ -4,6 +4,7 @@
 //! out. With `KUBEBUILDER_ASSETS` naming a folder that holds `kube-apiserver` and `etcd` (and, if
 //! possible, `kube-controller-manager` and `kubectl`), the same scenarios run against those.
 
+mod aggregation;
 mod caller;
 mod certificate;
 mod drift;

@@ -4,9 +4,11 @@
 //! those that are known to lead nowhere. Resources of others count where somebody's controller is
 //! known to act on them with rights of its own.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::deputies;
+use crate::domain::level::{Allowed, is_allowed};
 use crate::domain::power::{Rule, covers, has};
 
 const RBAC: &str = "rbac.authorization.k8s.io";
@@ -41,7 +43,7 @@ const KUBERNETES: [&str; 23] = [
 ];
 
 /// Whether an API group is one of Kubernetes' own.
-pub(super) fn is_kubernetes(group: &str) -> bool {
+pub(crate) fn is_kubernetes(group: &str) -> bool {
     KUBERNETES.contains(&group) || group == "storagemigration.k8s.io"
 }
 
@@ -349,7 +351,7 @@ impl Given<'_> {
     }
 
     /// Every other write.
-    fn others(&self, into: &mut Vec<Right>) {
+    fn others(&self, allowed: &BTreeSet<Allowed>, into: &mut Vec<Right>) {
         for resource in &self.rule.resources {
             if self.is_named() && resource.ends_with("/token") {
                 continue; // As much as the accounts that it names: judged by that.
@@ -357,6 +359,7 @@ impl Given<'_> {
             for group in &self.rule.groups {
                 let own = group == "*" || is_kubernetes(group);
                 let deputy = deputies::deputy(group, resource);
+                let deputy = deputy.filter(|_| !is_allowed(allowed, group, resource));
                 for verb in self.writes(resource) {
                     let what = || Why::Writes(words(group, resource));
                     if let Some(why) = deputy {
@@ -421,15 +424,15 @@ fn is_harmless(group: &str, resource: &str, verb: &str, names: &[String]) -> boo
     }
 }
 
-/// What rules give, each thing once.
-pub(super) fn rights(rules: &[Rule]) -> Vec<Right> {
+/// What rules give, each thing once, but for what an operator allowed to everybody who writes.
+pub(super) fn rights(rules: &[Rule], allowed: &BTreeSet<Allowed>) -> Vec<Right> {
     let mut found = Vec::new();
     for rule in rules.iter().filter(|rule| !rule.resources.is_empty()) {
         let given = Given { rule };
         given.impersonates(&mut found);
         given.tokens(&mut found);
         given.telling(&mut found);
-        given.others(&mut found);
+        given.others(allowed, &mut found);
     }
     found.sort();
     found.dedup();

@@ -1,3 +1,5 @@
+//! Both ways, rule by rule: what leads to more than it says, and what does not.
+
 use super::*;
 
 fn set(names: &[&str]) -> BTreeSet<String> {
@@ -40,6 +42,7 @@ struct World {
     namespaces: BTreeSet<String>,
     bindings: Vec<Binding>,
     roles: Roles,
+    allowed: BTreeSet<Allowed>,
 }
 
 impl World {
@@ -57,6 +60,7 @@ impl World {
             namespaces,
             bindings: vec![],
             roles: Roles::default(),
+            allowed: BTreeSet::new(),
         };
         world.bind(None, "cluster-admin", account("powerful", "root"));
         world
@@ -81,6 +85,7 @@ impl World {
         judge(
             &self.namespaces,
             &set(&["apart"]),
+            &self.allowed,
             &self.bindings,
             &self.roles,
         )

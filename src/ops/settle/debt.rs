@@ -37,7 +37,7 @@ pub(in crate::ops) async fn end_unrecorded(
         let look = Look {
             with_write: desired.has_writers(),
             with_places: desired.has_places(),
-            held_back: &cluster.held_back,
+            cluster,
         };
         converge::converge(&connection, &desired, &look, &picture.ended())
             .await

@@ -89,6 +89,8 @@ fn cluster_show() {
                        kube-public: a system namespace
                        kube-system: a system namespace
                        kubegrant: kubegrant's own namespace
+                     included: {}
+                     left_out: []
         Registered:    2026-11-22T10:00:00Z
         Reached:       2026-11-22T10:00:00Z
         [exit 0]
@@ -112,6 +114,8 @@ fn cluster_show() {
                        kube-public: a system namespace
                        kube-system: a system namespace
                        kubegrant: kubegrant's own namespace
+                     included: {}
+                     left_out: []
         Registered:    2026-11-22T10:00:00Z
         Reached:       2026-11-22T10:00:00Z
         [exit 0]
@@ -147,7 +151,9 @@ fn cluster_show() {
               "kube-public": "a system namespace",
               "kube-system": "a system namespace",
               "kubegrant": "kubegrant's own namespace"
-            }
+            },
+            "included": {},
+            "left_out": []
           }
         }
         [exit 0]
@@ -181,6 +187,8 @@ fn cluster_show() {
             kube-public: a system namespace
             kube-system: a system namespace
             kubegrant: kubegrant's own namespace
+          included: {}
+          left_out: []
         [exit 0]
         --- name
         cluster/prod
@@ -255,7 +263,9 @@ fn cluster_check() {
               "kube-public": "a system namespace",
               "kube-system": "a system namespace",
               "kubegrant": "kubegrant's own namespace"
-            }
+            },
+            "included": {},
+            "left_out": []
           }
         }
         [exit 0]
@@ -282,6 +292,8 @@ fn cluster_check() {
             kube-public: a system namespace
             kube-system: a system namespace
             kubegrant: kubegrant's own namespace
+          included: {}
+          left_out: []
         [exit 0]
         --- name
         cluster/prod
