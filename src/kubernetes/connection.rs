@@ -416,8 +416,8 @@ impl Connection {
         let world = async {
             match (look.with_write, look.with_places) {
                 (true, _) => futures::try_join!(self.namespaces(), self.roles()),
-                (false, true) => futures::try_join!(self.namespaces(), self.view_alone()),
-                (false, false) => Ok((Namespaces::default(), self.view_alone().await?)),
+                (false, true) => futures::try_join!(self.namespaces(), self.roles_of_levels()),
+                (false, false) => Ok((Namespaces::default(), self.roles_of_levels().await?)),
             }
         };
         let (accounts, cluster_bindings, role_bindings, (namespaces, roles)) =

@@ -24,14 +24,13 @@ pub(super) struct Levels {
 pub(super) fn levels(roles: &Roles, allowed: &BTreeSet<Allowed>, installation: &str) -> Levels {
     let mut levels = Levels::default();
     for part in [Part::Read, Part::Write] {
-        if !roles.cluster.contains_key(part.role()) {
-            continue;
-        }
         let carried = carried(part, roles, allowed);
         let ours = binding_name(installation, part.role());
         let found = roles.cluster.get(&ours).cloned().map(level::in_order);
         let wanted = (!carried.left_out.is_empty()).then_some(carried.rules);
-        levels.roles.insert(part, LevelRole { wanted, found });
+        if wanted.is_some() || found.is_some() {
+            levels.roles.insert(part, LevelRole { wanted, found });
+        }
         levels.left_out.extend(carried.left_out);
     }
     levels
@@ -54,26 +53,21 @@ impl Connection {
         Api::all(self.client.clone())
     }
 
-    /// Reads `view`, and where it holds what `read` must not carry, what stands in for it.
-    pub(super) async fn view_alone(&self) -> Result<Roles, Error> {
+    /// Reads what concerns the levels where nobody writes: `view`, and our own roles.
+    pub(super) async fn roles_of_levels(&self) -> Result<Roles, Error> {
+        let [read, write] = [Part::Read, Part::Write].map(Part::role);
+        let ours = |role| binding_name(&self.installation, role);
+        let names = [read.to_owned(), ours(read), ours(write)];
+        let found = names.map(|name| async move {
+            let found = self.cluster_roles().get_opt(&name).await;
+            let what = format!("ClusterRole '{name}'");
+            let found = found.map_err(|error| Error::from_kube(error, &what))?;
+            Ok::<_, Error>(found.map(|found| (name, objects::rules(found.rules))))
+        });
         let mut roles = Roles::default();
-        self.read_role(Part::Read.role(), &mut roles).await?;
-        let judged = carried(Part::Read, &roles, &BTreeSet::new());
-        if !judged.left_out.is_empty() {
-            let ours = binding_name(&self.installation, Part::Read.role());
-            self.read_role(&ours, &mut roles).await?;
-        }
+        let found = futures::future::try_join_all(found).await?;
+        roles.cluster.extend(found.into_iter().flatten());
         Ok(roles)
-    }
-
-    async fn read_role(&self, name: &str, into: &mut Roles) -> Result<(), Error> {
-        let found = self.cluster_roles().get_opt(name).await;
-        let found = found.map_err(|error| Error::from_kube(error, &format!("role '{name}'")))?;
-        if let Some(found) = found {
-            let rules = objects::rules(found.rules);
-            into.cluster.insert(name.to_owned(), rules);
-        }
-        Ok(())
     }
 
     /// Writes a role of ours; the manager may do so under this name alone.

@@ -194,6 +194,14 @@ fn write_carries_no_order_to_a_controller() {
     assert_eq!(our_roles(world), Vec::<String>::new());
     bob.post(&config_maps("default"), &config_map("probe"))
         .expect(201);
+    // Nor does it stay where nobody writes any more.
+    aggregate(world, "gadgets-edit", "edit", ("x.io", "gadgets"), &ALL);
+    home.reconcile();
+    assert_eq!(our_roles(world).len(), 1);
+    home.run("access revoke bob -c prod --yes").success();
+    home.reconcile();
+    assert_eq!(our_roles(world), Vec::<String>::new());
+    home.run("cluster check prod").success();
 }
 
 #[test]
@@ -241,6 +249,23 @@ fn read_reads_no_secret_that_somebody_aggregated() {
     home.run("cluster check prod")
         .success()
         .says("secrets (get, list) of ClusterRole leak");
+    // Where only readers are left, our own role goes with its cause.
+    let admin = world.admin();
+    admin
+        .delete(&format!("{RBAC}/clusterroles/leak"))
+        .expect(200);
+    admin
+        .delete(&format!("{RBAC}/clusterroles/sneak"))
+        .expect(200);
+    holds(&admin, "view", ("", "secrets"), &["get", "list"], false);
+    holds(&admin, "view", ("x.io", "widgets"), &["create"], false);
+    home.reconcile();
+    assert_eq!(our_roles(world), Vec::<String>::new());
+    rita.get("/api/v1/pods").expect(200);
+    home.run("cluster check prod").success();
+    aggregate(world, "leak", "view", ("", "secrets"), &["get", "list"]);
+    home.reconcile();
+    rita.get("/api/v1/secrets").expect(403);
     // Who comes later never had it.
     let late = home.developer("late", "read").caller;
     late.get("/api/v1/secrets").expect(403);

@@ -38,7 +38,7 @@ type Case = (
 );
 
 /// Place, group, resources, verbs, names: each of these excludes the account's namespace.
-const EXCLUDED: [Case; 59] = [
+const EXCLUDED: [Case; 61] = [
     // Acting as others, named or not.
     (Everywhere, "", "serviceaccounts/token", "create", ""),
     (Everywhere, "", "serviceaccounts/token", "create", "root"),
@@ -61,6 +61,9 @@ const EXCLUDED: [Case; 59] = [
     (In(POWERFUL), "", "secrets", "get", "one"),
     (In(POWERFUL), "", "configmaps", "patch", ""),
     (In(POWERFUL), "x.io", "widgets", "patch", ""),
+    // Nothing is called by the empty name but what has none yet.
+    (Everywhere, "", "pods", "create", ","),
+    (In(SYSTEM), "", "configmaps", "create", ","),
     (Everywhere, "", "users", "impersonate", "somebody"),
     (Everywhere, "", "groups", "impersonate", ""),
     // Constrained impersonation.
@@ -534,4 +537,49 @@ fn no_token_that_a_writer_mints_leads_higher() {
     home.reconcile();
     assert!(excluded(&home).contains("shop"));
     assert_eq!(mint("shop", "robot"), 403);
+}
+
+#[test]
+fn an_account_is_found_however_a_binding_and_a_rule_name_it() {
+    let world = world::alone(None);
+    let world = world.as_ref();
+    let admin = world.admin();
+    namespace(world, "unsaid");
+    account(world, "unsaid", "robot");
+    // A subject without a namespace is of the binding's own.
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+        "metadata": { "name": "unsaid" },
+        "roleRef": {
+            "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "admin",
+        },
+        "subjects": [{ "kind": "ServiceAccount", "name": "robot" }],
+    });
+    let path = format!("{RBAC}/namespaces/unsaid/rolebindings");
+    let stored = admin.post(&path, &binding).status;
+    give(world, "nameless", (In(SYSTEM), "", "pods", "create", ","));
+    let home = Home::new(world);
+    home.developer("bob", "write");
+    let found = excluded(&home);
+    assert!(found.contains("nameless"));
+    assert!(found.contains("unsaid") || stored != 201);
+    // Both are as good as said.
+    let review = |namespace: &str, account: &str, place: &str, group: &str, resource: &str| {
+        let review = json!({
+            "apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview",
+            "spec": {
+                "user": format!("system:serviceaccount:{namespace}:{account}"),
+                "resourceAttributes": {
+                    "namespace": place, "verb": "create", "group": group, "resource": resource,
+                },
+            },
+        });
+        let path = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
+        admin.post(path, &review).expect(201)["status"]["allowed"] == json!(true)
+    };
+    assert!(review("nameless", "robot", SYSTEM, "", "pods"));
+    if stored == 201 {
+        let group = "rbac.authorization.k8s.io";
+        assert!(review("unsaid", "robot", "unsaid", group, "rolebindings"));
+    }
 }

@@ -220,11 +220,17 @@ impl Given<'_> {
         !self.rule.names.is_empty()
     }
 
-    /// Whether the rule gives a verb. A rule about named objects makes none and removes no
-    /// collection: the name is in no such request, but for those of subresources.
+    /// Whether it comes to nothing: a rule about named objects makes none and removes no
+    /// collection, for the name is in no such request, but for those of subresources. The empty
+    /// name is the name in all the others.
+    fn is_void(&self, resource: &str, verb: &str) -> bool {
+        let is_nameless = matches!(verb, "create" | "deletecollection") && !resource.contains('/');
+        is_nameless && self.is_named() && !has(&self.rule.names, "")
+    }
+
+    /// Whether the rule gives a verb.
     fn gives(&self, group: &str, resource: &str, verb: &str) -> bool {
-        let nameless = matches!(verb, "create" | "deletecollection") && !resource.contains('/');
-        !(nameless && self.is_named()) && covers(self.rule, group, resource, verb)
+        !self.is_void(resource, verb) && covers(self.rule, group, resource, verb)
     }
 
     fn gives_any(&self, what: &[(&str, &str)], verbs: &[&str]) -> bool {
@@ -235,14 +241,13 @@ impl Given<'_> {
     }
 
     /// The verbs that are no reads, and may come to something for this resource.
-    fn writes(&self, resource: &str) -> impl Iterator<Item = &str> {
-        let named = self.is_named() && !resource.contains('/');
+    fn writes<'a>(&'a self, resource: &'a str) -> impl Iterator<Item = &'a str> {
         self.rule
             .verbs
             .iter()
             .map(String::as_str)
             .filter(|verb| !READS.contains(verb) && !verb.starts_with("impersonate"))
-            .filter(move |verb| !(named && matches!(*verb, "create" | "deletecollection")))
+            .filter(|verb| !self.is_void(resource, verb))
     }
 
     fn impersonates(&self, into: &mut Vec<Right>) {
@@ -396,7 +401,7 @@ fn elects(resource: &str, names: &[String]) -> bool {
             .split(|c: char| !c.is_ascii_alphanumeric())
             .any(|word| matches!(word, "leader" | "leaderelection" | "election" | "lock")),
     };
-    !names.is_empty() && names.iter().all(elects)
+    !names.is_empty() && names.iter().all(|name| !name.is_empty() && elects(name))
 }
 
 /// Writes to Kubernetes' own resources that lead nowhere, wherever they count.

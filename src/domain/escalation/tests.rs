@@ -274,6 +274,15 @@ fn names_limit_a_right_to_what_they_name() {
     ] {
         counts(&named(rule, &[names]), &[None, Some("kube-system")]);
     }
+    // The empty name is the name in a request that makes an object.
+    for rule in [
+        core("pods", "create"),
+        core("configmaps", "create"),
+        core("secrets", "create"),
+        core("pods", "deletecollection"),
+    ] {
+        counts(&named(rule, &["", "mine"]), &[None, Some("kube-system")]);
+    }
     for (rule, names) in [
         (rule(&[RBAC], &["clusterroles"], &["escalate"]), "reader"),
         (rule(&[RBAC], &["clusterroles"], &["bind"]), "edit"),

@@ -89,8 +89,6 @@ fn cluster_show() {
                        kube-public: a system namespace
                        kube-system: a system namespace
                        kubegrant: kubegrant's own namespace
-                     included: {}
-                     left_out: []
         Registered:    2026-11-22T10:00:00Z
         Reached:       2026-11-22T10:00:00Z
         [exit 0]
@@ -114,8 +112,6 @@ fn cluster_show() {
                        kube-public: a system namespace
                        kube-system: a system namespace
                        kubegrant: kubegrant's own namespace
-                     included: {}
-                     left_out: []
         Registered:    2026-11-22T10:00:00Z
         Reached:       2026-11-22T10:00:00Z
         [exit 0]
