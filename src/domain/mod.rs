@@ -9,6 +9,8 @@ pub(crate) mod binding;
 pub(crate) mod climb;
 pub(crate) mod cluster;
 pub(crate) mod credential;
+pub(crate) mod escalation;
+pub(crate) mod level;
 pub(crate) mod name;
 pub(crate) mod plan;
 pub(crate) mod policy;

@@ -10,6 +10,7 @@ pub(crate) mod foreign;
 pub(crate) mod fuzzing;
 pub(crate) mod import;
 mod leaving;
+pub(crate) mod levels;
 mod lists;
 pub(crate) mod manager;
 pub(crate) mod nodes;

@@ -45,6 +45,8 @@ pub(crate) struct Outcome {
     pub(crate) unchanged: bool,
     /// Whether the user has a key that files could be sealed to.
     pub(crate) has_key: bool,
+    /// Namespaces that write reaches on purpose, where write was given.
+    pub(crate) included: BTreeSet<String>,
     /// What it did on the cluster.
     pub(crate) applied: Applied,
 }
@@ -145,6 +147,10 @@ pub(crate) async fn grant(
         access,
         unchanged,
         has_key: user.key.is_some(),
+        included: match wish.level {
+            Level::Write => cluster.included.clone(),
+            Level::Read => BTreeSet::new(),
+        },
         applied,
     };
     if same {
@@ -254,6 +260,7 @@ pub(crate) async fn revoke(
         access: after,
         unchanged,
         has_key: user.key.is_some(),
+        included: BTreeSet::new(),
         applied,
     };
     if before.is_none() && !live {

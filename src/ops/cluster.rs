@@ -17,6 +17,7 @@ use super::rbac::{self, Standing};
 use super::{Error, find, settle};
 use crate::domain::access::Access;
 use crate::domain::cluster::{Cluster, WriteScope};
+use crate::domain::level::LeftOut;
 use crate::domain::name::ClusterName;
 use crate::domain::plan::{Observed, Plan, Step};
 use crate::domain::policy::ClusterAction;
@@ -118,6 +119,10 @@ pub(crate) struct Reach {
     pub(crate) reaches: BTreeSet<String>,
     /// Namespaces held back, and why.
     pub(crate) held_back: BTreeMap<String, String>,
+    /// Namespaces that it reaches on purpose, and why it should not.
+    pub(crate) included: BTreeMap<String, String>,
+    /// What the levels leave out of the cluster's `view` and `edit`.
+    pub(crate) left_out: Vec<LeftOut>,
 }
 
 /// Shows a cluster; asks it where write reaches, if the actor can open its login.
@@ -139,8 +144,9 @@ pub(crate) async fn show(session: &Session, name: &ClusterName) -> Result<Shown,
     let manages = matches!(found.access, Access::Full(_) | Access::ClusterOwner);
     let reach = if manages && found.cluster.write_scope == WriteScope::Namespaces {
         Some(
-            reach(session, &found.cluster)
+            look(session, &found.cluster)
                 .await
+                .map(Reach::from)
                 .map_err(|error| settle::chain(&error)),
         )
     } else {
@@ -149,26 +155,34 @@ pub(crate) async fn show(session: &Session, name: &ClusterName) -> Result<Shown,
     Ok(Shown { line, reach })
 }
 
-async fn reach(session: &Session, cluster: &Cluster) -> Result<Reach, Error> {
+/// Looks at everything that limits write.
+async fn look(session: &Session, cluster: &Cluster) -> Result<Seen, Error> {
     let connection = session
         .connect(cluster, &find::installation(session)?)
         .await?;
     let look = Look {
         with_write: true,
         with_places: true,
-        held_back: &cluster.held_back,
+        cluster,
     };
-    let seen = connection
+    connection
         .observe(&look)
         .await
         .map_err(|source| Error::Cluster {
             cluster: cluster.name.to_string(),
             source,
-        })?;
-    Ok(Reach {
-        reaches: seen.observed.write_reaches,
-        held_back: seen.held_back,
-    })
+        })
+}
+
+impl From<Seen> for Reach {
+    fn from(seen: Seen) -> Self {
+        Self {
+            reaches: seen.observed.write_reaches,
+            held_back: seen.held_back,
+            included: seen.included,
+            left_out: seen.left_out,
+        }
+    }
 }
 
 /// What `cluster check` found.
@@ -228,7 +242,7 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
     let look = Look {
         with_write: true,
         with_places: true,
-        held_back: &cluster.held_back,
+        cluster: &cluster,
     };
     let (version, missing, strangers, immortal, (seen, plan)) = futures::try_join!(
         connection.version(),
@@ -256,10 +270,7 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
     };
     checked.foreign.extend(seen.labelled.iter().cloned());
     sort_drift(&mut checked, &plan, &seen.observed);
-    checked.reach = Reach {
-        reaches: seen.observed.write_reaches,
-        held_back: seen.held_back,
-    };
+    checked.reach = Reach::from(seen);
     Ok(checked)
 }
 
@@ -298,6 +309,9 @@ fn sort_drift(checked: &mut Checked, plan: &Plan, observed: &Observed) {
                 checked.changed.push(binding(place.as_deref(), name));
             }
             Step::DeleteAccount { name, .. } => checked.changed.push(format!("account {name}")),
+            Step::SetRole { name, .. } | Step::DeleteRole { name } => {
+                checked.changed.push(format!("ClusterRole {name}"));
+            }
             Step::DeleteBinding { place, name, .. } => {
                 checked.changed.push(binding(place.as_deref(), name));
             }

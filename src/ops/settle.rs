@@ -343,7 +343,7 @@ async fn give(
     let look = Look {
         with_write: desired.has_writers(),
         with_places: desired.has_places(),
-        held_back: &cluster.held_back,
+        cluster,
     };
     let converged = converge::converge(connection, desired, &look).await;
     converged.map_err(|source| Error::Cluster {
@@ -511,7 +511,7 @@ pub(super) async fn preview(
     let look = Look {
         with_write: desired.has_writers(),
         with_places: desired.has_places(),
-        held_back: &cluster.held_back,
+        cluster,
     };
     converge::preview(&connection, &desired, &look)
         .await

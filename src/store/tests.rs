@@ -67,6 +67,8 @@ fn add_cluster(tx: &WriteTxn<'_>, owner: crate::domain::user::UserId) -> Result<
         manager_expires_at: None,
         write_scope: crate::domain::cluster::WriteScope::Namespaces,
         held_back: ["a".to_owned()].into(),
+        included: ["b".to_owned()].into(),
+        write_allow: ["x.io/widgets".parse().expect("a kind")].into(),
         created_at: at(5),
         reached_at: None,
         deleting_at: None,

@@ -214,8 +214,11 @@ fn what_climbs_is_named_and_needs_a_yes() {
         ("--cluster-role edit -n kube-system", "held back from write"),
         ("--cluster-role minter", "tokens of accounts"),
         ("--cluster-role watcher", "secrets"),
-        ("--cluster-role mapper", "settings of kube-system"),
-        ("--cluster-role mapper -n kube-system", "changes objects"),
+        ("--cluster-role mapper", "settings of other components"),
+        (
+            "--cluster-role mapper -n kube-system",
+            "settings of other components",
+        ),
         ("--cluster-role system:node -n shop", "own components"),
     ] {
         let ran = kg.run(&format!("rbac bind bob -c prod {what}"));

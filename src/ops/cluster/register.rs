@@ -133,6 +133,8 @@ pub(crate) async fn add(
         manager_expires_at: custody.expires_at,
         write_scope: wish.write_scope,
         held_back: wish.held_back,
+        included: BTreeSet::new(),
+        write_allow: BTreeSet::new(),
         created_at: now,
         reached_at: Some(now),
         deleting_at: None,

@@ -6,8 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, WriteScope};
 use crate::domain::credential::Subject;
+use crate::domain::level::{Allowed, LeftOut};
 use crate::domain::name::{ClusterName, ProjectName};
 use crate::domain::policy::{ClusterAction, OrganizationAction, ProjectAction};
+use crate::domain::{Confirmed, escalation};
 use crate::ops::journal::Journal;
 use crate::ops::project::shared::Over;
 use crate::ops::{Applied, Done, Error, Mode, find, settle};
@@ -15,7 +17,7 @@ use crate::session::Session;
 use crate::store;
 
 /// Which project a cluster is to be in.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) enum Place {
     /// The one that it is in, if any.
     #[default]
@@ -27,7 +29,7 @@ pub(crate) enum Place {
 }
 
 /// What `cluster set` changes; `None` leaves a thing as it is.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Set {
     /// One line for people.
     pub(crate) description: Option<String>,
@@ -43,6 +45,26 @@ pub(crate) struct Set {
     pub(crate) hold_back: BTreeSet<String>,
     /// Namespaces to hold back no longer.
     pub(crate) release: BTreeSet<String>,
+    /// Excluded namespaces that write is to reach all the same.
+    pub(crate) include: BTreeSet<String>,
+    /// Namespaces that it is to reach so no longer.
+    pub(crate) include_removed: BTreeSet<String>,
+    /// Resources of others that write is to carry as `edit` does.
+    pub(crate) allow: BTreeSet<Allowed>,
+    /// Resources that it is to carry so no longer.
+    pub(crate) allow_removed: BTreeSet<Allowed>,
+}
+
+impl Set {
+    /// Whether it changes where write reaches, or what it carries.
+    fn moves_write(&self) -> bool {
+        let namespaces = [&self.hold_back, &self.release, &self.include];
+        self.write_scope.is_some()
+            || !namespaces.iter().all(|list| list.is_empty())
+            || !self.include_removed.is_empty()
+            || !self.allow.is_empty()
+            || !self.allow_removed.is_empty()
+    }
 }
 
 /// What a change of settings came to.
@@ -58,21 +80,76 @@ pub(crate) struct SetOutcome {
     pub(crate) over: Vec<Over>,
     /// What a person should know.
     pub(crate) warnings: Vec<String>,
+    /// What the levels leave out, where what write carries was changed and the cluster answered.
+    pub(crate) left_out: Vec<LeftOut>,
     /// What it did on the cluster.
     pub(crate) applied: Applied,
 }
 
+/// What write will reach or carry that it should not, and why.
+type Insisted = BTreeMap<String, String>;
+
+/// Judges the namespaces that are to be included: there, excluded now, and open to be included.
+async fn judge_included(
+    session: &Session,
+    before: &Cluster,
+    after: &Cluster,
+) -> Result<Insisted, Error> {
+    let new: Vec<&String> = after.included.difference(&before.included).collect();
+    let mut insisted = Insisted::new();
+    if new.is_empty() {
+        return Ok(insisted);
+    }
+    let on = &before.name;
+    for namespace in &new {
+        if escalation::is_never_included(namespace) {
+            return Err(Error::Forbidden {
+                why: format!(
+                    "namespace '{namespace}' cannot be included: who writes there has the cluster"
+                ),
+                hint: "bind a role there with `kubegrant rbac bind` if somebody must".to_owned(),
+            });
+        }
+        if after.held_back.contains(*namespace) {
+            return Err(Error::Forbidden {
+                why: format!("namespace '{namespace}' is held back by the operator"),
+                hint: format!("run `kubegrant cluster set {on} --release {namespace}` first"),
+            });
+        }
+    }
+    let seen = super::look(session, before).await?;
+    for namespace in new {
+        if !seen.observed.namespaces.contains(namespace) {
+            let known = seen.observed.namespaces.iter().cloned();
+            return Err(Error::NotThere {
+                what: format!("namespace '{namespace}' on cluster '{on}'"),
+                hint: find::did_you_mean(namespace, known).unwrap_or_default(),
+            });
+        }
+        let Some(why) = seen.escalation.excluded().get(namespace) else {
+            return Err(Error::Forbidden {
+                why: format!("write reaches namespace '{namespace}' on cluster '{on}' already"),
+                hint: format!("`kubegrant cluster check {on}` lists where it reaches"),
+            });
+        };
+        insisted.insert(format!("namespace '{namespace}'"), why.clone());
+    }
+    Ok(insisted)
+}
+
 /// Changes a cluster's settings. Where write reaches is sensitive; labels are not.
+///
+/// What lets writers escalate is refused with [`Error::Climbs`] until a person agreed.
 pub(crate) async fn set(
     session: &Session,
     name: &ClusterName,
     wish: Set,
     mode: Mode,
+    confirmed: Option<Confirmed>,
 ) -> Result<Done<SetOutcome>, Error> {
     let actor = find::actor(session, "cluster set")?;
     let journal = Journal::new(&actor, "cluster set");
-    let moves_write =
-        wish.write_scope.is_some() || !wish.hold_back.is_empty() || !wish.release.is_empty();
+    let moves_write = wish.moves_write();
     let action = if moves_write {
         ClusterAction::Sensitive
     } else {
@@ -116,20 +193,46 @@ pub(crate) async fn set(
         };
         return Ok(Done::Did(SetOutcome {
             project: project_name(session, &before)?,
-            cluster: before,
             unchanged: true,
             over: vec![],
             warnings,
+            left_out: left_out(session, &before, moves_write && mode == Mode::Do).await,
+            cluster: before,
             applied,
         }));
     }
+    let mut insisted = judge_included(session, &before, &after).await?;
+    for allowed in after.write_allow.difference(&before.write_allow) {
+        if let Some(why) = allowed.warning() {
+            insisted.insert(format!("objects of '{allowed}'"), why);
+        }
+    }
     let mut lines = describe_settings(&before, &after);
+    lines.extend(
+        insisted
+            .iter()
+            .map(|(what, why)| format!("although {what}: {why}")),
+    );
     lines.extend(describe_project(session, &before, &after)?);
     if mode == Mode::Plan {
         return Ok(Done::Planned(lines));
     }
-    let write_moved =
-        before.write_scope != after.write_scope || before.held_back != after.held_back;
+    if let (Some((what, why)), None) = (insisted.first_key_value(), confirmed) {
+        let more = match insisted.len() {
+            1 => String::new(),
+            several => format!(" (and {} more)", several - 1),
+        };
+        return Err(Error::Climbs {
+            what: format!(
+                "write on cluster '{}' would reach {what}, and could escalate: {why}{more}",
+                before.name
+            ),
+        });
+    }
+    let write_moved = before.write_scope != after.write_scope
+        || before.held_back != after.held_back
+        || before.included != after.included
+        || before.write_allow != after.write_allow;
     let (request, over) = session.store()?.write(|tx| {
         let mut over = vec![];
         if after.project != before.project {
@@ -164,12 +267,22 @@ pub(crate) async fn set(
     journal.record_alone(session, phase, lines.join("; "), Some(request))?;
     Ok(Done::Did(SetOutcome {
         project: project_name(session, &after)?,
+        left_out: left_out(session, &after, write_moved).await,
         cluster: after,
         unchanged: false,
         over,
         warnings,
         applied,
     }))
+}
+
+/// What the levels leave out now, where the cluster says so.
+async fn left_out(session: &Session, cluster: &Cluster, is_asked: bool) -> Vec<LeftOut> {
+    if !is_asked {
+        return vec![];
+    }
+    let seen = super::look(session, cluster).await;
+    seen.map(|seen| seen.left_out).unwrap_or_default()
 }
 
 fn apply_settings(before: &Cluster, wish: Set) -> Cluster {
@@ -188,6 +301,14 @@ fn apply_settings(before: &Cluster, wish: Set) -> Cluster {
         .held_back
         .retain(|namespace| !wish.release.contains(namespace));
     after.held_back.extend(wish.hold_back);
+    after
+        .included
+        .retain(|namespace| !wish.include_removed.contains(namespace));
+    after.included.extend(wish.include);
+    after
+        .write_allow
+        .retain(|allowed| !wish.allow_removed.contains(allowed));
+    after.write_allow.extend(wish.allow);
     after
 }
 
@@ -257,6 +378,14 @@ fn describe_settings(before: &Cluster, after: &Cluster) -> Vec<String> {
     if before.held_back != after.held_back {
         let held: Vec<&str> = after.held_back.iter().map(String::as_str).collect();
         lines.push(format!("held back from write: {}", held.join(",")));
+    }
+    if before.included != after.included {
+        let included: Vec<&str> = after.included.iter().map(String::as_str).collect();
+        lines.push(format!("included in write: {}", included.join(",")));
+    }
+    if before.write_allow != after.write_allow {
+        let allowed: Vec<String> = after.write_allow.iter().map(ToString::to_string).collect();
+        lines.push(format!("allowed to write: {}", allowed.join(",")));
     }
     lines
 }

@@ -147,7 +147,9 @@ fn cluster_show() {
               "kube-public": "a system namespace",
               "kube-system": "a system namespace",
               "kubegrant": "kubegrant's own namespace"
-            }
+            },
+            "included": {},
+            "left_out": []
           }
         }
         [exit 0]
@@ -181,6 +183,8 @@ fn cluster_show() {
             kube-public: a system namespace
             kube-system: a system namespace
             kubegrant: kubegrant's own namespace
+          included: {}
+          left_out: []
         [exit 0]
         --- name
         cluster/prod
@@ -255,7 +259,9 @@ fn cluster_check() {
               "kube-public": "a system namespace",
               "kube-system": "a system namespace",
               "kubegrant": "kubegrant's own namespace"
-            }
+            },
+            "included": {},
+            "left_out": []
           }
         }
         [exit 0]
@@ -282,6 +288,8 @@ fn cluster_check() {
             kube-public: a system namespace
             kube-system: a system namespace
             kubegrant: kubegrant's own namespace
+          included: {}
+          left_out: []
         [exit 0]
         --- name
         cluster/prod
