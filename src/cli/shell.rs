@@ -63,12 +63,16 @@ pub(crate) async fn run(args: ShellArgs, desk: &mut Desk<'_>) -> Result<(), Fail
         ttl_seconds: args.ttl.num_seconds(),
         namespace: args.namespace,
         command: args.command,
+        insists: desk.insists(args.dry_run.mode()),
     };
     let mode = args.dry_run.mode();
     let begun = Box::pin(ops::shell::begin(desk.session, &wish, mode)).await?;
     let Some(begun) = desk.planned(begun)? else {
         return Ok(());
     };
+    for excess in &begun.excess {
+        desk.output.warn(excess);
+    }
     let alone = wish.command.is_empty();
     if alone {
         desk.output.status(&format!(

@@ -1,6 +1,7 @@
 //! A connection to one cluster, with what may be asked through it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 
 use futures::future::try_join_all;
 use k8s_openapi::api::authorization::v1::{
@@ -29,6 +30,8 @@ pub(crate) struct Connection {
     pub(super) installation: String,
     /// The head of our log that the cluster holds, as it was read when we connected.
     pub(super) witnessed: Option<Head>,
+    /// What was seen ahead, until it is looked for.
+    ahead: Arc<Mutex<Option<(String, Seen)>>>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -51,6 +54,8 @@ pub(crate) struct Look<'a> {
 /// What was seen.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
+    /// This installation's id.
+    pub(crate) installation: String,
     /// What the cluster holds of ours.
     pub(crate) observed: Observed,
     /// Namespaces held back from write, with the reason; empty unless `with_write`.
@@ -59,6 +64,8 @@ pub(crate) struct Seen {
     pub(crate) foreign: Vec<Binding>,
     /// Bindings that carry our labels and not our name, in words.
     pub(crate) labelled: Vec<String>,
+    /// Bindings that carry our name and not our labels, in words.
+    pub(crate) unlabelled: Vec<String>,
     /// The roles of the cluster; empty unless `with_write`.
     pub(crate) roles: Roles,
 }
@@ -127,6 +134,7 @@ impl Connection {
             client,
             installation: installation.to_owned(),
             witnessed: None,
+            ahead: Arc::default(),
         }
     }
 
@@ -341,8 +349,26 @@ impl Connection {
             .ok_or_else(|| Error::garbled(what, "it has no status"))
     }
 
+    /// Looks beforehand: the next [`Connection::observe`] of the same look has its answer. What is
+    /// asked beside it costs no time of its own.
+    pub(crate) async fn look_ahead(&self, look: &Look<'_>) -> Result<(), Error> {
+        let seen = self.look(look).await?;
+        if let Ok(mut ahead) = self.ahead.lock() {
+            *ahead = Some((format!("{look:?}"), seen));
+        }
+        Ok(())
+    }
+
     /// Looks at what the cluster holds of ours, and at what limits write.
     pub(crate) async fn observe(&self, look: &Look<'_>) -> Result<Seen, Error> {
+        let ahead = self.ahead.lock().ok().and_then(|mut ahead| ahead.take());
+        match ahead.filter(|(what, _)| *what == format!("{look:?}")) {
+            Some((_, seen)) => Ok(seen),
+            None => self.look(look).await,
+        }
+    }
+
+    async fn look(&self, look: &Look<'_>) -> Result<Seen, Error> {
         let ours = ListParams::default().labels(&objects::selector(&self.installation));
         let accounts = async {
             let listed = self.accounts().list(&ours).await;
@@ -374,7 +400,10 @@ impl Connection {
         let (accounts, cluster_bindings, role_bindings, (namespaces, roles)) =
             futures::try_join!(accounts, cluster_bindings, role_bindings, world)?;
 
-        let mut seen = Seen::default();
+        let mut seen = Seen {
+            installation: self.installation.clone(),
+            ..Seen::default()
+        };
         for account in accounts.items {
             let meta = account.metadata;
             let found = ObservedAccount {
@@ -424,6 +453,14 @@ impl Connection {
             let name = super::error::clean(&found.name);
             seen.labelled.push(format!("binding {name}"));
         }
+        if is_named && !is_ours {
+            let name = super::error::clean(&found.name);
+            let place = found.namespace.as_deref().map(super::error::clean);
+            let place = place.map_or("cluster-wide".to_owned(), |it| {
+                format!("in namespace '{it}'")
+            });
+            seen.unlabelled.push(format!("binding {name} {place}"));
+        }
         if !is_ours || !is_named || is_manager {
             others.push(found);
             return;
@@ -446,28 +483,6 @@ impl Connection {
         seen.observed
             .bindings
             .insert((found.namespace, found.name), observed);
-    }
-
-    /// Lists what stands in our namespace and is of no installation's making.
-    pub(crate) async fn strangers(&self) -> Result<Vec<String>, Error> {
-        let listed = self.accounts().list_metadata(&ListParams::default()).await;
-        let listed = listed.map_err(|error| Error::from_kube(error, "the accounts"))?;
-        let mut found: Vec<String> = listed
-            .items
-            .into_iter()
-            .filter(|account| {
-                let labels = account.metadata.labels.as_ref();
-                labels
-                    .and_then(|l| l.get(objects::MANAGED_BY))
-                    .map(String::as_str)
-                    != Some(objects::KUBEGRANT)
-            })
-            .filter_map(|account| account.metadata.name)
-            .filter(|name| name != "default") // Every namespace has it; it holds nothing.
-            .map(|name| format!("account {}", super::error::clean(&name)))
-            .collect();
-        found.sort();
-        Ok(found)
     }
 
     /// Lists the namespaces that take new objects.

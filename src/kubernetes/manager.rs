@@ -160,7 +160,7 @@ fn rule(groups: &[&str], resources: &[&str], verbs: &[&str], names: &[&str]) -> 
 }
 
 /// The manager's rights everywhere.
-fn cluster_rules(installation: &str) -> Vec<rbac::PolicyRule> {
+pub(super) fn cluster_rules(installation: &str) -> Vec<rbac::PolicyRule> {
     let manager = binding_name(installation, "manager");
     vec![
         // See where write may reach.
@@ -202,7 +202,7 @@ fn cluster_rules(installation: &str) -> Vec<rbac::PolicyRule> {
 }
 
 /// The manager's rights in our own namespace.
-fn namespace_rules() -> Vec<rbac::PolicyRule> {
+pub(super) fn namespace_rules() -> Vec<rbac::PolicyRule> {
     vec![
         rule(
             &[""],

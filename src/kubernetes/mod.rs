@@ -3,12 +3,14 @@
 pub(crate) mod client;
 pub(crate) mod connection;
 pub(crate) mod converge;
+pub(crate) mod drift;
 pub(crate) mod error;
 pub(crate) mod exec;
 pub(crate) mod foreign;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 pub(crate) mod import;
+pub(crate) mod level;
 pub(crate) mod manager;
 pub(crate) mod nodes;
 pub(crate) mod objects;

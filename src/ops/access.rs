@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::journal::Journal;
-use super::{Applied, Done, Error, Mode, find, settle};
-use crate::domain::access::{self, Access, Grant, Level};
+use super::{Applied, Done, Error, Mode, excess, find, settle};
+use crate::domain::access::{self, Access, Grant, Level, Power};
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, ClusterId};
 use crate::domain::credential::Credential;
@@ -29,6 +29,8 @@ pub(crate) struct GrantWish {
     pub(crate) ends_at: Option<Timestamp>,
     /// Why.
     pub(crate) reason: String,
+    /// Whether somebody insists, where the level is more than it says on that cluster.
+    pub(crate) insists: Option<Confirmed>,
 }
 
 /// What a change of access came to.
@@ -44,6 +46,8 @@ pub(crate) struct Outcome {
     pub(crate) unchanged: bool,
     /// Whether the user has a key that files could be sealed to.
     pub(crate) has_key: bool,
+    /// Where the level is more than it says: agreed to.
+    pub(crate) excess: Vec<String>,
     /// What it did on the cluster.
     pub(crate) applied: Applied,
 }
@@ -122,12 +126,13 @@ pub(crate) async fn grant(
         level: wish.level,
         ends_at: wish.ends_at,
     };
-    let outcome = |unchanged, applied| Outcome {
+    let outcome = |unchanged, applied, excess| Outcome {
         user: user.name.to_string(),
         cluster: cluster.name.clone(),
         access,
         unchanged,
         has_key: user.key.is_some(),
+        excess,
         applied,
     };
     if same {
@@ -136,13 +141,26 @@ pub(crate) async fn grant(
             Mode::Do => settle::pay(session, &cluster, &lock, &journal, None).await?,
             Mode::Plan => Applied::default(),
         };
-        return Ok(Done::Did(outcome(true, applied)));
+        return Ok(Done::Did(outcome(true, applied, vec![])));
+    }
+    let power = match wish.level {
+        Level::Read => Power::Read,
+        Level::Write => Power::Write,
+    };
+    let mut excess = excess::of_level(session, &cluster, power).await;
+    // Less than before takes away, which is refused to nobody.
+    let is_less = before
+        .as_ref()
+        .is_some_and(|grant| grant.level >= wish.level && grant.is_live(now));
+    if !is_less {
+        excess = excess::agreed(excess, wish.insists)?;
     }
     if mode == Mode::Plan {
         let mut lines = vec![format!(
             "give '{}' {} on cluster '{}'",
             user.name, wish.level, cluster.name
         )];
+        lines.extend(excess.iter().map(|what| format!("although {what}")));
         lines.extend(would_end(session, &cluster, &user, access)?);
         return Ok(Done::Planned(lines));
     }
@@ -157,7 +175,8 @@ pub(crate) async fn grant(
     } else {
         format!(": {}", wish.reason)
     };
-    let detail = format!("{} for '{}'{until}{why}", wish.level, user.name);
+    let although = excess::although(&excess);
+    let detail = format!("{} for '{}'{until}{why}{although}", wish.level, user.name);
     let request = session.store()?.write(|tx| {
         let request = journal.record(session, tx, Phase::Requested, detail.clone(), None)?;
         let grant = Grant {
@@ -180,7 +199,7 @@ pub(crate) async fn grant(
         Phase::Owed
     };
     journal.record_alone(session, phase, detail, Some(request))?;
-    Ok(Done::Did(outcome(false, applied)))
+    Ok(Done::Did(outcome(false, applied, excess)))
 }
 
 /// The sentence about the credential that a change of access would end.
@@ -243,6 +262,7 @@ pub(crate) async fn revoke(
         access: after,
         unchanged,
         has_key: user.key.is_some(),
+        excess: vec![],
         applied,
     };
     if before.is_none() && !live {

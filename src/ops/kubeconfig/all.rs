@@ -49,6 +49,8 @@ pub(crate) struct Part {
     pub(crate) expires_at: Timestamp,
     /// The lifetime that was asked for, where the server gave less, in seconds.
     pub(crate) shortened_from: Option<i64>,
+    /// Where it carries more than it says: agreed to.
+    pub(crate) excess: Vec<String>,
 }
 
 /// A hand-over of several clusters.
@@ -201,6 +203,7 @@ pub(crate) async fn download_all(
         power: one.credential.power,
         expires_at: one.minted.expires_at,
         shortened_from: one.shortened_from(session),
+        excess: one.excess.clone(),
     };
     Ok(Done::Did(AllDownloaded {
         user: cases[0].subject.name.to_string(),

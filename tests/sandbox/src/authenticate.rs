@@ -176,7 +176,7 @@ impl World {
     }
 
     fn may_impersonate(&self, user: &User, attributes: &Attributes) -> Result<(), Status> {
-        let decision = rbac::authorize(&self.store, user, attributes);
+        let decision = self.authorize(user, attributes);
         if decision.allowed {
             Ok(())
         } else {

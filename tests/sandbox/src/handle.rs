@@ -8,7 +8,7 @@ use crate::rbac;
 use crate::reply::Reply;
 use crate::resource::Resource;
 use crate::status::Status;
-use crate::user::User;
+use crate::user::{Attributes, User};
 use crate::world::World;
 
 impl World {
@@ -27,8 +27,19 @@ impl World {
         (reply, user.name)
     }
 
+    /// Decides one question, in the mode that the server runs in.
+    pub(crate) fn authorize(&self, user: &User, attributes: &Attributes) -> rbac::Decision {
+        if self.settings.always_allow {
+            return rbac::Decision {
+                allowed: true,
+                reason: String::new(),
+            };
+        }
+        rbac::authorize(&self.store, user, attributes)
+    }
+
     fn answer(&mut self, call: &Call, user: &User) -> Result<Reply, Status> {
-        let decision = rbac::authorize(&self.store, user, &call.attributes);
+        let decision = self.authorize(user, &call.attributes);
         if !decision.allowed {
             return Err(rbac::refusal(user, &call.attributes, &decision.reason));
         }
