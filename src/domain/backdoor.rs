@@ -45,6 +45,18 @@ const RULES_OF_THE_CLUSTER: [(&str, &str); 7] = [
     ("certificates.k8s.io", "certificatesigningrequests/status"),
 ];
 
+// The ways, for people.
+const MINT: &str = "mint tokens of accounts";
+const IMPERSONATE: &str = "impersonate accounts";
+const PODS: &str = "run pods as accounts";
+const COMMANDS: &str = "run commands in pods";
+const SECRETS: &str = "read Secrets";
+const BIND: &str = "bind stronger roles";
+const WIDEN: &str = "widen roles";
+const USERS: &str = "impersonate users or groups";
+const NODES: &str = "command the nodes (nodes/proxy)";
+const ASKS: &str = "change what the API server asks and believes";
+
 const RBAC: &str = "rbac.authorization.k8s.io";
 const CHANGES: [&str; 3] = ["create", "update", "patch"];
 const EDITS: [&str; 2] = ["update", "patch"];
@@ -90,11 +102,10 @@ pub(crate) fn backdoors<'a>(
             .flat_map(|backdoor| &backdoor.binding.subjects)
             .collect();
         let mut next = Vec::new();
-        for binding in others.iter().filter(|it| !is_kubernetes(it)) {
-            if binding.subjects.is_empty() {
-                continue; // Nobody has it.
-            }
-            if let Some(gives) = gives(binding, roles, targets, &strong) {
+        // What nobody has leads nobody anywhere.
+        for binding in others.iter().filter(|it| !it.subjects.is_empty()) {
+            let gives = gives(binding, roles, targets, &strong);
+            if let Some(gives) = gives.filter(|gives| !is_kubernetes(binding, gives)) {
                 next.push(Backdoor { binding, gives });
             }
         }
@@ -105,23 +116,62 @@ pub(crate) fn backdoors<'a>(
     }
 }
 
+/// What Kubernetes' own controllers can do by the roles that it makes for them, so that whoever is
+/// bound to more, or widened one of these roles, is seen. Each has the role of its own name, and an
+/// account of that name in kube-system.
+const CONTROLLERS: [(&str, &[&str]); 19] = [
+    ("attachdetach-controller", &[SECRETS]),
+    ("bootstrap-signer", &[SECRETS]),
+    ("certificate-controller", &[ASKS]),
+    ("clusterrole-aggregation-controller", &[WIDEN]),
+    ("cronjob-controller", &[PODS]),
+    ("daemon-set-controller", &[PODS]),
+    ("deployment-controller", &[PODS]),
+    ("expand-controller", &[SECRETS]),
+    (
+        "generic-garbage-collector",
+        &[PODS, COMMANDS, SECRETS, NODES, ASKS],
+    ),
+    ("job-controller", &[PODS]),
+    ("legacy-service-account-token-cleaner", &[SECRETS]),
+    ("namespace-controller", &[PODS, COMMANDS, SECRETS, NODES]),
+    ("persistent-volume-binder", &[PODS, SECRETS]),
+    ("pvc-protection-controller", &[PODS]),
+    ("replicaset-controller", &[PODS]),
+    ("replication-controller", &[PODS]),
+    ("resourcequota-controller", &[SECRETS]),
+    ("statefulset-controller", &[PODS]),
+    ("token-cleaner", &[SECRETS]),
+];
+
 /// Whether Kubernetes itself makes such a binding, for its own components and for nobody else.
-fn is_kubernetes(binding: &Binding) -> bool {
+fn is_kubernetes(binding: &Binding, gives: &Gives) -> bool {
     let role = binding.role.name();
-    if role == "cluster-admin" && binding.name == role {
-        let masters = Subject::Group("system:masters".to_owned());
-        return binding.subjects.iter().all(|subject| *subject == masters);
-    }
-    if !role.starts_with("system:") || !binding.name.starts_with("system:") {
-        return false;
-    }
-    binding.subjects.iter().all(|subject| match subject {
-        Subject::Account { namespace, name } => {
-            // Each controller has the role of its own name.
-            namespace == SYSTEM && role.rsplit(':').next() == Some(name)
+    let all = |own: &dyn Fn(&Subject) -> bool| binding.subjects.iter().all(own);
+    let ways = match gives {
+        Gives::Everything => {
+            let masters = Subject::Group("system:masters".to_owned());
+            let is_default = role == "cluster-admin" && binding.name == role;
+            return is_default && all(&|subject| *subject == masters);
         }
-        Subject::User(name) => name.starts_with("system:kube-"),
-        Subject::Group(_) => false,
+        Gives::Ways(ways) => ways,
+    };
+    if role == "system:kube-controller-manager" {
+        let manager = Subject::User(role.to_owned());
+        let known = |way: &&str| [MINT, SECRETS].contains(way);
+        return ways.iter().all(known) && all(&|subject| *subject == manager);
+    }
+    let Some(name) = role.strip_prefix("system:controller:") else {
+        return false;
+    };
+    let own = Subject::Account {
+        namespace: SYSTEM.to_owned(),
+        name: name.to_owned(),
+    };
+    CONTROLLERS.iter().any(|(controller, known)| {
+        *controller == name
+            && ways.iter().all(|way| known.contains(way))
+            && all(&|subject| *subject == own)
     })
 }
 
@@ -157,7 +207,11 @@ fn has_any(rule: &Rule, group: &str, resource: &str, verbs: &[&str]) -> bool {
 }
 
 fn impersonates(rule: &Rule, resource: &str) -> bool {
-    let verb = |verb: &String| verb == "*" || verb.starts_with("impersonate");
+    // Others have resources of these names too, and may give all verbs on them.
+    let is_kubernetes = ["", "authentication.k8s.io", "*"]
+        .iter()
+        .any(|group| has(&rule.groups, group));
+    let verb = |verb: &String| (verb == "*" && is_kubernetes) || verb.starts_with("impersonate");
     rule.verbs.iter().any(verb) && (has(&rule.resources, "*") || has(&rule.resources, resource))
 }
 
@@ -168,39 +222,38 @@ fn ways_in(
     place: Option<&str>,
     targets: &Targets,
 ) -> Vec<&'static str> {
-    // What stands in kube-system is not known by name: there a named right counts.
-    let hits = |rule: &Rule, known: &BTreeSet<String>| {
-        rule.names.is_empty()
-            || place == Some(SYSTEM)
-            || rule.names.iter().any(|name| known.contains(name))
+    let names = |rule: &Rule, known: &BTreeSet<String>| {
+        rule.names.is_empty() || rule.names.iter().any(|name| known.contains(name))
     };
+    // Which accounts of kube-system are strong is not known by name: there each counts.
+    let hits = |rule: &Rule, known: &BTreeSet<String>| place == Some(SYSTEM) || names(rule, known);
     let any = |test: &dyn Fn(&Rule) -> bool| rules.iter().any(test);
     let mut ways = Vec::new();
     if any(&|rule| {
         covers(rule, "", "serviceaccounts/token", "create") && hits(rule, &targets.accounts)
     }) {
-        ways.push("mint tokens of accounts");
+        ways.push(MINT);
     }
     if any(&|rule| impersonates(rule, "serviceaccounts") && hits(rule, &targets.accounts)) {
-        ways.push("impersonate accounts");
+        ways.push(IMPERSONATE);
     }
     if any(&|rule| {
         let runs = |(group, resource): &(&str, &str)| has_any(rule, group, resource, &CHANGES);
         rule.names.is_empty() && WORKLOADS.iter().any(runs)
     }) {
-        ways.push("run pods as accounts");
+        ways.push(PODS);
     }
     if any(&|rule| {
         let runs = |resource: &&str| has_any(rule, "", resource, &["create", "get"]);
         rule.names.is_empty() && ["pods/exec", "pods/attach"].iter().any(runs)
     }) {
-        ways.push("run commands in pods");
+        ways.push(COMMANDS);
     }
     if any(&|rule| {
         let verbs = ["get", "list", "watch", "update", "patch"];
-        has_any(rule, "", "secrets", &verbs) && hits(rule, &targets.secrets)
+        has_any(rule, "", "secrets", &verbs) && names(rule, &targets.secrets)
     }) {
-        ways.push("read Secrets");
+        ways.push(SECRETS);
     }
     let binds = any(&|rule| {
         let lists = ["rolebindings", "clusterrolebindings"];
@@ -217,7 +270,7 @@ fn ways_in(
             !tame && kinds.iter().any(|kind| covers(rule, RBAC, kind, "bind"))
         })
     {
-        ways.push("bind stronger roles");
+        ways.push(BIND);
     }
     if any(&|rule| {
         let kinds = ["clusterroles", "roles"];
@@ -228,7 +281,7 @@ fn ways_in(
         let kinds = ["clusterroles", "roles"];
         kinds.iter().any(|kind| has_any(rule, RBAC, kind, &CHANGES))
     }) {
-        ways.push("widen roles");
+        ways.push(WIDEN);
     }
     ways
 }
@@ -263,10 +316,10 @@ fn ways_of_the_cluster(rules: &[Rule], strong: &BTreeSet<&Subject>) -> Vec<&'sta
         (impersonates(rule, "users") && hits(&users))
             || (impersonates(rule, "groups") && hits(&groups))
     }) {
-        ways.push("impersonate users or groups");
+        ways.push(USERS);
     }
     if any(&|rule| has_any(rule, "", "nodes/proxy", &["get", "create"])) {
-        ways.push("command the nodes (nodes/proxy)");
+        ways.push(NODES);
     }
     if any(&|rule| {
         RULES_OF_THE_CLUSTER.iter().any(|(group, resource)| {
@@ -274,7 +327,7 @@ fn ways_of_the_cluster(rules: &[Rule], strong: &BTreeSet<&Subject>) -> Vec<&'sta
                 || (rule.names.is_empty() && covers(rule, group, resource, "create"))
         })
     }) {
-        ways.push("change what the API server asks and believes");
+        ways.push(ASKS);
     }
     ways
 }

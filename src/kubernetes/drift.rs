@@ -43,9 +43,13 @@ pub(crate) fn drift(installation: &str, account: &str, seen: &Seen) -> ManagerDr
         let others: Vec<Subject> = others.cloned().collect();
         if !others.is_empty() {
             let others = foreign::subjects(&others);
-            drift
-                .strangers
-                .push(format!("{words} {others} has the manager's rights"));
+            let found = format!("{words} {others} has the manager's rights");
+            // Without our labels it is not ours to change.
+            if seen.unlabelled.iter().any(|it| it.contains(&name)) {
+                drift.widened.push(found);
+            } else {
+                drift.strangers.push(found);
+            }
         }
     }
     let none = Vec::new();

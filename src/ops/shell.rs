@@ -134,7 +134,8 @@ pub(crate) async fn begin(
 ) -> Result<Done<Begun>, Error> {
     let asked = ask(session, wish)?;
     if mode == Mode::Plan {
-        return Ok(Done::Planned(vec![
+        let excess = excess::of_level(session, &asked.cluster, asked.power).await;
+        let mut lines = vec![
             format!(
                 "issue a credential of its own on cluster '{}' ({}), for at most {} minutes",
                 asked.cluster.name,
@@ -142,7 +143,9 @@ pub(crate) async fn begin(
                 wish.ttl_seconds / 60
             ),
             "run the command with it, and end it when the command ends".to_owned(),
-        ]));
+        ];
+        lines.extend(excess.iter().map(|what| format!("although {what}")));
+        return Ok(Done::Planned(lines));
     }
     let lock = session.lock(&asked.cluster).await?;
     // Asked again under the lock: who lost their access while we waited gets nothing.

@@ -82,6 +82,9 @@ fn who_insists_is_warned_and_it_is_recorded() {
         .says("permissive");
     let download = "kubeconfig download prod --user bob --plain -f bob.kubeconfig";
     home.run(download).exit(5);
+    home.run(&format!("{download} --dry-run"))
+        .success()
+        .says("although");
     home.run("--as bob kubeconfig download --all --plain -f all.kubeconfig")
         .exit(5)
         .says("permissive");

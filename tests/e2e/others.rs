@@ -141,6 +141,24 @@ fn a_check_sees_what_an_attacker_would_leave() {
     assert!(!ways.contains(" ok "), "{ways}");
     assert!(lines(&home, "objects").contains("rb-project-member"));
     home.run("cluster check prod").says("warning:");
+    // Names like Kubernetes' own hide nobody.
+    let evil = json!({
+        "apiVersion": format!("{GROUP}/v1"), "kind": "ClusterRole",
+        "metadata": { "name": "system:controller:evil" },
+        "rules": [{ "apiGroups": [""], "resources": ["secrets"], "verbs": ["list"] }],
+    });
+    admin
+        .post(&format!("{RBAC}/clusterroles"), &evil)
+        .expect(201);
+    let evil = json!({ "kind": "ServiceAccount", "namespace": "kube-system", "name": "evil" });
+    bind(
+        &admin,
+        None,
+        "system:controller:evil",
+        "system:controller:evil",
+        evil,
+    );
+    assert!(lines(&home, "ways in").contains("account 'kube-system/evil'"));
     // What leads nowhere does not.
     bind(&admin, None, "lookers", "view", group("lookers"));
     assert!(!lines(&home, "ways in").contains("lookers"));

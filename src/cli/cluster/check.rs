@@ -34,7 +34,7 @@ pub(crate) async fn run(args: &ClusterCheckArgs, desk: &mut Desk<'_>) -> Result<
             format!("{dangers} findings")
         };
         desk.output.warn(&format!(
-            "cluster '{}': {findings} by which others come to our accounts, or our accounts to more \
+            "cluster '{}': {findings} by which others come to our accounts, or our accounts have more \
              than their level",
             args.name
         ));

@@ -519,7 +519,7 @@ impl View for CheckView {
         list(
             "levels",
             "danger",
-            "no account may more than its level, as far as the API server was asked",
+            "no account may do more than its level, as far as the API server was asked",
             &self.more_than_levels,
         );
         let none = "no Secret of others, where it was looked, holds one that never ends";

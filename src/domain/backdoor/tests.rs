@@ -126,6 +126,7 @@ fn what_leads_nowhere_is_no_alarm() {
         named(core("secrets", "get"), "of-somebody"),
         named(core("serviceaccounts/token", "create"), "robot"),
         named(core("users", "impersonate"), "bob"),
+        rule(&["user.example.io"], &["users", "groups"], &["*"]),
         rule(&[RBAC], &["clusterroles"], &["bind"]),
         rule(&[RBAC], &["rolebindings"], &["create"]),
     ];
@@ -206,6 +207,15 @@ fn kubernetes_own_components_are_left_out_and_their_names_hide_nobody() {
                 vec![core("pods", "create")],
             ),
             (
+                "system:controller:evil".to_owned(),
+                vec![rule(&["*"], &["*"], &["*"])],
+            ),
+            // A role of Kubernetes' own that somebody widened.
+            (
+                "system:controller:cronjob-controller".to_owned(),
+                vec![core("pods", "create"), core("secrets", "get")],
+            ),
+            (
                 "cluster-admin".to_owned(),
                 vec![rule(&["*"], &["*"], &["*"])],
             ),
@@ -225,7 +235,13 @@ fn kubernetes_own_components_are_left_out_and_their_names_hide_nobody() {
         admins("cluster-admin", group("system:masters")),
     ];
     assert!(backdoors(&own, &roles, &Targets::default()).is_empty());
+    let named_as_ours = |role: &str, name: &str| Binding {
+        name: role.to_owned(),
+        ..bind(None, role, account("kube-system", name))
+    };
     let others = [
+        named_as_ours("system:controller:evil", "evil"),
+        named_as_ours("system:controller:cronjob-controller", "cronjob-controller"),
         controllers(account("kube-system", "default")),
         controllers(account("shop", "job-controller")),
         controllers(user("eve")),

@@ -328,7 +328,9 @@ fn more_than_levels(
         if is_more && !theirs.is_empty() && !theirs.iter().all(platform) {
             let whom = foreign::subjects(&theirs);
             let words = foreign::described(binding);
-            found.push(format!("{words} {whom} has it beside their level"));
+            found.push(format!(
+                "{words} {whom} has it, and accounts of ours so beside their level"
+            ));
         }
     }
     found

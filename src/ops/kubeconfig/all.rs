@@ -15,7 +15,7 @@ use crate::domain::access::{Access, Power};
 use crate::domain::audit::Phase;
 use crate::domain::cluster::State;
 use crate::domain::name::ClusterName;
-use crate::ops::{Done, Error, Mode, find, settle};
+use crate::ops::{Done, Error, Mode, excess, find, settle};
 use crate::secrets::{ExposeSecret, SecretString};
 use crate::session::Session;
 use crate::store;
@@ -159,7 +159,12 @@ pub(crate) async fn download_all(
             Some(_) => format!("merge them into `{}`", path.display()),
             None => format!("write `{}`", path.display()),
         });
-        return Ok(Done::Planned(lines.chain(path).collect()));
+        let asked = cases
+            .iter()
+            .map(|case| excess::of_level(session, &case.cluster, case.power));
+        let excess = futures::future::join_all(asked).await.into_iter().flatten();
+        let excess = excess.map(|what| format!("although {what}"));
+        return Ok(Done::Planned(lines.chain(path).chain(excess).collect()));
     }
     hear(Heard::Begins(cases.len()));
     let mut work = stream::iter(&cases)

@@ -157,7 +157,8 @@ pub(crate) async fn download(
     let case = case(session, "kubeconfig download", &wish.cluster, user, way)?;
     let form = form(session, &case, &wish)?;
     if mode == Mode::Plan {
-        return plan_download(session, &case, &form);
+        let excess = excess::of_level(session, &case.cluster, case.power).await;
+        return plan_download(session, &case, &form, &excess);
     }
     let ready = prepare(session, &wish).await?;
     let outcome = deliver(session, &wish, form, &ready).await;
@@ -354,7 +355,12 @@ fn half_done(session: &Session, case: &Case, request: i64, error: Error) -> Erro
     }
 }
 
-fn plan_download(session: &Session, case: &Case, form: &Form) -> Result<Done<Downloaded>, Error> {
+fn plan_download(
+    session: &Session,
+    case: &Case,
+    form: &Form,
+    excess: &[String],
+) -> Result<Done<Downloaded>, Error> {
     let (last, live) = session
         .store()?
         .read(|tx| live_version(session, tx, case))?;
@@ -380,6 +386,7 @@ fn plan_download(session: &Session, case: &Case, form: &Form) -> Result<Done<Dow
             Some(_) => format!("merge it into `{}`", path.display()),
         });
     }
+    lines.extend(excess.iter().map(|what| format!("although {what}")));
     Ok(Done::Planned(lines))
 }
 
