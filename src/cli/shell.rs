@@ -70,8 +70,8 @@ pub(crate) async fn run(args: ShellArgs, desk: &mut Desk<'_>) -> Result<(), Fail
     let Some(begun) = desk.planned(begun)? else {
         return Ok(());
     };
-    for excess in &begun.excess {
-        desk.output.warn(excess);
+    for note in begun.excess.iter().chain(&begun.notes) {
+        desk.output.warn(note);
     }
     let alone = wish.command.is_empty();
     if alone {

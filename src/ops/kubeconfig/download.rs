@@ -97,6 +97,8 @@ pub(crate) struct Downloaded {
     pub(crate) excess: Vec<String>,
     /// What merging came to, where it was merged.
     pub(crate) merged: Option<MergeNews>,
+    /// What people should know of the cluster beside, a sentence each.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Downloaded {
@@ -180,6 +182,8 @@ pub(super) struct Ready {
     pub(super) grant_ends_at: Option<Timestamp>,
     /// Where it carries more than it says: agreed to.
     pub(super) excess: Vec<String>,
+    /// What people should know of the cluster beside, a sentence each.
+    pub(super) notes: Vec<String>,
     /// The cluster's lock, until the file is handed over.
     lock: Option<Lock>,
 }
@@ -255,12 +259,23 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
         connection.clone(),
         &case.journal,
         Some(request),
+        settle::Depth::Whole,
     );
     let (settled, asked) = futures::join!(settling, asked);
-    let settled = match settled {
+    let mut settled = match settled {
         Ok(settled) => settled,
         Err(error) => return Err(half_done(session, &case, request, error)),
     };
+    if let Some(trouble) = settled.trouble.take() {
+        let credential = session
+            .store()?
+            .read(|tx| store::credentials::get(tx, id))?;
+        if credential.is_some_and(|it| it.state == State::Pending) {
+            return Err(half_done(session, &case, request, trouble));
+        }
+        // Somebody else's trouble: this version stands.
+        settled.notes.push(settle::chain(&trouble));
+    }
     match asked.and_then(|found| excess::agreed(found, wish.insists)) {
         Ok(found) => excess.extend(found),
         Err(error) => {
@@ -279,6 +294,7 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
             ttl,
             grant_ends_at,
             excess,
+            notes: settled.notes,
             lock: Some(lock),
         }),
         Err(error) => {
@@ -482,6 +498,7 @@ async fn deliver(
         grant_ends_at: ready.grant_ends_at,
         excess: ready.excess.clone(),
         merged,
+        notes: ready.notes.clone(),
     })
 }
 
