@@ -247,18 +247,21 @@ pub(super) async fn settle_on(
             },
         }
     });
-    let (taken, _told) = futures::join!(take, witness);
-    let is_done = depth == Depth::Pending && picture.only_takes() && taken.failures.is_empty();
-    let converged = if is_done {
-        Ok(Converged::default())
-    } else {
+    let work = async {
+        let taken = take.await;
+        let is_done = depth == Depth::Pending && picture.only_takes() && taken.failures.is_empty();
+        if is_done {
+            return (taken, Ok(Converged::default()));
+        }
         let left = SETTLE_BUDGET.saturating_sub(started.elapsed());
         let whole = Box::pin(give(session, cluster, &connection, (&picture, &desired)));
-        match tokio::time::timeout(left, whole).await {
+        let converged = match tokio::time::timeout(left, whole).await {
             Ok(converged) => converged,
             Err(_) => Err(failed(out_of_time())),
-        }
+        };
+        (taken, converged)
     };
+    let ((taken, converged), _told) = futures::join!(work, witness);
     let mut trouble = None;
     let converged = match converged {
         Ok(converged) => Some(converged),
