@@ -2,8 +2,9 @@
 
 use super::prompt::Prompt;
 use super::views::plan::PlanView;
+use crate::domain::Confirmed;
 use crate::error::{Failure, Kind};
-use crate::ops::{self, Applied, Done};
+use crate::ops::{self, Applied, Done, Mode};
 use crate::output::Output;
 use crate::session::Session;
 
@@ -29,6 +30,12 @@ impl<'a> Desk<'a> {
             prompt,
             yes,
         }
+    }
+
+    /// Whether what is more than it says is wished for all the same: `--yes` says so. A dry run
+    /// gives nothing, and says what it would be.
+    pub(crate) fn insists(&self, mode: Mode) -> Option<Confirmed> {
+        Confirmed::from_consent(self.yes || mode == Mode::Plan)
     }
 
     /// Shows a plan and ends there, or gives what was done.

@@ -180,7 +180,7 @@ fn rule(groups: &[&str], resources: &[&str], verbs: &[&str], names: &[&str]) -> 
 }
 
 /// The manager's rights everywhere.
-fn cluster_rules(installation: &str) -> Vec<rbac::PolicyRule> {
+pub(super) fn cluster_rules(installation: &str) -> Vec<rbac::PolicyRule> {
     let [manager, edit, view] =
         ["manager", "edit", "view"].map(|role| binding_name(installation, role));
     vec![
@@ -231,7 +231,7 @@ fn cluster_rules(installation: &str) -> Vec<rbac::PolicyRule> {
 }
 
 /// The manager's rights in our own namespace.
-fn namespace_rules() -> Vec<rbac::PolicyRule> {
+pub(super) fn namespace_rules() -> Vec<rbac::PolicyRule> {
     vec![
         rule(
             &[""],

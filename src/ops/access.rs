@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::journal::Journal;
 use super::project::{self, kept::Kept};
-use super::{Applied, Done, Error, Mode, find, settle};
-use crate::domain::access::{self, Access, Grant, Level};
+use super::{Applied, Done, Error, Mode, excess, find, settle};
+use crate::domain::access::{self, Access, Grant, Level, Power};
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, ClusterId};
 use crate::domain::credential::Credential;
@@ -30,6 +30,8 @@ pub(crate) struct GrantWish {
     pub(crate) ends_at: Option<Timestamp>,
     /// Why.
     pub(crate) reason: String,
+    /// Whether somebody insists, where the level is more than it says on that cluster.
+    pub(crate) insists: Option<Confirmed>,
 }
 
 /// What a change of access came to.
@@ -47,6 +49,8 @@ pub(crate) struct Outcome {
     pub(crate) has_key: bool,
     /// Namespaces that write reaches on purpose, where write was given.
     pub(crate) included: BTreeSet<String>,
+    /// Where the level is more than it says: agreed to.
+    pub(crate) excess: Vec<String>,
     /// What it did on the cluster.
     pub(crate) applied: Applied,
 }
@@ -141,7 +145,7 @@ pub(crate) async fn grant(
         level: wish.level,
         ends_at: wish.ends_at,
     };
-    let outcome = |unchanged, applied| Outcome {
+    let outcome = |unchanged, applied, excess| Outcome {
         user: user.name.to_string(),
         cluster: cluster.name.clone(),
         access,
@@ -151,6 +155,7 @@ pub(crate) async fn grant(
             Level::Write => cluster.included.clone(),
             Level::Read => BTreeSet::new(),
         },
+        excess,
         applied,
     };
     if same {
@@ -159,13 +164,26 @@ pub(crate) async fn grant(
             Mode::Do => settle::pay(session, &cluster, &lock, &journal, None).await?,
             Mode::Plan => Applied::default(),
         };
-        return Ok(Done::Did(outcome(true, applied)));
+        return Ok(Done::Did(outcome(true, applied, vec![])));
+    }
+    let power = match wish.level {
+        Level::Read => Power::Read,
+        Level::Write => Power::Write,
+    };
+    let mut excess = excess::of_level(session, &cluster, power).await;
+    // Less than before takes away, which is refused to nobody.
+    let is_less = before
+        .as_ref()
+        .is_some_and(|grant| grant.level >= wish.level && grant.is_live(now));
+    if !is_less {
+        excess = excess::agreed(excess, wish.insists)?;
     }
     if mode == Mode::Plan {
         let mut lines = vec![format!(
             "give '{}' {} on cluster '{}'",
             user.name, wish.level, cluster.name
         )];
+        lines.extend(excess.iter().map(|what| format!("although {what}")));
         lines.extend(would_end(session, &cluster, &user, access)?);
         return Ok(Done::Planned(lines));
     }
@@ -180,7 +198,8 @@ pub(crate) async fn grant(
     } else {
         format!(": {}", wish.reason)
     };
-    let detail = format!("{} for '{}'{until}{why}", wish.level, user.name);
+    let although = excess::although(&excess);
+    let detail = format!("{} for '{}'{until}{why}{although}", wish.level, user.name);
     let request = session.store()?.write(|tx| {
         let request = journal.record(session, tx, Phase::Requested, detail.clone(), None)?;
         let grant = Grant {
@@ -198,7 +217,7 @@ pub(crate) async fn grant(
     })?;
     let applied = settle::pay(session, &cluster, &lock, &journal, Some(request)).await?;
     journal.close(session, &applied, detail, request)?;
-    Ok(Done::Did(outcome(false, applied)))
+    Ok(Done::Did(outcome(false, applied, excess)))
 }
 
 /// The sentence about the credential that a change of access would end.
@@ -261,6 +280,7 @@ pub(crate) async fn revoke(
         unchanged,
         has_key: user.key.is_some(),
         included: BTreeSet::new(),
+        excess: vec![],
         applied,
     };
     if before.is_none() && !live {

@@ -132,6 +132,15 @@ async fn preview(session: &Session, cluster: &Cluster, report: &mut Report) -> R
     }
     let (_, plan) = settle::preview(session, cluster, |_| {}).await?;
     report.changed = plan.steps().map(ToString::to_string).collect();
+    let connection = session
+        .connect(cluster, &find::installation(session)?)
+        .await?;
+    let strays = connection.strays(&cluster.manager).await;
+    let strays = strays.map_err(|source| Error::Cluster {
+        cluster: cluster.name.to_string(),
+        source,
+    })?;
+    report.changed.extend(strays.into_iter().map(|it| it.words));
     Ok(())
 }
 
@@ -169,9 +178,18 @@ async fn settle_one(
             source,
         })
     };
-    let (settled, retired) = futures::join!(settled, retired);
-    let settled = settled?;
+    // Who put himself beside the manager has its rights.
+    let mended = async {
+        let mended = connection.mend_manager(&cluster.manager).await;
+        mended.map_err(|source| Error::Cluster {
+            cluster: cluster.name.to_string(),
+            source,
+        })
+    };
+    let (settled, retired, mended) = futures::join!(settled, retired, mended);
+    let mut settled = settled?;
     retired?;
+    settled.changed.extend(mended?);
     if settled.picture.older_logins {
         settle::no_older_logins(session, cluster, journal, None)?;
     }

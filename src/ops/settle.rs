@@ -252,11 +252,12 @@ pub(super) async fn settle_on(
             },
         }
     });
-    let (taken, _told) = futures::join!(take, witness);
-    let is_done = depth == Depth::Pending && picture.only_takes() && taken.failures.is_empty();
-    let converged = if is_done {
-        Ok(Converged::default())
-    } else {
+    let work = async {
+        let taken = take.await;
+        let is_done = depth == Depth::Pending && picture.only_takes() && taken.failures.is_empty();
+        if is_done {
+            return (taken, Ok(Converged::default()));
+        }
         let left = SETTLE_BUDGET.saturating_sub(started.elapsed());
         let whole = Box::pin(give(
             session,
@@ -265,11 +266,13 @@ pub(super) async fn settle_on(
             (&picture, &desired),
             (journal, request),
         ));
-        match tokio::time::timeout(left, whole).await {
+        let converged = match tokio::time::timeout(left, whole).await {
             Ok(converged) => converged,
             Err(_) => Err(failed(out_of_time())),
-        }
+        };
+        (taken, converged)
     };
+    let ((taken, converged), _told) = futures::join!(work, witness);
     let mut trouble = None;
     let converged = match converged {
         Ok(converged) => Some(converged),
@@ -343,7 +346,7 @@ async fn give(
     let look = Look {
         with_write: desired.has_writers(),
         with_places: desired.has_places(),
-        cluster,
+        cluster: Some(cluster),
     };
     let converged = converge::converge(connection, desired, &look).await;
     converged.map_err(|source| Error::Cluster {
@@ -511,7 +514,7 @@ pub(super) async fn preview(
     let look = Look {
         with_write: desired.has_writers(),
         with_places: desired.has_places(),
-        cluster,
+        cluster: Some(cluster),
     };
     converge::preview(&connection, &desired, &look)
         .await

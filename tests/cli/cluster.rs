@@ -217,7 +217,9 @@ fn a_check_of_a_healthy_cluster_changes_nothing() {
         objects     ok           all of ours are there
         objects     ok           none of ours was changed
         objects     ok           nothing foreign in our namespace
-        admins      ok           nobody else is bound to cluster-admin
+        admins      ok           nobody else is bound to cluster-admin, or to a role as strong
+        ways in     ok           no role gives others a way to our accounts, or past them
+        levels      ok           no account may do more than its level, as far as the API server was asked
         tokens      ok           no Secret of others, where it was looked, holds one that never ends
         tokens      not looked   elsewhere: who may list Secrets may read them, so the manager may not
         roles       ok           none that is bound is gone or climbs

@@ -9,7 +9,6 @@ use crate::artifact::file::Overwrite;
 use crate::artifact::file::write_private;
 use crate::artifact::kubeconfig::render;
 use crate::artifact::merge::Addition;
-use crate::domain::Timestamp;
 use crate::domain::access::Power;
 use crate::domain::audit::Phase;
 use crate::domain::credential::{
@@ -17,8 +16,10 @@ use crate::domain::credential::{
 };
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::project::ProjectRole;
+use crate::domain::{Confirmed, Timestamp};
+use crate::kubernetes::connection::{Connection, Look};
 use crate::kubernetes::token::Minted;
-use crate::ops::{Done, Error, Mode, find, settle};
+use crate::ops::{Done, Error, Mode, excess, find, settle};
 use crate::secrets::{ExposeSecret, SecretString, seal_file};
 use crate::session::{Lock, Session};
 use crate::store::{self};
@@ -62,6 +63,8 @@ pub(crate) struct DownloadWish {
     pub(crate) context: Option<String>,
     /// The namespace in the file.
     pub(crate) namespace: Option<String>,
+    /// Whether somebody insists, where it carries more than it says on that cluster.
+    pub(crate) insists: Option<Confirmed>,
 }
 
 /// A hand-over.
@@ -90,6 +93,8 @@ pub(crate) struct Downloaded {
     pub(crate) shortened_from: Option<i64>,
     /// When the grant ends, where that made the lifetime shorter.
     pub(crate) grant_ends_at: Option<Timestamp>,
+    /// Where it carries more than it says: agreed to.
+    pub(crate) excess: Vec<String>,
     /// What merging came to, where it was merged.
     pub(crate) merged: Option<MergeNews>,
     /// What people should know of the cluster beside, a sentence each.
@@ -154,7 +159,8 @@ pub(crate) async fn download(
     let case = case(session, "kubeconfig download", &wish.cluster, user, way)?;
     let form = form(session, &case, &wish)?;
     if mode == Mode::Plan {
-        return plan_download(session, &case, &form);
+        let excess = excess::of_level(session, &case.cluster, case.power).await;
+        return plan_download(session, &case, &form, &excess);
     }
     let ready = prepare(session, &wish).await?;
     let outcome = deliver(session, &wish, form, &ready).await;
@@ -174,6 +180,8 @@ pub(super) struct Ready {
     pub(super) minted: Minted,
     ttl: i64,
     pub(super) grant_ends_at: Option<Timestamp>,
+    /// Where it carries more than it says: agreed to.
+    pub(super) excess: Vec<String>,
     /// What people should know of the cluster beside, a sentence each.
     pub(super) notes: Vec<String>,
     /// The cluster's lock, until the file is handed over.
@@ -218,6 +226,12 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
     let connection = session
         .connect(&case.cluster, &find::installation(session)?)
         .await?;
+    let live = live_account(session, &case)?;
+    let mut excess = Vec::new();
+    if live.is_none() {
+        let found = excess_of_new(session, &case, &connection).await?;
+        excess = excess::agreed(found, wish.insists)?;
+    }
     let (id, request) = session.store()?.write(|tx| {
         let detail = format!("kubeconfig of '{}'", case.owner);
         let request = case
@@ -233,15 +247,21 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
         };
         Ok::<_, Error>((id, request))
     })?;
-    let settled = settle::settle_on(
+    let asked = async {
+        match &live {
+            None => Ok(vec![]),
+            Some(live) => excess::of_account(&connection, &case.cluster, case.power, live).await,
+        }
+    };
+    let settling = settle::settle_on(
         session,
         &case.cluster,
-        connection,
+        connection.clone(),
         &case.journal,
         Some(request),
         settle::Depth::Whole,
-    )
-    .await;
+    );
+    let (settled, asked) = futures::join!(settling, asked);
     let mut settled = match settled {
         Ok(settled) => settled,
         Err(error) => return Err(half_done(session, &case, request, error)),
@@ -256,6 +276,15 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
         // Somebody else's trouble: this version stands.
         settled.notes.push(settle::chain(&trouble));
     }
+    match asked.and_then(|found| excess::agreed(found, wish.insists)) {
+        Ok(found) => excess.extend(found),
+        Err(error) => {
+            let why = settle::chain(&error);
+            case.journal
+                .record_alone(session, Phase::Failed, why, Some(request))?;
+            return Err(error);
+        }
+    }
     match mint(session, &case, wish, (id, request), &settled).await {
         Ok((credential, minted, (ttl, grant_ends_at))) => Ok(Ready {
             case,
@@ -264,6 +293,7 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
             minted,
             ttl,
             grant_ends_at,
+            excess,
             notes: settled.notes,
             lock: Some(lock),
         }),
@@ -277,6 +307,36 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
             Err(not_handed_over(session, &case, id, error))
         }
     }
+}
+
+/// What the version that is about to begin would have beyond what it carries.
+async fn excess_of_new(
+    session: &Session,
+    case: &Case,
+    connection: &Connection,
+) -> Result<Vec<String>, Error> {
+    let cluster = &case.cluster;
+    let picture = session
+        .store()?
+        .read(|tx| settle::picture(tx, cluster.id))?;
+    let desired = picture.desired(cluster);
+    let user = case.of.user();
+    let theirs = picture.bindings.iter();
+    let mut theirs = theirs.filter(|it| !it.is_removed && Some(it.user) == user);
+    let look = Look {
+        with_write: desired.has_writers() || case.power == Power::Write,
+        with_places: desired.has_places() || theirs.any(|it| it.bound.place.is_some()),
+        cluster: Some(cluster),
+    };
+    excess::of_new_version(connection, cluster, case.power, &look).await
+}
+
+fn live_account(session: &Session, case: &Case) -> Result<Option<String>, Error> {
+    let versions = session
+        .store()?
+        .read(|tx| store::credentials::versions_of(tx, case.cluster.id, case.of))?;
+    let live = versions.into_iter().find(|it| it.state.is_live());
+    Ok(live.map(|live| live.account))
 }
 
 /// A failure after the version was seen on the cluster: something did change, and it is said.
@@ -311,7 +371,12 @@ fn half_done(session: &Session, case: &Case, request: i64, error: Error) -> Erro
     }
 }
 
-fn plan_download(session: &Session, case: &Case, form: &Form) -> Result<Done<Downloaded>, Error> {
+fn plan_download(
+    session: &Session,
+    case: &Case,
+    form: &Form,
+    excess: &[String],
+) -> Result<Done<Downloaded>, Error> {
     let (last, live) = session
         .store()?
         .read(|tx| live_version(session, tx, case))?;
@@ -337,6 +402,7 @@ fn plan_download(session: &Session, case: &Case, form: &Form) -> Result<Done<Dow
             Some(_) => format!("merge it into `{}`", path.display()),
         });
     }
+    lines.extend(excess.iter().map(|what| format!("although {what}")));
     Ok(Done::Planned(lines))
 }
 
@@ -441,6 +507,7 @@ async fn deliver(
         expires_at: ready.minted.expires_at,
         shortened_from: ready.shortened_from(session),
         grant_ends_at: ready.grant_ends_at,
+        excess: ready.excess.clone(),
         merged,
         notes: ready.notes.clone(),
     })
@@ -479,6 +546,7 @@ pub(super) fn record_delivery(session: &Session, ready: &Ready, form: &str) -> R
         credential,
         minted,
         request,
+        excess,
         ..
     } = ready;
     session.store()?.write(|tx| {
@@ -497,12 +565,13 @@ pub(super) fn record_delivery(session: &Session, ready: &Ready, form: &str) -> R
             Subject::Personal(_) | Subject::Shell(_) => String::new(),
         };
         let detail = format!(
-            "version {} of '{}' handed over{to} ({form}), ends {}",
+            "version {} of '{}' handed over{to} ({form}), ends {}{}",
             credential.version,
             case.owner,
             minted
                 .expires_at
-                .to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+                .to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+            excess::although(excess)
         );
         case.journal
             .record(session, tx, Phase::Done, detail, Some(*request))?;
