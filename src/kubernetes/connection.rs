@@ -21,6 +21,7 @@ use crate::domain::plan::{
     NAMESPACE, Observed, ObservedAccount, ObservedBinding, Place, binding_name,
 };
 use crate::domain::power::{self, Binding, RoleRef, Roles, Rule, Subject};
+use crate::secrets::MacKey;
 
 /// The one connection to a cluster of a run.
 #[derive(Clone)]
@@ -29,6 +30,8 @@ pub(crate) struct Connection {
     pub(super) installation: String,
     /// The head of our log that the cluster holds, as it was read when we connected.
     pub(super) witnessed: Option<Head>,
+    /// The key of the heads on this cluster; only where the login is the manager's.
+    pub(super) heads: Option<MacKey>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -127,7 +130,13 @@ impl Connection {
             client,
             installation: installation.to_owned(),
             witnessed: None,
+            heads: None,
         }
+    }
+
+    /// The installation whose objects it works on.
+    pub(crate) fn installation(&self) -> &str {
+        &self.installation
     }
 
     pub(super) fn accounts(&self) -> Api<ServiceAccount> {

@@ -3,10 +3,10 @@
 use futures::{StreamExt, stream};
 
 use super::journal::Journal;
-use super::{Debt, Ended, Error, Mode, cluster, find, remove, settle, ssh_key};
+use super::{Debt, Ended, Error, Mode, cluster, find, manager, remove, settle, ssh_key};
 use crate::artifact;
 use crate::domain::audit::Phase;
-use crate::domain::cluster::{Cluster, ManagerKind};
+use crate::domain::cluster::Cluster;
 use crate::domain::name::ClusterName;
 use crate::domain::policy::ClusterAction;
 use crate::session::Session;
@@ -130,27 +130,11 @@ async fn settle_one(
     }
     let installation = find::installation(session)?;
     let connection = session.connect(cluster, &installation).await?;
-    let settled = settle::settle_on(session, cluster, connection.clone(), journal, None);
-    // Logins of runs that were cut off: nobody holds them, and nobody should.
-    let retired = async {
-        let keep = match cluster.manager_kind {
-            ManagerKind::Operator => None,
-            _ => Some(session.manager_login(cluster, &installation)?),
-        };
-        let retired = connection.retire_other_logins(keep.as_ref()).await;
-        retired.map_err(|source| Error::Cluster {
-            cluster: cluster.name.to_string(),
-            source,
-        })
-    };
-    let (settled, retired) = futures::join!(settled, retired);
-    let settled = settled?;
-    retired?;
-    if settled.picture.older_logins {
-        session
-            .store()?
-            .write(|tx| store::clusters::settle_older_logins(tx, cluster.id))?;
-    }
+    let settled = settle::settle_on(session, cluster, connection.clone(), journal, None).await;
+    // After it: what settles knows no account of the manager's that is just being made.
+    let finished = manager::finish(session, cluster, connection, journal).await;
+    let mut settled = settled?;
+    settled.changed.extend(finished?);
     if !settled.changed.is_empty() {
         let journal = journal.clone().cluster(cluster);
         journal.record_alone(session, Phase::Done, settled.changed.join("; "), None)?;

@@ -2,7 +2,9 @@
 
 mod debt;
 
-pub(super) use debt::{chain, debts, end_all_unrecorded, end_unrecorded, older_logins, owed};
+pub(super) use debt::{
+    chain, debts, end_all_unrecorded, end_unrecorded, former_managers, older_logins, owed,
+};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +15,7 @@ use crate::domain::Timestamp;
 use crate::domain::access;
 use crate::domain::audit::Phase;
 use crate::domain::binding::{Binding, Bound};
-use crate::domain::cluster::{Cluster, ClusterId, WriteScope};
+use crate::domain::cluster::{Cluster, ClusterId, FormerManager, WriteScope};
 use crate::domain::credential::{Credential, CredentialId, State, Subject};
 use crate::domain::plan::{self, Desired, Plan};
 use crate::domain::project::ProjectId;
@@ -36,6 +38,8 @@ pub(super) struct Picture {
     pub(super) reach_owed: bool,
     /// Whether logins of the manager from before the stored one may still work.
     pub(super) older_logins: bool,
+    /// Accounts that were the manager's, or are to be no longer, and were not seen to be gone.
+    pub(super) former: Vec<FormerManager>,
     /// Whether the cluster may hold what was issued after the backup that was restored.
     pub(super) orphans_owed: bool,
     /// All users.
@@ -143,6 +147,7 @@ pub(super) fn picture(tx: &ReadTxn<'_>, cluster: ClusterId) -> store::Result<Pic
         bindings: store::bindings::unfinished(tx, cluster)?,
         reach_owed: store::clusters::owes_reach(tx, cluster)?,
         older_logins: store::clusters::has_older_logins(tx, cluster)?,
+        former: store::managers::former(tx, cluster)?,
         orphans_owed: store::clusters::owes_orphans(tx, cluster)?,
         users: users(tx)?,
         projects: store::projects::names(tx)?,

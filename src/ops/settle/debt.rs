@@ -2,7 +2,7 @@
 
 use super::{Picture, picture};
 use crate::domain::audit::Phase;
-use crate::domain::cluster::Cluster;
+use crate::domain::cluster::{Cluster, FormerManager};
 use crate::domain::credential::{Credential, State};
 use crate::domain::user::User;
 use crate::kubernetes::connection::Look;
@@ -127,6 +127,7 @@ pub(in crate::ops) fn owed(
 /// What a cluster owes, as the store says.
 pub(in crate::ops) fn debts(cluster: &Cluster, picture: &Picture) -> Vec<Debt> {
     let older = picture.older_logins.then(|| older_logins(cluster, None));
+    let former = former_managers(cluster, &picture.former);
     let deletion = cluster.deleting_at.map(|_| Debt {
         cluster: cluster.name.clone(),
         what: "its deletion has begun and is not finished".to_owned(),
@@ -190,9 +191,28 @@ pub(in crate::ops) fn debts(cluster: &Cluster, picture: &Picture) -> Vec<Debt> {
         .chain(bindings)
         .chain(reach)
         .chain(older)
+        .chain(former)
         .chain(orphans)
         .chain(deletion)
         .collect()
+}
+
+/// The accounts that were the manager's and were not seen to be gone.
+pub(in crate::ops) fn former_managers(cluster: &Cluster, former: &[FormerManager]) -> Vec<Debt> {
+    let debt = |account: &FormerManager| Debt {
+        cluster: cluster.name.clone(),
+        what: if account.name == cluster.manager {
+            "the manager's account is to be replaced, and is not yet".to_owned()
+        } else {
+            format!(
+                "account '{}', once the manager's, may still be there",
+                account.name
+            )
+        },
+        why: None,
+        until: None,
+    };
+    former.iter().map(debt).collect()
 }
 
 /// The debt of a login that was renewed, while the ones before it were not seen to end.

@@ -4,5 +4,9 @@ ALTER TABLE clusters ADD COLUMN included TEXT NOT NULL DEFAULT '[]';
 -- What write may carry of the resources that others aggregated into `edit`: `group/resource` or
 -- `group/*`, as a JSON list.
 ALTER TABLE clusters ADD COLUMN write_allow TEXT NOT NULL DEFAULT '[]';
--- Accounts that were the manager's before and may still be on the cluster, as a JSON list of names.
+-- Accounts that were the manager's before and may still be on the cluster, as a JSON list of names,
+-- each with its UID behind a colon where it is known. The present manager's is among them while
+-- another is to take its place.
 ALTER TABLE clusters ADD COLUMN former_managers TEXT NOT NULL DEFAULT '[]';
+-- When all accounts of the cluster were last replaced: who had full access before has nothing of it.
+ALTER TABLE clusters ADD COLUMN accounts_rotated_at INTEGER NOT NULL DEFAULT 0;
