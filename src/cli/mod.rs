@@ -17,6 +17,7 @@ mod open;
 mod project;
 pub(crate) mod prompt;
 mod rbac;
+mod reached;
 mod reconcile;
 mod restore;
 mod shell;

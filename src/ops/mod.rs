@@ -21,6 +21,7 @@ pub(crate) mod open;
 pub(crate) mod project;
 pub(crate) mod provider;
 pub(crate) mod rbac;
+pub(crate) mod reached;
 pub(crate) mod reconcile;
 pub(crate) mod remove;
 mod reseal;

@@ -20,6 +20,7 @@ pub(crate) mod managers;
 pub(crate) mod meta;
 pub(crate) mod projects;
 pub(crate) mod provider_tokens;
+pub(crate) mod reached;
 mod schema;
 pub(crate) mod shells;
 pub(crate) mod ssh_keys;

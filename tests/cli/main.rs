@@ -30,6 +30,7 @@ mod project_shared;
 mod provider_token;
 mod rbac;
 mod rbac_cluster;
+mod reached;
 mod reconcile;
 mod refusals;
 mod secrecy;

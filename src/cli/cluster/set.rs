@@ -2,10 +2,10 @@
 
 use clap::ValueEnum;
 
-use crate::cli::completion;
 use crate::cli::desk::Desk;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::cluster::SettingsView;
+use crate::cli::{completion, reached};
 use crate::domain::cluster::WriteScope;
 use crate::domain::name::{ClusterName, ProjectName, parse_line, parse_namespace};
 use crate::error::Failure;
@@ -89,6 +89,7 @@ pub(crate) async fn run(args: ClusterSetArgs, desk: &mut Desk<'_>) -> Result<(),
         },
         release: args.release.into_iter().collect(),
     };
+    let before = reached::on(desk, &args.name);
     let done = ops::cluster::set(desk.session, &args.name, wish, args.dry_run.mode()).await?;
     let Some(done) = desk.planned(done)? else {
         return Ok(());
@@ -96,6 +97,9 @@ pub(crate) async fn run(args: ClusterSetArgs, desk: &mut Desk<'_>) -> Result<(),
     desk.output.show(&SettingsView::from(&done))?;
     for warning in &done.warnings {
         desk.output.warn(warning);
+    }
+    if !done.unchanged {
+        before.say(desk);
     }
     if done.unchanged {
         desk.output.status("Nothing was changed: it is so already.");

@@ -10,3 +10,6 @@ ALTER TABLE clusters ADD COLUMN write_allow TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE clusters ADD COLUMN former_managers TEXT NOT NULL DEFAULT '[]';
 -- When all accounts of the cluster were last replaced: who had full access before has nothing of it.
 ALTER TABLE clusters ADD COLUMN accounts_rotated_at INTEGER NOT NULL DEFAULT 0;
+-- Who set a user's key last, and when: somebody else than the user is said to them.
+ALTER TABLE users ADD COLUMN key_set_at INTEGER;
+ALTER TABLE users ADD COLUMN key_set_by INTEGER REFERENCES users(id);
