@@ -198,7 +198,7 @@ fn namespace_rules() -> Vec<rbac::PolicyRule> {
         rule(
             &[""],
             &["serviceaccounts"],
-            // To patch: a finalizer of somebody else's would keep an account of ours alive.
+            // Patch: somebody's finalizer on an account of ours is taken off.
             &["get", "list", "create", "patch", "delete"],
             &[],
         ),

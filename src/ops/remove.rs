@@ -188,7 +188,18 @@ async fn leave(
     journal: &Journal,
     request: i64,
 ) -> Result<Vec<String>, Error> {
-    let settled = settle::settle_on(session, cluster, connection, journal, Some(request)).await?;
+    let settled = settle::settle_on(
+        session,
+        cluster,
+        connection,
+        journal,
+        Some(request),
+        settle::Depth::Whole,
+    )
+    .await?;
+    if let Some(trouble) = settled.trouble {
+        return Err(trouble);
+    }
     // Those that were the manager's may stand there without our labels, in a namespace that stays.
     let connection = &settled.connection;
     manager::end_former(session, cluster, connection, journal, Some(request)).await?;

@@ -124,15 +124,16 @@ impl Session {
     }
 
     /// Compares the store with the head that a cluster holds. What is no head of ours is noted, and
-    /// counts as absent: whoever can write it there can also take it away.
+    /// counts as absent: whoever can write it there can also take it away. Gives the error where the
+    /// store is older than it, or another one.
     pub(super) fn heed(
         &self,
         cluster: &Cluster,
         connection: &mut Connection,
         found: Option<Found>,
-    ) -> store::Result<()> {
+    ) -> store::Result<Option<store::Error>> {
         let head = match found {
-            None => return Ok(()),
+            None => return Ok(None),
             Some(Found::Proven(head)) if head.is_believed_at(self.now()) => head,
             Some(found) => {
                 let why = match found {
@@ -145,21 +146,19 @@ impl Session {
                     annotation: annotation(connection.installation()),
                     why,
                 });
-                return Ok(());
+                return Ok(None);
             }
         };
-        match self.store()?.read(|tx| store::audit::against(tx, &head))? {
-            Against::Fits | Against::Superseded => {}
-            Against::Differs { why } => {
-                return Err(store::Error::RolledBack {
-                    place: format!("cluster '{}'", cluster.name),
-                    annotation: Some(annotation(connection.installation())),
-                    why,
-                });
-            }
-        }
+        let distrust = match self.store()?.read(|tx| store::audit::against(tx, &head))? {
+            Against::Fits | Against::Superseded => None,
+            Against::Differs { why } => Some(store::Error::RolledBack {
+                place: format!("cluster '{}'", cluster.name),
+                annotation: Some(annotation(connection.installation())),
+                why,
+            }),
+        };
         connection.set_witnessed(head);
-        Ok(())
+        Ok(distrust)
     }
 
     /// Keeps what somebody should be told when the run ends; each thing once.

@@ -20,6 +20,7 @@ mod real;
 mod rotation;
 mod round_trips;
 mod servers;
+mod taking;
 mod world;
 
 use std::io::Write as _;
