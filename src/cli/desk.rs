@@ -57,10 +57,6 @@ impl<'a> Desk<'a> {
                 "they could open {secret}: rotate it at its source"
             ));
         }
-        if !could_open.is_empty() {
-            self.output
-                .hint("renew manager logins with `kubegrant cluster rotate-manager CLUSTER`");
-        }
     }
 
     /// Says what a change did on clusters: what is true, and what is owed (exit 6).

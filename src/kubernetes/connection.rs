@@ -26,6 +26,7 @@ use crate::domain::plan::{
     NAMESPACE, Observed, ObservedAccount, ObservedBinding, Place, binding_name,
 };
 use crate::domain::power::{Binding, RoleRef, Roles, Rule, Subject};
+use crate::secrets::MacKey;
 
 /// The label of a ClusterRole that is aggregated into another begins so.
 const AGGREGATES: &str = "rbac.authorization.k8s.io/aggregate-to-";
@@ -39,6 +40,8 @@ pub(crate) struct Connection {
     pub(super) witnessed: Option<Head>,
     /// What was seen ahead, until it is looked for.
     ahead: Arc<Mutex<Option<(String, Seen)>>>,
+    /// The key of the heads on this cluster; only where the login is the manager's.
+    pub(super) heads: Option<MacKey>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -202,7 +205,13 @@ impl Connection {
             installation: installation.to_owned(),
             witnessed: None,
             ahead: Arc::default(),
+            heads: None,
         }
+    }
+
+    /// The installation whose objects it works on.
+    pub(crate) fn installation(&self) -> &str {
+        &self.installation
     }
 
     pub(super) fn accounts(&self) -> Api<ServiceAccount> {

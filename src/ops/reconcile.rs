@@ -3,10 +3,10 @@
 use futures::{StreamExt, stream};
 
 use super::journal::Journal;
-use super::{Debt, Ended, Error, Mode, cluster, find, remove, settle, ssh_key, status};
+use super::{Debt, Ended, Error, Mode, cluster, find, manager, remove, settle, ssh_key, status};
 use crate::artifact;
 use crate::domain::audit::Phase;
-use crate::domain::cluster::{Cluster, ManagerKind};
+use crate::domain::cluster::Cluster;
 use crate::domain::name::ClusterName;
 use crate::domain::policy::ClusterAction;
 use crate::session::Session;
@@ -166,33 +166,19 @@ async fn settle_one(
         None,
         settle::Depth::Whole,
     );
-    // Logins of runs that were cut off: nobody holds them, and nobody should.
-    let retired = async {
-        let keep = match cluster.manager_kind {
-            ManagerKind::Operator => None,
-            _ => Some(session.manager_login(cluster, &installation)?),
-        };
-        let retired = connection.retire_other_logins(keep.as_ref()).await;
-        retired.map_err(|source| Error::Cluster {
-            cluster: cluster.name.to_string(),
-            source,
-        })
-    };
-    // Who put himself beside the manager has its rights.
-    let mended = async {
-        let mended = connection.mend_manager(&cluster.manager).await;
-        mended.map_err(|source| Error::Cluster {
-            cluster: cluster.name.to_string(),
-            source,
-        })
-    };
-    let (settled, retired, mended) = futures::join!(settled, retired, mended);
+    let settled = settled.await;
+    // After it: what settles knows no account of the manager's that is just being made.
+    let finished = manager::finish(session, cluster, connection.clone(), journal).await;
     let mut settled = settled?;
-    retired?;
+    settled.changed.extend(finished?);
+    // Who put himself beside the manager has its rights.
+    let manager = find::again(session, cluster)?.manager;
+    let mended = settled.connection.mend_manager(&manager).await;
+    let mended = mended.map_err(|source| Error::Cluster {
+        cluster: cluster.name.to_string(),
+        source,
+    });
     settled.changed.extend(mended?);
-    if settled.picture.older_logins {
-        settle::no_older_logins(session, cluster, journal, None)?;
-    }
     if !settled.changed.is_empty() {
         let journal = journal.clone().cluster(cluster);
         journal.record_alone(session, Phase::Done, settled.changed.join("; "), None)?;

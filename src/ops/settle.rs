@@ -7,15 +7,15 @@ mod recorded;
 pub(super) use picture::{Picture, picture};
 
 pub(super) use debt::{
-    access_debts, chain, debts, end_all_unrecorded, end_unrecorded, no_older_logins, older_logins,
-    owed,
+    access_debts, chain, debts, end_all_unrecorded, end_unrecorded, former_managers,
+    no_older_logins, older_logins, owed,
 };
 
 use self::picture::users;
 use self::recorded::{learn_versions, record_outcome};
 use super::journal::Journal;
 use super::project::shared;
-use super::{Applied, Ended, Error, find};
+use super::{Applied, Ended, Error, find, manager};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -283,6 +283,10 @@ pub(super) async fn settle_on(
     };
     let outcome = (&picture, &taken, converged.as_ref());
     let ended = record(session, cluster, outcome, journal, request)?;
+    if depth == Depth::Pending && !picture.former.is_empty() {
+        // What fails of it stays pending, and is not this command's matter.
+        let _gone = manager::end_former(session, cluster, &connection, journal, request).await;
+    }
     let mut notes = taken.notes;
     let mut changed: Vec<String> = taken.changed.iter().map(ToString::to_string).collect();
     let mut failures = taken.failures.into_iter();

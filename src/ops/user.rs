@@ -458,12 +458,13 @@ pub(crate) fn set_key(
     let opens = |cluster: &Cluster| user.role.is_admin() || cluster.owner == Some(id);
     let logins = reseal::open_logins(session, &installation, opens)?;
     session.store()?.write(|tx| {
-        store::users::set_key(tx, id, &text)?;
+        store::users::set_key(tx, id, &text, (actor.holder.id, session.now()))?;
         logins.reseal(session, tx, &installation)?;
         let detail = format!("key of '{}' is now {}", user.name, key.fingerprint());
         journal.record(session, tx, Phase::Done, detail, None)?;
         Ok::<_, Error>(())
     })?;
+    let had_key = user.key.is_some();
     let user = User {
         key: Some(text),
         ..user
@@ -473,7 +474,7 @@ pub(crate) fn set_key(
         unchanged: false,
         over: vec![],
         applied: Applied::default(),
-        could_open: vec![],
+        could_open: if had_key { logins.words() } else { vec![] },
     }))
 }
 

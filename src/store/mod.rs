@@ -17,9 +17,11 @@ mod file;
 pub(crate) mod grants;
 pub(crate) mod integrity;
 pub(crate) mod lookup;
+pub(crate) mod managers;
 pub(crate) mod meta;
 pub(crate) mod projects;
 pub(crate) mod provider_tokens;
+pub(crate) mod reached;
 mod schema;
 pub(crate) mod shells;
 pub(crate) mod ssh_keys;
@@ -132,6 +134,8 @@ pub(crate) enum Error {
     RolledBack {
         /// Who knows better.
         place: String,
+        /// Where a cluster says so: the annotation of namespace `kubegrant`.
+        annotation: Option<String>,
         /// What is wrong.
         why: String,
     },

@@ -21,6 +21,7 @@ mod probes;
 mod projects;
 mod rbac;
 mod real;
+mod rotation;
 mod round_trips;
 mod servers;
 mod taking;

@@ -68,6 +68,21 @@ pub(crate) struct Checked {
 }
 
 impl Checked {
+    /// What others made and somebody should look at, in words.
+    pub(crate) fn of_others(&self) -> Vec<String> {
+        let named = |what: &str, items: &[String]| {
+            let lines = items.iter().map(|item| format!("{what} {item}"));
+            lines.collect::<Vec<_>>()
+        };
+        [
+            named("bound to cluster-admin:", &self.cluster_admins),
+            named("a way to kubegrant's accounts:", &self.ways_in),
+            named("not kubegrant's:", &self.foreign),
+            named("a token that never ends:", &self.immortal_tokens),
+        ]
+        .concat()
+    }
+
     /// Whether `reconcile` would have anything to do, or somebody should look.
     pub(crate) fn has_drift(&self) -> bool {
         let ours = [

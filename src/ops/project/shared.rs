@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use futures::{StreamExt, stream};
 
 use crate::domain::Confirmed;
+use crate::domain::access::Power;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, State};
 use crate::domain::credential::{Credential, Subject};
@@ -93,6 +94,8 @@ pub(crate) struct Over {
     pub(crate) again: Vec<String>,
     /// Everybody who held it.
     pub(crate) held_by: Vec<String>,
+    /// Whether somebody had full access by it.
+    pub(crate) was_full: bool,
 }
 
 impl Over {
@@ -128,7 +131,9 @@ impl Over {
             .find(|version| version.state.is_live())
             .map(|version| version.version);
         let (mut again, mut held_by) = (Vec::new(), Vec::new());
-        for holder in store::credentials::holders(tx, ended.id)? {
+        let holders = store::credentials::holders(tx, ended.id)?;
+        let was_full = level.power() == Power::Full && !holders.is_empty();
+        for holder in holders {
             let Some(user) = picture.users.get(&holder.user) else {
                 continue;
             };
@@ -144,12 +149,13 @@ impl Over {
             begun,
             again,
             held_by,
+            was_full,
         }))
     }
 }
 
 /// Whether a user may take the shared kubeconfig of this level.
-pub(super) fn may_take(
+pub(in crate::ops) fn may_take(
     tx: &ReadTxn<'_>,
     cluster: &Cluster,
     user: &User,

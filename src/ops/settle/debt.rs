@@ -2,7 +2,7 @@
 
 use super::{Picture, picture};
 use crate::domain::audit::Phase;
-use crate::domain::cluster::Cluster;
+use crate::domain::cluster::{Cluster, FormerManager};
 use crate::domain::credential::{Credential, State};
 use crate::domain::user::{User, UserId};
 use crate::kubernetes::error::Error as ClusterError;
@@ -197,6 +197,7 @@ pub(in crate::ops) fn access_debts(
 /// What is owed of a cluster's settings, its login and its life.
 fn setting_debts(cluster: &Cluster, picture: &Picture) -> impl Iterator<Item = Debt> {
     let older = picture.older_logins.then(|| older_logins(cluster, None));
+    let former = former_managers(cluster, &picture.former);
     let deletion = cluster.deleting_at.map(|_| Debt {
         cluster: cluster.name.clone(),
         what: "its deletion has begun and is not finished".to_owned(),
@@ -218,8 +219,27 @@ fn setting_debts(cluster: &Cluster, picture: &Picture) -> impl Iterator<Item = D
     reach
         .into_iter()
         .chain(older)
+        .chain(former)
         .chain(orphans)
         .chain(deletion)
+}
+
+/// The accounts that were the manager's and were not seen to be gone.
+pub(in crate::ops) fn former_managers(cluster: &Cluster, former: &[FormerManager]) -> Vec<Debt> {
+    let debt = |account: &FormerManager| Debt {
+        cluster: cluster.name.clone(),
+        what: if account.name == cluster.manager {
+            "the manager's account is to be replaced, and is not yet".to_owned()
+        } else {
+            format!(
+                "account '{}', once the manager's, may still be there",
+                account.name
+            )
+        },
+        why: None,
+        until: None,
+    };
+    former.iter().map(debt).collect()
 }
 
 /// The debt of a login that was renewed, while the ones before it were not seen to end.

@@ -127,7 +127,21 @@ const PROVIDER_TOKENS: Guarded = table(
 /// What is guarded.
 pub(super) const GUARDED: &[Guarded] = &[
     META,
-    USERS,
+    table(
+        ("users", Of::Organization),
+        "@.id",
+        "1",
+        &[
+            "id",
+            "name",
+            "email",
+            "role",
+            "active",
+            "key",
+            "key_set_at",
+            "key_set_by",
+        ],
+    ),
     PROJECTS,
     PROJECT_MEMBERS,
     table(
@@ -152,6 +166,7 @@ pub(super) const GUARDED: &[Guarded] = &[
             "manager_secret",
             "manager_expires_at",
             "former_managers",
+            "accounts_rotated_at",
             "older_logins",
             "write_scope",
             "write_allow",
