@@ -1,6 +1,7 @@
 //! Clusters: register, renew, list, show, check and set.
 
 mod approach;
+mod insisted;
 mod register;
 mod settings;
 
