@@ -226,7 +226,9 @@ impl Escalation {
                 self.whole.insert(namespace.to_owned());
             }
             Reach::Every => {
-                all.iter().for_each(|namespace| exclude(namespace));
+                for namespace in all {
+                    exclude(namespace);
+                }
                 self.every = true;
             }
             Reach::Nowhere => {}

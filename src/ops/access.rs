@@ -95,6 +95,14 @@ fn may_be_granted(user: &User, cluster: &Cluster) -> Result<(), Error> {
     refuse_pointless(user, cluster)
 }
 
+/// The excluded namespaces that a level reaches on purpose.
+fn on_purpose(level: Level, cluster: &Cluster) -> BTreeSet<String> {
+    match level {
+        Level::Write => cluster.included.clone(),
+        Level::Read => BTreeSet::new(),
+    }
+}
+
 /// Gives a developer a level on a cluster. A change of level ends the current credential.
 pub(crate) async fn grant(
     session: &Session,
@@ -151,10 +159,7 @@ pub(crate) async fn grant(
         access,
         unchanged,
         has_key: user.key.is_some(),
-        included: match wish.level {
-            Level::Write => cluster.included.clone(),
-            Level::Read => BTreeSet::new(),
-        },
+        included: on_purpose(wish.level, &cluster),
         excess,
         applied,
     };

@@ -2,6 +2,7 @@
 
 mod approach;
 mod check;
+mod insisted;
 mod register;
 mod settings;
 mod survey;

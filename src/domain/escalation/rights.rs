@@ -210,6 +210,9 @@ const GUARDS: [(&str, &str); 3] = [
     ("", "namespaces/finalize"),
 ];
 
+/// Resources, verbs, and why one of them matters.
+type Telling<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str], Why);
+
 /// A rule with the verbs that it really gives.
 struct Given<'a> {
     rule: &'a Rule,
@@ -306,7 +309,7 @@ impl Given<'_> {
             ("", "services/proxy"),
         ];
         let proxy = [("", "nodes/proxy")];
-        let found: [(&[(&str, &str)], &[&str], Why); 14] = [
+        let found: [Telling<'_>; 14] = [
             (&roles, &["escalate"], Why::Escalate),
             (&roles, &["bind"], Why::Bind),
             (&SECRETS, &all, Why::Secrets),

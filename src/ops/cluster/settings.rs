@@ -1,15 +1,16 @@
 //! Changing a cluster's settings.
 
 use super::approach::WRITE_SCOPE_WARNING;
+use super::insisted::Insisted;
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::domain::Confirmed;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, WriteScope};
 use crate::domain::credential::Subject;
 use crate::domain::level::{Allowed, LeftOut};
 use crate::domain::name::{ClusterName, ProjectName};
 use crate::domain::policy::{ClusterAction, OrganizationAction, ProjectAction};
-use crate::domain::{Confirmed, escalation};
 use crate::ops::journal::Journal;
 use crate::ops::project::shared::Over;
 use crate::ops::{Applied, Done, Error, Mode, find, settle};
@@ -86,57 +87,6 @@ pub(crate) struct SetOutcome {
     pub(crate) applied: Applied,
 }
 
-/// What write will reach or carry that it should not, and why.
-type Insisted = BTreeMap<String, String>;
-
-/// Judges the namespaces that are to be included: there, excluded now, and open to be included.
-async fn judge_included(
-    session: &Session,
-    before: &Cluster,
-    after: &Cluster,
-) -> Result<Insisted, Error> {
-    let new: Vec<&String> = after.included.difference(&before.included).collect();
-    let mut insisted = Insisted::new();
-    if new.is_empty() {
-        return Ok(insisted);
-    }
-    let on = &before.name;
-    for namespace in &new {
-        if escalation::is_never_included(namespace) {
-            return Err(Error::Forbidden {
-                why: format!(
-                    "namespace '{namespace}' cannot be included: who writes there has the cluster"
-                ),
-                hint: "bind a role there with `kubegrant rbac bind` if somebody must".to_owned(),
-            });
-        }
-        if after.held_back.contains(*namespace) {
-            return Err(Error::Forbidden {
-                why: format!("namespace '{namespace}' is held back by the operator"),
-                hint: format!("run `kubegrant cluster set {on} --release {namespace}` first"),
-            });
-        }
-    }
-    let seen = super::look(session, before).await?;
-    for namespace in new {
-        if !seen.observed.namespaces.contains(namespace) {
-            let known = seen.observed.namespaces.iter().cloned();
-            return Err(Error::NotThere {
-                what: format!("namespace '{namespace}' on cluster '{on}'"),
-                hint: find::did_you_mean(namespace, known).unwrap_or_default(),
-            });
-        }
-        let Some(why) = seen.escalation.excluded().get(namespace) else {
-            return Err(Error::Forbidden {
-                why: format!("write reaches namespace '{namespace}' on cluster '{on}' already"),
-                hint: format!("`kubegrant cluster check {on}` lists where it reaches"),
-            });
-        };
-        insisted.insert(format!("namespace '{namespace}'"), why.clone());
-    }
-    Ok(insisted)
-}
-
 /// Changes a cluster's settings. Where write reaches is sensitive; labels are not.
 ///
 /// What lets writers escalate is refused with [`Error::Climbs`] until a person agreed.
@@ -201,59 +151,20 @@ pub(crate) async fn set(
             applied,
         }));
     }
-    let mut insisted = judge_included(session, &before, &after).await?;
-    for allowed in after.write_allow.difference(&before.write_allow) {
-        if let Some(why) = allowed.warning() {
-            insisted.insert(format!("objects of '{allowed}'"), why);
-        }
-    }
+    let insisted = Insisted::judge(session, &before, &after).await?;
     let mut lines = describe_settings(&before, &after);
-    lines.extend(
-        insisted
-            .iter()
-            .map(|(what, why)| format!("although {what}: {why}")),
-    );
+    lines.extend(insisted.lines());
     lines.extend(describe_project(session, &before, &after)?);
     if mode == Mode::Plan {
         return Ok(Done::Planned(lines));
     }
-    if let (Some((what, why)), None) = (insisted.first_key_value(), confirmed) {
-        let more = match insisted.len() {
-            1 => String::new(),
-            several => format!(" (and {} more)", several - 1),
-        };
-        return Err(Error::Climbs {
-            what: format!(
-                "write on cluster '{}' would reach {what}, and could escalate: {why}{more}",
-                before.name
-            ),
-        });
-    }
+    insisted.must_be(confirmed, &before)?;
     let write_moved = before.write_scope != after.write_scope
         || before.held_back != after.held_back
         || before.included != after.included
         || before.write_allow != after.write_allow;
-    let (request, over) = session.store()?.write(|tx| {
-        let mut over = vec![];
-        if after.project != before.project {
-            let projects = store::projects::list(tx)?;
-            let there = |id| projects.iter().any(|project| project.id == id);
-            if !after.project.is_none_or(there) {
-                return Err(project_is_gone());
-            }
-        }
-        store::clusters::update_settings(tx, &after)?;
-        if write_moved {
-            store::clusters::owe_reach(tx, after.id)?;
-        }
-        let request = journal.record(session, tx, Phase::Requested, lines.join("; "), None)?;
-        if after.project != before.project {
-            // The shared kubeconfigs of the project that it leaves end here.
-            let ended = settle::end_what_must(session, tx, &after, &journal, Some(request))?;
-            over = Over::all_of(tx, &after, &ended)?;
-        }
-        Ok::<_, Error>((request, over))
-    })?;
+    let change = (&before, &after, write_moved);
+    let (request, over) = record(session, &journal, change, lines.join("; "))?;
     let applied = if write_moved || after.project != before.project {
         settle::pay(session, &after, &lock, &journal, Some(request)).await?
     } else {
@@ -274,6 +185,36 @@ pub(crate) async fn set(
         warnings,
         applied,
     }))
+}
+
+/// Records the settings, and what ends with them.
+fn record(
+    session: &Session,
+    journal: &Journal,
+    (before, after, write_moved): (&Cluster, &Cluster, bool),
+    detail: String,
+) -> Result<(i64, Vec<Over>), Error> {
+    session.store()?.write(|tx| {
+        let mut over = vec![];
+        if after.project != before.project {
+            let projects = store::projects::list(tx)?;
+            let there = |id| projects.iter().any(|project| project.id == id);
+            if !after.project.is_none_or(there) {
+                return Err(project_is_gone());
+            }
+        }
+        store::clusters::update_settings(tx, after)?;
+        if write_moved {
+            store::clusters::owe_reach(tx, after.id)?;
+        }
+        let request = journal.record(session, tx, Phase::Requested, detail, None)?;
+        if after.project != before.project {
+            // The shared kubeconfigs of the project that it leaves end here.
+            let ended = settle::end_what_must(session, tx, after, journal, Some(request))?;
+            over = Over::all_of(tx, after, &ended)?;
+        }
+        Ok::<_, Error>((request, over))
+    })
 }
 
 /// What the levels leave out now, where the cluster says so.
