@@ -122,6 +122,9 @@ fn plan_of_100_writers_in_500_namespaces(bencher: Bencher<'_, '_>) {
         role: RoleRef::Cluster(role.to_owned()),
         accounts: listed.clone(),
         has_strangers: false,
+        deleting: false,
+        held: false,
+        unlabelled: false,
     };
     let mut bindings = BTreeMap::new();
     let name = |role: &str| plan::binding_name("0badcafe", role);
