@@ -171,18 +171,7 @@ pub(crate) async fn grant(
         };
         return Ok(Done::Did(outcome(true, applied, vec![])));
     }
-    let power = match wish.level {
-        Level::Read => Power::Read,
-        Level::Write => Power::Write,
-    };
-    let mut excess = excess::of_level(session, &cluster, power).await;
-    // Less than before takes away, which is refused to nobody.
-    let is_less = before
-        .as_ref()
-        .is_some_and(|grant| grant.level >= wish.level && grant.is_live(now));
-    if !is_less {
-        excess = excess::agreed(excess, wish.insists)?;
-    }
+    let excess = Box::pin(excess_of(session, &cluster, &wish, before.as_ref())).await?;
     if mode == Mode::Plan {
         let mut lines = vec![format!(
             "give '{}' {} on cluster '{}'",
@@ -192,19 +181,7 @@ pub(crate) async fn grant(
         lines.extend(would_end(session, &cluster, &user, access)?);
         return Ok(Done::Planned(lines));
     }
-    let until = wish.ends_at.map_or(String::new(), |end| {
-        format!(
-            " until {}",
-            end.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
-        )
-    });
-    let why = if wish.reason.is_empty() {
-        String::new()
-    } else {
-        format!(": {}", wish.reason)
-    };
-    let although = excess::although(&excess);
-    let detail = format!("{} for '{}'{until}{why}{although}", wish.level, user.name);
+    let detail = detail_of(&wish, &user, &excess);
     let request = session.store()?.write(|tx| {
         let request = journal.record(session, tx, Phase::Requested, detail.clone(), None)?;
         let grant = Grant {
@@ -223,6 +200,43 @@ pub(crate) async fn grant(
     let applied = settle::pay(session, &cluster, &lock, &journal, Some(request)).await?;
     journal.close(session, &applied, detail, request)?;
     Ok(Done::Did(outcome(false, applied, excess)))
+}
+
+/// What the level has beyond it on that cluster, if somebody insists or it is less than before:
+/// what takes away is refused to nobody.
+async fn excess_of(
+    session: &Session,
+    cluster: &Cluster,
+    wish: &GrantWish,
+    before: Option<&Grant>,
+) -> Result<Vec<String>, Error> {
+    let power = match wish.level {
+        Level::Read => Power::Read,
+        Level::Write => Power::Write,
+    };
+    let found = excess::of_level(session, cluster, power).await;
+    let now = session.now();
+    if before.is_some_and(|grant| grant.level >= wish.level && grant.is_live(now)) {
+        return Ok(found);
+    }
+    excess::agreed(found, wish.insists)
+}
+
+/// A grant in words, for the audit log.
+fn detail_of(wish: &GrantWish, user: &User, excess: &[String]) -> String {
+    let until = wish.ends_at.map_or(String::new(), |end| {
+        format!(
+            " until {}",
+            end.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+        )
+    });
+    let why = if wish.reason.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", wish.reason)
+    };
+    let although = excess::although(excess);
+    format!("{} for '{}'{until}{why}{although}", wish.level, user.name)
 }
 
 /// The sentence about the credential that a change of access would end.

@@ -136,18 +136,7 @@ pub(crate) async fn begin(
 ) -> Result<Done<Begun>, Error> {
     let asked = ask(session, wish)?;
     if mode == Mode::Plan {
-        let excess = excess::of_level(session, &asked.cluster, asked.power).await;
-        let mut lines = vec![
-            format!(
-                "issue a credential of its own on cluster '{}' ({}), for at most {} minutes",
-                asked.cluster.name,
-                asked.power,
-                wish.ttl_seconds / 60
-            ),
-            "run the command with it, and end it when the command ends".to_owned(),
-        ];
-        lines.extend(excess.iter().map(|what| format!("although {what}")));
-        return Ok(Done::Planned(lines));
+        return Ok(Done::Planned(Box::pin(plan(session, &asked, wish)).await));
     }
     let lock = session.lock(&asked.cluster).await?;
     // Asked again under the lock: who lost their access while we waited gets nothing.
@@ -156,7 +145,8 @@ pub(crate) async fn begin(
     let installation = find::installation(session)?;
     // Before anything is recorded: where the cluster cannot be reached, nothing changes.
     let connection = session.connect(cluster, &installation).await?;
-    let excess = excess::agreed(excess_of(session, &asked, &connection).await?, wish.insists)?;
+    let excess = Box::pin(excess_of(session, &asked, &connection)).await?;
+    let excess = excess::agreed(excess, wish.insists)?;
     let (now, left) = (session.now(), asked.ends_at.map(|end| end - session.now()));
     let ttl = left.map_or(wish.ttl_seconds, |left| {
         left.num_seconds().min(wish.ttl_seconds)
@@ -237,6 +227,22 @@ pub(crate) async fn begin(
         });
     }
     Ok(Done::Did(begun))
+}
+
+/// What would be done, a sentence each.
+async fn plan(session: &Session, asked: &Asked, wish: &ShellWish) -> Vec<String> {
+    let excess = excess::of_level(session, &asked.cluster, asked.power).await;
+    let lines = [
+        format!(
+            "issue a credential of its own on cluster '{}' ({}), for at most {} minutes",
+            asked.cluster.name,
+            asked.power,
+            wish.ttl_seconds / 60
+        ),
+        "run the command with it, and end it when the command ends".to_owned(),
+    ];
+    let although = excess.iter().map(|what| format!("although {what}"));
+    lines.into_iter().chain(although).collect()
 }
 
 /// What the shell would have beyond what it carries. Asked before anything is recorded, and beside

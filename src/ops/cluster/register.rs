@@ -96,7 +96,7 @@ pub(crate) async fn add(
     let approach = approach(session, &wish.name, &wish.source, wish.keep_credential).await?;
     refuse_same(session, &approach.uid, |_| true)?;
     refuse_same_place(session, &approach.address)?;
-    let survey = survey(session, &wish.name, &approach).await?;
+    let survey = Box::pin(survey(session, &wish.name, &approach)).await?;
     let agreed = excess::agreed(survey.to_agree, wish.insists)?;
     if mode == Mode::Plan {
         let mut lines = vec![
@@ -284,7 +284,7 @@ pub(crate) async fn relink(
     if mode == Mode::Plan {
         return Ok(Done::Planned(vec![what]));
     }
-    let survey = survey(session, name, &approach).await?;
+    let survey = Box::pin(survey(session, name, &approach)).await?;
     let installation = find::installation(session)?;
     let before = &found.cluster;
     let old = if rebuilt {

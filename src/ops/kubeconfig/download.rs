@@ -159,7 +159,8 @@ pub(crate) async fn download(
     let case = case(session, "kubeconfig download", &wish.cluster, user, way)?;
     let form = form(session, &case, &wish)?;
     if mode == Mode::Plan {
-        let excess = excess::of_level(session, &case.cluster, case.power).await;
+        let asked = excess::of_level(session, &case.cluster, case.power);
+        let excess = Box::pin(asked).await;
         return plan_download(session, &case, &form, &excess);
     }
     let ready = prepare(session, &wish).await?;
@@ -210,10 +211,8 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
     } else {
         Way::Either
     };
-    let ask = || {
-        let user = wish.user.as_ref();
-        case(session, "kubeconfig download", &wish.cluster, user, way)
-    };
+    let user = wish.user.as_ref();
+    let ask = || case(session, "kubeconfig download", &wish.cluster, user, way);
     let case = ask()?;
     let lock = session.lock(&case.cluster).await?;
     // Asked again under the lock: who lost their access while we waited gets nothing.
@@ -229,7 +228,7 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
     let live = live_account(session, &case)?;
     let mut excess = Vec::new();
     if live.is_none() {
-        let found = excess_of_new(session, &case, &connection).await?;
+        let found = Box::pin(excess_of_new(session, &case, &connection)).await?;
         excess = excess::agreed(found, wish.insists)?;
     }
     let (id, request) = session.store()?.write(|tx| {
@@ -253,14 +252,14 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
             Some(live) => excess::of_account(&connection, &case.cluster, case.power, live).await,
         }
     };
-    let settling = settle::settle_on(
+    let settling = Box::pin(settle::settle_on(
         session,
         &case.cluster,
         connection.clone(),
         &case.journal,
         Some(request),
         settle::Depth::Whole,
-    );
+    ));
     let (settled, asked) = futures::join!(settling, asked);
     let mut settled = match settled {
         Ok(settled) => settled,
@@ -276,16 +275,14 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
         // Somebody else's trouble: this version stands.
         settled.notes.push(settle::chain(&trouble));
     }
-    match asked.and_then(|found| excess::agreed(found, wish.insists)) {
-        Ok(found) => excess.extend(found),
-        Err(error) => {
-            let why = settle::chain(&error);
-            case.journal
-                .record_alone(session, Phase::Failed, why, Some(request))?;
-            return Err(error);
+    let minted = match asked.and_then(|found| excess::agreed(found, wish.insists)) {
+        Ok(found) => {
+            excess.extend(found);
+            Box::pin(mint(session, &case, wish, (id, request), &settled)).await
         }
-    }
-    match mint(session, &case, wish, (id, request), &settled).await {
+        Err(error) => Err(error),
+    };
+    match minted {
         Ok((credential, minted, (ttl, grant_ends_at))) => Ok(Ready {
             case,
             request,
