@@ -227,31 +227,43 @@ pub(crate) fn status(session: &Session) -> Result<Status, Error> {
                     status.kept.push(kept.clone());
                 }
             }
-            for grant in store::grants::list(tx)? {
-                let (Some(user), Some(at)) = (picture.users.get(&grant.user), grant.ends_at) else {
-                    continue;
-                };
-                if grant.cluster == found.id && concerns(user.id) && at > now && at < soon {
-                    let what = format!("the {} grant of '{}'", grant.level, user.name);
-                    status.ending.push(Ending {
-                        what,
-                        cluster: name.clone(),
-                        at,
-                    });
-                }
-            }
-            for (cluster, user) in store::blocks::list(tx)? {
-                if let Some(user) = picture.users.get(&user)
-                    && cluster == found.id
-                    && concerns(user.id)
-                {
-                    status.blocked.push((user.name.to_string(), name.clone()));
-                }
-            }
+            people(tx, &mut status, (&found, &picture), (now, soon), concerns)?;
             Ok::<_, Error>(())
         })?;
     }
     status.asks = asks(session, &status.owed)?;
     status.ending.sort_by_key(|ending| ending.at);
     Ok(status)
+}
+
+/// Whose grants end soon on a cluster, and who is blocked there.
+fn people(
+    tx: &ReadTxn<'_>,
+    status: &mut Status,
+    (found, picture): (&Cluster, &settle::Picture),
+    (now, soon): (Timestamp, Timestamp),
+    concerns: impl Fn(UserId) -> bool,
+) -> store::Result<()> {
+    for grant in store::grants::list(tx)? {
+        let (Some(user), Some(at)) = (picture.users.get(&grant.user), grant.ends_at) else {
+            continue;
+        };
+        if grant.cluster == found.id && concerns(user.id) && at > now && at < soon {
+            status.ending.push(Ending {
+                what: format!("the {} grant of '{}'", grant.level, user.name),
+                cluster: found.name.to_string(),
+                at,
+            });
+        }
+    }
+    for (cluster, user) in store::blocks::list(tx)? {
+        if let Some(user) = picture.users.get(&user)
+            && cluster == found.id
+            && concerns(user.id)
+        {
+            let blocked = (user.name.to_string(), found.name.to_string());
+            status.blocked.push(blocked);
+        }
+    }
+    Ok(())
 }

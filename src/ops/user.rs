@@ -181,11 +181,14 @@ pub(crate) fn list(session: &Session) -> Result<Vec<User>, Error> {
     Ok(session.store()?.read(store::users::list)?)
 }
 
+/// What somebody is in their projects.
+type Memberships = Vec<(Project, ProjectRole)>;
+
 /// Shows a user, with their projects and what they are in each; everybody may see themselves.
 pub(crate) fn show(
     session: &Session,
     name: &UserRef,
-) -> Result<(User, Vec<(Project, ProjectRole)>, Vec<Kept>), Error> {
+) -> Result<(User, Memberships, Vec<Kept>), Error> {
     let user = shown(session, name)?;
     let (projects, mut kept) = session.store()?.read(|tx| {
         let projects = store::projects::of_user(tx, user.id)?;

@@ -389,7 +389,7 @@ impl Guarded {
         );
         if self.follows_credential {
             // Its credential begins or ceases to count, and it with it.
-            triggers.push_str(&format!(
+            let followed = format!(
                 "CREATE TEMP TRIGGER touched_{table}_followed
                    AFTER UPDATE OF state ON main.credentials
                    WHEN (OLD.state = 'revoked') <> (NEW.state = 'revoked')
@@ -399,7 +399,8 @@ impl Guarded {
                    FROM main.{table} AS it WHERE it.credential = NEW.id;
                  END;",
                 self.image("it"),
-            ));
+            );
+            triggers.push_str(&followed);
         }
         triggers
     }
@@ -419,13 +420,12 @@ impl Guarded {
         );
         if part.is_some() {
             query.push_str(" AND ");
-            match self.within {
-                Some(within) => query.push_str(&Self::of_row(within, table)),
+            if let Some(within) = self.within {
+                query.push_str(&Self::of_row(within, table));
+            } else {
                 // As a number, so that an index on it serves.
-                None => {
-                    query.push_str(&Self::of_row(self.part, table));
-                    query.push_str(" = CAST(?1 AS INTEGER)");
-                }
+                query.push_str(&Self::of_row(self.part, table));
+                query.push_str(" = CAST(?1 AS INTEGER)");
             }
         }
         let mut statement = sql.prepare_cached(&query)?;
