@@ -272,11 +272,9 @@ pub(super) async fn finish(
     connection: Connection,
     journal: &Journal,
 ) -> Result<Vec<String>, Error> {
-    let (listed, older) = session.store()?.read(|tx| {
-        let listed = store::managers::former(tx, cluster.id)?;
-        let older = store::clusters::has_older_logins(tx, cluster.id)?;
-        Ok::<_, store::Error>((listed, older))
-    })?;
+    let listed = session
+        .store()?
+        .read(|tx| store::managers::former(tx, cluster.id))?;
     let journal = &journal.clone().cluster(cluster);
     let mut changed = Vec::new();
     let is_given_up = listed.iter().any(|it| it.name == cluster.manager);
@@ -301,12 +299,18 @@ pub(super) async fn finish(
             .map(|name| format!("account '{name}', once the manager's, is gone")),
     );
     retire_logins(session, &cluster, &connection).await?;
-    if older || is_given_up {
-        session
-            .store()?
-            .write(|tx| store::clusters::settle_older_logins(tx, cluster.id))?;
-    }
+    no_older_logins(session, &cluster)?;
     Ok(changed)
+}
+
+/// Records that the stored login is the manager's only one.
+pub(super) fn no_older_logins(session: &Session, cluster: &Cluster) -> Result<(), Error> {
+    session.store()?.write(|tx| {
+        if store::clusters::has_older_logins(tx, cluster.id)? {
+            store::clusters::settle_older_logins(tx, cluster.id)?;
+        }
+        Ok(())
+    })
 }
 
 /// Ends the logins of the manager that the store does not hold.

@@ -74,10 +74,7 @@ async fn replace(
     let ended = async {
         manager::end_former(session, &after, &new, journal, Some(request)).await?;
         manager::retire_logins(session, &after, &new).await?;
-        session
-            .store()?
-            .write(|tx| store::clusters::settle_older_logins(tx, after.id))?;
-        Ok::<_, Error>(())
+        manager::no_older_logins(session, &after)
     };
     let trouble = ended.await.err().map(|error| settle::chain(&error));
     Ok(Replaced {
