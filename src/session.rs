@@ -17,7 +17,7 @@ use crate::domain::cluster::{Cluster, ClusterId, ManagerKind};
 use crate::domain::name::UserRef;
 use crate::domain::user::User;
 use crate::env::Env;
-use crate::kubernetes::client::{self, Endpoint, Limits, Login};
+use crate::kubernetes::client::{self, Endpoint, Login};
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::error::{Error as ClusterError, SetupError};
 use crate::kubernetes::import::OperatorCredential;
@@ -477,8 +477,7 @@ impl Session {
             })?,
         };
         let endpoint = self.endpoint(&cluster.address).map_err(failed)?;
-        let client = client::connect(&endpoint, login, Limits::default()).map_err(failed)?;
-        Ok(Connection::new(client, installation))
+        Connection::open(&endpoint, login, installation).map_err(failed)
     }
 
     /// The endpoint of an address; a proxy of the environment counts where none was registered.

@@ -13,7 +13,10 @@ use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBind
 use kube::api::{Api, ListParams, ObjectMeta, PostParams};
 use serde::Deserialize;
 
+use super::client::{self, Again, Endpoint, Limits, Login};
 use super::error::Error;
+use super::kept::{self, Unread};
+use super::list::Scope;
 use super::objects;
 use crate::domain::audit::Head;
 use crate::domain::climb::Probe;
@@ -29,6 +32,7 @@ pub(crate) struct Connection {
     pub(super) installation: String,
     /// The head of our log that the cluster holds, as it was read when we connected.
     pub(super) witnessed: Option<Head>,
+    again: Option<Again>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -59,6 +63,8 @@ pub(crate) struct Seen {
     pub(crate) foreign: Vec<Binding>,
     /// Bindings that carry our labels and not our name, in words.
     pub(crate) labelled: Vec<String>,
+    /// Bindings that could not be read, in words: they count as what they may be at worst.
+    pub(crate) unread: Vec<String>,
     /// The roles of the cluster; empty unless `with_write`.
     pub(crate) roles: Roles,
 }
@@ -121,13 +127,45 @@ struct Version {
 }
 
 impl Connection {
+    /// Makes a connection. Nothing is sent before the first question.
+    pub(crate) fn open(
+        endpoint: &Endpoint,
+        login: Login,
+        installation: &str,
+    ) -> Result<Self, Error> {
+        let (client, again) = client::dial(endpoint, login, Limits::default())?;
+        Ok(Self {
+            again: Some(again),
+            ..Self::new(client, installation)
+        })
+    }
+
     /// Wraps a client.
-    pub(crate) fn new(client: kube::Client, installation: &str) -> Self {
+    fn new(client: kube::Client, installation: &str) -> Self {
         Self {
             client,
             installation: installation.to_owned(),
             witnessed: None,
+            again: None,
         }
+    }
+
+    /// Opens `count` connections to the same address, none of which shares anything with another:
+    /// for a question whose answer must not hang on one of several API servers. See
+    /// [`Again::open`] for what that does not prove.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "what verifies a revocation will ask over these")
+    )]
+    pub(crate) fn fresh(&self, count: usize) -> Vec<Self> {
+        let fresh = self.again.iter().flat_map(|again| {
+            std::iter::repeat_with(|| Self {
+                client: again.open(),
+                ..self.clone()
+            })
+            .take(count)
+        });
+        fresh.collect()
     }
 
     pub(super) fn accounts(&self) -> Api<ServiceAccount> {
@@ -344,39 +382,38 @@ impl Connection {
     /// Looks at what the cluster holds of ours, and at what limits write.
     pub(crate) async fn observe(&self, look: &Look<'_>) -> Result<Seen, Error> {
         let ours = ListParams::default().labels(&objects::selector(&self.installation));
-        let accounts = async {
-            let listed = self.accounts().list(&ours).await;
-            listed.map_err(|error| Error::from_kube(error, "our accounts"))
-        };
+        let own = Scope::Namespace(NAMESPACE);
+        let accounts =
+            self.list_metadata::<ServiceAccount, _>("our accounts", own, &ours, |meta| {
+                Some(kept::slim(meta))
+            });
         // With writers, one unfiltered list serves both ends; without, ours are enough.
         let bindings = if look.with_write {
             ListParams::default()
         } else {
             ours.clone()
         };
-        let cluster_bindings = async {
-            let listed = self.cluster_bindings().list(&bindings).await;
-            listed.map_err(|error| Error::from_kube(error, "the ClusterRoleBindings"))
-        };
-        let role_bindings = async {
-            let listed = Api::<RoleBinding>::all(self.client.clone())
-                .list(&bindings)
-                .await;
-            listed.map_err(|error| Error::from_kube(error, "the RoleBindings"))
-        };
+        let cluster_bindings = self.list(
+            "the ClusterRoleBindings",
+            Scope::Cluster,
+            &bindings,
+            |found| Some(kept::cluster_binding(found)),
+        );
+        let role_bindings = self.list("the RoleBindings", Scope::Everywhere, &bindings, |found| {
+            Some(kept::role_binding(found))
+        });
         let world = async {
             match (look.with_write, look.with_places) {
                 (true, _) => futures::try_join!(self.namespaces(), self.roles()),
-                (false, true) => Ok((self.namespaces().await?, Roles::default())),
-                (false, false) => Ok((BTreeSet::new(), Roles::default())),
+                (false, true) => Ok((self.namespaces().await?, Default::default())),
+                (false, false) => Ok((BTreeSet::new(), Default::default())),
             }
         };
-        let (accounts, cluster_bindings, role_bindings, (namespaces, roles)) =
+        let (accounts, cluster_bindings, role_bindings, (namespaces, (mut roles, unread_roles))) =
             futures::try_join!(accounts, cluster_bindings, role_bindings, world)?;
 
         let mut seen = Seen::default();
-        for account in accounts.items {
-            let meta = account.metadata;
+        for meta in accounts {
             let found = ObservedAccount {
                 uid: meta.uid.clone().unwrap_or_default(),
                 credential: objects::credential_of(&meta),
@@ -387,18 +424,38 @@ impl Connection {
                 .insert(meta.name.unwrap_or_default(), found);
         }
         let mut all = Vec::new();
-        for found in cluster_bindings.items {
-            let binding =
-                objects::binding(&found.metadata, &found.role_ref, found.subjects.as_ref());
-            self.sort(&mut seen, &mut all, &found.metadata, binding);
+        let mut unread = Unread::default();
+        for found in cluster_bindings
+            .items
+            .into_iter()
+            .chain(role_bindings.items)
+        {
+            if found.is_unread && !self.is_ours(&found.meta, &found.binding) {
+                unread.add(found.binding);
+            } else {
+                // One of ours that is too large to be ours is made anew like one with strangers.
+                self.sort(&mut seen, &mut all, &found.meta, found.binding);
+            }
         }
-        for found in role_bindings.items {
-            let binding =
-                objects::binding(&found.metadata, &found.role_ref, found.subjects.as_ref());
-            self.sort(&mut seen, &mut all, &found.metadata, binding);
+        for namespace in &role_bindings.unread {
+            unread.add(kept::anything_in(namespace));
+        }
+        for (namespace, words) in unread.words() {
+            let place =
+                namespace.map_or_else(String::new, |name| format!(" in namespace '{name}'"));
+            seen.unread.push(format!("{words}{place}"));
         }
         if look.with_write {
+            let read = all.len();
+            all.extend_from_slice(unread.at_worst());
+            kept::assume_roles(&mut roles, &unread_roles, &all);
             seen.held_back = power::held_back(&namespaces, look.held_back, &all, &roles);
+            all.truncate(read);
+            for (namespace, words) in unread.words() {
+                if let Some(namespace) = namespace.filter(|name| namespaces.contains(*name)) {
+                    seen.held_back.entry(namespace.clone()).or_insert(words);
+                }
+            }
             let open = namespaces
                 .iter()
                 .filter(|namespace| !seen.held_back.contains_key(*namespace));
@@ -408,6 +465,13 @@ impl Connection {
         }
         seen.observed.namespaces = namespaces;
         Ok(seen)
+    }
+
+    fn is_ours(&self, meta: &ObjectMeta, found: &Binding) -> bool {
+        let is_named = found
+            .name
+            .starts_with(&binding_name(&self.installation, ""));
+        is_named && objects::is_ours(meta, &self.installation)
     }
 
     /// Puts a binding among ours or among the others.
@@ -450,19 +514,18 @@ impl Connection {
 
     /// Lists what stands in our namespace and is of no installation's making.
     pub(crate) async fn strangers(&self) -> Result<Vec<String>, Error> {
-        let listed = self.accounts().list_metadata(&ListParams::default()).await;
-        let listed = listed.map_err(|error| Error::from_kube(error, "the accounts"))?;
-        let mut found: Vec<String> = listed
-            .items
-            .into_iter()
-            .filter(|account| {
-                let labels = account.metadata.labels.as_ref();
-                labels
-                    .and_then(|l| l.get(objects::MANAGED_BY))
-                    .map(String::as_str)
-                    != Some(objects::KUBEGRANT)
-            })
-            .filter_map(|account| account.metadata.name)
+        let (own, all) = (Scope::Namespace(NAMESPACE), ListParams::default());
+        let keep = |meta| Some(kept::slim(meta));
+        let listed = self.list_metadata::<ServiceAccount, _>("the accounts", own, &all, keep);
+        let others = listed.await?.into_iter().filter(|meta| {
+            let labels = meta.labels.as_ref();
+            labels
+                .and_then(|l| l.get(objects::MANAGED_BY))
+                .map(String::as_str)
+                != Some(objects::KUBEGRANT)
+        });
+        let mut found: Vec<String> = others
+            .filter_map(|meta| meta.name)
             .filter(|name| name != "default") // Every namespace has it; it holds nothing.
             .map(|name| format!("account {}", super::error::clean(&name)))
             .collect();
@@ -472,48 +535,33 @@ impl Connection {
 
     /// Lists the namespaces that take new objects.
     pub(crate) async fn namespaces(&self) -> Result<BTreeSet<String>, Error> {
-        let listed = Api::<Namespace>::all(self.client.clone())
-            .list(&ListParams::default())
-            .await
-            .map_err(|error| Error::from_kube(error, "the namespaces"))?;
-        let names = listed.items.into_iter().filter_map(|namespace| {
-            let terminating = namespace.metadata.deletion_timestamp.is_some();
-            if terminating {
-                None
-            } else {
-                namespace.metadata.name
-            }
+        let (all, keep) = (ListParams::default(), |meta| Some(kept::slim(meta)));
+        let listed =
+            self.list_metadata::<Namespace, _>("the namespaces", Scope::Cluster, &all, keep);
+        let names = listed.await?.into_iter().filter_map(|meta| {
+            let terminating = meta.deletion_timestamp.is_some();
+            if terminating { None } else { meta.name }
         });
         Ok(names.collect())
     }
 
-    async fn roles(&self) -> Result<Roles, Error> {
-        let params = ListParams::default();
-        let cluster = async {
-            let listed = Api::<ClusterRole>::all(self.client.clone())
-                .list(&params)
-                .await;
-            listed.map_err(|error| Error::from_kube(error, "the ClusterRoles"))
-        };
-        let namespaced = async {
-            let listed = Api::<Role>::all(self.client.clone()).list(&params).await;
-            listed.map_err(|error| Error::from_kube(error, "the Roles"))
-        };
+    /// Lists the roles, and names the namespaces whose Roles could not be read to the end.
+    async fn roles(&self) -> Result<(Roles, Vec<String>), Error> {
+        let all = ListParams::default();
+        let cluster = self.list("the ClusterRoles", Scope::Cluster, &all, |found| {
+            Some(kept::cluster_role(found))
+        });
+        let namespaced = self.list("the Roles", Scope::Everywhere, &all, |found| {
+            Some(kept::role(found))
+        });
         let (cluster, namespaced) = futures::try_join!(cluster, namespaced)?;
         let mut roles = Roles::default();
-        for role in cluster.items {
-            roles.cluster.insert(
-                role.metadata.name.unwrap_or_default(),
-                objects::rules(role.rules),
-            );
+        for role in cluster.items.into_iter().chain(namespaced.items) {
+            match role.namespace {
+                None => roles.cluster.insert(role.name, role.rules),
+                Some(namespace) => roles.namespaced.insert((namespace, role.name), role.rules),
+            };
         }
-        for role in namespaced.items {
-            let key = (
-                role.metadata.namespace.unwrap_or_default(),
-                role.metadata.name.unwrap_or_default(),
-            );
-            roles.namespaced.insert(key, objects::rules(role.rules));
-        }
-        Ok(roles)
+        Ok((roles, namespaced.unread))
     }
 }

@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::connection::{Connection, Right};
 use super::error::Error;
+use super::list::Scope;
 use super::objects::{self, KUBEGRANT, MANAGED_BY};
 use super::token;
 use crate::domain::Timestamp;
@@ -511,15 +512,10 @@ impl Connection {
 
     /// Lists the manager's token Secrets by name.
     async fn manager_secrets(&self) -> Result<Vec<String>, Error> {
-        let api: Api<Secret> = Api::namespaced(self.client.clone(), NAMESPACE);
         let ours = ListParams::default().labels(&objects::selector(&self.installation));
-        let listed = api.list_metadata(&ours).await;
-        let listed = listed.map_err(|error| Error::from_kube(error, "our Secrets"))?;
-        Ok(listed
-            .items
-            .into_iter()
-            .filter_map(|secret| secret.metadata.name)
-            .collect())
+        let own = Scope::Namespace(NAMESPACE);
+        self.list_metadata::<Secret, _>("our Secrets", own, &ours, |meta| meta.name)
+            .await
     }
 }
 

@@ -1,12 +1,13 @@
 //! The cluster as a witness of the audit log: its head is an annotation of our namespace, which
 //! `edit` cannot write, wherever it is bound.
 
-use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{Api, ListParams, Patch, PatchParams};
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use kube::api::{Api, ListParams, ObjectMeta, Patch, PatchParams};
 use serde_json::json;
 
 use super::connection::Connection;
 use super::error::Error;
+use super::list::Scope;
 use super::objects::{self, KUBEGRANT};
 use crate::domain::audit::Head;
 use crate::domain::plan::NAMESPACE;
@@ -34,16 +35,21 @@ impl Connection {
     pub(crate) async fn pins(&self) -> Result<Pins, Error> {
         let what = "namespace 'kube-system'";
         let both = ListParams::default().labels(&format!("{NAME} in ({SYSTEM},{NAMESPACE})"));
-        let listed = Api::<Namespace>::all(self.client.clone()).list(&both).await;
-        let listed = listed.map_err(|error| Error::from_kube(error, what))?;
+        let own = annotation(&self.installation);
+        let keep = |mut meta: ObjectMeta| {
+            meta.annotations
+                .get_or_insert_default()
+                .retain(|key, _| *key == own);
+            Some(meta)
+        };
+        let listed = self.list_metadata::<Namespace, _>(what, Scope::Cluster, &both, keep);
         let (mut uid, mut head) = (None, None);
-        for namespace in listed.items {
-            let meta = namespace.metadata;
+        for meta in listed.await? {
             match meta.name.as_deref() {
                 Some(SYSTEM) => uid = meta.uid,
                 Some(NAMESPACE) => {
                     let found = meta.annotations.unwrap_or_default();
-                    let found = found.get(&annotation(&self.installation));
+                    let found = found.get(&own);
                     // Who can garble it can remove it: it counts as absent.
                     head = found.and_then(|text| text.parse().ok());
                 }
@@ -57,15 +63,15 @@ impl Connection {
     /// Lists whose versions our accounts are, as they say themselves: owner and number.
     pub(crate) async fn versions_held(&self) -> Result<Vec<(String, u32)>, Error> {
         let ours = ListParams::default().labels(&objects::selector(&self.installation));
-        let listed = self.accounts().list_metadata(&ours).await;
-        let listed = listed.map_err(|error| Error::from_kube(error, "our accounts"))?;
-        let versions = listed.items.into_iter().filter_map(|account| {
-            let name = account.metadata.name?;
+        let version = |account: ObjectMeta| {
+            let name = account.name?;
             let (_, number) = name.rsplit_once("-v")?;
-            let owner = account.metadata.annotations?.remove(objects::USER)?;
+            let owner = account.annotations?.remove(objects::USER)?;
             Some((owner, number.parse().ok()?))
-        });
-        Ok(versions.collect())
+        };
+        let own = Scope::Namespace(NAMESPACE);
+        self.list_metadata::<ServiceAccount, _>("our accounts", own, &ours, version)
+            .await
     }
 
     /// Remembers what the cluster holds.

@@ -255,6 +255,7 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
         owed,
     };
     checked.foreign.extend(seen.labelled.iter().cloned());
+    checked.foreign.extend(seen.unread.iter().cloned());
     sort_drift(&mut checked, &plan, &seen.observed);
     checked.reach = Reach {
         reaches: seen.observed.write_reaches,

@@ -11,7 +11,7 @@ use crate::domain::cluster::{Cluster, ManagerKind, State};
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::ClusterAction;
 use crate::domain::user::User;
-use crate::kubernetes::client::{self, Limits, Login};
+use crate::kubernetes::client::Login;
 use crate::kubernetes::connection::Connection;
 use crate::session::Session;
 use crate::store;
@@ -351,8 +351,7 @@ pub(crate) async fn rotate_manager(
         .map_err(failed)?;
     let endpoint = session.endpoint(&found.cluster.address).map_err(failed)?;
     let login = Login::Token(made.token.clone());
-    let client = client::connect(&endpoint, login, Limits::default()).map_err(failed)?;
-    let new = Connection::new(client, &installation);
+    let new = Connection::open(&endpoint, login, &installation).map_err(failed)?;
     super::cluster::prove(&new, &found.cluster.kube_system_uid)
         .await
         .map_err(failed)?;

@@ -17,6 +17,7 @@ mod failures;
 mod formats;
 mod generated;
 mod home;
+mod hostile_lists;
 mod init;
 mod kubeconfig_download;
 mod kubeconfig_rotate;
