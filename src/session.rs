@@ -17,7 +17,7 @@ use crate::domain::cluster::{Cluster, ClusterId, ManagerKind};
 use crate::domain::name::UserRef;
 use crate::domain::user::User;
 use crate::env::Env;
-use crate::kubernetes::client::{self, Endpoint, Limits, Login};
+use crate::kubernetes::client::{self, Endpoint, Login};
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::error::{Error as ClusterError, SetupError};
 use crate::kubernetes::import::OperatorCredential;
@@ -516,8 +516,8 @@ impl Session {
                 .ok_or_else(|| ClusterError::garbled("the operator's credential", "it is none"))?,
         };
         let endpoint = self.endpoint(&cluster.address)?;
-        let client = client::connect(&endpoint, login, Limits::default())?;
-        Ok(Connection::new(client, installation).with_heads_of(secret, &cluster.kube_system_uid))
+        let connection = Connection::open(&endpoint, login, installation)?;
+        Ok(connection.with_heads_of(secret, &cluster.kube_system_uid))
     }
 
     /// The endpoint of an address; a proxy of the environment counts where none was registered.

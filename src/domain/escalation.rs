@@ -204,6 +204,12 @@ fn is_cluster_admin(role: &RoleRef) -> bool {
 }
 
 impl Escalation {
+    /// Excludes a namespace for a reason that no rule shows, unless it is excluded anyway.
+    pub(crate) fn exclude(&mut self, namespace: &str, why: &str) {
+        let place = self.excluded.entry(namespace.to_owned());
+        place.or_insert_with(|| why.to_owned());
+    }
+
     /// The namespaces that write must not reach, each with one reason.
     pub(crate) fn excluded(&self) -> &BTreeMap<String, String> {
         &self.excluded

@@ -107,6 +107,19 @@ impl Default for Limits {
     }
 }
 
+/// How much of the answer to one request is read: an extension of the request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bound {
+    /// The largest answer that is read whole, in bytes.
+    pub(super) whole: usize,
+    /// How much of a larger one is read, in bytes; it is marked as [`Head`].
+    pub(super) head: usize,
+}
+
+/// An extension of an answer of which only the beginning was read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Head;
+
 /// Sends one request over whatever lies below.
 type Transport = Box<
     dyn Fn(
@@ -117,18 +130,51 @@ type Transport = Box<
         + Sync,
 >;
 
+/// Makes one more transport to the same address, with connections of its own.
+type Dial = Box<dyn Fn() -> Transport + Send + Sync>;
+
+/// What opens further connections to the address of a client, with the same login.
+#[derive(Clone)]
+pub(crate) struct Again(Arc<Exchange>);
+
+impl Again {
+    /// Makes a client that shares no connection with any other.
+    ///
+    /// Behind one address there may be several API servers, each of which hears of a change in its
+    /// own time. A load balancer gives a new connection to whichever it likes, so one question
+    /// asked over several of these is likely to reach more than one of them. That proves nothing
+    /// about a server that no connection came to: the balancer may keep one client at one server,
+    /// and a server may have been away and come back with what it knew.
+    pub(crate) fn open(&self) -> kube::Client {
+        kube::Client::new(Connected(Arc::new(self.0.again())), "default")
+    }
+}
+
 /// Makes a client for one API server. Nothing is sent before the first request.
+///
+/// The client lives in the runtime it was made in.
+#[cfg(test)]
+pub(crate) fn connect(
+    endpoint: &Endpoint,
+    login: Login,
+    limits: Limits,
+) -> Result<kube::Client, Error> {
+    dial(endpoint, login, limits).map(|(client, _)| client)
+}
+
+/// Makes a client for one API server, and what opens further ones. Nothing is sent before the first
+/// request.
 ///
 /// The client lives in the runtime it was made in.
 #[expect(
     clippy::needless_pass_by_value,
     reason = "the credential is given away: no copy of it stays with the caller"
 )]
-pub(crate) fn connect(
+pub(crate) fn dial(
     endpoint: &Endpoint,
     login: Login,
     limits: Limits,
-) -> Result<kube::Client, Error> {
+) -> Result<(kube::Client, Again), Error> {
     let server = endpoint.server.clone();
     // kube spawns a task at once and would panic without a runtime.
     if tokio::runtime::Handle::try_current().is_err() {
@@ -142,8 +188,16 @@ pub(crate) fn connect(
         .as_deref()
         .and_then(|url| Proxy::parse(url).ok());
     let proxy = proxy.map(|proxy| proxy.uri.to_string());
-    let exchange = Exchange::new(server, base, authorization, limits, transport, proxy);
-    Ok(kube::Client::new(Connected(Arc::new(exchange)), "default"))
+    let exchange = Arc::new(Exchange::new(
+        server,
+        base,
+        authorization,
+        limits,
+        transport,
+        proxy,
+    ));
+    let client = kube::Client::new(Connected(Arc::clone(&exchange)), "default");
+    Ok((client, Again(exchange)))
 }
 
 fn parse_base(server: &str) -> Result<Uri, SetupError> {
@@ -184,7 +238,7 @@ fn basic(username: &str, password: &SecretString) -> String {
 }
 
 /// Puts TCP, proxy, TLS and HTTP together.
-fn transport(endpoint: &Endpoint, login: &Login, limits: Limits) -> Result<Transport, SetupError> {
+fn transport(endpoint: &Endpoint, login: &Login, limits: Limits) -> Result<Dial, SetupError> {
     let server = &endpoint.server;
     let client = match login {
         Login::ClientCertificate {
@@ -264,7 +318,7 @@ struct Tls {
 
 impl Tls {
     /// Stacks TLS and HTTP on a connector.
-    fn over<C>(self, connector: C, limits: Limits) -> Transport
+    fn over<C>(self, connector: C, limits: Limits) -> Dial
     where
         C: Service<Uri> + Clone + Send + Sync + 'static,
         C::Response: Connection + hyper::rt::Read + hyper::rt::Write + Send + Unpin + 'static,
@@ -276,11 +330,14 @@ impl Tls {
             None => Arc::new(DefaultServerNameResolver::default()),
         };
         let https = HttpsConnector::new(connector, self.config, true, resolver);
-        let client = HyperClient::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .timer(TokioTimer::new())
-            .build::<_, Full<Bytes>>(Deadline::new(https, limits.connect));
-        Box::new(move |request| Box::pin(client.request(request)))
+        let connector = Deadline::new(https, limits.connect);
+        Box::new(move || {
+            let client = HyperClient::builder(TokioExecutor::new())
+                .pool_timer(TokioTimer::new())
+                .timer(TokioTimer::new())
+                .build::<_, Full<Bytes>>(connector.clone());
+            Box::new(move |request| Box::pin(client.request(request)))
+        })
     }
 }
 

@@ -14,8 +14,11 @@ use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBind
 use kube::api::{Api, ListParams, ObjectMeta, PostParams};
 use serde::Deserialize;
 
+use super::client::{self, Again, Endpoint, Limits, Login};
 use super::error::Error;
+use super::kept::{self, Unread};
 use super::levels::levels;
+use super::list::Scope;
 use super::objects;
 use crate::domain::audit::Head;
 use crate::domain::climb::Probe;
@@ -28,9 +31,6 @@ use crate::domain::plan::{
 use crate::domain::power::{Binding, RoleRef, Roles, Rule, Subject};
 use crate::secrets::MacKey;
 
-/// The label of a ClusterRole that is aggregated into another begins so.
-const AGGREGATES: &str = "rbac.authorization.k8s.io/aggregate-to-";
-
 /// The one connection to a cluster of a run.
 #[derive(Clone)]
 pub(crate) struct Connection {
@@ -42,6 +42,7 @@ pub(crate) struct Connection {
     ahead: Arc<Mutex<Option<(String, Seen)>>>,
     /// The key of the heads on this cluster; only where the login is the manager's.
     pub(super) heads: Option<MacKey>,
+    again: Option<Again>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -101,6 +102,8 @@ pub(crate) struct Seen {
     pub(crate) labelled: Vec<String>,
     /// Bindings that carry our name and not our labels, in words.
     pub(crate) unlabelled: Vec<String>,
+    /// Bindings that could not be read, in words: they count as what they may be at worst.
+    pub(crate) unread: Vec<String>,
     /// The roles of the cluster; empty unless `with_write`.
     pub(crate) roles: Roles,
 }
@@ -198,20 +201,52 @@ struct Version {
 }
 
 impl Connection {
+    /// Makes a connection. Nothing is sent before the first question.
+    pub(crate) fn open(
+        endpoint: &Endpoint,
+        login: Login,
+        installation: &str,
+    ) -> Result<Self, Error> {
+        let (client, again) = client::dial(endpoint, login, Limits::default())?;
+        Ok(Self {
+            again: Some(again),
+            ..Self::new(client, installation)
+        })
+    }
+
     /// Wraps a client.
-    pub(crate) fn new(client: kube::Client, installation: &str) -> Self {
+    fn new(client: kube::Client, installation: &str) -> Self {
         Self {
             client,
             installation: installation.to_owned(),
             witnessed: None,
             ahead: Arc::default(),
             heads: None,
+            again: None,
         }
     }
 
     /// The installation whose objects it works on.
     pub(crate) fn installation(&self) -> &str {
         &self.installation
+    }
+
+    /// Opens `count` connections to the same address, none of which shares anything with another:
+    /// for a question whose answer must not hang on one of several API servers. See
+    /// [`Again::open`] for what that does not prove.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "what verifies a revocation will ask over these")
+    )]
+    pub(crate) fn fresh(&self, count: usize) -> Vec<Self> {
+        let fresh = self.again.iter().flat_map(|again| {
+            std::iter::repeat_with(|| Self {
+                client: again.open(),
+                ..self.clone()
+            })
+            .take(count)
+        });
+        fresh.collect()
     }
 
     pub(super) fn accounts(&self) -> Api<ServiceAccount> {
@@ -446,34 +481,40 @@ impl Connection {
 
     async fn look(&self, look: &Look<'_>) -> Result<Seen, Error> {
         let ours = ListParams::default().labels(&objects::selector(&self.installation));
-        let accounts = async {
-            let listed = self.accounts().list(&ours).await;
-            listed.map_err(|error| Error::from_kube(error, "our accounts"))
-        };
+        let own = Scope::Namespace(NAMESPACE);
+        let accounts =
+            self.list_metadata::<ServiceAccount, _>("our accounts", own, &ours, |meta| {
+                Some(kept::slim(meta))
+            });
         // With writers, one unfiltered list serves both ends; without, ours are enough.
         let bindings = if look.with_write {
             ListParams::default()
         } else {
             ours.clone()
         };
-        let cluster_bindings = async {
-            let listed = self.cluster_bindings().list(&bindings).await;
-            listed.map_err(|error| Error::from_kube(error, "the ClusterRoleBindings"))
-        };
-        let role_bindings = async {
-            let listed = Api::<RoleBinding>::all(self.client.clone())
-                .list(&bindings)
-                .await;
-            listed.map_err(|error| Error::from_kube(error, "the RoleBindings"))
-        };
+        let cluster_bindings = self.list(
+            "the ClusterRoleBindings",
+            Scope::Cluster,
+            &bindings,
+            |found| Some(kept::cluster_binding(found)),
+        );
+        let role_bindings = self.list("the RoleBindings", Scope::Everywhere, &bindings, |found| {
+            Some(kept::role_binding(found))
+        });
         let world = async {
             match (look.with_write, look.with_places) {
                 (true, _) => futures::try_join!(self.namespaces(), self.roles()),
-                (false, true) => futures::try_join!(self.namespaces(), self.roles_of_levels()),
-                (false, false) => Ok((Namespaces::default(), self.roles_of_levels().await?)),
+                (false, true) => {
+                    let both = futures::try_join!(self.namespaces(), self.roles_of_levels());
+                    both.map(|(namespaces, roles)| (namespaces, (roles, vec![])))
+                }
+                (false, false) => Ok((
+                    Namespaces::default(),
+                    (self.roles_of_levels().await?, vec![]),
+                )),
             }
         };
-        let (accounts, cluster_bindings, role_bindings, (namespaces, roles)) =
+        let (accounts, cluster_bindings, role_bindings, (namespaces, (mut roles, unread_roles))) =
             futures::try_join!(accounts, cluster_bindings, role_bindings, world)?;
 
         let mut seen = Seen {
@@ -483,8 +524,7 @@ impl Connection {
         let levels = levels(&roles, look.write_allow(), &self.installation);
         seen.observed.levels = levels.roles;
         seen.left_out = levels.left_out;
-        for account in accounts.items {
-            let meta = account.metadata;
+        for meta in accounts {
             let found = ObservedAccount {
                 uid: meta.uid.clone().unwrap_or_default(),
                 credential: objects::credential_of(&meta),
@@ -498,29 +538,50 @@ impl Connection {
         let mut others = Vec::new();
         // The judgement is over ours too: a stranger may have joined one.
         let mut all = Vec::new();
-        for found in cluster_bindings.items {
-            let binding =
-                objects::binding(&found.metadata, &found.role_ref, found.subjects.as_ref());
-            all.push(binding.clone());
-            self.sort(&mut seen, &mut others, &found.metadata, binding);
+        let mut unread = Unread::default();
+        let found = cluster_bindings.items.into_iter();
+        for found in found.chain(role_bindings.items) {
+            if found.is_unread && !self.is_ours(&found.meta, &found.binding) {
+                unread.add(found.binding);
+            } else {
+                // One of ours that is too large to be ours is made anew like one with strangers.
+                all.push(found.binding.clone());
+                self.sort(&mut seen, &mut others, &found.meta, found.binding);
+            }
         }
-        for found in role_bindings.items {
-            let binding =
-                objects::binding(&found.metadata, &found.role_ref, found.subjects.as_ref());
-            all.push(binding.clone());
-            self.sort(&mut seen, &mut others, &found.metadata, binding);
+        for namespace in &role_bindings.unread {
+            unread.add(kept::anything_in(namespace));
+        }
+        for (namespace, words) in unread.words() {
+            let place =
+                namespace.map_or_else(String::new, |name| format!(" in namespace '{name}'"));
+            seen.unread.push(format!("{words}{place}"));
         }
         if look.with_write {
             let mut every = namespaces.active.clone();
             every.extend(namespaces.terminating);
+            all.extend_from_slice(unread.at_worst());
+            kept::assume_roles(&mut roles, &unread_roles, &all);
             let (out, allowed) = (look.held_back(), look.write_allow());
             seen.escalation = escalation::judge(&every, out, allowed, &all, &roles);
+            for (namespace, words) in unread.words() {
+                if let Some(namespace) = namespace {
+                    seen.escalation.exclude(namespace, &words);
+                }
+            }
             seen.reach(&namespaces.active, &every, look);
             seen.foreign = others;
             seen.roles = roles;
         }
         seen.observed.namespaces = namespaces.active;
         Ok(seen)
+    }
+
+    fn is_ours(&self, meta: &ObjectMeta, found: &Binding) -> bool {
+        let is_named = found
+            .name
+            .starts_with(&binding_name(&self.installation, ""));
+        is_named && objects::is_ours(meta, &self.installation)
     }
 
     /// Puts a binding among ours or among the others.
@@ -577,54 +638,41 @@ impl Connection {
     }
 
     async fn namespaces(&self) -> Result<Namespaces, Error> {
-        let listed = Api::<Namespace>::all(self.client.clone())
-            .list(&ListParams::default())
-            .await
-            .map_err(|error| Error::from_kube(error, "the namespaces"))?;
+        let (all, keep) = (ListParams::default(), |meta| Some(kept::slim(meta)));
+        let listed =
+            self.list_metadata::<Namespace, _>("the namespaces", Scope::Cluster, &all, keep);
         let mut found = Namespaces::default();
-        for namespace in listed.items {
-            let list = match namespace.metadata.deletion_timestamp {
+        for meta in listed.await? {
+            let list = match meta.deletion_timestamp {
                 None => &mut found.active,
                 Some(_) => &mut found.terminating,
             };
-            list.extend(namespace.metadata.name);
+            list.extend(meta.name);
         }
         Ok(found)
     }
 
-    async fn roles(&self) -> Result<Roles, Error> {
-        let params = ListParams::default();
-        let cluster = async {
-            let listed = Api::<ClusterRole>::all(self.client.clone())
-                .list(&params)
-                .await;
-            listed.map_err(|error| Error::from_kube(error, "the ClusterRoles"))
-        };
-        let namespaced = async {
-            let listed = Api::<Role>::all(self.client.clone()).list(&params).await;
-            listed.map_err(|error| Error::from_kube(error, "the Roles"))
-        };
+    /// Lists the roles, and names the namespaces whose Roles could not be read to the end.
+    async fn roles(&self) -> Result<(Roles, Vec<String>), Error> {
+        let all = ListParams::default();
+        let cluster = self.list("the ClusterRoles", Scope::Cluster, &all, |found| {
+            Some(kept::cluster_role(found))
+        });
+        let namespaced = self.list("the Roles", Scope::Everywhere, &all, |found| {
+            Some(kept::role(found))
+        });
         let (cluster, namespaced) = futures::try_join!(cluster, namespaced)?;
         let mut roles = Roles::default();
-        for role in cluster.items {
-            let name = role.metadata.name.unwrap_or_default();
-            for (label, value) in role.metadata.labels.iter().flatten() {
-                if let Some(into) = label.strip_prefix(AGGREGATES)
-                    && value == "true"
-                {
-                    let aggregated = roles.aggregated.entry(into.to_owned()).or_default();
-                    aggregated.insert(name.clone());
-                }
+        for role in cluster.items.into_iter().chain(namespaced.items) {
+            for into in role.aggregated_into {
+                let aggregated = roles.aggregated.entry(into).or_default();
+                aggregated.insert(role.name.clone());
             }
-            roles.cluster.insert(name, objects::rules(role.rules));
+            match role.namespace {
+                None => roles.cluster.insert(role.name, role.rules),
+                Some(namespace) => roles.namespaced.insert((namespace, role.name), role.rules),
+            };
         }
-        for role in namespaced.items {
-            let key = (
-                role.metadata.namespace.unwrap_or_default(),
-                role.metadata.name.unwrap_or_default(),
-            );
-            roles.namespaced.insert(key, objects::rules(role.rules));
-        }
-        Ok(roles)
+        Ok((roles, namespaced.unread))
     }
 }

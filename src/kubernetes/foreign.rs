@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::connection::Connection;
 use super::error::{Error, clean};
+use super::list::Scope;
 use super::manager::ALL_SECRETS;
 use super::objects::{self, INSTALLATION, KUBEGRANT, MANAGED_BY};
 use super::token;
@@ -114,33 +115,21 @@ impl Connection {
     /// may do it in our namespace alone; an operator's login that is kept may do it everywhere.
     pub(crate) async fn immortal_tokens(&self) -> Result<Immortal, Error> {
         let tokens = ListParams::default().fields("type=kubernetes.io/service-account-token");
-        let look = |api: Api<Secret>| {
-            let tokens = &tokens;
-            async move {
-                let listed = api.list_metadata(tokens).await;
-                listed.map_err(|error| Error::from_kube(error, "the token Secrets"))
-            }
+        let keep = |meta: ObjectMeta| {
+            let part = |text: Option<String>| clean(&text.unwrap_or_default());
+            (!objects::is_ours(&meta, &self.installation))
+                .then(|| format!("{}/{}", part(meta.namespace), part(meta.name)))
         };
-        let client = || self.client.clone();
-        let (missing, mut listed) = futures::try_join!(
+        let look =
+            |scope| self.list_metadata::<Secret, _>("the token Secrets", scope, &tokens, keep);
+        let (missing, mut found) = futures::try_join!(
             self.missing_rights(&[ALL_SECRETS]),
-            look(Api::namespaced(client(), NAMESPACE))
+            look(Scope::Namespace(NAMESPACE))
         )?;
         let everywhere = missing.is_empty();
         if everywhere {
-            listed = look(Api::all(client())).await?;
+            found = look(Scope::Everywhere).await?;
         }
-        let others = listed
-            .items
-            .into_iter()
-            .filter(|secret| !objects::is_ours(&secret.metadata, &self.installation));
-        let mut found: Vec<String> = others
-            .map(|secret| {
-                let meta = secret.metadata;
-                let part = |text: Option<String>| clean(&text.unwrap_or_default());
-                format!("{}/{}", part(meta.namespace), part(meta.name))
-            })
-            .collect();
         found.sort();
         Ok(Immortal {
             found,

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::connection::Connection;
 use super::error::Error;
+use super::list::Kept;
 use super::objects::{self, KUBEGRANT};
 use crate::domain::plan::{NAMESPACE, Object, Place};
 use crate::domain::power::RoleRef;
@@ -43,6 +44,21 @@ pub(super) fn is_account(subject: &rbac::Subject) -> bool {
 /// The list as people are told of it.
 pub(super) fn called(place: &Place, name: &str) -> String {
     Object::Binding(place.clone(), name.to_owned()).to_string()
+}
+
+impl Kept for (Place, Option<List>) {
+    fn weight(&self) -> usize {
+        let subjects = self.1.iter().flat_map(|list| &list.subjects);
+        let each = size_of::<rbac::Subject>() + 64;
+        size_of::<Self>()
+            + subjects
+                .map(|subject| subject.name.len() + each)
+                .sum::<usize>()
+    }
+
+    fn is_ours(&self) -> bool {
+        true
+    }
 }
 
 impl From<ClusterRoleBinding> for List {

@@ -10,13 +10,16 @@ pub(crate) mod foreign;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 pub(crate) mod import;
+pub(crate) mod kept;
 mod leaving;
 pub(crate) mod level;
 pub(crate) mod levels;
+pub(crate) mod list;
 mod lists;
 pub(crate) mod manager;
 pub(crate) mod nodes;
 pub(crate) mod objects;
+pub(crate) mod pieces;
 pub(crate) mod take;
 pub(crate) mod tls;
 pub(crate) mod token;

@@ -1,10 +1,11 @@
 //! The addresses of a cluster's nodes.
 
 use k8s_openapi::api::core::v1::Node;
-use kube::api::{Api, ListParams};
+use kube::api::ListParams;
 
 use super::connection::Connection;
 use super::error::Error;
+use super::list::{Found, Kept, Scope};
 
 /// How many nodes are read at once: a Node with its images has some 15 KB.
 const NODES_AT_ONCE: u32 = 100;
@@ -37,23 +38,28 @@ fn best(node: &Node) -> Option<String> {
 impl Connection {
     /// Lists the nodes with an address each; a node without one is left out.
     pub(crate) async fn nodes(&self) -> Result<Vec<NodeAddress>, Error> {
-        let api = Api::<Node>::all(self.client.clone());
-        let mut page = ListParams::default().limit(NODES_AT_ONCE);
-        let mut nodes = Vec::new();
-        loop {
-            let found = api.list(&page).await;
-            let found = found.map_err(|error| Error::from_kube(error, "the nodes"))?;
-            nodes.extend(found.items.iter().filter_map(|node| {
+        let params = ListParams::default().limit(NODES_AT_ONCE);
+        let listed = self.list(
+            "the nodes",
+            Scope::Cluster,
+            &params,
+            |found: Found<Node>| {
+                let Found::Object(node) = found else {
+                    return None;
+                };
                 Some(NodeAddress {
-                    name: node.metadata.name.clone()?,
-                    address: best(node)?,
+                    address: best(&node)?,
+                    name: node.metadata.name?,
                 })
-            }));
-            match found.metadata.continue_ {
-                Some(more) if !more.is_empty() => page = page.continue_token(&more),
-                _ => return Ok(nodes),
-            }
-        }
+            },
+        );
+        Ok(listed.await?.items)
+    }
+}
+
+impl Kept for NodeAddress {
+    fn weight(&self) -> usize {
+        self.name.len() + self.address.len() + size_of::<Self>()
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use k8s_openapi::api::rbac::v1::RoleBinding;
-use kube::api::{Api, DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, Preconditions};
+use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, Preconditions};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -24,6 +24,7 @@ use super::connection::{Connection, Question};
 use super::converge::CONCURRENCY;
 use super::error::{Error, clean};
 use super::leaving::{Leaving, PAUSE, PAUSE_MAX, Rules, SETTLE_MAX, still_let_in};
+use super::list::{Found, Scope};
 use super::lists::{List, called, gone};
 use super::objects;
 use crate::domain::access::Power;
@@ -202,12 +203,16 @@ impl Connection {
             return vec![];
         }
         let name = &plan::binding_name(&self.installation, "edit");
-        let everywhere = Api::<RoleBinding>::all(self.client.clone());
         let by_name = ListParams::default().fields(&format!("metadata.name={name}"));
-        let listed = match everywhere.list(&by_name).await {
+        let keep = |found: Found<RoleBinding>| match found {
+            Found::Object(found) => Some((found.metadata.namespace.clone(), Some(found.into()))),
+            // One that is too large for a list is read by itself.
+            Found::TooLarge(outline) => Some((outline.into_meta().namespace, None)),
+        };
+        let listed = self.list("the lists of write", Scope::Everywhere, &by_name, keep);
+        let listed: Vec<(Place, Option<List>)> = match listed.await {
             Ok(listed) => listed.items,
             Err(error) => {
-                let error = Error::from_kube(error, "the lists of write");
                 return vec![Dropped {
                     place: None,
                     name: name.clone(),
@@ -216,12 +221,10 @@ impl Connection {
             }
         };
         stream::iter(listed)
-            .map(|found| {
+            .map(|(place, list)| {
                 let writers = &writers;
                 async move {
-                    let list = List::from(found);
-                    let place = list.meta.namespace.clone();
-                    let result = self.drop_from_list(&place, name, writers, Some(list)).await;
+                    let result = self.drop_from_list(&place, name, writers, list).await;
                     Dropped {
                         place,
                         name: name.clone(),

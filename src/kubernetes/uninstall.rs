@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 
 use super::connection::{Connection, Right};
 use super::error::Error;
+use super::list::Scope;
 use super::objects::{self, INSTALLATION, KUBEGRANT, MANAGED_BY};
 use crate::domain::plan::{NAMESPACE, binding_name};
 
@@ -177,13 +178,10 @@ impl Connection {
     ) -> Result<bool, Error> {
         let secrets: Api<Secret> = Api::namespaced(self.client.clone(), NAMESPACE);
         let ours = ListParams::default().labels(&objects::selector(&self.installation));
-        let found = secrets.list_metadata(&ours).await;
-        let found = found.map_err(|error| Error::from_kube(error, "our Secrets"))?;
-        let names: Vec<String> = found
-            .items
-            .into_iter()
-            .filter_map(|secret| secret.metadata.name)
-            .collect();
+        let own = Scope::Namespace(NAMESPACE);
+        let names = self
+            .list_metadata::<Secret, _>("our Secrets", own, &ours, |meta| meta.name)
+            .await?;
         let accounts: Api<ServiceAccount> = self.accounts();
         let binding = async {
             if as_manager {
@@ -222,11 +220,11 @@ impl Connection {
             self.installation
         );
         let others = ListParams::default().labels(&selector).limit(1);
-        let found = self.accounts().list_metadata(&others).await;
-        Ok(!found
-            .map_err(|error| Error::from_kube(error, "the accounts"))?
-            .items
-            .is_empty())
+        let own = Scope::Namespace(NAMESPACE);
+        let found = self
+            .list_metadata::<ServiceAccount, _>("the accounts", own, &others, |meta| meta.name)
+            .await?;
+        Ok(!found.is_empty())
     }
 
     /// Lets the manager delete everything, and waits until it may.

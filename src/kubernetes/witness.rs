@@ -7,12 +7,13 @@
 //! notices only what is older still; it never stops anybody. With a new login of the manager all
 //! earlier heads are worth nothing.
 
-use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{Api, ListParams, Patch, PatchParams};
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use kube::api::{Api, ListParams, ObjectMeta, Patch, PatchParams};
 use serde_json::json;
 
 use super::connection::Connection;
 use super::error::Error;
+use super::list::Scope;
 use super::objects::{self, KUBEGRANT};
 use crate::domain::audit::Head;
 use crate::domain::plan::NAMESPACE;
@@ -97,15 +98,15 @@ impl Connection {
     /// Lists whose versions our accounts are, as they say themselves: owner and number.
     pub(crate) async fn versions_held(&self) -> Result<Vec<(String, u32)>, Error> {
         let ours = ListParams::default().labels(&objects::selector(&self.installation));
-        let listed = self.accounts().list_metadata(&ours).await;
-        let listed = listed.map_err(|error| Error::from_kube(error, "our accounts"))?;
-        let versions = listed.items.into_iter().filter_map(|account| {
-            let name = account.metadata.name?;
+        let version = |account: ObjectMeta| {
+            let name = account.name?;
             let (_, number) = name.rsplit_once("-v")?;
-            let owner = account.metadata.annotations?.remove(objects::USER)?;
+            let owner = account.annotations?.remove(objects::USER)?;
             Some((owner, number.parse().ok()?))
-        });
-        Ok(versions.collect())
+        };
+        let own = Scope::Namespace(NAMESPACE);
+        self.list_metadata::<ServiceAccount, _>("our accounts", own, &ours, version)
+            .await
     }
 
     /// Remembers what the cluster holds.

@@ -19,6 +19,7 @@ mod formats;
 mod generated;
 mod heads;
 mod home;
+mod hostile_lists;
 mod init;
 mod kubeconfig_download;
 mod kubeconfig_rotate;

@@ -1,17 +1,18 @@
 //! One request and its answer: attempts, limits, and what counts as an answer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER, USER_AGENT};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Uri, Version};
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper::body::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body, Bytes};
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::Instant;
 
 use super::deadline::TooSlow;
-use super::{Limits, Transport};
+use super::{Bound, Dial, Head, Limits, Transport};
 use crate::kubernetes::error::{Error, chain, clean, find, tls_fault};
 
 /// How many HTTP/1.1 requests run at once; each has its own connection.
@@ -27,6 +28,7 @@ pub(super) struct Exchange {
     base: Uri,
     pub(super) authorization: Option<HeaderValue>,
     limits: Limits,
+    dial: Arc<Dial>,
     transport: Transport,
     /// The proxy, as it is named in errors: without its login.
     proxy: Option<String>,
@@ -62,7 +64,7 @@ impl Exchange {
         base: Uri,
         authorization: Option<HeaderValue>,
         limits: Limits,
-        transport: Transport,
+        dial: Dial,
         proxy: Option<String>,
     ) -> Self {
         Self {
@@ -70,8 +72,24 @@ impl Exchange {
             base,
             authorization,
             limits,
-            transport,
+            transport: dial(),
+            dial: Arc::new(dial),
             proxy,
+            protocol: Mutex::new(None),
+            http1: Semaphore::new(HTTP1_CONCURRENT),
+        }
+    }
+
+    /// The same with connections of its own.
+    pub(super) fn again(&self) -> Self {
+        Self {
+            server: self.server.clone(),
+            base: self.base.clone(),
+            authorization: self.authorization.clone(),
+            limits: self.limits,
+            transport: (self.dial)(),
+            dial: Arc::clone(&self.dial),
+            proxy: self.proxy.clone(),
             protocol: Mutex::new(None),
             http1: Semaphore::new(HTTP1_CONCURRENT),
         }
@@ -146,6 +164,7 @@ impl Exchange {
         &self,
         request: Request<Full<Bytes>>,
     ) -> Result<Response<Full<Bytes>>, Failed> {
+        let bound = request.extensions().get::<Bound>().copied();
         let is_api = is_api_path(request.uri().path(), self.base.path())
             && request.headers().get(ACCEPT).is_none_or(|accept| {
                 accept
@@ -177,13 +196,24 @@ impl Exchange {
             }
         };
         self.refuse_redirect(&response)?;
-        let (parts, body) = response.into_parts();
-        let body = Limited::new(body, self.limits.body_max)
-            .collect()
-            .await
-            .map_err(|error| self.broken_body(error.as_ref()))?
-            .to_bytes();
-        judge(Response::from_parts(parts, body), is_api).map_err(Failed::for_good)
+        let (mut parts, body) = response.into_parts();
+        // Of a refusal nothing but the whole is of use.
+        let bound = bound.filter(|_| parts.status.is_success());
+        let whole = bound.map_or(self.limits.body_max, |bound| bound.whole);
+        let read = read(body, whole, bound.map(|bound| bound.head)).await;
+        match read.map_err(|error| self.broken_body(&error))? {
+            Answer::Whole(body) => {
+                judge(Response::from_parts(parts, body), is_api).map_err(Failed::for_good)
+            }
+            Answer::Head(body) => {
+                parts.extensions.insert(Head);
+                Ok(Response::from_parts(parts, Full::new(body)))
+            }
+            Answer::TooLarge => Err(Failed::for_good(Error::TooLarge {
+                server: self.server.clone(),
+                body_max: whole,
+            })),
+        }
     }
 
     fn refuse_redirect<B>(&self, response: &Response<B>) -> Result<(), Failed> {
@@ -202,14 +232,11 @@ impl Exchange {
         }))
     }
 
-    fn broken_body(&self, error: &(dyn std::error::Error + 'static)) -> Failed {
-        let server = self.server.clone();
-        if find::<LengthLimitError>(error).is_some() {
-            let body_max = self.limits.body_max;
-            return Failed::for_good(Error::TooLarge { server, body_max });
-        }
+    fn broken_body(&self, _: &hyper::Error) -> Failed {
         Failed {
-            error: Error::Interrupted { server },
+            error: Error::Interrupted {
+                server: self.server.clone(),
+            },
             unsent: false,
             passing: true,
         }
@@ -261,6 +288,46 @@ impl Exchange {
     }
 }
 
+/// As much of a body as was to be read.
+enum Answer {
+    Whole(Bytes),
+    Head(Bytes),
+    TooLarge,
+}
+
+/// Reads a body of at most `whole` bytes; of a larger one the first `head`, or nothing.
+async fn read<B>(mut body: B, whole: usize, head: Option<usize>) -> Result<Answer, B::Error>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let mut bytes = Vec::new();
+    // Where the length is announced, nothing is read in vain.
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    let mut too_large = announced > whole;
+    loop {
+        if too_large {
+            let Some(head) = head else {
+                return Ok(Answer::TooLarge);
+            };
+            if bytes.len() >= head {
+                bytes.truncate(head);
+                return Ok(Answer::Head(bytes.into()));
+            }
+        }
+        let Some(frame) = body.frame().await else {
+            return Ok(if too_large {
+                Answer::Head(bytes.into())
+            } else {
+                Answer::Whole(bytes.into())
+            });
+        };
+        if let Ok(data) = frame?.into_data() {
+            bytes.extend_from_slice(&data);
+            too_large = too_large || bytes.len() > whole;
+        }
+    }
+}
+
 /// Says whether a request may be sent twice without doing anything twice.
 fn is_repeatable(parts: &Parts) -> bool {
     match parts.method {
@@ -279,6 +346,9 @@ fn build(parts: &Parts, target: &Uri, body: &Bytes) -> Request<Full<Bytes>> {
     *request.method_mut() = parts.method.clone();
     *request.uri_mut() = target.clone();
     *request.headers_mut() = parts.headers.clone();
+    if let Some(bound) = parts.extensions.get::<Bound>() {
+        request.extensions_mut().insert(*bound);
+    }
     let agent = HeaderValue::from_static(concat!("kubegrant/", env!("CARGO_PKG_VERSION")));
     request.headers_mut().insert(USER_AGENT, agent);
     request

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleBinding, Subject};
-use kube::api::{Api, ListParams};
+use kube::api::ListParams;
 use serde_json::json;
 
 use super::{CONFLICTS_MAX, Ended};
@@ -11,7 +11,22 @@ use crate::domain::access::Power;
 use crate::domain::plan::{NAMESPACE, Place};
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::error::Error;
+use crate::kubernetes::list::{Found, Kept, Scope};
 use crate::kubernetes::lists::{List, called, is_account};
+
+/// A binding that names accounts which end.
+struct Naming {
+    place: Place,
+    name: String,
+    accounts: Vec<String>,
+}
+
+impl Kept for Naming {
+    fn weight(&self) -> usize {
+        let accounts: usize = self.accounts.iter().map(Kept::weight).sum();
+        size_of::<Self>() + self.name.len() + accounts
+    }
+}
 
 impl Connection {
     /// Bindings of others that name an account which could have made some itself: one with the whole
@@ -33,50 +48,56 @@ impl Connection {
         }
         let mut found: BTreeMap<String, BTreeSet<(Place, String)>> = BTreeMap::new();
         for place in places {
-            for list in self.all_lists(&place).await? {
-                for ending in &ended.accounts {
-                    if names(&list, ending.account) {
-                        let key = (
-                            list.meta.namespace.clone(),
-                            list.meta.name.clone().unwrap_or_default(),
-                        );
-                        found
-                            .entry(ending.account.to_owned())
-                            .or_default()
-                            .insert(key);
-                    }
+            for binding in self.bindings_that_name(&place, ended).await? {
+                for account in binding.accounts {
+                    let key = (binding.place.clone(), binding.name.clone());
+                    found.entry(account).or_default().insert(key);
                 }
             }
         }
         Ok(found)
     }
 
-    /// All lists in a namespace, or all of the cluster.
-    async fn all_lists(&self, place: &Place) -> Result<Vec<List>, Error> {
+    /// The bindings of a namespace, or of all of the cluster, that name an account which ends. What
+    /// is too large to be read is not among them: the authorizer is asked about that in the end.
+    async fn bindings_that_name(
+        &self,
+        place: &Place,
+        ended: &Ended<'_>,
+    ) -> Result<Vec<Naming>, Error> {
         let all = ListParams::default();
+        let keep = |list: List| {
+            let accounts = ended.accounts.iter().map(|ending| ending.account);
+            let accounts = accounts.filter(|account| names(&list, account));
+            let accounts: Vec<String> = accounts.map(str::to_owned).collect();
+            (!accounts.is_empty()).then(|| Naming {
+                accounts,
+                place: list.meta.namespace,
+                name: list.meta.name.unwrap_or_default(),
+            })
+        };
+        let namespaced = |found: Found<RoleBinding>| match found {
+            Found::Object(found) => keep(List::from(found)),
+            Found::TooLarge(_) => None,
+        };
         if let Some(namespace) = place {
-            let listed = self.role_bindings(namespace).list(&all).await;
             let what = format!("the RoleBindings of namespace '{namespace}'");
-            let listed = listed.map_err(|error| Error::from_kube(error, &what))?;
-            return Ok(listed.items.into_iter().map(List::from).collect());
+            let scope = Scope::Namespace(namespace);
+            return Ok(self.list(&what, scope, &all, namespaced).await?.items);
         }
-        let cluster = async {
-            let listed = Api::<ClusterRoleBinding>::all(self.client.clone())
-                .list(&all)
-                .await;
-            listed.map_err(|error| Error::from_kube(error, "the ClusterRoleBindings"))
-        };
-        let namespaced = async {
-            let listed = Api::<RoleBinding>::all(self.client.clone())
-                .list(&all)
-                .await;
-            listed.map_err(|error| Error::from_kube(error, "the RoleBindings"))
-        };
-        let (cluster, namespaced) = futures::try_join!(cluster, namespaced)?;
-        let cluster = cluster.items.into_iter().map(List::from);
-        Ok(cluster
-            .chain(namespaced.items.into_iter().map(List::from))
-            .collect())
+        let cluster = self.list(
+            "the ClusterRoleBindings",
+            Scope::Cluster,
+            &all,
+            |found: Found<ClusterRoleBinding>| match found {
+                Found::Object(found) => keep(List::from(found)),
+                Found::TooLarge(_) => None,
+            },
+        );
+        let namespaced = self.list("the RoleBindings", Scope::Everywhere, &all, namespaced);
+        let (mut found, namespaced) = futures::try_join!(cluster, namespaced)?;
+        found.items.extend(namespaced.items);
+        Ok(found.items)
     }
 
     /// Takes an account of ours off a binding that somebody else made; `false` where it is not named

@@ -6,7 +6,7 @@ use crate::artifact::file::read_bounded;
 use crate::domain::Timestamp;
 use crate::domain::cluster::{Address, Cluster, ManagerKind, WriteScope};
 use crate::domain::name::ClusterName;
-use crate::kubernetes::client::{self, Limits, Login};
+use crate::kubernetes::client::Login;
 use crate::kubernetes::connection::{Connection, Right};
 use crate::kubernetes::error::Error as ClusterError;
 use crate::kubernetes::exec::run_exec;
@@ -147,8 +147,8 @@ pub(super) async fn approach(
         why: "the plugin gave no credential that can be used".to_owned(),
         hint: "use a kubeconfig with a token or a client certificate".to_owned(),
     })?;
-    let client = client::connect(&endpoint, login, Limits::default()).map_err(failed)?;
-    let connection = Connection::new(client, &find::installation(session)?);
+    let installation = find::installation(session)?;
+    let connection = Connection::open(&endpoint, login, &installation).map_err(failed)?;
     let uid = connection.cluster_uid().await.map_err(failed)?;
     let rights: &[Right] = if keep_credential {
         &MANAGER_RIGHTS
@@ -235,8 +235,8 @@ pub(super) async fn take_custody(
         .map_err(failed)?;
     let endpoint = session.endpoint(&approach.address).map_err(failed)?;
     let login = Login::Token(made.token.clone());
-    let client = client::connect(&endpoint, login, Limits::default()).map_err(failed)?;
-    let connection = Connection::new(client, &find::installation(session)?);
+    let installation = find::installation(session)?;
+    let connection = Connection::open(&endpoint, login, &installation).map_err(failed)?;
     prove(&connection, &approach.uid).await.map_err(failed)?;
     Ok(Custody {
         manager: made.account,

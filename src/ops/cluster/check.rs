@@ -166,6 +166,7 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
             .map(|what| format!("{what}, with our name and without our labels")),
     );
     checked.foreign.extend(seen.labelled.iter().cloned());
+    checked.foreign.extend(seen.unread.iter().cloned());
     sort_drift(&mut checked, &plan, &seen.observed);
     checked.reach = Reach::from(seen);
     Ok(checked)

@@ -41,11 +41,6 @@ pub(crate) enum Outgoing {
 }
 
 impl Outgoing {
-    /// The whole body.
-    pub(crate) fn whole(bytes: Vec<u8>) -> Outgoing {
-        Outgoing::Whole(Some(Bytes::from(bytes)))
-    }
-
     /// The first half of a body.
     pub(crate) fn half(bytes: &[u8]) -> Outgoing {
         let promised = u64::try_from(bytes.len()).unwrap_or(u64::MAX);

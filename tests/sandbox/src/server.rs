@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
@@ -244,13 +244,16 @@ impl Exchange {
     }
 
     /// Records the request and makes the response; returns the bytes of its body too.
-    fn answer(&self, mut record: Recorded, reply: Reply) -> (Response<Outgoing>, Vec<u8>) {
+    fn answer(&self, mut record: Recorded, reply: Reply) -> (Response<Outgoing>, Bytes) {
         record.status = reply.status;
         self.shared.requests().push(record);
         let (body, bytes) = match reply.content {
-            Content::Bytes(bytes) => (Outgoing::whole(bytes.clone()), bytes),
-            Content::Stream(bytes, pause) => (Outgoing::stream(bytes, pause), Vec::new()),
-            Content::Watch(receiver, lasts) => (Outgoing::events(receiver, lasts), Vec::new()),
+            Content::Bytes(bytes) => {
+                let bytes = Bytes::from(bytes);
+                (Outgoing::Whole(Some(bytes.clone())), bytes)
+            }
+            Content::Stream(bytes, pause) => (Outgoing::stream(bytes, pause), Bytes::new()),
+            Content::Watch(receiver, lasts) => (Outgoing::events(receiver, lasts), Bytes::new()),
         };
         let mut builder = Response::builder()
             .status(reply.status)
@@ -263,7 +266,7 @@ impl Exchange {
         }
         let response = builder.body(body).unwrap_or_else(|_| {
             // Only a fault with an impossible status or header comes here.
-            let mut response = Response::new(Outgoing::whole(Vec::new()));
+            let mut response = Response::new(Outgoing::Whole(None));
             *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
             response
         });

@@ -191,8 +191,9 @@ impl Store {
         Some(then.into_values().collect())
     }
 
-    /// Forgets every state but the present one, as etcd's compaction does.
+    /// Forgets every state but the present one, which is a new one, as etcd's compaction does.
     pub(crate) fn compact(&mut self) {
+        self.revision += 1;
         self.history.clear();
         self.oldest = self.revision;
     }
