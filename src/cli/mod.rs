@@ -217,7 +217,7 @@ async fn verb(command: Command, desk: &mut Desk<'_>) -> Result<(), Failure> {
         Command::SshKey(command) => Box::pin(ssh_key::run(command, desk)).await,
         Command::Rbac(command) => Box::pin(rbac::run(command, desk)).await,
         Command::Project(command) => Box::pin(project::run(command, desk)).await,
-        Command::Audit(command) => audit::run(command, desk),
+        Command::Audit(command) => audit::run(command, desk).await,
         Command::Backup(args) => backup::run(&args, desk),
         Command::Restore(args) => Box::pin(restore::run(args, desk)).await,
         Command::Completions(_) => Ok(()),

@@ -170,7 +170,7 @@ fn an_attacker_in_the_store_cannot_accept_themselves_and_an_owner_can() {
     kg.run("user list").exit(7);
     insta::assert_snapshot!(kg.run("audit accept --reason seen --yes"), @r"
     Accepted:   the record of user 'bob' was changed without kubegrant
-    Event:      17
+    Event:      18
     Head:       [HASH]
     ----- stderr -----
     warning: the record of user 'bob' was changed without kubegrant

@@ -160,7 +160,9 @@ pub(in crate::ops) fn debts(cluster: &Cluster, picture: &Picture) -> Vec<Debt> {
     });
     let orphans = picture.orphans_owed.then(|| Debt {
         cluster: cluster.name.clone(),
-        what: "what was issued after the backup that was restored may still be there".to_owned(),
+        what: "what was issued after the backup that was restored, or by another copy of the \
+               store, may still be there"
+            .to_owned(),
         why: None,
         until: None,
     });

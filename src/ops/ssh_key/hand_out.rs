@@ -302,8 +302,8 @@ fn refuse_doubted(session: &Session, case: &Case, pair: &KeyPair) -> Result<(), 
     };
     let name = &case.cluster.name;
     let why = format!(
-        "the store was restored from a backup on {}: somebody may have taken the SSH key of \
-         cluster '{name}' before",
+        "the store was restored from a backup, or accepted as it was found, on {}: somebody may \
+         have taken the SSH key of cluster '{name}' before",
         at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
     );
     case.journal

@@ -342,6 +342,7 @@ fn a_hand_out_that_was_cut_off_is_told_by_its_file() {
         .says("ssh-key reset prod");
     kg.run("status").exit(6).says("was cut off");
     kg.run("ssh-key reset prod --yes").success();
+    kg.run("reconcile").success();
     kg.run("status").success();
     kg.run("ssh-key download prod -f other").success();
 }

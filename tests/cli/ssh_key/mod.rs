@@ -1,5 +1,6 @@
 //! `kubegrant ssh-key`: the key pair of a cluster's nodes.
 
+mod copies;
 mod download;
 mod life;
 mod make;
