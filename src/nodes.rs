@@ -23,6 +23,7 @@ mod line;
 mod tests;
 
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +38,11 @@ use exchange::Said;
 
 /// How long one exchange with a node may take.
 const EXCHANGE_MAX: Duration = Duration::from_mins(1);
+
+/// A port at which nobody listens.
+const DISCARD: u16 = 9;
+/// How long a name is looked up.
+const NAME_MAX: Duration = Duration::from_secs(2);
 
 /// The script that changes `authorized_keys`.
 const SCRIPT: &str = include_str!("nodes/authorized_keys.sh");
@@ -203,6 +209,28 @@ impl Ssh {
         Ok(())
     }
 
+    /// Tries to log in with exactly this key, and says whether the node takes it. An error where
+    /// the node said neither.
+    pub(crate) async fn takes(
+        &self,
+        node: &Node,
+        key: &ssh_key::PrivateKey,
+    ) -> Result<bool, NodeError> {
+        let (said, signed) = self.offer(node, key, "true", Vec::new()).await?;
+        // A node asks for a signature of no key that it does not know, whatever comes after.
+        if signed {
+            return Ok(true);
+        }
+        // Let in without it, after it was offered first.
+        if said.status.code() != Some(error::SSH_FAILED) {
+            return Ok(false);
+        }
+        match self.failed(node, &said) {
+            NodeError::Denied { .. } => Ok(false),
+            other => Err(other),
+        }
+    }
+
     /// Runs `ssh` for one exchange, with exactly this key; what it let in without it is an error.
     async fn talk_with_key(
         &self,
@@ -211,6 +239,27 @@ impl Ssh {
         command: &str,
         input: Vec<u8>,
     ) -> Result<Said, NodeError> {
+        let (said, signed) = self.offer(node, key, command, input).await?;
+        // A node that asks for no key at all lets `ssh` in too, and so does one that takes another
+        // key which the user's configuration names. This key was offered first.
+        if said.status.success() && !signed {
+            return Err(NodeError::KeyRefused {
+                node: node.clone(),
+                reason: "it let `ssh` in without it".to_owned(),
+            });
+        }
+        Ok(said)
+    }
+
+    /// Runs `ssh` for one exchange, with this key before any other; says whether the node asked
+    /// for its signature.
+    async fn offer(
+        &self,
+        node: &Node,
+        key: &ssh_key::PrivateKey,
+        command: &str,
+        input: Vec<u8>,
+    ) -> Result<(Said, bool), NodeError> {
         let agent = Agent::start(key, &self.workplaces, &*self.random)?;
         let mut options: Vec<OsString> = Vec::new();
         for option in PROOF_OPTIONS {
@@ -222,15 +271,7 @@ impl Ssh {
             said = self.talk(node, options, command, input) => said?,
             never = agent.serve() => match never {},
         };
-        // A node that asks for no key at all lets `ssh` in too, and so does one that takes another
-        // key which the user's configuration names. This key was offered first.
-        if said.status.success() && !agent.signed() {
-            return Err(NodeError::KeyRefused {
-                node: node.clone(),
-                reason: "it let `ssh` in without it".to_owned(),
-            });
-        }
-        Ok(said)
+        Ok((said, agent.signed()))
     }
 
     /// What a failed exchange with one key says of that key.
@@ -334,6 +375,29 @@ impl Ssh {
             reason: error::clean(words),
         }
     }
+}
+
+/// The addresses that a name leads to now; none where nobody knows it, or not soon.
+pub(crate) async fn addresses_of(host: &str) -> Vec<IpAddr> {
+    let looking = tokio::net::lookup_host((host, 0));
+    match tokio::time::timeout(NAME_MAX, looking).await {
+        Ok(Ok(found)) => found.map(|it| it.ip().to_canonical()).collect(),
+        Ok(Err(_)) | Err(_) => vec![],
+    }
+}
+
+/// Whether an address is one of this machine's own. Nothing is sent: the system says from where it
+/// would go.
+pub(crate) fn is_own(address: IpAddr) -> bool {
+    let any: IpAddr = match address {
+        IpAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let from = std::net::UdpSocket::bind((any, 0)).and_then(|socket| {
+        socket.connect((address, DISCARD))?;
+        socket.local_addr()
+    });
+    from.is_ok_and(|from| from.ip() == address)
 }
 
 impl std::fmt::Debug for Ssh {

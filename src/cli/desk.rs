@@ -50,7 +50,7 @@ impl<'a> Desk<'a> {
                 "they could open {secret}: rotate it at its source"
             ));
         }
-        if !could_open.is_empty() {
+        if could_open.iter().any(|it| it.contains("manager login")) {
             self.output
                 .hint("renew manager logins with `kubegrant cluster rotate-manager CLUSTER`");
         }

@@ -10,6 +10,7 @@ pub(crate) mod climb;
 pub(crate) mod cluster;
 pub(crate) mod credential;
 pub(crate) mod name;
+pub(crate) mod node_address;
 pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod power;

@@ -2,7 +2,7 @@
 
 use super::Error;
 use crate::domain::cluster::Cluster;
-use crate::domain::ssh::KeyPair;
+use crate::domain::ssh::{KeyPair, SshKeyId};
 use crate::domain::user::User;
 use crate::secrets::{OpenError, Recipient, RecordName, Sealed, SecretString, open, seal};
 use crate::session::{self, Session};
@@ -12,12 +12,31 @@ use crate::store::{self, ReadTxn, WriteTxn};
 /// The public keys of those who may use a cluster's login: the active owners and admins of the
 /// organization, and the cluster's owner (design, section 5).
 pub(super) fn recipients(tx: &ReadTxn<'_>, cluster: &Cluster) -> Result<Vec<Recipient>, Error> {
-    let users = store::users::list(tx)?;
+    let users = readers(tx, cluster)?;
     users
-        .into_iter()
-        .filter(|user| user.active && (user.role.is_admin() || cluster.owner == Some(user.id)))
-        .filter_map(|user| key(&user).transpose())
+        .iter()
+        .filter_map(|user| key(user).transpose())
         .collect()
+}
+
+/// Those who may use a cluster's login and have a key for it.
+fn readers(tx: &ReadTxn<'_>, cluster: &Cluster) -> store::Result<Vec<User>> {
+    let mut users = store::users::list(tx)?;
+    users.retain(|user| {
+        let may = user.role.is_admin() || cluster.owner == Some(user.id);
+        user.active && user.key.is_some() && may
+    });
+    Ok(users)
+}
+
+/// Notes who may open the private half of an SSH key from now on.
+pub(super) fn note_readers(
+    tx: &WriteTxn<'_>,
+    cluster: &Cluster,
+    pair: SshKeyId,
+) -> store::Result<()> {
+    let ids: Vec<_> = readers(tx, cluster)?.iter().map(|user| user.id).collect();
+    store::ssh_keys::note_recipients(tx, pair, &ids)
 }
 
 /// A user's public key, parsed.
@@ -240,7 +259,9 @@ impl Logins {
             for (pair, text) in &opened.ssh_keys {
                 let sealed = seal_ssh_key(tx, &cluster, installation, pair, text)?;
                 // One that was taken meanwhile stays gone.
-                store::ssh_keys::reseal(tx, pair.id, &sealed)?;
+                if store::ssh_keys::reseal(tx, pair.id, &sealed)? {
+                    note_readers(tx, &cluster, pair.id)?;
+                }
             }
         }
         Ok(())

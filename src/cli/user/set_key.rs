@@ -41,6 +41,7 @@ pub(crate) fn run(args: UserSetKeyArgs, desk: &mut Desk<'_>) -> Result<(), Failu
         ));
     } else {
         desk.output.status(&format!("'{name}' has a new key."));
+        desk.say_rotate(&changed.could_open);
     }
     Ok(())
 }

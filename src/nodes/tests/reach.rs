@@ -17,6 +17,7 @@ fn kind(failed: &NodeError) -> &'static str {
         NodeError::Unreachable { .. } => "unreachable",
         NodeError::TooSlow { .. } => "too slow",
         NodeError::Script { .. } => "script",
+        NodeError::LeftOut { .. } => "left out",
         NodeError::KeyRefused { .. } => "key refused",
     }
 }
@@ -29,6 +30,11 @@ fn assert_fails(desk: &Desk, node: &Node, expected: &str) -> NodeError {
     let failed = desk.add(node, &line(&key)).expect_err("no login");
     assert_eq!(kind(&failed), expected, "{failed}");
     assert!(!failed.hint().is_empty());
+    // Nor is it known whether the key is taken, where nobody said so.
+    if expected != "denied" && expected != "key refused" {
+        let unknown = desk.takes(node, &key).expect_err("no answer");
+        assert_eq!(kind(&unknown), expected, "{unknown}");
+    }
     failed
 }
 
@@ -190,4 +196,10 @@ fn without_ssh_nothing_is_reached() {
         let missing = Ssh::find(&env, Reach::default()).expect_err("no ssh");
         assert_eq!(kind(&missing), "not installed");
     }
+}
+
+#[test]
+fn this_machine_knows_its_own_addresses() {
+    assert!(is_own("127.0.0.1".parse().expect("an address")));
+    assert!(!is_own("203.0.113.7".parse().expect("an address")));
 }

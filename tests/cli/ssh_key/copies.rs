@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use kubegrant_sandbox::{Action, Fault, Match};
+
 use super::{state, with_key};
 use crate::home::{Home, set_mode};
 
@@ -22,6 +24,12 @@ fn put_back(kg: &Home, from: &Path) {
     }
     std::fs::copy(from, kg.store()).expect("a copy");
     set_mode(&kg.store(), 0o600);
+}
+
+/// Another machine, which has a store from elsewhere and knows nothing of it.
+fn move_to_another_machine(kg: &Home, store: &Path) {
+    drop(std::fs::remove_dir_all(kg.root().join("state")));
+    put_back(kg, store);
 }
 
 #[test]
@@ -54,6 +62,32 @@ fn whoever_accepts_an_older_store_gets_no_key_and_no_version_twice() {
     kg.run("audit verify").success();
     kg.run("ssh-key reset prod --yes").success();
     kg.run("ssh-key download prod -f k4.pem").success();
+}
+
+#[test]
+fn a_backup_used_as_a_store_elsewhere_hands_out_no_second_key() {
+    let mut kg = with_key();
+    kg.run("backup b.db").success();
+    // Told before it is done: also a hand-out that nothing else follows is known there.
+    kg.run("ssh-key download prod -f a.pem").success();
+    let first = kg.path("first.db");
+    copy(&kg, &first);
+    move_to_another_machine(&kg, &kg.path("b.db"));
+    kg.run("ssh-key download prod -f b.pem").exit(7);
+    assert!(!kg.path("b.pem").exists());
+    let ran = kg.run("ssh-key download prod -f -");
+    assert_eq!((ran.code, ran.stdout.as_str()), (7, ""));
+    // Also not by the word of an owner.
+    let ran = kg.run("audit accept --reason \"a new machine\" --yes");
+    ran.success().says("knows a younger store");
+    kg.run("ssh-key download prod -f b.pem").exit(5);
+    // And the first machine is the one that notices, once the other hands out a new one.
+    kg.run("reconcile").success();
+    kg.run("ssh-key reset prod --yes").success();
+    kg.run("ssh-key download prod -f b.pem").success();
+    move_to_another_machine(&kg, &first);
+    kg.run("ssh-key reset prod --yes").success();
+    kg.run("ssh-key download prod -f c.pem").exit(7);
 }
 
 #[test]
@@ -97,4 +131,84 @@ fn a_key_whose_record_was_put_back_by_hand_is_doubted() {
     drop(sql);
     kg.run("audit accept --reason \"by hand\" --yes").success();
     kg.run("ssh-key download prod -f again.pem").exit(5);
+}
+
+#[test]
+fn where_the_cluster_is_away_a_person_takes_it_upon_themselves() {
+    let mut kg = with_key();
+    kg.sandbox.stop();
+    let ran = kg.run("ssh-key download prod");
+    ran.exit(2)
+        .says("could not be asked whether this is the store that it knows")
+        .says("--yes");
+    assert_eq!(state(&mut kg), "available");
+    assert!(!kg.path("ssh-key-prod.pem").exists());
+    let ran = kg.run("ssh-key download prod -f -");
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
+    let answered = |answer: &'static str| {
+        move |fixture: kubegrant::env::Fixture| {
+            let fixture = fixture.terminal(true);
+            fixture.type_in(answer);
+            fixture
+        }
+    };
+    let line = "ssh-key download prod --color never";
+    kg.run_where(answered("n\n"), line).exit(5);
+    assert_eq!(state(&mut kg), "available");
+    kg.run_where(answered("y\n"), line).success();
+    assert_eq!(state(&mut kg), "downloaded");
+    let log = kg.run("audit list --action ssh-key -o json");
+    log.success().says("the cluster could not be asked or told");
+}
+
+#[test]
+fn a_cluster_that_cannot_be_told_counts_as_away() {
+    let mut kg = with_key();
+    kg.sandbox.fault(Fault {
+        matches: Match {
+            method: Some("PATCH".to_owned()),
+            path_contains: Some("namespaces/kubegrant".to_owned()),
+            nth: None,
+        },
+        action: Action::Status {
+            code: 500,
+            retry_after: None,
+        },
+    });
+    kg.run("ssh-key download prod").exit(2).says("--yes");
+    assert_eq!(state(&mut kg), "available");
+    assert!(!kg.path("ssh-key-prod.pem").exists());
+    let ran = kg.run("ssh-key download prod -f -");
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
+    kg.run("ssh-key download prod --yes")
+        .success()
+        .says("another copy of this store would hand the key out once more");
+}
+
+#[test]
+fn who_could_open_the_key_before_it_was_taken_is_named_when_they_leave() {
+    let mut kg = with_key();
+    let key = "SSH key SHA256:";
+    kg.add_user("adam", "admin");
+    kg.add_user("ada", "admin");
+    let ran = kg.run("ssh-key download prod");
+    ran.success()
+        .says("backups and copies of the store from before still hold it")
+        .says("'ada', 'adam', 'olivia'")
+        .never_says("only copy");
+    // Whoever comes later never could.
+    kg.add_user("zoe", "admin");
+    kg.run("user disable zoe --yes").success().never_says(key);
+    let other = kg.make_identity("other");
+    kg.run(&format!("user set-key ada --key {other}"))
+        .success()
+        .says(key)
+        .says("with a backup from before it was taken");
+    kg.run("user disable adam --yes").success().says(key);
+    kg.run("user set-role ada developer").success().says(key);
+    kg.run("user offboard ada --yes").success();
+    let mut kg = with_key();
+    kg.add_user("adam", "admin");
+    kg.run("ssh-key download prod").success();
+    kg.run("user offboard adam --yes").success().says(key);
 }
