@@ -8,6 +8,9 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+/// How much of what is no address is shown.
+const SHOWN_MAX: usize = 60;
+
 /// Whose an address is, as far as is known: whose node or API server.
 pub(crate) type Taken = BTreeMap<IpAddr, String>;
 
@@ -41,9 +44,11 @@ pub(crate) fn believe(text: Option<&str>, taken: &Taken) -> Result<IpAddr, Disbe
     let text = text
         .filter(|text| !text.is_empty())
         .ok_or(Disbelief::None)?;
-    let parsed: IpAddr = text
-        .parse()
-        .map_err(|_| Disbelief::NoIp(text.escape_default().to_string()))?;
+    let parsed: IpAddr = text.parse().map_err(|_| {
+        // As much of it as is worth a line: a node may say anything, at any length.
+        let start: String = text.chars().take(SHOWN_MAX).collect();
+        Disbelief::NoIp(start.escape_default().to_string())
+    })?;
     let address = parsed.to_canonical();
     // One inside the other is reached like the inner one, wherever a gateway for it is.
     for address in std::iter::once(address).chain(embedded(address)) {
@@ -140,6 +145,8 @@ mod tests {
         ] {
             assert!(matches!(judge(text), Err(Disbelief::NoIp(_))), "{text:?}");
         }
+        let long = judge(&"a".repeat(100_000)).expect_err("no address");
+        assert!(long.to_string().len() < 200);
         assert_eq!(believe(None, &Taken::new()), Err(Disbelief::None));
         assert_eq!(judge(""), Err(Disbelief::None));
     }

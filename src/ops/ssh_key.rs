@@ -535,7 +535,7 @@ pub(crate) async fn config(session: &Session, name: &ClusterName) -> Result<Conf
     let shown = look(session, &case.cluster)?.ok_or_else(|| none(name))?;
     let nodes = if shown.nodes.is_empty() {
         let recorded = candidates::recorded(session, &case.cluster)?;
-        let believed = candidates::believed(session, &case.cluster, &recorded, None).await;
+        let believed = candidates::believed(session, &case, &recorded, None).await;
         let (good, _) = believed.unwrap_or_default();
         good.into_iter()
             .map(|(name, node)| (name, node.address, None, "root".to_owned()))

@@ -129,8 +129,8 @@ impl Ear<'_, '_> {
                 self.progress = Some(self.desk.output.progress(*total, "nodes"));
             }
             (Heard::Finished(report), Some(progress)) => match &report.outcome {
-                Ok(_) => progress.done(&report.node.to_string()),
-                Err(error) => progress.failed(&report.node.to_string(), &error.to_string()),
+                Ok(_) => progress.done(&report.node),
+                Err(error) => progress.failed(&report.node, &error.to_string()),
             },
             (Heard::Finished(_), None) => {}
         }

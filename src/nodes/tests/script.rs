@@ -134,11 +134,14 @@ fn every_shell_does_the_same() {
     }
 }
 
+/// A file in short: K is our key, O another; none where there is no file.
+type Form = Option<&'static str>;
+
 #[test]
 fn a_line_goes_from_the_second_file_too_and_nobody_is_locked_out() {
     let (ours, other) = (some_line(1).to_string(), some_line(2).to_string());
     // The first file, the second, the word, and what is left of each.
-    let cases: &[(Option<&str>, Option<&str>, &str, Option<&str>, Option<&str>)] = &[
+    let cases: &[(Form, Form, &str, Form, Form)] = &[
         (Some("O"), Some("K"), "removed", Some("O"), Some("")),
         (Some("O"), Some("K\nO"), "removed", Some("O"), Some("O")),
         (

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
+use super::Case;
 use super::roll_out::RollOutWish;
 use crate::domain::Confirmed;
 use crate::domain::cluster::Cluster;
@@ -100,7 +101,7 @@ impl Meant {
                     .extend(new.into_iter().map(|(name, target)| LeftOut {
                         name,
                         why: format!("{target} is new, and nobody agreed to it"),
-                    }))
+                    }));
             }
             Consent::Unasked => {
                 let words = |(name, target): &(String, Target)| {
@@ -164,12 +165,12 @@ async fn proposed(session: &Session, cluster: &Cluster) -> Result<Vec<NodeAddres
 /// A place that is recorded for this very cluster was agreed to before, whoever else has it.
 pub(super) async fn believed(
     session: &Session,
-    cluster: &Cluster,
+    case: &Case,
     recorded: &[NodeKey],
     port: Option<u16>,
 ) -> Result<(Vec<(String, Node)>, Vec<LeftOut>), Error> {
-    let found = proposed(session, cluster).await?;
-    let taken = taken(session, cluster).await?;
+    let found = proposed(session, &case.cluster).await?;
+    let taken = taken(session, case).await?;
     let (mut good, mut left_out) = (Vec::new(), Vec::new());
     for NodeAddress { name, address } in found {
         let name = clean(&name);
@@ -202,20 +203,29 @@ pub(super) async fn believed(
 }
 
 /// The addresses that are other clusters': of their API servers, and of their recorded nodes.
-async fn taken(session: &Session, cluster: &Cluster) -> Result<Taken, Error> {
+///
+/// Whoever may not see another cluster does not learn its name here either.
+async fn taken(session: &Session, case: &Case) -> Result<Taken, Error> {
+    let actor = &case.actor.user;
     let mut places = session.store()?.read(|tx| {
         let mut places = BTreeSet::new();
         for other in store::clusters::list(tx)? {
-            if other.id == cluster.id {
+            if other.id == case.cluster.id {
                 continue;
             }
+            let sees = actor.role.is_admin() || other.owner == Some(actor.id);
+            let whose = if sees {
+                format!("cluster '{}'", other.name)
+            } else {
+                "another cluster".to_owned()
+            };
             if let Some(host) = host_of(&other.address.server) {
-                places.insert((host, format!("the API server of cluster '{}'", other.name)));
+                places.insert((host, format!("the API server of {whose}")));
             }
             for key in store::ssh_keys::list(tx, other.id)? {
                 let held = store::ssh_keys::nodes(tx, key.id)?.into_iter();
                 for held in held.filter(NodeKey::may_hold) {
-                    places.insert((held.address, format!("a node of cluster '{}'", other.name)));
+                    places.insert((held.address, format!("a node of {whose}")));
                 }
             }
         }
@@ -262,7 +272,7 @@ pub(super) fn recorded(session: &Session, cluster: &Cluster) -> Result<Vec<NodeK
 /// cluster's word where it has them.
 pub(super) async fn meant(
     session: &Session,
-    cluster: &Cluster,
+    case: &Case,
     wish: &RollOutWish,
     recorded: &[NodeKey],
     is_rotation: bool,
@@ -295,9 +305,9 @@ pub(super) async fn meant(
     }
     if wish.nodes.is_empty() {
         meant.is_of_cluster = true;
-        match believed(session, cluster, recorded, wish.port).await {
+        match believed(session, case, recorded, wish.port).await {
             Ok((good, left_out)) => {
-                add_believed(&mut meant, good, left_out, wish, recorded, is_rotation)
+                add_believed(&mut meant, good, left_out, wish, recorded, is_rotation);
             }
             Err(error @ (Error::Cluster { .. } | Error::Session(_)))
                 if is_rotation && !meant.targets.is_empty() && !error.is_distrust() =>

@@ -172,7 +172,7 @@ async fn known_nodes(session: &Session, case: &Case) -> Result<Vec<(String, Node
             nodes.push((held.login.clone(), Node { port, ..node }));
         }
     }
-    let believed = candidates::believed(session, &case.cluster, &recorded, None).await;
+    let believed = candidates::believed(session, case, &recorded, None).await;
     let (good, _) = believed.unwrap_or_default();
     for (_, node) in good {
         if nodes.iter().all(|(_, known)| known.address != node.address) {

@@ -486,7 +486,7 @@ pub(crate) async fn install(
         forget(session, &case, &wish.forget)?;
     }
     let recorded = recorded(session, &case.cluster)?;
-    let mut meant = meant(session, &case.cluster, wish, &recorded, false).await?;
+    let mut meant = meant(session, &case, wish, &recorded, false).await?;
     if meant.is_empty() && wish.forget.is_empty() {
         return Err(no_nodes(&wish.cluster));
     }

@@ -74,7 +74,7 @@ pub(crate) async fn rotate(
         forget(session, &case, &wish.forget)?;
     }
     let recorded = recorded(session, &case.cluster)?;
-    let mut meant = meant(session, &case.cluster, wish, &recorded, true).await?;
+    let mut meant = meant(session, &case, wish, &recorded, true).await?;
     if meant.is_empty() {
         return Err(no_nodes(&wish.cluster));
     }

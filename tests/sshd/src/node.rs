@@ -179,8 +179,11 @@ impl Node {
     fn config(&self) -> String {
         let Self { port, folder, .. } = self;
         let folder = folder.display();
-        let more = self.also_reads.iter();
-        let more: String = more.map(|file| format!(" {}", file.display())).collect();
+        let mut more = String::new();
+        for file in &self.also_reads {
+            more.push(' ');
+            more.push_str(&file.display().to_string());
+        }
         // StrictModes would look at the folders above the test's, which are open to everybody.
         format!(
             "Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host_key\nPidFile none\n\
