@@ -44,6 +44,9 @@ const DISCARD: u16 = 9;
 /// How long a name is looked up.
 const NAME_MAX: Duration = Duration::from_secs(2);
 
+/// How many lines a login script may read before ours begins.
+const QUESTIONS_MAX: usize = 8;
+
 /// The script that changes `authorized_keys`.
 const SCRIPT: &str = include_str!("nodes/authorized_keys.sh");
 
@@ -290,7 +293,10 @@ impl Ssh {
         public: &PublicLine,
         through: Option<&ssh_key::PrivateKey>,
     ) -> Result<String, NodeError> {
-        let script = format!("verb={verb}\n{}{SCRIPT}", public.assignments()).into_bytes();
+        // A login script that asks something reads the lines of its answer first.
+        let answers = ":\n".repeat(QUESTIONS_MAX);
+        let script = format!("{answers}verb={verb}\n{}{SCRIPT}", public.assignments());
+        let script = script.into_bytes();
         // Every login shell knows these two words, `fish` and `tcsh` too.
         let command = "exec sh";
         let said = if let Some(key) = through {
@@ -307,9 +313,13 @@ impl Ssh {
                 None => Ok(answer),
             },
             // A login that is bound to one command answers something else.
-            None if said.status.success() => {
-                Err(self.script_failed(node, "it ran something else than `sh`"))
-            }
+            None if said.status.success() => Err(self.script_failed(
+                node,
+                &match said.words() {
+                    silent if silent.is_empty() => "it ran something else than `sh`".to_owned(),
+                    words => format!("it ran something else than `sh`, which said: {words}"),
+                },
+            )),
             None if through.is_some() => Err(self.refused(node, &said)),
             None => Err(self.failed(node, &said)),
         }

@@ -136,7 +136,10 @@ impl NodeError {
                     .to_owned()
             }
             Self::Script { by_hand, .. } => {
-                format!("log in with `{by_hand}` and look at ~/.ssh there")
+                format!(
+                    "log in with `{by_hand}` and look at ~/.ssh there, or name another account \
+                     with `--user`"
+                )
             }
             Self::LeftOut { name, .. } => format!(
                 "a node's address is its own word: where it is right, name it with `--node \
@@ -160,6 +163,11 @@ pub(super) fn judge(node: &Node, by_hand: String, said: &Said) -> NodeError {
         words => words,
     };
     if said.status.code() != Some(SSH_FAILED) {
+        // A login that is refused in words says them on its output: whom to log in as instead.
+        let reason = match clean(&said.words()) {
+            silent if silent.is_empty() => reason,
+            words => words,
+        };
         return NodeError::Script {
             node,
             by_hand,
