@@ -406,6 +406,10 @@ impl From<ops::Error> for Failure {
             E::Exec(_) => (Kind::State, String::new()),
             E::Key { .. } => (Kind::Usage, String::new()),
             E::SshKey(inner) => (ssh_key_kind(inner), inner.hint().to_owned()),
+            E::RecordedInDoubt { source, .. } => match source.as_ref() {
+                E::Store(inner) | E::Session(session::Error::Store(inner)) => store_kind(inner),
+                _ => (Kind::Unsafe, String::new()),
+            },
             E::EndedUnrecorded { .. } => (
                 Kind::Owed,
                 "make room on the disk, then run the same command again".to_owned(),

@@ -98,13 +98,14 @@
 //!    recorded and ends here; so does `--dry-run`, which shows the plan.
 //! 2. **Record**: one transaction holds the new state *and* its audit event. From here on the
 //!    decision stands, whatever is killed.
-//! 3. **Apply**: idempotent calls; lists that give access lose names before accounts go, and gain
-//!    them when accounts come.
+//! 3. **Apply**: idempotent calls; what ends is taken by name before anything is listed, lists and
+//!    accounts side by side; then what comes is given.
 //! 4. **Verify**: read back, then record what was seen.
 //! 5. **Deliver and say** what is true. What is recorded and not applied exits with 6.
 //!
 //! The lock of the cluster (the kernel frees it when its holder dies) is held from reading what
-//! should be to the last write, so that a slow process cannot bring back what another one took.
+//! should be to the last write, so that a slow process cannot bring back what another one took. What
+//! only takes away is recorded without it, and waits for it only to say that it is true.
 //!
 //! # Walkthrough: the first download
 //!
@@ -140,13 +141,14 @@
 //!
 //! 1. [`domain::Confirmed`] can only be made from a yes; without one [`ops::access`]`::revoke`
 //!    cannot be called. Policy is asked: may alice change developers' access on this cluster?
-//! 2. Under the lock, one transaction removes the grant and moves the live version to `revoking`:
-//!    whoever no longer has what a version carries loses the version in the same moment.
-//! 3. Converging takes first: the account leaves the lists of its bindings. The API server answers
-//!    the old file with 403 from then on, in milliseconds, because authorization is not cached.
-//!    Then the account is deleted: within ten seconds (the token cache) the answer is 401.
-//! 4. The API server is asked until it no longer lets the account in by that list, and everything
-//!    is read back. Only then is the version `revoked`, and only then does the command exit with 0.
+//! 2. One transaction, which waits for no lock, removes the grant and moves the live version to
+//!    `revoking`: whoever no longer has what a version carries loses the version in the same moment.
+//! 3. [`kubernetes::take`] ends it by name, before anything is listed: the account leaves the lists
+//!    of its bindings, and the API server answers the old file with 403 from then on, in
+//!    milliseconds, because authorization is not cached. Side by side the account is deleted: within
+//!    ten seconds (the token cache) the answer is 401, whatever became of the lists.
+//! 4. The API server is asked until it no longer lets the account in. Only then is the version
+//!    `revoked`, and only then does the command exit with 0. Each version is judged by itself.
 //! 5. If the API server is away, the transaction of step 2 stands. The command says until when the
 //!    old token may work, exits with 6, and `reconcile` finishes.
 

@@ -89,10 +89,12 @@ pub(crate) enum Error {
         source: std::io::Error,
     },
     /// Another process works on the cluster.
-    #[error("another kubegrant has been working on cluster '{cluster}' for two minutes")]
+    #[error("another kubegrant has been working on cluster '{cluster}' for {seconds} s")]
     Locked {
         /// Which cluster.
         cluster: String,
+        /// How long it was waited for.
+        seconds: u64,
     },
     /// The identity does not open the manager's login, or the provider token.
     #[error("your key does not open the {what} of cluster '{cluster}'")]
@@ -342,29 +344,43 @@ impl Session {
 
     /// Takes a cluster's lock, waiting for another process to finish with it.
     pub(crate) async fn lock(&self, cluster: &Cluster) -> Result<Lock, Error> {
-        self.lock_file(cluster, "cluster").await
+        self.lock_within(cluster, LOCK_WAIT_MAX).await
+    }
+
+    /// [`Session::lock`] with another limit.
+    pub(crate) async fn lock_within(
+        &self,
+        cluster: &Cluster,
+        limit: Duration,
+    ) -> Result<Lock, Error> {
+        self.lock_file(cluster, "cluster", limit).await
+    }
+
+    /// Takes a cluster's lock if nobody has it.
+    pub(crate) fn try_lock(&self, cluster: &Cluster) -> Result<Option<Lock>, Error> {
+        let path = lock_path(&self.config.store, "cluster", cluster.id);
+        let file = open_lock(&path).map_err(|source| lock_failed(cluster, &path, source))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Lock { _file: file })),
+            Err(std::fs::TryLockError::WouldBlock) => Ok(None),
+            Err(std::fs::TryLockError::Error(source)) => Err(lock_failed(cluster, &path, source)),
+        }
     }
 
     /// Takes the lock of a cluster's SSH keys: nodes may be slow, and no revocation waits for them.
     pub(crate) async fn lock_ssh_keys(&self, cluster: &Cluster) -> Result<Lock, Error> {
-        self.lock_file(cluster, "ssh-keys").await
+        self.lock_file(cluster, "ssh-keys", LOCK_WAIT_MAX).await
     }
 
-    async fn lock_file(&self, cluster: &Cluster, what: &str) -> Result<Lock, Error> {
+    async fn lock_file(
+        &self,
+        cluster: &Cluster,
+        what: &str,
+        limit: Duration,
+    ) -> Result<Lock, Error> {
         let path = lock_path(&self.config.store, what, cluster.id);
-        let failed = |source| Error::Lock {
-            cluster: cluster.name.to_string(),
-            path: path.clone(),
-            source,
-        };
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .custom_flags(nofollow())
-            .open(&path)
-            .map_err(failed)?;
+        let failed = |source| lock_failed(cluster, &path, source);
+        let file = open_lock(&path).map_err(failed)?;
         let started = tokio::time::Instant::now();
         loop {
             match file.try_lock() {
@@ -372,9 +388,10 @@ impl Session {
                 Err(std::fs::TryLockError::WouldBlock) => {}
                 Err(std::fs::TryLockError::Error(source)) => return Err(failed(source)),
             }
-            if started.elapsed() > LOCK_WAIT_MAX {
+            if started.elapsed() > limit {
                 return Err(Error::Locked {
                     cluster: cluster.name.to_string(),
+                    seconds: limit.as_secs(),
                 });
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -439,6 +456,20 @@ impl Session {
         cluster: &Cluster,
         installation: &str,
     ) -> Result<Connection, Error> {
+        match self.connect_to_take(cluster, installation).await? {
+            (connection, None) => Ok(connection),
+            (_, Some(distrust)) => Err(distrust.into()),
+        }
+    }
+
+    /// [`Session::connect`] for what only takes away: a head that the store does not fit is given
+    /// beside the connection. It is a witness, and may be a forged one; no witness keeps anybody's
+    /// access alive.
+    pub(crate) async fn connect_to_take(
+        &self,
+        cluster: &Cluster,
+        installation: &str,
+    ) -> Result<(Connection, Option<store::Error>), Error> {
         let failed = |source| Error::Cluster {
             cluster: cluster.name.to_string(),
             source,
@@ -450,11 +481,15 @@ impl Session {
                 cluster: cluster.name.to_string(),
             });
         }
+        let mut distrust = None;
         if let Some(head) = pins.head {
-            self.compare_head(cluster, &head)?;
+            match self.compare_head(cluster, &head) {
+                Err(error @ store::Error::RolledBack { .. }) => distrust = Some(error),
+                other => other?,
+            }
             connection.set_witnessed(head);
         }
-        Ok(connection)
+        Ok((connection, distrust))
     }
 
     /// The connection that [`Session::connect`] would check, unchecked: for a manager that may
@@ -523,6 +558,24 @@ fn lock_path(store: &Path, what: &str, cluster: ClusterId) -> PathBuf {
     let mut name = store.as_os_str().to_owned();
     name.push(format!(".{what}-{}.lock", cluster.0));
     PathBuf::from(name)
+}
+
+fn open_lock(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .custom_flags(nofollow())
+        .open(path)
+}
+
+fn lock_failed(cluster: &Cluster, path: &Path, source: std::io::Error) -> Error {
+    Error::Lock {
+        cluster: cluster.name.to_string(),
+        path: path.to_owned(),
+        source,
+    }
 }
 
 fn nofollow() -> i32 {

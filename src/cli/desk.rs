@@ -64,6 +64,9 @@ impl<'a> Desk<'a> {
                 ended.version, ended.user, ended.cluster
             ));
         }
+        for note in &applied.notes {
+            self.output.warn(note);
+        }
         for debt in &applied.owed {
             let until = debt.until.map_or(String::new(), |until| {
                 let until = crate::output::time::rfc3339(until);

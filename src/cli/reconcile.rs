@@ -53,6 +53,10 @@ pub(crate) async fn run(args: ReconcileArgs, desk: &mut Desk<'_>) -> Result<(), 
     let owed: usize = reports.iter().map(|report| report.owed.len()).sum();
     let mut failures: Vec<Failure> = Vec::new();
     for report in reports {
+        for note in &report.notes {
+            desk.output
+                .warn(&format!("cluster '{}': {note}", report.cluster));
+        }
         if let Some(error) = report.failed {
             let failure = Failure::from(error);
             let (message, causes) = failure.lines();

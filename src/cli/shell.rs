@@ -69,6 +69,9 @@ pub(crate) async fn run(args: ShellArgs, desk: &mut Desk<'_>) -> Result<(), Fail
     let Some(begun) = desk.planned(begun)? else {
         return Ok(());
     };
+    for note in &begun.notes {
+        desk.output.warn(note);
+    }
     let alone = wish.command.is_empty();
     if alone {
         desk.output.status(&format!(

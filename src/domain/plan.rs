@@ -72,6 +72,8 @@ pub(crate) struct ObservedAccount {
     pub(crate) credential: Option<i64>,
     /// Whether it is being deleted.
     pub(crate) deleting: bool,
+    /// Whether somebody's finalizer would keep it after it is deleted.
+    pub(crate) held: bool,
 }
 
 /// A binding of ours as observed.
@@ -87,6 +89,23 @@ pub(crate) struct ObservedBinding {
     pub(crate) accounts: BTreeSet<String>,
     /// Whether the list holds subjects that are none of our accounts.
     pub(crate) has_strangers: bool,
+    /// Whether it is being deleted; it gives what it lists until it is gone.
+    pub(crate) deleting: bool,
+    /// Whether somebody's finalizer would keep it after it is deleted.
+    pub(crate) held: bool,
+    /// Whether somebody took our labels off.
+    pub(crate) unlabelled: bool,
+}
+
+impl ObservedBinding {
+    /// Whether it gives nobody anything, and goes by itself.
+    fn is_going(&self) -> bool {
+        self.deleting && !self.held && !self.lists_anybody()
+    }
+
+    fn lists_anybody(&self) -> bool {
+        self.has_strangers || !self.accounts.is_empty()
+    }
 }
 
 /// What a cluster holds of ours.
@@ -113,6 +132,8 @@ pub(crate) enum Step {
         name: String,
         /// UID, as precondition.
         uid: String,
+        /// Whether a finalizer must be taken off it.
+        held: bool,
     },
     /// Create a binding with this list.
     CreateBinding {
@@ -144,7 +165,45 @@ pub(crate) enum Step {
         name: String,
         /// UID, as precondition.
         uid: String,
+        /// Whether it must be emptied before: a deleted list that a finalizer keeps goes on giving.
+        empty_first: bool,
     },
+}
+
+impl Step {
+    /// What it is about: an account by name, or a binding by place and name.
+    pub(crate) fn object(&self) -> Object {
+        match self {
+            Self::CreateAccount(account) => Object::Account(account.name.clone()),
+            Self::DeleteAccount { name, .. } => Object::Account(name.clone()),
+            Self::CreateBinding { place, name, .. }
+            | Self::SetBinding { place, name, .. }
+            | Self::DeleteBinding { place, name, .. } => {
+                Object::Binding(place.clone(), name.clone())
+            }
+        }
+    }
+}
+
+/// An object of ours on a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Object {
+    /// A ServiceAccount by name.
+    Account(String),
+    /// A binding by place and name.
+    Binding(Place, String),
+}
+
+impl fmt::Display for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Account(name) => write!(f, "account '{name}'"),
+            Self::Binding(None, name) => write!(f, "binding '{name}'"),
+            Self::Binding(Some(namespace), name) => {
+                write!(f, "binding '{name}' in namespace '{namespace}'")
+            }
+        }
+    }
 }
 
 /// What must change, in phases.
@@ -162,6 +221,13 @@ impl Plan {
     /// Whether nothing is to be done.
     pub(crate) fn is_empty(&self) -> bool {
         self.take.is_empty() && self.end.is_empty() && self.give.is_empty()
+    }
+
+    /// Leaves steps out.
+    pub(crate) fn leave_out(&mut self, unwanted: impl Fn(&Step) -> bool) {
+        for phase in [&mut self.take, &mut self.end, &mut self.give] {
+            phase.retain(|step| !unwanted(step));
+        }
     }
 
     /// All steps in order.
@@ -242,17 +308,14 @@ fn plan_bindings(plan: &mut Plan, desired: &Desired, observed: &Observed) {
             plan.give.push(create);
             continue;
         };
-        if found.role != *role {
-            // A roleRef cannot be changed: what stands there goes, ours comes.
-            plan.take.push(Step::DeleteBinding {
-                place: place.clone(),
-                name: name.clone(),
-                uid: found.uid.clone(),
-            });
+        if found.role != *role || found.deleting {
+            // A roleRef cannot be changed, and what is being deleted does not come back: what
+            // stands there goes, ours comes.
+            plan.take.extend(delete(place, name, found));
             plan.give.push(create);
             continue;
         }
-        if found.accounts == *accounts && !found.has_strangers {
+        if found.accounts == *accounts && !found.has_strangers && !found.unlabelled {
             continue;
         }
         let step = Step::SetBinding {
@@ -269,13 +332,19 @@ fn plan_bindings(plan: &mut Plan, desired: &Desired, observed: &Observed) {
     }
     for ((place, name), found) in &observed.bindings {
         if !lists.contains_key(&(place.clone(), name.clone())) {
-            plan.take.push(Step::DeleteBinding {
-                place: place.clone(),
-                name: name.clone(),
-                uid: found.uid.clone(),
-            });
+            plan.take.extend(delete(place, name, found));
         }
     }
+}
+
+/// The deletion of a list, unless it is as good as gone.
+fn delete(place: &Place, name: &str, found: &ObservedBinding) -> Option<Step> {
+    (!found.is_going()).then(|| Step::DeleteBinding {
+        place: place.clone(),
+        name: name.to_owned(),
+        uid: found.uid.clone(),
+        empty_first: found.held || found.lists_anybody(),
+    })
 }
 
 fn plan_accounts(plan: &mut Plan, desired: &Desired, observed: &Observed) {
@@ -293,6 +362,7 @@ fn plan_accounts(plan: &mut Plan, desired: &Desired, observed: &Observed) {
             plan.end.push(Step::DeleteAccount {
                 name: name.clone(),
                 uid: found.uid.clone(),
+                held: found.held,
             });
         }
     }

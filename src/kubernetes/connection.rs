@@ -381,6 +381,7 @@ impl Connection {
                 uid: meta.uid.clone().unwrap_or_default(),
                 credential: objects::credential_of(&meta),
                 deleting: meta.deletion_timestamp.is_some(),
+                held: meta.finalizers.as_ref().is_some_and(|it| !it.is_empty()),
             };
             seen.observed
                 .accounts
@@ -424,7 +425,11 @@ impl Connection {
             let name = super::error::clean(&found.name);
             seen.labelled.push(format!("binding {name}"));
         }
-        if !is_ours || !is_named || is_manager {
+        // Who takes our labels off does not make our list theirs.
+        let lists_ours = found.subjects.iter().any(
+            |subject| matches!(subject, Subject::Account { namespace, .. } if namespace == NAMESPACE),
+        );
+        if !(is_ours || lists_ours) || !is_named || is_manager {
             others.push(found);
             return;
         }
@@ -434,6 +439,9 @@ impl Connection {
             role: found.role.clone(),
             accounts: BTreeSet::new(),
             has_strangers: false,
+            deleting: meta.deletion_timestamp.is_some(),
+            held: meta.finalizers.as_ref().is_some_and(|it| !it.is_empty()),
+            unlabelled: !is_ours,
         };
         for subject in &found.subjects {
             match subject {

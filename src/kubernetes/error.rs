@@ -367,6 +367,40 @@ impl Error {
         }
     }
 
+    /// The thing was told to go and stays: somebody's finalizers keep it, or a refusal to take them
+    /// off.
+    pub(crate) fn held(what: &str, finalizers: &[String], refused: Option<Self>) -> Self {
+        let by = match finalizers {
+            [] => String::new(),
+            [one] => format!(": it is held by the finalizer '{}'", clean(one)),
+            more => format!(
+                ": it is held by the finalizers '{}'",
+                clean(&more.join("', '"))
+            ),
+        };
+        let refused = refused.map_or(String::new(), |refused| format!(" ({refused})"));
+        Self::unsettled(&format!("{what} is being deleted and stays{by}{refused}"))
+    }
+
+    /// Says whether it is one object's trouble: everything else may still go well.
+    pub(crate) fn is_of_one_object(&self) -> bool {
+        match self {
+            Self::Forbidden { .. }
+            | Self::NotFound { .. }
+            | Self::AlreadyExists { .. }
+            | Self::Conflict { .. }
+            | Self::Invalid { .. }
+            | Self::TooLarge { .. }
+            | Self::Garbled { .. }
+            | Self::Foreign { .. }
+            | Self::Terminating { .. }
+            | Self::Unsettled { .. } => true,
+            // A webhook that fails answers so for the objects that it is asked about.
+            Self::Server { code, .. } => *code == 500,
+            _ => false,
+        }
+    }
+
     /// It could not be seen to be true in the time allowed.
     pub(crate) fn unsettled(reason: &str) -> Self {
         Self::Unsettled {

@@ -207,7 +207,8 @@ fn namespace_rules() -> Vec<rbac::PolicyRule> {
         rule(
             &[""],
             &["serviceaccounts"],
-            &["get", "list", "create", "delete"],
+            // Patch: somebody's finalizer on an account of ours is taken off.
+            &["get", "list", "create", "patch", "delete"],
             &[],
         ),
         rule(&[""], &["serviceaccounts/token"], &["create"], &[]),

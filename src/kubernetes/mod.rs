@@ -9,9 +9,12 @@ pub(crate) mod foreign;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 pub(crate) mod import;
+mod leaving;
+mod lists;
 pub(crate) mod manager;
 pub(crate) mod nodes;
 pub(crate) mod objects;
+pub(crate) mod take;
 pub(crate) mod tls;
 pub(crate) mod token;
 pub(crate) mod uninstall;

@@ -30,27 +30,23 @@ fn annotation(installation: &str) -> String {
 }
 
 impl Connection {
-    /// Asks for both in one question.
+    /// Asks for both side by side: by name, since a list waits on a busy cluster until the API
+    /// server's watch cache has caught up (up to 100 ms), and a single object does not.
     pub(crate) async fn pins(&self) -> Result<Pins, Error> {
+        let api: Api<Namespace> = Api::all(self.client.clone());
+        let (system, own) =
+            futures::join!(api.get_metadata(SYSTEM), api.get_metadata_opt(NAMESPACE));
         let what = "namespace 'kube-system'";
-        let both = ListParams::default().labels(&format!("{NAME} in ({SYSTEM},{NAMESPACE})"));
-        let listed = Api::<Namespace>::all(self.client.clone()).list(&both).await;
-        let listed = listed.map_err(|error| Error::from_kube(error, what))?;
-        let (mut uid, mut head) = (None, None);
-        for namespace in listed.items {
-            let meta = namespace.metadata;
-            match meta.name.as_deref() {
-                Some(SYSTEM) => uid = meta.uid,
-                Some(NAMESPACE) => {
-                    let found = meta.annotations.unwrap_or_default();
-                    let found = found.get(&annotation(&self.installation));
-                    // Who can garble it can remove it: it counts as absent.
-                    head = found.and_then(|text| text.parse().ok());
-                }
-                _ => {}
-            }
-        }
+        let system = system.map_err(|error| Error::from_kube(error, what))?;
+        let own = own.map_err(|error| Error::from_kube(error, "namespace 'kubegrant'"))?;
+        let uid = system.metadata.uid;
         let cluster_uid = uid.ok_or_else(|| Error::garbled(what, "it has no UID"))?;
+        let found = own.and_then(|own| own.metadata.annotations);
+        // Who can garble it can remove it: it counts as absent.
+        let head = found.and_then(|found| {
+            let text = found.get(&annotation(&self.installation))?;
+            text.parse().ok()
+        });
         Ok(Pins { cluster_uid, head })
     }
 

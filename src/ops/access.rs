@@ -77,6 +77,17 @@ fn refuse_pointless(user: &User, cluster: &Cluster) -> Result<(), Error> {
     Ok(())
 }
 
+/// Refuses a grant to whom it would give nothing.
+fn may_be_granted(user: &User, cluster: &Cluster) -> Result<(), Error> {
+    if !user.active {
+        return Err(Error::Forbidden {
+            why: format!("'{}' is disabled and has nothing", user.name),
+            hint: format!("run `kubegrant user enable {}` first", user.name),
+        });
+    }
+    refuse_pointless(user, cluster)
+}
+
 /// Gives a developer a level on a cluster. A change of level ends the current credential.
 pub(crate) async fn grant(
     session: &Session,
@@ -96,13 +107,7 @@ pub(crate) async fn grant(
     let journal = journal.cluster(&cluster);
     let user = find::user(session, &wish.user)?;
     let journal = journal.user(&user);
-    if !user.active {
-        return Err(Error::Forbidden {
-            why: format!("'{}' is disabled and has nothing", user.name),
-            hint: format!("run `kubegrant user enable {}` first", user.name),
-        });
-    }
-    refuse_pointless(&user, &cluster)?;
+    may_be_granted(&user, &cluster)?;
     let now = session.now();
     if wish.ends_at.is_some_and(|end| end <= now) {
         return Err(Error::Input {
@@ -112,6 +117,17 @@ pub(crate) async fn grant(
         });
     }
     let lock = session.lock(&cluster).await?;
+    // Asked again under the lock: who lost the right while we waited gives nothing.
+    let found = find::cluster(
+        session,
+        &actor,
+        &journal,
+        &wish.cluster,
+        ClusterAction::Grant,
+    )?;
+    let cluster = found.cluster;
+    let user = find::user(session, &UserRef::Name(user.name.clone()))?;
+    may_be_granted(&user, &cluster)?;
     let before = session
         .store()?
         .read(|tx| store::grants::find(tx, cluster.id, user.id))?;
@@ -174,12 +190,7 @@ pub(crate) async fn grant(
         Ok::<_, Error>(request)
     })?;
     let applied = settle::pay(session, &cluster, &lock, &journal, Some(request)).await?;
-    let phase = if applied.owed.is_empty() {
-        Phase::Done
-    } else {
-        Phase::Owed
-    };
-    journal.record_alone(session, phase, detail, Some(request))?;
+    journal.close(session, &applied, detail, request)?;
     Ok(Done::Did(outcome(false, applied)))
 }
 
@@ -226,7 +237,6 @@ pub(crate) async fn revoke(
     let user = find::user(session, user)?;
     let journal = journal.cluster(&cluster).user(&user);
     refuse_pointless(&user, &cluster)?;
-    let lock = session.lock(&cluster).await?;
     let (before, live, bound) = session.store()?.read(|tx| {
         let grant = store::grants::find(tx, cluster.id, user.id)?;
         let live = store::credentials::versions(tx, cluster.id, user.id)?
@@ -249,7 +259,7 @@ pub(crate) async fn revoke(
         return Ok(Done::Did(outcome(true, Applied::default())));
     }
     if before.is_none() && bound && mode == Mode::Do {
-        let applied = settle::pay(session, &cluster, &lock, &journal, None).await?;
+        let applied = settle::pay_taking(session, &cluster, &journal, None).await?;
         return Ok(Done::Did(outcome(true, applied)));
     }
     if mode == Mode::Plan {
@@ -275,13 +285,8 @@ pub(crate) async fn revoke(
             return Err(settle::end_unrecorded(session, &cluster, what, goes, refused).await);
         }
     };
-    let applied = settle::pay(session, &cluster, &lock, &journal, Some(request)).await?;
-    let phase = if applied.owed.is_empty() {
-        Phase::Done
-    } else {
-        Phase::Owed
-    };
-    journal.record_alone(session, phase, detail, Some(request))?;
+    let applied = settle::pay_taking(session, &cluster, &journal, Some(request)).await?;
+    journal.close(session, &applied, detail, request)?;
     Ok(Done::Did(outcome(false, applied)))
 }
 

@@ -6,6 +6,7 @@ use super::open::OpenFileError;
 use crate::artifact::file::FileError;
 use crate::artifact::kubeconfig::RenderError;
 use crate::artifact::merge::MergeError;
+use crate::domain::Timestamp;
 use crate::domain::name::{ClusterName, ProjectName, UserRef};
 use crate::domain::policy::{ClusterAction, Denial};
 use crate::kubernetes::error::Error as ClusterError;
@@ -141,6 +142,22 @@ pub(crate) enum Error {
         #[source]
         source: Box<store::Error>,
     },
+    /// What was decided is recorded, and the store is not to be believed in the rest.
+    #[error(
+        "recorded{}; beside that, cluster '{cluster}' is left as it is",
+        said_of_pending(pending, *until)
+    )]
+    RecordedInDoubt {
+        /// Where.
+        cluster: ClusterName,
+        /// What is recorded and still pending there, a clause each.
+        pending: Vec<String>,
+        /// Until when tokens of what is pending may work.
+        until: Option<Timestamp>,
+        /// Why the store is not believed.
+        #[source]
+        source: Box<Error>,
+    },
     /// It is true on the cluster, and the store could not record it.
     #[error("{what} no longer works on {on}, but that could not be recorded")]
     EndedUnrecorded {
@@ -264,6 +281,17 @@ impl Error {
             _ => false,
         }
     }
+}
+
+fn said_of_pending(pending: &[String], until: Option<Timestamp>) -> String {
+    if pending.is_empty() {
+        return ", and what ends has ended (read back)".to_owned();
+    }
+    let until = until.map_or(String::new(), |until| {
+        let until = until.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+        format!(", tokens may work until {until}")
+    });
+    format!(", and pending: {}{until}", pending.join("; "))
 }
 
 /// A refusal in words. Says which rule, in the words of the documentation.

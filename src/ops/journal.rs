@@ -1,7 +1,7 @@
 //! The audit trail of one wish: who, what, about whom, and how far it came.
 
-use super::Error;
 use super::error::refusal;
+use super::{Applied, Error};
 use crate::domain::audit::{Event, Phase};
 use crate::domain::cluster::Cluster;
 use crate::domain::name::ClusterName;
@@ -91,6 +91,23 @@ impl Journal {
         session
             .store()?
             .write(|tx| self.record(session, tx, phase, detail, request))
+    }
+
+    /// Records how far a change came: done, or pending.
+    pub(super) fn close(
+        &self,
+        session: &Session,
+        applied: &Applied,
+        detail: impl Into<String>,
+        request: i64,
+    ) -> store::Result<()> {
+        let phase = if applied.owed.is_empty() {
+            Phase::Done
+        } else {
+            Phase::Owed
+        };
+        self.record_alone(session, phase, detail, Some(request))?;
+        Ok(())
     }
 
     /// Records a refusal, and gives the error that says which rule refused.

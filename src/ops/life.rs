@@ -91,7 +91,12 @@ pub(crate) async fn archive(
     } else {
         ClusterAction::Archive
     };
-    let lock = session.lock(&seen.cluster).await?;
+    // What takes away waits for nobody; alone, archiving waits for what is being handed out.
+    let lock = if revoke_all {
+        None
+    } else {
+        Some(session.lock(&seen.cluster).await?)
+    };
     let found = find::cluster(session, &actor, &journal, name, action)?;
     let cluster = Cluster {
         state: State::Archived,
@@ -138,13 +143,8 @@ pub(crate) async fn archive(
         }
         Ok::<_, Error>(request)
     })?;
-    let applied = settle::pay(session, &cluster, &lock, &journal, Some(request)).await?;
-    let phase = if applied.owed.is_empty() {
-        Phase::Done
-    } else {
-        Phase::Owed
-    };
-    journal.record_alone(session, phase, detail, Some(request))?;
+    let applied = settle::pay_or_take(session, &cluster, lock, &journal, Some(request)).await?;
+    journal.close(session, &applied, detail, request)?;
     Ok(Done::Did(Lived {
         cluster,
         unchanged: false,
@@ -293,12 +293,7 @@ pub(crate) async fn transfer(
         Ok::<_, Error>(request)
     })?;
     let applied = settle::pay(session, &after, &lock, &journal, Some(request)).await?;
-    let phase = if applied.owed.is_empty() {
-        Phase::Done
-    } else {
-        Phase::Owed
-    };
-    journal.record_alone(session, phase, detail, Some(request))?;
+    journal.close(session, &applied, detail, request)?;
     Ok(Done::Did(Lived {
         cluster: after,
         unchanged: false,
@@ -388,12 +383,7 @@ pub(crate) async fn rotate_manager(
             until: None,
         });
     }
-    let phase = if applied.owed.is_empty() {
-        Phase::Done
-    } else {
-        Phase::Owed
-    };
-    journal.record_alone(session, phase, detail, Some(request))?;
+    journal.close(session, &applied, detail, request)?;
     Ok(Done::Did(Lived {
         cluster,
         unchanged: false,

@@ -74,6 +74,8 @@ pub(crate) struct Applied {
     pub(crate) ended: Vec<Ended>,
     /// What is owed.
     pub(crate) owed: Vec<Debt>,
+    /// What people should know beside, a sentence each.
+    pub(crate) notes: Vec<String>,
 }
 
 /// A version that ended.
@@ -92,5 +94,6 @@ impl Applied {
     pub(crate) fn extend(&mut self, other: Self) {
         self.ended.extend(other.ended);
         self.owed.extend(other.owed);
+        self.notes.extend(other.notes);
     }
 }

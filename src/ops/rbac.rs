@@ -299,7 +299,7 @@ pub(crate) async fn bind(
         Ok::<_, Error>(request)
     })?;
     let applied = settle::pay(session, &case.cluster, &lock, &case.journal, Some(request)).await?;
-    close(session, &case, detail, request, &applied)?;
+    case.journal.close(session, &applied, detail, request)?;
     outcome(session, &case, bound, false, climbs, applied)
 }
 
@@ -315,13 +315,11 @@ pub(crate) async fn unbind(
     } else {
         ClusterAction::UnbindRole
     };
-    let asked = case(session, "rbac unbind", wish, action)?;
-    let lock = session.lock(&asked.cluster).await?;
     let case = case(session, "rbac unbind", wish, action)?;
     let (bound, name, on) = (&wish.bound, &case.user.name, &case.cluster.name);
     let Some(binding) = existing(session, &case, bound)? else {
         let applied = match mode {
-            Mode::Do => settle::pay(session, &case.cluster, &lock, &case.journal, None).await?,
+            Mode::Do => settle::pay_taking(session, &case.cluster, &case.journal, None).await?,
             Mode::Plan => Applied::default(),
         };
         return outcome(session, &case, bound, true, None, applied);
@@ -340,8 +338,8 @@ pub(crate) async fn unbind(
         settle::end_what_must(session, tx, &case.cluster, &case.journal, Some(request))?;
         Ok::<_, Error>(request)
     })?;
-    let applied = settle::pay(session, &case.cluster, &lock, &case.journal, Some(request)).await?;
-    close(session, &case, detail, request, &applied)?;
+    let applied = settle::pay_taking(session, &case.cluster, &case.journal, Some(request)).await?;
+    case.journal.close(session, &applied, detail, request)?;
     outcome(session, &case, bound, false, None, applied)
 }
 
@@ -364,23 +362,6 @@ fn would_end(session: &Session, case: &Case) -> Result<Vec<String>, Error> {
         };
         Ok(live.map(|live| line(live.version)).collect())
     })
-}
-
-fn close(
-    session: &Session,
-    case: &Case,
-    detail: String,
-    request: i64,
-    applied: &Applied,
-) -> Result<(), Error> {
-    let phase = if applied.owed.is_empty() {
-        Phase::Done
-    } else {
-        Phase::Owed
-    };
-    case.journal
-        .record_alone(session, phase, detail, Some(request))?;
-    Ok(())
 }
 
 fn outcome(

@@ -26,6 +26,8 @@ pub(crate) struct Report {
     pub(crate) ended: Vec<Ended>,
     /// What is still owed.
     pub(crate) owed: Vec<Debt>,
+    /// What people should know beside, a sentence each.
+    pub(crate) notes: Vec<String>,
     /// Why it could not be settled.
     pub(crate) failed: Option<Error>,
 }
@@ -83,6 +85,7 @@ async fn one(session: &Session, cluster: &Cluster, journal: &Journal, mode: Mode
         changed: vec![],
         ended: vec![],
         owed: vec![],
+        notes: vec![],
         failed: None,
     };
     let outcome = match mode {
@@ -130,7 +133,14 @@ async fn settle_one(
     }
     let installation = find::installation(session)?;
     let connection = session.connect(cluster, &installation).await?;
-    let settled = settle::settle_on(session, cluster, connection.clone(), journal, None);
+    let settled = settle::settle_on(
+        session,
+        cluster,
+        connection.clone(),
+        journal,
+        None,
+        settle::Depth::Whole,
+    );
     // Logins of runs that were cut off: nobody holds them, and nobody should.
     let retired = async {
         let keep = match cluster.manager_kind {
@@ -155,17 +165,10 @@ async fn settle_one(
         let journal = journal.clone().cluster(cluster);
         journal.record_alone(session, Phase::Done, settled.changed.join("; "), None)?;
     }
+    report.ended = settled.ended_there(cluster);
     report.changed = settled.changed;
-    report.ended = settled
-        .ended
-        .iter()
-        .map(|credential| Ended {
-            cluster: cluster.name.clone(),
-            user: settled.picture.owner(credential),
-            version: credential.version,
-        })
-        .collect();
-    Ok(())
+    report.notes = settled.notes;
+    settled.trouble.map_or(Ok(()), Err)
 }
 
 /// Goes on with a delete that was decided and cut off.

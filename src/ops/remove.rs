@@ -188,7 +188,18 @@ async fn leave(
     journal: &Journal,
     request: i64,
 ) -> Result<Vec<String>, Error> {
-    let settled = settle::settle_on(session, cluster, connection, journal, Some(request)).await?;
+    let settled = settle::settle_on(
+        session,
+        cluster,
+        connection,
+        journal,
+        Some(request),
+        settle::Depth::Whole,
+    )
+    .await?;
+    if let Some(trouble) = settled.trouble {
+        return Err(trouble);
+    }
     uninstall(cluster, &settled.connection).await
 }
 

@@ -1,188 +1,30 @@
 //! Settling a cluster: ending what must end, converging, and recording what was seen to be true.
 
 mod debt;
+mod picture;
+
+pub(super) use picture::{Picture, picture};
 
 pub(super) use debt::{chain, debts, end_all_unrecorded, end_unrecorded, older_logins, owed};
 
-use std::collections::{BTreeMap, BTreeSet};
-
+use self::picture::users;
 use super::journal::Journal;
 use super::project::shared;
 use super::{Applied, Ended, Error, find};
-use crate::domain::Timestamp;
-use crate::domain::access;
-use crate::domain::audit::Phase;
-use crate::domain::binding::{Binding, Bound};
-use crate::domain::cluster::{Cluster, ClusterId, WriteScope};
-use crate::domain::credential::{Credential, CredentialId, State, Subject};
-use crate::domain::plan::{self, Desired, Plan};
-use crate::domain::project::ProjectId;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::domain::audit::{Head, Phase};
+use crate::domain::cluster::Cluster;
+use crate::domain::credential::{Credential, State, Subject};
+use crate::domain::plan::{self, Desired, Object, Plan};
 use crate::domain::user::{User, UserId};
 use crate::kubernetes::connection::{Connection, Look, Seen};
-use crate::kubernetes::converge;
+use crate::kubernetes::converge::{self, Converged};
+use crate::kubernetes::error::Error as ClusterError;
+use crate::kubernetes::take::Taken;
 use crate::session::{Lock, Session};
 use crate::store::{self, ReadTxn, WriteTxn};
-
-/// What the store says of one cluster, read in one look.
-#[derive(Debug)]
-pub(super) struct Picture {
-    /// This installation's id.
-    pub(super) installation: String,
-    /// Everything that is not revoked.
-    pub(super) credentials: Vec<Credential>,
-    /// Roles bound to users, and those unbound and not yet seen to be gone.
-    pub(super) bindings: Vec<Binding>,
-    /// Whether where write reaches was changed here and not yet seen on the cluster.
-    pub(super) reach_owed: bool,
-    /// Whether logins of the manager from before the stored one may still work.
-    pub(super) older_logins: bool,
-    /// Whether the cluster may hold what was issued after the backup that was restored.
-    pub(super) orphans_owed: bool,
-    /// All users.
-    pub(super) users: BTreeMap<UserId, User>,
-    /// The names of all projects.
-    pub(super) projects: BTreeMap<ProjectId, String>,
-    /// Shells that carry less than their user has: no bound role either.
-    lowered: BTreeSet<CredentialId>,
-}
-
-impl Picture {
-    /// Whose a credential is, for people: `alice`, `alice/shell` or `shop/read`.
-    pub(super) fn owner(&self, credential: &Credential) -> String {
-        let name = |user| {
-            let found: Option<&User> = self.users.get(&user);
-            found.map(|user| user.name.to_string()).unwrap_or_default()
-        };
-        match credential.subject {
-            Subject::Personal(user) => name(user),
-            Subject::Shell(user) => format!("{}/shell", name(user)),
-            Subject::Shared { project, level } => {
-                let name = self.projects.get(&project).map_or("", String::as_str);
-                format!("{name}/{level}")
-            }
-        }
-    }
-
-    /// What the cluster should hold.
-    pub(super) fn desired(&self, cluster: &Cluster) -> Desired {
-        Desired {
-            installation: self.installation.clone(),
-            accounts: self
-                .credentials
-                .iter()
-                .filter(|credential| credential.state.is_live())
-                .map(|credential| plan::Account {
-                    name: credential.account.clone(),
-                    user: self.owner(credential),
-                    credential: credential.id.0,
-                    power: credential.power,
-                })
-                .collect(),
-            bound: self.bound(),
-            write_cluster_wide: cluster.write_scope == WriteScope::Cluster,
-            keep: [cluster.manager.clone()].into(),
-        }
-    }
-
-    /// The accounts that carry each bound role: every live one of the users who have it, shells
-    /// as well as kubeconfigs; a shell that was wished for with less carries none.
-    fn bound(&self) -> BTreeMap<Bound, BTreeSet<String>> {
-        let mut lists: BTreeMap<Bound, BTreeSet<String>> = BTreeMap::new();
-        for binding in self.bindings.iter().filter(|binding| !binding.is_removed) {
-            for credential in &self.credentials {
-                let has_it = credential.subject.user() == Some(binding.user);
-                let carries = credential.state.is_live() && !self.lowered.contains(&credential.id);
-                if has_it && carries {
-                    let list = lists.entry(binding.bound.clone()).or_default();
-                    list.insert(credential.account.clone());
-                }
-            }
-        }
-        lists
-    }
-
-    /// What was decided to end, to be seen to have.
-    fn ended(&self) -> converge::Ended<'_> {
-        let mut ended = converge::Ended::default();
-        for credential in &self.credentials {
-            let account = credential.account.as_str();
-            let is_ending = credential.state == State::Revoking;
-            if is_ending {
-                ended.accounts.push((account, credential.id.0));
-            }
-            let bindings = self.bindings.iter();
-            for binding in bindings.filter(|it| credential.subject.user() == Some(it.user)) {
-                let again = |it: &Binding| {
-                    !it.is_removed && it.user == binding.user && it.bound == binding.bound
-                };
-                if is_ending || (binding.is_removed && !self.bindings.iter().any(again)) {
-                    ended.bound.push((account, &binding.bound));
-                }
-            }
-        }
-        ended
-    }
-
-    fn owes(&self) -> bool {
-        self.credentials
-            .iter()
-            .any(|credential| credential.state.is_debt())
-            || self.bindings.iter().any(|binding| binding.is_owed)
-            || self.reach_owed
-            || self.orphans_owed
-    }
-}
-
-/// Reads what the store says of one cluster.
-pub(super) fn picture(tx: &ReadTxn<'_>, cluster: ClusterId) -> store::Result<Picture> {
-    let credentials = store::credentials::unfinished(tx, cluster)?;
-    Ok(Picture {
-        installation: store::meta::find(tx, store::meta::INSTALLATION)?.unwrap_or_default(),
-        lowered: lowered(tx, cluster, &credentials)?,
-        credentials,
-        bindings: store::bindings::unfinished(tx, cluster)?,
-        reach_owed: store::clusters::owes_reach(tx, cluster)?,
-        older_logins: store::clusters::has_older_logins(tx, cluster)?,
-        orphans_owed: store::clusters::owes_orphans(tx, cluster)?,
-        users: users(tx)?,
-        projects: store::projects::names(tx)?,
-    })
-}
-
-/// The shells that carry less than their user has.
-fn lowered(
-    tx: &ReadTxn<'_>,
-    cluster: ClusterId,
-    credentials: &[Credential],
-) -> store::Result<BTreeSet<CredentialId>> {
-    let mut lowered = BTreeSet::new();
-    let shells: Vec<&Credential> = credentials.iter().filter(|it| it.is_shell()).collect();
-    if shells.is_empty() {
-        return Ok(lowered);
-    }
-    let users = users(tx)?;
-    let clusters = store::clusters::list(tx)?;
-    let Some(cluster) = clusters.iter().find(|it| it.id == cluster) else {
-        return Ok(lowered);
-    };
-    for shell in shells {
-        let Some(user) = shell.subject.user().and_then(|user| users.get(&user)) else {
-            continue;
-        };
-        // A grant that has ended ends the shell by another rule: here it counts as it was given.
-        let grant = store::grants::find(tx, cluster.id, user.id)?;
-        let access = access::effective(user, cluster, grant.as_ref(), Timestamp::MIN_UTC);
-        if access.power() > Some(shell.power) {
-            lowered.insert(shell.id);
-        }
-    }
-    Ok(lowered)
-}
-
-fn users(tx: &ReadTxn<'_>) -> store::Result<BTreeMap<UserId, User>> {
-    let users = store::users::list(tx)?.into_iter();
-    Ok(users.map(|user| (user.id, user)).collect())
-}
 
 /// Decides the end of every live version whose user no longer has what it carries.
 ///
@@ -289,15 +131,33 @@ pub(super) struct Settled {
     pub(super) ended: Vec<Credential>,
     /// What was changed on the cluster, in words.
     pub(super) changed: Vec<String>,
+    /// What people should know beside, a sentence each.
+    pub(super) notes: Vec<String>,
+    /// Why something that the store asks for is still pending; everything else is as it should be.
+    pub(super) trouble: Option<Error>,
     /// The connection, for what follows.
     pub(super) connection: Connection,
     /// The store's picture before.
     pub(super) picture: Picture,
 }
 
+/// How much a settling does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// What is pending; where that is only to be taken away, nothing is listed.
+    Pending,
+    /// Everything: what others changed is seen, and put right.
+    Whole,
+}
+
+/// The longest that one settling may work on a cluster, so that a slow API server keeps nobody
+/// else from it: half of what others wait for its lock.
+const SETTLE_BUDGET: Duration = Duration::from_mins(1);
+
 /// Makes a cluster hold what the store says, and records what was seen to be true.
 ///
-/// The caller holds the cluster's lock from before it read the store.
+/// The caller holds the cluster's lock from before it read the store. Where the cluster knows a
+/// newer store, what must end still ends; then the distrust is the error.
 pub(super) async fn settle(
     session: &Session,
     cluster: &Cluster,
@@ -309,8 +169,46 @@ pub(super) async fn settle(
     // The caller may have read the record before it had the lock: a slow process must not bring
     // back an address, an owner or a reach of write that another one took away.
     let cluster = &find::again(session, cluster)?;
-    let connection = session.connect(cluster, &installation).await?;
-    settle_on(session, cluster, connection, journal, request).await
+    let (connection, distrust) = session.connect_to_take(cluster, &installation).await?;
+    let Some(distrust) = distrust else {
+        return settle_on(
+            session,
+            cluster,
+            connection,
+            journal,
+            request,
+            Depth::Pending,
+        )
+        .await;
+    };
+    let journal = &journal.clone().cluster(cluster);
+    let (picture, _) = decide_ends(session, cluster, journal, request)?;
+    let taken = connection
+        .take(&picture.ended(), &picture.desired(cluster))
+        .await;
+    record(session, cluster, (&picture, &taken, None), journal, request)?;
+    Err(distrust.into())
+}
+
+/// Decides what must end by itself, and gives what the store says then.
+fn decide_ends(
+    session: &Session,
+    cluster: &Cluster,
+    journal: &Journal,
+    request: Option<i64>,
+) -> Result<(Picture, Option<Head>), Error> {
+    let must_end = session
+        .store()?
+        .read(|tx| any_must_end(session, tx, cluster))?;
+    if must_end {
+        session
+            .store()?
+            .write(|tx| end_what_must(session, tx, cluster, journal, request))?;
+    }
+    Ok(session.store()?.read(|tx| {
+        let picture = picture(tx, cluster.id)?;
+        Ok::<_, store::Error>((picture, store::audit::head(tx)?))
+    })?)
 }
 
 /// [`settle`] over a connection that is there already.
@@ -320,28 +218,17 @@ pub(super) async fn settle_on(
     connection: Connection,
     journal: &Journal,
     request: Option<i64>,
+    depth: Depth,
 ) -> Result<Settled, Error> {
     let journal = &journal.clone().cluster(cluster);
-    let must_end = session
-        .store()?
-        .read(|tx| any_must_end(session, tx, cluster))?;
-    if must_end {
-        session
-            .store()?
-            .write(|tx| end_what_must(session, tx, cluster, journal, request))?;
-    }
-    let picture = session.store()?.read(|tx| picture(tx, cluster.id))?;
-    if picture.orphans_owed {
-        Box::pin(learn_versions(session, cluster, &connection)).await?;
-    }
-    let desired = picture.desired(cluster);
-    let look = Look {
-        with_write: desired.has_writers(),
-        with_places: desired.has_places(),
-        held_back: &cluster.held_back,
+    let (picture, head) = decide_ends(session, cluster, journal, request)?;
+    let started = tokio::time::Instant::now();
+    let failed = |source| Error::Cluster {
+        cluster: cluster.name.to_string(),
+        source,
     };
+    let desired = picture.desired(cluster);
     // Beside the work, not before it: a witness that cannot be told delays no revocation.
-    let head = session.store()?.read(store::audit::head)?;
     let head = head.filter(|_| picture.owes() || request.is_some());
     let witness = Box::pin(async {
         match &head {
@@ -349,39 +236,131 @@ pub(super) async fn settle_on(
             None => Ok(()),
         }
     });
-    let ended = picture.ended();
-    let converged = Box::pin(converge::converge(&connection, &desired, &look, &ended));
-    let (converged, _told) = futures::join!(converged, witness);
-    let converged = converged.map_err(|source| Error::Cluster {
-        cluster: cluster.name.to_string(),
-        source,
-    })?;
-    // A look at a settled cluster costs no disk write.
-    let stale = cluster
-        .reached_at
-        .is_none_or(|at| (session.now() - at).num_seconds() >= 60);
-    let ended = if picture.owes() || stale {
-        session
-            .store()?
-            .write(|tx| record_outcome(session, tx, cluster, &picture, journal, request))?
+    let take = Box::pin(async {
+        let ended = picture.ended();
+        let taking = connection.take(&ended, &desired);
+        match tokio::time::timeout(SETTLE_BUDGET, taking).await {
+            Ok(taken) => taken,
+            Err(_) => Taken {
+                failures: vec![out_of_time()],
+                ..Taken::default()
+            },
+        }
+    });
+    let (taken, _told) = futures::join!(take, witness);
+    let is_done = depth == Depth::Pending && picture.only_takes() && taken.failures.is_empty();
+    let converged = if is_done {
+        Ok(Converged::default())
     } else {
-        vec![]
+        let left = SETTLE_BUDGET.saturating_sub(started.elapsed());
+        let whole = Box::pin(give(session, cluster, &connection, (&picture, &desired)));
+        match tokio::time::timeout(left, whole).await {
+            Ok(converged) => converged,
+            Err(_) => Err(failed(out_of_time())),
+        }
     };
-    let changed = converged.changed.iter().map(ToString::to_string).collect();
+    let mut trouble = None;
+    let converged = match converged {
+        Ok(converged) => Some(converged),
+        Err(error) => {
+            trouble = Some(error);
+            None
+        }
+    };
+    let outcome = (&picture, &taken, converged.as_ref());
+    let ended = record(session, cluster, outcome, journal, request)?;
+    let mut notes = taken.notes;
+    let mut changed: Vec<String> = taken.changed.iter().map(ToString::to_string).collect();
+    let mut failures = taken.failures.into_iter();
+    if let Some(converged) = converged {
+        changed.extend(converged.changed.iter().map(ToString::to_string));
+        for (object, error) in converged.refused {
+            match object {
+                // A namespace that refuses is that namespace's matter: write does not reach it.
+                Object::Binding(Some(namespace), name)
+                    if name == plan::binding_name(&picture.installation, "edit") =>
+                {
+                    notes.push(format!(
+                        "write does not reach namespace '{namespace}': {error}"
+                    ));
+                }
+                _ => trouble = trouble.or_else(|| Some(failed(error))),
+            }
+        }
+    }
+    if trouble.is_none() {
+        let pending = session
+            .store()?
+            .read(|tx| self::picture(tx, cluster.id))?
+            .owes();
+        trouble = failures.find(|_| pending).map(failed);
+    }
     Ok(Settled {
         ended,
         changed,
+        notes,
+        trouble,
         connection,
         picture,
     })
 }
 
-/// Records what was read back: pending versions are active, revoking ones revoked.
+fn out_of_time() -> ClusterError {
+    ClusterError::unsettled(&format!(
+        "the cluster did not answer all that was asked within {} s",
+        SETTLE_BUDGET.as_secs()
+    ))
+}
+
+/// Observes, and makes the cluster hold the rest of what the store says.
+async fn give(
+    session: &Session,
+    cluster: &Cluster,
+    connection: &Connection,
+    (picture, desired): (&Picture, &Desired),
+) -> Result<Converged, Error> {
+    if picture.orphans_owed {
+        Box::pin(learn_versions(session, cluster, connection)).await?;
+    }
+    let look = Look {
+        with_write: desired.has_writers(),
+        with_places: desired.has_places(),
+        held_back: &cluster.held_back,
+    };
+    let converged = converge::converge(connection, desired, &look).await;
+    converged.map_err(|source| Error::Cluster {
+        cluster: cluster.name.to_string(),
+        source,
+    })
+}
+
+/// Records what was seen, if there is anything: a look at a settled cluster costs no disk write.
+fn record(
+    session: &Session,
+    cluster: &Cluster,
+    (picture, taken, converged): (&Picture, &Taken, Option<&Converged>),
+    journal: &Journal,
+    request: Option<i64>,
+) -> Result<Vec<Credential>, Error> {
+    let stale = cluster
+        .reached_at
+        .is_none_or(|at| (session.now() - at).num_seconds() >= 60);
+    if !picture.owes() && !stale {
+        return Ok(vec![]);
+    }
+    let seen = (picture, taken, converged);
+    let recorded = session
+        .store()?
+        .write(|tx| record_outcome(session, tx, cluster, seen, journal, request));
+    Ok(recorded?)
+}
+
+/// Records what was read back, each by itself: pending versions are active, revoking ones revoked.
 fn record_outcome(
     session: &Session,
     tx: &WriteTxn<'_>,
     cluster: &Cluster,
-    picture: &Picture,
+    (picture, taken, converged): (&Picture, &Taken, Option<&Converged>),
     journal: &Journal,
     request: Option<i64>,
 ) -> store::Result<Vec<Credential>> {
@@ -393,13 +372,15 @@ fn record_outcome(
         let version = credential.version;
         match credential.state {
             State::Pending => {
-                if store::credentials::activate(tx, credential.id, now)? {
+                let stands = converged.is_some_and(|it| picture.stands(cluster, credential, it));
+                if stands && store::credentials::activate(tx, credential.id, now)? {
                     let detail = format!("version {version} of '{user}' is on the cluster");
                     journal.record(session, tx, Phase::Done, detail, request)?;
                 }
             }
             State::Revoking => {
-                if store::credentials::settle(tx, credential.id, now)? {
+                let gone = taken.ended.contains(&credential.id.0);
+                if gone && store::credentials::settle(tx, credential.id, now)? {
                     if credential.is_shell() && !session.shell_lives(&credential.account) {
                         session.bury_shell(&credential.account);
                     }
@@ -414,12 +395,19 @@ fn record_outcome(
         }
     }
     for binding in picture.bindings.iter().filter(|binding| binding.is_owed) {
-        store::bindings::settle(tx, binding)?;
+        let settled = if binding.is_removed {
+            picture.is_off(binding, taken)
+        } else {
+            converged.is_some_and(|it| picture.is_on(binding, it))
+        };
+        if settled {
+            store::bindings::settle(tx, binding)?;
+        }
     }
-    if picture.reach_owed {
+    if converged.is_some() && picture.reach_owed {
         store::clusters::settle_reach(tx, cluster.id)?;
     }
-    if picture.orphans_owed {
+    if converged.is_some_and(|it| it.refused.is_empty()) && picture.orphans_owed {
         store::clusters::settle_orphans(tx, cluster.id)?;
         let detail = "nothing is left of what was issued after the backup".to_owned();
         journal.record(session, tx, Phase::Done, detail, request)?;
@@ -463,26 +451,104 @@ pub(super) async fn pay(
     }
     match settle(session, cluster, lock, journal, request).await {
         Ok(settled) => {
-            let ended = settled
-                .ended
-                .iter()
-                .map(|credential| Ended {
-                    cluster: cluster.name.clone(),
-                    user: settled.picture.owner(credential),
-                    version: credential.version,
-                })
-                .collect();
+            let owed = match &settled.trouble {
+                Some(error) => owed(session, cluster, journal, request, error)?,
+                None => vec![],
+            };
             Ok(Applied {
-                ended,
-                owed: vec![],
+                ended: settled.ended_there(cluster),
+                owed,
+                notes: settled.notes,
             })
         }
         // Waiting mends no store: nobody is told that `reconcile` will finish.
-        Err(error) if error.is_distrust() => Err(error),
+        Err(error) if error.is_distrust() => Err(distrusted(session, cluster, request, error)?),
         Err(error) => Ok(Applied {
-            ended: vec![],
             owed: owed(session, cluster, journal, request, &error)?,
+            ..Applied::default()
         }),
+    }
+}
+
+/// The distrust of a store whose decision is recorded: with what is still pending, and how long
+/// tokens may work.
+fn distrusted(
+    session: &Session,
+    cluster: &Cluster,
+    request: Option<i64>,
+    error: Error,
+) -> Result<Error, Error> {
+    if request.is_none() {
+        return Ok(error);
+    }
+    let picture = session.store()?.read(|tx| picture(tx, cluster.id))?;
+    let pending = debts(cluster, &picture);
+    let until = pending.iter().filter_map(|debt| debt.until).max();
+    Ok(Error::RecordedInDoubt {
+        cluster: cluster.name.clone(),
+        pending: pending.into_iter().map(|debt| debt.what).collect(),
+        until,
+        source: Box::new(error),
+    })
+}
+
+/// [`pay`] for what only takes away, which waits for nobody: the decision stands already. While
+/// another kubegrant works on the cluster, the accounts are taken beside it; that it is true is
+/// said when the cluster's lock was had.
+pub(super) async fn pay_taking(
+    session: &Session,
+    cluster: &Cluster,
+    journal: &Journal,
+    request: Option<i64>,
+) -> Result<Applied, Error> {
+    let picture = session.store()?.read(|tx| picture(tx, cluster.id))?;
+    if !picture.owes() {
+        return Ok(Applied::default());
+    }
+    if let Some(lock) = session.try_lock(cluster)? {
+        return pay(session, cluster, &lock, journal, request).await;
+    }
+    let beside = async {
+        let (connection, _) = session
+            .connect_to_take(cluster, &picture.installation)
+            .await
+            .ok()?;
+        let (ended, desired) = (picture.ended(), picture.desired(cluster));
+        Some(Box::pin(connection.take(&ended, &desired)).await)
+    };
+    let (_taken, lock) = futures::join!(beside, session.lock_within(cluster, SETTLE_BUDGET));
+    match lock {
+        Ok(lock) => pay(session, cluster, &lock, journal, request).await,
+        Err(error) => Ok(Applied {
+            owed: owed(session, cluster, journal, request, &error.into())?,
+            ..Applied::default()
+        }),
+    }
+}
+
+/// [`pay`] where the cluster's lock is held, [`pay_taking`] where it is not.
+pub(super) async fn pay_or_take(
+    session: &Session,
+    cluster: &Cluster,
+    lock: Option<Lock>,
+    journal: &Journal,
+    request: Option<i64>,
+) -> Result<Applied, Error> {
+    match lock {
+        Some(lock) => pay(session, cluster, &lock, journal, request).await,
+        None => pay_taking(session, cluster, journal, request).await,
+    }
+}
+
+impl Settled {
+    /// The versions that were seen to be gone.
+    pub(super) fn ended_there(&self, cluster: &Cluster) -> Vec<Ended> {
+        let ended = self.ended.iter().map(|credential| Ended {
+            cluster: cluster.name.clone(),
+            user: self.picture.owner(credential),
+            version: credential.version,
+        });
+        ended.collect()
     }
 }
 

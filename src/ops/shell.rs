@@ -67,6 +67,8 @@ pub(crate) struct Begun {
     journal: Journal,
     request: i64,
     life: ShellLife,
+    /// What people should know of the cluster beside, a sentence each.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Begun {
@@ -189,11 +191,23 @@ pub(crate) async fn begin(
         journal: asked.journal.clone(),
         request,
         life,
+        notes: vec![],
         cluster: cluster.clone(),
     };
     let begins = async {
-        let settled =
-            settle::settle_on(session, cluster, connection, &asked.journal, Some(request)).await?;
+        let mut settled = settle::settle_on(
+            session,
+            cluster,
+            connection,
+            &asked.journal,
+            Some(request),
+            settle::Depth::Whole,
+        )
+        .await?;
+        begun.notes = std::mem::take(&mut settled.notes);
+        if let Some(trouble) = settled.trouble.take() {
+            begun.notes.push(not_ours(session, begun.id, trouble)?);
+        }
         deliver(session, &asked, wish, &mut begun, ttl, &settled).await
     };
     if let Err(error) = begins.await {
@@ -212,6 +226,18 @@ pub(crate) async fn begin(
         });
     }
     Ok(Done::Did(begun))
+}
+
+/// Somebody else's trouble on the cluster, in words; the error itself where it is this shell's.
+fn not_ours(session: &Session, id: CredentialId, trouble: Error) -> Result<String, Error> {
+    let found = session
+        .store()?
+        .read(|tx| store::credentials::get(tx, id))?;
+    if found.is_some_and(|found| found.state == State::Active) {
+        Ok(settle::chain(&trouble))
+    } else {
+        Err(trouble)
+    }
 }
 
 /// Mints, records, writes, records.
@@ -374,7 +400,6 @@ async fn end_credential(
         }
         Ok::<_, Error>(())
     })?;
-    let lock = session.lock(cluster).await?;
-    let applied = settle::pay(session, cluster, &lock, journal, Some(request)).await?;
+    let applied = settle::pay_taking(session, cluster, journal, Some(request)).await?;
     Ok(EndedShell { applied, before })
 }

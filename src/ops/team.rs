@@ -234,12 +234,18 @@ async fn one(
     (cluster, user): (&Cluster, &User),
     action: &Action,
 ) -> Result<Outcome, Error> {
-    let lock = session.lock(cluster).await?;
+    // What takes away waits for nobody, and is recorded also by who cannot carry it out.
+    let lock = match action {
+        Action::Revoke { .. } => None,
+        Action::Rotate | Action::Restore => Some(session.lock(cluster).await?),
+    };
     // Asked under the lock: what was true before we waited may not be true any more.
     let found = find::cluster(session, actor, journal, &cluster.name, action.asks())?;
     let cluster = &found.cluster;
     let journal = &journal.clone().cluster(cluster);
-    session.manager_login(cluster, &find::installation(session)?)?;
+    if lock.is_some() {
+        session.manager_login(cluster, &find::installation(session)?)?;
+    }
     let user = &find::user(session, &UserRef::Name(user.name.clone()))?;
     match action {
         Action::Restore => restore(session, journal, (cluster, user)),
@@ -254,8 +260,8 @@ async fn one(
                     return Err(error.await);
                 }
             };
-            let applied = settle::pay(session, cluster, &lock, journal, Some(request)).await?;
-            close(session, journal, request, &applied)?;
+            let applied = settle::pay_taking(session, cluster, journal, Some(request)).await?;
+            journal.close(session, &applied, "", request)?;
             let (name, on) = (&user.name, &cluster.name);
             Ok(Outcome {
                 sentence: if changed {
@@ -270,8 +276,9 @@ async fn one(
         }
         Action::Rotate => {
             let (request, version) = rotate(session, actor, journal, (cluster, user))?;
-            let applied = settle::pay(session, cluster, &lock, journal, Some(request)).await?;
-            close(session, journal, request, &applied)?;
+            let applied =
+                settle::pay_or_take(session, cluster, lock, journal, Some(request)).await?;
+            journal.close(session, &applied, "", request)?;
             Ok(Outcome {
                 sentence: format!(
                     "version {version} of '{}' on cluster '{}' has begun; it waits to be downloaded",
@@ -283,21 +290,6 @@ async fn one(
             })
         }
     }
-}
-
-fn close(
-    session: &Session,
-    journal: &Journal,
-    request: i64,
-    applied: &Applied,
-) -> Result<(), Error> {
-    let phase = if applied.owed.is_empty() {
-        Phase::Done
-    } else {
-        Phase::Owed
-    };
-    journal.record_alone(session, phase, "", Some(request))?;
-    Ok(())
 }
 
 fn revoke(

@@ -268,8 +268,7 @@ pub(super) async fn apply_everywhere(
 ) -> Result<Applied, Error> {
     let results: Vec<Result<Applied, Error>> = stream::iter(clusters)
         .map(|cluster| async move {
-            let lock = session.lock(&cluster).await?;
-            settle::pay(session, &cluster, &lock, journal, Some(request)).await
+            settle::pay_taking(session, &cluster, journal, Some(request)).await
         })
         .buffer_unordered(CLUSTERS_AT_ONCE)
         .collect()
@@ -353,12 +352,7 @@ async fn change(
         recorded => recorded?,
     };
     let applied = apply_everywhere(session, clusters, &journal, request).await?;
-    let phase = if applied.owed.is_empty() {
-        Phase::Done
-    } else {
-        Phase::Owed
-    };
-    journal.record_alone(session, phase, detail, Some(request))?;
+    journal.close(session, &applied, detail, request)?;
     Ok(Changed {
         user: after,
         unchanged: false,

@@ -33,6 +33,7 @@ mod refusals;
 mod secrecy;
 mod shell;
 mod ssh_key;
+mod taking;
 mod tamper;
 mod team_list;
 mod team_restore;

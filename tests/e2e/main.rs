@@ -19,6 +19,7 @@ mod rbac;
 mod real;
 mod round_trips;
 mod servers;
+mod taking;
 mod world;
 
 use std::io::Write as _;

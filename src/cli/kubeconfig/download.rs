@@ -173,6 +173,9 @@ fn say(done: &Downloaded, desk: &mut Desk<'_>) -> Result<(), Failure> {
             "It is shared: if '{to}' loses this level, it ends for everybody who has it."
         ));
     }
+    for note in &done.notes {
+        desk.output.warn(note);
+    }
     if let Some(asked) = done.shortened_from {
         desk.output.warn(&format!(
             "the API server gave less than the {} that were asked for",

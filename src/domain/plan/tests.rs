@@ -11,6 +11,7 @@ fn apply(world: &mut Observed, step: &Step) {
                 uid: format!("uid-{}", account.name),
                 credential: Some(account.credential),
                 deleting: false,
+                held: false,
             };
             world.accounts.insert(account.name.clone(), found);
         }
@@ -29,6 +30,9 @@ fn apply(world: &mut Observed, step: &Step) {
                 role: role.clone(),
                 accounts: accounts.clone(),
                 has_strangers: false,
+                deleting: false,
+                held: false,
+                unlabelled: false,
             };
             world.bindings.insert((place.clone(), name.clone()), found);
         }
@@ -44,6 +48,7 @@ fn apply(world: &mut Observed, step: &Step) {
                 .expect("only what was observed is set");
             found.accounts.clone_from(accounts);
             found.has_strangers = false;
+            found.unlabelled = false;
         }
         Step::DeleteBinding { place, name, .. } => {
             world.bindings.remove(&(place.clone(), name.clone()));
@@ -131,6 +136,8 @@ fn any_world() -> impl Strategy<Value = Observed> {
                 }
                 if let Some(found) = world.bindings.values_mut().next() {
                     found.has_strangers = strangers;
+                    (found.held, found.deleting) = (strangers, other_role && strangers);
+                    found.unlabelled = other_role;
                     if other_role {
                         found.role = RoleRef::Cluster("other".to_owned());
                     }
@@ -139,6 +146,7 @@ fn any_world() -> impl Strategy<Value = Observed> {
                     uid: "m".to_owned(),
                     credential: None,
                     deleting: false,
+                    held: false,
                 };
                 world
                     .accounts
@@ -241,6 +249,9 @@ fn a_list_whose_role_is_of_the_other_kind_is_made_anew() {
         role: RoleRef::Cluster("view".to_owned()),
         accounts: [name].into(),
         has_strangers: false,
+        deleting: false,
+        held: false,
+        unlabelled: false,
     };
     let world = Observed {
         bindings: [((bound.place.clone(), bound.list_name("0badcafe")), found)].into(),
@@ -250,4 +261,47 @@ fn a_list_whose_role_is_of_the_other_kind_is_made_anew() {
     let plan = plan(&desired, &world);
     assert!(matches!(plan.take.as_slice(), [Step::DeleteBinding { .. }]));
     assert!(matches!(plan.give.as_slice(), [Step::CreateBinding { .. }]));
+}
+
+#[test]
+fn a_list_that_is_deleted_and_kept_is_emptied_and_one_that_is_empty_is_gone() {
+    let name = account(1, Power::Read).name;
+    let list = |accounts: &[&String], held| ObservedBinding {
+        uid: "u".to_owned(),
+        resource_version: "1".to_owned(),
+        role: RoleRef::Cluster("view".to_owned()),
+        accounts: accounts.iter().map(|name| (*name).clone()).collect(),
+        has_strangers: false,
+        deleting: true,
+        held,
+        unlabelled: false,
+    };
+    let world = |found| Observed {
+        bindings: [((None, binding_name("0badcafe", "view")), found)].into(),
+        ..Observed::default()
+    };
+    let desired = Desired {
+        installation: "0badcafe".to_owned(),
+        ..Desired::default()
+    };
+    let kept = plan(&desired, &world(list(&[&name], true)));
+    assert!(matches!(
+        kept.take.as_slice(),
+        [Step::DeleteBinding {
+            empty_first: true,
+            ..
+        }]
+    ));
+    assert!(plan(&desired, &world(list(&[], false))).is_empty());
+    // Who is to be on it is put on a new one, not on one that goes.
+    let wanted = Desired {
+        accounts: vec![account(1, Power::Read)],
+        ..desired
+    };
+    let again = plan(&wanted, &world(list(&[&name], true)));
+    assert_eq!(again.take.len(), 1);
+    assert!(matches!(
+        again.give.first(),
+        Some(Step::CreateBinding { .. })
+    ));
 }

@@ -296,12 +296,7 @@ pub(crate) async fn relink(
     let older = retire_others(session, &cluster, &installation).await;
     let mut applied = settle::pay(session, &cluster, &lock, &journal, Some(request)).await?;
     applied.owed.extend(older);
-    let phase = if applied.owed.is_empty() {
-        Phase::Done
-    } else {
-        Phase::Owed
-    };
-    journal.record_alone(session, phase, what, Some(request))?;
+    journal.close(session, &applied, what, request)?;
     let owner = owner_name(session, &cluster)?;
     let context = approach.imported.context;
     Ok(Done::Did(Registered {

@@ -66,6 +66,8 @@ pub(crate) struct AllDownloaded {
     /// What merging came to, where it was merged.
     pub(crate) merged: Option<MergeNews>,
     bytes: Option<SecretString>,
+    /// What people should know of the clusters beside, a sentence each.
+    pub(crate) notes: Vec<String>,
 }
 
 impl AllDownloaded {
@@ -210,6 +212,7 @@ pub(crate) async fn download_all(
         sealed: form.seal_to.is_some(),
         merged,
         bytes,
+        notes: ready.into_iter().flat_map(|one| one.notes).collect(),
     }))
 }
 

@@ -92,6 +92,8 @@ pub(crate) struct Downloaded {
     pub(crate) grant_ends_at: Option<Timestamp>,
     /// What merging came to, where it was merged.
     pub(crate) merged: Option<MergeNews>,
+    /// What people should know of the cluster beside, a sentence each.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Downloaded {
@@ -172,6 +174,8 @@ pub(super) struct Ready {
     pub(super) minted: Minted,
     ttl: i64,
     pub(super) grant_ends_at: Option<Timestamp>,
+    /// What people should know of the cluster beside, a sentence each.
+    pub(super) notes: Vec<String>,
     /// The cluster's lock, until the file is handed over.
     lock: Option<Lock>,
 }
@@ -235,12 +239,23 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
         connection,
         &case.journal,
         Some(request),
+        settle::Depth::Whole,
     )
     .await;
-    let settled = match settled {
+    let mut settled = match settled {
         Ok(settled) => settled,
         Err(error) => return Err(half_done(session, &case, request, error)),
     };
+    if let Some(trouble) = settled.trouble.take() {
+        let credential = session
+            .store()?
+            .read(|tx| store::credentials::get(tx, id))?;
+        if credential.is_some_and(|it| it.state == State::Pending) {
+            return Err(half_done(session, &case, request, trouble));
+        }
+        // Somebody else's trouble: this version stands.
+        settled.notes.push(settle::chain(&trouble));
+    }
     match mint(session, &case, wish, id, &settled).await {
         Ok((credential, minted, (ttl, grant_ends_at))) => Ok(Ready {
             case,
@@ -249,6 +264,7 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
             minted,
             ttl,
             grant_ends_at,
+            notes: settled.notes,
             lock: Some(lock),
         }),
         Err(error) => {
@@ -415,6 +431,7 @@ async fn deliver(
         shortened_from: ready.shortened_from(session),
         grant_ends_at: ready.grant_ends_at,
         merged,
+        notes: ready.notes.clone(),
     })
 }
 

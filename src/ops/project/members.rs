@@ -293,13 +293,7 @@ async fn change(
         Ok::<_, Error>((touched, over, kept, request))
     })?;
     let applied = users::apply_everywhere(session, touched, &case.journal, request).await?;
-    let phase = if applied.owed.is_empty() {
-        Phase::Done
-    } else {
-        Phase::Owed
-    };
-    case.journal
-        .record_alone(session, phase, detail, Some(request))?;
+    case.journal.close(session, &applied, detail, request)?;
     Ok(Done::Did(Changed {
         over,
         kept,

@@ -275,7 +275,11 @@ async fn one(
             ),
         });
     }
-    let lock = session.lock(cluster).await?;
+    // What only takes away waits for nobody.
+    let lock = match action {
+        Action::Rotate => Some(session.lock(cluster).await?),
+        Action::Revoke => None,
+    };
     let cluster = &find::again(session, cluster)?;
     if action == Action::Rotate && mode == Mode::Do {
         // Who cannot open the cluster's login cannot finish: nothing is begun, and it is said.
@@ -347,7 +351,7 @@ async fn one(
         Ok::<_, store::Error>((over, Some(request)))
     })?;
     // Also where there is nothing to decide: what an earlier decision owes is tried again.
-    let applied = settle::pay(session, cluster, &lock, journal, request).await?;
+    let applied = settle::pay_or_take(session, cluster, lock, journal, request).await?;
     if request.is_some() {
         let phase = if applied.owed.is_empty() {
             Phase::Done

@@ -5,8 +5,7 @@ use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::{Credential, State};
 use crate::domain::user::User;
-use crate::kubernetes::connection::Look;
-use crate::kubernetes::converge;
+use crate::kubernetes::error::Error as ClusterError;
 use crate::ops::journal::Journal;
 use crate::ops::{Debt, Error};
 use crate::session::Session;
@@ -32,22 +31,30 @@ pub(in crate::ops) async fn end_unrecorded(
         for credential in going.filter(|it| it.state.is_live()) {
             credential.state = State::Revoking;
         }
-        let connection = session.connect(cluster, &picture.installation).await?;
-        let desired = picture.desired(cluster);
-        let look = Look {
-            with_write: desired.has_writers(),
-            with_places: desired.has_places(),
-            held_back: &cluster.held_back,
-        };
-        converge::converge(&connection, &desired, &look, &picture.ended())
-            .await
-            .map_err(|source| Error::Cluster {
+        let connection = session
+            .connect_to_take(cluster, &picture.installation)
+            .await?;
+        let connection = connection.0;
+        let taken = connection
+            .take(&picture.ended(), &picture.desired(cluster))
+            .await;
+        let unseen =
+            |it: &&Credential| it.state == State::Revoking && !taken.ended.contains(&it.id.0);
+        let left = picture
+            .credentials
+            .iter()
+            .find(unseen)
+            .map(|it| &it.account);
+        match left {
+            None => Ok(()),
+            Some(left) => Err(Error::Cluster {
                 cluster: cluster.name.to_string(),
-                source,
-            })
+                source: ClusterError::unsettled(&format!("account '{left}' was not seen to end")),
+            }),
+        }
     };
     match end.await {
-        Ok(_) => Error::EndedUnrecorded {
+        Ok(()) => Error::EndedUnrecorded {
             what,
             on: format!("cluster '{}'", cluster.name),
             source: Box::new(refused),

@@ -1,22 +1,25 @@
-//! Who is asking: client certificates, the admin's token, `ServiceAccount` tokens, impersonation.
+//! Who is asking: client certificates, the admin's token, `ServiceAccount` tokens.
 
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, TimeDelta};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::call::Call;
 use crate::object::{self, hex, text};
-use crate::rbac;
 use crate::resource;
 use crate::status::Status;
 use crate::token::{ISSUER, LEGACY_ISSUER};
-use crate::user::{self, Attributes, User};
+use crate::user::{self, User};
 use crate::world::World;
 
 const CREDENTIAL_ID: &str = "authentication.kubernetes.io/credential-id";
 /// How long a real server believes a token after its last check.
 const CACHED_FOR: Duration = Duration::from_secs(10);
+/// How long after the deletion began a bound token is still good, where a finalizer keeps its
+/// account or the object it is bound to.
+const LEEWAY: TimeDelta = TimeDelta::seconds(60);
 
 impl World {
     /// Finds out who is asking. Fails with 401 for a credential that is not valid; nobody at all
@@ -29,7 +32,7 @@ impl World {
         let Some(token) = header.strip_prefix("Bearer ").map(str::trim) else {
             return Ok(User::anonymous());
         };
-        self.authenticate_token(token, &[])
+        self.authenticate_token(call.server, token, &[])
             .ok_or_else(Status::unauthorized)
     }
 
@@ -52,7 +55,12 @@ impl World {
 
     /// The user of a bearer token, if it is valid for one of the audiences; none means the API
     /// server's own.
-    pub(crate) fn authenticate_token(&mut self, token: &str, audiences: &[&str]) -> Option<User> {
+    pub(crate) fn authenticate_token(
+        &mut self,
+        server: usize,
+        token: &str,
+        audiences: &[&str],
+    ) -> Option<User> {
         if token == self.admin_token {
             return Some(User::authenticated("admin", vec![user::MASTERS.into()]));
         }
@@ -62,12 +70,12 @@ impl World {
         let now = Instant::now();
         self.token_cache
             .retain(|_, (_, at)| now.duration_since(*at) < CACHED_FOR);
-        if let Some((user, _)) = self.token_cache.get(token) {
+        let key = (server, token.to_owned());
+        if let Some((user, _)) = self.token_cache.get(&key) {
             return Some(user.clone());
         }
         let user = self.check_token(token, audiences)?;
-        self.token_cache
-            .insert(token.to_owned(), (user.clone(), now));
+        self.token_cache.insert(key, (user.clone(), now));
         Some(user)
     }
 
@@ -92,7 +100,10 @@ impl World {
         let namespace = text(&claims, "/kubernetes.io/namespace");
         let name = text(&claims, "/kubernetes.io/serviceaccount/name");
         let uid = text(&claims, "/kubernetes.io/serviceaccount/uid");
-        self.live_account(namespace, name, uid)?;
+        let account = self.live_account(namespace, name, uid)?;
+        if self.is_long_deleted(account) {
+            return None;
+        }
         for (kind, plural) in [("secret", "secrets"), ("pod", "pods")] {
             let Some(bound) = claims.pointer(&format!("/kubernetes.io/{kind}")) else {
                 continue;
@@ -100,7 +111,7 @@ impl World {
             let live = self
                 .store
                 .get(resource::named(plural), namespace, text(bound, "/name"))?;
-            if object::uid(live) != text(bound, "/uid") {
+            if object::uid(live) != text(bound, "/uid") || self.is_long_deleted(live) {
                 return None;
             }
         }
@@ -109,6 +120,18 @@ impl World {
             CREDENTIAL_ID.into(),
             vec![format!("JTI={}", text(&claims, "/jti"))],
         );
+        for (claim, key) in [
+            ("/kubernetes.io/pod/name", "pod-name"),
+            ("/kubernetes.io/pod/uid", "pod-uid"),
+            ("/kubernetes.io/node/name", "node-name"),
+            ("/kubernetes.io/node/uid", "node-uid"),
+        ] {
+            let value = text(&claims, claim);
+            if !value.is_empty() {
+                let key = format!("authentication.kubernetes.io/{key}");
+                user.extra.insert(key, vec![value.to_owned()]);
+            }
+        }
         Some(user)
     }
 
@@ -120,10 +143,14 @@ impl World {
         let namespace = claim("namespace");
         let name = claim("service-account.name");
         let uid = claim("service-account.uid");
-        self.live_account(namespace, name, uid)?;
+        let account = self.live_account(namespace, name, uid)?;
         let secret = self
             .store
             .get(resource::named("secrets"), namespace, claim("secret.name"))?;
+        // The token in a Secret has no leeway.
+        if object::is_terminating(account) || object::is_terminating(secret) {
+            return None;
+        }
         let kept = text(secret, "/data/token");
         (kept == crate::world::encode(token)).then(|| User::account(namespace, name, uid))
     }
@@ -134,73 +161,8 @@ impl World {
             .filter(|account| object::uid(account) == uid)
     }
 
-    /// Changes the user as the impersonation headers ask. Fails with 403 when RBAC does not allow
-    /// the user to impersonate.
-    pub(crate) fn impersonate(&self, user: User, call: &Call) -> Result<User, Status> {
-        let name = call.header("impersonate-user");
-        let groups: Vec<String> = call
-            .headers
-            .get_all("impersonate-group")
-            .iter()
-            .filter_map(|group| group.to_str().ok())
-            .map(str::to_owned)
-            .collect();
-        let uid = call.header("impersonate-uid");
-        if name.is_empty() {
-            return if groups.is_empty() && uid.is_empty() {
-                Ok(user)
-            } else {
-                Err(Status::internal(
-                    "requested groups or uid without impersonating a user",
-                ))
-            };
-        }
-        self.may_impersonate(&user, &subject(name))?;
-        for group in &groups {
-            self.may_impersonate(&user, &thing("groups", "", group))?;
-        }
-        if !uid.is_empty() {
-            self.may_impersonate(&user, &thing("uids", "authentication.k8s.io", uid))?;
-        }
-        if name == "system:anonymous" {
-            return Ok(User::anonymous());
-        }
-        let mut impersonated = match (user::account_of(name), groups.is_empty()) {
-            (Some((namespace, _)), true) => {
-                User::authenticated(name, user::account_groups(namespace))
-            }
-            _ => User::authenticated(name, groups),
-        };
-        uid.clone_into(&mut impersonated.uid);
-        Ok(impersonated)
-    }
-
-    fn may_impersonate(&self, user: &User, attributes: &Attributes) -> Result<(), Status> {
-        let decision = rbac::authorize(&self.store, user, attributes);
-        if decision.allowed {
-            Ok(())
-        } else {
-            Err(rbac::refusal(user, attributes, &decision.reason))
-        }
-    }
-}
-
-fn subject(name: &str) -> Attributes {
-    match user::account_of(name) {
-        Some((namespace, account)) => Attributes {
-            namespace: namespace.to_owned(),
-            ..thing("serviceaccounts", "", account)
-        },
-        None => thing("users", "", name),
-    }
-}
-
-fn thing(resource: &str, group: &str, name: &str) -> Attributes {
-    Attributes {
-        verb: "impersonate".into(),
-        group: group.into(),
-        resource: resource.into(),
-        name: name.into(),
-        ..Attributes::default()
+    fn is_long_deleted(&self, object: &Value) -> bool {
+        DateTime::parse_from_rfc3339(text(object, "/metadata/deletionTimestamp"))
+            .is_ok_and(|deleted| deleted.to_utc() < self.settings.clock.now() - LEEWAY)
     }
 }

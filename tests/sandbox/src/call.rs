@@ -27,6 +27,8 @@ pub(crate) struct Call {
     pub(crate) body: Vec<u8>,
     /// The client certificate of the connection, DER.
     pub(crate) certificate: Option<Arc<Vec<u8>>>,
+    /// Which of the API servers it came to.
+    pub(crate) server: usize,
     /// What the request asks of the authorizer.
     pub(crate) attributes: Attributes,
     /// API version in the path; empty for other paths.
@@ -55,6 +57,7 @@ impl Call {
             headers: parts.headers,
             body,
             certificate,
+            server: 0,
             attributes: Attributes::default(),
             version: String::new(),
         };
@@ -246,7 +249,8 @@ pub(crate) fn check_kind(object: &Value, api_version: &str, kind: &str) -> Resul
     Ok(())
 }
 
-fn decode(text: &str, plus_is_space: bool) -> String {
+/// Decodes percent signs.
+pub(crate) fn decode(text: &str, plus_is_space: bool) -> String {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {

@@ -27,6 +27,14 @@ const COUNTED: [&str; 12] = [
 pub(crate) fn fill(resource: &Resource, object: &mut Value) {
     fill_given(resource, object);
     match resource.plural {
+        "rolebindings" | "clusterrolebindings" => {
+            // Nobody is written as nothing.
+            if let Value::Object(map) = object
+                && map.get("subjects").is_some_and(object::is_empty)
+            {
+                map.shift_remove("subjects");
+            }
+        }
         "namespaces" => {
             let name = object::name(object).to_owned();
             if !name.is_empty() {

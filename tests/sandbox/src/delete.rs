@@ -4,11 +4,13 @@ use serde_json::{Map, Value, json};
 
 use crate::call::Call;
 use crate::object::{self, text};
+use crate::policy;
 use crate::read::{list_of, scope, select};
 use crate::reply::Reply;
 use crate::resource::Resource;
 use crate::status::Status;
 use crate::store::Stored;
+use crate::user::User;
 use crate::world::World;
 
 /// What a delete left behind.
@@ -24,10 +26,11 @@ impl World {
     pub(crate) fn delete(
         &mut self,
         call: &Call,
+        user: &User,
         resource: &'static Resource,
     ) -> Result<Reply, Status> {
         let options = delete_options(call)?;
-        let deleted = self.delete_one(call, resource, &call.attributes.name, &options)?;
+        let deleted = self.delete_one(call, user, resource, &call.attributes.name, &options)?;
         Ok(match deleted {
             Deleted::Terminating(object) => Reply::json(200, &object),
             Deleted::Gone(object) if resource.returned_when_deleted() => Reply::json(200, &object),
@@ -39,6 +42,7 @@ impl World {
     pub(crate) fn delete_collection(
         &mut self,
         call: &Call,
+        user: &User,
         resource: &'static Resource,
     ) -> Result<Reply, Status> {
         let options = delete_options(call)?;
@@ -55,7 +59,7 @@ impl World {
             .map(|stored| object::name(stored.value()).to_owned())
             .collect();
         for name in doomed {
-            self.delete_one(call, resource, &name, &options)?;
+            self.delete_one(call, user, resource, &name, &options)?;
         }
         Ok(reply)
     }
@@ -65,6 +69,7 @@ impl World {
     pub(crate) fn delete_one(
         &mut self,
         call: &Call,
+        user: &User,
         resource: &'static Resource,
         name: &str,
         options: &Value,
@@ -76,6 +81,14 @@ impl World {
             .ok_or_else(|| Status::not_found(resource, name))?
             .clone();
         check_preconditions(resource, &live, options)?;
+        let write = policy::Write {
+            user,
+            resource,
+            request: &call.attributes,
+            old: Some(&live),
+            new: None,
+        };
+        policy::admit(&self.store, &write)?;
         let dry_run = call.is_dry_run()
             || options
                 .get("dryRun")
@@ -85,12 +98,9 @@ impl World {
         }
         if !object::items(&live, "/metadata/finalizers").is_empty() {
             let mut live = live;
-            if !object::is_terminating(&live) {
-                object::set(&mut live, "deletionTimestamp", object::now());
-                object::set(&mut live, "deletionGracePeriodSeconds", 0);
-                if !dry_run {
-                    live = self.store.put(resource, live);
-                }
+            if begin(&mut live) && !dry_run {
+                live = self.store.put(resource, live);
+                self.after_write(resource, &live);
             }
             return Ok(Deleted::Terminating(live));
         }
@@ -109,22 +119,33 @@ impl World {
             return Err(Status::forbidden("", "namespaces", &name, why));
         }
         if object::is_terminating(&live) {
-            return Err(Status::conflict(
-                "",
-                "namespaces",
-                &name,
-                "The system is ensuring all content is removed from this namespace.  Upon \
-                 completion, this namespace will automatically be purged by the system.",
-            ));
+            // The namespace controller is at it, and nobody hurries it.
+            return Ok(Deleted::Terminating(live));
         }
         object::set(&mut live, "deletionTimestamp", object::now());
         live["status"] = json!({ "phase": "Terminating" });
         if !dry_run {
             live = self.store.put(crate::resource::named("namespaces"), live);
-            self.doomed.push(name);
+            self.doomed.insert(name);
         }
         Ok(Deleted::Terminating(live))
     }
+}
+
+/// Marks an object as being deleted, as long as finalizers keep it. Says whether it was not yet.
+pub(crate) fn begin(object: &mut Value) -> bool {
+    if object::is_terminating(object) {
+        return false;
+    }
+    object::set(object, "deletionTimestamp", object::now());
+    object::set(object, "deletionGracePeriodSeconds", 0);
+    if let Some(generation) = object
+        .pointer("/metadata/generation")
+        .and_then(Value::as_u64)
+    {
+        object::set(object, "generation", generation + 1);
+    }
+    true
 }
 
 /// The `Status` of a delete that worked.

@@ -34,6 +34,8 @@ pub enum Action {
     ResetAfter,
     /// The request is handled after this time.
     Delay(Duration),
+    /// Every earlier state is forgotten first, so that a list which began earlier cannot go on.
+    Compact,
     /// A Kubernetes `Status` with this code; nothing is applied.
     Status {
         /// The HTTP status code.
@@ -87,13 +89,27 @@ pub enum Action {
 /// The faults of a sandbox, with the requests each has seen.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
-    list: Vec<(Fault, usize)>,
+    list: Vec<Placed>,
+}
+
+/// A fault, where it happens, and what it has seen.
+#[derive(Debug)]
+struct Placed {
+    fault: Fault,
+    /// The only server it happens at.
+    server: Option<usize>,
+    /// How many requests it matched.
+    seen: usize,
 }
 
 impl Faults {
-    /// Adds a fault behind the others.
-    pub(crate) fn add(&mut self, fault: Fault) {
-        self.list.push((fault, 0));
+    /// Adds a fault behind the others, for one server or for all.
+    pub(crate) fn add(&mut self, fault: Fault, server: Option<usize>) {
+        self.list.push(Placed {
+            fault,
+            server,
+            seen: 0,
+        });
     }
 
     /// Removes all.
@@ -102,8 +118,9 @@ impl Faults {
     }
 
     /// Whether a connection is refused before anything is read from it.
-    pub(crate) fn refuses_connections(&self) -> bool {
-        self.list.iter().any(|(fault, _)| {
+    pub(crate) fn refuses_connections(&self, server: usize) -> bool {
+        let here = self.list.iter().filter(|one| one.is_at(server));
+        here.map(|one| &one.fault).any(|fault| {
             let Match {
                 method,
                 path_contains,
@@ -117,9 +134,10 @@ impl Faults {
     }
 
     /// What happens to a request: the action of the first fault it meets. Every fault counts it.
-    pub(crate) fn meet(&mut self, method: &str, path: &str) -> Option<Action> {
+    pub(crate) fn meet(&mut self, server: usize, method: &str, path: &str) -> Option<Action> {
         let mut met = None;
-        for (fault, seen) in &mut self.list {
+        let here = self.list.iter_mut().filter(|one| one.is_at(server));
+        for Placed { fault, seen, .. } in here {
             let Match {
                 method: wanted,
                 path_contains,
@@ -138,5 +156,11 @@ impl Faults {
             }
         }
         met
+    }
+}
+
+impl Placed {
+    fn is_at(&self, server: usize) -> bool {
+        self.server.is_none_or(|own| own == server)
     }
 }

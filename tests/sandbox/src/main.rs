@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 use kubegrant_sandbox::Sandbox;
 
 const USAGE: &str = "usage: kubegrant-sandbox [--port N] [--kubeconfig FILE] [--token-cache] \
-                     [--max-token-ttl SECONDS]";
+                     [--max-token-ttl SECONDS] [--list-wait MS] [--servers N]";
 
 fn main() -> anyhow::Result<()> {
     let mut builder = Sandbox::builder();
@@ -29,6 +29,11 @@ fn main() -> anyhow::Result<()> {
                 let seconds = value()?.parse().context(USAGE)?;
                 builder.max_token_ttl(Some(Duration::from_secs(seconds)))
             }
+            "--list-wait" => {
+                let wait = value()?.parse().context(USAGE)?;
+                builder.list_wait(Duration::from_millis(wait))
+            }
+            "--servers" => builder.servers(value()?.parse().context(USAGE)?),
             _ => bail!(USAGE),
         };
     }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 
 use crate::call::Call;
+use crate::form::{self, Form};
 use crate::object;
 use crate::reply::{Content, Reply};
 use crate::resource::Resource;
@@ -26,59 +27,72 @@ impl World {
             .store
             .find(resource, namespace, &wanted.name)
             .ok_or_else(|| Status::not_found(resource, &wanted.name))?;
-        if table::is_wanted(call) {
-            let table = table::render(resource, &[object.value()], &json!({}));
-            return Ok(Reply::json(200, &table));
-        }
-        Ok(Reply::json_text(200, object.whole()))
+        Ok(match Form::of(call) {
+            Form::Table => {
+                Reply::json(200, &table::render(resource, &[object.value()], &json!({})))
+            }
+            Form::Metadata | Form::MetadataList => {
+                Reply::json(200, &form::metadata_of(object.value()))
+            }
+            Form::Whole => Reply::json_text(200, object.whole()),
+        })
     }
 
-    /// Answers with the objects that match, page by page if a limit is given.
+    /// Answers with the objects that match, page by page if a limit is given. All pages show the
+    /// state of the first one.
     pub(crate) fn list(&self, call: &Call, resource: &'static Resource) -> Result<Reply, Status> {
         let selection = select(call, resource)?;
-        let start = start_of_page(call.query("continue"))?;
-        let limit: usize = call.query("limit").parse().unwrap_or_default();
+        let form = Form::of(call);
+        if form == Form::Metadata {
+            return Err(Status::not_acceptable(format!(
+                "you requested PartialObjectMetadata, but the requested object is a list \
+                 (*core.{}List)",
+                resource.kind
+            )));
+        }
         let namespace = scope(call, resource);
-        let found: Vec<&Stored> = self
-            .store
-            .range(resource, namespace)
+        let page = Page::read(call)?;
+        let revision = page.revision.unwrap_or_else(|| self.store.revision());
+        let all = match page.revision {
+            None => self.store.range(resource, namespace).collect(),
+            Some(revision) => match self.store.range_at(resource, namespace, revision) {
+                Some(all) => all,
+                None => return Ok(page.expired()),
+            },
+        };
+        let found: Vec<&Stored> = all
+            .into_iter()
             .filter(|stored| selection.matches(stored.value()))
             .filter(|stored| {
-                start
-                    .as_ref()
-                    .is_none_or(|start| start.reached(stored.value()))
+                let start = page.start.as_ref();
+                start.is_none_or(|start| start.reached(stored.value(), namespace.is_some()))
             })
             .collect();
         let mut metadata = Map::new();
-        metadata.insert(
-            "resourceVersion".into(),
-            self.store.revision().to_string().into(),
-        );
-        let page = if limit == 0 || found.len() <= limit {
+        metadata.insert("resourceVersion".into(), revision.to_string().into());
+        let length = if page.limit == 0 {
             found.len()
         } else {
-            limit
+            found.len().min(page.limit)
         };
-        if page < found.len() {
-            let last = found[page - 1].value();
-            metadata.insert(
-                "continue".into(),
-                self.end_of_page(last, namespace.is_some()).into(),
-            );
+        if length < found.len() {
+            let last = Start::behind(found[length - 1].value(), namespace.is_some());
+            metadata.insert("continue".into(), last.token(revision.into()).into());
             if !selection.is_filtered() {
-                metadata.insert("remainingItemCount".into(), (found.len() - page).into());
+                metadata.insert("remainingItemCount".into(), (found.len() - length).into());
             }
         }
         let metadata = Value::Object(metadata);
-        let page = &found[..page];
-        if table::is_wanted(call) {
-            let values: Vec<&Value> = page.iter().map(|stored| stored.value()).collect();
-            return Ok(Reply::json(
+        let shown = &found[..length];
+        let values = || shown.iter().map(|stored| stored.value());
+        Ok(match form {
+            Form::Table => Reply::json(
                 200,
-                &table::render(resource, &values, &metadata),
-            ));
-        }
-        Ok(Reply::json_text(200, list_of(resource, page, &metadata)))
+                &table::render(resource, &values().collect::<Vec<_>>(), &metadata),
+            ),
+            Form::Whole => Reply::json_text(200, list_of(resource, shown, &metadata)),
+            _ => Reply::json(200, &form::metadata_list(values(), &metadata)),
+        })
     }
 
     /// Answers with changes as they happen.
@@ -120,17 +134,6 @@ impl World {
             content: Content::Watch(receiver, seconds),
         })
     }
-
-    fn end_of_page(&self, last: &Value, within_namespace: bool) -> String {
-        let (namespace, name) = (object::namespace(last), object::name(last));
-        let start = if within_namespace || namespace.is_empty() {
-            format!("{name}\0")
-        } else {
-            format!("{namespace}/{name}\0")
-        };
-        let token = json!({ "v": "meta.k8s.io/v1", "rv": self.store.revision(), "start": start });
-        URL_SAFE_NO_PAD.encode(token.to_string())
-    }
 }
 
 /// The namespace a call is about: none for cluster-scoped resources and for all namespaces.
@@ -159,41 +162,109 @@ pub(crate) fn list_of(resource: &Resource, objects: &[&Stored], metadata: &Value
     )
 }
 
-/// Where a page begins.
-struct Start {
-    /// Empty when the list is about one namespace, or about none.
-    namespace: String,
-    name: String,
+/// Which part of a list is asked for, and of which state.
+struct Page {
+    /// The longest it may be; 0 for no limit.
+    limit: usize,
+    /// Where it begins.
+    start: Option<Start>,
+    /// The revision whose state is shown, where it is not the present one.
+    revision: Option<u64>,
 }
+
+impl Page {
+    fn read(call: &Call) -> Result<Page, Status> {
+        let version = call.query("resourceVersion");
+        let limit = call.query("limit").parse().unwrap_or_default();
+        let token = call.query("continue");
+        if !token.is_empty() {
+            let (start, revision) = Start::read(token).map_err(|why| {
+                Status::bad_request(format!(
+                    "invalid continue token: continue key is not valid{why}"
+                ))
+            })?;
+            if !matches!(version, "" | "0") {
+                return Err(Status::bad_request(
+                    "specifying resource version is not allowed when using continue",
+                ));
+            }
+            return Ok(Page {
+                limit,
+                start: Some(start),
+                // A negative one goes on with what there is now.
+                revision: u64::try_from(revision).ok(),
+            });
+        }
+        let parsed: u64 = match version {
+            "" => 0,
+            _ => version.parse().map_err(|_| {
+                Status::bad_request(format!("invalid resource version: {version:?}"))
+            })?,
+        };
+        let exact = match call.query("resourceVersionMatch") {
+            "Exact" => true,
+            "" => limit > 0,
+            _ => false,
+        };
+        Ok(Page {
+            // What any state will do for comes whole, out of the cache.
+            limit: if version == "0" { 0 } else { limit },
+            start: None,
+            revision: (exact && parsed > 0).then_some(parsed),
+        })
+    }
+
+    fn expired(&self) -> Reply {
+        let mut body = Status::expired(self.start.is_some()).body();
+        if let Some(start) = &self.start {
+            body["metadata"] = json!({ "continue": start.token(-1) });
+        }
+        Reply::json(410, &body)
+    }
+}
+
+/// Where a page begins: a key, as etcd has it behind the prefix of the list.
+struct Start(String);
 
 impl Start {
-    fn reached(&self, object: &Value) -> bool {
-        let name = object::name(object);
-        if self.namespace.is_empty() {
-            return name >= self.name.as_str();
+    /// Behind an object.
+    fn behind(last: &Value, within_namespace: bool) -> Start {
+        Start(format!("{}\0", key_of(last, within_namespace)))
+    }
+
+    fn reached(&self, object: &Value, within_namespace: bool) -> bool {
+        key_of(object, within_namespace).as_str() >= self.0.as_str()
+    }
+
+    fn token(&self, revision: i128) -> String {
+        let token = json!({ "v": "meta.k8s.io/v1", "rv": json!(revision), "start": self.0 });
+        URL_SAFE_NO_PAD.encode(token.to_string())
+    }
+
+    /// The start and the revision in a token. Fails with what is wrong.
+    fn read(token: &str) -> Result<(Start, i64), String> {
+        let bytes = URL_SAFE_NO_PAD
+            .decode(token)
+            .map_err(|error| format!(": {error}"))?;
+        let token: Value = serde_json::from_slice(&bytes).map_err(|error| format!(": {error}"))?;
+        let revision = token.get("rv").and_then(Value::as_i64).unwrap_or_default();
+        let start = object::text(&token, "/start");
+        if revision == 0 {
+            let why = ": incorrect encoded start resourceVersion (version meta.k8s.io/v1)";
+            return Err(why.into());
         }
-        (object::namespace(object), name) >= (self.namespace.as_str(), self.name.as_str())
+        if start.is_empty() {
+            return Err(": encoded start key empty (version meta.k8s.io/v1)".into());
+        }
+        Ok((Start(start.to_owned()), revision))
     }
 }
 
-fn start_of_page(token: &str) -> Result<Option<Start>, Status> {
-    if token.is_empty() {
-        return Ok(None);
+fn key_of(object: &Value, within_namespace: bool) -> String {
+    let (namespace, name) = (object::namespace(object), object::name(object));
+    if within_namespace || namespace.is_empty() {
+        format!("/{name}")
+    } else {
+        format!("/{namespace}/{name}")
     }
-    let start = URL_SAFE_NO_PAD
-        .decode(token.trim_end_matches('='))
-        .ok()
-        .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok())
-        .and_then(|value| {
-            value
-                .get("start")
-                .and_then(Value::as_str)
-                .map(str::to_owned)
-        })
-        .ok_or_else(|| Status::bad_request("continue key is not valid: unexpected token"))?;
-    let (namespace, name) = start.split_once('/').unwrap_or(("", &start));
-    Ok(Some(Start {
-        namespace: namespace.to_owned(),
-        name: name.to_owned(),
-    }))
 }

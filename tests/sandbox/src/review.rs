@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::call::Call;
 use crate::managed::{self, Manager};
 use crate::object::{self, text, texts};
+use crate::policy;
 use crate::rbac;
 use crate::reply::Reply;
 use crate::resource::Resource;
@@ -83,7 +84,7 @@ impl World {
 
     fn token_review(&mut self, call: &Call, resource: &Resource, body: &Value) -> Value {
         let audiences = texts(body, "/spec/audiences");
-        let user = self.authenticate_token(text(body, "/spec/token"), &audiences);
+        let user = self.authenticate_token(call.server, text(body, "/spec/token"), &audiences);
         let status = match user {
             Some(user) => {
                 let audiences = if audiences.is_empty() {
@@ -185,6 +186,7 @@ impl World {
     pub(crate) fn request_token(
         &mut self,
         call: &Call,
+        user: &User,
         resource: &'static Resource,
     ) -> Result<Reply, Status> {
         let (group, version) = resource.kind_version.unwrap_or_default();
@@ -192,6 +194,7 @@ impl World {
         let body = call.object(&api_version, resource.kind)?;
         let accounts = resource.parent();
         let wanted = &call.attributes;
+        self.check_namespace(accounts, &wanted.namespace, &wanted.name)?;
         let account = self
             .store
             .get(accounts, &wanted.namespace, &wanted.name)
@@ -201,6 +204,14 @@ impl World {
             .and_then(Value::as_i64)
             .unwrap_or(3600);
         check_lifetime(group, resource.kind, asked_seconds)?;
+        let write = policy::Write {
+            user,
+            resource: accounts,
+            request: wanted,
+            old: None,
+            new: Some(&body),
+        };
+        policy::admit(&self.store, &write)?;
         let bound = self.bound_object(&wanted.namespace, body.pointer("/spec/boundObjectRef"))?;
         let longest = self.settings.max_token_ttl.map(|longest| longest.as_secs());
         let longest = longest.and_then(|seconds| i64::try_from(seconds).ok());
@@ -272,8 +283,11 @@ impl World {
             );
             return Err(Status::conflict("", plural, name, &why));
         }
+        let node = text(live, "/spec/nodeName");
+        let node = self.store.get(crate::resource::named("nodes"), "", node);
         Ok(Some(crate::token::Bound {
             kind,
+            node: node.map(|node| (object::name(node).to_owned(), object::uid(node).to_owned())),
             name: name.to_owned(),
             uid: live_uid.to_owned(),
         }))

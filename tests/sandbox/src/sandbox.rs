@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use serde_json::Value;
@@ -40,6 +40,8 @@ impl Default for Builder {
                 max_token_ttl: None,
                 controllers: true,
                 namespace_cleanup: Duration::from_millis(50),
+                list_wait: Duration::ZERO,
+                servers: 1,
                 clock: Clock::default(),
             },
             http1_only: false,
@@ -94,20 +96,39 @@ impl Builder {
         self
     }
 
+    /// How long a list waits before it is answered, as it does where a real server's cache has to
+    /// catch up first. Default: not at all.
+    #[must_use]
+    pub fn list_wait(mut self, wait: Duration) -> Builder {
+        self.settings.list_wait = wait;
+        self
+    }
+
+    /// How many API servers share the state. [`Sandbox::url`] is then that of a load balancer in
+    /// front of them, which gives each new connection to the next one; [`Sandbox::server_url`] is
+    /// that of one of them. Default: one.
+    #[must_use]
+    pub fn servers(mut self, count: usize) -> Builder {
+        self.settings.servers = count.max(1);
+        self
+    }
+
     /// Starts the sandbox. Fails when the port is taken or the system has no randomness.
     pub fn start(self) -> anyhow::Result<Sandbox> {
         let listener = bind(self.port)?;
         let port = listener.local_addr()?.port();
         let identity = Identity::new()?;
         let world = identity.world(port, &self.settings)?;
+        let (listeners, ports) = bind_servers(self.settings.servers)?;
         let mut sandbox = Sandbox {
             builder: self,
             port,
+            ports,
             identity,
             shared: Arc::new(Shared::new(world)),
             running: None,
         };
-        sandbox.run(listener)?;
+        sandbox.run(listener, listeners)?;
         Ok(sandbox)
     }
 }
@@ -151,6 +172,8 @@ struct Running {
 pub struct Sandbox {
     builder: Builder,
     port: u16,
+    /// The ports of the servers behind it, where there are several.
+    ports: Vec<u16>,
     identity: Identity,
     shared: Arc<Shared>,
     running: Option<Running>,
@@ -170,6 +193,26 @@ impl Sandbox {
     /// The URL of the API server.
     pub fn url(&self) -> String {
         format!("https://127.0.0.1:{}", self.port)
+    }
+
+    /// The URL of one of several API servers, past the load balancer; that of the only one where
+    /// there is one. Servers are counted from 0.
+    pub fn server_url(&self, server: usize) -> String {
+        let port = self.ports.get(server).copied().unwrap_or(self.port);
+        format!("https://127.0.0.1:{port}")
+    }
+
+    /// Lets one of the API servers hear of no changes any more, or hear of all again: meanwhile
+    /// its authentication, its authorization and its reviews go by what it knew. What it reads and
+    /// writes of the objects themselves is up to date, as with a real one whose caches lag.
+    pub fn lag(&self, server: usize, lags: bool) {
+        let mut world = self.shared.world();
+        if lags {
+            let known = world.store.snapshot();
+            world.lagging.insert(server, known);
+        } else {
+            world.lagging.remove(&server);
+        }
     }
 
     /// The certificate authority's certificate, PEM.
@@ -204,7 +247,12 @@ impl Sandbox {
 
     /// Injects a fault, behind those that are already there. The first that matches acts.
     pub fn fault(&self, fault: Fault) {
-        self.shared.faults().add(fault);
+        self.shared.faults().add(fault, None);
+    }
+
+    /// The same for the requests to one of several API servers.
+    pub fn fault_at(&self, server: usize, fault: Fault) {
+        self.shared.faults().add(fault, Some(server));
     }
 
     /// Removes all faults.
@@ -227,6 +275,12 @@ impl Sandbox {
         self.shared.world().store.all().cloned().collect()
     }
 
+    /// Forgets every earlier state, as etcd does every five minutes: a list that began before this
+    /// cannot go on.
+    pub fn compact(&self) {
+        self.shared.world().store.compact();
+    }
+
     /// Every ServiceAccount token that was minted since the cluster was built, oldest first.
     pub fn minted_tokens(&self) -> Vec<String> {
         self.shared.world().signer.minted()
@@ -235,6 +289,11 @@ impl Sandbox {
     /// Stops the clock that tokens live by at an instant; until then it is the real one.
     pub fn set_now(&self, now: DateTime<Utc>) {
         self.builder.settings.clock.set(now);
+    }
+
+    /// Makes the server's clock wrong: that of the `Date` of its answers and of its tokens.
+    pub fn set_skew(&self, by: TimeDelta) {
+        self.builder.settings.clock.skew(by);
     }
 
     /// Stores an object as it is, past authentication, RBAC and validation; a uid and a creation
@@ -289,7 +348,9 @@ impl Sandbox {
     pub fn restart(&mut self) -> anyhow::Result<()> {
         self.stop();
         let listener = bind(self.port)?;
-        self.run(listener)
+        let listeners = (self.ports.iter()).map(|port| bind(*port));
+        let listeners = listeners.collect::<anyhow::Result<_>>()?;
+        self.run(listener, listeners)
     }
 
     /// Replaces the cluster by a new one at the same address with the same certificate authority:
@@ -308,11 +369,17 @@ impl Sandbox {
         self.rebuild()
     }
 
-    fn run(&mut self, listener: TcpListener) -> anyhow::Result<()> {
+    fn run(&mut self, front: TcpListener, listeners: Vec<TcpListener>) -> anyhow::Result<()> {
         let acceptor = self.acceptor()?;
         let shared = self.shared.clone();
         let (stop, stopped) = oneshot::channel();
-        listener.set_nonblocking(true)?;
+        let behind = listeners.into_iter().enumerate();
+        let all: Vec<(TcpListener, Option<usize>)> = std::iter::once((front, None))
+            .chain(behind.map(|(server, listener)| (listener, Some(server))))
+            .collect();
+        for (listener, _) in &all {
+            listener.set_nonblocking(true)?;
+        }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -320,14 +387,16 @@ impl Sandbox {
             .name("sandbox".into())
             .spawn(move || {
                 runtime.block_on(async move {
-                    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
-                        return;
-                    };
-                    tokio::select! {
-                        () = server::serve(shared, listener, acceptor) => {}
-                        // An error is the owner going away, which ends the server as well.
-                        _ = stopped => {}
+                    server::resume(&shared);
+                    for (listener, server) in all {
+                        let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
+                            return;
+                        };
+                        let (shared, acceptor) = (shared.clone(), acceptor.clone());
+                        tokio::spawn(server::serve(shared, listener, acceptor, server));
                     }
+                    // An error is the owner going away, which ends the server as well.
+                    stopped.await.unwrap_or_default();
                 });
             })?;
         self.running = Some(Running { stop, thread });
@@ -358,4 +427,13 @@ impl Drop for Sandbox {
 fn bind(port: u16) -> anyhow::Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port))
         .with_context(|| format!("cannot listen on 127.0.0.1:{port}"))
+}
+
+/// Listeners of several servers and their ports; none where one server is all there is.
+fn bind_servers(servers: usize) -> anyhow::Result<(Vec<TcpListener>, Vec<u16>)> {
+    let count = if servers > 1 { servers } else { 0 };
+    let listeners: Vec<TcpListener> = (0..count).map(|_| bind(0)).collect::<Result<_, _>>()?;
+    let ports = listeners.iter().map(|one| Ok(one.local_addr()?.port()));
+    let ports = ports.collect::<anyhow::Result<_>>()?;
+    Ok((listeners, ports))
 }

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::pending;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -42,6 +42,8 @@ pub struct Recorded {
     pub http_version: String,
     /// The connection it came on, counted from 1.
     pub connection: u64,
+    /// The API server it came to, counted from 0.
+    pub server: usize,
 }
 
 /// What the server's thread and the sandbox's owner share.
@@ -50,6 +52,8 @@ pub(crate) struct Shared {
     faults: Mutex<Faults>,
     requests: Mutex<Vec<Recorded>>,
     connections: AtomicU64,
+    /// How many connections were spread over the servers.
+    spread: AtomicUsize,
 }
 
 impl Shared {
@@ -60,6 +64,7 @@ impl Shared {
             faults: Mutex::default(),
             requests: Mutex::default(),
             connections: AtomicU64::new(0),
+            spread: AtomicUsize::new(0),
         }
     }
 
@@ -79,28 +84,42 @@ impl Shared {
     }
 }
 
-/// Accepts connections for ever. Has to run in a current-thread runtime with time and I/O.
-pub(crate) async fn serve(shared: Arc<Shared>, listener: TcpListener, acceptor: TlsAcceptor) {
-    // Namespaces may have been on their way out when the server was stopped.
-    let unfinished = shared.world().terminating_namespaces();
-    shared.world().doomed.extend(unfinished);
-    finish_namespaces(&shared);
+/// Goes on with the namespaces that were on their way out when the server was stopped.
+pub(crate) fn resume(shared: &Arc<Shared>) {
+    let mut world = shared.world();
+    let unfinished = world.terminating_namespaces();
+    world.doomed.extend(unfinished);
+    drop(world);
+    finish_namespaces(shared);
+}
+
+/// Accepts connections for ever, for one of the API servers, or for each of them in turn, as a load
+/// balancer does. Has to run in a current-thread runtime with time and I/O.
+pub(crate) async fn serve(
+    shared: Arc<Shared>,
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+    server: Option<usize>,
+) {
+    let servers = shared.world().settings.servers.max(1);
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
         };
-        if shared.faults().refuses_connections() {
+        let server =
+            server.unwrap_or_else(|| shared.spread.fetch_add(1, Ordering::Relaxed) % servers);
+        if shared.faults().refuses_connections(server) {
             Scissors::default().cut_now(stream);
             continue;
         }
         let shared = shared.clone();
         let acceptor = acceptor.clone();
-        tokio::spawn(async move { connection(shared, acceptor, stream).await });
+        tokio::spawn(async move { connection(shared, acceptor, stream, server).await });
     }
 }
 
-async fn connection(shared: Arc<Shared>, acceptor: TlsAcceptor, stream: TcpStream) {
+async fn connection(shared: Arc<Shared>, acceptor: TlsAcceptor, stream: TcpStream, server: usize) {
     if stream.set_nodelay(true).is_err() {
         return;
     }
@@ -121,6 +140,7 @@ async fn connection(shared: Arc<Shared>, acceptor: TlsAcceptor, stream: TcpStrea
             scissors: scissors.clone(),
             certificate: certificate.clone(),
             connection,
+            server,
         };
         async move { Ok::<_, Infallible>(exchange.run(request).await) }
     });
@@ -139,6 +159,7 @@ struct Exchange {
     scissors: Scissors,
     certificate: Option<Arc<Vec<u8>>>,
     connection: u64,
+    server: usize,
 }
 
 impl Exchange {
@@ -156,8 +177,9 @@ impl Exchange {
             status: 0,
             http_version: format!("{:?}", request.version()),
             connection: self.connection,
+            server: self.server,
         };
-        let action = self.shared.faults().meet(&record.method, &record.path);
+        let action = (self.shared.faults()).meet(self.server, &record.method, &record.path);
         if matches!(action, Some(Action::Refuse)) {
             return self.never(record).await;
         }
@@ -173,6 +195,7 @@ impl Exchange {
                 return pending().await;
             }
             Some(Action::Delay(time)) => tokio::time::sleep(time).await,
+            Some(Action::Compact) => self.shared.world().store.compact(),
             Some(ref action) => {
                 if let Some(reply) = planned(action) {
                     return self.answer(record, reply).0;
@@ -180,7 +203,14 @@ impl Exchange {
             }
             None => {}
         }
-        let call = Call::new(parts, body.to_bytes().to_vec(), self.certificate.clone());
+        let mut call = Call::new(parts, body.to_bytes().to_vec(), self.certificate.clone());
+        call.server = self.server;
+        if call.attributes.verb == "list" {
+            let wait = self.shared.world().settings.list_wait;
+            if !wait.is_zero() {
+                tokio::time::sleep(wait).await;
+            }
+        }
         let (reply, user) = self.shared.world().handle(&call);
         finish_namespaces(&self.shared);
         record.user = user;
@@ -207,6 +237,12 @@ impl Exchange {
         pending().await
     }
 
+    /// The time by the server's clock, as HTTP writes it.
+    fn date(&self) -> String {
+        let now = self.shared.world().settings.clock.now();
+        now.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+    }
+
     /// Records the request and makes the response; returns the bytes of its body too.
     fn answer(&self, mut record: Recorded, reply: Reply) -> (Response<Outgoing>, Vec<u8>) {
         record.status = reply.status;
@@ -220,6 +256,7 @@ impl Exchange {
             .status(reply.status)
             .header("content-type", reply.content_type)
             .header("cache-control", "no-cache, private")
+            .header("date", self.date())
             .header("audit-id", crate::object::new_uid());
         for (name, value) in reply.headers {
             builder = builder.header(name, value);

@@ -37,6 +37,15 @@ impl Cause {
         }
     }
 
+    /// A value that must not be there.
+    pub(crate) fn forbidden(field: &str, why: &str) -> Cause {
+        Cause {
+            reason: "FieldValueForbidden",
+            message: format!("Forbidden: {why}"),
+            field: field.to_owned(),
+        }
+    }
+
     /// A field that has to be there.
     pub(crate) fn required(field: &str, why: &str) -> Cause {
         let message = if why.is_empty() {
@@ -115,9 +124,14 @@ impl Status {
         )
     }
 
-    /// 409 for a name that is taken.
-    pub(crate) fn already_exists(resource: &Resource, name: &str) -> Status {
-        let message = format!("{} {name:?} already exists", resource.qualified());
+    /// 409 for a name that is taken, perhaps by an object that is on its way out.
+    pub(crate) fn already_exists(resource: &Resource, name: &str, terminating: bool) -> Status {
+        let going = if terminating {
+            "object is being deleted: "
+        } else {
+            ""
+        };
+        let message = format!("{going}{} {name:?} already exists", resource.qualified());
         let details = details(resource.group, resource.plural, name);
         Status::new(409, "AlreadyExists", message, Some(details))
     }
@@ -202,6 +216,25 @@ impl Status {
     pub(crate) fn method_not_allowed() -> Status {
         let message = "the server does not allow this method on the requested resource".to_owned();
         Status::new(405, "MethodNotAllowed", message, Some(json!({})))
+    }
+
+    /// 406: the resource cannot be shown in this form.
+    pub(crate) fn not_acceptable(message: String) -> Status {
+        Status::new(406, "NotAcceptable", message, None)
+    }
+
+    /// 410: a list of a state that is no longer known, or the rest of one.
+    pub(crate) fn expired(of_the_rest: bool) -> Status {
+        let message = if of_the_rest {
+            "The provided continue parameter is too old to display a consistent list result. You \
+             can start a new list without the continue parameter, or use the continue token in \
+             this response to retrieve the remainder of the results. Continuing with the provided \
+             token results in an inconsistent list - objects that were created, modified, or \
+             deleted between the time the first chunk was returned and now may show up in the list."
+        } else {
+            "The resourceVersion for the provided list is too old."
+        };
+        Status::new(410, "Expired", message.into(), None)
     }
 
     /// 413: a body that is too large; the limit in bytes.

@@ -60,6 +60,8 @@ pub(crate) struct Store {
     objects: BTreeMap<Key, Arc<Stored>>,
     revision: u64,
     history: VecDeque<Change>,
+    /// The oldest revision whose state is still known.
+    oldest: u64,
     watchers: Vec<Watcher>,
 }
 
@@ -70,6 +72,8 @@ struct Change {
     resource: usize,
     event: &'static str,
     object: Arc<Stored>,
+    /// What the object was before; absent where it came to be.
+    before: Option<Arc<Stored>>,
 }
 
 /// The name of an event, and the object.
@@ -92,6 +96,18 @@ impl Store {
             objects: BTreeMap::new(),
             revision: 1,
             history: VecDeque::new(),
+            oldest: 0,
+            watchers: Vec::new(),
+        }
+    }
+
+    /// What there is now, for somebody who is not told of what comes.
+    pub(crate) fn snapshot(&self) -> Store {
+        Store {
+            objects: self.objects.clone(),
+            revision: self.revision,
+            history: VecDeque::new(),
+            oldest: self.revision,
             watchers: Vec::new(),
         }
     }
@@ -141,6 +157,46 @@ impl Store {
             .map(|(_, stored)| stored.as_ref())
     }
 
+    /// The same as they were at an earlier revision, which the later changes are undone for; none
+    /// when that is no longer known.
+    pub(crate) fn range_at<'a>(
+        &'a self,
+        resource: &Resource,
+        namespace: Option<&'a str>,
+        revision: u64,
+    ) -> Option<Vec<&'a Stored>> {
+        if revision < self.oldest {
+            return None;
+        }
+        let name_of = |stored: &'a Stored| {
+            let object = stored.value();
+            (object::namespace(object), object::name(object))
+        };
+        let mut then: BTreeMap<(&str, &str), &Stored> = self
+            .range(resource, namespace)
+            .map(|stored| (name_of(stored), stored))
+            .collect();
+        let later = self.history.iter().rev();
+        for change in later.take_while(|change| change.revision > revision) {
+            let name = name_of(&change.object);
+            let elsewhere = namespace.is_some_and(|namespace| namespace != name.0);
+            if change.resource != resource.index || elsewhere {
+                continue;
+            }
+            match &change.before {
+                Some(before) => then.insert(name, before),
+                None => then.remove(&name),
+            };
+        }
+        Some(then.into_values().collect())
+    }
+
+    /// Forgets every state but the present one, as etcd's compaction does.
+    pub(crate) fn compact(&mut self) {
+        self.history.clear();
+        self.oldest = self.revision;
+    }
+
     /// Every object there is.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Value> {
         self.objects.values().map(|stored| &stored.value)
@@ -153,11 +209,13 @@ impl Store {
         object::set(&mut object, "resourceVersion", self.revision.to_string());
         let object = object::arrange(object, resource.kind, &resource.api_version());
         let stored = Arc::new(Stored::new(object.clone()));
-        let event = match self.objects.insert(key, stored.clone()) {
-            Some(_) => "MODIFIED",
-            None => "ADDED",
+        let before = self.objects.insert(key, stored.clone());
+        let event = if before.is_some() {
+            "MODIFIED"
+        } else {
+            "ADDED"
         };
-        self.tell(resource.index, event, stored);
+        self.tell(resource.index, event, stored, before);
         object
     }
 
@@ -169,28 +227,17 @@ impl Store {
         name: &str,
     ) -> Option<Value> {
         let key = (resource.index, namespace.to_owned(), name.to_owned());
-        let mut object = self.objects.remove(&key)?.value.clone();
+        let before = self.objects.remove(&key)?;
+        let mut object = before.value.clone();
         self.revision += 1;
         object::set(&mut object, "resourceVersion", self.revision.to_string());
         self.tell(
             resource.index,
             "DELETED",
             Arc::new(Stored::new(object.clone())),
+            Some(before),
         );
         Some(object)
-    }
-
-    /// Takes away everything inside a namespace.
-    pub(crate) fn remove_namespaced(&mut self, namespace: &str) {
-        let doomed: Vec<Key> = self
-            .objects
-            .keys()
-            .filter(|(_, within, _)| within == namespace)
-            .cloned()
-            .collect();
-        for (index, within, name) in doomed {
-            self.remove(&resource::all()[index], &within, &name);
-        }
     }
 
     /// Adds a watcher. It is told of every change after `since`, and, where `since` is absent, of
@@ -208,6 +255,7 @@ impl Store {
                         resource: watcher.resource,
                         event: "ADDED",
                         object: object.clone(),
+                        before: None,
                     });
                 }
             }
@@ -236,20 +284,29 @@ impl Store {
         self.watchers.clear();
     }
 
-    fn tell(&mut self, resource: usize, event: &'static str, object: Arc<Stored>) {
+    fn tell(
+        &mut self,
+        resource: usize,
+        event: &'static str,
+        object: Arc<Stored>,
+        before: Option<Arc<Stored>>,
+    ) {
         let change = Change {
             revision: self.revision,
             resource,
             event,
             object,
+            before,
         };
         self.watchers.retain(|watcher| !watcher.sender.is_closed());
         for watcher in &self.watchers {
             watcher.tell(&change);
         }
         self.history.push_back(change);
-        if self.history.len() > HISTORY {
-            self.history.pop_front();
+        if self.history.len() > HISTORY
+            && let Some(forgotten) = self.history.pop_front()
+        {
+            self.oldest = forgotten.revision;
         }
     }
 }

@@ -2,18 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::call::Call;
 use crate::clock;
 use crate::object::{self, items, text};
 use crate::resource::Resource;
-
-/// Whether the client prefers a table.
-pub(crate) fn is_wanted(call: &Call) -> bool {
-    call.header("accept")
-        .split(',')
-        .next()
-        .is_some_and(|first| first.contains("as=Table"))
-}
 
 /// Renders objects as a table with the columns of their kind.
 pub(crate) fn render(resource: &Resource, objects: &[&Value], metadata: &Value) -> Value {

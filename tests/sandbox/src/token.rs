@@ -42,6 +42,8 @@ pub(crate) struct Bound {
     pub(crate) name: String,
     /// Uid of the object.
     pub(crate) uid: String,
+    /// Name and uid of the node it runs on.
+    pub(crate) node: Option<(String, String)>,
 }
 
 impl Signer {
@@ -82,6 +84,9 @@ impl Signer {
         });
         if let Some(bound) = bound {
             kubernetes[bound.kind] = json!({ "name": bound.name, "uid": bound.uid });
+            if let Some((name, uid)) = &bound.node {
+                kubernetes["node"] = json!({ "name": name, "uid": uid });
+            }
         }
         self.sign(&json!({
             "aud": audiences,

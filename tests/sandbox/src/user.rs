@@ -6,8 +6,12 @@ use serde_json::{Map, Value, json};
 
 /// The one group that may do everything.
 pub(crate) const MASTERS: &str = "system:masters";
-const AUTHENTICATED: &str = "system:authenticated";
-const UNAUTHENTICATED: &str = "system:unauthenticated";
+/// The group of everybody with a credential.
+pub(crate) const AUTHENTICATED: &str = "system:authenticated";
+/// The group of everybody without.
+pub(crate) const UNAUTHENTICATED: &str = "system:unauthenticated";
+/// The name of everybody without a credential.
+pub(crate) const ANONYMOUS: &str = "system:anonymous";
 const ACCOUNT_PREFIX: &str = "system:serviceaccount:";
 
 /// An authenticated, or anonymous, or impersonated user.
@@ -39,7 +43,7 @@ impl User {
     /// Whoever shows no credential.
     pub(crate) fn anonymous() -> User {
         User {
-            name: "system:anonymous".into(),
+            name: ANONYMOUS.into(),
             uid: String::new(),
             groups: vec![UNAUTHENTICATED.into()],
             extra: BTreeMap::new(),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::object::{self, items, text};
+use crate::object::{self, items, text, texts};
 use crate::rbac::GROUP;
 use crate::resource::Resource;
 use crate::status::{Cause, Status};
@@ -18,18 +18,23 @@ const LABEL_VALUE: &str = "a valid label must be an empty string or consist of a
     characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. \
     'MyValue',  or 'my_value',  or '12345', regex used for validation is \
     '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
+/// The finalizers without a domain.
+const STANDARD_FINALIZERS: [&str; 3] = ["kubernetes", "orphan", "foregroundDeletion"];
 
 /// Checks a new object. Fails with 422.
 pub(crate) fn new(resource: &Resource, object: &Value) -> Result<(), Status> {
     let mut causes = name_causes(resource, object::name(object));
     causes.extend(label_causes(object));
+    causes.extend(finalizer_causes(object));
     causes.extend(content_causes(resource, object));
     refuse(resource, object, &causes)
 }
 
 /// Checks a changed object. Fails with 422.
 pub(crate) fn change(resource: &Resource, old: &Value, new: &Value) -> Result<(), Status> {
-    let mut causes = label_causes(new);
+    let mut causes = new_finalizer_causes(old, new);
+    causes.extend(label_causes(new));
+    causes.extend(finalizer_causes(new));
     causes.extend(content_causes(resource, new));
     if resource.plural.ends_with("rolebindings") && old.get("roleRef") != new.get("roleRef") {
         let role = json!({
@@ -52,11 +57,8 @@ pub(crate) fn change(resource: &Resource, old: &Value, new: &Value) -> Result<()
         && immutable
         && old.get("data") != new.get("data")
     {
-        causes.push(Cause {
-            reason: "FieldValueForbidden",
-            message: "Forbidden: field is immutable when `immutable` is set".into(),
-            field: "data".into(),
-        });
+        let why = "field is immutable when `immutable` is set";
+        causes.push(Cause::forbidden("data", why));
     }
     refuse(resource, new, &causes)
 }
@@ -110,8 +112,9 @@ fn is_label(name: &str) -> bool {
     !name.is_empty() && name.chars().all(inside) && !name.starts_with('-') && !name.ends_with('-')
 }
 
-fn is_subdomain(name: &str) -> bool {
-    name.split('.').all(is_label)
+/// Whether a text is a DNS subdomain.
+pub(crate) fn is_subdomain(name: &str) -> bool {
+    name.len() <= 253 && name.split('.').all(is_label)
 }
 
 fn label_causes(object: &Value) -> Vec<Cause> {
@@ -131,6 +134,40 @@ fn label_causes(object: &Value) -> Vec<Cause> {
         }
     }
     causes
+}
+
+fn finalizer_causes(object: &Value) -> Vec<Cause> {
+    let finalizers = texts(object, "/metadata/finalizers");
+    let unknown = finalizers.iter().enumerate().filter(|(_, finalizer)| {
+        !STANDARD_FINALIZERS.contains(finalizer) && !finalizer.contains('/')
+    });
+    unknown
+        .map(|(index, finalizer)| {
+            Cause::invalid(
+                &format!("metadata.finalizers[{index}]"),
+                &format!("{finalizer:?}"),
+                "name is neither a standard finalizer name nor is it fully qualified",
+            )
+        })
+        .collect()
+}
+
+/// Nothing holds back an object whose deletion has begun, beyond what already did.
+fn new_finalizer_causes(old: &Value, new: &Value) -> Vec<Cause> {
+    let before = texts(old, "/metadata/finalizers");
+    let mut added = texts(new, "/metadata/finalizers");
+    added.retain(|finalizer| !before.contains(finalizer));
+    if added.is_empty() || !object::is_terminating(old) {
+        return Vec::new();
+    }
+    added.sort_unstable();
+    let added: Vec<String> = added.iter().map(|one| format!("{one:?}")).collect();
+    let why = format!(
+        "no new finalizers can be added if the object is being deleted, found new finalizers \
+         []string{{{}}}",
+        added.join(", ")
+    );
+    vec![Cause::forbidden("metadata.finalizers", &why)]
 }
 
 fn is_label_value(value: &str) -> bool {

@@ -1,6 +1,6 @@
 //! One cluster: its objects, its keys, and the controllers that run in it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use crate::aggregation;
 use crate::bootstrap;
 use crate::certificate::Authority;
 use crate::clock::Clock;
+use crate::impersonate::Mode;
 use crate::managed::{self, Manager};
 use crate::object::{self, text};
 use crate::resource::{self, Resource};
@@ -30,6 +31,10 @@ pub(crate) struct Settings {
     pub(crate) controllers: bool,
     /// How long a namespace takes to go away.
     pub(crate) namespace_cleanup: Duration,
+    /// How long a list waits before it is answered.
+    pub(crate) list_wait: Duration,
+    /// How many API servers share the state.
+    pub(crate) servers: usize,
     /// What tokens live by.
     pub(crate) clock: Clock,
 }
@@ -48,12 +53,16 @@ pub(crate) struct World {
     pub(crate) address: String,
     /// How to behave.
     pub(crate) settings: Settings,
-    /// Tokens that were valid a moment ago.
-    pub(crate) token_cache: HashMap<String, (User, Instant)>,
+    /// What the servers know that hear of no changes.
+    pub(crate) lagging: HashMap<usize, Store>,
+    /// Tokens that were valid a moment ago, at each server.
+    pub(crate) token_cache: HashMap<(usize, String), (User, Instant)>,
+    /// How each user acted as somebody else the last time.
+    pub(crate) impersonations: HashMap<String, Mode>,
     /// Client certificates that were recognized.
     pub(crate) certificates: HashMap<Vec<u8>, User>,
-    /// Namespaces whose deletion has begun and is not yet scheduled.
-    pub(crate) doomed: Vec<String>,
+    /// Terminating namespaces that are to be looked after again.
+    pub(crate) doomed: BTreeSet<String>,
 }
 
 impl World {
@@ -71,9 +80,11 @@ impl World {
             admin_token,
             address,
             settings,
+            lagging: HashMap::new(),
             token_cache: HashMap::new(),
+            impersonations: HashMap::new(),
             certificates: HashMap::new(),
-            doomed: Vec::new(),
+            doomed: BTreeSet::new(),
         };
         bootstrap::fill(&mut world.store);
         for namespace in bootstrap::NAMESPACES {
@@ -101,6 +112,11 @@ impl World {
 
     /// What the controllers do after an object went.
     pub(crate) fn after_remove(&mut self, resource: &Resource, object: &Value) {
+        // The namespace may have waited for it.
+        let within = object::namespace(object);
+        if resource.namespaced && self.is_going(within) {
+            self.doomed.insert(within.to_owned());
+        }
         match resource.plural {
             "clusterroles" => aggregation::fill(&mut self.store),
             "serviceaccounts" if self.settings.controllers => {
@@ -152,29 +168,6 @@ impl World {
         self.store
             .get(resource::named("namespaces"), "", namespace)
             .is_none_or(object::is_terminating)
-    }
-
-    /// Removes a namespace whose deletion has begun, with everything in it.
-    pub(crate) fn finish_namespace(&mut self, name: &str) {
-        let namespaces = resource::named("namespaces");
-        let terminating = |namespace: &Value| object::is_terminating(namespace);
-        if self
-            .store
-            .get(namespaces, "", name)
-            .is_some_and(terminating)
-        {
-            self.store.remove_namespaced(name);
-            self.store.remove(namespaces, "", name);
-        }
-    }
-
-    /// Every namespace whose deletion has begun.
-    pub(crate) fn terminating_namespaces(&self) -> Vec<String> {
-        self.store
-            .list(resource::named("namespaces"), None)
-            .filter(|namespace| object::is_terminating(namespace))
-            .map(|namespace| object::name(namespace).to_owned())
-            .collect()
     }
 
     /// Puts a token into a new `kubernetes.io/service-account-token` Secret, or removes the Secret

@@ -9,6 +9,7 @@ use crate::escalation;
 use crate::managed::{self, Manager};
 use crate::object::{self, text};
 use crate::patch;
+use crate::policy;
 use crate::read::scope;
 use crate::reply::Reply;
 use crate::resource::Resource;
@@ -86,9 +87,22 @@ impl World {
         defaults::prepare(resource, &mut object, user);
         escalation::check(&self.store, user, resource, &call.attributes, None, &object)?;
         validate::new(resource, &object)?;
+        policy::check(resource, &object)?;
+        let write = policy::Write {
+            user,
+            resource,
+            request: &call.attributes,
+            old: None,
+            new: Some(&object),
+        };
+        policy::admit(&self.store, &write)?;
         let name = object::name(&object).to_owned();
-        if self.store.get(resource, namespace, &name).is_some() {
-            return Err(Status::already_exists(resource, &name));
+        if let Some(taken) = self.store.get(resource, namespace, &name) {
+            return Err(Status::already_exists(
+                resource,
+                &name,
+                object::is_terminating(taken),
+            ));
         }
         object::set(&mut object, "uid", object::new_uid());
         object::set(&mut object, "creationTimestamp", object::now());
@@ -104,7 +118,8 @@ impl World {
         Ok(stored)
     }
 
-    fn check_namespace(
+    /// Checks that a namespace takes new content.
+    pub(crate) fn check_namespace(
         &self,
         resource: &Resource,
         namespace: &str,
@@ -254,6 +269,15 @@ impl World {
         defaults::count_generation(parent, old, &mut new);
         escalation::check(&self.store, user, parent, &call.attributes, Some(old), &new)?;
         validate::change(parent, old, &new)?;
+        policy::check(parent, &new)?;
+        let write = policy::Write {
+            user,
+            resource: parent,
+            request: &call.attributes,
+            old: Some(old),
+            new: Some(&new),
+        };
+        policy::admit(&self.store, &write)?;
         let mut new = object::arrange(new, parent.kind, &parent.api_version());
         object::set(
             &mut new,
@@ -263,12 +287,11 @@ impl World {
         if new == *old || call.is_dry_run() {
             return Ok(object::arrange(new, parent.kind, &parent.api_version()));
         }
-        let holds = if parent.plural == "namespaces" {
-            "/spec/finalizers"
-        } else {
-            "/metadata/finalizers"
-        };
-        let done = object::is_terminating(&new) && object::items(&new, holds).is_empty();
+        // A namespace waits for its controller besides.
+        let held = !object::items(&new, "/metadata/finalizers").is_empty()
+            || (parent.plural == "namespaces"
+                && !object::items(&new, "/spec/finalizers").is_empty());
+        let done = object::is_terminating(&new) && !held;
         let stored = self.store.put(parent, new);
         if done {
             self.store

@@ -28,7 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A credential, and the way to the sandbox.
 #[derive(Clone)]
 pub(crate) struct Client {
-    address: String,
+    /// Host and port.
+    pub(crate) address: String,
     tls: ClientConfig,
     token: Option<String>,
     /// Headers for every request.

@@ -327,3 +327,120 @@ fn a_test_may_put_and_remove_past_all_rules() {
             .is_err()
     );
 }
+
+fn names_of(list: &Value) -> Vec<String> {
+    list["items"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|item| item["metadata"]["name"].as_str())
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn all_pages_of_a_list_show_the_state_of_the_first() {
+    let (sandbox, admin) = start();
+    for name in ["a", "b", "c", "d"] {
+        admin.post(MAPS, &map(name, &json!({}))).must(201);
+    }
+    let first = admin.get(&format!("{MAPS}?limit=1")).must(200).json();
+    let version = first["metadata"]["resourceVersion"].clone();
+    let next = first["metadata"]["continue"]
+        .as_str()
+        .expect("there is more");
+    admin.post(MAPS, &map("aa", &json!({}))).must(201);
+    admin.delete(&format!("{MAPS}/b")).must(200);
+    admin
+        .patch(C, MERGE, &json!({ "data": { "new": "1" } }))
+        .must(200);
+    let path = format!("{MAPS}?limit=9&continue={next}");
+    let rest = admin.get(&path).must(200).json();
+    assert_eq!(names_of(&rest), ["b", "c", "d", "kube-root-ca.crt"]);
+    assert_eq!(rest["items"][1]["data"], json!({}));
+    assert_eq!(rest["metadata"]["resourceVersion"], version);
+
+    sandbox.compact();
+    let expired = admin.get(&path).must(410);
+    assert_eq!(expired.text("/reason"), "Expired");
+    let resumed = expired.text("/metadata/continue");
+    let rest = admin
+        .get(&format!("{MAPS}?continue={resumed}"))
+        .must(200)
+        .json();
+    assert_eq!(names_of(&rest), ["aa", "c", "d", "kube-root-ca.crt"]);
+    let version = version.as_str().expect("a list has a version");
+    admin
+        .get(&format!("{MAPS}?limit=1&resourceVersion={version}"))
+        .must(410);
+
+    admin
+        .get(&format!("{MAPS}?continue={next}&resourceVersion={version}"))
+        .must(400);
+    admin.get(&format!("{MAPS}?continue=garbage")).must(400);
+    // Whatever any state will do for is not cut into pages.
+    let cached = admin.get(&format!("{MAPS}?limit=1&resourceVersion=0"));
+    assert!(cached.must(200).json()["metadata"]["continue"].is_null());
+}
+
+#[test]
+fn metadata_comes_alone_where_it_is_asked_for() {
+    let (_sandbox, mut admin) = start();
+    admin.post(MAPS, &map("a", &json!({ "k": "v" }))).must(201);
+    let accept = |kind: &str| {
+        let form = format!("application/json;as={kind};g=meta.k8s.io;v=v1");
+        vec![("accept".to_owned(), form)]
+    };
+    admin.headers = accept("PartialObjectMetadataList");
+    let list = admin.get(&format!("{MAPS}?limit=1")).must(200).json();
+    assert_eq!(list["kind"], "PartialObjectMetadataList");
+    assert_eq!(list["items"][0]["kind"], "PartialObjectMetadata");
+    assert_eq!(list["items"][0]["metadata"]["name"], "a");
+    assert!(list["items"][0]["data"].is_null());
+    assert!(list["metadata"]["continue"].is_string());
+    admin.headers = accept("PartialObjectMetadata");
+    let one = admin.get(&format!("{MAPS}/a")).must(200).json();
+    assert_eq!(one["kind"], "PartialObjectMetadata");
+    assert!(one["data"].is_null());
+    let label = json!({ "metadata": { "labels": { "x": "y" } } });
+    let patched = admin.patch(&format!("{MAPS}/a"), MERGE, &label).must(200);
+    assert_eq!(patched.json()["kind"], "PartialObjectMetadata");
+    admin.get(MAPS).must(406);
+    admin.get(&format!("{MAPS}/none")).must(404);
+}
+
+#[test]
+fn a_terminating_object_changes_but_is_never_held_back_anew() {
+    let (_sandbox, admin) = start();
+    let mut held = map("c", &json!({}));
+    held["metadata"]["finalizers"] = json!(["example.com/hold"]);
+    admin.post(MAPS, &held).must(201);
+    let bare = json!({ "metadata": { "finalizers": ["hold"] } });
+    admin.patch(C, MERGE, &bare).must(422);
+    let first = admin.delete(C).must(200).json();
+    assert_eq!(first["metadata"]["deletionGracePeriodSeconds"], 0);
+    assert_eq!(admin.delete(C).must(200).json(), first);
+
+    let alive = json!({ "metadata": { "deletionTimestamp": null } });
+    let patched = admin.patch(C, MERGE, &alive).must(200);
+    assert!(!patched.text("/metadata/deletionTimestamp").is_empty());
+    let more = json!({ "metadata": { "finalizers": ["example.com/hold", "example.com/more"] } });
+    let refused = admin.patch(C, MERGE, &more).must(422);
+    assert_eq!(
+        refused.text("/message"),
+        "ConfigMap \"c\" is invalid: metadata.finalizers: Forbidden: no new finalizers can be \
+         added if the object is being deleted, found new finalizers []string{\"example.com/more\"}"
+    );
+    let again = admin.post(MAPS, &map("c", &json!({}))).must(409);
+    assert_eq!(
+        again.text("/message"),
+        "object is being deleted: configmaps \"c\" already exists"
+    );
+    let applied = admin.apply(C, "&force=true", &map("c", &json!({ "a": "1" })));
+    assert_eq!(data(&applied.must(200)), json!({ "a": "1" }));
+    let operations = json!([{ "op": "remove", "path": "/metadata/finalizers/0" }]);
+    admin
+        .patch(C, "application/json-patch+json", &operations)
+        .must(200);
+    admin.get(C).must(404);
+}

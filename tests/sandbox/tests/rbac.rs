@@ -366,3 +366,183 @@ fn a_refused_write_leaves_no_trace() {
         .must(403);
     assert_eq!(before, team.sandbox.objects());
 }
+
+#[test]
+fn a_terminating_binding_goes_on_giving_until_it_is_gone() {
+    let team = Team::new();
+    let mut binding = cluster_role_binding("alice-is", "view");
+    binding["metadata"]["finalizers"] = json!(["example.com/hold"]);
+    let path = format!("{RBAC}/clusterrolebindings");
+    team.admin.post(&path, &binding).must(201);
+    let own = format!("{path}/alice-is");
+    team.admin.delete(&own).must(200);
+    team.alice.get("/api/v1/pods").must(200);
+    let merge = "application/merge-patch+json";
+    let emptied = team
+        .admin
+        .patch(&own, merge, &json!({ "subjects": [] }))
+        .must(200);
+    assert!(emptied.json()["subjects"].is_null());
+    team.alice.get("/api/v1/pods").must(403);
+    let free = json!({ "metadata": { "finalizers": [] } });
+    team.admin.patch(&own, merge, &free).must(200);
+    team.admin.get(&own).must(404);
+}
+
+/// `alice` with `impersonate-*` headers.
+fn acting_as(alice: &Client, user: &str, groups: &[&str]) -> Client {
+    let mut client = alice.clone();
+    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    client.headers.push(header("impersonate-user", user));
+    for group in groups {
+        client.headers.push(header("impersonate-group", group));
+    }
+    client
+}
+
+#[test]
+fn constrained_impersonation_wants_the_user_and_the_deed() {
+    let team = Team::new();
+    let rules = json!([
+        {
+            "apiGroups": ["authentication.k8s.io"],
+            "resources": ["users", "groups"],
+            "verbs": ["impersonate:user-info"],
+        },
+        {
+            "apiGroups": [""],
+            "resources": ["secrets"],
+            "verbs": ["impersonate-on:user-info:list"],
+        },
+    ]);
+    team.role("actor", &rules);
+    team.bind("actor");
+    let mut admins = cluster_role_binding("admins", "cluster-admin");
+    admins["subjects"] = json!([{
+        "kind": "Group", "apiGroup": "rbac.authorization.k8s.io", "name": "platform-admins",
+    }]);
+    team.admin
+        .post(&format!("{RBAC}/clusterrolebindings"), &admins)
+        .must(201);
+    let acting = acting_as(&team.alice, "x", &["platform-admins"]);
+    acting.get("/api/v1/secrets").must(200);
+    let refused = acting.get("/api/v1/pods").must(403);
+    assert_eq!(
+        message(&refused),
+        "pods is forbidden: User \"system:serviceaccount:team:alice\" cannot \
+         impersonate-on:user-info:list resource \"pods\" in API group \"\" at the cluster scope"
+    );
+    let refused = acting_as(&team.alice, "x", &["system:masters"])
+        .get("/api/v1/secrets")
+        .must(403);
+    assert!(message(&refused).ends_with("impersonating the system:masters group is not allowed"));
+    // Accounts and nodes have modes of their own.
+    for other in ["system:serviceaccount:team:bob", "system:node:n1"] {
+        let client = acting_as(&team.alice, other, &[]);
+        client.get("/api/v1/secrets").must(403);
+    }
+    // What no account is called is a user like any other.
+    acting_as(
+        &team.alice,
+        "system:serviceaccount:team:a:b",
+        &["platform-admins"],
+    )
+    .get("/api/v1/secrets")
+    .must(200);
+    acting_as(&team.alice, "", &["platform-admins"])
+        .get("/api/v1/secrets")
+        .must(400);
+}
+
+#[test]
+fn accounts_and_nodes_are_impersonated_in_their_own_modes() {
+    let team = Team::new();
+    let node = named("v1", "Node", "n1");
+    team.admin.post("/api/v1/nodes", &node).must(201);
+    let rules = json!([
+        {
+            "apiGroups": ["authentication.k8s.io"],
+            "resources": ["serviceaccounts"],
+            "resourceNames": ["default"],
+            "verbs": ["impersonate:serviceaccount"],
+        },
+        {
+            "apiGroups": ["authentication.k8s.io"],
+            "resources": ["nodes"],
+            "verbs": ["impersonate:arbitrary-node"],
+        },
+        {
+            "apiGroups": ["authentication.k8s.io"],
+            "resources": ["selfsubjectreviews"],
+            "verbs": ["impersonate-on:serviceaccount:create", "impersonate-on:arbitrary-node:create"],
+        },
+    ]);
+    team.role("actor", &rules);
+    team.bind("actor");
+    let who = |user: &str| {
+        let review = named("authentication.k8s.io/v1", "SelfSubjectReview", "");
+        acting_as(&team.alice, user, &[])
+            .post("/apis/authentication.k8s.io/v1/selfsubjectreviews", &review)
+    };
+    let groups = |answer: Answer| answer.must(201).json()["status"]["userInfo"]["groups"].clone();
+    assert_eq!(
+        groups(who("system:serviceaccount:kube-system:default")),
+        json!([
+            "system:serviceaccounts",
+            "system:serviceaccounts:kube-system",
+            "system:authenticated"
+        ])
+    );
+    who("system:serviceaccount:kube-system:other").must(403);
+    assert_eq!(
+        groups(who("system:node:n1")),
+        json!(["system:nodes", "system:authenticated"])
+    );
+}
+
+#[test]
+fn an_account_may_act_as_the_node_it_runs_on() {
+    let team = Team::new();
+    for node in ["n1", "n2"] {
+        let node = named("v1", "Node", node);
+        team.admin.post("/api/v1/nodes", &node).must(201);
+    }
+    let mut pod = named("v1", "Pod", "agent");
+    pod["spec"] = json!({ "nodeName": "n1", "serviceAccountName": "alice", "containers": [] });
+    let pods = "/api/v1/namespaces/team/pods";
+    team.admin.post(pods, &pod).must(201);
+    let mut request = token_request();
+    request["spec"]["boundObjectRef"] = json!({
+        "apiVersion": "v1", "kind": "Pod", "name": "agent",
+    });
+    let path = "/api/v1/namespaces/team/serviceaccounts/alice/token";
+    let token = team.admin.post(path, &request).must(201);
+    let agent = Client::bearer(&team.sandbox, &token.text("/status/token"));
+    let rules = json!([
+        {
+            "apiGroups": ["authentication.k8s.io"],
+            "resources": ["nodes"],
+            "verbs": ["impersonate:associated-node"],
+        },
+        {
+            "apiGroups": [""],
+            "resources": ["pods"],
+            "verbs": ["impersonate-on:associated-node:list"],
+        },
+    ]);
+    team.role("actor", &rules);
+    team.bind("actor");
+    let mut readers = cluster_role_binding("nodes-read", "view");
+    readers["subjects"] = json!([{
+        "kind": "Group", "apiGroup": "rbac.authorization.k8s.io", "name": "system:nodes",
+    }]);
+    team.admin
+        .post(&format!("{RBAC}/clusterrolebindings"), &readers)
+        .must(201);
+    acting_as(&agent, "system:node:n1", &[]).get(pods).must(200);
+    acting_as(&agent, "system:node:n2", &[]).get(pods).must(403);
+    // The same account without a pod runs nowhere.
+    acting_as(&team.alice, "system:node:n1", &[])
+        .get(pods)
+        .must(403);
+}

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use chrono::{DateTime, TimeDelta};
 use kubegrant_sandbox::Sandbox;
 use serde_json::{Value, json};
 
@@ -190,4 +191,51 @@ fn the_admin_may_come_with_a_token() {
     let sandbox = Sandbox::start().expect("a sandbox starts");
     let admin = Client::new(&sandbox.admin_kubeconfig_token()).expect("it is complete");
     admin.get("/api/v1/secrets").must(200);
+}
+
+#[test]
+fn a_finalizer_keeps_a_token_alive_for_a_minute() {
+    let sandbox = Sandbox::start().expect("a sandbox starts");
+    let admin = Client::admin(&sandbox);
+    let body = json!({
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": { "name": "a", "finalizers": ["example.com/hold"] },
+    });
+    admin.post(ACCOUNTS, &body).must(201);
+    let spec = json!({ "expirationSeconds": 7200 });
+    let token = request(&admin, "a", &spec).must(201).text("/status/token");
+    let holder = Client::bearer(&sandbox, &token);
+    let secret = json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "kubernetes.io/service-account-token",
+        "metadata": {
+            "name": "legacy",
+            "annotations": { "kubernetes.io/service-account.name": "a" },
+        },
+    });
+    admin.post(SECRETS, &secret).must(201);
+    let legacy = admin.get(&format!("{SECRETS}/legacy")).must(200);
+    let legacy = STANDARD
+        .decode(legacy.text("/data/token"))
+        .expect("a Secret's data is base64");
+    let legacy = Client::bearer(&sandbox, &String::from_utf8_lossy(&legacy));
+    who_am_i(&legacy).must(201);
+
+    let deleted = admin.delete(&format!("{ACCOUNTS}/a")).must(200);
+    let deleted = deleted.text("/metadata/deletionTimestamp");
+    let deleted = DateTime::parse_from_rfc3339(&deleted)
+        .expect("a deletion has a time")
+        .to_utc();
+    who_am_i(&legacy).must(401);
+    who_am_i(&holder).must(201);
+    request(&admin, "a", &spec).must(201);
+    sandbox.set_now(deleted + TimeDelta::seconds(60));
+    who_am_i(&holder).must(201);
+    sandbox.set_now(deleted + TimeDelta::seconds(61));
+    who_am_i(&holder).must(401);
+    // It can still be asked for tokens, which are good for nothing.
+    let late = request(&admin, "a", &spec).must(201).text("/status/token");
+    who_am_i(&Client::bearer(&sandbox, &late)).must(401);
 }

@@ -34,6 +34,9 @@ pub(super) async fn run(
     }
     say(&done, desk);
     let mut failures = Vec::new();
+    for note in &done.notes {
+        desk.output.warn(note);
+    }
     for (_, error) in done.failed {
         let failure = Failure::from(error);
         let (message, causes) = failure.lines();

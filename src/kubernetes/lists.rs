@@ -1,0 +1,192 @@
+//! Binding lists: a ClusterRoleBinding or a RoleBinding, read and written in the same way.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::rbac::v1::{self as rbac, ClusterRoleBinding, RoleBinding};
+use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions};
+use serde_json::{Value, json};
+
+use super::connection::Connection;
+use super::error::Error;
+use super::objects::{self, KUBEGRANT};
+use crate::domain::plan::{NAMESPACE, Object, Place};
+use crate::domain::power::RoleRef;
+
+/// A binding list as it stands on the cluster.
+#[derive(Debug, Clone)]
+pub(super) struct List {
+    pub(super) meta: ObjectMeta,
+    pub(super) role: RoleRef,
+    pub(super) subjects: Vec<rbac::Subject>,
+}
+
+impl List {
+    /// The accounts of our namespace on it.
+    pub(super) fn accounts(&self) -> impl Iterator<Item = &str> {
+        self.subjects
+            .iter()
+            .filter(|subject| is_account(subject))
+            .map(|subject| subject.name.as_str())
+    }
+
+    /// Its version, so that a write of somebody else is noticed.
+    pub(super) fn version(&self) -> &str {
+        self.meta.resource_version.as_deref().unwrap_or_default()
+    }
+}
+
+/// Whether a subject is a ServiceAccount of our namespace.
+pub(super) fn is_account(subject: &rbac::Subject) -> bool {
+    subject.kind == "ServiceAccount" && subject.namespace.as_deref() == Some(NAMESPACE)
+}
+
+/// The list as people are told of it.
+pub(super) fn called(place: &Place, name: &str) -> String {
+    Object::Binding(place.clone(), name.to_owned()).to_string()
+}
+
+impl From<ClusterRoleBinding> for List {
+    fn from(found: ClusterRoleBinding) -> Self {
+        Self {
+            role: objects::role_ref(&found.role_ref),
+            meta: found.metadata,
+            subjects: found.subjects.unwrap_or_default(),
+        }
+    }
+}
+
+impl From<RoleBinding> for List {
+    fn from(found: RoleBinding) -> Self {
+        Self {
+            role: objects::role_ref(&found.role_ref),
+            meta: found.metadata,
+            subjects: found.subjects.unwrap_or_default(),
+        }
+    }
+}
+
+impl Connection {
+    /// Reads one list by its name; `None` where there is none.
+    pub(super) async fn list_at(&self, place: &Place, name: &str) -> Result<Option<List>, Error> {
+        let found = match place {
+            None => {
+                let found = self.cluster_bindings().get_opt(name).await;
+                found.map(|found| found.map(List::from))
+            }
+            Some(namespace) => {
+                let found = self.role_bindings(namespace).get_opt(name).await;
+                found.map(|found| found.map(List::from))
+            }
+        };
+        found.map_err(|error| Error::from_kube(error, &called(place, name)))
+    }
+
+    /// Makes a list.
+    pub(super) async fn create_list(
+        &self,
+        place: &Place,
+        name: &str,
+        role: &RoleRef,
+        accounts: &BTreeSet<String>,
+    ) -> Result<List, Error> {
+        let metadata = objects::meta(name, place.as_deref(), &self.installation);
+        let role_ref = objects::reference(role);
+        let subjects = Some(objects::subjects(accounts));
+        let params = PostParams::default();
+        let made = match place {
+            None => {
+                let wanted = ClusterRoleBinding {
+                    metadata,
+                    role_ref,
+                    subjects,
+                };
+                let api = self.cluster_bindings();
+                api.create(&params, &wanted).await.map(List::from)
+            }
+            Some(namespace) => {
+                let wanted = RoleBinding {
+                    metadata,
+                    role_ref,
+                    subjects,
+                };
+                let api = self.role_bindings(namespace);
+                api.create(&params, &wanted).await.map(List::from)
+            }
+        };
+        made.map_err(|error| Error::from_kube(error, &called(place, name)))
+    }
+
+    /// Merges a change into a list.
+    pub(super) async fn patch_list(
+        &self,
+        place: &Place,
+        name: &str,
+        change: Value,
+    ) -> Result<List, Error> {
+        let patch = Patch::Merge(change);
+        let params = PatchParams {
+            field_manager: Some(KUBEGRANT.into()),
+            ..PatchParams::default()
+        };
+        let written = match place {
+            None => {
+                let api = self.cluster_bindings();
+                api.patch(name, &params, &patch).await.map(List::from)
+            }
+            Some(namespace) => {
+                let api = self.role_bindings(namespace);
+                api.patch(name, &params, &patch).await.map(List::from)
+            }
+        };
+        written.map_err(|error| Error::from_kube(error, &called(place, name)))
+    }
+
+    /// Writes the whole of a list of ours, with our labels, if it still has this version; a
+    /// finalizer that somebody put on it goes.
+    pub(super) async fn write_list(
+        &self,
+        place: &Place,
+        name: &str,
+        accounts: &BTreeSet<String>,
+        version: &str,
+    ) -> Result<List, Error> {
+        let change = json!({
+            "metadata": {
+                "resourceVersion": version,
+                "labels": objects::labels(&self.installation),
+                "finalizers": null,
+            },
+            "subjects": objects::subjects(accounts),
+        });
+        self.patch_list(place, name, change).await
+    }
+
+    /// Deletes a list, if the preconditions hold; one that is not there is gone.
+    pub(super) async fn delete_list(
+        &self,
+        place: &Place,
+        name: &str,
+        preconditions: Preconditions,
+    ) -> Result<(), Error> {
+        let params = DeleteParams::default().preconditions(preconditions);
+        let deleted = match place {
+            None => {
+                let api = self.cluster_bindings();
+                api.delete(name, &params).await.map(drop)
+            }
+            Some(namespace) => {
+                let api = self.role_bindings(namespace);
+                api.delete(name, &params).await.map(drop)
+            }
+        };
+        gone(deleted, &called(place, name))
+    }
+}
+
+/// A delete that finds nothing has nothing to do.
+pub(super) fn gone(result: Result<(), kube::Error>, what: &str) -> Result<(), Error> {
+    match result.map_err(|error| Error::from_kube(error, what)) {
+        Err(error) if error.is_not_found() => Ok(()),
+        other => other,
+    }
+}

@@ -1,0 +1,538 @@
+//! Taking away by name: what must end is known from the store, and nothing is listed before it ends.
+//!
+//! Whoever has power in one namespace can fill it with objects, keep an object alive with a
+//! finalizer, or refuse our writes there. None of that may delay the end of anybody's access, so:
+//! - the accounts are deleted by name, and the lists are changed by name, side by side. A deleted
+//!   account bounds everything: the API server forgets its tokens within [`TOKEN_CACHE`];
+//! - each account and each list succeeds or fails by itself;
+//! - finalizers on our own accounts and lists are taken off: nobody but us has anything to finish;
+//! - bindings that somebody else made for an account that ends are named, and lose it too.
+
+mod others;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use k8s_openapi::api::rbac::v1::RoleBinding;
+use kube::api::{Api, DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, Preconditions};
+use serde_json::json;
+use tokio::time::Instant;
+
+use self::others::{named_binding, names};
+use super::connection::{Connection, Question};
+use super::converge::CONCURRENCY;
+use super::error::{Error, clean};
+use super::leaving::{Leaving, PAUSE, PAUSE_MAX, Rules, SETTLE_MAX, still_let_in};
+use super::lists::{List, called, gone};
+use super::objects;
+use crate::domain::access::Power;
+use crate::domain::binding::Bound;
+use crate::domain::plan::{self, Desired, Lists, NAMESPACE, Observed, Place, Step};
+
+/// How long an API server may go on believing a token whose account is gone: it caches what it
+/// found out about a token for ten seconds (kube-apiserver, `TokenSuccessCacheTTL`); the rest is
+/// for its informers.
+const TOKEN_CACHE: Duration = Duration::from_millis(10_500);
+/// How often one list is read again because somebody else wrote to it.
+const CONFLICTS_MAX: usize = 8;
+/// How many foreign bindings of one account are looked into, one after another.
+const FOREIGN_MAX: usize = 16;
+
+/// An account that must be gone.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ending<'a> {
+    /// The ServiceAccount's name.
+    pub(crate) account: &'a str,
+    /// The credential's row number.
+    pub(crate) credential: i64,
+    /// What it carried.
+    pub(crate) power: Power,
+}
+
+/// What was decided to end, and must be seen to have ended under its own name.
+#[derive(Debug, Default)]
+pub(crate) struct Ended<'a> {
+    /// Accounts that must be gone.
+    pub(crate) accounts: Vec<Ending<'a>>,
+    /// Accounts that must be off the list of a bound role.
+    pub(crate) bound: Vec<(&'a str, &'a Bound)>,
+}
+
+impl Ended<'_> {
+    /// Whether there is nothing to take.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.accounts.is_empty() && self.bound.is_empty()
+    }
+}
+
+/// What was taken, each by itself.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    /// Credentials whose end was seen.
+    pub(crate) ended: BTreeSet<i64>,
+    /// Accounts that were seen to be off the list of a bound role.
+    pub(crate) off: BTreeSet<(String, Bound)>,
+    /// What was changed on the cluster.
+    pub(crate) changed: Vec<Step>,
+    /// What could not be done or seen, and why.
+    pub(crate) failures: Vec<Error>,
+    /// What people should know of it, a sentence each.
+    pub(crate) notes: Vec<String>,
+}
+
+/// Accounts off one list: the list as it was where any of them was on it, and what became of it.
+struct Dropped {
+    place: Place,
+    name: String,
+    result: Result<Option<(List, Step)>, Error>,
+}
+
+/// An account that is gone.
+struct Gone {
+    since: Instant,
+    /// Whether it was still there when it was looked for.
+    by_us: bool,
+}
+
+impl Connection {
+    /// Takes away what must end, verified; nothing that fails keeps the rest from ending.
+    ///
+    /// May run beside another kubegrant that works on the cluster: nothing is given, and every
+    /// write of a list is conditional on what was read.
+    pub(crate) async fn take(&self, ended: &Ended<'_>, desired: &Desired) -> Taken {
+        let mut taken = Taken::default();
+        if ended.is_empty() {
+            return taken;
+        }
+        let accounts = stream::iter(&ended.accounts)
+            .map(|ending| self.end_account(ending))
+            .buffered(CONCURRENCY)
+            .collect::<Vec<_>>();
+        let (gone, dropped) = futures::join!(accounts, self.drop_from_lists(ended));
+        let (mut left, mut unsure) = (Vec::new(), BTreeSet::new());
+        let mut rules = Rules::default();
+        let wanted = wanted(desired);
+        for Dropped {
+            place,
+            name,
+            result,
+        } in dropped
+        {
+            match result {
+                Ok(Some((list, step))) => {
+                    taken.changed.push(step);
+                    let leaves = who_leaves(ended, &place, &name, &self.installation);
+                    for account in list.accounts().filter(|it| leaves.contains(it)) {
+                        let of = (&place, name.as_str(), &list.role);
+                        match self.leaves(account, of, &wanted, &mut rules).await {
+                            Ok(leaving) => left.push(leaving),
+                            Err(error) => taken.failures.push(error),
+                        }
+                    }
+                }
+                Ok(None) => {}
+                // A list that could not be written counts nothing once its accounts are forgotten.
+                Err(error) => {
+                    unsure.extend(who_leaves(ended, &place, &name, &self.installation));
+                    taken.failures.push(error);
+                }
+            }
+        }
+        let still = match still_let_in(self, &left).await {
+            Ok(still) => still,
+            Err(error) => {
+                taken.failures.push(error);
+                left
+            }
+        };
+        unsure.extend(still.iter().map(|item| item.account.as_str()));
+        for (ending, gone) in ended.accounts.iter().zip(&gone) {
+            if gone.as_ref().is_ok_and(|gone| gone.by_us) {
+                taken.changed.push(Step::DeleteAccount {
+                    name: ending.account.to_owned(),
+                    uid: String::new(),
+                    held: false,
+                });
+            }
+        }
+        self.confirm_ends(ended, gone, &unsure, &mut taken).await;
+        self.confirm_off(ended, &still, &mut taken).await;
+        taken
+    }
+
+    /// Takes accounts off the lists of the levels, and off those of bound roles, all side by side.
+    async fn drop_from_lists(&self, ended: &Ended<'_>) -> Vec<Dropped> {
+        let mut lists: BTreeSet<(Place, String)> = BTreeSet::new();
+        if !ended.accounts.is_empty() {
+            for role in ["cluster-admin", "edit", "view"] {
+                lists.insert((None, plan::binding_name(&self.installation, role)));
+            }
+        }
+        for (_, bound) in &ended.bound {
+            lists.insert((bound.place.clone(), bound.list_name(&self.installation)));
+        }
+        let named = stream::iter(lists)
+            .map(|(place, name)| async move {
+                let accounts = who_leaves(ended, &place, &name, &self.installation);
+                let result = self.drop_from_list(&place, &name, &accounts, None).await;
+                Dropped {
+                    place,
+                    name,
+                    result,
+                }
+            })
+            .buffer_unordered(CONCURRENCY)
+            .collect::<Vec<_>>();
+        let (named, written) = futures::join!(named, self.drop_from_namespaces(ended));
+        named.into_iter().chain(written).collect()
+    }
+
+    /// Takes writers off the list of each namespace. They are found by their one name, which nobody
+    /// can take off, and of which there is one a namespace: no tenant can make them many.
+    async fn drop_from_namespaces(&self, ended: &Ended<'_>) -> Vec<Dropped> {
+        let is_writer = |ending: &&Ending<'_>| ending.power == Power::Write;
+        let writers: BTreeSet<&str> = ended
+            .accounts
+            .iter()
+            .filter(is_writer)
+            .map(|ending| ending.account)
+            .collect();
+        if writers.is_empty() {
+            return vec![];
+        }
+        let name = &plan::binding_name(&self.installation, "edit");
+        let everywhere = Api::<RoleBinding>::all(self.client.clone());
+        let by_name = ListParams::default().fields(&format!("metadata.name={name}"));
+        let listed = match everywhere.list(&by_name).await {
+            Ok(listed) => listed.items,
+            Err(error) => {
+                let error = Error::from_kube(error, "the lists of write");
+                return vec![Dropped {
+                    place: None,
+                    name: name.clone(),
+                    result: Err(error),
+                }];
+            }
+        };
+        stream::iter(listed)
+            .map(|found| {
+                let writers = &writers;
+                async move {
+                    let list = List::from(found);
+                    let place = list.meta.namespace.clone();
+                    let result = self.drop_from_list(&place, name, writers, Some(list)).await;
+                    Dropped {
+                        place,
+                        name: name.clone(),
+                        result,
+                    }
+                }
+            })
+            .buffer_unordered(CONCURRENCY)
+            .collect()
+            .await
+    }
+
+    /// Takes accounts off one list; a list that is empty then goes.
+    async fn drop_from_list(
+        &self,
+        place: &Place,
+        name: &str,
+        accounts: &BTreeSet<&str>,
+        mut read: Option<List>,
+    ) -> Result<Option<(List, Step)>, Error> {
+        for _ in 0..CONFLICTS_MAX {
+            let found = match read.take() {
+                Some(found) => Some(found),
+                None => self.list_at(place, name).await?,
+            };
+            let Some(found) = found else {
+                return Ok(None);
+            };
+            if !found.accounts().any(|account| accounts.contains(account)) {
+                return Ok(None);
+            }
+            let stay: BTreeSet<String> = found
+                .accounts()
+                .filter(|account| !accounts.contains(account))
+                .map(str::to_owned)
+                .collect();
+            let list = match self.write_list(place, name, &stay, found.version()).await {
+                Ok(list) => list,
+                Err(error) if error.is_conflict() => continue,
+                Err(error) if error.is_not_found() => return Ok(None),
+                Err(error) => return Err(error),
+            };
+            let (place, name) = (place.clone(), name.to_owned());
+            if !stay.is_empty() {
+                let step = Step::SetBinding {
+                    place,
+                    name,
+                    accounts: stay,
+                    resource_version: String::new(),
+                };
+                return Ok(Some((found, step)));
+            }
+            // Empty it gives nothing: that it stays for a while is nobody's loss.
+            let unchanged = Preconditions {
+                uid: list.meta.uid,
+                resource_version: list.meta.resource_version,
+            };
+            let _kept = self.delete_list(&place, &name, unchanged).await;
+            let step = Step::DeleteBinding {
+                place,
+                name,
+                uid: String::new(),
+                empty_first: true,
+            };
+            return Ok(Some((found, step)));
+        }
+        Err(Error::changed_meanwhile(&called(place, name)))
+    }
+
+    /// Deletes one account, whoever would keep it; gives when it was seen to be gone.
+    async fn end_account(&self, ending: &Ending<'_>) -> Result<Gone, Error> {
+        let what = format!("account '{}' in namespace '{NAMESPACE}'", ending.account);
+        let accounts = self.accounts();
+        let started = Instant::now();
+        let mut pause = PAUSE;
+        let (mut held, mut by_us) = (None, false);
+        loop {
+            let found = accounts.get_metadata_opt(ending.account).await;
+            let found = found.map_err(|error| Error::from_kube(error, &what))?;
+            let Some(found) = found else {
+                return Ok(Gone {
+                    since: Instant::now(),
+                    by_us,
+                });
+            };
+            by_us = true;
+            let meta = found.metadata;
+            if self.is_of_another_installation(&meta) {
+                return Err(Error::foreign(&what));
+            }
+            if started.elapsed() > SETTLE_MAX {
+                return Err(Error::held(&what, &finalizers(&meta), held));
+            }
+            if !finalizers(&meta).is_empty()
+                && let Err(error) = self.free_account(ending.account, &meta).await
+                && !error.is_conflict()
+            {
+                held = Some(error);
+            }
+            if meta.deletion_timestamp.is_none() {
+                let uid = Preconditions {
+                    uid: meta.uid,
+                    ..Preconditions::default()
+                };
+                let params = DeleteParams::default().preconditions(uid);
+                let deleted = accounts.delete(ending.account, &params).await.map(drop);
+                match gone(deleted, &what) {
+                    Err(error) if error.is_conflict() => {}
+                    other => other?,
+                }
+            } else {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(PAUSE_MAX);
+            }
+        }
+    }
+
+    /// Takes the finalizers off an account of ours.
+    pub(super) async fn free_account(&self, name: &str, meta: &ObjectMeta) -> Result<(), Error> {
+        let change = json!({ "metadata": { "uid": meta.uid, "finalizers": null } });
+        let params = PatchParams {
+            field_manager: Some(objects::KUBEGRANT.into()),
+            ..PatchParams::default()
+        };
+        let what = format!("the finalizers of account '{name}'");
+        let accounts = self.accounts();
+        let change = Patch::Merge(change);
+        let freed = accounts.patch_metadata(name, &params, &change).await;
+        gone(freed.map(drop), &what)
+    }
+
+    fn is_of_another_installation(&self, meta: &ObjectMeta) -> bool {
+        let labels = meta.labels.as_ref();
+        let found = labels.and_then(|labels| labels.get(objects::INSTALLATION));
+        found.is_some_and(|found| *found != self.installation)
+    }
+
+    /// Judges each account by itself: gone, and let in by nothing, or forgotten for certain.
+    async fn confirm_ends(
+        &self,
+        ended: &Ended<'_>,
+        gone: Vec<Result<Gone, Error>>,
+        unsure: &BTreeSet<&str>,
+        taken: &mut Taken,
+    ) {
+        // What cannot be looked at may be there.
+        let (foreign, blind) = match self.foreign_bindings(ended).await {
+            Ok(found) => (found, false),
+            Err(error) => {
+                taken.failures.push(error);
+                (BTreeMap::new(), true)
+            }
+        };
+        let confirmed = stream::iter(ended.accounts.iter().zip(gone))
+            .map(|(ending, gone)| {
+                let known = foreign.get(ending.account);
+                async move {
+                    let since = gone?.since;
+                    let others = known.into_iter().flatten().cloned().collect();
+                    let lingers = blind || unsure.contains(ending.account);
+                    let notes = self.confirm_end(ending, since, others, lingers).await?;
+                    Ok::<_, Error>((ending.credential, notes))
+                }
+            })
+            .buffer_unordered(CONCURRENCY)
+            .collect::<Vec<_>>()
+            .await;
+        for confirmed in confirmed {
+            match confirmed {
+                Ok((credential, notes)) => {
+                    taken.ended.insert(credential);
+                    taken.notes.extend(notes);
+                }
+                Err(error) => taken.failures.push(error),
+            }
+        }
+        taken.notes.sort();
+    }
+
+    /// Asks whether anything still lets a deleted account in. What others bound to it is taken off
+    /// where that is allowed; as it may have been used to make more, the token is waited out too.
+    async fn confirm_end(
+        &self,
+        ending: &Ending<'_>,
+        gone: Instant,
+        mut others: BTreeSet<(Place, String)>,
+        lingers: bool,
+    ) -> Result<Vec<String>, Error> {
+        let mut notes = Vec::new();
+        let mut must_wait = lingers || !others.is_empty();
+        let mut seen = BTreeSet::new();
+        let mut pause = PAUSE;
+        loop {
+            let answers = match self.let_in_anyhow(ending.account).await {
+                Ok(answers) => answers,
+                // Who cannot be asked keeps nobody alive: a forgotten token is refused.
+                Err(error) if error.is_of_one_object() => vec![String::new()],
+                Err(error) => return Err(error),
+            };
+            must_wait |= !answers.is_empty();
+            others.extend(answers.iter().filter_map(|reason| named_binding(reason)));
+            for (place, name) in std::mem::take(&mut others) {
+                let key = (place.clone(), name.clone());
+                let ours = name.starts_with(&plan::binding_name(&self.installation, ""));
+                if ours || seen.len() >= FOREIGN_MAX || !seen.insert(key) {
+                    continue;
+                }
+                let list = clean(&called(&place, &name));
+                notes.push(match self.take_off(&place, &name, ending.account).await {
+                    Ok(true) => format!(
+                        "{list}, which somebody else made, gave account '{}' more: it was taken \
+                         off there",
+                        ending.account
+                    ),
+                    Ok(false) => format!(
+                        "{list}, which somebody else made, lets account '{}' in by a group",
+                        ending.account
+                    ),
+                    Err(error) => format!(
+                        "{list}, which somebody else made, still names account '{}', which is \
+                         gone: {error}",
+                        ending.account
+                    ),
+                });
+            }
+            if !must_wait || gone.elapsed() > TOKEN_CACHE {
+                return Ok(notes);
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+
+    /// Whether the account may do anything that some level or the usual way up gives; the API
+    /// server's words for each.
+    async fn let_in_anyhow(&self, account: &str) -> Result<Vec<String>, Error> {
+        let ask = |verb: &str, resource: &str, namespace: &str| Question {
+            verb: verb.to_owned(),
+            group: String::new(),
+            resource: resource.to_owned(),
+            subresource: String::new(),
+            namespace: Some(namespace.to_owned()),
+        };
+        let questions = [
+            ask("get", "configmaps", NAMESPACE),
+            ask("get", "secrets", "kube-system"),
+        ];
+        let asked = questions
+            .iter()
+            .map(|question| self.may_account(account, question));
+        let answers = futures::future::try_join_all(asked).await?;
+        let allowed = answers.into_iter().filter(|(allowed, _)| *allowed);
+        Ok(allowed.map(|(_, reason)| reason).collect())
+    }
+
+    /// Looks at the list of a bound role by its own name: an account that left it must not be on it.
+    async fn confirm_off(&self, ended: &Ended<'_>, still: &[Leaving], taken: &mut Taken) {
+        let read = stream::iter(&ended.bound)
+            .map(|(account, bound)| async move {
+                let name = bound.list_name(&self.installation);
+                let found = self.list_at(&bound.place, &name).await?;
+                let listed = found.is_some_and(|list| names(&list, account));
+                let lingers = still.iter().any(|item| {
+                    item.account == **account && item.place == bound.place && item.binding == name
+                });
+                if listed || lingers {
+                    return Err(Error::unsettled(&format!(
+                        "{} still lets account '{account}' in",
+                        called(&bound.place, &name)
+                    )));
+                }
+                Ok(((*account).to_owned(), (*bound).clone()))
+            })
+            .buffer_unordered(CONCURRENCY)
+            .collect::<Vec<_>>()
+            .await;
+        for read in read {
+            match read {
+                Ok(off) => drop(taken.off.insert(off)),
+                Err(error) => taken.failures.push(error),
+            }
+        }
+    }
+}
+
+/// The lists that accounts stay on, as far as the store alone says.
+fn wanted(desired: &Desired) -> Lists {
+    let places = desired.bound.keys().filter_map(|bound| bound.place.clone());
+    let observed = Observed {
+        namespaces: places.collect(),
+        ..Observed::default()
+    };
+    plan::wanted_lists(desired, &observed)
+}
+
+/// The accounts that leave one list.
+fn who_leaves<'a>(
+    ended: &Ended<'a>,
+    place: &Place,
+    name: &str,
+    installation: &str,
+) -> BTreeSet<&'a str> {
+    let accounts = ended.accounts.iter().map(|ending| ending.account);
+    let bound = ended
+        .bound
+        .iter()
+        .filter(|(_, bound)| bound.place == *place && bound.list_name(installation) == name)
+        .map(|(account, _)| *account);
+    accounts.chain(bound).collect()
+}
+
+fn finalizers(meta: &ObjectMeta) -> Vec<String> {
+    meta.finalizers.clone().unwrap_or_default()
+}
