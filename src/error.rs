@@ -405,7 +405,11 @@ impl From<ops::Error> for Failure {
             E::UnknownUser { similar, .. } => (Kind::NotFound, did_you_mean(similar)),
             E::Exists { hint, .. } | E::Forbidden { hint, .. } => (Kind::State, hint.clone()),
             E::Input { hint, .. } => (Kind::Usage, hint.clone()),
-            E::Climbs { .. } => (Kind::State, "insist with `--yes`".to_owned()),
+            E::NewNodes { .. } => (
+                Kind::State,
+                "agree to them with `--yes`, or name the nodes with `--node ADDRESS`".to_owned(),
+            ),
+            E::Climbs { .. } | E::Unsure { .. } => (Kind::State, "insist with `--yes`".to_owned()),
             E::NotThere { hint, .. } => (Kind::NotFound, hint.clone()),
             E::Provider(inner) => provider_kind(inner),
             E::Import(_) => (Kind::Usage, String::new()),

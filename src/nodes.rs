@@ -23,6 +23,7 @@ mod line;
 mod tests;
 
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +38,14 @@ use exchange::Said;
 
 /// How long one exchange with a node may take.
 const EXCHANGE_MAX: Duration = Duration::from_mins(1);
+
+/// A port at which nobody listens.
+const DISCARD: u16 = 9;
+/// How long a name is looked up.
+const NAME_MAX: Duration = Duration::from_secs(2);
+
+/// How many lines a login script may read before ours begins.
+const QUESTIONS_MAX: usize = 8;
 
 /// The script that changes `authorized_keys`.
 const SCRIPT: &str = include_str!("nodes/authorized_keys.sh");
@@ -203,6 +212,28 @@ impl Ssh {
         Ok(())
     }
 
+    /// Tries to log in with exactly this key, and says whether the node takes it. An error where
+    /// the node said neither.
+    pub(crate) async fn takes(
+        &self,
+        node: &Node,
+        key: &ssh_key::PrivateKey,
+    ) -> Result<bool, NodeError> {
+        let (said, signed) = self.offer(node, key, "true", Vec::new()).await?;
+        // A node asks for a signature of no key that it does not know, whatever comes after.
+        if signed {
+            return Ok(true);
+        }
+        // Let in without it, after it was offered first.
+        if said.status.code() != Some(error::SSH_FAILED) {
+            return Ok(false);
+        }
+        match self.failed(node, &said) {
+            NodeError::Denied { .. } => Ok(false),
+            other => Err(other),
+        }
+    }
+
     /// Runs `ssh` for one exchange, with exactly this key; what it let in without it is an error.
     async fn talk_with_key(
         &self,
@@ -211,6 +242,27 @@ impl Ssh {
         command: &str,
         input: Vec<u8>,
     ) -> Result<Said, NodeError> {
+        let (said, signed) = self.offer(node, key, command, input).await?;
+        // A node that asks for no key at all lets `ssh` in too, and so does one that takes another
+        // key which the user's configuration names. This key was offered first.
+        if said.status.success() && !signed {
+            return Err(NodeError::KeyRefused {
+                node: node.clone(),
+                reason: "it let `ssh` in without it".to_owned(),
+            });
+        }
+        Ok(said)
+    }
+
+    /// Runs `ssh` for one exchange, with this key before any other; says whether the node asked
+    /// for its signature.
+    async fn offer(
+        &self,
+        node: &Node,
+        key: &ssh_key::PrivateKey,
+        command: &str,
+        input: Vec<u8>,
+    ) -> Result<(Said, bool), NodeError> {
         let agent = Agent::start(key, &self.workplaces, &*self.random)?;
         let mut options: Vec<OsString> = Vec::new();
         for option in PROOF_OPTIONS {
@@ -222,15 +274,7 @@ impl Ssh {
             said = self.talk(node, options, command, input) => said?,
             never = agent.serve() => match never {},
         };
-        // A node that asks for no key at all lets `ssh` in too, and so does one that takes another
-        // key which the user's configuration names. This key was offered first.
-        if said.status.success() && !agent.signed() {
-            return Err(NodeError::KeyRefused {
-                node: node.clone(),
-                reason: "it let `ssh` in without it".to_owned(),
-            });
-        }
-        Ok(said)
+        Ok((said, agent.signed()))
     }
 
     /// What a failed exchange with one key says of that key.
@@ -249,7 +293,10 @@ impl Ssh {
         public: &PublicLine,
         through: Option<&ssh_key::PrivateKey>,
     ) -> Result<String, NodeError> {
-        let script = format!("verb={verb}\n{}{SCRIPT}", public.assignments()).into_bytes();
+        // A login script that asks something reads the lines of its answer first.
+        let answers = ":\n".repeat(QUESTIONS_MAX);
+        let script = format!("{answers}verb={verb}\n{}{SCRIPT}", public.assignments());
+        let script = script.into_bytes();
         // Every login shell knows these two words, `fish` and `tcsh` too.
         let command = "exec sh";
         let said = if let Some(key) = through {
@@ -266,9 +313,13 @@ impl Ssh {
                 None => Ok(answer),
             },
             // A login that is bound to one command answers something else.
-            None if said.status.success() => {
-                Err(self.script_failed(node, "it ran something else than `sh`"))
-            }
+            None if said.status.success() => Err(self.script_failed(
+                node,
+                &match said.words() {
+                    silent if silent.is_empty() => "it ran something else than `sh`".to_owned(),
+                    words => format!("it ran something else than `sh`, which said: {words}"),
+                },
+            )),
             None if through.is_some() => Err(self.refused(node, &said)),
             None => Err(self.failed(node, &said)),
         }
@@ -334,6 +385,29 @@ impl Ssh {
             reason: error::clean(words),
         }
     }
+}
+
+/// The addresses that a name leads to now; none where nobody knows it, or not soon.
+pub(crate) async fn addresses_of(host: &str) -> Vec<IpAddr> {
+    let looking = tokio::net::lookup_host((host, 0));
+    match tokio::time::timeout(NAME_MAX, looking).await {
+        Ok(Ok(found)) => found.map(|it| it.ip().to_canonical()).collect(),
+        Ok(Err(_)) | Err(_) => vec![],
+    }
+}
+
+/// Whether an address is one of this machine's own. Nothing is sent: the system says from where it
+/// would go.
+pub(crate) fn is_own(address: IpAddr) -> bool {
+    let any: IpAddr = match address {
+        IpAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let from = std::net::UdpSocket::bind((any, 0)).and_then(|socket| {
+        socket.connect((address, DISCARD))?;
+        socket.local_addr()
+    });
+    from.is_ok_and(|from| from.ip() == address)
 }
 
 impl std::fmt::Debug for Ssh {

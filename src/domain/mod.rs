@@ -14,6 +14,7 @@ pub(crate) mod escalation;
 pub(crate) mod excess;
 pub(crate) mod level;
 pub(crate) mod name;
+pub(crate) mod node_address;
 pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod power;

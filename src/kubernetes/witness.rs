@@ -114,6 +114,11 @@ impl Connection {
         self.witnessed = Some(head);
     }
 
+    /// The head that the cluster was seen to hold.
+    pub(crate) fn witnessed(&self) -> Option<&Head> {
+        self.witnessed.as_ref()
+    }
+
     /// Lets the cluster hold the head, unless it does. A witness that could not be told knows
     /// less; nothing else is less true, so the caller goes on.
     pub(crate) async fn witness(&self, head: &Head) -> Result<(), Error> {

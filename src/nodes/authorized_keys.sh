@@ -1,4 +1,5 @@
-# Changes one line of ~/.ssh/authorized_keys, for POSIX sh: dash, busybox ash, bash.
+# Changes one line of ~/.ssh/authorized_keys, for POSIX sh: dash, busybox ash, bash. A line that is
+# to go goes from ~/.ssh/authorized_keys2 too, which sshd reads where nothing else is configured.
 #
 # Set before: verb (add or remove), line, blob, bytes (length of the line). The words that count
 # go to stdout as "kubegrant: WORD"; everything is one function, so that a script that was cut
@@ -173,11 +174,42 @@ look() {
     given=$1 named=$2 others=$3 gone=$4
 }
 
+# Follows a link to the file that it means.
+follow() {
+    [ -h "$target" ] || return 0
+    target=$(readlink -f "$target") && [ -n "$target" ] || fail "$target leads nowhere"
+}
+
+# Repeats until nobody came between. Fails where there is nothing to do, and answers where nobody
+# may do it.
+change() {
+    rounds=0
+    while :; do
+        look
+        if [ "$verb" = add ]; then
+            [ "$given" -eq 0 ] || return 1
+        else
+            [ "$named" -gt 0 ] || return 1
+            [ "$others" -gt 0 ] || [ -n "$safe" ] || answer last
+        fi
+        if replace; then break; fi
+        rounds=$((rounds + 1))
+        [ "$rounds" -lt 20 ] || fail "another program keeps changing $target"
+    done
+    # Said is only what was read back.
+    look
+    if [ "$verb" = add ]; then
+        [ "$given" -gt 0 ] || fail "$target was written and does not hold the key"
+    else
+        [ "$named" -eq 0 ] || fail "$target was written and still holds the key"
+    fi
+}
+
 kubegrant() {
     LC_ALL=C
     export LC_ALL
     umask 077
-    fresh= held=
+    fresh= held= safe= took=
     trap tidy_up EXIT
     trap 'exit 1' HUP INT TERM PIPE
     case ${HOME-} in
@@ -190,32 +222,21 @@ kubegrant() {
         mkdir -m 700 "$dir" 2>/dev/null || [ -d "$dir" ] || fail "cannot create $dir"
         ! command -v restorecon >/dev/null 2>&1 || restorecon "$dir" 2>/dev/null
     fi
-    target=$dir/authorized_keys
     lock
-    if [ -h "$target" ]; then
-        target=$(readlink -f "$target") && [ -n "$target" ] || fail "$target leads nowhere"
-    fi
-    rounds=0
-    while :; do
-        look
-        if [ "$verb" = add ]; then
-            [ "$given" -eq 0 ] || answer present
-        else
-            [ "$named" -gt 0 ] || answer absent
-            [ "$others" -gt 0 ] || answer last
-        fi
-        if replace; then break; fi
-        rounds=$((rounds + 1))
-        [ "$rounds" -lt 20 ] || fail "another program keeps changing $target"
-    done
-    # Said is only what was read back.
-    look
+    target=$dir/authorized_keys
+    follow
     if [ "$verb" = add ]; then
-        [ "$given" -gt 0 ] || fail "$target was written and does not hold the key"
-        answer added
+        if change; then answer added; else answer present; fi
     fi
-    [ "$named" -eq 0 ] || fail "$target was written and still holds the key"
-    answer removed
+    if change; then took=1; fi
+    # The second file may hold the key alone, while the first lets somebody in.
+    [ "$others" -eq 0 ] || safe=1
+    target=$dir/authorized_keys2
+    if [ -f "$target" ] && [ -r "$target" ]; then
+        follow
+        if change; then took=1; fi
+    fi
+    if [ -n "$took" ]; then answer removed; else answer absent; fi
 }
 
 kubegrant </dev/null

@@ -8,7 +8,7 @@ use super::address::Node;
 use super::exchange::Said;
 
 /// The exit code by which `ssh` says that it failed itself.
-const SSH_FAILED: i32 = 255;
+pub(super) const SSH_FAILED: i32 = 255;
 
 /// Why something that was to be done over SSH was not.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +88,14 @@ pub(crate) enum NodeError {
         /// The words of the script, or of whatever answered in its place.
         reason: String,
     },
+    /// The cluster gives an address that is not believed, or one that nobody agreed to.
+    #[error("node '{name}' is left out: {reason}")]
+    LeftOut {
+        /// The node's name in the cluster.
+        name: String,
+        /// Why.
+        reason: String,
+    },
     /// The node does not let this key in.
     #[error("{node} does not let this key in: {reason}")]
     KeyRefused {
@@ -128,8 +136,15 @@ impl NodeError {
                     .to_owned()
             }
             Self::Script { by_hand, .. } => {
-                format!("log in with `{by_hand}` and look at ~/.ssh there")
+                format!(
+                    "log in with `{by_hand}` and look at ~/.ssh there, or name another account \
+                     with `--user`"
+                )
             }
+            Self::LeftOut { name, .. } => format!(
+                "a node's address is its own word: where it is right, name it with `--node \
+                 ADDRESS`; `--forget-node {name}` goes on without it"
+            ),
             Self::KeyRefused { .. } => {
                 "see whether sshd there reads ~/.ssh/authorized_keys (AuthorizedKeysFile), and \
                  whether others can write to that file or its folders (StrictModes)"
@@ -148,6 +163,11 @@ pub(super) fn judge(node: &Node, by_hand: String, said: &Said) -> NodeError {
         words => words,
     };
     if said.status.code() != Some(SSH_FAILED) {
+        // A login that is refused in words says them on its output: whom to log in as instead.
+        let reason = match clean(&said.words()) {
+            silent if silent.is_empty() => reason,
+            words => words,
+        };
         return NodeError::Script {
             node,
             by_hand,

@@ -11,6 +11,8 @@ use tokio::process::Command;
 const KEPT_MAX: usize = 64 * 1024;
 /// How long an output may stay open after `ssh` has ended, in the hands of one of its proxies.
 const LINGER_MAX: Duration = Duration::from_secs(1);
+/// How many lines of what was said instead of an answer are shown.
+const LINES_SHOWN: usize = 4;
 /// What stands before the words of the script.
 const MARK: &str = "kubegrant: ";
 
@@ -39,6 +41,18 @@ impl Said {
         let lines = text.lines().map(str::trim);
         let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
         lines.join("; ")
+    }
+
+    /// What was said in the script's place, complaints first: its last words, for they are of the
+    /// end.
+    pub(super) fn words(&self) -> String {
+        let text = String::from_utf8_lossy(&self.stdout);
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let lines: Vec<&str> = lines.collect();
+        let last = &lines[lines.len().saturating_sub(LINES_SHOWN)..];
+        let complaint = Some(self.complaint()).filter(|it| !it.is_empty());
+        let words: Vec<String> = complaint.into_iter().chain([last.join("; ")]).collect();
+        words.join("; ").trim_end_matches("; ").to_owned()
     }
 
     /// Words of the script, with what the programs that it ran complained about.

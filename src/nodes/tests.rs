@@ -52,6 +52,10 @@ impl Desk {
     fn prove(&self, node: &Node, key: &PrivateKey) -> Result<(), NodeError> {
         wait(self.ssh.prove(node, key))
     }
+
+    fn takes(&self, node: &Node, key: &PrivateKey) -> Result<bool, NodeError> {
+        wait(self.ssh.takes(node, key))
+    }
 }
 
 fn env(path: &std::ffi::OsStr, folder: &Path) -> Env {

@@ -1,15 +1,28 @@
 //! Reading the audit log, checking it, and accepting the store as it was found.
 
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+
+use super::backup::doubted_keys;
 use super::journal::Journal;
 use super::{Done, Error, Mode, find};
 use crate::domain::Confirmed;
 use crate::domain::audit::{Entry, Head, Phase};
+use crate::domain::cluster::Cluster;
 use crate::domain::policy::OrganizationAction;
 use crate::session::Session;
 use crate::store;
+use crate::store::copy::Doubted;
+use crate::store::integrity::{self, Scope};
 
 pub(crate) use crate::session::Known;
 pub(crate) use crate::store::audit::{Filter, Verdict};
+
+/// How many clusters are asked at once.
+const CLUSTERS_AT_ONCE: usize = 8;
+/// How long one of them is waited for.
+const ASK_MAX: Duration = Duration::from_secs(10);
 
 /// Lists events. For organization owners and admins.
 pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Entry>, Error> {
@@ -106,13 +119,23 @@ pub(crate) fn verify(session: &Session) -> Result<Report, Error> {
 pub(crate) struct Accepted {
     /// What was wrong, a sentence a line.
     pub(crate) complaints: Vec<String>,
+    /// What the clusters said, a sentence a line: those that do not vouch for the store.
+    pub(crate) clusters: Vec<String>,
+    /// Clusters that owe a look.
+    pub(crate) looks: Vec<String>,
+    /// Clusters whose SSH key may be in somebody's hands.
+    pub(crate) doubted: Vec<String>,
     /// Where the log stands now.
     pub(crate) head: Option<Head>,
 }
 
 /// Takes the store as it stands for right, with all that a check complains about. For owners whose
 /// own record is beyond doubt; it is recorded, and what was wrong stays in the log for good.
-pub(crate) fn accept(
+///
+/// Nobody knows what a younger copy of this store handed out. So all is in doubt that a restored
+/// backup leaves in doubt, in the same transaction; and only a cluster that is seen to hold a head
+/// of this very log takes the doubt back for itself, if this machine knows of no younger one.
+pub(crate) async fn accept(
     session: &Session,
     reason: &str,
     mode: Mode,
@@ -140,18 +163,13 @@ pub(crate) fn accept(
     }
     let complaints = report.complaints();
     if mode == Mode::Plan {
-        return Ok(Done::Planned(
-            complaints
-                .into_iter()
-                .map(|line| format!("accept that {line}"))
-                .collect(),
-        ));
+        return Ok(Done::Planned(planned(complaints)));
     }
     let kept = match &report.known {
         Known::Nothing => None,
         Known::Fits(head) | Known::Superseded(head) | Known::Differs(head, _) => Some(head),
     };
-    let head = session.store()?.write(|tx| {
+    let (intact, doubted) = session.store()?.write(|tx| {
         if !store::integrity::is_user_intact(tx, actor.holder.id)? {
             return Err(Error::Forbidden {
                 why: format!(
@@ -162,17 +180,113 @@ pub(crate) fn accept(
                     .to_owned(),
             });
         }
+        let mut intact = store::clusters::list(tx)?;
+        // Whoever wrote a cluster's records may have put its key back, too.
+        let check = |cluster: &Cluster| integrity::check(tx, Scope::Cluster(cluster.id)).is_ok();
+        intact.retain(check);
+        let doubted = store::copy::doubt(tx, session.now(), &|_| false)?;
         store::audit::begin_epoch(tx, session.now(), kept)?;
-        store::integrity::accept(tx)?;
+        integrity::accept(tx)?;
         let found = if complaints.is_empty() {
             "nothing was wrong here".to_owned()
         } else {
             complaints.join("; ")
         };
         journal.record(session, tx, Phase::Done, format!("{reason}: {found}"), None)?;
-        Ok(())
+        Ok((intact, doubted))
+    })?;
+    let younger_here = matches!(report.known, Known::Differs(..));
+    let mut said = Vec::new();
+    if !younger_here {
+        said = ask_clusters(session, &journal, &intact, &doubted).await?;
+    }
+    let store = session.store()?;
+    let (looks, doubted, head) = store.read(|tx| {
+        let clusters = store::clusters::list(tx)?;
+        let mut looks = Vec::new();
+        for cluster in &clusters {
+            if store::clusters::owes_orphans(tx, cluster.id)? {
+                looks.push(cluster.name.to_string());
+            }
+        }
+        let doubted = doubted_keys(tx, &clusters)?;
+        Ok::<_, store::Error>((looks, doubted, store::audit::head(tx)?))
+    })?;
+    Ok(Done::Did(Accepted {
+        complaints,
+        clusters: said,
+        looks,
+        doubted,
+        head,
+    }))
+}
+
+fn planned(complaints: Vec<String>) -> Vec<String> {
+    let accepted = complaints.into_iter();
+    let mut lines: Vec<String> = accepted.map(|line| format!("accept that {line}")).collect();
+    lines.push(
+        "doubt every SSH key that is still here, and what the clusters hold beyond this store, \
+         but where a cluster vouches for it"
+            .to_owned(),
+    );
+    lines
+}
+
+/// Asks the clusters whose head they hold, and takes the doubt back where it is one of this log;
+/// nowhere if one of them knows a younger one. Gives what speaks against it, in words.
+async fn ask_clusters(
+    session: &Session,
+    journal: &Journal,
+    clusters: &[Cluster],
+    doubted: &Doubted,
+) -> Result<Vec<String>, Error> {
+    let installation = find::installation(session)?;
+    let asked = clusters.iter().map(|cluster| {
+        let installation = &installation;
+        async move {
+            let connecting = Box::pin(session.connect(cluster, installation));
+            let head = match tokio::time::timeout(ASK_MAX, connecting).await {
+                Err(_) => Err("it did not answer in time".to_owned()),
+                Ok(Err(error)) => Err(error.to_string()),
+                Ok(Ok(connection)) => Ok(connection.witnessed().cloned()),
+            };
+            (cluster, head)
+        }
     });
-    head?;
-    let head = session.store()?.read(store::audit::head)?;
-    Ok(Done::Did(Accepted { complaints, head }))
+    let answers = stream::iter(asked).buffer_unordered(CLUSTERS_AT_ONCE);
+    let answers: Vec<_> = answers.collect().await;
+    let (mut vouching, mut said, mut younger) = (Vec::new(), Vec::new(), false);
+    for (cluster, head) in answers {
+        let name = &cluster.name;
+        match head {
+            Err(why) => said.push(format!(
+                "cluster '{name}' could not be asked whether it knows a younger store: {why}"
+            )),
+            Ok(None) => said.push(format!("cluster '{name}' holds no head of the audit log")),
+            Ok(Some(head)) if session.store()?.read(|tx| store::audit::holds(tx, &head))? => {
+                vouching.push(cluster);
+            }
+            Ok(Some(head)) => {
+                younger = true;
+                said.push(format!(
+                    "cluster '{name}' knows a younger store, or another one: event {} is not in \
+                     this log",
+                    head.seq
+                ));
+            }
+        }
+    }
+    said.sort();
+    if !younger && !vouching.is_empty() {
+        session.store()?.write(|tx| {
+            for cluster in &vouching {
+                store::copy::trust_again(tx, cluster.id, doubted)?;
+            }
+            let names: Vec<&str> = vouching.iter().map(|it| it.name.as_str()).collect();
+            let detail = format!("these clusters vouch for the log: {}", names.join(", "));
+            journal.record(session, tx, Phase::Done, detail, None)?;
+            Ok::<_, store::Error>(())
+        })?;
+    }
+    Ok(said)
 }

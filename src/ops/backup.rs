@@ -263,6 +263,23 @@ pub(crate) async fn restore(
     }))
 }
 
+/// The clusters of which nobody knows who has the SSH key.
+pub(super) fn doubted_keys(
+    tx: &store::ReadTxn<'_>,
+    clusters: &[Cluster],
+) -> store::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for cluster in clusters {
+        for key in store::ssh_keys::list(tx, cluster.id)? {
+            let is_doubted = store::ssh_keys::doubted_at(tx, key.id)?.is_some();
+            if is_doubted && key.custody.is_held() && !names.contains(&cluster.name.to_string()) {
+                names.push(cluster.name.to_string());
+            }
+        }
+    }
+    Ok(names)
+}
+
 /// Checks that a backup is whole, and that the identity is an owner's there.
 fn judge(session: &Session, backup: &Store) -> Result<Actor, Error> {
     let key = session.identity()?.recipient();
@@ -371,7 +388,7 @@ fn make_ready(
     let is_untaken =
         |fingerprint: &str| untaken.is_some_and(|keys| keys.iter().any(|key| key == fingerprint));
     let journal = Journal::new(actor, "restore");
-    backup.write(|tx| {
+    let doubted = backup.write(|tx| {
         let end = |head: Option<&Head>| head.map_or(0, |head| head.seq);
         let of_backup = end(store::audit::head(tx)?.as_ref());
         let before = match (present, kept) {
@@ -385,8 +402,9 @@ fn make_ready(
         let path = path.display();
         let detail = format!("from `{path}`, whose log ends at event {of_backup}{before}");
         store::audit::begin_epoch(tx, session.now(), newest.as_ref())?;
-        let doubted = store::copy::doubt(tx, session.now(), &is_untaken)?;
+        store::copy::doubt(tx, session.now(), &is_untaken)?;
         journal.record(session, tx, Phase::Done, detail, None)?;
-        Ok(doubted)
-    })
+        doubted_keys(tx, &store::clusters::list(tx)?)
+    })?;
+    Ok(doubted)
 }

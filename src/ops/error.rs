@@ -96,6 +96,22 @@ pub(crate) enum Error {
         /// What, and why.
         what: String,
     },
+    /// It cannot be made sure of what it rests upon: somebody must take that upon themselves.
+    #[error("{what}")]
+    Unsure {
+        /// What is not known, and what may come of it.
+        what: String,
+    },
+    /// A cluster names nodes that it did not name before: somebody must say that they are its own.
+    #[error("cluster '{cluster}' names nodes that are new: {}", nodes.join(", "))]
+    NewNodes {
+        /// Which cluster.
+        cluster: ClusterName,
+        /// Which nodes, in words.
+        nodes: Vec<String>,
+        /// How many nodes there are beside them.
+        others: usize,
+    },
     /// The provider gave no good answer.
     #[error("cannot check the provider token")]
     Provider(#[source] crate::provider::Error),

@@ -209,6 +209,8 @@ fn look(session: &Session, user: &User) -> Result<(Leaving, Vec<Cluster>), Error
                     held.map(|key| format!("SSH key {} of cluster '{name}'", key.fingerprint)),
                 );
             }
+            let once = super::ssh_key::once_open_to(tx, &cluster, user.id)?;
+            leaving.could_open.extend(once);
             if owns {
                 owned.push(cluster);
             }

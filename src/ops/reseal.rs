@@ -2,7 +2,7 @@
 
 use super::Error;
 use crate::domain::cluster::Cluster;
-use crate::domain::ssh::KeyPair;
+use crate::domain::ssh::{KeyPair, SshKeyId};
 use crate::domain::user::User;
 use crate::secrets::{OpenError, Recipient, RecordName, Sealed, SecretString, open, seal};
 use crate::session::{self, Session};
@@ -27,6 +27,16 @@ pub(super) fn openers(tx: &ReadTxn<'_>, cluster: &Cluster) -> store::Result<Vec<
         user.active && may && user.key.is_some()
     });
     Ok(users)
+}
+
+/// Notes who may open the private half of an SSH key from now on.
+pub(super) fn note_readers(
+    tx: &WriteTxn<'_>,
+    cluster: &Cluster,
+    pair: SshKeyId,
+) -> store::Result<()> {
+    let ids: Vec<_> = openers(tx, cluster)?.iter().map(|user| user.id).collect();
+    store::ssh_keys::note_recipients(tx, pair, &ids)
 }
 
 /// A user's public key, parsed.
@@ -249,7 +259,9 @@ impl Logins {
             for (pair, text) in &opened.ssh_keys {
                 let sealed = seal_ssh_key(tx, &cluster, installation, pair, text)?;
                 // One that was taken meanwhile stays gone.
-                store::ssh_keys::reseal(tx, pair.id, &sealed)?;
+                if store::ssh_keys::reseal(tx, pair.id, &sealed)? {
+                    note_readers(tx, &cluster, pair.id)?;
+                }
             }
         }
         Ok(())

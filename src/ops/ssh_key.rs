@@ -4,10 +4,13 @@
 //! triggers refuse every other step. All of it happens under the lock of the cluster's SSH keys,
 //! which is not the cluster's own: nodes may be slow, and a revocation never waits for them.
 
+mod candidates;
+mod giving;
 mod hand_out;
 mod roll_out;
 mod rotate;
 
+pub(crate) use candidates::Consent;
 pub(crate) use hand_out::{Destination, HandOut, HandedOut, download};
 pub(crate) use roll_out::{Heard, RollOut, RollOutWish, install};
 pub(crate) use rotate::rotate;
@@ -27,6 +30,7 @@ use crate::domain::cluster::Cluster;
 use crate::domain::name::ClusterName;
 use crate::domain::policy::ClusterAction;
 use crate::domain::ssh::{Custody, KeyPair, NodeKey, Place, SshKeyId};
+use crate::domain::user::UserId;
 use crate::domain::{Confirmed, Timestamp};
 use crate::secrets::KEY_BYTES_MAX;
 use crate::session::{Actor, Session};
@@ -124,7 +128,9 @@ fn insert(
     }
     let text = new.key.to_file().map_err(Error::SshKey)?;
     let sealed = reseal::seal_ssh_key(tx, cluster, &installation, &pair, &text)?;
-    Ok(store::ssh_keys::insert(tx, &pair, &sealed)?)
+    let id = store::ssh_keys::insert(tx, &pair, &sealed)?;
+    reseal::note_readers(tx, cluster, id)?;
+    Ok(id)
 }
 
 /// Gives a cluster that is being registered its key, in the same transaction.
@@ -265,53 +271,116 @@ fn none(name: &ClusterName) -> Error {
     }
 }
 
-/// What is owed about a cluster's keys.
+/// What is pending about a cluster's keys.
 #[derive(Debug, Default)]
 pub(super) struct Debts {
     /// What `reconcile` finds out: hand-outs that were cut off.
     pub(super) here: Vec<String>,
-    /// What a rotation pays: what is not yet true on nodes.
+    /// What a rotation does: what is not yet true on nodes.
     pub(super) on_nodes: Vec<String>,
+    /// Nodes that have not got the key yet, or were left out.
+    pub(super) wanted: Vec<String>,
 }
 
 impl Debts {
     fn all(self) -> Vec<String> {
-        [self.here, self.on_nodes].concat()
+        [self.here, self.on_nodes, self.wanted].concat()
     }
 }
 
-/// What is owed about a cluster's keys, in words.
+/// A node of a key, as words name it: with the login, for it is part of the place.
+fn place(node: &NodeKey) -> String {
+    format!("{}@{}", node.login, node.node())
+}
+
+/// What is pending about a cluster's keys, in words.
 pub(super) fn debts(tx: &store::ReadTxn<'_>, cluster: &Cluster) -> store::Result<Debts> {
     let mut owed = Debts::default();
-    for pair in store::ssh_keys::list(tx, cluster.id)? {
+    let name = &cluster.name;
+    let keys = store::ssh_keys::list(tx, cluster.id)?;
+    let is_rotating = keys
+        .iter()
+        .any(|pair| matches!(pair.place, Place::Next | Place::Old));
+    let verb = if is_rotating { "rotate" } else { "install" };
+    for pair in &keys {
         let print = &pair.fingerprint;
         if pair.custody == Custody::Claimed {
-            let path = pair.claim.and_then(|claim| claim.path).unwrap_or_default();
+            let path = pair.claim.as_ref().and_then(|claim| claim.path.clone());
             owed.here.push(format!(
                 "the hand-out of SSH key {print} to `{}` was cut off",
-                path.display()
+                path.unwrap_or_default().display()
             ));
         }
         if pair.place == Place::Next {
             owed.on_nodes.push(format!(
-                "SSH key {print} is on no node yet: `kubegrant ssh-key rotate {}` goes on",
-                cluster.name
+                "SSH key {print} is on no node yet: `kubegrant ssh-key rotate {name}` goes on"
             ));
         }
-        if pair.place == Place::Old {
-            for node in store::ssh_keys::nodes(tx, pair.id)? {
-                if node.may_hold() {
-                    owed.on_nodes.push(format!(
-                        "node {} may still accept the old SSH key {print}: `kubegrant ssh-key \
-                         rotate {}` goes on",
-                        node.node(),
-                        cluster.name
-                    ));
-                }
+        for node in store::ssh_keys::nodes(tx, pair.id)? {
+            if !node.may_hold() {
+                continue;
+            }
+            let place = place(&node);
+            // Where the private half is here, it was tried, or should have been.
+            let is_seen = node.proven_at.is_some()
+                || (node.installed_at.is_some() && !pair.custody.is_held());
+            match pair.place {
+                Place::Old => owed.on_nodes.push(format!(
+                    "node {place} may still accept the old SSH key {print}: `kubegrant ssh-key \
+                     rotate {name}` goes on"
+                )),
+                Place::Current if !is_seen => owed.wanted.push(format!(
+                    "SSH key {print} is not seen to work on node {place}: `kubegrant ssh-key \
+                     {verb} {name}` goes on"
+                )),
+                Place::Current | Place::Next | Place::Gone => {}
             }
         }
     }
+    for (node, why) in store::ssh_keys::left_out(tx, cluster.id)? {
+        let what = if node.is_empty() {
+            format!("the cluster could not be asked which nodes it has: {why}")
+        } else {
+            format!("node '{node}' was left out of the SSH key: {why}")
+        };
+        owed.wanted
+            .push(format!("{what}; `kubegrant ssh-key {verb} {name}` goes on"));
+    }
     Ok(owed)
+}
+
+/// The SSH keys of a cluster that somebody could once open here, and can again with a backup: taken
+/// or destroyed since, and still accepted by nodes. In words.
+pub(super) fn once_open_to(
+    tx: &store::ReadTxn<'_>,
+    cluster: &Cluster,
+    user: UserId,
+) -> store::Result<Vec<String>> {
+    let mut words = Vec::new();
+    for pair in store::ssh_keys::list(tx, cluster.id)? {
+        let is_over = pair.custody.is_held() || pair.place == Place::Gone;
+        if is_over || !store::ssh_keys::recipients(tx, pair.id)?.contains(&user) {
+            continue;
+        }
+        words.push(format!(
+            "SSH key {} of cluster '{1}', and still can with a backup from before it was taken \
+             (`kubegrant ssh-key rotate {1}` replaces it)",
+            pair.fingerprint, cluster.name
+        ));
+    }
+    Ok(words)
+}
+
+/// The same on all clusters.
+pub(super) fn once_open_anywhere(session: &Session, user: UserId) -> Result<Vec<String>, Error> {
+    let words = session.store()?.read(|tx| {
+        let mut words = Vec::new();
+        for cluster in store::clusters::list(tx)? {
+            words.extend(once_open_to(tx, &cluster, user)?);
+        }
+        Ok::<_, store::Error>(words)
+    })?;
+    Ok(words)
 }
 
 /// What a deleted cluster's keys leave behind, in words.
@@ -326,7 +395,7 @@ pub(super) fn left_behind(
                 left.push(format!(
                     "SSH key {} on node {}",
                     pair.fingerprint,
-                    node.node()
+                    place(&node)
                 ));
             }
         }
@@ -465,11 +534,11 @@ pub(crate) async fn config(session: &Session, name: &ClusterName) -> Result<Conf
     let case = case(session, "ssh-key config", name, ClusterAction::See)?;
     let shown = look(session, &case.cluster)?.ok_or_else(|| none(name))?;
     let nodes = if shown.nodes.is_empty() {
-        let addresses = roll_out::addresses(session, &case.cluster).await;
-        addresses
-            .unwrap_or_default()
-            .into_iter()
-            .map(|address| (address.name, address.address, None, "root".to_owned()))
+        let recorded = candidates::recorded(session, &case.cluster)?;
+        let believed = candidates::believed(session, &case, &recorded, None).await;
+        let (good, _) = believed.unwrap_or_default();
+        good.into_iter()
+            .map(|(name, node)| (name, node.address, None, "root".to_owned()))
             .collect()
     } else {
         shown

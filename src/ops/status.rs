@@ -174,8 +174,12 @@ pub(crate) fn status(session: &Session) -> Result<Status, Error> {
             if manages {
                 status.owed.extend(settle::debts(&found, &picture));
                 let keys = ssh_key::debts(tx, &found)?;
-                status.on_nodes += keys.on_nodes.len();
-                let owed = keys.here.into_iter().chain(keys.on_nodes);
+                status.on_nodes += keys.on_nodes.len() + keys.wanted.len();
+                let owed = keys
+                    .here
+                    .into_iter()
+                    .chain(keys.on_nodes)
+                    .chain(keys.wanted);
                 status.owed.extend(owed.map(|what| Debt {
                     cluster: found.name.clone(),
                     what,

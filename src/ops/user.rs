@@ -7,7 +7,7 @@ use futures::{StreamExt, stream};
 use super::journal::Journal;
 use super::project::kept::Kept;
 use super::project::shared::Over;
-use super::{Applied, Done, Error, Mode, find, reseal, settle};
+use super::{Applied, Done, Error, Mode, find, reseal, settle, ssh_key};
 use crate::artifact::file::read_bounded;
 use crate::domain::Confirmed;
 use crate::domain::audit::Phase;
@@ -420,6 +420,9 @@ pub(crate) async fn set_role(
     let mut changed = changed.await?;
     if !role.is_admin() {
         changed.could_open = logins.map(|logins| logins.words()).unwrap_or_default();
+        changed
+            .could_open
+            .extend(ssh_key::once_open_anywhere(session, id)?);
     }
     Ok(Done::Did(changed))
 }
@@ -467,7 +470,11 @@ pub(crate) fn set_key(
         journal.record(session, tx, Phase::Done, detail, None)?;
         Ok::<_, Error>(())
     })?;
-    let had_key = user.key.is_some();
+    let mut could_open = ssh_key::once_open_anywhere(session, id)?;
+    if user.key.is_some() {
+        could_open.extend(logins.words());
+        could_open.sort();
+    }
     let user = User {
         key: Some(text),
         ..user
@@ -477,7 +484,7 @@ pub(crate) fn set_key(
         unchanged: false,
         over: vec![],
         applied: Applied::default(),
-        could_open: if had_key { logins.words() } else { vec![] },
+        could_open,
     }))
 }
 
@@ -587,6 +594,9 @@ async fn set_active(
     let mut changed = changed.await?;
     if !active {
         changed.could_open = logins.words();
+        changed
+            .could_open
+            .extend(ssh_key::once_open_anywhere(session, id)?);
     }
     Ok(Done::Did(changed))
 }

@@ -321,6 +321,14 @@ pub(crate) fn against(tx: &ReadTxn<'_>, kept: &Head) -> Result<Against> {
     })
 }
 
+/// Whether a head is one of this very log, in whatever epoch: the log goes on from there.
+pub(crate) fn holds(tx: &ReadTxn<'_>, head: &Head) -> Result<bool> {
+    let mut statement = tx
+        .sql()
+        .prepare_cached("SELECT 1 FROM audit WHERE seq = ?1 AND hash = ?2")?;
+    Ok(statement.exists((head.seq, &head.hash))?)
+}
+
 /// What to list.
 #[derive(Debug, Default)]
 pub(crate) struct Filter {

@@ -12,6 +12,8 @@ use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
 use super::{Error, Result, Store, WriteTxn, file, named, schema};
 use crate::domain::Timestamp;
+use crate::domain::cluster::ClusterId;
+use crate::domain::ssh::SshKeyId;
 
 /// Where a database's header says how it is journaled: 1 is a file alone, 2 wants a log beside it.
 const JOURNAL_BYTES: std::ops::Range<usize> = 18..20;
@@ -87,27 +89,40 @@ impl Store {
     }
 }
 
-/// Marks what may have been handed out between the backup and now: what a cluster holds beyond
-/// this store is to be ended, and no private key may be taken as if nobody had it.
+/// What a doubt marked: each key, and each cluster that owes a look because of it.
+#[derive(Debug, Default)]
+pub(crate) struct Doubted {
+    /// The keys that somebody may have, with their clusters.
+    pub(crate) keys: Vec<(SshKeyId, ClusterId)>,
+    /// Clusters that owed no look before.
+    pub(crate) looks: Vec<ClusterId>,
+}
+
+/// Marks what may have been handed out by a store that is younger than this one: what a cluster
+/// holds beyond this store is to be ended, and no private key may be taken as if nobody had it.
 ///
-/// `known` says of a key, by its fingerprint, that it is still there untaken.
+/// `known` says of a key, by its fingerprint, that it is still there untaken. What was in doubt
+/// before stays so, and is not counted.
 pub(crate) fn doubt(
     tx: &WriteTxn<'_>,
     now: Timestamp,
     known: &dyn Fn(&str) -> bool,
-) -> Result<Vec<String>> {
-    tx.sql().execute(
-        "UPDATE clusters SET orphans_owed = 1 WHERE removed_at IS NULL",
-        [],
-    )?;
+) -> Result<Doubted> {
+    let mut doubted = Doubted::default();
     let mut statement = tx.sql().prepare(
-        "SELECT k.id, k.fingerprint, c.name FROM ssh_keys k JOIN clusters c ON c.id = k.cluster
-         WHERE k.custody IN ('available','claimed') AND c.removed_at IS NULL
+        "UPDATE clusters SET orphans_owed = 1 WHERE removed_at IS NULL AND orphans_owed = 0
+         RETURNING id",
+    )?;
+    let rows = statement.query_map([], |row| row.get(0).map(ClusterId))?;
+    doubted.looks = rows.collect::<rusqlite::Result<_>>()?;
+    let mut statement = tx.sql().prepare(
+        "SELECT k.id, k.fingerprint, c.id FROM ssh_keys k JOIN clusters c ON c.id = k.cluster
+         WHERE k.custody IN ('available','claimed') AND k.doubted_at IS NULL
+           AND c.removed_at IS NULL
          ORDER BY c.name, k.generation",
     )?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    let keys: Vec<(i64, String, String)> = rows.collect::<rusqlite::Result<_>>()?;
-    let mut doubted = Vec::new();
+    let keys: Vec<(i64, String, i64)> = rows.collect::<rusqlite::Result<_>>()?;
     for (id, fingerprint, cluster) in keys {
         if known(&fingerprint) {
             continue;
@@ -116,8 +131,24 @@ pub(crate) fn doubt(
             "UPDATE ssh_keys SET doubted_at = ?2 WHERE id = ?1",
             (id, now.timestamp()),
         )?;
-        doubted.push(cluster);
+        doubted.keys.push((SshKeyId(id), ClusterId(cluster)));
     }
-    doubted.dedup();
     Ok(doubted)
+}
+
+/// Takes a doubt back where a cluster vouched for the store.
+pub(crate) fn trust_again(tx: &WriteTxn<'_>, cluster: ClusterId, doubted: &Doubted) -> Result<()> {
+    if doubted.looks.contains(&cluster) {
+        tx.sql().execute(
+            "UPDATE clusters SET orphans_owed = 0 WHERE id = ?1",
+            [cluster.0],
+        )?;
+    }
+    for (key, _) in doubted.keys.iter().filter(|(_, of)| *of == cluster) {
+        tx.sql().execute(
+            "UPDATE ssh_keys SET doubted_at = NULL WHERE id = ?1",
+            [key.0],
+        )?;
+    }
+    Ok(())
 }

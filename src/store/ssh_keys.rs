@@ -320,3 +320,53 @@ pub(crate) fn set_node(tx: &WriteTxn<'_>, node: &NodeKey) -> Result<()> {
     )?;
     Ok(())
 }
+
+/// Notes to whom a private half is sealed now; who could open it once stays noted.
+pub(crate) fn note_recipients(tx: &WriteTxn<'_>, key: SshKeyId, users: &[UserId]) -> Result<()> {
+    let mut statement = tx.sql().prepare_cached(
+        "INSERT INTO ssh_key_recipients (key, user) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+    )?;
+    for user in users {
+        statement.execute((key.0, user.0))?;
+    }
+    Ok(())
+}
+
+/// To whom a private half was ever sealed.
+pub(crate) fn recipients(tx: &ReadTxn<'_>, key: SshKeyId) -> Result<Vec<UserId>> {
+    let mut statement = tx
+        .sql()
+        .prepare_cached("SELECT user FROM ssh_key_recipients WHERE key = ?1 ORDER BY user")?;
+    let rows = statement.query_map([key.0], |row| row.get(0).map(UserId))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Replaces what is known of a cluster's nodes that were left out: name and reason of each.
+pub(crate) fn set_left_out(
+    tx: &WriteTxn<'_>,
+    cluster: ClusterId,
+    nodes: &[(String, String)],
+) -> Result<()> {
+    let sql = tx.sql();
+    sql.execute(
+        "DELETE FROM ssh_nodes_left_out WHERE cluster = ?1",
+        [cluster.0],
+    )?;
+    let mut statement = sql.prepare_cached(
+        "INSERT INTO ssh_nodes_left_out (cluster, node, why) VALUES (?1, ?2, ?3)
+         ON CONFLICT DO NOTHING",
+    )?;
+    for (node, why) in nodes {
+        statement.execute((cluster.0, node, why))?;
+    }
+    Ok(())
+}
+
+/// Lists a cluster's nodes that were left out: name and reason of each.
+pub(crate) fn left_out(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<Vec<(String, String)>> {
+    let mut statement = tx.sql().prepare_cached(
+        "SELECT node, why FROM ssh_nodes_left_out WHERE cluster = ?1 ORDER BY node",
+    )?;
+    let rows = statement.query_map([cluster.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}

@@ -13,6 +13,11 @@ use crate::ops;
 /// record, or on a store that is older than what this machine or a cluster knows, is refused until
 /// a backup is restored or an owner accepts it here. What was wrong is recorded in the audit log
 /// and stays there. A log whose events were changed cannot be accepted.
+///
+/// Another copy of the store may have gone on without this one. So what a restored backup leaves in
+/// doubt is in doubt here, too: SSH keys are not handed out again, and each cluster owes a look
+/// (`reconcile`) before anything is issued on it. The clusters are asked: one that knows this very
+/// log takes the doubt back for itself, unless this machine or another cluster knows a younger one.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "Examples:\n  \
     kubegrant audit verify\n  \
@@ -33,13 +38,28 @@ pub(crate) async fn run(args: &AuditAcceptArgs, desk: &mut Desk<'_>) -> Result<(
         desk.output.warn(&complaint);
     }
     let confirmed = confirm::ask(desk, "Accept the store as it stands?", mode)?;
-    let done = ops::audit::accept(desk.session, &args.reason, mode, confirmed)?;
+    let done = ops::audit::accept(desk.session, &args.reason, mode, confirmed).await?;
     let Some(done) = desk.planned(done)? else {
         return Ok(());
     };
     desk.output.show(&AcceptedView::from(&done))?;
     desk.output
         .status("The store is accepted as it stands; that is recorded.");
+    for said in &done.clusters {
+        desk.output.warn(said);
+    }
+    for cluster in &done.doubted {
+        desk.output.warn(&format!(
+            "somebody may have taken the SSH key of cluster '{cluster}' by another copy of the \
+             store: put a new one on its nodes with `kubegrant ssh-key rotate {cluster}`"
+        ));
+    }
+    if !done.looks.is_empty() {
+        desk.output.hint(
+            "run `kubegrant reconcile` now: it ends what another copy of the store issued, and \
+             until then nothing is issued on those clusters",
+        );
+    }
     ops::heads::overwrite(desk.session).await?;
     Ok(())
 }

@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::completion;
 use crate::cli::desk::Desk;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::ssh_key::HandedOutView;
+use crate::cli::{completion, confirm};
+use crate::domain::Confirmed;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::error::Failure;
+use crate::ops;
 use crate::ops::ssh_key::{Destination, HandOut, HandedOut, download};
 
 /// Take the private key of a cluster's nodes: exactly once
@@ -16,6 +18,10 @@ use crate::ops::ssh_key::{Destination, HandOut, HandedOut, download};
 /// take it again. For somebody else (`--user`) the file is sealed to their key. Cut off at any
 /// moment, either the key can still be taken, or the complete file is there and recorded. To
 /// standard output it is handed out at most once: what is lost on the way is lost.
+///
+/// The cluster is asked first whether this is the store that it knows, and told of the hand-out: a
+/// copy of the store on another machine hands the key out no more. Where the cluster does not
+/// answer you are asked whether to go on (`--yes`).
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "Examples:\n  \
     kubegrant ssh-key download prod\n  \
@@ -46,7 +52,20 @@ pub(crate) async fn run(args: SshKeyDownloadArgs, desk: &mut Desk<'_>) -> Result
         user: args.user,
         destination,
     };
-    let done = download(desk.session, wish, args.dry_run.mode()).await?;
+    let mode = args.dry_run.mode();
+    let given = Confirmed::from_consent(desk.yes);
+    let done = match download(desk.session, &wish, mode, given).await {
+        Err(ops::Error::Unsure { what }) if given.is_none() => {
+            desk.output.warn(&what);
+            let question = format!(
+                "Take the SSH key of cluster '{}' all the same?",
+                wish.cluster
+            );
+            let confirmed = confirm::ask(desk, &question, mode)?;
+            download(desk.session, &wish, mode, Some(confirmed)).await?
+        }
+        done => done?,
+    };
     let Some(done) = desk.planned(done)? else {
         return Ok(());
     };
@@ -76,9 +95,22 @@ fn say(done: &HandedOut, desk: &mut Desk<'_>) -> Result<(), Failure> {
         crate::output::time::rfc3339(done.at)
     ));
     desk.output.warn(
-        "this is the only copy: whoever has it is root on the nodes. Keep it as you keep a \
-         password, and do not pass it on",
+        "it is not in the store any more: whoever has it can log in to the nodes. Keep it as you \
+         keep a password, and do not pass it on",
     );
+    if !done.readers.is_empty() {
+        desk.output.warn(&format!(
+            "backups and copies of the store from before still hold it, sealed to {}: destroy \
+             them, and put a new key on the nodes when one of these people leaves",
+            quoted(&done.readers)
+        ));
+    }
+    if let Some(why) = &done.unwitnessed {
+        desk.output.warn(&format!(
+            "the cluster could not be asked or told ({why}): another copy of this store would hand \
+             the key out once more"
+        ));
+    }
     if done.log_is_kept {
         desk.output.warn(
             "another process is reading the store: the sealed copy stays in the store's log until \
@@ -102,6 +134,11 @@ fn say(done: &HandedOut, desk: &mut Desk<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
+fn quoted(names: &[String]) -> String {
+    let names = names.iter().map(|name| format!("'{name}'"));
+    names.collect::<Vec<_>>().join(", ")
+}
+
 /// The command to copy, once for each node that is known.
 fn commands(done: &HandedOut, file: &str) -> Vec<String> {
     if done.nodes.is_empty() {
@@ -109,7 +146,11 @@ fn commands(done: &HandedOut, file: &str) -> Vec<String> {
     }
     let nodes = done.nodes.iter();
     nodes
-        .map(|node| format!("ssh -i {file} root@{}", node.address))
+        .map(|(login, node)| {
+            let port = node.port.map(|port| format!(" -p {port}"));
+            let port = port.unwrap_or_default();
+            format!("ssh -i {file}{port} {login}@{}", node.address)
+        })
         .collect()
 }
 

@@ -6,13 +6,15 @@ use super::KeyType;
 use crate::cli::completion;
 use crate::cli::desk::Desk;
 use crate::cli::global::DryRunArgs;
+use crate::cli::prompt::PromptError;
 use crate::cli::views::ssh_key::RollOutView;
+use crate::domain::Confirmed;
 use crate::domain::name::ClusterName;
 use crate::error::{Failure, Kind};
-use crate::ops::Done;
 use crate::ops::ssh_key::SshKeyKind;
-use crate::ops::ssh_key::{self, Heard, RollOut, RollOutWish};
+use crate::ops::ssh_key::{self, Consent, Heard, RollOut, RollOutWish};
 use crate::ops::ssh_key::{Login, Node};
+use crate::ops::{self, Done};
 use crate::output::progress::Progress;
 
 /// How the nodes are reached.
@@ -29,12 +31,20 @@ struct ReachArgs {
     /// A private key that the nodes accept already
     #[arg(short, long = "identity-file", value_name = "KEYFILE", value_hint = clap::ValueHint::FilePath)]
     identity_file: Option<PathBuf>,
-    /// Who logs in to the nodes
-    #[arg(long = "user", value_name = "LOGIN", default_value = "root")]
-    login: Login,
+    // Not a doc comment: to rustdoc the brackets would be a link.
+    #[arg(
+        long = "user",
+        value_name = "LOGIN",
+        help = "Who logs in to the nodes [default: who did before, else root]"
+    )]
+    login: Option<Login>,
     /// The port of nodes that name none
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
+    /// A node that is gone for good and holds no key any more, or one of the cluster's nodes, by
+    /// its name, that is none of yours; may be repeated
+    #[arg(long, value_name = "NODE")]
+    forget_node: Vec<Node>,
 }
 
 /// Put the public half on the nodes, through OpenSSH's own `ssh`
@@ -43,6 +53,10 @@ struct ReachArgs {
 /// hosts. One line is added to `~/.ssh/authorized_keys` of the login user, and nothing else in it
 /// is touched. Where the private half is still sealed here, a login with it proves the work. A node
 /// that fails is named; run it again when it answers.
+///
+/// Without `--node` the nodes are those that the cluster names. A node's address is its own word:
+/// only an IP address is taken, and none of this machine or of another cluster that is registered
+/// here; one that is new is asked for (`--yes`).
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "Examples:\n  \
     kubegrant ssh-key install prod\n  \
@@ -61,9 +75,13 @@ pub(crate) struct SshKeyInstallArgs {
 /// Replace the key on every node, and prove it, before the old one goes
 ///
 /// Makes a new pair. On each node the new line is put beside the old one, a login with the new key
-/// proves it, and only then the old line is removed. A node that cannot be reached keeps the old
-/// key and is owed (exit 6): run it again, and it goes on. After it the new private key can be
-/// taken once.
+/// proves it, and only then the old line is removed. Where the old private key is at hand (sealed
+/// here, or given with `-i`) a login with it must be refused. A node that cannot be reached keeps
+/// the old key and is pending (exit 6): run it again, and it goes on. After it the new private key
+/// can be taken once.
+///
+/// It goes to all nodes that hold the key, each with its login, and to those that the cluster
+/// names, as `ssh-key install` does.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "Examples:\n  \
     kubegrant ssh-key rotate prod -i ssh-key-prod.pem\n  \
@@ -74,9 +92,6 @@ pub(crate) struct SshKeyRotateArgs {
     cluster: ClusterName,
     #[command(flatten)]
     reach: ReachArgs,
-    /// A node that is gone for good and holds no key any more; may be repeated
-    #[arg(long, value_name = "ADDRESS")]
-    forget_node: Vec<Node>,
     /// Which kind of key to make
     #[arg(
         long = "type",
@@ -89,16 +104,11 @@ pub(crate) struct SshKeyRotateArgs {
     dry_run: DryRunArgs,
 }
 
-fn wish(
-    cluster: ClusterName,
-    reach: ReachArgs,
-    forget: Vec<Node>,
-    kind: SshKeyKind,
-) -> RollOutWish {
+fn wish(cluster: ClusterName, reach: ReachArgs, kind: SshKeyKind) -> RollOutWish {
     RollOutWish {
         cluster,
         nodes: reach.node,
-        forget,
+        forget: reach.forget_node,
         identity_file: reach.identity_file,
         login: reach.login,
         port: reach.port,
@@ -119,8 +129,8 @@ impl Ear<'_, '_> {
                 self.progress = Some(self.desk.output.progress(*total, "nodes"));
             }
             (Heard::Finished(report), Some(progress)) => match &report.outcome {
-                Ok(_) => progress.done(&report.node.to_string()),
-                Err(error) => progress.failed(&report.node.to_string(), &error.to_string()),
+                Ok(_) => progress.done(&report.node),
+                Err(error) => progress.failed(&report.node, &error.to_string()),
             },
             (Heard::Finished(_), None) => {}
         }
@@ -129,26 +139,92 @@ impl Ear<'_, '_> {
 
 pub(crate) async fn install(args: SshKeyInstallArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let mode = args.dry_run.mode();
-    let wish = wish(args.cluster, args.reach, vec![], SshKeyKind::Ed25519);
+    let wish = wish(args.cluster, args.reach, SshKeyKind::Ed25519);
     let session = desk.session;
-    let mut ear = Ear {
-        desk,
-        progress: None,
-    };
-    let done = ssh_key::install(session, wish, mode, &mut |heard| ear.hear(&heard)).await?;
-    say(done, desk)
+    let mut consent = given(desk);
+    loop {
+        let mut ear = Ear {
+            desk,
+            progress: None,
+        };
+        let mut hear = |heard: Heard<'_>| ear.hear(&heard);
+        match ssh_key::install(session, &wish, mode, consent, &mut hear).await {
+            Err(ops::Error::NewNodes { nodes, others, .. }) => {
+                consent = ask(desk, &wish.cluster, &nodes, others)?;
+            }
+            done => return say(done?, desk),
+        }
+    }
 }
 
 pub(crate) async fn rotate(args: SshKeyRotateArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let mode = args.dry_run.mode();
-    let wish = wish(args.cluster, args.reach, args.forget_node, args.kind.into());
+    let wish = wish(args.cluster, args.reach, args.kind.into());
     let session = desk.session;
-    let mut ear = Ear {
-        desk,
-        progress: None,
-    };
-    let done = ssh_key::rotate(session, wish, mode, &mut |heard| ear.hear(&heard)).await?;
-    say(done, desk)
+    let mut consent = given(desk);
+    loop {
+        let mut ear = Ear {
+            desk,
+            progress: None,
+        };
+        let mut hear = |heard: Heard<'_>| ear.hear(&heard);
+        match ssh_key::rotate(session, &wish, mode, consent, &mut hear).await {
+            Err(ops::Error::NewNodes { nodes, others, .. }) => {
+                consent = ask(desk, &wish.cluster, &nodes, others)?;
+            }
+            done => return say(done?, desk),
+        }
+    }
+}
+
+fn given(desk: &Desk<'_>) -> Consent {
+    Confirmed::from_consent(desk.yes).map_or(Consent::Unasked, Consent::Given)
+}
+
+/// Asks whether nodes that a cluster did not name before are its own. A node that nobody can vouch
+/// for keeps the key from no other.
+fn ask(
+    desk: &mut Desk<'_>,
+    cluster: &ClusterName,
+    nodes: &[String],
+    others: usize,
+) -> Result<Consent, Failure> {
+    desk.output.status(&format!(
+        "Cluster '{cluster}' names nodes that it did not name before. A node's address is its own \
+         word, and whoever takes the key is in there:"
+    ));
+    for node in nodes {
+        desk.output.status(&format!("  node {node}"));
+    }
+    let question = format!("Put the key on {}?", counted(nodes.len(), "new node"));
+    match desk.prompt.confirm(desk.output, &question, "`--yes`") {
+        Ok(true) => Ok(given_by_answer()),
+        Ok(false) if others == 0 => Err(Failure::words(
+            Kind::State,
+            "not confirmed; nothing was changed",
+            "",
+        )),
+        Ok(false) | Err(PromptError::NotATerminal { .. }) if others > 0 => {
+            desk.output.warn(&format!(
+                "{} left out; agree to them with `--yes`, or name them with `--node ADDRESS`",
+                counted(nodes.len(), "new node")
+            ));
+            Ok(Consent::Refused)
+        }
+        Ok(false) => Ok(Consent::Refused),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn given_by_answer() -> Consent {
+    Confirmed::from_consent(true).map_or(Consent::Refused, Consent::Given)
+}
+
+fn counted(count: usize, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        more => format!("{more} {what}s"),
+    }
 }
 
 fn say(done: Done<RollOut>, desk: &mut Desk<'_>) -> Result<(), Failure> {
@@ -172,13 +248,20 @@ fn say(done: Done<RollOut>, desk: &mut Desk<'_>) -> Result<(), Failure> {
             }
         }
     }
+    let count = done.reports.iter().filter(|it| it.outcome.is_ok()).count();
     if done.owed.is_empty() {
         desk.output.status(&format!(
-            "SSH key {} is on all {} nodes of cluster '{name}'.",
-            done.fingerprint,
-            done.reports.len()
+            "SSH key {} is on all {count} nodes of cluster '{name}'.",
+            done.fingerprint
         ));
         return Ok(());
+    }
+    if done.unasked.is_some() && count == done.reports.len() {
+        desk.output.status(&format!(
+            "SSH key {} is on all {count} recorded nodes of cluster '{name}'; the cluster could \
+             not be asked for others.",
+            done.fingerprint
+        ));
     }
     for debt in &done.owed {
         desk.output.warn(debt);

@@ -190,11 +190,15 @@ pub(crate) struct AcceptedView {
     accepted: Vec<String>,
     seq: Option<i64>,
     head: Option<String>,
+    to_reconcile: Vec<String>,
+    ssh_keys_in_doubt: Vec<String>,
 }
 
 impl From<&Accepted> for AcceptedView {
     fn from(accepted: &Accepted) -> Self {
         Self {
+            to_reconcile: accepted.looks.clone(),
+            ssh_keys_in_doubt: accepted.doubted.clone(),
             accepted: accepted.complaints.clone(),
             seq: accepted.head.as_ref().map(|head| head.seq),
             head: accepted.head.as_ref().map(|head| head.hash.clone()),

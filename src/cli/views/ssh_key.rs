@@ -146,7 +146,11 @@ impl From<&HandedOut> for HandedOutView {
             path: done.path.as_ref().map(|path| path.display().to_string()),
             sealed: done.sealed,
             taken_at: done.at,
-            nodes: done.nodes.iter().map(|node| node.address.clone()).collect(),
+            nodes: done
+                .nodes
+                .iter()
+                .map(|(_, node)| node.address.clone())
+                .collect(),
         }
     }
 }
@@ -176,11 +180,14 @@ pub(crate) struct RollOutView {
     fingerprint: String,
     nodes: Vec<OutcomeView>,
     owed: Vec<String>,
+    /// Why the cluster could not say which nodes there are.
+    cluster_not_asked: Option<String>,
 }
 
 #[derive(Serialize)]
 struct OutcomeView {
     node: String,
+    login: Option<String>,
     proven: bool,
     outcome: String,
 }
@@ -194,7 +201,8 @@ impl From<&RollOut> for RollOutView {
                 .reports
                 .iter()
                 .map(|report| OutcomeView {
-                    node: report.node.to_string(),
+                    node: report.node.clone(),
+                    login: report.login.clone(),
                     proven: report.outcome.as_ref().is_ok_and(|outcome| outcome.proven),
                     outcome: match &report.outcome {
                         Ok(outcome) => outcome.words(),
@@ -203,6 +211,7 @@ impl From<&RollOut> for RollOutView {
                 })
                 .collect(),
             owed: done.owed.clone(),
+            cluster_not_asked: done.unasked.clone(),
         }
     }
 }
@@ -215,8 +224,9 @@ impl View for RollOutView {
         self.nodes
             .iter()
             .map(|node| {
+                let login = node.login.as_deref().filter(|login| *login != "root");
                 vec![
-                    node.node.clone(),
+                    login.map_or_else(|| node.node.clone(), |it| format!("{it}@{}", node.node)),
                     cells.yes(node.proven),
                     cells.text(&node.outcome),
                 ]

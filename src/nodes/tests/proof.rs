@@ -237,3 +237,27 @@ impl Seen {
 fn has(bytes: &[u8], needle: &[u8]) -> bool {
     bytes.windows(needle.len()).any(|window| window == needle)
 }
+
+#[test]
+fn a_node_takes_a_key_while_it_lets_it_in_whatever_else_it_lets_in() {
+    let Some(nodes) = Nodes::start(1) else { return };
+    let (desk, node) = (Desk::new(&nodes), node(&nodes, 0));
+    let key = ed25519();
+    let public = line(&key);
+    // The administrator's key gets in, which says nothing of this one.
+    assert!(!desk.takes(&node, &key).expect("an answer"));
+    desk.add(&node, &public).expect("added");
+    assert!(desk.takes(&node, &key).expect("an answer"));
+    // A login that ends at once, or does something else, is a login.
+    for command in ["exit 1", "exit 255", "cat"] {
+        let lines = format!("{}\ncommand=\"{command}\" {public}\n", nodes.admin_line());
+        nodes.node(0).put_authorized_keys(&lines);
+        assert!(desk.takes(&node, &key).expect("an answer"), "{command}");
+    }
+    nodes
+        .node(0)
+        .put_authorized_keys(&format!("{}\n", nodes.admin_line()));
+    assert!(!desk.takes(&node, &key).expect("an answer"));
+    nodes.without_admin_key();
+    assert!(!desk.takes(&node, &key).expect("an answer"));
+}

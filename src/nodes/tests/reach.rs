@@ -17,6 +17,7 @@ fn kind(failed: &NodeError) -> &'static str {
         NodeError::Unreachable { .. } => "unreachable",
         NodeError::TooSlow { .. } => "too slow",
         NodeError::Script { .. } => "script",
+        NodeError::LeftOut { .. } => "left out",
         NodeError::KeyRefused { .. } => "key refused",
     }
 }
@@ -29,6 +30,11 @@ fn assert_fails(desk: &Desk, node: &Node, expected: &str) -> NodeError {
     let failed = desk.add(node, &line(&key)).expect_err("no login");
     assert_eq!(kind(&failed), expected, "{failed}");
     assert!(!failed.hint().is_empty());
+    // Nor is it known whether the key is taken, where nobody said so.
+    if expected != "denied" && expected != "key refused" {
+        let unknown = desk.takes(node, &key).expect_err("no answer");
+        assert_eq!(kind(&unknown), expected, "{unknown}");
+    }
     failed
 }
 
@@ -190,4 +196,43 @@ fn without_ssh_nothing_is_reached() {
         let missing = Ssh::find(&env, Reach::default()).expect_err("no ssh");
         assert_eq!(kind(&missing), "not installed");
     }
+}
+
+#[test]
+fn this_machine_knows_its_own_addresses() {
+    assert!(is_own("127.0.0.1".parse().expect("an address")));
+    assert!(!is_own("203.0.113.7".parse().expect("an address")));
+}
+
+#[test]
+fn what_a_login_says_instead_of_letting_in_is_shown() {
+    let Some(nodes) = Nodes::start(1) else { return };
+    let (desk, at) = (Desk::new(&nodes), node(&nodes, 0));
+    for end in ["142", "1", "0"] {
+        let command = format!("echo 'Please login as the user ubuntu.'; echo; exit {end}");
+        let line = format!("command=\"{command}\" {}\n", nodes.admin_line());
+        nodes.node(0).put_authorized_keys(&line);
+        let failed = desk
+            .add(&at, &self::line(&ed25519()))
+            .expect_err("no login");
+        let words = failed.to_string();
+        assert!(
+            words.contains("Please login as the user ubuntu."),
+            "{end}: {words}"
+        );
+        assert!(failed.hint().contains("--user"));
+    }
+}
+
+#[test]
+fn a_login_script_that_asks_and_greets_is_in_nobodys_way() {
+    let Some(nodes) = Nodes::start(1) else { return };
+    let (desk, at) = (Desk::new(&nodes), node(&nodes, 0));
+    let greets = "echo 'kubegrant: welcome'; echo 'do you agree?'; read -r answer; \
+                  eval \\\"$SSH_ORIGINAL_COMMAND\\\"";
+    let line = format!("command=\"{greets}\" {}\n", nodes.admin_line());
+    nodes.node(0).put_authorized_keys(&line);
+    let public = self::line(&ed25519());
+    assert_eq!(desk.add(&at, &public).expect("added"), Added::Added);
+    assert_eq!(desk.add(&at, &public).expect("there"), Added::Present);
 }

@@ -134,6 +134,75 @@ fn every_shell_does_the_same() {
     }
 }
 
+/// A file in short: K is our key, O another; none where there is no file.
+type Form = Option<&'static str>;
+
+#[test]
+fn a_line_goes_from_the_second_file_too_and_nobody_is_locked_out() {
+    let (ours, other) = (some_line(1).to_string(), some_line(2).to_string());
+    // The first file, the second, the word, and what is left of each.
+    let cases: &[(Form, Form, &str, Form, Form)] = &[
+        (Some("O"), Some("K"), "removed", Some("O"), Some("")),
+        (Some("O"), Some("K\nO"), "removed", Some("O"), Some("O")),
+        (
+            Some("K\nO"),
+            Some("K\n# x\nK"),
+            "removed",
+            Some("O"),
+            Some("# x"),
+        ),
+        (Some("K\nO"), Some("O"), "removed", Some("O"), Some("O")),
+        (Some("O"), Some("O"), "absent", Some("O"), Some("O")),
+        (None, Some("K\nO"), "removed", None, Some("O")),
+        (None, Some("K"), "last", None, Some("K")),
+        (Some(""), Some("K"), "last", Some(""), Some("K")),
+        (Some("K"), Some("O"), "last", Some("K"), Some("O")),
+    ];
+    for shell in shells() {
+        for (first, second, word, first_left, second_left) in cases {
+            let home = tempfile::tempdir().expect("a folder");
+            let folder = home.path().join(".ssh");
+            std::fs::create_dir(&folder).expect("a folder");
+            let files = [
+                folder.join("authorized_keys"),
+                folder.join("authorized_keys2"),
+            ];
+            let text = |form: &str| {
+                let form = form.replace('K', "<ours>").replace('O', "<other>");
+                let text = form.replace("<ours>", &ours).replace("<other>", &other);
+                if text.is_empty() { text } else { text + "\n" }
+            };
+            for (file, form) in files.iter().zip([first, second]) {
+                if let Some(form) = form {
+                    put_file(file, &text(form));
+                }
+            }
+            let said = run(&shell, home.path(), "remove", &some_line(1));
+            assert_eq!(said, *word, "{shell} {first:?} {second:?}");
+            for (file, form) in files.iter().zip([first_left, second_left]) {
+                let left = std::fs::read_to_string(file).ok();
+                assert_eq!(left, form.map(text), "{shell} {first:?} {second:?}");
+            }
+        }
+    }
+    // One that is no file, or that nobody reads, is left alone; a link to the first is no second.
+    let home = tempfile::tempdir().expect("a folder");
+    put(home.path(), &format!("{ours}\n{other}\n"));
+    let second = home.path().join(".ssh/authorized_keys2");
+    std::os::unix::fs::symlink("authorized_keys", &second).expect("a link");
+    assert_eq!(
+        run("/bin/sh", home.path(), "remove", &some_line(1)),
+        "removed"
+    );
+    assert_eq!(read(home.path()), format!("{other}\n"));
+    std::fs::remove_file(&second).expect("ours");
+    std::fs::create_dir(&second).expect("a folder");
+    assert_eq!(
+        run("/bin/sh", home.path(), "remove", &some_line(1)),
+        "absent"
+    );
+}
+
 #[test]
 fn without_flock_keys_that_come_at_once_all_stay() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -212,7 +212,9 @@ fn setting_debts(cluster: &Cluster, picture: &Picture) -> impl Iterator<Item = D
     });
     let orphans = picture.orphans_owed.then(|| Debt {
         cluster: cluster.name.clone(),
-        what: "what was issued after the backup that was restored may still be there".to_owned(),
+        what: "what was issued after the backup that was restored, or by another copy of the \
+               store, may still be there"
+            .to_owned(),
         why: None,
         until: None,
     });

@@ -1,27 +1,27 @@
 //! Handing the private key out: exactly once, also across crashes.
 //!
 //! `claim` is recorded with the digest of the complete file before the file can exist; the file
-//! appears complete or not at all ([`write_private`]); then the hand-out is recorded and the sealed
+//! appears complete or not at all; then the hand-out is recorded and the sealed
 //! half destroyed. Cut off in between, the file decides: it is there with that digest, or nothing
 //! was handed out. Standard output cannot be looked at afterwards, so there the record comes first:
 //! at most once.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
-use super::roll_out::{Address, addresses};
+use super::candidates;
+use super::giving::{Giving, unsure, vouched};
 use super::{Case, case, none};
-use crate::artifact::file::{
-    FileError, Overwrite, check_writable_destination, read_bounded, write_private,
-};
-use crate::domain::Timestamp;
+use crate::artifact::file::{FileError, Overwrite, check_writable_destination, read_bounded};
 use crate::domain::access::{self, Power};
 use crate::domain::audit::Phase;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::{ClusterAction, Denial};
-use crate::domain::ssh::{Claim, Custody, KeyPair, NodeKey, Place};
+use crate::domain::ssh::{Claim, Custody, KeyPair, Place};
 use crate::domain::user::User;
+use crate::domain::{Confirmed, Timestamp};
+use crate::nodes::Node;
 use crate::ops::journal::Journal;
 use crate::ops::{Done, Error, Mode, find, reseal};
 use crate::secrets::{ExposeSecret, KEY_BYTES_MAX, SecretString, seal_file};
@@ -40,7 +40,7 @@ pub(crate) enum Destination {
 }
 
 /// A hand-out that is wished for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct HandOut {
     /// Whose nodes.
     pub(crate) cluster: ClusterName,
@@ -66,8 +66,12 @@ pub(crate) struct HandedOut {
     pub(crate) sealed: bool,
     /// What goes to standard output.
     bytes: Option<SecretString>,
-    /// The nodes, as far as the cluster says.
-    pub(crate) nodes: Vec<Address>,
+    /// The nodes, as they are recorded, and as the cluster says: login, address and port.
+    pub(crate) nodes: Vec<(String, Node)>,
+    /// Who could open the private half until now, and still can with a backup.
+    pub(crate) readers: Vec<String>,
+    /// Why the cluster did not vouch for this store, where somebody took that upon themselves.
+    pub(crate) unwitnessed: Option<String>,
     /// Whether a reader of the store keeps the sealed copy in its log until it ends.
     pub(crate) log_is_kept: bool,
     /// Whether an earlier run wrote the file, and only the record was missing.
@@ -151,32 +155,55 @@ fn place(
     Some(session.env.current_dir.join(path))
 }
 
-/// The nodes to name in the command to copy: as the cluster says, else as is recorded.
-async fn known_nodes(session: &Session, case: &Case) -> Result<Vec<Address>, Error> {
-    let found = addresses(session, &case.cluster).await.unwrap_or_default();
-    if !found.is_empty() {
-        return Ok(found);
-    }
-    let recorded = session.store()?.read(|tx| {
+/// The nodes to name in the command to copy: those recorded, and those that the cluster names and
+/// that are believed. One that is not does not come into a command.
+async fn known_nodes(session: &Session, case: &Case) -> Result<Vec<(String, Node)>, Error> {
+    let recorded = candidates::recorded(session, &case.cluster)?;
+    let current = session.store()?.read(|tx| {
         match store::ssh_keys::find(tx, case.cluster.id, Place::Current)? {
             Some(pair) => store::ssh_keys::nodes(tx, pair.id),
             None => Ok(vec![]),
         }
     })?;
-    let recorded = recorded.into_iter().filter(NodeKey::may_hold);
-    Ok(recorded
-        .map(|node| Address {
-            name: node.address.clone(),
-            address: node.address,
-        })
-        .collect())
+    let mut nodes = Vec::new();
+    for held in current.iter().filter(|held| held.may_hold()) {
+        if let Ok(node) = held.address.parse::<Node>() {
+            let port = held.port;
+            nodes.push((held.login.clone(), Node { port, ..node }));
+        }
+    }
+    let believed = candidates::believed(session, case, &recorded, None).await;
+    let (good, _) = believed.unwrap_or_default();
+    for (_, node) in good {
+        if nodes.iter().all(|(_, known)| known.address != node.address) {
+            nodes.push(("root".to_owned(), node));
+        }
+    }
+    Ok(nodes)
+}
+
+/// The names of those who could ever open a key's private half.
+fn readers(session: &Session, pair: &KeyPair) -> Result<Vec<String>, Error> {
+    let names = session.store()?.read(|tx| {
+        let ids = store::ssh_keys::recipients(tx, pair.id)?;
+        let mut users = store::users::list(tx)?;
+        users.retain(|user| ids.contains(&user.id));
+        Ok::<_, store::Error>(
+            users
+                .into_iter()
+                .map(|user| user.name.to_string())
+                .collect(),
+        )
+    })?;
+    Ok(names)
 }
 
 /// Hands the private key of a cluster's nodes out, once.
 pub(crate) async fn download(
     session: &Session,
-    wish: HandOut,
+    wish: &HandOut,
     mode: Mode,
+    consent: Option<Confirmed>,
 ) -> Result<Done<HandedOut>, Error> {
     let words = "ssh-key download";
     let before = case(session, words, &wish.cluster, ClusterAction::SshKey)?;
@@ -185,7 +212,7 @@ pub(crate) async fn download(
     let case = case(session, words, &wish.cluster, ClusterAction::SshKey)?;
     let user = receiver(session, &case, wish.user.as_ref())?;
     let other = user.id != case.actor.user.id;
-    let path = place(session, &case, &wish, other.then_some(&user));
+    let path = place(session, &case, wish, other.then_some(&user));
     let pair = session
         .store()?
         .read(|tx| store::ssh_keys::find(tx, case.cluster.id, Place::Current))?
@@ -213,6 +240,8 @@ pub(crate) async fn download(
             sealed: other,
             bytes: None,
             nodes: known_nodes(session, &case).await?,
+            readers: readers(session, &found)?,
+            unwitnessed: None,
             log_is_kept: false,
             finished_earlier: true,
         };
@@ -230,6 +259,10 @@ pub(crate) async fn download(
         );
         let what = &found.fingerprint;
         return Ok(Done::Planned(vec![
+            format!(
+                "ask cluster '{}' whether this is the store that it knows",
+                case.cluster.name
+            ),
             format!("hand SSH key {what} out to '{}', to {to}", user.name),
             "destroy the sealed copy: nobody can take it again".to_owned(),
         ]));
@@ -242,22 +275,35 @@ pub(crate) async fn download(
         path: path.clone(),
         digest: digest(bytes.expose_secret().as_bytes()),
     };
-    let journal = case.journal.clone().user(&user);
+    let vouched = vouched(session, &case).await?;
+    if let (Err(why), None) = (&vouched, consent) {
+        return Err(unsure(&case, why));
+    }
     // Before the hand-out: nobody waits for the cluster with a key that is only in memory.
     let nodes = known_nodes(session, &case).await?;
-    let emptied = match &path {
-        Some(path) => give_file(session, &journal, &found, &claim, (path, &bytes))?,
-        None => give_once(session, &journal, &found, &claim)?,
+    let giving = Giving {
+        session,
+        case: &case,
+        journal: case.journal.clone().user(&user),
+        pair: &found,
+        claim: &claim,
+        consent,
+    };
+    let (unwitnessed, emptied) = match &path {
+        Some(path) => giving.to_file(vouched, (path, &bytes)).await?,
+        None => giving.to_stdout(vouched).await?,
     };
     Ok(Done::Did(HandedOut {
         cluster: case.cluster.name.clone(),
         user: user.name.to_string(),
         at: claim.at,
-        fingerprint: found.fingerprint,
+        readers: readers(session, &found)?,
+        fingerprint: found.fingerprint.clone(),
         bytes: path.is_none().then_some(bytes),
         path,
         sealed: other,
         nodes,
+        unwitnessed,
         log_is_kept: !emptied,
         finished_earlier: false,
     }))
@@ -292,7 +338,8 @@ fn text(
     ))
 }
 
-/// After a restore nobody knows whether the key was taken between the backup and then.
+/// After a restore, or an owner's word for the store, nobody knows whether the key was taken by a
+/// younger copy of it.
 fn refuse_doubted(session: &Session, case: &Case, pair: &KeyPair) -> Result<(), Error> {
     let doubted = session
         .store()?
@@ -302,8 +349,8 @@ fn refuse_doubted(session: &Session, case: &Case, pair: &KeyPair) -> Result<(), 
     };
     let name = &case.cluster.name;
     let why = format!(
-        "the store was restored from a backup on {}: somebody may have taken the SSH key of \
-         cluster '{name}' before",
+        "the store was restored from a backup, or accepted as it was found, on {}: somebody may \
+         have taken the SSH key of cluster '{name}' before",
         at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
     );
     case.journal
@@ -356,83 +403,14 @@ fn refuse_second(session: &Session, case: &Case, pair: &KeyPair) -> Result<(), E
     Err(Error::Forbidden { why, hint: way_out })
 }
 
-/// Claim, write, record: the file exists complete before the sealed half is destroyed. `false` if a
-/// reader keeps the sealed half in the store's log.
-fn give_file(
-    session: &Session,
-    journal: &Journal,
-    pair: &KeyPair,
-    claim: &Claim,
-    (path, bytes): (&Path, &SecretString),
-) -> Result<bool, Error> {
-    let request = session.store()?.write(|tx| {
-        if !store::ssh_keys::claim(tx, pair.id, claim)? {
-            return Err(overtaken(pair));
-        }
-        let detail = format!("key {} to `{}`", pair.fingerprint, path.display());
-        Ok::<_, Error>(journal.record(session, tx, Phase::Requested, detail, None)?)
-    })?;
-    if let Err(error) = write_private(path, bytes.expose_secret().as_bytes(), Overwrite::Never) {
-        // If this cannot be recorded either, the next command finds no such file and releases it.
-        let _unrecorded = session.store()?.write(|tx| {
-            store::ssh_keys::release(tx, pair.id)?;
-            let detail = format!("no file was written, the key can still be taken: {error}");
-            journal.record(session, tx, Phase::Failed, detail, Some(request))
-        });
-        return Err(in_the_way(error));
-    }
-    let recorded = session.store()?.write(|tx| {
-        store::ssh_keys::complete(tx, pair.id)?;
-        let detail = format!(
-            "key {} handed out to `{}`; the sealed copy is destroyed",
-            pair.fingerprint,
-            path.display()
-        );
-        journal.record(session, tx, Phase::Done, detail, Some(request))?;
-        Ok::<_, store::Error>(())
-    });
-    recorded
-        .and_then(|()| session.store()?.empty_log())
-        .map_err(|source| Error::Unrecorded {
-            what: format!("the SSH key is in `{}`", path.display()),
-            source: Box::new(source),
-        })
-}
-
 /// A private key never replaces a file, and no flag makes it.
-fn in_the_way(error: FileError) -> Error {
+pub(super) fn in_the_way(error: FileError) -> Error {
     match error {
         FileError::AlreadyExists { path, what } => Error::Forbidden {
             why: format!("{what} is already at '{}'", path.display()),
             hint: "remove it, or choose another name with `--file`".to_owned(),
         },
         other => other.into(),
-    }
-}
-
-/// Records, then hands out: what goes to standard output cannot be looked at afterwards.
-fn give_once(
-    session: &Session,
-    journal: &Journal,
-    pair: &KeyPair,
-    claim: &Claim,
-) -> Result<bool, Error> {
-    session.store()?.write(|tx| {
-        if !store::ssh_keys::take(tx, pair.id, claim)? {
-            return Err(overtaken(pair));
-        }
-        let detail = format!("key {} handed out to standard output", pair.fingerprint);
-        journal.record(session, tx, Phase::Done, detail, None)?;
-        Ok::<_, Error>(())
-    })?;
-    Ok(session.store()?.empty_log()?)
-}
-
-/// Under the lock nobody else can be first, short of a copy of the store.
-fn overtaken(pair: &KeyPair) -> Error {
-    Error::Forbidden {
-        why: format!("SSH key {} was taken meanwhile", pair.fingerprint),
-        hint: "run `kubegrant ssh-key show CLUSTER`".to_owned(),
     }
 }
 

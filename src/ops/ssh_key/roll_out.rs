@@ -6,12 +6,11 @@
 //! cluster's key; a node that could not be reached keeps the old one, and is owed.
 
 use std::cell::Cell;
-use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use futures::{StreamExt, stream};
 
+use super::candidates::{Consent, Meant, Target, meant, recorded};
 use super::{Case, case, hand_out, none};
 use crate::artifact::file::read_bounded;
 use crate::domain::audit::Phase;
@@ -19,22 +18,17 @@ use crate::domain::cluster::Cluster;
 use crate::domain::name::ClusterName;
 use crate::domain::policy::ClusterAction;
 use crate::domain::ssh::{KeyPair, NodeKey, Place, SshKeyId};
-use crate::kubernetes::nodes::NodeAddress;
 use crate::nodes::{Added, Login, Node, NodeError, PublicLine, Reach, Removed, Ssh};
 use crate::ops::{Done, Error, Mode, find, reseal};
 use crate::secrets::{KEY_BYTES_MAX, SshKey, SshKeyKind};
 use crate::session::Session;
 use crate::store;
 
-pub(crate) use crate::kubernetes::nodes::NodeAddress as Address;
-
 /// How many nodes are worked on at once.
 const NODES_AT_ONCE: usize = 8;
-/// How long the cluster is waited for, where its answer is only a convenience.
-const ADDRESSES_WAIT: Duration = Duration::from_secs(5);
 
 /// What is wished of the nodes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct RollOutWish {
     /// Whose nodes.
     pub(crate) cluster: ClusterName,
@@ -44,8 +38,8 @@ pub(crate) struct RollOutWish {
     pub(crate) forget: Vec<Node>,
     /// A private key of the operator that the nodes accept.
     pub(crate) identity_file: Option<PathBuf>,
-    /// Who logs in.
-    pub(crate) login: Login,
+    /// Who logs in; `None` is who did before, else root.
+    pub(crate) login: Option<Login>,
     /// The port of nodes that name none.
     pub(crate) port: Option<u16>,
     /// Which kind of key a rotation makes.
@@ -55,14 +49,16 @@ pub(crate) struct RollOutWish {
 /// What came of one node.
 #[derive(Debug)]
 pub(crate) struct NodeReport {
-    /// Which.
-    pub(crate) node: Node,
+    /// Which: its address, or its name in the cluster where the address is not believed.
+    pub(crate) node: String,
+    /// Who logs in there.
+    pub(crate) login: Option<String>,
     /// What is true there now, in a sentence; or why it is not.
     pub(crate) outcome: Result<NodeOutcome, NodeError>,
 }
 
 /// What is true on a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct NodeOutcome {
     /// Whether the line was there before.
     pub(crate) present: bool,
@@ -70,7 +66,13 @@ pub(crate) struct NodeOutcome {
     pub(crate) proven: bool,
     /// How many old lines were removed.
     pub(crate) removed: usize,
-    /// Whether an old line stays, because the new key could not be proven.
+    /// How many old keys were seen to be refused.
+    pub(crate) refused: usize,
+    /// How many old keys could not be tried: nobody has their private half here.
+    pub(crate) untried: usize,
+    /// Whether an old key was seen to log in though its line is gone.
+    pub(crate) still_accepts: bool,
+    /// Whether an old key stays, because the new one could not be proven, or of itself.
     pub(crate) keeps_old: bool,
 }
 
@@ -87,11 +89,23 @@ impl NodeOutcome {
         } else {
             "not proven: its private half is not here"
         });
-        if self.removed > 0 {
-            words.push("the old key is removed");
-        }
-        if self.keeps_old {
+        if self.still_accepts {
+            words.push("still accepts the old key, whose line is gone from ~/.ssh/authorized_keys");
+        } else if self.keeps_old {
             words.push("the old key stays");
+        } else if self.untried > 0 {
+            // What its file says is all that is known.
+            words.push(if self.removed > 0 {
+                "the old key's line is removed from ~/.ssh/authorized_keys"
+            } else {
+                "the old key has no line in ~/.ssh/authorized_keys"
+            });
+        } else if self.refused > 0 {
+            words.push(if self.removed > 0 {
+                "the old key is removed, and a login with it is refused"
+            } else {
+                "a login with the old key is refused"
+            });
         }
         words.join(", ")
     }
@@ -108,6 +122,8 @@ pub(crate) struct RollOut {
     pub(crate) resumed: bool,
     /// What came of each node.
     pub(crate) reports: Vec<NodeReport>,
+    /// Why the cluster could not say which nodes there are.
+    pub(crate) unasked: Option<String>,
     /// What is owed.
     pub(crate) owed: Vec<String>,
 }
@@ -119,50 +135,6 @@ pub(crate) enum Heard<'a> {
     Begins(usize),
     /// One is finished.
     Finished(&'a NodeReport),
-}
-
-/// The addresses of a cluster's nodes, where it answers soon.
-pub(super) async fn addresses(
-    session: &Session,
-    cluster: &Cluster,
-) -> Result<Vec<NodeAddress>, Error> {
-    let ask = async {
-        let installation = find::installation(session)?;
-        let connection = session.connect(cluster, &installation).await?;
-        connection.nodes().await.map_err(|source| Error::Cluster {
-            cluster: cluster.name.to_string(),
-            source,
-        })
-    };
-    match tokio::time::timeout(ADDRESSES_WAIT, ask).await {
-        Ok(found) => found,
-        Err(_) => Ok(vec![]),
-    }
-}
-
-/// The nodes that are meant: those named, else those that the cluster names.
-pub(super) async fn meant(
-    session: &Session,
-    case: &Case,
-    wish: &RollOutWish,
-) -> Result<Vec<Node>, Error> {
-    if !wish.nodes.is_empty() {
-        return Ok(wish.nodes.clone());
-    }
-    let found = addresses(session, &case.cluster).await?;
-    found
-        .into_iter()
-        .map(|found| {
-            found.address.parse().map_err(|_| Error::Input {
-                why: format!(
-                    "node '{}' has an address that is none: '{}'",
-                    found.name,
-                    found.address.escape_default()
-                ),
-                hint: "name the nodes with `--node ADDRESS`".to_owned(),
-            })
-        })
-        .collect()
 }
 
 pub(super) fn no_nodes(name: &ClusterName) -> Error {
@@ -239,26 +211,14 @@ pub(super) fn file_key(session: &Session, wish: &RollOutWish) -> Result<Option<S
 }
 
 impl Work<'_> {
-    fn ssh(&self, login: &Login) -> Result<Ssh, NodeError> {
+    fn ssh(&self, login: &str) -> Result<Ssh, NodeError> {
         let file = self.wish.identity_file.as_ref();
         let reach = Reach {
-            login: Some(login.clone()),
+            login: login.parse().ok(),
             port: self.wish.port,
             identity_file: file.map(|path| self.session.env.current_dir.join(path)),
         };
         Ssh::find(&self.session.env, reach)
-    }
-
-    fn record(&self, key: SshKeyId, node: &Node) -> NodeKey {
-        NodeKey {
-            key,
-            address: node.address.clone(),
-            port: node.port.or(self.wish.port),
-            login: self.wish.login.to_string(),
-            installed_at: None,
-            proven_at: None,
-            removed_at: None,
-        }
     }
 
     /// Adds the new line, through whatever login the node accepts.
@@ -286,9 +246,10 @@ impl Work<'_> {
     }
 
     /// Brings the key to one node.
-    async fn bring(&self, node: &Node) -> Result<Result<NodeOutcome, NodeError>, Error> {
+    async fn bring(&self, target: &Target) -> Result<Result<NodeOutcome, NodeError>, Error> {
         let store = self.session.store()?;
-        let mut record = self.record(self.new.pair.id, node);
+        let node = &target.node;
+        let mut record = record(self.new.pair.id, target);
         let now = || self.session.now();
         let known = store.read(|tx| store::ssh_keys::nodes(tx, record.key))?;
         let known = known.into_iter().find(|it| same_place(it, &record));
@@ -311,7 +272,7 @@ impl Work<'_> {
             }
             Ok::<_, store::Error>(())
         })?;
-        let ssh = match self.ssh(&self.wish.login) {
+        let ssh = match self.ssh(&target.login) {
             Ok(ssh) => ssh,
             Err(error) => return Ok(Err(error)),
         };
@@ -323,9 +284,8 @@ impl Work<'_> {
         store.write(|tx| store::ssh_keys::set_node(tx, &record))?;
         let mut outcome = NodeOutcome {
             present: added == Added::Present,
-            proven: false,
-            removed: 0,
             keeps_old: !self.old.is_empty(),
+            ..NodeOutcome::default()
         };
         let Some(private) = &self.new.private else {
             return Ok(Ok(outcome));
@@ -340,38 +300,76 @@ impl Work<'_> {
             self.promote(tx)
         })?;
         for old in &self.old {
-            let key = private.private_key();
-            let removed = match ssh.remove_line(node, &old.line, Some(key)).await {
-                Ok(removed) => removed,
+            match self
+                .take_off(&ssh, target, old, private, &mut outcome)
+                .await
+            {
+                Ok(true) => {}
+                Ok(false) => return Ok(Ok(outcome)),
                 Err(error) => return Ok(Err(error)),
-            };
-            match removed {
-                Removed::Removed => outcome.removed += 1,
-                Removed::Absent => {}
-                Removed::Last => return Ok(Ok(outcome)),
             }
             let gone = NodeKey {
                 installed_at: record.installed_at,
-                removed_at: Some(now()),
-                ..self.record(old.pair.id, node)
+                removed_at: (!outcome.still_accepts).then(now),
+                ..self::record(old.pair.id, target)
             };
             store.write(|tx| {
                 let known = store::ssh_keys::nodes(tx, gone.key)?;
                 let known = known.iter().find(|it| same_place(it, &gone));
-                if let Some(known) = known {
+                if outcome.still_accepts {
+                    // Also where nobody knew: it is there, and must go.
+                    store::ssh_keys::want_on_node(tx, &gone, now())?;
+                }
+                if outcome.still_accepts || known.is_some() {
                     store::ssh_keys::set_node(tx, &gone)?;
-                    if known.may_hold() {
+                    if outcome.still_accepts || known.is_some_and(NodeKey::may_hold) {
                         let print = &old.pair.fingerprint;
-                        let detail = format!("the line of {print} is gone from node {node}");
+                        let detail = if outcome.still_accepts {
+                            format!("node {node} still accepts {print}")
+                        } else {
+                            format!("the line of {print} is gone from node {node}")
+                        };
                         let journal = &self.case.journal;
                         journal.record(self.session, tx, Phase::Done, detail, None)?;
                     }
                 }
                 Ok::<_, store::Error>(())
             })?;
+            if outcome.still_accepts {
+                return Ok(Ok(outcome));
+            }
         }
         outcome.keeps_old = false;
         Ok(Ok(outcome))
+    }
+
+    /// Removes an old key's line, and sees whether it is refused, where it is at hand. `false` if
+    /// the line stays, so that nobody is locked out.
+    async fn take_off(
+        &self,
+        ssh: &Ssh,
+        target: &Target,
+        old: &Ready,
+        new: &SshKey,
+        outcome: &mut NodeOutcome,
+    ) -> Result<bool, NodeError> {
+        let removed = ssh.remove_line(&target.node, &old.line, Some(new.private_key()));
+        match removed.await? {
+            Removed::Removed => outcome.removed += 1,
+            Removed::Absent => {}
+            Removed::Last => return Ok(false),
+        }
+        let Some(private) = &old.private else {
+            outcome.untried += 1;
+            return Ok(true);
+        };
+        // sshd may read other files, ask a program, or have the line for everybody.
+        if ssh.takes(&target.node, private.private_key()).await? {
+            outcome.still_accepts = true;
+        } else {
+            outcome.refused += 1;
+        }
+        Ok(true)
     }
 
     /// The first proof makes the new key the cluster's key.
@@ -393,14 +391,18 @@ impl Work<'_> {
     /// Brings the key to all nodes, several at once.
     pub(super) async fn bring_all(
         &self,
-        nodes: Vec<Node>,
+        meant: &Meant,
         hear: &mut dyn FnMut(Heard<'_>),
     ) -> Result<Vec<NodeReport>, Error> {
-        hear(Heard::Begins(nodes.len()));
-        let mut work = stream::iter(nodes)
-            .map(|node| async move {
-                let outcome = self.bring(&node).await?;
-                Ok::<_, Error>(NodeReport { node, outcome })
+        hear(Heard::Begins(meant.targets.len()));
+        let mut work = stream::iter(&meant.targets)
+            .map(|target| async move {
+                let outcome = self.bring(target).await?;
+                Ok::<_, Error>(NodeReport {
+                    node: target.node.to_string(),
+                    login: Some(target.login.clone()),
+                    outcome,
+                })
             })
             .buffer_unordered(NODES_AT_ONCE);
         let mut reports = Vec::new();
@@ -409,8 +411,32 @@ impl Work<'_> {
             hear(Heard::Finished(&report));
             reports.push(report);
         }
-        reports.sort_by_key(|report| report.node.to_string());
+        reports.extend(meant.left_out.iter().map(|left| NodeReport {
+            node: left.name.clone(),
+            login: None,
+            outcome: Err(NodeError::LeftOut {
+                name: left.name.clone(),
+                reason: left.why.clone(),
+            }),
+        }));
+        reports.sort_by(|a, b| (&a.node, &a.login).cmp(&(&b.node, &b.login)));
+        if meant.is_of_cluster {
+            self.note_left_out(meant)?;
+        }
         Ok(reports)
+    }
+
+    /// Remembers which nodes of the cluster have not got the key, so that it is not forgotten.
+    fn note_left_out(&self, meant: &Meant) -> Result<(), Error> {
+        let left = meant.left_out.iter();
+        let left = left.map(|left| (left.name.clone(), left.why.clone()));
+        // The cluster itself has no name among its nodes.
+        let unasked = meant.unasked.iter().map(|why| (String::new(), why.clone()));
+        let left: Vec<_> = unasked.chain(left).collect();
+        self.session
+            .store()?
+            .write(|tx| store::ssh_keys::set_left_out(tx, self.case.cluster.id, &left))?;
+        Ok(())
     }
 }
 
@@ -418,36 +444,54 @@ fn same_place(one: &NodeKey, other: &NodeKey) -> bool {
     (&one.address, one.port, &one.login) == (&other.address, other.port, &other.login)
 }
 
-pub(super) fn unique(nodes: Vec<Node>, port: Option<u16>) -> Vec<Node> {
-    let mut seen = BTreeSet::new();
-    nodes
-        .into_iter()
-        .filter(|node| seen.insert((node.address.clone(), node.port.or(port))))
-        .collect()
+/// A record of a key at a place, of which nothing was seen yet.
+fn record(key: SshKeyId, target: &Target) -> NodeKey {
+    NodeKey {
+        key,
+        address: target.node.address.clone(),
+        port: target.node.port,
+        login: target.login.clone(),
+        installed_at: None,
+        proven_at: None,
+        removed_at: None,
+    }
 }
 
-pub(super) fn failures(reports: &[NodeReport]) -> Vec<String> {
-    reports
-        .iter()
-        .filter_map(|report| match &report.outcome {
-            Err(_) => Some(format!(
-                "the SSH key is not seen to work on node {}",
-                report.node
-            )),
-            Ok(outcome) if outcome.keeps_old => Some(format!(
-                "node {} still accepts the old SSH key",
-                report.node
-            )),
+impl NodeReport {
+    /// The place as words name it.
+    fn place(&self) -> String {
+        match &self.login {
+            Some(login) => format!("{login}@{}", self.node),
+            None => format!("'{}'", self.node),
+        }
+    }
+}
+
+pub(super) fn failures(reports: &[NodeReport], meant: &Meant) -> Vec<String> {
+    let of_nodes = reports.iter().filter_map(|report| {
+        let place = report.place();
+        match &report.outcome {
+            Err(NodeError::LeftOut { reason, .. }) => {
+                Some(format!("node {place} is left out: {reason}"))
+            }
+            Err(_) => Some(format!("the SSH key is not seen to work on node {place}")),
+            Ok(outcome) if outcome.keeps_old => {
+                Some(format!("node {place} still accepts the old SSH key"))
+            }
             Ok(_) => None,
-        })
-        .collect()
+        }
+    });
+    let unasked = meant.unasked.iter();
+    let unasked = unasked.map(|why| format!("the cluster could not be asked for its nodes: {why}"));
+    of_nodes.chain(unasked).collect()
 }
 
 /// Puts the cluster's public line on the nodes.
 pub(crate) async fn install(
     session: &Session,
-    wish: RollOutWish,
+    wish: &RollOutWish,
     mode: Mode,
+    consent: Consent,
     hear: &mut dyn FnMut(Heard<'_>),
 ) -> Result<Done<RollOut>, Error> {
     let words = "ssh-key install";
@@ -462,37 +506,82 @@ pub(crate) async fn install(
         Mode::Plan => pair,
         Mode::Do => hand_out::resolve(session, &case.journal, &pair)?,
     };
-    let nodes = unique(meant(session, &case, &wish).await?, wish.port);
-    if nodes.is_empty() {
+    if mode == Mode::Do {
+        forget(session, &case, &wish.forget)?;
+    }
+    let recorded = recorded(session, &case.cluster)?;
+    let mut meant = meant(session, &case, wish, &recorded, false).await?;
+    if meant.is_empty() && wish.forget.is_empty() {
         return Err(no_nodes(&wish.cluster));
     }
     let fingerprint = pair.fingerprint.clone();
     if mode == Mode::Plan {
-        let line = |node| format!("put SSH key {fingerprint} on node {node}");
-        return Ok(Done::Planned(nodes.iter().map(line).collect()));
+        let line = |target: &Target| format!("put SSH key {fingerprint} on node {target}");
+        let lines = meant.targets.iter().map(line).chain(meant.remarks());
+        return Ok(Done::Planned(lines.collect()));
     }
-    let file = file_key(session, &wish)?;
+    meant.agree(&wish.cluster, consent)?;
+    let file = file_key(session, wish)?;
     let work = Work {
         session,
         new: ready(session, &case.cluster, pair, file.as_ref())?,
         old: vec![],
         waits: Cell::new(false),
         case: &case,
-        wish: &wish,
+        wish,
     };
-    let detail = format!("key {fingerprint} to {} nodes", nodes.len());
+    let detail = format!("key {fingerprint} to {} nodes", meant.targets.len());
     let journal = &case.journal;
     let request = journal.record_alone(session, Phase::Requested, detail, None)?;
-    let reports = work.bring_all(nodes, hear).await?;
-    let owed = failures(&reports);
+    let reports = work.bring_all(&meant, hear).await?;
+    let owed = failures(&reports, &meant);
     close(session, &case, request, &reports, &owed)?;
     Ok(Done::Did(RollOut {
         cluster: case.cluster.name.clone(),
         fingerprint,
         resumed: false,
         reports,
+        unasked: meant.unasked,
         owed,
     }))
+}
+
+/// Marks nodes that are gone for good, so that nobody waits for them.
+pub(super) fn forget(session: &Session, case: &Case, nodes: &[Node]) -> Result<(), Error> {
+    if nodes.is_empty() {
+        return Ok(());
+    }
+    session.store()?.write(|tx| {
+        let mut is_changed = false;
+        for pair in store::ssh_keys::list(tx, case.cluster.id)? {
+            for held in store::ssh_keys::nodes(tx, pair.id)? {
+                let named = nodes.iter().any(|node| {
+                    node.address == held.address && (node.port.is_none() || node.port == held.port)
+                });
+                if named && held.may_hold() {
+                    let removed_at = Some(session.now());
+                    store::ssh_keys::set_node(tx, &NodeKey { removed_at, ..held })?;
+                    is_changed = true;
+                }
+            }
+        }
+        let before = store::ssh_keys::left_out(tx, case.cluster.id)?;
+        let mut left = before.clone();
+        left.retain(|(name, _)| {
+            !nodes
+                .iter()
+                .any(|node| node.address.eq_ignore_ascii_case(name))
+        });
+        if !is_changed && left.len() == before.len() {
+            return Ok(());
+        }
+        store::ssh_keys::set_left_out(tx, case.cluster.id, &left)?;
+        let names: Vec<String> = nodes.iter().map(ToString::to_string).collect();
+        let detail = format!("nodes that are gone: {}", names.join(", "));
+        case.journal
+            .record(session, tx, Phase::Done, detail, None)?;
+        Ok(())
+    })
 }
 
 /// Records what came of the nodes.
@@ -509,8 +598,8 @@ pub(super) fn close(
         Phase::Owed
     };
     let words = reports.iter().map(|report| match &report.outcome {
-        Ok(outcome) => format!("{}: {}", report.node, outcome.words()),
-        Err(error) => format!("{}: {error}", report.node),
+        Ok(outcome) => format!("{}: {}", report.place(), outcome.words()),
+        Err(error) => format!("{}: {error}", report.place()),
     });
     let detail = words.collect::<Vec<_>>().join("; ");
     case.journal

@@ -3,14 +3,14 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
+use super::candidates::{Consent, Meant, meant, recorded};
 use super::roll_out::{
-    Heard, RollOut, RollOutWish, Work, close, failures, file_key, meant, no_nodes, ready, unique,
+    Heard, RollOut, RollOutWish, Work, close, failures, file_key, forget, no_nodes, ready,
 };
 use super::{Case, NewKey, case, hand_out, insert, make, none, retire};
 use crate::domain::audit::Phase;
 use crate::domain::policy::ClusterAction;
 use crate::domain::ssh::{KeyPair, NodeKey, Place};
-use crate::nodes::Node;
 use crate::ops::{Done, Error, Mode};
 use crate::secrets::SshKeyKind;
 use crate::session::Session;
@@ -57,36 +57,12 @@ fn holders(session: &Session, keys: &[&KeyPair]) -> Result<Vec<NodeKey>, Error> 
     })
 }
 
-/// Marks nodes that are gone for good, so that nobody waits for them.
-fn forget(session: &Session, case: &Case, nodes: &[Node]) -> Result<(), Error> {
-    if nodes.is_empty() {
-        return Ok(());
-    }
-    session.store()?.write(|tx| {
-        for pair in store::ssh_keys::list(tx, case.cluster.id)? {
-            for held in store::ssh_keys::nodes(tx, pair.id)? {
-                let named = nodes.iter().any(|node| {
-                    node.address == held.address && (node.port.is_none() || node.port == held.port)
-                });
-                if named && held.may_hold() {
-                    let removed_at = Some(session.now());
-                    store::ssh_keys::set_node(tx, &NodeKey { removed_at, ..held })?;
-                }
-            }
-        }
-        let names: Vec<String> = nodes.iter().map(ToString::to_string).collect();
-        let detail = format!("nodes that are gone: {}", names.join(", "));
-        case.journal
-            .record(session, tx, Phase::Done, detail, None)?;
-        Ok(())
-    })
-}
-
 /// Replaces the cluster's key on every node, or goes on with a rotation that was cut off.
 pub(crate) async fn rotate(
     session: &Session,
-    wish: RollOutWish,
+    wish: &RollOutWish,
     mode: Mode,
+    consent: Consent,
     hear: &mut dyn FnMut(Heard<'_>),
 ) -> Result<Done<RollOut>, Error> {
     let words = "ssh-key rotate";
@@ -97,36 +73,30 @@ pub(crate) async fn rotate(
     if mode == Mode::Do {
         forget(session, &case, &wish.forget)?;
     }
-    let everywhere: Vec<&KeyPair> = std::iter::once(&found.current)
-        .chain(&found.next)
-        .chain(&found.old)
-        .collect();
-    let recorded = holders(session, &everywhere)?;
-    let mut nodes = match meant(session, &case, &wish).await {
-        // The nodes that hold a key are known: the cluster itself may be away.
-        Err(Error::Cluster { .. } | Error::Session(_)) if !recorded.is_empty() => vec![],
-        meant => meant?,
-    };
-    for held in recorded {
-        let login_is_ours = held.login == wish.login.to_string();
-        if let Some(node) = held.address.parse().ok().filter(|_| login_is_ours) {
-            let node: Node = node;
-            nodes.push(Node {
-                port: held.port,
-                ..node
-            });
-        }
-    }
-    let nodes = unique(nodes, wish.port);
-    if nodes.is_empty() {
+    let recorded = recorded(session, &case.cluster)?;
+    let mut meant = meant(session, &case, wish, &recorded, true).await?;
+    if meant.is_empty() {
         return Err(no_nodes(&wish.cluster));
     }
     let unfinished = holders(session, &found.old.iter().collect::<Vec<_>>())?;
     // Nodes are forgotten to end a rotation, not to begin another.
     let forgets = !wish.forget.is_empty() && !found.old.is_empty();
-    let resumed = found.next.is_some() || !unfinished.is_empty() || forgets;
+    // A key that nobody has is still on its way to nodes that were away or left out.
+    let is_fresh = found.current.custody.is_held() && !is_doubted(session, &found.current)?;
+    let on_its_way = is_fresh && !found.old.is_empty();
+    let resumed = found.next.is_some() || !unfinished.is_empty() || forgets || on_its_way;
     if mode == Mode::Plan {
-        return Ok(Done::Planned(plan(&found, resumed, &nodes)));
+        return Ok(Done::Planned(plan(&found, resumed, &meant)));
+    }
+    meant.agree(&wish.cluster, consent)?;
+    if meant.targets.is_empty() {
+        // No key is made that nobody would get.
+        let left = meant.left_out.iter();
+        let left = left.map(|left| format!("node '{}' is left out: {}", left.name, left.why));
+        return Err(Error::Forbidden {
+            why: left.collect::<Vec<_>>().join("; "),
+            hint: "name the nodes with `--node ADDRESS`".to_owned(),
+        });
     }
     let (new, old) = match (found.next, resumed) {
         (Some(next), _) => (next, with(found.old, found.current)),
@@ -136,7 +106,7 @@ pub(crate) async fn rotate(
             with(found.old, found.current),
         ),
     };
-    let file = file_key(session, &wish)?;
+    let file = file_key(session, wish)?;
     let old = old
         .into_iter()
         .map(|pair| ready(session, &case.cluster, pair, file.as_ref()))
@@ -147,15 +117,16 @@ pub(crate) async fn rotate(
         new: ready(session, &case.cluster, new, file.as_ref())?,
         old,
         case: &case,
-        wish: &wish,
+        wish,
     };
     let fingerprint = work.new.pair.fingerprint.clone();
-    let detail = format!("key {fingerprint} to {} nodes", nodes.len());
+    let detail = format!("key {fingerprint} to {} nodes", meant.targets.len());
     let journal = &case.journal;
     let request = journal.record_alone(session, Phase::Requested, detail, None)?;
-    let reports = work.bring_all(nodes, hear).await?;
-    let mut owed = failures(&reports);
-    owed.extend(finish(session, &case, &work)?);
+    let reports = work.bring_all(&meant, hear).await?;
+    let mut owed = failures(&reports, &meant);
+    let pending = finish(session, &case, &work, owed.is_empty())?;
+    owed.extend(pending);
     owed.sort();
     owed.dedup();
     close(session, &case, request, &reports, &owed)?;
@@ -164,6 +135,7 @@ pub(crate) async fn rotate(
         fingerprint,
         resumed,
         reports,
+        unasked: meant.unasked,
         owed,
     }))
 }
@@ -191,8 +163,22 @@ fn begin(session: &Session, case: &Case, kind: SshKeyKind) -> Result<KeyPair, Er
     })
 }
 
-/// Puts aside the old keys that no node holds any more, with their sealed halves.
-fn finish(session: &Session, case: &Case, work: &Work<'_>) -> Result<Vec<String>, Error> {
+/// Since a restore, or an owner's word for the store, nobody knows who has it.
+fn is_doubted(session: &Session, pair: &KeyPair) -> Result<bool, Error> {
+    let doubted = session
+        .store()?
+        .read(|tx| store::ssh_keys::doubted_at(tx, pair.id))?;
+    Ok(doubted.is_some())
+}
+
+/// Puts aside the old keys that no node holds any more, with their sealed halves; all of them, if
+/// every node was seen.
+fn finish(
+    session: &Session,
+    case: &Case,
+    work: &Work<'_>,
+    is_everywhere: bool,
+) -> Result<Vec<String>, Error> {
     if work.waits.get() {
         return Ok(vec![format!(
             "SSH key {} is on no node yet; the old one stays the cluster's key",
@@ -204,19 +190,26 @@ fn finish(session: &Session, case: &Case, work: &Work<'_>) -> Result<Vec<String>
         case.journal
             .record(session, tx, Phase::Done, detail, None)?;
         for old in &work.old {
+            if !is_everywhere {
+                // A node that was not seen may hold it: by its image, or by somebody's hand.
+                store::ssh_keys::set_place(tx, old.pair.id, Place::Old)?;
+                continue;
+            }
             retire(tx, &old.pair)?;
             let nodes = store::ssh_keys::nodes(tx, old.pair.id)?;
             if !nodes.iter().any(NodeKey::may_hold) {
                 store::ssh_keys::destroy(tx, old.pair.id)?;
             }
         }
-        Ok::<_, store::Error>(super::debts(tx, &case.cluster)?.all())
+        // Those that have not got it yet are named with the reason already.
+        let debts = super::debts(tx, &case.cluster)?;
+        Ok::<_, store::Error>([debts.here, debts.on_nodes].concat())
     })?;
     session.store()?.empty_log()?;
     Ok(owed)
 }
 
-fn plan(found: &Keys, resumed: bool, nodes: &[Node]) -> Vec<String> {
+fn plan(found: &Keys, resumed: bool, meant: &Meant) -> Vec<String> {
     let mut lines = Vec::new();
     if resumed {
         let new = found.next.as_ref().unwrap_or(&found.current);
@@ -227,8 +220,9 @@ fn plan(found: &Keys, resumed: bool, nodes: &[Node]) -> Vec<String> {
     } else {
         lines.push("make a new SSH key".to_owned());
     }
-    lines.extend(nodes.iter().map(|node| {
-        format!("put the new key on node {node}, log in with it, and remove the old one there")
+    lines.extend(meant.targets.iter().map(|target| {
+        format!("put the new key on node {target}, log in with it, and remove the old one there")
     }));
+    lines.extend(meant.remarks());
     lines
 }

@@ -26,3 +26,21 @@ ALTER TABLE clusters ADD COLUMN accounts_rotated_at INTEGER NOT NULL DEFAULT 0;
 -- Who set a user's key last, and when: somebody else than the user is said to them.
 ALTER TABLE users ADD COLUMN key_set_at INTEGER;
 ALTER TABLE users ADD COLUMN key_set_by INTEGER REFERENCES users(id);
+-- To whom the private half of a key was ever sealed: a backup may hold it so.
+CREATE TABLE ssh_key_recipients (
+  key INTEGER NOT NULL REFERENCES ssh_keys(id),
+  user INTEGER NOT NULL REFERENCES users(id),
+  PRIMARY KEY (key, user)
+) STRICT, WITHOUT ROWID;
+-- Of the keys that are there, nobody wrote it down: those who could open them today could before.
+INSERT INTO ssh_key_recipients SELECT k.id, u.id FROM ssh_keys k
+  JOIN clusters c ON c.id = k.cluster
+  JOIN users u ON u.key IS NOT NULL AND (u.role IN ('admin','owner') OR u.id = c.owner);
+-- Nodes that a cluster names and that were left out of a roll-out, with the reason; the empty name
+-- is the cluster itself, which could not be asked.
+CREATE TABLE ssh_nodes_left_out (
+  cluster INTEGER NOT NULL REFERENCES clusters(id),
+  node TEXT NOT NULL,
+  why TEXT NOT NULL,
+  PRIMARY KEY (cluster, node)
+) STRICT, WITHOUT ROWID;

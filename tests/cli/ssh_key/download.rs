@@ -27,7 +27,8 @@ fn a_key_is_taken_with_the_command_to_copy_for_every_node() {
         prod      [FINGERPRINT]   olivia   [HOME]/work/ssh-key-prod.pem   2026-11-22T10:00:00Z
         ----- stderr -----
         The SSH key of cluster 'prod' was taken by 'olivia' on 2026-11-22T10:00:00Z.
-        warning: this is the only copy: whoever has it is root on the nodes. Keep it as you keep a password, and do not pass it on
+        warning: it is not in the store any more: whoever has it can log in to the nodes. Keep it as you keep a password, and do not pass it on
+        warning: backups and copies of the store from before still hold it, sealed to 'olivia': destroy them, and put a new key on the nodes when one of these people leaves
         hint: log in with `ssh -i ssh-key-prod.pem root@203.0.113.1`
         hint: log in with `ssh -i ssh-key-prod.pem root@10.0.0.2`
         [exit 0]
@@ -59,10 +60,10 @@ fn where_no_node_is_known_the_place_of_its_address_is_shown() {
     kg.run("ssh-key download prod")
         .success()
         .says("`ssh -i ssh-key-prod.pem root@<node-ip>`");
-    // A cluster that is away keeps nobody from the key.
+    // A cluster that is away keeps nobody from the key who takes that upon themselves.
     let mut kg = with_key();
     kg.sandbox.stop();
-    kg.run("ssh-key download prod")
+    kg.run("ssh-key download prod --yes")
         .success()
         .says("root@<node-ip>");
 }
@@ -153,7 +154,8 @@ fn for_somebody_else_the_file_is_sealed_to_them() {
         prod      [FINGERPRINT]   bob    [HOME]/work/ssh-key-prod.bob.pem.age   2026-11-22T10:00:00Z
         ----- stderr -----
         The SSH key of cluster 'prod' was taken by 'bob' on 2026-11-22T10:00:00Z.
-        warning: this is the only copy: whoever has it is root on the nodes. Keep it as you keep a password, and do not pass it on
+        warning: it is not in the store any more: whoever has it can log in to the nodes. Keep it as you keep a password, and do not pass it on
+        warning: backups and copies of the store from before still hold it, sealed to 'olivia': destroy them, and put a new key on the nodes when one of these people leaves
         hint: 'bob' opens it with `age -d -i IDENTITY -o ssh-key-prod.pem ssh-key-prod.bob.pem.age`
         [exit 0]
         ");
@@ -295,6 +297,7 @@ fn a_dry_run_takes_nothing() {
     let mut kg = with_key();
     insta::assert_snapshot!(kg.run("ssh-key download prod --dry-run"), @r"
         WOULD
+        ask cluster 'prod' whether this is the store that it knows
         hand SSH key [FINGERPRINT] out to 'olivia', to `[HOME]/work/ssh-key-prod.pem`
         destroy the sealed copy: nobody can take it again
         ----- stderr -----
@@ -342,6 +345,7 @@ fn a_hand_out_that_was_cut_off_is_told_by_its_file() {
         .says("ssh-key reset prod");
     kg.run("status").exit(6).says("was cut off");
     kg.run("ssh-key reset prod --yes").success();
+    kg.run("reconcile").success();
     kg.run("status").success();
     kg.run("ssh-key download prod -f other").success();
 }

@@ -161,6 +161,7 @@ fn everything_is_in_the_audit_log() {
             "ssh-key download: done",
             "ssh-key download: denied",
             "ssh-key reset: done",
+            "ssh-key download: requested",
             "ssh-key download: done",
             "ssh-key reset: done",
         ]

@@ -1,9 +1,12 @@
 //! `kubegrant ssh-key`: the key pair of a cluster's nodes.
 
+mod cluster_nodes;
+mod copies;
 mod download;
 mod life;
 mod make;
 mod nodes;
+mod old_keys;
 mod rules;
 mod secrecy;
 

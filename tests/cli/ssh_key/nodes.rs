@@ -10,26 +10,26 @@ use super::{events, shown, text, with_key};
 use crate::home::{Home, Ran};
 
 /// Who logs in to the nodes: whoever runs the tests.
-fn login() -> String {
+pub(super) fn login() -> String {
     let ended = Command::new("id").arg("-un").output().expect("`id`");
     String::from_utf8_lossy(&ended.stdout).trim().to_owned()
 }
 
 /// A home with a key, and nodes.
-struct Desk {
-    kg: Home,
-    nodes: Nodes,
+pub(super) struct Desk {
+    pub(super) kg: Home,
+    pub(super) nodes: Nodes,
 }
 
 impl Desk {
-    fn new(count: usize) -> Option<Self> {
+    pub(super) fn new(count: usize) -> Option<Self> {
         let nodes = Nodes::start(count)?;
         let kg = with_key();
         Some(Self { kg, nodes })
     }
 
     /// Runs `ssh-key` with the test's own `ssh` first in `PATH`.
-    fn run(&mut self, line: &str) -> Ran {
+    pub(super) fn run(&mut self, line: &str) -> Ran {
         let path = self.nodes.path();
         let verb = line.split(' ').next().unwrap_or_default();
         let reach = if matches!(verb, "install" | "rotate") {
@@ -53,21 +53,21 @@ impl Desk {
         words.collect()
     }
 
-    fn install(&mut self) -> Ran {
+    pub(super) fn install(&mut self) -> Ran {
         let all = self.all();
         self.run(&format!("install prod{all}"))
     }
 
-    fn lines(&self, index: usize) -> String {
+    pub(super) fn lines(&self, index: usize) -> String {
         String::from_utf8(self.nodes.node(index).read_authorized_keys()).expect("text")
     }
 
-    fn public(&mut self) -> String {
+    pub(super) fn public(&mut self) -> String {
         text(&shown(&mut self.kg), "public")
     }
 
     /// Whether a private key logs in to a node, through OpenSSH alone.
-    fn lets_in(&self, index: usize, key: &Path) -> bool {
+    pub(super) fn lets_in(&self, index: usize, key: &Path) -> bool {
         let mut ssh = Command::new("ssh");
         ssh.env("PATH", self.nodes.path())
             .args([
@@ -210,7 +210,7 @@ fn a_node_that_is_away_is_owed_named_and_finished_later() {
     desk.nodes.node_mut(1).stop();
     let ran = desk.install();
     ran.exit(6)
-        .says(&format!("not seen to work on node {away}"));
+        .says(&format!("not seen to work on node {}@{away}", login()));
     let public = desk.public();
     assert!(desk.lines(0).contains(&public) && desk.lines(2).contains(&public));
     assert!(!desk.lines(1).contains(&public));
@@ -229,7 +229,7 @@ fn after_a_rotation_there_is_the_new_line_alone_and_the_new_key_can_be_taken() {
     let (old, before) = (desk.public(), shown(&mut desk.kg));
     let admin = desk.nodes.admin_line();
     let ran = desk.run("rotate prod").settled();
-    ran.success().says("the old key is removed");
+    ran.success().says("the old key's line is removed");
     let after = shown(&mut desk.kg);
     assert_ne!(before["fingerprint"], after["fingerprint"]);
     assert_eq!(after["state"], "available");

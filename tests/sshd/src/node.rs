@@ -21,6 +21,7 @@ pub struct Node {
     folder: PathBuf,
     sshd: PathBuf,
     port: u16,
+    also_reads: Vec<PathBuf>,
     running: Option<Child>,
 }
 
@@ -32,6 +33,7 @@ impl Node {
             folder,
             sshd: sshd.to_owned(),
             port: 0,
+            also_reads: Vec::new(),
             running: None,
         };
         node.put_authorized_keys(&format!("{admin}\n"));
@@ -92,6 +94,12 @@ impl Node {
     /// What sshd wrote about its connections.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
+    /// Has sshd, started again, let in what this file says too.
+    pub fn also_read(&mut self, file: PathBuf) {
+        self.also_reads.push(file);
+        self.restart();
     }
 
     /// Ends sshd: connections are refused from now on.
@@ -171,10 +179,15 @@ impl Node {
     fn config(&self) -> String {
         let Self { port, folder, .. } = self;
         let folder = folder.display();
+        let mut more = String::new();
+        for file in &self.also_reads {
+            more.push(' ');
+            more.push_str(&file.display().to_string());
+        }
         // StrictModes would look at the folders above the test's, which are open to everybody.
         format!(
             "Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host_key\nPidFile none\n\
-             AuthorizedKeysFile {folder}/home/.ssh/authorized_keys\nSetEnv HOME={folder}/home\n\
+             AuthorizedKeysFile {folder}/home/.ssh/authorized_keys{more}\nSetEnv HOME={folder}/home\n\
              UsePAM no\nStrictModes no\nPermitRootLogin prohibit-password\n\
              PasswordAuthentication no\nKbdInteractiveAuthentication no\nMaxStartups 100\n\
              UseDNS no\nPrintMotd no\nLogLevel VERBOSE\n"

@@ -1,0 +1,195 @@
+//! The moment of a hand-out, with the cluster as a witness.
+//!
+//! A copy of the store on another machine would hand the same key out once more. So the cluster is
+//! asked first whether this is the store that it knows, and told of the hand-out before it is done:
+//! the copy is not that store any more. Where the cluster is away a person takes that upon
+//! themselves: the key of the nodes is needed most when the API server does not answer.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::Case;
+use super::candidates::in_full;
+use super::hand_out::in_the_way;
+use crate::artifact::file::{Overwrite, write_private};
+use crate::domain::Confirmed;
+use crate::domain::audit::Phase;
+use crate::domain::ssh::{Claim, KeyPair};
+use crate::kubernetes::connection::Connection;
+use crate::ops::journal::Journal;
+use crate::ops::{Error, find};
+use crate::secrets::{ExposeSecret, SecretString};
+use crate::session::Session;
+use crate::store;
+
+/// How long the cluster is waited for, each time.
+const WITNESS_WAIT: Duration = Duration::from_secs(5);
+
+/// Asks the cluster whether this is the store that it knows: the connection, or why it was not
+/// asked. A cluster that knows another one is an error.
+pub(super) async fn vouched(
+    session: &Session,
+    case: &Case,
+) -> Result<Result<Connection, String>, Error> {
+    let ask = async {
+        let installation = find::installation(session)?;
+        let connection = session.connect(&case.cluster, &installation).await?;
+        Ok::<_, Error>(connection)
+    };
+    match tokio::time::timeout(WITNESS_WAIT, Box::pin(ask)).await {
+        Ok(Ok(connection)) => Ok(Ok(connection)),
+        Ok(Err(error)) if error.is_distrust() => Err(error),
+        Ok(Err(error)) => Ok(Err(in_full(&error))),
+        Err(_) => Ok(Err(format!(
+            "no answer within {} s",
+            WITNESS_WAIT.as_secs()
+        ))),
+    }
+}
+
+/// Tells the cluster where the log stands, so that no copy from before is taken for this store.
+async fn tell(session: &Session, connection: &Connection) -> Result<Result<(), String>, Error> {
+    let Some(head) = session.store()?.read(store::audit::head)? else {
+        return Ok(Ok(()));
+    };
+    let told = tokio::time::timeout(WITNESS_WAIT, connection.witness(&head)).await;
+    Ok(match told {
+        Ok(told) => told.map_err(|error| error.to_string()),
+        Err(_) => Err(format!("no answer within {} s", WITNESS_WAIT.as_secs())),
+    })
+}
+
+pub(super) fn unsure(case: &Case, why: &str) -> Error {
+    Error::Unsure {
+        what: format!(
+            "cluster '{}' could not be asked whether this is the store that it knows ({why}): if \
+             there is another copy of it, the SSH key may be taken there too",
+            case.cluster.name
+        ),
+    }
+}
+
+/// A hand-out in the making.
+pub(super) struct Giving<'a> {
+    pub(super) session: &'a Session,
+    pub(super) case: &'a Case,
+    pub(super) journal: Journal,
+    pub(super) pair: &'a KeyPair,
+    pub(super) claim: &'a Claim,
+    pub(super) consent: Option<Confirmed>,
+}
+
+impl Giving<'_> {
+    /// Lets the cluster know, where it answers: the reason why not, if a person agreed to that.
+    async fn witness(&self, vouched: Result<Connection, String>) -> Result<Option<String>, Error> {
+        let told = match vouched {
+            Ok(connection) => tell(self.session, &connection).await?,
+            Err(why) => Err(why),
+        };
+        match (told, self.consent) {
+            (Ok(()), _) => Ok(None),
+            (Err(why), Some(_)) => Ok(Some(why)),
+            (Err(why), None) => Err(unsure(self.case, &why)),
+        }
+    }
+
+    /// Claim, tell, write, record: the file exists complete before the sealed half is destroyed.
+    /// `false` if a reader keeps the sealed half in the store's log.
+    pub(super) async fn to_file(
+        &self,
+        vouched: Result<Connection, String>,
+        (path, bytes): (&Path, &SecretString),
+    ) -> Result<(Option<String>, bool), Error> {
+        let Self { session, pair, .. } = *self;
+        let journal = &self.journal;
+        let request = session.store()?.write(|tx| {
+            if !store::ssh_keys::claim(tx, pair.id, self.claim)? {
+                return Err(overtaken(pair));
+            }
+            let detail = format!("key {} to `{}`", pair.fingerprint, path.display());
+            Ok::<_, Error>(journal.record(session, tx, Phase::Requested, detail, None)?)
+        })?;
+        let give_back = |why: &dyn std::fmt::Display| {
+            // If this cannot be recorded either, the next command finds no such file and
+            // releases it.
+            let _unrecorded = session.store()?.write(|tx| {
+                store::ssh_keys::release(tx, pair.id)?;
+                let detail = format!("no file was written, the key can still be taken: {why}");
+                journal.record(session, tx, Phase::Failed, detail, Some(request))
+            });
+            Ok::<_, Error>(())
+        };
+        let unwitnessed = match self.witness(vouched).await {
+            Ok(unwitnessed) => unwitnessed,
+            Err(error) => {
+                give_back(&error)?;
+                return Err(error);
+            }
+        };
+        let written = write_private(path, bytes.expose_secret().as_bytes(), Overwrite::Never);
+        if let Err(error) = written {
+            give_back(&error)?;
+            return Err(in_the_way(error));
+        }
+        let recorded = session.store()?.write(|tx| {
+            store::ssh_keys::complete(tx, pair.id)?;
+            let detail = format!(
+                "key {} handed out to `{}`; the sealed copy is destroyed{}",
+                pair.fingerprint,
+                path.display(),
+                words(unwitnessed.as_ref())
+            );
+            journal.record(session, tx, Phase::Done, detail, Some(request))?;
+            Ok::<_, store::Error>(())
+        });
+        let emptied = recorded
+            .and_then(|()| session.store()?.empty_log())
+            .map_err(|source| Error::Unrecorded {
+                what: format!("the SSH key is in `{}`", path.display()),
+                source: Box::new(source),
+            })?;
+        Ok((unwitnessed, emptied))
+    }
+
+    /// Tells, records, then hands out: what goes to standard output cannot be looked at afterwards.
+    pub(super) async fn to_stdout(
+        &self,
+        vouched: Result<Connection, String>,
+    ) -> Result<(Option<String>, bool), Error> {
+        let Self { session, pair, .. } = *self;
+        let detail = format!("key {} to standard output", pair.fingerprint);
+        let request = self
+            .journal
+            .record_alone(session, Phase::Requested, detail, None)?;
+        let unwitnessed = self.witness(vouched).await?;
+        session.store()?.write(|tx| {
+            if !store::ssh_keys::take(tx, pair.id, self.claim)? {
+                return Err(overtaken(pair));
+            }
+            let detail = format!(
+                "key {} handed out to standard output{}",
+                pair.fingerprint,
+                words(unwitnessed.as_ref())
+            );
+            self.journal
+                .record(session, tx, Phase::Done, detail, Some(request))?;
+            Ok::<_, Error>(())
+        })?;
+        Ok((unwitnessed, session.store()?.empty_log()?))
+    }
+}
+
+/// What the log says of a hand-out without a witness.
+fn words(unwitnessed: Option<&String>) -> String {
+    unwitnessed.map_or_else(String::new, |why| {
+        format!("; the cluster could not be asked or told: {why}")
+    })
+}
+
+/// Under the lock nobody else can be first, short of a copy of the store.
+fn overtaken(pair: &KeyPair) -> Error {
+    Error::Forbidden {
+        why: format!("SSH key {} was taken meanwhile", pair.fingerprint),
+        hint: "run `kubegrant ssh-key show CLUSTER`".to_owned(),
+    }
+}
