@@ -6,7 +6,7 @@ mod settings;
 
 pub(crate) use approach::Source;
 pub(super) use approach::prove;
-pub(super) use register::active_user;
+pub(super) use register::{active_user, cannot_own};
 pub(crate) use register::{Add, Registered, add, relink};
 pub(crate) use settings::{Place, Set, SetOutcome, set};
 

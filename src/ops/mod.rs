@@ -7,6 +7,7 @@ pub(crate) mod access;
 pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod cluster;
+mod commit;
 mod error;
 pub(crate) mod explain;
 pub(crate) mod find;

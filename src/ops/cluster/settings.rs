@@ -8,10 +8,11 @@ use crate::domain::cluster::{Cluster, WriteScope};
 use crate::domain::credential::Subject;
 use crate::domain::name::{ClusterName, ProjectName};
 use crate::domain::policy::{ClusterAction, OrganizationAction, ProjectAction};
+use crate::ops::commit::Question;
 use crate::ops::journal::Journal;
 use crate::ops::{Applied, Done, Error, Mode, find, settle};
 use crate::session::Session;
-use crate::store;
+use crate::store::{self, WriteTxn};
 
 /// Which project a cluster is to be in.
 #[derive(Debug, Default)]
@@ -91,11 +92,15 @@ pub(crate) async fn set(
         }
     };
     let moves = !matches!(wish.project, Place::Same);
-    let before = found.cluster;
-    let journal = journal.cluster(&before);
-    let lock = session.lock(&before).await?;
+    let journal = journal.cluster(&found.cluster);
+    let question = Question {
+        command: "cluster set",
+        action,
+        also: moves.then_some(OrganizationAction::ManageProjects),
+        cluster: &found.cluster,
+    };
     // Two changes at once both count: each begins where the other ended.
-    let before = find::again(session, &before)?;
+    let (lock, before) = question.lock(session).await?;
     let mut after = apply_settings(&before, wish);
     if moves {
         after.project = project;
@@ -126,13 +131,12 @@ pub(crate) async fn set(
     }
     let write_moved =
         before.write_scope != after.write_scope || before.held_back != after.held_back;
-    let request = session.store()?.write(|tx| {
+    let request = question.commit(session, |tx, now| {
+        if !is_as_it_was(now, &before) {
+            return Err(question.changed());
+        }
         if after.project != before.project {
-            let projects = store::projects::list(tx)?;
-            let there = |id| projects.iter().any(|project| project.id == id);
-            if !after.project.is_none_or(there) {
-                return Err(project_is_gone());
-            }
+            still_there(tx, &after)?;
         }
         store::clusters::update_settings(tx, &after)?;
         if write_moved {
@@ -143,7 +147,7 @@ pub(crate) async fn set(
             // The shared kubeconfigs of the project that it leaves end here.
             settle::end_what_must(session, tx, &after, &journal, Some(request))?;
         }
-        Ok::<_, Error>(request)
+        Ok(request)
     })?;
     let applied = if write_moved || after.project != before.project {
         settle::pay(session, &after, &lock, &journal, Some(request)).await?
@@ -187,6 +191,28 @@ fn apply_settings(before: &Cluster, wish: Set) -> Cluster {
 fn project_name(session: &Session, cluster: &Cluster) -> Result<Option<String>, Error> {
     let names = session.store()?.read(store::projects::names)?;
     Ok(cluster.project.and_then(|id| names.get(&id).cloned()))
+}
+
+/// Whether nothing of a cluster was changed since but what is of no concern here. A deleted project
+/// takes no lock, for example: what was changed since is not changed back.
+fn is_as_it_was(now: &Cluster, before: &Cluster) -> bool {
+    let comparable = Cluster {
+        owner: before.owner,
+        reached_at: before.reached_at,
+        ..now.clone()
+    };
+    comparable == *before
+}
+
+/// Refuses a project that was deleted meanwhile.
+fn still_there(tx: &WriteTxn<'_>, after: &Cluster) -> Result<(), Error> {
+    let projects = store::projects::list(tx)?;
+    let there = |id| projects.iter().any(|project| project.id == id);
+    if after.project.is_none_or(there) {
+        Ok(())
+    } else {
+        Err(project_is_gone())
+    }
 }
 
 fn project_is_gone() -> Error {
