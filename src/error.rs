@@ -427,10 +427,9 @@ impl From<ops::Error> for Failure {
                 Kind::Denied,
                 "use a kubeconfig whose login is cluster-admin, with `--context`".to_owned(),
             ),
-            E::Owed { .. } => (
+            E::Owed { then, .. } => (
                 Kind::Owed,
-                "run `kubegrant reconcile` when the cluster answers, then download again"
-                    .to_owned(),
+                format!("run `kubegrant reconcile` when the cluster answers{then}"),
             ),
             E::NotHandedOver { .. } => (
                 Kind::Owed,

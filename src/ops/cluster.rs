@@ -6,8 +6,8 @@ mod settings;
 
 pub(crate) use approach::Source;
 pub(super) use approach::prove;
-pub(super) use register::{active_user, cannot_own};
 pub(crate) use register::{Add, Registered, add, relink};
+pub(super) use register::{active_user, cannot_own};
 pub(crate) use settings::{Place, Set, SetOutcome, set};
 
 use std::collections::{BTreeMap, BTreeSet};

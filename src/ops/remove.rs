@@ -161,6 +161,7 @@ pub(super) async fn go_on(
             journal.record_alone(session, Phase::Owed, settle::chain(&error), Some(request))?;
             return Err(Error::Owed {
                 what: format!("the deletion of cluster '{}'", cluster.name),
+                then: "",
                 cluster: cluster.name.clone(),
                 source: Box::new(error),
             });

@@ -288,6 +288,7 @@ fn half_done(session: &Session, case: &Case, request: i64, error: Error) -> Erro
         Ok(debts) if debts.is_empty() => error,
         Ok(_) => Error::Owed {
             what: format!("the kubeconfig of '{}'", case.owner),
+            then: ", then download again",
             cluster: case.cluster.name.clone(),
             source: Box::new(error),
         },
