@@ -357,14 +357,22 @@ impl Session {
             path: path.clone(),
             source,
         };
-        let file = OpenOptions::new()
+        let opened = OpenOptions::new()
             .create(true)
             .truncate(false)
             .write(true)
             .mode(0o600)
-            .custom_flags(nofollow())
-            .open(&path)
-            .map_err(failed)?;
+            .custom_flags(nofollow() | nonblock())
+            .open(&path);
+        // Whoever made it could hold it for ever, and nothing could be revoked meanwhile.
+        let file = match opened {
+            Ok(file) => file,
+            Err(error) => {
+                store::file::check_named(&path, "lock")?;
+                return Err(failed(error));
+            }
+        };
+        store::file::check_open(&file, &path, "lock")?;
         let started = tokio::time::Instant::now();
         loop {
             match file.try_lock() {
@@ -527,6 +535,11 @@ fn lock_path(store: &Path, what: &str, cluster: ClusterId) -> PathBuf {
 
 fn nofollow() -> i32 {
     i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0)
+}
+
+/// A pipe in a file's place must not make anybody wait.
+fn nonblock() -> i32 {
+    i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0)
 }
 
 /// Writes an operator's credential as the text that is sealed (`--keep-credential`).

@@ -289,9 +289,9 @@ fn a_store_in_a_folder_that_others_can_write_is_refused() {
     set_mode(kg.store().parent().expect("a folder"), 0o777);
     insta::assert_snapshot!(kg.run("cluster list"), @r"
         ----- stderr -----
-        error: the store at `[HOME]/data/kubegrant` is not safe: others can write its directory (mode 777)
+        error: the directory at `[HOME]/data/kubegrant` is not safe: others can write in it (mode 777)
 
-        hint: run `chmod 700 [HOME]/data/kubegrant`
+        hint: run `chmod 700 [HOME]/data/kubegrant`; or, if others need it, move the store into a directory of your own (`mkdir -m 700 DIR && mv [HOME]/data/kubegrant/STORE* DIR`), and name it with `--store DIR/STORE`
         [exit 7]
     ");
 }

@@ -40,6 +40,7 @@ mod team_revoke;
 mod team_rotate;
 mod tidy;
 mod twice;
+mod unsafe_files;
 mod user;
 mod user_offboard;
 mod whoami;
