@@ -1,5 +1,6 @@
 //! One run's hold on the world: store, identity, locks and connections, each opened when needed.
 
+mod clocks;
 mod head;
 mod shells;
 
@@ -17,7 +18,7 @@ use crate::domain::cluster::{Cluster, ClusterId, ManagerKind};
 use crate::domain::name::UserRef;
 use crate::domain::user::User;
 use crate::env::Env;
-use crate::kubernetes::client::{self, Endpoint, Limits, Login};
+use crate::kubernetes::client::{self, Endpoint, Limits, Login, ServerTime};
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::error::{Error as ClusterError, SetupError};
 use crate::kubernetes::import::OperatorCredential;
@@ -177,6 +178,7 @@ pub(crate) struct Session {
     ask: Ask,
     store: OnceCell<Store>,
     identity: OnceCell<Identity>,
+    clocks: clocks::Seen,
 }
 
 impl Session {
@@ -188,6 +190,7 @@ impl Session {
             ask,
             store: OnceCell::new(),
             identity: OnceCell::new(),
+            clocks: clocks::Seen::default(),
         }
     }
 
@@ -453,6 +456,7 @@ impl Session {
         };
         let mut connection = self.approach(cluster, installation)?;
         let pins = Box::pin(connection.pins()).await.map_err(failed)?;
+        self.note_clock(cluster, connection.server_time());
         if pins.cluster_uid != cluster.kube_system_uid {
             return Err(Error::WrongCluster {
                 cluster: cluster.name.to_string(),
@@ -485,8 +489,9 @@ impl Session {
             })?,
         };
         let endpoint = self.endpoint(&cluster.address).map_err(failed)?;
-        let client = client::connect(&endpoint, login, Limits::default()).map_err(failed)?;
-        Ok(Connection::new(client, installation))
+        let time = ServerTime::default();
+        let client = client::connect_noting(&endpoint, login, Limits::default(), &time);
+        Ok(Connection::new(client.map_err(failed)?, installation).with_time(time))
     }
 
     /// The endpoint of an address; a proxy of the environment counts where none was registered.

@@ -171,6 +171,7 @@ fn dispatch(cli: Cli, env: Env, output: &mut Output) -> Result<(), Failure> {
     if let Command::Completions(args) = cli.command {
         return completions::run(&args, output);
     }
+    let is_reconcile = matches!(cli.command, Command::Reconcile(_));
     let interrupt = env.interrupt.clone();
     let ask = passphrase_asker(&env, output);
     let config = Config::new(&env, cli.global.options())?;
@@ -190,6 +191,24 @@ fn dispatch(cli: Cli, env: Env, output: &mut Output) -> Result<(), Failure> {
                 "run `kubegrant status` to see whether anything is owed",
             )),
         }
+    });
+    for (cluster, clocks) in session.clocks_that_differ() {
+        output.warn(&format!(
+            "the clock of this machine says {}, that of cluster '{cluster}' says {}: nothing on it \
+             is ended by time, and an end that is set here means this machine's clock",
+            crate::output::time::rfc3339(clocks.here),
+            crate::output::time::rfc3339(clocks.there),
+        ));
+    }
+    let done = done.and_then(|()| {
+        let kept = (is_reconcile && session.has_kept()).then(|| {
+            Failure::words(
+                Kind::Owed,
+                "what has ended by this machine's clock was not ended",
+                "set the clock right, and run `kubegrant reconcile`",
+            )
+        });
+        kept.map_or(Ok(()), Err)
     });
     // Whatever came of it: what was recorded is kept in mind here too.
     if let Err(error) = session.keep_head() {

@@ -7,6 +7,7 @@ pub(crate) mod access;
 pub(crate) mod audit;
 pub(crate) mod binding;
 pub(crate) mod climb;
+pub(crate) mod clock;
 pub(crate) mod cluster;
 pub(crate) mod credential;
 pub(crate) mod name;

@@ -10,12 +10,12 @@
 //! - the credential goes to exactly the configured address. Redirects are errors, and neither
 //!   headers nor bodies enter a log or an error.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use http::header::{AUTHORIZATION, HeaderValue};
+use http::header::{AUTHORIZATION, DATE, HeaderValue};
 use http::{Request, Response, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
@@ -33,6 +33,7 @@ use tower::{BoxError, Service};
 
 use super::error::{Error, SetupError};
 use super::tls;
+use crate::domain::Timestamp;
 
 mod deadline;
 mod exchange;
@@ -107,6 +108,27 @@ impl Default for Limits {
     }
 }
 
+/// What time a server says that it is, by its last answer.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ServerTime(Arc<Mutex<Option<Timestamp>>>);
+
+impl ServerTime {
+    /// The time of the last answer that named one.
+    pub(crate) fn latest(&self) -> Option<Timestamp> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes the `Date` of an answer; what is no time is no news.
+    fn note(&self, headers: &http::HeaderMap) {
+        let date = headers.get(DATE).and_then(|date| date.to_str().ok());
+        let date = date.and_then(|date| chrono::DateTime::parse_from_rfc2822(date).ok());
+        if let Some(date) = date {
+            let mut latest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            *latest = Some(date.to_utc());
+        }
+    }
+}
+
 /// Sends one request over whatever lies below.
 type Transport = Box<
     dyn Fn(
@@ -120,14 +142,24 @@ type Transport = Box<
 /// Makes a client for one API server. Nothing is sent before the first request.
 ///
 /// The client lives in the runtime it was made in.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the credential is given away: no copy of it stays with the caller"
-)]
 pub(crate) fn connect(
     endpoint: &Endpoint,
     login: Login,
     limits: Limits,
+) -> Result<kube::Client, Error> {
+    connect_noting(endpoint, login, limits, &ServerTime::default())
+}
+
+/// [`connect`], and every answer notes what time the server says that it is.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the credential is given away: no copy of it stays with the caller"
+)]
+pub(crate) fn connect_noting(
+    endpoint: &Endpoint,
+    login: Login,
+    limits: Limits,
+    time: &ServerTime,
 ) -> Result<kube::Client, Error> {
     let server = endpoint.server.clone();
     // kube spawns a task at once and would panic without a runtime.
@@ -143,6 +175,7 @@ pub(crate) fn connect(
         .and_then(|url| Proxy::parse(url).ok());
     let proxy = proxy.map(|proxy| proxy.uri.to_string());
     let exchange = Exchange::new(server, base, authorization, limits, transport, proxy);
+    let exchange = exchange.noting(time.clone());
     Ok(kube::Client::new(Connected(Arc::new(exchange)), "default"))
 }
 

@@ -13,8 +13,10 @@ use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBind
 use kube::api::{Api, ListParams, ObjectMeta, PostParams};
 use serde::Deserialize;
 
+use super::client::ServerTime;
 use super::error::Error;
 use super::objects;
+use crate::domain::Timestamp;
 use crate::domain::audit::Head;
 use crate::domain::climb::Probe;
 use crate::domain::plan::{
@@ -29,6 +31,8 @@ pub(crate) struct Connection {
     pub(super) installation: String,
     /// The head of our log that the cluster holds, as it was read when we connected.
     pub(super) witnessed: Option<Head>,
+    /// What time the cluster says that it is.
+    time: ServerTime,
 }
 
 impl std::fmt::Debug for Connection {
@@ -127,7 +131,18 @@ impl Connection {
             client,
             installation: installation.to_owned(),
             witnessed: None,
+            time: ServerTime::default(),
         }
+    }
+
+    /// Takes what the client notes of the server's time.
+    pub(crate) fn with_time(self, time: ServerTime) -> Self {
+        Self { time, ..self }
+    }
+
+    /// What time the server said that it is, by its last answer.
+    pub(crate) fn server_time(&self) -> Option<Timestamp> {
+        self.time.latest()
     }
 
     pub(super) fn accounts(&self) -> Api<ServiceAccount> {

@@ -208,6 +208,7 @@ fn hostile_names_are_wrong_command_lines_and_never_shown_raw() {
 fn a_hidden_cluster_is_answered_like_one_that_never_was() {
     let mut kg = Home::new();
     let second = Sandbox::start().expect("a sandbox");
+    kg.set_clock(&second);
     kg.write("second.conf", &second.admin_kubeconfig_token());
     kg.run("cluster add seen --kubeconfig second.conf")
         .success();
@@ -344,6 +345,7 @@ fn a_file_that_is_no_database_is_refused() {
 fn a_login_moved_to_another_row_does_not_open() {
     let mut kg = Home::new();
     let second = Sandbox::start().expect("a sandbox");
+    kg.set_clock(&second);
     kg.write("second.conf", &second.admin_kubeconfig_token());
     kg.run("cluster add second --kubeconfig second.conf")
         .success();

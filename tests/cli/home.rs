@@ -154,6 +154,21 @@ impl Home {
         self.sandbox.set_now(self.fixture.now());
     }
 
+    /// Lets another sandbox tell this world's time.
+    pub(crate) fn set_clock(&self, sandbox: &Sandbox) {
+        sandbox.set_now(self.fixture.now());
+    }
+
+    /// Moves this machine's clock on, and not the cluster's.
+    pub(crate) fn drift(&mut self, hours: i64) {
+        self.drift_minutes(hours * 60);
+    }
+
+    /// The same, by minutes.
+    pub(crate) fn drift_minutes(&mut self, minutes: i64) {
+        self.fixture.advance(TimeDelta::minutes(minutes));
+    }
+
     /// Where everything is.
     pub(crate) fn root(&self) -> &Path {
         self.dir.path()

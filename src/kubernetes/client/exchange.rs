@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, Semaphore};
 use tokio::time::Instant;
 
 use super::deadline::TooSlow;
-use super::{Limits, Transport};
+use super::{Limits, ServerTime, Transport};
 use crate::kubernetes::error::{Error, chain, clean, find, tls_fault};
 
 /// How many HTTP/1.1 requests run at once; each has its own connection.
@@ -35,6 +35,7 @@ pub(super) struct Exchange {
     /// nobody knows yet that one could carry them all.
     protocol: Mutex<Option<Version>>,
     http1: Semaphore,
+    time: ServerTime,
 }
 
 /// How an attempt failed.
@@ -74,7 +75,13 @@ impl Exchange {
             proxy,
             protocol: Mutex::new(None),
             http1: Semaphore::new(HTTP1_CONCURRENT),
+            time: ServerTime::default(),
         }
+    }
+
+    /// Notes the server's time there.
+    pub(super) fn noting(self, time: ServerTime) -> Self {
+        Self { time, ..self }
     }
 
     /// Sends a request until it has an answer, or further attempts are not worth it.
@@ -177,6 +184,7 @@ impl Exchange {
             }
         };
         self.refuse_redirect(&response)?;
+        self.time.note(response.headers());
         let (parts, body) = response.into_parts();
         let body = Limited::new(body, self.limits.body_max)
             .collect()

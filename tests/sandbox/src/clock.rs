@@ -24,6 +24,11 @@ impl Clock {
         set.unwrap_or_else(Utc::now)
     }
 
+    /// The present instant as HTTP writes it.
+    pub(crate) fn http_date(&self) -> String {
+        self.now().format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+    }
+
     /// Stops the clock at an instant.
     pub(crate) fn set(&self, now: DateTime<Utc>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);

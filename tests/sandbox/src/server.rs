@@ -220,6 +220,7 @@ impl Exchange {
             .status(reply.status)
             .header("content-type", reply.content_type)
             .header("cache-control", "no-cache, private")
+            .header("date", self.shared.world().settings.clock.http_date())
             .header("audit-id", crate::object::new_uid());
         for (name, value) in reply.headers {
             builder = builder.header(name, value);
