@@ -216,6 +216,13 @@ fn merge_kind(error: &MergeError) -> (Kind, String) {
             Kind::Unsafe,
             "nothing was written; mend it, or download to a file of its own".to_owned(),
         ),
+        MergeError::Waiting { context, .. } => (
+            Kind::State,
+            format!(
+                "find out who put it there; if it is of no use: `kubectl config delete-context \
+                 {context}`"
+            ),
+        ),
         MergeError::Taken { kind, name } => (
             Kind::State,
             format!(

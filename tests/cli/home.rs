@@ -371,6 +371,14 @@ pub(crate) fn yaml(text: &str) -> Value {
     serde_saphyr::from_str(text).expect("YAML")
 }
 
+/// An entry's name without what cannot be guessed of it; that must be there where it is ours.
+pub(crate) fn guessable(name: &str) -> String {
+    let salt = Regex::new("-[0-9a-f]{8}(-v|$)").expect("a pattern");
+    let short = salt.replace(name, "$1").into_owned();
+    assert_eq!(short != name, name.starts_with("kubegrant-"), "{name}");
+    short
+}
+
 /// What can be read by all who may read anything.
 pub(crate) const PODS: &str = "/api/v1/namespaces/default/pods";
 /// What only writers may make.

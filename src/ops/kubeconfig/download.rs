@@ -388,7 +388,7 @@ async fn deliver(
 ) -> Result<Downloaded, Error> {
     let (case, credential) = (&ready.case, &ready.credential);
     let token = ready.minted.token.clone();
-    let fields = fields(case, wish, credential.version, token);
+    let fields = fields(session, case, wish, credential.version, token);
     let mut merged = None;
     let mut bytes = None;
     match (form.merge, &form.path) {
@@ -397,6 +397,7 @@ async fn deliver(
             let addition = Addition {
                 fields: &fields,
                 mark: &mark,
+                context_is_chosen: wish.context.is_some(),
             };
             merged = Some(merge::add(path, &[addition], set_current).await?);
         }
