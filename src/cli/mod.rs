@@ -127,7 +127,7 @@ fn run_command(args: &[OsString], mut env: Env) -> u8 {
         .and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
-        Err(error) => return say_usage(&error, &mut env),
+        Err(error) => return say_usage(error, &mut env),
     };
     let settings = Settings {
         format: cli.global.output.into(),
@@ -148,8 +148,9 @@ fn run_command(args: &[OsString], mut env: Env) -> u8 {
 }
 
 /// Shows what clap has to say: help on stdout with 0, anything else on stderr with 2.
-fn say_usage(error: &clap::Error, env: &mut Env) -> u8 {
+fn say_usage(mut error: clap::Error, env: &mut Env) -> u8 {
     use clap::error::ErrorKind;
+    on_one_line(&mut error);
     let mut output = Output::new(env, Settings::default());
     let text = error.render().to_string();
     match error.kind() {
@@ -163,6 +164,44 @@ fn say_usage(error: &clap::Error, env: &mut Env) -> u8 {
             output.rendered(&crate::output::sanitize::lines(&text));
             Kind::Usage.code()
         }
+    }
+}
+
+/// Spells out what was typed, wherever the message repeats it: a line end in it must not begin a
+/// line that passes for one of ours.
+fn on_one_line(error: &mut clap::Error) {
+    use clap::error::ContextValue;
+    let mut typed: Vec<String> = Vec::new();
+    let mut shown = Vec::new();
+    let line = |text: &str| crate::output::sanitize::line(text).into_owned();
+    for (kind, value) in error.context() {
+        let value = match value {
+            ContextValue::String(text) => {
+                typed.push(text.clone());
+                ContextValue::String(line(text))
+            }
+            ContextValue::Strings(texts) => {
+                typed.extend(texts.iter().cloned());
+                ContextValue::Strings(texts.iter().map(|text| line(text)).collect())
+            }
+            _ => continue,
+        };
+        shown.push((kind, value));
+    }
+    typed.retain(|text| line(text) != *text);
+    for (kind, value) in error.context() {
+        let spelled = |text: String| {
+            let spelled = |text: String, typed: &String| text.replace(typed, &line(typed));
+            typed.iter().fold(text, spelled)
+        };
+        // Advice on what may have been meant.
+        if let ContextValue::StyledStrs(texts) = value {
+            let texts = texts.iter().map(|text| spelled(text.to_string()).into());
+            shown.push((kind, ContextValue::StyledStrs(texts.collect())));
+        }
+    }
+    for (kind, value) in shown {
+        error.insert(kind, value);
     }
 }
 
