@@ -244,3 +244,31 @@ fn a_cluster_is_not_given_to_who_was_disabled_meanwhile() {
     let ran = transfer.finish().code_is(5);
     assert!(ran.stderr.contains("can own nothing"), "{ran}");
 }
+
+#[test]
+fn of_many_who_begin_at_once_one_wins_and_the_others_leave_nothing() {
+    for together in [true, false] {
+        let home = Home::new();
+        let started: Vec<_> = (0..12)
+            .map(|number| {
+                let identity = if together { 0 } else { number };
+                home.start(&format!(
+                    "init --organization Acme{number} --owner o{number} --identity id{identity}"
+                ))
+            })
+            .collect();
+        let ended: Vec<_> = started.into_iter().map(Started::finish).collect();
+        let won: Vec<usize> = (0..12).filter(|number| ended[*number].code == 0).collect();
+        assert_eq!(won.len(), 1, "{ended:?}");
+        for loser in ended.iter().filter(|ran| ran.code != 0) {
+            assert!(matches!(loser.code, 4 | 5), "{loser}");
+        }
+        let there: Vec<usize> = (0..12)
+            .filter(|number| home.read(&format!("id{number}")).is_some())
+            .collect();
+        let winner = if together { 0 } else { won[0] };
+        assert_eq!(there, [winner], "{ended:?}");
+        let who = home.run(&format!("whoami --identity id{winner}")).success();
+        assert!(who.stdout.contains(&format!("o{}", won[0])), "{who}");
+    }
+}
