@@ -226,6 +226,13 @@ fn merge_kind(error: &MergeError) -> (Kind, String) {
             Kind::Unsafe,
             "nothing was written; mend it, or download to a file of its own".to_owned(),
         ),
+        MergeError::Waiting { context, .. } => (
+            Kind::State,
+            format!(
+                "find out who put it there; if it is of no use: `kubectl config delete-context \
+                 {context}`"
+            ),
+        ),
         MergeError::Taken { kind, name } => (
             Kind::State,
             format!(
@@ -445,10 +452,9 @@ impl From<ops::Error> for Failure {
                 Kind::Denied,
                 "use a kubeconfig whose login is cluster-admin, with `--context`".to_owned(),
             ),
-            E::Owed { .. } => (
+            E::Owed { then, .. } => (
                 Kind::Owed,
-                "run `kubegrant reconcile` when the cluster answers, then download again"
-                    .to_owned(),
+                format!("run `kubegrant reconcile` when the cluster answers{then}"),
             ),
             E::NotHandedOver { .. } => (
                 Kind::Owed,

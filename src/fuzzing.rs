@@ -137,6 +137,7 @@ fn kubeconfig_merge(bytes: &[u8]) {
     let addition = merge::Addition {
         fields: &fields,
         mark: &mark,
+        context_is_chosen: false,
     };
     match merge::merge(text, &addition, false) {
         Ok(merged) => {

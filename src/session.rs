@@ -1,5 +1,6 @@
 //! One run's hold on the world: store, identity, locks and connections, each opened when needed.
 
+mod clocks;
 mod head;
 mod shells;
 
@@ -180,6 +181,7 @@ pub(crate) struct Session {
     store: OnceCell<Store>,
     identity: OnceCell<Identity>,
     notes: RefCell<Vec<Note>>,
+    clocks: clocks::Seen,
 }
 
 impl Session {
@@ -192,6 +194,7 @@ impl Session {
             store: OnceCell::new(),
             identity: OnceCell::new(),
             notes: RefCell::default(),
+            clocks: clocks::Seen::default(),
         }
     }
 
@@ -382,7 +385,15 @@ impl Session {
     ) -> Result<Lock, Error> {
         let path = lock_path(&self.config.store, what, cluster.id);
         let failed = |source| lock_failed(cluster, &path, source);
-        let file = open_lock(&path).map_err(failed)?;
+        // Whoever made it could hold it for ever, and nothing could be revoked meanwhile.
+        let file = match open_lock(&path) {
+            Ok(file) => file,
+            Err(error) => {
+                store::file::check_named(&path, "lock")?;
+                return Err(failed(error));
+            }
+        };
+        store::file::check_open(&file, &path, "lock")?;
         let started = tokio::time::Instant::now();
         loop {
             match file.try_lock() {
@@ -478,6 +489,7 @@ impl Session {
         };
         let mut connection = self.approach(cluster, installation)?;
         let pins = Box::pin(connection.pins()).await.map_err(failed)?;
+        self.note_clock(cluster, connection.server_time());
         if pins.cluster_uid != cluster.kube_system_uid {
             return Err(Error::WrongCluster {
                 cluster: cluster.name.to_string(),
@@ -584,6 +596,11 @@ fn lock_failed(cluster: &Cluster, path: &Path, source: std::io::Error) -> Error 
 
 fn nofollow() -> i32 {
     i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0)
+}
+
+/// A pipe in a file's place must not make anybody wait.
+fn nonblock() -> i32 {
+    i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0)
 }
 
 /// Writes an operator's credential as the text that is sealed (`--keep-credential`).

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
-use super::merge::{MARK, Mark};
+use super::merge::{MARK, Mark, Names};
 
 #[cfg(test)]
 mod tests;
@@ -178,8 +178,20 @@ pub(super) fn render_items(
     fields: &KubeconfigFields,
     mark: &Mark,
     namespace: Option<&str>,
+    names: &Names,
 ) -> Result<[Zeroizing<String>; 3], RenderError> {
-    let config = config(fields, Some(mark), namespace)?;
+    let mut config = config(fields, Some(mark), namespace)?;
+    for item in &mut config.clusters {
+        item.name.clone_from(&names.cluster);
+    }
+    for item in &mut config.contexts {
+        item.name.clone_from(&names.context);
+        item.context.cluster.clone_from(&names.cluster);
+        item.context.user.clone_from(&names.user);
+    }
+    for item in &mut config.users {
+        item.name.clone_from(&names.user);
+    }
     let cluster = &fields.cluster;
     Ok([
         written(&config.clusters, cluster)?,

@@ -128,7 +128,7 @@ fn run_command(args: &[OsString], mut env: Env) -> u8 {
         .and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
-        Err(error) => return say_usage(&error, &mut env),
+        Err(error) => return say_usage(error, &mut env),
     };
     let settings = Settings {
         format: cli.global.output.into(),
@@ -149,8 +149,9 @@ fn run_command(args: &[OsString], mut env: Env) -> u8 {
 }
 
 /// Shows what clap has to say: help on stdout with 0, anything else on stderr with 2.
-fn say_usage(error: &clap::Error, env: &mut Env) -> u8 {
+fn say_usage(mut error: clap::Error, env: &mut Env) -> u8 {
     use clap::error::ErrorKind;
+    on_one_line(&mut error);
     let mut output = Output::new(env, Settings::default());
     let text = error.render().to_string();
     match error.kind() {
@@ -167,11 +168,50 @@ fn say_usage(error: &clap::Error, env: &mut Env) -> u8 {
     }
 }
 
+/// Spells out what was typed, wherever the message repeats it: a line end in it must not begin a
+/// line that passes for one of ours.
+fn on_one_line(error: &mut clap::Error) {
+    use clap::error::ContextValue;
+    let mut typed: Vec<String> = Vec::new();
+    let mut shown = Vec::new();
+    let line = |text: &str| crate::output::sanitize::line(text).into_owned();
+    for (kind, value) in error.context() {
+        let value = match value {
+            ContextValue::String(text) => {
+                typed.push(text.clone());
+                ContextValue::String(line(text))
+            }
+            ContextValue::Strings(texts) => {
+                typed.extend(texts.iter().cloned());
+                ContextValue::Strings(texts.iter().map(|text| line(text)).collect())
+            }
+            _ => continue,
+        };
+        shown.push((kind, value));
+    }
+    typed.retain(|text| line(text) != *text);
+    for (kind, value) in error.context() {
+        let spelled = |text: String| {
+            let spelled = |text: String, typed: &String| text.replace(typed, &line(typed));
+            typed.iter().fold(text, spelled)
+        };
+        // Advice on what may have been meant.
+        if let ContextValue::StyledStrs(texts) = value {
+            let texts = texts.iter().map(|text| spelled(text.to_string()).into());
+            shown.push((kind, ContextValue::StyledStrs(texts.collect())));
+        }
+    }
+    for (kind, value) in shown {
+        error.insert(kind, value);
+    }
+}
+
 fn dispatch(cli: Cli, env: Env, output: &mut Output) -> Result<(), Failure> {
     // Help and completions open no database.
     if let Command::Completions(args) = cli.command {
         return completions::run(&args, output);
     }
+    let is_reconcile = matches!(cli.command, Command::Reconcile(_));
     let interrupt = env.interrupt.clone();
     let ask = passphrase_asker(&env, output);
     let config = Config::new(&env, cli.global.options())?;
@@ -195,6 +235,24 @@ fn dispatch(cli: Cli, env: Env, output: &mut Output) -> Result<(), Failure> {
     for note in session.take_notes() {
         say_note(&note, output);
     }
+    for (cluster, clocks) in session.clocks_that_differ() {
+        output.warn(&format!(
+            "the clock of this machine says {}, that of cluster '{cluster}' says {}: nothing on it \
+             is ended by time, and an end that is set here means this machine's clock",
+            crate::output::time::rfc3339(clocks.here),
+            crate::output::time::rfc3339(clocks.there),
+        ));
+    }
+    let done = done.and_then(|()| {
+        let kept = (is_reconcile && session.has_kept()).then(|| {
+            Failure::words(
+                Kind::Owed,
+                "what has ended by this machine's clock was not ended",
+                "set the clock right, and run `kubegrant reconcile`",
+            )
+        });
+        kept.map_or(Ok(()), Err)
+    });
     // Whatever came of it: what was recorded is kept in mind here too.
     if let Err(error) = session.keep_head() {
         output.warn(&format!(

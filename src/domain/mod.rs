@@ -8,6 +8,7 @@ pub(crate) mod audit;
 pub(crate) mod backdoor;
 pub(crate) mod binding;
 pub(crate) mod climb;
+pub(crate) mod clock;
 pub(crate) mod cluster;
 pub(crate) mod credential;
 pub(crate) mod escalation;

@@ -10,12 +10,12 @@
 //! - the credential goes to exactly the configured address. Redirects are errors, and neither
 //!   headers nor bodies enter a log or an error.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use http::header::{AUTHORIZATION, HeaderValue};
+use http::header::{AUTHORIZATION, DATE, HeaderValue};
 use http::{Request, Response, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
@@ -33,6 +33,7 @@ use tower::{BoxError, Service};
 
 use super::error::{Error, SetupError};
 use super::tls;
+use crate::domain::Timestamp;
 
 mod deadline;
 mod exchange;
@@ -120,6 +121,27 @@ pub(super) struct Bound {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Head;
 
+/// What time a server says that it is, by its last answer.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ServerTime(Arc<Mutex<Option<Timestamp>>>);
+
+impl ServerTime {
+    /// The time of the last answer that named one.
+    pub(crate) fn latest(&self) -> Option<Timestamp> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes the `Date` of an answer; what is no time is no news.
+    fn note(&self, headers: &http::HeaderMap) {
+        let date = headers.get(DATE).and_then(|date| date.to_str().ok());
+        let date = date.and_then(|date| chrono::DateTime::parse_from_rfc2822(date).ok());
+        if let Some(date) = date {
+            let mut latest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            *latest = Some(date.to_utc());
+        }
+    }
+}
+
 /// Sends one request over whatever lies below.
 type Transport = Box<
     dyn Fn(
@@ -138,6 +160,11 @@ type Dial = Box<dyn Fn() -> Transport + Send + Sync>;
 pub(crate) struct Again(Arc<Exchange>);
 
 impl Again {
+    /// What the answers on this connection say that the time is there.
+    pub(crate) fn time(&self) -> ServerTime {
+        self.0.time()
+    }
+
     /// Makes a client that shares no connection with any other.
     ///
     /// Behind one address there may be several API servers, each of which hears of a change in its

@@ -14,12 +14,13 @@ use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBind
 use kube::api::{Api, ListParams, ObjectMeta, PostParams};
 use serde::Deserialize;
 
-use super::client::{self, Again, Endpoint, Limits, Login};
+use super::client::{self, Again, Endpoint, Limits, Login, ServerTime};
 use super::error::Error;
 use super::kept::{self, Unread};
 use super::levels::levels;
 use super::list::Scope;
 use super::objects;
+use crate::domain::Timestamp;
 use crate::domain::audit::Head;
 use crate::domain::climb::Probe;
 use crate::domain::cluster::Cluster;
@@ -43,6 +44,8 @@ pub(crate) struct Connection {
     /// The key of the heads on this cluster; only where the login is the manager's.
     pub(super) heads: Option<MacKey>,
     again: Option<Again>,
+    /// What time the cluster says that it is.
+    time: ServerTime,
 }
 
 impl std::fmt::Debug for Connection {
@@ -209,6 +212,7 @@ impl Connection {
     ) -> Result<Self, Error> {
         let (client, again) = client::dial(endpoint, login, Limits::default())?;
         Ok(Self {
+            time: again.time(),
             again: Some(again),
             ..Self::new(client, installation)
         })
@@ -223,6 +227,7 @@ impl Connection {
             ahead: Arc::default(),
             heads: None,
             again: None,
+            time: ServerTime::default(),
         }
     }
 
@@ -247,6 +252,11 @@ impl Connection {
             .take(count)
         });
         fresh.collect()
+    }
+
+    /// What time the server said that it is, by its last answer.
+    pub(crate) fn server_time(&self) -> Option<Timestamp> {
+        self.time.latest()
     }
 
     pub(super) fn accounts(&self) -> Api<ServiceAccount> {

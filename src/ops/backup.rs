@@ -382,7 +382,7 @@ fn make_ready(
 ) -> Result<Vec<String>, Error> {
     let known = present.and_then(|present| present.head.clone());
     let installation = backup.read(|tx| store::meta::find(tx, store::meta::INSTALLATION))?;
-    let here = session.kept_head(&installation.unwrap_or_default());
+    let here = session.kept_head(&installation.unwrap_or_default())?;
     let newest = known.into_iter().chain(here).max_by_key(|head| head.epoch);
     let untaken = present.map(|present| present.untaken.as_slice());
     let is_untaken =

@@ -10,8 +10,8 @@ mod survey;
 pub(crate) use approach::Source;
 pub(super) use approach::prove;
 pub(crate) use check::{Checked, check};
-pub(super) use register::active_user;
 pub(crate) use register::{Add, Registered, add, relink};
+pub(super) use register::{active_user, cannot_own};
 pub(crate) use settings::{Place, Set, SetOutcome, set};
 
 use std::collections::{BTreeMap, BTreeSet};

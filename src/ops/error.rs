@@ -244,6 +244,8 @@ pub(crate) enum Error {
         what: String,
         /// Where.
         cluster: ClusterName,
+        /// What the person does once it is true, as the end of a sentence.
+        then: &'static str,
         /// Why.
         #[source]
         source: Box<Error>,

@@ -108,20 +108,9 @@ pub(super) fn actor(session: &Session, action: &'static str) -> Result<Actor, Er
 /// [`actor`] for those who only look at the log: also where the store cannot be trusted.
 pub(super) fn reader(session: &Session, action: &'static str) -> Result<Actor, Error> {
     let actor = session.actor()?;
-    if actor.is_acting_as() {
-        let holder = PolicyActor {
-            role: actor.holder.role,
-            active: actor.holder.active,
-        };
-        if let Err(denial) = policy::in_organization(holder, OrganizationAction::ActAs) {
-            let journal = Journal::new(&actor, action);
-            return Err(journal.deny(session, denial, None, &actor.holder, vec![]));
-        }
-        // Acting as an owner is an owner's right: no admin climbs by `--as`.
-        if actor.user.role > actor.holder.role {
-            let journal = Journal::new(&actor, action);
-            return Err(journal.deny(session, Denial::OwnersOnly, None, &actor.holder, vec![]));
-        }
+    if let Err(denial) = acts_as(&actor) {
+        let journal = Journal::new(&actor, action);
+        return Err(journal.deny(session, denial, None, &actor.holder, vec![]));
     }
     if !actor.user.active || !actor.holder.active {
         let who = if actor.holder.active {
@@ -133,6 +122,31 @@ pub(super) fn reader(session: &Session, action: &'static str) -> Result<Actor, E
         return Err(journal.deny(session, Denial::Disabled, None, who, vec![]));
     }
     Ok(actor)
+}
+
+/// Whether the holder may act as the user given with `--as`, if any.
+pub(super) fn acts_as(actor: &Actor) -> Result<(), Denial> {
+    if !actor.is_acting_as() {
+        return Ok(());
+    }
+    let holder = PolicyActor {
+        role: actor.holder.role,
+        active: actor.holder.active,
+    };
+    policy::in_organization(holder, OrganizationAction::ActAs)?;
+    // Acting as an owner is an owner's right: no admin climbs by `--as`.
+    if actor.user.role > actor.holder.role {
+        return Err(Denial::OwnersOnly);
+    }
+    Ok(())
+}
+
+/// Whether something may be done with a cluster whose deletion has begun.
+pub(super) fn goes_on_while_deleting(action: ClusterAction) -> bool {
+    matches!(
+        action,
+        ClusterAction::Delete | ClusterAction::See | ClusterAction::Transfer
+    )
 }
 
 /// Asks the organization's rules; a refusal is recorded. What reaches every cluster at once relies
@@ -198,8 +212,21 @@ pub(super) struct Found {
     pub(super) project: Option<ProjectRole>,
 }
 
-/// How a user's kubeconfig stands on a cluster.
-fn standing(tx: &ReadTxn<'_>, cluster: &Cluster, user: &User) -> store::Result<Standing> {
+/// How a user's kubeconfig stands on a cluster, where that counts: a block is about what comes into
+/// one's own hands, not about what one does for others.
+pub(super) fn standing(
+    tx: &ReadTxn<'_>,
+    cluster: &Cluster,
+    user: &User,
+    action: ClusterAction,
+) -> store::Result<Standing> {
+    let own = [
+        ClusterAction::OwnKubeconfig,
+        ClusterAction::SharedKubeconfig,
+    ];
+    if !own.contains(&action) {
+        return Ok(Standing::Nothing);
+    }
     if store::blocks::contains(tx, cluster.id, user.id)? {
         return Ok(Standing::Blocked);
     }
@@ -231,16 +258,7 @@ pub(super) fn cluster(
         if action != ClusterAction::See && (access != Access::None || project.is_some()) {
             integrity::check(tx, Scope::Cluster(cluster.id))?;
         }
-        // A block is about what comes into one's own hands, not about what one does for others.
-        let own = [
-            ClusterAction::OwnKubeconfig,
-            ClusterAction::SharedKubeconfig,
-        ];
-        let standing = if own.contains(&action) {
-            standing(tx, &cluster, &actor.user)?
-        } else {
-            Standing::Nothing
-        };
+        let standing = standing(tx, &cluster, &actor.user, action)?;
         Ok::<_, store::Error>(Some((cluster, ways, standing)))
     })?;
     let decided = match &looked {
@@ -259,8 +277,7 @@ pub(super) fn cluster(
     };
     match (decided, looked) {
         (Ok(()), Some((cluster, (access, project), _))) => {
-            let goes_on = matches!(action, ClusterAction::Delete | ClusterAction::See);
-            if cluster.deleting_at.is_some() && !goes_on {
+            if cluster.deleting_at.is_some() && !goes_on_while_deleting(action) {
                 return Err(Error::Forbidden {
                     why: format!("cluster '{name}' is being deleted"),
                     hint: format!("finish it with `kubegrant cluster delete {name}`"),

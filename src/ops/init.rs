@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 
 use super::{Done, Error, Mode};
-use crate::artifact::file::{Overwrite, ensure_private_dir, write_private};
+use crate::artifact::file::{
+    FileError, Overwrite, check_writable_destination, ensure_private_dir, write_private,
+};
 use crate::config::IdentitySource;
 use crate::domain::audit::{Event, Phase};
 use crate::domain::name::{Email, UserName};
 use crate::domain::user::Role;
 use crate::secrets::{ExposeSecret, Identity, Recipient};
 use crate::session::{self, Session};
-use crate::store::{self, Store};
+use crate::store::{self, Store, WriteTxn};
 
 /// What `init` is told.
 #[derive(Debug)]
@@ -88,82 +90,132 @@ pub(crate) fn init(session: &Session, wish: Init, mode: Mode) -> Result<Done<Ini
         lines.push(format!("add user '{}' as its owner", wish.owner));
         return Ok(Done::Planned(lines));
     }
-    // The identity first: a store whose owner has no key would be nobody's.
     if !identity_exists {
-        make_identity(session)?;
+        // Before the store is made in vain.
+        check_identity_place(session)?;
     }
-    let key = session.identity()?.recipient();
     let store = match session.store() {
         Ok(store) => store,
         Err(store::Error::Absent { .. }) => session.adopt(Store::create(&session.config.store)?),
         Err(error) => return Err(error.into()),
     };
-    record(session, store, &wish, &key)?;
+    let (key, identity_made) = record(session, store, &wish, identity_exists)?;
     Ok(Done::Did(Initialized {
         organization: wish.organization,
         owner: wish.owner.to_string(),
         key: key.to_string(),
         store: store.path().to_owned(),
         identity: session.identity_place(),
-        identity_made: !identity_exists,
+        identity_made,
         unchanged: false,
     }))
 }
 
-fn make_identity(session: &Session) -> Result<(), Error> {
+/// Checks that an identity can be written where none is.
+fn check_identity_place(session: &Session) -> Result<(), Error> {
     let IdentitySource::File(path) = &session.config.identity else {
         return Ok(());
+    };
+    if let Some(directory) = path.parent()
+        && !directory.exists()
+    {
+        ensure_private_dir(directory)?;
+    }
+    Ok(check_writable_destination(path, Overwrite::Never)?)
+}
+
+/// Makes an identity; `false` where one has come meanwhile, which counts.
+fn make_identity(session: &Session) -> Result<bool, Error> {
+    let IdentitySource::File(path) = &session.config.identity else {
+        return Ok(false);
     };
     let identity = Identity::generate();
     let created = session
         .now()
         .to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
-    if let Some(text) = identity.to_file_text(&created) {
-        if let Some(directory) = path.parent()
-            && !directory.exists()
-        {
-            ensure_private_dir(directory)?;
-        }
-        write_private(path, text.expose_secret().as_bytes(), Overwrite::Never)?;
+    let Some(text) = identity.to_file_text(&created) else {
+        return Ok(false);
+    };
+    match write_private(path, text.expose_secret().as_bytes(), Overwrite::Never) {
+        Ok(()) => Ok(true),
+        Err(FileError::AlreadyExists { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
     }
-    Ok(())
 }
 
-fn record(session: &Session, store: &Store, wish: &Init, key: &Recipient) -> Result<(), Error> {
-    let id = u32::from_be_bytes(session.random::<4>());
+/// Records the organization, with the identity of its owner: the one that is there, or a new one.
+/// Gives its public half, and whether it is new.
+///
+/// Of several at once one wins. Each makes its identity in its transaction, so that the others
+/// find the organization before they make one; and the identity before it is committed, since a
+/// store whose owner has no key would be nobody's.
+fn record(
+    session: &Session,
+    store: &Store,
+    wish: &Init,
+    identity_exists: bool,
+) -> Result<(Recipient, bool), Error> {
     store.write(|tx| {
-        // Two at once: the second finds the first one's organization and leaves it alone.
+        // The second finds the first one's organization and leaves it alone.
         if store::meta::find(tx, store::meta::ORGANIZATION)?.is_some() {
             return Err(Error::Exists {
                 what: "an organization in this store".to_owned(),
-                hint: "run `kubegrant whoami`".to_owned(),
+                hint: "another `kubegrant init` was faster; this one left nothing. Run `kubegrant \
+                       whoami`"
+                    .to_owned(),
             });
         }
-        store::meta::set(tx, store::meta::ORGANIZATION, &wish.organization)?;
-        store::meta::set(tx, store::meta::INSTALLATION, &format!("{id:08x}"))?;
-        let new = store::users::NewUser {
-            name: &wish.owner,
-            email: wish.email.as_ref(),
-            role: Role::Owner,
-            key: Some(&key.to_string()),
-            created_at: session.now(),
-        };
-        store::users::insert(tx, &new)?;
-        let event = Event {
-            at: session.now(),
-            actor: wish.owner.to_string(),
-            acting_as: None,
-            action: "init",
-            phase: Phase::Done,
-            cluster: None,
-            user: Some(wish.owner.to_string()),
-            detail: format!(
-                "organization '{}' with owner '{}'",
-                wish.organization, wish.owner
-            ),
-            request: None,
-        };
-        store::audit::append(tx, &event)?;
-        Ok(())
+        let made = !identity_exists && make_identity(session)?;
+        let recorded = session
+            .identity()
+            .map_err(Error::from)
+            .and_then(|identity| {
+                let key = identity.recipient();
+                write(session, tx, wish, &key)?;
+                Ok(key)
+            });
+        if recorded.is_err() && made {
+            // While nobody else can have come to use it.
+            forget_identity(session);
+        }
+        Ok((recorded?, made))
     })
+}
+
+/// Removes the identity that was made for nothing.
+fn forget_identity(session: &Session) {
+    if let IdentitySource::File(path) = &session.config.identity {
+        // What cannot be removed opens nothing; the error that led here is told.
+        let _removed = std::fs::remove_file(path);
+    }
+}
+
+fn write(session: &Session, tx: &WriteTxn<'_>, wish: &Init, key: &Recipient) -> Result<(), Error> {
+    let id = u32::from_be_bytes(session.random::<4>());
+    store::meta::set(tx, store::meta::ORGANIZATION, &wish.organization)?;
+    store::meta::set(tx, store::meta::INSTALLATION, &format!("{id:08x}"))?;
+    let new = store::users::NewUser {
+        name: &wish.owner,
+        email: wish.email.as_ref(),
+        role: Role::Owner,
+        key: Some(&key.to_string()),
+        created_at: session.now(),
+    };
+    store::users::insert(tx, &new)?;
+    let event = Event {
+        at: session.now(),
+        actor: wish.owner.to_string(),
+        acting_as: None,
+        action: "init",
+        phase: Phase::Done,
+        cluster: None,
+        user: Some(wish.owner.to_string()),
+        detail: format!(
+            "organization '{}' with owner '{}'",
+            wish.organization, wish.owner
+        ),
+        request: None,
+    };
+    store::audit::append(tx, &event)?;
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! A cluster's life: protect, archive, transfer.
 
+use super::commit::Question;
 use super::journal::Journal;
 use super::{Applied, Done, Error, Mode, find, reseal, settle};
 use crate::domain::Confirmed;
@@ -11,6 +12,9 @@ use crate::domain::policy::ClusterAction;
 use crate::domain::user::User;
 use crate::session::Session;
 use crate::store;
+
+/// The command that assigns a cluster to another user, as the audit log names it.
+pub(super) const TRANSFER: &str = "cluster transfer";
 
 /// What a change in a cluster's life came to.
 #[derive(Debug)]
@@ -24,41 +28,49 @@ pub(crate) struct Lived {
 }
 
 /// Protects a cluster from being deleted or archived, or lifts that.
-pub(crate) fn protect(
+pub(crate) async fn protect(
     session: &Session,
     name: &ClusterName,
     protected: bool,
     mode: Mode,
 ) -> Result<Done<Lived>, Error> {
-    let words = if protected {
-        "cluster protect"
+    let (command, verb) = if protected {
+        ("cluster protect", "protect")
     } else {
-        "cluster unprotect"
+        ("cluster unprotect", "unprotect")
     };
-    let actor = find::actor(session, words)?;
-    let journal = Journal::new(&actor, words);
+    let actor = find::actor(session, command)?;
+    let journal = Journal::new(&actor, command);
     let found = find::cluster(session, &actor, &journal, name, ClusterAction::Protect)?;
-    let cluster = Cluster {
-        protected,
-        ..found.cluster.clone()
-    };
-    let unchanged = found.cluster.protected == protected;
-    let verb = if protected { "protect" } else { "unprotect" };
     if mode == Mode::Plan {
-        let lines = if unchanged {
+        let lines = if found.cluster.protected == protected {
             vec![]
         } else {
             vec![format!("{verb} cluster '{name}'")]
         };
         return Ok(Done::Planned(lines));
     }
-    if !unchanged {
-        session.store()?.write(|tx| {
-            store::clusters::set_protected(tx, cluster.id, protected)?;
-            let journal = journal.cluster(&cluster);
-            journal.record(session, tx, Phase::Done, format!("{verb} '{name}'"), None)
-        })?;
-    }
+    let question = Question {
+        command,
+        action: ClusterAction::Protect,
+        also: None,
+        cluster: &found.cluster,
+    };
+    // Under the lock: what archives or deletes it has asked whether it is protected.
+    let (_lock, _) = question.lock(session).await?;
+    let (cluster, unchanged) = question.commit(session, |tx, before| {
+        let unchanged = before.protected == protected;
+        if !unchanged {
+            store::clusters::set_protected(tx, before.id, protected)?;
+            let journal = journal.cluster(before);
+            journal.record(session, tx, Phase::Done, format!("{verb} '{name}'"), None)?;
+        }
+        let after = Cluster {
+            protected,
+            ..before.clone()
+        };
+        Ok((after, unchanged))
+    })?;
     Ok(Done::Did(Lived {
         cluster,
         unchanged,
@@ -84,16 +96,22 @@ pub(crate) async fn archive(
     } else {
         ClusterAction::Archive
     };
-    // What takes away waits for nobody; alone, archiving waits for what is being handed out.
-    let lock = if revoke_all {
-        None
-    } else {
-        Some(session.lock(&seen.cluster).await?)
+    let question = Question {
+        command: "cluster archive",
+        action,
+        also: None,
+        cluster: &seen.cluster,
     };
-    let found = find::cluster(session, &actor, &journal, name, action)?;
+    // What takes away waits for nobody; alone, archiving waits for what is being handed out.
+    let (lock, cluster) = if revoke_all {
+        (None, question.ask(session)?.1)
+    } else {
+        let (lock, cluster) = question.lock(session).await?;
+        (Some(lock), cluster)
+    };
     let cluster = Cluster {
         state: State::Archived,
-        ..find::again(session, &found.cluster)?
+        ..cluster
     };
     let journal = journal.cluster(&cluster);
     let picture = session
@@ -119,7 +137,7 @@ pub(crate) async fn archive(
     } else {
         "archive"
     };
-    let request = session.store()?.write(|tx| {
+    let request = question.commit(session, |tx, _| {
         store::clusters::set_state(tx, cluster.id, State::Archived)?;
         let request = journal.record(session, tx, Phase::Requested, detail, None)?;
         for credential in live.iter().filter(|_| revoke_all) {
@@ -134,7 +152,7 @@ pub(crate) async fn archive(
                 Some(request),
             )?;
         }
-        Ok::<_, Error>(request)
+        Ok(request)
     })?;
     let applied = settle::pay_or_take(session, &cluster, lock, &journal, Some(request)).await?;
     journal.close(session, &applied, detail, request)?;
@@ -146,7 +164,7 @@ pub(crate) async fn archive(
 }
 
 /// Takes a cluster out of the archive.
-pub(crate) fn unarchive(
+pub(crate) async fn unarchive(
     session: &Session,
     name: &ClusterName,
     mode: Mode,
@@ -154,19 +172,26 @@ pub(crate) fn unarchive(
     let actor = find::actor(session, "cluster unarchive")?;
     let journal = Journal::new(&actor, "cluster unarchive");
     let found = find::cluster(session, &actor, &journal, name, ClusterAction::Unarchive)?;
-    let cluster = Cluster {
-        state: State::Active,
-        ..found.cluster
-    };
     if mode == Mode::Plan {
         return Ok(Done::Planned(vec![format!(
             "take cluster '{name}' out of the archive"
         )]));
     }
-    session.store()?.write(|tx| {
-        store::clusters::set_state(tx, cluster.id, State::Active)?;
-        let journal = journal.cluster(&cluster);
-        journal.record(session, tx, Phase::Done, "unarchive", None)
+    let question = Question {
+        command: "cluster unarchive",
+        action: ClusterAction::Unarchive,
+        also: None,
+        cluster: &found.cluster,
+    };
+    let (_lock, _) = question.lock(session).await?;
+    let cluster = question.commit(session, |tx, before| {
+        store::clusters::set_state(tx, before.id, State::Active)?;
+        let journal = journal.cluster(before);
+        journal.record(session, tx, Phase::Done, "unarchive", None)?;
+        Ok(Cluster {
+            state: State::Active,
+            ..before.clone()
+        })
     })?;
     Ok(Done::Did(Lived {
         cluster,
@@ -224,8 +249,8 @@ fn transfer_parts(
     name: &ClusterName,
     to: &UserRef,
 ) -> Result<(Cluster, User, Option<User>), Error> {
-    let actor = find::actor(session, "cluster transfer")?;
-    let journal = Journal::new(&actor, "cluster transfer").user_name(&to.to_string());
+    let actor = find::actor(session, TRANSFER)?;
+    let journal = Journal::new(&actor, TRANSFER).user_name(&to.to_string());
     let found = find::cluster(session, &actor, &journal, name, ClusterAction::Transfer)?;
     let user = super::cluster::active_user(session, to)?;
     let users = session.store()?.read(store::users::list)?;
@@ -236,6 +261,9 @@ fn transfer_parts(
 }
 
 /// Assigns a cluster to another user.
+///
+/// One that is being deleted may change hands too: somebody must be able to finish it. Nothing is
+/// asked of it then, as to reconcile it would take from its deletion what that needs.
 pub(crate) async fn transfer(
     session: &Session,
     name: &ClusterName,
@@ -244,10 +272,8 @@ pub(crate) async fn transfer(
     _: Confirmed,
 ) -> Result<Done<Lived>, Error> {
     let (cluster, user, before) = transfer_parts(session, name, to)?;
-    let actor = find::actor(session, "cluster transfer")?;
-    let journal = Journal::new(&actor, "cluster transfer")
-        .cluster(&cluster)
-        .user(&user);
+    let actor = find::actor(session, TRANSFER)?;
+    let journal = Journal::new(&actor, TRANSFER).cluster(&cluster).user(&user);
     if cluster.owner == Some(user.id) {
         let applied = Applied::default();
         return Ok(Done::Did(Lived {
@@ -256,11 +282,8 @@ pub(crate) async fn transfer(
             applied,
         }));
     }
-    let from = before
-        .as_ref()
-        .map_or("nobody".to_owned(), |old| format!("'{}'", old.name));
-    let detail = format!("from {from} to '{}'", user.name);
     if mode == Mode::Plan {
+        let detail = from_to(before.as_ref(), &user);
         let mut lines = vec![format!("transfer cluster '{name}' {detail}")];
         if let Some(old) = &before {
             let access = access_after(session, &cluster, &user, old)?;
@@ -268,30 +291,53 @@ pub(crate) async fn transfer(
         }
         return Ok(Done::Planned(lines));
     }
-    let lock = session.lock(&cluster).await?;
-    // Asked under the lock: another transfer may have come first.
-    let (cluster, user, _) = transfer_parts(session, name, to)?;
-    let installation = find::installation(session)?;
-    let id = cluster.id;
-    let logins = reseal::open_logins(session, &installation, |other| other.id == id)?;
-    let after = Cluster {
-        owner: Some(user.id),
-        ..cluster
+    let question = Question {
+        command: TRANSFER,
+        action: ClusterAction::Transfer,
+        also: None,
+        cluster: &cluster,
     };
-    let request = session.store()?.write(|tx| {
-        store::clusters::set_owner(tx, id, Some(user.id))?;
+    let (lock, _) = question.lock(session).await?;
+    let installation = find::installation(session)?;
+    let logins = reseal::open_logins(session, &installation, |other| other.id == cluster.id)?;
+    let (after, detail, request) = question.commit(session, |tx, before| {
+        let users = store::users::list(tx)?;
+        // The new owner may have been disabled meanwhile, and then could open the logins.
+        let active = users.iter().find(|it| it.id == user.id && it.active);
+        let user = active.ok_or_else(|| super::cluster::cannot_own(&user))?;
+        let owner = users.iter().find(|it| before.owner == Some(it.id));
+        let detail = from_to(owner, user);
+        store::clusters::set_owner(tx, before.id, Some(user.id))?;
         logins.reseal(session, tx, &installation)?;
         let request = journal.record(session, tx, Phase::Requested, detail.clone(), None)?;
+        let after = Cluster {
+            owner: Some(user.id),
+            ..before.clone()
+        };
         settle::end_what_must(session, tx, &after, &journal, Some(request))?;
-        Ok::<_, Error>(request)
+        Ok((after, detail, request))
     })?;
-    let applied = settle::pay(session, &after, &lock, &journal, Some(request)).await?;
+    let applied = if after.deleting_at.is_some() {
+        let picture = session.store()?.read(|tx| settle::picture(tx, after.id))?;
+        Applied {
+            owed: settle::debts(&after, &picture),
+            ..Applied::default()
+        }
+    } else {
+        settle::pay(session, &after, &lock, &journal, Some(request)).await?
+    };
     journal.close(session, &applied, detail, request)?;
     Ok(Done::Did(Lived {
         cluster: after,
         unchanged: false,
         applied,
     }))
+}
+
+/// A change of owner, in words.
+pub(super) fn from_to(before: Option<&User>, after: &User) -> String {
+    let from = before.map_or("nobody".to_owned(), |old| format!("'{}'", old.name));
+    format!("from {from} to '{}'", after.name)
 }
 
 /// What an access is, in words.

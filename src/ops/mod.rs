@@ -6,7 +6,9 @@
 pub(crate) mod access;
 pub(crate) mod audit;
 pub(crate) mod backup;
+pub(crate) mod clock;
 pub(crate) mod cluster;
+mod commit;
 mod error;
 mod excess;
 pub(crate) mod explain;

@@ -1,23 +1,29 @@
 //! `user offboard`: somebody leaves. The plan first, then everything everywhere, then a receipt.
 
+use std::cell::Cell;
+
 use futures::{StreamExt, stream};
 
+use super::commit::commit_for;
 use super::journal::Journal;
 use super::project::shared::Over;
-use super::user::Changed;
-use super::{Applied, Debt, Error, Mode, find, life, settle, user as users};
+use super::{Applied, Debt, Error, find, life, reseal, settle, user as users};
 use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
+use crate::domain::credential::Credential;
 use crate::domain::name::UserRef;
 use crate::domain::policy::OrganizationAction;
 use crate::domain::ssh::{Custody, Place};
 use crate::domain::user::{Role, User};
 use crate::domain::{Confirmed, Timestamp};
 use crate::session::{Actor, Session};
-use crate::store;
+use crate::store::{self, ReadTxn, WriteTxn};
+
+/// How many clusters are worked on at once.
+const CLUSTERS_AT_ONCE: usize = 8;
 
 /// What somebody has, before they leave.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Leaving {
     /// The user's name.
     pub(crate) user: String,
@@ -46,6 +52,8 @@ pub(crate) struct Receipt {
     pub(crate) had: Leaving,
     /// Who owns their clusters now.
     pub(crate) new_owner: Option<String>,
+    /// The clusters that were given to the new owner.
+    pub(crate) transferred: Vec<String>,
     /// When it was done.
     pub(crate) at: Timestamp,
     /// Who did it.
@@ -71,9 +79,20 @@ struct Case {
     actor: Actor,
     journal: Journal,
     user: User,
-    owned: Vec<Cluster>,
     new_owner: Option<User>,
     leaving: Leaving,
+}
+
+impl Case {
+    /// Whether there is nothing left to decide.
+    fn is_gone(&self) -> bool {
+        !self.user.active
+            && self.leaving.grants.is_empty()
+            && self.leaving.bindings.is_empty()
+            && self.leaving.owns.is_empty()
+            && self.leaving.projects.is_empty()
+            && self.leaving.credentials.is_empty()
+    }
 }
 
 fn case(session: &Session, wish: &Wish) -> Result<Case, Error> {
@@ -108,9 +127,9 @@ fn case(session: &Session, wish: &Wish) -> Result<Case, Error> {
             hint: "name somebody else with `--new-owner`".to_owned(),
         });
     }
-    let (leaving, owned) = look(session, &user)?;
-    if !owned.is_empty() && new_owner.is_none() {
-        let names: Vec<String> = owned.iter().map(|it| format!("'{}'", it.name)).collect();
+    let leaving = look(session, &user)?;
+    if !leaving.owns.is_empty() && new_owner.is_none() {
+        let names: Vec<String> = leaving.owns.iter().map(|it| format!("'{it}'")).collect();
         return Err(Error::Forbidden {
             why: format!("cluster {} would be without owner", names.join(", ")),
             hint: format!(
@@ -124,14 +143,13 @@ fn case(session: &Session, wish: &Wish) -> Result<Case, Error> {
         actor,
         journal,
         user,
-        owned,
         new_owner,
         leaving,
     })
 }
 
 /// What somebody has.
-fn look(session: &Session, user: &User) -> Result<(Leaving, Vec<Cluster>), Error> {
+fn look(session: &Session, user: &User) -> Result<Leaving, Error> {
     session.store()?.read(|tx| {
         let clusters = store::clusters::list(tx)?;
         let mut leaving = Leaving {
@@ -139,7 +157,6 @@ fn look(session: &Session, user: &User) -> Result<(Leaving, Vec<Cluster>), Error
             role: user.role.to_string(),
             ..Leaving::default()
         };
-        let mut owned = Vec::new();
         for (project, role) in store::projects::of_user(tx, user.id)? {
             let words = format!("{role} of project '{}'", project.name);
             leaving.projects.push(words);
@@ -211,11 +228,8 @@ fn look(session: &Session, user: &User) -> Result<(Leaving, Vec<Cluster>), Error
             }
             let once = super::ssh_key::once_open_to(tx, &cluster, user.id)?;
             leaving.could_open.extend(once);
-            if owns {
-                owned.push(cluster);
-            }
         }
-        Ok((leaving, owned))
+        Ok(leaving)
     })
 }
 
@@ -225,117 +239,287 @@ pub(crate) fn preview(session: &Session, wish: &Wish) -> Result<Leaving, Error> 
 }
 
 /// Ends everything of somebody everywhere.
+///
+/// One transaction records all of it: they are disabled, have no grant, role or membership any
+/// more, and their clusters are the new owner's. Then the clusters are told, side by side; what
+/// fails on one of them is pending there, in the receipt, and stops nothing.
 pub(crate) async fn offboard(
     session: &Session,
     wish: &Wish,
-    confirmed: Confirmed,
+    _: Confirmed,
 ) -> Result<Receipt, Error> {
     let case = case(session, wish)?;
-    let nothing_left = !case.user.active
-        && case.leaving.grants.is_empty()
-        && case.leaving.bindings.is_empty()
-        && case.leaving.owns.is_empty()
-        && case.leaving.projects.is_empty()
-        && case.leaving.credentials.is_empty();
-    let mut applied = Applied::default();
-    let request = if nothing_left {
-        None
-    } else {
-        let detail = format!("'{}' leaves", case.user.name);
-        Some(
-            case.journal
-                .record_alone(session, Phase::Requested, detail, None)?,
-        )
-    };
-    if let Some(new_owner) = &case.new_owner {
-        let to = UserRef::Name(new_owner.name.clone());
-        let moves = stream::iter(&case.owned)
-            .map(|cluster| life::transfer(session, &cluster.name, &to, Mode::Do, confirmed))
-            .buffered(1)
-            .collect::<Vec<_>>()
-            .await;
-        for moved in moves {
-            if let super::Done::Did(lived) = moved? {
-                applied.extend(lived.applied);
-            }
-        }
-    }
-    drop_grants(session, &case)?;
-    drop_memberships(session, &case)?;
-    let name = UserRef::Name(case.user.name.clone());
-    let mut again = Vec::new();
-    match users::disable(session, &name, Mode::Do, confirmed).await? {
-        super::Done::Did(Changed {
-            applied: more,
-            over,
-            ..
-        }) => {
-            applied.extend(more);
-            again.extend(over);
-        }
-        super::Done::Planned(_) => {}
-    }
-    // A cluster that changes hands is worked on twice: what it owes is owed once.
-    let mut owed: Vec<Debt> = Vec::new();
-    for debt in std::mem::take(&mut applied.owed) {
-        if !owed
-            .iter()
-            .any(|it| (&it.cluster, &it.what) == (&debt.cluster, &debt.what))
-        {
-            owed.push(debt);
-        }
-    }
-    applied.owed = owed;
-    if let Some(request) = request {
-        let phase = if applied.owed.is_empty() {
-            Phase::Done
-        } else {
-            Phase::Owed
-        };
-        let detail = format!("'{}' has left", case.user.name);
-        case.journal
-            .record_alone(session, phase, detail, Some(request))?;
-    }
-    Ok(Receipt {
-        had: case.leaving,
-        new_owner: case.new_owner.map(|user| user.name.to_string()),
+    let pending = session.store()?.read(|tx| held(tx, &case.user))?;
+    let pending = pending.iter().any(|credential| credential.state.is_debt());
+    let unchanged = case.is_gone();
+    let mut receipt = Receipt {
+        new_owner: case.new_owner.as_ref().map(|user| user.name.to_string()),
         at: session.now(),
         by: case.actor.holder.name.to_string(),
-        over: again,
-        applied,
-        unchanged: nothing_left,
+        transferred: vec![],
+        over: vec![],
+        applied: Applied::default(),
+        unchanged,
+        had: case.leaving.clone(),
+    };
+    if unchanged && !pending {
+        return Ok(receipt);
+    }
+    let installation = find::installation(session)?;
+    let left = match leave(session, &case, &installation) {
+        Err(Error::Store(refused)) if case.user.active => {
+            return Err(settle::end_all_unrecorded(session, &case.user, refused).await);
+        }
+        left => left?,
+    };
+    receipt.transferred = left.transferred;
+    receipt.over = left.over;
+    receipt.applied = tell(session, left.touched, &case.journal, left.request).await?;
+    receipt.applied.owed.extend(left.pending);
+    let phase = if receipt.applied.owed.is_empty() {
+        Phase::Done
+    } else {
+        Phase::Owed
+    };
+    let detail = format!("'{}' has left", case.user.name);
+    case.journal
+        .record_alone(session, phase, detail, Some(left.request))?;
+    Ok(receipt)
+}
+
+/// What the transaction recorded, and what is to be done about it.
+struct Left {
+    request: i64,
+    /// The clusters that must be told.
+    touched: Vec<Cluster>,
+    transferred: Vec<String>,
+    over: Vec<Over>,
+    /// What could not be done in the store.
+    pending: Vec<Debt>,
+}
+
+/// Opens the secrets that must be sealed without them, and records that they left. A login that is
+/// renewed between the two is opened once more.
+fn leave(session: &Session, case: &Case, installation: &str) -> Result<Left, Error> {
+    let could_open = case.user.key.is_some() && case.user.role.is_admin();
+    // Those of their own are for the new owner.
+    let opens = |cluster: &Cluster| could_open || cluster.owner == Some(case.user.id);
+    for _ in 0..3 {
+        let mut secrets = Vec::new();
+        for cluster in session.store()?.read(store::clusters::list)? {
+            if opens(&cluster) {
+                let opened = reseal::open_logins(session, installation, |it| it.id == cluster.id);
+                secrets.push((cluster, opened));
+            }
+        }
+        match record(session, case, installation, secrets) {
+            Ok(None) => {}
+            Ok(Some(left)) => return Ok(left),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Error::Forbidden {
+        why: "the logins of their clusters are renewed all the time".to_owned(),
+        hint: "try again".to_owned(),
     })
+}
+
+/// Records everything in one transaction; nothing where a secret was renewed since it was opened.
+fn record(
+    session: &Session,
+    case: &Case,
+    installation: &str,
+    secrets: Vec<(Cluster, Result<reseal::Logins, Error>)>,
+) -> Result<Option<Left>, Error> {
+    let id = case.user.id;
+    let renewed = Cell::new(false);
+    let rules = [OrganizationAction::ManageUser(case.user.role)];
+    let recorded = commit_for(session, "user offboard", &rules, |tx| {
+        let users = store::users::list(tx)?;
+        let now = users.iter().find(|user| user.id == id);
+        if now.is_none_or(|now| now.role != case.user.role) {
+            return Err(Error::Forbidden {
+                why: format!("'{}' has another role since", case.user.name),
+                hint: "try again".to_owned(),
+            });
+        }
+        users::keep_an_owner(tx, &case.user)?;
+        let detail = format!("'{}' leaves", case.user.name);
+        let request = case
+            .journal
+            .record(session, tx, Phase::Requested, detail, None)?;
+        let held = held(tx, &case.user)?;
+        store::users::set_active(tx, id, false)?;
+        drop_grants(session, tx, case)?;
+        drop_memberships(session, tx, case)?;
+        let mut left = Left {
+            request,
+            touched: vec![],
+            transferred: vec![],
+            over: vec![],
+            pending: vec![],
+        };
+        transfer(session, tx, case, &mut left)?;
+        for (cluster, opened) in secrets {
+            let sealed = opened.and_then(|logins| logins.reseal(session, tx, installation));
+            match sealed {
+                Ok(()) => {}
+                Err(error @ Error::Forbidden { .. }) => {
+                    renewed.set(true);
+                    return Err(error);
+                }
+                Err(error @ Error::Store(_)) => return Err(error),
+                Err(error) => left.pending.push(unsealed(case, &cluster, &error)),
+            }
+        }
+        for cluster in store::clusters::list(tx)? {
+            let is_here = |it: &Credential| it.cluster == cluster.id;
+            let is_theirs = left
+                .transferred
+                .iter()
+                .any(|it| cluster.name.as_str() == it);
+            if !held.iter().any(is_here) && !is_theirs {
+                continue;
+            }
+            let journal = case.journal.clone().cluster(&cluster);
+            let ended = settle::end_what_must(session, tx, &cluster, &journal, Some(request))?;
+            left.over.extend(Over::all_of(tx, &cluster, &ended)?);
+            left.touched.push(cluster);
+        }
+        Ok(left)
+    });
+    match recorded {
+        Err(_) if renewed.get() => Ok(None),
+        recorded => recorded.map(Some),
+    }
+}
+
+/// The versions that somebody may have in their hands, and that are not seen to be gone.
+fn held(tx: &ReadTxn<'_>, user: &User) -> store::Result<Vec<Credential>> {
+    let mut held = store::credentials::all_unfinished(tx)?;
+    held.retain(|credential| credential.subject.user() == Some(user.id));
+    held.extend(store::credentials::shared_held_by(tx, user.id)?);
+    Ok(held)
+}
+
+/// Gives their clusters to the new owner, also one that is being deleted.
+fn transfer(
+    session: &Session,
+    tx: &WriteTxn<'_>,
+    case: &Case,
+    left: &mut Left,
+) -> Result<(), Error> {
+    for cluster in store::clusters::list(tx)? {
+        if cluster.owner != Some(case.user.id) {
+            continue;
+        }
+        let users = store::users::list(tx)?;
+        let new = case.new_owner.as_ref().map(|new| new.id);
+        let Some(new) = users.iter().find(|it| Some(it.id) == new && it.active) else {
+            // They got it, or the new owner was disabled, since this command began.
+            left.pending.push(Debt {
+                cluster: cluster.name.clone(),
+                what: format!(
+                    "it still belongs to '{name}': `kubegrant cluster transfer {cluster} --to USER`",
+                    name = case.user.name,
+                    cluster = cluster.name
+                ),
+                why: None,
+                until: None,
+            });
+            continue;
+        };
+        store::clusters::set_owner(tx, cluster.id, Some(new.id))?;
+        let journal = Journal::new(&case.actor, life::TRANSFER)
+            .cluster(&cluster)
+            .user(new);
+        let detail = life::from_to(Some(&case.user), new);
+        journal.record(session, tx, Phase::Done, detail, Some(left.request))?;
+        left.transferred.push(cluster.name.to_string());
+    }
+    Ok(())
+}
+
+/// A cluster whose secrets stay sealed as they were.
+fn unsealed(case: &Case, cluster: &Cluster, error: &Error) -> Debt {
+    Debt {
+        cluster: cluster.name.clone(),
+        what: format!(
+            "what is sealed of it could not be sealed anew, and '{}' could still open it: \
+             `kubegrant cluster rotate-manager {}`",
+            case.user.name, cluster.name
+        ),
+        why: Some(settle::chain(error)),
+        until: None,
+    }
+}
+
+/// Tells the clusters, side by side. Whatever happens on one of them is pending there.
+async fn tell(
+    session: &Session,
+    clusters: Vec<Cluster>,
+    journal: &Journal,
+    request: i64,
+) -> Result<Applied, Error> {
+    let one = async |cluster: &Cluster| {
+        let picture = session
+            .store()?
+            .read(|tx| settle::picture(tx, cluster.id))?;
+        if cluster.deleting_at.is_some() && picture.credentials.is_empty() {
+            // To reconcile it would take from its deletion what that needs.
+            return Ok(Applied {
+                owed: settle::debts(cluster, &picture),
+                ..Applied::default()
+            });
+        }
+        settle::pay_taking(session, cluster, journal, Some(request)).await
+    };
+    let results: Vec<Result<Applied, Error>> = stream::iter(&clusters)
+        .map(|cluster| async {
+            match one(cluster).await {
+                Err(error) => Ok(Applied {
+                    owed: settle::owed(session, cluster, journal, Some(request), &error)?,
+                    ..Applied::default()
+                }),
+                told => told,
+            }
+        })
+        .buffer_unordered(CLUSTERS_AT_ONCE)
+        .collect()
+        .await;
+    let mut applied = Applied::default();
+    for result in results {
+        applied.extend(result?);
+    }
+    applied.ended.sort_by(|a, b| a.cluster.cmp(&b.cluster));
+    applied.owed.sort_by(|a, b| a.cluster.cmp(&b.cluster));
+    Ok(applied)
 }
 
 /// Removes grants and bindings, so that enabling the user again gives nothing back by itself.
-fn drop_grants(session: &Session, case: &Case) -> Result<(), Error> {
-    session.store()?.write(|tx| {
-        for cluster in store::clusters::list(tx)? {
-            if store::grants::find(tx, cluster.id, case.user.id)?.is_some() {
-                store::grants::remove(tx, cluster.id, case.user.id, session.now())?;
-                let journal = case.journal.clone().cluster(&cluster);
-                journal.record(session, tx, Phase::Done, "grant removed", None)?;
-            }
-            for binding in store::bindings::of_user(tx, cluster.id, case.user.id)? {
-                store::bindings::remove(tx, &binding, session.now())?;
-                let journal = case.journal.clone().cluster(&cluster);
-                let detail = format!("{} unbound", binding.bound);
-                journal.record(session, tx, Phase::Done, detail, None)?;
-            }
+fn drop_grants(session: &Session, tx: &WriteTxn<'_>, case: &Case) -> store::Result<()> {
+    for cluster in store::clusters::list(tx)? {
+        let journal = case.journal.clone().cluster(&cluster);
+        if store::grants::find(tx, cluster.id, case.user.id)?.is_some() {
+            store::grants::remove(tx, cluster.id, case.user.id, session.now())?;
+            journal.record(session, tx, Phase::Done, "grant removed", None)?;
         }
-        Ok(())
-    })
+        for binding in store::bindings::of_user(tx, cluster.id, case.user.id)? {
+            store::bindings::remove(tx, &binding, session.now())?;
+            let detail = format!("{} unbound", binding.bound);
+            journal.record(session, tx, Phase::Done, detail, None)?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes the memberships, so that enabling the user again gives nothing back by itself.
-fn drop_memberships(session: &Session, case: &Case) -> Result<(), Error> {
-    session.store()?.write(|tx| {
-        for (project, _) in store::projects::of_user(tx, case.user.id)? {
-            store::projects::remove_member(tx, project.id, case.user.id)?;
-            let detail = format!("no member of project '{}' any more", project.name);
-            case.journal
-                .record(session, tx, Phase::Done, detail, None)?;
-        }
-        Ok(())
-    })
+fn drop_memberships(session: &Session, tx: &WriteTxn<'_>, case: &Case) -> store::Result<()> {
+    for (project, _) in store::projects::of_user(tx, case.user.id)? {
+        store::projects::remove_member(tx, project.id, case.user.id)?;
+        let detail = format!("no member of project '{}' any more", project.name);
+        case.journal
+            .record(session, tx, Phase::Done, detail, None)?;
+    }
+    Ok(())
 }

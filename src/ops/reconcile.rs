@@ -200,7 +200,7 @@ async fn finish_delete(
         .store()?
         .read(|tx| settle::picture(tx, cluster.id))?;
     let journal = journal.clone().cluster(cluster);
-    let removed = remove::go_on(session, cluster, &picture, &journal).await?;
+    let removed = remove::go_on(session, cluster, &picture, &journal, None).await?;
     report.changed.push("its deletion is finished".to_owned());
     let left = removed.left_behind.iter();
     report

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::commit::Question;
 use super::journal::Journal;
 use super::{Done, Error, Mode, find, manager, settle, ssh_key};
 use crate::domain::Confirmed;
@@ -14,7 +15,7 @@ use crate::kubernetes::connection::Connection;
 use crate::kubernetes::error::Error as ClusterError;
 use crate::kubernetes::uninstall::perhaps_last;
 use crate::session::{self, Session};
-use crate::store;
+use crate::store::{self, WriteTxn};
 
 /// A cluster that was removed.
 #[derive(Debug)]
@@ -46,10 +47,14 @@ pub(crate) async fn delete(
     let actor = find::actor(session, "cluster delete")?;
     let journal = Journal::new(&actor, "cluster delete");
     let found = find::cluster(session, &actor, &journal, name, ClusterAction::Delete)?;
-    let lock = session.lock(&found.cluster).await?;
+    let question = Question {
+        command: "cluster delete",
+        action: ClusterAction::Delete,
+        also: None,
+        cluster: &found.cluster,
+    };
     // Asked under the lock: another delete may have come first.
-    let found = find::cluster(session, &actor, &journal, name, ClusterAction::Delete)?;
-    let cluster = found.cluster;
+    let (lock, cluster) = question.lock(session).await?;
     let journal = journal.cluster(&cluster);
     let picture = session
         .store()?
@@ -71,17 +76,21 @@ pub(crate) async fn delete(
         lines.push(format!("remove cluster '{name}' with its sealed login"));
         return Ok(Done::Planned(lines));
     }
-    let removed = go_on(session, &cluster, &picture, &journal).await?;
+    let removed = go_on(session, &cluster, &picture, &journal, Some(&question)).await?;
     drop(lock);
     Ok(Done::Did(removed))
 }
 
 /// Deletes, or goes on where an earlier delete was cut off. The caller holds the cluster's lock.
+///
+/// `asked` is what decides it, asked again where it is recorded; to go on with what was decided
+/// asks nobody.
 pub(super) async fn go_on(
     session: &Session,
     cluster: &Cluster,
     picture: &settle::Picture,
     journal: &Journal,
+    asked: Option<&Question<'_>>,
 ) -> Result<Removed, Error> {
     // Where an earlier delete came so far that the manager is powerless, or gone, the end is all
     // that is missing.
@@ -105,7 +114,7 @@ pub(super) async fn go_on(
         }
         Err(error) => return Err(error.into()),
     };
-    let request = session.store()?.write(|tx| {
+    let begin = |tx: &WriteTxn<'_>| {
         store::clusters::begin_delete(tx, cluster.id, session.now())?;
         let detail = format!("remove everything from {}", cluster.address.server);
         let request = journal.record(session, tx, Phase::Requested, detail, None)?;
@@ -122,7 +131,11 @@ pub(super) async fn go_on(
             )?;
         }
         Ok::<_, Error>(request)
-    })?;
+    };
+    let request = match asked {
+        Some(question) => question.commit(session, |tx, _| begin(tx))?,
+        None => session.store()?.write(begin)?,
+    };
     let outcome = match way {
         Way::Leave(connection) => leave(session, cluster, connection, journal, request).await,
         Way::GoOn(connection) => {
@@ -148,12 +161,15 @@ pub(super) async fn go_on(
             journal.record_alone(session, Phase::Owed, settle::chain(&error), Some(request))?;
             return Err(Error::Owed {
                 what: format!("the deletion of cluster '{}'", cluster.name),
+                then: "",
                 cluster: cluster.name.clone(),
                 source: Box::new(error),
             });
         }
     };
-    finish(session, cluster, journal, request, &left_behind)?;
+    session
+        .store()?
+        .write(|tx| finish(session, tx, cluster, journal, request, &left_behind))?;
     Ok(Removed {
         cluster: cluster.name.clone(),
         ended: picture.credentials.len(),
@@ -236,37 +252,36 @@ fn failed(cluster: &Cluster, source: ClusterError) -> Error {
     }
 }
 
-/// Removes the record from view, with its secrets.
+/// Removes the record from view, with its secrets; gives how many versions ended with it.
 fn finish(
     session: &Session,
+    tx: &WriteTxn<'_>,
     cluster: &Cluster,
     journal: &Journal,
     request: i64,
     left_behind: &[String],
 ) -> Result<usize, Error> {
-    session.store()?.write(|tx| {
-        let now = session.now();
-        let mut ended = 0;
-        // What is still revoking here was on a cluster whose manager has proven to be gone.
-        for credential in store::credentials::unfinished(tx, cluster.id)? {
-            store::credentials::end(tx, credential.id, "the cluster was deleted", now)?;
-            store::credentials::settle(tx, credential.id, now)?;
-            ended += 1;
-        }
-        store::bindings::remove_all(tx, cluster.id, now)?;
-        store::clusters::remove(tx, cluster.id, now)?;
-        let detail = if left_behind.is_empty() {
-            "nothing of ours is left on it".to_owned()
-        } else {
-            left_behind.join("; ")
-        };
-        journal.record(session, tx, Phase::Done, detail, Some(request))?;
-        Ok(ended)
-    })
+    let now = session.now();
+    let mut ended = 0;
+    // What is still revoking here was on a cluster whose manager has proven to be gone.
+    for credential in store::credentials::unfinished(tx, cluster.id)? {
+        store::credentials::end(tx, credential.id, "the cluster was deleted", now)?;
+        store::credentials::settle(tx, credential.id, now)?;
+        ended += 1;
+    }
+    store::bindings::remove_all(tx, cluster.id, now)?;
+    store::clusters::remove(tx, cluster.id, now)?;
+    let detail = if left_behind.is_empty() {
+        "nothing of ours is left on it".to_owned()
+    } else {
+        left_behind.join("; ")
+    };
+    journal.record(session, tx, Phase::Done, detail, Some(request))?;
+    Ok(ended)
 }
 
 /// Forgets a cluster that is gone for good, without asking it. For organization owners.
-pub(crate) fn forget(
+pub(crate) async fn forget(
     session: &Session,
     name: &ClusterName,
     mode: Mode,
@@ -276,7 +291,14 @@ pub(crate) fn forget(
     let journal = Journal::new(&actor, "cluster delete --forget");
     let found = find::cluster(session, &actor, &journal, name, ClusterAction::Delete)?;
     find::allow(session, &actor, &journal, OrganizationAction::ForgetCluster)?;
-    let cluster = found.cluster;
+    let question = Question {
+        command: "cluster delete --forget",
+        action: ClusterAction::Delete,
+        also: Some(OrganizationAction::ForgetCluster),
+        cluster: &found.cluster,
+    };
+    // Under the lock: what another command is about to make there would be left out of the list.
+    let (_lock, cluster) = question.lock(session).await?;
     let journal = journal.cluster(&cluster);
     let picture = session
         .store()?
@@ -324,8 +346,10 @@ pub(crate) fn forget(
         lines.extend(left_behind.iter().map(|it| format!("leave behind: {it}")));
         return Ok(Done::Planned(lines));
     }
-    let request = journal.record_alone(session, Phase::Requested, "forget", None)?;
-    let ended = finish(session, &cluster, &journal, request, &left_behind)?;
+    let ended = question.commit(session, |tx, cluster| {
+        let request = journal.record(session, tx, Phase::Requested, "forget", None)?;
+        finish(session, tx, cluster, &journal, request, &left_behind)
+    })?;
     Ok(Done::Did(Removed {
         cluster: name.clone(),
         ended,

@@ -19,7 +19,10 @@ use super::{Applied, Ended, Error, find, manager};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::domain::Timestamp;
+use crate::domain::access;
 use crate::domain::audit::{Head, Phase};
+use crate::domain::clock::Clocks;
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::{Credential, State, Subject};
 use crate::domain::plan::{self, Desired, Object, Plan};
@@ -48,7 +51,7 @@ pub(super) fn end_what_must(
     let picture = picture(tx, cluster.id)?;
     let mut ended = Vec::new();
     for credential in &picture.credentials {
-        if let Some(because) = why_it_must_end(session, tx, cluster, &picture.users, credential)? {
+        if let Some(because) = why_it_ends_now(session, tx, cluster, &picture.users, credential)? {
             end(session, tx, credential, &picture, because, journal, request)?;
             shared::go_on(
                 session,
@@ -72,11 +75,48 @@ pub(super) fn any_must_end(
 ) -> store::Result<bool> {
     let users = users(tx)?;
     for credential in store::credentials::unfinished(tx, cluster.id)? {
-        if why_it_must_end(session, tx, cluster, &users, &credential)?.is_some() {
+        if why_it_ends_now(session, tx, cluster, &users, &credential)?.is_some() {
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+/// [`why_it_must_end`], but by time only where the cluster was asked what time it is, and says the
+/// same as this machine: what a wrong clock ends does not come back.
+fn why_it_ends_now(
+    session: &Session,
+    tx: &ReadTxn<'_>,
+    cluster: &Cluster,
+    users: &BTreeMap<UserId, User>,
+    credential: &Credential,
+) -> store::Result<Option<&'static str>> {
+    let because = why_it_must_end(session, tx, cluster, users, credential)?;
+    let clocks = session.clocks(cluster);
+    if because.is_none() || clocks.is_some_and(Clocks::agree) {
+        return Ok(because);
+    }
+    let Some(user) = credential.subject.user().and_then(|user| users.get(&user)) else {
+        return Ok(because);
+    };
+    let grant = store::grants::find(tx, cluster.id, user.id)?;
+    let timeless = access::effective(user, cluster, grant.as_ref(), Timestamp::MIN_UTC);
+    let bound = store::bindings::any(tx, cluster.id, user.id)?;
+    let is_shells_end = credential.is_shell()
+        && credential.state.is_live()
+        && (store::blocks::contains(tx, cluster.id, user.id)?
+            || !session.shell_lives(&credential.account));
+    if is_shells_end
+        || credential
+            .must_end(timeless.or_bound(user, bound))
+            .is_some()
+    {
+        return Ok(because);
+    }
+    if clocks.is_some() {
+        session.note_kept();
+    }
+    Ok(None)
 }
 
 /// Why a credential must end now; `None` while its subject has what it carries.
@@ -502,18 +542,18 @@ pub(super) async fn preview(
     change: impl FnOnce(&mut Picture),
 ) -> Result<(Seen, Plan), Error> {
     let mut picture = session.store()?.read(|tx| picture(tx, cluster.id))?;
+    let connection = session.connect(cluster, &picture.installation).await?;
     // What must end by itself does so in the preview too.
     let users = &picture.users;
     session.store()?.read(|tx| {
         for credential in &mut picture.credentials {
-            if why_it_must_end(session, tx, cluster, users, credential)?.is_some() {
+            if why_it_ends_now(session, tx, cluster, users, credential)?.is_some() {
                 credential.state = State::Revoking;
             }
         }
         Ok::<_, store::Error>(())
     })?;
     change(&mut picture);
-    let connection = session.connect(cluster, &picture.installation).await?;
     let desired = picture.desired(cluster);
     let look = Look {
         with_write: desired.has_writers(),

@@ -221,6 +221,7 @@ pub(crate) async fn begin(
             Ok(ended) if ended.applied.owed.is_empty() => error,
             _ => Error::Owed {
                 what: format!("the end of a shell of '{who}'"),
+                then: ", then begin again",
                 cluster: name,
                 source: Box::new(error),
             },

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use crate::domain::name::is_hidden;
+
 /// Spells out every character that a reader would not see as itself.
 ///
 /// A name or a message may come from a cluster. An escape sequence in it could repaint the
@@ -50,7 +52,7 @@ pub(super) fn is_plain(c: char) -> bool {
     if c.is_ascii() {
         return !c.is_ascii_control();
     }
-    !is_invisible(c) && (c.escape_debug().len() == 1 || is_mark(c))
+    !is_hidden(c) && (c.escape_debug().len() == 1 || is_mark(c))
 }
 
 /// Says whether a character is only escaped because it sits on the one before it, as accents and
@@ -59,25 +61,6 @@ fn is_mark(c: char) -> bool {
     let mut buffer = *b"x\0\0\0\0";
     let length = c.encode_utf8(&mut buffer[1..]).len();
     std::str::from_utf8(&buffer[..=length]).is_ok_and(|pair| pair.escape_debug().count() == 2)
-}
-
-/// Says whether a character is a letter or mark to Unicode, and nothing at all to the eye.
-fn is_invisible(c: char) -> bool {
-    matches!(
-        c,
-        '\u{034f}' // combining grapheme joiner
-            | '\u{115f}'..='\u{1160}' | '\u{3164}' | '\u{ffa0}' // Hangul fillers
-            | '\u{17b4}'..='\u{17b5}' // Khmer inherent vowels
-            | '\u{180b}'..='\u{180f}' // Mongolian selectors
-            | '\u{200b}'..='\u{200f}' // zero width, direction marks
-            | '\u{2028}'..='\u{202e}' // separators, direction overrides
-            | '\u{2060}'..='\u{206f}' // joiners, direction isolates
-            | '\u{2800}' // the empty Braille pattern
-            | '\u{fe00}'..='\u{fe0f}' // variation selectors
-            | '\u{feff}'
-            | '\u{fff0}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e0fff}' // tags, more variation selectors
-    )
 }
 
 #[cfg(test)]

@@ -7,9 +7,9 @@
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::{Session, nofollow};
+use super::{Session, nofollow, nonblock};
 use crate::domain::audit::Head;
 use crate::domain::cluster::Cluster;
 use crate::kubernetes::connection::Connection;
@@ -18,6 +18,9 @@ use crate::store::{self, ReadTxn, audit::Against};
 
 /// The file's length: one write, never torn in two by a kill.
 const BYTES: usize = 128;
+
+/// What the file is called in errors.
+const HEAD: &str = "head of the audit log";
 
 /// What is known of the store on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,13 +69,27 @@ impl Session {
     }
 
     /// The head that this machine knows of an installation.
-    pub(crate) fn kept_head(&self, installation: &str) -> Option<Head> {
-        let file = OpenOptions::new()
+    ///
+    /// One that cannot be read is not one that is unknown: an older store would go for the newest.
+    pub(crate) fn kept_head(&self, installation: &str) -> store::Result<Option<Head>> {
+        let Some(path) = self.head_path(installation) else {
+            return Ok(None);
+        };
+        let opened = OpenOptions::new()
             .read(true)
-            .custom_flags(nofollow())
-            .open(self.head_path(installation)?)
-            .ok()?;
-        read(&file)
+            .custom_flags(nofollow() | nonblock())
+            .open(&path);
+        match opened {
+            Ok(file) => {
+                check(&file, &path)?;
+                Ok(read(&file))
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(source) => {
+                store::file::check_named(&path, HEAD)?;
+                Err(store::Error::Io { path, source })
+            }
+        }
     }
 
     /// Compares the store with the head that this machine knows, and looks at both together.
@@ -87,12 +104,12 @@ impl Session {
         let store = self.store()?;
         let installation = store.read(|tx| store::meta::find(tx, store::meta::INSTALLATION))?;
         let kept = || {
-            let installation = installation.as_ref()?;
-            self.kept_head(installation)
+            let installation = installation.as_ref();
+            installation.map_or(Ok(None), |installation| self.kept_head(installation))
         };
         let mut last_look = false;
         loop {
-            let kept = kept();
+            let kept = kept()?;
             let looked = store.read(|tx| {
                 let known = known(tx, kept)?;
                 if matches!(known, Known::Differs(..)) && !last_look {
@@ -211,6 +228,7 @@ impl Session {
             }
             other => other?,
         };
+        check(&file, &path).map_err(std::io::Error::other)?;
         // Of two runs the slower must not take the head back.
         if read(&file).is_some_and(|kept| (kept.epoch, kept.seq) >= (head.epoch, head.seq)) {
             return Ok(());
@@ -222,6 +240,13 @@ impl Session {
         );
         file.write_all_at(line.as_bytes(), 0)
     }
+}
+
+/// Checks that nobody else can say what the head is.
+fn check(file: &std::fs::File, path: &Path) -> store::Result<()> {
+    store::file::check_open(file, path, HEAD)?;
+    let elsewhere = "set XDG_STATE_HOME to a directory of your own";
+    store::file::check_directory(path.parent().unwrap_or(path), elsewhere)
 }
 
 /// How a store stands to a head.

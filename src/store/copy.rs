@@ -78,9 +78,8 @@ impl Store {
     /// Puts this store in the place of the one at `path`, or where none is yet.
     pub(crate) fn replace(&self, path: &Path) -> Result<Self> {
         file::prepare_directory(path)?;
-        if !file::create_private(path)? {
-            file::check(path)?;
-        }
+        file::create_private(path)?;
+        file::check(path)?;
         let mut there = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         let copied = copy(&self.connection, &mut there.connection);
         copied.map_err(|error| named(path, error))?;

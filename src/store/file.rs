@@ -1,10 +1,16 @@
 //! The store's file and directory: made private, and refused when they are not.
 
+use std::fs::{File, Metadata};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::{Error, Result};
+
+/// What is not safe, in words.
+const STORE: &str = "store";
+const LOG: &str = "store's log";
+const DIRECTORY: &str = "directory";
 
 fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     let path = path.to_owned();
@@ -25,51 +31,202 @@ fn owner() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
+/// The files that SQLite keeps beside a store. It believes whatever it finds under these names.
+const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
+
+/// Who owns something, in words.
+fn who(uid: u32) -> String {
+    match uid {
+        0 => "root".to_owned(),
+        uid => format!("user {uid}"),
+    }
+}
+
+/// What is wrong with something that only its owner may change, and how to put it right.
+struct Fault {
+    why: String,
+    way_out: String,
+}
+
+impl Fault {
+    fn at(self, path: &Path, what: &'static str) -> Error {
+        Error::Unsafe {
+            path: path.to_owned(),
+            what,
+            why: self.why,
+            way_out: self.way_out,
+        }
+    }
+}
+
+/// How what `sudo` made goes back to whom it belongs.
+fn give_back(path: &Path, me: u32) -> String {
+    format!(
+        "if `sudo` made it, give it back with `sudo chown -R {me} {}`",
+        path.display()
+    )
+}
+
+/// Judges a directory in which nobody else may put, rename or replace anything: also not where it
+/// is sticky, as SQLite opens files by names that others could take first.
+fn judge_directory(directory: &Path, found: &Metadata, elsewhere: &str, me: u32) -> Option<Fault> {
+    let shown = directory.display();
+    let shared = found.mode() & 0o022 != 0;
+    let (why, way_out) = if !found.is_dir() {
+        let why = "it is not a directory".to_owned();
+        (why, elsewhere.to_owned())
+    } else if found.uid() != me {
+        let why = format!("the directory belongs to {}", who(found.uid()));
+        let way_out = match found.uid() {
+            0 if !shared => give_back(directory, me),
+            _ => elsewhere.to_owned(),
+        };
+        (why, way_out)
+    } else if shared {
+        let why = format!(
+            "others can write in it (mode {:03o})",
+            found.mode() & 0o7777
+        );
+        let way_out = format!("run `chmod 700 {shown}`; or, if others need it, {elsewhere}");
+        (why, way_out)
+    } else {
+        return None;
+    };
+    Some(Fault { why, way_out })
+}
+
+/// Judges a file that nobody else may write, and, by `others`, use in any way.
+fn judge_file(path: &Path, found: &Metadata, others: u32, me: u32) -> Option<Fault> {
+    let shown = path.display();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let (why, way_out) = if !found.is_file() {
+        let why = "it is not a file".to_owned();
+        (why, format!("move `{shown}` away"))
+    } else if found.uid() != me {
+        let way_out = if found.uid() == 0 {
+            give_back(path, me)
+        } else if name.ends_with(".lock") {
+            "remove it: a lock's file holds nothing".to_owned()
+        } else {
+            format!(
+                "what is in it is not to be believed: `mv {shown} {shown}.foreign`, then look with \
+                 `kubegrant audit verify` whether anything of yours was lost with it"
+            )
+        };
+        (format!("it belongs to {}", who(found.uid())), way_out)
+    } else if found.mode() & others != 0 {
+        let why = format!("others can use it (mode {:03o})", found.mode() & 0o777);
+        let way_out = format!(
+            "find out who could read or write it, `chmod 600 {shown}`, and run `kubegrant audit \
+             verify`"
+        );
+        (why, way_out)
+    } else if found.nlink() > 1 {
+        let why = format!("it has {} names (hard links)", found.nlink());
+        (why, "remove the other names".to_owned())
+    } else {
+        return None;
+    };
+    Some(Fault { why, way_out })
+}
+
 /// Makes the directory with mode 0700 if it is not there, and checks it if it is.
 pub(super) fn prepare_directory(path: &Path) -> Result<()> {
     let directory = directory_of(path);
     if !directory.exists() {
+        let me = owner();
+        // Whoever can rename what is made there could put another directory in its place.
+        let above = directory.ancestors().skip(1).find_map(|above| {
+            let above = if above.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                above
+            };
+            Some((above, std::fs::metadata(above).ok()?))
+        });
+        if let Some((above, found)) = above {
+            let sticky = found.mode() & 0o1000 != 0;
+            let foreign = ![0, me].contains(&found.uid());
+            let why = if foreign {
+                format!("the directory belongs to {}", who(found.uid()))
+            } else {
+                "everybody can rename what is in it".to_owned()
+            };
+            if foreign || (found.mode() & 0o002 != 0 && !sticky) {
+                let way_out = "choose a `--store` in a directory of your own".to_owned();
+                return Err(Fault { why, way_out }.at(above, DIRECTORY));
+            }
+        }
         std::fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(&directory)
-            .map_err(io(&directory))?;
+            .map_err(|error| barred(&directory).unwrap_or_else(|| io(&directory)(error)))?;
     }
-    check_directory(&directory)
+    check_directory(&directory, &move_it(&directory))
 }
 
-fn check_directory(directory: &Path) -> Result<()> {
-    let found = std::fs::metadata(directory).map_err(io(directory))?;
-    let refuse = |why: String, way_out: String| {
-        Err(Error::Unsafe {
-            path: directory.to_owned(),
-            why,
-            way_out,
-        })
+/// How a store comes into a directory of its own.
+fn move_it(directory: &Path) -> String {
+    format!(
+        "move the store into a directory of your own (`mkdir -m 700 DIR && mv {}/STORE* DIR`), and name \
+         it with `--store DIR/STORE`",
+        directory.display()
+    )
+}
+
+/// The directory that cannot be entered on the way to a path, where it is somebody else's.
+fn barred(path: &Path) -> Option<Error> {
+    let me = owner();
+    // What lies behind a closed door cannot be looked at: the nearest that can is the door.
+    let (door, found) = path
+        .ancestors()
+        .skip(1)
+        .find_map(|above| Some((above, std::fs::metadata(above).ok()?)))?;
+    let fault = Fault {
+        why: format!("the directory belongs to {}", who(found.uid())),
+        way_out: format!(
+            "{}; or choose another place with `--store`",
+            give_back(door, me)
+        ),
     };
-    if !found.is_dir() {
-        return refuse(
-            "it is not a directory".to_owned(),
-            "choose another `--store`".to_owned(),
-        );
+    (found.uid() != me).then(|| fault.at(door, DIRECTORY))
+}
+
+/// Checks a directory in which something of ours stands; `elsewhere` says how that is put into
+/// another one.
+pub(crate) fn check_directory(directory: &Path, elsewhere: &str) -> Result<()> {
+    let found = std::fs::metadata(directory).map_err(|error| {
+        let door = barred(directory).filter(|_| error.kind() == ErrorKind::PermissionDenied);
+        door.unwrap_or_else(|| io(directory)(error))
+    })?;
+    match judge_directory(directory, &found, elsewhere, owner()) {
+        Some(fault) => Err(fault.at(directory, DIRECTORY)),
+        None => Ok(()),
     }
-    let sticky = found.mode() & 0o1000 != 0;
-    if found.uid() != owner() && !(found.uid() == 0 && sticky) {
-        return refuse(
-            format!("the directory belongs to user {}", found.uid()),
-            "choose a `--store` in a directory of your own".to_owned(),
-        );
+}
+
+/// Checks an open file of ours that stands beside the store, or in the state folder.
+pub(crate) fn check_open(file: &File, path: &Path, what: &'static str) -> Result<()> {
+    let found = file.metadata().map_err(io(path))?;
+    match judge_file(path, &found, 0o077, owner()) {
+        Some(fault) => Err(fault.at(path, what)),
+        None => Ok(()),
     }
-    if found.mode() & 0o022 != 0 && !sticky {
-        return refuse(
-            format!(
-                "others can write its directory (mode {:03o})",
-                found.mode() & 0o777
-            ),
-            format!("run `chmod 700 {}`", directory.display()),
-        );
+}
+
+/// Checks by its name a file that may be there, and cannot be opened.
+pub(crate) fn check_named(path: &Path, what: &'static str) -> Result<()> {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) => match judge_file(path, &found, 0o077, owner()) {
+            Some(fault) => Err(fault.at(path, what)),
+            None => Ok(()),
+        },
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            barred(path).map_or(Ok(()), Err)
+        }
+        Err(_) => Ok(()),
     }
-    Ok(())
 }
 
 /// Creates the file with mode 0600 from birth; `false` when something stands there.
@@ -86,7 +243,8 @@ pub(super) fn create_private(path: &Path) -> Result<bool> {
     }
 }
 
-/// Checks that the store is a regular file of ours that nobody else can read or write.
+/// Checks that the store is a regular file of ours that nobody else can read or write, and so is
+/// what SQLite would open with it.
 pub(super) fn check(path: &Path) -> Result<()> {
     let found = match std::fs::symlink_metadata(path) {
         Ok(found) => found,
@@ -95,15 +253,13 @@ pub(super) fn check(path: &Path) -> Result<()> {
                 path: path.to_owned(),
             });
         }
-        Err(error) => return Err(io(path)(error)),
+        Err(error) => {
+            let door = barred(path).filter(|_| error.kind() == ErrorKind::PermissionDenied);
+            return Err(door.unwrap_or_else(|| io(path)(error)));
+        }
     };
-    let refuse = |why: String, way_out: String| {
-        Err(Error::Unsafe {
-            path: path.to_owned(),
-            why,
-            way_out,
-        })
-    };
+    let refuse = |why: String, way_out: String| Err(Fault { why, way_out }.at(path, STORE));
+    let me = owner();
     if found.is_symlink() {
         return refuse(
             "it is a link".to_owned(),
@@ -116,29 +272,58 @@ pub(super) fn check(path: &Path) -> Result<()> {
             "choose another `--store`".to_owned(),
         );
     }
-    if found.uid() != owner() {
-        return refuse(
-            format!("it belongs to user {}", found.uid()),
-            format!(
-                "run as that user, or use a store of your own (you are user {})",
-                owner()
-            ),
+    if found.uid() != me {
+        let run_as = format!(
+            "run as {}, or use a store of your own (you are user {me})",
+            who(found.uid())
         );
+        let way_out = match found.uid() {
+            0 => format!("{}; else {run_as}", give_back(path, me)),
+            _ => run_as,
+        };
+        return refuse(format!("it belongs to {}", who(found.uid())), way_out);
     }
-    if found.mode() & 0o077 != 0 {
-        return refuse(
-            format!("others can use it (mode {:03o})", found.mode() & 0o777),
-            format!(
-                "find out who could read or write it, `chmod 600 {}`, and run `kubegrant audit verify`",
-                path.display()
-            ),
-        );
+    if let Some(fault) = judge_file(path, &found, 0o077, me) {
+        return Err(fault.at(path, STORE));
     }
-    if found.nlink() > 1 {
-        return refuse(
-            format!("it has {} names (hard links)", found.nlink()),
-            "remove the other names".to_owned(),
-        );
+    let directory = directory_of(path);
+    check_directory(&directory, &move_it(&directory))?;
+    for suffix in BESIDE {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        check_named(Path::new(&name), LOG)?;
     }
-    check_directory(&directory_of(path))
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn what_is_somebody_elses_is_named_with_a_way_out_that_keeps_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mode = |mode| std::fs::Permissions::from_mode(mode);
+        let path = folder.path().join("store.db-wal");
+        assert!(create_private(&path).expect("made"));
+        let file = std::fs::metadata(&path).expect("there");
+        let here = std::fs::metadata(folder.path()).expect("there");
+        let (me, you) = (owner(), owner() + 1);
+        assert!(judge_file(&path, &file, 0o077, me).is_none());
+        let fault = judge_file(&path, &file, 0o077, you).expect("another's");
+        assert!(fault.why.starts_with("it belongs to "), "{}", fault.why);
+        assert!(!fault.way_out.contains("remove"), "{}", fault.way_out);
+        assert!(judge_directory(folder.path(), &here, "", me).is_none());
+        assert!(judge_directory(folder.path(), &here, "", you).is_some());
+        for bits in [0o1777, 0o0770, 0o1770, 0o0720] {
+            std::fs::set_permissions(folder.path(), mode(bits)).expect("a mode");
+            let here = std::fs::metadata(folder.path()).expect("there");
+            let fault = judge_directory(folder.path(), &here, "", me);
+            assert!(fault.is_some(), "{bits:o}");
+        }
+        let roots = give_back(&path, 1000);
+        assert!(roots.contains("sudo chown -R 1000 "), "{roots}");
+    }
 }

@@ -13,7 +13,7 @@ pub(crate) mod clusters;
 pub(crate) mod copy;
 pub(crate) mod credentials;
 pub(crate) mod facts;
-mod file;
+pub(crate) mod file;
 pub(crate) mod grants;
 pub(crate) mod integrity;
 pub(crate) mod lookup;
@@ -52,10 +52,12 @@ pub(crate) enum Error {
         path: PathBuf,
     },
     /// The file or its directory is not safe.
-    #[error("the store at `{}` is not safe: {why}", path.display())]
+    #[error("the {what} at `{}` is not safe: {why}", path.display())]
     Unsafe {
         /// Which path.
         path: PathBuf,
+        /// What it is.
+        what: &'static str,
         /// What is wrong with it.
         why: String,
         /// What to do.
@@ -199,6 +201,8 @@ impl Store {
                 path: path.to_owned(),
             });
         }
+        // A log that stood there before would be read as this store's.
+        file::check(path)?;
         let store = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         store.at_path(store.migrate())?;
         Ok(store)

@@ -26,6 +26,7 @@ fn a_dry_run_touches_nothing() {
     kg.grant_and_download("alice", "read");
     kg.run("kubeconfig download prod -f mine").success();
     let other = kubegrant_sandbox::Sandbox::start().expect("a sandbox");
+    kg.set_clock(&other);
     kg.write("other.conf", &other.admin_kubeconfig_token());
     let key = kg.make_identity("new");
     kg.run("ssh-key generate prod").success();

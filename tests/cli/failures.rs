@@ -208,6 +208,7 @@ fn hostile_names_are_wrong_command_lines_and_never_shown_raw() {
 fn a_hidden_cluster_is_answered_like_one_that_never_was() {
     let mut kg = Home::new();
     let second = Sandbox::start().expect("a sandbox");
+    kg.set_clock(&second);
     kg.write("second.conf", &second.admin_kubeconfig_token());
     kg.run("cluster add seen --kubeconfig second.conf")
         .success();
@@ -289,9 +290,9 @@ fn a_store_in_a_folder_that_others_can_write_is_refused() {
     set_mode(kg.store().parent().expect("a folder"), 0o777);
     insta::assert_snapshot!(kg.run("cluster list"), @r"
         ----- stderr -----
-        error: the store at `[HOME]/data/kubegrant` is not safe: others can write its directory (mode 777)
+        error: the directory at `[HOME]/data/kubegrant` is not safe: others can write in it (mode 777)
 
-        hint: run `chmod 700 [HOME]/data/kubegrant`
+        hint: run `chmod 700 [HOME]/data/kubegrant`; or, if others need it, move the store into a directory of your own (`mkdir -m 700 DIR && mv [HOME]/data/kubegrant/STORE* DIR`), and name it with `--store DIR/STORE`
         [exit 7]
     ");
 }
@@ -344,6 +345,7 @@ fn a_file_that_is_no_database_is_refused() {
 fn a_login_moved_to_another_row_does_not_open() {
     let mut kg = Home::new();
     let second = Sandbox::start().expect("a sandbox");
+    kg.set_clock(&second);
     kg.write("second.conf", &second.admin_kubeconfig_token());
     kg.run("cluster add second --kubeconfig second.conf")
         .success();

@@ -154,6 +154,21 @@ impl Home {
         self.sandbox.set_now(self.fixture.now());
     }
 
+    /// Lets another sandbox tell this world's time.
+    pub(crate) fn set_clock(&self, sandbox: &Sandbox) {
+        sandbox.set_now(self.fixture.now());
+    }
+
+    /// Moves this machine's clock on, and not the cluster's.
+    pub(crate) fn drift(&mut self, hours: i64) {
+        self.drift_minutes(hours * 60);
+    }
+
+    /// The same, by minutes.
+    pub(crate) fn drift_minutes(&mut self, minutes: i64) {
+        self.fixture.advance(TimeDelta::minutes(minutes));
+    }
+
     /// Where everything is.
     pub(crate) fn root(&self) -> &Path {
         self.dir.path()
@@ -362,6 +377,14 @@ pub(crate) fn answer(kubeconfig: &str, method: &str, path: &str, body: Option<&V
 /// Reads a kubeconfig as a value.
 pub(crate) fn yaml(text: &str) -> Value {
     serde_saphyr::from_str(text).expect("YAML")
+}
+
+/// An entry's name without what cannot be guessed of it; that must be there where it is ours.
+pub(crate) fn guessable(name: &str) -> String {
+    let salt = Regex::new("-[0-9a-f]{8}(-v|$)").expect("a pattern");
+    let short = salt.replace(name, "$1").into_owned();
+    assert_eq!(short != name, name.starts_with("kubegrant-"), "{name}");
+    short
 }
 
 /// What can be read by all who may read anything.

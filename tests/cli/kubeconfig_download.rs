@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kubegrant_sandbox::{Action, Fault, Match, Sandbox};
 
-use crate::home::{Home, PODS, get, set_mode, yaml};
+use crate::home::{Home, PODS, get, guessable, set_mode, yaml};
 
 #[test]
 fn the_first_download_issues_version_1_and_the_file_works() {
@@ -72,7 +72,13 @@ fn a_second_download_mints_a_new_token_of_the_same_version() {
         a["users"][0]["user"]["token"],
         b["users"][0]["user"]["token"]
     );
-    assert_eq!(a["users"][0]["name"], b["users"][0]["name"]);
+    let name =
+        |text: &serde_json::Value| guessable(text["users"][0]["name"].as_str().expect("a name"));
+    assert_eq!(name(&a), name(&b));
+    assert_ne!(
+        a["users"][0]["name"], b["users"][0]["name"],
+        "nobody can guess the next one"
+    );
     assert_eq!(get(&kg.read("a"), PODS), 200);
     assert_eq!(get(&kg.read("b"), PODS), 200);
     assert_eq!(kg.accounts().len(), 1);
@@ -82,8 +88,9 @@ fn a_second_download_mints_a_new_token_of_the_same_version() {
 fn names_in_the_file_are_unique_per_cluster_user_and_version() {
     let mut kg = Home::new();
     let file = yaml(&kg.grant_and_download("alice", "read"));
-    assert_eq!(file["clusters"][0]["name"], "kubegrant-prod");
-    assert_eq!(file["users"][0]["name"], "kubegrant-alice@prod-v1");
+    let name = |list: &str| guessable(file[list][0]["name"].as_str().expect("a name"));
+    assert_eq!(name("clusters"), "kubegrant-prod");
+    assert_eq!(name("users"), "kubegrant-alice@prod-v1");
     assert_eq!(file["contexts"][0]["name"], "alice@prod");
     assert_eq!(file["current-context"], "alice@prod");
 }

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use kubegrant_sandbox::Sandbox;
 
-use crate::home::{Home, PODS, get, set_mode, yaml};
+use crate::home::{Home, PODS, get, guessable, set_mode, yaml};
 
 const MINE: &str = "\
 # mine
@@ -39,7 +39,11 @@ fn names(home: &Home, list: &str) -> Vec<String> {
     let value = yaml(&home.read("mine"));
     let items = value[list].as_array().cloned().unwrap_or_default();
     let name = |item: &serde_json::Value| item["name"].as_str().unwrap_or_default().to_owned();
-    items.iter().map(name).collect()
+    items
+        .iter()
+        .map(name)
+        .map(|name| guessable(&name))
+        .collect()
 }
 
 #[test]
@@ -165,7 +169,7 @@ fn what_is_broken_is_refused_and_left_as_it_is() {
         ("users:\n- name: a\n  name: b\n", 7),
         ("token: canary-of-mine\nkind: Pod\n", 7),
         ("a: 1\n---\nb: 2\n", 7),
-        ("users:\n- name: kubegrant-olivia@prod-v1\n", 5),
+        ("contexts:\n- name: olivia@prod\n", 5),
         (large.as_str(), 2),
     ] {
         home.write("bad", text);
@@ -287,4 +291,34 @@ fn all_is_what_somebody_can_reach() {
     assert_eq!(yaml(&opened)["contexts"][0]["name"], "bob@stage");
     home.run("kubeconfig download --all prod").exit(2);
     home.run("kubeconfig download").exit(2);
+}
+
+#[test]
+fn what_was_planted_before_gets_no_login() {
+    let mut home = home();
+    let evil = "clusters:\n- name: evil\n  cluster: {server: 'https://evil.example'}\n\
+         contexts:\n- name: staging\n  context: {cluster: evil, user: 'kubegrant-olivia@prod-v1'}\n\
+         - name: other\n  context: {cluster: kubegrant-prod, user: me}\ncurrent-context: staging\n";
+    home.write("mine", evil);
+    home.run("kubeconfig download prod --merge -f mine")
+        .success();
+    let text = home.read("mine");
+    let merged = yaml(&text);
+    assert_eq!(merged["current-context"], "staging");
+    let user = merged["users"][0]["name"].as_str().expect("a name");
+    assert_ne!(user, "kubegrant-olivia@prod-v1");
+    assert_eq!(
+        merged["contexts"][0]["context"]["user"],
+        "kubegrant-olivia@prod-v1"
+    );
+    // Whoever knows the name now gets nothing of the next login.
+    let known = text.replace("user: 'kubegrant-olivia@prod-v1'", &format!("user: {user}"));
+    assert_ne!(known, text);
+    home.write("mine", &known);
+    home.run("kubeconfig download prod --merge -f mine")
+        .success()
+        .says("staging");
+    let merged = yaml(&home.read("mine"));
+    assert_eq!(merged["users"].as_array().map(Vec::len), Some(1));
+    assert_ne!(merged["users"][0]["name"], user);
 }

@@ -220,6 +220,7 @@ fn a_cluster_that_is_added_later_is_reached_too() {
     let mut kg = shop();
     kg.run("cluster list").success();
     let sandbox = kubegrant_sandbox::Sandbox::start().expect("a sandbox");
+    kg.set_clock(&sandbox);
     kg.write("late.conf", &sandbox.admin_kubeconfig_token());
     kg.run("cluster add late --kubeconfig late.conf --project shop")
         .success();

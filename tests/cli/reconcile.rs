@@ -144,6 +144,7 @@ fn a_namespace_that_became_powerful_leaves_write() {
 fn one_dead_cluster_hides_no_others_success() {
     let mut kg = Home::new();
     let mut second = Sandbox::start().expect("a sandbox");
+    kg.set_clock(&second);
     kg.write("second.conf", &second.admin_kubeconfig_token());
     kg.run("cluster add second --kubeconfig second.conf")
         .success();
@@ -161,6 +162,7 @@ fn one_dead_cluster_hides_no_others_success() {
 fn reconcile_takes_only_the_clusters_that_are_named() {
     let mut kg = Home::new();
     let second = Sandbox::start().expect("a sandbox");
+    kg.set_clock(&second);
     kg.write("second.conf", &second.admin_kubeconfig_token());
     kg.run("cluster add second --kubeconfig second.conf")
         .success();

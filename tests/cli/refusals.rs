@@ -262,3 +262,53 @@ fn an_end_that_is_owed_is_tried_again_by_the_same_command() {
     }
     assert!(kg.accounts().is_empty());
 }
+
+#[test]
+fn what_was_typed_begins_no_line_of_its_own_and_hides_nothing() {
+    let mut kg = Home::new();
+    let odd = "x\nerror: forged\u{202e}\u{1b}[2Jy\u{2800}";
+    for words in [
+        vec![
+            "access", "grant", "alice", "-c", "prod", "-l", "read", "--reason", odd,
+        ],
+        vec!["access", "grant", "alice", "-c", "prod", "-l", odd],
+        vec!["access", "grant", odd, "-c", "prod", "-l", "read"],
+        vec!["access", "list", odd],
+        vec!["access", "list", &format!("--{odd}")],
+        vec!["access", odd],
+        vec!["cluster", "set", "prod", "--label", odd],
+        vec!["cluster", "set", "prod", "--description", odd],
+        vec!["kubeconfig", "whose", odd],
+        vec!["cluster", "add", "new", "--kubeconfig", odd],
+    ] {
+        let ran = kg.run_words(&words);
+        assert_ne!(ran.code, 0, "{words:?}");
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(!said.contains("\nerror: forged"), "{words:?}: {said}");
+        let raw = |c: char| c != '\n' && (c.is_control() || "\u{202e}\u{2800}".contains(c));
+        assert!(!said.chars().any(raw), "{words:?}: {said:?}");
+    }
+}
+
+#[test]
+fn what_a_cluster_calls_its_roles_is_escaped_in_every_format_and_lost_in_none() {
+    let mut kg = Home::new();
+    let name = "odd\u{202e}\u{200b}\u{e0041}role";
+    kg.sandbox
+        .put_object(
+            serde_json::json!({ "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRole", "metadata": { "name": name }, "rules": [] }),
+        )
+        .expect("a role");
+    for format in ["table", "wide", "json", "yaml", "name"] {
+        let ran = kg.run(&format!("rbac roles prod -o {format}"));
+        ran.success();
+        assert!(ran.stdout.contains("odd"), "{ran}");
+        let raw = |c: char| "\u{202e}\u{200b}\u{e0041}".contains(c);
+        assert!(!ran.stdout.chars().any(raw), "{format}: {:?}", ran.stdout);
+        if matches!(format, "json" | "yaml") {
+            let value = crate::home::yaml(&ran.stdout);
+            assert!(value.to_string().contains(name), "{format}: {value}");
+        }
+    }
+}

@@ -1,5 +1,10 @@
 //! `kubegrant user offboard`.
 
+use std::time::{Duration, Instant};
+
+use kubegrant_sandbox::{Action, Fault, Match};
+use serde_json::json;
+
 use crate::home::{Home, PODS, get};
 
 /// `alice` owns `prod`, and has a grant and a file on `second`.
@@ -100,6 +105,9 @@ fn the_receipt_for_machines() {
           "at": "2026-11-22T10:00:00Z",
           "by": "olivia",
           "new_owner": "bob",
+          "transferred": [
+            "prod"
+          ],
           "had": {
             "user": "alice",
             "role": "developer",
@@ -166,6 +174,114 @@ fn a_cluster_that_is_away_and_changes_hands_is_owed_once() {
         Some(1),
         "{receipt}"
     );
+}
+
+/// What nobody gets wrong on one cluster may stop on another.
+fn everything_else_is_done(kg: &mut Home, file_of_second: &str, receipt: &serde_json::Value) {
+    assert_eq!(receipt["complete"], false, "{receipt}");
+    assert_eq!(receipt["transferred"], json!(["prod"]), "{receipt}");
+    assert!(matches!(get(file_of_second, PODS), 401 | 403));
+    kg.run("user show alice").success().says("disabled");
+    kg.run("cluster show prod").success().says("bob");
+    let grants = kg.run("access list --user alice -o json").json();
+    assert_eq!(grants, json!([]));
+    assert_eq!(kg.openers(&["olivia", "alice", "bob"]), ["olivia", "bob"]);
+}
+
+#[test]
+fn a_cluster_that_is_being_deleted_stops_nothing() {
+    let (mut kg, _second, files) = home();
+    kg.sandbox.fault(Fault {
+        matches: Match {
+            method: Some("DELETE".to_owned()),
+            ..Match::default()
+        },
+        action: Action::ResetBefore,
+    });
+    kg.run("cluster delete prod --yes --confirm prod")
+        .exit(6)
+        .never_says("download");
+    let ran = kg.run("user offboard alice --new-owner bob --yes -o json");
+    let receipt = ran.exit(6).json();
+    everything_else_is_done(&mut kg, &files[1], &receipt);
+    ran.says("its deletion has begun and is not finished");
+    kg.sandbox.clear_faults();
+    kg.run("reconcile").success();
+    assert!(matches!(get(&files[0], PODS), 401 | 403));
+    kg.run("cluster show prod").exit(3);
+}
+
+#[test]
+fn a_cluster_that_says_that_it_knows_a_newer_store_stops_nothing() {
+    let (mut kg, _second, files) = home();
+    let (_, mut namespace) = kg
+        .objects("Namespace")
+        .into_iter()
+        .find(|(name, _)| name == "kubegrant")
+        .expect("our namespace");
+    let notes = namespace["metadata"]["annotations"]
+        .as_object_mut()
+        .expect("annotations");
+    for (key, value) in notes.iter_mut().filter(|(key, _)| key.contains("head")) {
+        assert!(!key.is_empty());
+        let text = value.as_str().expect("text").to_owned();
+        let mut parts: Vec<&str> = text.split(' ').collect();
+        parts[1] = "999999";
+        *value = json!(parts.join(" "));
+    }
+    kg.sandbox.put_object(namespace).expect("put");
+    let ran = kg.run("user offboard alice --new-owner bob --yes -o json");
+    let receipt = ran.exit(6).json();
+    everything_else_is_done(&mut kg, &files[1], &receipt);
+}
+
+#[test]
+fn clusters_that_are_slow_are_told_side_by_side() {
+    let mut kg = Home::new();
+    let others = ["two", "three", "four"].map(|name| kg.add_cluster(name));
+    for name in ["prod", "two", "three", "four"] {
+        kg.run(&format!("cluster transfer {name} --to alice --yes"))
+            .success();
+        kg.run(&format!(
+            "kubeconfig download {name} --user alice --plain -f {name}.kc"
+        ))
+        .success();
+    }
+    for sandbox in others.iter().chain([&kg.sandbox]) {
+        sandbox.fault(Fault {
+            matches: Match {
+                nth: Some(1),
+                ..Match::default()
+            },
+            action: Action::Delay(Duration::from_secs(4)),
+        });
+    }
+    let begun = Instant::now();
+    kg.run("user offboard alice --new-owner bob --yes")
+        .success();
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(12), "{took:?}");
+}
+
+#[test]
+fn a_cluster_that_is_being_deleted_changes_hands() {
+    let (mut kg, _second, _files) = home();
+    kg.sandbox.fault(Fault {
+        matches: Match {
+            method: Some("DELETE".to_owned()),
+            ..Match::default()
+        },
+        action: Action::ResetBefore,
+    });
+    kg.run("cluster delete prod --yes --confirm prod").exit(6);
+    kg.run("cluster transfer prod --to bob --yes")
+        .exit(6)
+        .says("its deletion has begun and is not finished");
+    kg.sandbox.clear_faults();
+    assert_eq!(kg.openers(&["olivia", "alice", "bob"]), ["olivia", "bob"]);
+    // Who got it can finish it.
+    kg.run_as("bob", "cluster delete prod --yes --confirm prod")
+        .success();
 }
 
 #[test]

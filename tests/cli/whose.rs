@@ -32,8 +32,8 @@ fn a_found_kubeconfig_has_an_owner() {
     home.write("found", &file);
     let ran = home.run("kubeconfig whose found");
     insta::assert_snapshot!(ran, @"
-    ENTRY                   OWNER   CLUSTER   VERSION   STATE    LEVEL   EXPIRES                DELIVERED              TO    KNOWN BY
-    kubegrant-bob@prod-v1   bob     prod      1         active   read    2026-12-22T10:00:00Z   2026-11-22T10:00:00Z   bob   token id
+    ENTRY                            OWNER   CLUSTER   VERSION   STATE    LEVEL   EXPIRES                DELIVERED              TO    KNOWN BY
+    kubegrant-bob@prod-[HEX]-v1   bob     prod      1         active   read    2026-12-22T10:00:00Z   2026-11-22T10:00:00Z   bob   token id
     ----- stderr -----
     hint: `kubegrant team revoke bob --cluster prod` ends it
     [exit 0]

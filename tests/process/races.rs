@@ -3,6 +3,9 @@
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
+use std::time::Duration;
+
+use kubegrant_sandbox::Action;
 
 use crate::home::{Home, Started};
 use crate::oracle::{Books, Oracle};
@@ -139,4 +142,133 @@ fn a_reconcile_that_waited_does_not_bring_back_what_was_held_back_meanwhile() {
     drop(held);
     drop(reconcile.finish().success());
     assert_eq!(oracle.settled(&home), Vec::<String>::new());
+}
+
+/// What an admin may, and does with `--as dave`; each changes something that can be seen.
+const CHANGES: [&str; 9] = [
+    "cluster set dev --label a=b",
+    "cluster set dev --write-scope cluster",
+    "cluster set dev --project web",
+    "cluster protect dev",
+    "cluster archive dev --yes",
+    "cluster transfer dev --to bob --yes",
+    "cluster relink dev --kubeconfig admin.conf --yes",
+    "cluster delete dev --yes --confirm dev",
+    "cluster delete dev --forget --yes --confirm dev",
+];
+
+/// The record of the cluster and what is on it, as far as these commands change it.
+fn record(home: &Home) -> String {
+    let shown = home.call("cluster show dev -o json").success().stdout;
+    let sql = rusqlite::Connection::open(home.store()).expect("the store");
+    let generation: i64 = sql
+        .query_row("SELECT manager_generation FROM clusters", [], |row| {
+            row.get(0)
+        })
+        .expect("a cluster");
+    format!("{shown}{generation}")
+}
+
+#[test]
+fn who_is_demoted_while_a_change_of_a_cluster_waits_changes_nothing() {
+    let home = Home::with_cluster();
+    drop(home.call("project create web").success());
+    let before = record(&home);
+    for line in CHANGES {
+        drop(home.call("user set-role dave owner").success());
+        let held = hold(&home);
+        let waiting = home.start(&format!("{line} --as dave"));
+        waits(&home, &waiting);
+        drop(home.call("user set-role dave developer").success());
+        drop(held);
+        // Without a right of their own, the cluster does not exist for them.
+        drop(waiting.finish().code_is(3));
+        assert_eq!(record(&home), before, "{line}");
+    }
+}
+
+#[test]
+fn who_is_demoted_while_the_api_server_is_slow_changes_nothing() {
+    let home = Home::with_cluster();
+    let before = record(&home);
+    for line in [
+        "cluster relink dev --kubeconfig admin.conf --yes",
+        "cluster delete dev --yes --confirm dev",
+    ] {
+        drop(home.call("user set-role dave admin").success());
+        home.fault_nth(1, Action::Delay(Duration::from_secs(3)));
+        let slow = home.start(&format!("{line} --as dave"));
+        waits(&home, &slow);
+        // It has the lock, and now asks the cluster.
+        std::thread::sleep(Duration::from_millis(700));
+        drop(home.call("user set-role dave developer").success());
+        drop(slow.finish().code_is(3));
+        home.sandbox.clear_faults();
+        assert_eq!(record(&home), before, "{line}");
+    }
+}
+
+#[test]
+fn an_archived_cluster_is_taken_out_only_by_who_may_when_it_happens() {
+    let home = Home::with_cluster();
+    drop(home.call("cluster protect dev").success());
+    let held = hold(&home);
+    let unprotect = home.start("cluster unprotect dev --as dave");
+    waits(&home, &unprotect);
+    drop(home.call("user disable dave --yes").success());
+    drop(held);
+    drop(unprotect.finish().code_is(4));
+    let shown = home.call("cluster show dev -o json").success().stdout;
+    assert!(shown.contains("\"protected\": true"), "{shown}");
+    drop(home.call("user enable dave").success());
+    drop(home.call("cluster unprotect dev").success());
+    drop(home.call("cluster archive dev --yes").success());
+    let held = hold(&home);
+    let unarchive = home.start("cluster unarchive dev --as dave");
+    waits(&home, &unarchive);
+    drop(home.call("user disable dave --yes").success());
+    drop(held);
+    drop(unarchive.finish().code_is(4));
+    let shown = home.call("cluster show dev -o json").success().stdout;
+    assert!(shown.contains("archived"), "{shown}");
+}
+
+#[test]
+fn a_cluster_is_not_given_to_who_was_disabled_meanwhile() {
+    let home = Home::with_cluster();
+    let held = hold(&home);
+    let transfer = home.start("cluster transfer dev --to bob --yes");
+    waits(&home, &transfer);
+    drop(home.call("user disable bob --yes").success());
+    drop(held);
+    let ran = transfer.finish().code_is(5);
+    assert!(ran.stderr.contains("can own nothing"), "{ran}");
+}
+
+#[test]
+fn of_many_who_begin_at_once_one_wins_and_the_others_leave_nothing() {
+    for together in [true, false] {
+        let home = Home::new();
+        let started: Vec<_> = (0..12)
+            .map(|number| {
+                let identity = if together { 0 } else { number };
+                home.start(&format!(
+                    "init --organization Acme{number} --owner o{number} --identity id{identity}"
+                ))
+            })
+            .collect();
+        let ended: Vec<_> = started.into_iter().map(Started::finish).collect();
+        let won: Vec<usize> = (0..12).filter(|number| ended[*number].code == 0).collect();
+        assert_eq!(won.len(), 1, "{ended:?}");
+        for loser in ended.iter().filter(|ran| ran.code != 0) {
+            assert!(matches!(loser.code, 4 | 5), "{loser}");
+        }
+        let there: Vec<usize> = (0..12)
+            .filter(|number| home.read(&format!("id{number}")).is_some())
+            .collect();
+        let winner = if together { 0 } else { won[0] };
+        assert_eq!(there, [winner], "{ended:?}");
+        let who = home.run(&format!("whoami --identity id{winner}")).success();
+        assert!(who.stdout.contains(&format!("o{}", won[0])), "{who}");
+    }
 }

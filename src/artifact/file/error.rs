@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Stat};
 use rustix::process::geteuid;
@@ -39,7 +39,7 @@ pub(crate) enum FileError {
         what: Thing,
     },
     /// What is there must not be replaced.
-    #[error("'{path}' cannot be replaced: {why}; remove it or choose another name", path = path.display())]
+    #[error("'{path}' cannot be replaced: {why}; {}", .why.way_out(.path), path = path.display())]
     NotReplaceable {
         /// The path.
         path: PathBuf,
@@ -77,7 +77,11 @@ pub(crate) enum FileError {
         what: Thing,
     },
     /// The file belongs to somebody else.
-    #[error("'{path}' belongs to user {uid}, not to you; make a copy that is yours", path = path.display())]
+    #[error(
+        "'{path}' belongs to user {uid}, not to you; make a copy that is yours, or, {}",
+        take_over(.path),
+        path = path.display()
+    )]
     ForeignOwner {
         /// The path.
         path: PathBuf,
@@ -86,12 +90,15 @@ pub(crate) enum FileError {
     },
     /// Others can read or change the file.
     #[error(
-        "'{path}' has mode {mode:04o}, so others may have seen it; if they have not, `chmod 600 {path}`",
+        "'{path}' has mode {mode:04o}, so others may have seen it; if they have not, {}",
+        make_private(.path, *.uid),
         path = path.display()
     )]
     TooOpen {
         /// The path.
         path: PathBuf,
+        /// The owner's number.
+        uid: u32,
         /// Its permission bits.
         mode: u32,
     },
@@ -129,6 +136,17 @@ pub(crate) enum FileError {
         /// What the system says.
         source: io::Error,
     },
+}
+
+/// What makes a file private. Where it is root's, as in a volume of a pod, no mode can be changed.
+fn make_private(path: &Path, uid: u32) -> String {
+    if uid == geteuid().as_raw() {
+        format!("`chmod 600 {}`", path.display())
+    } else {
+        "use a copy that is yours with mode 0600, or give an identity in the variable \
+         KUBEGRANT_IDENTITY"
+            .to_owned()
+    }
 }
 
 fn way_out(what: Thing) -> &'static str {
@@ -222,6 +240,24 @@ impl Obstacle {
             (links != 1).then_some(Self::Linked { links })
         }
     }
+
+    /// What helps. A file may hold more than we know of: its owner's is never to be removed.
+    fn way_out(self, path: &Path) -> String {
+        match self {
+            Self::Not(_) => "remove it or choose another name".to_owned(),
+            Self::ForeignOwner { .. } => format!("{}, or choose another name", take_over(path)),
+            Self::Linked { .. } => "remove the other names or choose another name".to_owned(),
+        }
+    }
+}
+
+/// What takes a file over that is another user's, as root's in one's own home after a `sudo`.
+fn take_over(path: &Path) -> String {
+    let me = geteuid().as_raw();
+    format!(
+        "if it should be yours, `sudo chown {me} {}`",
+        path.display()
+    )
 }
 
 /// Returns how many names a file has, whatever type the platform counts them in.

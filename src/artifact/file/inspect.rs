@@ -184,6 +184,7 @@ fn check_mode(path: &Path, stat: &Stat) -> Result<(), FileError> {
     if mode & 0o077 != 0 {
         return Err(FileError::TooOpen {
             path: path.to_owned(),
+            uid: stat.st_uid,
             mode,
         });
     }

@@ -7,6 +7,7 @@ use crate::cli::global::DryRunArgs;
 use crate::cli::views::access::OutcomeView;
 use crate::cli::{completion, duration};
 use crate::domain::access::Level;
+use crate::domain::credential::TTL_SECONDS_MIN;
 use crate::domain::name::{ClusterName, UserRef, parse_line};
 use crate::error::Failure;
 use crate::ops;
@@ -69,6 +70,21 @@ pub(crate) async fn run(args: AccessGrantArgs, desk: &mut Desk<'_>) -> Result<()
     let Some(outcome) = desk.planned(done)? else {
         return Ok(());
     };
+    if let Some(end) = ends_at {
+        // An end that is meant by a wrong clock is another one.
+        ops::clock::compare(desk.session, &outcome.cluster).await;
+        let lasts = (end - desk.session.now()).num_seconds();
+        if lasts < TTL_SECONDS_MIN {
+            desk.output.warn(&format!(
+                "no Kubernetes token lives shorter than 10 minutes: a kubeconfig that is downloaded \
+                 now works until {}, unless `kubegrant reconcile` runs after the grant's end",
+                crate::output::time::rfc3339(
+                    desk.session.now()
+                        + chrono::TimeDelta::seconds(TTL_SECONDS_MIN)
+                )
+            ));
+        }
+    }
     desk.output.show(&OutcomeView::from(&outcome))?;
     for excess in &outcome.excess {
         desk.output.warn(excess);

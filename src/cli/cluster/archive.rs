@@ -60,11 +60,11 @@ pub(crate) async fn run(args: ClusterArchiveArgs, desk: &mut Desk<'_>) -> Result
     desk.say_applied(&done.applied)
 }
 
-pub(crate) fn run_unarchive(
-    args: &ClusterUnarchiveArgs,
+pub(crate) async fn run_unarchive(
+    args: ClusterUnarchiveArgs,
     desk: &mut Desk<'_>,
 ) -> Result<(), Failure> {
-    let done = ops::life::unarchive(desk.session, &args.name, args.dry_run.mode())?;
+    let done = ops::life::unarchive(desk.session, &args.name, args.dry_run.mode()).await?;
     let Some(done) = desk.planned(done)? else {
         return Ok(());
     };

@@ -34,7 +34,7 @@ pub(crate) async fn run(args: ClusterDeleteArgs, desk: &mut Desk<'_>) -> Result<
     ops::remove::may_delete(desk.session, &args.name)?;
     let confirmed = confirm(&args, mode, desk)?;
     let done = if args.forget {
-        ops::remove::forget(desk.session, &args.name, mode, confirmed)?
+        ops::remove::forget(desk.session, &args.name, mode, confirmed).await?
     } else {
         ops::remove::delete(desk.session, &args.name, mode, confirmed).await?
     };

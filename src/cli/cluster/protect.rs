@@ -28,24 +28,24 @@ pub(crate) struct ClusterUnprotectArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) fn run(args: &ClusterProtectArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    set(desk, &args.name, args.dry_run, true)
+pub(crate) async fn run(args: ClusterProtectArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    set(desk, &args.name, args.dry_run, true).await
 }
 
-pub(crate) fn run_unprotect(
-    args: &ClusterUnprotectArgs,
+pub(crate) async fn run_unprotect(
+    args: ClusterUnprotectArgs,
     desk: &mut Desk<'_>,
 ) -> Result<(), Failure> {
-    set(desk, &args.name, args.dry_run, false)
+    set(desk, &args.name, args.dry_run, false).await
 }
 
-fn set(
+async fn set(
     desk: &mut Desk<'_>,
     name: &ClusterName,
     dry_run: DryRunArgs,
     protected: bool,
 ) -> Result<(), Failure> {
-    let done = ops::life::protect(desk.session, name, protected, dry_run.mode())?;
+    let done = ops::life::protect(desk.session, name, protected, dry_run.mode()).await?;
     let Some(done) = desk.planned(done)? else {
         return Ok(());
     };

@@ -189,10 +189,16 @@ fn say(done: &Downloaded, desk: &mut Desk<'_>) -> Result<(), Failure> {
         ));
     }
     if let Some(end) = done.grant_ends_at {
-        desk.output.warn(&format!(
-            "the grant ends on {}",
-            crate::output::time::rfc3339(end)
-        ));
+        let ends = crate::output::time::rfc3339(end);
+        let longer = (done.expires_at > end).then_some(done.expires_at);
+        desk.output.warn(&match longer {
+            None => format!("the grant ends on {ends}"),
+            Some(works) => format!(
+                "the grant ends on {ends}, and the file works until {}, unless `kubegrant \
+                 reconcile` runs in between: no Kubernetes token lives shorter than 10 minutes",
+                crate::output::time::rfc3339(works)
+            ),
+        });
     }
     if let Some(news) = &done.merged {
         say_merged(news, done.path.as_deref(), desk);

@@ -86,6 +86,7 @@ pub(crate) struct ReceiptView {
     at: DateTime<Utc>,
     by: String,
     new_owner: Option<String>,
+    transferred: Vec<String>,
     had: LeavingView,
     ended: Vec<String>,
     owed: Vec<String>,
@@ -101,6 +102,7 @@ impl From<&Receipt> for ReceiptView {
             at: receipt.at,
             by: receipt.by.clone(),
             new_owner: receipt.new_owner.clone(),
+            transferred: receipt.transferred.clone(),
             had: LeavingView::from(&receipt.had),
             ended: ended
                 .map(|it| {
@@ -114,7 +116,11 @@ impl From<&Receipt> for ReceiptView {
                 .applied
                 .owed
                 .iter()
-                .map(|debt| format!("cluster '{}': {}", debt.cluster, debt.what))
+                .map(|debt| {
+                    let why = debt.why.as_ref().map(|why| format!(" ({why})"));
+                    let why = why.unwrap_or_default();
+                    format!("cluster '{}': {}{why}", debt.cluster, debt.what)
+                })
                 .collect(),
             rotate_at_source: receipt.had.could_open.clone(),
             complete: receipt.applied.owed.is_empty(),
@@ -133,7 +139,7 @@ impl View for ReceiptView {
             format!("{} by {}", cells.time(self.at), self.by),
         )];
         if let Some(owner) = &self.new_owner {
-            for cluster in &self.had.owns {
+            for cluster in &self.transferred {
                 rows.push(row(
                     "transferred",
                     format!("cluster '{cluster}' to '{owner}'"),

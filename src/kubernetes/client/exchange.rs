@@ -12,7 +12,7 @@ use tokio::sync::{Mutex, Semaphore};
 use tokio::time::Instant;
 
 use super::deadline::TooSlow;
-use super::{Bound, Dial, Head, Limits, Transport};
+use super::{Bound, Dial, Head, Limits, ServerTime, Transport};
 use crate::kubernetes::error::{Error, chain, clean, find, tls_fault};
 
 /// How many HTTP/1.1 requests run at once; each has its own connection.
@@ -37,6 +37,7 @@ pub(super) struct Exchange {
     /// nobody knows yet that one could carry them all.
     protocol: Mutex<Option<Version>>,
     http1: Semaphore,
+    time: ServerTime,
 }
 
 /// How an attempt failed.
@@ -77,6 +78,7 @@ impl Exchange {
             proxy,
             protocol: Mutex::new(None),
             http1: Semaphore::new(HTTP1_CONCURRENT),
+            time: ServerTime::default(),
         }
     }
 
@@ -92,7 +94,13 @@ impl Exchange {
             proxy: self.proxy.clone(),
             protocol: Mutex::new(None),
             http1: Semaphore::new(HTTP1_CONCURRENT),
+            time: self.time.clone(),
         }
+    }
+
+    /// What the answers say that the time is there.
+    pub(super) fn time(&self) -> ServerTime {
+        self.time.clone()
     }
 
     /// Sends a request until it has an answer, or further attempts are not worth it.
@@ -196,6 +204,7 @@ impl Exchange {
             }
         };
         self.refuse_redirect(&response)?;
+        self.time.note(response.headers());
         let (mut parts, body) = response.into_parts();
         // Of a refusal nothing but the whole is of use.
         let bound = bound.filter(|_| parts.status.is_success());

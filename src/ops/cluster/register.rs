@@ -11,11 +11,12 @@ use crate::domain::name::{ClusterName, ProjectName, UserRef};
 use crate::domain::policy::{ClusterAction, OrganizationAction, ProjectAction};
 use crate::domain::project::Project;
 use crate::domain::user::User;
+use crate::ops::commit::{Question, commit_for};
 use crate::ops::journal::Journal;
 use crate::ops::{Applied, Done, Error, Mode, excess, find, manager, reseal, settle, ssh_key};
 use crate::secrets::SshKey;
 use crate::session::{Actor, Session};
-use crate::store;
+use crate::store::{self, WriteTxn};
 
 /// A cluster to register.
 #[derive(Debug)]
@@ -153,7 +154,11 @@ pub(crate) async fn add(
         deleting_at: None,
     };
     let installation = find::installation(session)?;
-    cluster.id = session.store()?.write(|tx| {
+    // The cluster was asked meanwhile, and may have been slow.
+    let mut rules = vec![OrganizationAction::RegisterCluster];
+    rules.extend(project.iter().map(|_| OrganizationAction::ManageProjects));
+    cluster.id = commit_for(session, "cluster add", &rules, |tx| {
+        owner.as_ref().map_or(Ok(()), |it| still_active(tx, it))?;
         let sealed = reseal::seal_login(session, tx, &cluster, &installation, &custody.secret)?;
         if let Some(project) = &project {
             crate::ops::project::still_there(tx, project)?;
@@ -238,16 +243,16 @@ fn refuse_same_place(session: &Session, address: &Address) -> Result<(), Error> 
 /// and the one before: cut off, the next command ends them. Gives its name, and the request.
 fn announce(
     session: &Session,
-    cluster: &Cluster,
+    question: &Question<'_>,
     old: Option<FormerManager>,
     journal: &Journal,
     what: &str,
 ) -> Result<(String, i64), Error> {
     let next = manager::new_name(session);
-    let request = session.store()?.write(|tx| {
+    let request = question.commit(session, |tx, cluster| {
         let new = FormerManager::from(next.as_str());
         manager::list(tx, cluster, old.into_iter().chain([new]))?;
-        journal.record(session, tx, Phase::Requested, what, None)
+        Ok(journal.record(session, tx, Phase::Requested, what, None)?)
     })?;
     Ok((next, request))
 }
@@ -265,14 +270,16 @@ pub(crate) async fn relink(
     let journal = Journal::new(&actor, "cluster relink");
     let found = find::cluster(session, &actor, &journal, name, ClusterAction::Sensitive)?;
     let journal = journal.cluster(&found.cluster);
-    let lock = session.lock(&found.cluster).await?;
-    let found = find::Found {
-        cluster: find::again(session, &found.cluster)?,
-        ..found
+    let question = Question {
+        command: "cluster relink",
+        action: ClusterAction::Sensitive,
+        also: None,
+        cluster: &found.cluster,
     };
+    let (lock, before) = question.lock(session).await?;
     let approach = approach(session, name, source, keep_credential).await?;
-    let rebuilt = approach.uid != found.cluster.kube_system_uid;
-    refuse_same(session, &approach.uid, |other| other.id != found.cluster.id)?;
+    let rebuilt = approach.uid != before.kube_system_uid;
+    refuse_same(session, &approach.uid, |other| other.id != before.id)?;
     let what = if rebuilt {
         format!(
             "take {} for cluster '{name}' from now on, and end all credentials of the old one",
@@ -286,36 +293,32 @@ pub(crate) async fn relink(
     }
     let survey = Box::pin(survey(session, name, &approach)).await?;
     let installation = find::installation(session)?;
-    let before = &found.cluster;
     let old = if rebuilt {
         None // Its account is on the cluster that is gone.
     } else {
-        Some(manager::present(session, before, &installation, &approach.connection).await?)
+        Some(manager::present(session, &before, &installation, &approach.connection).await?)
     };
-    let (next, request) = announce(session, before, old, &journal, &what)?;
+    // Approaching took its time, and so will making the manager: asked before it and after it.
+    let (next, request) = announce(session, &question, old, &journal, &what)?;
     let before_name = before.manager.clone();
     let beside = (!rebuilt).then_some(before_name.as_str());
     let account = Account::Next(&next, beside);
     let custody = take_custody(session, name, &approach, keep_credential, account).await?;
-    let mut warnings = warnings(
-        &approach,
-        &custody,
-        found.cluster.write_scope,
-        session.now(),
-    );
+    let mut warnings = warnings(&approach, &custody, before.write_scope, session.now());
     warnings.extend(survey.to_agree.into_iter().chain(survey.warnings));
-    let cluster = Cluster {
-        address: approach.address,
-        kube_system_uid: approach.uid,
-        version: approach.version,
-        manager: custody.manager,
+    let renewed = |before: &Cluster| Cluster {
+        address: approach.address.clone(),
+        kube_system_uid: approach.uid.clone(),
+        version: approach.version.clone(),
+        manager: custody.manager.clone(),
         manager_kind: custody.kind,
-        manager_generation: found.cluster.manager_generation + 1,
+        manager_generation: before.manager_generation + 1,
         manager_expires_at: custody.expires_at,
         reached_at: Some(session.now()),
-        ..found.cluster
+        ..before.clone()
     };
-    session.store()?.write(|tx| {
+    let cluster = question.commit(session, |tx, before| {
+        let cluster = renewed(before);
         let sealed = reseal::seal_login(session, tx, &cluster, &installation, &custody.secret)?;
         store::clusters::relink(tx, &cluster, &sealed)?;
         manager::unlist(tx, &cluster)?;
@@ -336,7 +339,7 @@ pub(crate) async fn relink(
                 )?;
             }
         }
-        Ok::<_, Error>(())
+        Ok(cluster)
     })?;
     // What the cluster knows of the log goes on under the new login, whoever wrote there before.
     let new = session.approach(&cluster, &installation)?;
@@ -362,10 +365,26 @@ pub(in crate::ops) fn active_user(session: &Session, name: &UserRef) -> Result<U
     if user.active {
         return Ok(user);
     }
-    Err(Error::Forbidden {
+    Err(cannot_own(&user))
+}
+
+/// Refuses an owner who was disabled meanwhile.
+fn still_active(tx: &WriteTxn<'_>, owner: &User) -> Result<(), Error> {
+    let users = store::users::list(tx)?;
+    let active = users.iter().any(|it| it.id == owner.id && it.active);
+    if active {
+        Ok(())
+    } else {
+        Err(cannot_own(owner))
+    }
+}
+
+/// Why a disabled user gets no cluster.
+pub(in crate::ops) fn cannot_own(user: &User) -> Error {
+    Error::Forbidden {
         why: format!("'{}' is disabled and can own nothing", user.name),
         hint: format!("run `kubegrant user enable {}` first", user.name),
-    })
+    }
 }
 
 fn owner_name(session: &Session, cluster: &Cluster) -> Result<Option<String>, Error> {

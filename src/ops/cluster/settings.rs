@@ -11,11 +11,12 @@ use crate::domain::credential::Subject;
 use crate::domain::level::{Allowed, LeftOut};
 use crate::domain::name::{ClusterName, ProjectName};
 use crate::domain::policy::{ClusterAction, OrganizationAction, ProjectAction};
+use crate::ops::commit::Question;
 use crate::ops::journal::Journal;
 use crate::ops::project::shared::Over;
 use crate::ops::{Applied, Done, Error, Mode, find, settle};
 use crate::session::Session;
-use crate::store;
+use crate::store::{self, WriteTxn};
 
 /// Which project a cluster is to be in.
 #[derive(Debug, Clone, Default)]
@@ -121,11 +122,15 @@ pub(crate) async fn set(
         }
     };
     let moves = !matches!(wish.project, Place::Same);
-    let before = found.cluster;
-    let journal = journal.cluster(&before);
-    let lock = session.lock(&before).await?;
+    let journal = journal.cluster(&found.cluster);
+    let question = Question {
+        command: "cluster set",
+        action,
+        also: moves.then_some(OrganizationAction::ManageProjects),
+        cluster: &found.cluster,
+    };
     // Two changes at once both count: each begins where the other ended.
-    let before = find::again(session, &before)?;
+    let (lock, before) = question.lock(session).await?;
     let mut after = apply_settings(&before, wish);
     if moves {
         after.project = project;
@@ -163,8 +168,13 @@ pub(crate) async fn set(
         || before.held_back != after.held_back
         || before.included != after.included
         || before.write_allow != after.write_allow;
-    let change = (&before, &after, write_moved);
-    let (request, over) = record(session, &journal, change, lines.join("; "))?;
+    let (request, over) = question.commit(session, |tx, now| {
+        if !is_as_it_was(now, &before) {
+            return Err(question.changed());
+        }
+        let change = (&before, &after, write_moved);
+        record(session, tx, &journal, change, lines.join("; "))
+    })?;
     let applied = if write_moved || after.project != before.project {
         settle::pay(session, &after, &lock, &journal, Some(request)).await?
     } else {
@@ -190,31 +200,26 @@ pub(crate) async fn set(
 /// Records the settings, and what ends with them.
 fn record(
     session: &Session,
+    tx: &WriteTxn<'_>,
     journal: &Journal,
     (before, after, write_moved): (&Cluster, &Cluster, bool),
     detail: String,
 ) -> Result<(i64, Vec<Over>), Error> {
-    session.store()?.write(|tx| {
-        let mut over = vec![];
-        if after.project != before.project {
-            let projects = store::projects::list(tx)?;
-            let there = |id| projects.iter().any(|project| project.id == id);
-            if !after.project.is_none_or(there) {
-                return Err(project_is_gone());
-            }
-        }
-        store::clusters::update_settings(tx, after)?;
-        if write_moved {
-            store::clusters::owe_reach(tx, after.id)?;
-        }
-        let request = journal.record(session, tx, Phase::Requested, detail, None)?;
-        if after.project != before.project {
-            // The shared kubeconfigs of the project that it leaves end here.
-            let ended = settle::end_what_must(session, tx, after, journal, Some(request))?;
-            over = Over::all_of(tx, after, &ended)?;
-        }
-        Ok::<_, Error>((request, over))
-    })
+    let moves = after.project != before.project;
+    if moves {
+        still_there(tx, after)?;
+    }
+    store::clusters::update_settings(tx, after)?;
+    if write_moved {
+        store::clusters::owe_reach(tx, after.id)?;
+    }
+    let request = journal.record(session, tx, Phase::Requested, detail, None)?;
+    if !moves {
+        return Ok((request, vec![]));
+    }
+    // The shared kubeconfigs of the project that it leaves end here.
+    let ended = settle::end_what_must(session, tx, after, journal, Some(request))?;
+    Ok((request, Over::all_of(tx, after, &ended)?))
 }
 
 /// What the levels leave out now, where the cluster says so.
@@ -256,6 +261,28 @@ fn apply_settings(before: &Cluster, wish: Set) -> Cluster {
 fn project_name(session: &Session, cluster: &Cluster) -> Result<Option<String>, Error> {
     let names = session.store()?.read(store::projects::names)?;
     Ok(cluster.project.and_then(|id| names.get(&id).cloned()))
+}
+
+/// Whether nothing of a cluster was changed since but what is of no concern here. A deleted project
+/// takes no lock, for example: what was changed since is not changed back.
+fn is_as_it_was(now: &Cluster, before: &Cluster) -> bool {
+    let comparable = Cluster {
+        owner: before.owner,
+        reached_at: before.reached_at,
+        ..now.clone()
+    };
+    comparable == *before
+}
+
+/// Refuses a project that was deleted meanwhile.
+fn still_there(tx: &WriteTxn<'_>, after: &Cluster) -> Result<(), Error> {
+    let projects = store::projects::list(tx)?;
+    let there = |id| projects.iter().any(|project| project.id == id);
+    if after.project.is_none_or(there) {
+        Ok(())
+    } else {
+        Err(project_is_gone())
+    }
 }
 
 fn project_is_gone() -> Error {

@@ -238,7 +238,7 @@ async fn deliver_all(
         .iter()
         .map(|one| {
             let token = one.minted.token.clone();
-            fields(&one.case, wish, one.credential.version, token)
+            fields(session, &one.case, wish, one.credential.version, token)
         })
         .collect();
     let (mut bytes, mut merged) = (None, None);
@@ -251,7 +251,11 @@ async fn deliver_all(
             let additions: Vec<Addition<'_>> = all
                 .iter()
                 .zip(&marks)
-                .map(|(fields, mark)| Addition { fields, mark })
+                .map(|(fields, mark)| Addition {
+                    fields,
+                    mark,
+                    context_is_chosen: false,
+                })
                 .collect();
             // Of several, none is the one to become current.
             merged = Some(merge::add(path, &additions, false).await?);

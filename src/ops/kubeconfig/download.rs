@@ -134,11 +134,12 @@ fn overtaken(case: &Case) -> Error {
 /// The lifetime to ask for: what was wished, but not beyond the grant's end.
 fn lifetime(session: &Session, case: &Case, wish: &DownloadWish) -> (i64, Option<Timestamp>) {
     let wished = wish.ttl_seconds.unwrap_or(TTL_DAYS_DEFAULT * 24 * 3600);
+    // A token's lifetime is counted by the cluster's clock.
+    let now = session.now_on(&case.cluster);
     match case.ends_at {
-        Some(end) if (end - session.now()).num_seconds() < wished => (
-            (end - session.now()).num_seconds().max(TTL_SECONDS_MIN),
-            Some(end),
-        ),
+        Some(end) if (end - now).num_seconds() < wished => {
+            ((end - now).num_seconds().max(TTL_SECONDS_MIN), Some(end))
+        }
         _ => (wished, None),
     }
 }
@@ -198,7 +199,8 @@ impl Ready {
 
     /// The lifetime that was asked for, where the server gave less.
     pub(super) fn shortened_from(&self, session: &Session) -> Option<i64> {
-        let given = (self.minted.expires_at - session.now()).num_seconds();
+        let now = session.now_on(&self.case.cluster);
+        let given = (self.minted.expires_at - now).num_seconds();
         // A few seconds pass between asking and reading.
         (given < self.ttl - 60).then_some(self.ttl)
     }
@@ -361,6 +363,7 @@ fn half_done(session: &Session, case: &Case, request: i64, error: Error) -> Erro
         Ok(debts) if debts.is_empty() => error,
         Ok(_) => Error::Owed {
             what: format!("the kubeconfig of '{}'", case.owner),
+            then: ", then download again",
             cluster: case.cluster.name.clone(),
             source: Box::new(error),
         },
@@ -475,7 +478,7 @@ async fn deliver(
 ) -> Result<Downloaded, Error> {
     let (case, credential) = (&ready.case, &ready.credential);
     let token = ready.minted.token.clone();
-    let fields = fields(case, wish, credential.version, token);
+    let fields = fields(session, case, wish, credential.version, token);
     let mut merged = None;
     let mut bytes = None;
     match (form.merge, &form.path) {
@@ -484,6 +487,7 @@ async fn deliver(
             let addition = Addition {
                 fields: &fields,
                 mark: &mark,
+                context_is_chosen: wish.context.is_some(),
             };
             merged = Some(merge::add(path, &[addition], set_current).await?);
         }

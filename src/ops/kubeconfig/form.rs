@@ -119,11 +119,13 @@ pub(super) fn form_of(
             // Before anything is minted in vain: the names are free, and the file can be changed.
             for case in cases {
                 let version = version_to_be(session, case)?;
-                let rehearsal = fields(case, wish, version, SecretString::from("none"));
+                let token = SecretString::from("none");
+                let rehearsal = fields(session, case, wish, version, token);
                 let mark = mark(session, case)?;
                 let addition = Addition {
                     fields: &rehearsal,
                     mark: &mark,
+                    context_is_chosen: wish.context.is_some(),
                 };
                 merge::check(&path, &[addition], *set_current)?;
             }
@@ -195,17 +197,21 @@ pub(super) fn mark(session: &Session, case: &Case) -> Result<Mark, Error> {
 }
 
 /// What goes into the file.
+///
+/// kubectl takes entries from several files together, and the first of a name wins: a context or an
+/// address that waited under a name which can be guessed would get the token.
 pub(super) fn fields(
+    session: &Session,
     case: &Case,
     wish: &DownloadWish,
     version: u32,
     token: SecretString,
 ) -> KubeconfigFields {
     let (cluster, user) = (&case.cluster.name, &case.owner);
+    let salt = u32::from_be_bytes(session.random::<4>());
     KubeconfigFields {
-        // Prefixed and numbered: merged files must never lend each other a token or an address.
-        cluster: format!("kubegrant-{cluster}"),
-        user: format!("kubegrant-{user}@{cluster}-v{version}"),
+        cluster: format!("kubegrant-{cluster}-{salt:08x}"),
+        user: format!("kubegrant-{user}@{cluster}-{salt:08x}-v{version}"),
         context: wish
             .context
             .clone()

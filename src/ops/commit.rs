@@ -1,0 +1,159 @@
+//! Commits a change of a cluster, if the rules allow it on the rows of the very transaction.
+//!
+//! Between the question whether somebody may and the write lie a lock that is waited for, a person
+//! who is asked, an API server that is slow. Who was demoted or disabled meanwhile, who lost the
+//! cluster, and what was archived, protected, deleted or replaced, must count.
+
+use super::journal::Journal;
+use super::{Error, find};
+use crate::domain::cluster::Cluster;
+use crate::domain::policy::{self, ClusterAction, OrganizationAction, Target};
+use crate::session::{Actor, Lock, Session};
+use crate::store::integrity::{self, Scope};
+use crate::store::{self, ReadTxn, WriteTxn};
+
+/// What is asked about a cluster: once to begin with, and again where it counts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Question<'a> {
+    /// The command, as the audit log names it.
+    pub(super) command: &'static str,
+    /// What is asked of the cluster.
+    pub(super) action: ClusterAction,
+    /// What is asked of the organization as well.
+    pub(super) also: Option<OrganizationAction>,
+    /// The cluster, as it was found.
+    pub(super) cluster: &'a Cluster,
+}
+
+impl Question<'_> {
+    /// Asks now, with the actor's rights as they are now; a refusal is recorded.
+    pub(super) fn ask(&self, session: &Session) -> Result<(Actor, Cluster), Error> {
+        let actor = find::actor(session, self.command)?;
+        let journal = Journal::new(&actor, self.command);
+        let name = &self.cluster.name;
+        let found = find::cluster(session, &actor, &journal, name, self.action)?;
+        if let Some(also) = self.also {
+            let journal = journal.cluster(&found.cluster);
+            find::allow(session, &actor, &journal, also)?;
+        }
+        if found.cluster.id == self.cluster.id {
+            return Ok((actor, found.cluster));
+        }
+        Err(self.changed())
+    }
+
+    /// Takes the cluster's lock, and asks again under it.
+    pub(super) async fn lock(&self, session: &Session) -> Result<(Lock, Cluster), Error> {
+        let lock = session.lock(self.cluster).await?;
+        let (_, cluster) = self.ask(session)?;
+        Ok((lock, cluster))
+    }
+
+    /// Runs `work` in a write transaction with the cluster as that transaction sees it, if the
+    /// rules still allow it there; what was refused is recorded, and nothing else is.
+    pub(super) fn commit<T>(
+        &self,
+        session: &Session,
+        work: impl FnOnce(&WriteTxn<'_>, &Cluster) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let actor = session.actor()?;
+        let done = session.store()?.write(|tx| {
+            let Some(cluster) = self.allowed(session, tx, &actor)? else {
+                return Ok(None);
+            };
+            work(tx, &cluster).map(Some)
+        })?;
+        match done {
+            Some(value) => Ok(value),
+            // Which rule it was is found and recorded by asking once more.
+            None => Err(self.ask(session).err().unwrap_or_else(|| self.changed())),
+        }
+    }
+
+    /// The cluster, where the rules allow it on the rows of a transaction.
+    fn allowed(
+        &self,
+        session: &Session,
+        tx: &ReadTxn<'_>,
+        actor: &Actor,
+    ) -> store::Result<Option<Cluster>> {
+        let Some(actor) = actor_now(tx, actor)? else {
+            return Ok(None);
+        };
+        let Some(cluster) = store::clusters::find(tx, &self.cluster.name)? else {
+            return Ok(None);
+        };
+        integrity::check(tx, Scope::Organization)?;
+        integrity::check(tx, Scope::Cluster(cluster.id))?;
+        let target = Target {
+            access: find::access_of(tx, session, &actor.user, &cluster)?,
+            project: find::project_role(tx, &actor.user, &cluster)?,
+            state: cluster.state,
+            protected: cluster.protected,
+            standing: find::standing(tx, &cluster, &actor.user, self.action)?,
+        };
+        let who = find::policy_actor(&actor);
+        let allowed = cluster.id == self.cluster.id
+            && policy::on_cluster(who, self.action, target).is_ok()
+            && self
+                .also
+                .is_none_or(|also| policy::in_organization(who, also).is_ok())
+            && (cluster.deleting_at.is_none() || find::goes_on_while_deleting(self.action));
+        Ok(allowed.then_some(cluster))
+    }
+
+    /// The cluster is no longer what it was when the command began.
+    pub(super) fn changed(&self) -> Error {
+        Error::Forbidden {
+            why: format!("cluster '{}' changed meanwhile", self.cluster.name),
+            hint: "try again".to_owned(),
+        }
+    }
+}
+
+/// Commits a change of the organization, if the rules allow it in that transaction.
+pub(super) fn commit_for<T>(
+    session: &Session,
+    command: &'static str,
+    actions: &[OrganizationAction],
+    work: impl FnOnce(&WriteTxn<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let actor = session.actor()?;
+    let done = session.store()?.write(|tx| {
+        let may = |actor: &Actor| {
+            let who = find::policy_actor(actor);
+            let mut actions = actions.iter();
+            actions.all(|action| policy::in_organization(who, *action).is_ok())
+        };
+        match actor_now(tx, &actor)?.filter(may) {
+            Some(_) => work(tx).map(Some),
+            None => Ok(None),
+        }
+    })?;
+    if let Some(value) = done {
+        return Ok(value);
+    }
+    let actor = find::actor(session, command)?;
+    let journal = Journal::new(&actor, command);
+    for action in actions {
+        find::allow(session, &actor, &journal, *action)?;
+    }
+    Err(Error::Forbidden {
+        why: "your rights changed meanwhile".to_owned(),
+        hint: "try again".to_owned(),
+    })
+}
+
+/// Who is acting, on the rows of a transaction; nobody where the key or the right to act as
+/// somebody else went meanwhile.
+fn actor_now(tx: &ReadTxn<'_>, actor: &Actor) -> store::Result<Option<Actor>> {
+    let users = store::users::list(tx)?;
+    let again = |id| users.iter().find(|user| user.id == id).cloned();
+    let (Some(holder), Some(user)) = (again(actor.holder.id), again(actor.user.id)) else {
+        return Ok(None);
+    };
+    let same_key = holder.key == actor.holder.key;
+    let now = Actor { holder, user };
+    let stands = same_key && find::acts_as(&now).is_ok();
+    Ok(stands.then_some(now))
+}
