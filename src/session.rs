@@ -1,6 +1,7 @@
 //! One run's hold on the world: store, identity, locks and connections, each opened when needed.
 
 mod head;
+mod operator;
 mod shells;
 
 use std::cell::{OnceCell, RefCell};
@@ -20,7 +21,6 @@ use crate::env::Env;
 use crate::kubernetes::client::{self, Endpoint, Limits, Login};
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::error::{Error as ClusterError, SetupError};
-use crate::kubernetes::import::OperatorCredential;
 use crate::secrets::{
     ExposeSecret, Identity, IdentityError, OpenError, RecordName, SecretString, open,
 };
@@ -29,6 +29,8 @@ use crate::store::{self, ReadTxn, Store};
 use zeroize::Zeroizing;
 
 pub(crate) use head::{Known, NoHead, Note};
+use operator::operator_login;
+pub(crate) use operator::operator_text;
 pub(crate) use shells::{FILES as SHELL_FILES, FOLDER as SHELL_FOLDER, ShellLife};
 
 /// What a manager's sealed credential is called in errors.
@@ -584,41 +586,4 @@ fn lock_failed(cluster: &Cluster, path: &Path, source: std::io::Error) -> Error 
 
 fn nofollow() -> i32 {
     i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0)
-}
-
-/// Writes an operator's credential as the text that is sealed (`--keep-credential`).
-pub(crate) fn operator_text(credential: &OperatorCredential) -> Option<SecretString> {
-    let value = match credential {
-        OperatorCredential::Token(token) => serde_json::json!({ "token": token.expose_secret() }),
-        OperatorCredential::ClientCertificate {
-            certificate_pem,
-            key_pem,
-        } => serde_json::json!({
-            "certificate": certificate_pem, "key": key_pem.expose_secret(),
-        }),
-        OperatorCredential::Basic { username, password } => serde_json::json!({
-            "username": username, "password": password.expose_secret(),
-        }),
-        OperatorCredential::Exec(_) => return None,
-    };
-    Some(SecretString::from(value.to_string()))
-}
-
-/// Reads back what [`operator_text`] wrote.
-fn operator_login(text: &SecretString) -> Option<Login> {
-    let value: serde_json::Value = serde_json::from_str(text.expose_secret()).ok()?;
-    let part = |name: &str| value.get(name).and_then(|v| v.as_str()).map(str::to_owned);
-    if let Some(token) = part("token") {
-        return Some(Login::Token(SecretString::from(token)));
-    }
-    if let (Some(certificate_pem), Some(key)) = (part("certificate"), part("key")) {
-        return Some(Login::ClientCertificate {
-            certificate_pem,
-            key_pem: SecretString::from(key),
-        });
-    }
-    Some(Login::Basic {
-        username: part("username")?,
-        password: SecretString::from(part("password")?),
-    })
 }
