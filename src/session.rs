@@ -21,9 +21,7 @@ use crate::env::Env;
 use crate::kubernetes::client::{self, Endpoint, Limits, Login};
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::error::{Error as ClusterError, SetupError};
-use crate::secrets::{
-    ExposeSecret, Identity, IdentityError, OpenError, RecordName, SecretString, open,
-};
+use crate::secrets::{Identity, IdentityError, OpenError, RecordName, SecretString, open};
 use crate::store::integrity::{self, Scope};
 use crate::store::{self, ReadTxn, Store};
 use zeroize::Zeroizing;

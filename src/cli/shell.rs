@@ -63,13 +63,14 @@ pub(crate) async fn run(args: ShellArgs, desk: &mut Desk<'_>) -> Result<(), Fail
         ttl_seconds: args.ttl.num_seconds(),
         namespace: args.namespace,
         command: args.command,
+        insists: desk.insists(args.dry_run.mode()),
     };
     let mode = args.dry_run.mode();
     let begun = Box::pin(ops::shell::begin(desk.session, &wish, mode)).await?;
     let Some(begun) = desk.planned(begun)? else {
         return Ok(());
     };
-    for note in &begun.notes {
+    for note in begun.excess.iter().chain(&begun.notes) {
         desk.output.warn(note);
     }
     let alone = wish.command.is_empty();

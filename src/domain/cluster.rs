@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::Timestamp;
+use super::level::Allowed;
 use super::name::ClusterName;
 use super::project::ProjectId;
 use super::user::UserId;
@@ -163,6 +164,10 @@ pub(crate) struct Cluster {
     pub(crate) write_scope: WriteScope,
     /// Namespaces the operator holds back from `write`.
     pub(crate) held_back: BTreeSet<String>,
+    /// Namespaces that `write` reaches on purpose, though it should not.
+    pub(crate) included: BTreeSet<String>,
+    /// What `write` carries of the resources that others aggregated into `edit`, on purpose.
+    pub(crate) write_allow: BTreeSet<Allowed>,
     /// When it was registered.
     pub(crate) created_at: Timestamp,
     /// When the API server last answered us.

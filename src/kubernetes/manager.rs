@@ -79,7 +79,7 @@ pub(crate) const OPERATOR_RIGHTS: [Right; 10] = [
 ];
 
 /// What the manager's login must be allowed: asked by `cluster check`.
-pub(crate) const MANAGER_RIGHTS: [Right; 19] = [
+pub(crate) const MANAGER_RIGHTS: [Right; 23] = [
     right("list", "", "namespaces"),
     Right {
         name: NAMESPACE,
@@ -118,6 +118,26 @@ pub(crate) const MANAGER_RIGHTS: [Right; 19] = [
     BINDING_RIGHTS[3],
     BINDING_RIGHTS[4],
     BINDING_RIGHTS[5],
+    LEVEL_RIGHTS[0],
+    LEVEL_RIGHTS[1],
+    LEVEL_RIGHTS[2],
+    LEVEL_RIGHTS[3],
+];
+
+const fn level_right(verb: &'static str, name: &'static str) -> Right {
+    Right {
+        name,
+        ..right(verb, RBAC, "clusterroles")
+    }
+}
+
+/// What the manager's login must be allowed for our own roles of the levels: one made by an earlier
+/// version of kubegrant is not, until the cluster is relinked.
+const LEVEL_RIGHTS: [Right; 4] = [
+    level_right("patch", "kubegrant:<installation>:edit"),
+    level_right("escalate", "kubegrant:<installation>:edit"),
+    level_right("patch", "kubegrant:<installation>:view"),
+    level_right("escalate", "kubegrant:<installation>:view"),
 ];
 
 /// What the manager's login must be allowed for role bindings: one made by an earlier version of
@@ -151,8 +171,9 @@ fn rule(groups: &[&str], resources: &[&str], verbs: &[&str], names: &[&str]) -> 
 }
 
 /// The manager's rights everywhere.
-fn cluster_rules(installation: &str) -> Vec<rbac::PolicyRule> {
-    let manager = binding_name(installation, "manager");
+pub(super) fn cluster_rules(installation: &str) -> Vec<rbac::PolicyRule> {
+    let [manager, edit, view] =
+        ["manager", "edit", "view"].map(|role| binding_name(installation, role));
     vec![
         // See where write may reach.
         rule(&[""], &["namespaces", "nodes"], &["get", "list"], &[]),
@@ -189,11 +210,19 @@ fn cluster_rules(installation: &str) -> Vec<rbac::PolicyRule> {
         // Keep the head of the log there, and leave the cluster for good.
         rule(&[""], &["namespaces"], &["patch", "delete"], &[NAMESPACE]),
         rule(&[RBAC], &["clusterroles"], &["delete"], &[manager.as_str()]),
+        // Keep what stands in for `edit` and `view`, by these two names alone. Made by applying,
+        // which has the name in its request. Binding cluster-admin is more than this escalates.
+        rule(
+            &[RBAC],
+            &["clusterroles"],
+            &["create", "patch", "delete", "escalate"],
+            &[edit.as_str(), view.as_str()],
+        ),
     ]
 }
 
 /// The manager's rights in our own namespace.
-fn namespace_rules() -> Vec<rbac::PolicyRule> {
+pub(super) fn namespace_rules() -> Vec<rbac::PolicyRule> {
     vec![
         rule(
             &[""],
@@ -324,7 +353,8 @@ impl Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::power::{Rule, danger};
+    use crate::domain::escalation;
+    use crate::domain::power::Rule;
 
     #[test]
     fn the_manager_reads_no_secret_outside_our_namespace() {
@@ -349,7 +379,7 @@ mod tests {
         assert!(
             objects::rules(Some(cluster_rules("0badcafe")))
                 .iter()
-                .any(|r| danger(r).is_some())
+                .any(escalation::takes)
         );
     }
 }

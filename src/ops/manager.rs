@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use super::journal::Journal;
-use super::{Error, find, reseal};
+use super::{Error, find, reseal, settle};
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, FormerManager, ManagerKind};
 use crate::kubernetes::connection::Connection;
@@ -272,9 +272,11 @@ pub(super) async fn finish(
     connection: Connection,
     journal: &Journal,
 ) -> Result<Vec<String>, Error> {
-    let listed = session
-        .store()?
-        .read(|tx| store::managers::former(tx, cluster.id))?;
+    let (listed, older) = session.store()?.read(|tx| {
+        let listed = store::managers::former(tx, cluster.id)?;
+        let older = store::clusters::has_older_logins(tx, cluster.id)?;
+        Ok::<_, store::Error>((listed, older))
+    })?;
     let journal = &journal.clone().cluster(cluster);
     let mut changed = Vec::new();
     let is_given_up = listed.iter().any(|it| it.name == cluster.manager);
@@ -299,18 +301,10 @@ pub(super) async fn finish(
             .map(|name| format!("account '{name}', once the manager's, is gone")),
     );
     retire_logins(session, &cluster, &connection).await?;
-    no_older_logins(session, &cluster)?;
+    if older || is_given_up {
+        settle::no_older_logins(session, &cluster, journal, None)?;
+    }
     Ok(changed)
-}
-
-/// Records that the stored login is the manager's only one.
-pub(super) fn no_older_logins(session: &Session, cluster: &Cluster) -> Result<(), Error> {
-    session.store()?.write(|tx| {
-        if store::clusters::has_older_logins(tx, cluster.id)? {
-            store::clusters::settle_older_logins(tx, cluster.id)?;
-        }
-        Ok(())
-    })
 }
 
 /// Ends the logins of the manager that the store does not hold.

@@ -8,6 +8,7 @@ pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod cluster;
 mod error;
+mod excess;
 pub(crate) mod explain;
 pub(crate) mod find;
 pub(crate) mod heads;

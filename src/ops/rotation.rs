@@ -74,7 +74,8 @@ async fn replace(
     let ended = async {
         manager::end_former(session, &after, &new, journal, Some(request)).await?;
         manager::retire_logins(session, &after, &new).await?;
-        manager::no_older_logins(session, &after)
+        settle::no_older_logins(session, &after, journal, Some(request))?;
+        Ok::<_, Error>(())
     };
     let trouble = ended.await.err().map(|error| settle::chain(&error));
     Ok(Replaced {

@@ -12,6 +12,7 @@ pub(crate) mod blocks;
 pub(crate) mod clusters;
 pub(crate) mod copy;
 pub(crate) mod credentials;
+pub(crate) mod facts;
 mod file;
 pub(crate) mod grants;
 pub(crate) mod integrity;
@@ -370,6 +371,8 @@ impl Store {
             pending: RefCell::new(None),
             accepted: Cell::new(false),
         };
+        // What this binary would vouch for is no longer all that is guarded there.
+        self.at_path(schema::refuse_newer(tx.sql(), &self.path))?;
         let value = work(&tx)?;
         let sealed = integrity::seal(&tx).and_then(|state| audit::finish(&tx, state));
         let recorded = self.at_path(sealed)?;

@@ -116,6 +116,8 @@ fn a_namespace_may_be_held_back_and_released() {
         Project:       <none>
         Write scope:   namespaces
         Held back:     default
+        Included:      <none>
+        Allowed:       <none>
         ----- stderr -----
         The settings of cluster 'prod' are changed.
         [exit 0]
@@ -137,6 +139,8 @@ fn setting_what_is_so_already_changes_nothing() {
         Project:       <none>
         Write scope:   namespaces
         Held back:     <none>
+        Included:      <none>
+        Allowed:       <none>
         ----- stderr -----
         The settings of cluster 'prod' are changed.
         [exit 0]
@@ -148,6 +152,8 @@ fn setting_what_is_so_already_changes_nothing() {
         Project:       <none>
         Write scope:   namespaces
         Held back:     <none>
+        Included:      <none>
+        Allowed:       <none>
         ----- stderr -----
         Nothing was changed: it is so already.
         [exit 0]
@@ -179,6 +185,8 @@ fn write_for_the_whole_cluster_warns_each_time_and_moves_the_live_accounts() {
         Project:       <none>
         Write scope:   cluster
         Held back:     <none>
+        Included:      <none>
+        Allowed:       <none>
         ----- stderr -----
         warning: write is cluster-wide `edit`: its holders can mint tokens of every account, kube-system's and the manager's too, and so become cluster-admin
         The settings of cluster 'prod' are changed.
@@ -209,7 +217,9 @@ fn a_check_of_a_healthy_cluster_changes_nothing() {
         objects     ok           all of ours are there
         objects     ok           none of ours was changed
         objects     ok           nothing foreign in our namespace
-        admins      ok           nobody else is bound to cluster-admin
+        admins      ok           nobody else is bound to cluster-admin, or to a role as strong
+        ways in     ok           no role gives others a way to our accounts, or past them
+        levels      ok           no account may do more than its level, as far as the API server was asked
         tokens      ok           no Secret of others, where it was looked, holds one that never ends
         tokens      not looked   elsewhere: who may list Secrets may read them, so the manager may not
         roles       ok           none that is bound is gone or climbs

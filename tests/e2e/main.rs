@@ -4,15 +4,19 @@
 //! out. With `KUBEBUILDER_ASSETS` naming a folder that holds `kube-apiserver` and `etcd` (and, if
 //! possible, `kube-controller-manager` and `kubectl`), the same scenarios run against those.
 
+mod aggregation;
 mod caller;
 mod certificate;
 mod drift;
 mod ends;
+mod escalation;
+mod excess;
 mod held_back;
 mod home;
 mod installations;
 mod levels;
 mod life;
+mod others;
 mod probes;
 mod projects;
 mod rbac;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::left_out::LeftOutView;
 use crate::domain::access::{Power, strongest};
 use crate::ops::cluster::{Checked, Line, Registered, SetOutcome, Shown};
 use crate::output::{Cells, View, time};
@@ -146,6 +147,8 @@ impl View for ClusterListView {
 pub(crate) struct ReachView {
     reaches: Vec<String>,
     held_back: BTreeMap<String, String>,
+    included: BTreeMap<String, String>,
+    left_out: Vec<LeftOutView>,
 }
 
 impl From<&crate::ops::cluster::Reach> for ReachView {
@@ -153,6 +156,8 @@ impl From<&crate::ops::cluster::Reach> for ReachView {
         Self {
             reaches: reach.reaches.iter().cloned().collect(),
             held_back: reach.held_back.clone(),
+            included: reach.included.clone(),
+            left_out: reach.left_out.iter().map(LeftOutView::from).collect(),
         }
     }
 }
@@ -360,6 +365,8 @@ pub(crate) struct SettingsView {
     project: Option<String>,
     write_scope: &'static str,
     held_back_by_operator: Vec<String>,
+    included: Vec<String>,
+    write_allow: Vec<String>,
 }
 
 impl From<&SetOutcome> for SettingsView {
@@ -372,6 +379,12 @@ impl From<&SetOutcome> for SettingsView {
             labels: cluster.labels.clone(),
             write_scope: cluster.write_scope.as_str(),
             held_back_by_operator: cluster.held_back.iter().cloned().collect(),
+            included: cluster.included.iter().cloned().collect(),
+            write_allow: cluster
+                .write_allow
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
         }
     }
 }
@@ -385,6 +398,8 @@ impl View for SettingsView {
             "Project",
             "Write scope",
             "Held back",
+            "Included",
+            "Allowed",
         ]
     }
     fn rows(&self, _wide: bool, cells: &Cells) -> Vec<Vec<String>> {
@@ -396,6 +411,8 @@ impl View for SettingsView {
             cells.text_or_none(self.project.as_deref()),
             self.write_scope.to_owned(),
             cells.list(&self.held_back_by_operator),
+            cells.list(&self.included),
+            cells.list(&self.write_allow),
         ]]
     }
     fn names(&self) -> Vec<String> {
@@ -417,8 +434,13 @@ pub(crate) struct CheckView {
     missing_rights: Vec<String>,
     missing: Vec<String>,
     changed: Vec<String>,
+    widened: Vec<String>,
     foreign: Vec<String>,
+    harmless: Vec<String>,
+    other_installations: Vec<String>,
     cluster_admins: Vec<String>,
+    ways_in: Vec<String>,
+    more_than_levels: Vec<String>,
     immortal_tokens: Vec<String>,
     immortal_tokens_everywhere: bool,
     bound: Vec<String>,
@@ -438,8 +460,13 @@ impl From<Checked> for CheckView {
             missing_rights: checked.missing_rights,
             missing: checked.missing,
             changed: checked.changed,
+            widened: checked.widened,
             foreign: checked.foreign,
+            harmless: checked.harmless,
+            other_installations: checked.other_installations,
             cluster_admins: checked.cluster_admins,
+            ways_in: checked.ways_in,
+            more_than_levels: checked.excess,
             immortal_tokens: checked.immortal_tokens,
             immortal_tokens_everywhere: !checked.immortal_is_partial,
             bound: checked.bound,
@@ -481,23 +508,36 @@ impl View for CheckView {
             &self.missing_rights,
         );
         list("objects", "missing", "all of ours are there", &self.missing);
-        list(
-            "objects",
-            "changed",
-            "none of ours was changed",
-            &self.changed,
-        );
-        list(
-            "objects",
-            "foreign",
-            "nothing foreign in our namespace",
-            &self.foreign,
-        );
+        let changed: Vec<String> = self.changed.iter().chain(&self.widened).cloned().collect();
+        list("objects", "changed", "none of ours was changed", &changed);
+        let none = if self.harmless.is_empty() {
+            "nothing foreign in our namespace".to_owned()
+        } else {
+            // What platforms put into every namespace is no alarm for ever.
+            let harmless = self.harmless.join("; ");
+            format!("of others in our namespace, and no way to our accounts: {harmless}")
+        };
+        list("objects", "foreign", &none, &self.foreign);
+        if !self.other_installations.is_empty() {
+            list("objects", "not ours", "", &self.other_installations);
+        }
         list(
             "admins",
             "foreign",
-            "nobody else is bound to cluster-admin",
+            "nobody else is bound to cluster-admin, or to a role as strong",
             &self.cluster_admins,
+        );
+        list(
+            "ways in",
+            "danger",
+            "no role gives others a way to our accounts, or past them",
+            &self.ways_in,
+        );
+        list(
+            "levels",
+            "danger",
+            "no account may do more than its level, as far as the API server was asked",
+            &self.more_than_levels,
         );
         let none = "no Secret of others, where it was looked, holds one that never ends";
         list("tokens", "immortal", none, &self.immortal_tokens);
@@ -519,6 +559,12 @@ impl View for CheckView {
             .map(|(ns, why)| format!("{ns}: {why}"))
             .collect();
         list("write", "held back", "no namespace is held back", &held);
+        for (namespace, why) in &self.write.included {
+            rows.push(row("write", "included", &format!("{namespace}: {why}")));
+        }
+        for left in &self.write.left_out {
+            rows.push(row(left.level, "leaves out", &left.line(&self.cluster)));
+        }
         if self.owed > 0 {
             rows.push(row(
                 "debts",

@@ -1,6 +1,7 @@
 //! Registering a cluster, and renewing what was registered.
 
 use super::approach::{Account, Source, approach, retire_others, take_custody, warnings};
+use super::survey::survey;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::Confirmed;
@@ -11,7 +12,7 @@ use crate::domain::policy::{ClusterAction, OrganizationAction, ProjectAction};
 use crate::domain::project::Project;
 use crate::domain::user::User;
 use crate::ops::journal::Journal;
-use crate::ops::{Applied, Done, Error, Mode, find, manager, reseal, settle, ssh_key};
+use crate::ops::{Applied, Done, Error, Mode, excess, find, manager, reseal, settle, ssh_key};
 use crate::secrets::SshKey;
 use crate::session::{Actor, Session};
 use crate::store;
@@ -39,6 +40,8 @@ pub(crate) struct Add {
     pub(crate) keep_credential: bool,
     /// The key pair of its nodes, and whether it came from a file.
     pub(crate) ssh_key: Option<(SshKey, bool)>,
+    /// Whether somebody insists, where others would have a way in, or a level is more than it says.
+    pub(crate) insists: Option<Confirmed>,
 }
 
 /// A cluster as it was registered.
@@ -93,17 +96,23 @@ pub(crate) async fn add(
     let approach = approach(session, &wish.name, &wish.source, wish.keep_credential).await?;
     refuse_same(session, &approach.uid, |_| true)?;
     refuse_same_place(session, &approach.address)?;
+    let survey = Box::pin(survey(session, &wish.name, &approach)).await?;
+    let agreed = excess::agreed(survey.to_agree, wish.insists)?;
     if mode == Mode::Plan {
         let mut lines = vec![
             format!("make the manager account on {}", approach.address.server),
             format!("register it as cluster '{}'", wish.name),
         ];
         lines.extend(project.map(|project| format!("put it in project '{}'", project.name)));
+        let notes = agreed.iter().chain(&survey.warnings);
+        lines.extend(notes.map(|what| format!("although {what}")));
         return Ok(Done::Planned(lines));
     }
     let detail = format!(
-        "register {} ({})",
-        approach.address.server, approach.version
+        "register {} ({}){}",
+        approach.address.server,
+        approach.version,
+        excess::although(&agreed)
     );
     let request = journal.record_alone(session, Phase::Requested, detail.clone(), None)?;
     let spare = manager::new_name(session);
@@ -117,7 +126,8 @@ pub(crate) async fn add(
         }
     };
     let now = session.now();
-    let warnings = warnings(&approach, &custody, wish.write_scope, now);
+    let mut warnings = warnings(&approach, &custody, wish.write_scope, now);
+    warnings.extend(agreed.into_iter().chain(survey.warnings));
     let mut cluster = Cluster {
         id: ClusterId(0),
         name: wish.name,
@@ -136,6 +146,8 @@ pub(crate) async fn add(
         manager_expires_at: custody.expires_at,
         write_scope: wish.write_scope,
         held_back: wish.held_back,
+        included: BTreeSet::new(),
+        write_allow: BTreeSet::new(),
         created_at: now,
         reached_at: Some(now),
         deleting_at: None,
@@ -272,6 +284,7 @@ pub(crate) async fn relink(
     if mode == Mode::Plan {
         return Ok(Done::Planned(vec![what]));
     }
+    let survey = Box::pin(survey(session, name, &approach)).await?;
     let installation = find::installation(session)?;
     let before = &found.cluster;
     let old = if rebuilt {
@@ -284,12 +297,13 @@ pub(crate) async fn relink(
     let beside = (!rebuilt).then_some(before_name.as_str());
     let account = Account::Next(&next, beside);
     let custody = take_custody(session, name, &approach, keep_credential, account).await?;
-    let warnings = warnings(
+    let mut warnings = warnings(
         &approach,
         &custody,
         found.cluster.write_scope,
         session.now(),
     );
+    warnings.extend(survey.to_agree.into_iter().chain(survey.warnings));
     let cluster = Cluster {
         address: approach.address,
         kube_system_uid: approach.uid,

@@ -92,6 +92,8 @@ pub(crate) struct Over {
     pub(crate) begun: Option<u32>,
     /// Who held it and still has the level.
     pub(crate) again: Vec<String>,
+    /// Everybody who held it.
+    pub(crate) held_by: Vec<String>,
     /// Whether somebody had full access by it.
     pub(crate) was_full: bool,
 }
@@ -115,7 +117,7 @@ impl Over {
     }
 
     /// What became of a version that was just ended, in the same transaction.
-    pub(super) fn of(
+    pub(in crate::ops) fn of(
         tx: &ReadTxn<'_>,
         cluster: &Cluster,
         picture: &Picture,
@@ -128,13 +130,14 @@ impl Over {
             .into_iter()
             .find(|version| version.state.is_live())
             .map(|version| version.version);
-        let mut again = Vec::new();
+        let (mut again, mut held_by) = (Vec::new(), Vec::new());
         let holders = store::credentials::holders(tx, ended.id)?;
         let was_full = level.power() == Power::Full && !holders.is_empty();
         for holder in holders {
             let Some(user) = picture.users.get(&holder.user) else {
                 continue;
             };
+            held_by.push(user.name.to_string());
             if may_take(tx, cluster, user, (project, level))? {
                 again.push(user.name.to_string());
             }
@@ -145,6 +148,7 @@ impl Over {
             ended: ended.version,
             begun,
             again,
+            held_by,
             was_full,
         }))
     }

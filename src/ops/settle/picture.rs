@@ -140,15 +140,17 @@ impl Picture {
         converged: &Converged,
     ) -> bool {
         let list = |role| Object::Binding(None, plan::binding_name(&self.installation, role));
+        // Where our own role of a level cannot be kept, nobody comes onto its lists.
+        let role = |role| Object::Role(plan::binding_name(&self.installation, role));
         let is_there = |object: &Object| !converged.refused.contains_key(object);
         let lists = match credential.power {
             Power::Bound => vec![],
-            Power::Read => vec![list("view")],
+            Power::Read => vec![list("view"), role("view")],
             Power::Full => vec![list("cluster-admin")],
             Power::Write if cluster.write_scope == WriteScope::Cluster => {
                 vec![list("view"), list("edit")]
             }
-            Power::Write => vec![list("view")],
+            Power::Write => vec![list("view"), role("view"), role("edit")],
         };
         is_there(&Object::Account(credential.account.clone())) && lists.iter().all(is_there)
     }
