@@ -2,6 +2,7 @@
 
 mod clocks;
 mod head;
+mod operator;
 mod shells;
 
 use std::cell::{OnceCell, RefCell};
@@ -21,15 +22,14 @@ use crate::env::Env;
 use crate::kubernetes::client::{self, Endpoint, Login};
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::error::{Error as ClusterError, SetupError};
-use crate::kubernetes::import::OperatorCredential;
-use crate::secrets::{
-    ExposeSecret, Identity, IdentityError, OpenError, RecordName, SecretString, open,
-};
+use crate::secrets::{Identity, IdentityError, OpenError, RecordName, SecretString, open};
 use crate::store::integrity::{self, Scope};
 use crate::store::{self, ReadTxn, Store};
 use zeroize::Zeroizing;
 
 pub(crate) use head::{Known, NoHead, Note};
+use operator::operator_login;
+pub(crate) use operator::operator_text;
 pub(crate) use shells::{FILES as SHELL_FILES, FOLDER as SHELL_FOLDER, ShellLife};
 
 /// What a manager's sealed credential is called in errors.
@@ -603,39 +603,3 @@ fn nonblock() -> i32 {
     i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0)
 }
 
-/// Writes an operator's credential as the text that is sealed (`--keep-credential`).
-pub(crate) fn operator_text(credential: &OperatorCredential) -> Option<SecretString> {
-    let value = match credential {
-        OperatorCredential::Token(token) => serde_json::json!({ "token": token.expose_secret() }),
-        OperatorCredential::ClientCertificate {
-            certificate_pem,
-            key_pem,
-        } => serde_json::json!({
-            "certificate": certificate_pem, "key": key_pem.expose_secret(),
-        }),
-        OperatorCredential::Basic { username, password } => serde_json::json!({
-            "username": username, "password": password.expose_secret(),
-        }),
-        OperatorCredential::Exec(_) => return None,
-    };
-    Some(SecretString::from(value.to_string()))
-}
-
-/// Reads back what [`operator_text`] wrote.
-fn operator_login(text: &SecretString) -> Option<Login> {
-    let value: serde_json::Value = serde_json::from_str(text.expose_secret()).ok()?;
-    let part = |name: &str| value.get(name).and_then(|v| v.as_str()).map(str::to_owned);
-    if let Some(token) = part("token") {
-        return Some(Login::Token(SecretString::from(token)));
-    }
-    if let (Some(certificate_pem), Some(key)) = (part("certificate"), part("key")) {
-        return Some(Login::ClientCertificate {
-            certificate_pem,
-            key_pem: SecretString::from(key),
-        });
-    }
-    Some(Login::Basic {
-        username: part("username")?,
-        password: SecretString::from(part("password")?),
-    })
-}

@@ -32,11 +32,6 @@ impl Clock {
         hands.stopped.unwrap_or_else(Utc::now) + hands.skew
     }
 
-    /// The present instant as HTTP writes it.
-    pub(crate) fn http_date(&self) -> String {
-        self.now().format("%a, %d %b %Y %H:%M:%S GMT").to_string()
-    }
-
     /// Stops the clock at an instant.
     pub(crate) fn set(&self, now: DateTime<Utc>) {
         self.hands().stopped = Some(now);
