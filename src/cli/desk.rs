@@ -2,8 +2,9 @@
 
 use super::prompt::Prompt;
 use super::views::plan::PlanView;
+use crate::domain::Confirmed;
 use crate::error::{Failure, Kind};
-use crate::ops::{Applied, Done};
+use crate::ops::{self, Applied, Done, Mode};
 use crate::output::Output;
 use crate::session::Session;
 
@@ -31,6 +32,12 @@ impl<'a> Desk<'a> {
         }
     }
 
+    /// Whether what is more than it says is wished for all the same: `--yes` says so. A dry run
+    /// gives nothing, and says what it would be.
+    pub(crate) fn insists(&self, mode: Mode) -> Option<Confirmed> {
+        Confirmed::from_consent(self.yes || mode == Mode::Plan)
+    }
+
     /// Shows a plan and ends there, or gives what was done.
     pub(crate) fn planned<T>(&mut self, done: Done<T>) -> Result<Option<T>, Failure> {
         match done {
@@ -49,10 +56,6 @@ impl<'a> Desk<'a> {
             self.output.warn(&format!(
                 "they could open {secret}: rotate it at its source"
             ));
-        }
-        if !could_open.is_empty() {
-            self.output
-                .hint("renew manager logins with `kubegrant cluster rotate-manager CLUSTER`");
         }
     }
 
@@ -81,10 +84,21 @@ impl<'a> Desk<'a> {
         if let Some(why) = &first.why {
             self.output.warn(why);
         }
-        Err(Failure::words(
+        let mut failure = Failure::words(
             Kind::Owed,
             "recorded, but not yet true on the cluster",
             "run `kubegrant reconcile` when the cluster answers; `kubegrant status` shows the debt",
-        ))
+        );
+        let asks = ops::status::asks(self.session, &applied.owed)?;
+        if !asks.is_empty() {
+            let mine = |debt: &ops::Debt| asks.iter().all(|ask| ask.cluster != debt.cluster);
+            if !applied.owed.iter().any(mine) {
+                failure.hints.clear();
+            }
+            failure
+                .hints
+                .extend(asks.iter().map(ops::status::Ask::words));
+        }
+        Err(failure)
     }
 }

@@ -6,8 +6,8 @@ use chrono::TimeDelta;
 
 use super::desk::Desk;
 use super::global::DryRunArgs;
-use super::{completion, duration};
-use crate::domain::access::Level;
+use super::{completion, duration, reached};
+use crate::domain::access::{Level, Power};
 use crate::domain::credential::TTL_SECONDS_MIN;
 use crate::domain::name::{ClusterName, parse_namespace};
 use crate::error::{Failure, Kind};
@@ -63,16 +63,18 @@ pub(crate) async fn run(args: ShellArgs, desk: &mut Desk<'_>) -> Result<(), Fail
         ttl_seconds: args.ttl.num_seconds(),
         namespace: args.namespace,
         command: args.command,
+        insists: desk.insists(args.dry_run.mode()),
     };
     let mode = args.dry_run.mode();
     let begun = Box::pin(ops::shell::begin(desk.session, &wish, mode)).await?;
     let Some(begun) = desk.planned(begun)? else {
         return Ok(());
     };
-    for note in &begun.notes {
+    for note in begun.excess.iter().chain(&begun.notes) {
         desk.output.warn(note);
     }
     let alone = wish.command.is_empty();
+    let full = begun.power == Power::Full;
     if alone {
         desk.output.status(&format!(
             "A shell on cluster '{}' ({}), until {} at most. Leave it with `exit`.",
@@ -93,6 +95,9 @@ pub(crate) async fn run(args: ShellArgs, desk: &mut Desk<'_>) -> Result<(), Fail
     if !alone {
         // A command's output is its own; only what is owed is worth a word.
         ended.applied.ended.clear();
+    }
+    if full {
+        reached::say("this shell", std::slice::from_ref(&wish.cluster), desk);
     }
     let applied = desk.say_applied(&ended.applied);
     if let (Err(_), Err(error)) = (&applied, &ran) {

@@ -5,11 +5,13 @@
 
 pub(crate) mod access;
 pub(crate) mod audit;
+pub(crate) mod backdoor;
 pub(crate) mod binding;
 pub(crate) mod climb;
 pub(crate) mod cluster;
 pub(crate) mod credential;
 pub(crate) mod escalation;
+pub(crate) mod excess;
 pub(crate) mod level;
 pub(crate) mod name;
 pub(crate) mod plan;

@@ -1,6 +1,7 @@
 //! A connection to one cluster, with what may be asked through it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 
 use futures::future::try_join_all;
 use k8s_openapi::api::authorization::v1::{
@@ -20,11 +21,12 @@ use crate::domain::audit::Head;
 use crate::domain::climb::Probe;
 use crate::domain::cluster::Cluster;
 use crate::domain::escalation::{self, Escalation};
-use crate::domain::level::LeftOut;
+use crate::domain::level::{Allowed, LeftOut};
 use crate::domain::plan::{
     NAMESPACE, Observed, ObservedAccount, ObservedBinding, Place, binding_name,
 };
 use crate::domain::power::{Binding, RoleRef, Roles, Rule, Subject};
+use crate::secrets::MacKey;
 
 /// The label of a ClusterRole that is aggregated into another begins so.
 const AGGREGATES: &str = "rbac.authorization.k8s.io/aggregate-to-";
@@ -36,6 +38,10 @@ pub(crate) struct Connection {
     pub(super) installation: String,
     /// The head of our log that the cluster holds, as it was read when we connected.
     pub(super) witnessed: Option<Head>,
+    /// What was seen ahead, until it is looked for.
+    ahead: Arc<Mutex<Option<(String, Seen)>>>,
+    /// The key of the heads on this cluster; only where the login is the manager's.
+    pub(super) heads: Option<MacKey>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -51,13 +57,33 @@ pub(crate) struct Look<'a> {
     pub(crate) with_write: bool,
     /// Whether a role is bound in a namespace: then the namespaces are read, which may be gone.
     pub(crate) with_places: bool,
-    /// The cluster, with what its operator holds back, includes and allows.
-    pub(crate) cluster: &'a Cluster,
+    /// The cluster, with what its operator holds back, includes and allows; none before it is
+    /// registered.
+    pub(crate) cluster: Option<&'a Cluster>,
+}
+
+static NO_NAMESPACES: BTreeSet<String> = BTreeSet::new();
+static NOTHING_ALLOWED: BTreeSet<Allowed> = BTreeSet::new();
+
+impl Look<'_> {
+    fn held_back(&self) -> &BTreeSet<String> {
+        self.cluster.map_or(&NO_NAMESPACES, |it| &it.held_back)
+    }
+
+    fn included(&self) -> &BTreeSet<String> {
+        self.cluster.map_or(&NO_NAMESPACES, |it| &it.included)
+    }
+
+    fn write_allow(&self) -> &BTreeSet<Allowed> {
+        self.cluster.map_or(&NOTHING_ALLOWED, |it| &it.write_allow)
+    }
 }
 
 /// What was seen.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
+    /// This installation's id.
+    pub(crate) installation: String,
     /// What the cluster holds of ours.
     pub(crate) observed: Observed,
     /// What leads to more than it says; empty unless `with_write`.
@@ -73,17 +99,19 @@ pub(crate) struct Seen {
     pub(crate) foreign: Vec<Binding>,
     /// Bindings that carry our labels and not our name, in words.
     pub(crate) labelled: Vec<String>,
+    /// Bindings that carry our name and not our labels, in words.
+    pub(crate) unlabelled: Vec<String>,
     /// The roles of the cluster; empty unless `with_write`.
     pub(crate) roles: Roles,
 }
 
 impl Seen {
     /// Sorts the namespaces: what write reaches, what it must not, and what it reaches all the same.
-    fn reach(&mut self, active: &BTreeSet<String>, every: &BTreeSet<String>, cluster: &Cluster) {
+    fn reach(&mut self, active: &BTreeSet<String>, every: &BTreeSet<String>, look: &Look<'_>) {
         for namespace in every {
             let why = self.escalation.excluded().get(namespace);
-            let is_included = cluster.included.contains(namespace)
-                && !cluster.held_back.contains(namespace)
+            let is_included = look.included().contains(namespace)
+                && !look.held_back().contains(namespace)
                 && !escalation::is_never_included(namespace);
             if active.contains(namespace) && (why.is_none() || is_included) {
                 self.observed.write_reaches.insert(namespace.clone());
@@ -176,7 +204,14 @@ impl Connection {
             client,
             installation: installation.to_owned(),
             witnessed: None,
+            ahead: Arc::default(),
+            heads: None,
         }
+    }
+
+    /// The installation whose objects it works on.
+    pub(crate) fn installation(&self) -> &str {
+        &self.installation
     }
 
     pub(super) fn accounts(&self) -> Api<ServiceAccount> {
@@ -390,8 +425,26 @@ impl Connection {
             .ok_or_else(|| Error::garbled(what, "it has no status"))
     }
 
+    /// Looks beforehand: the next [`Connection::observe`] of the same look has its answer. What is
+    /// asked beside it costs no time of its own.
+    pub(crate) async fn look_ahead(&self, look: &Look<'_>) -> Result<(), Error> {
+        let seen = self.look(look).await?;
+        if let Ok(mut ahead) = self.ahead.lock() {
+            *ahead = Some((format!("{look:?}"), seen));
+        }
+        Ok(())
+    }
+
     /// Looks at what the cluster holds of ours, and at what limits write.
     pub(crate) async fn observe(&self, look: &Look<'_>) -> Result<Seen, Error> {
+        let ahead = self.ahead.lock().ok().and_then(|mut ahead| ahead.take());
+        match ahead.filter(|(what, _)| *what == format!("{look:?}")) {
+            Some((_, seen)) => Ok(seen),
+            None => self.look(look).await,
+        }
+    }
+
+    async fn look(&self, look: &Look<'_>) -> Result<Seen, Error> {
         let ours = ListParams::default().labels(&objects::selector(&self.installation));
         let accounts = async {
             let listed = self.accounts().list(&ours).await;
@@ -423,8 +476,11 @@ impl Connection {
         let (accounts, cluster_bindings, role_bindings, (namespaces, roles)) =
             futures::try_join!(accounts, cluster_bindings, role_bindings, world)?;
 
-        let mut seen = Seen::default();
-        let levels = levels(&roles, &look.cluster.write_allow, &self.installation);
+        let mut seen = Seen {
+            installation: self.installation.clone(),
+            ..Seen::default()
+        };
+        let levels = levels(&roles, look.write_allow(), &self.installation);
         seen.observed.levels = levels.roles;
         seen.left_out = levels.left_out;
         for account in accounts.items {
@@ -457,9 +513,9 @@ impl Connection {
         if look.with_write {
             let mut every = namespaces.active.clone();
             every.extend(namespaces.terminating);
-            let (out, allowed) = (&look.cluster.held_back, &look.cluster.write_allow);
+            let (out, allowed) = (look.held_back(), look.write_allow());
             seen.escalation = escalation::judge(&every, out, allowed, &all, &roles);
-            seen.reach(&namespaces.active, &every, look.cluster);
+            seen.reach(&namespaces.active, &every, look);
             seen.foreign = others;
             seen.roles = roles;
         }
@@ -485,6 +541,14 @@ impl Connection {
         let lists_ours = found.subjects.iter().any(
             |subject| matches!(subject, Subject::Account { namespace, .. } if namespace == NAMESPACE),
         );
+        if is_named && !is_ours && (is_manager || !lists_ours) {
+            let name = super::error::clean(&found.name);
+            let place = found.namespace.as_deref().map(super::error::clean);
+            let place = place.map_or("cluster-wide".to_owned(), |it| {
+                format!("in namespace '{it}'")
+            });
+            seen.unlabelled.push(format!("binding {name} {place}"));
+        }
         if !(is_ours || lists_ours) || !is_named || is_manager {
             others.push(found);
             return;
@@ -510,28 +574,6 @@ impl Connection {
         seen.observed
             .bindings
             .insert((found.namespace, found.name), observed);
-    }
-
-    /// Lists what stands in our namespace and is of no installation's making.
-    pub(crate) async fn strangers(&self) -> Result<Vec<String>, Error> {
-        let listed = self.accounts().list_metadata(&ListParams::default()).await;
-        let listed = listed.map_err(|error| Error::from_kube(error, "the accounts"))?;
-        let mut found: Vec<String> = listed
-            .items
-            .into_iter()
-            .filter(|account| {
-                let labels = account.metadata.labels.as_ref();
-                labels
-                    .and_then(|l| l.get(objects::MANAGED_BY))
-                    .map(String::as_str)
-                    != Some(objects::KUBEGRANT)
-            })
-            .filter_map(|account| account.metadata.name)
-            .filter(|name| name != "default") // Every namespace has it; it holds nothing.
-            .map(|name| format!("account {}", super::error::clean(&name)))
-            .collect();
-        found.sort();
-        Ok(found)
     }
 
     async fn namespaces(&self) -> Result<Namespaces, Error> {

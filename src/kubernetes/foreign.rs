@@ -1,13 +1,16 @@
 //! What others made on a cluster and somebody should know of: found, named, never touched.
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{Api, ListParams};
+use kube::api::{Api, ListParams, ObjectMeta};
+use secrecy::{ExposeSecret, SecretString};
 
 use super::connection::Connection;
 use super::error::{Error, clean};
 use super::manager::ALL_SECRETS;
-use super::objects;
-use crate::domain::plan::NAMESPACE;
+use super::objects::{self, INSTALLATION, KUBEGRANT, MANAGED_BY};
+use super::token;
+use crate::domain::backdoor::{Backdoor, Gives, Targets, holds_our_accounts};
+use crate::domain::plan::{NAMESPACE, binding_name};
 use crate::domain::power::{Binding, RoleRef, Subject};
 
 /// Secrets with a token that never ends.
@@ -19,7 +22,92 @@ pub(crate) struct Immortal {
     pub(crate) is_partial: bool,
 }
 
+/// Whose an object in our namespace is, as its labels say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// This installation's.
+    Us,
+    /// Another installation's.
+    Installation(String),
+    /// No installation's.
+    Nobody,
+}
+
+/// What stands in our namespace: names, and whose they are.
+#[derive(Debug, Default)]
+pub(crate) struct Inside {
+    /// The accounts.
+    pub(crate) accounts: Vec<(String, Owner)>,
+    /// The Secrets.
+    pub(crate) secrets: Vec<(String, Owner)>,
+}
+
+impl Inside {
+    /// The names, for rules about objects by name.
+    pub(crate) fn targets(&self) -> Targets {
+        let names = |list: &[(String, Owner)]| list.iter().map(|(name, _)| name.clone()).collect();
+        Targets {
+            accounts: names(&self.accounts),
+            secrets: names(&self.secrets),
+        }
+    }
+
+    /// Logins of the manager other than this one: Secrets with our labels, whoever made them.
+    pub(crate) fn other_logins(&self, keep: Option<&SecretString>) -> Vec<String> {
+        let kept = keep
+            .map(ExposeSecret::expose_secret)
+            .and_then(token::claims)
+            .and_then(token::Claims::secret);
+        let ours = self.secrets.iter().filter(|(_, owner)| *owner == Owner::Us);
+        ours.filter(|(name, _)| kept.as_ref() != Some(name))
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+}
+
 impl Connection {
+    /// Lists the accounts and the Secrets of our namespace, without what is in them.
+    pub(crate) async fn inside(&self) -> Result<Inside, Error> {
+        let all = ListParams::default();
+        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), NAMESPACE);
+        let list = async {
+            let listed = secrets.list_metadata(&all).await;
+            listed.map_err(|error| Error::from_kube(error, "the Secrets of our namespace"))
+        };
+        let accounts = async {
+            let listed = self.accounts().list_metadata(&all).await;
+            listed.map_err(|error| Error::from_kube(error, "the accounts"))
+        };
+        let (secrets, accounts) = futures::try_join!(list, accounts)?;
+        let named = |meta: ObjectMeta| {
+            let owner = self.owner(&meta);
+            (meta.name.unwrap_or_default(), owner)
+        };
+        Ok(Inside {
+            accounts: accounts
+                .items
+                .into_iter()
+                .map(|it| named(it.metadata))
+                .collect(),
+            secrets: secrets
+                .items
+                .into_iter()
+                .map(|it| named(it.metadata))
+                .collect(),
+        })
+    }
+
+    fn owner(&self, meta: &ObjectMeta) -> Owner {
+        if objects::is_ours(meta, &self.installation) {
+            return Owner::Us;
+        }
+        let label = |key: &str| meta.labels.as_ref().and_then(|labels| labels.get(key));
+        match (label(MANAGED_BY), label(INSTALLATION)) {
+            (Some(by), Some(id)) if by == KUBEGRANT => Owner::Installation(id.clone()),
+            _ => Owner::Nobody,
+        }
+    }
+
     /// Lists the Secrets with a token that never ends, and that this installation did not make.
     ///
     /// Only their names are asked for. But whoever may list Secrets may read them, so the manager
@@ -61,30 +149,134 @@ impl Connection {
     }
 }
 
-/// Names the bindings to cluster-admin that neither Kubernetes nor kubegrant made.
-pub(crate) fn cluster_admins(bindings: &[Binding]) -> Vec<String> {
+/// Names the bindings to cluster-admin, or to a role as strong, that neither Kubernetes nor kubegrant
+/// made, wherever they stand.
+pub(crate) fn cluster_admins(
+    others: &[Binding],
+    backdoors: &[Backdoor<'_>],
+    installation: &str,
+) -> Vec<String> {
     let admin = RoleRef::Cluster("cluster-admin".to_owned());
     let masters = [Subject::Group("system:masters".to_owned())];
-    let mut found: Vec<String> = bindings
+    let is_named = |binding: &Binding| {
+        binding.role == admin && !(binding.name == "cluster-admin" && binding.subjects == masters)
+    };
+    let named = others.iter().filter(|binding| is_named(binding));
+    let as_strong = backdoors
         .iter()
-        .filter(|binding| binding.role == admin)
-        .filter(|binding| !(binding.name == "cluster-admin" && binding.subjects == masters))
-        .filter(|binding| !binding.name.starts_with("kubegrant:"))
+        .filter(|it| it.gives == Gives::Everything && it.binding.role != admin)
+        .map(|it| it.binding);
+    let mut found: Vec<String> = named
+        .chain(as_strong)
         .map(|binding| {
-            let whom: Vec<String> = binding.subjects.iter().map(words).collect();
-            let whom = match whom.as_slice() {
-                [] => "nobody".to_owned(),
-                some => some.join(", "),
+            let role = if binding.role == admin {
+                String::new()
+            } else {
+                format!(" ({}, as strong)", role(binding))
             };
-            let place = match &binding.namespace {
-                None => "cluster-wide".to_owned(),
-                Some(namespace) => format!("in namespace '{}'", clean(namespace)),
-            };
-            format!("binding {} {place}: {whom}", clean(&binding.name))
+            let whom = subjects(&binding.subjects);
+            let note = note(binding, installation);
+            format!(
+                "binding {} {}{role}: {whom}{note}",
+                name(binding),
+                place(binding)
+            )
         })
         .collect();
     found.sort();
     found
+}
+
+/// Names the bindings whose holders can come to our accounts, or to cluster-admin in another way.
+pub(crate) fn ways_in(backdoors: &[Backdoor<'_>], installation: &str) -> Vec<String> {
+    let mut found: Vec<String> = backdoors
+        .iter()
+        .filter_map(|backdoor| match &backdoor.gives {
+            Gives::Everything => None,
+            Gives::Ways(ways) => Some((backdoor.binding, ways)),
+        })
+        .map(|(binding, ways)| {
+            format!(
+                "{} {} may {}{}{}",
+                described(binding),
+                subjects(&binding.subjects),
+                ways.join(", "),
+                ours_too(binding),
+                note(binding, installation)
+            )
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+/// A binding with its role: `binding x cluster-wide (ClusterRole 'edit'):`.
+pub(crate) fn described(binding: &Binding) -> String {
+    format!(
+        "binding {} {} ({}):",
+        name(binding),
+        place(binding),
+        role(binding)
+    )
+}
+
+/// The installation that a binding is named after; `None` where it is not named as ours are.
+pub(crate) fn named_installation(name: &str) -> Option<&str> {
+    let (id, _) = name.strip_prefix("kubegrant:")?.split_once(':')?;
+    Some(id)
+}
+
+/// Says that accounts of ours are among the subjects.
+fn ours_too(binding: &Binding) -> &'static str {
+    let groups = binding.subjects.iter();
+    let is_group = |it: &Subject| !matches!(it, Subject::Account { .. }) && holds_our_accounts(it);
+    if groups.clone().any(is_group) {
+        "; every account of ours is among them"
+    } else {
+        ""
+    }
+}
+
+/// What a name like ours claims.
+fn note(binding: &Binding, installation: &str) -> String {
+    if binding.name.starts_with(&binding_name(installation, "")) {
+        return "; it has our name, and is not ours".to_owned();
+    }
+    match named_installation(&binding.name) {
+        Some(other) => format!(
+            "; it is named as installation '{}' of kubegrant",
+            clean(other)
+        ),
+        None => String::new(),
+    }
+}
+
+fn name(binding: &Binding) -> String {
+    clean(&binding.name)
+}
+
+fn place(binding: &Binding) -> String {
+    match &binding.namespace {
+        None => "cluster-wide".to_owned(),
+        Some(namespace) => format!("in namespace '{}'", clean(namespace)),
+    }
+}
+
+fn role(binding: &Binding) -> String {
+    format!("{} '{}'", binding.role.kind(), clean(binding.role.name()))
+}
+
+/// How many subjects of one binding are named.
+const SUBJECTS_MAX: usize = 5;
+
+/// Subjects in words.
+pub(crate) fn subjects(list: &[Subject]) -> String {
+    let named: Vec<String> = list.iter().take(SUBJECTS_MAX).map(words).collect();
+    match list.len().saturating_sub(SUBJECTS_MAX) {
+        0 if named.is_empty() => "nobody".to_owned(),
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
 }
 
 fn words(subject: &Subject) -> String {

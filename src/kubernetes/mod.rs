@@ -3,6 +3,7 @@
 pub(crate) mod client;
 pub(crate) mod connection;
 pub(crate) mod converge;
+pub(crate) mod drift;
 pub(crate) mod error;
 pub(crate) mod exec;
 pub(crate) mod foreign;
@@ -10,6 +11,7 @@ pub(crate) mod foreign;
 pub(crate) mod fuzzing;
 pub(crate) mod import;
 mod leaving;
+pub(crate) mod level;
 pub(crate) mod levels;
 mod lists;
 pub(crate) mod manager;

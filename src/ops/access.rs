@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::journal::Journal;
-use super::{Applied, Done, Error, Mode, find, settle};
-use crate::domain::access::{self, Access, Grant, Level};
+use super::project::{self, kept::Kept};
+use super::{Applied, Done, Error, Mode, excess, find, settle};
+use crate::domain::access::{self, Access, Grant, Level, Power};
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, ClusterId};
 use crate::domain::credential::Credential;
@@ -29,6 +30,8 @@ pub(crate) struct GrantWish {
     pub(crate) ends_at: Option<Timestamp>,
     /// Why.
     pub(crate) reason: String,
+    /// Whether somebody insists, where the level is more than it says on that cluster.
+    pub(crate) insists: Option<Confirmed>,
 }
 
 /// What a change of access came to.
@@ -46,6 +49,8 @@ pub(crate) struct Outcome {
     pub(crate) has_key: bool,
     /// Namespaces that write reaches on purpose, where write was given.
     pub(crate) included: BTreeSet<String>,
+    /// Where the level is more than it says: agreed to.
+    pub(crate) excess: Vec<String>,
     /// What it did on the cluster.
     pub(crate) applied: Applied,
 }
@@ -148,13 +153,14 @@ pub(crate) async fn grant(
         level: wish.level,
         ends_at: wish.ends_at,
     };
-    let outcome = |unchanged, applied| Outcome {
+    let outcome = |unchanged, applied, excess| Outcome {
         user: user.name.to_string(),
         cluster: cluster.name.clone(),
         access,
         unchanged,
         has_key: user.key.is_some(),
         included: on_purpose(wish.level, &cluster),
+        excess,
         applied,
     };
     if same {
@@ -163,28 +169,19 @@ pub(crate) async fn grant(
             Mode::Do => settle::pay(session, &cluster, &lock, &journal, None).await?,
             Mode::Plan => Applied::default(),
         };
-        return Ok(Done::Did(outcome(true, applied)));
+        return Ok(Done::Did(outcome(true, applied, vec![])));
     }
+    let excess = Box::pin(excess_of(session, &cluster, &wish, before.as_ref())).await?;
     if mode == Mode::Plan {
         let mut lines = vec![format!(
             "give '{}' {} on cluster '{}'",
             user.name, wish.level, cluster.name
         )];
+        lines.extend(excess.iter().map(|what| format!("although {what}")));
         lines.extend(would_end(session, &cluster, &user, access)?);
         return Ok(Done::Planned(lines));
     }
-    let until = wish.ends_at.map_or(String::new(), |end| {
-        format!(
-            " until {}",
-            end.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
-        )
-    });
-    let why = if wish.reason.is_empty() {
-        String::new()
-    } else {
-        format!(": {}", wish.reason)
-    };
-    let detail = format!("{} for '{}'{until}{why}", wish.level, user.name);
+    let detail = detail_of(&wish, &user, &excess);
     let request = session.store()?.write(|tx| {
         let request = journal.record(session, tx, Phase::Requested, detail.clone(), None)?;
         let grant = Grant {
@@ -202,7 +199,44 @@ pub(crate) async fn grant(
     })?;
     let applied = settle::pay(session, &cluster, &lock, &journal, Some(request)).await?;
     journal.close(session, &applied, detail, request)?;
-    Ok(Done::Did(outcome(false, applied)))
+    Ok(Done::Did(outcome(false, applied, excess)))
+}
+
+/// What the level has beyond it on that cluster, if somebody insists or it is less than before:
+/// what takes away is refused to nobody.
+async fn excess_of(
+    session: &Session,
+    cluster: &Cluster,
+    wish: &GrantWish,
+    before: Option<&Grant>,
+) -> Result<Vec<String>, Error> {
+    let power = match wish.level {
+        Level::Read => Power::Read,
+        Level::Write => Power::Write,
+    };
+    let found = excess::of_level(session, cluster, power).await;
+    let now = session.now();
+    if before.is_some_and(|grant| grant.level >= wish.level && grant.is_live(now)) {
+        return Ok(found);
+    }
+    excess::agreed(found, wish.insists)
+}
+
+/// A grant in words, for the audit log.
+fn detail_of(wish: &GrantWish, user: &User, excess: &[String]) -> String {
+    let until = wish.ends_at.map_or(String::new(), |end| {
+        format!(
+            " until {}",
+            end.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+        )
+    });
+    let why = if wish.reason.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", wish.reason)
+    };
+    let although = excess::although(excess);
+    format!("{} for '{}'{until}{why}{although}", wish.level, user.name)
 }
 
 /// The sentence about the credential that a change of access would end.
@@ -265,6 +299,7 @@ pub(crate) async fn revoke(
         unchanged,
         has_key: user.key.is_some(),
         included: BTreeSet::new(),
+        excess: vec![],
         applied,
     };
     if before.is_none() && !live {
@@ -313,6 +348,8 @@ pub(crate) struct Line {
     pub(crate) access: Access,
     /// The cluster's project and what they are in it, where that is their way in.
     pub(crate) project: Option<(String, ProjectRole)>,
+    /// The shared version that they keep without being entitled to it, where the line is about it.
+    pub(crate) kept: Option<Kept>,
     /// Since when and by whom, where a grant gives it.
     pub(crate) granted: Option<(Timestamp, String, String)>,
 }
@@ -335,9 +372,10 @@ pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Line>, Erro
         find::cluster(session, &actor, &journal, name, ClusterAction::See)?;
     }
     let only = filter.user.as_ref().map(|name| find::user(session, name));
-    let (roles, projects) = session.store()?.read(|tx| {
+    let (roles, projects, kept) = session.store()?.read(|tx| {
         let names = store::projects::names(tx)?;
-        Ok::<_, store::Error>((store::projects::roles(tx)?, names))
+        let kept = project::kept::all(tx)?;
+        Ok::<_, store::Error>((store::projects::roles(tx)?, names, kept))
     })?;
     let (users, clusters, grants, bound) = session.store()?.read(|tx| {
         let grants: BTreeMap<(ClusterId, UserId), Grant> = store::grants::list(tx)?
@@ -394,9 +432,19 @@ pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Line>, Erro
                     cluster: cluster.name.to_string(),
                     access: Access::None,
                     project: role,
+                    kept: None,
                     granted: None,
                 });
             }
+            let here = |it: &&Kept| it.cluster_id == cluster.id && it.user_id == user.id;
+            lines.extend(kept.iter().filter(here).map(|kept| Line {
+                user: user.name.to_string(),
+                cluster: cluster.name.to_string(),
+                access: Access::None,
+                project: None,
+                kept: Some(kept.clone()),
+                granted: None,
+            }));
             let access = access_of(user, cluster);
             if access == Access::None {
                 continue;
@@ -410,6 +458,7 @@ pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Line>, Erro
                 cluster: cluster.name.to_string(),
                 access,
                 project: None,
+                kept: None,
                 granted: granted.map(|grant| {
                     let by = names.get(&grant.granted_by).cloned().unwrap_or_default();
                     (grant.granted_at, by, grant.reason.clone())

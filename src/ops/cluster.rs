@@ -1,12 +1,15 @@
 //! Clusters: register, renew, list, show, check and set.
 
 mod approach;
+mod check;
 mod insisted;
 mod register;
 mod settings;
+mod survey;
 
 pub(crate) use approach::Source;
 pub(super) use approach::prove;
+pub(crate) use check::{Checked, check};
 pub(super) use register::active_user;
 pub(crate) use register::{Add, Registered, add, relink};
 pub(crate) use settings::{Place, Set, SetOutcome, set};
@@ -14,19 +17,15 @@ pub(crate) use settings::{Place, Set, SetOutcome, set};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::journal::Journal;
-use super::rbac::{self, Standing};
 use super::{Error, find, settle};
 use crate::domain::access::Access;
 use crate::domain::cluster::{Cluster, WriteScope};
 use crate::domain::level::LeftOut;
 use crate::domain::name::ClusterName;
-use crate::domain::plan::{Observed, Plan, Step};
 use crate::domain::policy::ClusterAction;
 use crate::domain::project::ProjectRole;
 use crate::domain::user::User;
 use crate::kubernetes::connection::{Look, Seen};
-use crate::kubernetes::manager::MANAGER_RIGHTS;
-use crate::kubernetes::{converge, foreign};
 use crate::session::{Actor, Session};
 use crate::store;
 
@@ -164,7 +163,7 @@ async fn look(session: &Session, cluster: &Cluster) -> Result<Seen, Error> {
     let look = Look {
         with_write: true,
         with_places: true,
-        cluster,
+        cluster: Some(cluster),
     };
     connection
         .observe(&look)
@@ -183,147 +182,6 @@ impl From<Seen> for Reach {
             included: seen.included,
             left_out: seen.left_out,
         }
-    }
-}
-
-/// What `cluster check` found.
-#[derive(Debug)]
-pub(crate) struct Checked {
-    /// Which cluster.
-    pub(crate) cluster: ClusterName,
-    /// Its address.
-    pub(crate) server: String,
-    /// The version it gives now.
-    pub(crate) version: String,
-    /// Rights that the manager lacks.
-    pub(crate) missing_rights: Vec<String>,
-    /// Objects of ours that are not there.
-    pub(crate) missing: Vec<String>,
-    /// Objects of ours that are not as they should be.
-    pub(crate) changed: Vec<String>,
-    /// Objects that carry our labels or stand in our namespace, and that we did not make.
-    pub(crate) foreign: Vec<String>,
-    /// Bindings to cluster-admin that neither Kubernetes nor kubegrant made.
-    pub(crate) cluster_admins: Vec<String>,
-    /// Secrets with a token that never ends, which this installation did not make.
-    pub(crate) immortal_tokens: Vec<String>,
-    /// Whether such Secrets were looked for in our own namespace alone.
-    pub(crate) immortal_is_partial: bool,
-    /// Bound roles that are gone, or let their holder climb.
-    pub(crate) bound: Vec<String>,
-    /// Where write reaches.
-    pub(crate) reach: Reach,
-    /// What is owed, as the store says.
-    pub(crate) owed: usize,
-}
-
-impl Checked {
-    /// Whether `reconcile` would have anything to do, or somebody should look.
-    pub(crate) fn has_drift(&self) -> bool {
-        !(self.missing.is_empty() && self.changed.is_empty() && self.missing_rights.is_empty())
-            || self.owed > 0
-    }
-}
-
-/// Checks a cluster: reachable, pins, version, rights, drift, and where write reaches.
-pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Checked, Error> {
-    let actor = find::actor(session, "cluster check")?;
-    let journal = Journal::new(&actor, "cluster check");
-    let found = find::cluster(session, &actor, &journal, name, ClusterAction::Operate)?;
-    let cluster = found.cluster;
-    let failed = |source| Error::Cluster {
-        cluster: cluster.name.to_string(),
-        source,
-    };
-    let picture = session
-        .store()?
-        .read(|tx| settle::picture(tx, cluster.id))?;
-    let connection = session.connect(&cluster, &picture.installation).await?;
-    let desired = picture.desired(&cluster);
-    let look = Look {
-        with_write: true,
-        with_places: true,
-        cluster: &cluster,
-    };
-    let (version, missing, strangers, immortal, (seen, plan)) = futures::try_join!(
-        connection.version(),
-        connection.missing_rights(&MANAGER_RIGHTS),
-        connection.strangers(),
-        connection.immortal_tokens(),
-        converge::preview(&connection, &desired, &look),
-    )
-    .map_err(failed)?;
-    let owed = settle::debts(&cluster, &picture).len();
-    let mut checked = Checked {
-        cluster: cluster.name.clone(),
-        server: cluster.address.server.clone(),
-        version,
-        missing_rights: missing.iter().map(ToString::to_string).collect(),
-        missing: vec![],
-        changed: vec![],
-        foreign: strangers,
-        cluster_admins: foreign::cluster_admins(&seen.foreign),
-        immortal_tokens: immortal.found,
-        immortal_is_partial: immortal.is_partial,
-        bound: bound(&picture, &seen),
-        reach: Reach::default(),
-        owed,
-    };
-    checked.foreign.extend(seen.labelled.iter().cloned());
-    sort_drift(&mut checked, &plan, &seen.observed);
-    checked.reach = Reach::from(seen);
-    Ok(checked)
-}
-
-/// Bound roles that are not what they were, or let their holder climb, in words.
-fn bound(picture: &settle::Picture, seen: &Seen) -> Vec<String> {
-    let live = picture.bindings.iter().filter(|it| !it.is_removed);
-    let words = live.filter_map(|binding| {
-        let user = picture.users.get(&binding.user)?;
-        let what = match rbac::standing(&binding.bound, seen) {
-            Standing::Role { climbs: None } => return None,
-            Standing::Role { climbs: Some(why) } => format!("lets them climb: {why}"),
-            Standing::RoleGone => "gives nothing: there is no such role".to_owned(),
-            Standing::NamespaceGone => "gives nothing: the namespace is gone".to_owned(),
-        };
-        Some(format!("{} of '{}' {what}", binding.bound, user.name))
-    });
-    words.collect()
-}
-
-/// Sorts a plan's steps into what is missing, changed and foreign.
-fn sort_drift(checked: &mut Checked, plan: &Plan, observed: &Observed) {
-    for step in plan.steps() {
-        match step {
-            Step::CreateAccount(account) => {
-                checked.missing.push(format!("account {}", account.name));
-            }
-            Step::CreateBinding { place, name, .. } => {
-                if !observed
-                    .bindings
-                    .contains_key(&(place.clone(), name.clone()))
-                {
-                    checked.missing.push(binding(place.as_deref(), name));
-                }
-            }
-            Step::SetBinding { place, name, .. } => {
-                checked.changed.push(binding(place.as_deref(), name));
-            }
-            Step::DeleteAccount { name, .. } => checked.changed.push(format!("account {name}")),
-            Step::SetRole { name, .. } | Step::DeleteRole { name } => {
-                checked.changed.push(format!("ClusterRole {name}"));
-            }
-            Step::DeleteBinding { place, name, .. } => {
-                checked.changed.push(binding(place.as_deref(), name));
-            }
-        }
-    }
-}
-
-fn binding(namespace: Option<&str>, name: &str) -> String {
-    match namespace {
-        None => format!("binding {name}"),
-        Some(namespace) => format!("binding {name} in namespace '{namespace}'"),
     }
 }
 

@@ -124,7 +124,7 @@ async fn look(session: &Session, cluster: &Cluster) -> Result<Seen, Error> {
     let look = Look {
         with_write: true,
         with_places: true,
-        cluster,
+        cluster: Some(cluster),
     };
     let failed = |source| Error::Cluster {
         cluster: cluster.name.to_string(),
@@ -141,7 +141,7 @@ async fn look_to_bind(session: &Session, cluster: &Cluster) -> Result<Seen, Erro
     let look = Look {
         with_write: true,
         with_places: true,
-        cluster,
+        cluster: Some(cluster),
     };
     let (missing, seen) = futures::try_join!(
         connection.missing_rights(&BINDING_RIGHTS),

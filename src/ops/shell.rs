@@ -14,10 +14,9 @@ use chrono::TimeDelta;
 pub(crate) use child::run;
 
 use super::journal::Journal;
-use super::{Applied, Done, Error, Mode, find, settle};
+use super::{Applied, Done, Error, Mode, excess, find, settle};
 use crate::artifact::file::{Overwrite, ensure_private_dir, write_private};
 use crate::artifact::kubeconfig::{KubeconfigFields, render};
-use crate::domain::Timestamp;
 use crate::domain::access::{Level, Power};
 use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
@@ -26,6 +25,8 @@ use crate::domain::credential::{
 };
 use crate::domain::name::ClusterName;
 use crate::domain::policy::ClusterAction;
+use crate::domain::{Confirmed, Timestamp};
+use crate::kubernetes::connection::{Connection, Look};
 use crate::secrets::{ExposeSecret, SecretString};
 use crate::session::{Actor, SHELL_FOLDER, Session, ShellLife};
 use crate::store;
@@ -47,6 +48,8 @@ pub(crate) struct ShellWish {
     pub(crate) namespace: Option<String>,
     /// The command; nothing for the user's shell.
     pub(crate) command: Vec<OsString>,
+    /// Whether somebody insists, where it carries more than it says on that cluster.
+    pub(crate) insists: Option<Confirmed>,
 }
 
 /// A shell's credential and its files, while it lives.
@@ -60,6 +63,8 @@ pub(crate) struct Begun {
     pub(crate) power: Power,
     /// When its token ends.
     pub(crate) expires_at: Timestamp,
+    /// Where it carries more than it says: agreed to.
+    pub(crate) excess: Vec<String>,
     /// The folder of its files.
     folder: PathBuf,
     id: CredentialId,
@@ -131,15 +136,7 @@ pub(crate) async fn begin(
 ) -> Result<Done<Begun>, Error> {
     let asked = ask(session, wish)?;
     if mode == Mode::Plan {
-        return Ok(Done::Planned(vec![
-            format!(
-                "issue a credential of its own on cluster '{}' ({}), for at most {} minutes",
-                asked.cluster.name,
-                asked.power,
-                wish.ttl_seconds / 60
-            ),
-            "run the command with it, and end it when the command ends".to_owned(),
-        ]));
+        return Ok(Done::Planned(Box::pin(plan(session, &asked, wish)).await));
     }
     let lock = session.lock(&asked.cluster).await?;
     // Asked again under the lock: who lost their access while we waited gets nothing.
@@ -148,6 +145,8 @@ pub(crate) async fn begin(
     let installation = find::installation(session)?;
     // Before anything is recorded: where the cluster cannot be reached, nothing changes.
     let connection = session.connect(cluster, &installation).await?;
+    let excess = Box::pin(excess_of(session, &asked, &connection)).await?;
+    let excess = excess::agreed(excess, wish.insists)?;
     let (now, left) = (session.now(), asked.ends_at.map(|end| end - session.now()));
     let ttl = left.map_or(wish.ttl_seconds, |left| {
         left.num_seconds().min(wish.ttl_seconds)
@@ -165,7 +164,8 @@ pub(crate) async fn begin(
             source,
         })?;
     let recorded = session.store()?.write(|tx| {
-        let detail = format!("a shell of '{}' ({})", user.name, asked.power);
+        let although = excess::although(&excess);
+        let detail = format!("a shell of '{}' ({}){although}", user.name, asked.power);
         let journal = &asked.journal;
         let request = journal.record(session, tx, Phase::Requested, detail, None)?;
         let new = NewShell {
@@ -185,6 +185,7 @@ pub(crate) async fn begin(
         version,
         power: asked.power,
         expires_at: now,
+        excess,
         folder,
         id,
         account,
@@ -228,6 +229,47 @@ pub(crate) async fn begin(
     Ok(Done::Did(begun))
 }
 
+/// What would be done, a sentence each.
+async fn plan(session: &Session, asked: &Asked, wish: &ShellWish) -> Vec<String> {
+    let excess = excess::of_level(session, &asked.cluster, asked.power).await;
+    let lines = [
+        format!(
+            "issue a credential of its own on cluster '{}' ({}), for at most {} minutes",
+            asked.cluster.name,
+            asked.power,
+            wish.ttl_seconds / 60
+        ),
+        "run the command with it, and end it when the command ends".to_owned(),
+    ];
+    let although = excess.iter().map(|what| format!("although {what}"));
+    lines.into_iter().chain(although).collect()
+}
+
+/// What the shell would have beyond what it carries. Asked before anything is recorded, and beside
+/// the look that follows.
+async fn excess_of(
+    session: &Session,
+    asked: &Asked,
+    connection: &Connection,
+) -> Result<Vec<String>, Error> {
+    let cluster = &asked.cluster;
+    let picture = session
+        .store()?
+        .read(|tx| settle::picture(tx, cluster.id))?;
+    let desired = picture.desired(cluster);
+    let user = asked.actor.user.id;
+    let mut theirs = picture
+        .bindings
+        .iter()
+        .filter(|it| !it.is_removed && it.user == user);
+    let look = Look {
+        with_write: desired.has_writers() || asked.power == Power::Write,
+        with_places: desired.has_places() || theirs.any(|it| it.bound.place.is_some()),
+        cluster: Some(cluster),
+    };
+    excess::of_new_version(connection, cluster, asked.power, &look).await
+}
+
 /// Somebody else's trouble on the cluster, in words; the error itself where it is this shell's.
 fn not_ours(session: &Session, id: CredentialId, trouble: Error) -> Result<String, Error> {
     let found = session
@@ -259,9 +301,20 @@ async fn deliver(
             source,
         })?;
     begun.expires_at = minted.expires_at;
-    session
-        .store()?
-        .write(|tx| store::credentials::set_token_expiry(tx, begun.id, minted.expires_at))?;
+    session.store()?.write(|tx| {
+        store::credentials::set_token_expiry(tx, begun.id, minted.expires_at)?;
+        let detail = format!(
+            "a token for shell {} of '{}', until {}",
+            begun.version,
+            user.name,
+            minted
+                .expires_at
+                .to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+        );
+        let (journal, request) = (&begun.journal, begun.request);
+        journal.record(session, tx, Phase::Requested, detail, Some(request))?;
+        Ok::<_, Error>(())
+    })?;
     let fields = KubeconfigFields {
         cluster: format!("kubegrant-{}", cluster.name),
         user: format!(

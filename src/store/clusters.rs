@@ -292,22 +292,6 @@ pub(crate) fn set_owner(
     Ok(())
 }
 
-/// Replaces the manager's login by a new one.
-pub(crate) fn set_manager(tx: &WriteTxn<'_>, cluster: &Cluster, sealed: &Sealed) -> Result<()> {
-    tx.sql().execute(
-        "UPDATE clusters SET manager_kind = ?2, manager_generation = ?3, manager_secret = ?4,
-           manager_expires_at = ?5, older_logins = 1 WHERE id = ?1",
-        (
-            cluster.id.0,
-            cluster.manager_kind.as_str(),
-            cluster.manager_generation,
-            sealed.as_bytes(),
-            cluster.manager_expires_at.map(|at| at.timestamp()),
-        ),
-    )?;
-    Ok(())
-}
-
 /// Records that where write reaches was changed here and not yet seen on the cluster.
 pub(crate) fn owe_reach(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<()> {
     tx.sql().execute(

@@ -217,7 +217,9 @@ fn a_check_of_a_healthy_cluster_changes_nothing() {
         objects     ok           all of ours are there
         objects     ok           none of ours was changed
         objects     ok           nothing foreign in our namespace
-        admins      ok           nobody else is bound to cluster-admin
+        admins      ok           nobody else is bound to cluster-admin, or to a role as strong
+        ways in     ok           no role gives others a way to our accounts, or past them
+        levels      ok           no account may do more than its level, as far as the API server was asked
         tokens      ok           no Secret of others, where it was looked, holds one that never ends
         tokens      not looked   elsewhere: who may list Secrets may read them, so the manager may not
         roles       ok           none that is bound is gone or climbs
@@ -303,7 +305,7 @@ fn relinking_a_rebuilt_cluster_ends_what_the_old_one_held() {
         Identity:     [UID]
         Owner:        <none>
         Context:      sandbox
-        Manager:      kubegrant-manager (login: token)
+        Manager:      kubegrant-manager-4258d21f (login: token)
         Login ends:   2036-11-19T10:00:00Z
         ----- stderr -----
         Cluster 'prod' is renewed.

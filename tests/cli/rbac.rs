@@ -79,8 +79,9 @@ fn a_binding_takes_effect_at_once_on_the_file_that_is_out() {
     // The kubeconfig itself goes on, with its level.
     assert_eq!(get(&file, PODS), 200);
     assert_eq!(lists(&kg), Vec::<String>::new());
-    assert_eq!(kg.events("rbac bind", "done"), 1);
-    assert_eq!(kg.events("rbac unbind", "done"), 1);
+    // Read back from the cluster, and done.
+    assert_eq!(kg.events("rbac bind", "done"), 2);
+    assert_eq!(kg.events("rbac unbind", "done"), 2);
 }
 
 #[test]

@@ -60,6 +60,7 @@ pub(crate) struct Server {
     assets: PathBuf,
     ports: [u16; 3],
     token_max: Option<Duration>,
+    authorization: &'static str,
     admin_kubeconfig: String,
     running: Vec<Tethered>,
     _sweeper: Tethered,
@@ -78,6 +79,15 @@ fn free_ports() -> [u16; 3] {
 impl Server {
     /// Starts a server with keys of its own, on free ports.
     pub(crate) fn start(assets: &Path, token_max: Option<Duration>) -> Self {
+        Self::start_with(assets, token_max, "RBAC")
+    }
+
+    /// The same with an authorization mode of its own.
+    pub(crate) fn start_with(
+        assets: &Path,
+        token_max: Option<Duration>,
+        authorization: &'static str,
+    ) -> Self {
         for program in ["etcd", "kube-apiserver"] {
             let there = assets.join(program).exists();
             assert!(
@@ -118,6 +128,7 @@ impl Server {
             assets: assets.to_owned(),
             ports,
             token_max,
+            authorization,
             admin_kubeconfig: admin,
             running: vec![],
             _sweeper: sweeper,
@@ -179,7 +190,7 @@ impl Server {
             format!("--tls-cert-file={}", self.path("server.crt")),
             format!("--tls-private-key-file={}", self.path("server.key")),
             format!("--client-ca-file={}", self.path("ca.crt")),
-            "--authorization-mode=RBAC".to_owned(),
+            format!("--authorization-mode={}", self.authorization),
             "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
             format!("--service-account-key-file={}", self.path("sa.pub")),
             format!("--service-account-signing-key-file={}", self.path("sa.key")),
@@ -195,7 +206,7 @@ impl Server {
         self.wait("readyz", |admin| answers(admin, "/readyz", |_| true));
         if self.has_controllers() {
             self.run_controllers();
-        } else {
+        } else if self.authorization == "RBAC" {
             self.fill_roles();
         }
     }
@@ -214,7 +225,12 @@ impl Server {
                 .replace(' ', ""),
         ];
         self.tether("kube-controller-manager", &arguments);
-        for role in ["view", "edit", "admin"] {
+        // Without RBAC nobody makes the default roles.
+        let roles: &[&str] = match self.authorization {
+            "RBAC" => &["view", "edit", "admin"],
+            _ => &[],
+        };
+        for role in roles {
             self.wait("aggregated roles", |admin| {
                 answers(admin, &role_path(role), |role| role["rules"].is_array())
             });

@@ -89,6 +89,17 @@ pub(crate) fn alone(token_max: Option<Duration>) -> Box<dyn Breakable> {
     }
 }
 
+/// A world of one test alone in which everybody who logs in may everything.
+pub(crate) fn without_rbac() -> Box<dyn Breakable> {
+    match assets() {
+        None => {
+            let builder = Sandbox::builder().always_allow(true);
+            Box::new(builder.start().expect("the sandbox starts"))
+        }
+        Some(assets) => Box::new(Server::start_with(assets, None, "AlwaysAllow")),
+    }
+}
+
 impl World for Sandbox {
     fn admin_kubeconfig(&self) -> String {
         Sandbox::admin_kubeconfig(self)

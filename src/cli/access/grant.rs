@@ -15,7 +15,9 @@ use crate::ops;
 ///
 /// `read` is Kubernetes' `view`; `write` is `view` everywhere and `edit` in every namespace that
 /// is not held back (see `kubegrant cluster show`). Granting what is already granted changes
-/// nothing. A change of level ends the current kubeconfig: the developer downloads again.
+/// nothing. A change of level ends the current kubeconfig: the developer downloads again. Where the
+/// API server gives every account more than the level (a binding of others, or no RBAC at all),
+/// that is said, and needs `--yes`.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "Examples:\n  \
     kubegrant access grant bob --cluster prod --level read\n  \
@@ -61,12 +63,16 @@ pub(crate) async fn run(args: AccessGrantArgs, desk: &mut Desk<'_>) -> Result<()
         level: args.level,
         ends_at,
         reason: args.reason,
+        insists: desk.insists(args.dry_run.mode()),
     };
     let done = ops::access::grant(desk.session, wish, args.dry_run.mode()).await?;
     let Some(outcome) = desk.planned(done)? else {
         return Ok(());
     };
     desk.output.show(&OutcomeView::from(&outcome))?;
+    for excess in &outcome.excess {
+        desk.output.warn(excess);
+    }
     let (user, cluster) = (&outcome.user, &outcome.cluster);
     for namespace in &outcome.included {
         desk.output.warn(&format!(

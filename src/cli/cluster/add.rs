@@ -17,7 +17,9 @@ use crate::ops::ssh_key::{SshKey, SshKeyKind};
 /// Checks the address, the version and the rights; pins the CA and the cluster's identity; makes
 /// the namespace `kubegrant` with a manager account of exactly the rights that are needed, and
 /// keeps its token, sealed. The operator's own credential is not kept. Nothing in the kubeconfig
-/// is executed unless `--allow-exec` says so.
+/// is executed unless `--allow-exec` says so. Warns of roles by which others would come to the
+/// manager's account. Where that namespace holds bindings of others, or the API server gives every
+/// account more than `read`, it needs `--yes`.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "Examples:\n  \
     kubegrant cluster add prod --kubeconfig /etc/kubernetes/admin.conf\n  \
@@ -102,6 +104,7 @@ pub(crate) async fn run(args: ClusterAddArgs, desk: &mut Desk<'_>) -> Result<(),
         write_scope: WriteScope::from(args.write_scope),
         held_back: args.hold_back.into_iter().collect(),
         keep_credential: args.keep_credential,
+        insists: desk.insists(args.dry_run.mode()),
     };
     let done = ops::cluster::add(desk.session, wish, args.dry_run.mode()).await?;
     let Some(done) = desk.planned(done)? else {

@@ -9,8 +9,10 @@ use crate::ops;
 
 /// Check a cluster: reachable, pins, version, rights, drift, and where write reaches
 ///
-/// Changes nothing. Exits with 0 when all is as it should be, 6 when `reconcile` has something to
-/// do, 7 when the cluster is not the one that was registered, 8 when it cannot be reached.
+/// Changes nothing. Names what others hold that leads to our accounts or to cluster-admin, whoever
+/// made it, and asks the API server whether a level is what it says. Exits with 0 when what is ours
+/// is as it should be, 6 when `reconcile` or `relink` has something to do, 7 when the cluster is not
+/// the one that was registered, 8 when it cannot be reached.
 #[derive(clap::Args, Debug)]
 pub(crate) struct ClusterCheckArgs {
     /// Which cluster
@@ -22,10 +24,24 @@ pub(crate) async fn run(args: &ClusterCheckArgs, desk: &mut Desk<'_>) -> Result<
     let checked = Box::pin(ops::cluster::check(desk.session, &args.name)).await?;
     let drift = checked.has_drift();
     let lacks_rights = !checked.missing_rights.is_empty();
+    let is_widened = !checked.widened.is_empty();
+    let dangers = checked.ways_in.len() + checked.excess.len();
     desk.output.show(&CheckView::from(checked))?;
-    if lacks_rights {
+    if dangers > 0 {
+        let findings = if dangers == 1 {
+            "1 finding".to_owned()
+        } else {
+            format!("{dangers} findings")
+        };
+        desk.output.warn(&format!(
+            "cluster '{}': {findings} by which others come to our accounts, or our accounts have more \
+             than their level",
+            args.name
+        ));
+    }
+    if lacks_rights || is_widened {
         desk.output.hint(&format!(
-            "give the manager its rights back with `kubegrant cluster relink {}`",
+            "put the manager's rights right with `kubegrant cluster relink {}`",
             args.name
         ));
     }

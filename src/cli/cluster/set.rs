@@ -2,12 +2,11 @@
 
 use clap::ValueEnum;
 
-use crate::cli::completion;
-use crate::cli::confirm;
 use crate::cli::desk::Desk;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::cluster::SettingsView;
 use crate::cli::views::left_out::left_out;
+use crate::cli::{completion, confirm, reached};
 use crate::domain::cluster::WriteScope;
 use crate::domain::level::Allowed;
 use crate::domain::name::{ClusterName, ProjectName, parse_line, parse_namespace};
@@ -96,6 +95,7 @@ impl From<Scope> for WriteScope {
 
 pub(crate) async fn run(args: ClusterSetArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let mode = args.dry_run.mode();
+    let before = reached::on(desk, &args.name);
     let wish = wish(&args);
     let done = match ops::cluster::set(desk.session, &args.name, wish.clone(), mode, None).await {
         Err(ops::Error::Climbs { what }) => {
@@ -113,8 +113,21 @@ pub(crate) async fn run(args: ClusterSetArgs, desk: &mut Desk<'_>) -> Result<(),
     for warning in &done.warnings {
         desk.output.warn(warning);
     }
+    for over in done.over.iter().filter(|over| !over.held_by.is_empty()) {
+        let names: Vec<String> = over.held_by.iter().map(|it| format!("'{it}'")).collect();
+        desk.output.status(&format!(
+            "Version {} of '{}' on cluster '{}' was held by {}.",
+            over.ended,
+            over.owner,
+            over.cluster,
+            names.join(", ")
+        ));
+    }
     for left in &done.left_out {
         desk.output.warn(&left_out(left, &args.name.to_string()));
+    }
+    if !done.unchanged {
+        before.say(desk);
     }
     if done.unchanged {
         desk.output.status("Nothing was changed: it is so already.");

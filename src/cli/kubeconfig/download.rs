@@ -25,7 +25,8 @@ use crate::output::Ended;
 /// or `kubegrant open` opens. The first download issues version 1; every download mints a fresh
 /// token of the live version, and all of them die with it. Nothing of it is stored. With
 /// `--shared` it is the kubeconfig that the members of the cluster's project share, in
-/// `CLUSTER.shared.kubeconfig`.
+/// `CLUSTER.shared.kubeconfig`. Where the API server lets it do more than it carries, that is said,
+/// and needs `--yes`.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "Examples:\n  \
     kubegrant kubeconfig download prod\n  \
@@ -123,6 +124,7 @@ pub(crate) async fn run(args: KubeconfigDownloadArgs, desk: &mut Desk<'_>) -> Re
         Some(path) if path == Path::new("-") => Destination::Stdout,
         Some(path) => Destination::File(path),
     };
+    let insists = desk.insists(args.dry_run.mode());
     let wish = |cluster| DownloadWish {
         cluster,
         user: args.user.clone(),
@@ -137,6 +139,7 @@ pub(crate) async fn run(args: KubeconfigDownloadArgs, desk: &mut Desk<'_>) -> Re
         plain: args.plain,
         context: args.context_name.clone(),
         namespace: args.namespace.clone(),
+        insists,
     };
     let Some(cluster) = args.cluster else {
         return all::run(wish, args.dry_run.mode(), desk).await;
@@ -168,6 +171,9 @@ fn say(done: &Downloaded, desk: &mut Desk<'_>) -> Result<(), Failure> {
         done.power,
         crate::output::time::rfc3339(done.expires_at),
     ));
+    for excess in &done.excess {
+        desk.output.warn(excess);
+    }
     if let Some(to) = &done.shared_with {
         desk.output.status(&format!(
             "It is shared: if '{to}' loses this level, it ends for everybody who has it."

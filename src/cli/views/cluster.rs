@@ -434,8 +434,13 @@ pub(crate) struct CheckView {
     missing_rights: Vec<String>,
     missing: Vec<String>,
     changed: Vec<String>,
+    widened: Vec<String>,
     foreign: Vec<String>,
+    harmless: Vec<String>,
+    other_installations: Vec<String>,
     cluster_admins: Vec<String>,
+    ways_in: Vec<String>,
+    more_than_levels: Vec<String>,
     immortal_tokens: Vec<String>,
     immortal_tokens_everywhere: bool,
     bound: Vec<String>,
@@ -455,8 +460,13 @@ impl From<Checked> for CheckView {
             missing_rights: checked.missing_rights,
             missing: checked.missing,
             changed: checked.changed,
+            widened: checked.widened,
             foreign: checked.foreign,
+            harmless: checked.harmless,
+            other_installations: checked.other_installations,
             cluster_admins: checked.cluster_admins,
+            ways_in: checked.ways_in,
+            more_than_levels: checked.excess,
             immortal_tokens: checked.immortal_tokens,
             immortal_tokens_everywhere: !checked.immortal_is_partial,
             bound: checked.bound,
@@ -498,23 +508,36 @@ impl View for CheckView {
             &self.missing_rights,
         );
         list("objects", "missing", "all of ours are there", &self.missing);
-        list(
-            "objects",
-            "changed",
-            "none of ours was changed",
-            &self.changed,
-        );
-        list(
-            "objects",
-            "foreign",
-            "nothing foreign in our namespace",
-            &self.foreign,
-        );
+        let changed: Vec<String> = self.changed.iter().chain(&self.widened).cloned().collect();
+        list("objects", "changed", "none of ours was changed", &changed);
+        let none = if self.harmless.is_empty() {
+            "nothing foreign in our namespace".to_owned()
+        } else {
+            // What platforms put into every namespace is no alarm for ever.
+            let harmless = self.harmless.join("; ");
+            format!("of others in our namespace, and no way to our accounts: {harmless}")
+        };
+        list("objects", "foreign", &none, &self.foreign);
+        if !self.other_installations.is_empty() {
+            list("objects", "not ours", "", &self.other_installations);
+        }
         list(
             "admins",
             "foreign",
-            "nobody else is bound to cluster-admin",
+            "nobody else is bound to cluster-admin, or to a role as strong",
             &self.cluster_admins,
+        );
+        list(
+            "ways in",
+            "danger",
+            "no role gives others a way to our accounts, or past them",
+            &self.ways_in,
+        );
+        list(
+            "levels",
+            "danger",
+            "no account may do more than its level, as far as the API server was asked",
+            &self.more_than_levels,
         );
         let none = "no Secret of others, where it was looked, holds one that never ends";
         list("tokens", "immortal", none, &self.immortal_tokens);

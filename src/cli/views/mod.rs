@@ -16,6 +16,7 @@ pub(crate) mod project;
 pub(crate) mod provider;
 pub(crate) mod rbac;
 pub(crate) mod reconcile;
+pub(crate) mod rotation;
 pub(crate) mod ssh_key;
 pub(crate) mod status;
 pub(crate) mod team;

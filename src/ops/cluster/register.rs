@@ -1,17 +1,18 @@
 //! Registering a cluster, and renewing what was registered.
 
-use super::approach::{Source, approach, retire_others, take_custody, warnings};
+use super::approach::{Account, Source, approach, retire_others, take_custody, warnings};
+use super::survey::survey;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::Confirmed;
 use crate::domain::audit::Phase;
-use crate::domain::cluster::{Address, Cluster, ClusterId, State, WriteScope};
+use crate::domain::cluster::{Address, Cluster, ClusterId, FormerManager, State, WriteScope};
 use crate::domain::name::{ClusterName, ProjectName, UserRef};
 use crate::domain::policy::{ClusterAction, OrganizationAction, ProjectAction};
 use crate::domain::project::Project;
 use crate::domain::user::User;
 use crate::ops::journal::Journal;
-use crate::ops::{Applied, Done, Error, Mode, find, reseal, settle, ssh_key};
+use crate::ops::{Applied, Done, Error, Mode, excess, find, manager, reseal, settle, ssh_key};
 use crate::secrets::SshKey;
 use crate::session::{Actor, Session};
 use crate::store;
@@ -39,6 +40,8 @@ pub(crate) struct Add {
     pub(crate) keep_credential: bool,
     /// The key pair of its nodes, and whether it came from a file.
     pub(crate) ssh_key: Option<(SshKey, bool)>,
+    /// Whether somebody insists, where others would have a way in, or a level is more than it says.
+    pub(crate) insists: Option<Confirmed>,
 }
 
 /// A cluster as it was registered.
@@ -93,20 +96,29 @@ pub(crate) async fn add(
     let approach = approach(session, &wish.name, &wish.source, wish.keep_credential).await?;
     refuse_same(session, &approach.uid, |_| true)?;
     refuse_same_place(session, &approach.address)?;
+    let survey = Box::pin(survey(session, &wish.name, &approach)).await?;
+    let agreed = excess::agreed(survey.to_agree, wish.insists)?;
     if mode == Mode::Plan {
         let mut lines = vec![
             format!("make the manager account on {}", approach.address.server),
             format!("register it as cluster '{}'", wish.name),
         ];
         lines.extend(project.map(|project| format!("put it in project '{}'", project.name)));
+        let notes = agreed.iter().chain(&survey.warnings);
+        lines.extend(notes.map(|what| format!("although {what}")));
         return Ok(Done::Planned(lines));
     }
     let detail = format!(
-        "register {} ({})",
-        approach.address.server, approach.version
+        "register {} ({}){}",
+        approach.address.server,
+        approach.version,
+        excess::although(&agreed)
     );
     let request = journal.record_alone(session, Phase::Requested, detail.clone(), None)?;
-    let custody = match take_custody(session, &wish.name, &approach, wish.keep_credential).await {
+    let spare = manager::new_name(session);
+    let account = Account::First(&spare);
+    let keep = wish.keep_credential;
+    let custody = match take_custody(session, &wish.name, &approach, keep, account).await {
         Ok(custody) => custody,
         Err(error) => {
             journal.record_alone(session, Phase::Failed, settle::chain(&error), Some(request))?;
@@ -114,7 +126,8 @@ pub(crate) async fn add(
         }
     };
     let now = session.now();
-    let warnings = warnings(&approach, &custody, wish.write_scope, now);
+    let mut warnings = warnings(&approach, &custody, wish.write_scope, now);
+    warnings.extend(agreed.into_iter().chain(survey.warnings));
     let mut cluster = Cluster {
         id: ClusterId(0),
         name: wish.name,
@@ -160,7 +173,7 @@ pub(crate) async fn add(
     let mut applied = Applied::default();
     applied
         .owed
-        .extend(retire_others(session, &cluster, &installation).await);
+        .extend(retire_others(session, &cluster, None, &journal).await);
     Ok(Done::Did(Registered {
         cluster,
         owner: owner.map(|owner| owner.name.to_string()),
@@ -221,6 +234,24 @@ fn refuse_same_place(session: &Session, address: &Address) -> Result<(), Error> 
     }
 }
 
+/// Puts the account that is to be the manager on the list of those that must go, before it is made,
+/// and the one before: cut off, the next command ends them. Gives its name, and the request.
+fn announce(
+    session: &Session,
+    cluster: &Cluster,
+    old: Option<FormerManager>,
+    journal: &Journal,
+    what: &str,
+) -> Result<(String, i64), Error> {
+    let next = manager::new_name(session);
+    let request = session.store()?.write(|tx| {
+        let new = FormerManager::from(next.as_str());
+        manager::list(tx, cluster, old.into_iter().chain([new]))?;
+        journal.record(session, tx, Phase::Requested, what, None)
+    })?;
+    Ok((next, request))
+}
+
 /// Renews a cluster's address, pins and manager: after a move, a new CA, or a rebuild.
 pub(crate) async fn relink(
     session: &Session,
@@ -253,14 +284,26 @@ pub(crate) async fn relink(
     if mode == Mode::Plan {
         return Ok(Done::Planned(vec![what]));
     }
-    let request = journal.record_alone(session, Phase::Requested, what.clone(), None)?;
-    let custody = take_custody(session, name, &approach, keep_credential).await?;
-    let warnings = warnings(
+    let survey = Box::pin(survey(session, name, &approach)).await?;
+    let installation = find::installation(session)?;
+    let before = &found.cluster;
+    let old = if rebuilt {
+        None // Its account is on the cluster that is gone.
+    } else {
+        Some(manager::present(session, before, &installation, &approach.connection).await?)
+    };
+    let (next, request) = announce(session, before, old, &journal, &what)?;
+    let before_name = before.manager.clone();
+    let beside = (!rebuilt).then_some(before_name.as_str());
+    let account = Account::Next(&next, beside);
+    let custody = take_custody(session, name, &approach, keep_credential, account).await?;
+    let mut warnings = warnings(
         &approach,
         &custody,
         found.cluster.write_scope,
         session.now(),
     );
+    warnings.extend(survey.to_agree.into_iter().chain(survey.warnings));
     let cluster = Cluster {
         address: approach.address,
         kube_system_uid: approach.uid,
@@ -272,10 +315,10 @@ pub(crate) async fn relink(
         reached_at: Some(session.now()),
         ..found.cluster
     };
-    let installation = find::installation(session)?;
     session.store()?.write(|tx| {
         let sealed = reseal::seal_login(session, tx, &cluster, &installation, &custody.secret)?;
         store::clusters::relink(tx, &cluster, &sealed)?;
+        manager::unlist(tx, &cluster)?;
         let stored = "a new login of the manager is stored";
         journal.record(session, tx, Phase::Requested, stored, Some(request))?;
         if rebuilt {
@@ -295,7 +338,11 @@ pub(crate) async fn relink(
         }
         Ok::<_, Error>(())
     })?;
-    let older = retire_others(session, &cluster, &installation).await;
+    // What the cluster knows of the log goes on under the new login, whoever wrote there before.
+    let new = session.approach(&cluster, &installation)?;
+    manager::tell(session, &new).await?;
+    let old = (!rebuilt).then_some(before_name.as_str());
+    let older = retire_others(session, &cluster, old, &journal).await;
     let mut applied = settle::pay(session, &cluster, &lock, &journal, Some(request)).await?;
     applied.owed.extend(older);
     journal.close(session, &applied, what, request)?;

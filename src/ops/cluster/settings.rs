@@ -12,6 +12,7 @@ use crate::domain::level::{Allowed, LeftOut};
 use crate::domain::name::{ClusterName, ProjectName};
 use crate::domain::policy::{ClusterAction, OrganizationAction, ProjectAction};
 use crate::ops::journal::Journal;
+use crate::ops::project::shared::Over;
 use crate::ops::{Applied, Done, Error, Mode, find, settle};
 use crate::session::Session;
 use crate::store;
@@ -76,6 +77,8 @@ pub(crate) struct SetOutcome {
     pub(crate) project: Option<String>,
     /// Whether it was so before.
     pub(crate) unchanged: bool,
+    /// The shared versions that ended because the cluster left their project.
+    pub(crate) over: Vec<Over>,
     /// What a person should know.
     pub(crate) warnings: Vec<String>,
     /// What the levels leave out, where what write carries was changed and the cluster answered.
@@ -141,6 +144,7 @@ pub(crate) async fn set(
         return Ok(Done::Did(SetOutcome {
             project: project_name(session, &before)?,
             unchanged: true,
+            over: vec![],
             warnings,
             left_out: left_out(session, &before, moves_write && mode == Mode::Do).await,
             cluster: before,
@@ -160,7 +164,7 @@ pub(crate) async fn set(
         || before.included != after.included
         || before.write_allow != after.write_allow;
     let change = (&before, &after, write_moved);
-    let request = record(session, &journal, change, lines.join("; "))?;
+    let (request, over) = record(session, &journal, change, lines.join("; "))?;
     let applied = if write_moved || after.project != before.project {
         settle::pay(session, &after, &lock, &journal, Some(request)).await?
     } else {
@@ -177,6 +181,7 @@ pub(crate) async fn set(
         left_out: left_out(session, &after, write_moved).await,
         cluster: after,
         unchanged: false,
+        over,
         warnings,
         applied,
     }))
@@ -188,8 +193,9 @@ fn record(
     journal: &Journal,
     (before, after, write_moved): (&Cluster, &Cluster, bool),
     detail: String,
-) -> Result<i64, Error> {
+) -> Result<(i64, Vec<Over>), Error> {
     session.store()?.write(|tx| {
+        let mut over = vec![];
         if after.project != before.project {
             let projects = store::projects::list(tx)?;
             let there = |id| projects.iter().any(|project| project.id == id);
@@ -204,9 +210,10 @@ fn record(
         let request = journal.record(session, tx, Phase::Requested, detail, None)?;
         if after.project != before.project {
             // The shared kubeconfigs of the project that it leaves end here.
-            settle::end_what_must(session, tx, after, journal, Some(request))?;
+            let ended = settle::end_what_must(session, tx, after, journal, Some(request))?;
+            over = Over::all_of(tx, after, &ended)?;
         }
-        Ok::<_, Error>(request)
+        Ok::<_, Error>((request, over))
     })
 }
 
@@ -277,7 +284,17 @@ fn describe_project(
     for credential in &picture.credentials {
         if matches!(credential.subject, Subject::Shared { .. }) && credential.state.is_live() {
             let owner = picture.owner(credential);
-            lines.push(format!("end version {} of '{owner}'", credential.version));
+            let ends = format!("end version {} of '{owner}'", credential.version);
+            let over = session
+                .store()?
+                .read(|tx| Over::of(tx, before, &picture, credential))?;
+            let held_by = over.map(|over| over.held_by).unwrap_or_default();
+            let names: Vec<String> = held_by.iter().map(|name| format!("'{name}'")).collect();
+            lines.push(if names.is_empty() {
+                format!("{ends}, held by nobody")
+            } else {
+                format!("{ends}, held by {}", names.join(", "))
+            });
         }
     }
     Ok(lines)

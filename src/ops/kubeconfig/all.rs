@@ -15,7 +15,7 @@ use crate::domain::access::{Access, Power};
 use crate::domain::audit::Phase;
 use crate::domain::cluster::State;
 use crate::domain::name::ClusterName;
-use crate::ops::{Done, Error, Mode, find, settle};
+use crate::ops::{Done, Error, Mode, excess, find, settle};
 use crate::secrets::{ExposeSecret, SecretString};
 use crate::session::Session;
 use crate::store;
@@ -49,6 +49,8 @@ pub(crate) struct Part {
     pub(crate) expires_at: Timestamp,
     /// The lifetime that was asked for, where the server gave less, in seconds.
     pub(crate) shortened_from: Option<i64>,
+    /// Where it carries more than it says: agreed to.
+    pub(crate) excess: Vec<String>,
 }
 
 /// A hand-over of several clusters.
@@ -159,7 +161,12 @@ pub(crate) async fn download_all(
             Some(_) => format!("merge them into `{}`", path.display()),
             None => format!("write `{}`", path.display()),
         });
-        return Ok(Done::Planned(lines.chain(path).collect()));
+        let asked = cases
+            .iter()
+            .map(|case| excess::of_level(session, &case.cluster, case.power));
+        let excess = futures::future::join_all(asked).await.into_iter().flatten();
+        let excess = excess.map(|what| format!("although {what}"));
+        return Ok(Done::Planned(lines.chain(path).chain(excess).collect()));
     }
     hear(Heard::Begins(cases.len()));
     let mut work = stream::iter(&cases)
@@ -203,6 +210,7 @@ pub(crate) async fn download_all(
         power: one.credential.power,
         expires_at: one.minted.expires_at,
         shortened_from: one.shortened_from(session),
+        excess: one.excess.clone(),
     };
     Ok(Done::Did(AllDownloaded {
         user: cases[0].subject.name.to_string(),

@@ -9,7 +9,6 @@ use crate::artifact::file::Overwrite;
 use crate::artifact::file::write_private;
 use crate::artifact::kubeconfig::render;
 use crate::artifact::merge::Addition;
-use crate::domain::Timestamp;
 use crate::domain::access::Power;
 use crate::domain::audit::Phase;
 use crate::domain::credential::{
@@ -17,8 +16,10 @@ use crate::domain::credential::{
 };
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::project::ProjectRole;
+use crate::domain::{Confirmed, Timestamp};
+use crate::kubernetes::connection::{Connection, Look};
 use crate::kubernetes::token::Minted;
-use crate::ops::{Done, Error, Mode, find, settle};
+use crate::ops::{Done, Error, Mode, excess, find, settle};
 use crate::secrets::{ExposeSecret, SecretString, seal_file};
 use crate::session::{Lock, Session};
 use crate::store::{self};
@@ -62,6 +63,8 @@ pub(crate) struct DownloadWish {
     pub(crate) context: Option<String>,
     /// The namespace in the file.
     pub(crate) namespace: Option<String>,
+    /// Whether somebody insists, where it carries more than it says on that cluster.
+    pub(crate) insists: Option<Confirmed>,
 }
 
 /// A hand-over.
@@ -90,6 +93,8 @@ pub(crate) struct Downloaded {
     pub(crate) shortened_from: Option<i64>,
     /// When the grant ends, where that made the lifetime shorter.
     pub(crate) grant_ends_at: Option<Timestamp>,
+    /// Where it carries more than it says: agreed to.
+    pub(crate) excess: Vec<String>,
     /// What merging came to, where it was merged.
     pub(crate) merged: Option<MergeNews>,
     /// What people should know of the cluster beside, a sentence each.
@@ -154,7 +159,9 @@ pub(crate) async fn download(
     let case = case(session, "kubeconfig download", &wish.cluster, user, way)?;
     let form = form(session, &case, &wish)?;
     if mode == Mode::Plan {
-        return plan_download(session, &case, &form);
+        let asked = excess::of_level(session, &case.cluster, case.power);
+        let excess = Box::pin(asked).await;
+        return plan_download(session, &case, &form, &excess);
     }
     let ready = prepare(session, &wish).await?;
     let outcome = deliver(session, &wish, form, &ready).await;
@@ -174,6 +181,8 @@ pub(super) struct Ready {
     pub(super) minted: Minted,
     ttl: i64,
     pub(super) grant_ends_at: Option<Timestamp>,
+    /// Where it carries more than it says: agreed to.
+    pub(super) excess: Vec<String>,
     /// What people should know of the cluster beside, a sentence each.
     pub(super) notes: Vec<String>,
     /// The cluster's lock, until the file is handed over.
@@ -202,10 +211,8 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
     } else {
         Way::Either
     };
-    let ask = || {
-        let user = wish.user.as_ref();
-        case(session, "kubeconfig download", &wish.cluster, user, way)
-    };
+    let user = wish.user.as_ref();
+    let ask = || case(session, "kubeconfig download", &wish.cluster, user, way);
     let case = ask()?;
     let lock = session.lock(&case.cluster).await?;
     // Asked again under the lock: who lost their access while we waited gets nothing.
@@ -218,6 +225,12 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
     let connection = session
         .connect(&case.cluster, &find::installation(session)?)
         .await?;
+    let live = live_account(session, &case)?;
+    let mut excess = Vec::new();
+    if live.is_none() {
+        let found = Box::pin(excess_of_new(session, &case, &connection)).await?;
+        excess = excess::agreed(found, wish.insists)?;
+    }
     let (id, request) = session.store()?.write(|tx| {
         let detail = format!("kubeconfig of '{}'", case.owner);
         let request = case
@@ -233,15 +246,21 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
         };
         Ok::<_, Error>((id, request))
     })?;
-    let settled = settle::settle_on(
+    let asked = async {
+        match &live {
+            None => Ok(vec![]),
+            Some(live) => excess::of_account(&connection, &case.cluster, case.power, live).await,
+        }
+    };
+    let settling = Box::pin(settle::settle_on(
         session,
         &case.cluster,
-        connection,
+        connection.clone(),
         &case.journal,
         Some(request),
         settle::Depth::Whole,
-    )
-    .await;
+    ));
+    let (settled, asked) = futures::join!(settling, asked);
     let mut settled = match settled {
         Ok(settled) => settled,
         Err(error) => return Err(half_done(session, &case, request, error)),
@@ -256,7 +275,14 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
         // Somebody else's trouble: this version stands.
         settled.notes.push(settle::chain(&trouble));
     }
-    match mint(session, &case, wish, id, &settled).await {
+    let minted = match asked.and_then(|found| excess::agreed(found, wish.insists)) {
+        Ok(found) => {
+            excess.extend(found);
+            Box::pin(mint(session, &case, wish, (id, request), &settled)).await
+        }
+        Err(error) => Err(error),
+    };
+    match minted {
         Ok((credential, minted, (ttl, grant_ends_at))) => Ok(Ready {
             case,
             request,
@@ -264,6 +290,7 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
             minted,
             ttl,
             grant_ends_at,
+            excess,
             notes: settled.notes,
             lock: Some(lock),
         }),
@@ -277,6 +304,36 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
             Err(not_handed_over(session, &case, id, error))
         }
     }
+}
+
+/// What the version that is about to begin would have beyond what it carries.
+async fn excess_of_new(
+    session: &Session,
+    case: &Case,
+    connection: &Connection,
+) -> Result<Vec<String>, Error> {
+    let cluster = &case.cluster;
+    let picture = session
+        .store()?
+        .read(|tx| settle::picture(tx, cluster.id))?;
+    let desired = picture.desired(cluster);
+    let user = case.of.user();
+    let theirs = picture.bindings.iter();
+    let mut theirs = theirs.filter(|it| !it.is_removed && Some(it.user) == user);
+    let look = Look {
+        with_write: desired.has_writers() || case.power == Power::Write,
+        with_places: desired.has_places() || theirs.any(|it| it.bound.place.is_some()),
+        cluster: Some(cluster),
+    };
+    excess::of_new_version(connection, cluster, case.power, &look).await
+}
+
+fn live_account(session: &Session, case: &Case) -> Result<Option<String>, Error> {
+    let versions = session
+        .store()?
+        .read(|tx| store::credentials::versions_of(tx, case.cluster.id, case.of))?;
+    let live = versions.into_iter().find(|it| it.state.is_live());
+    Ok(live.map(|live| live.account))
 }
 
 /// A failure after the version was seen on the cluster: something did change, and it is said.
@@ -311,7 +368,12 @@ fn half_done(session: &Session, case: &Case, request: i64, error: Error) -> Erro
     }
 }
 
-fn plan_download(session: &Session, case: &Case, form: &Form) -> Result<Done<Downloaded>, Error> {
+fn plan_download(
+    session: &Session,
+    case: &Case,
+    form: &Form,
+    excess: &[String],
+) -> Result<Done<Downloaded>, Error> {
     let (last, live) = session
         .store()?
         .read(|tx| live_version(session, tx, case))?;
@@ -337,6 +399,7 @@ fn plan_download(session: &Session, case: &Case, form: &Form) -> Result<Done<Dow
             Some(_) => format!("merge it into `{}`", path.display()),
         });
     }
+    lines.extend(excess.iter().map(|what| format!("although {what}")));
     Ok(Done::Planned(lines))
 }
 
@@ -346,7 +409,7 @@ async fn mint(
     session: &Session,
     case: &Case,
     wish: &DownloadWish,
-    id: CredentialId,
+    (id, request): (CredentialId, i64),
     settled: &settle::Settled,
 ) -> Result<(Credential, Minted, (i64, Option<Timestamp>)), Error> {
     let credential = active(session, case, id)?;
@@ -361,7 +424,18 @@ async fn mint(
         })?;
     session.store()?.write(|tx| {
         store::credentials::set_token_expiry(tx, id, minted.expires_at)?;
-        hold(session, tx, case, id)
+        hold(session, tx, case, id)?;
+        let detail = format!(
+            "a token for version {} of '{}', until {}",
+            credential.version,
+            case.owner,
+            minted
+                .expires_at
+                .to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+        );
+        let journal = &case.journal;
+        journal.record(session, tx, Phase::Requested, detail, Some(request))?;
+        Ok::<_, Error>(())
     })?;
     Ok((credential, minted, (ttl, grant_ends_at)))
 }
@@ -430,6 +504,7 @@ async fn deliver(
         expires_at: ready.minted.expires_at,
         shortened_from: ready.shortened_from(session),
         grant_ends_at: ready.grant_ends_at,
+        excess: ready.excess.clone(),
         merged,
         notes: ready.notes.clone(),
     })
@@ -468,6 +543,7 @@ pub(super) fn record_delivery(session: &Session, ready: &Ready, form: &str) -> R
         credential,
         minted,
         request,
+        excess,
         ..
     } = ready;
     session.store()?.write(|tx| {
@@ -486,12 +562,13 @@ pub(super) fn record_delivery(session: &Session, ready: &Ready, form: &str) -> R
             Subject::Personal(_) | Subject::Shell(_) => String::new(),
         };
         let detail = format!(
-            "version {} of '{}' handed over{to} ({form}), ends {}",
+            "version {} of '{}' handed over{to} ({form}), ends {}{}",
             credential.version,
             case.owner,
             minted
                 .expires_at
-                .to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+                .to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+            excess::although(excess)
         );
         case.journal
             .record(session, tx, Phase::Done, detail, Some(*request))?;

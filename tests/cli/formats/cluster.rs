@@ -205,7 +205,9 @@ fn cluster_check() {
         objects     ok           all of ours are there
         objects     ok           none of ours was changed
         objects     ok           nothing foreign in our namespace
-        admins      ok           nobody else is bound to cluster-admin
+        admins      ok           nobody else is bound to cluster-admin, or to a role as strong
+        ways in     ok           no role gives others a way to our accounts, or past them
+        levels      ok           no account may do more than its level, as far as the API server was asked
         tokens      ok           no Secret of others, where it was looked, holds one that never ends
         tokens      not looked   elsewhere: who may list Secrets may read them, so the manager may not
         roles       ok           none that is bound is gone or climbs
@@ -224,7 +226,9 @@ fn cluster_check() {
         objects     ok           all of ours are there
         objects     ok           none of ours was changed
         objects     ok           nothing foreign in our namespace
-        admins      ok           nobody else is bound to cluster-admin
+        admins      ok           nobody else is bound to cluster-admin, or to a role as strong
+        ways in     ok           no role gives others a way to our accounts, or past them
+        levels      ok           no account may do more than its level, as far as the API server was asked
         tokens      ok           no Secret of others, where it was looked, holds one that never ends
         tokens      not looked   elsewhere: who may list Secrets may read them, so the manager may not
         roles       ok           none that is bound is gone or climbs
@@ -244,8 +248,13 @@ fn cluster_check() {
           "missing_rights": [],
           "missing": [],
           "changed": [],
+          "widened": [],
           "foreign": [],
+          "harmless": [],
+          "other_installations": [],
           "cluster_admins": [],
+          "ways_in": [],
+          "more_than_levels": [],
           "immortal_tokens": [],
           "immortal_tokens_everywhere": false,
           "bound": [],
@@ -274,8 +283,13 @@ fn cluster_check() {
         missing_rights: []
         missing: []
         changed: []
+        widened: []
         foreign: []
+        harmless: []
+        other_installations: []
         cluster_admins: []
+        ways_in: []
+        more_than_levels: []
         immortal_tokens: []
         immortal_tokens_everywhere: false
         bound: []
@@ -328,6 +342,8 @@ fn status() {
               "tokens_may_work_until": "2026-11-24T10:00:00Z"
             }
           ],
+          "ask": [],
+          "kept": [],
           "blocked": [],
           "ending": [
             {
@@ -345,6 +361,8 @@ fn status() {
         - cluster: prod
           what: version 1 of 'alice' is ended here and not yet there
           tokens_may_work_until: "2026-11-24T10:00:00Z"
+        ask: []
+        kept: []
         blocked: []
         ending:
         - cluster: prod

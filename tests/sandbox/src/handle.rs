@@ -9,7 +9,7 @@ use crate::rbac;
 use crate::reply::Reply;
 use crate::resource::Resource;
 use crate::status::Status;
-use crate::user::User;
+use crate::user::{Attributes, User};
 use crate::world::World;
 
 impl World {
@@ -27,7 +27,7 @@ impl World {
                 return (Reply::refusal(&status), String::new());
             }
         };
-        let decision = rbac::authorize(&self.store, &user, &call.attributes);
+        let decision = self.authorize(&user, &call.attributes);
         let reviewed = call
             .resource()
             .is_ok_and(|resource| resource.subresource.is_empty() && !resource.is_stored());
@@ -45,6 +45,17 @@ impl World {
         }
         let reply = reply.unwrap_or_else(|status| Reply::refusal(&status));
         (reply, user.name)
+    }
+
+    /// Decides one question, in the mode that the server runs in.
+    pub(crate) fn authorize(&self, user: &User, attributes: &Attributes) -> rbac::Decision {
+        if self.settings.always_allow {
+            return rbac::Decision {
+                allowed: true,
+                reason: String::new(),
+            };
+        }
+        rbac::authorize(&self.store, user, attributes)
     }
 
     /// Puts what a lagging server knows in the place of what there is; a second time, back again.

@@ -177,7 +177,7 @@ impl World {
     }
 
     fn must_allow(&self, user: &User, attributes: &Attributes) -> Result<(), Status> {
-        let decision = rbac::authorize(&self.store, user, attributes);
+        let decision = self.authorize(user, attributes);
         if decision.allowed {
             Ok(())
         } else {

@@ -48,7 +48,7 @@ impl World {
     }
 
     fn access(&self, user: &User, attributes: &Attributes) -> Value {
-        let decision = rbac::authorize(&self.store, user, attributes);
+        let decision = self.authorize(user, attributes);
         let mut status = json!({ "allowed": decision.allowed });
         if !decision.reason.is_empty() {
             status["reason"] = decision.reason.into();

@@ -39,6 +39,7 @@ impl Default for Builder {
                 token_cache: false,
                 max_token_ttl: None,
                 controllers: true,
+                always_allow: false,
                 namespace_cleanup: Duration::from_millis(50),
                 list_wait: Duration::ZERO,
                 servers: 1,
@@ -86,6 +87,13 @@ impl Builder {
     #[must_use]
     pub fn controllers(mut self, on: bool) -> Builder {
         self.settings.controllers = on;
+        self
+    }
+
+    /// Whether everybody who logs in may everything (`--authorization-mode=AlwaysAllow`). Default: no.
+    #[must_use]
+    pub fn always_allow(mut self, on: bool) -> Builder {
+        self.settings.always_allow = on;
         self
     }
 

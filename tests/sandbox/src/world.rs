@@ -29,6 +29,8 @@ pub(crate) struct Settings {
     pub(crate) max_token_ttl: Option<Duration>,
     /// Whether the controllers run.
     pub(crate) controllers: bool,
+    /// Whether everybody may everything.
+    pub(crate) always_allow: bool,
     /// How long a namespace takes to go away.
     pub(crate) namespace_cleanup: Duration,
     /// How long a list waits before it is answered.

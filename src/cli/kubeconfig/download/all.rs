@@ -73,6 +73,9 @@ fn say(done: &AllDownloaded, desk: &mut Desk<'_>) {
         done.user
     ));
     for part in &done.parts {
+        for excess in &part.excess {
+            desk.output.warn(excess);
+        }
         if let Some(asked) = part.shortened_from {
             desk.output.warn(&format!(
                 "the API server of cluster '{}' gave less than the {} that were asked for",

@@ -1,0 +1,352 @@
+//! `cluster check`: what a cluster holds of ours, what others hold that leads to it, and what the
+//! API server says a level is.
+
+use std::collections::BTreeSet;
+
+use super::Reach;
+use crate::domain::access::Power;
+use crate::domain::backdoor::{self, Backdoor, Gives};
+use crate::domain::cluster::ManagerKind;
+use crate::domain::name::ClusterName;
+use crate::domain::plan::{NAMESPACE, Observed, Plan, Step, binding_name};
+use crate::domain::policy::ClusterAction;
+use crate::domain::power::{Binding, Subject};
+use crate::kubernetes::connection::{Look, Seen};
+use crate::kubernetes::error::clean;
+use crate::kubernetes::foreign::{self, Inside, Owner};
+use crate::kubernetes::level::{ANY_ACCOUNT, Excess};
+use crate::kubernetes::manager::MANAGER_RIGHTS;
+use crate::kubernetes::{converge, drift};
+use crate::ops::journal::Journal;
+use crate::ops::rbac::{self, Standing};
+use crate::ops::{Error, excess, find, settle};
+use crate::session::Session;
+
+/// Accounts that platforms make in every namespace; they hold nothing there by themselves.
+const PLATFORM_ACCOUNTS: [&str; 3] = ["default", "builder", "deployer"];
+
+/// What `cluster check` found.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    /// Which cluster.
+    pub(crate) cluster: ClusterName,
+    /// Its address.
+    pub(crate) server: String,
+    /// The version it gives now.
+    pub(crate) version: String,
+    /// Rights that the manager lacks.
+    pub(crate) missing_rights: Vec<String>,
+    /// Objects of ours that are not there.
+    pub(crate) missing: Vec<String>,
+    /// Objects of ours that are not as they should be.
+    pub(crate) changed: Vec<String>,
+    /// What of the manager's own rights only an operator can put right: `cluster relink` does.
+    pub(crate) widened: Vec<String>,
+    /// Objects that carry our labels or stand in our namespace, and that we did not make.
+    pub(crate) foreign: Vec<String>,
+    /// What others have in our namespace, and what leads nobody any further.
+    pub(crate) harmless: Vec<String>,
+    /// Objects in our namespace that name themselves after other installations.
+    pub(crate) other_installations: Vec<String>,
+    /// Bindings to cluster-admin, or to a role as strong, that neither Kubernetes nor kubegrant
+    /// made.
+    pub(crate) cluster_admins: Vec<String>,
+    /// Bindings whose holders can come to our accounts, or to cluster-admin in another way.
+    pub(crate) ways_in: Vec<String>,
+    /// Where a level is more than it says.
+    pub(crate) excess: Vec<String>,
+    /// Secrets with a token that never ends, which this installation did not make.
+    pub(crate) immortal_tokens: Vec<String>,
+    /// Whether such Secrets were looked for in our own namespace alone.
+    pub(crate) immortal_is_partial: bool,
+    /// Bound roles that are gone, or let their holder climb.
+    pub(crate) bound: Vec<String>,
+    /// Where write reaches.
+    pub(crate) reach: Reach,
+    /// What is owed, as the store says.
+    pub(crate) owed: usize,
+}
+
+impl Checked {
+    /// What others made and somebody should look at, in words.
+    pub(crate) fn of_others(&self) -> Vec<String> {
+        let named = |what: &str, items: &[String]| {
+            let lines = items.iter().map(|item| format!("{what} {item}"));
+            lines.collect::<Vec<_>>()
+        };
+        [
+            named("bound to cluster-admin:", &self.cluster_admins),
+            named("a way to kubegrant's accounts:", &self.ways_in),
+            named("not kubegrant's:", &self.foreign),
+            named("a token that never ends:", &self.immortal_tokens),
+        ]
+        .concat()
+    }
+
+    /// Whether `reconcile` would have anything to do, or somebody should look.
+    pub(crate) fn has_drift(&self) -> bool {
+        let ours = [
+            &self.missing,
+            &self.changed,
+            &self.widened,
+            &self.missing_rights,
+        ];
+        ours.iter().any(|found| !found.is_empty()) || self.owed > 0
+    }
+}
+
+/// Checks a cluster: reachable, pins, version, rights, drift, and where write reaches.
+pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Checked, Error> {
+    let actor = find::actor(session, "cluster check")?;
+    let journal = Journal::new(&actor, "cluster check");
+    let found = find::cluster(session, &actor, &journal, name, ClusterAction::Operate)?;
+    let cluster = found.cluster;
+    let failed = |source| Error::Cluster {
+        cluster: cluster.name.to_string(),
+        source,
+    };
+    let picture = session
+        .store()?
+        .read(|tx| settle::picture(tx, cluster.id))?;
+    let connection = session.connect(&cluster, &picture.installation).await?;
+    let desired = picture.desired(&cluster);
+    let look = Look {
+        with_write: true,
+        with_places: true,
+        cluster: Some(&cluster),
+    };
+    // Where the operator's own credential is kept, the manager needs no login at all.
+    let keep = match cluster.manager_kind {
+        ManagerKind::Operator => None,
+        _ => Some(session.manager_login(&cluster, &picture.installation)?),
+    };
+    let (version, missing, inside, immortal, levels, (seen, plan)) = futures::try_join!(
+        connection.version(),
+        connection.missing_rights(&MANAGER_RIGHTS),
+        connection.inside(),
+        connection.immortal_tokens(),
+        connection.excess(ANY_ACCOUNT, Power::Read),
+        converge::preview(&connection, &desired, &look),
+    )
+    .map_err(failed)?;
+    let owed = settle::debts(&cluster, &picture).len();
+    let installation = picture.installation.as_str();
+    let drift = drift::drift(installation, &cluster.manager, &seen);
+    let others: Vec<Binding> = without_manager(&seen.foreign, installation);
+    let backdoors = backdoor::backdoors(&others, &seen.roles, &inside.targets());
+    let mut checked = Checked {
+        cluster: cluster.name.clone(),
+        server: cluster.address.server.clone(),
+        version,
+        missing_rights: missing.iter().map(ToString::to_string).collect(),
+        missing: vec![],
+        changed: drift.strangers,
+        widened: drift.widened,
+        foreign: vec![],
+        harmless: vec![],
+        other_installations: vec![],
+        cluster_admins: foreign::cluster_admins(&others, &backdoors, installation),
+        ways_in: foreign::ways_in(&backdoors, installation),
+        excess: more_than_levels(&cluster.name, &levels, &others, &seen, &backdoors),
+        immortal_tokens: immortal.found,
+        immortal_is_partial: immortal.is_partial,
+        bound: bound(&picture, &seen),
+        reach: Reach::default(),
+        owed,
+    };
+    sort_inside(&mut checked, &inside, &others, &seen, &backdoors);
+    let logins = inside.other_logins(keep.as_ref()).into_iter();
+    checked.foreign.extend(logins.map(|name| {
+        let name = clean(&name);
+        format!("Secret {name}, with our labels and no login that the store holds: `reconcile` removes it")
+    }));
+    checked.foreign.extend(
+        seen.unlabelled
+            .iter()
+            .map(|what| format!("{what}, with our name and without our labels")),
+    );
+    checked.foreign.extend(seen.labelled.iter().cloned());
+    sort_drift(&mut checked, &plan, &seen.observed);
+    checked.reach = Reach::from(seen);
+    Ok(checked)
+}
+
+/// Bound roles that are not what they were, or let their holder climb, in words.
+fn bound(picture: &settle::Picture, seen: &Seen) -> Vec<String> {
+    let live = picture.bindings.iter().filter(|it| !it.is_removed);
+    let words = live.filter_map(|binding| {
+        let user = picture.users.get(&binding.user)?;
+        let what = match rbac::standing(&binding.bound, seen) {
+            Standing::Role { climbs: None } => return None,
+            Standing::Role { climbs: Some(why) } => format!("lets them climb: {why}"),
+            Standing::RoleGone => "gives nothing: there is no such role".to_owned(),
+            Standing::NamespaceGone => "gives nothing: the namespace is gone".to_owned(),
+        };
+        Some(format!("{} of '{}' {what}", binding.bound, user.name))
+    });
+    words.collect()
+}
+
+/// Sorts a plan's steps into what is missing, changed and foreign.
+fn sort_drift(checked: &mut Checked, plan: &Plan, observed: &Observed) {
+    for step in plan.steps() {
+        match step {
+            Step::CreateAccount(account) => {
+                checked.missing.push(format!("account {}", account.name));
+            }
+            Step::CreateBinding { place, name, .. } => {
+                if !observed
+                    .bindings
+                    .contains_key(&(place.clone(), name.clone()))
+                {
+                    checked.missing.push(binding(place.as_deref(), name));
+                }
+            }
+            Step::SetBinding { place, name, .. } => {
+                checked.changed.push(binding(place.as_deref(), name));
+            }
+            Step::DeleteAccount { name, .. } => checked.changed.push(format!("account {name}")),
+            Step::SetRole { name, .. } | Step::DeleteRole { name } => {
+                checked.changed.push(format!("ClusterRole {name}"));
+            }
+            Step::DeleteBinding { place, name, .. } => {
+                checked.changed.push(binding(place.as_deref(), name));
+            }
+        }
+    }
+}
+
+fn binding(namespace: Option<&str>, name: &str) -> String {
+    match namespace {
+        None => format!("binding {name}"),
+        Some(namespace) => format!("binding {name} in namespace '{namespace}'"),
+    }
+}
+
+/// The bindings of others: without the manager's own two, which are compared by themselves.
+pub(super) fn without_manager(others: &[Binding], installation: &str) -> Vec<Binding> {
+    let name = binding_name(installation, "manager");
+    let is_managers = |binding: &&Binding| {
+        let stands = matches!(binding.namespace.as_deref(), None | Some(NAMESPACE));
+        binding.name == name && stands && binding.role.name() == name
+    };
+    let others = others.iter().filter(|binding| !is_managers(binding));
+    others.cloned().collect()
+}
+
+/// Sorts what stands in our namespace: foreign, of other installations, or harmless.
+fn sort_inside(
+    checked: &mut Checked,
+    inside: &Inside,
+    others: &[Binding],
+    seen: &Seen,
+    backdoors: &[Backdoor<'_>],
+) {
+    let mut installations = BTreeSet::new();
+    for (name, owner) in &inside.accounts {
+        match owner {
+            Owner::Us => {}
+            Owner::Installation(id) => {
+                installations.insert((id.clone(), format!("account {}", clean(name))));
+            }
+            Owner::Nobody if name == "default" => {}
+            Owner::Nobody if PLATFORM_ACCOUNTS.contains(&name.as_str()) => {
+                checked.harmless.push(format!("account {name}"));
+            }
+            Owner::Nobody => checked.foreign.push(format!("account {}", clean(name))),
+        }
+    }
+    for (name, owner) in &inside.secrets {
+        match owner {
+            Owner::Us => {}
+            Owner::Installation(id) => {
+                installations.insert((id.clone(), format!("Secret {}", clean(name))));
+            }
+            Owner::Nobody => checked.harmless.push(format!("Secret {}", clean(name))),
+        }
+    }
+    let is_dangerous = |binding: &Binding| backdoors.iter().any(|it| it.binding == binding);
+    for binding in others.iter().filter(|it| stands_inside(it)) {
+        let words = foreign::described(binding);
+        let what = format!("{words} {}", foreign::subjects(&binding.subjects));
+        if let Some(id) = foreign::named_installation(&binding.name) {
+            installations.insert((id.to_owned(), what));
+        } else if is_dangerous(binding) {
+            checked.foreign.push(what);
+        } else {
+            checked.harmless.push(what);
+        }
+    }
+    let ours = binding_name(&seen.installation, "manager");
+    for (_, name) in seen
+        .roles
+        .namespaced
+        .keys()
+        .filter(|(ns, _)| ns == NAMESPACE)
+    {
+        match foreign::named_installation(name) {
+            _ if *name == ours => {}
+            Some(id) => {
+                installations.insert((id.to_owned(), format!("Role {}", clean(name))));
+            }
+            None => checked.harmless.push(format!("Role {}", clean(name))),
+        }
+    }
+    checked.other_installations = installations
+        .into_iter()
+        .map(|(id, what)| format!("{what}, as installation '{}' of kubegrant", clean(&id)))
+        .collect();
+    checked.foreign.sort();
+    checked.harmless.sort();
+}
+
+fn stands_inside(binding: &Binding) -> bool {
+    binding.namespace.as_deref() == Some(NAMESPACE)
+}
+
+/// Where a level is more than it says: as the API server answers, and as bindings of others read
+/// that it was not asked about.
+fn more_than_levels(
+    cluster: &ClusterName,
+    levels: &[Excess],
+    others: &[Binding],
+    seen: &Seen,
+    backdoors: &[Backdoor<'_>],
+) -> Vec<String> {
+    let mut found = excess::sentences(cluster, Power::Read, levels);
+    let writes: Vec<Excess> = levels.iter().filter_map(Excess::of_write).collect();
+    found.extend(excess::sentences(cluster, Power::Write, &writes));
+    let said = |binding: &Binding| {
+        let everywhere = |it: &Backdoor<'_>| {
+            it.binding == binding && (binding.namespace.is_none() || it.gives == Gives::Everything)
+        };
+        backdoors.iter().any(everywhere)
+    };
+    for binding in others.iter().filter(|binding| !said(binding)) {
+        if foreign::named_installation(&binding.name).is_some() {
+            continue;
+        }
+        let theirs: Vec<Subject> = binding
+            .subjects
+            .iter()
+            .filter(|subject| backdoor::holds_our_accounts(subject))
+            .cloned()
+            .collect();
+        let rules = seen
+            .roles
+            .rules(&binding.role, binding.namespace.as_deref());
+        let is_more = rules.is_some_and(|rules| backdoor::is_more_than_looking(rules));
+        let platform = |subject: &Subject| {
+            matches!(subject, Subject::Account { name, .. }
+                if PLATFORM_ACCOUNTS.contains(&name.as_str()))
+        };
+        if is_more && !theirs.is_empty() && !theirs.iter().all(platform) {
+            let whom = foreign::subjects(&theirs);
+            let words = foreign::described(binding);
+            found.push(format!(
+                "{words} {whom} has it, and accounts of ours so beside their level"
+            ));
+        }
+    }
+    found
+}

@@ -1,0 +1,304 @@
+//! What others hold on a cluster that leads to our accounts, and how it is named and mended.
+
+use serde_json::{Value, json};
+
+use crate::caller::Caller;
+use crate::home::Home;
+use crate::levels::{RBAC, account, installation};
+use crate::world;
+
+const GROUP: &str = "rbac.authorization.k8s.io";
+
+fn user(name: &str) -> Value {
+    json!({ "kind": "User", "apiGroup": GROUP, "name": name })
+}
+
+fn group(name: &str) -> Value {
+    json!({ "kind": "Group", "apiGroup": GROUP, "name": name })
+}
+
+fn bindings(place: Option<&str>) -> String {
+    match place {
+        None => format!("{RBAC}/clusterrolebindings"),
+        Some(place) => format!("{RBAC}/namespaces/{place}/rolebindings"),
+    }
+}
+
+/// A binding of somebody else's to a ClusterRole.
+pub(crate) fn bind(admin: &Caller, place: Option<&str>, name: &str, role: &str, whom: Value) {
+    let kind = if place.is_none() {
+        "ClusterRoleBinding"
+    } else {
+        "RoleBinding"
+    };
+    let binding = json!({
+        "apiVersion": format!("{GROUP}/v1"), "kind": kind,
+        "metadata": { "name": name },
+        "roleRef": { "apiGroup": GROUP, "kind": "ClusterRole", "name": role },
+        "subjects": [whom],
+    });
+    admin.post(&bindings(place), &binding).expect(201);
+}
+
+fn unbind(admin: &Caller, place: Option<&str>, name: &str) {
+    let path = format!("{}/{name}", bindings(place));
+    admin.delete(&path).expect(200);
+}
+
+/// The lines of a check that begin with this word.
+fn lines(home: &Home, check: &str) -> String {
+    let found = home.run("cluster check prod").stdout;
+    let lines = found.lines().filter(|line| line.starts_with(check));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_check_sees_what_an_attacker_would_leave() {
+    let world = world::alone(None);
+    let world = world.as_ref();
+    let home = Home::new(world);
+    let admin = world.admin();
+    let bob = home.developer("bob", "read");
+    let id = installation(world, &bob.account);
+    // As it is made, nothing of Kubernetes' own is an alarm.
+    home.run("cluster check prod").success();
+    for check in ["objects", "admins", "ways in", "levels"] {
+        assert!(!lines(&home, check).is_empty());
+        assert!(
+            lines(&home, check)
+                .lines()
+                .all(|line| line.contains(" ok ")),
+            "{}",
+            lines(&home, check)
+        );
+    }
+    // Names like ours hide nobody.
+    bind(
+        &admin,
+        None,
+        "kubegrant:ffffffff:cluster-admin",
+        "cluster-admin",
+        user("eve"),
+    );
+    bind(
+        &admin,
+        None,
+        &format!("kubegrant:{id}:backup"),
+        "cluster-admin",
+        user("mallory"),
+    );
+    let admins = lines(&home, "admins");
+    assert!(
+        admins.contains("'eve'") && admins.contains("installation 'ffffffff'"),
+        "{admins}"
+    );
+    assert!(
+        admins.contains("'mallory'") && admins.contains("not ours"),
+        "{admins}"
+    );
+    assert!(lines(&home, "objects").contains("without our labels"));
+    // What is as strong as cluster-admin is named as it.
+    let all = json!({
+        "apiVersion": format!("{GROUP}/v1"), "kind": "ClusterRole",
+        "metadata": { "name": "helper" },
+        "rules": [{ "apiGroups": ["*"], "resources": ["*"], "verbs": ["*"] }],
+    });
+    admin
+        .post(&format!("{RBAC}/clusterroles"), &all)
+        .expect(201);
+    bind(&admin, None, "helping", "helper", user("trudy"));
+    assert!(lines(&home, "admins").contains("'trudy'"));
+    // Ways to our accounts: cluster-wide, in our namespace, by whatever role.
+    bind(&admin, None, "devs", "edit", group("developers"));
+    bind(
+        &admin,
+        Some("kubegrant"),
+        "rb-project-member",
+        "edit",
+        group("tenants"),
+    );
+    let minter = json!({
+        "apiVersion": format!("{GROUP}/v1"), "kind": "ClusterRole",
+        "metadata": { "name": "minter" },
+        "rules": [{
+            "apiGroups": [""], "resources": ["serviceaccounts/token"], "verbs": ["create"],
+            "resourceNames": ["kubegrant-manager"],
+        }],
+    });
+    admin
+        .post(&format!("{RBAC}/clusterroles"), &minter)
+        .expect(201);
+    let robot = json!({ "kind": "ServiceAccount", "namespace": "default", "name": "robot" });
+    bind(&admin, None, "mints", "minter", robot);
+    let ways = lines(&home, "ways in");
+    for whom in [
+        "group 'developers'",
+        "group 'tenants'",
+        "account 'default/robot'",
+    ] {
+        assert!(ways.contains(whom), "{whom}: {ways}");
+    }
+    assert!(!ways.contains(" ok "), "{ways}");
+    assert!(lines(&home, "objects").contains("rb-project-member"));
+    home.run("cluster check prod").says("warning:");
+    // Names like Kubernetes' own hide nobody.
+    let evil = json!({
+        "apiVersion": format!("{GROUP}/v1"), "kind": "ClusterRole",
+        "metadata": { "name": "system:controller:evil" },
+        "rules": [{ "apiGroups": [""], "resources": ["secrets"], "verbs": ["list"] }],
+    });
+    admin
+        .post(&format!("{RBAC}/clusterroles"), &evil)
+        .expect(201);
+    let evil = json!({ "kind": "ServiceAccount", "namespace": "kube-system", "name": "evil" });
+    bind(
+        &admin,
+        None,
+        "system:controller:evil",
+        "system:controller:evil",
+        evil,
+    );
+    assert!(lines(&home, "ways in").contains("account 'kube-system/evil'"));
+    // What leads nowhere does not.
+    bind(&admin, None, "lookers", "view", group("lookers"));
+    assert!(!lines(&home, "ways in").contains("lookers"));
+}
+
+#[test]
+fn what_platforms_put_into_every_namespace_is_no_alarm() {
+    let world = world::alone(None);
+    let world = world.as_ref();
+    let home = Home::new(world);
+    let admin = world.admin();
+    for name in ["builder", "deployer"] {
+        account(world, "kubegrant", name);
+    }
+    let all = group("system:serviceaccounts:kubegrant");
+    bind(
+        &admin,
+        Some("kubegrant"),
+        "system:image-pullers",
+        "view",
+        all,
+    );
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "builder-dockercfg" },
+    });
+    admin
+        .post("/api/v1/namespaces/kubegrant/secrets", &secret)
+        .expect(201);
+    home.run("cluster check prod").success();
+    let found = lines(&home, "objects");
+    assert!(found.lines().all(|line| line.contains(" ok ")), "{found}");
+    assert!(found.contains("system:image-pullers") && found.contains("no way to our accounts"));
+    home.reconcile();
+    home.developer("bob", "write");
+    // The same name with another role is one.
+    let all = group("system:serviceaccounts:kubegrant");
+    bind(&admin, Some("kubegrant"), "system:deployers", "edit", all);
+    let found = lines(&home, "ways in");
+    assert!(found.contains("system:deployers"), "{found}");
+    assert!(
+        found.contains("every account of ours is among them"),
+        "{found}"
+    );
+    home.run("kubeconfig download prod --user bob --plain -f again")
+        .exit(5)
+        .says("system:deployers");
+}
+
+#[test]
+fn strangers_on_the_managers_own_bindings_are_taken_off() {
+    let world = world::alone(None);
+    let world = world.as_ref();
+    let home = Home::new(world);
+    let admin = world.admin();
+    let bob = home.developer("bob", "read");
+    let id = installation(world, &bob.account);
+    let name = format!("kubegrant:{id}:manager");
+    let places = [
+        format!("{}/{name}", bindings(None)),
+        format!("{}/{name}", bindings(Some("kubegrant"))),
+    ];
+    for path in &places {
+        let mut found = admin.get(path).expect(200);
+        let subjects = found["subjects"].as_array_mut().expect("subjects");
+        subjects.push(user("eve"));
+        let added = json!({ "subjects": subjects });
+        admin.patch(path, &added).expect(200);
+    }
+    home.run("cluster check prod")
+        .exit(6)
+        .says("user 'eve' has the manager's rights");
+    home.run("reconcile --dry-run").success().says("'eve'");
+    home.run("reconcile").success().says("take user 'eve' off");
+    for path in &places {
+        let found = admin.get(path).expect(200);
+        let subjects = found["subjects"].as_array().map(Vec::len);
+        assert_eq!(subjects, Some(1), "{found}");
+    }
+    home.run("cluster check prod").success();
+    home.download("bob");
+    // Rules of its role are not for the manager to change.
+    let role = format!("{RBAC}/clusterroles/{name}");
+    let mut found = admin.get(&role).expect(200);
+    let rules = found["rules"].as_array_mut().expect("rules");
+    rules.push(json!({ "apiGroups": [""], "resources": ["secrets"], "verbs": ["get"] }));
+    let added = json!({ "rules": rules });
+    admin.patch(&role, &added).expect(200);
+    home.run("cluster check prod")
+        .exit(6)
+        .says("more than the manager needs: read secrets")
+        .says("cluster relink");
+    home.run("cluster relink prod --kubeconfig admin.kubeconfig --yes")
+        .success();
+    home.run("cluster check prod").success();
+}
+
+#[test]
+fn a_namespace_that_holds_bindings_of_others_is_not_taken_unasked() {
+    let world = world::alone(None);
+    let world = world.as_ref();
+    let admin = world.admin();
+    let namespace = json!({
+        "apiVersion": "v1", "kind": "Namespace",
+        "metadata": {
+            "name": "kubegrant", "labels": { "app.kubernetes.io/managed-by": "kubegrant" },
+        },
+    });
+    admin.post("/api/v1/namespaces", &namespace).expect(201);
+    bind(&admin, Some("kubegrant"), "tenant", "edit", user("eve"));
+    bind(&admin, None, "devs", "edit", group("developers"));
+    let home = Home::empty();
+    home.put_admin(world);
+    let add = "cluster add prod --kubeconfig admin.kubeconfig";
+    home.run(add)
+        .exit(5)
+        .says("tenant")
+        .says("user 'eve'")
+        .says("--yes");
+    home.run("cluster show prod").exit(3);
+    let accounts = "/api/v1/namespaces/kubegrant/serviceaccounts/kubegrant-manager";
+    admin.get(accounts).expect(404);
+    home.run(&format!("{add} --dry-run"))
+        .success()
+        .says("tenant");
+    home.run(&format!("{add} --yes"))
+        .success()
+        .says("tenant")
+        .says("group 'developers'");
+    home.run("audit list -o json").success().says("tenant");
+    // Where nothing of others stands, nobody is asked; who would come through us is said.
+    unbind(&admin, Some("kubegrant"), "tenant");
+    home.run("cluster delete prod --yes --confirm prod")
+        .success();
+    home.run(add).success().says("group 'developers'");
+    home.run("cluster check prod").success();
+    // Another installation is no stranger, and is named.
+    let other = Home::empty();
+    other.put_admin(world);
+    other
+        .run(add)
+        .success()
+        .says("of kubegrant is on this cluster too");
+}
