@@ -20,9 +20,10 @@ use std::process::ExitCode;
 use divan::{Bencher, black_box};
 use domain::access::{Access, Power};
 use domain::cluster::State;
+use domain::escalation;
 use domain::plan::{self, Account, Desired, Observed, ObservedBinding};
 use domain::policy::{self, Actor, ClusterAction, Standing, Target};
-use domain::power::{self, Binding, RoleRef, Roles, Rule, Subject};
+use domain::power::{Binding, RoleRef, Roles, Rule, Subject};
 use domain::user::Role;
 use kubegrant::env::{Env, Fixture};
 use rusqlite::Connection;
@@ -98,7 +99,11 @@ fn held_back_of_500_namespaces(bencher: Bencher<'_, '_>) {
         });
     }
     let held = BTreeSet::from(["team-490".to_owned()]);
-    bencher.bench(|| power::held_back(&names, black_box(&held), &bindings, &roles).len());
+    let none = BTreeSet::new();
+    bencher.bench(|| {
+        let judged = escalation::judge(&names, black_box(&held), &none, &bindings, &roles);
+        judged.excluded().len()
+    });
 }
 
 /// A plan for 100 writers in 500 namespaces, one of whom is new.

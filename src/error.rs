@@ -178,12 +178,22 @@ fn store_kind(error: &store::Error) -> (Kind, String) {
              look at it and run `kubegrant audit accept`"
                 .to_owned(),
         ),
-        E::RolledBack { .. } => (
-            Kind::Unsafe,
-            "bring the newer store back; if it is lost, an organization owner runs `kubegrant \
-             restore FILE` with a backup, or `kubegrant audit accept`"
-                .to_owned(),
-        ),
+        E::RolledBack { annotation, .. } => {
+            let there = annotation.as_ref().map_or(String::new(), |annotation| {
+                format!(
+                    "; the cluster says so in the annotation {annotation} of namespace \
+                     'kubegrant', which those with the manager's login can write, and `kubegrant \
+                     cluster relink` writes anew"
+                )
+            });
+            (
+                Kind::Unsafe,
+                format!(
+                    "bring the newer store back; if it is lost, an organization owner runs \
+                     `kubegrant restore FILE` with a backup, or `kubegrant audit accept`{there}"
+                ),
+            )
+        }
         E::Silent => (Kind::Internal, String::new()),
         E::Io { .. } | E::Sql { .. } | E::Statement(_) if error.is_storage() => {
             (Kind::State, "is the disk full or read-only?".to_owned())

@@ -70,6 +70,8 @@
 //!   so: whoever takes one is counted among its holders before they have it.
 //! - A revocation is never undone by a failure: it is decided in the store first, and owed until
 //!   the cluster was seen to be without it.
+//! - No account is a cluster's manager twice; one that was, or was to be, is on a list in the store
+//!   until it was seen to be gone.
 //! - "Applied" is never said of what was not read back.
 //! - A hidden cluster never answers differently from one that was never registered.
 //! - Nothing on a cluster that does not carry this installation's labels is changed or removed.

@@ -3,7 +3,7 @@
 mod head;
 mod shells;
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ use crate::store::integrity::{self, Scope};
 use crate::store::{self, ReadTxn, Store};
 use zeroize::Zeroizing;
 
-pub(crate) use head::Known;
+pub(crate) use head::{Known, NoHead, Note};
 pub(crate) use shells::{FILES as SHELL_FILES, FOLDER as SHELL_FOLDER, ShellLife};
 
 /// What a manager's sealed credential is called in errors.
@@ -179,6 +179,7 @@ pub(crate) struct Session {
     ask: Ask,
     store: OnceCell<Store>,
     identity: OnceCell<Identity>,
+    notes: RefCell<Vec<Note>>,
 }
 
 impl Session {
@@ -190,6 +191,7 @@ impl Session {
             ask,
             store: OnceCell::new(),
             identity: OnceCell::new(),
+            notes: RefCell::default(),
         }
     }
 
@@ -481,14 +483,7 @@ impl Session {
                 cluster: cluster.name.to_string(),
             });
         }
-        let mut distrust = None;
-        if let Some(head) = pins.head {
-            match self.compare_head(cluster, &head) {
-                Err(error @ store::Error::RolledBack { .. }) => distrust = Some(error),
-                other => other?,
-            }
-            connection.set_witnessed(head);
-        }
+        let distrust = self.heed(cluster, &mut connection, pins.head)?;
         Ok((connection, distrust))
     }
 
@@ -504,16 +499,25 @@ impl Session {
             source,
         };
         let secret = self.manager_login(cluster, installation)?;
+        self.connect_with(cluster, installation, &secret)
+            .map_err(failed)
+    }
+
+    /// A connection with a login of the manager's that need not be the stored one.
+    pub(crate) fn connect_with(
+        &self,
+        cluster: &Cluster,
+        installation: &str,
+        secret: &SecretString,
+    ) -> Result<Connection, ClusterError> {
         let login = match cluster.manager_kind {
-            ManagerKind::Token | ManagerKind::Secret => Login::Token(secret),
-            ManagerKind::Operator => operator_login(&secret).ok_or_else(|| Error::NotForYou {
-                what: MANAGER_LOGIN,
-                cluster: cluster.name.to_string(),
-            })?,
+            ManagerKind::Token | ManagerKind::Secret => Login::Token(secret.clone()),
+            ManagerKind::Operator => operator_login(secret)
+                .ok_or_else(|| ClusterError::garbled("the operator's credential", "it is none"))?,
         };
-        let endpoint = self.endpoint(&cluster.address).map_err(failed)?;
-        let client = client::connect(&endpoint, login, Limits::default()).map_err(failed)?;
-        Ok(Connection::new(client, installation))
+        let endpoint = self.endpoint(&cluster.address)?;
+        let client = client::connect(&endpoint, login, Limits::default())?;
+        Ok(Connection::new(client, installation).with_heads_of(secret, &cluster.kube_system_uid))
     }
 
     /// The endpoint of an address; a proxy of the environment counts where none was registered.

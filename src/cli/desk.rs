@@ -4,7 +4,7 @@ use super::prompt::Prompt;
 use super::views::plan::PlanView;
 use crate::domain::Confirmed;
 use crate::error::{Failure, Kind};
-use crate::ops::{Applied, Done, Mode};
+use crate::ops::{self, Applied, Done, Mode};
 use crate::output::Output;
 use crate::session::Session;
 
@@ -57,10 +57,6 @@ impl<'a> Desk<'a> {
                 "they could open {secret}: rotate it at its source"
             ));
         }
-        if !could_open.is_empty() {
-            self.output
-                .hint("renew manager logins with `kubegrant cluster rotate-manager CLUSTER`");
-        }
     }
 
     /// Says what a change did on clusters: what is true, and what is owed (exit 6).
@@ -88,10 +84,21 @@ impl<'a> Desk<'a> {
         if let Some(why) = &first.why {
             self.output.warn(why);
         }
-        Err(Failure::words(
+        let mut failure = Failure::words(
             Kind::Owed,
             "recorded, but not yet true on the cluster",
             "run `kubegrant reconcile` when the cluster answers; `kubegrant status` shows the debt",
-        ))
+        );
+        let asks = ops::status::asks(self.session, &applied.owed)?;
+        if !asks.is_empty() {
+            let mine = |debt: &ops::Debt| asks.iter().all(|ask| ask.cluster != debt.cluster);
+            if !applied.owed.iter().any(mine) {
+                failure.hints.clear();
+            }
+            failure
+                .hints
+                .extend(asks.iter().map(ops::status::Ask::words));
+        }
+        Err(failure)
     }
 }

@@ -17,6 +17,7 @@ mod open;
 mod project;
 pub(crate) mod prompt;
 mod rbac;
+mod reached;
 mod reconcile;
 mod restore;
 mod shell;
@@ -38,7 +39,7 @@ use crate::config::Config;
 use crate::env::Env;
 use crate::error::{EXIT_OK, Failure, Kind};
 use crate::output::{Output, Settings};
-use crate::session::Session;
+use crate::session::{NoHead, Note, Session};
 use desk::Desk;
 use global::GlobalArgs;
 
@@ -191,6 +192,9 @@ fn dispatch(cli: Cli, env: Env, output: &mut Output) -> Result<(), Failure> {
             )),
         }
     });
+    for note in session.take_notes() {
+        say_note(&note, output);
+    }
     // Whatever came of it: what was recorded is kept in mind here too.
     if let Err(error) = session.keep_head() {
         output.warn(&format!(
@@ -198,6 +202,26 @@ fn dispatch(cli: Cli, env: Env, output: &mut Output) -> Result<(), Failure> {
         ));
     }
     done
+}
+
+/// Says that a head of the audit log on a cluster is not relied upon, and where to look.
+fn say_note(note: &Note, output: &mut Output) {
+    let why = match note.why {
+        NoHead::Untagged => {
+            "does not prove who wrote it: an older kubegrant, or anybody who may change namespaces"
+        }
+        NoHead::Foreign => "was not written with the manager's login that is stored here",
+        NoHead::Future => "is of a time that has not come",
+    };
+    output.warn(&format!(
+        "cluster '{}': the head of the audit log there {why}; it is not relied upon",
+        note.cluster
+    ));
+    output.hint(&format!(
+        "look at the annotation {} of namespace 'kubegrant' with `kubectl get namespace kubegrant \
+         -o yaml --show-managed-fields`; the next change on the cluster writes it anew",
+        note.annotation
+    ));
 }
 
 async fn verb(command: Command, desk: &mut Desk<'_>) -> Result<(), Failure> {
@@ -217,7 +241,7 @@ async fn verb(command: Command, desk: &mut Desk<'_>) -> Result<(), Failure> {
         Command::SshKey(command) => Box::pin(ssh_key::run(command, desk)).await,
         Command::Rbac(command) => Box::pin(rbac::run(command, desk)).await,
         Command::Project(command) => Box::pin(project::run(command, desk)).await,
-        Command::Audit(command) => audit::run(command, desk),
+        Command::Audit(command) => audit::run(command, desk).await,
         Command::Backup(args) => backup::run(&args, desk),
         Command::Restore(args) => Box::pin(restore::run(args, desk)).await,
         Command::Completions(_) => Ok(()),

@@ -50,7 +50,7 @@ pub(crate) async fn run(args: ReconcileArgs, desk: &mut Desk<'_>) -> Result<(), 
     if mode == ops::Mode::Plan {
         desk.output.status("Nothing was changed (dry run).");
     }
-    let owed: usize = reports.iter().map(|report| report.owed.len()).sum();
+    let owed: Vec<ops::Debt> = reports.iter().flat_map(|it| it.owed.clone()).collect();
     let mut failures: Vec<Failure> = Vec::new();
     for report in reports {
         for note in &report.notes {
@@ -64,13 +64,23 @@ pub(crate) async fn run(args: ReconcileArgs, desk: &mut Desk<'_>) -> Result<(), 
             failures.push(failure);
         }
     }
-    if owed > 0 {
-        let things = if owed == 1 { "thing is" } else { "things are" };
-        return Err(Failure::words(
+    if !owed.is_empty() {
+        let count = owed.len();
+        let things = if count == 1 { "thing is" } else { "things are" };
+        let mut failure = Failure::words(
             Kind::Owed,
-            &format!("{owed} {things} recorded here and not yet true on a cluster"),
+            &format!("{count} {things} recorded here and not yet true on a cluster"),
             "run `kubegrant reconcile` again when the cluster answers",
-        ));
+        );
+        let asks = ops::status::asks(desk.session, &owed)?;
+        let mine = |debt: &ops::Debt| asks.iter().all(|ask| ask.cluster != debt.cluster);
+        if !owed.iter().any(mine) {
+            failure.hints.clear();
+        }
+        failure
+            .hints
+            .extend(asks.iter().map(ops::status::Ask::words));
+        return Err(failure);
     }
     // The gravest first: damage and wrong clusters, then the unreachable.
     failures.sort_by_key(|failure| failure.kind == Kind::Unreachable);

@@ -5,17 +5,19 @@ use std::path::PathBuf;
 use super::confirm;
 use super::desk::Desk;
 use super::global::DryRunArgs;
-use super::views::backup::RestoredView;
+use super::views::backup::{RestorePlanView, RestoredView};
 use crate::error::Failure;
 use crate::ops;
+use crate::ops::backup::Outcome;
 
 /// Put a backup in the place of the store
 ///
 /// For organization owners. The store that is replaced is kept beside it. Whatever was issued after
 /// the backup is unknown to it: `kubegrant reconcile` ends it on every cluster, and nothing new is
 /// issued on a cluster before. What was decided after the backup is undone: users who were disabled
-/// and access that was revoked since come back, so look at `kubegrant access list`. SSH keys that
-/// somebody may have taken since are not handed out again.
+/// and access that was revoked since come back. It is listed, also with `--dry-run`: the first
+/// twenty, and all with `-o json`. SSH keys that somebody may have taken since are not handed out
+/// again.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "Examples:\n  \
     kubegrant restore /backup/kubegrant.db --dry-run\n  \
@@ -36,8 +38,13 @@ pub(crate) async fn run(args: RestoreArgs, desk: &mut Desk<'_>) -> Result<(), Fa
     );
     let confirmed = confirm::ask(desk, &question, mode)?;
     let done = ops::backup::restore(desk.session, &args.file, mode, confirmed).await?;
-    let Some(done) = desk.planned(done)? else {
-        return Ok(());
+    let done = match done {
+        Outcome::Did(done) => done,
+        Outcome::Planned(preview) => {
+            desk.output.show(&RestorePlanView::from(&preview))?;
+            desk.output.status("Nothing was changed (dry run).");
+            return Ok(());
+        }
     };
     desk.output.show(&RestoredView::from(&done))?;
     desk.output.status("The store is restored.");
@@ -45,6 +52,14 @@ pub(crate) async fn run(args: RestoreArgs, desk: &mut Desk<'_>) -> Result<(), Fa
         desk.output.status(&format!(
             "The one that was replaced is kept at `{}`.",
             kept.display()
+        ));
+    }
+    if !done.undone.is_empty() {
+        let count = done.undone.len();
+        let things = if count == 1 { "thing" } else { "things" };
+        desk.output.warn(&format!(
+            "{count} {things} that changed after the backup are as before: look through them, and \
+             decide again"
         ));
     }
     for cluster in &done.forgotten {

@@ -6,8 +6,8 @@ use chrono::TimeDelta;
 
 use super::desk::Desk;
 use super::global::DryRunArgs;
-use super::{completion, duration};
-use crate::domain::access::Level;
+use super::{completion, duration, reached};
+use crate::domain::access::{Level, Power};
 use crate::domain::credential::TTL_SECONDS_MIN;
 use crate::domain::name::{ClusterName, parse_namespace};
 use crate::error::{Failure, Kind};
@@ -74,6 +74,7 @@ pub(crate) async fn run(args: ShellArgs, desk: &mut Desk<'_>) -> Result<(), Fail
         desk.output.warn(note);
     }
     let alone = wish.command.is_empty();
+    let full = begun.power == Power::Full;
     if alone {
         desk.output.status(&format!(
             "A shell on cluster '{}' ({}), until {} at most. Leave it with `exit`.",
@@ -94,6 +95,9 @@ pub(crate) async fn run(args: ShellArgs, desk: &mut Desk<'_>) -> Result<(), Fail
     if !alone {
         // A command's output is its own; only what is owed is worth a word.
         ended.applied.ended.clear();
+    }
+    if full {
+        reached::say("this shell", std::slice::from_ref(&wish.cluster), desk);
     }
     let applied = desk.say_applied(&ended.applied);
     if let (Err(_), Err(error)) = (&applied, &ran) {

@@ -1,9 +1,15 @@
 //! `kubegrant status`.
 
+use chrono::TimeDelta;
+
 use super::desk::Desk;
 use super::views::status::StatusView;
+use super::whoami::say_key_set;
 use crate::error::{Failure, Kind};
 use crate::ops;
+
+/// For so many days it is said that somebody else set one's key.
+const NEWS_DAYS: i64 = 30;
 
 /// Show what is owed, who is blocked, and what ends soon
 ///
@@ -13,10 +19,20 @@ use crate::ops;
 pub(crate) struct StatusArgs {}
 
 pub(crate) fn run(_args: &StatusArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let status = ops::status::status(desk.session)?;
+    let mut status = ops::status::status(desk.session)?;
     let owed = !status.owed.is_empty();
-    let on_clusters = status.owed.len() > status.on_nodes;
-    desk.output.show(&StatusView::new(status))?;
+    let asks = std::mem::take(&mut status.asks);
+    let mine = |debt: &ops::Debt| asks.iter().all(|ask| ask.cluster != debt.cluster);
+    let on_clusters = status.owed.iter().filter(|debt| mine(debt)).count() > status.on_nodes;
+    desk.output.show(&StatusView::new(status, &asks))?;
+    for ask in &asks {
+        desk.output.hint(&ask.words());
+    }
+    let key_set = ops::whoami::key_set(desk.session)?;
+    let is_news = |at| desk.session.now() - at < TimeDelta::days(NEWS_DAYS);
+    if let Some(key_set) = key_set.filter(|it| is_news(it.at)) {
+        say_key_set(&key_set, desk);
+    }
     if owed {
         if on_clusters {
             desk.output.hint("run `kubegrant reconcile`");

@@ -4,6 +4,8 @@ use super::desk::Desk;
 use super::views::whoami::WhoView;
 use crate::error::Failure;
 use crate::ops;
+use crate::ops::whoami::KeySet;
+use crate::output::time::rfc3339;
 
 /// Show who you are, by which key, and what that proves
 ///
@@ -12,8 +14,20 @@ use crate::ops;
 #[derive(clap::Args, Debug)]
 pub(crate) struct WhoamiArgs {}
 
+/// Tells somebody that their key is one that somebody else gave them.
+pub(crate) fn say_key_set(key_set: &KeySet, desk: &mut Desk<'_>) {
+    desk.output.warn(&format!(
+        "'{}' set your key at {}: if you do not know why, ask",
+        key_set.by,
+        rfc3339(key_set.at)
+    ));
+}
+
 pub(crate) fn run(_args: &WhoamiArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let who = ops::whoami::whoami(desk.session)?;
     desk.output.show(&WhoView::from(&who))?;
+    if let Some(key_set) = &who.key_set {
+        say_key_set(key_set, desk);
+    }
     Ok(())
 }

@@ -98,6 +98,17 @@ pub(crate) struct Head {
     pub(crate) hash: String,
 }
 
+/// How far ahead of this machine's clock another one may be that wrote a head, in seconds.
+const AHEAD_SECONDS_MAX: i64 = 24 * 3600;
+
+impl Head {
+    /// Whether it may have been written by now: an epoch is the time at which it began. One that
+    /// was made up, of a time far away, would supersede the store for good.
+    pub(crate) fn is_believed_at(&self, now: Timestamp) -> bool {
+        self.epoch <= now.timestamp().saturating_add(AHEAD_SECONDS_MAX)
+    }
+}
+
 impl std::fmt::Display for Head {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {} {}", self.epoch, self.seq, self.hash)
@@ -126,6 +137,25 @@ impl std::str::FromStr for Head {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_epoch_that_has_not_come_is_not_believed() {
+        let now = Timestamp::from_timestamp(1_790_000_000, 0).unwrap_or_default();
+        let head = |epoch| Head {
+            epoch,
+            seq: 1,
+            hash: "0a".repeat(32),
+        };
+        let day = AHEAD_SECONDS_MAX;
+        for (epoch, believed) in [
+            (0, true),
+            (1_790_000_000 + day, true),
+            (1_790_000_001 + day, false),
+            (i64::MAX, false),
+        ] {
+            assert_eq!(head(epoch).is_believed_at(now), believed, "{epoch}");
+        }
+    }
 
     #[test]
     fn a_head_is_read_as_it_was_written_and_nothing_else_is() {

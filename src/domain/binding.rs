@@ -124,9 +124,8 @@ impl Bound {
         if self.place.as_deref() != Some(NAMESPACE) {
             return None;
         }
-        let takes = |rule: &Rule| super::power::danger(rule).is_some() || rule.changes_anything();
         let name = self.role.name();
-        (name == "cluster-admin" || rules.iter().any(takes)).then(|| {
+        (name == "cluster-admin" || rules.iter().any(super::escalation::takes)).then(|| {
             format!(
                 "it can write, or read Secrets, in namespace '{NAMESPACE}', and so become \
                  kubegrant's manager"

@@ -1,59 +1,8 @@
-//! Whether a role in a place lets its holder climb, and what it allows, in a line.
+//! What a role allows: in a line, and as questions to an API server.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::binding::Bound;
-use super::power::{Rule, WRITES, covers, danger, has};
-
-/// Writes that reach further than their words when they count everywhere (Kubernetes' "RBAC good
-/// practices"): a node's disk, what guards a namespace, and what cluster components believe.
-const REACHES_FURTHER: [(&str, &str, &str); 3] = [
-    ("", "persistentvolumes", "volumes on the nodes' disks"),
-    ("", "namespaces", "what guards namespaces"),
-    ("", "configmaps", "settings of kube-system"),
-];
-
-/// Says why a role in a place lets its holder climb beyond it; `None` if it does not.
-///
-/// `held_back` are the namespaces that `write` must not reach: those of the system, and those with
-/// an account that can climb. In any other namespace a role reaches no further than the namespace.
-pub(crate) fn climbs(
-    bound: &Bound,
-    rules: &[Rule],
-    held_back: &BTreeMap<String, String>,
-) -> Option<String> {
-    let name = bound.role.name();
-    let Some(namespace) = &bound.place else {
-        if name == "cluster-admin" {
-            return Some("it is cluster-admin".to_owned());
-        }
-        if let Some(why) = rules.iter().find_map(danger) {
-            return Some(format!("it gives {why} cluster-wide"));
-        }
-        return rules.iter().find_map(|rule| {
-            let found = REACHES_FURTHER.iter().find(|(group, resource, _)| {
-                WRITES.iter().any(|verb| {
-                    // A rule about named objects makes none.
-                    let made = *verb == "create" && !rule.names.is_empty();
-                    !made && covers(rule, group, resource, verb)
-                })
-            });
-            found.map(|(_, _, what)| format!("it changes {what}"))
-        });
-    };
-    let because = held_back.get(namespace)?;
-    let there = format!("in namespace '{namespace}', which is held back from write ({because})");
-    if name == "cluster-admin" {
-        return Some(format!("it gives everything {there}"));
-    }
-    if let Some(why) = rules.iter().find_map(danger) {
-        return Some(format!("it gives {why} {there}"));
-    }
-    rules
-        .iter()
-        .any(Rule::changes_anything)
-        .then(|| format!("it changes objects {there}"))
-}
+use super::power::{Rule, covers, has};
 
 /// How many kinds of objects a summary names.
 const NAMED_MAX: usize = 4;
@@ -200,7 +149,6 @@ fn allows(rules: &[Rule], verb: &str, group: &str, resource: &str, name: &str) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::power::RoleRef;
 
     fn rule(groups: &[&str], resources: &[&str], verbs: &[&str]) -> Rule {
         let own = |list: &[&str]| list.iter().map(|item| (*item).to_owned()).collect();
@@ -210,65 +158,6 @@ mod tests {
             verbs: own(verbs),
             ..Rule::default()
         }
-    }
-
-    fn bound(name: &str, place: Option<&str>) -> Bound {
-        Bound {
-            place: place.map(str::to_owned),
-            role: RoleRef::Cluster(name.to_owned()),
-        }
-    }
-
-    fn why(rule: Rule, place: Option<&str>) -> Option<String> {
-        let held = BTreeMap::from([
-            ("kube-system".to_owned(), "a system namespace".to_owned()),
-            ("powerful".to_owned(), "account 'robot' …".to_owned()),
-        ]);
-        climbs(&bound("r", place), &[rule], &held)
-    }
-
-    #[test]
-    fn what_climbs_everywhere_climbs_only_where_it_can() {
-        let core = |resource: &str, verb: &str| rule(&[""], &[resource], &[verb]);
-        let rbac = |verb: &str| rule(&["rbac.authorization.k8s.io"], &["clusterroles"], &[verb]);
-        let doors = [
-            rule(&["*"], &["*"], &["*"]),
-            rbac("escalate"),
-            rbac("bind"),
-            core("users", "impersonate"),
-            core("secrets", "list"),
-            core("serviceaccounts/token", "create"),
-            core("pods/exec", "create"),
-            core("pods", "create"),
-            core("nodes/proxy", "get"),
-            core("configmaps", "update"),
-            core("persistentvolumes", "create"),
-            rule(
-                &["certificates.k8s.io"],
-                &["certificatesigningrequests/approval"],
-                &["update"],
-            ),
-            rule(
-                &["admissionregistration.k8s.io"],
-                &["mutatingwebhookconfigurations"],
-                &["patch"],
-            ),
-        ];
-        for door in doors {
-            assert!(why(door.clone(), None).is_some(), "{door:?}");
-            let changes = door.changes_anything() || door.resources == ["secrets"];
-            for place in ["kube-system", "powerful"] {
-                let there = why(door.clone(), Some(place)).is_some();
-                assert!(there || !changes, "{door:?} in {place}");
-            }
-            assert_eq!(why(door, Some("shop")), None);
-        }
-        for harmless in [core("pods", "get"), core("events", "create")] {
-            assert_eq!(why(harmless, None), None);
-        }
-        assert_eq!(why(core("pods", "get"), Some("kube-system")), None);
-        let none = BTreeMap::new();
-        assert!(climbs(&bound("cluster-admin", None), &[], &none).is_some());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::Timestamp;
+use super::level::Allowed;
 use super::name::ClusterName;
 use super::project::ProjectId;
 use super::user::UserId;
@@ -78,6 +79,41 @@ impl ManagerKind {
     }
 }
 
+/// An account that was a cluster's manager, or was to be, and must go; or the present one, where
+/// another is to take its place first.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct FormerManager {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its UID, where it is known: an account that was made later under its name is another one.
+    pub(crate) uid: Option<String>,
+}
+
+impl fmt::Display for FormerManager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.uid {
+            None => f.write_str(&self.name),
+            // No name of an account has a colon.
+            Some(uid) => write!(f, "{}:{uid}", self.name),
+        }
+    }
+}
+
+impl From<&str> for FormerManager {
+    fn from(text: &str) -> Self {
+        match text.split_once(':') {
+            None => Self {
+                name: text.to_owned(),
+                uid: None,
+            },
+            Some((name, uid)) => Self {
+                name: name.to_owned(),
+                uid: Some(uid.to_owned()),
+            },
+        }
+    }
+}
+
 /// How to reach the API server, and what proves that it is the one that was registered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Address {
@@ -128,6 +164,10 @@ pub(crate) struct Cluster {
     pub(crate) write_scope: WriteScope,
     /// Namespaces the operator holds back from `write`.
     pub(crate) held_back: BTreeSet<String>,
+    /// Namespaces that `write` reaches on purpose, though it should not.
+    pub(crate) included: BTreeSet<String>,
+    /// What `write` carries of the resources that others aggregated into `edit`, on purpose.
+    pub(crate) write_allow: BTreeSet<Allowed>,
     /// When it was registered.
     pub(crate) created_at: Timestamp,
     /// When the API server last answered us.

@@ -13,7 +13,8 @@ use std::fmt;
 
 use super::access::Power;
 use super::binding::Bound;
-use super::power::RoleRef;
+use super::level::Part;
+use super::power::{RoleRef, Rule};
 
 /// The namespace of everything that we keep on a cluster.
 pub(crate) const NAMESPACE: &str = "kubegrant";
@@ -108,6 +109,15 @@ impl ObservedBinding {
     }
 }
 
+/// What a level is made of on a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct LevelRole {
+    /// The rules of our own role; `None` where the level is the cluster's ClusterRole itself.
+    pub(crate) wanted: Option<Vec<Rule>>,
+    /// Those of our own role as it stands, if it does.
+    pub(crate) found: Option<Vec<Rule>>,
+}
+
 /// What a cluster holds of ours.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Observed {
@@ -119,6 +129,8 @@ pub(crate) struct Observed {
     pub(crate) write_reaches: BTreeSet<String>,
     /// The namespaces that take new objects; empty unless somebody writes or a role is bound in one.
     pub(crate) namespaces: BTreeSet<String>,
+    /// What the levels are made of, as far as it was looked at.
+    pub(crate) levels: BTreeMap<Part, LevelRole>,
 }
 
 /// One change on a cluster. Each may be repeated without harm.
@@ -157,6 +169,18 @@ pub(crate) enum Step {
         /// The resource version this was decided on.
         resource_version: String,
     },
+    /// Write our own role of a level.
+    SetRole {
+        /// Name.
+        name: String,
+        /// All of its rules.
+        rules: Vec<Rule>,
+    },
+    /// Delete our own role of a level.
+    DeleteRole {
+        /// Name.
+        name: String,
+    },
     /// Delete a binding with this UID.
     DeleteBinding {
         /// Where.
@@ -181,6 +205,7 @@ impl Step {
             | Self::DeleteBinding { place, name, .. } => {
                 Object::Binding(place.clone(), name.clone())
             }
+            Self::SetRole { name, .. } | Self::DeleteRole { name } => Object::Role(name.clone()),
         }
     }
 }
@@ -192,12 +217,15 @@ pub(crate) enum Object {
     Account(String),
     /// A binding by place and name.
     Binding(Place, String),
+    /// A ClusterRole by name.
+    Role(String),
 }
 
 impl fmt::Display for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Account(name) => write!(f, "account '{name}'"),
+            Self::Role(name) => write!(f, "ClusterRole '{name}'"),
             Self::Binding(None, name) => write!(f, "binding '{name}'"),
             Self::Binding(Some(namespace), name) => {
                 write!(f, "binding '{name}' in namespace '{namespace}'")
@@ -253,24 +281,36 @@ pub(crate) type Lists = BTreeMap<(Place, String), (RoleRef, BTreeSet<String>)>;
 pub(crate) fn wanted_lists(desired: &Desired, observed: &Observed) -> Lists {
     let write_reaches = &observed.write_reaches;
     let mut lists = Lists::new();
-    let mut put = |place: Place, role: &'static str, account: &Account| {
-        let key = (place, binding_name(&desired.installation, role));
-        let role = RoleRef::Cluster(role.to_owned());
+    let mut put = |place: Place, of: Of, account: &Account| {
+        let key = (place, binding_name(&desired.installation, of.word()));
+        let role = match of.role(desired, observed) {
+            Some(role) => role,
+            // Until our own role is as it should be, what is there stays, and nobody is added.
+            None => match observed.bindings.get(&key) {
+                Some(found)
+                    if of.may_be(&found.role, desired)
+                        && found.accounts.contains(&account.name) =>
+                {
+                    found.role.clone()
+                }
+                _ => return,
+            },
+        };
         let list = lists.entry(key).or_insert((role, BTreeSet::new()));
         list.1.insert(account.name.clone());
     };
     for account in &desired.accounts {
         match account.power {
             Power::Bound => {}
-            Power::Full => put(None, "cluster-admin", account),
-            Power::Read => put(None, "view", account),
+            Power::Full => put(None, Of::Admin, account),
+            Power::Read => put(None, Of::Level(Part::Read), account),
             Power::Write => {
-                put(None, "view", account);
+                put(None, Of::Level(Part::Read), account);
                 if desired.write_cluster_wide {
-                    put(None, "edit", account);
+                    put(None, Of::Everywhere, account);
                 } else {
                     for namespace in write_reaches {
-                        put(Some(namespace.clone()), "edit", account);
+                        put(Some(namespace.clone()), Of::Level(Part::Write), account);
                     }
                 }
             }
@@ -287,9 +327,82 @@ pub(crate) fn wanted_lists(desired: &Desired, observed: &Observed) -> Lists {
     lists
 }
 
+/// What a list of ours is about.
+#[derive(Clone, Copy)]
+enum Of {
+    /// cluster-admin.
+    Admin,
+    /// A level.
+    Level(Part),
+    /// The plain `edit`, cluster-wide.
+    Everywhere,
+}
+
+impl Of {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Admin => "cluster-admin",
+            Self::Level(part) => part.role(),
+            Self::Everywhere => Part::Write.role(),
+        }
+    }
+
+    /// The role to name; `None` as long as it is not there as it should be.
+    fn role(self, desired: &Desired, observed: &Observed) -> Option<RoleRef> {
+        let own = RoleRef::Cluster(self.word().to_owned());
+        let Self::Level(part) = self else {
+            return Some(own);
+        };
+        match observed.levels.get(&part) {
+            Some(LevelRole {
+                wanted: Some(wanted),
+                found,
+            }) => (found.as_ref() == Some(wanted)).then(|| our_role(desired, part)),
+            _ => Some(own),
+        }
+    }
+
+    fn may_be(self, role: &RoleRef, desired: &Desired) -> bool {
+        let own = matches!(role, RoleRef::Cluster(name) if name == self.word());
+        own || matches!(self, Self::Level(part) if *role == our_role(desired, part))
+    }
+}
+
+fn our_role(desired: &Desired, part: Part) -> RoleRef {
+    RoleRef::Cluster(binding_name(&desired.installation, part.role()))
+}
+
+/// Our own roles: made and narrowed before anything else, and removed when nothing names them.
+fn plan_roles(plan: &mut Plan, desired: &Desired, observed: &Observed) {
+    for (part, level) in &observed.levels {
+        let needs = |account: &Account| match (part, account.power) {
+            (_, Power::Write) => *part == Part::Read || !desired.write_cluster_wide,
+            (Part::Read, Power::Read) => true,
+            _ => false,
+        };
+        let name = binding_name(&desired.installation, part.role());
+        let wanted = level.wanted.as_ref();
+        match wanted.filter(|_| desired.accounts.iter().any(needs)) {
+            Some(rules) if level.found.as_ref() != Some(rules) => plan.take.push(Step::SetRole {
+                name,
+                rules: rules.clone(),
+            }),
+            Some(_) => {}
+            None => {
+                let role = our_role(desired, *part);
+                let is_named = observed.bindings.values().any(|it| it.role == role);
+                if level.found.is_some() && !is_named {
+                    plan.end.push(Step::DeleteRole { name });
+                }
+            }
+        }
+    }
+}
+
 /// Decides what must change. Pure.
 pub(crate) fn plan(desired: &Desired, observed: &Observed) -> Plan {
     let mut plan = Plan::default();
+    plan_roles(&mut plan, desired, observed);
     plan_bindings(&mut plan, desired, observed);
     plan_accounts(&mut plan, desired, observed);
     plan
@@ -425,6 +538,10 @@ impl fmt::Display for Step {
                     list(accounts)
                 )
             }
+            Self::SetRole { name, rules } => {
+                write!(f, "set ClusterRole {name} to {} rules", rules.len())
+            }
+            Self::DeleteRole { name } => write!(f, "delete ClusterRole {name}"),
             Self::DeleteBinding { place, name, .. } => {
                 write!(f, "delete binding {name} {}", place_text(place))
             }

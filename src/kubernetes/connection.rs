@@ -15,13 +15,21 @@ use kube::api::{Api, ListParams, ObjectMeta, PostParams};
 use serde::Deserialize;
 
 use super::error::Error;
+use super::levels::levels;
 use super::objects;
 use crate::domain::audit::Head;
 use crate::domain::climb::Probe;
+use crate::domain::cluster::Cluster;
+use crate::domain::escalation::{self, Escalation};
+use crate::domain::level::{Allowed, LeftOut};
 use crate::domain::plan::{
     NAMESPACE, Observed, ObservedAccount, ObservedBinding, Place, binding_name,
 };
-use crate::domain::power::{self, Binding, RoleRef, Roles, Rule, Subject};
+use crate::domain::power::{Binding, RoleRef, Roles, Rule, Subject};
+use crate::secrets::MacKey;
+
+/// The label of a ClusterRole that is aggregated into another begins so.
+const AGGREGATES: &str = "rbac.authorization.k8s.io/aggregate-to-";
 
 /// The one connection to a cluster of a run.
 #[derive(Clone)]
@@ -32,6 +40,8 @@ pub(crate) struct Connection {
     pub(super) witnessed: Option<Head>,
     /// What was seen ahead, until it is looked for.
     ahead: Arc<Mutex<Option<(String, Seen)>>>,
+    /// The key of the heads on this cluster; only where the login is the manager's.
+    pub(super) heads: Option<MacKey>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -47,8 +57,26 @@ pub(crate) struct Look<'a> {
     pub(crate) with_write: bool,
     /// Whether a role is bound in a namespace: then the namespaces are read, which may be gone.
     pub(crate) with_places: bool,
-    /// Namespaces that the operator holds back.
-    pub(crate) held_back: &'a BTreeSet<String>,
+    /// The cluster, with what its operator holds back, includes and allows; none before it is
+    /// registered.
+    pub(crate) cluster: Option<&'a Cluster>,
+}
+
+static NO_NAMESPACES: BTreeSet<String> = BTreeSet::new();
+static NOTHING_ALLOWED: BTreeSet<Allowed> = BTreeSet::new();
+
+impl Look<'_> {
+    fn held_back(&self) -> &BTreeSet<String> {
+        self.cluster.map_or(&NO_NAMESPACES, |it| &it.held_back)
+    }
+
+    fn included(&self) -> &BTreeSet<String> {
+        self.cluster.map_or(&NO_NAMESPACES, |it| &it.included)
+    }
+
+    fn write_allow(&self) -> &BTreeSet<Allowed> {
+        self.cluster.map_or(&NOTHING_ALLOWED, |it| &it.write_allow)
+    }
 }
 
 /// What was seen.
@@ -58,8 +86,15 @@ pub(crate) struct Seen {
     pub(crate) installation: String,
     /// What the cluster holds of ours.
     pub(crate) observed: Observed,
-    /// Namespaces held back from write, with the reason; empty unless `with_write`.
+    /// What leads to more than it says; empty unless `with_write`.
+    pub(crate) escalation: Escalation,
+    /// The namespaces of the cluster that write must not reach, with the reason; empty unless
+    /// `with_write`.
     pub(crate) held_back: BTreeMap<String, String>,
+    /// Namespaces that write reaches on purpose, with the reason why it should not.
+    pub(crate) included: BTreeMap<String, String>,
+    /// What the levels leave out of `view` and `edit`; `view` alone unless `with_write`.
+    pub(crate) left_out: Vec<LeftOut>,
     /// Bindings of others, for `cluster check`; empty unless `with_write`.
     pub(crate) foreign: Vec<Binding>,
     /// Bindings that carry our labels and not our name, in words.
@@ -68,6 +103,29 @@ pub(crate) struct Seen {
     pub(crate) unlabelled: Vec<String>,
     /// The roles of the cluster; empty unless `with_write`.
     pub(crate) roles: Roles,
+}
+
+impl Seen {
+    /// Sorts the namespaces: what write reaches, what it must not, and what it reaches all the same.
+    fn reach(&mut self, active: &BTreeSet<String>, every: &BTreeSet<String>, look: &Look<'_>) {
+        for namespace in every {
+            let why = self.escalation.excluded().get(namespace);
+            let is_included = look.included().contains(namespace)
+                && !look.held_back().contains(namespace)
+                && !escalation::is_never_included(namespace);
+            if active.contains(namespace) && (why.is_none() || is_included) {
+                self.observed.write_reaches.insert(namespace.clone());
+            }
+            if let Some(why) = why {
+                let list = if is_included {
+                    &mut self.included
+                } else {
+                    &mut self.held_back
+                };
+                list.insert(namespace.clone(), why.clone());
+            }
+        }
+    }
 }
 
 /// A question about an account's rights.
@@ -84,6 +142,9 @@ pub(crate) struct Question {
     /// Namespace; `None` for the whole cluster.
     pub(crate) namespace: Option<String>,
 }
+
+/// Stands for the installation's id in the name of a right.
+pub(super) const INSTALLATION: &str = "<installation>";
 
 /// A right to ask for.
 #[derive(Debug, Clone, Copy)]
@@ -115,6 +176,15 @@ impl std::fmt::Display for Right {
     }
 }
 
+/// The namespaces of a cluster.
+#[derive(Default)]
+struct Namespaces {
+    /// Those that take new objects.
+    active: BTreeSet<String>,
+    /// Those on their way out, whose accounts and bindings count as before.
+    terminating: BTreeSet<String>,
+}
+
 /// What a review is about.
 enum About {
     Object(Box<ResourceAttributes>),
@@ -135,7 +205,13 @@ impl Connection {
             installation: installation.to_owned(),
             witnessed: None,
             ahead: Arc::default(),
+            heads: None,
         }
+    }
+
+    /// The installation whose objects it works on.
+    pub(crate) fn installation(&self) -> &str {
+        &self.installation
     }
 
     pub(super) fn accounts(&self) -> Api<ServiceAccount> {
@@ -191,7 +267,7 @@ impl Connection {
                             resource: text(right.resource),
                             subresource: text(right.subresource),
                             namespace: text(right.namespace),
-                            name: text(right.name),
+                            name: text(&right.name.replace(INSTALLATION, &self.installation)),
                             ..ResourceAttributes::default()
                         }),
                         ..SelfSubjectAccessReviewSpec::default()
@@ -393,8 +469,8 @@ impl Connection {
         let world = async {
             match (look.with_write, look.with_places) {
                 (true, _) => futures::try_join!(self.namespaces(), self.roles()),
-                (false, true) => Ok((self.namespaces().await?, Roles::default())),
-                (false, false) => Ok((BTreeSet::new(), Roles::default())),
+                (false, true) => futures::try_join!(self.namespaces(), self.roles_of_levels()),
+                (false, false) => Ok((Namespaces::default(), self.roles_of_levels().await?)),
             }
         };
         let (accounts, cluster_bindings, role_bindings, (namespaces, roles)) =
@@ -404,6 +480,9 @@ impl Connection {
             installation: self.installation.clone(),
             ..Seen::default()
         };
+        let levels = levels(&roles, look.write_allow(), &self.installation);
+        seen.observed.levels = levels.roles;
+        seen.left_out = levels.left_out;
         for account in accounts.items {
             let meta = account.metadata;
             let found = ObservedAccount {
@@ -416,27 +495,31 @@ impl Connection {
                 .accounts
                 .insert(meta.name.unwrap_or_default(), found);
         }
+        let mut others = Vec::new();
+        // The judgement is over ours too: a stranger may have joined one.
         let mut all = Vec::new();
         for found in cluster_bindings.items {
             let binding =
                 objects::binding(&found.metadata, &found.role_ref, found.subjects.as_ref());
-            self.sort(&mut seen, &mut all, &found.metadata, binding);
+            all.push(binding.clone());
+            self.sort(&mut seen, &mut others, &found.metadata, binding);
         }
         for found in role_bindings.items {
             let binding =
                 objects::binding(&found.metadata, &found.role_ref, found.subjects.as_ref());
-            self.sort(&mut seen, &mut all, &found.metadata, binding);
+            all.push(binding.clone());
+            self.sort(&mut seen, &mut others, &found.metadata, binding);
         }
         if look.with_write {
-            seen.held_back = power::held_back(&namespaces, look.held_back, &all, &roles);
-            let open = namespaces
-                .iter()
-                .filter(|namespace| !seen.held_back.contains_key(*namespace));
-            seen.observed.write_reaches = open.cloned().collect();
-            seen.foreign = all;
+            let mut every = namespaces.active.clone();
+            every.extend(namespaces.terminating);
+            let (out, allowed) = (look.held_back(), look.write_allow());
+            seen.escalation = escalation::judge(&every, out, allowed, &all, &roles);
+            seen.reach(&namespaces.active, &every, look);
+            seen.foreign = others;
             seen.roles = roles;
         }
-        seen.observed.namespaces = namespaces;
+        seen.observed.namespaces = namespaces.active;
         Ok(seen)
     }
 
@@ -493,21 +576,20 @@ impl Connection {
             .insert((found.namespace, found.name), observed);
     }
 
-    /// Lists the namespaces that take new objects.
-    pub(crate) async fn namespaces(&self) -> Result<BTreeSet<String>, Error> {
+    async fn namespaces(&self) -> Result<Namespaces, Error> {
         let listed = Api::<Namespace>::all(self.client.clone())
             .list(&ListParams::default())
             .await
             .map_err(|error| Error::from_kube(error, "the namespaces"))?;
-        let names = listed.items.into_iter().filter_map(|namespace| {
-            let terminating = namespace.metadata.deletion_timestamp.is_some();
-            if terminating {
-                None
-            } else {
-                namespace.metadata.name
-            }
-        });
-        Ok(names.collect())
+        let mut found = Namespaces::default();
+        for namespace in listed.items {
+            let list = match namespace.metadata.deletion_timestamp {
+                None => &mut found.active,
+                Some(_) => &mut found.terminating,
+            };
+            list.extend(namespace.metadata.name);
+        }
+        Ok(found)
     }
 
     async fn roles(&self) -> Result<Roles, Error> {
@@ -525,10 +607,16 @@ impl Connection {
         let (cluster, namespaced) = futures::try_join!(cluster, namespaced)?;
         let mut roles = Roles::default();
         for role in cluster.items {
-            roles.cluster.insert(
-                role.metadata.name.unwrap_or_default(),
-                objects::rules(role.rules),
-            );
+            let name = role.metadata.name.unwrap_or_default();
+            for (label, value) in role.metadata.labels.iter().flatten() {
+                if let Some(into) = label.strip_prefix(AGGREGATES)
+                    && value == "true"
+                {
+                    let aggregated = roles.aggregated.entry(into.to_owned()).or_default();
+                    aggregated.insert(name.clone());
+                }
+            }
+            roles.cluster.insert(name, objects::rules(role.rules));
         }
         for role in namespaced.items {
             let key = (

@@ -166,6 +166,8 @@ impl Connection {
                     .await?;
                 same_list(&written, accounts, &called(place, name))
             }
+            Step::SetRole { name, rules } => self.set_role(name, rules).await,
+            Step::DeleteRole { name } => self.delete_role(name).await,
             Step::DeleteBinding {
                 place,
                 name,

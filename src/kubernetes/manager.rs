@@ -1,35 +1,26 @@
 //! The manager: the account through which the tool works on a cluster, with exactly the rights
 //! that it needs (design, section 3).
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+mod account;
+mod login;
 
-use k8s_openapi::api::authentication::v1::{BoundObjectReference, SelfSubjectReview};
-use k8s_openapi::api::core::v1::{Namespace, Secret, ServiceAccount};
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::rbac::v1 as rbac;
-use kube::api::{Api, DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
+use kube::api::{Api, ObjectMeta, Patch, PatchParams, PostParams};
 use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub(crate) use account::account_name;
+
 use super::connection::{Connection, Right};
 use super::error::Error;
 use super::objects::{self, KUBEGRANT, MANAGED_BY};
-use super::token;
 use crate::domain::Timestamp;
 use crate::domain::cluster::ManagerKind;
 use crate::domain::plan::{NAMESPACE, binding_name};
-
-/// The manager's name where no other installation has taken it.
-const MANAGER: &str = "kubegrant-manager";
-/// What is asked for: ten years, so that a server without a cap gives at least one.
-const TTL_SECONDS: i64 = 10 * 365 * 24 * 3600;
-/// What must be given, in seconds: below a year a Secret is made instead.
-const TTL_SECONDS_ENOUGH: i64 = 364 * 24 * 3600;
-/// How often the manager's account is asked for where it comes and goes.
-const CLAIMS_MAX: usize = 3;
-/// How long the token controller may take to fill a Secret.
-const SECRET_FILLED_MAX: Duration = Duration::from_secs(10);
 
 /// How to log in as the manager.
 #[derive(Debug)]
@@ -88,7 +79,7 @@ pub(crate) const OPERATOR_RIGHTS: [Right; 10] = [
 ];
 
 /// What the manager's login must be allowed: asked by `cluster check`.
-pub(crate) const MANAGER_RIGHTS: [Right; 19] = [
+pub(crate) const MANAGER_RIGHTS: [Right; 23] = [
     right("list", "", "namespaces"),
     Right {
         name: NAMESPACE,
@@ -127,6 +118,26 @@ pub(crate) const MANAGER_RIGHTS: [Right; 19] = [
     BINDING_RIGHTS[3],
     BINDING_RIGHTS[4],
     BINDING_RIGHTS[5],
+    LEVEL_RIGHTS[0],
+    LEVEL_RIGHTS[1],
+    LEVEL_RIGHTS[2],
+    LEVEL_RIGHTS[3],
+];
+
+const fn level_right(verb: &'static str, name: &'static str) -> Right {
+    Right {
+        name,
+        ..right(verb, RBAC, "clusterroles")
+    }
+}
+
+/// What the manager's login must be allowed for our own roles of the levels: one made by an earlier
+/// version of kubegrant is not, until the cluster is relinked.
+const LEVEL_RIGHTS: [Right; 4] = [
+    level_right("patch", "kubegrant:<installation>:edit"),
+    level_right("escalate", "kubegrant:<installation>:edit"),
+    level_right("patch", "kubegrant:<installation>:view"),
+    level_right("escalate", "kubegrant:<installation>:view"),
 ];
 
 /// What the manager's login must be allowed for role bindings: one made by an earlier version of
@@ -161,7 +172,8 @@ fn rule(groups: &[&str], resources: &[&str], verbs: &[&str], names: &[&str]) -> 
 
 /// The manager's rights everywhere.
 pub(super) fn cluster_rules(installation: &str) -> Vec<rbac::PolicyRule> {
-    let manager = binding_name(installation, "manager");
+    let [manager, edit, view] =
+        ["manager", "edit", "view"].map(|role| binding_name(installation, role));
     vec![
         // See where write may reach.
         rule(&[""], &["namespaces", "nodes"], &["get", "list"], &[]),
@@ -198,6 +210,14 @@ pub(super) fn cluster_rules(installation: &str) -> Vec<rbac::PolicyRule> {
         // Keep the head of the log there, and leave the cluster for good.
         rule(&[""], &["namespaces"], &["patch", "delete"], &[NAMESPACE]),
         rule(&[RBAC], &["clusterroles"], &["delete"], &[manager.as_str()]),
+        // Keep what stands in for `edit` and `view`, by these two names alone. Made by applying,
+        // which has the name in its request. Binding cluster-admin is more than this escalates.
+        rule(
+            &[RBAC],
+            &["clusterroles"],
+            &["create", "patch", "delete", "escalate"],
+            &[edit.as_str(), view.as_str()],
+        ),
     ]
 }
 
@@ -234,7 +254,7 @@ impl Connection {
     }
 
     /// Makes our namespace; one of somebody else's by that name is left alone.
-    async fn put_namespace(&self) -> Result<(), Error> {
+    pub(crate) async fn put_namespace(&self) -> Result<(), Error> {
         let api: Api<Namespace> = Api::all(self.client.clone());
         let what = format!("namespace '{NAMESPACE}'");
         let found = api.get_opt(NAMESPACE).await;
@@ -276,54 +296,21 @@ impl Connection {
         }
     }
 
-    /// Makes the manager's account under the plain name, unless another installation has it; gives
-    /// the name. Creating claims a name where applying would take it from who was faster.
-    async fn claim_account(&self) -> Result<String, Error> {
-        let wanted = |name: &str| ServiceAccount {
-            metadata: objects::meta(name, Some(NAMESPACE), &self.installation),
-            automount_service_account_token: Some(false),
-            ..ServiceAccount::default()
-        };
-        let what = "the manager account";
-        let accounts = self.accounts();
-        for _ in 0..CLAIMS_MAX {
-            let created = accounts
-                .create(&PostParams::default(), &wanted(MANAGER))
-                .await;
-            match created.map_err(|error| Error::from_kube(error, what)) {
-                Err(error) if error.is_already_exists() => {}
-                other => return other.map(|_| MANAGER.to_owned()),
-            }
-            let found = accounts.get_opt(MANAGER).await;
-            let Some(found) = found.map_err(|error| Error::from_kube(error, what))? else {
-                // It was there a moment ago: whose it was is not known.
-                continue;
-            };
-            if objects::is_ours(&found.metadata, &self.installation) {
-                return Ok(MANAGER.to_owned());
-            }
-            let name = format!("{MANAGER}-{}", self.installation);
-            self.put(&accounts, &name, &wanted(&name)).await?;
-            return Ok(name);
-        }
-        Err(Error::unsettled(
-            "the manager account is there and is not, by turns",
-        ))
-    }
-
-    /// Makes the manager with its rights, and gives its account's name. May be repeated without
-    /// harm.
-    pub(crate) async fn install_manager(&self) -> Result<String, Error> {
-        self.put_namespace().await?;
-        let account = self.claim_account().await?;
+    /// Gives accounts the manager's rights: this one, and the one before it while it is the only one
+    /// whose login is stored. May be repeated without harm.
+    pub(crate) async fn install_manager(
+        &self,
+        account: &str,
+        beside: Option<&str>,
+    ) -> Result<(), Error> {
         let installation = self.installation.as_str();
         let name = binding_name(installation, "manager");
-        let subject = rbac::Subject {
-            kind: "ServiceAccount".to_owned(),
-            name: account.clone(),
-            namespace: Some(NAMESPACE.to_owned()),
-            api_group: None,
-        };
+        let accounts: BTreeSet<String> = [account]
+            .into_iter()
+            .chain(beside)
+            .map(str::to_owned)
+            .collect();
+        let subjects = objects::subjects(&accounts);
         let cluster_role = rbac::ClusterRole {
             metadata: objects::meta(&name, None, installation),
             rules: Some(cluster_rules(installation)),
@@ -342,7 +329,7 @@ impl Connection {
         let cluster_binding = rbac::ClusterRoleBinding {
             metadata: objects::meta(&name, None, installation),
             role_ref: objects::cluster_role(&name),
-            subjects: Some(vec![subject.clone()]),
+            subjects: Some(subjects.clone()),
         };
         let binding = rbac::RoleBinding {
             metadata: objects::meta(&name, Some(NAMESPACE), installation),
@@ -351,7 +338,7 @@ impl Connection {
                 kind: "Role".to_owned(),
                 name: name.clone(),
             },
-            subjects: Some(vec![subject]),
+            subjects: Some(subjects),
         };
         let cluster_bindings = self.cluster_bindings();
         let bindings = self.role_bindings(NAMESPACE);
@@ -359,175 +346,15 @@ impl Connection {
             self.put(&cluster_bindings, &name, &cluster_binding),
             self.put(&bindings, &name, &binding),
         )?;
-        Ok(account)
-    }
-
-    /// Gives a new login of the manager: a token of a year or more, bound to a Secret of its own
-    /// that ends it; or the token of a Secret where the server caps lifetimes below a year.
-    pub(crate) async fn manager_login(
-        &self,
-        account: &str,
-        now: Timestamp,
-    ) -> Result<Manager, Error> {
-        let api: Api<Secret> = Api::namespaced(self.client.clone(), NAMESPACE);
-        let what = format!("the token Secret of '{account}'");
-        let mut metadata = objects::meta("", Some(NAMESPACE), &self.installation);
-        metadata.name = None;
-        metadata.generate_name = Some(format!("{account}-"));
-        let wanted = Secret {
-            metadata,
-            ..Secret::default()
-        };
-        let made = api.create(&PostParams::default(), &wanted).await;
-        let made = made.map_err(|error| Error::from_kube(error, &what))?;
-        let name = made.metadata.name.clone().unwrap_or_default();
-        let bound = BoundObjectReference {
-            api_version: Some("v1".to_owned()),
-            kind: Some("Secret".to_owned()),
-            name: Some(name.clone()),
-            uid: made.metadata.uid.clone(),
-        };
-        let minted = self.mint_bound(account, TTL_SECONDS, Some(bound)).await?;
-        if (minted.expires_at - now).num_seconds() >= TTL_SECONDS_ENOUGH {
-            return Ok(Manager {
-                account: account.to_owned(),
-                kind: ManagerKind::Token,
-                token: minted.token,
-                expires_at: Some(minted.expires_at),
-            });
-        }
-        self.delete_secret(&name).await?;
-        let token = self.secret_token(account).await?;
-        Ok(Manager {
-            account: account.to_owned(),
-            kind: ManagerKind::Secret,
-            token,
-            expires_at: None,
-        })
-    }
-
-    async fn delete_secret(&self, name: &str) -> Result<(), Error> {
-        let api: Api<Secret> = Api::namespaced(self.client.clone(), NAMESPACE);
-        let deleted = api.delete(name, &DeleteParams::default()).await;
-        match deleted.map_err(|error| Error::from_kube(error, &format!("Secret '{name}'"))) {
-            Err(error) if error.is_not_found() => Ok(()),
-            other => other.map(drop),
-        }
-    }
-
-    /// Ends every login of the manager but this one, or every one, and sees that they are gone.
-    /// Whatever was bound to the Secrets is refused when the API server's cache of 10 seconds has
-    /// forgotten it.
-    pub(crate) async fn retire_other_logins(
-        &self,
-        keep: Option<&SecretString>,
-    ) -> Result<(), Error> {
-        let kept = keep
-            .map(secrecy::ExposeSecret::expose_secret)
-            .and_then(token::claims)
-            .and_then(token::Claims::secret);
-        let others = async || {
-            let mut names = self.manager_secrets().await?;
-            names.retain(|name| kept.as_ref() != Some(name));
-            Ok::<_, Error>(names)
-        };
-        let ended = others().await?;
-        for name in &ended {
-            self.delete_secret(name).await?;
-        }
-        if ended.is_empty() {
-            return Ok(());
-        }
-        // Gone is what is not there, not what was answered to the call.
-        match others().await?.first() {
-            None => Ok(()),
-            Some(left) => Err(Error::unsettled(&format!(
-                "Secret '{left}' of namespace '{NAMESPACE}', a login of the manager, is still there"
-            ))),
-        }
-    }
-
-    /// Waits until the API server refuses this connection's own login; `false` if it still does
-    /// not after `limit`.
-    pub(crate) async fn is_refused_within(&self, limit: Duration) -> Result<bool, Error> {
-        let started = tokio::time::Instant::now();
-        loop {
-            let asked = Api::<SelfSubjectReview>::all(self.client.clone())
-                .create(&PostParams::default(), &SelfSubjectReview::default())
-                .await
-                .map_err(|error| Error::from_kube(error, "who we are"));
-            match asked {
-                Err(error) if error.is_unauthorized() => return Ok(true),
-                Ok(_) => {}
-                Err(error) if error.is_forbidden() => {}
-                Err(error) => return Err(error),
-            }
-            if started.elapsed() > limit {
-                return Ok(false);
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    }
-
-    /// Makes a Secret that the cluster's token controller fills, and waits for the token.
-    async fn secret_token(&self, account: &str) -> Result<SecretString, Error> {
-        let api: Api<Secret> = Api::namespaced(self.client.clone(), NAMESPACE);
-        let what = format!("the token Secret of '{account}'");
-        let mut metadata = objects::meta("", Some(NAMESPACE), &self.installation);
-        metadata.name = None;
-        metadata.generate_name = Some(format!("{account}-"));
-        metadata.annotations = Some(BTreeMap::from([(
-            "kubernetes.io/service-account.name".to_owned(),
-            account.to_owned(),
-        )]));
-        let wanted = Secret {
-            metadata,
-            type_: Some("kubernetes.io/service-account-token".to_owned()),
-            ..Secret::default()
-        };
-        let made = api.create(&PostParams::default(), &wanted).await;
-        let mut found = made.map_err(|error| Error::from_kube(error, &what))?;
-        let name = found.metadata.name.clone().unwrap_or_default();
-        let started = tokio::time::Instant::now();
-        loop {
-            let bytes = found.data.as_mut().and_then(|data| data.remove("token"));
-            if let Some(bytes) = bytes.filter(|bytes| !bytes.0.is_empty()) {
-                let text = String::from_utf8(bytes.0)
-                    .map_err(|_| Error::garbled(&what, "it is not text"))?;
-                return Ok(token::read(text, account, &what)?.token);
-            }
-            if started.elapsed() > SECRET_FILLED_MAX {
-                // An empty Secret is no login; leave nothing behind.
-                let removed = api.delete(&name, &DeleteParams::default()).await;
-                removed.map_err(|error| Error::from_kube(error, &what))?;
-                return Err(Error::unsettled(
-                    "the server caps tokens below a year, and nothing fills token Secrets",
-                ));
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            let read = api.get(&name).await;
-            found = read.map_err(|error| Error::from_kube(error, &what))?;
-        }
-    }
-
-    /// Lists the manager's token Secrets by name.
-    async fn manager_secrets(&self) -> Result<Vec<String>, Error> {
-        let api: Api<Secret> = Api::namespaced(self.client.clone(), NAMESPACE);
-        let ours = ListParams::default().labels(&objects::selector(&self.installation));
-        let listed = api.list_metadata(&ours).await;
-        let listed = listed.map_err(|error| Error::from_kube(error, "our Secrets"))?;
-        Ok(listed
-            .items
-            .into_iter()
-            .filter_map(|secret| secret.metadata.name)
-            .collect())
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::power::{Rule, danger};
+    use crate::domain::escalation;
+    use crate::domain::power::Rule;
 
     #[test]
     fn the_manager_reads_no_secret_outside_our_namespace() {
@@ -552,7 +379,7 @@ mod tests {
         assert!(
             objects::rules(Some(cluster_rules("0badcafe")))
                 .iter()
-                .any(|r| danger(r).is_some())
+                .any(escalation::takes)
         );
     }
 }

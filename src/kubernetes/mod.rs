@@ -12,6 +12,7 @@ pub(crate) mod fuzzing;
 pub(crate) mod import;
 mod leaving;
 pub(crate) mod level;
+pub(crate) mod levels;
 mod lists;
 pub(crate) mod manager;
 pub(crate) mod nodes;

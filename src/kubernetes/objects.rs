@@ -117,11 +117,14 @@ pub(crate) fn role_ref(found: &rbac::RoleRef) -> RoleRef {
     }
 }
 
-/// A subject in domain words.
-fn subject(found: &rbac::Subject) -> Subject {
+/// A subject in domain words. An account without a namespace is of the binding's own.
+fn subject(found: &rbac::Subject, place: Option<&str>) -> Subject {
     match found.kind.as_str() {
         "ServiceAccount" => Subject::Account {
-            namespace: found.namespace.clone().unwrap_or_default(),
+            namespace: match found.namespace.as_deref() {
+                None | Some("") => place.unwrap_or_default().to_owned(),
+                Some(namespace) => namespace.to_owned(),
+            },
             name: found.name.clone(),
         },
         "Group" => Subject::Group(found.name.clone()),
@@ -139,7 +142,11 @@ pub(crate) fn binding(
         namespace: meta.namespace.clone(),
         name: meta.name.clone().unwrap_or_default(),
         role: role_ref(role),
-        subjects: subjects.into_iter().flatten().map(subject).collect(),
+        subjects: subjects
+            .into_iter()
+            .flatten()
+            .map(|found| subject(found, meta.namespace.as_deref()))
+            .collect(),
     }
 }
 

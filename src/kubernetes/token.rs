@@ -39,11 +39,19 @@ pub(crate) struct Claims {
     bound: Option<BoundClaims>,
     #[serde(rename = "kubernetes.io/serviceaccount/secret.name")]
     legacy_secret: Option<String>,
+    #[serde(rename = "kubernetes.io/serviceaccount/service-account.uid")]
+    legacy_uid: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
 struct BoundClaims {
     secret: Option<BoundObject>,
+    serviceaccount: Option<BoundAccount>,
+}
+
+#[derive(Debug, Deserialize)]
+struct BoundAccount {
+    uid: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -52,6 +60,15 @@ struct BoundObject {
 }
 
 impl Claims {
+    /// The UID of its account.
+    pub(crate) fn account_uid(&self) -> Option<String> {
+        let bound = self.bound.as_ref();
+        let account = bound.and_then(|bound| bound.serviceaccount.as_ref());
+        account
+            .and_then(|account| account.uid.clone())
+            .or_else(|| self.legacy_uid.clone())
+    }
+
     /// The Secret that the token lives and dies with.
     pub(crate) fn secret(self) -> Option<String> {
         self.bound

@@ -59,7 +59,8 @@ impl Connection {
         if as_manager {
             self.take_all_power(&last, account).await?;
         }
-        let manager = binding_name(&self.installation, "manager");
+        let [manager, edit, view] =
+            ["manager", "edit", "view"].map(|role| binding_name(&self.installation, role));
         let client = || self.client.clone();
         let (roles, bindings): (Api<rbac::Role>, Api<rbac::RoleBinding>) = (
             Api::namespaced(client(), NAMESPACE),
@@ -75,6 +76,8 @@ impl Connection {
                 "the manager's ClusterRoleBinding"
             ),
             delete(cluster_roles, &manager, "the manager's ClusterRole"),
+            self.delete_role(&edit),
+            self.delete_role(&view),
         )?;
         let mut left = Left::default();
         if shared {

@@ -1,5 +1,11 @@
-//! The cluster as a witness of the audit log: its head is an annotation of our namespace, which
-//! `edit` cannot write, wherever it is bound.
+//! The cluster as a witness of the audit log: its head is an annotation of our namespace.
+//!
+//! Others than us may write there: whoever may patch namespaces, and the manager of every
+//! installation on the cluster. So a head carries a tag under a key that is derived from the
+//! manager's login, and one without the right tag is no head. What is left to those who may write
+//! there: to take it away, or to put an earlier one of ours back. Then the cluster knows less, and
+//! notices only what is older still; it never stops anybody. With a new login of the manager all
+//! earlier heads are worth nothing.
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, ListParams, Patch, PatchParams};
@@ -10,6 +16,7 @@ use super::error::Error;
 use super::objects::{self, KUBEGRANT};
 use crate::domain::audit::Head;
 use crate::domain::plan::NAMESPACE;
+use crate::secrets::{MacKey, SecretString};
 
 /// The label by which every API server lets a namespace be found by its name.
 pub(super) const NAME: &str = "kubernetes.io/metadata.name";
@@ -20,16 +27,54 @@ const SYSTEM: &str = "kube-system";
 pub(crate) struct Pins {
     /// The UID of `kube-system`: it names the cluster, and changes when it is rebuilt.
     pub(crate) cluster_uid: String,
-    /// The head of our log that it holds.
-    pub(crate) head: Option<Head>,
+    /// What stands where the head of our log is kept.
+    pub(crate) head: Option<Found>,
+}
+
+/// What stands where the head of our log is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// A head that was written with the manager's login.
+    Proven(Head),
+    /// A head without a tag: as earlier versions of this program wrote it, and as anybody could.
+    Untagged,
+    /// Something else.
+    Foreign,
 }
 
 /// Two installations on one cluster share the namespace, and keep a head each.
-fn annotation(installation: &str) -> String {
+pub(crate) fn annotation(installation: &str) -> String {
     format!("kubegrant.io/head-{installation}")
 }
 
+/// The key of the heads on a cluster: whoever has the manager's login has it, and nobody else.
+fn key(login: &SecretString, installation: &str, cluster_uid: &str) -> MacKey {
+    MacKey::derive(login, "kubegrant head v1", &[installation, cluster_uid])
+}
+
+fn tagged(head: &Head, key: &MacKey) -> String {
+    let text = head.to_string();
+    format!("{text} {}", key.tag(&text))
+}
+
+fn read(text: &str, key: Option<&MacKey>) -> Found {
+    if text.parse::<Head>().is_ok() {
+        return Found::Untagged;
+    }
+    let proven = text.rsplit_once(' ').and_then(|(text, tag)| {
+        let head = text.parse().ok()?;
+        key?.is_tag_of(tag, text).then_some(head)
+    });
+    proven.map_or(Found::Foreign, Found::Proven)
+}
+
 impl Connection {
+    /// Makes the heads of our log on this cluster readable, and writable.
+    pub(crate) fn with_heads_of(mut self, login: &SecretString, cluster_uid: &str) -> Self {
+        self.heads = Some(key(login, &self.installation, cluster_uid));
+        self
+    }
+
     /// Asks for both side by side: by name, since a list waits on a busy cluster until the API
     /// server's watch cache has caught up (up to 100 ms), and a single object does not.
     pub(crate) async fn pins(&self) -> Result<Pins, Error> {
@@ -42,10 +87,9 @@ impl Connection {
         let uid = system.metadata.uid;
         let cluster_uid = uid.ok_or_else(|| Error::garbled(what, "it has no UID"))?;
         let found = own.and_then(|own| own.metadata.annotations);
-        // Who can garble it can remove it: it counts as absent.
         let head = found.and_then(|found| {
             let text = found.get(&annotation(&self.installation))?;
-            text.parse().ok()
+            Some(read(text, self.heads.as_ref()))
         });
         Ok(Pins { cluster_uid, head })
     }
@@ -72,11 +116,14 @@ impl Connection {
     /// Lets the cluster hold the head, unless it does. A witness that could not be told knows
     /// less; nothing else is less true, so the caller goes on.
     pub(crate) async fn witness(&self, head: &Head) -> Result<(), Error> {
+        let Some(key) = &self.heads else {
+            return Ok(()); // Not the manager's login: what it wrote would be no head.
+        };
         if self.witnessed.as_ref() == Some(head) {
             return Ok(());
         }
         let name = annotation(&self.installation);
-        let patch = json!({ "metadata": { "annotations": { name: head.to_string() } } });
+        let patch = json!({ "metadata": { "annotations": { name: tagged(head, key) } } });
         let patch = Patch::Merge(patch);
         let params = PatchParams {
             field_manager: Some(KUBEGRANT.into()),
@@ -87,5 +134,37 @@ impl Connection {
         written
             .map(drop)
             .map_err(|error| Error::from_kube(error, "the head of the audit log"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_is_one_only_with_the_tag_of_this_login_installation_and_cluster() {
+        let login = SecretString::from("token");
+        let mine = key(&login, "0badcafe", "uid");
+        let head = Head {
+            epoch: 1_790_000_000,
+            seq: 42,
+            hash: "0a".repeat(32),
+        };
+        let text = tagged(&head, &mine);
+        assert_eq!(read(&text, Some(&mine)), Found::Proven(head.clone()));
+        assert_eq!(read(&head.to_string(), Some(&mine)), Found::Untagged);
+        let later = text.replacen("42", "43", 1);
+        for foreign in ["", "nonsense", &later, &format!("{text} 0"), &text[1..]] {
+            assert_eq!(read(foreign, Some(&mine)), Found::Foreign, "{foreign}");
+        }
+        let others = [
+            key(&SecretString::from("other"), "0badcafe", "uid"),
+            key(&login, "ffffffff", "uid"),
+            key(&login, "0badcafe", "rebuilt"),
+        ];
+        for other in others {
+            assert_eq!(read(&text, Some(&other)), Found::Foreign);
+        }
+        assert_eq!(read(&text, None), Found::Foreign);
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::journal::Journal;
+use super::project::{self, kept::Kept};
 use super::{Applied, Done, Error, Mode, excess, find, settle};
 use crate::domain::access::{self, Access, Grant, Level, Power};
 use crate::domain::audit::Phase;
@@ -46,6 +47,8 @@ pub(crate) struct Outcome {
     pub(crate) unchanged: bool,
     /// Whether the user has a key that files could be sealed to.
     pub(crate) has_key: bool,
+    /// Namespaces that write reaches on purpose, where write was given.
+    pub(crate) included: BTreeSet<String>,
     /// Where the level is more than it says: agreed to.
     pub(crate) excess: Vec<String>,
     /// What it did on the cluster.
@@ -90,6 +93,14 @@ fn may_be_granted(user: &User, cluster: &Cluster) -> Result<(), Error> {
         });
     }
     refuse_pointless(user, cluster)
+}
+
+/// The excluded namespaces that a level reaches on purpose.
+fn on_purpose(level: Level, cluster: &Cluster) -> BTreeSet<String> {
+    match level {
+        Level::Write => cluster.included.clone(),
+        Level::Read => BTreeSet::new(),
+    }
 }
 
 /// Gives a developer a level on a cluster. A change of level ends the current credential.
@@ -148,6 +159,7 @@ pub(crate) async fn grant(
         access,
         unchanged,
         has_key: user.key.is_some(),
+        included: on_purpose(wish.level, &cluster),
         excess,
         applied,
     };
@@ -286,6 +298,7 @@ pub(crate) async fn revoke(
         access: after,
         unchanged,
         has_key: user.key.is_some(),
+        included: BTreeSet::new(),
         excess: vec![],
         applied,
     };
@@ -335,6 +348,8 @@ pub(crate) struct Line {
     pub(crate) access: Access,
     /// The cluster's project and what they are in it, where that is their way in.
     pub(crate) project: Option<(String, ProjectRole)>,
+    /// The shared version that they keep without being entitled to it, where the line is about it.
+    pub(crate) kept: Option<Kept>,
     /// Since when and by whom, where a grant gives it.
     pub(crate) granted: Option<(Timestamp, String, String)>,
 }
@@ -357,9 +372,10 @@ pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Line>, Erro
         find::cluster(session, &actor, &journal, name, ClusterAction::See)?;
     }
     let only = filter.user.as_ref().map(|name| find::user(session, name));
-    let (roles, projects) = session.store()?.read(|tx| {
+    let (roles, projects, kept) = session.store()?.read(|tx| {
         let names = store::projects::names(tx)?;
-        Ok::<_, store::Error>((store::projects::roles(tx)?, names))
+        let kept = project::kept::all(tx)?;
+        Ok::<_, store::Error>((store::projects::roles(tx)?, names, kept))
     })?;
     let (users, clusters, grants, bound) = session.store()?.read(|tx| {
         let grants: BTreeMap<(ClusterId, UserId), Grant> = store::grants::list(tx)?
@@ -416,9 +432,19 @@ pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Line>, Erro
                     cluster: cluster.name.to_string(),
                     access: Access::None,
                     project: role,
+                    kept: None,
                     granted: None,
                 });
             }
+            let here = |it: &&Kept| it.cluster_id == cluster.id && it.user_id == user.id;
+            lines.extend(kept.iter().filter(here).map(|kept| Line {
+                user: user.name.to_string(),
+                cluster: cluster.name.to_string(),
+                access: Access::None,
+                project: None,
+                kept: Some(kept.clone()),
+                granted: None,
+            }));
             let access = access_of(user, cluster);
             if access == Access::None {
                 continue;
@@ -432,6 +458,7 @@ pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Line>, Erro
                 cluster: cluster.name.to_string(),
                 access,
                 project: None,
+                kept: None,
                 granted: granted.map(|grant| {
                     let by = names.get(&grant.granted_by).cloned().unwrap_or_default();
                     (grant.granted_at, by, grant.reason.clone())

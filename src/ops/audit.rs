@@ -54,6 +54,8 @@ pub(crate) struct Report {
     pub(crate) verdict: Verdict,
     /// What was changed without this program.
     pub(crate) changed: Vec<String>,
+    /// Which of it are tables, indexes and triggers.
+    misshapen: Vec<String>,
     /// What this machine knows of the store.
     pub(crate) known: Known,
 }
@@ -92,6 +94,7 @@ pub(crate) fn verify(session: &Session) -> Result<Report, Error> {
         Ok(Report {
             verdict: store::audit::verify(tx)?,
             changed: store::integrity::changed(tx)?,
+            misshapen: store::integrity::misshapen(tx)?,
             known,
         })
     })?;
@@ -124,6 +127,14 @@ pub(crate) fn accept(
         return Err(Error::Forbidden {
             why: format!("event {seq} of the audit log is not as it was written"),
             hint: "a log that lies cannot be accepted: run `kubegrant restore FILE` with a backup"
+                .to_owned(),
+        });
+    }
+    if let Some(what) = report.misshapen.first() {
+        return Err(Error::Forbidden {
+            why: format!("{what} in the store is not as kubegrant made it"),
+            hint: "tables and triggers of somebody else's cannot be accepted: undo that, or run \
+                   `kubegrant restore FILE` with a backup"
                 .to_owned(),
         });
     }

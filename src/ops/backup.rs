@@ -4,6 +4,7 @@
 //! accounts of ours are ended and their version numbers noted, before anything new is issued. An
 //! SSH key that may have been taken meanwhile is not handed out again.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::error::refusal;
@@ -79,6 +80,79 @@ pub(crate) fn backup(
     }))
 }
 
+/// Something that was decided since a backup, and that restoring it undoes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Undone {
+    /// What kind of thing: `user`, `grant` …
+    pub(crate) kind: &'static str,
+    /// Which.
+    pub(crate) what: String,
+    /// What the store says that is replaced; nothing if it knows no such thing.
+    pub(crate) now: Option<String>,
+    /// What the backup says.
+    pub(crate) then: Option<String>,
+}
+
+impl Undone {
+    /// In words.
+    pub(crate) fn words(&self) -> String {
+        let word = |said: &Option<String>| said.clone().unwrap_or_else(|| "none".to_owned());
+        format!(
+            "{} {}: {} becomes {}",
+            self.kind,
+            self.what,
+            word(&self.now),
+            word(&self.then)
+        )
+    }
+}
+
+/// Lays the store that is replaced and the backup side by side.
+fn undone(present: Option<&Present<'_>>, backup: &Store) -> Result<Vec<Undone>, Error> {
+    let Some(present) = present else {
+        return Ok(vec![]);
+    };
+    let then = backup.read(store::facts::all)?;
+    // A store that cannot be read is what is to be replaced: that must not stop it.
+    let Ok(now) = present.store.read(store::facts::all) else {
+        return Ok(vec![Undone {
+            kind: "store",
+            what: "that is replaced".to_owned(),
+            now: Some("it cannot be read".to_owned()),
+            then: Some("all of the backup".to_owned()),
+        }]);
+    };
+    let keys: BTreeSet<_> = now.keys().chain(then.keys()).collect();
+    Ok(keys
+        .into_iter()
+        .filter(|key| now.get(*key) != then.get(*key))
+        .map(|key| Undone {
+            kind: store::facts::kind(key.0),
+            what: key.1.clone(),
+            now: now.get(key).cloned(),
+            then: then.get(key).cloned(),
+        })
+        .collect())
+}
+
+/// What restoring a backup would do.
+#[derive(Debug)]
+pub(crate) struct Preview {
+    /// A sentence each.
+    pub(crate) steps: Vec<String>,
+    /// What it would undo.
+    pub(crate) undone: Vec<Undone>,
+}
+
+/// What came of a wish to restore.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// What would be done.
+    Planned(Preview),
+    /// What was done.
+    Did(Restored),
+}
+
 /// A store that was restored.
 #[derive(Debug)]
 pub(crate) struct Restored {
@@ -94,6 +168,8 @@ pub(crate) struct Restored {
     pub(crate) forgotten: Vec<String>,
     /// Clusters whose SSH key may be in somebody's hands.
     pub(crate) doubted: Vec<String>,
+    /// What was decided since the backup, and is as before now.
+    pub(crate) undone: Vec<Undone>,
     /// Where the log stands now.
     pub(crate) head: Option<Head>,
 }
@@ -114,7 +190,7 @@ pub(crate) async fn restore(
     path: &Path,
     mode: Mode,
     _: Confirmed,
-) -> Result<Done<Restored>, Error> {
+) -> Result<Outcome, Error> {
     let path = session.env.current_dir.join(path);
     let bytes = read_private(&path, BACKUP_BYTES_MAX)?;
     let backup = Store::from_bytes(&path, bytes.to_vec())?;
@@ -124,6 +200,7 @@ pub(crate) async fn restore(
         let clusters = store::clusters::list(tx)?;
         Ok::<_, store::Error>((store::audit::head(tx)?, clusters))
     })?;
+    let undone = undone(present.as_ref(), &backup)?;
     let names = |clusters: &[Cluster]| -> Vec<String> {
         clusters.iter().map(|c| c.name.to_string()).collect()
     };
@@ -136,7 +213,10 @@ pub(crate) async fn restore(
         )];
         let looks = names(&clusters).into_iter();
         lines.extend(looks.map(|name| format!("owe cluster '{name}' a look")));
-        return Ok(Done::Planned(lines));
+        return Ok(Outcome::Planned(Preview {
+            steps: lines,
+            undone,
+        }));
     }
     // Who works on a cluster now must not record the end of it in another store.
     let mut locks: Vec<Lock> = Vec::new();
@@ -171,7 +251,8 @@ pub(crate) async fn restore(
     let forgotten = forgotten
         .filter(|there| clusters.iter().all(|cluster| cluster.name != there.name))
         .map(|cluster| cluster.name.to_string());
-    Ok(Done::Did(Restored {
+    Ok(Outcome::Did(Restored {
+        undone,
         backup: head,
         forgotten: forgotten.collect(),
         replaced: present.and_then(|present| present.head),

@@ -2,6 +2,7 @@
 
 mod approach;
 mod check;
+mod insisted;
 mod register;
 mod settings;
 mod survey;
@@ -19,11 +20,12 @@ use super::journal::Journal;
 use super::{Error, find, settle};
 use crate::domain::access::Access;
 use crate::domain::cluster::{Cluster, WriteScope};
+use crate::domain::level::LeftOut;
 use crate::domain::name::ClusterName;
 use crate::domain::policy::ClusterAction;
 use crate::domain::project::ProjectRole;
 use crate::domain::user::User;
-use crate::kubernetes::connection::Look;
+use crate::kubernetes::connection::{Look, Seen};
 use crate::session::{Actor, Session};
 use crate::store;
 
@@ -117,6 +119,10 @@ pub(crate) struct Reach {
     pub(crate) reaches: BTreeSet<String>,
     /// Namespaces held back, and why.
     pub(crate) held_back: BTreeMap<String, String>,
+    /// Namespaces that it reaches on purpose, and why it should not.
+    pub(crate) included: BTreeMap<String, String>,
+    /// What the levels leave out of the cluster's `view` and `edit`.
+    pub(crate) left_out: Vec<LeftOut>,
 }
 
 /// Shows a cluster; asks it where write reaches, if the actor can open its login.
@@ -138,8 +144,9 @@ pub(crate) async fn show(session: &Session, name: &ClusterName) -> Result<Shown,
     let manages = matches!(found.access, Access::Full(_) | Access::ClusterOwner);
     let reach = if manages && found.cluster.write_scope == WriteScope::Namespaces {
         Some(
-            reach(session, &found.cluster)
+            look(session, &found.cluster)
                 .await
+                .map(Reach::from)
                 .map_err(|error| settle::chain(&error)),
         )
     } else {
@@ -148,26 +155,34 @@ pub(crate) async fn show(session: &Session, name: &ClusterName) -> Result<Shown,
     Ok(Shown { line, reach })
 }
 
-async fn reach(session: &Session, cluster: &Cluster) -> Result<Reach, Error> {
+/// Looks at everything that limits write.
+async fn look(session: &Session, cluster: &Cluster) -> Result<Seen, Error> {
     let connection = session
         .connect(cluster, &find::installation(session)?)
         .await?;
     let look = Look {
         with_write: true,
         with_places: true,
-        held_back: &cluster.held_back,
+        cluster: Some(cluster),
     };
-    let seen = connection
+    connection
         .observe(&look)
         .await
         .map_err(|source| Error::Cluster {
             cluster: cluster.name.to_string(),
             source,
-        })?;
-    Ok(Reach {
-        reaches: seen.observed.write_reaches,
-        held_back: seen.held_back,
-    })
+        })
+}
+
+impl From<Seen> for Reach {
+    fn from(seen: Seen) -> Self {
+        Self {
+            reaches: seen.observed.write_reaches,
+            held_back: seen.held_back,
+            included: seen.included,
+            left_out: seen.left_out,
+        }
+    }
 }
 
 /// Whether an actor manages a cluster: its access, its credentials, its reconcile.

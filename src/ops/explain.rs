@@ -1,6 +1,7 @@
 //! `access explain`: the path that gives a right, or the rule that refuses it.
 
 use super::journal::Journal;
+use super::project::{self, kept::Kept};
 use super::{Error, find, settle};
 use crate::domain::access::{Access, Level, strongest};
 use crate::domain::cluster::State;
@@ -66,6 +67,8 @@ pub(crate) struct Explained {
     pub(crate) access: Access,
     /// What they are in the cluster's project.
     pub(crate) project: Option<ProjectRole>,
+    /// The shared version that they keep without being entitled to it.
+    pub(crate) kept: Option<Kept>,
     /// All paths, strongest first.
     pub(crate) paths: Vec<Path>,
     /// Whether a kubeconfig can be downloaded, and if not, which rule refuses.
@@ -102,6 +105,11 @@ pub(crate) async fn explain(
         find::user(session, user)?
     };
     let now = session.now();
+    let kept = session.store()?.read(project::kept::all)?.into_iter();
+    let mut kept: Vec<Kept> = kept
+        .filter(|it| it.cluster_id == cluster.id && it.user_id == user.id)
+        .collect();
+    kept.sort_by_key(|kept| kept.power);
     let (grant, bindings, access, blocked, role, name, live) = session.store()?.read(|tx| {
         let access = find::access_of(tx, session, &user, &cluster)?;
         let role = find::project_role(tx, &user, &cluster)?;
@@ -141,6 +149,7 @@ pub(crate) async fn explain(
         grant_path(&user, grant.as_ref(), now),
     ];
     paths.extend(binding_paths(&user, &bindings));
+    paths.extend(kept.iter().rev().map(kept_path));
     if !user.active {
         paths.insert(0, disabled_path(&user));
     }
@@ -171,11 +180,25 @@ pub(crate) async fn explain(
         cluster: cluster.name,
         access,
         project: role,
+        kept: kept.pop(),
         paths,
         download,
         version: live.map(|live| live.version),
         answer,
     })
+}
+
+/// What nobody is entitled to, and lets in all the same.
+fn kept_path(kept: &Kept) -> Path {
+    Path {
+        through: "kept",
+        gives: Some(kept.power.as_str()),
+        what: format!(
+            "'{}' keeps version {} of the shared kubeconfig of project '{}', until `kubegrant \
+             project rotate {}`",
+            kept.user, kept.version, kept.project, kept.project
+        ),
+    }
 }
 
 /// What closes all other paths.

@@ -1,23 +1,16 @@
-//! A cluster's life: protect, archive, transfer, rotate its manager.
-
-use std::time::Duration;
+//! A cluster's life: protect, archive, transfer.
 
 use super::journal::Journal;
 use super::{Applied, Done, Error, Mode, find, reseal, settle};
 use crate::domain::Confirmed;
 use crate::domain::access::Access;
 use crate::domain::audit::Phase;
-use crate::domain::cluster::{Cluster, ManagerKind, State};
+use crate::domain::cluster::{Cluster, State};
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::ClusterAction;
 use crate::domain::user::User;
-use crate::kubernetes::client::{self, Limits, Login};
-use crate::kubernetes::connection::Connection;
 use crate::session::Session;
 use crate::store;
-
-/// How long an ended manager token may still be believed: the API server's cache of 10 seconds.
-const OLD_LOGIN_MAX: Duration = Duration::from_secs(15);
 
 /// What a change in a cluster's life came to.
 #[derive(Debug)]
@@ -307,86 +300,4 @@ pub(crate) fn words(access: Access) -> String {
         Some(power) => format!("{power} ({})", access.path()),
         None => "no access".to_owned(),
     }
-}
-
-/// Gives the manager a new login; the old one ends when the new one is proven.
-pub(crate) async fn rotate_manager(
-    session: &Session,
-    name: &ClusterName,
-    mode: Mode,
-) -> Result<Done<Lived>, Error> {
-    let actor = find::actor(session, "cluster rotate-manager")?;
-    let journal = Journal::new(&actor, "cluster rotate-manager");
-    let found = find::cluster(session, &actor, &journal, name, ClusterAction::Sensitive)?;
-    let journal = journal.cluster(&found.cluster);
-    if found.cluster.manager_kind == ManagerKind::Operator {
-        return Err(Error::Forbidden {
-            why: format!("cluster '{name}' is reached with the operator's own credential"),
-            hint: format!("renew it with `kubegrant cluster relink {name} --kubeconfig FILE`"),
-        });
-    }
-    if mode == Mode::Plan {
-        return Ok(Done::Planned(vec![format!(
-            "give the manager of cluster '{name}' a new login, prove it, and end the old one"
-        )]));
-    }
-    let _lock = session.lock(&found.cluster).await?;
-    let found = find::cluster(session, &actor, &journal, name, ClusterAction::Sensitive)?;
-    let installation = find::installation(session)?;
-    let failed = |source| Error::Cluster {
-        cluster: name.to_string(),
-        source,
-    };
-    let old = session.connect(&found.cluster, &installation).await?;
-    let detail = "a new login of the manager";
-    let request = journal.record_alone(session, Phase::Requested, detail, None)?;
-    let made = old
-        .manager_login(&found.cluster.manager, session.now())
-        .await
-        .map_err(failed)?;
-    let endpoint = session.endpoint(&found.cluster.address).map_err(failed)?;
-    let login = Login::Token(made.token.clone());
-    let client = client::connect(&endpoint, login, Limits::default()).map_err(failed)?;
-    let new = Connection::new(client, &installation);
-    super::cluster::prove(&new, &found.cluster.kube_system_uid)
-        .await
-        .map_err(failed)?;
-    let cluster = Cluster {
-        manager_kind: made.kind,
-        manager_generation: found.cluster.manager_generation + 1,
-        manager_expires_at: made.expires_at,
-        ..found.cluster
-    };
-    session.store()?.write(|tx| {
-        let sealed = reseal::seal_login(session, tx, &cluster, &installation, &made.token)?;
-        store::clusters::set_manager(tx, &cluster, &sealed)?;
-        let stored = "a new login of the manager is stored";
-        journal.record(session, tx, Phase::Requested, stored, Some(request))?;
-        Ok::<_, Error>(())
-    })?;
-    // From here the store holds the new one: the old may go.
-    let mut applied = Applied::default();
-    let ended = match new.retire_other_logins(Some(&made.token)).await {
-        Ok(()) => old.is_refused_within(OLD_LOGIN_MAX).await,
-        Err(error) => Err(error),
-    };
-    if matches!(ended, Ok(true)) {
-        session
-            .store()?
-            .write(|tx| store::clusters::settle_older_logins(tx, cluster.id))?;
-    }
-    if !matches!(ended, Ok(true)) {
-        applied.owed.push(super::Debt {
-            cluster: name.clone(),
-            what: "the manager's old login is not yet refused; rotate once more to end it".into(),
-            why: ended.err().map(|error| error.to_string()),
-            until: None,
-        });
-    }
-    journal.close(session, &applied, detail, request)?;
-    Ok(Done::Did(Lived {
-        cluster,
-        unchanged: false,
-        applied,
-    }))
 }

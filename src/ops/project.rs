@@ -1,5 +1,6 @@
 //! Projects: make, list, show, rename, delete. Making one touches no cluster.
 
+pub(crate) mod kept;
 pub(crate) mod members;
 pub(crate) mod shared;
 
@@ -7,7 +8,7 @@ use super::journal::Journal;
 use super::{Done, Error, Mode, find};
 use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
-use crate::domain::credential::{Credential, Subject};
+use crate::domain::credential::{Credential, State, Subject};
 use crate::domain::name::ProjectName;
 use crate::domain::policy::{OrganizationAction, ProjectAction};
 use crate::domain::project::{Member, Project, ProjectRole, SharedLevel};
@@ -136,6 +137,11 @@ pub(crate) struct ShownShared {
     pub(crate) latest: Credential,
     /// Who may have it in their hands.
     pub(crate) holders: Vec<String>,
+    /// Who of them keeps it without being entitled to it.
+    pub(crate) kept_by: Vec<String>,
+    /// Versions that are ended and not yet gone from the cluster, and who may still get in with
+    /// each.
+    pub(crate) ending: Vec<(Credential, Vec<String>)>,
     /// Who had an earlier one and has not yet downloaded again.
     pub(crate) stale: Vec<String>,
 }
@@ -225,6 +231,15 @@ fn shown_shared(
     }
     stale.sort();
     let name = |id| users.iter().find(|user| user.id == id);
+    let mut ending = Vec::new();
+    for version in versions.into_iter().chain([latest.clone()]) {
+        if version.state == State::Revoking {
+            let holders = store::credentials::holders(tx, version.id)?.into_iter();
+            let names = holders.filter_map(|it| name(it.user).map(|user| user.name.to_string()));
+            let names = names.collect();
+            ending.push((version, names));
+        }
+    }
     Ok(Some(ShownShared {
         cluster: cluster.name.to_string(),
         level,
@@ -232,6 +247,12 @@ fn shown_shared(
             .iter()
             .filter_map(|holder| name(holder.user).map(|user| user.name.to_string()))
             .collect(),
+        kept_by: kept::all(tx)?
+            .into_iter()
+            .filter(|kept| kept.credential == latest.id)
+            .map(|kept| kept.user)
+            .collect(),
+        ending,
         stale,
         latest,
     }))

@@ -124,7 +124,7 @@ async fn look(session: &Session, cluster: &Cluster) -> Result<Seen, Error> {
     let look = Look {
         with_write: true,
         with_places: true,
-        held_back: &cluster.held_back,
+        cluster: Some(cluster),
     };
     let failed = |source| Error::Cluster {
         cluster: cluster.name.to_string(),
@@ -141,7 +141,7 @@ async fn look_to_bind(session: &Session, cluster: &Cluster) -> Result<Seen, Erro
     let look = Look {
         with_write: true,
         with_places: true,
-        held_back: &cluster.held_back,
+        cluster: Some(cluster),
     };
     let (missing, seen) = futures::try_join!(
         connection.missing_rights(&BINDING_RIGHTS),
@@ -194,7 +194,7 @@ async fn judge(session: &Session, case: &Case, bound: &Bound) -> Result<Option<S
         );
         return Err(Error::Forbidden { why, hint });
     }
-    let climbs = climb::climbs(bound, rules, &seen.held_back).or_else(|| {
+    let climbs = seen.escalation.of(bound, rules).or_else(|| {
         let system = || "it is made for Kubernetes' own components".to_owned();
         bound.is_system().then(system)
     });
@@ -413,7 +413,7 @@ pub(super) fn standing(bound: &Bound, seen: &Seen) -> Standing {
     match seen.roles.rules(&bound.role, bound.place.as_deref()) {
         None => Standing::RoleGone,
         Some(rules) => Standing::Role {
-            climbs: climb::climbs(bound, rules, &seen.held_back),
+            climbs: seen.escalation.of(bound, rules),
         },
     }
 }
@@ -566,7 +566,7 @@ pub(crate) async fn roles(
         let hidden = bound.is_system() && !with_system;
         (!hidden && bound.is_refused(rules).is_none()).then(|| Offer {
             allows: climb::summary(rules),
-            climbs: climb::climbs(&bound, rules, &seen.held_back),
+            climbs: seen.escalation.of(&bound, rules),
             bound,
         })
     });

@@ -3,10 +3,10 @@
 use futures::{StreamExt, stream};
 
 use super::journal::Journal;
-use super::{Debt, Ended, Error, Mode, cluster, find, remove, settle, ssh_key};
+use super::{Debt, Ended, Error, Mode, cluster, find, manager, remove, settle, ssh_key, status};
 use crate::artifact;
 use crate::domain::audit::Phase;
-use crate::domain::cluster::{Cluster, ManagerKind};
+use crate::domain::cluster::Cluster;
 use crate::domain::name::ClusterName;
 use crate::domain::policy::ClusterAction;
 use crate::session::Session;
@@ -44,11 +44,28 @@ pub(crate) async fn reconcile(
 ) -> Result<Vec<Report>, Error> {
     let actor = find::actor(session, "reconcile")?;
     let journal = Journal::new(&actor, "reconcile");
-    let mut clusters = Vec::new();
+    let (mut clusters, mut reports) = (Vec::new(), Vec::new());
     if names.is_empty() {
         for found in session.store()?.read(store::clusters::list)? {
             if cluster::manages(session, &actor, &found)? {
                 clusters.push(found);
+            }
+        }
+        // What only others can make true is not hidden behind "nothing to do".
+        for debt in status::elsewhere(session, &actor)? {
+            match reports
+                .iter_mut()
+                .find(|it: &&mut Report| it.cluster == debt.cluster)
+            {
+                Some(report) => report.owed.push(debt),
+                None => reports.push(Report {
+                    cluster: debt.cluster.clone(),
+                    changed: vec![],
+                    ended: vec![],
+                    owed: vec![debt],
+                    notes: vec![],
+                    failed: None,
+                }),
             }
         }
     } else {
@@ -70,7 +87,6 @@ pub(crate) async fn reconcile(
     let mut work = stream::iter(clusters)
         .map(|cluster| async move { one(session, &cluster, journal, mode).await })
         .buffer_unordered(CLUSTERS_AT_ONCE);
-    let mut reports = Vec::new();
     while let Some(done) = work.next().await {
         report(&done);
         reports.push(done);
@@ -150,35 +166,19 @@ async fn settle_one(
         None,
         settle::Depth::Whole,
     );
-    // Logins of runs that were cut off: nobody holds them, and nobody should.
-    let retired = async {
-        let keep = match cluster.manager_kind {
-            ManagerKind::Operator => None,
-            _ => Some(session.manager_login(cluster, &installation)?),
-        };
-        let retired = connection.retire_other_logins(keep.as_ref()).await;
-        retired.map_err(|source| Error::Cluster {
-            cluster: cluster.name.to_string(),
-            source,
-        })
-    };
-    // Who put himself beside the manager has its rights.
-    let mended = async {
-        let mended = connection.mend_manager(&cluster.manager).await;
-        mended.map_err(|source| Error::Cluster {
-            cluster: cluster.name.to_string(),
-            source,
-        })
-    };
-    let (settled, retired, mended) = futures::join!(settled, retired, mended);
+    let settled = settled.await;
+    // After it: what settles knows no account of the manager's that is just being made.
+    let finished = manager::finish(session, cluster, connection.clone(), journal).await;
     let mut settled = settled?;
-    retired?;
+    settled.changed.extend(finished?);
+    // Who put himself beside the manager has its rights.
+    let manager = find::again(session, cluster)?.manager;
+    let mended = settled.connection.mend_manager(&manager).await;
+    let mended = mended.map_err(|source| Error::Cluster {
+        cluster: cluster.name.to_string(),
+        source,
+    });
     settled.changed.extend(mended?);
-    if settled.picture.older_logins {
-        session
-            .store()?
-            .write(|tx| store::clusters::settle_older_logins(tx, cluster.id))?;
-    }
     if !settled.changed.is_empty() {
         let journal = journal.clone().cluster(cluster);
         journal.record_alone(session, Phase::Done, settled.changed.join("; "), None)?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::journal::Journal;
-use super::{Done, Error, Mode, find, settle, ssh_key};
+use super::{Done, Error, Mode, find, manager, settle, ssh_key};
 use crate::domain::Confirmed;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, ManagerKind};
@@ -200,7 +200,10 @@ async fn leave(
     if let Some(trouble) = settled.trouble {
         return Err(trouble);
     }
-    uninstall(cluster, &settled.connection).await
+    // Those that were the manager's may stand there without our labels, in a namespace that stays.
+    let connection = &settled.connection;
+    manager::end_former(session, cluster, connection, journal, Some(request)).await?;
+    uninstall(cluster, connection).await
 }
 
 /// The same where all versions were seen to be gone. Where the earlier delete was cut off while the
@@ -301,6 +304,9 @@ pub(crate) fn forget(
         binding_name(&picture.installation, "view"),
         binding_name(&picture.installation, "cluster-admin"),
     ));
+    let former = picture.former.iter().map(|account| &account.name);
+    let former = former.filter(|name| **name != cluster.manager);
+    left_behind.extend(former.map(|name| format!("account {NAMESPACE}/{name}")));
     let lists: BTreeSet<String> = picture
         .bindings
         .iter()

@@ -12,12 +12,21 @@ use crate::store::{self, ReadTxn, WriteTxn};
 /// The public keys of those who may use a cluster's login: the active owners and admins of the
 /// organization, and the cluster's owner (design, section 5).
 pub(super) fn recipients(tx: &ReadTxn<'_>, cluster: &Cluster) -> Result<Vec<Recipient>, Error> {
-    let users = store::users::list(tx)?;
+    let users = openers(tx, cluster)?;
     users
         .into_iter()
-        .filter(|user| user.active && (user.role.is_admin() || cluster.owner == Some(user.id)))
         .filter_map(|user| key(&user).transpose())
         .collect()
+}
+
+/// Those who may use a cluster's login, as far as they have a key.
+pub(super) fn openers(tx: &ReadTxn<'_>, cluster: &Cluster) -> store::Result<Vec<User>> {
+    let mut users = store::users::list(tx)?;
+    users.retain(|user| {
+        let may = user.role.is_admin() || cluster.owner == Some(user.id);
+        user.active && may && user.key.is_some()
+    });
+    Ok(users)
 }
 
 /// A user's public key, parsed.

@@ -2,15 +2,20 @@
 
 mod debt;
 mod picture;
+mod recorded;
 
 pub(super) use picture::{Picture, picture};
 
-pub(super) use debt::{chain, debts, end_all_unrecorded, end_unrecorded, older_logins, owed};
+pub(super) use debt::{
+    access_debts, chain, debts, end_all_unrecorded, end_unrecorded, former_managers,
+    no_older_logins, older_logins, owed,
+};
 
 use self::picture::users;
+use self::recorded::{learn_versions, record_outcome};
 use super::journal::Journal;
 use super::project::shared;
-use super::{Applied, Ended, Error, find};
+use super::{Applied, Ended, Error, find, manager};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -254,7 +259,13 @@ pub(super) async fn settle_on(
             return (taken, Ok(Converged::default()));
         }
         let left = SETTLE_BUDGET.saturating_sub(started.elapsed());
-        let whole = Box::pin(give(session, cluster, &connection, (&picture, &desired)));
+        let whole = Box::pin(give(
+            session,
+            cluster,
+            &connection,
+            (&picture, &desired),
+            (journal, request),
+        ));
         let converged = match tokio::time::timeout(left, whole).await {
             Ok(converged) => converged,
             Err(_) => Err(failed(out_of_time())),
@@ -272,6 +283,10 @@ pub(super) async fn settle_on(
     };
     let outcome = (&picture, &taken, converged.as_ref());
     let ended = record(session, cluster, outcome, journal, request)?;
+    if depth == Depth::Pending && !picture.former.is_empty() {
+        // What fails of it stays pending, and is not this command's matter.
+        let _gone = manager::end_former(session, cluster, &connection, journal, request).await;
+    }
     let mut notes = taken.notes;
     let mut changed: Vec<String> = taken.changed.iter().map(ToString::to_string).collect();
     let mut failures = taken.failures.into_iter();
@@ -321,14 +336,21 @@ async fn give(
     cluster: &Cluster,
     connection: &Connection,
     (picture, desired): (&Picture, &Desired),
+    (journal, request): (&Journal, Option<i64>),
 ) -> Result<Converged, Error> {
     if picture.orphans_owed {
-        Box::pin(learn_versions(session, cluster, connection)).await?;
+        Box::pin(learn_versions(
+            session,
+            cluster,
+            connection,
+            (journal, request),
+        ))
+        .await?;
     }
     let look = Look {
         with_write: desired.has_writers(),
         with_places: desired.has_places(),
-        held_back: &cluster.held_back,
+        cluster: Some(cluster),
     };
     let converged = converge::converge(connection, desired, &look).await;
     converged.map_err(|source| Error::Cluster {
@@ -356,88 +378,6 @@ fn record(
         .store()?
         .write(|tx| record_outcome(session, tx, cluster, seen, journal, request));
     Ok(recorded?)
-}
-
-/// Records what was read back, each by itself: pending versions are active, revoking ones revoked.
-fn record_outcome(
-    session: &Session,
-    tx: &WriteTxn<'_>,
-    cluster: &Cluster,
-    (picture, taken, converged): (&Picture, &Taken, Option<&Converged>),
-    journal: &Journal,
-    request: Option<i64>,
-) -> store::Result<Vec<Credential>> {
-    let now = session.now();
-    let mut ended = Vec::new();
-    for credential in &picture.credentials {
-        let user = picture.owner(credential);
-        let journal = journal.clone().user_name(&user);
-        let version = credential.version;
-        match credential.state {
-            State::Pending => {
-                let stands = converged.is_some_and(|it| picture.stands(cluster, credential, it));
-                if stands && store::credentials::activate(tx, credential.id, now)? {
-                    let detail = format!("version {version} of '{user}' is on the cluster");
-                    journal.record(session, tx, Phase::Done, detail, request)?;
-                }
-            }
-            State::Revoking => {
-                let gone = taken.ended.contains(&credential.id.0);
-                if gone && store::credentials::settle(tx, credential.id, now)? {
-                    if credential.is_shell() && !session.shell_lives(&credential.account) {
-                        session.bury_shell(&credential.account);
-                    }
-                    let detail = format!(
-                        "version {version} of '{user}' is gone, read back from the cluster"
-                    );
-                    journal.record(session, tx, Phase::Done, detail, request)?;
-                    ended.push(credential.clone());
-                }
-            }
-            State::Active | State::Revoked => {}
-        }
-    }
-    for binding in picture.bindings.iter().filter(|binding| binding.is_owed) {
-        let settled = if binding.is_removed {
-            picture.is_off(binding, taken)
-        } else {
-            converged.is_some_and(|it| picture.is_on(binding, it))
-        };
-        if settled {
-            store::bindings::settle(tx, binding)?;
-        }
-    }
-    if converged.is_some() && picture.reach_owed {
-        store::clusters::settle_reach(tx, cluster.id)?;
-    }
-    if converged.is_some_and(|it| it.refused.is_empty()) && picture.orphans_owed {
-        store::clusters::settle_orphans(tx, cluster.id)?;
-        let detail = "nothing is left of what was issued after the backup".to_owned();
-        journal.record(session, tx, Phase::Done, detail, request)?;
-    }
-    store::clusters::set_reached(tx, cluster.id, now)?;
-    Ok(ended)
-}
-
-/// Notes the versions that a cluster holds and the store never heard of, before they are ended:
-/// no number is used twice.
-async fn learn_versions(
-    session: &Session,
-    cluster: &Cluster,
-    connection: &Connection,
-) -> Result<(), Error> {
-    let held = connection.versions_held().await;
-    let held = held.map_err(|source| Error::Cluster {
-        cluster: cluster.name.to_string(),
-        source,
-    })?;
-    session.store()?.write(|tx| {
-        for (owner, version) in &held {
-            store::credentials::raise_floor(tx, cluster.id, owner, *version)?;
-        }
-        Ok::<_, store::Error>(())
-    })?;
-    Ok(())
 }
 
 /// Settles a cluster after a decision was recorded; what cannot be done now is owed, never lost.
@@ -578,7 +518,7 @@ pub(super) async fn preview(
     let look = Look {
         with_write: desired.has_writers(),
         with_places: desired.has_places(),
-        held_back: &cluster.held_back,
+        cluster: Some(cluster),
     };
     converge::preview(&connection, &desired, &look)
         .await

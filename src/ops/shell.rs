@@ -265,7 +265,7 @@ async fn excess_of(
     let look = Look {
         with_write: desired.has_writers() || asked.power == Power::Write,
         with_places: desired.has_places() || theirs.any(|it| it.bound.place.is_some()),
-        held_back: &cluster.held_back,
+        cluster: Some(cluster),
     };
     excess::of_new_version(connection, cluster, asked.power, &look).await
 }
@@ -301,9 +301,20 @@ async fn deliver(
             source,
         })?;
     begun.expires_at = minted.expires_at;
-    session
-        .store()?
-        .write(|tx| store::credentials::set_token_expiry(tx, begun.id, minted.expires_at))?;
+    session.store()?.write(|tx| {
+        store::credentials::set_token_expiry(tx, begun.id, minted.expires_at)?;
+        let detail = format!(
+            "a token for shell {} of '{}', until {}",
+            begun.version,
+            user.name,
+            minted
+                .expires_at
+                .to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+        );
+        let (journal, request) = (&begun.journal, begun.request);
+        journal.record(session, tx, Phase::Requested, detail, Some(request))?;
+        Ok::<_, Error>(())
+    })?;
     let fields = KubeconfigFields {
         cluster: format!("kubegrant-{}", cluster.name),
         user: format!(

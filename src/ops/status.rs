@@ -2,10 +2,17 @@
 
 use chrono::TimeDelta;
 
-use super::{Debt, Error, cluster, find, settle, ssh_key};
+use super::project::kept::{self, Kept};
+use super::{Debt, Error, cluster, find, reseal, settle, ssh_key};
 use crate::domain::Timestamp;
-use crate::session::Session;
-use crate::store;
+use crate::domain::access::Access;
+use crate::domain::cluster::Cluster;
+use crate::domain::credential::{Credential, Subject};
+use crate::domain::name::ClusterName;
+use crate::domain::project::ProjectRole;
+use crate::domain::user::UserId;
+use crate::session::{Actor, Session};
+use crate::store::{self, ReadTxn};
 
 /// What ends within so many days is said.
 const SOON_DAYS: i64 = 7;
@@ -30,18 +37,118 @@ pub(crate) struct Status {
     pub(crate) owed: Vec<Debt>,
     /// How much of it no cluster can pay, but only its nodes.
     pub(crate) on_nodes: usize,
+    /// Where only others can make it true.
+    pub(crate) asks: Vec<Ask>,
+    /// Who gets in with a shared kubeconfig that they have no right to any more.
+    pub(crate) kept: Vec<Kept>,
     /// Who is blocked where.
     pub(crate) blocked: Vec<(String, String)>,
     /// What ends soon, soonest first.
     pub(crate) ending: Vec<Ending>,
 }
 
-/// Says how things stand on the clusters that the actor manages.
+/// Where only others can make true what is pending, and who.
+#[derive(Debug)]
+pub(crate) struct Ask {
+    /// Where.
+    pub(crate) cluster: ClusterName,
+    /// Whose key opens the cluster's login.
+    pub(crate) who: Vec<String>,
+}
+
+impl Ask {
+    /// What to do, in a sentence.
+    pub(crate) fn words(&self) -> String {
+        let names: Vec<String> = self.who.iter().map(|name| format!("'{name}'")).collect();
+        let cluster = &self.cluster;
+        if names.is_empty() {
+            return format!(
+                "nobody has a key that opens the login of cluster '{cluster}': an organization \
+                 owner or admin must run `kubegrant cluster relink {cluster} --kubeconfig FILE`"
+            );
+        }
+        format!(
+            "your key does not open the login of cluster '{cluster}': ask {} to run `kubegrant \
+             reconcile {cluster}` now; until then the old access may still work",
+            names.join(" or ")
+        )
+    }
+}
+
+/// Says who must act where something is pending that the actor's key cannot make true.
+pub(crate) fn asks(session: &Session, owed: &[Debt]) -> Result<Vec<Ask>, Error> {
+    let actor = session.actor()?;
+    let mut asks = Vec::new();
+    session.store()?.read(|tx| {
+        for cluster in store::clusters::list(tx)? {
+            if !owed.iter().any(|debt| debt.cluster == cluster.name) {
+                continue;
+            }
+            let openers = reseal::openers(tx, &cluster)?;
+            if openers.iter().all(|user| user.id != actor.holder.id) {
+                asks.push(Ask {
+                    cluster: cluster.name,
+                    who: openers
+                        .into_iter()
+                        .map(|user| user.name.to_string())
+                        .collect(),
+                });
+            }
+        }
+        Ok(asks)
+    })
+}
+
+/// What concerns somebody on a cluster that they do not manage: their own kubeconfig and roles,
+/// where they still see it, and the shared kubeconfigs of a project that they are a member of,
+/// whoever holds them. Who is a member manages others, or works with them.
+fn concerning(
+    tx: &ReadTxn<'_>,
+    session: &Session,
+    (actor, cluster): (&Actor, &Cluster),
+    picture: &settle::Picture,
+) -> store::Result<Vec<Debt>> {
+    let role = find::project_role(tx, &actor.user, cluster)?;
+    let access = find::access_of(tx, session, &actor.user, cluster)?;
+    let sees = role.is_some() || access != Access::None;
+    let own = |user| sees && user == actor.user.id;
+    let concerns = |credential: &Credential| is_concerned(credential, cluster, role, own);
+    Ok(settle::access_debts(cluster, picture, concerns, own))
+}
+
+fn is_concerned(
+    credential: &Credential,
+    cluster: &Cluster,
+    role: Option<ProjectRole>,
+    own: impl Fn(UserId) -> bool,
+) -> bool {
+    match credential.subject {
+        Subject::Personal(user) | Subject::Shell(user) => own(user),
+        Subject::Shared { project, .. } => role.is_some() && cluster.project == Some(project),
+    }
+}
+
+/// What is pending on clusters that others manage, and concerns the actor.
+pub(super) fn elsewhere(session: &Session, actor: &Actor) -> Result<Vec<Debt>, Error> {
+    let mut owed = Vec::new();
+    for found in session.store()?.read(store::clusters::list)? {
+        if !cluster::manages(session, actor, &found)? {
+            owed.extend(session.store()?.read(|tx| {
+                let picture = settle::picture(tx, found.id)?;
+                concerning(tx, session, (actor, &found), &picture)
+            })?);
+        }
+    }
+    Ok(owed)
+}
+
+/// Says how things stand on the clusters that the actor manages, and what concerns them on others.
 pub(crate) fn status(session: &Session) -> Result<Status, Error> {
     let actor = find::actor(session, "status")?;
     let now = session.now();
     let soon = now + TimeDelta::days(SOON_DAYS);
     let mut status = Status::default();
+    let all_kept = session.store()?.read(kept::all)?;
     for found in session.store()?.read(store::clusters::list)? {
         let manages = cluster::manages(session, &actor, &found)?;
         let name = found.name.to_string();
@@ -59,6 +166,11 @@ pub(crate) fn status(session: &Session) -> Result<Status, Error> {
         session.store()?.read(|tx| {
             let picture = settle::picture(tx, found.id)?;
             let concerns = |user| manages || user == actor.user.id;
+            let role = find::project_role(tx, &actor.user, &found)?;
+            if !manages {
+                let owed = concerning(tx, session, (&actor, &found), &picture)?;
+                status.owed.extend(owed);
+            }
             if manages {
                 status.owed.extend(settle::debts(&found, &picture));
                 let keys = ssh_key::debts(tx, &found)?;
@@ -73,13 +185,14 @@ pub(crate) fn status(session: &Session) -> Result<Status, Error> {
             }
             for credential in picture.credentials.iter().filter(|c| c.state.is_live()) {
                 let user = credential.subject.user();
-                if !(manages || user.is_some_and(concerns)) {
+                let shared = user.is_none() && is_concerned(credential, &found, role, |_| false);
+                if !(manages || shared || user.is_some_and(concerns)) {
                     continue;
                 }
                 let owner = picture.owner(credential);
                 let users = &picture.users;
                 let because = settle::why_it_must_end(session, tx, &found, users, credential)?;
-                if let Some(because) = because.filter(|_| manages) {
+                if let Some(because) = because.filter(|_| manages || shared) {
                     let because = if credential.is_shell() || user.is_none() {
                         because
                     } else {
@@ -108,30 +221,49 @@ pub(crate) fn status(session: &Session) -> Result<Status, Error> {
                     });
                 }
             }
-            for grant in store::grants::list(tx)? {
-                let (Some(user), Some(at)) = (picture.users.get(&grant.user), grant.ends_at) else {
-                    continue;
-                };
-                if grant.cluster == found.id && concerns(user.id) && at > now && at < soon {
-                    let what = format!("the {} grant of '{}'", grant.level, user.name);
-                    status.ending.push(Ending {
-                        what,
-                        cluster: name.clone(),
-                        at,
-                    });
+            for kept in all_kept.iter().filter(|it| it.cluster_id == found.id) {
+                let works_with_it = role.is_some() && found.project == Some(kept.project_id);
+                if works_with_it || concerns(kept.user_id) {
+                    status.kept.push(kept.clone());
                 }
             }
-            for (cluster, user) in store::blocks::list(tx)? {
-                if let Some(user) = picture.users.get(&user)
-                    && cluster == found.id
-                    && concerns(user.id)
-                {
-                    status.blocked.push((user.name.to_string(), name.clone()));
-                }
-            }
+            people(tx, &mut status, (&found, &picture), (now, soon), concerns)?;
             Ok::<_, Error>(())
         })?;
     }
+    status.asks = asks(session, &status.owed)?;
     status.ending.sort_by_key(|ending| ending.at);
     Ok(status)
+}
+
+/// Whose grants end soon on a cluster, and who is blocked there.
+fn people(
+    tx: &ReadTxn<'_>,
+    status: &mut Status,
+    (found, picture): (&Cluster, &settle::Picture),
+    (now, soon): (Timestamp, Timestamp),
+    concerns: impl Fn(UserId) -> bool,
+) -> store::Result<()> {
+    for grant in store::grants::list(tx)? {
+        let (Some(user), Some(at)) = (picture.users.get(&grant.user), grant.ends_at) else {
+            continue;
+        };
+        if grant.cluster == found.id && concerns(user.id) && at > now && at < soon {
+            status.ending.push(Ending {
+                what: format!("the {} grant of '{}'", grant.level, user.name),
+                cluster: found.name.to_string(),
+                at,
+            });
+        }
+    }
+    for (cluster, user) in store::blocks::list(tx)? {
+        if let Some(user) = picture.users.get(&user)
+            && cluster == found.id
+            && concerns(user.id)
+        {
+            let blocked = (user.name.to_string(), found.name.to_string());
+            status.blocked.push(blocked);
+        }
+    }
+    Ok(())
 }

@@ -391,6 +391,8 @@ pub(crate) struct Line {
     pub(crate) downloaded: Option<(Timestamp, String)>,
     /// Whether the user is blocked.
     pub(crate) blocked: bool,
+    /// Who keeps it without being entitled to it.
+    pub(crate) kept_by: Vec<String>,
 }
 
 /// What to list.
@@ -471,6 +473,7 @@ pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Line>, Erro
                     .last()
                     .map(|last| (last.at, name(last.by).unwrap_or_default())),
                 blocked,
+                kept_by: vec![],
             });
         }
         lines.extend(shared_lines(
@@ -496,6 +499,7 @@ fn shared_lines(
         found.map(|user| user.name.to_string()).unwrap_or_default()
     };
     let mut lines = Vec::new();
+    let kept = super::project::kept::all(tx)?;
     for latest in store::credentials::latest_shared(tx)? {
         let Some(cluster) = clusters.iter().find(|it| it.id == latest.cluster) else {
             continue;
@@ -516,8 +520,13 @@ fn shared_lines(
             cluster: cluster.name.to_string(),
             downloads: deliveries.len(),
             downloaded: deliveries.last().map(|last| (last.at, name(last.by))),
-            latest: Some(latest),
             blocked: false,
+            kept_by: kept
+                .iter()
+                .filter(|kept| kept.credential == latest.id)
+                .map(|kept| kept.user.clone())
+                .collect(),
+            latest: Some(latest),
         });
     }
     Ok(lines)

@@ -5,6 +5,7 @@ use std::path::Path;
 use futures::{StreamExt, stream};
 
 use super::journal::Journal;
+use super::project::kept::Kept;
 use super::project::shared::Over;
 use super::{Applied, Done, Error, Mode, find, reseal, settle};
 use crate::artifact::file::read_bounded;
@@ -180,16 +181,21 @@ pub(crate) fn list(session: &Session) -> Result<Vec<User>, Error> {
     Ok(session.store()?.read(store::users::list)?)
 }
 
+/// What somebody is in their projects.
+type Memberships = Vec<(Project, ProjectRole)>;
+
 /// Shows a user, with their projects and what they are in each; everybody may see themselves.
 pub(crate) fn show(
     session: &Session,
     name: &UserRef,
-) -> Result<(User, Vec<(Project, ProjectRole)>), Error> {
+) -> Result<(User, Memberships, Vec<Kept>), Error> {
     let user = shown(session, name)?;
-    let projects = session
-        .store()?
-        .read(|tx| store::projects::of_user(tx, user.id))?;
-    Ok((user, projects))
+    let (projects, mut kept) = session.store()?.read(|tx| {
+        let projects = store::projects::of_user(tx, user.id)?;
+        Ok::<_, store::Error>((projects, super::project::kept::all(tx)?))
+    })?;
+    kept.retain(|kept| kept.user_id == user.id);
+    Ok((user, projects, kept))
 }
 
 fn shown(session: &Session, name: &UserRef) -> Result<User, Error> {
@@ -455,12 +461,13 @@ pub(crate) fn set_key(
     let opens = |cluster: &Cluster| user.role.is_admin() || cluster.owner == Some(id);
     let logins = reseal::open_logins(session, &installation, opens)?;
     session.store()?.write(|tx| {
-        store::users::set_key(tx, id, &text)?;
+        store::users::set_key(tx, id, &text, (actor.holder.id, session.now()))?;
         logins.reseal(session, tx, &installation)?;
         let detail = format!("key of '{}' is now {}", user.name, key.fingerprint());
         journal.record(session, tx, Phase::Done, detail, None)?;
         Ok::<_, Error>(())
     })?;
+    let had_key = user.key.is_some();
     let user = User {
         key: Some(text),
         ..user
@@ -470,7 +477,7 @@ pub(crate) fn set_key(
         unchanged: false,
         over: vec![],
         applied: Applied::default(),
-        could_open: vec![],
+        could_open: if had_key { logins.words() } else { vec![] },
     }))
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::{Error, find};
+use crate::domain::Timestamp;
 use crate::secrets::Recipient;
 use crate::session::Session;
 use crate::store;
@@ -30,6 +31,34 @@ pub(crate) struct Who {
     pub(crate) identity: String,
     /// The store.
     pub(crate) store: PathBuf,
+    /// Who else set the key, and when.
+    pub(crate) key_set: Option<KeySet>,
+}
+
+/// A key that somebody else than its user set.
+#[derive(Debug)]
+pub(crate) struct KeySet {
+    /// Who set it.
+    pub(crate) by: String,
+    /// When.
+    pub(crate) at: Timestamp,
+}
+
+/// Says whether somebody else set the key of whoever is acting.
+pub(crate) fn key_set(session: &Session) -> Result<Option<KeySet>, Error> {
+    let actor = find::actor(session, "whoami")?;
+    Ok(session.store()?.read(|tx| {
+        let Some((by, at)) = store::users::key_set(tx, actor.holder.id)? else {
+            return Ok(None);
+        };
+        let users = store::users::list(tx)?;
+        let by = users.iter().find(|user| user.id == by);
+        let by = by.filter(|user| user.id != actor.holder.id);
+        Ok::<_, store::Error>(by.map(|user| KeySet {
+            by: user.name.to_string(),
+            at,
+        }))
+    })?)
 }
 
 /// Works out who is acting.
@@ -56,5 +85,6 @@ pub(crate) fn whoami(session: &Session) -> Result<Who, Error> {
         key: key.to_string(),
         identity: session.identity_place(),
         store: session.store()?.path().to_owned(),
+        key_set: key_set(session)?,
     })
 }

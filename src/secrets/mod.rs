@@ -6,6 +6,7 @@
 
 mod identity;
 mod key_pair;
+mod mac;
 mod recipient;
 mod seal;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod tests;
 
 pub(crate) use identity::{Identity, IdentityError};
 pub(crate) use key_pair::{KEY_BYTES_MAX, SshKey, SshKeyError, SshKeyKind};
+pub(crate) use mac::MacKey;
 pub(crate) use recipient::{Recipient, RecipientError, parse_public_key_file};
 pub(crate) use seal::{OpenError, RecordName, SealError, Sealed, open, open_file, seal, seal_file};
 pub(crate) use secrecy::{ExposeSecret, SecretString};

@@ -12,6 +12,8 @@ use std::path::PathBuf;
 use super::{Session, nofollow};
 use crate::domain::audit::Head;
 use crate::domain::cluster::Cluster;
+use crate::kubernetes::connection::Connection;
+use crate::kubernetes::witness::{Found, annotation};
 use crate::store::{self, ReadTxn, audit::Against};
 
 /// The file's length: one write, never torn in two by a kill.
@@ -28,6 +30,28 @@ pub(crate) enum Known {
     Superseded(Head),
     /// The store is older, or another one.
     Differs(Head, String),
+}
+
+/// Why what stands in the place of a head on a cluster is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoHead {
+    /// It has no tag.
+    Untagged,
+    /// Its tag, or all of it, is not ours.
+    Foreign,
+    /// It is of a time that has not come.
+    Future,
+}
+
+/// A head on a cluster that is not relied upon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Note {
+    /// Which cluster.
+    pub(crate) cluster: String,
+    /// The annotation of the namespace `kubegrant` that it stands in.
+    pub(crate) annotation: String,
+    /// Why.
+    pub(crate) why: NoHead,
 }
 
 impl Session {
@@ -91,6 +115,7 @@ impl Session {
             if let Known::Differs(_, why) = known {
                 return Err(store::Error::RolledBack {
                     place: "this machine".to_owned(),
+                    annotation: None,
                     why,
                 });
             }
@@ -98,15 +123,55 @@ impl Session {
         })
     }
 
-    /// Compares the store with the head that a cluster holds.
-    pub(super) fn compare_head(&self, cluster: &Cluster, head: &Head) -> store::Result<()> {
-        match self.store()?.read(|tx| store::audit::against(tx, head))? {
-            Against::Fits | Against::Superseded => Ok(()),
-            Against::Differs { why } => Err(store::Error::RolledBack {
+    /// Compares the store with the head that a cluster holds. What is no head of ours is noted, and
+    /// counts as absent: whoever can write it there can also take it away. Gives the error where the
+    /// store is older than it, or another one.
+    pub(super) fn heed(
+        &self,
+        cluster: &Cluster,
+        connection: &mut Connection,
+        found: Option<Found>,
+    ) -> store::Result<Option<store::Error>> {
+        let head = match found {
+            None => return Ok(None),
+            Some(Found::Proven(head)) if head.is_believed_at(self.now()) => head,
+            Some(found) => {
+                let why = match found {
+                    Found::Proven(_) => NoHead::Future,
+                    Found::Untagged => NoHead::Untagged,
+                    Found::Foreign => NoHead::Foreign,
+                };
+                self.note(Note {
+                    cluster: cluster.name.to_string(),
+                    annotation: annotation(connection.installation()),
+                    why,
+                });
+                return Ok(None);
+            }
+        };
+        let distrust = match self.store()?.read(|tx| store::audit::against(tx, &head))? {
+            Against::Fits | Against::Superseded => None,
+            Against::Differs { why } => Some(store::Error::RolledBack {
                 place: format!("cluster '{}'", cluster.name),
+                annotation: Some(annotation(connection.installation())),
                 why,
             }),
+        };
+        connection.set_witnessed(head);
+        Ok(distrust)
+    }
+
+    /// Keeps what somebody should be told when the run ends; each thing once.
+    fn note(&self, note: Note) {
+        let mut notes = self.notes.borrow_mut();
+        if !notes.contains(&note) {
+            notes.push(note);
         }
+    }
+
+    /// Gives what somebody should be told.
+    pub(crate) fn take_notes(&self) -> Vec<Note> {
+        self.notes.take()
     }
 
     /// Keeps the head, if this run recorded anything. What cannot be kept is said, not fatal: what

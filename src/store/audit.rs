@@ -194,8 +194,9 @@ pub(crate) fn append(tx: &WriteTxn<'_>, event: &Event) -> Result<i64> {
     Ok(seq)
 }
 
-/// Records that the store was brought to another schema, and the state it has since.
-pub(super) fn append_upgrade(sql: &Connection, schema: i64, state: &str) -> Result<()> {
+/// Records that the store was brought to another schema, and the state it has since; a log that
+/// has not begun begins with something else.
+pub(super) fn append_upgrade(sql: &Connection, detail: String, state: &str) -> Result<()> {
     let Some((seq, prev, _)) = last(sql)? else {
         return Ok(());
     };
@@ -212,7 +213,7 @@ pub(super) fn append_upgrade(sql: &Connection, schema: i64, state: &str) -> Resu
             phase: Phase::Done,
             cluster: None,
             user: None,
-            detail: format!("schema {schema}; the records were taken as they stood"),
+            detail,
             request: None,
         },
     };
@@ -236,13 +237,17 @@ pub(super) fn finish(tx: &WriteTxn<'_>, state: Option<String>) -> Result<bool> {
     Ok(true)
 }
 
-/// The state that the last event vouches for; `None` if that event vouches for nothing.
-pub(super) fn last_state(tx: &ReadTxn<'_>) -> Result<Option<String>> {
-    let sql = format!("SELECT {COLUMNS} FROM audit ORDER BY seq DESC LIMIT 1");
-    let mut statement = tx.sql().prepare_cached(&sql)?;
+/// The state that the last event vouches for; `None` if that event vouches for nothing. A log
+/// that has not begun vouches for the `empty` store.
+pub(super) fn last_state(
+    sql: &Connection,
+    empty: impl FnOnce() -> Result<String>,
+) -> Result<Option<String>> {
+    let query = format!("SELECT {COLUMNS} FROM audit ORDER BY seq DESC LIMIT 1");
+    let mut statement = sql.prepare_cached(&query)?;
     let mut rows = statement.query([])?;
     let Some(row) = rows.next()? else {
-        return Ok(Some(hex(&Sha256::digest(integrity::STATE))));
+        return empty().map(Some);
     };
     let fields = Fields::of_row(row)?;
     if fields.hash().as_bytes() != stored_hash(row)? {

@@ -7,6 +7,7 @@ use rusqlite::{OptionalExtension, Row, named_params};
 use super::{ReadTxn, Result, WriteTxn, damaged, time, time_option};
 use crate::domain::Timestamp;
 use crate::domain::cluster::{Address, Cluster, ClusterId, ManagerKind, State, WriteScope};
+use crate::domain::level::Allowed;
 use crate::domain::name::ClusterName;
 use crate::domain::project::ProjectId;
 use crate::domain::user::UserId;
@@ -15,7 +16,7 @@ use crate::secrets::Sealed;
 const COLUMNS: &str = "id, name, state, protected, owner, description, labels, server, ca_pem, \
      tls_server_name, proxy_url, kube_system_uid, version, manager, manager_kind, \
      manager_generation, manager_expires_at, write_scope, held_back, created_at, reached_at, \
-     deleting_at, project";
+     deleting_at, project, included, write_allow";
 
 /// The part of a row that needs judging after reading.
 struct Judged {
@@ -25,6 +26,8 @@ struct Judged {
     kind: String,
     scope: String,
     held_back: String,
+    included: String,
+    write_allow: String,
     expires_at: Option<i64>,
     created_at: i64,
     reached_at: Option<i64>,
@@ -56,6 +59,8 @@ fn raw(row: &Row<'_>) -> rusqlite::Result<(Cluster, Judged)> {
         manager_expires_at: None,
         write_scope: WriteScope::Namespaces,
         held_back: BTreeSet::new(),
+        included: BTreeSet::new(),
+        write_allow: BTreeSet::new(),
         created_at: Timestamp::UNIX_EPOCH,
         reached_at: None,
         deleting_at: None,
@@ -68,6 +73,8 @@ fn raw(row: &Row<'_>) -> rusqlite::Result<(Cluster, Judged)> {
         expires_at: row.get(16)?,
         scope: row.get(17)?,
         held_back: row.get(18)?,
+        included: row.get(23)?,
+        write_allow: row.get(24)?,
         created_at: row.get(19)?,
         reached_at: row.get(20)?,
         deleting_at: row.get(21)?,
@@ -97,6 +104,8 @@ fn cluster((cluster, judged): (Cluster, Judged)) -> Result<Cluster> {
             other => return Err(bad(format!("write scope '{other}'"))),
         },
         held_back: serde_json::from_str(&judged.held_back).map_err(|e| bad(e.to_string()))?,
+        included: serde_json::from_str(&judged.included).map_err(|e| bad(e.to_string()))?,
+        write_allow: allowed(&judged.write_allow).map_err(&bad)?,
         manager_expires_at: time_option(judged.expires_at)?,
         created_at: time(judged.created_at)?,
         reached_at: time_option(judged.reached_at)?,
@@ -126,6 +135,15 @@ pub(crate) fn list(tx: &ReadTxn<'_>) -> Result<Vec<Cluster>> {
     rows.into_iter().map(cluster).collect()
 }
 
+fn allowed(text: &str) -> std::result::Result<BTreeSet<Allowed>, String> {
+    let lines: Vec<String> = serde_json::from_str(text).map_err(|e| e.to_string())?;
+    lines.iter().map(|line| line.parse()).collect()
+}
+
+fn lines(allowed: &BTreeSet<Allowed>) -> Vec<String> {
+    allowed.iter().map(ToString::to_string).collect()
+}
+
 fn json(value: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|e| damaged("cluster")(e.to_string()))
 }
@@ -135,11 +153,11 @@ pub(crate) fn insert(tx: &WriteTxn<'_>, new: &Cluster, manager: &Sealed) -> Resu
     tx.sql().execute(
         "INSERT INTO clusters (name, owner, description, labels, server, ca_pem, tls_server_name,
            proxy_url, kube_system_uid, version, manager, manager_kind, manager_generation,
-           manager_secret, manager_expires_at, write_scope, held_back, created_at, reached_at,
-           project)
+           manager_secret, manager_expires_at, write_scope, held_back, included, write_allow,
+           created_at, reached_at, project)
          VALUES (:name, :owner, :description, :labels, :server, :ca_pem, :tls_server_name,
            :proxy_url, :uid, :version, :manager, :kind, :generation, :secret, :expires_at, :scope,
-           :held_back, :created_at, :reached_at, :project)",
+           :held_back, :included, :write_allow, :created_at, :reached_at, :project)",
         named_params! {
             ":name": new.name.as_str(),
             ":owner": new.owner.map(|owner| owner.0),
@@ -158,6 +176,8 @@ pub(crate) fn insert(tx: &WriteTxn<'_>, new: &Cluster, manager: &Sealed) -> Resu
             ":expires_at": new.manager_expires_at.map(|at| at.timestamp()),
             ":scope": new.write_scope.as_str(),
             ":held_back": json(&new.held_back)?,
+            ":included": json(&new.included)?,
+            ":write_allow": json(&lines(&new.write_allow))?,
             ":created_at": new.created_at.timestamp(),
             ":reached_at": new.reached_at.map(|at| at.timestamp()),
             ":project": new.project.map(|project| project.0),
@@ -170,7 +190,7 @@ pub(crate) fn insert(tx: &WriteTxn<'_>, new: &Cluster, manager: &Sealed) -> Resu
 pub(crate) fn update_settings(tx: &WriteTxn<'_>, cluster: &Cluster) -> Result<()> {
     tx.sql().execute(
         "UPDATE clusters SET description = ?2, labels = ?3, write_scope = ?4, held_back = ?5,
-           project = ?6 WHERE id = ?1",
+           project = ?6, included = ?7, write_allow = ?8 WHERE id = ?1",
         (
             cluster.id.0,
             &cluster.description,
@@ -178,6 +198,8 @@ pub(crate) fn update_settings(tx: &WriteTxn<'_>, cluster: &Cluster) -> Result<()
             cluster.write_scope.as_str(),
             json(&cluster.held_back)?,
             cluster.project.map(|project| project.0),
+            json(&cluster.included)?,
+            json(&lines(&cluster.write_allow))?,
         ),
     )?;
     Ok(())
@@ -266,22 +288,6 @@ pub(crate) fn set_owner(
     tx.sql().execute(
         "UPDATE clusters SET owner = ?2 WHERE id = ?1",
         (cluster.0, owner.map(|owner| owner.0)),
-    )?;
-    Ok(())
-}
-
-/// Replaces the manager's login by a new one.
-pub(crate) fn set_manager(tx: &WriteTxn<'_>, cluster: &Cluster, sealed: &Sealed) -> Result<()> {
-    tx.sql().execute(
-        "UPDATE clusters SET manager_kind = ?2, manager_generation = ?3, manager_secret = ?4,
-           manager_expires_at = ?5, older_logins = 1 WHERE id = ?1",
-        (
-            cluster.id.0,
-            cluster.manager_kind.as_str(),
-            cluster.manager_generation,
-            sealed.as_bytes(),
-            cluster.manager_expires_at.map(|at| at.timestamp()),
-        ),
     )?;
     Ok(())
 }

@@ -152,9 +152,18 @@ pub(crate) fn live_of_user(tx: &ReadTxn<'_>, user: UserId) -> Result<Vec<Credent
 /// Lists the shared versions that a user may have in their hands and that are not revoked.
 pub(crate) fn shared_held_by(tx: &ReadTxn<'_>, user: UserId) -> Result<Vec<Credential>> {
     let filter = "kind = 'shared' AND state <> 'revoked'
-         AND id IN (SELECT credential FROM holders WHERE user = ?1)
+         AND id IN (SELECT credential FROM holders WHERE user = ?1
+           UNION SELECT credential FROM deliveries WHERE to_user = ?1)
          AND cluster IN (SELECT id FROM clusters WHERE removed_at IS NULL) ORDER BY cluster, id";
     collect(tx, filter, [user.0])
+}
+
+/// Lists the live shared versions that somebody was let keep without their level.
+pub(crate) fn kept(tx: &ReadTxn<'_>) -> Result<Vec<Credential>> {
+    let filter = "kind = 'shared' AND state IN ('pending','active')
+         AND id IN (SELECT credential FROM holders WHERE kept)
+         AND cluster IN (SELECT id FROM clusters WHERE removed_at IS NULL) ORDER BY cluster, id";
+    collect(tx, filter, [])
 }
 
 /// Lists the latest version of every shared kubeconfig on every cluster that is in view.
@@ -184,6 +193,14 @@ pub(crate) fn set_kept(
     user: UserId,
     kept: bool,
 ) -> Result<()> {
+    // Who took one without being noted as a holder is noted now.
+    tx.sql().execute(
+        "INSERT INTO holders (credential, user, at)
+         SELECT ?1, ?2, min(at) FROM deliveries WHERE credential = ?1 AND to_user = ?2
+         HAVING count(*) > 0
+         ON CONFLICT DO NOTHING",
+        (id.0, user.0),
+    )?;
     tx.sql().execute(
         "UPDATE holders SET kept = ?3 WHERE credential = ?1 AND user = ?2",
         (id.0, user.0, kept),
@@ -191,10 +208,15 @@ pub(crate) fn set_kept(
     Ok(())
 }
 
-/// Lists who may have a shared version in their hands, in the order in which they took it.
+/// Lists who may have a shared version in their hands, in the order in which they took it: whoever
+/// was noted before they had it, and whoever was handed it.
 pub(crate) fn holders(tx: &ReadTxn<'_>, id: CredentialId) -> Result<Vec<Holder>> {
     let mut statement = tx.sql().prepare_cached(
-        "SELECT user, at, kept FROM holders WHERE credential = ?1 ORDER BY at, user",
+        "SELECT user, at, kept FROM holders WHERE credential = ?1
+         UNION ALL
+         SELECT to_user, min(at), 0 FROM deliveries WHERE credential = ?1 AND to_user NOT IN
+           (SELECT user FROM holders WHERE credential = ?1) GROUP BY to_user
+         ORDER BY 2, 1",
     )?;
     let rows = statement
         .query_map([id.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?

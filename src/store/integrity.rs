@@ -12,294 +12,36 @@
 //! A change without an event is refused.
 //!
 //! **Reading.** [`check`] recomputes only the parts relied upon, and compares the state with the
-//! last event.
+//! last event. A part is a user or a cluster: what a command on one cluster reads does not grow
+//! with the others.
 //!
 //! **What it cannot do.** There is no key in it: whoever can write the file, and computes digests
 //! and an event of their own at the end of the log, is not found here. Such an event stays in the
 //! log, under a name, and cannot be taken back without the heads showing it.
 //!
-//! **To guard a table**, add a line to [`GUARDED`], and a migration if stores with schema 5 or
-//! later exist: see [`take`].
+//! **To guard a table or a column**, add it to [`guarded::GUARDED`] (which says why the others are
+//! not there), with a new schema, and keep the list of before for [`upgrade`].
+
+mod guarded;
+mod shape;
+mod sum;
+mod upgrade;
 
 use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 
+use self::guarded::{GUARDED, Of};
+use self::sum::Sum;
+pub(super) use self::upgrade::{after, before};
 use super::{Error, ReadTxn, Result, WriteTxn};
 use crate::domain::cluster::ClusterId;
 
-/// Who relies on a table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Of {
-    /// Everybody.
-    Organization,
-    /// Whoever works on the cluster that the part names.
-    Cluster,
-}
-
-/// A table whose rows decide something. `@` stands for the row.
-struct Guarded {
-    table: &'static str,
-    of: Of,
-    /// What its digests are kept by: the user, the cluster, or nothing.
-    part: &'static str,
-    /// Which rows count; history does not.
-    counts: &'static str,
-    columns: &'static [&'static str],
-}
-
-const GUARDED: &[Guarded] = &[
-    Guarded {
-        table: "meta",
-        of: Of::Organization,
-        part: "''",
-        counts: "1",
-        columns: &["key", "value"],
-    },
-    Guarded {
-        table: "users",
-        of: Of::Organization,
-        part: "@.id",
-        counts: "1",
-        columns: &["id", "name", "email", "role", "active", "key"],
-    },
-    Guarded {
-        table: "projects",
-        of: Of::Organization,
-        part: "''",
-        counts: "@.removed_at IS NULL",
-        columns: &["id", "name"],
-    },
-    Guarded {
-        table: "project_members",
-        of: Of::Organization,
-        part: "@.project",
-        counts: "1",
-        columns: &["project", "user", "role"],
-    },
-    Guarded {
-        table: "clusters",
-        of: Of::Cluster,
-        part: "@.id",
-        counts: "@.removed_at IS NULL",
-        columns: &[
-            "id",
-            "name",
-            "state",
-            "protected",
-            "owner",
-            "project",
-            "server",
-            "ca_pem",
-            "tls_server_name",
-            "proxy_url",
-            "kube_system_uid",
-            "manager",
-            "manager_kind",
-            "manager_generation",
-            "manager_secret",
-            "write_scope",
-            "held_back",
-            "deleting_at",
-        ],
-    },
-    Guarded {
-        table: "grants",
-        of: Of::Cluster,
-        part: "@.cluster",
-        counts: "@.removed_at IS NULL",
-        columns: &["cluster", "user", "level", "granted_by", "ends_at"],
-    },
-    Guarded {
-        table: "blocks",
-        of: Of::Cluster,
-        part: "@.cluster",
-        counts: "1",
-        columns: &["cluster", "user"],
-    },
-    Guarded {
-        table: "credentials",
-        of: Of::Cluster,
-        part: "@.cluster",
-        counts: "@.state <> 'revoked'",
-        columns: &[
-            "id", "cluster", "kind", "user", "project", "level", "version", "account", "power",
-            "state",
-        ],
-    },
-    Guarded {
-        table: "ssh_keys",
-        of: Of::Cluster,
-        part: "@.cluster",
-        counts: "1",
-        columns: &[
-            "id",
-            "cluster",
-            "generation",
-            "place",
-            "custody",
-            "public",
-            "secret",
-            "claimed_to",
-            "claimed_path",
-            "claimed_digest",
-            "doubted_at",
-        ],
-    },
-    Guarded {
-        table: "bindings",
-        of: Of::Cluster,
-        part: "@.cluster",
-        counts: "@.removed_at IS NULL",
-        columns: &["cluster", "user", "kind", "role", "namespace"],
-    },
-    Guarded {
-        table: "provider_tokens",
-        of: Of::Cluster,
-        part: "@.cluster",
-        counts: "1",
-        columns: &["cluster", "provider", "secret", "generation"],
-    },
-];
-
-impl Guarded {
-    /// An expression over a row; `row` is `NEW`, `OLD`, or the table.
-    fn of_row(expression: &str, row: &str) -> String {
-        expression.replace('@', row)
-    }
-
-    /// All that is guarded of a row as one text, without doubt about where a column ends.
-    ///
-    /// The tables are STRICT, so a column's type never changes; hex keeps all of a value, where
-    /// `quote` would stop at a zero byte.
-    fn image(&self, row: &str) -> String {
-        let columns: Vec<String> = self
-            .columns
-            .iter()
-            .map(|column| format!("iif({row}.{column} IS NULL, '-', 'x' || hex({row}.{column}))"))
-            .collect();
-        columns.join(" || ',' || ")
-    }
-
-    fn triggers(&self) -> String {
-        let Self { table, counts, .. } = self;
-        let note = |row: &str, sign: &str| {
-            format!(
-                "INSERT INTO touched SELECT '{table}', {}, {}, {sign} WHERE {};",
-                Self::of_row(self.part, row),
-                self.image(row),
-                Self::of_row(counts, row),
-            )
-        };
-        let (came, went) = (note("NEW", "1"), note("OLD", "-1"));
-        format!(
-            "CREATE TEMP TRIGGER touched_{table}_came AFTER INSERT ON main.{table} BEGIN {came} END;
-             CREATE TEMP TRIGGER touched_{table}_changed AFTER UPDATE ON main.{table}
-               BEGIN {went} {came} END;
-             CREATE TEMP TRIGGER touched_{table}_went AFTER DELETE ON main.{table}
-               BEGIN {went} END;"
-        )
-    }
-
-    /// Sums up rows as they stand, by part.
-    fn sums(&self, sql: &Connection, part: Option<&str>) -> Result<BTreeMap<String, Sum>> {
-        let table = self.table;
-        let mut query = format!(
-            "SELECT CAST({} AS TEXT), {} FROM main.{table} WHERE {}",
-            Self::of_row(self.part, table),
-            self.image(table),
-            Self::of_row(self.counts, table),
-        );
-        if part.is_some() {
-            // As a number, so that an index on it serves.
-            query.push_str(" AND ");
-            query.push_str(&Self::of_row(self.part, table));
-            query.push_str(" = CAST(?1 AS INTEGER)");
-        }
-        let mut statement = sql.prepare_cached(&query)?;
-        let mut rows = match part {
-            Some(part) => statement.query([part])?,
-            None => statement.query([])?,
-        };
-        let mut sums: BTreeMap<String, Sum> = BTreeMap::new();
-        while let Some(row) = rows.next()? {
-            let (part, image) = (row.get_ref(0)?.as_bytes(), row.get_ref(1)?.as_bytes());
-            let part = String::from_utf8_lossy(part.map_err(rusqlite::Error::from)?);
-            let hash = Sum::of(table, &part, image.map_err(rusqlite::Error::from)?);
-            if let Some(sum) = sums.get_mut(part.as_ref()) {
-                sum.add(hash);
-            } else {
-                sums.insert(part.into_owned(), hash);
-            }
-        }
-        Ok(sums)
-    }
-}
-
-/// What the state of an empty store is a hash of.
-pub(super) const STATE: &[u8] = b"kubegrant state v1";
-
-/// A sum of hashes modulo 2^256, least significant word first.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Sum([u64; 4]);
-
-impl Sum {
-    fn of(table: &str, part: &str, image: &[u8]) -> Self {
-        let mut hasher = Sha256::new();
-        for field in [
-            b"kubegrant row v1",
-            table.as_bytes(),
-            part.as_bytes(),
-            image,
-        ] {
-            hasher.update((field.len() as u64).to_be_bytes());
-            hasher.update(field);
-        }
-        let mut words = [0; 4];
-        for (word, bytes) in words.iter_mut().zip(hasher.finalize().chunks_exact(8)) {
-            *word = bytes
-                .iter()
-                .fold(0, |word, byte| word << 8 | u64::from(*byte));
-        }
-        Self(words)
-    }
-
-    fn add(&mut self, other: Self) {
-        let mut carry = false;
-        for (word, more) in self.0.iter_mut().zip(other.0) {
-            let (sum, first) = word.overflowing_add(more);
-            let (sum, second) = sum.overflowing_add(u64::from(carry));
-            (*word, carry) = (sum, first || second);
-        }
-    }
-
-    fn negated(self) -> Self {
-        let mut negative = Self(self.0.map(|word| !word));
-        negative.add(Self([1, 0, 0, 0]));
-        negative
-    }
-
-    fn is_zero(self) -> bool {
-        self == Self::default()
-    }
-
-    fn to_text(self) -> String {
-        let [a, b, c, d] = self.0;
-        format!("{a:016x}{b:016x}{c:016x}{d:016x}")
-    }
-
-    fn read(text: &str) -> Option<Self> {
-        let mut words = [0; 4];
-        if text.len() != 64 || !text.is_ascii() {
-            return None;
-        }
-        for (number, word) in words.iter_mut().enumerate() {
-            *word = u64::from_str_radix(text.get(16 * number..16 * (number + 1))?, 16).ok()?;
-        }
-        Some(Self(words))
-    }
-}
+/// What the state of a store begins with.
+const STATE: &[u8] = b"kubegrant state v1";
+/// Where the digests are kept.
+const DIGESTS: &str = "row_digests";
 
 /// Begins to note what this connection changes; call once, outside a transaction.
 pub(super) fn watch(sql: &Connection) -> Result<()> {
@@ -339,7 +81,7 @@ pub(super) fn seal(tx: &WriteTxn<'_>) -> Result<Option<String>> {
         return unchanged();
     }
     let mut find =
-        sql.prepare_cached("SELECT digest FROM digests WHERE name = ?1 AND part = ?2")?;
+        sql.prepare_cached("SELECT digest FROM row_digests WHERE name = ?1 AND part = ?2")?;
     for ((name, part), change) in changes {
         let mut rows = find.query([&name, &part])?;
         let stored = match rows.next()? {
@@ -356,11 +98,11 @@ pub(super) fn seal(tx: &WriteTxn<'_>) -> Result<Option<String>> {
 
 fn put(sql: &Connection, name: &str, part: &str, sum: Sum) -> Result<()> {
     if sum.is_zero() {
-        sql.prepare_cached("DELETE FROM digests WHERE name = ?1 AND part = ?2")?
+        sql.prepare_cached("DELETE FROM row_digests WHERE name = ?1 AND part = ?2")?
             .execute([name, part])?;
     } else {
         sql.prepare_cached(
-            "INSERT INTO digests (name, part, digest) VALUES (?1, ?2, ?3)
+            "INSERT INTO row_digests (name, part, digest) VALUES (?1, ?2, ?3)
              ON CONFLICT (name, part) DO UPDATE SET digest = excluded.digest",
         )?
         .execute([name, part, &sum.to_text()])?;
@@ -370,31 +112,50 @@ fn put(sql: &Connection, name: &str, part: &str, sum: Sum) -> Result<()> {
 
 /// The state: one hash over all digests.
 pub(super) fn state(sql: &Connection) -> Result<String> {
+    state_in(sql, DIGESTS)
+}
+
+fn state_in(sql: &Connection, digests: &str) -> Result<String> {
     let mut hasher = Sha256::new();
-    let mut statement =
-        sql.prepare_cached("SELECT name, part, digest FROM digests ORDER BY name, part")?;
+    let query = format!("SELECT name, part, digest FROM {digests} ORDER BY name, part");
+    let mut statement = sql.prepare_cached(&query)?;
     let mut rows = statement.query([])?;
     hasher.update(STATE);
     while let Some(row) = rows.next()? {
         for column in 0..3 {
             let text = row.get_ref(column)?.as_bytes();
             let text = text.map_err(rusqlite::Error::from)?;
-            hasher.update((text.len() as u64).to_be_bytes());
-            hasher.update(text);
+            hash_text(&mut hasher, text);
         }
     }
     Ok(super::audit::hex(&hasher.finalize()))
 }
 
-/// Takes all rows as they stand for right, and gives the new state: after a migration that changed
-/// guarded rows (which must [`check`] everything before), and when an owner accepts them.
-pub(super) fn take(sql: &Connection) -> Result<String> {
-    sql.execute("DELETE FROM digests", [])?;
+fn hash_text(hasher: &mut Sha256, text: &[u8]) {
+    hasher.update((text.len() as u64).to_be_bytes());
+    hasher.update(text);
+}
+
+/// The state of a store without a row: its tables, as they are.
+pub(super) fn empty_state(sql: &Connection) -> Result<String> {
+    let mut hasher = Sha256::new();
+    hasher.update(STATE);
+    for text in [shape::NAME, "", &shape::found(sql)?.to_text()] {
+        hash_text(&mut hasher, text.as_bytes());
+    }
+    Ok(super::audit::hex(&hasher.finalize()))
+}
+
+/// Takes all rows as they stand for right, and gives the new state: when an owner accepts them.
+/// The tables themselves are right only as this program makes them.
+fn take(sql: &Connection) -> Result<String> {
+    sql.execute("DELETE FROM row_digests", [])?;
     for guarded in GUARDED {
         for (part, sum) in guarded.sums(sql, None)? {
             put(sql, guarded.table, &part, sum)?;
         }
     }
+    put(sql, shape::NAME, "", shape::expected()?)?;
     state(sql)
 }
 
@@ -413,7 +174,7 @@ pub(crate) fn accept(tx: &WriteTxn<'_>) -> Result<()> {
 pub(crate) enum Scope {
     /// Users, projects, and the organization itself.
     Organization,
-    /// One cluster: its record, grants, blocks, credentials, keys.
+    /// One cluster: its record, grants, blocks, credentials, who holds them, keys.
     Cluster(ClusterId),
     /// Everything.
     All,
@@ -432,10 +193,27 @@ pub(crate) fn changed(tx: &ReadTxn<'_>) -> Result<Vec<String>> {
     find_changed(tx, Scope::All, false)
 }
 
+/// Lists the tables, indexes and triggers that are not as this program makes them, and indexes that
+/// do not say what their tables say.
+pub(crate) fn misshapen(tx: &ReadTxn<'_>) -> Result<Vec<String>> {
+    let mut found = shape::changed(tx.sql())?;
+    found.extend(shape::untrue(tx.sql())?);
+    Ok(found)
+}
+
 fn find_changed(tx: &ReadTxn<'_>, scope: Scope, first: bool) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    if super::audit::last_state(tx)? != Some(state(tx.sql())?) {
+    let sql = tx.sql();
+    if super::audit::last_state(sql, || empty_state(sql))? != Some(state(sql)?) {
         found.push("the digests of its records".to_owned());
+    }
+    // All of it, or nothing: whatever is relied upon is read from these tables.
+    let shapes = kept_in(sql, DIGESTS, shape::NAME, None)?;
+    if shapes.get("").copied().flatten() != Some(shape::found(sql)?) {
+        found.extend(shape::changed(sql)?);
+    }
+    if scope == Scope::All && found.is_empty() {
+        found.extend(shape::untrue(sql)?);
     }
     for guarded in GUARDED {
         if first && !found.is_empty() {
@@ -467,9 +245,18 @@ fn kept(
     table: &str,
     part: Option<&str>,
 ) -> Result<BTreeMap<String, Option<Sum>>> {
-    let mut statement = sql.prepare_cached(
-        "SELECT part, digest FROM digests WHERE name = ?1 AND (?2 IS NULL OR part = ?2)",
-    )?;
+    kept_in(sql, DIGESTS, table, part)
+}
+
+fn kept_in(
+    sql: &Connection,
+    digests: &str,
+    table: &str,
+    part: Option<&str>,
+) -> Result<BTreeMap<String, Option<Sum>>> {
+    let mut statement = sql.prepare_cached(&format!(
+        "SELECT part, digest FROM {digests} WHERE name = ?1 AND (?2 IS NULL OR part = ?2)"
+    ))?;
     let rows = statement.query_map((table, part), |row| {
         Ok((row.get(0)?, Sum::read(&row.get::<_, String>(1)?)))
     })?;
@@ -493,6 +280,11 @@ fn words(tx: &ReadTxn<'_>, table: &str, part: &str) -> Result<String> {
         "users" => format!("the record of user {}", name("users")?),
         "clusters" => format!("the record of cluster {}", name("clusters")?),
         "projects" => "the projects".to_owned(),
+        "ssh_key_nodes" => format!("where SSH keys of cluster {} are", name("clusters")?),
+        "holders" => format!(
+            "who holds shared kubeconfigs of cluster {}",
+            name("clusters")?
+        ),
         "project_members" => format!("the members of project {}", name("projects")?),
         other => format!(
             "the {} of cluster {}",

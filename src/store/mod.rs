@@ -12,13 +12,16 @@ pub(crate) mod blocks;
 pub(crate) mod clusters;
 pub(crate) mod copy;
 pub(crate) mod credentials;
+pub(crate) mod facts;
 mod file;
 pub(crate) mod grants;
 pub(crate) mod integrity;
 pub(crate) mod lookup;
+pub(crate) mod managers;
 pub(crate) mod meta;
 pub(crate) mod projects;
 pub(crate) mod provider_tokens;
+pub(crate) mod reached;
 mod schema;
 pub(crate) mod shells;
 pub(crate) mod ssh_keys;
@@ -131,6 +134,8 @@ pub(crate) enum Error {
     RolledBack {
         /// Who knows better.
         place: String,
+        /// Where a cluster says so: the annotation of namespace `kubegrant`.
+        annotation: Option<String>,
         /// What is wrong.
         why: String,
     },
@@ -366,6 +371,8 @@ impl Store {
             pending: RefCell::new(None),
             accepted: Cell::new(false),
         };
+        // What this binary would vouch for is no longer all that is guarded there.
+        self.at_path(schema::refuse_newer(tx.sql(), &self.path))?;
         let value = work(&tx)?;
         let sealed = integrity::seal(&tx).and_then(|state| audit::finish(&tx, state));
         let recorded = self.at_path(sealed)?;

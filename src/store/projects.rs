@@ -72,8 +72,17 @@ pub(crate) fn insert(
     Ok(ProjectId(tx.sql().last_insert_rowid()))
 }
 
-/// Renames a project.
+/// Renames a project. The numbers that its versions must not use again are known by its name: they
+/// go with it.
 pub(crate) fn rename(tx: &WriteTxn<'_>, project: ProjectId, name: &ProjectName) -> Result<()> {
+    tx.sql().execute(
+        "INSERT INTO version_floors (cluster, owner, version)
+         SELECT f.cluster, ?2 || substr(f.owner, length(p.name) + 1), f.version
+         FROM version_floors AS f JOIN projects AS p ON p.id = ?1
+         WHERE f.owner IN (p.name || '/read', p.name || '/admin')
+         ON CONFLICT (cluster, owner) DO UPDATE SET version = max(version, excluded.version)",
+        (project.0, name.as_str()),
+    )?;
     tx.sql().execute(
         "UPDATE projects SET name = ?2 WHERE id = ?1",
         (project.0, name.as_str()),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::{Error, Result};
+use super::{Error, Result, integrity};
 
 /// "kgnt": marks the file as ours.
 const APPLICATION_ID: i64 = 0x6b67_6e74;
@@ -170,25 +170,43 @@ pub(super) fn migrate(sql: &Connection, path: &Path) -> Result<()> {
     let tx = Transaction::new_unchecked(sql, TransactionBehavior::Immediate)?;
     let found = pragma(&tx, "user_version")?;
     refuse_unknown(&tx, path, found)?;
-    for (number, statements) in (0i64..).zip(MIGRATIONS) {
-        if number >= found {
-            tx.execute_batch(statements)?;
-        }
+    if found == newest() {
+        return Ok(());
     }
-    vouch(&tx, found)?;
+    let before = integrity::before(&tx, found)?;
+    run(&tx, found)?;
+    integrity::after(&tx, newest(), before)?;
     tx.pragma_update(None, "application_id", APPLICATION_ID)?;
     tx.pragma_update(None, "user_version", newest())?;
     tx.commit()?;
     Ok(())
 }
 
-/// Takes the rows of a store from before schema 5 as they stand, with an event: from here on they
-/// are guarded. A later migration that changes guarded rows checks them first.
-fn vouch(sql: &Connection, found: i64) -> Result<()> {
-    let events: i64 = sql.query_row("SELECT count(*) FROM audit", [], |row| row.get(0))?;
-    if found < 5 && events > 0 {
-        let state = super::integrity::take(sql)?;
-        super::audit::append_upgrade(sql, newest(), &state)?;
+fn run(sql: &Connection, found: i64) -> Result<()> {
+    for (number, statements) in (0i64..).zip(MIGRATIONS) {
+        if number >= found {
+            sql.execute_batch(statements)?;
+        }
+    }
+    Ok(())
+}
+
+/// A database in memory with the tables of a new store, and nothing in them.
+pub(super) fn fresh() -> Result<Connection> {
+    let memory = Connection::open_in_memory()?;
+    run(&memory, 0)?;
+    Ok(memory)
+}
+
+/// Refuses a file that a newer kubegrant brought up to date, since it was opened too.
+pub(super) fn refuse_newer(sql: &Connection, path: &Path) -> Result<()> {
+    let found = pragma(sql, "user_version")?;
+    if found > newest() {
+        return Err(Error::Newer {
+            path: path.to_owned(),
+            found,
+            known: newest(),
+        });
     }
     Ok(())
 }
@@ -202,12 +220,5 @@ fn refuse_unknown(sql: &Connection, path: &Path, found: i64) -> Result<()> {
             path: path.to_owned(),
         });
     }
-    if found > newest() {
-        return Err(Error::Newer {
-            path: path.to_owned(),
-            found,
-            known: newest(),
-        });
-    }
-    Ok(())
+    refuse_newer(sql, path)
 }

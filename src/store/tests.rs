@@ -67,6 +67,8 @@ fn add_cluster(tx: &WriteTxn<'_>, owner: crate::domain::user::UserId) -> Result<
         manager_expires_at: None,
         write_scope: crate::domain::cluster::WriteScope::Namespaces,
         held_back: ["a".to_owned()].into(),
+        included: ["b".to_owned()].into(),
+        write_allow: ["x.io/widgets".parse().expect("a kind")].into(),
         created_at: at(5),
         reached_at: None,
         deleting_at: None,
@@ -231,6 +233,15 @@ fn a_credential_goes_forward_only_and_one_lives() {
         credentials::raise_floor(tx, cluster, "alice", 6)?;
         credentials::raise_floor(tx, cluster, "alice", 4)?;
         assert_eq!(credentials::next_version(tx, cluster, alice)?, 7);
+        let (shop, store1) = ("shop".parse(), "store1".parse());
+        let (shop, store1) = (shop.expect("a name"), store1.expect("a name"));
+        let project = projects::insert(tx, &shop, "", user, at(1))?;
+        let level = crate::domain::project::SharedLevel::Admin;
+        let shared = Subject::Shared { project, level };
+        credentials::raise_floor(tx, cluster, "shop/admin", 4)?;
+        assert_eq!(credentials::next_version(tx, cluster, shared)?, 5);
+        projects::rename(tx, project, &store1)?;
+        assert_eq!(credentials::next_version(tx, cluster, shared)?, 5);
         audit::append(tx, &event())?;
         Ok(())
     };

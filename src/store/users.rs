@@ -118,10 +118,31 @@ pub(crate) fn set_role(tx: &WriteTxn<'_>, user: UserId, role: Role) -> Result<()
 }
 
 /// Changes the key.
-pub(crate) fn set_key(tx: &WriteTxn<'_>, user: UserId, key: &str) -> Result<()> {
-    tx.sql()
-        .execute("UPDATE users SET key = ?2 WHERE id = ?1", (user.0, key))?;
+pub(crate) fn set_key(
+    tx: &WriteTxn<'_>,
+    user: UserId,
+    key: &str,
+    (by, at): (UserId, Timestamp),
+) -> Result<()> {
+    tx.sql().execute(
+        "UPDATE users SET key = ?2, key_set_by = ?3, key_set_at = ?4 WHERE id = ?1",
+        (user.0, key, by.0, at.timestamp()),
+    )?;
     Ok(())
+}
+
+/// Who changed a user's key last, and when, if anybody did.
+pub(crate) fn key_set(tx: &ReadTxn<'_>, user: UserId) -> Result<Option<(UserId, Timestamp)>> {
+    let mut statement = tx.sql().prepare_cached(
+        "SELECT key_set_by, key_set_at FROM users
+         WHERE id = ?1 AND key_set_by IS NOT NULL AND key_set_at IS NOT NULL",
+    )?;
+    let found: Option<(i64, i64)> = statement
+        .query_row([user.0], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    found
+        .map(|(by, at)| Ok((UserId(by), time(at)?)))
+        .transpose()
 }
 
 /// Enables or disables.

@@ -12,24 +12,26 @@ fn what_was_asked_refused_and_done_is_listed() {
     kg.download_for("alice");
     kg.run("access revoke alice -c prod --yes").success();
     insta::assert_snapshot!(kg.run("audit list"), @r"
-        SEQ   TIME                   ACTOR    ACTION                PHASE       CLUSTER   USER     DETAIL
-        1     2026-11-22T10:00:00Z   olivia   init                  done        <none>    olivia   organization 'Acme' with owner 'olivia'
-        2     2026-11-22T10:00:00Z   olivia   user add              done        <none>    alice    user 'alice' added as developer
-        3     2026-11-22T10:00:00Z   olivia   user add              done        <none>    bob      user 'bob' added as developer
-        4     2026-11-22T10:00:00Z   olivia   cluster add           requested   prod      <none>   register https://127.0.0.1:[PORT] (v1.36.0+sandbox)
-        5     2026-11-22T10:00:00Z   olivia   cluster add           done        prod      <none>   register https://127.0.0.1:[PORT] (v1.36.0+sandbox)
-        6     2026-11-22T10:00:00Z   olivia   access grant          requested   prod      alice    read for 'alice': on call
-        7     2026-11-22T10:00:00Z   olivia   access grant          done        prod      alice    read for 'alice': on call
-        8     2026-11-22T10:00:00Z   alice    access grant          denied      prod      bob      'alice' may not grant, change or remove developers' access on cluster 'prod': organization owners and admins, and the cluster's owner may
-        9     2026-11-22T10:00:00Z   olivia   kubeconfig download   requested   prod      alice    kubeconfig of 'alice'
-        10    2026-11-22T10:00:00Z   olivia   kubeconfig download   requested   prod      alice    version 1 of 'alice' (read)
-        11    2026-11-22T10:00:00Z   olivia   kubeconfig download   done        prod      alice    version 1 of 'alice' is on the cluster
-        12    2026-11-22T10:00:00Z   olivia   kubeconfig download   done        prod      alice    version 1 of 'alice' handed over (stdout), ends 2026-12-22T10:00:00Z
-        13    2026-11-22T10:00:00Z   olivia   access revoke         requested   prod      alice    access of 'alice' removed
-        14    2026-11-22T10:00:00Z   olivia   access revoke         requested   prod      alice    version 1 of 'alice' ends: access ended
-        15    2026-11-22T10:00:00Z   olivia   access revoke         done        prod      alice    version 1 of 'alice' is gone, read back from the cluster
-        16    2026-11-22T10:00:00Z   olivia   access revoke         done        prod      alice    access of 'alice' removed
-        [exit 0]
+    SEQ   TIME                   ACTOR    ACTION                PHASE       CLUSTER   USER     DETAIL
+    1     2026-11-22T10:00:00Z   olivia   init                  done        <none>    olivia   organization 'Acme' with owner 'olivia'
+    2     2026-11-22T10:00:00Z   olivia   user add              done        <none>    alice    user 'alice' added as developer
+    3     2026-11-22T10:00:00Z   olivia   user add              done        <none>    bob      user 'bob' added as developer
+    4     2026-11-22T10:00:00Z   olivia   cluster add           requested   prod      <none>   register https://127.0.0.1:[PORT] (v1.36.0+sandbox)
+    5     2026-11-22T10:00:00Z   olivia   cluster add           done        prod      <none>   register https://127.0.0.1:[PORT] (v1.36.0+sandbox)
+    6     2026-11-22T10:00:00Z   olivia   cluster add           done        prod      <none>   older logins of the manager are gone
+    7     2026-11-22T10:00:00Z   olivia   access grant          requested   prod      alice    read for 'alice': on call
+    8     2026-11-22T10:00:00Z   olivia   access grant          done        prod      alice    read for 'alice': on call
+    9     2026-11-22T10:00:00Z   alice    access grant          denied      prod      bob      'alice' may not grant, change or remove developers' access on cluster 'prod': organization owners and admins, and the cluster's owner may
+    10    2026-11-22T10:00:00Z   olivia   kubeconfig download   requested   prod      alice    kubeconfig of 'alice'
+    11    2026-11-22T10:00:00Z   olivia   kubeconfig download   requested   prod      alice    version 1 of 'alice' (read)
+    12    2026-11-22T10:00:00Z   olivia   kubeconfig download   done        prod      alice    version 1 of 'alice' is on the cluster
+    13    2026-11-22T10:00:00Z   olivia   kubeconfig download   requested   prod      alice    a token for version 1 of 'alice', until 2026-12-22T10:00:00Z
+    14    2026-11-22T10:00:00Z   olivia   kubeconfig download   done        prod      alice    version 1 of 'alice' handed over (stdout), ends 2026-12-22T10:00:00Z
+    15    2026-11-22T10:00:00Z   olivia   access revoke         requested   prod      alice    access of 'alice' removed
+    16    2026-11-22T10:00:00Z   olivia   access revoke         requested   prod      alice    version 1 of 'alice' ends: access ended
+    17    2026-11-22T10:00:00Z   olivia   access revoke         done        prod      alice    version 1 of 'alice' is gone, read back from the cluster
+    18    2026-11-22T10:00:00Z   olivia   access revoke         done        prod      alice    access of 'alice' removed
+    [exit 0]
     ");
 }
 
@@ -86,11 +88,11 @@ fn the_log_is_for_owners_and_admins() {
 fn a_whole_log_verifies() {
     let mut kg = Home::new();
     insta::assert_snapshot!(kg.run("audit verify"), @r"
-        Whole:        yes
-        Events:       5
-        Head:         [HASH]
-        Known here:   fits
-        [exit 0]
+    Whole:        yes
+    Events:       6
+    Head:         [HASH]
+    Known here:   fits
+    [exit 0]
     ");
 }
 

@@ -17,8 +17,8 @@ fn a_backup_is_private_whole_and_replaces_nothing_unasked() {
     insta::assert_snapshot!(kg.run("backup b.db -o json"), @r#"
     {
       "path": "[HOME]/work/b.db",
-      "bytes": 180224,
-      "seq": 6,
+      "bytes": 188416,
+      "seq": 7,
       "head": "[HASH]"
     }
     ----- stderr -----
@@ -66,14 +66,18 @@ fn what_was_issued_after_the_backup_ends_with_the_next_reconcile() {
     assert_eq!(get(&bob, PODS), 200);
     kg.run("restore b.db --dry-run").success();
     insta::assert_snapshot!(kg.run("restore b.db --yes"), @r"
-    Backup:         event 12
-    Replaced:       event 31
+    Backup:         event 14
+    Replaced:       event 34
     To reconcile:   prod
-    Event:          event 13
+    Event:          event 15
     Head:           [HASH]
+    Undone:         grant bob on prod: read becomes none
+    Undone:         kubeconfig alice on prod: version 3, read, active becomes version 1, read, active
+    Undone:         kubeconfig bob on prod: version 1, read, active becomes none
     ----- stderr -----
     The store is restored.
     The one that was replaced is kept at `[HOME]/data/kubegrant/store.db.replaced-1795341600`.
+    warning: 3 things that changed after the backup are as before: look through them, and decide again
     hint: run `kubegrant reconcile` now: it ends what was issued after the backup
     [exit 0]
     ");
@@ -196,4 +200,96 @@ fn an_ssh_key_that_nobody_took_can_still_be_taken() {
     kg.run("backup b.db").success();
     kg.run("restore b.db --yes").success().never_says("SSH key");
     kg.run("ssh-key download prod -f once.pem").success();
+}
+
+#[test]
+fn a_restore_shows_what_it_undoes() {
+    let mut kg = Home::new();
+    kg.add_user("fay", "admin");
+    kg.run("project create shop").success();
+    kg.run("cluster set prod --project shop").success();
+    kg.run("project add-member bob --project shop --role editor")
+        .success();
+    kg.grant_and_download("alice", "write");
+    kg.run("access grant bob -c prod -l read").success();
+    kg.run("rbac bind alice --cluster-role view -c prod")
+        .success();
+    kg.run("backup b.db").success();
+    kg.run("restore b.db --dry-run")
+        .success()
+        .never_says("undo ");
+
+    kg.run("user disable fay --yes").success();
+    kg.run("access revoke alice -c prod --yes").success();
+    kg.run("access grant bob -c prod -l write").success();
+    kg.run("rbac unbind alice --cluster-role view -c prod --yes")
+        .success();
+    kg.run("project remove-member bob --project shop --yes")
+        .success();
+    kg.run("cluster set prod --hold-back tools").success();
+    kg.run("cluster rotate-manager prod").success();
+    kg.run("cluster protect prod").success();
+    kg.run("user add zoe --role admin").success();
+    let undone = [
+        "user fay: admin, disabled becomes admin, active",
+        "user zoe: admin, active becomes none",
+        "grant alice on prod: none becomes write",
+        "grant bob on prod: write becomes read",
+        "binding ClusterRole view for alice on prod: none becomes bound",
+        "member bob of shop: none becomes editor",
+        "excluded prod: [\"tools\"] becomes none",
+        "cluster prod: active, protected becomes active",
+        "manager prod:",
+        "kubeconfig alice on prod: none becomes version 1, write, active",
+    ];
+    let planned = kg.run("restore b.db --dry-run");
+    for what in undone {
+        planned.success().says(&format!("undo {what}"));
+    }
+    let planned = kg.run("restore b.db --dry-run -o json").json();
+    let planned = planned["undone"].as_array().expect("a list").clone();
+    assert!(planned.iter().any(|undone| {
+        undone["kind"] == "user"
+            && undone["what"] == "fay"
+            && undone["now"] == "admin, disabled"
+            && undone["then"] == "admin, active"
+    }));
+    let restored = kg.run("restore b.db --yes");
+    for what in undone {
+        restored.success().says(what);
+    }
+    restored
+        .success()
+        .says("that changed after the backup are as before");
+    kg.run("user show fay").success().says("active");
+}
+
+#[test]
+fn what_a_restore_undoes_is_bounded_in_a_table_and_whole_for_machines() {
+    let mut kg = backed_up();
+    for number in 0..30 {
+        kg.run(&format!("user add u{number}")).success();
+    }
+    for line in ["restore b.db --dry-run", "restore b.db --yes"] {
+        let ran = kg.run(line);
+        ran.success().says("user u0: ");
+        let more = ran
+            .stdout
+            .lines()
+            .find(|line| line.contains("more: `-o json`"));
+        let shown = ran.stdout.matches(" becomes none").count();
+        assert!(more.is_some(), "{ran}");
+        assert!(shown <= 20, "{shown}");
+        put_forward(&mut kg);
+    }
+    let planned = kg.run("restore b.db --dry-run -o json").json();
+    assert!(planned["undone"].as_array().expect("a list").len() >= 30);
+}
+
+/// Adds the users again that a restore forgot.
+fn put_forward(kg: &mut Home) {
+    for number in 0..30 {
+        let ran = kg.run(&format!("user add u{number}"));
+        assert!([0, 5].contains(&ran.code), "{ran}");
+    }
 }

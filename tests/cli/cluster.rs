@@ -116,6 +116,8 @@ fn a_namespace_may_be_held_back_and_released() {
         Project:       <none>
         Write scope:   namespaces
         Held back:     default
+        Included:      <none>
+        Allowed:       <none>
         ----- stderr -----
         The settings of cluster 'prod' are changed.
         [exit 0]
@@ -137,6 +139,8 @@ fn setting_what_is_so_already_changes_nothing() {
         Project:       <none>
         Write scope:   namespaces
         Held back:     <none>
+        Included:      <none>
+        Allowed:       <none>
         ----- stderr -----
         The settings of cluster 'prod' are changed.
         [exit 0]
@@ -148,6 +152,8 @@ fn setting_what_is_so_already_changes_nothing() {
         Project:       <none>
         Write scope:   namespaces
         Held back:     <none>
+        Included:      <none>
+        Allowed:       <none>
         ----- stderr -----
         Nothing was changed: it is so already.
         [exit 0]
@@ -179,6 +185,8 @@ fn write_for_the_whole_cluster_warns_each_time_and_moves_the_live_accounts() {
         Project:       <none>
         Write scope:   cluster
         Held back:     <none>
+        Included:      <none>
+        Allowed:       <none>
         ----- stderr -----
         warning: write is cluster-wide `edit`: its holders can mint tokens of every account, kube-system's and the manager's too, and so become cluster-admin
         The settings of cluster 'prod' are changed.
@@ -297,7 +305,7 @@ fn relinking_a_rebuilt_cluster_ends_what_the_old_one_held() {
         Identity:     [UID]
         Owner:        <none>
         Context:      sandbox
-        Manager:      kubegrant-manager (login: token)
+        Manager:      kubegrant-manager-4258d21f (login: token)
         Login ends:   2036-11-19T10:00:00Z
         ----- stderr -----
         Cluster 'prod' is renewed.

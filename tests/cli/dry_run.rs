@@ -69,6 +69,7 @@ fn a_dry_run_touches_nothing() {
         "cluster delete prod",
         "cluster delete prod --forget",
         "cluster rotate-manager prod",
+        "cluster rotate-accounts prod",
         "cluster provider-token set prod --file admin.token",
         "cluster provider-token remove prod",
         "ssh-key download prod",

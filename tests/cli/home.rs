@@ -351,6 +351,14 @@ pub(crate) fn call(kubeconfig: &str, method: &str, path: &str, body: Option<&Val
         .0
 }
 
+/// What is answered to a request with a kubeconfig, which must succeed.
+pub(crate) fn answer(kubeconfig: &str, method: &str, path: &str, body: Option<&Value>) -> Value {
+    let (code, text) =
+        kubegrant_sandbox::request(kubeconfig, method, path, body).expect("an answer");
+    assert!((200..300).contains(&code), "{method} {path}: {code} {text}");
+    serde_json::from_str(&text).expect("it is JSON")
+}
+
 /// Reads a kubeconfig as a value.
 pub(crate) fn yaml(text: &str) -> Value {
     serde_saphyr::from_str(text).expect("YAML")

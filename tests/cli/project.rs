@@ -1,10 +1,17 @@
 //! `kubegrant project create|list|show|rename|delete`, and which cluster is in which.
 
+use kubegrant_sandbox::{Builder, Sandbox};
+
 use crate::home::{Home, PODS, get};
 
 /// The project `shop` with `prod` in it, alice as its owner and bob as a viewer.
 pub(crate) fn shop() -> Home {
-    let mut kg = Home::new();
+    shop_on(Sandbox::builder())
+}
+
+/// The same on a sandbox of other settings.
+pub(crate) fn shop_on(sandbox: Builder) -> Home {
+    let mut kg = Home::with(sandbox);
     kg.run("project create shop --description \"the web shop\"")
         .success();
     kg.run("cluster set prod --project shop").success();
@@ -157,8 +164,8 @@ fn a_cluster_that_leaves_its_project_ends_the_shared_kubeconfigs() {
     insta::assert_snapshot!(kg.run("cluster set prod --no-project --dry-run"), @r"
     WOULD
     project: none
-    end version 1 of 'shop/admin'
-    end version 1 of 'shop/read'
+    end version 1 of 'shop/admin', held by 'alice'
+    end version 1 of 'shop/read', held by 'bob'
     ----- stderr -----
     Nothing was changed (dry run).
     [exit 0]
@@ -172,6 +179,10 @@ fn a_cluster_that_leaves_its_project_ends_the_shared_kubeconfigs() {
     Write scope:   namespaces
     Held back:     <none>
     ----- stderr -----
+    Version 1 of 'shop/admin' on cluster 'prod' was held by 'alice'.
+    Version 1 of 'shop/read' on cluster 'prod' was held by 'bob'.
+    warning: 'alice' had all power on cluster 'prod': tokens that were minted with it for other accounts, the manager's too, and bindings that were made live on
+    hint: end it with `kubegrant cluster rotate-accounts prod`, which lists what others bound
     The settings of cluster 'prod' are changed.
     Version 1 of 'shop/admin' no longer works on cluster 'prod' (read back).
     Version 1 of 'shop/read' no longer works on cluster 'prod' (read back).

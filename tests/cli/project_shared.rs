@@ -138,6 +138,8 @@ fn rotate_ends_it_for_all_and_show_says_who_must_download_again() {
     prod      shop/admin   1       2         yes       alice,bob
     ----- stderr -----
     Version 1 of 'shop/admin' on cluster 'prod' was held by 'alice', 'bob': they must download again.
+    warning: whoever held 'shop/admin' had all power on cluster 'prod': tokens that were minted with it for other accounts, the manager's too, and bindings that were made live on
+    hint: end it with `kubegrant cluster rotate-accounts prod`, which lists what others bound
     Version 1 of 'shop/admin' no longer works on cluster 'prod' (read back).
     [exit 0]
     ");

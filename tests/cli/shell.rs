@@ -38,7 +38,12 @@ fn home_identity(folder: &std::path::Path) -> std::path::PathBuf {
 fn the_credential_ends_with_the_command() {
     let mut home = home();
     let ran = shell(&mut home, &format!("prod {COPY}"));
-    insta::assert_snapshot!(ran, @"[exit 0]");
+    insta::assert_snapshot!(ran, @r"
+    ----- stderr -----
+    warning: this shell had all power on cluster 'prod': tokens that were minted with it for other accounts, the manager's too, and bindings that were made live on
+    hint: end it with `kubegrant cluster rotate-accounts prod`, which lists what others bound
+    [exit 0]
+    ");
     let copy = home.read("copy");
     assert_eq!(yaml(&copy)["users"][0]["name"], "kubegrant-olivia@prod-s1");
     assert_ne!(get(&copy, PODS), 200);

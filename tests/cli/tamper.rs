@@ -35,6 +35,18 @@ fn lived() -> Home {
     kg.run("access grant bob -c prod -l write").success();
     kg.run("team revoke bob -c prod --yes").success();
     kg.run("ssh-key generate prod").success();
+    kg.run("rbac bind alice --cluster-role view -c prod")
+        .success();
+    kg.run("project create shop").success();
+    kg.run("cluster set prod --project shop").success();
+    for (name, role) in [("alice", "viewer"), ("bob", "owner")] {
+        kg.run(&format!(
+            "project add-member {name} --project shop --role {role}"
+        ))
+        .success();
+    }
+    kg.run("kubeconfig download prod --user alice --shared --plain -f shared.conf")
+        .success();
     kg
 }
 
@@ -129,8 +141,93 @@ const EDITS: &[(&str, &str)] = &[
         "UPDATE meta SET value = '00000000' WHERE key = 'installation'",
         "the organization's record",
     ),
-    ("UPDATE digests SET digest = '0'", "the digests"),
-    ("DELETE FROM digests WHERE name = 'users'", "the digests"),
+    (
+        "DELETE FROM holders",
+        "who holds shared kubeconfigs of cluster 'prod'",
+    ),
+    (
+        "UPDATE holders SET kept = 1",
+        "who holds shared kubeconfigs of cluster 'prod'",
+    ),
+    (
+        "UPDATE holders SET user = 3",
+        "who holds shared kubeconfigs of cluster 'prod'",
+    ),
+    ("DELETE FROM deliveries", "the deliveries of cluster 'prod'"),
+    (
+        "UPDATE deliveries SET to_user = 1",
+        "the deliveries of cluster 'prod'",
+    ),
+    (
+        "UPDATE deliveries SET jti = 'x'",
+        "the deliveries of cluster 'prod'",
+    ),
+    (
+        "UPDATE credentials SET token_expires_at = 1",
+        "the credentials of cluster 'prod'",
+    ),
+    (
+        "UPDATE credentials SET until = 1 WHERE kind = 'shell'; \
+         UPDATE clusters SET older_logins = 1 - older_logins",
+        "cluster 'prod'",
+    ),
+    ("UPDATE clusters SET orphans_owed = 1", "cluster 'prod'"),
+    ("UPDATE clusters SET reach_owed = 1", "cluster 'prod'"),
+    ("UPDATE clusters SET included = '[\"x\"]'", "cluster 'prod'"),
+    (
+        "UPDATE clusters SET write_allow = '[\"x\"]'",
+        "cluster 'prod'",
+    ),
+    (
+        "UPDATE clusters SET former_managers = '[\"x\"]'",
+        "cluster 'prod'",
+    ),
+    (
+        "UPDATE clusters SET manager_expires_at = 9999999999",
+        "cluster 'prod'",
+    ),
+    (
+        "UPDATE bindings SET owed = 1",
+        "the bindings of cluster 'prod'",
+    ),
+    (
+        "UPDATE bindings SET removed_at = 1, owed = 1",
+        "the bindings of cluster 'prod'",
+    ),
+    (
+        "INSERT INTO version_floors VALUES (1, 'alice', 7)",
+        "the version floors of cluster 'prod'",
+    ),
+    (
+        "INSERT INTO ssh_key_nodes VALUES (1, 'n', 0, 'root', 0, 0, 0, NULL)",
+        "where SSH keys of cluster 'prod' are",
+    ),
+    (
+        "UPDATE ssh_keys SET fingerprint = 'x'",
+        "the ssh keys of cluster 'prod'",
+    ),
+    (
+        "CREATE TRIGGER t AFTER INSERT ON audit BEGIN \
+           UPDATE users SET role = 'owner' WHERE name = 'bob'; END",
+        "the trigger 't'",
+    ),
+    (
+        "CREATE TRIGGER t BEFORE UPDATE OF state ON credentials BEGIN SELECT RAISE(IGNORE); END",
+        "the trigger 't'",
+    ),
+    (
+        "DROP TRIGGER credentials_forward",
+        "the trigger 'credentials_forward'",
+    ),
+    (
+        "ALTER TABLE holders RENAME TO h; CREATE VIEW holders AS SELECT * FROM h WHERE user <> 2",
+        "the view 'holders'",
+    ),
+    ("UPDATE row_digests SET digest = '0'", "the digests"),
+    (
+        "DELETE FROM row_digests WHERE name = 'users'",
+        "the digests",
+    ),
 ];
 
 #[test]
@@ -170,7 +267,7 @@ fn an_attacker_in_the_store_cannot_accept_themselves_and_an_owner_can() {
     kg.run("user list").exit(7);
     insta::assert_snapshot!(kg.run("audit accept --reason seen --yes"), @r"
     Accepted:   the record of user 'bob' was changed without kubegrant
-    Event:      17
+    Event:      32
     Head:       [HASH]
     ----- stderr -----
     warning: the record of user 'bob' was changed without kubegrant

@@ -73,7 +73,8 @@ fn leaving_ends_everything_everywhere_with_a_receipt() {
         'alice' could open: the manager login of cluster 'prod'
         'alice' has left.
         warning: they could open the manager login of cluster 'prod': rotate it at its source
-        hint: renew manager logins with `kubegrant cluster rotate-manager CLUSTER`
+        warning: 'alice' had all power on cluster 'prod': tokens that were minted with it for other accounts, the manager's too, and bindings that were made live on
+        hint: end it with `kubegrant cluster rotate-accounts prod`, which lists what others bound
         Version 1 of 'alice' no longer works on cluster 'prod' (read back).
         Version 1 of 'alice' no longer works on cluster 'second' (read back).
         [exit 0]

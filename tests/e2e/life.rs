@@ -116,7 +116,7 @@ fn a_manager_gets_a_new_login_and_the_old_one_is_refused() {
     let started = Instant::now();
     home.run("cluster rotate-manager prod")
         .success()
-        .says("The old one is refused.");
+        .says("its tokens are refused.");
     let took = started.elapsed();
     crate::say(&format!(
         "e2e: the manager's old login was refused after {took:?}"

@@ -4,10 +4,12 @@
 //! out. With `KUBEBUILDER_ASSETS` naming a folder that holds `kube-apiserver` and `etcd` (and, if
 //! possible, `kube-controller-manager` and `kubectl`), the same scenarios run against those.
 
+mod aggregation;
 mod caller;
 mod certificate;
 mod drift;
 mod ends;
+mod escalation;
 mod excess;
 mod held_back;
 mod home;
@@ -19,6 +21,7 @@ mod probes;
 mod projects;
 mod rbac;
 mod real;
+mod rotation;
 mod round_trips;
 mod servers;
 mod taking;

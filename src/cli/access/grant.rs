@@ -74,6 +74,12 @@ pub(crate) async fn run(args: AccessGrantArgs, desk: &mut Desk<'_>) -> Result<()
         desk.output.warn(excess);
     }
     let (user, cluster) = (&outcome.user, &outcome.cluster);
+    for namespace in &outcome.included {
+        desk.output.warn(&format!(
+            "write reaches namespace '{namespace}' on purpose: its accounts let '{user}' escalate \
+             (`kubegrant cluster check {cluster}` says how)"
+        ));
+    }
     let until = outcome.access.ends_at().map_or(String::new(), |end| {
         format!(" until {}", crate::output::time::rfc3339(end))
     });

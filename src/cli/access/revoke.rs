@@ -3,7 +3,7 @@
 use crate::cli::desk::Desk;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::access::OutcomeView;
-use crate::cli::{completion, confirm};
+use crate::cli::{completion, confirm, reached};
 use crate::domain::access::Access;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::error::Failure;
@@ -34,6 +34,7 @@ pub(crate) async fn run(args: AccessRevokeArgs, desk: &mut Desk<'_>) -> Result<(
         args.user, args.cluster
     );
     let confirmed = confirm::ask(desk, &question, mode)?;
+    let before = reached::of(desk, &args.user);
     let done =
         ops::access::revoke(desk.session, &args.user, &args.cluster, mode, confirmed).await?;
     let Some(outcome) = desk.planned(done)? else {
@@ -57,5 +58,6 @@ pub(crate) async fn run(args: AccessRevokeArgs, desk: &mut Desk<'_>) -> Result<(
             "role bindings stay: `kubegrant rbac list --cluster {cluster} --user {user}`"
         ));
     }
+    before.say_on(&outcome.cluster, desk);
     desk.say_applied(&outcome.applied)
 }

@@ -26,7 +26,7 @@ pub(crate) struct AuditAcceptArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) fn run(args: &AuditAcceptArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(args: &AuditAcceptArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let mode = args.dry_run.mode();
     let report = ops::audit::verify(desk.session)?;
     for complaint in report.complaints() {
@@ -40,5 +40,6 @@ pub(crate) fn run(args: &AuditAcceptArgs, desk: &mut Desk<'_>) -> Result<(), Fai
     desk.output.show(&AcceptedView::from(&done))?;
     desk.output
         .status("The store is accepted as it stands; that is recorded.");
+    ops::heads::overwrite(desk.session).await?;
     Ok(())
 }

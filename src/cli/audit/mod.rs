@@ -16,11 +16,11 @@ pub(crate) enum AuditCommand {
     Accept(accept::AuditAcceptArgs),
 }
 
-pub(crate) fn run(command: AuditCommand, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(command: AuditCommand, desk: &mut Desk<'_>) -> Result<(), Failure> {
     match command {
         AuditCommand::List(args) => list::run(args, desk),
         AuditCommand::Export(args) => export::run(args, desk),
         AuditCommand::Verify(args) => verify::run(&args, desk),
-        AuditCommand::Accept(args) => accept::run(&args, desk),
+        AuditCommand::Accept(args) => accept::run(&args, desk).await,
     }
 }

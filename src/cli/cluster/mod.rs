@@ -8,6 +8,7 @@ mod list;
 mod protect;
 mod provider_token;
 mod relink;
+mod rotate_accounts;
 mod rotate_manager;
 mod set;
 mod show;
@@ -31,6 +32,7 @@ pub(crate) enum ClusterCommand {
     Unarchive(archive::ClusterUnarchiveArgs),
     Delete(delete::ClusterDeleteArgs),
     RotateManager(rotate_manager::ClusterRotateManagerArgs),
+    RotateAccounts(rotate_accounts::ClusterRotateAccountsArgs),
     Relink(relink::ClusterRelinkArgs),
     /// Manage the token of the cluster's provider (Hetzner Cloud)
     #[command(subcommand)]
@@ -51,6 +53,7 @@ pub(crate) async fn run(command: ClusterCommand, desk: &mut Desk<'_>) -> Result<
         ClusterCommand::Unarchive(args) => archive::run_unarchive(&args, desk),
         ClusterCommand::Delete(args) => delete::run(args, desk).await,
         ClusterCommand::RotateManager(args) => rotate_manager::run(args, desk).await,
+        ClusterCommand::RotateAccounts(args) => rotate_accounts::run(args, desk).await,
         ClusterCommand::Relink(args) => relink::run(args, desk).await,
         ClusterCommand::ProviderToken(command) => provider_token::run(command, desk).await,
     }

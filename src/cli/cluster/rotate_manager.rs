@@ -8,10 +8,12 @@ use crate::domain::name::ClusterName;
 use crate::error::Failure;
 use crate::ops;
 
-/// Give a cluster's manager a new login, and end the old one
+/// Make another account a cluster's manager, and end the one before
 ///
-/// The new one is proven with real calls and stored before the old one ends. It takes up to ten
-/// seconds until the API server's cache has forgotten the old one; the command waits for that.
+/// The new one is proven with real calls, and its login is stored, before the old one ends with
+/// every token that anybody minted for it. It takes up to ten seconds until the API server's cache
+/// has forgotten them; the command waits for that. Who had full access to the cluster could have
+/// minted tokens of other accounts too: `cluster rotate-accounts` ends those as well.
 #[derive(clap::Args, Debug)]
 pub(crate) struct ClusterRotateManagerArgs {
     /// Which cluster
@@ -25,16 +27,21 @@ pub(crate) async fn run(
     args: ClusterRotateManagerArgs,
     desk: &mut Desk<'_>,
 ) -> Result<(), Failure> {
-    let done = ops::life::rotate_manager(desk.session, &args.name, args.dry_run.mode()).await?;
-    let Some(done) = desk.planned(done)? else {
+    let mode = args.dry_run.mode();
+    let done = Box::pin(ops::rotation::rotate_manager(
+        desk.session,
+        &args.name,
+        mode,
+    ));
+    let Some(done) = desk.planned(done.await?)? else {
         return Ok(());
     };
     desk.output.show(&LifeView::from(&done))?;
-    desk.output.status(&format!(
-        "The manager of cluster '{}' has a new login.",
-        args.name
-    ));
     desk.say_applied(&done.applied)?;
-    desk.output.status("The old one is refused.");
+    desk.output.status(&format!(
+        "Account '{}' is the manager of cluster '{}'. The one before is gone, and its tokens are \
+         refused.",
+        done.cluster.manager, args.name
+    ));
     Ok(())
 }

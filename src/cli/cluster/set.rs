@@ -2,11 +2,13 @@
 
 use clap::ValueEnum;
 
-use crate::cli::completion;
 use crate::cli::desk::Desk;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::cluster::SettingsView;
+use crate::cli::views::left_out::left_out;
+use crate::cli::{completion, confirm, reached};
 use crate::domain::cluster::WriteScope;
+use crate::domain::level::Allowed;
 use crate::domain::name::{ClusterName, ProjectName, parse_line, parse_namespace};
 use crate::error::Failure;
 use crate::ops;
@@ -19,11 +21,13 @@ use crate::ops;
 #[derive(clap::Args, Debug)]
 #[command(group = clap::ArgGroup::new("settings").required(true).multiple(true).args(
     ["description", "label", "remove_label", "hold_back", "release", "write_scope",
-    "project", "no_project"]
+    "include", "remove_include", "write_allow", "remove_write_allow", "project", "no_project"]
 ))]
 #[command(after_long_help = "Examples:\n  \
     kubegrant cluster set prod --description \"customer traffic\" --label env=prod\n  \
     kubegrant cluster set prod --hold-back monitoring --release staging\n  \
+    kubegrant cluster set prod --include ci --yes\n  \
+    kubegrant cluster set prod --write-allow postgresql.cnpg.io/clusters\n  \
     kubegrant cluster set prod --project shop")]
 pub(crate) struct ClusterSetArgs {
     /// Which cluster
@@ -44,6 +48,20 @@ pub(crate) struct ClusterSetArgs {
     /// Hold a namespace back no longer; may be repeated
     #[arg(long, value_name = "NAMESPACE", value_parser = parse_namespace)]
     release: Vec<String>,
+    /// Let write into a namespace that is excluded, whose accounts let its holder escalate; may be
+    /// repeated
+    #[arg(long, value_name = "NAMESPACE", value_parser = parse_namespace)]
+    include: Vec<String>,
+    /// Let write into it no longer, unless it is like any other; may be repeated
+    #[arg(long, value_name = "NAMESPACE", value_parser = parse_namespace)]
+    remove_include: Vec<String>,
+    /// Let write carry what `edit` has of these resources of others, GROUP/RESOURCE or GROUP/*; may
+    /// be repeated
+    #[arg(long, value_name = "GROUP/RESOURCE")]
+    write_allow: Vec<Allowed>,
+    /// Let write carry them no longer; may be repeated
+    #[arg(long, value_name = "GROUP/RESOURCE")]
+    remove_write_allow: Vec<Allowed>,
     /// Put it in a project, whose members all reach it then; for organization owners and admins
     #[arg(long, value_name = "PROJECT", add = completion::projects())]
     project: Option<ProjectName>,
@@ -76,26 +94,40 @@ impl From<Scope> for WriteScope {
 }
 
 pub(crate) async fn run(args: ClusterSetArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let wish = ops::cluster::Set {
-        description: args.description,
-        labels: args.label.into_iter().collect(),
-        labels_removed: args.remove_label.into_iter().collect(),
-        write_scope: args.write_scope.map(WriteScope::from),
-        hold_back: args.hold_back.into_iter().collect(),
-        project: match args.project {
-            Some(project) => ops::cluster::Place::In(project),
-            None if args.no_project => ops::cluster::Place::Nowhere,
-            None => ops::cluster::Place::Same,
-        },
-        release: args.release.into_iter().collect(),
+    let mode = args.dry_run.mode();
+    let before = reached::on(desk, &args.name);
+    let wish = wish(&args);
+    let done = match ops::cluster::set(desk.session, &args.name, wish.clone(), mode, None).await {
+        Err(ops::Error::Climbs { what }) => {
+            desk.output.warn(&what);
+            let confirmed = confirm::ask(desk, "Let it all the same?", mode)?;
+            let (session, name) = (desk.session, &args.name);
+            ops::cluster::set(session, name, wish, mode, Some(confirmed)).await?
+        }
+        done => done?,
     };
-    let done = ops::cluster::set(desk.session, &args.name, wish, args.dry_run.mode()).await?;
     let Some(done) = desk.planned(done)? else {
         return Ok(());
     };
     desk.output.show(&SettingsView::from(&done))?;
     for warning in &done.warnings {
         desk.output.warn(warning);
+    }
+    for over in done.over.iter().filter(|over| !over.held_by.is_empty()) {
+        let names: Vec<String> = over.held_by.iter().map(|it| format!("'{it}'")).collect();
+        desk.output.status(&format!(
+            "Version {} of '{}' on cluster '{}' was held by {}.",
+            over.ended,
+            over.owner,
+            over.cluster,
+            names.join(", ")
+        ));
+    }
+    for left in &done.left_out {
+        desk.output.warn(&left_out(left, &args.name.to_string()));
+    }
+    if !done.unchanged {
+        before.say(desk);
     }
     if done.unchanged {
         desk.output.status("Nothing was changed: it is so already.");
@@ -106,4 +138,24 @@ pub(crate) async fn run(args: ClusterSetArgs, desk: &mut Desk<'_>) -> Result<(),
         ));
     }
     desk.say_applied(&done.applied)
+}
+
+fn wish(args: &ClusterSetArgs) -> ops::cluster::Set {
+    ops::cluster::Set {
+        description: args.description.clone(),
+        labels: args.label.iter().cloned().collect(),
+        labels_removed: args.remove_label.iter().cloned().collect(),
+        write_scope: args.write_scope.map(WriteScope::from),
+        hold_back: args.hold_back.iter().cloned().collect(),
+        project: match &args.project {
+            Some(project) => ops::cluster::Place::In(project.clone()),
+            None if args.no_project => ops::cluster::Place::Nowhere,
+            None => ops::cluster::Place::Same,
+        },
+        release: args.release.iter().cloned().collect(),
+        include: args.include.iter().cloned().collect(),
+        include_removed: args.remove_include.iter().cloned().collect(),
+        allow: args.write_allow.iter().cloned().collect(),
+        allow_removed: args.remove_write_allow.iter().cloned().collect(),
+    }
 }

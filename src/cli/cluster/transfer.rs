@@ -3,7 +3,7 @@
 use crate::cli::desk::Desk;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::life::LifeView;
-use crate::cli::{completion, confirm};
+use crate::cli::{completion, confirm, reached};
 use crate::domain::name::{ClusterName, UserRef};
 use crate::error::Failure;
 use crate::ops;
@@ -39,6 +39,9 @@ pub(crate) async fn run(args: ClusterTransferArgs, desk: &mut Desk<'_>) -> Resul
     }
     let question = format!("Transfer cluster '{}' to '{}'?", args.name, handover.after);
     let confirmed = confirm::ask(desk, &question, mode)?;
+    let old = handover.before.as_ref();
+    let old = old.and_then(|(before, _)| before.parse().ok());
+    let before = old.map(|old| reached::of(desk, &old));
     let done = ops::life::transfer(desk.session, &args.name, &args.to, mode, confirmed).await?;
     let Some(done) = desk.planned(done)? else {
         return Ok(());
@@ -54,5 +57,8 @@ pub(crate) async fn run(args: ClusterTransferArgs, desk: &mut Desk<'_>) -> Resul
         "'{}' owns cluster '{}'{now}.",
         handover.after, args.name
     ));
+    if let Some(before) = before {
+        before.say(desk);
+    }
     desk.say_applied(&done.applied)
 }

@@ -4,7 +4,7 @@ use super::change;
 use crate::cli::desk::Desk;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::project::OverListView;
-use crate::cli::{completion, confirm};
+use crate::cli::{completion, confirm, reached};
 use crate::domain::name::{ClusterName, ProjectName};
 use crate::domain::project::SharedLevel;
 use crate::error::Failure;
@@ -105,6 +105,12 @@ async fn run(args: ActArgs, action: Action, desk: &mut Desk<'_>) -> Result<(), F
     let over: Vec<_> = all.into_iter().map(|(over, _)| over).collect();
     if mode == Mode::Do {
         change::say_over(&over, desk);
+        let full: Vec<_> = over.iter().filter(|over| over.was_full).collect();
+        let mut clusters: Vec<_> = full.iter().map(|over| over.cluster.clone()).collect();
+        clusters.dedup();
+        if let Some(first) = full.first() {
+            reached::say(&format!("whoever held '{}'", first.owner), &clusters, desk);
+        }
     }
     // What is owed outweighs what failed: it stands recorded.
     let owed = desk.say_applied(&applied);

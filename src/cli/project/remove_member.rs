@@ -1,9 +1,9 @@
 //! `kubegrant project remove-member`.
 
 use super::change::{self, KeepArgs, MemberArgs};
-use crate::cli::confirm;
 use crate::cli::desk::Desk;
 use crate::cli::global::DryRunArgs;
+use crate::cli::{confirm, reached};
 use crate::error::Failure;
 use crate::ops;
 
@@ -31,9 +31,11 @@ pub(crate) async fn run(args: ProjectRemoveMemberArgs, desk: &mut Desk<'_>) -> R
     let question = format!("Remove '{user}' from project '{project}'?");
     let confirmed = confirm::ask(desk, &question, mode)?;
     let (session, taken) = (desk.session, args.keep.taken());
+    let before = reached::of(desk, &args.member.user);
     let done = ops::project::members::remove(session, whom, taken, mode, confirmed).await?;
     let Some(changed) = desk.planned(done)? else {
         return Ok(());
     };
+    before.say_in(&changed.project, desk);
     change::say(&changed, desk)
 }

@@ -3,6 +3,7 @@
 use super::change::{self, KeepArgs, MemberArgs};
 use crate::cli::desk::Desk;
 use crate::cli::global::DryRunArgs;
+use crate::cli::reached;
 use crate::domain::project::ProjectRole;
 use crate::error::Failure;
 use crate::ops;
@@ -29,9 +30,11 @@ pub(crate) struct ProjectSetRoleArgs {
 pub(crate) async fn run(args: ProjectSetRoleArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let (whom, mode) = (args.member.whom(), args.dry_run.mode());
     let (session, taken) = (desk.session, args.keep.taken());
+    let before = reached::of(desk, &args.member.user);
     let done = ops::project::members::set_role(session, whom, args.role, taken, mode).await?;
     let Some(changed) = desk.planned(done)? else {
         return Ok(());
     };
+    before.say_in(&changed.project, desk);
     change::say(&changed, desk)
 }

@@ -4,7 +4,7 @@ use super::target::RbacTargetArgs;
 use crate::cli::desk::Desk;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::rbac::OutcomeView;
-use crate::cli::{completion, confirm};
+use crate::cli::{completion, confirm, reached};
 use crate::domain::name::UserRef;
 use crate::error::Failure;
 use crate::ops;
@@ -39,6 +39,7 @@ pub(crate) async fn run(args: RbacUnbindArgs, desk: &mut Desk<'_>) -> Result<(),
         wish.bound, wish.user, wish.cluster
     );
     let confirmed = confirm::ask(desk, &question, mode)?;
+    let before = reached::of(desk, &wish.user);
     let done = ops::rbac::unbind(desk.session, &wish, mode, confirmed).await?;
     let Some(outcome) = desk.planned(done)? else {
         return Ok(());
@@ -60,5 +61,6 @@ pub(crate) async fn run(args: RbacUnbindArgs, desk: &mut Desk<'_>) -> Result<(),
     } else {
         format!("It is recorded that {bound} is not bound to '{user}' on cluster '{cluster}'.")
     });
+    before.say_on(&outcome.cluster, desk);
     desk.say_applied(&outcome.applied)
 }

@@ -1,11 +1,10 @@
 //! `kubegrant user disable`.
 
-use crate::cli::completion;
-use crate::cli::confirm;
 use crate::cli::desk::Desk;
 use crate::cli::global::DryRunArgs;
 use crate::cli::project::change::say_over;
 use crate::cli::views::user::UserView;
+use crate::cli::{completion, confirm, reached};
 use crate::domain::name::UserRef;
 use crate::error::Failure;
 use crate::ops;
@@ -29,6 +28,7 @@ pub(crate) async fn run(args: UserDisableArgs, desk: &mut Desk<'_>) -> Result<()
         args.name
     );
     let confirmed = confirm::ask(desk, &question, mode)?;
+    let before = reached::of(desk, &args.name);
     let done = ops::user::disable(desk.session, &args.name, mode, confirmed).await?;
     let Some(changed) = desk.planned(done)? else {
         return Ok(());
@@ -43,5 +43,6 @@ pub(crate) async fn run(args: UserDisableArgs, desk: &mut Desk<'_>) -> Result<()
     desk.output.status(&format!("'{name}' is disabled {now}."));
     say_over(&changed.over, desk);
     desk.say_rotate(&changed.could_open);
+    before.say(desk);
     desk.say_applied(&changed.applied)
 }

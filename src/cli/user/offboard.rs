@@ -4,7 +4,7 @@ use crate::cli::desk::Desk;
 use crate::cli::global::DryRunArgs;
 use crate::cli::project::change::say_over;
 use crate::cli::views::offboard::{LeavingView, ReceiptView};
-use crate::cli::{completion, confirm};
+use crate::cli::{completion, confirm, reached};
 use crate::domain::name::UserRef;
 use crate::error::Failure;
 use crate::ops::{self, Mode};
@@ -46,6 +46,7 @@ pub(crate) async fn run(args: UserOffboardArgs, desk: &mut Desk<'_>) -> Result<(
     }
     let question = format!("End all of this, everywhere, for '{}'?", leaving.user);
     let confirmed = confirm::ask(desk, &question, Mode::Do)?;
+    let before = reached::of(desk, &args.name);
     let receipt = ops::offboard::offboard(desk.session, &wish, confirmed).await?;
     desk.output.show(&ReceiptView::from(&receipt))?;
     let nothing_happened = receipt.applied.ended.is_empty() && receipt.applied.owed.is_empty();
@@ -59,5 +60,6 @@ pub(crate) async fn run(args: UserOffboardArgs, desk: &mut Desk<'_>) -> Result<(
     desk.output.status(&format!("'{}' has left.", leaving.user));
     say_over(&receipt.over, desk);
     desk.say_rotate(&receipt.had.could_open);
+    before.say(desk);
     desk.say_applied(&receipt.applied)
 }

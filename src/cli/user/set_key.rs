@@ -13,7 +13,8 @@ use crate::ops;
 /// Change a user's key
 ///
 /// Everybody may change their own. What the user may open is sealed to the new key; the old one
-/// opens it no longer.
+/// opens it no longer, and what it could open is listed. Whose key somebody else changed is told by
+/// `whoami` and `status`.
 #[derive(clap::Args, Debug)]
 pub(crate) struct UserSetKeyArgs {
     /// Name or e-mail
@@ -41,6 +42,18 @@ pub(crate) fn run(args: UserSetKeyArgs, desk: &mut Desk<'_>) -> Result<(), Failu
         ));
     } else {
         desk.output.status(&format!("'{name}' has a new key."));
+        for secret in &changed.could_open {
+            desk.output.warn(&format!(
+                "the old key could open {secret}: rotate it at its source, if somebody else has \
+                 that key"
+            ));
+        }
+        if !changed.could_open.is_empty() {
+            desk.output.hint(
+                "`kubegrant cluster rotate-accounts CLUSTER` ends a manager login, and all that \
+                 could be made with it",
+            );
+        }
     }
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! `kubegrant user set-role`.
 
-use crate::cli::completion;
 use crate::cli::desk::Desk;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::user::UserView;
+use crate::cli::{completion, reached};
 use crate::domain::name::UserRef;
 use crate::domain::user::Role;
 use crate::error::Failure;
@@ -26,6 +26,7 @@ pub(crate) struct UserSetRoleArgs {
 }
 
 pub(crate) async fn run(args: UserSetRoleArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let before = reached::of(desk, &args.name);
     let done =
         ops::user::set_role(desk.session, &args.name, args.role, args.dry_run.mode()).await?;
     let Some(changed) = desk.planned(done)? else {
@@ -41,5 +42,6 @@ pub(crate) async fn run(args: UserSetRoleArgs, desk: &mut Desk<'_>) -> Result<()
     desk.output
         .status(&format!("'{name}' is {} {now}.", args.role));
     desk.say_rotate(&changed.could_open);
+    before.say(desk);
     desk.say_applied(&changed.applied)
 }

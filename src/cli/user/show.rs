@@ -16,7 +16,8 @@ pub(crate) struct UserShowArgs {
 }
 
 pub(crate) fn run(args: &UserShowArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let (user, projects) = ops::user::show(desk.session, &args.name)?;
-    desk.output.show(&UserView::with_projects(user, projects))?;
+    let (user, projects, kept) = ops::user::show(desk.session, &args.name)?;
+    desk.output
+        .show(&UserView::with_projects(user, projects, &kept))?;
     Ok(())
 }

@@ -23,6 +23,9 @@ pub(crate) struct AccessView {
     reason: Option<String>,
 }
 
+/// The way in of those who keep a shared kubeconfig that they have no right to any more.
+pub(super) const KEPT: &str = "kept";
+
 fn level(access: Access) -> Option<&'static str> {
     access.power().map(Power::as_str)
 }
@@ -35,6 +38,9 @@ impl AccessView {
             self.level.unwrap_or("none").to_owned(),
             match &self.project {
                 None => self.through.to_owned(),
+                Some(project) if self.through == KEPT => {
+                    format!("kept shared kubeconfig of project {project}, until it is rotated")
+                }
                 Some(project) => format!("{} {project}", self.through),
             },
             cells.time_or_none(self.ends_at),
@@ -62,7 +68,12 @@ impl AccessListView {
                 None => (None, None, None),
             };
             let (project, role) = line.project.unzip();
-            let (power, through) = strongest(line.access, role);
+            let (mut power, mut through) = strongest(line.access, role);
+            let (mut project, mut ends_at) = (project, line.access.ends_at());
+            if let Some(kept) = line.kept {
+                (power, through) = (Some(kept.power), KEPT);
+                (project, ends_at) = (Some(kept.project), kept.ends_at);
+            }
             AccessView {
                 user: line.user,
                 cluster: line.cluster,
@@ -71,7 +82,7 @@ impl AccessListView {
                 project,
                 granted_at,
                 granted_by,
-                ends_at: line.access.ends_at(),
+                ends_at,
                 reason: reason.filter(|reason| !reason.is_empty()),
             }
         });

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::left_out::LeftOutView;
 use crate::domain::access::{Power, strongest};
 use crate::ops::cluster::{Checked, Line, Registered, SetOutcome, Shown};
 use crate::output::{Cells, View, time};
@@ -146,6 +147,8 @@ impl View for ClusterListView {
 pub(crate) struct ReachView {
     reaches: Vec<String>,
     held_back: BTreeMap<String, String>,
+    included: BTreeMap<String, String>,
+    left_out: Vec<LeftOutView>,
 }
 
 impl From<&crate::ops::cluster::Reach> for ReachView {
@@ -153,6 +156,8 @@ impl From<&crate::ops::cluster::Reach> for ReachView {
         Self {
             reaches: reach.reaches.iter().cloned().collect(),
             held_back: reach.held_back.clone(),
+            included: reach.included.clone(),
+            left_out: reach.left_out.iter().map(LeftOutView::from).collect(),
         }
     }
 }
@@ -360,6 +365,8 @@ pub(crate) struct SettingsView {
     project: Option<String>,
     write_scope: &'static str,
     held_back_by_operator: Vec<String>,
+    included: Vec<String>,
+    write_allow: Vec<String>,
 }
 
 impl From<&SetOutcome> for SettingsView {
@@ -372,6 +379,12 @@ impl From<&SetOutcome> for SettingsView {
             labels: cluster.labels.clone(),
             write_scope: cluster.write_scope.as_str(),
             held_back_by_operator: cluster.held_back.iter().cloned().collect(),
+            included: cluster.included.iter().cloned().collect(),
+            write_allow: cluster
+                .write_allow
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
         }
     }
 }
@@ -385,6 +398,8 @@ impl View for SettingsView {
             "Project",
             "Write scope",
             "Held back",
+            "Included",
+            "Allowed",
         ]
     }
     fn rows(&self, _wide: bool, cells: &Cells) -> Vec<Vec<String>> {
@@ -396,6 +411,8 @@ impl View for SettingsView {
             cells.text_or_none(self.project.as_deref()),
             self.write_scope.to_owned(),
             cells.list(&self.held_back_by_operator),
+            cells.list(&self.included),
+            cells.list(&self.write_allow),
         ]]
     }
     fn names(&self) -> Vec<String> {
@@ -542,6 +559,12 @@ impl View for CheckView {
             .map(|(ns, why)| format!("{ns}: {why}"))
             .collect();
         list("write", "held back", "no namespace is held back", &held);
+        for (namespace, why) in &self.write.included {
+            rows.push(row("write", "included", &format!("{namespace}: {why}")));
+        }
+        for left in &self.write.left_out {
+            rows.push(row(left.level, "leaves out", &left.line(&self.cluster)));
+        }
         if self.owed > 0 {
             rows.push(row(
                 "debts",

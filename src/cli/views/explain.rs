@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::access::KEPT;
 use crate::domain::access::{Access, Power, strongest};
 use crate::ops::explain::Explained;
 use crate::output::{Cells, View};
@@ -37,7 +38,11 @@ pub(crate) struct ExplainView {
 
 impl From<&Explained> for ExplainView {
     fn from(explained: &Explained) -> Self {
-        let (power, through) = strongest(explained.access, explained.project);
+        let (mut power, mut through) = strongest(explained.access, explained.project);
+        let kept = explained.kept.as_ref();
+        if let Some(kept) = kept.filter(|kept| Some(kept.power) > power) {
+            (power, through) = (Some(kept.power), KEPT);
+        }
         Self {
             user: explained.user.clone(),
             cluster: explained.cluster.to_string(),
@@ -92,6 +97,11 @@ impl View for ExplainView {
             match level {
                 "bound" => format!(
                     "'{}' has role bindings alone on cluster '{}'",
+                    self.user, self.cluster
+                ),
+                level if self.through == KEPT => format!(
+                    "'{}' gets {level} on cluster '{}' by a shared kubeconfig that was kept, until \
+                     it is rotated",
                     self.user, self.cluster
                 ),
                 level => format!("'{}' has {level} on cluster '{}'", self.user, self.cluster),

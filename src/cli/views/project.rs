@@ -152,6 +152,17 @@ struct SharedView {
     ended_because: Option<String>,
     holders: Vec<String>,
     must_download_again: Vec<String>,
+    ended_and_not_yet_gone: Vec<EndingVersion>,
+    kept_by: Vec<String>,
+}
+
+/// A version that is ended here, and may still work there.
+#[derive(Serialize)]
+struct EndingVersion {
+    version: u32,
+    holders: Vec<String>,
+    #[serde(serialize_with = "time::serialize_option")]
+    tokens_may_work_until: Option<DateTime<Utc>>,
 }
 
 impl From<&ShownShared> for SharedView {
@@ -167,6 +178,16 @@ impl From<&ShownShared> for SharedView {
             ended_because: latest.ended_because.clone(),
             holders: shared.holders.clone(),
             must_download_again: shared.stale.clone(),
+            kept_by: shared.kept_by.clone(),
+            ended_and_not_yet_gone: shared
+                .ending
+                .iter()
+                .map(|(version, holders)| EndingVersion {
+                    version: version.version,
+                    holders: holders.clone(),
+                    tokens_may_work_until: version.token_expires_at,
+                })
+                .collect(),
         }
     }
 }
@@ -181,11 +202,34 @@ impl SharedView {
         let holders = if self.holders.is_empty() {
             "nobody has it yet".to_owned()
         } else {
-            format!("{verb} {}", self.holders.join(", "))
+            let holder = |name: &String| {
+                if self.kept_by.contains(name) {
+                    format!("{name} (kept, without being entitled to it)")
+                } else {
+                    name.clone()
+                }
+            };
+            let holders: Vec<String> = self.holders.iter().map(holder).collect();
+            format!("{verb} {}", holders.join(", "))
         };
+        let ending = self.ended_and_not_yet_gone.iter().map(|ending| {
+            let who = if ending.holders.is_empty() {
+                "nobody".to_owned()
+            } else {
+                ending.holders.join(", ")
+            };
+            format!(
+                "; version {} is ended and not yet gone: it may still let {who} in",
+                ending.version
+            )
+        });
         format!(
-            "{} {}: version {} ({}), {holders}",
-            self.cluster, self.level, self.version, self.state
+            "{} {}: version {} ({}), {holders}{}",
+            self.cluster,
+            self.level,
+            self.version,
+            self.state,
+            ending.collect::<String>()
         )
     }
 }

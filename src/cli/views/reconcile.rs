@@ -26,7 +26,7 @@ impl ReconcileView {
     pub(crate) fn new(reports: &[Report], mode: Mode) -> Self {
         let shaped = reports.iter().map(|report| {
             let state = match (&report.failed, report.changed.is_empty(), mode) {
-                (Some(_), ..) if !report.owed.is_empty() => "owed",
+                _ if !report.owed.is_empty() => "owed",
                 (Some(_), ..) => "failed",
                 (None, true, _) => "unchanged",
                 (None, false, Mode::Do) => "changed",

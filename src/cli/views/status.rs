@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::ops::status::Status;
+use crate::ops::status::{Ask, Status};
 use crate::output::{Cells, View, time};
 
 #[derive(Serialize)]
@@ -12,6 +12,26 @@ struct OwedView {
     what: String,
     #[serde(serialize_with = "time::serialize_option")]
     tokens_may_work_until: Option<DateTime<Utc>>,
+}
+
+#[derive(Serialize)]
+struct AskView {
+    cluster: String,
+    users: Vec<String>,
+    command: String,
+}
+
+#[derive(Serialize)]
+struct KeptView {
+    user: String,
+    cluster: String,
+    project: String,
+    version: u32,
+    level: &'static str,
+    #[serde(skip)]
+    words: String,
+    #[serde(serialize_with = "time::serialize_option")]
+    ends_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Serialize)]
@@ -32,17 +52,28 @@ struct EndingView {
 #[derive(Serialize)]
 pub(crate) struct StatusView {
     owed: Vec<OwedView>,
+    ask: Vec<AskView>,
+    kept: Vec<KeptView>,
     blocked: Vec<BlockedView>,
     ending: Vec<EndingView>,
 }
 
 impl StatusView {
-    /// Shapes it.
-    pub(crate) fn new(status: Status) -> Self {
+    /// Shapes it, with those who must act where the actor cannot.
+    pub(crate) fn new(status: Status, asks: &[Ask]) -> Self {
         let owed = status.owed.into_iter().map(|debt| OwedView {
             cluster: debt.cluster.to_string(),
             what: debt.what,
             tokens_may_work_until: debt.until,
+        });
+        let kept = status.kept.into_iter().map(|kept| KeptView {
+            words: kept.words(),
+            user: kept.user,
+            cluster: kept.cluster.to_string(),
+            project: kept.project,
+            version: kept.version,
+            level: kept.power.as_str(),
+            ends_at: kept.ends_at,
         });
         let blocked = status
             .blocked
@@ -55,6 +86,15 @@ impl StatusView {
         });
         Self {
             owed: owed.collect(),
+            ask: asks
+                .iter()
+                .map(|ask| AskView {
+                    cluster: ask.cluster.to_string(),
+                    users: ask.who.clone(),
+                    command: format!("kubegrant reconcile {}", ask.cluster),
+                })
+                .collect(),
+            kept: kept.collect(),
             blocked: blocked.collect(),
             ending: ending.collect(),
         }
@@ -75,6 +115,14 @@ impl View for StatusView {
                 until,
             ]
         });
+        let kept = self.kept.iter().map(|kept| {
+            vec![
+                "kept".to_owned(),
+                kept.cluster.clone(),
+                format!("'{}' has {}", kept.user, kept.words),
+                cells.time_or_none(kept.ends_at),
+            ]
+        });
         let blocked = self.blocked.iter().map(|block| {
             let what = format!("the kubeconfig of '{}' is revoked", block.user);
             vec![
@@ -93,7 +141,7 @@ impl View for StatusView {
                 until,
             ]
         });
-        owed.chain(blocked).chain(ending).collect()
+        owed.chain(kept).chain(blocked).chain(ending).collect()
     }
     fn names(&self) -> Vec<String> {
         self.owed

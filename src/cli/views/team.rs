@@ -22,6 +22,7 @@ struct LineView {
     downloaded_at: Option<DateTime<Utc>>,
     downloaded_by: Option<String>,
     blocked: bool,
+    kept_by: Vec<String>,
 }
 
 /// Everybody's latest version.
@@ -47,6 +48,7 @@ impl TeamListView {
                 downloaded_at: at,
                 downloaded_by: by,
                 blocked: line.blocked,
+                kept_by: line.kept_by,
             }
         });
         Self(shaped.collect())
@@ -73,8 +75,13 @@ impl View for TeamListView {
     fn rows(&self, wide: bool, cells: &Cells) -> Vec<Vec<String>> {
         let row = |line: &LineView| {
             let version = line.version.map(|version| version.to_string());
+            let whose = if line.kept_by.is_empty() {
+                line.user.clone()
+            } else {
+                format!("{} (kept by {})", line.user, line.kept_by.join(", "))
+            };
             let mut row = vec![
-                line.user.clone(),
+                whose,
                 line.cluster.clone(),
                 cells.text_or_none(version.as_deref()),
                 cells.text_or_none(line.state),

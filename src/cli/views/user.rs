@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::domain::project::{Project, ProjectRole};
 use crate::domain::user::User;
+use crate::ops::project::kept::Kept;
 use crate::output::{Cells, View, time};
 
 /// A user.
@@ -20,6 +21,9 @@ pub(crate) struct UserView {
     /// Only where one user is shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     projects: Option<Vec<MembershipView>>,
+    /// Only where one user is shown: shared kubeconfigs that they have no right to any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keeps: Option<Vec<String>>,
 }
 
 /// What a user is in a project.
@@ -39,19 +43,29 @@ impl From<User> for UserView {
             key: user.key,
             created_at: user.created_at,
             projects: None,
+            keeps: None,
         }
     }
 }
 
 impl UserView {
-    /// Shapes a user and what they are in their projects.
-    pub(crate) fn with_projects(user: User, projects: Vec<(Project, ProjectRole)>) -> Self {
+    /// Shapes a user, what they are in their projects, and what they keep of others.
+    pub(crate) fn with_projects(
+        user: User,
+        projects: Vec<(Project, ProjectRole)>,
+        kept: &[Kept],
+    ) -> Self {
         let projects = projects.into_iter().map(|(project, role)| MembershipView {
             project: project.name.to_string(),
             role: role.as_str(),
         });
         Self {
             projects: Some(projects.collect()),
+            keeps: Some(
+                kept.iter()
+                    .map(|kept| format!("cluster {}: {}", kept.cluster, kept.words()))
+                    .collect(),
+            ),
             ..Self::from(user)
         }
     }
@@ -88,6 +102,7 @@ impl View for UserView {
     fn headers(&self, _wide: bool) -> Vec<&'static str> {
         let mut headers = vec!["Name", "Role", "State", "E-mail", "Key", "Added"];
         headers.extend(self.projects.as_ref().map(|_| "Projects"));
+        headers.extend(self.keeps.iter().flatten().map(|_| "Keeps"));
         headers
     }
     fn rows(&self, _wide: bool, cells: &Cells) -> Vec<Vec<String>> {
@@ -96,6 +111,7 @@ impl View for UserView {
             let word = |it: &MembershipView| format!("{} ({})", it.project, it.role);
             cells.list(&projects.iter().map(word).collect::<Vec<_>>())
         }));
+        row.extend(self.keeps.iter().flatten().cloned());
         vec![row]
     }
     fn names(&self) -> Vec<String> {

@@ -1,9 +1,10 @@
 //! Who is acting. Frozen: fields are added, never renamed or retyped.
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::ops::whoami::Who;
-use crate::output::{Cells, View};
+use crate::output::{Cells, View, time};
 
 #[derive(Serialize)]
 struct MembershipView {
@@ -25,6 +26,14 @@ pub(crate) struct WhoView {
     identity: String,
     store: String,
     proves: String,
+    /// Only where somebody else set the key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_set_by: Option<String>,
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "time::serialize_option"
+    )]
+    key_set_at: Option<DateTime<Utc>>,
 }
 
 impl From<&Who> for WhoView {
@@ -60,6 +69,8 @@ impl From<&Who> for WhoView {
             identity,
             store: who.store.display().to_string(),
             proves,
+            key_set_by: who.key_set.as_ref().map(|it| it.by.clone()),
+            key_set_at: who.key_set.as_ref().map(|it| it.at),
         }
     }
 }

@@ -53,6 +53,20 @@ fn apply(world: &mut Observed, step: &Step) {
         Step::DeleteBinding { place, name, .. } => {
             world.bindings.remove(&(place.clone(), name.clone()));
         }
+        Step::SetRole { name, rules } => {
+            let is = |part: &Part| name == &binding_name("0badcafe", part.role());
+            let levels = world.levels.iter_mut();
+            for (_, level) in levels.filter(|(part, _)| is(part)) {
+                level.found = Some(rules.clone());
+            }
+        }
+        Step::DeleteRole { name } => {
+            let is = |part: &Part| name == &binding_name("0badcafe", part.role());
+            let levels = world.levels.iter_mut();
+            for (_, level) in levels.filter(|(part, _)| is(part)) {
+                level.found = None;
+            }
+        }
     }
 }
 
@@ -261,6 +275,63 @@ fn a_list_whose_role_is_of_the_other_kind_is_made_anew() {
     let plan = plan(&desired, &world);
     assert!(matches!(plan.take.as_slice(), [Step::DeleteBinding { .. }]));
     assert!(matches!(plan.give.as_slice(), [Step::CreateBinding { .. }]));
+}
+
+#[test]
+fn a_level_moves_to_our_own_role_when_that_is_there_and_back() {
+    let desired = |writers: &[u8]| Desired {
+        installation: "0badcafe".to_owned(),
+        accounts: writers
+            .iter()
+            .map(|index| account(*index, Power::Write))
+            .collect(),
+        ..Desired::default()
+    };
+    let mut world = Observed {
+        write_reaches: ["shop".to_owned()].into(),
+        ..Observed::default()
+    };
+    let key = (Some("shop".to_owned()), binding_name("0badcafe", "edit"));
+    let carry_out = |desired: &Desired, world: &mut Observed| {
+        for step in plan(desired, world).steps() {
+            apply(world, step);
+        }
+    };
+    carry_out(&desired(&[1]), &mut world);
+    assert_eq!(world.bindings[&key].role.name(), "edit");
+    // Something came into `edit`: first our own role, and nobody new before it is there.
+    let ours = binding_name("0badcafe", "edit");
+    let level = LevelRole {
+        wanted: Some(vec![Rule::default()]),
+        found: None,
+    };
+    world.levels = BTreeMap::from([(Part::Write, level)]);
+    let two = desired(&[1, 2]);
+    let lists = wanted_lists(&two, &world);
+    assert_eq!(lists[&key].0.name(), "edit");
+    assert_eq!(lists[&key].1, [account(1, Power::Write).name].into());
+    carry_out(&two, &mut world);
+    assert_eq!(world.bindings[&key].role.name(), "edit");
+    carry_out(&two, &mut world);
+    assert_eq!(world.bindings[&key].role.name(), ours);
+    assert_eq!(world.bindings[&key].accounts.len(), 2);
+    assert!(plan(&two, &world).is_empty());
+    // And back, the role last.
+    for level in world.levels.values_mut() {
+        level.wanted = None;
+    }
+    carry_out(&two, &mut world);
+    assert_eq!(world.bindings[&key].role.name(), "edit");
+    let last = plan(&two, &world);
+    let gone = Step::DeleteRole { name: ours };
+    assert_eq!(last.steps().collect::<Vec<_>>(), [&gone]);
+    // Nobody needs it where nobody writes.
+    for level in world.levels.values_mut() {
+        level.wanted = Some(vec![]);
+    }
+    carry_out(&desired(&[]), &mut world);
+    carry_out(&desired(&[]), &mut world);
+    assert!(plan(&desired(&[]), &world).is_empty());
 }
 
 #[test]

@@ -52,6 +52,8 @@ fn cluster(owner: Option<UserId>, state: State, protected: bool) -> Cluster {
         manager_expires_at: None,
         write_scope: WriteScope::Namespaces,
         held_back: std::collections::BTreeSet::new(),
+        included: std::collections::BTreeSet::new(),
+        write_allow: std::collections::BTreeSet::new(),
         created_at: at(0),
         reached_at: None,
         deleting_at: None,

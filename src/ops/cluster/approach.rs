@@ -14,10 +14,11 @@ use crate::kubernetes::import::{
     ImportOptions, Imported, KubeconfigFile, OperatorCredential, import,
 };
 use crate::kubernetes::manager::{MANAGER_RIGHTS, Manager, OPERATOR_RIGHTS};
-use crate::ops::{Debt, Error, find, settle};
+use crate::ops::journal::Journal;
+use crate::ops::manager::Canary;
+use crate::ops::{Debt, Error, find, manager, settle};
 use crate::secrets::SecretString;
 use crate::session::{self, Session};
-use crate::store;
 
 /// The largest kubeconfig that is read, in bytes.
 const KUBECONFIG_BYTES_MAX: usize = 1024 * 1024;
@@ -181,22 +182,38 @@ pub(super) struct Custody {
     pub(super) expires_at: Option<Timestamp>,
 }
 
+/// The account that is to be the manager.
+pub(super) enum Account<'a> {
+    /// The first one of a cluster: under the plain name where nobody has it, or this one.
+    First(&'a str),
+    /// This one, which the store lists; the one before keeps its rights until the login is stored.
+    Next(&'a str, Option<&'a str>),
+}
+
 /// Makes the manager and proves that its login works; or keeps the operator's.
 pub(super) async fn take_custody(
     session: &Session,
     name: &ClusterName,
     approach: &Approach,
     keep_credential: bool,
+    account: Account<'_>,
 ) -> Result<Custody, Error> {
     let failed = |source| Error::Cluster {
         cluster: name.to_string(),
         source,
     };
-    let account = approach
-        .connection
-        .install_manager()
-        .await
-        .map_err(failed)?;
+    let connection = &approach.connection;
+    connection.put_namespace().await.map_err(failed)?;
+    let (account, beside) = match account {
+        Account::First(spare) => (connection.claim_account(spare).await, None),
+        Account::Next(name, beside) => {
+            let made = connection.create_manager(name).await;
+            (made.map(|()| name.to_owned()), beside)
+        }
+    };
+    let account = account.map_err(failed)?;
+    let installed = connection.install_manager(&account, beside).await;
+    installed.map_err(failed)?;
     if keep_credential {
         let secret =
             session::operator_text(&approach.imported.credential).ok_or_else(|| Error::Input {
@@ -229,42 +246,43 @@ pub(super) async fn take_custody(
     })
 }
 
-/// Ends the logins of the manager that the store does not hold: of runs that were cut off, and of
-/// before a renewal. What could not be ended is owed; `reconcile` does it again.
+/// Ends the accounts and logins of the manager that the store does not hold: of runs that were cut
+/// off, and of before a renewal; waits until the API server refuses the one `before`. What could
+/// not be ended is owed; `reconcile` does it again.
 pub(super) async fn retire_others(
     session: &Session,
     cluster: &Cluster,
-    installation: &str,
+    before: Option<&str>,
+    journal: &Journal,
 ) -> Option<Debt> {
-    let retired = retire_other_logins(session, cluster, installation).await;
-    retired
-        .err()
-        .map(|error| settle::older_logins(cluster, Some(settle::chain(&error))))
-}
-
-/// Ends the logins of the manager that the store does not hold.
-pub(in crate::ops) async fn retire_other_logins(
-    session: &Session,
-    cluster: &Cluster,
-    installation: &str,
-) -> Result<(), Error> {
-    // Where the operator's own credential is kept, the manager needs no login at all.
-    let keep = match cluster.manager_kind {
-        ManagerKind::Operator => None,
-        _ => Some(session.manager_login(cluster, installation)?),
+    let failed = |source| Error::Cluster {
+        cluster: cluster.name.to_string(),
+        source,
     };
-    let connection = session.connect(cluster, installation).await?;
-    connection
-        .retire_other_logins(keep.as_ref())
-        .await
-        .map_err(|source| Error::Cluster {
-            cluster: cluster.name.to_string(),
-            source,
-        })?;
-    session
-        .store()?
-        .write(|tx| store::clusters::settle_older_logins(tx, cluster.id))?;
-    Ok(())
+    let retired = async {
+        let installation = find::installation(session)?;
+        let connection = session.connect(cluster, &installation).await?;
+        let canary = match before {
+            Some(account) => Canary::of(session, cluster, &connection, account).await,
+            None => None,
+        };
+        let ended = connection.end_other_managers(&cluster.manager).await;
+        manager::finish(session, cluster, connection, journal).await?;
+        ended.map_err(failed)?;
+        let forgotten = match canary {
+            Some(canary) => canary.is_forgotten().await.map_err(failed)?,
+            None => true,
+        };
+        if forgotten {
+            Ok(())
+        } else {
+            Err(failed(ClusterError::unsettled(
+                "the API server still lets the manager's old account log in",
+            )))
+        }
+    };
+    let error: Error = retired.await.err()?;
+    Some(settle::older_logins(cluster, Some(settle::chain(&error))))
 }
 
 /// Waits until the new manager may do its work: its bindings reach the authorizer in moments.

@@ -68,6 +68,21 @@ pub(crate) struct Checked {
 }
 
 impl Checked {
+    /// What others made and somebody should look at, in words.
+    pub(crate) fn of_others(&self) -> Vec<String> {
+        let named = |what: &str, items: &[String]| {
+            let lines = items.iter().map(|item| format!("{what} {item}"));
+            lines.collect::<Vec<_>>()
+        };
+        [
+            named("bound to cluster-admin:", &self.cluster_admins),
+            named("a way to kubegrant's accounts:", &self.ways_in),
+            named("not kubegrant's:", &self.foreign),
+            named("a token that never ends:", &self.immortal_tokens),
+        ]
+        .concat()
+    }
+
     /// Whether `reconcile` would have anything to do, or somebody should look.
     pub(crate) fn has_drift(&self) -> bool {
         let ours = [
@@ -98,7 +113,7 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
     let look = Look {
         with_write: true,
         with_places: true,
-        held_back: &cluster.held_back,
+        cluster: Some(&cluster),
     };
     // Where the operator's own credential is kept, the manager needs no login at all.
     let keep = match cluster.manager_kind {
@@ -152,10 +167,7 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
     );
     checked.foreign.extend(seen.labelled.iter().cloned());
     sort_drift(&mut checked, &plan, &seen.observed);
-    checked.reach = Reach {
-        reaches: seen.observed.write_reaches,
-        held_back: seen.held_back,
-    };
+    checked.reach = Reach::from(seen);
     Ok(checked)
 }
 
@@ -194,6 +206,9 @@ fn sort_drift(checked: &mut Checked, plan: &Plan, observed: &Observed) {
                 checked.changed.push(binding(place.as_deref(), name));
             }
             Step::DeleteAccount { name, .. } => checked.changed.push(format!("account {name}")),
+            Step::SetRole { name, .. } | Step::DeleteRole { name } => {
+                checked.changed.push(format!("ClusterRole {name}"));
+            }
             Step::DeleteBinding { place, name, .. } => {
                 checked.changed.push(binding(place.as_deref(), name));
             }

@@ -1,18 +1,18 @@
 //! Registering a cluster, and renewing what was registered.
 
-use super::approach::{Source, approach, retire_others, take_custody, warnings};
+use super::approach::{Account, Source, approach, retire_others, take_custody, warnings};
 use super::survey::survey;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::Confirmed;
 use crate::domain::audit::Phase;
-use crate::domain::cluster::{Address, Cluster, ClusterId, State, WriteScope};
+use crate::domain::cluster::{Address, Cluster, ClusterId, FormerManager, State, WriteScope};
 use crate::domain::name::{ClusterName, ProjectName, UserRef};
 use crate::domain::policy::{ClusterAction, OrganizationAction, ProjectAction};
 use crate::domain::project::Project;
 use crate::domain::user::User;
 use crate::ops::journal::Journal;
-use crate::ops::{Applied, Done, Error, Mode, excess, find, reseal, settle, ssh_key};
+use crate::ops::{Applied, Done, Error, Mode, excess, find, manager, reseal, settle, ssh_key};
 use crate::secrets::SshKey;
 use crate::session::{Actor, Session};
 use crate::store;
@@ -115,7 +115,10 @@ pub(crate) async fn add(
         excess::although(&agreed)
     );
     let request = journal.record_alone(session, Phase::Requested, detail.clone(), None)?;
-    let custody = match take_custody(session, &wish.name, &approach, wish.keep_credential).await {
+    let spare = manager::new_name(session);
+    let account = Account::First(&spare);
+    let keep = wish.keep_credential;
+    let custody = match take_custody(session, &wish.name, &approach, keep, account).await {
         Ok(custody) => custody,
         Err(error) => {
             journal.record_alone(session, Phase::Failed, settle::chain(&error), Some(request))?;
@@ -143,6 +146,8 @@ pub(crate) async fn add(
         manager_expires_at: custody.expires_at,
         write_scope: wish.write_scope,
         held_back: wish.held_back,
+        included: BTreeSet::new(),
+        write_allow: BTreeSet::new(),
         created_at: now,
         reached_at: Some(now),
         deleting_at: None,
@@ -168,7 +173,7 @@ pub(crate) async fn add(
     let mut applied = Applied::default();
     applied
         .owed
-        .extend(retire_others(session, &cluster, &installation).await);
+        .extend(retire_others(session, &cluster, None, &journal).await);
     Ok(Done::Did(Registered {
         cluster,
         owner: owner.map(|owner| owner.name.to_string()),
@@ -229,6 +234,24 @@ fn refuse_same_place(session: &Session, address: &Address) -> Result<(), Error> 
     }
 }
 
+/// Puts the account that is to be the manager on the list of those that must go, before it is made,
+/// and the one before: cut off, the next command ends them. Gives its name, and the request.
+fn announce(
+    session: &Session,
+    cluster: &Cluster,
+    old: Option<FormerManager>,
+    journal: &Journal,
+    what: &str,
+) -> Result<(String, i64), Error> {
+    let next = manager::new_name(session);
+    let request = session.store()?.write(|tx| {
+        let new = FormerManager::from(next.as_str());
+        manager::list(tx, cluster, old.into_iter().chain([new]))?;
+        journal.record(session, tx, Phase::Requested, what, None)
+    })?;
+    Ok((next, request))
+}
+
 /// Renews a cluster's address, pins and manager: after a move, a new CA, or a rebuild.
 pub(crate) async fn relink(
     session: &Session,
@@ -262,8 +285,18 @@ pub(crate) async fn relink(
         return Ok(Done::Planned(vec![what]));
     }
     let survey = Box::pin(survey(session, name, &approach)).await?;
-    let request = journal.record_alone(session, Phase::Requested, what.clone(), None)?;
-    let custody = take_custody(session, name, &approach, keep_credential).await?;
+    let installation = find::installation(session)?;
+    let before = &found.cluster;
+    let old = if rebuilt {
+        None // Its account is on the cluster that is gone.
+    } else {
+        Some(manager::present(session, before, &installation, &approach.connection).await?)
+    };
+    let (next, request) = announce(session, before, old, &journal, &what)?;
+    let before_name = before.manager.clone();
+    let beside = (!rebuilt).then_some(before_name.as_str());
+    let account = Account::Next(&next, beside);
+    let custody = take_custody(session, name, &approach, keep_credential, account).await?;
     let mut warnings = warnings(
         &approach,
         &custody,
@@ -282,10 +315,10 @@ pub(crate) async fn relink(
         reached_at: Some(session.now()),
         ..found.cluster
     };
-    let installation = find::installation(session)?;
     session.store()?.write(|tx| {
         let sealed = reseal::seal_login(session, tx, &cluster, &installation, &custody.secret)?;
         store::clusters::relink(tx, &cluster, &sealed)?;
+        manager::unlist(tx, &cluster)?;
         let stored = "a new login of the manager is stored";
         journal.record(session, tx, Phase::Requested, stored, Some(request))?;
         if rebuilt {
@@ -305,7 +338,11 @@ pub(crate) async fn relink(
         }
         Ok::<_, Error>(())
     })?;
-    let older = retire_others(session, &cluster, &installation).await;
+    // What the cluster knows of the log goes on under the new login, whoever wrote there before.
+    let new = session.approach(&cluster, &installation)?;
+    manager::tell(session, &new).await?;
+    let old = (!rebuilt).then_some(before_name.as_str());
+    let older = retire_others(session, &cluster, old, &journal).await;
     let mut applied = settle::pay(session, &cluster, &lock, &journal, Some(request)).await?;
     applied.owed.extend(older);
     journal.close(session, &applied, what, request)?;

@@ -1,20 +1,24 @@
 //! Changing a cluster's settings.
 
 use super::approach::WRITE_SCOPE_WARNING;
+use super::insisted::Insisted;
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::domain::Confirmed;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, WriteScope};
 use crate::domain::credential::Subject;
+use crate::domain::level::{Allowed, LeftOut};
 use crate::domain::name::{ClusterName, ProjectName};
 use crate::domain::policy::{ClusterAction, OrganizationAction, ProjectAction};
 use crate::ops::journal::Journal;
+use crate::ops::project::shared::Over;
 use crate::ops::{Applied, Done, Error, Mode, find, settle};
 use crate::session::Session;
 use crate::store;
 
 /// Which project a cluster is to be in.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) enum Place {
     /// The one that it is in, if any.
     #[default]
@@ -26,7 +30,7 @@ pub(crate) enum Place {
 }
 
 /// What `cluster set` changes; `None` leaves a thing as it is.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Set {
     /// One line for people.
     pub(crate) description: Option<String>,
@@ -42,6 +46,26 @@ pub(crate) struct Set {
     pub(crate) hold_back: BTreeSet<String>,
     /// Namespaces to hold back no longer.
     pub(crate) release: BTreeSet<String>,
+    /// Excluded namespaces that write is to reach all the same.
+    pub(crate) include: BTreeSet<String>,
+    /// Namespaces that it is to reach so no longer.
+    pub(crate) include_removed: BTreeSet<String>,
+    /// Resources of others that write is to carry as `edit` does.
+    pub(crate) allow: BTreeSet<Allowed>,
+    /// Resources that it is to carry so no longer.
+    pub(crate) allow_removed: BTreeSet<Allowed>,
+}
+
+impl Set {
+    /// Whether it changes where write reaches, or what it carries.
+    fn moves_write(&self) -> bool {
+        let namespaces = [&self.hold_back, &self.release, &self.include];
+        self.write_scope.is_some()
+            || !namespaces.iter().all(|list| list.is_empty())
+            || !self.include_removed.is_empty()
+            || !self.allow.is_empty()
+            || !self.allow_removed.is_empty()
+    }
 }
 
 /// What a change of settings came to.
@@ -53,23 +77,29 @@ pub(crate) struct SetOutcome {
     pub(crate) project: Option<String>,
     /// Whether it was so before.
     pub(crate) unchanged: bool,
+    /// The shared versions that ended because the cluster left their project.
+    pub(crate) over: Vec<Over>,
     /// What a person should know.
     pub(crate) warnings: Vec<String>,
+    /// What the levels leave out, where what write carries was changed and the cluster answered.
+    pub(crate) left_out: Vec<LeftOut>,
     /// What it did on the cluster.
     pub(crate) applied: Applied,
 }
 
 /// Changes a cluster's settings. Where write reaches is sensitive; labels are not.
+///
+/// What lets writers escalate is refused with [`Error::Climbs`] until a person agreed.
 pub(crate) async fn set(
     session: &Session,
     name: &ClusterName,
     wish: Set,
     mode: Mode,
+    confirmed: Option<Confirmed>,
 ) -> Result<Done<SetOutcome>, Error> {
     let actor = find::actor(session, "cluster set")?;
     let journal = Journal::new(&actor, "cluster set");
-    let moves_write =
-        wish.write_scope.is_some() || !wish.hold_back.is_empty() || !wish.release.is_empty();
+    let moves_write = wish.moves_write();
     let action = if moves_write {
         ClusterAction::Sensitive
     } else {
@@ -113,38 +143,28 @@ pub(crate) async fn set(
         };
         return Ok(Done::Did(SetOutcome {
             project: project_name(session, &before)?,
-            cluster: before,
             unchanged: true,
+            over: vec![],
             warnings,
+            left_out: left_out(session, &before, moves_write && mode == Mode::Do).await,
+            cluster: before,
             applied,
         }));
     }
+    let insisted = Insisted::judge(session, &before, &after).await?;
     let mut lines = describe_settings(&before, &after);
+    lines.extend(insisted.lines());
     lines.extend(describe_project(session, &before, &after)?);
     if mode == Mode::Plan {
         return Ok(Done::Planned(lines));
     }
-    let write_moved =
-        before.write_scope != after.write_scope || before.held_back != after.held_back;
-    let request = session.store()?.write(|tx| {
-        if after.project != before.project {
-            let projects = store::projects::list(tx)?;
-            let there = |id| projects.iter().any(|project| project.id == id);
-            if !after.project.is_none_or(there) {
-                return Err(project_is_gone());
-            }
-        }
-        store::clusters::update_settings(tx, &after)?;
-        if write_moved {
-            store::clusters::owe_reach(tx, after.id)?;
-        }
-        let request = journal.record(session, tx, Phase::Requested, lines.join("; "), None)?;
-        if after.project != before.project {
-            // The shared kubeconfigs of the project that it leaves end here.
-            settle::end_what_must(session, tx, &after, &journal, Some(request))?;
-        }
-        Ok::<_, Error>(request)
-    })?;
+    insisted.must_be(confirmed, &before)?;
+    let write_moved = before.write_scope != after.write_scope
+        || before.held_back != after.held_back
+        || before.included != after.included
+        || before.write_allow != after.write_allow;
+    let change = (&before, &after, write_moved);
+    let (request, over) = record(session, &journal, change, lines.join("; "))?;
     let applied = if write_moved || after.project != before.project {
         settle::pay(session, &after, &lock, &journal, Some(request)).await?
     } else {
@@ -158,11 +178,52 @@ pub(crate) async fn set(
     journal.record_alone(session, phase, lines.join("; "), Some(request))?;
     Ok(Done::Did(SetOutcome {
         project: project_name(session, &after)?,
+        left_out: left_out(session, &after, write_moved).await,
         cluster: after,
         unchanged: false,
+        over,
         warnings,
         applied,
     }))
+}
+
+/// Records the settings, and what ends with them.
+fn record(
+    session: &Session,
+    journal: &Journal,
+    (before, after, write_moved): (&Cluster, &Cluster, bool),
+    detail: String,
+) -> Result<(i64, Vec<Over>), Error> {
+    session.store()?.write(|tx| {
+        let mut over = vec![];
+        if after.project != before.project {
+            let projects = store::projects::list(tx)?;
+            let there = |id| projects.iter().any(|project| project.id == id);
+            if !after.project.is_none_or(there) {
+                return Err(project_is_gone());
+            }
+        }
+        store::clusters::update_settings(tx, after)?;
+        if write_moved {
+            store::clusters::owe_reach(tx, after.id)?;
+        }
+        let request = journal.record(session, tx, Phase::Requested, detail, None)?;
+        if after.project != before.project {
+            // The shared kubeconfigs of the project that it leaves end here.
+            let ended = settle::end_what_must(session, tx, after, journal, Some(request))?;
+            over = Over::all_of(tx, after, &ended)?;
+        }
+        Ok::<_, Error>((request, over))
+    })
+}
+
+/// What the levels leave out now, where the cluster says so.
+async fn left_out(session: &Session, cluster: &Cluster, is_asked: bool) -> Vec<LeftOut> {
+    if !is_asked {
+        return vec![];
+    }
+    let seen = super::look(session, cluster).await;
+    seen.map(|seen| seen.left_out).unwrap_or_default()
 }
 
 fn apply_settings(before: &Cluster, wish: Set) -> Cluster {
@@ -181,6 +242,14 @@ fn apply_settings(before: &Cluster, wish: Set) -> Cluster {
         .held_back
         .retain(|namespace| !wish.release.contains(namespace));
     after.held_back.extend(wish.hold_back);
+    after
+        .included
+        .retain(|namespace| !wish.include_removed.contains(namespace));
+    after.included.extend(wish.include);
+    after
+        .write_allow
+        .retain(|allowed| !wish.allow_removed.contains(allowed));
+    after.write_allow.extend(wish.allow);
     after
 }
 
@@ -215,7 +284,17 @@ fn describe_project(
     for credential in &picture.credentials {
         if matches!(credential.subject, Subject::Shared { .. }) && credential.state.is_live() {
             let owner = picture.owner(credential);
-            lines.push(format!("end version {} of '{owner}'", credential.version));
+            let ends = format!("end version {} of '{owner}'", credential.version);
+            let over = session
+                .store()?
+                .read(|tx| Over::of(tx, before, &picture, credential))?;
+            let held_by = over.map(|over| over.held_by).unwrap_or_default();
+            let names: Vec<String> = held_by.iter().map(|name| format!("'{name}'")).collect();
+            lines.push(if names.is_empty() {
+                format!("{ends}, held by nobody")
+            } else {
+                format!("{ends}, held by {}", names.join(", "))
+            });
         }
     }
     Ok(lines)
@@ -240,6 +319,14 @@ fn describe_settings(before: &Cluster, after: &Cluster) -> Vec<String> {
     if before.held_back != after.held_back {
         let held: Vec<&str> = after.held_back.iter().map(String::as_str).collect();
         lines.push(format!("held back from write: {}", held.join(",")));
+    }
+    if before.included != after.included {
+        let included: Vec<&str> = after.included.iter().map(String::as_str).collect();
+        lines.push(format!("included in write: {}", included.join(",")));
+    }
+    if before.write_allow != after.write_allow {
+        let allowed: Vec<String> = after.write_allow.iter().map(ToString::to_string).collect();
+        lines.push(format!("allowed to write: {}", allowed.join(",")));
     }
     lines
 }

@@ -44,7 +44,7 @@ pub(super) async fn survey(
     let look = Look {
         with_write: true,
         with_places: true,
-        held_back: &BTreeSet::new(),
+        cluster: None,
     };
     let (seen, inside, levels) = futures::join!(
         connection.observe(&look),

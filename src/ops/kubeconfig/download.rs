@@ -278,7 +278,7 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
     let minted = match asked.and_then(|found| excess::agreed(found, wish.insists)) {
         Ok(found) => {
             excess.extend(found);
-            Box::pin(mint(session, &case, wish, id, &settled)).await
+            Box::pin(mint(session, &case, wish, (id, request), &settled)).await
         }
         Err(error) => Err(error),
     };
@@ -323,7 +323,7 @@ async fn excess_of_new(
     let look = Look {
         with_write: desired.has_writers() || case.power == Power::Write,
         with_places: desired.has_places() || theirs.any(|it| it.bound.place.is_some()),
-        held_back: &cluster.held_back,
+        cluster: Some(cluster),
     };
     excess::of_new_version(connection, cluster, case.power, &look).await
 }
@@ -409,7 +409,7 @@ async fn mint(
     session: &Session,
     case: &Case,
     wish: &DownloadWish,
-    id: CredentialId,
+    (id, request): (CredentialId, i64),
     settled: &settle::Settled,
 ) -> Result<(Credential, Minted, (i64, Option<Timestamp>)), Error> {
     let credential = active(session, case, id)?;
@@ -424,7 +424,18 @@ async fn mint(
         })?;
     session.store()?.write(|tx| {
         store::credentials::set_token_expiry(tx, id, minted.expires_at)?;
-        hold(session, tx, case, id)
+        hold(session, tx, case, id)?;
+        let detail = format!(
+            "a token for version {} of '{}', until {}",
+            credential.version,
+            case.owner,
+            minted
+                .expires_at
+                .to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+        );
+        let journal = &case.journal;
+        journal.record(session, tx, Phase::Requested, detail, Some(request))?;
+        Ok::<_, Error>(())
     })?;
     Ok((credential, minted, (ttl, grant_ends_at)))
 }

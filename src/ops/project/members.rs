@@ -5,7 +5,7 @@ use super::shared::Over;
 use crate::domain::Confirmed;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
-use crate::domain::credential::Subject;
+use crate::domain::credential::{State, Subject};
 use crate::domain::name::{ProjectName, UserRef};
 use crate::domain::policy::ProjectAction;
 use crate::domain::project::{Project, ProjectRole};
@@ -227,13 +227,38 @@ pub(crate) async fn remove(
 ) -> Result<Done<Changed>, Error> {
     let case = case(session, "project remove-member", project, user)?;
     if case.role.is_none() {
-        return Err(case.not_a_member());
+        return again(session, &case, mode).await;
     }
     let detail = format!(
         "'{}' is no member of project '{}' any more",
         case.user.name, case.project.name
     );
     change(session, &case, None, (detail, taken), mode).await
+}
+
+/// Who is no member (any more): what an earlier removal left pending is said, and tried, again.
+async fn again(session: &Session, case: &Case, mode: Mode) -> Result<Done<Changed>, Error> {
+    let pending = session.store()?.read(|tx| {
+        let mut pending = store::credentials::shared_held_by(tx, case.user.id)?;
+        pending.retain(|it| it.state == State::Revoking);
+        Ok::<_, store::Error>(pending)
+    })?;
+    let owing = case.clusters.iter();
+    let owing: Vec<Cluster> = owing
+        .filter(|cluster| pending.iter().any(|it| it.cluster == cluster.id))
+        .cloned()
+        .collect();
+    if owing.is_empty() || mode == Mode::Plan {
+        return Err(case.not_a_member());
+    }
+    let detail = "what is still owed is tried again";
+    let journal = &case.journal;
+    let request = journal.record_alone(session, Phase::Requested, detail, None)?;
+    let applied = users::apply_everywhere(session, owing, journal, request).await?;
+    Ok(Done::Did(Changed {
+        applied,
+        ..case.outcome(None, true)
+    }))
 }
 
 /// Whether a level is more than a role has.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use futures::{StreamExt, stream};
 
 use crate::domain::Confirmed;
+use crate::domain::access::Power;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, State};
 use crate::domain::credential::{Credential, Subject};
@@ -91,6 +92,10 @@ pub(crate) struct Over {
     pub(crate) begun: Option<u32>,
     /// Who held it and still has the level.
     pub(crate) again: Vec<String>,
+    /// Everybody who held it.
+    pub(crate) held_by: Vec<String>,
+    /// Whether somebody had full access by it.
+    pub(crate) was_full: bool,
 }
 
 impl Over {
@@ -112,7 +117,7 @@ impl Over {
     }
 
     /// What became of a version that was just ended, in the same transaction.
-    pub(super) fn of(
+    pub(in crate::ops) fn of(
         tx: &ReadTxn<'_>,
         cluster: &Cluster,
         picture: &Picture,
@@ -125,11 +130,14 @@ impl Over {
             .into_iter()
             .find(|version| version.state.is_live())
             .map(|version| version.version);
-        let mut again = Vec::new();
-        for holder in store::credentials::holders(tx, ended.id)? {
+        let (mut again, mut held_by) = (Vec::new(), Vec::new());
+        let holders = store::credentials::holders(tx, ended.id)?;
+        let was_full = level.power() == Power::Full && !holders.is_empty();
+        for holder in holders {
             let Some(user) = picture.users.get(&holder.user) else {
                 continue;
             };
+            held_by.push(user.name.to_string());
             if may_take(tx, cluster, user, (project, level))? {
                 again.push(user.name.to_string());
             }
@@ -140,12 +148,14 @@ impl Over {
             ended: ended.version,
             begun,
             again,
+            held_by,
+            was_full,
         }))
     }
 }
 
 /// Whether a user may take the shared kubeconfig of this level.
-pub(super) fn may_take(
+pub(in crate::ops) fn may_take(
     tx: &ReadTxn<'_>,
     cluster: &Cluster,
     user: &User,

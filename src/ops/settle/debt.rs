@@ -2,9 +2,9 @@
 
 use super::{Picture, picture};
 use crate::domain::audit::Phase;
-use crate::domain::cluster::Cluster;
+use crate::domain::cluster::{Cluster, FormerManager};
 use crate::domain::credential::{Credential, State};
-use crate::domain::user::User;
+use crate::domain::user::{User, UserId};
 use crate::kubernetes::error::Error as ClusterError;
 use crate::ops::journal::Journal;
 use crate::ops::{Debt, Error};
@@ -133,20 +133,22 @@ pub(in crate::ops) fn owed(
 
 /// What a cluster owes, as the store says.
 pub(in crate::ops) fn debts(cluster: &Cluster, picture: &Picture) -> Vec<Debt> {
-    let older = picture.older_logins.then(|| older_logins(cluster, None));
-    let deletion = cluster.deleting_at.map(|_| Debt {
-        cluster: cluster.name.clone(),
-        what: "its deletion has begun and is not finished".to_owned(),
-        why: None,
-        until: None,
-    });
-    let reach = picture.reach_owed.then(|| Debt {
-        cluster: cluster.name.clone(),
-        what: "where write reaches is recorded here and not yet there".to_owned(),
-        why: None,
-        until: None,
-    });
-    let bindings = picture.bindings.iter().filter(|binding| binding.is_owed);
+    let access = access_debts(cluster, picture, |_| true, |_| true);
+    access
+        .into_iter()
+        .chain(setting_debts(cluster, picture))
+        .collect()
+}
+
+/// What is owed of some credentials and of the bindings of some users.
+pub(in crate::ops) fn access_debts(
+    cluster: &Cluster,
+    picture: &Picture,
+    credentials: impl Fn(&Credential) -> bool,
+    bound: impl Fn(UserId) -> bool,
+) -> Vec<Debt> {
+    let bindings = picture.bindings.iter();
+    let bindings = bindings.filter(|binding| binding.is_owed && bound(binding.user));
     let bindings = bindings.map(|binding| {
         let user = picture.users.get(&binding.user);
         let user = user.map(|user| user.name.to_string()).unwrap_or_default();
@@ -165,16 +167,10 @@ pub(in crate::ops) fn debts(cluster: &Cluster, picture: &Picture) -> Vec<Debt> {
             until: None,
         }
     });
-    let orphans = picture.orphans_owed.then(|| Debt {
-        cluster: cluster.name.clone(),
-        what: "what was issued after the backup that was restored may still be there".to_owned(),
-        why: None,
-        until: None,
-    });
     picture
         .credentials
         .iter()
-        .filter(|credential| credential.state.is_debt())
+        .filter(|credential| credential.state.is_debt() && credentials(credential))
         .map(|credential| {
             let user = picture.owner(credential);
             let version = credential.version;
@@ -195,11 +191,55 @@ pub(in crate::ops) fn debts(cluster: &Cluster, picture: &Picture) -> Vec<Debt> {
             }
         })
         .chain(bindings)
-        .chain(reach)
+        .collect()
+}
+
+/// What is owed of a cluster's settings, its login and its life.
+fn setting_debts(cluster: &Cluster, picture: &Picture) -> impl Iterator<Item = Debt> {
+    let older = picture.older_logins.then(|| older_logins(cluster, None));
+    let former = former_managers(cluster, &picture.former);
+    let deletion = cluster.deleting_at.map(|_| Debt {
+        cluster: cluster.name.clone(),
+        what: "its deletion has begun and is not finished".to_owned(),
+        why: None,
+        until: None,
+    });
+    let reach = picture.reach_owed.then(|| Debt {
+        cluster: cluster.name.clone(),
+        what: "where write reaches is recorded here and not yet there".to_owned(),
+        why: None,
+        until: None,
+    });
+    let orphans = picture.orphans_owed.then(|| Debt {
+        cluster: cluster.name.clone(),
+        what: "what was issued after the backup that was restored may still be there".to_owned(),
+        why: None,
+        until: None,
+    });
+    reach
+        .into_iter()
         .chain(older)
+        .chain(former)
         .chain(orphans)
         .chain(deletion)
-        .collect()
+}
+
+/// The accounts that were the manager's and were not seen to be gone.
+pub(in crate::ops) fn former_managers(cluster: &Cluster, former: &[FormerManager]) -> Vec<Debt> {
+    let debt = |account: &FormerManager| Debt {
+        cluster: cluster.name.clone(),
+        what: if account.name == cluster.manager {
+            "the manager's account is to be replaced, and is not yet".to_owned()
+        } else {
+            format!(
+                "account '{}', once the manager's, may still be there",
+                account.name
+            )
+        },
+        why: None,
+        until: None,
+    };
+    former.iter().map(debt).collect()
 }
 
 /// The debt of a login that was renewed, while the ones before it were not seen to end.
@@ -210,6 +250,24 @@ pub(in crate::ops) fn older_logins(cluster: &Cluster, why: Option<String>) -> De
         why,
         until: None,
     }
+}
+
+/// Records that the stored login is the manager's only one.
+pub(in crate::ops) fn no_older_logins(
+    session: &Session,
+    cluster: &Cluster,
+    journal: &Journal,
+    request: Option<i64>,
+) -> store::Result<()> {
+    session.store()?.write(|tx| {
+        if store::clusters::has_older_logins(tx, cluster.id)? {
+            store::clusters::settle_older_logins(tx, cluster.id)?;
+            let journal = journal.clone().cluster(cluster);
+            let detail = "older logins of the manager are gone";
+            journal.record(session, tx, Phase::Done, detail, request)?;
+        }
+        Ok(())
+    })
 }
 
 /// An error with its causes, in one line.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::domain::Timestamp;
 use crate::domain::access::{self, Power};
 use crate::domain::binding::{Binding, Bound};
-use crate::domain::cluster::{Cluster, ClusterId, WriteScope};
+use crate::domain::cluster::{Cluster, ClusterId, FormerManager, WriteScope};
 use crate::domain::credential::{Credential, CredentialId, State, Subject};
 use crate::domain::plan::{self, Desired, Object};
 use crate::domain::project::ProjectId;
@@ -27,6 +27,8 @@ pub(in crate::ops) struct Picture {
     pub(in crate::ops) reach_owed: bool,
     /// Whether logins of the manager from before the stored one may still work.
     pub(in crate::ops) older_logins: bool,
+    /// Accounts that were the manager's, or are to be no longer, and were not seen to be gone.
+    pub(in crate::ops) former: Vec<FormerManager>,
     /// Whether the cluster may hold what was issued after the backup that was restored.
     pub(in crate::ops) orphans_owed: bool,
     /// All users.
@@ -138,15 +140,17 @@ impl Picture {
         converged: &Converged,
     ) -> bool {
         let list = |role| Object::Binding(None, plan::binding_name(&self.installation, role));
+        // Where our own role of a level cannot be kept, nobody comes onto its lists.
+        let role = |role| Object::Role(plan::binding_name(&self.installation, role));
         let is_there = |object: &Object| !converged.refused.contains_key(object);
         let lists = match credential.power {
             Power::Bound => vec![],
-            Power::Read => vec![list("view")],
+            Power::Read => vec![list("view"), role("view")],
             Power::Full => vec![list("cluster-admin")],
             Power::Write if cluster.write_scope == WriteScope::Cluster => {
                 vec![list("view"), list("edit")]
             }
-            Power::Write => vec![list("view")],
+            Power::Write => vec![list("view"), role("view"), role("edit")],
         };
         is_there(&Object::Account(credential.account.clone())) && lists.iter().all(is_there)
     }
@@ -187,6 +191,7 @@ pub(in crate::ops) fn picture(tx: &ReadTxn<'_>, cluster: ClusterId) -> store::Re
         bindings: store::bindings::unfinished(tx, cluster)?,
         reach_owed: store::clusters::owes_reach(tx, cluster)?,
         older_logins: store::clusters::has_older_logins(tx, cluster)?,
+        former: store::managers::former(tx, cluster)?,
         orphans_owed: store::clusters::owes_orphans(tx, cluster)?,
         users: users(tx)?,
         projects: store::projects::names(tx)?,

@@ -291,13 +291,26 @@ impl Work<'_> {
         let mut record = self.record(self.new.pair.id, node);
         let now = || self.session.now();
         let known = store.read(|tx| store::ssh_keys::nodes(tx, record.key))?;
-        if let Some(known) = known.into_iter().find(|it| same_place(it, &record)) {
+        let known = known.into_iter().find(|it| same_place(it, &record));
+        let is_known = known.as_ref().is_some_and(NodeKey::may_hold);
+        if let Some(known) = known {
             record = NodeKey {
                 removed_at: None,
                 ..known
             };
         }
-        store.write(|tx| store::ssh_keys::want_on_node(tx, &record, now()))?;
+        store.write(|tx| {
+            store::ssh_keys::want_on_node(tx, &record, now())?;
+            if !is_known {
+                let detail = format!(
+                    "the line of {} goes to node {node}",
+                    self.new.pair.fingerprint
+                );
+                let journal = &self.case.journal;
+                journal.record(self.session, tx, Phase::Requested, detail, None)?;
+            }
+            Ok::<_, store::Error>(())
+        })?;
         let ssh = match self.ssh(&self.wish.login) {
             Ok(ssh) => ssh,
             Err(error) => return Ok(Err(error)),
@@ -344,8 +357,15 @@ impl Work<'_> {
             };
             store.write(|tx| {
                 let known = store::ssh_keys::nodes(tx, gone.key)?;
-                if known.iter().any(|it| same_place(it, &gone)) {
+                let known = known.iter().find(|it| same_place(it, &gone));
+                if let Some(known) = known {
                     store::ssh_keys::set_node(tx, &gone)?;
+                    if known.may_hold() {
+                        let print = &old.pair.fingerprint;
+                        let detail = format!("the line of {print} is gone from node {node}");
+                        let journal = &self.case.journal;
+                        journal.record(self.session, tx, Phase::Done, detail, None)?;
+                    }
                 }
                 Ok::<_, store::Error>(())
             })?;

@@ -250,18 +250,18 @@ fn audit_list() {
     insta::assert_snapshot!(side_by_side(&mut kg, "audit list --limit 2"), @r#"
         --- table
         SEQ   TIME                   ACTOR    ACTION         PHASE       CLUSTER   USER    DETAIL
-        6     2026-11-22T10:00:00Z   olivia   access grant   requested   prod      alice   read for 'alice' until 2026-11-24T10:00:00Z: on call
-        7     2026-11-22T10:00:00Z   olivia   access grant   done        prod      alice   read for 'alice' until 2026-11-24T10:00:00Z: on call
+        7     2026-11-22T10:00:00Z   olivia   access grant   requested   prod      alice   read for 'alice' until 2026-11-24T10:00:00Z: on call
+        8     2026-11-22T10:00:00Z   olivia   access grant   done        prod      alice   read for 'alice' until 2026-11-24T10:00:00Z: on call
         [exit 0]
         --- wide
         SEQ   TIME                   ACTOR    ACTION         PHASE       CLUSTER   USER    DETAIL                                                 REQUEST   HASH
-        6     2026-11-22T10:00:00Z   olivia   access grant   requested   prod      alice   read for 'alice' until 2026-11-24T10:00:00Z: on call   <none>    [HASH]
-        7     2026-11-22T10:00:00Z   olivia   access grant   done        prod      alice   read for 'alice' until 2026-11-24T10:00:00Z: on call   6         [HASH]
+        7     2026-11-22T10:00:00Z   olivia   access grant   requested   prod      alice   read for 'alice' until 2026-11-24T10:00:00Z: on call   <none>    [HASH]
+        8     2026-11-22T10:00:00Z   olivia   access grant   done        prod      alice   read for 'alice' until 2026-11-24T10:00:00Z: on call   7         [HASH]
         [exit 0]
         --- json
         [
           {
-            "seq": 6,
+            "seq": 7,
             "at": "2026-11-22T10:00:00Z",
             "actor": "olivia",
             "acting_as": null,
@@ -276,7 +276,7 @@ fn audit_list() {
             "prev": "[HASH]"
           },
           {
-            "seq": 7,
+            "seq": 8,
             "at": "2026-11-22T10:00:00Z",
             "actor": "olivia",
             "acting_as": null,
@@ -285,7 +285,7 @@ fn audit_list() {
             "cluster": "prod",
             "user": "alice",
             "detail": "read for 'alice' until 2026-11-24T10:00:00Z: on call",
-            "request": 6,
+            "request": 7,
             "hash": "[HASH]",
             "state": "[HASH]",
             "prev": "[HASH]"
@@ -293,7 +293,7 @@ fn audit_list() {
         ]
         [exit 0]
         --- yaml
-        - seq: 6
+        - seq: 7
           at: "2026-11-22T10:00:00Z"
           actor: olivia
           acting_as: null
@@ -306,7 +306,7 @@ fn audit_list() {
           hash: [HASH]
           state: [HASH]
           prev: [HASH]
-        - seq: 7
+        - seq: 8
           at: "2026-11-22T10:00:00Z"
           actor: olivia
           acting_as: null
@@ -315,14 +315,14 @@ fn audit_list() {
           cluster: prod
           user: alice
           detail: "read for 'alice' until 2026-11-24T10:00:00Z: on call"
-          request: 6
+          request: 7
           hash: [HASH]
           state: [HASH]
           prev: [HASH]
         [exit 0]
         --- name
-        event/6
         event/7
+        event/8
         [exit 0]
     "#);
 }

@@ -147,7 +147,9 @@ fn cluster_show() {
               "kube-public": "a system namespace",
               "kube-system": "a system namespace",
               "kubegrant": "kubegrant's own namespace"
-            }
+            },
+            "included": {},
+            "left_out": []
           }
         }
         [exit 0]
@@ -181,6 +183,8 @@ fn cluster_show() {
             kube-public: a system namespace
             kube-system: a system namespace
             kubegrant: kubegrant's own namespace
+          included: {}
+          left_out: []
         [exit 0]
         --- name
         cluster/prod
@@ -264,7 +268,9 @@ fn cluster_check() {
               "kube-public": "a system namespace",
               "kube-system": "a system namespace",
               "kubegrant": "kubegrant's own namespace"
-            }
+            },
+            "included": {},
+            "left_out": []
           }
         }
         [exit 0]
@@ -296,6 +302,8 @@ fn cluster_check() {
             kube-public: a system namespace
             kube-system: a system namespace
             kubegrant: kubegrant's own namespace
+          included: {}
+          left_out: []
         [exit 0]
         --- name
         cluster/prod
@@ -334,6 +342,8 @@ fn status() {
               "tokens_may_work_until": "2026-11-24T10:00:00Z"
             }
           ],
+          "ask": [],
+          "kept": [],
           "blocked": [],
           "ending": [
             {
@@ -351,6 +361,8 @@ fn status() {
         - cluster: prod
           what: version 1 of 'alice' is ended here and not yet there
           tokens_may_work_until: "2026-11-24T10:00:00Z"
+        ask: []
+        kept: []
         blocked: []
         ending:
         - cluster: prod

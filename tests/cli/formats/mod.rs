@@ -211,7 +211,8 @@ fn user_show() {
           "active": true,
           "key": "[KEY]",
           "created_at": "2026-11-22T10:00:00Z",
-          "projects": []
+          "projects": [],
+          "keeps": []
         }
         [exit 0]
         --- yaml
@@ -222,6 +223,7 @@ fn user_show() {
         key: [KEY]
         created_at: "2026-11-22T10:00:00Z"
         projects: []
+        keeps: []
         [exit 0]
         --- name
         user/alice

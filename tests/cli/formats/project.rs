@@ -102,7 +102,9 @@ fn project_list_and_show() {
           "holders": [
             "bob"
           ],
-          "must_download_again": []
+          "must_download_again": [],
+          "ended_and_not_yet_gone": [],
+          "kept_by": []
         },
         {
           "cluster": "prod",
@@ -117,7 +119,9 @@ fn project_list_and_show() {
           ],
           "must_download_again": [
             "alice"
-          ]
+          ],
+          "ended_and_not_yet_gone": [],
+          "kept_by": []
         }
       ]
     }
@@ -149,6 +153,8 @@ fn project_list_and_show() {
       holders:
       - bob
       must_download_again: []
+      ended_and_not_yet_gone: []
+      kept_by: []
     - cluster: prod
       level: admin
       version: 1
@@ -160,6 +166,8 @@ fn project_list_and_show() {
       - alice
       must_download_again:
       - alice
+      ended_and_not_yet_gone: []
+      kept_by: []
     [exit 0]
     --- name
     project/shop

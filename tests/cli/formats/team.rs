@@ -28,7 +28,8 @@ fn team_list() {
             "downloads": 1,
             "downloaded_at": "2026-11-22T11:00:00Z",
             "downloaded_by": "olivia",
-            "blocked": false
+            "blocked": false,
+            "kept_by": []
           }
         ]
         [exit 0]
@@ -44,6 +45,7 @@ fn team_list() {
           downloaded_at: "2026-11-22T11:00:00Z"
           downloaded_by: olivia
           blocked: false
+          kept_by: []
         [exit 0]
         --- name
         kubeconfig/alice@prod

@@ -76,10 +76,18 @@ fn a_reset_after_a_cut_off_hand_out_does_not_say_that_nobody_has_the_key() {
     let mut kg2 = with_key();
     kg2.run("ssh-key download prod").success();
     let sql = rusqlite::Connection::open(kg2.store()).expect("open");
-    sql.execute_batch(
+    let trigger: String = sql
+        .query_row(
+            "SELECT sql FROM sqlite_schema WHERE name = 'ssh_keys_once'",
+            [],
+            |row| row.get(0),
+        )
+        .expect("a trigger");
+    sql.execute_batch(&format!(
         "DROP TRIGGER ssh_keys_once;
-         UPDATE ssh_keys SET custody = 'claimed', secret = x'00';",
-    )
+         UPDATE ssh_keys SET custody = 'claimed', secret = x'00';
+         {trigger};"
+    ))
     .expect("put back");
     drop(sql);
     kg2.run("audit accept --reason test --yes").success();

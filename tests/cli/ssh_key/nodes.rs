@@ -121,6 +121,10 @@ fn the_line_is_put_on_every_node_proven_and_nothing_else_is_touched() {
         [
             "ssh-key generate: done",
             "ssh-key install: requested",
+            // Each node, before the line can be there.
+            "ssh-key install: requested",
+            "ssh-key install: requested",
+            "ssh-key install: requested",
             "ssh-key install: done",
             "ssh-key install: requested",
             "ssh-key install: done",

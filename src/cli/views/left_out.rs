@@ -1,0 +1,64 @@
+//! What a level leaves out. Frozen: fields are added, never renamed or retyped.
+
+use serde::Serialize;
+
+use crate::domain::level::{LeftOut, Part};
+
+/// What a level leaves out of the cluster's `view` or `edit`.
+#[derive(Serialize)]
+pub(crate) struct LeftOutView {
+    /// `read` or `write`.
+    pub(super) level: &'static str,
+    group: String,
+    resource: String,
+    verbs: Vec<String>,
+    why: String,
+    from: Vec<String>,
+    allow: Option<String>,
+}
+
+impl From<&LeftOut> for LeftOutView {
+    fn from(left: &LeftOut) -> Self {
+        Self {
+            level: match left.part {
+                Part::Read => "read",
+                Part::Write => "write",
+            },
+            group: left.group.clone(),
+            resource: left.resource.clone(),
+            verbs: left.verbs.iter().cloned().collect(),
+            why: left.why.clone(),
+            from: left.from.iter().cloned().collect(),
+            allow: left.allowed_by().map(|allowed| allowed.to_string()),
+        }
+    }
+}
+
+impl LeftOutView {
+    /// In a line: what, where it came from, why, and what would allow it.
+    pub(super) fn line(&self, cluster: &str) -> String {
+        let kind = if self.group.is_empty() {
+            self.resource.clone()
+        } else {
+            format!("{}.{}", self.resource, self.group)
+        };
+        let allow = match &self.allow {
+            None => String::new(),
+            Some(line) => {
+                format!("; allow it with `kubegrant cluster set {cluster} --write-allow {line}`")
+            }
+        };
+        format!(
+            "{kind} ({}) of ClusterRole {}: {}{allow}",
+            self.verbs.join(", "),
+            self.from.join(", "),
+            self.why
+        )
+    }
+}
+
+/// Says what a level leaves out.
+pub(crate) fn left_out(left: &LeftOut, cluster: &str) -> String {
+    let view = LeftOutView::from(left);
+    format!("{} leaves out {}", view.level, view.line(cluster))
+}

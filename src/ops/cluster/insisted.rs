@@ -1,0 +1,103 @@
+//! What an operator wants of write although it lets its holders escalate.
+
+use std::collections::BTreeMap;
+
+use crate::domain::cluster::Cluster;
+use crate::domain::{Confirmed, escalation};
+use crate::ops::{Error, find};
+use crate::session::Session;
+
+/// What write will reach or carry that it should not, and why.
+pub(super) struct Insisted(BTreeMap<String, String>);
+
+impl Insisted {
+    /// Judges what comes with a change of settings.
+    pub(super) async fn judge(
+        session: &Session,
+        before: &Cluster,
+        after: &Cluster,
+    ) -> Result<Self, Error> {
+        let mut insisted = included(session, before, after).await?;
+        for allowed in after.write_allow.difference(&before.write_allow) {
+            if let Some(why) = allowed.warning() {
+                insisted.insert(format!("objects of '{allowed}'"), why);
+            }
+        }
+        Ok(Self(insisted))
+    }
+
+    /// A line each, for the plan and the log.
+    pub(super) fn lines(&self) -> impl Iterator<Item = String> {
+        let line = |(what, why): (&String, &String)| format!("although {what}: {why}");
+        self.0.iter().map(line)
+    }
+
+    /// Refuses what nobody agreed to.
+    pub(super) fn must_be(
+        &self,
+        confirmed: Option<Confirmed>,
+        cluster: &Cluster,
+    ) -> Result<(), Error> {
+        let (Some((what, why)), None) = (self.0.first_key_value(), confirmed) else {
+            return Ok(());
+        };
+        let more = match self.0.len() {
+            1 => String::new(),
+            several => format!(" (and {} more)", several - 1),
+        };
+        Err(Error::Climbs {
+            what: format!(
+                "write on cluster '{}' would reach {what}, and could escalate: {why}{more}",
+                cluster.name
+            ),
+        })
+    }
+}
+
+/// Judges the namespaces that are to be included: there, excluded now, and open to be included.
+async fn included(
+    session: &Session,
+    before: &Cluster,
+    after: &Cluster,
+) -> Result<BTreeMap<String, String>, Error> {
+    let new: Vec<&String> = after.included.difference(&before.included).collect();
+    let mut insisted = BTreeMap::new();
+    if new.is_empty() {
+        return Ok(insisted);
+    }
+    let on = &before.name;
+    for namespace in &new {
+        if escalation::is_never_included(namespace) {
+            return Err(Error::Forbidden {
+                why: format!(
+                    "namespace '{namespace}' cannot be included: who writes there has the cluster"
+                ),
+                hint: "bind a role there with `kubegrant rbac bind` if somebody must".to_owned(),
+            });
+        }
+        if after.held_back.contains(*namespace) {
+            return Err(Error::Forbidden {
+                why: format!("namespace '{namespace}' is held back by the operator"),
+                hint: format!("run `kubegrant cluster set {on} --release {namespace}` first"),
+            });
+        }
+    }
+    let seen = super::look(session, before).await?;
+    for namespace in new {
+        if !seen.observed.namespaces.contains(namespace) {
+            let known = seen.observed.namespaces.iter().cloned();
+            return Err(Error::NotThere {
+                what: format!("namespace '{namespace}' on cluster '{on}'"),
+                hint: find::did_you_mean(namespace, known).unwrap_or_default(),
+            });
+        }
+        let Some(why) = seen.escalation.excluded().get(namespace) else {
+            return Err(Error::Forbidden {
+                why: format!("write reaches namespace '{namespace}' on cluster '{on}' already"),
+                hint: format!("`kubegrant cluster check {on}` lists where it reaches"),
+            });
+        };
+        insisted.insert(format!("namespace '{namespace}'"), why.clone());
+    }
+    Ok(insisted)
+}

@@ -1,0 +1,115 @@
+//! What was seen to be true on a cluster, put down in the store.
+
+use super::picture::Picture;
+use crate::domain::audit::Phase;
+use crate::domain::cluster::Cluster;
+use crate::domain::credential::{Credential, State};
+use crate::kubernetes::connection::Connection;
+use crate::kubernetes::converge::Converged;
+use crate::kubernetes::take::Taken;
+use crate::ops::Error;
+use crate::ops::journal::Journal;
+use crate::session::Session;
+use crate::store::{self, WriteTxn};
+
+/// Records what was read back, each by itself: pending versions are active, revoking ones revoked.
+pub(super) fn record_outcome(
+    session: &Session,
+    tx: &WriteTxn<'_>,
+    cluster: &Cluster,
+    (picture, taken, converged): (&Picture, &Taken, Option<&Converged>),
+    journal: &Journal,
+    request: Option<i64>,
+) -> store::Result<Vec<Credential>> {
+    let now = session.now();
+    let mut ended = Vec::new();
+    for credential in &picture.credentials {
+        let user = picture.owner(credential);
+        let journal = journal.clone().user_name(&user);
+        let version = credential.version;
+        match credential.state {
+            State::Pending => {
+                let stands = converged.is_some_and(|it| picture.stands(cluster, credential, it));
+                if stands && store::credentials::activate(tx, credential.id, now)? {
+                    let detail = format!("version {version} of '{user}' is on the cluster");
+                    journal.record(session, tx, Phase::Done, detail, request)?;
+                }
+            }
+            State::Revoking => {
+                let gone = taken.ended.contains(&credential.id.0);
+                if gone && store::credentials::settle(tx, credential.id, now)? {
+                    if credential.is_shell() && !session.shell_lives(&credential.account) {
+                        session.bury_shell(&credential.account);
+                    }
+                    let detail = format!(
+                        "version {version} of '{user}' is gone, read back from the cluster"
+                    );
+                    journal.record(session, tx, Phase::Done, detail, request)?;
+                    ended.push(credential.clone());
+                }
+            }
+            State::Active | State::Revoked => {}
+        }
+    }
+    for binding in picture.bindings.iter().filter(|binding| binding.is_owed) {
+        let settled = if binding.is_removed {
+            picture.is_off(binding, taken)
+        } else {
+            converged.is_some_and(|it| picture.is_on(binding, it))
+        };
+        if settled {
+            let user = picture.users.get(&binding.user);
+            let user = user.map(|user| user.name.to_string()).unwrap_or_default();
+            let done = if binding.is_removed {
+                "is gone"
+            } else {
+                "is there"
+            };
+            store::bindings::settle(tx, binding)?;
+            let detail = format!("{} {done}, read back from the cluster", binding.bound);
+            let journal = journal.clone().user_name(&user);
+            journal.record(session, tx, Phase::Done, detail, request)?;
+        }
+    }
+    if converged.is_some() && picture.reach_owed {
+        store::clusters::settle_reach(tx, cluster.id)?;
+        let detail = "write reaches on the cluster what the settings say";
+        journal.record(session, tx, Phase::Done, detail, request)?;
+    }
+    if converged.is_some_and(|it| it.refused.is_empty()) && picture.orphans_owed {
+        store::clusters::settle_orphans(tx, cluster.id)?;
+        let detail = "nothing is left of what was issued after the backup".to_owned();
+        journal.record(session, tx, Phase::Done, detail, request)?;
+    }
+    store::clusters::set_reached(tx, cluster.id, now)?;
+    Ok(ended)
+}
+
+/// Notes the versions that a cluster holds and the store never heard of, before they are ended:
+/// no number is used twice.
+pub(super) async fn learn_versions(
+    session: &Session,
+    cluster: &Cluster,
+    connection: &Connection,
+    (journal, request): (&Journal, Option<i64>),
+) -> Result<(), Error> {
+    let held = connection.versions_held().await;
+    let held = held.map_err(|source| Error::Cluster {
+        cluster: cluster.name.to_string(),
+        source,
+    })?;
+    session.store()?.write(|tx| {
+        for (owner, version) in &held {
+            store::credentials::raise_floor(tx, cluster.id, owner, *version)?;
+        }
+        if !held.is_empty() {
+            let detail = format!(
+                "{} versions are on the cluster; none is used again",
+                held.len()
+            );
+            journal.record(session, tx, Phase::Done, detail, request)?;
+        }
+        Ok::<_, store::Error>(())
+    })?;
+    Ok(())
+}

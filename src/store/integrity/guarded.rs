@@ -1,0 +1,449 @@
+//! Which rows decide something, and what of them; and which may be anybody's, and why.
+//!
+//! A column is guarded if a hand that edits it, or deletes its row, would give somebody power, let
+//! somebody keep what was taken away, or hide that something is pending. The others are, table by
+//! table, in the order of the schema:
+//!
+//! - everywhere: when, by whom and why (`created_at`, `granted_at`, `granted_by` of what is over,
+//!   `bound_by`, `set_by`, `by_user` and `reason` of a block …). They tell a story that the audit
+//!   log tells too, and the log is what is believed. `description` and `labels` decide nothing.
+//! - `clusters`: `version`, the server's own word; `reached_at`, which every look writes and which
+//!   saves a disk write at most.
+//! - `credentials`: `ended_because` and the times of its life are history. A version that is
+//!   `revoked` no longer counts, with its holders and hand-overs: its account was seen to be gone,
+//!   no name is used twice (`UNIQUE`), and none goes backwards (a trigger).
+//! - `ssh_keys`: `kind` and `origin` are words; `claimed_at` and `made_*` are history.
+//! - `ssh_key_nodes`: when a line was put and proven. Where one may be is what counts.
+//! - `audit`: the chain is its own guard, and the state of all of this is in it.
+//! - what removed rows say (`removed_at`): they are history. That a row *became* history counts.
+//!
+//! Tables, indexes and triggers are guarded as they were made ([`super::shape`]): a trigger that
+//! somebody adds would do its work in transactions of ours.
+
+use std::collections::BTreeMap;
+
+use rusqlite::Connection;
+
+use super::sum::Sum;
+use crate::store::Result;
+
+/// Who relies on a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Of {
+    /// Everybody.
+    Organization,
+    /// Whoever works on the cluster that the part names.
+    Cluster,
+}
+
+/// A table whose rows decide something. `@` stands for the row.
+pub(super) struct Guarded {
+    pub(super) table: &'static str,
+    pub(super) of: Of,
+    /// What its digests are kept by: the user, the cluster, or nothing.
+    part: &'static str,
+    /// Finds the rows of part `?1` by an index, where the part is not a column.
+    within: Option<&'static str>,
+    /// Which rows count; history does not.
+    counts: &'static str,
+    /// Whether they count only as long as their credential does.
+    follows_credential: bool,
+    columns: &'static [&'static str],
+}
+
+/// A table whose part is a column.
+const fn table(
+    (table, of): (&'static str, Of),
+    part: &'static str,
+    counts: &'static str,
+    columns: &'static [&'static str],
+) -> Guarded {
+    Guarded {
+        table,
+        of,
+        part,
+        within: None,
+        counts,
+        follows_credential: false,
+        columns,
+    }
+}
+
+/// A table of what belongs to a credential, and counts as long as that does.
+const fn of_credential(table: &'static str, columns: &'static [&'static str]) -> Guarded {
+    Guarded {
+        table,
+        of: Of::Cluster,
+        part: "(SELECT c.cluster FROM main.credentials AS c WHERE c.id = @.credential)",
+        within: Some(
+            "@.credential IN (SELECT c.id FROM main.credentials AS c \
+             WHERE c.cluster = CAST(?1 AS INTEGER) AND c.state <> 'revoked')",
+        ),
+        counts: "EXISTS (SELECT 1 FROM main.credentials AS c \
+             WHERE c.id = @.credential AND c.state <> 'revoked')",
+        follows_credential: true,
+        columns,
+    }
+}
+
+const META: Guarded = table(("meta", Of::Organization), "''", "1", &["key", "value"]);
+const USERS: Guarded = table(
+    ("users", Of::Organization),
+    "@.id",
+    "1",
+    &["id", "name", "email", "role", "active", "key"],
+);
+const PROJECTS: Guarded = table(
+    ("projects", Of::Organization),
+    "''",
+    "@.removed_at IS NULL",
+    &["id", "name"],
+);
+const PROJECT_MEMBERS: Guarded = table(
+    ("project_members", Of::Organization),
+    "@.project",
+    "1",
+    &["project", "user", "role"],
+);
+const GRANTS: Guarded = table(
+    ("grants", Of::Cluster),
+    "@.cluster",
+    "@.removed_at IS NULL",
+    &["cluster", "user", "level", "granted_by", "ends_at"],
+);
+const BLOCKS: Guarded = table(
+    ("blocks", Of::Cluster),
+    "@.cluster",
+    "1",
+    &["cluster", "user"],
+);
+const PROVIDER_TOKENS: Guarded = table(
+    ("provider_tokens", Of::Cluster),
+    "@.cluster",
+    "1",
+    &["cluster", "provider", "secret", "generation"],
+);
+
+/// What is guarded.
+pub(super) const GUARDED: &[Guarded] = &[
+    META,
+    table(
+        ("users", Of::Organization),
+        "@.id",
+        "1",
+        &[
+            "id",
+            "name",
+            "email",
+            "role",
+            "active",
+            "key",
+            "key_set_at",
+            "key_set_by",
+        ],
+    ),
+    PROJECTS,
+    PROJECT_MEMBERS,
+    table(
+        ("clusters", Of::Cluster),
+        "@.id",
+        "@.removed_at IS NULL",
+        &[
+            "id",
+            "name",
+            "state",
+            "protected",
+            "owner",
+            "project",
+            "server",
+            "ca_pem",
+            "tls_server_name",
+            "proxy_url",
+            "kube_system_uid",
+            "manager",
+            "manager_kind",
+            "manager_generation",
+            "manager_secret",
+            "manager_expires_at",
+            "former_managers",
+            "accounts_rotated_at",
+            "older_logins",
+            "write_scope",
+            "write_allow",
+            "held_back",
+            "included",
+            "reach_owed",
+            "orphans_owed",
+            "deleting_at",
+        ],
+    ),
+    GRANTS,
+    BLOCKS,
+    // Until when a token works is what a person is told of a revocation that is pending; until
+    // when a shell may live is what ends it.
+    table(
+        ("credentials", Of::Cluster),
+        "@.cluster",
+        "@.state <> 'revoked'",
+        &[
+            "id",
+            "cluster",
+            "kind",
+            "user",
+            "project",
+            "level",
+            "version",
+            "account",
+            "power",
+            "state",
+            "token_expires_at",
+            "until",
+        ],
+    ),
+    // Who may have a shared version in their hands: one row less, and somebody keeps it.
+    of_credential("holders", &["credential", "user", "kept"]),
+    // The same, and whose a token is that the API server's own log names.
+    of_credential(
+        "deliveries",
+        &[
+            "credential",
+            "to_user",
+            "by_user",
+            "at",
+            "expires_at",
+            "jti",
+            "form",
+        ],
+    ),
+    table(
+        ("ssh_keys", Of::Cluster),
+        "@.cluster",
+        "1",
+        &[
+            "id",
+            "cluster",
+            "generation",
+            "place",
+            "custody",
+            "public",
+            "fingerprint",
+            "secret",
+            "claimed_by",
+            "claimed_to",
+            "claimed_path",
+            "claimed_digest",
+            "doubted_at",
+        ],
+    ),
+    // Where a line may still be: one row less, and an old key is forgotten that still logs in.
+    Guarded {
+        within: Some(
+            "@.key IN (SELECT k.id FROM main.ssh_keys AS k \
+             WHERE k.cluster = CAST(?1 AS INTEGER))",
+        ),
+        ..table(
+            ("ssh_key_nodes", Of::Cluster),
+            "(SELECT k.cluster FROM main.ssh_keys AS k WHERE k.id = @.key)",
+            "@.removed_at IS NULL",
+            &["key", "address", "port", "login"],
+        )
+    },
+    // One that was unbound counts until the cluster was seen to be without it.
+    table(
+        ("bindings", Of::Cluster),
+        "@.cluster",
+        "(@.removed_at IS NULL OR @.owed)",
+        &[
+            "cluster",
+            "user",
+            "kind",
+            "role",
+            "namespace",
+            "owed",
+            "removed_at",
+        ],
+    ),
+    PROVIDER_TOKENS,
+    // A number that the cluster was seen to use must not be used again.
+    table(
+        ("version_floors", Of::Cluster),
+        "@.cluster",
+        "1",
+        &["cluster", "owner", "version"],
+    ),
+];
+
+/// What was guarded in stores of schema 5, in its own words: they are checked by it before they
+/// are brought up to date.
+pub(super) const GUARDED_5: &[Guarded] = &[
+    META,
+    USERS,
+    PROJECTS,
+    PROJECT_MEMBERS,
+    table(
+        ("clusters", Of::Cluster),
+        "@.id",
+        "@.removed_at IS NULL",
+        &[
+            "id",
+            "name",
+            "state",
+            "protected",
+            "owner",
+            "project",
+            "server",
+            "ca_pem",
+            "tls_server_name",
+            "proxy_url",
+            "kube_system_uid",
+            "manager",
+            "manager_kind",
+            "manager_generation",
+            "manager_secret",
+            "write_scope",
+            "held_back",
+            "deleting_at",
+        ],
+    ),
+    GRANTS,
+    BLOCKS,
+    table(
+        ("credentials", Of::Cluster),
+        "@.cluster",
+        "@.state <> 'revoked'",
+        &[
+            "id", "cluster", "kind", "user", "project", "level", "version", "account", "power",
+            "state",
+        ],
+    ),
+    table(
+        ("ssh_keys", Of::Cluster),
+        "@.cluster",
+        "1",
+        &[
+            "id",
+            "cluster",
+            "generation",
+            "place",
+            "custody",
+            "public",
+            "secret",
+            "claimed_to",
+            "claimed_path",
+            "claimed_digest",
+            "doubted_at",
+        ],
+    ),
+    table(
+        ("bindings", Of::Cluster),
+        "@.cluster",
+        "@.removed_at IS NULL",
+        &["cluster", "user", "kind", "role", "namespace"],
+    ),
+    PROVIDER_TOKENS,
+];
+
+impl Guarded {
+    /// An expression over a row; `row` is `NEW`, `OLD`, or the table.
+    fn of_row(expression: &str, row: &str) -> String {
+        expression.replace('@', row)
+    }
+
+    /// All that is guarded of a row as one text, without doubt about where a column ends.
+    ///
+    /// The tables are STRICT, so a column's type never changes; hex keeps all of a value, where
+    /// `quote` would stop at a zero byte.
+    fn image(&self, row: &str) -> String {
+        let columns: Vec<String> = self
+            .columns
+            .iter()
+            .map(|column| format!("iif({row}.{column} IS NULL, '-', 'x' || hex({row}.{column}))"))
+            .collect();
+        columns.join(" || ',' || ")
+    }
+
+    /// Whether a column of its table is guarded.
+    #[cfg(test)]
+    pub(super) fn has(&self, column: &str) -> bool {
+        self.columns.contains(&column)
+    }
+
+    /// The triggers that note each row before and after it changes.
+    pub(super) fn triggers(&self) -> String {
+        let Self { table, counts, .. } = self;
+        let note = |row: &str, sign: &str| {
+            format!(
+                "INSERT INTO touched SELECT '{table}', {}, {}, {sign} WHERE {};",
+                Self::of_row(self.part, row),
+                self.image(row),
+                Self::of_row(counts, row),
+            )
+        };
+        let (came, went) = (note("NEW", "1"), note("OLD", "-1"));
+        let mut triggers = format!(
+            "CREATE TEMP TRIGGER touched_{table}_came AFTER INSERT ON main.{table} BEGIN {came} END;
+             CREATE TEMP TRIGGER touched_{table}_changed AFTER UPDATE ON main.{table}
+               BEGIN {went} {came} END;
+             CREATE TEMP TRIGGER touched_{table}_went AFTER DELETE ON main.{table}
+               BEGIN {went} END;"
+        );
+        if self.follows_credential {
+            // Its credential begins or ceases to count, and it with it.
+            let followed = format!(
+                "CREATE TEMP TRIGGER touched_{table}_followed
+                   AFTER UPDATE OF state ON main.credentials
+                   WHEN (OLD.state = 'revoked') <> (NEW.state = 'revoked')
+                 BEGIN
+                   INSERT INTO touched SELECT '{table}', NEW.cluster, {},
+                     iif(NEW.state = 'revoked', -1, 1)
+                   FROM main.{table} AS it WHERE it.credential = NEW.id;
+                 END;",
+                self.image("it"),
+            );
+            triggers.push_str(&followed);
+        }
+        triggers
+    }
+
+    /// Sums up rows as they stand, by part.
+    pub(super) fn sums(
+        &self,
+        sql: &Connection,
+        part: Option<&str>,
+    ) -> Result<BTreeMap<String, Sum>> {
+        let table = self.table;
+        let mut query = format!(
+            "SELECT CAST({} AS TEXT), {} FROM main.{table} WHERE {}",
+            Self::of_row(self.part, table),
+            self.image(table),
+            Self::of_row(self.counts, table),
+        );
+        if part.is_some() {
+            query.push_str(" AND ");
+            if let Some(within) = self.within {
+                query.push_str(&Self::of_row(within, table));
+            } else {
+                // As a number, so that an index on it serves.
+                query.push_str(&Self::of_row(self.part, table));
+                query.push_str(" = CAST(?1 AS INTEGER)");
+            }
+        }
+        let mut statement = sql.prepare_cached(&query)?;
+        let mut rows = match part {
+            Some(part) => statement.query([part])?,
+            None => statement.query([])?,
+        };
+        let mut sums: BTreeMap<String, Sum> = BTreeMap::new();
+        while let Some(row) = rows.next()? {
+            let (part, image) = (row.get_ref(0)?.as_bytes(), row.get_ref(1)?.as_bytes());
+            let part = String::from_utf8_lossy(part.map_err(rusqlite::Error::from)?);
+            let hash = Sum::of(table, &part, image.map_err(rusqlite::Error::from)?);
+            if let Some(sum) = sums.get_mut(part.as_ref()) {
+                sum.add(hash);
+            } else {
+                sums.insert(part.into_owned(), hash);
+            }
+        }
+        Ok(sums)
+    }
+}

@@ -1,0 +1,74 @@
+//! The tables, indexes and triggers themselves: as this program made them.
+//!
+//! A trigger that somebody adds to the file would change rows in transactions of ours, and count
+//! as ours; one that is missing lets a credential go backwards. So their text is in the guarded
+//! state too, as a digest of its own.
+
+use std::collections::BTreeMap;
+
+use rusqlite::Connection;
+
+use super::sum::Sum;
+use crate::store::{Result, schema};
+
+/// What the digest of all of them is called.
+pub(super) const NAME: &str = "schema";
+
+/// The text of each, without what `ALTER TABLE` may write in other ways: quotes and blanks.
+type Shape = BTreeMap<(String, String), String>;
+
+fn shape(sql: &Connection) -> Result<Shape> {
+    // What SQLite keeps for itself has no text, or is statistics, which decide nothing.
+    let mut statement = sql.prepare_cached(
+        "SELECT type, name, sql FROM main.sqlite_schema
+         WHERE sql IS NOT NULL AND name NOT IN ('sqlite_stat1', 'sqlite_stat4')",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut shape = Shape::new();
+    while let Some(row) = rows.next()? {
+        let text: String = row.get(2)?;
+        let plain = text.chars().filter(|c| *c != '"' && !c.is_whitespace());
+        shape.insert((row.get(0)?, row.get(1)?), plain.collect());
+    }
+    Ok(shape)
+}
+
+fn digest(shape: &Shape) -> Sum {
+    let mut sum = Sum::default();
+    for ((kind, name), text) in shape {
+        sum.add(Sum::of(kind, name, text.as_bytes()));
+    }
+    sum
+}
+
+/// The digest of what is there.
+pub(super) fn found(sql: &Connection) -> Result<Sum> {
+    Ok(digest(&shape(sql)?))
+}
+
+/// The digest of what this program makes.
+pub(super) fn expected() -> Result<Sum> {
+    Ok(digest(&shape(&schema::fresh()?)?))
+}
+
+/// Lists, in words, what differs from what this program makes.
+pub(super) fn changed(sql: &Connection) -> Result<Vec<String>> {
+    let (found, expected) = (shape(sql)?, shape(&schema::fresh()?)?);
+    let mut words = Vec::new();
+    for (key, text) in &found {
+        if expected.get(key) != Some(text) {
+            words.push(format!("the {} '{}'", key.0, key.1));
+        }
+    }
+    for key in expected.keys().filter(|key| !found.contains_key(*key)) {
+        words.push(format!("the {} '{}'", key.0, key.1));
+    }
+    Ok(words)
+}
+
+/// Looks whether every index says what its table says; if not, the first thing that is wrong. What
+/// is found by an index would else be what somebody wants to be found.
+pub(super) fn untrue(sql: &Connection) -> Result<Option<String>> {
+    let found: String = sql.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+    Ok((found != "ok").then(|| format!("the file itself ({found})")))
+}
