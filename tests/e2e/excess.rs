@@ -27,7 +27,7 @@ fn a_group_that_every_account_is_in_makes_a_level_more_than_it_says() {
             let whom = json!({
                 "kind": "Group", "apiGroup": "rbac.authorization.k8s.io", "name": group,
             });
-            bind(&admin, None, "permissive", role, whom);
+            bind(&admin, None, "permissive", role, &whom);
             let path = format!("{RBAC}/clusterrolebindings/permissive");
             let named = format!("to Group \"{group}\"");
             // The authorizer hears of a binding in moments.
@@ -70,7 +70,7 @@ fn who_insists_is_warned_and_it_is_recorded() {
     let whom = json!({
         "kind": "Group", "apiGroup": "rbac.authorization.k8s.io", "name": "system:authenticated",
     });
-    bind(&admin, None, "permissive", "edit", whom);
+    bind(&admin, None, "permissive", "edit", &whom);
     std::thread::sleep(std::time::Duration::from_millis(500));
     home.run("access grant bob -c prod --level write").exit(5);
     home.run("access grant bob -c prod --level write --dry-run")

@@ -25,7 +25,7 @@ fn bindings(place: Option<&str>) -> String {
 }
 
 /// A binding of somebody else's to a ClusterRole.
-pub(crate) fn bind(admin: &Caller, place: Option<&str>, name: &str, role: &str, whom: Value) {
+pub(crate) fn bind(admin: &Caller, place: Option<&str>, name: &str, role: &str, whom: &Value) {
     let kind = if place.is_none() {
         "ClusterRoleBinding"
     } else {
@@ -78,14 +78,14 @@ fn a_check_sees_what_an_attacker_would_leave() {
         None,
         "kubegrant:ffffffff:cluster-admin",
         "cluster-admin",
-        user("eve"),
+        &user("eve"),
     );
     bind(
         &admin,
         None,
         &format!("kubegrant:{id}:backup"),
         "cluster-admin",
-        user("mallory"),
+        &user("mallory"),
     );
     let admins = lines(&home, "admins");
     assert!(
@@ -106,16 +106,24 @@ fn a_check_sees_what_an_attacker_would_leave() {
     admin
         .post(&format!("{RBAC}/clusterroles"), &all)
         .expect(201);
-    bind(&admin, None, "helping", "helper", user("trudy"));
+    bind(&admin, None, "helping", "helper", &user("trudy"));
     assert!(lines(&home, "admins").contains("'trudy'"));
-    // Ways to our accounts: cluster-wide, in our namespace, by whatever role.
-    bind(&admin, None, "devs", "edit", group("developers"));
+}
+
+#[test]
+fn a_check_sees_who_can_come_to_our_accounts() {
+    let world = world::alone(None);
+    let world = world.as_ref();
+    let home = Home::new(world);
+    let admin = world.admin();
+    // Cluster-wide, in our namespace, by whatever role.
+    bind(&admin, None, "devs", "edit", &group("developers"));
     bind(
         &admin,
         Some("kubegrant"),
         "rb-project-member",
         "edit",
-        group("tenants"),
+        &group("tenants"),
     );
     let minter = json!({
         "apiVersion": format!("{GROUP}/v1"), "kind": "ClusterRole",
@@ -129,7 +137,7 @@ fn a_check_sees_what_an_attacker_would_leave() {
         .post(&format!("{RBAC}/clusterroles"), &minter)
         .expect(201);
     let robot = json!({ "kind": "ServiceAccount", "namespace": "default", "name": "robot" });
-    bind(&admin, None, "mints", "minter", robot);
+    bind(&admin, None, "mints", "minter", &robot);
     let ways = lines(&home, "ways in");
     for whom in [
         "group 'developers'",
@@ -156,11 +164,11 @@ fn a_check_sees_what_an_attacker_would_leave() {
         None,
         "system:controller:evil",
         "system:controller:evil",
-        evil,
+        &evil,
     );
     assert!(lines(&home, "ways in").contains("account 'kube-system/evil'"));
     // What leads nowhere does not.
-    bind(&admin, None, "lookers", "view", group("lookers"));
+    bind(&admin, None, "lookers", "view", &group("lookers"));
     assert!(!lines(&home, "ways in").contains("lookers"));
 }
 
@@ -179,7 +187,7 @@ fn what_platforms_put_into_every_namespace_is_no_alarm() {
         Some("kubegrant"),
         "system:image-pullers",
         "view",
-        all,
+        &all,
     );
     let secret = json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "builder-dockercfg" },
@@ -195,7 +203,7 @@ fn what_platforms_put_into_every_namespace_is_no_alarm() {
     home.developer("bob", "write");
     // The same name with another role is one.
     let all = group("system:serviceaccounts:kubegrant");
-    bind(&admin, Some("kubegrant"), "system:deployers", "edit", all);
+    bind(&admin, Some("kubegrant"), "system:deployers", "edit", &all);
     let found = lines(&home, "ways in");
     assert!(found.contains("system:deployers"), "{found}");
     assert!(
@@ -267,8 +275,8 @@ fn a_namespace_that_holds_bindings_of_others_is_not_taken_unasked() {
         },
     });
     admin.post("/api/v1/namespaces", &namespace).expect(201);
-    bind(&admin, Some("kubegrant"), "tenant", "edit", user("eve"));
-    bind(&admin, None, "devs", "edit", group("developers"));
+    bind(&admin, Some("kubegrant"), "tenant", "edit", &user("eve"));
+    bind(&admin, None, "devs", "edit", &group("developers"));
     let home = Home::empty();
     home.put_admin(world);
     let add = "cluster add prod --kubeconfig admin.kubeconfig";
