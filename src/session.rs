@@ -364,7 +364,7 @@ impl Session {
     /// Takes a cluster's lock if nobody has it.
     pub(crate) fn try_lock(&self, cluster: &Cluster) -> Result<Option<Lock>, Error> {
         let path = lock_path(&self.config.store, "cluster", cluster.id);
-        let file = open_lock(&path).map_err(|source| lock_failed(cluster, &path, source))?;
+        let file = open_lock(cluster, &path)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Lock { _file: file })),
             Err(std::fs::TryLockError::WouldBlock) => Ok(None),
@@ -385,15 +385,7 @@ impl Session {
     ) -> Result<Lock, Error> {
         let path = lock_path(&self.config.store, what, cluster.id);
         let failed = |source| lock_failed(cluster, &path, source);
-        // Whoever made it could hold it for ever, and nothing could be revoked meanwhile.
-        let file = match open_lock(&path) {
-            Ok(file) => file,
-            Err(error) => {
-                store::file::check_named(&path, "lock")?;
-                return Err(failed(error));
-            }
-        };
-        store::file::check_open(&file, &path, "lock")?;
+        let file = open_lock(cluster, &path)?;
         let started = tokio::time::Instant::now();
         loop {
             match file.try_lock() {
@@ -576,14 +568,25 @@ fn lock_path(store: &Path, what: &str, cluster: ClusterId) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn open_lock(path: &Path) -> std::io::Result<File> {
-    OpenOptions::new()
+/// Opens a lock's file. Whoever else made it could hold it for ever, and nothing could be revoked
+/// meanwhile: such a one is refused.
+fn open_lock(cluster: &Cluster, path: &Path) -> Result<File, Error> {
+    let opened = OpenOptions::new()
         .create(true)
         .truncate(false)
         .write(true)
         .mode(0o600)
-        .custom_flags(nofollow())
-        .open(path)
+        .custom_flags(nofollow() | nonblock())
+        .open(path);
+    let file = match opened {
+        Ok(file) => file,
+        Err(source) => {
+            store::file::check_named(path, "lock")?;
+            return Err(lock_failed(cluster, path, source));
+        }
+    };
+    store::file::check_open(&file, path, "lock")?;
+    Ok(file)
 }
 
 fn lock_failed(cluster: &Cluster, path: &Path, source: std::io::Error) -> Error {
@@ -602,4 +605,3 @@ fn nofollow() -> i32 {
 fn nonblock() -> i32 {
     i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0)
 }
-
