@@ -2,20 +2,18 @@
 
 mod clocks;
 mod head;
+mod locks;
 mod operator;
 mod shells;
 
 use std::cell::{OnceCell, RefCell};
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
 use crate::artifact::file::{FileError, read_private};
 use crate::config::{Config, IdentitySource};
 use crate::domain::Timestamp;
 use crate::domain::access::{self, Access};
-use crate::domain::cluster::{Cluster, ClusterId, ManagerKind};
+use crate::domain::cluster::{Cluster, ManagerKind};
 use crate::domain::name::UserRef;
 use crate::domain::user::User;
 use crate::env::Env;
@@ -28,6 +26,7 @@ use crate::store::{self, ReadTxn, Store};
 use zeroize::Zeroizing;
 
 pub(crate) use head::{Known, NoHead, Note};
+pub(crate) use locks::Lock;
 use operator::operator_login;
 pub(crate) use operator::operator_text;
 pub(crate) use shells::{FILES as SHELL_FILES, FOLDER as SHELL_FOLDER, ShellLife};
@@ -36,8 +35,6 @@ pub(crate) use shells::{FILES as SHELL_FILES, FOLDER as SHELL_FOLDER, ShellLife}
 const MANAGER_LOGIN: &str = "manager login";
 /// The largest identity file that is read, in bytes.
 const IDENTITY_BYTES_MAX: usize = 64 * 1024;
-/// How long to wait for another process that works on the same cluster.
-const LOCK_WAIT_MAX: Duration = Duration::from_mins(2);
 
 /// Asks for a passphrase; the argument says of what. `None` where nobody is there to answer.
 pub(crate) type Ask = Box<dyn Fn(&str) -> std::io::Result<Option<Zeroizing<String>>>>;
@@ -163,12 +160,6 @@ pub(crate) enum NameKind {
     Project,
     /// Users.
     User,
-}
-
-/// A cluster's lock; the kernel frees it when it is dropped or the process dies.
-#[derive(Debug)]
-pub(crate) struct Lock {
-    _file: File,
 }
 
 /// One run's hold on the world.
@@ -347,62 +338,6 @@ impl Session {
         })
     }
 
-    /// Takes a cluster's lock, waiting for another process to finish with it.
-    pub(crate) async fn lock(&self, cluster: &Cluster) -> Result<Lock, Error> {
-        self.lock_within(cluster, LOCK_WAIT_MAX).await
-    }
-
-    /// [`Session::lock`] with another limit.
-    pub(crate) async fn lock_within(
-        &self,
-        cluster: &Cluster,
-        limit: Duration,
-    ) -> Result<Lock, Error> {
-        self.lock_file(cluster, "cluster", limit).await
-    }
-
-    /// Takes a cluster's lock if nobody has it.
-    pub(crate) fn try_lock(&self, cluster: &Cluster) -> Result<Option<Lock>, Error> {
-        let path = lock_path(&self.config.store, "cluster", cluster.id);
-        let file = open_lock(cluster, &path)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Lock { _file: file })),
-            Err(std::fs::TryLockError::WouldBlock) => Ok(None),
-            Err(std::fs::TryLockError::Error(source)) => Err(lock_failed(cluster, &path, source)),
-        }
-    }
-
-    /// Takes the lock of a cluster's SSH keys: nodes may be slow, and no revocation waits for them.
-    pub(crate) async fn lock_ssh_keys(&self, cluster: &Cluster) -> Result<Lock, Error> {
-        self.lock_file(cluster, "ssh-keys", LOCK_WAIT_MAX).await
-    }
-
-    async fn lock_file(
-        &self,
-        cluster: &Cluster,
-        what: &str,
-        limit: Duration,
-    ) -> Result<Lock, Error> {
-        let path = lock_path(&self.config.store, what, cluster.id);
-        let failed = |source| lock_failed(cluster, &path, source);
-        let file = open_lock(cluster, &path)?;
-        let started = tokio::time::Instant::now();
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Lock { _file: file }),
-                Err(std::fs::TryLockError::WouldBlock) => {}
-                Err(std::fs::TryLockError::Error(source)) => return Err(failed(source)),
-            }
-            if started.elapsed() > limit {
-                return Err(Error::Locked {
-                    cluster: cluster.name.to_string(),
-                    seconds: limit.as_secs(),
-                });
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    }
-
     /// The name of the record that holds a cluster's manager login.
     #[expect(
         clippy::unused_self,
@@ -560,41 +495,6 @@ fn project_names(tx: &ReadTxn<'_>, user: &User) -> store::Result<Vec<(String, St
                 .then(|| (project.name.to_string(), word.unwrap_or_default()))
         })
         .collect())
-}
-
-fn lock_path(store: &Path, what: &str, cluster: ClusterId) -> PathBuf {
-    let mut name = store.as_os_str().to_owned();
-    name.push(format!(".{what}-{}.lock", cluster.0));
-    PathBuf::from(name)
-}
-
-/// Opens a lock's file. Whoever else made it could hold it for ever, and nothing could be revoked
-/// meanwhile: such a one is refused.
-fn open_lock(cluster: &Cluster, path: &Path) -> Result<File, Error> {
-    let opened = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(0o600)
-        .custom_flags(nofollow() | nonblock())
-        .open(path);
-    let file = match opened {
-        Ok(file) => file,
-        Err(source) => {
-            store::file::check_named(path, "lock")?;
-            return Err(lock_failed(cluster, path, source));
-        }
-    };
-    store::file::check_open(&file, path, "lock")?;
-    Ok(file)
-}
-
-fn lock_failed(cluster: &Cluster, path: &Path, source: std::io::Error) -> Error {
-    Error::Lock {
-        cluster: cluster.name.to_string(),
-        path: path.to_owned(),
-        source,
-    }
 }
 
 fn nofollow() -> i32 {
