@@ -110,7 +110,7 @@ async fn one(session: &Session, cluster: &Cluster, journal: &Journal, mode: Mode
             async {
                 // First what needs no cluster: it may be away.
                 ssh_key::settle_claim(session, cluster, journal).await?;
-                settle_one(session, cluster, journal, &mut report).await
+                Box::pin(settle_one(session, cluster, journal, &mut report)).await
             }
             .await
         }

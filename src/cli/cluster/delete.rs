@@ -36,7 +36,13 @@ pub(crate) async fn run(args: ClusterDeleteArgs, desk: &mut Desk<'_>) -> Result<
     let done = if args.forget {
         ops::remove::forget(desk.session, &args.name, mode, confirmed).await?
     } else {
-        ops::remove::delete(desk.session, &args.name, mode, confirmed).await?
+        Box::pin(ops::remove::delete(
+            desk.session,
+            &args.name,
+            mode,
+            confirmed,
+        ))
+        .await?
     };
     let Some(done) = desk.planned(done)? else {
         return Ok(());

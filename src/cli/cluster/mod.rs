@@ -45,7 +45,7 @@ pub(crate) async fn run(command: ClusterCommand, desk: &mut Desk<'_>) -> Result<
         ClusterCommand::List(args) => list::run(&args, desk),
         ClusterCommand::Show(args) => show::run(&args, desk).await,
         ClusterCommand::Check(args) => check::run(&args, desk).await,
-        ClusterCommand::Set(args) => set::run(args, desk).await,
+        ClusterCommand::Set(args) => Box::pin(set::run(args, desk)).await,
         ClusterCommand::Transfer(args) => transfer::run(args, desk).await,
         ClusterCommand::Protect(args) => protect::run(args, desk).await,
         ClusterCommand::Unprotect(args) => protect::run_unprotect(args, desk).await,

@@ -73,6 +73,22 @@ fn project_of(
     find::project(session, actor, journal, name, ProjectAction::See).map(Some)
 }
 
+/// What registering would do, a sentence each.
+fn plan_add<'a>(
+    name: &ClusterName,
+    server: &str,
+    project: Option<&Project>,
+    notes: impl Iterator<Item = &'a String>,
+) -> Vec<String> {
+    let mut lines = vec![
+        format!("make the manager account on {server}"),
+        format!("register it as cluster '{name}'"),
+    ];
+    lines.extend(project.map(|project| format!("put it in project '{}'", project.name)));
+    lines.extend(notes.map(|what| format!("although {what}")));
+    lines
+}
+
 /// Registers a cluster.
 pub(crate) async fn add(
     session: &Session,
@@ -100,13 +116,13 @@ pub(crate) async fn add(
     let survey = Box::pin(survey(session, &wish.name, &approach)).await?;
     let agreed = excess::agreed(survey.to_agree, wish.insists)?;
     if mode == Mode::Plan {
-        let mut lines = vec![
-            format!("make the manager account on {}", approach.address.server),
-            format!("register it as cluster '{}'", wish.name),
-        ];
-        lines.extend(project.map(|project| format!("put it in project '{}'", project.name)));
         let notes = agreed.iter().chain(&survey.warnings);
-        lines.extend(notes.map(|what| format!("although {what}")));
+        let lines = plan_add(
+            &wish.name,
+            &approach.address.server,
+            project.as_ref(),
+            notes,
+        );
         return Ok(Done::Planned(lines));
     }
     let detail = format!(
