@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::{StreamExt, stream};
 use kube::api::{DeleteParams, ObjectMeta, PostParams, Preconditions};
 
-use super::connection::{Connection, Look, Seen};
+use super::connection::Connection;
 use super::error::Error;
 use super::leaving::still_let_in;
 use super::lists::{List, called, gone};
 use super::objects;
+use super::observe::{Look, Seen};
 use crate::domain::plan::{self, Account, Desired, Object, Place, Plan, Step};
 use crate::domain::power::RoleRef;
 

@@ -2,9 +2,10 @@
 
 use kube::api::{ObjectMeta, Patch, PatchParams};
 
-use super::connection::{Connection, Seen};
+use super::connection::Connection;
 use super::error::Error;
 use super::manager::{cluster_rules, namespace_rules};
+use super::observe::Seen;
 use super::{foreign, objects};
 use crate::domain::climb::summary;
 use crate::domain::plan::{NAMESPACE, binding_name};

@@ -19,6 +19,7 @@ mod lists;
 pub(crate) mod manager;
 pub(crate) mod nodes;
 pub(crate) mod objects;
+pub(crate) mod observe;
 pub(crate) mod pieces;
 pub(crate) mod take;
 pub(crate) mod tls;

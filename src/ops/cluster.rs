@@ -25,7 +25,7 @@ use crate::domain::name::ClusterName;
 use crate::domain::policy::ClusterAction;
 use crate::domain::project::ProjectRole;
 use crate::domain::user::User;
-use crate::kubernetes::connection::{Look, Seen};
+use crate::kubernetes::observe::{Look, Seen};
 use crate::session::{Actor, Session};
 use crate::store;
 

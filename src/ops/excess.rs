@@ -7,8 +7,9 @@ use crate::domain::Confirmed;
 use crate::domain::access::Power;
 use crate::domain::cluster::Cluster;
 use crate::domain::name::ClusterName;
-use crate::kubernetes::connection::{Connection, Look};
+use crate::kubernetes::connection::Connection;
 use crate::kubernetes::level::{ANY_ACCOUNT, Excess};
+use crate::kubernetes::observe::Look;
 use crate::session::Session;
 
 /// How long a grant, which otherwise needs no answer of a cluster, waits for this one.

@@ -13,8 +13,8 @@ use crate::domain::policy::ClusterAction;
 use crate::domain::power::RoleRef;
 use crate::domain::user::{User, UserId};
 use crate::domain::{Confirmed, Timestamp, climb};
-use crate::kubernetes::connection::{Look, Seen};
 use crate::kubernetes::manager::BINDING_RIGHTS;
+use crate::kubernetes::observe::{Look, Seen};
 use crate::session::{Actor, Session};
 use crate::store;
 

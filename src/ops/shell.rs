@@ -26,7 +26,8 @@ use crate::domain::credential::{
 use crate::domain::name::ClusterName;
 use crate::domain::policy::ClusterAction;
 use crate::domain::{Confirmed, Timestamp};
-use crate::kubernetes::connection::{Connection, Look};
+use crate::kubernetes::connection::Connection;
+use crate::kubernetes::observe::Look;
 use crate::secrets::{ExposeSecret, SecretString};
 use crate::session::{Actor, SHELL_FOLDER, Session, ShellLife};
 use crate::store;

@@ -10,10 +10,10 @@ use crate::domain::backdoor::{self, Backdoor, Gives};
 use crate::domain::name::ClusterName;
 use crate::domain::plan::NAMESPACE;
 use crate::domain::power::{Binding, RoleRef, Subject};
-use crate::kubernetes::connection::Look;
 use crate::kubernetes::error::{Error as ClusterError, clean};
 use crate::kubernetes::foreign::{self, Owner};
 use crate::kubernetes::level::ANY_ACCOUNT;
+use crate::kubernetes::observe::Look;
 use crate::ops::{Error, excess, find};
 use crate::session::Session;
 

@@ -17,7 +17,8 @@ use crate::domain::credential::{
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::project::ProjectRole;
 use crate::domain::{Confirmed, Timestamp};
-use crate::kubernetes::connection::{Connection, Look};
+use crate::kubernetes::connection::Connection;
+use crate::kubernetes::observe::Look;
 use crate::kubernetes::token::Minted;
 use crate::ops::{Done, Error, Mode, excess, find, settle};
 use crate::secrets::{ExposeSecret, SecretString, seal_file};

@@ -1,0 +1,325 @@
+//! Observing a cluster: what it holds of ours, and what limits write.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use kube::api::{ListParams, ObjectMeta};
+
+use super::connection::Connection;
+use super::error::Error;
+use super::kept::{self, Unread};
+use super::levels::levels;
+use super::list::Scope;
+use super::objects;
+use crate::domain::cluster::Cluster;
+use crate::domain::escalation::{self, Escalation};
+use crate::domain::level::{Allowed, LeftOut};
+use crate::domain::plan::{NAMESPACE, Observed, ObservedAccount, ObservedBinding, binding_name};
+use crate::domain::power::{Binding, Roles, Subject};
+
+/// What to look at.
+#[derive(Debug)]
+pub(crate) struct Look<'a> {
+    /// Whether somebody writes: only then are namespaces and roles read.
+    pub(crate) with_write: bool,
+    /// Whether a role is bound in a namespace: then the namespaces are read, which may be gone.
+    pub(crate) with_places: bool,
+    /// The cluster, with what its operator holds back, includes and allows; none before it is
+    /// registered.
+    pub(crate) cluster: Option<&'a Cluster>,
+}
+
+static NO_NAMESPACES: BTreeSet<String> = BTreeSet::new();
+static NOTHING_ALLOWED: BTreeSet<Allowed> = BTreeSet::new();
+
+impl Look<'_> {
+    fn held_back(&self) -> &BTreeSet<String> {
+        self.cluster.map_or(&NO_NAMESPACES, |it| &it.held_back)
+    }
+
+    fn included(&self) -> &BTreeSet<String> {
+        self.cluster.map_or(&NO_NAMESPACES, |it| &it.included)
+    }
+
+    fn write_allow(&self) -> &BTreeSet<Allowed> {
+        self.cluster.map_or(&NOTHING_ALLOWED, |it| &it.write_allow)
+    }
+}
+
+/// What was seen.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    /// This installation's id.
+    pub(crate) installation: String,
+    /// What the cluster holds of ours.
+    pub(crate) observed: Observed,
+    /// What leads to more than it says; empty unless `with_write`.
+    pub(crate) escalation: Escalation,
+    /// The namespaces of the cluster that write must not reach, with the reason; empty unless
+    /// `with_write`.
+    pub(crate) held_back: BTreeMap<String, String>,
+    /// Namespaces that write reaches on purpose, with the reason why it should not.
+    pub(crate) included: BTreeMap<String, String>,
+    /// What the levels leave out of `view` and `edit`; `view` alone unless `with_write`.
+    pub(crate) left_out: Vec<LeftOut>,
+    /// Bindings of others, for `cluster check`; empty unless `with_write`.
+    pub(crate) foreign: Vec<Binding>,
+    /// Bindings that carry our labels and not our name, in words.
+    pub(crate) labelled: Vec<String>,
+    /// Bindings that carry our name and not our labels, in words.
+    pub(crate) unlabelled: Vec<String>,
+    /// Bindings that could not be read, in words: they count as what they may be at worst.
+    pub(crate) unread: Vec<String>,
+    /// The roles of the cluster; empty unless `with_write`.
+    pub(crate) roles: Roles,
+}
+
+impl Seen {
+    /// Sorts the namespaces: what write reaches, what it must not, and what it reaches all the same.
+    fn reach(&mut self, active: &BTreeSet<String>, every: &BTreeSet<String>, look: &Look<'_>) {
+        for namespace in every {
+            let why = self.escalation.excluded().get(namespace);
+            let is_included = look.included().contains(namespace)
+                && !look.held_back().contains(namespace)
+                && !escalation::is_never_included(namespace);
+            if active.contains(namespace) && (why.is_none() || is_included) {
+                self.observed.write_reaches.insert(namespace.clone());
+            }
+            if let Some(why) = why {
+                let list = if is_included {
+                    &mut self.included
+                } else {
+                    &mut self.held_back
+                };
+                list.insert(namespace.clone(), why.clone());
+            }
+        }
+    }
+}
+
+/// The namespaces of a cluster.
+#[derive(Default)]
+struct Namespaces {
+    /// Those that take new objects.
+    active: BTreeSet<String>,
+    /// Those on their way out, whose accounts and bindings count as before.
+    terminating: BTreeSet<String>,
+}
+
+impl Connection {
+    /// Looks beforehand: the next [`Connection::observe`] of the same look has its answer. What is
+    /// asked beside it costs no time of its own.
+    pub(crate) async fn look_ahead(&self, look: &Look<'_>) -> Result<(), Error> {
+        let seen = self.look(look).await?;
+        if let Ok(mut ahead) = self.ahead.lock() {
+            *ahead = Some((format!("{look:?}"), seen));
+        }
+        Ok(())
+    }
+
+    /// Looks at what the cluster holds of ours, and at what limits write.
+    pub(crate) async fn observe(&self, look: &Look<'_>) -> Result<Seen, Error> {
+        let ahead = self.ahead.lock().ok().and_then(|mut ahead| ahead.take());
+        match ahead.filter(|(what, _)| *what == format!("{look:?}")) {
+            Some((_, seen)) => Ok(seen),
+            None => self.look(look).await,
+        }
+    }
+
+    async fn look(&self, look: &Look<'_>) -> Result<Seen, Error> {
+        let ours = ListParams::default().labels(&objects::selector(&self.installation));
+        let own = Scope::Namespace(NAMESPACE);
+        let accounts =
+            self.list_metadata::<ServiceAccount, _>("our accounts", own, &ours, |meta| {
+                Some(kept::slim(meta))
+            });
+        // With writers, one unfiltered list serves both ends; without, ours are enough.
+        let bindings = if look.with_write {
+            ListParams::default()
+        } else {
+            ours.clone()
+        };
+        let cluster_bindings = self.list(
+            "the ClusterRoleBindings",
+            Scope::Cluster,
+            &bindings,
+            |found| Some(kept::cluster_binding(found)),
+        );
+        let role_bindings = self.list("the RoleBindings", Scope::Everywhere, &bindings, |found| {
+            Some(kept::role_binding(found))
+        });
+        let world = async {
+            match (look.with_write, look.with_places) {
+                (true, _) => futures::try_join!(self.namespaces(), self.roles()),
+                (false, true) => {
+                    let both = futures::try_join!(self.namespaces(), self.roles_of_levels());
+                    both.map(|(namespaces, roles)| (namespaces, (roles, vec![])))
+                }
+                (false, false) => Ok((
+                    Namespaces::default(),
+                    (self.roles_of_levels().await?, vec![]),
+                )),
+            }
+        };
+        let (accounts, cluster_bindings, role_bindings, (namespaces, (mut roles, unread_roles))) =
+            futures::try_join!(accounts, cluster_bindings, role_bindings, world)?;
+
+        let mut seen = Seen {
+            installation: self.installation.clone(),
+            ..Seen::default()
+        };
+        let levels = levels(&roles, look.write_allow(), &self.installation);
+        seen.observed.levels = levels.roles;
+        seen.left_out = levels.left_out;
+        for meta in accounts {
+            let found = ObservedAccount {
+                uid: meta.uid.clone().unwrap_or_default(),
+                credential: objects::credential_of(&meta),
+                deleting: meta.deletion_timestamp.is_some(),
+                held: meta.finalizers.as_ref().is_some_and(|it| !it.is_empty()),
+            };
+            seen.observed
+                .accounts
+                .insert(meta.name.unwrap_or_default(), found);
+        }
+        let mut others = Vec::new();
+        // The judgement is over ours too: a stranger may have joined one.
+        let mut all = Vec::new();
+        let mut unread = Unread::default();
+        let found = cluster_bindings.items.into_iter();
+        for found in found.chain(role_bindings.items) {
+            if found.is_unread && !self.is_ours(&found.meta, &found.binding) {
+                unread.add(found.binding);
+            } else {
+                // One of ours that is too large to be ours is made anew like one with strangers.
+                all.push(found.binding.clone());
+                self.sort(&mut seen, &mut others, &found.meta, found.binding);
+            }
+        }
+        for namespace in &role_bindings.unread {
+            unread.add(kept::anything_in(namespace));
+        }
+        for (namespace, words) in unread.words() {
+            let place =
+                namespace.map_or_else(String::new, |name| format!(" in namespace '{name}'"));
+            seen.unread.push(format!("{words}{place}"));
+        }
+        if look.with_write {
+            let mut every = namespaces.active.clone();
+            every.extend(namespaces.terminating);
+            all.extend_from_slice(unread.at_worst());
+            kept::assume_roles(&mut roles, &unread_roles, &all);
+            let (out, allowed) = (look.held_back(), look.write_allow());
+            seen.escalation = escalation::judge(&every, out, allowed, &all, &roles);
+            for (namespace, words) in unread.words() {
+                if let Some(namespace) = namespace {
+                    seen.escalation.exclude(namespace, &words);
+                }
+            }
+            seen.reach(&namespaces.active, &every, look);
+            seen.foreign = others;
+            seen.roles = roles;
+        }
+        seen.observed.namespaces = namespaces.active;
+        Ok(seen)
+    }
+
+    fn is_ours(&self, meta: &ObjectMeta, found: &Binding) -> bool {
+        let is_named = found
+            .name
+            .starts_with(&binding_name(&self.installation, ""));
+        is_named && objects::is_ours(meta, &self.installation)
+    }
+
+    /// Puts a binding among ours or among the others.
+    ///
+    /// The manager may change and remove bindings of any name: one that only carries our labels,
+    /// and not our name, is left alone.
+    fn sort(&self, seen: &mut Seen, others: &mut Vec<Binding>, meta: &ObjectMeta, found: Binding) {
+        let is_named = found
+            .name
+            .starts_with(&binding_name(&self.installation, ""));
+        let is_manager = found.name == binding_name(&self.installation, "manager");
+        let is_ours = objects::is_ours(meta, &self.installation);
+        if is_ours && !is_named {
+            let name = super::error::clean(&found.name);
+            seen.labelled.push(format!("binding {name}"));
+        }
+        // Who takes our labels off does not make our list theirs.
+        let lists_ours = found.subjects.iter().any(
+            |subject| matches!(subject, Subject::Account { namespace, .. } if namespace == NAMESPACE),
+        );
+        if is_named && !is_ours && (is_manager || !lists_ours) {
+            let name = super::error::clean(&found.name);
+            let place = found.namespace.as_deref().map(super::error::clean);
+            let place = place.map_or("cluster-wide".to_owned(), |it| {
+                format!("in namespace '{it}'")
+            });
+            seen.unlabelled.push(format!("binding {name} {place}"));
+        }
+        if !(is_ours || lists_ours) || !is_named || is_manager {
+            others.push(found);
+            return;
+        }
+        let mut observed = ObservedBinding {
+            uid: meta.uid.clone().unwrap_or_default(),
+            resource_version: meta.resource_version.clone().unwrap_or_default(),
+            role: found.role.clone(),
+            accounts: BTreeSet::new(),
+            has_strangers: false,
+            deleting: meta.deletion_timestamp.is_some(),
+            held: meta.finalizers.as_ref().is_some_and(|it| !it.is_empty()),
+            unlabelled: !is_ours,
+        };
+        for subject in &found.subjects {
+            match subject {
+                Subject::Account { namespace, name } if namespace == NAMESPACE => {
+                    observed.accounts.insert(name.clone());
+                }
+                _ => observed.has_strangers = true,
+            }
+        }
+        seen.observed
+            .bindings
+            .insert((found.namespace, found.name), observed);
+    }
+
+    async fn namespaces(&self) -> Result<Namespaces, Error> {
+        let (all, keep) = (ListParams::default(), |meta| Some(kept::slim(meta)));
+        let listed =
+            self.list_metadata::<Namespace, _>("the namespaces", Scope::Cluster, &all, keep);
+        let mut found = Namespaces::default();
+        for meta in listed.await? {
+            let list = match meta.deletion_timestamp {
+                None => &mut found.active,
+                Some(_) => &mut found.terminating,
+            };
+            list.extend(meta.name);
+        }
+        Ok(found)
+    }
+
+    /// Lists the roles, and names the namespaces whose Roles could not be read to the end.
+    async fn roles(&self) -> Result<(Roles, Vec<String>), Error> {
+        let all = ListParams::default();
+        let cluster = self.list("the ClusterRoles", Scope::Cluster, &all, |found| {
+            Some(kept::cluster_role(found))
+        });
+        let namespaced = self.list("the Roles", Scope::Everywhere, &all, |found| {
+            Some(kept::role(found))
+        });
+        let (cluster, namespaced) = futures::try_join!(cluster, namespaced)?;
+        let mut roles = Roles::default();
+        for role in cluster.items.into_iter().chain(namespaced.items) {
+            for into in role.aggregated_into {
+                let aggregated = roles.aggregated.entry(into).or_default();
+                aggregated.insert(role.name.clone());
+            }
+            match role.namespace {
+                None => roles.cluster.insert(role.name, role.rules),
+                Some(namespace) => roles.namespaced.insert((namespace, role.name), role.rules),
+            };
+        }
+        Ok((roles, namespaced.unread))
+    }
+}
