@@ -73,6 +73,19 @@ fn project_of(
     find::project(session, actor, journal, name, ProjectAction::See).map(Some)
 }
 
+/// A registration in words, for the audit log.
+fn detail_of_add(approach: &super::approach::Approach, agreed: &[String]) -> String {
+    let although = excess::although(agreed);
+    let (server, version) = (&approach.address.server, &approach.version);
+    format!("register {server} ({version}){although}")
+}
+
+/// Refuses what is registered already.
+fn refuse_known(session: &Session, approach: &super::approach::Approach) -> Result<(), Error> {
+    refuse_same(session, &approach.uid, |_| true)?;
+    refuse_same_place(session, &approach.address)
+}
+
 /// What registering would do, a sentence each.
 fn plan_add<'a>(
     name: &ClusterName,
@@ -111,8 +124,7 @@ pub(crate) async fn add(
         .transpose()?;
     let project = project_of(session, (&actor, &journal), wish.project.as_ref())?;
     let approach = approach(session, &wish.name, &wish.source, wish.keep_credential).await?;
-    refuse_same(session, &approach.uid, |_| true)?;
-    refuse_same_place(session, &approach.address)?;
+    refuse_known(session, &approach)?;
     let survey = Box::pin(survey(session, &wish.name, &approach)).await?;
     let agreed = excess::agreed(survey.to_agree, wish.insists)?;
     if mode == Mode::Plan {
@@ -125,12 +137,7 @@ pub(crate) async fn add(
         );
         return Ok(Done::Planned(lines));
     }
-    let detail = format!(
-        "register {} ({}){}",
-        approach.address.server,
-        approach.version,
-        excess::although(&agreed)
-    );
+    let detail = detail_of_add(&approach, &agreed);
     let request = journal.record_alone(session, Phase::Requested, detail.clone(), None)?;
     let spare = manager::new_name(session);
     let account = Account::First(&spare);
