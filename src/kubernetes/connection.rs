@@ -20,9 +20,7 @@ use super::observe::Seen;
 use crate::domain::Timestamp;
 use crate::domain::audit::Head;
 use crate::domain::climb::Probe;
-use crate::domain::plan::{
-    NAMESPACE, Place, binding_name,
-};
+use crate::domain::plan::{NAMESPACE, Place, binding_name};
 use crate::domain::power::{RoleRef, Rule};
 use crate::secrets::MacKey;
 

@@ -7,6 +7,7 @@
 mod candidates;
 mod giving;
 mod hand_out;
+mod outcome;
 mod roll_out;
 mod rotate;
 

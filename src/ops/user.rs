@@ -419,10 +419,9 @@ pub(crate) async fn set_role(
     });
     let mut changed = changed.await?;
     if !role.is_admin() {
-        changed.could_open = logins.map(|logins| logins.words()).unwrap_or_default();
-        changed
-            .could_open
-            .extend(ssh_key::once_open_anywhere(session, id)?);
+        let sealed = logins.map(|logins| logins.words()).unwrap_or_default();
+        let once = ssh_key::once_open_anywhere(session, id)?;
+        changed.could_open = [sealed, once].concat();
     }
     Ok(Done::Did(changed))
 }
@@ -593,10 +592,8 @@ async fn set_active(
     });
     let mut changed = changed.await?;
     if !active {
-        changed.could_open = logins.words();
-        changed
-            .could_open
-            .extend(ssh_key::once_open_anywhere(session, id)?);
+        let once = ssh_key::once_open_anywhere(session, id)?;
+        changed.could_open = [logins.words(), once].concat();
     }
     Ok(Done::Did(changed))
 }

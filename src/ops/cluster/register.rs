@@ -110,12 +110,8 @@ pub(crate) async fn add(
 ) -> Result<Done<Registered>, Error> {
     let actor = find::actor(session, "cluster add")?;
     let journal = Journal::new(&actor, "cluster add").cluster_name(&wish.name);
-    find::allow(
-        session,
-        &actor,
-        &journal,
-        OrganizationAction::RegisterCluster,
-    )?;
+    let register = OrganizationAction::RegisterCluster;
+    find::allow(session, &actor, &journal, register)?;
     refuse_taken(session, &wish.name)?;
     let owner = wish
         .owner
@@ -178,7 +174,7 @@ pub(crate) async fn add(
     };
     let installation = find::installation(session)?;
     // The cluster was asked meanwhile, and may have been slow.
-    let mut rules = vec![OrganizationAction::RegisterCluster];
+    let mut rules = vec![register];
     rules.extend(project.iter().map(|_| OrganizationAction::ManageProjects));
     cluster.id = commit_for(session, "cluster add", &rules, |tx| {
         owner.as_ref().map_or(Ok(()), |it| still_active(tx, it))?;
@@ -198,16 +194,16 @@ pub(crate) async fn add(
         }
         Ok::<_, Error>(id)
     })?;
-    let mut applied = Applied::default();
-    applied
-        .owed
-        .extend(retire_others(session, &cluster, None, &journal).await);
+    let owed = retire_others(session, &cluster, None, &journal).await;
     Ok(Done::Did(Registered {
         cluster,
         owner: owner.map(|owner| owner.name.to_string()),
         context: approach.imported.context,
         warnings,
-        applied,
+        applied: Applied {
+            owed: owed.into_iter().collect(),
+            ..Applied::default()
+        },
     }))
 }
 
