@@ -415,7 +415,9 @@ impl Session {
             source,
         };
         let mut connection = self.approach(cluster, installation)?;
-        let pins = Box::pin(connection.pins()).await.map_err(failed)?;
+        let pins = Box::pin(connection.pins(&cluster.kube_system_uid))
+            .await
+            .map_err(failed)?;
         self.note_clock(cluster, connection.server_time());
         if pins.cluster_uid != cluster.kube_system_uid {
             return Err(Error::WrongCluster {

@@ -57,12 +57,6 @@ impl<'a> Desk<'a> {
                 "they could open {secret}: rotate it at its source"
             ));
         }
-        if could_open.iter().any(|it| it.contains("manager login")) {
-            self.output.hint(
-                "end manager logins, and what was made with them, with `kubegrant cluster \
-                 rotate-accounts CLUSTER`",
-            );
-        }
     }
 
     /// Says what a change did on clusters: what is true, and what is owed (exit 6).

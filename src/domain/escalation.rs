@@ -204,10 +204,11 @@ fn is_cluster_admin(role: &RoleRef) -> bool {
 }
 
 impl Escalation {
-    /// Excludes a namespace for a reason that no rule shows, unless it is excluded anyway.
+    /// Excludes a namespace for a reason that no rule shows; what is always excluded keeps its own.
     pub(crate) fn exclude(&mut self, namespace: &str, why: &str) {
-        let place = self.excluded.entry(namespace.to_owned());
-        place.or_insert_with(|| why.to_owned());
+        if !is_never_included(namespace) {
+            self.excluded.insert(namespace.to_owned(), why.to_owned());
+        }
     }
 
     /// The namespaces that write must not reach, each with one reason.

@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 
 use k8s_openapi::api::rbac::v1::{self as rbac, ClusterRoleBinding, RoleBinding};
-use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{
+    DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions,
+};
 use serde_json::{Value, json};
 
 use super::connection::Connection;
 use super::error::Error;
 use super::list::Kept;
+use super::list::Scope;
 use super::objects::{self, KUBEGRANT};
 use crate::domain::plan::{NAMESPACE, Object, Place};
 use crate::domain::power::RoleRef;
@@ -175,6 +178,26 @@ impl Connection {
             "subjects": objects::subjects(accounts),
         });
         self.patch_list(place, name, change).await
+    }
+
+    /// Whether a list shows a binding list of ours.
+    pub(super) async fn lists_list(&self, place: &Place, name: &str) -> Result<bool, Error> {
+        let by_name = ListParams::default().fields(&format!("metadata.name={name}"));
+        let keep = |meta: ObjectMeta| meta.name;
+        let what = called(place, name);
+        let found = match place {
+            None => {
+                let all = Scope::Cluster;
+                self.list_metadata::<ClusterRoleBinding, _>(&what, all, &by_name, keep)
+                    .await?
+            }
+            Some(namespace) => {
+                let there = Scope::Namespace(namespace);
+                self.list_metadata::<RoleBinding, _>(&what, there, &by_name, keep)
+                    .await?
+            }
+        };
+        Ok(!found.is_empty())
     }
 
     /// Deletes a list, if the preconditions hold; one that is not there is gone.

@@ -13,7 +13,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub(crate) use account::account_name;
+pub(crate) use account::{account_name, is_account_name};
 
 use super::connection::{Connection, Right};
 use super::error::Error;

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
+use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, Preconditions};
 use serde_json::json;
@@ -29,7 +30,7 @@ use super::lists::{List, called, gone};
 use super::objects;
 use crate::domain::access::Power;
 use crate::domain::binding::Bound;
-use crate::domain::plan::{self, Desired, Lists, NAMESPACE, Observed, Place, Step};
+use crate::domain::plan::{self, Desired, Lists, NAMESPACE, Object, Observed, Place, Step};
 
 /// How long an API server may go on believing a token whose account is gone: it caches what it
 /// found out about a token for ten seconds (kube-apiserver, `TokenSuccessCacheTTL`); the rest is
@@ -277,12 +278,7 @@ impl Connection {
                 };
                 return Ok(Some((found, step)));
             }
-            // Empty it gives nothing: that it stays for a while is nobody's loss.
-            let unchanged = Preconditions {
-                uid: list.meta.uid,
-                resource_version: list.meta.resource_version,
-            };
-            let _kept = self.delete_list(&place, &name, unchanged).await;
+            self.delete_empty(&place, &name, list).await;
             let step = Step::DeleteBinding {
                 place,
                 name,
@@ -292,6 +288,26 @@ impl Connection {
             return Ok(Some((found, step)));
         }
         Err(Error::changed_meanwhile(&called(place, name)))
+    }
+
+    /// Deletes a list that was emptied, while nobody came onto it. Empty it gives nothing: where it
+    /// stays for a while, that is nobody's loss.
+    async fn delete_empty(&self, place: &Place, name: &str, emptied: List) {
+        let mut list = Some(emptied);
+        for _ in 0..CONFLICTS_MAX {
+            let Some(empty) = list.filter(|list| list.subjects.is_empty()) else {
+                return;
+            };
+            let unchanged = Preconditions {
+                uid: empty.meta.uid,
+                resource_version: empty.meta.resource_version,
+            };
+            match self.delete_list(place, name, unchanged).await {
+                Err(error) if error.is_conflict() => {}
+                _ => return,
+            }
+            list = self.list_at(place, name).await.ok().flatten();
+        }
     }
 
     /// Deletes one account, whoever would keep it; gives when it was seen to be gone.
@@ -305,6 +321,15 @@ impl Connection {
             let found = accounts.get_metadata_opt(ending.account).await;
             let found = found.map_err(|error| Error::from_kube(error, &what))?;
             let Some(found) = found else {
+                // What we did not delete is gone when no list shows it, not when one answer says so.
+                if !by_us && self.lists_account(ending.account).await? {
+                    if started.elapsed() > SETTLE_MAX {
+                        return Err(Error::unsettled(&format!("{what} is there and is not")));
+                    }
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(PAUSE_MAX);
+                    continue;
+                }
                 return Ok(Gone {
                     since: Instant::now(),
                     by_us,
@@ -340,6 +365,15 @@ impl Connection {
                 pause = (pause * 2).min(PAUSE_MAX);
             }
         }
+    }
+
+    /// Whether a list shows an account.
+    async fn lists_account(&self, name: &str) -> Result<bool, Error> {
+        let by_name = ListParams::default().fields(&format!("metadata.name={name}"));
+        let own = Scope::Namespace(NAMESPACE);
+        let keep = |meta: ObjectMeta| meta.name;
+        let listed = self.list_metadata::<ServiceAccount, _>("our accounts", own, &by_name, keep);
+        Ok(!listed.await?.is_empty())
     }
 
     /// Takes the finalizers off an account of ours.
@@ -421,7 +455,10 @@ impl Connection {
             let answers = match self.let_in_anyhow(ending.account).await {
                 Ok(answers) => answers,
                 // Who cannot be asked keeps nobody alive: a forgotten token is refused.
-                Err(error) if error.is_of_one_object() => vec![String::new()],
+                // One who says that there are no questions is believed nothing else either.
+                Err(error) if error.is_of_one_object() && !error.is_not_found() => {
+                    vec![String::new()]
+                }
                 Err(error) => return Err(error),
             };
             must_wait |= !answers.is_empty();
@@ -482,11 +519,23 @@ impl Connection {
 
     /// Looks at the list of a bound role by its own name: an account that left it must not be on it.
     async fn confirm_off(&self, ended: &Ended<'_>, still: &[Leaving], taken: &mut Taken) {
+        let deleted: BTreeSet<Object> = taken
+            .changed
+            .iter()
+            .filter(|step| matches!(step, Step::DeleteBinding { .. }))
+            .map(Step::object)
+            .collect();
+        let deleted = &deleted;
         let read = stream::iter(&ended.bound)
             .map(|(account, bound)| async move {
                 let name = bound.list_name(&self.installation);
                 let found = self.list_at(&bound.place, &name).await?;
-                let listed = found.is_some_and(|list| names(&list, account));
+                let object = Object::Binding(bound.place.clone(), name.clone());
+                let listed = if let Some(list) = found {
+                    names(&list, account)
+                } else {
+                    !deleted.contains(&object) && self.lists_list(&bound.place, &name).await?
+                };
                 let lingers = still.iter().any(|item| {
                     item.account == **account && item.place == bound.place && item.binding == name
                 });

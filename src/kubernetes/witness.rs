@@ -76,17 +76,24 @@ impl Connection {
         self
     }
 
-    /// Asks for both side by side: by name, since a list waits on a busy cluster until the API
-    /// server's watch cache has caught up (up to 100 ms), and a single object does not.
-    pub(crate) async fn pins(&self) -> Result<Pins, Error> {
+    /// Asks for both, by name: a list waits on a busy cluster until the API server's watch cache has
+    /// caught up (up to 100 ms), and a single object does not. Where the first answer says that it
+    /// is another cluster than `expected`, nothing follows.
+    pub(crate) async fn pins(&self, expected: &str) -> Result<Pins, Error> {
         let api: Api<Namespace> = Api::all(self.client.clone());
-        let (system, own) =
-            futures::join!(api.get_metadata(SYSTEM), api.get_metadata_opt(NAMESPACE));
         let what = "namespace 'kube-system'";
+        let system = api.get_metadata(SYSTEM).await;
         let system = system.map_err(|error| Error::from_kube(error, what))?;
-        let own = own.map_err(|error| Error::from_kube(error, "namespace 'kubegrant'"))?;
         let uid = system.metadata.uid;
         let cluster_uid = uid.ok_or_else(|| Error::garbled(what, "it has no UID"))?;
+        if cluster_uid != expected {
+            return Ok(Pins {
+                cluster_uid,
+                head: None,
+            });
+        }
+        let own = api.get_metadata_opt(NAMESPACE).await;
+        let own = own.map_err(|error| Error::from_kube(error, "namespace 'kubegrant'"))?;
         let found = own.and_then(|own| own.metadata.annotations);
         let head = found.and_then(|found| {
             let text = found.get(&annotation(&self.installation))?;

@@ -66,7 +66,7 @@ async fn ask(
     installation: &str,
 ) -> Option<(Connection, Option<Head>)> {
     let connection = session.approach(cluster, installation).ok()?;
-    let pins = connection.pins().await.ok()?;
+    let pins = connection.pins(&cluster.kube_system_uid).await.ok()?;
     if pins.cluster_uid != cluster.kube_system_uid {
         return None;
     }

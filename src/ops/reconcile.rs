@@ -168,17 +168,9 @@ async fn settle_one(
     );
     let settled = settled.await;
     // After it: what settles knows no account of the manager's that is just being made.
-    let finished = manager::finish(session, cluster, connection.clone(), journal).await;
+    let finished = manager::finish(session, cluster, connection, journal).await;
     let mut settled = settled?;
     settled.changed.extend(finished?);
-    // Who put himself beside the manager has its rights.
-    let manager = find::again(session, cluster)?.manager;
-    let mended = settled.connection.mend_manager(&manager).await;
-    let mended = mended.map_err(|source| Error::Cluster {
-        cluster: cluster.name.to_string(),
-        source,
-    });
-    settled.changed.extend(mended?);
     if !settled.changed.is_empty() {
         let journal = journal.clone().cluster(cluster);
         journal.record_alone(session, Phase::Done, settled.changed.join("; "), None)?;

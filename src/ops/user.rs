@@ -471,8 +471,7 @@ pub(crate) fn set_key(
     })?;
     let mut could_open = ssh_key::once_open_anywhere(session, id)?;
     if user.key.is_some() {
-        could_open.extend(logins.words());
-        could_open.sort();
+        could_open = [logins.words(), could_open].concat();
     }
     let user = User {
         key: Some(text),

@@ -20,6 +20,7 @@ use crate::domain::audit::Phase;
 use crate::domain::cluster::ManagerKind;
 use crate::domain::credential::{Credential, Delivery, State, Subject};
 use crate::domain::plan::NAMESPACE;
+use crate::kubernetes::manager::is_account_name;
 use crate::kubernetes::token::{Claims, claims};
 use crate::secrets::ExposeSecret;
 use crate::session::{Actor, Session};
@@ -259,7 +260,9 @@ fn manager(
     let mut named = Vec::new();
     for cluster in clusters {
         let may = actor.user.role.is_admin() || cluster.owner == Some(actor.user.id);
-        if !may || cluster.manager != account || cluster.manager_kind == ManagerKind::Operator {
+        // An account that was the manager's before is not remembered once it is gone.
+        let is_its = cluster.manager == account || is_account_name(account);
+        if !may || !is_its || cluster.manager_kind == ManagerKind::Operator {
             continue;
         }
         // With `--as` the key may open less than the rights allow: then nothing is proven.

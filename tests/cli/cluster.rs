@@ -305,7 +305,7 @@ fn relinking_a_rebuilt_cluster_ends_what_the_old_one_held() {
         Identity:     [UID]
         Owner:        <none>
         Context:      sandbox
-        Manager:      kubegrant-manager-4258d21f (login: token)
+        Manager:      kubegrant-manager-[HEX] (login: token)
         Login ends:   2036-11-19T10:00:00Z
         ----- stderr -----
         Cluster 'prod' is renewed.

@@ -57,7 +57,7 @@ fn whatever_was_minted_before_is_refused_and_people_download_again() {
     assert!(minted.iter().all(|login| is_known(login)));
     insta::assert_snapshot!(kg.run("cluster rotate-accounts prod --yes"), @r"
         CLUSTER   OF           ENDED       BEGUN                        APPLIED
-        prod      manager      <none>      kubegrant-manager-65b5281b   yes
+        prod      manager      <none>      kubegrant-manager-[HEX]   yes
         prod      carol        version 1   version 2                    yes
         prod      shop/admin   version 1   version 2                    yes
         prod      olivia       version 1   version 2                    yes
@@ -69,7 +69,7 @@ fn whatever_was_minted_before_is_refused_and_people_download_again() {
         Version 1 of 'carol' no longer works on cluster 'prod' (read back).
         Version 1 of 'shop/admin' no longer works on cluster 'prod' (read back).
         Version 1 of 'olivia' no longer works on cluster 'prod' (read back).
-        Account 'kubegrant-manager-65b5281b' is the manager of cluster 'prod'. Whatever was minted there for an account of kubegrant's before is refused.
+        Account 'kubegrant-manager-[HEX]' is the manager of cluster 'prod'. Whatever was minted there for an account of kubegrant's before is refused.
         [exit 0]
         ");
     assert!(!minted.iter().any(|login| is_known(login)));

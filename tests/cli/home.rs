@@ -476,6 +476,7 @@ fn filtered(text: &str) -> String {
             ),
             (r"\b[0-9a-f]{64}\b", "[HASH]"),
             (r"-[0-9a-f]{8}-v(\d+)", "-[HEX]-v$1"),
+            (r"kubegrant-manager-[0-9a-f]{8}", "kubegrant-manager-[HEX]"),
             (r"SHA256:[A-Za-z0-9+/]{43}", "[FINGERPRINT]"),
             (r"ssh-ed25519 AAAA[A-Za-z0-9+/=]+", "ssh-ed25519 [PUBLIC]"),
             (r"kubegrant:[0-9a-f]{8}:", "kubegrant:[INSTALLATION]:"),

@@ -178,6 +178,8 @@ fn a_cluster_that_leaves_its_project_ends_the_shared_kubeconfigs() {
     Project:       <none>
     Write scope:   namespaces
     Held back:     <none>
+    Included:      <none>
+    Allowed:       <none>
     ----- stderr -----
     Version 1 of 'shop/admin' on cluster 'prod' was held by 'alice'.
     Version 1 of 'shop/read' on cluster 'prod' was held by 'bob'.

@@ -175,7 +175,7 @@ const EDITS: &[(&str, &str)] = &[
     ("UPDATE clusters SET reach_owed = 1", "cluster 'prod'"),
     ("UPDATE clusters SET included = '[\"x\"]'", "cluster 'prod'"),
     (
-        "UPDATE clusters SET write_allow = '[\"x\"]'",
+        "UPDATE clusters SET write_allow = '[\"x.io/y\"]'",
         "cluster 'prod'",
     ),
     (
@@ -267,7 +267,7 @@ fn an_attacker_in_the_store_cannot_accept_themselves_and_an_owner_can() {
     kg.run("user list").exit(7);
     insta::assert_snapshot!(kg.run("audit accept --reason seen --yes"), @r"
     Accepted:   the record of user 'bob' was changed without kubegrant
-    Event:      32
+    Event:      33
     Head:       [HASH]
     ----- stderr -----
     warning: the record of user 'bob' was changed without kubegrant

@@ -128,7 +128,7 @@ fn a_binding_of_another_role_is_replaced() {
 }
 
 #[test]
-fn a_binding_without_our_labels_is_not_ours() {
+fn a_list_of_ours_without_our_labels_gets_them_back() {
     let world = world::shared();
     let world = world.as_ref();
     let home = Home::new(world);
@@ -136,9 +136,11 @@ fn a_binding_without_our_labels_is_not_ours() {
     let path = list(world, &bob, "view");
     let bare = json!({ "metadata": { "labels": null } });
     world.admin().patch(&path, &bare).expect(200);
-    home.run("reconcile").says("it was left alone");
-    world.admin().delete(&path).expect(200);
+    // Its name is ours, and so are the accounts on it.
     home.reconcile();
+    let mended = world.admin().get(&path).expect(200);
+    let labels = &mended["metadata"]["labels"];
+    assert_eq!(labels["app.kubernetes.io/managed-by"], "kubegrant");
     bob.caller.wait_for(PODS, &[200], HEARD_MAX);
 }
 

@@ -40,18 +40,19 @@ fn a_command_waits_for_few_answers() {
     let download = |user: &str, file: &str| {
         format!("kubeconfig download prod --user {user} --plain -f {file}")
     };
-    // The pin, a look, the change, the token.
+    // The pin and the head, by name: on a cluster in use a list of both would wait longer. Then a
+    // look, the change, the token.
     for (line, at_most) in [
-        (download("rita", "one"), 4),
-        (download("will", "two"), 4),
-        (download("rita", "three"), 3),
-        ("cluster show prod".to_owned(), 2),
-        ("cluster check prod".to_owned(), 2),
-        ("reconcile".to_owned(), 3),
-        // The pin, a look, the lists, the accounts, the proof, another look, and who ended by name.
+        (download("rita", "one"), 5),
+        (download("will", "two"), 5),
+        (download("rita", "three"), 4),
+        ("cluster show prod".to_owned(), 3),
+        ("cluster check prod".to_owned(), 3),
+        ("reconcile".to_owned(), 5),
+        // The pin, the head, the account and the lists read, written, seen to be gone, and asked.
         ("access revoke rita -c prod --yes".to_owned(), 7),
-        // The same, and between proof and look the next version begins.
-        ("--as will kubeconfig rotate prod".to_owned(), 8),
+        // The same, and then a look, the next version, and another look.
+        ("--as will kubeconfig rotate prod".to_owned(), 12),
     ] {
         let (waits, asked) = count(&sandbox, &home, &line);
         crate::say(&format!(

@@ -28,6 +28,12 @@ const GONE_MAX: Duration = Duration::from_secs(5);
 const OF_ACCOUNT: &str = "kubernetes.io/service-account.name";
 const OF_UID: &str = "kubernetes.io/service-account.uid";
 
+/// Whether an account's name is one that a manager has, or had.
+pub(crate) fn is_account_name(name: &str) -> bool {
+    name.strip_prefix(MANAGER)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
+
 /// The name of a manager's account: `kubegrant-manager-<8 hex>`.
 pub(crate) fn account_name(random: [u8; 4]) -> String {
     format!("{MANAGER}-{:08x}", u32::from_be_bytes(random))

@@ -115,7 +115,9 @@ pub(super) fn audited(books: &Books) -> Vec<String> {
         if begun != shells {
             found.push(format!("'{name}' has {shells} shells and {begun} events"));
         }
-        let off = asked("user disable", &format!("disable '{name}'"));
+        // Whoever leaves is disabled by the same event.
+        let off = asked("user disable", &format!("disable '{name}'"))
+            + asked("user offboard", &format!("'{name}' leaves"));
         let on = asked("user enable", &format!("enable '{name}'"));
         if off != on + usize::from(!user.active) {
             found.push(format!(

@@ -60,6 +60,14 @@ impl Place {
         assert_eq!(changed.expect("written"), 1, "{self:?}");
     }
 
+    /// Sees that what was sealed for it opens. A key of a store that was accepted after an edit is
+    /// in doubt, and handed to nobody.
+    fn opens(self, home: &Home) {
+        let ran = self.open(home);
+        let in_doubt = ran.code == 5 && ran.stderr.contains("somebody may have taken the SSH key");
+        assert!(ran.code == 0 || in_doubt, "{ran}");
+    }
+
     /// Runs the command that has to open it.
     fn open(self, home: &Home) -> Ran {
         let cluster = self.cluster;
@@ -90,6 +98,9 @@ impl Place {
 fn accept(home: &Home) {
     let ran = home.call("audit accept --reason proof --yes");
     assert!(matches!(ran.code, 0 | 5), "{ran}");
+    // It leaves in doubt what another copy of the store may have issued; where no login opens,
+    // nobody can look.
+    drop(home.call("reconcile"));
 }
 
 /// A home with two clusters that have all kinds of secrets. The binary makes it: runs in this
@@ -164,7 +175,7 @@ fn no_changed_byte_of_a_stored_secret_opens() {
         let longer = [good.as_slice(), b"\0"].concat();
         tally.case(place.refuses(&home, &clusters, &longer));
         place.write(&home, &good);
-        drop(place.open(&home).success());
+        place.opens(&home);
     }
     tally.end(100);
 }
@@ -202,7 +213,7 @@ fn no_secret_opens_in_the_place_of_another() {
         }
         place.write(&home, &good);
         accept(&home);
-        drop(place.open(&home).success());
+        place.opens(&home);
     }
     tally.end(60);
 }
