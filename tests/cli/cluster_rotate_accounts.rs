@@ -158,7 +158,7 @@ fn whatever_answer_is_lost_reconcile_finishes() {
     // accounts, and those after it.
     let mut last = false;
     for nth in [
-        3, 9, 14, 18, 22, 25, 28, 31, 34, 37, 40, 43, 46, 49, 52, 60, 80, 120,
+        3, 9, 14, 18, 22, 25, 28, 31, 34, 37, 40, 43, 46, 49, 52, 60, 80, 120, 160, 240,
     ] {
         let mut kg = Home::with(Sandbox::builder().token_cache(false));
         let file = kg.grant_and_download("alice", "read");

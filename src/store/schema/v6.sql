@@ -1,4 +1,4 @@
--- What a red team showed to be missing.
+-- What a cluster includes, allows, and was managed by.
 -- Excluded namespaces that write reaches on purpose, as a JSON list of names.
 ALTER TABLE clusters ADD COLUMN included TEXT NOT NULL DEFAULT '[]';
 -- What write may carry of the resources that others aggregated into `edit`: `group/resource` or
