@@ -8,7 +8,7 @@ use kubegrant_sandbox::{Action, Fault, Match, Sandbox};
 use crate::home::Home;
 
 /// Long enough that everything else a command does is nothing beside it.
-const HELD_UP: Duration = Duration::from_millis(1000);
+const HELD_UP: Duration = Duration::from_secs(1);
 
 /// Counts the answers that a command waited for in turn, and all that it asked.
 fn count(sandbox: &Sandbox, home: &Home, line: &str) -> (u128, usize) {
