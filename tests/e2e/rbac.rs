@@ -36,12 +36,13 @@ fn secrets(namespace: &str) -> String {
 }
 
 /// Asks without rest while something is done; gives how long before its end (negative: after) the
-/// answer was the wanted one for good.
+/// answer was the wanted one for good, and whether every question that was *sent* after the end
+/// was answered so: an answer that was on its way at the end accuses nobody.
 fn watched(who: &Caller, path: &str, wanted: u16, act: impl FnOnce()) -> (Duration, bool) {
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let asking = scope.spawn(|| {
-            let mut since = None;
+            let (mut since, mut wrong) = (None, None);
             loop {
                 let last = done.load(Ordering::SeqCst);
                 let asked = Instant::now();
@@ -49,18 +50,20 @@ fn watched(who: &Caller, path: &str, wanted: u16, act: impl FnOnce()) -> (Durati
                     since.get_or_insert(asked);
                 } else {
                     since = None;
+                    wrong = Some(asked);
                 }
                 if last {
-                    return since;
+                    return (since, wrong);
                 }
             }
         });
         act();
         let ended = Instant::now();
         done.store(true, Ordering::SeqCst);
-        let since = asking.join().expect("the asking ends");
+        let (since, wrong) = asking.join().expect("the asking ends");
         let since = since.expect("the last answer is the wanted one");
-        (ended.saturating_duration_since(since), since <= ended)
+        let in_effect = wrong.is_none_or(|asked| asked <= ended);
+        (ended.saturating_duration_since(since), in_effect)
     })
 }
 
