@@ -198,8 +198,9 @@ async fn a_server_that_asks_for_too_much_patience_is_not_waited_for() {
     let (server, outcome) = against(vec![busy], limits()).await;
     assert!(matches!(outcome, Err(Error::TooManyRequests { .. })));
     assert_eq!(server.seen().len(), 1);
+    // A limit against waiting as it was told, not a measure of speed.
     assert!(
-        begun.elapsed() < Duration::from_secs(3),
+        begun.elapsed() < Duration::from_mins(1),
         "{:?}",
         begun.elapsed()
     );
