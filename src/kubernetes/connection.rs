@@ -142,10 +142,6 @@ impl Connection {
     /// Opens `count` connections to the same address, none of which shares anything with another:
     /// for a question whose answer must not hang on one of several API servers. See
     /// [`Again::open`] for what that does not prove.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "what verifies a revocation will ask over these")
-    )]
     pub(crate) fn fresh(&self, count: usize) -> Vec<Self> {
         let fresh = self.again.iter().flat_map(|again| {
             std::iter::repeat_with(|| Self {

@@ -10,7 +10,7 @@ use kube::api::{DeleteParams, ObjectMeta, PostParams, Preconditions};
 
 use super::connection::Connection;
 use super::error::Error;
-use super::leaving::still_let_in;
+use super::leaving::{Further, still_let_in};
 use super::lists::{List, called, gone};
 use super::objects;
 use super::observe::{Look, Seen};
@@ -55,6 +55,7 @@ pub(crate) async fn converge(
     let mut again: BTreeMap<Object, Error> = BTreeMap::new();
     // Kept from round to round: who left a list in a round that ended in a conflict is verified too.
     let mut left = Vec::new();
+    let mut further = None;
     for _ in 0..ROUNDS_MAX {
         let (seen, mut plan) = preview(connection, desired, look).await?;
         plan.leave_out(|step| done.refused.contains_key(&step.object()));
@@ -64,6 +65,9 @@ pub(crate) async fn converge(
         }
         let lists = plan::wanted_lists(desired, &seen.observed);
         left.extend(connection.leaving(&plan, &seen.observed, &lists).await?);
+        if !left.is_empty() && further.is_none() {
+            further = Some(Further::open(connection));
+        }
         for (step, result) in apply(connection, &plan).await {
             let Err(error) = result else {
                 done.changed.push(step);
@@ -83,7 +87,10 @@ pub(crate) async fn converge(
         }
     }
     done.refused.extend(again);
-    for item in still_let_in(connection, &left).await? {
+    let Some(further) = further else {
+        return Ok(done);
+    };
+    for item in still_let_in(connection, &further, &left).await? {
         let why = format!(
             "the API server still lets account '{}' in by {}",
             item.account,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
+use tokio::time::Instant;
 
 use super::connection::Connection;
 use super::converge::CONCURRENCY;
@@ -18,6 +19,29 @@ pub(super) const SETTLE_MAX: Duration = Duration::from_secs(5);
 pub(super) const PAUSE: Duration = Duration::from_millis(2);
 /// The longest pause between two questions.
 pub(super) const PAUSE_MAX: Duration = Duration::from_millis(100);
+
+/// How many further connections are asked: behind one address there are usually three API servers,
+/// and a load balancer gives each connection to another.
+const FURTHER: usize = 3;
+
+/// Further connections to the same address, which share nothing with the one that there was. See [`Connection::fresh`] for what they do not prove.
+pub(super) struct Further(Vec<Connection>);
+
+impl Further {
+    /// Opens them, while other things are done.
+    pub(super) fn open(connection: &Connection) -> Self {
+        let further = connection.fresh(FURTHER);
+        for one in further.iter().cloned() {
+            // Only so that its handshake is over when it is asked; what it answers is nothing to us.
+            drop(tokio::spawn(async move { one.version().await }));
+        }
+        Self(further)
+    }
+
+    pub(super) fn iter(&self) -> std::slice::Iter<'_, Connection> {
+        self.0.iter()
+    }
+}
 
 /// One account on one list that it leaves.
 #[derive(Debug, Clone)]
@@ -75,40 +99,102 @@ impl Rules {
     }
 }
 
-/// Waits until the API server's authorizer has heard of it: only then is a revocation true. Gives
-/// those that it still lets in.
+/// Waits until the API servers' authorizers have heard of it: only then is a revocation true. Gives
+/// those that one still lets in.
 pub(super) async fn still_let_in(
     connection: &Connection,
+    further: &Further,
     leaving: &[Leaving],
 ) -> Result<Vec<Leaving>, Error> {
-    let started = tokio::time::Instant::now();
+    let asked = last_written(leaving);
+    let elsewhere = further
+        .iter()
+        .map(|one| agrees(one.clone(), connection, asked.clone(), leaving));
+    let elsewhere = futures::future::join_all(elsewhere);
+    let here = agrees_here(connection, asked.clone(), leaving);
+    let (here, elsewhere) = futures::join!(here, elsewhere);
+    let still = here?.into_iter().chain(elsewhere.into_iter().flatten());
+    let still = still.map(|item| ((&item.account, &item.place, &item.binding), item));
+    let still = still.collect::<BTreeMap<_, _>>();
+    Ok(still.into_values().cloned().collect())
+}
+
+/// Those whose answers stand for all: an API server hears of the writes to one kind in the order of
+/// their versions (one watch; client-go keeps the order since Kubernetes 1.33, and before it but for
+/// what waits in its queue at that moment), so one that has heard of the last has heard of all. As
+/// many as were written at once may have been the last. Bound roles have questions of their own.
+fn last_written(leaving: &[Leaving]) -> Vec<&Leaving> {
+    let (levels, roles): (Vec<_>, Vec<_>) = leaving
+        .iter()
+        .partition(|item| matches!(item.ask, Ask::Level));
+    let (cluster, namespaced): (Vec<_>, Vec<_>) =
+        levels.into_iter().partition(|item| item.place.is_none());
+    let last = |kind: Vec<_>| kind.into_iter().rev().take(CONCURRENCY);
+    let levels = last(cluster).chain(last(namespaced));
+    roles.into_iter().chain(levels).collect()
+}
+
+/// Waits until what the connection leads to has heard of it; gives what it still lets in.
+async fn agrees_here<'a>(
+    connection: &Connection,
+    mut open: Vec<&'a Leaving>,
+    leaving: &[Leaving],
+) -> Result<Vec<&'a Leaving>, Error> {
+    let started = Instant::now();
     let mut pause = PAUSE;
-    let mut open: Vec<&Leaving> = leaving.iter().collect();
     loop {
-        let answers: Vec<Result<Vec<String>, Error>> = stream::iter(&open)
-            .map(|item| connection.ask(item))
-            .buffered(CONCURRENCY)
-            .collect()
-            .await;
-        let mut still = Vec::new();
-        for (item, answer) in open.into_iter().zip(answers) {
-            // A stronger list that is left too may have answered in this one's stead.
-            let lets_in = answer?.iter().any(|reason| {
-                leaving
-                    .iter()
-                    .any(|other| other.account == item.account && other.is_named_in(reason))
-            });
-            if lets_in {
-                still.push(item);
-            }
-        }
-        open = still;
+        open = let_in(connection, open, leaving).await?;
         if open.is_empty() || started.elapsed() > SETTLE_MAX {
-            return Ok(open.into_iter().cloned().collect());
+            return Ok(open);
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(PAUSE_MAX);
     }
+}
+
+/// The same of a further connection. Where it cannot be asked, another is opened in its stead, and
+/// in the end nothing is believed.
+async fn agrees<'a>(
+    mut further: Connection,
+    connection: &Connection,
+    open: Vec<&'a Leaving>,
+    leaving: &[Leaving],
+) -> Vec<&'a Leaving> {
+    let started = Instant::now();
+    loop {
+        match agrees_here(&further, open.clone(), leaving).await {
+            Ok(still) => return still,
+            Err(_) if started.elapsed() > SETTLE_MAX => return open,
+            Err(_) => further = connection.fresh(1).pop().unwrap_or(further),
+        }
+        tokio::time::sleep(PAUSE_MAX).await;
+    }
+}
+
+/// Asks once; gives those that are still let in.
+async fn let_in<'a>(
+    connection: &Connection,
+    open: Vec<&'a Leaving>,
+    leaving: &[Leaving],
+) -> Result<Vec<&'a Leaving>, Error> {
+    let answers: Vec<Result<Vec<String>, Error>> = stream::iter(&open)
+        .map(|item| connection.ask(item))
+        .buffered(CONCURRENCY)
+        .collect()
+        .await;
+    let mut still = Vec::new();
+    for (item, answer) in open.into_iter().zip(answers) {
+        // A stronger list that is left too may have answered in this one's stead.
+        let lets_in = answer?.iter().any(|reason| {
+            leaving
+                .iter()
+                .any(|other| other.account == item.account && other.is_named_in(reason))
+        });
+        if lets_in {
+            still.push(item);
+        }
+    }
+    Ok(still)
 }
 
 impl Connection {

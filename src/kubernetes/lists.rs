@@ -33,6 +33,16 @@ impl List {
             .map(|subject| subject.name.as_str())
     }
 
+    /// Whether a deletion that finds it as it is takes it away at once.
+    pub(super) fn is_free(&self) -> bool {
+        let meta = &self.meta;
+        let is_held = meta.finalizers.as_ref().is_some_and(|them| !them.is_empty());
+        !is_held
+            && meta.deletion_timestamp.is_none()
+            && meta.uid.is_some()
+            && meta.resource_version.is_some()
+    }
+
     /// Its version, so that a write of somebody else is noticed.
     pub(super) fn version(&self) -> &str {
         self.meta.resource_version.as_deref().unwrap_or_default()
@@ -198,6 +208,30 @@ impl Connection {
             }
         };
         Ok(!found.is_empty())
+    }
+
+    /// Deletes a list as it was read; `false` where something keeps it, as it is.
+    pub(super) async fn remove_list(
+        &self,
+        place: &Place,
+        name: &str,
+        read: &List,
+    ) -> Result<bool, Error> {
+        let params = DeleteParams::default().preconditions(Preconditions {
+            uid: read.meta.uid.clone(),
+            resource_version: read.meta.resource_version.clone(),
+        });
+        let removed = match place {
+            None => {
+                let removed = self.cluster_bindings().delete(name, &params).await;
+                removed.map(|it| it.is_right())
+            }
+            Some(namespace) => {
+                let removed = self.role_bindings(namespace).delete(name, &params).await;
+                removed.map(|it| it.is_right())
+            }
+        };
+        removed.map_err(|error| Error::from_kube(error, &called(place, name)))
     }
 
     /// Deletes a list, if the preconditions hold; one that is not there is gone.

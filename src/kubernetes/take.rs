@@ -8,9 +8,10 @@
 //! - finalizers on our own accounts and lists are taken off: nobody but us has anything to finish;
 //! - bindings that somebody else made for an account that ends are named, and lose it too.
 
+mod confirm;
 mod others;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
@@ -20,22 +21,24 @@ use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, Precon
 use serde_json::json;
 use tokio::time::Instant;
 
-use self::others::{named_binding, names};
-use super::connection::{Connection, Question};
+use self::confirm::Doubts;
+use super::connection::Connection;
 use super::converge::CONCURRENCY;
-use super::error::{Error, clean};
-use super::leaving::{Leaving, PAUSE, PAUSE_MAX, Rules, SETTLE_MAX, still_let_in};
+use super::error::Error;
+use super::leaving::{Further, PAUSE, PAUSE_MAX, Rules, SETTLE_MAX, still_let_in};
 use super::list::{Found, Scope};
 use super::lists::{List, called, gone};
 use super::objects;
 use crate::domain::access::Power;
 use crate::domain::binding::Bound;
-use crate::domain::plan::{self, Desired, Lists, NAMESPACE, Object, Observed, Place, Step};
+use crate::domain::plan::{self, Desired, Lists, NAMESPACE, Observed, Place, Step};
 
 /// How long an API server may go on believing a token whose account is gone: it caches what it
 /// found out about a token for ten seconds (kube-apiserver, `TokenSuccessCacheTTL`); the rest is
 /// for its informers.
 const TOKEN_CACHE: Duration = Duration::from_millis(10_500);
+/// The roles of the lists that give levels.
+const LEVELS: [&str; 3] = ["cluster-admin", "edit", "view"];
 /// How often one list is read again because somebody else wrote to it.
 const CONFLICTS_MAX: usize = 8;
 /// How many foreign bindings of one account are looked into, one after another.
@@ -107,12 +110,13 @@ impl Connection {
         if ended.is_empty() {
             return taken;
         }
+        let further = Further::open(self);
         let accounts = stream::iter(&ended.accounts)
             .map(|ending| self.end_account(ending))
             .buffered(CONCURRENCY)
             .collect::<Vec<_>>();
         let (gone, dropped) = futures::join!(accounts, self.drop_from_lists(ended));
-        let (mut left, mut unsure) = (Vec::new(), BTreeSet::new());
+        let (mut left, mut unwritten) = (Vec::new(), BTreeSet::new());
         let mut rules = Rules::default();
         let wanted = wanted(desired);
         for Dropped {
@@ -136,19 +140,19 @@ impl Connection {
                 Ok(None) => {}
                 // A list that could not be written counts nothing once its accounts are forgotten.
                 Err(error) => {
-                    unsure.extend(who_leaves(ended, &place, &name, &self.installation));
+                    unwritten.extend(who_leaves(ended, &place, &name, &self.installation));
                     taken.failures.push(error);
                 }
             }
         }
-        let still = match still_let_in(self, &left).await {
+        let still = match still_let_in(self, &further, &left).await {
             Ok(still) => still,
             Err(error) => {
                 taken.failures.push(error);
                 left
             }
         };
-        unsure.extend(still.iter().map(|item| item.account.as_str()));
+        let lingers = still.iter().map(|item| item.account.as_str()).collect();
         for (ending, gone) in ended.accounts.iter().zip(&gone) {
             if gone.as_ref().is_ok_and(|gone| gone.by_us) {
                 taken.changed.push(Step::DeleteAccount {
@@ -158,7 +162,12 @@ impl Connection {
                 });
             }
         }
-        self.confirm_ends(ended, gone, &unsure, &mut taken).await;
+        let doubts = Doubts {
+            further,
+            unwritten,
+            lingers,
+        };
+        self.confirm_ends(ended, gone, &doubts, &mut taken).await;
         self.confirm_off(ended, &still, &mut taken).await;
         taken
     }
@@ -167,7 +176,7 @@ impl Connection {
     async fn drop_from_lists(&self, ended: &Ended<'_>) -> Vec<Dropped> {
         let mut lists: BTreeSet<(Place, String)> = BTreeSet::new();
         if !ended.accounts.is_empty() {
-            for role in ["cluster-admin", "edit", "view"] {
+            for role in LEVELS {
                 lists.insert((None, plan::binding_name(&self.installation, role)));
             }
         }
@@ -262,6 +271,18 @@ impl Connection {
                 .filter(|account| !accounts.contains(account))
                 .map(str::to_owned)
                 .collect();
+            // Nobody stays, and nothing holds it: one step where two are needed otherwise.
+            if stay.is_empty() && found.is_free() {
+                match self.remove_list(place, name, &found).await {
+                    Ok(true) => return Ok(Some((found, deleted(place, name)))),
+                    // Somebody wrote to it, or keeps it: it is read again.
+                    Ok(false) => continue,
+                    Err(error) if error.is_conflict() || error.is_not_found() => continue,
+                    // Where deleting is refused, emptying may not be.
+                    Err(error) if error.is_of_one_object() => {}
+                    Err(error) => return Err(error),
+                }
+            }
             let list = match self.write_list(place, name, &stay, found.version()).await {
                 Ok(list) => list,
                 Err(error) if error.is_conflict() => continue,
@@ -279,13 +300,7 @@ impl Connection {
                 return Ok(Some((found, step)));
             }
             self.delete_empty(&place, &name, list).await;
-            let step = Step::DeleteBinding {
-                place,
-                name,
-                uid: String::new(),
-                empty_first: true,
-            };
-            return Ok(Some((found, step)));
+            return Ok(Some((found, deleted(&place, &name))));
         }
         Err(Error::changed_meanwhile(&called(place, name)))
     }
@@ -395,167 +410,14 @@ impl Connection {
         let found = labels.and_then(|labels| labels.get(objects::INSTALLATION));
         found.is_some_and(|found| *found != self.installation)
     }
+}
 
-    /// Judges each account by itself: gone, and let in by nothing, or forgotten for certain.
-    async fn confirm_ends(
-        &self,
-        ended: &Ended<'_>,
-        gone: Vec<Result<Gone, Error>>,
-        unsure: &BTreeSet<&str>,
-        taken: &mut Taken,
-    ) {
-        // What cannot be looked at may be there.
-        let (foreign, blind) = match self.foreign_bindings(ended).await {
-            Ok(found) => (found, false),
-            Err(error) => {
-                taken.failures.push(error);
-                (BTreeMap::new(), true)
-            }
-        };
-        let confirmed = stream::iter(ended.accounts.iter().zip(gone))
-            .map(|(ending, gone)| {
-                let known = foreign.get(ending.account);
-                async move {
-                    let since = gone?.since;
-                    let others = known.into_iter().flatten().cloned().collect();
-                    let lingers = blind || unsure.contains(ending.account);
-                    let notes = self.confirm_end(ending, since, others, lingers).await?;
-                    Ok::<_, Error>((ending.credential, notes))
-                }
-            })
-            .buffer_unordered(CONCURRENCY)
-            .collect::<Vec<_>>()
-            .await;
-        for confirmed in confirmed {
-            match confirmed {
-                Ok((credential, notes)) => {
-                    taken.ended.insert(credential);
-                    taken.notes.extend(notes);
-                }
-                Err(error) => taken.failures.push(error),
-            }
-        }
-        taken.notes.sort();
-    }
-
-    /// Asks whether anything still lets a deleted account in. What others bound to it is taken off
-    /// where that is allowed; as it may have been used to make more, the token is waited out too.
-    async fn confirm_end(
-        &self,
-        ending: &Ending<'_>,
-        gone: Instant,
-        mut others: BTreeSet<(Place, String)>,
-        lingers: bool,
-    ) -> Result<Vec<String>, Error> {
-        let mut notes = Vec::new();
-        let mut must_wait = lingers || !others.is_empty();
-        let mut seen = BTreeSet::new();
-        let mut pause = PAUSE;
-        loop {
-            let answers = match self.let_in_anyhow(ending.account).await {
-                Ok(answers) => answers,
-                // Who cannot be asked keeps nobody alive: a forgotten token is refused.
-                // One who says that there are no questions is believed nothing else either.
-                Err(error) if error.is_of_one_object() && !error.is_not_found() => {
-                    vec![String::new()]
-                }
-                Err(error) => return Err(error),
-            };
-            must_wait |= !answers.is_empty();
-            others.extend(answers.iter().filter_map(|reason| named_binding(reason)));
-            for (place, name) in std::mem::take(&mut others) {
-                let key = (place.clone(), name.clone());
-                let ours = name.starts_with(&plan::binding_name(&self.installation, ""));
-                if ours || seen.len() >= FOREIGN_MAX || !seen.insert(key) {
-                    continue;
-                }
-                let list = clean(&called(&place, &name));
-                notes.push(match self.take_off(&place, &name, ending.account).await {
-                    Ok(true) => format!(
-                        "{list}, which somebody else made, gave account '{}' more: it was taken \
-                         off there",
-                        ending.account
-                    ),
-                    Ok(false) => format!(
-                        "{list}, which somebody else made, lets account '{}' in by a group",
-                        ending.account
-                    ),
-                    Err(error) => format!(
-                        "{list}, which somebody else made, still names account '{}', which is \
-                         gone: {error}",
-                        ending.account
-                    ),
-                });
-            }
-            if !must_wait || gone.elapsed() > TOKEN_CACHE {
-                return Ok(notes);
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(PAUSE_MAX);
-        }
-    }
-
-    /// Whether the account may do anything that some level or the usual way up gives; the API
-    /// server's words for each.
-    async fn let_in_anyhow(&self, account: &str) -> Result<Vec<String>, Error> {
-        let ask = |verb: &str, resource: &str, namespace: &str| Question {
-            verb: verb.to_owned(),
-            group: String::new(),
-            resource: resource.to_owned(),
-            subresource: String::new(),
-            namespace: Some(namespace.to_owned()),
-        };
-        let questions = [
-            ask("get", "configmaps", NAMESPACE),
-            ask("get", "secrets", "kube-system"),
-        ];
-        let asked = questions
-            .iter()
-            .map(|question| self.may_account(account, question));
-        let answers = futures::future::try_join_all(asked).await?;
-        let allowed = answers.into_iter().filter(|(allowed, _)| *allowed);
-        Ok(allowed.map(|(_, reason)| reason).collect())
-    }
-
-    /// Looks at the list of a bound role by its own name: an account that left it must not be on it.
-    async fn confirm_off(&self, ended: &Ended<'_>, still: &[Leaving], taken: &mut Taken) {
-        let deleted: BTreeSet<Object> = taken
-            .changed
-            .iter()
-            .filter(|step| matches!(step, Step::DeleteBinding { .. }))
-            .map(Step::object)
-            .collect();
-        let deleted = &deleted;
-        let read = stream::iter(&ended.bound)
-            .map(|(account, bound)| async move {
-                let name = bound.list_name(&self.installation);
-                let found = self.list_at(&bound.place, &name).await?;
-                let object = Object::Binding(bound.place.clone(), name.clone());
-                let listed = if let Some(list) = found {
-                    names(&list, account)
-                } else {
-                    !deleted.contains(&object) && self.lists_list(&bound.place, &name).await?
-                };
-                let lingers = still.iter().any(|item| {
-                    item.account == **account && item.place == bound.place && item.binding == name
-                });
-                if listed || lingers {
-                    return Err(Error::unsettled(&format!(
-                        "{} still lets account '{account}' in",
-                        called(&bound.place, &name)
-                    )));
-                }
-                Ok(((*account).to_owned(), (*bound).clone()))
-            })
-            .buffer_unordered(CONCURRENCY)
-            .collect::<Vec<_>>()
-            .await;
-        for read in read {
-            match read {
-                Ok(off) => drop(taken.off.insert(off)),
-                Err(error) => taken.failures.push(error),
-            }
-        }
+fn deleted(place: &Place, name: &str) -> Step {
+    Step::DeleteBinding {
+        place: place.clone(),
+        name: name.to_owned(),
+        uid: String::new(),
+        empty_first: true,
     }
 }
 

@@ -38,6 +38,7 @@ mod reached;
 mod reconcile;
 mod refusals;
 mod secrecy;
+mod servers;
 mod shell;
 mod ssh_key;
 mod taking;

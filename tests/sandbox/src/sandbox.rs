@@ -223,6 +223,16 @@ impl Sandbox {
         }
     }
 
+    /// The same for a while: it hears of all again when `how_long` is over.
+    pub fn lag_for(&self, server: usize, how_long: Duration) {
+        self.lag(server, true);
+        let shared = Arc::clone(&self.shared);
+        std::thread::spawn(move || {
+            std::thread::sleep(how_long);
+            shared.world().lagging.remove(&server);
+        });
+    }
+
     /// The certificate authority's certificate, PEM.
     pub fn ca_pem(&self) -> String {
         self.identity.authority.pem()

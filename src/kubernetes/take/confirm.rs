@@ -1,0 +1,219 @@
+//! Believing an end only when nothing speaks against it any more.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::{StreamExt, stream};
+use tokio::time::Instant;
+
+use super::others::{named_binding, names};
+use super::{Ended, Ending, FOREIGN_MAX, Gone, LEVELS, TOKEN_CACHE, Taken};
+use crate::domain::plan::{self, NAMESPACE, Object, Place, Step};
+use crate::kubernetes::connection::{Connection, Question};
+use crate::kubernetes::converge::CONCURRENCY;
+use crate::kubernetes::error::{Error, clean};
+use crate::kubernetes::leaving::{Further, Leaving, PAUSE, PAUSE_MAX};
+use crate::kubernetes::lists::called;
+
+/// What keeps an end from being believed at once.
+pub(super) struct Doubts<'a> {
+    /// Further connections to ask.
+    pub(super) further: Further,
+    /// Accounts on a list that could not be written.
+    pub(super) unwritten: BTreeSet<&'a str>,
+    /// Accounts that an API server still let in by a list that they are off.
+    pub(super) lingers: BTreeSet<&'a str>,
+}
+
+impl Connection {
+    /// Judges each account by itself: gone, and let in by nothing, or forgotten for certain.
+    pub(super) async fn confirm_ends(
+        &self,
+        ended: &Ended<'_>,
+        gone: Vec<Result<Gone, Error>>,
+        doubts: &Doubts<'_>,
+        taken: &mut Taken,
+    ) {
+        // What cannot be looked at may be there.
+        let (foreign, blind) = match self.foreign_bindings(ended).await {
+            Ok(found) => (found, false),
+            Err(error) => {
+                taken.failures.push(error);
+                (BTreeMap::new(), true)
+            }
+        };
+        let confirmed = stream::iter(ended.accounts.iter().zip(gone))
+            .map(|(ending, gone)| {
+                let known = foreign.get(ending.account);
+                async move {
+                    let since = gone?.since;
+                    let others = known.into_iter().flatten().cloned().collect();
+                    let notes = self
+                        .confirm_end(ending, since, (others, blind), doubts)
+                        .await?;
+                    Ok::<_, Error>((ending.credential, notes))
+                }
+            })
+            .buffer_unordered(CONCURRENCY)
+            .collect::<Vec<_>>()
+            .await;
+        for confirmed in confirmed {
+            match confirmed {
+                Ok((credential, notes)) => {
+                    taken.ended.insert(credential);
+                    taken.notes.extend(notes);
+                }
+                Err(error) => taken.failures.push(error),
+            }
+        }
+        taken.notes.sort();
+    }
+
+    /// Asks whether anything still lets a deleted account in. What others bound to it is taken off
+    /// where that is allowed; as it may have been used to make more, the token is waited out too.
+    async fn confirm_end(
+        &self,
+        ending: &Ending<'_>,
+        gone: Instant,
+        (mut others, blind): (BTreeSet<(Place, String)>, bool),
+        doubts: &Doubts<'_>,
+    ) -> Result<Vec<String>, Error> {
+        let mut notes = Vec::new();
+        let unwritten = doubts.unwritten.contains(ending.account);
+        let lingers = unwritten || doubts.lingers.contains(ending.account);
+        let mut must_wait = blind || lingers || !others.is_empty();
+        let mut seen = BTreeSet::new();
+        let mut pause = PAUSE;
+        loop {
+            let further = doubts.further.iter();
+            let elsewhere = further.map(|one| one.let_in_anyhow(ending.account));
+            let elsewhere = futures::future::join_all(elsewhere);
+            let asked = self.let_in_anyhow(ending.account);
+            let (answers, elsewhere) = futures::join!(asked, elsewhere);
+            let mut answers = match answers {
+                Ok(answers) => answers,
+                // Who cannot be asked keeps nobody alive: a forgotten token is refused.
+                // One who says that there are no questions is believed nothing else either.
+                Err(error) if error.is_of_one_object() && !error.is_not_found() => {
+                    vec![String::new()]
+                }
+                Err(error) => return Err(error),
+            };
+            for elsewhere in elsewhere {
+                answers.extend(elsewhere.unwrap_or_else(|_| vec![String::new()]));
+            }
+            must_wait |= !answers.is_empty();
+            others.extend(answers.iter().filter_map(|reason| named_binding(reason)));
+            for (place, name) in std::mem::take(&mut others) {
+                let key = (place.clone(), name.clone());
+                let ours = name.starts_with(&plan::binding_name(&self.installation, ""));
+                if ours || seen.len() >= FOREIGN_MAX || !seen.insert(key) {
+                    continue;
+                }
+                let list = clean(&called(&place, &name));
+                notes.push(match self.take_off(&place, &name, ending.account).await {
+                    Ok(true) => format!(
+                        "{list}, which somebody else made, gave account '{}' more: it was taken \
+                         off there",
+                        ending.account
+                    ),
+                    Ok(false) => format!(
+                        "{list}, which somebody else made, lets account '{}' in by a group",
+                        ending.account
+                    ),
+                    Err(error) => format!(
+                        "{list}, which somebody else made, still names account '{}', which is \
+                         gone: {error}",
+                        ending.account
+                    ),
+                });
+            }
+            if !must_wait {
+                return Ok(notes);
+            }
+            if gone.elapsed() > TOKEN_CACHE {
+                // Who still counts a list of ours that the account is off has not heard of its end
+                // either: there its token goes on.
+                let mut named = answers.iter().filter_map(|reason| named_binding(reason));
+                return match named.find(|(_, name)| !unwritten && self.is_level(name)) {
+                    Some((place, name)) => Err(Error::unsettled(&format!(
+                        "an API server behind this address still lets account '{}' in by {}: it \
+                         does not hear of changes",
+                        ending.account,
+                        clean(&called(&place, &name)),
+                    ))),
+                    None => Ok(notes),
+                };
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+
+    /// Whether the account may do anything that some level or the usual way up gives; the API
+    /// server's words for each.
+    async fn let_in_anyhow(&self, account: &str) -> Result<Vec<String>, Error> {
+        let ask = |verb: &str, resource: &str, namespace: &str| Question {
+            verb: verb.to_owned(),
+            group: String::new(),
+            resource: resource.to_owned(),
+            subresource: String::new(),
+            namespace: Some(namespace.to_owned()),
+        };
+        let questions = [
+            ask("get", "configmaps", NAMESPACE),
+            ask("get", "secrets", "kube-system"),
+        ];
+        let asked = questions
+            .iter()
+            .map(|question| self.may_account(account, question));
+        let answers = futures::future::try_join_all(asked).await?;
+        let allowed = answers.into_iter().filter(|(allowed, _)| *allowed);
+        Ok(allowed.map(|(_, reason)| reason).collect())
+    }
+
+    /// Looks at the list of a bound role by its own name: an account that left it must not be on it.
+    pub(super) async fn confirm_off(&self, ended: &Ended<'_>, still: &[Leaving], taken: &mut Taken) {
+        let deleted: BTreeSet<Object> = taken
+            .changed
+            .iter()
+            .filter(|step| matches!(step, Step::DeleteBinding { .. }))
+            .map(Step::object)
+            .collect();
+        let deleted = &deleted;
+        let read = stream::iter(&ended.bound)
+            .map(|(account, bound)| async move {
+                let name = bound.list_name(&self.installation);
+                let found = self.list_at(&bound.place, &name).await?;
+                let object = Object::Binding(bound.place.clone(), name.clone());
+                let listed = if let Some(list) = found {
+                    names(&list, account)
+                } else {
+                    !deleted.contains(&object) && self.lists_list(&bound.place, &name).await?
+                };
+                let lingers = still.iter().any(|item| {
+                    item.account == **account && item.place == bound.place && item.binding == name
+                });
+                if listed || lingers {
+                    return Err(Error::unsettled(&format!(
+                        "{} still lets account '{account}' in",
+                        called(&bound.place, &name)
+                    )));
+                }
+                Ok(((*account).to_owned(), (*bound).clone()))
+            })
+            .buffer_unordered(CONCURRENCY)
+            .collect::<Vec<_>>()
+            .await;
+        for read in read {
+            match read {
+                Ok(off) => drop(taken.off.insert(off)),
+                Err(error) => taken.failures.push(error),
+            }
+        }
+    }
+
+    fn is_level(&self, list: &str) -> bool {
+        let mut levels = LEVELS.into_iter();
+        levels.any(|role| list == plan::binding_name(&self.installation, role))
+    }
+}
