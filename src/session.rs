@@ -6,7 +6,7 @@ mod locks;
 mod operator;
 mod shells;
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::path::PathBuf;
 
 use crate::artifact::file::{FileError, read_private};
@@ -33,6 +33,8 @@ pub(crate) use shells::{FILES as SHELL_FILES, FOLDER as SHELL_FOLDER, ShellLife}
 
 /// What a manager's sealed credential is called in errors.
 const MANAGER_LOGIN: &str = "manager login";
+/// What an SSH key is called.
+pub(crate) const SSH_KEY: &str = "SSH key";
 /// The largest identity file that is read, in bytes.
 const IDENTITY_BYTES_MAX: usize = 64 * 1024;
 
@@ -172,6 +174,10 @@ pub(crate) struct Session {
     store: OnceCell<Store>,
     identity: OnceCell<Identity>,
     notes: RefCell<Vec<Note>>,
+    /// What this run is about, in the words of the audit log.
+    action: Cell<&'static str>,
+    /// What the identity did not open: what it was, and on which cluster.
+    shut: RefCell<Vec<(&'static str, String)>>,
     clocks: clocks::Seen,
 }
 
@@ -185,6 +191,8 @@ impl Session {
             store: OnceCell::new(),
             identity: OnceCell::new(),
             notes: RefCell::default(),
+            action: Cell::new(""),
+            shut: RefCell::default(),
             clocks: clocks::Seen::default(),
         }
     }
@@ -353,6 +361,34 @@ impl Session {
         }
     }
 
+    /// Says what this run is about, in the words of the audit log.
+    pub(crate) fn is_about(&self, action: &'static str) {
+        self.action.set(action);
+    }
+
+    /// What this run is about.
+    pub(crate) fn action(&self) -> &'static str {
+        self.action.get()
+    }
+
+    /// Something of a cluster that the identity does not open, kept in mind as a refusal.
+    pub(crate) fn not_for_you(&self, what: &'static str, cluster: String) -> Error {
+        let shut = (what, cluster.clone());
+        if !self.shut.borrow().contains(&shut) {
+            self.shut.borrow_mut().push(shut);
+        }
+        if what == SSH_KEY {
+            Error::SshKeyNotForYou { cluster }
+        } else {
+            Error::NotForYou { what, cluster }
+        }
+    }
+
+    /// What the identity did not open so far; it is forgotten with that.
+    pub(crate) fn take_shut(&self) -> Vec<(&'static str, String)> {
+        self.shut.take()
+    }
+
     /// Opens a cluster's manager login.
     pub(crate) fn manager_login(
         &self,
@@ -369,16 +405,10 @@ impl Session {
             let sealed = store::clusters::manager_secret(tx, cluster.id)?;
             Ok::<_, store::Error>((found, sealed))
         })?;
-        let sealed = sealed.ok_or_else(|| Error::NotForYou {
-            what: MANAGER_LOGIN,
-            cluster: name(),
-        })?;
+        let sealed = sealed.ok_or_else(|| self.not_for_you(MANAGER_LOGIN, name()))?;
         let record = self.manager_record(found.as_ref().unwrap_or(cluster), installation);
         open(&sealed, &record, self.identity()?).map_err(|error| match error {
-            OpenError::NotForThisKey => Error::NotForYou {
-                what: MANAGER_LOGIN,
-                cluster: name(),
-            },
+            OpenError::NotForThisKey => self.not_for_you(MANAGER_LOGIN, name()),
             source => Error::Tampered {
                 what: MANAGER_LOGIN,
                 cluster: name(),

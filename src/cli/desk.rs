@@ -3,6 +3,7 @@
 use super::prompt::Prompt;
 use super::views::plan::PlanView;
 use crate::domain::Confirmed;
+use crate::domain::name::{ClusterName, UserRef};
 use crate::error::{Failure, Kind};
 use crate::ops::{self, Applied, Done, Mode};
 use crate::output::Output;
@@ -36,6 +37,20 @@ impl<'a> Desk<'a> {
     /// gives nothing, and says what it would be.
     pub(crate) fn insists(&self, mode: Mode) -> Option<Confirmed> {
         Confirmed::from_consent(self.yes || mode == Mode::Plan)
+    }
+
+    /// Says where an admin revoked somebody's kubeconfig (one's own, if nobody is named), with who
+    /// can help.
+    pub(crate) fn say_revoked(
+        &mut self,
+        user: Option<&UserRef>,
+        cluster: Option<&ClusterName>,
+    ) -> Result<(), Failure> {
+        for revoked in ops::status::revoked(self.session, user, cluster)? {
+            self.output.warn(&revoked.words);
+            self.output.hint(&revoked.help);
+        }
+        Ok(())
     }
 
     /// Shows a plan and ends there, or gives what was done.

@@ -8,14 +8,14 @@ use super::{Applied, Done, Error, Mode, excess, find, settle};
 use crate::domain::access::{self, Access, Grant, Level, Power};
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, ClusterId};
-use crate::domain::credential::Credential;
+use crate::domain::credential::{Credential, Subject};
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::ClusterAction;
-use crate::domain::project::ProjectRole;
+use crate::domain::project::{ProjectId, ProjectRole};
 use crate::domain::user::{User, UserId};
 use crate::domain::{Confirmed, Timestamp};
 use crate::session::Session;
-use crate::store;
+use crate::store::{self, ReadTxn};
 
 /// A grant that is wished for.
 #[derive(Debug)]
@@ -352,6 +352,25 @@ pub(crate) struct Line {
     pub(crate) kept: Option<Kept>,
     /// Since when and by whom, where a grant gives it.
     pub(crate) granted: Option<(Timestamp, String, String)>,
+    /// Whether an admin revoked their kubeconfigs there: then this way in leads nowhere.
+    pub(crate) blocked: bool,
+    /// The live version of the kubeconfig that carries it.
+    pub(crate) version: Option<u32>,
+}
+
+impl Line {
+    fn of(user: &User, cluster: &Cluster) -> Self {
+        Self {
+            user: user.name.to_string(),
+            cluster: cluster.name.to_string(),
+            access: Access::None,
+            project: None,
+            kept: None,
+            granted: None,
+            blocked: false,
+            version: None,
+        }
+    }
 }
 
 /// What to list.
@@ -364,107 +383,129 @@ pub(crate) struct Filter {
 }
 
 /// Lists who has what, as far as the actor may know: those who manage a cluster's access see all
-/// of it, others see what they have themselves.
+/// of it, others see what they have themselves. Of one cluster, those who manage it see who has
+/// nothing, too.
 pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Line>, Error> {
     let actor = find::actor(session, "access list")?;
     let journal = Journal::new(&actor, "access list");
     if let Some(name) = &filter.cluster {
         find::cluster(session, &actor, &journal, name, ClusterAction::See)?;
     }
-    let only = filter.user.as_ref().map(|name| find::user(session, name));
-    let (roles, projects, kept) = session.store()?.read(|tx| {
-        let names = store::projects::names(tx)?;
-        let kept = project::kept::all(tx)?;
-        Ok::<_, store::Error>((store::projects::roles(tx)?, names, kept))
-    })?;
-    let (users, clusters, grants, bound) = session.store()?.read(|tx| {
-        let grants: BTreeMap<(ClusterId, UserId), Grant> = store::grants::list(tx)?
-            .into_iter()
-            .map(|grant| ((grant.cluster, grant.user), grant))
-            .collect();
-        let bound: BTreeSet<(ClusterId, UserId)> = store::bindings::list(tx)?
-            .into_iter()
-            .map(|binding| (binding.cluster, binding.user))
-            .collect();
-        let (users, clusters) = (store::users::list(tx)?, store::clusters::list(tx)?);
-        Ok::<_, store::Error>((users, clusters, grants, bound))
-    })?;
-    let now = session.now();
-    let access_of = |user: &User, cluster: &Cluster| {
-        let key = (cluster.id, user.id);
-        let access = access::effective(user, cluster, grants.get(&key), now);
-        access.or_bound(user, bound.contains(&key))
-    };
-    let names: BTreeMap<UserId, String> = users
-        .iter()
-        .map(|user| (user.id, user.name.to_string()))
-        .collect();
     // Only who may know all users is told that one does not exist.
+    let only = filter.user.as_ref().map(|name| find::user(session, name));
     let only = match only {
         Some(Err(error)) if actor.user.role.is_admin() => return Err(error),
         Some(Err(_)) => return Ok(vec![]),
         Some(Ok(user)) => Some(user.id),
         None => None,
     };
+    let ways = session.store()?.read(Ways::read)?;
     let mut lines = Vec::new();
-    for cluster in &clusters {
-        if filter
-            .cluster
-            .as_ref()
-            .is_some_and(|name| *name != cluster.name)
-        {
+    for cluster in &ways.clusters {
+        let wanted = filter.cluster.as_ref();
+        if wanted.is_some_and(|name| *name != cluster.name) {
             continue;
         }
-        let own = access_of(&actor.user, cluster);
+        let own = ways.access_of(&actor.user, cluster, session.now());
         let manages = matches!(own, Access::Full(_) | Access::ClusterOwner);
-        for user in &users {
+        for user in &ways.users {
             if only.is_some_and(|id| id != user.id) || !(manages || user.id == actor.user.id) {
                 continue;
             }
-            let role = cluster.project.filter(|_| user.active);
-            let role = role.and_then(|project| {
-                let role = roles.get(&(project, user.id))?;
-                Some((projects.get(&project)?.clone(), *role))
-            });
-            if role.is_some() {
-                lines.push(Line {
-                    user: user.name.to_string(),
-                    cluster: cluster.name.to_string(),
-                    access: Access::None,
-                    project: role,
-                    kept: None,
-                    granted: None,
-                });
+            let before = lines.len();
+            ways.lines_of(user, cluster, session.now(), &mut lines);
+            if lines.len() == before && wanted.is_some() && manages && user.active {
+                lines.push(Line::of(user, cluster));
             }
-            let here = |it: &&Kept| it.cluster_id == cluster.id && it.user_id == user.id;
-            lines.extend(kept.iter().filter(here).map(|kept| Line {
-                user: user.name.to_string(),
-                cluster: cluster.name.to_string(),
-                access: Access::None,
-                project: None,
-                kept: Some(kept.clone()),
-                granted: None,
-            }));
-            let access = access_of(user, cluster);
-            if access == Access::None {
-                continue;
-            }
-            let grant = grants.get(&(cluster.id, user.id));
-            let granted = matches!(access, Access::Granted { .. })
-                .then_some(grant)
-                .flatten();
-            lines.push(Line {
-                user: user.name.to_string(),
-                cluster: cluster.name.to_string(),
-                access,
-                project: None,
-                kept: None,
-                granted: granted.map(|grant| {
-                    let by = names.get(&grant.granted_by).cloned().unwrap_or_default();
-                    (grant.granted_at, by, grant.reason.clone())
-                }),
-            });
         }
     }
     Ok(lines)
+}
+
+/// What the store knows of everybody's ways in.
+struct Ways {
+    users: Vec<User>,
+    names: BTreeMap<UserId, String>,
+    clusters: Vec<Cluster>,
+    grants: BTreeMap<(ClusterId, UserId), Grant>,
+    bound: BTreeSet<(ClusterId, UserId)>,
+    blocks: BTreeSet<(ClusterId, UserId)>,
+    roles: BTreeMap<(ProjectId, UserId), ProjectRole>,
+    projects: BTreeMap<ProjectId, String>,
+    kept: Vec<Kept>,
+    live: BTreeMap<(ClusterId, Subject), u32>,
+}
+
+impl Ways {
+    fn read(tx: &ReadTxn<'_>) -> store::Result<Self> {
+        let grants = store::grants::list(tx)?.into_iter();
+        let bound = store::bindings::list(tx)?.into_iter();
+        let users = store::users::list(tx)?;
+        let live = store::credentials::all_unfinished(tx)?.into_iter();
+        let live = live.filter(|it| it.state.is_live());
+        Ok(Self {
+            names: users.iter().map(|it| (it.id, it.name.to_string())).collect(),
+            users,
+            clusters: store::clusters::list(tx)?,
+            grants: grants.map(|it| ((it.cluster, it.user), it)).collect(),
+            bound: bound.map(|it| (it.cluster, it.user)).collect(),
+            blocks: store::blocks::list(tx)?,
+            roles: store::projects::roles(tx)?,
+            projects: store::projects::names(tx)?,
+            kept: project::kept::all(tx)?,
+            live: live.map(|it| ((it.cluster, it.subject), it.version)).collect(),
+        })
+    }
+
+    fn access_of(&self, user: &User, cluster: &Cluster, now: Timestamp) -> Access {
+        let key = (cluster.id, user.id);
+        let access = access::effective(user, cluster, self.grants.get(&key), now);
+        access.or_bound(user, self.bound.contains(&key))
+    }
+
+    /// Each way in that a user has on a cluster.
+    fn lines_of(&self, user: &User, cluster: &Cluster, now: Timestamp, lines: &mut Vec<Line>) {
+        let key = (cluster.id, user.id);
+        let blocked = self.blocks.contains(&key);
+        let version = |subject| self.live.get(&(cluster.id, subject)).copied();
+        let project = cluster.project.filter(|_| user.active);
+        if let Some((id, role)) =
+            project.and_then(|id| Some((id, *self.roles.get(&(id, user.id))?)))
+            && let Some(name) = self.projects.get(&id)
+        {
+            lines.push(Line {
+                project: Some((name.clone(), role)),
+                blocked,
+                version: version(Subject::Shared {
+                    project: id,
+                    level: role.level(),
+                }),
+                ..Line::of(user, cluster)
+            });
+        }
+        let here = |it: &&Kept| it.cluster_id == cluster.id && it.user_id == user.id;
+        lines.extend(self.kept.iter().filter(here).map(|kept| Line {
+            kept: Some(kept.clone()),
+            ..Line::of(user, cluster)
+        }));
+        let access = self.access_of(user, cluster, now);
+        if access == Access::None {
+            return;
+        }
+        let granted = match access {
+            Access::Granted { .. } => self.grants.get(&key).map(|grant| {
+                let by = self.names.get(&grant.granted_by);
+                let by = by.cloned().unwrap_or_default();
+                (grant.granted_at, by, grant.reason.clone())
+            }),
+            _ => None,
+        };
+        lines.push(Line {
+            access,
+            granted,
+            blocked,
+            version: version(Subject::Personal(user.id)),
+            ..Line::of(user, cluster)
+        });
+    }
 }

@@ -46,6 +46,8 @@ pub(crate) struct Line {
     pub(crate) credentials: Option<usize>,
     /// How many things are owed on it; only for those who manage it.
     pub(crate) owed: Option<usize>,
+    /// Whether an admin revoked the actor's kubeconfig there.
+    pub(crate) revoked: bool,
 }
 
 /// Lists the clusters that the actor may see.
@@ -55,6 +57,7 @@ pub(crate) fn list(session: &Session) -> Result<Vec<Line>, Error> {
         let users = store::users::list(tx)?;
         let unfinished = store::credentials::all_unfinished(tx)?;
         let names = store::projects::names(tx)?;
+        let blocks = store::blocks::list(tx)?;
         let mut lines = Vec::new();
         for cluster in store::clusters::list(tx)? {
             let access = find::access_of(tx, session, &actor.user, &cluster)?;
@@ -66,6 +69,7 @@ pub(crate) fn list(session: &Session) -> Result<Vec<Line>, Error> {
             lines.push(Line {
                 project,
                 role,
+                revoked: blocks.contains(&(cluster.id, actor.user.id)),
                 ..line(cluster, access, &users, &unfinished)
             });
         }
@@ -99,6 +103,7 @@ fn line(
         role: None,
         credentials: manages.then_some(live),
         owed: manages.then_some(owed),
+        revoked: false,
         cluster,
     }
 }
@@ -138,6 +143,7 @@ pub(crate) async fn show(session: &Session, name: &ClusterName) -> Result<Shown,
         Ok::<_, Error>(Line {
             project: project.cloned(),
             role: found.project,
+            revoked: store::blocks::contains(tx, found.cluster.id, actor.user.id)?,
             ..line(found.cluster.clone(), found.access, &users, &unfinished)
         })
     })?;

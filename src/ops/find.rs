@@ -107,6 +107,7 @@ pub(super) fn actor(session: &Session, action: &'static str) -> Result<Actor, Er
 
 /// [`actor`] for those who only look at the log: also where the store cannot be trusted.
 pub(super) fn reader(session: &Session, action: &'static str) -> Result<Actor, Error> {
+    session.is_about(action);
     let actor = session.actor()?;
     if let Err(denial) = acts_as(&actor) {
         let journal = Journal::new(&actor, action);
@@ -319,6 +320,19 @@ pub(super) fn cluster(
     }
 }
 
+/// Who can give somebody their access back after an admin revoked it, and how.
+pub(super) fn who_restores(
+    session: &Session,
+    user: &User,
+    cluster: &ClusterName,
+) -> Result<String, Error> {
+    Ok(format!(
+        "ask {} to run `kubegrant team restore {} --cluster {cluster}`",
+        admins(session)?,
+        user.name
+    ))
+}
+
 /// What would help whoever was refused on a cluster.
 fn help(
     session: &Session,
@@ -334,11 +348,7 @@ fn help(
             vec![format!("run `kubegrant cluster unprotect {name}`")]
         }
         (Denial::NotArchived, _) => vec![],
-        (Denial::AccessRevoked, _) => vec![format!(
-            "ask {} to run `kubegrant team restore {} --cluster {name}`",
-            admins(session)?,
-            actor.user.name
-        )],
+        (Denial::AccessRevoked, _) => vec![who_restores(session, &actor.user, name)?],
         (_, Some((cluster, Some(_)))) if action == ClusterAction::OwnKubeconfig => {
             let name = &cluster.name;
             vec![format!(

@@ -127,3 +127,17 @@ impl Journal {
         }
     }
 }
+
+/// Records that somebody was refused because their key did not open what the wish needs.
+pub(crate) fn record_shut(session: &Session) -> Result<(), Error> {
+    let actor = session.actor()?;
+    for (what, cluster) in session.take_shut() {
+        let journal = Journal {
+            cluster: Some(cluster),
+            ..Journal::new(&actor, session.action())
+        };
+        let detail = format!("the key of '{}' does not open the {what}", actor.holder.name);
+        journal.record_alone(session, Phase::Denied, detail, None)?;
+    }
+    Ok(())
+}

@@ -4,13 +4,15 @@ mod all;
 mod download;
 mod form;
 mod merge;
+mod rotate;
 
 pub(crate) use all::{AllDownloaded, Heard, Part, download_all};
 pub(crate) use download::{Destination, DownloadWish, Downloaded, download};
 pub(crate) use merge::{MergeNews, Removed, remove};
+pub(crate) use rotate::{Rotated, rotate};
 
 use super::journal::Journal;
-use super::{Applied, Done, Error, Mode, find, settle};
+use super::{Error, find, settle};
 pub(crate) use crate::artifact::file::Overwrite;
 use crate::domain::Timestamp;
 use crate::domain::access::{self, Access, Power};
@@ -255,86 +257,6 @@ pub(super) fn begin(
     let detail = format!("version {version} of '{owner}' ({power})");
     journal.record(session, tx, Phase::Requested, detail, request)?;
     Ok(id)
-}
-
-/// A rotation.
-#[derive(Debug)]
-pub(crate) struct Rotated {
-    /// Where.
-    pub(crate) cluster: ClusterName,
-    /// Whose.
-    pub(crate) user: String,
-    /// The version that ended, if there was one.
-    pub(crate) ended: Option<u32>,
-    /// The version that began.
-    pub(crate) begun: u32,
-    /// What it did on the cluster.
-    pub(crate) applied: Applied,
-}
-
-/// Ends the live version, and begins the next one when the old one is seen to be gone.
-pub(crate) async fn rotate(
-    session: &Session,
-    cluster: &ClusterName,
-    mode: Mode,
-) -> Result<Done<Rotated>, Error> {
-    let asked = case(session, "kubeconfig rotate", cluster, None, Way::Own)?;
-    let lock = session.lock(&asked.cluster).await?;
-    // Asked again under the lock: who lost their access while we waited gets no new version.
-    let case = case(session, "kubeconfig rotate", cluster, None, Way::Own)?;
-    // Who cannot open the cluster's login cannot finish: nothing is begun, and the way out is said.
-    session.manager_login(&case.cluster, &find::installation(session)?)?;
-    let (live, next) = session.store()?.read(|tx| {
-        let live = store::credentials::versions_of(tx, case.cluster.id, case.of)?
-            .into_iter()
-            .find(|credential| credential.state.is_live());
-        let next = store::credentials::next_version(tx, case.cluster.id, case.of)?;
-        Ok::<_, store::Error>((live, next))
-    })?;
-    if mode == Mode::Plan {
-        let ends = live
-            .iter()
-            .map(|live| format!("end version {}", live.version));
-        let begins = format!("issue version {next} of '{}' ({})", case.owner, case.power);
-        return Ok(Done::Planned(ends.chain([begins]).collect()));
-    }
-    let request = session.store()?.write(|tx| {
-        let detail = format!("rotate the kubeconfig of '{}'", case.owner);
-        let request = case
-            .journal
-            .record(session, tx, Phase::Requested, detail, None)?;
-        if let Some(live) = &live {
-            let picture = settle::picture(tx, case.cluster.id)?;
-            settle::end(
-                session,
-                tx,
-                live,
-                &picture,
-                "rotated",
-                &case.journal,
-                Some(request),
-            )?;
-        }
-        begin_version(session, tx, &case, request)?;
-        Ok::<_, Error>(request)
-    })?;
-    // One converge: lists lose the old account before the new one is made.
-    let applied = settle::pay(session, &case.cluster, &lock, &case.journal, Some(request)).await?;
-    let phase = if applied.owed.is_empty() {
-        Phase::Done
-    } else {
-        Phase::Owed
-    };
-    let detail = format!("version {next} of '{}' begun", case.owner);
-    case.journal
-        .record_alone(session, phase, detail, Some(request))?;
-    Ok(Done::Did(Rotated {
-        cluster: case.cluster.name,
-        user: case.owner,
-        ended: live.map(|live| live.version),
-        begun: next,
-        applied,
-    }))
 }
 
 /// One version of `kubeconfig show`.

@@ -39,6 +39,7 @@ pub(crate) mod whoami;
 pub(crate) mod whose;
 
 pub(crate) use error::Error;
+pub(crate) use journal::record_shut;
 
 use crate::domain::Timestamp;
 use crate::domain::name::ClusterName;

@@ -5,7 +5,7 @@ use crate::domain::cluster::Cluster;
 use crate::domain::ssh::{KeyPair, SshKeyId};
 use crate::domain::user::User;
 use crate::secrets::{OpenError, Recipient, RecordName, Sealed, SecretString, open, seal};
-use crate::session::{self, Session};
+use crate::session::{self, SSH_KEY, Session};
 use crate::store::provider_tokens::ProviderToken;
 use crate::store::{self, ReadTxn, WriteTxn};
 
@@ -100,11 +100,7 @@ pub(super) fn open_provider_token(
     let name = || cluster.name.to_string();
     let opened = open(&stored.secret, &record, session.identity()?);
     opened.map_err(|error| match error {
-        OpenError::NotForThisKey => session::Error::NotForYou {
-            what: "provider token",
-            cluster: name(),
-        }
-        .into(),
+        OpenError::NotForThisKey => session.not_for_you("provider token", name()).into(),
         source => session::Error::Tampered {
             what: "provider token",
             cluster: name(),
@@ -151,13 +147,13 @@ pub(super) fn open_ssh_key(
     let sealed = session
         .store()?
         .read(|tx| store::ssh_keys::secret(tx, pair.id))?;
-    let sealed = sealed.ok_or_else(|| session::Error::SshKeyNotForYou { cluster: name() })?;
+    let sealed = sealed.ok_or_else(|| session.not_for_you(SSH_KEY, name()))?;
     let record = ssh_key_record(cluster, installation, pair);
     let opened = open(&sealed, &record, session.identity()?);
     opened.map_err(|error| match error {
-        OpenError::NotForThisKey => session::Error::SshKeyNotForYou { cluster: name() }.into(),
+        OpenError::NotForThisKey => session.not_for_you(SSH_KEY, name()).into(),
         source => session::Error::Tampered {
-            what: "SSH key",
+            what: SSH_KEY,
             cluster: name(),
             source,
         }

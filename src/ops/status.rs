@@ -2,13 +2,15 @@
 
 use chrono::TimeDelta;
 
+use super::error::refusal;
 use super::project::kept::{self, Kept};
 use super::{Debt, Error, cluster, find, reseal, settle, ssh_key};
 use crate::domain::Timestamp;
 use crate::domain::access::Access;
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::{Credential, Subject};
-use crate::domain::name::ClusterName;
+use crate::domain::name::{ClusterName, UserRef};
+use crate::domain::policy::Denial;
 use crate::domain::project::ProjectRole;
 use crate::domain::user::UserId;
 use crate::session::{Actor, Session};
@@ -238,6 +240,51 @@ pub(crate) fn status(session: &Session) -> Result<Status, Error> {
     status.asks = asks(session, &status.owed)?;
     status.ending.sort_by_key(|ending| ending.at);
     Ok(status)
+}
+
+/// An access that an admin revoked.
+#[derive(Debug)]
+pub(crate) struct Revoked {
+    /// That it is so, in a sentence.
+    pub(crate) words: String,
+    /// Who can help, and how.
+    pub(crate) help: String,
+}
+
+/// Where an admin revoked somebody's kubeconfig: on one cluster, or on all that they may see. Of
+/// oneself everybody hears, of others those who list their credentials.
+pub(crate) fn revoked(
+    session: &Session,
+    user: Option<&UserRef>,
+    only: Option<&ClusterName>,
+) -> Result<Vec<Revoked>, Error> {
+    let actor = session.actor()?;
+    let user = match user {
+        Some(user) => find::user(session, user)?,
+        None => actor.user.clone(),
+    };
+    let clusters = session.store()?.read(|tx| {
+        let blocks = store::blocks::list(tx)?;
+        let mut found = Vec::new();
+        for cluster in store::clusters::list(tx)? {
+            let asked = only.is_none_or(|only| *only == cluster.name);
+            if asked
+                && blocks.contains(&(cluster.id, user.id))
+                && (find::access_of(tx, session, &user, &cluster)? != Access::None
+                    || find::project_role(tx, &user, &cluster)?.is_some())
+            {
+                found.push(cluster.name);
+            }
+        }
+        Ok::<_, store::Error>(found)
+    })?;
+    let revoked = clusters.iter().map(|cluster| {
+        Ok(Revoked {
+            words: refusal(Denial::AccessRevoked, Some(cluster), user.name.as_str()),
+            help: find::who_restores(session, &user, cluster)?,
+        })
+    });
+    revoked.collect()
 }
 
 /// Whose grants end soon on a cluster, and who is blocked there.

@@ -258,3 +258,34 @@ fn everybody_sees_what_they_have_and_managers_see_all() {
         [exit 0]
     ");
 }
+
+#[test]
+fn managers_of_a_cluster_see_from_whom_it_is_hidden() {
+    let mut kg = Home::new();
+    kg.add_user("adam", "admin");
+    kg.grant_and_download("alice", "read");
+    kg.run("team revoke adam --cluster prod --reason \"left his laptop\" --yes")
+        .success();
+    insta::assert_snapshot!(kg.run("access list -c prod -o wide"), @r"
+        USER     CLUSTER   LEVEL   THROUGH                               ENDS     GRANTED                BY       REASON   REVOKED   VERSION
+        adam     prod      full    organization admin (access revoked)   <none>   <none>                 <none>   <none>   yes       <none>
+        alice    prod      read    grant                                 <none>   2026-11-22T10:00:00Z   olivia   <none>   no        1
+        bob      prod      none    hidden                                <none>   <none>                 <none>   <none>   no        <none>
+        olivia   prod      full    organization owner                    <none>   <none>                 <none>   <none>   no        <none>
+        [exit 0]
+    ");
+    kg.run_as("alice", "access list -c prod")
+        .success()
+        .never_says("bob");
+    insta::assert_snapshot!(kg.run("access list --user bob"), @r"
+        ----- stderr -----
+        'bob' has no access to a cluster that you manage.
+        [exit 0]
+    ");
+    let hidden = kg.run("access list --user bob -c prod -o json").json();
+    assert_eq!(hidden[0]["level"], serde_json::Value::Null);
+    assert_eq!(hidden[0]["through"], "hidden");
+    kg.run_as("bob", "access list")
+        .success()
+        .says("Nobody has access.");
+}

@@ -272,3 +272,27 @@ fn a_hidden_project_is_an_unknown_one_byte_for_byte() {
         assert_eq!(ask("shop"), ask("shap"), "{line}");
     }
 }
+
+#[test]
+fn who_has_no_key_that_opens_the_login_is_refused_with_one_event_and_no_request() {
+    let mut kg = Home::new();
+    kg.run("access grant alice -c prod -l write").success();
+    kg.run("ssh-key generate prod").success();
+    let wishes = [
+        ("kubeconfig download prod", "kubeconfig download"),
+        ("kubeconfig rotate prod", "kubeconfig rotate"),
+        ("shell prod", "shell"),
+        ("ssh-key download prod", "ssh-key download"),
+    ];
+    refused(&mut kg, "alice", &wishes, &[4]);
+    let denied = kg.run("audit list -o json").json();
+    let detail = denied.as_array().expect("a list").iter().filter_map(|event| event["detail"].as_str());
+    assert!(
+        detail.clone().any(|it| it == "the key of 'alice' does not open the manager login"),
+        "{denied:#}"
+    );
+    assert!(
+        detail.clone().any(|it| it == "the key of 'alice' does not open the SSH key"),
+        "{denied:#}"
+    );
+}

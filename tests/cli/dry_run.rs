@@ -151,6 +151,7 @@ fn a_dry_run_says_what_would_end() {
     insta::assert_snapshot!(kg.run("kubeconfig rotate prod --dry-run"), @r"
         WOULD
         issue version 1 of 'olivia' (full)
+        write `[HOME]/work/prod.kubeconfig`
         ----- stderr -----
         Nothing was changed (dry run).
         [exit 0]

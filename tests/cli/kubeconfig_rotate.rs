@@ -1,5 +1,7 @@
 //! `kubegrant kubeconfig rotate` and `kubeconfig show`.
 
+use kubegrant_sandbox::{Action, Fault, Match};
+
 use crate::home::{Home, PODS, get};
 
 #[test]
@@ -8,26 +10,104 @@ fn rotating_kills_the_old_version_before_the_new_one_begins() {
     kg.run("kubeconfig download prod").success();
     let old = kg.read("prod.kubeconfig");
     insta::assert_snapshot!(kg.run("kubeconfig rotate prod"), @r"
-        CLUSTER   USER     ENDED   VERSION   APPLIED
-        prod      olivia   1       2         yes
+        CLUSTER   USER     ENDED   VERSION   APPLIED   EXPIRES                FILE
+        prod      olivia   1       2         yes       2026-12-22T10:00:00Z   [HOME]/work/prod.kubeconfig
+        ----- stderr -----
+        Version 1 of 'olivia' no longer works on cluster 'prod' (read back).
+        Version 2 of 'olivia' on cluster 'prod' (full). It ends on 2026-12-22T10:00:00Z.
+        hint: try `kubectl --kubeconfig [HOME]/work/prod.kubeconfig get namespaces`
+        [exit 0]
+    ");
+    assert!(matches!(get(&old, PODS), 401 | 403));
+    assert_eq!(get(&kg.read("prod.kubeconfig"), PODS), 200);
+    assert_eq!(kg.accounts().len(), 1);
+}
+
+#[test]
+fn without_a_download_only_the_version_begins() {
+    let mut kg = Home::new();
+    kg.run("kubeconfig download prod").success();
+    let old = kg.read("prod.kubeconfig");
+    insta::assert_snapshot!(kg.run("kubeconfig rotate prod --no-download"), @r"
+        CLUSTER   USER     ENDED   VERSION   APPLIED   EXPIRES   FILE
+        prod      olivia   1       2         yes       <none>    <none>
         ----- stderr -----
         Version 1 of 'olivia' no longer works on cluster 'prod' (read back).
         Version 2 of 'olivia' on cluster 'prod' has begun.
         hint: download it with `kubegrant kubeconfig download prod --force`
         [exit 0]
     ");
+    assert_eq!(kg.read("prod.kubeconfig"), old);
+    kg.run("kubeconfig rotate prod --no-download --merge")
+        .exit(2);
+}
+
+#[test]
+fn a_rotation_goes_where_a_download_goes() {
+    let mut kg = Home::new();
+    kg.run("kubeconfig download prod --merge -f mine").success();
+    kg.run("kubeconfig rotate prod --merge -f mine --ttl 1h -n shop --context-name x")
+        .success()
+        .says("It ends on 2026-11-22T11:00:00Z");
+    let mine = kg.read("mine");
+    assert_eq!(get(&mine, PODS), 200);
+    assert!(mine.contains("namespace: shop") && mine.contains("name: x\n"), "{mine}");
+    assert_eq!(mine.matches("token:").count(), 1, "the old entry is replaced");
+    let shown = kg.run("kubeconfig rotate prod -f -");
+    assert_eq!(get(&shown.success().stdout, PODS), 200);
+}
+
+#[test]
+fn nothing_ends_where_the_next_version_has_no_place() {
+    let mut kg = Home::new();
+    kg.run("kubeconfig download prod").success();
+    let old = kg.read("prod.kubeconfig");
+    // Something else is in it too: only the one who wrote it there may say that it can go.
+    let second = kg.add_cluster("second");
+    kg.run("kubeconfig download second --merge -f prod.kubeconfig")
+        .success();
+    let both = kg.read("prod.kubeconfig");
+    kg.run("kubeconfig rotate prod").exit(5).says("--force");
+    assert_eq!(kg.read("prod.kubeconfig"), both);
+    assert_eq!(get(&old, PODS), 200, "nothing has ended");
+    kg.write("notes", "mine");
+    kg.run("kubeconfig rotate prod -f notes").exit(5);
+    assert_eq!(get(&old, PODS), 200, "nothing has ended");
+    kg.run("kubeconfig rotate prod --force").success();
     assert!(matches!(get(&old, PODS), 401 | 403));
+    drop(second);
+}
+
+#[test]
+fn a_new_version_that_cannot_be_handed_over_is_said_to_have_begun() {
+    let mut kg = Home::new();
+    kg.run("kubeconfig download prod").success();
+    let old = kg.read("prod.kubeconfig");
+    kg.sandbox.fault(Fault {
+        matches: Match {
+            path_contains: Some("/token".to_owned()),
+            ..Match::default()
+        },
+        action: Action::Status {
+            code: 500,
+            retry_after: None,
+        },
+    });
+    let ran = kg.run("kubeconfig rotate prod");
+    assert_ne!(ran.code, 0);
+    ran.says("Version 2 of 'olivia' on cluster 'prod' has begun.");
+    assert_eq!(kg.read("prod.kubeconfig"), old);
+    kg.sandbox.clear_faults();
     kg.run("kubeconfig download prod --force").success();
     assert_eq!(get(&kg.read("prod.kubeconfig"), PODS), 200);
-    assert_eq!(kg.accounts().len(), 1);
 }
 
 #[test]
 fn rotating_twice_leaves_one_live_version() {
     let mut kg = Home::new();
     kg.run("kubeconfig download prod").success();
-    kg.run("kubeconfig rotate prod").success();
-    kg.run("kubeconfig rotate prod").success();
+    kg.run("kubeconfig rotate prod --no-download").success();
+    kg.run("kubeconfig rotate prod --no-download").success();
     assert_eq!(kg.accounts().len(), 1);
     insta::assert_snapshot!(kg.run("kubeconfig show prod"), @r"
         VERSION   STATE     LEVEL   ISSUED                 EXPIRES                DOWNLOADED             BY
@@ -45,8 +125,8 @@ fn where_the_old_version_cannot_be_ended_nothing_new_begins() {
     let old = kg.read("prod.kubeconfig");
     kg.sandbox.stop();
     insta::assert_snapshot!(kg.run("kubeconfig rotate prod"), @r"
-        CLUSTER   USER     ENDED   VERSION   APPLIED
-        prod      olivia   1       2         no
+        CLUSTER   USER     ENDED   VERSION   APPLIED   EXPIRES   FILE
+        prod      olivia   1       2         no        <none>    <none>
         ----- stderr -----
         warning: cluster 'prod': version 1 of 'olivia' is ended here and not yet there; its tokens may work until 2026-12-22T10:00:00Z
         warning: cluster 'prod': version 2 of 'olivia' is recorded here and not yet there

@@ -9,7 +9,8 @@ use crate::ops;
 
 /// List who has access to which cluster, and through what
 ///
-/// On clusters that you manage you see everybody; elsewhere you see what you have yourself.
+/// On clusters that you manage you see everybody; elsewhere you see what you have yourself. With
+/// `--cluster` those who manage it see from whom it is hidden, too.
 #[derive(clap::Args, Debug)]
 pub(crate) struct AccessListArgs {
     /// Only this cluster
@@ -26,6 +27,6 @@ pub(crate) fn run(args: AccessListArgs, desk: &mut Desk<'_>) -> Result<(), Failu
         user: args.user,
     };
     let lines = ops::access::list(desk.session, &filter)?;
-    desk.output.show(&AccessListView::new(lines))?;
+    desk.output.show(&AccessListView::new(lines, &filter))?;
     Ok(())
 }

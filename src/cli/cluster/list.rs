@@ -12,5 +12,6 @@ pub(crate) struct ClusterListArgs {}
 pub(crate) fn run(_args: &ClusterListArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let lines = ops::cluster::list(desk.session)?;
     desk.output.show(&ClusterListView::new(lines))?;
+    desk.say_revoked(None, None)?;
     Ok(())
 }

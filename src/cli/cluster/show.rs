@@ -25,5 +25,6 @@ pub(crate) async fn run(args: &ClusterShowArgs, desk: &mut Desk<'_>) -> Result<(
             .warn(&format!("where write reaches is not known: {why}"));
     }
     desk.output.show(&ClusterView::from(&shown))?;
+    desk.say_revoked(None, Some(&args.name))?;
     Ok(())
 }

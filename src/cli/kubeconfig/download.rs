@@ -2,20 +2,20 @@
 
 mod all;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use chrono::TimeDelta;
 
+use super::hand_over::HandOverArgs;
 use crate::cli::desk::Desk;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::kubeconfig::DownloadView;
 use crate::cli::{completion, duration};
 use crate::domain::access::Power;
-use crate::domain::credential::{TTL_DAYS_MAX, TTL_SECONDS_MIN};
-use crate::domain::name::{ClusterName, UserRef, parse_line, parse_namespace};
-use crate::error::{Failure, Kind};
+use crate::domain::name::{ClusterName, UserRef};
+use crate::error::Failure;
 use crate::ops;
-use crate::ops::kubeconfig::{Destination, DownloadWish, Downloaded, MergeNews, Overwrite};
+use crate::ops::kubeconfig::{DownloadWish, Downloaded, MergeNews};
 use crate::output::Ended;
 
 /// Download a kubeconfig for a cluster
@@ -52,94 +52,24 @@ pub(crate) struct KubeconfigDownloadArgs {
     /// only way in
     #[arg(long)]
     shared: bool,
-    /// Where to write it; `-` is standard output
-    #[arg(short, long, value_name = "FILE")]
-    file: Option<PathBuf>,
-    /// Replace a file that is there
-    #[arg(long)]
-    force: bool,
-    /// Merge it into your kubeconfig: the first of KUBECONFIG, else `~/.kube/config`
-    ///
-    /// Everything else in it stays, comments too where its layout is a usual one. Entries of an
-    /// older version are replaced. With `--file`, into that file.
-    #[arg(long, conflicts_with = "force")]
-    merge: bool,
-    /// Make it the current context; without it only where there is none
-    #[arg(long, requires = "merge")]
-    set_current: bool,
-    /// How long the token lives: 10m to 90d [default: 30d]
-    #[arg(long, value_name = "DURATION", value_parser = ttl)]
-    ttl: Option<TimeDelta>,
     /// Do not seal it, though it is for somebody else; recorded
     #[arg(long)]
     plain: bool,
-    // Not a doc comment: to rustdoc the brackets would be a link.
-    #[arg(
-        long,
-        value_name = "NAME",
-        value_parser = context_name,
-        help = "The context's name in the file [default: USER@CLUSTER]"
-    )]
-    context_name: Option<String>,
-    /// The namespace in the file
-    #[arg(long, short, value_name = "NAMESPACE", value_parser = parse_namespace)]
-    namespace: Option<String>,
+    #[command(flatten)]
+    hand_over: HandOverArgs,
     #[command(flatten)]
     dry_run: DryRunArgs,
 }
 
-fn ttl(text: &str) -> Result<TimeDelta, String> {
-    let ttl = duration::parse(text).map_err(|error| error.to_string())?;
-    if ttl > TimeDelta::days(TTL_DAYS_MAX) {
-        return Err(format!("at most {TTL_DAYS_MAX} days"));
-    }
-    if ttl < TimeDelta::seconds(TTL_SECONDS_MIN) {
-        return Err("at least 10 minutes: no API server gives less".to_owned());
-    }
-    Ok(ttl)
-}
-
-fn context_name(text: &str) -> Result<String, String> {
-    let name = parse_line(text)?;
-    if name.is_empty() {
-        Err("it cannot be empty".to_owned())
-    } else {
-        Ok(name)
-    }
-}
-
 pub(crate) async fn run(args: KubeconfigDownloadArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let set_current = args.set_current;
-    let destination = match args.file {
-        Some(path) if args.merge && path == Path::new("-") => {
-            let hint = "leave out `-f -`, or name a file";
-            return Err(Failure::words(
-                Kind::Usage,
-                "nothing can be merged into standard output",
-                hint,
-            ));
-        }
-        file if args.merge => Destination::Merge { file, set_current },
-        None => Destination::Usual,
-        Some(path) if path == Path::new("-") => Destination::Stdout,
-        Some(path) => Destination::File(path),
-    };
+    let hand_over = args.hand_over.wish()?;
     let insists = desk.insists(args.dry_run.mode());
     let wish = |cluster| DownloadWish {
-        cluster,
         user: args.user.clone(),
         shared: args.shared,
-        destination: destination.clone(),
-        overwrite: if args.force {
-            Overwrite::Force
-        } else {
-            Overwrite::Never
-        },
-        ttl_seconds: args.ttl.map(|ttl| ttl.num_seconds()),
         plain: args.plain,
-        context: args.context_name.clone(),
-        namespace: args.namespace.clone(),
         insists,
+        ..hand_over(cluster)
     };
     let Some(cluster) = args.cluster else {
         return all::run(wish, args.dry_run.mode(), desk).await;
@@ -158,6 +88,12 @@ fn say(done: &Downloaded, desk: &mut Desk<'_>) -> Result<(), Failure> {
     } else {
         desk.output.show(&DownloadView::from(done))?;
     }
+    say_handed_over(done, desk);
+    Ok(())
+}
+
+/// Says what was handed over, and what to know of it.
+pub(super) fn say_handed_over(done: &Downloaded, desk: &mut Desk<'_>) {
     let kind = if done.sealed {
         ", sealed to their key"
     } else {
@@ -202,7 +138,7 @@ fn say(done: &Downloaded, desk: &mut Desk<'_>) -> Result<(), Failure> {
     }
     if let Some(news) = &done.merged {
         say_merged(news, done.path.as_deref(), desk);
-        return Ok(());
+        return;
     }
     if let Some(path) = &done.path {
         let path = path.display();
@@ -221,11 +157,10 @@ fn say(done: &Downloaded, desk: &mut Desk<'_>) -> Result<(), Failure> {
                 .hint(&format!("try `kubectl --kubeconfig {path} {line}`"));
         }
     }
-    Ok(())
 }
 
 /// Writes a secret to standard output, with a word to whoever watches.
-fn show_secret(text: &[u8], desk: &mut Desk<'_>) -> Result<(), Ended> {
+pub(super) fn show_secret(text: &[u8], desk: &mut Desk<'_>) -> Result<(), Ended> {
     if desk.output.is_terminal() {
         desk.output.warn("this is a secret, on your screen");
     }

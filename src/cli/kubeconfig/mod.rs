@@ -1,6 +1,7 @@
 //! `kubegrant kubeconfig`.
 
 mod download;
+mod hand_over;
 mod remove;
 mod rotate;
 mod show;

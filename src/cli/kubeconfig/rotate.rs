@@ -1,5 +1,7 @@
 //! `kubegrant kubeconfig rotate`.
 
+use super::download::{say_handed_over, show_secret};
+use super::hand_over::HandOverArgs;
 use crate::cli::completion;
 use crate::cli::desk::Desk;
 use crate::cli::global::DryRunArgs;
@@ -7,34 +9,72 @@ use crate::cli::views::kubeconfig::RotateView;
 use crate::domain::name::ClusterName;
 use crate::error::Failure;
 use crate::ops;
+use crate::ops::kubeconfig::{DownloadWish, Rotated};
 
-/// End your kubeconfig for a cluster, and begin the next version
+/// End your kubeconfig for a cluster, and download the next version
 ///
 /// The old version is dead before the new one begins; if it cannot be ended, nothing new begins
-/// and the command exits with 6. Download the new version afterwards.
+/// and the command exits with 6. The new one goes where `kubeconfig download` puts it; a file there
+/// that holds nothing but an older version of it is replaced.
 #[derive(clap::Args, Debug)]
+#[command(after_long_help = "Examples:\n  \
+    kubegrant kubeconfig rotate prod\n  \
+    kubegrant kubeconfig rotate prod --merge\n  \
+    kubegrant kubeconfig rotate prod --no-download")]
 pub(crate) struct KubeconfigRotateArgs {
     /// Which cluster
     #[arg(add = completion::clusters())]
     cluster: ClusterName,
+    /// Begin the next version only; `kubeconfig download` hands it over
+    #[arg(long, conflicts_with_all = [
+        "file", "force", "merge", "set_current", "ttl", "context_name", "namespace",
+    ])]
+    no_download: bool,
+    #[command(flatten)]
+    hand_over: HandOverArgs,
     #[command(flatten)]
     dry_run: DryRunArgs,
 }
 
 pub(crate) async fn run(args: KubeconfigRotateArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let done = ops::kubeconfig::rotate(desk.session, &args.cluster, args.dry_run.mode()).await?;
+    let mode = args.dry_run.mode();
+    let hand_over = args.hand_over.wish()?;
+    let wish = (!args.no_download).then(|| DownloadWish {
+        insists: desk.insists(mode),
+        ..hand_over(args.cluster.clone())
+    });
+    let done = ops::kubeconfig::rotate(desk.session, &args.cluster, wish, mode).await?;
     let Some(done) = desk.planned(done)? else {
         return Ok(());
     };
-    desk.output.show(&RotateView::from(&done))?;
+    say(done, args.no_download, desk)
+}
+
+fn say(mut done: Rotated, no_download: bool, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let handed = done.handed.take().transpose();
+    let file = handed.as_ref().ok().and_then(Option::as_ref);
+    let is_shown = match file {
+        Some(file) => file.hand_to_stdout(|text| show_secret(text, desk))?,
+        None => false,
+    };
+    if !is_shown {
+        desk.output.show(&RotateView::new(&done, file))?;
+    }
     desk.say_applied(&done.applied)?;
-    desk.output.status(&format!(
-        "Version {} of '{}' on cluster '{}' has begun.",
-        done.begun, done.user, done.cluster
-    ));
-    desk.output.hint(&format!(
-        "download it with `kubegrant kubeconfig download {} --force`",
-        done.cluster
-    ));
+    let (cluster, user) = (&done.cluster, &done.user);
+    if handed.is_err() || no_download {
+        desk.output.status(&format!(
+            "Version {} of '{user}' on cluster '{cluster}' has begun.",
+            done.begun
+        ));
+    }
+    if no_download {
+        desk.output.hint(&format!(
+            "download it with `kubegrant kubeconfig download {cluster} --force`"
+        ));
+    }
+    if let Some(file) = handed? {
+        say_handed_over(&file, desk);
+    }
     Ok(())
 }

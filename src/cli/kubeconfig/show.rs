@@ -25,5 +25,6 @@ pub(crate) fn run(args: KubeconfigShowArgs, desk: &mut Desk<'_>) -> Result<(), F
     let versions = ops::kubeconfig::show(desk.session, &cluster, user.as_ref())?;
     desk.output
         .show(&VersionsView::new(cluster.as_str(), versions))?;
+    desk.say_revoked(user.as_ref(), Some(&cluster))?;
     Ok(())
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::domain::access::{Access, Power, strongest};
-use crate::ops::access::{Line, Outcome};
+use crate::ops::access::{Filter, Line, Outcome};
 use crate::output::{Cells, View, time};
 
 /// What a user has on a cluster.
@@ -21,7 +21,12 @@ pub(crate) struct AccessView {
     #[serde(serialize_with = "time::serialize_option")]
     ends_at: Option<DateTime<Utc>>,
     reason: Option<String>,
+    revoked: bool,
+    version: Option<u32>,
 }
+
+/// The way in of developers who have none: to them the cluster does not exist.
+const HIDDEN: &str = "hidden";
 
 /// The way in of those who keep a shared kubeconfig that they have no right to any more.
 pub(super) const KEPT: &str = "kept";
@@ -42,13 +47,15 @@ impl AccessView {
                     format!("kept shared kubeconfig of project {project}, until it is rotated")
                 }
                 Some(project) => format!("{} {project}", self.through),
-            },
+            } + if self.revoked { " (access revoked)" } else { "" },
             cells.time_or_none(self.ends_at),
         ];
         if wide {
             row.push(cells.time_or_none(self.granted_at));
             row.push(cells.text_or_none(self.granted_by.as_deref()));
             row.push(cells.text_or_none(self.reason.as_deref()));
+            row.push(if self.revoked { "yes" } else { "no" }.to_owned());
+            row.push(cells.text_or_none(self.version.map(|it| it.to_string()).as_deref()));
         }
         row
     }
@@ -57,11 +64,25 @@ impl AccessView {
 /// What everybody has.
 #[derive(Serialize)]
 #[serde(transparent)]
-pub(crate) struct AccessListView(Vec<AccessView>);
+pub(crate) struct AccessListView {
+    lines: Vec<AccessView>,
+    /// What is said where there are none.
+    #[serde(skip)]
+    empty: String,
+}
 
 impl AccessListView {
-    /// Shapes the lines.
-    pub(crate) fn new(lines: Vec<Line>) -> Self {
+    /// Shapes the lines; `about` is who and where was asked for.
+    pub(crate) fn new(lines: Vec<Line>, about: &Filter) -> Self {
+        let (user, cluster) = (about.user.as_ref(), about.cluster.as_ref());
+        let who = user.map_or_else(|| "Nobody".to_owned(), |user| format!("'{user}'"));
+        let has = if user.is_some() { "has no" } else { "has" };
+        let on = match (user, cluster) {
+            (_, Some(cluster)) => format!(" to cluster '{cluster}'"),
+            (Some(_), None) => " to a cluster that you manage".to_owned(),
+            (None, None) => String::new(),
+        };
+        let empty = format!("{who} {has} access{on}.");
         let shaped = lines.into_iter().map(|line| {
             let (granted_at, granted_by, reason) = match line.granted {
                 Some((at, by, reason)) => (Some(at), Some(by), Some(reason)),
@@ -74,6 +95,9 @@ impl AccessListView {
                 (power, through) = (Some(kept.power), KEPT);
                 (project, ends_at) = (Some(kept.project), kept.ends_at);
             }
+            if power.is_none() {
+                through = HIDDEN;
+            }
             AccessView {
                 user: line.user,
                 cluster: line.cluster,
@@ -84,9 +108,14 @@ impl AccessListView {
                 granted_by,
                 ends_at,
                 reason: reason.filter(|reason| !reason.is_empty()),
+                revoked: line.blocked,
+                version: line.version,
             }
         });
-        Self(shaped.collect())
+        Self {
+            lines: shaped.collect(),
+            empty,
+        }
     }
 }
 
@@ -94,21 +123,21 @@ impl View for AccessListView {
     fn headers(&self, wide: bool) -> Vec<&'static str> {
         let mut headers = vec!["USER", "CLUSTER", "LEVEL", "THROUGH", "ENDS"];
         if wide {
-            headers.extend(["GRANTED", "BY", "REASON"]);
+            headers.extend(["GRANTED", "BY", "REASON", "REVOKED", "VERSION"]);
         }
         headers
     }
     fn rows(&self, wide: bool, cells: &Cells) -> Vec<Vec<String>> {
-        self.0.iter().map(|line| line.row(wide, cells)).collect()
+        self.lines.iter().map(|line| line.row(wide, cells)).collect()
     }
     fn names(&self) -> Vec<String> {
-        self.0
+        self.lines
             .iter()
             .map(|line| format!("access/{}@{}", line.user, line.cluster))
             .collect()
     }
     fn empty(&self) -> Option<String> {
-        Some("Nobody has access.".to_owned())
+        Some(self.empty.clone())
     }
 }
 

@@ -27,6 +27,7 @@ pub(crate) struct LineView {
     owner: Option<String>,
     access: Option<&'static str>,
     through: &'static str,
+    access_revoked: bool,
     project: Option<String>,
     server: String,
     version: String,
@@ -51,6 +52,7 @@ impl From<&Line> for LineView {
             owner: line.owner.clone(),
             access: access.map(Power::as_str),
             through,
+            access_revoked: line.revoked,
             project: line.project.clone(),
             server: cluster.address.server.clone(),
             version: cluster.version.clone(),
@@ -106,7 +108,8 @@ impl View for ClusterListView {
         let count = |number: Option<usize>| number.map_or("-".to_owned(), |n| n.to_string());
         let row = |line: &LineView| {
             let owner = cells.text_or_none(line.owner.as_deref());
-            let access = line.access.unwrap_or("none").to_owned();
+            let revoked = if line.access_revoked { " (revoked)" } else { "" };
+            let access = format!("{}{revoked}", line.access.unwrap_or("none"));
             let (name, state) = (line.name.clone(), line.state.to_owned());
             let (owed, age) = (count(line.owed), cells.time(line.created_at));
             if wide {
@@ -262,7 +265,16 @@ impl View for ClusterView {
             cells.yes(line.protected),
             cells.text_or_none(line.owner.as_deref()),
             cells.text_or_none(line.project.as_deref()),
-            format!("{} ({})", line.access.unwrap_or("none"), line.through),
+            format!(
+                "{} ({}){}",
+                line.access.unwrap_or("none"),
+                line.through,
+                if line.access_revoked {
+                    ", Access Revoked"
+                } else {
+                    ""
+                }
+            ),
             cells.text_or_none(Some(line.description.as_str()).filter(|text| !text.is_empty())),
             cells.text_or_none(labels.as_deref()),
             line.server.clone(),

@@ -65,23 +65,32 @@ pub(crate) struct RotateView {
     ended_version: Option<u32>,
     version: u32,
     applied: bool,
+    path: Option<String>,
+    #[serde(serialize_with = "time::serialize_option")]
+    expires_at: Option<DateTime<Utc>>,
 }
 
-impl From<&Rotated> for RotateView {
-    fn from(done: &Rotated) -> Self {
+impl RotateView {
+    /// Shapes a rotation, and the hand-over where there was one.
+    pub(crate) fn new(done: &Rotated, handed: Option<&Downloaded>) -> Self {
+        let path = handed.and_then(|handed| handed.path.as_ref());
         Self {
             cluster: done.cluster.to_string(),
             user: done.user.clone(),
             ended_version: done.ended,
             version: done.begun,
             applied: done.applied.owed.is_empty(),
+            path: path.map(|path| path.display().to_string()),
+            expires_at: handed.map(|handed| handed.expires_at),
         }
     }
 }
 
 impl View for RotateView {
     fn headers(&self, _wide: bool) -> Vec<&'static str> {
-        vec!["CLUSTER", "USER", "ENDED", "VERSION", "APPLIED"]
+        vec![
+            "CLUSTER", "USER", "ENDED", "VERSION", "APPLIED", "EXPIRES", "FILE",
+        ]
     }
     fn rows(&self, _wide: bool, cells: &Cells) -> Vec<Vec<String>> {
         let ended = self.ended_version.map(|version| version.to_string());
@@ -91,6 +100,8 @@ impl View for RotateView {
             cells.text_or_none(ended.as_deref()),
             self.version.to_string(),
             cells.yes(self.applied),
+            cells.time_or_none(self.expires_at),
+            cells.text_or_none(self.path.as_deref()),
         ]]
     }
     fn names(&self) -> Vec<String> {

@@ -165,14 +165,23 @@ pub(crate) async fn download(
         let excess = Box::pin(asked).await;
         return plan_download(session, &case, &form, &excess);
     }
-    let ready = prepare(session, &wish).await?;
-    let outcome = deliver(session, &wish, form, &ready).await;
+    hand_out(session, &wish, form).await.map(Done::Did)
+}
+
+/// The same after the rules were asked and the form is found.
+pub(super) async fn hand_out(
+    session: &Session,
+    wish: &DownloadWish,
+    form: Form,
+) -> Result<Downloaded, Error> {
+    let ready = prepare(session, wish).await?;
+    let outcome = deliver(session, wish, form, &ready).await;
     let Ready { case, request, .. } = ready;
     if let Err(error) = &outcome {
         case.journal
             .record_alone(session, Phase::Failed, settle::chain(error), Some(request))?;
     }
-    outcome.map(Done::Did)
+    outcome
 }
 
 /// A version that stands on its cluster, with a fresh token of it in our hands and nobody else's.

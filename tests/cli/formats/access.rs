@@ -14,9 +14,9 @@ fn access_list() {
         olivia   prod      full    organization owner   <none>
         [exit 0]
         --- wide
-        USER     CLUSTER   LEVEL   THROUGH              ENDS                   GRANTED                BY       REASON
-        alice    prod      read    grant                2026-11-24T10:00:00Z   2026-11-22T10:00:00Z   olivia   on call
-        olivia   prod      full    organization owner   <none>                 <none>                 <none>   <none>
+        USER     CLUSTER   LEVEL   THROUGH              ENDS                   GRANTED                BY       REASON    REVOKED   VERSION
+        alice    prod      read    grant                2026-11-24T10:00:00Z   2026-11-22T10:00:00Z   olivia   on call   no        <none>
+        olivia   prod      full    organization owner   <none>                 <none>                 <none>   <none>    no        <none>
         [exit 0]
         --- json
         [
@@ -29,7 +29,9 @@ fn access_list() {
             "granted_at": "2026-11-22T10:00:00Z",
             "granted_by": "olivia",
             "ends_at": "2026-11-24T10:00:00Z",
-            "reason": "on call"
+            "reason": "on call",
+            "revoked": false,
+            "version": null
           },
           {
             "user": "olivia",
@@ -40,7 +42,9 @@ fn access_list() {
             "granted_at": null,
             "granted_by": null,
             "ends_at": null,
-            "reason": null
+            "reason": null,
+            "revoked": false,
+            "version": null
           }
         ]
         [exit 0]
@@ -54,6 +58,8 @@ fn access_list() {
           granted_by: olivia
           ends_at: "2026-11-24T10:00:00Z"
           reason: on call
+          revoked: false
+          version: null
         - user: olivia
           cluster: prod
           level: full
@@ -63,6 +69,8 @@ fn access_list() {
           granted_by: null
           ends_at: null
           reason: null
+          revoked: false
+          version: null
         [exit 0]
         --- name
         access/alice@prod

@@ -25,6 +25,7 @@ fn cluster_list() {
             "owner": null,
             "access": "full",
             "through": "organization owner",
+            "access_revoked": false,
             "project": null,
             "server": "https://127.0.0.1:[PORT]",
             "version": "v1.36.0+sandbox",
@@ -47,6 +48,7 @@ fn cluster_list() {
           owner: null
           access: full
           through: organization owner
+          access_revoked: false
           project: null
           server: https://127.0.0.1:[PORT]
           version: v1.36.0+sandbox
@@ -123,6 +125,7 @@ fn cluster_show() {
           "owner": null,
           "access": "full",
           "through": "organization owner",
+          "access_revoked": false,
           "project": null,
           "server": "https://127.0.0.1:[PORT]",
           "version": "v1.36.0+sandbox",
@@ -160,6 +163,7 @@ fn cluster_show() {
         owner: null
         access: full
         through: organization owner
+        access_revoked: false
         project: null
         server: https://127.0.0.1:[PORT]
         version: v1.36.0+sandbox

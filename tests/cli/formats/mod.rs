@@ -238,11 +238,11 @@ fn an_empty_list_is_a_sentence_for_people_and_empty_for_machines() {
     insta::assert_snapshot!(side_by_side(&mut kg, line), @r"
         --- table
         ----- stderr -----
-        Nobody has access.
+        'bob' has no access to a cluster that you manage.
         [exit 0]
         --- wide
         ----- stderr -----
-        Nobody has access.
+        'bob' has no access to a cluster that you manage.
         [exit 0]
         --- json
         []
