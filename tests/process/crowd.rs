@@ -24,7 +24,7 @@ const CONTESTED: [&str; 20] = [
     "access revoke bob --cluster @ --yes",
     "access grant carol --cluster @ --level read",
     "kubeconfig download @ --user carol --plain --force -f carol-@.conf",
-    "kubeconfig rotate @",
+    "kubeconfig rotate @ --no-download",
     "access grant bob --cluster @ --level read",
     "reconcile @",
     "kubeconfig download @ --shared --user carol --plain --force -f team-@.conf",

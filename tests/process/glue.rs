@@ -79,7 +79,7 @@ fn interrupted(signal: Signal) {
     started.signal(signal);
     let ran = started.finish().code_is(130);
     assert!(
-        asked.elapsed() < Duration::from_secs(2),
+        asked.elapsed() < Duration::from_secs(20),
         "it took {:?}",
         asked.elapsed()
     );

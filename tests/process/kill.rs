@@ -62,7 +62,7 @@ pub(crate) const SCENARIO: &[&str] = &[
     "team revoke bob --cluster dev --yes",
     "team restore bob --cluster dev",
     "kubeconfig download dev --user bob --plain -f bob.conf --force",
-    "--as bob kubeconfig rotate dev",
+    "--as bob kubeconfig rotate dev --no-download",
     "kubeconfig download dev --merge",
     "kubeconfig remove dev",
     "cluster transfer dev --to bob --yes",

@@ -48,7 +48,7 @@ fn who_is_disabled_while_a_rotation_waits_gets_no_new_version() {
     drop(home.call("kubeconfig download dev --as dave").success());
     let mut oracle = Oracle::new(&home);
     let held = hold(&home);
-    let rotate = home.start("kubeconfig rotate dev --as dave");
+    let rotate = home.start("kubeconfig rotate dev --as dave --no-download");
     waits(&home, &rotate);
     let disable = home.start("user disable dave --yes");
     home.wait_until("it is recorded", |home| {

@@ -9,7 +9,7 @@ const LIFE: [&str; 20] = [
     "kubeconfig download dev --user bob --plain -f bob1.conf",
     "access grant carol --cluster dev --level write",
     "kubeconfig download dev --user carol --plain -f carol1.conf",
-    "--as bob kubeconfig rotate dev",
+    "--as bob kubeconfig rotate dev --no-download",
     "kubeconfig download dev --user bob --plain -f bob2.conf",
     "access grant bob --cluster dev --level write",
     "kubeconfig download dev --user bob --plain -f bob3.conf",

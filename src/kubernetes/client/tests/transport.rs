@@ -65,7 +65,7 @@ async fn a_silent_server_is_given_up() {
     })
     .await;
     let limits = Limits {
-        read: Duration::from_millis(200),
+        read: Duration::from_secs(2),
         ..limits()
     };
     let client = connect(&server.endpoint(), token(), limits).expect("a client");
@@ -76,11 +76,9 @@ async fn a_silent_server_is_given_up() {
         assert!(matches!(error, Error::Timeout { .. }), "{error}");
         assert!(error.is_unreachable() && error.is_outcome_unknown());
     }
-    assert!(
-        begun.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        begun.elapsed()
-    );
+    // One after the other they would take eight times as long.
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(14), "{took:?}");
 }
 
 #[tokio::test]
