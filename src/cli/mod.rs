@@ -38,8 +38,8 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::config::Config;
 use crate::env::Env;
 use crate::error::{EXIT_OK, Failure, Kind};
-use crate::output::{Output, Settings};
 use crate::ops;
+use crate::output::{Output, Settings};
 use crate::session::{NoHead, Note, Session};
 use desk::Desk;
 use global::GlobalArgs;
@@ -233,7 +233,9 @@ fn dispatch(cli: Cli, env: Env, output: &mut Output) -> Result<(), Failure> {
             )),
         }
     });
-    if done.as_ref().is_err_and(|failure| failure.kind == Kind::Denied)
+    if done
+        .as_ref()
+        .is_err_and(|failure| failure.kind == Kind::Denied)
         && let Err(error) = ops::record_shut(&session)
     {
         output.warn(&format!("this refusal could not be recorded: {error}"));

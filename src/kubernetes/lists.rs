@@ -36,7 +36,10 @@ impl List {
     /// Whether a deletion that finds it as it is takes it away at once.
     pub(super) fn is_free(&self) -> bool {
         let meta = &self.meta;
-        let is_held = meta.finalizers.as_ref().is_some_and(|them| !them.is_empty());
+        let is_held = meta
+            .finalizers
+            .as_ref()
+            .is_some_and(|them| !them.is_empty());
         !is_held
             && meta.deletion_timestamp.is_none()
             && meta.uid.is_some()

@@ -93,6 +93,33 @@ struct Dropped {
     result: Result<Option<(List, Step)>, Error>,
 }
 
+/// The lists that are ours by their very names: a name that only begins like ours can be anybody's.
+#[derive(Debug)]
+struct Ours {
+    levels: [String; LEVELS.len()],
+    lists: BTreeSet<(Place, String)>,
+}
+
+impl Ours {
+    fn of(installation: &str, wanted: &Lists, ended: &Ended<'_>) -> Self {
+        let left = ended.bound.iter().map(|(_, bound)| *bound);
+        let left = left.map(|bound| (bound.place.clone(), bound.list_name(installation)));
+        Self {
+            levels: LEVELS.map(|role| plan::binding_name(installation, role)),
+            lists: wanted.keys().cloned().chain(left).collect(),
+        }
+    }
+
+    /// Whether a list gives a level.
+    fn is_level(&self, name: &str) -> bool {
+        self.levels.iter().any(|level| level == name)
+    }
+
+    fn has(&self, place: &Place, name: &str) -> bool {
+        self.is_level(name) || self.lists.contains(&(place.clone(), name.to_owned()))
+    }
+}
+
 /// An account that is gone.
 struct Gone {
     since: Instant,
@@ -163,12 +190,14 @@ impl Connection {
             }
         }
         let doubts = Doubts {
+            ours: Ours::of(&self.installation, &wanted, ended),
             further,
             unwritten,
             lingers,
         };
         self.confirm_ends(ended, gone, &doubts, &mut taken).await;
         self.confirm_off(ended, &still, &mut taken).await;
+        self.look_behind(ended, &doubts, &mut taken).await;
         taken
     }
 

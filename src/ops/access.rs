@@ -444,7 +444,10 @@ impl Ways {
         let live = store::credentials::all_unfinished(tx)?.into_iter();
         let live = live.filter(|it| it.state.is_live());
         Ok(Self {
-            names: users.iter().map(|it| (it.id, it.name.to_string())).collect(),
+            names: users
+                .iter()
+                .map(|it| (it.id, it.name.to_string()))
+                .collect(),
             users,
             clusters: store::clusters::list(tx)?,
             grants: grants.map(|it| ((it.cluster, it.user), it)).collect(),
@@ -453,7 +456,9 @@ impl Ways {
             roles: store::projects::roles(tx)?,
             projects: store::projects::names(tx)?,
             kept: project::kept::all(tx)?,
-            live: live.map(|it| ((it.cluster, it.subject), it.version)).collect(),
+            live: live
+                .map(|it| ((it.cluster, it.subject), it.version))
+                .collect(),
         })
     }
 

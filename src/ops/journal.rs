@@ -136,7 +136,10 @@ pub(crate) fn record_shut(session: &Session) -> Result<(), Error> {
             cluster: Some(cluster),
             ..Journal::new(&actor, session.action())
         };
-        let detail = format!("the key of '{}' does not open the {what}", actor.holder.name);
+        let detail = format!(
+            "the key of '{}' does not open the {what}",
+            actor.holder.name
+        );
         journal.record_alone(session, Phase::Denied, detail, None)?;
     }
     Ok(())

@@ -286,13 +286,21 @@ fn who_has_no_key_that_opens_the_login_is_refused_with_one_event_and_no_request(
     ];
     refused(&mut kg, "alice", &wishes, &[4]);
     let denied = kg.run("audit list -o json").json();
-    let detail = denied.as_array().expect("a list").iter().filter_map(|event| event["detail"].as_str());
+    let detail = denied
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|event| event["detail"].as_str());
     assert!(
-        detail.clone().any(|it| it == "the key of 'alice' does not open the manager login"),
+        detail
+            .clone()
+            .any(|it| it == "the key of 'alice' does not open the manager login"),
         "{denied:#}"
     );
     assert!(
-        detail.clone().any(|it| it == "the key of 'alice' does not open the SSH key"),
+        detail
+            .clone()
+            .any(|it| it == "the key of 'alice' does not open the SSH key"),
         "{denied:#}"
     );
 }

@@ -51,8 +51,15 @@ fn a_rotation_goes_where_a_download_goes() {
         .says("It ends on 2026-11-22T11:00:00Z");
     let mine = kg.read("mine");
     assert_eq!(get(&mine, PODS), 200);
-    assert!(mine.contains("namespace: shop") && mine.contains("name: x\n"), "{mine}");
-    assert_eq!(mine.matches("token:").count(), 1, "the old entry is replaced");
+    assert!(
+        mine.contains("namespace: shop") && mine.contains("name: x\n"),
+        "{mine}"
+    );
+    assert_eq!(
+        mine.matches("token:").count(),
+        1,
+        "the old entry is replaced"
+    );
     let shown = kg.run("kubeconfig rotate prod -f -");
     assert_eq!(get(&shown.success().stdout, PODS), 200);
 }

@@ -307,3 +307,80 @@ fn deny_bindings_in(kg: &Home, namespace: &str) {
         kg.sandbox.put_object(object).expect("put");
     }
 }
+
+/// A RoleBinding of role `admin` in namespace `default` that somebody else made.
+fn put_binding(kg: &Home, name: &str, role: &str, subjects: Value) {
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+        "metadata": { "name": name, "namespace": "default" },
+        "roleRef": {
+            "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role,
+        },
+        "subjects": subjects,
+    });
+    kg.sandbox.put_object(binding).expect("put");
+}
+
+fn subject(kind: &str, name: &str) -> Value {
+    match kind {
+        "ServiceAccount" => json!({ "kind": kind, "name": name, "namespace": "kubegrant" }),
+        _ => json!({ "kind": kind, "name": name, "apiGroup": "rbac.authorization.k8s.io" }),
+    }
+}
+
+const SECRETS: &str = "/api/v1/namespaces/default/secrets";
+
+/// Alice with read and `admin` of a namespace, where she may have made bindings; her account.
+fn namespace_admin(kg: &mut Home) -> (String, String) {
+    kg.run("access grant alice -c prod --level read").success();
+    kg.run("rbac bind alice -c prod --cluster-role admin -n default --yes")
+        .success();
+    let file = kg.download_for("alice");
+    let account = kg.accounts().remove(0);
+    (file, account.trim_start_matches("kubegrant/").to_owned())
+}
+
+#[test]
+fn what_is_too_large_or_names_a_group_is_waited_out() {
+    for large in [true, false] {
+        let mut kg = Home::with(kubegrant_sandbox::Sandbox::builder().token_cache(true));
+        let (file, account) = namespace_admin(&mut kg);
+        let subjects = if large {
+            let filling = subject("User", &"x".repeat(270_000));
+            json!([filling, subject("ServiceAccount", &account)])
+        } else {
+            json!([subject("Group", "system:serviceaccounts:kubegrant")])
+        };
+        put_binding(&kg, "mine", "admin", subjects);
+        assert_eq!(get(&file, SECRETS), 200);
+        kg.run("team revoke alice -c prod --yes").success();
+        assert!(matches!(get(&file, SECRETS), 401 | 403), "large: {large}");
+    }
+}
+
+#[test]
+fn who_loses_a_role_does_not_keep_it_by_a_binding_of_their_own() {
+    let mut kg = Home::new();
+    let (file, account) = namespace_admin(&mut kg);
+    let own = || json!([subject("ServiceAccount", &account), subject("User", "eve")]);
+    put_binding(&kg, "mine", "admin", own());
+    // A name that begins like ours is nobody's but its maker's.
+    let installation = kg.objects("ClusterRoleBinding").into_iter();
+    let ours = installation.map(|(name, _)| name);
+    let ours = ours.filter(|name| name.ends_with(":view"));
+    let ours: Vec<String> = ours.collect();
+    let name = ours[0].replace(":view", ":extra");
+    put_binding(&kg, &name, "admin", own());
+    put_binding(&kg, "other", "view", own());
+    kg.run("rbac unbind alice -c prod --cluster-role admin -n default --yes")
+        .success()
+        .says("binding 'mine' in namespace 'default', which somebody else made, gave account")
+        .says("it was taken off there")
+        .says("binding 'other' in namespace 'default', which somebody else made, gives account");
+    assert_eq!(get(&file, SECRETS), 403);
+    assert_eq!(get(&file, PODS), 200, "the grant stays");
+    for name in ["mine", name.as_str()] {
+        let left = list(&kg, name).expect("somebody else's binding stays");
+        assert_eq!(left["subjects"].as_array().map(Vec::len), Some(1), "{left}");
+    }
+}

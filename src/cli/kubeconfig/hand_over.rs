@@ -101,4 +101,3 @@ fn context_name(text: &str) -> Result<String, String> {
         Ok(name)
     }
 }
-

@@ -47,7 +47,11 @@ impl AccessView {
                     format!("kept shared kubeconfig of project {project}, until it is rotated")
                 }
                 Some(project) => format!("{} {project}", self.through),
-            } + if self.revoked { " (access revoked)" } else { "" },
+            } + if self.revoked {
+                " (access revoked)"
+            } else {
+                ""
+            },
             cells.time_or_none(self.ends_at),
         ];
         if wide {
@@ -128,7 +132,10 @@ impl View for AccessListView {
         headers
     }
     fn rows(&self, wide: bool, cells: &Cells) -> Vec<Vec<String>> {
-        self.lines.iter().map(|line| line.row(wide, cells)).collect()
+        self.lines
+            .iter()
+            .map(|line| line.row(wide, cells))
+            .collect()
     }
     fn names(&self) -> Vec<String> {
         self.lines

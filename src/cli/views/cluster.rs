@@ -108,7 +108,11 @@ impl View for ClusterListView {
         let count = |number: Option<usize>| number.map_or("-".to_owned(), |n| n.to_string());
         let row = |line: &LineView| {
             let owner = cells.text_or_none(line.owner.as_deref());
-            let revoked = if line.access_revoked { " (revoked)" } else { "" };
+            let revoked = if line.access_revoked {
+                " (revoked)"
+            } else {
+                ""
+            };
             let access = format!("{}{revoked}", line.access.unwrap_or("none"));
             let (name, state) = (line.name.clone(), line.state.to_owned());
             let (owed, age) = (count(line.owed), cells.time(line.created_at));

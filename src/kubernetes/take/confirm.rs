@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::{StreamExt, stream};
 use tokio::time::Instant;
 
-use super::others::{named_binding, names};
-use super::{Ended, Ending, FOREIGN_MAX, Gone, LEVELS, TOKEN_CACHE, Taken};
-use crate::domain::plan::{self, NAMESPACE, Object, Place, Step};
+use super::others::{Foreign, Whom, named_binding, names};
+use super::{Ended, Ending, FOREIGN_MAX, Gone, Ours, TOKEN_CACHE, Taken};
+use crate::domain::binding::Bound;
+use crate::domain::plan::{NAMESPACE, Object, Place, Step};
+use crate::domain::power::RoleRef;
 use crate::kubernetes::connection::{Connection, Question};
 use crate::kubernetes::converge::CONCURRENCY;
 use crate::kubernetes::error::{Error, clean};
@@ -16,6 +18,8 @@ use crate::kubernetes::lists::called;
 
 /// What keeps an end from being believed at once.
 pub(super) struct Doubts<'a> {
+    /// Which lists are ours.
+    pub(super) ours: Ours,
     /// Further connections to ask.
     pub(super) further: Further,
     /// Accounts on a list that could not be written.
@@ -34,16 +38,17 @@ impl Connection {
         taken: &mut Taken,
     ) {
         // What cannot be looked at may be there.
-        let (foreign, blind) = match self.foreign_bindings(ended).await {
+        let (foreign, blind) = match self.foreign_bindings(ended, &doubts.ours).await {
             Ok(found) => (found, false),
             Err(error) => {
                 taken.failures.push(error);
-                (BTreeMap::new(), true)
+                (Foreign::default(), true)
             }
         };
         let confirmed = stream::iter(ended.accounts.iter().zip(gone))
             .map(|(ending, gone)| {
-                let known = foreign.get(ending.account);
+                let known = foreign.of.get(ending.account);
+                let blind = blind || foreign.linger.contains(ending.account);
                 async move {
                     let since = gone?.since;
                     let others = known.into_iter().flatten().cloned().collect();
@@ -105,7 +110,7 @@ impl Connection {
             others.extend(answers.iter().filter_map(|reason| named_binding(reason)));
             for (place, name) in std::mem::take(&mut others) {
                 let key = (place.clone(), name.clone());
-                let ours = name.starts_with(&plan::binding_name(&self.installation, ""));
+                let ours = doubts.ours.has(&place, &name);
                 if ours || seen.len() >= FOREIGN_MAX || !seen.insert(key) {
                     continue;
                 }
@@ -134,7 +139,7 @@ impl Connection {
                 // Who still counts a list of ours that the account is off has not heard of its end
                 // either: there its token goes on.
                 let mut named = answers.iter().filter_map(|reason| named_binding(reason));
-                return match named.find(|(_, name)| !unwritten && self.is_level(name)) {
+                return match named.find(|(_, name)| !unwritten && doubts.ours.is_level(name)) {
                     Some((place, name)) => Err(Error::unsettled(&format!(
                         "an API server behind this address still lets account '{}' in by {}: it \
                          does not hear of changes",
@@ -172,7 +177,12 @@ impl Connection {
     }
 
     /// Looks at the list of a bound role by its own name: an account that left it must not be on it.
-    pub(super) async fn confirm_off(&self, ended: &Ended<'_>, still: &[Leaving], taken: &mut Taken) {
+    pub(super) async fn confirm_off(
+        &self,
+        ended: &Ended<'_>,
+        still: &[Leaving],
+        taken: &mut Taken,
+    ) {
         let deleted: BTreeSet<Object> = taken
             .changed
             .iter()
@@ -212,8 +222,85 @@ impl Connection {
         }
     }
 
-    fn is_level(&self, list: &str) -> bool {
-        let mut levels = LEVELS.into_iter();
-        levels.any(|role| list == plan::binding_name(&self.installation, role))
+    /// Looks for bindings that somebody else made for accounts which lost a role there and live on:
+    /// who had it may have given it to themselves once more. The same role is taken off; what else
+    /// there is is said.
+    pub(super) async fn look_behind(
+        &self,
+        ended: &Ended<'_>,
+        doubts: &Doubts<'_>,
+        taken: &mut Taken,
+    ) {
+        let mut places: BTreeMap<&Place, BTreeSet<&str>> = BTreeMap::new();
+        let ends = |account: &str| ended.accounts.iter().any(|it| it.account == account);
+        for (account, bound) in ended.bound.iter().filter(|(account, _)| !ends(account)) {
+            places.entry(&bound.place).or_default().insert(account);
+        }
+        for (place, accounts) in places {
+            let found = match self
+                .bindings_that_let_in(place, &accounts, &doubts.ours)
+                .await
+            {
+                Ok(found) => found,
+                Err(error) => {
+                    taken.failures.push(error);
+                    continue;
+                }
+            };
+            for theirs in found {
+                let list = clean(&called(&theirs.place, &theirs.name));
+                let named = match &theirs.whom {
+                    Whom::Accounts(named) => named.clone(),
+                    Whom::OurGroups => {
+                        taken.notes.push(format!(
+                            "{list}, which somebody else made, lets all accounts of kubegrant in"
+                        ));
+                        continue;
+                    }
+                    Whom::Unread => {
+                        taken.notes.push(format!(
+                            "{list} is too large to be read: it may give more than was left"
+                        ));
+                        continue;
+                    }
+                    Whom::Everybody => continue,
+                };
+                for account in named {
+                    let is_same = |(it, bound): &(&str, &Bound)| {
+                        *it == account && Some(&bound.role) == theirs.role.as_ref()
+                    };
+                    if !ended.bound.iter().any(is_same) {
+                        let role = theirs.role.as_ref().map_or("", RoleRef::name);
+                        taken.notes.push(format!(
+                            "{list}, which somebody else made, gives account '{account}' role '{}' \
+                             there",
+                            clean(role)
+                        ));
+                        continue;
+                    }
+                    match self.take_off(&theirs.place, &theirs.name, &account).await {
+                        Ok(_) => taken.notes.push(format!(
+                            "{list}, which somebody else made, gave account '{account}' the same \
+                             role: it was taken off there"
+                        )),
+                        Err(error) => {
+                            // Then it is not true that the role is gone.
+                            let kept: Vec<_> = taken
+                                .off
+                                .iter()
+                                .filter(|(it, bound)| {
+                                    *it == account && Some(&bound.role) == theirs.role.as_ref()
+                                })
+                                .cloned()
+                                .collect();
+                            for off in kept {
+                                taken.off.remove(&off);
+                            }
+                            taken.failures.push(error);
+                        }
+                    }
+                }
+            }
+        }
     }
 }

@@ -3,82 +3,146 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleBinding, Subject};
-use kube::api::ListParams;
+use kube::api::{ListParams, ObjectMeta};
 use serde_json::json;
 
-use super::{CONFLICTS_MAX, Ended};
+use super::{CONFLICTS_MAX, Ended, Ours};
 use crate::domain::access::Power;
 use crate::domain::plan::{NAMESPACE, Place};
+use crate::domain::power::RoleRef;
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::error::Error;
-use crate::kubernetes::list::{Found, Kept, Scope};
+use crate::kubernetes::list::{Found, Kept, Outline, Scope};
 use crate::kubernetes::lists::{List, called, is_account};
 
-/// A binding that names accounts which end.
-struct Naming {
-    place: Place,
-    name: String,
-    accounts: Vec<String>,
+/// The groups of our accounts alone, and of all accounts.
+const OUR_GROUPS: [&str; 2] = ["system:serviceaccounts", "system:serviceaccounts:kubegrant"];
+/// The groups of everybody.
+const EVERYBODY: [&str; 2] = ["system:authenticated", "system:unauthenticated"];
+/// What every API server gives to those groups, and means nothing (Kubernetes, "Default roles and
+/// role bindings").
+const FOR_EVERYBODY: [&str; 4] = [
+    "system:basic-user",
+    "system:discovery",
+    "system:public-info-viewer",
+    "system:service-account-issuer-discovery",
+];
+
+/// What others bound to accounts that end, or that lose a role.
+#[derive(Debug, Default)]
+pub(super) struct Foreign {
+    /// By account: bindings that name it, or let it in by a group of our accounts alone.
+    pub(super) of: BTreeMap<String, BTreeSet<(Place, String)>>,
+    /// Accounts that may have more by what names everybody, or cannot be read.
+    pub(super) linger: BTreeSet<String>,
 }
 
-impl Kept for Naming {
+/// A binding that somebody else made.
+#[derive(Debug)]
+pub(super) struct Theirs {
+    pub(super) place: Place,
+    pub(super) name: String,
+    /// What it gives; `None` where it is too large to be read.
+    pub(super) role: Option<RoleRef>,
+    /// Whom of those that were asked for.
+    pub(super) whom: Whom,
+}
+
+/// Whom a binding lets in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Whom {
+    /// These accounts, by name.
+    Accounts(Vec<String>),
+    /// Every account of ours.
+    OurGroups,
+    /// Everybody.
+    Everybody,
+    /// Nobody knows.
+    Unread,
+}
+
+impl Kept for Theirs {
     fn weight(&self) -> usize {
-        let accounts: usize = self.accounts.iter().map(Kept::weight).sum();
+        let accounts: usize = match &self.whom {
+            Whom::Accounts(accounts) => accounts.iter().map(Kept::weight).sum(),
+            _ => 0,
+        };
         size_of::<Self>() + self.name.len() + accounts
     }
 }
 
 impl Connection {
-    /// Bindings of others that name an account which could have made some itself: one with the whole
-    /// cluster, or with a role of its own in some namespace.
+    /// Bindings of others that let in an account which could have made some itself: one with the
+    /// whole cluster, or with a role of its own in some namespace.
     pub(super) async fn foreign_bindings(
         &self,
         ended: &Ended<'_>,
-    ) -> Result<BTreeMap<String, BTreeSet<(Place, String)>>, Error> {
-        let mut places: BTreeSet<Place> = BTreeSet::new();
+        ours: &Ours,
+    ) -> Result<Foreign, Error> {
+        let mut places: BTreeMap<Place, BTreeSet<&str>> = BTreeMap::new();
         for ending in &ended.accounts {
+            let mut could = |place| places.entry(place).or_default().insert(ending.account);
             if ending.power == Power::Full {
-                places.insert(None);
+                could(None);
             }
-            let bound = ended.bound.iter().filter(|(it, _)| *it == ending.account);
-            places.extend(bound.map(|(_, bound)| bound.place.clone()));
+            for (_, bound) in ended.bound.iter().filter(|(it, _)| *it == ending.account) {
+                could(bound.place.clone());
+            }
         }
-        if places.contains(&None) {
-            places = [None].into();
-        }
-        let mut found: BTreeMap<String, BTreeSet<(Place, String)>> = BTreeMap::new();
-        for place in places {
-            for binding in self.bindings_that_name(&place, ended).await? {
-                for account in binding.accounts {
-                    let key = (binding.place.clone(), binding.name.clone());
-                    found.entry(account).or_default().insert(key);
+        let mut found = Foreign::default();
+        for (place, accounts) in places {
+            for theirs in self.bindings_that_let_in(&place, &accounts, ours).await? {
+                let key = (theirs.place, theirs.name);
+                match theirs.whom {
+                    Whom::Accounts(named) => {
+                        for account in named {
+                            found.of.entry(account).or_default().insert(key.clone());
+                        }
+                    }
+                    Whom::OurGroups => {
+                        for account in &accounts {
+                            let of = found.of.entry((*account).to_owned()).or_default();
+                            of.insert(key.clone());
+                        }
+                    }
+                    Whom::Everybody | Whom::Unread => {
+                        found
+                            .linger
+                            .extend(accounts.iter().map(|it| (*it).to_owned()));
+                    }
                 }
             }
         }
         Ok(found)
     }
 
-    /// The bindings of a namespace, or of all of the cluster, that name an account which ends. What
-    /// is too large to be read is not among them: the authorizer is asked about that in the end.
-    async fn bindings_that_name(
+    /// The bindings of a namespace, or of all of the cluster, that are not ours and let in one of
+    /// these accounts.
+    pub(super) async fn bindings_that_let_in(
         &self,
         place: &Place,
-        ended: &Ended<'_>,
-    ) -> Result<Vec<Naming>, Error> {
+        accounts: &BTreeSet<&str>,
+        ours: &Ours,
+    ) -> Result<Vec<Theirs>, Error> {
         let all = ListParams::default();
-        let keep = |list: List| {
-            let accounts = ended.accounts.iter().map(|ending| ending.account);
-            let accounts = accounts.filter(|account| names(&list, account));
-            let accounts: Vec<String> = accounts.map(str::to_owned).collect();
-            (!accounts.is_empty()).then(|| Naming {
-                accounts,
-                place: list.meta.namespace,
-                name: list.meta.name.unwrap_or_default(),
-            })
+        let theirs = |meta: ObjectMeta, role, whom| {
+            let (place, name) = (meta.namespace, meta.name.unwrap_or_default());
+            let theirs = Theirs {
+                place,
+                name,
+                role,
+                whom,
+            };
+            (!ours.has(&theirs.place, &theirs.name)).then_some(theirs)
         };
+        let keep = |list: List| {
+            let whom = whom(&list, accounts)?;
+            theirs(list.meta, Some(list.role), whom)
+        };
+        let unread = |outline: Outline| theirs(outline.into_meta(), None, Whom::Unread);
         let namespaced = |found: Found<RoleBinding>| match found {
             Found::Object(found) => keep(List::from(found)),
-            Found::TooLarge(_) => None,
+            Found::TooLarge(outline) => unread(*outline),
         };
         if let Some(namespace) = place {
             let what = format!("the RoleBindings of namespace '{namespace}'");
@@ -91,7 +155,7 @@ impl Connection {
             &all,
             |found: Found<ClusterRoleBinding>| match found {
                 Found::Object(found) => keep(List::from(found)),
-                Found::TooLarge(_) => None,
+                Found::TooLarge(outline) => unread(*outline),
             },
         );
         let namespaced = self.list("the RoleBindings", Scope::Everywhere, &all, namespaced);
@@ -130,6 +194,26 @@ impl Connection {
             }
         }
         Err(Error::changed_meanwhile(&called(place, name)))
+    }
+}
+
+/// Whom of these accounts a binding lets in; nobody where it gives what everybody has anyway.
+fn whom(list: &List, accounts: &BTreeSet<&str>) -> Option<Whom> {
+    let named = accounts.iter().filter(|account| names(list, account));
+    let named: Vec<String> = named.map(|account| (*account).to_owned()).collect();
+    if !named.is_empty() {
+        return Some(Whom::Accounts(named));
+    }
+    let is_group = |among: &[&str]| {
+        let mut subjects = list.subjects.iter();
+        subjects.any(|it| it.kind == "Group" && among.contains(&it.name.as_str()))
+    };
+    if FOR_EVERYBODY.contains(&list.role.name()) {
+        None
+    } else if is_group(&OUR_GROUPS) {
+        Some(Whom::OurGroups)
+    } else {
+        is_group(&EVERYBODY).then_some(Whom::Everybody)
     }
 }
 

@@ -143,7 +143,10 @@ fn place_of(
 /// Whether a file holds logins of this kubeconfig, and nothing else: then it is dead after the
 /// rotation, and nobody misses it.
 fn holds_only_this(session: &Session, case: &Case, path: &Path) -> Result<bool, Error> {
-    let Some(found) = read_bounded(path, BYTES_MAX).ok().and_then(|it| logins(&it)) else {
+    let Some(found) = read_bounded(path, BYTES_MAX)
+        .ok()
+        .and_then(|it| logins(&it))
+    else {
         return Ok(false);
     };
     let versions = session
