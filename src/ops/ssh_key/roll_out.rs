@@ -41,6 +41,8 @@ pub(crate) struct RollOutWish {
     pub(crate) identity_file: Option<PathBuf>,
     /// Who logs in; `None` is who did before, else root.
     pub(crate) login: Option<Login>,
+    /// Who logs in by the operator's own way instead, and becomes root with sudo.
+    pub(crate) sudo_from: Option<Login>,
     /// The port of nodes that name none.
     pub(crate) port: Option<u16>,
     /// Which kind of key a rotation makes.
@@ -164,6 +166,7 @@ impl Work<'_> {
             login: login.parse().ok(),
             port: self.wish.port,
             identity_file: file.map(|path| self.session.env.current_dir.join(path)),
+            sudo_from: self.wish.sudo_from.clone(),
         };
         Ssh::find(&self.session.env, reach)
     }
@@ -184,6 +187,12 @@ impl Work<'_> {
             match ssh.add_line(node, &self.new.line, key).await {
                 Err(error @ (NodeError::Denied { .. } | NodeError::KeyRefused { .. })) => {
                     // The person's own way is the one that they can mend.
+                    refused.get_or_insert(error);
+                }
+                // A login that says whom to log in as instead, or sudo that wants a password.
+                Err(error @ (NodeError::Script { .. } | NodeError::Sudo { .. }))
+                    if way.is_none() =>
+                {
                     refused.get_or_insert(error);
                 }
                 other => return other,
