@@ -331,7 +331,7 @@ impl From<session::Error> for Failure {
                 "run `kubegrant init`, or name an identity with `--identity`".to_owned(),
             ),
             E::IdentityFile(inner) => (file_kind(inner), String::new()),
-            E::Identity { .. } => (Kind::Usage, String::new()),
+            E::Identity { source, path, .. } => (Kind::Usage, source.hint(path.as_deref())),
             E::Stranger { .. } => (
                 Kind::Denied,
                 "ask an organization owner to run `kubegrant user set-key NAME --key FILE`"
@@ -422,7 +422,10 @@ impl From<ops::Error> for Failure {
             E::Import(_) => (Kind::Usage, String::new()),
             E::Exec(_) => (Kind::State, String::new()),
             E::Key { .. } => (Kind::Usage, String::new()),
-            E::SshKey(inner) => (ssh_key_kind(inner), inner.hint().to_owned()),
+            E::SshKey(inner) => (ssh_key_kind(inner), inner.hint(None, MAKE_SSH_KEY)),
+            E::SshKeyFile { path, source } => {
+                (ssh_key_kind(source), source.hint(Some(path), MAKE_SSH_KEY))
+            }
             E::RecordedInDoubt { source, .. } => match source.as_ref() {
                 E::Store(inner) | E::Session(session::Error::Store(inner)) => store_kind(inner),
                 _ => (Kind::Unsafe, String::new()),
@@ -493,6 +496,9 @@ fn approach_kind(error: &ClusterError, cluster: &str) -> (Kind, String) {
         other => cluster_kind(other, cluster),
     }
 }
+
+/// What helps where a file holds no key that could be taken.
+const MAKE_SSH_KEY: &str = "make one with `kubegrant ssh-key generate CLUSTER`";
 
 fn ssh_key_kind(error: &SshKeyError) -> Kind {
     match error {
