@@ -2,10 +2,13 @@
 
 use std::fmt;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Stat};
 use rustix::process::geteuid;
+
+use crate::domain::account::roots_in_folder_of;
 
 /// A reason why a private file was not written, read or trusted.
 #[derive(Debug, thiserror::Error)]
@@ -138,13 +141,42 @@ pub(crate) enum FileError {
     },
 }
 
+impl FileError {
+    /// The command that gives back what keeps a person from their own file: something that root has
+    /// in a folder of theirs, as after a `sudo`.
+    pub(crate) fn give_back(&self) -> Option<String> {
+        let (path, source) = match self {
+            Self::Read { path, source }
+            | Self::Write { path, source }
+            | Self::CreateDirectory { path, source } => (path, source),
+            _ => return None,
+        };
+        if source.kind() != io::ErrorKind::PermissionDenied {
+            return None;
+        }
+        let owner = |path: &Path| Some(std::fs::symlink_metadata(path).ok()?.uid());
+        let me = geteuid().as_raw();
+        let made = roots_in_folder_of(me, path, owner)?;
+        Some(format!(
+            "'{made}' belongs to root: if `sudo` made it, give it back with `sudo chown -R {me} \
+             {made}`",
+            made = made.display()
+        ))
+    }
+}
+
 /// What makes a file private. Where it is root's, as in a volume of a pod, no mode can be changed.
 fn make_private(path: &Path, uid: u32) -> String {
     if uid == geteuid().as_raw() {
-        format!("`chmod 600 {}`", path.display())
+        let pod = if uid == 0 {
+            " (in a pod: mount the Secret with `defaultMode: 0400`)"
+        } else {
+            ""
+        };
+        format!("`chmod 600 {}`{pod}", path.display())
     } else {
-        "use a copy that is yours with mode 0600, or give an identity in the variable \
-         KUBEGRANT_IDENTITY"
+        "use a copy that is yours with mode 0600; in a pod mount the Secret with `defaultMode: \
+         0440` and a `fsGroup` of its own, or give an identity in the variable KUBEGRANT_IDENTITY"
             .to_owned()
     }
 }
@@ -191,8 +223,8 @@ impl fmt::Display for DirectoryFault {
             }
             Self::WorldWritable { mode } => write!(
                 f,
-                "everybody can write to it (mode {mode:04o}); use a directory of your own, or \
-                 take the right away with `chmod o-w`"
+                "everybody can write to it (mode {mode:04o}); use a directory of your own, such \
+                 as one in it with mode 0700, or take the right away with `chmod o-w`"
             ),
             Self::NotPrivate { mode } => write!(
                 f,
