@@ -281,7 +281,7 @@ impl Ssh {
         let (said, signed) = self.offer(node, key, command, input).await?;
         // A node that asks for no key at all lets `ssh` in too, and so does one that takes another
         // key which the user's configuration names. This key was offered first.
-        if said.status.success() && !signed {
+        if said.status.code() != Some(error::SSH_FAILED) && !signed {
             return Err(NodeError::KeyRefused {
                 node: node.clone(),
                 reason: "it let `ssh` in without it".to_owned(),
@@ -399,9 +399,10 @@ impl Ssh {
 
     /// Runs `ssh` for one exchange.
     async fn talk(&self, node: &Node, told: Told, input: Vec<u8>) -> Result<Said, NodeError> {
-        let newer: &[&str] = match self.is_newer().await? {
-            true => NEWER_OPTIONS,
-            false => &[],
+        let newer = if self.is_newer().await? {
+            NEWER_OPTIONS
+        } else {
+            &[]
         };
         let mut ssh = self.program();
         for option in OPTIONS.iter().chain(newer) {

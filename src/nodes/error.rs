@@ -117,6 +117,16 @@ pub(crate) enum NodeError {
 }
 
 impl NodeError {
+    /// Whether a login was not let in.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Denied { .. } | Self::KeyRefused { .. })
+    }
+
+    /// Whether another login may come further.
+    pub(crate) fn is_of_one_way(&self) -> bool {
+        self.is_refusal() || matches!(self, Self::Script { .. } | Self::Sudo { .. })
+    }
+
     /// Says what to do about it.
     pub(crate) fn hint(&self) -> String {
         match self {

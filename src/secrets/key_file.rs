@@ -21,7 +21,7 @@ pub(crate) const KEY_BYTES_MAX: usize = 64 * 1024;
 /// is 24, and a thousand is an advice that is often given.
 const BCRYPT_ROUNDS_MAX: u32 = 10_000;
 
-/// Makes OpenSSH's format of what PuTTY and ssh.com write.
+/// Makes OpenSSH's format of what `PuTTY` and ssh.com write.
 const WITH_PUTTYGEN: &str = "convert it: `puttygen FILE -O private-openssh-new -o COPY`";
 /// Makes of any PEM file one that is taken.
 const WITH_OPENSSL: &str = "convert it: `openssl pkcs8 -topk8 -v2 aes-256-cbc -in FILE -out COPY` \
@@ -163,9 +163,8 @@ impl KeyFile {
             });
         }
         let text = text::read(bytes);
-        let block = match find(&text)? {
-            Some(block) => block,
-            None => return Err(not_a_key(&text)),
+        let Some(block) = find(&text)? else {
+            return Err(not_a_key(&text));
         };
         match block.label {
             "OPENSSH PRIVATE KEY" => openssh::parse(&block.bytes()?),

@@ -39,7 +39,7 @@ pub(crate) enum RecipientError {
         /// The kind of key.
         kind: &'static str,
     },
-    /// The key is PuTTY's file for both halves.
+    /// The key is `PuTTY`'s file for both halves.
     #[error(
         "this is PuTTY's file for a private key, which nobody else may see; give its public half: \
          `puttygen FILE -L`"

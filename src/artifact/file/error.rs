@@ -145,11 +145,11 @@ impl FileError {
     /// The command that gives back what keeps a person from their own file: something that root has
     /// in a folder of theirs, as after a `sudo`.
     pub(crate) fn give_back(&self) -> Option<String> {
-        let (path, source) = match self {
-            Self::Read { path, source }
-            | Self::Write { path, source }
-            | Self::CreateDirectory { path, source } => (path, source),
-            _ => return None,
+        let (Self::Read { path, source }
+        | Self::Write { path, source }
+        | Self::CreateDirectory { path, source }) = self
+        else {
+            return None;
         };
         if source.kind() != io::ErrorKind::PermissionDenied {
             return None;
@@ -165,19 +165,20 @@ impl FileError {
     }
 }
 
-/// What makes a file private. Where it is root's, as in a volume of a pod, no mode can be changed.
+/// What makes a file private. Where it is root's or cannot be written, as in a volume of a pod, no
+/// mode can be changed.
 fn make_private(path: &Path, uid: u32) -> String {
-    if uid == geteuid().as_raw() {
-        let pod = if uid == 0 {
-            " (in a pod: mount the Secret with `defaultMode: 0400`)"
-        } else {
-            ""
-        };
-        format!("`chmod 600 {}`{pod}", path.display())
+    use rustix::fs::{StatVfsMountFlags, statvfs};
+    let is_fixed = statvfs(path).is_ok_and(|it| it.f_flag.contains(StatVfsMountFlags::RDONLY));
+    if uid == geteuid().as_raw() && !is_fixed {
+        format!("`chmod 600 {}`", path.display())
     } else {
-        "use a copy that is yours with mode 0600; in a pod mount the Secret with `defaultMode: \
-         0440` and a `fsGroup` of its own, or give an identity in the variable KUBEGRANT_IDENTITY"
-            .to_owned()
+        let mode = if geteuid().is_root() { "0400" } else { "0440" };
+        format!(
+            "use a copy that is yours with mode 0600; in a pod mount the Secret with `defaultMode: \
+             {mode}` and a `fsGroup` of its own, or give an identity in the variable \
+             KUBEGRANT_IDENTITY"
+        )
     }
 }
 

@@ -34,7 +34,8 @@ pub(crate) fn read_private(path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>
 /// this process, whose own group it has. Nobody else could be given it there with another mode.
 fn is_secret_volumes(stat: &Stat) -> bool {
     let is_roots = stat.st_uid == 0 && !geteuid().is_root();
-    is_roots && bits(stat) & 0o037 == 0 && is_our_group(stat.st_gid)
+    let is_others = bits(stat) & 0o037 != 0;
+    is_roots && !is_others && is_our_group(stat.st_gid)
 }
 
 /// Whether this process has a group, and nobody else on this machine but root.

@@ -143,10 +143,10 @@ fn fits(value: &Placed, due: &Type, what: &str) -> Result<(), (usize, String)> {
         Err((value.range.start, reason))
     };
     match (due, &value.node) {
-        (Text, Node::Scalar(text, plain)) => match *plain && !is_text(text) {
-            true => wrong("text (put it in quotes)"),
-            false => Ok(()),
-        },
+        (Text, Node::Scalar(text, plain)) if *plain && !is_text(text) => {
+            wrong("text (put it in quotes)")
+        }
+        (Text, Node::Scalar(..)) => Ok(()),
         (Text, _) => wrong("text"),
         (Truth, Node::Scalar(text, true)) if is_truth(text) => Ok(()),
         (Truth, _) => wrong("true or false"),

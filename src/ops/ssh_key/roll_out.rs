@@ -181,21 +181,18 @@ impl Work<'_> {
         if let Some(new) = &self.new.private {
             ways.push(Some(new));
         }
-        let mut refused = None;
+        let mut refused: Option<NodeError> = None;
         for way in ways {
             let key = way.map(SshKey::private_key);
-            match ssh.add_line(node, &self.new.line, key).await {
-                Err(error @ (NodeError::Denied { .. } | NodeError::KeyRefused { .. })) => {
-                    // The person's own way is the one that they can mend.
-                    refused.get_or_insert(error);
-                }
-                // A login that says whom to log in as instead, or sudo that wants a password.
-                Err(error @ (NodeError::Script { .. } | NodeError::Sudo { .. }))
-                    if way.is_none() =>
-                {
-                    refused.get_or_insert(error);
-                }
+            let error = match ssh.add_line(node, &self.new.line, key).await {
+                // In words, it may be this way alone: a login that is bound to a command, sudo.
+                Err(error) if error.is_of_one_way() => error,
                 other => return other,
+            };
+            // The person's own way is the one that they can mend, unless another came further.
+            match &refused {
+                Some(before) if !before.is_refusal() || error.is_refusal() => {}
+                _ => refused = Some(error),
             }
         }
         Err(refused.unwrap_or(NodeError::NotInstalled))

@@ -123,7 +123,7 @@ impl Locked {
         let derived = kdf.derive_key_and_iv(self.cipher, passphrase.expose_secret());
         let (key, iv) = derived.map_err(|_| DAMAGED)?;
         let mut bytes = Zeroizing::new(self.sealed);
-        if bytes.len() % self.cipher.block_size() != 0 {
+        if !bytes.len().is_multiple_of(self.cipher.block_size()) {
             return Err(DAMAGED);
         }
         let opened = self.cipher.decrypt(&key, &iv, &mut bytes, self.tag);
@@ -171,7 +171,7 @@ fn plain(public: &[u8], fields: &[u8]) -> ssh_encoding::Result<Zeroizing<Vec<u8>
     inner.extend_from_slice(fields);
     "".encode(&mut *inner)?;
     for padding in 1_u8.. {
-        if inner.len() % BLOCK == 0 {
+        if inner.len().is_multiple_of(BLOCK) {
             break;
         }
         inner.push(padding);

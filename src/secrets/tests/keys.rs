@@ -167,6 +167,7 @@ fn a_public_key_file_is_one_key_and_comments() {
 
 #[test]
 fn a_public_key_is_read_in_every_form_that_programs_write() {
+    use base64::Engine as _;
     let line = SSH_PUBLIC.trim();
     let body = line.split(' ').nth(1).expect("a key");
     let (left, right) = body.split_at(40);
@@ -174,7 +175,6 @@ fn a_public_key_is_read_in_every_form_that_programs_write() {
     let ssh_key::public::KeyData::Ed25519(point) = key.key_data() else {
         panic!("an ed25519 key");
     };
-    use base64::Engine as _;
     let mut der = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00".to_vec();
     der.extend(point.0);
     let pem = base64::engine::general_purpose::STANDARD.encode(der);
