@@ -127,7 +127,7 @@ impl From<Ended> for Failure {
     fn from(error: Ended) -> Self {
         match error {
             Ended::ReaderLeft => Self::said(Kind::ReaderLeft),
-            Ended::Write(_) => Self::new(Kind::Internal, error, "is the disk full?"),
+            Ended::Write(_) => Self::new(Kind::State, error, "is the disk full?"),
             Ended::Shape(_) => Self::new(Kind::Internal, error, ""),
         }
     }
@@ -164,6 +164,12 @@ fn store_kind(error: &store::Error) -> (Kind, String) {
         ),
         E::Busy { .. } => (Kind::State, "try again in a moment".to_owned()),
         E::Unwritable { .. } => (Kind::State, "is the disk full or read-only?".to_owned()),
+        E::NoLocks { .. } => (
+            Kind::State,
+            "locks keep two runs apart: put the store on a local disk, or on a volume that knows \
+             them, and name it with `--store FILE` or KUBEGRANT_STORE"
+                .to_owned(),
+        ),
         E::Full { .. } => (
             Kind::State,
             "make room on the disk, then run `kubegrant reconcile`".to_owned(),
@@ -195,6 +201,12 @@ fn store_kind(error: &store::Error) -> (Kind, String) {
             )
         }
         E::Silent => (Kind::Internal, String::new()),
+        E::Io { source, .. } if is_barred(source) => (
+            Kind::State,
+            "name a place that you can write in with `--store FILE` or KUBEGRANT_STORE, or set \
+             HOME or XDG_DATA_HOME"
+                .to_owned(),
+        ),
         E::Io { .. } | E::Sql { .. } | E::Statement(_) if error.is_storage() => {
             (Kind::State, "is the disk full or read-only?".to_owned())
         }
@@ -218,6 +230,32 @@ fn file_kind(error: &FileError) -> Kind {
         | FileError::Read { .. } => Kind::Usage,
         FileError::Write { .. } | FileError::CreateDirectory { .. } => Kind::State,
     }
+}
+
+/// What helps where a file is nowhere to be put: root has something in one's home, or, in a
+/// container, most places are not to be written.
+fn file_hint(error: &FileError) -> String {
+    if let Some(give_back) = error.give_back() {
+        return give_back;
+    }
+    let places = "name places that you can write in: HOME, or XDG_CONFIG_HOME, XDG_DATA_HOME and \
+                  XDG_STATE_HOME, or `--identity` and `--store`";
+    match error {
+        FileError::CreateDirectory { source, .. } if is_barred(source) => places.to_owned(),
+        FileError::Write { source, .. } if is_barred(source) => {
+            format!("choose a folder that you can write in, with `-f FILE`; or {places}")
+        }
+        _ => String::new(),
+    }
+}
+
+/// Whether a place is one that is not to be written by this user, or by nobody.
+fn is_barred(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    matches!(
+        error.kind(),
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
+    )
 }
 
 fn merge_kind(error: &MergeError) -> (Kind, String) {
@@ -330,8 +368,8 @@ impl From<session::Error> for Failure {
                 Kind::Denied,
                 "run `kubegrant init`, or name an identity with `--identity`".to_owned(),
             ),
-            E::IdentityFile(inner) => (file_kind(inner), String::new()),
-            E::Identity { .. } => (Kind::Usage, String::new()),
+            E::IdentityFile(inner) => (file_kind(inner), file_hint(inner)),
+            E::Identity { source, path, .. } => (Kind::Usage, source.hint(path.as_deref())),
             E::Stranger { .. } => (
                 Kind::Denied,
                 "ask an organization owner to run `kubegrant user set-key NAME --key FILE`"
@@ -422,7 +460,10 @@ impl From<ops::Error> for Failure {
             E::Import(_) => (Kind::Usage, String::new()),
             E::Exec(_) => (Kind::State, String::new()),
             E::Key { .. } => (Kind::Usage, String::new()),
-            E::SshKey(inner) => (ssh_key_kind(inner), inner.hint().to_owned()),
+            E::SshKey(inner) => (ssh_key_kind(inner), inner.hint(None, MAKE_SSH_KEY)),
+            E::SshKeyFile { path, source } => {
+                (ssh_key_kind(source), source.hint(Some(path), MAKE_SSH_KEY))
+            }
             E::RecordedInDoubt { source, .. } => match source.as_ref() {
                 E::Store(inner) | E::Session(session::Error::Store(inner)) => store_kind(inner),
                 _ => (Kind::Unsafe, String::new()),
@@ -435,7 +476,7 @@ impl From<ops::Error> for Failure {
                 Kind::Owed,
                 "make room, then run `kubegrant reconcile`: it finds out what was done".to_owned(),
             ),
-            E::File(inner) => (file_kind(inner), String::new()),
+            E::File(inner) => (file_kind(inner), file_hint(inner)),
             // As shells say it: not found, or found and not to be run.
             E::Child { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
                 (Kind::Child(127), String::new())
@@ -493,6 +534,9 @@ fn approach_kind(error: &ClusterError, cluster: &str) -> (Kind, String) {
         other => cluster_kind(other, cluster),
     }
 }
+
+/// What helps where a file holds no key that could be taken.
+const MAKE_SSH_KEY: &str = "make one with `kubegrant ssh-key generate CLUSTER`";
 
 fn ssh_key_kind(error: &SshKeyError) -> Kind {
     match error {

@@ -170,7 +170,7 @@ fn keys(bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(bytes)
         && let Ok(recipient) = parse_public_key_file(text)
     {
-        let again = parse_public_key_file(&recipient.to_string());
+        let again = parse_public_key_file(recipient.to_string());
         assert_eq!(again.expect("a key stays one"), recipient);
     }
     if let Ok(key) = SshKey::import(bytes, "prod", &mut || None) {

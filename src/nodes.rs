@@ -11,6 +11,11 @@
 //! [`Ssh::prove`] logs in with one private key and no other, and that key is on no disk and in no
 //! argument: `ssh` asks a small [agent](agent::Agent) in this process for the signature.
 //!
+//! What would keep `ssh` from being a pipe to `sh` there is overridden, whatever the configuration
+//! says: no terminal, no other command, no master, no background, no forwarding, standard input
+//! as it is. Jump hosts, ports, names, keys, agents and known hosts are the configuration's; who
+//! logs in is not, since the key is for an account that was named.
+//!
 //! An exchange that ran out of time says nothing about what the node did with it: asking again is
 //! how to know, and changes nothing that is already so.
 
@@ -47,6 +52,11 @@ const NAME_MAX: Duration = Duration::from_secs(2);
 /// How many lines a login script may read before ours begins.
 const QUESTIONS_MAX: usize = 8;
 
+/// What runs the script: every login shell knows these two words, `fish` and `tcsh` too.
+const SHELL: &str = "exec sh";
+/// The same as root. Its words are looked at, so that they are to be English.
+const SUDO_SHELL: &str = "exec env LC_ALL=C sudo -n -H sh";
+
 /// The script that changes `authorized_keys`.
 const SCRIPT: &str = include_str!("nodes/authorized_keys.sh");
 
@@ -62,13 +72,27 @@ const OPTIONS: &[&str] = &[
     "LogLevel=ERROR",
     // A master made here would stay behind with our pipes in its hands.
     "ControlMaster=no",
+    "ControlPersist=no",
     "RemoteCommand=none",
     "RequestTTY=no",
     "ForwardAgent=no",
     "ForwardX11=no",
     "ClearAllForwardings=yes",
+    "Tunnel=no",
     "PermitLocalCommand=no",
+    // It would ask on the terminal whether new host keys are to be kept.
+    "UpdateHostKeys=no",
 ];
+
+/// Options that OpenSSH has since 8.7: an older one knows neither them nor what they undo.
+const NEWER_OPTIONS: &[&str] = &[
+    "SessionType=default",
+    "StdinNull=no",
+    "ForkAfterAuthentication=no",
+];
+const NEWER_SINCE: (u32, u32) = (8, 7);
+/// How long `ssh` may take to say its version.
+const VERSION_MAX: Duration = Duration::from_secs(5);
 
 /// Options of a proof: one key, one method, one connection of its own.
 const PROOF_OPTIONS: &[&str] = &[
@@ -114,6 +138,9 @@ pub(crate) struct Reach {
     pub(crate) port: Option<u16>,
     /// A private key of the caller that `ssh` may use as well.
     pub(crate) identity_file: Option<PathBuf>,
+    /// Who logs in by the person's own way instead, and becomes root with sudo: the login of
+    /// nodes that do not let root in. The key itself logs in as root.
+    pub(crate) sudo_from: Option<Login>,
 }
 
 /// The `ssh` of this machine, ready to reach nodes.
@@ -125,6 +152,14 @@ pub(crate) struct Ssh {
     random: Arc<dyn Random>,
     reach: Reach,
     limit: Duration,
+    is_newer: tokio::sync::OnceCell<bool>,
+}
+
+/// What `ssh` is told beside the options of every exchange.
+struct Told {
+    options: Vec<OsString>,
+    login: Option<Login>,
+    command: &'static str,
 }
 
 impl Ssh {
@@ -156,6 +191,7 @@ impl Ssh {
             random: Arc::clone(&env.random),
             reach,
             limit: EXCHANGE_MAX,
+            is_newer: tokio::sync::OnceCell::new(),
         })
     }
 
@@ -239,13 +275,13 @@ impl Ssh {
         &self,
         node: &Node,
         key: &ssh_key::PrivateKey,
-        command: &str,
+        command: &'static str,
         input: Vec<u8>,
     ) -> Result<Said, NodeError> {
         let (said, signed) = self.offer(node, key, command, input).await?;
         // A node that asks for no key at all lets `ssh` in too, and so does one that takes another
         // key which the user's configuration names. This key was offered first.
-        if said.status.success() && !signed {
+        if said.status.code() != Some(error::SSH_FAILED) && !signed {
             return Err(NodeError::KeyRefused {
                 node: node.clone(),
                 reason: "it let `ssh` in without it".to_owned(),
@@ -260,7 +296,7 @@ impl Ssh {
         &self,
         node: &Node,
         key: &ssh_key::PrivateKey,
-        command: &str,
+        command: &'static str,
         input: Vec<u8>,
     ) -> Result<(Said, bool), NodeError> {
         let agent = Agent::start(key, &self.workplaces, &*self.random)?;
@@ -270,8 +306,13 @@ impl Ssh {
         }
         options.extend(["-o".into(), joined("IdentityAgent=", &agent.socket())]);
         options.extend(["-i".into(), agent.public_file().into()]);
+        let told = Told {
+            options,
+            login: self.reach.login.clone(),
+            command,
+        };
         let said = tokio::select! {
-            said = self.talk(node, options, command, input) => said?,
+            said = self.talk(node, told, input) => said?,
             never = agent.serve() => match never {},
         };
         Ok((said, agent.signed()))
@@ -297,26 +338,29 @@ impl Ssh {
         let answers = ":\n".repeat(QUESTIONS_MAX);
         let script = format!("{answers}verb={verb}\n{}{SCRIPT}", public.assignments());
         let script = script.into_bytes();
-        // Every login shell knows these two words, `fish` and `tcsh` too.
-        let command = "exec sh";
         let said = if let Some(key) = through {
-            self.talk_with_key(node, key, command, script).await?
+            self.talk_with_key(node, key, SHELL, script).await?
         } else {
-            let file = self.reach.identity_file.clone();
-            let options = file.map(|file| ["-i".into(), file.into_os_string()]);
-            let options = options.into_iter().flatten().collect();
-            self.talk(node, options, command, script).await?
+            self.talk_as_person(node, script).await?
         };
         match said.answer() {
             Some(answer) => match answer.strip_prefix("failed: ") {
                 Some(words) => Err(self.script_failed(node, &said.with_complaint(words))),
                 None => Ok(answer),
             },
+            None if through.is_none() && self.sudo_refused(&said) => Err(NodeError::Sudo {
+                node: node.clone(),
+                login: self.person().map(ToString::to_string).unwrap_or_default(),
+                reason: error::clean(&said.words()),
+            }),
             // A login that is bound to one command answers something else.
             None if said.status.success() => Err(self.script_failed(
                 node,
                 &match said.words() {
-                    silent if silent.is_empty() => "it ran something else than `sh`".to_owned(),
+                    silent if silent.is_empty() => {
+                        "it ran something else than `sh`, or a login script read what was for `sh`"
+                            .to_owned()
+                    }
                     words => format!("it ran something else than `sh`, which said: {words}"),
                 },
             )),
@@ -325,28 +369,50 @@ impl Ssh {
         }
     }
 
+    /// Runs `ssh` for one exchange, as the person at the keyboard would, and by sudo where that was
+    /// said.
+    async fn talk_as_person(&self, node: &Node, script: Vec<u8>) -> Result<Said, NodeError> {
+        let file = self.reach.identity_file.clone();
+        let options = file.map(|file| ["-i".into(), file.into_os_string()]);
+        let told = Told {
+            options: options.into_iter().flatten().collect(),
+            login: self.person().cloned(),
+            command: match self.reach.sudo_from {
+                Some(_) => SUDO_SHELL,
+                None => SHELL,
+            },
+        };
+        self.talk(node, told, script).await
+    }
+
+    /// Who logs in by the person's own way.
+    fn person(&self) -> Option<&Login> {
+        self.reach.sudo_from.as_ref().or(self.reach.login.as_ref())
+    }
+
+    /// Whether it was sudo that did not want to.
+    fn sudo_refused(&self, said: &Said) -> bool {
+        let complaint = said.complaint();
+        let is_sudos = complaint.contains("sudo") || complaint.contains("Sorry, user");
+        self.reach.sudo_from.is_some() && is_sudos && said.status.code() != Some(error::SSH_FAILED)
+    }
+
     /// Runs `ssh` for one exchange.
-    async fn talk(
-        &self,
-        node: &Node,
-        options: Vec<OsString>,
-        command: &str,
-        input: Vec<u8>,
-    ) -> Result<Said, NodeError> {
-        let mut ssh = tokio::process::Command::new(&self.program);
-        ssh.env_clear()
-            .envs(self.variables.iter().map(|(name, value)| (name, value)))
-            .current_dir(&self.current_dir);
-        for option in OPTIONS {
+    async fn talk(&self, node: &Node, told: Told, input: Vec<u8>) -> Result<Said, NodeError> {
+        let newer = if self.is_newer().await? {
+            NEWER_OPTIONS
+        } else {
+            &[]
+        };
+        let mut ssh = self.program();
+        for option in OPTIONS.iter().chain(newer) {
             ssh.args(["-o", option]);
         }
-        ssh.args(options).args(self.login_arguments(node));
-        ssh.args(["--", &node.address, command]);
+        ssh.args(told.options)
+            .args(self.login_arguments(node, told.login.as_ref()));
+        ssh.args(["--", &node.address, told.command]);
         match tokio::time::timeout(self.limit, exchange::run(ssh, input)).await {
-            Ok(said) => said.map_err(|source| NodeError::NotRunnable {
-                program: self.program.clone(),
-                source,
-            }),
+            Ok(said) => said.map_err(|source| self.not_runnable(source)),
             Err(_) => Err(NodeError::TooSlow {
                 node: node.clone(),
                 seconds: self.limit.as_secs(),
@@ -354,10 +420,40 @@ impl Ssh {
         }
     }
 
+    /// `ssh`, in the caller's place.
+    fn program(&self) -> tokio::process::Command {
+        let mut ssh = tokio::process::Command::new(&self.program);
+        ssh.env_clear()
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .current_dir(&self.current_dir);
+        ssh
+    }
+
+    fn not_runnable(&self, source: std::io::Error) -> NodeError {
+        NodeError::NotRunnable {
+            program: self.program.clone(),
+            source,
+        }
+    }
+
+    /// Whether this `ssh` knows the newer options.
+    async fn is_newer(&self) -> Result<bool, NodeError> {
+        let ask = || async {
+            let mut ssh = self.program();
+            ssh.arg("-V");
+            match tokio::time::timeout(VERSION_MAX, exchange::run(ssh, vec![])).await {
+                Ok(Ok(said)) => Ok(version(&said.complaint()).is_some_and(|it| it >= NEWER_SINCE)),
+                Ok(Err(source)) => Err(self.not_runnable(source)),
+                Err(_) => Ok(false),
+            }
+        };
+        self.is_newer.get_or_try_init(ask).await.copied()
+    }
+
     /// The options that say who logs in, and where.
-    fn login_arguments(&self, node: &Node) -> Vec<String> {
+    fn login_arguments(&self, node: &Node, login: Option<&Login>) -> Vec<String> {
         let mut arguments = Vec::new();
-        if let Some(login) = &self.reach.login {
+        if let Some(login) = login {
             arguments.extend(["-l".to_owned(), login.to_string()]);
         }
         if let Some(port) = node.port.or(self.reach.port) {
@@ -369,7 +465,7 @@ impl Ssh {
     /// The command that a person would type to reach a node.
     fn by_hand(&self, node: &Node) -> String {
         let mut words = vec!["ssh".to_owned()];
-        words.extend(self.login_arguments(node));
+        words.extend(self.login_arguments(node, self.person()));
         words.push(node.address.clone());
         words.join(" ")
     }
@@ -385,6 +481,15 @@ impl Ssh {
             reason: error::clean(words),
         }
     }
+}
+
+/// The version in the words of `ssh -V`; nothing where it is not OpenSSH's.
+fn version(words: &str) -> Option<(u32, u32)> {
+    let (_, rest) = words.split_once("OpenSSH_")?;
+    let rest = rest.strip_prefix("for_Windows_").unwrap_or(rest);
+    let (major, rest) = rest.split_once('.')?;
+    let minor: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
 /// The addresses that a name leads to now; none where nobody knows it, or not soon.

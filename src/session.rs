@@ -61,6 +61,8 @@ pub(crate) enum Error {
     Identity {
         /// Where it came from.
         place: String,
+        /// The file, if it was one.
+        path: Option<PathBuf>,
         /// What is wrong.
         #[source]
         source: IdentityError,
@@ -202,19 +204,16 @@ impl Session {
     pub(crate) fn names(env: &Env, config: &Config, kind: NameKind) -> Vec<(String, String)> {
         let look = || -> Option<Vec<(String, String)>> {
             let store = Store::peek(&config.store).ok()?;
-            let text = match &config.identity {
-                IdentitySource::Variable(text) => SecretString::from(text.as_str()),
-                IdentitySource::File(path) => {
-                    let bytes = read_private(path, IDENTITY_BYTES_MAX).ok()?;
-                    SecretString::from(String::from_utf8_lossy(&bytes).into_owned())
-                }
+            let bytes = match &config.identity {
+                IdentitySource::Variable(text) => Zeroizing::new(text.as_bytes().to_vec()),
+                IdentitySource::File(path) => read_private(path, IDENTITY_BYTES_MAX).ok()?,
             };
             let mut silent = |what: &str| {
                 Err(IdentityError::PassphraseNeeded {
                     what: what.to_owned(),
                 })
             };
-            let key = Identity::parse(&text, &mut silent)
+            let key = Identity::parse_bytes(&bytes, &mut silent)
                 .ok()?
                 .recipient()
                 .to_string();
@@ -321,6 +320,10 @@ impl Session {
         let identity =
             Identity::parse_bytes(&bytes, &mut ask).map_err(|source| Error::Identity {
                 place: self.identity_place(),
+                path: match &self.config.identity {
+                    IdentitySource::File(path) => Some(path.clone()),
+                    IdentitySource::Variable(_) => None,
+                },
                 source,
             })?;
         Ok(self.identity.get_or_init(|| identity))

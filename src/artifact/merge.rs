@@ -10,6 +10,7 @@
 //! somebody else's, and is left alone.
 
 mod found;
+mod kubectl;
 mod splice;
 #[cfg(test)]
 mod tests;
@@ -211,6 +212,12 @@ pub(crate) fn merge(
             gone,
             comes: Some((text, at)),
         });
+    }
+    if let Some(root) = &root {
+        kubectl::check(root, before, |list, number| {
+            let mut changes = changes.iter();
+            changes.any(|it| it.section.list == list && it.gone.contains(&number))
+        })?;
     }
     let was = current(root.as_ref());
     let wants = set_current || was.is_empty() || old_contexts.iter().any(|name| name == was);

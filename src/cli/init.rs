@@ -57,6 +57,12 @@ pub(crate) fn run(args: InitArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
                 done.identity, done.owner
             ));
         }
+        if let Some(path) = &done.identity_named {
+            desk.output.hint(&format!(
+                "every command needs that identity: `export KUBEGRANT_IDENTITY_FILE={path}`, or \
+                 `--identity {path}`"
+            ));
+        }
         desk.output
             .hint("register a cluster with `kubegrant cluster add NAME --kubeconfig FILE`");
     }

@@ -139,14 +139,17 @@ fn run_command(args: &[OsString], mut env: Env) -> u8 {
     let mut output = Output::new(&mut env, settings);
     match dispatch(cli, env, &mut output) {
         Ok(()) => EXIT_OK,
-        Err(failure) => {
-            if failure.error.is_some() {
-                let (message, causes) = failure.lines();
-                output.error(&message, &causes, &failure.hints);
-            }
-            failure.kind.code()
-        }
+        Err(failure) => say_failure(&failure, &mut output),
     }
+}
+
+/// Says why a run failed; gives the exit code.
+fn say_failure(failure: &Failure, output: &mut Output) -> u8 {
+    if failure.error.is_some() {
+        let (message, causes) = failure.lines();
+        output.error(&message, &causes, &failure.hints);
+    }
+    failure.kind.code()
 }
 
 /// Shows what clap has to say: help on stdout with 0, anything else on stderr with 2.
@@ -156,11 +159,10 @@ fn say_usage(mut error: clap::Error, env: &mut Env) -> u8 {
     let mut output = Output::new(env, Settings::default());
     let text = error.render().to_string();
     match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            // A reader that left has seen enough of the help.
-            let _shown = output.raw(text.as_bytes());
-            EXIT_OK
-        }
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => match output.raw(text.as_bytes()) {
+            Ok(()) => EXIT_OK,
+            Err(ended) => say_failure(&ended.into(), &mut output),
+        },
         _ => {
             // What was typed is repeated in it, and may have come from somewhere else.
             output.rendered(&crate::output::sanitize::lines(&text));

@@ -4,6 +4,7 @@
 //! nothing of ours.
 
 pub(crate) mod access;
+pub(crate) mod account;
 pub(crate) mod audit;
 pub(crate) mod backdoor;
 pub(crate) mod binding;

@@ -138,6 +138,13 @@ fn parse_port(text: &str) -> Result<u16, AddressError> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Login(String);
 
+impl Login {
+    /// The account that may do everything.
+    pub(crate) fn root() -> Self {
+        Self("root".to_owned())
+    }
+}
+
 /// Why a text is not the name of an account.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a login name has 1 to {LOGIN_MAX} letters, digits, '_', '-' and '.', no '-' first")]

@@ -88,6 +88,16 @@ pub(crate) enum NodeError {
         /// The words of the script, or of whatever answered in its place.
         reason: String,
     },
+    /// The node let the login in, and sudo does not make it root.
+    #[error("{node} does not let '{login}' use sudo: {reason}")]
+    Sudo {
+        /// Which node.
+        node: Node,
+        /// Who logged in.
+        login: String,
+        /// The words of sudo.
+        reason: String,
+    },
     /// The cluster gives an address that is not believed, or one that nobody agreed to.
     #[error("node '{name}' is left out: {reason}")]
     LeftOut {
@@ -107,6 +117,16 @@ pub(crate) enum NodeError {
 }
 
 impl NodeError {
+    /// Whether a login was not let in.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Denied { .. } | Self::KeyRefused { .. })
+    }
+
+    /// Whether another login may come further.
+    pub(crate) fn is_of_one_way(&self) -> bool {
+        self.is_refusal() || matches!(self, Self::Script { .. } | Self::Sudo { .. })
+    }
+
     /// Says what to do about it.
     pub(crate) fn hint(&self) -> String {
         match self {
@@ -141,13 +161,18 @@ impl NodeError {
                      with `--user`"
                 )
             }
+            Self::Sudo { login, .. } => format!(
+                "sudo must work without a question there (`{login} ALL=(root) NOPASSWD: ALL` in \
+                 /etc/sudoers.d); without `--sudo` the key is for '{login}' itself"
+            ),
             Self::LeftOut { name, .. } => format!(
                 "a node's address is its own word: where it is right, name it with `--node \
                  ADDRESS`; `--forget-node {name}` goes on without it"
             ),
             Self::KeyRefused { .. } => {
-                "see whether sshd there reads ~/.ssh/authorized_keys (AuthorizedKeysFile), and \
-                 whether others can write to that file or its folders (StrictModes)"
+                "see whether sshd there reads ~/.ssh/authorized_keys (AuthorizedKeysFile), whether \
+                 others can write to that file or its folders (StrictModes), and whether root may \
+                 log in (PermitRootLogin): where it may not, name another account with `--user`"
                     .to_owned()
             }
         }

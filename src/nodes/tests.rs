@@ -4,6 +4,7 @@ mod file;
 mod proof;
 mod reach;
 mod script;
+mod surroundings;
 
 use std::path::Path;
 use std::time::Duration;

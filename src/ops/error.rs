@@ -133,6 +133,15 @@ pub(crate) enum Error {
     /// An SSH key was refused, or could not be made.
     #[error("the SSH key cannot be used")]
     SshKey(#[source] SshKeyError),
+    /// The SSH key in a file was refused.
+    #[error("the SSH key in `{}` cannot be used", path.display())]
+    SshKeyFile {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: SshKeyError,
+    },
     /// It was done, and could not be recorded; the next command finds out.
     #[error("{what}, but that could not be recorded")]
     Unrecorded {

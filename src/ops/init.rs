@@ -38,6 +38,8 @@ pub(crate) struct Initialized {
     pub(crate) store: PathBuf,
     /// Where the identity is.
     pub(crate) identity: String,
+    /// The identity's file, where only this command line says so.
+    pub(crate) identity_named: Option<String>,
     /// Whether the identity was made now.
     pub(crate) identity_made: bool,
     /// Whether all of it was there before.
@@ -63,6 +65,7 @@ pub(crate) fn existing(session: &Session) -> Result<Option<Initialized>, Error> 
         key: actor.holder.key.unwrap_or_default(),
         store: store.path().to_owned(),
         identity: session.identity_place(),
+        identity_named: identity_named(session),
         identity_made: false,
         unchanged: true,
     }))
@@ -106,9 +109,24 @@ pub(crate) fn init(session: &Session, wish: Init, mode: Mode) -> Result<Done<Ini
         key: key.to_string(),
         store: store.path().to_owned(),
         identity: session.identity_place(),
+        identity_named: identity_named(session),
         identity_made,
         unchanged: false,
     }))
+}
+
+/// The identity's file, where neither a variable nor its usual place leads there: other commands
+/// would not find it.
+fn identity_named(session: &Session) -> Option<String> {
+    let IdentitySource::File(path) = &session.config.identity else {
+        return None;
+    };
+    let env = &session.env;
+    let is_usual = env
+        .config_dir()
+        .is_some_and(|dir| dir.join("identity") == *path);
+    let is_in_variable = env.path_variable("KUBEGRANT_IDENTITY_FILE").is_some();
+    (!is_usual && !is_in_variable).then(|| path.display().to_string())
 }
 
 /// Checks that an identity can be written where none is.

@@ -84,7 +84,10 @@ pub(crate) fn read_file(
     ask: &mut dyn FnMut() -> Option<SecretString>,
 ) -> Result<SshKey, Error> {
     let bytes = read_bounded(&session.env.current_dir.join(path), KEY_BYTES_MAX)?;
-    SshKey::import(&bytes, &comment(name), ask).map_err(Error::SshKey)
+    SshKey::import(&bytes, &comment(name), ask).map_err(|source| Error::SshKeyFile {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Where a new key came from, and which part it will play.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use futures::{StreamExt, stream};
+use zeroize::Zeroizing;
 
 use super::journal::Journal;
 use super::project::kept::Kept;
@@ -30,7 +31,8 @@ const KEY_BYTES_MAX: usize = 16 * 1024;
 /// Reads a public key: from a file, from standard input (`-`), or the text itself.
 pub(crate) fn read_key(session: &Session, place: &Path) -> Result<Recipient, Error> {
     let as_text = place.to_string_lossy();
-    let (text, place) = if place == Path::new("-") {
+    let inline = ["age1", "ssh-", "ecdsa-", "sk-ssh-", "sk-ecdsa-"];
+    let (bytes, place) = if place == Path::new("-") {
         let bytes = session
             .env
             .stdin
@@ -39,18 +41,15 @@ pub(crate) fn read_key(session: &Session, place: &Path) -> Result<Recipient, Err
                 why: error.to_string(),
                 hint: "give the key as a file".to_owned(),
             })?;
-        (
-            String::from_utf8_lossy(&bytes).into_owned(),
-            "standard input".to_owned(),
-        )
-    } else if as_text.starts_with("age1") || as_text.starts_with("ssh-") {
-        (as_text.into_owned(), "the text".to_owned())
+        (bytes, "standard input".to_owned())
+    } else if inline.iter().any(|prefix| as_text.starts_with(prefix)) {
+        let bytes = Zeroizing::new(as_text.into_owned().into_bytes());
+        (bytes, "the text".to_owned())
     } else {
         let bytes = read_bounded(&session.env.current_dir.join(place), KEY_BYTES_MAX)?;
-        let shown = format!("`{}`", place.display());
-        (String::from_utf8_lossy(&bytes).into_owned(), shown)
+        (bytes, format!("`{}`", place.display()))
     };
-    parse_public_key_file(&text).map_err(|source| Error::Key { place, source })
+    parse_public_key_file(&*bytes).map_err(|source| Error::Key { place, source })
 }
 
 /// A new user.

@@ -2,20 +2,21 @@
 
 use std::fmt;
 use std::io::Read;
+use std::path::Path;
 
 use age::DecryptError;
 use age::armor::ArmoredReader;
 use secrecy::{ExposeSecret, SecretString};
 use ssh_key::private::KeypairData;
-use ssh_key::{Algorithm, Kdf, LineEnding, PrivateKey};
+use ssh_key::{LineEnding, PrivateKey};
 use zeroize::Zeroizing;
 
+use super::key_file::{KeyFile, Kind, SshKeyError};
 use super::recipient::{Recipient, RecipientError, has_prefix};
+use super::text;
 
 /// The most work that opening a passphrase-protected age file may cost: 2^20, which takes 1 GiB.
 const WORK_FACTOR_MAX: u8 = 20;
-/// The most bcrypt rounds that opening an SSH key may cost; `ssh-keygen -a` defaults to 16.
-const BCRYPT_ROUNDS_MAX: u32 = 4096;
 /// No identity is larger than this.
 const IDENTITY_BYTES_MAX: u64 = 64 * 1024;
 
@@ -89,9 +90,22 @@ pub(crate) enum IdentityError {
         /// What it was asked for.
         what: String,
     },
+    /// The SSH key in it cannot be read.
+    #[error(transparent)]
+    KeyFile(SshKeyError),
     /// The key is one that nothing may be sealed to.
     #[error("the public half of the identity cannot be used")]
     Public(#[from] RecipientError),
+}
+
+impl IdentityError {
+    /// What helps, where the words do not say it.
+    pub(crate) fn hint(&self, file: Option<&Path>) -> String {
+        match self {
+            Self::KeyFile(error) => error.hint(file, NEW_KEY),
+            _ => String::new(),
+        }
+    }
 }
 
 /// The private half of a key, which opens what was sealed to its public half.
@@ -131,9 +145,6 @@ impl Identity {
         passphrase: &mut dyn FnMut(&str) -> Result<SecretString, IdentityError>,
     ) -> Result<Self, IdentityError> {
         let text = text.expose_secret();
-        if text.trim_start().starts_with(ARMOR) {
-            return from_passphrase_file(text.trim_start().as_bytes(), passphrase);
-        }
         parse_plain(text, Some(passphrase))
     }
 
@@ -145,8 +156,14 @@ impl Identity {
         if bytes.starts_with(BINARY) {
             return from_passphrase_file(bytes, passphrase);
         }
-        let text = str::from_utf8(bytes).map_err(|_| IdentityError::NotText)?;
-        Self::parse(&SecretString::from(text), passphrase)
+        if bytes.contains(&0) && !bytes.starts_with(b"\xff\xfe") && !bytes.starts_with(b"\xfe\xff")
+        {
+            return match KeyFile::parse(bytes) {
+                Err(error @ SshKeyError::Format { .. }) => Err(IdentityError::KeyFile(error)),
+                _ => Err(IdentityError::NotText),
+            };
+        }
+        Self::parse(&SecretString::from(text::read(bytes).as_str()), passphrase)
     }
 
     /// Returns the public half, which names the user.
@@ -222,8 +239,24 @@ fn parse_plain(text: &str, ask: Option<Ask<'_>>) -> Result<Identity, IdentityErr
     let Some((_, first)) = lines.peek() else {
         return Err(IdentityError::Empty);
     };
-    if first.starts_with("-----BEGIN") || first.starts_with("---- BEGIN") {
-        return parse_pem(text, first, ask);
+    if let Some(start) = text.find(ARMOR) {
+        if has_private_key(text) {
+            return Err(IdentityError::Several { count: 2 });
+        }
+        return match ask {
+            Some(ask) => {
+                let armor = text.get(start..).unwrap_or_default();
+                from_passphrase_file(armor.as_bytes(), ask)
+            }
+            None => Err(IdentityError::Nested),
+        };
+    }
+    let is_dashed = first.starts_with("-----BEGIN") || first.starts_with("---- BEGIN");
+    if is_dashed || first.starts_with("PuTTY-User-Key-File") || has_private_key(text) {
+        if has_age_secret(text) {
+            return Err(IdentityError::Several { count: 2 });
+        }
+        return parse_pem(text, ask);
     }
     let mut keys = 0usize;
     let mut secret = None;
@@ -243,6 +276,17 @@ fn parse_plain(text: &str, ask: Option<Ask<'_>>) -> Result<Identity, IdentityErr
         ),
         (count, _) => Err(IdentityError::Several { count }),
     }
+}
+
+/// Whether a block of PEM in it is a private key.
+fn has_private_key(text: &str) -> bool {
+    text.contains("PRIVATE KEY--") || text.contains("PRIVATE KEY --")
+}
+
+/// Whether a line in it is a native age secret.
+fn has_age_secret(text: &str) -> bool {
+    let mut lines = text.lines();
+    lines.any(|line| has_prefix(line.trim(), "AGE-SECRET-KEY-1"))
 }
 
 /// Says what a line is that ought to be a native age secret.
@@ -267,81 +311,50 @@ fn not_a_secret(line: &str, number: usize) -> IdentityError {
     IdentityError::Unrecognized { line: number }
 }
 
-fn parse_pem(text: &str, first: &str, ask: Option<Ask<'_>>) -> Result<Identity, IdentityError> {
-    match text
-        .lines()
-        .filter(|line| line.trim_start().starts_with("-----BEGIN "))
-        .count()
-    {
-        0 | 1 => {}
-        count => return Err(IdentityError::Several { count }),
+/// Reads a private key file of SSH's or PKCS's.
+fn parse_pem(text: &str, ask: Option<Ask<'_>>) -> Result<Identity, IdentityError> {
+    let file = KeyFile::parse(text.as_bytes()).map_err(|error| match error {
+        SshKeyError::PublicHalf => IdentityError::PublicKey,
+        SshKeyError::Kind { kind } => unsupported(kind),
+        SshKeyError::Damaged { kind } => IdentityError::Damaged { kind },
+        SshKeyError::Several => IdentityError::Several {
+            count: text.matches("PRIVATE KEY--").count().div_ceil(2).max(2),
+        },
+        error => IdentityError::KeyFile(error),
+    })?;
+    // Before a passphrase is asked for in vain.
+    match file.kind() {
+        None | Some(Kind::Ed25519) => {}
+        Some(Kind::Rsa) => return Err(unsupported("ssh-rsa")),
+        Some(Kind::Other(kind)) => return Err(unsupported(kind)),
     }
-    if first.starts_with(ARMOR) {
-        return match ask {
-            Some(ask) => {
-                let start = text.find(ARMOR).unwrap_or_default();
-                from_passphrase_file(text.get(start..).unwrap_or_default().as_bytes(), ask)
-            }
+    let mut what = String::new();
+    let mut unasked = None;
+    let mut ask = ask;
+    let opened = file.open(&mut |of| {
+        of.clone_into(&mut what);
+        let answer = match &mut ask {
+            Some(ask) => ask(of),
             None => Err(IdentityError::Nested),
         };
+        answer.map_err(|error| unasked = Some(error)).ok()
+    });
+    match (opened, unasked) {
+        (_, Some(error)) => Err(error),
+        (Ok(KeypairData::Ed25519(pair)), None) => Identity::from_ssh(&pair.into()),
+        (Ok(KeypairData::Rsa(_)), None) => Err(unsupported("ssh-rsa")),
+        (Ok(_), None) => Err(unsupported("such SSH")),
+        (Err(SshKeyError::WrongPassphrase), None) => Err(IdentityError::WrongPassphrase { what }),
+        (Err(SshKeyError::Kind { kind }), None) => Err(unsupported(kind)),
+        (Err(SshKeyError::Damaged { kind }), None) => Err(IdentityError::Damaged { kind }),
+        (Err(error), None) => Err(IdentityError::KeyFile(error)),
     }
-    if first.contains("PUBLIC KEY") {
-        return Err(IdentityError::PublicKey);
-    }
-    if !first.starts_with("-----BEGIN OPENSSH PRIVATE KEY-----") {
-        return Err(IdentityError::Unsupported {
-            kind: "PEM and PKCS#8",
-            way_out: "make one with `ssh-keygen -t ed25519`, or convert an ed25519 key with \
-                      `ssh-keygen -p -f`",
-        });
-    }
-    let start = text.find("-----BEGIN").unwrap_or_default();
-    let key = PrivateKey::from_openssh(text.get(start..).unwrap_or_default().trim_end()).map_err(
-        |error| match error {
-            ssh_key::Error::AlgorithmUnknown | ssh_key::Error::AlgorithmUnsupported { .. } => {
-                IdentityError::Unsupported {
-                    kind: "such SSH",
-                    way_out: NEW_KEY,
-                }
-            }
-            _ => IdentityError::Damaged { kind: "SSH" },
-        },
-    )?;
-    if let Some(kind) = unsupported_kind(&key.algorithm()) {
-        return Err(IdentityError::Unsupported {
-            kind,
-            way_out: NEW_KEY,
-        });
-    }
-    if key.is_encrypted() {
-        let ask = ask.ok_or(IdentityError::Nested)?;
-        return Identity::from_ssh(&decrypt_ssh(&key, ask)?);
-    }
-    Identity::from_ssh(&key)
 }
 
-fn decrypt_ssh(key: &PrivateKey, ask: Ask<'_>) -> Result<PrivateKey, IdentityError> {
-    let what = format!("the SSH key {}", key.fingerprint(ssh_key::HashAlg::Sha256));
-    match key.kdf() {
-        Kdf::Bcrypt { rounds, .. } if *rounds > BCRYPT_ROUNDS_MAX => {
-            return Err(IdentityError::ExcessiveWork { what });
-        }
-        Kdf::Bcrypt { .. } => {}
-        _ => return Err(IdentityError::Damaged { kind: SSH }),
-    }
-    let passphrase = ask(&what)?;
-    key.decrypt(passphrase.expose_secret())
-        .map_err(|_| IdentityError::WrongPassphrase { what })
-}
-
-fn unsupported_kind(algorithm: &Algorithm) -> Option<&'static str> {
-    match algorithm {
-        Algorithm::Ed25519 => None,
-        Algorithm::Rsa { .. } => Some("ssh-rsa"),
-        Algorithm::Ecdsa { .. } => Some("ecdsa"),
-        Algorithm::Dsa => Some("ssh-dss"),
-        Algorithm::SkEd25519 | Algorithm::SkEcdsaSha2NistP256 => Some("security-key (sk)"),
-        _ => Some("such SSH"),
+fn unsupported(kind: &'static str) -> IdentityError {
+    IdentityError::Unsupported {
+        kind,
+        way_out: NEW_KEY,
     }
 }
 

@@ -5,15 +5,18 @@
 //! which is an ordinary binary age file. Nothing outside this module knows the age crate.
 
 mod identity;
+mod key_file;
 mod key_pair;
 mod mac;
 mod recipient;
 mod seal;
 #[cfg(test)]
 mod tests;
+mod text;
 
 pub(crate) use identity::{Identity, IdentityError};
-pub(crate) use key_pair::{KEY_BYTES_MAX, SshKey, SshKeyError, SshKeyKind};
+pub(crate) use key_file::{KEY_BYTES_MAX, SshKeyError};
+pub(crate) use key_pair::{SshKey, SshKeyKind};
 pub(crate) use mac::MacKey;
 pub(crate) use recipient::{Recipient, RecipientError, parse_public_key_file};
 pub(crate) use seal::{OpenError, RecordName, SealError, Sealed, open, open_file, seal, seal_file};

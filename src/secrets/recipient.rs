@@ -1,5 +1,7 @@
 //! The public half of a key: what a secret is sealed to, and what names a user.
 
+mod read;
+
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -7,6 +9,8 @@ use std::str::FromStr;
 
 use ssh_key::HashAlg;
 use ssh_key::public::KeyData;
+
+pub(crate) use read::parse_public_key_file;
 
 /// A reason why a text is not a key that secrets can be sealed to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,14 +39,27 @@ pub(crate) enum RecipientError {
         /// The kind of key.
         kind: &'static str,
     },
-    /// The key is in another file format.
+    /// The key is `PuTTY`'s file for both halves.
     #[error(
-        "this public key is not in OpenSSH's one-line format; convert it with `ssh-keygen -i -f`"
+        "this is PuTTY's file for a private key, which nobody else may see; give its public half: \
+         `puttygen FILE -L`"
     )]
-    OtherFormat,
-    /// The line carries `authorized_keys` options before the key.
-    #[error("there is text before the `ssh-ed25519` key; give the key alone")]
-    Options,
+    Putty,
+    /// It is something else that PEM holds.
+    #[error("this is {what}, not a public key; expected `age1…` or `ssh-ed25519 …`")]
+    NotAKey {
+        /// What it is.
+        what: &'static str,
+    },
+    /// There is text before the key that no option of `authorized_keys` is.
+    #[error(
+        "there is text before the `ssh-ed25519` key that is no option of `authorized_keys` (a line \
+         of known_hosts is a machine's key); give the user's key alone"
+    )]
+    TextBefore,
+    /// The key is that of an authority, which signs for others.
+    #[error("this key is a certificate authority's (`cert-authority`), not a user's own key")]
+    Authority,
     /// The text holds more than one key.
     #[error("there are {count} public keys in it; give exactly one")]
     SeveralKeys {
@@ -165,109 +182,8 @@ impl FromStr for Recipient {
     type Err = RecipientError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let line = text.trim();
-        if line.is_empty() {
-            return Err(RecipientError::Empty);
-        }
-        if let Some(error) = line.lines().find_map(secret).or_else(|| unusable(line)) {
-            return Err(error);
-        }
-        if line.contains(['\n', '\r']) {
-            return Err(RecipientError::SeveralKeys {
-                count: line.lines().count(),
-            });
-        }
-        let mut words = line.split_whitespace();
-        let first = words.next().unwrap_or_default();
-        if first == SSH {
-            let body = words.next().ok_or(RecipientError::Invalid { kind: SSH })?;
-            let key = ssh_key::PublicKey::from_openssh(&format!("{SSH} {body}"))
-                .map_err(|_| RecipientError::Invalid { kind: SSH })?;
-            return Self::from_ssh(key.key_data().clone());
-        }
-        if has_prefix(first, "age1") {
-            let invalid = RecipientError::Invalid { kind: AGE };
-            if words.next().is_some() {
-                return Err(invalid);
-            }
-            return Self::from_age(first.parse().map_err(|_| invalid)?);
-        }
-        if words.any(|word| word == SSH) {
-            return Err(RecipientError::Options);
-        }
-        Err(RecipientError::Unrecognized)
+        read::text(text)
     }
-}
-
-/// Reads a public key file: one `age1…` or `ssh-ed25519 …` line, comments aside.
-pub(crate) fn parse_public_key_file(text: &str) -> Result<Recipient, RecipientError> {
-    // Windows editors put a byte order mark in front.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if let Some(error) = text.lines().find_map(secret) {
-        return Err(error);
-    }
-    let mut lines = text
-        .lines()
-        .map(str::trim)
-        .filter(|l| !l.is_empty() && !l.starts_with('#'));
-    let first = lines.next().ok_or(RecipientError::Empty)?;
-    if let Some(error) = unusable(first) {
-        return Err(error);
-    }
-    match lines.count() {
-        0 => first.parse(),
-        more => Err(RecipientError::SeveralKeys { count: more + 1 }),
-    }
-}
-
-/// Recognizes a line that belongs to something private.
-fn secret(line: &str) -> Option<RecipientError> {
-    let line = line.trim();
-    let private = line.contains("PRIVATE KEY-----")
-        || has_prefix(line, "AGE-SECRET-KEY-")
-        || has_prefix(line, "AGE-PLUGIN-");
-    private.then_some(RecipientError::PrivateKey)
-}
-
-/// Recognizes keys that exist and that secrets cannot be sealed to.
-fn unusable(line: &str) -> Option<RecipientError> {
-    if let Some(error) = secret(line) {
-        return Some(error);
-    }
-    if line.starts_with("-----BEGIN AGE ENCRYPTED FILE") {
-        return Some(RecipientError::AgeFile);
-    }
-    if line.starts_with("-----BEGIN") || line.starts_with("---- BEGIN") {
-        return Some(RecipientError::OtherFormat);
-    }
-    let first = line.split_whitespace().next().unwrap_or_default();
-    // The kinds come from this table and never from the text, which could be anything.
-    let ssh = [
-        (
-            "ssh-ed25519-cert",
-            "SSH certificates, unlike plain ssh-ed25519,",
-        ),
-        ("ssh-rsa", "ssh-rsa"),
-        ("rsa-sha2-", "ssh-rsa"),
-        ("ssh-dss", "ssh-dss"),
-        ("ecdsa-", "ecdsa"),
-        ("sk-", "security-key (sk)"),
-        ("ssh-ed448", "ssh-ed448"),
-    ];
-    if let Some((_, kind)) = ssh.iter().find(|(prefix, _)| first.starts_with(prefix)) {
-        return Some(RecipientError::UnsupportedSsh { kind });
-    }
-    let rest = first.get(4..).filter(|_| has_prefix(first, "age1"))?;
-    if has_prefix(rest, "pq1") || has_prefix(rest, "tagpq1") {
-        return Some(RecipientError::UnsupportedAge {
-            kind: "post-quantum",
-        });
-    }
-    // Bech32 data never holds a `1`, so a second one ends the name of a plugin.
-    rest.contains('1')
-        .then_some(RecipientError::UnsupportedAge {
-            kind: "hardware and plugin",
-        })
 }
 
 /// Tells whether a text begins with an ASCII prefix, in whatever case.

@@ -104,6 +104,10 @@ fn open_lock(cluster: &Cluster, path: &Path) -> Result<File, Error> {
 }
 
 fn lock_failed(cluster: &Cluster, path: &Path, source: std::io::Error) -> Error {
+    if store::file::knows_no_locks(&source) {
+        let path = path.to_owned();
+        return store::Error::NoLocks { path, source }.into();
+    }
     Error::Lock {
         cluster: cluster.name.to_string(),
         path: path.to_owned(),

@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::{Error, Result};
+use crate::domain::account::{is_group_of_one, roots_in_folder_of};
 
 /// What is not safe, in words.
 const STORE: &str = "store";
@@ -59,12 +60,15 @@ impl Fault {
     }
 }
 
-/// How what `sudo` made goes back to whom it belongs.
-fn give_back(path: &Path, me: u32) -> String {
-    format!(
+/// How what `sudo` made goes back to whom it belongs; nothing where it is not in a folder of theirs:
+/// what is root's by right stays root's.
+fn give_back(path: &Path, me: u32) -> Option<String> {
+    let owner = |path: &Path| Some(std::fs::symlink_metadata(path).ok()?.uid());
+    let made = roots_in_folder_of(me, path, owner)?;
+    Some(format!(
         "if `sudo` made it, give it back with `sudo chown -R {me} {}`",
-        path.display()
-    )
+        made.display()
+    ))
 }
 
 /// Judges a directory in which nobody else may put, rename or replace anything: also not where it
@@ -78,7 +82,7 @@ fn judge_directory(directory: &Path, found: &Metadata, elsewhere: &str, me: u32)
     } else if found.uid() != me {
         let why = format!("the directory belongs to {}", who(found.uid()));
         let way_out = match found.uid() {
-            0 if !shared => give_back(directory, me),
+            0 if !shared => give_back(directory, me).unwrap_or_else(|| elsewhere.to_owned()),
             _ => elsewhere.to_owned(),
         };
         (why, way_out)
@@ -103,8 +107,9 @@ fn judge_file(path: &Path, found: &Metadata, others: u32, me: u32) -> Option<Fau
         let why = "it is not a file".to_owned();
         (why, format!("move `{shown}` away"))
     } else if found.uid() != me {
-        let way_out = if found.uid() == 0 {
-            give_back(path, me)
+        let roots = (found.uid() == 0).then(|| give_back(path, me)).flatten();
+        let way_out = if let Some(way_out) = roots {
+            way_out
         } else if name.ends_with(".lock") {
             "remove it: a lock's file holds nothing".to_owned()
         } else {
@@ -145,7 +150,7 @@ pub(super) fn prepare_directory(path: &Path) -> Result<()> {
             Some((above, std::fs::metadata(above).ok()?))
         });
         if let Some((above, found)) = above {
-            let sticky = found.mode() & 0o1000 != 0;
+            let sticky = found.mode() & 0o1000 != 0 || is_volume_of_a_pod(&found);
             let foreign = ![0, me].contains(&found.uid());
             let why = if foreign {
                 format!("the directory belongs to {}", who(found.uid()))
@@ -153,7 +158,11 @@ pub(super) fn prepare_directory(path: &Path) -> Result<()> {
                 "everybody can rename what is in it".to_owned()
             };
             if foreign || (found.mode() & 0o002 != 0 && !sticky) {
-                let way_out = "choose a `--store` in a directory of your own".to_owned();
+                let way_out =
+                    "choose a `--store` in a directory of your own; in a pod a volume is \
+                               one with a `fsGroup` that only the pod has, or with a folder in it \
+                               that is its user's (mode 0700)"
+                        .to_owned();
                 return Err(Fault { why, way_out }.at(above, DIRECTORY));
             }
         }
@@ -163,7 +172,57 @@ pub(super) fn prepare_directory(path: &Path) -> Result<()> {
             .create(&directory)
             .map_err(|error| barred(&directory).unwrap_or_else(|| io(&directory)(error)))?;
     }
-    check_directory(&directory, &move_it(&directory))
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let below = directory.join("kubegrant").join(&*name);
+    let below = format!("a folder of its own there: `--store {}`", below.display());
+    check_directory(&directory, &below)
+}
+
+/// Whether a directory is as the kubelet makes an emptyDir for a pod with a `fsGroup`, which alone
+/// has it: there is nobody else but the pod's own containers, and no other mode to be had.
+fn is_volume_of_a_pod(found: &Metadata) -> bool {
+    use rustix::process::{getegid, getgroups};
+    let gid = found.gid();
+    let ours = getgroups().unwrap_or_default();
+    let in_it = getegid().as_raw() == gid || ours.iter().any(|group| group.as_raw() == gid);
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    found.uid() == 0
+        && found.mode() & 0o7777 == 0o2777
+        && gid != 0
+        && in_it
+        && is_group_of_one(gid, owner(), &read("/etc/passwd"), &read("/etc/group"))
+}
+
+/// Whether a file system says that it knows no locks at all, whoever else is there.
+pub(crate) fn knows_no_locks(error: &std::io::Error) -> bool {
+    use rustix::io::Errno;
+    let words = [Errno::NOLCK, Errno::NOSYS, Errno::OPNOTSUPP];
+    let code = error.raw_os_error();
+    words.iter().any(|errno| Some(errno.raw_os_error()) == code)
+}
+
+/// Tries a lock of the kind that SQLite takes on a file of its own beside the store, where SQLite
+/// could not have one: it calls a file system without locks a busy one.
+///
+/// Never on the store itself: to close it would free every lock that this process has on it.
+pub(super) fn lacks_locks(path: &Path) -> Option<std::io::Error> {
+    use rustix::fs::{FlockOperation, Mode, OFlags, fcntl_lock, open};
+    let directory = directory_of(path);
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    let nameless = open(&directory, flags, Mode::RUSR | Mode::WUSR);
+    let file = nameless.map(File::from).or_else(|_| {
+        let name = directory.join(format!(".kubegrant-lock-{}", std::process::id()));
+        let made = std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&name);
+        let _removed = std::fs::remove_file(name);
+        made
+    });
+    let tried = fcntl_lock(&file.ok()?, FlockOperation::NonBlockingLockExclusive);
+    let error = std::io::Error::from(tried.err()?);
+    knows_no_locks(&error).then_some(error)
 }
 
 /// How a store comes into a directory of its own.
@@ -183,14 +242,16 @@ fn barred(path: &Path) -> Option<Error> {
         .ancestors()
         .skip(1)
         .find_map(|above| Some((above, std::fs::metadata(above).ok()?)))?;
-    let fault = Fault {
-        why: format!("the directory belongs to {}", who(found.uid())),
-        way_out: format!(
-            "{}; or choose another place with `--store`",
-            give_back(door, me)
-        ),
+    let mine =
+        give_back(door, me).map(|it| format!("{it}; or choose another place with `--store`"));
+    let way_out = match (found.uid(), mine) {
+        (uid, _) if uid == me => return None,
+        // A place that is not for users is barred to them without being unsafe.
+        (0, mine) => mine?,
+        (_, _) => "choose another place with `--store`".to_owned(),
     };
-    (found.uid() != me).then(|| fault.at(door, DIRECTORY))
+    let why = format!("the directory belongs to {}", who(found.uid()));
+    Some(Fault { why, way_out }.at(door, DIRECTORY))
 }
 
 /// Checks a directory in which something of ours stands; `elsewhere` says how that is put into
@@ -278,7 +339,10 @@ pub(super) fn check(path: &Path) -> Result<()> {
             who(found.uid())
         );
         let way_out = match found.uid() {
-            0 => format!("{}; else {run_as}", give_back(path, me)),
+            0 => match give_back(path, me) {
+                Some(way_out) => format!("{way_out}; else {run_as}"),
+                None => run_as,
+            },
             _ => run_as,
         };
         return refuse(format!("it belongs to {}", who(found.uid())), way_out);
@@ -323,7 +387,31 @@ mod tests {
             let fault = judge_directory(folder.path(), &here, "", me);
             assert!(fault.is_some(), "{bits:o}");
         }
-        let roots = give_back(&path, 1000);
-        assert!(roots.contains("sudo chown -R 1000 "), "{roots}");
+    }
+
+    #[test]
+    fn nobody_is_told_to_take_over_what_is_roots_by_right() {
+        let me = owner() + 1;
+        for path in ["/", "/etc", "/etc/hostname", "/no/such/place", "/proc/1"] {
+            assert_eq!(give_back(Path::new(path), me), None, "{path}");
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        let below = folder.path().join("a/b");
+        std::fs::create_dir_all(&below).expect("a folder");
+        // All of it is ours: there is nothing to give back.
+        assert_eq!(give_back(&below, owner()), None);
+        // What would be root's in somebody's folder can only be made by root.
+        if owner() == 0 {
+            let mine = Some(1000);
+            std::os::unix::fs::chown(folder.path(), mine, mine).expect("root may");
+            let words = give_back(&below, 1000).expect("a way out");
+            let made = folder.path().join("a");
+            assert!(
+                words.contains(&format!("`sudo chown -R 1000 {}`", made.display())),
+                "{words}"
+            );
+            std::os::unix::fs::chown(&below, Some(1001), None).expect("root may");
+            assert_eq!(give_back(&below.join("c"), 1000), None);
+        }
     }
 }

@@ -85,6 +85,15 @@ pub(crate) enum Error {
         /// Which file.
         path: PathBuf,
     },
+    /// The file system knows no locks.
+    #[error("the file system of `{}` knows no locks", path.display())]
+    NoLocks {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// The disk is full.
     #[error("no space left for the store at `{}`", path.display())]
     Full {
@@ -318,9 +327,15 @@ impl Store {
 
     fn configure(&self) -> Result<()> {
         let sql = &self.connection;
-        sql.busy_timeout(Duration::from_secs(30))?;
+        // A file system without locks is as good as a busy one to SQLite: not to be waited for.
+        sql.busy_timeout(Duration::from_secs(1))?;
         // Before the first write, which changing the journal is: what is not ours stays as it is.
-        schema::check(sql, &self.path)?;
+        let checked = self.at_path(schema::check(sql, &self.path));
+        sql.busy_timeout(Duration::from_secs(30))?;
+        match checked {
+            Err(Error::Busy { .. }) => schema::check(sql, &self.path)?,
+            checked => checked?,
+        }
         sql.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
         self.settings()
     }
@@ -421,7 +436,19 @@ fn named(path: &Path, error: Error) -> Error {
     let path = path.to_owned();
     match source.sqlite_error_code() {
         Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
-            Error::Busy { path }
+            match file::lacks_locks(&path) {
+                Some(source) => Error::NoLocks { path, source },
+                None => Error::Busy { path },
+            }
+        }
+        Some(rusqlite::ErrorCode::SystemIoFailure) if is_lock(&source) => {
+            match file::lacks_locks(&path) {
+                Some(error) => Error::NoLocks {
+                    path,
+                    source: error,
+                },
+                None => Error::Sql { path, source },
+            }
         }
         Some(rusqlite::ErrorCode::DiskFull) => Error::Full { path },
         Some(rusqlite::ErrorCode::NotADatabase) => Error::NotOurs { path },
@@ -431,6 +458,22 @@ fn named(path: &Path, error: Error) -> Error {
         },
         _ => Error::Sql { path, source },
     }
+}
+
+/// Whether it is a lock that SQLite could not have.
+fn is_lock(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi;
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    code.is_some_and(|code| {
+        [
+            ffi::SQLITE_IOERR_LOCK,
+            ffi::SQLITE_IOERR_RDLOCK,
+            ffi::SQLITE_IOERR_UNLOCK,
+            ffi::SQLITE_IOERR_SHMLOCK,
+            ffi::SQLITE_IOERR_CHECKRESERVEDLOCK,
+        ]
+        .contains(&code)
+    })
 }
 
 impl Error {

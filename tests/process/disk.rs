@@ -3,6 +3,7 @@
 use crate::glue::has;
 use crate::home::{Home, Ran, say};
 use crate::oracle::{Books, Held, Oracle};
+use crate::ssh_key::can_trace;
 
 /// Runs a script as the owner of mounts that end with it; `None` where that is not allowed.
 pub(crate) fn mounted(home: &Home, script: &str, what: &str) -> Option<Ran> {
@@ -164,4 +165,67 @@ fn a_store_that_cannot_be_written_changes_nothing_anywhere() {
     assert_eq!(home.read("bob.conf"), None, "{ran}");
     assert_eq!(Held::read(&home, &installation), before);
     assert_eq!(oracle.settled(&home), Vec::<String>::new());
+}
+
+/// A file system without locks is neither a busy store nor another kubegrant.
+#[test]
+fn a_file_system_without_locks_is_named_as_that() {
+    let home = Home::with_cluster();
+    if !can_trace(&home, "a file system without locks") {
+        return;
+    }
+    // The first calls of this kind are the standard library's; SQLite's begin with this one.
+    let traced = home.shell("strace -f -qq -o calls -e trace=fcntl \"$1\" user list");
+    drop(traced.success());
+    let calls = home.read("calls").expect("a trace");
+    let first = calls.lines().position(|call| call.contains("F_SETLK"));
+    let first = first.expect("SQLite takes locks") + 1;
+    for (injected, command) in [
+        ("flock:error=ENOLCK".to_owned(), "kubeconfig download dev"),
+        ("flock:error=ENOSYS".to_owned(), "kubeconfig download dev"),
+        ("flock:error=EOPNOTSUPP".to_owned(), "reconcile"),
+        (format!("fcntl:error=ENOLCK:when={first}+"), "user list"),
+        (format!("fcntl:error=ENOSYS:when={first}+"), "user list"),
+    ] {
+        let ran = home.shell(&format!(
+            "strace -f -qq -o /dev/null -e inject={injected} \"$1\" {command}"
+        ));
+        let ran = ran.code_is(5);
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(said.contains("knows no locks"), "{injected}: {ran}");
+        assert!(!said.contains("another kubegrant"), "{injected}: {ran}");
+    }
+    drop(home.run("kubeconfig download dev").success());
+}
+
+/// What could not be written was not done, whichever command it is, and whoever left early is told
+/// nothing.
+#[test]
+fn output_that_cannot_be_written_is_a_failure() {
+    let home = Home::with_cluster();
+    drop(home.call("ssh-key generate dev").success());
+    for command in [
+        "--help",
+        "--version",
+        "cluster add --help",
+        "help user",
+        "user list",
+        "user list -o json",
+        "audit list",
+        "audit export",
+        "completions bash",
+        "ssh-key config dev",
+        "kubeconfig download dev -f -",
+    ] {
+        let full = home.shell(&format!("\"$1\" {command} >/dev/full"));
+        assert_ne!(full.code, 0, "{full}");
+        assert_ne!(full.code, 1, "no fault of ours: {full}");
+        assert!(full.stderr.contains("No space left"), "{full}");
+        // The reader of this pipe is gone before anything is written.
+        let left = home.shell(&format!(
+            "rm -f pipe && mkfifo pipe && exec 4<>pipe 5>pipe 4<&- && \"$1\" {command} >&5"
+        ));
+        let left = left.code_is(141);
+        assert_eq!(left.stderr, "", "{left}");
+    }
 }

@@ -4,6 +4,7 @@
 //! `cargo test --test process` runs short forms. `tests/proof.sh`
 //! runs everything at full size.
 
+mod container;
 mod crowd;
 mod disk;
 mod faults;

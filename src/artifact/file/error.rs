@@ -2,10 +2,13 @@
 
 use std::fmt;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Stat};
 use rustix::process::geteuid;
+
+use crate::domain::account::roots_in_folder_of;
 
 /// A reason why a private file was not written, read or trusted.
 #[derive(Debug, thiserror::Error)]
@@ -138,14 +141,44 @@ pub(crate) enum FileError {
     },
 }
 
-/// What makes a file private. Where it is root's, as in a volume of a pod, no mode can be changed.
+impl FileError {
+    /// The command that gives back what keeps a person from their own file: something that root has
+    /// in a folder of theirs, as after a `sudo`.
+    pub(crate) fn give_back(&self) -> Option<String> {
+        let (Self::Read { path, source }
+        | Self::Write { path, source }
+        | Self::CreateDirectory { path, source }) = self
+        else {
+            return None;
+        };
+        if source.kind() != io::ErrorKind::PermissionDenied {
+            return None;
+        }
+        let owner = |path: &Path| Some(std::fs::symlink_metadata(path).ok()?.uid());
+        let me = geteuid().as_raw();
+        let made = roots_in_folder_of(me, path, owner)?;
+        Some(format!(
+            "'{made}' belongs to root: if `sudo` made it, give it back with `sudo chown -R {me} \
+             {made}`",
+            made = made.display()
+        ))
+    }
+}
+
+/// What makes a file private. Where it is root's or cannot be written, as in a volume of a pod, no
+/// mode can be changed.
 fn make_private(path: &Path, uid: u32) -> String {
-    if uid == geteuid().as_raw() {
+    use rustix::fs::{StatVfsMountFlags, statvfs};
+    let is_fixed = statvfs(path).is_ok_and(|it| it.f_flag.contains(StatVfsMountFlags::RDONLY));
+    if uid == geteuid().as_raw() && !is_fixed {
         format!("`chmod 600 {}`", path.display())
     } else {
-        "use a copy that is yours with mode 0600, or give an identity in the variable \
-         KUBEGRANT_IDENTITY"
-            .to_owned()
+        let mode = if geteuid().is_root() { "0400" } else { "0440" };
+        format!(
+            "use a copy that is yours with mode 0600; in a pod mount the Secret with `defaultMode: \
+             {mode}` and a `fsGroup` of its own, or give an identity in the variable \
+             KUBEGRANT_IDENTITY"
+        )
     }
 }
 
@@ -191,8 +224,8 @@ impl fmt::Display for DirectoryFault {
             }
             Self::WorldWritable { mode } => write!(
                 f,
-                "everybody can write to it (mode {mode:04o}); use a directory of your own, or \
-                 take the right away with `chmod o-w`"
+                "everybody can write to it (mode {mode:04o}); use a directory of your own, such \
+                 as one in it with mode 0700, or take the right away with `chmod o-w`"
             ),
             Self::NotPrivate { mode } => write!(
                 f,

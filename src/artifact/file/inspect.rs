@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{self, AtFlags, CWD, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
-use rustix::process::geteuid;
+use rustix::process::{getegid, geteuid, getgroups};
 use zeroize::Zeroizing;
 
 use super::error::{DirectoryFault, FileError, Thing};
+use crate::domain::account::is_group_of_one;
 
 /// Reads a file that only its owner can read, such as an identity; a link to one will do.
 pub(crate) fn read_private(path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
@@ -23,8 +24,33 @@ pub(crate) fn read_private(path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>
             uid: stat.st_uid,
         });
     }
-    check_mode(path, &stat)?;
+    if !is_secret_volumes(&stat) {
+        check_mode(path, &stat)?;
+    }
     read_all(path, file, &stat, max)
+}
+
+/// Whether a file is as in a Secret volume of a pod: root's, and to be read by nobody but root and
+/// this process, whose own group it has. Nobody else could be given it there with another mode.
+fn is_secret_volumes(stat: &Stat) -> bool {
+    let is_roots = stat.st_uid == 0 && !geteuid().is_root();
+    let is_others = bits(stat) & 0o037 != 0;
+    is_roots && !is_others && is_our_group(stat.st_gid)
+}
+
+/// Whether this process has a group, and nobody else on this machine but root.
+fn is_our_group(gid: u32) -> bool {
+    let ours = getgroups().unwrap_or_default();
+    let in_it = getegid().as_raw() == gid || ours.iter().any(|group| group.as_raw() == gid);
+    // Where there is no such file, as in an image of nothing else, nobody is in it.
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    in_it
+        && is_group_of_one(
+            gid,
+            geteuid().as_raw(),
+            &read("/etc/passwd"),
+            &read("/etc/group"),
+        )
 }
 
 /// Reads any regular file, up to a size.
@@ -52,7 +78,7 @@ pub(crate) fn ensure_private_dir(path: &Path) -> Result<(), FileError> {
     let above = above
         .filter(|dir| !dir.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
-    open_directory(above)?;
+    open_directory_of(above, Room::ForAFolder)?;
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -63,6 +89,19 @@ pub(crate) fn ensure_private_dir(path: &Path) -> Result<(), FileError> {
 
 /// Opens a directory in which nobody else can replace what we write.
 pub(super) fn open_directory(path: &Path) -> Result<OwnedFd, FileError> {
+    open_directory_of(path, Room::ForAFile)
+}
+
+/// What is to be put into a directory.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Room {
+    /// A file.
+    ForAFile,
+    /// A private folder, whose owner and mode are looked at whenever it is used.
+    ForAFolder,
+}
+
+fn open_directory_of(path: &Path, room: Room) -> Result<OwnedFd, FileError> {
     let unsafe_for = |why| FileError::UnsafeDirectory {
         path: path.to_owned(),
         why,
@@ -79,10 +118,17 @@ pub(super) fn open_directory(path: &Path) -> Result<OwnedFd, FileError> {
         }));
     }
     // In a sticky directory, such as /tmp, only its owner can rename or remove our file.
-    if mode & 0o002 != 0 && mode & 0o1000 == 0 {
+    let is_volume = room == Room::ForAFolder && is_volume_of_a_pod(&stat);
+    if mode & 0o002 != 0 && mode & 0o1000 == 0 && !is_volume {
         return Err(unsafe_for(DirectoryFault::WorldWritable { mode }));
     }
     Ok(dir)
+}
+
+/// Whether a directory is as the kubelet makes an emptyDir for a pod with a `fsGroup`, which alone
+/// has it: there is nobody else but the pod's own containers, and no other mode to be had.
+fn is_volume_of_a_pod(stat: &Stat) -> bool {
+    stat.st_uid == 0 && bits(stat) == 0o2777 && stat.st_gid != 0 && is_our_group(stat.st_gid)
 }
 
 /// Finds a link on the way that a third party made, who could lead us into another directory.

@@ -1,5 +1,7 @@
 //! What merging keeps, and what it refuses.
 
+mod refused;
+
 use std::fmt::Write as _;
 
 use proptest::prelude::*;

@@ -89,6 +89,11 @@ impl Placed {
             if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
     }
 
+    /// Whether a tag says of which type it is.
+    pub(super) fn is_tagged(&self) -> bool {
+        self.tag.is_some()
+    }
+
     /// Whether a tag, an anchor or a reference to one is in it.
     pub(super) fn is_marked(&self) -> bool {
         self.anchor != 0

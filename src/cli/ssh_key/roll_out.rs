@@ -38,6 +38,10 @@ struct ReachArgs {
         help = "Who logs in to the nodes [default: who did before, else root]"
     )]
     login: Option<Login>,
+    /// Become root with `sudo -n` after logging in as `--user`: the key is for root, on nodes that
+    /// do not let root in otherwise
+    #[arg(long, requires = "login")]
+    sudo: bool,
     /// The port of nodes that name none
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
@@ -50,7 +54,7 @@ struct ReachArgs {
 /// Put the public half on the nodes, through OpenSSH's own `ssh`
 ///
 /// Your `ssh` reaches the nodes as always: with your configuration, agent, known hosts and jump
-/// hosts. One line is added to `~/.ssh/authorized_keys` of the login user, and nothing else in it
+/// hosts; only who logs in is said here (`--user`). One line is added to `~/.ssh/authorized_keys` of the login user, and nothing else in it
 /// is touched. Where the private half is still sealed here, a login with it proves the work. A node
 /// that fails is named; run it again when it answers.
 ///
@@ -61,7 +65,8 @@ struct ReachArgs {
 #[command(after_long_help = "Examples:\n  \
     kubegrant ssh-key install prod\n  \
     kubegrant ssh-key install prod --node 10.0.0.5 --node 10.0.0.6:2222 -i ~/.ssh/id_ed25519\n  \
-    kubegrant ssh-key install prod --user ubuntu")]
+    kubegrant ssh-key install prod --user ubuntu\n  \
+    kubegrant ssh-key install prod --user ubuntu --sudo")]
 pub(crate) struct SshKeyInstallArgs {
     /// Which cluster
     #[arg(add = completion::clusters())]
@@ -105,12 +110,18 @@ pub(crate) struct SshKeyRotateArgs {
 }
 
 fn wish(cluster: ClusterName, reach: ReachArgs, kind: SshKeyKind) -> RollOutWish {
+    let (login, sudo_from) = if reach.sudo {
+        (Some(Login::root()), reach.login)
+    } else {
+        (reach.login, None)
+    };
     RollOutWish {
         cluster,
         nodes: reach.node,
         forget: reach.forget_node,
         identity_file: reach.identity_file,
-        login: reach.login,
+        login,
+        sudo_from,
         port: reach.port,
         kind,
     }

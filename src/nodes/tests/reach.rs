@@ -17,6 +17,7 @@ fn kind(failed: &NodeError) -> &'static str {
         NodeError::Unreachable { .. } => "unreachable",
         NodeError::TooSlow { .. } => "too slow",
         NodeError::Script { .. } => "script",
+        NodeError::Sudo { .. } => "sudo",
         NodeError::LeftOut { .. } => "left out",
         NodeError::KeyRefused { .. } => "key refused",
     }
@@ -69,7 +70,7 @@ fn a_login_that_is_not_let_in_is_denied() {
     let reach = Reach {
         identity_file: Some(nodes.admin_key()),
         login: Some("nobody-of-that-name".parse().expect("a name")),
-        port: None,
+        ..Reach::default()
     };
     let failed = Desk::reaching(&nodes, reach)
         .add(&node, &public)

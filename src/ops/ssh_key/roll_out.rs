@@ -41,6 +41,8 @@ pub(crate) struct RollOutWish {
     pub(crate) identity_file: Option<PathBuf>,
     /// Who logs in; `None` is who did before, else root.
     pub(crate) login: Option<Login>,
+    /// Who logs in by the operator's own way instead, and becomes root with sudo.
+    pub(crate) sudo_from: Option<Login>,
     /// The port of nodes that name none.
     pub(crate) port: Option<u16>,
     /// Which kind of key a rotation makes.
@@ -164,6 +166,7 @@ impl Work<'_> {
             login: login.parse().ok(),
             port: self.wish.port,
             identity_file: file.map(|path| self.session.env.current_dir.join(path)),
+            sudo_from: self.wish.sudo_from.clone(),
         };
         Ssh::find(&self.session.env, reach)
     }
@@ -178,15 +181,18 @@ impl Work<'_> {
         if let Some(new) = &self.new.private {
             ways.push(Some(new));
         }
-        let mut refused = None;
+        let mut refused: Option<NodeError> = None;
         for way in ways {
             let key = way.map(SshKey::private_key);
-            match ssh.add_line(node, &self.new.line, key).await {
-                Err(error @ (NodeError::Denied { .. } | NodeError::KeyRefused { .. })) => {
-                    // The person's own way is the one that they can mend.
-                    refused.get_or_insert(error);
-                }
+            let error = match ssh.add_line(node, &self.new.line, key).await {
+                // In words, it may be this way alone: a login that is bound to a command, sudo.
+                Err(error) if error.is_of_one_way() => error,
                 other => return other,
+            };
+            // The person's own way is the one that they can mend, unless another came further.
+            match &refused {
+                Some(before) if !before.is_refusal() || error.is_refusal() => {}
+                _ => refused = Some(error),
             }
         }
         Err(refused.unwrap_or(NodeError::NotInstalled))

@@ -50,7 +50,7 @@ fn a_binary_passphrase_file_and_binary_noise_are_told_apart() {
     std::io::Read::read_to_end(&mut reader, &mut binary).expect("the armor is good");
     let key = Identity::parse_bytes(&binary, &mut |_| Ok("open sesame".into())).expect("opens");
     assert_eq!(key.recipient(), public(AGE_PUBLIC));
-    let noise = Identity::parse_bytes(b"\xff\xfe", &mut never);
+    let noise = Identity::parse_bytes(b"\xff\0\xfe", &mut never);
     assert!(matches!(noise, Err(IdentityError::NotText)));
     assert!(Identity::parse_bytes(AGE_IDENTITY.as_bytes(), &mut never).is_ok());
 }
@@ -91,7 +91,7 @@ fn what_is_no_identity_is_named() {
             matches!(e, IdentityError::PublicKey)
         }),
         ("-----BEGIN PRIVATE KEY-----\nxx\n", |e| {
-            matches!(e, IdentityError::Unsupported { .. })
+            matches!(e, IdentityError::Damaged { .. })
         }),
         (RSA_IDENTITY, |e| {
             matches!(
@@ -166,6 +166,56 @@ fn a_public_key_file_is_one_key_and_comments() {
 }
 
 #[test]
+fn a_public_key_is_read_in_every_form_that_programs_write() {
+    use base64::Engine as _;
+    let line = SSH_PUBLIC.trim();
+    let body = line.split(' ').nth(1).expect("a key");
+    let (left, right) = body.split_at(40);
+    let key = ssh_key::PublicKey::from_openssh(line).expect("a key");
+    let ssh_key::public::KeyData::Ed25519(point) = key.key_data() else {
+        panic!("an ed25519 key");
+    };
+    let mut der = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00".to_vec();
+    der.extend(point.0);
+    let pem = base64::engine::general_purpose::STANDARD.encode(der);
+    for text in [
+        format!("{line}\r\n"),
+        format!("# mine\r{line}\r"),
+        format!("ssh-ed25519\t{body}\tana@laptop"),
+        format!("ssh-ed25519 {left}\n{right} ana@laptop\n"),
+        format!("ssh-ed25519 {left}\r\n  {right}"),
+        format!("restrict,command=\"echo \\\"a, b\\\" ssh-rsa\",from=\"10.0.0.0/8\" {line}"),
+        format!("no-pty {line}"),
+        format!(
+            "---- BEGIN SSH2 PUBLIC KEY ----\nComment: \"256-bit ED25519, a \\\ncolon: b\"\n{left}\n\
+             {right}\n---- END SSH2 PUBLIC KEY ----\n"
+        ),
+        format!("-----BEGIN PUBLIC KEY-----\r\n{pem}\r\n-----END PUBLIC KEY-----\r\n"),
+    ] {
+        assert_eq!(
+            parse_public_key_file(&text),
+            Ok(public(SSH_PUBLIC)),
+            "{text}"
+        );
+        let wide: Vec<u8> = "\u{feff}"
+            .encode_utf16()
+            .chain(text.encode_utf16())
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        assert_eq!(
+            parse_public_key_file(&wide),
+            Ok(public(SSH_PUBLIC)),
+            "{text}"
+        );
+    }
+    let latin = [line.as_bytes(), b" J\xfcrgen M\xfcller\n"].concat();
+    assert_eq!(parse_public_key_file(&latin), Ok(public(SSH_PUBLIC)));
+    let (left, right) = AGE_PUBLIC.trim().split_at(30);
+    let wrapped = format!("{left}\n{right}\n");
+    assert_eq!(parse_public_key_file(&wrapped), Ok(public(AGE_PUBLIC)));
+}
+
+#[test]
 fn a_private_key_given_as_public_is_never_repeated() {
     let mixed = format!("{AGE_PUBLIC}\n{}", secret_line());
     for text in [
@@ -189,13 +239,16 @@ fn keys_that_cannot_be_sealed_to_say_the_way_out() {
     assert!(refusal("ssh-ed25519-cert-v01@openssh.com AAAA").contains("certificates"));
     assert!(refusal("age1pq1qqqq").starts_with("post-quantum age keys"));
     assert!(refusal("age1yubikey1qqqq").starts_with("hardware and plugin age keys"));
-    assert!(refusal("-----BEGIN PUBLIC KEY-----\nx").contains("`ssh-keygen -i -f`"));
+    assert!(refusal("-----BEGIN PUBLIC KEY-----\nx").contains("damaged"));
+    assert!(refusal("-----BEGIN CERTIFICATE-----\nx").contains("a certificate"));
+    assert!(refusal("SHA256:abc").contains("a fingerprint"));
+    assert!(refusal("PuTTY-User-Key-File-3: ssh-ed25519\n").contains("`puttygen FILE -L`"));
     assert!(refusal(SEALED_TO_AGE).contains("encrypted age file"));
-    let options = format!("from=\"10.0.0.1\" {SSH_PUBLIC}");
-    assert_eq!(
-        parse_public_key_file(&options),
-        Err(RecipientError::Options)
-    );
+    // A machine's key, and one that signs for others.
+    let known_host = format!("node-1,10.0.0.1 {SSH_PUBLIC}");
+    assert!(refusal(&known_host).contains("known_hosts"));
+    let authority = format!("cert-authority,principals=\"a\" {SSH_PUBLIC}");
+    assert_eq!(refusal(&authority), RecipientError::Authority.to_string());
     assert_eq!(
         parse_public_key_file(" \n# x\n"),
         Err(RecipientError::Empty)

@@ -161,16 +161,16 @@ fn what_is_no_good_key_is_refused_and_nothing_is_kept() {
     kg.write("nothing", "hello\n");
     insta::assert_snapshot!(kg.run("ssh-key import prod weak"), @r"
         ----- stderr -----
-        error: the SSH key cannot be used
+        error: the SSH key in `weak` cannot be used
           caused by: the key is too weak: RSA with 1024 bits; 2048 are the fewest
 
-        hint: make one with `kubegrant ssh-key generate`
+        hint: make one with `kubegrant ssh-key generate CLUSTER`
         [exit 2]
         ");
     for (file, words) in [
         ("exponent", "too weak"),
         ("ecdsa", "ECDSA keys are not taken"),
-        ("old", "ssh-keygen -p"),
+        ("old", "openssl pkcs8 -topk8"),
         ("public", "this is the public half"),
         ("nothing", "there is no private key in it"),
     ] {

@@ -7,6 +7,7 @@ mod life;
 mod make;
 mod nodes;
 mod old_keys;
+mod other_ways;
 mod rules;
 mod secrecy;
 

@@ -22,6 +22,7 @@ pub struct Node {
     sshd: PathBuf,
     port: u16,
     also_reads: Vec<PathBuf>,
+    first_in_path: Option<PathBuf>,
     running: Option<Child>,
 }
 
@@ -34,6 +35,7 @@ impl Node {
             sshd: sshd.to_owned(),
             port: 0,
             also_reads: Vec::new(),
+            first_in_path: None,
             running: None,
         };
         node.put_authorized_keys(&format!("{admin}\n"));
@@ -99,6 +101,12 @@ impl Node {
     /// Has sshd, started again, let in what this file says too.
     pub fn also_read(&mut self, file: PathBuf) {
         self.also_reads.push(file);
+        self.restart();
+    }
+
+    /// Has logins, after sshd was started again, look for programs in this folder first.
+    pub fn put_first_in_path(&mut self, folder: PathBuf) {
+        self.first_in_path = Some(folder);
         self.restart();
     }
 
@@ -184,10 +192,13 @@ impl Node {
             more.push(' ');
             more.push_str(&file.display().to_string());
         }
+        let path = self.first_in_path.as_ref().map_or(String::new(), |first| {
+            format!(" PATH={}:/usr/bin:/bin:/usr/sbin:/sbin", first.display())
+        });
         // StrictModes would look at the folders above the test's, which are open to everybody.
         format!(
             "Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host_key\nPidFile none\n\
-             AuthorizedKeysFile {folder}/home/.ssh/authorized_keys{more}\nSetEnv HOME={folder}/home\n\
+             AuthorizedKeysFile {folder}/home/.ssh/authorized_keys{more}\nSetEnv HOME={folder}/home{path}\n\
              UsePAM no\nStrictModes no\nPermitRootLogin prohibit-password\n\
              PasswordAuthentication no\nKbdInteractiveAuthentication no\nMaxStartups 100\n\
              UseDNS no\nPrintMotd no\nLogLevel VERBOSE\n"
