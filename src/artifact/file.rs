@@ -26,7 +26,7 @@ use rustix::io::Errno;
 
 pub(crate) use error::{FileError, Obstacle, Thing};
 pub(crate) use exchange::SharedFile;
-pub(crate) use inspect::{ensure_private_dir, read_bounded, read_private};
+pub(crate) use inspect::{ensure_private_dir, link_private, read_bounded, read_private};
 pub(crate) use sweep::sweep;
 
 use sweep::{claim, random_name, sweep_open};

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use super::{Done, Error, Mode};
 use crate::artifact::file::{
-    FileError, Overwrite, check_writable_destination, ensure_private_dir, write_private,
+    FileError, Overwrite, check_writable_destination, ensure_private_dir, link_private,
+    write_private,
 };
 use crate::config::IdentitySource;
 use crate::domain::audit::{Event, Phase};
@@ -103,6 +104,7 @@ pub(crate) fn init(session: &Session, wish: Init, mode: Mode) -> Result<Done<Ini
         Err(error) => return Err(error.into()),
     };
     let (key, identity_made) = record(session, store, &wish, identity_exists)?;
+    remember_identity(session);
     Ok(Done::Did(Initialized {
         organization: wish.organization,
         owner: wish.owner.to_string(),
@@ -115,6 +117,19 @@ pub(crate) fn init(session: &Session, wish: Init, mode: Mode) -> Result<Done<Ini
     }))
 }
 
+/// Puts a link to an identity that the command line names where every command looks for it, unless
+/// another identity is there: whoever began with a key of theirs goes on with it.
+fn remember_identity(session: &Session) {
+    let IdentitySource::File(path) = &session.config.identity else {
+        return;
+    };
+    let usual = session.env.config_dir().map(|dir| dir.join("identity"));
+    if let (Some(usual), Some(_)) = (usual, identity_named(session)) {
+        // Where it cannot be, the hint says how to name the identity every time.
+        let _linked = link_private(&usual, path);
+    }
+}
+
 /// The identity's file, where neither a variable nor its usual place leads there: other commands
 /// would not find it.
 fn identity_named(session: &Session) -> Option<String> {
@@ -122,9 +137,10 @@ fn identity_named(session: &Session) -> Option<String> {
         return None;
     };
     let env = &session.env;
-    let is_usual = env
-        .config_dir()
-        .is_some_and(|dir| dir.join("identity") == *path);
+    let is_usual = env.config_dir().is_some_and(|dir| {
+        let usual = dir.join("identity");
+        usual == *path || usual.read_link().is_ok_and(|to| to == *path)
+    });
     let is_in_variable = env.path_variable("KUBEGRANT_IDENTITY_FILE").is_some();
     (!is_usual && !is_in_variable).then(|| path.display().to_string())
 }

@@ -130,8 +130,12 @@ impl Journal {
 
 /// Records that somebody was refused because their key did not open what the wish needs.
 pub(crate) fn record_shut(session: &Session) -> Result<(), Error> {
+    let shut = session.take_shut();
+    if shut.is_empty() {
+        return Ok(());
+    }
     let actor = session.actor()?;
-    for (what, cluster) in session.take_shut() {
+    for (what, cluster) in shut {
         let journal = Journal {
             cluster: Some(cluster),
             ..Journal::new(&actor, session.action())

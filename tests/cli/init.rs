@@ -126,7 +126,10 @@ fn init_takes_an_identity_that_is_there() {
         .json();
     assert_eq!(made["key"], key);
     kg.run_as("alice", "whoami").success();
-    assert!(!kg.identity("olivia").exists());
+    let usual = kg.identity("olivia");
+    assert_eq!(usual.read_link().expect("a link"), kg.identity("alice"));
+    // Every command finds it from here on.
+    kg.run("whoami").success();
 }
 
 #[test]

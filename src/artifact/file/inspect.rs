@@ -87,6 +87,18 @@ pub(crate) fn ensure_private_dir(path: &Path) -> Result<(), FileError> {
     check_private_dir(path, &open_plain_directory(path)?)
 }
 
+/// Puts a link to a private file where nothing is yet; `false` where something is there.
+pub(crate) fn link_private(path: &Path, to: &Path) -> Result<bool, FileError> {
+    if let Some(parent) = path.parent() {
+        ensure_private_dir(parent)?;
+    }
+    match fs::symlink(to, path) {
+        Ok(()) => Ok(true),
+        Err(Errno::EXIST) => Ok(false),
+        Err(errno) => Err(read_error(path, errno)),
+    }
+}
+
 /// Opens a directory in which nobody else can replace what we write.
 pub(super) fn open_directory(path: &Path) -> Result<OwnedFd, FileError> {
     open_directory_of(path, Room::ForAFile)
