@@ -39,6 +39,15 @@ impl<'a> Desk<'a> {
         Confirmed::from_consent(self.yes || mode == Mode::Plan)
     }
 
+    /// Says where what is shown is not what this program left in the store.
+    pub(crate) fn say_doubt(&mut self) -> Result<(), Failure> {
+        if let Some(doubt) = ops::audit::doubt(self.session)? {
+            self.output.warn(&doubt);
+            self.output.hint("run `kubegrant audit verify`");
+        }
+        Ok(())
+    }
+
     /// Says where an admin revoked somebody's kubeconfig (one's own, if nobody is named), with who
     /// can help.
     pub(crate) fn say_revoked(

@@ -25,6 +25,7 @@ pub(crate) fn run(_args: &StatusArgs, desk: &mut Desk<'_>) -> Result<(), Failure
     let mine = |debt: &ops::Debt| asks.iter().all(|ask| ask.cluster != debt.cluster);
     let on_clusters = status.owed.iter().filter(|debt| mine(debt)).count() > status.on_nodes;
     desk.output.show(&StatusView::new(status, &asks))?;
+    desk.say_doubt()?;
     desk.say_revoked(None, None)?;
     for ask in &asks {
         desk.output.hint(&ask.words());

@@ -31,7 +31,8 @@ impl Further {
     /// Opens them, while other things are done.
     pub(super) fn open(connection: &Connection) -> Self {
         let further = connection.fresh(FURTHER);
-        for one in further.iter().cloned() {
+        for one in &further {
+            let one = one.clone();
             // Only so that its handshake is over when it is asked; what it answers is nothing to us.
             drop(tokio::spawn(async move { one.version().await }));
         }

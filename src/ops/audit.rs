@@ -24,6 +24,23 @@ const CLUSTERS_AT_ONCE: usize = 8;
 /// How long one of them is waited for.
 const ASK_MAX: Duration = Duration::from_secs(10);
 
+/// Says, for those who are shown who has what, what of it somebody changed without kubegrant; in
+/// words, without names for whoever may not know everybody.
+pub(crate) fn doubt(session: &Session) -> Result<Option<String>, Error> {
+    let changed = session.store()?.read(store::integrity::changed)?;
+    if changed.is_empty() {
+        return Ok(None);
+    }
+    let what = if session.actor()?.user.role.is_admin() {
+        changed.join(", ")
+    } else {
+        "some of its records".to_owned()
+    };
+    Ok(Some(format!(
+        "{what}: changed without kubegrant, so that what is shown may not be true"
+    )))
+}
+
 /// Lists events. For organization owners and admins.
 pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Entry>, Error> {
     let actor = find::reader(session, "audit list")?;

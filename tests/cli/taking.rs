@@ -309,7 +309,7 @@ fn deny_bindings_in(kg: &Home, namespace: &str) {
 }
 
 /// A RoleBinding of role `admin` in namespace `default` that somebody else made.
-fn put_binding(kg: &Home, name: &str, role: &str, subjects: Value) {
+fn put_binding(kg: &Home, name: &str, role: &str, subjects: &Value) {
     let binding = json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
         "metadata": { "name": name, "namespace": "default" },
@@ -351,7 +351,7 @@ fn what_is_too_large_or_names_a_group_is_waited_out() {
         } else {
             json!([subject("Group", "system:serviceaccounts:kubegrant")])
         };
-        put_binding(&kg, "mine", "admin", subjects);
+        put_binding(&kg, "mine", "admin", &subjects);
         assert_eq!(get(&file, SECRETS), 200);
         kg.run("team revoke alice -c prod --yes").success();
         assert!(matches!(get(&file, SECRETS), 401 | 403), "large: {large}");
@@ -363,15 +363,15 @@ fn who_loses_a_role_does_not_keep_it_by_a_binding_of_their_own() {
     let mut kg = Home::new();
     let (file, account) = namespace_admin(&mut kg);
     let own = || json!([subject("ServiceAccount", &account), subject("User", "eve")]);
-    put_binding(&kg, "mine", "admin", own());
+    put_binding(&kg, "mine", "admin", &own());
     // A name that begins like ours is nobody's but its maker's.
     let installation = kg.objects("ClusterRoleBinding").into_iter();
     let ours = installation.map(|(name, _)| name);
     let ours = ours.filter(|name| name.ends_with(":view"));
     let ours: Vec<String> = ours.collect();
     let name = ours[0].replace(":view", ":extra");
-    put_binding(&kg, &name, "admin", own());
-    put_binding(&kg, "other", "view", own());
+    put_binding(&kg, &name, "admin", &own());
+    put_binding(&kg, "other", "view", &own());
     kg.run("rbac unbind alice -c prod --cluster-role admin -n default --yes")
         .success()
         .says("binding 'mine' in namespace 'default', which somebody else made, gave account")

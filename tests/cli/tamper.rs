@@ -231,6 +231,25 @@ const EDITS: &[(&str, &str)] = &[
 ];
 
 #[test]
+fn what_is_shown_of_a_record_that_was_changed_by_hand_is_said_to_be_doubtful() {
+    let mut kg = lived();
+    for line in ["status", "access list"] {
+        kg.run(line).never_says("changed without kubegrant");
+    }
+    sqlite3(&kg, "UPDATE grants SET ends_at = 1");
+    for line in ["status", "access list", "team list", "access explain alice -c prod"] {
+        kg.run(line)
+            .says("warning: the grants of cluster 'prod': changed without kubegrant")
+            .says("hint: run `kubegrant audit verify`");
+    }
+    // Who may not know everybody hears of no names.
+    kg.run_as("alice", "access list")
+        .success()
+        .says("some of its records: changed without kubegrant")
+        .never_says("grants of cluster");
+}
+
+#[test]
 fn a_record_that_was_changed_by_hand_is_refused_before_any_call() {
     let mut kg = lived();
     let safe = kg.path("safe.db");

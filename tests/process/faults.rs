@@ -143,7 +143,7 @@ fn further_flows() -> Vec<Flow> {
 }
 
 fn flows() -> Vec<Flow> {
-    let rotate = "kubeconfig rotate dev";
+    let rotate = "kubeconfig rotate dev -f alice.conf";
     let mut flows = vec![
         flow("cluster add", &[], ADD, |home, _| {
             home.call("cluster check dev").code == 0

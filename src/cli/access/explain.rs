@@ -55,5 +55,6 @@ pub(crate) async fn run(args: AccessExplainArgs, desk: &mut Desk<'_>) -> Result<
     let explained =
         ops::explain::explain(desk.session, &args.user, &args.cluster, question).await?;
     desk.output.show(&ExplainView::from(&explained))?;
+    desk.say_doubt()?;
     Ok(())
 }

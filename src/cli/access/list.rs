@@ -28,5 +28,6 @@ pub(crate) fn run(args: AccessListArgs, desk: &mut Desk<'_>) -> Result<(), Failu
     };
     let lines = ops::access::list(desk.session, &filter)?;
     desk.output.show(&AccessListView::new(lines, &filter))?;
+    desk.say_doubt()?;
     Ok(())
 }

@@ -21,5 +21,6 @@ pub(crate) struct ProjectShowArgs {
 pub(crate) fn run(args: &ProjectShowArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let shown = ops::project::show(desk.session, &args.name)?;
     desk.output.show(&ProjectView::from(&shown))?;
+    desk.say_doubt()?;
     Ok(())
 }

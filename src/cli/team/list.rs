@@ -32,5 +32,6 @@ pub(crate) fn run(args: TeamListArgs, desk: &mut Desk<'_>) -> Result<(), Failure
     };
     let lines = ops::team::list(desk.session, &filter)?;
     desk.output.show(&TeamListView::new(lines))?;
+    desk.say_doubt()?;
     Ok(())
 }

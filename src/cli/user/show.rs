@@ -19,5 +19,6 @@ pub(crate) fn run(args: &UserShowArgs, desk: &mut Desk<'_>) -> Result<(), Failur
     let (user, projects, kept) = ops::user::show(desk.session, &args.name)?;
     desk.output
         .show(&UserView::with_projects(user, projects, &kept))?;
+    desk.say_doubt()?;
     Ok(())
 }
