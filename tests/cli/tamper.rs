@@ -237,7 +237,7 @@ fn what_is_shown_of_a_record_that_was_changed_by_hand_is_said_to_be_doubtful() {
         kg.run(line).never_says("changed without kubegrant");
     }
     sqlite3(&kg, "UPDATE grants SET ends_at = 1");
-    for line in ["status", "access list", "team list", "access explain alice -c prod"] {
+    for line in ["status", "access list", "team list", "user show alice"] {
         kg.run(line)
             .says("warning: the grants of cluster 'prod': changed without kubegrant")
             .says("hint: run `kubegrant audit verify`");
