@@ -194,7 +194,8 @@ fn is_folder_of_a_pod(found: &Metadata) -> bool {
 fn is_file_of_a_pod(path: &Path, found: &Metadata) -> bool {
     let folder = std::fs::metadata(directory_of(path));
     let is_pods = folder.is_ok_and(|it| it.gid() == found.gid() && is_folder_of_a_pod(&it));
-    is_pods && found.mode() & 0o007 == 0
+    let is_others = found.mode() & 0o007 != 0;
+    is_pods && !is_others
 }
 
 /// Whether this process has a group, and nobody else on this machine but root.

@@ -51,7 +51,8 @@ fn is_file_of_a_pod(path: &Path, stat: &Stat) -> bool {
     let is_pods = folder.is_some_and(|found| {
         found.is_ok_and(|it| it.st_gid == stat.st_gid && is_folder_of_a_pod(&it))
     });
-    is_pods && bits(stat) & 0o007 == 0 && stat.st_uid == geteuid().as_raw()
+    let is_others = bits(stat) & 0o007 != 0;
+    is_pods && !is_others && stat.st_uid == geteuid().as_raw()
 }
 
 /// Whether this process has a group, and nobody else on this machine but root.

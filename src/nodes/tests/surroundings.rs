@@ -223,6 +223,31 @@ fn every_login_shell_runs_the_script() {
     assert!(failed.to_string().contains("login script"), "{failed}");
 }
 
+#[test]
+fn what_a_login_script_reads_is_never_half_a_script() {
+    let Some(nodes) = Nodes::start(1) else { return };
+    let (desk, at) = (Desk::new(&nodes), node(&nodes, 0));
+    let public = line(&ed25519());
+    for (lines, is_added) in [
+        (30, true),
+        (64, true),
+        (66, false),
+        (68, false),
+        (120, false),
+    ] {
+        let reads =
+            format!("i=0; while [ $i -lt {lines} ]; do read -r it; i=$((i+1)); done; exec sh");
+        let bound = format!("command=\"{reads}\" {}\n", nodes.admin_line());
+        nodes.node(0).put_authorized_keys(&bound);
+        let added = desk.add(&at, &public);
+        assert_eq!(added.is_ok(), is_added, "{lines}: {added:?}");
+        if let Err(failed) = added {
+            assert_eq!(text(&nodes), bound, "{lines}");
+            assert!(!failed.to_string().trim_end().ends_with(':'), "{failed}");
+        }
+    }
+}
+
 /// Nodes with a `sudo` of the test's own, which does what it is told as the same user.
 fn with_sudo(text: &str) -> Option<(Nodes, Desk)> {
     let mut nodes = Nodes::start(1)?;
