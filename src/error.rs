@@ -242,6 +242,9 @@ fn file_hint(error: &FileError) -> String {
                   XDG_STATE_HOME, or `--identity` and `--store`";
     match error {
         FileError::CreateDirectory { source, .. } if is_barred(source) => places.to_owned(),
+        FileError::Read { source, .. } if is_barred(source) => "let this user read it; in a pod \
+            mount the Secret with `defaultMode: 0440` and a `fsGroup` of its own"
+            .to_owned(),
         FileError::Write { source, .. } if is_barred(source) => {
             format!("choose a folder that you can write in, with `-f FILE`; or {places}")
         }

@@ -50,7 +50,7 @@ const DISCARD: u16 = 9;
 const NAME_MAX: Duration = Duration::from_secs(2);
 
 /// How many lines a login script may read before ours begins.
-const QUESTIONS_MAX: usize = 8;
+const QUESTIONS_MAX: usize = 64;
 
 /// What runs the script: every login shell knows these two words, `fish` and `tcsh` too.
 const SHELL: &str = "exec sh";

@@ -212,6 +212,14 @@ kubegrant() {
     fresh= held= safe= took=
     trap tidy_up EXIT
     trap 'exit 1' HUP INT TERM PIPE
+    # What stands first may have been read by a login script, `fail` included.
+    case ${verb-}:${line:+there}:${blob:+there}:${bytes:+there} in
+        add:there:there:there | remove:there:there:there) ;;
+        *)
+            printf '\nkubegrant: failed: a login script read what was for this one\n'
+            exit 1
+            ;;
+    esac
     case ${HOME-} in
         /*) ;;
         *) fail 'this account has no home folder' ;;

@@ -24,6 +24,12 @@ pub(crate) enum NodeError {
         /// Why not.
         source: std::io::Error,
     },
+    /// `ssh` runs for nobody whom no password database knows, as in a container.
+    #[error("`ssh` does not run for a user without a name: {reason}")]
+    Nameless {
+        /// The words of `ssh`.
+        reason: String,
+    },
     /// No private folder for the socket of the agent.
     #[error("cannot make a private folder in {}", path.display())]
     Workplace {
@@ -134,6 +140,11 @@ impl NodeError {
                 "install OpenSSH's client (the package is often called openssh-client)".to_owned()
             }
             Self::NotRunnable { .. } => "see whether `ssh -V` works here".to_owned(),
+            Self::Nameless { .. } => {
+                "give this user an entry in /etc/passwd (in a pod: run as a user of the image's \
+                 own, or let the image add one for its user), or run this elsewhere"
+                    .to_owned()
+            }
             Self::Workplace { .. } => {
                 "set TMPDIR to a folder that you can write in, with a short name".to_owned()
             }
@@ -200,7 +211,9 @@ pub(super) fn judge(node: &Node, by_hand: String, said: &Said) -> NodeError {
         };
     }
     let says = |words: &str| complaint.contains(words);
-    if says("HOST IDENTIFICATION HAS CHANGED") {
+    if says("No user exists for uid") {
+        NodeError::Nameless { reason }
+    } else if says("HOST IDENTIFICATION HAS CHANGED") {
         NodeError::HostKeyChanged { node, by_hand }
     } else if says("Host key verification failed") || says("host key is known for") {
         NodeError::HostKeyUnknown {

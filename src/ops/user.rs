@@ -31,7 +31,7 @@ const KEY_BYTES_MAX: usize = 16 * 1024;
 /// Reads a public key: from a file, from standard input (`-`), or the text itself.
 pub(crate) fn read_key(session: &Session, place: &Path) -> Result<Recipient, Error> {
     let as_text = place.to_string_lossy();
-    let inline = ["age1", "ssh-", "ecdsa-", "sk-ssh-", "sk-ecdsa-"];
+    let inline = ["age1", "ssh-", "ecdsa-", "sk-ssh-", "sk-ecdsa-", "SHA256:"];
     let (bytes, place) = if place == Path::new("-") {
         let bytes = session
             .env

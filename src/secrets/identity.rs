@@ -156,14 +156,14 @@ impl Identity {
         if bytes.starts_with(BINARY) {
             return from_passphrase_file(bytes, passphrase);
         }
-        if bytes.contains(&0) && !bytes.starts_with(b"\xff\xfe") && !bytes.starts_with(b"\xfe\xff")
-        {
+        let text = text::read(bytes);
+        if text.contains('\0') {
             return match KeyFile::parse(bytes) {
                 Err(error @ SshKeyError::Format { .. }) => Err(IdentityError::KeyFile(error)),
                 _ => Err(IdentityError::NotText),
             };
         }
-        Self::parse(&SecretString::from(text::read(bytes).as_str()), passphrase)
+        Self::parse(&SecretString::from(text.as_str()), passphrase)
     }
 
     /// Returns the public half, which names the user.

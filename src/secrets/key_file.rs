@@ -155,8 +155,7 @@ pub(super) enum KeyFile {
 impl KeyFile {
     /// Reads a file as far as it goes without a passphrase.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, SshKeyError> {
-        // DER, or PKCS#12: a sequence in the definite form.
-        if let [0x30, 0x80..=0x84, ..] = bytes {
+        if is_der(bytes) {
             return Err(SshKeyError::Format {
                 format: "a key in binary (DER)",
                 way_out: OF_DER,
@@ -203,6 +202,15 @@ impl KeyFile {
             Self::Locked(locked) => locked.open(ask),
             Self::LockedPkcs8(locked) => locked.open(ask),
         }
+    }
+}
+
+/// Whether it is a sequence in DER, as keys and PKCS#12 are: of a long form, or of all that follows.
+fn is_der(bytes: &[u8]) -> bool {
+    match bytes {
+        [0x30, 0x81..=0x84, ..] => true,
+        [0x30, length, rest @ ..] => usize::from(*length) == rest.len(),
+        _ => false,
     }
 }
 

@@ -9,6 +9,9 @@ pub(super) fn read(bytes: &[u8]) -> Zeroizing<String> {
     let text = match bytes {
         [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes),
         [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes),
+        // Without its mark, as `iconv` writes it: keys are ASCII.
+        [1..=u8::MAX, 0, 1..=u8::MAX, 0, ..] => utf16(bytes, u16::from_le_bytes),
+        [0, 1..=u8::MAX, 0, 1..=u8::MAX, ..] => utf16(bytes, u16::from_be_bytes),
         _ => Zeroizing::new(String::from_utf8_lossy(bytes).into_owned()),
     };
     match text.strip_prefix('\u{feff}') {
@@ -46,6 +49,8 @@ mod tests {
         ] {
             assert_eq!(read(bytes).as_str(), "key é");
         }
+        assert_eq!(read(&little[2..]).as_str(), "key é");
+        assert_eq!(read(&big[2..]).as_str(), "key é");
         assert_eq!(read(b"key J\xfcrgen").as_str(), "key J\u{fffd}rgen");
     }
 }

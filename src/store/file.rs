@@ -75,7 +75,7 @@ fn give_back(path: &Path, me: u32) -> Option<String> {
 /// is sticky, as SQLite opens files by names that others could take first.
 fn judge_directory(directory: &Path, found: &Metadata, elsewhere: &str, me: u32) -> Option<Fault> {
     let shown = directory.display();
-    let shared = found.mode() & 0o022 != 0;
+    let shared = found.mode() & 0o022 != 0 && !is_folder_of_a_pod(found);
     let (why, way_out) = if !found.is_dir() {
         let why = "it is not a directory".to_owned();
         (why, elsewhere.to_owned())
@@ -119,7 +119,7 @@ fn judge_file(path: &Path, found: &Metadata, others: u32, me: u32) -> Option<Fau
             )
         };
         (format!("it belongs to {}", who(found.uid())), way_out)
-    } else if found.mode() & others != 0 {
+    } else if found.mode() & others != 0 && !is_file_of_a_pod(path, found) {
         let why = format!("others can use it (mode {:03o})", found.mode() & 0o777);
         let way_out = format!(
             "find out who could read or write it, `chmod 600 {shown}`, and run `kubegrant audit \
@@ -181,16 +181,30 @@ pub(super) fn prepare_directory(path: &Path) -> Result<()> {
 /// Whether a directory is as the kubelet makes an emptyDir for a pod with a `fsGroup`, which alone
 /// has it: there is nobody else but the pod's own containers, and no other mode to be had.
 fn is_volume_of_a_pod(found: &Metadata) -> bool {
+    found.uid() == 0 && found.mode() & 0o7777 == 0o2777 && is_our_group(found.gid())
+}
+
+/// Whether a folder of ours is as the kubelet leaves it when it mounts a volume again: it gives
+/// the `fsGroup` every right, and that group is nobody else's.
+fn is_folder_of_a_pod(found: &Metadata) -> bool {
+    found.mode() & 0o2007 == 0o2000 && is_our_group(found.gid())
+}
+
+/// The same of a file in such a folder.
+fn is_file_of_a_pod(path: &Path, found: &Metadata) -> bool {
+    let folder = std::fs::metadata(directory_of(path));
+    let is_pods = folder.is_ok_and(|it| it.gid() == found.gid() && is_folder_of_a_pod(&it));
+    let is_others = found.mode() & 0o007 != 0;
+    is_pods && !is_others
+}
+
+/// Whether this process has a group, and nobody else on this machine but root.
+fn is_our_group(gid: u32) -> bool {
     use rustix::process::{getegid, getgroups};
-    let gid = found.gid();
     let ours = getgroups().unwrap_or_default();
     let in_it = getegid().as_raw() == gid || ours.iter().any(|group| group.as_raw() == gid);
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    found.uid() == 0
-        && found.mode() & 0o7777 == 0o2777
-        && gid != 0
-        && in_it
-        && is_group_of_one(gid, owner(), &read("/etc/passwd"), &read("/etc/group"))
+    gid != 0 && in_it && is_group_of_one(gid, owner(), &read("/etc/passwd"), &read("/etc/group"))
 }
 
 /// Whether a file system says that it knows no locks at all, whoever else is there.

@@ -43,6 +43,10 @@ identity=$root/mnt/data/c/kubegrant/identity
 keep "$identity" identity 0440
 keep "$identity" open 0444
 rm -r "$root/mnt/data/c"
+# When a volume is mounted again, the kubelet gives the fsGroup every right in it.
+chgrp -R 54321 "$root/mnt/data"
+find "$root/mnt/data" -type d -exec chmod g+rwxs {} +
+find "$root/mnt/data" -type f -exec chmod g+rw {} +
 pod second
 "#;
 
@@ -99,6 +103,13 @@ unset KUBEGRANT_IDENTITY_FILE
 export KUBEGRANT_IDENTITY="$(cat /mnt/secret/open)"
 try 0 'alice' kubegrant whoami
 try 0 '' kubegrant reconcile
+export XDG_CONFIG_HOME=/mnt/data/mine
+mkdir -m 2770 /mnt/data/mine/kubegrant
+cp /mnt/secret/identity /mnt/data/mine/kubegrant/identity
+chmod 660 /mnt/data/mine/kubegrant/identity
+try 0 'alice' env KUBEGRANT_IDENTITY= kubegrant whoami
+chmod 664 /mnt/data/mine/kubegrant/identity
+try 7 'mode 0664' env KUBEGRANT_IDENTITY= kubegrant whoami
 try 0 '' kubegrant audit verify
 try 0 '' kubegrant cluster delete dev --yes --confirm dev
 "#;

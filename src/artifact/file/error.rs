@@ -225,7 +225,8 @@ impl fmt::Display for DirectoryFault {
             Self::WorldWritable { mode } => write!(
                 f,
                 "everybody can write to it (mode {mode:04o}); use a directory of your own, such \
-                 as one in it with mode 0700, or take the right away with `chmod o-w`"
+                 as one in it with mode 0700, or take the right away with `chmod o-w`; in a pod \
+                 give the volume a `fsGroup` of its own"
             ),
             Self::NotPrivate { mode } => write!(
                 f,

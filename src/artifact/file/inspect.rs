@@ -24,7 +24,7 @@ pub(crate) fn read_private(path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>
             uid: stat.st_uid,
         });
     }
-    if !is_secret_volumes(&stat) {
+    if !is_secret_volumes(&stat) && !is_file_of_a_pod(path, &stat) {
         check_mode(path, &stat)?;
     }
     read_all(path, file, &stat, max)
@@ -36,6 +36,23 @@ fn is_secret_volumes(stat: &Stat) -> bool {
     let is_roots = stat.st_uid == 0 && !geteuid().is_root();
     let is_others = bits(stat) & 0o037 != 0;
     is_roots && !is_others && is_our_group(stat.st_gid)
+}
+
+/// Whether a folder of ours is as the kubelet leaves it when it mounts a volume again: it gives
+/// the `fsGroup` every right, and that group is nobody else's.
+fn is_folder_of_a_pod(stat: &Stat) -> bool {
+    bits(stat) & 0o2007 == 0o2000 && stat.st_gid != 0 && is_our_group(stat.st_gid)
+}
+
+/// The same of a file of ours in such a folder.
+fn is_file_of_a_pod(path: &Path, stat: &Stat) -> bool {
+    let folder = path.canonicalize().ok();
+    let folder = folder.as_deref().and_then(Path::parent).map(fs::stat);
+    let is_pods = folder.is_some_and(|found| {
+        found.is_ok_and(|it| it.st_gid == stat.st_gid && is_folder_of_a_pod(&it))
+    });
+    let is_others = bits(stat) & 0o007 != 0;
+    is_pods && !is_others && stat.st_uid == geteuid().as_raw()
 }
 
 /// Whether this process has a group, and nobody else on this machine but root.
@@ -172,7 +189,7 @@ fn check_private_dir(path: &Path, dir: &OwnedFd) -> Result<(), FileError> {
     let mode = bits(&stat);
     let why = if stat.st_uid != geteuid().as_raw() {
         DirectoryFault::ForeignOwner { uid: stat.st_uid }
-    } else if mode & 0o077 != 0 {
+    } else if mode & 0o077 != 0 && !is_folder_of_a_pod(&stat) {
         DirectoryFault::NotPrivate { mode }
     } else {
         return Ok(());

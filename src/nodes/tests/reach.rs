@@ -10,6 +10,7 @@ fn kind(failed: &NodeError) -> &'static str {
     match failed {
         NodeError::NotInstalled => "not installed",
         NodeError::NotRunnable { .. } => "not runnable",
+        NodeError::Nameless { .. } => "nameless",
         NodeError::Workplace { .. } => "workplace",
         NodeError::HostKeyUnknown { .. } => "host key unknown",
         NodeError::HostKeyChanged { .. } => "host key changed",

@@ -71,6 +71,42 @@ fn login() -> Login {
 }
 
 #[test]
+fn a_jump_host_of_the_configuration_is_the_way() {
+    let Some(nodes) = Nodes::start(2) else { return };
+    let (desk, at) = (Desk::new(&nodes), node(&nodes, 1));
+    nodes.configure(&format!(
+        "Match exec \"test %p = {}\"\n  ProxyJump {}@127.0.0.1:{}\nMatch all",
+        nodes.node(1).port(),
+        login(),
+        nodes.node(0).port()
+    ));
+    let key = ed25519();
+    assert_eq!(desk.add(&at, &line(&key)).expect("added"), Added::Added);
+    desk.prove(&at, &key).expect("it logs in");
+    let passed = nodes.node(0).log().matches("Accepted publickey").count();
+    assert_eq!(passed, 2, "{}", nodes.node(0).log());
+}
+
+/// A container's user may have no name, and then no `ssh` runs for it.
+#[test]
+fn a_user_without_a_name_is_told_what_ssh_lacks() {
+    let Some(nodes) = Nodes::start(1) else { return };
+    let desk = Desk::new(&nodes);
+    let bin = desk.folder.path().join("nameless");
+    std::fs::create_dir(&bin).expect("a folder");
+    program(
+        &bin.join("ssh"),
+        "echo 'No user exists for uid 54321' >&2; exit 255",
+    );
+    let env = env(bin.as_os_str(), desk.folder.path());
+    let ssh = Ssh::find(&env, Reach::default()).expect("ssh");
+    let failed = wait(ssh.add_line(&node(&nodes, 0), &line(&ed25519()), None));
+    let failed = failed.expect_err("it does not run");
+    assert!(matches!(failed, NodeError::Nameless { .. }), "{failed}");
+    assert!(failed.hint().contains("/etc/passwd"));
+}
+
+#[test]
 fn the_version_of_ssh_is_read() {
     for (words, is) in [
         (
@@ -185,6 +221,31 @@ fn every_login_shell_runs_the_script() {
         .add(&at, &line(&ed25519()))
         .expect_err("nothing was done");
     assert!(failed.to_string().contains("login script"), "{failed}");
+}
+
+#[test]
+fn what_a_login_script_reads_is_never_half_a_script() {
+    let Some(nodes) = Nodes::start(1) else { return };
+    let (desk, at) = (Desk::new(&nodes), node(&nodes, 0));
+    let public = line(&ed25519());
+    for (lines, is_added) in [
+        (30, true),
+        (64, true),
+        (66, false),
+        (68, false),
+        (120, false),
+    ] {
+        let reads =
+            format!("i=0; while [ $i -lt {lines} ]; do read -r it; i=$((i+1)); done; exec sh");
+        let bound = format!("command=\"{reads}\" {}\n", nodes.admin_line());
+        nodes.node(0).put_authorized_keys(&bound);
+        let added = desk.add(&at, &public);
+        assert_eq!(added.is_ok(), is_added, "{lines}: {added:?}");
+        if let Err(failed) = added {
+            assert_eq!(text(&nodes), bound, "{lines}");
+            assert!(!failed.to_string().trim_end().ends_with(':'), "{failed}");
+        }
+    }
 }
 
 /// Nodes with a `sudo` of the test's own, which does what it is told as the same user.

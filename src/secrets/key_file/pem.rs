@@ -19,6 +19,10 @@ const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const DSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10040.4.1");
 
+const X25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.110");
+const ED448: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.113");
+const RSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
+
 const DAMAGED: SshKeyError = SshKeyError::Damaged { kind: "PKCS#8" };
 /// The most rounds of PBKDF2.
 const ROUNDS_MAX: u32 = 10_000_000;
@@ -51,6 +55,9 @@ pub(super) fn pkcs8(der: &[u8]) -> Result<KeypairData, SshKeyError> {
         }
         EC => Err(SshKeyError::Kind { kind: "ECDSA" }),
         DSA => Err(SshKeyError::Kind { kind: "DSA" }),
+        X25519 => Err(SshKeyError::Kind { kind: "X25519" }),
+        ED448 => Err(SshKeyError::Kind { kind: "Ed448" }),
+        RSA_PSS => Err(SshKeyError::Kind { kind: "RSA-PSS" }),
         _ => Err(SshKeyError::Kind { kind: "such" }),
     }
 }

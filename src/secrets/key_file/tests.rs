@@ -170,6 +170,10 @@ fn an_ed25519_key_of_openssl_is_a_node_key_and_an_identity() {
     let desk = Desk::new();
     assert!(desk.run("openssl genpkey -algorithm ed25519 -out k8"));
     assert!(desk.run("openssl pkey -in k8 -pubout -out k8.pub"));
+    assert!(desk.run("openssl pkey -in k8 -outform DER -out der"));
+    assert_eq!(follow(&desk, "der"), "ed25519");
+    let identity = desk.identity("der").expect_err("refused");
+    assert!(identity.hint(None).contains("-inform DER"), "{identity}");
     assert!(
         desk.run(
             "openssl pkcs8 -topk8 -v2 aes-256-cbc -in k8 -out locked -passout 'pass:right one'"

@@ -79,8 +79,9 @@ fn ssh(rest: &str) -> Result<Recipient, RecipientError> {
 /// Whether a line is the first of a key.
 fn begins_a_key(line: &str) -> bool {
     let first = line.split_whitespace().next().unwrap_or_default();
-    let is_ssh =
-        first == SSH || matches!(unusable(line), Some(RecipientError::UnsupportedSsh { .. }));
+    let is_ssh = first == SSH
+        || first.contains("-cert-v0")
+        || matches!(unusable(line), Some(RecipientError::UnsupportedSsh { .. }));
     is_ssh || has_prefix(first, "age1") || matches!(after_options(line), Some(Ok(_)))
 }
 
@@ -256,12 +257,13 @@ fn unusable(line: &str) -> Option<RecipientError> {
         });
     }
     let first = line.split_whitespace().next().unwrap_or_default();
+    if first.contains("-cert-v0") {
+        return Some(RecipientError::NotAKey {
+            what: "an SSH certificate (its key is in the file without `-cert`)",
+        });
+    }
     // The kinds come from this table and never from the text, which could be anything.
     let ssh = [
-        (
-            "ssh-ed25519-cert",
-            "SSH certificates, unlike plain ssh-ed25519,",
-        ),
         ("ssh-rsa", "ssh-rsa"),
         ("rsa-sha2-", "ssh-rsa"),
         ("ssh-dss", "ssh-dss"),

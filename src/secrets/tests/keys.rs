@@ -236,7 +236,7 @@ fn keys_that_cannot_be_sealed_to_say_the_way_out() {
     assert!(refusal(RSA_PUBLIC).starts_with("ssh-rsa keys cannot be sealed to"));
     assert!(refusal(ECDSA_PUBLIC).starts_with("ecdsa keys cannot be sealed to"));
     assert!(refusal("sk-ssh-ed25519@openssh.com AAAA x").contains("`ssh-keygen -t ed25519`"));
-    assert!(refusal("ssh-ed25519-cert-v01@openssh.com AAAA").contains("certificates"));
+    assert!(refusal("ssh-ed25519-cert-v01@openssh.com AAAA").contains("an SSH certificate"));
     assert!(refusal("age1pq1qqqq").starts_with("post-quantum age keys"));
     assert!(refusal("age1yubikey1qqqq").starts_with("hardware and plugin age keys"));
     assert!(refusal("-----BEGIN PUBLIC KEY-----\nx").contains("damaged"));
