@@ -8,7 +8,7 @@ use crate::artifact::file::FileError;
 use crate::artifact::merge::MergeError;
 use crate::cli::prompt::PromptError;
 use crate::domain::policy::Denial;
-use crate::kubernetes::error::{Error as ClusterError, SetupError};
+use crate::kubernetes::error::{Error as ClusterError, SetupError, TlsFault};
 use crate::ops::open::OpenFileError;
 use crate::output::Ended;
 use crate::secrets::SshKeyError;
@@ -481,6 +481,10 @@ fn approach_kind(error: &ClusterError, cluster: &str) -> (Kind, String) {
             Kind::Denied,
             "use a kubeconfig whose login is cluster-admin, with `--context`".to_owned(),
         ),
+        E::Tls {
+            fault: fault @ (TlsFault::UnknownAlgorithm { .. } | TlsFault::ClientRefused { .. }),
+            ..
+        } => (Kind::Unsafe, fault.hint().to_owned()),
         E::Tls { .. } => (
             Kind::Unsafe,
             "compare the kubeconfig's certificate authority and address with those of the cluster"
