@@ -212,7 +212,9 @@ fn file_kind(error: &FileError) -> Kind {
         | FileError::ForeignOwner { .. }
         | FileError::TooOpen { .. } => Kind::Unsafe,
         FileError::Missing { .. } | FileError::NoDirectory { .. } => Kind::NotFound,
+        FileError::Interrupted => Kind::Interrupted,
         FileError::BadName { .. }
+        | FileError::NobodyWrites { .. }
         | FileError::NotRegular { .. }
         | FileError::TooLarge { .. }
         | FileError::Read { .. } => Kind::Usage,
@@ -222,7 +224,15 @@ fn file_kind(error: &FileError) -> Kind {
 
 fn merge_kind(error: &MergeError) -> (Kind, String) {
     match error {
-        MergeError::Broken { .. } | MergeError::NotText | MergeError::NotKubeconfig { .. } => (
+        MergeError::NotText(inner) => (
+            Kind::Unsafe,
+            format!("nothing was written; {}", inner.hint()),
+        ),
+        MergeError::Utf16 => (
+            Kind::Unsafe,
+            "nothing was written; `iconv -f UTF-16 -t UTF-8 FILE` writes it as UTF-8".to_owned(),
+        ),
+        MergeError::Broken { .. } | MergeError::NotKubeconfig { .. } => (
             Kind::Unsafe,
             "nothing was written; mend it, or download to a file of its own".to_owned(),
         ),
@@ -412,6 +422,7 @@ impl From<ops::Error> for Failure {
             E::UnknownUser { similar, .. } => (Kind::NotFound, did_you_mean(similar)),
             E::Exists { hint, .. } | E::Forbidden { hint, .. } => (Kind::State, hint.clone()),
             E::Input { hint, .. } => (Kind::Usage, hint.clone()),
+            E::Text { source, .. } => (Kind::Usage, source.hint().to_owned()),
             E::NewNodes { .. } => (
                 Kind::State,
                 "agree to them with `--yes`, or name the nodes with `--node ADDRESS`".to_owned(),
@@ -448,6 +459,7 @@ impl From<ops::Error> for Failure {
             E::Approach {
                 source, cluster, ..
             } => approach_kind(source, cluster),
+            E::ExpiredLogin { source, .. } => expired_kind(source),
             E::Rights { .. } => (
                 Kind::Denied,
                 "use a kubeconfig whose login is cluster-admin, with `--context`".to_owned(),
@@ -496,6 +508,12 @@ fn approach_kind(error: &ClusterError, cluster: &str) -> (Kind, String) {
         ),
         other => cluster_kind(other, cluster),
     }
+}
+
+fn expired_kind(error: &ClusterError) -> (Kind, String) {
+    let hint = "get a fresh kubeconfig (kubeadm: `kubeadm certs renew admin.conf`; others: log in \
+                again)";
+    (approach_kind(error, "").0, hint.to_owned())
 }
 
 fn ssh_key_kind(error: &SshKeyError) -> Kind {

@@ -89,7 +89,7 @@ fn kubeconfig_import(bytes: &[u8]) {
     for allowed in [false, true] {
         let files = [KubeconfigFile {
             path: "/home/op/.kube/config".into(),
-            text: text.to_owned(),
+            text: text.to_owned().into(),
         }];
         let mut read_file = |path: &std::path::Path| {
             assert!(allowed, "{} was read unasked", path.display());

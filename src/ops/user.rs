@@ -8,7 +8,7 @@ use super::journal::Journal;
 use super::project::kept::Kept;
 use super::project::shared::Over;
 use super::{Applied, Done, Error, Mode, find, reseal, settle, ssh_key};
-use crate::artifact::file::read_bounded;
+use crate::artifact::text;
 use crate::domain::Confirmed;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
@@ -30,25 +30,11 @@ const KEY_BYTES_MAX: usize = 16 * 1024;
 /// Reads a public key: from a file, from standard input (`-`), or the text itself.
 pub(crate) fn read_key(session: &Session, place: &Path) -> Result<Recipient, Error> {
     let as_text = place.to_string_lossy();
-    let (text, place) = if place == Path::new("-") {
-        let bytes = session
-            .env
-            .stdin
-            .read_to_end(KEY_BYTES_MAX as u64)
-            .map_err(|error| Error::Input {
-                why: error.to_string(),
-                hint: "give the key as a file".to_owned(),
-            })?;
-        (
-            String::from_utf8_lossy(&bytes).into_owned(),
-            "standard input".to_owned(),
-        )
-    } else if as_text.starts_with("age1") || as_text.starts_with("ssh-") {
+    let (text, place) = if as_text.starts_with("age1") || as_text.starts_with("ssh-") {
         (as_text.into_owned(), "the text".to_owned())
     } else {
-        let bytes = read_bounded(&session.env.current_dir.join(place), KEY_BYTES_MAX)?;
-        let shown = format!("`{}`", place.display());
-        (String::from_utf8_lossy(&bytes).into_owned(), shown)
+        let given = session.read_given(place, KEY_BYTES_MAX)?;
+        (text::read_loosely(&given.bytes).to_string(), given.name)
     };
     parse_public_key_file(&text).map_err(|source| Error::Key { place, source })
 }
