@@ -459,6 +459,7 @@ impl From<ops::Error> for Failure {
             E::Approach {
                 source, cluster, ..
             } => approach_kind(source, cluster),
+            E::Public { source, .. } => public_kind(source),
             E::ExpiredLogin { source, .. } => expired_kind(source),
             E::Rights { .. } => (
                 Kind::Denied,
@@ -514,6 +515,17 @@ fn expired_kind(error: &ClusterError) -> (Kind, String) {
     let hint = "get a fresh kubeconfig (kubeadm: `kubeadm certs renew admin.conf`; others: log in \
                 again)";
     (approach_kind(error, "").0, hint.to_owned())
+}
+
+fn public_kind(error: &ClusterError) -> (Kind, String) {
+    let kind = match error {
+        ClusterError::Tls { .. } => Kind::Unsafe,
+        _ => Kind::State,
+    };
+    let hint = "give an address that leads to the cluster's own API servers, whose certificates its \
+                certificate authority signed, and that takes tokens of accounts; another name in \
+                the certificate is said with `--public-tls-server-name`";
+    (kind, hint.to_owned())
 }
 
 fn ssh_key_kind(error: &SshKeyError) -> Kind {

@@ -27,6 +27,7 @@ mod yaml;
 
 pub(crate) use error::{ImportError, Refused};
 pub(crate) use groups::{certificate_groups, certificate_validity};
+pub(crate) use server::{is_server_name, normalize as normalize_address};
 
 use entry::{Fields, Place};
 use yaml::Node;

@@ -248,6 +248,14 @@ pub(crate) enum Error {
         /// What happened.
         source: ClusterError,
     },
+    /// The address that files are to carry does not do.
+    #[error("files cannot carry {server}: {source}")]
+    Public {
+        /// The address.
+        server: String,
+        /// What happened there.
+        source: ClusterError,
+    },
     /// The login lacks rights that the registration needs.
     #[error("the login in context '{context}' may not {missing}")]
     Rights {

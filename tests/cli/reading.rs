@@ -9,7 +9,7 @@ use base64::Engine as _;
 use kubegrant_sandbox::Sandbox;
 use serde_json::json;
 
-use crate::home::{Home, set_mode, yaml};
+use crate::home::{Home, get, set_mode, yaml};
 
 fn home() -> Home {
     Home::organization(Sandbox::builder())
@@ -253,6 +253,104 @@ fn a_login_whose_time_is_over_is_said() {
     kg.write("old", &serde_saphyr::to_string(&config).expect("YAML"));
     kg.run("cluster add prod --kubeconfig old --inline-files")
         .says("cannot log in: its client certificate expired on 2011-01-01 00:00 UTC");
+}
+
+#[test]
+fn files_carry_the_public_address() {
+    let mut kg = Home::new();
+    let port = kg
+        .sandbox
+        .url()
+        .rsplit(':')
+        .next()
+        .expect("a port")
+        .to_owned();
+    // To the reader of a file this address is their own machine.
+    kg.grant_and_download("bob", "read");
+    let words = "leads whoever uses it to their own machine";
+    kg.run("kubeconfig download prod --user bob --force -f bob.age")
+        .success()
+        .says(words)
+        .says("kubegrant cluster set prod --public-server URL");
+    kg.run("kubeconfig download prod -f mine")
+        .success()
+        .never_says(words);
+    let public = format!("https://localhost:{port}");
+    let set = format!("cluster set prod --public-server {public}/");
+    kg.run(&format!("{set} --dry-run"))
+        .success()
+        .says(&format!("files carry {public}"));
+    kg.run(&set)
+        .success()
+        .says(&format!("In files:      {public}"));
+    kg.run(&set).success().says("Nothing was changed");
+    assert_eq!(
+        kg.run("cluster show prod -o json").json()["public_server"],
+        public
+    );
+    assert_eq!(kg.events("cluster set", "done"), 1);
+    kg.run("kubeconfig download prod -f mine --force").success();
+    let file = yaml(&kg.read("mine"));
+    assert_eq!(file["clusters"][0]["cluster"]["server"], public);
+    assert_eq!(get(&kg.read("mine"), "/version"), 200);
+    // This address is in no certificate, and leads there: files say which name is.
+    kg.run(&format!(
+        "cluster set prod --public-server https://[::ffff:127.0.0.1]:{port}"
+    ))
+    .success()
+    .says("files also say `tls-server-name: 127.0.0.1`");
+    kg.run("kubeconfig download prod -f mine --force").success();
+    let file = yaml(&kg.read("mine"));
+    assert_eq!(
+        file["clusters"][0]["cluster"]["tls-server-name"],
+        "127.0.0.1"
+    );
+    kg.run("cluster set prod --public-server https://127.0.0.1:1")
+        .success()
+        .says("could not be tried from here");
+    kg.run("cluster set prod --no-public-server")
+        .success()
+        .never_says("In files");
+    let words = ["audit", "list", "--action", "cluster set"];
+    let registered = format!("files carry {}, as registered", kg.sandbox.url());
+    kg.run_words(&words).success().says(&registered);
+    kg.run("audit verify").success();
+}
+
+#[test]
+fn a_public_address_that_does_not_do_is_refused() {
+    let mut kg = Home::new();
+    let other = kg.add_cluster("other");
+    let url = other.url();
+    // The other cluster's certificate is of another authority.
+    kg.run(&format!("cluster set prod --public-server {url}"))
+        .exit(7)
+        .says("files cannot carry");
+    for (address, words) in [
+        ("http://k.example", "plain http"),
+        ("https://a@k.example", "user name"),
+        ("https://k.example/?a", "query"),
+        ("https://k.example/#a", "fragment"),
+        ("k.example", "must begin with https://"),
+        ("https://", "no URL"),
+    ] {
+        kg.run(&format!("cluster set prod --public-server {address}"))
+            .exit(2)
+            .says(words);
+    }
+    kg.run("cluster set prod --public-server https://k.example --public-tls-server-name a/b")
+        .exit(2)
+        .says("not a host name");
+    // Where others' tokens are sent is for those who manage the cluster.
+    kg.run("access grant bob --cluster prod --level write")
+        .success();
+    kg.run_as("bob", "cluster set prod --public-server https://k.example")
+        .exit(4);
+    // A hand that edits it is found.
+    let sql = rusqlite::Connection::open(kg.store()).expect("a database");
+    sql.execute_batch("UPDATE clusters SET public_server = 'https://evil.example'")
+        .expect("whoever has the file can");
+    kg.run("kubeconfig download prod -f mine").exit(7);
 }
 
 #[test]

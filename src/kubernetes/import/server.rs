@@ -75,15 +75,24 @@ pub(super) fn read(
 
 /// Why an address is none of an API server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum AddressFault {
+pub(crate) enum AddressFault {
     /// It is plain http.
     PlainHttp,
     /// Something else, in words.
     Bad(&'static str),
 }
 
+impl std::fmt::Display for AddressFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::PlainHttp => "it is plain http, where anyone on the way reads the credential",
+            Self::Bad(reason) => reason,
+        })
+    }
+}
+
 /// Writes an address the one way it is stored: lower-case host, no default port, no last slash.
-pub(super) fn normalize(server: &str) -> Result<String, AddressFault> {
+pub(crate) fn normalize(server: &str) -> Result<String, AddressFault> {
     let bad = AddressFault::Bad;
     let (scheme, rest) = server
         .split_once("://")
@@ -159,6 +168,11 @@ fn is_disguised_address(host: &str) -> bool {
             .strip_prefix("0x")
             .is_some_and(|hex| hex.chars().all(|c| c.is_ascii_hexdigit()));
     numeric && host.parse::<std::net::IpAddr>().is_err()
+}
+
+/// Whether a text is a name that a certificate can be for.
+pub(crate) fn is_server_name(name: &str) -> bool {
+    ServerName::try_from(name).is_ok()
 }
 
 fn read_tls_server_name(fields: &Fields<'_>, cluster: &str) -> Result<Option<String>, Refused> {

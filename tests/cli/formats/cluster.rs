@@ -27,6 +27,8 @@ fn cluster_list() {
             "through": "organization owner",
             "project": null,
             "server": "https://127.0.0.1:[PORT]",
+            "public_server": null,
+            "public_tls_server_name": null,
             "version": "v1.36.0+sandbox",
             "description": "",
             "labels": {
@@ -49,6 +51,8 @@ fn cluster_list() {
           through: organization owner
           project: null
           server: https://127.0.0.1:[PORT]
+          public_server: null
+          public_tls_server_name: null
           version: v1.36.0+sandbox
           description: ""
           labels:
@@ -125,6 +129,8 @@ fn cluster_show() {
           "through": "organization owner",
           "project": null,
           "server": "https://127.0.0.1:[PORT]",
+          "public_server": null,
+          "public_tls_server_name": null,
           "version": "v1.36.0+sandbox",
           "description": "",
           "labels": {},
@@ -162,6 +168,8 @@ fn cluster_show() {
         through: organization owner
         project: null
         server: https://127.0.0.1:[PORT]
+        public_server: null
+        public_tls_server_name: null
         version: v1.36.0+sandbox
         description: ""
         labels: {}
