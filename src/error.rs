@@ -8,7 +8,7 @@ use crate::artifact::file::FileError;
 use crate::artifact::merge::MergeError;
 use crate::cli::prompt::PromptError;
 use crate::domain::policy::Denial;
-use crate::kubernetes::error::{Error as ClusterError, SetupError};
+use crate::kubernetes::error::{Error as ClusterError, SetupError, TlsFault};
 use crate::ops::open::OpenFileError;
 use crate::output::Ended;
 use crate::secrets::SshKeyError;
@@ -224,7 +224,9 @@ fn file_kind(error: &FileError) -> Kind {
         | FileError::ForeignOwner { .. }
         | FileError::TooOpen { .. } => Kind::Unsafe,
         FileError::Missing { .. } | FileError::NoDirectory { .. } => Kind::NotFound,
+        FileError::Interrupted => Kind::Interrupted,
         FileError::BadName { .. }
+        | FileError::NobodyWrites { .. }
         | FileError::NotRegular { .. }
         | FileError::TooLarge { .. }
         | FileError::Read { .. } => Kind::Usage,
@@ -263,7 +265,15 @@ fn is_barred(error: &std::io::Error) -> bool {
 
 fn merge_kind(error: &MergeError) -> (Kind, String) {
     match error {
-        MergeError::Broken { .. } | MergeError::NotText | MergeError::NotKubeconfig { .. } => (
+        MergeError::NotText(inner) => (
+            Kind::Unsafe,
+            format!("nothing was written; {}", inner.hint()),
+        ),
+        MergeError::Utf16 => (
+            Kind::Unsafe,
+            "nothing was written; `iconv -f UTF-16 -t UTF-8 FILE` writes it as UTF-8".to_owned(),
+        ),
+        MergeError::Broken { .. } | MergeError::NotKubeconfig { .. } => (
             Kind::Unsafe,
             "nothing was written; mend it, or download to a file of its own".to_owned(),
         ),
@@ -453,6 +463,7 @@ impl From<ops::Error> for Failure {
             E::UnknownUser { similar, .. } => (Kind::NotFound, did_you_mean(similar)),
             E::Exists { hint, .. } | E::Forbidden { hint, .. } => (Kind::State, hint.clone()),
             E::Input { hint, .. } => (Kind::Usage, hint.clone()),
+            E::Text { source, .. } => (Kind::Usage, source.hint().to_owned()),
             E::NewNodes { .. } => (
                 Kind::State,
                 "agree to them with `--yes`, or name the nodes with `--node ADDRESS`".to_owned(),
@@ -492,6 +503,8 @@ impl From<ops::Error> for Failure {
             E::Approach {
                 source, cluster, ..
             } => approach_kind(source, cluster),
+            E::Public { source, .. } => public_kind(source),
+            E::ExpiredLogin { source, .. } => expired_kind(source),
             E::Rights { .. } => (
                 Kind::Denied,
                 "use a kubeconfig whose login is cluster-admin, with `--context`".to_owned(),
@@ -525,6 +538,10 @@ fn approach_kind(error: &ClusterError, cluster: &str) -> (Kind, String) {
             Kind::Denied,
             "use a kubeconfig whose login is cluster-admin, with `--context`".to_owned(),
         ),
+        E::Tls {
+            fault: fault @ (TlsFault::UnknownAlgorithm { .. } | TlsFault::ClientRefused { .. }),
+            ..
+        } => (Kind::Unsafe, fault.hint().to_owned()),
         E::Tls { .. } => (
             Kind::Unsafe,
             "compare the kubeconfig's certificate authority and address with those of the cluster"
@@ -540,6 +557,23 @@ fn approach_kind(error: &ClusterError, cluster: &str) -> (Kind, String) {
 
 /// What helps where a file holds no key that could be taken.
 const MAKE_SSH_KEY: &str = "make one with `kubegrant ssh-key generate CLUSTER`";
+
+fn expired_kind(error: &ClusterError) -> (Kind, String) {
+    let hint = "get a fresh kubeconfig (kubeadm: `kubeadm certs renew admin.conf`; others: log in \
+                again)";
+    (approach_kind(error, "").0, hint.to_owned())
+}
+
+fn public_kind(error: &ClusterError) -> (Kind, String) {
+    let kind = match error {
+        ClusterError::Tls { .. } => Kind::Unsafe,
+        _ => Kind::State,
+    };
+    let hint = "give an address that leads to the cluster's own API servers, whose certificates its \
+                certificate authority signed, and that takes tokens of accounts; another name in \
+                the certificate is said with `--public-tls-server-name`";
+    (kind, hint.to_owned())
+}
 
 fn ssh_key_kind(error: &SshKeyError) -> Kind {
     match error {

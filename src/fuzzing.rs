@@ -89,7 +89,7 @@ fn kubeconfig_import(bytes: &[u8]) {
     for allowed in [false, true] {
         let files = [KubeconfigFile {
             path: "/home/op/.kube/config".into(),
-            text: text.to_owned(),
+            text: text.to_owned().into(),
         }];
         let mut read_file = |path: &std::path::Path| {
             assert!(allowed, "{} was read unasked", path.display());
@@ -114,7 +114,7 @@ fn kubeconfig_import(bytes: &[u8]) {
 
 /// Somebody's kubeconfig that is merged into: what comes out is read again, twice changes nothing.
 fn kubeconfig_merge(bytes: &[u8]) {
-    let _logins = merge::logins(bytes).map(|found| found.len());
+    let _logins = merge::logins(bytes).map(|found| found.logins.len());
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
     };

@@ -1,6 +1,7 @@
 //! One run's hold on the world: store, identity, locks and connections, each opened when needed.
 
 mod clocks;
+mod given;
 mod head;
 mod locks;
 mod operator;
@@ -25,6 +26,7 @@ use crate::store::integrity::{self, Scope};
 use crate::store::{self, ReadTxn, Store};
 use zeroize::Zeroizing;
 
+pub(crate) use given::{Given, is_stream};
 pub(crate) use head::{Known, NoHead, Note};
 pub(crate) use locks::Lock;
 use operator::operator_login;
@@ -40,6 +42,9 @@ const IDENTITY_BYTES_MAX: usize = 64 * 1024;
 
 /// Asks for a passphrase; the argument says of what. `None` where nobody is there to answer.
 pub(crate) type Ask = Box<dyn Fn(&str) -> std::io::Result<Option<Zeroizing<String>>>>;
+
+/// Says a line at once, whatever else is going on.
+pub(crate) type Say = Box<dyn Fn(&str)>;
 
 /// Why the session could not give what was asked of it.
 #[derive(Debug, thiserror::Error)]
@@ -173,6 +178,7 @@ pub(crate) struct Session {
     /// Where things are.
     pub(crate) config: Config,
     ask: Ask,
+    say: Say,
     store: OnceCell<Store>,
     identity: OnceCell<Identity>,
     notes: RefCell<Vec<Note>>,
@@ -185,11 +191,12 @@ pub(crate) struct Session {
 
 impl Session {
     /// Starts a session; nothing is opened yet.
-    pub(crate) fn new(env: Env, config: Config, ask: Ask) -> Self {
+    pub(crate) fn new(env: Env, config: Config, ask: Ask, say: Say) -> Self {
         Self {
             env,
             config,
             ask,
+            say,
             store: OnceCell::new(),
             identity: OnceCell::new(),
             notes: RefCell::default(),
@@ -257,6 +264,12 @@ impl Session {
         look().unwrap_or_default()
     }
 
+    /// Says a line at once: somebody is waiting, or a program that was started has something to
+    /// say.
+    pub(crate) fn say(&self, line: &str) {
+        (self.say)(line);
+    }
+
     /// The time now.
     pub(crate) fn now(&self) -> Timestamp {
         // Stored times have whole seconds; so have all that are compared with them.
@@ -304,7 +317,8 @@ impl Session {
                 if absent {
                     return Err(Error::NoIdentity { path: path.clone() });
                 }
-                read_private(path, IDENTITY_BYTES_MAX).map_err(Error::IdentityFile)?
+                let read = self.read_given_private(path, IDENTITY_BYTES_MAX);
+                read.map_err(Error::IdentityFile)?
             }
         };
         let mut ask = |what: &str| match (self.ask)(what) {

@@ -10,6 +10,7 @@
 mod error;
 mod exchange;
 mod inspect;
+mod pipe;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -26,7 +27,10 @@ use rustix::io::Errno;
 
 pub(crate) use error::{FileError, Obstacle, Thing};
 pub(crate) use exchange::SharedFile;
-pub(crate) use inspect::{ensure_private_dir, link_private, read_bounded, read_private};
+pub(crate) use inspect::{
+    ensure_private_dir, link_private, read_bounded, read_given, read_given_private, read_private,
+};
+pub(crate) use pipe::Patience;
 pub(crate) use sweep::sweep;
 
 use sweep::{claim, random_name, sweep_open};

@@ -19,12 +19,14 @@ mod tree;
 use zeroize::Zeroizing;
 
 use super::kubeconfig::{KubeconfigFields, RenderError, render_items};
+use super::text::NotText;
+use crate::domain::KUBECONFIG_BYTES_MAX;
 pub(crate) use found::{FoundKind, FoundLogin, logins};
 use splice::Edits;
 use tree::{Broken, Node, Placed, View};
 
 /// The largest kubeconfig that is merged into, in bytes.
-pub(crate) const BYTES_MAX: usize = 8 * 1024 * 1024;
+pub(crate) const BYTES_MAX: usize = KUBECONFIG_BYTES_MAX;
 
 /// The name of the extension that marks our entries.
 pub(super) const MARK: &str = "kubegrant.io";
@@ -84,9 +86,12 @@ pub(crate) enum MergeError {
         /// What is wrong; never a value.
         reason: String,
     },
-    /// It is not text.
-    #[error("it is not UTF-8 text")]
-    NotText,
+    /// It is not text that can be written back as it was.
+    #[error(transparent)]
+    NotText(#[from] NotText),
+    /// It is UTF-16 text, which kubectl would not write.
+    #[error("it is UTF-16 text, as PowerShell's `>` writes it")]
+    Utf16,
     /// It is YAML, and no kubeconfig.
     #[error("it is not a kubeconfig: {what}")]
     NotKubeconfig {

@@ -218,7 +218,7 @@ fn dispatch(cli: Cli, env: Env, output: &mut Output) -> Result<(), Failure> {
     let interrupt = env.interrupt.clone();
     let ask = passphrase_asker(&env, output);
     let config = Config::new(&env, cli.global.options())?;
-    let session = Session::new(env, config, ask);
+    let session = Session::new(env, config, ask, Box::new(output.sayer()));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::desk::Desk;
 use super::views::open::OpenView;
-use crate::error::{Failure, Kind};
+use crate::error::Failure;
 use crate::ops;
 use crate::ops::kubeconfig::Overwrite;
-use crate::ops::open::{BYTES_MAX, Source, Target};
+use crate::ops::open::Target;
 
 /// Open a file that was sealed to you
 ///
@@ -20,7 +20,7 @@ use crate::ops::open::{BYTES_MAX, Source, Target};
     kubegrant open prod.bob.kubeconfig.age -f ~/.kube/prod\n  \
     kubegrant open - < mail.txt | kubectl --kubeconfig /dev/stdin get pods")]
 pub(crate) struct OpenArgs {
-    /// The sealed file; `-` is standard input
+    /// The sealed file, or a pipe such as `<(command)`; `-` is standard input
     #[arg(value_name = "FILE")]
     sealed: PathBuf,
     /// Where to write what is in it; `-` is standard output
@@ -32,13 +32,6 @@ pub(crate) struct OpenArgs {
 }
 
 pub(crate) fn run(args: OpenArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let source = if args.sealed == Path::new("-") {
-        let max = u64::try_from(BYTES_MAX).unwrap_or(u64::MAX);
-        let bytes = desk.session.env.stdin.read_to_end(max);
-        Source::Input(bytes.map_err(|error| Failure::words(Kind::Usage, &error.to_string(), ""))?)
-    } else {
-        Source::File(args.sealed)
-    };
     let target = match args.file {
         None => Target::Usual,
         Some(path) if path == Path::new("-") => Target::Stdout,
@@ -49,7 +42,7 @@ pub(crate) fn run(args: OpenArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     } else {
         Overwrite::Never
     };
-    let opened = ops::open::open(desk.session, &source, &target, overwrite)?;
+    let opened = ops::open::open(desk.session, &args.sealed, &target, overwrite)?;
     let handed = opened.hand_to_stdout(|bytes| {
         if desk.output.is_terminal() {
             desk.output.warn("this is a secret, on your screen");

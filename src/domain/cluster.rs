@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::IpAddr;
 
 use super::Timestamp;
 use super::level::Allowed;
@@ -127,6 +128,57 @@ pub(crate) struct Address {
     pub(crate) proxy_url: Option<String>,
 }
 
+/// An address that files carry instead of the registered one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PublicAddress {
+    /// `https://host:port[/path]`.
+    pub(crate) server: String,
+    /// The name to expect in the certificate instead of the host.
+    pub(crate) tls_server_name: Option<String>,
+}
+
+impl PublicAddress {
+    /// The address with everything else as it was registered.
+    pub(crate) fn over(&self, address: &Address) -> Address {
+        Address {
+            server: self.server.clone(),
+            tls_server_name: self.tls_server_name.clone(),
+            ..address.clone()
+        }
+    }
+}
+
+/// The host of an address, without the brackets of IPv6.
+pub(crate) fn host_of(server: &str) -> Option<&str> {
+    let rest = server.strip_prefix("https://")?;
+    let authority = rest.split('/').next()?;
+    match authority.strip_prefix('[') {
+        Some(inside) => inside.split(']').next(),
+        None => authority.split(':').next(),
+    }
+}
+
+/// Whether an address leads whoever uses it to their own machine.
+pub(crate) fn is_ones_own(server: &str) -> bool {
+    let Some(host) = host_of(server) else {
+        return false;
+    };
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    match host.parse::<IpAddr>() {
+        Ok(address) => {
+            let address = address.to_canonical();
+            address.is_loopback() || address.is_unspecified()
+        }
+        Err(_) => {
+            host == "localhost"
+                || host.ends_with(".localhost")
+                || host == "localhost.localdomain"
+                // Docker Desktop's name for it, in its own kubeconfig.
+                || host == "kubernetes.docker.internal"
+        }
+    }
+}
+
 /// A registered cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cluster {
@@ -148,6 +200,8 @@ pub(crate) struct Cluster {
     pub(crate) labels: BTreeMap<String, String>,
     /// How to reach it.
     pub(crate) address: Address,
+    /// What files carry instead.
+    pub(crate) public: Option<PublicAddress>,
     /// UID of the `kube-system` namespace at registration.
     pub(crate) kube_system_uid: String,
     /// The version the server gave last.
@@ -174,4 +228,46 @@ pub(crate) struct Cluster {
     pub(crate) reached_at: Option<Timestamp>,
     /// Since when it is being deleted, if it is: only the deletion goes on.
     pub(crate) deleting_at: Option<Timestamp>,
+}
+
+impl Cluster {
+    /// The address that a file for somebody carries.
+    pub(crate) fn address_in_files(&self) -> Address {
+        match &self.public {
+            Some(public) => public.over(&self.address),
+            None => self.address.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_leads_to_the_readers_own_machine_is_known() {
+        for own in [
+            "https://127.0.0.1:6443",
+            "https://127.8.8.8",
+            "https://0.0.0.0:6443",
+            "https://localhost:6443/a",
+            "https://LOCALHOST.",
+            "https://x.localhost:1",
+            "https://[::1]:6443",
+            "https://[::]:6443",
+            "https://[::ffff:127.0.0.1]",
+            "https://kubernetes.docker.internal:6443",
+        ] {
+            assert!(is_ones_own(own), "{own}");
+        }
+        for other in [
+            "https://192.168.1.2:6443",
+            "https://localhost.example.net",
+            "https://[2001:db8::1]:6443",
+            "https://k.example/127.0.0.1",
+            "https://128.0.0.1",
+        ] {
+            assert!(!is_ones_own(other), "{other}");
+        }
+    }
 }

@@ -27,6 +27,11 @@ pub(crate) mod user;
 /// A moment, always UTC.
 pub(crate) type Timestamp = chrono::DateTime<chrono::Utc>;
 
+/// The largest kubeconfig that is read, in bytes: some thousand contexts with their certificates.
+pub(crate) const KUBECONFIG_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// The most YAML values of a kubeconfig that are kept, for each takes some hundred bytes of memory.
+pub(crate) const KUBECONFIG_VALUES_MAX: usize = 1_000_000;
+
 /// Proof that a person agreed to a destructive command.
 ///
 /// The field is private: the two constructors demand the evidence, so the compiler finds every

@@ -1,9 +1,11 @@
 //! Runs the command of a kubeconfig that prints a credential: once, and only when asked to.
 //!
 //! The command comes from the kubeconfig, so running it is running a stranger's program as the
-//! operator. The caller asks first (`--allow-exec`); here the run is bounded in time and output,
-//! gets no terminal, and what it prints is never shown, since it is the credential.
+//! operator. The caller asks first (`--allow-exec`); here the run is bounded in time and output, and
+//! gets no terminal. What it prints is never shown, since it is the credential; what it says on its
+//! error stream is shown at once, since somebody may have to do what it asks for.
 
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -14,15 +16,26 @@ use zeroize::{ZeroizeOnDrop, Zeroizing};
 use super::error::clean;
 use super::import::{ExecPlugin, Imported, OperatorCredential};
 
+mod heard;
 #[cfg(test)]
 mod tests;
 
-/// How long the command may take.
-const RUN_MAX: Duration = Duration::from_mins(1);
+use heard::Heard;
+
+/// How long what is left on the error stream is waited for, once the command has ended.
+const REST_MAX: Duration = Duration::from_millis(200);
 /// How much it may print.
 const OUTPUT_MAX: u64 = 1024 * 1024;
-/// How much of its complaints is kept.
-const COMPLAINT_MAX: u64 = 4096;
+
+/// How a command is run.
+pub(crate) struct Run<'a> {
+    /// How long it may take.
+    pub(crate) limit: Duration,
+    /// Where a command without a path is looked up: the value of `PATH`.
+    pub(crate) search: Option<PathBuf>,
+    /// Takes each line of its error stream as it comes.
+    pub(crate) say: &'a dyn Fn(&str),
+}
 
 /// Why a command gave no credential.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +57,7 @@ pub(crate) enum ExecError {
         source: std::io::Error,
     },
     /// The command took too long.
-    #[error("`{command}` did not end within {seconds} s")]
+    #[error("`{command}` did not end within {seconds} s; `--exec-timeout 10m` gives it more time")]
     TooSlow {
         /// The command line.
         command: String,
@@ -88,24 +101,18 @@ fn hint_suffix(hint: Option<&str>) -> String {
 pub(crate) async fn run_exec(
     plugin: &ExecPlugin,
     cluster: &Imported,
-) -> Result<OperatorCredential, ExecError> {
-    run_within(plugin, cluster, RUN_MAX).await
-}
-
-async fn run_within(
-    plugin: &ExecPlugin,
-    cluster: &Imported,
-    limit: Duration,
+    run: &Run<'_>,
 ) -> Result<OperatorCredential, ExecError> {
     let command = plugin.command_line();
-    let mut child = start(plugin, cluster)?;
+    let mut child = start(plugin, cluster, run)?;
+    let group = Group::of(&child);
     let unreadable = |source| ExecError::NotRunnable {
         command: command.clone(),
         source,
     };
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let mut printed = Zeroizing::new(Vec::new());
-    let mut complaint = Vec::new();
+    let mut heard = Heard::new(&plugin.command, run.say);
     let running = async {
         let reading = async {
             if let Some(stdout) = stdout {
@@ -116,36 +123,40 @@ async fn run_within(
             }
             Ok::<_, std::io::Error>(())
         };
-        let listening = async {
-            if let Some(mut stderr) = stderr {
-                (&mut stderr)
-                    .take(COMPLAINT_MAX)
-                    .read_to_end(&mut complaint)
-                    .await?;
-                // Read on, so that a talkative command does not block on a full pipe.
-                tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await?;
+        tokio::try_join!(reading, child.wait())
+    };
+    // What it started and left behind, such as a browser, may keep the error stream open.
+    let ended = {
+        let listening = heard.listen(stderr);
+        tokio::pin!(listening, running);
+        let limited = tokio::time::timeout(run.limit, async {
+            tokio::select! {
+                ended = &mut running => (ended, false),
+                () = &mut listening => (running.await, true),
             }
-            Ok::<_, std::io::Error>(())
-        };
-        tokio::try_join!(reading, listening, child.wait())
-    };
-    let ((), (), status) = match tokio::time::timeout(limit, running).await {
-        Ok(ended) => ended.map_err(unreadable)?,
-        Err(_) => {
-            return Err(ExecError::TooSlow {
-                command,
-                seconds: limit.as_secs(),
-            });
+        });
+        let ended = limited.await;
+        if let Ok((_, false)) = &ended {
+            tokio::time::timeout(REST_MAX, listening).await.ok();
         }
+        ended
     };
+    let Ok((ended, _)) = ended else {
+        return Err(ExecError::TooSlow {
+            command,
+            seconds: run.limit.as_secs(),
+        });
+    };
+    let ((), status) = ended.map_err(unreadable)?;
     if printed.len() as u64 > OUTPUT_MAX {
         return Err(ExecError::TooMuch {
             command,
             bytes_max: OUTPUT_MAX,
         });
     }
+    group.leave();
     if !status.success() {
-        let complaint = match clean(&String::from_utf8_lossy(&complaint)) {
+        let complaint = match clean(&heard.complaint()) {
             silent if silent.is_empty() => "it said nothing".to_owned(),
             text => text,
         };
@@ -159,8 +170,57 @@ async fn run_within(
         .map_err(|reason| ExecError::NoCredential { command, reason })
 }
 
-fn start(plugin: &ExecPlugin, cluster: &Imported) -> Result<tokio::process::Child, ExecError> {
-    tokio::process::Command::new(&plugin.command)
+/// The processes of a command, which end with it where it has to be cut off.
+struct Group(Option<rustix::process::Pid>);
+
+impl Group {
+    fn of(child: &tokio::process::Child) -> Self {
+        let id = child.id().and_then(|id| i32::try_from(id).ok());
+        Self(id.and_then(rustix::process::Pid::from_raw))
+    }
+
+    /// It has ended by itself: what it left running is not ours to end.
+    fn leave(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            let signal = rustix::process::Signal::KILL;
+            rustix::process::kill_process_group(group, signal).ok();
+        }
+    }
+}
+
+/// Finds a command as kubectl does: a path as it stands, a bare name in `PATH`, never in the
+/// working folder.
+fn find(command: &Path, search: Option<&Path>) -> Option<PathBuf> {
+    if command.components().count() > 1 || command.is_absolute() {
+        return Some(command.to_owned());
+    }
+    std::env::split_paths(search?)
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join(command))
+        .find(|path| {
+            use std::os::unix::fs::PermissionsExt as _;
+            let found = path.metadata();
+            found.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+        })
+}
+
+fn start(
+    plugin: &ExecPlugin,
+    cluster: &Imported,
+    run: &Run<'_>,
+) -> Result<tokio::process::Child, ExecError> {
+    let absent = || ExecError::NotInstalled {
+        command: plugin.command_line(),
+        hint: plugin.install_hint.clone(),
+    };
+    let program = find(&plugin.command, run.search.as_deref()).ok_or_else(absent)?;
+    tokio::process::Command::new(program)
         .args(&plugin.args)
         // Who we are is nothing to a plugin.
         .env_remove("KUBEGRANT_IDENTITY")
@@ -170,14 +230,12 @@ fn start(plugin: &ExecPlugin, cluster: &Imported) -> Result<tokio::process::Chil
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
+        .process_group(0)
         .kill_on_drop(true)
         .spawn()
         .map_err(|source| match source.kind() {
             // An absent command and an absent interpreter look the same; both are "not installed".
-            std::io::ErrorKind::NotFound => ExecError::NotInstalled {
-                command: plugin.command_line(),
-                hint: plugin.install_hint.clone(),
-            },
+            std::io::ErrorKind::NotFound => absent(),
             _ => ExecError::NotRunnable {
                 command: plugin.command_line(),
                 source,

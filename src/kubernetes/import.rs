@@ -13,6 +13,7 @@
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
+use zeroize::Zeroizing;
 
 mod entry;
 mod error;
@@ -25,7 +26,8 @@ mod user;
 mod yaml;
 
 pub(crate) use error::{ImportError, Refused};
-pub(crate) use groups::certificate_groups;
+pub(crate) use groups::{certificate_groups, certificate_validity};
+pub(crate) use server::{is_server_name, normalize as normalize_address};
 
 use entry::{Fields, Place};
 use yaml::Node;
@@ -35,7 +37,7 @@ pub(crate) struct KubeconfigFile {
     /// Where it was read from; relative references start in its folder.
     pub(crate) path: PathBuf,
     /// Its content.
-    pub(crate) text: String,
+    pub(crate) text: Zeroizing<String>,
 }
 
 /// What the operator allows while importing.
@@ -65,6 +67,8 @@ pub(crate) struct Imported {
     pub(crate) proxy_url: Option<String>,
     /// How to log in.
     pub(crate) credential: OperatorCredential,
+    /// What was passed over and a person may want to know, a sentence each.
+    pub(crate) notes: Vec<String>,
 }
 
 /// How an operator logs in.
@@ -152,6 +156,7 @@ pub(crate) fn import(
     }
     let context = merged.choose(options.context).map_err(at(&first.path))?;
     let place = Place::new("context", &context.name);
+    context.plain_name("contexts").map_err(at(context.path))?;
     let fields = context.body(&place).map_err(at(context.path))?;
     let chosen = read_context(&fields, &context.name).map_err(at(context.path))?;
 
@@ -167,10 +172,25 @@ pub(crate) fn import(
             name: chosen.user.clone(),
         })
     })?;
+    cluster.plain_name("clusters").map_err(at(cluster.path))?;
+    user.plain_name("users").map_err(at(user.path))?;
     // The cluster is judged first: nothing is read or taken over for a server of no worth.
     let endpoint = server::read(cluster, &mut options).map_err(at(cluster.path))?;
     let credential = user::read(user, &mut options).map_err(at(user.path))?;
+    let notes = (endpoint.unreadable > 0).then(|| {
+        let count = endpoint.unreadable;
+        let (certificates, are) = match count {
+            1 => ("certificate", "was"),
+            _ => ("certificates", "were"),
+        };
+        format!(
+            "{count} {certificates} of the authority of cluster '{}' cannot be read and {are} left \
+             out",
+            cluster.name
+        )
+    });
     Ok(Imported {
+        notes: notes.into_iter().collect(),
         context: context.name.clone(),
         server: endpoint.server,
         ca_pem: endpoint.ca_pem,
@@ -204,6 +224,11 @@ struct Entry<'a> {
 }
 
 impl Entry<'_> {
+    /// Refuses a name that people cannot read as what it is.
+    fn plain_name(&self, list: &'static str) -> Result<(), Refused> {
+        entry::plain(&self.name, || Place::root().item(list).field("name"))
+    }
+
     fn body<'n>(&'n self, place: &Place) -> Result<Fields<'n>, Refused> {
         Fields::of(&self.body, place.clone())
     }
@@ -240,7 +265,7 @@ impl<'a> Merged<'a> {
         let root = yaml::read(&file.text)?;
         let Node::Map(_) = root else {
             return Err(Refused::NotKubeconfig {
-                reason: format!("it is {}", root.kind()),
+                reason: what_else(&file.text, &root),
             });
         };
         let fields = Fields::of(&root, Place::root())?;
@@ -267,7 +292,7 @@ impl<'a> Merged<'a> {
             &file.path,
         )?;
         add_entries(&mut self.users, &fields, ("users", "user"), &file.path)?;
-        let current = fields.name("current-context")?;
+        let current = fields.text("current-context")?;
         self.current = self.current.take().or(current);
         Ok(())
     }
@@ -277,12 +302,18 @@ impl<'a> Merged<'a> {
     }
 
     fn choose(&self, wanted: Option<&str>) -> Result<&Entry<'a>, Refused> {
+        let clean = crate::kubernetes::error::clean;
         let available = || {
             self.contexts
                 .iter()
-                .map(|entry| entry.name.clone())
+                .map(|entry| clean(&entry.name))
                 .collect()
         };
+        if wanted.is_none()
+            && let Some(current) = &self.current
+        {
+            entry::plain(current, || Place::root().field("current-context"))?;
+        }
         match (wanted.or(self.current.as_deref()), self.contexts.as_slice()) {
             (_, []) => Err(Refused::NoContexts),
             (None, [only]) => Ok(only),
@@ -291,12 +322,25 @@ impl<'a> Merged<'a> {
             }),
             (Some(name), contexts) => {
                 Self::find(contexts, name).ok_or_else(|| Refused::UnknownContext {
-                    name: crate::kubernetes::error::clean(name),
-                    similar: similar(name, contexts),
+                    name: clean(name),
+                    similar: similar(name, contexts).map(|name| clean(&name)),
                     available: available(),
                 })
             }
         }
+    }
+}
+
+/// Says what a file is that is none of ours to read, and what makes it one.
+fn what_else(text: &str, root: &Node) -> String {
+    use base64::Engine as _;
+    let bare: Zeroizing<String> = Zeroizing::new(text.split_ascii_whitespace().collect());
+    let decoded = base64::engine::general_purpose::STANDARD.decode(bare.as_bytes());
+    let decoded = Zeroizing::new(decoded.unwrap_or_default());
+    if decoded.windows(8).any(|part| part == b"clusters") {
+        "it is one in base64; `base64 -d FILE` writes what is in it".to_owned()
+    } else {
+        format!("it is {}", root.kind())
     }
 }
 
@@ -311,11 +355,11 @@ fn add_entries<'a>(
     let earlier: std::collections::HashSet<String> =
         entries.iter().map(|entry| entry.name.clone()).collect();
     for item in fields.list(list)? {
-        let place = Place::root().item(list);
-        let item = Fields::of(item, place.clone())?;
-        let name = item.name("name")?.ok_or_else(|| Refused::Missing {
-            place: place.field("name"),
-        })?;
+        let item = Fields::of(item, Place::root().item(list))?;
+        // An entry without a name cannot be meant by anybody: it spoils nothing that is.
+        let Some(name) = item.text("name")? else {
+            continue;
+        };
         if !seen.insert(name.clone()) {
             return Err(Refused::DuplicateEntry { kind: list, name });
         }

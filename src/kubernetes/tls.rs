@@ -1,12 +1,14 @@
 //! What we demand of a server's certificate, and how we show our own.
 //!
-//! Two habits of kubectl are kept that rustls alone does not have:
+//! Three habits of kubectl are kept that rustls alone does not have:
 //!
 //! - A *self-signed or leaf certificate as certificate authority*: Go accepts a server whose own
 //!   certificate is in the pool of authorities. [`Pinned`] accepts it too, if the presented
 //!   certificate equals a pinned one byte for byte, its dates hold and its name fits. Nothing else
 //!   is relaxed: the possession of the key is proven by the handshake as always, and a certificate
 //!   that is merely similar, or signed by the pinned leaf, is refused.
+//! - *Algorithms that ring does not know*: P-521, ECDSA with SHA-512, large and unusual RSA keys of
+//!   clients are added to it ([`provider`]). What is still not known is named, with its certificate.
 //! - *X.509 v1 client certificates*: rustls refuses to load them, `MicroK8s` and many hand-made
 //!   authorities issue them. The API server is the one to judge a client certificate, so it is
 //!   sent without being parsed here.
@@ -22,13 +24,16 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore,
+    SignatureScheme,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::error::SetupError;
 
 pub(crate) mod der;
+mod key;
+mod provider;
 #[cfg(test)]
 mod tests;
 
@@ -38,7 +43,7 @@ pub(crate) fn config(
     ca_pem: Option<&str>,
     client: Option<(&str, &SecretString)>,
 ) -> Result<ClientConfig, SetupError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(provider::provider());
     let verifier = verifier(server, ca_pem, &provider)?;
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -75,8 +80,12 @@ fn client_key(
     }
     let key = PrivateKeyDer::from_pem_slice(key.expose_secret().as_bytes())
         .map_err(|_| "its key is no PEM private key".to_owned())?;
+    let name = key::name_of_key(&key).ok_or_else(|| "its key cannot be read".to_owned())?;
     let key = provider.key_provider.load_private_key(key).map_err(|_| {
-        "its key is of a kind that is not supported (RSA, P-256, P-384 and Ed25519 are)".to_owned()
+        format!(
+            "its key is {name}, which is not supported (RSA of 2048 to 16384 bits, P-256, P-384, P-521 \
+             and Ed25519 are); give a kubeconfig with a token instead (`kubectl create token`)"
+        )
     })?;
     Ok(SingleCertAndKey::from(CertifiedKey::new(certificates, key)))
 }
@@ -117,6 +126,35 @@ fn verifier(
     Ok(Arc::new(Pinned { inner, pins }))
 }
 
+/// A chain that cannot be checked, with what its certificates are made with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{chain}")]
+pub(crate) struct UnknownAlgorithm {
+    chain: String,
+}
+
+impl UnknownAlgorithm {
+    fn among<'c>(certificates: impl Iterator<Item = &'c CertificateDer<'c>>) -> Self {
+        // The rest of a long chain says no more.
+        let named =
+            certificates
+                .take(6)
+                .map(|certificate| match key::name_of_certificate(certificate) {
+                    Some((subject, kind, signed)) => {
+                        format!(
+                            "certificate {subject} has a key of {kind} and is signed by {signed}"
+                        )
+                    }
+                    None => "a certificate cannot be read".to_owned(),
+                });
+        let mut named: Vec<String> = named.collect();
+        named.dedup();
+        Self {
+            chain: named.join("; "),
+        }
+    }
+}
+
 /// The ordinary verifier, and beside it the pinned certificates themselves.
 #[derive(Debug)]
 struct Pinned {
@@ -125,6 +163,34 @@ struct Pinned {
 }
 
 impl Pinned {
+    /// Names what nothing here can check; any other verdict stays.
+    fn named(
+        &self,
+        judged: Result<ServerCertVerified, rustls::Error>,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let presented = || std::iter::once(certificate).chain(intermediates);
+        let chain = || presented().chain(&self.pins);
+        let is_unknown = match &judged {
+            // What it signs with its key could not be checked.
+            Ok(_) => key::is_small(certificate),
+            Err(rustls::Error::InvalidCertificate(fault)) => match fault {
+                CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+                | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => true,
+                CertificateError::BadSignature => chain().any(|it| key::is_small(it)),
+                _ => false,
+            },
+            Err(_) => false,
+        };
+        if is_unknown {
+            let named = UnknownAlgorithm::among(chain());
+            Err(CertificateError::Other(OtherError(Arc::new(named))).into())
+        } else {
+            judged
+        }
+    }
+
     /// Judges a certificate that is itself pinned: its bytes are known, its dates and its name
     /// are checked as for any other.
     fn verify_pinned(
@@ -171,7 +237,7 @@ impl ServerCertVerifier for Pinned {
             {
                 Self::verify_pinned(certificate, name, now)
             }
-            _ => judged,
+            _ => self.named(judged, certificate, intermediates),
         }
     }
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::error::refusal;
 use super::journal::Journal;
 use super::{Done, Error, Mode, find};
-use crate::artifact::file::{Overwrite, check_writable_destination, read_private, write_private};
+use crate::artifact::file::{Overwrite, check_writable_destination, write_private};
 use crate::domain::Confirmed;
 use crate::domain::audit::{Head, Phase};
 use crate::domain::cluster::Cluster;
@@ -191,8 +191,8 @@ pub(crate) async fn restore(
     mode: Mode,
     _: Confirmed,
 ) -> Result<Outcome, Error> {
+    let bytes = session.read_given_private(path, BACKUP_BYTES_MAX)?;
     let path = session.env.current_dir.join(path);
-    let bytes = read_private(&path, BACKUP_BYTES_MAX)?;
     let backup = Store::from_bytes(&path, bytes.to_vec())?;
     let actor = judge(session, &backup)?;
     let present = present(session, &backup)?;

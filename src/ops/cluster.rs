@@ -3,6 +3,7 @@
 mod approach;
 mod check;
 mod insisted;
+mod public;
 mod register;
 mod settings;
 mod survey;
@@ -10,9 +11,10 @@ mod survey;
 pub(crate) use approach::Source;
 pub(super) use approach::prove;
 pub(crate) use check::{Checked, check};
+pub(crate) use public::{parse_address, parse_host};
 pub(crate) use register::{Add, Registered, add, relink};
 pub(super) use register::{active_user, cannot_own};
-pub(crate) use settings::{Place, Set, SetOutcome, set};
+pub(crate) use settings::{Place, Public, Set, SetOutcome, set};
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -6,6 +6,7 @@ use super::open::OpenFileError;
 use crate::artifact::file::FileError;
 use crate::artifact::kubeconfig::RenderError;
 use crate::artifact::merge::MergeError;
+use crate::artifact::text::NotText;
 use crate::domain::Timestamp;
 use crate::domain::name::{ClusterName, ProjectName, UserRef};
 use crate::domain::policy::{ClusterAction, Denial};
@@ -81,6 +82,24 @@ pub(crate) enum Error {
         why: String,
         /// What to do.
         hint: String,
+    },
+    /// The operator's login is refused, and says of itself that its time is over.
+    #[error("context '{context}' cannot log in: its {why}")]
+    ExpiredLogin {
+        /// The context.
+        context: String,
+        /// What is over, and since when.
+        why: String,
+        /// What the server said.
+        source: ClusterError,
+    },
+    /// A file that was given is no text.
+    #[error("{what} cannot be read: {source}")]
+    Text {
+        /// Which.
+        what: String,
+        /// Why not.
+        source: NotText,
     },
     /// There is none.
     #[error("no {what}")]
@@ -236,6 +255,14 @@ pub(crate) enum Error {
         /// Which cluster.
         cluster: String,
         /// What happened.
+        source: ClusterError,
+    },
+    /// The address that files are to carry does not do.
+    #[error("files cannot carry {server}: {source}")]
+    Public {
+        /// The address.
+        server: String,
+        /// What happened there.
         source: ClusterError,
     },
     /// The login lacks rights that the registration needs.

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::Error;
-use crate::artifact::file::{Overwrite, check_writable_destination, read_bounded, write_private};
+use crate::artifact::file::{Overwrite, check_writable_destination, write_private};
 use crate::secrets::{OpenError, open_file};
-use crate::session::Session;
+use crate::session::{Given, Session, is_stream};
 
 /// The largest file that is opened, in bytes.
 pub(crate) const BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -35,19 +35,10 @@ pub(crate) enum OpenFileError {
     Damaged,
 }
 
-/// What is to be opened.
-#[derive(Debug)]
-pub(crate) enum Source {
-    /// A file.
-    File(PathBuf),
-    /// Bytes from standard input.
-    Input(Zeroizing<Vec<u8>>),
-}
-
 /// Where the opened bytes go.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Target {
-    /// Beside the sealed file, without `.age`; standard input's to standard output.
+    /// Beside the sealed file, without `.age`; what came through a pipe to standard output.
     Usual,
     /// Into this file.
     File(PathBuf),
@@ -85,7 +76,7 @@ impl Opened {
 /// Opens a sealed file with the identity, and writes what was in it.
 pub(crate) fn open(
     session: &Session,
-    source: &Source,
+    source: &Path,
     into: &Target,
     overwrite: Overwrite,
 ) -> Result<Opened, Error> {
@@ -93,14 +84,11 @@ pub(crate) fn open(
     if let Some(path) = &path {
         check_writable_destination(path, overwrite)?;
     }
-    let (what, sealed) = match source {
-        Source::File(path) => {
-            let path = session.env.current_dir.join(path);
-            let bytes = read_bounded(&path, BYTES_MAX)?;
-            (format!("`{}`", path.display()), bytes)
-        }
-        Source::Input(bytes) => ("standard input".to_owned(), bytes.clone()),
-    };
+    let Given {
+        bytes: sealed,
+        name: what,
+        ..
+    } = session.read_given(source, BYTES_MAX)?;
     let failed = |source| Error::Open {
         what: what.clone(),
         source,
@@ -120,12 +108,13 @@ pub(crate) fn open(
     Ok(Opened { path, bytes })
 }
 
-fn target(session: &Session, source: &Source, into: &Target) -> Result<Option<PathBuf>, Error> {
+fn target(session: &Session, sealed: &Path, into: &Target) -> Result<Option<PathBuf>, Error> {
     let here = |path: &Path| Some(session.env.current_dir.join(path));
-    match (into, source) {
-        (Target::Stdout, _) | (Target::Usual, Source::Input(_)) => Ok(None),
-        (Target::File(path), _) => Ok(here(path)),
-        (Target::Usual, Source::File(sealed)) => {
+    match into {
+        Target::Stdout => Ok(None),
+        Target::Usual if is_stream(sealed) => Ok(None),
+        Target::File(path) => Ok(here(path)),
+        Target::Usual => {
             let bare = sealed.extension().is_some_and(|end| end == "age");
             if !bare || sealed.file_stem().is_none_or(|stem| stem == ".age") {
                 return Err(Error::Input {

@@ -2,7 +2,7 @@
 
 use super::journal::Journal;
 use super::{Done, Error, Mode, find, reseal};
-use crate::artifact::file::read_bounded;
+use crate::artifact::text;
 use crate::domain::Timestamp;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
@@ -77,10 +77,11 @@ pub(crate) fn read_file(
     session: &Session,
     path: &std::path::Path,
 ) -> Result<zeroize::Zeroizing<String>, Error> {
-    let bytes = read_bounded(&session.env.current_dir.join(path), TOKEN_BYTES_MAX)?;
-    Ok(zeroize::Zeroizing::new(
-        String::from_utf8_lossy(&bytes).into_owned(),
-    ))
+    let given = session.read_given(path, TOKEN_BYTES_MAX)?;
+    text::read(&given.bytes).map_err(|source| Error::Text {
+        what: given.name,
+        source,
+    })
 }
 
 /// Asks the rules before a token is asked for.

@@ -25,7 +25,6 @@ use zeroize::Zeroizing;
 
 use super::journal::Journal;
 use super::{Done, Error, Mode, find, reseal};
-use crate::artifact::file::read_bounded;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
 use crate::domain::name::ClusterName;
@@ -83,8 +82,8 @@ pub(crate) fn read_file(
     path: &Path,
     ask: &mut dyn FnMut() -> Option<SecretString>,
 ) -> Result<SshKey, Error> {
-    let bytes = read_bounded(&session.env.current_dir.join(path), KEY_BYTES_MAX)?;
-    SshKey::import(&bytes, &comment(name), ask).map_err(|source| Error::SshKeyFile {
+    let given = session.read_given(path, KEY_BYTES_MAX)?;
+    SshKey::import(&given.bytes, &comment(name), ask).map_err(|source| Error::SshKeyFile {
         path: path.to_owned(),
         source,
     })

@@ -9,7 +9,6 @@ use super::journal::Journal;
 use super::project::kept::Kept;
 use super::project::shared::Over;
 use super::{Applied, Done, Error, Mode, find, reseal, settle, ssh_key};
-use crate::artifact::file::read_bounded;
 use crate::domain::Confirmed;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
@@ -32,22 +31,12 @@ const KEY_BYTES_MAX: usize = 16 * 1024;
 pub(crate) fn read_key(session: &Session, place: &Path) -> Result<Recipient, Error> {
     let as_text = place.to_string_lossy();
     let inline = ["age1", "ssh-", "ecdsa-", "sk-ssh-", "sk-ecdsa-", "SHA256:"];
-    let (bytes, place) = if place == Path::new("-") {
-        let bytes = session
-            .env
-            .stdin
-            .read_to_end(KEY_BYTES_MAX as u64)
-            .map_err(|error| Error::Input {
-                why: error.to_string(),
-                hint: "give the key as a file".to_owned(),
-            })?;
-        (bytes, "standard input".to_owned())
-    } else if inline.iter().any(|prefix| as_text.starts_with(prefix)) {
+    let (bytes, place) = if inline.iter().any(|prefix| as_text.starts_with(prefix)) {
         let bytes = Zeroizing::new(as_text.into_owned().into_bytes());
         (bytes, "the text".to_owned())
     } else {
-        let bytes = read_bounded(&session.env.current_dir.join(place), KEY_BYTES_MAX)?;
-        (bytes, format!("`{}`", place.display()))
+        let given = session.read_given(place, KEY_BYTES_MAX)?;
+        (given.bytes, given.name)
     };
     parse_public_key_file(&*bytes).map_err(|source| Error::Key { place, source })
 }

@@ -6,20 +6,17 @@
 //! token that only names an account of ours may be made up. Neither is said to be proven. The one
 //! thing that can be proven is the manager's login, which is stored (sealed) as a whole.
 
-use std::path::PathBuf;
-
-use zeroize::Zeroizing;
+use std::path::Path;
 
 use super::journal::Journal;
 use super::{Error, find, settle};
-use crate::artifact::file::read_bounded;
-use crate::artifact::merge::{BYTES_MAX as KUBECONFIG_BYTES_MAX, FoundKind, FoundLogin, logins};
-use crate::domain::Timestamp;
+use crate::artifact::merge::{FoundKind, FoundLogin, logins};
 use crate::domain::access::Power;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::ManagerKind;
 use crate::domain::credential::{Credential, Delivery, State, Subject};
 use crate::domain::plan::NAMESPACE;
+use crate::domain::{KUBECONFIG_BYTES_MAX, Timestamp};
 use crate::kubernetes::manager::is_account_name;
 use crate::kubernetes::token::{Claims, claims};
 use crate::secrets::ExposeSecret;
@@ -27,16 +24,7 @@ use crate::session::{Actor, Session};
 use crate::store;
 
 /// The largest input that is looked at, in bytes.
-pub(crate) const BYTES_MAX: usize = KUBECONFIG_BYTES_MAX;
-
-/// What was found.
-#[derive(Debug)]
-pub(crate) enum Source {
-    /// A file.
-    File(PathBuf),
-    /// Bytes from standard input.
-    Input(Zeroizing<Vec<u8>>),
-}
+const BYTES_MAX: usize = KUBECONFIG_BYTES_MAX;
 
 /// How sure it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,43 +76,65 @@ pub(crate) struct Known {
 /// One login that was found.
 #[derive(Debug)]
 pub(crate) struct Finding {
-    /// The name of its entry; `None` for a bare token.
+    /// The name of its entry, where it is in one.
     pub(crate) entry: Option<String>,
+    /// In which lines it stands.
+    pub(crate) lines: Vec<usize>,
+    /// Whether it is in base64 there.
+    pub(crate) encoded: bool,
     /// What is known of it, or why nothing is.
     pub(crate) known: Result<Known, String>,
+}
+
+/// Everything that was found in a file.
+#[derive(Debug)]
+pub(crate) struct Findings {
+    /// Each login once.
+    pub(crate) logins: Vec<Finding>,
+    /// How many more were not looked at.
+    pub(crate) more: usize,
 }
 
 /// What everybody hears of what is not ours, and of what is not theirs to see.
 const NOT_OURS: &str = "not ours, or not yours to see";
 
-/// Says of everything in a kubeconfig, or of a token, whose it is.
-pub(crate) fn whose(session: &Session, source: &Source) -> Result<Vec<Finding>, Error> {
+/// Says of every login in a file whose it is.
+pub(crate) fn whose(session: &Session, file: &Path) -> Result<Findings, Error> {
     let actor = find::actor(session, "kubeconfig whose")?;
-    let (what, bytes) = match source {
-        Source::File(path) => {
-            let path = session.env.current_dir.join(path);
-            let bytes = read_bounded(&path, BYTES_MAX)?;
-            (format!("`{}`", path.display()), bytes)
-        }
-        Source::Input(bytes) => ("standard input".to_owned(), bytes.clone()),
-    };
-    let found = logins(&bytes).ok_or_else(|| Error::Input {
-        why: format!("{what} holds neither a kubeconfig nor a token"),
-        hint: "give a kubeconfig, or the token alone; what is sealed is opened with \
-               `kubegrant open FILE`"
+    let given = session.read_given(file, BYTES_MAX)?;
+    let found = logins(&given.bytes).ok_or_else(|| Error::Input {
+        why: format!("{} holds neither a kubeconfig nor a token", given.name),
+        hint: "kubeconfigs in YAML and JSON and tokens of accounts (eyJ…) were looked for, in \
+               text and in base64; what is sealed is opened with `kubegrant open FILE`, what is \
+               compressed with `gunzip -c FILE`"
             .to_owned(),
     })?;
-    found
+    let logins: Result<Vec<Finding>, Error> = found
+        .logins
         .into_iter()
         .map(|login| {
-            let FoundLogin { name, kind } = login;
+            let FoundLogin {
+                name,
+                lines,
+                encoded,
+                kind,
+            } = login;
             let known = match kind {
                 FoundKind::Other(why) => Err(format!("not ours: {why}")),
                 FoundKind::Token(token) => known(session, &actor, &token)?,
             };
-            Ok(Finding { entry: name, known })
+            Ok(Finding {
+                entry: name,
+                lines,
+                encoded,
+                known,
+            })
         })
-        .collect()
+        .collect();
+    Ok(Findings {
+        logins: logins?,
+        more: found.more,
+    })
 }
 
 /// What is known of a token, as far as the actor may see it.

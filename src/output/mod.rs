@@ -135,6 +135,13 @@ impl Output {
         }
     }
 
+    /// Gives a way to say a line on stderr from elsewhere while work goes on, also when quiet: a
+    /// login command may wait for what it asks there.
+    pub(crate) fn sayer(&self) -> impl Fn(&str) + use<> {
+        let words = Arc::clone(&self.words);
+        move |text| progress::write(&words, &format!("{}\n", sanitize::line(text)))
+    }
+
     /// Shows one document on stdout; of an empty table, a sentence on stderr.
     pub(crate) fn show<V: View + ?Sized>(&mut self, view: &V) -> Result<(), Ended> {
         let text = match self.settings.format {

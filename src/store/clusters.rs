@@ -6,7 +6,9 @@ use rusqlite::{OptionalExtension, Row, named_params};
 
 use super::{ReadTxn, Result, WriteTxn, damaged, time, time_option};
 use crate::domain::Timestamp;
-use crate::domain::cluster::{Address, Cluster, ClusterId, ManagerKind, State, WriteScope};
+use crate::domain::cluster::{
+    Address, Cluster, ClusterId, ManagerKind, PublicAddress, State, WriteScope,
+};
 use crate::domain::level::Allowed;
 use crate::domain::name::ClusterName;
 use crate::domain::project::ProjectId;
@@ -16,7 +18,7 @@ use crate::secrets::Sealed;
 const COLUMNS: &str = "id, name, state, protected, owner, description, labels, server, ca_pem, \
      tls_server_name, proxy_url, kube_system_uid, version, manager, manager_kind, \
      manager_generation, manager_expires_at, write_scope, held_back, created_at, reached_at, \
-     deleting_at, project, included, write_allow";
+     deleting_at, project, included, write_allow, public_server, public_tls_server_name";
 
 /// The part of a row that needs judging after reading.
 struct Judged {
@@ -51,6 +53,15 @@ fn raw(row: &Row<'_>) -> rusqlite::Result<(Cluster, Judged)> {
             tls_server_name: row.get(9)?,
             proxy_url: row.get(10)?,
         },
+        public: row
+            .get::<_, Option<String>>(25)?
+            .map(|server| {
+                Ok::<_, rusqlite::Error>(PublicAddress {
+                    server,
+                    tls_server_name: row.get(26)?,
+                })
+            })
+            .transpose()?,
         kube_system_uid: row.get(11)?,
         version: row.get(12)?,
         manager: row.get(13)?,
@@ -190,7 +201,8 @@ pub(crate) fn insert(tx: &WriteTxn<'_>, new: &Cluster, manager: &Sealed) -> Resu
 pub(crate) fn update_settings(tx: &WriteTxn<'_>, cluster: &Cluster) -> Result<()> {
     tx.sql().execute(
         "UPDATE clusters SET description = ?2, labels = ?3, write_scope = ?4, held_back = ?5,
-           project = ?6, included = ?7, write_allow = ?8 WHERE id = ?1",
+           project = ?6, included = ?7, write_allow = ?8, public_server = ?9,
+           public_tls_server_name = ?10 WHERE id = ?1",
         (
             cluster.id.0,
             &cluster.description,
@@ -200,6 +212,11 @@ pub(crate) fn update_settings(tx: &WriteTxn<'_>, cluster: &Cluster) -> Result<()
             cluster.project.map(|project| project.0),
             json(&cluster.included)?,
             json(&lines(&cluster.write_allow))?,
+            cluster.public.as_ref().map(|public| &public.server),
+            cluster
+                .public
+                .as_ref()
+                .and_then(|public| public.tls_server_name.as_ref()),
         ),
     )?;
     Ok(())

@@ -59,6 +59,7 @@ fn add_cluster(tx: &WriteTxn<'_>, owner: crate::domain::user::UserId) -> Result<
             tls_server_name: None,
             proxy_url: None,
         },
+        public: None,
         kube_system_uid: "u".to_owned(),
         version: "v1".to_owned(),
         manager: "m".to_owned(),

@@ -321,15 +321,15 @@ fn what_is_no_kubeconfig_is_refused_in_its_own_words() {
 }
 
 #[test]
-fn ten_megabytes_are_no_kubeconfig() {
+fn twenty_megabytes_are_no_kubeconfig() {
     let mut kg = home();
-    kg.write("k.conf", &"#".repeat(10 * 1024 * 1024));
+    kg.write("k.conf", &"#".repeat(20 * 1024 * 1024));
     insta::assert_snapshot!(kg.run("cluster add prod --kubeconfig k.conf"), @r"
         ----- stderr -----
-        error: '[HOME]/work/k.conf' is larger than 1048576 bytes
+        error: '[HOME]/work/k.conf' is larger than 16777216 bytes
         [exit 2]
     ");
-    let input = "#".repeat(10 * 1024 * 1024);
+    let input = "#".repeat(20 * 1024 * 1024);
     kg.run_with_input("cluster add prod --kubeconfig -", &input)
         .exit(2);
 }

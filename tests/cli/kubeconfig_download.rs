@@ -127,6 +127,7 @@ fn for_somebody_else_the_file_is_sealed_to_their_key() {
         prod      alice   1         read    2026-12-22T10:00:00Z   [HOME]/work/prod.alice.kubeconfig.age
         ----- stderr -----
         Version 1 of 'alice' on cluster 'prod' (read), sealed to their key. It ends on 2026-12-22T10:00:00Z.
+        warning: the address in the file, https://127.0.0.1:[PORT], leads whoever uses it to their own machine: `kubegrant cluster set prod --public-server URL` puts another into files
         hint: 'alice' opens it with `kubegrant open [HOME]/work/prod.alice.kubeconfig.age`, or `age -d -i IDENTITY [HOME]/work/prod.alice.kubeconfig.age`
         [exit 0]
     ");
@@ -147,6 +148,7 @@ fn plain_for_somebody_else_is_insisted_on_and_recorded() {
         prod      alice   1         read    2026-12-22T10:00:00Z   [HOME]/work/prod.alice.kubeconfig
         ----- stderr -----
         Version 1 of 'alice' on cluster 'prod' (read). It ends on 2026-12-22T10:00:00Z.
+        warning: the address in the file, https://127.0.0.1:[PORT], leads whoever uses it to their own machine: `kubegrant cluster set prod --public-server URL` puts another into files
         hint: try `kubectl --kubeconfig [HOME]/work/prod.alice.kubeconfig get namespaces`
         [exit 0]
     ");
@@ -277,6 +279,7 @@ fn a_token_does_not_outlive_its_grant() {
         prod      alice   1         read    2026-11-22T18:00:00Z   [HOME]/work/prod.alice.kubeconfig.age
         ----- stderr -----
         Version 1 of 'alice' on cluster 'prod' (read), sealed to their key. It ends on 2026-11-22T18:00:00Z.
+        warning: the address in the file, https://127.0.0.1:[PORT], leads whoever uses it to their own machine: `kubegrant cluster set prod --public-server URL` puts another into files
         warning: the grant ends on 2026-11-22T18:00:00Z
         hint: 'alice' opens it with `kubegrant open [HOME]/work/prod.alice.kubeconfig.age`, or `age -d -i IDENTITY [HOME]/work/prod.alice.kubeconfig.age`
         [exit 0]

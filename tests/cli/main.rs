@@ -35,6 +35,7 @@ mod provider_token;
 mod rbac;
 mod rbac_cluster;
 mod reached;
+mod reading;
 mod reconcile;
 mod refusals;
 mod secrecy;

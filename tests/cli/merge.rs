@@ -163,7 +163,7 @@ fn a_link_of_ones_own_is_followed_and_a_bad_target_is_refused() {
 #[test]
 fn what_is_broken_is_refused_and_left_as_it_is() {
     let mut home = home();
-    let large = format!("# {}\n", "x".repeat(9 * 1024 * 1024));
+    let large = format!("# {}\n", "x".repeat(17 * 1024 * 1024));
     for (text, code) in [
         ("users: [\n", 7),
         ("users:\n- name: a\n  name: b\n", 7),

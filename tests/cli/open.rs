@@ -137,7 +137,7 @@ fn what_does_not_open_is_told_apart() {
         ("large", 2, "larger than"),
         ("phrase", 2, "passphrase"),
         ("folder", 2, "a directory"),
-        ("fifo", 2, "a FIFO"),
+        ("fifo", 2, "nobody writes to the FIFO"),
         ("missing", 3, "there is no file"),
     ] {
         home.run_as("bob", &format!("open {name}.age"))

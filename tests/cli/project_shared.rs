@@ -29,6 +29,7 @@ fn it_is_what_a_member_gets_who_has_no_other_way_in() {
     ----- stderr -----
     Version 1 of 'shop/read' on cluster 'prod' (read), sealed to their key. It ends on 2026-12-22T10:00:00Z.
     It is shared: if 'bob' loses this level, it ends for everybody who has it.
+    warning: the address in the file, https://127.0.0.1:[PORT], leads whoever uses it to their own machine: `kubegrant cluster set prod --public-server URL` puts another into files
     hint: 'bob' opens it with `kubegrant open [HOME]/work/prod.bob.shared.kubeconfig.age`, or `age -d -i IDENTITY [HOME]/work/prod.bob.shared.kubeconfig.age`
     [exit 0]
     ");

@@ -3,7 +3,8 @@
 //!
 //! `stores/schema-5.sql` is what the last program with schema 5 left: two clusters, a project whose
 //! shared kubeconfig has three holders, one of whom keeps it, grants, a block, an SSH key, and a
-//! cluster that was away when something was revoked and unbound.
+//! cluster that was away when something was revoked and unbound. `stores/schema-6.sql` is a smaller
+//! one that schema 6 left.
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -15,8 +16,15 @@ const SCHEMA_5: &str = include_str!("stores/schema-5.sql");
 /// Its owner's identity; it opens nothing else.
 const OLIVIA: &str = include_str!("stores/schema-5.identity");
 
-/// A machine with that store, after `edit` by somebody else.
+const SCHEMA_6: &str = include_str!("stores/schema-6.sql");
+const OLIVIA_6: &str = include_str!("stores/schema-6.identity");
+
+/// A machine with the store of schema 5, after `edit` by somebody else.
 fn left_behind(edit: &str) -> Home {
+    left_by((SCHEMA_5, OLIVIA), edit)
+}
+
+fn left_by((schema, olivia): (&str, &str), edit: &str) -> Home {
     let mut home = Home::empty(Sandbox::builder());
     home.tick(24 * 7);
     for folder in ["data/kubegrant", "config/kubegrant"] {
@@ -26,12 +34,12 @@ fn left_behind(edit: &str) -> Home {
         std::fs::set_permissions(folder, private).expect("a mode");
     }
     let sql = rusqlite::Connection::open(home.store()).expect("a database");
-    sql.execute_batch(SCHEMA_5).expect("what was dumped");
+    sql.execute_batch(schema).expect("what was dumped");
     sql.execute_batch(edit).expect(edit);
     drop(sql);
     set_mode(&home.store(), 0o600);
     let identity = home.identity("olivia");
-    crate::home::write_at(&identity, OLIVIA);
+    crate::home::write_at(&identity, olivia);
     set_mode(&identity, 0o600);
     home
 }
@@ -50,11 +58,11 @@ fn an_old_store_is_brought_up_to_date_once_and_vouched_for() {
         kg.run("user list").success().says("carol");
         kg.run("audit verify").success().says("Events:       61");
         assert_eq!(number(&kg, upgrades), 1);
-        assert_eq!(number(&kg, "PRAGMA user_version"), 6);
+        assert_eq!(number(&kg, "PRAGMA user_version"), 7);
     }
     kg.run("audit list --action upgrade")
         .success()
-        .says("schema 6; the records are as they were left");
+        .says("schema 7; the records are as they were left");
     kg.run("project show shop")
         .success()
         .says("held by alice, bob");
@@ -161,4 +169,35 @@ fn a_log_that_vouches_for_nothing_is_not_mended_by_the_upgrade() {
     kg.run("audit verify").exit(7).says("event 60");
     kg.run("user list").exit(7);
     kg.run("user list").exit(7);
+}
+
+#[test]
+fn a_store_of_schema_6_is_brought_up_to_date_and_its_edits_are_found() {
+    let mut kg = left_by((SCHEMA_6, OLIVIA_6), "");
+    kg.run("audit verify").success().says("Whole:        yes");
+    assert_eq!(number(&kg, "PRAGMA user_version"), 7);
+    kg.run("audit list --action upgrade")
+        .success()
+        .says("schema 7; the records are as they were left");
+    kg.run("project show shop").success().says("held by bob");
+    kg.run("cluster set prod --description words").success();
+    kg.run("audit verify").success();
+    for (edit, what) in [
+        (
+            "UPDATE clusters SET server = 'https://127.0.0.1:1'",
+            "the record of cluster 'prod'",
+        ),
+        ("DELETE FROM grants", "the grants of cluster 'prod'"),
+        (
+            "DELETE FROM holders",
+            "who holds shared kubeconfigs of cluster 'prod'",
+        ),
+        (
+            "UPDATE users SET role = 'owner' WHERE name = 'bob'",
+            "the record of user 'bob'",
+        ),
+    ] {
+        let mut kg = left_by((SCHEMA_6, OLIVIA_6), edit);
+        kg.run("audit verify").exit(7).says(what);
+    }
 }

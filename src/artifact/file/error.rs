@@ -71,6 +71,21 @@ pub(crate) enum FileError {
         /// The path.
         path: PathBuf,
     },
+    /// A FIFO that nobody writes to.
+    #[error(
+        "nobody writes to the FIFO '{path}' (waited {seconds} s); start the program that writes to \
+         it first, or give a file",
+        path = path.display()
+    )]
+    NobodyWrites {
+        /// The path.
+        path: PathBuf,
+        /// How long it was waited.
+        seconds: u64,
+    },
+    /// The person asked to stop while a pipe was read.
+    #[error("interrupted")]
+    Interrupted,
     /// There is something else than a regular file.
     #[error("'{path}' is {what}, not a regular file", path = path.display())]
     NotRegular {

@@ -6,28 +6,34 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{self, AtFlags, CWD, FileType, Mode, OFlags, Stat};
+use rustix::fs::{self, AtFlags, CWD, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use rustix::process::{getegid, geteuid, getgroups};
 use zeroize::Zeroizing;
 
 use super::error::{DirectoryFault, FileError, Thing};
+use super::pipe::{self, Patience};
 use crate::domain::account::is_group_of_one;
 
 /// Reads a file that only its owner can read, such as an identity; a link to one will do.
 pub(crate) fn read_private(path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
     let (file, stat) = open_regular(path)?;
-    // The open file is judged, not the name, which may mean another file by now.
-    if !is_ours_or_roots(&stat) {
+    check_private(path, &stat)?;
+    read_all(path, file, &stat, max)
+}
+
+/// Judges the open file, and not the name, which may mean another file by now.
+fn check_private(path: &Path, stat: &Stat) -> Result<(), FileError> {
+    if !is_ours_or_roots(stat) {
         return Err(FileError::ForeignOwner {
             path: path.to_owned(),
             uid: stat.st_uid,
         });
     }
-    if !is_secret_volumes(&stat) && !is_file_of_a_pod(path, &stat) {
-        check_mode(path, &stat)?;
+    if is_secret_volumes(stat) || is_file_of_a_pod(path, stat) {
+        return Ok(());
     }
-    read_all(path, file, &stat, max)
+    check_mode(path, stat)
 }
 
 /// Whether a file is as in a Secret volume of a pod: root's, and to be read by nobody but root and
@@ -74,6 +80,46 @@ fn is_our_group(gid: u32) -> bool {
 pub(crate) fn read_bounded(path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
     let (file, stat) = open_regular(path)?;
     read_all(path, file, &stat, max)
+}
+
+/// Reads what a person named: a regular file, or a pipe, as `<(command)` and `/dev/fd/3` are.
+///
+/// A pipe is read to its end, however long its writer takes, and no further than `max`.
+pub(crate) fn read_given(
+    path: &Path,
+    max: usize,
+    patience: &Patience<'_>,
+) -> Result<Zeroizing<Vec<u8>>, FileError> {
+    let (file, stat) = open_readable(path)?;
+    given(path, file, &stat, max, patience)
+}
+
+/// Reads what a person named and only they can read, such as an identity.
+pub(crate) fn read_given_private(
+    path: &Path,
+    max: usize,
+    patience: &Patience<'_>,
+) -> Result<Zeroizing<Vec<u8>>, FileError> {
+    let (file, stat) = open_readable(path)?;
+    check_private(path, &stat)?;
+    given(path, file, &stat, max, patience)
+}
+
+fn given(
+    path: &Path,
+    file: File,
+    stat: &Stat,
+    max: usize,
+    patience: &Patience<'_>,
+) -> Result<Zeroizing<Vec<u8>>, FileError> {
+    match Thing::of(stat) {
+        Thing::Fifo => pipe::read(path, file, max, patience),
+        Thing::File => read_all(path, file, stat, max),
+        what => Err(FileError::NotRegular {
+            path: path.to_owned(),
+            what,
+        }),
+    }
 }
 
 /// Creates a directory that only its owner can enter, or checks the one that is there.
@@ -201,6 +247,17 @@ fn check_private_dir(path: &Path, dir: &OwnedFd) -> Result<(), FileError> {
 }
 
 fn open_regular(path: &Path) -> Result<(File, Stat), FileError> {
+    let (file, stat) = open_readable(path)?;
+    match Thing::of(&stat) {
+        Thing::File => Ok((file, stat)),
+        what => Err(FileError::NotRegular {
+            path: path.to_owned(),
+            what,
+        }),
+    }
+}
+
+fn open_readable(path: &Path) -> Result<(File, Stat), FileError> {
     // Without NONBLOCK, a FIFO in the place of the file would hang us until somebody writes.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let fd = fs::open(path, flags, Mode::empty()).map_err(|errno| match errno {
@@ -215,13 +272,7 @@ fn open_regular(path: &Path) -> Result<(File, Stat), FileError> {
         errno => read_error(path, errno),
     })?;
     let stat = fs::fstat(&fd).map_err(|errno| read_error(path, errno))?;
-    match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile => Ok((File::from(fd), stat)),
-        _ => Err(FileError::NotRegular {
-            path: path.to_owned(),
-            what: Thing::of(&stat),
-        }),
-    }
+    Ok((File::from(fd), stat))
 }
 
 fn read_all(

@@ -9,6 +9,8 @@ use std::ops::Range;
 use serde_saphyr::granit_parser::{Event, Options, Parser, ScalarStyle, Span, StructureStyle};
 use zeroize::Zeroizing;
 
+use crate::domain::KUBECONFIG_VALUES_MAX;
+
 /// The deepest nesting that is followed.
 const DEPTH_MAX: usize = 32;
 
@@ -200,6 +202,7 @@ pub(super) fn parse(text: &str) -> Result<Option<Placed>, Broken> {
     let mut open: Vec<Open> = Vec::new();
     let mut root = None;
     let mut documents = 0_usize;
+    let mut values = 0_usize;
     for event in Parser::new_from_str_with_options(text, options) {
         let (event, span) = event.map_err(|error| Broken {
             line: error.marker().line(),
@@ -209,6 +212,10 @@ pub(super) fn parse(text: &str) -> Result<Option<Placed>, Broken> {
             line: span.start.line(),
             reason: reason.to_owned(),
         };
+        values += 1;
+        if values > KUBECONFIG_VALUES_MAX {
+            return Err(broken("it has more values than any kubeconfig"));
+        }
         let done = match event {
             Event::DocumentStart(..) => {
                 documents += 1;

@@ -1,17 +1,14 @@
 //! `kubegrant cluster provider-token`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::cli::completion;
 use crate::cli::desk::Desk;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::provider::TokenView;
 use crate::domain::name::ClusterName;
-use crate::error::{Failure, Kind};
+use crate::error::Failure;
 use crate::ops;
-
-/// The largest token file that is read, in bytes.
-const FILE_BYTES_MAX: u64 = 16 * 1024;
 
 #[derive(clap::Subcommand, Debug)]
 pub(crate) enum ProviderTokenCommand {
@@ -29,7 +26,7 @@ pub(crate) struct ProviderTokenSetArgs {
     /// Which cluster
     #[arg(add = completion::clusters())]
     name: ClusterName,
-    /// The file that holds it; `-` is standard input
+    /// The file that holds it, or a pipe such as `<(command)`; `-` is standard input
     #[arg(short, long, value_name = "FILE")]
     file: Option<PathBuf>,
     /// Ask the provider first, and say what the token opens
@@ -75,22 +72,9 @@ pub(crate) async fn run(command: ProviderTokenCommand, desk: &mut Desk<'_>) -> R
 async fn set(args: ProviderTokenSetArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     ops::provider::may_set(desk.session, &args.name)?;
     let env = &desk.session.env;
-    let piped = match &args.file {
-        Some(path) if path == Path::new("-") => true,
-        Some(_) => false,
-        None => !env.stdin_is_terminal,
-    };
-    let text = if piped {
-        let bytes = env.stdin.read_to_end(FILE_BYTES_MAX).map_err(|error| {
-            Failure::words(
-                Kind::Usage,
-                &format!("cannot read standard input: {error}"),
-                "",
-            )
-        })?;
-        zeroize::Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned())
-    } else if let Some(path) = &args.file {
-        ops::provider::read_file(desk.session, path)?
+    let piped = (!env.stdin_is_terminal).then(|| PathBuf::from("-"));
+    let text = if let Some(path) = args.file.or(piped) {
+        ops::provider::read_file(desk.session, &path)?
     } else {
         desk.prompt
             .password(desk.output, "Hetzner Cloud token", "`--file FILE`")?

@@ -33,7 +33,7 @@ pub(crate) async fn run(args: ClusterRelinkArgs, desk: &mut Desk<'_>) -> Result<
         args.name
     );
     let confirmed = confirm::ask(desk, &question, mode)?;
-    let source = args.source.source(desk)?;
+    let source = args.source.source(desk);
     let keep = args.keep_credential;
     let done =
         ops::cluster::relink(desk.session, &args.name, &source, keep, mode, confirmed).await?;

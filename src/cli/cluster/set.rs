@@ -7,7 +7,7 @@ use crate::cli::global::DryRunArgs;
 use crate::cli::views::cluster::SettingsView;
 use crate::cli::views::left_out::left_out;
 use crate::cli::{completion, confirm, reached};
-use crate::domain::cluster::WriteScope;
+use crate::domain::cluster::{PublicAddress, WriteScope};
 use crate::domain::level::Allowed;
 use crate::domain::name::{ClusterName, ProjectName, parse_line, parse_namespace};
 use crate::error::Failure;
@@ -16,18 +16,20 @@ use crate::ops;
 /// Change a cluster's settings
 ///
 /// Descriptions and labels may be changed by those who can write; where write reaches only by
-/// those who manage the cluster. Which project it is in is for organization owners and admins: the
+/// those who manage the cluster, and so may the address that kubeconfigs carry. Which project it is in is for organization owners and admins: the
 /// shared kubeconfigs of the project that it leaves end with that.
 #[derive(clap::Args, Debug)]
 #[command(group = clap::ArgGroup::new("settings").required(true).multiple(true).args(
     ["description", "label", "remove_label", "hold_back", "release", "write_scope",
-    "include", "remove_include", "write_allow", "remove_write_allow", "project", "no_project"]
+    "include", "remove_include", "write_allow", "remove_write_allow", "project", "no_project",
+    "public_server", "no_public_server"]
 ))]
 #[command(after_long_help = "Examples:\n  \
     kubegrant cluster set prod --description \"customer traffic\" --label env=prod\n  \
     kubegrant cluster set prod --hold-back monitoring --release staging\n  \
     kubegrant cluster set prod --include ci --yes\n  \
     kubegrant cluster set prod --write-allow postgresql.cnpg.io/clusters\n  \
+    kubegrant cluster set prod --public-server https://k8s.example.net:6443\n  \
     kubegrant cluster set prod --project shop")]
 pub(crate) struct ClusterSetArgs {
     /// Which cluster
@@ -68,6 +70,15 @@ pub(crate) struct ClusterSetArgs {
     /// Take it out of its project, which ends the project's shared kubeconfigs for it
     #[arg(long, conflicts_with = "project")]
     no_project: bool,
+    /// Address that kubeconfigs carry instead of the registered one, such as a load balancer's
+    #[arg(long, value_name = "URL", value_parser = parse_address)]
+    public_server: Option<String>,
+    /// Name in the certificate there, where it is another than the address's [default: found out]
+    #[arg(long, value_name = "NAME", requires = "public_server", value_parser = parse_host)]
+    public_tls_server_name: Option<String>,
+    /// Let kubeconfigs carry the registered address again
+    #[arg(long, conflicts_with = "public_server")]
+    no_public_server: bool,
     /// How far write reaches
     #[arg(long, value_enum, value_name = "SCOPE")]
     write_scope: Option<Scope>,
@@ -140,6 +151,14 @@ pub(crate) async fn run(args: ClusterSetArgs, desk: &mut Desk<'_>) -> Result<(),
     desk.say_applied(&done.applied)
 }
 
+fn parse_address(text: &str) -> Result<String, String> {
+    ops::cluster::parse_address(text)
+}
+
+fn parse_host(text: &str) -> Result<String, String> {
+    ops::cluster::parse_host(text)
+}
+
 fn wish(args: &ClusterSetArgs) -> ops::cluster::Set {
     ops::cluster::Set {
         description: args.description.clone(),
@@ -157,5 +176,13 @@ fn wish(args: &ClusterSetArgs) -> ops::cluster::Set {
         include_removed: args.remove_include.iter().cloned().collect(),
         allow: args.write_allow.iter().cloned().collect(),
         allow_removed: args.remove_write_allow.iter().cloned().collect(),
+        public: match &args.public_server {
+            Some(server) => ops::cluster::Public::At(PublicAddress {
+                server: server.clone(),
+                tls_server_name: args.public_tls_server_name.clone(),
+            }),
+            None if args.no_public_server => ops::cluster::Public::Registered,
+            None => ops::cluster::Public::Same,
+        },
     }
 }

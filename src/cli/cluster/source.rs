@@ -1,19 +1,29 @@
 //! Where the operator's login comes from: the flags of `cluster add` and `cluster relink`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+use chrono::TimeDelta;
 
 use crate::cli::desk::Desk;
-use crate::error::{Failure, Kind};
+use crate::cli::duration;
 use crate::ops::cluster::Source;
 
-/// The largest kubeconfig that is read from standard input, in bytes.
-const STDIN_BYTES_MAX: u64 = 1024 * 1024;
+/// The longest that somebody may take to log in, in minutes.
+const EXEC_MINUTES_MAX: i64 = 60;
+
+fn parse_exec_timeout(text: &str) -> Result<TimeDelta, String> {
+    let limit = duration::parse(text).map_err(|error| error.to_string())?;
+    if limit.num_minutes() > EXEC_MINUTES_MAX {
+        return Err(format!("it must be at most {EXEC_MINUTES_MAX}m"));
+    }
+    Ok(limit)
+}
 
 /// Where the operator's login comes from.
 #[derive(clap::Args, Debug)]
 pub(crate) struct SourceArgs {
-    /// Kubeconfig of an operator with cluster-admin; `-` is standard input [default: KUBECONFIG's
-    /// list, else ~/.kube/config]
+    /// Kubeconfig of an operator with cluster-admin, or a pipe such as `<(command)`; `-` is standard
+    /// input [default: KUBECONFIG's list, else ~/.kube/config]
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
     /// Context in the kubeconfig [default: its current context]
@@ -22,40 +32,32 @@ pub(crate) struct SourceArgs {
     /// Read the certificate, key and token files that the kubeconfig points to
     #[arg(long)]
     inline_files: bool,
-    /// Run the kubeconfig's exec plugin, once
+    /// Run the kubeconfig's exec plugin, once; what it says on its error stream is shown
     #[arg(long)]
     allow_exec: bool,
+    /// How long the exec plugin may take, such as `5m`: somebody may have to log in meanwhile
+    #[arg(
+        long, value_name = "DURATION", requires = "allow_exec", value_parser = parse_exec_timeout,
+        default_value = "2m"
+    )]
+    exec_timeout: TimeDelta,
 }
 
 impl SourceArgs {
     /// Works out the files to read.
-    pub(crate) fn source(self, desk: &Desk<'_>) -> Result<Source, Failure> {
+    pub(crate) fn source(self, desk: &Desk<'_>) -> Source {
         let env = &desk.session.env;
         let mut source = Source {
             context: self.context,
             inline_files: self.inline_files,
             allow_exec: self.allow_exec,
+            exec_timeout: self.exec_timeout.to_std().unwrap_or_default(),
             ..Source::default()
         };
         match self.kubeconfig {
-            Some(path) if path == Path::new("-") => {
-                let bytes = env.stdin.read_to_end(STDIN_BYTES_MAX).map_err(|error| {
-                    Failure::words(
-                        Kind::Usage,
-                        &format!("cannot read standard input: {error}"),
-                        "",
-                    )
-                })?;
-                // Guessed letters would make it another kubeconfig than the one that was given.
-                let text = std::str::from_utf8(&bytes).map_err(|_| {
-                    let words = "the kubeconfig on standard input is not UTF-8 text";
-                    Failure::words(Kind::Usage, words, "")
-                })?;
-                source.text = Some(text.to_owned());
-            }
             Some(path) => {
                 source.named = true;
-                source.files = vec![env.current_dir.join(path)];
+                source.files = vec![path];
             }
             None => match env.path_variable("KUBECONFIG") {
                 // A list, as kubectl has it: the first file that says a thing is right.
@@ -74,6 +76,6 @@ impl SourceArgs {
                 }
             },
         }
-        Ok(source)
+        source
     }
 }

@@ -25,6 +25,6 @@ pub(crate) async fn run(command: KubeconfigCommand, desk: &mut Desk<'_>) -> Resu
         KubeconfigCommand::Remove(args) => remove::run(args, desk).await,
         KubeconfigCommand::Rotate(args) => rotate::run(args, desk).await,
         KubeconfigCommand::Show(args) => show::run(args, desk),
-        KubeconfigCommand::Whose(args) => whose::run(args, desk),
+        KubeconfigCommand::Whose(args) => whose::run(&args, desk),
     }
 }

@@ -1,42 +1,47 @@
 //! `kubegrant kubeconfig whose`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::cli::desk::Desk;
 use crate::cli::views::whose::WhoseView;
 use crate::error::{Failure, Kind};
 use crate::ops;
-use crate::ops::whose::{BYTES_MAX, Evidence, Source};
+use crate::ops::whose::{Evidence, Finding};
 
 /// Find out whose a kubeconfig or a token is
 ///
-/// Says of a file that was found somewhere (or of standard input) whose login is in it, for which
-/// cluster, how it stands, to whom it was handed, and which command ends it. It asks no cluster, and
-/// never shows the token. A token's claims can be forged: the last column says how it is known. A
+/// Says of a file that was found somewhere (or of standard input) whose logins are in it, and in
+/// which line, for which cluster, how they stand, to whom they were handed, and which command ends
+/// them. A kubeconfig will do, or anything that holds one, or a token: a Secret's manifest, an
+/// `.env` file, a shell's history, a log, a diff, a mail, in base64 too. It asks no cluster, and
+/// never shows a token. A token's claims can be forged: the last column says how it is known. A
 /// token id is one that we handed out; an account is only a name; "stored" is proven. Exits with 3
 /// if nothing in it is ours.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "Examples:\n  \
     kubegrant kubeconfig whose found.yaml\n  \
+    kubegrant kubeconfig whose ~/.bash_history\n  \
+    kubegrant kubeconfig whose <(git log -p)\n  \
     pbpaste | kubegrant kubeconfig whose -")]
 pub(crate) struct KubeconfigWhoseArgs {
-    /// A kubeconfig, or a file with a token alone; `-` is standard input
+    /// Anything that may hold a kubeconfig or a token, or a pipe such as `<(command)`; `-` is standard
+    /// input
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }
 
-pub(crate) fn run(args: KubeconfigWhoseArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let source = if args.file == Path::new("-") {
-        let max = u64::try_from(BYTES_MAX).unwrap_or(u64::MAX);
-        let bytes = desk.session.env.stdin.read_to_end(max);
-        Source::Input(bytes.map_err(|error| Failure::words(Kind::Usage, &error.to_string(), ""))?)
-    } else {
-        Source::File(args.file)
-    };
-    let findings = ops::whose::whose(desk.session, &source)?;
+pub(crate) fn run(args: &KubeconfigWhoseArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let found = ops::whose::whose(desk.session, &args.file)?;
+    let findings = found.logins;
     desk.output.show(&WhoseView::new(&findings))?;
+    if found.more > 0 {
+        desk.output.warn(&format!(
+            "{} more were found and not looked at: cut the file into pieces",
+            found.more
+        ));
+    }
     for finding in &findings {
-        let entry = finding.entry.as_deref().unwrap_or("the token");
+        let entry = &named(finding);
         match &finding.known {
             Err(why) => desk.output.status(&format!("{entry}: {why}.")),
             Ok(known) => {
@@ -61,4 +66,13 @@ pub(crate) fn run(args: KubeconfigWhoseArgs, desk: &mut Desk<'_>) -> Result<(), 
         "nothing in it is ours"
     };
     Err(Failure::words(Kind::NotFound, text, ""))
+}
+
+/// What a login is called: by its entry, or by where it stands.
+fn named(finding: &Finding) -> String {
+    match (&finding.entry, finding.lines.first()) {
+        (Some(entry), _) => entry.clone(),
+        (None, Some(line)) => format!("line {line}"),
+        (None, None) => "the token".to_owned(),
+    }
 }

@@ -9,6 +9,7 @@ use crate::cli::views::ssh_key::KeyView;
 use crate::domain::name::ClusterName;
 use crate::error::Failure;
 use crate::ops::ssh_key::{self, Origin, SecretString, SshKey};
+use crate::session::is_stream;
 
 /// Take an existing private key as the key pair of a cluster's nodes
 ///
@@ -22,7 +23,7 @@ pub(crate) struct SshKeyImportArgs {
     /// Which cluster
     #[arg(add = completion::clusters())]
     cluster: ClusterName,
-    /// The private key
+    /// The private key, in a file or a pipe such as `<(command)`; `-` is standard input
     #[arg(value_hint = clap::ValueHint::FilePath)]
     file: PathBuf,
     #[command(flatten)]
@@ -57,9 +58,12 @@ pub(crate) async fn run(args: SshKeyImportArgs, desk: &mut Desk<'_>) -> Result<(
     let (cluster, file) = (&args.cluster, args.file.display());
     desk.output
         .status(&format!("Cluster '{cluster}' has an SSH key."));
-    desk.output.warn(&format!(
-        "`{file}` still holds the private key, and so may copies of it: delete them"
-    ));
+    desk.output.warn(&if is_stream(&args.file) {
+        "what it was read from may still hold the private key: delete it, and copies of it"
+            .to_owned()
+    } else {
+        format!("`{file}` still holds the private key, and so may copies of it: delete them")
+    });
     super::say_new(&shown, desk);
     Ok(())
 }

@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+mod settings;
+
 use super::left_out::LeftOutView;
 use crate::domain::access::{Power, strongest};
-use crate::ops::cluster::{Checked, Line, Registered, SetOutcome, Shown};
+use crate::ops::cluster::{Checked, Line, Registered, Shown};
 use crate::output::{Cells, View, time};
+pub(crate) use settings::SettingsView;
 
 fn labels_text(labels: &BTreeMap<String, String>) -> Option<String> {
     let pairs: Vec<String> = labels
@@ -30,6 +33,8 @@ pub(crate) struct LineView {
     access_revoked: bool,
     project: Option<String>,
     server: String,
+    public_server: Option<String>,
+    public_tls_server_name: Option<String>,
     version: String,
     description: String,
     labels: BTreeMap<String, String>,
@@ -55,6 +60,11 @@ impl From<&Line> for LineView {
             access_revoked: line.revoked,
             project: line.project.clone(),
             server: cluster.address.server.clone(),
+            public_server: cluster.public.as_ref().map(|public| public.server.clone()),
+            public_tls_server_name: cluster
+                .public
+                .as_ref()
+                .and_then(|public| public.tls_server_name.clone()),
             version: cluster.version.clone(),
             description: cluster.description.clone(),
             labels: cluster.labels.clone(),
@@ -281,7 +291,10 @@ impl View for ClusterView {
             ),
             cells.text_or_none(Some(line.description.as_str()).filter(|text| !text.is_empty())),
             cells.text_or_none(labels.as_deref()),
-            line.server.clone(),
+            match &line.public_server {
+                Some(public) => format!("{} (files carry {public})", line.server),
+                None => line.server.clone(),
+            },
             line.version.clone(),
             self.kube_system_uid.clone(),
             login,
@@ -362,73 +375,6 @@ impl View for RegisteredView {
             self.context.clone(),
             format!("{} (login: {})", self.manager, self.manager_login),
             cells.time_or_none(self.manager_expires_at),
-        ]]
-    }
-    fn names(&self) -> Vec<String> {
-        vec![format!("cluster/{}", self.name)]
-    }
-    fn detail(&self) -> bool {
-        true
-    }
-}
-
-/// A cluster's settings.
-#[derive(Serialize)]
-pub(crate) struct SettingsView {
-    name: String,
-    description: String,
-    labels: BTreeMap<String, String>,
-    project: Option<String>,
-    write_scope: &'static str,
-    held_back_by_operator: Vec<String>,
-    included: Vec<String>,
-    write_allow: Vec<String>,
-}
-
-impl From<&SetOutcome> for SettingsView {
-    fn from(done: &SetOutcome) -> Self {
-        let cluster = &done.cluster;
-        Self {
-            project: done.project.clone(),
-            name: cluster.name.to_string(),
-            description: cluster.description.clone(),
-            labels: cluster.labels.clone(),
-            write_scope: cluster.write_scope.as_str(),
-            held_back_by_operator: cluster.held_back.iter().cloned().collect(),
-            included: cluster.included.iter().cloned().collect(),
-            write_allow: cluster
-                .write_allow
-                .iter()
-                .map(ToString::to_string)
-                .collect(),
-        }
-    }
-}
-
-impl View for SettingsView {
-    fn headers(&self, _wide: bool) -> Vec<&'static str> {
-        vec![
-            "Name",
-            "Description",
-            "Labels",
-            "Project",
-            "Write scope",
-            "Held back",
-            "Included",
-            "Allowed",
-        ]
-    }
-    fn rows(&self, _wide: bool, cells: &Cells) -> Vec<Vec<String>> {
-        let labels = labels_text(&self.labels);
-        vec![vec![
-            self.name.clone(),
-            cells.text_or_none(Some(self.description.as_str()).filter(|text| !text.is_empty())),
-            cells.text_or_none(labels.as_deref()),
-            cells.text_or_none(self.project.as_deref()),
-            self.write_scope.to_owned(),
-            cells.list(&self.held_back_by_operator),
-            cells.list(&self.included),
-            cells.list(&self.write_allow),
         ]]
     }
     fn names(&self) -> Vec<String> {

@@ -18,6 +18,9 @@ struct DeliveredView {
 #[derive(Serialize, Default)]
 struct LoginView {
     entry: Option<String>,
+    line: Option<usize>,
+    lines: Vec<usize>,
+    encoded: bool,
     ours: bool,
     why_not: Option<String>,
     owner: Option<String>,
@@ -43,14 +46,22 @@ impl WhoseView {
     pub(crate) fn new(findings: &[Finding]) -> Self {
         let shaped = findings.iter().map(|finding| {
             let entry = finding.entry.clone();
+            let lines = finding.lines.clone();
+            let (line, encoded) = (lines.first().copied(), finding.encoded);
             match &finding.known {
                 Err(why) => LoginView {
                     entry,
+                    line,
+                    lines,
+                    encoded,
                     why_not: Some(why.clone()),
                     ..LoginView::default()
                 },
                 Ok(known) => LoginView {
                     entry,
+                    line,
+                    lines,
+                    encoded,
                     ours: true,
                     why_not: None,
                     owner: Some(known.owner.clone()),
@@ -78,10 +89,25 @@ impl WhoseView {
     }
 }
 
+/// The first lines that a login stands in, and how many more there are.
+fn places(login: &LoginView) -> String {
+    const SHOWN: usize = 3;
+    let shown = login.lines.iter().take(SHOWN).map(ToString::to_string);
+    let mut text = shown.collect::<Vec<_>>().join(",");
+    if login.lines.len() > SHOWN {
+        text = format!("{text} and {} more", login.lines.len() - SHOWN);
+    }
+    if login.encoded {
+        text.push_str(" (base64)");
+    }
+    text
+}
+
 impl View for WhoseView {
     fn headers(&self, wide: bool) -> Vec<&'static str> {
         let mut headers = vec![
             "ENTRY",
+            "LINE",
             "OWNER",
             "CLUSTER",
             "VERSION",
@@ -104,6 +130,7 @@ impl View for WhoseView {
             let version = login.version.map(|version| version.to_string());
             let mut row = vec![
                 text(&login.entry),
+                places(login),
                 text(&login.owner),
                 text(&login.cluster),
                 text(&version),

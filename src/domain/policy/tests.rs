@@ -44,6 +44,7 @@ fn cluster(owner: Option<UserId>, state: State, protected: bool) -> Cluster {
             tls_server_name: None,
             proxy_url: None,
         },
+        public: None,
         kube_system_uid: String::new(),
         version: String::new(),
         manager: String::new(),

@@ -65,6 +65,28 @@ fn the_body_that_could_not_be_read_is_not_shown() {
 }
 
 #[test]
+fn no_fault_is_a_name_out_of_the_source() {
+    use rustls::{AlertDescription, CertificateError};
+    let alert = |alert| rustls::Error::AlertReceived(alert);
+    for (error, words) in [
+        (
+            alert(AlertDescription::BadCertificate),
+            "it refuses the client certificate (bad certificate)",
+        ),
+        (
+            alert(AlertDescription::HandshakeFailure),
+            "it broke off the handshake (handshake failure)",
+        ),
+        (
+            CertificateError::UnhandledCriticalExtension.into(),
+            "its certificate has a critical extension that is not known here",
+        ),
+    ] {
+        assert_eq!(tls_fault(&error).to_string(), words);
+    }
+}
+
+#[test]
 fn every_tls_fault_has_a_hint() {
     for fault in [
         TlsFault::Expired,
@@ -76,6 +98,9 @@ fn every_tls_fault_has_a_hint() {
         TlsFault::SelfSigned,
         TlsFault::ClientRefused {
             alert: "a".to_owned(),
+        },
+        TlsFault::UnknownAlgorithm {
+            chain: "a".to_owned(),
         },
         TlsFault::NotTls,
         TlsFault::Broken {

@@ -11,6 +11,7 @@ fn cluster() -> Imported {
         ca_pem: Some("PEM".to_owned()),
         tls_server_name: None,
         proxy_url: None,
+        notes: vec![],
         credential: OperatorCredential::Token("unused".into()),
     }
 }
@@ -35,7 +36,15 @@ fn run_for(plugin: &ExecPlugin, limit: Duration) -> Result<OperatorCredential, E
         .enable_all()
         .build()
         .expect("a runtime")
-        .block_on(run_within(plugin, &cluster(), limit))
+        .block_on(run_exec(
+            plugin,
+            &cluster(),
+            &Run {
+                limit,
+                search: Some("/usr/bin:/bin".into()),
+                say: &|_| (),
+            },
+        ))
 }
 
 const HEAD: &str = r#""apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential""#;
@@ -151,4 +160,56 @@ fn what_is_no_credential_is_refused_and_not_shown() {
         assert!(matches!(error, ExecError::NoCredential { .. }), "{error}");
         assert!(!error.to_string().contains("canary"), "{error}");
     }
+}
+
+#[test]
+fn what_it_says_is_heard_while_it_runs() {
+    let said = std::cell::RefCell::new(Vec::new());
+    let go = tempfile::NamedTempFile::new().expect("a file");
+    let path = go.path().to_owned();
+    // It goes on only when its question was heard.
+    let script = format!(
+        "printf 'enter the code \\033[1mQX7T\\033[0m' >&2
+         while ! grep -q heard '{}'; do sleep 0.01; done
+         echo canary-end >&2
+         printf '{{{HEAD},\"status\":{{\"token\":\"t\"}}}}'",
+        path.display()
+    );
+    let say = |line: &str| {
+        use std::io::Write as _;
+        said.borrow_mut().push(line.to_owned());
+        let mut go = go.as_file();
+        go.write_all(b"heard").expect("written");
+    };
+    let run = Run {
+        limit: Duration::from_mins(1),
+        search: None,
+        say: &say,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let taken = runtime.block_on(run_exec(&shell(&script), &cluster(), &run));
+    assert!(taken.is_ok(), "{taken:?}");
+    let expected = ["sh: enter the code QX7T", "sh: canary-end"];
+    assert_eq!(*said.borrow(), expected);
+}
+
+#[test]
+fn what_it_leaves_running_does_not_hold_it_up() {
+    let script =
+        format!("sleep 600 >/dev/null & printf '{{{HEAD},\"status\":{{\"token\":\"t\"}}}}'");
+    assert!(run(&shell(&script)).is_ok());
+}
+
+#[test]
+fn a_bare_name_is_found_in_the_path_alone() {
+    let search = Some(Path::new("bin:/nowhere:/usr/bin:/bin"));
+    let found = find(Path::new("sh"), search).expect("a shell");
+    assert!(found.is_absolute() && found.ends_with("sh"), "{found:?}");
+    assert_eq!(find(Path::new("no-such-command"), search), None);
+    assert_eq!(find(Path::new("sh"), None), None);
+    let given = Path::new("/opt/aws");
+    assert_eq!(find(given, None).as_deref(), Some(given));
 }

@@ -4,6 +4,17 @@ use super::error::Refused;
 use super::yaml::Node;
 use crate::kubernetes::error::{clean, is_treacherous};
 
+/// Refuses text that people would not read as what it is.
+pub(super) fn plain(text: &str, place: impl FnOnce() -> String) -> Result<(), Refused> {
+    match text.chars().find(|character| is_treacherous(*character)) {
+        None => Ok(()),
+        Some(hidden) => Err(Refused::HiddenCharacter {
+            place: place(),
+            code: u32::from(hidden),
+        }),
+    }
+}
+
 /// Where in the kubeconfig something stands, in words.
 #[derive(Debug, Clone)]
 pub(super) struct Place(String);
@@ -92,13 +103,8 @@ impl<'n> Fields<'n> {
         let Some(text) = self.text(field)? else {
             return Ok(None);
         };
-        match text.chars().find(|character| is_treacherous(*character)) {
-            None => Ok(Some(text)),
-            Some(hidden) => Err(Refused::HiddenCharacter {
-                place: self.place.field(field),
-                code: u32::from(hidden),
-            }),
-        }
+        plain(&text, || self.place.field(field))?;
+        Ok(Some(text))
     }
 
     pub(super) fn flag(&self, field: &str) -> Result<bool, Refused> {

@@ -19,7 +19,10 @@ pub(crate) enum Refused {
     #[error("there is no kubeconfig to read")]
     NoFile,
     /// The file is too large.
-    #[error("{bytes} bytes are too many for a kubeconfig (at most {bytes_max})")]
+    #[error(
+        "{bytes} bytes are too many (at most {bytes_max}); `kubectl config view --minify --raw \
+         --context NAME` writes one context alone"
+    )]
     TooLarge {
         /// Its size.
         bytes: usize,
@@ -42,6 +45,15 @@ pub(crate) enum Refused {
     NotKubeconfig {
         /// What it is instead.
         reason: String,
+    },
+    /// More values than any kubeconfig has.
+    #[error(
+        "it has more than {values_max} values; `kubectl config view --minify --raw --context NAME` \
+         writes one context alone"
+    )]
+    TooManyValues {
+        /// The limit.
+        values_max: usize,
     },
     /// Nested too deep.
     #[error("line {line} is nested deeper than {depth_max} levels")]
@@ -287,6 +299,15 @@ pub(crate) enum Refused {
     /// No certificate where one belongs.
     #[error("{place} holds no PEM certificate")]
     NoCertificate {
+        /// Which field.
+        place: String,
+    },
+    /// A certificate that is not written as text.
+    #[error(
+        "{place} holds a certificate in DER, not in PEM; `openssl x509 -inform DER -in FILE` writes \
+         it as PEM"
+    )]
+    BareCertificate {
         /// Which field.
         place: String,
     },

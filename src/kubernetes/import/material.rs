@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustls::RootCertStore;
-use rustls::pki_types::pem::{PemObject as _, SectionKind};
+use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use secrecy::SecretString;
 use zeroize::Zeroizing;
@@ -13,7 +13,9 @@ use zeroize::Zeroizing;
 use super::ImportOptions;
 use super::entry::Fields;
 use super::error::Refused;
-use super::yaml::SIZE_MAX;
+
+/// The largest file that a kubeconfig may point to, in bytes.
+const SIZE_MAX: usize = 1024 * 1024;
 
 /// Bytes that may be secret, gone from memory after use.
 pub(super) type Bytes = Zeroizing<Vec<u8>>;
@@ -79,18 +81,28 @@ pub(super) fn resolve(path: &Path, target: &str) -> PathBuf {
     path.parent().unwrap_or(Path::new("")).join(target)
 }
 
-/// Takes the certificates of an authority, each of which must be usable as one.
-pub(super) fn authorities(bytes: &[u8], place: &str) -> Result<String, Refused> {
-    let certificates = certificates(bytes, place)?;
-    let mut roots = RootCertStore::empty();
-    for certificate in &certificates {
-        roots
-            .add(certificate.clone())
-            .map_err(|_| Refused::BadCertificate {
+/// Takes the certificates of an authority that can be used as one, and says how many cannot.
+///
+/// kubectl passes over what it cannot read in a bundle, as long as there is one that it can.
+pub(super) fn authorities(bytes: &[u8], place: &str) -> Result<(String, usize), Refused> {
+    let blocks = blocks(bytes);
+    if !blocks.is_empty() {
+        let usable: Vec<CertificateDer<'static>> = blocks
+            .iter()
+            .filter_map(Clone::clone)
+            .filter(|certificate| {
+                is_one_sequence(certificate)
+                    && RootCertStore::empty().add(certificate.clone()).is_ok()
+            })
+            .collect();
+        if usable.is_empty() {
+            return Err(Refused::BadCertificate {
                 place: place.to_owned(),
-            })?;
+            });
+        }
+        return Ok((write_all(&usable), blocks.len() - usable.len()));
     }
-    Ok(write_all(&certificates))
+    Err(no_certificate(bytes, place))
 }
 
 /// Takes the certificates of a client. They are not looked into: old clusters issue X.509 v1
@@ -128,29 +140,53 @@ pub(super) fn token(text: &str, place: String) -> Result<SecretString, Refused> 
 }
 
 fn certificates(bytes: &[u8], place: &str) -> Result<Vec<CertificateDer<'static>>, Refused> {
-    let none = || Refused::NoCertificate {
-        place: place.to_owned(),
-    };
     // Other sections (a private key that slipped into the same file) are left behind here.
-    let certificates: Vec<_> = <(SectionKind, Vec<u8>)>::pem_slice_iter(bytes)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|_| none())?
+    let blocks = blocks(bytes);
+    if blocks.is_empty() {
+        return Err(no_certificate(bytes, place));
+    }
+    blocks
         .into_iter()
-        .filter(|(kind, _)| *kind == SectionKind::Certificate)
-        .map(|(_, der)| CertificateDer::from(der))
-        .collect();
-    if certificates.is_empty() {
-        return Err(none());
-    }
-    if !certificates
-        .iter()
-        .all(|certificate| is_one_sequence(certificate))
-    {
-        return Err(Refused::BadCertificate {
+        .map(|block| block.filter(|certificate| is_one_sequence(certificate)))
+        .collect::<Option<_>>()
+        .ok_or_else(|| Refused::BadCertificate {
             place: place.to_owned(),
-        });
+        })
+}
+
+/// Says that there is no certificate, and whether it is one in another form.
+fn no_certificate(bytes: &[u8], place: &str) -> Refused {
+    let place = place.to_owned();
+    if is_one_sequence(bytes) {
+        Refused::BareCertificate { place }
+    } else {
+        Refused::NoCertificate { place }
     }
-    Ok(certificates)
+}
+
+/// Finds the certificates of a PEM file, each by itself: a damaged one spoils no other.
+fn blocks(bytes: &[u8]) -> Vec<Option<CertificateDer<'static>>> {
+    const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
+    const END: &[u8] = b"-----END CERTIFICATE-----";
+    let mut found = Vec::new();
+    let mut rest = bytes;
+    while let Some(start) = position(rest, BEGIN) {
+        rest = &rest[start + BEGIN.len()..];
+        // One without an end goes as far as the next.
+        let next = position(rest, BEGIN).unwrap_or(rest.len());
+        let end = position(&rest[..next], END);
+        let body: Zeroizing<Vec<u8>> = Zeroizing::new(
+            rest[..end.unwrap_or(next)]
+                .iter()
+                .copied()
+                .filter(|byte| !byte.is_ascii_whitespace())
+                .collect(),
+        );
+        let der = end.and_then(|_| STANDARD.decode(body.as_slice()).ok());
+        found.push(der.map(CertificateDer::from));
+        rest = &rest[next..];
+    }
+    found
 }
 
 /// Says whether the bytes are one DER sequence and nothing behind it.
@@ -160,7 +196,13 @@ fn is_one_sequence(der: &[u8]) -> bool {
 }
 
 fn contains(bytes: &[u8], needle: &[u8]) -> bool {
-    bytes.windows(needle.len()).any(|window| window == needle)
+    position(bytes, needle).is_some()
+}
+
+fn position(bytes: &[u8], needle: &[u8]) -> Option<usize> {
+    bytes
+        .windows(needle.len())
+        .position(|window| window == needle)
 }
 
 fn write_all(certificates: &[CertificateDer<'_>]) -> String {

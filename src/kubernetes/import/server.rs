@@ -13,6 +13,8 @@ pub(super) struct Endpoint {
     pub(super) ca_pem: Option<String>,
     pub(super) tls_server_name: Option<String>,
     pub(super) proxy_url: Option<String>,
+    /// Certificates of the authority that were left out because nothing can read them.
+    pub(super) unreadable: usize,
 }
 
 const KNOWN: &[&str] = &[
@@ -43,35 +45,60 @@ pub(super) fn read(
     let server = fields.name("server")?.ok_or_else(|| Refused::Missing {
         place: place.field("server"),
     })?;
-    let server = normalize(&server, cluster)?;
+    let server = normalize(&server).map_err(|fault| match fault {
+        AddressFault::PlainHttp => Refused::PlainHttp {
+            cluster: cluster.to_owned(),
+        },
+        AddressFault::Bad(reason) => Refused::BadServer {
+            cluster: cluster.to_owned(),
+            reason,
+        },
+    })?;
+    let authority = material::read(
+        &fields,
+        ("certificate-authority-data", "certificate-authority"),
+        entry.path,
+        options,
+    )?
+    .map(|(bytes, place)| material::authorities(&bytes, &place))
+    .transpose()?;
+    let (ca_pem, unreadable) =
+        authority.map_or((None, 0), |(pem, unreadable)| (Some(pem), unreadable));
     Ok(Endpoint {
         server,
         tls_server_name: read_tls_server_name(&fields, cluster)?,
         proxy_url: read_proxy(&fields, cluster)?,
-        ca_pem: material::read(
-            &fields,
-            ("certificate-authority-data", "certificate-authority"),
-            entry.path,
-            options,
-        )?
-        .map(|(bytes, place)| material::authorities(&bytes, &place))
-        .transpose()?,
+        ca_pem,
+        unreadable,
     })
 }
 
+/// Why an address is none of an API server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AddressFault {
+    /// It is plain http.
+    PlainHttp,
+    /// Something else, in words.
+    Bad(&'static str),
+}
+
+impl std::fmt::Display for AddressFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::PlainHttp => "it is plain http, where anyone on the way reads the credential",
+            Self::Bad(reason) => reason,
+        })
+    }
+}
+
 /// Writes an address the one way it is stored: lower-case host, no default port, no last slash.
-fn normalize(server: &str, cluster: &str) -> Result<String, Refused> {
-    let bad = |reason| Refused::BadServer {
-        cluster: cluster.to_owned(),
-        reason,
-    };
+pub(crate) fn normalize(server: &str) -> Result<String, AddressFault> {
+    let bad = AddressFault::Bad;
     let (scheme, rest) = server
         .split_once("://")
         .ok_or_else(|| bad("it must begin with https://"))?;
     if scheme.eq_ignore_ascii_case("http") {
-        return Err(Refused::PlainHttp {
-            cluster: cluster.to_owned(),
-        });
+        return Err(AddressFault::PlainHttp);
     }
     if !scheme.eq_ignore_ascii_case("https") {
         return Err(bad("it must begin with https://"));
@@ -141,6 +168,11 @@ fn is_disguised_address(host: &str) -> bool {
             .strip_prefix("0x")
             .is_some_and(|hex| hex.chars().all(|c| c.is_ascii_hexdigit()));
     numeric && host.parse::<std::net::IpAddr>().is_err()
+}
+
+/// Whether a text is a name that a certificate can be for.
+pub(crate) fn is_server_name(name: &str) -> bool {
+    ServerName::try_from(name).is_ok()
 }
 
 fn read_tls_server_name(fields: &Fields<'_>, cluster: &str) -> Result<Option<String>, Refused> {

@@ -48,7 +48,7 @@ pub(super) fn take_all(files: &[(&str, &str)], allowed: Allowed) -> Result<Impor
         .iter()
         .map(|(path, text)| KubeconfigFile {
             path: PathBuf::from(path),
-            text: fill(text),
+            text: fill(text).into(),
         })
         .collect();
     let mut read_file = |path: &Path| {

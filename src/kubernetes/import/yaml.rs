@@ -11,7 +11,9 @@ use serde_saphyr::granit_parser::{Event, Options, Parser, ScalarStyle};
 use super::error::Refused;
 
 /// The largest file that is looked at, in bytes.
-pub(super) const SIZE_MAX: usize = 1024 * 1024;
+pub(super) const SIZE_MAX: usize = crate::domain::KUBECONFIG_BYTES_MAX;
+/// The most values that are kept, each of which takes some hundred bytes of memory.
+const VALUES_MAX: usize = crate::domain::KUBECONFIG_VALUES_MAX;
 /// The deepest nesting that is followed.
 const DEPTH_MAX: usize = 32;
 
@@ -73,12 +75,19 @@ pub(super) fn read(text: &str) -> Result<Node, Refused> {
     let mut open: Vec<Open> = Vec::new();
     let mut root = None;
     let mut documents = 0_usize;
+    let mut values = 0_usize;
     for event in Parser::new_from_str_with_options(text, options) {
         let (event, span) = event.map_err(|error| Refused::NotYaml {
             line: error.marker().line(),
             reason: crate::kubernetes::error::clean(&error.info()),
         })?;
         let line = span.start.line();
+        values += 1;
+        if values > VALUES_MAX {
+            return Err(Refused::TooManyValues {
+                values_max: VALUES_MAX,
+            });
+        }
         let node = match event {
             Event::DocumentStart(_, _) => {
                 documents += 1;

@@ -62,6 +62,8 @@ const OID: u8 = 0x06;
 pub(crate) struct Certificate<'a> {
     validity: &'a [u8],
     subject: &'a [u8],
+    pub(super) signature_algorithm: &'a [u8],
+    pub(super) public_key: &'a [u8],
 }
 
 impl<'a> Certificate<'a> {
@@ -72,23 +74,37 @@ impl<'a> Certificate<'a> {
         // The version is absent in X.509 v1.
         let _version = body.take(0xa0);
         let _serial = body.take(0x02)?;
-        let _algorithm = body.take(SEQUENCE)?;
+        let signature_algorithm = body.take(SEQUENCE)?;
         let _issuer = body.take(SEQUENCE)?;
         let validity = body.take(SEQUENCE)?;
         let subject = body.take(SEQUENCE)?;
-        Some(Self { validity, subject })
+        Some(Self {
+            validity,
+            subject,
+            signature_algorithm,
+            public_key: body.take(SEQUENCE)?,
+        })
     }
 
     /// Lists the organizations of the subject, which Kubernetes takes for groups.
     pub(crate) fn organizations(&self) -> Vec<String> {
-        const ORGANIZATION: &[u8] = &[0x55, 0x04, 0x0a];
+        self.named(&[0x55, 0x04, 0x0a])
+    }
+
+    /// The common name of the subject, which Kubernetes takes for the user.
+    pub(crate) fn common_name(&self) -> Option<String> {
+        self.named(&[0x55, 0x04, 0x03]).pop()
+    }
+
+    /// Lists what the subject says under an attribute.
+    fn named(&self, attribute_type: &[u8]) -> Vec<String> {
         let mut found = Vec::new();
         let mut names = Reader::new(self.subject);
         while let Some(set) = names.take(SET) {
             let mut attributes = Reader::new(set);
             while let Some(attribute) = attributes.take(SEQUENCE) {
                 let mut attribute = Reader::new(attribute);
-                if attribute.take(OID) == Some(ORGANIZATION)
+                if attribute.take(OID) == Some(attribute_type)
                     && let Some((_, value)) = attribute.any()
                 {
                     found.push(String::from_utf8_lossy(value).into_owned());

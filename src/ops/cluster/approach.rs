@@ -1,27 +1,30 @@
 //! Approaching a cluster with the operator's kubeconfig, and taking the manager into custody.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::artifact::file::read_bounded;
-use crate::domain::Timestamp;
+use crate::artifact::text;
 use crate::domain::cluster::{Address, Cluster, ManagerKind, WriteScope};
 use crate::domain::name::ClusterName;
+use crate::domain::{KUBECONFIG_BYTES_MAX, Timestamp};
 use crate::kubernetes::client::Login;
 use crate::kubernetes::connection::{Connection, Right};
 use crate::kubernetes::error::Error as ClusterError;
-use crate::kubernetes::exec::run_exec;
+use crate::kubernetes::exec::{Run, run_exec};
 use crate::kubernetes::import::{
-    ImportOptions, Imported, KubeconfigFile, OperatorCredential, import,
+    ImportOptions, Imported, KubeconfigFile, OperatorCredential, certificate_validity, import,
 };
 use crate::kubernetes::manager::{MANAGER_RIGHTS, Manager, OPERATOR_RIGHTS};
+use crate::kubernetes::token::claims_end;
 use crate::ops::journal::Journal;
 use crate::ops::manager::Canary;
 use crate::ops::{Debt, Error, find, manager, settle};
-use crate::secrets::SecretString;
+use crate::secrets::{ExposeSecret as _, SecretString};
 use crate::session::{self, Session};
 
-/// The largest kubeconfig that is read, in bytes.
-const KUBECONFIG_BYTES_MAX: usize = 1024 * 1024;
+/// The largest file that a kubeconfig may point to, in bytes.
+const REFERENCED_BYTES_MAX: usize = 1024 * 1024;
 
 /// Where the operator's login comes from.
 #[derive(Debug, Default)]
@@ -30,38 +33,41 @@ pub(crate) struct Source {
     pub(crate) files: Vec<PathBuf>,
     /// Whether they were named, so that a missing one is an error.
     pub(crate) named: bool,
-    /// Text from standard input instead.
-    pub(crate) text: Option<String>,
     /// The context.
     pub(crate) context: Option<String>,
     /// Whether referenced files may be read.
     pub(crate) inline_files: bool,
     /// Whether the exec plugin may be run, once.
     pub(crate) allow_exec: bool,
+    /// How long it may take.
+    pub(crate) exec_timeout: Duration,
 }
 
 /// Reads and judges the operator's kubeconfig. Nothing in it is executed unless allowed.
 pub(super) fn read_source(session: &Session, source: &Source) -> Result<Imported, Error> {
     let mut files = Vec::new();
-    if let Some(text) = &source.text {
-        let path = session.env.current_dir.join("stdin");
-        files.push(KubeconfigFile {
-            path,
-            text: text.clone(),
-        });
-    }
     for path in &source.files {
         // kubectl skips absent files of the KUBECONFIG list, and so do we.
         if !source.named && matches!(path.try_exists(), Ok(false)) {
             continue;
         }
-        let bytes = read_bounded(path, KUBECONFIG_BYTES_MAX)?;
-        let text = String::from_utf8(bytes.to_vec()).map_err(|_| Error::Input {
-            why: format!("`{}` is not text", path.display()),
-            hint: "name a kubeconfig with `--kubeconfig FILE`".to_owned(),
+        let given = session.read_given(path, KUBECONFIG_BYTES_MAX)?;
+        // Guessed letters would make it another kubeconfig than the one that was given.
+        let text = text::read(&given.bytes).map_err(|source| Error::Text {
+            what: given.name.clone(),
+            source,
         })?;
+        if text
+            .trim_start()
+            .starts_with("-----BEGIN AGE ENCRYPTED FILE-----")
+        {
+            return Err(Error::Input {
+                why: format!("{} is sealed", given.name),
+                hint: "`kubegrant open FILE` opens what was sealed to you".to_owned(),
+            });
+        }
         files.push(KubeconfigFile {
-            path: path.clone(),
+            path: given.path,
             text,
         });
     }
@@ -72,7 +78,7 @@ pub(super) fn read_source(session: &Session, source: &Source) -> Result<Imported
         });
     }
     let mut read_file = |path: &std::path::Path| {
-        read_bounded(path, KUBECONFIG_BYTES_MAX)
+        read_bounded(path, REFERENCED_BYTES_MAX)
             .map(|bytes| bytes.to_vec())
             .map_err(|error| std::io::Error::other(error.to_string()))
     };
@@ -134,8 +140,15 @@ pub(super) async fn approach(
                 hint: "leave out `--keep-credential`".to_owned(),
             });
         }
-        imported.credential = run_exec(plugin, &imported).await.map_err(Error::Exec)?;
+        let run = Run {
+            limit: source.exec_timeout,
+            search: session.env.path_variable("PATH"),
+            say: &|line| session.say(line),
+        };
+        let given = run_exec(plugin, &imported, &run).await;
+        imported.credential = given.map_err(Error::Exec)?;
     }
+    let expired = expired(&imported.credential, session.now());
     let address = Address {
         server: imported.server.clone(),
         ca_pem: imported.ca_pem.clone(),
@@ -149,7 +162,15 @@ pub(super) async fn approach(
     })?;
     let installation = find::installation(session)?;
     let connection = Connection::open(&endpoint, login, &installation).map_err(failed)?;
-    let uid = connection.cluster_uid().await.map_err(failed)?;
+    let uid = connection.cluster_uid().await;
+    let uid = uid.map_err(|source| match expired {
+        Some(why) if source.is_about_login() => Error::ExpiredLogin {
+            context: context.clone(),
+            why,
+            source,
+        },
+        _ => failed(source),
+    })?;
     let rights: &[Right] = if keep_credential {
         &MANAGER_RIGHTS
     } else {
@@ -172,6 +193,31 @@ pub(super) async fn approach(
         uid,
         version,
     })
+}
+
+/// Looks whether the login says of itself that its time is over, or has not come. The API server is
+/// the one to judge; this is the reason where it refuses.
+fn expired(credential: &OperatorCredential, now: Timestamp) -> Option<String> {
+    let time = |at: Timestamp| at.format("%Y-%m-%d %H:%M UTC").to_string();
+    match credential {
+        OperatorCredential::ClientCertificate {
+            certificate_pem, ..
+        } => {
+            let (begins, ends) = certificate_validity(certificate_pem)?;
+            if now < begins {
+                let begins = time(begins);
+                return Some(format!(
+                    "client certificate is not valid before {begins} (is the clock right?)"
+                ));
+            }
+            (now > ends).then(|| format!("client certificate expired on {}", time(ends)))
+        }
+        OperatorCredential::Token(token) => {
+            let ends = Timestamp::from_timestamp(claims_end(token.expose_secret())?, 0)?;
+            (now > ends).then(|| format!("token expired on {}", time(ends)))
+        }
+        OperatorCredential::Basic { .. } | OperatorCredential::Exec(_) => None,
+    }
 }
 
 /// A login for the store: a manager's, or the operator's own.
@@ -316,7 +362,7 @@ pub(super) fn warnings(
     scope: WriteScope,
     now: Timestamp,
 ) -> Vec<String> {
-    let mut warnings = Vec::new();
+    let mut warnings = approach.imported.notes.clone();
     if scope == WriteScope::Cluster {
         warnings.push(WRITE_SCOPE_WARNING.to_owned());
     }

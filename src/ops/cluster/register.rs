@@ -158,6 +158,7 @@ pub(crate) async fn add(
         description: wish.description,
         labels: wish.labels,
         address: approach.address,
+        public: None,
         kube_system_uid: approach.uid,
         version: approach.version,
         manager: custody.manager,

@@ -2,11 +2,12 @@
 
 use super::approach::WRITE_SCOPE_WARNING;
 use super::insisted::Insisted;
+use super::public::tried;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::Confirmed;
 use crate::domain::audit::Phase;
-use crate::domain::cluster::{Cluster, WriteScope};
+use crate::domain::cluster::{Cluster, PublicAddress, WriteScope};
 use crate::domain::credential::Subject;
 use crate::domain::level::{Allowed, LeftOut};
 use crate::domain::name::{ClusterName, ProjectName};
@@ -28,6 +29,18 @@ pub(crate) enum Place {
     In(ProjectName),
     /// None.
     Nowhere,
+}
+
+/// Which address files carry.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Public {
+    /// The one that they carry now.
+    #[default]
+    Same,
+    /// This one.
+    At(PublicAddress),
+    /// The one that was registered.
+    Registered,
 }
 
 /// What `cluster set` changes; `None` leaves a thing as it is.
@@ -55,6 +68,8 @@ pub(crate) struct Set {
     pub(crate) allow: BTreeSet<Allowed>,
     /// Resources that it is to carry so no longer.
     pub(crate) allow_removed: BTreeSet<Allowed>,
+    /// Which address files carry.
+    pub(crate) public: Public,
 }
 
 impl Set {
@@ -101,7 +116,7 @@ pub(crate) async fn set(
     let actor = find::actor(session, "cluster set")?;
     let journal = Journal::new(&actor, "cluster set");
     let moves_write = wish.moves_write();
-    let action = if moves_write {
+    let action = if moves_write || !matches!(wish.public, Public::Same) {
         ClusterAction::Sensitive
     } else {
         ClusterAction::ChangeSettings
@@ -135,7 +150,7 @@ pub(crate) async fn set(
     if moves {
         after.project = project;
     }
-    let mut warnings = vec![];
+    let mut warnings = Box::pin(look(session, &before, &mut after)).await?;
     if moves_write && after.write_scope == WriteScope::Cluster {
         warnings.push(WRITE_SCOPE_WARNING.to_owned());
     }
@@ -197,6 +212,25 @@ pub(crate) async fn set(
     }))
 }
 
+/// Tries the address that files are to carry, where it is another; what a person should know.
+async fn look(
+    session: &Session,
+    before: &Cluster,
+    after: &mut Cluster,
+) -> Result<Vec<String>, Error> {
+    match after.public.take() {
+        Some(public) if before.public.as_ref() != Some(&public) => {
+            let (public, notes) = tried(session, before, public).await?;
+            after.public = Some(public);
+            Ok(notes)
+        }
+        same => {
+            after.public = same;
+            Ok(vec![])
+        }
+    }
+}
+
 /// Records the settings, and what ends with them.
 fn record(
     session: &Session,
@@ -255,6 +289,19 @@ fn apply_settings(before: &Cluster, wish: Set) -> Cluster {
         .write_allow
         .retain(|allowed| !wish.allow_removed.contains(allowed));
     after.write_allow.extend(wish.allow);
+    match wish.public {
+        Public::Same => {}
+        Public::Registered => after.public = None,
+        // A name of the certificate that was found before stays, unless another is given.
+        Public::At(public) => {
+            let known = after.public.as_ref().is_some_and(|known| {
+                known.server == public.server && public.tls_server_name.is_none()
+            });
+            if !known {
+                after.public = Some(public);
+            }
+        }
+    }
     after
 }
 
@@ -339,6 +386,16 @@ fn describe_settings(before: &Cluster, after: &Cluster) -> Vec<String> {
             .map(|(k, v)| format!("{k}={v}"))
             .collect();
         lines.push(format!("labels: {}", labels.join(",")));
+    }
+    if before.public != after.public {
+        lines.push(match &after.public {
+            None => format!("files carry {}, as registered", after.address.server),
+            Some(public) => {
+                let name = public.tls_server_name.as_ref();
+                let name = name.map_or(String::new(), |name| format!(" (tls-server-name: {name})"));
+                format!("files carry {}{name}", public.server)
+            }
+        });
     }
     if before.write_scope != after.write_scope {
         lines.push(format!("write scope: {}", after.write_scope.as_str()));

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::form::{Form, fields, form, live_version, mark};
+use super::form::{Form, address_note, fields, form, live_version, mark};
 use super::merge::{self, MergeNews};
 use super::{Case, Way, begin_version, case};
 use crate::artifact::file::Overwrite;
@@ -296,14 +296,17 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
     };
     match minted {
         Ok((credential, minted, (ttl, grant_ends_at))) => Ok(Ready {
-            case,
             request,
             credential,
             minted,
             ttl,
             grant_ends_at,
             excess,
-            notes: settled.notes,
+            notes: address_note(&case)
+                .into_iter()
+                .chain(settled.notes)
+                .collect(),
+            case,
             lock: Some(lock),
         }),
         Err(error) => {

@@ -9,6 +9,7 @@ use crate::artifact::file::check_writable_destination;
 use crate::artifact::kubeconfig::KubeconfigFields;
 use crate::artifact::merge::{Addition, Mark};
 use crate::domain::access::Power;
+use crate::domain::cluster::is_ones_own;
 use crate::domain::credential::Subject;
 use crate::domain::policy::{Denial, OrganizationAction};
 use crate::ops::{Error, find, reseal, settle};
@@ -186,6 +187,19 @@ fn version_to_be(session: &Session, case: &Case) -> Result<u32, Error> {
     Ok(live.unwrap_or_else(|| last.map_or(1, |last| last + 1)))
 }
 
+/// What a person should know of the address that goes into a file for somebody else.
+pub(super) fn address_note(case: &Case) -> Option<String> {
+    let server = case.cluster.address_in_files().server;
+    let for_another = case.subject.id != case.actor.holder.id;
+    (for_another && is_ones_own(&server)).then(|| {
+        format!(
+            "the address in the file, {server}, leads whoever uses it to their own machine: \
+             `kubegrant cluster set {} --public-server URL` puts another into files",
+            case.cluster.name
+        )
+    })
+}
+
 /// By what merged entries are known again.
 pub(super) fn mark(session: &Session, case: &Case) -> Result<Mark, Error> {
     let installation = find::installation(session)?;
@@ -209,6 +223,7 @@ pub(super) fn fields(
 ) -> KubeconfigFields {
     let (cluster, user) = (&case.cluster.name, &case.owner);
     let salt = u32::from_be_bytes(session.random::<4>());
+    let address = case.cluster.address_in_files();
     KubeconfigFields {
         cluster: format!("kubegrant-{cluster}-{salt:08x}"),
         user: format!("kubegrant-{user}@{cluster}-{salt:08x}-v{version}"),
@@ -216,10 +231,10 @@ pub(super) fn fields(
             .context
             .clone()
             .unwrap_or_else(|| format!("{user}@{cluster}")),
-        server: case.cluster.address.server.clone(),
-        ca_pem: case.cluster.address.ca_pem.clone(),
-        tls_server_name: case.cluster.address.tls_server_name.clone(),
-        proxy_url: case.cluster.address.proxy_url.clone(),
+        server: address.server,
+        ca_pem: address.ca_pem,
+        tls_server_name: address.tls_server_name,
+        proxy_url: address.proxy_url,
         namespace: wish.namespace.clone(),
         token,
     }

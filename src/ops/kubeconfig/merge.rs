@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::artifact::file::{FileError, SharedFile};
 use crate::artifact::merge::{self, Addition, BYTES_MAX, Mark, MergeError, Merged};
+use crate::artifact::text;
 use crate::domain::name::ClusterName;
 use crate::ops::{Done, Error, Mode, find};
 use crate::session::Session;
@@ -97,8 +98,12 @@ fn merge_all(
 }
 
 fn text(bytes: Option<&Vec<u8>>) -> Result<&str, MergeError> {
-    let text = str::from_utf8(bytes.map(Vec::as_slice).unwrap_or_default());
-    text.map_err(|_| MergeError::NotText)
+    let bytes = bytes.map(Vec::as_slice).unwrap_or_default();
+    if text::is_utf16(bytes) {
+        return Err(MergeError::Utf16);
+    }
+    // As it stands, with a mark at its beginning: it is written back with it.
+    text::check(bytes).map_err(MergeError::NotText)
 }
 
 fn failed(file: &SharedFile) -> impl Fn(MergeError) -> Error {

@@ -37,6 +37,7 @@ pub(super) enum Of {
 }
 
 /// A table whose rows decide something. `@` stands for the row.
+#[derive(Clone, Copy)]
 pub(super) struct Guarded {
     pub(super) table: &'static str,
     pub(super) of: Of,
@@ -124,6 +125,76 @@ const PROVIDER_TOKENS: Guarded = table(
     &["cluster", "provider", "secret", "generation"],
 );
 
+const CLUSTERS: Guarded = table(
+    ("clusters", Of::Cluster),
+    "@.id",
+    "@.removed_at IS NULL",
+    &[
+        "id",
+        "name",
+        "state",
+        "protected",
+        "owner",
+        "project",
+        "server",
+        "ca_pem",
+        "tls_server_name",
+        "proxy_url",
+        "public_server",
+        "public_tls_server_name",
+        "kube_system_uid",
+        "manager",
+        "manager_kind",
+        "manager_generation",
+        "manager_secret",
+        "manager_expires_at",
+        "former_managers",
+        "accounts_rotated_at",
+        "older_logins",
+        "write_scope",
+        "write_allow",
+        "held_back",
+        "included",
+        "reach_owed",
+        "orphans_owed",
+        "deleting_at",
+    ],
+);
+/// What of a cluster was guarded in stores of schema 6.
+const CLUSTERS_6: Guarded = table(
+    ("clusters", Of::Cluster),
+    "@.id",
+    "@.removed_at IS NULL",
+    &[
+        "id",
+        "name",
+        "state",
+        "protected",
+        "owner",
+        "project",
+        "server",
+        "ca_pem",
+        "tls_server_name",
+        "proxy_url",
+        "kube_system_uid",
+        "manager",
+        "manager_kind",
+        "manager_generation",
+        "manager_secret",
+        "manager_expires_at",
+        "former_managers",
+        "accounts_rotated_at",
+        "older_logins",
+        "write_scope",
+        "write_allow",
+        "held_back",
+        "included",
+        "reach_owed",
+        "orphans_owed",
+        "deleting_at",
+    ],
+);
+
 /// What is guarded.
 pub(super) const GUARDED: &[Guarded] = &[
     META,
@@ -144,39 +215,7 @@ pub(super) const GUARDED: &[Guarded] = &[
     ),
     PROJECTS,
     PROJECT_MEMBERS,
-    table(
-        ("clusters", Of::Cluster),
-        "@.id",
-        "@.removed_at IS NULL",
-        &[
-            "id",
-            "name",
-            "state",
-            "protected",
-            "owner",
-            "project",
-            "server",
-            "ca_pem",
-            "tls_server_name",
-            "proxy_url",
-            "kube_system_uid",
-            "manager",
-            "manager_kind",
-            "manager_generation",
-            "manager_secret",
-            "manager_expires_at",
-            "former_managers",
-            "accounts_rotated_at",
-            "older_logins",
-            "write_scope",
-            "write_allow",
-            "held_back",
-            "included",
-            "reach_owed",
-            "orphans_owed",
-            "deleting_at",
-        ],
-    ),
+    CLUSTERS,
     GRANTS,
     BLOCKS,
     // Until when a token works is what a person is told of a revocation that is pending; until
@@ -272,6 +311,15 @@ pub(super) const GUARDED: &[Guarded] = &[
         &["cluster", "owner", "version"],
     ),
 ];
+
+/// What was guarded in stores of schema 6: all but what came since.
+pub(super) fn guarded_6() -> Vec<Guarded> {
+    let of_then = |guarded: &Guarded| match guarded.table {
+        "clusters" => CLUSTERS_6,
+        _ => *guarded,
+    };
+    GUARDED.iter().map(of_then).collect()
+}
 
 /// What was guarded in stores of schema 5, in its own words: they are checked by it before they
 /// are brought up to date.

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
-use super::guarded::{GUARDED, GUARDED_5};
+use super::guarded::{GUARDED, GUARDED_5, Guarded, guarded_6};
 use super::sum::Sum;
-use super::{STATE, kept_in, put, shape, state, state_in};
+use super::{DIGESTS, STATE, kept_in, put, shape, state, state_in};
 use crate::store::{Result, audit};
 
 /// Where stores of schema 5 keep their digests. It is gone since: a process that began before the
@@ -27,18 +27,20 @@ pub(in crate::store) struct Before {
     state: Option<String>,
 }
 
-/// Checks a store of schema 5 as schema 5 did; `None` for those that were not guarded yet.
+/// Checks a store by the rules of its own schema; `None` for those that were not guarded yet.
 pub(in crate::store) fn before(sql: &Connection, found: i64) -> Result<Option<Before>> {
-    if found != 5 {
-        return Ok(None);
-    }
+    let (digests, guarded): (&str, Vec<Guarded>) = match found {
+        ..5 => return Ok(None),
+        5 => (DIGESTS_5, GUARDED_5.to_vec()),
+        _ => (DIGESTS, guarded_6()),
+    };
     let empty = || Ok(audit::hex(&<sha2::Sha256 as sha2::Digest>::digest(STATE)));
     let state = audit::last_state(sql, empty)?;
-    let is_vouched = state.as_ref() == Some(&state_in(sql, DIGESTS_5)?);
+    let is_vouched = state.as_ref() == Some(&state_in(sql, digests)?);
     let mut differences = BTreeMap::new();
-    for guarded in GUARDED_5 {
+    for guarded in &guarded {
         let rows = guarded.sums(sql, None)?;
-        let kept = kept_in(sql, DIGESTS_5, guarded.table, None)?;
+        let kept = kept_in(sql, digests, guarded.table, None)?;
         let parts = rows
             .keys()
             .chain(kept.keys().filter(|part| !rows.contains_key(*part)));

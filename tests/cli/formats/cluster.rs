@@ -28,6 +28,8 @@ fn cluster_list() {
             "access_revoked": false,
             "project": null,
             "server": "https://127.0.0.1:[PORT]",
+            "public_server": null,
+            "public_tls_server_name": null,
             "version": "v1.36.0+sandbox",
             "description": "",
             "labels": {
@@ -51,6 +53,8 @@ fn cluster_list() {
           access_revoked: false
           project: null
           server: https://127.0.0.1:[PORT]
+          public_server: null
+          public_tls_server_name: null
           version: v1.36.0+sandbox
           description: ""
           labels:
@@ -128,6 +132,8 @@ fn cluster_show() {
           "access_revoked": false,
           "project": null,
           "server": "https://127.0.0.1:[PORT]",
+          "public_server": null,
+          "public_tls_server_name": null,
           "version": "v1.36.0+sandbox",
           "description": "",
           "labels": {},
@@ -166,6 +172,8 @@ fn cluster_show() {
         access_revoked: false
         project: null
         server: https://127.0.0.1:[PORT]
+        public_server: null
+        public_tls_server_name: null
         version: v1.36.0+sandbox
         description: ""
         labels: {}

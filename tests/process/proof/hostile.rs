@@ -119,7 +119,7 @@ fn corpus(home: &Home) -> Vec<Hostile> {
         })
         .collect();
     let large = [
-        ("too large", "# ".to_owned() + &"x".repeat(1024 * 1024)),
+        ("too large", "# ".to_owned() + &"x".repeat(16 * 1024 * 1024)),
         ("deep lists", "a: ".to_owned() + &"[".repeat(100_000)),
         ("deep maps", "a: ".to_owned() + &"{a: ".repeat(50_000)),
         ("many lines", "- a\n".repeat(200_000)),

@@ -1,0 +1,102 @@
+//! What a person names where a file is expected: a file, a pipe (`<(command)`), standard input.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use super::Session;
+use crate::artifact::file::{FileError, Patience, read_given, read_given_private};
+use crate::env::ReadError;
+
+/// How long a FIFO may be without anybody who writes to it.
+const NOBODY_MAX: Duration = Duration::from_secs(10);
+/// After how long it is said that a pipe is waited for.
+const SILENCE_MAX: Duration = Duration::from_secs(2);
+
+/// What was read.
+pub(crate) struct Given {
+    /// Its bytes.
+    pub(crate) bytes: Zeroizing<Vec<u8>>,
+    /// What it is called in messages: `standard input`, or the file in backticks.
+    pub(crate) name: String,
+    /// Where it was read from, which relative paths in it begin beside.
+    pub(crate) path: PathBuf,
+}
+
+impl Session {
+    /// Reads what a person named, up to a size; `-` is standard input.
+    pub(crate) fn read_given(&self, path: &Path, bytes_max: usize) -> Result<Given, FileError> {
+        if is_stdin(path) {
+            return Ok(Given {
+                bytes: self.read_stdin(bytes_max)?,
+                name: "standard input".to_owned(),
+                path: self.env.current_dir.join("stdin"),
+            });
+        }
+        let full = self.env.current_dir.join(path);
+        let bytes = self.patiently(|patience| read_given(&full, bytes_max, patience))?;
+        Ok(Given {
+            bytes,
+            name: format!("`{}`", path.display()),
+            // What a shell put there has no folder of its own.
+            path: if is_stream(path) {
+                self.env.current_dir.join("pipe")
+            } else {
+                full
+            },
+        })
+    }
+
+    /// Reads what a person named and nobody else may read or change, up to a size.
+    pub(crate) fn read_given_private(
+        &self,
+        path: &Path,
+        bytes_max: usize,
+    ) -> Result<Zeroizing<Vec<u8>>, FileError> {
+        if is_stdin(path) {
+            return self.read_stdin(bytes_max);
+        }
+        let path = self.env.current_dir.join(path);
+        self.patiently(|patience| read_given_private(&path, bytes_max, patience))
+    }
+
+    fn patiently<T>(&self, read: impl FnOnce(&Patience<'_>) -> T) -> T {
+        read(&Patience {
+            nobody: NOBODY_MAX,
+            silence: SILENCE_MAX,
+            say: &|text| self.say(text),
+            is_over: &|| self.env.interrupt.is_raised(),
+        })
+    }
+
+    fn read_stdin(&self, bytes_max: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
+        let path = || PathBuf::from("standard input");
+        let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX);
+        let read = self.env.stdin.read_to_end(limit);
+        read.map_err(|error| match error {
+            ReadError::Interrupted => FileError::Interrupted,
+            ReadError::TooLong { .. } => FileError::TooLarge {
+                path: path(),
+                max: bytes_max,
+            },
+            ReadError::Io(source) => FileError::Read {
+                path: path(),
+                source,
+            },
+        })
+    }
+}
+
+/// Whether a path means what a shell hands over, and no file that has a place.
+pub(crate) fn is_stream(path: &Path) -> bool {
+    is_stdin(path) || path.starts_with("/dev/fd") || path.starts_with("/proc/self/fd")
+}
+
+/// Whether a path means standard input. A shell's redirection may be something that cannot be
+/// opened a second time, such as a socket.
+fn is_stdin(path: &Path) -> bool {
+    ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"]
+        .iter()
+        .any(|name| path == Path::new(name))
+}
