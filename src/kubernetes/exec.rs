@@ -14,7 +14,7 @@ use tokio::io::AsyncReadExt as _;
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use super::error::clean;
-use super::import::{ExecPlugin, Imported, OperatorCredential};
+use super::import::{ExecPlugin, Imported, OperatorCredential, yaml_document};
 
 mod heard;
 #[cfg(test)]
@@ -259,6 +259,9 @@ fn exec_info(plugin: &ExecPlugin, cluster: &Imported) -> String {
         if let Some(proxy) = &cluster.proxy_url {
             told["proxy-url"] = proxy.as_str().into();
         }
+        if let Some(config) = &cluster.exec_config {
+            told["config"] = config.clone();
+        }
         spec["cluster"] = told;
     }
     serde_json::json!({
@@ -291,9 +294,16 @@ fn read_credential(printed: &[u8], api_version: &str) -> Result<OperatorCredenti
     if printed.iter().all(u8::is_ascii_whitespace) {
         return Err("it printed nothing".to_owned());
     }
-    let credential: ExecCredential = serde_json::from_slice(printed).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
-        format!("it is not an ExecCredential in JSON (line {line}, column {column})")
+    let printed = printed.strip_prefix(b"\xef\xbb\xbf").unwrap_or(printed);
+    let read: Result<ExecCredential, _> = serde_json::from_slice(printed);
+    // kubectl reads YAML here too.
+    let credential = read.or_else(|error| {
+        let yaml = str::from_utf8(printed).ok().and_then(yaml_document);
+        let yaml = yaml.and_then(|root| serde_json::from_value(root).ok());
+        yaml.ok_or_else(|| {
+            let (line, column) = (error.line(), error.column());
+            format!("it is not an ExecCredential in JSON or YAML (line {line}, column {column})")
+        })
     })?;
     if credential.kind.as_deref() != Some("ExecCredential") {
         return Err("its `kind` is not ExecCredential".to_owned());

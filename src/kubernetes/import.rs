@@ -67,6 +67,8 @@ pub(crate) struct Imported {
     pub(crate) proxy_url: Option<String>,
     /// How to log in.
     pub(crate) credential: OperatorCredential,
+    /// What the cluster's entry has for login commands.
+    pub(crate) exec_config: Option<serde_json::Value>,
     /// What was passed over and a person may want to know, a sentence each.
     pub(crate) notes: Vec<String>,
 }
@@ -190,6 +192,7 @@ pub(crate) fn import(
         )
     });
     Ok(Imported {
+        exec_config: endpoint.exec_config,
         notes: notes.into_iter().collect(),
         context: context.name.clone(),
         server: endpoint.server,
@@ -214,6 +217,11 @@ pub(crate) fn checked_pair(certificate: &str, key: &str) -> Result<OperatorCrede
         )?,
         key_pem: material::private_key(key.as_bytes(), "`clientKeyData`")?,
     })
+}
+
+/// Reads one YAML document that came from elsewhere, as strictly as a kubeconfig.
+pub(crate) fn yaml_document(text: &str) -> Option<serde_json::Value> {
+    yaml::read(text).ok().map(|root| (&root).into())
 }
 
 /// A named entry and the file it came from.

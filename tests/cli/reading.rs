@@ -246,7 +246,7 @@ fn a_login_whose_time_is_over_is_said() {
         .exit(4)
         .says("cannot log in: its token expired on 2023-11-14 22:13 UTC")
         .never_says(&token);
-    let old = include_str!("../../src/kubernetes/tls/tests/old-client.pem");
+    let old = include_str!("../../src/kubernetes/tls/tests/old-client.fixture");
     kg.write("old.pem", old);
     let path = kg.path("old.pem");
     config["users"][0]["user"] = json!({ "client-certificate": path, "client-key": path });

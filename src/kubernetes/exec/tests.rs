@@ -11,6 +11,7 @@ fn cluster() -> Imported {
         ca_pem: Some("PEM".to_owned()),
         tls_server_name: None,
         proxy_url: None,
+        exec_config: Some(serde_json::json!({ "audience": "ops", "ttl": 7 })),
         notes: vec![],
         credential: OperatorCredential::Token("unused".into()),
     }
@@ -67,6 +68,16 @@ fn a_token_is_taken() {
 }
 
 #[test]
+fn a_token_in_yaml_is_taken() {
+    let text = "\u{feff}apiVersion: client.authentication.k8s.io/v1\nkind: ExecCredential\n\
+                status:\n  token: t0k\n  expirationTimestamp: '2030-01-02T03:04:05Z'\n";
+    match run(&printing(text)).expect("a token") {
+        OperatorCredential::Token(token) => assert_eq!(token.expose_secret(), "t0k"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
 fn a_client_certificate_is_taken() {
     let status = serde_json::json!({
         "clientCertificateData": include_str!("../tls/tests/v1-client.crt"),
@@ -84,6 +95,7 @@ fn the_command_is_told_about_the_cluster_and_sees_its_variables() {
     let script = format!(
         r#"case "$KUBERNETES_EXEC_INFO" in *'"server":"https://c.example"'*) ;; *) exit 3;; esac
         case "$KUBERNETES_EXEC_INFO" in *'"interactive":false'*) ;; *) exit 4;; esac
+        case "$KUBERNETES_EXEC_INFO" in *'"config":{{"audience":"ops","ttl":7}}'*) ;; *) exit 6;; esac
         if read -r line; then exit 5; fi
         printf '{{{HEAD},"status":{{"token":"%s"}}}}' "$GREETING""#
     );

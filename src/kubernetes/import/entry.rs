@@ -85,7 +85,7 @@ impl<'n> Fields<'n> {
             Node::Null => true,
             Node::Text(text) => text.is_empty(),
             Node::List(items) => items.is_empty(),
-            Node::Bool(_) | Node::Number | Node::Map(_) => false,
+            Node::Bool(_) | Node::Number(_) | Node::Map(_) => false,
         };
         (!says_nothing).then_some(node)
     }

@@ -13,6 +13,8 @@ pub(super) struct Endpoint {
     pub(super) ca_pem: Option<String>,
     pub(super) tls_server_name: Option<String>,
     pub(super) proxy_url: Option<String>,
+    /// What the cluster's entry has for login commands, as they are told it.
+    pub(super) exec_config: Option<serde_json::Value>,
     /// Certificates of the authority that were left out because nothing can read them.
     pub(super) unreadable: usize,
 }
@@ -69,8 +71,20 @@ pub(super) fn read(
         tls_server_name: read_tls_server_name(&fields, cluster)?,
         proxy_url: read_proxy(&fields, cluster)?,
         ca_pem,
+        exec_config: read_exec_config(&fields)?,
         unreadable,
     })
+}
+
+/// Finds the extension that is for login commands.
+fn read_exec_config(fields: &Fields<'_>) -> Result<Option<serde_json::Value>, Refused> {
+    for item in fields.list("extensions")? {
+        let item = Fields::of(item, Place::root().item("extensions"))?;
+        if item.text("name")?.as_deref() == Some("client.authentication.k8s.io/exec") {
+            return Ok(item.node("extension").map(serde_json::Value::from));
+        }
+    }
+    Ok(None)
 }
 
 /// Why an address is none of an API server.

@@ -24,8 +24,8 @@ pub(super) enum Node {
     Null,
     /// A truth value, as YAML 1.1 (and so kubectl) reads it.
     Bool(bool),
-    /// An unquoted number; its text is of no interest.
-    Number,
+    /// An unquoted number, as it is written.
+    Number(String),
     /// Text.
     Text(String),
     /// A list.
@@ -40,10 +40,30 @@ impl Node {
         match self {
             Self::Null => "nothing",
             Self::Bool(_) => "true or false",
-            Self::Number => "a number",
+            Self::Number(_) => "a number",
             Self::Text(_) => "text",
             Self::List(_) => "a list",
             Self::Map(_) => "a mapping",
+        }
+    }
+}
+
+impl From<&Node> for serde_json::Value {
+    fn from(node: &Node) -> Self {
+        match node {
+            Node::Null => Self::Null,
+            Node::Bool(value) => Self::Bool(*value),
+            // What JSON has no number for stays text.
+            Node::Number(text) => {
+                serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into())
+            }
+            Node::Text(text) => text.as_str().into(),
+            Node::List(items) => items.iter().map(Self::from).collect(),
+            Node::Map(entries) => {
+                let entries = entries.iter();
+                let entries = entries.map(|(key, value)| (key.clone(), Self::from(value)));
+                Self::Object(entries.collect())
+            }
         }
     }
 }
@@ -231,7 +251,7 @@ fn scalar(value: &str, style: ScalarStyle, line: usize) -> Result<Node, Refused>
         "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" | "n" | "N" => {
             Node::Bool(false)
         }
-        text if is_number(text) => Node::Number,
+        text if is_number(text) => Node::Number(text.to_owned()),
         text => Node::Text(text.to_owned()),
     })
 }

@@ -150,15 +150,15 @@ fn client_of(server: &str, client: &str) -> Result<ClientConfig, SetupError> {
     config("https://c.example", authority, Some((client, &key)))
 }
 
-const P256: &str = include_str!("tests/p256-sha512.pem");
-const PLAIN_CLIENT: &str = include_str!("tests/client-p256-bare.pem");
+const P256: &str = include_str!("tests/p256-sha512.fixture");
+const PLAIN_CLIENT: &str = include_str!("tests/client-p256-bare.fixture");
 
 #[test]
 fn servers_that_kubectl_trusts_are_trusted() {
     for server in [
-        include_str!("tests/p521.pem"),
-        include_str!("tests/p521-sha256.pem"),
-        include_str!("tests/p384-sha512.pem"),
+        include_str!("tests/p521.fixture"),
+        include_str!("tests/p521-sha256.fixture"),
+        include_str!("tests/p384-sha512.fixture"),
         P256,
     ] {
         for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
@@ -170,7 +170,7 @@ fn servers_that_kubectl_trusts_are_trusted() {
 
 #[test]
 fn one_changed_byte_of_a_signature_is_found() {
-    for server in [include_str!("tests/p521.pem"), P256] {
+    for server in [include_str!("tests/p521.fixture"), P256] {
         let (chain, _) = fixture(server);
         let mut changed = chain[0].to_vec();
         let last = changed.len() - 1;
@@ -191,14 +191,14 @@ fn one_changed_byte_of_a_signature_is_found() {
 #[test]
 fn clients_log_in_with_every_key_that_kubectl_takes() {
     for client in [
-        include_str!("tests/client-p521.pem"),
-        include_str!("tests/client-p521-sec1.pem"),
-        include_str!("tests/client-rsa-8192.pem"),
-        include_str!("tests/client-rsa-e3.pem"),
-        include_str!("tests/client-rsa-three-primes.pem"),
-        include_str!("tests/client-rsa-three-primes-pkcs1.pem"),
+        include_str!("tests/client-p521.fixture"),
+        include_str!("tests/client-p521-sec1.fixture"),
+        include_str!("tests/client-rsa-8192.fixture"),
+        include_str!("tests/client-rsa-e3.fixture"),
+        include_str!("tests/client-rsa-three-primes.fixture"),
+        include_str!("tests/client-rsa-three-primes-pkcs1.fixture"),
         PLAIN_CLIENT,
-        include_str!("tests/client-p384-bare.pem"),
+        include_str!("tests/client-p384-bare.fixture"),
     ] {
         for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
             let config = client_of(P256, client).expect(client);
@@ -211,11 +211,11 @@ fn clients_log_in_with_every_key_that_kubectl_takes() {
 fn what_nothing_here_can_check_is_named_with_its_certificate() {
     for (server, words) in [
         (
-            include_str!("tests/sha1.pem"),
+            include_str!("tests/sha1.fixture"),
             "certificate 'sha1 server' has a key of RSA with 2048 bits and is signed by SHA-1 with RSA",
         ),
         (
-            include_str!("tests/rsa-1024.pem"),
+            include_str!("tests/rsa-1024.fixture"),
             "certificate 'rsa-1024 authority' has a key of RSA with 1024 bits",
         ),
     ] {
@@ -236,13 +236,13 @@ fn what_nothing_here_can_check_is_named_with_its_certificate() {
 #[test]
 fn a_client_key_that_nothing_here_can_use_is_named() {
     for (client, name) in [
-        (include_str!("tests/client-secp224r1.pem"), "P-224"),
-        (include_str!("tests/client-secp256k1.pem"), "secp256k1"),
+        (include_str!("tests/client-secp224r1.fixture"), "P-224"),
+        (include_str!("tests/client-secp256k1.fixture"), "secp256k1"),
         (
-            include_str!("tests/client-brainpoolP256r1.pem"),
+            include_str!("tests/client-brainpoolP256r1.fixture"),
             "ECDSA on a Brainpool curve",
         ),
-        (include_str!("tests/client-ed448.pem"), "Ed448"),
+        (include_str!("tests/client-ed448.fixture"), "Ed448"),
     ] {
         let error = client_of(P256, client).map(drop).expect_err(name);
         let words = format!("its key is {name}, which is not supported");
@@ -254,10 +254,10 @@ proptest::proptest! {
     #[test]
     fn no_key_makes_it_panic(at in 0_usize..4000, with: u8, which in 0_usize..4) {
         let fixtures = [
-            include_str!("tests/client-rsa-three-primes.pem"),
-            include_str!("tests/client-rsa-e3.pem"),
-            include_str!("tests/client-p521-sec1.pem"),
-            include_str!("tests/client-p384-bare.pem"),
+            include_str!("tests/client-rsa-three-primes.fixture"),
+            include_str!("tests/client-rsa-e3.fixture"),
+            include_str!("tests/client-p521-sec1.fixture"),
+            include_str!("tests/client-p384-bare.fixture"),
         ];
         let (_, key) = fixture(fixtures[which]);
         let mut der = key.secret_der().to_vec();

@@ -334,6 +334,7 @@ fn what_is_no_file_at_all_is_refused_and_does_not_hang() {
         .expect("a file");
     sparse.set_len(1 << 30).expect("room for nothing");
     for file in [
+        // Where a file is an argument, a pipe would do: nobody writes to this one.
         "fifo",
         ".",
         "/dev/zero",

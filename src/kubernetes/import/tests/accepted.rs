@@ -494,3 +494,17 @@ fn nothing_secret_is_shown_by_debug() {
     let imported = take(&text, Allowed::default()).expect("a token");
     assert!(!format!("{imported:?}").contains("canary"));
 }
+
+#[test]
+fn what_is_for_login_commands_is_told_to_them() {
+    let text = "clusters: [{name: c, cluster: {server: 'https://c.example', extensions: [\
+                {name: other, extension: 1}, {name: client.authentication.k8s.io/exec, \
+                extension: {audience: ops, ttl: 7, deep: [true, null, 1.5, '1', 0x7]}}]}}]\n\
+                contexts: [{name: a, context: {cluster: c, user: u}}]\n\
+                users: [{name: u, user: {token: t}}]\n";
+    let imported = take(text, Allowed::default()).expect("a kubeconfig");
+    let expected = serde_json::json!({
+        "audience": "ops", "ttl": 7, "deep": [true, null, 1.5, "1", "0x7"],
+    });
+    assert_eq!(imported.exec_config, Some(expected));
+}
