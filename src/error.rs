@@ -305,7 +305,16 @@ fn cluster_kind(error: &ClusterError, cluster: &str) -> (Kind, String) {
         ),
         E::Foreign { .. } => (
             Kind::State,
-            "it was left alone: find out whose it is, and remove or rename it".to_owned(),
+            "it was left alone: remove it if nobody needs it; if it is kubegrant's own, give it back \
+             the labels that the others carry (`kubectl -n kubegrant get serviceaccounts \
+             --show-labels`)"
+                .to_owned(),
+        ),
+        E::Inhabited { .. } => (
+            Kind::State,
+            "if the platform made it for kubegrant, take it over with `--adopt-namespace`, or label it \
+             `app.kubernetes.io/managed-by=kubegrant`; else find out whose it is"
+                .to_owned(),
         ),
         E::Terminating { .. } => (Kind::State, "try again when it is gone".to_owned()),
         E::Conflict { .. } | E::AlreadyExists { .. } | E::NotFound { .. } | E::Unsettled { .. } => {
@@ -314,12 +323,31 @@ fn cluster_kind(error: &ClusterError, cluster: &str) -> (Kind, String) {
                 format!("run `kubegrant cluster check {cluster}`"),
             )
         }
+        E::TokenRefused { .. } => (
+            Kind::State,
+            format!(
+                "a proxy with logins of its own may be in front: register the API server's own \
+                 address with `kubegrant cluster relink {cluster} --kubeconfig FILE`"
+            ),
+        ),
+        E::Divided { .. } => (Kind::State, DIVIDED_HINT.to_owned()),
         E::TooManyRequests { .. } | E::Server { .. } => {
             (Kind::Unreachable, "try again in a moment".to_owned())
         }
-        E::Invalid { .. } => (Kind::Internal, String::new()),
+        E::Refused { .. } => (Kind::State, RULES_HINT.to_owned()),
+        E::Invalid { .. } => (Kind::State, INVALID_HINT.to_owned()),
     }
 }
+
+/// What helps where API servers differ.
+const DIVIDED_HINT: &str = "compare `--service-account-issuer` and `--service-account-key-file` of the \
+     API servers: each must know the keys of all; then run the same command again";
+/// What helps where a policy, a webhook or a quota refuses.
+const RULES_HINT: &str = "let whoever keeps the rules of the cluster allow it, or mend what the \
+     rule is about; then run the same command again";
+/// What helps where an API server does not take what we send.
+const INVALID_HINT: &str = "something between here and the API server changes requests, or the API server is older than \
+     any that kubegrant knows: compare what `kubectl version` says with a cluster that works";
 
 impl From<session::Error> for Failure {
     fn from(error: session::Error) -> Self {
@@ -384,10 +412,12 @@ impl From<ops::Error> for Failure {
         use ops::Error as E;
         let error = match error {
             E::Session(inner) => return inner.into(),
+            E::LeftBehind { .. } => return left_behind(error),
             error => error,
         };
         let (kind, hint) = match &error {
-            E::Session(_) => (Kind::Internal, String::new()), // Taken care of above.
+            // Taken care of above.
+            E::Session(_) | E::LeftBehind { .. } => (Kind::Internal, String::new()),
             E::Store(inner) => store_kind(inner),
             E::Denied { denial, help, .. } => {
                 let kind = if denial.is_state() {
@@ -456,6 +486,13 @@ impl From<ops::Error> for Failure {
                 Kind::Owed,
                 format!("run `kubegrant reconcile` when the cluster answers{then}"),
             ),
+            E::NotHandedOver {
+                source, cluster, ..
+            } if let E::Cluster { source, .. } = source.as_ref()
+                && source.is_of_the_address() =>
+            {
+                cluster_kind(source, cluster.as_str())
+            }
             E::NotHandedOver { .. } => (
                 Kind::Owed,
                 "download again: every download mints a new token of the version".to_owned(),
@@ -469,29 +506,52 @@ impl From<ops::Error> for Failure {
     }
 }
 
-/// A cluster that is not yet registered, or is being renewed: the kubeconfig is at fault.
+/// A cluster that is not registered yet, or is being renewed: no command on it is of use.
 fn approach_kind(error: &ClusterError, cluster: &str) -> (Kind, String) {
     use ClusterError as E;
-    match error {
+    let (kind, hint) = match error {
         E::Unauthorized { .. } => (
             Kind::Denied,
-            "the login in this kubeconfig is not accepted: get a fresh kubeconfig".to_owned(),
+            "the login in this kubeconfig is not accepted: get a fresh kubeconfig",
         ),
         E::Forbidden { .. } => (
             Kind::Denied,
-            "use a kubeconfig whose login is cluster-admin, with `--context`".to_owned(),
+            "use a kubeconfig whose login is cluster-admin, with `--context`",
         ),
         E::Tls { .. } => (
             Kind::Unsafe,
-            "compare the kubeconfig's certificate authority and address with those of the cluster"
-                .to_owned(),
+            "compare the kubeconfig's certificate authority and address with those of the cluster",
         ),
         E::NotFound { .. } => (
             Kind::Unsafe,
-            "is this address really a Kubernetes API server's?".to_owned(),
+            "is this address really a Kubernetes API server's?",
         ),
-        other => cluster_kind(other, cluster),
-    }
+        E::Conflict { .. } | E::AlreadyExists { .. } | E::Unsettled { .. } => {
+            (Kind::State, "run the same command again")
+        }
+        E::TokenRefused { .. } => (
+            Kind::State,
+            "a proxy with logins of its own may be in front, which takes no tokens of \
+             ServiceAccounts: use a kubeconfig with the API server's own address",
+        ),
+        other => return cluster_kind(other, cluster),
+    };
+    (kind, hint.to_owned())
+}
+
+/// A failed registration that could not take away all that it had made.
+fn left_behind(error: ops::Error) -> Failure {
+    let message = error.to_string();
+    let ops::Error::LeftBehind { source, commands } = error else {
+        return error.into();
+    };
+    let mut failure = Failure::from(*source);
+    failure.error = Some(Box::new(Words(message)));
+    let commands = commands
+        .into_iter()
+        .map(|it| format!("take it away with `{it}`"));
+    failure.hints.extend(commands);
+    failure
 }
 
 fn ssh_key_kind(error: &SshKeyError) -> Kind {

@@ -458,6 +458,7 @@ impl Session {
         };
         let endpoint = self.endpoint(&cluster.address)?;
         let connection = Connection::open(&endpoint, login, installation)?;
+        let connection = connection.with_marks(cluster.marks.clone());
         Ok(connection.with_heads_of(secret, &cluster.kube_system_uid))
     }
 

@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::Timestamp;
 use super::level::Allowed;
+use super::mark::Marks;
 use super::name::ClusterName;
 use super::project::ProjectId;
 use super::user::UserId;
@@ -146,6 +147,9 @@ pub(crate) struct Cluster {
     pub(crate) description: String,
     /// Labels for people.
     pub(crate) labels: BTreeMap<String, String>,
+    /// Labels and annotations of what we make on it. Not those for people, which a developer may
+    /// change: a label can aggregate a role into another.
+    pub(crate) marks: Marks,
     /// How to reach it.
     pub(crate) address: Address,
     /// UID of the `kube-system` namespace at registration.

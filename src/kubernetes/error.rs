@@ -7,10 +7,11 @@
 use std::error::Error as StdError;
 use std::fmt::Write as _;
 
-use rustls::{AlertDescription, CertificateError};
-
 #[cfg(test)]
 mod tests;
+mod tls;
+
+pub(crate) use tls::{TlsFault, tls_fault};
 
 /// The longest server text that is shown, in characters.
 const MESSAGE_MAX: usize = 500;
@@ -97,6 +98,14 @@ pub(crate) enum Error {
         /// The server's words.
         message: String,
     },
+    /// A policy, a webhook or a quota of the cluster says no, or cannot be asked.
+    #[error("a rule of the cluster refuses {what}: {message}")]
+    Refused {
+        /// What was to be made or changed.
+        what: String,
+        /// The rule's own words, as the server gave them.
+        message: String,
+    },
     /// The server asks for patience, and still did after the last attempt.
     #[error("the server is too busy for {what}: {message}")]
     TooManyRequests {
@@ -141,11 +150,36 @@ pub(crate) enum Error {
         /// What was wrong with the answer.
         reason: String,
     },
+    /// What answers at the address does not know a token that the cluster gave a moment before.
+    #[error(
+        "what answers at {server} does not take the token that the cluster has just given: {message}"
+    )]
+    TokenRefused {
+        /// The server's address.
+        server: String,
+        /// Its words.
+        message: String,
+    },
+    /// Several API servers answer at the address, and differ.
+    #[error(
+        "the API servers that answer at {server} do not agree: the same token is accepted and \
+         refused (401)"
+    )]
+    Divided {
+        /// The servers' address.
+        server: String,
+    },
     /// Something of that name is there and is not ours.
     #[error("{what} exists on the cluster and is not kubegrant's")]
     Foreign {
         /// What was to be made.
         what: String,
+    },
+    /// Our namespace is there, and holds something of others.
+    #[error("namespace 'kubegrant' exists on the cluster and holds things of others ({found})")]
+    Inhabited {
+        /// One of them.
+        found: String,
     },
     /// The thing is being deleted.
     #[error("{what} is being deleted")]
@@ -220,71 +254,6 @@ pub(crate) enum SetupError {
     },
 }
 
-/// What TLS found wrong.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum TlsFault {
-    /// The server's certificate is too old.
-    #[error("its certificate has expired")]
-    Expired,
-    /// The server's certificate begins in the future.
-    #[error("its certificate is not valid yet (is the clock right?)")]
-    NotYetValid,
-    /// The certificate is for other names.
-    #[error("its certificate is for {presented}, not for this name")]
-    WrongName {
-        /// The names in the certificate.
-        presented: String,
-    },
-    /// The certificate is signed by nobody we were told to trust.
-    #[error("its certificate is not signed by the known certificate authority")]
-    UnknownIssuer,
-    /// The server presents a certificate authority as its own certificate.
-    #[error("it presents a self-signed certificate that is not the pinned one")]
-    SelfSigned,
-    /// The server refused the client's certificate.
-    #[error("it refuses the client certificate ({alert})")]
-    ClientRefused {
-        /// The alert.
-        alert: String,
-    },
-    /// What answers there does not speak TLS.
-    #[error("it does not speak TLS")]
-    NotTls,
-    /// Anything else TLS complains about.
-    #[error("{reason}")]
-    Broken {
-        /// The complaint, cleaned.
-        reason: String,
-    },
-}
-
-impl TlsFault {
-    /// Says what would help, as a fragment for a hint line.
-    pub(crate) fn hint(&self) -> &'static str {
-        match self {
-            Self::Expired => {
-                "renew the API server's certificate (kubeadm: `kubeadm certs renew apiserver`)"
-            }
-            Self::NotYetValid => "compare this machine's clock with the server's",
-            Self::WrongName { .. } => {
-                "register the cluster under a name of its certificate, or set \
-                 `tls-server-name` in its kubeconfig"
-            }
-            Self::UnknownIssuer => {
-                "the cluster was rebuilt, or somebody is in between: compare the certificate \
-                 authority with a fresh kubeconfig of the cluster"
-            }
-            Self::SelfSigned => {
-                "put exactly this certificate, or the authority that signed the server's, into \
-                 `certificate-authority-data`"
-            }
-            Self::ClientRefused { .. } => "get a fresh kubeconfig: the certificate may have ended",
-            Self::NotTls => "check the port: this one does not serve https",
-            Self::Broken { .. } => "try `openssl s_client -connect HOST:PORT` to see more",
-        }
-    }
-}
-
 impl Error {
     /// Turns what kube reports into the user's terms; `what` names the thing asked for.
     pub(crate) fn from_kube(error: kube::Error, what: &str) -> Self {
@@ -329,6 +298,10 @@ impl Error {
         } else {
             clean(text)
         };
+        // Whoever refuses chooses the code: a refusal with 404 or 409 says nothing of the object.
+        if is_rules_refusal(status.code, text) {
+            return Self::Refused { what, message };
+        }
         match (status.code, status.reason.as_str()) {
             (401, _) => Self::Unauthorized { what, message },
             (403, _) => Self::Forbidden { what, message },
@@ -357,6 +330,13 @@ impl Error {
     pub(crate) fn foreign(what: &str) -> Self {
         Self::Foreign {
             what: what.to_owned(),
+        }
+    }
+
+    /// Our namespace is there, and holds something of others.
+    pub(crate) fn inhabited(found: &str) -> Self {
+        Self::Inhabited {
+            found: found.to_owned(),
         }
     }
 
@@ -390,6 +370,7 @@ impl Error {
             | Self::AlreadyExists { .. }
             | Self::Conflict { .. }
             | Self::Invalid { .. }
+            | Self::Refused { .. }
             | Self::TooLarge { .. }
             | Self::Garbled { .. }
             | Self::Foreign { .. }
@@ -475,10 +456,26 @@ impl Error {
         matches!(self, Self::AlreadyExists { .. })
     }
 
+    /// Says whether the address is at fault: tokens of the cluster's accounts are of no use there.
+    pub(crate) fn is_of_the_address(&self) -> bool {
+        matches!(self, Self::TokenRefused { .. } | Self::Divided { .. })
+    }
+
     /// Says whether somebody else was faster.
     pub(crate) fn is_conflict(&self) -> bool {
         matches!(self, Self::Conflict { .. })
     }
+}
+
+/// Whether an answer is an admission rule's: a policy's, a webhook's or a quota's, or says that a
+/// webhook could not be asked. Kubernetes' own words, since Kubernetes 1.9 for webhooks and 1.26 for
+/// policies; a rule adds its own after them.
+fn is_rules_refusal(code: u16, message: &str) -> bool {
+    let says = |words: &str| message.contains(words);
+    let by_webhook = says("admission webhook") && says("denied the request");
+    let by_policy = says("AdmissionPolicy") && says("denied request");
+    let by_quota = code == 403 && (says("exceeded quota:") || says("failed quota:"));
+    by_webhook || by_policy || by_quota || says("failed calling webhook")
 }
 
 /// Makes text from outside safe to show: one line, no control, bidirectional or invisible
@@ -541,54 +538,4 @@ pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
         next = current.source();
     }
     text
-}
-
-/// Reads what rustls found as a fault the user understands.
-pub(crate) fn tls_fault(error: &rustls::Error) -> TlsFault {
-    match error {
-        rustls::Error::InvalidCertificate(fault) => certificate_fault(fault),
-        rustls::Error::AlertReceived(
-            alert @ (AlertDescription::CertificateRequired
-            | AlertDescription::BadCertificate
-            | AlertDescription::CertificateExpired
-            | AlertDescription::CertificateRevoked
-            | AlertDescription::CertificateUnknown
-            | AlertDescription::UnsupportedCertificate
-            | AlertDescription::AccessDenied
-            | AlertDescription::UnknownCA),
-        ) => TlsFault::ClientRefused {
-            alert: format!("{alert:?}"),
-        },
-        rustls::Error::InvalidMessage(_) => TlsFault::NotTls,
-        other => TlsFault::Broken {
-            reason: clean(&other.to_string()),
-        },
-    }
-}
-
-fn certificate_fault(fault: &CertificateError) -> TlsFault {
-    match fault {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => TlsFault::Expired,
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            TlsFault::NotYetValid
-        }
-        CertificateError::NotValidForName => TlsFault::WrongName {
-            presented: "other names".to_owned(),
-        },
-        CertificateError::NotValidForNameContext { presented, .. } => {
-            let presented = match presented.as_slice() {
-                [] => "no name at all".to_owned(),
-                names => clean(&names.join(", ")),
-            };
-            TlsFault::WrongName { presented }
-        }
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => TlsFault::UnknownIssuer,
-        // The variant is internal to webpki; its name is all there is to go by.
-        CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
-            TlsFault::SelfSigned
-        }
-        other => TlsFault::Broken {
-            reason: clean(&other.to_string()),
-        },
-    }
 }

@@ -2,15 +2,17 @@
 
 mod approach;
 mod check;
+mod custody;
 mod insisted;
 mod register;
 mod settings;
 mod survey;
 
 pub(crate) use approach::Source;
-pub(super) use approach::prove;
 pub(crate) use check::{Checked, check};
-pub(crate) use register::{Add, Registered, add, relink};
+pub(crate) use custody::ObjectOptions;
+pub(super) use custody::prove;
+pub(crate) use register::{Add, Registered, Relink, add, relink};
 pub(super) use register::{active_user, cannot_own};
 pub(crate) use settings::{Place, Set, SetOutcome, set};
 

@@ -4,10 +4,12 @@ mod all;
 mod download;
 mod form;
 mod merge;
+mod trial;
 
 pub(crate) use all::{AllDownloaded, Heard, Part, download_all};
 pub(crate) use download::{Destination, DownloadWish, Downloaded, download};
 pub(crate) use merge::{MergeNews, Removed, remove};
+pub(super) use trial::mint_and_try;
 
 use super::journal::Journal;
 use super::{Applied, Done, Error, Mode, find, settle};

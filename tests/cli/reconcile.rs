@@ -39,23 +39,6 @@ fn nothing_owed_and_a_cluster_away_is_8() {
 }
 
 #[test]
-fn an_account_deleted_by_hand_comes_back_for_new_downloads() {
-    let mut kg = Home::new();
-    let old = kg.grant_and_download("alice", "read");
-    let account = kg.accounts().pop().expect("an account");
-    let name = account.trim_start_matches("kubegrant/");
-    kg.sandbox
-        .remove_object("v1", "ServiceAccount", Some("kubegrant"), name);
-    assert_eq!(get(&old, PODS), 401);
-    insta::assert_snapshot!(kg.run("reconcile prod"), @r"
-        CLUSTER   STATE     WHAT
-        prod      changed   create account alice-[HEX]-v1 (read of 'alice')
-        [exit 0]
-    ");
-    assert_eq!(get(&kg.download_for("alice"), PODS), 200);
-}
-
-#[test]
 fn a_list_edited_by_hand_is_repaired() {
     let mut kg = Home::new();
     let file = kg.grant_and_download("alice", "read");
