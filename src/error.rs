@@ -7,6 +7,7 @@ use std::error::Error as StdError;
 use crate::artifact::file::FileError;
 use crate::artifact::merge::MergeError;
 use crate::cli::prompt::PromptError;
+use crate::domain::name::ClusterName;
 use crate::domain::policy::Denial;
 use crate::kubernetes::error::{Error as ClusterError, SetupError};
 use crate::ops::open::OpenFileError;
@@ -97,6 +98,17 @@ impl Failure {
             error: None,
             hints: vec![],
         }
+    }
+
+    /// Names the way out where a registered cluster did not answer and never will.
+    pub(crate) fn or_forget(mut self, cluster: &ClusterName) -> Self {
+        if self.kind == Kind::Unreachable {
+            self.hints.push(format!(
+                "if it is gone for good, an organization owner runs `kubegrant cluster delete \
+                 {cluster} --forget`"
+            ));
+        }
+        self
     }
 
     /// The message, and its causes without repetition.

@@ -243,6 +243,27 @@ fn what_could_not_be_taken_away_again_is_named_with_its_commands() {
 }
 
 #[test]
+fn a_rule_that_refuses_an_account_is_that_accounts_trouble() {
+    let mut kg = Home::with(Sandbox::builder().token_cache(false));
+    let bob = kg.grant_and_download("bob", "read");
+    deny_without_team(&kg, "", &["serviceaccounts"]);
+    kg.run("access grant alice -c prod --level read").success();
+    kg.run("kubeconfig download prod --user alice --plain -f a.kc")
+        .exit(6)
+        .says(POLICY)
+        .says("account 'alice-");
+    assert!(!kg.path("a.kc").exists());
+    assert_eq!(get(&kg.download_for("bob"), PODS), 200);
+    kg.run("access revoke bob -c prod --yes")
+        .success()
+        .says("version 1 of 'alice' is recorded here and not yet there");
+    assert!(matches!(get(&bob, PODS), 401 | 403));
+    kg.run("status").exit(6);
+    kg.run("access revoke alice -c prod --yes").success();
+    kg.run("cluster delete prod --yes --confirm prod").success();
+}
+
+#[test]
 fn an_address_that_takes_no_tokens_of_accounts_is_not_registered() {
     for keep in ["", " --keep-credential"] {
         let mut kg = home();

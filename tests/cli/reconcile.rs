@@ -34,6 +34,7 @@ fn nothing_owed_and_a_cluster_away_is_8() {
         error: cluster 'prod': cannot reach https://127.0.0.1:[PORT]: tcp connect error: Connection refused (os error 111)
 
         hint: nothing was changed; try again when it answers
+        hint: if it is gone for good, an organization owner runs `kubegrant cluster delete prod --forget`
         [exit 8]
     ");
 }

@@ -1,7 +1,8 @@
 //! Making true on a cluster what was decided: done, or owed.
 
-use super::{SETTLE_BUDGET, debts, owed, picture, settle};
+use super::{SETTLE_BUDGET, access_debts, chain, debts, owed, picture, settle};
 use crate::domain::cluster::Cluster;
+use crate::domain::credential::Credential;
 use crate::ops::journal::Journal;
 use crate::ops::{Applied, Error};
 use crate::session::{Lock, Session};
@@ -20,23 +21,64 @@ pub(in crate::ops) async fn pay(
     }
     match settle(session, cluster, lock, journal, request).await {
         Ok(settled) => {
-            let owed = match &settled.trouble {
-                Some(error) => owed(session, cluster, journal, request, error)?,
-                None => vec![],
+            let mut applied = match &settled.trouble {
+                Some(error) => owed_by(session, cluster, journal, request, error)?,
+                None => Applied::default(),
             };
-            Ok(Applied {
-                ended: settled.ended_there(cluster),
-                owed,
-                notes: settled.notes,
-            })
+            applied.ended = settled.ended_there(cluster);
+            applied.notes.splice(0..0, settled.notes);
+            Ok(applied)
         }
         // Waiting mends no store: nobody is told that `reconcile` will finish.
         Err(error) if error.is_distrust() => Err(distrusted(session, cluster, request, error)?),
-        Err(error) => Ok(Applied {
-            owed: owed(session, cluster, journal, request, &error)?,
-            ..Applied::default()
-        }),
+        Err(error) => owed_by(session, cluster, journal, request, &error),
     }
+}
+
+/// What is owed to those whom the command is about; what is owed to others is their matter, and said
+/// beside.
+fn owed_by(
+    session: &Session,
+    cluster: &Cluster,
+    journal: &Journal,
+    request: Option<i64>,
+    error: &Error,
+) -> Result<Applied, Error> {
+    let all = |session| {
+        let owed = owed(session, cluster, journal, request, error)?;
+        Ok(Applied {
+            owed,
+            ..Applied::default()
+        })
+    };
+    let Some(name) = journal.about() else {
+        return all(session);
+    };
+    let picture = session.store()?.read(|tx| picture(tx, cluster.id))?;
+    let is_other = |credential: &Credential| {
+        let user = credential.subject.user();
+        user.is_some_and(|user| picture.name_of(user) != Some(name))
+    };
+    let bound = |user| picture.name_of(user) != Some(name);
+    let others = access_debts(cluster, &picture, is_other, bound);
+    if others.is_empty() {
+        return all(session);
+    }
+    let why = chain(error);
+    let mut applied = Applied {
+        notes: others
+            .iter()
+            .map(|it| format!("{}: {why}", it.what))
+            .collect(),
+        ..Applied::default()
+    };
+    if debts(cluster, &picture).len() > others.len() {
+        applied.owed = owed(session, cluster, journal, request, error)?;
+        applied
+            .owed
+            .retain(|debt| others.iter().all(|other| other.what != debt.what));
+    }
+    Ok(applied)
 }
 
 /// The distrust of a store whose decision is recorded: with what is still pending, and how long
