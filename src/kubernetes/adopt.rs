@@ -15,16 +15,27 @@ use crate::domain::plan::NAMESPACE;
 /// Accounts that platforms make in every namespace.
 pub(crate) const PLATFORM_ACCOUNTS: [&str; 3] = ["default", "builder", "deployer"];
 
+/// What is written on a namespace that the platform made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// That we took it over.
+    Taken,
+    /// Our label alone, as somebody put it there before.
+    Labelled,
+    /// Nothing of ours.
+    Nothing,
+}
+
 impl Connection {
     /// Writes on a namespace that the platform made that it is ours to use, or takes that off again.
-    pub(super) async fn mark_namespace(&self, adopted: bool) -> Result<(), Error> {
-        let (label, note) = if adopted {
-            (json!(KUBEGRANT), json!("true"))
-        } else {
-            (Value::Null, Value::Null)
+    pub(super) async fn mark_namespace(&self, mark: Mark) -> Result<(), Error> {
+        let (label, note) = match mark {
+            Mark::Taken => (json!(KUBEGRANT), json!("true")),
+            Mark::Labelled => (json!(KUBEGRANT), Value::Null),
+            Mark::Nothing => (Value::Null, Value::Null),
         };
         let mut annotations = serde_json::Map::from_iter([(ADOPTED.to_owned(), note)]);
-        if !adopted {
+        if mark == Mark::Nothing {
             annotations.insert(super::witness::annotation(&self.installation), Value::Null);
         }
         let patch =

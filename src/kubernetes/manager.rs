@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 
 pub(crate) use account::{account_name, is_account_name};
 
+use super::adopt::Mark;
 use super::connection::{Connection, Right};
 use super::error::Error;
 use super::objects::{self, KUBEGRANT, MANAGED_BY};
@@ -37,6 +38,8 @@ pub(crate) struct Manager {
 }
 
 const RBAC: &str = "rbac.authorization.k8s.io";
+/// On every namespace that we make.
+const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
 
 const fn right(verb: &'static str, group: &'static str, resource: &'static str) -> Right {
     Right {
@@ -265,14 +268,18 @@ impl Connection {
             let is_ours = labels.get(MANAGED_BY).is_some_and(|it| it == KUBEGRANT);
             return if found.metadata.deletion_timestamp.is_some() {
                 Err(Error::terminating(&what))
-            } else if is_ours {
+            } else if is_ours && labels.contains_key(ENFORCE) {
                 Ok(())
+            } else if is_ours {
+                // Labelled by hand, and not as we make it: the platform's all the same.
+                new.before = Some(Mark::Labelled);
+                self.mark_namespace(Mark::Taken).await
             } else {
                 if !adopt && let Some(found) = self.lives_here().await? {
                     return Err(Error::inhabited(&found));
                 }
-                new.adopted = true;
-                self.mark_namespace(true).await
+                new.before = Some(Mark::Nothing);
+                self.mark_namespace(Mark::Taken).await
             };
         }
         let mut metadata = self.meta(NAMESPACE, None);
@@ -282,10 +289,7 @@ impl Connection {
         // Every API server adds it; the witness is found by it.
         labels.insert(super::witness::NAME.to_owned(), NAMESPACE.to_owned());
         // Nothing runs here: refuse what could be used to take a node.
-        labels.insert(
-            "pod-security.kubernetes.io/enforce".to_owned(),
-            "restricted".to_owned(),
-        );
+        labels.insert(ENFORCE.to_owned(), "restricted".to_owned());
         let wanted = Namespace {
             metadata,
             ..Namespace::default()

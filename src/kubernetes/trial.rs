@@ -46,8 +46,7 @@ impl Connection {
                     refused = true;
                     tokio::time::sleep(PAUSE).await;
                 }
-                Err(Error::Unauthorized { message, .. }) => return Err(self.no_token(message)),
-                Err(error) => return Err(error),
+                Err(error) => return Err(self.of_the_address(error)),
             }
             // Refused and then accepted: late news, or another API server at the same address.
             if accepted >= ACCEPTED_ENOUGH || accepted > 0 && !refused {
@@ -61,8 +60,18 @@ impl Connection {
         self.missing_rights(&[ANYTHING]).await.is_ok()
     }
 
+    /// An answer to whoever has a token: one that no API server gives, or that sends to a login page,
+    /// is a proxy's.
+    pub(crate) fn of_the_address(&self, error: Error) -> Error {
+        match error {
+            Error::Unauthorized { message, .. } => self.no_token(message),
+            Error::Redirected { .. } | Error::Garbled { .. } => self.no_token(error.to_string()),
+            error => error,
+        }
+    }
+
     /// The address takes no token of an account.
-    pub(crate) fn no_token(&self, message: String) -> Error {
+    fn no_token(&self, message: String) -> Error {
         Error::TokenRefused {
             server: self.server().to_owned(),
             message,

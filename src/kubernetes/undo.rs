@@ -7,6 +7,7 @@ use k8s_openapi::api::rbac::v1::{ClusterRole, Role};
 use kube::api::{Api, DeleteParams, ListParams};
 use serde::de::DeserializeOwned;
 
+use super::adopt::Mark;
 use super::connection::Connection;
 use super::error::Error;
 use super::objects;
@@ -20,8 +21,8 @@ const NAMESPACE_GONE_MAX: Duration = Duration::from_secs(10);
 pub(crate) struct New {
     /// Whether the namespace is new.
     pub(crate) namespace: bool,
-    /// Whether it was the platform's, and was marked as taken over.
-    pub(crate) adopted: bool,
+    /// What was written on the platform's before it was taken over.
+    pub(crate) before: Option<Mark>,
     /// The manager's account.
     pub(crate) account: Option<String>,
     /// The manager's roles and bindings that were not there before.
@@ -120,9 +121,15 @@ impl Connection {
             } else {
                 left.push(format!("delete namespace {NAMESPACE}"));
             }
-        } else if new.adopted && self.mark_namespace(false).await.is_err() {
-            let label = objects::MANAGED_BY;
-            left.push(format!("label namespace {NAMESPACE} {label}-"));
+        } else if let Some(before) = new.before
+            && self.mark_namespace(before).await.is_err()
+        {
+            let note = objects::ADOPTED;
+            left.push(format!("annotate namespace {NAMESPACE} {note}-"));
+            if before == Mark::Nothing {
+                let label = objects::MANAGED_BY;
+                left.push(format!("label namespace {NAMESPACE} {label}-"));
+            }
         }
         left
     }

@@ -14,6 +14,7 @@ use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
+use super::adopt::Mark;
 use super::connection::{Connection, Right};
 use super::error::Error;
 use super::list::Scope;
@@ -89,7 +90,7 @@ impl Connection {
                 ));
             } else {
                 // The platform's again, as it was before.
-                self.mark_namespace(false).await?;
+                self.mark_namespace(Mark::Nothing).await?;
             }
             self.leave_shared_namespace(account, &last, as_manager)
                 .await?;

@@ -329,6 +329,46 @@ fn a_token_that_is_refused_where_its_file_leads_is_not_handed_over() {
 }
 
 #[test]
+fn a_proxy_that_sends_to_its_login_page_is_noticed() {
+    let page = Action::Answer {
+        status: 200,
+        content_type: "text/html",
+        body: b"<html>log in</html>".to_vec(),
+    };
+    let elsewhere = Action::Redirect("https://login.example/".to_owned());
+    for action in [page, elsewhere] {
+        let mut kg = Home::new();
+        kg.run("access grant alice -c prod --level read").success();
+        kg.sandbox.fault(Fault {
+            matches: Match {
+                path_contains: Some("selfsubjectreviews".to_owned()),
+                ..Match::default()
+            },
+            action,
+        });
+        kg.run("kubeconfig download prod --user alice --plain -f a.kc")
+            .exit(5)
+            .says("does not take the token");
+        assert!(!kg.path("a.kc").exists());
+    }
+}
+
+#[test]
+fn a_namespace_labelled_by_hand_is_the_platforms_too() {
+    let mut kg = home();
+    let namespace_by_hand = json!({
+        "apiVersion": "v1", "kind": "Namespace",
+        "metadata": { "name": "kubegrant", "labels": {
+            "team": "platform", "app.kubernetes.io/managed-by": "kubegrant",
+        } },
+    });
+    kg.sandbox.put_object(namespace_by_hand).expect("put");
+    kg.add_prod();
+    kg.run("cluster delete prod --yes --confirm prod").success();
+    assert_eq!(namespace(&kg)["metadata"]["labels"]["team"], "platform");
+}
+
+#[test]
 fn a_proxy_that_takes_everybody_for_somebody_else_is_noticed() {
     let mut kg = Home::new();
     kg.run("access grant alice -c prod --level read").success();

@@ -166,10 +166,7 @@ pub(in crate::ops) async fn prove(connection: &Connection, uid: &str) -> Result<
                 continue;
             }
             Err(error) if error.is_unauthorized() && is_known => return Err(connection.divided()),
-            Err(ClusterError::Unauthorized { message, .. }) => {
-                return Err(connection.no_token(message));
-            }
-            Err(error) => return Err(error),
+            Err(error) => return Err(connection.of_the_address(error)),
         };
         if missing.is_empty() {
             return Ok(());
