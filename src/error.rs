@@ -2,6 +2,8 @@
 //!
 //! The matches below are exhaustive: whoever adds a variant chooses its exit code and its hint.
 
+mod cluster;
+
 use std::error::Error as StdError;
 
 use crate::artifact::file::FileError;
@@ -9,11 +11,12 @@ use crate::artifact::merge::MergeError;
 use crate::cli::prompt::PromptError;
 use crate::domain::name::ClusterName;
 use crate::domain::policy::Denial;
-use crate::kubernetes::error::{Error as ClusterError, SetupError};
 use crate::ops::open::OpenFileError;
 use crate::output::Ended;
 use crate::secrets::SshKeyError;
 use crate::{config, ops, session, store};
+
+use cluster::{approach_kind, cluster_kind};
 
 /// Done, and verified; or nothing to do.
 pub(crate) const EXIT_OK: u8 = 0;
@@ -280,87 +283,6 @@ fn open_kind(error: &OpenFileError) -> (Kind, String) {
     }
 }
 
-fn cluster_kind(error: &ClusterError, cluster: &str) -> (Kind, String) {
-    use ClusterError as E;
-    match error {
-        E::Unreachable { .. } => (
-            Kind::Unreachable,
-            "nothing was changed; try again when it answers".to_owned(),
-        ),
-        E::Timeout { .. } | E::Interrupted { .. } => (
-            Kind::Unreachable,
-            "a change may have happened; run it again when it answers".to_owned(),
-        ),
-        E::Tls { fault, .. } => (Kind::Unsafe, fault.hint().to_owned()),
-        E::Setup(SetupError::NoRuntime { .. }) => (Kind::Internal, String::new()),
-        E::Setup(_) => (
-            Kind::Usage,
-            "mend the kubeconfig and register again".to_owned(),
-        ),
-        E::Unauthorized { .. } => (
-            Kind::Unsafe,
-            format!(
-                "the cluster was rebuilt, or the manager's login taken away: renew it with \
-                 `kubegrant cluster relink {cluster} --kubeconfig FILE`"
-            ),
-        ),
-        E::Forbidden { .. } => (
-            Kind::Denied,
-            format!(
-                "give the login its rights back with `kubegrant cluster relink {cluster}` and a \
-                 kubeconfig that is cluster-admin"
-            ),
-        ),
-        E::Redirected { .. } | E::TooLarge { .. } | E::Garbled { .. } => (
-            Kind::Unsafe,
-            "is this address really a Kubernetes API server's?".to_owned(),
-        ),
-        E::Foreign { .. } => (
-            Kind::State,
-            "it was left alone: remove it if nobody needs it; if it is kubegrant's own, give it back \
-             the labels that the others carry (`kubectl -n kubegrant get serviceaccounts \
-             --show-labels`)"
-                .to_owned(),
-        ),
-        E::Inhabited { .. } => (
-            Kind::State,
-            "if the platform made it for kubegrant, take it over with `--adopt-namespace`, or label it \
-             `app.kubernetes.io/managed-by=kubegrant`; else find out whose it is"
-                .to_owned(),
-        ),
-        E::Terminating { .. } => (Kind::State, "try again when it is gone".to_owned()),
-        E::Conflict { .. } | E::AlreadyExists { .. } | E::NotFound { .. } | E::Unsettled { .. } => {
-            (
-                Kind::State,
-                format!("run `kubegrant cluster check {cluster}`"),
-            )
-        }
-        E::TokenRefused { .. } => (
-            Kind::State,
-            format!(
-                "a proxy with logins of its own may be in front: register the API server's own \
-                 address with `kubegrant cluster relink {cluster} --kubeconfig FILE`"
-            ),
-        ),
-        E::Divided { .. } => (Kind::State, DIVIDED_HINT.to_owned()),
-        E::TooManyRequests { .. } | E::Server { .. } => {
-            (Kind::Unreachable, "try again in a moment".to_owned())
-        }
-        E::Refused { .. } => (Kind::State, RULES_HINT.to_owned()),
-        E::Invalid { .. } => (Kind::State, INVALID_HINT.to_owned()),
-    }
-}
-
-/// What helps where API servers differ.
-const DIVIDED_HINT: &str = "compare `--service-account-issuer` and `--service-account-key-file` of the \
-     API servers: each must know the keys of all; then run the same command again";
-/// What helps where a policy, a webhook or a quota refuses.
-const RULES_HINT: &str = "let whoever keeps the rules of the cluster allow it, or mend what the \
-     rule is about; then run the same command again";
-/// What helps where an API server does not take what we send.
-const INVALID_HINT: &str = "something between here and the API server changes requests, or the API server is older than \
-     any that kubegrant knows: compare what `kubectl version` says with a cluster that works";
-
 impl From<session::Error> for Failure {
     fn from(error: session::Error) -> Self {
         use session::Error as E;
@@ -516,39 +438,6 @@ impl From<ops::Error> for Failure {
         };
         Self::new(kind, error, hint)
     }
-}
-
-/// A cluster that is not registered yet, or is being renewed: no command on it is of use.
-fn approach_kind(error: &ClusterError, cluster: &str) -> (Kind, String) {
-    use ClusterError as E;
-    let (kind, hint) = match error {
-        E::Unauthorized { .. } => (
-            Kind::Denied,
-            "the login in this kubeconfig is not accepted: get a fresh kubeconfig",
-        ),
-        E::Forbidden { .. } => (
-            Kind::Denied,
-            "use a kubeconfig whose login is cluster-admin, with `--context`",
-        ),
-        E::Tls { .. } => (
-            Kind::Unsafe,
-            "compare the kubeconfig's certificate authority and address with those of the cluster",
-        ),
-        E::NotFound { .. } => (
-            Kind::Unsafe,
-            "is this address really a Kubernetes API server's?",
-        ),
-        E::Conflict { .. } | E::AlreadyExists { .. } | E::Unsettled { .. } => {
-            (Kind::State, "run the same command again")
-        }
-        E::TokenRefused { .. } => (
-            Kind::State,
-            "a proxy with logins of its own may be in front, which takes no tokens of \
-             ServiceAccounts: use a kubeconfig with the API server's own address",
-        ),
-        other => return cluster_kind(other, cluster),
-    };
-    (kind, hint.to_owned())
 }
 
 /// A failed registration that could not take away all that it had made.

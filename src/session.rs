@@ -424,6 +424,7 @@ impl Session {
                 cluster: cluster.name.to_string(),
             });
         }
+        connection.set_namespace(pins.namespace);
         let distrust = self.heed(cluster, &mut connection, pins.head)?;
         Ok((connection, distrust))
     }

@@ -17,6 +17,7 @@ use super::client::{self, Again, Endpoint, Limits, Login, ServerTime};
 use super::error::Error;
 use super::objects;
 use super::observe::Seen;
+use super::witness::Standing;
 use crate::domain::Timestamp;
 use crate::domain::audit::Head;
 use crate::domain::climb::Probe;
@@ -38,6 +39,8 @@ pub(crate) struct Connection {
     pub(super) heads: Option<MacKey>,
     /// What the operator wants on everything that we make.
     pub(super) marks: Arc<Marks>,
+    /// How our namespace stood when we connected.
+    pub(super) namespace: Standing,
     again: Option<Again>,
     /// Where it leads.
     endpoint: Option<Endpoint>,
@@ -147,6 +150,7 @@ impl Connection {
             ahead: Arc::default(),
             heads: None,
             marks: Arc::default(),
+            namespace: Standing::There,
             again: None,
             endpoint: None,
             by_certificate: false,

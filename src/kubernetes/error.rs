@@ -181,6 +181,9 @@ pub(crate) enum Error {
         /// One of them.
         found: String,
     },
+    /// Our namespace is not there any more.
+    #[error("namespace 'kubegrant' is gone from the cluster, and every account of ours with it")]
+    NamespaceGone,
     /// The thing is being deleted.
     #[error("{what} is being deleted")]
     Terminating {

@@ -412,6 +412,14 @@ async fn give(
         ))
         .await?;
     }
+    // One that is being deleted may have taken it along.
+    if cluster.deleting_at.is_none() {
+        let standing = connection.must_have_namespace();
+        standing.map_err(|source| Error::Cluster {
+            cluster: cluster.name.to_string(),
+            source,
+        })?;
+    }
     let look = look_for(desired, cluster);
     let stood = (picture, &look);
     let vanished = end_vanished(session, cluster, connection, stood, (journal, request));

@@ -1,6 +1,6 @@
 //! Accounts of ours that somebody deleted on a cluster, or took the labels off.
 
-use kubegrant_sandbox::{Action, Fault, Match};
+use kubegrant_sandbox::{Action, Fault, Match, Sandbox};
 use serde_json::{Value, json};
 
 use crate::home::{Home, PODS, get};
@@ -229,4 +229,86 @@ fn an_account_of_somebody_else_under_our_name_is_refused_with_both_ways_out() {
     kg.run("reconcile")
         .success()
         .says("its account was deleted");
+}
+
+#[test]
+fn a_namespace_that_is_going_or_gone_is_said_to_be_with_the_way_out() {
+    let mut kg = Home::new();
+    let file = kg.grant_and_download("alice", "read");
+    let mut objects = kg.sandbox.objects().into_iter();
+    let mut namespace = objects
+        .find(|it| it["kind"] == "Namespace" && it["metadata"]["name"] == "kubegrant")
+        .expect("the namespace");
+    namespace["metadata"]["deletionTimestamp"] = "2026-11-22T10:00:00Z".into();
+    namespace["metadata"]["finalizers"] = json!(["example.com/hold"]);
+    namespace["status"]["phase"] = "Terminating".into();
+    kg.sandbox.put_object(namespace).expect("put");
+    for line in [
+        "kubeconfig download prod --user alice --plain -f a.kc",
+        "cluster check prod",
+        "reconcile prod",
+    ] {
+        kg.run(line)
+            .exit(5)
+            .says("namespace 'kubegrant' is being deleted")
+            .says("kubegrant cluster relink prod");
+    }
+    kg.write("admin.conf", &kg.sandbox.admin_kubeconfig_token());
+    kg.run("cluster relink prod --kubeconfig admin.conf --yes")
+        .exit(5)
+        .says("namespace 'kubegrant' is being deleted");
+    assert_eq!(state(&mut kg, "alice"), [(1, "active".to_owned())]);
+    // What takes away waits for nothing, also where the manager's account goes while it works.
+    let said = kg.run("access revoke alice -c prod --yes");
+    assert!(matches!(said.code, 0 | 6), "{said}");
+    assert!(matches!(get(&file, PODS), 401 | 403));
+}
+
+#[test]
+fn a_namespace_that_is_gone_is_made_anew_by_relink() {
+    // Where the operator's own credential is kept, the login outlives the namespace.
+    let mut kg = Home::organization(Sandbox::builder());
+    kg.write("admin.conf", &kg.sandbox.admin_kubeconfig_token());
+    let relink = "cluster relink prod --kubeconfig admin.conf --keep-credential --yes";
+    kg.run("cluster add prod --kubeconfig admin.conf --keep-credential")
+        .success();
+    kg.grant_and_download("alice", "read");
+    kg.sandbox
+        .remove_object("v1", "Namespace", None, "kubegrant");
+    for account in kg.accounts() {
+        let name = account.trim_start_matches("kubegrant/");
+        kg.sandbox
+            .remove_object("v1", "ServiceAccount", Some("kubegrant"), name);
+    }
+    for line in ["cluster check prod", "reconcile"] {
+        kg.run(line)
+            .exit(5)
+            .says("namespace 'kubegrant' is gone from the cluster")
+            .says("kubegrant cluster relink prod");
+    }
+    assert_eq!(state(&mut kg, "alice"), [(1, "active".to_owned())]);
+    kg.run(relink).success();
+    kg.run("reconcile").success();
+    assert_eq!(state(&mut kg, "alice"), [(1, "revoked".to_owned())]);
+    assert_eq!(get(&kg.download_for("alice"), PODS), 200);
+    kg.run("cluster check prod").success();
+}
+
+#[test]
+fn rights_that_the_manager_lacks_are_named_as_they_are() {
+    let mut kg = Home::new();
+    let mut roles = kg.objects("ClusterRole").into_iter();
+    let (name, mut role) = roles
+        .find(|(name, _)| name.starts_with("kubegrant:") && name.ends_with(":manager"))
+        .expect("the manager's role");
+    role["rules"].as_array_mut().expect("rules").pop();
+    kg.sandbox.put_object(role).expect("put");
+    let shown = kg.run("cluster check prod -o json");
+    let missing = shown.exit(6).json()["missing_rights"].to_string();
+    let edit = name.replace(":manager", ":edit");
+    assert!(
+        missing.contains(&format!("patch clusterroles '{edit}'")),
+        "{missing}"
+    );
+    assert!(!missing.contains("<installation>"), "{missing}");
 }

@@ -108,6 +108,7 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
         .store()?
         .read(|tx| settle::picture(tx, cluster.id))?;
     let connection = session.connect(&cluster, &picture.installation).await?;
+    connection.must_have_namespace().map_err(failed)?;
     let desired = picture.desired(&cluster);
     let look = Look {
         with_write: true,

@@ -225,9 +225,7 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
         return Err(overtaken(&asked));
     }
     // Before anything is recorded: where the cluster cannot be reached, nothing changes.
-    let connection = session
-        .connect(&case.cluster, &find::installation(session)?)
-        .await?;
+    let connection = trial::connect(session, &case.cluster).await?;
     let live = live_account(session, &case)?;
     let mut excess = Vec::new();
     if live.is_none() {

@@ -5,9 +5,22 @@ use crate::domain::cluster::Cluster;
 use crate::domain::credential::{CredentialId, State};
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::token::Minted;
-use crate::ops::{Error, settle};
+use crate::ops::{Error, find, settle};
 use crate::session::Session;
 use crate::store;
+
+/// Connects to where something is to be given: our namespace must be there.
+pub(super) async fn connect(session: &Session, cluster: &Cluster) -> Result<Connection, Error> {
+    let installation = find::installation(session)?;
+    let connection = session.connect(cluster, &installation).await?;
+    match connection.must_have_namespace() {
+        Ok(()) => Ok(connection),
+        Err(source) => Err(Error::Cluster {
+            cluster: cluster.name.to_string(),
+            source,
+        }),
+    }
+}
 
 /// Mints a token and uses it once, at the address that the file will name: what is refused there is
 /// not handed over, and counts as nobody's.
