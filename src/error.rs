@@ -2,17 +2,22 @@
 //!
 //! The matches below are exhaustive: whoever adds a variant chooses its exit code and its hint.
 
+mod cluster;
+
 use std::error::Error as StdError;
 
 use crate::artifact::file::FileError;
 use crate::artifact::merge::MergeError;
 use crate::cli::prompt::PromptError;
+use crate::domain::name::ClusterName;
 use crate::domain::policy::Denial;
-use crate::kubernetes::error::{Error as ClusterError, SetupError, TlsFault};
+use crate::kubernetes::error::Error as ClusterError;
 use crate::ops::open::OpenFileError;
 use crate::output::Ended;
 use crate::secrets::SshKeyError;
 use crate::{config, ops, session, store};
+
+use cluster::{approach_kind, cluster_kind};
 
 /// Done, and verified; or nothing to do.
 pub(crate) const EXIT_OK: u8 = 0;
@@ -97,6 +102,17 @@ impl Failure {
             error: None,
             hints: vec![],
         }
+    }
+
+    /// Names the way out where a registered cluster did not answer and never will.
+    pub(crate) fn or_forget(mut self, cluster: &ClusterName) -> Self {
+        if self.kind == Kind::Unreachable {
+            self.hints.push(format!(
+                "if it is gone for good, an organization owner runs `kubegrant cluster delete \
+                 {cluster} --forget`"
+            ));
+        }
+        self
     }
 
     /// The message, and its causes without repetition.
@@ -319,59 +335,6 @@ fn open_kind(error: &OpenFileError) -> (Kind, String) {
     }
 }
 
-fn cluster_kind(error: &ClusterError, cluster: &str) -> (Kind, String) {
-    use ClusterError as E;
-    match error {
-        E::Unreachable { .. } => (
-            Kind::Unreachable,
-            "nothing was changed; try again when it answers".to_owned(),
-        ),
-        E::Timeout { .. } | E::Interrupted { .. } => (
-            Kind::Unreachable,
-            "a change may have happened; run it again when it answers".to_owned(),
-        ),
-        E::Tls { fault, .. } => (Kind::Unsafe, fault.hint().to_owned()),
-        E::Setup(SetupError::NoRuntime { .. }) => (Kind::Internal, String::new()),
-        E::Setup(_) => (
-            Kind::Usage,
-            "mend the kubeconfig and register again".to_owned(),
-        ),
-        E::Unauthorized { .. } => (
-            Kind::Unsafe,
-            format!(
-                "the cluster was rebuilt, or the manager's login taken away: renew it with \
-                 `kubegrant cluster relink {cluster} --kubeconfig FILE`"
-            ),
-        ),
-        E::Forbidden { .. } => (
-            Kind::Denied,
-            format!(
-                "give the login its rights back with `kubegrant cluster relink {cluster}` and a \
-                 kubeconfig that is cluster-admin"
-            ),
-        ),
-        E::Redirected { .. } | E::TooLarge { .. } | E::Garbled { .. } => (
-            Kind::Unsafe,
-            "is this address really a Kubernetes API server's?".to_owned(),
-        ),
-        E::Foreign { .. } => (
-            Kind::State,
-            "it was left alone: find out whose it is, and remove or rename it".to_owned(),
-        ),
-        E::Terminating { .. } => (Kind::State, "try again when it is gone".to_owned()),
-        E::Conflict { .. } | E::AlreadyExists { .. } | E::NotFound { .. } | E::Unsettled { .. } => {
-            (
-                Kind::State,
-                format!("run `kubegrant cluster check {cluster}`"),
-            )
-        }
-        E::TooManyRequests { .. } | E::Server { .. } => {
-            (Kind::Unreachable, "try again in a moment".to_owned())
-        }
-        E::Invalid { .. } => (Kind::Internal, String::new()),
-    }
-}
-
 impl From<session::Error> for Failure {
     fn from(error: session::Error) -> Self {
         use session::Error as E;
@@ -435,10 +398,12 @@ impl From<ops::Error> for Failure {
         use ops::Error as E;
         let error = match error {
             E::Session(inner) => return inner.into(),
+            E::LeftBehind { .. } => return left_behind(error),
             error => error,
         };
         let (kind, hint) = match &error {
-            E::Session(_) => (Kind::Internal, String::new()), // Taken care of above.
+            // Taken care of above.
+            E::Session(_) | E::LeftBehind { .. } => (Kind::Internal, String::new()),
             E::Store(inner) => store_kind(inner),
             E::Denied { denial, help, .. } => {
                 let kind = if denial.is_state() {
@@ -513,6 +478,13 @@ impl From<ops::Error> for Failure {
                 Kind::Owed,
                 format!("run `kubegrant reconcile` when the cluster answers{then}"),
             ),
+            E::NotHandedOver {
+                source, cluster, ..
+            } if let E::Cluster { source, .. } = source.as_ref()
+                && source.is_of_the_address() =>
+            {
+                cluster_kind(source, cluster.as_str())
+            }
             E::NotHandedOver { .. } => (
                 Kind::Owed,
                 "download again: every download mints a new token of the version".to_owned(),
@@ -526,33 +498,19 @@ impl From<ops::Error> for Failure {
     }
 }
 
-/// A cluster that is not yet registered, or is being renewed: the kubeconfig is at fault.
-fn approach_kind(error: &ClusterError, cluster: &str) -> (Kind, String) {
-    use ClusterError as E;
-    match error {
-        E::Unauthorized { .. } => (
-            Kind::Denied,
-            "the login in this kubeconfig is not accepted: get a fresh kubeconfig".to_owned(),
-        ),
-        E::Forbidden { .. } => (
-            Kind::Denied,
-            "use a kubeconfig whose login is cluster-admin, with `--context`".to_owned(),
-        ),
-        E::Tls {
-            fault: fault @ (TlsFault::UnknownAlgorithm { .. } | TlsFault::ClientRefused { .. }),
-            ..
-        } => (Kind::Unsafe, fault.hint().to_owned()),
-        E::Tls { .. } => (
-            Kind::Unsafe,
-            "compare the kubeconfig's certificate authority and address with those of the cluster"
-                .to_owned(),
-        ),
-        E::NotFound { .. } => (
-            Kind::Unsafe,
-            "is this address really a Kubernetes API server's?".to_owned(),
-        ),
-        other => cluster_kind(other, cluster),
-    }
+/// A failed registration that could not take away all that it had made.
+fn left_behind(error: ops::Error) -> Failure {
+    let message = error.to_string();
+    let ops::Error::LeftBehind { source, commands } = error else {
+        return error.into();
+    };
+    let mut failure = Failure::from(*source);
+    failure.error = Some(Box::new(Words(message)));
+    let commands = commands
+        .into_iter()
+        .map(|it| format!("take it away with `{it}`"));
+    failure.hints.extend(commands);
+    failure
 }
 
 /// What helps where a file holds no key that could be taken.

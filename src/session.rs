@@ -471,6 +471,7 @@ impl Session {
                 cluster: cluster.name.to_string(),
             });
         }
+        connection.set_namespace(pins.namespace);
         let distrust = self.heed(cluster, &mut connection, pins.head)?;
         Ok((connection, distrust))
     }
@@ -505,6 +506,7 @@ impl Session {
         };
         let endpoint = self.endpoint(&cluster.address)?;
         let connection = Connection::open(&endpoint, login, installation)?;
+        let connection = connection.with_marks(cluster.marks.clone());
         Ok(connection.with_heads_of(secret, &cluster.kube_system_uid))
     }
 

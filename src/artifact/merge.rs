@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 use super::kubeconfig::{KubeconfigFields, RenderError, render_items};
 use super::text::NotText;
 use crate::domain::KUBECONFIG_BYTES_MAX;
-pub(crate) use found::{FoundKind, FoundLogin, logins};
+pub(crate) use found::{FoundKind, FoundLogin, logins, tokens_alone};
 use splice::Edits;
 use tree::{Broken, Node, Placed, View};
 

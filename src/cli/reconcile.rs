@@ -58,7 +58,7 @@ pub(crate) async fn run(args: ReconcileArgs, desk: &mut Desk<'_>) -> Result<(), 
                 .warn(&format!("cluster '{}': {note}", report.cluster));
         }
         if let Some(error) = report.failed {
-            let failure = Failure::from(error);
+            let failure = Failure::from(error).or_forget(&report.cluster);
             let (message, causes) = failure.lines();
             desk.output.error(&message, &causes, &failure.hints);
             failures.push(failure);

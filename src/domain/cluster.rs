@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use super::Timestamp;
 use super::level::Allowed;
+use super::mark::Marks;
 use super::name::ClusterName;
 use super::project::ProjectId;
 use super::user::UserId;
@@ -198,6 +199,9 @@ pub(crate) struct Cluster {
     pub(crate) description: String,
     /// Labels for people.
     pub(crate) labels: BTreeMap<String, String>,
+    /// Labels and annotations of what we make on it. Not those for people, which a developer may
+    /// change: a label can aggregate a role into another.
+    pub(crate) marks: Marks,
     /// How to reach it.
     pub(crate) address: Address,
     /// What files carry instead.

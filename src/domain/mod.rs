@@ -15,6 +15,7 @@ pub(crate) mod credential;
 pub(crate) mod escalation;
 pub(crate) mod excess;
 pub(crate) mod level;
+pub(crate) mod mark;
 pub(crate) mod name;
 pub(crate) mod node_address;
 pub(crate) mod plan;

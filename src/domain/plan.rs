@@ -468,9 +468,10 @@ fn plan_accounts(plan: &mut Plan, desired: &Desired, observed: &Observed) {
         .collect();
     for (name, found) in &observed.accounts {
         let stays = desired.keep.contains(name)
+            // Without its annotation it is marked again by what makes it.
             || wanted
                 .get(name.as_str())
-                .is_some_and(|w| found.credential == Some(w.credential));
+                .is_some_and(|w| found.credential.is_none_or(|it| it == w.credential));
         if !stays {
             plan.end.push(Step::DeleteAccount {
                 name: name.clone(),

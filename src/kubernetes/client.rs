@@ -173,7 +173,18 @@ impl Again {
     /// about a server that no connection came to: the balancer may keep one client at one server,
     /// and a server may have been away and come back with what it knew.
     pub(crate) fn open(&self) -> kube::Client {
-        kube::Client::new(Connected(Arc::new(self.0.again())), "default")
+        kube::Client::new(Connected::new(Arc::new(self.0.again())), "default")
+    }
+
+    /// Makes a client that shares the connections and says by another token who it is. Not for
+    /// connections with a client certificate, which says it first.
+    pub(crate) fn with_token(&self, token: &SecretString) -> Result<kube::Client, Error> {
+        let login = Login::Token(token.clone());
+        let connected = Connected {
+            exchange: Arc::clone(&self.0),
+            authorization: authorization(&login, self.0.server())?,
+        };
+        Ok(kube::Client::new(connected, "default"))
     }
 }
 
@@ -223,7 +234,7 @@ pub(crate) fn dial(
         transport,
         proxy,
     ));
-    let client = kube::Client::new(Connected(Arc::clone(&exchange)), "default");
+    let client = kube::Client::new(Connected::new(Arc::clone(&exchange)), "default");
     Ok((client, Again(exchange)))
 }
 
@@ -370,7 +381,20 @@ impl Tls {
 
 /// The service that kube calls.
 #[derive(Clone)]
-struct Connected(Arc<Exchange>);
+struct Connected {
+    exchange: Arc<Exchange>,
+    authorization: Option<HeaderValue>,
+}
+
+impl Connected {
+    fn new(exchange: Arc<Exchange>) -> Self {
+        let authorization = exchange.authorization.clone();
+        Self {
+            exchange,
+            authorization,
+        }
+    }
+}
 
 impl Service<Request<kube::client::Body>> for Connected {
     type Response = Response<Full<Bytes>>;
@@ -382,13 +406,14 @@ impl Service<Request<kube::client::Body>> for Connected {
     }
 
     fn call(&mut self, request: Request<kube::client::Body>) -> Self::Future {
-        let exchange = Arc::clone(&self.0);
+        let exchange = Arc::clone(&self.exchange);
+        let authorization = self.authorization.clone();
         Box::pin(async move {
             let (mut parts, body) = request.into_parts();
             // kube's bodies are in memory; whole ones can be sent again.
             let body = body.collect().await?.to_bytes();
-            if let Some(value) = &exchange.authorization {
-                parts.headers.insert(AUTHORIZATION, value.clone());
+            if let Some(value) = authorization {
+                parts.headers.insert(AUTHORIZATION, value);
             }
             Ok(exchange.run(parts, body).await?)
         })

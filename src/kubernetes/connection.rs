@@ -17,12 +17,14 @@ use super::client::{self, Again, Endpoint, Limits, Login, ServerTime};
 use super::error::Error;
 use super::objects;
 use super::observe::Seen;
+use super::witness::Standing;
 use crate::domain::Timestamp;
 use crate::domain::audit::Head;
 use crate::domain::climb::Probe;
+use crate::domain::mark::Marks;
 use crate::domain::plan::{NAMESPACE, Place, binding_name};
 use crate::domain::power::{RoleRef, Rule};
-use crate::secrets::MacKey;
+use crate::secrets::{MacKey, SecretString};
 
 /// The one connection to a cluster of a run.
 #[derive(Clone)]
@@ -35,7 +37,15 @@ pub(crate) struct Connection {
     pub(super) ahead: Arc<Mutex<Option<(String, Seen)>>>,
     /// The key of the heads on this cluster; only where the login is the manager's.
     pub(super) heads: Option<MacKey>,
+    /// What the operator wants on everything that we make.
+    pub(super) marks: Arc<Marks>,
+    /// How our namespace stood when we connected.
+    pub(super) namespace: Standing,
     again: Option<Again>,
+    /// Where it leads.
+    endpoint: Option<Endpoint>,
+    /// Whether a client certificate says who we are: then no token does on this connection.
+    by_certificate: bool,
     /// What time the cluster says that it is.
     time: ServerTime,
 }
@@ -81,6 +91,13 @@ pub(crate) struct Right {
     pub(crate) name: &'static str,
 }
 
+impl Right {
+    /// The right in words, with the real name of what is this installation's.
+    pub(crate) fn named(&self, installation: &str) -> String {
+        self.to_string().replace(INSTALLATION, installation)
+    }
+}
+
 impl std::fmt::Display for Right {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}", self.verb, self.resource)?;
@@ -113,10 +130,13 @@ impl Connection {
         login: Login,
         installation: &str,
     ) -> Result<Self, Error> {
+        let by_certificate = matches!(login, Login::ClientCertificate { .. });
         let (client, again) = client::dial(endpoint, login, Limits::default())?;
         Ok(Self {
             time: again.time(),
             again: Some(again),
+            endpoint: Some(endpoint.clone()),
+            by_certificate,
             ..Self::new(client, installation)
         })
     }
@@ -129,9 +149,19 @@ impl Connection {
             witnessed: None,
             ahead: Arc::default(),
             heads: None,
+            marks: Arc::default(),
+            namespace: Standing::There,
             again: None,
+            endpoint: None,
+            by_certificate: false,
             time: ServerTime::default(),
         }
+    }
+
+    /// Puts an operator's labels and annotations on everything that is made from here on.
+    pub(crate) fn with_marks(mut self, marks: Marks) -> Self {
+        self.marks = Arc::new(marks);
+        self
     }
 
     /// The installation whose objects it works on.
@@ -151,6 +181,27 @@ impl Connection {
             .take(count)
         });
         fresh.collect()
+    }
+
+    /// The address that it leads to.
+    pub(super) fn server(&self) -> &str {
+        self.endpoint.as_ref().map_or("", |it| it.server.as_str())
+    }
+
+    /// A connection to the same address that says by this token who it is: over the same TLS
+    /// connection, unless that has a client certificate.
+    pub(super) fn with_token(&self, token: &SecretString) -> Result<Self, Error> {
+        match (&self.again, &self.endpoint) {
+            (Some(again), _) if !self.by_certificate => Ok(Self {
+                client: again.with_token(token)?,
+                ..self.clone()
+            }),
+            (_, Some(endpoint)) => {
+                let login = Login::Token(token.clone());
+                Self::open(endpoint, login, &self.installation)
+            }
+            (_, None) => Err(Error::unsettled("the connection has no address")),
+        }
     }
 
     /// What time the server said that it is, by its last answer.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, stream};
-use kube::api::{DeleteParams, ObjectMeta, PostParams, Preconditions};
+use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions};
 
 use super::connection::Connection;
 use super::error::Error;
@@ -14,7 +14,7 @@ use super::leaving::{Further, still_let_in};
 use super::lists::{List, called, gone};
 use super::objects;
 use super::observe::{Look, Seen};
-use crate::domain::plan::{self, Account, Desired, Object, Place, Plan, Step};
+use crate::domain::plan::{self, Account, Desired, NAMESPACE, Object, Place, Plan, Step};
 use crate::domain::power::RoleRef;
 
 /// How many calls run at once, over one HTTP/2 connection.
@@ -201,10 +201,11 @@ impl Connection {
         }
     }
 
-    /// Creates an account; one that stands there is adopted only if it is this very credential's.
+    /// Creates an account; one that stands there is adopted only if it is this very credential's, by
+    /// its labels or its annotation where somebody took the other off.
     async fn create_account(&self, account: &Account) -> Result<(), Error> {
         let what = format!("account '{}'", account.name);
-        let wanted = objects::service_account(account, &self.installation);
+        let wanted = objects::service_account(account, self.meta(&account.name, Some(NAMESPACE)));
         let created = self
             .accounts()
             .create(&PostParams::default(), &wanted)
@@ -214,17 +215,45 @@ impl Connection {
                 let found = self.accounts().get(&account.name).await;
                 let found = found.map_err(|error| Error::from_kube(error, &what))?;
                 let meta = &found.metadata;
-                let ours = objects::is_ours(meta, &self.installation)
-                    && objects::credential_of(meta) == Some(account.credential)
-                    && meta.deletion_timestamp.is_none();
-                if ours {
+                let is_labelled = objects::is_ours(meta, &self.installation);
+                let is_noted = objects::credential_of(meta) == Some(account.credential);
+                let is_ours = match objects::credential_of(meta) {
+                    None => is_labelled,
+                    Some(_) => is_noted && !self.is_of_another_installation(meta),
+                };
+                if meta.deletion_timestamp.is_some() {
+                    Err(Error::terminating(&what))
+                } else if !is_ours {
+                    Err(Error::foreign(&what))
+                } else if is_labelled && is_noted {
                     Ok(())
                 } else {
-                    Err(Error::foreign(&what))
+                    self.mark_account(account, meta.uid.as_deref(), &wanted.metadata)
+                        .await
                 }
             }
             other => other.map(drop),
         }
+    }
+
+    /// Puts our labels and annotations back on an account of ours.
+    async fn mark_account(
+        &self,
+        account: &Account,
+        uid: Option<&str>,
+        wanted: &ObjectMeta,
+    ) -> Result<(), Error> {
+        let patch = Patch::Merge(serde_json::json!({ "metadata": {
+            "uid": uid, "labels": wanted.labels, "annotations": wanted.annotations,
+        } }));
+        let (accounts, params) = (self.accounts(), PatchParams::default());
+        let marked = accounts
+            .patch_metadata(&account.name, &params, &patch)
+            .await;
+        let what = format!("account '{}'", account.name);
+        marked
+            .map(drop)
+            .map_err(|error| Error::from_kube(error, &what))
     }
 
     async fn create_binding(

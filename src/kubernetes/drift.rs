@@ -104,23 +104,44 @@ fn is_covered(rule: &Rule, by: &[Rule]) -> bool {
         })
 }
 
-/// A binding of the manager with others on it.
+/// A binding of the manager with others on it, or something of the manager's without our labels.
 #[derive(Debug)]
 pub(crate) struct Stray {
-    namespace: Option<String>,
+    object: Object,
     patch: serde_json::Value,
     /// What is done about it.
     pub(crate) words: String,
 }
 
+/// What of the manager's is put right.
+#[derive(Debug)]
+enum Object {
+    ClusterBinding,
+    Binding(String),
+    Account(String),
+}
+
 impl Connection {
-    /// Finds the manager's own bindings that somebody else is on.
+    /// Finds the manager's own bindings that somebody else is on, and what lost our labels.
     pub(crate) async fn strays(&self, account: &str) -> Result<Vec<Stray>, Error> {
         let name = binding_name(&self.installation, "manager");
         let (everywhere, inside) = (self.cluster_bindings(), self.role_bindings(NAMESPACE));
-        let (everywhere, inside) =
-            futures::try_join!(everywhere.get_opt(&name), inside.get_opt(&name))
-                .map_err(|error| Error::from_kube(error, &format!("binding '{name}'")))?;
+        let accounts = self.accounts();
+        let (everywhere, inside, own) = futures::try_join!(
+            everywhere.get_opt(&name),
+            inside.get_opt(&name),
+            accounts.get_metadata_opt(account)
+        )
+        .map_err(|error| Error::from_kube(error, &format!("'{name}'")))?;
+        let own = own.map(|own| own.metadata);
+        let own = own.filter(|meta| {
+            !objects::is_ours(meta, &self.installation) && meta.deletion_timestamp.is_none()
+        });
+        let own = own.map(|meta| Stray {
+            object: Object::Account(account.to_owned()),
+            patch: serde_json::json!({ "metadata": { "uid": meta.uid, "labels": self.labels() } }),
+            words: format!("label account {account}"),
+        });
         let everywhere = everywhere.and_then(|found| {
             let meta = &found.metadata;
             let binding = objects::binding(meta, &found.role_ref, found.subjects.as_ref());
@@ -131,7 +152,7 @@ impl Connection {
             let binding = objects::binding(meta, &found.role_ref, found.subjects.as_ref());
             self.stray(account, meta, &binding)
         });
-        Ok(everywhere.into_iter().chain(inside).collect())
+        Ok(everywhere.into_iter().chain(inside).chain(own).collect())
     }
 
     fn stray(&self, account: &str, meta: &ObjectMeta, binding: &Binding) -> Option<Stray> {
@@ -141,45 +162,67 @@ impl Connection {
         };
         let others = binding.subjects.iter().filter(|it| **it != manager);
         let others: Vec<Subject> = others.cloned().collect();
-        // Without our labels it is not ours to change; without the manager on it, it is being moved.
-        let is_ours = objects::is_ours(meta, &self.installation);
-        if others.is_empty() || !is_ours || !binding.subjects.contains(&manager) {
+        // Without the manager on it, it is being moved.
+        let is_labelled = objects::is_ours(meta, &self.installation);
+        if others.is_empty() && is_labelled || !binding.subjects.contains(&manager) {
+            return None;
+        }
+        // Whoever takes the labels off does not make it theirs: it names our role and our manager.
+        if !is_labelled && binding.role.name() != binding.name {
             return None;
         }
         let patch = serde_json::json!({
-            "metadata": { "resourceVersion": meta.resource_version },
+            "metadata": {
+                "resourceVersion": meta.resource_version, "labels": self.labels(),
+            },
             "subjects": objects::subjects(&[account.to_owned()].into()),
         });
+        let object = match &binding.namespace {
+            None => Object::ClusterBinding,
+            Some(namespace) => Object::Binding(namespace.clone()),
+        };
         let described = foreign::described(binding);
+        if others.is_empty() {
+            return Some(Stray {
+                object,
+                patch,
+                words: format!("label {}", described.trim_end_matches(':')),
+            });
+        }
         let words = format!(
             "take {} off {}",
             foreign::subjects(&others),
             described.trim_end_matches(':')
         );
         Some(Stray {
-            namespace: binding.namespace.clone(),
+            object,
             patch,
             words,
         })
     }
 
-    /// Takes everybody but the manager off the manager's bindings; says whom it took off.
+    /// Takes everybody but the manager off the manager's bindings, and puts our labels back; says what
+    /// it did.
     pub(crate) async fn mend_manager(&self, account: &str) -> Result<Vec<String>, Error> {
         let name = binding_name(&self.installation, "manager");
         let mut mended = Vec::new();
         for stray in self.strays(account).await? {
             let (params, patch) = (PatchParams::default(), Patch::Merge(&stray.patch));
-            let written = match &stray.namespace {
-                None => {
+            let written = match &stray.object {
+                Object::ClusterBinding => {
                     let api = self.cluster_bindings();
                     api.patch(&name, &params, &patch).await.map(drop)
                 }
-                Some(namespace) => {
+                Object::Binding(namespace) => {
                     let api = self.role_bindings(namespace);
                     api.patch(&name, &params, &patch).await.map(drop)
                 }
+                Object::Account(account) => {
+                    let api = self.accounts();
+                    api.patch_metadata(account, &params, &patch).await.map(drop)
+                }
             };
-            written.map_err(|error| Error::from_kube(error, &format!("binding '{name}'")))?;
+            written.map_err(|error| Error::from_kube(error, &format!("'{name}'")))?;
             mended.push(stray.words);
         }
         Ok(mended)

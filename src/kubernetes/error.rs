@@ -98,6 +98,14 @@ pub(crate) enum Error {
         /// The server's words.
         message: String,
     },
+    /// A policy, a webhook or a quota of the cluster says no, or cannot be asked.
+    #[error("a rule of the cluster refuses {what}: {message}")]
+    Refused {
+        /// What was to be made or changed.
+        what: String,
+        /// The rule's own words, as the server gave them.
+        message: String,
+    },
     /// The server asks for patience, and still did after the last attempt.
     #[error("the server is too busy for {what}: {message}")]
     TooManyRequests {
@@ -142,12 +150,40 @@ pub(crate) enum Error {
         /// What was wrong with the answer.
         reason: String,
     },
+    /// What answers at the address does not know a token that the cluster gave a moment before.
+    #[error(
+        "what answers at {server} does not take the token that the cluster has just given: {message}"
+    )]
+    TokenRefused {
+        /// The server's address.
+        server: String,
+        /// Its words.
+        message: String,
+    },
+    /// Several API servers answer at the address, and differ.
+    #[error(
+        "the API servers that answer at {server} do not agree: the same token is accepted and \
+         refused (401)"
+    )]
+    Divided {
+        /// The servers' address.
+        server: String,
+    },
     /// Something of that name is there and is not ours.
     #[error("{what} exists on the cluster and is not kubegrant's")]
     Foreign {
         /// What was to be made.
         what: String,
     },
+    /// Our namespace is there, and holds something of others.
+    #[error("namespace 'kubegrant' exists on the cluster and holds things of others ({found})")]
+    Inhabited {
+        /// One of them.
+        found: String,
+    },
+    /// Our namespace is not there any more.
+    #[error("namespace 'kubegrant' is gone from the cluster, and every account of ours with it")]
+    NamespaceGone,
     /// The thing is being deleted.
     #[error("{what} is being deleted")]
     Terminating {
@@ -265,6 +301,10 @@ impl Error {
         } else {
             clean(text)
         };
+        // Whoever refuses chooses the code: a refusal with 404 or 409 says nothing of the object.
+        if is_rules_refusal(status.code, text) {
+            return Self::Refused { what, message };
+        }
         match (status.code, status.reason.as_str()) {
             (401, _) => Self::Unauthorized { what, message },
             (403, _) => Self::Forbidden { what, message },
@@ -293,6 +333,13 @@ impl Error {
     pub(crate) fn foreign(what: &str) -> Self {
         Self::Foreign {
             what: what.to_owned(),
+        }
+    }
+
+    /// Our namespace is there, and holds something of others.
+    pub(crate) fn inhabited(found: &str) -> Self {
+        Self::Inhabited {
+            found: found.to_owned(),
         }
     }
 
@@ -326,6 +373,7 @@ impl Error {
             | Self::AlreadyExists { .. }
             | Self::Conflict { .. }
             | Self::Invalid { .. }
+            | Self::Refused { .. }
             | Self::TooLarge { .. }
             | Self::Garbled { .. }
             | Self::Foreign { .. }
@@ -421,10 +469,26 @@ impl Error {
         matches!(self, Self::AlreadyExists { .. })
     }
 
+    /// Says whether the address is at fault: tokens of the cluster's accounts are of no use there.
+    pub(crate) fn is_of_the_address(&self) -> bool {
+        matches!(self, Self::TokenRefused { .. } | Self::Divided { .. })
+    }
+
     /// Says whether somebody else was faster.
     pub(crate) fn is_conflict(&self) -> bool {
         matches!(self, Self::Conflict { .. })
     }
+}
+
+/// Whether an answer is an admission rule's: a policy's, a webhook's or a quota's, or says that a
+/// webhook could not be asked. Kubernetes' own words, since Kubernetes 1.9 for webhooks and 1.26 for
+/// policies; a rule adds its own after them.
+fn is_rules_refusal(code: u16, message: &str) -> bool {
+    let says = |words: &str| message.contains(words);
+    let by_webhook = says("admission webhook") && says("denied the request");
+    let by_policy = says("AdmissionPolicy") && says("denied request");
+    let by_quota = code == 403 && (says("exceeded quota:") || says("failed quota:"));
+    by_webhook || by_policy || by_quota || says("failed calling webhook")
 }
 
 /// Makes text from outside safe to show: one line, no control, bidirectional or invisible

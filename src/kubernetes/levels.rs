@@ -73,7 +73,7 @@ impl Connection {
     /// Writes a role of ours; the manager may do so under this name alone.
     pub(super) async fn set_role(&self, name: &str, rules: &[Rule]) -> Result<(), Error> {
         let wanted = rbac::ClusterRole {
-            metadata: objects::meta(name, None, &self.installation),
+            metadata: self.meta(name, None),
             rules: Some(rules.iter().map(policy_rule).collect()),
             aggregation_rule: None,
         };

@@ -121,7 +121,7 @@ impl Connection {
         role: &RoleRef,
         accounts: &BTreeSet<String>,
     ) -> Result<List, Error> {
-        let metadata = objects::meta(name, place.as_deref(), &self.installation);
+        let metadata = self.meta(name, place.as_deref());
         let role_ref = objects::reference(role);
         let subjects = Some(objects::subjects(accounts));
         let params = PostParams::default();
@@ -185,7 +185,7 @@ impl Connection {
         let change = json!({
             "metadata": {
                 "resourceVersion": version,
-                "labels": objects::labels(&self.installation),
+                "labels": self.labels(),
                 "finalizers": null,
             },
             "subjects": objects::subjects(accounts),

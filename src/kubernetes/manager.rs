@@ -4,20 +4,22 @@
 mod account;
 mod login;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::rbac::v1 as rbac;
-use kube::api::{Api, ObjectMeta, Patch, PatchParams, PostParams};
+use kube::api::{Api, Patch, PatchParams, PostParams};
 use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub(crate) use account::{account_name, is_account_name};
 
+use super::adopt::Mark;
 use super::connection::{Connection, Right};
 use super::error::Error;
 use super::objects::{self, KUBEGRANT, MANAGED_BY};
+use super::undo::New;
 use crate::domain::Timestamp;
 use crate::domain::cluster::ManagerKind;
 use crate::domain::plan::{NAMESPACE, binding_name};
@@ -36,6 +38,8 @@ pub(crate) struct Manager {
 }
 
 const RBAC: &str = "rbac.authorization.k8s.io";
+/// On every namespace that we make.
+const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
 
 const fn right(verb: &'static str, group: &'static str, resource: &'static str) -> Right {
     Right {
@@ -253,46 +257,51 @@ impl Connection {
         applied.map_err(|error| Error::from_kube(error, &format!("'{name}'")))
     }
 
-    /// Makes our namespace; one of somebody else's by that name is left alone.
-    pub(crate) async fn put_namespace(&self) -> Result<(), Error> {
+    /// Makes our namespace, or takes over one that the platform made: where others have something in
+    /// it, only if that was asked for.
+    pub(crate) async fn put_namespace(&self, adopt: bool, new: &mut New) -> Result<(), Error> {
         let api: Api<Namespace> = Api::all(self.client.clone());
         let what = format!("namespace '{NAMESPACE}'");
-        let found = api.get_opt(NAMESPACE).await;
-        if let Some(found) = found.map_err(|error| Error::from_kube(error, &what))? {
+        let failed = |error| Error::from_kube(error, &what);
+        if let Some(found) = api.get_metadata_opt(NAMESPACE).await.map_err(failed)? {
             let labels = found.metadata.labels.unwrap_or_default();
-            if found.metadata.deletion_timestamp.is_some() {
+            let is_ours = labels.get(MANAGED_BY).is_some_and(|it| it == KUBEGRANT);
+            return if found.metadata.deletion_timestamp.is_some() {
                 Err(Error::terminating(&what))
-            } else if labels
-                .get(MANAGED_BY)
-                .is_some_and(|value| value == KUBEGRANT)
-            {
+            } else if is_ours && labels.contains_key(ENFORCE) {
                 Ok(())
+            } else if is_ours {
+                // Labelled by hand, and not as we make it: the platform's all the same.
+                new.before = Some(Mark::Labelled);
+                self.mark_namespace(Mark::Taken).await
             } else {
-                Err(Error::foreign(&what))
-            }
-        } else {
-            let wanted = Namespace {
-                metadata: ObjectMeta {
-                    name: Some(NAMESPACE.to_owned()),
-                    labels: Some(BTreeMap::from([
-                        (MANAGED_BY.to_owned(), KUBEGRANT.to_owned()),
-                        // Every API server adds it; the witness is found by it.
-                        (super::witness::NAME.to_owned(), NAMESPACE.to_owned()),
-                        // Nothing runs here: refuse what could be used to take a node.
-                        (
-                            "pod-security.kubernetes.io/enforce".to_owned(),
-                            "restricted".to_owned(),
-                        ),
-                    ])),
-                    ..ObjectMeta::default()
-                },
-                ..Namespace::default()
+                if !adopt && let Some(found) = self.lives_here().await? {
+                    return Err(Error::inhabited(&found));
+                }
+                new.before = Some(Mark::Nothing);
+                self.mark_namespace(Mark::Taken).await
             };
-            let made = api.create(&PostParams::default(), &wanted).await;
-            match made.map_err(|error| Error::from_kube(error, &what)) {
-                Err(error) if error.is_already_exists() => Ok(()),
-                other => other.map(drop),
+        }
+        let mut metadata = self.meta(NAMESPACE, None);
+        let labels = metadata.labels.get_or_insert_default();
+        // It may be another installation's too.
+        labels.remove(objects::INSTALLATION);
+        // Every API server adds it; the witness is found by it.
+        labels.insert(super::witness::NAME.to_owned(), NAMESPACE.to_owned());
+        // Nothing runs here: refuse what could be used to take a node.
+        labels.insert(ENFORCE.to_owned(), "restricted".to_owned());
+        let wanted = Namespace {
+            metadata,
+            ..Namespace::default()
+        };
+        new.namespace = true;
+        let made = api.create(&PostParams::default(), &wanted).await;
+        match made.map_err(failed) {
+            Err(error) if error.is_already_exists() => {
+                new.namespace = false;
+                Ok(())
             }
+            other => other.map(drop),
         }
     }
 
@@ -312,12 +321,12 @@ impl Connection {
             .collect();
         let subjects = objects::subjects(&accounts);
         let cluster_role = rbac::ClusterRole {
-            metadata: objects::meta(&name, None, installation),
+            metadata: self.meta(&name, None),
             rules: Some(cluster_rules(installation)),
             aggregation_rule: None,
         };
         let role = rbac::Role {
-            metadata: objects::meta(&name, Some(NAMESPACE), installation),
+            metadata: self.meta(&name, Some(NAMESPACE)),
             rules: Some(namespace_rules()),
         };
         let cluster_roles: Api<rbac::ClusterRole> = Api::all(self.client.clone());
@@ -327,12 +336,12 @@ impl Connection {
             self.put(&roles, &name, &role),
         )?;
         let cluster_binding = rbac::ClusterRoleBinding {
-            metadata: objects::meta(&name, None, installation),
+            metadata: self.meta(&name, None),
             role_ref: objects::cluster_role(&name),
             subjects: Some(subjects.clone()),
         };
         let binding = rbac::RoleBinding {
-            metadata: objects::meta(&name, Some(NAMESPACE), installation),
+            metadata: self.meta(&name, Some(NAMESPACE)),
             role_ref: rbac::RoleRef {
                 api_group: RBAC.to_owned(),
                 kind: "Role".to_owned(),

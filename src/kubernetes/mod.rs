@@ -1,5 +1,7 @@
 //! WHAT IS MADE TRUE: the only module that talks to clusters, and the only one that knows kube.
 
+mod absent;
+pub(crate) mod adopt;
 pub(crate) mod client;
 pub(crate) mod connection;
 pub(crate) mod converge;
@@ -24,5 +26,7 @@ pub(crate) mod pieces;
 pub(crate) mod take;
 pub(crate) mod tls;
 pub(crate) mod token;
+pub(crate) mod trial;
+pub(crate) mod undo;
 pub(crate) mod uninstall;
 pub(crate) mod witness;

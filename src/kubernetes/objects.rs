@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1 as rbac;
 use kube::api::ObjectMeta;
 
+use super::connection::Connection;
 use crate::domain::plan::{Account, NAMESPACE};
 use crate::domain::power::{Binding, RoleRef, Rule, Subject};
 
@@ -15,17 +16,40 @@ pub(crate) const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 pub(crate) const KUBEGRANT: &str = "kubegrant";
 /// Says which installation an object belongs to.
 pub(crate) const INSTALLATION: &str = "kubegrant.io/installation";
+/// On our namespace: the platform made it, and keeps it.
+pub(crate) const ADOPTED: &str = "kubegrant.io/adopted";
 /// Says which user an account is for.
 pub(crate) const USER: &str = "kubegrant.io/user";
 /// Says which credential an account is.
 pub(crate) const CREDENTIAL: &str = "kubegrant.io/credential-id";
 
-/// The labels of an object of ours.
-pub(crate) fn labels(installation: &str) -> BTreeMap<String, String> {
-    BTreeMap::from([
-        (MANAGED_BY.to_owned(), KUBEGRANT.to_owned()),
-        (INSTALLATION.to_owned(), installation.to_owned()),
-    ])
+impl Connection {
+    /// The labels of an object of ours: the operator's, and over them ours.
+    pub(super) fn labels(&self) -> BTreeMap<String, String> {
+        let mut labels = self.marks.labels.clone();
+        labels.insert(MANAGED_BY.to_owned(), KUBEGRANT.to_owned());
+        labels.insert(INSTALLATION.to_owned(), self.installation.clone());
+        labels
+    }
+
+    /// Whether an object names another installation as its own.
+    pub(super) fn is_of_another_installation(&self, meta: &ObjectMeta) -> bool {
+        let labels = meta.labels.as_ref();
+        let found = labels.and_then(|labels| labels.get(INSTALLATION));
+        found.is_some_and(|found| *found != self.installation)
+    }
+
+    /// Metadata of an object of ours.
+    pub(super) fn meta(&self, name: &str, namespace: Option<&str>) -> ObjectMeta {
+        let annotations = &self.marks.annotations;
+        ObjectMeta {
+            name: Some(name.to_owned()),
+            namespace: namespace.map(str::to_owned),
+            labels: Some(self.labels()),
+            annotations: (!annotations.is_empty()).then(|| annotations.clone()),
+            ..ObjectMeta::default()
+        }
+    }
 }
 
 /// The selector that finds the objects of one installation.
@@ -44,19 +68,13 @@ pub(crate) fn is_ours(meta: &ObjectMeta, installation: &str) -> bool {
     has(MANAGED_BY, KUBEGRANT) && has(INSTALLATION, installation)
 }
 
-/// The ServiceAccount of a credential version.
-pub(crate) fn service_account(account: &Account, installation: &str) -> ServiceAccount {
+/// The ServiceAccount of a credential version, with this metadata.
+pub(crate) fn service_account(account: &Account, mut metadata: ObjectMeta) -> ServiceAccount {
+    let annotations = metadata.annotations.get_or_insert_default();
+    annotations.insert(USER.to_owned(), account.user.clone());
+    annotations.insert(CREDENTIAL.to_owned(), account.credential.to_string());
     ServiceAccount {
-        metadata: ObjectMeta {
-            name: Some(account.name.clone()),
-            namespace: Some(NAMESPACE.to_owned()),
-            labels: Some(labels(installation)),
-            annotations: Some(BTreeMap::from([
-                (USER.to_owned(), account.user.clone()),
-                (CREDENTIAL.to_owned(), account.credential.to_string()),
-            ])),
-            ..ObjectMeta::default()
-        },
+        metadata,
         automount_service_account_token: Some(false),
         ..ServiceAccount::default()
     }
@@ -95,16 +113,6 @@ pub(crate) fn cluster_role(name: &str) -> rbac::RoleRef {
         api_group: "rbac.authorization.k8s.io".to_owned(),
         kind: "ClusterRole".to_owned(),
         name: name.to_owned(),
-    }
-}
-
-/// Metadata of an object of ours.
-pub(crate) fn meta(name: &str, namespace: Option<&str>, installation: &str) -> ObjectMeta {
-    ObjectMeta {
-        name: Some(name.to_owned()),
-        namespace: namespace.map(str::to_owned),
-        labels: Some(labels(installation)),
-        ..ObjectMeta::default()
     }
 }
 

@@ -68,6 +68,8 @@ pub(crate) struct Seen {
     pub(crate) labelled: Vec<String>,
     /// Bindings that carry our name and not our labels, in words.
     pub(crate) unlabelled: Vec<String>,
+    /// The manager's own bindings without our labels, in words: `reconcile` puts them back.
+    pub(crate) stripped: Vec<String>,
     /// Bindings that could not be read, in words: they count as what they may be at worst.
     pub(crate) unread: Vec<String>,
     /// The roles of the cluster; empty unless `with_write`.
@@ -111,10 +113,15 @@ impl Connection {
     /// asked beside it costs no time of its own.
     pub(crate) async fn look_ahead(&self, look: &Look<'_>) -> Result<(), Error> {
         let seen = self.look(look).await?;
+        self.keep_ahead(look, seen);
+        Ok(())
+    }
+
+    /// Keeps what was seen for the next [`Connection::observe`] of the same look.
+    pub(crate) fn keep_ahead(&self, look: &Look<'_>, seen: Seen) {
         if let Ok(mut ahead) = self.ahead.lock() {
             *ahead = Some((format!("{look:?}"), seen));
         }
-        Ok(())
     }
 
     /// Looks at what the cluster holds of ours, and at what limits write.
@@ -249,7 +256,13 @@ impl Connection {
         let lists_ours = found.subjects.iter().any(
             |subject| matches!(subject, Subject::Account { namespace, .. } if namespace == NAMESPACE),
         );
-        if is_named && !is_ours && (is_manager || !lists_ours) {
+        // The manager's own two are compared by themselves.
+        let is_managers = is_manager && found.role.name() == found.name && lists_ours;
+        if is_managers && !is_ours {
+            let name = super::error::clean(&found.name);
+            seen.stripped
+                .push(format!("binding {name}, without our labels"));
+        } else if is_named && !is_ours && (is_manager || !lists_ours) {
             let name = super::error::clean(&found.name);
             let place = found.namespace.as_deref().map(super::error::clean);
             let place = place.map_or("cluster-wide".to_owned(), |it| {

@@ -86,6 +86,17 @@ pub(crate) struct Taken {
     pub(crate) notes: Vec<String>,
 }
 
+impl Taken {
+    /// Adds what was taken later.
+    pub(crate) fn extend(&mut self, later: Self) {
+        self.ended.extend(later.ended);
+        self.off.extend(later.off);
+        self.changed.extend(later.changed);
+        self.failures.extend(later.failures);
+        self.notes.extend(later.notes);
+    }
+}
+
 /// Accounts off one list: the list as it was where any of them was on it, and what became of it.
 struct Dropped {
     place: Place,
@@ -412,7 +423,7 @@ impl Connection {
     }
 
     /// Whether a list shows an account.
-    async fn lists_account(&self, name: &str) -> Result<bool, Error> {
+    pub(super) async fn lists_account(&self, name: &str) -> Result<bool, Error> {
         let by_name = ListParams::default().fields(&format!("metadata.name={name}"));
         let own = Scope::Namespace(NAMESPACE);
         let keep = |meta: ObjectMeta| meta.name;
@@ -432,12 +443,6 @@ impl Connection {
         let change = Patch::Merge(change);
         let freed = accounts.patch_metadata(name, &params, &change).await;
         gone(freed.map(drop), &what)
-    }
-
-    fn is_of_another_installation(&self, meta: &ObjectMeta) -> bool {
-        let labels = meta.labels.as_ref();
-        let found = labels.and_then(|labels| labels.get(objects::INSTALLATION));
-        found.is_some_and(|found| *found != self.installation)
     }
 }
 

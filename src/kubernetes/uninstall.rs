@@ -10,9 +10,11 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Namespace, Secret, ServiceAccount};
 use k8s_openapi::api::rbac::v1 as rbac;
-use kube::api::{Api, DeleteParams, ListParams, PostParams};
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use serde::de::DeserializeOwned;
+use serde_json::json;
 
+use super::adopt::Mark;
 use super::connection::{Connection, Right};
 use super::error::Error;
 use super::list::Scope;
@@ -55,7 +57,7 @@ impl Connection {
     ///
     /// `as_manager` says whether the connection is the manager's own.
     pub(crate) async fn uninstall(&self, account: &str, as_manager: bool) -> Result<Left, Error> {
-        let shared = self.others_live_here().await?;
+        let (shared, adopted) = futures::try_join!(self.others_live_here(), self.is_adopted())?;
         let last = binding_name(&self.installation, "cluster-admin");
         if as_manager {
             self.take_all_power(&last, account).await?;
@@ -81,41 +83,44 @@ impl Connection {
             self.delete_role(&view),
         )?;
         let mut left = Left::default();
-        if shared {
-            left.behind.push(format!(
-                "namespace '{NAMESPACE}' stays: another installation of kubegrant lives there"
-            ));
-            let account_is_gone = self
-                .leave_shared_namespace(account, &last, as_manager)
+        if shared || adopted {
+            if shared {
+                left.behind.push(format!(
+                    "namespace '{NAMESPACE}' stays: another installation of kubegrant lives there"
+                ));
+            } else {
+                // The platform's again, as it was before.
+                self.mark_namespace(Mark::Nothing).await?;
+            }
+            self.leave_shared_namespace(account, &last, as_manager)
                 .await?;
-            if !account_is_gone {
+            if as_manager && !self.is_refused_within(REFUSED_MAX).await? {
                 left.behind.push(format!(
                     "account '{account}' in namespace '{NAMESPACE}', which is allowed nothing any \
                      more: `kubectl -n {NAMESPACE} delete serviceaccount {account}`"
                 ));
-                return Ok(left);
             }
-        } else {
-            let namespaces: Api<Namespace> = Api::all(client());
-            match delete(namespaces, NAMESPACE, "our namespace").await {
-                // An earlier delete has come as far: the server is at it.
-                Err(error) if error.is_conflict() => {}
-                other => other?,
-            }
-            if as_manager {
-                match delete(self.cluster_bindings(), &last, "our last binding").await {
-                    Err(error) if error.is_unauthorized() => {
-                        left.behind.push(perhaps_last(&self.installation));
-                        return Ok(left);
-                    }
-                    other => other?,
+            return Ok(left);
+        }
+        let namespaces: Api<Namespace> = Api::all(client());
+        match delete(namespaces, NAMESPACE, "our namespace").await {
+            // An earlier delete has come as far: the server is at it.
+            Err(error) if error.is_conflict() => {}
+            other => other?,
+        }
+        if as_manager {
+            match delete(self.cluster_bindings(), &last, "our last binding").await {
+                Err(error) if error.is_unauthorized() => {
+                    left.behind.push(perhaps_last(&self.installation));
+                    return Ok(left);
                 }
+                other => other?,
             }
         }
         if as_manager {
             left.behind
                 .extend(self.await_the_end(account).await?.behind);
-        } else if !shared && !self.namespace_is_gone_within(REFUSED_MAX).await? {
+        } else if !self.namespace_is_gone_within(REFUSED_MAX).await? {
             left.behind.push(format!(
                 "the cluster is still deleting namespace '{NAMESPACE}'"
             ));
@@ -151,7 +156,7 @@ impl Connection {
     }
 
     /// Waits until the namespace is gone; `false` if it still is there after `limit`.
-    async fn namespace_is_gone_within(&self, limit: Duration) -> Result<bool, Error> {
+    pub(super) async fn namespace_is_gone_within(&self, limit: Duration) -> Result<bool, Error> {
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
         let started = tokio::time::Instant::now();
         loop {
@@ -168,14 +173,14 @@ impl Connection {
     }
 
     /// Deletes what is ours in a namespace that stays. The manager's own account, Secrets and last
-    /// binding go in calls sent together, because each one ends the right to send the next. Says
-    /// whether the account went: where the binding's end was quicker, it stays, with no rights.
+    /// binding go in calls sent together, because each one ends the right to send the next. Where
+    /// the binding's end is quicker, the cluster's garbage collector removes the others after it.
     async fn leave_shared_namespace(
         &self,
         account: &str,
         last: &str,
         as_manager: bool,
-    ) -> Result<bool, Error> {
+    ) -> Result<(), Error> {
         let secrets: Api<Secret> = Api::namespaced(self.client.clone(), NAMESPACE);
         let ours = ListParams::default().labels(&objects::selector(&self.installation));
         let own = Scope::Namespace(NAMESPACE);
@@ -183,6 +188,10 @@ impl Connection {
             .list_metadata::<Secret, _>("our Secrets", own, &ours, |meta| meta.name)
             .await?;
         let accounts: Api<ServiceAccount> = self.accounts();
+        if as_manager {
+            // Who refuses that lets the account stay, with no rights, and it is said.
+            let _tied = self.tie_to(last, account, &names).await;
+        }
         let binding = async {
             if as_manager {
                 delete(self.cluster_bindings(), last, "our last binding").await
@@ -202,21 +211,40 @@ impl Connection {
         );
         // The binding is what gives power. The others may have come too late to be allowed.
         binding?;
-        let too_late = |gone: &Result<(), Error>| gone.as_ref().is_err_and(Error::is_forbidden);
-        let account_is_gone = !too_late(&account);
         for gone in secrets.into_iter().chain([account]) {
             match gone {
                 Err(error) if error.is_forbidden() || error.is_unauthorized() => {}
                 other => other?,
             }
         }
-        Ok(account_is_gone)
+        Ok(())
+    }
+
+    /// Makes the last binding the owner of the manager's account and Secrets: with it they go.
+    async fn tie_to(&self, last: &str, account: &str, secrets: &[String]) -> Result<(), Error> {
+        let what = "our last binding";
+        let failed = |error| Error::from_kube(error, what);
+        let binding = self.cluster_bindings().get_metadata(last).await;
+        let owner = json!([{
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+            "name": last, "uid": binding.map_err(failed)?.metadata.uid,
+        }]);
+        let owned = Patch::Merge(json!({ "metadata": { "ownerReferences": owner } }));
+        let (params, accounts) = (PatchParams::default(), self.accounts());
+        let tied = accounts.patch_metadata(account, &params, &owned).await;
+        tied.map_err(failed)?;
+        let api: Api<Secret> = Api::namespaced(self.client.clone(), NAMESPACE);
+        for secret in secrets {
+            let tied = api.patch_metadata(secret, &params, &owned).await;
+            tied.map_err(failed)?;
+        }
+        Ok(())
     }
 
     /// Whether another installation has accounts in our namespace.
-    async fn others_live_here(&self) -> Result<bool, Error> {
+    pub(super) async fn others_live_here(&self) -> Result<bool, Error> {
         let selector = format!(
-            "{MANAGED_BY}={KUBEGRANT},{INSTALLATION}!={}",
+            "{MANAGED_BY}={KUBEGRANT},{INSTALLATION},{INSTALLATION}!={}",
             self.installation
         );
         let others = ListParams::default().labels(&selector).limit(1);
@@ -230,7 +258,7 @@ impl Connection {
     /// Lets the manager delete everything, and waits until it may.
     async fn take_all_power(&self, name: &str, account: &str) -> Result<(), Error> {
         let wanted = rbac::ClusterRoleBinding {
-            metadata: objects::meta(name, None, &self.installation),
+            metadata: self.meta(name, None),
             role_ref: objects::cluster_role("cluster-admin"),
             subjects: Some(objects::subjects(&[account.to_owned()].into())),
         };

@@ -30,6 +30,20 @@ pub(crate) struct Pins {
     pub(crate) cluster_uid: String,
     /// What stands where the head of our log is kept.
     pub(crate) head: Option<Found>,
+    /// How our namespace stands.
+    pub(crate) namespace: Standing,
+}
+
+/// How our namespace stands, as it was seen when we connected.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It is there.
+    #[default]
+    There,
+    /// It is being deleted.
+    Going,
+    /// There is none.
+    Gone,
 }
 
 /// What stands where the head of our log is kept.
@@ -90,16 +104,40 @@ impl Connection {
             return Ok(Pins {
                 cluster_uid,
                 head: None,
+                namespace: Standing::There,
             });
         }
         let own = api.get_metadata_opt(NAMESPACE).await;
         let own = own.map_err(|error| Error::from_kube(error, "namespace 'kubegrant'"))?;
+        let namespace = match &own {
+            None => Standing::Gone,
+            Some(own) if own.metadata.deletion_timestamp.is_some() => Standing::Going,
+            Some(_) => Standing::There,
+        };
         let found = own.and_then(|own| own.metadata.annotations);
         let head = found.and_then(|found| {
             let text = found.get(&annotation(&self.installation))?;
             Some(read(text, self.heads.as_ref()))
         });
-        Ok(Pins { cluster_uid, head })
+        Ok(Pins {
+            cluster_uid,
+            head,
+            namespace,
+        })
+    }
+
+    /// Remembers how our namespace stands.
+    pub(crate) fn set_namespace(&mut self, standing: Standing) {
+        self.namespace = standing;
+    }
+
+    /// Refuses where our namespace is going or gone: nothing can be given, or looked at, in it.
+    pub(crate) fn must_have_namespace(&self) -> Result<(), Error> {
+        match self.namespace {
+            Standing::There => Ok(()),
+            Standing::Going => Err(Error::terminating(&format!("namespace '{NAMESPACE}'"))),
+            Standing::Gone => Err(Error::NamespaceGone),
+        }
     }
 
     /// Lists whose versions our accounts are, as they say themselves: owner and number.

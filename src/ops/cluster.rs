@@ -2,6 +2,7 @@
 
 mod approach;
 mod check;
+mod custody;
 mod insisted;
 mod public;
 mod register;
@@ -9,10 +10,11 @@ mod settings;
 mod survey;
 
 pub(crate) use approach::Source;
-pub(super) use approach::prove;
 pub(crate) use check::{Checked, check};
+pub(crate) use custody::ObjectOptions;
+pub(super) use custody::prove;
 pub(crate) use public::{parse_address, parse_host};
-pub(crate) use register::{Add, Registered, add, relink};
+pub(crate) use register::{Add, Registered, Relink, add, relink};
 pub(super) use register::{active_user, cannot_own};
 pub(crate) use settings::{Place, Public, Set, SetOutcome, set};
 

@@ -265,6 +265,14 @@ pub(crate) enum Error {
         /// What happened there.
         source: ClusterError,
     },
+    /// The cluster was not registered, and something that was made on it could not be removed.
+    #[error("{source}; what was made on the cluster could not all be taken away")]
+    LeftBehind {
+        /// Why it was not registered.
+        source: Box<Error>,
+        /// The commands that take the rest away.
+        commands: Vec<String>,
+    },
     /// The login lacks rights that the registration needs.
     #[error("the login in context '{context}' may not {missing}")]
     Rights {

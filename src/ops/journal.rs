@@ -56,6 +56,17 @@ impl Journal {
         self
     }
 
+    /// Says that it is about more than one user.
+    pub(super) fn about_all(mut self) -> Self {
+        self.user = None;
+        self
+    }
+
+    /// Which user it is about, if it is about one.
+    pub(super) fn about(&self) -> Option<&str> {
+        self.user.as_deref()
+    }
+
     /// Records an event in a transaction; gives its number.
     pub(super) fn record(
         &self,

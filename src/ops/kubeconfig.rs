@@ -5,11 +5,13 @@ mod download;
 mod form;
 mod merge;
 mod rotate;
+mod trial;
 
 pub(crate) use all::{AllDownloaded, Heard, Part, download_all};
 pub(crate) use download::{Destination, DownloadWish, Downloaded, download};
 pub(crate) use merge::{MergeNews, Removed, remove};
 pub(crate) use rotate::{Rotated, rotate};
+pub(super) use trial::mint_and_try;
 
 use super::journal::Journal;
 use super::{Error, find, settle};

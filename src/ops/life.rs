@@ -324,7 +324,9 @@ pub(crate) async fn transfer(
             ..Applied::default()
         }
     } else {
-        settle::pay(session, &after, &lock, &journal, Some(request)).await?
+        // The old owner's matter as well as the new one's.
+        let both = journal.clone().about_all();
+        settle::pay(session, &after, &lock, &both, Some(request)).await?
     };
     journal.close(session, &applied, detail, request)?;
     Ok(Done::Did(Lived {

@@ -8,6 +8,7 @@ use crate::domain::access::Access;
 use crate::domain::audit::Phase;
 use crate::domain::binding::{Binding, BindingId, Bound};
 use crate::domain::cluster::Cluster;
+use crate::domain::level::LeftOut;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::ClusterAction;
 use crate::domain::power::RoleRef;
@@ -44,6 +45,8 @@ pub(crate) struct Outcome {
     pub(crate) unchanged: bool,
     /// Why its holder can climb, where they can.
     pub(crate) climbs: Option<String>,
+    /// What it carries that the level of the same kind leaves out.
+    pub(crate) more: Vec<LeftOut>,
     /// What the user has there now.
     pub(crate) access: Access,
     /// Whether a live credential carries it, or did.
@@ -169,7 +172,7 @@ async fn look_to_bind(session: &Session, cluster: &Cluster) -> Result<Seen, Erro
 }
 
 /// Judges a role in its place: there at all, to be had at all, and whether its holder can climb.
-async fn judge(session: &Session, case: &Case, bound: &Bound) -> Result<Option<String>, Error> {
+async fn judge(session: &Session, case: &Case, bound: &Bound) -> Result<Judgement, Error> {
     let (cluster, actor) = (&case.cluster, &case.actor);
     let seen = look_to_bind(session, cluster).await?;
     if let Some(namespace) = &bound.place
@@ -203,7 +206,20 @@ async fn judge(session: &Session, case: &Case, bound: &Bound) -> Result<Option<S
         let action = ClusterAction::BindRole;
         find::cluster(session, actor, &case.journal, &cluster.name, action)?;
     }
-    Ok(climbs)
+    // The cluster's own role is bound, and not what stands in for it where somebody has the level.
+    let is_its = |left: &LeftOut| bound.is_a_level() && left.part.role() == bound.role.name();
+    Ok(Judgement {
+        climbs,
+        more: seen.left_out.into_iter().filter(is_its).collect(),
+    })
+}
+
+/// What a role is to whoever gets it.
+struct Judgement {
+    /// Why its holder can climb.
+    climbs: Option<String>,
+    /// What it carries that the level of the same kind leaves out.
+    more: Vec<LeftOut>,
 }
 
 fn no_role(cluster: &Cluster, bound: &Bound, seen: &Seen) -> Error {
@@ -260,7 +276,7 @@ pub(crate) async fn bind(
         };
         return outcome(session, &case, bound, true, None, applied);
     }
-    let climbs = judge(session, &case, bound).await?;
+    let Judgement { climbs, more } = judge(session, &case, bound).await?;
     if mode == Mode::Plan {
         let line = format!("bind {bound} to '{name}' on cluster '{on}'");
         let climbs = climbs.map(|why| format!("let '{name}' climb: {why}"));
@@ -300,7 +316,11 @@ pub(crate) async fn bind(
     })?;
     let applied = settle::pay(session, &case.cluster, &lock, &case.journal, Some(request)).await?;
     case.journal.close(session, &applied, detail, request)?;
-    outcome(session, &case, bound, false, climbs, applied)
+    let mut done = outcome(session, &case, bound, false, climbs, applied)?;
+    if let Done::Did(outcome) = &mut done {
+        outcome.more = more;
+    }
+    Ok(done)
 }
 
 /// Unbinds a role. It takes effect at once; who has nothing else left loses the credential too.
@@ -384,6 +404,7 @@ fn outcome(
         bound: bound.clone(),
         unchanged,
         climbs,
+        more: vec![],
         access,
         is_live,
         applied,

@@ -131,7 +131,11 @@ async fn preview(session: &Session, cluster: &Cluster, report: &mut Report) -> R
         return Ok(());
     }
     let (_, plan) = settle::preview(session, cluster, |_| {}).await?;
-    report.changed = plan.steps().map(ToString::to_string).collect();
+    let picture = session
+        .store()?
+        .read(|tx| settle::picture(tx, cluster.id))?;
+    let words = |step| settle::step_words(step, &picture);
+    report.changed = plan.steps().map(words).collect();
     let connection = session
         .connect(cluster, &find::installation(session)?)
         .await?;

@@ -1,10 +1,14 @@
 //! Settling a cluster: ending what must end, converging, and recording what was seen to be true.
 
 mod debt;
+mod pay;
 mod picture;
 mod recorded;
+mod vanished;
 
+pub(super) use pay::{pay, pay_or_take, pay_taking};
 pub(super) use picture::{Picture, picture};
+pub(super) use vanished::{ACCOUNT_DELETED, step_words};
 
 pub(super) use debt::{
     access_debts, chain, debts, end_all_unrecorded, end_unrecorded, former_managers,
@@ -13,9 +17,10 @@ pub(super) use debt::{
 
 use self::picture::users;
 use self::recorded::{learn_versions, record_outcome};
+use self::vanished::{Vanished, end_vanished};
 use super::journal::Journal;
 use super::project::shared;
-use super::{Applied, Ended, Error, find, manager};
+use super::{Ended, Error, find, manager};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -297,7 +302,7 @@ pub(super) async fn settle_on(
         let taken = take.await;
         let is_done = depth == Depth::Pending && picture.only_takes() && taken.failures.is_empty();
         if is_done {
-            return (taken, Ok(Converged::default()));
+            return (taken, Ok(Given::default()));
         }
         let left = SETTLE_BUDGET.saturating_sub(started.elapsed());
         let whole = Box::pin(give(
@@ -307,20 +312,23 @@ pub(super) async fn settle_on(
             (&picture, &desired),
             (journal, request),
         ));
-        let converged = match tokio::time::timeout(left, whole).await {
-            Ok(converged) => converged,
+        let given = match tokio::time::timeout(left, whole).await {
+            Ok(given) => given,
             Err(_) => Err(failed(out_of_time())),
         };
-        (taken, converged)
+        (taken, given)
     };
-    let ((taken, converged), _told) = futures::join!(work, witness);
-    let mut trouble = None;
-    let converged = match converged {
-        Ok(converged) => Some(converged),
-        Err(error) => {
-            trouble = Some(error);
-            None
+    let ((mut taken, given), _told) = futures::join!(work, witness);
+    let (converged, vanished, mut trouble) = match given {
+        Ok(given) => (Some(given.converged), given.vanished, None),
+        Err(error) => (None, None, Some(error)),
+    };
+    let picture = match vanished {
+        Some(vanished) => {
+            taken.extend(vanished.taken);
+            vanished.picture
         }
+        None => picture,
     };
     let outcome = (&picture, &taken, converged.as_ref());
     let ended = record(session, cluster, outcome, journal, request)?;
@@ -333,19 +341,9 @@ pub(super) async fn settle_on(
     let mut failures = taken.failures.into_iter();
     if let Some(converged) = converged {
         changed.extend(converged.changed.iter().map(ToString::to_string));
-        for (object, error) in converged.refused {
-            match object {
-                // A namespace that refuses is that namespace's matter: write does not reach it.
-                Object::Binding(Some(namespace), name)
-                    if name == plan::binding_name(&picture.installation, "edit") =>
-                {
-                    notes.push(format!(
-                        "write does not reach namespace '{namespace}': {error}"
-                    ));
-                }
-                _ => trouble = trouble.or_else(|| Some(failed(error))),
-            }
-        }
+        let (left_out, others) = sort_refused(converged, &picture);
+        notes.extend(left_out);
+        trouble = trouble.or_else(|| others.into_iter().next().map(failed));
     }
     if trouble.is_none() {
         let pending = session
@@ -364,6 +362,25 @@ pub(super) async fn settle_on(
     })
 }
 
+/// What was refused: where write does not reach, a sentence each, and the rest.
+fn sort_refused(converged: Converged, picture: &Picture) -> (Vec<String>, Vec<ClusterError>) {
+    let (mut left_out, mut others) = (Vec::new(), Vec::new());
+    for (object, error) in converged.refused {
+        match object {
+            // A namespace that refuses is that namespace's matter: write does not reach it.
+            Object::Binding(Some(namespace), name)
+                if name == plan::binding_name(&picture.installation, "edit") =>
+            {
+                left_out.push(format!(
+                    "write does not reach namespace '{namespace}': {error}"
+                ));
+            }
+            _ => others.push(error),
+        }
+    }
+    (left_out, others)
+}
+
 fn out_of_time() -> ClusterError {
     ClusterError::unsettled(&format!(
         "the cluster did not answer all that was asked within {} s",
@@ -371,14 +388,21 @@ fn out_of_time() -> ClusterError {
     ))
 }
 
-/// Observes, and makes the cluster hold the rest of what the store says.
+/// What came of giving.
+#[derive(Default)]
+struct Given {
+    converged: Converged,
+    vanished: Option<Vanished>,
+}
+
+/// Observes, ends what lost its account, and makes the cluster hold the rest of what the store says.
 async fn give(
     session: &Session,
     cluster: &Cluster,
     connection: &Connection,
     (picture, desired): (&Picture, &Desired),
     (journal, request): (&Journal, Option<i64>),
-) -> Result<Converged, Error> {
+) -> Result<Given, Error> {
     if picture.orphans_owed {
         Box::pin(learn_versions(
             session,
@@ -388,16 +412,41 @@ async fn give(
         ))
         .await?;
     }
-    let look = Look {
+    // One that is being deleted may have taken it along.
+    if cluster.deleting_at.is_none() {
+        let standing = connection.must_have_namespace();
+        standing.map_err(|source| Error::Cluster {
+            cluster: cluster.name.to_string(),
+            source,
+        })?;
+    }
+    let look = look_for(desired, cluster);
+    let stood = (picture, &look);
+    let vanished = end_vanished(session, cluster, connection, stood, (journal, request));
+    let vanished = Box::pin(vanished).await?;
+    let after = vanished.as_ref().map(|it| it.picture.desired(cluster));
+    let desired = after.as_ref().unwrap_or(desired);
+    let look = look_for(desired, cluster);
+    let converged = converge::converge(connection, desired, &look).await;
+    match converged {
+        Ok(converged) => Ok(Given {
+            converged,
+            vanished,
+        }),
+        Err(source) => Err(Error::Cluster {
+            cluster: cluster.name.to_string(),
+            source,
+        }),
+    }
+}
+
+/// What must be seen of a cluster that is to hold this.
+fn look_for<'a>(desired: &Desired, cluster: &'a Cluster) -> Look<'a> {
+    Look {
         with_write: desired.has_writers(),
         with_places: desired.has_places(),
         cluster: Some(cluster),
-    };
-    let converged = converge::converge(connection, desired, &look).await;
-    converged.map_err(|source| Error::Cluster {
-        cluster: cluster.name.to_string(),
-        source,
-    })
+    }
 }
 
 /// Records what was seen, if there is anything: a look at a settled cluster costs no disk write.
@@ -419,109 +468,6 @@ fn record(
         .store()?
         .write(|tx| record_outcome(session, tx, cluster, seen, journal, request));
     Ok(recorded?)
-}
-
-/// Settles a cluster after a decision was recorded; what cannot be done now is owed, never lost.
-pub(super) async fn pay(
-    session: &Session,
-    cluster: &Cluster,
-    lock: &Lock,
-    journal: &Journal,
-    request: Option<i64>,
-) -> Result<Applied, Error> {
-    let owes = session.store()?.read(|tx| picture(tx, cluster.id))?.owes();
-    if !owes {
-        return Ok(Applied::default());
-    }
-    match settle(session, cluster, lock, journal, request).await {
-        Ok(settled) => {
-            let owed = match &settled.trouble {
-                Some(error) => owed(session, cluster, journal, request, error)?,
-                None => vec![],
-            };
-            Ok(Applied {
-                ended: settled.ended_there(cluster),
-                owed,
-                notes: settled.notes,
-            })
-        }
-        // Waiting mends no store: nobody is told that `reconcile` will finish.
-        Err(error) if error.is_distrust() => Err(distrusted(session, cluster, request, error)?),
-        Err(error) => Ok(Applied {
-            owed: owed(session, cluster, journal, request, &error)?,
-            ..Applied::default()
-        }),
-    }
-}
-
-/// The distrust of a store whose decision is recorded: with what is still pending, and how long
-/// tokens may work.
-fn distrusted(
-    session: &Session,
-    cluster: &Cluster,
-    request: Option<i64>,
-    error: Error,
-) -> Result<Error, Error> {
-    if request.is_none() {
-        return Ok(error);
-    }
-    let picture = session.store()?.read(|tx| picture(tx, cluster.id))?;
-    let pending = debts(cluster, &picture);
-    let until = pending.iter().filter_map(|debt| debt.until).max();
-    Ok(Error::RecordedInDoubt {
-        cluster: cluster.name.clone(),
-        pending: pending.into_iter().map(|debt| debt.what).collect(),
-        until,
-        source: Box::new(error),
-    })
-}
-
-/// [`pay`] for what only takes away, which waits for nobody: the decision stands already. While
-/// another kubegrant works on the cluster, the accounts are taken beside it; that it is true is
-/// said when the cluster's lock was had.
-pub(super) async fn pay_taking(
-    session: &Session,
-    cluster: &Cluster,
-    journal: &Journal,
-    request: Option<i64>,
-) -> Result<Applied, Error> {
-    let picture = session.store()?.read(|tx| picture(tx, cluster.id))?;
-    if !picture.owes() {
-        return Ok(Applied::default());
-    }
-    if let Some(lock) = session.try_lock(cluster)? {
-        return pay(session, cluster, &lock, journal, request).await;
-    }
-    let beside = async {
-        let (connection, _) = session
-            .connect_to_take(cluster, &picture.installation)
-            .await
-            .ok()?;
-        let (ended, desired) = (picture.ended(), picture.desired(cluster));
-        Some(Box::pin(connection.take(&ended, &desired)).await)
-    };
-    let (_taken, lock) = futures::join!(beside, session.lock_within(cluster, SETTLE_BUDGET));
-    match lock {
-        Ok(lock) => pay(session, cluster, &lock, journal, request).await,
-        Err(error) => Ok(Applied {
-            owed: owed(session, cluster, journal, request, &error.into())?,
-            ..Applied::default()
-        }),
-    }
-}
-
-/// [`pay`] where the cluster's lock is held, [`pay_taking`] where it is not.
-pub(super) async fn pay_or_take(
-    session: &Session,
-    cluster: &Cluster,
-    lock: Option<Lock>,
-    journal: &Journal,
-    request: Option<i64>,
-) -> Result<Applied, Error> {
-    match lock {
-        Some(lock) => pay(session, cluster, &lock, journal, request).await,
-        None => pay_taking(session, cluster, journal, request).await,
-    }
 }
 
 impl Settled {
@@ -556,11 +502,7 @@ pub(super) async fn preview(
     })?;
     change(&mut picture);
     let desired = picture.desired(cluster);
-    let look = Look {
-        with_write: desired.has_writers(),
-        with_places: desired.has_places(),
-        cluster: Some(cluster),
-    };
+    let look = look_for(&desired, cluster);
     converge::preview(&connection, &desired, &look)
         .await
         .map_err(|source| Error::Cluster {

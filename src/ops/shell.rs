@@ -14,6 +14,7 @@ use chrono::TimeDelta;
 pub(crate) use child::run;
 
 use super::journal::Journal;
+use super::kubeconfig::mint_and_try;
 use super::{Applied, Done, Error, Mode, excess, find, settle};
 use crate::artifact::file::{Overwrite, ensure_private_dir, write_private};
 use crate::artifact::kubeconfig::{KubeconfigFields, render};
@@ -294,14 +295,8 @@ async fn deliver(
     settled: &settle::Settled,
 ) -> Result<(), Error> {
     let (cluster, user) = (&asked.cluster, &asked.actor.user);
-    let minted = settled
-        .connection
-        .mint(&begun.account, ttl.max(TTL_SECONDS_MIN))
-        .await
-        .map_err(|source| Error::Cluster {
-            cluster: cluster.name.to_string(),
-            source,
-        })?;
+    let (connection, ttl) = (&settled.connection, ttl.max(TTL_SECONDS_MIN));
+    let minted = mint_and_try(connection, cluster, &begun.account, ttl).await?;
     begun.expires_at = minted.expires_at;
     session.store()?.write(|tx| {
         store::credentials::set_token_expiry(tx, begun.id, minted.expires_at)?;

@@ -47,6 +47,17 @@ pub(crate) struct Status {
     pub(crate) blocked: Vec<(String, String)>,
     /// What ends soon, soonest first.
     pub(crate) ending: Vec<Ending>,
+    /// What ended by somebody's hand on a cluster, and was not downloaded again.
+    pub(crate) ended: Vec<Lost>,
+}
+
+/// A version that ended by somebody's hand on its cluster.
+#[derive(Debug)]
+pub(crate) struct Lost {
+    /// What ended, and why.
+    pub(crate) what: String,
+    /// Where.
+    pub(crate) cluster: String,
 }
 
 /// Where only others can make true what is pending, and who.
@@ -234,6 +245,8 @@ pub(crate) fn status(session: &Session) -> Result<Status, Error> {
                 }
             }
             people(tx, &mut status, (&found, &picture), (now, soon), concerns)?;
+            let lost = lost(tx, session, (&found, &picture), concerns)?;
+            status.ended.extend(lost);
             Ok::<_, Error>(())
         })?;
     }
@@ -285,6 +298,35 @@ pub(crate) fn revoked(
         })
     });
     revoked.collect()
+}
+
+/// Whose kubeconfigs ended on a cluster because somebody deleted their accounts there, as far as they
+/// still have access.
+fn lost(
+    tx: &ReadTxn<'_>,
+    session: &Session,
+    (found, picture): (&Cluster, &settle::Picture),
+    concerns: impl Fn(UserId) -> bool,
+) -> store::Result<Vec<Lost>> {
+    let mut lost = Vec::new();
+    for credential in store::credentials::last_ended(tx, found.id, settle::ACCOUNT_DELETED)? {
+        let user = credential.subject.user().filter(|user| concerns(*user));
+        let Some(user) = user.and_then(|user| picture.users.get(&user)) else {
+            continue;
+        };
+        if find::access_of(tx, session, user, found)? != Access::None {
+            lost.push(Lost {
+                what: format!(
+                    "version {} of '{}' ended, {}: download again",
+                    credential.version,
+                    user.name,
+                    settle::ACCOUNT_DELETED
+                ),
+                cluster: found.name.to_string(),
+            });
+        }
+    }
+    Ok(lost)
 }
 
 /// Whose grants end soon on a cluster, and who is blocked there.

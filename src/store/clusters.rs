@@ -10,6 +10,7 @@ use crate::domain::cluster::{
     Address, Cluster, ClusterId, ManagerKind, PublicAddress, State, WriteScope,
 };
 use crate::domain::level::Allowed;
+use crate::domain::mark::Marks;
 use crate::domain::name::ClusterName;
 use crate::domain::project::ProjectId;
 use crate::domain::user::UserId;
@@ -47,6 +48,7 @@ fn raw(row: &Row<'_>) -> rusqlite::Result<(Cluster, Judged)> {
         project: row.get::<_, Option<i64>>(22)?.map(ProjectId),
         description: row.get(5)?,
         labels: BTreeMap::new(),
+        marks: Marks::default(),
         address: Address {
             server: row.get(7)?,
             ca_pem: row.get(8)?,
@@ -95,6 +97,8 @@ fn raw(row: &Row<'_>) -> rusqlite::Result<(Cluster, Judged)> {
 
 fn cluster((cluster, judged): (Cluster, Judged)) -> Result<Cluster> {
     let bad = damaged("cluster");
+    let kept = serde_json::from_str(&judged.labels).map_err(|e| bad(e.to_string()))?;
+    let (labels, marks) = apart(kept);
     Ok(Cluster {
         name: judged.name.parse().map_err(|e| bad(format!("{e}")))?,
         state: match judged.state.as_str() {
@@ -102,7 +106,8 @@ fn cluster((cluster, judged): (Cluster, Judged)) -> Result<Cluster> {
             "archived" => State::Archived,
             other => return Err(bad(format!("state '{other}'"))),
         },
-        labels: serde_json::from_str(&judged.labels).map_err(|e| bad(e.to_string()))?,
+        labels,
+        marks,
         manager_kind: match judged.kind.as_str() {
             "token" => ManagerKind::Token,
             "secret" => ManagerKind::Secret,
@@ -155,6 +160,38 @@ fn lines(allowed: &BTreeSet<Allowed>) -> Vec<String> {
     allowed.iter().map(ToString::to_string).collect()
 }
 
+/// Before the keys of what is put on objects, which is kept in the column of the labels for people: no
+/// key has a colon.
+const ON_OBJECTS: [&str; 2] = ["object-label:", "object-annotation:"];
+
+/// Labels for people, and what is put on objects, as they are kept.
+fn together(cluster: &Cluster) -> BTreeMap<String, &String> {
+    let mut kept: BTreeMap<String, &String> = BTreeMap::new();
+    let maps = [&cluster.marks.labels, &cluster.marks.annotations];
+    for (prefix, map) in ["", ON_OBJECTS[0], ON_OBJECTS[1]]
+        .into_iter()
+        .zip([&cluster.labels].into_iter().chain(maps))
+    {
+        kept.extend(map.iter().map(|(key, it)| (format!("{prefix}{key}"), it)));
+    }
+    kept
+}
+
+/// [`together`], undone.
+fn apart(kept: BTreeMap<String, String>) -> (BTreeMap<String, String>, Marks) {
+    let (mut labels, mut marks) = (BTreeMap::new(), Marks::default());
+    for (key, value) in kept {
+        let [label, annotation] = ON_OBJECTS.map(|prefix| key.strip_prefix(prefix));
+        let (map, key) = match (label, annotation) {
+            (Some(key), _) => (&mut marks.labels, key),
+            (_, Some(key)) => (&mut marks.annotations, key),
+            _ => (&mut labels, key.as_str()),
+        };
+        map.insert(key.to_owned(), value);
+    }
+    (labels, marks)
+}
+
 fn json(value: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|e| damaged("cluster")(e.to_string()))
 }
@@ -173,7 +210,7 @@ pub(crate) fn insert(tx: &WriteTxn<'_>, new: &Cluster, manager: &Sealed) -> Resu
             ":name": new.name.as_str(),
             ":owner": new.owner.map(|owner| owner.0),
             ":description": new.description,
-            ":labels": json(&new.labels)?,
+            ":labels": json(&together(new))?,
             ":server": new.address.server,
             ":ca_pem": new.address.ca_pem,
             ":tls_server_name": new.address.tls_server_name,
@@ -206,7 +243,7 @@ pub(crate) fn update_settings(tx: &WriteTxn<'_>, cluster: &Cluster) -> Result<()
         (
             cluster.id.0,
             &cluster.description,
-            json(&cluster.labels)?,
+            json(&together(cluster))?,
             cluster.write_scope.as_str(),
             json(&cluster.held_back)?,
             cluster.project.map(|project| project.0),
@@ -229,7 +266,7 @@ pub(crate) fn relink(tx: &WriteTxn<'_>, cluster: &Cluster, manager: &Sealed) -> 
            kube_system_uid = ?6, version = ?7, manager = ?8, manager_kind = ?9,
            manager_generation = ?10, manager_secret = ?11, manager_expires_at = ?12,
            older_logins = 1,
-           reached_at = ?13 WHERE id = ?1",
+           reached_at = ?13, labels = ?14 WHERE id = ?1",
         rusqlite::params![
             cluster.id.0,
             cluster.address.server,
@@ -244,6 +281,7 @@ pub(crate) fn relink(tx: &WriteTxn<'_>, cluster: &Cluster, manager: &Sealed) -> 
             manager.as_bytes(),
             cluster.manager_expires_at.map(|at| at.timestamp()),
             cluster.reached_at.map(|at| at.timestamp()),
+            json(&together(cluster))?,
         ],
     )?;
     Ok(())

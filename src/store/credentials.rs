@@ -166,6 +166,20 @@ pub(crate) fn kept(tx: &ReadTxn<'_>) -> Result<Vec<Credential>> {
     collect(tx, filter, [])
 }
 
+/// Lists the kubeconfigs on a cluster whose latest version ended for this reason.
+pub(crate) fn last_ended(
+    tx: &ReadTxn<'_>,
+    cluster: ClusterId,
+    because: &str,
+) -> Result<Vec<Credential>> {
+    let filter = "cluster = ?1 AND ended_because = ?2 AND state = 'revoked' AND kind <> 'shell'
+         AND version = (SELECT max(version) FROM credentials AS other
+           WHERE other.cluster = credentials.cluster AND other.kind = credentials.kind
+             AND other.user IS credentials.user AND other.project IS credentials.project
+             AND other.level IS credentials.level) ORDER BY id";
+    collect(tx, filter, (cluster.0, because))
+}
+
 /// Lists the latest version of every shared kubeconfig on every cluster that is in view.
 pub(crate) fn latest_shared(tx: &ReadTxn<'_>) -> Result<Vec<Credential>> {
     let filter = "kind = 'shared' AND version = (SELECT max(version) FROM credentials AS other

@@ -5,6 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use super::*;
 use crate::domain::access::Power;
 use crate::domain::credential::Subject;
+use crate::domain::mark::Marks;
 use crate::domain::user::Role;
 use crate::secrets::Sealed;
 
@@ -53,6 +54,10 @@ fn add_cluster(tx: &WriteTxn<'_>, owner: crate::domain::user::UserId) -> Result<
         owner: Some(owner),
         description: String::new(),
         labels: [("env".to_owned(), "prod".to_owned())].into(),
+        marks: Marks {
+            labels: [("env".to_owned(), "on objects".to_owned())].into(),
+            annotations: [("env".to_owned(), "annotated".to_owned())].into(),
+        },
         address: crate::domain::cluster::Address {
             server: "https://example".to_owned(),
             ca_pem: None,

@@ -90,6 +90,7 @@ fn revoking_while_the_cluster_is_away_is_recorded_owed_and_paid() {
         error: cluster 'prod': cannot reach https://127.0.0.1:[PORT]: tcp connect error: Connection refused (os error 111)
 
         hint: nothing was changed; try again when it answers
+        hint: if it is gone for good, an organization owner runs `kubegrant cluster delete prod --forget`
         error: 1 thing is recorded here and not yet true on a cluster
 
         hint: run `kubegrant reconcile` again when the cluster answers

@@ -256,7 +256,12 @@ fn a_check_names_what_is_missing_changed_and_foreign() {
     kg.sandbox.put_object(binding).expect("stored");
     let checked = kg.run("cluster check prod -o json");
     let found = checked.exit(6).json();
-    assert_eq!(found["missing"], json!([format!("account {name}")]));
+    assert_eq!(
+        found["missing"],
+        json!([format!(
+            "account {name}, which somebody deleted: version 1 of 'alice' ends with `reconcile`"
+        )])
+    );
     assert_eq!(found["changed"], json!([format!("binding {list}")]));
     assert_eq!(found["foreign"], json!(["account intruder"]));
 }

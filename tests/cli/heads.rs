@@ -64,6 +64,16 @@ fn proven(kg: &Home, login: &str, head_text: &str) -> String {
 
 /// One line of anybody who may change namespaces made revoking impossible, for good.
 #[test]
+fn a_new_cluster_holds_a_head_at_once() {
+    let mut kg = Home::new();
+    let (_, text) = head(&kg);
+    // It is one that the store knows, so that the next command trusts the store by it.
+    kg.run("audit verify").success();
+    kg.run("reconcile").success();
+    assert_eq!(head(&kg).1, text);
+}
+
+#[test]
 fn a_forged_head_is_said_and_stops_nobody() {
     let zeros = "0".repeat(64);
     let tagged = format!("1 999999 {zeros} {zeros}");

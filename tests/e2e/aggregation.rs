@@ -129,6 +129,11 @@ fn write_carries_no_order_to_a_controller() {
     aggregate(world, "guards", "edit", ("", "namespaces"), &["patch"]);
     assert!(may(&bob, "default", "create", flux.0, flux.1));
     home.run("cluster check prod").says("leaves out");
+    // Who is bound `edit` itself has all of it.
+    home.run("user add eve").success();
+    home.run("rbac bind eve -c prod --cluster-role edit -n default --yes")
+        .success()
+        .says("ClusterRole 'edit' carries what write leaves out: kustomizations.kustomize");
     home.reconcile();
     assert!(role_of(world, "default").ends_with(":edit"), "ours");
     for (verb, group, resource, wanted) in [

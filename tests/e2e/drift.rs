@@ -27,7 +27,7 @@ fn subjects(world: &(impl World + ?Sized), path: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_deleted_account_comes_back_and_the_file_needs_a_new_download() {
+fn a_deleted_account_ends_its_version_and_the_next_download_begins_another() {
     let world = world::shared();
     let world = world.as_ref();
     let home = Home::new(world);
@@ -40,11 +40,10 @@ fn a_deleted_account_comes_back_and_the_file_needs_a_new_download() {
     world.admin().delete(&path).expect(200);
     home.run("cluster check prod").says(&bob.account).exit(6);
     home.reconcile();
-    world.admin().get(&path).expect(200);
-    // A token is bound to the account's UID: the new account is another one.
+    world.admin().get(&path).expect(404);
     bob.caller.wait_for(PODS, &[401], FORGOTTEN_MAX);
     let again = home.download("bob");
-    assert_eq!(again.account, bob.account);
+    assert_ne!(again.account, bob.account);
     again.caller.wait_for(PODS, &[200], HEARD_MAX);
 }
 

@@ -17,6 +17,7 @@ mod installations;
 mod levels;
 mod life;
 mod others;
+mod platforms;
 mod probes;
 mod projects;
 mod rbac;

@@ -44,11 +44,11 @@ fn a_command_waits_for_few_answers() {
         format!("kubeconfig download prod --user {user} --plain -f {file}")
     };
     // The pin and the head, by name: on a cluster in use a list of both would wait longer. Then a
-    // look, the change, the token.
+    // look, the change, the token, and its first use.
     for (line, at_most) in [
-        (download("rita", "one"), 5),
-        (download("will", "two"), 5),
-        (download("rita", "three"), 4),
+        (download("rita", "one"), 6),
+        (download("will", "two"), 6),
+        (download("rita", "three"), 5),
         ("cluster show prod".to_owned(), 3),
         ("cluster check prod".to_owned(), 3),
         ("reconcile".to_owned(), 5),

@@ -72,6 +72,19 @@ pub(crate) fn logins(bytes: &[u8]) -> Option<Found> {
     search.finish()
 }
 
+/// The tokens of a plain kubeconfig, each of whose entries logs in with one; `None` of anything else.
+pub(crate) fn tokens_alone(bytes: &[u8]) -> Option<Vec<Zeroizing<String>>> {
+    let root = tree::parse(str::from_utf8(bytes).ok()?).ok().flatten()?;
+    root.get("kind")
+        .and_then(Placed::text)
+        .filter(|kind| *kind == "Config")?;
+    let token = |item: &Placed| {
+        let token = item.get("user")?.get("token")?.text()?;
+        Some(Zeroizing::new(token.to_owned()))
+    };
+    root.get("users")?.items()?.iter().map(token).collect()
+}
+
 /// A search that is going on.
 #[derive(Default)]
 struct Search {

@@ -19,12 +19,13 @@ use crate::ops::ssh_key::{SshKey, SshKeyKind};
 /// keeps its token, sealed. The operator's own credential is not kept. Nothing in the kubeconfig
 /// is executed unless `--allow-exec` says so. Warns of roles by which others would come to the
 /// manager's account. Where that namespace holds bindings of others, or the API server gives every
-/// account more than `read`, it needs `--yes`.
+/// account more than `read`, it needs `--yes`. What fails leaves nothing on the cluster.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "Examples:\n  \
     kubegrant cluster add prod --kubeconfig /etc/kubernetes/admin.conf\n  \
     kubegrant cluster add kind --context kind-kind --owner bob\n  \
     kubegrant cluster add eks --allow-exec --hold-back monitoring\n  \
+    kubegrant cluster add shop --adopt-namespace --label team=platform\n  \
     kubegrant cluster add prod --kubeconfig admin.conf --ssh-key generate")]
 pub(crate) struct ClusterAddArgs {
     /// Name: a DNS label
@@ -40,9 +41,8 @@ pub(crate) struct ClusterAddArgs {
     /// One line for people
     #[arg(long, value_name = "TEXT", value_parser = parse_line, default_value = "", hide_default_value = true)]
     description: String,
-    /// A label for people; may be repeated
-    #[arg(long, value_name = "KEY=VALUE", value_parser = super::label)]
-    label: Vec<(String, String)>,
+    #[command(flatten)]
+    made: super::made::MadeArgs,
     /// A namespace that write must not reach; may be repeated
     #[arg(long, value_name = "NAMESPACE", value_parser = parse_namespace)]
     hold_back: Vec<String>,
@@ -100,13 +100,14 @@ pub(crate) async fn run(args: ClusterAddArgs, desk: &mut Desk<'_>) -> Result<(),
         owner: args.owner,
         project: args.project,
         description: args.description,
-        labels: args.label.into_iter().collect(),
+        objects: args.made.options(),
         write_scope: WriteScope::from(args.write_scope),
         held_back: args.hold_back.into_iter().collect(),
         keep_credential: args.keep_credential,
         insists: desk.insists(args.dry_run.mode()),
     };
-    let done = ops::cluster::add(desk.session, wish, args.dry_run.mode()).await?;
+    let adding = Box::pin(ops::cluster::add(desk.session, wish, args.dry_run.mode()));
+    let done = adding.await?;
     let Some(done) = desk.planned(done)? else {
         return Ok(());
     };

@@ -42,7 +42,8 @@ pub(crate) async fn run(args: ClusterDeleteArgs, desk: &mut Desk<'_>) -> Result<
             mode,
             confirmed,
         ))
-        .await?
+        .await
+        .map_err(|error| Failure::from(error).or_forget(&args.name))?
     };
     let Some(done) = desk.planned(done)? else {
         return Ok(());

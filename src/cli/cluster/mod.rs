@@ -5,6 +5,7 @@ mod archive;
 mod check;
 mod delete;
 mod list;
+mod made;
 mod protect;
 mod provider_token;
 mod relink;
@@ -57,19 +58,4 @@ pub(crate) async fn run(command: ClusterCommand, desk: &mut Desk<'_>) -> Result<
         ClusterCommand::Relink(args) => relink::run(args, desk).await,
         ClusterCommand::ProviderToken(command) => provider_token::run(command, desk).await,
     }
-}
-
-/// Parses `key=value`.
-fn label(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("a label is KEY=VALUE")?;
-    let good = |part: &str| {
-        part.len() <= 63
-            && part
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c))
-    };
-    if key.is_empty() || !good(key) || !good(value) {
-        return Err("a label is KEY=VALUE of letters, digits and -_./, at most 63 each".to_owned());
-    }
-    Ok((key.to_owned(), value.to_owned()))
 }

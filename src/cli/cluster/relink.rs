@@ -23,6 +23,8 @@ pub(crate) struct ClusterRelinkArgs {
     #[arg(long)]
     keep_credential: bool,
     #[command(flatten)]
+    made: super::made::MadeArgs,
+    #[command(flatten)]
     dry_run: DryRunArgs,
 }
 
@@ -33,10 +35,12 @@ pub(crate) async fn run(args: ClusterRelinkArgs, desk: &mut Desk<'_>) -> Result<
         args.name
     );
     let confirmed = confirm::ask(desk, &question, mode)?;
-    let source = args.source.source(desk);
-    let keep = args.keep_credential;
-    let done =
-        ops::cluster::relink(desk.session, &args.name, &source, keep, mode, confirmed).await?;
+    let wish = ops::cluster::Relink {
+        source: args.source.source(desk),
+        keep_credential: args.keep_credential,
+        objects: args.made.options(),
+    };
+    let done = ops::cluster::relink(desk.session, &args.name, &wish, mode, confirmed).await?;
     let Some(done) = desk.planned(done)? else {
         return Ok(());
     };

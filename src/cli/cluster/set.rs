@@ -9,6 +9,7 @@ use crate::cli::views::left_out::left_out;
 use crate::cli::{completion, confirm, reached};
 use crate::domain::cluster::{PublicAddress, WriteScope};
 use crate::domain::level::Allowed;
+use crate::domain::mark::parse_label;
 use crate::domain::name::{ClusterName, ProjectName, parse_line, parse_namespace};
 use crate::error::Failure;
 use crate::ops;
@@ -38,8 +39,8 @@ pub(crate) struct ClusterSetArgs {
     /// One line for people
     #[arg(long, value_name = "TEXT", value_parser = parse_line)]
     description: Option<String>,
-    /// Set a label; may be repeated
-    #[arg(long, value_name = "KEY=VALUE", value_parser = super::label)]
+    /// Set a label for people; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_label)]
     label: Vec<(String, String)>,
     /// Remove a label; may be repeated
     #[arg(long, value_name = "KEY")]

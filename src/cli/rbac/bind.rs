@@ -3,6 +3,7 @@
 use super::target::RbacTargetArgs;
 use crate::cli::desk::Desk;
 use crate::cli::global::DryRunArgs;
+use crate::cli::views::left_out::carried;
 use crate::cli::views::rbac::OutcomeView;
 use crate::cli::{completion, confirm};
 use crate::domain::access::Access;
@@ -65,6 +66,9 @@ pub(crate) async fn run(args: RbacBindArgs, desk: &mut Desk<'_>) -> Result<(), F
     } else {
         format!("It is recorded that '{user}' has {bound} on cluster '{cluster}'.")
     });
+    for left in &outcome.more {
+        desk.output.warn(&carried(left));
+    }
     desk.say_applied(&outcome.applied)?;
     if !outcome.is_live && !outcome.unchanged {
         let carries = if outcome.access == Access::Bound {

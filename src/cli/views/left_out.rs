@@ -37,24 +37,40 @@ impl From<&LeftOut> for LeftOutView {
 impl LeftOutView {
     /// In a line: what, where it came from, why, and what would allow it.
     pub(super) fn line(&self, cluster: &str) -> String {
-        let kind = if self.group.is_empty() {
-            self.resource.clone()
-        } else {
-            format!("{}.{}", self.resource, self.group)
-        };
         let allow = match &self.allow {
             None => String::new(),
             Some(line) => {
                 format!("; allow it with `kubegrant cluster set {cluster} --write-allow {line}`")
             }
         };
+        format!("{}{allow}", self.words())
+    }
+
+    /// What, where it came from, and why.
+    fn words(&self) -> String {
+        let kind = if self.group.is_empty() {
+            self.resource.clone()
+        } else {
+            format!("{}.{}", self.resource, self.group)
+        };
         format!(
-            "{kind} ({}) of ClusterRole {}: {}{allow}",
+            "{kind} ({}) of ClusterRole {}: {}",
             self.verbs.join(", "),
             self.from.join(", "),
             self.why
         )
     }
+}
+
+/// Says what a bound role carries that the level of the same kind leaves out.
+pub(crate) fn carried(left: &LeftOut) -> String {
+    let view = LeftOutView::from(left);
+    format!(
+        "ClusterRole '{}' carries what {} leaves out: {}",
+        left.part.role(),
+        view.level,
+        view.words()
+    )
 }
 
 /// Says what a level leaves out.

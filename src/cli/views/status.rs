@@ -48,6 +48,12 @@ struct EndingView {
     ends_at: DateTime<Utc>,
 }
 
+#[derive(Serialize)]
+struct EndedView {
+    cluster: String,
+    what: String,
+}
+
 /// How things stand.
 #[derive(Serialize)]
 pub(crate) struct StatusView {
@@ -56,6 +62,7 @@ pub(crate) struct StatusView {
     kept: Vec<KeptView>,
     blocked: Vec<BlockedView>,
     ending: Vec<EndingView>,
+    ended: Vec<EndedView>,
 }
 
 impl StatusView {
@@ -97,6 +104,14 @@ impl StatusView {
             kept: kept.collect(),
             blocked: blocked.collect(),
             ending: ending.collect(),
+            ended: status
+                .ended
+                .into_iter()
+                .map(|lost| EndedView {
+                    cluster: lost.cluster,
+                    what: lost.what,
+                })
+                .collect(),
         }
     }
 }
@@ -141,7 +156,12 @@ impl View for StatusView {
                 until,
             ]
         });
-        owed.chain(kept).chain(blocked).chain(ending).collect()
+        let ended = self.ended.iter().map(|lost| {
+            let (cluster, what) = (lost.cluster.clone(), lost.what.clone());
+            vec!["ended".to_owned(), cluster, what, cells.text_or_none(None)]
+        });
+        let rest = kept.chain(ended).chain(blocked).chain(ending);
+        owed.chain(rest).collect()
     }
     fn names(&self) -> Vec<String> {
         self.owed

@@ -6,6 +6,7 @@ use super::*;
 use crate::domain::Timestamp;
 use crate::domain::access::{Grant, effective};
 use crate::domain::cluster::{Address, Cluster, ClusterId, ManagerKind, WriteScope};
+use crate::domain::mark::Marks;
 use crate::domain::user::{User, UserId};
 
 const SPEC: &str = include_str!("../../../tests/policy.spec");
@@ -38,6 +39,7 @@ fn cluster(owner: Option<UserId>, state: State, protected: bool) -> Cluster {
         project: None,
         description: String::new(),
         labels: BTreeMap::new(),
+        marks: Marks::default(),
         address: Address {
             server: String::new(),
             ca_pem: None,

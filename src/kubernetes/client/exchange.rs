@@ -98,6 +98,11 @@ impl Exchange {
         }
     }
 
+    /// The server's address.
+    pub(super) fn server(&self) -> &str {
+        &self.server
+    }
+
     /// What the answers say that the time is there.
     pub(super) fn time(&self) -> ServerTime {
         self.time.clone()

@@ -43,6 +43,72 @@ fn every_code_has_its_variant() {
     assert!(!of(404, "").is_outcome_unknown());
 }
 
+/// Words of kube-apiserver 1.36.2, with the codes that came with them or that a webhook may choose.
+const REFUSALS: [(u16, &str, &str); 8] = [
+    (
+        422,
+        "Invalid",
+        "namespaces \"shop\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'p' denied \
+         request: every namespace needs a team",
+    ),
+    (
+        401,
+        "Unauthorized",
+        "namespaces \"shop\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'p' denied \
+         request: no",
+    ),
+    (
+        403,
+        "",
+        "admission webhook \"validation.gatekeeper.sh\" denied the request: [labels] no team",
+    ),
+    (
+        400,
+        "",
+        "admission webhook \"validate.kyverno.svc-fail\" denied the request: resource blocked",
+    ),
+    (
+        404,
+        "NotFound",
+        "admission webhook \"w\" denied the request: no",
+    ),
+    (
+        409,
+        "Conflict",
+        "admission webhook \"w\" denied the request without explanation",
+    ),
+    (
+        403,
+        "Forbidden",
+        "serviceaccounts \"a\" is forbidden: exceeded quota: q, requested: count/serviceaccounts=1, \
+         used: count/serviceaccounts=1, limited: count/serviceaccounts=1",
+    ),
+    (
+        500,
+        "InternalError",
+        "Internal error occurred: failed calling webhook \"w\": failed to call webhook: Post \
+         \"https://w.shop.svc:443/?timeout=10s\": no endpoints available for service \"w\"",
+    ),
+];
+
+#[test]
+fn a_rule_of_the_cluster_is_a_rule_whatever_code_it_chooses() {
+    for (code, reason, message) in REFUSALS {
+        let error = Error::from_kube(status(code, reason, message), "namespace 'shop'");
+        assert!(matches!(error, Error::Refused { .. }), "{error:?}");
+        assert!(error.is_of_one_object(), "{error:?}");
+        let text = error.to_string();
+        let words = message.split(&[':', '"'][..]).next_back().expect("words");
+        assert!(
+            text.contains("namespace 'shop'") && text.contains(words.trim()),
+            "{text}"
+        );
+    }
+    let forbidden = "namespaces is forbidden: User \"u\" cannot create resource \"namespaces\"";
+    let error = Error::from_kube(status(403, "Forbidden", forbidden), "x");
+    assert!(error.is_forbidden());
+}
+
 #[test]
 fn text_from_outside_cannot_act() {
     assert_eq!(clean("a\u{1b}[31mb\r\nc"), "a\\u{1b}[31mb\\u{d}\\u{a}c");

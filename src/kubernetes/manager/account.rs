@@ -17,6 +17,7 @@ use crate::domain::plan::{NAMESPACE, binding_name};
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::error::{Error, clean};
 use crate::kubernetes::objects;
+use crate::kubernetes::undo::New;
 
 /// The manager's name where nobody has it, and the beginning of every other.
 pub(crate) const MANAGER: &str = "kubegrant-manager";
@@ -42,7 +43,7 @@ pub(crate) fn account_name(random: [u8; 4]) -> String {
 impl Connection {
     fn manager_account(&self, name: &str) -> ServiceAccount {
         ServiceAccount {
-            metadata: objects::meta(name, Some(NAMESPACE), &self.installation),
+            metadata: self.meta(name, Some(NAMESPACE)),
             automount_service_account_token: Some(false),
             ..ServiceAccount::default()
         }
@@ -50,19 +51,15 @@ impl Connection {
 
     /// Makes the first manager's account of a cluster: under the plain name unless it is taken, by
     /// whomever; gives the name. One that is found is never used: who knows what was minted for it.
-    pub(crate) async fn claim_account(&self, spare: &str) -> Result<String, Error> {
-        let params = PostParams::default();
-        let made = self
-            .accounts()
-            .create(&params, &self.manager_account(MANAGER))
-            .await;
-        match made.map_err(|error| Error::from_kube(error, "the manager account")) {
-            Err(error) if error.is_already_exists() => {
-                self.create_manager(spare).await?;
-                Ok(spare.to_owned())
+    pub(crate) async fn claim_account(&self, spare: &str, new: &mut New) -> Result<String, Error> {
+        for name in [MANAGER, spare] {
+            new.account = Some(name.to_owned());
+            match self.create_manager(name).await {
+                Err(error) if name != spare && error.is_already_exists() => {}
+                other => return other.map(|()| name.to_owned()),
             }
-            other => other.map(|_| MANAGER.to_owned()),
         }
+        Ok(spare.to_owned())
     }
 
     /// Makes an account for the manager under a name that was never used before.

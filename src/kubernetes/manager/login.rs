@@ -1,6 +1,5 @@
 //! The manager's logins: made, and ended.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use k8s_openapi::api::authentication::v1::{BoundObjectReference, SelfSubjectReview};
@@ -34,7 +33,7 @@ impl Connection {
     ) -> Result<Manager, Error> {
         let api: Api<Secret> = Api::namespaced(self.client.clone(), NAMESPACE);
         let what = format!("the token Secret of '{account}'");
-        let mut metadata = objects::meta("", Some(NAMESPACE), &self.installation);
+        let mut metadata = self.meta("", Some(NAMESPACE));
         metadata.name = None;
         metadata.generate_name = Some(format!("{account}-"));
         let wanted = Secret {
@@ -136,13 +135,13 @@ impl Connection {
     async fn secret_token(&self, account: &str) -> Result<SecretString, Error> {
         let api: Api<Secret> = Api::namespaced(self.client.clone(), NAMESPACE);
         let what = format!("the token Secret of '{account}'");
-        let mut metadata = objects::meta("", Some(NAMESPACE), &self.installation);
+        let mut metadata = self.meta("", Some(NAMESPACE));
         metadata.name = None;
         metadata.generate_name = Some(format!("{account}-"));
-        metadata.annotations = Some(BTreeMap::from([(
+        metadata.annotations.get_or_insert_default().insert(
             "kubernetes.io/service-account.name".to_owned(),
             account.to_owned(),
-        )]));
+        );
         let wanted = Secret {
             metadata,
             type_: Some("kubernetes.io/service-account-token".to_owned()),

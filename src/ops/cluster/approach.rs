@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::custody::Custody;
 use crate::artifact::file::read_bounded;
 use crate::artifact::text;
 use crate::domain::cluster::{Address, Cluster, ManagerKind, WriteScope};
+use crate::domain::mark::Marks;
 use crate::domain::name::ClusterName;
 use crate::domain::{KUBECONFIG_BYTES_MAX, Timestamp};
 use crate::kubernetes::client::Login;
@@ -15,13 +17,13 @@ use crate::kubernetes::exec::{Run, run_exec};
 use crate::kubernetes::import::{
     ImportOptions, Imported, KubeconfigFile, OperatorCredential, certificate_validity, import,
 };
-use crate::kubernetes::manager::{MANAGER_RIGHTS, Manager, OPERATOR_RIGHTS};
+use crate::kubernetes::manager::{MANAGER_RIGHTS, OPERATOR_RIGHTS};
 use crate::kubernetes::token::claims_end;
 use crate::ops::journal::Journal;
 use crate::ops::manager::Canary;
 use crate::ops::{Debt, Error, find, manager, settle};
-use crate::secrets::{ExposeSecret as _, SecretString};
-use crate::session::{self, Session};
+use crate::secrets::ExposeSecret as _;
+use crate::session::Session;
 
 /// The largest file that a kubeconfig may point to, in bytes.
 const REFERENCED_BYTES_MAX: usize = 1024 * 1024;
@@ -118,6 +120,14 @@ pub(super) struct Approach {
     pub(super) version: String,
 }
 
+impl Approach {
+    /// Puts labels and annotations on everything that is made.
+    pub(super) fn with_marks(mut self, marks: &Marks) -> Self {
+        self.connection = self.connection.with_marks(marks.clone());
+        self
+    }
+}
+
 /// Connects as the operator and asks what must be known before anything is made.
 pub(super) async fn approach(
     session: &Session,
@@ -180,7 +190,7 @@ pub(super) async fn approach(
         futures::try_join!(connection.version(), connection.missing_rights(rights))
             .map_err(failed)?;
     if !missing.is_empty() {
-        let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
+        let missing: Vec<String> = missing.iter().map(|it| it.named(&installation)).collect();
         return Err(Error::Rights {
             context: imported.context,
             missing: missing.join(", "),
@@ -220,78 +230,6 @@ fn expired(credential: &OperatorCredential, now: Timestamp) -> Option<String> {
     }
 }
 
-/// A login for the store: a manager's, or the operator's own.
-pub(super) struct Custody {
-    pub(super) manager: String,
-    pub(super) kind: ManagerKind,
-    pub(super) secret: SecretString,
-    pub(super) expires_at: Option<Timestamp>,
-}
-
-/// The account that is to be the manager.
-pub(super) enum Account<'a> {
-    /// The first one of a cluster: under the plain name where nobody has it, or this one.
-    First(&'a str),
-    /// This one, which the store lists; the one before keeps its rights until the login is stored.
-    Next(&'a str, Option<&'a str>),
-}
-
-/// Makes the manager and proves that its login works; or keeps the operator's.
-pub(super) async fn take_custody(
-    session: &Session,
-    name: &ClusterName,
-    approach: &Approach,
-    keep_credential: bool,
-    account: Account<'_>,
-) -> Result<Custody, Error> {
-    let failed = |source| Error::Cluster {
-        cluster: name.to_string(),
-        source,
-    };
-    let connection = &approach.connection;
-    connection.put_namespace().await.map_err(failed)?;
-    let (account, beside) = match account {
-        Account::First(spare) => (connection.claim_account(spare).await, None),
-        Account::Next(name, beside) => {
-            let made = connection.create_manager(name).await;
-            (made.map(|()| name.to_owned()), beside)
-        }
-    };
-    let account = account.map_err(failed)?;
-    let installed = connection.install_manager(&account, beside).await;
-    installed.map_err(failed)?;
-    if keep_credential {
-        let secret =
-            session::operator_text(&approach.imported.credential).ok_or_else(|| Error::Input {
-                why: "this credential cannot be kept".to_owned(),
-                hint: "leave out `--keep-credential`".to_owned(),
-            })?;
-        let kind = ManagerKind::Operator;
-        return Ok(Custody {
-            manager: account,
-            kind,
-            secret,
-            expires_at: None,
-        });
-    }
-    let made: Manager = approach
-        .connection
-        .manager_login(&account, session.now())
-        .await
-        .map_err(failed)?;
-    let endpoint = session.endpoint(&approach.address).map_err(failed)?;
-    let login = Login::Token(made.token.clone());
-    let installation = find::installation(session)?;
-    let connection = Connection::open(&endpoint, login, &installation).map_err(failed)?;
-    prove(&connection, &approach.uid).await.map_err(failed)?;
-    Ok(Custody {
-        manager: made.account,
-        kind: made.kind,
-        secret: made.token,
-        expires_at: made.expires_at,
-    })
-}
-
 /// Ends the accounts and logins of the manager that the store does not hold: of runs that were cut
 /// off, and of before a renewal; waits until the API server refuses the one `before`. What could
 /// not be ended is owed; `reconcile` does it again.
@@ -329,31 +267,6 @@ pub(super) async fn retire_others(
     };
     let error: Error = retired.await.err()?;
     Some(settle::older_logins(cluster, Some(settle::chain(&error))))
-}
-
-/// Waits until the new manager may do its work: its bindings reach the authorizer in moments.
-pub(in crate::ops) async fn prove(connection: &Connection, uid: &str) -> Result<(), ClusterError> {
-    let started = tokio::time::Instant::now();
-    loop {
-        let asked = connection.cluster_uid().await;
-        let missing = match asked {
-            Ok(found) if found == uid => connection.missing_rights(&MANAGER_RIGHTS).await?,
-            Ok(_) => return Err(ClusterError::unsettled("its identity changed meanwhile")),
-            Err(error) if error.is_forbidden() || error.is_unauthorized() => {
-                MANAGER_RIGHTS.to_vec()
-            }
-            Err(error) => return Err(error),
-        };
-        if missing.is_empty() {
-            return Ok(());
-        }
-        if started.elapsed() > std::time::Duration::from_secs(10) {
-            let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
-            let what = format!("the new manager may not {}", missing.join(", "));
-            return Err(ClusterError::unsettled(&what));
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
 }
 
 pub(super) fn warnings(

@@ -7,10 +7,12 @@ use super::Reach;
 use crate::domain::access::Power;
 use crate::domain::backdoor::{self, Backdoor, Gives};
 use crate::domain::cluster::ManagerKind;
+use crate::domain::credential::State;
 use crate::domain::name::ClusterName;
 use crate::domain::plan::{NAMESPACE, Observed, Plan, Step, binding_name};
 use crate::domain::policy::ClusterAction;
 use crate::domain::power::{Binding, Subject};
+use crate::kubernetes::adopt::PLATFORM_ACCOUNTS;
 use crate::kubernetes::error::clean;
 use crate::kubernetes::foreign::{self, Inside, Owner};
 use crate::kubernetes::level::{ANY_ACCOUNT, Excess};
@@ -21,9 +23,6 @@ use crate::ops::journal::Journal;
 use crate::ops::rbac::{self, Standing};
 use crate::ops::{Error, excess, find, settle};
 use crate::session::Session;
-
-/// Accounts that platforms make in every namespace; they hold nothing there by themselves.
-const PLATFORM_ACCOUNTS: [&str; 3] = ["default", "builder", "deployer"];
 
 /// What `cluster check` found.
 #[derive(Debug)]
@@ -109,6 +108,7 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
         .store()?
         .read(|tx| settle::picture(tx, cluster.id))?;
     let connection = session.connect(&cluster, &picture.installation).await?;
+    connection.must_have_namespace().map_err(failed)?;
     let desired = picture.desired(&cluster);
     let look = Look {
         with_write: true,
@@ -138,7 +138,7 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
         cluster: cluster.name.clone(),
         server: cluster.address.server.clone(),
         version,
-        missing_rights: missing.iter().map(ToString::to_string).collect(),
+        missing_rights: missing.iter().map(|it| it.named(installation)).collect(),
         missing: vec![],
         changed: drift.strangers,
         widened: drift.widened,
@@ -154,7 +154,10 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
         reach: Reach::default(),
         owed,
     };
-    sort_inside(&mut checked, &inside, &others, &seen, &backdoors);
+    let live = picture.credentials.iter().filter(|it| it.state.is_live());
+    let ours = live.map(|it| it.account.as_str());
+    let ours = ours.chain([cluster.manager.as_str()]).collect();
+    sort_inside(&mut checked, &inside, (&others, &ours), &seen, &backdoors);
     let logins = inside.other_logins(keep.as_ref()).into_iter();
     checked.foreign.extend(logins.map(|name| {
         let name = clean(&name);
@@ -166,8 +169,10 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
             .map(|what| format!("{what}, with our name and without our labels")),
     );
     checked.foreign.extend(seen.labelled.iter().cloned());
+    checked.changed.extend(seen.stripped.iter().cloned());
     checked.foreign.extend(seen.unread.iter().cloned());
-    sort_drift(&mut checked, &plan, &seen.observed);
+    let there = (inside.accounts.as_slice(), &picture);
+    sort_drift(&mut checked, &plan, &seen.observed, there);
     checked.reach = Reach::from(seen);
     Ok(checked)
 }
@@ -189,11 +194,25 @@ fn bound(picture: &settle::Picture, seen: &Seen) -> Vec<String> {
 }
 
 /// Sorts a plan's steps into what is missing, changed and foreign.
-fn sort_drift(checked: &mut Checked, plan: &Plan, observed: &Observed) {
+fn sort_drift(
+    checked: &mut Checked,
+    plan: &Plan,
+    observed: &Observed,
+    (accounts, picture): (&[(String, Owner)], &settle::Picture),
+) {
     for step in plan.steps() {
         match step {
             Step::CreateAccount(account) => {
-                checked.missing.push(format!("account {}", account.name));
+                let is = |name: &String| *name == account.name;
+                if accounts.iter().any(|(name, _)| is(name)) {
+                    let what = format!("account {}, without our labels", account.name);
+                    if !checked.changed.contains(&what) {
+                        checked.changed.push(what);
+                    }
+                } else {
+                    let missing = missing_account(&account.name, picture);
+                    checked.missing.push(missing);
+                }
             }
             Step::CreateBinding { place, name, .. } => {
                 if !observed
@@ -214,6 +233,22 @@ fn sort_drift(checked: &mut Checked, plan: &Plan, observed: &Observed) {
                 checked.changed.push(binding(place.as_deref(), name));
             }
         }
+    }
+}
+
+/// An account that is not there, with what comes of it where it was there before.
+fn missing_account(name: &str, picture: &settle::Picture) -> String {
+    let stood = picture
+        .credentials
+        .iter()
+        .find(|it| it.account == name && it.state == State::Active);
+    match stood {
+        None => format!("account {name}"),
+        Some(credential) => format!(
+            "account {name}, which somebody deleted: version {} of '{}' ends with `reconcile`",
+            credential.version,
+            picture.owner(credential)
+        ),
     }
 }
 
@@ -239,7 +274,7 @@ pub(super) fn without_manager(others: &[Binding], installation: &str) -> Vec<Bin
 fn sort_inside(
     checked: &mut Checked,
     inside: &Inside,
-    others: &[Binding],
+    (others, ours): (&[Binding], &BTreeSet<&str>),
     seen: &Seen,
     backdoors: &[Backdoor<'_>],
 ) {
@@ -249,6 +284,10 @@ fn sort_inside(
             Owner::Us => {}
             Owner::Installation(id) => {
                 installations.insert((id.clone(), format!("account {}", clean(name))));
+            }
+            Owner::Nobody if ours.contains(name.as_str()) => {
+                let what = format!("account {name}, without our labels");
+                checked.changed.push(what);
             }
             Owner::Nobody if name == "default" => {}
             Owner::Nobody if PLATFORM_ACCOUNTS.contains(&name.as_str()) => {

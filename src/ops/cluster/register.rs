@@ -1,16 +1,18 @@
 //! Registering a cluster, and renewing what was registered.
 
-use super::approach::{Account, Source, approach, retire_others, take_custody, warnings};
+use super::approach::{Approach, Source, approach, retire_others, warnings};
+use super::custody::{Account, Custody, ObjectOptions, Request, take_custody};
 use super::survey::survey;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use crate::domain::Confirmed;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Address, Cluster, ClusterId, FormerManager, State, WriteScope};
 use crate::domain::name::{ClusterName, ProjectName, UserRef};
 use crate::domain::policy::{ClusterAction, OrganizationAction, ProjectAction};
 use crate::domain::project::Project;
 use crate::domain::user::User;
+use crate::domain::{Confirmed, Timestamp};
+use crate::kubernetes::undo::New;
 use crate::ops::commit::{Question, commit_for};
 use crate::ops::journal::Journal;
 use crate::ops::{Applied, Done, Error, Mode, excess, find, manager, reseal, settle, ssh_key};
@@ -31,8 +33,8 @@ pub(crate) struct Add {
     pub(crate) project: Option<ProjectName>,
     /// One line for people.
     pub(crate) description: String,
-    /// Labels for people.
-    pub(crate) labels: BTreeMap<String, String>,
+    /// What is made on it, and where.
+    pub(crate) objects: ObjectOptions,
     /// How far write reaches.
     pub(crate) write_scope: WriteScope,
     /// Namespaces held back from write.
@@ -74,14 +76,14 @@ fn project_of(
 }
 
 /// A registration in words, for the audit log.
-fn detail_of_add(approach: &super::approach::Approach, agreed: &[String]) -> String {
+fn detail_of_add(approach: &Approach, agreed: &[String]) -> String {
     let although = excess::although(agreed);
     let (server, version) = (&approach.address.server, &approach.version);
     format!("register {server} ({version}){although}")
 }
 
 /// Refuses what is registered already.
-fn refuse_known(session: &Session, approach: &super::approach::Approach) -> Result<(), Error> {
+fn refuse_known(session: &Session, approach: &Approach) -> Result<(), Error> {
     refuse_same(session, &approach.uid, |_| true)?;
     refuse_same_place(session, &approach.address)
 }
@@ -120,6 +122,7 @@ pub(crate) async fn add(
         .transpose()?;
     let project = project_of(session, (&actor, &journal), wish.project.as_ref())?;
     let approach = approach(session, &wish.name, &wish.source, wish.keep_credential).await?;
+    let approach = approach.with_marks(&wish.objects.marks);
     refuse_known(session, &approach)?;
     let survey = Box::pin(survey(session, &wish.name, &approach)).await?;
     let agreed = excess::agreed(survey.to_agree, wish.insists)?;
@@ -135,67 +138,30 @@ pub(crate) async fn add(
     }
     let detail = detail_of_add(&approach, &agreed);
     let request = journal.record_alone(session, Phase::Requested, detail.clone(), None)?;
-    let spare = manager::new_name(session);
-    let account = Account::First(&spare);
-    let keep = wish.keep_credential;
-    let custody = match take_custody(session, &wish.name, &approach, keep, account).await {
-        Ok(custody) => custody,
+    let registration = Registration {
+        wish: &wish,
+        owner: owner.as_ref(),
+        project: project.as_ref(),
+        approach: &approach,
+        detail,
+        request,
+    };
+    let mut new = New::default();
+    let registered = Box::pin(registration.make(session, &actor, &journal, &mut new)).await;
+    let (cluster, mut warnings) = match registered {
+        Ok(registered) => registered,
         Err(error) => {
+            // Nothing knows of what was made: nobody could take it away later.
+            let left = approach.connection.undo(&new).await;
+            let error = left_behind(error, &approach.imported.context, &left);
             journal.record_alone(session, Phase::Failed, settle::chain(&error), Some(request))?;
             return Err(error);
         }
     };
-    let now = session.now();
-    let mut warnings = warnings(&approach, &custody, wish.write_scope, now);
     warnings.extend(agreed.into_iter().chain(survey.warnings));
-    let mut cluster = Cluster {
-        id: ClusterId(0),
-        name: wish.name,
-        state: State::Active,
-        protected: false,
-        owner: owner.as_ref().map(|owner| owner.id),
-        project: project.as_ref().map(|project| project.id),
-        description: wish.description,
-        labels: wish.labels,
-        address: approach.address,
-        public: None,
-        kube_system_uid: approach.uid,
-        version: approach.version,
-        manager: custody.manager,
-        manager_kind: custody.kind,
-        manager_generation: 1,
-        manager_expires_at: custody.expires_at,
-        write_scope: wish.write_scope,
-        held_back: wish.held_back,
-        included: BTreeSet::new(),
-        write_allow: BTreeSet::new(),
-        created_at: now,
-        reached_at: Some(now),
-        deleting_at: None,
-    };
-    let installation = find::installation(session)?;
-    // The cluster was asked meanwhile, and may have been slow.
-    let mut rules = vec![register];
-    rules.extend(project.iter().map(|_| OrganizationAction::ManageProjects));
-    cluster.id = commit_for(session, "cluster add", &rules, |tx| {
-        owner.as_ref().map_or(Ok(()), |it| still_active(tx, it))?;
-        let sealed = reseal::seal_login(session, tx, &cluster, &installation, &custody.secret)?;
-        if let Some(project) = &project {
-            crate::ops::project::still_there(tx, project)?;
-        }
-        let id = store::clusters::insert(tx, &cluster, &sealed)?;
-        journal.record(session, tx, Phase::Done, detail, Some(request))?;
-        if let Some((key, imported)) = &wish.ssh_key {
-            let cluster = Cluster {
-                id,
-                ..cluster.clone()
-            };
-            let owner = (&cluster, &actor);
-            ssh_key::insert_first(session, tx, owner, &journal, (key, *imported))?;
-        }
-        Ok::<_, Error>(id)
-    })?;
-    let owed = retire_others(session, &cluster, None, &journal).await;
+    let retired = retire_others(session, &cluster, None, &journal);
+    let (owed, told) = futures::join!(retired, tell_first(session, &cluster));
+    told?;
     Ok(Done::Did(Registered {
         cluster,
         owner: owner.map(|owner| owner.name.to_string()),
@@ -206,6 +172,125 @@ pub(crate) async fn add(
             ..Applied::default()
         },
     }))
+}
+
+/// Lets a new cluster hold the head of the log: with the first change on it, it is a witness.
+async fn tell_first(session: &Session, cluster: &Cluster) -> Result<(), Error> {
+    let installation = find::installation(session)?;
+    manager::tell(session, &session.approach(cluster, &installation)?).await
+}
+
+/// An error with the commands that take away what is left on the cluster.
+fn left_behind(error: Error, context: &str, left: &[String]) -> Error {
+    if left.is_empty() {
+        return error;
+    }
+    let context = shell_word(context);
+    Error::LeftBehind {
+        source: Box::new(error),
+        commands: left
+            .iter()
+            .map(|command| format!("kubectl --context {context} {command}"))
+            .collect(),
+    }
+}
+
+/// A word for a shell.
+fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
+/// A registration that was asked for, allowed and noted.
+struct Registration<'a> {
+    wish: &'a Add,
+    owner: Option<&'a User>,
+    project: Option<&'a Project>,
+    approach: &'a Approach,
+    detail: String,
+    request: i64,
+}
+
+impl Registration<'_> {
+    /// Makes the manager, and stores the cluster with its login; gives it, with what a person should
+    /// know.
+    async fn make(
+        &self,
+        session: &Session,
+        actor: &Actor,
+        journal: &Journal,
+        new: &mut New,
+    ) -> Result<(Cluster, Vec<String>), Error> {
+        let (wish, approach) = (self.wish, self.approach);
+        let spare = manager::new_name(session);
+        let request = Request {
+            account: Account::First(&spare),
+            keep_credential: wish.keep_credential,
+            adopt_namespace: wish.objects.adopt_namespace,
+        };
+        let custody = take_custody(session, &wish.name, approach, request, new).await?;
+        let now = session.now();
+        let warnings = warnings(approach, &custody, wish.write_scope, now);
+        let mut cluster = self.cluster(&custody, now);
+        let installation = find::installation(session)?;
+        // The cluster was asked meanwhile, and may have been slow.
+        let mut rules = vec![OrganizationAction::RegisterCluster];
+        rules.extend(self.project.map(|_| OrganizationAction::ManageProjects));
+        cluster.id = commit_for(session, "cluster add", &rules, |tx| {
+            self.owner.map_or(Ok(()), |it| still_active(tx, it))?;
+            let sealed = reseal::seal_login(session, tx, &cluster, &installation, &custody.secret)?;
+            if let Some(project) = self.project {
+                crate::ops::project::still_there(tx, project)?;
+            }
+            let id = store::clusters::insert(tx, &cluster, &sealed)?;
+            let detail = self.detail.clone();
+            journal.record(session, tx, Phase::Done, detail, Some(self.request))?;
+            if let Some((key, imported)) = &wish.ssh_key {
+                let cluster = Cluster {
+                    id,
+                    ..cluster.clone()
+                };
+                let owner = (&cluster, actor);
+                ssh_key::insert_first(session, tx, owner, journal, (key, *imported))?;
+            }
+            Ok::<_, Error>(id)
+        })?;
+        Ok((cluster, warnings))
+    }
+
+    fn cluster(&self, custody: &Custody, now: Timestamp) -> Cluster {
+        let (wish, approach) = (self.wish, self.approach);
+        Cluster {
+            id: ClusterId(0),
+            name: wish.name.clone(),
+            state: State::Active,
+            protected: false,
+            owner: self.owner.map(|owner| owner.id),
+            project: self.project.map(|project| project.id),
+            description: wish.description.clone(),
+            labels: wish.objects.marks.labels.clone(),
+            marks: wish.objects.marks.clone(),
+            address: approach.address.clone(),
+            public: None,
+            kube_system_uid: approach.uid.clone(),
+            version: approach.version.clone(),
+            manager: custody.manager.clone(),
+            manager_kind: custody.kind,
+            manager_generation: 1,
+            manager_expires_at: custody.expires_at,
+            write_scope: wish.write_scope,
+            held_back: wish.held_back.clone(),
+            included: BTreeSet::new(),
+            write_allow: BTreeSet::new(),
+            created_at: now,
+            reached_at: Some(now),
+            deleting_at: None,
+        }
+    }
 }
 
 /// Refuses a name that another cluster has.
@@ -277,12 +362,34 @@ fn announce(
     Ok((next, request))
 }
 
+/// What a cluster is renewed from.
+#[derive(Debug)]
+pub(crate) struct Relink {
+    /// Where the login comes from.
+    pub(crate) source: Source,
+    /// Keep the operator's credential instead of making a manager.
+    pub(crate) keep_credential: bool,
+    /// What is made on it, and where: beside what was asked for before.
+    pub(crate) objects: ObjectOptions,
+}
+
+/// A renewal in words.
+fn detail_of_relink(name: &ClusterName, approach: &Approach, rebuilt: bool) -> String {
+    if rebuilt {
+        format!(
+            "take {} for cluster '{name}' from now on, and end all credentials of the old one",
+            approach.address.server
+        )
+    } else {
+        format!("renew the address, the CA and the manager of cluster '{name}'")
+    }
+}
+
 /// Renews a cluster's address, pins and manager: after a move, a new CA, or a rebuild.
 pub(crate) async fn relink(
     session: &Session,
     name: &ClusterName,
-    source: &Source,
-    keep_credential: bool,
+    wish: &Relink,
     mode: Mode,
     _: Confirmed,
 ) -> Result<Done<Registered>, Error> {
@@ -297,17 +404,14 @@ pub(crate) async fn relink(
         cluster: &found.cluster,
     };
     let (lock, before) = question.lock(session).await?;
-    let approach = approach(session, name, source, keep_credential).await?;
+    let (mut labels, mut marks) = (before.labels.clone(), before.marks.clone());
+    labels.extend(wish.objects.marks.labels.clone());
+    marks.extend(&wish.objects.marks);
+    let approach = approach(session, name, &wish.source, wish.keep_credential).await?;
+    let approach = approach.with_marks(&marks);
     let rebuilt = approach.uid != before.kube_system_uid;
     refuse_same(session, &approach.uid, |other| other.id != before.id)?;
-    let what = if rebuilt {
-        format!(
-            "take {} for cluster '{name}' from now on, and end all credentials of the old one",
-            approach.address.server
-        )
-    } else {
-        format!("renew the address, the CA and the manager of cluster '{name}'")
-    };
+    let what = detail_of_relink(name, &approach, rebuilt);
     if mode == Mode::Plan {
         return Ok(Done::Planned(vec![what]));
     }
@@ -322,8 +426,12 @@ pub(crate) async fn relink(
     let (next, request) = announce(session, &question, old, &journal, &what)?;
     let before_name = before.manager.clone();
     let beside = (!rebuilt).then_some(before_name.as_str());
-    let account = Account::Next(&next, beside);
-    let custody = take_custody(session, name, &approach, keep_credential, account).await?;
+    let asked = Request {
+        account: Account::Next(&next, beside),
+        keep_credential: wish.keep_credential,
+        adopt_namespace: wish.objects.adopt_namespace,
+    };
+    let custody = take_custody(session, name, &approach, asked, &mut New::default()).await?;
     let mut warnings = warnings(&approach, &custody, before.write_scope, session.now());
     warnings.extend(survey.to_agree.into_iter().chain(survey.warnings));
     let renewed = |before: &Cluster| Cluster {
@@ -335,6 +443,8 @@ pub(crate) async fn relink(
         manager_generation: before.manager_generation + 1,
         manager_expires_at: custody.expires_at,
         reached_at: Some(session.now()),
+        labels: labels.clone(),
+        marks: marks.clone(),
         ..before.clone()
     };
     let cluster = question.commit(session, |tx, before| {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::form::{Form, address_note, fields, form, live_version, mark};
 use super::merge::{self, MergeNews};
+use super::trial::{self, mint_and_try};
 use super::{Case, Way, begin_version, case};
 use crate::artifact::file::Overwrite;
 use crate::artifact::file::write_private;
@@ -225,18 +226,15 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
     };
     let user = wish.user.as_ref();
     let ask = || case(session, "kubeconfig download", &wish.cluster, user, way);
-    let case = ask()?;
-    let lock = session.lock(&case.cluster).await?;
+    let asked = ask()?;
+    let lock = session.lock(&asked.cluster).await?;
     // Asked again under the lock: who lost their access while we waited gets nothing.
-    let again = ask()?;
-    if again.of != case.of {
-        return Err(overtaken(&case));
+    let case = ask()?;
+    if case.of != asked.of {
+        return Err(overtaken(&asked));
     }
-    let case = again;
     // Before anything is recorded: where the cluster cannot be reached, nothing changes.
-    let connection = session
-        .connect(&case.cluster, &find::installation(session)?)
-        .await?;
+    let connection = trial::connect(session, &case.cluster).await?;
     let live = live_account(session, &case)?;
     let mut excess = Vec::new();
     if live.is_none() {
@@ -273,10 +271,14 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
         settle::Depth::Whole,
     ));
     let (settled, asked) = futures::join!(settling, asked);
-    let mut settled = match settled {
+    let settled = match settled {
         Ok(settled) => settled,
         Err(error) => return Err(half_done(session, &case, request, error)),
     };
+    let again = (&case, request, connection);
+    let (id, mut settled) = Box::pin(trial::another_if_deleted(session, again, (id, settled)))
+        .await
+        .map_err(|error| half_done(session, &case, request, error))?;
     if let Some(trouble) = settled.trouble.take() {
         let credential = session
             .store()?
@@ -430,14 +432,8 @@ async fn mint(
 ) -> Result<(Credential, Minted, (i64, Option<Timestamp>)), Error> {
     let credential = active(session, case, id)?;
     let (ttl, grant_ends_at) = lifetime(session, case, wish);
-    let minted = settled
-        .connection
-        .mint(&credential.account, ttl)
-        .await
-        .map_err(|source| Error::Cluster {
-            cluster: case.cluster.name.to_string(),
-            source,
-        })?;
+    let (connection, account) = (&settled.connection, credential.account.as_str());
+    let minted = mint_and_try(connection, &case.cluster, account, ttl).await?;
     session.store()?.write(|tx| {
         store::credentials::set_token_expiry(tx, id, minted.expires_at)?;
         hold(session, tx, case, id)?;

@@ -6,7 +6,7 @@ use super::download::{Destination, DownloadWish, Downloaded, hand_out};
 use super::form::form;
 use super::{Case, Overwrite, Way, begin_version, case};
 use crate::artifact::file::{check_writable_destination, read_bounded};
-use crate::artifact::merge::{BYTES_MAX, FoundKind, logins};
+use crate::artifact::merge::{BYTES_MAX, tokens_alone};
 use crate::domain::audit::Phase;
 use crate::domain::name::ClusterName;
 use crate::domain::plan::NAMESPACE;
@@ -143,10 +143,8 @@ fn place_of(
 /// Whether a file holds logins of this kubeconfig, and nothing else: then it is dead after the
 /// rotation, and nobody misses it.
 fn holds_only_this(session: &Session, case: &Case, path: &Path) -> Result<bool, Error> {
-    let Some(found) = read_bounded(path, BYTES_MAX)
-        .ok()
-        .and_then(|it| logins(&it))
-    else {
+    let read = read_bounded(path, BYTES_MAX).ok();
+    let Some(tokens) = read.and_then(|bytes| tokens_alone(&bytes)) else {
         return Ok(false);
     };
     let versions = session
@@ -158,9 +156,5 @@ fn holds_only_this(session: &Session, case: &Case, path: &Path) -> Result<bool, 
         let account = claims.as_ref().and_then(|it| it.sub.strip_prefix(&prefix));
         account.is_some_and(|account| versions.iter().any(|it| it.account == account))
     };
-    let is_this = |kind: &FoundKind| match kind {
-        FoundKind::Token(token) => is_of_this(token),
-        FoundKind::Other(_) => false,
-    };
-    Ok(!found.is_empty() && found.iter().all(|login| is_this(&login.kind)))
+    Ok(!tokens.is_empty() && tokens.iter().all(|token| is_of_this(token)))
 }

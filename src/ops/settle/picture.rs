@@ -56,6 +56,11 @@ impl Picture {
         }
     }
 
+    /// A user's name.
+    pub(super) fn name_of(&self, user: UserId) -> Option<&str> {
+        self.users.get(&user).map(|user| user.name.as_str())
+    }
+
     /// What the cluster should hold.
     pub(in crate::ops) fn desired(&self, cluster: &Cluster) -> Desired {
         Desired {

@@ -363,7 +363,8 @@ fn status() {
               "what": "the write grant of 'alice'",
               "ends_at": "2026-11-23T11:00:00Z"
             }
-          ]
+          ],
+          "ended": []
         }
         ----- stderr -----
         hint: run `kubegrant reconcile`
@@ -380,6 +381,7 @@ fn status() {
         - cluster: prod
           what: the write grant of 'alice'
           ends_at: "2026-11-23T11:00:00Z"
+        ended: []
         ----- stderr -----
         hint: run `kubegrant reconcile`
         [exit 6]

@@ -119,6 +119,9 @@ impl World {
         if resource.namespaced && self.is_going(within) {
             self.doomed.insert(within.to_owned());
         }
+        if self.settings.controllers && matches!(resource.plural, "clusterrolebindings") {
+            self.collect_garbage(object::uid(object));
+        }
         match resource.plural {
             "clusterroles" => aggregation::fill(&mut self.store),
             "serviceaccounts" if self.settings.controllers => {
@@ -129,6 +132,28 @@ impl World {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Removes the accounts and Secrets that were owned by an object that went, and by nothing else.
+    fn collect_garbage(&mut self, owner: &str) {
+        for kind in ["secrets", "serviceaccounts"] {
+            let resource = resource::named(kind);
+            let owned = |object: &&Value| {
+                let owners = object::items(object, "/metadata/ownerReferences");
+                !owners.is_empty() && owners.iter().all(|it| text(it, "/uid") == owner)
+            };
+            let doomed: Vec<Value> = self
+                .store
+                .list(resource, None)
+                .filter(owned)
+                .cloned()
+                .collect();
+            for object in doomed {
+                let (namespace, name) = (object::namespace(&object), object::name(&object));
+                self.store.remove(resource, namespace, name);
+                self.after_remove(resource, &object);
+            }
         }
     }
 

@@ -1,0 +1,74 @@
+//! What a hand-over rests upon: that the version still stands, and that its token works.
+
+use super::{Case, begin_version};
+use crate::domain::cluster::Cluster;
+use crate::domain::credential::{CredentialId, State};
+use crate::kubernetes::connection::Connection;
+use crate::kubernetes::token::Minted;
+use crate::ops::{Error, find, settle};
+use crate::session::Session;
+use crate::store;
+
+/// Connects to where something is to be given: our namespace must be there.
+pub(super) async fn connect(session: &Session, cluster: &Cluster) -> Result<Connection, Error> {
+    let installation = find::installation(session)?;
+    let connection = session.connect(cluster, &installation).await?;
+    match connection.must_have_namespace() {
+        Ok(()) => Ok(connection),
+        Err(source) => Err(Error::Cluster {
+            cluster: cluster.name.to_string(),
+            source,
+        }),
+    }
+}
+
+/// Mints a token and uses it once, at the address that the file will name: what is refused there is
+/// not handed over, and counts as nobody's.
+pub(in crate::ops) async fn mint_and_try(
+    connection: &Connection,
+    cluster: &Cluster,
+    account: &str,
+    ttl: i64,
+) -> Result<Minted, Error> {
+    let tried = async {
+        let minted = connection.mint(account, ttl).await?;
+        connection.try_token(&minted.token, account).await?;
+        Ok(minted)
+    };
+    tried.await.map_err(|source| Error::Cluster {
+        cluster: cluster.name.to_string(),
+        source,
+    })
+}
+
+/// Begins the next version where the one that stood was just seen to have ended, because somebody
+/// deleted its account: its tokens are dead, and a new one is what was asked for.
+pub(super) async fn another_if_deleted(
+    session: &Session,
+    (case, request, connection): (&Case, i64, Connection),
+    (id, settled): (CredentialId, settle::Settled),
+) -> Result<(CredentialId, settle::Settled), Error> {
+    let found = session
+        .store()?
+        .read(|tx| store::credentials::get(tx, id))?;
+    let was_deleted = found.is_some_and(|it| {
+        it.state == State::Revoked && it.ended_because.as_deref() == Some(settle::ACCOUNT_DELETED)
+    });
+    if !was_deleted {
+        return Ok((id, settled));
+    }
+    // A shared version may go on by itself.
+    let next = session.store()?.write(|tx| {
+        let versions = store::credentials::versions_of(tx, case.cluster.id, case.of)?;
+        match versions.into_iter().find(|it| it.state.is_live()) {
+            Some(live) => Ok(live.id),
+            None => begin_version(session, tx, case, request),
+        }
+    })?;
+    let (cluster, journal) = (&case.cluster, &case.journal);
+    let depth = settle::Depth::Whole;
+    let again = settle::settle_on(session, cluster, connection, journal, Some(request), depth);
+    let mut again = Box::pin(again).await?;
+    again.notes.splice(0..0, settled.notes);
+    Ok((next, again))
+}

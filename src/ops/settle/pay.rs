@@ -1,0 +1,152 @@
+//! Making true on a cluster what was decided: done, or owed.
+
+use super::{SETTLE_BUDGET, access_debts, chain, debts, owed, picture, settle};
+use crate::domain::cluster::Cluster;
+use crate::domain::credential::Credential;
+use crate::ops::journal::Journal;
+use crate::ops::{Applied, Error};
+use crate::session::{Lock, Session};
+
+/// Settles a cluster after a decision was recorded; what cannot be done now is owed, never lost.
+pub(in crate::ops) async fn pay(
+    session: &Session,
+    cluster: &Cluster,
+    lock: &Lock,
+    journal: &Journal,
+    request: Option<i64>,
+) -> Result<Applied, Error> {
+    let owes = session.store()?.read(|tx| picture(tx, cluster.id))?.owes();
+    if !owes {
+        return Ok(Applied::default());
+    }
+    match settle(session, cluster, lock, journal, request).await {
+        Ok(settled) => {
+            let mut applied = match &settled.trouble {
+                Some(error) => owed_by(session, cluster, journal, request, error)?,
+                None => Applied::default(),
+            };
+            applied.ended = settled.ended_there(cluster);
+            applied.notes.splice(0..0, settled.notes);
+            Ok(applied)
+        }
+        // Waiting mends no store: nobody is told that `reconcile` will finish.
+        Err(error) if error.is_distrust() => Err(distrusted(session, cluster, request, error)?),
+        Err(error) => owed_by(session, cluster, journal, request, &error),
+    }
+}
+
+/// What is owed to those whom the command is about; what is owed to others is their matter, and said
+/// beside.
+fn owed_by(
+    session: &Session,
+    cluster: &Cluster,
+    journal: &Journal,
+    request: Option<i64>,
+    error: &Error,
+) -> Result<Applied, Error> {
+    let all = |session| {
+        let owed = owed(session, cluster, journal, request, error)?;
+        Ok(Applied {
+            owed,
+            ..Applied::default()
+        })
+    };
+    let Some(name) = journal.about() else {
+        return all(session);
+    };
+    let picture = session.store()?.read(|tx| picture(tx, cluster.id))?;
+    let is_other = |credential: &Credential| {
+        let user = credential.subject.user();
+        user.is_some_and(|user| picture.name_of(user) != Some(name))
+    };
+    let bound = |user| picture.name_of(user) != Some(name);
+    let others = access_debts(cluster, &picture, is_other, bound);
+    if others.is_empty() {
+        return all(session);
+    }
+    let why = chain(error);
+    let mut applied = Applied {
+        notes: others
+            .iter()
+            .map(|it| format!("{}: {why}", it.what))
+            .collect(),
+        ..Applied::default()
+    };
+    if debts(cluster, &picture).len() > others.len() {
+        applied.owed = owed(session, cluster, journal, request, error)?;
+        applied
+            .owed
+            .retain(|debt| others.iter().all(|other| other.what != debt.what));
+    }
+    Ok(applied)
+}
+
+/// The distrust of a store whose decision is recorded: with what is still pending, and how long
+/// tokens may work.
+fn distrusted(
+    session: &Session,
+    cluster: &Cluster,
+    request: Option<i64>,
+    error: Error,
+) -> Result<Error, Error> {
+    if request.is_none() {
+        return Ok(error);
+    }
+    let picture = session.store()?.read(|tx| picture(tx, cluster.id))?;
+    let pending = debts(cluster, &picture);
+    let until = pending.iter().filter_map(|debt| debt.until).max();
+    Ok(Error::RecordedInDoubt {
+        cluster: cluster.name.clone(),
+        pending: pending.into_iter().map(|debt| debt.what).collect(),
+        until,
+        source: Box::new(error),
+    })
+}
+
+/// [`pay`] for what only takes away, which waits for nobody: the decision stands already. While
+/// another kubegrant works on the cluster, the accounts are taken beside it; that it is true is
+/// said when the cluster's lock was had.
+pub(in crate::ops) async fn pay_taking(
+    session: &Session,
+    cluster: &Cluster,
+    journal: &Journal,
+    request: Option<i64>,
+) -> Result<Applied, Error> {
+    let picture = session.store()?.read(|tx| picture(tx, cluster.id))?;
+    if !picture.owes() {
+        return Ok(Applied::default());
+    }
+    if let Some(lock) = session.try_lock(cluster)? {
+        return pay(session, cluster, &lock, journal, request).await;
+    }
+    let beside = async {
+        let (connection, _) = session
+            .connect_to_take(cluster, &picture.installation)
+            .await
+            .ok()?;
+        let (ended, desired) = (picture.ended(), picture.desired(cluster));
+        Some(Box::pin(connection.take(&ended, &desired)).await)
+    };
+    let (_taken, lock) = futures::join!(beside, session.lock_within(cluster, SETTLE_BUDGET));
+    match lock {
+        Ok(lock) => pay(session, cluster, &lock, journal, request).await,
+        Err(error) => Ok(Applied {
+            owed: owed(session, cluster, journal, request, &error.into())?,
+            ..Applied::default()
+        }),
+    }
+}
+
+/// [`pay`] where the cluster's lock is held, [`pay_taking`] where it is not.
+pub(in crate::ops) async fn pay_or_take(
+    session: &Session,
+    cluster: &Cluster,
+    lock: Option<Lock>,
+    journal: &Journal,
+    request: Option<i64>,
+) -> Result<Applied, Error> {
+    match lock {
+        Some(lock) => pay(session, cluster, &lock, journal, request).await,
+        None => pay_taking(session, cluster, journal, request).await,
+    }
+}

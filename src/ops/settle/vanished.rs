@@ -1,0 +1,143 @@
+//! Versions whose accounts somebody deleted on their cluster: they end.
+//!
+//! The tokens died with the account, and an account of the same name would not bring them back: to
+//! make it anew would only hide that. What is believed is not one answer. The list of our accounts
+//! is without it, a question by its name says that there is none, and so does a list of that name;
+//! and the manager's own account stands in a namespace that is not going. Where that one is gone
+//! too, the namespace was deleted: nothing ends by itself, and `cluster relink` makes another manager
+//! first. What is being deleted, and held by a finalizer, says so itself.
+
+use std::collections::BTreeSet;
+
+use super::picture::Picture;
+use super::{end, picture};
+use crate::domain::cluster::Cluster;
+use crate::domain::credential::{Credential, State};
+use crate::domain::plan::Step;
+use crate::kubernetes::connection::Connection;
+use crate::kubernetes::observe::{Look, Seen};
+use crate::kubernetes::take::{Ended, Taken};
+use crate::ops::Error;
+use crate::ops::journal::Journal;
+use crate::ops::project::shared;
+use crate::session::Session;
+
+/// Why such a version ended.
+pub(in crate::ops) const ACCOUNT_DELETED: &str = "its account was deleted on the cluster";
+
+/// What the store says after versions ended so, and what of them was seen to be gone.
+pub(super) struct Vanished {
+    pub(super) picture: Picture,
+    pub(super) taken: Taken,
+}
+
+/// Ends the versions whose accounts are gone from the cluster; nothing where all are there.
+pub(super) async fn end_vanished(
+    session: &Session,
+    cluster: &Cluster,
+    connection: &Connection,
+    (before, look): (&Picture, &Look<'_>),
+    (journal, request): (&Journal, Option<i64>),
+) -> Result<Option<Vanished>, Error> {
+    let failed = |source| Error::Cluster {
+        cluster: cluster.name.to_string(),
+        source,
+    };
+    let seen = connection.observe(look).await.map_err(failed)?;
+    let missing: Vec<&Credential> = without_account(before, &seen).collect();
+    if missing.is_empty() {
+        connection.keep_ahead(look, seen);
+        return Ok(None);
+    }
+    let (deleting, absent): (Vec<&Credential>, Vec<&Credential>) = missing
+        .into_iter()
+        .partition(|it| seen.observed.accounts.contains_key(&it.account));
+    let names: Vec<&str> = absent.iter().map(|it| it.account.as_str()).collect();
+    let gone = connection.accounts_gone(&cluster.manager, &names).await;
+    let gone = gone.map_err(failed)?;
+    let absent = absent.into_iter().filter(|it| gone.contains(&it.account));
+    let ending: Vec<&Credential> = deleting.into_iter().chain(absent).collect();
+    if ending.is_empty() {
+        connection.keep_ahead(look, seen);
+        return Ok(None);
+    }
+    let after = session.store()?.write(|tx| {
+        for credential in &ending {
+            end(
+                session,
+                tx,
+                credential,
+                before,
+                ACCOUNT_DELETED,
+                journal,
+                request,
+            )?;
+            let ended = (*credential, before);
+            shared::go_on(session, tx, cluster, ended, journal, request)?;
+        }
+        picture(tx, cluster.id)
+    })?;
+    let ids: BTreeSet<i64> = ending.iter().map(|it| it.id.0).collect();
+    let accounts: BTreeSet<&str> = ending.iter().map(|it| it.account.as_str()).collect();
+    let all = after.ended();
+    let ended = Ended {
+        accounts: all
+            .accounts
+            .iter()
+            .filter(|it| ids.contains(&it.credential))
+            .copied()
+            .collect(),
+        bound: all
+            .bound
+            .iter()
+            .filter(|(it, _)| accounts.contains(it))
+            .copied()
+            .collect(),
+    };
+    let mut taken = Box::pin(connection.take(&ended, &after.desired(cluster))).await;
+    taken.notes.extend(ending.iter().map(|it| {
+        let owner = before.owner(it);
+        format!(
+            "version {} of '{owner}' ended: {ACCOUNT_DELETED} (account '{}'); the next download begins \
+             another",
+            it.version, it.account
+        )
+    }));
+    Ok(Some(Vanished {
+        picture: after,
+        taken,
+    }))
+}
+
+/// The versions that stood on the cluster and have no account there now, or one that is going.
+fn without_account<'a>(
+    picture: &'a Picture,
+    seen: &'a Seen,
+) -> impl Iterator<Item = &'a Credential> {
+    let active = picture.credentials.iter();
+    let active = active.filter(|credential| credential.state == State::Active);
+    active.filter(|credential| {
+        let found = seen.observed.accounts.get(&credential.account);
+        found.is_none_or(|found| found.deleting)
+    })
+}
+
+/// A step of a plan in words; an account that stood there is not made again.
+pub(in crate::ops) fn step_words(step: &Step, picture: &Picture) -> String {
+    let Step::CreateAccount(account) = step else {
+        return step.to_string();
+    };
+    let stood = picture
+        .credentials
+        .iter()
+        .find(|credential| credential.account == account.name && credential.state == State::Active);
+    match stood {
+        Some(credential) => format!(
+            "end version {} of '{}': {ACCOUNT_DELETED} (account '{}')",
+            credential.version,
+            picture.owner(credential),
+            account.name
+        ),
+        None => step.to_string(),
+    }
+}
