@@ -94,14 +94,14 @@ struct Cluster {
     extensions: Vec<NamedExtension>,
 }
 
-#[derive(Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Serialize, Deserialize, PartialEq, Eq, Clone)]
 #[serde(deny_unknown_fields)]
 struct NamedContext {
     name: String,
     context: Context,
 }
 
-#[derive(Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Serialize, Deserialize, PartialEq, Eq, Clone)]
 #[serde(deny_unknown_fields)]
 struct Context {
     cluster: String,
@@ -177,18 +177,24 @@ pub(crate) fn render_all(all: &[KubeconfigFields]) -> Result<SecretString, Rende
 pub(super) fn render_items(
     fields: &KubeconfigFields,
     mark: &Mark,
-    namespace: Option<&str>,
     names: &Names,
 ) -> Result<[Zeroizing<String>; 3], RenderError> {
-    let mut config = config(fields, Some(mark), namespace)?;
+    let mut config = config(fields, Some(mark), None)?;
     for item in &mut config.clusters {
         item.name.clone_from(&names.cluster);
     }
-    for item in &mut config.contexts {
-        item.name.clone_from(&names.context);
-        item.context.cluster.clone_from(&names.cluster);
-        item.context.user.clone_from(&names.user);
-    }
+    let contexts = names.contexts.iter().flat_map(|to_be| {
+        config.contexts.iter().map(|item| {
+            let mut item = item.clone();
+            item.name.clone_from(&to_be.name);
+            item.context.namespace.clone_from(&to_be.namespace);
+            item.context.cluster.clone_from(&names.cluster);
+            item.context.user.clone_from(&names.user);
+            item
+        })
+    });
+    let contexts = contexts.collect();
+    config.contexts = contexts;
     for item in &mut config.users {
         item.name.clone_from(&names.user);
     }

@@ -11,6 +11,7 @@
 
 mod found;
 mod kubectl;
+mod names;
 mod splice;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,8 @@ use super::kubeconfig::{KubeconfigFields, RenderError, render_items};
 use super::text::NotText;
 use crate::domain::KUBECONFIG_BYTES_MAX;
 pub(crate) use found::{FoundKind, FoundLogin, logins, tokens_alone};
+pub(super) use names::Names;
+use names::names_to_be;
 use splice::Edits;
 use tree::{Broken, Node, Placed, View};
 
@@ -50,13 +53,6 @@ pub(crate) struct Addition<'a> {
     pub(crate) mark: &'a Mark,
     /// Whether the context's name was chosen now; a name that the user gave it before goes else.
     pub(crate) context_is_chosen: bool,
-}
-
-/// What the entries will be called.
-pub(super) struct Names {
-    pub(super) cluster: String,
-    pub(super) context: String,
-    pub(super) user: String,
 }
 
 /// A kubeconfig after the change.
@@ -176,15 +172,10 @@ pub(crate) fn merge(
     set_current: bool,
 ) -> Result<Merged, MergeError> {
     let root = read(before)?;
-    let namespace = addition.fields.namespace.clone().or_else(|| {
-        // `kubens` and `set-context --current --namespace` change our context: that is kept.
-        let ours = entries(root.as_ref(), &SECTIONS[1])
-            .find(|item| is_ours(item, &SECTIONS[1], addition.mark, true))?;
-        Some(ours.get("context")?.get("namespace")?.text()?.to_owned())
-    });
     let to_be = names_to_be(root.as_ref(), addition)?;
-    let items = render_items(addition.fields, addition.mark, namespace.as_deref(), &to_be)?;
-    let names = [&to_be.cluster, &to_be.context, &to_be.user];
+    let items = render_items(addition.fields, addition.mark, &to_be)?;
+    let context = to_be.context().clone();
+    let names = [&to_be.cluster, &context, &to_be.user];
     let mut changes = Vec::new();
     let mut old_users = Vec::new();
     let mut old_contexts = Vec::new();
@@ -231,89 +222,17 @@ pub(crate) fn merge(
         items.any(|item| item.get("name").and_then(Placed::text) == Some(wanted))
     };
     // Also where the name stood there before the context: it is current from now on.
-    let becomes = if was == to_be.context {
+    let becomes = if was == context {
         !is_there(was)
     } else {
         wants
     };
-    let next = becomes.then(|| to_be.context.clone());
+    let next = becomes.then_some(context);
     old_users.retain(|name| *name != to_be.user);
     let dangling = referring(root.as_ref(), &changes, "user", &old_users);
     let changed = changes.len();
     finish(before, root.as_ref(), &changes, next.as_deref(), changed)
         .map(|merged| Merged { dangling, ..merged })
-}
-
-/// What the entries will be called.
-///
-/// The names that come with the hand-over cannot be guessed, so that nothing in this file, or in
-/// another one that kubectl reads beside it, waits for the login. A name that the user's own
-/// contexts use stays, where it is ours and leads to our address only.
-fn names_to_be(root: Option<&Placed>, addition: &Addition<'_>) -> Result<Names, MergeError> {
-    let (fields, mark) = (addition.fields, addition.mark);
-    let [of_clusters, of_contexts, of_users] = &SECTIONS;
-    let ours = |section: &Section, by_subject: bool| -> Vec<&str> {
-        entries(root, section)
-            .filter(|item| is_ours(item, section, mark, by_subject))
-            .filter_map(|item| item.get("name")?.text())
-            .collect()
-    };
-    let (clusters, contexts, users) = (
-        ours(of_clusters, false),
-        ours(of_contexts, true),
-        ours(of_users, true),
-    );
-    let others: Vec<&Placed> = entries(root, of_contexts)
-        .filter(|item| !is_ours(item, of_contexts, mark, true))
-        .collect();
-    let refers = |item: &Placed, kind: &str, name: &str| {
-        let referred = item
-            .get("context")
-            .and_then(|context| context.get(kind)?.text());
-        referred == Some(name)
-    };
-    let of = |kind: &str, name: &str| -> Vec<&Placed> {
-        let mut found = others.clone();
-        found.retain(|item| refers(item, kind, name));
-        found
-    };
-    let cluster = clusters
-        .iter()
-        .find(|name| !of("cluster", name).is_empty())
-        .map_or(fields.cluster.as_str(), |name| *name);
-    let version = |name: &str| name.rsplit_once("-v").map(|(_, number)| number.to_owned());
-    let user = users.iter().find(|name| {
-        let using = of("user", name);
-        let to_us = using.iter().all(|item| refers(item, "cluster", cluster));
-        let is_same = version(name) == version(&fields.user);
-        is_same && clusters.contains(&cluster) && !using.is_empty() && to_us
-    });
-    let user = user.map_or(fields.user.as_str(), |name| *name);
-    for (section, name) in [(of_clusters, cluster), (of_users, user)] {
-        let there = entries(root, section)
-            .any(|item| item.get("name").and_then(Placed::text) == Some(name));
-        // An entry of that name which is not ours is an error of its own.
-        let waiting = of(section.kind, name);
-        if let Some(item) = waiting.first().filter(|_| !there) {
-            let context = item.get("name").and_then(Placed::text).unwrap_or_default();
-            return Err(MergeError::Waiting {
-                context: context.to_owned(),
-                kind: section.kind,
-                name: name.to_owned(),
-            });
-        }
-    }
-    let was = current(root);
-    let kept = contexts.iter().find(|name| **name == was);
-    let kept = kept.or(contexts.first()).copied();
-    let context = kept
-        .filter(|_| !addition.context_is_chosen)
-        .unwrap_or(&fields.context);
-    Ok(Names {
-        cluster: cluster.to_owned(),
-        context: context.to_owned(),
-        user: user.to_owned(),
-    })
 }
 
 /// Takes the entries of a cluster out again; nothing changes where there are none.
@@ -557,12 +476,12 @@ fn expected<'t>(
         if change.gone.is_empty() && new.is_none() {
             continue;
         }
-        let new = new.as_ref().and_then(|new| new.items()?.first());
+        let new = new.as_ref().and_then(Placed::items).unwrap_or_default();
         let mut items = Vec::new();
         let mut comes = change.comes.as_ref().map(|(_, at)| *at);
         for (number, item) in entries(root, change.section).enumerate() {
             if comes == Some(number) {
-                items.extend(new.map(Placed::as_ref));
+                items.extend(new.iter().map(Placed::as_ref));
                 comes = None;
             }
             if !change.gone.contains(&number) {
@@ -570,7 +489,7 @@ fn expected<'t>(
             }
         }
         if comes.is_some() {
-            items.extend(new.map(Placed::as_ref));
+            items.extend(new.iter().map(Placed::as_ref));
         }
         put(change.section.list, View::List(items));
     }

@@ -227,11 +227,11 @@ impl Connection {
         let removed = match place {
             None => {
                 let removed = self.cluster_bindings().delete(name, &params).await;
-                removed.map(|it| it.is_right())
+                removed.map(|it| it.left().is_none_or(|it| is_removed(&it.metadata)))
             }
             Some(namespace) => {
                 let removed = self.role_bindings(namespace).delete(name, &params).await;
-                removed.map(|it| it.is_right())
+                removed.map(|it| it.left().is_none_or(|it| is_removed(&it.metadata)))
             }
         };
         removed.map_err(|error| Error::from_kube(error, &called(place, name)))
@@ -257,6 +257,11 @@ impl Connection {
         };
         gone(deleted, &called(place, name))
     }
+}
+
+/// Whether an object that a deletion answers with is gone, and not only going.
+fn is_removed(meta: &ObjectMeta) -> bool {
+    meta.deletion_timestamp.is_none()
 }
 
 /// A delete that finds nothing has nothing to do.

@@ -295,13 +295,15 @@ impl Connection {
         accounts: &BTreeSet<&str>,
         mut read: Option<List>,
     ) -> Result<Option<(List, Step)>, Error> {
+        // One that somebody else removed while we did is to be verified as ours is.
+        let mut going = None;
         for _ in 0..CONFLICTS_MAX {
             let found = match read.take() {
                 Some(found) => Some(found),
                 None => self.list_at(place, name).await?,
             };
             let Some(found) = found else {
-                return Ok(None);
+                return Ok(going.map(|list| (list, deleted(place, name))));
             };
             if !found.accounts().any(|account| accounts.contains(account)) {
                 return Ok(None);
@@ -315,9 +317,15 @@ impl Connection {
             if stay.is_empty() && found.is_free() {
                 match self.remove_list(place, name, &found).await {
                     Ok(true) => return Ok(Some((found, deleted(place, name)))),
-                    // Somebody wrote to it, or keeps it: it is read again.
-                    Ok(false) => continue,
-                    Err(error) if error.is_conflict() || error.is_not_found() => continue,
+                    // Somebody wrote to it, keeps it, or removed it: it is read again.
+                    Ok(false) => {
+                        going = Some(found);
+                        continue;
+                    }
+                    Err(error) if error.is_conflict() || error.is_not_found() => {
+                        going = Some(found);
+                        continue;
+                    }
                     // Where deleting is refused, emptying may not be.
                     Err(error) if error.is_of_one_object() => {}
                     Err(error) => return Err(error),

@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Namespace, Secret, ServiceAccount};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret, ServiceAccount};
 use k8s_openapi::api::rbac::v1 as rbac;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use serde::de::DeserializeOwned;
@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::adopt::Mark;
 use super::connection::{Connection, Right};
-use super::error::Error;
+use super::error::{Error, clean};
 use super::list::Scope;
 use super::objects::{self, INSTALLATION, KUBEGRANT, MANAGED_BY};
 use crate::domain::plan::{NAMESPACE, binding_name};
@@ -25,6 +25,12 @@ use crate::domain::plan::{NAMESPACE, binding_name};
 /// controller, and the API server's token cache of 10 seconds.
 const REFUSED_MAX: Duration = Duration::from_secs(40);
 
+/// How long something of ours that somebody holds with a finalizer is tried to be removed.
+const HELD_MAX: Duration = Duration::from_secs(5);
+
+/// How many objects of a kind are looked at.
+const HELD_LOOKED_AT: u32 = 100;
+
 /// What is left when everything of ours was deleted.
 #[derive(Debug, Default)]
 pub(crate) struct Left {
@@ -32,13 +38,54 @@ pub(crate) struct Left {
     pub(crate) behind: Vec<String>,
 }
 
+/// Deletes an object until it is seen to be gone, whatever finalizer somebody put on it.
 async fn delete<K>(api: Api<K>, name: &str, what: &str) -> Result<(), Error>
 where
-    K: Clone + std::fmt::Debug + DeserializeOwned,
+    K: Clone + std::fmt::Debug + DeserializeOwned + kube::Resource,
 {
     let deleted = api.delete(name, &DeleteParams::default()).await;
+    let held = match deleted.map_err(|error| Error::from_kube(error, what)) {
+        Err(error) if error.is_not_found() => return Ok(()),
+        // An account that was removed is answered as it was.
+        other => other?.left().and_then(|object| {
+            let meta = object.meta();
+            meta.deletion_timestamp.as_ref()?;
+            Some(meta.finalizers.clone().unwrap_or_default())
+        }),
+    };
+    let Some(held) = held else {
+        return Ok(());
+    };
+    let started = tokio::time::Instant::now();
+    let mut last = None;
+    while started.elapsed() < HELD_MAX {
+        let free = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
+        let freed = api
+            .patch_metadata(name, &PatchParams::default(), &free)
+            .await;
+        if let Err(error) = freed {
+            last = Some(Error::from_kube(error, what));
+        }
+        let found = api.get_metadata_opt(name).await;
+        match found.map_err(|error| Error::from_kube(error, what)) {
+            Ok(None) => return Ok(()),
+            // The last binding took the right to look with it.
+            Err(error) if error.is_forbidden() || error.is_unauthorized() => return Ok(()),
+            Err(error) => last = Some(error),
+            Ok(Some(_)) => {}
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Err(Error::held(what, &held, last))
+}
+
+/// Asks for the end of a namespace, which takes its time.
+async fn delete_namespace(api: Api<Namespace>) -> Result<(), Error> {
+    let what = "our namespace";
+    let deleted = api.delete(NAMESPACE, &DeleteParams::default()).await;
     match deleted.map_err(|error| Error::from_kube(error, what)) {
-        Err(error) if error.is_not_found() => Ok(()),
+        // An earlier delete has come as far: the server is at it.
+        Err(error) if error.is_not_found() || error.is_conflict() => Ok(()),
         other => other.map(drop),
     }
 }
@@ -103,11 +150,8 @@ impl Connection {
             return Ok(left);
         }
         let namespaces: Api<Namespace> = Api::all(client());
-        match delete(namespaces, NAMESPACE, "our namespace").await {
-            // An earlier delete has come as far: the server is at it.
-            Err(error) if error.is_conflict() => {}
-            other => other?,
-        }
+        left.behind.extend(self.holds_the_namespace().await);
+        delete_namespace(namespaces).await?;
         if as_manager {
             match delete(self.cluster_bindings(), &last, "our last binding").await {
                 Err(error) if error.is_unauthorized() => {
@@ -126,6 +170,38 @@ impl Connection {
             ));
         }
         Ok(left)
+    }
+
+    /// What of others keeps our namespace from going, as far as it is of the usual kinds: whoever put
+    /// the finalizer there has something to finish, which is not ours to break off.
+    async fn holds_the_namespace(&self) -> Option<String> {
+        let client = || self.client.clone();
+        let maps: Api<ConfigMap> = Api::namespaced(client(), NAMESPACE);
+        let secrets: Api<Secret> = Api::namespaced(client(), NAMESPACE);
+        let pods: Api<Pod> = Api::namespaced(client(), NAMESPACE);
+        let few = ListParams::default().limit(HELD_LOOKED_AT);
+        let (maps, secrets, pods) = futures::join!(
+            maps.list_metadata(&few),
+            secrets.list_metadata(&few),
+            pods.list_metadata(&few)
+        );
+        let maps = maps.into_iter().flatten().map(|it| ("ConfigMap", it));
+        let secrets = secrets.into_iter().flatten().map(|it| ("Secret", it));
+        let pods = pods.into_iter().flatten().map(|it| ("Pod", it));
+        let mut all = maps.map(|(kind, it)| (kind, it.metadata)).chain(
+            secrets
+                .map(|(kind, it)| (kind, it.metadata))
+                .chain(pods.map(|(kind, it)| (kind, it.metadata))),
+        );
+        all.find_map(|(kind, meta)| {
+            let finalizer = meta.finalizers?.into_iter().next()?;
+            Some(format!(
+                "namespace '{NAMESPACE}', which the cluster is deleting: it waits for finalizer \
+                 '{}' of {kind} '{}', which is not ours",
+                clean(&finalizer),
+                clean(&meta.name.unwrap_or_default()),
+            ))
+        })
     }
 
     /// Whether the manager has begun to leave: it is on the list of cluster-admin, which it is on

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::journal::Journal;
+use super::cluster::WRITE_SCOPE_WARNING;
 use super::project::{self, kept::Kept};
 use super::{Applied, Done, Error, Mode, excess, find, settle};
 use crate::domain::access::{self, Access, Grant, Level, Power};
 use crate::domain::audit::Phase;
-use crate::domain::cluster::{Cluster, ClusterId};
+use crate::domain::cluster::{Cluster, ClusterId, WriteScope};
 use crate::domain::credential::{Credential, Subject};
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::ClusterAction;
@@ -169,9 +170,11 @@ pub(crate) async fn grant(
             Mode::Do => settle::pay(session, &cluster, &lock, &journal, None).await?,
             Mode::Plan => Applied::default(),
         };
-        return Ok(Done::Did(outcome(true, applied, vec![])));
+        let plain = plain_edit(wish.level, &cluster).collect();
+        return Ok(Done::Did(outcome(true, applied, plain)));
     }
-    let excess = Box::pin(excess_of(session, &cluster, &wish, before.as_ref())).await?;
+    let mut excess = Box::pin(excess_of(session, &cluster, &wish, before.as_ref())).await?;
+    excess.extend(plain_edit(wish.level, &cluster));
     if mode == Mode::Plan {
         let mut lines = vec![format!(
             "give '{}' {} on cluster '{}'",
@@ -200,6 +203,14 @@ pub(crate) async fn grant(
     let applied = settle::pay(session, &cluster, &lock, &journal, Some(request)).await?;
     journal.close(session, &applied, detail, request)?;
     Ok(Done::Did(outcome(false, applied, excess)))
+}
+
+/// The warning that goes with every grant of write where write is the plain `edit`.
+fn plain_edit(level: Level, cluster: &Cluster) -> impl Iterator<Item = String> {
+    let is_plain = level == Level::Write && cluster.write_scope == WriteScope::Cluster;
+    is_plain
+        .then(|| WRITE_SCOPE_WARNING.to_owned())
+        .into_iter()
 }
 
 /// What the level has beyond it on that cluster, if somebody insists or it is less than before:

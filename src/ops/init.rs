@@ -59,7 +59,19 @@ pub(crate) fn existing(session: &Session) -> Result<Option<Initialized>, Error> 
     let Some(organization) = organization else {
         return Ok(None);
     };
-    let actor = session.actor()?;
+    let actor = match session.actor() {
+        Err(session::Error::NoIdentity { path }) => {
+            return Err(Error::Exists {
+                what: "an organization in this store".to_owned(),
+                hint: format!(
+                    "there is no identity at `{}`: name yours with `--identity FILE`, or begin \
+                     another organization with another `--store`",
+                    path.display()
+                ),
+            });
+        }
+        actor => actor?,
+    };
     Ok(Some(Initialized {
         organization,
         owner: actor.holder.name.to_string(),

@@ -433,3 +433,21 @@ fn a_reach_of_write_that_is_not_yet_there_is_owed_until_it_is() {
     assert_eq!(call(&file, "POST", maps, Some(&map)), 403);
     kg.run("status").success();
 }
+
+#[test]
+fn the_plain_edit_is_warned_of_every_time() {
+    let mut kg = Home::new();
+    kg.run("cluster set prod --write-scope cluster").success();
+    let warning = "write is cluster-wide `edit`";
+    kg.run("access grant alice -c prod -l write")
+        .success()
+        .says(warning);
+    kg.run("kubeconfig download prod --user alice")
+        .success()
+        .says(warning);
+    let checked = kg.run("cluster check prod");
+    checked.says("everywhere").says(warning).never_says("held back");
+    kg.run("access grant bob -c prod -l read")
+        .success()
+        .never_says(warning);
+}

@@ -327,3 +327,24 @@ fn forgetting_says_what_may_be_left_behind() {
     kg.run("cluster show prod").exit(3);
     kg.run("status").success();
 }
+
+#[test]
+fn nobodys_finalizer_keeps_the_managers_rights_there() {
+    let mut kg = quick();
+    for kind in ["ClusterRole", "ClusterRoleBinding"] {
+        let mut objects = kg.objects(kind).into_iter();
+        let found = objects.find(|(name, _)| name.ends_with(":manager"));
+        let (_, mut object) = found.expect("the manager's own");
+        object["metadata"]["finalizers"] = serde_json::json!(["example.com/keep"]);
+        kg.sandbox.put_object(object).expect("put");
+    }
+    kg.run("cluster delete prod --yes --confirm prod").success();
+    for kind in ["ClusterRole", "ClusterRoleBinding"] {
+        let left = kg.objects(kind).into_iter();
+        let ours: Vec<String> = left
+            .map(|(name, _)| name)
+            .filter(|name| name.starts_with("kubegrant:"))
+            .collect();
+        assert_eq!(ours, [""; 0], "{kind}");
+    }
+}

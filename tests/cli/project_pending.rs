@@ -114,3 +114,16 @@ fn a_cluster_that_is_away_is_waited_for_by_whoever_can_and_nobody_is_asked() {
         .exit(6)
         .says("'adam' or 'olivia'");
 }
+
+#[test]
+fn who_still_holds_what_was_ended_before_is_not_said_to_be_out() {
+    let (mut kg, file) = shop();
+    kg.run_as("alice", "project revoke shop --yes").exit(6);
+    assert_eq!(get(&file, SECRETS), 200, "it is pending");
+    kg.run_as("alice", "project remove-member bob --project shop --yes")
+        .exit(6)
+        .says("version 1 of 'shop/admin' is ended here and not yet there")
+        .says(ASK);
+    kg.run("reconcile prod").success();
+    assert_eq!(get(&file, SECRETS), 401);
+}

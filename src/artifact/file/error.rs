@@ -96,8 +96,8 @@ pub(crate) enum FileError {
     },
     /// The file belongs to somebody else.
     #[error(
-        "'{path}' belongs to user {uid}, not to you; make a copy that is yours, or, {}",
-        take_over(.path),
+        "'{path}' belongs to user {uid}, not to you; make a copy that is yours, or {}",
+        take_over(.path, *.uid),
         path = path.display()
     )]
     ForeignOwner {
@@ -235,7 +235,15 @@ impl fmt::Display for DirectoryFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ForeignOwner { uid } => {
-                write!(f, "it belongs to user {uid}; use a directory of your own")
+                let root = if geteuid().is_root() {
+                    "run this as that user, without `sudo`, or "
+                } else {
+                    ""
+                };
+                write!(
+                    f,
+                    "it belongs to user {uid}; {root}use a directory of your own"
+                )
             }
             Self::WorldWritable { mode } => write!(
                 f,
@@ -294,17 +302,24 @@ impl Obstacle {
     fn way_out(self, path: &Path) -> String {
         match self {
             Self::Not(_) => "remove it or choose another name".to_owned(),
-            Self::ForeignOwner { .. } => format!("{}, or choose another name", take_over(path)),
+            Self::ForeignOwner { uid } => {
+                format!("{}, or choose another name", take_over(path, uid))
+            }
             Self::Linked { .. } => "remove the other names or choose another name".to_owned(),
         }
     }
 }
 
-/// What takes a file over that is another user's, as root's in one's own home after a `sudo`.
-fn take_over(path: &Path) -> String {
-    let me = geteuid().as_raw();
+/// What takes a file over that is another user's, as root's in one's own home after a `sudo`. Root
+/// takes over nothing of a user's: the next run without `sudo` would be locked out.
+fn take_over(path: &Path, uid: u32) -> String {
+    let me = geteuid();
+    if me.is_root() {
+        return format!("run this as user {uid}, without `sudo`");
+    }
     format!(
-        "if it should be yours, `sudo chown {me} {}`",
+        "if it should be yours, `sudo chown {} {}`",
+        me.as_raw(),
         path.display()
     )
 }

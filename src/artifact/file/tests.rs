@@ -298,6 +298,13 @@ fn what_belongs_to_a_stranger_is_refused() {
         read_private(&file, 9),
         Err(FileError::ForeignOwner { uid: STRANGER, .. })
     ));
+    // Root takes nothing over: whose it is could not use it any more.
+    let words = read_private(&file, 9).expect_err("refused").to_string();
+    assert!(
+        words.contains("run this as user 12345, without `sudo`"),
+        "{words}"
+    );
+    assert!(!words.contains("chown"), "{words}");
     assert_eq!(read_bounded(&file, 9).expect("reads").as_slice(), b"old");
 }
 

@@ -1,5 +1,6 @@
 //! What merging keeps, and what it refuses.
 
+mod copies;
 mod refused;
 
 use std::fmt::Write as _;

@@ -407,6 +407,7 @@ pub(crate) struct CheckView {
     immortal_tokens_everywhere: bool,
     bound: Vec<String>,
     owed: usize,
+    write_everywhere: bool,
     write: ReachView,
 }
 
@@ -433,6 +434,7 @@ impl From<Checked> for CheckView {
             immortal_tokens_everywhere: !checked.immortal_is_partial,
             bound: checked.bound,
             owed: checked.owed,
+            write_everywhere: checked.write_everywhere,
             write: ReachView::from(&checked.reach),
         }
     }
@@ -513,16 +515,18 @@ impl View for CheckView {
             "none that is bound is gone or climbs",
             &self.bound,
         );
-        list("write", "reaches", "no namespace", &self.write.reaches);
-        let held: Vec<String> = self
-            .write
-            .held_back
-            .iter()
-            .map(|(ns, why)| format!("{ns}: {why}"))
-            .collect();
-        list("write", "held back", "no namespace is held back", &held);
-        for (namespace, why) in &self.write.included {
-            rows.push(row("write", "included", &format!("{namespace}: {why}")));
+        if self.write_everywhere {
+            let what = crate::ops::cluster::WRITE_SCOPE_WARNING.to_owned();
+            list("write", "everywhere", "", &[what]);
+        } else {
+            let write = &self.write;
+            list("write", "reaches", "no namespace", &write.reaches);
+            let held = write.held_back.iter();
+            let held: Vec<String> = held.map(|(ns, why)| format!("{ns}: {why}")).collect();
+            list("write", "held back", "no namespace is held back", &held);
+            for (namespace, why) in &write.included {
+                rows.push(row("write", "included", &format!("{namespace}: {why}")));
+            }
         }
         for left in &self.write.left_out {
             rows.push(row(left.level, "leaves out", &left.line(&self.cluster)));

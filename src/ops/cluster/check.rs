@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::domain::cluster::WriteScope;
 use super::Reach;
 use crate::domain::access::Power;
 use crate::domain::backdoor::{self, Backdoor, Gives};
@@ -33,6 +34,8 @@ pub(crate) struct Checked {
     pub(crate) server: String,
     /// The version it gives now.
     pub(crate) version: String,
+    /// Whether write is the plain `edit`, everywhere.
+    pub(crate) write_everywhere: bool,
     /// Rights that the manager lacks.
     pub(crate) missing_rights: Vec<String>,
     /// Objects of ours that are not there.
@@ -137,6 +140,7 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
     let mut checked = Checked {
         cluster: cluster.name.clone(),
         server: cluster.address.server.clone(),
+        write_everywhere: cluster.write_scope == WriteScope::Cluster,
         version,
         missing_rights: missing.iter().map(|it| it.named(installation)).collect(),
         missing: vec![],

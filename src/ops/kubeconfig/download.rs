@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::form::{Form, address_note, fields, form, live_version, mark};
+use super::form::{Form, address_note, plain_edit_note, fields, form, live_version, mark};
 use super::merge::{self, MergeNews};
 use super::trial::{self, mint_and_try};
 use super::{Case, Way, begin_version, case};
@@ -306,6 +306,7 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
             excess,
             notes: address_note(&case)
                 .into_iter()
+                .chain(plain_edit_note(&case))
                 .chain(settled.notes)
                 .collect(),
             case,

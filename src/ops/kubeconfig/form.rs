@@ -9,9 +9,11 @@ use crate::artifact::file::check_writable_destination;
 use crate::artifact::kubeconfig::KubeconfigFields;
 use crate::artifact::merge::{Addition, Mark};
 use crate::domain::access::Power;
+use crate::domain::cluster::WriteScope;
 use crate::domain::cluster::is_ones_own;
 use crate::domain::credential::Subject;
 use crate::domain::policy::{Denial, OrganizationAction};
+use crate::ops::cluster::WRITE_SCOPE_WARNING;
 use crate::ops::{Error, find, reseal, settle};
 use crate::secrets::{Recipient, SecretString};
 use crate::session::Session;
@@ -185,6 +187,12 @@ fn version_to_be(session: &Session, case: &Case) -> Result<u32, Error> {
         .store()?
         .read(|tx| live_version(session, tx, case))?;
     Ok(live.unwrap_or_else(|| last.map_or(1, |last| last + 1)))
+}
+
+/// What a person should know of what the file carries, where write is the plain `edit`.
+pub(super) fn plain_edit_note(case: &Case) -> Option<String> {
+    let is_plain = case.power == Power::Write && case.cluster.write_scope == WriteScope::Cluster;
+    is_plain.then(|| WRITE_SCOPE_WARNING.to_owned())
 }
 
 /// What a person should know of the address that goes into a file for somebody else.

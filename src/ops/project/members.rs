@@ -336,11 +336,15 @@ fn end_in_project(
 ) -> Result<(Vec<Cluster>, Vec<Over>), Error> {
     let mut touched = Vec::new();
     let mut over = Vec::new();
+    // What they hold of a version that somebody ended before, and that still lets them in, is theirs
+    // until it is gone.
+    let mut pending = store::credentials::shared_held_by(tx, case.user.id)?;
+    pending.retain(|it| it.state == State::Revoking);
     for cluster in clusters_of(tx, &case.project)? {
         let journal = case.journal.clone().cluster(&cluster);
         let ended = settle::end_what_must(session, tx, &cluster, &journal, Some(request))?;
         over.extend(Over::all_of(tx, &cluster, &ended)?);
-        if !ended.is_empty() {
+        if !ended.is_empty() || pending.iter().any(|it| it.cluster == cluster.id) {
             touched.push(cluster);
         }
     }
