@@ -271,6 +271,7 @@ fn cluster_check() {
           "immortal_tokens_everywhere": false,
           "bound": [],
           "owed": 0,
+          "write_everywhere": false,
           "write": {
             "reaches": [
               "default"
@@ -306,6 +307,7 @@ fn cluster_check() {
         immortal_tokens_everywhere: false
         bound: []
         owed: 0
+        write_everywhere: false
         write:
           reaches:
           - default
