@@ -307,6 +307,29 @@ fn api_servers_that_do_not_agree_are_said_to() {
 }
 
 #[test]
+fn a_login_that_is_refused_after_it_was_accepted_is_said_to_have_been() {
+    let mut kg = Home::new();
+    kg.grant_and_download("alice", "read");
+    let refused = || Fault {
+        matches: Match {
+            path_contains: Some("clusterrolebindings".to_owned()),
+            ..Match::default()
+        },
+        action: Action::Status {
+            code: 401,
+            retry_after: None,
+        },
+    };
+    kg.sandbox.fault(refused());
+    kg.run("reconcile")
+        .exit(7)
+        .says("it was accepted a moment before")
+        .says("do not agree");
+    kg.sandbox.clear_faults();
+    kg.run("reconcile").success();
+}
+
+#[test]
 fn a_token_that_is_refused_where_its_file_leads_is_not_handed_over() {
     let mut kg = Home::new();
     kg.run("access grant alice -c prod --level read").success();
