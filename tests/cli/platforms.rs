@@ -165,7 +165,9 @@ fn an_empty_namespace_of_the_platform_is_taken_over_and_given_back() {
     let mut kg = home();
     put_namespace(&kg);
     deny_without_team(&kg, "", &["namespaces"]);
-    kg.run("cluster add prod --kubeconfig admin.conf").success();
+    kg.run("cluster add prod --kubeconfig admin.conf")
+        .success()
+        .says("stays when the cluster is deleted");
     kg.grant_and_download("bob", "read");
     kg.run("cluster relink prod --kubeconfig admin.conf --yes")
         .success();
