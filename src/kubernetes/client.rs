@@ -10,13 +10,14 @@
 //! - the credential goes to exactly the configured address. Redirects are errors, and neither
 //!   headers nor bodies enter a log or an error.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use http::header::{AUTHORIZATION, DATE, HeaderValue};
-use http::{Request, Response, Uri};
+use http::{Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
 use hyper::body::Incoming;
@@ -183,6 +184,7 @@ impl Again {
         let connected = Connected {
             exchange: Arc::clone(&self.0),
             authorization: authorization(&login, self.0.server())?,
+            accepted: Arc::default(),
         };
         Ok(kube::Client::new(connected, "default"))
     }
@@ -379,11 +381,17 @@ impl Tls {
     }
 }
 
+/// Said of a login that was accepted before, in the same run.
+const REFUSED_SINCE: &str = "it was accepted a moment before: it was ended since, or the API servers at this address do not \
+     agree";
+
 /// The service that kube calls.
 #[derive(Clone)]
 struct Connected {
     exchange: Arc<Exchange>,
     authorization: Option<HeaderValue>,
+    /// Whether the login was accepted once.
+    accepted: Arc<AtomicBool>,
 }
 
 impl Connected {
@@ -392,6 +400,7 @@ impl Connected {
         Self {
             exchange,
             authorization,
+            accepted: Arc::default(),
         }
     }
 }
@@ -408,6 +417,7 @@ impl Service<Request<kube::client::Body>> for Connected {
     fn call(&mut self, request: Request<kube::client::Body>) -> Self::Future {
         let exchange = Arc::clone(&self.exchange);
         let authorization = self.authorization.clone();
+        let accepted = Arc::clone(&self.accepted);
         Box::pin(async move {
             let (mut parts, body) = request.into_parts();
             // kube's bodies are in memory; whole ones can be sent again.
@@ -415,7 +425,15 @@ impl Service<Request<kube::client::Body>> for Connected {
             if let Some(value) = authorization {
                 parts.headers.insert(AUTHORIZATION, value);
             }
-            Ok(exchange.run(parts, body).await?)
+            let answer = exchange.run(parts, body).await?;
+            if answer.status().is_success() {
+                accepted.store(true, Ordering::Relaxed);
+            } else if answer.status() == StatusCode::UNAUTHORIZED
+                && accepted.load(Ordering::Relaxed)
+            {
+                return Ok(exchange::with_words(answer, REFUSED_SINCE).await);
+            }
+            Ok(answer)
         })
     }
 }

@@ -168,7 +168,7 @@ fn a_dry_run_of_a_reconcile_says_what_drifted() {
         .remove_object("v1", "ServiceAccount", Some("kubegrant"), name);
     insta::assert_snapshot!(kg.run("reconcile --dry-run"), @r"
         CLUSTER   STATE          WHAT
-        prod      would change   create account alice-[HEX]-v1 (read of 'alice')
+        prod      would change   end version 1 of 'alice': its account was deleted on the cluster (account 'alice-[HEX]-v1')
         ----- stderr -----
         Nothing was changed (dry run).
         [exit 0]

@@ -165,7 +165,9 @@ fn an_empty_namespace_of_the_platform_is_taken_over_and_given_back() {
     let mut kg = home();
     put_namespace(&kg);
     deny_without_team(&kg, "", &["namespaces"]);
-    kg.run("cluster add prod --kubeconfig admin.conf").success();
+    kg.run("cluster add prod --kubeconfig admin.conf")
+        .success()
+        .says("stays when the cluster is deleted");
     kg.grant_and_download("bob", "read");
     kg.run("cluster relink prod --kubeconfig admin.conf --yes")
         .success();
@@ -304,6 +306,29 @@ fn api_servers_that_do_not_agree_are_said_to() {
         .says("do not agree")
         .never_says("relink");
     assert_eq!(names(&kg), before);
+}
+
+#[test]
+fn a_login_that_is_refused_after_it_was_accepted_is_said_to_have_been() {
+    let mut kg = Home::new();
+    kg.grant_and_download("alice", "read");
+    let refused = || Fault {
+        matches: Match {
+            path_contains: Some("clusterrolebindings".to_owned()),
+            ..Match::default()
+        },
+        action: Action::Status {
+            code: 401,
+            retry_after: None,
+        },
+    };
+    kg.sandbox.fault(refused());
+    kg.run("reconcile")
+        .exit(7)
+        .says("it was accepted a moment before")
+        .says("do not agree");
+    kg.sandbox.clear_faults();
+    kg.run("reconcile").success();
 }
 
 #[test]

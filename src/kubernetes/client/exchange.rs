@@ -415,6 +415,26 @@ pub(in crate::kubernetes) fn judge(
     Ok(Response::from_parts(parts, Full::new(body)))
 }
 
+/// Adds words of ours to the message of a refusal.
+pub(super) async fn with_words(
+    answer: Response<Full<Bytes>>,
+    words: &str,
+) -> Response<Full<Bytes>> {
+    let (parts, body) = answer.into_parts();
+    // It is in memory, and reading it cannot fail.
+    let body = body
+        .collect()
+        .await
+        .map(http_body_util::Collected::to_bytes);
+    let body = body.unwrap_or_default();
+    let mut value = serde_json::from_slice(&body).unwrap_or(serde_json::Value::Null);
+    if let Some(message) = value["message"].as_str() {
+        value["message"] = format!("{message} ({words})").into();
+    }
+    let body = serde_json::to_vec(&value).map_or(body, Bytes::from);
+    Response::from_parts(parts, Full::new(body))
+}
+
 /// Makes every refusal a Kubernetes `Status` with the code that was really sent; a load balancer
 /// in between answers with a page instead.
 fn as_status(status: StatusCode, body: &Bytes) -> Bytes {

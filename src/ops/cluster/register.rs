@@ -234,7 +234,14 @@ impl Registration<'_> {
         };
         let custody = take_custody(session, &wish.name, approach, request, new).await?;
         let now = session.now();
-        let warnings = warnings(approach, &custody, wish.write_scope, now);
+        let mut warnings = warnings(approach, &custody, wish.write_scope, now);
+        if new.before.is_some() {
+            warnings.push(
+                "namespace 'kubegrant' was there before: it is taken over, and stays when the cluster \
+                 is deleted"
+                    .to_owned(),
+            );
+        }
         let mut cluster = self.cluster(&custody, now);
         let installation = find::installation(session)?;
         // The cluster was asked meanwhile, and may have been slow.
