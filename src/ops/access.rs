@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::journal::Journal;
 use super::cluster::WRITE_SCOPE_WARNING;
+use super::journal::Journal;
 use super::project::{self, kept::Kept};
 use super::{Applied, Done, Error, Mode, excess, find, settle};
 use crate::domain::access::{self, Access, Grant, Level, Power};
@@ -208,9 +208,7 @@ pub(crate) async fn grant(
 /// The warning that goes with every grant of write where write is the plain `edit`.
 fn plain_edit(level: Level, cluster: &Cluster) -> impl Iterator<Item = String> {
     let is_plain = level == Level::Write && cluster.write_scope == WriteScope::Cluster;
-    is_plain
-        .then(|| WRITE_SCOPE_WARNING.to_owned())
-        .into_iter()
+    is_plain.then(|| WRITE_SCOPE_WARNING.to_owned()).into_iter()
 }
 
 /// What the level has beyond it on that cluster, if somebody insists or it is less than before:

@@ -446,7 +446,10 @@ fn the_plain_edit_is_warned_of_every_time() {
         .success()
         .says(warning);
     let checked = kg.run("cluster check prod");
-    checked.says("everywhere").says(warning).never_says("held back");
+    checked
+        .says("everywhere")
+        .says(warning)
+        .never_says("held back");
     kg.run("access grant bob -c prod -l read")
         .success()
         .never_says(warning);

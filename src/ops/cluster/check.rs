@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::cluster::WriteScope;
 use super::Reach;
 use crate::domain::access::Power;
 use crate::domain::backdoor::{self, Backdoor, Gives};
 use crate::domain::cluster::ManagerKind;
+use crate::domain::cluster::WriteScope;
 use crate::domain::credential::State;
 use crate::domain::name::ClusterName;
 use crate::domain::plan::{NAMESPACE, Observed, Plan, Step, binding_name};

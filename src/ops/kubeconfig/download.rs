@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::form::{Form, address_note, plain_edit_note, fields, form, live_version, mark};
+use super::form::{Form, address_note, fields, form, live_version, mark, plain_edit_note};
 use super::merge::{self, MergeNews};
 use super::trial::{self, mint_and_try};
 use super::{Case, Way, begin_version, case};
