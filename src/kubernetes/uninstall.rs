@@ -117,18 +117,21 @@ impl Connection {
             Api::namespaced(client(), NAMESPACE),
         );
         let cluster_roles: Api<rbac::ClusterRole> = Api::all(client());
-        futures::try_join!(
-            delete(bindings, &manager, "the manager's RoleBinding"),
-            delete(roles, &manager, "the manager's Role"),
-            delete(
-                self.cluster_bindings(),
-                &manager,
-                "the manager's ClusterRoleBinding"
-            ),
-            delete(cluster_roles, &manager, "the manager's ClusterRole"),
-            self.delete_role(&edit),
-            self.delete_role(&view),
-        )?;
+        let rights = async {
+            futures::try_join!(
+                delete(bindings, &manager, "the manager's RoleBinding"),
+                delete(roles, &manager, "the manager's Role"),
+                delete(
+                    self.cluster_bindings(),
+                    &manager,
+                    "the manager's ClusterRoleBinding"
+                ),
+                delete(cluster_roles, &manager, "the manager's ClusterRole"),
+                self.delete_role(&edit),
+                self.delete_role(&view),
+            )
+        };
+        Box::pin(rights).await?;
         let mut left = Left::default();
         if shared || adopted {
             if shared {

@@ -304,11 +304,7 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
             ttl,
             grant_ends_at,
             excess,
-            notes: address_note(&case)
-                .into_iter()
-                .chain(plain_edit_note(&case))
-                .chain(settled.notes)
-                .collect(),
+            notes: notes_of(&case, settled.notes),
             case,
             lock: Some(lock),
         }),
@@ -322,6 +318,12 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
             Err(not_handed_over(session, &case, id, error))
         }
     }
+}
+
+/// What people should know of the file, and of the cluster beside.
+fn notes_of(case: &Case, settled: Vec<String>) -> Vec<String> {
+    let of_file = address_note(case).into_iter().chain(plain_edit_note(case));
+    of_file.chain(settled).collect()
 }
 
 /// What the version that is about to begin would have beyond what it carries.
