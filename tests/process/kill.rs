@@ -247,7 +247,7 @@ pub(crate) fn mend(home: &Home, words: &str, oracle: &mut Oracle) -> Vec<String>
     if reconciled.stdout.contains("perhaps the binding") {
         // A manager that was gone before its binding was cannot look for it, and says so.
         settled.retain(|what| {
-            !what.contains("kubegrant-manager on ") && !what.contains("nothing is registered")
+            !what.contains("kubegrant-manager") && !what.contains("nothing is registered")
         });
     }
     found.extend(
