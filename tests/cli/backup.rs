@@ -61,8 +61,10 @@ fn what_was_issued_after_the_backup_ends_with_the_next_reconcile() {
     let mut kg = backed_up();
     kg.run("access grant bob -c prod -l read").success();
     let bob = kg.download_for("bob");
-    kg.run("--as alice kubeconfig rotate prod --no-download").success();
-    kg.run("--as alice kubeconfig rotate prod --no-download").success();
+    kg.run("--as alice kubeconfig rotate prod --no-download")
+        .success();
+    kg.run("--as alice kubeconfig rotate prod --no-download")
+        .success();
     assert_eq!(get(&bob, PODS), 200);
     kg.run("restore b.db --dry-run").success();
     insta::assert_snapshot!(kg.run("restore b.db --yes"), @r"
@@ -93,7 +95,8 @@ fn what_was_issued_after_the_backup_ends_with_the_next_reconcile() {
     };
     // The one that stood in the backup was ended since: its account is gone.
     assert_eq!(version(&mut kg), 4, "2 and 3 were issued before");
-    kg.run("--as alice kubeconfig rotate prod --no-download").success();
+    kg.run("--as alice kubeconfig rotate prod --no-download")
+        .success();
     assert_eq!(version(&mut kg), 5);
 }
 
