@@ -97,11 +97,15 @@ impl Taken {
     }
 }
 
+/// A list as it was, and what was done to it; nothing where it was gone when it was to be changed,
+/// which is not believed yet.
+type Change = (List, Option<Step>);
+
 /// Accounts off one list: the list as it was where any of them was on it, and what became of it.
 struct Dropped {
     place: Place,
     name: String,
-    result: Result<Option<(List, Step)>, Error>,
+    result: Result<Option<Change>, Error>,
 }
 
 /// The lists that are ours by their very names: a name that only begins like ours can be anybody's.
@@ -165,7 +169,7 @@ impl Connection {
         {
             match result {
                 Ok(Some((list, step))) => {
-                    taken.changed.push(step);
+                    taken.changed.extend(step);
                     let leaves = who_leaves(ended, &place, &name, &self.installation);
                     for account in list.accounts().filter(|it| leaves.contains(it)) {
                         let of = (&place, name.as_str(), &list.role);
@@ -294,7 +298,7 @@ impl Connection {
         name: &str,
         accounts: &BTreeSet<&str>,
         mut read: Option<List>,
-    ) -> Result<Option<(List, Step)>, Error> {
+    ) -> Result<Option<Change>, Error> {
         // One that somebody else removed while we did is to be verified as ours is.
         let mut going = None;
         for _ in 0..CONFLICTS_MAX {
@@ -303,7 +307,7 @@ impl Connection {
                 None => self.list_at(place, name).await?,
             };
             let Some(found) = found else {
-                return Ok(going.map(|list| (list, deleted(place, name))));
+                return Ok(going.map(|list| (list, None)));
             };
             if !found.accounts().any(|account| accounts.contains(account)) {
                 return Ok(None);
@@ -316,7 +320,7 @@ impl Connection {
             // Nobody stays, and nothing holds it: one step where two are needed otherwise.
             if stay.is_empty() && found.is_free() {
                 match self.remove_list(place, name, &found).await {
-                    Ok(true) => return Ok(Some((found, deleted(place, name)))),
+                    Ok(true) => return Ok(Some((found, Some(deleted(place, name))))),
                     // Somebody wrote to it, keeps it, or removed it: it is read again.
                     Ok(false) => {
                         going = Some(found);
@@ -345,10 +349,10 @@ impl Connection {
                     accounts: stay,
                     resource_version: String::new(),
                 };
-                return Ok(Some((found, step)));
+                return Ok(Some((found, Some(step))));
             }
             self.delete_empty(&place, &name, list).await;
-            return Ok(Some((found, deleted(&place, &name))));
+            return Ok(Some((found, Some(deleted(&place, &name)))));
         }
         Err(Error::changed_meanwhile(&called(place, name)))
     }
