@@ -148,6 +148,7 @@ const MAY_HOLD: &[&str] = &[
     "handed.pem",
     "plugin.conf",
     "plugin",
+    "prod.kubeconfig",
     "stdout",
 ];
 

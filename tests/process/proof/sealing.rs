@@ -119,11 +119,6 @@ fn furnished(identity: Option<&Path>) -> (Home, Sandbox) {
         home.run(&format!("init --organization Acme --owner alice{given}"))
             .success(),
     );
-    if identity.is_some() {
-        let place = home.path().join(".config/kubegrant");
-        std::fs::create_dir_all(&place).expect("room");
-        std::fs::copy(home.work().join("given"), place.join("identity")).expect("copied");
-    }
     let second = Sandbox::start().expect("a sandbox");
     home.write("second.conf", &second.admin_kubeconfig());
     home.write("token", TOKEN);
