@@ -20,10 +20,11 @@ const OUR_GROUPS: [&str; 2] = ["system:serviceaccounts", "system:serviceaccounts
 /// The groups of everybody.
 const EVERYBODY: [&str; 2] = ["system:authenticated", "system:unauthenticated"];
 /// What every API server gives to those groups, and means nothing (Kubernetes, "Default roles and
-/// role bindings").
-const FOR_EVERYBODY: [&str; 4] = [
+/// role bindings"; the third reads `/.well-known` for everybody).
+const FOR_EVERYBODY: [&str; 5] = [
     "system:basic-user",
     "system:discovery",
+    "system:openshift:public-info-viewer",
     "system:public-info-viewer",
     "system:service-account-issuer-discovery",
 ];
