@@ -173,6 +173,10 @@ const EDITS: &[(&str, &str)] = &[
     ),
     ("UPDATE clusters SET orphans_owed = 1", "cluster 'prod'"),
     ("UPDATE clusters SET reach_owed = 1", "cluster 'prod'"),
+    (
+        "UPDATE clusters SET labels = '{\"object-label:x.io/adds-to\":\"admin\"}'",
+        "cluster 'prod'",
+    ),
     ("UPDATE clusters SET included = '[\"x\"]'", "cluster 'prod'"),
     (
         "UPDATE clusters SET write_allow = '[\"x.io/y\"]'",

@@ -136,6 +136,7 @@ const CLUSTERS: Guarded = table(
         "protected",
         "owner",
         "project",
+        "labels",
         "server",
         "ca_pem",
         "tls_server_name",

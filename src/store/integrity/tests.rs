@@ -179,7 +179,6 @@ const ANYBODYS: &[(&str, &[&str])] = &[
         "clusters",
         &[
             "description",
-            "labels",
             "version",
             "created_at",
             "reached_at",
