@@ -20,8 +20,8 @@ mod tree;
 use zeroize::Zeroizing;
 
 use super::kubeconfig::{KubeconfigFields, RenderError, render_items};
-use super::text::NotText;
 use crate::domain::KUBECONFIG_BYTES_MAX;
+use crate::secrets::text::NotText;
 pub(crate) use found::{FoundKind, FoundLogin, logins, tokens_alone};
 pub(super) use names::Names;
 use names::names_to_be;

@@ -3,4 +3,3 @@
 pub(crate) mod file;
 pub(crate) mod kubeconfig;
 pub(crate) mod merge;
-pub(crate) mod text;

@@ -6,13 +6,13 @@ use super::open::OpenFileError;
 use crate::artifact::file::FileError;
 use crate::artifact::kubeconfig::RenderError;
 use crate::artifact::merge::MergeError;
-use crate::artifact::text::NotText;
 use crate::domain::Timestamp;
 use crate::domain::name::{ClusterName, ProjectName, UserRef};
 use crate::domain::policy::{ClusterAction, Denial};
 use crate::kubernetes::error::Error as ClusterError;
 use crate::kubernetes::exec::ExecError;
 use crate::kubernetes::import::ImportError;
+use crate::secrets::text::NotText;
 use crate::secrets::{RecipientError, SealError, SshKeyError};
 use crate::{session, store};
 

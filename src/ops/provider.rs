@@ -2,13 +2,13 @@
 
 use super::journal::Journal;
 use super::{Done, Error, Mode, find, reseal};
-use crate::artifact::text;
 use crate::domain::Timestamp;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
 use crate::domain::name::ClusterName;
 use crate::domain::policy::ClusterAction;
 use crate::provider::{self, Project};
+use crate::secrets::text;
 use crate::secrets::{ExposeSecret, SecretString};
 use crate::session::Session;
 use crate::store;

@@ -156,7 +156,7 @@ impl Identity {
         if bytes.starts_with(BINARY) {
             return from_passphrase_file(bytes, passphrase);
         }
-        let text = text::read(bytes);
+        let text = text::read_loosely(bytes);
         if text.contains('\0') {
             return match KeyFile::parse(bytes) {
                 Err(error @ SshKeyError::Format { .. }) => Err(IdentityError::KeyFile(error)),

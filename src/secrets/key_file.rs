@@ -161,7 +161,7 @@ impl KeyFile {
                 way_out: OF_DER,
             });
         }
-        let text = text::read(bytes);
+        let text = text::read_loosely(bytes);
         let Some(block) = find(&text)? else {
             return Err(not_a_key(&text));
         };

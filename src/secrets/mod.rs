@@ -12,7 +12,7 @@ mod recipient;
 mod seal;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(crate) mod text;
 
 pub(crate) use identity::{Identity, IdentityError};
 pub(crate) use key_file::{KEY_BYTES_MAX, SshKeyError};

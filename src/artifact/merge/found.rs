@@ -12,7 +12,7 @@ use sha2::Digest as _;
 use zeroize::Zeroizing;
 
 use super::tree::{self, Placed};
-use crate::artifact::text;
+use crate::secrets::text;
 
 mod encoded;
 mod lines;

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::custody::Custody;
 use crate::artifact::file::read_bounded;
-use crate::artifact::text;
 use crate::domain::cluster::{Address, Cluster, ManagerKind, WriteScope};
 use crate::domain::mark::Marks;
 use crate::domain::name::ClusterName;
@@ -23,6 +22,7 @@ use crate::ops::journal::Journal;
 use crate::ops::manager::Canary;
 use crate::ops::{Debt, Error, find, manager, settle};
 use crate::secrets::ExposeSecret as _;
+use crate::secrets::text;
 use crate::session::Session;
 
 /// The largest file that a kubeconfig may point to, in bytes.

@@ -7,9 +7,9 @@ use zeroize::Zeroizing;
 
 use crate::artifact::file::{FileError, SharedFile};
 use crate::artifact::merge::{self, Addition, BYTES_MAX, Mark, MergeError, Merged};
-use crate::artifact::text;
 use crate::domain::name::ClusterName;
 use crate::ops::{Done, Error, Mode, find};
+use crate::secrets::text;
 use crate::session::Session;
 
 /// How long another program may hold the lock.

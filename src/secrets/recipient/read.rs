@@ -9,7 +9,7 @@ const SSH_LENGTH: usize = 68;
 
 /// Reads a public key file: one key, comments aside, in whatever form programs write one.
 pub(crate) fn parse_public_key_file(bytes: impl AsRef<[u8]>) -> Result<Recipient, RecipientError> {
-    text(&super::super::text::read(bytes.as_ref()))
+    text(&super::super::text::read_loosely(bytes.as_ref()))
 }
 
 /// Reads the one public key in a text: an `age1…` or an `ssh-ed25519 …` line, perhaps with options

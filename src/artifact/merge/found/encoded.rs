@@ -120,7 +120,7 @@ fn decode(line: usize, text: &str, found: &mut Vec<Encoded>) {
             return false;
         };
         let bytes = Zeroizing::new(bytes);
-        let is_text = is_worth_a_look(&crate::artifact::text::read_loosely(&bytes));
+        let is_text = is_worth_a_look(&crate::secrets::text::read_loosely(&bytes));
         if is_text {
             found.push(Encoded { line, bytes });
         }
