@@ -274,6 +274,16 @@ pub(crate) fn parse_namespace(input: &str) -> Result<String, String> {
     }
 }
 
+/// A word for a shell: as it is, or in quotes.
+pub(crate) fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

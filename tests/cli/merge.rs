@@ -322,3 +322,31 @@ fn what_was_planted_before_gets_no_login() {
     assert_eq!(merged["users"].as_array().map(Vec::len), Some(1));
     assert_ne!(merged["users"][0]["name"], user);
 }
+
+#[test]
+fn a_context_that_waits_for_the_next_login_is_not_recommended_for_it() {
+    let mut home = Home::new();
+    home.run("kubeconfig download prod --merge -f mine")
+        .success();
+    let text = home.read("mine");
+    let user = crate::home::yaml(&text)["users"][0]["name"]
+        .as_str()
+        .expect("a name")
+        .to_owned();
+    let planted = text
+        .replace(
+            "clusters:\n",
+            "clusters:\n- name: evil\n  cluster:\n    server: https://evil.example\n",
+        )
+        .replace(
+            "contexts:\n",
+            &format!("contexts:\n- name: it's\n  context:\n    cluster: evil\n    user: {user}\n"),
+        );
+    assert_ne!(planted, text);
+    home.write("mine", &planted);
+    home.run("kubeconfig rotate prod --merge -f mine")
+        .success()
+        .says("your context 'it's' refers to a login that is gone")
+        .says("`kubectl config delete-context 'it'\\''s'` removes it")
+        .never_says("--user=");
+}

@@ -12,7 +12,7 @@ use crate::cli::global::DryRunArgs;
 use crate::cli::views::kubeconfig::DownloadView;
 use crate::cli::{completion, duration};
 use crate::domain::access::Power;
-use crate::domain::name::{ClusterName, UserRef};
+use crate::domain::name::{ClusterName, UserRef, shell_word};
 use crate::error::Failure;
 use crate::ops;
 use crate::ops::kubeconfig::{DownloadWish, Downloaded, MergeNews};
@@ -183,9 +183,12 @@ pub(super) fn say_merged(news: &MergeNews, path: Option<&Path>, desk: &mut Desk<
         ));
     }
     for context in &news.dangling {
+        // Whoever wrote it there may wait for the next login: it is not to be given to it blindly.
         desk.output.warn(&format!(
-            "your context '{context}' refers to a login that is gone: give it the new one with \
-             `kubectl config set-context {context} --user=USER`"
+            "your context '{context}' refers to a login that is gone, and may lead to another \
+             cluster: look where before you give it a new one; \
+             `kubectl config delete-context {}` removes it",
+            shell_word(context)
         ));
     }
     for entry in &news.kept {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Address, Cluster, ClusterId, FormerManager, State, WriteScope};
-use crate::domain::name::{ClusterName, ProjectName, UserRef};
+use crate::domain::name::{ClusterName, ProjectName, UserRef, shell_word};
 use crate::domain::policy::{ClusterAction, OrganizationAction, ProjectAction};
 use crate::domain::project::Project;
 use crate::domain::user::User;
@@ -192,16 +192,6 @@ fn left_behind(error: Error, context: &str, left: &[String]) -> Error {
             .iter()
             .map(|command| format!("kubectl --context {context} {command}"))
             .collect(),
-    }
-}
-
-/// A word for a shell.
-fn shell_word(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
     }
 }
 
