@@ -90,7 +90,7 @@ pub(crate) async fn converge(
     let Some(further) = further else {
         return Ok(done);
     };
-    for item in still_let_in(connection, &further, &left).await? {
+    for item in still_let_in(connection, &further, &left).await?.let_in {
         let why = format!(
             "the API server still lets account '{}' in by {}",
             item.account,

@@ -24,6 +24,9 @@ pub(super) const PAUSE_MAX: Duration = Duration::from_millis(100);
 /// and a load balancer gives each connection to another.
 const FURTHER: usize = 3;
 
+/// How much longer a further connection has than what is waited for over it.
+const FURTHER_MORE: Duration = Duration::from_secs(2);
+
 /// Further connections to the same address, which share nothing with the one that there was. See [`Connection::fresh`] for what they do not prove.
 pub(super) struct Further(Vec<Connection>);
 
@@ -100,13 +103,22 @@ impl Rules {
     }
 }
 
-/// Waits until the API servers' authorizers have heard of it: only then is a revocation true. Gives
-/// those that one still lets in.
+/// Who is still let in when it was waited for.
+#[derive(Debug, Default)]
+pub(super) struct Still {
+    /// Those that an API server still lets in.
+    pub(super) let_in: Vec<Leaving>,
+    /// Whether a further connection could not be asked: it leads to a server that hangs, or to none.
+    /// That nobody can come in there now is all that is known of it.
+    pub(super) unasked: bool,
+}
+
+/// Waits until the API servers' authorizers have heard of it: only then is a revocation true.
 pub(super) async fn still_let_in(
     connection: &Connection,
     further: &Further,
     leaving: &[Leaving],
-) -> Result<Vec<Leaving>, Error> {
+) -> Result<Still, Error> {
     let asked = last_written(leaving);
     let elsewhere = further
         .iter()
@@ -114,10 +126,15 @@ pub(super) async fn still_let_in(
     let elsewhere = futures::future::join_all(elsewhere);
     let here = agrees_here(connection, asked.clone(), leaving);
     let (here, elsewhere) = futures::join!(here, elsewhere);
-    let still = here?.into_iter().chain(elsewhere.into_iter().flatten());
+    let unasked = elsewhere.iter().any(Option::is_none);
+    let elsewhere = elsewhere.into_iter().flatten().flatten();
+    let still = here?.into_iter().chain(elsewhere);
     let still = still.map(|item| ((&item.account, &item.place, &item.binding), item));
     let still = still.collect::<BTreeMap<_, _>>();
-    Ok(still.into_values().cloned().collect())
+    Ok(Still {
+        let_in: still.into_values().cloned().collect(),
+        unasked,
+    })
 }
 
 /// Those whose answers stand for all: an API server hears of the writes to one kind in the order of
@@ -153,23 +170,27 @@ async fn agrees_here<'a>(
     }
 }
 
-/// The same of a further connection. Where it cannot be asked, another is opened in its stead, and
-/// in the end nothing is believed.
+/// The same of a further connection. Where it cannot be asked, another is opened in its stead; `None`
+/// where none can. No server that hangs is waited for longer than one that lags.
 async fn agrees<'a>(
     mut further: Connection,
     connection: &Connection,
     open: Vec<&'a Leaving>,
     leaving: &[Leaving],
-) -> Vec<&'a Leaving> {
-    let started = Instant::now();
-    loop {
-        match agrees_here(&further, open.clone(), leaving).await {
-            Ok(still) => return still,
-            Err(_) if started.elapsed() > SETTLE_MAX => return open,
-            Err(_) => further = connection.fresh(1).pop().unwrap_or(further),
+) -> Option<Vec<&'a Leaving>> {
+    let asked = async {
+        loop {
+            if let Ok(still) = agrees_here(&further, open.clone(), leaving).await {
+                return still;
+            }
+            further = connection.fresh(1).pop().unwrap_or(further.clone());
+            tokio::time::sleep(PAUSE_MAX).await;
         }
-        tokio::time::sleep(PAUSE_MAX).await;
-    }
+    };
+    // A little longer than what is waited for within it, so that a server that lags is no silent one.
+    tokio::time::timeout(SETTLE_MAX + FURTHER_MORE, asked)
+        .await
+        .ok()
 }
 
 /// Asks once; gives those that are still let in.

@@ -25,7 +25,7 @@ use self::confirm::Doubts;
 use super::connection::Connection;
 use super::converge::CONCURRENCY;
 use super::error::Error;
-use super::leaving::{Further, PAUSE, PAUSE_MAX, Rules, SETTLE_MAX, still_let_in};
+use super::leaving::{Further, PAUSE, PAUSE_MAX, Rules, SETTLE_MAX, Still, still_let_in};
 use super::list::{Found, Scope};
 use super::lists::{List, called, gone};
 use super::objects;
@@ -191,10 +191,14 @@ impl Connection {
             Ok(still) => still,
             Err(error) => {
                 taken.failures.push(error);
-                left
+                Still {
+                    let_in: left.clone(),
+                    unasked: true,
+                }
             }
         };
-        let lingers = still.iter().map(|item| item.account.as_str()).collect();
+        let lingering = if still.unasked { &left } else { &still.let_in };
+        let lingers = lingering.iter().map(|item| item.account.as_str()).collect();
         for (ending, gone) in ended.accounts.iter().zip(&gone) {
             if gone.as_ref().is_ok_and(|gone| gone.by_us) {
                 taken.changed.push(Step::DeleteAccount {
@@ -211,7 +215,7 @@ impl Connection {
             lingers,
         };
         self.confirm_ends(ended, gone, &doubts, &mut taken).await;
-        self.confirm_off(ended, &still, &mut taken).await;
+        self.confirm_off(ended, &still.let_in, &mut taken).await;
         self.look_behind(ended, &doubts, &mut taken).await;
         taken
     }

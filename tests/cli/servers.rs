@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kubegrant_sandbox::Sandbox;
+use kubegrant_sandbox::{Action, Fault, Match, Sandbox};
 use serde_json::json;
 
 use crate::home::{Home, get};
@@ -80,4 +80,35 @@ fn a_binding_by_a_group_is_waited_out() {
         .success()
         .says("lets account");
     assert!(matches!(get(&file, PODS), 401 | 403));
+}
+
+#[test]
+fn a_server_that_hangs_beside_others_keeps_nothing_pending() {
+    let mut kg = Home::with(Sandbox::builder().servers(SERVERS));
+    kg.run("access grant alice -c prod --level read").success();
+    kg.run("rbac bind alice -c prod --cluster-role admin -n default --yes")
+        .success();
+    let file = kg.download_for("alice");
+    let secrets = "/api/v1/namespaces/default/secrets";
+    for line in [
+        "rbac unbind alice -c prod --cluster-role admin -n default --yes",
+        "access revoke alice -c prod --yes",
+    ] {
+        // The balancer gives the next connection to the next server: the command's own goes there,
+        // and the one that hangs is met by a further one alone.
+        kg.sandbox.clear_faults();
+        assert_eq!(get(&file, PODS), 200);
+        let last = kg.sandbox.requests().last().expect("a request").server;
+        kg.sandbox.fault_at(
+            (last + 2) % SERVERS,
+            Fault {
+                matches: Match::default(),
+                action: Action::Hang,
+            },
+        );
+        kg.run(line).success();
+        kg.run("status").success();
+    }
+    kg.sandbox.clear_faults();
+    assert_eq!(get(&file, secrets), 401);
 }

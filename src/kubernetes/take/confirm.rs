@@ -13,7 +13,7 @@ use crate::domain::power::RoleRef;
 use crate::kubernetes::connection::{Connection, Question};
 use crate::kubernetes::converge::CONCURRENCY;
 use crate::kubernetes::error::{Error, clean};
-use crate::kubernetes::leaving::{Further, Leaving, PAUSE, PAUSE_MAX};
+use crate::kubernetes::leaving::{Further, Leaving, PAUSE, PAUSE_MAX, SETTLE_MAX};
 use crate::kubernetes::lists::called;
 
 /// What keeps an end from being believed at once.
@@ -90,7 +90,10 @@ impl Connection {
         let mut pause = PAUSE;
         loop {
             let further = doubts.further.iter();
-            let elsewhere = further.map(|one| one.let_in_anyhow(ending.account));
+            let elsewhere = further.map(|one| {
+                // One that hangs keeps nobody waiting for longer than the token lives.
+                tokio::time::timeout(SETTLE_MAX, one.let_in_anyhow(ending.account))
+            });
             let elsewhere = futures::future::join_all(elsewhere);
             let asked = self.let_in_anyhow(ending.account);
             let (answers, elsewhere) = futures::join!(asked, elsewhere);
@@ -104,7 +107,8 @@ impl Connection {
                 Err(error) => return Err(error),
             };
             for elsewhere in elsewhere {
-                answers.extend(elsewhere.unwrap_or_else(|_| vec![String::new()]));
+                let answered = elsewhere.ok().and_then(Result::ok);
+                answers.extend(answered.unwrap_or_else(|| vec![String::new()]));
             }
             must_wait |= !answers.is_empty();
             others.extend(answers.iter().filter_map(|reason| named_binding(reason)));
