@@ -251,8 +251,8 @@ pub(super) async fn retire_others(
             None => None,
         };
         let ended = connection.end_other_managers(&cluster.manager).await;
-        manager::finish(session, cluster, connection, journal).await?;
         ended.map_err(failed)?;
+        manager::finish(session, cluster, connection, journal).await?;
         let forgotten = match canary {
             Some(canary) => canary.is_forgotten().await.map_err(failed)?,
             None => true,
