@@ -3,6 +3,7 @@
 //! The matches below are exhaustive: whoever adds a variant chooses its exit code and its hint.
 
 mod cluster;
+mod refusal;
 
 use std::error::Error as StdError;
 
@@ -426,6 +427,7 @@ impl From<ops::Error> for Failure {
             E::UnknownCluster { similar, .. } => (Kind::NotFound, did_you_mean(similar)),
             E::UnknownProject { similar, .. } => (Kind::NotFound, did_you_mean(similar)),
             E::UnknownUser { similar, .. } => (Kind::NotFound, did_you_mean(similar)),
+            E::Refused(refusal) => refusal::kind(refusal),
             E::Exists { hint, .. } | E::Forbidden { hint, .. } => (Kind::State, hint.clone()),
             E::Input { hint, .. } => (Kind::Usage, hint.clone()),
             E::Text { source, .. } => (Kind::Usage, source.hint().to_owned()),

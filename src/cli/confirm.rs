@@ -1,9 +1,10 @@
 //! Asking before something is taken away.
 
 use super::desk::Desk;
+use super::global::DryRunArgs;
 use crate::domain::Confirmed;
 use crate::error::{Failure, Kind};
-use crate::ops::Mode;
+use crate::ops::{Intent, Mode};
 
 /// Asks a question whose yes takes something away. `--yes` answers it; so does a dry run, which
 /// takes nothing.
@@ -12,4 +13,22 @@ pub(crate) fn ask(desk: &mut Desk<'_>, question: &str, mode: Mode) -> Result<Con
         desk.yes || mode == Mode::Plan || desk.prompt.confirm(desk.output, question, "`--yes`")?;
     Confirmed::from_consent(agreed)
         .ok_or_else(|| Failure::words(Kind::State, "not confirmed; nothing was changed", ""))
+}
+
+/// Asks a question whose yes takes something away, unless it is a dry run, which takes nothing and
+/// needs no consent. `--yes` answers it.
+pub(crate) fn intent(
+    desk: &mut Desk<'_>,
+    question: &str,
+    dry_run: DryRunArgs,
+) -> Result<Intent, Failure> {
+    if dry_run.is_on() {
+        return Ok(Intent::Preview);
+    }
+    agree(desk, question).map(Intent::Perform)
+}
+
+/// Asks a question that somebody must say yes to. `--yes` answers it.
+pub(crate) fn agree(desk: &mut Desk<'_>, question: &str) -> Result<Confirmed, Failure> {
+    ask(desk, question, Mode::Do)
 }

@@ -66,8 +66,8 @@ impl<'a> Desk<'a> {
     pub(crate) fn planned<T>(&mut self, done: Done<T>) -> Result<Option<T>, Failure> {
         match done {
             Done::Did(value) => Ok(Some(value)),
-            Done::Planned(lines) => {
-                self.output.show(&PlanView { steps: lines })?;
+            Done::Planned(planned) => {
+                self.output.show(&PlanView::from(planned))?;
                 self.output.status("Nothing was changed (dry run).");
                 Ok(None)
             }

@@ -6,6 +6,7 @@ use clap::ValueEnum;
 
 use crate::config::Options;
 use crate::domain::name::UserRef;
+use crate::ops::{Intent, Unasked};
 use crate::output;
 
 /// The flags that every command takes.
@@ -116,6 +117,20 @@ pub(crate) struct DryRunArgs {
 }
 
 impl DryRunArgs {
+    /// Whether it is a dry run.
+    pub(crate) fn is_on(self) -> bool {
+        self.dry_run
+    }
+
+    /// The intent of a command that takes nothing from anybody, and so asks nobody.
+    pub(crate) fn intent(self) -> Intent<Unasked> {
+        if self.dry_run {
+            Intent::Preview
+        } else {
+            Intent::Perform(Unasked)
+        }
+    }
+
     /// Whether to do it or to say it.
     pub(crate) fn mode(self) -> crate::ops::Mode {
         if self.dry_run {

@@ -12,6 +12,7 @@ pub(crate) mod climb;
 pub(crate) mod clock;
 pub(crate) mod cluster;
 pub(crate) mod credential;
+pub(crate) mod effect;
 pub(crate) mod escalation;
 pub(crate) mod excess;
 pub(crate) mod level;
@@ -22,6 +23,9 @@ pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod power;
 pub(crate) mod project;
+pub(crate) mod refusal;
+pub(crate) mod rows;
+pub(crate) mod snapshot;
 pub(crate) mod ssh;
 pub(crate) mod user;
 

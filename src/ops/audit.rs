@@ -180,7 +180,7 @@ pub(crate) async fn accept(
     }
     let complaints = report.complaints();
     if mode == Mode::Plan {
-        return Ok(Done::Planned(planned(complaints)));
+        return Ok(Done::planned(planned(complaints)));
     }
     let kept = match &report.known {
         Known::Nothing => None,

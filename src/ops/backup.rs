@@ -51,7 +51,7 @@ pub(crate) fn backup(
     };
     check_writable_destination(&path, overwrite)?;
     if mode == Mode::Plan {
-        return Ok(Done::Planned(vec![format!(
+        return Ok(Done::planned(vec![format!(
             "copy the store `{}` to `{}`",
             session.config.store.display(),
             path.display()

@@ -14,8 +14,8 @@ pub(crate) use check::{Checked, check};
 pub(crate) use custody::ObjectOptions;
 pub(super) use custody::prove;
 pub(crate) use public::{parse_address, parse_host};
+pub(super) use register::active_user;
 pub(crate) use register::{Add, Registered, Relink, add, relink};
-pub(super) use register::{active_user, cannot_own};
 pub(crate) use settings::{Place, Public, Set, SetOutcome, set};
 
 use std::collections::{BTreeMap, BTreeSet};

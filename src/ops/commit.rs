@@ -5,10 +5,13 @@
 //! cluster, and what was archived, protected, deleted or replaced, must count.
 
 use super::journal::Journal;
+use super::locked::LockedCluster;
 use super::{Error, find};
 use crate::domain::cluster::Cluster;
-use crate::domain::policy::{self, ClusterAction, OrganizationAction, Target};
-use crate::session::{Actor, Lock, Session};
+use crate::domain::name::ProjectName;
+use crate::domain::policy::{self, ClusterAction, OrganizationAction, ProjectAction, Target};
+use crate::domain::refusal::Refusal;
+use crate::session::{Actor, Session};
 use crate::store::integrity::{self, Scope};
 use crate::store::{self, ReadTxn, WriteTxn};
 
@@ -43,10 +46,10 @@ impl Question<'_> {
     }
 
     /// Takes the cluster's lock, and asks again under it.
-    pub(super) async fn lock(&self, session: &Session) -> Result<(Lock, Cluster), Error> {
+    pub(super) async fn lock(&self, session: &Session) -> Result<(LockedCluster, Cluster), Error> {
         let lock = session.lock(self.cluster).await?;
         let (_, cluster) = self.ask(session)?;
-        Ok((lock, cluster))
+        Ok((LockedCluster::with(session, lock, &cluster)?, cluster))
     }
 
     /// Runs `work` in a write transaction with the cluster as that transaction sees it, if the
@@ -71,7 +74,7 @@ impl Question<'_> {
     }
 
     /// The cluster, where the rules allow it on the rows of a transaction.
-    fn allowed(
+    pub(super) fn allowed(
         &self,
         session: &Session,
         tx: &ReadTxn<'_>,
@@ -104,10 +107,7 @@ impl Question<'_> {
 
     /// The cluster is no longer what it was when the command began.
     pub(super) fn changed(&self) -> Error {
-        Error::Forbidden {
-            why: format!("cluster '{}' changed meanwhile", self.cluster.name),
-            hint: "try again".to_owned(),
-        }
+        Error::Refused(Refusal::ChangedMeanwhile(Some(self.cluster.name.clone())))
     }
 }
 
@@ -120,14 +120,10 @@ pub(super) fn commit_for<T>(
 ) -> Result<T, Error> {
     let actor = session.actor()?;
     let done = session.store()?.write(|tx| {
-        let may = |actor: &Actor| {
-            let who = find::policy_actor(actor);
-            let mut actions = actions.iter();
-            actions.all(|action| policy::in_organization(who, *action).is_ok())
-        };
-        match actor_now(tx, &actor)?.filter(may) {
-            Some(_) => work(tx).map(Some),
-            None => Ok(None),
+        if allowed_for(tx, &actor, actions)? {
+            work(tx).map(Some)
+        } else {
+            Ok(None)
         }
     })?;
     if let Some(value) = done {
@@ -138,10 +134,36 @@ pub(super) fn commit_for<T>(
     for action in actions {
         find::allow(session, &actor, &journal, *action)?;
     }
-    Err(Error::Forbidden {
-        why: "your rights changed meanwhile".to_owned(),
-        hint: "try again".to_owned(),
-    })
+    Err(Error::Refused(Refusal::ChangedMeanwhile(None)))
+}
+
+/// Whether the organization's rules allow actions on the rows of a transaction.
+pub(super) fn allowed_for(
+    tx: &ReadTxn<'_>,
+    actor: &Actor,
+    actions: &[OrganizationAction],
+) -> store::Result<bool> {
+    let Some(actor) = actor_now(tx, actor)? else {
+        return Ok(false);
+    };
+    let who = find::policy_actor(&actor);
+    let mut actions = actions.iter();
+    Ok(actions.all(|action| policy::in_organization(who, *action).is_ok()))
+}
+
+/// Whether a project is there, and its rules allow an action, on the rows of a transaction.
+pub(super) fn allowed_in(
+    tx: &ReadTxn<'_>,
+    actor: &Actor,
+    project: &ProjectName,
+    action: ProjectAction,
+) -> store::Result<bool> {
+    let (Some(actor), Some(project)) = (actor_now(tx, actor)?, store::projects::find(tx, project)?)
+    else {
+        return Ok(false);
+    };
+    let role = store::projects::role_of(tx, project.id, actor.user.id)?;
+    Ok(policy::in_project(find::policy_actor(&actor), action, role).is_ok())
 }
 
 /// Who is acting, on the rows of a transaction; nobody where the key or the right to act as

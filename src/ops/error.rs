@@ -9,6 +9,7 @@ use crate::artifact::merge::MergeError;
 use crate::domain::Timestamp;
 use crate::domain::name::{ClusterName, ProjectName, UserRef};
 use crate::domain::policy::{ClusterAction, Denial};
+use crate::domain::refusal::Refusal;
 use crate::kubernetes::error::Error as ClusterError;
 use crate::kubernetes::exec::ExecError;
 use crate::kubernetes::import::ImportError;
@@ -35,6 +36,9 @@ pub(crate) enum Error {
         /// What would help.
         help: Vec<String>,
     },
+    /// What was decided against, and why.
+    #[error("{0}")]
+    Refused(Refusal),
     /// No such cluster, or not one the actor may see: the same words for both.
     #[error("no cluster '{name}'")]
     UnknownCluster {

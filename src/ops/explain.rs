@@ -383,10 +383,10 @@ async fn ask(
             reason: "there is no live credential to ask about".to_owned(),
         });
     };
-    let picture = session
+    let snapshot = session
         .store()?
-        .read(|tx| settle::picture(tx, cluster.id))?;
-    let connection = session.connect(cluster, &picture.installation).await?;
+        .read(|tx| settle::snapshot(tx, cluster.id))?;
+    let connection = session.connect(cluster, &snapshot.installation).await?;
     let (allowed, reason) = connection
         .may_account(&account, &parse(&question))
         .await

@@ -173,17 +173,42 @@ pub(super) fn may(
     journal: &Journal,
     action: OrganizationAction,
 ) -> Result<(), Error> {
-    policy::in_organization(policy_actor(actor), action).map_err(|denial| {
-        // An admin may not help with what only owners may.
-        let names = match denial {
-            Denial::OwnersOnly => active(session, |user| user.role == Role::Owner),
-            _ => admins(session),
-        };
-        let help = names
-            .map(|names| vec![format!("ask {names}")])
-            .unwrap_or_default();
-        journal.deny(session, denial, None, &actor.user, help)
-    })
+    policy::in_organization(policy_actor(actor), action)
+        .map_err(|denial| denied(session, actor, journal, None, denial))
+}
+
+/// Records a refusal by the organization's rules, and gives the error that says who can help.
+pub(super) fn denied(
+    session: &Session,
+    actor: &Actor,
+    journal: &Journal,
+    cluster: Option<&ClusterName>,
+    denial: Denial,
+) -> Error {
+    let action = match denial {
+        Denial::NotOnCluster(action) | Denial::Archived(action) | Denial::Protected(action) => {
+            Some(action)
+        }
+        _ => None,
+    };
+    if let (Some(name), Some(action)) = (cluster, action) {
+        let looked = session
+            .store()
+            .and_then(|store| store.read(|tx| store::clusters::find(tx, name)));
+        let looked = looked.ok().flatten().map(|found| (found, None));
+        let help = help(session, actor, (&denial, action), (name, looked));
+        let help = help.unwrap_or_default();
+        return journal.deny(session, denial, cluster, &actor.user, help);
+    }
+    // An admin may not help with what only owners may.
+    let names = match denial {
+        Denial::OwnersOnly => active(session, |user| user.role == Role::Owner),
+        _ => admins(session),
+    };
+    let help = names
+        .map(|names| vec![format!("ask {names}")])
+        .unwrap_or_default();
+    journal.deny(session, denial, cluster, &actor.user, help)
 }
 
 /// The names of the active owners and admins, for people.

@@ -9,6 +9,7 @@ use crate::artifact::file::{
 };
 use crate::config::IdentitySource;
 use crate::domain::audit::{Event, Phase};
+use crate::domain::effect::NewUser;
 use crate::domain::name::{Email, UserName};
 use crate::domain::user::Role;
 use crate::secrets::{ExposeSecret, Identity, Recipient};
@@ -104,7 +105,7 @@ pub(crate) fn init(session: &Session, wish: Init, mode: Mode) -> Result<Done<Ini
             lines.push(format!("make an identity at {}", session.identity_place()));
         }
         lines.push(format!("add user '{}' as its owner", wish.owner));
-        return Ok(Done::Planned(lines));
+        return Ok(Done::planned(lines));
     }
     if !identity_exists {
         // Before the store is made in vain.
@@ -240,11 +241,11 @@ fn write(session: &Session, tx: &WriteTxn<'_>, wish: &Init, key: &Recipient) -> 
     let id = u32::from_be_bytes(session.random::<4>());
     store::meta::set(tx, store::meta::ORGANIZATION, &wish.organization)?;
     store::meta::set(tx, store::meta::INSTALLATION, &format!("{id:08x}"))?;
-    let new = store::users::NewUser {
-        name: &wish.owner,
-        email: wish.email.as_ref(),
+    let new = NewUser {
+        name: wish.owner.clone(),
+        email: wish.email.clone(),
         role: Role::Owner,
-        key: Some(&key.to_string()),
+        key: Some(key.to_string()),
         created_at: session.now(),
     };
     store::users::insert(tx, &new)?;

@@ -2,17 +2,21 @@
 
 use super::error::refusal;
 use super::{Applied, Error};
+use crate::domain::Timestamp;
 use crate::domain::audit::{Event, Phase};
 use crate::domain::cluster::Cluster;
 use crate::domain::name::ClusterName;
 use crate::domain::policy::Denial;
-use crate::domain::user::User;
+use crate::domain::user::{User, UserId};
 use crate::session::{Actor, Session};
+use crate::store::commit::Committing;
 use crate::store::{self, WriteTxn};
 
 /// What the events of one wish have in common.
 #[derive(Debug, Clone)]
 pub(super) struct Journal {
+    /// Whose key it is, and whose rights.
+    who: (UserId, UserId),
     actor: String,
     acting_as: Option<String>,
     action: &'static str,
@@ -24,6 +28,7 @@ impl Journal {
     /// Begins the trail of a wish.
     pub(super) fn new(actor: &Actor, action: &'static str) -> Self {
         Self {
+            who: (actor.holder.id, actor.user.id),
             actor: actor.holder.name.to_string(),
             acting_as: actor.is_acting_as().then(|| actor.user.name.to_string()),
             action,
@@ -65,6 +70,21 @@ impl Journal {
     /// Which user it is about, if it is about one.
     pub(super) fn about(&self) -> Option<&str> {
         self.user.as_deref()
+    }
+
+    /// By whom, and when, effects are committed.
+    pub(super) fn committing<'a>(
+        &self,
+        now: Timestamp,
+        random: &'a dyn Fn() -> [u8; 4],
+    ) -> Committing<'a> {
+        let (holder, user) = self.who;
+        Committing {
+            now,
+            holder,
+            user,
+            random,
+        }
     }
 
     /// Records an event in a transaction; gives its number.

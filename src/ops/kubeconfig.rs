@@ -162,33 +162,6 @@ fn not_a_member(subject: &User, cluster: &ClusterName) -> Error {
     }
 }
 
-/// The case of a user whom an admin rotates.
-pub(super) fn case_for(
-    session: &Session,
-    actor: &Actor,
-    journal: &Journal,
-    (cluster, subject): (&Cluster, &User),
-) -> Result<Case, Error> {
-    let access = session
-        .store()?
-        .read(|tx| find::access_of(tx, session, subject, cluster))?;
-    let power = access
-        .power()
-        .ok_or_else(|| no_access(subject, &cluster.name))?;
-    Ok(Case {
-        actor: actor.clone(),
-        journal: journal.clone(),
-        cluster: cluster.clone(),
-        of: Subject::Personal(subject.id),
-        owner: subject.name.to_string(),
-        subject: subject.clone(),
-        ends_at: access.ends_at(),
-        power,
-        // Only those with full access rotate others' credentials.
-        actor_power: Some(Power::Full),
-    })
-}
-
 fn no_access(subject: &User, cluster: &ClusterName) -> Error {
     Error::Forbidden {
         why: format!("'{}' has no access to cluster '{cluster}'", subject.name),
@@ -298,7 +271,7 @@ pub(crate) fn show(
                 .find(|user| user.id == id)
                 .map(|user| user.name.to_string())
         };
-        let picture = settle::picture(tx, found.cluster.id)?;
+        let snapshot = settle::snapshot(tx, found.cluster.id)?;
         let level = find::project_role(tx, &subject, &found.cluster)?.map(ProjectRole::level);
         let mut versions = Vec::new();
         let mut of_all = store::credentials::versions(tx, found.cluster.id, subject.id)?;
@@ -332,7 +305,7 @@ pub(crate) fn show(
                 continue;
             }
             versions.push(Version {
-                user: picture.owner(&credential),
+                user: snapshot.owner(&credential),
                 credential,
                 deliveries,
             });

@@ -1,14 +1,19 @@
-//! A cluster's life: protect, archive, transfer.
+//! A cluster's lifecycle: protect, archive, transfer.
 
-use super::commit::Question;
+#[cfg(test)]
+mod tests;
+
+use super::change::{self, Carried, Change, Decision, Direction, Target, Who};
 use super::journal::Journal;
-use super::{Applied, Done, Error, Mode, find, reseal, settle};
+use super::{Applied, Done, Error, Intent, Unasked, find};
 use crate::domain::Confirmed;
 use crate::domain::access::Access;
-use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, State};
+use crate::domain::effect::Effect;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::ClusterAction;
+use crate::domain::refusal::Refusal;
+use crate::domain::rows::Rows;
 use crate::domain::user::User;
 use crate::session::Session;
 use crate::store;
@@ -16,7 +21,7 @@ use crate::store;
 /// The command that assigns a cluster to another user, as the audit log names it.
 pub(super) const TRANSFER: &str = "cluster transfer";
 
-/// What a change in a cluster's life came to.
+/// What a change in a cluster's lifecycle came to.
 #[derive(Debug)]
 pub(crate) struct Lived {
     /// The cluster as it is now.
@@ -27,177 +32,202 @@ pub(crate) struct Lived {
     pub(crate) applied: Applied,
 }
 
+impl Lived {
+    fn of(done: Done<Carried>) -> Result<Done<Self>, Error> {
+        Ok(match done {
+            Done::Planned(planned) => Done::Planned(planned),
+            Done::Did(carried) => Done::Did(Self {
+                cluster: carried
+                    .after
+                    .only()
+                    .map_err(Error::Refused)?
+                    .cluster
+                    .clone(),
+                unchanged: carried.is_unchanged(),
+                applied: carried.applied,
+            }),
+        })
+    }
+}
+
+/// A cluster is protected from being deleted or archived, or no longer.
+#[derive(Debug, Clone)]
+pub(crate) struct Protect {
+    /// Which cluster.
+    pub(crate) cluster: ClusterName,
+    /// Whether it is to be protected.
+    pub(crate) protected: bool,
+}
+
+impl Change for Protect {
+    type Seen = ();
+    type Consent = Unasked;
+
+    fn command(&self) -> &'static str {
+        if self.protected {
+            "cluster protect"
+        } else {
+            "cluster unprotect"
+        }
+    }
+
+    fn target(&self) -> Target {
+        Target::Cluster(self.cluster.clone(), ClusterAction::Protect)
+    }
+
+    // Under the lock: what archives or deletes it has asked whether it is protected.
+    fn direction(&self) -> Direction {
+        Direction::Gives
+    }
+
+    fn decide(&self, rows: &Rows, _: &Who, (): &()) -> Result<Decision, Refusal> {
+        let on = rows.only()?;
+        let set = Effect::SetProtected {
+            cluster: on.cluster.id,
+            protected: self.protected,
+        };
+        let is_new = on.cluster.protected != self.protected;
+        let verb = if self.protected {
+            "protect"
+        } else {
+            "unprotect"
+        };
+        Ok(Decision {
+            effects: is_new.then_some(set).into_iter().collect(),
+            detail: format!("{verb} '{}'", self.cluster),
+            ..Decision::default()
+        })
+    }
+}
+
 /// Protects a cluster from being deleted or archived, or lifts that.
 pub(crate) async fn protect(
     session: &Session,
-    name: &ClusterName,
-    protected: bool,
-    mode: Mode,
+    change: &Protect,
+    intent: &Intent<Unasked>,
 ) -> Result<Done<Lived>, Error> {
-    let (command, verb) = if protected {
-        ("cluster protect", "protect")
-    } else {
-        ("cluster unprotect", "unprotect")
-    };
-    let actor = find::actor(session, command)?;
-    let journal = Journal::new(&actor, command);
-    let found = find::cluster(session, &actor, &journal, name, ClusterAction::Protect)?;
-    if mode == Mode::Plan {
-        let lines = if found.cluster.protected == protected {
-            vec![]
-        } else {
-            vec![format!("{verb} cluster '{name}'")]
-        };
-        return Ok(Done::Planned(lines));
-    }
-    let question = Question {
-        command,
-        action: ClusterAction::Protect,
-        also: None,
-        cluster: &found.cluster,
-    };
-    // Under the lock: what archives or deletes it has asked whether it is protected.
-    let (_lock, _) = question.lock(session).await?;
-    let (cluster, unchanged) = question.commit(session, |tx, before| {
-        let unchanged = before.protected == protected;
-        if !unchanged {
-            store::clusters::set_protected(tx, before.id, protected)?;
-            let journal = journal.cluster(before);
-            journal.record(session, tx, Phase::Done, format!("{verb} '{name}'"), None)?;
-        }
-        let after = Cluster {
-            protected,
-            ..before.clone()
-        };
-        Ok((after, unchanged))
-    })?;
-    Ok(Done::Did(Lived {
-        cluster,
-        unchanged,
-        applied: Applied::default(),
-    }))
+    Lived::of(change::run(session, change, intent).await?)
 }
 
-/// Archives a cluster: from here it issues, rotates and hands out nothing.
+/// A cluster is archived: from here it issues, rotates and hands out nothing.
+#[derive(Debug, Clone)]
+pub(crate) struct Archive {
+    /// Which cluster.
+    pub(crate) cluster: ClusterName,
+    /// Whether every live version ends too.
+    pub(crate) revoke_all: bool,
+}
+
+impl Change for Archive {
+    type Seen = ();
+    type Consent = Confirmed;
+
+    fn command(&self) -> &'static str {
+        "cluster archive"
+    }
+
+    // What is asked of the rules depends on its state, and is asked when it is decided.
+    fn target(&self) -> Target {
+        Target::Cluster(self.cluster.clone(), ClusterAction::See)
+    }
+
+    // Alone, archiving waits for what is being handed out.
+    fn direction(&self) -> Direction {
+        if self.revoke_all {
+            Direction::Takes
+        } else {
+            Direction::Gives
+        }
+    }
+
+    fn decide(&self, rows: &Rows, who: &Who, (): &()) -> Result<Decision, Refusal> {
+        let on = rows.only()?;
+        // Archiving again is an error of state, unless it is to end what the first time left alive.
+        let is_archived = on.cluster.state == State::Archived;
+        who.may_on(
+            on,
+            if is_archived && self.revoke_all {
+                ClusterAction::Grant
+            } else {
+                ClusterAction::Archive
+            },
+        )?;
+        let set = Effect::SetState {
+            cluster: on.cluster.id,
+            state: State::Archived,
+        };
+        let live = on.credentials.iter().filter(|it| it.state.is_live());
+        let ends = live.filter(|_| self.revoke_all);
+        let ends = ends.map(|it| on.end_of(it, "the cluster was archived"));
+        Ok(Decision {
+            effects: (!is_archived)
+                .then_some(set)
+                .into_iter()
+                .chain(ends)
+                .collect(),
+            detail: if self.revoke_all {
+                "archive and end everything".to_owned()
+            } else {
+                "archive".to_owned()
+            },
+            reaches_clusters: true,
+            ..Decision::default()
+        })
+    }
+}
+
+/// Archives a cluster.
 pub(crate) async fn archive(
     session: &Session,
-    name: &ClusterName,
-    revoke_all: bool,
-    mode: Mode,
-    _: Confirmed,
+    change: &Archive,
+    intent: &Intent,
 ) -> Result<Done<Lived>, Error> {
-    let actor = find::actor(session, "cluster archive")?;
-    let journal = Journal::new(&actor, "cluster archive");
-    // Archiving again is an error of state, unless it is to end what the first time left alive.
-    let seen = find::cluster(session, &actor, &journal, name, ClusterAction::See)?;
-    let again = seen.cluster.state == State::Archived && revoke_all;
-    let action = if again {
-        ClusterAction::Grant
-    } else {
-        ClusterAction::Archive
-    };
-    let question = Question {
-        command: "cluster archive",
-        action,
-        also: None,
-        cluster: &seen.cluster,
-    };
-    // What takes away waits for nobody; alone, archiving waits for what is being handed out.
-    let (lock, cluster) = if revoke_all {
-        (None, question.ask(session)?.1)
-    } else {
-        let (lock, cluster) = question.lock(session).await?;
-        (Some(lock), cluster)
-    };
-    let cluster = Cluster {
-        state: State::Archived,
-        ..cluster
-    };
-    let journal = journal.cluster(&cluster);
-    let picture = session
-        .store()?
-        .read(|tx| settle::picture(tx, cluster.id))?;
-    let live: Vec<_> = picture
-        .credentials
-        .iter()
-        .filter(|c| c.state.is_live())
-        .collect();
-    if mode == Mode::Plan {
-        let mut lines = vec![format!("archive cluster '{name}'")];
-        if revoke_all {
-            lines.extend(live.iter().map(|credential| {
-                let user = picture.owner(credential);
-                format!("end version {} of '{user}'", credential.version)
-            }));
-        }
-        return Ok(Done::Planned(lines));
+    Lived::of(change::run(session, change, intent).await?)
+}
+
+/// A cluster is taken out of the archive.
+#[derive(Debug, Clone)]
+pub(crate) struct Unarchive {
+    /// Which cluster.
+    pub(crate) cluster: ClusterName,
+}
+
+impl Change for Unarchive {
+    type Seen = ();
+    type Consent = Unasked;
+
+    fn command(&self) -> &'static str {
+        "cluster unarchive"
     }
-    let detail = if revoke_all {
-        "archive and end everything"
-    } else {
-        "archive"
-    };
-    let request = question.commit(session, |tx, _| {
-        store::clusters::set_state(tx, cluster.id, State::Archived)?;
-        let request = journal.record(session, tx, Phase::Requested, detail, None)?;
-        for credential in live.iter().filter(|_| revoke_all) {
-            let because = "the cluster was archived";
-            settle::end(
-                session,
-                tx,
-                credential,
-                &picture,
-                because,
-                &journal,
-                Some(request),
-            )?;
-        }
-        Ok(request)
-    })?;
-    let applied = settle::pay_or_take(session, &cluster, lock, &journal, Some(request)).await?;
-    journal.close(session, &applied, detail, request)?;
-    Ok(Done::Did(Lived {
-        cluster,
-        unchanged: false,
-        applied,
-    }))
+
+    fn target(&self) -> Target {
+        Target::Cluster(self.cluster.clone(), ClusterAction::Unarchive)
+    }
+
+    fn direction(&self) -> Direction {
+        Direction::Gives
+    }
+
+    fn decide(&self, rows: &Rows, _: &Who, (): &()) -> Result<Decision, Refusal> {
+        let on = rows.only()?;
+        Ok(Decision {
+            effects: vec![Effect::SetState {
+                cluster: on.cluster.id,
+                state: State::Active,
+            }],
+            detail: "unarchive".to_owned(),
+            ..Decision::default()
+        })
+    }
 }
 
 /// Takes a cluster out of the archive.
 pub(crate) async fn unarchive(
     session: &Session,
-    name: &ClusterName,
-    mode: Mode,
+    change: &Unarchive,
+    intent: &Intent<Unasked>,
 ) -> Result<Done<Lived>, Error> {
-    let actor = find::actor(session, "cluster unarchive")?;
-    let journal = Journal::new(&actor, "cluster unarchive");
-    let found = find::cluster(session, &actor, &journal, name, ClusterAction::Unarchive)?;
-    if mode == Mode::Plan {
-        return Ok(Done::Planned(vec![format!(
-            "take cluster '{name}' out of the archive"
-        )]));
-    }
-    let question = Question {
-        command: "cluster unarchive",
-        action: ClusterAction::Unarchive,
-        also: None,
-        cluster: &found.cluster,
-    };
-    let (_lock, _) = question.lock(session).await?;
-    let cluster = question.commit(session, |tx, before| {
-        store::clusters::set_state(tx, before.id, State::Active)?;
-        let journal = journal.cluster(before);
-        journal.record(session, tx, Phase::Done, "unarchive", None)?;
-        Ok(Cluster {
-            state: State::Active,
-            ..before.clone()
-        })
-    })?;
-    Ok(Done::Did(Lived {
-        cluster,
-        unchanged: false,
-        applied: Applied::default(),
-    }))
+    Lived::of(change::run(session, change, intent).await?)
 }
 
 /// What a transfer will mean, stated before it happens.
@@ -215,10 +245,22 @@ pub(crate) fn handover(
     name: &ClusterName,
     to: &UserRef,
 ) -> Result<Handover, Error> {
-    let (cluster, user, before) = transfer_parts(session, name, to)?;
+    let actor = find::actor(session, TRANSFER)?;
+    let journal = Journal::new(&actor, TRANSFER).user_name(&to.to_string());
+    let found = find::cluster(session, &actor, &journal, name, ClusterAction::Transfer)?;
+    let user = super::cluster::active_user(session, to)?;
+    let users = session.store()?.read(store::users::list)?;
+    let mut users = users.into_iter();
+    let before = users.find(|it| found.cluster.owner == Some(it.id));
+    let after = Cluster {
+        owner: Some(user.id),
+        ..found.cluster
+    };
     let before = before
         .map(|old| {
-            let access = access_after(session, &cluster, &user, &old)?;
+            let access = session
+                .store()?
+                .read(|tx| find::access_of(tx, session, &old, &after))?;
             Ok::<_, Error>((old.name.to_string(), access))
         })
         .transpose()?;
@@ -228,112 +270,82 @@ pub(crate) fn handover(
     })
 }
 
-fn access_after(
-    session: &Session,
-    cluster: &Cluster,
-    new_owner: &User,
-    user: &User,
-) -> Result<Access, Error> {
-    let after = Cluster {
-        owner: Some(new_owner.id),
-        ..cluster.clone()
-    };
-    session
-        .store()?
-        .read(|tx| find::access_of(tx, session, user, &after))
-        .map_err(Error::from)
-}
-
-fn transfer_parts(
-    session: &Session,
-    name: &ClusterName,
-    to: &UserRef,
-) -> Result<(Cluster, User, Option<User>), Error> {
-    let actor = find::actor(session, TRANSFER)?;
-    let journal = Journal::new(&actor, TRANSFER).user_name(&to.to_string());
-    let found = find::cluster(session, &actor, &journal, name, ClusterAction::Transfer)?;
-    let user = super::cluster::active_user(session, to)?;
-    let users = session.store()?.read(store::users::list)?;
-    let before = users
-        .into_iter()
-        .find(|user| found.cluster.owner == Some(user.id));
-    Ok((found.cluster, user, before))
-}
-
-/// Assigns a cluster to another user.
+/// A cluster is assigned to another user.
 ///
 /// One that is being deleted may change hands too: somebody must be able to finish it. Nothing is
 /// asked of it then, as to reconcile it would take from its deletion what that needs.
+#[derive(Debug, Clone)]
+pub(crate) struct Transfer {
+    /// Which cluster.
+    pub(crate) cluster: ClusterName,
+    /// To whom.
+    pub(crate) to: UserRef,
+}
+
+impl Change for Transfer {
+    type Seen = ();
+    type Consent = Confirmed;
+
+    fn command(&self) -> &'static str {
+        TRANSFER
+    }
+
+    fn target(&self) -> Target {
+        Target::Cluster(self.cluster.clone(), ClusterAction::Transfer)
+    }
+
+    fn direction(&self) -> Direction {
+        Direction::Gives
+    }
+
+    fn user(&self) -> Option<&UserRef> {
+        Some(&self.to)
+    }
+
+    // Who owns it may open its secrets.
+    fn reseals(&self, rows: &Rows, cluster: &Cluster) -> bool {
+        rows.cluster(cluster.id).is_some()
+    }
+
+    fn decide(&self, rows: &Rows, who: &Who, (): &()) -> Result<Decision, Refusal> {
+        let on = rows.only()?;
+        let user = rows.people.user(&self.to)?;
+        if !user.active {
+            return Err(Refusal::CannotOwn(user.name.clone()));
+        }
+        let users = &rows.people.users;
+        let before = on.cluster.owner.and_then(|owner| users.get(&owner));
+        let set = Effect::SetOwner {
+            cluster: on.cluster.id,
+            owner: user.id,
+        };
+        let is_new = on.cluster.owner != Some(user.id);
+        let note = before.map(|old| {
+            let mut after = on.clone();
+            after.apply(&set);
+            let access = after.access_of(old, who.now);
+            format!("'{}' has {} then", old.name, words(access))
+        });
+        Ok(Decision {
+            effects: is_new.then_some(set).into_iter().collect(),
+            detail: from_to(before, user),
+            user: Some(user.id),
+            notes: note.into_iter().collect(),
+            reaches_clusters: is_new,
+            // The old owner's matter as well as the new one's.
+            concerns_all: true,
+            ..Decision::default()
+        })
+    }
+}
+
+/// Assigns a cluster to another user.
 pub(crate) async fn transfer(
     session: &Session,
-    name: &ClusterName,
-    to: &UserRef,
-    mode: Mode,
-    _: Confirmed,
+    change: &Transfer,
+    intent: &Intent,
 ) -> Result<Done<Lived>, Error> {
-    let (cluster, user, before) = transfer_parts(session, name, to)?;
-    let actor = find::actor(session, TRANSFER)?;
-    let journal = Journal::new(&actor, TRANSFER).cluster(&cluster).user(&user);
-    if cluster.owner == Some(user.id) {
-        let applied = Applied::default();
-        return Ok(Done::Did(Lived {
-            cluster,
-            unchanged: true,
-            applied,
-        }));
-    }
-    if mode == Mode::Plan {
-        let detail = from_to(before.as_ref(), &user);
-        let mut lines = vec![format!("transfer cluster '{name}' {detail}")];
-        if let Some(old) = &before {
-            let access = access_after(session, &cluster, &user, old)?;
-            lines.push(format!("'{}' has {} then", old.name, words(access)));
-        }
-        return Ok(Done::Planned(lines));
-    }
-    let question = Question {
-        command: TRANSFER,
-        action: ClusterAction::Transfer,
-        also: None,
-        cluster: &cluster,
-    };
-    let (lock, _) = question.lock(session).await?;
-    let installation = find::installation(session)?;
-    let logins = reseal::open_logins(session, &installation, |other| other.id == cluster.id)?;
-    let (after, detail, request) = question.commit(session, |tx, before| {
-        let users = store::users::list(tx)?;
-        // The new owner may have been disabled meanwhile, and then could open the logins.
-        let active = users.iter().find(|it| it.id == user.id && it.active);
-        let user = active.ok_or_else(|| super::cluster::cannot_own(&user))?;
-        let owner = users.iter().find(|it| before.owner == Some(it.id));
-        let detail = from_to(owner, user);
-        store::clusters::set_owner(tx, before.id, Some(user.id))?;
-        logins.reseal(session, tx, &installation)?;
-        let request = journal.record(session, tx, Phase::Requested, detail.clone(), None)?;
-        let after = Cluster {
-            owner: Some(user.id),
-            ..before.clone()
-        };
-        settle::end_what_must(session, tx, &after, &journal, Some(request))?;
-        Ok((after, detail, request))
-    })?;
-    let applied = if after.deleting_at.is_some() {
-        let picture = session.store()?.read(|tx| settle::picture(tx, after.id))?;
-        Applied {
-            owed: settle::debts(&after, &picture),
-            ..Applied::default()
-        }
-    } else {
-        // The old owner's matter as well as the new one's.
-        let both = journal.clone().about_all();
-        settle::pay(session, &after, &lock, &both, Some(request)).await?
-    };
-    journal.close(session, &applied, detail, request)?;
-    Ok(Done::Did(Lived {
-        cluster: after,
-        unchanged: false,
-        applied,
-    }))
+    Lived::of(change::run(session, change, intent).await?)
 }
 
 /// A change of owner, in words.

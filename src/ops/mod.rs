@@ -6,6 +6,7 @@
 pub(crate) mod access;
 pub(crate) mod audit;
 pub(crate) mod backup;
+mod change;
 pub(crate) mod clock;
 pub(crate) mod cluster;
 mod commit;
@@ -18,6 +19,7 @@ pub(crate) mod init;
 mod journal;
 pub(crate) mod kubeconfig;
 pub(crate) mod life;
+mod locked;
 mod manager;
 pub(crate) mod offboard;
 pub(crate) mod open;
@@ -41,8 +43,9 @@ pub(crate) mod whose;
 pub(crate) use error::Error;
 pub(crate) use journal::record_shut;
 
-use crate::domain::Timestamp;
+use crate::domain::effect::Facts;
 use crate::domain::name::ClusterName;
+use crate::domain::{Confirmed, Timestamp};
 
 /// Whether to do it or to say what would be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,13 +56,58 @@ pub(crate) enum Mode {
     Plan,
 }
 
+/// Whether to carry something out or to say what would be done. Consent is a part of performing: a
+/// dry run needs none, and gives none.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Intent<C = Confirmed> {
+    /// Say what would be done, and touch nothing (`--dry-run`).
+    Preview,
+    /// Do it, with the proof of consent that it needs.
+    Perform(C),
+}
+
+/// The consent that is given by typing the command: nothing is taken from anybody.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unasked;
+
+/// What would be done.
+#[derive(Debug, Default)]
+pub(crate) struct Planned {
+    /// A sentence each.
+    pub(crate) steps: Vec<String>,
+    /// The effects on the store, as far as the command is made of such.
+    pub(crate) effects: Vec<Facts>,
+    /// The shared versions that would end with it, and who would have to download again.
+    pub(crate) over: Vec<project::shared::Over>,
+}
+
+impl<T> Done<T> {
+    /// A preview in sentences alone.
+    fn planned(steps: Vec<String>) -> Self {
+        Self::Planned(Planned {
+            steps,
+            ..Planned::default()
+        })
+    }
+}
+
 /// What came of a wish.
 #[derive(Debug)]
 pub(crate) enum Done<T> {
-    /// What would be done, a sentence a line; nothing was touched.
-    Planned(Vec<String>),
+    /// What would be done; nothing was touched.
+    Planned(Planned),
     /// What was done.
     Did(T),
+}
+
+impl<T> Done<T> {
+    /// The same with what was done in another shape.
+    pub(crate) fn map<U>(self, shape: impl FnOnce(T) -> U) -> Done<U> {
+        match self {
+            Self::Planned(planned) => Done::Planned(planned),
+            Self::Did(done) => Done::Did(shape(done)),
+        }
+    }
 }
 
 /// Something decided here and not yet true on a cluster.
@@ -76,7 +124,7 @@ pub(crate) struct Debt {
 }
 
 /// A change of one cluster's access: how far it came.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Applied {
     /// Versions that ended, and were seen to be gone.
     pub(crate) ended: Vec<Ended>,

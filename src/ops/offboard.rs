@@ -166,7 +166,7 @@ fn look(session: &Session, user: &User) -> Result<Leaving, Error> {
             let name = &cluster.name;
             for credential in shared.iter().filter(|it| it.cluster == cluster.id) {
                 if credential.state.is_live() {
-                    let owner = settle::picture(tx, cluster.id)?.owner(credential);
+                    let owner = settle::snapshot(tx, cluster.id)?.owner(credential);
                     let version = credential.version;
                     leaving.holds.push(format!(
                         "the shared kubeconfig of version {version} of '{owner}' on cluster '{name}'"
@@ -382,8 +382,9 @@ fn record(
                 continue;
             }
             let journal = case.journal.clone().cluster(&cluster);
-            let ended = settle::end_what_must(session, tx, &cluster, &journal, Some(request))?;
-            left.over.extend(Over::all_of(tx, &cluster, &ended)?);
+            let (on, ended) =
+                settle::end_what_must(session, tx, cluster.id, &journal, Some(request))?;
+            left.over.extend(Over::all_of(&on, &ended));
             left.touched.push(cluster);
         }
         Ok(left)
@@ -462,13 +463,13 @@ async fn tell(
     request: i64,
 ) -> Result<Applied, Error> {
     let one = async |cluster: &Cluster| {
-        let picture = session
+        let snapshot = session
             .store()?
-            .read(|tx| settle::picture(tx, cluster.id))?;
-        if cluster.deleting_at.is_some() && picture.credentials.is_empty() {
+            .read(|tx| settle::snapshot(tx, cluster.id))?;
+        if cluster.deleting_at.is_some() && snapshot.credentials.is_empty() {
             // To reconcile it would take from its deletion what that needs.
             return Ok(Applied {
-                owed: settle::debts(cluster, &picture),
+                owed: settle::debts(cluster, &snapshot),
                 ..Applied::default()
             });
         }

@@ -52,7 +52,7 @@ pub(crate) fn create(
     find::allow(session, &actor, &journal, manage)?;
     session.store()?.read(|tx| refuse_taken(tx, name))?;
     if mode == Mode::Plan {
-        return Ok(Done::Planned(vec![format!("make project '{name}'")]));
+        return Ok(Done::planned(vec![format!("make project '{name}'")]));
     }
     let project = session.store()?.write(|tx| {
         refuse_taken(tx, name)?;
@@ -273,7 +273,7 @@ pub(crate) fn rename(
     }
     session.store()?.read(|tx| refuse_taken(tx, to))?;
     if mode == Mode::Plan {
-        return Ok(Done::Planned(vec![format!(
+        return Ok(Done::planned(vec![format!(
             "rename project '{name}' to '{to}'"
         )]));
     }
@@ -328,7 +328,7 @@ pub(crate) fn delete(
     let project = find::project(session, &actor, &journal, name, ProjectAction::Manage)?;
     session.store()?.read(|tx| refuse_clusters(tx, &project))?;
     if mode == Mode::Plan {
-        return Ok(Done::Planned(vec![format!("delete project '{name}'")]));
+        return Ok(Done::planned(vec![format!("delete project '{name}'")]));
     }
     session.store()?.write(|tx| {
         still_there(tx, &project)?;

@@ -100,7 +100,7 @@ pub(crate) async fn set(
     let (cluster, journal, actor) = open_case(session, name, "cluster provider-token set")?;
     let token = tidy(text)?;
     if mode == Mode::Plan {
-        return Ok(Done::Planned(vec![format!(
+        return Ok(Done::planned(vec![format!(
             "set the provider token of cluster '{name}'"
         )]));
     }
@@ -183,7 +183,7 @@ pub(crate) fn remove(
 ) -> Result<Done<bool>, Error> {
     let (cluster, journal, _) = open_case(session, name, "cluster provider-token remove")?;
     if mode == Mode::Plan {
-        return Ok(Done::Planned(vec![format!(
+        return Ok(Done::planned(vec![format!(
             "remove the provider token of cluster '{name}'"
         )]));
     }

@@ -1,36 +1,32 @@
 //! Role bindings: bind, unbind and list roles of a cluster's own, and say what can be bound.
 
+mod bind;
+#[cfg(test)]
+mod tests;
+mod unbind;
+
+pub(crate) use bind::{Bind, bind};
+pub(crate) use unbind::{Unbind, unbind};
+
 use std::collections::BTreeMap;
 
+use super::change::Carried;
 use super::journal::Journal;
-use super::{Applied, Done, Error, Mode, find, settle};
+use super::{Applied, Error, find, settle};
 use crate::domain::access::Access;
-use crate::domain::audit::Phase;
-use crate::domain::binding::{Binding, BindingId, Bound};
+use crate::domain::binding::{Binding, Bound};
 use crate::domain::cluster::Cluster;
+use crate::domain::credential::Subject;
 use crate::domain::level::LeftOut;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::ClusterAction;
 use crate::domain::power::RoleRef;
-use crate::domain::user::{User, UserId};
-use crate::domain::{Confirmed, Timestamp, climb};
-use crate::kubernetes::manager::BINDING_RIGHTS;
+use crate::domain::snapshot::ClusterSnapshot;
+use crate::domain::user::UserId;
+use crate::domain::{Timestamp, climb};
 use crate::kubernetes::observe::{Look, Seen};
-use crate::session::{Actor, Session};
+use crate::session::Session;
 use crate::store;
-
-/// A role that is wished for a user, or no more.
-#[derive(Debug, Clone)]
-pub(crate) struct Wish {
-    /// Whose.
-    pub(crate) user: UserRef,
-    /// On which cluster.
-    pub(crate) cluster: ClusterName,
-    /// Which role, and where there.
-    pub(crate) bound: Bound,
-    /// Why.
-    pub(crate) reason: String,
-}
 
 /// What a change of bindings came to.
 #[derive(Debug)]
@@ -55,68 +51,30 @@ pub(crate) struct Outcome {
     pub(crate) applied: Applied,
 }
 
-struct Case {
-    actor: Actor,
-    journal: Journal,
-    cluster: Cluster,
-    user: User,
-}
-
-/// Finds who and where, and asks the rules.
-fn case(
-    session: &Session,
-    words: &'static str,
-    wish: &Wish,
-    action: ClusterAction,
-) -> Result<Case, Error> {
-    let actor = find::actor(session, words)?;
-    let journal = Journal::new(&actor, words).user_name(&wish.user.to_string());
-    let found = find::cluster(session, &actor, &journal, &wish.cluster, action)?;
-    let journal = journal.cluster(&found.cluster);
-    let user = find::user(session, &wish.user)?;
-    let journal = journal.user(&user);
-    Ok(Case {
-        actor,
-        journal,
-        cluster: found.cluster,
-        user,
-    })
-}
-
-fn case_to_bind(session: &Session, wish: &Wish) -> Result<Case, Error> {
-    let action = if wish.bound.is_a_level() {
-        ClusterAction::BindLevel
-    } else {
-        ClusterAction::BindRole
-    };
-    let case = case(session, "rbac bind", wish, action)?;
-    let user = &case.user;
-    if !user.active {
-        return Err(Error::Forbidden {
-            why: format!("'{}' is disabled and has nothing", user.name),
-            hint: format!("run `kubegrant user enable {}` first", user.name),
-        });
+impl Outcome {
+    fn of<S>(session: &Session, bound: &Bound, carried: &Carried<S>) -> Result<Self, Error> {
+        let on = carried.after.only().map_err(Error::Refused)?;
+        let user = carried.user();
+        let now = session.now();
+        let subject = user.map(|user| Subject::Personal(user.id));
+        Ok(Self {
+            user: carried.user_name(),
+            cluster: on.cluster.name.clone(),
+            bound: bound.clone(),
+            unchanged: carried.is_unchanged(),
+            climbs: None,
+            more: vec![],
+            access: user.map_or(Access::None, |user| on.access_of(user, now)),
+            is_live: subject.is_some_and(|subject| on.live(subject).is_some()),
+            applied: carried.applied.clone(),
+        })
     }
-    if user.role.is_admin() {
-        return Err(Error::Forbidden {
-            why: format!(
-                "'{}' is an organization {}, who has full access to every cluster",
-                user.name, user.role
-            ),
-            hint: format!(
-                "to limit them, run `kubegrant user set-role {} developer`",
-                user.name
-            ),
-        });
-    }
-    Ok(case)
 }
 
-fn existing(session: &Session, case: &Case, bound: &Bound) -> Result<Option<Binding>, Error> {
-    let all = session
-        .store()?
-        .read(|tx| store::bindings::of_user(tx, case.cluster.id, case.user.id))?;
-    Ok(all.into_iter().find(|binding| binding.bound == *bound))
+/// The binding of a role to a user, where there is one.
+fn existing<'a>(on: &'a ClusterSnapshot, user: UserId, bound: &Bound) -> Option<&'a Binding> {
+    let mut all = on.bindings.iter();
+    all.find(|it| it.user == user && it.bound == *bound && !it.is_removed)
 }
 
 /// Looks at everything that judging a role needs.
@@ -134,281 +92,6 @@ async fn look(session: &Session, cluster: &Cluster) -> Result<Seen, Error> {
         source,
     };
     connection.observe(&look).await.map_err(failed)
-}
-
-/// The same, where the manager may bind at all: one made by an earlier version may not.
-async fn look_to_bind(session: &Session, cluster: &Cluster) -> Result<Seen, Error> {
-    let connection = session
-        .connect(cluster, &find::installation(session)?)
-        .await?;
-    let look = Look {
-        with_write: true,
-        with_places: true,
-        cluster: Some(cluster),
-    };
-    let (missing, seen) = futures::try_join!(
-        connection.missing_rights(&BINDING_RIGHTS),
-        connection.observe(&look)
-    )
-    .map_err(|source| Error::Cluster {
-        cluster: cluster.name.to_string(),
-        source,
-    })?;
-    if missing.is_empty() {
-        return Ok(seen);
-    }
-    let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
-    Err(Error::Forbidden {
-        why: format!(
-            "the manager of cluster '{}' may not {}: it was made before there were role bindings",
-            cluster.name,
-            missing.join(", ")
-        ),
-        hint: format!(
-            "give it the rights with `kubegrant cluster relink {} --kubeconfig FILE`",
-            cluster.name
-        ),
-    })
-}
-
-/// Judges a role in its place: there at all, to be had at all, and whether its holder can climb.
-async fn judge(session: &Session, case: &Case, bound: &Bound) -> Result<Judgement, Error> {
-    let (cluster, actor) = (&case.cluster, &case.actor);
-    let seen = look_to_bind(session, cluster).await?;
-    if let Some(namespace) = &bound.place
-        && !seen.observed.namespaces.contains(namespace)
-    {
-        let known = seen.observed.namespaces.iter().cloned();
-        return Err(Error::NotThere {
-            what: format!("namespace '{namespace}' on cluster '{}'", cluster.name),
-            hint: find::did_you_mean(namespace, known).unwrap_or_default(),
-        });
-    }
-    let Some(rules) = seen.roles.rules(&bound.role, bound.place.as_deref()) else {
-        return Err(no_role(cluster, bound, &seen));
-    };
-    if let Some(why) = bound.is_refused(rules) {
-        let why = format!("{bound} can be bound to nobody: {why}");
-        case.journal
-            .record_alone(session, Phase::Denied, why.clone(), None)?;
-        let hint = format!(
-            "`kubegrant rbac roles {}` lists what can be bound",
-            cluster.name
-        );
-        return Err(Error::Forbidden { why, hint });
-    }
-    let climbs = seen.escalation.of(bound, rules).or_else(|| {
-        let system = || "it is made for Kubernetes' own components".to_owned();
-        bound.is_system().then(system)
-    });
-    if climbs.is_some() && bound.is_a_level() {
-        // Where it climbs, `edit` is no level any more.
-        let action = ClusterAction::BindRole;
-        find::cluster(session, actor, &case.journal, &cluster.name, action)?;
-    }
-    // The cluster's own role is bound, and not what stands in for it where somebody has the level.
-    let is_its = |left: &LeftOut| bound.is_a_level() && left.part.role() == bound.role.name();
-    Ok(Judgement {
-        climbs,
-        more: seen.left_out.into_iter().filter(is_its).collect(),
-    })
-}
-
-/// What a role is to whoever gets it.
-struct Judgement {
-    /// Why its holder can climb.
-    climbs: Option<String>,
-    /// What it carries that the level of the same kind leaves out.
-    more: Vec<LeftOut>,
-}
-
-fn no_role(cluster: &Cluster, bound: &Bound, seen: &Seen) -> Error {
-    let name = bound.role.name();
-    let known: Vec<String> = match (&bound.role, &bound.place) {
-        (RoleRef::Cluster(_), _) => seen.roles.cluster.keys().cloned().collect(),
-        (RoleRef::Namespaced(_), place) => {
-            let here = |key: &&(String, String)| Some(&key.0) == place.as_ref();
-            let keys = seen.roles.namespaced.keys().filter(here);
-            keys.map(|(_, name)| name.clone()).collect()
-        }
-    };
-    let place = match &bound.place {
-        Some(namespace) if bound.kind() == "Role" => format!(" in namespace '{namespace}'"),
-        _ => String::new(),
-    };
-    let hint = find::did_you_mean(name, known).unwrap_or_else(|| {
-        let place = bound.place.as_ref().map(|it| format!(" -n {it}"));
-        format!(
-            "`kubegrant rbac roles {}{}` lists what can be bound",
-            cluster.name,
-            place.unwrap_or_default()
-        )
-    });
-    Error::NotThere {
-        what: format!(
-            "{} '{name}'{place} on cluster '{}'",
-            bound.kind(),
-            cluster.name
-        ),
-        hint,
-    }
-}
-
-/// Binds a role to a user. It takes effect at once, on the credential that the user has.
-///
-/// One that lets its holder climb is refused with [`Error::Climbs`] until a person agreed.
-pub(crate) async fn bind(
-    session: &Session,
-    wish: &Wish,
-    mode: Mode,
-    confirmed: Option<Confirmed>,
-) -> Result<Done<Outcome>, Error> {
-    let asked = case_to_bind(session, wish)?;
-    let lock = session.lock(&asked.cluster).await?;
-    // Asked again under the lock: what was true before we waited may not be true any more.
-    let case = case_to_bind(session, wish)?;
-    let (bound, name, on) = (&wish.bound, &case.user.name, &case.cluster.name);
-    if existing(session, &case, bound)?.is_some() {
-        // Nothing new, and yet something may be owed from the last time.
-        let applied = match mode {
-            Mode::Do => settle::pay(session, &case.cluster, &lock, &case.journal, None).await?,
-            Mode::Plan => Applied::default(),
-        };
-        return outcome(session, &case, bound, true, None, applied);
-    }
-    let Judgement { climbs, more } = judge(session, &case, bound).await?;
-    if mode == Mode::Plan {
-        let line = format!("bind {bound} to '{name}' on cluster '{on}'");
-        let climbs = climbs.map(|why| format!("let '{name}' climb: {why}"));
-        return Ok(Done::Planned([line].into_iter().chain(climbs).collect()));
-    }
-    if let (Some(why), None) = (&climbs, confirmed) {
-        return Err(Error::Climbs {
-            what: format!("{bound} lets its holder climb on cluster '{on}': {why}"),
-        });
-    }
-    let why = match wish.reason.as_str() {
-        "" => String::new(),
-        reason => format!(": {reason}"),
-    };
-    let can_climb = match &climbs {
-        None => String::new(),
-        Some(why) => format!(", who can climb with it ({why})"),
-    };
-    let detail = format!("{bound} for '{name}'{can_climb}{why}");
-    let request = session.store()?.write(|tx| {
-        let request = case
-            .journal
-            .record(session, tx, Phase::Requested, detail.clone(), None)?;
-        let new = Binding {
-            id: BindingId(0),
-            user: case.user.id,
-            cluster: case.cluster.id,
-            bound: bound.clone(),
-            bound_at: session.now(),
-            bound_by: case.actor.user.id,
-            reason: wish.reason.clone(),
-            is_removed: false,
-            is_owed: true,
-        };
-        store::bindings::insert(tx, &new)?;
-        Ok::<_, Error>(request)
-    })?;
-    let applied = settle::pay(session, &case.cluster, &lock, &case.journal, Some(request)).await?;
-    case.journal.close(session, &applied, detail, request)?;
-    let mut done = outcome(session, &case, bound, false, climbs, applied)?;
-    if let Done::Did(outcome) = &mut done {
-        outcome.more = more;
-    }
-    Ok(done)
-}
-
-/// Unbinds a role. It takes effect at once; who has nothing else left loses the credential too.
-pub(crate) async fn unbind(
-    session: &Session,
-    wish: &Wish,
-    mode: Mode,
-    _: Confirmed,
-) -> Result<Done<Outcome>, Error> {
-    let action = if wish.bound.is_a_level() {
-        ClusterAction::UnbindLevel
-    } else {
-        ClusterAction::UnbindRole
-    };
-    let case = case(session, "rbac unbind", wish, action)?;
-    let (bound, name, on) = (&wish.bound, &case.user.name, &case.cluster.name);
-    let Some(binding) = existing(session, &case, bound)? else {
-        let applied = match mode {
-            Mode::Do => settle::pay_taking(session, &case.cluster, &case.journal, None).await?,
-            Mode::Plan => Applied::default(),
-        };
-        return outcome(session, &case, bound, true, None, applied);
-    };
-    if mode == Mode::Plan {
-        let mut lines = vec![format!("unbind {bound} from '{name}' on cluster '{on}'")];
-        lines.extend(would_end(session, &case)?);
-        return Ok(Done::Planned(lines));
-    }
-    let detail = format!("{bound} of '{name}'");
-    let request = session.store()?.write(|tx| {
-        let request = case
-            .journal
-            .record(session, tx, Phase::Requested, detail.clone(), None)?;
-        store::bindings::remove(tx, &binding, session.now())?;
-        settle::end_what_must(session, tx, &case.cluster, &case.journal, Some(request))?;
-        Ok::<_, Error>(request)
-    })?;
-    let applied = settle::pay_taking(session, &case.cluster, &case.journal, Some(request)).await?;
-    case.journal.close(session, &applied, detail, request)?;
-    outcome(session, &case, bound, false, None, applied)
-}
-
-/// What ends with the last binding of somebody who has nothing else.
-fn would_end(session: &Session, case: &Case) -> Result<Vec<String>, Error> {
-    let (cluster, user) = (&case.cluster, &case.user);
-    session.store()?.read(|tx| {
-        let bindings = store::bindings::of_user(tx, cluster.id, user.id)?;
-        let access = find::access_of(tx, session, user, cluster)?;
-        if bindings.len() > 1 || access != Access::Bound {
-            return Ok(vec![]);
-        }
-        let versions = store::credentials::versions(tx, cluster.id, user.id)?;
-        let live = versions.iter().filter(|version| version.state.is_live());
-        let line = |version: u32| {
-            format!(
-                "end version {version} of '{}' on cluster '{}'",
-                user.name, cluster.name
-            )
-        };
-        Ok(live.map(|live| line(live.version)).collect())
-    })
-}
-
-fn outcome(
-    session: &Session,
-    case: &Case,
-    bound: &Bound,
-    unchanged: bool,
-    climbs: Option<String>,
-    applied: Applied,
-) -> Result<Done<Outcome>, Error> {
-    let (access, is_live) = session.store()?.read(|tx| {
-        let access = find::access_of(tx, session, &case.user, &case.cluster)?;
-        let versions = store::credentials::versions(tx, case.cluster.id, case.user.id)?;
-        let is_live = versions.iter().any(|version| version.state.is_live());
-        Ok::<_, store::Error>((access, is_live))
-    })?;
-    Ok(Done::Did(Outcome {
-        user: case.user.name.to_string(),
-        cluster: case.cluster.name.clone(),
-        bound: bound.clone(),
-        unchanged,
-        climbs,
-        more: vec![],
-        access,
-        is_live,
-        applied,
-    }))
 }
 
 /// How a binding stands on its cluster now.

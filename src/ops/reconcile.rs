@@ -131,10 +131,10 @@ async fn preview(session: &Session, cluster: &Cluster, report: &mut Report) -> R
         return Ok(());
     }
     let (_, plan) = settle::preview(session, cluster, |_| {}).await?;
-    let picture = session
+    let snapshot = session
         .store()?
-        .read(|tx| settle::picture(tx, cluster.id))?;
-    let words = |step| settle::step_words(step, &picture);
+        .read(|tx| settle::snapshot(tx, cluster.id))?;
+    let words = |step| settle::step_words(step, &snapshot);
     report.changed = plan.steps().map(words).collect();
     let connection = session
         .connect(cluster, &find::installation(session)?)
@@ -192,11 +192,11 @@ async fn finish_delete(
     journal: &Journal,
     report: &mut Report,
 ) -> Result<(), Error> {
-    let picture = session
+    let snapshot = session
         .store()?
-        .read(|tx| settle::picture(tx, cluster.id))?;
+        .read(|tx| settle::snapshot(tx, cluster.id))?;
     let journal = journal.clone().cluster(cluster);
-    let removed = remove::go_on(session, cluster, &picture, &journal, None).await?;
+    let removed = remove::go_on(session, cluster, &snapshot, &journal, None).await?;
     report.changed.push("its deletion is finished".to_owned());
     let left = removed.left_behind.iter();
     report

@@ -11,6 +11,7 @@ use crate::domain::cluster::{Cluster, ManagerKind};
 use crate::domain::name::ClusterName;
 use crate::domain::plan::{NAMESPACE, binding_name};
 use crate::domain::policy::{ClusterAction, OrganizationAction};
+use crate::domain::snapshot::ClusterSnapshot;
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::error::Error as ClusterError;
 use crate::kubernetes::uninstall::perhaps_last;
@@ -56,16 +57,16 @@ pub(crate) async fn delete(
     // Asked under the lock: another delete may have come first.
     let (lock, cluster) = question.lock(session).await?;
     let journal = journal.cluster(&cluster);
-    let picture = session
+    let snapshot = session
         .store()?
-        .read(|tx| settle::picture(tx, cluster.id))?;
+        .read(|tx| settle::snapshot(tx, cluster.id))?;
     if mode == Mode::Plan {
-        let mut lines: Vec<String> = picture
+        let mut lines: Vec<String> = snapshot
             .credentials
             .iter()
             .filter(|credential| credential.state.is_live())
             .map(|credential| {
-                let user = picture.owner(credential);
+                let user = snapshot.owner(credential);
                 format!("end version {} of '{user}'", credential.version)
             })
             .collect();
@@ -74,9 +75,9 @@ pub(crate) async fn delete(
             cluster.address.server
         ));
         lines.push(format!("remove cluster '{name}' with its sealed login"));
-        return Ok(Done::Planned(lines));
+        return Ok(Done::planned(lines));
     }
-    let removed = go_on(session, &cluster, &picture, &journal, Some(&question)).await?;
+    let removed = go_on(session, &cluster, &snapshot, &journal, Some(&question)).await?;
     drop(lock);
     Ok(Done::Did(removed))
 }
@@ -88,7 +89,7 @@ pub(crate) async fn delete(
 pub(super) async fn go_on(
     session: &Session,
     cluster: &Cluster,
-    picture: &settle::Picture,
+    snapshot: &ClusterSnapshot,
     journal: &Journal,
     asked: Option<&Question<'_>>,
 ) -> Result<Removed, Error> {
@@ -97,17 +98,17 @@ pub(super) async fn go_on(
     let was_deleting = cluster.deleting_at.is_some();
     // A manager that is refused proves only its own end. Whether the users' accounts went must
     // have been seen before, or a delete that never came so far would call them revoked.
-    let all_ended = was_deleting && !picture.orphans_owed && {
+    let all_ended = was_deleting && !snapshot.orphans_pending && {
         let unfinished = session
             .store()?
             .read(|tx| store::credentials::unfinished(tx, cluster.id))?;
         unfinished.is_empty()
     };
-    let way = match session.connect(cluster, &picture.installation).await {
+    let way = match session.connect(cluster, &snapshot.installation).await {
         Ok(connection) if all_ended => Way::GoOn(connection),
         Ok(connection) => Way::Leave(connection),
         Err(session::Error::Cluster { source, .. }) if all_ended && source.is_forbidden() => {
-            Way::AwaitTheEnd(session.approach(cluster, &picture.installation)?)
+            Way::AwaitTheEnd(session.approach(cluster, &snapshot.installation)?)
         }
         Err(session::Error::Cluster { source, .. }) if all_ended && source.is_unauthorized() => {
             Way::CannotLook
@@ -118,18 +119,10 @@ pub(super) async fn go_on(
         store::clusters::begin_delete(tx, cluster.id, session.now())?;
         let detail = format!("remove everything from {}", cluster.address.server);
         let request = journal.record(session, tx, Phase::Requested, detail, None)?;
-        for credential in picture.credentials.iter().filter(|c| c.state.is_live()) {
-            let because = "the cluster was deleted";
-            settle::end(
-                session,
-                tx,
-                credential,
-                picture,
-                because,
-                journal,
-                Some(request),
-            )?;
-        }
+        let live = snapshot.credentials.iter().filter(|it| it.state.is_live());
+        let ends = live.map(|it| snapshot.end_of(it, "the cluster was deleted"));
+        let ends: Vec<_> = ends.collect();
+        settle::commit(session, tx, snapshot, &ends, journal, Some(request))?;
         Ok::<_, Error>(request)
     };
     let request = match asked {
@@ -142,12 +135,12 @@ pub(super) async fn go_on(
             go_on_leaving(session, cluster, connection, journal, request).await
         }
         Way::AwaitTheEnd(connection) => await_the_end(cluster, &connection).await,
-        Way::CannotLook => Ok(vec![perhaps_last(&picture.installation)]),
+        Way::CannotLook => Ok(vec![perhaps_last(&snapshot.installation)]),
     };
     let outcome = match outcome {
         // The account went while this looked: an earlier delete had come as far.
         Err(Error::Cluster { source, .. }) if all_ended && source.is_unauthorized() => {
-            Ok(vec![perhaps_last(&picture.installation)])
+            Ok(vec![perhaps_last(&snapshot.installation)])
         }
         other => other,
     };
@@ -172,7 +165,7 @@ pub(super) async fn go_on(
         .write(|tx| finish(session, tx, cluster, journal, request, &left_behind))?;
     Ok(Removed {
         cluster: cluster.name.clone(),
-        ended: picture.credentials.len(),
+        ended: snapshot.credentials.len(),
         left_behind,
         forgotten: false,
     })
@@ -300,14 +293,14 @@ pub(crate) async fn forget(
     // Under the lock: what another command is about to make there would be left out of the list.
     let (_lock, cluster) = question.lock(session).await?;
     let journal = journal.cluster(&cluster);
-    let picture = session
+    let snapshot = session
         .store()?
-        .read(|tx| settle::picture(tx, cluster.id))?;
-    let mut left_behind: Vec<String> = picture
+        .read(|tx| settle::snapshot(tx, cluster.id))?;
+    let mut left_behind: Vec<String> = snapshot
         .credentials
         .iter()
         .map(|credential| {
-            let user = picture.owner(credential);
+            let user = snapshot.owner(credential);
             format!(
                 "account {NAMESPACE}/{} (version {} of '{user}'), whose tokens may work until they end",
                 credential.account, credential.version
@@ -322,18 +315,18 @@ pub(crate) async fn forget(
     left_behind.push(format!(
         "account {NAMESPACE}/{} and the bindings {}, {} and {}",
         cluster.manager,
-        binding_name(&picture.installation, "manager"),
-        binding_name(&picture.installation, "view"),
-        binding_name(&picture.installation, "cluster-admin"),
+        binding_name(&snapshot.installation, "manager"),
+        binding_name(&snapshot.installation, "view"),
+        binding_name(&snapshot.installation, "cluster-admin"),
     ));
-    let former = picture.former.iter().map(|account| &account.name);
+    let former = snapshot.former.iter().map(|account| &account.name);
     let former = former.filter(|name| **name != cluster.manager);
     left_behind.extend(former.map(|name| format!("account {NAMESPACE}/{name}")));
-    let lists: BTreeSet<String> = picture
+    let lists: BTreeSet<String> = snapshot
         .bindings
         .iter()
         .map(|binding| {
-            let list = binding.bound.list_name(&picture.installation);
+            let list = binding.bound.list_name(&snapshot.installation);
             match &binding.bound.place {
                 None => format!("the binding {list}"),
                 Some(namespace) => format!("the binding {list} in namespace '{namespace}'"),
@@ -344,7 +337,7 @@ pub(crate) async fn forget(
     if mode == Mode::Plan {
         let mut lines = vec![format!("forget cluster '{name}' without asking it")];
         lines.extend(left_behind.iter().map(|it| format!("leave behind: {it}")));
-        return Ok(Done::Planned(lines));
+        return Ok(Done::planned(lines));
     }
     let ended = question.commit(session, |tx, cluster| {
         let request = journal.record(session, tx, Phase::Requested, "forget", None)?;

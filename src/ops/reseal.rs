@@ -1,7 +1,7 @@
 //! Sealing the clusters' logins to exactly those who may use them, and again when that changes.
 
 use super::Error;
-use crate::domain::cluster::Cluster;
+use crate::domain::cluster::{Cluster, ClusterId};
 use crate::domain::ssh::{KeyPair, SshKeyId};
 use crate::domain::user::User;
 use crate::secrets::{OpenError, Recipient, RecordName, Sealed, SecretString, open, seal};
@@ -213,6 +213,16 @@ pub(super) fn open_logins(
 }
 
 impl Logins {
+    /// Whether the secrets of a cluster are among them.
+    pub(super) fn contains(&self, cluster: ClusterId) -> bool {
+        self.0.iter().any(|opened| opened.cluster.id == cluster)
+    }
+
+    /// Whether nothing was opened.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Seals every secret to those who may use it as the transaction sees them.
     pub(super) fn reseal(
         &self,

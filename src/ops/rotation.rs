@@ -6,6 +6,7 @@
 
 use super::journal::Journal;
 use super::life::Lived;
+use super::locked::LockedCluster;
 use super::manager::{self, Canary};
 use super::project::shared::may_take;
 use super::{Applied, Debt, Done, Error, Mode, cluster as clusters, find, kubeconfig, settle};
@@ -134,7 +135,7 @@ pub(crate) async fn rotate_manager(
         });
     }
     if mode == Mode::Plan {
-        return Ok(Done::Planned(vec![format!(
+        return Ok(Done::planned(vec![format!(
             "make another account the manager of cluster '{name}', prove its login, and end account '{}'",
             found.cluster.manager
         )]));
@@ -220,12 +221,12 @@ fn again(tx: &ReadTxn<'_>, cluster: &Cluster, ended: &Credential) -> store::Resu
 
 /// What would end, and what would begin.
 fn look(tx: &ReadTxn<'_>, cluster: &Cluster) -> store::Result<Vec<(Credential, Exchanged)>> {
-    let picture = settle::picture(tx, cluster.id)?;
+    let snapshot = settle::snapshot(tx, cluster.id)?;
     let mut found = Vec::new();
-    for credential in picture.credentials.iter().filter(|it| it.state.is_live()) {
+    for credential in snapshot.credentials.iter().filter(|it| it.state.is_live()) {
         let next = credential.version + 1;
         let exchanged = Exchanged {
-            owner: picture.owner(credential),
+            owner: snapshot.owner(credential),
             ended: credential.version,
             begun: (issues(cluster) && !credential.is_shell()).then_some(next),
             again: again(tx, cluster, credential)?,
@@ -244,20 +245,12 @@ fn exchange(
     request: i64,
 ) -> store::Result<Vec<Exchanged>> {
     // What must end anyway does not begin again.
-    settle::end_what_must(session, tx, cluster, journal, Some(request))?;
-    let picture = settle::picture(tx, cluster.id)?;
+    settle::end_what_must(session, tx, cluster.id, journal, Some(request))?;
+    let snapshot = settle::snapshot(tx, cluster.id)?;
     let mut done = Vec::new();
     for (credential, exchanged) in look(tx, cluster)? {
-        let because = "all accounts of the cluster were rotated";
-        settle::end(
-            session,
-            tx,
-            &credential,
-            &picture,
-            because,
-            journal,
-            Some(request),
-        )?;
+        let end = [snapshot.end_of(&credential, "all accounts of the cluster were rotated")];
+        settle::commit(session, tx, &snapshot, &end, journal, Some(request))?;
         if exchanged.begun.is_some() {
             let owner = exchanged.owner.as_str();
             let journal = journal.clone().user_name(owner);
@@ -283,9 +276,9 @@ pub(crate) async fn rotate_accounts(
     let found = find::cluster(session, &actor, &journal, name, ClusterAction::Sensitive)?;
     let journal = journal.cluster(&found.cluster);
     if mode == Mode::Plan {
-        return plan(session, &found.cluster).map(Done::Planned);
+        return plan(session, &found.cluster).map(Done::planned);
     }
-    let lock = session.lock(&found.cluster).await?;
+    let lock = LockedCluster::take(session, &found.cluster).await?;
     // Asked under the lock: what was true before we waited may not be true any more.
     let found = find::cluster(session, &actor, &journal, name, ClusterAction::Sensitive)?;
     let cluster = found.cluster;
@@ -309,8 +302,8 @@ pub(crate) async fn rotate_accounts(
     let mut ending = None;
     let (request, exchanged) = session.store()?.write(|tx| {
         let request = journal.record(session, tx, Phase::Requested, detail, None)?;
-        let picture = settle::picture(tx, cluster.id)?;
-        let live = picture
+        let snapshot = settle::snapshot(tx, cluster.id)?;
+        let live = snapshot
             .credentials
             .into_iter()
             .find(|it| it.state.is_live());
@@ -330,8 +323,7 @@ pub(crate) async fn rotate_accounts(
         None => None,
     };
     replaced.canary = canary.or(replaced.canary);
-    let mut applied =
-        settle::pay(session, &replaced.cluster, &lock, &journal, Some(request)).await?;
+    let mut applied = settle::pay(session, &lock, &journal, Some(request)).await?;
     if applied.owed.is_empty() {
         replaced.wait().await;
     }

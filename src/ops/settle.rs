@@ -2,177 +2,121 @@
 
 mod debt;
 mod pay;
-mod picture;
 mod recorded;
+mod snapshot;
 mod vanished;
 
-pub(super) use pay::{pay, pay_or_take, pay_taking};
-pub(super) use picture::{Picture, picture};
+pub(super) use pay::{pay, pay_taking};
+pub(super) use snapshot::{circumstances, due, snapshot};
 pub(super) use vanished::{ACCOUNT_DELETED, step_words};
 
 pub(super) use debt::{
-    access_debts, chain, debts, end_all_unrecorded, end_unrecorded, former_managers,
+    access_debts, chain, debts, end_all_unrecorded, end_without_record, former_managers,
     no_older_logins, older_logins, owed,
 };
 
-use self::picture::users;
 use self::recorded::{learn_versions, record_outcome};
 use self::vanished::{Vanished, end_vanished};
 use super::journal::Journal;
-use super::project::shared;
-use super::{Ended, Error, find, manager};
-use std::collections::BTreeMap;
+use super::locked::LockedCluster;
+use super::{Ended, Error, manager};
 use std::time::Duration;
 
-use crate::domain::Timestamp;
-use crate::domain::access;
 use crate::domain::audit::{Head, Phase};
-use crate::domain::clock::Clocks;
-use crate::domain::cluster::Cluster;
-use crate::domain::credential::{Credential, State, Subject};
+use crate::domain::cluster::{Cluster, ClusterId};
+use crate::domain::credential::Credential;
+use crate::domain::effect::Effect;
 use crate::domain::plan::{self, Desired, Object, Plan};
-use crate::domain::user::{User, UserId};
+use crate::domain::snapshot::ClusterSnapshot;
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::converge::{self, Converged};
 use crate::kubernetes::error::Error as ClusterError;
 use crate::kubernetes::observe::{Look, Seen};
 use crate::kubernetes::take::Taken;
-use crate::session::{Lock, Session};
+use crate::session::Session;
 use crate::store::{self, ReadTxn, WriteTxn};
 
 /// Decides the end of every live version whose user no longer has what it carries.
 ///
 /// Called in the same transaction as the change that may cause it, so that there is no moment at
-/// which the store claims less than it decided.
+/// which the store claims less than it decided. Gives the snapshot before, and the effects.
 pub(super) fn end_what_must(
     session: &Session,
     tx: &WriteTxn<'_>,
-    cluster: &Cluster,
+    cluster: ClusterId,
     journal: &Journal,
     request: Option<i64>,
-) -> store::Result<Vec<Credential>> {
-    // The record as this transaction sees it: the caller's may be older than its lock.
-    let found = store::clusters::find(tx, &cluster.name)?;
-    let cluster = found.as_ref().unwrap_or(cluster);
-    let picture = picture(tx, cluster.id)?;
-    let mut ended = Vec::new();
-    for credential in &picture.credentials {
-        if let Some(because) = why_it_ends_now(session, tx, cluster, &picture.users, credential)? {
-            end(session, tx, credential, &picture, because, journal, request)?;
-            shared::go_on(
-                session,
-                tx,
-                cluster,
-                (credential, &picture),
-                journal,
-                request,
-            )?;
-            ended.push(credential.clone());
-        }
-    }
-    Ok(ended)
+) -> store::Result<(ClusterSnapshot, Vec<Effect>)> {
+    let before = snapshot(tx, cluster)?;
+    let due = due(session, &before);
+    commit(session, tx, &before, &due, journal, request)?;
+    Ok((before, due))
 }
 
-/// Whether [`end_what_must`] would find anything.
-pub(super) fn any_must_end(
-    session: &Session,
-    tx: &ReadTxn<'_>,
-    cluster: &Cluster,
-) -> store::Result<bool> {
-    let users = users(tx)?;
-    for credential in store::credentials::unfinished(tx, cluster.id)? {
-        if why_it_ends_now(session, tx, cluster, &users, &credential)?.is_some() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-/// [`why_it_must_end`], but by time only where the cluster was asked what time it is, and says the
-/// same as this machine: what a wrong clock ends does not come back.
-fn why_it_ends_now(
-    session: &Session,
-    tx: &ReadTxn<'_>,
-    cluster: &Cluster,
-    users: &BTreeMap<UserId, User>,
-    credential: &Credential,
-) -> store::Result<Option<&'static str>> {
-    let because = why_it_must_end(session, tx, cluster, users, credential)?;
-    let clocks = session.clocks(cluster);
-    if because.is_none() || clocks.is_some_and(Clocks::agree) {
-        return Ok(because);
-    }
-    let Some(user) = credential.subject.user().and_then(|user| users.get(&user)) else {
-        return Ok(because);
-    };
-    let grant = store::grants::find(tx, cluster.id, user.id)?;
-    let timeless = access::effective(user, cluster, grant.as_ref(), Timestamp::MIN_UTC);
-    let bound = store::bindings::any(tx, cluster.id, user.id)?;
-    let is_shells_end = credential.is_shell()
-        && credential.state.is_live()
-        && (store::blocks::contains(tx, cluster.id, user.id)?
-            || !session.shell_lives(&credential.account));
-    if is_shells_end
-        || credential
-            .must_end(timeless.or_bound(user, bound))
-            .is_some()
-    {
-        return Ok(because);
-    }
-    if clocks.is_some() {
-        session.note_kept();
-    }
-    Ok(None)
-}
-
-/// Why a credential must end now; `None` while its subject has what it carries.
-pub(super) fn why_it_must_end(
-    session: &Session,
-    tx: &ReadTxn<'_>,
-    cluster: &Cluster,
-    users: &BTreeMap<UserId, User>,
-    credential: &Credential,
-) -> store::Result<Option<&'static str>> {
-    if let Subject::Shared { project, level } = credential.subject {
-        return shared::why_it_must_end(tx, cluster, users, credential, (project, level));
-    }
-    let Some(user) = credential.subject.user().and_then(|user| users.get(&user)) else {
-        return Ok(None);
-    };
-    let access = find::access_of(tx, session, user, cluster)?;
-    let because = credential.must_end(access);
-    if because.is_some() || !credential.is_shell() || !credential.state.is_live() {
-        return Ok(because);
-    }
-    // A shell lives as long as the process that began it, and its time at most.
-    Ok(if store::blocks::contains(tx, cluster.id, user.id)? {
-        Some("revoked by an admin")
-    } else if credential.until.is_some_and(|until| until <= session.now()) {
-        Some("the shell's time is over")
-    } else if !session.shell_lives(&credential.account) {
-        Some("the shell is gone")
-    } else {
-        None
-    })
-}
-
-/// Decides the end of one version, with its event.
-pub(super) fn end(
+/// Commits effects on a cluster, with an event for every version that ends or begins.
+pub(super) fn commit(
     session: &Session,
     tx: &WriteTxn<'_>,
-    credential: &Credential,
-    picture: &Picture,
-    because: &str,
+    on: &ClusterSnapshot,
+    effects: &[Effect],
     journal: &Journal,
     request: Option<i64>,
 ) -> store::Result<()> {
-    if store::credentials::end(tx, credential.id, because, session.now())? {
-        let user = picture.owner(credential);
-        let detail = format!("version {} of '{user}' ends: {because}", credential.version);
-        let journal = journal.clone().user_name(&user);
-        journal.record(session, tx, Phase::Requested, detail, request)?;
+    for effect in effects {
+        commit_one(session, tx, Some(on), effect, journal, request)?;
     }
     Ok(())
+}
+
+/// Commits one effect; `on` is the cluster that it is about.
+pub(super) fn commit_one(
+    session: &Session,
+    tx: &WriteTxn<'_>,
+    on: Option<&ClusterSnapshot>,
+    effect: &Effect,
+    journal: &Journal,
+    request: Option<i64>,
+) -> store::Result<()> {
+    let random = || session.random();
+    let committing = journal.committing(session.now(), &random);
+    let done = store::commit::effect(tx, effect, on, &committing)?;
+    let event = on.and_then(|on| Some((on, event_of(on, effect)?)));
+    let Some((on, (owner, detail))) = event.filter(|_| done) else {
+        return Ok(());
+    };
+    let journal = journal.clone().cluster(&on.cluster).user_name(&owner);
+    journal.record(session, tx, Phase::Requested, detail, request)?;
+    Ok(())
+}
+
+/// What the audit log says of a version that ends or begins, and whose it is.
+fn event_of(on: &ClusterSnapshot, effect: &Effect) -> Option<(String, String)> {
+    match effect {
+        Effect::EndVersion {
+            credential,
+            because,
+            ..
+        } => {
+            let credential = on.credentials.iter().find(|it| it.id == *credential)?;
+            let owner = on.owner(credential);
+            let detail = format!(
+                "version {} of '{owner}' ends: {because}",
+                credential.version
+            );
+            Some((owner, detail))
+        }
+        Effect::BeginVersion {
+            subject,
+            power,
+            version,
+            ..
+        } => {
+            let owner = on.subject_name(*subject);
+            let detail = format!("version {version} of '{owner}' ({power})");
+            Some((owner, detail))
+        }
+        _ => None,
+    }
 }
 
 /// What settling a cluster came to.
@@ -188,8 +132,8 @@ pub(super) struct Settled {
     pub(super) trouble: Option<Error>,
     /// The connection, for what follows.
     pub(super) connection: Connection,
-    /// The store's picture before.
-    pub(super) picture: Picture,
+    /// The store's snapshot before.
+    pub(super) snapshot: ClusterSnapshot,
 }
 
 /// How much a settling does.
@@ -211,16 +155,16 @@ const SETTLE_BUDGET: Duration = Duration::from_mins(1);
 /// newer store, what must end still ends; then the distrust is the error.
 pub(super) async fn settle(
     session: &Session,
-    cluster: &Cluster,
-    _lock: &Lock,
+    locked: &LockedCluster,
     journal: &Journal,
     request: Option<i64>,
 ) -> Result<Settled, Error> {
-    let installation = find::installation(session)?;
-    // The caller may have read the record before it had the lock: a slow process must not bring
-    // back an address, an owner or a reach of write that another one took away.
-    let cluster = &find::again(session, cluster)?;
-    let (connection, distrust) = session.connect_to_take(cluster, &installation).await?;
+    // A slow process must not bring back an address, an owner or a reach of write that another one
+    // took away.
+    let cluster = &locked.again(session)?;
+    let (connection, distrust) = session
+        .connect_to_take(cluster, locked.installation())
+        .await?;
     let Some(distrust) = distrust else {
         return settle_on(
             session,
@@ -233,11 +177,17 @@ pub(super) async fn settle(
         .await;
     };
     let journal = &journal.clone().cluster(cluster);
-    let (picture, _) = decide_ends(session, cluster, journal, request)?;
+    let (snapshot, _) = decide_ends(session, cluster, journal, request)?;
     let taken = connection
-        .take(&picture.ended(), &picture.desired(cluster))
+        .take(&snapshot::ended(&snapshot), &snapshot.desired())
         .await;
-    record(session, cluster, (&picture, &taken, None), journal, request)?;
+    record(
+        session,
+        cluster,
+        (&snapshot, &taken, None),
+        journal,
+        request,
+    )?;
     Err(distrust.into())
 }
 
@@ -247,18 +197,18 @@ fn decide_ends(
     cluster: &Cluster,
     journal: &Journal,
     request: Option<i64>,
-) -> Result<(Picture, Option<Head>), Error> {
-    let must_end = session
-        .store()?
-        .read(|tx| any_must_end(session, tx, cluster))?;
-    if must_end {
-        session
-            .store()?
-            .write(|tx| end_what_must(session, tx, cluster, journal, request))?;
+) -> Result<(ClusterSnapshot, Option<Head>), Error> {
+    let look = |tx: &ReadTxn<'_>| {
+        let snapshot = snapshot(tx, cluster.id)?;
+        Ok::<_, store::Error>((snapshot, store::audit::head(tx)?))
+    };
+    let (before, head) = session.store()?.read(look)?;
+    if due(session, &before).is_empty() {
+        return Ok((before, head));
     }
-    Ok(session.store()?.read(|tx| {
-        let picture = picture(tx, cluster.id)?;
-        Ok::<_, store::Error>((picture, store::audit::head(tx)?))
+    Ok(session.store()?.write(|tx| {
+        end_what_must(session, tx, cluster.id, journal, request)?;
+        look(tx)
     })?)
 }
 
@@ -272,15 +222,15 @@ pub(super) async fn settle_on(
     depth: Depth,
 ) -> Result<Settled, Error> {
     let journal = &journal.clone().cluster(cluster);
-    let (picture, head) = decide_ends(session, cluster, journal, request)?;
+    let (snapshot, head) = decide_ends(session, cluster, journal, request)?;
     let started = tokio::time::Instant::now();
     let failed = |source| Error::Cluster {
         cluster: cluster.name.to_string(),
         source,
     };
-    let desired = picture.desired(cluster);
+    let desired = snapshot.desired();
     // Beside the work, not before it: a witness that cannot be told delays no revocation.
-    let head = head.filter(|_| picture.owes() || request.is_some());
+    let head = head.filter(|_| snapshot.is_pending() || request.is_some());
     let witness = Box::pin(async {
         match &head {
             Some(head) => connection.witness(head).await,
@@ -288,7 +238,7 @@ pub(super) async fn settle_on(
         }
     });
     let take = Box::pin(async {
-        let ended = picture.ended();
+        let ended = snapshot::ended(&snapshot);
         let taking = connection.take(&ended, &desired);
         match tokio::time::timeout(SETTLE_BUDGET, taking).await {
             Ok(taken) => taken,
@@ -300,7 +250,8 @@ pub(super) async fn settle_on(
     });
     let work = async {
         let taken = take.await;
-        let is_done = depth == Depth::Pending && picture.only_takes() && taken.failures.is_empty();
+        let is_done =
+            depth == Depth::Pending && snapshot::only_takes(&snapshot) && taken.failures.is_empty();
         if is_done {
             return (taken, Ok(Given::default()));
         }
@@ -309,7 +260,7 @@ pub(super) async fn settle_on(
             session,
             cluster,
             &connection,
-            (&picture, &desired),
+            (&snapshot, &desired),
             (journal, request),
         ));
         let given = match tokio::time::timeout(left, whole).await {
@@ -323,16 +274,16 @@ pub(super) async fn settle_on(
         Ok(given) => (Some(given.converged), given.vanished, None),
         Err(error) => (None, None, Some(error)),
     };
-    let picture = match vanished {
+    let snapshot = match vanished {
         Some(vanished) => {
             taken.extend(vanished.taken);
-            vanished.picture
+            vanished.snapshot
         }
-        None => picture,
+        None => snapshot,
     };
-    let outcome = (&picture, &taken, converged.as_ref());
+    let outcome = (&snapshot, &taken, converged.as_ref());
     let ended = record(session, cluster, outcome, journal, request)?;
-    if depth == Depth::Pending && !picture.former.is_empty() {
+    if depth == Depth::Pending && !snapshot.former.is_empty() {
         // What fails of it stays pending, and is not this command's matter.
         let _gone = manager::end_former(session, cluster, &connection, journal, request).await;
     }
@@ -341,15 +292,15 @@ pub(super) async fn settle_on(
     let mut failures = taken.failures.into_iter();
     if let Some(converged) = converged {
         changed.extend(converged.changed.iter().map(ToString::to_string));
-        let (left_out, others) = sort_refused(converged, &picture);
+        let (left_out, others) = sort_refused(converged, &snapshot);
         notes.extend(left_out);
         trouble = trouble.or_else(|| others.into_iter().next().map(failed));
     }
     if trouble.is_none() {
         let pending = session
             .store()?
-            .read(|tx| self::picture(tx, cluster.id))?
-            .owes();
+            .read(|tx| self::snapshot(tx, cluster.id))?
+            .is_pending();
         trouble = failures.find(|_| pending).map(failed);
     }
     Ok(Settled {
@@ -358,18 +309,21 @@ pub(super) async fn settle_on(
         notes,
         trouble,
         connection,
-        picture,
+        snapshot,
     })
 }
 
 /// What was refused: where write does not reach, a sentence each, and the rest.
-fn sort_refused(converged: Converged, picture: &Picture) -> (Vec<String>, Vec<ClusterError>) {
+fn sort_refused(
+    converged: Converged,
+    snapshot: &ClusterSnapshot,
+) -> (Vec<String>, Vec<ClusterError>) {
     let (mut left_out, mut others) = (Vec::new(), Vec::new());
     for (object, error) in converged.refused {
         match object {
             // A namespace that refuses is that namespace's matter: write does not reach it.
             Object::Binding(Some(namespace), name)
-                if name == plan::binding_name(&picture.installation, "edit") =>
+                if name == plan::binding_name(&snapshot.installation, "edit") =>
             {
                 left_out.push(format!(
                     "write does not reach namespace '{namespace}': {error}"
@@ -400,10 +354,10 @@ async fn give(
     session: &Session,
     cluster: &Cluster,
     connection: &Connection,
-    (picture, desired): (&Picture, &Desired),
+    (snapshot, desired): (&ClusterSnapshot, &Desired),
     (journal, request): (&Journal, Option<i64>),
 ) -> Result<Given, Error> {
-    if picture.orphans_owed {
+    if snapshot.orphans_pending {
         Box::pin(learn_versions(
             session,
             cluster,
@@ -421,10 +375,10 @@ async fn give(
         })?;
     }
     let look = look_for(desired, cluster);
-    let stood = (picture, &look);
+    let stood = (snapshot, &look);
     let vanished = end_vanished(session, cluster, connection, stood, (journal, request));
     let vanished = Box::pin(vanished).await?;
-    let after = vanished.as_ref().map(|it| it.picture.desired(cluster));
+    let after = vanished.as_ref().map(|it| it.snapshot.desired());
     let desired = after.as_ref().unwrap_or(desired);
     let look = look_for(desired, cluster);
     let converged = converge::converge(connection, desired, &look).await;
@@ -453,17 +407,17 @@ fn look_for<'a>(desired: &Desired, cluster: &'a Cluster) -> Look<'a> {
 fn record(
     session: &Session,
     cluster: &Cluster,
-    (picture, taken, converged): (&Picture, &Taken, Option<&Converged>),
+    (snapshot, taken, converged): (&ClusterSnapshot, &Taken, Option<&Converged>),
     journal: &Journal,
     request: Option<i64>,
 ) -> Result<Vec<Credential>, Error> {
     let stale = cluster
         .reached_at
         .is_none_or(|at| (session.now() - at).num_seconds() >= 60);
-    if !picture.owes() && !stale {
+    if !snapshot.is_pending() && !stale {
         return Ok(vec![]);
     }
-    let seen = (picture, taken, converged);
+    let seen = (snapshot, taken, converged);
     let recorded = session
         .store()?
         .write(|tx| record_outcome(session, tx, cluster, seen, journal, request));
@@ -475,7 +429,7 @@ impl Settled {
     pub(super) fn ended_there(&self, cluster: &Cluster) -> Vec<Ended> {
         let ended = self.ended.iter().map(|credential| Ended {
             cluster: cluster.name.clone(),
-            user: self.picture.owner(credential),
+            user: self.snapshot.owner(credential),
             version: credential.version,
         });
         ended.collect()
@@ -486,22 +440,16 @@ impl Settled {
 pub(super) async fn preview(
     session: &Session,
     cluster: &Cluster,
-    change: impl FnOnce(&mut Picture),
+    change: impl FnOnce(&mut ClusterSnapshot),
 ) -> Result<(Seen, Plan), Error> {
-    let mut picture = session.store()?.read(|tx| picture(tx, cluster.id))?;
-    let connection = session.connect(cluster, &picture.installation).await?;
+    let mut snapshot = session.store()?.read(|tx| snapshot(tx, cluster.id))?;
+    let connection = session.connect(cluster, &snapshot.installation).await?;
     // What must end by itself does so in the preview too.
-    let users = &picture.users;
-    session.store()?.read(|tx| {
-        for credential in &mut picture.credentials {
-            if why_it_ends_now(session, tx, cluster, users, credential)?.is_some() {
-                credential.state = State::Revoking;
-            }
-        }
-        Ok::<_, store::Error>(())
-    })?;
-    change(&mut picture);
-    let desired = picture.desired(cluster);
+    for effect in due(session, &snapshot) {
+        snapshot.apply(&effect);
+    }
+    change(&mut snapshot);
+    let desired = snapshot.desired();
     let look = look_for(&desired, cluster);
     converge::preview(&connection, &desired, &look)
         .await

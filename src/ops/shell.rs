@@ -138,7 +138,7 @@ pub(crate) async fn begin(
 ) -> Result<Done<Begun>, Error> {
     let asked = ask(session, wish)?;
     if mode == Mode::Plan {
-        return Ok(Done::Planned(Box::pin(plan(session, &asked, wish)).await));
+        return Ok(Done::planned(Box::pin(plan(session, &asked, wish)).await));
     }
     let lock = session.lock(&asked.cluster).await?;
     // Asked again under the lock: who lost their access while we waited gets nothing.
@@ -256,12 +256,12 @@ async fn excess_of(
     connection: &Connection,
 ) -> Result<Vec<String>, Error> {
     let cluster = &asked.cluster;
-    let picture = session
+    let snapshot = session
         .store()?
-        .read(|tx| settle::picture(tx, cluster.id))?;
-    let desired = picture.desired(cluster);
+        .read(|tx| settle::snapshot(tx, cluster.id))?;
+    let desired = snapshot.desired();
     let user = asked.actor.user.id;
-    let mut theirs = picture
+    let mut theirs = snapshot
         .bindings
         .iter()
         .filter(|it| !it.is_removed && it.user == user);
@@ -436,17 +436,9 @@ async fn end_credential(
     // Decided before anything is waited for: from here on it is a debt at worst.
     session.store()?.write(|tx| {
         if let Some(credential) = store::credentials::get(tx, id)? {
-            let picture = settle::picture(tx, cluster.id)?;
-            let because = "the shell has ended";
-            settle::end(
-                session,
-                tx,
-                &credential,
-                &picture,
-                because,
-                journal,
-                Some(request),
-            )?;
+            let snapshot = settle::snapshot(tx, cluster.id)?;
+            let end = [snapshot.end_of(&credential, "the shell has ended")];
+            settle::commit(session, tx, &snapshot, &end, journal, Some(request))?;
         }
         Ok::<_, Error>(())
     })?;

@@ -201,7 +201,7 @@ pub(crate) async fn add(
     let before = case(session, words, name, ClusterAction::ManageSshKey)?;
     refuse_second(session, &before.cluster)?;
     if mode == Mode::Plan {
-        return Ok(Done::Planned(vec![match &origin {
+        return Ok(Done::planned(vec![match &origin {
             Origin::Generate(_) => format!("make an SSH key for cluster '{name}'"),
             Origin::Import(key) => {
                 format!("take SSH key {} for cluster '{name}'", key.fingerprint())
@@ -483,7 +483,7 @@ pub(crate) async fn reset(
         return Err(none(name));
     }
     if mode == Mode::Plan {
-        return Ok(Done::Planned(vec![
+        return Ok(Done::planned(vec![
             format!("destroy the private half of the SSH key of cluster '{name}'"),
             format!("make a new SSH key for cluster '{name}'"),
         ]));

@@ -12,6 +12,7 @@ use crate::domain::credential::{Credential, Subject};
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::Denial;
 use crate::domain::project::ProjectRole;
+use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::user::UserId;
 use crate::session::{Actor, Session};
 use crate::store::{self, ReadTxn};
@@ -119,14 +120,14 @@ fn concerning(
     tx: &ReadTxn<'_>,
     session: &Session,
     (actor, cluster): (&Actor, &Cluster),
-    picture: &settle::Picture,
+    snapshot: &ClusterSnapshot,
 ) -> store::Result<Vec<Debt>> {
     let role = find::project_role(tx, &actor.user, cluster)?;
     let access = find::access_of(tx, session, &actor.user, cluster)?;
     let sees = role.is_some() || access != Access::None;
     let own = |user| sees && user == actor.user.id;
     let concerns = |credential: &Credential| is_concerned(credential, cluster, role, own);
-    Ok(settle::access_debts(cluster, picture, concerns, own))
+    Ok(settle::access_debts(cluster, snapshot, concerns, own))
 }
 
 fn is_concerned(
@@ -147,8 +148,8 @@ pub(super) fn elsewhere(session: &Session, actor: &Actor) -> Result<Vec<Debt>, E
     for found in session.store()?.read(store::clusters::list)? {
         if !cluster::manages(session, actor, &found)? {
             owed.extend(session.store()?.read(|tx| {
-                let picture = settle::picture(tx, found.id)?;
-                concerning(tx, session, (actor, &found), &picture)
+                let snapshot = settle::snapshot(tx, found.id)?;
+                concerning(tx, session, (actor, &found), &snapshot)
             })?);
         }
     }
@@ -177,15 +178,15 @@ pub(crate) fn status(session: &Session) -> Result<Status, Error> {
             });
         }
         session.store()?.read(|tx| {
-            let picture = settle::picture(tx, found.id)?;
+            let snapshot = settle::snapshot(tx, found.id)?;
             let concerns = |user| manages || user == actor.user.id;
             let role = find::project_role(tx, &actor.user, &found)?;
             if !manages {
-                let owed = concerning(tx, session, (&actor, &found), &picture)?;
+                let owed = concerning(tx, session, (&actor, &found), &snapshot)?;
                 status.owed.extend(owed);
             }
             if manages {
-                status.owed.extend(settle::debts(&found, &picture));
+                status.owed.extend(settle::debts(&found, &snapshot));
                 let keys = ssh_key::debts(tx, &found)?;
                 status.on_nodes += keys.on_nodes.len() + keys.wanted.len();
                 let owed = keys
@@ -200,15 +201,15 @@ pub(crate) fn status(session: &Session) -> Result<Status, Error> {
                     until: None,
                 }));
             }
-            for credential in picture.credentials.iter().filter(|c| c.state.is_live()) {
+            let circumstances = settle::circumstances(session, &snapshot);
+            for credential in snapshot.credentials.iter().filter(|c| c.state.is_live()) {
                 let user = credential.subject.user();
                 let shared = user.is_none() && is_concerned(credential, &found, role, |_| false);
                 if !(manages || shared || user.is_some_and(concerns)) {
                     continue;
                 }
-                let owner = picture.owner(credential);
-                let users = &picture.users;
-                let because = settle::why_it_must_end(session, tx, &found, users, credential)?;
+                let owner = snapshot.owner(credential);
+                let because = snapshot.why_it_must_end(credential, &circumstances);
                 if let Some(because) = because.filter(|_| manages || shared) {
                     let because = if credential.is_shell() || user.is_none() {
                         because
@@ -244,8 +245,8 @@ pub(crate) fn status(session: &Session) -> Result<Status, Error> {
                     status.kept.push(kept.clone());
                 }
             }
-            people(tx, &mut status, (&found, &picture), (now, soon), concerns)?;
-            let lost = lost(tx, session, (&found, &picture), concerns)?;
+            people(tx, &mut status, (&found, &snapshot), (now, soon), concerns)?;
+            let lost = lost(tx, session, (&found, &snapshot), concerns)?;
             status.ended.extend(lost);
             Ok::<_, Error>(())
         })?;
@@ -305,13 +306,13 @@ pub(crate) fn revoked(
 fn lost(
     tx: &ReadTxn<'_>,
     session: &Session,
-    (found, picture): (&Cluster, &settle::Picture),
+    (found, snapshot): (&Cluster, &ClusterSnapshot),
     concerns: impl Fn(UserId) -> bool,
 ) -> store::Result<Vec<Lost>> {
     let mut lost = Vec::new();
     for credential in store::credentials::last_ended(tx, found.id, settle::ACCOUNT_DELETED)? {
         let user = credential.subject.user().filter(|user| concerns(*user));
-        let Some(user) = user.and_then(|user| picture.users.get(&user)) else {
+        let Some(user) = user.and_then(|user| snapshot.people.users.get(&user)) else {
             continue;
         };
         if find::access_of(tx, session, user, found)? != Access::None {
@@ -333,12 +334,12 @@ fn lost(
 fn people(
     tx: &ReadTxn<'_>,
     status: &mut Status,
-    (found, picture): (&Cluster, &settle::Picture),
+    (found, snapshot): (&Cluster, &ClusterSnapshot),
     (now, soon): (Timestamp, Timestamp),
     concerns: impl Fn(UserId) -> bool,
 ) -> store::Result<()> {
     for grant in store::grants::list(tx)? {
-        let (Some(user), Some(at)) = (picture.users.get(&grant.user), grant.ends_at) else {
+        let (Some(user), Some(at)) = (snapshot.people.users.get(&grant.user), grant.ends_at) else {
             continue;
         };
         if grant.cluster == found.id && concerns(user.id) && at > now && at < soon {
@@ -350,7 +351,7 @@ fn people(
         }
     }
     for (cluster, user) in store::blocks::list(tx)? {
-        if let Some(user) = picture.users.get(&user)
+        if let Some(user) = snapshot.people.users.get(&user)
             && cluster == found.id
             && concerns(user.id)
         {

@@ -162,11 +162,11 @@ fn known(session: &Session, actor: &Actor, token: &str) -> Result<Result<Known, 
                 None => return Ok(None),
             },
         };
-        let picture = settle::picture(tx, credential.cluster)?;
+        let snapshot = settle::snapshot(tx, credential.cluster)?;
         let cluster = store::lookup::cluster_name(tx, credential.cluster)?;
-        let owner = picture.owner(&credential);
+        let owner = snapshot.owner(&credential);
         let name = |id| {
-            let user = picture.users.get(&id);
+            let user = snapshot.people.users.get(&id);
             user.map(|user| user.name.to_string()).unwrap_or_default()
         };
         // A version's hand-overs say who may have it, where this token's own is not known.

@@ -6,6 +6,7 @@ use super::{ReadTxn, Result, WriteTxn, damaged, time};
 use crate::domain::Timestamp;
 use crate::domain::binding::{Binding, BindingId, Bound};
 use crate::domain::cluster::ClusterId;
+use crate::domain::effect::NewBinding;
 use crate::domain::power::RoleRef;
 use crate::domain::user::UserId;
 
@@ -75,8 +76,8 @@ pub(crate) fn list(tx: &ReadTxn<'_>) -> Result<Vec<Binding>> {
 const MAY_STAND_THERE: &str = "EXISTS (SELECT 1 FROM credentials WHERE cluster = :cluster \
      AND user = :user AND state <> 'revoked')";
 
-/// Binds a role to a user; the number in `new` is not used.
-pub(crate) fn insert(tx: &WriteTxn<'_>, new: &Binding) -> Result<()> {
+/// Binds a role to a user.
+pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewBinding) -> Result<()> {
     let sql = format!(
         "INSERT INTO bindings (cluster, user, kind, role, namespace, bound_at, bound_by, reason,
             owed)

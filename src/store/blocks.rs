@@ -24,6 +24,15 @@ pub(crate) fn list(tx: &ReadTxn<'_>) -> Result<BTreeSet<(ClusterId, UserId)>> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+/// Lists whom an admin blocked on a cluster.
+pub(super) fn of_cluster(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<BTreeSet<UserId>> {
+    let mut statement = tx
+        .sql()
+        .prepare_cached("SELECT user FROM blocks WHERE cluster = ?1")?;
+    let rows = statement.query_map([cluster.0], |row| Ok(UserId(row.get(0)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 /// Blocks a user on a cluster; a block that is there stays as it is.
 pub(crate) fn put(
     tx: &WriteTxn<'_>,

@@ -141,6 +141,17 @@ pub(crate) fn find(tx: &ReadTxn<'_>, name: &ClusterName) -> Result<Option<Cluste
         .transpose()
 }
 
+/// Reads a cluster, also one that was removed from view.
+pub(crate) fn get(tx: &ReadTxn<'_>, id: ClusterId) -> Result<Option<Cluster>> {
+    let sql = format!("SELECT {COLUMNS} FROM clusters WHERE id = ?1");
+    let mut statement = tx.sql().prepare_cached(&sql)?;
+    statement
+        .query_row([id.0], raw)
+        .optional()?
+        .map(cluster)
+        .transpose()
+}
+
 /// Lists all clusters by name.
 pub(crate) fn list(tx: &ReadTxn<'_>) -> Result<Vec<Cluster>> {
     let sql = format!("SELECT {COLUMNS} FROM clusters WHERE removed_at IS NULL ORDER BY name");
@@ -196,16 +207,17 @@ fn json(value: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|e| damaged("cluster")(e.to_string()))
 }
 
-/// Inserts a cluster; its `id` is given by the store.
+/// Inserts a cluster; its `id` is given by the store. Whether its login is the manager's only one was
+/// not seen yet.
 pub(crate) fn insert(tx: &WriteTxn<'_>, new: &Cluster, manager: &Sealed) -> Result<ClusterId> {
     tx.sql().execute(
         "INSERT INTO clusters (name, owner, description, labels, server, ca_pem, tls_server_name,
            proxy_url, kube_system_uid, version, manager, manager_kind, manager_generation,
            manager_secret, manager_expires_at, write_scope, held_back, included, write_allow,
-           created_at, reached_at, project)
+           created_at, reached_at, project, older_logins)
          VALUES (:name, :owner, :description, :labels, :server, :ca_pem, :tls_server_name,
            :proxy_url, :uid, :version, :manager, :kind, :generation, :secret, :expires_at, :scope,
-           :held_back, :included, :write_allow, :created_at, :reached_at, :project)",
+           :held_back, :included, :write_allow, :created_at, :reached_at, :project, 1)",
         named_params! {
             ":name": new.name.as_str(),
             ":owner": new.owner.map(|owner| owner.0),

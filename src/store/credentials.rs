@@ -1,5 +1,7 @@
 //! The tables of credentials and deliveries.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Row, named_params};
 
 use super::{ReadTxn, Result, WriteTxn, damaged, time, time_option};
@@ -323,6 +325,30 @@ pub(crate) fn next_version(tx: &ReadTxn<'_>, cluster: ClusterId, subject: Subjec
         |row| row.get(0),
     )?;
     Ok(latest + 1)
+}
+
+/// The highest number that each subject's versions on a cluster have used.
+pub(super) fn numbers(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<BTreeMap<Subject, u32>> {
+    let mut statement = tx.sql().prepare_cached(
+        "SELECT kind, user, project, level, max(version) FROM credentials WHERE cluster = ?1
+         GROUP BY kind, user, project, level",
+    )?;
+    let mut rows = statement.query([cluster.0])?;
+    let mut numbers = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let whose = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+        numbers.insert(subject(whose)?, row.get(4)?);
+    }
+    Ok(numbers)
+}
+
+/// The numbers on a cluster that are taken without the store knowing their versions, by subject name.
+pub(super) fn floors(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<BTreeMap<String, u32>> {
+    let mut statement = tx
+        .sql()
+        .prepare_cached("SELECT owner, version FROM version_floors WHERE cluster = ?1")?;
+    let rows = statement.query_map([cluster.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Records a version that the cluster holds and the store never heard of: its number is taken.

@@ -46,6 +46,18 @@ pub(crate) fn list(tx: &ReadTxn<'_>) -> Result<Vec<Grant>> {
     Ok(grants)
 }
 
+/// Lists the grants on a cluster that were not removed.
+pub(super) fn of_cluster(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<Vec<Grant>> {
+    let sql = format!("SELECT {COLUMNS} FROM grants WHERE cluster = ?1 AND removed_at IS NULL");
+    let mut statement = tx.sql().prepare_cached(&sql)?;
+    let mut rows = statement.query([cluster.0])?;
+    let mut grants = Vec::new();
+    while let Some(row) = rows.next()? {
+        grants.push(grant(row)?);
+    }
+    Ok(grants)
+}
+
 /// Puts a grant in the place of the one that is there, if any.
 pub(crate) fn put(tx: &WriteTxn<'_>, grant: &Grant) -> Result<()> {
     remove(tx, grant.cluster, grant.user, grant.granted_at)?;

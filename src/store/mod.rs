@@ -10,6 +10,7 @@ pub(crate) mod audit;
 pub(crate) mod bindings;
 pub(crate) mod blocks;
 pub(crate) mod clusters;
+pub(crate) mod commit;
 pub(crate) mod copy;
 pub(crate) mod credentials;
 pub(crate) mod facts;
@@ -24,6 +25,7 @@ pub(crate) mod provider_tokens;
 pub(crate) mod reached;
 mod schema;
 pub(crate) mod shells;
+pub(crate) mod snapshots;
 pub(crate) mod ssh_keys;
 pub(crate) mod users;
 

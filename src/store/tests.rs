@@ -34,8 +34,8 @@ fn event() -> crate::domain::audit::Event {
 }
 
 fn add_user(tx: &WriteTxn<'_>, name: &str) -> crate::domain::user::UserId {
-    let new = users::NewUser {
-        name: &name.parse().expect("a good name"),
+    let new = crate::domain::effect::NewUser {
+        name: name.parse().expect("a good name"),
         email: None,
         role: Role::Developer,
         key: None,

@@ -4,7 +4,8 @@ use rusqlite::{OptionalExtension, Row};
 
 use super::{ReadTxn, Result, WriteTxn, damaged, time};
 use crate::domain::Timestamp;
-use crate::domain::name::{Email, UserName, UserRef};
+use crate::domain::effect::NewUser;
+use crate::domain::name::{Email, UserRef};
 use crate::domain::user::{Role, User, UserId};
 
 const COLUMNS: &str = "id, name, email, role, active, key, created_at";
@@ -78,30 +79,15 @@ pub(crate) fn list(tx: &ReadTxn<'_>) -> Result<Vec<User>> {
     rows.into_iter().map(user).collect()
 }
 
-/// What a new user starts with.
-#[derive(Debug)]
-pub(crate) struct NewUser<'a> {
-    /// Handle.
-    pub(crate) name: &'a UserName,
-    /// Address.
-    pub(crate) email: Option<&'a Email>,
-    /// Role.
-    pub(crate) role: Role,
-    /// Public key in canonical text.
-    pub(crate) key: Option<&'a str>,
-    /// When.
-    pub(crate) created_at: Timestamp,
-}
-
 /// Inserts a user.
-pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewUser<'_>) -> Result<UserId> {
+pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewUser) -> Result<UserId> {
     tx.sql().execute(
         "INSERT INTO users (name, email, role, key, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
         (
             new.name.as_str(),
-            new.email.map(Email::as_str),
+            new.email.as_ref().map(Email::as_str),
             new.role.as_str(),
-            new.key,
+            new.key.as_deref(),
             new.created_at.timestamp(),
         ),
     )?;

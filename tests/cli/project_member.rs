@@ -43,8 +43,9 @@ fn removing_a_holder_rotates_and_says_who_must_download_again() {
     let (his, hers) = (take(&mut kg, "bob"), take(&mut kg, "carol"));
     insta::assert_snapshot!(kg.run("project remove-member bob --project shop --dry-run"), @r"
     WOULD
-    'bob' is no member of project 'shop' any more
-    end version 1 of 'shop/read' on cluster 'prod', and begin the next one
+    remove 'bob' from project 'shop'
+    end version 1 of 'shop/read' on cluster 'prod'
+    begin version 2 of 'shop/read' on cluster 'prod'
     ----- stderr -----
     Nothing was changed (dry run).
     [exit 0]

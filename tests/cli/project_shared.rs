@@ -360,7 +360,9 @@ fn whoever_ends_a_holder_says_who_must_download_again() {
         if line.starts_with("team") {
             kg.run("team revoke bob --cluster prod --dry-run")
                 .success()
-                .says("end version 1 of 'shop/read' and block the kubeconfig of 'bob'");
+                .says(
+                    "block the kubeconfig of 'bob' on cluster 'prod', end version 1 of 'shop/read'",
+                );
         }
         kg.run(line).success().says(again);
         for file in [his, hers] {

@@ -195,7 +195,7 @@ fn what_climbs_is_named_and_needs_a_yes() {
     insta::assert_snapshot!(kg.run(&format!("{line} --dry-run")), @r"
         WOULD
         bind ClusterRole 'cluster-admin' cluster-wide to 'alice' on cluster 'prod'
-        let 'alice' climb: it is cluster-admin
+        although ClusterRole 'cluster-admin' cluster-wide lets its holder climb on cluster 'prod': it is cluster-admin
         ----- stderr -----
         Nothing was changed (dry run).
         [exit 0]

@@ -101,13 +101,18 @@ pub(crate) struct Stage {
     lasts: Duration,
 }
 
-/// Runs the scenario once, and keeps the world before each command.
-pub(crate) fn stages(home: &Home) -> Vec<Stage> {
+/// Writes the files that the scenario reads.
+pub(crate) fn prepare(home: &Home) {
     home.write("provider.token", &"t".repeat(64));
     home.write(
         "bob.pub",
         "age1kac9qqz53d5q7g5d25tzjta2khnc0whg00nspp797xawcex9pqaq692e5m\n",
     );
+}
+
+/// Runs the scenario once, and keeps the world before each command.
+pub(crate) fn stages(home: &Home) -> Vec<Stage> {
+    prepare(home);
     SCENARIO
         .iter()
         .map(|words| {

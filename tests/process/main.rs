@@ -13,6 +13,7 @@ mod home;
 mod kill;
 mod oracle;
 mod oracle_ssh;
+mod preview;
 mod proof;
 mod races;
 mod rollback;

@@ -58,7 +58,7 @@ pub(crate) async fn run(args: AccessGrantArgs, desk: &mut Desk<'_>) -> Result<()
         Some(lasting) => desk.session.now().checked_add_signed(lasting),
         None => args.until,
     };
-    let wish = ops::access::GrantWish {
+    let change = ops::access::GrantAccess {
         user: args.user,
         cluster: args.cluster,
         level: args.level,
@@ -66,7 +66,7 @@ pub(crate) async fn run(args: AccessGrantArgs, desk: &mut Desk<'_>) -> Result<()
         reason: args.reason,
         insists: desk.insists(args.dry_run.mode()),
     };
-    let done = ops::access::grant(desk.session, wish, args.dry_run.mode()).await?;
+    let done = ops::access::grant(desk.session, &change, &args.dry_run.intent()).await?;
     let Some(outcome) = desk.planned(done)? else {
         return Ok(());
     };

@@ -28,15 +28,17 @@ pub(crate) struct AccessRevokeArgs {
 }
 
 pub(crate) async fn run(args: AccessRevokeArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let mode = args.dry_run.mode();
     let question = format!(
         "Take the access of '{}' to cluster '{}' away?",
         args.user, args.cluster
     );
-    let confirmed = confirm::ask(desk, &question, mode)?;
+    let intent = confirm::intent(desk, &question, args.dry_run)?;
     let before = reached::of(desk, &args.user);
-    let done =
-        ops::access::revoke(desk.session, &args.user, &args.cluster, mode, confirmed).await?;
+    let change = ops::access::RevokeAccess {
+        user: args.user,
+        cluster: args.cluster,
+    };
+    let done = ops::access::revoke(desk.session, &change, &intent).await?;
     let Some(outcome) = desk.planned(done)? else {
         return Ok(());
     };

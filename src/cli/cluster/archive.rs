@@ -35,16 +35,18 @@ pub(crate) struct ClusterUnarchiveArgs {
 }
 
 pub(crate) async fn run(args: ClusterArchiveArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let mode = args.dry_run.mode();
     let ends = if args.revoke_all {
         " and end every kubeconfig on it"
     } else {
         ""
     };
     let question = format!("Archive cluster '{}'{ends}?", args.name);
-    let confirmed = confirm::ask(desk, &question, mode)?;
-    let done =
-        ops::life::archive(desk.session, &args.name, args.revoke_all, mode, confirmed).await?;
+    let intent = confirm::intent(desk, &question, args.dry_run)?;
+    let change = ops::life::Archive {
+        cluster: args.name.clone(),
+        revoke_all: args.revoke_all,
+    };
+    let done = ops::life::archive(desk.session, &change, &intent).await?;
     let Some(done) = desk.planned(done)? else {
         return Ok(());
     };
@@ -64,7 +66,10 @@ pub(crate) async fn run_unarchive(
     args: ClusterUnarchiveArgs,
     desk: &mut Desk<'_>,
 ) -> Result<(), Failure> {
-    let done = ops::life::unarchive(desk.session, &args.name, args.dry_run.mode()).await?;
+    let change = ops::life::Unarchive {
+        cluster: args.name.clone(),
+    };
+    let done = ops::life::unarchive(desk.session, &change, &args.dry_run.intent()).await?;
     let Some(done) = desk.planned(done)? else {
         return Ok(());
     };

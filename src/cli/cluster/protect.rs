@@ -45,7 +45,11 @@ async fn set(
     dry_run: DryRunArgs,
     protected: bool,
 ) -> Result<(), Failure> {
-    let done = ops::life::protect(desk.session, name, protected, dry_run.mode()).await?;
+    let change = ops::life::Protect {
+        cluster: name.clone(),
+        protected,
+    };
+    let done = ops::life::protect(desk.session, &change, &dry_run.intent()).await?;
     let Some(done) = desk.planned(done)? else {
         return Ok(());
     };

@@ -25,11 +25,10 @@ pub(crate) struct ClusterTransferArgs {
 }
 
 pub(crate) async fn run(args: ClusterTransferArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let mode = args.dry_run.mode();
     let handover = ops::life::handover(desk.session, &args.name, &args.to)?;
     if let Some((before, access)) = &handover.before
         && *before != handover.after
-        && mode == ops::Mode::Do
+        && !args.dry_run.is_on()
     {
         desk.output.status(&format!(
             "After this, '{before}' has {} on cluster '{}'.",
@@ -38,11 +37,15 @@ pub(crate) async fn run(args: ClusterTransferArgs, desk: &mut Desk<'_>) -> Resul
         ));
     }
     let question = format!("Transfer cluster '{}' to '{}'?", args.name, handover.after);
-    let confirmed = confirm::ask(desk, &question, mode)?;
+    let intent = confirm::intent(desk, &question, args.dry_run)?;
     let old = handover.before.as_ref();
     let old = old.and_then(|(before, _)| before.parse().ok());
     let before = old.map(|old| reached::of(desk, &old));
-    let done = ops::life::transfer(desk.session, &args.name, &args.to, mode, confirmed).await?;
+    let change = ops::life::Transfer {
+        cluster: args.name.clone(),
+        to: args.to.clone(),
+    };
+    let done = ops::life::transfer(desk.session, &change, &intent).await?;
     let Some(done) = desk.planned(done)? else {
         return Ok(());
     };

@@ -9,7 +9,7 @@ use crate::domain::name::{ClusterName, ProjectName};
 use crate::domain::project::SharedLevel;
 use crate::error::Failure;
 use crate::ops::project::shared::{Action, Which, act};
-use crate::ops::{Applied, Mode};
+use crate::ops::{Applied, Intent};
 
 /// Which shared kubeconfigs.
 #[derive(clap::Args, Debug)]
@@ -67,7 +67,6 @@ pub(crate) async fn revoke(args: ProjectRevokeArgs, desk: &mut Desk<'_>) -> Resu
 }
 
 async fn run(args: ActArgs, action: Action, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let mode = args.dry_run.mode();
     let verb = match action {
         Action::Rotate => "Rotate",
         Action::Revoke => "Revoke",
@@ -76,19 +75,20 @@ async fn run(args: ActArgs, action: Action, desk: &mut Desk<'_>) -> Result<(), F
         "{verb} the shared kubeconfigs of project '{}', for everybody who has them?",
         args.project
     );
-    let confirmed = confirm::ask(desk, &question, mode)?;
+    let intent = confirm::intent(desk, &question, args.dry_run)?;
+    let is_preview = matches!(intent, Intent::Preview);
     let which = Which {
         cluster: args.cluster,
         level: args.level,
     };
     let asked = (&args.project, &which);
-    let reports = act(desk.session, asked, action, mode, confirmed).await?;
+    let reports = act(desk.session, asked, action, &intent).await?;
     let mut applied = Applied::default();
     let (mut all, mut failures) = (Vec::new(), Vec::new());
     for report in reports {
         match report.outcome {
             Ok((over, done)) => {
-                let true_now = done.owed.is_empty() && mode == Mode::Do;
+                let true_now = done.owed.is_empty() && !is_preview;
                 all.extend(over.into_iter().map(|over| (over, true_now)));
                 applied.extend(done);
             }
@@ -96,14 +96,14 @@ async fn run(args: ActArgs, action: Action, desk: &mut Desk<'_>) -> Result<(), F
         }
     }
     desk.output.show(&OverListView::new(&all))?;
-    if mode == Mode::Plan {
+    if is_preview {
         desk.output.status("Nothing was changed (dry run).");
     } else if all.is_empty() && failures.is_empty() {
         desk.output
             .status("There is nothing to end: no such shared kubeconfig is live.");
     }
     let over: Vec<_> = all.into_iter().map(|(over, _)| over).collect();
-    if mode == Mode::Do {
+    if !is_preview {
         change::say_over(&over, desk);
         let full: Vec<_> = over.iter().filter(|over| over.was_full).collect();
         let mut clusters: Vec<_> = full.iter().map(|over| over.cluster.clone()).collect();

@@ -26,9 +26,13 @@ pub(crate) struct ProjectAddMemberArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) fn run(args: &ProjectAddMemberArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let (whom, mode) = (args.member.whom(), args.dry_run.mode());
-    let done = ops::project::members::add(desk.session, whom, args.role, mode)?;
+pub(crate) async fn run(args: ProjectAddMemberArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let change = ops::project::members::Add {
+        member: args.member.membership(),
+        role: args.role,
+    };
+    let intent = args.dry_run.intent();
+    let done = ops::project::members::add(desk.session, &change, &intent).await?;
     let Some(changed) = desk.planned(done)? else {
         return Ok(());
     };

@@ -5,7 +5,7 @@ use crate::cli::desk::Desk;
 use crate::cli::views::project::MemberChangeView;
 use crate::domain::name::{ProjectName, UserRef};
 use crate::error::Failure;
-use crate::ops::project::members::{Changed, Taken};
+use crate::ops::project::members::{Changed, Membership, Taken};
 use crate::ops::project::shared::Over;
 
 /// Who, and in which project.
@@ -21,8 +21,11 @@ pub(crate) struct MemberArgs {
 
 impl MemberArgs {
     /// The pair.
-    pub(crate) fn whom(&self) -> (&ProjectName, &UserRef) {
-        (&self.project, &self.user)
+    pub(crate) fn membership(&self) -> Membership {
+        Membership {
+            project: self.project.clone(),
+            user: self.user.clone(),
+        }
     }
 }
 

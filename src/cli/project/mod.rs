@@ -36,7 +36,7 @@ pub(crate) async fn run(command: ProjectCommand, desk: &mut Desk<'_>) -> Result<
         ProjectCommand::Show(args) => show::run(&args, desk),
         ProjectCommand::Rename(args) => rename::run(&args, desk),
         ProjectCommand::Delete(args) => delete::run(&args, desk),
-        ProjectCommand::AddMember(args) => add_member::run(&args, desk),
+        ProjectCommand::AddMember(args) => add_member::run(args, desk).await,
         ProjectCommand::SetRole(args) => set_role::run(args, desk).await,
         ProjectCommand::RemoveMember(args) => remove_member::run(args, desk).await,
         ProjectCommand::Rotate(args) => act::rotate(args, desk).await,

@@ -26,13 +26,15 @@ pub(crate) struct ProjectRemoveMemberArgs {
 }
 
 pub(crate) async fn run(args: ProjectRemoveMemberArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let (whom, mode) = (args.member.whom(), args.dry_run.mode());
-    let (project, user) = whom;
+    let change = ops::project::members::Remove {
+        member: args.member.membership(),
+        taken: args.keep.taken(),
+    };
+    let (project, user) = (&args.member.project, &args.member.user);
     let question = format!("Remove '{user}' from project '{project}'?");
-    let confirmed = confirm::ask(desk, &question, mode)?;
-    let (session, taken) = (desk.session, args.keep.taken());
+    let intent = confirm::intent(desk, &question, args.dry_run)?;
     let before = reached::of(desk, &args.member.user);
-    let done = ops::project::members::remove(session, whom, taken, mode, confirmed).await?;
+    let done = ops::project::members::remove(desk.session, &change, &intent).await?;
     let Some(changed) = desk.planned(done)? else {
         return Ok(());
     };

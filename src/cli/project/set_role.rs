@@ -28,10 +28,14 @@ pub(crate) struct ProjectSetRoleArgs {
 }
 
 pub(crate) async fn run(args: ProjectSetRoleArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let (whom, mode) = (args.member.whom(), args.dry_run.mode());
-    let (session, taken) = (desk.session, args.keep.taken());
+    let change = ops::project::members::SetRole {
+        member: args.member.membership(),
+        role: args.role,
+        taken: args.keep.taken(),
+    };
     let before = reached::of(desk, &args.member.user);
-    let done = ops::project::members::set_role(session, whom, args.role, taken, mode).await?;
+    let intent = args.dry_run.intent();
+    let done = ops::project::members::set_role(desk.session, &change, &intent).await?;
     let Some(changed) = desk.planned(done)? else {
         return Ok(());
     };

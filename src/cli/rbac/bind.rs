@@ -35,19 +35,20 @@ pub(crate) struct RbacBindArgs {
 }
 
 pub(crate) async fn run(args: RbacBindArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let mode = args.dry_run.mode();
-    let wish = ops::rbac::Wish {
+    let mut change = ops::rbac::Bind {
         bound: args.target.bound(),
         user: args.user,
         cluster: args.target.cluster,
         reason: args.reason,
+        insists: None,
     };
-    let done = match ops::rbac::bind(desk.session, &wish, mode, None).await {
+    let intent = args.dry_run.intent();
+    let done = match ops::rbac::bind(desk.session, &change, &intent).await {
         Err(ops::Error::Climbs { what }) => {
             desk.output.warn(&what);
-            let question = format!("Bind it to '{}' all the same?", wish.user);
-            let confirmed = confirm::ask(desk, &question, mode)?;
-            ops::rbac::bind(desk.session, &wish, mode, Some(confirmed)).await?
+            let question = format!("Bind it to '{}' all the same?", change.user);
+            change.insists = Some(confirm::agree(desk, &question)?);
+            ops::rbac::bind(desk.session, &change, &intent).await?
         }
         done => done?,
     };

@@ -27,20 +27,18 @@ pub(crate) struct RbacUnbindArgs {
 }
 
 pub(crate) async fn run(args: RbacUnbindArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let mode = args.dry_run.mode();
-    let wish = ops::rbac::Wish {
+    let change = ops::rbac::Unbind {
         bound: args.target.bound(),
         user: args.user,
         cluster: args.target.cluster,
-        reason: String::new(),
     };
     let question = format!(
         "Unbind {} from '{}' on cluster '{}'?",
-        wish.bound, wish.user, wish.cluster
+        change.bound, change.user, change.cluster
     );
-    let confirmed = confirm::ask(desk, &question, mode)?;
-    let before = reached::of(desk, &wish.user);
-    let done = ops::rbac::unbind(desk.session, &wish, mode, confirmed).await?;
+    let intent = confirm::intent(desk, &question, args.dry_run)?;
+    let before = reached::of(desk, &change.user);
+    let done = ops::rbac::unbind(desk.session, &change, &intent).await?;
     let Some(outcome) = desk.planned(done)? else {
         return Ok(());
     };

@@ -5,11 +5,10 @@ use crate::cli::desk::Desk;
 use crate::cli::global::DryRunArgs;
 use crate::cli::project::change::say_over;
 use crate::cli::views::team::ActView;
-use crate::domain::Confirmed;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::error::Failure;
 use crate::ops::team::{Action, Heard, Where, act};
-use crate::ops::{Applied, Mode};
+use crate::ops::{Applied, Intent};
 
 /// Whose credential, and where.
 #[derive(clap::Args, Debug)]
@@ -45,18 +44,17 @@ impl ActArgs {
 }
 
 /// Does it, says what came of each cluster, and ends with the exit code that is true.
-pub(crate) async fn run(
+pub(crate) async fn run<C: Clone>(
     args: ActArgs,
     action: Action,
-    confirmed: Confirmed,
+    intent: Intent<C>,
     desk: &mut Desk<'_>,
 ) -> Result<(), Failure> {
-    let mode = args.dry_run.mode();
     let place = args.place();
     let mut progress = None;
     let many = args.cluster.is_none();
     let (session, whom) = (desk.session, (&args.user, &place));
-    let reports = act(session, whom, &action, mode, confirmed, &mut |heard| {
+    let reports = act(session, whom, &action, &intent, &mut |heard| {
         match (heard, &progress) {
             // One cluster needs no progress: what came of it is said at once.
             (Heard::Begins(total), _) if many => {
@@ -73,7 +71,7 @@ pub(crate) async fn run(
     drop(progress);
     desk.output
         .show(&ActView::new(&args.user.to_string(), &reports))?;
-    if mode == Mode::Plan {
+    if matches!(intent, Intent::Preview) {
         desk.output.status("Nothing was changed (dry run).");
         return Ok(());
     }

@@ -2,8 +2,7 @@
 
 use super::act::{self, ActArgs};
 use crate::cli::desk::Desk;
-use crate::domain::Confirmed;
-use crate::error::{Failure, Kind};
+use crate::error::Failure;
 use crate::ops::team::Action;
 
 /// Lift a user's block, so that they can download again
@@ -16,8 +15,6 @@ pub(crate) struct TeamRestoreArgs {
 }
 
 pub(crate) async fn run(args: TeamRestoreArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    // Takes nothing from anybody: asking for it is consent enough.
-    let confirmed = Confirmed::from_consent(true)
-        .ok_or_else(|| Failure::words(Kind::Internal, "consent was given", ""))?;
-    act::run(args.act, Action::Restore, confirmed, desk).await
+    let intent = args.act.dry_run.intent();
+    act::run(args.act, Action::Restore, intent, desk).await
 }

@@ -26,14 +26,9 @@ pub(crate) struct TeamRevokeArgs {
 pub(crate) async fn run(args: TeamRevokeArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let (user, place) = (&args.act.user, args.act.place_words());
     let question = format!("Revoke the kubeconfig of '{user}' {place}, and block downloads?");
-    let confirmed = confirm::ask(desk, &question, args.act.dry_run.mode())?;
-    act::run(
-        args.act,
-        Action::Revoke {
-            reason: args.reason,
-        },
-        confirmed,
-        desk,
-    )
-    .await
+    let intent = confirm::intent(desk, &question, args.act.dry_run)?;
+    let action = Action::Revoke {
+        reason: args.reason,
+    };
+    act::run(args.act, action, intent, desk).await
 }

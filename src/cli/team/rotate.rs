@@ -19,6 +19,6 @@ pub(crate) struct TeamRotateArgs {
 pub(crate) async fn run(args: TeamRotateArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let (user, place) = (&args.act.user, args.act.place_words());
     let question = format!("End the kubeconfig of '{user}' {place}?");
-    let confirmed = confirm::ask(desk, &question, args.act.dry_run.mode())?;
-    act::run(args.act, Action::Rotate, confirmed, desk).await
+    let intent = confirm::intent(desk, &question, args.act.dry_run)?;
+    act::run(args.act, Action::Rotate, intent, desk).await
 }

@@ -34,18 +34,18 @@ pub(crate) struct UserAddArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) fn run(args: UserAddArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(args: UserAddArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let key = args
         .key
         .map(|place| ops::user::read_key(desk.session, &place))
         .transpose()?;
-    let wish = ops::user::Add {
+    let change = ops::user::AddUser {
         name: args.name,
         email: args.email,
         role: args.role,
         key,
     };
-    let done = ops::user::add(desk.session, &wish, args.dry_run.mode())?;
+    let done = ops::user::add(desk.session, &change, &args.dry_run.intent()).await?;
     let Some(changed) = desk.planned(done)? else {
         return Ok(());
     };

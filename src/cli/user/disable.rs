@@ -22,14 +22,14 @@ pub(crate) struct UserDisableArgs {
 }
 
 pub(crate) async fn run(args: UserDisableArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let mode = args.dry_run.mode();
     let question = format!(
         "Disable '{}' and end their credentials everywhere?",
         args.name
     );
-    let confirmed = confirm::ask(desk, &question, mode)?;
+    let intent = confirm::intent(desk, &question, args.dry_run)?;
     let before = reached::of(desk, &args.name);
-    let done = ops::user::disable(desk.session, &args.name, mode, confirmed).await?;
+    let change = ops::user::Disable { user: args.name };
+    let done = ops::user::disable(desk.session, &change, &intent).await?;
     let Some(changed) = desk.planned(done)? else {
         return Ok(());
     };

@@ -1,7 +1,6 @@
 //! `kubegrant user enable`.
 
 use crate::cli::completion;
-
 use crate::cli::desk::Desk;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::user::UserView;
@@ -22,9 +21,8 @@ pub(crate) struct UserEnableArgs {
 }
 
 pub(crate) async fn run(args: UserEnableArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let mode = args.dry_run.mode();
-
-    let done = ops::user::enable(desk.session, &args.name, mode).await?;
+    let change = ops::user::Enable { user: args.name };
+    let done = ops::user::enable(desk.session, &change, &args.dry_run.intent()).await?;
     let Some(changed) = desk.planned(done)? else {
         return Ok(());
     };

@@ -26,11 +26,11 @@ pub(crate) enum UserCommand {
 
 pub(crate) async fn run(command: UserCommand, desk: &mut Desk<'_>) -> Result<(), Failure> {
     match command {
-        UserCommand::Add(args) => add::run(args, desk),
+        UserCommand::Add(args) => add::run(args, desk).await,
         UserCommand::List(args) => list::run(&args, desk),
         UserCommand::Show(args) => show::run(&args, desk),
         UserCommand::SetRole(args) => set_role::run(args, desk).await,
-        UserCommand::SetKey(args) => set_key::run(args, desk),
+        UserCommand::SetKey(args) => set_key::run(args, desk).await,
         UserCommand::Disable(args) => disable::run(args, desk).await,
         UserCommand::Enable(args) => enable::run(args, desk).await,
         UserCommand::Offboard(args) => Box::pin(offboard::run(args, desk)).await,

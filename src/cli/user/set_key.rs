@@ -27,10 +27,13 @@ pub(crate) struct UserSetKeyArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) fn run(args: UserSetKeyArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(args: UserSetKeyArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let UserSetKeyArgs { name, key, dry_run } = args;
-    let key = ops::user::read_key(desk.session, &key)?;
-    let done = ops::user::set_key(desk.session, &name, &key, dry_run.mode())?;
+    let change = ops::user::SetKey {
+        key: ops::user::read_key(desk.session, &key)?,
+        user: name,
+    };
+    let done = ops::user::set_key(desk.session, &change, &dry_run.intent()).await?;
     let Some(changed) = desk.planned(done)? else {
         return Ok(());
     };

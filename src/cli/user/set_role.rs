@@ -27,8 +27,11 @@ pub(crate) struct UserSetRoleArgs {
 
 pub(crate) async fn run(args: UserSetRoleArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let before = reached::of(desk, &args.name);
-    let done =
-        ops::user::set_role(desk.session, &args.name, args.role, args.dry_run.mode()).await?;
+    let change = ops::user::SetRole {
+        user: args.name,
+        role: args.role,
+    };
+    let done = ops::user::set_role(desk.session, &change, &args.dry_run.intent()).await?;
     let Some(changed) = desk.planned(done)? else {
         return Ok(());
     };

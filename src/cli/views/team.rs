@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::plan::EffectView;
 use crate::ops::team::{Line, Report};
 use crate::output::{Cells, View, time};
 
@@ -116,6 +117,8 @@ struct ReportView {
     cluster: String,
     result: &'static str,
     what: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    effects: Vec<EffectView>,
 }
 
 /// What came of each cluster.
@@ -138,6 +141,10 @@ impl ActView {
                 cluster: report.cluster.to_string(),
                 result,
                 what,
+                effects: match &report.outcome {
+                    Ok(outcome) => outcome.effects.iter().map(EffectView::from).collect(),
+                    Err(_) => vec![],
+                },
             }
         });
         Self(shaped.collect())

@@ -13,6 +13,7 @@ use crate::domain::name::ClusterName;
 use crate::domain::plan::{NAMESPACE, Observed, Plan, Step, binding_name};
 use crate::domain::policy::ClusterAction;
 use crate::domain::power::{Binding, Subject};
+use crate::domain::snapshot::ClusterSnapshot;
 use crate::kubernetes::adopt::PLATFORM_ACCOUNTS;
 use crate::kubernetes::error::clean;
 use crate::kubernetes::foreign::{self, Inside, Owner};
@@ -107,12 +108,12 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
         cluster: cluster.name.to_string(),
         source,
     };
-    let picture = session
+    let snapshot = session
         .store()?
-        .read(|tx| settle::picture(tx, cluster.id))?;
-    let connection = session.connect(&cluster, &picture.installation).await?;
+        .read(|tx| settle::snapshot(tx, cluster.id))?;
+    let connection = session.connect(&cluster, &snapshot.installation).await?;
     connection.must_have_namespace().map_err(failed)?;
-    let desired = picture.desired(&cluster);
+    let desired = snapshot.desired();
     let look = Look {
         with_write: true,
         with_places: true,
@@ -121,7 +122,7 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
     // Where the operator's own credential is kept, the manager needs no login at all.
     let keep = match cluster.manager_kind {
         ManagerKind::Operator => None,
-        _ => Some(session.manager_login(&cluster, &picture.installation)?),
+        _ => Some(session.manager_login(&cluster, &snapshot.installation)?),
     };
     let (version, missing, inside, immortal, levels, (seen, plan)) = futures::try_join!(
         connection.version(),
@@ -132,8 +133,8 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
         converge::preview(&connection, &desired, &look),
     )
     .map_err(failed)?;
-    let owed = settle::debts(&cluster, &picture).len();
-    let installation = picture.installation.as_str();
+    let owed = settle::debts(&cluster, &snapshot).len();
+    let installation = snapshot.installation.as_str();
     let drift = drift::drift(installation, &cluster.manager, &seen);
     let others: Vec<Binding> = without_manager(&seen.foreign, installation);
     let backdoors = backdoor::backdoors(&others, &seen.roles, &inside.targets());
@@ -154,11 +155,11 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
         excess: more_than_levels(&cluster.name, &levels, &others, &seen, &backdoors),
         immortal_tokens: immortal.found,
         immortal_is_partial: immortal.is_partial,
-        bound: bound(&picture, &seen),
+        bound: bound(&snapshot, &seen),
         reach: Reach::default(),
         owed,
     };
-    let live = picture.credentials.iter().filter(|it| it.state.is_live());
+    let live = snapshot.credentials.iter().filter(|it| it.state.is_live());
     let ours = live.map(|it| it.account.as_str());
     let ours = ours.chain([cluster.manager.as_str()]).collect();
     sort_inside(&mut checked, &inside, (&others, &ours), &seen, &backdoors);
@@ -175,17 +176,17 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
     checked.foreign.extend(seen.labelled.iter().cloned());
     checked.changed.extend(seen.stripped.iter().cloned());
     checked.foreign.extend(seen.unread.iter().cloned());
-    let there = (inside.accounts.as_slice(), &picture);
+    let there = (inside.accounts.as_slice(), &snapshot);
     sort_drift(&mut checked, &plan, &seen.observed, there);
     checked.reach = Reach::from(seen);
     Ok(checked)
 }
 
 /// Bound roles that are not what they were, or let their holder climb, in words.
-fn bound(picture: &settle::Picture, seen: &Seen) -> Vec<String> {
-    let live = picture.bindings.iter().filter(|it| !it.is_removed);
+fn bound(snapshot: &ClusterSnapshot, seen: &Seen) -> Vec<String> {
+    let live = snapshot.bindings.iter().filter(|it| !it.is_removed);
     let words = live.filter_map(|binding| {
-        let user = picture.users.get(&binding.user)?;
+        let user = snapshot.people.users.get(&binding.user)?;
         let what = match rbac::standing(&binding.bound, seen) {
             Standing::Role { climbs: None } => return None,
             Standing::Role { climbs: Some(why) } => format!("lets them climb: {why}"),
@@ -202,7 +203,7 @@ fn sort_drift(
     checked: &mut Checked,
     plan: &Plan,
     observed: &Observed,
-    (accounts, picture): (&[(String, Owner)], &settle::Picture),
+    (accounts, snapshot): (&[(String, Owner)], &ClusterSnapshot),
 ) {
     for step in plan.steps() {
         match step {
@@ -214,7 +215,7 @@ fn sort_drift(
                         checked.changed.push(what);
                     }
                 } else {
-                    let missing = missing_account(&account.name, picture);
+                    let missing = missing_account(&account.name, snapshot);
                     checked.missing.push(missing);
                 }
             }
@@ -241,8 +242,8 @@ fn sort_drift(
 }
 
 /// An account that is not there, with what comes of it where it was there before.
-fn missing_account(name: &str, picture: &settle::Picture) -> String {
-    let stood = picture
+fn missing_account(name: &str, snapshot: &ClusterSnapshot) -> String {
+    let stood = snapshot
         .credentials
         .iter()
         .find(|it| it.account == name && it.state == State::Active);
@@ -251,7 +252,7 @@ fn missing_account(name: &str, picture: &settle::Picture) -> String {
         Some(credential) => format!(
             "account {name}, which somebody deleted: version {} of '{}' ends with `reconcile`",
             credential.version,
-            picture.owner(credential)
+            snapshot.owner(credential)
         ),
     }
 }

@@ -10,6 +10,7 @@ use crate::domain::cluster::{Address, Cluster, ClusterId, FormerManager, State, 
 use crate::domain::name::{ClusterName, ProjectName, UserRef, shell_word};
 use crate::domain::policy::{ClusterAction, OrganizationAction, ProjectAction};
 use crate::domain::project::Project;
+use crate::domain::refusal::Refusal;
 use crate::domain::user::User;
 use crate::domain::{Confirmed, Timestamp};
 use crate::kubernetes::undo::New;
@@ -134,7 +135,7 @@ pub(crate) async fn add(
             project.as_ref(),
             notes,
         );
-        return Ok(Done::Planned(lines));
+        return Ok(Done::planned(lines));
     }
     let detail = detail_of_add(&approach, &agreed);
     let request = journal.record_alone(session, Phase::Requested, detail.clone(), None)?;
@@ -410,7 +411,7 @@ pub(crate) async fn relink(
     refuse_same(session, &approach.uid, |other| other.id != before.id)?;
     let what = detail_of_relink(name, &approach, rebuilt);
     if mode == Mode::Plan {
-        return Ok(Done::Planned(vec![what]));
+        return Ok(Done::planned(vec![what]));
     }
     let survey = Box::pin(survey(session, name, &approach)).await?;
     let installation = find::installation(session)?;
@@ -452,19 +453,11 @@ pub(crate) async fn relink(
         let stored = "a new login of the manager is stored";
         journal.record(session, tx, Phase::Requested, stored, Some(request))?;
         if rebuilt {
-            let picture = settle::picture(tx, cluster.id)?;
-            for credential in &picture.credentials {
-                let because = "the cluster was rebuilt";
-                settle::end(
-                    session,
-                    tx,
-                    credential,
-                    &picture,
-                    because,
-                    &journal,
-                    Some(request),
-                )?;
-            }
+            let snapshot = settle::snapshot(tx, cluster.id)?;
+            let all = snapshot.credentials.iter();
+            let ends = all.map(|it| snapshot.end_of(it, "the cluster was rebuilt"));
+            let ends: Vec<_> = ends.collect();
+            settle::commit(session, tx, &snapshot, &ends, &journal, Some(request))?;
         }
         Ok(cluster)
     })?;
@@ -473,7 +466,7 @@ pub(crate) async fn relink(
     manager::tell(session, &new).await?;
     let old = (!rebuilt).then_some(before_name.as_str());
     let older = retire_others(session, &cluster, old, &journal).await;
-    let mut applied = settle::pay(session, &cluster, &lock, &journal, Some(request)).await?;
+    let mut applied = settle::pay(session, &lock, &journal, Some(request)).await?;
     applied.owed.extend(older);
     journal.close(session, &applied, what, request)?;
     let owner = owner_name(session, &cluster)?;
@@ -507,11 +500,8 @@ fn still_active(tx: &WriteTxn<'_>, owner: &User) -> Result<(), Error> {
 }
 
 /// Why a disabled user gets no cluster.
-pub(in crate::ops) fn cannot_own(user: &User) -> Error {
-    Error::Forbidden {
-        why: format!("'{}' is disabled and can own nothing", user.name),
-        hint: format!("run `kubegrant user enable {}` first", user.name),
-    }
+fn cannot_own(user: &User) -> Error {
+    Error::Refused(Refusal::CannotOwn(user.name.clone()))
 }
 
 fn owner_name(session: &Session, cluster: &Cluster) -> Result<Option<String>, Error> {

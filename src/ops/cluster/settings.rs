@@ -157,7 +157,7 @@ pub(crate) async fn set(
     if after == before {
         // Nothing to decide; but what an earlier decision still owes is tried again.
         let applied = if mode == Mode::Do {
-            settle::pay(session, &before, &lock, &journal, None).await?
+            settle::pay(session, &lock, &journal, None).await?
         } else {
             Applied::default()
         };
@@ -176,7 +176,7 @@ pub(crate) async fn set(
     lines.extend(insisted.lines());
     lines.extend(describe_project(session, &before, &after)?);
     if mode == Mode::Plan {
-        return Ok(Done::Planned(lines));
+        return Ok(Done::planned(lines));
     }
     insisted.must_be(confirmed, &before)?;
     let write_moved = before.write_scope != after.write_scope
@@ -191,7 +191,7 @@ pub(crate) async fn set(
         record(session, tx, &journal, change, lines.join("; "))
     })?;
     let applied = if write_moved || after.project != before.project {
-        settle::pay(session, &after, &lock, &journal, Some(request)).await?
+        settle::pay(session, &lock, &journal, Some(request)).await?
     } else {
         Applied::default()
     };
@@ -252,8 +252,8 @@ fn record(
         return Ok((request, vec![]));
     }
     // The shared kubeconfigs of the project that it leaves end here.
-    let ended = settle::end_what_must(session, tx, after, journal, Some(request))?;
-    Ok((request, Over::all_of(tx, after, &ended)?))
+    let (on, ended) = settle::end_what_must(session, tx, after.id, journal, Some(request))?;
+    Ok((request, Over::all_of(&on, &ended)))
 }
 
 /// What the levels leave out now, where the cluster says so.
@@ -348,20 +348,19 @@ fn describe_project(
     if before.project == after.project {
         return Ok(vec![]);
     }
-    let picture = session.store()?.read(|tx| settle::picture(tx, after.id))?;
-    let name = |id| picture.projects.get(&id).map_or("", String::as_str);
+    let snapshot = session.store()?.read(|tx| settle::snapshot(tx, after.id))?;
+    let name = |id| snapshot.people.projects.get(&id).map_or("", String::as_str);
     let mut lines = Vec::new();
     match after.project {
         Some(project) => lines.push(format!("project: {}", name(project))),
         None => lines.push("project: none".to_owned()),
     }
-    for credential in &picture.credentials {
+    for credential in &snapshot.credentials {
         if matches!(credential.subject, Subject::Shared { .. }) && credential.state.is_live() {
-            let owner = picture.owner(credential);
+            let owner = snapshot.owner(credential);
             let ends = format!("end version {} of '{owner}'", credential.version);
-            let over = session
-                .store()?
-                .read(|tx| Over::of(tx, before, &picture, credential))?;
+            let end = [snapshot.end_of(credential, "")];
+            let over = Over::all_of(&snapshot, &end).pop();
             let held_by = over.map(|over| over.held_by).unwrap_or_default();
             let names: Vec<String> = held_by.iter().map(|name| format!("'{name}'")).collect();
             lines.push(if names.is_empty() {

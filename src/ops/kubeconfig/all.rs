@@ -166,7 +166,7 @@ pub(crate) async fn download_all(
             .map(|case| excess::of_level(session, &case.cluster, case.power));
         let excess = futures::future::join_all(asked).await.into_iter().flatten();
         let excess = excess.map(|what| format!("although {what}"));
-        return Ok(Done::Planned(lines.chain(path).chain(excess).collect()));
+        return Ok(Done::planned(lines.chain(path).chain(excess).collect()));
     }
     hear(Heard::Begins(cases.len()));
     let mut work = stream::iter(&cases)

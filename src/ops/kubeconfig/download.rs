@@ -246,7 +246,7 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
         let request = case
             .journal
             .record(session, tx, Phase::Requested, detail, None)?;
-        settle::end_what_must(session, tx, &case.cluster, &case.journal, Some(request))?;
+        settle::end_what_must(session, tx, case.cluster.id, &case.journal, Some(request))?;
         let live = store::credentials::versions_of(tx, case.cluster.id, case.of)?
             .into_iter()
             .find(|credential| credential.state.is_live());
@@ -333,12 +333,12 @@ async fn excess_of_new(
     connection: &Connection,
 ) -> Result<Vec<String>, Error> {
     let cluster = &case.cluster;
-    let picture = session
+    let snapshot = session
         .store()?
-        .read(|tx| settle::picture(tx, cluster.id))?;
-    let desired = picture.desired(cluster);
+        .read(|tx| settle::snapshot(tx, cluster.id))?;
+    let desired = snapshot.desired();
     let user = case.of.user();
-    let theirs = picture.bindings.iter();
+    let theirs = snapshot.bindings.iter();
     let mut theirs = theirs.filter(|it| !it.is_removed && Some(it.user) == user);
     let look = Look {
         with_write: desired.has_writers() || case.power == Power::Write,
@@ -421,7 +421,7 @@ fn plan_download(
         });
     }
     lines.extend(excess.iter().map(|what| format!("although {what}")));
-    Ok(Done::Planned(lines))
+    Ok(Done::planned(lines))
 }
 
 /// Mints and records, and [`deliver`] writes and records: in this order, so that no token is in
@@ -467,8 +467,8 @@ fn hold(
         return Ok(());
     };
     let found = store::clusters::find(tx, &case.cluster.name)?;
-    let users = settle::picture(tx, case.cluster.id)?.users;
-    let (Some(cluster), Some(user)) = (found, users.get(&case.subject.id)) else {
+    let people = settle::snapshot(tx, case.cluster.id)?.people;
+    let (Some(cluster), Some(user)) = (found, people.users.get(&case.subject.id)) else {
         return Err(overtaken(case));
     };
     let role = find::project_role(tx, user, &cluster)?;

@@ -172,8 +172,8 @@ pub(super) fn live_version(
     let versions = store::credentials::versions_of(tx, case.cluster.id, case.of)?;
     let live = match versions.iter().find(|it| it.state.is_live()) {
         Some(live) => {
-            let users = settle::picture(tx, case.cluster.id)?.users;
-            let ends = settle::why_it_must_end(session, tx, &case.cluster, &users, live)?;
+            let on = settle::snapshot(tx, case.cluster.id)?;
+            let ends = on.why_it_must_end(live, &settle::circumstances(session, &on));
             ends.is_none().then_some(live.version)
         }
         None => None,

@@ -187,7 +187,7 @@ pub(crate) async fn remove(
                 path.display()
             )],
         };
-        return Ok(Done::Planned(lines));
+        return Ok(Done::planned(lines));
     }
     let news = if found.changed == 0 {
         MergeNews::default()

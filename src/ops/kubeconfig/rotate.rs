@@ -11,6 +11,7 @@ use crate::domain::audit::Phase;
 use crate::domain::name::ClusterName;
 use crate::domain::plan::NAMESPACE;
 use crate::kubernetes::token::claims;
+use crate::ops::locked::LockedCluster;
 use crate::ops::{Applied, Done, Error, Mode, find, settle};
 use crate::session::Session;
 use crate::store;
@@ -45,7 +46,7 @@ pub(crate) async fn rotate(
         Some(wish) => place_of(session, &asked, wish)?,
         None => None,
     };
-    let lock = session.lock(&asked.cluster).await?;
+    let lock = LockedCluster::take(session, &asked.cluster).await?;
     // Asked again under the lock: who lost their access while we waited gets no new version.
     let case = case(session, "kubeconfig rotate", cluster, None, Way::Own)?;
     // Who cannot open the cluster's login cannot finish: nothing is begun, and the way out is said.
@@ -62,7 +63,7 @@ pub(crate) async fn rotate(
             .iter()
             .map(|live| format!("end version {}", live.version));
         let begins = format!("issue version {next} of '{}' ({})", case.owner, case.power);
-        return Ok(Done::Planned(ends.chain([begins]).chain(place).collect()));
+        return Ok(Done::planned(ends.chain([begins]).chain(place).collect()));
     }
     let request = session.store()?.write(|tx| {
         let detail = format!("rotate the kubeconfig of '{}'", case.owner);
@@ -70,22 +71,15 @@ pub(crate) async fn rotate(
             .journal
             .record(session, tx, Phase::Requested, detail, None)?;
         if let Some(live) = &live {
-            let picture = settle::picture(tx, case.cluster.id)?;
-            settle::end(
-                session,
-                tx,
-                live,
-                &picture,
-                "rotated",
-                &case.journal,
-                Some(request),
-            )?;
+            let on = settle::snapshot(tx, case.cluster.id)?;
+            let end = [on.end_of(live, "rotated")];
+            settle::commit(session, tx, &on, &end, &case.journal, Some(request))?;
         }
         begin_version(session, tx, &case, request)?;
         Ok::<_, Error>(request)
     })?;
     // One converge: lists lose the old account before the new one is made.
-    let applied = settle::pay(session, &case.cluster, &lock, &case.journal, Some(request)).await?;
+    let applied = settle::pay(session, &lock, &case.journal, Some(request)).await?;
     let phase = if applied.owed.is_empty() {
         Phase::Done
     } else {

@@ -1,19 +1,25 @@
 //! The members of a project: add, change, remove. Who loses a level they took a shared kubeconfig
 //! of, ends that kubeconfig for everybody.
 
+#[cfg(test)]
+mod tests;
+
 use super::shared::Over;
 use crate::domain::Confirmed;
-use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
-use crate::domain::credential::{State, Subject};
+use crate::domain::credential::{Credential, State, Subject};
+use crate::domain::effect::Effect;
 use crate::domain::name::{ProjectName, UserRef};
 use crate::domain::policy::ProjectAction;
 use crate::domain::project::{Project, ProjectRole};
+use crate::domain::refusal::Refusal;
+use crate::domain::rows::Rows;
+use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::user::User;
-use crate::ops::journal::Journal;
-use crate::ops::{Applied, Done, Error, Mode, find, settle, user as users};
-use crate::session::{Actor, Session};
-use crate::store::{self, ReadTxn, WriteTxn};
+use crate::ops::change::{self, Carried, Change, Decision, Direction, Target, Who};
+use crate::ops::{Applied, Done, Error, Intent, Unasked};
+use crate::session::Session;
+use crate::store::{self, ReadTxn};
 
 /// What a change of a member came to.
 #[derive(Debug)]
@@ -45,39 +51,6 @@ pub(crate) enum Taken {
     Keep,
 }
 
-struct Case {
-    actor: Actor,
-    journal: Journal,
-    project: Project,
-    user: User,
-    role: Option<ProjectRole>,
-    clusters: Vec<Cluster>,
-}
-
-fn case(
-    session: &Session,
-    action: &'static str,
-    project: &ProjectName,
-    user: &UserRef,
-) -> Result<Case, Error> {
-    let actor = find::actor(session, action)?;
-    let journal = Journal::new(&actor, action).user_name(&user.to_string());
-    let project = find::project(session, &actor, &journal, project, ProjectAction::Members)?;
-    let user = find::user(session, user)?;
-    let (role, clusters) = session.store()?.read(|tx| {
-        let role = store::projects::role_of(tx, project.id, user.id)?;
-        Ok::<_, store::Error>((role, clusters_of(tx, &project)?))
-    })?;
-    Ok(Case {
-        journal: journal.user(&user),
-        actor,
-        project,
-        user,
-        role,
-        clusters,
-    })
-}
-
 /// The clusters of a project by name.
 pub(super) fn clusters_of(tx: &ReadTxn<'_>, project: &Project) -> store::Result<Vec<Cluster>> {
     let mut clusters = store::clusters::list(tx)?;
@@ -85,301 +58,339 @@ pub(super) fn clusters_of(tx: &ReadTxn<'_>, project: &Project) -> store::Result<
     Ok(clusters)
 }
 
-impl Case {
-    fn outcome(&self, role: Option<ProjectRole>, unchanged: bool) -> Changed {
-        let names = self.clusters.iter().map(|cluster| cluster.name.to_string());
-        Changed {
-            project: self.project.name.clone(),
-            user: self.user.name.to_string(),
-            role,
-            unchanged,
-            clusters: names.collect(),
-            over: vec![],
-            kept: vec![],
-            applied: Applied::default(),
-        }
+/// A member of a project, by name.
+#[derive(Debug, Clone)]
+pub(crate) struct Membership {
+    /// Of which project.
+    pub(crate) project: ProjectName,
+    /// Who.
+    pub(crate) user: UserRef,
+}
+
+impl Membership {
+    fn target(&self) -> Target {
+        Target::Project(self.project.clone(), ProjectAction::Members)
     }
 
-    fn not_a_member(&self) -> Error {
-        let (user, project) = (&self.user.name, &self.project.name);
-        Error::NotThere {
-            what: format!("member '{user}' in project '{project}'"),
-            hint: format!(
-                "run `kubegrant project add-member {user} --project {project} --role viewer`"
-            ),
+    /// The project, the user, and what they are in it.
+    fn rows<'a>(
+        &self,
+        rows: &'a Rows,
+    ) -> Result<(&'a Project, &'a User, Option<ProjectRole>), Refusal> {
+        let project = rows.the_project()?;
+        let user = rows.people.user(&self.user)?;
+        let role = rows.people.roles.get(&(project.id, user.id)).copied();
+        Ok((project, user, role))
+    }
+
+    fn outcome(&self, carried: Carried, role: Option<ProjectRole>) -> Changed {
+        let names = carried.after.clusters.iter();
+        Changed {
+            project: self.project.clone(),
+            user: carried.user_name(),
+            role,
+            unchanged: carried.is_unchanged(),
+            clusters: names.map(|on| on.cluster.name.to_string()).collect(),
+            over: carried.over(),
+            kept: kept(&carried.before, &carried.effects),
+            applied: carried.applied,
         }
     }
 }
 
-/// Refuses what would leave a project without an active owner.
-fn keep_an_owner(tx: &ReadTxn<'_>, project: &Project, user: &User) -> Result<(), Error> {
-    if !user.active {
-        return Ok(());
+/// A user becomes a member: they reach all of the project's clusters, those added later too.
+#[derive(Debug, Clone)]
+pub(crate) struct Add {
+    /// Who, and where.
+    pub(crate) member: Membership,
+    /// As what.
+    pub(crate) role: ProjectRole,
+}
+
+impl Change for Add {
+    type Seen = ();
+    type Consent = Unasked;
+
+    fn command(&self) -> &'static str {
+        "project add-member"
     }
-    let members = store::projects::members(tx, project.id)?;
-    let owns = |id| {
-        let owner = |it: &&crate::domain::project::Member| it.role == ProjectRole::Owner;
-        members.iter().filter(owner).any(|member| member.user == id)
-    };
-    let others = store::users::list(tx)?;
-    let others = others.iter().filter(|it| it.active && it.id != user.id);
-    if owns(user.id) && !others.map(|it| it.id).any(owns) {
-        return Err(Error::Forbidden {
-            why: format!(
-                "'{}' is the last active owner of project '{}', and stays",
+
+    fn target(&self) -> Target {
+        self.member.target()
+    }
+
+    fn direction(&self) -> Direction {
+        Direction::Gives
+    }
+
+    fn user(&self) -> Option<&UserRef> {
+        Some(&self.member.user)
+    }
+
+    fn decide(&self, rows: &Rows, _: &Who, (): &()) -> Result<Decision, Refusal> {
+        let (project, user, has) = self.member.rows(rows)?;
+        if let Some(has) = has {
+            return Err(Refusal::IsMember {
+                user: user.name.clone(),
+                project: project.name.clone(),
+                has,
+                asked: self.role,
+            });
+        }
+        if !user.active {
+            return Err(Refusal::Disabled(user.name.clone()));
+        }
+        Ok(Decision {
+            effects: vec![Effect::PutMember {
+                project: project.id,
+                user: user.id,
+                role: self.role,
+            }],
+            detail: format!(
+                "'{}' is {} of project '{}'",
+                user.name, self.role, project.name
+            ),
+            user: Some(user.id),
+            ..Decision::default()
+        })
+    }
+}
+
+/// Makes a user a member.
+pub(crate) async fn add(
+    session: &Session,
+    change: &Add,
+    intent: &Intent<Unasked>,
+) -> Result<Done<Changed>, Error> {
+    let done = change::run(session, change, intent).await?;
+    Ok(done.map(|carried| change.member.outcome(carried, Some(change.role))))
+}
+
+/// A member gets another role. A weaker one ends what they took of the stronger level.
+#[derive(Debug, Clone)]
+pub(crate) struct SetRole {
+    /// Who, and where.
+    pub(crate) member: Membership,
+    /// The new role.
+    pub(crate) role: ProjectRole,
+    /// What happens to what they took.
+    pub(crate) taken: Taken,
+}
+
+impl Change for SetRole {
+    type Seen = ();
+    type Consent = Unasked;
+
+    fn command(&self) -> &'static str {
+        "project set-role"
+    }
+
+    fn target(&self) -> Target {
+        self.member.target()
+    }
+
+    fn direction(&self) -> Direction {
+        Direction::Takes
+    }
+
+    fn user(&self) -> Option<&UserRef> {
+        Some(&self.member.user)
+    }
+
+    fn decide(&self, rows: &Rows, _: &Who, (): &()) -> Result<Decision, Refusal> {
+        let (project, user, before) = self.member.rows(rows)?;
+        let Some(before) = before else {
+            return Err(no_member(project, user));
+        };
+        let put = Effect::PutMember {
+            project: project.id,
+            user: user.id,
+            role: self.role,
+        };
+        let mut decision = Decision {
+            detail: format!(
+                "'{}' is {} of project '{}' instead of {before}",
+                user.name, self.role, project.name
+            ),
+            user: Some(user.id),
+            ..Decision::default()
+        };
+        if before == self.role {
+            return Ok(decision);
+        }
+        if before == ProjectRole::Owner {
+            keep_an_owner(rows, project, user)?;
+        }
+        decision.effects = [put]
+            .into_iter()
+            .chain(taken(rows, user, Some(self.role), self.taken))
+            .collect();
+        decision.remarks = keeps(rows, user, &decision.effects);
+        decision.reaches_clusters = true;
+        Ok(decision)
+    }
+}
+
+/// Gives a member another role.
+pub(crate) async fn set_role(
+    session: &Session,
+    change: &SetRole,
+    intent: &Intent<Unasked>,
+) -> Result<Done<Changed>, Error> {
+    let done = change::run(session, change, intent).await?;
+    Ok(done.map(|carried| change.member.outcome(carried, Some(change.role))))
+}
+
+/// A member is removed; what they took ends for everybody.
+#[derive(Debug, Clone)]
+pub(crate) struct Remove {
+    /// Who, and where.
+    pub(crate) member: Membership,
+    /// What happens to what they took.
+    pub(crate) taken: Taken,
+}
+
+impl Change for Remove {
+    type Seen = ();
+    type Consent = Confirmed;
+
+    fn command(&self) -> &'static str {
+        "project remove-member"
+    }
+
+    fn target(&self) -> Target {
+        self.member.target()
+    }
+
+    fn direction(&self) -> Direction {
+        Direction::Takes
+    }
+
+    fn user(&self) -> Option<&UserRef> {
+        Some(&self.member.user)
+    }
+
+    fn decide(&self, rows: &Rows, _: &Who, (): &()) -> Result<Decision, Refusal> {
+        let (project, user, before) = self.member.rows(rows)?;
+        let mut decision = Decision {
+            detail: format!(
+                "'{}' is no member of project '{}' any more",
                 user.name, project.name
             ),
-            hint: format!(
-                "make somebody else its owner first: `kubegrant project set-role USER --project {} \
-                 --role owner`",
-                project.name
-            ),
+            user: Some(user.id),
+            reaches_clusters: true,
+            ..Decision::default()
+        };
+        let Some(before) = before else {
+            // What an earlier removal left pending is said, and tried, again.
+            let mut held = rows
+                .clusters
+                .iter()
+                .flat_map(|on| on.shared_held_by(user.id));
+            return if held.any(|it| it.state == State::Revoking) {
+                Ok(decision)
+            } else {
+                Err(no_member(project, user))
+            };
+        };
+        if before == ProjectRole::Owner {
+            keep_an_owner(rows, project, user)?;
+        }
+        let remove = Effect::RemoveMember {
+            project: project.id,
+            user: user.id,
+        };
+        decision.effects = [remove]
+            .into_iter()
+            .chain(taken(rows, user, None, self.taken))
+            .collect();
+        decision.remarks = keeps(rows, user, &decision.effects);
+        Ok(decision)
+    }
+}
+
+/// Removes a member.
+pub(crate) async fn remove(
+    session: &Session,
+    change: &Remove,
+    intent: &Intent,
+) -> Result<Done<Changed>, Error> {
+    let done = change::run(session, change, intent).await?;
+    Ok(done.map(|carried| change.member.outcome(carried, None)))
+}
+
+fn no_member(project: &Project, user: &User) -> Refusal {
+    Refusal::IsNoMember {
+        user: user.name.clone(),
+        project: project.name.clone(),
+    }
+}
+
+/// Refuses what would leave a project without an active owner.
+fn keep_an_owner(rows: &Rows, project: &Project, user: &User) -> Result<(), Refusal> {
+    if user.active && !rows.people.has_other_project_owner(project.id, user.id) {
+        return Err(Refusal::LastProjectOwner {
+            user: user.name.clone(),
+            project: project.name.clone(),
         });
     }
     Ok(())
 }
 
-/// Refuses what the project is without meanwhile.
-fn still_there(tx: &ReadTxn<'_>, case: &Case) -> Result<(), Error> {
-    super::still_there(tx, &case.project)?;
-    if store::projects::role_of(tx, case.project.id, case.user.id)? == case.role {
-        return Ok(());
-    }
-    Err(Error::Forbidden {
-        why: format!(
-            "what '{}' is in project '{}' changed meanwhile",
-            case.user.name, case.project.name
-        ),
-        hint: format!("run `kubegrant project show {}`", case.project.name),
-    })
-}
-
-/// Makes a user a member: they reach all of the project's clusters, those added later too.
-pub(crate) fn add(
-    session: &Session,
-    (project, user): (&ProjectName, &UserRef),
-    role: ProjectRole,
-    mode: Mode,
-) -> Result<Done<Changed>, Error> {
-    let case = case(session, "project add-member", project, user)?;
-    let (name, shown) = (&case.user.name, &case.project.name);
-    if let Some(has) = case.role {
-        return Err(Error::Exists {
-            what: format!("member '{name}' of project '{shown}', as {has},"),
-            hint: format!(
-                "change the role with `kubegrant project set-role {name} --project {shown} \
-                 --role {role}`"
-            ),
-        });
-    }
-    if !case.user.active {
-        return Err(Error::Forbidden {
-            why: format!("'{name}' is disabled and has nothing"),
-            hint: format!("run `kubegrant user enable {name}` first"),
-        });
-    }
-    if mode == Mode::Plan {
-        return Ok(Done::Planned(vec![format!(
-            "make '{name}' {role} of project '{shown}'"
-        )]));
-    }
-    session.store()?.write(|tx| {
-        still_there(tx, &case)?;
-        let key = (case.project.id, case.user.id);
-        store::projects::put_member(tx, key, role, case.actor.user.id, session.now())?;
-        let detail = format!("'{name}' is {role} of project '{shown}'");
-        case.journal
-            .record(session, tx, Phase::Done, detail, None)?;
-        Ok::<_, Error>(())
-    })?;
-    Ok(Done::Did(case.outcome(Some(role), false)))
-}
-
-/// Gives a member another role. A weaker one ends what they took of the stronger level.
-pub(crate) async fn set_role(
-    session: &Session,
-    (project, user): (&ProjectName, &UserRef),
-    role: ProjectRole,
-    taken: Taken,
-    mode: Mode,
-) -> Result<Done<Changed>, Error> {
-    let case = case(session, "project set-role", project, user)?;
-    let Some(before) = case.role else {
-        return Err(case.not_a_member());
-    };
-    if before == role {
-        return Ok(Done::Did(case.outcome(Some(role), true)));
-    }
-    let detail = format!(
-        "'{}' is {role} of project '{}' instead of {before}",
-        case.user.name, case.project.name
-    );
-    change(session, &case, Some(role), (detail, taken), mode).await
-}
-
-/// Removes a member; what they took ends for everybody.
-pub(crate) async fn remove(
-    session: &Session,
-    (project, user): (&ProjectName, &UserRef),
-    taken: Taken,
-    mode: Mode,
-    _: Confirmed,
-) -> Result<Done<Changed>, Error> {
-    let case = case(session, "project remove-member", project, user)?;
-    if case.role.is_none() {
-        return again(session, &case, mode).await;
-    }
-    let detail = format!(
-        "'{}' is no member of project '{}' any more",
-        case.user.name, case.project.name
-    );
-    change(session, &case, None, (detail, taken), mode).await
-}
-
-/// Who is no member (any more): what an earlier removal left pending is said, and tried, again.
-async fn again(session: &Session, case: &Case, mode: Mode) -> Result<Done<Changed>, Error> {
-    let pending = session.store()?.read(|tx| {
-        let mut pending = store::credentials::shared_held_by(tx, case.user.id)?;
-        pending.retain(|it| it.state == State::Revoking);
-        Ok::<_, store::Error>(pending)
-    })?;
-    let owing = case.clusters.iter();
-    let owing: Vec<Cluster> = owing
-        .filter(|cluster| pending.iter().any(|it| it.cluster == cluster.id))
-        .cloned()
-        .collect();
-    if owing.is_empty() || mode == Mode::Plan {
-        return Err(case.not_a_member());
-    }
-    let detail = "what is still owed is tried again";
-    let journal = &case.journal;
-    let request = journal.record_alone(session, Phase::Requested, detail, None)?;
-    let applied = users::apply_everywhere(session, owing, journal, request).await?;
-    Ok(Done::Did(Changed {
-        applied,
-        ..case.outcome(None, true)
-    }))
-}
-
 /// Whether a level is more than a role has.
-fn exceeds(subject: Subject, project: &Project, role: Option<ProjectRole>) -> bool {
-    match subject {
-        Subject::Shared { project: id, level } => {
-            id == project.id && role.is_none_or(|role| role.level() < level)
-        }
+fn exceeds(credential: &Credential, role: Option<ProjectRole>) -> bool {
+    match credential.subject {
+        Subject::Shared { level, .. } => role.is_none_or(|role| role.level() < level),
         Subject::Personal(_) | Subject::Shell(_) => false,
     }
 }
 
-async fn change(
-    session: &Session,
-    case: &Case,
-    role: Option<ProjectRole>,
-    (detail, taken): (String, Taken),
-    mode: Mode,
-) -> Result<Done<Changed>, Error> {
-    let loses_ownership = case.role == Some(ProjectRole::Owner) && role != Some(ProjectRole::Owner);
-    if mode == Mode::Plan {
-        let lines = session.store()?.read(|tx| {
-            if loses_ownership {
-                keep_an_owner(tx, &case.project, &case.user)?;
-            }
-            let (too_much, _) = held_too_much(tx, case, role, taken)?;
-            Ok::<_, Error>([detail].into_iter().chain(too_much).collect())
-        })?;
-        return Ok(Done::Planned(lines));
-    }
-    let (touched, over, kept, request) = session.store()?.write(|tx| {
-        still_there(tx, case)?;
-        if loses_ownership {
-            keep_an_owner(tx, &case.project, &case.user)?;
-        }
-        let (id, user) = (case.project.id, case.user.id);
-        match role {
-            Some(role) => {
-                let (by, now) = (case.actor.user.id, session.now());
-                store::projects::put_member(tx, (id, user), role, by, now)?;
-            }
-            None => store::projects::remove_member(tx, id, user)?,
-        }
-        let journal = &case.journal;
-        let request = journal.record(session, tx, Phase::Requested, detail.clone(), None)?;
-        let (_, kept) = held_too_much(tx, case, role, taken)?;
-        for credential in store::credentials::shared_held_by(tx, user)? {
-            if exceeds(credential.subject, &case.project, role) {
-                store::credentials::set_kept(tx, credential.id, user, taken == Taken::Keep)?;
-            }
-        }
-        if !kept.is_empty() {
-            let detail = format!("'{}' keeps {}", case.user.name, kept.join(", "));
-            journal.record(session, tx, Phase::Done, detail, Some(request))?;
-        }
-        let (touched, over) = end_in_project(session, tx, case, request)?;
-        Ok::<_, Error>((touched, over, kept, request))
-    })?;
-    let applied = users::apply_everywhere(session, touched, &case.journal, request).await?;
-    case.journal.close(session, &applied, detail, request)?;
-    Ok(Done::Did(Changed {
-        over,
-        kept,
-        applied,
-        ..case.outcome(role, false)
-    }))
+/// What is decided of the shared versions that a member holds and has no right to any more.
+fn taken(rows: &Rows, user: &User, role: Option<ProjectRole>, taken: Taken) -> Vec<Effect> {
+    let keep = taken == Taken::Keep;
+    let held = rows.clusters.iter().flat_map(|on| {
+        let held = on.shared_held_by(user.id).filter(|it| exceeds(it, role));
+        held.filter(|it| on.keeps(it, user.id) != keep)
+            .map(|it| Effect::KeepShared {
+                cluster: on.cluster.id,
+                credential: it.id,
+                user: user.id,
+                kept: keep,
+            })
+    });
+    held.collect()
 }
 
-/// Ends what must end on the project's clusters; gives those that have something to do.
-fn end_in_project(
-    session: &Session,
-    tx: &WriteTxn<'_>,
-    case: &Case,
-    request: i64,
-) -> Result<(Vec<Cluster>, Vec<Over>), Error> {
-    let mut touched = Vec::new();
-    let mut over = Vec::new();
-    // What they hold of a version that somebody ended before, and that still lets them in, is theirs
-    // until it is gone.
-    let mut pending = store::credentials::shared_held_by(tx, case.user.id)?;
-    pending.retain(|it| it.state == State::Revoking);
-    for cluster in clusters_of(tx, &case.project)? {
-        let journal = case.journal.clone().cluster(&cluster);
-        let ended = settle::end_what_must(session, tx, &cluster, &journal, Some(request))?;
-        over.extend(Over::all_of(tx, &cluster, &ended)?);
-        if !ended.is_empty() || pending.iter().any(|it| it.cluster == cluster.id) {
-            touched.push(cluster);
-        }
-    }
-    Ok((touched, over))
-}
-
-/// The live shared versions that a member would hold and have no right to: as sentences of a
-/// plan, and those that they keep.
-fn held_too_much(
-    tx: &ReadTxn<'_>,
-    case: &Case,
-    role: Option<ProjectRole>,
-    taken: Taken,
-) -> store::Result<(Vec<String>, Vec<String>)> {
-    let (mut lines, mut kept) = (Vec::new(), Vec::new());
-    for credential in store::credentials::shared_held_by(tx, case.user.id)? {
-        let cluster = case.clusters.iter().find(|it| it.id == credential.cluster);
-        let exceeds = exceeds(credential.subject, &case.project, role);
-        let (Some(cluster), true) = (cluster, exceeds && credential.state.is_live()) else {
-            continue;
-        };
-        let picture = settle::picture(tx, cluster.id)?;
-        let words = format!(
+/// The live versions that they keep, in words.
+fn kept(before: &Rows, effects: &[Effect]) -> Vec<String> {
+    let kept = effects.iter().filter_map(|effect| match effect {
+        Effect::KeepShared {
+            cluster,
+            credential,
+            kept: true,
+            ..
+        } => Some((*cluster, *credential)),
+        _ => None,
+    });
+    kept.filter_map(|(cluster, id)| {
+        let on: &ClusterSnapshot = before.cluster(cluster)?;
+        let mut live = on.credentials.iter().filter(|it| it.state.is_live());
+        let it = live.find(|it| it.id == id)?;
+        Some(format!(
             "version {} of '{}' on cluster '{}'",
-            credential.version,
-            picture.owner(&credential),
-            cluster.name
-        );
-        match taken {
-            Taken::End => lines.push(format!("end {words}, and begin the next one")),
-            Taken::Keep => {
-                lines.push(format!("keep {words}"));
-                kept.push(words);
-            }
-        }
+            it.version,
+            on.owner(it),
+            on.cluster.name
+        ))
+    })
+    .collect()
+}
+
+/// The same for the audit log.
+fn keeps(rows: &Rows, user: &User, effects: &[Effect]) -> Vec<String> {
+    let kept = kept(rows, effects);
+    if kept.is_empty() {
+        return vec![];
     }
-    Ok((lines, kept))
+    vec![format!("'{}' keeps {}", user.name, kept.join(", "))]
 }

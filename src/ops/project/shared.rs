@@ -1,83 +1,22 @@
-//! Shared kubeconfigs: when one must end, and ending them on wish: rotate and revoke.
-
-use std::collections::BTreeMap;
-
-use futures::{StreamExt, stream};
+//! Shared kubeconfigs: what became of those that ended, and ending them by command: rotate and revoke.
 
 use crate::domain::Confirmed;
 use crate::domain::access::Power;
-use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, State};
 use crate::domain::credential::{Credential, Subject};
+use crate::domain::effect::Effect;
 use crate::domain::name::{ClusterName, ProjectName};
 use crate::domain::policy::ProjectAction;
-use crate::domain::project::{Project, ProjectId, ProjectRole, SharedLevel};
-use crate::domain::user::{User, UserId};
+use crate::domain::project::{ProjectId, ProjectRole, SharedLevel};
+use crate::domain::refusal::Refusal;
+use crate::domain::rows::Rows;
+use crate::domain::snapshot::ClusterSnapshot;
+use crate::domain::user::User;
+use crate::ops::change::{self, Change, Decision, Direction, Target, Who};
 use crate::ops::journal::Journal;
-use crate::ops::settle::{self, Picture};
-use crate::ops::{Applied, Error, Mode, find, kubeconfig};
+use crate::ops::{Applied, Done, Error, Intent, find};
 use crate::session::Session;
-use crate::store::{self, ReadTxn, WriteTxn};
-
-/// How many clusters are worked on at once.
-const CLUSTERS_AT_ONCE: usize = 8;
-
-/// Why a shared version must end now; `None` while everybody who may hold it has its level.
-///
-/// Somebody who holds more than they have is enough: a file cannot be taken back, so the version
-/// dies for all of its holders.
-pub(in crate::ops) fn why_it_must_end(
-    tx: &ReadTxn<'_>,
-    cluster: &Cluster,
-    users: &BTreeMap<UserId, User>,
-    credential: &Credential,
-    (project, level): (ProjectId, SharedLevel),
-) -> store::Result<Option<&'static str>> {
-    if !credential.state.is_live() {
-        return Ok(None);
-    }
-    if cluster.project != Some(project) {
-        return Ok(Some("the cluster left the project"));
-    }
-    for holder in store::credentials::holders(tx, credential.id)? {
-        if !users.get(&holder.user).is_some_and(|user| user.active) {
-            return Ok(Some("a holder is disabled"));
-        }
-        if store::blocks::contains(tx, cluster.id, holder.user)? {
-            return Ok(Some("a holder's access was revoked"));
-        }
-        let role = store::projects::role_of(tx, project, holder.user)?;
-        let has_it = role.is_some_and(|role| role.level() >= level);
-        if !has_it && !holder.kept {
-            return Ok(Some("a holder lost this level"));
-        }
-    }
-    Ok(None)
-}
-
-/// Begins the next version of a shared kubeconfig that ended because of a holder: the others
-/// download again.
-pub(in crate::ops) fn go_on(
-    session: &Session,
-    tx: &WriteTxn<'_>,
-    cluster: &Cluster,
-    (ended, picture): (&Credential, &Picture),
-    journal: &Journal,
-    request: Option<i64>,
-) -> store::Result<()> {
-    let Subject::Shared { project, level } = ended.subject else {
-        return Ok(());
-    };
-    let issues = cluster.state == State::Active && cluster.deleting_at.is_none();
-    if cluster.project != Some(project) || !issues {
-        return Ok(());
-    }
-    let owner = picture.owner(ended);
-    let journal = journal.clone().user_name(&owner);
-    let whose = (ended.subject, owner.as_str(), level.power());
-    kubeconfig::begin(session, tx, &journal, cluster, whose, request)?;
-    Ok(())
-}
+use crate::store::{self, ReadTxn};
 
 /// A shared version that ended, and who must download again.
 #[derive(Debug, Clone)]
@@ -99,58 +38,57 @@ pub(crate) struct Over {
 }
 
 impl Over {
-    /// What became of those versions that are shared, of all that were just ended.
-    pub(in crate::ops) fn all_of(
-        tx: &ReadTxn<'_>,
-        cluster: &Cluster,
-        ended: &[Credential],
-    ) -> store::Result<Vec<Self>> {
-        if ended.is_empty() {
-            return Ok(vec![]);
+    /// What became of the shared versions that end with a change of a cluster.
+    pub(in crate::ops) fn all_of(before: &ClusterSnapshot, effects: &[Effect]) -> Vec<Self> {
+        let mut after = before.clone();
+        for effect in effects {
+            after.apply(effect);
         }
-        let picture = settle::picture(tx, cluster.id)?;
-        let mut over = Vec::new();
-        for credential in ended {
-            over.extend(Self::of(tx, cluster, &picture, credential)?);
-        }
-        Ok(over)
+        let ended = effects.iter().filter_map(|effect| match effect {
+            Effect::EndVersion { credential, .. } => Some(*credential),
+            _ => None,
+        });
+        let begun = |subject| {
+            let mut begun = effects.iter().filter_map(|effect| match effect {
+                Effect::BeginVersion {
+                    subject: of,
+                    version,
+                    ..
+                } if *of == subject => Some(*version),
+                _ => None,
+            });
+            begun.next()
+        };
+        let ended = ended.filter_map(|id| before.credentials.iter().find(|it| it.id == id));
+        ended
+            .filter_map(|ended| Self::of(&after, ended, begun(ended.subject)))
+            .collect()
     }
 
-    /// What became of a version that was just ended, in the same transaction.
-    pub(in crate::ops) fn of(
-        tx: &ReadTxn<'_>,
-        cluster: &Cluster,
-        picture: &Picture,
-        ended: &Credential,
-    ) -> store::Result<Option<Self>> {
+    /// What became of one that ends; nothing where it is not shared.
+    fn of(after: &ClusterSnapshot, ended: &Credential, begun: Option<u32>) -> Option<Self> {
         let Subject::Shared { project, level } = ended.subject else {
-            return Ok(None);
+            return None;
         };
-        let begun = store::credentials::versions_of(tx, cluster.id, ended.subject)?
-            .into_iter()
-            .find(|version| version.state.is_live())
-            .map(|version| version.version);
-        let (mut again, mut held_by) = (Vec::new(), Vec::new());
-        let holders = store::credentials::holders(tx, ended.id)?;
-        let was_full = level.power() == Power::Full && !holders.is_empty();
-        for holder in holders {
-            let Some(user) = picture.users.get(&holder.user) else {
-                continue;
-            };
-            held_by.push(user.name.to_string());
-            if may_take(tx, cluster, user, (project, level))? {
-                again.push(user.name.to_string());
-            }
-        }
-        Ok(Some(Self {
-            cluster: cluster.name.clone(),
-            owner: picture.owner(ended),
+        let holders = after.holders.get(&ended.id).into_iter().flatten();
+        let holders = holders.filter_map(|holder| after.people.users.get(&holder.user));
+        let holders: Vec<&User> = holders.collect();
+        let names = |users: &mut dyn Iterator<Item = &&User>| {
+            let names = users.map(|user| user.name.to_string());
+            names.collect::<Vec<String>>()
+        };
+        let mut again = holders
+            .iter()
+            .filter(|user| after.may_take(user, project, level));
+        Some(Self {
+            cluster: after.cluster.name.clone(),
+            owner: after.owner(ended),
             ended: ended.version,
             begun,
-            again,
-            held_by,
-            was_full,
-        }))
+            again: names(&mut again),
+            held_by: names(&mut holders.iter()),
+            was_full: level.power() == Power::Full && !holders.is_empty(),
+        })
     }
 }
 
@@ -217,16 +155,84 @@ pub(crate) struct Report {
     pub(crate) outcome: Result<(Vec<Over>, Applied), Error>,
 }
 
-/// Ends the live shared versions of a project, everywhere or where it is said.
-///
-/// `hear` is told of each cluster as it is finished. One cluster's failure hides no other's
-/// success.
+/// The live shared versions of a project on one of its clusters end.
+struct End<'a> {
+    project: &'a ProjectName,
+    cluster: &'a ClusterName,
+    which: &'a Which,
+    action: Action,
+}
+
+impl Change for End<'_> {
+    type Seen = ();
+    type Consent = Confirmed;
+
+    fn command(&self) -> &'static str {
+        self.action.words()
+    }
+
+    fn target(&self) -> Target {
+        let asks = self.action.asks();
+        Target::InProject(self.project.clone(), asks, self.cluster.clone())
+    }
+
+    // What only takes away waits for nobody.
+    fn direction(&self) -> Direction {
+        match self.action {
+            Action::Rotate => Direction::Gives,
+            Action::Revoke => Direction::Takes,
+        }
+    }
+
+    async fn look(&self, session: &Session, rows: &Rows) -> Result<(), Error> {
+        if self.action == Action::Rotate {
+            // Who cannot open the cluster's login cannot finish: nothing is begun, and it is said.
+            let on = rows.only().map_err(Error::Refused)?;
+            session.manager_login(&on.cluster, &on.installation)?;
+        }
+        Ok(())
+    }
+
+    fn decide(&self, rows: &Rows, _: &Who, (): &()) -> Result<Decision, Refusal> {
+        let on = rows.only()?;
+        let project = rows.the_project()?;
+        if self.action == Action::Rotate && on.cluster.state == State::Archived {
+            return Err(Refusal::ArchivedShared(on.cluster.name.clone()));
+        }
+        let subject = |level| Subject::Shared {
+            project: project.id,
+            level,
+        };
+        let live = self.which.levels().into_iter().map(subject);
+        let live: Vec<&Credential> = live.filter_map(|it| on.live(it)).collect();
+        let effects = live.into_iter().flat_map(|live| match self.action {
+            Action::Rotate => on.ending(live, "rotated"),
+            Action::Revoke => vec![on.end_of(live, "revoked")],
+        });
+        let verb = match self.action {
+            Action::Rotate => "rotate",
+            Action::Revoke => "revoke",
+        };
+        Ok(Decision {
+            effects: effects.collect(),
+            detail: format!(
+                "{verb} the shared kubeconfigs of project '{}'",
+                project.name
+            ),
+            // Also where there is nothing to decide: what is pending is tried again.
+            reaches_clusters: true,
+            ..Decision::default()
+        })
+    }
+}
+
+/// Ends the live shared versions of a project, everywhere or where it is said. One cluster's failure
+/// hides no other's success.
 pub(crate) async fn act(
     session: &Session,
     (name, which): (&ProjectName, &Which),
     action: Action,
-    mode: Mode,
-    _: Confirmed,
+    intent: &Intent,
 ) -> Result<Vec<Report>, Error> {
     let actor = find::actor(session, action.words())?;
     let journal = Journal::new(&actor, action.words());
@@ -247,128 +253,26 @@ pub(crate) async fn act(
             hint: format!("run `kubegrant project show {name}`"),
         });
     }
-    let (journal, project) = (&journal, &project);
-    let mut work = stream::iter(clusters)
-        .map(|cluster| async move {
-            let outcome = one(session, journal, (&cluster, project), (action, which), mode).await;
-            Report {
-                cluster: cluster.name,
-                outcome,
-            }
-        })
-        .buffer_unordered(CLUSTERS_AT_ONCE);
-    let mut reports = Vec::new();
-    while let Some(done) = work.next().await {
-        reports.push(done);
-    }
-    reports.sort_by(|a, b| a.cluster.cmp(&b.cluster));
-    Ok(reports)
-}
-
-async fn one(
-    session: &Session,
-    journal: &Journal,
-    (cluster, project): (&Cluster, &Project),
-    (action, which): (Action, &Which),
-    mode: Mode,
-) -> Result<(Vec<Over>, Applied), Error> {
-    let journal = &journal.clone().cluster(cluster);
-    if action == Action::Rotate && cluster.state == State::Archived {
-        return Err(Error::Forbidden {
-            why: format!(
-                "cluster '{}' is archived: nobody can rotate shared kubeconfigs",
-                cluster.name
-            ),
-            hint: format!(
-                "run `kubegrant cluster unarchive {}`, or end them with `kubegrant project revoke`",
-                cluster.name
-            ),
-        });
-    }
-    // What only takes away waits for nobody.
-    let lock = match action {
-        Action::Rotate => Some(session.lock(cluster).await?),
-        Action::Revoke => None,
-    };
-    let cluster = &find::again(session, cluster)?;
-    if action == Action::Rotate && mode == Mode::Do {
-        // Who cannot open the cluster's login cannot finish: nothing is begun, and it is said.
-        session.manager_login(cluster, &find::installation(session)?)?;
-    }
-    let live = |tx: &ReadTxn<'_>| {
-        let mut live = Vec::new();
-        for level in which.levels() {
-            let subject = Subject::Shared {
-                project: project.id,
-                level,
+    let names = clusters.into_iter().map(|cluster| cluster.name);
+    let silent: &mut dyn FnMut(&Report) = &mut |_| {};
+    let reports = change::on_each(
+        names,
+        |it: &Report| &it.cluster,
+        silent,
+        |cluster| async move {
+            let end = End {
+                project: name,
+                cluster: &cluster,
+                which,
+                action,
             };
-            let versions = store::credentials::versions_of(tx, cluster.id, subject)?;
-            live.extend(versions.into_iter().find(|it| it.state.is_live()));
-        }
-        Ok::<_, store::Error>(live)
-    };
-    if mode == Mode::Plan {
-        let over = session.store()?.read(|tx| {
-            let picture = settle::picture(tx, cluster.id)?;
-            let mut over = Vec::new();
-            for live in live(tx)? {
-                let begun = (action == Action::Rotate).then_some(live.version + 1);
-                let planned = Over::of(tx, cluster, &picture, &live)?;
-                over.extend(planned.map(|planned| Over { begun, ..planned }));
-            }
-            Ok::<_, store::Error>(over)
-        })?;
-        return Ok((over, Applied::default()));
-    }
-    let (over, request) = session.store()?.write(|tx| {
-        let picture = settle::picture(tx, cluster.id)?;
-        let live = live(tx)?;
-        if live.is_empty() {
-            return Ok((vec![], None));
-        }
-        let (verb, because) = match action {
-            Action::Rotate => ("rotate", "rotated"),
-            Action::Revoke => ("revoke", "revoked"),
-        };
-        let detail = format!(
-            "{verb} the shared kubeconfigs of project '{}'",
-            project.name
-        );
-        let request = journal.record(session, tx, Phase::Requested, detail, None)?;
-        let mut over = Vec::new();
-        for live in live {
-            settle::end(
-                session,
-                tx,
-                &live,
-                &picture,
-                because,
-                journal,
-                Some(request),
-            )?;
-            if action == Action::Rotate {
-                go_on(
-                    session,
-                    tx,
-                    cluster,
-                    (&live, &picture),
-                    journal,
-                    Some(request),
-                )?;
-            }
-            over.extend(Over::of(tx, cluster, &picture, &live)?);
-        }
-        Ok::<_, store::Error>((over, Some(request)))
-    })?;
-    // Also where there is nothing to decide: what an earlier decision owes is tried again.
-    let applied = settle::pay_or_take(session, cluster, lock, journal, request).await?;
-    if request.is_some() {
-        let phase = if applied.owed.is_empty() {
-            Phase::Done
-        } else {
-            Phase::Owed
-        };
-        journal.record_alone(session, phase, "", request)?;
-    }
-    Ok((over, applied))
+            let done = Box::pin(change::run(session, &end, intent)).await;
+            let outcome = done.map(|done| match done {
+                Done::Did(carried) => (carried.over(), carried.applied),
+                Done::Planned(planned) => (planned.over, Applied::default()),
+            });
+            Report { cluster, outcome }
+        },
+    );
+    Ok(reports.await)
 }

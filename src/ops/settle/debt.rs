@@ -1,66 +1,59 @@
 //! What is owed, and what was done although it could not be recorded.
 
-use super::{Picture, picture};
+use std::collections::BTreeSet;
+
+use super::snapshot::{self as state, snapshot};
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, FormerManager};
-use crate::domain::credential::{Credential, State};
+use crate::domain::credential::{Credential, CredentialId, State};
+use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::user::{User, UserId};
-use crate::kubernetes::error::Error as ClusterError;
 use crate::ops::journal::Journal;
 use crate::ops::{Debt, Error};
 use crate::session::Session;
 use crate::store;
 
-/// Ends credentials on a cluster although the store cannot record it: its disk is full, and taking
+/// Ends versions on their clusters although the store cannot record it: its disk is full, and taking
 /// away cannot wait. The accounts are deleted there, so that no token of theirs works again, also
-/// where a later run that still takes them for live makes them anew. Always gives the error to say:
-/// that it is true there and not recorded, or that nothing was done.
-pub(in crate::ops) async fn end_unrecorded(
+/// where a later run that still takes them for live makes them anew. The snapshots are as they would
+/// be after the change. Always gives the error to say: that it is true there and not recorded, or,
+/// where one cluster still lets somebody in, why nothing was recorded.
+pub(in crate::ops) async fn end_without_record(
     session: &Session,
-    cluster: &Cluster,
     what: String,
-    goes: impl Fn(&Credential) -> bool,
+    (after, ending): (&[ClusterSnapshot], &BTreeSet<CredentialId>),
     refused: store::Error,
 ) -> Error {
     if !refused.is_storage() {
         return refused.into();
     }
-    let end = async {
-        let mut picture = session.store()?.read(|tx| picture(tx, cluster.id))?;
-        let going = picture.credentials.iter_mut().filter(|it| goes(it));
-        for credential in going.filter(|it| it.state.is_live()) {
-            credential.state = State::Revoking;
+    let mut ended = Vec::new();
+    for on in after {
+        let mut theirs = on.credentials.iter().filter(|it| ending.contains(&it.id));
+        if theirs.next().is_none() {
+            continue;
         }
-        let connection = session
-            .connect_to_take(cluster, &picture.installation)
-            .await?;
-        let connection = connection.0;
-        let taken = connection
-            .take(&picture.ended(), &picture.desired(cluster))
-            .await;
-        let unseen =
-            |it: &&Credential| it.state == State::Revoking && !taken.ended.contains(&it.id.0);
-        let left = picture
-            .credentials
-            .iter()
-            .find(unseen)
-            .map(|it| &it.account);
-        match left {
-            None => Ok(()),
-            Some(left) => Err(Error::Cluster {
-                cluster: cluster.name.to_string(),
-                source: ClusterError::unsettled(&format!("account '{left}' was not seen to end")),
-            }),
+        let connected = session.connect_to_take(&on.cluster, &on.installation).await;
+        let Ok((connection, _)) = connected else {
+            return refused.into();
+        };
+        let gone = connection
+            .take(&state::ended(on), &on.desired())
+            .await
+            .ended;
+        let mut theirs = on.credentials.iter().filter(|it| ending.contains(&it.id));
+        if !theirs.all(|it| gone.contains(&it.id.0)) {
+            return refused.into();
         }
-    };
-    match end.await {
-        Ok(()) => Error::EndedUnrecorded {
-            what,
-            on: format!("cluster '{}'", cluster.name),
-            source: Box::new(refused),
-        },
-        // The store's trouble comes first: without it the cluster's would be a debt.
-        Err(_) => refused.into(),
+        ended.push(format!("cluster '{}'", on.cluster.name));
+    }
+    if ended.is_empty() {
+        return refused.into();
+    }
+    Error::EndedUnrecorded {
+        what,
+        on: ended.join(" and "),
+        source: Box::new(refused),
     }
 }
 
@@ -72,40 +65,24 @@ pub(in crate::ops) async fn end_all_unrecorded(
 ) -> Error {
     let held = session.store().and_then(|store| {
         store.read(|tx| {
-            let live = store::credentials::live_of_user(tx, user.id)?;
-            let mut clusters = store::clusters::list(tx)?;
-            clusters.retain(|cluster| live.iter().any(|it| it.cluster == cluster.id));
-            Ok::<_, store::Error>(clusters)
+            let people = store::snapshots::people(tx)?;
+            let clusters = store::snapshots::clusters_of_user(tx, Some(user.id))?;
+            let all = clusters.into_iter();
+            let all = all.map(|cluster| store::snapshots::of_cluster(tx, cluster, &people));
+            all.collect::<store::Result<Vec<ClusterSnapshot>>>()
         })
     });
-    let mut ended = Vec::new();
-    for cluster in held.unwrap_or_default() {
-        let what = format!("the kubeconfig of '{}'", user.name);
-        let goes = |it: &Credential| it.subject.user() == Some(user.id);
-        let Ok(_lock) = session.lock(&cluster).await else {
-            return refused.into();
-        };
-        if !refused.is_storage() {
-            break;
+    let mut held = held.unwrap_or_default();
+    let mut ending = BTreeSet::new();
+    for on in &mut held {
+        let live: Vec<CredentialId> = on.live_of(user.id).map(|it| it.id).collect();
+        for credential in on.credentials.iter_mut().filter(|it| live.contains(&it.id)) {
+            credential.state = State::Revoking;
         }
-        let why = store::Error::Unwritable {
-            path: session.config.store.clone(),
-            why: chain(&refused),
-        };
-        match end_unrecorded(session, &cluster, what, goes, why).await {
-            Error::EndedUnrecorded { on, .. } => ended.push(on),
-            // Where one cluster still lets them in, nothing is said to have ended.
-            _ => return refused.into(),
-        }
+        ending.extend(live);
     }
-    if ended.is_empty() {
-        return refused.into();
-    }
-    Error::EndedUnrecorded {
-        what: format!("the kubeconfig of '{}'", user.name),
-        on: ended.join(" and "),
-        source: Box::new(refused),
-    }
+    let what = format!("the kubeconfig of '{}'", user.name);
+    end_without_record(session, what, (&held, &ending), refused).await
 }
 
 /// Says what is owed on a cluster, and records that it could not be paid.
@@ -116,12 +93,12 @@ pub(in crate::ops) fn owed(
     request: Option<i64>,
     error: &Error,
 ) -> Result<Vec<Debt>, Error> {
-    let picture = session.store()?.read(|tx| picture(tx, cluster.id))?;
+    let snapshot = session.store()?.read(|tx| snapshot(tx, cluster.id))?;
     let why = chain(error);
     let journal = journal.clone().cluster(cluster);
     // If even this cannot be recorded, the debt itself stands: it was recorded before.
     let _unrecorded = journal.record_alone(session, Phase::Owed, why.clone(), request);
-    let debts = debts(cluster, &picture);
+    let debts = debts(cluster, &snapshot);
     Ok(debts
         .into_iter()
         .map(|debt| Debt {
@@ -132,25 +109,25 @@ pub(in crate::ops) fn owed(
 }
 
 /// What a cluster owes, as the store says.
-pub(in crate::ops) fn debts(cluster: &Cluster, picture: &Picture) -> Vec<Debt> {
-    let access = access_debts(cluster, picture, |_| true, |_| true);
+pub(in crate::ops) fn debts(cluster: &Cluster, snapshot: &ClusterSnapshot) -> Vec<Debt> {
+    let access = access_debts(cluster, snapshot, |_| true, |_| true);
     access
         .into_iter()
-        .chain(setting_debts(cluster, picture))
+        .chain(setting_debts(cluster, snapshot))
         .collect()
 }
 
 /// What is owed of some credentials and of the bindings of some users.
 pub(in crate::ops) fn access_debts(
     cluster: &Cluster,
-    picture: &Picture,
+    snapshot: &ClusterSnapshot,
     credentials: impl Fn(&Credential) -> bool,
     bound: impl Fn(UserId) -> bool,
 ) -> Vec<Debt> {
-    let bindings = picture.bindings.iter();
+    let bindings = snapshot.bindings.iter();
     let bindings = bindings.filter(|binding| binding.is_owed && bound(binding.user));
     let bindings = bindings.map(|binding| {
-        let user = picture.users.get(&binding.user);
+        let user = snapshot.people.users.get(&binding.user);
         let user = user.map(|user| user.name.to_string()).unwrap_or_default();
         let done = if binding.is_removed {
             "unbound"
@@ -167,12 +144,12 @@ pub(in crate::ops) fn access_debts(
             until: None,
         }
     });
-    picture
+    snapshot
         .credentials
         .iter()
         .filter(|credential| credential.state.is_debt() && credentials(credential))
         .map(|credential| {
-            let user = picture.owner(credential);
+            let user = snapshot.owner(credential);
             let version = credential.version;
             let revoking = credential.state == State::Revoking;
             Debt {
@@ -195,22 +172,22 @@ pub(in crate::ops) fn access_debts(
 }
 
 /// What is owed of a cluster's settings, its login and its life.
-fn setting_debts(cluster: &Cluster, picture: &Picture) -> impl Iterator<Item = Debt> {
-    let older = picture.older_logins.then(|| older_logins(cluster, None));
-    let former = former_managers(cluster, &picture.former);
+fn setting_debts(cluster: &Cluster, snapshot: &ClusterSnapshot) -> impl Iterator<Item = Debt> {
+    let older = snapshot.older_logins.then(|| older_logins(cluster, None));
+    let former = former_managers(cluster, &snapshot.former);
     let deletion = cluster.deleting_at.map(|_| Debt {
         cluster: cluster.name.clone(),
         what: "its deletion has begun and is not finished".to_owned(),
         why: None,
         until: None,
     });
-    let reach = picture.reach_owed.then(|| Debt {
+    let reach = snapshot.reach_pending.then(|| Debt {
         cluster: cluster.name.clone(),
         what: "where write reaches is recorded here and not yet there".to_owned(),
         why: None,
         until: None,
     });
-    let orphans = picture.orphans_owed.then(|| Debt {
+    let orphans = snapshot.orphans_pending.then(|| Debt {
         cluster: cluster.name.clone(),
         what: "what was issued after the backup that was restored, or by another copy of the \
                store, may still be there"

@@ -1,25 +1,30 @@
 //! Making true on a cluster what was decided: done, or owed.
 
-use super::{SETTLE_BUDGET, access_debts, chain, debts, owed, picture, settle};
+use super::snapshot::ended;
+use super::{SETTLE_BUDGET, access_debts, chain, debts, owed, settle, snapshot};
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::Credential;
 use crate::ops::journal::Journal;
+use crate::ops::locked::LockedCluster;
 use crate::ops::{Applied, Error};
-use crate::session::{Lock, Session};
+use crate::session::Session;
 
 /// Settles a cluster after a decision was recorded; what cannot be done now is owed, never lost.
 pub(in crate::ops) async fn pay(
     session: &Session,
-    cluster: &Cluster,
-    lock: &Lock,
+    locked: &LockedCluster,
     journal: &Journal,
     request: Option<i64>,
 ) -> Result<Applied, Error> {
-    let owes = session.store()?.read(|tx| picture(tx, cluster.id))?.owes();
+    let cluster = locked.cluster();
+    let owes = session
+        .store()?
+        .read(|tx| snapshot(tx, cluster.id))?
+        .is_pending();
     if !owes {
         return Ok(Applied::default());
     }
-    match settle(session, cluster, lock, journal, request).await {
+    match settle(session, locked, journal, request).await {
         Ok(settled) => {
             let mut applied = match &settled.trouble {
                 Some(error) => owed_by(session, cluster, journal, request, error)?,
@@ -54,13 +59,13 @@ fn owed_by(
     let Some(name) = journal.about() else {
         return all(session);
     };
-    let picture = session.store()?.read(|tx| picture(tx, cluster.id))?;
+    let snapshot = session.store()?.read(|tx| snapshot(tx, cluster.id))?;
     let is_other = |credential: &Credential| {
         let user = credential.subject.user();
-        user.is_some_and(|user| picture.name_of(user) != Some(name))
+        user.is_some_and(|user| snapshot.name_of(user) != Some(name))
     };
-    let bound = |user| picture.name_of(user) != Some(name);
-    let others = access_debts(cluster, &picture, is_other, bound);
+    let bound = |user| snapshot.name_of(user) != Some(name);
+    let others = access_debts(cluster, &snapshot, is_other, bound);
     if others.is_empty() {
         return all(session);
     }
@@ -72,7 +77,7 @@ fn owed_by(
             .collect(),
         ..Applied::default()
     };
-    if debts(cluster, &picture).len() > others.len() {
+    if debts(cluster, &snapshot).len() > others.len() {
         applied.owed = owed(session, cluster, journal, request, error)?;
         applied
             .owed
@@ -92,8 +97,8 @@ fn distrusted(
     if request.is_none() {
         return Ok(error);
     }
-    let picture = session.store()?.read(|tx| picture(tx, cluster.id))?;
-    let pending = debts(cluster, &picture);
+    let snapshot = session.store()?.read(|tx| snapshot(tx, cluster.id))?;
+    let pending = debts(cluster, &snapshot);
     let until = pending.iter().filter_map(|debt| debt.until).max();
     Ok(Error::RecordedInDoubt {
         cluster: cluster.name.clone(),
@@ -112,41 +117,31 @@ pub(in crate::ops) async fn pay_taking(
     journal: &Journal,
     request: Option<i64>,
 ) -> Result<Applied, Error> {
-    let picture = session.store()?.read(|tx| picture(tx, cluster.id))?;
-    if !picture.owes() {
+    let snapshot = session.store()?.read(|tx| snapshot(tx, cluster.id))?;
+    if !snapshot.is_pending() {
         return Ok(Applied::default());
     }
     if let Some(lock) = session.try_lock(cluster)? {
-        return pay(session, cluster, &lock, journal, request).await;
+        let locked = LockedCluster::with(session, lock, cluster)?;
+        return pay(session, &locked, journal, request).await;
     }
     let beside = async {
         let (connection, _) = session
-            .connect_to_take(cluster, &picture.installation)
+            .connect_to_take(cluster, &snapshot.installation)
             .await
             .ok()?;
-        let (ended, desired) = (picture.ended(), picture.desired(cluster));
+        let (ended, desired) = (ended(&snapshot), snapshot.desired());
         Some(Box::pin(connection.take(&ended, &desired)).await)
     };
     let (_taken, lock) = futures::join!(beside, session.lock_within(cluster, SETTLE_BUDGET));
     match lock {
-        Ok(lock) => pay(session, cluster, &lock, journal, request).await,
+        Ok(lock) => {
+            let locked = LockedCluster::with(session, lock, cluster)?;
+            pay(session, &locked, journal, request).await
+        }
         Err(error) => Ok(Applied {
             owed: owed(session, cluster, journal, request, &error.into())?,
             ..Applied::default()
         }),
-    }
-}
-
-/// [`pay`] where the cluster's lock is held, [`pay_taking`] where it is not.
-pub(in crate::ops) async fn pay_or_take(
-    session: &Session,
-    cluster: &Cluster,
-    lock: Option<Lock>,
-    journal: &Journal,
-    request: Option<i64>,
-) -> Result<Applied, Error> {
-    match lock {
-        Some(lock) => pay(session, cluster, &lock, journal, request).await,
-        None => pay_taking(session, cluster, journal, request).await,
     }
 }

@@ -1,9 +1,10 @@
 //! What was seen to be true on a cluster, put down in the store.
 
-use super::picture::Picture;
+use super::snapshot::{is_off, is_on, stands};
 use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::{Credential, State};
+use crate::domain::snapshot::ClusterSnapshot;
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::converge::Converged;
 use crate::kubernetes::take::Taken;
@@ -17,19 +18,19 @@ pub(super) fn record_outcome(
     session: &Session,
     tx: &WriteTxn<'_>,
     cluster: &Cluster,
-    (picture, taken, converged): (&Picture, &Taken, Option<&Converged>),
+    (snapshot, taken, converged): (&ClusterSnapshot, &Taken, Option<&Converged>),
     journal: &Journal,
     request: Option<i64>,
 ) -> store::Result<Vec<Credential>> {
     let now = session.now();
     let mut ended = Vec::new();
-    for credential in &picture.credentials {
-        let user = picture.owner(credential);
+    for credential in &snapshot.credentials {
+        let user = snapshot.owner(credential);
         let journal = journal.clone().user_name(&user);
         let version = credential.version;
         match credential.state {
             State::Pending => {
-                let stands = converged.is_some_and(|it| picture.stands(cluster, credential, it));
+                let stands = converged.is_some_and(|it| stands(snapshot, credential, it));
                 if stands && store::credentials::activate(tx, credential.id, now)? {
                     let detail = format!("version {version} of '{user}' is on the cluster");
                     journal.record(session, tx, Phase::Done, detail, request)?;
@@ -51,14 +52,14 @@ pub(super) fn record_outcome(
             State::Active | State::Revoked => {}
         }
     }
-    for binding in picture.bindings.iter().filter(|binding| binding.is_owed) {
+    for binding in snapshot.bindings.iter().filter(|binding| binding.is_owed) {
         let settled = if binding.is_removed {
-            picture.is_off(binding, taken)
+            is_off(snapshot, binding, taken)
         } else {
-            converged.is_some_and(|it| picture.is_on(binding, it))
+            converged.is_some_and(|it| is_on(snapshot, binding, it))
         };
         if settled {
-            let user = picture.users.get(&binding.user);
+            let user = snapshot.people.users.get(&binding.user);
             let user = user.map(|user| user.name.to_string()).unwrap_or_default();
             let done = if binding.is_removed {
                 "is gone"
@@ -71,12 +72,12 @@ pub(super) fn record_outcome(
             journal.record(session, tx, Phase::Done, detail, request)?;
         }
     }
-    if converged.is_some() && picture.reach_owed {
+    if converged.is_some() && snapshot.reach_pending {
         store::clusters::settle_reach(tx, cluster.id)?;
         let detail = "write reaches on the cluster what the settings say";
         journal.record(session, tx, Phase::Done, detail, request)?;
     }
-    if converged.is_some_and(|it| it.refused.is_empty()) && picture.orphans_owed {
+    if converged.is_some_and(|it| it.refused.is_empty()) && snapshot.orphans_pending {
         store::clusters::settle_orphans(tx, cluster.id)?;
         let detail = "nothing is left of what was issued after the backup".to_owned();
         journal.record(session, tx, Phase::Done, detail, request)?;

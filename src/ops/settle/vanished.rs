@@ -9,17 +9,18 @@
 
 use std::collections::BTreeSet;
 
-use super::picture::Picture;
-use super::{end, picture};
+use super::commit;
+use super::snapshot::{ended, snapshot};
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::{Credential, State};
+use crate::domain::effect::Effect;
 use crate::domain::plan::Step;
+use crate::domain::snapshot::ClusterSnapshot;
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::observe::{Look, Seen};
 use crate::kubernetes::take::{Ended, Taken};
 use crate::ops::Error;
 use crate::ops::journal::Journal;
-use crate::ops::project::shared;
 use crate::session::Session;
 
 /// Why such a version ended.
@@ -27,7 +28,7 @@ pub(in crate::ops) const ACCOUNT_DELETED: &str = "its account was deleted on the
 
 /// What the store says after versions ended so, and what of them was seen to be gone.
 pub(super) struct Vanished {
-    pub(super) picture: Picture,
+    pub(super) snapshot: ClusterSnapshot,
     pub(super) taken: Taken,
 }
 
@@ -36,7 +37,7 @@ pub(super) async fn end_vanished(
     session: &Session,
     cluster: &Cluster,
     connection: &Connection,
-    (before, look): (&Picture, &Look<'_>),
+    (before, look): (&ClusterSnapshot, &Look<'_>),
     (journal, request): (&Journal, Option<i64>),
 ) -> Result<Option<Vanished>, Error> {
     let failed = |source| Error::Cluster {
@@ -62,25 +63,17 @@ pub(super) async fn end_vanished(
         return Ok(None);
     }
     let after = session.store()?.write(|tx| {
-        for credential in &ending {
-            end(
-                session,
-                tx,
-                credential,
-                before,
-                ACCOUNT_DELETED,
-                journal,
-                request,
-            )?;
-            let ended = (*credential, before);
-            shared::go_on(session, tx, cluster, ended, journal, request)?;
-        }
-        picture(tx, cluster.id)
+        let effects = ending
+            .iter()
+            .flat_map(|it| before.ending(it, ACCOUNT_DELETED));
+        let effects: Vec<Effect> = effects.collect();
+        commit(session, tx, before, &effects, journal, request)?;
+        snapshot(tx, cluster.id)
     })?;
     let ids: BTreeSet<i64> = ending.iter().map(|it| it.id.0).collect();
     let accounts: BTreeSet<&str> = ending.iter().map(|it| it.account.as_str()).collect();
-    let all = after.ended();
-    let ended = Ended {
+    let all = ended(&after);
+    let theirs = Ended {
         accounts: all
             .accounts
             .iter()
@@ -94,7 +87,7 @@ pub(super) async fn end_vanished(
             .copied()
             .collect(),
     };
-    let mut taken = Box::pin(connection.take(&ended, &after.desired(cluster))).await;
+    let mut taken = Box::pin(connection.take(&theirs, &after.desired())).await;
     taken.notes.extend(ending.iter().map(|it| {
         let owner = before.owner(it);
         format!(
@@ -104,17 +97,17 @@ pub(super) async fn end_vanished(
         )
     }));
     Ok(Some(Vanished {
-        picture: after,
+        snapshot: after,
         taken,
     }))
 }
 
 /// The versions that stood on the cluster and have no account there now, or one that is going.
 fn without_account<'a>(
-    picture: &'a Picture,
+    snapshot: &'a ClusterSnapshot,
     seen: &'a Seen,
 ) -> impl Iterator<Item = &'a Credential> {
-    let active = picture.credentials.iter();
+    let active = snapshot.credentials.iter();
     let active = active.filter(|credential| credential.state == State::Active);
     active.filter(|credential| {
         let found = seen.observed.accounts.get(&credential.account);
@@ -123,11 +116,11 @@ fn without_account<'a>(
 }
 
 /// A step of a plan in words; an account that stood there is not made again.
-pub(in crate::ops) fn step_words(step: &Step, picture: &Picture) -> String {
+pub(in crate::ops) fn step_words(step: &Step, snapshot: &ClusterSnapshot) -> String {
     let Step::CreateAccount(account) = step else {
         return step.to_string();
     };
-    let stood = picture
+    let stood = snapshot
         .credentials
         .iter()
         .find(|credential| credential.account == account.name && credential.state == State::Active);
@@ -135,7 +128,7 @@ pub(in crate::ops) fn step_words(step: &Step, picture: &Picture) -> String {
         Some(credential) => format!(
             "end version {} of '{}': {ACCOUNT_DELETED} (account '{}')",
             credential.version,
-            picture.owner(credential),
+            snapshot.owner(credential),
             account.name
         ),
         None => step.to_string(),

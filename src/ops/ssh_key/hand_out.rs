@@ -258,7 +258,7 @@ pub(crate) async fn download(
             |path| format!("`{}`", path.display()),
         );
         let what = &found.fingerprint;
-        return Ok(Done::Planned(vec![
+        return Ok(Done::planned(vec![
             format!(
                 "ask cluster '{}' whether this is the store that it knows",
                 case.cluster.name

@@ -471,7 +471,7 @@ pub(crate) async fn install(
     if mode == Mode::Plan {
         let line = |target: &Target| format!("put SSH key {fingerprint} on node {target}");
         let lines = meant.targets.iter().map(line).chain(meant.remarks());
-        return Ok(Done::Planned(lines.collect()));
+        return Ok(Done::planned(lines.collect()));
     }
     meant.agree(&wish.cluster, consent)?;
     let file = file_key(session, wish)?;

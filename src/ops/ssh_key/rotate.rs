@@ -86,7 +86,7 @@ pub(crate) async fn rotate(
     let on_its_way = is_fresh && !found.old.is_empty();
     let resumed = found.next.is_some() || !unfinished.is_empty() || forgets || on_its_way;
     if mode == Mode::Plan {
-        return Ok(Done::Planned(plan(&found, resumed, &meant)));
+        return Ok(Done::planned(plan(&found, resumed, &meant)));
     }
     meant.agree(&wish.cluster, consent)?;
     if meant.targets.is_empty() {

@@ -40,8 +40,8 @@ fn log() -> (tempfile::TempDir, Store, Head) {
                 for number in first..first + 4 {
                     append(tx, &event(number))?;
                 }
-                let new = users::NewUser {
-                    name: &format!("user-{first}").parse().expect("a good name"),
+                let new = crate::domain::effect::NewUser {
+                    name: format!("user-{first}").parse().expect("a good name"),
                     email: None,
                     role: Role::Developer,
                     key: None,

@@ -26,8 +26,8 @@ fn store() -> (tempfile::TempDir, Store) {
     store
         .write(|tx| {
             for name in ["alice", "bob"] {
-                let new = users::NewUser {
-                    name: &name.parse().expect("a good name"),
+                let new = crate::domain::effect::NewUser {
+                    name: name.parse().expect("a good name"),
                     email: None,
                     role: Role::Developer,
                     key: None,

@@ -356,6 +356,14 @@ fn a_plan_has_a_shape_too() {
         {
           "steps": [
             "give 'bob' read on cluster 'prod'"
+          ],
+          "effects": [
+            {
+              "effect": "put-grant",
+              "cluster": "prod",
+              "user": "bob",
+              "to": "read"
+            }
           ]
         }
         ----- stderr -----
@@ -364,6 +372,11 @@ fn a_plan_has_a_shape_too() {
         --- yaml
         steps:
         - give 'bob' read on cluster 'prod'
+        effects:
+        - effect: put-grant
+          cluster: prod
+          user: bob
+          to: read
         ----- stderr -----
         Nothing was changed (dry run).
         [exit 0]

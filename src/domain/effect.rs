@@ -1,0 +1,249 @@
+//! Effects: what a change does to the store, as plain data.
+//!
+//! There is one list of what a command does, and it is this one: the dry run shows it, the store
+//! commits it, and the consequences on clusters are computed from it. An effect names rows by their
+//! numbers; [`Rows::describe`](super::rows::Rows::describe) words it with their names.
+
+use super::Timestamp;
+use super::access::{Grant, Power};
+use super::binding::{BindingId, Bound};
+use super::cluster::{ClusterId, State};
+use super::credential::{CredentialId, Subject};
+use super::name::{Email, UserName};
+use super::project::{ProjectId, ProjectRole};
+use super::user::{Role, UserId};
+
+/// One thing that a change does to the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Puts a grant in the place of the one that is there, if any.
+    PutGrant(Grant),
+    /// Removes a grant.
+    RemoveGrant {
+        /// On which cluster.
+        cluster: ClusterId,
+        /// Whose.
+        user: UserId,
+    },
+    /// Decides the end of a live version.
+    EndVersion {
+        /// On which cluster.
+        cluster: ClusterId,
+        /// Which.
+        credential: CredentialId,
+        /// Why, for the audit log.
+        because: &'static str,
+    },
+    /// Begins the next version of a subject's kubeconfig.
+    BeginVersion {
+        /// On which cluster.
+        cluster: ClusterId,
+        /// Whose.
+        subject: Subject,
+        /// What it carries.
+        power: Power,
+        /// Its number.
+        version: u32,
+    },
+    /// Blocks a user's kubeconfig; a block that is there stays as it is.
+    PutBlock {
+        /// On which cluster.
+        cluster: ClusterId,
+        /// Whose.
+        user: UserId,
+        /// Why.
+        reason: String,
+    },
+    /// Lifts a block.
+    LiftBlock {
+        /// On which cluster.
+        cluster: ClusterId,
+        /// Whose.
+        user: UserId,
+    },
+    /// Binds a role to a user.
+    Bind(NewBinding),
+    /// Unbinds a role.
+    Unbind {
+        /// On which cluster.
+        cluster: ClusterId,
+        /// Which binding.
+        binding: BindingId,
+    },
+    /// Protects a cluster from being deleted or archived, or lifts that.
+    SetProtected {
+        /// Which cluster.
+        cluster: ClusterId,
+        /// Whether it is protected.
+        protected: bool,
+    },
+    /// Archives a cluster, or takes it out of the archive.
+    SetState {
+        /// Which cluster.
+        cluster: ClusterId,
+        /// What it is now.
+        state: State,
+    },
+    /// Assigns a cluster to a user.
+    SetOwner {
+        /// Which cluster.
+        cluster: ClusterId,
+        /// To whom.
+        owner: UserId,
+    },
+    /// Adds a user.
+    AddUser(NewUser),
+    /// Changes a user's public key.
+    SetKey {
+        /// Whose.
+        user: UserId,
+        /// The new one, in canonical text.
+        key: String,
+    },
+    /// Changes a user's role in the organization.
+    SetRole {
+        /// Whose.
+        user: UserId,
+        /// The new one.
+        role: Role,
+    },
+    /// Enables or disables a user.
+    SetActive {
+        /// Whom.
+        user: UserId,
+        /// Whether they are active.
+        active: bool,
+    },
+    /// Makes a user a member of a project, or gives a member another role.
+    PutMember {
+        /// Of which project.
+        project: ProjectId,
+        /// Whom.
+        user: UserId,
+        /// As what.
+        role: ProjectRole,
+    },
+    /// Removes a member.
+    RemoveMember {
+        /// Of which project.
+        project: ProjectId,
+        /// Whom.
+        user: UserId,
+    },
+    /// Decides whether a shared version lives on though a holder lost its level.
+    KeepShared {
+        /// On which cluster.
+        cluster: ClusterId,
+        /// Which version.
+        credential: CredentialId,
+        /// Who holds it.
+        user: UserId,
+        /// Whether it lives on.
+        kept: bool,
+    },
+}
+
+/// What a new user starts with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NewUser {
+    /// Handle.
+    pub(crate) name: UserName,
+    /// Address.
+    pub(crate) email: Option<Email>,
+    /// Role.
+    pub(crate) role: Role,
+    /// Public key in canonical text.
+    pub(crate) key: Option<String>,
+    /// When.
+    pub(crate) created_at: Timestamp,
+}
+
+/// A role that is bound to a user from now on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NewBinding {
+    /// On which cluster.
+    pub(crate) cluster: ClusterId,
+    /// Whose.
+    pub(crate) user: UserId,
+    /// Which role, and where there.
+    pub(crate) bound: Bound,
+    /// When.
+    pub(crate) bound_at: Timestamp,
+    /// By whom.
+    pub(crate) bound_by: UserId,
+    /// Why.
+    pub(crate) reason: String,
+}
+
+impl Effect {
+    /// The cluster whose rows it changes; `None` where it is about people.
+    pub(crate) fn cluster(&self) -> Option<ClusterId> {
+        match self {
+            Self::PutGrant(grant) => Some(grant.cluster),
+            Self::Bind(new) => Some(new.cluster),
+            Self::RemoveGrant { cluster, .. }
+            | Self::EndVersion { cluster, .. }
+            | Self::BeginVersion { cluster, .. }
+            | Self::PutBlock { cluster, .. }
+            | Self::LiftBlock { cluster, .. }
+            | Self::Unbind { cluster, .. }
+            | Self::SetProtected { cluster, .. }
+            | Self::SetState { cluster, .. }
+            | Self::SetOwner { cluster, .. }
+            | Self::KeepShared { cluster, .. } => Some(*cluster),
+            Self::AddUser(_)
+            | Self::SetKey { .. }
+            | Self::SetRole { .. }
+            | Self::SetActive { .. }
+            | Self::PutMember { .. }
+            | Self::RemoveMember { .. } => None,
+        }
+    }
+}
+
+/// An effect with names in the place of row numbers, as a plan shows it in JSON and YAML.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Facts {
+    /// Which effect, in the words of [`Effect::kind`].
+    pub(crate) effect: &'static str,
+    /// The cluster whose rows it changes.
+    pub(crate) cluster: Option<String>,
+    /// The user whom it is about.
+    pub(crate) user: Option<String>,
+    /// The project that it is about.
+    pub(crate) project: Option<String>,
+    /// Whose version it is about: `alice`, `alice/shell` or `shop/read`.
+    pub(crate) of: Option<String>,
+    /// The number of that version.
+    pub(crate) version: Option<u32>,
+    /// What it was before: a role, an owner.
+    pub(crate) from: Option<String>,
+    /// What it is from now on: a level, a role, a state.
+    pub(crate) to: Option<String>,
+}
+
+impl Effect {
+    /// The word for it in a plan.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::PutGrant(_) => "put-grant",
+            Self::RemoveGrant { .. } => "remove-grant",
+            Self::EndVersion { .. } => "end-version",
+            Self::BeginVersion { .. } => "begin-version",
+            Self::PutBlock { .. } => "put-block",
+            Self::LiftBlock { .. } => "lift-block",
+            Self::Bind(_) => "bind",
+            Self::Unbind { .. } => "unbind",
+            Self::SetProtected { .. } => "set-protected",
+            Self::SetState { .. } => "set-state",
+            Self::SetOwner { .. } => "set-owner",
+            Self::AddUser(_) => "add-user",
+            Self::SetKey { .. } => "set-key",
+            Self::SetRole { .. } => "set-role",
+            Self::SetActive { .. } => "set-active",
+            Self::PutMember { .. } => "put-member",
+            Self::RemoveMember { .. } => "remove-member",
+            Self::KeepShared { .. } => "keep-shared",
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! The rows that a change decides on, and what effects mean on them.
+
+use std::sync::Arc;
+
+use super::cluster::{ClusterId, State};
+use super::credential::CredentialId;
+use super::effect::{Effect, Facts};
+use super::policy::Denial;
+use super::project::{Project, ProjectId};
+use super::refusal::Refusal;
+use super::snapshot::{ClusterSnapshot, People};
+use super::user::UserId;
+
+/// The rows that a change decides on.
+#[derive(Debug, Clone)]
+pub(crate) struct Rows {
+    /// The people.
+    pub(crate) people: Arc<People>,
+    /// The project that it is about, if it is about one.
+    pub(crate) project: Option<Project>,
+    /// The clusters that it may be about.
+    pub(crate) clusters: Vec<ClusterSnapshot>,
+}
+
+impl Rows {
+    /// The rows as they are after a change.
+    pub(crate) fn after(&self, effects: &[Effect]) -> Self {
+        let mut after = self.clone();
+        let mut people = People::clone(&after.people);
+        for effect in effects {
+            people.apply(effect);
+        }
+        after.people = Arc::new(people);
+        for snapshot in &mut after.clusters {
+            snapshot.people = after.people.clone();
+            for effect in effects.iter().filter(|it| it.cluster().is_some()) {
+                snapshot.apply(effect);
+            }
+        }
+        after
+    }
+
+    /// The snapshot of a cluster.
+    pub(crate) fn cluster(&self, id: ClusterId) -> Option<&ClusterSnapshot> {
+        self.clusters.iter().find(|it| it.cluster.id == id)
+    }
+
+    /// The one cluster that the change is about; it is not there for whoever may not see it.
+    pub(crate) fn only(&self) -> Result<&ClusterSnapshot, Refusal> {
+        let denied = Refusal::Denied(Denial::UnknownCluster);
+        self.clusters.first().ok_or(denied)
+    }
+
+    /// The project that the change is about; it is not there for whoever may not see it.
+    pub(crate) fn the_project(&self) -> Result<&Project, Refusal> {
+        let denied = Refusal::Denied(Denial::UnknownProject);
+        self.project.as_ref().ok_or(denied)
+    }
+
+    /// An effect with names in the place of row numbers.
+    pub(crate) fn facts(&self, effect: &Effect) -> Facts {
+        let on = effect.cluster().and_then(|id| self.cluster(id));
+        let facts = Facts {
+            effect: effect.kind(),
+            cluster: on.map(|on| on.cluster.name.to_string()),
+            ..Facts::default()
+        };
+        let name = |user: &UserId| Some(self.people.name(*user).to_owned());
+        let project = |id: &ProjectId| self.people.projects.get(id).cloned();
+        let version = |id: &CredentialId, facts: Facts| {
+            let on = on.into_iter();
+            let mut found = on.flat_map(|on| on.credentials.iter().map(move |it| (on, it)));
+            match found.find(|(_, it)| it.id == *id) {
+                Some((on, it)) => Facts {
+                    of: Some(on.owner(it)),
+                    version: Some(it.version),
+                    ..facts
+                },
+                None => facts,
+            }
+        };
+        let about = |user: &UserId, to: Option<String>| Facts {
+            user: name(user),
+            to,
+            ..facts.clone()
+        };
+        match effect {
+            Effect::PutGrant(grant) => about(&grant.user, Some(grant.level.to_string())),
+            Effect::RemoveGrant { user, .. }
+            | Effect::PutBlock { user, .. }
+            | Effect::LiftBlock { user, .. } => about(user, None),
+            Effect::EndVersion { credential, .. } => version(credential, facts),
+            Effect::BeginVersion {
+                subject,
+                power,
+                version,
+                ..
+            } => Facts {
+                of: on.map(|on| on.subject_name(*subject)),
+                version: Some(*version),
+                to: Some(power.to_string()),
+                ..facts
+            },
+            Effect::Bind(new) => about(&new.user, Some(new.bound.to_string())),
+            Effect::Unbind { binding, .. } => {
+                let found = on.and_then(|on| on.bindings.iter().find(|it| it.id == *binding));
+                found.map_or(facts.clone(), |it| {
+                    about(&it.user, Some(it.bound.to_string()))
+                })
+            }
+            Effect::SetProtected { protected, .. } => Facts {
+                to: Some(protected.to_string()),
+                ..facts
+            },
+            Effect::SetState { state, .. } => Facts {
+                to: Some(state.to_string()),
+                ..facts
+            },
+            Effect::SetOwner { owner, .. } => Facts {
+                from: on.and_then(|on| on.cluster.owner).and_then(|it| name(&it)),
+                ..about(owner, None)
+            },
+            Effect::AddUser(new) => Facts {
+                user: Some(new.name.to_string()),
+                to: Some(new.role.to_string()),
+                ..facts
+            },
+            Effect::SetKey { user, key } => about(user, Some(key.clone())),
+            Effect::SetRole { user, role } => {
+                let before = self.people.users.get(user);
+                Facts {
+                    from: before.map(|user| user.role.to_string()),
+                    ..about(user, Some(role.to_string()))
+                }
+            }
+            Effect::SetActive { user, active } => about(user, Some(active.to_string())),
+            Effect::PutMember {
+                project: id,
+                user,
+                role,
+            } => Facts {
+                project: project(id),
+                from: self
+                    .people
+                    .roles
+                    .get(&(*id, *user))
+                    .map(ToString::to_string),
+                ..about(user, Some(role.to_string()))
+            },
+            Effect::RemoveMember { project: id, user } => Facts {
+                project: project(id),
+                ..about(user, None)
+            },
+            Effect::KeepShared {
+                credential,
+                user,
+                kept,
+                ..
+            } => version(credential, about(user, Some(kept.to_string()))),
+        }
+    }
+
+    /// An effect in a sentence for people, with the names that these rows have.
+    pub(crate) fn describe(&self, effect: &Effect) -> String {
+        let facts = self.facts(effect);
+        let or_nothing = |text: &Option<String>| text.clone().unwrap_or_default();
+        let (cluster, user) = (or_nothing(&facts.cluster), or_nothing(&facts.user));
+        let (to, project) = (or_nothing(&facts.to), or_nothing(&facts.project));
+        let instead = match &facts.from {
+            Some(from) => format!(" instead of {from}"),
+            None => String::new(),
+        };
+        let version = format!(
+            "version {} of '{}' on cluster '{cluster}'",
+            facts.version.unwrap_or_default(),
+            or_nothing(&facts.of)
+        );
+        match effect {
+            Effect::PutGrant(_) => format!("give '{user}' {to} on cluster '{cluster}'"),
+            Effect::RemoveGrant { .. } => {
+                format!("take the access of '{user}' to cluster '{cluster}'")
+            }
+            Effect::EndVersion { .. } => format!("end {version}"),
+            Effect::BeginVersion { .. } => format!("begin {version}"),
+            Effect::PutBlock { .. } => {
+                format!("block the kubeconfig of '{user}' on cluster '{cluster}'")
+            }
+            Effect::LiftBlock { .. } => {
+                format!("lift the block of '{user}' on cluster '{cluster}'")
+            }
+            Effect::Bind(_) => format!("bind {to} to '{user}' on cluster '{cluster}'"),
+            Effect::Unbind { .. } => format!("unbind {to} from '{user}' on cluster '{cluster}'"),
+            Effect::SetProtected { protected, .. } => {
+                let verb = if *protected { "protect" } else { "unprotect" };
+                format!("{verb} cluster '{cluster}'")
+            }
+            Effect::SetState { state, .. } => match state {
+                State::Archived => format!("archive cluster '{cluster}'"),
+                State::Active => format!("take cluster '{cluster}' out of the archive"),
+            },
+            Effect::SetOwner { .. } => {
+                let from = facts
+                    .from
+                    .map_or("nobody".to_owned(), |it| format!("'{it}'"));
+                format!("transfer cluster '{cluster}' from {from} to '{user}'")
+            }
+            Effect::AddUser(_) => format!("add user '{user}' as {to}"),
+            Effect::SetKey { .. } => format!("make {to} the key of '{user}'"),
+            Effect::SetRole { .. } => format!("make '{user}' {to}{instead}"),
+            Effect::SetActive { active, .. } => {
+                let verb = if *active { "enable" } else { "disable" };
+                format!("{verb} '{user}'")
+            }
+            Effect::PutMember { .. } => {
+                format!("make '{user}' {to} of project '{project}'{instead}")
+            }
+            Effect::RemoveMember { .. } => {
+                format!("remove '{user}' from project '{project}'")
+            }
+            Effect::KeepShared { kept, .. } => {
+                let verb = if *kept { "keep" } else { "do not keep" };
+                format!("{verb} {version}")
+            }
+        }
+    }
+}

@@ -1,0 +1,505 @@
+//! What the store says, read once in one transaction: of the people, and of one cluster.
+//!
+//! A change decides on these rows and on nothing else. [`ClusterSnapshot::apply`] does to them what
+//! the store does to the tables, so that what follows from a change is known before it is made.
+
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::Timestamp;
+use super::access::{self, Access, Grant};
+use super::binding::{Binding, BindingId, Bound};
+use super::cluster::{Cluster, FormerManager, WriteScope};
+use super::credential::{Credential, CredentialId, State, Subject};
+use super::effect::Effect;
+use super::name::UserRef;
+use super::plan::{self, Desired};
+use super::project::{Holder, ProjectId, ProjectRole, SharedLevel};
+use super::refusal::Refusal;
+use super::user::{Role, User, UserId};
+
+/// The people of the organization, and what they are in its projects.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct People {
+    /// All users.
+    pub(crate) users: BTreeMap<UserId, User>,
+    /// The names of all projects, deleted ones too.
+    pub(crate) projects: BTreeMap<ProjectId, String>,
+    /// What members are in projects.
+    pub(crate) roles: BTreeMap<(ProjectId, UserId), ProjectRole>,
+}
+
+impl People {
+    /// A user's name; empty for a row that is not there.
+    pub(crate) fn name(&self, user: UserId) -> &str {
+        self.users.get(&user).map_or("", |user| user.name.as_str())
+    }
+
+    /// Whether somebody else is an active owner of the organization.
+    pub(crate) fn has_other_owner(&self, than: UserId) -> bool {
+        let mut users = self.users.values();
+        users.any(|it| it.active && it.role == Role::Owner && it.id != than)
+    }
+
+    /// Whether somebody else is an active owner of a project.
+    pub(crate) fn has_other_project_owner(&self, project: ProjectId, than: UserId) -> bool {
+        self.roles.iter().any(|((of, user), role)| {
+            let is_active = self.users.get(user).is_some_and(|user| user.active);
+            *of == project && *role == ProjectRole::Owner && *user != than && is_active
+        })
+    }
+
+    /// The user of a name or address.
+    pub(crate) fn find(&self, wanted: &UserRef) -> Option<&User> {
+        self.users.values().find(|user| match wanted {
+            UserRef::Name(name) => user.name == *name,
+            UserRef::Email(email) => user.email.as_ref() == Some(email),
+        })
+    }
+
+    /// The same, or the refusal that there is none.
+    pub(crate) fn user(&self, wanted: &UserRef) -> Result<&User, Refusal> {
+        let found = self.find(wanted);
+        found.ok_or_else(|| Refusal::UnknownUser(wanted.clone()))
+    }
+
+    pub(super) fn apply(&mut self, effect: &Effect) {
+        match effect {
+            Effect::SetKey { user, key } => {
+                if let Some(user) = self.users.get_mut(user) {
+                    user.key = Some(key.clone());
+                }
+            }
+            Effect::SetRole { user, role } => {
+                if let Some(user) = self.users.get_mut(user) {
+                    user.role = *role;
+                }
+            }
+            Effect::SetActive { user, active } => {
+                if let Some(user) = self.users.get_mut(user) {
+                    user.active = *active;
+                }
+            }
+            Effect::PutMember {
+                project,
+                user,
+                role,
+            } => {
+                self.roles.insert((*project, *user), *role);
+            }
+            Effect::RemoveMember { project, user } => {
+                self.roles.remove(&(*project, *user));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What the store says of one cluster.
+#[derive(Debug, Clone)]
+pub(crate) struct ClusterSnapshot {
+    /// The cluster itself.
+    pub(crate) cluster: Cluster,
+    /// This installation's id.
+    pub(crate) installation: String,
+    /// The people.
+    pub(crate) people: Arc<People>,
+    /// The grants on it, ended ones too.
+    pub(crate) grants: BTreeMap<UserId, Grant>,
+    /// Whose kubeconfig on it an admin revoked.
+    pub(crate) blocks: BTreeSet<UserId>,
+    /// Every version that is not revoked.
+    pub(crate) credentials: Vec<Credential>,
+    /// Who may have a shared version in their hands.
+    pub(crate) holders: BTreeMap<CredentialId, Vec<Holder>>,
+    /// Roles bound to users, and those unbound and not yet seen to be gone.
+    pub(crate) bindings: Vec<Binding>,
+    /// The highest number that a subject's versions have used.
+    pub(crate) numbers: BTreeMap<Subject, u32>,
+    /// Numbers that were seen on the cluster and that the store never heard of, by subject name.
+    pub(crate) floors: BTreeMap<String, u32>,
+    /// Whether a change of where write reaches is pending.
+    pub(crate) reach_pending: bool,
+    /// Whether logins of the manager from before the stored one may still work.
+    pub(crate) older_logins: bool,
+    /// Accounts that were the manager's, or are to be no longer, and were not seen to be gone.
+    pub(crate) former: Vec<FormerManager>,
+    /// Whether the cluster may hold what was issued after the backup that was restored.
+    pub(crate) orphans_pending: bool,
+}
+
+/// What time and this machine add to the rows.
+#[derive(Debug, Clone)]
+pub(crate) struct Circumstances {
+    /// The time by this machine's clock.
+    pub(crate) now: Timestamp,
+    /// Whether the cluster's clock says the same; `None` where it was not asked.
+    pub(crate) clocks_agree: Option<bool>,
+    /// Accounts of shells whose process is gone.
+    pub(crate) lost_shells: BTreeSet<String>,
+}
+
+/// What must end, and what begins in its place.
+#[derive(Debug, Default)]
+pub(crate) struct Consequences {
+    /// The effects, in order.
+    pub(crate) effects: Vec<Effect>,
+    /// Whether something stays only because the clocks do not agree.
+    pub(crate) kept_by_clock: bool,
+}
+
+impl ClusterSnapshot {
+    /// Whose a credential is, for people: `alice`, `alice/shell` or `shop/read`.
+    pub(crate) fn owner(&self, credential: &Credential) -> String {
+        self.subject_name(credential.subject)
+    }
+
+    /// A subject's name, for people and for the names of accounts.
+    pub(crate) fn subject_name(&self, subject: Subject) -> String {
+        match subject {
+            Subject::Personal(user) => self.people.name(user).to_owned(),
+            Subject::Shell(user) => format!("{}/shell", self.people.name(user)),
+            Subject::Shared { project, level } => {
+                let name = self.people.projects.get(&project);
+                format!("{}/{level}", name.map_or("", String::as_str))
+            }
+        }
+    }
+
+    /// A user's name, where there is such a user.
+    pub(crate) fn name_of(&self, user: UserId) -> Option<&str> {
+        self.people.users.get(&user).map(|user| user.name.as_str())
+    }
+
+    /// What a user has on the cluster by themselves.
+    pub(crate) fn access_of(&self, user: &User, now: Timestamp) -> Access {
+        let grant = self.grants.get(&user.id);
+        let access = access::effective(user, &self.cluster, grant, now);
+        access.or_bound(user, self.is_bound(user.id))
+    }
+
+    /// Whether any role is bound to a user.
+    pub(crate) fn is_bound(&self, user: UserId) -> bool {
+        let mut bindings = self.bindings.iter();
+        bindings.any(|binding| binding.user == user && !binding.is_removed)
+    }
+
+    /// What a user is in the project that the cluster is in; nothing while they are disabled.
+    pub(crate) fn role_of(&self, user: &User) -> Option<ProjectRole> {
+        let project = self.cluster.project.filter(|_| user.active)?;
+        self.people.roles.get(&(project, user.id)).copied()
+    }
+
+    /// The live versions of a user's own: the kubeconfig, and shells.
+    pub(crate) fn live_of(&self, user: UserId) -> impl Iterator<Item = &Credential> {
+        let all = self.credentials.iter();
+        all.filter(move |it| it.state.is_live() && it.subject.user() == Some(user))
+    }
+
+    /// The live version of a subject.
+    pub(crate) fn live(&self, subject: Subject) -> Option<&Credential> {
+        let mut all = self.credentials.iter();
+        all.find(|it| it.state.is_live() && it.subject == subject)
+    }
+
+    /// The shared versions that a user may have in their hands and that are not revoked.
+    pub(crate) fn shared_held_by(&self, user: UserId) -> impl Iterator<Item = &Credential> {
+        let all = self.credentials.iter();
+        all.filter(move |it| self.holds(it, user))
+    }
+
+    fn holds(&self, credential: &Credential, user: UserId) -> bool {
+        let holders = self.holders.get(&credential.id);
+        holders.is_some_and(|holders| holders.iter().any(|holder| holder.user == user))
+    }
+
+    /// Whether it was decided that a shared version lives on though this holder lost its level.
+    pub(crate) fn keeps(&self, credential: &Credential, user: UserId) -> bool {
+        let holders = self.holders.get(&credential.id).into_iter().flatten();
+        holders.filter(|it| it.user == user).any(|it| it.kept)
+    }
+
+    /// Whether a user may take the shared kubeconfig of this level.
+    pub(crate) fn may_take(&self, user: &User, project: ProjectId, level: SharedLevel) -> bool {
+        let role = self.people.roles.get(&(project, user.id));
+        user.active
+            && role.map(|role| role.level()) == Some(level)
+            && !self.blocks.contains(&user.id)
+    }
+
+    /// The number that a subject's next version gets.
+    pub(crate) fn next_version(&self, subject: Subject) -> u32 {
+        let used = self.numbers.get(&subject).copied();
+        let seen = self.floors.get(&self.subject_name(subject)).copied();
+        used.max(seen).unwrap_or_default() + 1
+    }
+
+    /// Whether something of it is decided and not yet true on the cluster.
+    pub(crate) fn is_pending(&self) -> bool {
+        let credentials = self.credentials.iter().any(|it| it.state.is_debt());
+        let bindings = self.bindings.iter().any(|binding| binding.is_owed);
+        credentials || bindings || self.reach_pending || self.orphans_pending
+    }
+
+    /// The same of a user's own versions, and of the shared ones that they hold.
+    pub(crate) fn is_pending_for(&self, user: UserId) -> bool {
+        self.credentials.iter().any(|it| {
+            let theirs = it.subject.user() == Some(user) || self.holds(it, user);
+            theirs && it.state.is_debt()
+        })
+    }
+
+    /// What the cluster should hold.
+    pub(crate) fn desired(&self) -> Desired {
+        let live = self.credentials.iter().filter(|it| it.state.is_live());
+        Desired {
+            installation: self.installation.clone(),
+            accounts: live
+                .map(|credential| plan::Account {
+                    name: credential.account.clone(),
+                    user: self.owner(credential),
+                    credential: credential.id.0,
+                    power: credential.power,
+                })
+                .collect(),
+            bound: self.bound_accounts(),
+            write_cluster_wide: self.cluster.write_scope == WriteScope::Cluster,
+            keep: [self.cluster.manager.clone()].into(),
+        }
+    }
+
+    /// The accounts that carry each bound role: every live one of the users who have it, shells
+    /// as well as kubeconfigs; a shell that was asked for with less carries none.
+    fn bound_accounts(&self) -> BTreeMap<Bound, BTreeSet<String>> {
+        let mut lists: BTreeMap<Bound, BTreeSet<String>> = BTreeMap::new();
+        for binding in self.bindings.iter().filter(|binding| !binding.is_removed) {
+            for credential in self.live_of(binding.user) {
+                if !self.is_lowered(credential) {
+                    let list = lists.entry(binding.bound.clone()).or_default();
+                    list.insert(credential.account.clone());
+                }
+            }
+        }
+        lists
+    }
+
+    /// Whether it is a shell that carries less than its user has.
+    fn is_lowered(&self, credential: &Credential) -> bool {
+        let user = credential.subject.user();
+        let user = user.and_then(|user| self.people.users.get(&user));
+        let Some(user) = user.filter(|_| credential.is_shell()) else {
+            return false;
+        };
+        // A grant that has ended ends the shell by another rule: here it counts as it was given.
+        let grant = self.grants.get(&user.id);
+        let access = access::effective(user, &self.cluster, grant, Timestamp::MIN_UTC);
+        access.power() > Some(credential.power)
+    }
+
+    /// Why a version must end now; `None` while its subject has what it carries.
+    pub(crate) fn why_it_must_end(
+        &self,
+        credential: &Credential,
+        circumstances: &Circumstances,
+    ) -> Option<&'static str> {
+        if let Subject::Shared { project, level } = credential.subject {
+            return self.why_shared_must_end(credential, project, level);
+        }
+        let user = credential.subject.user()?;
+        let user = self.people.users.get(&user)?;
+        let because = credential.must_end(self.access_of(user, circumstances.now));
+        if because.is_some() || !credential.is_shell() || !credential.state.is_live() {
+            return because;
+        }
+        // A shell lives as long as the process that began it, and its time at most.
+        if self.blocks.contains(&user.id) {
+            Some("revoked by an admin")
+        } else if credential
+            .until
+            .is_some_and(|until| until <= circumstances.now)
+        {
+            Some("the shell's time is over")
+        } else if circumstances.lost_shells.contains(&credential.account) {
+            Some("the shell is gone")
+        } else {
+            None
+        }
+    }
+
+    /// Why a shared version must end now; `None` while everybody who may hold it has its level.
+    ///
+    /// Somebody who holds more than they have is enough: a file cannot be taken back, so the version
+    /// dies for all of its holders.
+    fn why_shared_must_end(
+        &self,
+        credential: &Credential,
+        project: ProjectId,
+        level: SharedLevel,
+    ) -> Option<&'static str> {
+        if !credential.state.is_live() {
+            return None;
+        }
+        if self.cluster.project != Some(project) {
+            return Some("the cluster left the project");
+        }
+        let holders = self.holders.get(&credential.id);
+        holders.into_iter().flatten().find_map(|holder| {
+            let user = self.people.users.get(&holder.user);
+            if !user.is_some_and(|user| user.active) {
+                return Some("a holder is disabled");
+            }
+            if self.blocks.contains(&holder.user) {
+                return Some("a holder's access was revoked");
+            }
+            let role = self.people.roles.get(&(project, holder.user));
+            let has_it = role.is_some_and(|role| role.level() >= level);
+            (!has_it && !holder.kept).then_some("a holder lost this level")
+        })
+    }
+
+    /// Whether a version would have to end whatever the time is.
+    fn ends_whatever_the_time(
+        &self,
+        credential: &Credential,
+        circumstances: &Circumstances,
+    ) -> bool {
+        let user = credential.subject.user();
+        let Some(user) = user.and_then(|user| self.people.users.get(&user)) else {
+            return true;
+        };
+        let is_shells_end = credential.is_shell()
+            && credential.state.is_live()
+            && (self.blocks.contains(&user.id)
+                || circumstances.lost_shells.contains(&credential.account));
+        let timeless = self.access_of(user, Timestamp::MIN_UTC);
+        is_shells_end || credential.must_end(timeless).is_some()
+    }
+
+    /// What must end now, each with what begins in its place. By time only where the cluster was
+    /// asked what time it is, and says the same as this machine: what a wrong clock ends does not
+    /// come back.
+    pub(crate) fn consequences(&self, circumstances: &Circumstances) -> Consequences {
+        let mut found = Consequences::default();
+        for credential in &self.credentials {
+            let Some(because) = self.why_it_must_end(credential, circumstances) else {
+                continue;
+            };
+            let in_time = circumstances.clocks_agree == Some(true);
+            if in_time || self.ends_whatever_the_time(credential, circumstances) {
+                found.effects.extend(self.ending(credential, because));
+            } else if circumstances.clocks_agree == Some(false) {
+                found.kept_by_clock = true;
+            }
+        }
+        found
+    }
+
+    /// The end of a version; of a shared one with the beginning of the next: the others download
+    /// again.
+    pub(crate) fn ending(&self, credential: &Credential, because: &'static str) -> Vec<Effect> {
+        let end = self.end_of(credential, because);
+        [end]
+            .into_iter()
+            .chain(self.successor(credential))
+            .collect()
+    }
+
+    /// The end of a version alone.
+    pub(crate) fn end_of(&self, credential: &Credential, because: &'static str) -> Effect {
+        Effect::EndVersion {
+            cluster: self.cluster.id,
+            credential: credential.id,
+            because,
+        }
+    }
+
+    /// The version that begins in the place of a shared one, where the cluster issues any.
+    fn successor(&self, ended: &Credential) -> Option<Effect> {
+        let Subject::Shared { project, level } = ended.subject else {
+            return None;
+        };
+        let is_issuing = self.cluster.state == super::cluster::State::Active
+            && self.cluster.deleting_at.is_none();
+        (self.cluster.project == Some(project) && is_issuing).then(|| Effect::BeginVersion {
+            cluster: self.cluster.id,
+            subject: ended.subject,
+            power: level.power(),
+            version: self.next_version(ended.subject),
+        })
+    }
+
+    /// Does to the rows what the store does to the tables.
+    ///
+    /// A version or binding that begins has no row number yet: it gets none here either, and counts
+    /// as pending.
+    pub(crate) fn apply(&mut self, effect: &Effect) {
+        let Some(cluster) = effect.cluster() else {
+            Arc::make_mut(&mut self.people).apply(effect);
+            return;
+        };
+        if cluster != self.cluster.id {
+            return;
+        }
+        match effect {
+            Effect::PutGrant(grant) => {
+                self.grants.insert(grant.user, grant.clone());
+            }
+            Effect::RemoveGrant { user, .. } => {
+                self.grants.remove(user);
+            }
+            Effect::PutBlock { user, .. } => {
+                self.blocks.insert(*user);
+            }
+            Effect::LiftBlock { user, .. } => {
+                self.blocks.remove(user);
+            }
+            Effect::EndVersion { credential, .. } => self.end_version(*credential),
+            Effect::BeginVersion {
+                subject, version, ..
+            } => {
+                self.numbers.insert(*subject, *version);
+            }
+            Effect::Unbind { binding, .. } => self.unbind(*binding),
+            Effect::SetProtected { protected, .. } => self.cluster.protected = *protected,
+            Effect::SetState { state, .. } => self.cluster.state = *state,
+            Effect::SetOwner { owner, .. } => self.cluster.owner = Some(*owner),
+            Effect::KeepShared {
+                credential,
+                user,
+                kept,
+                ..
+            } => {
+                let holders = self.holders.get_mut(credential).into_iter().flatten();
+                for holder in holders.filter(|holder| holder.user == *user) {
+                    holder.kept = *kept;
+                }
+            }
+            Effect::Bind(_)
+            | Effect::AddUser(_)
+            | Effect::SetKey { .. }
+            | Effect::SetRole { .. }
+            | Effect::SetActive { .. }
+            | Effect::PutMember { .. }
+            | Effect::RemoveMember { .. } => {}
+        }
+    }
+
+    fn end_version(&mut self, id: CredentialId) {
+        let mut all = self.credentials.iter_mut();
+        if let Some(credential) = all.find(|it| it.id == id && it.state.is_live()) {
+            credential.state = State::Revoking;
+        }
+    }
+
+    fn unbind(&mut self, id: BindingId) {
+        let mut all = self.bindings.iter_mut();
+        if let Some(binding) = all.find(|it| it.id == id) {
+            binding.is_removed = true;
+        }
+    }
+}

@@ -1,0 +1,507 @@
+//! Carrying a change out: rules, lock, transaction, clusters, record.
+
+use std::collections::BTreeSet;
+
+use futures::{StreamExt, stream};
+
+use super::{CLUSTERS_AT_ONCE, Carried, Change, Decision, Direction, Target, Who, over};
+use crate::domain::audit::Phase;
+use crate::domain::cluster::Cluster;
+use crate::domain::credential::CredentialId;
+use crate::domain::effect::Effect;
+use crate::domain::refusal::Refusal;
+use crate::domain::rows::Rows;
+use crate::domain::snapshot::ClusterSnapshot;
+use crate::domain::user::User;
+use crate::ops::commit::{self, Question};
+use crate::ops::journal::Journal;
+use crate::ops::locked::LockedCluster;
+use crate::ops::{Applied, Done, Error, Intent, Planned, find, reseal, settle};
+use crate::session::{Actor, Session};
+use crate::store::{self, ReadTxn, WriteTxn};
+
+/// Carries a change out, or says what it would do.
+pub(in crate::ops) async fn run<C: Change>(
+    session: &Session,
+    change: &C,
+    intent: &Intent<C::Consent>,
+) -> Result<Done<Carried<C::Seen>>, Error> {
+    let mut case = Case::ask(session, change)?;
+    // Whatever is refused is refused before anything is waited for.
+    let (rows, early) = case.decide(session, change, &C::Seen::default())?;
+    case.is_about(&rows, &early);
+    let performs = matches!(intent, Intent::Perform(_));
+    let mut locked = match (&case.cluster, change.direction()) {
+        (Some(cluster), Direction::Gives) if performs => {
+            let locked = LockedCluster::take(session, cluster).await?;
+            case = Case::ask(session, change)?;
+            case.is_about(&rows, &early);
+            Some(locked)
+        }
+        _ => None,
+    };
+    let seen = if early.effects.is_empty() {
+        C::Seen::default()
+    } else {
+        Box::pin(change.look(session, &rows)).await?
+    };
+    if !performs {
+        let (rows, decision) = case.decide(session, change, &seen)?;
+        return Ok(if decision.effects.is_empty() {
+            Done::Did(Carried::nothing(rows, decision, seen))
+        } else {
+            Done::Planned(plan(session, &rows, &decision))
+        });
+    }
+    let opened = if early.effects.is_empty() {
+        None
+    } else {
+        open(session, change, &rows)?
+    };
+    let committed = case.commit(session, change, &seen, opened.as_ref());
+    let committed = match committed {
+        Ok(committed) => committed,
+        Err(Error::Store(refused)) if change.direction() == Direction::Takes => {
+            return Err(case.end_unrecorded(session, change, &seen, refused).await);
+        }
+        Err(error) => return Err(error),
+    };
+    let applied = case.reconcile(session, &committed, locked.take()).await?;
+    if let Some(request) = committed.request.filter(|_| committed.reaches_clusters()) {
+        let detail = committed.decision.detail.clone();
+        case.journal.close(session, &applied, detail, request)?;
+    }
+    Ok(Done::Did(Carried {
+        seen,
+        after: committed.rows.after(&committed.effects),
+        before: committed.rows,
+        decision: committed.decision,
+        effects: committed.effects,
+        resealed: opened.map(|opened| opened.words()).unwrap_or_default(),
+        applied,
+    }))
+}
+
+/// The preview: what would be done, and what would follow from it.
+fn plan(session: &Session, rows: &Rows, decision: &Decision) -> Planned {
+    let followed = follow(session, rows, decision);
+    let describe = |effect: &Effect| rows.describe(effect);
+    let mut steps: Vec<String> = decision.effects.iter().map(describe).collect();
+    let although = decision.although.iter();
+    steps.extend(although.map(|what| format!("although {what}")));
+    steps.extend(followed.iter().map(describe));
+    steps.extend(decision.notes.iter().cloned());
+    let effects: Vec<Effect> = decision.effects.iter().cloned().chain(followed).collect();
+    Planned {
+        effects: effects.iter().map(|effect| rows.facts(effect)).collect(),
+        over: over(rows, &effects),
+        steps,
+    }
+}
+
+/// What follows from a decision on the clusters that it reaches.
+fn follow(session: &Session, rows: &Rows, decision: &Decision) -> Vec<Effect> {
+    if !decision.reaches_clusters || decision.effects.is_empty() {
+        return vec![];
+    }
+    let mut followed = Vec::new();
+    for after in rows.after(&decision.effects).clusters {
+        followed.extend(settle::due(session, &after));
+    }
+    followed
+}
+
+/// Opens what is to be sealed anew.
+fn open<C: Change>(
+    session: &Session,
+    change: &C,
+    rows: &Rows,
+) -> Result<Option<reseal::Logins>, Error> {
+    let installation = find::installation(session)?;
+    let which = |cluster: &Cluster| change.reseals(rows, cluster);
+    let logins = reseal::open_logins(session, &installation, which)?;
+    Ok((!logins.is_empty()).then_some(logins))
+}
+
+/// Whether exactly what is to be sealed anew was opened: somebody may have got or lost a right, or a
+/// cluster may have been added, meanwhile.
+fn is_opened<C: Change>(
+    tx: &ReadTxn<'_>,
+    change: &C,
+    rows: &Rows,
+    opened: Option<&reseal::Logins>,
+) -> store::Result<bool> {
+    let clusters = store::clusters::list(tx)?;
+    Ok(clusters.iter().all(|cluster| {
+        let is_opened = opened.is_some_and(|opened| opened.contains(cluster.id));
+        change.reseals(rows, cluster) == is_opened
+    }))
+}
+
+/// What a transaction came to.
+struct Committed {
+    rows: Rows,
+    decision: Decision,
+    effects: Vec<Effect>,
+    request: Option<i64>,
+}
+
+impl Committed {
+    fn reaches_clusters(&self) -> bool {
+        self.decision.reaches_clusters
+    }
+}
+
+/// A change that the rules allow to whoever asks.
+struct Case {
+    actor: Actor,
+    journal: Journal,
+    command: &'static str,
+    target: Target,
+    /// The cluster that it is about, if it is about one.
+    cluster: Option<Cluster>,
+}
+
+impl Case {
+    /// Asks who is acting, and the rules; a refusal is recorded.
+    fn ask<C: Change>(session: &Session, change: &C) -> Result<Self, Error> {
+        let command = change.command();
+        let actor = find::actor(session, command)?;
+        let mut journal = Journal::new(&actor, command);
+        if let Some(user) = change.about() {
+            journal = journal.user_name(&user);
+        }
+        let target = change.target();
+        let cluster = match &target {
+            Target::Cluster(name, action) => {
+                let found = find::cluster(session, &actor, &journal, name, *action)?;
+                journal = journal.cluster(&found.cluster);
+                Some(found.cluster)
+            }
+            Target::Project(name, action) => {
+                find::project(session, &actor, &journal, name, *action)?;
+                None
+            }
+            Target::InProject(project, action, cluster) => {
+                let project = find::project(session, &actor, &journal, project, *action)?;
+                let found = session
+                    .store()?
+                    .read(|tx| store::clusters::find(tx, cluster))?;
+                let found = found.filter(|it| it.project == Some(project.id));
+                let changed = || Refusal::ChangedMeanwhile(Some(cluster.clone()));
+                let found = found.ok_or_else(|| Error::Refused(changed()))?;
+                journal = journal.cluster(&found);
+                Some(found)
+            }
+            Target::Anybody => None,
+            Target::Organization(action) => {
+                find::allow(session, &actor, &journal, *action)?;
+                None
+            }
+        };
+        Ok(Self {
+            actor,
+            journal,
+            command,
+            target,
+            cluster,
+        })
+    }
+
+    /// Knows by name whom it is about.
+    fn is_about(&mut self, rows: &Rows, decision: &Decision) {
+        let user = decision.user.and_then(|id| rows.people.users.get(&id));
+        if let Some(user) = user {
+            self.journal = self.journal.clone().user(user);
+        }
+    }
+
+    /// Who decides, with the rights that they have on these very rows.
+    fn who(&self, session: &Session, rows: &Rows) -> Who {
+        let again = |user: &User| {
+            let found = rows.people.users.get(&user.id);
+            found.unwrap_or(user).clone()
+        };
+        Who {
+            holder: again(&self.actor.holder),
+            user: again(&self.actor.user),
+            now: session.now(),
+        }
+    }
+
+    /// Decides on what the store says now.
+    fn decide<C: Change>(
+        &self,
+        session: &Session,
+        change: &C,
+        seen: &C::Seen,
+    ) -> Result<(Rows, Decision), Error> {
+        let rows = session.store()?.read(|tx| self.rows(tx, change))?;
+        let decided = change.decide(&rows, &self.who(session, &rows), seen);
+        match decided {
+            Ok(decision) => Ok((rows, decision)),
+            Err(refusal) => Err(self.refused(session, refusal)),
+        }
+    }
+
+    /// The error of a refusal; what a rule refused is recorded.
+    fn refused(&self, session: &Session, refusal: Refusal) -> Error {
+        match refusal {
+            Refusal::Denied(denial) => find::denied(
+                session,
+                &self.actor,
+                &self.journal,
+                self.cluster.as_ref().map(|it| &it.name),
+                denial,
+            ),
+            // With the names that are spelt alike.
+            Refusal::UnknownUser(name) => match find::user(session, &name) {
+                Err(error) => error,
+                Ok(_) => Error::Refused(Refusal::UnknownUser(name)),
+            },
+            other => {
+                if other.is_recorded() {
+                    let text = other.to_string();
+                    let recorded = self
+                        .journal
+                        .record_alone(session, Phase::Denied, text, None);
+                    if let Err(error) = recorded {
+                        return error.into();
+                    }
+                }
+                Error::Refused(other)
+            }
+        }
+    }
+
+    /// The rows that it decides on.
+    fn rows<C: Change>(&self, tx: &ReadTxn<'_>, change: &C) -> store::Result<Rows> {
+        let people = store::snapshots::people(tx)?;
+        let project = match &self.target {
+            Target::Project(name, _) | Target::InProject(name, ..) => {
+                store::projects::find(tx, name)?
+            }
+            Target::Cluster(..) | Target::Organization(_) | Target::Anybody => None,
+        };
+        let clusters = match &self.target {
+            _ if change.follows_user() => {
+                let user = change.user().and_then(|name| people.find(name));
+                let user = user.map(|user| user.id);
+                store::snapshots::clusters_of_user(tx, user)?
+            }
+            Target::Cluster(name, _) | Target::InProject(_, _, name) => {
+                store::clusters::find(tx, name)?.into_iter().collect()
+            }
+            Target::Project(..) => match &project {
+                Some(project) => {
+                    let mut all = store::clusters::list(tx)?;
+                    all.retain(|cluster| cluster.project == Some(project.id));
+                    all
+                }
+                None => vec![],
+            },
+            Target::Organization(_) | Target::Anybody => vec![],
+        };
+        let clusters = clusters
+            .into_iter()
+            .map(|cluster| store::snapshots::of_cluster(tx, cluster, &people))
+            .collect::<store::Result<_>>()?;
+        Ok(Rows {
+            people,
+            project,
+            clusters,
+        })
+    }
+
+    /// Decides and commits in one transaction, if the rules allow it on its rows.
+    fn commit<C: Change>(
+        &self,
+        session: &Session,
+        change: &C,
+        seen: &C::Seen,
+        opened: Option<&reseal::Logins>,
+    ) -> Result<Committed, Error> {
+        let done = session.store()?.write(|tx| {
+            if !self.is_allowed(session, tx)? {
+                return Ok(Err(None));
+            }
+            let rows = self.rows(tx, change)?;
+            let decision = match change.decide(&rows, &self.who(session, &rows), seen) {
+                Ok(decision) => decision,
+                Err(refusal) => return Ok(Err(Some(refusal))),
+            };
+            if !decision.needs_consent.is_empty() && change.insists().is_none() {
+                return Err(Error::Climbs {
+                    what: decision.needs_consent.join("; "),
+                });
+            }
+            if !decision.effects.is_empty() && !is_opened(tx, change, &rows, opened)? {
+                let cluster = self.cluster.as_ref().map(|it| it.name.clone());
+                return Ok(Err(Some(Refusal::ChangedMeanwhile(cluster))));
+            }
+            self.write(session, tx, rows, decision, opened).map(Ok)
+        })?;
+        match done {
+            Ok(committed) => Ok(committed),
+            Err(Some(refusal)) => Err(self.refused(session, refusal)),
+            // Which rule it was is found and recorded by asking once more.
+            Err(None) => Err(Self::ask(session, change).err().unwrap_or_else(|| {
+                let cluster = self.cluster.as_ref().map(|it| it.name.clone());
+                Error::Refused(Refusal::ChangedMeanwhile(cluster))
+            })),
+        }
+    }
+
+    fn write(
+        &self,
+        session: &Session,
+        tx: &WriteTxn<'_>,
+        rows: Rows,
+        decision: Decision,
+        opened: Option<&reseal::Logins>,
+    ) -> Result<Committed, Error> {
+        if decision.effects.is_empty() {
+            return Ok(Committed {
+                rows,
+                decision,
+                effects: vec![],
+                request: None,
+            });
+        }
+        let phase = if decision.reaches_clusters {
+            Phase::Requested
+        } else {
+            Phase::Done
+        };
+        let detail = decision.detail.clone();
+        let request = self.journal.record(session, tx, phase, detail, None)?;
+        let mut effects = decision.effects.clone();
+        effects.extend(follow(session, &rows, &decision));
+        for effect in &effects {
+            let on = effect.cluster().and_then(|id| rows.cluster(id));
+            settle::commit_one(session, tx, on, effect, &self.journal, Some(request))?;
+        }
+        for remark in &decision.remarks {
+            let journal = &self.journal;
+            journal.record(session, tx, Phase::Done, remark.clone(), Some(request))?;
+        }
+        if let Some(opened) = opened {
+            opened.reseal(session, tx, &store::snapshots::installation(tx)?)?;
+        }
+        Ok(Committed {
+            rows,
+            decision,
+            effects,
+            request: Some(request),
+        })
+    }
+
+    /// Whether the rules allow it on the rows of a transaction.
+    fn is_allowed(&self, session: &Session, tx: &ReadTxn<'_>) -> store::Result<bool> {
+        match (&self.target, &self.cluster) {
+            (Target::Cluster(_, action), Some(cluster)) => {
+                let question = Question {
+                    command: self.command,
+                    action: *action,
+                    also: None,
+                    cluster,
+                };
+                Ok(question.allowed(session, tx, &self.actor)?.is_some())
+            }
+            (Target::Organization(action), _) => commit::allowed_for(tx, &self.actor, &[*action]),
+            (Target::Project(name, action), _) => {
+                commit::allowed_in(tx, &self.actor, name, *action)
+            }
+            (Target::InProject(project, action, cluster), _) => {
+                let is_there = commit::allowed_in(tx, &self.actor, project, *action)?;
+                let project = store::projects::find(tx, project)?.map(|it| it.id);
+                let found = store::clusters::find(tx, cluster)?;
+                let is_in = found.is_some_and(|it| it.project.is_some() && it.project == project);
+                Ok(is_there && is_in)
+            }
+            (Target::Anybody, _) => commit::allowed_for(tx, &self.actor, &[]),
+            (Target::Cluster(..), None) => Ok(false),
+        }
+    }
+
+    /// Makes the clusters follow, side by side.
+    async fn reconcile(
+        &self,
+        session: &Session,
+        committed: &Committed,
+        locked: Option<LockedCluster>,
+    ) -> Result<Applied, Error> {
+        if !committed.reaches_clusters() {
+            return Ok(Applied::default());
+        }
+        let after = committed.rows.after(&committed.effects);
+        let is_concerned = |on: &ClusterSnapshot| {
+            let changed = |effect: &Effect| effect.cluster() == Some(on.cluster.id);
+            let pending = match (&self.target, committed.decision.user) {
+                (Target::Cluster(..) | Target::InProject(..), _) => on.is_pending(),
+                (_, Some(user)) => on.is_pending_for(user),
+                (_, None) => false,
+            };
+            pending || committed.effects.iter().any(changed)
+        };
+        let concerned: Vec<ClusterSnapshot> =
+            after.clusters.into_iter().filter(is_concerned).collect();
+        let request = committed.request;
+        let journal = &if committed.decision.concerns_all {
+            self.journal.clone().about_all()
+        } else {
+            self.journal.clone()
+        };
+        // One that is being deleted is left to its deletion.
+        let (leaving, concerned): (Vec<_>, Vec<_>) = concerned
+            .into_iter()
+            .partition(|on| on.cluster.deleting_at.is_some());
+        let mut applied = Applied::default();
+        for on in leaving {
+            applied.owed.extend(settle::debts(&on.cluster, &on));
+        }
+        if let Some(locked) = locked {
+            return if concerned.is_empty() {
+                Ok(applied)
+            } else {
+                settle::pay(session, &locked, journal, request).await
+            };
+        }
+        let mut work = stream::iter(concerned)
+            .map(|on| async move {
+                let journal = journal.clone().cluster(&on.cluster);
+                settle::pay_taking(session, &on.cluster, &journal, request).await
+            })
+            .buffer_unordered(CLUSTERS_AT_ONCE);
+        while let Some(done) = work.next().await {
+            applied.extend(done?);
+        }
+        applied.ended.sort_by(|a, b| a.cluster.cmp(&b.cluster));
+        applied.owed.sort_by(|a, b| a.cluster.cmp(&b.cluster));
+        Ok(applied)
+    }
+
+    /// Ends on the clusters what the store could not record the end of.
+    async fn end_unrecorded<C: Change>(
+        &self,
+        session: &Session,
+        change: &C,
+        seen: &C::Seen,
+        refused: store::Error,
+    ) -> Error {
+        let Ok((rows, decision)) = self.decide(session, change, seen) else {
+            return refused.into();
+        };
+        let mut effects = decision.effects.clone();
+        effects.extend(follow(session, &rows, &decision));
+        let ending = |effect: &Effect| match effect {
+            Effect::EndVersion { credential, .. } => Some(*credential),
+            _ => None,
+        };
+        let ending: BTreeSet<CredentialId> = effects.iter().filter_map(ending).collect();
+        let user = decision.user.map(|user| rows.people.name(user).to_owned());
+        let what = format!("the kubeconfig of '{}'", user.unwrap_or_default());
+        let after = rows.after(&effects).clusters;
+        settle::end_without_record(session, what, (&after, &ending), refused).await
+    }
+}

@@ -1,0 +1,48 @@
+//! A cluster that is locked, as the store had it when the lock was taken.
+
+use super::{Error, find};
+use crate::domain::cluster::Cluster;
+use crate::session::{Lock, Session};
+
+/// A cluster's lock together with its record, read under the lock.
+///
+/// What gives, or makes a cluster hold what the store says, takes one: a slow process cannot bring
+/// back what another one took away.
+#[derive(Debug)]
+pub(super) struct LockedCluster {
+    _lock: Lock,
+    cluster: Cluster,
+    installation: String,
+}
+
+impl LockedCluster {
+    /// Takes a cluster's lock, waiting for another process to finish with it.
+    pub(super) async fn take(session: &Session, cluster: &Cluster) -> Result<Self, Error> {
+        let lock = session.lock(cluster).await?;
+        Self::with(session, lock, cluster)
+    }
+
+    /// Reads a cluster under a lock that is held.
+    pub(super) fn with(session: &Session, lock: Lock, cluster: &Cluster) -> Result<Self, Error> {
+        Ok(Self {
+            _lock: lock,
+            cluster: find::again(session, cluster)?,
+            installation: find::installation(session)?,
+        })
+    }
+
+    /// The cluster, as it was when the lock was taken.
+    pub(super) fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// This installation's id.
+    pub(super) fn installation(&self) -> &str {
+        &self.installation
+    }
+
+    /// The cluster as the store has it now: whoever holds the lock may have changed it.
+    pub(super) fn again(&self, session: &Session) -> Result<Cluster, Error> {
+        find::again(session, &self.cluster)
+    }
+}

@@ -1,0 +1,78 @@
+//! `rbac unbind`: a role of the cluster's own is a user's no more.
+
+use super::{Outcome, existing};
+use crate::domain::Confirmed;
+use crate::domain::binding::Bound;
+use crate::domain::effect::Effect;
+use crate::domain::name::{ClusterName, UserRef};
+use crate::domain::policy::ClusterAction;
+use crate::domain::refusal::Refusal;
+use crate::domain::rows::Rows;
+use crate::ops::change::{self, Change, Decision, Direction, Target, Who};
+use crate::ops::{Done, Error, Intent};
+use crate::session::Session;
+
+/// A role is unbound. It takes effect at once; who has nothing else left loses the credential too.
+#[derive(Debug, Clone)]
+pub(crate) struct Unbind {
+    /// Whose.
+    pub(crate) user: UserRef,
+    /// On which cluster.
+    pub(crate) cluster: ClusterName,
+    /// Which role, and where there.
+    pub(crate) bound: Bound,
+}
+
+impl Change for Unbind {
+    type Seen = ();
+    type Consent = Confirmed;
+
+    fn command(&self) -> &'static str {
+        "rbac unbind"
+    }
+
+    fn target(&self) -> Target {
+        let action = if self.bound.is_a_level() {
+            ClusterAction::UnbindLevel
+        } else {
+            ClusterAction::UnbindRole
+        };
+        Target::Cluster(self.cluster.clone(), action)
+    }
+
+    fn direction(&self) -> Direction {
+        Direction::Takes
+    }
+
+    fn user(&self) -> Option<&UserRef> {
+        Some(&self.user)
+    }
+
+    fn decide(&self, rows: &Rows, _: &Who, (): &()) -> Result<Decision, Refusal> {
+        let on = rows.only()?;
+        let user = rows.people.user(&self.user)?;
+        let unbind = existing(on, user.id, &self.bound).map(|it| Effect::Unbind {
+            cluster: on.cluster.id,
+            binding: it.id,
+        });
+        Ok(Decision {
+            effects: unbind.into_iter().collect(),
+            detail: format!("{} of '{}'", self.bound, user.name),
+            user: Some(user.id),
+            reaches_clusters: true,
+            ..Decision::default()
+        })
+    }
+}
+
+/// Unbinds a role.
+pub(crate) async fn unbind(
+    session: &Session,
+    change: &Unbind,
+    intent: &Intent,
+) -> Result<Done<Outcome>, Error> {
+    match change::run(session, change, intent).await? {
+        Done::Planned(planned) => Ok(Done::Planned(planned)),
+        Done::Did(carried) => Outcome::of(session, &change.bound, &carried).map(Done::Did),
+    }
+}

@@ -1,0 +1,114 @@
+//! What a snapshot of the store means for a cluster: what is to be taken there, and what was seen to
+//! be true.
+
+use crate::domain::access::Power;
+use crate::domain::binding::Binding;
+use crate::domain::clock::Clocks;
+use crate::domain::cluster::{ClusterId, WriteScope};
+use crate::domain::credential::{Credential, State};
+use crate::domain::effect::Effect;
+use crate::domain::plan::{self, Object};
+use crate::domain::snapshot::{Circumstances, ClusterSnapshot};
+use crate::kubernetes::converge::Converged;
+use crate::kubernetes::take::{self, Taken};
+use crate::session::Session;
+use crate::store::{self, ReadTxn};
+
+/// Reads what the store says of one cluster.
+pub(in crate::ops) fn snapshot(
+    tx: &ReadTxn<'_>,
+    cluster: ClusterId,
+) -> store::Result<ClusterSnapshot> {
+    store::snapshots::get(tx, cluster)
+}
+
+/// What time and this machine add to the rows of a cluster.
+pub(in crate::ops) fn circumstances(session: &Session, on: &ClusterSnapshot) -> Circumstances {
+    let shells = on.credentials.iter().filter(|it| it.is_shell());
+    let lost = shells.filter(|it| it.state.is_live() && !session.shell_lives(&it.account));
+    Circumstances {
+        now: session.now(),
+        clocks_agree: session.clocks(&on.cluster).map(Clocks::agree),
+        lost_shells: lost.map(|it| it.account.clone()).collect(),
+    }
+}
+
+/// What must end by itself, with what begins in its place. What stays only because two clocks do
+/// not agree is noted.
+pub(in crate::ops) fn due(session: &Session, on: &ClusterSnapshot) -> Vec<Effect> {
+    let found = on.consequences(&circumstances(session, on));
+    if found.kept_by_clock {
+        session.note_kept();
+    }
+    found.effects
+}
+
+/// What was decided to end, to be seen to have.
+pub(super) fn ended(on: &ClusterSnapshot) -> take::Ended<'_> {
+    let mut ended = take::Ended::default();
+    for credential in &on.credentials {
+        let account = credential.account.as_str();
+        let is_ending = credential.state == State::Revoking;
+        if is_ending {
+            ended.accounts.push(take::Ending {
+                account,
+                credential: credential.id.0,
+                power: credential.power,
+            });
+        }
+        let bindings = on.bindings.iter();
+        for binding in bindings.filter(|it| credential.subject.user() == Some(it.user)) {
+            let again = |it: &Binding| {
+                !it.is_removed && it.user == binding.user && it.bound == binding.bound
+            };
+            if is_ending || (binding.is_removed && !on.bindings.iter().any(again)) {
+                ended.bound.push((account, &binding.bound));
+            }
+        }
+    }
+    ended
+}
+
+/// Whether all that is pending is to be taken away, and is known by name.
+pub(super) fn only_takes(on: &ClusterSnapshot) -> bool {
+    let gives = |binding: &Binding| binding.is_owed && !binding.is_removed;
+    let begins = |credential: &Credential| credential.state == State::Pending;
+    !on.reach_pending
+        && !on.orphans_pending
+        && !on.bindings.iter().any(gives)
+        && !on.credentials.iter().any(begins)
+}
+
+/// Whether a version's account and the lists of its level are on the cluster.
+pub(super) fn stands(on: &ClusterSnapshot, credential: &Credential, converged: &Converged) -> bool {
+    let list = |role| Object::Binding(None, plan::binding_name(&on.installation, role));
+    // Where our own role of a level cannot be kept, nobody comes onto its lists.
+    let role = |role| Object::Role(plan::binding_name(&on.installation, role));
+    let is_there = |object: &Object| !converged.refused.contains_key(object);
+    let lists = match credential.power {
+        Power::Bound => vec![],
+        Power::Read => vec![list("view"), role("view")],
+        Power::Full => vec![list("cluster-admin")],
+        Power::Write if on.cluster.write_scope == WriteScope::Cluster => {
+            vec![list("view"), list("edit")]
+        }
+        Power::Write => vec![list("view"), role("view"), role("edit")],
+    };
+    is_there(&Object::Account(credential.account.clone())) && lists.iter().all(is_there)
+}
+
+/// Whether every account of a binding's user was seen to be off its list.
+pub(super) fn is_off(on: &ClusterSnapshot, binding: &Binding, taken: &Taken) -> bool {
+    ended(on)
+        .bound
+        .into_iter()
+        .filter(|(_, bound)| **bound == binding.bound)
+        .all(|(account, bound)| taken.off.contains(&(account.to_owned(), bound.clone())))
+}
+
+/// Whether the list of a binding is on the cluster.
+pub(super) fn is_on(on: &ClusterSnapshot, binding: &Binding, converged: &Converged) -> bool {
+    let name = binding.bound.list_name(&on.installation);
+    let list = Object::Binding(binding.bound.place.clone(), name);
+    !converged.refused.contains_key(&list)
+}

@@ -1,0 +1,437 @@
+//! Changes of users: what each decides.
+
+use super::Changed;
+use crate::domain::Confirmed;
+use crate::domain::cluster::Cluster;
+use crate::domain::effect::{Effect, NewUser};
+use crate::domain::name::{Email, UserName, UserRef};
+use crate::domain::policy::OrganizationAction;
+use crate::domain::refusal::Refusal;
+use crate::domain::rows::Rows;
+use crate::domain::user::{Role, User};
+use crate::ops::change::{self, Carried, Change, Decision, Direction, Target, Who};
+use crate::ops::{Applied, Done, Error, Intent, Unasked, find, ssh_key};
+use crate::secrets::Recipient;
+use crate::session::Session;
+
+/// What is asked before a user may be changed at all; of whom it is depends on their role.
+const MANAGE: OrganizationAction = OrganizationAction::ManageUser(Role::Developer);
+
+/// A user is added.
+#[derive(Debug)]
+pub(crate) struct AddUser {
+    /// Handle.
+    pub(crate) name: UserName,
+    /// Address.
+    pub(crate) email: Option<Email>,
+    /// Role.
+    pub(crate) role: Role,
+    /// Public key.
+    pub(crate) key: Option<Recipient>,
+}
+
+impl Change for AddUser {
+    type Seen = ();
+    type Consent = Unasked;
+
+    fn command(&self) -> &'static str {
+        "user add"
+    }
+
+    fn target(&self) -> Target {
+        Target::Organization(OrganizationAction::ManageUser(self.role))
+    }
+
+    fn direction(&self) -> Direction {
+        Direction::Gives
+    }
+
+    fn about(&self) -> Option<String> {
+        Some(self.name.to_string())
+    }
+
+    // A new admin with a key must be able to open what admins open.
+    fn reseals(&self, _: &Rows, _: &Cluster) -> bool {
+        self.role.is_admin() && self.key.is_some()
+    }
+
+    fn decide(&self, rows: &Rows, who: &Who, (): &()) -> Result<Decision, Refusal> {
+        if let Some(found) = rows.people.find(&self.name.clone().into()) {
+            return Err(Refusal::UserExists(found.name.clone()));
+        }
+        if let Some(email) = &self.email
+            && let Some(found) = rows.people.find(&UserRef::Email(email.clone()))
+        {
+            return Err(Refusal::AddressTaken {
+                email: email.clone(),
+                user: found.name.clone(),
+            });
+        }
+        let key = self.key.as_ref().map(ToString::to_string);
+        refuse_key_of_another(rows, key.as_deref())?;
+        Ok(Decision {
+            effects: vec![Effect::AddUser(NewUser {
+                name: self.name.clone(),
+                email: self.email.clone(),
+                role: self.role,
+                key,
+                created_at: who.now,
+            })],
+            detail: format!("user '{}' added as {}", self.name, self.role),
+            ..Decision::default()
+        })
+    }
+}
+
+fn refuse_key_of_another(rows: &Rows, key: Option<&str>) -> Result<(), Refusal> {
+    let Some(key) = key else {
+        return Ok(());
+    };
+    let mut users = rows.people.users.values();
+    match users.find(|user| user.key.as_deref() == Some(key)) {
+        Some(found) => Err(Refusal::KeyTaken {
+            user: found.name.clone(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Adds a user.
+pub(crate) async fn add(
+    session: &Session,
+    change: &AddUser,
+    intent: &Intent<Unasked>,
+) -> Result<Done<Changed>, Error> {
+    match change::run(session, change, intent).await? {
+        Done::Planned(planned) => Ok(Done::Planned(planned)),
+        Done::Did(_) => Ok(Done::Did(Changed {
+            user: find::user(session, &change.name.clone().into())?,
+            unchanged: false,
+            over: vec![],
+            applied: Applied::default(),
+            could_open: vec![],
+        })),
+    }
+}
+
+/// A user's role changes.
+#[derive(Debug)]
+pub(crate) struct SetRole {
+    /// Whose.
+    pub(crate) user: UserRef,
+    /// The new one.
+    pub(crate) role: Role,
+}
+
+impl Change for SetRole {
+    type Seen = ();
+    type Consent = Unasked;
+
+    fn command(&self) -> &'static str {
+        "user set-role"
+    }
+
+    fn target(&self) -> Target {
+        Target::Organization(MANAGE)
+    }
+
+    fn direction(&self) -> Direction {
+        Direction::Takes
+    }
+
+    fn user(&self) -> Option<&UserRef> {
+        Some(&self.user)
+    }
+
+    fn follows_user(&self) -> bool {
+        true
+    }
+
+    // Who may open the clusters' logins changes when somebody becomes or ceases to be an admin.
+    fn reseals(&self, rows: &Rows, _: &Cluster) -> bool {
+        let user = rows.people.find(&self.user);
+        user.is_some_and(|it| it.role.is_admin() != self.role.is_admin() && it.key.is_some())
+    }
+
+    fn decide(&self, rows: &Rows, who: &Who, (): &()) -> Result<Decision, Refusal> {
+        let user = rows.people.user(&self.user)?;
+        let (from, to) = (user.role, self.role);
+        who.may(OrganizationAction::SetRole { from, to })?;
+        if from == to {
+            return Ok(Decision {
+                user: Some(user.id),
+                ..Decision::default()
+            });
+        }
+        keep_an_owner(rows, user)?;
+        Ok(Decision {
+            effects: vec![Effect::SetRole {
+                user: user.id,
+                role: to,
+            }],
+            detail: format!("role of '{}' from {from} to {to}", user.name),
+            user: Some(user.id),
+            reaches_clusters: true,
+            ..Decision::default()
+        })
+    }
+}
+
+/// Refuses what would leave the organization without an active owner.
+fn keep_an_owner(rows: &Rows, user: &User) -> Result<(), Refusal> {
+    let is_owner = user.role == Role::Owner && user.active;
+    if is_owner && !rows.people.has_other_owner(user.id) {
+        return Err(Refusal::LastOwner(user.name.clone()));
+    }
+    Ok(())
+}
+
+/// Changes a user's role.
+pub(crate) async fn set_role(
+    session: &Session,
+    change: &SetRole,
+    intent: &Intent<Unasked>,
+) -> Result<Done<Changed>, Error> {
+    let loses = !change.role.is_admin();
+    outcome(session, change::run(session, change, intent).await?, loses)
+}
+
+/// What came of it; `loses` says whether they can open less than before.
+fn outcome(session: &Session, done: Done<Carried>, loses: bool) -> Result<Done<Changed>, Error> {
+    let carried = match done {
+        Done::Planned(planned) => return Ok(Done::Planned(planned)),
+        Done::Did(carried) => carried,
+    };
+    let user = carried.user().cloned();
+    let user = user.ok_or(Error::Refused(Refusal::ChangedMeanwhile(None)))?;
+    let unchanged = carried.is_unchanged();
+    let over = carried.over();
+    let could_open = if loses && !unchanged {
+        let once = ssh_key::once_open_anywhere(session, user.id)?;
+        [carried.resealed, once].concat()
+    } else {
+        vec![]
+    };
+    Ok(Done::Did(Changed {
+        over,
+        user,
+        unchanged,
+        applied: carried.applied,
+        could_open,
+    }))
+}
+
+/// A user's key changes; everybody may change their own.
+#[derive(Debug)]
+pub(crate) struct SetKey {
+    /// Whose.
+    pub(crate) user: UserRef,
+    /// The new one.
+    pub(crate) key: Recipient,
+}
+
+impl Change for SetKey {
+    type Seen = ();
+    type Consent = Unasked;
+
+    fn command(&self) -> &'static str {
+        "user set-key"
+    }
+
+    fn target(&self) -> Target {
+        Target::Anybody
+    }
+
+    fn direction(&self) -> Direction {
+        Direction::Gives
+    }
+
+    fn user(&self) -> Option<&UserRef> {
+        Some(&self.user)
+    }
+
+    fn reseals(&self, rows: &Rows, cluster: &Cluster) -> bool {
+        let user = rows.people.find(&self.user);
+        user.is_some_and(|it| it.role.is_admin() || cluster.owner == Some(it.id))
+    }
+
+    fn decide(&self, rows: &Rows, who: &Who, (): &()) -> Result<Decision, Refusal> {
+        // Only who may know all users is told that one does not exist.
+        if !who.is(&self.user) {
+            who.may(MANAGE)?;
+        }
+        let user = rows.people.user(&self.user)?;
+        if user.id != who.user.id {
+            who.may(OrganizationAction::ManageUser(user.role))?;
+        }
+        let key = self.key.to_string();
+        let is_new = user.key.as_deref() != Some(&key);
+        if is_new {
+            refuse_key_of_another(rows, Some(&key))?;
+        }
+        let set = Effect::SetKey { user: user.id, key };
+        let fingerprint = self.key.fingerprint();
+        Ok(Decision {
+            effects: is_new.then_some(set).into_iter().collect(),
+            detail: format!("key of '{}' is now {fingerprint}", user.name),
+            user: Some(user.id),
+            ..Decision::default()
+        })
+    }
+}
+
+/// Changes a user's key.
+pub(crate) async fn set_key(
+    session: &Session,
+    change: &SetKey,
+    intent: &Intent<Unasked>,
+) -> Result<Done<Changed>, Error> {
+    let done = change::run(session, change, intent).await?;
+    // Who had no key could open nothing with it.
+    let had_key = match &done {
+        Done::Did(carried) => {
+            let id = carried.decision.user;
+            let user = id.and_then(|id| carried.before.people.users.get(&id));
+            user.is_some_and(|user| user.key.is_some())
+        }
+        Done::Planned(_) => false,
+    };
+    let done = done.map(|mut carried| {
+        if !had_key {
+            carried.resealed.clear();
+        }
+        carried
+    });
+    outcome(session, done, true)
+}
+
+/// A user is disabled, which ends their credentials everywhere.
+#[derive(Debug)]
+pub(crate) struct Disable {
+    /// Whom.
+    pub(crate) user: UserRef,
+}
+
+/// A disabled user is enabled again.
+#[derive(Debug)]
+pub(crate) struct Enable {
+    /// Whom.
+    pub(crate) user: UserRef,
+}
+
+impl Change for Disable {
+    type Seen = ();
+    type Consent = Confirmed;
+
+    fn command(&self) -> &'static str {
+        "user disable"
+    }
+
+    fn target(&self) -> Target {
+        Target::Organization(MANAGE)
+    }
+
+    fn direction(&self) -> Direction {
+        Direction::Takes
+    }
+
+    fn user(&self) -> Option<&UserRef> {
+        Some(&self.user)
+    }
+
+    fn follows_user(&self) -> bool {
+        true
+    }
+
+    fn reseals(&self, rows: &Rows, cluster: &Cluster) -> bool {
+        opens(rows, &self.user, cluster)
+    }
+
+    fn decide(&self, rows: &Rows, who: &Who, (): &()) -> Result<Decision, Refusal> {
+        set_active(rows, who, &self.user, false)
+    }
+}
+
+impl Change for Enable {
+    type Seen = ();
+    type Consent = Unasked;
+
+    fn command(&self) -> &'static str {
+        "user enable"
+    }
+
+    fn target(&self) -> Target {
+        Target::Organization(MANAGE)
+    }
+
+    fn direction(&self) -> Direction {
+        Direction::Takes
+    }
+
+    fn user(&self) -> Option<&UserRef> {
+        Some(&self.user)
+    }
+
+    fn follows_user(&self) -> bool {
+        true
+    }
+
+    fn reseals(&self, rows: &Rows, cluster: &Cluster) -> bool {
+        opens(rows, &self.user, cluster)
+    }
+
+    fn decide(&self, rows: &Rows, who: &Who, (): &()) -> Result<Decision, Refusal> {
+        set_active(rows, who, &self.user, true)
+    }
+}
+
+/// Whether a user, while they are active, may open the secrets of a cluster.
+fn opens(rows: &Rows, user: &UserRef, cluster: &Cluster) -> bool {
+    let user = rows.people.find(user);
+    user.is_some_and(|it| it.key.is_some() && (it.role.is_admin() || cluster.owner == Some(it.id)))
+}
+
+fn set_active(rows: &Rows, who: &Who, user: &UserRef, active: bool) -> Result<Decision, Refusal> {
+    let user = rows.people.user(user)?;
+    who.may(OrganizationAction::ManageUser(user.role))?;
+    let mut decision = Decision {
+        user: Some(user.id),
+        // Also where there is nothing to decide: what is pending is tried again.
+        reaches_clusters: true,
+        ..Decision::default()
+    };
+    if user.active == active {
+        return Ok(decision);
+    }
+    if !active {
+        keep_an_owner(rows, user)?;
+        if user.id == who.holder.id {
+            return Err(Refusal::LocksOut);
+        }
+    }
+    let verb = if active { "enable" } else { "disable" };
+    decision.detail = format!("{verb} '{}'", user.name);
+    decision.effects.push(Effect::SetActive {
+        user: user.id,
+        active,
+    });
+    Ok(decision)
+}
+
+/// Disables a user.
+pub(crate) async fn disable(
+    session: &Session,
+    change: &Disable,
+    intent: &Intent,
+) -> Result<Done<Changed>, Error> {
+    outcome(session, change::run(session, change, intent).await?, true)
+}
+
+/// Enables a user.
+pub(crate) async fn enable(
+    session: &Session,
+    change: &Enable,
+    intent: &Intent<Unasked>,
+) -> Result<Done<Changed>, Error> {
+    outcome(session, change::run(session, change, intent).await?, false)
+}

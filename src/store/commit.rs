@@ -1,0 +1,97 @@
+//! Committing effects: the only place where what was decided becomes rows.
+
+use super::{Result, WriteTxn, bindings, blocks, clusters, credentials, grants, projects, users};
+use crate::domain::Timestamp;
+use crate::domain::credential;
+use crate::domain::effect::Effect;
+use crate::domain::snapshot::ClusterSnapshot;
+use crate::domain::user::UserId;
+
+/// When, by whom, and with what randomness effects are committed.
+pub(crate) struct Committing<'a> {
+    /// When.
+    pub(crate) now: Timestamp,
+    /// Whose key it was.
+    pub(crate) holder: UserId,
+    /// Whose rights they were.
+    pub(crate) user: UserId,
+    /// Bytes that nobody can guess, for the names of accounts.
+    pub(crate) random: &'a dyn Fn() -> [u8; 4],
+}
+
+/// Commits one effect. `on` is the cluster that it is about, as it was before.
+///
+/// `false` where a version was to end and had ended before.
+pub(crate) fn effect(
+    tx: &WriteTxn<'_>,
+    effect: &Effect,
+    on: Option<&ClusterSnapshot>,
+    by: &Committing<'_>,
+) -> Result<bool> {
+    match effect {
+        Effect::PutGrant(grant) => grants::put(tx, grant)?,
+        Effect::RemoveGrant { cluster, user } => grants::remove(tx, *cluster, *user, by.now)?,
+        Effect::EndVersion {
+            credential,
+            because,
+            ..
+        } => return credentials::end(tx, *credential, because, by.now),
+        Effect::BeginVersion {
+            cluster,
+            subject,
+            power,
+            version,
+        } => {
+            let owner = on.map(|on| on.subject_name(*subject)).unwrap_or_default();
+            let account = credential::account_name(&owner, (by.random)(), *version);
+            let new = credentials::NewCredential {
+                cluster: *cluster,
+                subject: *subject,
+                version: *version,
+                account: &account,
+                power: *power,
+                created_at: by.now,
+            };
+            credentials::insert(tx, &new)?;
+        }
+        Effect::PutBlock {
+            cluster,
+            user,
+            reason,
+        } => blocks::put(tx, *cluster, *user, by.holder, by.now, reason)?,
+        Effect::LiftBlock { cluster, user } => {
+            blocks::remove(tx, *cluster, *user)?;
+        }
+        Effect::Bind(new) => bindings::insert(tx, new)?,
+        Effect::Unbind { binding, .. } => {
+            let mut all = on.into_iter().flat_map(|on| &on.bindings);
+            if let Some(binding) = all.find(|it| it.id == *binding) {
+                bindings::remove(tx, binding, by.now)?;
+            }
+        }
+        Effect::SetProtected { cluster, protected } => {
+            clusters::set_protected(tx, *cluster, *protected)?;
+        }
+        Effect::SetState { cluster, state } => clusters::set_state(tx, *cluster, *state)?,
+        Effect::SetOwner { cluster, owner } => clusters::set_owner(tx, *cluster, Some(*owner))?,
+        Effect::AddUser(new) => {
+            users::insert(tx, new)?;
+        }
+        Effect::SetKey { user, key } => users::set_key(tx, *user, key, (by.holder, by.now))?,
+        Effect::SetRole { user, role } => users::set_role(tx, *user, *role)?,
+        Effect::SetActive { user, active } => users::set_active(tx, *user, *active)?,
+        Effect::PutMember {
+            project,
+            user,
+            role,
+        } => projects::put_member(tx, (*project, *user), *role, by.user, by.now)?,
+        Effect::RemoveMember { project, user } => projects::remove_member(tx, *project, *user)?,
+        Effect::KeepShared {
+            credential,
+            user,
+            kept,
+            ..
+        } => credentials::set_kept(tx, *credential, *user, *kept)?,
+    }
+    Ok(true)
+}

@@ -1,0 +1,82 @@
+//! Reading what a change decides on: the people and whole clusters, in one transaction.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{
+    ReadTxn, Result, bindings, blocks, clusters, credentials, damaged, grants, managers, meta,
+    projects, users,
+};
+use crate::domain::cluster::{Cluster, ClusterId};
+use crate::domain::credential::Subject;
+use crate::domain::snapshot::{ClusterSnapshot, People};
+use crate::domain::user::UserId;
+
+/// Reads this installation's id.
+pub(crate) fn installation(tx: &ReadTxn<'_>) -> Result<String> {
+    let found = meta::find(tx, meta::INSTALLATION)?;
+    found.ok_or_else(|| damaged("organization")("it has no installation id".to_owned()))
+}
+
+/// Reads the people.
+pub(crate) fn people(tx: &ReadTxn<'_>) -> Result<Arc<People>> {
+    let all = users::list(tx)?.into_iter();
+    Ok(Arc::new(People {
+        users: all.map(|user| (user.id, user)).collect(),
+        projects: projects::names(tx)?,
+        roles: projects::roles(tx)?,
+    }))
+}
+
+/// Lists the clusters on which a user has a version of their own, or holds a shared one, that is not
+/// revoked.
+pub(crate) fn clusters_of_user(tx: &ReadTxn<'_>, user: Option<UserId>) -> Result<Vec<Cluster>> {
+    let Some(user) = user else {
+        return Ok(vec![]);
+    };
+    let mut held = credentials::all_unfinished(tx)?;
+    held.retain(|credential| credential.subject.user() == Some(user));
+    held.extend(credentials::shared_held_by(tx, user)?);
+    let mut clusters = clusters::list(tx)?;
+    clusters.retain(|cluster| held.iter().any(|held| held.cluster == cluster.id));
+    Ok(clusters)
+}
+
+/// Reads everything about the cluster of this number.
+pub(crate) fn get(tx: &ReadTxn<'_>, id: ClusterId) -> Result<ClusterSnapshot> {
+    let cluster = clusters::get(tx, id)?;
+    let cluster = cluster.ok_or_else(|| damaged("cluster")(format!("no cluster {}", id.0)))?;
+    of_cluster(tx, cluster, &people(tx)?)
+}
+
+/// Reads everything about one cluster.
+pub(crate) fn of_cluster(
+    tx: &ReadTxn<'_>,
+    cluster: Cluster,
+    people: &Arc<People>,
+) -> Result<ClusterSnapshot> {
+    let id = cluster.id;
+    let grants = grants::of_cluster(tx, id)?.into_iter();
+    let credentials = credentials::unfinished(tx, id)?;
+    let mut holders = BTreeMap::new();
+    let is_shared = |subject| matches!(subject, Subject::Shared { .. });
+    for shared in credentials.iter().filter(|it| is_shared(it.subject)) {
+        holders.insert(shared.id, credentials::holders(tx, shared.id)?);
+    }
+    Ok(ClusterSnapshot {
+        installation: installation(tx)?,
+        people: people.clone(),
+        grants: grants.map(|grant| (grant.user, grant)).collect(),
+        blocks: blocks::of_cluster(tx, id)?,
+        credentials,
+        holders,
+        bindings: bindings::unfinished(tx, id)?,
+        numbers: credentials::numbers(tx, id)?,
+        floors: credentials::floors(tx, id)?,
+        reach_pending: clusters::owes_reach(tx, id)?,
+        older_logins: clusters::has_older_logins(tx, id)?,
+        former: managers::former(tx, id)?,
+        orphans_pending: clusters::owes_orphans(tx, id)?,
+        cluster,
+    })
+}

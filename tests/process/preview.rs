@@ -1,0 +1,292 @@
+//! A preview is the deed: what `--dry-run -o json` says of each command of the scenario is what the
+//! rows of the store differ by after it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::{Connection, OpenFlags, Row};
+use serde_json::{Map, Value, json};
+
+use crate::home::{Home, Ran};
+use crate::kill::{SCENARIO, prepare};
+
+/// Commands that are not made of effects, or whose preview says them in sentences alone.
+const IN_SENTENCES: &[&str] = &[
+    "init",
+    "cluster add",
+    "cluster set",
+    "cluster relink",
+    "cluster rotate-manager",
+    "cluster provider-token",
+    "cluster delete",
+    "kubeconfig",
+    "--as bob kubeconfig",
+    "ssh-key",
+    "project create",
+    "project rotate",
+    "project revoke",
+    "project delete",
+    "user offboard",
+    "restore",
+    "reconcile",
+];
+
+/// Commands that change nothing that could be previewed.
+const WITHOUT_PREVIEW: &[&str] = &["shell", "--as bob", "backup"];
+
+fn begins(words: &str, list: &[&str]) -> bool {
+    let words = words
+        .strip_prefix("shell --as bob")
+        .map_or(words, |_| "shell");
+    list.iter().any(|it| words.starts_with(it))
+}
+
+/// The rows that effects are about, by table and row, with their names in the place of numbers.
+type State = BTreeMap<(&'static str, i64), Vec<Option<String>>>;
+
+/// Each table: the columns that count, with their names resolved; the first is the row's number.
+const TABLES: &[(&str, &str)] = &[
+    (
+        "grants",
+        "SELECT t.id, c.name, u.name, t.level FROM grants t JOIN clusters c ON c.id = t.cluster
+         JOIN users u ON u.id = t.user WHERE t.removed_at IS NULL",
+    ),
+    (
+        "blocks",
+        "SELECT t.cluster * 1000 + t.user, c.name, u.name, NULL FROM blocks t JOIN clusters c ON c.id = t.cluster
+         JOIN users u ON u.id = t.user",
+    ),
+    (
+        "bindings",
+        "SELECT t.id, c.name, u.name, t.kind || ' ''' || t.role || '''' ||
+           coalesce(' in namespace ''' || t.namespace || '''', ' cluster-wide')
+         FROM bindings t JOIN clusters c ON c.id = t.cluster JOIN users u ON u.id = t.user
+         WHERE t.removed_at IS NULL",
+    ),
+    (
+        "credentials",
+        "SELECT t.id, c.name, coalesce(u.name || iif(t.kind = 'shell', '/shell', ''),
+           p.name || '/' || t.level), t.version, t.power, t.state IN ('pending', 'active')
+         FROM credentials t JOIN clusters c ON c.id = t.cluster LEFT JOIN users u ON u.id = t.user
+         LEFT JOIN projects p ON p.id = t.project",
+    ),
+    (
+        "clusters",
+        "SELECT t.id, t.name, t.protected, t.state, o.name FROM clusters t
+         LEFT JOIN users o ON o.id = t.owner WHERE t.removed_at IS NULL",
+    ),
+    ("users", "SELECT id, name, role, active, key FROM users"),
+    (
+        "members",
+        "SELECT t.project * 1000 + t.user, p.name, u.name, t.role FROM project_members t
+         JOIN projects p ON p.id = t.project JOIN users u ON u.id = t.user",
+    ),
+];
+
+fn state(home: &Home) -> State {
+    let path = home.store();
+    let sql = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+        .expect("the store opens");
+    let mut state = State::new();
+    for (table, query) in TABLES {
+        let mut statement = sql.prepare(query).expect("a good query");
+        let count = statement.column_count();
+        let read = |row: &Row<'_>| -> rusqlite::Result<(i64, Vec<Option<String>>)> {
+            let cell = |at| {
+                let value: rusqlite::types::Value = row.get(at)?;
+                Ok(match value {
+                    rusqlite::types::Value::Null => None,
+                    rusqlite::types::Value::Integer(number) => Some(number.to_string()),
+                    rusqlite::types::Value::Text(text) => Some(text),
+                    other => Some(format!("{other:?}")),
+                })
+            };
+            let cells = (1..count).map(cell).collect::<rusqlite::Result<_>>()?;
+            Ok((row.get(0)?, cells))
+        };
+        let rows = statement.query_map([], read).expect("rows");
+        for row in rows {
+            let (id, cells) = row.expect("a row");
+            state.insert((table, id), cells);
+        }
+    }
+    state
+}
+
+/// An effect as a plan shows it.
+fn effect(kind: &str, fields: &[(&str, &Option<String>)]) -> String {
+    let mut effect = Map::new();
+    effect.insert("effect".to_owned(), json!(kind));
+    for (name, value) in fields {
+        if let Some(value) = value {
+            effect.insert((*name).to_owned(), json!(value));
+        }
+    }
+    canonical(&Value::Object(effect))
+}
+
+/// An object with its keys in order, and every value as text.
+fn canonical(effect: &Value) -> String {
+    let fields = effect.as_object().expect("an object").iter();
+    let text = |value: &Value| value.as_str().map_or(value.to_string(), str::to_owned);
+    let sorted: BTreeMap<&str, String> = fields.map(|(k, v)| (k.as_str(), text(v))).collect();
+    format!("{sorted:?}")
+}
+
+fn yes(flag: Option<&str>) -> Option<String> {
+    flag.map(|flag| (flag == "1").to_string())
+}
+
+/// The effects that lie between two states.
+fn between(before: &State, after: &State) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let keys: BTreeSet<_> = before.keys().chain(after.keys()).collect();
+    for key in keys {
+        let (old, new) = (before.get(key), after.get(key));
+        if old != new {
+            found.extend(of_row(key.0, old, new));
+        }
+    }
+    // A member's row that is replaced keeps its number, and a grant's does not: one that is put in
+    // the place of another is one effect.
+    let put: BTreeSet<String> = found
+        .iter()
+        .filter(|it| it.contains("\"put-grant\""))
+        .map(|it| key_of(it))
+        .collect();
+    found.retain(|it| !(it.contains("\"remove-grant\"") && put.contains(&key_of(it))));
+    found
+}
+
+/// Whose grant, and where.
+fn key_of(effect: &str) -> String {
+    let fields = effect.trim_matches(['{', '}']).split(", ");
+    let named = fields.filter(|it| it.starts_with("\"cluster\"") || it.starts_with("\"user\""));
+    named.collect::<Vec<_>>().join(", ")
+}
+
+fn of_row(
+    table: &str,
+    old: Option<&Vec<Option<String>>>,
+    new: Option<&Vec<Option<String>>>,
+) -> Vec<String> {
+    let pair = |kind: &str, row: &[Option<String>]| {
+        effect(
+            kind,
+            &[("cluster", &row[0]), ("user", &row[1]), ("to", &row[2])],
+        )
+    };
+    match (table, old, new) {
+        ("grants", None, Some(new)) => vec![pair("put-grant", new)],
+        ("grants", Some(old), None) => vec![pair(
+            "remove-grant",
+            &[old[0].clone(), old[1].clone(), None],
+        )],
+        ("blocks", None, Some(new)) => vec![pair("put-block", new)],
+        ("blocks", Some(old), None) => vec![pair("lift-block", old)],
+        ("bindings", None, Some(new)) => vec![pair("bind", new)],
+        ("bindings", Some(old), None) => vec![pair("unbind", old)],
+        ("credentials", None, Some(new)) => vec![effect(
+            "begin-version",
+            &[
+                ("cluster", &new[0]),
+                ("of", &new[1]),
+                ("version", &new[2]),
+                ("to", &new[3]),
+            ],
+        )],
+        ("credentials", Some(old), Some(new)) if old[4] != new[4] => vec![effect(
+            "end-version",
+            &[("cluster", &new[0]), ("of", &new[1]), ("version", &new[2])],
+        )],
+        ("clusters", Some(old), Some(new)) => {
+            let mut found = Vec::new();
+            if old[1] != new[1] {
+                let to = yes(new[1].as_deref());
+                found.push(effect(
+                    "set-protected",
+                    &[("cluster", &new[0]), ("to", &to)],
+                ));
+            }
+            if old[2] != new[2] {
+                found.push(effect(
+                    "set-state",
+                    &[("cluster", &new[0]), ("to", &new[2])],
+                ));
+            }
+            if old[3] != new[3] {
+                let fields = [("cluster", &new[0]), ("from", &old[3]), ("user", &new[3])];
+                found.push(effect("set-owner", &fields));
+            }
+            found
+        }
+        ("users", None, Some(new)) => {
+            vec![effect("add-user", &[("user", &new[0]), ("to", &new[1])])]
+        }
+        ("users", Some(old), Some(new)) => {
+            let mut found = Vec::new();
+            if old[1] != new[1] {
+                let fields = [("user", &new[0]), ("from", &old[1]), ("to", &new[1])];
+                found.push(effect("set-role", &fields));
+            }
+            if old[2] != new[2] {
+                let to = yes(new[2].as_deref());
+                found.push(effect("set-active", &[("user", &new[0]), ("to", &to)]));
+            }
+            if old[3] != new[3] {
+                found.push(effect("set-key", &[("user", &new[0]), ("to", &new[3])]));
+            }
+            found
+        }
+        ("members", old, Some(new)) => {
+            let from = old.and_then(|old| old[2].clone());
+            let fields = [
+                ("project", &new[0]),
+                ("user", &new[1]),
+                ("from", &from),
+                ("to", &new[2]),
+            ];
+            vec![effect("put-member", &fields)]
+        }
+        ("members", Some(old), None) => {
+            vec![effect(
+                "remove-member",
+                &[("project", &old[0]), ("user", &old[1])],
+            )]
+        }
+        _ => vec![],
+    }
+}
+
+/// The effects that a preview says; `keep-shared` is of a table that is not looked at.
+fn previewed(ran: &Ran) -> BTreeSet<String> {
+    let plan: Value = serde_json::from_str(&ran.stdout).expect("the preview is JSON");
+    let plans = plan
+        .as_array()
+        .cloned()
+        .unwrap_or_else(|| vec![plan.clone()]);
+    let effects = plans.iter().flat_map(|plan| {
+        let effects = plan["effects"].as_array();
+        effects.cloned().unwrap_or_default()
+    });
+    effects.map(|effect| canonical(&effect)).collect()
+}
+
+#[test]
+fn what_a_preview_says_is_what_the_rows_differ_by_after_the_command() {
+    let home = Home::new();
+    prepare(&home);
+    let mut compared = 0;
+    for words in SCENARIO {
+        if begins(words, IN_SENTENCES) || begins(words, WITHOUT_PREVIEW) {
+            drop(home.run(words).success());
+            continue;
+        }
+        let preview = home.run(&format!("{words} --dry-run -o json")).success();
+        let before = state(&home);
+        drop(home.run(words).success());
+        let done = between(&before, &state(&home));
+        assert_eq!(previewed(&preview), done, "{preview}");
+        compared += 1;
+    }
+    assert_eq!(compared, 31, "commands that are made of effects");
+}
