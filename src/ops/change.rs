@@ -49,6 +49,13 @@ pub(super) enum Target {
     Anybody,
 }
 
+impl Target {
+    /// One cluster.
+    pub(super) fn on(cluster: &ClusterName, action: ClusterAction) -> Self {
+        Self::Cluster(cluster.clone(), action)
+    }
+}
+
 /// Whether a change gives or takes away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Direction {
@@ -131,6 +138,65 @@ pub(super) struct Decision {
     pub(super) concerns_all: bool,
 }
 
+/// What a change is about.
+#[derive(Debug)]
+pub(super) struct About<'a> {
+    /// The command, as the audit log names it.
+    pub(super) command: &'static str,
+    /// What the rules are asked of.
+    pub(super) target: Target,
+    /// Whether it gives or takes away.
+    pub(super) direction: Direction,
+    /// The user whom it is about, as typed.
+    pub(super) user: Option<&'a UserRef>,
+    /// The same of somebody who is not there yet.
+    pub(super) name: Option<String>,
+    /// Whether it is about all clusters on which the user has anything; else about its target's.
+    pub(super) follows_user: bool,
+}
+
+impl<'a> About<'a> {
+    /// A command that is about something.
+    pub(super) fn new(command: &'static str, target: Target, direction: Direction) -> Self {
+        Self {
+            command,
+            target,
+            direction,
+            user: None,
+            name: None,
+            follows_user: false,
+        }
+    }
+
+    /// One that gives: it waits for the cluster's lock before it decides.
+    pub(super) fn gives(command: &'static str, target: Target) -> Self {
+        Self::new(command, target, Direction::Gives)
+    }
+
+    /// One that only takes away: it waits for nobody.
+    pub(super) fn takes(command: &'static str, target: Target) -> Self {
+        Self::new(command, target, Direction::Takes)
+    }
+
+    /// Says which user it is about.
+    pub(super) fn user(mut self, user: &'a UserRef) -> Self {
+        self.user = Some(user);
+        self
+    }
+
+    /// Says which user it is about, who is not there yet.
+    pub(super) fn name(mut self, name: String) -> Self {
+        self.name = Some(name);
+        self
+    }
+
+    /// Says that it is about all clusters on which the user has anything.
+    pub(super) fn follows_user(mut self) -> Self {
+        self.follows_user = true;
+        self
+    }
+}
+
 /// A changing verb: a value that decides.
 pub(super) trait Change {
     /// What is looked up on a cluster before it is decided; the default knows nothing.
@@ -138,27 +204,11 @@ pub(super) trait Change {
     /// The proof of consent that performing it needs.
     type Consent;
 
-    /// The command, as the audit log names it.
-    fn command(&self) -> &'static str;
     /// What it is about.
-    fn target(&self) -> Target;
-    /// Whether it gives or takes away.
-    fn direction(&self) -> Direction;
-    /// The user whom it is about, as typed.
-    fn user(&self) -> Option<&UserRef> {
-        None
-    }
-    /// Whom or what it is about, as the audit log names it before anybody was found.
-    fn about(&self) -> Option<String> {
-        self.user().map(ToString::to_string)
-    }
+    fn about(&self) -> About<'_>;
     /// Who agreed to what is more than it says.
     fn insists(&self) -> Option<Confirmed> {
         None
-    }
-    /// Whether it is about all clusters on which the user has anything; else about its target's.
-    fn follows_user(&self) -> bool {
-        false
     }
     /// Whether the secrets of a cluster are to be sealed anew, as others may use them after it.
     fn reseals(&self, _rows: &Rows, _cluster: &Cluster) -> bool {

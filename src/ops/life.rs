@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::change::{self, Carried, Change, Decision, Direction, Target, Who};
+use super::change::{self, About, Carried, Change, Decision, Direction, Target, Who};
 use super::journal::Journal;
 use super::{Applied, Done, Error, Intent, Unasked, find};
 use crate::domain::Confirmed;
@@ -63,21 +63,14 @@ impl Change for Protect {
     type Seen = ();
     type Consent = Unasked;
 
-    fn command(&self) -> &'static str {
-        if self.protected {
+    fn about(&self) -> About<'_> {
+        // Under the lock: what archives or deletes it has asked whether it is protected.
+        let command = if self.protected {
             "cluster protect"
         } else {
             "cluster unprotect"
-        }
-    }
-
-    fn target(&self) -> Target {
-        Target::Cluster(self.cluster.clone(), ClusterAction::Protect)
-    }
-
-    // Under the lock: what archives or deletes it has asked whether it is protected.
-    fn direction(&self) -> Direction {
-        Direction::Gives
+        };
+        About::gives(command, Target::on(&self.cluster, ClusterAction::Protect))
     }
 
     fn decide(&self, rows: &Rows, _: &Who, (): &()) -> Result<Decision, Refusal> {
@@ -122,22 +115,19 @@ impl Change for Archive {
     type Seen = ();
     type Consent = Confirmed;
 
-    fn command(&self) -> &'static str {
-        "cluster archive"
-    }
-
-    // What is asked of the rules depends on its state, and is asked when it is decided.
-    fn target(&self) -> Target {
-        Target::Cluster(self.cluster.clone(), ClusterAction::See)
-    }
-
-    // Alone, archiving waits for what is being handed out.
-    fn direction(&self) -> Direction {
-        if self.revoke_all {
+    fn about(&self) -> About<'_> {
+        // What is asked of the rules depends on its state, and is asked when it is decided.
+        // Alone, archiving waits for what is being handed out.
+        let direction = if self.revoke_all {
             Direction::Takes
         } else {
             Direction::Gives
-        }
+        };
+        About::new(
+            "cluster archive",
+            Target::on(&self.cluster, ClusterAction::See),
+            direction,
+        )
     }
 
     fn decide(&self, rows: &Rows, who: &Who, (): &()) -> Result<Decision, Refusal> {
@@ -196,16 +186,11 @@ impl Change for Unarchive {
     type Seen = ();
     type Consent = Unasked;
 
-    fn command(&self) -> &'static str {
-        "cluster unarchive"
-    }
-
-    fn target(&self) -> Target {
-        Target::Cluster(self.cluster.clone(), ClusterAction::Unarchive)
-    }
-
-    fn direction(&self) -> Direction {
-        Direction::Gives
+    fn about(&self) -> About<'_> {
+        About::gives(
+            "cluster unarchive",
+            Target::on(&self.cluster, ClusterAction::Unarchive),
+        )
     }
 
     fn decide(&self, rows: &Rows, _: &Who, (): &()) -> Result<Decision, Refusal> {
@@ -286,20 +271,8 @@ impl Change for Transfer {
     type Seen = ();
     type Consent = Confirmed;
 
-    fn command(&self) -> &'static str {
-        TRANSFER
-    }
-
-    fn target(&self) -> Target {
-        Target::Cluster(self.cluster.clone(), ClusterAction::Transfer)
-    }
-
-    fn direction(&self) -> Direction {
-        Direction::Gives
-    }
-
-    fn user(&self) -> Option<&UserRef> {
-        Some(&self.to)
+    fn about(&self) -> About<'_> {
+        About::gives(TRANSFER, Target::on(&self.cluster, ClusterAction::Transfer)).user(&self.to)
     }
 
     // Who owns it may open its secrets.

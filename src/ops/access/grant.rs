@@ -12,7 +12,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::rows::Rows;
 use crate::domain::user::User;
 use crate::domain::{Confirmed, Timestamp};
-use crate::ops::change::{self, Carried, Change, Decision, Direction, Target, Who};
+use crate::ops::change::{self, About, Carried, Change, Decision, Target, Who};
 use crate::ops::cluster::WRITE_SCOPE_WARNING;
 use crate::ops::{Done, Error, Intent, Unasked, excess};
 use crate::session::Session;
@@ -60,20 +60,12 @@ impl Change for GrantAccess {
     type Seen = Vec<String>;
     type Consent = Unasked;
 
-    fn command(&self) -> &'static str {
-        "access grant"
-    }
-
-    fn target(&self) -> Target {
-        Target::Cluster(self.cluster.clone(), ClusterAction::Grant)
-    }
-
-    fn direction(&self) -> Direction {
-        Direction::Gives
-    }
-
-    fn user(&self) -> Option<&UserRef> {
-        Some(&self.user)
+    fn about(&self) -> About<'_> {
+        About::gives(
+            "access grant",
+            Target::on(&self.cluster, ClusterAction::Grant),
+        )
+        .user(&self.user)
     }
 
     fn insists(&self) -> Option<Confirmed> {

@@ -11,7 +11,7 @@ use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::ClusterAction;
 use crate::domain::refusal::Refusal;
 use crate::domain::rows::Rows;
-use crate::ops::change::{self, Carried, Change, Decision, Direction, Target, Who};
+use crate::ops::change::{self, About, Carried, Change, Decision, Target, Who};
 use crate::ops::{Done, Error, Intent};
 use crate::session::Session;
 
@@ -29,20 +29,12 @@ impl Change for RevokeAccess {
     type Seen = ();
     type Consent = Confirmed;
 
-    fn command(&self) -> &'static str {
-        "access revoke"
-    }
-
-    fn target(&self) -> Target {
-        Target::Cluster(self.cluster.clone(), ClusterAction::Grant)
-    }
-
-    fn direction(&self) -> Direction {
-        Direction::Takes
-    }
-
-    fn user(&self) -> Option<&UserRef> {
-        Some(&self.user)
+    fn about(&self) -> About<'_> {
+        About::takes(
+            "access revoke",
+            Target::on(&self.cluster, ClusterAction::Grant),
+        )
+        .user(&self.user)
     }
 
     fn decide(&self, rows: &Rows, _: &Who, (): &()) -> Result<Decision, Refusal> {

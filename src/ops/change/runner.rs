@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures::{StreamExt, stream};
 
-use super::{CLUSTERS_AT_ONCE, Carried, Change, Decision, Direction, Target, Who, over};
+use super::{About, CLUSTERS_AT_ONCE, Carried, Change, Decision, Direction, Target, Who, over};
 use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::CredentialId;
@@ -31,7 +31,7 @@ pub(in crate::ops) async fn run<C: Change>(
     let (rows, early) = case.decide(session, change, &C::Seen::default())?;
     case.is_about(&rows, &early);
     let performs = matches!(intent, Intent::Perform(_));
-    let mut locked = match (&case.cluster, change.direction()) {
+    let mut locked = match (&case.cluster, change.about().direction) {
         (Some(cluster), Direction::Gives) if performs => {
             let locked = LockedCluster::take(session, cluster).await?;
             case = Case::ask(session, change)?;
@@ -61,7 +61,7 @@ pub(in crate::ops) async fn run<C: Change>(
     let committed = case.commit(session, change, &seen, opened.as_ref());
     let committed = match committed {
         Ok(committed) => committed,
-        Err(Error::Store(refused)) if change.direction() == Direction::Takes => {
+        Err(Error::Store(refused)) if change.about().direction == Direction::Takes => {
             return Err(case.end_unrecorded(session, change, &seen, refused).await);
         }
         Err(error) => return Err(error),
@@ -165,13 +165,18 @@ struct Case {
 impl Case {
     /// Asks who is acting, and the rules; a refusal is recorded.
     fn ask<C: Change>(session: &Session, change: &C) -> Result<Self, Error> {
-        let command = change.command();
+        let About {
+            command,
+            target,
+            user,
+            name,
+            ..
+        } = change.about();
         let actor = find::actor(session, command)?;
         let mut journal = Journal::new(&actor, command);
-        if let Some(user) = change.about() {
+        if let Some(user) = user.map(ToString::to_string).or(name) {
             journal = journal.user_name(&user);
         }
-        let target = change.target();
         let cluster = match &target {
             Target::Cluster(name, action) => {
                 let found = find::cluster(session, &actor, &journal, name, *action)?;
@@ -276,6 +281,7 @@ impl Case {
 
     /// The rows that it decides on.
     fn rows<C: Change>(&self, tx: &ReadTxn<'_>, change: &C) -> store::Result<Rows> {
+        let about = change.about();
         let people = store::snapshots::people(tx)?;
         let project = match &self.target {
             Target::Project(name, _) | Target::InProject(name, ..) => {
@@ -284,8 +290,8 @@ impl Case {
             Target::Cluster(..) | Target::Organization(_) | Target::Anybody => None,
         };
         let clusters = match &self.target {
-            _ if change.follows_user() => {
-                let user = change.user().and_then(|name| people.find(name));
+            _ if about.follows_user => {
+                let user = about.user.and_then(|name| people.find(name));
                 let user = user.map(|user| user.id);
                 store::snapshots::clusters_of_user(tx, user)?
             }

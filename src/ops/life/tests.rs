@@ -124,8 +124,8 @@ fn whoever_may_only_see_a_cluster_does_not_archive_it() {
 
 #[test]
 fn alone_archiving_waits_and_with_what_it_ends_it_does_not() {
-    assert_eq!(archive(false).direction(), Direction::Gives);
-    assert_eq!(archive(true).direction(), Direction::Takes);
+    assert_eq!(archive(false).about().direction, Direction::Gives);
+    assert_eq!(archive(true).about().direction, Direction::Takes);
 }
 
 #[test]

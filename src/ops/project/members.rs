@@ -16,7 +16,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::rows::Rows;
 use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::user::User;
-use crate::ops::change::{self, Carried, Change, Decision, Direction, Target, Who};
+use crate::ops::change::{self, About, Carried, Change, Decision, Target, Who};
 use crate::ops::{Applied, Done, Error, Intent, Unasked};
 use crate::session::Session;
 use crate::store::{self, ReadTxn};
@@ -111,20 +111,8 @@ impl Change for Add {
     type Seen = ();
     type Consent = Unasked;
 
-    fn command(&self) -> &'static str {
-        "project add-member"
-    }
-
-    fn target(&self) -> Target {
-        self.member.target()
-    }
-
-    fn direction(&self) -> Direction {
-        Direction::Gives
-    }
-
-    fn user(&self) -> Option<&UserRef> {
-        Some(&self.member.user)
+    fn about(&self) -> About<'_> {
+        About::gives("project add-member", self.member.target()).user(&self.member.user)
     }
 
     fn decide(&self, rows: &Rows, _: &Who, (): &()) -> Result<Decision, Refusal> {
@@ -181,20 +169,8 @@ impl Change for SetRole {
     type Seen = ();
     type Consent = Unasked;
 
-    fn command(&self) -> &'static str {
-        "project set-role"
-    }
-
-    fn target(&self) -> Target {
-        self.member.target()
-    }
-
-    fn direction(&self) -> Direction {
-        Direction::Takes
-    }
-
-    fn user(&self) -> Option<&UserRef> {
-        Some(&self.member.user)
+    fn about(&self) -> About<'_> {
+        About::takes("project set-role", self.member.target()).user(&self.member.user)
     }
 
     fn decide(&self, rows: &Rows, _: &Who, (): &()) -> Result<Decision, Refusal> {
@@ -254,20 +230,8 @@ impl Change for Remove {
     type Seen = ();
     type Consent = Confirmed;
 
-    fn command(&self) -> &'static str {
-        "project remove-member"
-    }
-
-    fn target(&self) -> Target {
-        self.member.target()
-    }
-
-    fn direction(&self) -> Direction {
-        Direction::Takes
-    }
-
-    fn user(&self) -> Option<&UserRef> {
-        Some(&self.member.user)
+    fn about(&self) -> About<'_> {
+        About::takes("project remove-member", self.member.target()).user(&self.member.user)
     }
 
     fn decide(&self, rows: &Rows, _: &Who, (): &()) -> Result<Decision, Refusal> {

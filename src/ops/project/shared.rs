@@ -12,7 +12,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::rows::Rows;
 use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::user::User;
-use crate::ops::change::{self, Change, Decision, Direction, Target, Who};
+use crate::ops::change::{self, About, Change, Decision, Direction, Target, Who};
 use crate::ops::journal::Journal;
 use crate::ops::{Applied, Done, Error, Intent, find};
 use crate::session::Session;
@@ -167,21 +167,18 @@ impl Change for End<'_> {
     type Seen = ();
     type Consent = Confirmed;
 
-    fn command(&self) -> &'static str {
-        self.action.words()
-    }
-
-    fn target(&self) -> Target {
+    fn about(&self) -> About<'_> {
+        // What only takes away waits for nobody.
         let asks = self.action.asks();
-        Target::InProject(self.project.clone(), asks, self.cluster.clone())
-    }
-
-    // What only takes away waits for nobody.
-    fn direction(&self) -> Direction {
-        match self.action {
+        let direction = match self.action {
             Action::Rotate => Direction::Gives,
             Action::Revoke => Direction::Takes,
-        }
+        };
+        About::new(
+            self.action.words(),
+            Target::InProject(self.project.clone(), asks, self.cluster.clone()),
+            direction,
+        )
     }
 
     async fn look(&self, session: &Session, rows: &Rows) -> Result<(), Error> {

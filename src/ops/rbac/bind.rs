@@ -14,7 +14,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::rows::Rows;
 use crate::kubernetes::manager::BINDING_RIGHTS;
 use crate::kubernetes::observe::{Look, Seen};
-use crate::ops::change::{self, Change, Decision, Direction, Target, Who};
+use crate::ops::change::{self, About, Change, Decision, Target, Who};
 use crate::ops::{Done, Error, Intent, Unasked, find};
 use crate::session::Session;
 
@@ -48,25 +48,13 @@ impl Change for Bind {
     type Seen = Judgement;
     type Consent = Unasked;
 
-    fn command(&self) -> &'static str {
-        "rbac bind"
-    }
-
-    fn target(&self) -> Target {
+    fn about(&self) -> About<'_> {
         let action = if self.bound.is_a_level() {
             ClusterAction::BindLevel
         } else {
             ClusterAction::BindRole
         };
-        Target::Cluster(self.cluster.clone(), action)
-    }
-
-    fn direction(&self) -> Direction {
-        Direction::Gives
-    }
-
-    fn user(&self) -> Option<&UserRef> {
-        Some(&self.user)
+        About::gives("rbac bind", Target::on(&self.cluster, action)).user(&self.user)
     }
 
     fn insists(&self) -> Option<Confirmed> {

@@ -8,7 +8,7 @@ use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::ClusterAction;
 use crate::domain::refusal::Refusal;
 use crate::domain::rows::Rows;
-use crate::ops::change::{self, Change, Decision, Direction, Target, Who};
+use crate::ops::change::{self, About, Change, Decision, Target, Who};
 use crate::ops::{Done, Error, Intent};
 use crate::session::Session;
 
@@ -27,25 +27,13 @@ impl Change for Unbind {
     type Seen = ();
     type Consent = Confirmed;
 
-    fn command(&self) -> &'static str {
-        "rbac unbind"
-    }
-
-    fn target(&self) -> Target {
+    fn about(&self) -> About<'_> {
         let action = if self.bound.is_a_level() {
             ClusterAction::UnbindLevel
         } else {
             ClusterAction::UnbindRole
         };
-        Target::Cluster(self.cluster.clone(), action)
-    }
-
-    fn direction(&self) -> Direction {
-        Direction::Takes
-    }
-
-    fn user(&self) -> Option<&UserRef> {
-        Some(&self.user)
+        About::takes("rbac unbind", Target::on(&self.cluster, action)).user(&self.user)
     }
 
     fn decide(&self, rows: &Rows, _: &Who, (): &()) -> Result<Decision, Refusal> {

@@ -10,7 +10,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::rows::Rows;
 use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::user::User;
-use crate::ops::change::{self, Carried, Change, Decision, Direction, Target, Who};
+use crate::ops::change::{self, About, Carried, Change, Decision, Direction, Target, Who};
 use crate::ops::{Applied, Done, Error, Intent};
 use crate::session::Session;
 
@@ -97,24 +97,18 @@ impl<C> Change for Act<'_, C> {
     type Seen = ();
     type Consent = C;
 
-    fn command(&self) -> &'static str {
-        self.action.words()
-    }
-
-    fn target(&self) -> Target {
-        Target::Cluster(self.cluster.clone(), self.action.asks())
-    }
-
-    // What takes away is recorded also by who cannot carry it out.
-    fn direction(&self) -> Direction {
-        match self.action {
+    fn about(&self) -> About<'_> {
+        // What takes away is recorded also by who cannot carry it out.
+        let direction = match self.action {
             Action::Revoke { .. } => Direction::Takes,
             Action::Rotate | Action::Restore => Direction::Gives,
-        }
-    }
-
-    fn user(&self) -> Option<&UserRef> {
-        Some(self.user)
+        };
+        About::new(
+            self.action.words(),
+            Target::on(&self.cluster, self.action.asks()),
+            direction,
+        )
+        .user(self.user)
     }
 
     async fn look(&self, session: &Session, rows: &Rows) -> Result<(), Error> {

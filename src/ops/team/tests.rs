@@ -173,7 +173,7 @@ fn who_is_not_blocked_is_restored_by_nothing() {
 
 #[test]
 fn what_takes_away_waits_for_nobody_and_the_rest_for_the_lock() {
-    let direction = |action| with("bob", &action, |act| act.direction());
+    let direction = |action| with("bob", &action, |act| act.about().direction);
     assert_eq!(direction(revoke()), Direction::Takes);
     assert_eq!(direction(Action::Rotate), Direction::Gives);
     assert_eq!(direction(Action::Restore), Direction::Gives);

@@ -9,7 +9,7 @@ use crate::domain::policy::OrganizationAction;
 use crate::domain::refusal::Refusal;
 use crate::domain::rows::Rows;
 use crate::domain::user::{Role, User};
-use crate::ops::change::{self, Carried, Change, Decision, Direction, Target, Who};
+use crate::ops::change::{self, About, Carried, Change, Decision, Target, Who};
 use crate::ops::{Applied, Done, Error, Intent, Unasked, find, ssh_key};
 use crate::secrets::Recipient;
 use crate::session::Session;
@@ -34,20 +34,12 @@ impl Change for AddUser {
     type Seen = ();
     type Consent = Unasked;
 
-    fn command(&self) -> &'static str {
-        "user add"
-    }
-
-    fn target(&self) -> Target {
-        Target::Organization(OrganizationAction::ManageUser(self.role))
-    }
-
-    fn direction(&self) -> Direction {
-        Direction::Gives
-    }
-
-    fn about(&self) -> Option<String> {
-        Some(self.name.to_string())
+    fn about(&self) -> About<'_> {
+        About::gives(
+            "user add",
+            Target::Organization(OrganizationAction::ManageUser(self.role)),
+        )
+        .name(self.name.to_string())
     }
 
     // A new admin with a key must be able to open what admins open.
@@ -127,24 +119,10 @@ impl Change for SetRole {
     type Seen = ();
     type Consent = Unasked;
 
-    fn command(&self) -> &'static str {
-        "user set-role"
-    }
-
-    fn target(&self) -> Target {
-        Target::Organization(MANAGE)
-    }
-
-    fn direction(&self) -> Direction {
-        Direction::Takes
-    }
-
-    fn user(&self) -> Option<&UserRef> {
-        Some(&self.user)
-    }
-
-    fn follows_user(&self) -> bool {
-        true
+    fn about(&self) -> About<'_> {
+        About::takes("user set-role", Target::Organization(MANAGE))
+            .user(&self.user)
+            .follows_user()
     }
 
     // Who may open the clusters' logins changes when somebody becomes or ceases to be an admin.
@@ -234,20 +212,8 @@ impl Change for SetKey {
     type Seen = ();
     type Consent = Unasked;
 
-    fn command(&self) -> &'static str {
-        "user set-key"
-    }
-
-    fn target(&self) -> Target {
-        Target::Anybody
-    }
-
-    fn direction(&self) -> Direction {
-        Direction::Gives
-    }
-
-    fn user(&self) -> Option<&UserRef> {
-        Some(&self.user)
+    fn about(&self) -> About<'_> {
+        About::gives("user set-key", Target::Anybody).user(&self.user)
     }
 
     fn reseals(&self, rows: &Rows, cluster: &Cluster) -> bool {
@@ -323,24 +289,10 @@ impl Change for Disable {
     type Seen = ();
     type Consent = Confirmed;
 
-    fn command(&self) -> &'static str {
-        "user disable"
-    }
-
-    fn target(&self) -> Target {
-        Target::Organization(MANAGE)
-    }
-
-    fn direction(&self) -> Direction {
-        Direction::Takes
-    }
-
-    fn user(&self) -> Option<&UserRef> {
-        Some(&self.user)
-    }
-
-    fn follows_user(&self) -> bool {
-        true
+    fn about(&self) -> About<'_> {
+        About::takes("user disable", Target::Organization(MANAGE))
+            .user(&self.user)
+            .follows_user()
     }
 
     fn reseals(&self, rows: &Rows, cluster: &Cluster) -> bool {
@@ -356,24 +308,10 @@ impl Change for Enable {
     type Seen = ();
     type Consent = Unasked;
 
-    fn command(&self) -> &'static str {
-        "user enable"
-    }
-
-    fn target(&self) -> Target {
-        Target::Organization(MANAGE)
-    }
-
-    fn direction(&self) -> Direction {
-        Direction::Takes
-    }
-
-    fn user(&self) -> Option<&UserRef> {
-        Some(&self.user)
-    }
-
-    fn follows_user(&self) -> bool {
-        true
+    fn about(&self) -> About<'_> {
+        About::takes("user enable", Target::Organization(MANAGE))
+            .user(&self.user)
+            .follows_user()
     }
 
     fn reseals(&self, rows: &Rows, cluster: &Cluster) -> bool {
