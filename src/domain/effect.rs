@@ -9,7 +9,7 @@ use super::access::{Grant, Power};
 use super::binding::{BindingId, Bound};
 use super::cluster::{ClusterId, State};
 use super::credential::{CredentialId, Subject};
-use super::name::{Email, UserName};
+use super::name::{Email, ProjectName, UserName};
 use super::project::{ProjectId, ProjectRole};
 use super::user::{Role, UserId};
 
@@ -114,6 +114,25 @@ pub(crate) enum Effect {
         /// Whether they are active.
         active: bool,
     },
+    /// Makes a project.
+    CreateProject {
+        /// Its name.
+        name: ProjectName,
+        /// One line for people.
+        description: String,
+    },
+    /// Renames a project.
+    RenameProject {
+        /// Which.
+        project: ProjectId,
+        /// Its new name.
+        name: ProjectName,
+    },
+    /// Removes a project from view, with its members.
+    RemoveProject {
+        /// Which.
+        project: ProjectId,
+    },
     /// Makes a user a member of a project, or gives a member another role.
     PutMember {
         /// Of which project.
@@ -195,6 +214,9 @@ impl Effect {
             | Self::SetKey { .. }
             | Self::SetRole { .. }
             | Self::SetActive { .. }
+            | Self::CreateProject { .. }
+            | Self::RenameProject { .. }
+            | Self::RemoveProject { .. }
             | Self::PutMember { .. }
             | Self::RemoveMember { .. } => None,
         }
@@ -241,6 +263,9 @@ impl Effect {
             Self::SetKey { .. } => "set-key",
             Self::SetRole { .. } => "set-role",
             Self::SetActive { .. } => "set-active",
+            Self::CreateProject { .. } => "create-project",
+            Self::RenameProject { .. } => "rename-project",
+            Self::RemoveProject { .. } => "remove-project",
             Self::PutMember { .. } => "put-member",
             Self::RemoveMember { .. } => "remove-member",
             Self::KeepShared { .. } => "keep-shared",

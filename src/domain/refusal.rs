@@ -51,6 +51,15 @@ pub(crate) enum Refusal {
         /// Who has it.
         user: UserName,
     },
+    /// There is a project of this name.
+    ProjectExists(ProjectName),
+    /// A project that still has clusters.
+    HasClusters {
+        /// Which project.
+        project: ProjectName,
+        /// Its clusters; at least one.
+        clusters: Vec<ClusterName>,
+    },
     /// The user is a member of the project.
     IsMember {
         /// Whom it is about.
@@ -138,6 +147,20 @@ impl std::fmt::Display for Refusal {
             ),
             Self::KeyTaken { user } => {
                 write!(f, "this key, as that of user '{user}', exists already")
+            }
+            Self::ProjectExists(project) => write!(f, "project '{project}' exists already"),
+            Self::HasClusters { project, clusters } => {
+                let names: Vec<String> = clusters.iter().map(|it| format!("'{it}'")).collect();
+                let noun = if names.len() == 1 {
+                    "cluster"
+                } else {
+                    "clusters"
+                };
+                write!(
+                    f,
+                    "project '{project}' still has {noun} {}",
+                    names.join(", ")
+                )
             }
             Self::IsMember {
                 user, project, has, ..

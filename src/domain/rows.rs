@@ -134,6 +134,19 @@ impl Rows {
                 }
             }
             Effect::SetActive { user, active } => about(user, Some(active.to_string())),
+            Effect::CreateProject { name, .. } => Facts {
+                project: Some(name.to_string()),
+                ..facts
+            },
+            Effect::RenameProject { project: id, name } => Facts {
+                project: project(id),
+                to: Some(name.to_string()),
+                ..facts
+            },
+            Effect::RemoveProject { project: id } => Facts {
+                project: project(id),
+                ..facts
+            },
             Effect::PutMember {
                 project: id,
                 user,
@@ -211,6 +224,9 @@ impl Rows {
                 let verb = if *active { "enable" } else { "disable" };
                 format!("{verb} '{user}'")
             }
+            Effect::CreateProject { .. } => format!("make project '{project}'"),
+            Effect::RenameProject { .. } => format!("rename project '{project}' to '{to}'"),
+            Effect::RemoveProject { .. } => format!("delete project '{project}'"),
             Effect::PutMember { .. } => {
                 format!("make '{user}' {to} of project '{project}'{instead}")
             }

@@ -17,7 +17,7 @@ use super::binding::{Binding, BindingId, Bound};
 use super::cluster::{Cluster, FormerManager, WriteScope};
 use super::credential::{Credential, CredentialId, State, Subject};
 use super::effect::Effect;
-use super::name::UserRef;
+use super::name::{ProjectName, UserRef};
 use super::plan::{self, Desired};
 use super::project::{Holder, ProjectId, ProjectRole, SharedLevel};
 use super::refusal::Refusal;
@@ -30,11 +30,18 @@ pub(crate) struct People {
     pub(crate) users: BTreeMap<UserId, User>,
     /// The names of all projects, deleted ones too.
     pub(crate) projects: BTreeMap<ProjectId, String>,
+    /// The names of the projects that are in view.
+    pub(crate) named: BTreeSet<ProjectName>,
     /// What members are in projects.
     pub(crate) roles: BTreeMap<(ProjectId, UserId), ProjectRole>,
 }
 
 impl People {
+    /// Whether there is a project of this name.
+    pub(crate) fn has_project(&self, name: &ProjectName) -> bool {
+        self.named.contains(name)
+    }
+
     /// A user's name; empty for a row that is not there.
     pub(crate) fn name(&self, user: UserId) -> &str {
         self.users.get(&user).map_or("", |user| user.name.as_str())
@@ -484,6 +491,9 @@ impl ClusterSnapshot {
             | Effect::SetKey { .. }
             | Effect::SetRole { .. }
             | Effect::SetActive { .. }
+            | Effect::CreateProject { .. }
+            | Effect::RenameProject { .. }
+            | Effect::RemoveProject { .. }
             | Effect::PutMember { .. }
             | Effect::RemoveMember { .. } => {}
         }

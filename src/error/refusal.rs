@@ -38,6 +38,18 @@ pub(super) fn kind(refusal: &Refusal) -> (Kind, String) {
             (Kind::State, format!("run `kubegrant user show {user}`"))
         }
         Refusal::KeyTaken { .. } => (Kind::State, "every user has a key of their own".to_owned()),
+        Refusal::ProjectExists(project) => (
+            Kind::State,
+            format!("run `kubegrant project show {project}`"),
+        ),
+        Refusal::HasClusters { clusters, .. } => {
+            let first = clusters.first().map(ToString::to_string);
+            let first = first.unwrap_or_default();
+            (
+                Kind::State,
+                format!("take each out first: `kubegrant cluster set {first} --no-project`"),
+            )
+        }
         Refusal::IsMember {
             user,
             project,

@@ -1,19 +1,23 @@
 //! Projects: make, list, show, rename, delete. Making one touches no cluster.
 
+mod change;
 pub(crate) mod kept;
 pub(crate) mod members;
 pub(crate) mod shared;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use change::{Create, Delete, Rename, create, delete, rename};
 
 use super::journal::Journal;
-use super::{Done, Error, Mode, find};
-use crate::domain::audit::Phase;
+use super::{Error, find};
+use crate::domain::Timestamp;
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::{Credential, State, Subject};
 use crate::domain::name::ProjectName;
-use crate::domain::policy::{OrganizationAction, ProjectAction};
+use crate::domain::policy::ProjectAction;
 use crate::domain::project::{Member, Project, ProjectRole, SharedLevel};
 use crate::domain::user::User;
-use crate::domain::{Confirmed, Timestamp};
 use crate::session::Session;
 use crate::store::{self, ReadTxn};
 
@@ -27,52 +31,6 @@ pub(super) fn still_there(tx: &ReadTxn<'_>, project: &Project) -> Result<(), Err
         name: project.name.clone(),
         similar: vec![],
     })
-}
-
-fn refuse_taken(tx: &ReadTxn<'_>, name: &ProjectName) -> Result<(), Error> {
-    match store::projects::find(tx, name)? {
-        None => Ok(()),
-        Some(found) => Err(Error::Exists {
-            what: format!("project '{}'", found.name),
-            hint: format!("run `kubegrant project show {}`", found.name),
-        }),
-    }
-}
-
-/// Makes a project.
-pub(crate) fn create(
-    session: &Session,
-    name: &ProjectName,
-    description: &str,
-    mode: Mode,
-) -> Result<Done<Line>, Error> {
-    let actor = find::actor(session, "project create")?;
-    let journal = Journal::new(&actor, "project create");
-    let manage = OrganizationAction::ManageProjects;
-    find::allow(session, &actor, &journal, manage)?;
-    session.store()?.read(|tx| refuse_taken(tx, name))?;
-    if mode == Mode::Plan {
-        return Ok(Done::planned(vec![format!("make project '{name}'")]));
-    }
-    let project = session.store()?.write(|tx| {
-        refuse_taken(tx, name)?;
-        let (by, now) = (actor.user.id, session.now());
-        let id = store::projects::insert(tx, name, description, by, now)?;
-        let detail = format!("project '{name}' made");
-        journal.record(session, tx, Phase::Done, detail, None)?;
-        Ok::<_, Error>(Project {
-            id,
-            name: name.clone(),
-            description: description.to_owned(),
-            created_at: now,
-        })
-    })?;
-    Ok(Done::Did(Line {
-        project,
-        members: 0,
-        clusters: 0,
-        role: None,
-    }))
 }
 
 /// One line of `project list`.
@@ -256,87 +214,4 @@ fn shown_shared(
         stale,
         latest,
     }))
-}
-
-/// Renames a project. Files that were handed out go on working under the old name.
-pub(crate) fn rename(
-    session: &Session,
-    name: &ProjectName,
-    to: &ProjectName,
-    mode: Mode,
-) -> Result<Done<(Project, bool)>, Error> {
-    let actor = find::actor(session, "project rename")?;
-    let journal = Journal::new(&actor, "project rename");
-    let project = find::project(session, &actor, &journal, name, ProjectAction::Manage)?;
-    if project.name == *to {
-        return Ok(Done::Did((project, true)));
-    }
-    session.store()?.read(|tx| refuse_taken(tx, to))?;
-    if mode == Mode::Plan {
-        return Ok(Done::planned(vec![format!(
-            "rename project '{name}' to '{to}'"
-        )]));
-    }
-    session.store()?.write(|tx| {
-        still_there(tx, &project)?;
-        refuse_taken(tx, to)?;
-        store::projects::rename(tx, project.id, to)?;
-        let detail = format!("project '{name}' is now '{to}'");
-        journal.record(session, tx, Phase::Done, detail, None)?;
-        Ok::<_, Error>(())
-    })?;
-    let project = Project {
-        name: to.clone(),
-        ..project
-    };
-    Ok(Done::Did((project, false)))
-}
-
-fn refuse_clusters(tx: &ReadTxn<'_>, project: &Project) -> Result<(), Error> {
-    let clusters = members::clusters_of(tx, project)?;
-    let Some(first) = clusters.first() else {
-        return Ok(());
-    };
-    let names: Vec<String> = clusters.iter().map(|it| format!("'{}'", it.name)).collect();
-    let noun = if names.len() == 1 {
-        "cluster"
-    } else {
-        "clusters"
-    };
-    Err(Error::Forbidden {
-        why: format!(
-            "project '{}' still has {noun} {}",
-            project.name,
-            names.join(", ")
-        ),
-        hint: format!(
-            "take each out first: `kubegrant cluster set {} --no-project`",
-            first.name
-        ),
-    })
-}
-
-/// Deletes a project that has no clusters any more.
-pub(crate) fn delete(
-    session: &Session,
-    name: &ProjectName,
-    mode: Mode,
-    _: Confirmed,
-) -> Result<Done<Project>, Error> {
-    let actor = find::actor(session, "project delete")?;
-    let journal = Journal::new(&actor, "project delete");
-    let project = find::project(session, &actor, &journal, name, ProjectAction::Manage)?;
-    session.store()?.read(|tx| refuse_clusters(tx, &project))?;
-    if mode == Mode::Plan {
-        return Ok(Done::planned(vec![format!("delete project '{name}'")]));
-    }
-    session.store()?.write(|tx| {
-        still_there(tx, &project)?;
-        refuse_clusters(tx, &project)?;
-        store::projects::remove(tx, project.id, session.now())?;
-        let detail = format!("project '{name}' deleted");
-        journal.record(session, tx, Phase::Done, detail, None)?;
-        Ok::<_, Error>(())
-    })?;
-    Ok(Done::Did(project))
 }

@@ -80,6 +80,11 @@ pub(crate) fn effect(
         Effect::SetKey { user, key } => users::set_key(tx, *user, key, (by.holder, by.now))?,
         Effect::SetRole { user, role } => users::set_role(tx, *user, *role)?,
         Effect::SetActive { user, active } => users::set_active(tx, *user, *active)?,
+        Effect::CreateProject { name, description } => {
+            projects::insert(tx, name, description, by.user, by.now)?;
+        }
+        Effect::RenameProject { project, name } => projects::rename(tx, *project, name)?,
+        Effect::RemoveProject { project } => projects::remove(tx, *project, by.now)?,
         Effect::PutMember {
             project,
             user,

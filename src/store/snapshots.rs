@@ -24,6 +24,7 @@ pub(crate) fn people(tx: &ReadTxn<'_>) -> Result<Arc<People>> {
     Ok(Arc::new(People {
         users: all.map(|user| (user.id, user)).collect(),
         projects: projects::names(tx)?,
+        named: projects::list(tx)?.into_iter().map(|it| it.name).collect(),
         roles: projects::roles(tx)?,
     }))
 }

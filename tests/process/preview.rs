@@ -21,10 +21,8 @@ const IN_SENTENCES: &[&str] = &[
     "kubeconfig",
     "--as bob kubeconfig",
     "ssh-key",
-    "project create",
     "project rotate",
     "project revoke",
-    "project delete",
     "user offboard",
     "restore",
     "reconcile",
@@ -75,6 +73,10 @@ const TABLES: &[(&str, &str)] = &[
          LEFT JOIN users o ON o.id = t.owner WHERE t.removed_at IS NULL",
     ),
     ("users", "SELECT id, name, role, active, key FROM users"),
+    (
+        "projects",
+        "SELECT id, name FROM projects WHERE removed_at IS NULL",
+    ),
     (
         "members",
         "SELECT t.project * 1000 + t.user, p.name, u.name, t.role FROM project_members t
@@ -154,6 +156,10 @@ fn between(before: &State, after: &State) -> BTreeSet<String> {
         .map(|it| key_of(it))
         .collect();
     found.retain(|it| !(it.contains("\"remove-grant\"") && put.contains(&key_of(it))));
+    // A project takes its list of members along.
+    if found.iter().any(|it| it.contains("\"remove-project\"")) {
+        found.retain(|it| !it.contains("\"remove-member\""));
+    }
     found
 }
 
@@ -237,6 +243,8 @@ fn of_row(
             }
             found
         }
+        ("projects", None, Some(new)) => vec![effect("create-project", &[("project", &new[0])])],
+        ("projects", Some(old), None) => vec![effect("remove-project", &[("project", &old[0])])],
         ("members", old, Some(new)) => {
             let from = old.and_then(|old| old[2].clone());
             let fields = [
@@ -288,5 +296,5 @@ fn what_a_preview_says_is_what_the_rows_differ_by_after_the_command() {
         assert_eq!(previewed(&preview), done, "{preview}");
         compared += 1;
     }
-    assert_eq!(compared, 31, "commands that are made of effects");
+    assert_eq!(compared, 33, "commands that are made of effects");
 }

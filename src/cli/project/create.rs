@@ -27,9 +27,13 @@ pub(crate) struct ProjectCreateArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) fn run(args: &ProjectCreateArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let (name, mode) = (&args.name, args.dry_run.mode());
-    let done = ops::project::create(desk.session, name, &args.description, mode)?;
+pub(crate) async fn run(args: ProjectCreateArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let change = ops::project::Create {
+        name: args.name,
+        description: args.description,
+    };
+    let done = ops::project::create(desk.session, &change, &args.dry_run.intent()).await?;
+    let name = &change.name;
     let Some(line) = desk.planned(done)? else {
         return Ok(());
     };

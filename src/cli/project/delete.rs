@@ -23,11 +23,14 @@ pub(crate) struct ProjectDeleteArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) fn run(args: &ProjectDeleteArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let (name, mode) = (&args.name, args.dry_run.mode());
+pub(crate) async fn run(args: ProjectDeleteArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let name = &args.name;
     let question = format!("Delete project '{name}', with its list of members?");
-    let confirmed = confirm::ask(desk, &question, mode)?;
-    let done = ops::project::delete(desk.session, name, mode, confirmed)?;
+    let intent = confirm::intent(desk, &question, args.dry_run)?;
+    let change = ops::project::Delete {
+        project: name.clone(),
+    };
+    let done = ops::project::delete(desk.session, &change, &intent).await?;
     let Some(project) = desk.planned(done)? else {
         return Ok(());
     };

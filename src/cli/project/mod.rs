@@ -31,11 +31,11 @@ pub(crate) enum ProjectCommand {
 
 pub(crate) async fn run(command: ProjectCommand, desk: &mut Desk<'_>) -> Result<(), Failure> {
     match command {
-        ProjectCommand::Create(args) => create::run(&args, desk),
+        ProjectCommand::Create(args) => create::run(args, desk).await,
         ProjectCommand::List(args) => list::run(&args, desk),
         ProjectCommand::Show(args) => show::run(&args, desk),
-        ProjectCommand::Rename(args) => rename::run(&args, desk),
-        ProjectCommand::Delete(args) => delete::run(&args, desk),
+        ProjectCommand::Rename(args) => rename::run(args, desk).await,
+        ProjectCommand::Delete(args) => delete::run(args, desk).await,
         ProjectCommand::AddMember(args) => add_member::run(args, desk).await,
         ProjectCommand::SetRole(args) => set_role::run(args, desk).await,
         ProjectCommand::RemoveMember(args) => remove_member::run(args, desk).await,

@@ -23,9 +23,12 @@ pub(crate) struct ProjectRenameArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) fn run(args: &ProjectRenameArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let mode = args.dry_run.mode();
-    let done = ops::project::rename(desk.session, &args.name, &args.to, mode)?;
+pub(crate) async fn run(args: ProjectRenameArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let change = ops::project::Rename {
+        project: args.name,
+        to: args.to,
+    };
+    let done = ops::project::rename(desk.session, &change, &args.dry_run.intent()).await?;
     let Some((project, unchanged)) = desk.planned(done)? else {
         return Ok(());
     };
@@ -33,7 +36,7 @@ pub(crate) fn run(args: &ProjectRenameArgs, desk: &mut Desk<'_>) -> Result<(), F
     desk.output.status(&if unchanged {
         "Nothing was changed: it is called that already.".to_owned()
     } else {
-        format!("Project '{}' is now '{}'.", args.name, args.to)
+        format!("Project '{}' is now '{}'.", change.project, change.to)
     });
     Ok(())
 }

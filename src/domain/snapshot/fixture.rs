@@ -63,6 +63,7 @@ impl World {
         let people = Arc::new(People {
             users: users.collect(),
             projects: BTreeMap::from([(SHOP, "shop".to_owned())]),
+            named: ["shop".parse().expect("a name")].into(),
             roles: BTreeMap::new(),
         });
         let mut world = Self(Rows {

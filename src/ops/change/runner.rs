@@ -473,10 +473,18 @@ impl Case {
                 settle::pay(session, &locked, journal, request).await
             };
         }
+        let many = concerned.len() > 1;
         let mut work = stream::iter(concerned)
             .map(|on| async move {
                 let journal = journal.clone().cluster(&on.cluster);
-                settle::pay_taking(session, &on.cluster, &journal, request).await
+                match settle::pay_taking(session, &on.cluster, &journal, request).await {
+                    // One cluster's failure hides no other's success.
+                    Err(error) if many => Ok(Applied {
+                        owed: settle::owed(session, &on.cluster, &journal, request, &error)?,
+                        ..Applied::default()
+                    }),
+                    done => done,
+                }
             })
             .buffer_unordered(CLUSTERS_AT_ONCE);
         while let Some(done) = work.next().await {
