@@ -261,6 +261,10 @@ impl Store {
             ..Self::over(connection, path)
         };
         store.at_path(schema::check(&store.connection, path))?;
+        // One that another process is just making has nothing in it to be read.
+        if store.at_path(schema::is_empty(&store.connection))? {
+            return Err(error);
+        }
         Ok(store)
     }
 

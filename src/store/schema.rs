@@ -161,6 +161,11 @@ pub(super) fn check(sql: &Connection, path: &Path) -> Result<()> {
     refuse_unknown(&tx, path, found)
 }
 
+/// Whether a file has no tables of ours yet.
+pub(super) fn is_empty(sql: &Connection) -> Result<bool> {
+    Ok(pragma(sql, "user_version")? == 0)
+}
+
 /// Brings the schema up to date, in one transaction; refuses newer and foreign files.
 pub(super) fn migrate(sql: &Connection, path: &Path) -> Result<()> {
     check(sql, path)?;

@@ -39,7 +39,7 @@ fn begins(words: &str, list: &[&str]) -> bool {
 }
 
 /// The rows that effects are about, by table and row, with their names in the place of numbers.
-type State = BTreeMap<(&'static str, i64), Vec<Option<String>>>;
+pub(crate) type State = BTreeMap<(&'static str, i64), Vec<Option<String>>>;
 
 /// Each table: the columns that count, with their names resolved; the first is the row's number.
 const TABLES: &[(&str, &str)] = &[
@@ -84,7 +84,7 @@ const TABLES: &[(&str, &str)] = &[
     ),
 ];
 
-fn state(home: &Home) -> State {
+pub(crate) fn state(home: &Home) -> State {
     let path = home.store();
     let sql = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
         .expect("the store opens");

@@ -9,6 +9,7 @@ use kubegrant_sandbox::Action;
 
 use crate::home::{Home, Started};
 use crate::oracle::{Books, Oracle};
+use crate::preview::state;
 
 fn lock_path(home: &Home) -> PathBuf {
     let mut path = home.store().into_os_string();
@@ -270,5 +271,59 @@ fn of_many_who_begin_at_once_one_wins_and_the_others_leave_nothing() {
         assert_eq!(there, [winner], "{ended:?}");
         let who = home.run(&format!("whoami --identity id{winner}")).success();
         assert!(who.stdout.contains(&format!("o{}", won[0])), "{who}");
+    }
+}
+
+/// What gives, and so waits for the cluster's lock.
+const GIVING: &[&str] = &[
+    "access grant carol --cluster dev --level write",
+    "rbac bind carol --cluster dev --cluster-role view -n default",
+    "team rotate bob --cluster dev --yes",
+    "team restore carol --cluster dev",
+];
+
+#[test]
+fn who_is_demoted_while_they_wait_gives_nothing() {
+    let home = Home::with_cluster();
+    drop(
+        home.call("access grant bob --cluster dev --level read")
+            .success(),
+    );
+    drop(home.call("team revoke carol --cluster dev --yes").success());
+    for line in GIVING {
+        drop(home.call("user set-role dave admin").success());
+        let held = hold(&home);
+        let waiting = home.start(&format!("{line} --as dave"));
+        waits(&home, &waiting);
+        drop(home.call("user set-role dave developer").success());
+        let before = state(&home);
+        drop(held);
+        drop(waiting.finish().code_is(3));
+        assert_eq!(state(&home), before, "{line}");
+    }
+}
+
+#[test]
+fn what_is_archived_while_they_wait_is_given_nothing_new() {
+    for line in &GIVING[1..3] {
+        let home = Home::with_cluster();
+        drop(
+            home.call("access grant bob --cluster dev --level read")
+                .success(),
+        );
+        let held = hold(&home);
+        let waiting = home.start(line);
+        waits(&home, &waiting);
+        let archive = home.start("cluster archive dev --revoke-all --yes");
+        home.wait_until("it is recorded", |home| {
+            let archived = |row: &Vec<Option<String>>| row.contains(&Some("archived".to_owned()));
+            state(home).values().any(archived)
+        });
+        drop(held);
+        let ran = waiting.finish().code_is(5);
+        assert!(ran.stderr.contains("is archived"), "{ran}");
+        drop(archive.finish().success());
+        assert!(home.call("kubeconfig download dev").code != 0);
+        drop(home.call("reconcile").success());
     }
 }
