@@ -9,6 +9,7 @@ use crate::artifact::merge;
 use crate::cli::{duration, json_line};
 use crate::domain::Timestamp;
 use crate::domain::audit::{Entry, Head};
+use crate::domain::installation::InstallationId;
 use crate::domain::name::{ClusterName, Email, UserName};
 use crate::domain::name::{parse_line, parse_namespace, parse_organization};
 use crate::kubernetes;
@@ -129,8 +130,9 @@ fn kubeconfig_merge(bytes: &[u8]) {
         namespace: None,
         token: "a-token".into(),
     };
+    let installation = InstallationId::new([0x0f, 0x3c, 0, 0]);
     let mark = merge::Mark {
-        installation: "0f3c".to_owned(),
+        installation: installation.clone(),
         cluster: "prod".to_owned(),
         subject: "alice".to_owned(),
     };
@@ -144,13 +146,13 @@ fn kubeconfig_merge(bytes: &[u8]) {
             let again = merge::merge(&merged.text, &addition, false);
             let again = again.unwrap_or_else(|error| panic!("not read again: {error}"));
             assert_eq!(*again.text, *merged.text, "twice changes nothing");
-            let gone = merge::remove(&merged.text, "0f3c", "prod");
+            let gone = merge::remove(&merged.text, &installation, "prod");
             let gone = gone.unwrap_or_else(|error| panic!("not taken out again: {error}"));
             assert!(gone.changed >= 3 || !gone.kept.is_empty(), "all goes again");
         }
         Err(error) => showable(&error.to_string()),
     }
-    if let Ok(without) = merge::remove(text, "0f3c", "prod")
+    if let Ok(without) = merge::remove(text, &installation, "prod")
         && without.changed == 0
     {
         assert_eq!(*without.text, *text, "what is not ours stays");

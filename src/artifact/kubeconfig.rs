@@ -244,7 +244,7 @@ fn config(
         let mark = mark.map(|mark| NamedExtension {
             name: MARK.to_owned(),
             extension: Extension {
-                installation: mark.installation.clone(),
+                installation: mark.installation.to_string(),
                 cluster: mark.cluster.clone(),
                 subject: with_subject.then(|| mark.subject.clone()),
             },

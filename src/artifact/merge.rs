@@ -21,6 +21,7 @@ use zeroize::Zeroizing;
 
 use super::kubeconfig::{KubeconfigFields, RenderError, render_items};
 use crate::domain::KUBECONFIG_BYTES_MAX;
+use crate::domain::installation::InstallationId;
 use crate::secrets::text::NotText;
 pub(crate) use found::{FoundKind, FoundLogin, logins, tokens_alone};
 pub(super) use names::Names;
@@ -38,7 +39,7 @@ pub(super) const MARK: &str = "kubegrant.io";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mark {
     /// The id of the installation.
-    pub(crate) installation: String,
+    pub(crate) installation: InstallationId,
     /// The cluster's name.
     pub(crate) cluster: String,
     /// Whose it is: `alice`, or `shop/read`.
@@ -238,12 +239,12 @@ pub(crate) fn merge(
 /// Takes the entries of a cluster out again; nothing changes where there are none.
 pub(crate) fn remove(
     before: &str,
-    installation: &str,
+    installation: &InstallationId,
     cluster: &str,
 ) -> Result<Merged, MergeError> {
     let root = read(before)?;
     let mark = Mark {
-        installation: installation.to_owned(),
+        installation: installation.clone(),
         cluster: cluster.to_owned(),
         subject: String::new(),
     };
@@ -372,7 +373,7 @@ fn is_ours(item: &Placed, section: &Section, mark: &Mark, by_subject: bool) -> b
                 == Some(value)
         };
         extension.get("name").and_then(Placed::text) == Some(MARK)
-            && says("installation", &mark.installation)
+            && says("installation", mark.installation.as_str())
             && says("cluster", &mark.cluster)
             && (!by_subject || says("subject", &mark.subject))
     })

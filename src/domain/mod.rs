@@ -14,6 +14,7 @@ pub(crate) mod cluster;
 pub(crate) mod credential;
 pub(crate) mod escalation;
 pub(crate) mod excess;
+pub(crate) mod installation;
 pub(crate) mod level;
 pub(crate) mod mark;
 pub(crate) mod name;

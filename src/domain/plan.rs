@@ -13,6 +13,7 @@ use std::fmt;
 
 use super::access::Power;
 use super::binding::Bound;
+use super::installation::InstallationId;
 use super::level::Part;
 use super::power::{RoleRef, Rule};
 
@@ -33,10 +34,10 @@ pub(crate) struct Account {
 }
 
 /// What the store says a cluster should hold.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Desired {
-    /// This installation's id: 8 hex digits, part of every binding's name.
-    pub(crate) installation: String,
+    /// This installation's id, part of every binding's name.
+    pub(crate) installation: InstallationId,
     /// The live accounts.
     pub(crate) accounts: Vec<Account>,
     /// Roles bound to users, with the accounts that carry each.
@@ -270,7 +271,7 @@ impl Plan {
 }
 
 /// The name of a binding: `kubegrant:<installation>:<role>` (design, section 3).
-pub(crate) fn binding_name(installation: &str, role: &str) -> String {
+pub(crate) fn binding_name(installation: &InstallationId, role: &str) -> String {
     format!("kubegrant:{installation}:{role}")
 }
 

@@ -7,6 +7,7 @@ use k8s_openapi::api::rbac::v1 as rbac;
 use kube::api::ObjectMeta;
 
 use super::connection::Connection;
+use crate::domain::installation::InstallationId;
 use crate::domain::plan::{Account, NAMESPACE};
 use crate::domain::power::{Binding, RoleRef, Rule, Subject};
 
@@ -28,7 +29,7 @@ impl Connection {
     pub(super) fn labels(&self) -> BTreeMap<String, String> {
         let mut labels = self.marks.labels.clone();
         labels.insert(MANAGED_BY.to_owned(), KUBEGRANT.to_owned());
-        labels.insert(INSTALLATION.to_owned(), self.installation.clone());
+        labels.insert(INSTALLATION.to_owned(), self.installation.to_string());
         labels
     }
 
@@ -36,7 +37,7 @@ impl Connection {
     pub(super) fn is_of_another_installation(&self, meta: &ObjectMeta) -> bool {
         let labels = meta.labels.as_ref();
         let found = labels.and_then(|labels| labels.get(INSTALLATION));
-        found.is_some_and(|found| *found != self.installation)
+        found.is_some_and(|found| found != self.installation.as_str())
     }
 
     /// Metadata of an object of ours.
@@ -53,19 +54,19 @@ impl Connection {
 }
 
 /// The selector that finds the objects of one installation.
-pub(crate) fn selector(installation: &str) -> String {
+pub(crate) fn selector(installation: &InstallationId) -> String {
     format!("{MANAGED_BY}={KUBEGRANT},{INSTALLATION}={installation}")
 }
 
 /// Whether an object carries this installation's labels.
-pub(crate) fn is_ours(meta: &ObjectMeta, installation: &str) -> bool {
+pub(crate) fn is_ours(meta: &ObjectMeta, installation: &InstallationId) -> bool {
     let has = |key: &str, value: &str| {
         meta.labels
             .as_ref()
             .and_then(|labels| labels.get(key))
             .is_some_and(|found| found == value)
     };
-    has(MANAGED_BY, KUBEGRANT) && has(INSTALLATION, installation)
+    has(MANAGED_BY, KUBEGRANT) && has(INSTALLATION, installation.as_str())
 }
 
 /// The ServiceAccount of a credential version, with this metadata.

@@ -31,6 +31,7 @@ use super::lists::{List, called, gone};
 use super::objects;
 use crate::domain::access::Power;
 use crate::domain::binding::Bound;
+use crate::domain::installation::InstallationId;
 use crate::domain::plan::{self, Desired, Lists, NAMESPACE, Observed, Place, Step};
 
 /// How long an API server may go on believing a token whose account is gone: it caches what it
@@ -116,7 +117,7 @@ struct Ours {
 }
 
 impl Ours {
-    fn of(installation: &str, wanted: &Lists, ended: &Ended<'_>) -> Self {
+    fn of(installation: &InstallationId, wanted: &Lists, ended: &Ended<'_>) -> Self {
         let left = ended.bound.iter().map(|(_, bound)| *bound);
         let left = left.map(|bound| (bound.place.clone(), bound.list_name(installation)));
         Self {
@@ -486,7 +487,7 @@ fn who_leaves<'a>(
     ended: &Ended<'a>,
     place: &Place,
     name: &str,
-    installation: &str,
+    installation: &InstallationId,
 ) -> BTreeSet<&'a str> {
     let accounts = ended.accounts.iter().map(|ending| ending.account);
     let bound = ended

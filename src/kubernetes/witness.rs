@@ -16,6 +16,7 @@ use super::error::Error;
 use super::list::Scope;
 use super::objects::{self, KUBEGRANT};
 use crate::domain::audit::Head;
+use crate::domain::installation::InstallationId;
 use crate::domain::plan::NAMESPACE;
 use crate::secrets::{MacKey, SecretString};
 
@@ -58,13 +59,17 @@ pub(crate) enum Found {
 }
 
 /// Two installations on one cluster share the namespace, and keep a head each.
-pub(crate) fn annotation(installation: &str) -> String {
+pub(crate) fn annotation(installation: &InstallationId) -> String {
     format!("kubegrant.io/head-{installation}")
 }
 
 /// The key of the heads on a cluster: whoever has the manager's login has it, and nobody else.
-fn key(login: &SecretString, installation: &str, cluster_uid: &str) -> MacKey {
-    MacKey::derive(login, "kubegrant head v1", &[installation, cluster_uid])
+fn key(login: &SecretString, installation: &InstallationId, cluster_uid: &str) -> MacKey {
+    MacKey::derive(
+        login,
+        "kubegrant head v1",
+        &[installation.as_str(), cluster_uid],
+    )
 }
 
 fn tagged(head: &Head, key: &MacKey) -> String {
@@ -195,7 +200,8 @@ mod tests {
     #[test]
     fn a_head_is_one_only_with_the_tag_of_this_login_installation_and_cluster() {
         let login = SecretString::from("token");
-        let mine = key(&login, "0badcafe", "uid");
+        let (ours, other) = (InstallationId::new([0; 4]), InstallationId::new([1; 4]));
+        let mine = key(&login, &ours, "uid");
         let head = Head {
             epoch: 1_790_000_000,
             seq: 42,
@@ -209,9 +215,9 @@ mod tests {
             assert_eq!(read(foreign, Some(&mine)), Found::Foreign, "{foreign}");
         }
         let others = [
-            key(&SecretString::from("other"), "0badcafe", "uid"),
-            key(&login, "ffffffff", "uid"),
-            key(&login, "0badcafe", "rebuilt"),
+            key(&SecretString::from("other"), &ours, "uid"),
+            key(&login, &other, "uid"),
+            key(&login, &ours, "rebuilt"),
         ];
         for other in others {
             assert_eq!(read(&text, Some(&other)), Found::Foreign);

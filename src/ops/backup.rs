@@ -317,7 +317,7 @@ fn present<'a>(session: &'a Session, backup: &Store) -> Result<Option<Present<'a
         Err(store::Error::Absent { .. }) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    let installation = |of: &Store| of.read(|tx| store::meta::find(tx, store::meta::INSTALLATION));
+    let installation = |of: &Store| of.read(store::meta::find_installation);
     match installation(store)? {
         // Made and never used: `init` was cut off.
         None => return Ok(None),
@@ -381,8 +381,8 @@ fn make_ready(
     kept: Option<&Path>,
 ) -> Result<Vec<String>, Error> {
     let known = present.and_then(|present| present.head.clone());
-    let installation = backup.read(|tx| store::meta::find(tx, store::meta::INSTALLATION))?;
-    let here = session.kept_head(&installation.unwrap_or_default())?;
+    let installation = backup.read(store::meta::installation)?;
+    let here = session.kept_head(&installation)?;
     let newest = known.into_iter().chain(here).max_by_key(|head| head.epoch);
     let untaken = present.map(|present| present.untaken.as_slice());
     let is_untaken =

@@ -12,6 +12,7 @@ use super::journal::Journal;
 use super::{Error, find, reseal, settle};
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, FormerManager, ManagerKind};
+use crate::domain::installation::InstallationId;
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::error::Error as ClusterError;
 use crate::kubernetes::manager::{BINDING_RIGHTS, account_name};
@@ -66,7 +67,7 @@ pub(super) fn unlist(tx: &WriteTxn<'_>, cluster: &Cluster) -> store::Result<()> 
 pub(super) async fn present(
     session: &Session,
     cluster: &Cluster,
-    installation: &str,
+    installation: &InstallationId,
     connection: &Connection,
 ) -> Result<FormerManager, Error> {
     let login = match cluster.manager_kind {

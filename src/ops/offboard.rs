@@ -11,6 +11,7 @@ use super::{Applied, Debt, Error, find, life, reseal, settle, user as users};
 use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::Credential;
+use crate::domain::installation::InstallationId;
 use crate::domain::name::UserRef;
 use crate::domain::policy::OrganizationAction;
 use crate::domain::ssh::{Custody, Place};
@@ -300,7 +301,7 @@ struct Left {
 
 /// Opens the secrets that must be sealed without them, and records that they left. A login that is
 /// renewed between the two is opened once more.
-fn leave(session: &Session, case: &Case, installation: &str) -> Result<Left, Error> {
+fn leave(session: &Session, case: &Case, installation: &InstallationId) -> Result<Left, Error> {
     let could_open = case.user.key.is_some() && case.user.role.is_admin();
     // Those of their own are for the new owner.
     let opens = |cluster: &Cluster| could_open || cluster.owner == Some(case.user.id);
@@ -328,7 +329,7 @@ fn leave(session: &Session, case: &Case, installation: &str) -> Result<Left, Err
 fn record(
     session: &Session,
     case: &Case,
-    installation: &str,
+    installation: &InstallationId,
     secrets: Vec<(Cluster, Result<reseal::Logins, Error>)>,
 ) -> Result<Option<Left>, Error> {
     let id = case.user.id;

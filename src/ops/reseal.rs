@@ -2,6 +2,7 @@
 
 use super::Error;
 use crate::domain::cluster::Cluster;
+use crate::domain::installation::InstallationId;
 use crate::domain::ssh::{KeyPair, SshKeyId};
 use crate::domain::user::User;
 use crate::secrets::{OpenError, Recipient, RecordName, Sealed, SecretString, open, seal};
@@ -55,7 +56,7 @@ pub(super) fn seal_login(
     session: &Session,
     tx: &ReadTxn<'_>,
     cluster: &Cluster,
-    installation: &str,
+    installation: &InstallationId,
     login: &SecretString,
 ) -> Result<Sealed, Error> {
     let record = session.manager_record(cluster, installation);
@@ -69,7 +70,7 @@ pub(super) fn seal_login(
 pub(super) fn seal_provider_token(
     tx: &ReadTxn<'_>,
     cluster: &Cluster,
-    (installation, generation): (&str, u32),
+    (installation, generation): (&InstallationId, u32),
     token: &SecretString,
 ) -> Result<Sealed, Error> {
     let record = provider_record(cluster, installation, generation);
@@ -79,9 +80,13 @@ pub(super) fn seal_provider_token(
     })
 }
 
-fn provider_record(cluster: &Cluster, installation: &str, generation: u32) -> RecordName {
+fn provider_record(
+    cluster: &Cluster,
+    installation: &InstallationId,
+    generation: u32,
+) -> RecordName {
     RecordName {
-        installation: installation.to_owned(),
+        installation: installation.clone(),
         table: "provider_tokens",
         row: cluster.name.to_string(),
         column: "secret",
@@ -93,7 +98,7 @@ fn provider_record(cluster: &Cluster, installation: &str, generation: u32) -> Re
 pub(super) fn open_provider_token(
     session: &Session,
     cluster: &Cluster,
-    installation: &str,
+    installation: &InstallationId,
     stored: &ProviderToken,
 ) -> Result<SecretString, Error> {
     let record = provider_record(cluster, installation, stored.generation);
@@ -110,9 +115,9 @@ pub(super) fn open_provider_token(
     })
 }
 
-fn ssh_key_record(cluster: &Cluster, installation: &str, pair: &KeyPair) -> RecordName {
+fn ssh_key_record(cluster: &Cluster, installation: &InstallationId, pair: &KeyPair) -> RecordName {
     RecordName {
-        installation: installation.to_owned(),
+        installation: installation.clone(),
         table: "ssh_keys",
         // A cluster's name may come back with another cluster; its keys do not.
         row: format!("{}/{}", cluster.name, pair.fingerprint),
@@ -125,7 +130,7 @@ fn ssh_key_record(cluster: &Cluster, installation: &str, pair: &KeyPair) -> Reco
 pub(super) fn seal_ssh_key(
     tx: &ReadTxn<'_>,
     cluster: &Cluster,
-    installation: &str,
+    installation: &InstallationId,
     pair: &KeyPair,
     text: &SecretString,
 ) -> Result<Sealed, Error> {
@@ -140,7 +145,7 @@ pub(super) fn seal_ssh_key(
 pub(super) fn open_ssh_key(
     session: &Session,
     cluster: &Cluster,
-    installation: &str,
+    installation: &InstallationId,
     pair: &KeyPair,
 ) -> Result<SecretString, Error> {
     let name = || cluster.name.to_string();
@@ -175,7 +180,7 @@ pub(super) struct Logins(Vec<Opened>);
 /// Opens the secrets of all clusters (or of those that `which` picks) before a change.
 pub(super) fn open_logins(
     session: &Session,
-    installation: &str,
+    installation: &InstallationId,
     which: impl Fn(&Cluster) -> bool,
 ) -> Result<Logins, Error> {
     let clusters = session.store()?.read(store::clusters::list)?;
@@ -218,7 +223,7 @@ impl Logins {
         &self,
         session: &Session,
         tx: &WriteTxn<'_>,
-        installation: &str,
+        installation: &InstallationId,
     ) -> Result<(), Error> {
         for opened in &self.0 {
             let id = opened.cluster.id;

@@ -103,7 +103,7 @@ fn insert(
     (cluster, actor): (&Cluster, &Actor),
     new: &NewKey<'_>,
 ) -> Result<SshKeyId, Error> {
-    let installation = store::meta::find(tx, store::meta::INSTALLATION)?.unwrap_or_default();
+    let installation = store::meta::installation(tx)?;
     let pair = KeyPair {
         id: SshKeyId(0),
         cluster: cluster.id,

@@ -86,6 +86,32 @@ fn add_cluster(tx: &WriteTxn<'_>, owner: crate::domain::user::UserId) -> Result<
 }
 
 #[test]
+fn an_installation_id_that_is_absent_or_none_is_no_id() {
+    let (_home, store) = new_store();
+    let is_damaged = || {
+        let found = store.read(meta::installation);
+        matches!(
+            found,
+            Err(Error::Damaged {
+                what: "organization",
+                ..
+            })
+        )
+    };
+    assert!(is_damaged(), "nothing was recorded");
+    let found = store.read(meta::find_installation).expect("it can be read");
+    assert_eq!(found, None);
+    for id in ["", "0BADCAFE"] {
+        let written: Result<()> = store.write(|tx| {
+            meta::set(tx, "installation", id)?;
+            audit::append(tx, &event()).map(drop)
+        });
+        written.expect("it can be written");
+        assert!(is_damaged(), "'{id}'");
+    }
+}
+
+#[test]
 fn a_new_store_is_private_and_made_once() {
     let (home, store) = new_store();
     let mode = |path: &Path| {

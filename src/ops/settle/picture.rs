@@ -7,6 +7,7 @@ use crate::domain::access::{self, Power};
 use crate::domain::binding::{Binding, Bound};
 use crate::domain::cluster::{Cluster, ClusterId, FormerManager, WriteScope};
 use crate::domain::credential::{Credential, CredentialId, State, Subject};
+use crate::domain::installation::InstallationId;
 use crate::domain::plan::{self, Desired, Object};
 use crate::domain::project::ProjectId;
 use crate::domain::user::{User, UserId};
@@ -18,7 +19,7 @@ use crate::store::{self, ReadTxn};
 #[derive(Debug)]
 pub(in crate::ops) struct Picture {
     /// This installation's id.
-    pub(in crate::ops) installation: String,
+    pub(in crate::ops) installation: InstallationId,
     /// Everything that is not revoked.
     pub(in crate::ops) credentials: Vec<Credential>,
     /// Roles bound to users, and those unbound and not yet seen to be gone.
@@ -190,7 +191,7 @@ impl Picture {
 pub(in crate::ops) fn picture(tx: &ReadTxn<'_>, cluster: ClusterId) -> store::Result<Picture> {
     let credentials = store::credentials::unfinished(tx, cluster)?;
     Ok(Picture {
-        installation: store::meta::find(tx, store::meta::INSTALLATION)?.unwrap_or_default(),
+        installation: store::meta::installation(tx)?,
         lowered: lowered(tx, cluster, &credentials)?,
         credentials,
         bindings: store::bindings::unfinished(tx, cluster)?,
