@@ -112,7 +112,7 @@ fn held_back_of_500_namespaces(bencher: Bencher<'_, '_>) {
 fn plan_of_100_writers_in_500_namespaces(bencher: Bencher<'_, '_>) {
     let account = |n: i64| Account {
         name: format!("user-{n}-00000000-v1"),
-        user: format!("user-{n}"),
+        user: format!("user-{n}").parse().expect("a good name"),
         credential: n,
         power: Power::Write,
     };

@@ -9,9 +9,11 @@ use crate::artifact::merge;
 use crate::cli::{duration, json_line};
 use crate::domain::Timestamp;
 use crate::domain::audit::{Entry, Head};
+use crate::domain::credential::account_name;
 use crate::domain::installation::InstallationId;
 use crate::domain::name::{ClusterName, Email, UserName};
 use crate::domain::name::{parse_line, parse_namespace, parse_organization};
+use crate::domain::subject::SubjectName;
 use crate::kubernetes;
 use crate::kubernetes::error::is_treacherous;
 use crate::kubernetes::import::{ImportOptions, KubeconfigFile, import};
@@ -57,8 +59,7 @@ fn names(bytes: &[u8]) {
     }
     match text.parse::<UserName>() {
         Ok(name) => {
-            let account =
-                crate::domain::credential::account_name(name.as_str(), [255; 4], u32::MAX);
+            let account = account_name(&SubjectName::Personal(name), [255; 4], u32::MAX);
             assert!(account.len() <= 63, "{account}");
         }
         Err(error) => showable(&error.to_string()),
@@ -134,7 +135,7 @@ fn kubeconfig_merge(bytes: &[u8]) {
     let mark = merge::Mark {
         installation: installation.clone(),
         cluster: "prod".to_owned(),
-        subject: "alice".to_owned(),
+        subject: "alice".parse().ok(),
     };
     let addition = merge::Addition {
         fields: &fields,

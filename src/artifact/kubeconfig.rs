@@ -246,7 +246,11 @@ fn config(
             extension: Extension {
                 installation: mark.installation.to_string(),
                 cluster: mark.cluster.clone(),
-                subject: with_subject.then(|| mark.subject.clone()),
+                subject: mark
+                    .subject
+                    .as_ref()
+                    .filter(|_| with_subject)
+                    .map(ToString::to_string),
             },
         });
         mark.into_iter().collect()

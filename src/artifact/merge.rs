@@ -22,6 +22,7 @@ use zeroize::Zeroizing;
 use super::kubeconfig::{KubeconfigFields, RenderError, render_items};
 use crate::domain::KUBECONFIG_BYTES_MAX;
 use crate::domain::installation::InstallationId;
+use crate::domain::subject::SubjectName;
 use crate::secrets::text::NotText;
 pub(crate) use found::{FoundKind, FoundLogin, logins, tokens_alone};
 pub(super) use names::Names;
@@ -42,8 +43,8 @@ pub(crate) struct Mark {
     pub(crate) installation: InstallationId,
     /// The cluster's name.
     pub(crate) cluster: String,
-    /// Whose it is: `alice`, or `shop/read`.
-    pub(crate) subject: String,
+    /// Whose it is; `None` is everybody's.
+    pub(crate) subject: Option<SubjectName>,
 }
 
 /// One hand-over to merge.
@@ -246,7 +247,7 @@ pub(crate) fn remove(
     let mark = Mark {
         installation: installation.clone(),
         cluster: cluster.to_owned(),
-        subject: String::new(),
+        subject: None,
     };
     let mut changes: Vec<Change> = Vec::new();
     // Contexts first: what only they refer to can go.
@@ -362,6 +363,10 @@ fn current(root: Option<&Placed>) -> &str {
 
 /// Whether an entry carries our mark.
 fn is_ours(item: &Placed, section: &Section, mark: &Mark, by_subject: bool) -> bool {
+    let is_theirs = |says: &dyn Fn(&str, &str) -> bool| {
+        let subject = mark.subject.as_ref();
+        subject.is_some_and(|subject| says("subject", &subject.to_string()))
+    };
     let extensions = item
         .get(section.kind)
         .and_then(|content| content.get("extensions")?.items());
@@ -375,7 +380,7 @@ fn is_ours(item: &Placed, section: &Section, mark: &Mark, by_subject: bool) -> b
         extension.get("name").and_then(Placed::text) == Some(MARK)
             && says("installation", mark.installation.as_str())
             && says("cluster", &mark.cluster)
-            && (!by_subject || says("subject", &mark.subject))
+            && (!by_subject || is_theirs(&says))
     })
 }
 

@@ -6,8 +6,9 @@ use std::str::FromStr;
 use super::Timestamp;
 use super::access::{Access, Power};
 use super::cluster::ClusterId;
-use super::name::{NAME_BYTES_MAX, UserName};
+use super::name::NAME_BYTES_MAX;
 use super::project::{ProjectId, SharedLevel};
+use super::subject::SubjectName;
 use super::user::UserId;
 
 /// A credential's row number in the store.
@@ -119,6 +120,8 @@ pub(crate) struct Credential {
     pub(crate) id: CredentialId,
     /// Whose.
     pub(crate) subject: Subject,
+    /// The name of whose it is.
+    pub(crate) owner: SubjectName,
     /// Where.
     pub(crate) cluster: ClusterId,
     /// 1, 2, 3 … without gap or repeat.
@@ -166,22 +169,22 @@ impl Credential {
     }
 }
 
-/// The name of the ServiceAccount of a shell: `<user>-<8 hex>-s<N>`.
-pub(crate) fn shell_account_name(user: &UserName, random: [u8; 4], version: u32) -> String {
+/// The name of the ServiceAccount of a version: `<user>-<8 hex>-v<N>`, of a shell
+/// `<user>-<8 hex>-s<N>`, of a project's level `<project>-<level>-<8 hex>-v<N>` (design,
+/// section 3). What makes it unique is the random part.
+pub(crate) fn account_name(owner: &SubjectName, random: [u8; 4], version: u32) -> String {
     let hex = u32::from_be_bytes(random);
-    format!("{user}-{hex:08x}-s{version}")
-}
-
-/// The name of the ServiceAccount of a version: `<user>-<8 hex>-v<N>`, or
-/// `<project>-<level>-<8 hex>-v<N>` (design, section 3). Takes whose it is in words, as `bob` or
-/// `shop/read`; what makes it unique is the random part.
-pub(crate) fn account_name(owner: &str, random: [u8; 4], version: u32) -> String {
-    let hex = u32::from_be_bytes(random);
-    let (name, kind) = owner.split_once('/').unwrap_or((owner, ""));
-    let hyphen = if kind.is_empty() { "" } else { "-" };
-    let room = NAME_BYTES_MAX.saturating_sub(hyphen.len() + kind.len());
-    let name = name.get(..room).unwrap_or(name).trim_end_matches('-');
-    format!("{name}{hyphen}{kind}-{hex:08x}-v{version}")
+    match owner {
+        SubjectName::Personal(user) => format!("{user}-{hex:08x}-v{version}"),
+        SubjectName::Shell(user) => format!("{user}-{hex:08x}-s{version}"),
+        SubjectName::Shared { project, level } => {
+            let (project, level) = (project.as_str(), level.as_str());
+            let room = NAME_BYTES_MAX.saturating_sub("-".len() + level.len());
+            let project = project.get(..room).unwrap_or(project);
+            let project = project.trim_end_matches('-');
+            format!("{project}-{level}-{hex:08x}-v{version}")
+        }
+    }
 }
 
 /// One hand-over of a file.
@@ -223,23 +226,25 @@ mod tests {
 
     #[test]
     fn an_account_name_is_a_dns_label() {
+        let named = |owner: &str, random, version| {
+            let owner: SubjectName = owner.parse().expect(owner);
+            account_name(&owner, random, version)
+        };
         let long = "a".repeat(40);
-        for owner in [
-            long.clone(),
-            format!("{long}/admin"),
-            format!("{long}/shell"),
+        for (kind, hex) in [
+            ("", "-000102ff-v"),
+            ("/admin", "-000102ff-v"),
+            ("/shell", "-000102ff-s"),
         ] {
-            let name = account_name(&owner, [0, 1, 2, 255], u32::MAX);
+            let name = named(&format!("{long}{kind}"), [0, 1, 2, 255], u32::MAX);
             assert!(name.len() <= 63, "{name}");
-            assert!(name.contains("-000102ff-v"));
+            assert!(name.contains(hex), "{name}");
         }
         let cut = format!("{}-{}/admin", "a".repeat(33), "b".repeat(6));
-        let name = account_name(&cut, [0; 4], 1);
+        let name = named(&cut, [0; 4], 1);
         assert_eq!(name, format!("{}-admin-00000000-v1", "a".repeat(33)));
-        assert_eq!(account_name("bob", [0; 4], 1), "bob-00000000-v1");
-        assert_eq!(
-            account_name("shop/read", [0; 4], 2),
-            "shop-read-00000000-v2"
-        );
+        assert_eq!(named("bob", [0; 4], 1), "bob-00000000-v1");
+        assert_eq!(named("bob/shell", [0; 4], 3), "bob-00000000-s3");
+        assert_eq!(named("shop/read", [0; 4], 2), "shop-read-00000000-v2");
     }
 }

@@ -24,6 +24,7 @@ pub(crate) mod policy;
 pub(crate) mod power;
 pub(crate) mod project;
 pub(crate) mod ssh;
+pub(crate) mod subject;
 pub(crate) mod user;
 
 /// A moment, always UTC.

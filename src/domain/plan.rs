@@ -16,6 +16,7 @@ use super::binding::Bound;
 use super::installation::InstallationId;
 use super::level::Part;
 use super::power::{RoleRef, Rule};
+use super::subject::SubjectName;
 
 /// The namespace of everything that we keep on a cluster.
 pub(crate) const NAMESPACE: &str = "kubegrant";
@@ -25,8 +26,8 @@ pub(crate) const NAMESPACE: &str = "kubegrant";
 pub(crate) struct Account {
     /// The ServiceAccount's name.
     pub(crate) name: String,
-    /// The user, for the annotation.
-    pub(crate) user: String,
+    /// Whose it is, for the annotation.
+    pub(crate) user: SubjectName,
     /// The credential's row number, for the annotation.
     pub(crate) credential: i64,
     /// What it carries.

@@ -72,7 +72,7 @@ pub(crate) fn is_ours(meta: &ObjectMeta, installation: &InstallationId) -> bool 
 /// The ServiceAccount of a credential version, with this metadata.
 pub(crate) fn service_account(account: &Account, mut metadata: ObjectMeta) -> ServiceAccount {
     let annotations = metadata.annotations.get_or_insert_default();
-    annotations.insert(USER.to_owned(), account.user.clone());
+    annotations.insert(USER.to_owned(), account.user.to_string());
     annotations.insert(CREDENTIAL.to_owned(), account.credential.to_string());
     ServiceAccount {
         metadata,

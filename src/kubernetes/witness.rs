@@ -18,6 +18,7 @@ use super::objects::{self, KUBEGRANT};
 use crate::domain::audit::Head;
 use crate::domain::installation::InstallationId;
 use crate::domain::plan::NAMESPACE;
+use crate::domain::subject::SubjectName;
 use crate::secrets::{MacKey, SecretString};
 
 /// The label by which every API server lets a namespace be found by its name.
@@ -146,7 +147,7 @@ impl Connection {
     }
 
     /// Lists whose versions our accounts are, as they say themselves: owner and number.
-    pub(crate) async fn versions_held(&self) -> Result<Vec<(String, u32)>, Error> {
+    pub(crate) async fn versions_held(&self) -> Result<Vec<(SubjectName, u32)>, Error> {
         let ours = ListParams::default().labels(&objects::selector(&self.installation));
         let version = |account: ObjectMeta| {
             let name = account.name?;
@@ -155,8 +156,12 @@ impl Connection {
             Some((owner, number.parse().ok()?))
         };
         let own = Scope::Namespace(NAMESPACE);
-        self.list_metadata::<ServiceAccount, _>("our accounts", own, &ours, version)
-            .await
+        let held = self
+            .list_metadata::<ServiceAccount, _>("our accounts", own, &ours, version)
+            .await?;
+        // What names nobody is no version of anybody's.
+        let named = |(owner, version): (String, u32)| Some((owner.parse().ok()?, version));
+        Ok(held.into_iter().filter_map(named).collect())
     }
 
     /// Remembers what the cluster holds.

@@ -10,7 +10,7 @@ use crate::domain::access::{self, Access, Grant, Level, Power};
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, ClusterId, WriteScope};
 use crate::domain::credential::{Credential, Subject};
-use crate::domain::name::{ClusterName, UserRef};
+use crate::domain::name::{ClusterName, ProjectName, UserRef};
 use crate::domain::policy::ClusterAction;
 use crate::domain::project::{ProjectId, ProjectRole};
 use crate::domain::user::{User, UserId};
@@ -267,9 +267,7 @@ fn would_end(
             .map(|credential| {
                 format!(
                     "end version {} of '{}' on cluster '{}'",
-                    credential.version,
-                    picture.owner(credential),
-                    cluster.name
+                    credential.version, credential.owner, cluster.name
                 )
             })
             .collect())
@@ -440,7 +438,7 @@ struct Ways {
     bound: BTreeSet<(ClusterId, UserId)>,
     blocks: BTreeSet<(ClusterId, UserId)>,
     roles: BTreeMap<(ProjectId, UserId), ProjectRole>,
-    projects: BTreeMap<ProjectId, String>,
+    projects: BTreeMap<ProjectId, ProjectName>,
     kept: Vec<Kept>,
     live: BTreeMap<(ClusterId, Subject), u32>,
 }
@@ -488,7 +486,7 @@ impl Ways {
             && let Some(name) = self.projects.get(&id)
         {
             lines.push(Line {
-                project: Some((name.clone(), role)),
+                project: Some((name.to_string(), role)),
                 blocked,
                 version: version(Subject::Shared {
                     project: id,

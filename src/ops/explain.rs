@@ -145,7 +145,7 @@ pub(crate) async fn explain(
                 format!("'{}' does not own cluster '{}'", user.name, cluster.name)
             },
         },
-        project_path(&user, role, name.as_deref()),
+        project_path(&user, role, name.as_ref()),
         grant_path(&user, grant.as_ref(), now),
     ];
     paths.extend(binding_paths(&user, &bindings));
@@ -269,7 +269,7 @@ fn binding_paths(
 fn project_path(
     user: &crate::domain::user::User,
     role: Option<ProjectRole>,
-    name: Option<&str>,
+    name: Option<&crate::domain::name::ProjectName>,
 ) -> Path {
     let user = &user.name;
     Path {

@@ -1,5 +1,7 @@
 //! The audit trail of one wish: who, what, about whom, and how far it came.
 
+use std::fmt::Display;
+
 use super::error::refusal;
 use super::{Applied, Error};
 use crate::domain::audit::{Event, Phase};
@@ -50,9 +52,9 @@ impl Journal {
         self
     }
 
-    /// Says which user name it is about, known or not.
-    pub(super) fn user_name(mut self, user: &str) -> Self {
-        self.user = Some(user.to_owned());
+    /// Says whose name it is about, known or not.
+    pub(super) fn user_name(mut self, user: &(impl Display + ?Sized)) -> Self {
+        self.user = Some(user.to_string());
         self
     }
 

@@ -126,7 +126,7 @@ pub(crate) async fn archive(
         let mut lines = vec![format!("archive cluster '{name}'")];
         if revoke_all {
             lines.extend(live.iter().map(|credential| {
-                let user = picture.owner(credential);
+                let user = &credential.owner;
                 format!("end version {} of '{user}'", credential.version)
             }));
         }
@@ -142,15 +142,7 @@ pub(crate) async fn archive(
         let request = journal.record(session, tx, Phase::Requested, detail, None)?;
         for credential in live.iter().filter(|_| revoke_all) {
             let because = "the cluster was archived";
-            settle::end(
-                session,
-                tx,
-                credential,
-                &picture,
-                because,
-                &journal,
-                Some(request),
-            )?;
+            settle::end(session, tx, credential, because, &journal, Some(request))?;
         }
         Ok(request)
     })?;

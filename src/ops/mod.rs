@@ -43,6 +43,7 @@ pub(crate) use journal::record_shut;
 
 use crate::domain::Timestamp;
 use crate::domain::name::ClusterName;
+use crate::domain::subject::SubjectName;
 
 /// Whether to do it or to say what would be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +93,7 @@ pub(crate) struct Ended {
     /// Where.
     pub(crate) cluster: ClusterName,
     /// Whose.
-    pub(crate) user: String,
+    pub(crate) user: SubjectName,
     /// Its number.
     pub(crate) version: u32,
 }

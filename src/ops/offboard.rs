@@ -167,7 +167,7 @@ fn look(session: &Session, user: &User) -> Result<Leaving, Error> {
             let name = &cluster.name;
             for credential in shared.iter().filter(|it| it.cluster == cluster.id) {
                 if credential.state.is_live() {
-                    let owner = settle::picture(tx, cluster.id)?.owner(credential);
+                    let owner = &credential.owner;
                     let version = credential.version;
                     leaving.holds.push(format!(
                         "the shared kubeconfig of version {version} of '{owner}' on cluster '{name}'"

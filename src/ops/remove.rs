@@ -65,7 +65,7 @@ pub(crate) async fn delete(
             .iter()
             .filter(|credential| credential.state.is_live())
             .map(|credential| {
-                let user = picture.owner(credential);
+                let user = &credential.owner;
                 format!("end version {} of '{user}'", credential.version)
             })
             .collect();
@@ -120,15 +120,7 @@ pub(super) async fn go_on(
         let request = journal.record(session, tx, Phase::Requested, detail, None)?;
         for credential in picture.credentials.iter().filter(|c| c.state.is_live()) {
             let because = "the cluster was deleted";
-            settle::end(
-                session,
-                tx,
-                credential,
-                picture,
-                because,
-                journal,
-                Some(request),
-            )?;
+            settle::end(session, tx, credential, because, journal, Some(request))?;
         }
         Ok::<_, Error>(request)
     };
@@ -307,7 +299,7 @@ pub(crate) async fn forget(
         .credentials
         .iter()
         .map(|credential| {
-            let user = picture.owner(credential);
+            let user = &credential.owner;
             format!(
                 "account {NAMESPACE}/{} (version {} of '{user}'), whose tokens may work until they end",
                 credential.account, credential.version

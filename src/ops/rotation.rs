@@ -15,6 +15,7 @@ use crate::domain::cluster::{Cluster, ManagerKind, State};
 use crate::domain::credential::{Credential, Subject};
 use crate::domain::name::ClusterName;
 use crate::domain::policy::ClusterAction;
+use crate::domain::subject::SubjectName;
 use crate::kubernetes::connection::Connection;
 use crate::session::Session;
 use crate::store::{self, ReadTxn, WriteTxn};
@@ -164,8 +165,8 @@ pub(crate) async fn rotate_manager(
 /// A version that ended because all do.
 #[derive(Debug, Clone)]
 pub(crate) struct Exchanged {
-    /// Whose: `bob`, `shop/admin`, `alice/shell`.
-    pub(crate) owner: String,
+    /// Whose.
+    pub(crate) owner: SubjectName,
     /// Which.
     pub(crate) ended: u32,
     /// The version that began in its place.
@@ -225,7 +226,7 @@ fn look(tx: &ReadTxn<'_>, cluster: &Cluster) -> store::Result<Vec<(Credential, E
     for credential in picture.credentials.iter().filter(|it| it.state.is_live()) {
         let next = credential.version + 1;
         let exchanged = Exchanged {
-            owner: picture.owner(credential),
+            owner: credential.owner.clone(),
             ended: credential.version,
             begun: (issues(cluster) && !credential.is_shell()).then_some(next),
             again: again(tx, cluster, credential)?,
@@ -245,21 +246,12 @@ fn exchange(
 ) -> store::Result<Vec<Exchanged>> {
     // What must end anyway does not begin again.
     settle::end_what_must(session, tx, cluster, journal, Some(request))?;
-    let picture = settle::picture(tx, cluster.id)?;
     let mut done = Vec::new();
     for (credential, exchanged) in look(tx, cluster)? {
         let because = "all accounts of the cluster were rotated";
-        settle::end(
-            session,
-            tx,
-            &credential,
-            &picture,
-            because,
-            journal,
-            Some(request),
-        )?;
+        settle::end(session, tx, &credential, because, journal, Some(request))?;
         if exchanged.begun.is_some() {
-            let owner = exchanged.owner.as_str();
+            let owner = &exchanged.owner;
             let journal = journal.clone().user_name(owner);
             let whose = (credential.subject, owner, credential.power);
             kubeconfig::begin(session, tx, &journal, cluster, whose, Some(request))?;

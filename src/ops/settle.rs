@@ -58,15 +58,8 @@ pub(super) fn end_what_must(
     let mut ended = Vec::new();
     for credential in &picture.credentials {
         if let Some(because) = why_it_ends_now(session, tx, cluster, &picture.users, credential)? {
-            end(session, tx, credential, &picture, because, journal, request)?;
-            shared::go_on(
-                session,
-                tx,
-                cluster,
-                (credential, &picture),
-                journal,
-                request,
-            )?;
+            end(session, tx, credential, because, journal, request)?;
+            shared::go_on(session, tx, cluster, credential, journal, request)?;
             ended.push(credential.clone());
         }
     }
@@ -161,15 +154,14 @@ pub(super) fn end(
     session: &Session,
     tx: &WriteTxn<'_>,
     credential: &Credential,
-    picture: &Picture,
     because: &str,
     journal: &Journal,
     request: Option<i64>,
 ) -> store::Result<()> {
     if store::credentials::end(tx, credential.id, because, session.now())? {
-        let user = picture.owner(credential);
+        let user = &credential.owner;
         let detail = format!("version {} of '{user}' ends: {because}", credential.version);
-        let journal = journal.clone().user_name(&user);
+        let journal = journal.clone().user_name(user);
         journal.record(session, tx, Phase::Requested, detail, request)?;
     }
     Ok(())
@@ -188,8 +180,6 @@ pub(super) struct Settled {
     pub(super) trouble: Option<Error>,
     /// The connection, for what follows.
     pub(super) connection: Connection,
-    /// The store's picture before.
-    pub(super) picture: Picture,
 }
 
 /// How much a settling does.
@@ -358,7 +348,6 @@ pub(super) async fn settle_on(
         notes,
         trouble,
         connection,
-        picture,
     })
 }
 
@@ -475,7 +464,7 @@ impl Settled {
     pub(super) fn ended_there(&self, cluster: &Cluster) -> Vec<Ended> {
         let ended = self.ended.iter().map(|credential| Ended {
             cluster: cluster.name.clone(),
-            user: self.picture.owner(credential),
+            user: credential.owner.clone(),
             version: credential.version,
         });
         ended.collect()

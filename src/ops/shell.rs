@@ -22,10 +22,11 @@ use crate::domain::access::{Level, Power};
 use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::{
-    Credential, CredentialId, Delivery, State, TTL_SECONDS_MIN, shell_account_name,
+    Credential, CredentialId, Delivery, State, TTL_SECONDS_MIN, account_name,
 };
 use crate::domain::name::ClusterName;
 use crate::domain::policy::ClusterAction;
+use crate::domain::subject::SubjectName;
 use crate::domain::{Confirmed, Timestamp};
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::observe::Look;
@@ -156,7 +157,8 @@ pub(crate) async fn begin(
     let version = session
         .store()?
         .read(|tx| store::shells::next_version(tx, cluster.id, user.id))?;
-    let account = shell_account_name(&user.name, session.random(), version);
+    let owner = SubjectName::Shell(user.name.clone());
+    let account = account_name(&owner, session.random(), version);
     let folder = make_folder(session, &account)?;
     // It lives before it is recorded: nobody who reads of it may find it dead.
     let life = session
@@ -436,17 +438,8 @@ async fn end_credential(
     // Decided before anything is waited for: from here on it is a debt at worst.
     session.store()?.write(|tx| {
         if let Some(credential) = store::credentials::get(tx, id)? {
-            let picture = settle::picture(tx, cluster.id)?;
             let because = "the shell has ended";
-            settle::end(
-                session,
-                tx,
-                &credential,
-                &picture,
-                because,
-                journal,
-                Some(request),
-            )?;
+            settle::end(session, tx, &credential, because, journal, Some(request))?;
         }
         Ok::<_, Error>(())
     })?;

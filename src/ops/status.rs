@@ -206,7 +206,7 @@ pub(crate) fn status(session: &Session) -> Result<Status, Error> {
                 if !(manages || shared || user.is_some_and(concerns)) {
                     continue;
                 }
-                let owner = picture.owner(credential);
+                let owner = &credential.owner;
                 let users = &picture.users;
                 let because = settle::why_it_must_end(session, tx, &found, users, credential)?;
                 if let Some(because) = because.filter(|_| manages || shared) {

@@ -218,11 +218,10 @@ fn would_end_too(session: &Session, cluster: &Cluster, user: &User) -> Result<Ve
         let held = store::credentials::shared_held_by(tx, user.id)?;
         let own = store::credentials::live_of_user(tx, user.id)?;
         let shells = own.into_iter().filter(Credential::is_shell);
-        let picture = settle::picture(tx, cluster.id)?;
         Ok(shells
             .chain(held)
             .filter(|it| it.cluster == cluster.id && it.state.is_live())
-            .map(|it| format!("end version {} of '{}'", it.version, picture.owner(&it)))
+            .map(|it| format!("end version {} of '{}'", it.version, it.owner))
             .collect())
     })
 }
@@ -313,9 +312,8 @@ fn revoke(
         let now = session.now();
         store::blocks::put(tx, cluster.id, user.id, actor.holder.id, now, reason)?;
         if let Some(live) = &live {
-            let picture = settle::picture(tx, cluster.id)?;
             let because = "revoked by an admin";
-            settle::end(session, tx, live, &picture, because, journal, Some(request))?;
+            settle::end(session, tx, live, because, journal, Some(request))?;
         }
         // The block ends the user's shells too, and what they share with others: they could get in
         // with it.
@@ -339,9 +337,8 @@ fn rotate(
         store::blocks::remove(tx, cluster.id, user.id)?;
         let versions = store::credentials::versions(tx, cluster.id, user.id)?;
         if let Some(live) = versions.iter().find(|version| version.state.is_live()) {
-            let picture = settle::picture(tx, cluster.id)?;
             let because = "rotated by an admin";
-            settle::end(session, tx, live, &picture, because, journal, Some(request))?;
+            settle::end(session, tx, live, because, journal, Some(request))?;
         }
         let next = store::credentials::next_version(tx, cluster.id, Subject::Personal(user.id))?;
         kubeconfig::begin_version(session, tx, &case, request)?;
@@ -516,7 +513,7 @@ fn shared_lines(
         }
         let deliveries = store::credentials::deliveries(tx, latest.id)?;
         lines.push(Line {
-            user: settle::picture(tx, cluster.id)?.owner(&latest),
+            user: latest.owner.to_string(),
             cluster: cluster.name.to_string(),
             downloads: deliveries.len(),
             downloaded: deliveries.last().map(|last| (last.at, name(last.by))),

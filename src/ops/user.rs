@@ -227,7 +227,7 @@ fn would_end(session: &Session, after: &User) -> Result<Vec<String>, Error> {
         for credential in store::credentials::shared_held_by(tx, after.id)? {
             let cluster = clusters.iter().find(|c| c.id == credential.cluster);
             if let Some(cluster) = cluster.filter(|_| !after.active && credential.state.is_live()) {
-                let owner = settle::picture(tx, cluster.id)?.owner(&credential);
+                let owner = &credential.owner;
                 lines.push(format!(
                     "end version {} of '{owner}' on cluster '{}', and begin the next one",
                     credential.version, cluster.name
@@ -242,7 +242,7 @@ fn would_end(session: &Session, after: &User) -> Result<Vec<String>, Error> {
                 .must_end(find::access_of(tx, session, after, cluster)?)
                 .is_some()
             {
-                let owner = settle::picture(tx, cluster.id)?.owner(&credential);
+                let owner = &credential.owner;
                 lines.push(format!(
                     "end version {} of '{owner}' on cluster '{}'",
                     credential.version, cluster.name

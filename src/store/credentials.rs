@@ -7,11 +7,15 @@ use crate::domain::Timestamp;
 use crate::domain::access::Power;
 use crate::domain::cluster::ClusterId;
 use crate::domain::credential::{Credential, CredentialId, Delivery, Subject};
+use crate::domain::name::NameError;
 use crate::domain::project::{Holder, ProjectId};
+use crate::domain::subject::SubjectName;
 use crate::domain::user::UserId;
 
 const COLUMNS: &str = "id, kind, user, project, level, cluster, version, account, power, state, \
-     ended_because, created_at, issued_at, ended_at, revoked_at, token_expires_at, until";
+     ended_because, created_at, issued_at, ended_at, revoked_at, token_expires_at, until, \
+     (SELECT name FROM users WHERE users.id = credentials.user), \
+     (SELECT name FROM projects WHERE projects.id = credentials.project)";
 
 struct Raw {
     id: i64,
@@ -24,6 +28,7 @@ struct Raw {
     ended_because: Option<String>,
     times: (i64, Option<i64>, Option<i64>, Option<i64>, Option<i64>),
     until: Option<i64>,
+    names: (Option<String>, Option<String>),
 }
 
 fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
@@ -44,6 +49,7 @@ fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
             row.get(15)?,
         ),
         until: row.get(16)?,
+        names: (row.get(17)?, row.get(18)?),
     })
 }
 
@@ -61,11 +67,39 @@ fn subject(raw: (String, Option<i64>, Option<i64>, Option<String>)) -> Result<Su
     }
 }
 
+/// The name of a subject, of the names of its user and its project.
+fn named(subject: Subject, names: (Option<String>, Option<String>)) -> Result<SubjectName> {
+    let bad = |why: NameError| damaged("credential")(why.to_string());
+    match (subject, names) {
+        (Subject::Personal(_), (Some(user), _)) => {
+            Ok(SubjectName::Personal(user.parse().map_err(bad)?))
+        }
+        (Subject::Shell(_), (Some(user), _)) => Ok(SubjectName::Shell(user.parse().map_err(bad)?)),
+        (Subject::Shared { level, .. }, (_, Some(project))) => Ok(SubjectName::Shared {
+            project: project.parse().map_err(bad)?,
+            level,
+        }),
+        _ => Err(damaged("credential")("it is nobody's".to_owned())),
+    }
+}
+
+/// The name of whose a subject's credentials are.
+pub(crate) fn owner(tx: &ReadTxn<'_>, subject: Subject) -> Result<SubjectName> {
+    let (_, user, project, _) = columns(subject);
+    let mut statement = tx.sql().prepare_cached(
+        "SELECT (SELECT name FROM users WHERE id = ?1), (SELECT name FROM projects WHERE id = ?2)",
+    )?;
+    let names = statement.query_row((user, project), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    named(subject, names)
+}
+
 fn credential(raw: Raw) -> Result<Credential> {
     let (created_at, issued_at, ended_at, revoked_at, token_expires_at) = raw.times;
+    let subject = subject(raw.subject)?;
     Ok(Credential {
         id: CredentialId(raw.id),
-        subject: subject(raw.subject)?,
+        owner: named(subject, raw.names)?,
+        subject,
         cluster: ClusterId(raw.cluster),
         version: raw.version,
         account: raw.account,
@@ -310,33 +344,30 @@ pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewCredential<'_>) -> Result<Crede
 /// The number that a subject's next version on a cluster gets.
 pub(crate) fn next_version(tx: &ReadTxn<'_>, cluster: ClusterId, subject: Subject) -> Result<u32> {
     let (kind, user, project, level) = columns(subject);
+    let owner = owner(tx, subject)?.to_string();
     let latest: u32 = tx.sql().query_row(
         "SELECT max(
            coalesce((SELECT max(version) FROM credentials WHERE cluster = ?1 AND kind = ?2
              AND user IS ?3 AND project IS ?4 AND level IS ?5), 0),
            coalesce((SELECT max(version) FROM version_floors
-             WHERE cluster = ?1 AND owner = CASE ?2
-               WHEN 'personal' THEN (SELECT name FROM users WHERE id = ?3)
-               WHEN 'shell' THEN (SELECT name FROM users WHERE id = ?3) || '/shell'
-               ELSE (SELECT name FROM projects WHERE id = ?4) || '/' || ?5 END), 0))",
-        (cluster.0, kind, user, project, level),
+             WHERE cluster = ?1 AND owner = ?6), 0))",
+        (cluster.0, kind, user, project, level, owner),
         |row| row.get(0),
     )?;
     Ok(latest + 1)
 }
 
 /// Records a version that the cluster holds and the store never heard of: its number is taken.
-/// `owner` is whose it is, as the account says.
 pub(crate) fn raise_floor(
     tx: &WriteTxn<'_>,
     cluster: ClusterId,
-    owner: &str,
+    owner: &SubjectName,
     version: u32,
 ) -> Result<()> {
     tx.sql().execute(
         "INSERT INTO version_floors (cluster, owner, version) VALUES (?1, ?2, ?3)
          ON CONFLICT (cluster, owner) DO UPDATE SET version = max(version, excluded.version)",
-        (cluster.0, owner, version),
+        (cluster.0, owner.to_string(), version),
     )?;
     Ok(())
 }

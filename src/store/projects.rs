@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use rusqlite::{OptionalExtension, Row};
 
-use super::{ReadTxn, Result, WriteTxn, damaged, time};
+use super::{ReadTxn, Result, WriteTxn, credentials, damaged, time};
 use crate::domain::Timestamp;
-use crate::domain::name::ProjectName;
-use crate::domain::project::{Member, Project, ProjectId, ProjectRole};
+use crate::domain::credential::Subject;
+use crate::domain::name::{NameError, ProjectName};
+use crate::domain::project::{Member, Project, ProjectId, ProjectRole, SharedLevel};
+use crate::domain::subject::SubjectName;
 use crate::domain::user::UserId;
 
 const COLUMNS: &str = "id, name, description, created_at";
@@ -51,10 +53,18 @@ pub(crate) fn list(tx: &ReadTxn<'_>) -> Result<Vec<Project>> {
 }
 
 /// The names of all projects, deleted ones too: their credentials stay as history.
-pub(crate) fn names(tx: &ReadTxn<'_>) -> Result<BTreeMap<ProjectId, String>> {
+pub(crate) fn names(tx: &ReadTxn<'_>) -> Result<BTreeMap<ProjectId, ProjectName>> {
     let mut statement = tx.sql().prepare_cached("SELECT id, name FROM projects")?;
-    let rows = statement.query_map([], |row| Ok((ProjectId(row.get(0)?), row.get(1)?)))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let rows = statement
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<Vec<(i64, String)>>>()?;
+    rows.into_iter()
+        .map(|(id, name)| {
+            let name = name.parse();
+            let name = name.map_err(|e: NameError| damaged("project")(e.to_string()))?;
+            Ok((ProjectId(id), name))
+        })
+        .collect()
 }
 
 /// Inserts a project.
@@ -75,14 +85,19 @@ pub(crate) fn insert(
 /// Renames a project. The numbers that its versions must not use again are known by its name: they
 /// go with it.
 pub(crate) fn rename(tx: &WriteTxn<'_>, project: ProjectId, name: &ProjectName) -> Result<()> {
-    tx.sql().execute(
-        "INSERT INTO version_floors (cluster, owner, version)
-         SELECT f.cluster, ?2 || substr(f.owner, length(p.name) + 1), f.version
-         FROM version_floors AS f JOIN projects AS p ON p.id = ?1
-         WHERE f.owner IN (p.name || '/read', p.name || '/admin')
-         ON CONFLICT (cluster, owner) DO UPDATE SET version = max(version, excluded.version)",
-        (project.0, name.as_str()),
-    )?;
+    for level in SharedLevel::ALL {
+        let before = credentials::owner(tx, Subject::Shared { project, level })?;
+        let after = SubjectName::Shared {
+            project: name.clone(),
+            level,
+        };
+        tx.sql().execute(
+            "INSERT INTO version_floors (cluster, owner, version)
+             SELECT cluster, ?2, version FROM version_floors WHERE owner = ?1
+             ON CONFLICT (cluster, owner) DO UPDATE SET version = max(version, excluded.version)",
+            (before.to_string(), after.to_string()),
+        )?;
+    }
     tx.sql().execute(
         "UPDATE projects SET name = ?2 WHERE id = ?1",
         (project.0, name.as_str()),

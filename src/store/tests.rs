@@ -19,6 +19,10 @@ fn new_store() -> (tempfile::TempDir, Store) {
     (home, store)
 }
 
+fn named(owner: &str) -> crate::domain::subject::SubjectName {
+    owner.parse().expect("a good name")
+}
+
 fn event() -> crate::domain::audit::Event {
     crate::domain::audit::Event {
         at: at(1),
@@ -262,15 +266,15 @@ fn a_credential_goes_forward_only_and_one_lives() {
         assert!(tx.sql().execute("DELETE FROM credentials", []).is_err());
         let alice = Subject::Personal(user);
         assert_eq!(credentials::next_version(tx, cluster, alice)?, 3);
-        credentials::raise_floor(tx, cluster, "alice", 6)?;
-        credentials::raise_floor(tx, cluster, "alice", 4)?;
+        credentials::raise_floor(tx, cluster, &named("alice"), 6)?;
+        credentials::raise_floor(tx, cluster, &named("alice"), 4)?;
         assert_eq!(credentials::next_version(tx, cluster, alice)?, 7);
         let (shop, store1) = ("shop".parse(), "store1".parse());
         let (shop, store1) = (shop.expect("a name"), store1.expect("a name"));
         let project = projects::insert(tx, &shop, "", user, at(1))?;
         let level = crate::domain::project::SharedLevel::Admin;
         let shared = Subject::Shared { project, level };
-        credentials::raise_floor(tx, cluster, "shop/admin", 4)?;
+        credentials::raise_floor(tx, cluster, &named("shop/admin"), 4)?;
         assert_eq!(credentials::next_version(tx, cluster, shared)?, 5);
         projects::rename(tx, project, &store1)?;
         assert_eq!(credentials::next_version(tx, cluster, shared)?, 5);

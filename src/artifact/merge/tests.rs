@@ -21,7 +21,7 @@ fn mark(subject: &str, cluster: &str) -> Mark {
     Mark {
         installation: id(),
         cluster: cluster.to_owned(),
-        subject: subject.to_owned(),
+        subject: Some(subject.parse().expect("a good name")),
     }
 }
 

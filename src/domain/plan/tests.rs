@@ -87,7 +87,7 @@ fn nothing() -> Desired {
 fn account(index: u8, power: Power) -> Account {
     Account {
         name: format!("user{index}-0000000{index}-v1"),
-        user: format!("user{index}"),
+        user: format!("user{index}").parse().expect("a good name"),
         credential: i64::from(index),
         power,
     }

@@ -254,8 +254,7 @@ fn missing_account(name: &str, picture: &settle::Picture) -> String {
         None => format!("account {name}"),
         Some(credential) => format!(
             "account {name}, which somebody deleted: version {} of '{}' ends with `reconcile`",
-            credential.version,
-            picture.owner(credential)
+            credential.version, credential.owner
         ),
     }
 }

@@ -455,15 +455,7 @@ pub(crate) async fn relink(
             let picture = settle::picture(tx, cluster.id)?;
             for credential in &picture.credentials {
                 let because = "the cluster was rebuilt";
-                settle::end(
-                    session,
-                    tx,
-                    credential,
-                    &picture,
-                    because,
-                    &journal,
-                    Some(request),
-                )?;
+                settle::end(session, tx, credential, because, &journal, Some(request))?;
             }
         }
         Ok(cluster)

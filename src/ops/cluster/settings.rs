@@ -307,7 +307,9 @@ fn apply_settings(before: &Cluster, wish: Set) -> Cluster {
 
 fn project_name(session: &Session, cluster: &Cluster) -> Result<Option<String>, Error> {
     let names = session.store()?.read(store::projects::names)?;
-    Ok(cluster.project.and_then(|id| names.get(&id).cloned()))
+    Ok(cluster
+        .project
+        .and_then(|id| names.get(&id).map(ToString::to_string)))
 }
 
 /// Whether nothing of a cluster was changed since but what is of no concern here. A deleted project
@@ -349,7 +351,7 @@ fn describe_project(
         return Ok(vec![]);
     }
     let picture = session.store()?.read(|tx| settle::picture(tx, after.id))?;
-    let name = |id| picture.projects.get(&id).map_or("", String::as_str);
+    let name = |id| picture.projects.get(&id).map_or("", ProjectName::as_str);
     let mut lines = Vec::new();
     match after.project {
         Some(project) => lines.push(format!("project: {}", name(project))),
@@ -357,7 +359,7 @@ fn describe_project(
     }
     for credential in &picture.credentials {
         if matches!(credential.subject, Subject::Shared { .. }) && credential.state.is_live() {
-            let owner = picture.owner(credential);
+            let owner = &credential.owner;
             let ends = format!("end version {} of '{owner}'", credential.version);
             let over = session
                 .store()?

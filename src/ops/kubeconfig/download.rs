@@ -17,6 +17,7 @@ use crate::domain::credential::{
 };
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::project::ProjectRole;
+use crate::domain::subject::SubjectName;
 use crate::domain::{Confirmed, Timestamp};
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::observe::Look;
@@ -73,8 +74,8 @@ pub(crate) struct DownloadWish {
 pub(crate) struct Downloaded {
     /// Where.
     pub(crate) cluster: ClusterName,
-    /// Whose: `bob`, or `shop/read` where it is a project's.
-    pub(crate) user: String,
+    /// Whose.
+    pub(crate) user: SubjectName,
     /// Into whose hands, where the file is a project's.
     pub(crate) shared_with: Option<String>,
     /// Who can open it.
@@ -128,7 +129,7 @@ fn active(session: &Session, case: &Case, id: CredentialId) -> Result<Credential
 
 fn overtaken(case: &Case) -> Error {
     Error::Overtaken {
-        user: case.owner.clone(),
+        user: case.owner.to_string(),
         cluster: case.cluster.name.clone(),
     }
 }
@@ -367,7 +368,7 @@ fn not_handed_over(session: &Session, case: &Case, id: CredentialId, error: Erro
     match found {
         Ok(Some(credential)) => Error::NotHandedOver {
             version: credential.version,
-            user: case.owner.clone(),
+            user: case.owner.to_string(),
             cluster: case.cluster.name.clone(),
             source: Box::new(error),
         },

@@ -10,6 +10,7 @@ use crate::artifact::merge::{BYTES_MAX, tokens_alone};
 use crate::domain::audit::Phase;
 use crate::domain::name::ClusterName;
 use crate::domain::plan::NAMESPACE;
+use crate::domain::subject::SubjectName;
 use crate::kubernetes::token::claims;
 use crate::ops::{Applied, Done, Error, Mode, find, settle};
 use crate::session::Session;
@@ -20,7 +21,7 @@ pub(crate) struct Rotated {
     /// Where.
     pub(crate) cluster: ClusterName,
     /// Whose.
-    pub(crate) user: String,
+    pub(crate) user: SubjectName,
     /// The version that ended, if there was one.
     pub(crate) ended: Option<u32>,
     /// The version that began.
@@ -70,16 +71,8 @@ pub(crate) async fn rotate(
             .journal
             .record(session, tx, Phase::Requested, detail, None)?;
         if let Some(live) = &live {
-            let picture = settle::picture(tx, case.cluster.id)?;
-            settle::end(
-                session,
-                tx,
-                live,
-                &picture,
-                "rotated",
-                &case.journal,
-                Some(request),
-            )?;
+            let journal = &case.journal;
+            settle::end(session, tx, live, "rotated", journal, Some(request))?;
         }
         begin_version(session, tx, &case, request)?;
         Ok::<_, Error>(request)

@@ -366,12 +366,9 @@ fn held_too_much(
         let (Some(cluster), true) = (cluster, exceeds && credential.state.is_live()) else {
             continue;
         };
-        let picture = settle::picture(tx, cluster.id)?;
         let words = format!(
             "version {} of '{}' on cluster '{}'",
-            credential.version,
-            picture.owner(&credential),
-            cluster.name
+            credential.version, credential.owner, cluster.name
         );
         match taken {
             Taken::End => lines.push(format!("end {words}, and begin the next one")),

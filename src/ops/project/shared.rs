@@ -12,6 +12,7 @@ use crate::domain::credential::{Credential, Subject};
 use crate::domain::name::{ClusterName, ProjectName};
 use crate::domain::policy::ProjectAction;
 use crate::domain::project::{Project, ProjectId, ProjectRole, SharedLevel};
+use crate::domain::subject::SubjectName;
 use crate::domain::user::{User, UserId};
 use crate::ops::journal::Journal;
 use crate::ops::settle::{self, Picture};
@@ -61,7 +62,7 @@ pub(in crate::ops) fn go_on(
     session: &Session,
     tx: &WriteTxn<'_>,
     cluster: &Cluster,
-    (ended, picture): (&Credential, &Picture),
+    ended: &Credential,
     journal: &Journal,
     request: Option<i64>,
 ) -> store::Result<()> {
@@ -72,9 +73,9 @@ pub(in crate::ops) fn go_on(
     if cluster.project != Some(project) || !issues {
         return Ok(());
     }
-    let owner = picture.owner(ended);
-    let journal = journal.clone().user_name(&owner);
-    let whose = (ended.subject, owner.as_str(), level.power());
+    let owner = &ended.owner;
+    let journal = journal.clone().user_name(owner);
+    let whose = (ended.subject, owner, level.power());
     kubeconfig::begin(session, tx, &journal, cluster, whose, request)?;
     Ok(())
 }
@@ -84,8 +85,8 @@ pub(in crate::ops) fn go_on(
 pub(crate) struct Over {
     /// Where.
     pub(crate) cluster: ClusterName,
-    /// Whose, in words: `shop/read`.
-    pub(crate) owner: String,
+    /// Whose.
+    pub(crate) owner: SubjectName,
     /// Which version ended.
     pub(crate) ended: u32,
     /// The version that began in its place.
@@ -144,7 +145,7 @@ impl Over {
         }
         Ok(Some(Self {
             cluster: cluster.name.clone(),
-            owner: picture.owner(ended),
+            owner: ended.owner.clone(),
             ended: ended.version,
             begun,
             again,
@@ -337,24 +338,9 @@ async fn one(
         let request = journal.record(session, tx, Phase::Requested, detail, None)?;
         let mut over = Vec::new();
         for live in live {
-            settle::end(
-                session,
-                tx,
-                &live,
-                &picture,
-                because,
-                journal,
-                Some(request),
-            )?;
+            settle::end(session, tx, &live, because, journal, Some(request))?;
             if action == Action::Rotate {
-                go_on(
-                    session,
-                    tx,
-                    cluster,
-                    (&live, &picture),
-                    journal,
-                    Some(request),
-                )?;
+                go_on(session, tx, cluster, &live, journal, Some(request))?;
             }
             over.extend(Over::of(tx, cluster, &picture, &live)?);
         }

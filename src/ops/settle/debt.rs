@@ -172,7 +172,7 @@ pub(in crate::ops) fn access_debts(
         .iter()
         .filter(|credential| credential.state.is_debt() && credentials(credential))
         .map(|credential| {
-            let user = picture.owner(credential);
+            let user = &credential.owner;
             let version = credential.version;
             let revoking = credential.state == State::Revoking;
             Debt {

@@ -6,8 +6,9 @@ use crate::domain::Timestamp;
 use crate::domain::access::{self, Power};
 use crate::domain::binding::{Binding, Bound};
 use crate::domain::cluster::{Cluster, ClusterId, FormerManager, WriteScope};
-use crate::domain::credential::{Credential, CredentialId, State, Subject};
+use crate::domain::credential::{Credential, CredentialId, State};
 use crate::domain::installation::InstallationId;
+use crate::domain::name::ProjectName;
 use crate::domain::plan::{self, Desired, Object};
 use crate::domain::project::ProjectId;
 use crate::domain::user::{User, UserId};
@@ -35,28 +36,12 @@ pub(in crate::ops) struct Picture {
     /// All users.
     pub(in crate::ops) users: BTreeMap<UserId, User>,
     /// The names of all projects.
-    pub(in crate::ops) projects: BTreeMap<ProjectId, String>,
+    pub(in crate::ops) projects: BTreeMap<ProjectId, ProjectName>,
     /// Shells that carry less than their user has: no bound role either.
     lowered: BTreeSet<CredentialId>,
 }
 
 impl Picture {
-    /// Whose a credential is, for people: `alice`, `alice/shell` or `shop/read`.
-    pub(in crate::ops) fn owner(&self, credential: &Credential) -> String {
-        let name = |user| {
-            let found: Option<&User> = self.users.get(&user);
-            found.map(|user| user.name.to_string()).unwrap_or_default()
-        };
-        match credential.subject {
-            Subject::Personal(user) => name(user),
-            Subject::Shell(user) => format!("{}/shell", name(user)),
-            Subject::Shared { project, level } => {
-                let name = self.projects.get(&project).map_or("", String::as_str);
-                format!("{name}/{level}")
-            }
-        }
-    }
-
     /// A user's name.
     pub(super) fn name_of(&self, user: UserId) -> Option<&str> {
         self.users.get(&user).map(|user| user.name.as_str())
@@ -72,7 +57,7 @@ impl Picture {
                 .filter(|credential| credential.state.is_live())
                 .map(|credential| plan::Account {
                     name: credential.account.clone(),
-                    user: self.owner(credential),
+                    user: credential.owner.clone(),
                     credential: credential.id.0,
                     power: credential.power,
                 })

@@ -24,8 +24,8 @@ pub(super) fn record_outcome(
     let now = session.now();
     let mut ended = Vec::new();
     for credential in &picture.credentials {
-        let user = picture.owner(credential);
-        let journal = journal.clone().user_name(&user);
+        let user = &credential.owner;
+        let journal = journal.clone().user_name(user);
         let version = credential.version;
         match credential.state {
             State::Pending => {

@@ -63,17 +63,8 @@ pub(super) async fn end_vanished(
     }
     let after = session.store()?.write(|tx| {
         for credential in &ending {
-            end(
-                session,
-                tx,
-                credential,
-                before,
-                ACCOUNT_DELETED,
-                journal,
-                request,
-            )?;
-            let ended = (*credential, before);
-            shared::go_on(session, tx, cluster, ended, journal, request)?;
+            end(session, tx, credential, ACCOUNT_DELETED, journal, request)?;
+            shared::go_on(session, tx, cluster, credential, journal, request)?;
         }
         picture(tx, cluster.id)
     })?;
@@ -96,7 +87,7 @@ pub(super) async fn end_vanished(
     };
     let mut taken = Box::pin(connection.take(&ended, &after.desired(cluster))).await;
     taken.notes.extend(ending.iter().map(|it| {
-        let owner = before.owner(it);
+        let owner = &it.owner;
         format!(
             "version {} of '{owner}' ended: {ACCOUNT_DELETED} (account '{}'); the next download begins \
              another",
@@ -134,9 +125,7 @@ pub(in crate::ops) fn step_words(step: &Step, picture: &Picture) -> String {
     match stood {
         Some(credential) => format!(
             "end version {} of '{}': {ACCOUNT_DELETED} (account '{}')",
-            credential.version,
-            picture.owner(credential),
-            account.name
+            credential.version, credential.owner, account.name
         ),
         None => step.to_string(),
     }
