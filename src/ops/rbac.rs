@@ -6,7 +6,7 @@ use super::journal::Journal;
 use super::{Applied, Done, Error, Mode, find, settle};
 use crate::domain::access::Access;
 use crate::domain::audit::Phase;
-use crate::domain::binding::{Binding, BindingId, Bound};
+use crate::domain::binding::{Binding, Bound};
 use crate::domain::cluster::Cluster;
 use crate::domain::level::LeftOut;
 use crate::domain::name::{ClusterName, UserRef};
@@ -18,6 +18,7 @@ use crate::kubernetes::manager::BINDING_RIGHTS;
 use crate::kubernetes::observe::{Look, Seen};
 use crate::session::{Actor, Session};
 use crate::store;
+use crate::store::bindings::NewBinding;
 
 /// A role that is wished for a user, or no more.
 #[derive(Debug, Clone)]
@@ -300,16 +301,13 @@ pub(crate) async fn bind(
         let request = case
             .journal
             .record(session, tx, Phase::Requested, detail.clone(), None)?;
-        let new = Binding {
-            id: BindingId(0),
+        let new = NewBinding {
             user: case.user.id,
             cluster: case.cluster.id,
-            bound: bound.clone(),
+            bound,
             bound_at: session.now(),
             bound_by: case.actor.user.id,
-            reason: wish.reason.clone(),
-            is_removed: false,
-            is_owed: true,
+            reason: &wish.reason,
         };
         store::bindings::insert(tx, &new)?;
         Ok::<_, Error>(request)

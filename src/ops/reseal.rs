@@ -115,14 +115,19 @@ pub(super) fn open_provider_token(
     })
 }
 
-fn ssh_key_record(cluster: &Cluster, installation: &InstallationId, pair: &KeyPair) -> RecordName {
+/// The name of the record that holds a key's private half: of its fingerprint and generation.
+pub(super) fn ssh_key_record(
+    cluster: &Cluster,
+    installation: &InstallationId,
+    (fingerprint, generation): (&str, u32),
+) -> RecordName {
     RecordName {
         installation: installation.clone(),
         table: "ssh_keys",
         // A cluster's name may come back with another cluster; its keys do not.
-        row: format!("{}/{}", cluster.name, pair.fingerprint),
+        row: format!("{}/{fingerprint}", cluster.name),
         column: "secret",
-        generation: pair.generation,
+        generation,
     }
 }
 
@@ -130,12 +135,10 @@ fn ssh_key_record(cluster: &Cluster, installation: &InstallationId, pair: &KeyPa
 pub(super) fn seal_ssh_key(
     tx: &ReadTxn<'_>,
     cluster: &Cluster,
-    installation: &InstallationId,
-    pair: &KeyPair,
+    record: &RecordName,
     text: &SecretString,
 ) -> Result<Sealed, Error> {
-    let record = ssh_key_record(cluster, installation, pair);
-    seal(text, &record, &recipients(tx, cluster)?).map_err(|source| Error::Seal {
+    seal(text, record, &recipients(tx, cluster)?).map_err(|source| Error::Seal {
         what: format!("the SSH key of cluster '{}'", cluster.name),
         source,
     })
@@ -153,7 +156,8 @@ pub(super) fn open_ssh_key(
         .store()?
         .read(|tx| store::ssh_keys::secret(tx, pair.id))?;
     let sealed = sealed.ok_or_else(|| session.not_for_you(SSH_KEY, name()))?;
-    let record = ssh_key_record(cluster, installation, pair);
+    let key = (pair.fingerprint.as_str(), pair.generation);
+    let record = ssh_key_record(cluster, installation, key);
     let opened = open(&sealed, &record, session.identity()?);
     opened.map_err(|error| match error {
         OpenError::NotForThisKey => session.not_for_you(SSH_KEY, name()).into(),
@@ -258,7 +262,9 @@ impl Logins {
                 });
             }
             for (pair, text) in &opened.ssh_keys {
-                let sealed = seal_ssh_key(tx, &cluster, installation, pair, text)?;
+                let key = (pair.fingerprint.as_str(), pair.generation);
+                let record = ssh_key_record(&cluster, installation, key);
+                let sealed = seal_ssh_key(tx, &cluster, &record, text)?;
                 // One that was taken meanwhile stays gone.
                 if store::ssh_keys::reseal(tx, pair.id, &sealed)? {
                     note_readers(tx, &cluster, pair.id)?;

@@ -75,8 +75,25 @@ pub(crate) fn list(tx: &ReadTxn<'_>) -> Result<Vec<Binding>> {
 const MAY_STAND_THERE: &str = "EXISTS (SELECT 1 FROM credentials WHERE cluster = :cluster \
      AND user = :user AND state <> 'revoked')";
 
-/// Binds a role to a user; the number in `new` is not used.
-pub(crate) fn insert(tx: &WriteTxn<'_>, new: &Binding) -> Result<()> {
+/// What a new binding starts with.
+#[derive(Debug)]
+pub(crate) struct NewBinding<'a> {
+    /// Where.
+    pub(crate) cluster: ClusterId,
+    /// Who has it.
+    pub(crate) user: UserId,
+    /// The role, and where it counts.
+    pub(crate) bound: &'a Bound,
+    /// When.
+    pub(crate) bound_at: Timestamp,
+    /// By whom.
+    pub(crate) bound_by: UserId,
+    /// Why.
+    pub(crate) reason: &'a str,
+}
+
+/// Binds a role to a user.
+pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewBinding<'_>) -> Result<()> {
     let sql = format!(
         "INSERT INTO bindings (cluster, user, kind, role, namespace, bound_at, bound_by, reason,
             owed)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{OptionalExtension, Row, named_params};
 
-use super::{ReadTxn, Result, WriteTxn, damaged, time, time_option};
+use super::{Error, ReadTxn, Result, WriteTxn, damaged, time, time_option};
 use crate::domain::Timestamp;
 use crate::domain::cluster::{
     Address, Cluster, ClusterId, ManagerKind, PublicAddress, State, WriteScope,
@@ -21,139 +21,94 @@ const COLUMNS: &str = "id, name, state, protected, owner, description, labels, s
      manager_generation, manager_expires_at, write_scope, held_back, created_at, reached_at, \
      deleting_at, project, included, write_allow, public_server, public_tls_server_name";
 
-/// The part of a row that needs judging after reading.
-struct Judged {
-    name: String,
-    state: String,
-    labels: String,
-    kind: String,
-    scope: String,
-    held_back: String,
-    included: String,
-    write_allow: String,
-    expires_at: Option<i64>,
-    created_at: i64,
-    reached_at: Option<i64>,
-    deleting_at: Option<i64>,
-}
-
-fn raw(row: &Row<'_>) -> rusqlite::Result<(Cluster, Judged)> {
-    let placeholder = "x".parse().map_err(|_| rusqlite::Error::InvalidQuery)?;
-    let cluster = Cluster {
+/// Reads a row. A word that the program never writes is damage, and so is text that is no JSON.
+fn cluster(row: &Row<'_>) -> Result<Cluster> {
+    let bad = damaged("cluster");
+    let name: String = row.get(1)?;
+    let [state, labels, kind, scope]: [String; 4] =
+        [row.get(2)?, row.get(6)?, row.get(14)?, row.get(17)?];
+    let (labels, marks) = apart(from_json(&labels)?);
+    let public: Option<String> = row.get(25)?;
+    Ok(Cluster {
         id: ClusterId(row.get(0)?),
-        name: placeholder,
-        state: State::Active,
+        name: name.parse().map_err(|e| bad(format!("{e}")))?,
+        state: match state.as_str() {
+            "active" => State::Active,
+            "archived" => State::Archived,
+            other => return Err(bad(format!("state '{other}'"))),
+        },
         protected: row.get(3)?,
         owner: row.get::<_, Option<i64>>(4)?.map(UserId),
         project: row.get::<_, Option<i64>>(22)?.map(ProjectId),
         description: row.get(5)?,
-        labels: BTreeMap::new(),
-        marks: Marks::default(),
+        labels,
+        marks,
         address: Address {
             server: row.get(7)?,
             ca_pem: row.get(8)?,
             tls_server_name: row.get(9)?,
             proxy_url: row.get(10)?,
         },
-        public: row
-            .get::<_, Option<String>>(25)?
-            .map(|server| {
-                Ok::<_, rusqlite::Error>(PublicAddress {
-                    server,
-                    tls_server_name: row.get(26)?,
-                })
-            })
-            .transpose()?,
+        public: match public {
+            None => None,
+            Some(server) => Some(PublicAddress {
+                server,
+                tls_server_name: row.get(26)?,
+            }),
+        },
         kube_system_uid: row.get(11)?,
         version: row.get(12)?,
         manager: row.get(13)?,
-        manager_kind: ManagerKind::Token,
-        manager_generation: row.get(15)?,
-        manager_expires_at: None,
-        write_scope: WriteScope::Namespaces,
-        held_back: BTreeSet::new(),
-        included: BTreeSet::new(),
-        write_allow: BTreeSet::new(),
-        created_at: Timestamp::UNIX_EPOCH,
-        reached_at: None,
-        deleting_at: None,
-    };
-    let judged = Judged {
-        name: row.get(1)?,
-        state: row.get(2)?,
-        labels: row.get(6)?,
-        kind: row.get(14)?,
-        expires_at: row.get(16)?,
-        scope: row.get(17)?,
-        held_back: row.get(18)?,
-        included: row.get(23)?,
-        write_allow: row.get(24)?,
-        created_at: row.get(19)?,
-        reached_at: row.get(20)?,
-        deleting_at: row.get(21)?,
-    };
-    Ok((cluster, judged))
-}
-
-fn cluster((cluster, judged): (Cluster, Judged)) -> Result<Cluster> {
-    let bad = damaged("cluster");
-    let kept = serde_json::from_str(&judged.labels).map_err(|e| bad(e.to_string()))?;
-    let (labels, marks) = apart(kept);
-    Ok(Cluster {
-        name: judged.name.parse().map_err(|e| bad(format!("{e}")))?,
-        state: match judged.state.as_str() {
-            "active" => State::Active,
-            "archived" => State::Archived,
-            other => return Err(bad(format!("state '{other}'"))),
-        },
-        labels,
-        marks,
-        manager_kind: match judged.kind.as_str() {
+        manager_kind: match kind.as_str() {
             "token" => ManagerKind::Token,
             "secret" => ManagerKind::Secret,
             "operator" => ManagerKind::Operator,
             other => return Err(bad(format!("manager kind '{other}'"))),
         },
-        write_scope: match judged.scope.as_str() {
+        manager_generation: row.get(15)?,
+        manager_expires_at: time_option(row.get(16)?)?,
+        write_scope: match scope.as_str() {
             "namespaces" => WriteScope::Namespaces,
             "cluster" => WriteScope::Cluster,
             other => return Err(bad(format!("write scope '{other}'"))),
         },
-        held_back: serde_json::from_str(&judged.held_back).map_err(|e| bad(e.to_string()))?,
-        included: serde_json::from_str(&judged.included).map_err(|e| bad(e.to_string()))?,
-        write_allow: allowed(&judged.write_allow).map_err(&bad)?,
-        manager_expires_at: time_option(judged.expires_at)?,
-        created_at: time(judged.created_at)?,
-        reached_at: time_option(judged.reached_at)?,
-        deleting_at: time_option(judged.deleting_at)?,
-        ..cluster
+        held_back: from_json(&row.get::<_, String>(18)?)?,
+        included: from_json(&row.get::<_, String>(23)?)?,
+        write_allow: allowed(&row.get::<_, String>(24)?)?,
+        created_at: time(row.get(19)?)?,
+        reached_at: time_option(row.get(20)?)?,
+        deleting_at: time_option(row.get(21)?)?,
     })
+}
+
+fn collect(tx: &ReadTxn<'_>, filter: &str, params: impl rusqlite::Params) -> Result<Vec<Cluster>> {
+    let sql = format!("SELECT {COLUMNS} FROM clusters WHERE {filter}");
+    let mut statement = tx.sql().prepare_cached(&sql)?;
+    let mut rows = statement.query(params)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(cluster(row)?);
+    }
+    Ok(found)
 }
 
 /// Finds a cluster by name.
 pub(crate) fn find(tx: &ReadTxn<'_>, name: &ClusterName) -> Result<Option<Cluster>> {
-    let sql = format!("SELECT {COLUMNS} FROM clusters WHERE name = ?1 AND removed_at IS NULL");
-    let mut statement = tx.sql().prepare_cached(&sql)?;
-    statement
-        .query_row([name.as_str()], raw)
-        .optional()?
-        .map(cluster)
-        .transpose()
+    let filter = "name = ?1 AND removed_at IS NULL";
+    Ok(collect(tx, filter, [name.as_str()])?.pop())
 }
 
 /// Lists all clusters by name.
 pub(crate) fn list(tx: &ReadTxn<'_>) -> Result<Vec<Cluster>> {
-    let sql = format!("SELECT {COLUMNS} FROM clusters WHERE removed_at IS NULL ORDER BY name");
-    let mut statement = tx.sql().prepare_cached(&sql)?;
-    let rows = statement
-        .query_map([], raw)?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
-    rows.into_iter().map(cluster).collect()
+    collect(tx, "removed_at IS NULL ORDER BY name", [])
 }
 
-fn allowed(text: &str) -> std::result::Result<BTreeSet<Allowed>, String> {
-    let lines: Vec<String> = serde_json::from_str(text).map_err(|e| e.to_string())?;
-    lines.iter().map(|line| line.parse()).collect()
+fn allowed(text: &str) -> Result<BTreeSet<Allowed>> {
+    let lines: Vec<String> = from_json(text)?;
+    let lines = lines.iter().map(|line| line.parse());
+    lines
+        .collect::<std::result::Result<_, _>>()
+        .map_err(damaged("cluster"))
 }
 
 fn lines(allowed: &BTreeSet<Allowed>) -> Vec<String> {
@@ -165,12 +120,15 @@ fn lines(allowed: &BTreeSet<Allowed>) -> Vec<String> {
 const ON_OBJECTS: [&str; 2] = ["object-label:", "object-annotation:"];
 
 /// Labels for people, and what is put on objects, as they are kept.
-fn together(cluster: &Cluster) -> BTreeMap<String, &String> {
+fn together<'a>(
+    labels: &'a BTreeMap<String, String>,
+    marks: &'a Marks,
+) -> BTreeMap<String, &'a String> {
     let mut kept: BTreeMap<String, &String> = BTreeMap::new();
-    let maps = [&cluster.marks.labels, &cluster.marks.annotations];
+    let maps = [&marks.labels, &marks.annotations];
     for (prefix, map) in ["", ON_OBJECTS[0], ON_OBJECTS[1]]
         .into_iter()
-        .zip([&cluster.labels].into_iter().chain(maps))
+        .zip([labels].into_iter().chain(maps))
     {
         kept.extend(map.iter().map(|(key, it)| (format!("{prefix}{key}"), it)));
     }
@@ -192,25 +150,75 @@ fn apart(kept: BTreeMap<String, String>) -> (BTreeMap<String, String>, Marks) {
     (labels, marks)
 }
 
+fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
+    serde_json::from_str(text).map_err(|e| damaged("cluster")(e.to_string()))
+}
+
 fn json(value: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|e| damaged("cluster")(e.to_string()))
 }
 
-/// Inserts a cluster; its `id` is given by the store.
-pub(crate) fn insert(tx: &WriteTxn<'_>, new: &Cluster, manager: &Sealed) -> Result<ClusterId> {
+/// What a new cluster starts with.
+#[derive(Debug)]
+pub(crate) struct NewCluster<'a> {
+    /// Its name.
+    pub(crate) name: &'a ClusterName,
+    /// Who owns it.
+    pub(crate) owner: Option<UserId>,
+    /// The project that it is in.
+    pub(crate) project: Option<ProjectId>,
+    /// One line for people.
+    pub(crate) description: &'a str,
+    /// Labels for people.
+    pub(crate) labels: &'a BTreeMap<String, String>,
+    /// What is put on everything that we make there.
+    pub(crate) marks: &'a Marks,
+    /// Where it is reached.
+    pub(crate) address: &'a Address,
+    /// The UID of its namespace `kube-system`.
+    pub(crate) kube_system_uid: &'a str,
+    /// What version the server said that it is.
+    pub(crate) version: &'a str,
+    /// The name of the manager's account.
+    pub(crate) manager: &'a str,
+    /// What the manager's login is.
+    pub(crate) manager_kind: ManagerKind,
+    /// When the login ends.
+    pub(crate) manager_expires_at: Option<Timestamp>,
+    /// Where write reaches.
+    pub(crate) write_scope: WriteScope,
+    /// Namespaces that write does not reach.
+    pub(crate) held_back: &'a BTreeSet<String>,
+    /// When it was registered, and reached.
+    pub(crate) created_at: Timestamp,
+}
+
+/// Inserts a cluster, with the login that `seal` makes of it.
+pub(crate) fn insert<E: From<Error>>(
+    tx: &WriteTxn<'_>,
+    new: &NewCluster<'_>,
+    seal: impl FnOnce(&Cluster) -> std::result::Result<Sealed, E>,
+) -> std::result::Result<Cluster, E> {
+    let id = insert_row(tx, new)?;
+    let inserted = collect(tx, "id = ?1", [id.0])?.pop();
+    let inserted = inserted.ok_or_else(|| damaged("cluster")("it was not inserted".to_owned()))?;
+    reseal_manager(tx, id, &seal(&inserted)?)?;
+    Ok(inserted)
+}
+
+fn insert_row(tx: &WriteTxn<'_>, new: &NewCluster<'_>) -> Result<ClusterId> {
     tx.sql().execute(
         "INSERT INTO clusters (name, owner, description, labels, server, ca_pem, tls_server_name,
-           proxy_url, kube_system_uid, version, manager, manager_kind, manager_generation,
-           manager_secret, manager_expires_at, write_scope, held_back, included, write_allow,
-           created_at, reached_at, project)
+           proxy_url, kube_system_uid, version, manager, manager_kind, manager_expires_at,
+           write_scope, held_back, created_at, reached_at, project)
          VALUES (:name, :owner, :description, :labels, :server, :ca_pem, :tls_server_name,
-           :proxy_url, :uid, :version, :manager, :kind, :generation, :secret, :expires_at, :scope,
-           :held_back, :included, :write_allow, :created_at, :reached_at, :project)",
+           :proxy_url, :uid, :version, :manager, :kind, :expires_at, :scope, :held_back,
+           :created_at, :created_at, :project)",
         named_params! {
             ":name": new.name.as_str(),
             ":owner": new.owner.map(|owner| owner.0),
             ":description": new.description,
-            ":labels": json(&together(new))?,
+            ":labels": json(&together(new.labels, new.marks))?,
             ":server": new.address.server,
             ":ca_pem": new.address.ca_pem,
             ":tls_server_name": new.address.tls_server_name,
@@ -219,15 +227,10 @@ pub(crate) fn insert(tx: &WriteTxn<'_>, new: &Cluster, manager: &Sealed) -> Resu
             ":version": new.version,
             ":manager": new.manager,
             ":kind": new.manager_kind.as_str(),
-            ":generation": new.manager_generation,
-            ":secret": manager.as_bytes(),
             ":expires_at": new.manager_expires_at.map(|at| at.timestamp()),
             ":scope": new.write_scope.as_str(),
             ":held_back": json(&new.held_back)?,
-            ":included": json(&new.included)?,
-            ":write_allow": json(&lines(&new.write_allow))?,
             ":created_at": new.created_at.timestamp(),
-            ":reached_at": new.reached_at.map(|at| at.timestamp()),
             ":project": new.project.map(|project| project.0),
         },
     )?;
@@ -243,7 +246,7 @@ pub(crate) fn update_settings(tx: &WriteTxn<'_>, cluster: &Cluster) -> Result<()
         (
             cluster.id.0,
             &cluster.description,
-            json(&together(cluster))?,
+            json(&together(&cluster.labels, &cluster.marks))?,
             cluster.write_scope.as_str(),
             json(&cluster.held_back)?,
             cluster.project.map(|project| project.0),
@@ -281,7 +284,7 @@ pub(crate) fn relink(tx: &WriteTxn<'_>, cluster: &Cluster, manager: &Sealed) -> 
             manager.as_bytes(),
             cluster.manager_expires_at.map(|at| at.timestamp()),
             cluster.reached_at.map(|at| at.timestamp()),
-            json(&together(cluster))?,
+            json(&together(&cluster.labels, &cluster.marks))?,
         ],
     )?;
     Ok(())

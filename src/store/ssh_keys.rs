@@ -139,8 +139,31 @@ pub(crate) fn next_generation(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<u3
     Ok(latest + 1)
 }
 
-/// Inserts a key as `available`; its row number and claim are not looked at.
-pub(crate) fn insert(tx: &WriteTxn<'_>, key: &KeyPair, secret: &Sealed) -> Result<SshKeyId> {
+/// What a new key starts with.
+#[derive(Debug)]
+pub(crate) struct NewSshKey {
+    /// Whose nodes.
+    pub(crate) cluster: ClusterId,
+    /// Its number among the cluster's keys.
+    pub(crate) generation: u32,
+    /// Which part it plays.
+    pub(crate) place: Place,
+    /// `ed25519` or `rsa-4096`.
+    pub(crate) kind: String,
+    /// The line for `authorized_keys`.
+    pub(crate) public: String,
+    /// `SHA256:…`, as `ssh-keygen -l` shows it.
+    pub(crate) fingerprint: String,
+    /// Whether it came from elsewhere, where copies of it may be.
+    pub(crate) imported: bool,
+    /// When it was made or imported.
+    pub(crate) made_at: Timestamp,
+    /// By whom.
+    pub(crate) made_by: UserId,
+}
+
+/// Inserts a key as `available`.
+pub(crate) fn insert(tx: &WriteTxn<'_>, key: &NewSshKey, secret: &Sealed) -> Result<SshKeyId> {
     tx.sql().execute(
         "INSERT INTO ssh_keys (cluster, generation, place, custody, kind, public, fingerprint,
            origin, made_at, made_by, secret)

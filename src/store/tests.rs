@@ -49,43 +49,45 @@ fn add_user(tx: &WriteTxn<'_>, name: &str) -> crate::domain::user::UserId {
 }
 
 fn add_cluster(tx: &WriteTxn<'_>, owner: crate::domain::user::UserId) -> Result<()> {
-    let cluster = crate::domain::cluster::Cluster {
-        id: crate::domain::cluster::ClusterId(0),
-        name: "prod".parse().expect("a good name"),
-        state: crate::domain::cluster::State::Active,
-        protected: false,
-        project: None,
+    let name = "prod".parse().expect("a good name");
+    let labels = [("env".to_owned(), "prod".to_owned())].into();
+    let marks = Marks {
+        labels: [("env".to_owned(), "on objects".to_owned())].into(),
+        annotations: [("env".to_owned(), "annotated".to_owned())].into(),
+    };
+    let new = clusters::NewCluster {
+        name: &name,
         owner: Some(owner),
-        description: String::new(),
-        labels: [("env".to_owned(), "prod".to_owned())].into(),
-        marks: Marks {
-            labels: [("env".to_owned(), "on objects".to_owned())].into(),
-            annotations: [("env".to_owned(), "annotated".to_owned())].into(),
-        },
-        address: crate::domain::cluster::Address {
+        project: None,
+        description: "",
+        labels: &labels,
+        marks: &marks,
+        address: &crate::domain::cluster::Address {
             server: "https://example".to_owned(),
             ca_pem: None,
             tls_server_name: None,
             proxy_url: None,
         },
-        public: None,
-        kube_system_uid: "u".to_owned(),
-        version: "v1".to_owned(),
-        manager: "m".to_owned(),
+        kube_system_uid: "u",
+        version: "v1",
+        manager: "m",
         manager_kind: crate::domain::cluster::ManagerKind::Token,
-        manager_generation: 1,
         manager_expires_at: None,
         write_scope: crate::domain::cluster::WriteScope::Namespaces,
-        held_back: ["a".to_owned()].into(),
+        held_back: &["a".to_owned()].into(),
+        created_at: at(5),
+    };
+    let sealed = Sealed::new(vec![1]);
+    let inserted = clusters::insert(tx, &new, |_| Ok::<_, Error>(sealed.clone()))?;
+    assert_eq!(clusters::manager_secret(tx, inserted.id)?, Some(sealed));
+    assert_eq!((&inserted.labels, &inserted.marks), (&labels, &marks));
+    let set = crate::domain::cluster::Cluster {
         included: ["b".to_owned()].into(),
         write_allow: ["x.io/widgets".parse().expect("a kind")].into(),
-        created_at: at(5),
-        reached_at: None,
-        deleting_at: None,
+        ..inserted
     };
-    let id = clusters::insert(tx, &cluster, &Sealed::new(vec![1]))?;
-    let found = clusters::find(tx, &cluster.name)?.expect("it was just inserted");
-    assert_eq!(found, crate::domain::cluster::Cluster { id, ..cluster });
+    clusters::update_settings(tx, &set)?;
+    assert_eq!(clusters::find(tx, &name)?, Some(set));
     Ok(())
 }
 
