@@ -11,7 +11,8 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row};
 use sha2::{Digest, Sha256};
 
-use super::{Error, ReadTxn, Result, WriteTxn, integrity, meta, time};
+use super::columns::{Time, of_row, time};
+use super::{Error, ReadTxn, Result, WriteTxn, integrity, meta};
 use crate::domain::Timestamp;
 use crate::domain::audit::{Entry, Event, Head, Phase};
 
@@ -200,13 +201,13 @@ pub(super) fn append_upgrade(sql: &Connection, detail: String, state: &str) -> R
     let Some((seq, prev, _)) = last(sql)? else {
         return Ok(());
     };
-    let at: i64 = sql.query_row("SELECT unixepoch()", [], |row| row.get(0))?;
+    let at = sql.query_row("SELECT unixepoch()", [], |row| time(row, 0))?;
     let upgrade = Pending {
         seq: seq + 1,
         prev,
         state: None,
         event: Event {
-            at: time(at)?,
+            at,
             actor: "kubegrant".to_owned(),
             acting_as: None,
             action: "upgrade",
@@ -351,10 +352,10 @@ pub(crate) struct Filter {
 const COLUMNS: &str = "seq, at, actor, acting_as, action, phase, cluster, user, detail, request, \
      prev, hash, state";
 
-fn entry(row: &Row<'_>) -> Result<Entry> {
+fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     Ok(Entry {
         seq: row.get(0)?,
-        at: time(row.get(1)?)?,
+        at: time(row, 1)?,
         actor: row.get(2)?,
         acting_as: row.get(3)?,
         action: row.get(4)?,
@@ -395,14 +396,15 @@ pub(crate) fn each<E: From<Error>>(
             filter.user,
             filter.cluster,
             filter.action,
-            filter.since.map(|at| at.timestamp()),
-            filter.until.map(|at| at.timestamp()),
+            filter.since.map(Time),
+            filter.until.map(Time),
             filter.limit.map_or(-1, i64::from),
             filter.since_seq,
         ])
         .map_err(Error::from)?;
     while let Some(row) = rows.next().map_err(Error::from)? {
-        hand(entry(row)?)?;
+        let entry = entry(row).map_err(|error| of_row("event", error))?;
+        hand(entry)?;
     }
     Ok(())
 }

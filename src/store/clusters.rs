@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::{OptionalExtension, Row, named_params};
+use rusqlite::{Params, Row, named_params};
 
-use super::{Error, ReadTxn, Result, WriteTxn, damaged, time, time_option};
+use super::columns::{Json, Time, json, misfit, time, time_option};
+use super::{Error, ReadTxn, Result, WriteTxn, damaged};
 use crate::domain::Timestamp;
 use crate::domain::cluster::{
     Address, Cluster, ClusterId, ManagerKind, PublicAddress, State, WriteScope,
@@ -21,25 +22,17 @@ const COLUMNS: &str = "id, name, state, protected, owner, description, labels, s
      manager_generation, manager_expires_at, write_scope, held_back, created_at, reached_at, \
      deleting_at, project, included, write_allow, public_server, public_tls_server_name";
 
-/// Reads a row. A word that the program never writes is damage, and so is text that is no JSON.
-fn cluster(row: &Row<'_>) -> Result<Cluster> {
-    let bad = damaged("cluster");
-    let name: String = row.get(1)?;
-    let [state, labels, kind, scope]: [String; 4] =
-        [row.get(2)?, row.get(6)?, row.get(14)?, row.get(17)?];
-    let (labels, marks) = apart(from_json(&labels)?);
+fn cluster(row: &Row<'_>) -> rusqlite::Result<Cluster> {
+    let (labels, marks) = apart(json(row, 6)?);
+    let allowed: Vec<String> = json(row, 24)?;
+    let allowed = allowed.iter().map(|line| line.parse());
     let public: Option<String> = row.get(25)?;
     Ok(Cluster {
-        id: ClusterId(row.get(0)?),
-        name: name.parse().map_err(|e| bad(format!("{e}")))?,
-        state: match state.as_str() {
-            "active" => State::Active,
-            "archived" => State::Archived,
-            other => return Err(bad(format!("state '{other}'"))),
-        },
+        id: row.get(0)?,
+        name: row.get(1)?,
+        state: row.get(2)?,
         protected: row.get(3)?,
-        owner: row.get::<_, Option<i64>>(4)?.map(UserId),
-        project: row.get::<_, Option<i64>>(22)?.map(ProjectId),
+        owner: row.get(4)?,
         description: row.get(5)?,
         labels,
         marks,
@@ -49,6 +42,22 @@ fn cluster(row: &Row<'_>) -> Result<Cluster> {
             tls_server_name: row.get(9)?,
             proxy_url: row.get(10)?,
         },
+        kube_system_uid: row.get(11)?,
+        version: row.get(12)?,
+        manager: row.get(13)?,
+        manager_kind: row.get(14)?,
+        manager_generation: row.get(15)?,
+        manager_expires_at: time_option(row, 16)?,
+        write_scope: row.get(17)?,
+        held_back: json(row, 18)?,
+        created_at: time(row, 19)?,
+        reached_at: time_option(row, 20)?,
+        deleting_at: time_option(row, 21)?,
+        project: row.get(22)?,
+        included: json(row, 23)?,
+        write_allow: allowed
+            .collect::<std::result::Result<_, String>>()
+            .map_err(misfit)?,
         public: match public {
             None => None,
             Some(server) => Some(PublicAddress {
@@ -56,46 +65,18 @@ fn cluster(row: &Row<'_>) -> Result<Cluster> {
                 tls_server_name: row.get(26)?,
             }),
         },
-        kube_system_uid: row.get(11)?,
-        version: row.get(12)?,
-        manager: row.get(13)?,
-        manager_kind: match kind.as_str() {
-            "token" => ManagerKind::Token,
-            "secret" => ManagerKind::Secret,
-            "operator" => ManagerKind::Operator,
-            other => return Err(bad(format!("manager kind '{other}'"))),
-        },
-        manager_generation: row.get(15)?,
-        manager_expires_at: time_option(row.get(16)?)?,
-        write_scope: match scope.as_str() {
-            "namespaces" => WriteScope::Namespaces,
-            "cluster" => WriteScope::Cluster,
-            other => return Err(bad(format!("write scope '{other}'"))),
-        },
-        held_back: from_json(&row.get::<_, String>(18)?)?,
-        included: from_json(&row.get::<_, String>(23)?)?,
-        write_allow: allowed(&row.get::<_, String>(24)?)?,
-        created_at: time(row.get(19)?)?,
-        reached_at: time_option(row.get(20)?)?,
-        deleting_at: time_option(row.get(21)?)?,
     })
 }
 
-fn collect(tx: &ReadTxn<'_>, filter: &str, params: impl rusqlite::Params) -> Result<Vec<Cluster>> {
+fn collect(tx: &ReadTxn<'_>, filter: &str, params: impl Params) -> Result<Vec<Cluster>> {
     let sql = format!("SELECT {COLUMNS} FROM clusters WHERE {filter}");
-    let mut statement = tx.sql().prepare_cached(&sql)?;
-    let mut rows = statement.query(params)?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push(cluster(row)?);
-    }
-    Ok(found)
+    tx.all("cluster", &sql, params, cluster)
 }
 
 /// Finds a cluster by name.
 pub(crate) fn find(tx: &ReadTxn<'_>, name: &ClusterName) -> Result<Option<Cluster>> {
     let filter = "name = ?1 AND removed_at IS NULL";
-    Ok(collect(tx, filter, [name.as_str()])?.pop())
+    Ok(collect(tx, filter, [name])?.pop())
 }
 
 /// Lists all clusters by name.
@@ -103,16 +84,8 @@ pub(crate) fn list(tx: &ReadTxn<'_>) -> Result<Vec<Cluster>> {
     collect(tx, "removed_at IS NULL ORDER BY name", [])
 }
 
-fn allowed(text: &str) -> Result<BTreeSet<Allowed>> {
-    let lines: Vec<String> = from_json(text)?;
-    let lines = lines.iter().map(|line| line.parse());
-    lines
-        .collect::<std::result::Result<_, _>>()
-        .map_err(damaged("cluster"))
-}
-
-fn lines(allowed: &BTreeSet<Allowed>) -> Vec<String> {
-    allowed.iter().map(ToString::to_string).collect()
+fn lines(allowed: &BTreeSet<Allowed>) -> Json<Vec<String>> {
+    Json(allowed.iter().map(ToString::to_string).collect())
 }
 
 /// Before the keys of what is put on objects, which is kept in the column of the labels for people: no
@@ -123,7 +96,7 @@ const ON_OBJECTS: [&str; 2] = ["object-label:", "object-annotation:"];
 fn together<'a>(
     labels: &'a BTreeMap<String, String>,
     marks: &'a Marks,
-) -> BTreeMap<String, &'a String> {
+) -> Json<BTreeMap<String, &'a String>> {
     let mut kept: BTreeMap<String, &String> = BTreeMap::new();
     let maps = [&marks.labels, &marks.annotations];
     for (prefix, map) in ["", ON_OBJECTS[0], ON_OBJECTS[1]]
@@ -132,7 +105,7 @@ fn together<'a>(
     {
         kept.extend(map.iter().map(|(key, it)| (format!("{prefix}{key}"), it)));
     }
-    kept
+    Json(kept)
 }
 
 /// [`together`], undone.
@@ -148,14 +121,6 @@ fn apart(kept: BTreeMap<String, String>) -> (BTreeMap<String, String>, Marks) {
         map.insert(key.to_owned(), value);
     }
     (labels, marks)
-}
-
-fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
-    serde_json::from_str(text).map_err(|e| damaged("cluster")(e.to_string()))
-}
-
-fn json(value: &impl serde::Serialize) -> Result<String> {
-    serde_json::to_string(value).map_err(|e| damaged("cluster")(e.to_string()))
 }
 
 /// What a new cluster starts with.
@@ -200,7 +165,7 @@ pub(crate) fn insert<E: From<Error>>(
     seal: impl FnOnce(&Cluster) -> std::result::Result<Sealed, E>,
 ) -> std::result::Result<Cluster, E> {
     let id = insert_row(tx, new)?;
-    let inserted = collect(tx, "id = ?1", [id.0])?.pop();
+    let inserted = collect(tx, "id = ?1", [id])?.pop();
     let inserted = inserted.ok_or_else(|| damaged("cluster")("it was not inserted".to_owned()))?;
     reseal_manager(tx, id, &seal(&inserted)?)?;
     Ok(inserted)
@@ -215,10 +180,10 @@ fn insert_row(tx: &WriteTxn<'_>, new: &NewCluster<'_>) -> Result<ClusterId> {
            :proxy_url, :uid, :version, :manager, :kind, :expires_at, :scope, :held_back,
            :created_at, :created_at, :project)",
         named_params! {
-            ":name": new.name.as_str(),
-            ":owner": new.owner.map(|owner| owner.0),
+            ":name": new.name,
+            ":owner": new.owner,
             ":description": new.description,
-            ":labels": json(&together(new.labels, new.marks))?,
+            ":labels": together(new.labels, new.marks),
             ":server": new.address.server,
             ":ca_pem": new.address.ca_pem,
             ":tls_server_name": new.address.tls_server_name,
@@ -226,12 +191,12 @@ fn insert_row(tx: &WriteTxn<'_>, new: &NewCluster<'_>) -> Result<ClusterId> {
             ":uid": new.kube_system_uid,
             ":version": new.version,
             ":manager": new.manager,
-            ":kind": new.manager_kind.as_str(),
-            ":expires_at": new.manager_expires_at.map(|at| at.timestamp()),
-            ":scope": new.write_scope.as_str(),
-            ":held_back": json(&new.held_back)?,
-            ":created_at": new.created_at.timestamp(),
-            ":project": new.project.map(|project| project.0),
+            ":kind": new.manager_kind,
+            ":expires_at": new.manager_expires_at.map(Time),
+            ":scope": new.write_scope,
+            ":held_back": Json(new.held_back),
+            ":created_at": Time(new.created_at),
+            ":project": new.project,
         },
     )?;
     Ok(ClusterId(tx.sql().last_insert_rowid()))
@@ -244,14 +209,14 @@ pub(crate) fn update_settings(tx: &WriteTxn<'_>, cluster: &Cluster) -> Result<()
            project = ?6, included = ?7, write_allow = ?8, public_server = ?9,
            public_tls_server_name = ?10 WHERE id = ?1",
         (
-            cluster.id.0,
+            cluster.id,
             &cluster.description,
-            json(&together(&cluster.labels, &cluster.marks))?,
-            cluster.write_scope.as_str(),
-            json(&cluster.held_back)?,
-            cluster.project.map(|project| project.0),
-            json(&cluster.included)?,
-            json(&lines(&cluster.write_allow))?,
+            together(&cluster.labels, &cluster.marks),
+            cluster.write_scope,
+            Json(&cluster.held_back),
+            cluster.project,
+            Json(&cluster.included),
+            lines(&cluster.write_allow),
             cluster.public.as_ref().map(|public| &public.server),
             cluster
                 .public
@@ -271,7 +236,7 @@ pub(crate) fn relink(tx: &WriteTxn<'_>, cluster: &Cluster, manager: &Sealed) -> 
            older_logins = 1,
            reached_at = ?13, labels = ?14 WHERE id = ?1",
         rusqlite::params![
-            cluster.id.0,
+            cluster.id,
             cluster.address.server,
             cluster.address.ca_pem,
             cluster.address.tls_server_name,
@@ -279,12 +244,12 @@ pub(crate) fn relink(tx: &WriteTxn<'_>, cluster: &Cluster, manager: &Sealed) -> 
             cluster.kube_system_uid,
             cluster.version,
             cluster.manager,
-            cluster.manager_kind.as_str(),
+            cluster.manager_kind,
             cluster.manager_generation,
-            manager.as_bytes(),
-            cluster.manager_expires_at.map(|at| at.timestamp()),
-            cluster.reached_at.map(|at| at.timestamp()),
-            json(&together(&cluster.labels, &cluster.marks))?,
+            manager,
+            cluster.manager_expires_at.map(Time),
+            cluster.reached_at.map(Time),
+            together(&cluster.labels, &cluster.marks),
         ],
     )?;
     Ok(())
@@ -294,27 +259,23 @@ pub(crate) fn relink(tx: &WriteTxn<'_>, cluster: &Cluster, manager: &Sealed) -> 
 pub(crate) fn set_reached(tx: &WriteTxn<'_>, cluster: ClusterId, at: Timestamp) -> Result<()> {
     tx.sql().execute(
         "UPDATE clusters SET reached_at = ?2 WHERE id = ?1",
-        (cluster.0, at.timestamp()),
+        (cluster, Time(at)),
     )?;
     Ok(())
 }
 
 /// Reads the manager's sealed login.
 pub(crate) fn manager_secret(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<Option<Sealed>> {
-    let mut statement = tx
-        .sql()
-        .prepare_cached("SELECT manager_secret FROM clusters WHERE id = ?1")?;
-    let bytes: Option<Option<Vec<u8>>> = statement
-        .query_row([cluster.0], |row| row.get(0))
-        .optional()?;
-    Ok(bytes.flatten().map(Sealed::new))
+    let sql = "SELECT manager_secret FROM clusters WHERE id = ?1";
+    let found = tx.first("cluster", sql, [cluster], |row| row.get(0))?;
+    Ok(found.flatten())
 }
 
 /// Replaces the manager's sealed login by one sealed to other people; the secret is the same.
 pub(crate) fn reseal_manager(tx: &WriteTxn<'_>, cluster: ClusterId, sealed: &Sealed) -> Result<()> {
     tx.sql().execute(
         "UPDATE clusters SET manager_secret = ?2 WHERE id = ?1",
-        (cluster.0, sealed.as_bytes()),
+        (cluster, sealed),
     )?;
     Ok(())
 }
@@ -323,7 +284,7 @@ pub(crate) fn reseal_manager(tx: &WriteTxn<'_>, cluster: ClusterId, sealed: &Sea
 pub(crate) fn set_protected(tx: &WriteTxn<'_>, cluster: ClusterId, protected: bool) -> Result<()> {
     tx.sql().execute(
         "UPDATE clusters SET protected = ?2 WHERE id = ?1",
-        (cluster.0, protected),
+        (cluster, protected),
     )?;
     Ok(())
 }
@@ -332,7 +293,7 @@ pub(crate) fn set_protected(tx: &WriteTxn<'_>, cluster: ClusterId, protected: bo
 pub(crate) fn set_state(tx: &WriteTxn<'_>, cluster: ClusterId, state: State) -> Result<()> {
     tx.sql().execute(
         "UPDATE clusters SET state = ?2 WHERE id = ?1",
-        (cluster.0, state.as_str()),
+        (cluster, state),
     )?;
     Ok(())
 }
@@ -345,7 +306,7 @@ pub(crate) fn set_owner(
 ) -> Result<()> {
     tx.sql().execute(
         "UPDATE clusters SET owner = ?2 WHERE id = ?1",
-        (cluster.0, owner.map(|owner| owner.0)),
+        (cluster, owner),
     )?;
     Ok(())
 }
@@ -354,7 +315,7 @@ pub(crate) fn set_owner(
 pub(crate) fn owe_reach(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<()> {
     tx.sql().execute(
         "UPDATE clusters SET reach_owed = 1 WHERE id = ?1",
-        [cluster.0],
+        [cluster],
     )?;
     Ok(())
 }
@@ -363,7 +324,7 @@ pub(crate) fn owe_reach(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<()> {
 pub(crate) fn settle_reach(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<()> {
     tx.sql().execute(
         "UPDATE clusters SET reach_owed = 0 WHERE id = ?1",
-        [cluster.0],
+        [cluster],
     )?;
     Ok(())
 }
@@ -373,7 +334,7 @@ pub(crate) fn owes_reach(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<bool> {
     let mut statement = tx
         .sql()
         .prepare_cached("SELECT 1 FROM clusters WHERE id = ?1 AND reach_owed = 1")?;
-    Ok(statement.exists([cluster.0])?)
+    Ok(statement.exists([cluster])?)
 }
 
 /// Whether logins of the manager from before the stored one may still work.
@@ -381,14 +342,14 @@ pub(crate) fn has_older_logins(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<b
     let mut statement = tx
         .sql()
         .prepare_cached("SELECT 1 FROM clusters WHERE id = ?1 AND older_logins = 1")?;
-    Ok(statement.exists([cluster.0])?)
+    Ok(statement.exists([cluster])?)
 }
 
 /// Records that the stored login is the manager's only one.
 pub(crate) fn settle_older_logins(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<()> {
     tx.sql().execute(
         "UPDATE clusters SET older_logins = 0 WHERE id = ?1",
-        [cluster.0],
+        [cluster],
     )?;
     Ok(())
 }
@@ -398,14 +359,14 @@ pub(crate) fn owes_orphans(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<bool>
     let mut statement = tx
         .sql()
         .prepare_cached("SELECT 1 FROM clusters WHERE id = ?1 AND orphans_owed = 1")?;
-    Ok(statement.exists([cluster.0])?)
+    Ok(statement.exists([cluster])?)
 }
 
 /// Records that everything unknown was seen to be gone from it.
 pub(crate) fn settle_orphans(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<()> {
     tx.sql().execute(
         "UPDATE clusters SET orphans_owed = 0 WHERE id = ?1",
-        [cluster.0],
+        [cluster],
     )?;
     Ok(())
 }
@@ -414,7 +375,7 @@ pub(crate) fn settle_orphans(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<()
 pub(crate) fn begin_delete(tx: &WriteTxn<'_>, cluster: ClusterId, at: Timestamp) -> Result<()> {
     tx.sql().execute(
         "UPDATE clusters SET deleting_at = coalesce(deleting_at, ?2) WHERE id = ?1",
-        (cluster.0, at.timestamp()),
+        (cluster, Time(at)),
     )?;
     Ok(())
 }
@@ -423,22 +384,20 @@ pub(crate) fn begin_delete(tx: &WriteTxn<'_>, cluster: ClusterId, at: Timestamp)
 pub(crate) fn remove(tx: &WriteTxn<'_>, cluster: ClusterId, at: Timestamp) -> Result<()> {
     tx.sql().execute(
         "UPDATE clusters SET removed_at = ?2, manager_secret = NULL WHERE id = ?1",
-        (cluster.0, at.timestamp()),
+        (cluster, Time(at)),
     )?;
-    tx.sql().execute(
-        "DELETE FROM provider_tokens WHERE cluster = ?1",
-        [cluster.0],
-    )?;
+    tx.sql()
+        .execute("DELETE FROM provider_tokens WHERE cluster = ?1", [cluster])?;
     tx.sql().execute(
         "UPDATE ssh_keys SET custody = 'destroyed', secret = NULL
          WHERE cluster = ?1 AND custody IN ('available','claimed')",
-        [cluster.0],
+        [cluster],
     )?;
     tx.sql()
-        .execute("DELETE FROM blocks WHERE cluster = ?1", [cluster.0])?;
+        .execute("DELETE FROM blocks WHERE cluster = ?1", [cluster])?;
     tx.sql().execute(
         "UPDATE grants SET removed_at = ?2 WHERE cluster = ?1 AND removed_at IS NULL",
-        (cluster.0, at.timestamp()),
+        (cluster, Time(at)),
     )?;
     Ok(())
 }

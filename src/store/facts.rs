@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{ReadTxn, Result, credentials, lookup};
 use crate::domain::credential::Credential;
+use crate::domain::name::UserName;
 
 /// What is said of each thing. The first part of a key orders the kinds; see [`kind`].
 pub(crate) type Facts = BTreeMap<(usize, String), String>;
@@ -144,9 +145,7 @@ pub(crate) fn all(tx: &ReadTxn<'_>) -> Result<Facts> {
 }
 
 fn rows(tx: &ReadTxn<'_>, query: &str) -> Result<Vec<(String, String)>> {
-    let mut statement = tx.sql().prepare(query)?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    tx.all("row", query, [], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 /// The live versions of kubeconfigs, and the names of their clusters.
@@ -172,15 +171,13 @@ fn kubeconfigs(tx: &ReadTxn<'_>) -> Result<Vec<(String, String)>> {
 }
 
 fn holders(tx: &ReadTxn<'_>) -> Result<Vec<(String, String)>> {
-    let mut statement = tx.sql().prepare(
-        "SELECT u.name, h.kept FROM holders AS h JOIN users AS u ON u.id = h.user
-         WHERE h.credential = ?1",
-    )?;
+    let sql = "SELECT u.name, h.kept FROM holders AS h JOIN users AS u ON u.id = h.user
+         WHERE h.credential = ?1";
     let mut said = Vec::new();
     for (it, cluster) in live(tx)? {
-        let mut rows = statement.query([it.id.0])?;
-        while let Some(row) = rows.next()? {
-            let (user, is_kept): (String, bool) = (row.get(0)?, row.get(1)?);
+        let held = tx.all("holder", sql, [it.id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        for (user, is_kept) in held {
+            let user: UserName = user;
             let kept = if is_kept { ", kept" } else { "" };
             let what = format!("{user} of {} on {cluster}", it.owner);
             said.push((what, format!("version {}{kept}", it.version)));

@@ -1,5 +1,6 @@
 //! Credentials of shells: numbered by themselves, and many may live at once.
 
+use super::columns::Time;
 use super::{ReadTxn, Result, WriteTxn};
 use crate::domain::Timestamp;
 use crate::domain::access::Power;
@@ -33,13 +34,13 @@ pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewShell<'_>) -> Result<Credential
            (cluster, kind, user, version, account, power, state, created_at, until)
          VALUES (?1, 'shell', ?2, ?3, ?4, ?5, 'pending', ?6, ?7)",
         (
-            new.cluster.0,
-            new.user.0,
+            new.cluster,
+            new.user,
             new.version,
             new.account,
-            new.power.as_str(),
-            new.created_at.timestamp(),
-            new.until.timestamp(),
+            new.power,
+            Time(new.created_at),
+            Time(new.until),
         ),
     )?;
     Ok(CredentialId(tx.sql().last_insert_rowid()))

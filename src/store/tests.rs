@@ -3,6 +3,7 @@
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use super::*;
+use crate::domain::Timestamp;
 use crate::domain::access::Power;
 use crate::domain::credential::Subject;
 use crate::domain::mark::Marks;
@@ -284,4 +285,126 @@ fn a_credential_goes_forward_only_and_one_lives() {
         Ok(())
     };
     store.write(run).expect("all of it holds");
+}
+
+/// What reading everything comes to when a statement put something in that we never write.
+fn damage(statement: &str) -> String {
+    let (_home, store) = new_store();
+    let filled: Result<()> = store.write(|tx| {
+        let user = add_user(tx, "alice");
+        add_cluster(tx, user)?;
+        let project = projects::insert(tx, &"shop".parse().expect("a name"), "", user, at(1))?;
+        let role = crate::domain::project::ProjectRole::Viewer;
+        projects::put_member(tx, (project, user), role, user, at(1))?;
+        tx.sql().execute_batch(
+            "INSERT INTO grants (user, cluster, level, granted_at, granted_by)
+               VALUES (1, 1, 'read', 1, 1);
+             INSERT INTO bindings (cluster, user, kind, role, bound_at, bound_by, reason)
+               VALUES (1, 1, 'ClusterRole', 'view', 1, 1, '');
+             INSERT INTO credentials (cluster, user, version, account, power, state, created_at)
+               VALUES (1, 1, 1, 'a-v1', 'read', 'pending', 1);
+             INSERT INTO ssh_keys (cluster, generation, place, custody, kind, public, fingerprint,
+                 origin, made_at, made_by, secret)
+               VALUES (1, 1, 'current', 'available', 'ed25519', '', '', 'generated', 1, 1, x'00');",
+        )?;
+        audit::append(tx, &event()).map(drop)
+    });
+    filled.expect("it can be written");
+    let read = || {
+        store.read(|tx| {
+            let cluster = crate::domain::cluster::ClusterId(1);
+            credentials::all_unfinished(tx)?;
+            users::list(tx)?;
+            clusters::list(tx)?;
+            projects::list(tx)?;
+            projects::roles(tx)?;
+            grants::list(tx)?;
+            bindings::list(tx)?;
+            ssh_keys::list(tx, cluster)?;
+            audit::list(tx, &audit::Filter::default()).map(drop)
+        })
+    };
+    read().expect("all of it is ours");
+    let statement = format!("PRAGMA ignore_check_constraints = ON; {statement}");
+    let sql = &store.connection;
+    sql.execute_batch("DROP TRIGGER credentials_forward; DROP TRIGGER audit_no_update;")
+        .and_then(|()| sql.execute_batch("DROP TRIGGER ssh_keys_once"))
+        .and_then(|()| sql.execute_batch(&statement))
+        .expect("whoever has the file can");
+    match read() {
+        Err(error @ Error::Damaged { .. }) => error.to_string(),
+        other => panic!("{statement}: {other:?}"),
+    }
+}
+
+#[test]
+fn what_this_program_never_writes_is_damage_of_the_kind_of_row_that_holds_it() {
+    let time = "9223372036854775807";
+    for (table, column, value, said) in [
+        (
+            "users",
+            "name",
+            "'a b'",
+            "user: 'a b' is not a user name: use",
+        ),
+        (
+            "users",
+            "email",
+            "'bob'",
+            "user: 'bob' is not an e-mail address",
+        ),
+        ("users", "role", "'king'", "user: no role 'king'"),
+        ("users", "created_at", time, "time: 9223372036854775807 s"),
+        (
+            "clusters",
+            "name",
+            "''",
+            "cluster: a cluster name cannot be empty",
+        ),
+        ("clusters", "state", "'gone'", "cluster: state 'gone'"),
+        (
+            "clusters",
+            "manager_kind",
+            "'x'",
+            "cluster: manager kind 'x'",
+        ),
+        ("clusters", "write_scope", "'x'", "cluster: write scope 'x'"),
+        ("clusters", "labels", "'['", "cluster: EOF while parsing"),
+        ("clusters", "write_allow", "'[\"\"]'", "cluster: "),
+        ("clusters", "reached_at", time, "time: "),
+        (
+            "projects",
+            "name",
+            "'-'",
+            "project: '-' is not a project name: use",
+        ),
+        (
+            "project_members",
+            "role",
+            "'x'",
+            "project member: no role 'x'",
+        ),
+        ("grants", "level", "'all'", "grant: no level 'all'"),
+        ("bindings", "kind", "'Group'", "binding: no kind 'Group'"),
+        (
+            "credentials",
+            "kind",
+            "'x'",
+            "credential: no subject of kind 'x'",
+        ),
+        ("credentials", "power", "'x'", "credential: no power 'x'"),
+        (
+            "credentials",
+            "state",
+            "'x'",
+            "credential: no credential state 'x'",
+        ),
+        ("ssh_keys", "place", "'x'", "SSH key: no place of a key 'x'"),
+        ("ssh_keys", "custody", "'x'", "SSH key: no custody 'x'"),
+        ("audit", "at", time, "time: "),
+    ] {
+        let error = damage(&format!("UPDATE {table} SET {column} = {value}"));
+        let said = format!("the store holds a damaged {said}");
+        assert!(error.starts_with(&said), "{table}.{column}: {error}");
+    }
 }
