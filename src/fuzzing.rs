@@ -8,7 +8,7 @@ use crate::artifact::kubeconfig::KubeconfigFields;
 use crate::artifact::merge;
 use crate::cli::{duration, json_line};
 use crate::domain::Timestamp;
-use crate::domain::audit::{Entry, Head};
+use crate::domain::audit::{Entry, EventSeq, Head};
 use crate::domain::credential::account_name;
 use crate::domain::installation::InstallationId;
 use crate::domain::name::{ClusterName, Email, UserName};
@@ -212,7 +212,7 @@ fn audit_export(bytes: &[u8]) {
     let mut field = || fields.next().unwrap_or_default().to_owned();
     let absent = |text: String| Some(text).filter(|text| text != "-");
     let entry = Entry {
-        seq: field().parse().unwrap_or(i64::MIN),
+        seq: EventSeq(field().parse().unwrap_or(i64::MIN)),
         at: Timestamp::from_timestamp(field().parse().unwrap_or_default(), 0).unwrap_or_default(),
         actor: field(),
         acting_as: absent(field()),
@@ -220,7 +220,7 @@ fn audit_export(bytes: &[u8]) {
         phase: field(),
         cluster: absent(field()),
         user: absent(field()),
-        request: field().parse().ok(),
+        request: field().parse().ok().map(EventSeq),
         state: absent(field()),
         prev: field(),
         hash: field(),
@@ -235,7 +235,7 @@ fn audit_export(bytes: &[u8]) {
     );
     let again: serde_json::Value = serde_json::from_str(body).expect("JSON");
     let said = |key: &str| again[key].as_str().map(str::to_owned);
-    assert_eq!(again["seq"], entry.seq);
+    assert_eq!(again["seq"], entry.seq.0);
     assert_eq!(said("detail"), Some(entry.detail));
     assert_eq!(said("actor"), Some(entry.actor));
     assert_eq!(said("cluster"), entry.cluster);

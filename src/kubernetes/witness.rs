@@ -201,6 +201,7 @@ impl Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::audit::EventSeq;
 
     #[test]
     fn a_head_is_one_only_with_the_tag_of_this_login_installation_and_cluster() {
@@ -209,7 +210,7 @@ mod tests {
         let mine = key(&login, &ours, "uid");
         let head = Head {
             epoch: 1_790_000_000,
-            seq: 42,
+            seq: EventSeq(42),
             hash: "0a".repeat(32),
         };
         let text = tagged(&head, &mine);

@@ -209,7 +209,7 @@ pub(crate) async fn restore(
             "replace the store `{}` by `{}` (its log ends at event {})",
             session.config.store.display(),
             path.display(),
-            head.as_ref().map_or(0, |head| head.seq)
+            head.as_ref().map_or(0, |head| head.seq.0)
         )];
         let looks = names(&clusters).into_iter();
         lines.extend(looks.map(|name| format!("owe cluster '{name}' a look")));
@@ -389,7 +389,7 @@ fn make_ready(
         |fingerprint: &str| untaken.is_some_and(|keys| keys.iter().any(|key| key == fingerprint));
     let journal = Journal::new(actor, "restore");
     let doubted = backup.write(|tx| {
-        let end = |head: Option<&Head>| head.map_or(0, |head| head.seq);
+        let end = |head: Option<&Head>| head.map_or(0, |head| head.seq.0);
         let of_backup = end(store::audit::head(tx)?.as_ref());
         let before = match (present, kept) {
             (Some(present), Some(kept)) => format!(

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use super::error::refusal;
 use super::{Applied, Error};
-use crate::domain::audit::{Event, Phase};
+use crate::domain::audit::{Event, EventSeq, Phase};
 use crate::domain::cluster::Cluster;
 use crate::domain::name::ClusterName;
 use crate::domain::policy::Denial;
@@ -76,8 +76,8 @@ impl Journal {
         tx: &WriteTxn<'_>,
         phase: Phase,
         detail: impl Into<String>,
-        request: Option<i64>,
-    ) -> store::Result<i64> {
+        request: Option<EventSeq>,
+    ) -> store::Result<EventSeq> {
         let event = Event {
             at: session.now(),
             actor: self.actor.clone(),
@@ -98,8 +98,8 @@ impl Journal {
         session: &Session,
         phase: Phase,
         detail: impl Into<String>,
-        request: Option<i64>,
-    ) -> store::Result<i64> {
+        request: Option<EventSeq>,
+    ) -> store::Result<EventSeq> {
         let detail = detail.into();
         session
             .store()?
@@ -112,7 +112,7 @@ impl Journal {
         session: &Session,
         applied: &Applied,
         detail: impl Into<String>,
-        request: i64,
+        request: EventSeq,
     ) -> store::Result<()> {
         let phase = if applied.owed.is_empty() {
             Phase::Done

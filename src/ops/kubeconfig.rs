@@ -18,7 +18,7 @@ use super::{Error, find};
 pub(crate) use crate::artifact::file::Overwrite;
 use crate::domain::Timestamp;
 use crate::domain::access::{self, Access, Power};
-use crate::domain::audit::Phase;
+use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::{self, Credential, CredentialId, Delivery, Subject};
 use crate::domain::name::{ClusterName, UserRef};
@@ -214,7 +214,7 @@ pub(super) fn begin_version(
     session: &Session,
     tx: &WriteTxn<'_>,
     case: &Case,
-    request: i64,
+    request: EventSeq,
 ) -> Result<CredentialId, Error> {
     if store::clusters::owes_orphans(tx, case.cluster.id)? {
         let name = &case.cluster.name;
@@ -245,7 +245,7 @@ pub(super) fn begin(
     journal: &Journal,
     cluster: &Cluster,
     (subject, owner, power): (Subject, &SubjectName, Power),
-    request: Option<i64>,
+    request: Option<EventSeq>,
 ) -> store::Result<CredentialId> {
     let version = store::credentials::next_version(tx, cluster.id, subject)?;
     let account = credential::account_name(owner, session.random(), version);

@@ -8,7 +8,7 @@ use super::commit::commit_for;
 use super::journal::Journal;
 use super::project::shared::Over;
 use super::{Applied, Debt, Error, find, life, reseal, settle, user as users};
-use crate::domain::audit::Phase;
+use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::Credential;
 use crate::domain::installation::InstallationId;
@@ -290,7 +290,7 @@ pub(crate) async fn offboard(
 
 /// What the transaction recorded, and what is to be done about it.
 struct Left {
-    request: i64,
+    request: EventSeq,
     /// The clusters that must be told.
     touched: Vec<Cluster>,
     transferred: Vec<String>,
@@ -460,7 +460,7 @@ async fn tell(
     session: &Session,
     clusters: Vec<Cluster>,
     journal: &Journal,
-    request: i64,
+    request: EventSeq,
 ) -> Result<Applied, Error> {
     let one = async |cluster: &Cluster| {
         let picture = session

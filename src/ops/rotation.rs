@@ -10,7 +10,7 @@ use super::manager::{self, Canary};
 use super::project::shared::may_take;
 use super::{Applied, Debt, Done, Error, Mode, cluster as clusters, find, kubeconfig, settle};
 use crate::domain::Confirmed;
-use crate::domain::audit::Phase;
+use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::{Cluster, ManagerKind, State};
 use crate::domain::credential::{Credential, Subject};
 use crate::domain::name::ClusterName;
@@ -53,7 +53,7 @@ async fn replace(
     cluster: &Cluster,
     connection: Connection,
     journal: &Journal,
-    request: i64,
+    request: EventSeq,
 ) -> Result<Replaced, Error> {
     let renewed = manager::renew(session, cluster, &connection, journal, Some(request)).await;
     let (after, new) = match renewed {
@@ -242,7 +242,7 @@ fn exchange(
     tx: &WriteTxn<'_>,
     cluster: &Cluster,
     journal: &Journal,
-    request: i64,
+    request: EventSeq,
 ) -> store::Result<Vec<Exchanged>> {
     // What must end anyway does not begin again.
     settle::end_what_must(session, tx, cluster, journal, Some(request))?;

@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use crate::domain::Timestamp;
 use crate::domain::access;
-use crate::domain::audit::{Head, Phase};
+use crate::domain::audit::{EventSeq, Head, Phase};
 use crate::domain::clock::Clocks;
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::{Credential, State, Subject};
@@ -49,7 +49,7 @@ pub(super) fn end_what_must(
     tx: &WriteTxn<'_>,
     cluster: &Cluster,
     journal: &Journal,
-    request: Option<i64>,
+    request: Option<EventSeq>,
 ) -> store::Result<Vec<Credential>> {
     // The record as this transaction sees it: the caller's may be older than its lock.
     let found = store::clusters::find(tx, &cluster.name)?;
@@ -156,7 +156,7 @@ pub(super) fn end(
     credential: &Credential,
     because: &str,
     journal: &Journal,
-    request: Option<i64>,
+    request: Option<EventSeq>,
 ) -> store::Result<()> {
     if store::credentials::end(tx, credential.id, because, session.now())? {
         let user = &credential.owner;
@@ -204,7 +204,7 @@ pub(super) async fn settle(
     cluster: &Cluster,
     _lock: &Lock,
     journal: &Journal,
-    request: Option<i64>,
+    request: Option<EventSeq>,
 ) -> Result<Settled, Error> {
     let installation = find::installation(session)?;
     // The caller may have read the record before it had the lock: a slow process must not bring
@@ -236,7 +236,7 @@ fn decide_ends(
     session: &Session,
     cluster: &Cluster,
     journal: &Journal,
-    request: Option<i64>,
+    request: Option<EventSeq>,
 ) -> Result<(Picture, Option<Head>), Error> {
     let must_end = session
         .store()?
@@ -258,7 +258,7 @@ pub(super) async fn settle_on(
     cluster: &Cluster,
     connection: Connection,
     journal: &Journal,
-    request: Option<i64>,
+    request: Option<EventSeq>,
     depth: Depth,
 ) -> Result<Settled, Error> {
     let journal = &journal.clone().cluster(cluster);
@@ -390,7 +390,7 @@ async fn give(
     cluster: &Cluster,
     connection: &Connection,
     (picture, desired): (&Picture, &Desired),
-    (journal, request): (&Journal, Option<i64>),
+    (journal, request): (&Journal, Option<EventSeq>),
 ) -> Result<Given, Error> {
     if picture.orphans_owed {
         Box::pin(learn_versions(
@@ -444,7 +444,7 @@ fn record(
     cluster: &Cluster,
     (picture, taken, converged): (&Picture, &Taken, Option<&Converged>),
     journal: &Journal,
-    request: Option<i64>,
+    request: Option<EventSeq>,
 ) -> Result<Vec<Credential>, Error> {
     let stale = cluster
         .reached_at

@@ -19,7 +19,7 @@ use super::{Applied, Done, Error, Mode, excess, find, settle};
 use crate::artifact::file::{Overwrite, ensure_private_dir, write_private};
 use crate::artifact::kubeconfig::{KubeconfigFields, render};
 use crate::domain::access::{Level, Power};
-use crate::domain::audit::Phase;
+use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::{
     Credential, CredentialId, Delivery, State, TTL_SECONDS_MIN, account_name,
@@ -73,7 +73,7 @@ pub(crate) struct Begun {
     id: CredentialId,
     account: String,
     journal: Journal,
-    request: i64,
+    request: EventSeq,
     life: ShellLife,
     /// What people should know of the cluster beside, a sentence each.
     pub(crate) notes: Vec<String>,
@@ -419,7 +419,7 @@ async fn end_credential(
     cluster: &Cluster,
     id: CredentialId,
     journal: &Journal,
-    request: i64,
+    request: EventSeq,
 ) -> Result<EndedShell, Error> {
     let look = || -> Result<Option<Credential>, Error> {
         Ok(session

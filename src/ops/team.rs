@@ -6,7 +6,7 @@ use super::journal::Journal;
 use super::project::shared::Over;
 use super::{Applied, Error, Mode, find, kubeconfig, settle};
 use crate::domain::access::Access;
-use crate::domain::audit::Phase;
+use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::{Cluster, State};
 use crate::domain::credential::{Credential, State as CredentialState, Subject};
 use crate::domain::name::{ClusterName, UserRef};
@@ -297,7 +297,7 @@ fn revoke(
     journal: &Journal,
     (cluster, user): (&Cluster, &User),
     reason: &str,
-) -> Result<(i64, bool, Vec<Over>), store::Error> {
+) -> Result<(EventSeq, bool, Vec<Over>), store::Error> {
     let why = if reason.is_empty() {
         String::new()
     } else {
@@ -329,7 +329,7 @@ fn rotate(
     actor: &Actor,
     journal: &Journal,
     (cluster, user): (&Cluster, &User),
-) -> Result<(i64, u32), Error> {
+) -> Result<(EventSeq, u32), Error> {
     let case = kubeconfig::case_for(session, actor, journal, (cluster, user))?;
     session.store()?.write(|tx| {
         let detail = format!("rotate the kubeconfig of '{}'", user.name);

@@ -10,7 +10,7 @@ use super::project::kept::Kept;
 use super::project::shared::Over;
 use super::{Applied, Done, Error, Mode, find, reseal, settle, ssh_key};
 use crate::domain::Confirmed;
-use crate::domain::audit::Phase;
+use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::{Credential, State};
 use crate::domain::name::{Email, UserName, UserRef};
@@ -258,7 +258,7 @@ pub(super) async fn apply_everywhere(
     session: &Session,
     clusters: Vec<Cluster>,
     journal: &Journal,
-    request: i64,
+    request: EventSeq,
 ) -> Result<Applied, Error> {
     let results: Vec<Result<Applied, Error>> = stream::iter(clusters)
         .map(|cluster| async move {

@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use super::{Error, ReadTxn, Result};
 use crate::domain::Timestamp;
 use crate::domain::access::{Level, Power};
+use crate::domain::audit::EventSeq;
 use crate::domain::binding::BindingId;
 use crate::domain::cluster::{self, ClusterId, ManagerKind, WriteScope};
 use crate::domain::credential::{self, CredentialId};
@@ -140,7 +141,8 @@ numbers!(
     ProjectId,
     CredentialId,
     BindingId,
-    SshKeyId
+    SshKeyId,
+    EventSeq,
 );
 
 /// Reads text that is parsed.

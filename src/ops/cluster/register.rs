@@ -5,7 +5,7 @@ use super::custody::{Account, Custody, ObjectOptions, Request, take_custody};
 use super::survey::survey;
 use std::collections::BTreeSet;
 
-use crate::domain::audit::Phase;
+use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::{Address, Cluster, FormerManager, WriteScope};
 use crate::domain::name::{ClusterName, ProjectName, UserRef, shell_word};
 use crate::domain::policy::{ClusterAction, OrganizationAction, ProjectAction};
@@ -203,7 +203,7 @@ struct Registration<'a> {
     project: Option<&'a Project>,
     approach: &'a Approach,
     detail: String,
-    request: i64,
+    request: EventSeq,
 }
 
 impl Registration<'_> {
@@ -338,7 +338,7 @@ fn announce(
     old: Option<FormerManager>,
     journal: &Journal,
     what: &str,
-) -> Result<(String, i64), Error> {
+) -> Result<(String, EventSeq), Error> {
     let next = manager::new_name(session);
     let request = question.commit(session, |tx, cluster| {
         let new = FormerManager::from(next.as_str());

@@ -6,7 +6,7 @@ use super::public::tried;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::Confirmed;
-use crate::domain::audit::Phase;
+use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::{Cluster, PublicAddress, WriteScope};
 use crate::domain::credential::Subject;
 use crate::domain::level::{Allowed, LeftOut};
@@ -238,7 +238,7 @@ fn record(
     journal: &Journal,
     (before, after, write_moved): (&Cluster, &Cluster, bool),
     detail: String,
-) -> Result<(i64, Vec<Over>), Error> {
+) -> Result<(EventSeq, Vec<Over>), Error> {
     let moves = after.project != before.project;
     if moves {
         still_there(tx, after)?;

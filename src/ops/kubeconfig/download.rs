@@ -11,7 +11,7 @@ use crate::artifact::file::write_private;
 use crate::artifact::kubeconfig::render;
 use crate::artifact::merge::Addition;
 use crate::domain::access::Power;
-use crate::domain::audit::Phase;
+use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::credential::{
     Credential, CredentialId, Delivery, State, Subject, TTL_DAYS_DEFAULT, TTL_SECONDS_MIN,
 };
@@ -189,7 +189,7 @@ pub(super) async fn hand_out(
 /// A version that stands on its cluster, with a fresh token of it in our hands and nobody else's.
 pub(super) struct Ready {
     pub(super) case: Case,
-    pub(super) request: i64,
+    pub(super) request: EventSeq,
     pub(super) credential: Credential,
     pub(super) minted: Minted,
     ttl: i64,
@@ -377,7 +377,7 @@ fn not_handed_over(session: &Session, case: &Case, id: CredentialId, error: Erro
 }
 
 /// A failure after the decision was recorded: owed, and said so.
-fn half_done(session: &Session, case: &Case, request: i64, error: Error) -> Error {
+fn half_done(session: &Session, case: &Case, request: EventSeq, error: Error) -> Error {
     match settle::owed(session, &case.cluster, &case.journal, Some(request), &error) {
         Ok(debts) if debts.is_empty() => error,
         Ok(_) => Error::Owed {
@@ -431,7 +431,7 @@ async fn mint(
     session: &Session,
     case: &Case,
     wish: &DownloadWish,
-    (id, request): (CredentialId, i64),
+    (id, request): (CredentialId, EventSeq),
     settled: &settle::Settled,
 ) -> Result<(Credential, Minted, (i64, Option<Timestamp>)), Error> {
     let credential = active(session, case, id)?;

@@ -3,7 +3,7 @@
 
 use super::shared::Over;
 use crate::domain::Confirmed;
-use crate::domain::audit::Phase;
+use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::{State, Subject};
 use crate::domain::name::{ProjectName, UserRef};
@@ -332,7 +332,7 @@ fn end_in_project(
     session: &Session,
     tx: &WriteTxn<'_>,
     case: &Case,
-    request: i64,
+    request: EventSeq,
 ) -> Result<(Vec<Cluster>, Vec<Over>), Error> {
     let mut touched = Vec::new();
     let mut over = Vec::new();

@@ -6,7 +6,7 @@ use futures::{StreamExt, stream};
 
 use crate::domain::Confirmed;
 use crate::domain::access::Power;
-use crate::domain::audit::Phase;
+use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::{Cluster, State};
 use crate::domain::credential::{Credential, Subject};
 use crate::domain::name::{ClusterName, ProjectName};
@@ -64,7 +64,7 @@ pub(in crate::ops) fn go_on(
     cluster: &Cluster,
     ended: &Credential,
     journal: &Journal,
-    request: Option<i64>,
+    request: Option<EventSeq>,
 ) -> store::Result<()> {
     let Subject::Shared { project, level } = ended.subject else {
         return Ok(());

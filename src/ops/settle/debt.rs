@@ -1,7 +1,7 @@
 //! What is owed, and what was done although it could not be recorded.
 
 use super::{Picture, picture};
-use crate::domain::audit::Phase;
+use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::{Cluster, FormerManager};
 use crate::domain::credential::{Credential, State};
 use crate::domain::user::{User, UserId};
@@ -113,7 +113,7 @@ pub(in crate::ops) fn owed(
     session: &Session,
     cluster: &Cluster,
     journal: &Journal,
-    request: Option<i64>,
+    request: Option<EventSeq>,
     error: &Error,
 ) -> Result<Vec<Debt>, Error> {
     let picture = session.store()?.read(|tx| picture(tx, cluster.id))?;
@@ -259,7 +259,7 @@ pub(in crate::ops) fn no_older_logins(
     session: &Session,
     cluster: &Cluster,
     journal: &Journal,
-    request: Option<i64>,
+    request: Option<EventSeq>,
 ) -> store::Result<()> {
     session.store()?.write(|tx| {
         if store::clusters::has_older_logins(tx, cluster.id)? {

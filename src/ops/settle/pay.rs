@@ -1,6 +1,7 @@
 //! Making true on a cluster what was decided: done, or owed.
 
 use super::{SETTLE_BUDGET, access_debts, chain, debts, owed, picture, settle};
+use crate::domain::audit::EventSeq;
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::Credential;
 use crate::ops::journal::Journal;
@@ -13,7 +14,7 @@ pub(in crate::ops) async fn pay(
     cluster: &Cluster,
     lock: &Lock,
     journal: &Journal,
-    request: Option<i64>,
+    request: Option<EventSeq>,
 ) -> Result<Applied, Error> {
     let owes = session.store()?.read(|tx| picture(tx, cluster.id))?.owes();
     if !owes {
@@ -41,7 +42,7 @@ fn owed_by(
     session: &Session,
     cluster: &Cluster,
     journal: &Journal,
-    request: Option<i64>,
+    request: Option<EventSeq>,
     error: &Error,
 ) -> Result<Applied, Error> {
     let all = |session| {
@@ -86,7 +87,7 @@ fn owed_by(
 fn distrusted(
     session: &Session,
     cluster: &Cluster,
-    request: Option<i64>,
+    request: Option<EventSeq>,
     error: Error,
 ) -> Result<Error, Error> {
     if request.is_none() {
@@ -110,7 +111,7 @@ pub(in crate::ops) async fn pay_taking(
     session: &Session,
     cluster: &Cluster,
     journal: &Journal,
-    request: Option<i64>,
+    request: Option<EventSeq>,
 ) -> Result<Applied, Error> {
     let picture = session.store()?.read(|tx| picture(tx, cluster.id))?;
     if !picture.owes() {
@@ -143,7 +144,7 @@ pub(in crate::ops) async fn pay_or_take(
     cluster: &Cluster,
     lock: Option<Lock>,
     journal: &Journal,
-    request: Option<i64>,
+    request: Option<EventSeq>,
 ) -> Result<Applied, Error> {
     match lock {
         Some(lock) => pay(session, cluster, &lock, journal, request).await,

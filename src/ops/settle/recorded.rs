@@ -1,7 +1,7 @@
 //! What was seen to be true on a cluster, put down in the store.
 
 use super::picture::Picture;
-use crate::domain::audit::Phase;
+use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::{Credential, State};
 use crate::kubernetes::connection::Connection;
@@ -19,7 +19,7 @@ pub(super) fn record_outcome(
     cluster: &Cluster,
     (picture, taken, converged): (&Picture, &Taken, Option<&Converged>),
     journal: &Journal,
-    request: Option<i64>,
+    request: Option<EventSeq>,
 ) -> store::Result<Vec<Credential>> {
     let now = session.now();
     let mut ended = Vec::new();
@@ -91,7 +91,7 @@ pub(super) async fn learn_versions(
     session: &Session,
     cluster: &Cluster,
     connection: &Connection,
-    (journal, request): (&Journal, Option<i64>),
+    (journal, request): (&Journal, Option<EventSeq>),
 ) -> Result<(), Error> {
     let held = connection.versions_held().await;
     let held = held.map_err(|source| Error::Cluster {

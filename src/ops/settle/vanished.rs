@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 
 use super::picture::Picture;
 use super::{end, picture};
+use crate::domain::audit::EventSeq;
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::{Credential, State};
 use crate::domain::plan::Step;
@@ -37,7 +38,7 @@ pub(super) async fn end_vanished(
     cluster: &Cluster,
     connection: &Connection,
     (before, look): (&Picture, &Look<'_>),
-    (journal, request): (&Journal, Option<i64>),
+    (journal, request): (&Journal, Option<EventSeq>),
 ) -> Result<Option<Vanished>, Error> {
     let failed = |source| Error::Cluster {
         cluster: cluster.name.to_string(),
