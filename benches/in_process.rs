@@ -20,6 +20,7 @@ use std::process::ExitCode;
 use divan::{Bencher, black_box};
 use domain::access::{Access, Power};
 use domain::cluster::State;
+use domain::credential::CredentialId;
 use domain::escalation;
 use domain::installation::InstallationId;
 use domain::plan::{self, Account, Desired, Observed, ObservedBinding};
@@ -113,7 +114,7 @@ fn plan_of_100_writers_in_500_namespaces(bencher: Bencher<'_, '_>) {
     let account = |n: i64| Account {
         name: format!("user-{n}-00000000-v1"),
         user: format!("user-{n}").parse().expect("a good name"),
-        credential: n,
+        credential: CredentialId(n),
         power: Power::Write,
     };
     let installation = InstallationId::new([0x0b, 0xad, 0xca, 0xfe]);

@@ -8,8 +8,8 @@ use crate::artifact::kubeconfig::KubeconfigFields;
 use crate::artifact::merge;
 use crate::cli::{duration, json_line};
 use crate::domain::Timestamp;
+use crate::domain::account_name::AccountName;
 use crate::domain::audit::{Entry, EventSeq, Head};
-use crate::domain::credential::account_name;
 use crate::domain::installation::InstallationId;
 use crate::domain::name::{ClusterName, Email, UserName};
 use crate::domain::name::{parse_line, parse_namespace, parse_organization};
@@ -59,8 +59,8 @@ fn names(bytes: &[u8]) {
     }
     match text.parse::<UserName>() {
         Ok(name) => {
-            let account = account_name(&SubjectName::Personal(name), [255; 4], u32::MAX);
-            assert!(account.len() <= 63, "{account}");
+            let account = AccountName::new(&SubjectName::Personal(name), [255; 4], u32::MAX);
+            assert!(account.as_str().len() <= 63, "{account}");
         }
         Err(error) => showable(&error.to_string()),
     }

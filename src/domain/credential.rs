@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use super::Timestamp;
 use super::access::{Access, Power};
+use super::account_name::AccountName;
 use super::cluster::ClusterId;
-use super::name::NAME_BYTES_MAX;
 use super::project::{ProjectId, SharedLevel};
 use super::subject::SubjectName;
 use super::user::UserId;
@@ -127,7 +127,7 @@ pub(crate) struct Credential {
     /// 1, 2, 3 … without gap or repeat.
     pub(crate) version: u32,
     /// The ServiceAccount, named before it is created and never again.
-    pub(crate) account: String,
+    pub(crate) account: AccountName,
     /// What it carries.
     pub(crate) power: Power,
     /// Where it stands.
@@ -169,24 +169,6 @@ impl Credential {
     }
 }
 
-/// The name of the ServiceAccount of a version: `<user>-<8 hex>-v<N>`, of a shell
-/// `<user>-<8 hex>-s<N>`, of a project's level `<project>-<level>-<8 hex>-v<N>` (design,
-/// section 3). What makes it unique is the random part.
-pub(crate) fn account_name(owner: &SubjectName, random: [u8; 4], version: u32) -> String {
-    let hex = u32::from_be_bytes(random);
-    match owner {
-        SubjectName::Personal(user) => format!("{user}-{hex:08x}-v{version}"),
-        SubjectName::Shell(user) => format!("{user}-{hex:08x}-s{version}"),
-        SubjectName::Shared { project, level } => {
-            let (project, level) = (project.as_str(), level.as_str());
-            let room = NAME_BYTES_MAX.saturating_sub("-".len() + level.len());
-            let project = project.get(..room).unwrap_or(project);
-            let project = project.trim_end_matches('-');
-            format!("{project}-{level}-{hex:08x}-v{version}")
-        }
-    }
-}
-
 /// One hand-over of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Delivery {
@@ -222,29 +204,5 @@ mod tests {
         assert!(State::Pending.may_become(State::Revoking));
         assert!(!State::Pending.may_become(State::Revoked));
         assert!(!State::Active.may_become(State::Revoked));
-    }
-
-    #[test]
-    fn an_account_name_is_a_dns_label() {
-        let named = |owner: &str, random, version| {
-            let owner: SubjectName = owner.parse().expect(owner);
-            account_name(&owner, random, version)
-        };
-        let long = "a".repeat(40);
-        for (kind, hex) in [
-            ("", "-000102ff-v"),
-            ("/admin", "-000102ff-v"),
-            ("/shell", "-000102ff-s"),
-        ] {
-            let name = named(&format!("{long}{kind}"), [0, 1, 2, 255], u32::MAX);
-            assert!(name.len() <= 63, "{name}");
-            assert!(name.contains(hex), "{name}");
-        }
-        let cut = format!("{}-{}/admin", "a".repeat(33), "b".repeat(6));
-        let name = named(&cut, [0; 4], 1);
-        assert_eq!(name, format!("{}-admin-00000000-v1", "a".repeat(33)));
-        assert_eq!(named("bob", [0; 4], 1), "bob-00000000-v1");
-        assert_eq!(named("bob/shell", [0; 4], 3), "bob-00000000-s3");
-        assert_eq!(named("shop/read", [0; 4], 2), "shop-read-00000000-v2");
     }
 }

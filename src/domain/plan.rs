@@ -13,6 +13,7 @@ use std::fmt;
 
 use super::access::Power;
 use super::binding::Bound;
+use super::credential::CredentialId;
 use super::installation::InstallationId;
 use super::level::Part;
 use super::power::{RoleRef, Rule};
@@ -29,7 +30,7 @@ pub(crate) struct Account {
     /// Whose it is, for the annotation.
     pub(crate) user: SubjectName,
     /// The credential's row number, for the annotation.
-    pub(crate) credential: i64,
+    pub(crate) credential: CredentialId,
     /// What it carries.
     pub(crate) power: Power,
 }
@@ -72,7 +73,7 @@ pub(crate) struct ObservedAccount {
     /// Its UID, for the precondition of a delete.
     pub(crate) uid: String,
     /// The credential's row number in its annotation.
-    pub(crate) credential: Option<i64>,
+    pub(crate) credential: Option<CredentialId>,
     /// Whether it is being deleted.
     pub(crate) deleting: bool,
     /// Whether somebody's finalizer would keep it after it is deleted.

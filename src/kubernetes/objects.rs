@@ -7,6 +7,7 @@ use k8s_openapi::api::rbac::v1 as rbac;
 use kube::api::ObjectMeta;
 
 use super::connection::Connection;
+use crate::domain::credential::CredentialId;
 use crate::domain::installation::InstallationId;
 use crate::domain::plan::{Account, NAMESPACE};
 use crate::domain::power::{Binding, RoleRef, Rule, Subject};
@@ -73,7 +74,7 @@ pub(crate) fn is_ours(meta: &ObjectMeta, installation: &InstallationId) -> bool 
 pub(crate) fn service_account(account: &Account, mut metadata: ObjectMeta) -> ServiceAccount {
     let annotations = metadata.annotations.get_or_insert_default();
     annotations.insert(USER.to_owned(), account.user.to_string());
-    annotations.insert(CREDENTIAL.to_owned(), account.credential.to_string());
+    annotations.insert(CREDENTIAL.to_owned(), account.credential.0.to_string());
     ServiceAccount {
         metadata,
         automount_service_account_token: Some(false),
@@ -82,8 +83,9 @@ pub(crate) fn service_account(account: &Account, mut metadata: ObjectMeta) -> Se
 }
 
 /// The credential's row number that an account was made for.
-pub(crate) fn credential_of(meta: &ObjectMeta) -> Option<i64> {
-    meta.annotations.as_ref()?.get(CREDENTIAL)?.parse().ok()
+pub(crate) fn credential_of(meta: &ObjectMeta) -> Option<CredentialId> {
+    let noted = meta.annotations.as_ref()?.get(CREDENTIAL)?;
+    noted.parse().ok().map(CredentialId)
 }
 
 /// The subjects of a list of ours.

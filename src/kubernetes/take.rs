@@ -31,6 +31,7 @@ use super::lists::{List, called, gone};
 use super::objects;
 use crate::domain::access::Power;
 use crate::domain::binding::Bound;
+use crate::domain::credential::CredentialId;
 use crate::domain::installation::InstallationId;
 use crate::domain::plan::{self, Desired, Lists, NAMESPACE, Observed, Place, Step};
 
@@ -51,7 +52,7 @@ pub(crate) struct Ending<'a> {
     /// The ServiceAccount's name.
     pub(crate) account: &'a str,
     /// The credential's row number.
-    pub(crate) credential: i64,
+    pub(crate) credential: CredentialId,
     /// What it carried.
     pub(crate) power: Power,
 }
@@ -76,7 +77,7 @@ impl Ended<'_> {
 #[derive(Debug, Default)]
 pub(crate) struct Taken {
     /// Credentials whose end was seen.
-    pub(crate) ended: BTreeSet<i64>,
+    pub(crate) ended: BTreeSet<CredentialId>,
     /// Accounts that were seen to be off the list of a bound role.
     pub(crate) off: BTreeSet<(String, Bound)>,
     /// What was changed on the cluster.

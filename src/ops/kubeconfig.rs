@@ -18,9 +18,10 @@ use super::{Error, find};
 pub(crate) use crate::artifact::file::Overwrite;
 use crate::domain::Timestamp;
 use crate::domain::access::{self, Access, Power};
+use crate::domain::account_name::AccountName;
 use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::Cluster;
-use crate::domain::credential::{self, Credential, CredentialId, Delivery, Subject};
+use crate::domain::credential::{Credential, CredentialId, Delivery, Subject};
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::{ClusterAction, Denial};
 use crate::domain::project::{ProjectRole, SharedLevel};
@@ -248,7 +249,7 @@ pub(super) fn begin(
     request: Option<EventSeq>,
 ) -> store::Result<CredentialId> {
     let version = store::credentials::next_version(tx, cluster.id, subject)?;
-    let account = credential::account_name(owner, session.random(), version);
+    let account = AccountName::new(owner, session.random(), version);
     let new = store::credentials::NewCredential {
         cluster: cluster.id,
         subject,

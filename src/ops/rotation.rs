@@ -317,7 +317,13 @@ pub(crate) async fn rotate_accounts(
     let canary = match &ending {
         // The last of them to go are remembered longest.
         Some(account) => {
-            Canary::of(session, &replaced.cluster, &replaced.connection, account).await
+            Canary::of(
+                session,
+                &replaced.cluster,
+                &replaced.connection,
+                account.as_str(),
+            )
+            .await
         }
         None => None,
     };

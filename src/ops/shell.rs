@@ -19,11 +19,10 @@ use super::{Applied, Done, Error, Mode, excess, find, settle};
 use crate::artifact::file::{Overwrite, ensure_private_dir, write_private};
 use crate::artifact::kubeconfig::{KubeconfigFields, render};
 use crate::domain::access::{Level, Power};
+use crate::domain::account_name::AccountName;
 use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::Cluster;
-use crate::domain::credential::{
-    Credential, CredentialId, Delivery, State, TTL_SECONDS_MIN, account_name,
-};
+use crate::domain::credential::{Credential, CredentialId, Delivery, State, TTL_SECONDS_MIN};
 use crate::domain::name::ClusterName;
 use crate::domain::policy::ClusterAction;
 use crate::domain::subject::SubjectName;
@@ -71,7 +70,7 @@ pub(crate) struct Begun {
     /// The folder of its files.
     folder: PathBuf,
     id: CredentialId,
-    account: String,
+    account: AccountName,
     journal: Journal,
     request: EventSeq,
     life: ShellLife,
@@ -158,7 +157,7 @@ pub(crate) async fn begin(
         .store()?
         .read(|tx| store::shells::next_version(tx, cluster.id, user.id))?;
     let owner = SubjectName::Shell(user.name.clone());
-    let account = account_name(&owner, session.random(), version);
+    let account = AccountName::new(&owner, session.random(), version);
     let folder = make_folder(session, &account)?;
     // It lives before it is recorded: nobody who reads of it may find it dead.
     let life = session
@@ -298,7 +297,7 @@ async fn deliver(
 ) -> Result<(), Error> {
     let (cluster, user) = (&asked.cluster, &asked.actor.user);
     let (connection, ttl) = (&settled.connection, ttl.max(TTL_SECONDS_MIN));
-    let minted = mint_and_try(connection, cluster, &begun.account, ttl).await?;
+    let minted = mint_and_try(connection, cluster, begun.account.as_str(), ttl).await?;
     begun.expires_at = minted.expires_at;
     session.store()?.write(|tx| {
         store::credentials::set_token_expiry(tx, begun.id, minted.expires_at)?;
@@ -351,7 +350,7 @@ async fn deliver(
 }
 
 /// Makes the folder of a shell's files: in memory where there is such a place.
-fn make_folder(session: &Session, account: &str) -> Result<PathBuf, Error> {
+fn make_folder(session: &Session, account: &AccountName) -> Result<PathBuf, Error> {
     let env = &session.env;
     let name = format!("{SHELL_FOLDER}{account}");
     let places = [

@@ -236,7 +236,7 @@ fn contradicts(
     account: &str,
     claims: &Claims,
 ) -> bool {
-    credential.account != account || end(claims) != Some(delivery.expires_at)
+    credential.account.as_str() != account || end(claims) != Some(delivery.expires_at)
 }
 
 /// The command that ends a version.

@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use super::{Error, ReadTxn, Result};
 use crate::domain::Timestamp;
 use crate::domain::access::{Level, Power};
+use crate::domain::account_name::AccountName;
 use crate::domain::audit::EventSeq;
 use crate::domain::binding::BindingId;
 use crate::domain::cluster::{self, ClusterId, ManagerKind, WriteScope};
@@ -172,6 +173,7 @@ macro_rules! texts {
 }
 
 texts!(
+    AccountName,
     InstallationId,
     UserName,
     ClusterName,

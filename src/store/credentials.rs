@@ -6,6 +6,7 @@ use super::columns::{Time, misfit, of_another, time, time_option};
 use super::{ReadTxn, Result, WriteTxn, damaged};
 use crate::domain::Timestamp;
 use crate::domain::access::Power;
+use crate::domain::account_name::AccountName;
 use crate::domain::cluster::ClusterId;
 use crate::domain::credential::{Credential, CredentialId, Delivery, Subject};
 use crate::domain::name::{ProjectName, UserName};
@@ -263,7 +264,7 @@ pub(crate) struct NewCredential<'a> {
     /// Its number.
     pub(crate) version: u32,
     /// Its account's name.
-    pub(crate) account: &'a str,
+    pub(crate) account: &'a AccountName,
     /// What it carries.
     pub(crate) power: Power,
     /// When.

@@ -4,6 +4,7 @@ use super::columns::Time;
 use super::{ReadTxn, Result, WriteTxn};
 use crate::domain::Timestamp;
 use crate::domain::access::Power;
+use crate::domain::account_name::AccountName;
 use crate::domain::cluster::ClusterId;
 use crate::domain::credential::{CredentialId, Subject};
 use crate::domain::user::UserId;
@@ -18,7 +19,7 @@ pub(crate) struct NewShell<'a> {
     /// Its number.
     pub(crate) version: u32,
     /// Its account's name.
-    pub(crate) account: &'a str,
+    pub(crate) account: &'a AccountName,
     /// What it carries.
     pub(crate) power: Power,
     /// When.

@@ -231,6 +231,8 @@ fn a_credential_goes_forward_only_and_one_lives() {
     let run = |tx: &WriteTxn<'_>| -> Result<()> {
         let user = add_user(tx, "alice");
         add_cluster(tx, user)?;
+        let name = |text: &str| text.parse().expect("a good name");
+        let (first, second) = (name("a-v1"), name("a-v2"));
         let new = |version, account| credentials::NewCredential {
             cluster,
             subject: Subject::Personal(user),
@@ -239,9 +241,9 @@ fn a_credential_goes_forward_only_and_one_lives() {
             power: Power::Read,
             created_at: at(1),
         };
-        let one = credentials::insert(tx, &new(1, "a-v1"))?;
+        let one = credentials::insert(tx, &new(1, &first))?;
         assert!(
-            credentials::insert(tx, &new(2, "a-v2")).is_err(),
+            credentials::insert(tx, &new(2, &second)).is_err(),
             "two live ones"
         );
         assert!(
@@ -253,9 +255,9 @@ fn a_credential_goes_forward_only_and_one_lives() {
         assert!(credentials::end(tx, one, "test", at(3))?);
         assert!(!credentials::end(tx, one, "again", at(4))?);
         assert!(credentials::settle(tx, one, at(5))?);
-        let two = credentials::insert(tx, &new(2, "a-v2"))?;
+        let two = credentials::insert(tx, &new(2, &second))?;
         assert!(
-            credentials::insert(tx, &new(3, "a-v1")).is_err(),
+            credentials::insert(tx, &new(3, &first)).is_err(),
             "a name is never reused"
         );
         assert_ne!(one, two);

@@ -158,7 +158,7 @@ impl VersionsView {
                 version: credential.version,
                 state: credential.state.as_str(),
                 level: credential.power.as_str(),
-                account: credential.account,
+                account: credential.account.to_string(),
                 issued_at: credential.issued_at,
                 expires_at: credential.token_expires_at,
                 revoked_at: credential.revoked_at,

@@ -88,7 +88,7 @@ fn account(index: u8, power: Power) -> Account {
     Account {
         name: format!("user{index}-0000000{index}-v1"),
         user: format!("user{index}").parse().expect("a good name"),
-        credential: i64::from(index),
+        credential: CredentialId(i64::from(index)),
         power,
     }
 }

@@ -249,7 +249,7 @@ fn missing_account(name: &str, picture: &settle::Picture) -> String {
     let stood = picture
         .credentials
         .iter()
-        .find(|it| it.account == name && it.state == State::Active);
+        .find(|it| it.account.as_str() == name && it.state == State::Active);
     match stood {
         None => format!("account {name}"),
         Some(credential) => format!(

@@ -11,6 +11,7 @@ use crate::artifact::file::write_private;
 use crate::artifact::kubeconfig::render;
 use crate::artifact::merge::Addition;
 use crate::domain::access::Power;
+use crate::domain::account_name::AccountName;
 use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::credential::{
     Credential, CredentialId, Delivery, State, Subject, TTL_DAYS_DEFAULT, TTL_SECONDS_MIN,
@@ -260,7 +261,9 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
     let asked = async {
         match &live {
             None => Ok(vec![]),
-            Some(live) => excess::of_account(&connection, &case.cluster, case.power, live).await,
+            Some(live) => {
+                excess::of_account(&connection, &case.cluster, case.power, live.as_str()).await
+            }
         }
     };
     let settling = Box::pin(settle::settle_on(
@@ -349,7 +352,7 @@ async fn excess_of_new(
     excess::of_new_version(connection, cluster, case.power, &look).await
 }
 
-fn live_account(session: &Session, case: &Case) -> Result<Option<String>, Error> {
+fn live_account(session: &Session, case: &Case) -> Result<Option<AccountName>, Error> {
     let versions = session
         .store()?
         .read(|tx| store::credentials::versions_of(tx, case.cluster.id, case.of))?;

@@ -147,7 +147,7 @@ fn holds_only_this(session: &Session, case: &Case, path: &Path) -> Result<bool, 
         let prefix = format!("system:serviceaccount:{NAMESPACE}:");
         let claims = claims(token);
         let account = claims.as_ref().and_then(|it| it.sub.strip_prefix(&prefix));
-        account.is_some_and(|account| versions.iter().any(|it| it.account == account))
+        account.is_some_and(|account| versions.iter().any(|it| it.account.as_str() == account))
     };
     Ok(!tokens.is_empty() && tokens.iter().all(|token| is_of_this(token)))
 }

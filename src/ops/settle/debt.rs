@@ -39,7 +39,7 @@ pub(in crate::ops) async fn end_unrecorded(
             .take(&picture.ended(), &picture.desired(cluster))
             .await;
         let unseen =
-            |it: &&Credential| it.state == State::Revoking && !taken.ended.contains(&it.id.0);
+            |it: &&Credential| it.state == State::Revoking && !taken.ended.contains(&it.id);
         let left = picture
             .credentials
             .iter()

@@ -56,9 +56,9 @@ impl Picture {
                 .iter()
                 .filter(|credential| credential.state.is_live())
                 .map(|credential| plan::Account {
-                    name: credential.account.clone(),
+                    name: credential.account.to_string(),
                     user: credential.owner.clone(),
-                    credential: credential.id.0,
+                    credential: credential.id,
                     power: credential.power,
                 })
                 .collect(),
@@ -78,7 +78,7 @@ impl Picture {
                 let carries = credential.state.is_live() && !self.lowered.contains(&credential.id);
                 if has_it && carries {
                     let list = lists.entry(binding.bound.clone()).or_default();
-                    list.insert(credential.account.clone());
+                    list.insert(credential.account.to_string());
                 }
             }
         }
@@ -94,7 +94,7 @@ impl Picture {
             if is_ending {
                 ended.accounts.push(take::Ending {
                     account,
-                    credential: credential.id.0,
+                    credential: credential.id,
                     power: credential.power,
                 });
             }
@@ -143,7 +143,7 @@ impl Picture {
             }
             Power::Write => vec![list("view"), role("view"), role("edit")],
         };
-        is_there(&Object::Account(credential.account.clone())) && lists.iter().all(is_there)
+        is_there(&Object::Account(credential.account.to_string())) && lists.iter().all(is_there)
     }
 
     /// Whether every account of a binding's user was seen to be off its list.

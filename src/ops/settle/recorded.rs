@@ -36,7 +36,7 @@ pub(super) fn record_outcome(
                 }
             }
             State::Revoking => {
-                let gone = taken.ended.contains(&credential.id.0);
+                let gone = taken.ended.contains(&credential.id);
                 if gone && store::credentials::settle(tx, credential.id, now)? {
                     if credential.is_shell() && !session.shell_lives(&credential.account) {
                         session.bury_shell(&credential.account);

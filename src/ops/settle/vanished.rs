@@ -13,7 +13,7 @@ use super::picture::Picture;
 use super::{end, picture};
 use crate::domain::audit::EventSeq;
 use crate::domain::cluster::Cluster;
-use crate::domain::credential::{Credential, State};
+use crate::domain::credential::{Credential, CredentialId, State};
 use crate::domain::plan::Step;
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::observe::{Look, Seen};
@@ -52,11 +52,13 @@ pub(super) async fn end_vanished(
     }
     let (deleting, absent): (Vec<&Credential>, Vec<&Credential>) = missing
         .into_iter()
-        .partition(|it| seen.observed.accounts.contains_key(&it.account));
+        .partition(|it| seen.observed.accounts.contains_key(it.account.as_str()));
     let names: Vec<&str> = absent.iter().map(|it| it.account.as_str()).collect();
     let gone = connection.accounts_gone(&cluster.manager, &names).await;
     let gone = gone.map_err(failed)?;
-    let absent = absent.into_iter().filter(|it| gone.contains(&it.account));
+    let absent = absent
+        .into_iter()
+        .filter(|it| gone.contains(it.account.as_str()));
     let ending: Vec<&Credential> = deleting.into_iter().chain(absent).collect();
     if ending.is_empty() {
         connection.keep_ahead(look, seen);
@@ -69,7 +71,7 @@ pub(super) async fn end_vanished(
         }
         picture(tx, cluster.id)
     })?;
-    let ids: BTreeSet<i64> = ending.iter().map(|it| it.id.0).collect();
+    let ids: BTreeSet<CredentialId> = ending.iter().map(|it| it.id).collect();
     let accounts: BTreeSet<&str> = ending.iter().map(|it| it.account.as_str()).collect();
     let all = after.ended();
     let ended = Ended {
@@ -109,7 +111,7 @@ fn without_account<'a>(
     let active = picture.credentials.iter();
     let active = active.filter(|credential| credential.state == State::Active);
     active.filter(|credential| {
-        let found = seen.observed.accounts.get(&credential.account);
+        let found = seen.observed.accounts.get(credential.account.as_str());
         found.is_none_or(|found| found.deleting)
     })
 }
@@ -119,10 +121,9 @@ pub(in crate::ops) fn step_words(step: &Step, picture: &Picture) -> String {
     let Step::CreateAccount(account) = step else {
         return step.to_string();
     };
-    let stood = picture
-        .credentials
-        .iter()
-        .find(|credential| credential.account == account.name && credential.state == State::Active);
+    let stood = picture.credentials.iter().find(|credential| {
+        credential.account.as_str() == account.name && credential.state == State::Active
+    });
     match stood {
         Some(credential) => format!(
             "end version {} of '{}': {ACCOUNT_DELETED} (account '{}')",
