@@ -20,7 +20,9 @@ use std::process::ExitCode;
 use divan::{Bencher, black_box};
 use domain::access::{Access, Power};
 use domain::cluster::State;
+use domain::credential::CredentialId;
 use domain::escalation;
+use domain::installation::InstallationId;
 use domain::plan::{self, Account, Desired, Observed, ObservedBinding};
 use domain::policy::{self, Actor, ClusterAction, Standing, Target};
 use domain::power::{Binding, RoleRef, Roles, Rule, Subject};
@@ -111,14 +113,17 @@ fn held_back_of_500_namespaces(bencher: Bencher<'_, '_>) {
 fn plan_of_100_writers_in_500_namespaces(bencher: Bencher<'_, '_>) {
     let account = |n: i64| Account {
         name: format!("user-{n}-00000000-v1"),
-        user: format!("user-{n}"),
-        credential: n,
+        user: format!("user-{n}").parse().expect("a good name"),
+        credential: CredentialId(n),
         power: Power::Write,
     };
+    let installation = InstallationId::new([0x0b, 0xad, 0xca, 0xfe]);
     let mut desired = Desired {
-        installation: "0badcafe".to_owned(),
         accounts: (0..99).map(account).collect(),
-        ..Desired::default()
+        installation: installation.clone(),
+        bound: BTreeMap::new(),
+        write_cluster_wide: false,
+        keep: BTreeSet::new(),
     };
     let listed: BTreeSet<String> = desired.accounts.iter().map(|a| a.name.clone()).collect();
     let binding = |role: &str| ObservedBinding {
@@ -132,7 +137,7 @@ fn plan_of_100_writers_in_500_namespaces(bencher: Bencher<'_, '_>) {
         unlabelled: false,
     };
     let mut bindings = BTreeMap::new();
-    let name = |role: &str| plan::binding_name("0badcafe", role);
+    let name = |role: &str| plan::binding_name(&installation, role);
     bindings.insert((None, name("view")), binding("view"));
     for namespace in namespaces() {
         bindings.insert((Some(namespace), name("edit")), binding("edit"));

@@ -8,9 +8,12 @@ use crate::artifact::kubeconfig::KubeconfigFields;
 use crate::artifact::merge;
 use crate::cli::{duration, json_line};
 use crate::domain::Timestamp;
-use crate::domain::audit::{Entry, Head};
+use crate::domain::account_name::AccountName;
+use crate::domain::audit::{Entry, EventSeq, Head};
+use crate::domain::installation::InstallationId;
 use crate::domain::name::{ClusterName, Email, UserName};
 use crate::domain::name::{parse_line, parse_namespace, parse_organization};
+use crate::domain::subject::SubjectName;
 use crate::kubernetes;
 use crate::kubernetes::error::is_treacherous;
 use crate::kubernetes::import::{ImportOptions, KubeconfigFile, import};
@@ -56,9 +59,8 @@ fn names(bytes: &[u8]) {
     }
     match text.parse::<UserName>() {
         Ok(name) => {
-            let account =
-                crate::domain::credential::account_name(name.as_str(), [255; 4], u32::MAX);
-            assert!(account.len() <= 63, "{account}");
+            let account = AccountName::new(&SubjectName::Personal(name), [255; 4], u32::MAX);
+            assert!(account.as_str().len() <= 63, "{account}");
         }
         Err(error) => showable(&error.to_string()),
     }
@@ -129,10 +131,11 @@ fn kubeconfig_merge(bytes: &[u8]) {
         namespace: None,
         token: "a-token".into(),
     };
+    let installation = InstallationId::new([0x0f, 0x3c, 0, 0]);
     let mark = merge::Mark {
-        installation: "0f3c".to_owned(),
+        installation: installation.clone(),
         cluster: "prod".to_owned(),
-        subject: "alice".to_owned(),
+        subject: "alice".parse().ok(),
     };
     let addition = merge::Addition {
         fields: &fields,
@@ -144,13 +147,13 @@ fn kubeconfig_merge(bytes: &[u8]) {
             let again = merge::merge(&merged.text, &addition, false);
             let again = again.unwrap_or_else(|error| panic!("not read again: {error}"));
             assert_eq!(*again.text, *merged.text, "twice changes nothing");
-            let gone = merge::remove(&merged.text, "0f3c", "prod");
+            let gone = merge::remove(&merged.text, &installation, "prod");
             let gone = gone.unwrap_or_else(|error| panic!("not taken out again: {error}"));
             assert!(gone.changed >= 3 || !gone.kept.is_empty(), "all goes again");
         }
         Err(error) => showable(&error.to_string()),
     }
-    if let Ok(without) = merge::remove(text, "0f3c", "prod")
+    if let Ok(without) = merge::remove(text, &installation, "prod")
         && without.changed == 0
     {
         assert_eq!(*without.text, *text, "what is not ours stays");
@@ -209,7 +212,7 @@ fn audit_export(bytes: &[u8]) {
     let mut field = || fields.next().unwrap_or_default().to_owned();
     let absent = |text: String| Some(text).filter(|text| text != "-");
     let entry = Entry {
-        seq: field().parse().unwrap_or(i64::MIN),
+        seq: EventSeq(field().parse().unwrap_or(i64::MIN)),
         at: Timestamp::from_timestamp(field().parse().unwrap_or_default(), 0).unwrap_or_default(),
         actor: field(),
         acting_as: absent(field()),
@@ -217,7 +220,7 @@ fn audit_export(bytes: &[u8]) {
         phase: field(),
         cluster: absent(field()),
         user: absent(field()),
-        request: field().parse().ok(),
+        request: field().parse().ok().map(EventSeq),
         state: absent(field()),
         prev: field(),
         hash: field(),
@@ -232,7 +235,7 @@ fn audit_export(bytes: &[u8]) {
     );
     let again: serde_json::Value = serde_json::from_str(body).expect("JSON");
     let said = |key: &str| again[key].as_str().map(str::to_owned);
-    assert_eq!(again["seq"], entry.seq);
+    assert_eq!(again["seq"], entry.seq.0);
     assert_eq!(said("detail"), Some(entry.detail));
     assert_eq!(said("actor"), Some(entry.actor));
     assert_eq!(said("cluster"), entry.cluster);

@@ -15,6 +15,7 @@ use crate::config::{Config, IdentitySource};
 use crate::domain::Timestamp;
 use crate::domain::access::{self, Access};
 use crate::domain::cluster::{Cluster, ManagerKind};
+use crate::domain::installation::InstallationId;
 use crate::domain::name::UserRef;
 use crate::domain::user::User;
 use crate::env::Env;
@@ -368,9 +369,13 @@ impl Session {
         clippy::unused_self,
         reason = "asked of the session, like the login itself"
     )]
-    pub(crate) fn manager_record(&self, cluster: &Cluster, installation: &str) -> RecordName {
+    pub(crate) fn manager_record(
+        &self,
+        cluster: &Cluster,
+        installation: &InstallationId,
+    ) -> RecordName {
         RecordName {
-            installation: installation.to_owned(),
+            installation: installation.clone(),
             table: "clusters",
             row: cluster.name.to_string(),
             column: "manager_secret",
@@ -410,7 +415,7 @@ impl Session {
     pub(crate) fn manager_login(
         &self,
         cluster: &Cluster,
-        installation: &str,
+        installation: &InstallationId,
     ) -> Result<SecretString, Error> {
         let name = || cluster.name.to_string();
         // The record and its secret in one look: a rotation between two would look like tampering.
@@ -441,7 +446,7 @@ impl Session {
     pub(crate) async fn connect(
         &self,
         cluster: &Cluster,
-        installation: &str,
+        installation: &InstallationId,
     ) -> Result<Connection, Error> {
         match self.connect_to_take(cluster, installation).await? {
             (connection, None) => Ok(connection),
@@ -455,7 +460,7 @@ impl Session {
     pub(crate) async fn connect_to_take(
         &self,
         cluster: &Cluster,
-        installation: &str,
+        installation: &InstallationId,
     ) -> Result<(Connection, Option<store::Error>), Error> {
         let failed = |source| Error::Cluster {
             cluster: cluster.name.to_string(),
@@ -481,7 +486,7 @@ impl Session {
     pub(crate) fn approach(
         &self,
         cluster: &Cluster,
-        installation: &str,
+        installation: &InstallationId,
     ) -> Result<Connection, Error> {
         let failed = |source| Error::Cluster {
             cluster: cluster.name.to_string(),
@@ -496,7 +501,7 @@ impl Session {
     pub(crate) fn connect_with(
         &self,
         cluster: &Cluster,
-        installation: &str,
+        installation: &InstallationId,
         secret: &SecretString,
     ) -> Result<Connection, ClusterError> {
         let login = match cluster.manager_kind {

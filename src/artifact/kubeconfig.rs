@@ -244,9 +244,13 @@ fn config(
         let mark = mark.map(|mark| NamedExtension {
             name: MARK.to_owned(),
             extension: Extension {
-                installation: mark.installation.clone(),
+                installation: mark.installation.to_string(),
                 cluster: mark.cluster.clone(),
-                subject: with_subject.then(|| mark.subject.clone()),
+                subject: mark
+                    .subject
+                    .as_ref()
+                    .filter(|_| with_subject)
+                    .map(ToString::to_string),
             },
         });
         mark.into_iter().collect()

@@ -21,6 +21,8 @@ use zeroize::Zeroizing;
 
 use super::kubeconfig::{KubeconfigFields, RenderError, render_items};
 use crate::domain::KUBECONFIG_BYTES_MAX;
+use crate::domain::installation::InstallationId;
+use crate::domain::subject::SubjectName;
 use crate::secrets::text::NotText;
 pub(crate) use found::{FoundKind, FoundLogin, logins, tokens_alone};
 pub(super) use names::Names;
@@ -38,11 +40,11 @@ pub(super) const MARK: &str = "kubegrant.io";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mark {
     /// The id of the installation.
-    pub(crate) installation: String,
+    pub(crate) installation: InstallationId,
     /// The cluster's name.
     pub(crate) cluster: String,
-    /// Whose it is: `alice`, or `shop/read`.
-    pub(crate) subject: String,
+    /// Whose it is; `None` is everybody's.
+    pub(crate) subject: Option<SubjectName>,
 }
 
 /// One hand-over to merge.
@@ -238,14 +240,14 @@ pub(crate) fn merge(
 /// Takes the entries of a cluster out again; nothing changes where there are none.
 pub(crate) fn remove(
     before: &str,
-    installation: &str,
+    installation: &InstallationId,
     cluster: &str,
 ) -> Result<Merged, MergeError> {
     let root = read(before)?;
     let mark = Mark {
-        installation: installation.to_owned(),
+        installation: installation.clone(),
         cluster: cluster.to_owned(),
-        subject: String::new(),
+        subject: None,
     };
     let mut changes: Vec<Change> = Vec::new();
     // Contexts first: what only they refer to can go.
@@ -361,6 +363,10 @@ fn current(root: Option<&Placed>) -> &str {
 
 /// Whether an entry carries our mark.
 fn is_ours(item: &Placed, section: &Section, mark: &Mark, by_subject: bool) -> bool {
+    let is_theirs = |says: &dyn Fn(&str, &str) -> bool| {
+        let subject = mark.subject.as_ref();
+        subject.is_some_and(|subject| says("subject", &subject.to_string()))
+    };
     let extensions = item
         .get(section.kind)
         .and_then(|content| content.get("extensions")?.items());
@@ -372,9 +378,9 @@ fn is_ours(item: &Placed, section: &Section, mark: &Mark, by_subject: bool) -> b
                 == Some(value)
         };
         extension.get("name").and_then(Placed::text) == Some(MARK)
-            && says("installation", &mark.installation)
+            && says("installation", mark.installation.as_str())
             && says("cluster", &mark.cluster)
-            && (!by_subject || says("subject", &mark.subject))
+            && (!by_subject || is_theirs(&says))
     })
 }
 

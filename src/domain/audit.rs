@@ -1,5 +1,7 @@
 //! Audit events: what is written about every change and every refusal.
 
+use std::fmt;
+
 use super::Timestamp;
 
 /// How far a request came.
@@ -30,6 +32,26 @@ impl Phase {
     }
 }
 
+/// An event's number in the log: 1, 2, 3 … without gap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct EventSeq(pub(crate) i64);
+
+impl EventSeq {
+    /// The first event's.
+    pub(crate) const FIRST: Self = Self(1);
+
+    /// The number after it.
+    pub(crate) fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl fmt::Display for EventSeq {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// What happened, without the parts that the store adds (sequence and hashes).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Event {
@@ -49,15 +71,15 @@ pub(crate) struct Event {
     pub(crate) user: Option<String>,
     /// One sentence for people. Never a secret.
     pub(crate) detail: String,
-    /// The sequence number of the request that this is the outcome of.
-    pub(crate) request: Option<i64>,
+    /// The request that this is the outcome of.
+    pub(crate) request: Option<EventSeq>,
 }
 
 /// An event as it stands in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// 1, 2, 3 … without gap.
-    pub(crate) seq: i64,
+    /// Its number.
+    pub(crate) seq: EventSeq,
     /// When.
     pub(crate) at: Timestamp,
     /// Who.
@@ -75,7 +97,7 @@ pub(crate) struct Entry {
     /// One sentence.
     pub(crate) detail: String,
     /// The request that this is the outcome of.
-    pub(crate) request: Option<i64>,
+    pub(crate) request: Option<EventSeq>,
     /// Digest of the state that stood after the change, in hex; events of old stores have none.
     pub(crate) state: Option<String>,
     /// The hash of the entry before.
@@ -93,7 +115,7 @@ pub(crate) struct Head {
     /// from before that says nothing about the store since.
     pub(crate) epoch: i64,
     /// The last event.
-    pub(crate) seq: i64,
+    pub(crate) seq: EventSeq,
     /// Its hash.
     pub(crate) hash: String,
 }
@@ -109,8 +131,8 @@ impl Head {
     }
 }
 
-impl std::fmt::Display for Head {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {}", self.epoch, self.seq, self.hash)
     }
 }
@@ -128,7 +150,7 @@ impl std::str::FromStr for Head {
         }
         Ok(Self {
             epoch,
-            seq,
+            seq: EventSeq(seq),
             hash: hash.to_owned(),
         })
     }
@@ -143,7 +165,7 @@ mod tests {
         let now = Timestamp::from_timestamp(1_790_000_000, 0).unwrap_or_default();
         let head = |epoch| Head {
             epoch,
-            seq: 1,
+            seq: EventSeq(1),
             hash: "0a".repeat(32),
         };
         let day = AHEAD_SECONDS_MAX;
@@ -161,7 +183,7 @@ mod tests {
     fn a_head_is_read_as_it_was_written_and_nothing_else_is() {
         let head = Head {
             epoch: 1_790_000_000,
-            seq: 42,
+            seq: EventSeq(42),
             hash: "0a".repeat(32),
         };
         assert_eq!(head.to_string().parse(), Ok(head.clone()));

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::Timestamp;
 use super::cluster::ClusterId;
+use super::installation::InstallationId;
 use super::plan::{NAMESPACE, Place, binding_name};
 use super::power::{RoleRef, Rule};
 use super::user::UserId;
@@ -73,7 +74,7 @@ impl Bound {
     /// The name of its list: `kubegrant:<installation>:clusterrole:<name>`, or `…:role:<name>`.
     ///
     /// What would be too long is hashed, under a word that no plain name has.
-    pub(crate) fn list_name(&self, installation: &str) -> String {
+    pub(crate) fn list_name(&self, installation: &InstallationId) -> String {
         let name = self.role.name();
         let plain = binding_name(installation, &format!("{}:{name}", self.word()));
         if plain.len() <= LIST_NAME_BYTES_MAX {
@@ -189,20 +190,21 @@ mod tests {
 
     #[test]
     fn names_of_lists_tell_roles_apart_and_fit() {
+        let id = InstallationId::new([0x0b, 0xad, 0xca, 0xfe]);
         let plain = cluster_role("system:node-reader.v1", None);
-        let name = plain.list_name("0badcafe");
+        let name = plain.list_name(&id);
         assert_eq!(name, "kubegrant:0badcafe:clusterrole:system:node-reader.v1");
         let role = Bound {
             place: Some("shop".to_owned()),
             role: RoleRef::Namespaced("view".to_owned()),
         };
-        assert_eq!(role.list_name("0badcafe"), "kubegrant:0badcafe:role:view");
+        assert_eq!(role.list_name(&id), "kubegrant:0badcafe:role:view");
         let long = |end: &str| cluster_role(&format!("{}{end}", "x".repeat(250)), None);
-        let (one, other) = (long("a").list_name("i"), long("b").list_name("i"));
+        let (one, other) = (long("a").list_name(&id), long("b").list_name(&id));
         assert!(one.len() <= 253 && one != other, "{one}");
         // No role can be named so that its plain list is a hashed one's.
-        let forged = one.trim_start_matches("kubegrant:i:clusterrole");
-        assert_ne!(cluster_role(forged, None).list_name("i"), one);
+        let forged = one.trim_start_matches("kubegrant:0badcafe:clusterrole");
+        assert_ne!(cluster_role(forged, None).list_name(&id), one);
     }
 
     #[test]

@@ -5,9 +5,10 @@ use std::str::FromStr;
 
 use super::Timestamp;
 use super::access::{Access, Power};
+use super::account_name::AccountName;
 use super::cluster::ClusterId;
-use super::name::{NAME_BYTES_MAX, UserName};
 use super::project::{ProjectId, SharedLevel};
+use super::subject::SubjectName;
 use super::user::UserId;
 
 /// A credential's row number in the store.
@@ -119,12 +120,14 @@ pub(crate) struct Credential {
     pub(crate) id: CredentialId,
     /// Whose.
     pub(crate) subject: Subject,
+    /// The name of whose it is.
+    pub(crate) owner: SubjectName,
     /// Where.
     pub(crate) cluster: ClusterId,
     /// 1, 2, 3 … without gap or repeat.
     pub(crate) version: u32,
     /// The ServiceAccount, named before it is created and never again.
-    pub(crate) account: String,
+    pub(crate) account: AccountName,
     /// What it carries.
     pub(crate) power: Power,
     /// Where it stands.
@@ -166,24 +169,6 @@ impl Credential {
     }
 }
 
-/// The name of the ServiceAccount of a shell: `<user>-<8 hex>-s<N>`.
-pub(crate) fn shell_account_name(user: &UserName, random: [u8; 4], version: u32) -> String {
-    let hex = u32::from_be_bytes(random);
-    format!("{user}-{hex:08x}-s{version}")
-}
-
-/// The name of the ServiceAccount of a version: `<user>-<8 hex>-v<N>`, or
-/// `<project>-<level>-<8 hex>-v<N>` (design, section 3). Takes whose it is in words, as `bob` or
-/// `shop/read`; what makes it unique is the random part.
-pub(crate) fn account_name(owner: &str, random: [u8; 4], version: u32) -> String {
-    let hex = u32::from_be_bytes(random);
-    let (name, kind) = owner.split_once('/').unwrap_or((owner, ""));
-    let hyphen = if kind.is_empty() { "" } else { "-" };
-    let room = NAME_BYTES_MAX.saturating_sub(hyphen.len() + kind.len());
-    let name = name.get(..room).unwrap_or(name).trim_end_matches('-');
-    format!("{name}{hyphen}{kind}-{hex:08x}-v{version}")
-}
-
 /// One hand-over of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Delivery {
@@ -219,27 +204,5 @@ mod tests {
         assert!(State::Pending.may_become(State::Revoking));
         assert!(!State::Pending.may_become(State::Revoked));
         assert!(!State::Active.may_become(State::Revoked));
-    }
-
-    #[test]
-    fn an_account_name_is_a_dns_label() {
-        let long = "a".repeat(40);
-        for owner in [
-            long.clone(),
-            format!("{long}/admin"),
-            format!("{long}/shell"),
-        ] {
-            let name = account_name(&owner, [0, 1, 2, 255], u32::MAX);
-            assert!(name.len() <= 63, "{name}");
-            assert!(name.contains("-000102ff-v"));
-        }
-        let cut = format!("{}-{}/admin", "a".repeat(33), "b".repeat(6));
-        let name = account_name(&cut, [0; 4], 1);
-        assert_eq!(name, format!("{}-admin-00000000-v1", "a".repeat(33)));
-        assert_eq!(account_name("bob", [0; 4], 1), "bob-00000000-v1");
-        assert_eq!(
-            account_name("shop/read", [0; 4], 2),
-            "shop-read-00000000-v2"
-        );
     }
 }

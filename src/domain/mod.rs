@@ -5,6 +5,7 @@
 
 pub(crate) mod access;
 pub(crate) mod account;
+pub(crate) mod account_name;
 pub(crate) mod audit;
 pub(crate) mod backdoor;
 pub(crate) mod binding;
@@ -15,6 +16,7 @@ pub(crate) mod credential;
 pub(crate) mod effect;
 pub(crate) mod escalation;
 pub(crate) mod excess;
+pub(crate) mod installation;
 pub(crate) mod level;
 pub(crate) mod mark;
 pub(crate) mod name;
@@ -27,6 +29,7 @@ pub(crate) mod refusal;
 pub(crate) mod rows;
 pub(crate) mod snapshot;
 pub(crate) mod ssh;
+pub(crate) mod subject;
 pub(crate) mod user;
 
 /// A moment, always UTC.

@@ -13,8 +13,11 @@ use std::fmt;
 
 use super::access::Power;
 use super::binding::Bound;
+use super::credential::CredentialId;
+use super::installation::InstallationId;
 use super::level::Part;
 use super::power::{RoleRef, Rule};
+use super::subject::SubjectName;
 
 /// The namespace of everything that we keep on a cluster.
 pub(crate) const NAMESPACE: &str = "kubegrant";
@@ -24,19 +27,19 @@ pub(crate) const NAMESPACE: &str = "kubegrant";
 pub(crate) struct Account {
     /// The ServiceAccount's name.
     pub(crate) name: String,
-    /// The user, for the annotation.
-    pub(crate) user: String,
+    /// Whose it is, for the annotation.
+    pub(crate) user: SubjectName,
     /// The credential's row number, for the annotation.
-    pub(crate) credential: i64,
+    pub(crate) credential: CredentialId,
     /// What it carries.
     pub(crate) power: Power,
 }
 
 /// What the store says a cluster should hold.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Desired {
-    /// This installation's id: 8 hex digits, part of every binding's name.
-    pub(crate) installation: String,
+    /// This installation's id, part of every binding's name.
+    pub(crate) installation: InstallationId,
     /// The live accounts.
     pub(crate) accounts: Vec<Account>,
     /// Roles bound to users, with the accounts that carry each.
@@ -70,7 +73,7 @@ pub(crate) struct ObservedAccount {
     /// Its UID, for the precondition of a delete.
     pub(crate) uid: String,
     /// The credential's row number in its annotation.
-    pub(crate) credential: Option<i64>,
+    pub(crate) credential: Option<CredentialId>,
     /// Whether it is being deleted.
     pub(crate) deleting: bool,
     /// Whether somebody's finalizer would keep it after it is deleted.
@@ -270,7 +273,7 @@ impl Plan {
 }
 
 /// The name of a binding: `kubegrant:<installation>:<role>` (design, section 3).
-pub(crate) fn binding_name(installation: &str, role: &str) -> String {
+pub(crate) fn binding_name(installation: &InstallationId, role: &str) -> String {
     format!("kubegrant:{installation}:{role}")
 }
 

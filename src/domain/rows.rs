@@ -66,13 +66,13 @@ impl Rows {
             ..Facts::default()
         };
         let name = |user: &UserId| Some(self.people.name(*user).to_owned());
-        let project = |id: &ProjectId| self.people.projects.get(id).cloned();
+        let project = |id: &ProjectId| self.people.projects.get(id).map(ToString::to_string);
         let version = |id: &CredentialId, facts: Facts| {
             let on = on.into_iter();
-            let mut found = on.flat_map(|on| on.credentials.iter().map(move |it| (on, it)));
-            match found.find(|(_, it)| it.id == *id) {
-                Some((on, it)) => Facts {
-                    of: Some(on.owner(it)),
+            let mut found = on.flat_map(|on| &on.credentials);
+            match found.find(|it| it.id == *id) {
+                Some(it) => Facts {
+                    of: Some(it.owner.to_string()),
                     version: Some(it.version),
                     ..facts
                 },
@@ -96,7 +96,9 @@ impl Rows {
                 version,
                 ..
             } => Facts {
-                of: on.map(|on| on.subject_name(*subject)),
+                of: on
+                    .and_then(|on| on.subject_name(*subject))
+                    .map(|it| it.to_string()),
                 version: Some(*version),
                 to: Some(power.to_string()),
                 ..facts

@@ -13,14 +13,17 @@ use std::sync::Arc;
 
 use super::Timestamp;
 use super::access::{self, Access, Grant};
+use super::account_name::AccountName;
 use super::binding::{Binding, BindingId, Bound};
 use super::cluster::{Cluster, FormerManager, WriteScope};
 use super::credential::{Credential, CredentialId, State, Subject};
 use super::effect::Effect;
+use super::installation::InstallationId;
 use super::name::{ProjectName, UserRef};
 use super::plan::{self, Desired};
 use super::project::{Holder, ProjectId, ProjectRole, SharedLevel};
 use super::refusal::Refusal;
+use super::subject::SubjectName;
 use super::user::{Role, User, UserId};
 
 /// The people of the organization, and what they are in its projects.
@@ -29,7 +32,7 @@ pub(crate) struct People {
     /// All users.
     pub(crate) users: BTreeMap<UserId, User>,
     /// The names of all projects, deleted ones too.
-    pub(crate) projects: BTreeMap<ProjectId, String>,
+    pub(crate) projects: BTreeMap<ProjectId, ProjectName>,
     /// The names of the projects that are in view.
     pub(crate) named: BTreeSet<ProjectName>,
     /// What members are in projects.
@@ -113,7 +116,7 @@ pub(crate) struct ClusterSnapshot {
     /// The cluster itself.
     pub(crate) cluster: Cluster,
     /// This installation's id.
-    pub(crate) installation: String,
+    pub(crate) installation: InstallationId,
     /// The people.
     pub(crate) people: Arc<People>,
     /// The grants on it, ended ones too.
@@ -129,7 +132,7 @@ pub(crate) struct ClusterSnapshot {
     /// The highest number that a subject's versions have used.
     pub(crate) numbers: BTreeMap<Subject, u32>,
     /// Numbers that were seen on the cluster and that the store never heard of, by subject name.
-    pub(crate) floors: BTreeMap<String, u32>,
+    pub(crate) floors: BTreeMap<SubjectName, u32>,
     /// Whether a change of where write reaches is pending.
     pub(crate) reach_pending: bool,
     /// Whether logins of the manager from before the stored one may still work.
@@ -148,7 +151,7 @@ pub(crate) struct Circumstances {
     /// Whether the cluster's clock says the same; `None` where it was not asked.
     pub(crate) clocks_agree: Option<bool>,
     /// Accounts of shells whose process is gone.
-    pub(crate) lost_shells: BTreeSet<String>,
+    pub(crate) lost_shells: BTreeSet<AccountName>,
 }
 
 /// What must end, and what begins in its place.
@@ -161,21 +164,17 @@ pub(crate) struct Consequences {
 }
 
 impl ClusterSnapshot {
-    /// Whose a credential is, for people: `alice`, `alice/shell` or `shop/read`.
-    pub(crate) fn owner(&self, credential: &Credential) -> String {
-        self.subject_name(credential.subject)
-    }
-
-    /// A subject's name, for people and for the names of accounts.
-    pub(crate) fn subject_name(&self, subject: Subject) -> String {
-        match subject {
-            Subject::Personal(user) => self.people.name(user).to_owned(),
-            Subject::Shell(user) => format!("{}/shell", self.people.name(user)),
-            Subject::Shared { project, level } => {
-                let name = self.people.projects.get(&project);
-                format!("{}/{level}", name.map_or("", String::as_str))
-            }
-        }
+    /// A subject's name; nothing for a row that is not there.
+    pub(crate) fn subject_name(&self, subject: Subject) -> Option<SubjectName> {
+        let name = |user| Some(self.people.users.get(&user)?.name.clone());
+        Some(match subject {
+            Subject::Personal(user) => SubjectName::Personal(name(user)?),
+            Subject::Shell(user) => SubjectName::Shell(name(user)?),
+            Subject::Shared { project, level } => SubjectName::Shared {
+                project: self.people.projects.get(&project)?.clone(),
+                level,
+            },
+        })
     }
 
     /// A user's name, where there is such a user.
@@ -242,7 +241,8 @@ impl ClusterSnapshot {
     /// The number that a subject's next version gets.
     pub(crate) fn next_version(&self, subject: Subject) -> u32 {
         let used = self.numbers.get(&subject).copied();
-        let seen = self.floors.get(&self.subject_name(subject)).copied();
+        let name = self.subject_name(subject);
+        let seen = name.and_then(|name| self.floors.get(&name).copied());
         used.max(seen).unwrap_or_default() + 1
     }
 
@@ -268,9 +268,9 @@ impl ClusterSnapshot {
             installation: self.installation.clone(),
             accounts: live
                 .map(|credential| plan::Account {
-                    name: credential.account.clone(),
-                    user: self.owner(credential),
-                    credential: credential.id.0,
+                    name: credential.account.to_string(),
+                    user: credential.owner.clone(),
+                    credential: credential.id,
                     power: credential.power,
                 })
                 .collect(),
@@ -288,7 +288,7 @@ impl ClusterSnapshot {
             for credential in self.live_of(binding.user) {
                 if !self.is_lowered(credential) {
                     let list = lists.entry(binding.bound.clone()).or_default();
-                    list.insert(credential.account.clone());
+                    list.insert(credential.account.to_string());
                 }
             }
         }

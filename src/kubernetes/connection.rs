@@ -21,6 +21,7 @@ use super::witness::Standing;
 use crate::domain::Timestamp;
 use crate::domain::audit::Head;
 use crate::domain::climb::Probe;
+use crate::domain::installation::InstallationId;
 use crate::domain::mark::Marks;
 use crate::domain::plan::{NAMESPACE, Place, binding_name};
 use crate::domain::power::{RoleRef, Rule};
@@ -30,7 +31,7 @@ use crate::secrets::{MacKey, SecretString};
 #[derive(Clone)]
 pub(crate) struct Connection {
     pub(super) client: kube::Client,
-    pub(super) installation: String,
+    pub(super) installation: InstallationId,
     /// The head of our log that the cluster holds, as it was read when we connected.
     pub(super) witnessed: Option<Head>,
     /// What was seen ahead, until it is looked for.
@@ -93,8 +94,9 @@ pub(crate) struct Right {
 
 impl Right {
     /// The right in words, with the real name of what is this installation's.
-    pub(crate) fn named(&self, installation: &str) -> String {
-        self.to_string().replace(INSTALLATION, installation)
+    pub(crate) fn named(&self, installation: &InstallationId) -> String {
+        self.to_string()
+            .replace(INSTALLATION, installation.as_str())
     }
 }
 
@@ -128,7 +130,7 @@ impl Connection {
     pub(crate) fn open(
         endpoint: &Endpoint,
         login: Login,
-        installation: &str,
+        installation: &InstallationId,
     ) -> Result<Self, Error> {
         let by_certificate = matches!(login, Login::ClientCertificate { .. });
         let (client, again) = client::dial(endpoint, login, Limits::default())?;
@@ -142,10 +144,10 @@ impl Connection {
     }
 
     /// Wraps a client.
-    fn new(client: kube::Client, installation: &str) -> Self {
+    fn new(client: kube::Client, installation: &InstallationId) -> Self {
         Self {
             client,
-            installation: installation.to_owned(),
+            installation: installation.clone(),
             witnessed: None,
             ahead: Arc::default(),
             heads: None,
@@ -165,7 +167,7 @@ impl Connection {
     }
 
     /// The installation whose objects it works on.
-    pub(crate) fn installation(&self) -> &str {
+    pub(crate) fn installation(&self) -> &InstallationId {
         &self.installation
     }
 
@@ -262,7 +264,9 @@ impl Connection {
                             resource: text(right.resource),
                             subresource: text(right.subresource),
                             namespace: text(right.namespace),
-                            name: text(&right.name.replace(INSTALLATION, &self.installation)),
+                            name: text(
+                                &right.name.replace(INSTALLATION, self.installation.as_str()),
+                            ),
                             ..ResourceAttributes::default()
                         }),
                         ..SelfSubjectAccessReviewSpec::default()

@@ -8,6 +8,7 @@ use super::manager::{cluster_rules, namespace_rules};
 use super::observe::Seen;
 use super::{foreign, objects};
 use crate::domain::climb::summary;
+use crate::domain::installation::InstallationId;
 use crate::domain::plan::{NAMESPACE, binding_name};
 use crate::domain::power::{Binding, RoleRef, Rule, Subject};
 
@@ -21,7 +22,7 @@ pub(crate) struct ManagerDrift {
 }
 
 /// Compares the manager's bindings and roles with what they should be.
-pub(crate) fn drift(installation: &str, account: &str, seen: &Seen) -> ManagerDrift {
+pub(crate) fn drift(installation: &InstallationId, account: &str, seen: &Seen) -> ManagerDrift {
     let name = binding_name(installation, "manager");
     let manager = Subject::Account {
         namespace: NAMESPACE.to_owned(),

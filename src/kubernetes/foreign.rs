@@ -11,6 +11,7 @@ use super::manager::ALL_SECRETS;
 use super::objects::{self, INSTALLATION, KUBEGRANT, MANAGED_BY};
 use super::token;
 use crate::domain::backdoor::{Backdoor, Gives, Targets, holds_our_accounts};
+use crate::domain::installation::InstallationId;
 use crate::domain::plan::{NAMESPACE, binding_name};
 use crate::domain::power::{Binding, RoleRef, Subject};
 
@@ -143,7 +144,7 @@ impl Connection {
 pub(crate) fn cluster_admins(
     others: &[Binding],
     backdoors: &[Backdoor<'_>],
-    installation: &str,
+    installation: &InstallationId,
 ) -> Vec<String> {
     let admin = RoleRef::Cluster("cluster-admin".to_owned());
     let masters = [Subject::Group("system:masters".to_owned())];
@@ -177,7 +178,7 @@ pub(crate) fn cluster_admins(
 }
 
 /// Names the bindings whose holders can come to our accounts, or to cluster-admin in another way.
-pub(crate) fn ways_in(backdoors: &[Backdoor<'_>], installation: &str) -> Vec<String> {
+pub(crate) fn ways_in(backdoors: &[Backdoor<'_>], installation: &InstallationId) -> Vec<String> {
     let mut found: Vec<String> = backdoors
         .iter()
         .filter_map(|backdoor| match &backdoor.gives {
@@ -227,7 +228,7 @@ fn ours_too(binding: &Binding) -> &'static str {
 }
 
 /// What a name like ours claims.
-fn note(binding: &Binding, installation: &str) -> String {
+fn note(binding: &Binding, installation: &InstallationId) -> String {
     if binding.name.starts_with(&binding_name(installation, "")) {
         return "; it has our name, and is not ours".to_owned();
     }

@@ -9,6 +9,7 @@ use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use super::connection::Connection;
 use super::error::Error;
 use super::objects::{self, KUBEGRANT};
+use crate::domain::installation::InstallationId;
 use crate::domain::level::{self, Allowed, LeftOut, Part, carried};
 use crate::domain::plan::{LevelRole, binding_name};
 use crate::domain::power::{Roles, Rule};
@@ -21,7 +22,11 @@ pub(super) struct Levels {
 }
 
 /// Judges the cluster's `view` and `edit`, as far as they were read.
-pub(super) fn levels(roles: &Roles, allowed: &BTreeSet<Allowed>, installation: &str) -> Levels {
+pub(super) fn levels(
+    roles: &Roles,
+    allowed: &BTreeSet<Allowed>,
+    installation: &InstallationId,
+) -> Levels {
     let mut levels = Levels::default();
     for part in [Part::Read, Part::Write] {
         let carried = carried(part, roles, allowed);

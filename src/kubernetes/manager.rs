@@ -22,6 +22,7 @@ use super::objects::{self, KUBEGRANT, MANAGED_BY};
 use super::undo::New;
 use crate::domain::Timestamp;
 use crate::domain::cluster::ManagerKind;
+use crate::domain::installation::InstallationId;
 use crate::domain::plan::{NAMESPACE, binding_name};
 
 /// How to log in as the manager.
@@ -175,7 +176,7 @@ fn rule(groups: &[&str], resources: &[&str], verbs: &[&str], names: &[&str]) -> 
 }
 
 /// The manager's rights everywhere.
-pub(super) fn cluster_rules(installation: &str) -> Vec<rbac::PolicyRule> {
+pub(super) fn cluster_rules(installation: &InstallationId) -> Vec<rbac::PolicyRule> {
     let [manager, edit, view] =
         ["manager", "edit", "view"].map(|role| binding_name(installation, role));
     vec![
@@ -312,7 +313,7 @@ impl Connection {
         account: &str,
         beside: Option<&str>,
     ) -> Result<(), Error> {
-        let installation = self.installation.as_str();
+        let installation = &self.installation;
         let name = binding_name(installation, "manager");
         let accounts: BTreeSet<String> = [account]
             .into_iter()
@@ -367,7 +368,8 @@ mod tests {
 
     #[test]
     fn the_manager_reads_no_secret_outside_our_namespace() {
-        for rule in objects::rules(Some(cluster_rules("0badcafe"))) {
+        let id = InstallationId::new([0x0b, 0xad, 0xca, 0xfe]);
+        for rule in objects::rules(Some(cluster_rules(&id))) {
             let Rule {
                 resources, verbs, ..
             } = &rule;
@@ -386,7 +388,7 @@ mod tests {
         }
         // It can give cluster-admin, which is why its namespace is held back from write.
         assert!(
-            objects::rules(Some(cluster_rules("0badcafe")))
+            objects::rules(Some(cluster_rules(&id)))
                 .iter()
                 .any(escalation::takes)
         );

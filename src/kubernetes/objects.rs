@@ -7,6 +7,8 @@ use k8s_openapi::api::rbac::v1 as rbac;
 use kube::api::ObjectMeta;
 
 use super::connection::Connection;
+use crate::domain::credential::CredentialId;
+use crate::domain::installation::InstallationId;
 use crate::domain::plan::{Account, NAMESPACE};
 use crate::domain::power::{Binding, RoleRef, Rule, Subject};
 
@@ -28,7 +30,7 @@ impl Connection {
     pub(super) fn labels(&self) -> BTreeMap<String, String> {
         let mut labels = self.marks.labels.clone();
         labels.insert(MANAGED_BY.to_owned(), KUBEGRANT.to_owned());
-        labels.insert(INSTALLATION.to_owned(), self.installation.clone());
+        labels.insert(INSTALLATION.to_owned(), self.installation.to_string());
         labels
     }
 
@@ -36,7 +38,7 @@ impl Connection {
     pub(super) fn is_of_another_installation(&self, meta: &ObjectMeta) -> bool {
         let labels = meta.labels.as_ref();
         let found = labels.and_then(|labels| labels.get(INSTALLATION));
-        found.is_some_and(|found| *found != self.installation)
+        found.is_some_and(|found| found != self.installation.as_str())
     }
 
     /// Metadata of an object of ours.
@@ -53,26 +55,26 @@ impl Connection {
 }
 
 /// The selector that finds the objects of one installation.
-pub(crate) fn selector(installation: &str) -> String {
+pub(crate) fn selector(installation: &InstallationId) -> String {
     format!("{MANAGED_BY}={KUBEGRANT},{INSTALLATION}={installation}")
 }
 
 /// Whether an object carries this installation's labels.
-pub(crate) fn is_ours(meta: &ObjectMeta, installation: &str) -> bool {
+pub(crate) fn is_ours(meta: &ObjectMeta, installation: &InstallationId) -> bool {
     let has = |key: &str, value: &str| {
         meta.labels
             .as_ref()
             .and_then(|labels| labels.get(key))
             .is_some_and(|found| found == value)
     };
-    has(MANAGED_BY, KUBEGRANT) && has(INSTALLATION, installation)
+    has(MANAGED_BY, KUBEGRANT) && has(INSTALLATION, installation.as_str())
 }
 
 /// The ServiceAccount of a credential version, with this metadata.
 pub(crate) fn service_account(account: &Account, mut metadata: ObjectMeta) -> ServiceAccount {
     let annotations = metadata.annotations.get_or_insert_default();
-    annotations.insert(USER.to_owned(), account.user.clone());
-    annotations.insert(CREDENTIAL.to_owned(), account.credential.to_string());
+    annotations.insert(USER.to_owned(), account.user.to_string());
+    annotations.insert(CREDENTIAL.to_owned(), account.credential.0.to_string());
     ServiceAccount {
         metadata,
         automount_service_account_token: Some(false),
@@ -81,8 +83,9 @@ pub(crate) fn service_account(account: &Account, mut metadata: ObjectMeta) -> Se
 }
 
 /// The credential's row number that an account was made for.
-pub(crate) fn credential_of(meta: &ObjectMeta) -> Option<i64> {
-    meta.annotations.as_ref()?.get(CREDENTIAL)?.parse().ok()
+pub(crate) fn credential_of(meta: &ObjectMeta) -> Option<CredentialId> {
+    let noted = meta.annotations.as_ref()?.get(CREDENTIAL)?;
+    noted.parse().ok().map(CredentialId)
 }
 
 /// The subjects of a list of ours.

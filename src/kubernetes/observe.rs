@@ -49,8 +49,6 @@ impl Look<'_> {
 /// What was seen.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    /// This installation's id.
-    pub(crate) installation: String,
     /// What the cluster holds of ours.
     pub(crate) observed: Observed,
     /// What leads to more than it says; empty unless `with_write`.
@@ -171,10 +169,7 @@ impl Connection {
         let (accounts, cluster_bindings, role_bindings, (namespaces, (mut roles, unread_roles))) =
             futures::try_join!(accounts, cluster_bindings, role_bindings, world)?;
 
-        let mut seen = Seen {
-            installation: self.installation.clone(),
-            ..Seen::default()
-        };
+        let mut seen = Seen::default();
         let levels = levels(&roles, look.write_allow(), &self.installation);
         seen.observed.levels = levels.roles;
         seen.left_out = levels.left_out;

@@ -31,6 +31,8 @@ use super::lists::{List, called, gone};
 use super::objects;
 use crate::domain::access::Power;
 use crate::domain::binding::Bound;
+use crate::domain::credential::CredentialId;
+use crate::domain::installation::InstallationId;
 use crate::domain::plan::{self, Desired, Lists, NAMESPACE, Observed, Place, Step};
 
 /// How long an API server may go on believing a token whose account is gone: it caches what it
@@ -50,7 +52,7 @@ pub(crate) struct Ending<'a> {
     /// The ServiceAccount's name.
     pub(crate) account: &'a str,
     /// The credential's row number.
-    pub(crate) credential: i64,
+    pub(crate) credential: CredentialId,
     /// What it carried.
     pub(crate) power: Power,
 }
@@ -75,7 +77,7 @@ impl Ended<'_> {
 #[derive(Debug, Default)]
 pub(crate) struct Taken {
     /// Credentials whose end was seen.
-    pub(crate) ended: BTreeSet<i64>,
+    pub(crate) ended: BTreeSet<CredentialId>,
     /// Accounts that were seen to be off the list of a bound role.
     pub(crate) off: BTreeSet<(String, Bound)>,
     /// What was changed on the cluster.
@@ -116,7 +118,7 @@ struct Ours {
 }
 
 impl Ours {
-    fn of(installation: &str, wanted: &Lists, ended: &Ended<'_>) -> Self {
+    fn of(installation: &InstallationId, wanted: &Lists, ended: &Ended<'_>) -> Self {
         let left = ended.bound.iter().map(|(_, bound)| *bound);
         let left = left.map(|bound| (bound.place.clone(), bound.list_name(installation)));
         Self {
@@ -486,7 +488,7 @@ fn who_leaves<'a>(
     ended: &Ended<'a>,
     place: &Place,
     name: &str,
-    installation: &str,
+    installation: &InstallationId,
 ) -> BTreeSet<&'a str> {
     let accounts = ended.accounts.iter().map(|ending| ending.account);
     let bound = ended

@@ -19,6 +19,7 @@ use super::connection::{Connection, Right};
 use super::error::{Error, clean};
 use super::list::Scope;
 use super::objects::{self, INSTALLATION, KUBEGRANT, MANAGED_BY};
+use crate::domain::installation::InstallationId;
 use crate::domain::plan::{NAMESPACE, binding_name};
 
 /// How long the cluster may take to refuse the manager when all is deleted: its namespace
@@ -91,7 +92,7 @@ async fn delete_namespace(api: Api<Namespace>) -> Result<(), Error> {
 }
 
 /// What a manager that was gone before its last binding could not look for, in words.
-pub(crate) fn perhaps_last(installation: &str) -> String {
+pub(crate) fn perhaps_last(installation: &InstallationId) -> String {
     format!(
         "perhaps the binding {}, where an earlier delete was cut short at its very end: the \
          manager's login is refused, and could not look",

@@ -16,7 +16,9 @@ use super::error::Error;
 use super::list::Scope;
 use super::objects::{self, KUBEGRANT};
 use crate::domain::audit::Head;
+use crate::domain::installation::InstallationId;
 use crate::domain::plan::NAMESPACE;
+use crate::domain::subject::SubjectName;
 use crate::secrets::{MacKey, SecretString};
 
 /// The label by which every API server lets a namespace be found by its name.
@@ -58,13 +60,17 @@ pub(crate) enum Found {
 }
 
 /// Two installations on one cluster share the namespace, and keep a head each.
-pub(crate) fn annotation(installation: &str) -> String {
+pub(crate) fn annotation(installation: &InstallationId) -> String {
     format!("kubegrant.io/head-{installation}")
 }
 
 /// The key of the heads on a cluster: whoever has the manager's login has it, and nobody else.
-fn key(login: &SecretString, installation: &str, cluster_uid: &str) -> MacKey {
-    MacKey::derive(login, "kubegrant head v1", &[installation, cluster_uid])
+fn key(login: &SecretString, installation: &InstallationId, cluster_uid: &str) -> MacKey {
+    MacKey::derive(
+        login,
+        "kubegrant head v1",
+        &[installation.as_str(), cluster_uid],
+    )
 }
 
 fn tagged(head: &Head, key: &MacKey) -> String {
@@ -141,7 +147,7 @@ impl Connection {
     }
 
     /// Lists whose versions our accounts are, as they say themselves: owner and number.
-    pub(crate) async fn versions_held(&self) -> Result<Vec<(String, u32)>, Error> {
+    pub(crate) async fn versions_held(&self) -> Result<Vec<(SubjectName, u32)>, Error> {
         let ours = ListParams::default().labels(&objects::selector(&self.installation));
         let version = |account: ObjectMeta| {
             let name = account.name?;
@@ -150,8 +156,12 @@ impl Connection {
             Some((owner, number.parse().ok()?))
         };
         let own = Scope::Namespace(NAMESPACE);
-        self.list_metadata::<ServiceAccount, _>("our accounts", own, &ours, version)
-            .await
+        let held = self
+            .list_metadata::<ServiceAccount, _>("our accounts", own, &ours, version)
+            .await?;
+        // What names nobody is no version of anybody's.
+        let named = |(owner, version): (String, u32)| Some((owner.parse().ok()?, version));
+        Ok(held.into_iter().filter_map(named).collect())
     }
 
     /// Remembers what the cluster holds.
@@ -191,14 +201,16 @@ impl Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::audit::EventSeq;
 
     #[test]
     fn a_head_is_one_only_with_the_tag_of_this_login_installation_and_cluster() {
         let login = SecretString::from("token");
-        let mine = key(&login, "0badcafe", "uid");
+        let (ours, other) = (InstallationId::new([0; 4]), InstallationId::new([1; 4]));
+        let mine = key(&login, &ours, "uid");
         let head = Head {
             epoch: 1_790_000_000,
-            seq: 42,
+            seq: EventSeq(42),
             hash: "0a".repeat(32),
         };
         let text = tagged(&head, &mine);
@@ -209,9 +221,9 @@ mod tests {
             assert_eq!(read(foreign, Some(&mine)), Found::Foreign, "{foreign}");
         }
         let others = [
-            key(&SecretString::from("other"), "0badcafe", "uid"),
-            key(&login, "ffffffff", "uid"),
-            key(&login, "0badcafe", "rebuilt"),
+            key(&SecretString::from("other"), &ours, "uid"),
+            key(&login, &other, "uid"),
+            key(&login, &ours, "rebuilt"),
         ];
         for other in others {
             assert_eq!(read(&text, Some(&other)), Found::Foreign);

@@ -209,7 +209,7 @@ pub(crate) async fn restore(
             "replace the store `{}` by `{}` (its log ends at event {})",
             session.config.store.display(),
             path.display(),
-            head.as_ref().map_or(0, |head| head.seq)
+            head.as_ref().map_or(0, |head| head.seq.0)
         )];
         let looks = names(&clusters).into_iter();
         lines.extend(looks.map(|name| format!("owe cluster '{name}' a look")));
@@ -317,7 +317,7 @@ fn present<'a>(session: &'a Session, backup: &Store) -> Result<Option<Present<'a
         Err(store::Error::Absent { .. }) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    let installation = |of: &Store| of.read(|tx| store::meta::find(tx, store::meta::INSTALLATION));
+    let installation = |of: &Store| of.read(store::meta::find_installation);
     match installation(store)? {
         // Made and never used: `init` was cut off.
         None => return Ok(None),
@@ -381,15 +381,15 @@ fn make_ready(
     kept: Option<&Path>,
 ) -> Result<Vec<String>, Error> {
     let known = present.and_then(|present| present.head.clone());
-    let installation = backup.read(|tx| store::meta::find(tx, store::meta::INSTALLATION))?;
-    let here = session.kept_head(&installation.unwrap_or_default())?;
+    let installation = backup.read(store::meta::installation)?;
+    let here = session.kept_head(&installation)?;
     let newest = known.into_iter().chain(here).max_by_key(|head| head.epoch);
     let untaken = present.map(|present| present.untaken.as_slice());
     let is_untaken =
         |fingerprint: &str| untaken.is_some_and(|keys| keys.iter().any(|key| key == fingerprint));
     let journal = Journal::new(actor, "restore");
     let doubted = backup.write(|tx| {
-        let end = |head: Option<&Head>| head.map_or(0, |head| head.seq);
+        let end = |head: Option<&Head>| head.map_or(0, |head| head.seq.0);
         let of_backup = end(store::audit::head(tx)?.as_ref());
         let before = match (present, kept) {
             (Some(present), Some(kept)) => format!(

@@ -69,7 +69,10 @@ pub(crate) fn list(session: &Session) -> Result<Vec<Line>, Error> {
             if access == Access::None && role.is_none() {
                 continue;
             }
-            let project = cluster.project.and_then(|id| names.get(&id)).cloned();
+            let project = cluster
+                .project
+                .and_then(|id| names.get(&id))
+                .map(ToString::to_string);
             lines.push(Line {
                 project,
                 role,
@@ -145,7 +148,7 @@ pub(crate) async fn show(session: &Session, name: &ClusterName) -> Result<Shown,
         let names = store::projects::names(tx)?;
         let project = found.cluster.project.and_then(|id| names.get(&id));
         Ok::<_, Error>(Line {
-            project: project.cloned(),
+            project: project.map(ToString::to_string),
             role: found.project,
             revoked: store::blocks::contains(tx, found.cluster.id, actor.user.id)?,
             ..line(found.cluster.clone(), found.access, &users, &unfinished)

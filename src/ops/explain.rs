@@ -4,6 +4,7 @@ use super::journal::Journal;
 use super::project::{self, kept::Kept};
 use super::{Error, find, settle};
 use crate::domain::access::{Access, Level, strongest};
+use crate::domain::account_name::AccountName;
 use crate::domain::cluster::State;
 use crate::domain::credential::Subject;
 use crate::domain::name::{ClusterName, UserRef};
@@ -145,7 +146,7 @@ pub(crate) async fn explain(
                 format!("'{}' does not own cluster '{}'", user.name, cluster.name)
             },
         },
-        project_path(&user, role, name.as_deref()),
+        project_path(&user, role, name.as_ref()),
         grant_path(&user, grant.as_ref(), now),
     ];
     paths.extend(binding_paths(&user, &bindings));
@@ -269,7 +270,7 @@ fn binding_paths(
 fn project_path(
     user: &crate::domain::user::User,
     role: Option<ProjectRole>,
-    name: Option<&str>,
+    name: Option<&crate::domain::name::ProjectName>,
 ) -> Path {
     let user = &user.name;
     Path {
@@ -372,7 +373,7 @@ fn parse(question: &Question) -> Asked {
 async fn ask(
     session: &Session,
     cluster: &crate::domain::cluster::Cluster,
-    account: Option<String>,
+    account: Option<AccountName>,
     question: Question,
 ) -> Result<Answer, Error> {
     let words = question.words();
@@ -388,7 +389,7 @@ async fn ask(
         .read(|tx| settle::snapshot(tx, cluster.id))?;
     let connection = session.connect(cluster, &snapshot.installation).await?;
     let (allowed, reason) = connection
-        .may_account(&account, &parse(&question))
+        .may_account(account.as_str(), &parse(&question))
         .await
         .map_err(|source| Error::Cluster {
             cluster: cluster.name.to_string(),

@@ -6,6 +6,7 @@ use crate::domain::access::{self, Access};
 use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::State;
+use crate::domain::installation::InstallationId;
 use crate::domain::name::{ClusterName, ProjectName, UserRef};
 use crate::domain::policy::{
     self, Actor as PolicyActor, ClusterAction, Denial, OrganizationAction, ProjectAction, Standing,
@@ -531,16 +532,8 @@ pub(super) fn user(session: &Session, name: &UserRef) -> Result<User, Error> {
 }
 
 /// This installation's id.
-pub(super) fn installation(session: &Session) -> Result<String, Error> {
-    let found = session
-        .store()?
-        .read(|tx| store::meta::find(tx, store::meta::INSTALLATION))?;
-    found.ok_or_else(|| {
-        Error::Store(store::Error::Damaged {
-            what: "organization",
-            why: "it has no installation id".to_owned(),
-        })
-    })
+pub(super) fn installation(session: &Session) -> Result<InstallationId, Error> {
+    Ok(session.store()?.read(store::meta::installation)?)
 }
 
 #[cfg(test)]

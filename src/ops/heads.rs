@@ -8,6 +8,7 @@ use super::journal::Journal;
 use super::{Error, find};
 use crate::domain::audit::{Head, Phase};
 use crate::domain::cluster::Cluster;
+use crate::domain::installation::InstallationId;
 use crate::domain::policy::OrganizationAction;
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::witness::Found;
@@ -63,7 +64,7 @@ pub(crate) async fn overwrite(session: &Session) -> Result<(), Error> {
 async fn ask(
     session: &Session,
     cluster: &Cluster,
-    installation: &str,
+    installation: &InstallationId,
 ) -> Option<(Connection, Option<Head>)> {
     let connection = session.approach(cluster, installation).ok()?;
     let pins = connection.pins(&cluster.kube_system_uid).await.ok()?;

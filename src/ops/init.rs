@@ -10,6 +10,7 @@ use crate::artifact::file::{
 use crate::config::IdentitySource;
 use crate::domain::audit::{Event, Phase};
 use crate::domain::effect::NewUser;
+use crate::domain::installation::InstallationId;
 use crate::domain::name::{Email, UserName};
 use crate::domain::user::Role;
 use crate::secrets::{ExposeSecret, Identity, Recipient};
@@ -238,9 +239,8 @@ fn forget_identity(session: &Session) {
 }
 
 fn write(session: &Session, tx: &WriteTxn<'_>, wish: &Init, key: &Recipient) -> Result<(), Error> {
-    let id = u32::from_be_bytes(session.random::<4>());
     store::meta::set(tx, store::meta::ORGANIZATION, &wish.organization)?;
-    store::meta::set(tx, store::meta::INSTALLATION, &format!("{id:08x}"))?;
+    store::meta::set_installation(tx, &InstallationId::new(session.random()))?;
     let new = NewUser {
         name: wish.owner.clone(),
         email: wish.email.clone(),

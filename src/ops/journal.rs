@@ -1,9 +1,11 @@
 //! The audit trail of one wish: who, what, about whom, and how far it came.
 
+use std::fmt::Display;
+
 use super::error::refusal;
 use super::{Applied, Error};
 use crate::domain::Timestamp;
-use crate::domain::audit::{Event, Phase};
+use crate::domain::audit::{Event, EventSeq, Phase};
 use crate::domain::cluster::Cluster;
 use crate::domain::name::ClusterName;
 use crate::domain::policy::Denial;
@@ -55,9 +57,9 @@ impl Journal {
         self
     }
 
-    /// Says which user name it is about, known or not.
-    pub(super) fn user_name(mut self, user: &str) -> Self {
-        self.user = Some(user.to_owned());
+    /// Says whose name it is about, known or not.
+    pub(super) fn user_name(mut self, user: &(impl Display + ?Sized)) -> Self {
+        self.user = Some(user.to_string());
         self
     }
 
@@ -94,8 +96,8 @@ impl Journal {
         tx: &WriteTxn<'_>,
         phase: Phase,
         detail: impl Into<String>,
-        request: Option<i64>,
-    ) -> store::Result<i64> {
+        request: Option<EventSeq>,
+    ) -> store::Result<EventSeq> {
         let event = Event {
             at: session.now(),
             actor: self.actor.clone(),
@@ -116,8 +118,8 @@ impl Journal {
         session: &Session,
         phase: Phase,
         detail: impl Into<String>,
-        request: Option<i64>,
-    ) -> store::Result<i64> {
+        request: Option<EventSeq>,
+    ) -> store::Result<EventSeq> {
         let detail = detail.into();
         session
             .store()?
@@ -130,7 +132,7 @@ impl Journal {
         session: &Session,
         applied: &Applied,
         detail: impl Into<String>,
-        request: i64,
+        request: EventSeq,
     ) -> store::Result<()> {
         let phase = if applied.owed.is_empty() {
             Phase::Done

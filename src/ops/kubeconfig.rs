@@ -14,16 +14,18 @@ pub(crate) use rotate::{Rotated, rotate};
 pub(super) use trial::mint_and_try;
 
 use super::journal::Journal;
-use super::{Error, find, settle};
+use super::{Error, find};
 pub(crate) use crate::artifact::file::Overwrite;
 use crate::domain::Timestamp;
 use crate::domain::access::{self, Access, Power};
-use crate::domain::audit::Phase;
+use crate::domain::account_name::AccountName;
+use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::Cluster;
-use crate::domain::credential::{self, Credential, CredentialId, Delivery, Subject};
+use crate::domain::credential::{Credential, CredentialId, Delivery, Subject};
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::{ClusterAction, Denial};
 use crate::domain::project::{ProjectRole, SharedLevel};
+use crate::domain::subject::SubjectName;
 use crate::domain::user::User;
 use crate::session::{Actor, Session};
 use crate::store::{self, WriteTxn};
@@ -37,8 +39,8 @@ pub(super) struct Case {
     subject: User,
     /// Whose version it is.
     of: Subject,
-    /// The same in words: `bob`, or `shop/read`.
-    owner: String,
+    /// The name of whose version it is.
+    owner: SubjectName,
     /// When what gives it ends by itself.
     ends_at: Option<Timestamp>,
     power: Power,
@@ -117,7 +119,7 @@ fn case(
     let case = match (access.power(), role, found.cluster.project) {
         (Some(power), _, _) if !shared => Case {
             of: Subject::Personal(subject.id),
-            owner: subject.name.to_string(),
+            owner: SubjectName::Personal(subject.name.clone()),
             journal: journal.user(&subject),
             actor,
             cluster: found.cluster,
@@ -127,12 +129,13 @@ fn case(
             actor_power,
         },
         (_, Some(role), Some(project)) if way != Way::Own => {
-            let names = session.store()?.read(store::projects::names)?;
-            let name = names.get(&project).map_or("", String::as_str);
             let level = role.level();
-            let owner = format!("{name}/{level}");
+            let of = Subject::Shared { project, level };
+            let owner = session
+                .store()?
+                .read(|tx| store::credentials::owner(tx, of))?;
             Case {
-                of: Subject::Shared { project, level },
+                of,
                 journal: journal.user_name(&owner),
                 owner,
                 actor,
@@ -185,7 +188,7 @@ pub(super) fn begin_version(
     session: &Session,
     tx: &WriteTxn<'_>,
     case: &Case,
-    request: i64,
+    request: EventSeq,
 ) -> Result<CredentialId, Error> {
     if store::clusters::owes_orphans(tx, case.cluster.id)? {
         let name = &case.cluster.name;
@@ -197,7 +200,7 @@ pub(super) fn begin_version(
             hint: format!("run `kubegrant reconcile {name}` first"),
         });
     }
-    let whose = (case.of, case.owner.as_str(), case.power);
+    let whose = (case.of, &case.owner, case.power);
     let id = begin(
         session,
         tx,
@@ -215,11 +218,11 @@ pub(super) fn begin(
     tx: &WriteTxn<'_>,
     journal: &Journal,
     cluster: &Cluster,
-    (subject, owner, power): (Subject, &str, Power),
-    request: Option<i64>,
+    (subject, owner, power): (Subject, &SubjectName, Power),
+    request: Option<EventSeq>,
 ) -> store::Result<CredentialId> {
     let version = store::credentials::next_version(tx, cluster.id, subject)?;
-    let account = credential::account_name(owner, session.random(), version);
+    let account = AccountName::new(owner, session.random(), version);
     let new = store::credentials::NewCredential {
         cluster: cluster.id,
         subject,
@@ -240,7 +243,7 @@ pub(crate) struct Version {
     /// The version.
     pub(crate) credential: Credential,
     /// Whose it is.
-    pub(crate) user: String,
+    pub(crate) user: SubjectName,
     /// Its hand-overs: to whom, by whom, and the record.
     pub(crate) deliveries: Vec<(String, String, Delivery)>,
 }
@@ -271,7 +274,6 @@ pub(crate) fn show(
                 .find(|user| user.id == id)
                 .map(|user| user.name.to_string())
         };
-        let snapshot = settle::snapshot(tx, found.cluster.id)?;
         let level = find::project_role(tx, &subject, &found.cluster)?.map(ProjectRole::level);
         let mut versions = Vec::new();
         let mut of_all = store::credentials::versions(tx, found.cluster.id, subject.id)?;
@@ -305,7 +307,7 @@ pub(crate) fn show(
                 continue;
             }
             versions.push(Version {
-                user: snapshot.owner(&credential),
+                user: credential.owner.clone(),
                 credential,
                 deliveries,
             });

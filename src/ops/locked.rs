@@ -2,6 +2,7 @@
 
 use super::{Error, find};
 use crate::domain::cluster::Cluster;
+use crate::domain::installation::InstallationId;
 use crate::session::{Lock, Session};
 
 /// A cluster's lock together with its record, read under the lock.
@@ -12,7 +13,7 @@ use crate::session::{Lock, Session};
 pub(super) struct LockedCluster {
     _lock: Lock,
     cluster: Cluster,
-    installation: String,
+    installation: InstallationId,
 }
 
 impl LockedCluster {
@@ -37,7 +38,7 @@ impl LockedCluster {
     }
 
     /// This installation's id.
-    pub(super) fn installation(&self) -> &str {
+    pub(super) fn installation(&self) -> &InstallationId {
         &self.installation
     }
 

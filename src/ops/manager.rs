@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use super::journal::Journal;
 use super::{Error, find, reseal, settle};
-use crate::domain::audit::Phase;
+use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::{Cluster, FormerManager, ManagerKind};
+use crate::domain::installation::InstallationId;
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::error::Error as ClusterError;
 use crate::kubernetes::manager::{BINDING_RIGHTS, account_name};
@@ -66,7 +67,7 @@ pub(super) fn unlist(tx: &WriteTxn<'_>, cluster: &Cluster) -> store::Result<()> 
 pub(super) async fn present(
     session: &Session,
     cluster: &Cluster,
-    installation: &str,
+    installation: &InstallationId,
     connection: &Connection,
 ) -> Result<FormerManager, Error> {
     let login = match cluster.manager_kind {
@@ -107,7 +108,7 @@ pub(super) async fn give_up(
     cluster: &Cluster,
     connection: &Connection,
     journal: &Journal,
-    request: Option<i64>,
+    request: Option<EventSeq>,
 ) -> Result<String, Error> {
     let installation = find::installation(session)?;
     let present = present(session, cluster, &installation, connection).await?;
@@ -129,7 +130,7 @@ pub(super) async fn renew(
     cluster: &Cluster,
     connection: &Connection,
     journal: &Journal,
-    request: Option<i64>,
+    request: Option<EventSeq>,
 ) -> Result<(Cluster, Connection), Error> {
     let failed = failed(cluster);
     let installation = find::installation(session)?;
@@ -182,7 +183,7 @@ pub(super) async fn end_former(
     cluster: &Cluster,
     connection: &Connection,
     journal: &Journal,
-    request: Option<i64>,
+    request: Option<EventSeq>,
 ) -> Result<Vec<String>, Error> {
     let listed = session
         .store()?

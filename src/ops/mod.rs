@@ -45,6 +45,7 @@ pub(crate) use journal::record_shut;
 
 use crate::domain::effect::Facts;
 use crate::domain::name::ClusterName;
+use crate::domain::subject::SubjectName;
 use crate::domain::{Confirmed, Timestamp};
 
 /// Whether to do it or to say what would be done.
@@ -140,7 +141,7 @@ pub(crate) struct Ended {
     /// Where.
     pub(crate) cluster: ClusterName,
     /// Whose.
-    pub(crate) user: String,
+    pub(crate) user: SubjectName,
     /// Its number.
     pub(crate) version: u32,
 }

@@ -8,9 +8,10 @@ use super::commit::commit_for;
 use super::journal::Journal;
 use super::project::shared::Over;
 use super::{Applied, Debt, Error, find, life, reseal, settle, user as users};
-use crate::domain::audit::Phase;
+use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::Credential;
+use crate::domain::installation::InstallationId;
 use crate::domain::name::UserRef;
 use crate::domain::policy::OrganizationAction;
 use crate::domain::ssh::{Custody, Place};
@@ -166,7 +167,7 @@ fn look(session: &Session, user: &User) -> Result<Leaving, Error> {
             let name = &cluster.name;
             for credential in shared.iter().filter(|it| it.cluster == cluster.id) {
                 if credential.state.is_live() {
-                    let owner = settle::snapshot(tx, cluster.id)?.owner(credential);
+                    let owner = &credential.owner;
                     let version = credential.version;
                     leaving.holds.push(format!(
                         "the shared kubeconfig of version {version} of '{owner}' on cluster '{name}'"
@@ -289,7 +290,7 @@ pub(crate) async fn offboard(
 
 /// What the transaction recorded, and what is to be done about it.
 struct Left {
-    request: i64,
+    request: EventSeq,
     /// The clusters that must be told.
     touched: Vec<Cluster>,
     transferred: Vec<String>,
@@ -300,7 +301,7 @@ struct Left {
 
 /// Opens the secrets that must be sealed without them, and records that they left. A login that is
 /// renewed between the two is opened once more.
-fn leave(session: &Session, case: &Case, installation: &str) -> Result<Left, Error> {
+fn leave(session: &Session, case: &Case, installation: &InstallationId) -> Result<Left, Error> {
     let could_open = case.user.key.is_some() && case.user.role.is_admin();
     // Those of their own are for the new owner.
     let opens = |cluster: &Cluster| could_open || cluster.owner == Some(case.user.id);
@@ -328,7 +329,7 @@ fn leave(session: &Session, case: &Case, installation: &str) -> Result<Left, Err
 fn record(
     session: &Session,
     case: &Case,
-    installation: &str,
+    installation: &InstallationId,
     secrets: Vec<(Cluster, Result<reseal::Logins, Error>)>,
 ) -> Result<Option<Left>, Error> {
     let id = case.user.id;
@@ -460,7 +461,7 @@ async fn tell(
     session: &Session,
     clusters: Vec<Cluster>,
     journal: &Journal,
-    request: i64,
+    request: EventSeq,
 ) -> Result<Applied, Error> {
     let one = async |cluster: &Cluster| {
         let snapshot = session

@@ -114,7 +114,7 @@ pub(crate) async fn set(
     session.store()?.write(|tx| {
         let before = store::provider_tokens::find(tx, cluster.id)?;
         let generation = before.map_or(1, |before| before.generation + 1);
-        let place = (installation.as_str(), generation);
+        let place = (&installation, generation);
         let secret = reseal::seal_provider_token(tx, &cluster, place, &token)?;
         let stored = ProviderToken {
             provider: HETZNER.to_owned(),

@@ -6,7 +6,7 @@ use super::commit::Question;
 use super::journal::Journal;
 use super::{Done, Error, Mode, find, manager, settle, ssh_key};
 use crate::domain::Confirmed;
-use crate::domain::audit::Phase;
+use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::{Cluster, ManagerKind};
 use crate::domain::name::ClusterName;
 use crate::domain::plan::{NAMESPACE, binding_name};
@@ -66,7 +66,7 @@ pub(crate) async fn delete(
             .iter()
             .filter(|credential| credential.state.is_live())
             .map(|credential| {
-                let user = snapshot.owner(credential);
+                let user = &credential.owner;
                 format!("end version {} of '{user}'", credential.version)
             })
             .collect();
@@ -195,7 +195,7 @@ async fn leave(
     cluster: &Cluster,
     connection: Connection,
     journal: &Journal,
-    request: i64,
+    request: EventSeq,
 ) -> Result<Vec<String>, Error> {
     let settled = settle::settle_on(
         session,
@@ -222,7 +222,7 @@ async fn go_on_leaving(
     cluster: &Cluster,
     connection: Connection,
     journal: &Journal,
-    request: i64,
+    request: EventSeq,
 ) -> Result<Vec<String>, Error> {
     let is_leaving = connection.is_leaving(&cluster.manager).await;
     if is_leaving.map_err(|source| failed(cluster, source))? {
@@ -251,7 +251,7 @@ fn finish(
     tx: &WriteTxn<'_>,
     cluster: &Cluster,
     journal: &Journal,
-    request: i64,
+    request: EventSeq,
     left_behind: &[String],
 ) -> Result<usize, Error> {
     let now = session.now();
@@ -300,7 +300,7 @@ pub(crate) async fn forget(
         .credentials
         .iter()
         .map(|credential| {
-            let user = snapshot.owner(credential);
+            let user = &credential.owner;
             format!(
                 "account {NAMESPACE}/{} (version {} of '{user}'), whose tokens may work until they end",
                 credential.account, credential.version

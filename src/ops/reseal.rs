@@ -2,6 +2,7 @@
 
 use super::Error;
 use crate::domain::cluster::{Cluster, ClusterId};
+use crate::domain::installation::InstallationId;
 use crate::domain::ssh::{KeyPair, SshKeyId};
 use crate::domain::user::User;
 use crate::secrets::{OpenError, Recipient, RecordName, Sealed, SecretString, open, seal};
@@ -55,7 +56,7 @@ pub(super) fn seal_login(
     session: &Session,
     tx: &ReadTxn<'_>,
     cluster: &Cluster,
-    installation: &str,
+    installation: &InstallationId,
     login: &SecretString,
 ) -> Result<Sealed, Error> {
     let record = session.manager_record(cluster, installation);
@@ -69,7 +70,7 @@ pub(super) fn seal_login(
 pub(super) fn seal_provider_token(
     tx: &ReadTxn<'_>,
     cluster: &Cluster,
-    (installation, generation): (&str, u32),
+    (installation, generation): (&InstallationId, u32),
     token: &SecretString,
 ) -> Result<Sealed, Error> {
     let record = provider_record(cluster, installation, generation);
@@ -79,9 +80,13 @@ pub(super) fn seal_provider_token(
     })
 }
 
-fn provider_record(cluster: &Cluster, installation: &str, generation: u32) -> RecordName {
+fn provider_record(
+    cluster: &Cluster,
+    installation: &InstallationId,
+    generation: u32,
+) -> RecordName {
     RecordName {
-        installation: installation.to_owned(),
+        installation: installation.clone(),
         table: "provider_tokens",
         row: cluster.name.to_string(),
         column: "secret",
@@ -93,7 +98,7 @@ fn provider_record(cluster: &Cluster, installation: &str, generation: u32) -> Re
 pub(super) fn open_provider_token(
     session: &Session,
     cluster: &Cluster,
-    installation: &str,
+    installation: &InstallationId,
     stored: &ProviderToken,
 ) -> Result<SecretString, Error> {
     let record = provider_record(cluster, installation, stored.generation);
@@ -110,14 +115,19 @@ pub(super) fn open_provider_token(
     })
 }
 
-fn ssh_key_record(cluster: &Cluster, installation: &str, pair: &KeyPair) -> RecordName {
+/// The name of the record that holds a key's private half: of its fingerprint and generation.
+pub(super) fn ssh_key_record(
+    cluster: &Cluster,
+    installation: &InstallationId,
+    (fingerprint, generation): (&str, u32),
+) -> RecordName {
     RecordName {
-        installation: installation.to_owned(),
+        installation: installation.clone(),
         table: "ssh_keys",
         // A cluster's name may come back with another cluster; its keys do not.
-        row: format!("{}/{}", cluster.name, pair.fingerprint),
+        row: format!("{}/{fingerprint}", cluster.name),
         column: "secret",
-        generation: pair.generation,
+        generation,
     }
 }
 
@@ -125,12 +135,10 @@ fn ssh_key_record(cluster: &Cluster, installation: &str, pair: &KeyPair) -> Reco
 pub(super) fn seal_ssh_key(
     tx: &ReadTxn<'_>,
     cluster: &Cluster,
-    installation: &str,
-    pair: &KeyPair,
+    record: &RecordName,
     text: &SecretString,
 ) -> Result<Sealed, Error> {
-    let record = ssh_key_record(cluster, installation, pair);
-    seal(text, &record, &recipients(tx, cluster)?).map_err(|source| Error::Seal {
+    seal(text, record, &recipients(tx, cluster)?).map_err(|source| Error::Seal {
         what: format!("the SSH key of cluster '{}'", cluster.name),
         source,
     })
@@ -140,7 +148,7 @@ pub(super) fn seal_ssh_key(
 pub(super) fn open_ssh_key(
     session: &Session,
     cluster: &Cluster,
-    installation: &str,
+    installation: &InstallationId,
     pair: &KeyPair,
 ) -> Result<SecretString, Error> {
     let name = || cluster.name.to_string();
@@ -148,7 +156,8 @@ pub(super) fn open_ssh_key(
         .store()?
         .read(|tx| store::ssh_keys::secret(tx, pair.id))?;
     let sealed = sealed.ok_or_else(|| session.not_for_you(SSH_KEY, name()))?;
-    let record = ssh_key_record(cluster, installation, pair);
+    let key = (pair.fingerprint.as_str(), pair.generation);
+    let record = ssh_key_record(cluster, installation, key);
     let opened = open(&sealed, &record, session.identity()?);
     opened.map_err(|error| match error {
         OpenError::NotForThisKey => session.not_for_you(SSH_KEY, name()).into(),
@@ -175,7 +184,7 @@ pub(super) struct Logins(Vec<Opened>);
 /// Opens the secrets of all clusters (or of those that `which` picks) before a change.
 pub(super) fn open_logins(
     session: &Session,
-    installation: &str,
+    installation: &InstallationId,
     which: impl Fn(&Cluster) -> bool,
 ) -> Result<Logins, Error> {
     let clusters = session.store()?.read(store::clusters::list)?;
@@ -228,7 +237,7 @@ impl Logins {
         &self,
         session: &Session,
         tx: &WriteTxn<'_>,
-        installation: &str,
+        installation: &InstallationId,
     ) -> Result<(), Error> {
         for opened in &self.0 {
             let id = opened.cluster.id;
@@ -263,7 +272,9 @@ impl Logins {
                 });
             }
             for (pair, text) in &opened.ssh_keys {
-                let sealed = seal_ssh_key(tx, &cluster, installation, pair, text)?;
+                let key = (pair.fingerprint.as_str(), pair.generation);
+                let record = ssh_key_record(&cluster, installation, key);
+                let sealed = seal_ssh_key(tx, &cluster, &record, text)?;
                 // One that was taken meanwhile stays gone.
                 if store::ssh_keys::reseal(tx, pair.id, &sealed)? {
                     note_readers(tx, &cluster, pair.id)?;

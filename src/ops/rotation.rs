@@ -11,11 +11,12 @@ use super::manager::{self, Canary};
 use super::project::shared::may_take;
 use super::{Applied, Debt, Done, Error, Mode, cluster as clusters, find, kubeconfig, settle};
 use crate::domain::Confirmed;
-use crate::domain::audit::Phase;
+use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::{Cluster, ManagerKind, State};
 use crate::domain::credential::{Credential, Subject};
 use crate::domain::name::ClusterName;
 use crate::domain::policy::ClusterAction;
+use crate::domain::subject::SubjectName;
 use crate::kubernetes::connection::Connection;
 use crate::session::Session;
 use crate::store::{self, ReadTxn, WriteTxn};
@@ -53,7 +54,7 @@ async fn replace(
     cluster: &Cluster,
     connection: Connection,
     journal: &Journal,
-    request: i64,
+    request: EventSeq,
 ) -> Result<Replaced, Error> {
     let renewed = manager::renew(session, cluster, &connection, journal, Some(request)).await;
     let (after, new) = match renewed {
@@ -165,8 +166,8 @@ pub(crate) async fn rotate_manager(
 /// A version that ended because all do.
 #[derive(Debug, Clone)]
 pub(crate) struct Exchanged {
-    /// Whose: `bob`, `shop/admin`, `alice/shell`.
-    pub(crate) owner: String,
+    /// Whose.
+    pub(crate) owner: SubjectName,
     /// Which.
     pub(crate) ended: u32,
     /// The version that began in its place.
@@ -226,7 +227,7 @@ fn look(tx: &ReadTxn<'_>, cluster: &Cluster) -> store::Result<Vec<(Credential, E
     for credential in snapshot.credentials.iter().filter(|it| it.state.is_live()) {
         let next = credential.version + 1;
         let exchanged = Exchanged {
-            owner: snapshot.owner(credential),
+            owner: credential.owner.clone(),
             ended: credential.version,
             begun: (issues(cluster) && !credential.is_shell()).then_some(next),
             again: again(tx, cluster, credential)?,
@@ -242,7 +243,7 @@ fn exchange(
     tx: &WriteTxn<'_>,
     cluster: &Cluster,
     journal: &Journal,
-    request: i64,
+    request: EventSeq,
 ) -> store::Result<Vec<Exchanged>> {
     // What must end anyway does not begin again.
     settle::end_what_must(session, tx, cluster.id, journal, Some(request))?;
@@ -252,7 +253,7 @@ fn exchange(
         let end = [snapshot.end_of(&credential, "all accounts of the cluster were rotated")];
         settle::commit(session, tx, &snapshot, &end, journal, Some(request))?;
         if exchanged.begun.is_some() {
-            let owner = exchanged.owner.as_str();
+            let owner = &exchanged.owner;
             let journal = journal.clone().user_name(owner);
             let whose = (credential.subject, owner, credential.power);
             kubeconfig::begin(session, tx, &journal, cluster, whose, Some(request))?;
@@ -318,7 +319,13 @@ pub(crate) async fn rotate_accounts(
     let canary = match &ending {
         // The last of them to go are remembered longest.
         Some(account) => {
-            Canary::of(session, &replaced.cluster, &replaced.connection, account).await
+            Canary::of(
+                session,
+                &replaced.cluster,
+                &replaced.connection,
+                account.as_str(),
+            )
+            .await
         }
         None => None,
     };

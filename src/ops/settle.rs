@@ -22,12 +22,13 @@ use super::locked::LockedCluster;
 use super::{Ended, Error, manager};
 use std::time::Duration;
 
-use crate::domain::audit::{Head, Phase};
+use crate::domain::audit::{EventSeq, Head, Phase};
 use crate::domain::cluster::{Cluster, ClusterId};
 use crate::domain::credential::Credential;
 use crate::domain::effect::Effect;
 use crate::domain::plan::{self, Desired, Object, Plan};
 use crate::domain::snapshot::ClusterSnapshot;
+use crate::domain::subject::SubjectName;
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::converge::{self, Converged};
 use crate::kubernetes::error::Error as ClusterError;
@@ -45,7 +46,7 @@ pub(super) fn end_what_must(
     tx: &WriteTxn<'_>,
     cluster: ClusterId,
     journal: &Journal,
-    request: Option<i64>,
+    request: Option<EventSeq>,
 ) -> store::Result<(ClusterSnapshot, Vec<Effect>)> {
     let before = snapshot(tx, cluster)?;
     let due = due(session, &before);
@@ -60,7 +61,7 @@ pub(super) fn commit(
     on: &ClusterSnapshot,
     effects: &[Effect],
     journal: &Journal,
-    request: Option<i64>,
+    request: Option<EventSeq>,
 ) -> store::Result<()> {
     for effect in effects {
         commit_one(session, tx, Some(on), effect, journal, request)?;
@@ -75,7 +76,7 @@ pub(super) fn commit_one(
     on: Option<&ClusterSnapshot>,
     effect: &Effect,
     journal: &Journal,
-    request: Option<i64>,
+    request: Option<EventSeq>,
 ) -> store::Result<()> {
     let random = || session.random();
     let committing = journal.committing(session.now(), &random);
@@ -90,7 +91,7 @@ pub(super) fn commit_one(
 }
 
 /// What the audit log says of a version that ends or begins, and whose it is.
-fn event_of(on: &ClusterSnapshot, effect: &Effect) -> Option<(String, String)> {
+fn event_of(on: &ClusterSnapshot, effect: &Effect) -> Option<(SubjectName, String)> {
     match effect {
         Effect::EndVersion {
             credential,
@@ -98,7 +99,7 @@ fn event_of(on: &ClusterSnapshot, effect: &Effect) -> Option<(String, String)> {
             ..
         } => {
             let credential = on.credentials.iter().find(|it| it.id == *credential)?;
-            let owner = on.owner(credential);
+            let owner = credential.owner.clone();
             let detail = format!(
                 "version {} of '{owner}' ends: {because}",
                 credential.version
@@ -111,7 +112,7 @@ fn event_of(on: &ClusterSnapshot, effect: &Effect) -> Option<(String, String)> {
             version,
             ..
         } => {
-            let owner = on.subject_name(*subject);
+            let owner = on.subject_name(*subject)?;
             let detail = format!("version {version} of '{owner}' ({power})");
             Some((owner, detail))
         }
@@ -132,8 +133,6 @@ pub(super) struct Settled {
     pub(super) trouble: Option<Error>,
     /// The connection, for what follows.
     pub(super) connection: Connection,
-    /// The store's snapshot before.
-    pub(super) snapshot: ClusterSnapshot,
 }
 
 /// How much a settling does.
@@ -157,7 +156,7 @@ pub(super) async fn settle(
     session: &Session,
     locked: &LockedCluster,
     journal: &Journal,
-    request: Option<i64>,
+    request: Option<EventSeq>,
 ) -> Result<Settled, Error> {
     // A slow process must not bring back an address, an owner or a reach of write that another one
     // took away.
@@ -196,7 +195,7 @@ fn decide_ends(
     session: &Session,
     cluster: &Cluster,
     journal: &Journal,
-    request: Option<i64>,
+    request: Option<EventSeq>,
 ) -> Result<(ClusterSnapshot, Option<Head>), Error> {
     let look = |tx: &ReadTxn<'_>| {
         let snapshot = snapshot(tx, cluster.id)?;
@@ -218,7 +217,7 @@ pub(super) async fn settle_on(
     cluster: &Cluster,
     connection: Connection,
     journal: &Journal,
-    request: Option<i64>,
+    request: Option<EventSeq>,
     depth: Depth,
 ) -> Result<Settled, Error> {
     let journal = &journal.clone().cluster(cluster);
@@ -309,7 +308,6 @@ pub(super) async fn settle_on(
         notes,
         trouble,
         connection,
-        snapshot,
     })
 }
 
@@ -355,7 +353,7 @@ async fn give(
     cluster: &Cluster,
     connection: &Connection,
     (snapshot, desired): (&ClusterSnapshot, &Desired),
-    (journal, request): (&Journal, Option<i64>),
+    (journal, request): (&Journal, Option<EventSeq>),
 ) -> Result<Given, Error> {
     if snapshot.orphans_pending {
         Box::pin(learn_versions(
@@ -409,7 +407,7 @@ fn record(
     cluster: &Cluster,
     (snapshot, taken, converged): (&ClusterSnapshot, &Taken, Option<&Converged>),
     journal: &Journal,
-    request: Option<i64>,
+    request: Option<EventSeq>,
 ) -> Result<Vec<Credential>, Error> {
     let stale = cluster
         .reached_at
@@ -429,7 +427,7 @@ impl Settled {
     pub(super) fn ended_there(&self, cluster: &Cluster) -> Vec<Ended> {
         let ended = self.ended.iter().map(|credential| Ended {
             cluster: cluster.name.clone(),
-            user: self.snapshot.owner(credential),
+            user: credential.owner.clone(),
             version: credential.version,
         });
         ended.collect()

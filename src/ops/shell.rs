@@ -19,13 +19,13 @@ use super::{Applied, Done, Error, Mode, excess, find, settle};
 use crate::artifact::file::{Overwrite, ensure_private_dir, write_private};
 use crate::artifact::kubeconfig::{KubeconfigFields, render};
 use crate::domain::access::{Level, Power};
-use crate::domain::audit::Phase;
+use crate::domain::account_name::AccountName;
+use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::Cluster;
-use crate::domain::credential::{
-    Credential, CredentialId, Delivery, State, TTL_SECONDS_MIN, shell_account_name,
-};
+use crate::domain::credential::{Credential, CredentialId, Delivery, State, TTL_SECONDS_MIN};
 use crate::domain::name::ClusterName;
 use crate::domain::policy::ClusterAction;
+use crate::domain::subject::SubjectName;
 use crate::domain::{Confirmed, Timestamp};
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::observe::Look;
@@ -70,9 +70,9 @@ pub(crate) struct Begun {
     /// The folder of its files.
     folder: PathBuf,
     id: CredentialId,
-    account: String,
+    account: AccountName,
     journal: Journal,
-    request: i64,
+    request: EventSeq,
     life: ShellLife,
     /// What people should know of the cluster beside, a sentence each.
     pub(crate) notes: Vec<String>,
@@ -156,7 +156,8 @@ pub(crate) async fn begin(
     let version = session
         .store()?
         .read(|tx| store::shells::next_version(tx, cluster.id, user.id))?;
-    let account = shell_account_name(&user.name, session.random(), version);
+    let owner = SubjectName::Shell(user.name.clone());
+    let account = AccountName::new(&owner, session.random(), version);
     let folder = make_folder(session, &account)?;
     // It lives before it is recorded: nobody who reads of it may find it dead.
     let life = session
@@ -296,7 +297,7 @@ async fn deliver(
 ) -> Result<(), Error> {
     let (cluster, user) = (&asked.cluster, &asked.actor.user);
     let (connection, ttl) = (&settled.connection, ttl.max(TTL_SECONDS_MIN));
-    let minted = mint_and_try(connection, cluster, &begun.account, ttl).await?;
+    let minted = mint_and_try(connection, cluster, begun.account.as_str(), ttl).await?;
     begun.expires_at = minted.expires_at;
     session.store()?.write(|tx| {
         store::credentials::set_token_expiry(tx, begun.id, minted.expires_at)?;
@@ -349,7 +350,7 @@ async fn deliver(
 }
 
 /// Makes the folder of a shell's files: in memory where there is such a place.
-fn make_folder(session: &Session, account: &str) -> Result<PathBuf, Error> {
+fn make_folder(session: &Session, account: &AccountName) -> Result<PathBuf, Error> {
     let env = &session.env;
     let name = format!("{SHELL_FOLDER}{account}");
     let places = [
@@ -417,7 +418,7 @@ async fn end_credential(
     cluster: &Cluster,
     id: CredentialId,
     journal: &Journal,
-    request: i64,
+    request: EventSeq,
 ) -> Result<EndedShell, Error> {
     let look = || -> Result<Option<Credential>, Error> {
         Ok(session

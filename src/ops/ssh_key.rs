@@ -34,6 +34,7 @@ use crate::domain::user::UserId;
 use crate::domain::{Confirmed, Timestamp};
 use crate::secrets::KEY_BYTES_MAX;
 use crate::session::{Actor, Session};
+use crate::store::ssh_keys::NewSshKey;
 use crate::store::{self, WriteTxn};
 
 /// A wish about a cluster's SSH key, after the rules were asked.
@@ -101,37 +102,36 @@ fn insert(
     session: &Session,
     tx: &WriteTxn<'_>,
     (cluster, actor): (&Cluster, &Actor),
-    new: &NewKey<'_>,
+    given: &NewKey<'_>,
 ) -> Result<SshKeyId, Error> {
-    let installation = store::meta::find(tx, store::meta::INSTALLATION)?.unwrap_or_default();
-    let pair = KeyPair {
-        id: SshKeyId(0),
+    let installation = store::meta::installation(tx)?;
+    let new = NewSshKey {
         cluster: cluster.id,
         generation: store::ssh_keys::next_generation(tx, cluster.id)?,
-        place: new.place,
-        custody: Custody::Available,
-        kind: new.key.kind(),
-        public: new.key.public_line().map_err(Error::SshKey)?,
-        fingerprint: new.key.fingerprint(),
-        imported: new.imported,
+        place: given.place,
+        kind: given.key.kind(),
+        public: given.key.public_line().map_err(Error::SshKey)?,
+        fingerprint: given.key.fingerprint(),
+        imported: given.imported,
         made_at: session.now(),
         made_by: actor.holder.id,
-        claim: None,
     };
     // Also one that was replaced here before: it may be in anybody's hands.
     let known = store::ssh_keys::list(tx, cluster.id)?;
-    if known.iter().any(|it| it.fingerprint == pair.fingerprint) {
+    if known.iter().any(|it| it.fingerprint == new.fingerprint) {
         return Err(Error::Exists {
             what: format!(
                 "key {} of cluster '{}', today or from before,",
-                pair.fingerprint, cluster.name
+                new.fingerprint, cluster.name
             ),
             hint: format!("run `kubegrant ssh-key show {}`", cluster.name),
         });
     }
-    let text = new.key.to_file().map_err(Error::SshKey)?;
-    let sealed = reseal::seal_ssh_key(tx, cluster, &installation, &pair, &text)?;
-    let id = store::ssh_keys::insert(tx, &pair, &sealed)?;
+    let text = given.key.to_file().map_err(Error::SshKey)?;
+    let key = (new.fingerprint.as_str(), new.generation);
+    let record = reseal::ssh_key_record(cluster, &installation, key);
+    let sealed = reseal::seal_ssh_key(tx, cluster, &record, &text)?;
+    let id = store::ssh_keys::insert(tx, &new, &sealed)?;
     reseal::note_readers(tx, cluster, id)?;
     Ok(id)
 }

@@ -208,7 +208,7 @@ pub(crate) fn status(session: &Session) -> Result<Status, Error> {
                 if !(manages || shared || user.is_some_and(concerns)) {
                     continue;
                 }
-                let owner = snapshot.owner(credential);
+                let owner = &credential.owner;
                 let because = snapshot.why_it_must_end(credential, &circumstances);
                 if let Some(because) = because.filter(|_| manages || shared) {
                     let because = if credential.is_shell() || user.is_none() {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::{Error, find};
 use crate::domain::Timestamp;
+use crate::domain::installation::InstallationId;
 use crate::secrets::Recipient;
 use crate::session::Session;
 use crate::store;
@@ -22,7 +23,7 @@ pub(crate) struct Who {
     /// The organization.
     pub(crate) organization: String,
     /// This installation's id.
-    pub(crate) installation: String,
+    pub(crate) installation: InstallationId,
     /// The public key.
     pub(crate) key: String,
     /// Its fingerprint.

@@ -16,6 +16,7 @@ use crate::domain::audit::Phase;
 use crate::domain::cluster::ManagerKind;
 use crate::domain::credential::{Credential, Delivery, State, Subject};
 use crate::domain::plan::NAMESPACE;
+use crate::domain::subject::SubjectName;
 use crate::domain::{KUBECONFIG_BYTES_MAX, Timestamp};
 use crate::kubernetes::manager::is_account_name;
 use crate::kubernetes::token::{Claims, claims};
@@ -164,7 +165,7 @@ fn known(session: &Session, actor: &Actor, token: &str) -> Result<Result<Known, 
         };
         let snapshot = settle::snapshot(tx, credential.cluster)?;
         let cluster = store::lookup::cluster_name(tx, credential.cluster)?;
-        let owner = snapshot.owner(&credential);
+        let owner = credential.owner.clone();
         let name = |id| {
             let user = snapshot.people.users.get(&id);
             user.map(|user| user.name.to_string()).unwrap_or_default()
@@ -206,9 +207,9 @@ fn known(session: &Session, actor: &Actor, token: &str) -> Result<Result<Known, 
     let own = credential.subject == Subject::Personal(actor.user.id);
     Ok(Ok(Known {
         ends_with: in_view
-            .then(|| ends_with(&credential, &owner, &cluster, own))
+            .then(|| ends_with(&credential, &cluster, own))
             .flatten(),
-        owner,
+        owner: owner.to_string(),
         cluster,
         version: Some(credential.version),
         state: credential.state.to_string(),
@@ -235,25 +236,23 @@ fn contradicts(
     account: &str,
     claims: &Claims,
 ) -> bool {
-    credential.account != account || end(claims) != Some(delivery.expires_at)
+    credential.account.as_str() != account || end(claims) != Some(delivery.expires_at)
 }
 
 /// The command that ends a version.
-fn ends_with(credential: &Credential, owner: &str, cluster: &str, own: bool) -> Option<String> {
-    match (credential.state, credential.subject) {
+fn ends_with(credential: &Credential, cluster: &str, own: bool) -> Option<String> {
+    match (credential.state, &credential.owner) {
         (State::Revoked, _) => None,
         (State::Revoking, _) => Some(format!("kubegrant reconcile {cluster}")),
-        (_, Subject::Personal(_)) if own => Some(format!("kubegrant kubeconfig rotate {cluster}")),
-        (_, Subject::Personal(_) | Subject::Shell(_)) => {
-            let user = owner.split('/').next().unwrap_or(owner);
+        (_, SubjectName::Personal(_)) if own => {
+            Some(format!("kubegrant kubeconfig rotate {cluster}"))
+        }
+        (_, SubjectName::Personal(user) | SubjectName::Shell(user)) => {
             Some(format!("kubegrant team revoke {user} --cluster {cluster}"))
         }
-        (_, Subject::Shared { level, .. }) => {
-            let project = owner.split('/').next().unwrap_or(owner);
-            Some(format!(
-                "kubegrant project revoke {project} --cluster {cluster} --level {level}"
-            ))
-        }
+        (_, SubjectName::Shared { project, level }) => Some(format!(
+            "kubegrant project revoke {project} --cluster {cluster} --level {level}"
+        )),
     }
 }
 

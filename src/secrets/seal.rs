@@ -26,6 +26,7 @@ use zeroize::Zeroizing;
 
 use super::identity::Identity;
 use super::recipient::Recipient;
+use crate::domain::installation::InstallationId;
 
 const MAGIC: &[u8] = b"kgsealed";
 const VERSION: u8 = 1;
@@ -34,7 +35,7 @@ const VERSION: u8 = 1;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RecordName {
     /// The id of the installation.
-    pub installation: String,
+    pub installation: InstallationId,
     /// The table that holds the record.
     pub table: &'static str,
     /// The key of the row.

@@ -6,6 +6,7 @@ mod keys;
 use std::collections::HashSet;
 
 use super::*;
+use crate::domain::installation::InstallationId;
 use fixtures::*;
 
 fn never(what: &str) -> Result<SecretString, IdentityError> {
@@ -35,9 +36,13 @@ fn public(text: &str) -> Recipient {
     text.parse().expect("the fixture is a good public key")
 }
 
+fn installation(text: &str) -> InstallationId {
+    text.parse().expect("a good id")
+}
+
 fn record() -> RecordName {
     RecordName {
-        installation: "0f3c".into(),
+        installation: installation("0badcafe"),
         table: "clusters",
         row: "prod".into(),
         column: "manager_token",
@@ -134,7 +139,7 @@ fn a_secret_does_not_open_as_another_record() {
     let identity = Identity::generate();
     let others = [
         RecordName {
-            installation: "0f3d".into(),
+            installation: installation("0badcaff"),
             ..record()
         },
         RecordName {
@@ -155,8 +160,8 @@ fn a_secret_does_not_open_as_another_record() {
         },
         // The same characters with the border between the fields moved.
         RecordName {
-            installation: "0f3cc".into(),
-            table: "lusters",
+            table: "clustersp",
+            row: "rod".into(),
             ..record()
         },
         RecordName {

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use super::{Session, nofollow, nonblock};
 use crate::domain::audit::Head;
 use crate::domain::cluster::Cluster;
+use crate::domain::installation::InstallationId;
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::witness::{Found, annotation};
 use crate::store::{self, ReadTxn, audit::Against};
@@ -59,19 +60,15 @@ pub(crate) struct Note {
 
 impl Session {
     /// Where this installation's head is kept; `None` where no home is known.
-    fn head_path(&self, installation: &str) -> Option<PathBuf> {
-        let is_plain = !installation.is_empty()
-            && installation
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric());
-        let folder = self.env.state_dir().filter(|_| is_plain)?;
+    fn head_path(&self, installation: &InstallationId) -> Option<PathBuf> {
+        let folder = self.env.state_dir()?;
         Some(folder.join(format!("head-{installation}")))
     }
 
     /// The head that this machine knows of an installation.
     ///
     /// One that cannot be read is not one that is unknown: an older store would go for the newest.
-    pub(crate) fn kept_head(&self, installation: &str) -> store::Result<Option<Head>> {
+    pub(crate) fn kept_head(&self, installation: &InstallationId) -> store::Result<Option<Head>> {
         let Some(path) = self.head_path(installation) else {
             return Ok(None);
         };
@@ -102,7 +99,7 @@ impl Session {
         mut work: impl FnMut(&ReadTxn<'_>, Known) -> store::Result<T>,
     ) -> store::Result<T> {
         let store = self.store()?;
-        let installation = store.read(|tx| store::meta::find(tx, store::meta::INSTALLATION))?;
+        let installation = store.read(store::meta::find_installation)?;
         let kept = || {
             let installation = installation.as_ref();
             installation.map_or(Ok(None), |installation| self.kept_head(installation))
@@ -198,7 +195,7 @@ impl Session {
             return Ok(());
         };
         let found = store.read(|tx| {
-            let installation = store::meta::find(tx, store::meta::INSTALLATION)?;
+            let installation = store::meta::find_installation(tx)?;
             Ok::<_, store::Error>(installation.zip(store::audit::head(tx)?))
         });
         let Some((installation, head)) = found.map_err(std::io::Error::other)? else {

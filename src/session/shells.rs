@@ -3,6 +3,7 @@
 //! The lock's file stands beside the store, and names the folder of the shell's kubeconfig, so
 //! that whoever finds the shell gone can tidy up after it.
 
+use crate::domain::account_name::AccountName;
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
@@ -27,7 +28,7 @@ pub(crate) struct ShellLife {
 
 impl Session {
     /// Says that a shell lives from now on, as long as what is given back.
-    pub(crate) fn live_shell(&self, account: &str, folder: &Path) -> io::Result<ShellLife> {
+    pub(crate) fn live_shell(&self, account: &AccountName, folder: &Path) -> io::Result<ShellLife> {
         let mut file = OpenOptions::new()
             .create_new(true)
             .write(true)
@@ -40,7 +41,7 @@ impl Session {
     }
 
     /// Whether the process of a shell lives.
-    pub(crate) fn shell_lives(&self, account: &str) -> bool {
+    pub(crate) fn shell_lives(&self, account: &AccountName) -> bool {
         let file = OpenOptions::new()
             .read(true)
             .custom_flags(nofollow())
@@ -56,7 +57,7 @@ impl Session {
     }
 
     /// Removes what a shell left behind: its folder, and its lock's file.
-    pub(crate) fn bury_shell(&self, account: &str) {
+    pub(crate) fn bury_shell(&self, account: &AccountName) {
         let lock = self.shell_lock(account);
         let mut bytes = Vec::new();
         let read = OpenOptions::new()
@@ -71,7 +72,7 @@ impl Session {
         let _removed = std::fs::remove_file(lock);
     }
 
-    fn shell_lock(&self, account: &str) -> PathBuf {
+    fn shell_lock(&self, account: &AccountName) -> PathBuf {
         let mut name = self.config.store.as_os_str().to_owned();
         name.push(format!(".shell-{account}.lock"));
         PathBuf::from(name)

@@ -11,16 +11,17 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row};
 use sha2::{Digest, Sha256};
 
-use super::{Error, ReadTxn, Result, WriteTxn, integrity, meta, time};
+use super::columns::{Time, of_row, time};
+use super::{Error, ReadTxn, Result, WriteTxn, integrity, meta};
 use crate::domain::Timestamp;
-use crate::domain::audit::{Entry, Event, Head, Phase};
+use crate::domain::audit::{Entry, Event, EventSeq, Head, Phase};
 
 const GENESIS: &str = "kubegrant audit v1";
 
 /// An event that waits for what else its transaction does.
 #[derive(Debug)]
 pub(super) struct Pending {
-    seq: i64,
+    seq: EventSeq,
     prev: String,
     /// The state before.
     state: Option<String>,
@@ -123,7 +124,7 @@ impl Pending {
     fn insert(&self, sql: &Connection, state: &str) -> Result<String> {
         let event = &self.event;
         let fields = Fields {
-            seq: self.seq,
+            seq: self.seq.0,
             at: event.at.timestamp(),
             actor: event.actor.as_bytes(),
             acting_as: event.acting_as.as_deref().map(str::as_bytes),
@@ -132,7 +133,7 @@ impl Pending {
             cluster: event.cluster.as_deref().map(str::as_bytes),
             user: event.user.as_deref().map(str::as_bytes),
             detail: event.detail.as_bytes(),
-            request: event.request,
+            request: event.request.map(|request| request.0),
             state: Some(state.as_bytes()),
             prev: self.prev.as_bytes(),
         };
@@ -162,7 +163,7 @@ impl Pending {
 }
 
 /// The last event: its number, its hash, and the state it left.
-fn last(sql: &Connection) -> Result<Option<(i64, String, Option<String>)>> {
+fn last(sql: &Connection) -> Result<Option<(EventSeq, String, Option<String>)>> {
     Ok(sql
         .prepare_cached("SELECT seq, hash, state FROM audit ORDER BY seq DESC LIMIT 1")?
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
@@ -170,7 +171,7 @@ fn last(sql: &Connection) -> Result<Option<(i64, String, Option<String>)>> {
 }
 
 /// Appends an event; gives its sequence number.
-pub(crate) fn append(tx: &WriteTxn<'_>, event: &Event) -> Result<i64> {
+pub(crate) fn append(tx: &WriteTxn<'_>, event: &Event) -> Result<EventSeq> {
     let (seq, prev, state) = match tx.pending.take() {
         Some(before) => {
             let state = match before.state.clone() {
@@ -178,11 +179,11 @@ pub(crate) fn append(tx: &WriteTxn<'_>, event: &Event) -> Result<i64> {
                 None => integrity::state(tx.sql())?,
             };
             let hash = before.insert(tx.sql(), &state)?;
-            (before.seq + 1, hash, Some(state))
+            (before.seq.next(), hash, Some(state))
         }
         None => match last(tx.sql())? {
-            Some((seq, hash, state)) => (seq + 1, hash, state),
-            None => (1, GENESIS.to_owned(), None),
+            Some((seq, hash, state)) => (seq.next(), hash, state),
+            None => (EventSeq::FIRST, GENESIS.to_owned(), None),
         },
     };
     tx.pending.replace(Some(Pending {
@@ -200,13 +201,13 @@ pub(super) fn append_upgrade(sql: &Connection, detail: String, state: &str) -> R
     let Some((seq, prev, _)) = last(sql)? else {
         return Ok(());
     };
-    let at: i64 = sql.query_row("SELECT unixepoch()", [], |row| row.get(0))?;
+    let at = sql.query_row("SELECT unixepoch()", [], |row| time(row, 0))?;
     let upgrade = Pending {
-        seq: seq + 1,
+        seq: seq.next(),
         prev,
         state: None,
         event: Event {
-            at: time(at)?,
+            at,
             actor: "kubegrant".to_owned(),
             acting_as: None,
             action: "upgrade",
@@ -313,7 +314,7 @@ pub(crate) fn against(tx: &ReadTxn<'_>, kept: &Head) -> Result<Against> {
             why: format!("event {seq} is not the one that was recorded"),
         },
         None => {
-            let last = last(tx.sql())?.map_or(0, |(seq, ..)| seq);
+            let last = last(tx.sql())?.map_or(0, |(seq, ..)| seq.0);
             Against::Differs {
                 why: format!("its log ends at event {last}, and event {seq} was recorded"),
             }
@@ -345,16 +346,16 @@ pub(crate) struct Filter {
     /// At most so many, the newest.
     pub(crate) limit: Option<u32>,
     /// From this event on.
-    pub(crate) since_seq: Option<i64>,
+    pub(crate) since_seq: Option<EventSeq>,
 }
 
 const COLUMNS: &str = "seq, at, actor, acting_as, action, phase, cluster, user, detail, request, \
      prev, hash, state";
 
-fn entry(row: &Row<'_>) -> Result<Entry> {
+fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     Ok(Entry {
         seq: row.get(0)?,
-        at: time(row.get(1)?)?,
+        at: time(row, 1)?,
         actor: row.get(2)?,
         acting_as: row.get(3)?,
         action: row.get(4)?,
@@ -395,14 +396,15 @@ pub(crate) fn each<E: From<Error>>(
             filter.user,
             filter.cluster,
             filter.action,
-            filter.since.map(|at| at.timestamp()),
-            filter.until.map(|at| at.timestamp()),
+            filter.since.map(Time),
+            filter.until.map(Time),
             filter.limit.map_or(-1, i64::from),
             filter.since_seq,
         ])
         .map_err(Error::from)?;
     while let Some(row) = rows.next().map_err(Error::from)? {
-        hand(entry(row)?)?;
+        let entry = entry(row).map_err(|error| of_row("event", error))?;
+        hand(entry)?;
     }
     Ok(())
 }
@@ -429,8 +431,8 @@ pub(crate) enum Verdict {
     },
     /// The first row that is not as it was written.
     Broken {
-        /// Its sequence number, or the missing one.
-        seq: i64,
+        /// Its number, or the missing one.
+        seq: EventSeq,
         /// What is wrong.
         why: &'static str,
     },
@@ -445,7 +447,8 @@ pub(crate) fn verify(tx: &ReadTxn<'_>) -> Result<Verdict> {
     let mut has_state = false;
     while let Some(row) = rows.next()? {
         let fields = Fields::of_row(row)?;
-        let broken = |why| Ok(Verdict::Broken { seq: next, why });
+        let seq = EventSeq(next);
+        let broken = |why| Ok(Verdict::Broken { seq, why });
         if fields.seq != next {
             return broken("a row is missing");
         }

@@ -1,10 +1,11 @@
 //! The table of role bindings. Removed ones stay as history.
 
-use rusqlite::{Row, named_params};
+use rusqlite::{Params, Row, named_params};
 
-use super::{ReadTxn, Result, WriteTxn, damaged, time};
+use super::columns::{Time, misfit, time};
+use super::{ReadTxn, Result, WriteTxn};
 use crate::domain::Timestamp;
-use crate::domain::binding::{Binding, BindingId, Bound};
+use crate::domain::binding::{Binding, Bound};
 use crate::domain::cluster::ClusterId;
 use crate::domain::effect::NewBinding;
 use crate::domain::power::RoleRef;
@@ -13,50 +14,44 @@ use crate::domain::user::UserId;
 const COLUMNS: &str = "id, cluster, user, kind, role, namespace, bound_at, bound_by, reason, \
      removed_at IS NOT NULL, owed";
 
-fn binding(row: &Row<'_>) -> Result<Binding> {
+fn binding(row: &Row<'_>) -> rusqlite::Result<Binding> {
     let kind: String = row.get(3)?;
     let role = match kind.as_str() {
         "ClusterRole" => RoleRef::Cluster(row.get(4)?),
         "Role" => RoleRef::Namespaced(row.get(4)?),
-        _ => return Err(damaged("binding")(format!("no kind '{kind}'"))),
+        _ => return Err(misfit(format!("no kind '{kind}'"))),
     };
     Ok(Binding {
-        id: BindingId(row.get(0)?),
-        cluster: ClusterId(row.get(1)?),
-        user: UserId(row.get(2)?),
+        id: row.get(0)?,
+        cluster: row.get(1)?,
+        user: row.get(2)?,
         bound: Bound {
             place: row.get(5)?,
             role,
         },
-        bound_at: time(row.get(6)?)?,
-        bound_by: UserId(row.get(7)?),
+        bound_at: time(row, 6)?,
+        bound_by: row.get(7)?,
         reason: row.get(8)?,
         is_removed: row.get(9)?,
         is_owed: row.get(10)?,
     })
 }
 
-fn collect(tx: &ReadTxn<'_>, filter: &str, params: impl rusqlite::Params) -> Result<Vec<Binding>> {
+fn collect(tx: &ReadTxn<'_>, filter: &str, params: impl Params) -> Result<Vec<Binding>> {
     let sql = format!("SELECT {COLUMNS} FROM bindings WHERE {filter}");
-    let mut statement = tx.sql().prepare_cached(&sql)?;
-    let mut rows = statement.query(params)?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push(binding(row)?);
-    }
-    Ok(found)
+    tx.all("binding", &sql, params, binding)
 }
 
 /// Lists what a cluster's lists depend on: what is bound, and what was unbound and is still owed.
 pub(crate) fn unfinished(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<Vec<Binding>> {
     let filter = "cluster = ?1 AND (removed_at IS NULL OR owed) ORDER BY id";
-    collect(tx, filter, [cluster.0])
+    collect(tx, filter, [cluster])
 }
 
 /// Lists what is bound to a user on a cluster, oldest first.
 pub(crate) fn of_user(tx: &ReadTxn<'_>, cluster: ClusterId, user: UserId) -> Result<Vec<Binding>> {
     let filter = "cluster = ?1 AND user = ?2 AND removed_at IS NULL ORDER BY id";
-    collect(tx, filter, [cluster.0, user.0])
+    collect(tx, filter, (cluster, user))
 }
 
 /// Whether anything is bound to a user on a cluster.
@@ -64,7 +59,7 @@ pub(crate) fn any(tx: &ReadTxn<'_>, cluster: ClusterId, user: UserId) -> Result<
     let sql = "SELECT EXISTS (SELECT 1 FROM bindings
          WHERE cluster = ?1 AND user = ?2 AND removed_at IS NULL)";
     let mut statement = tx.sql().prepare_cached(sql)?;
-    Ok(statement.query_row([cluster.0, user.0], |row| row.get(0))?)
+    Ok(statement.query_row((cluster, user), |row| row.get(0))?)
 }
 
 /// Lists everything that is bound, everywhere.
@@ -86,13 +81,13 @@ pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewBinding) -> Result<()> {
     tx.sql().execute(
         &sql,
         named_params! {
-            ":cluster": new.cluster.0,
-            ":user": new.user.0,
+            ":cluster": new.cluster,
+            ":user": new.user,
             ":kind": new.bound.kind(),
             ":role": new.bound.role.name(),
             ":namespace": new.bound.place,
-            ":at": new.bound_at.timestamp(),
-            ":by": new.bound_by.0,
+            ":at": Time(new.bound_at),
+            ":by": new.bound_by,
             ":reason": new.reason,
         },
     )?;
@@ -108,10 +103,10 @@ pub(crate) fn remove(tx: &WriteTxn<'_>, binding: &Binding, at: Timestamp) -> Res
     tx.sql().execute(
         &sql,
         named_params! {
-            ":cluster": binding.cluster.0,
-            ":user": binding.user.0,
-            ":id": binding.id.0,
-            ":at": at.timestamp(),
+            ":cluster": binding.cluster,
+            ":user": binding.user,
+            ":id": binding.id,
+            ":at": Time(at),
         },
     )?;
     Ok(())
@@ -122,7 +117,7 @@ pub(crate) fn remove(tx: &WriteTxn<'_>, binding: &Binding, at: Timestamp) -> Res
 pub(crate) fn settle(tx: &WriteTxn<'_>, seen: &Binding) -> Result<()> {
     tx.sql().execute(
         "UPDATE bindings SET owed = 0 WHERE id = ?1 AND (removed_at IS NOT NULL) = ?2",
-        (seen.id.0, seen.is_removed),
+        (seen.id, seen.is_removed),
     )?;
     Ok(())
 }
@@ -131,7 +126,7 @@ pub(crate) fn settle(tx: &WriteTxn<'_>, seen: &Binding) -> Result<()> {
 pub(crate) fn remove_all(tx: &WriteTxn<'_>, cluster: ClusterId, at: Timestamp) -> Result<()> {
     tx.sql().execute(
         "UPDATE bindings SET removed_at = coalesce(removed_at, ?2), owed = 0 WHERE cluster = ?1",
-        (cluster.0, at.timestamp()),
+        (cluster, Time(at)),
     )?;
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::columns::Time;
 use super::{ReadTxn, Result, WriteTxn};
 use crate::domain::Timestamp;
 use crate::domain::cluster::ClusterId;
@@ -12,16 +13,14 @@ pub(crate) fn contains(tx: &ReadTxn<'_>, cluster: ClusterId, user: UserId) -> Re
     let mut statement = tx
         .sql()
         .prepare_cached("SELECT 1 FROM blocks WHERE cluster = ?1 AND user = ?2")?;
-    Ok(statement.exists([cluster.0, user.0])?)
+    Ok(statement.exists((cluster, user))?)
 }
 
 /// Lists all blocks.
 pub(crate) fn list(tx: &ReadTxn<'_>) -> Result<BTreeSet<(ClusterId, UserId)>> {
-    let mut statement = tx
-        .sql()
-        .prepare_cached("SELECT cluster, user FROM blocks")?;
-    let rows = statement.query_map([], |row| Ok((ClusterId(row.get(0)?), UserId(row.get(1)?))))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let sql = "SELECT cluster, user FROM blocks";
+    let blocks = tx.all("block", sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(blocks.into_iter().collect())
 }
 
 /// Lists whom an admin blocked on a cluster.
@@ -45,7 +44,7 @@ pub(crate) fn put(
     tx.sql().execute(
         "INSERT INTO blocks (cluster, user, at, by_user, reason) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT DO NOTHING",
-        (cluster.0, user.0, at.timestamp(), by.0, reason),
+        (cluster, user, Time(at), by, reason),
     )?;
     Ok(())
 }
@@ -54,7 +53,7 @@ pub(crate) fn put(
 pub(crate) fn remove(tx: &WriteTxn<'_>, cluster: ClusterId, user: UserId) -> Result<bool> {
     let changed = tx.sql().execute(
         "DELETE FROM blocks WHERE cluster = ?1 AND user = ?2",
-        [cluster.0, user.0],
+        (cluster, user),
     )?;
     Ok(changed == 1)
 }

@@ -1,8 +1,10 @@
 //! Committing effects: the only place where what was decided becomes rows.
 
-use super::{Result, WriteTxn, bindings, blocks, clusters, credentials, grants, projects, users};
+use super::{
+    Result, WriteTxn, bindings, blocks, clusters, credentials, damaged, grants, projects, users,
+};
 use crate::domain::Timestamp;
-use crate::domain::credential;
+use crate::domain::account_name::AccountName;
 use crate::domain::effect::Effect;
 use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::user::UserId;
@@ -42,8 +44,9 @@ pub(crate) fn effect(
             power,
             version,
         } => {
-            let owner = on.map(|on| on.subject_name(*subject)).unwrap_or_default();
-            let account = credential::account_name(&owner, (by.random)(), *version);
+            let owner = on.and_then(|on| on.subject_name(*subject));
+            let owner = owner.ok_or_else(|| damaged("credential")("it is nobody's".to_owned()))?;
+            let account = AccountName::new(&owner, (by.random)(), *version);
             let new = credentials::NewCredential {
                 cluster: *cluster,
                 subject: *subject,

@@ -8,8 +8,9 @@
 use std::path::Path;
 
 use rusqlite::backup::Backup;
-use rusqlite::{Connection, MAIN_DB, OpenFlags};
+use rusqlite::{Connection, MAIN_DB, OpenFlags, Row};
 
+use super::columns::Time;
 use super::{Error, Result, Store, WriteTxn, file, named, schema};
 use crate::domain::Timestamp;
 use crate::domain::cluster::ClusterId;
@@ -108,29 +109,24 @@ pub(crate) fn doubt(
     known: &dyn Fn(&str) -> bool,
 ) -> Result<Doubted> {
     let mut doubted = Doubted::default();
-    let mut statement = tx.sql().prepare(
-        "UPDATE clusters SET orphans_owed = 1 WHERE removed_at IS NULL AND orphans_owed = 0
-         RETURNING id",
-    )?;
-    let rows = statement.query_map([], |row| row.get(0).map(ClusterId))?;
-    doubted.looks = rows.collect::<rusqlite::Result<_>>()?;
-    let mut statement = tx.sql().prepare(
-        "SELECT k.id, k.fingerprint, c.id FROM ssh_keys k JOIN clusters c ON c.id = k.cluster
+    let sql = "UPDATE clusters SET orphans_owed = 1 WHERE removed_at IS NULL AND orphans_owed = 0
+         RETURNING id";
+    doubted.looks = tx.all("cluster", sql, [], |row| row.get(0))?;
+    let sql = "SELECT k.id, k.fingerprint, c.id FROM ssh_keys k JOIN clusters c ON c.id = k.cluster
          WHERE k.custody IN ('available','claimed') AND k.doubted_at IS NULL
            AND c.removed_at IS NULL
-         ORDER BY c.name, k.generation",
-    )?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    let keys: Vec<(i64, String, i64)> = rows.collect::<rusqlite::Result<_>>()?;
+         ORDER BY c.name, k.generation";
+    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    let keys: Vec<(SshKeyId, String, ClusterId)> = tx.all("SSH key", sql, [], read)?;
     for (id, fingerprint, cluster) in keys {
         if known(&fingerprint) {
             continue;
         }
         tx.sql().execute(
             "UPDATE ssh_keys SET doubted_at = ?2 WHERE id = ?1",
-            (id, now.timestamp()),
+            (id, Time(now)),
         )?;
-        doubted.keys.push((SshKeyId(id), ClusterId(cluster)));
+        doubted.keys.push((id, cluster));
     }
     Ok(doubted)
 }
@@ -140,14 +136,12 @@ pub(crate) fn trust_again(tx: &WriteTxn<'_>, cluster: ClusterId, doubted: &Doubt
     if doubted.looks.contains(&cluster) {
         tx.sql().execute(
             "UPDATE clusters SET orphans_owed = 0 WHERE id = ?1",
-            [cluster.0],
+            [cluster],
         )?;
     }
     for (key, _) in doubted.keys.iter().filter(|(_, of)| *of == cluster) {
-        tx.sql().execute(
-            "UPDATE ssh_keys SET doubted_at = NULL WHERE id = ?1",
-            [key.0],
-        )?;
+        tx.sql()
+            .execute("UPDATE ssh_keys SET doubted_at = NULL WHERE id = ?1", [key])?;
     }
     Ok(())
 }

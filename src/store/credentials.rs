@@ -2,98 +2,88 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Row, named_params};
+use rusqlite::{Params, Row, named_params};
 
-use super::{ReadTxn, Result, WriteTxn, damaged, time, time_option};
+use super::columns::{Time, misfit, of_another, time, time_option};
+use super::{ReadTxn, Result, WriteTxn, damaged};
 use crate::domain::Timestamp;
 use crate::domain::access::Power;
+use crate::domain::account_name::AccountName;
 use crate::domain::cluster::ClusterId;
 use crate::domain::credential::{Credential, CredentialId, Delivery, Subject};
-use crate::domain::project::{Holder, ProjectId};
+use crate::domain::name::{ProjectName, UserName};
+use crate::domain::project::{Holder, ProjectId, SharedLevel};
+use crate::domain::subject::SubjectName;
 use crate::domain::user::UserId;
 
-const COLUMNS: &str = "id, kind, user, project, level, cluster, version, account, power, state, \
-     ended_because, created_at, issued_at, ended_at, revoked_at, token_expires_at, until";
+const COLUMNS: &str = "id, kind, user, project, level, \
+     (SELECT name FROM users WHERE users.id = credentials.user), \
+     (SELECT name FROM projects WHERE projects.id = credentials.project), \
+     cluster, version, account, power, state, ended_because, created_at, issued_at, ended_at, \
+     revoked_at, token_expires_at, until";
 
-struct Raw {
-    id: i64,
-    subject: (String, Option<i64>, Option<i64>, Option<String>),
-    cluster: i64,
-    version: u32,
-    account: String,
-    power: String,
-    state: String,
-    ended_because: Option<String>,
-    times: (i64, Option<i64>, Option<i64>, Option<i64>, Option<i64>),
-    until: Option<i64>,
-}
-
-fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
-    Ok(Raw {
-        id: row.get(0)?,
-        subject: (row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?),
-        cluster: row.get(5)?,
-        version: row.get(6)?,
-        account: row.get(7)?,
-        power: row.get(8)?,
-        state: row.get(9)?,
-        ended_because: row.get(10)?,
-        times: (
-            row.get(11)?,
-            row.get(12)?,
-            row.get(13)?,
-            row.get(14)?,
-            row.get(15)?,
-        ),
-        until: row.get(16)?,
-    })
-}
-
-fn subject(raw: (String, Option<i64>, Option<i64>, Option<String>)) -> Result<Subject> {
-    match raw {
-        (kind, Some(user), None, None) if kind == "personal" => Ok(Subject::Personal(UserId(user))),
-        (kind, Some(user), None, None) if kind == "shell" => Ok(Subject::Shell(UserId(user))),
-        (kind, None, Some(project), Some(level)) if kind == "shared" => Ok(Subject::Shared {
-            project: ProjectId(project),
-            level: level.parse().map_err(damaged("credential"))?,
-        }),
-        (kind, ..) => Err(damaged("credential")(format!(
-            "no subject of kind '{kind}'"
-        ))),
+fn subject(row: &Row<'_>) -> rusqlite::Result<Subject> {
+    let kind: String = row.get(1)?;
+    match (kind.as_str(), row.get(2)?, row.get(3)?, row.get(4)?) {
+        ("personal", Some(user), None, None::<SharedLevel>) => Ok(Subject::Personal(user)),
+        ("shell", Some(user), None, None) => Ok(Subject::Shell(user)),
+        ("shared", None, Some(project), Some(level)) => Ok(Subject::Shared { project, level }),
+        _ => Err(misfit(format!("no subject of kind '{kind}'"))),
     }
 }
 
-fn credential(raw: Raw) -> Result<Credential> {
-    let (created_at, issued_at, ended_at, revoked_at, token_expires_at) = raw.times;
+/// The name of a subject, of the names of its user and its project, which stand in two columns.
+fn named(subject: Subject, row: &Row<'_>, column: usize) -> rusqlite::Result<SubjectName> {
+    let user: Option<UserName> = of_another("user", row, column)?;
+    let project: Option<ProjectName> = of_another("project", row, column + 1)?;
+    match (subject, user, project) {
+        (Subject::Personal(_), Some(user), _) => Ok(SubjectName::Personal(user)),
+        (Subject::Shell(_), Some(user), _) => Ok(SubjectName::Shell(user)),
+        (Subject::Shared { level, .. }, _, Some(project)) => {
+            Ok(SubjectName::Shared { project, level })
+        }
+        _ => Err(misfit("it is nobody's")),
+    }
+}
+
+fn credential(row: &Row<'_>) -> rusqlite::Result<Credential> {
+    let subject = subject(row)?;
     Ok(Credential {
-        id: CredentialId(raw.id),
-        subject: subject(raw.subject)?,
-        cluster: ClusterId(raw.cluster),
-        version: raw.version,
-        account: raw.account,
-        power: raw.power.parse().map_err(damaged("credential"))?,
-        state: raw.state.parse().map_err(damaged("credential"))?,
-        ended_because: raw.ended_because,
-        created_at: time(created_at)?,
-        issued_at: time_option(issued_at)?,
-        ended_at: time_option(ended_at)?,
-        revoked_at: time_option(revoked_at)?,
-        token_expires_at: time_option(token_expires_at)?,
-        until: time_option(raw.until)?,
+        id: row.get(0)?,
+        subject,
+        owner: named(subject, row, 5)?,
+        cluster: row.get(7)?,
+        version: row.get(8)?,
+        account: row.get(9)?,
+        power: row.get(10)?,
+        state: row.get(11)?,
+        ended_because: row.get(12)?,
+        created_at: time(row, 13)?,
+        issued_at: time_option(row, 14)?,
+        ended_at: time_option(row, 15)?,
+        revoked_at: time_option(row, 16)?,
+        token_expires_at: time_option(row, 17)?,
+        until: time_option(row, 18)?,
     })
+}
+
+/// The name of whose a subject's credentials are.
+pub(crate) fn owner(tx: &ReadTxn<'_>, subject: Subject) -> Result<SubjectName> {
+    let (_, user, project, _) = columns(subject);
+    let sql = "SELECT (SELECT name FROM users WHERE id = ?1),
+         (SELECT name FROM projects WHERE id = ?2)";
+    let read = |row: &Row<'_>| named(subject, row, 0);
+    let found = tx.first("credential", sql, (user, project), read)?;
+    found.ok_or_else(|| damaged("credential")("it is nobody's".to_owned()))
 }
 
 pub(super) fn collect(
     tx: &ReadTxn<'_>,
     filter: &str,
-    params: impl rusqlite::Params,
+    params: impl Params,
 ) -> Result<Vec<Credential>> {
     let sql = format!("SELECT {COLUMNS} FROM credentials WHERE {filter}");
-    let mut statement = tx.sql().prepare_cached(&sql)?;
-    let rows = statement
-        .query_map(params, raw)?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
-    rows.into_iter().map(credential).collect()
+    tx.all("credential", &sql, params, credential)
 }
 
 /// Lists the versions of a user's own kubeconfig on a cluster, oldest first.
@@ -106,15 +96,18 @@ pub(crate) fn versions(
 }
 
 /// A subject as the table's columns have it: kind, user, project, level.
-type Columns = (&'static str, Option<i64>, Option<i64>, Option<&'static str>);
+type Columns = (
+    &'static str,
+    Option<UserId>,
+    Option<ProjectId>,
+    Option<SharedLevel>,
+);
 
 fn columns(subject: Subject) -> Columns {
     match subject {
-        Subject::Personal(user) => ("personal", Some(user.0), None, None),
-        Subject::Shell(user) => ("shell", Some(user.0), None, None),
-        Subject::Shared { project, level } => {
-            ("shared", None, Some(project.0), Some(level.as_str()))
-        }
+        Subject::Personal(user) => ("personal", Some(user), None, None),
+        Subject::Shell(user) => ("shell", Some(user), None, None),
+        Subject::Shared { project, level } => ("shared", None, Some(project), Some(level)),
     }
 }
 
@@ -129,7 +122,7 @@ pub(crate) fn versions_of(
         tx,
         "cluster = ?1 AND kind = ?2 AND user IS ?3 AND project IS ?4 AND level IS ?5
          ORDER BY version",
-        (cluster.0, kind, user, project, level),
+        (cluster, kind, user, project, level),
     )
 }
 
@@ -138,7 +131,7 @@ pub(crate) fn unfinished(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<Vec<Cre
     collect(
         tx,
         "cluster = ?1 AND state <> 'revoked' ORDER BY id",
-        [cluster.0],
+        [cluster],
     )
 }
 
@@ -147,7 +140,7 @@ pub(crate) fn live_of_user(tx: &ReadTxn<'_>, user: UserId) -> Result<Vec<Credent
     collect(
         tx,
         "user = ?1 AND state IN ('pending','active') ORDER BY cluster",
-        [user.0],
+        [user],
     )
 }
 
@@ -157,7 +150,7 @@ pub(crate) fn shared_held_by(tx: &ReadTxn<'_>, user: UserId) -> Result<Vec<Crede
          AND id IN (SELECT credential FROM holders WHERE user = ?1
            UNION SELECT credential FROM deliveries WHERE to_user = ?1)
          AND cluster IN (SELECT id FROM clusters WHERE removed_at IS NULL) ORDER BY cluster, id";
-    collect(tx, filter, [user.0])
+    collect(tx, filter, [user])
 }
 
 /// Lists the live shared versions that somebody was let keep without their level.
@@ -179,7 +172,7 @@ pub(crate) fn last_ended(
            WHERE other.cluster = credentials.cluster AND other.kind = credentials.kind
              AND other.user IS credentials.user AND other.project IS credentials.project
              AND other.level IS credentials.level) ORDER BY id";
-    collect(tx, filter, (cluster.0, because))
+    collect(tx, filter, (cluster, because))
 }
 
 /// Lists the latest version of every shared kubeconfig on every cluster that is in view.
@@ -197,7 +190,7 @@ pub(crate) fn hold(tx: &WriteTxn<'_>, id: CredentialId, user: UserId, at: Timest
     tx.sql().execute(
         "INSERT INTO holders (credential, user, at) VALUES (?1, ?2, ?3)
          ON CONFLICT DO UPDATE SET at = excluded.at, kept = 0",
-        (id.0, user.0, at.timestamp()),
+        (id, user, Time(at)),
     )?;
     Ok(())
 }
@@ -215,11 +208,11 @@ pub(crate) fn set_kept(
          SELECT ?1, ?2, min(at) FROM deliveries WHERE credential = ?1 AND to_user = ?2
          HAVING count(*) > 0
          ON CONFLICT DO NOTHING",
-        (id.0, user.0),
+        (id, user),
     )?;
     tx.sql().execute(
         "UPDATE holders SET kept = ?3 WHERE credential = ?1 AND user = ?2",
-        (id.0, user.0, kept),
+        (id, user, kept),
     )?;
     Ok(())
 }
@@ -227,25 +220,18 @@ pub(crate) fn set_kept(
 /// Lists who may have a shared version in their hands, in the order in which they took it: whoever
 /// was noted before they had it, and whoever was handed it.
 pub(crate) fn holders(tx: &ReadTxn<'_>, id: CredentialId) -> Result<Vec<Holder>> {
-    let mut statement = tx.sql().prepare_cached(
-        "SELECT user, at, kept FROM holders WHERE credential = ?1
+    let sql = "SELECT user, at, kept FROM holders WHERE credential = ?1
          UNION ALL
          SELECT to_user, min(at), 0 FROM deliveries WHERE credential = ?1 AND to_user NOT IN
            (SELECT user FROM holders WHERE credential = ?1) GROUP BY to_user
-         ORDER BY 2, 1",
-    )?;
-    let rows = statement
-        .query_map([id.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-        .collect::<rusqlite::Result<Vec<(i64, i64, bool)>>>()?;
-    rows.into_iter()
-        .map(|(user, at, kept)| {
-            Ok(Holder {
-                user: UserId(user),
-                at: time(at)?,
-                kept,
-            })
+         ORDER BY 2, 1";
+    tx.all("holder", sql, [id], |row| {
+        Ok(Holder {
+            user: row.get(0)?,
+            at: time(row, 1)?,
+            kept: row.get(2)?,
         })
-        .collect()
+    })
 }
 
 /// Lists everything that is not revoked, everywhere.
@@ -267,7 +253,7 @@ pub(crate) fn latest(tx: &ReadTxn<'_>) -> Result<Vec<Credential>> {
 
 /// Reads one credential.
 pub(crate) fn get(tx: &ReadTxn<'_>, id: CredentialId) -> Result<Option<Credential>> {
-    Ok(collect(tx, "id = ?1", [id.0])?.pop())
+    Ok(collect(tx, "id = ?1", [id])?.pop())
 }
 
 /// What a new version starts with.
@@ -280,7 +266,7 @@ pub(crate) struct NewCredential<'a> {
     /// Its number.
     pub(crate) version: u32,
     /// Its account's name.
-    pub(crate) account: &'a str,
+    pub(crate) account: &'a AccountName,
     /// What it carries.
     pub(crate) power: Power,
     /// When.
@@ -295,15 +281,15 @@ pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewCredential<'_>) -> Result<Crede
            state, created_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'pending', ?9)",
         (
-            new.cluster.0,
+            new.cluster,
             kind,
             user,
             project,
             level,
             new.version,
             new.account,
-            new.power.as_str(),
-            new.created_at.timestamp(),
+            new.power,
+            Time(new.created_at),
         ),
     )?;
     Ok(CredentialId(tx.sql().last_insert_rowid()))
@@ -312,16 +298,14 @@ pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewCredential<'_>) -> Result<Crede
 /// The number that a subject's next version on a cluster gets.
 pub(crate) fn next_version(tx: &ReadTxn<'_>, cluster: ClusterId, subject: Subject) -> Result<u32> {
     let (kind, user, project, level) = columns(subject);
+    let owner = owner(tx, subject)?;
     let latest: u32 = tx.sql().query_row(
         "SELECT max(
            coalesce((SELECT max(version) FROM credentials WHERE cluster = ?1 AND kind = ?2
              AND user IS ?3 AND project IS ?4 AND level IS ?5), 0),
            coalesce((SELECT max(version) FROM version_floors
-             WHERE cluster = ?1 AND owner = CASE ?2
-               WHEN 'personal' THEN (SELECT name FROM users WHERE id = ?3)
-               WHEN 'shell' THEN (SELECT name FROM users WHERE id = ?3) || '/shell'
-               ELSE (SELECT name FROM projects WHERE id = ?4) || '/' || ?5 END), 0))",
-        (cluster.0, kind, user, project, level),
+             WHERE cluster = ?1 AND owner = ?6), 0))",
+        (cluster, kind, user, project, level, owner),
         |row| row.get(0),
     )?;
     Ok(latest + 1)
@@ -330,39 +314,36 @@ pub(crate) fn next_version(tx: &ReadTxn<'_>, cluster: ClusterId, subject: Subjec
 /// The highest number that each subject's versions on a cluster have used.
 pub(super) fn numbers(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<BTreeMap<Subject, u32>> {
     let mut statement = tx.sql().prepare_cached(
-        "SELECT kind, user, project, level, max(version) FROM credentials WHERE cluster = ?1
+        "SELECT max(version), kind, user, project, level FROM credentials WHERE cluster = ?1
          GROUP BY kind, user, project, level",
     )?;
-    let mut rows = statement.query([cluster.0])?;
-    let mut numbers = BTreeMap::new();
-    while let Some(row) = rows.next()? {
-        let whose = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
-        numbers.insert(subject(whose)?, row.get(4)?);
-    }
-    Ok(numbers)
+    let rows = statement.query_map([cluster], |row| Ok((subject(row)?, row.get(0)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// The numbers on a cluster that are taken without the store knowing their versions, by subject name.
-pub(super) fn floors(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<BTreeMap<String, u32>> {
+pub(super) fn floors(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<BTreeMap<SubjectName, u32>> {
     let mut statement = tx
         .sql()
         .prepare_cached("SELECT owner, version FROM version_floors WHERE cluster = ?1")?;
-    let rows = statement.query_map([cluster.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows = statement.query_map([cluster], |row| {
+        let owner: String = row.get(0)?;
+        Ok((owner.parse().map_err(misfit)?, row.get(1)?))
+    })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Records a version that the cluster holds and the store never heard of: its number is taken.
-/// `owner` is whose it is, as the account says.
 pub(crate) fn raise_floor(
     tx: &WriteTxn<'_>,
     cluster: ClusterId,
-    owner: &str,
+    owner: &SubjectName,
     version: u32,
 ) -> Result<()> {
     tx.sql().execute(
         "INSERT INTO version_floors (cluster, owner, version) VALUES (?1, ?2, ?3)
          ON CONFLICT (cluster, owner) DO UPDATE SET version = max(version, excluded.version)",
-        (cluster.0, owner, version),
+        (cluster, owner, version),
     )?;
     Ok(())
 }
@@ -372,7 +353,7 @@ pub(crate) fn activate(tx: &WriteTxn<'_>, id: CredentialId, at: Timestamp) -> Re
     let changed = tx.sql().execute(
         "UPDATE credentials SET state = 'active', issued_at = ?2
          WHERE id = ?1 AND state = 'pending'",
-        (id.0, at.timestamp()),
+        (id, Time(at)),
     )?;
     Ok(changed == 1)
 }
@@ -387,7 +368,7 @@ pub(crate) fn end(
     let changed = tx.sql().execute(
         "UPDATE credentials SET state = 'revoking', ended_because = ?2, ended_at = ?3
          WHERE id = ?1 AND state IN ('pending','active')",
-        (id.0, because, at.timestamp()),
+        (id, because, Time(at)),
     )?;
     Ok(changed == 1)
 }
@@ -397,7 +378,7 @@ pub(crate) fn settle(tx: &WriteTxn<'_>, id: CredentialId, at: Timestamp) -> Resu
     let changed = tx.sql().execute(
         "UPDATE credentials SET state = 'revoked', revoked_at = ?2
          WHERE id = ?1 AND state = 'revoking'",
-        (id.0, at.timestamp()),
+        (id, Time(at)),
     )?;
     Ok(changed == 1)
 }
@@ -408,11 +389,11 @@ pub(crate) fn deliver(tx: &WriteTxn<'_>, delivery: &Delivery) -> Result<()> {
         "INSERT INTO deliveries (credential, to_user, by_user, at, expires_at, jti, form)
          VALUES (:credential, :to, :by, :at, :expires_at, :jti, :form)",
         named_params! {
-            ":credential": delivery.credential.0,
-            ":to": delivery.to.0,
-            ":by": delivery.by.0,
-            ":at": delivery.at.timestamp(),
-            ":expires_at": delivery.expires_at.timestamp(),
+            ":credential": delivery.credential,
+            ":to": delivery.to,
+            ":by": delivery.by,
+            ":at": Time(delivery.at),
+            ":expires_at": Time(delivery.expires_at),
             ":jti": delivery.jti,
             ":form": delivery.form,
         },
@@ -425,42 +406,24 @@ pub(crate) fn set_token_expiry(tx: &WriteTxn<'_>, id: CredentialId, at: Timestam
     tx.sql().execute(
         "UPDATE credentials SET token_expires_at = max(coalesce(token_expires_at, 0), ?2)
          WHERE id = ?1",
-        (id.0, at.timestamp()),
+        (id, Time(at)),
     )?;
     Ok(())
 }
 
 /// Lists the hand-overs of a version, oldest first.
 pub(crate) fn deliveries(tx: &ReadTxn<'_>, id: CredentialId) -> Result<Vec<Delivery>> {
-    type Raw = (i64, i64, i64, i64, i64, Option<String>, String);
-    let mut statement = tx.sql().prepare_cached(
-        "SELECT credential, to_user, by_user, at, expires_at, jti, form FROM deliveries
-         WHERE credential = ?1 ORDER BY id",
-    )?;
-    let rows = statement
-        .query_map([id.0], |row| {
-            Ok((
-                row.get(0)?,
-                row.get(1)?,
-                row.get(2)?,
-                row.get(3)?,
-                row.get(4)?,
-                row.get(5)?,
-                row.get(6)?,
-            ))
-        })?
-        .collect::<rusqlite::Result<Vec<Raw>>>()?;
-    rows.into_iter()
-        .map(|(credential, to, by, at, expires_at, jti, form)| {
-            Ok(Delivery {
-                credential: CredentialId(credential),
-                to: UserId(to),
-                by: UserId(by),
-                at: time(at)?,
-                expires_at: time(expires_at)?,
-                jti,
-                form,
-            })
+    let sql = "SELECT credential, to_user, by_user, at, expires_at, jti, form FROM deliveries
+         WHERE credential = ?1 ORDER BY id";
+    tx.all("delivery", sql, [id], |row| {
+        Ok(Delivery {
+            credential: row.get(0)?,
+            to: row.get(1)?,
+            by: row.get(2)?,
+            at: time(row, 3)?,
+            expires_at: time(row, 4)?,
+            jti: row.get(5)?,
+            form: row.get(6)?,
         })
-        .collect()
+    })
 }

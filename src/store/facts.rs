@@ -3,13 +3,18 @@
 
 use std::collections::BTreeMap;
 
-use super::{ReadTxn, Result};
+use super::{ReadTxn, Result, credentials, lookup};
+use crate::domain::credential::Credential;
+use crate::domain::name::UserName;
 
-/// What is said of each thing. The first part of a key orders the kinds; see [`KINDS`].
+/// What is said of each thing. The first part of a key orders the kinds; see [`kind`].
 pub(crate) type Facts = BTreeMap<(usize, String), String>;
 
-/// The kinds of things, the gravest first, and where they stand: what, and what is said of it.
-const KINDS: &[(&str, &str)] = &[
+/// Reads what is said of one kind of things: what, and what is said of it.
+type Read = fn(&ReadTxn<'_>) -> Result<Vec<(String, String)>>;
+
+/// The first kinds of things, the gravest first, and where they stand: what, and what is said of it.
+const ACCESS: &[(&str, &str)] = &[
     (
         "user",
         "SELECT name, role || iif(active, ', active', ', disabled') FROM users",
@@ -50,23 +55,13 @@ const KINDS: &[(&str, &str)] = &[
          JOIN users AS u ON u.id = b.user JOIN clusters AS c ON c.id = b.cluster
          WHERE c.removed_at IS NULL",
     ),
-    (
-        "kubeconfig",
-        "SELECT coalesce(u.name, p.name || '/' || k.level) || ' on ' || c.name,
-           'version ' || k.version || ', ' || k.power || ', ' || k.state
-         FROM credentials AS k JOIN clusters AS c ON c.id = k.cluster
-         LEFT JOIN users AS u ON u.id = k.user LEFT JOIN projects AS p ON p.id = k.project
-         WHERE k.kind <> 'shell' AND k.state IN ('pending','active') AND c.removed_at IS NULL",
-    ),
-    (
-        "holder",
-        "SELECT u.name || ' of ' || p.name || '/' || k.level || ' on ' || c.name,
-           'version ' || k.version || iif(h.kept, ', kept', '')
-         FROM holders AS h JOIN credentials AS k ON k.id = h.credential
-         JOIN clusters AS c ON c.id = k.cluster JOIN users AS u ON u.id = h.user
-         JOIN projects AS p ON p.id = k.project
-         WHERE k.state IN ('pending','active') AND c.removed_at IS NULL",
-    ),
+];
+
+/// What is said of versions, whose names no row holds as a whole.
+const VERSIONS: &[(&str, Read)] = &[("kubeconfig", kubeconfigs), ("holder", holders)];
+
+/// The rest of the kinds, about clusters and what is on them; as [`ACCESS`].
+const SETTINGS: &[(&str, &str)] = &[
     (
         "excluded",
         "SELECT name, held_back FROM clusters WHERE removed_at IS NULL AND held_back <> '[]'",
@@ -130,18 +125,63 @@ const KINDS: &[(&str, &str)] = &[
 
 /// What a kind is called.
 pub(crate) fn kind(number: usize) -> &'static str {
-    KINDS.get(number).map_or("", |(kind, _)| kind)
+    let versions = VERSIONS.iter().map(|(kind, _)| *kind);
+    let rows = |kinds: &'static [(&str, &str)]| kinds.iter().map(|(kind, _)| *kind);
+    let mut all = rows(ACCESS).chain(versions).chain(rows(SETTINGS));
+    all.nth(number).unwrap_or_default()
 }
 
 /// Everything that a store says of who may do what, and of what is handed out.
 pub(crate) fn all(tx: &ReadTxn<'_>) -> Result<Facts> {
+    let rows = |kinds: &'static [(&str, &str)]| kinds.iter().map(|(_, query)| rows(tx, query));
+    let versions = VERSIONS.iter().map(|(_, read)| read(tx));
     let mut facts = Facts::new();
-    for (number, (_, query)) in KINDS.iter().enumerate() {
-        let mut statement = tx.sql().prepare(query)?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            facts.insert((number, row.get(0)?), row.get(1)?);
-        }
+    let all = rows(ACCESS).chain(versions).chain(rows(SETTINGS));
+    for (number, pairs) in all.enumerate() {
+        let pairs = pairs?.into_iter();
+        facts.extend(pairs.map(|(what, said)| ((number, what), said)));
     }
     Ok(facts)
+}
+
+fn rows(tx: &ReadTxn<'_>, query: &str) -> Result<Vec<(String, String)>> {
+    tx.all("row", query, [], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// The live versions of kubeconfigs, and the names of their clusters.
+fn live(tx: &ReadTxn<'_>) -> Result<Vec<(Credential, String)>> {
+    let filter = "kind <> 'shell' AND state IN ('pending','active')
+         AND cluster IN (SELECT id FROM clusters WHERE removed_at IS NULL)";
+    let mut found = Vec::new();
+    for credential in credentials::collect(tx, filter, [])? {
+        let cluster = lookup::cluster_name(tx, credential.cluster)?;
+        let (cluster, _) = cluster.unwrap_or_default();
+        found.push((credential, cluster));
+    }
+    Ok(found)
+}
+
+fn kubeconfigs(tx: &ReadTxn<'_>) -> Result<Vec<(String, String)>> {
+    let said = live(tx)?.into_iter().map(|(it, cluster)| {
+        let what = format!("{} on {cluster}", it.owner);
+        let said = format!("version {}, {}, {}", it.version, it.power, it.state);
+        (what, said)
+    });
+    Ok(said.collect())
+}
+
+fn holders(tx: &ReadTxn<'_>) -> Result<Vec<(String, String)>> {
+    let sql = "SELECT u.name, h.kept FROM holders AS h JOIN users AS u ON u.id = h.user
+         WHERE h.credential = ?1";
+    let mut said = Vec::new();
+    for (it, cluster) in live(tx)? {
+        let held = tx.all("holder", sql, [it.id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        for (user, is_kept) in held {
+            let user: UserName = user;
+            let kept = if is_kept { ", kept" } else { "" };
+            let what = format!("{user} of {} on {cluster}", it.owner);
+            said.push((what, format!("version {}{kept}", it.version)));
+        }
+    }
+    Ok(said)
 }

@@ -2,7 +2,8 @@
 
 use rusqlite::Row;
 
-use super::{ReadTxn, Result, WriteTxn, damaged, time, time_option};
+use super::columns::{Time, time, time_option};
+use super::{ReadTxn, Result, WriteTxn};
 use crate::domain::Timestamp;
 use crate::domain::access::Grant;
 use crate::domain::cluster::ClusterId;
@@ -10,16 +11,14 @@ use crate::domain::user::UserId;
 
 const COLUMNS: &str = "user, cluster, level, granted_at, granted_by, ends_at, reason";
 
-/// Reads a row. There may be ten thousand of them: nothing is copied that is not kept.
-fn grant(row: &Row<'_>) -> Result<Grant> {
-    let level = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
+fn grant(row: &Row<'_>) -> rusqlite::Result<Grant> {
     Ok(Grant {
-        user: UserId(row.get(0)?),
-        cluster: ClusterId(row.get(1)?),
-        level: level.parse().map_err(damaged("grant"))?,
-        granted_at: time(row.get(3)?)?,
-        granted_by: UserId(row.get(4)?),
-        ends_at: time_option(row.get(5)?)?,
+        user: row.get(0)?,
+        cluster: row.get(1)?,
+        level: row.get(2)?,
+        granted_at: time(row, 3)?,
+        granted_by: row.get(4)?,
+        ends_at: time_option(row, 5)?,
         reason: row.get(6)?,
     })
 }
@@ -29,21 +28,13 @@ pub(crate) fn find(tx: &ReadTxn<'_>, cluster: ClusterId, user: UserId) -> Result
     let sql = format!(
         "SELECT {COLUMNS} FROM grants WHERE cluster = ?1 AND user = ?2 AND removed_at IS NULL"
     );
-    let mut statement = tx.sql().prepare_cached(&sql)?;
-    let mut rows = statement.query([cluster.0, user.0])?;
-    rows.next()?.map(grant).transpose()
+    tx.first("grant", &sql, (cluster, user), grant)
 }
 
 /// Lists all grants that were not removed.
 pub(crate) fn list(tx: &ReadTxn<'_>) -> Result<Vec<Grant>> {
     let sql = format!("SELECT {COLUMNS} FROM grants WHERE removed_at IS NULL");
-    let mut statement = tx.sql().prepare_cached(&sql)?;
-    let mut rows = statement.query([])?;
-    let mut grants = Vec::new();
-    while let Some(row) = rows.next()? {
-        grants.push(grant(row)?);
-    }
-    Ok(grants)
+    tx.all("grant", &sql, [], grant)
 }
 
 /// Lists the grants on a cluster that were not removed.
@@ -65,12 +56,12 @@ pub(crate) fn put(tx: &WriteTxn<'_>, grant: &Grant) -> Result<()> {
         "INSERT INTO grants (user, cluster, level, granted_at, granted_by, ends_at, reason)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         (
-            grant.user.0,
-            grant.cluster.0,
-            grant.level.as_str(),
-            grant.granted_at.timestamp(),
-            grant.granted_by.0,
-            grant.ends_at.map(|at| at.timestamp()),
+            grant.user,
+            grant.cluster,
+            grant.level,
+            Time(grant.granted_at),
+            grant.granted_by,
+            grant.ends_at.map(Time),
             &grant.reason,
         ),
     )?;
@@ -86,7 +77,7 @@ pub(crate) fn remove(
 ) -> Result<()> {
     tx.sql().execute(
         "UPDATE grants SET removed_at = ?3 WHERE cluster = ?1 AND user = ?2 AND removed_at IS NULL",
-        (cluster.0, user.0, at.timestamp()),
+        (cluster, user, Time(at)),
     )?;
     Ok(())
 }

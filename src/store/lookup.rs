@@ -1,18 +1,14 @@
 //! Finding a credential by what a token says of itself, on clusters that are gone too.
 
-use rusqlite::OptionalExtension as _;
-
 use super::credentials::{collect, deliveries, get};
 use super::{ReadTxn, Result};
 use crate::domain::cluster::ClusterId;
-use crate::domain::credential::{Credential, CredentialId, Delivery};
+use crate::domain::credential::{Credential, Delivery};
 
 /// Finds the hand-over of a token, by the id that the API server gave the token.
 pub(crate) fn by_jti(tx: &ReadTxn<'_>, jti: &str) -> Result<Option<(Credential, Delivery)>> {
     let sql = "SELECT credential FROM deliveries WHERE jti = ?1";
-    let mut statement = tx.sql().prepare_cached(sql)?;
-    let found: Option<i64> = statement.query_row([jti], |row| row.get(0)).optional()?;
-    let Some(id) = found.map(CredentialId) else {
+    let Some(id) = tx.first("delivery", sql, [jti], |row| row.get(0))? else {
         return Ok(None);
     };
     let Some(credential) = get(tx, id)? else {
@@ -32,7 +28,5 @@ pub(crate) fn by_account(tx: &ReadTxn<'_>, account: &str) -> Result<Option<Crede
 /// The name of a cluster, and whether it is in view still.
 pub(crate) fn cluster_name(tx: &ReadTxn<'_>, id: ClusterId) -> Result<Option<(String, bool)>> {
     let sql = "SELECT name, removed_at IS NULL FROM clusters WHERE id = ?1";
-    let mut statement = tx.sql().prepare_cached(sql)?;
-    let found = statement.query_row([id.0], |row| Ok((row.get(0)?, row.get(1)?)));
-    Ok(found.optional()?)
+    tx.first("cluster", sql, [id], |row| Ok((row.get(0)?, row.get(1)?)))
 }

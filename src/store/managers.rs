@@ -1,25 +1,16 @@
 //! The accounts that were a cluster's manager and may still be on it.
 
-use rusqlite::OptionalExtension;
-
-use super::{ReadTxn, Result, WriteTxn, damaged};
+use super::columns::{Json, Time};
+use super::{ReadTxn, Result, WriteTxn};
 use crate::domain::Timestamp;
 use crate::domain::cluster::{Cluster, ClusterId, FormerManager};
 use crate::secrets::Sealed;
 
 /// Lists the accounts that must go.
 pub(crate) fn former(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<Vec<FormerManager>> {
-    let mut statement = tx
-        .sql()
-        .prepare_cached("SELECT former_managers FROM clusters WHERE id = ?1")?;
-    let text: Option<String> = statement
-        .query_row([cluster.0], |row| row.get(0))
-        .optional()?;
-    let Some(text) = text else {
-        return Ok(vec![]);
-    };
-    let names: Vec<String> =
-        serde_json::from_str(&text).map_err(|e| damaged("cluster")(e.to_string()))?;
+    let sql = "SELECT former_managers FROM clusters WHERE id = ?1";
+    let found = tx.first("cluster", sql, [cluster], |row| row.get(0))?;
+    let Json(names): Json<Vec<String>> = found.unwrap_or(Json(vec![]));
     Ok(names.iter().map(|name| name.as_str().into()).collect())
 }
 
@@ -36,10 +27,9 @@ pub(crate) fn set_former(
             names.push(text);
         }
     }
-    let text = serde_json::to_string(&names).map_err(|e| damaged("cluster")(e.to_string()))?;
     tx.sql().execute(
         "UPDATE clusters SET former_managers = ?2 WHERE id = ?1",
-        (cluster.0, text),
+        (cluster, Json(names)),
     )?;
     Ok(())
 }
@@ -50,12 +40,12 @@ pub(crate) fn set_manager(tx: &WriteTxn<'_>, cluster: &Cluster, sealed: &Sealed)
         "UPDATE clusters SET manager = ?2, manager_kind = ?3, manager_generation = ?4,
            manager_secret = ?5, manager_expires_at = ?6, older_logins = 1 WHERE id = ?1",
         (
-            cluster.id.0,
+            cluster.id,
             &cluster.manager,
-            cluster.manager_kind.as_str(),
+            cluster.manager_kind,
             cluster.manager_generation,
-            sealed.as_bytes(),
-            cluster.manager_expires_at.map(|at| at.timestamp()),
+            sealed,
+            cluster.manager_expires_at.map(Time),
         ),
     )?;
     Ok(())
@@ -69,7 +59,7 @@ pub(crate) fn set_accounts_rotated(
 ) -> Result<()> {
     tx.sql().execute(
         "UPDATE clusters SET accounts_rotated_at = ?2 WHERE id = ?1",
-        (cluster.0, at.timestamp()),
+        (cluster, Time(at)),
     )?;
     Ok(())
 }

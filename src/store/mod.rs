@@ -10,6 +10,7 @@ pub(crate) mod audit;
 pub(crate) mod bindings;
 pub(crate) mod blocks;
 pub(crate) mod clusters;
+mod columns;
 pub(crate) mod commit;
 pub(crate) mod copy;
 pub(crate) mod credentials;
@@ -35,8 +36,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
-
-use crate::domain::Timestamp;
 
 /// Why the store could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -507,19 +506,6 @@ impl Error {
             _ => false,
         }
     }
-}
-
-/// Reads a stored time: seconds since 1970.
-fn time(seconds: i64) -> Result<Timestamp> {
-    Timestamp::from_timestamp(seconds, 0).ok_or_else(|| Error::Damaged {
-        what: "time",
-        why: format!("{seconds} s"),
-    })
-}
-
-/// Reads a stored time that may be absent.
-fn time_option(seconds: Option<i64>) -> Result<Option<Timestamp>> {
-    seconds.map(time).transpose()
 }
 
 /// Says that a column holds what the program never writes.

@@ -2,59 +2,45 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{OptionalExtension, Row};
+use rusqlite::Row;
 
-use super::{ReadTxn, Result, WriteTxn, damaged, time};
+use super::columns::{Time, time};
+use super::{ReadTxn, Result, WriteTxn, credentials};
 use crate::domain::Timestamp;
+use crate::domain::credential::Subject;
 use crate::domain::name::ProjectName;
-use crate::domain::project::{Member, Project, ProjectId, ProjectRole};
+use crate::domain::project::{Member, Project, ProjectId, ProjectRole, SharedLevel};
+use crate::domain::subject::SubjectName;
 use crate::domain::user::UserId;
 
 const COLUMNS: &str = "id, name, description, created_at";
 
-type Raw = (i64, String, String, i64);
-
-fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-}
-
-fn project((id, name, description, created_at): Raw) -> Result<Project> {
+fn project(row: &Row<'_>) -> rusqlite::Result<Project> {
     Ok(Project {
-        id: ProjectId(id),
-        name: name
-            .parse()
-            .map_err(|e| damaged("project")(format!("{e}")))?,
-        description,
-        created_at: time(created_at)?,
+        id: row.get(0)?,
+        name: row.get(1)?,
+        description: row.get(2)?,
+        created_at: time(row, 3)?,
     })
 }
 
 /// Finds a project by name.
 pub(crate) fn find(tx: &ReadTxn<'_>, name: &ProjectName) -> Result<Option<Project>> {
     let sql = format!("SELECT {COLUMNS} FROM projects WHERE name = ?1 AND removed_at IS NULL");
-    let mut statement = tx.sql().prepare_cached(&sql)?;
-    statement
-        .query_row([name.as_str()], raw)
-        .optional()?
-        .map(project)
-        .transpose()
+    tx.first("project", &sql, [name], project)
 }
 
 /// Lists all projects by name.
 pub(crate) fn list(tx: &ReadTxn<'_>) -> Result<Vec<Project>> {
     let sql = format!("SELECT {COLUMNS} FROM projects WHERE removed_at IS NULL ORDER BY name");
-    let mut statement = tx.sql().prepare_cached(&sql)?;
-    let rows = statement
-        .query_map([], raw)?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
-    rows.into_iter().map(project).collect()
+    tx.all("project", &sql, [], project)
 }
 
 /// The names of all projects, deleted ones too: their credentials stay as history.
-pub(crate) fn names(tx: &ReadTxn<'_>) -> Result<BTreeMap<ProjectId, String>> {
-    let mut statement = tx.sql().prepare_cached("SELECT id, name FROM projects")?;
-    let rows = statement.query_map([], |row| Ok((ProjectId(row.get(0)?), row.get(1)?)))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+pub(crate) fn names(tx: &ReadTxn<'_>) -> Result<BTreeMap<ProjectId, ProjectName>> {
+    let sql = "SELECT id, name FROM projects";
+    let names = tx.all("project", sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(names.into_iter().collect())
 }
 
 /// Inserts a project.
@@ -67,7 +53,7 @@ pub(crate) fn insert(
 ) -> Result<ProjectId> {
     tx.sql().execute(
         "INSERT INTO projects (name, description, created_at, created_by) VALUES (?1, ?2, ?3, ?4)",
-        (name.as_str(), description, at.timestamp(), by.0),
+        (name, description, Time(at), by),
     )?;
     Ok(ProjectId(tx.sql().last_insert_rowid()))
 }
@@ -75,17 +61,22 @@ pub(crate) fn insert(
 /// Renames a project. The numbers that its versions must not use again are known by its name: they
 /// go with it.
 pub(crate) fn rename(tx: &WriteTxn<'_>, project: ProjectId, name: &ProjectName) -> Result<()> {
-    tx.sql().execute(
-        "INSERT INTO version_floors (cluster, owner, version)
-         SELECT f.cluster, ?2 || substr(f.owner, length(p.name) + 1), f.version
-         FROM version_floors AS f JOIN projects AS p ON p.id = ?1
-         WHERE f.owner IN (p.name || '/read', p.name || '/admin')
-         ON CONFLICT (cluster, owner) DO UPDATE SET version = max(version, excluded.version)",
-        (project.0, name.as_str()),
-    )?;
+    for level in SharedLevel::ALL {
+        let before = credentials::owner(tx, Subject::Shared { project, level })?;
+        let after = SubjectName::Shared {
+            project: name.clone(),
+            level,
+        };
+        tx.sql().execute(
+            "INSERT INTO version_floors (cluster, owner, version)
+             SELECT cluster, ?2, version FROM version_floors WHERE owner = ?1
+             ON CONFLICT (cluster, owner) DO UPDATE SET version = max(version, excluded.version)",
+            (before, after),
+        )?;
+    }
     tx.sql().execute(
         "UPDATE projects SET name = ?2 WHERE id = ?1",
-        (project.0, name.as_str()),
+        (project, name),
     )?;
     Ok(())
 }
@@ -94,35 +85,24 @@ pub(crate) fn rename(tx: &WriteTxn<'_>, project: ProjectId, name: &ProjectName) 
 pub(crate) fn remove(tx: &WriteTxn<'_>, project: ProjectId, at: Timestamp) -> Result<()> {
     tx.sql().execute(
         "UPDATE projects SET removed_at = ?2 WHERE id = ?1",
-        (project.0, at.timestamp()),
+        (project, Time(at)),
     )?;
-    tx.sql().execute(
-        "DELETE FROM project_members WHERE project = ?1",
-        [project.0],
-    )?;
+    tx.sql()
+        .execute("DELETE FROM project_members WHERE project = ?1", [project])?;
     Ok(())
 }
 
 /// Lists a project's members, the first ones first.
 pub(crate) fn members(tx: &ReadTxn<'_>, project: ProjectId) -> Result<Vec<Member>> {
-    let mut statement = tx.sql().prepare_cached(
-        "SELECT user, role, added_at FROM project_members WHERE project = ?1
-         ORDER BY added_at, user",
-    )?;
-    let rows = statement
-        .query_map([project.0], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })?
-        .collect::<rusqlite::Result<Vec<(i64, String, i64)>>>()?;
-    rows.into_iter()
-        .map(|(user, role, added_at)| {
-            Ok(Member {
-                user: UserId(user),
-                role: role.parse().map_err(damaged("project member"))?,
-                added_at: time(added_at)?,
-            })
+    let sql = "SELECT user, role, added_at FROM project_members WHERE project = ?1
+         ORDER BY added_at, user";
+    tx.all("project member", sql, [project], |row| {
+        Ok(Member {
+            user: row.get(0)?,
+            role: row.get(1)?,
+            added_at: time(row, 2)?,
         })
-        .collect()
+    })
 }
 
 /// What a user is in a project.
@@ -131,30 +111,16 @@ pub(crate) fn role_of(
     project: ProjectId,
     user: UserId,
 ) -> Result<Option<ProjectRole>> {
-    let mut statement = tx
-        .sql()
-        .prepare_cached("SELECT role FROM project_members WHERE project = ?1 AND user = ?2")?;
-    let word: Option<String> = statement
-        .query_row([project.0, user.0], |row| row.get(0))
-        .optional()?;
-    word.map(|word| word.parse().map_err(damaged("project member")))
-        .transpose()
+    let sql = "SELECT role FROM project_members WHERE project = ?1 AND user = ?2";
+    tx.first("project member", sql, (project, user), |row| row.get(0))
 }
 
 /// Lists all memberships.
 pub(crate) fn roles(tx: &ReadTxn<'_>) -> Result<BTreeMap<(ProjectId, UserId), ProjectRole>> {
-    let mut statement = tx
-        .sql()
-        .prepare_cached("SELECT project, user, role FROM project_members")?;
-    let rows = statement
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-        .collect::<rusqlite::Result<Vec<(i64, i64, String)>>>()?;
-    rows.into_iter()
-        .map(|(project, user, role)| {
-            let role = role.parse().map_err(damaged("project member"))?;
-            Ok(((ProjectId(project), UserId(user)), role))
-        })
-        .collect()
+    let sql = "SELECT project, user, role FROM project_members";
+    let read = |row: &Row<'_>| Ok(((row.get(0)?, row.get(1)?), row.get(2)?));
+    let roles = tx.all("project member", sql, [], read)?;
+    Ok(roles.into_iter().collect())
 }
 
 /// Lists a user's projects by name, with what they are in each.
@@ -180,7 +146,7 @@ pub(crate) fn put_member(
         "INSERT INTO project_members (project, user, role, added_at, added_by)
          VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT DO UPDATE SET role = excluded.role",
-        (project.0, user.0, role.as_str(), at.timestamp(), by.0),
+        (project, user, role, Time(at), by),
     )?;
     Ok(())
 }
@@ -189,7 +155,7 @@ pub(crate) fn put_member(
 pub(crate) fn remove_member(tx: &WriteTxn<'_>, project: ProjectId, user: UserId) -> Result<()> {
     tx.sql().execute(
         "DELETE FROM project_members WHERE project = ?1 AND user = ?2",
-        [project.0, user.0],
+        (project, user),
     )?;
     Ok(())
 }

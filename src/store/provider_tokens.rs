@@ -1,8 +1,7 @@
 //! The table of provider tokens: sealed, one for a cluster.
 
-use rusqlite::OptionalExtension;
-
-use super::{ReadTxn, Result, WriteTxn, time};
+use super::columns::{Time, time};
+use super::{ReadTxn, Result, WriteTxn};
 use crate::domain::Timestamp;
 use crate::domain::cluster::ClusterId;
 use crate::domain::user::UserId;
@@ -25,29 +24,17 @@ pub(crate) struct ProviderToken {
 
 /// Finds a cluster's token.
 pub(crate) fn find(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<Option<ProviderToken>> {
-    let found = tx
-        .sql()
-        .prepare_cached(
-            "SELECT provider, secret, generation, set_at, set_by FROM provider_tokens
-             WHERE cluster = ?1",
-        )?
-        .query_row([cluster.0], |row| {
-            let secret: Vec<u8> = row.get(1)?;
-            let at: i64 = row.get(3)?;
-            Ok((row.get(0)?, secret, row.get(2)?, at, row.get(4)?))
+    let sql = "SELECT provider, secret, generation, set_at, set_by FROM provider_tokens
+         WHERE cluster = ?1";
+    tx.first("provider token", sql, [cluster], |row| {
+        Ok(ProviderToken {
+            provider: row.get(0)?,
+            secret: row.get(1)?,
+            generation: row.get(2)?,
+            set_at: time(row, 3)?,
+            set_by: row.get(4)?,
         })
-        .optional()?;
-    found
-        .map(|(provider, secret, generation, at, by)| {
-            Ok(ProviderToken {
-                provider,
-                secret: Sealed::new(secret),
-                generation,
-                set_at: time(at)?,
-                set_by: UserId(by),
-            })
-        })
-        .transpose()
+    })
 }
 
 /// Puts a token in the place of the one that is there, if any.
@@ -59,12 +46,12 @@ pub(crate) fn put(tx: &WriteTxn<'_>, cluster: ClusterId, token: &ProviderToken) 
            secret = excluded.secret, generation = excluded.generation,
            set_at = excluded.set_at, set_by = excluded.set_by",
         (
-            cluster.0,
+            cluster,
             &token.provider,
-            token.secret.as_bytes(),
+            &token.secret,
             token.generation,
-            token.set_at.timestamp(),
-            token.set_by.0,
+            Time(token.set_at),
+            token.set_by,
         ),
     )?;
     Ok(())
@@ -74,15 +61,15 @@ pub(crate) fn put(tx: &WriteTxn<'_>, cluster: ClusterId, token: &ProviderToken) 
 pub(crate) fn reseal(tx: &WriteTxn<'_>, cluster: ClusterId, secret: &Sealed) -> Result<()> {
     tx.sql().execute(
         "UPDATE provider_tokens SET secret = ?2 WHERE cluster = ?1",
-        (cluster.0, secret.as_bytes()),
+        (cluster, secret),
     )?;
     Ok(())
 }
 
 /// Removes a token; `false` if there was none.
 pub(crate) fn remove(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<bool> {
-    Ok(tx.sql().execute(
-        "DELETE FROM provider_tokens WHERE cluster = ?1",
-        [cluster.0],
-    )? == 1)
+    Ok(tx
+        .sql()
+        .execute("DELETE FROM provider_tokens WHERE cluster = ?1", [cluster])?
+        == 1)
 }

@@ -11,8 +11,7 @@ use crate::domain::user::UserId;
 /// carries `write` where write is cluster-wide, or one of the roles with which one mints tokens
 /// everywhere, bound cluster-wide. What is over counts too: a token lives on.
 pub(crate) fn by(tx: &ReadTxn<'_>, user: UserId) -> Result<BTreeSet<ClusterId>> {
-    let mut statement = tx.sql().prepare_cached(
-        "SELECT clusters.id FROM clusters
+    let sql = "SELECT clusters.id FROM clusters
          JOIN credentials ON credentials.cluster = clusters.id
          JOIN deliveries ON deliveries.credential = credentials.id
          WHERE deliveries.to_user = ?1 AND deliveries.at >= clusters.accounts_rotated_at
@@ -31,8 +30,7 @@ pub(crate) fn by(tx: &ReadTxn<'_>, user: UserId) -> Result<BTreeSet<ClusterId>> 
            AND (bindings.removed_at IS NULL
              OR bindings.removed_at >= clusters.accounts_rotated_at)
            AND bindings.kind = 'ClusterRole' AND bindings.namespace IS NULL
-           AND bindings.role IN ('cluster-admin', 'admin', 'edit')",
-    )?;
-    let rows = statement.query_map([user.0], |row| row.get(0).map(ClusterId))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+           AND bindings.role IN ('cluster-admin', 'admin', 'edit')";
+    let clusters = tx.all("cluster", sql, [user], |row| row.get(0))?;
+    Ok(clusters.into_iter().collect())
 }

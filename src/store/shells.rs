@@ -1,8 +1,10 @@
 //! Credentials of shells: numbered by themselves, and many may live at once.
 
+use super::columns::Time;
 use super::{ReadTxn, Result, WriteTxn};
 use crate::domain::Timestamp;
 use crate::domain::access::Power;
+use crate::domain::account_name::AccountName;
 use crate::domain::cluster::ClusterId;
 use crate::domain::credential::{CredentialId, Subject};
 use crate::domain::user::UserId;
@@ -17,7 +19,7 @@ pub(crate) struct NewShell<'a> {
     /// Its number.
     pub(crate) version: u32,
     /// Its account's name.
-    pub(crate) account: &'a str,
+    pub(crate) account: &'a AccountName,
     /// What it carries.
     pub(crate) power: Power,
     /// When.
@@ -33,13 +35,13 @@ pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewShell<'_>) -> Result<Credential
            (cluster, kind, user, version, account, power, state, created_at, until)
          VALUES (?1, 'shell', ?2, ?3, ?4, ?5, 'pending', ?6, ?7)",
         (
-            new.cluster.0,
-            new.user.0,
+            new.cluster,
+            new.user,
             new.version,
             new.account,
-            new.power.as_str(),
-            new.created_at.timestamp(),
-            new.until.timestamp(),
+            new.power,
+            Time(new.created_at),
+            Time(new.until),
         ),
     )?;
     Ok(CredentialId(tx.sql().last_insert_rowid()))

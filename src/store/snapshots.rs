@@ -12,12 +12,6 @@ use crate::domain::credential::Subject;
 use crate::domain::snapshot::{ClusterSnapshot, People};
 use crate::domain::user::UserId;
 
-/// Reads this installation's id.
-pub(crate) fn installation(tx: &ReadTxn<'_>) -> Result<String> {
-    let found = meta::find(tx, meta::INSTALLATION)?;
-    found.ok_or_else(|| damaged("organization")("it has no installation id".to_owned()))
-}
-
 /// Reads the people.
 pub(crate) fn people(tx: &ReadTxn<'_>) -> Result<Arc<People>> {
     let all = users::list(tx)?.into_iter();
@@ -65,7 +59,7 @@ pub(crate) fn of_cluster(
         holders.insert(shared.id, credentials::holders(tx, shared.id)?);
     }
     Ok(ClusterSnapshot {
-        installation: installation(tx)?,
+        installation: meta::installation(tx)?,
         people: people.clone(),
         grants: grants.map(|grant| (grant.user, grant)).collect(),
         blocks: blocks::of_cluster(tx, id)?,

@@ -3,6 +3,7 @@
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use super::*;
+use crate::domain::Timestamp;
 use crate::domain::access::Power;
 use crate::domain::credential::Subject;
 use crate::domain::mark::Marks;
@@ -17,6 +18,10 @@ fn new_store() -> (tempfile::TempDir, Store) {
     let home = tempfile::tempdir().expect("a temporary folder can be made");
     let store = Store::create(&home.path().join("kubegrant/store.db")).expect("it is new");
     (home, store)
+}
+
+fn named(owner: &str) -> crate::domain::subject::SubjectName {
+    owner.parse().expect("a good name")
 }
 
 fn event() -> crate::domain::audit::Event {
@@ -45,44 +50,72 @@ fn add_user(tx: &WriteTxn<'_>, name: &str) -> crate::domain::user::UserId {
 }
 
 fn add_cluster(tx: &WriteTxn<'_>, owner: crate::domain::user::UserId) -> Result<()> {
-    let cluster = crate::domain::cluster::Cluster {
-        id: crate::domain::cluster::ClusterId(0),
-        name: "prod".parse().expect("a good name"),
-        state: crate::domain::cluster::State::Active,
-        protected: false,
-        project: None,
+    let name = "prod".parse().expect("a good name");
+    let labels = [("env".to_owned(), "prod".to_owned())].into();
+    let marks = Marks {
+        labels: [("env".to_owned(), "on objects".to_owned())].into(),
+        annotations: [("env".to_owned(), "annotated".to_owned())].into(),
+    };
+    let new = clusters::NewCluster {
+        name: &name,
         owner: Some(owner),
-        description: String::new(),
-        labels: [("env".to_owned(), "prod".to_owned())].into(),
-        marks: Marks {
-            labels: [("env".to_owned(), "on objects".to_owned())].into(),
-            annotations: [("env".to_owned(), "annotated".to_owned())].into(),
-        },
-        address: crate::domain::cluster::Address {
+        project: None,
+        description: "",
+        labels: &labels,
+        marks: &marks,
+        address: &crate::domain::cluster::Address {
             server: "https://example".to_owned(),
             ca_pem: None,
             tls_server_name: None,
             proxy_url: None,
         },
-        public: None,
-        kube_system_uid: "u".to_owned(),
-        version: "v1".to_owned(),
-        manager: "m".to_owned(),
+        kube_system_uid: "u",
+        version: "v1",
+        manager: "m",
         manager_kind: crate::domain::cluster::ManagerKind::Token,
-        manager_generation: 1,
         manager_expires_at: None,
         write_scope: crate::domain::cluster::WriteScope::Namespaces,
-        held_back: ["a".to_owned()].into(),
+        held_back: &["a".to_owned()].into(),
+        created_at: at(5),
+    };
+    let sealed = Sealed::new(vec![1]);
+    let inserted = clusters::insert(tx, &new, |_| Ok::<_, Error>(sealed.clone()))?;
+    assert_eq!(clusters::manager_secret(tx, inserted.id)?, Some(sealed));
+    assert_eq!((&inserted.labels, &inserted.marks), (&labels, &marks));
+    let set = crate::domain::cluster::Cluster {
         included: ["b".to_owned()].into(),
         write_allow: ["x.io/widgets".parse().expect("a kind")].into(),
-        created_at: at(5),
-        reached_at: None,
-        deleting_at: None,
+        ..inserted
     };
-    let id = clusters::insert(tx, &cluster, &Sealed::new(vec![1]))?;
-    let found = clusters::find(tx, &cluster.name)?.expect("it was just inserted");
-    assert_eq!(found, crate::domain::cluster::Cluster { id, ..cluster });
+    clusters::update_settings(tx, &set)?;
+    assert_eq!(clusters::find(tx, &name)?, Some(set));
     Ok(())
+}
+
+#[test]
+fn an_installation_id_that_is_absent_or_none_is_no_id() {
+    let (_home, store) = new_store();
+    let is_damaged = || {
+        let found = store.read(meta::installation);
+        matches!(
+            found,
+            Err(Error::Damaged {
+                what: "organization",
+                ..
+            })
+        )
+    };
+    assert!(is_damaged(), "nothing was recorded");
+    let found = store.read(meta::find_installation).expect("it can be read");
+    assert_eq!(found, None);
+    for id in ["", "0BADCAFE"] {
+        let written: Result<()> = store.write(|tx| {
+            meta::set(tx, "installation", id)?;
+            audit::append(tx, &event()).map(drop)
+        });
+        written.expect("it can be written");
+        assert!(is_damaged(), "'{id}'");
+    }
 }
 
 #[test]
@@ -198,6 +231,8 @@ fn a_credential_goes_forward_only_and_one_lives() {
     let run = |tx: &WriteTxn<'_>| -> Result<()> {
         let user = add_user(tx, "alice");
         add_cluster(tx, user)?;
+        let name = |text: &str| text.parse().expect("a good name");
+        let (first, second) = (name("a-v1"), name("a-v2"));
         let new = |version, account| credentials::NewCredential {
             cluster,
             subject: Subject::Personal(user),
@@ -206,9 +241,9 @@ fn a_credential_goes_forward_only_and_one_lives() {
             power: Power::Read,
             created_at: at(1),
         };
-        let one = credentials::insert(tx, &new(1, "a-v1"))?;
+        let one = credentials::insert(tx, &new(1, &first))?;
         assert!(
-            credentials::insert(tx, &new(2, "a-v2")).is_err(),
+            credentials::insert(tx, &new(2, &second)).is_err(),
             "two live ones"
         );
         assert!(
@@ -220,9 +255,9 @@ fn a_credential_goes_forward_only_and_one_lives() {
         assert!(credentials::end(tx, one, "test", at(3))?);
         assert!(!credentials::end(tx, one, "again", at(4))?);
         assert!(credentials::settle(tx, one, at(5))?);
-        let two = credentials::insert(tx, &new(2, "a-v2"))?;
+        let two = credentials::insert(tx, &new(2, &second))?;
         assert!(
-            credentials::insert(tx, &new(3, "a-v1")).is_err(),
+            credentials::insert(tx, &new(3, &first)).is_err(),
             "a name is never reused"
         );
         assert_ne!(one, two);
@@ -236,15 +271,15 @@ fn a_credential_goes_forward_only_and_one_lives() {
         assert!(tx.sql().execute("DELETE FROM credentials", []).is_err());
         let alice = Subject::Personal(user);
         assert_eq!(credentials::next_version(tx, cluster, alice)?, 3);
-        credentials::raise_floor(tx, cluster, "alice", 6)?;
-        credentials::raise_floor(tx, cluster, "alice", 4)?;
+        credentials::raise_floor(tx, cluster, &named("alice"), 6)?;
+        credentials::raise_floor(tx, cluster, &named("alice"), 4)?;
         assert_eq!(credentials::next_version(tx, cluster, alice)?, 7);
         let (shop, store1) = ("shop".parse(), "store1".parse());
         let (shop, store1) = (shop.expect("a name"), store1.expect("a name"));
         let project = projects::insert(tx, &shop, "", user, at(1))?;
         let level = crate::domain::project::SharedLevel::Admin;
         let shared = Subject::Shared { project, level };
-        credentials::raise_floor(tx, cluster, "shop/admin", 4)?;
+        credentials::raise_floor(tx, cluster, &named("shop/admin"), 4)?;
         assert_eq!(credentials::next_version(tx, cluster, shared)?, 5);
         projects::rename(tx, project, &store1)?;
         assert_eq!(credentials::next_version(tx, cluster, shared)?, 5);
@@ -252,4 +287,126 @@ fn a_credential_goes_forward_only_and_one_lives() {
         Ok(())
     };
     store.write(run).expect("all of it holds");
+}
+
+/// What reading everything comes to when a statement put something in that we never write.
+fn damage(statement: &str) -> String {
+    let (_home, store) = new_store();
+    let filled: Result<()> = store.write(|tx| {
+        let user = add_user(tx, "alice");
+        add_cluster(tx, user)?;
+        let project = projects::insert(tx, &"shop".parse().expect("a name"), "", user, at(1))?;
+        let role = crate::domain::project::ProjectRole::Viewer;
+        projects::put_member(tx, (project, user), role, user, at(1))?;
+        tx.sql().execute_batch(
+            "INSERT INTO grants (user, cluster, level, granted_at, granted_by)
+               VALUES (1, 1, 'read', 1, 1);
+             INSERT INTO bindings (cluster, user, kind, role, bound_at, bound_by, reason)
+               VALUES (1, 1, 'ClusterRole', 'view', 1, 1, '');
+             INSERT INTO credentials (cluster, user, version, account, power, state, created_at)
+               VALUES (1, 1, 1, 'a-v1', 'read', 'pending', 1);
+             INSERT INTO ssh_keys (cluster, generation, place, custody, kind, public, fingerprint,
+                 origin, made_at, made_by, secret)
+               VALUES (1, 1, 'current', 'available', 'ed25519', '', '', 'generated', 1, 1, x'00');",
+        )?;
+        audit::append(tx, &event()).map(drop)
+    });
+    filled.expect("it can be written");
+    let read = || {
+        store.read(|tx| {
+            let cluster = crate::domain::cluster::ClusterId(1);
+            credentials::all_unfinished(tx)?;
+            users::list(tx)?;
+            clusters::list(tx)?;
+            projects::list(tx)?;
+            projects::roles(tx)?;
+            grants::list(tx)?;
+            bindings::list(tx)?;
+            ssh_keys::list(tx, cluster)?;
+            audit::list(tx, &audit::Filter::default()).map(drop)
+        })
+    };
+    read().expect("all of it is ours");
+    let statement = format!("PRAGMA ignore_check_constraints = ON; {statement}");
+    let sql = &store.connection;
+    sql.execute_batch("DROP TRIGGER credentials_forward; DROP TRIGGER audit_no_update;")
+        .and_then(|()| sql.execute_batch("DROP TRIGGER ssh_keys_once"))
+        .and_then(|()| sql.execute_batch(&statement))
+        .expect("whoever has the file can");
+    match read() {
+        Err(error @ Error::Damaged { .. }) => error.to_string(),
+        other => panic!("{statement}: {other:?}"),
+    }
+}
+
+#[test]
+fn what_this_program_never_writes_is_damage_of_the_kind_of_row_that_holds_it() {
+    let time = "9223372036854775807";
+    for (table, column, value, said) in [
+        (
+            "users",
+            "name",
+            "'a b'",
+            "user: 'a b' is not a user name: use",
+        ),
+        (
+            "users",
+            "email",
+            "'bob'",
+            "user: 'bob' is not an e-mail address",
+        ),
+        ("users", "role", "'king'", "user: no role 'king'"),
+        ("users", "created_at", time, "time: 9223372036854775807 s"),
+        (
+            "clusters",
+            "name",
+            "''",
+            "cluster: a cluster name cannot be empty",
+        ),
+        ("clusters", "state", "'gone'", "cluster: state 'gone'"),
+        (
+            "clusters",
+            "manager_kind",
+            "'x'",
+            "cluster: manager kind 'x'",
+        ),
+        ("clusters", "write_scope", "'x'", "cluster: write scope 'x'"),
+        ("clusters", "labels", "'['", "cluster: EOF while parsing"),
+        ("clusters", "write_allow", "'[\"\"]'", "cluster: "),
+        ("clusters", "reached_at", time, "time: "),
+        (
+            "projects",
+            "name",
+            "'-'",
+            "project: '-' is not a project name: use",
+        ),
+        (
+            "project_members",
+            "role",
+            "'x'",
+            "project member: no role 'x'",
+        ),
+        ("grants", "level", "'all'", "grant: no level 'all'"),
+        ("bindings", "kind", "'Group'", "binding: no kind 'Group'"),
+        (
+            "credentials",
+            "kind",
+            "'x'",
+            "credential: no subject of kind 'x'",
+        ),
+        ("credentials", "power", "'x'", "credential: no power 'x'"),
+        (
+            "credentials",
+            "state",
+            "'x'",
+            "credential: no credential state 'x'",
+        ),
+        ("ssh_keys", "place", "'x'", "SSH key: no place of a key 'x'"),
+        ("ssh_keys", "custody", "'x'", "SSH key: no custody 'x'"),
+        ("audit", "at", time, "time: "),
+    ] {
+        let error = damage(&format!("UPDATE {table} SET {column} = {value}"));
+        let said = format!("the store holds a damaged {said}");
+        assert!(error.starts_with(&said), "{table}.{column}: {error}");
+    }
 }

@@ -11,12 +11,17 @@ use serde_json::Value;
 
 use super::{Addition, Mark, MergeError, Merged, merge, remove};
 use crate::artifact::kubeconfig::KubeconfigFields;
+use crate::domain::installation::InstallationId;
+
+fn id() -> InstallationId {
+    InstallationId::new([0x0a, 0x1b, 0x2c, 0x3d])
+}
 
 fn mark(subject: &str, cluster: &str) -> Mark {
     Mark {
-        installation: "0a1b2c3d".to_owned(),
+        installation: id(),
         cluster: cluster.to_owned(),
-        subject: subject.to_owned(),
+        subject: Some(subject.parse().expect("a good name")),
     }
 }
 
@@ -149,10 +154,10 @@ fn twice_changes_nothing_and_removal_gives_the_file_back() {
     let once = good(USUAL);
     let twice = good(&once.text);
     assert_eq!(*once.text, *twice.text);
-    let without = remove(&once.text, "0a1b2c3d", "prod").expect("it is removed");
+    let without = remove(&once.text, &id(), "prod").expect("it is removed");
     assert_eq!(USUAL, *without.text);
     assert_eq!(without.changed, 3);
-    let again = remove(&without.text, "0a1b2c3d", "prod").expect("nothing to remove");
+    let again = remove(&without.text, &id(), "prod").expect("nothing to remove");
     assert_eq!((again.changed, &*again.text), (0, &*without.text));
 }
 
@@ -174,7 +179,7 @@ fn what_kubectl_leaves_when_all_is_removed_is_filled_again() {
     assert!(!merged.rewritten, "{}", merged.text.as_str());
     assert_eq!(names(&merged.text, "clusters"), ["kubegrant-prod"]);
     assert!(merged.text.contains("users: # nobody\n- name"));
-    let without = remove(&merged.text, "0a1b2c3d", "prod").expect("it is removed");
+    let without = remove(&merged.text, &id(), "prod").expect("it is removed");
     assert_eq!(value(&without.text)["users"], serde_json::json!([]));
     assert_eq!(value(&without.text)["current-context"], "");
 }
@@ -227,7 +232,7 @@ fn own_contexts_that_lose_their_user_are_named() {
     let text = good("").text.replace("contexts:\n", mine);
     let merged = added(&text, "bob", "prod", 2).expect("it merges");
     assert_eq!(merged.dangling, ["mine"]);
-    let without = remove(&merged.text, "0a1b2c3d", "prod").expect("it is removed");
+    let without = remove(&merged.text, &id(), "prod").expect("it is removed");
     assert_eq!(without.kept, ["kubegrant-prod"]);
     assert_eq!(names(&without.text, "contexts"), ["mine"]);
     assert_eq!(names(&without.text, "clusters"), ["kubegrant-prod"]);
@@ -252,7 +257,7 @@ fn a_name_that_is_somebody_elses_is_not_taken() {
         added(&theirs, "bob", "prod", 1),
         Err(MergeError::Taken { .. })
     ));
-    let left = remove(&theirs, "0a1b2c3d", "prod").expect("nothing to remove");
+    let left = remove(&theirs, &id(), "prod").expect("nothing to remove");
     assert_eq!(left.changed, 0);
 }
 
@@ -340,9 +345,9 @@ fn names_of_before_are_found_renewed_and_removed() {
         names(&again.text, "clusters"),
         ["one", "two", "kubegrant-prod-aaaaaaaa"]
     );
-    let gone = remove(&again.text, "0a1b2c3d", "prod").expect("it is removed");
+    let gone = remove(&again.text, &id(), "prod").expect("it is removed");
     assert_eq!(value(&gone.text), value(USUAL));
-    let gone = remove(&old, "0a1b2c3d", "prod").expect("it is removed");
+    let gone = remove(&old, &id(), "prod").expect("it is removed");
     assert_eq!(value(&gone.text), value(USUAL));
 }
 
@@ -481,7 +486,7 @@ proptest! {
         }
         let again = added(&merged.text, "bob", "prod", 1).expect("it merges");
         prop_assert_eq!(&*again.text, &*merged.text);
-        let without = remove(&merged.text, "0a1b2c3d", "prod").expect("it is removed");
+        let without = remove(&merged.text, &id(), "prod").expect("it is removed");
         let back = value(&without.text);
         for list in ["clusters", "contexts", "users"] {
             prop_assert_eq!(&back[list], &old[list]);
@@ -495,6 +500,6 @@ proptest! {
     #[test]
     fn nothing_panics(text in "[ -~\n]{0,60}") {
         drop(added(&text, "bob", "prod", 1));
-        drop(remove(&text, "0a1b2c3d", "prod"));
+        drop(remove(&text, &id(), "prod"));
     }
 }

@@ -5,6 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::cli::desk::Desk;
 use crate::cli::views::audit::AuditListView;
 use crate::cli::{completion, duration};
+use crate::domain::audit::EventSeq;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::error::Failure;
 use crate::ops;
@@ -49,7 +50,7 @@ impl FilterArgs {
             since: self.since.map(at),
             until: self.until.map(at),
             limit: self.limit,
-            since_seq: self.since_seq,
+            since_seq: self.since_seq.map(EventSeq),
         }
     }
 }

@@ -30,7 +30,7 @@ struct EntryView {
 impl From<Entry> for EntryView {
     fn from(entry: Entry) -> Self {
         Self {
-            seq: entry.seq,
+            seq: entry.seq.0,
             at: entry.at,
             actor: entry.actor,
             acting_as: entry.acting_as,
@@ -39,7 +39,7 @@ impl From<Entry> for EntryView {
             cluster: entry.cluster,
             user: entry.user,
             detail: entry.detail,
-            request: entry.request,
+            request: entry.request.map(|seq| seq.0),
             hash: entry.hash,
             state: entry.state,
             prev: entry.prev,
@@ -143,7 +143,7 @@ impl From<&Report> for VerdictView {
     fn from(report: &Report) -> Self {
         let (events, head, broken_at) = match &report.verdict {
             Verdict::Whole { rows, head } => (*rows, head.clone(), None),
-            Verdict::Broken { seq, .. } => (seq - 1, None, Some(*seq)),
+            Verdict::Broken { seq, .. } => (seq.0 - 1, None, Some(seq.0)),
         };
         Self {
             whole: report.is_good(),
@@ -200,7 +200,7 @@ impl From<&Accepted> for AcceptedView {
             to_reconcile: accepted.looks.clone(),
             ssh_keys_in_doubt: accepted.doubted.clone(),
             accepted: accepted.complaints.clone(),
-            seq: accepted.head.as_ref().map(|head| head.seq),
+            seq: accepted.head.as_ref().map(|head| head.seq.0),
             head: accepted.head.as_ref().map(|head| head.hash.clone()),
         }
     }
@@ -232,6 +232,7 @@ impl View for AcceptedView {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::audit::EventSeq;
 
     #[test]
     fn a_line_is_printable_ascii_whatever_the_event_says() {
@@ -242,7 +243,7 @@ mod tests {
                 continue;
             }
             let entry = Entry {
-                seq: 1,
+                seq: EventSeq(1),
                 at: DateTime::UNIX_EPOCH,
                 actor: "alice".to_owned(),
                 acting_as: None,

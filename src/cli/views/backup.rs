@@ -19,7 +19,7 @@ impl From<&Copied> for CopiedView {
         Self {
             path: copied.path.display().to_string(),
             bytes: copied.bytes,
-            seq: copied.head.as_ref().map(|head| head.seq),
+            seq: copied.head.as_ref().map(|head| head.seq.0),
             head: copied.head.as_ref().map(|head| head.hash.clone()),
         }
     }
@@ -132,8 +132,8 @@ pub(crate) struct RestoredView {
 impl From<&Restored> for RestoredView {
     fn from(restored: &Restored) -> Self {
         Self {
-            backup_seq: restored.backup.as_ref().map(|head| head.seq),
-            replaced_seq: restored.replaced.as_ref().map(|head| head.seq),
+            backup_seq: restored.backup.as_ref().map(|head| head.seq.0),
+            replaced_seq: restored.replaced.as_ref().map(|head| head.seq.0),
             kept: restored
                 .kept
                 .as_ref()
@@ -142,7 +142,7 @@ impl From<&Restored> for RestoredView {
             forgotten: restored.forgotten.clone(),
             ssh_keys_in_doubt: restored.doubted.clone(),
             undone: restored.undone.iter().map(UndoneView::from).collect(),
-            seq: restored.head.as_ref().map(|head| head.seq),
+            seq: restored.head.as_ref().map(|head| head.seq.0),
             head: restored.head.as_ref().map(|head| head.hash.clone()),
         }
     }

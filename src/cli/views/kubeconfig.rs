@@ -24,7 +24,7 @@ impl From<&Downloaded> for DownloadView {
     fn from(done: &Downloaded) -> Self {
         Self {
             cluster: done.cluster.to_string(),
-            user: done.user.clone(),
+            user: done.user.to_string(),
             shared_with: done.shared_with.clone(),
             version: done.version,
             level: done.power.as_str(),
@@ -76,7 +76,7 @@ impl RotateView {
         let path = handed.and_then(|handed| handed.path.as_ref());
         Self {
             cluster: done.cluster.to_string(),
-            user: done.user.clone(),
+            user: done.user.to_string(),
             ended_version: done.ended,
             version: done.begun,
             applied: done.applied.owed.is_empty(),
@@ -154,11 +154,11 @@ impl VersionsView {
             let credential = version.credential;
             VersionView {
                 cluster: cluster.to_owned(),
-                user: version.user,
+                user: version.user.to_string(),
                 version: credential.version,
                 state: credential.state.as_str(),
                 level: credential.power.as_str(),
-                account: credential.account,
+                account: credential.account.to_string(),
                 issued_at: credential.issued_at,
                 expires_at: credential.token_expires_at,
                 revoked_at: credential.revoked_at,
@@ -288,8 +288,8 @@ impl From<&AllDownloaded> for AllView {
         let path = done.path.as_ref().map(|path| path.display().to_string());
         let view = |part: &crate::ops::kubeconfig::Part| DownloadView {
             cluster: part.cluster.to_string(),
-            user: part.owner.clone(),
-            shared_with: (part.owner != done.user).then(|| done.user.clone()),
+            user: part.owner.to_string(),
+            shared_with: (part.owner.to_string() != done.user).then(|| done.user.clone()),
             version: part.version,
             level: part.power.as_str(),
             path: path.clone(),

@@ -343,7 +343,7 @@ impl OverView {
     fn new(over: &Over, applied: bool) -> Self {
         Self {
             cluster: over.cluster.to_string(),
-            kubeconfig: over.owner.clone(),
+            kubeconfig: over.owner.to_string(),
             ended_version: over.ended,
             version: over.begun,
             applied,

@@ -26,7 +26,7 @@ pub(crate) struct RotatedView {
 impl From<&Rotated> for RotatedView {
     fn from(done: &Rotated) -> Self {
         let accounts = done.exchanged.iter().map(|it| ExchangedView {
-            owner: it.owner.clone(),
+            owner: it.owner.to_string(),
             ended: it.ended,
             begun: it.begun,
             download_again: it.again.clone(),

@@ -63,7 +63,7 @@ impl From<&Who> for WhoView {
                 .collect(),
             held_by: who.acting.clone(),
             organization: who.organization.clone(),
-            installation: who.installation.clone(),
+            installation: who.installation.to_string(),
             key: who.key.clone(),
             fingerprint: who.fingerprint.clone(),
             identity,

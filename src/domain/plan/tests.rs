@@ -54,14 +54,14 @@ fn apply(world: &mut Observed, step: &Step) {
             world.bindings.remove(&(place.clone(), name.clone()));
         }
         Step::SetRole { name, rules } => {
-            let is = |part: &Part| name == &binding_name("0badcafe", part.role());
+            let is = |part: &Part| name == &binding_name(&id(), part.role());
             let levels = world.levels.iter_mut();
             for (_, level) in levels.filter(|(part, _)| is(part)) {
                 level.found = Some(rules.clone());
             }
         }
         Step::DeleteRole { name } => {
-            let is = |part: &Part| name == &binding_name("0badcafe", part.role());
+            let is = |part: &Part| name == &binding_name(&id(), part.role());
             let levels = world.levels.iter_mut();
             for (_, level) in levels.filter(|(part, _)| is(part)) {
                 level.found = None;
@@ -70,11 +70,25 @@ fn apply(world: &mut Observed, step: &Step) {
     }
 }
 
+fn id() -> InstallationId {
+    InstallationId::new([0x0b, 0xad, 0xca, 0xfe])
+}
+
+fn nothing() -> Desired {
+    Desired {
+        installation: id(),
+        accounts: vec![],
+        bound: BTreeMap::new(),
+        write_cluster_wide: false,
+        keep: BTreeSet::new(),
+    }
+}
+
 fn account(index: u8, power: Power) -> Account {
     Account {
         name: format!("user{index}-0000000{index}-v1"),
-        user: format!("user{index}"),
-        credential: i64::from(index),
+        user: format!("user{index}").parse().expect("a good name"),
+        credential: CredentialId(i64::from(index)),
         power,
     }
 }
@@ -107,7 +121,7 @@ fn any_desired() -> impl Strategy<Value = Desired> {
         any::<bool>(),
     )
         .prop_map(|(accounts, bound, write_cluster_wide)| Desired {
-            installation: "0badcafe".to_owned(),
+            installation: id(),
             bound: bound
                 .into_iter()
                 .map(|(bound, holders)| {
@@ -203,9 +217,8 @@ proptest! {
 #[test]
 fn a_plan_reads_as_sentences() {
     let desired = Desired {
-        installation: "0badcafe".to_owned(),
         accounts: vec![account(1, Power::Write)],
-        ..Desired::default()
+        ..nothing()
     };
     let world = Observed {
         write_reaches: BTreeSet::from(["default".to_owned()]),
@@ -230,10 +243,9 @@ fn a_bound_role_has_a_list_of_its_own_and_no_level() {
     };
     let name = account(1, Power::Bound).name;
     let desired = Desired {
-        installation: "0badcafe".to_owned(),
         accounts: vec![account(1, Power::Bound)],
         bound: [reader, gone].map(|it| (it, [name.clone()].into())).into(),
-        ..Desired::default()
+        ..nothing()
     };
     let world = Observed {
         namespaces: BTreeSet::from(["shop".to_owned()]),
@@ -253,9 +265,8 @@ fn a_list_whose_role_is_of_the_other_kind_is_made_anew() {
     };
     let name = account(1, Power::Bound).name;
     let desired = Desired {
-        installation: "0badcafe".to_owned(),
         bound: [(bound.clone(), [name.clone()].into())].into(),
-        ..Desired::default()
+        ..nothing()
     };
     let found = ObservedBinding {
         uid: "u".to_owned(),
@@ -268,7 +279,7 @@ fn a_list_whose_role_is_of_the_other_kind_is_made_anew() {
         unlabelled: false,
     };
     let world = Observed {
-        bindings: [((bound.place.clone(), bound.list_name("0badcafe")), found)].into(),
+        bindings: [((bound.place.clone(), bound.list_name(&id())), found)].into(),
         namespaces: BTreeSet::from(["shop".to_owned()]),
         ..Observed::default()
     };
@@ -280,18 +291,17 @@ fn a_list_whose_role_is_of_the_other_kind_is_made_anew() {
 #[test]
 fn a_level_moves_to_our_own_role_when_that_is_there_and_back() {
     let desired = |writers: &[u8]| Desired {
-        installation: "0badcafe".to_owned(),
         accounts: writers
             .iter()
             .map(|index| account(*index, Power::Write))
             .collect(),
-        ..Desired::default()
+        ..nothing()
     };
     let mut world = Observed {
         write_reaches: ["shop".to_owned()].into(),
         ..Observed::default()
     };
-    let key = (Some("shop".to_owned()), binding_name("0badcafe", "edit"));
+    let key = (Some("shop".to_owned()), binding_name(&id(), "edit"));
     let carry_out = |desired: &Desired, world: &mut Observed| {
         for step in plan(desired, world).steps() {
             apply(world, step);
@@ -300,7 +310,7 @@ fn a_level_moves_to_our_own_role_when_that_is_there_and_back() {
     carry_out(&desired(&[1]), &mut world);
     assert_eq!(world.bindings[&key].role.name(), "edit");
     // Something came into `edit`: first our own role, and nobody new before it is there.
-    let ours = binding_name("0badcafe", "edit");
+    let ours = binding_name(&id(), "edit");
     let level = LevelRole {
         wanted: Some(vec![Rule::default()]),
         found: None,
@@ -348,13 +358,10 @@ fn a_list_that_is_deleted_and_kept_is_emptied_and_one_that_is_empty_is_gone() {
         unlabelled: false,
     };
     let world = |found| Observed {
-        bindings: [((None, binding_name("0badcafe", "view")), found)].into(),
+        bindings: [((None, binding_name(&id(), "view")), found)].into(),
         ..Observed::default()
     };
-    let desired = Desired {
-        installation: "0badcafe".to_owned(),
-        ..Desired::default()
-    };
+    let desired = nothing();
     let kept = plan(&desired, &world(list(&[&name], true)));
     assert!(matches!(
         kept.take.as_slice(),

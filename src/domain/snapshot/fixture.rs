@@ -9,9 +9,11 @@ use std::sync::Arc;
 use super::{Circumstances, ClusterSnapshot, People};
 use crate::domain::Timestamp;
 use crate::domain::access::{Grant, Level, Power};
+use crate::domain::account_name::AccountName;
 use crate::domain::binding::{Binding, BindingId, Bound};
 use crate::domain::cluster::{Address, Cluster, ClusterId, ManagerKind, State, WriteScope};
 use crate::domain::credential::{self, Credential, CredentialId, Subject};
+use crate::domain::installation::InstallationId;
 use crate::domain::power::RoleRef;
 use crate::domain::project::{Holder, Project, ProjectId, ProjectRole, SharedLevel};
 use crate::domain::rows::Rows;
@@ -62,7 +64,7 @@ impl World {
         });
         let people = Arc::new(People {
             users: users.collect(),
-            projects: BTreeMap::from([(SHOP, "shop".to_owned())]),
+            projects: BTreeMap::from([(SHOP, "shop".parse().expect("a name"))]),
             named: ["shop".parse().expect("a name")].into(),
             roles: BTreeMap::new(),
         });
@@ -134,11 +136,13 @@ impl World {
         let on = self.on();
         let version = on.next_version(subject);
         let id = i64::try_from(on.credentials.len()).expect("few") + 1;
-        let account = credential::account_name(&on.subject_name(subject), [0; 4], version);
+        let owner = on.subject_name(subject).expect("somebody of the fixture");
+        let account = AccountName::new(&owner, [0; 4], version);
         on.numbers.insert(subject, version);
         on.credentials.push(Credential {
             id: CredentialId(id),
             subject,
+            owner,
             cluster: PROD,
             version,
             account,
@@ -279,7 +283,7 @@ fn prod(people: &Arc<People>) -> ClusterSnapshot {
             reached_at: None,
             deleting_at: None,
         },
-        installation: "0badcafe".to_owned(),
+        installation: InstallationId::new([0x0b, 0xad, 0xca, 0xfe]),
         people: people.clone(),
         grants: BTreeMap::new(),
         blocks: std::collections::BTreeSet::new(),

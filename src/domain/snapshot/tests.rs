@@ -201,7 +201,7 @@ fn a_number_is_used_once_also_where_only_the_cluster_knows_it() {
     let mut world = bob_reads();
     let subject = Subject::Personal(world.id("bob"));
     assert_eq!(world.on().next_version(subject), 2);
-    world.on().floors.insert("bob".to_owned(), 7);
+    world.on().floors.insert("bob".parse().expect("a name"), 7);
     assert_eq!(world.on().next_version(subject), 8);
     let shell = Subject::Shell(world.id("bob"));
     assert_eq!(world.on().next_version(shell), 1);

@@ -6,6 +6,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::domain::installation::InstallationId;
 use crate::kubernetes::client::{Endpoint, Login};
 use crate::kubernetes::kept::{self, KeptBinding};
 
@@ -23,7 +24,8 @@ fn cluster(sandbox: Sandbox) -> (Sandbox, Connection) {
         proxy_url: None,
     };
     let login = Login::Token(SecretString::from(token.trim_matches('"')));
-    let connection = Connection::open(&endpoint, login, "0badcafe").expect("a connection");
+    let connection = Connection::open(&endpoint, login, &InstallationId::new([0; 4]));
+    let connection = connection.expect("a connection");
     (sandbox, connection)
 }
 

@@ -187,7 +187,7 @@ impl Connection {
     fn is_that_one(&self, former: &FormerManager, found: &ObjectMeta) -> bool {
         let labels = found.labels.as_ref();
         let of = labels.and_then(|labels| labels.get(objects::INSTALLATION));
-        let is_of_another = of.is_some_and(|of| *of != self.installation);
+        let is_of_another = of.is_some_and(|of| of != self.installation.as_str());
         match &former.uid {
             Some(uid) => found.uid.as_ref() == Some(uid),
             None => !(is_of_another && former.name == MANAGER),

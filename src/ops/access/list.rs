@@ -6,7 +6,7 @@ use crate::domain::Timestamp;
 use crate::domain::access::{self, Access, Grant};
 use crate::domain::cluster::{Cluster, ClusterId};
 use crate::domain::credential::Subject;
-use crate::domain::name::{ClusterName, UserRef};
+use crate::domain::name::{ClusterName, ProjectName, UserRef};
 use crate::domain::policy::ClusterAction;
 use crate::domain::project::{ProjectId, ProjectRole};
 use crate::domain::user::{User, UserId};
@@ -110,7 +110,7 @@ struct Ways {
     bound: BTreeSet<(ClusterId, UserId)>,
     blocks: BTreeSet<(ClusterId, UserId)>,
     roles: BTreeMap<(ProjectId, UserId), ProjectRole>,
-    projects: BTreeMap<ProjectId, String>,
+    projects: BTreeMap<ProjectId, ProjectName>,
     kept: Vec<Kept>,
     live: BTreeMap<(ClusterId, Subject), u32>,
 }
@@ -158,7 +158,7 @@ impl Ways {
             && let Some(name) = self.projects.get(&id)
         {
             lines.push(Line {
-                project: Some((name.clone(), role)),
+                project: Some((name.to_string(), role)),
                 blocked,
                 version: version(Subject::Shared {
                     project: id,

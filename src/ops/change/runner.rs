@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures::{StreamExt, stream};
 
 use super::{About, CLUSTERS_AT_ONCE, Carried, Change, Decision, Direction, Target, Who, over};
-use crate::domain::audit::Phase;
+use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::CredentialId;
 use crate::domain::effect::Effect;
@@ -143,7 +143,7 @@ struct Committed {
     rows: Rows,
     decision: Decision,
     effects: Vec<Effect>,
-    request: Option<i64>,
+    request: Option<EventSeq>,
 }
 
 impl Committed {
@@ -392,7 +392,7 @@ impl Case {
             journal.record(session, tx, Phase::Done, remark.clone(), Some(request))?;
         }
         if let Some(opened) = opened {
-            opened.reseal(session, tx, &store::snapshots::installation(tx)?)?;
+            opened.reseal(session, tx, &store::meta::installation(tx)?)?;
         }
         Ok(Committed {
             rows,

@@ -9,6 +9,7 @@ use crate::domain::backdoor::{self, Backdoor, Gives};
 use crate::domain::cluster::ManagerKind;
 use crate::domain::cluster::WriteScope;
 use crate::domain::credential::State;
+use crate::domain::installation::InstallationId;
 use crate::domain::name::ClusterName;
 use crate::domain::plan::{NAMESPACE, Observed, Plan, Step, binding_name};
 use crate::domain::policy::ClusterAction;
@@ -134,7 +135,7 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
     )
     .map_err(failed)?;
     let owed = settle::debts(&cluster, &snapshot).len();
-    let installation = snapshot.installation.as_str();
+    let installation = &snapshot.installation;
     let drift = drift::drift(installation, &cluster.manager, &seen);
     let others: Vec<Binding> = without_manager(&seen.foreign, installation);
     let backdoors = backdoor::backdoors(&others, &seen.roles, &inside.targets());
@@ -161,8 +162,11 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
     };
     let live = snapshot.credentials.iter().filter(|it| it.state.is_live());
     let ours = live.map(|it| it.account.as_str());
-    let ours = ours.chain([cluster.manager.as_str()]).collect();
-    sort_inside(&mut checked, &inside, (&others, &ours), &seen, &backdoors);
+    let ours = Ours {
+        installation,
+        accounts: ours.chain([cluster.manager.as_str()]).collect(),
+    };
+    sort_inside(&mut checked, &inside, &others, &ours, &seen, &backdoors);
     let logins = inside.other_logins(keep.as_ref()).into_iter();
     checked.foreign.extend(logins.map(|name| {
         let name = clean(&name);
@@ -246,13 +250,12 @@ fn missing_account(name: &str, snapshot: &ClusterSnapshot) -> String {
     let stood = snapshot
         .credentials
         .iter()
-        .find(|it| it.account == name && it.state == State::Active);
+        .find(|it| it.account.as_str() == name && it.state == State::Active);
     match stood {
         None => format!("account {name}"),
         Some(credential) => format!(
             "account {name}, which somebody deleted: version {} of '{}' ends with `reconcile`",
-            credential.version,
-            snapshot.owner(credential)
+            credential.version, credential.owner
         ),
     }
 }
@@ -265,7 +268,7 @@ fn binding(namespace: Option<&str>, name: &str) -> String {
 }
 
 /// The bindings of others: without the manager's own two, which are compared by themselves.
-pub(super) fn without_manager(others: &[Binding], installation: &str) -> Vec<Binding> {
+pub(super) fn without_manager(others: &[Binding], installation: &InstallationId) -> Vec<Binding> {
     let name = binding_name(installation, "manager");
     let is_managers = |binding: &&Binding| {
         let stands = matches!(binding.namespace.as_deref(), None | Some(NAMESPACE));
@@ -275,11 +278,19 @@ pub(super) fn without_manager(others: &[Binding], installation: &str) -> Vec<Bin
     others.cloned().collect()
 }
 
+/// What of a cluster is this installation's.
+struct Ours<'a> {
+    installation: &'a InstallationId,
+    /// The live accounts, and the manager's.
+    accounts: BTreeSet<&'a str>,
+}
+
 /// Sorts what stands in our namespace: foreign, of other installations, or harmless.
 fn sort_inside(
     checked: &mut Checked,
     inside: &Inside,
-    (others, ours): (&[Binding], &BTreeSet<&str>),
+    others: &[Binding],
+    ours: &Ours<'_>,
     seen: &Seen,
     backdoors: &[Backdoor<'_>],
 ) {
@@ -290,7 +301,7 @@ fn sort_inside(
             Owner::Installation(id) => {
                 installations.insert((id.clone(), format!("account {}", clean(name))));
             }
-            Owner::Nobody if ours.contains(name.as_str()) => {
+            Owner::Nobody if ours.accounts.contains(name.as_str()) => {
                 let what = format!("account {name}, without our labels");
                 checked.changed.push(what);
             }
@@ -322,7 +333,7 @@ fn sort_inside(
             checked.harmless.push(what);
         }
     }
-    let ours = binding_name(&seen.installation, "manager");
+    let manager = binding_name(ours.installation, "manager");
     for (_, name) in seen
         .roles
         .namespaced
@@ -330,7 +341,7 @@ fn sort_inside(
         .filter(|(ns, _)| ns == NAMESPACE)
     {
         match foreign::named_installation(name) {
-            _ if *name == ours => {}
+            _ if *name == manager => {}
             Some(id) => {
                 installations.insert((id.to_owned(), format!("Role {}", clean(name))));
             }

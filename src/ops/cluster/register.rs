@@ -5,8 +5,8 @@ use super::custody::{Account, Custody, ObjectOptions, Request, take_custody};
 use super::survey::survey;
 use std::collections::BTreeSet;
 
-use crate::domain::audit::Phase;
-use crate::domain::cluster::{Address, Cluster, ClusterId, FormerManager, State, WriteScope};
+use crate::domain::audit::{EventSeq, Phase};
+use crate::domain::cluster::{Address, Cluster, FormerManager, WriteScope};
 use crate::domain::name::{ClusterName, ProjectName, UserRef, shell_word};
 use crate::domain::policy::{ClusterAction, OrganizationAction, ProjectAction};
 use crate::domain::project::Project;
@@ -19,6 +19,7 @@ use crate::ops::journal::Journal;
 use crate::ops::{Applied, Done, Error, Mode, excess, find, manager, reseal, settle, ssh_key};
 use crate::secrets::SshKey;
 use crate::session::{Actor, Session};
+use crate::store::clusters::NewCluster;
 use crate::store::{self, WriteTxn};
 
 /// A cluster to register.
@@ -203,7 +204,7 @@ struct Registration<'a> {
     project: Option<&'a Project>,
     approach: &'a Approach,
     detail: String,
-    request: i64,
+    request: EventSeq,
 }
 
 impl Registration<'_> {
@@ -233,60 +234,48 @@ impl Registration<'_> {
                     .to_owned(),
             );
         }
-        let mut cluster = self.cluster(&custody, now);
         let installation = find::installation(session)?;
         // The cluster was asked meanwhile, and may have been slow.
         let mut rules = vec![OrganizationAction::RegisterCluster];
         rules.extend(self.project.map(|_| OrganizationAction::ManageProjects));
-        cluster.id = commit_for(session, "cluster add", &rules, |tx| {
+        let cluster = commit_for(session, "cluster add", &rules, |tx| {
             self.owner.map_or(Ok(()), |it| still_active(tx, it))?;
-            let sealed = reseal::seal_login(session, tx, &cluster, &installation, &custody.secret)?;
             if let Some(project) = self.project {
                 crate::ops::project::still_there(tx, project)?;
             }
-            let id = store::clusters::insert(tx, &cluster, &sealed)?;
+            let new = self.cluster(&custody, now);
+            let cluster = store::clusters::insert(tx, &new, |cluster| {
+                reseal::seal_login(session, tx, cluster, &installation, &custody.secret)
+            })?;
             let detail = self.detail.clone();
             journal.record(session, tx, Phase::Done, detail, Some(self.request))?;
             if let Some((key, imported)) = &wish.ssh_key {
-                let cluster = Cluster {
-                    id,
-                    ..cluster.clone()
-                };
                 let owner = (&cluster, actor);
                 ssh_key::insert_first(session, tx, owner, journal, (key, *imported))?;
             }
-            Ok::<_, Error>(id)
+            Ok::<_, Error>(cluster)
         })?;
         Ok((cluster, warnings))
     }
 
-    fn cluster(&self, custody: &Custody, now: Timestamp) -> Cluster {
+    fn cluster<'a>(&'a self, custody: &'a Custody, now: Timestamp) -> NewCluster<'a> {
         let (wish, approach) = (self.wish, self.approach);
-        Cluster {
-            id: ClusterId(0),
-            name: wish.name.clone(),
-            state: State::Active,
-            protected: false,
+        NewCluster {
+            name: &wish.name,
             owner: self.owner.map(|owner| owner.id),
             project: self.project.map(|project| project.id),
-            description: wish.description.clone(),
-            labels: wish.objects.marks.labels.clone(),
-            marks: wish.objects.marks.clone(),
-            address: approach.address.clone(),
-            public: None,
-            kube_system_uid: approach.uid.clone(),
-            version: approach.version.clone(),
-            manager: custody.manager.clone(),
+            description: &wish.description,
+            labels: &wish.objects.marks.labels,
+            marks: &wish.objects.marks,
+            address: &approach.address,
+            kube_system_uid: &approach.uid,
+            version: &approach.version,
+            manager: &custody.manager,
             manager_kind: custody.kind,
-            manager_generation: 1,
             manager_expires_at: custody.expires_at,
             write_scope: wish.write_scope,
-            held_back: wish.held_back.clone(),
-            included: BTreeSet::new(),
-            write_allow: BTreeSet::new(),
+            held_back: &wish.held_back,
             created_at: now,
-            reached_at: Some(now),
-            deleting_at: None,
         }
     }
 }
@@ -350,7 +339,7 @@ fn announce(
     old: Option<FormerManager>,
     journal: &Journal,
     what: &str,
-) -> Result<(String, i64), Error> {
+) -> Result<(String, EventSeq), Error> {
     let next = manager::new_name(session);
     let request = question.commit(session, |tx, cluster| {
         let new = FormerManager::from(next.as_str());

@@ -6,7 +6,7 @@ use super::public::tried;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::Confirmed;
-use crate::domain::audit::Phase;
+use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::{Cluster, PublicAddress, WriteScope};
 use crate::domain::credential::Subject;
 use crate::domain::level::{Allowed, LeftOut};
@@ -238,7 +238,7 @@ fn record(
     journal: &Journal,
     (before, after, write_moved): (&Cluster, &Cluster, bool),
     detail: String,
-) -> Result<(i64, Vec<Over>), Error> {
+) -> Result<(EventSeq, Vec<Over>), Error> {
     let moves = after.project != before.project;
     if moves {
         still_there(tx, after)?;
@@ -307,7 +307,9 @@ fn apply_settings(before: &Cluster, wish: Set) -> Cluster {
 
 fn project_name(session: &Session, cluster: &Cluster) -> Result<Option<String>, Error> {
     let names = session.store()?.read(store::projects::names)?;
-    Ok(cluster.project.and_then(|id| names.get(&id).cloned()))
+    Ok(cluster
+        .project
+        .and_then(|id| names.get(&id).map(ToString::to_string)))
 }
 
 /// Whether nothing of a cluster was changed since but what is of no concern here. A deleted project
@@ -349,7 +351,13 @@ fn describe_project(
         return Ok(vec![]);
     }
     let snapshot = session.store()?.read(|tx| settle::snapshot(tx, after.id))?;
-    let name = |id| snapshot.people.projects.get(&id).map_or("", String::as_str);
+    let name = |id| {
+        snapshot
+            .people
+            .projects
+            .get(&id)
+            .map_or("", ProjectName::as_str)
+    };
     let mut lines = Vec::new();
     match after.project {
         Some(project) => lines.push(format!("project: {}", name(project))),
@@ -357,7 +365,7 @@ fn describe_project(
     }
     for credential in &snapshot.credentials {
         if matches!(credential.subject, Subject::Shared { .. }) && credential.state.is_live() {
-            let owner = snapshot.owner(credential);
+            let owner = &credential.owner;
             let ends = format!("end version {} of '{owner}'", credential.version);
             let end = [snapshot.end_of(credential, "")];
             let over = Over::all_of(&snapshot, &end).pop();

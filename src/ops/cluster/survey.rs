@@ -7,6 +7,7 @@ use super::approach::Approach;
 use super::check::without_manager;
 use crate::domain::access::Power;
 use crate::domain::backdoor::{self, Backdoor, Gives};
+use crate::domain::installation::InstallationId;
 use crate::domain::name::ClusterName;
 use crate::domain::plan::NAMESPACE;
 use crate::domain::power::{Binding, RoleRef, Subject};
@@ -145,7 +146,7 @@ fn other_manager(binding: &Binding) -> Option<&str> {
 }
 
 /// Who would be cluster-admin through us: people by name, accounts by number.
-fn through_us(backdoors: &[Backdoor<'_>], installation: &str) -> Vec<String> {
+fn through_us(backdoors: &[Backdoor<'_>], installation: &InstallationId) -> Vec<String> {
     let is_theirs = |it: &&Backdoor<'_>| {
         matches!(it.gives, Gives::Ways(_))
             && foreign::named_installation(&it.binding.name).is_none()

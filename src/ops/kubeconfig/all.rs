@@ -15,6 +15,7 @@ use crate::domain::access::{Access, Power};
 use crate::domain::audit::Phase;
 use crate::domain::cluster::State;
 use crate::domain::name::ClusterName;
+use crate::domain::subject::SubjectName;
 use crate::ops::{Done, Error, Mode, excess, find, settle};
 use crate::secrets::{ExposeSecret, SecretString};
 use crate::session::Session;
@@ -39,8 +40,8 @@ pub(crate) enum Heard<'a> {
 pub(crate) struct Part {
     /// Which.
     pub(crate) cluster: ClusterName,
-    /// Whose: `bob`, or `shop/read` where it is a project's.
-    pub(crate) owner: String,
+    /// Whose.
+    pub(crate) owner: SubjectName,
     /// Which version.
     pub(crate) version: u32,
     /// What it carries.

@@ -11,12 +11,14 @@ use crate::artifact::file::write_private;
 use crate::artifact::kubeconfig::render;
 use crate::artifact::merge::Addition;
 use crate::domain::access::Power;
-use crate::domain::audit::Phase;
+use crate::domain::account_name::AccountName;
+use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::credential::{
     Credential, CredentialId, Delivery, State, Subject, TTL_DAYS_DEFAULT, TTL_SECONDS_MIN,
 };
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::project::ProjectRole;
+use crate::domain::subject::SubjectName;
 use crate::domain::{Confirmed, Timestamp};
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::observe::Look;
@@ -73,8 +75,8 @@ pub(crate) struct DownloadWish {
 pub(crate) struct Downloaded {
     /// Where.
     pub(crate) cluster: ClusterName,
-    /// Whose: `bob`, or `shop/read` where it is a project's.
-    pub(crate) user: String,
+    /// Whose.
+    pub(crate) user: SubjectName,
     /// Into whose hands, where the file is a project's.
     pub(crate) shared_with: Option<String>,
     /// Who can open it.
@@ -128,7 +130,7 @@ fn active(session: &Session, case: &Case, id: CredentialId) -> Result<Credential
 
 fn overtaken(case: &Case) -> Error {
     Error::Overtaken {
-        user: case.owner.clone(),
+        user: case.owner.to_string(),
         cluster: case.cluster.name.clone(),
     }
 }
@@ -188,7 +190,7 @@ pub(super) async fn hand_out(
 /// A version that stands on its cluster, with a fresh token of it in our hands and nobody else's.
 pub(super) struct Ready {
     pub(super) case: Case,
-    pub(super) request: i64,
+    pub(super) request: EventSeq,
     pub(super) credential: Credential,
     pub(super) minted: Minted,
     ttl: i64,
@@ -259,7 +261,9 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
     let asked = async {
         match &live {
             None => Ok(vec![]),
-            Some(live) => excess::of_account(&connection, &case.cluster, case.power, live).await,
+            Some(live) => {
+                excess::of_account(&connection, &case.cluster, case.power, live.as_str()).await
+            }
         }
     };
     let settling = Box::pin(settle::settle_on(
@@ -348,7 +352,7 @@ async fn excess_of_new(
     excess::of_new_version(connection, cluster, case.power, &look).await
 }
 
-fn live_account(session: &Session, case: &Case) -> Result<Option<String>, Error> {
+fn live_account(session: &Session, case: &Case) -> Result<Option<AccountName>, Error> {
     let versions = session
         .store()?
         .read(|tx| store::credentials::versions_of(tx, case.cluster.id, case.of))?;
@@ -367,7 +371,7 @@ fn not_handed_over(session: &Session, case: &Case, id: CredentialId, error: Erro
     match found {
         Ok(Some(credential)) => Error::NotHandedOver {
             version: credential.version,
-            user: case.owner.clone(),
+            user: case.owner.to_string(),
             cluster: case.cluster.name.clone(),
             source: Box::new(error),
         },
@@ -376,7 +380,7 @@ fn not_handed_over(session: &Session, case: &Case, id: CredentialId, error: Erro
 }
 
 /// A failure after the decision was recorded: owed, and said so.
-fn half_done(session: &Session, case: &Case, request: i64, error: Error) -> Error {
+fn half_done(session: &Session, case: &Case, request: EventSeq, error: Error) -> Error {
     match settle::owed(session, &case.cluster, &case.journal, Some(request), &error) {
         Ok(debts) if debts.is_empty() => error,
         Ok(_) => Error::Owed {
@@ -430,7 +434,7 @@ async fn mint(
     session: &Session,
     case: &Case,
     wish: &DownloadWish,
-    (id, request): (CredentialId, i64),
+    (id, request): (CredentialId, EventSeq),
     settled: &settle::Settled,
 ) -> Result<(Credential, Minted, (i64, Option<Timestamp>)), Error> {
     let credential = active(session, case, id)?;

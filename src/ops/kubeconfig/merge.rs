@@ -7,7 +7,9 @@ use zeroize::Zeroizing;
 
 use crate::artifact::file::{FileError, SharedFile};
 use crate::artifact::merge::{self, Addition, BYTES_MAX, Mark, MergeError, Merged};
+use crate::domain::installation::InstallationId;
 use crate::domain::name::ClusterName;
+use crate::domain::subject::SubjectName;
 use crate::ops::{Done, Error, Mode, find};
 use crate::secrets::text;
 use crate::session::Session;
@@ -209,10 +211,14 @@ pub(crate) async fn remove(
 }
 
 /// The mark of a hand-over's entries.
-pub(super) fn mark(installation: &str, cluster: &ClusterName, subject: String) -> Mark {
+pub(super) fn mark(
+    installation: &InstallationId,
+    cluster: &ClusterName,
+    subject: SubjectName,
+) -> Mark {
     Mark {
-        installation: installation.to_owned(),
+        installation: installation.clone(),
         cluster: cluster.to_string(),
-        subject,
+        subject: Some(subject),
     }
 }

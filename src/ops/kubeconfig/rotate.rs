@@ -10,6 +10,7 @@ use crate::artifact::merge::{BYTES_MAX, tokens_alone};
 use crate::domain::audit::Phase;
 use crate::domain::name::ClusterName;
 use crate::domain::plan::NAMESPACE;
+use crate::domain::subject::SubjectName;
 use crate::kubernetes::token::claims;
 use crate::ops::locked::LockedCluster;
 use crate::ops::{Applied, Done, Error, Mode, find, settle};
@@ -21,7 +22,7 @@ pub(crate) struct Rotated {
     /// Where.
     pub(crate) cluster: ClusterName,
     /// Whose.
-    pub(crate) user: String,
+    pub(crate) user: SubjectName,
     /// The version that ended, if there was one.
     pub(crate) ended: Option<u32>,
     /// The version that began.
@@ -148,7 +149,7 @@ fn holds_only_this(session: &Session, case: &Case, path: &Path) -> Result<bool, 
         let prefix = format!("system:serviceaccount:{NAMESPACE}:");
         let claims = claims(token);
         let account = claims.as_ref().and_then(|it| it.sub.strip_prefix(&prefix));
-        account.is_some_and(|account| versions.iter().any(|it| it.account == account))
+        account.is_some_and(|account| versions.iter().any(|it| it.account.as_str() == account))
     };
     Ok(!tokens.is_empty() && tokens.iter().all(|token| is_of_this(token)))
 }

@@ -1,6 +1,7 @@
 //! What a hand-over rests upon: that the version still stands, and that its token works.
 
 use super::{Case, begin_version};
+use crate::domain::audit::EventSeq;
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::{CredentialId, State};
 use crate::kubernetes::connection::Connection;
@@ -45,7 +46,7 @@ pub(in crate::ops) async fn mint_and_try(
 /// deleted its account: its tokens are dead, and a new one is what was asked for.
 pub(super) async fn another_if_deleted(
     session: &Session,
-    (case, request, connection): (&Case, i64, Connection),
+    (case, request, connection): (&Case, EventSeq, Connection),
     (id, settled): (CredentialId, settle::Settled),
 ) -> Result<(CredentialId, settle::Settled), Error> {
     let found = session

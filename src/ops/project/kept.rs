@@ -9,6 +9,7 @@ use crate::domain::cluster::ClusterId;
 use crate::domain::credential::{CredentialId, Subject};
 use crate::domain::name::ClusterName;
 use crate::domain::project::{ProjectId, ProjectRole};
+use crate::domain::subject::SubjectName;
 use crate::domain::user::{User, UserId};
 use crate::store::{self, ReadTxn};
 
@@ -59,10 +60,13 @@ pub(in crate::ops) fn all(tx: &ReadTxn<'_>) -> store::Result<Vec<Kept>> {
         .into_iter()
         .map(|user| (user.id, user))
         .collect();
-    let (clusters, projects) = (store::clusters::list(tx)?, store::projects::names(tx)?);
+    let clusters = store::clusters::list(tx)?;
     let mut kept = Vec::new();
     for credential in credentials {
         let Subject::Shared { project, level } = credential.subject else {
+            continue;
+        };
+        let SubjectName::Shared { project: name, .. } = &credential.owner else {
             continue;
         };
         let Some(cluster) = clusters.iter().find(|it| it.id == credential.cluster) else {
@@ -81,7 +85,7 @@ pub(in crate::ops) fn all(tx: &ReadTxn<'_>) -> store::Result<Vec<Kept>> {
                 credential: credential.id,
                 cluster: cluster.name.clone(),
                 user: user.name.to_string(),
-                project: projects.get(&project).cloned().unwrap_or_default(),
+                project: name.to_string(),
                 version: credential.version,
                 power: credential.power,
                 ends_at: credential.token_expires_at,

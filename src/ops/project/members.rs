@@ -342,9 +342,7 @@ fn kept(before: &Rows, effects: &[Effect]) -> Vec<String> {
         let it = live.find(|it| it.id == id)?;
         Some(format!(
             "version {} of '{}' on cluster '{}'",
-            it.version,
-            on.owner(it),
-            on.cluster.name
+            it.version, it.owner, on.cluster.name
         ))
     })
     .collect()

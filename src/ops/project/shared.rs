@@ -11,6 +11,7 @@ use crate::domain::project::{ProjectId, ProjectRole, SharedLevel};
 use crate::domain::refusal::Refusal;
 use crate::domain::rows::Rows;
 use crate::domain::snapshot::ClusterSnapshot;
+use crate::domain::subject::SubjectName;
 use crate::domain::user::User;
 use crate::ops::change::{self, About, Change, Decision, Direction, Target, Who};
 use crate::ops::journal::Journal;
@@ -24,7 +25,7 @@ pub(crate) struct Over {
     /// Where.
     pub(crate) cluster: ClusterName,
     /// Whose, in words: `shop/read`.
-    pub(crate) owner: String,
+    pub(crate) owner: SubjectName,
     /// Which version ended.
     pub(crate) ended: u32,
     /// The version that began in its place.
@@ -82,7 +83,7 @@ impl Over {
             .filter(|user| after.may_take(user, project, level));
         Some(Self {
             cluster: after.cluster.name.clone(),
-            owner: after.owner(ended),
+            owner: ended.owner.clone(),
             ended: ended.version,
             begun,
             again: names(&mut again),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::snapshot::{self as state, snapshot};
-use crate::domain::audit::Phase;
+use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::{Cluster, FormerManager};
 use crate::domain::credential::{Credential, CredentialId, State};
 use crate::domain::snapshot::ClusterSnapshot;
@@ -42,7 +42,7 @@ pub(in crate::ops) async fn end_without_record(
             .await
             .ended;
         let mut theirs = on.credentials.iter().filter(|it| ending.contains(&it.id));
-        if !theirs.all(|it| gone.contains(&it.id.0)) {
+        if !theirs.all(|it| gone.contains(&it.id)) {
             return refused.into();
         }
         ended.push(format!("cluster '{}'", on.cluster.name));
@@ -90,7 +90,7 @@ pub(in crate::ops) fn owed(
     session: &Session,
     cluster: &Cluster,
     journal: &Journal,
-    request: Option<i64>,
+    request: Option<EventSeq>,
     error: &Error,
 ) -> Result<Vec<Debt>, Error> {
     let snapshot = session.store()?.read(|tx| snapshot(tx, cluster.id))?;
@@ -149,7 +149,7 @@ pub(in crate::ops) fn access_debts(
         .iter()
         .filter(|credential| credential.state.is_debt() && credentials(credential))
         .map(|credential| {
-            let user = snapshot.owner(credential);
+            let user = &credential.owner;
             let version = credential.version;
             let revoking = credential.state == State::Revoking;
             Debt {
@@ -236,7 +236,7 @@ pub(in crate::ops) fn no_older_logins(
     session: &Session,
     cluster: &Cluster,
     journal: &Journal,
-    request: Option<i64>,
+    request: Option<EventSeq>,
 ) -> store::Result<()> {
     session.store()?.write(|tx| {
         if store::clusters::has_older_logins(tx, cluster.id)? {

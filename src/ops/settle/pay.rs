@@ -2,6 +2,7 @@
 
 use super::snapshot::ended;
 use super::{SETTLE_BUDGET, access_debts, chain, debts, owed, settle, snapshot};
+use crate::domain::audit::EventSeq;
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::Credential;
 use crate::ops::journal::Journal;
@@ -14,7 +15,7 @@ pub(in crate::ops) async fn pay(
     session: &Session,
     locked: &LockedCluster,
     journal: &Journal,
-    request: Option<i64>,
+    request: Option<EventSeq>,
 ) -> Result<Applied, Error> {
     let cluster = locked.cluster();
     let owes = session
@@ -46,7 +47,7 @@ fn owed_by(
     session: &Session,
     cluster: &Cluster,
     journal: &Journal,
-    request: Option<i64>,
+    request: Option<EventSeq>,
     error: &Error,
 ) -> Result<Applied, Error> {
     let all = |session| {
@@ -91,7 +92,7 @@ fn owed_by(
 fn distrusted(
     session: &Session,
     cluster: &Cluster,
-    request: Option<i64>,
+    request: Option<EventSeq>,
     error: Error,
 ) -> Result<Error, Error> {
     if request.is_none() {
@@ -115,7 +116,7 @@ pub(in crate::ops) async fn pay_taking(
     session: &Session,
     cluster: &Cluster,
     journal: &Journal,
-    request: Option<i64>,
+    request: Option<EventSeq>,
 ) -> Result<Applied, Error> {
     let snapshot = session.store()?.read(|tx| snapshot(tx, cluster.id))?;
     if !snapshot.is_pending() {

@@ -1,7 +1,7 @@
 //! What was seen to be true on a cluster, put down in the store.
 
 use super::snapshot::{is_off, is_on, stands};
-use crate::domain::audit::Phase;
+use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::{Credential, State};
 use crate::domain::snapshot::ClusterSnapshot;
@@ -20,13 +20,13 @@ pub(super) fn record_outcome(
     cluster: &Cluster,
     (snapshot, taken, converged): (&ClusterSnapshot, &Taken, Option<&Converged>),
     journal: &Journal,
-    request: Option<i64>,
+    request: Option<EventSeq>,
 ) -> store::Result<Vec<Credential>> {
     let now = session.now();
     let mut ended = Vec::new();
     for credential in &snapshot.credentials {
-        let user = snapshot.owner(credential);
-        let journal = journal.clone().user_name(&user);
+        let user = &credential.owner;
+        let journal = journal.clone().user_name(user);
         let version = credential.version;
         match credential.state {
             State::Pending => {
@@ -37,7 +37,7 @@ pub(super) fn record_outcome(
                 }
             }
             State::Revoking => {
-                let gone = taken.ended.contains(&credential.id.0);
+                let gone = taken.ended.contains(&credential.id);
                 if gone && store::credentials::settle(tx, credential.id, now)? {
                     if credential.is_shell() && !session.shell_lives(&credential.account) {
                         session.bury_shell(&credential.account);
@@ -92,7 +92,7 @@ pub(super) async fn learn_versions(
     session: &Session,
     cluster: &Cluster,
     connection: &Connection,
-    (journal, request): (&Journal, Option<i64>),
+    (journal, request): (&Journal, Option<EventSeq>),
 ) -> Result<(), Error> {
     let held = connection.versions_held().await;
     let held = held.map_err(|source| Error::Cluster {

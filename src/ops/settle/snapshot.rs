@@ -52,7 +52,7 @@ pub(super) fn ended(on: &ClusterSnapshot) -> take::Ended<'_> {
         if is_ending {
             ended.accounts.push(take::Ending {
                 account,
-                credential: credential.id.0,
+                credential: credential.id,
                 power: credential.power,
             });
         }
@@ -94,7 +94,7 @@ pub(super) fn stands(on: &ClusterSnapshot, credential: &Credential, converged: &
         }
         Power::Write => vec![list("view"), role("view"), role("edit")],
     };
-    is_there(&Object::Account(credential.account.clone())) && lists.iter().all(is_there)
+    is_there(&Object::Account(credential.account.to_string())) && lists.iter().all(is_there)
 }
 
 /// Whether every account of a binding's user was seen to be off its list.

@@ -11,8 +11,9 @@ use std::collections::BTreeSet;
 
 use super::commit;
 use super::snapshot::{ended, snapshot};
+use crate::domain::audit::EventSeq;
 use crate::domain::cluster::Cluster;
-use crate::domain::credential::{Credential, State};
+use crate::domain::credential::{Credential, CredentialId, State};
 use crate::domain::effect::Effect;
 use crate::domain::plan::Step;
 use crate::domain::snapshot::ClusterSnapshot;
@@ -38,7 +39,7 @@ pub(super) async fn end_vanished(
     cluster: &Cluster,
     connection: &Connection,
     (before, look): (&ClusterSnapshot, &Look<'_>),
-    (journal, request): (&Journal, Option<i64>),
+    (journal, request): (&Journal, Option<EventSeq>),
 ) -> Result<Option<Vanished>, Error> {
     let failed = |source| Error::Cluster {
         cluster: cluster.name.to_string(),
@@ -52,11 +53,13 @@ pub(super) async fn end_vanished(
     }
     let (deleting, absent): (Vec<&Credential>, Vec<&Credential>) = missing
         .into_iter()
-        .partition(|it| seen.observed.accounts.contains_key(&it.account));
+        .partition(|it| seen.observed.accounts.contains_key(it.account.as_str()));
     let names: Vec<&str> = absent.iter().map(|it| it.account.as_str()).collect();
     let gone = connection.accounts_gone(&cluster.manager, &names).await;
     let gone = gone.map_err(failed)?;
-    let absent = absent.into_iter().filter(|it| gone.contains(&it.account));
+    let absent = absent
+        .into_iter()
+        .filter(|it| gone.contains(it.account.as_str()));
     let ending: Vec<&Credential> = deleting.into_iter().chain(absent).collect();
     if ending.is_empty() {
         connection.keep_ahead(look, seen);
@@ -70,7 +73,7 @@ pub(super) async fn end_vanished(
         commit(session, tx, before, &effects, journal, request)?;
         snapshot(tx, cluster.id)
     })?;
-    let ids: BTreeSet<i64> = ending.iter().map(|it| it.id.0).collect();
+    let ids: BTreeSet<CredentialId> = ending.iter().map(|it| it.id).collect();
     let accounts: BTreeSet<&str> = ending.iter().map(|it| it.account.as_str()).collect();
     let all = ended(&after);
     let theirs = Ended {
@@ -89,7 +92,7 @@ pub(super) async fn end_vanished(
     };
     let mut taken = Box::pin(connection.take(&theirs, &after.desired())).await;
     taken.notes.extend(ending.iter().map(|it| {
-        let owner = before.owner(it);
+        let owner = &it.owner;
         format!(
             "version {} of '{owner}' ended: {ACCOUNT_DELETED} (account '{}'); the next download begins \
              another",
@@ -110,7 +113,7 @@ fn without_account<'a>(
     let active = snapshot.credentials.iter();
     let active = active.filter(|credential| credential.state == State::Active);
     active.filter(|credential| {
-        let found = seen.observed.accounts.get(&credential.account);
+        let found = seen.observed.accounts.get(credential.account.as_str());
         found.is_none_or(|found| found.deleting)
     })
 }
@@ -120,16 +123,13 @@ pub(in crate::ops) fn step_words(step: &Step, snapshot: &ClusterSnapshot) -> Str
     let Step::CreateAccount(account) = step else {
         return step.to_string();
     };
-    let stood = snapshot
-        .credentials
-        .iter()
-        .find(|credential| credential.account == account.name && credential.state == State::Active);
+    let stood = snapshot.credentials.iter().find(|credential| {
+        credential.account.as_str() == account.name && credential.state == State::Active
+    });
     match stood {
         Some(credential) => format!(
             "end version {} of '{}': {ACCOUNT_DELETED} (account '{}')",
-            credential.version,
-            snapshot.owner(credential),
-            account.name
+            credential.version, credential.owner, account.name
         ),
         None => step.to_string(),
     }

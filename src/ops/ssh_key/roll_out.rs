@@ -14,7 +14,7 @@ use super::candidates::{Consent, Meant, Target, meant, recorded};
 use super::outcome::NodeOutcome;
 use super::{Case, case, hand_out, none};
 use crate::artifact::file::read_bounded;
-use crate::domain::audit::Phase;
+use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::Cluster;
 use crate::domain::name::ClusterName;
 use crate::domain::policy::ClusterAction;
@@ -541,7 +541,7 @@ pub(super) fn forget(session: &Session, case: &Case, nodes: &[Node]) -> Result<(
 pub(super) fn close(
     session: &Session,
     case: &Case,
-    request: i64,
+    request: EventSeq,
     reports: &[NodeReport],
     owed: &[String],
 ) -> Result<(), Error> {

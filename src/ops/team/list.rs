@@ -7,7 +7,7 @@ use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::{ClusterAction, OrganizationAction};
 use crate::domain::user::User;
 use crate::ops::journal::Journal;
-use crate::ops::{Error, find, project, settle};
+use crate::ops::{Error, find, project};
 use crate::session::Session;
 use crate::store::{self, ReadTxn};
 
@@ -151,7 +151,7 @@ fn shared_lines(
         }
         let deliveries = store::credentials::deliveries(tx, latest.id)?;
         lines.push(Line {
-            user: settle::snapshot(tx, cluster.id)?.owner(&latest),
+            user: latest.owner.to_string(),
             cluster: cluster.name.to_string(),
             downloads: deliveries.len(),
             downloaded: deliveries.last().map(|last| (last.at, name(last.by))),

@@ -25,7 +25,7 @@ fn event(number: i64) -> Event {
         cluster: some(4, "prod"),
         user: some(5, "carol"),
         detail: format!("event {number}"),
-        request: (number % 7 == 0).then_some(number - 1),
+        request: (number % 7 == 0).then_some(EventSeq(number - 1)),
     }
 }
 
@@ -53,7 +53,7 @@ fn log() -> (tempfile::TempDir, Store, Head) {
     }
     let head = store.read(head).expect("it can be read");
     let head = head.expect("there are events");
-    assert_eq!(head.seq, EVENTS);
+    assert_eq!(head.seq, EventSeq(EVENTS));
     assert!(!is_found(&store, &head, "", |_| Ok(())), "nothing was done");
     store
         .connection
@@ -230,7 +230,7 @@ fn a_log_that_goes_on_fits_every_head_it_ever_had() {
         let hash = store.connection.query_row(hash, [seq], |row| row.get(0));
         let hash = hash.expect("an event");
         let older = Head {
-            seq,
+            seq: EventSeq(seq),
             hash,
             ..head.clone()
         };
@@ -256,7 +256,7 @@ fn heads_from_before_an_epoch_say_nothing_and_those_from_after_it_everything() {
     let compare = |epoch| {
         let kept = Head {
             epoch,
-            seq: 7,
+            seq: EventSeq(7),
             ..head.clone()
         };
         store.read(|tx| against(tx, &kept)).expect("it can be read")

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::Timestamp;
-use crate::domain::audit::{Event, Phase};
+use crate::domain::audit::{Event, EventSeq, Phase};
 use crate::domain::user::{Role, UserId};
 use crate::store::{Store, audit, meta, users};
 
@@ -84,7 +84,7 @@ fn a_change_without_an_event_is_refused_and_leaves_no_trace() {
 #[test]
 fn what_this_program_changes_is_known_and_what_others_change_is_found() {
     let (_home, store) = store();
-    let done: Result<i64> = store.write(|tx| {
+    let done: Result<EventSeq> = store.write(|tx| {
         users::set_role(tx, UserId(2), Role::Admin)?;
         meta::set(tx, "k", "w")?;
         meta::set(tx, "l", "m")?;
@@ -145,7 +145,7 @@ fn a_forged_row_stays_wrong_when_this_program_writes_it_again() {
     other
         .execute_batch("UPDATE users SET role = 'owner' WHERE id = 2")
         .expect("whoever has the file can");
-    let done: Result<i64> = store.write(|tx| {
+    let done: Result<EventSeq> = store.write(|tx| {
         users::set_key(tx, UserId(2), "age1x", (UserId(1), Timestamp::UNIX_EPOCH))?;
         audit::append(tx, &event())
     });
@@ -240,7 +240,7 @@ fn every_column_is_guarded_or_is_said_to_be_anybodys() {
 #[test]
 fn what_belongs_to_a_credential_counts_as_long_as_it_does() {
     let (_home, store) = store();
-    let done: Result<i64> = store.write(|tx| {
+    let done: Result<EventSeq> = store.write(|tx| {
         tx.sql().execute_batch(
             "INSERT INTO clusters (id, name, server, kube_system_uid, manager, manager_kind,
                created_at) VALUES (1, 'prod', '', '', '', 'token', 0);
@@ -275,7 +275,7 @@ fn what_belongs_to_a_credential_counts_as_long_as_it_does() {
         .expect("whoever has the file can");
     assert_eq!(complaints(&store), Vec::<String>::new());
     for state in ["revoking", "revoked"] {
-        let done: Result<i64> = store.write(|tx| {
+        let done: Result<EventSeq> = store.write(|tx| {
             tx.sql()
                 .execute("UPDATE credentials SET state = ?1", [state])?;
             audit::append(tx, &event())
@@ -301,7 +301,7 @@ fn a_trigger_that_somebody_added_does_no_work_unnoticed() {
         )
         .expect("whoever has the file can");
     assert_eq!(complaints(&store), ["the trigger 't'"]);
-    let done: Result<i64> = store.write(|tx| {
+    let done: Result<EventSeq> = store.write(|tx| {
         meta::set(tx, "k", "w")?;
         audit::append(tx, &event())
     });
@@ -353,7 +353,7 @@ fn a_process_of_before_an_upgrade_writes_nothing_after_it() {
     other
         .pragma_update(None, "user_version", 99)
         .expect("it can be written");
-    let refused: Result<i64> = store.write(|tx| audit::append(tx, &event()));
+    let refused: Result<EventSeq> = store.write(|tx| audit::append(tx, &event()));
     assert!(matches!(refused, Err(Error::Newer { found: 99, .. })));
 }
 

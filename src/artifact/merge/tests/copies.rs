@@ -51,8 +51,6 @@ fn a_copy_of_our_context_keeps_its_name_its_namespace_and_its_login() {
         }
     }
     // All of them go with the cluster.
-    let gone = remove(&before, "0a1b2c3d", "prod")
-        .expect("it is removed")
-        .text;
+    let gone = remove(&before, &id(), "prod").expect("it is removed").text;
     assert!(names(&gone, "contexts").is_empty(), "{}", *gone);
 }
