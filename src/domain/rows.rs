@@ -65,49 +65,55 @@ impl Rows {
             cluster: on.map(|on| on.cluster.name.to_string()),
             ..Facts::default()
         };
-        let name = |user: &UserId| Some(self.people.name(*user).to_owned());
-        let project = |id: &ProjectId| self.people.projects.get(id).map(ToString::to_string);
-        let version = |id: &CredentialId, facts: Facts| {
-            let on = on.into_iter();
-            let mut found = on.flat_map(|on| &on.credentials);
-            match found.find(|it| it.id == *id) {
+        match on {
+            Some(on) => self.facts_on(on, effect, facts),
+            None => self.facts_of_people(effect, facts),
+        }
+    }
+
+    fn name(&self, user: UserId) -> Option<String> {
+        let user = self.people.users.get(&user)?;
+        Some(user.name.to_string())
+    }
+
+    /// What an effect on a cluster is about.
+    fn facts_on(&self, on: &ClusterSnapshot, effect: &Effect, facts: Facts) -> Facts {
+        let version =
+            |id: CredentialId, facts: Facts| match on.credentials.iter().find(|it| it.id == id) {
                 Some(it) => Facts {
                     of: Some(it.owner.to_string()),
                     version: Some(it.version),
                     ..facts
                 },
                 None => facts,
-            }
-        };
-        let about = |user: &UserId, to: Option<String>| Facts {
-            user: name(user),
+            };
+        let about = |user: UserId, to: Option<String>| Facts {
+            user: self.name(user),
             to,
             ..facts.clone()
         };
         match effect {
-            Effect::PutGrant(grant) => about(&grant.user, Some(grant.level.to_string())),
+            Effect::PutGrant(grant) => about(grant.user, Some(grant.level.to_string())),
             Effect::RemoveGrant { user, .. }
             | Effect::PutBlock { user, .. }
-            | Effect::LiftBlock { user, .. } => about(user, None),
-            Effect::EndVersion { credential, .. } => version(credential, facts),
+            | Effect::LiftBlock { user, .. } => about(*user, None),
+            Effect::EndVersion { credential, .. } => version(*credential, facts),
             Effect::BeginVersion {
                 subject,
                 power,
                 version,
                 ..
             } => Facts {
-                of: on
-                    .and_then(|on| on.subject_name(*subject))
-                    .map(|it| it.to_string()),
+                of: on.subject_name(*subject).map(|it| it.to_string()),
                 version: Some(*version),
                 to: Some(power.to_string()),
                 ..facts
             },
-            Effect::Bind(new) => about(&new.user, Some(new.bound.to_string())),
+            Effect::Bind(new) => about(new.user, Some(new.bound.to_string())),
             Effect::Unbind { binding, .. } => {
-                let found = on.and_then(|on| on.bindings.iter().find(|it| it.id == *binding));
+                let found = on.bindings.iter().find(|it| it.id == *binding);
                 found.map_or(facts.clone(), |it| {
-                    about(&it.user, Some(it.bound.to_string()))
+                    about(it.user, Some(it.bound.to_string()))
                 })
             }
             Effect::SetProtected { protected, .. } => Facts {
@@ -119,34 +125,50 @@ impl Rows {
                 ..facts
             },
             Effect::SetOwner { owner, .. } => Facts {
-                from: on.and_then(|on| on.cluster.owner).and_then(|it| name(&it)),
-                ..about(owner, None)
+                from: on.cluster.owner.and_then(|it| self.name(it)),
+                ..about(*owner, None)
             },
+            Effect::KeepShared {
+                credential,
+                user,
+                kept,
+                ..
+            } => version(*credential, about(*user, Some(kept.to_string()))),
+            _ => facts,
+        }
+    }
+
+    /// What an effect on people and projects is about.
+    fn facts_of_people(&self, effect: &Effect, facts: Facts) -> Facts {
+        let project = |id: ProjectId| self.people.projects.get(&id).map(ToString::to_string);
+        let about = |user: UserId, to: Option<String>| Facts {
+            user: self.name(user),
+            to,
+            ..facts.clone()
+        };
+        match effect {
             Effect::AddUser(new) => Facts {
                 user: Some(new.name.to_string()),
                 to: Some(new.role.to_string()),
                 ..facts
             },
-            Effect::SetKey { user, key } => about(user, Some(key.clone())),
-            Effect::SetRole { user, role } => {
-                let before = self.people.users.get(user);
-                Facts {
-                    from: before.map(|user| user.role.to_string()),
-                    ..about(user, Some(role.to_string()))
-                }
-            }
-            Effect::SetActive { user, active } => about(user, Some(active.to_string())),
+            Effect::SetKey { user, key } => about(*user, Some(key.clone())),
+            Effect::SetRole { user, role } => Facts {
+                from: self.people.users.get(user).map(|it| it.role.to_string()),
+                ..about(*user, Some(role.to_string()))
+            },
+            Effect::SetActive { user, active } => about(*user, Some(active.to_string())),
             Effect::CreateProject { name, .. } => Facts {
                 project: Some(name.to_string()),
                 ..facts
             },
             Effect::RenameProject { project: id, name } => Facts {
-                project: project(id),
+                project: project(*id),
                 to: Some(name.to_string()),
                 ..facts
             },
             Effect::RemoveProject { project: id } => Facts {
-                project: project(id),
+                project: project(*id),
                 ..facts
             },
             Effect::PutMember {
@@ -154,24 +176,19 @@ impl Rows {
                 user,
                 role,
             } => Facts {
-                project: project(id),
+                project: project(*id),
                 from: self
                     .people
                     .roles
                     .get(&(*id, *user))
                     .map(ToString::to_string),
-                ..about(user, Some(role.to_string()))
+                ..about(*user, Some(role.to_string()))
             },
             Effect::RemoveMember { project: id, user } => Facts {
-                project: project(id),
-                ..about(user, None)
+                project: project(*id),
+                ..about(*user, None)
             },
-            Effect::KeepShared {
-                credential,
-                user,
-                kept,
-                ..
-            } => version(credential, about(user, Some(kept.to_string()))),
+            _ => facts,
         }
     }
 

@@ -105,7 +105,7 @@ impl<C> Change for Act<'_, C> {
         };
         About::new(
             self.action.words(),
-            Target::on(&self.cluster, self.action.asks()),
+            Target::on(self.cluster, self.action.asks()),
             direction,
         )
         .user(self.user)
