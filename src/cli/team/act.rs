@@ -4,7 +4,7 @@ use crate::cli::completion;
 use crate::cli::desk::Desk;
 use crate::cli::global::DryRunArgs;
 use crate::cli::project::change::say_over;
-use crate::cli::views::team::ActView;
+use crate::cli::views::team::ReportView;
 use crate::domain::Confirmed;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::error::Failure;
@@ -71,8 +71,9 @@ pub(crate) async fn run(
     })
     .await?;
     drop(progress);
+    let user = args.user.to_string();
     desk.output
-        .show(&ActView::new(&args.user.to_string(), &reports))?;
+        .list(reports.iter().map(|it| ReportView::new(&user, it)))?;
     if mode == Mode::Plan {
         desk.output.status("Nothing was changed (dry run).");
         return Ok(());
