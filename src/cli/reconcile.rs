@@ -2,7 +2,7 @@
 
 use super::desk::Desk;
 use super::global::DryRunArgs;
-use super::views::reconcile::ReconcileView;
+use super::views::reconcile::ClusterView;
 use crate::domain::name::ClusterName;
 use crate::error::{Failure, Kind};
 use crate::ops;
@@ -45,8 +45,8 @@ pub(crate) async fn run(args: ReconcileArgs, desk: &mut Desk<'_>) -> Result<(), 
         })
         .await?;
     drop(progress);
-    let view = ReconcileView::new(&reports, mode);
-    desk.output.show(&view)?;
+    desk.output
+        .list(reports.iter().map(|it| ClusterView::new(it, mode)))?;
     if mode == ops::Mode::Plan {
         desk.output.status("Nothing was changed (dry run).");
     }

@@ -1,6 +1,7 @@
 //! What is said: one document on stdout, words on stderr, one renderer for every view.
 
 pub(crate) mod color;
+mod draw;
 pub(crate) mod machine;
 pub(crate) mod progress;
 pub(crate) mod sanitize;
@@ -16,9 +17,11 @@ use serde::Serialize;
 
 pub(crate) use color::ColorChoice;
 pub(crate) use progress::Progress;
-pub(crate) use table::Cells;
+pub(crate) use table::{Cell, NONE, Table};
+pub(crate) use time::Time;
 
 use crate::env::{Clock, Env};
+use draw::Look;
 use progress::Words;
 
 /// The shape of what is shown.
@@ -37,22 +40,10 @@ pub(crate) enum Format {
     Name,
 }
 
-/// A frozen shape that can be shown in every format. A list serializes as an array.
+/// A frozen shape that can be shown in every format.
 pub(crate) trait View: Serialize {
-    /// Names the columns, or the keys of a record.
-    fn headers(&self, wide: bool) -> Vec<&'static str>;
-    /// Gives the rows; a record's values are the first.
-    fn rows(&self, wide: bool, cells: &Cells) -> Vec<Vec<String>>;
-    /// Gives the names for `-o name`, such as `cluster/prod`.
-    fn names(&self) -> Vec<String>;
-    /// Says in a sentence that a list is empty, for stderr.
-    fn empty(&self) -> Option<String> {
-        None
-    }
-    /// Says whether this is a single record, drawn as `Key:   value` lines.
-    fn detail(&self) -> bool {
-        false
-    }
+    /// Gives what people see of it, and the names for `-o name`.
+    fn table(&self) -> Table<'_>;
 }
 
 /// Why nothing more can be shown.
@@ -147,20 +138,32 @@ impl Output {
         let text = match self.settings.format {
             Format::Json => machine::json(view)?,
             Format::Yaml => machine::yaml(view)?,
-            Format::Name => view.names().iter().fold(String::new(), |text, name| {
+            Format::Name => view.table().names.iter().fold(String::new(), |text, name| {
                 text + &sanitize::line(name) + "\n"
             }),
             Format::Table | Format::Wide => {
-                let cells = Cells::new(self.clock.now(), self.is_terminal);
-                let wide = self.settings.format == Format::Wide;
-                let text = table::draw(view, wide, &cells, self.stdout_colored);
-                if let Some(sentence) = view.empty().filter(|_| text.is_empty()) {
+                let look = Look {
+                    wide: self.settings.format == Format::Wide,
+                    colored: self.stdout_colored,
+                    now: self.is_terminal.then(|| self.clock.now()),
+                };
+                let table = view.table();
+                let text = draw::draw(&table, look);
+                if let Some(sentence) = table.empty.filter(|_| text.is_empty()) {
                     self.status(&sentence);
                 }
                 text
             }
         };
         self.raw(text.as_bytes())
+    }
+
+    /// Shows a list: an array to machines.
+    pub(crate) fn list<V>(&mut self, views: impl IntoIterator<Item = V>) -> Result<(), Ended>
+    where
+        Vec<V>: View,
+    {
+        self.show(&views.into_iter().collect::<Vec<_>>())
     }
 
     /// Writes bytes to stdout as they are: a file for `-f -`, a public key.

@@ -1,219 +1,285 @@
-//! What people read: tables as kubectl draws them, and single records as `kubectl describe` does.
+//! What people see of a view: columns, each a header and what stands under it.
+
+use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
-use unicode_width::UnicodeWidthStr;
 
-use super::{View, color, sanitize, time};
+use super::time::{self, Time};
 
 /// What stands where there is nothing.
 pub(crate) const NONE: &str = "<none>";
 
-/// Formats the values of cells: times as far away on a terminal, as instants elsewhere.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Cells {
-    now: DateTime<Utc>,
-    relative: bool,
+/// A value under a header. How a time is written depends on who reads it.
+#[derive(Clone, Debug)]
+pub(crate) enum Cell<'a> {
+    /// Text, which may come from anywhere.
+    Text(Cow<'a, str>),
+    /// `5m` or `in 29d` on a terminal, RFC 3339 elsewhere.
+    Time(Time),
+    /// Several values in one, with nothing between.
+    Joined(Vec<Cell<'a>>),
+    /// A line each in a record.
+    Lines(Vec<String>),
 }
 
-impl Cells {
-    /// Formats as seen from `now`; `relative` is for people.
-    pub(crate) fn new(now: DateTime<Utc>, relative: bool) -> Self {
-        Self { now, relative }
+impl Cell<'_> {
+    /// The lines as they are read; times from `now` where a person reads them.
+    pub(super) fn lines(&self, now: Option<DateTime<Utc>>) -> Vec<Cow<'_, str>> {
+        match self {
+            Self::Lines(lines) if !lines.is_empty() => {
+                lines.iter().map(|line| Cow::Borrowed(&**line)).collect()
+            }
+            Self::Lines(_) => vec![NONE.into()],
+            Self::Text(_) | Self::Time(_) | Self::Joined(_) => vec![self.text(now)],
+        }
     }
 
-    /// Writes an instant: `5m` or `in 29d` on a terminal, RFC 3339 elsewhere.
-    pub(crate) fn time(&self, at: DateTime<Utc>) -> String {
-        if self.relative {
-            time::relative(at, self.now)
+    /// The value in one line.
+    pub(super) fn text(&self, now: Option<DateTime<Utc>>) -> Cow<'_, str> {
+        match (self, now) {
+            (Self::Text(text), _) => Cow::Borrowed(text),
+            (Self::Time(Time(at)), Some(now)) => time::relative(*at, now).into(),
+            (Self::Time(Time(at)), None) => time::rfc3339(*at).into(),
+            (Self::Joined(cells), now) => {
+                let texts = cells.iter().map(|cell| cell.text(now));
+                texts.collect::<String>().into()
+            }
+            (Self::Lines(_), now) => self.lines(now).join("; ").into(),
+        }
+    }
+
+    /// Tells nothing from something: an absent value and an empty text both read `<none>`.
+    fn or_none(self) -> Self {
+        match self {
+            Self::Text(text) if text.is_empty() => NONE.into(),
+            cell => cell,
+        }
+    }
+}
+
+impl<'a, 't: 'a> From<&'t str> for Cell<'a> {
+    fn from(text: &'t str) -> Self {
+        Self::Text(Cow::Borrowed(text))
+    }
+}
+
+impl<'a> From<&'a String> for Cell<'a> {
+    fn from(text: &'a String) -> Self {
+        Self::Text(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for Cell<'_> {
+    fn from(text: String) -> Self {
+        Self::Text(Cow::Owned(text))
+    }
+}
+
+impl<'a> From<Cow<'a, str>> for Cell<'a> {
+    fn from(text: Cow<'a, str>) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<Time> for Cell<'_> {
+    fn from(at: Time) -> Self {
+        Self::Time(at)
+    }
+}
+
+impl From<bool> for Cell<'_> {
+    fn from(is: bool) -> Self {
+        if is { "yes" } else { "no" }.into()
+    }
+}
+
+impl From<u32> for Cell<'_> {
+    fn from(number: u32) -> Self {
+        number.to_string().into()
+    }
+}
+
+impl From<i64> for Cell<'_> {
+    fn from(number: i64) -> Self {
+        number.to_string().into()
+    }
+}
+
+impl From<usize> for Cell<'_> {
+    fn from(number: usize) -> Self {
+        number.to_string().into()
+    }
+}
+
+impl<'a, T: Into<Cell<'a>>> From<Option<T>> for Cell<'a> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(NONE.into(), |value| value.into().or_none())
+    }
+}
+
+impl<'a> From<&'a Option<String>> for Cell<'a> {
+    fn from(text: &'a Option<String>) -> Self {
+        text.as_ref().into()
+    }
+}
+
+impl From<&Vec<String>> for Cell<'_> {
+    fn from(names: &Vec<String>) -> Self {
+        Self::from(names.join(",")).or_none()
+    }
+}
+
+impl<'a, const N: usize> From<[Cell<'a>; N]> for Cell<'a> {
+    fn from(parts: [Cell<'a>; N]) -> Self {
+        Self::Joined(parts.into())
+    }
+}
+
+/// When a column is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    Always,
+    /// With `-o wide` only.
+    Wide,
+    /// Without `-o wide` only: a wide column says more.
+    Narrow,
+}
+
+/// A header and the cells under it.
+#[derive(Debug)]
+pub(super) struct Column<'a> {
+    pub(super) header: &'static str,
+    shown: Shown,
+    pub(super) cells: Vec<Cell<'a>>,
+}
+
+/// A table in the making, whose rows are still at hand.
+///
+/// ```text
+/// Table::of(lines)
+///     .col("USER", |line| &line.user)
+///     .wide("BY", |line| &line.granted_by)
+///     .named(|line| format!("access/{}", line.user))
+/// ```
+#[derive(Debug)]
+pub(crate) struct Draft<'a, R> {
+    rows: Vec<R>,
+    columns: Vec<Column<'a>>,
+    is_record: bool,
+}
+
+impl<'a, R: Copy> Draft<'a, R> {
+    /// Adds a column.
+    pub(crate) fn col<C: Into<Cell<'a>>>(
+        self,
+        header: &'static str,
+        cell: impl Fn(R) -> C,
+    ) -> Self {
+        self.put(header, Shown::Always, cell)
+    }
+
+    /// Adds a column that only `-o wide` shows.
+    pub(crate) fn wide<C: Into<Cell<'a>>>(
+        self,
+        header: &'static str,
+        cell: impl Fn(R) -> C,
+    ) -> Self {
+        self.put(header, Shown::Wide, cell)
+    }
+
+    /// Adds a column that `-o wide` does not show, because a wide column says more.
+    pub(crate) fn narrow<C: Into<Cell<'a>>>(
+        self,
+        header: &'static str,
+        cell: impl Fn(R) -> C,
+    ) -> Self {
+        self.put(header, Shown::Narrow, cell)
+    }
+
+    /// Adds a column that is left out where no row has a value.
+    pub(crate) fn some<C: Into<Cell<'a>>>(
+        self,
+        header: &'static str,
+        cell: impl Fn(R) -> Option<C>,
+    ) -> Self {
+        if self.rows.iter().any(|row| cell(*row).is_some()) {
+            self.col(header, cell)
         } else {
-            time::rfc3339(at)
+            self
         }
     }
 
-    /// Writes an instant that may be missing.
-    pub(crate) fn time_or_none(&self, at: Option<DateTime<Utc>>) -> String {
-        at.map_or_else(|| NONE.to_owned(), |at| self.time(at))
+    fn put<C: Into<Cell<'a>>>(
+        mut self,
+        header: &'static str,
+        shown: Shown,
+        cell: impl Fn(R) -> C,
+    ) -> Self {
+        let cells = self.rows.iter().map(|row| cell(*row).into()).collect();
+        self.columns.push(Column {
+            header,
+            shown,
+            cells,
+        });
+        self
     }
 
-    /// Writes text, or `<none>` for nothing.
-    #[expect(clippy::unused_self, reason = "every cell is written in the same way")]
-    pub(crate) fn text(&self, text: &str) -> String {
-        if text.is_empty() { NONE } else { text }.to_owned()
+    /// Ends with a name for each row, such as `cluster/prod`, for `-o name`.
+    pub(crate) fn named(self, name: impl Fn(R) -> String) -> Table<'a> {
+        let names = self.rows.iter().map(|row| name(*row)).collect();
+        self.names(names)
     }
 
-    /// Writes text that may be missing.
-    pub(crate) fn text_or_none(&self, text: Option<&str>) -> String {
-        self.text(text.unwrap_or_default())
-    }
-
-    /// Writes several names with commas between, or `<none>`.
-    pub(crate) fn list<T: AsRef<str>>(&self, names: &[T]) -> String {
-        self.text(
-            &names
-                .iter()
-                .map(AsRef::as_ref)
-                .collect::<Vec<_>>()
-                .join(","),
-        )
-    }
-
-    /// Writes `yes` or `no`.
-    #[expect(clippy::unused_self, reason = "every cell is written in the same way")]
-    pub(crate) fn yes(&self, is: bool) -> String {
-        if is { "yes" } else { "no" }.to_owned()
-    }
-}
-
-/// Draws a view: as a record where it is one, as a table otherwise.
-pub(crate) fn draw<V: View + ?Sized>(view: &V, wide: bool, cells: &Cells, colored: bool) -> String {
-    let rows = view.rows(wide, cells);
-    let headers = view.headers(wide);
-    if view.detail() {
-        return record(&headers, &rows, colored);
-    }
-    if rows.is_empty() {
-        return String::new();
-    }
-    table(&headers, &rows, colored)
-}
-
-/// Draws columns, three spaces apart, never wrapped.
-fn table(headers: &[&str], rows: &[Vec<String>], colored: bool) -> String {
-    let headers: Vec<String> = headers.iter().map(|header| header.to_uppercase()).collect();
-    let mut widths: Vec<usize> = headers.iter().map(|header| header.width()).collect();
-    let mut length = 0;
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(sanitize::line(cell).width());
-            length += cell.len() + 3;
+    /// Ends with names for `-o name` where a row has not one each.
+    pub(crate) fn names(self, names: Vec<String>) -> Table<'a> {
+        Table {
+            columns: self.columns,
+            names,
+            empty: None,
+            is_record: self.is_record,
         }
     }
-    let mut drawn = String::with_capacity(length + length / 4);
-    let mut head = String::new();
-    put_line(&mut head, headers.iter().map(String::as_str), &widths);
-    drawn.push_str(&color::paint(head.trim_end(), color::HEADER, colored));
-    drawn.push('\n');
-    for row in rows {
-        put_line(&mut drawn, row.iter().map(String::as_str), &widths);
-    }
-    drawn
 }
 
-/// Puts the cells of a line in their columns; nothing trails.
-fn put_line<'a>(drawn: &mut String, cells: impl Iterator<Item = &'a str>, widths: &[usize]) {
-    let mut gap = 0;
-    for (cell, width) in cells.zip(widths) {
-        let cell = sanitize::line(cell);
-        if !cell.is_empty() {
-            drawn.extend(std::iter::repeat_n(' ', gap));
-            drawn.push_str(cell.trim_end());
-            gap = cell.len() - cell.trim_end().len();
-        }
-        gap += width - cell.width().min(*width) + 3;
-    }
-    drawn.push('\n');
+/// What people see of a view.
+#[derive(Debug)]
+pub(crate) struct Table<'a> {
+    columns: Vec<Column<'a>>,
+    pub(super) names: Vec<String>,
+    pub(super) empty: Option<Cow<'a, str>>,
+    pub(super) is_record: bool,
 }
 
-/// Draws `Key:   value` lines. Rows after the first hold further lines of the same keys.
-fn record(headers: &[&str], rows: &[Vec<String>], colored: bool) -> String {
-    let width = headers
-        .iter()
-        .map(|header| header.chars().count())
-        .max()
-        .unwrap_or(0)
-        + 1;
-    let mut drawn = String::new();
-    for (place, header) in headers.iter().enumerate() {
-        let gap = " ".repeat(width - header.chars().count() - 1);
-        let mut key = color::paint(&format!("{header}:"), color::HEADER, colored) + &gap;
-        let values = rows.iter().filter_map(|row| row.get(place));
-        for value in values
-            .enumerate()
-            .filter_map(|(n, v)| (n == 0 || !v.is_empty()).then_some(v))
-        {
-            drawn.push_str(format!("{key}   {}", sanitize::line(value)).trim_end());
-            drawn.push('\n');
-            key = " ".repeat(width);
+impl<'a> Table<'a> {
+    /// Begins a table with these rows.
+    pub(crate) fn of<R: Copy>(rows: impl IntoIterator<Item = R>) -> Draft<'a, R> {
+        Draft {
+            rows: rows.into_iter().collect(),
+            columns: Vec::new(),
+            is_record: false,
         }
     }
-    drawn
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn owned(rows: &[&[&str]]) -> Vec<Vec<String>> {
-        rows.iter()
-            .map(|row| row.iter().map(|cell| (*cell).to_owned()).collect())
-            .collect()
+    /// Begins a single thing that is read down the page, as `Key:   value` lines.
+    pub(crate) fn record<R: Copy>(row: R) -> Draft<'a, R> {
+        Draft {
+            is_record: true,
+            ..Self::of([row])
+        }
     }
 
-    #[test]
-    fn a_table_looks_like_kubectls() {
-        let rows = owned(&[&["prod-eu", "active", "5m"], &["p", "<none>", ""]]);
-        insta::assert_snapshot!(table(&["name", "state", "age"], &rows, false), @r"
-        NAME      STATE    AGE
-        prod-eu   active   5m
-        p         <none>
-        ");
+    /// Says in a sentence that a list is empty, for stderr.
+    pub(crate) fn empty(self, sentence: impl Into<Cow<'a, str>>) -> Self {
+        Self {
+            empty: Some(sentence.into()),
+            ..self
+        }
     }
 
-    #[test]
-    fn columns_stand_straight_under_wide_letters() {
-        let rows = owned(&[&["陈", "a"], &["Zoë", "b"]]);
-        insta::assert_snapshot!(table(&["name", "x"], &rows, false), @r"
-        NAME   X
-        陈     a
-        Zoë    b
-        ");
-    }
-
-    #[test]
-    fn long_cells_are_not_wrapped() {
-        let long = "x".repeat(400);
-        let rows = owned(&[&[&long, "a b c"]]);
-        assert_eq!(table(&["name", "note"], &rows, false).lines().count(), 2);
-    }
-
-    #[test]
-    fn a_cell_cannot_make_a_line_or_a_colour() {
-        let rows = owned(&[&["a\nb", "\u{1b}[31mred"]]);
-        insta::assert_snapshot!(table(&["name", "note"], &rows, false), @r"
-        NAME   NOTE
-        a\nb   \u{1b}[31mred
-        ");
-    }
-
-    #[test]
-    fn a_record_is_read_down_the_page() {
-        let rows = owned(&[&["prod", "kube-system", ""], &["", "vault"]]);
-        insta::assert_snapshot!(record(&["Name", "Held back", "Note"], &rows, false), @r"
-        Name:        prod
-        Held back:   kube-system
-                     vault
-        Note:
-        ");
-    }
-
-    #[test]
-    fn colour_adds_nothing_but_colour() {
-        let rows = owned(&[&["prod"]]);
-        let plain = table(&["name"], &rows, false);
-        let colored = table(&["name"], &rows, true);
-        assert_eq!(
-            colored.replace("\u{1b}[1m", "").replace("\u{1b}[0m", ""),
-            plain
-        );
-        assert_ne!(colored, plain);
-    }
-
-    #[test]
-    fn cells_say_times_to_people_and_to_machines() {
-        let now = DateTime::UNIX_EPOCH;
-        assert_eq!(Cells::new(now, true).time(now), "0s");
-        assert_eq!(Cells::new(now, false).time(now), "1970-01-01T00:00:00Z");
-        assert_eq!(Cells::new(now, true).time_or_none(None), "<none>");
-        assert_eq!(Cells::new(now, true).list::<&str>(&[]), "<none>");
+    /// The columns to draw.
+    pub(super) fn columns(&self, wide: bool) -> impl Iterator<Item = &Column<'a>> {
+        let left_out = if wide { Shown::Narrow } else { Shown::Wide };
+        let columns = self.columns.iter();
+        columns.filter(move |column| column.shown != left_out)
     }
 }

@@ -1,6 +1,6 @@
 //! Tests of the voice of a run.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta};
 
 use super::*;
 use crate::env::Fixture;
@@ -8,45 +8,18 @@ use crate::env::Fixture;
 #[derive(Serialize)]
 struct ClusterView {
     name: String,
-    #[serde(serialize_with = "time::serialize")]
-    created_at: DateTime<Utc>,
-    #[serde(serialize_with = "time::serialize_option")]
-    ends_at: Option<DateTime<Utc>>,
+    created_at: Time,
+    ends_at: Option<Time>,
 }
 
-#[derive(Serialize)]
-#[serde(transparent)]
-struct ClusterList(Vec<ClusterView>);
-
-impl View for ClusterList {
-    fn headers(&self, wide: bool) -> Vec<&'static str> {
-        if wide {
-            vec!["name", "ends", "age"]
-        } else {
-            vec!["name", "age"]
-        }
-    }
-
-    fn rows(&self, wide: bool, cells: &Cells) -> Vec<Vec<String>> {
-        let row = |view: &ClusterView| {
-            let mut row = vec![view.name.clone(), cells.time(view.created_at)];
-            if wide {
-                row.insert(1, cells.time_or_none(view.ends_at));
-            }
-            row
-        };
-        self.0.iter().map(row).collect()
-    }
-
-    fn names(&self) -> Vec<String> {
-        self.0
-            .iter()
-            .map(|view| format!("cluster/{}", view.name))
-            .collect()
-    }
-
-    fn empty(&self) -> Option<String> {
-        Some("No clusters are registered.".to_owned())
+impl View for Vec<ClusterView> {
+    fn table(&self) -> Table<'_> {
+        Table::of(self)
+            .col("name", |it| &it.name)
+            .wide("ends", |it| it.ends_at)
+            .col("age", |it| it.created_at)
+            .named(|it| format!("cluster/{}", it.name))
+            .empty("No clusters are registered.")
     }
 }
 
@@ -54,13 +27,13 @@ fn fixture() -> Fixture {
     Fixture::new(DateTime::UNIX_EPOCH + TimeDelta::days(20_000))
 }
 
-fn list(fixture: &Fixture) -> ClusterList {
+fn list(fixture: &Fixture) -> Vec<ClusterView> {
     let view = |name: &str, days: i64| ClusterView {
         name: name.to_owned(),
-        created_at: fixture.now() - TimeDelta::days(days),
-        ends_at: (days > 5).then(|| fixture.now() + TimeDelta::days(29)),
+        created_at: Time(fixture.now() - TimeDelta::days(days)),
+        ends_at: (days > 5).then(|| Time(fixture.now() + TimeDelta::days(29))),
     };
-    ClusterList(vec![view("prod-eu", 10), view("p", 3)])
+    vec![view("prod-eu", 10), view("p", 3)]
 }
 
 fn shown(fixture: &Fixture, format: Format) -> String {
@@ -135,7 +108,7 @@ fn an_empty_list_says_so_and_is_an_array_to_machines() {
             ..Settings::default()
         };
         let mut output = Output::new(&mut fixture.env(), settings);
-        output.show(&ClusterList(Vec::new())).expect("shown");
+        output.show(&Vec::<ClusterView>::new()).expect("shown");
         (fixture.take_stdout(), fixture.take_stderr())
     };
     let said = "No clusters are registered.\n".to_owned();

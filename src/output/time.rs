@@ -1,7 +1,7 @@
 //! Times and lengths of time: as kubectl says them to people, as RFC 3339 says them to machines.
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use serde::Serializer;
+use serde::{Serialize, Serializer};
 
 /// Writes an instant as RFC 3339 in UTC, to the second: `2026-11-22T10:00:00Z`.
 pub(crate) fn rfc3339(at: DateTime<Utc>) -> String {
@@ -43,23 +43,13 @@ fn two(more: i64, more_unit: char, less: i64, less_unit: char) -> String {
     }
 }
 
-/// Serializes an instant, for `#[serde(serialize_with = "time::serialize")]` on a view's field.
-pub(crate) fn serialize<S: Serializer>(at: &DateTime<Utc>, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(&rfc3339(*at))
-}
+/// An instant in a view: RFC 3339 to machines.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Time(pub(crate) DateTime<Utc>);
 
-/// Serializes an instant that may be missing, as `null` then.
-#[expect(
-    clippy::ref_option,
-    reason = "serde hands over a reference to the field"
-)]
-pub(crate) fn serialize_option<S: Serializer>(
-    at: &Option<DateTime<Utc>>,
-    to: S,
-) -> Result<S::Ok, S::Error> {
-    match at {
-        Some(at) => serialize(at, to),
-        None => to.serialize_none(),
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&rfc3339(self.0))
     }
 }
 

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::cli::desk::Desk;
-use crate::cli::views::audit::AuditListView;
+use crate::cli::views::audit::EntryView;
 use crate::cli::{completion, duration};
 use crate::domain::audit::EventSeq;
 use crate::domain::name::{ClusterName, UserRef};
@@ -83,6 +83,6 @@ fn when(text: &str) -> Result<When, String> {
 pub(crate) fn run(args: AuditListArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let filter = args.filter.filter(desk.session.now());
     let entries = ops::audit::list(desk.session, &filter)?;
-    desk.output.show(&AuditListView::new(entries))?;
+    desk.output.list(entries.into_iter().map(EntryView::from))?;
     Ok(())
 }

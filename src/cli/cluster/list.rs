@@ -1,7 +1,7 @@
 //! `kubegrant cluster list`.
 
 use crate::cli::desk::Desk;
-use crate::cli::views::cluster::ClusterListView;
+use crate::cli::views::cluster::LineView;
 use crate::error::Failure;
 use crate::ops;
 
@@ -11,7 +11,7 @@ pub(crate) struct ClusterListArgs {}
 
 pub(crate) fn run(_args: &ClusterListArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let lines = ops::cluster::list(desk.session)?;
-    desk.output.show(&ClusterListView::new(lines))?;
+    desk.output.list(lines.iter().map(LineView::from))?;
     desk.say_revoked(None, None)?;
     Ok(())
 }

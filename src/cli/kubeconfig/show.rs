@@ -2,7 +2,7 @@
 
 use crate::cli::completion;
 use crate::cli::desk::Desk;
-use crate::cli::views::kubeconfig::VersionsView;
+use crate::cli::views::kubeconfig::VersionView;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::error::Failure;
 use crate::ops;
@@ -23,8 +23,10 @@ pub(crate) struct KubeconfigShowArgs {
 pub(crate) fn run(args: KubeconfigShowArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let KubeconfigShowArgs { cluster, user } = args;
     let versions = ops::kubeconfig::show(desk.session, &cluster, user.as_ref())?;
-    desk.output
-        .show(&VersionsView::new(cluster.as_str(), versions))?;
+    let views = versions
+        .into_iter()
+        .map(|version| VersionView::new(cluster.as_str(), version));
+    desk.output.list(views)?;
     desk.say_revoked(user.as_ref(), Some(&cluster))?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cli::desk::Desk;
-use crate::cli::views::whose::WhoseView;
+use crate::cli::views::whose::LoginView;
 use crate::error::{Failure, Kind};
 use crate::ops;
 use crate::ops::whose::{Evidence, Finding};
@@ -33,7 +33,7 @@ pub(crate) struct KubeconfigWhoseArgs {
 pub(crate) fn run(args: &KubeconfigWhoseArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let found = ops::whose::whose(desk.session, &args.file)?;
     let findings = found.logins;
-    desk.output.show(&WhoseView::new(&findings))?;
+    desk.output.list(findings.iter().map(LoginView::from))?;
     if found.more > 0 {
         desk.output.warn(&format!(
             "{} more were found and not looked at: cut the file into pieces",

@@ -3,7 +3,7 @@
 use super::change;
 use crate::cli::desk::Desk;
 use crate::cli::global::DryRunArgs;
-use crate::cli::views::project::OverListView;
+use crate::cli::views::project::OverView;
 use crate::cli::{completion, confirm, reached};
 use crate::domain::name::{ClusterName, ProjectName};
 use crate::domain::project::SharedLevel;
@@ -95,7 +95,9 @@ async fn run(args: ActArgs, action: Action, desk: &mut Desk<'_>) -> Result<(), F
             Err(error) => failures.push(Failure::from(error)),
         }
     }
-    desk.output.show(&OverListView::new(&all))?;
+    let views = all.iter();
+    desk.output
+        .list(views.map(|(over, applied)| OverView::new(over, *applied)))?;
     if is_preview {
         desk.output.status("Nothing was changed (dry run).");
     } else if all.is_empty() && failures.is_empty() {

@@ -1,7 +1,7 @@
 //! `kubegrant project list`.
 
 use crate::cli::desk::Desk;
-use crate::cli::views::project::ProjectListView;
+use crate::cli::views::project::ProjectLineView;
 use crate::error::Failure;
 use crate::ops;
 
@@ -13,6 +13,6 @@ pub(crate) struct ProjectListArgs {}
 
 pub(crate) fn run(_: &ProjectListArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let lines = ops::project::list(desk.session)?;
-    desk.output.show(&ProjectListView::new(&lines))?;
+    desk.output.list(lines.iter().map(ProjectLineView::from))?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use crate::cli::completion;
 use crate::cli::desk::Desk;
-use crate::cli::views::rbac::BindingListView;
+use crate::cli::views::rbac::BindingView;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::error::Failure;
 use crate::ops;
@@ -31,6 +31,7 @@ pub(crate) async fn run(args: RbacListArgs, desk: &mut Desk<'_>) -> Result<(), F
         desk.output
             .warn(&format!("the cluster was not asked: {why}"));
     }
-    desk.output.show(&BindingListView::new(listed.lines))?;
+    desk.output
+        .list(listed.lines.into_iter().map(BindingView::from))?;
     Ok(())
 }

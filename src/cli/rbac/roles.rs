@@ -2,7 +2,7 @@
 
 use crate::cli::completion;
 use crate::cli::desk::Desk;
-use crate::cli::views::rbac::RoleListView;
+use crate::cli::views::rbac::RoleView;
 use crate::domain::name::{ClusterName, parse_namespace};
 use crate::error::Failure;
 use crate::ops;
@@ -30,6 +30,6 @@ pub(crate) struct RbacRolesArgs {
 pub(crate) async fn run(args: &RbacRolesArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let namespace = args.namespace.as_deref();
     let offers = ops::rbac::roles(desk.session, &args.cluster, namespace, args.all).await?;
-    desk.output.show(&RoleListView::new(offers))?;
+    desk.output.list(offers.into_iter().map(RoleView::from))?;
     Ok(())
 }

@@ -4,7 +4,7 @@ use crate::cli::completion;
 use crate::cli::desk::Desk;
 use crate::cli::global::DryRunArgs;
 use crate::cli::project::change::say_over;
-use crate::cli::views::team::ActView;
+use crate::cli::views::team::ReportView;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::error::Failure;
 use crate::ops::team::{Action, Heard, Where, act};
@@ -69,8 +69,9 @@ pub(crate) async fn run<C: Clone>(
     })
     .await?;
     drop(progress);
+    let user = args.user.to_string();
     desk.output
-        .show(&ActView::new(&args.user.to_string(), &reports))?;
+        .list(reports.iter().map(|it| ReportView::new(&user, it)))?;
     if matches!(intent, Intent::Preview) {
         desk.output.status("Nothing was changed (dry run).");
         return Ok(());

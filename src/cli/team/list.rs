@@ -2,7 +2,7 @@
 
 use crate::cli::completion;
 use crate::cli::desk::Desk;
-use crate::cli::views::team::TeamListView;
+use crate::cli::views::team::LineView;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::error::Failure;
 use crate::ops;
@@ -31,7 +31,7 @@ pub(crate) fn run(args: TeamListArgs, desk: &mut Desk<'_>) -> Result<(), Failure
         show_revoked: args.show_revoked,
     };
     let lines = ops::team::list(desk.session, &filter)?;
-    desk.output.show(&TeamListView::new(lines))?;
+    desk.output.list(lines.into_iter().map(LineView::from))?;
     desk.say_doubt()?;
     Ok(())
 }

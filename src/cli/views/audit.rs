@@ -1,49 +1,28 @@
 //! Audit events. Frozen: fields are added, never renamed or retyped.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
-
-use chrono::{DateTime, Utc};
-use serde::Serialize;
 
 use crate::domain::audit::Entry;
 use crate::ops::audit::{Accepted, Known, Report, Verdict};
-use crate::output::{Cells, View, time};
+use crate::output::{Table, Time, View};
 
-#[derive(Serialize)]
-struct EntryView {
-    seq: i64,
-    #[serde(serialize_with = "time::serialize")]
-    at: DateTime<Utc>,
-    actor: String,
-    acting_as: Option<String>,
-    action: String,
-    phase: String,
-    cluster: Option<String>,
-    user: Option<String>,
-    detail: String,
-    request: Option<i64>,
-    hash: String,
-    state: Option<String>,
-    prev: String,
-}
-
-impl From<Entry> for EntryView {
-    fn from(entry: Entry) -> Self {
-        Self {
-            seq: entry.seq.0,
-            at: entry.at,
-            actor: entry.actor,
-            acting_as: entry.acting_as,
-            action: entry.action,
-            phase: entry.phase,
-            cluster: entry.cluster,
-            user: entry.user,
-            detail: entry.detail,
-            request: entry.request.map(|seq| seq.0),
-            hash: entry.hash,
-            state: entry.state,
-            prev: entry.prev,
-        }
+frozen! {
+    /// An event.
+    pub(crate) struct EntryView from entry: Entry {
+        seq: i64 = entry.seq.0,
+        at: Time = Time(entry.at),
+        actor: String = entry.actor,
+        acting_as: Option<String> = entry.acting_as,
+        action: String = entry.action,
+        phase: String = entry.phase,
+        cluster: Option<String> = entry.cluster,
+        user: Option<String> = entry.user,
+        detail: String = entry.detail,
+        request: Option<i64> = entry.request.map(|seq| seq.0),
+        hash: String = entry.hash,
+        state: Option<String> = entry.state,
+        prev: String = entry.prev,
     }
 }
 
@@ -69,168 +48,95 @@ pub(crate) fn json_line(entry: &Entry) -> String {
     line
 }
 
-/// Events, oldest first.
-#[derive(Serialize)]
-#[serde(transparent)]
-pub(crate) struct AuditListView(Vec<EntryView>);
-
-impl AuditListView {
-    /// Shapes events.
-    pub(crate) fn new(entries: Vec<Entry>) -> Self {
-        let shaped = entries.into_iter().map(EntryView::from);
-        Self(shaped.collect())
-    }
-}
-
-impl View for AuditListView {
-    fn headers(&self, wide: bool) -> Vec<&'static str> {
-        let mut headers = vec![
-            "SEQ", "TIME", "ACTOR", "ACTION", "PHASE", "CLUSTER", "USER", "DETAIL",
-        ];
-        if wide {
-            headers.extend(["REQUEST", "HASH"]);
+impl EntryView {
+    fn who(&self) -> Cow<'_, str> {
+        match &self.acting_as {
+            None => Cow::Borrowed(&self.actor),
+            Some(other) => Cow::Owned(format!("{} as {other}", self.actor)),
         }
-        headers
-    }
-    fn rows(&self, wide: bool, cells: &Cells) -> Vec<Vec<String>> {
-        let row = |entry: &EntryView| {
-            let actor = match &entry.acting_as {
-                None => entry.actor.clone(),
-                Some(other) => format!("{} as {other}", entry.actor),
-            };
-            let mut row = vec![
-                entry.seq.to_string(),
-                cells.time(entry.at),
-                actor,
-                entry.action.clone(),
-                entry.phase.clone(),
-                cells.text_or_none(entry.cluster.as_deref()),
-                cells.text_or_none(entry.user.as_deref()),
-                entry.detail.clone(),
-            ];
-            if wide {
-                let request = entry.request.map(|seq| seq.to_string());
-                row.push(cells.text_or_none(request.as_deref()));
-                row.push(entry.hash.clone());
-            }
-            row
-        };
-        self.0.iter().map(row).collect()
-    }
-    fn names(&self) -> Vec<String> {
-        self.0
-            .iter()
-            .map(|entry| format!("event/{}", entry.seq))
-            .collect()
-    }
-    fn empty(&self) -> Option<String> {
-        Some("No events match.".to_owned())
     }
 }
 
-/// What a check of the log found.
-#[derive(Serialize)]
-pub(crate) struct VerdictView {
-    whole: bool,
-    events: i64,
-    head: Option<String>,
-    broken_at: Option<i64>,
-    known_here: &'static str,
-    changed: Vec<String>,
+impl View for Vec<EntryView> {
+    fn table(&self) -> Table<'_> {
+        Table::of(self)
+            .col("SEQ", |it| it.seq)
+            .col("TIME", |it| it.at)
+            .col("ACTOR", EntryView::who)
+            .col("ACTION", |it| &it.action)
+            .col("PHASE", |it| &it.phase)
+            .col("CLUSTER", |it| &it.cluster)
+            .col("USER", |it| &it.user)
+            .col("DETAIL", |it| &it.detail)
+            .wide("REQUEST", |it| it.request)
+            .wide("HASH", |it| &it.hash)
+            .named(|it| format!("event/{}", it.seq))
+            .empty("No events match.")
+    }
 }
 
-impl From<&Report> for VerdictView {
-    fn from(report: &Report) -> Self {
+fn head_name(head: Option<&String>) -> Vec<String> {
+    let head = head.into_iter();
+    head.map(|head| format!("head/{head}")).collect()
+}
+
+frozen! {
+    /// What a check of the log found.
+    pub(crate) struct VerdictView from report: &Report {
         let (events, head, broken_at) = match &report.verdict {
             Verdict::Whole { rows, head } => (*rows, head.clone(), None),
             Verdict::Broken { seq, .. } => (seq.0 - 1, None, Some(seq.0)),
         };
-        Self {
-            whole: report.is_good(),
-            events,
-            head,
-            broken_at,
-            known_here: match report.known {
-                Known::Nothing => "nothing",
-                Known::Fits(_) => "fits",
-                Known::Superseded(_) => "superseded",
-                Known::Differs(..) => "differs",
-            },
-            changed: report.changed.clone(),
-        }
+        whole: bool = report.is_good(),
+        events: i64 = events,
+        head: Option<String> = head,
+        broken_at: Option<i64> = broken_at,
+        known_here: &'static str = match report.known {
+            Known::Nothing => "nothing",
+            Known::Fits(_) => "fits",
+            Known::Superseded(_) => "superseded",
+            Known::Differs(..) => "differs",
+        },
+        changed: Vec<String> = report.changed.clone(),
     }
 }
 
 impl View for VerdictView {
-    fn headers(&self, _wide: bool) -> Vec<&'static str> {
-        vec!["Whole", "Events", "Head", "Known here"]
-    }
-    fn rows(&self, _wide: bool, cells: &Cells) -> Vec<Vec<String>> {
-        vec![vec![
-            cells.yes(self.whole),
-            self.events.to_string(),
-            cells.text_or_none(self.head.as_deref()),
-            self.known_here.to_owned(),
-        ]]
-    }
-    fn names(&self) -> Vec<String> {
-        self.head
-            .iter()
-            .map(|head| format!("head/{head}"))
-            .collect()
-    }
-    fn detail(&self) -> bool {
-        true
+    fn table(&self) -> Table<'_> {
+        Table::record(self)
+            .col("Whole", |it| it.whole)
+            .col("Events", |it| it.events)
+            .col("Head", |it| &it.head)
+            .col("Known here", |it| it.known_here)
+            .names(head_name(self.head.as_ref()))
     }
 }
 
-/// What an owner accepted.
-#[derive(Serialize)]
-pub(crate) struct AcceptedView {
-    accepted: Vec<String>,
-    seq: Option<i64>,
-    head: Option<String>,
-    to_reconcile: Vec<String>,
-    ssh_keys_in_doubt: Vec<String>,
-}
-
-impl From<&Accepted> for AcceptedView {
-    fn from(accepted: &Accepted) -> Self {
-        Self {
-            to_reconcile: accepted.looks.clone(),
-            ssh_keys_in_doubt: accepted.doubted.clone(),
-            accepted: accepted.complaints.clone(),
-            seq: accepted.head.as_ref().map(|head| head.seq.0),
-            head: accepted.head.as_ref().map(|head| head.hash.clone()),
-        }
+frozen! {
+    /// What an owner accepted.
+    pub(crate) struct AcceptedView from accepted: &Accepted {
+        accepted: Vec<String> = accepted.complaints.clone(),
+        seq: Option<i64> = accepted.head.as_ref().map(|head| head.seq.0),
+        head: Option<String> = accepted.head.as_ref().map(|head| head.hash.clone()),
+        to_reconcile: Vec<String> = accepted.looks.clone(),
+        ssh_keys_in_doubt: Vec<String> = accepted.doubted.clone(),
     }
 }
 
 impl View for AcceptedView {
-    fn headers(&self, _wide: bool) -> Vec<&'static str> {
-        vec!["Accepted", "Event", "Head"]
-    }
-    fn rows(&self, _wide: bool, cells: &Cells) -> Vec<Vec<String>> {
-        let accepted = (!self.accepted.is_empty()).then(|| self.accepted.join("; "));
-        vec![vec![
-            cells.text_or_none(accepted.as_deref()),
-            cells.text_or_none(self.seq.map(|seq| seq.to_string()).as_deref()),
-            cells.text_or_none(self.head.as_deref()),
-        ]]
-    }
-    fn names(&self) -> Vec<String> {
-        self.head
-            .iter()
-            .map(|head| format!("head/{head}"))
-            .collect()
-    }
-    fn detail(&self) -> bool {
-        true
+    fn table(&self) -> Table<'_> {
+        Table::record(self)
+            .col("Accepted", |it| Some(it.accepted.join("; ")))
+            .col("Event", |it| it.seq)
+            .col("Head", |it| &it.head)
+            .names(head_name(self.head.as_ref()))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use chrono::DateTime;
+
     use super::*;
     use crate::domain::audit::EventSeq;
 

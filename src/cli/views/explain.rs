@@ -4,8 +4,16 @@ use serde::Serialize;
 
 use super::access::KEPT;
 use crate::domain::access::{Access, Power, strongest};
-use crate::ops::explain::Explained;
-use crate::output::{Cells, View};
+use crate::ops::explain::{Answer, Explained, Path};
+use crate::output::{NONE, Table, View};
+
+frozen! {
+    struct AnswerView from answer: &Answer {
+        question: String = answer.question.clone(),
+        allowed: Option<bool> = answer.allowed,
+        reason: String = answer.reason.clone(),
+    }
+}
 
 #[derive(Serialize)]
 struct PathView {
@@ -15,127 +23,119 @@ struct PathView {
     what: String,
 }
 
-#[derive(Serialize)]
-struct AnswerView {
-    question: String,
-    allowed: Option<bool>,
-    reason: String,
-}
-
-/// Why somebody has what they have on a cluster.
-#[derive(Serialize)]
-pub(crate) struct ExplainView {
-    user: String,
-    cluster: String,
-    level: Option<&'static str>,
-    through: &'static str,
-    paths: Vec<PathView>,
-    can_download: bool,
-    refused_because: Option<String>,
-    live_version: Option<u32>,
-    answer: Option<AnswerView>,
-}
-
-impl From<&Explained> for ExplainView {
-    fn from(explained: &Explained) -> Self {
-        let (mut power, mut through) = strongest(explained.access, explained.project);
-        let kept = explained.kept.as_ref();
-        if let Some(kept) = kept.filter(|kept| Some(kept.power) > power) {
-            (power, through) = (Some(kept.power), KEPT);
-        }
+impl PathView {
+    fn new(path: &Path, through: &str) -> Self {
+        // Bound roles come on top of whatever else counts.
+        let is_used = path.through == through || path.through == Access::Bound.path();
         Self {
-            user: explained.user.clone(),
-            cluster: explained.cluster.to_string(),
-            level: power.map(Power::as_str),
-            through,
-            paths: explained
-                .paths
-                .iter()
-                .map(|path| PathView {
-                    path: path.through,
-                    gives: path.gives,
-                    // Bound roles come on top of whatever else counts.
-                    counts: (path.through == through || path.through == Access::Bound.path())
-                        && path.gives.is_some(),
-                    what: path.what.clone(),
-                })
-                .collect(),
-            can_download: explained.download.is_ok(),
-            refused_because: explained.download.as_ref().err().cloned(),
-            live_version: explained.version,
-            answer: explained.answer.as_ref().map(|answer| AnswerView {
-                question: answer.question.clone(),
-                allowed: answer.allowed,
-                reason: answer.reason.clone(),
-            }),
+            path: path.through,
+            gives: path.gives,
+            counts: is_used && path.gives.is_some(),
+            what: path.what.clone(),
+        }
+    }
+}
+
+frozen! {
+    /// Why somebody has what they have on a cluster.
+    pub(crate) struct ExplainView from explained: &Explained {
+        let (power, through) = strongest(explained.access, explained.project);
+        let kept = explained.kept.as_ref().filter(|kept| Some(kept.power) > power);
+        let (power, through) = kept.map_or((power, through), |kept| (Some(kept.power), KEPT));
+        let paths = explained.paths.iter();
+        user: String = explained.user.clone(),
+        cluster: String = explained.cluster.to_string(),
+        level: Option<&'static str> = power.map(Power::as_str),
+        through: &'static str = through,
+        paths: Vec<PathView> = paths.map(|path| PathView::new(path, through)).collect(),
+        can_download: bool = explained.download.is_ok(),
+        refused_because: Option<String> = explained.download.as_ref().err().cloned(),
+        live_version: Option<u32> = explained.version,
+        answer: Option<AnswerView> = explained.answer.as_ref().map(AnswerView::from),
+    }
+}
+
+/// A way to access, or what all of them come to.
+struct Line {
+    path: &'static str,
+    gives: &'static str,
+    counts: &'static str,
+    why: String,
+}
+
+impl ExplainView {
+    fn access(&self) -> Line {
+        let (user, cluster) = (&self.user, &self.cluster);
+        let level = self.level.unwrap_or("none");
+        let why = match level {
+            "bound" => format!("'{user}' has role bindings alone on cluster '{cluster}'"),
+            level if self.through == KEPT => format!(
+                "'{user}' gets {level} on cluster '{cluster}' by a shared kubeconfig that was \
+                 kept, until it is rotated"
+            ),
+            level => format!("'{user}' has {level} on cluster '{cluster}'"),
+        };
+        Line::sum("access", level, why)
+    }
+
+    fn kubeconfig(&self) -> Line {
+        let gives = if self.can_download { "yes" } else { "refused" };
+        let why = match (&self.refused_because, self.live_version) {
+            (Some(why), _) => why.clone(),
+            (None, Some(version)) => format!("version {version} is live"),
+            (None, None) => "the next download issues a version".to_owned(),
+        };
+        Line::sum("kubeconfig", gives, why)
+    }
+}
+
+impl AnswerView {
+    fn line(&self) -> Line {
+        let gives = match self.allowed {
+            Some(true) => "yes",
+            Some(false) => "no",
+            None => "not asked",
+        };
+        let reason = Some(&*self.reason).filter(|reason| !reason.is_empty());
+        let why = format!("{}: {}", self.question, reason.unwrap_or(NONE));
+        Line::sum("API server", gives, why)
+    }
+}
+
+impl PathView {
+    fn line(&self) -> Line {
+        Line {
+            path: self.path,
+            gives: self.gives.unwrap_or("nothing"),
+            counts: if self.counts { "yes" } else { "no" },
+            why: self.what.clone(),
+        }
+    }
+}
+
+impl Line {
+    fn sum(path: &'static str, gives: &'static str, why: String) -> Self {
+        Self {
+            path,
+            gives,
+            counts: "-",
+            why,
         }
     }
 }
 
 impl View for ExplainView {
-    fn headers(&self, _wide: bool) -> Vec<&'static str> {
-        vec!["PATH", "GIVES", "COUNTS", "WHY"]
-    }
-    fn rows(&self, _wide: bool, cells: &Cells) -> Vec<Vec<String>> {
-        let mut rows: Vec<Vec<String>> = self
-            .paths
-            .iter()
-            .map(|path| {
-                vec![
-                    path.path.to_owned(),
-                    path.gives.unwrap_or("nothing").to_owned(),
-                    cells.yes(path.counts),
-                    path.what.clone(),
-                ]
-            })
+    fn table(&self) -> Table<'_> {
+        let paths = self.paths.iter().map(PathView::line);
+        let lines: Vec<Line> = paths
+            .chain([self.access(), self.kubeconfig()])
+            .chain(self.answer.iter().map(AnswerView::line))
             .collect();
-        let level = self.level.unwrap_or("none");
-        rows.push(vec![
-            "access".to_owned(),
-            level.to_owned(),
-            "-".to_owned(),
-            match level {
-                "bound" => format!(
-                    "'{}' has role bindings alone on cluster '{}'",
-                    self.user, self.cluster
-                ),
-                level if self.through == KEPT => format!(
-                    "'{}' gets {level} on cluster '{}' by a shared kubeconfig that was kept, until \
-                     it is rotated",
-                    self.user, self.cluster
-                ),
-                level => format!("'{}' has {level} on cluster '{}'", self.user, self.cluster),
-            },
-        ]);
-        rows.push(vec![
-            "kubeconfig".to_owned(),
-            if self.can_download { "yes" } else { "refused" }.to_owned(),
-            "-".to_owned(),
-            match (&self.refused_because, self.live_version) {
-                (Some(why), _) => why.clone(),
-                (None, Some(version)) => format!("version {version} is live"),
-                (None, None) => "the next download issues a version".to_owned(),
-            },
-        ]);
-        if let Some(answer) = &self.answer {
-            rows.push(vec![
-                "API server".to_owned(),
-                match answer.allowed {
-                    Some(true) => "yes".to_owned(),
-                    Some(false) => "no".to_owned(),
-                    None => "not asked".to_owned(),
-                },
-                "-".to_owned(),
-                format!(
-                    "{}: {}",
-                    answer.question,
-                    cells.text_or_none(Some(answer.reason.as_str()).filter(|it| !it.is_empty()))
-                ),
-            ]);
-        }
-        rows
-    }
-    fn names(&self) -> Vec<String> {
-        vec![format!("access/{}@{}", self.user, self.cluster)]
+        Table::of(&lines)
+            .col("PATH", |it| it.path)
+            .col("GIVES", |it| it.gives)
+            .col("COUNTS", |it| it.counts)
+            .col("WHY", |it| it.why.clone())
+            .names(vec![format!("access/{}@{}", self.user, self.cluster)])
     }
 }

@@ -1,52 +1,28 @@
 //! The organization. Frozen: fields are added, never renamed or retyped.
 
-use serde::Serialize;
-
 use crate::ops::init::Initialized;
-use crate::output::{Cells, View};
+use crate::output::{Table, View};
 
-/// The organization after `init`.
-#[derive(Serialize)]
-pub(crate) struct InitView {
-    organization: String,
-    owner: String,
-    key: String,
-    store: String,
-    identity: String,
-    changed: bool,
-}
-
-impl From<&Initialized> for InitView {
-    fn from(done: &Initialized) -> Self {
-        Self {
-            organization: done.organization.clone(),
-            owner: done.owner.clone(),
-            key: done.key.clone(),
-            store: done.store.display().to_string(),
-            identity: done.identity.trim_matches('`').to_owned(),
-            changed: !done.unchanged,
-        }
+frozen! {
+    /// The organization after `init`.
+    pub(crate) struct InitView from done: &Initialized {
+        organization: String = done.organization.clone(),
+        owner: String = done.owner.clone(),
+        key: String = done.key.clone(),
+        store: String = done.store.display().to_string(),
+        identity: String = done.identity.trim_matches('`').to_owned(),
+        changed: bool = !done.unchanged,
     }
 }
 
 impl View for InitView {
-    fn headers(&self, _wide: bool) -> Vec<&'static str> {
-        vec!["Organization", "Owner", "Key", "Store", "Identity"]
-    }
-    fn rows(&self, _wide: bool, _cells: &Cells) -> Vec<Vec<String>> {
-        let row = [
-            &self.organization,
-            &self.owner,
-            &self.key,
-            &self.store,
-            &self.identity,
-        ];
-        vec![row.map(String::clone).to_vec()]
-    }
-    fn names(&self) -> Vec<String> {
-        vec![format!("user/{}", self.owner)]
-    }
-    fn detail(&self) -> bool {
-        true
+    fn table(&self) -> Table<'_> {
+        Table::record(self)
+            .col("Organization", |it| &it.organization)
+            .col("Owner", |it| &it.owner)
+            .col("Key", |it| &it.key)
+            .col("Store", |it| &it.store)
+            .col("Identity", |it| &it.identity)
+            .named(|it| format!("user/{}", it.owner))
     }
 }

@@ -1,59 +1,66 @@
 //! Kubeconfigs. Frozen: fields are added, never renamed or retyped.
 
-use chrono::{DateTime, Utc};
+use std::slice;
+
 use serde::Serialize;
 
-use crate::ops::kubeconfig::{AllDownloaded, Downloaded, Removed, Rotated, Version};
-use crate::output::{Cells, View, time};
+use crate::ops::kubeconfig::{AllDownloaded, Downloaded, Part, Removed, Rotated, Version};
+use crate::output::{Table, Time, View};
 
-/// A hand-over. Never the file's text.
-#[derive(Serialize)]
-pub(crate) struct DownloadView {
-    cluster: String,
-    user: String,
-    shared_with: Option<String>,
-    version: u32,
-    level: &'static str,
-    path: Option<String>,
-    sealed: bool,
-    #[serde(serialize_with = "time::serialize")]
-    expires_at: DateTime<Utc>,
+frozen! {
+    /// A hand-over. Never the file's text.
+    pub(crate) struct DownloadView from done: &Downloaded {
+        cluster: String = done.cluster.to_string(),
+        user: String = done.user.to_string(),
+        shared_with: Option<String> = done.shared_with.clone(),
+        version: u32 = done.version,
+        level: &'static str = done.power.as_str(),
+        path: Option<String> = done.path.as_ref().map(|path| path.display().to_string()),
+        sealed: bool = done.sealed,
+        expires_at: Time = Time(done.expires_at),
+    }
 }
 
-impl From<&Downloaded> for DownloadView {
-    fn from(done: &Downloaded) -> Self {
-        Self {
-            cluster: done.cluster.to_string(),
-            user: done.user.to_string(),
-            shared_with: done.shared_with.clone(),
-            version: done.version,
-            level: done.power.as_str(),
-            path: done.path.as_ref().map(|path| path.display().to_string()),
-            sealed: done.sealed,
-            expires_at: done.expires_at,
-        }
-    }
+fn downloads(views: &[DownloadView]) -> Table<'_> {
+    Table::of(views)
+        .col("CLUSTER", |it| &it.cluster)
+        .col("USER", |it| &it.user)
+        .col("VERSION", |it| it.version)
+        .col("LEVEL", |it| it.level)
+        .col("EXPIRES", |it| it.expires_at)
+        .col("FILE", |it| &it.path)
+        .named(|it| version_name(&it.user, &it.cluster, it.version))
+}
+
+fn version_name(user: &str, cluster: &str, version: u32) -> String {
+    format!("kubeconfig/{user}@{cluster}-v{version}")
 }
 
 impl View for DownloadView {
-    fn headers(&self, _wide: bool) -> Vec<&'static str> {
-        vec!["CLUSTER", "USER", "VERSION", "LEVEL", "EXPIRES", "FILE"]
+    fn table(&self) -> Table<'_> {
+        downloads(slice::from_ref(self))
     }
-    fn rows(&self, _wide: bool, cells: &Cells) -> Vec<Vec<String>> {
-        vec![vec![
-            self.cluster.clone(),
-            self.user.clone(),
-            self.version.to_string(),
-            self.level.to_owned(),
-            cells.time(self.expires_at),
-            cells.text_or_none(self.path.as_deref()),
-        ]]
-    }
-    fn names(&self) -> Vec<String> {
-        vec![format!(
-            "kubeconfig/{}@{}-v{}",
-            self.user, self.cluster, self.version
-        )]
+}
+
+/// Shapes a hand-over of several clusters: one for each.
+pub(crate) fn parts(done: &AllDownloaded) -> Vec<DownloadView> {
+    let path = done.path.as_ref().map(|path| path.display().to_string());
+    let view = |part: &Part| DownloadView {
+        cluster: part.cluster.to_string(),
+        user: part.owner.to_string(),
+        shared_with: (part.owner.to_string() != done.user).then(|| done.user.clone()),
+        version: part.version,
+        level: part.power.as_str(),
+        path: path.clone(),
+        sealed: done.sealed,
+        expires_at: Time(part.expires_at),
+    };
+    done.parts.iter().map(view).collect()
+}
+
+impl View for Vec<DownloadView> {
+    fn table(&self) -> Table<'_> {
+        downloads(self).empty("No cluster could be asked.")
     }
 }
 
@@ -66,8 +73,7 @@ pub(crate) struct RotateView {
     version: u32,
     applied: bool,
     path: Option<String>,
-    #[serde(serialize_with = "time::serialize_option")]
-    expires_at: Option<DateTime<Utc>>,
+    expires_at: Option<Time>,
 }
 
 impl RotateView {
@@ -81,34 +87,22 @@ impl RotateView {
             version: done.begun,
             applied: done.applied.owed.is_empty(),
             path: path.map(|path| path.display().to_string()),
-            expires_at: handed.map(|handed| handed.expires_at),
+            expires_at: handed.map(|handed| Time(handed.expires_at)),
         }
     }
 }
 
 impl View for RotateView {
-    fn headers(&self, _wide: bool) -> Vec<&'static str> {
-        vec![
-            "CLUSTER", "USER", "ENDED", "VERSION", "APPLIED", "EXPIRES", "FILE",
-        ]
-    }
-    fn rows(&self, _wide: bool, cells: &Cells) -> Vec<Vec<String>> {
-        let ended = self.ended_version.map(|version| version.to_string());
-        vec![vec![
-            self.cluster.clone(),
-            self.user.clone(),
-            cells.text_or_none(ended.as_deref()),
-            self.version.to_string(),
-            cells.yes(self.applied),
-            cells.time_or_none(self.expires_at),
-            cells.text_or_none(self.path.as_deref()),
-        ]]
-    }
-    fn names(&self) -> Vec<String> {
-        vec![format!(
-            "kubeconfig/{}@{}-v{}",
-            self.user, self.cluster, self.version
-        )]
+    fn table(&self) -> Table<'_> {
+        Table::of([self])
+            .col("CLUSTER", |it| &it.cluster)
+            .col("USER", |it| &it.user)
+            .col("ENDED", |it| it.ended_version)
+            .col("VERSION", |it| it.version)
+            .col("APPLIED", |it| it.applied)
+            .col("EXPIRES", |it| it.expires_at)
+            .col("FILE", |it| &it.path)
+            .named(|it| version_name(&it.user, &it.cluster, it.version))
     }
 }
 
@@ -116,202 +110,94 @@ impl View for RotateView {
 struct DeliveryView {
     to: String,
     by: String,
-    #[serde(serialize_with = "time::serialize")]
-    at: DateTime<Utc>,
-    #[serde(serialize_with = "time::serialize")]
-    expires_at: DateTime<Utc>,
+    at: Time,
+    expires_at: Time,
     form: String,
     jti: Option<String>,
 }
 
+/// A version of a kubeconfig.
 #[derive(Serialize)]
-struct VersionView {
+pub(crate) struct VersionView {
     cluster: String,
     user: String,
     version: u32,
     state: &'static str,
     level: &'static str,
     account: String,
-    #[serde(serialize_with = "time::serialize_option")]
-    issued_at: Option<DateTime<Utc>>,
-    #[serde(serialize_with = "time::serialize_option")]
-    expires_at: Option<DateTime<Utc>>,
-    #[serde(serialize_with = "time::serialize_option")]
-    revoked_at: Option<DateTime<Utc>>,
+    issued_at: Option<Time>,
+    expires_at: Option<Time>,
+    revoked_at: Option<Time>,
     ended_because: Option<String>,
     downloads: Vec<DeliveryView>,
 }
 
-/// The versions of a kubeconfig, oldest first.
-#[derive(Serialize)]
-#[serde(transparent)]
-pub(crate) struct VersionsView(Vec<VersionView>);
-
-impl VersionsView {
-    /// Shapes versions.
-    pub(crate) fn new(cluster: &str, versions: Vec<Version>) -> Self {
-        let shaped = versions.into_iter().map(|version| {
-            let credential = version.credential;
-            VersionView {
-                cluster: cluster.to_owned(),
-                user: version.user.to_string(),
-                version: credential.version,
-                state: credential.state.as_str(),
-                level: credential.power.as_str(),
-                account: credential.account.to_string(),
-                issued_at: credential.issued_at,
-                expires_at: credential.token_expires_at,
-                revoked_at: credential.revoked_at,
-                ended_because: credential.ended_because,
-                downloads: version
-                    .deliveries
-                    .into_iter()
-                    .map(|(to, by, delivery)| DeliveryView {
-                        to,
-                        by,
-                        at: delivery.at,
-                        expires_at: delivery.expires_at,
-                        form: delivery.form,
-                        jti: delivery.jti,
-                    })
-                    .collect(),
-            }
-        });
-        Self(shaped.collect())
-    }
-}
-
-impl VersionsView {
-    /// Whether any is a project's (`shop/read`): then the table says whose each is.
-    fn has_shared(&self) -> bool {
-        self.0.iter().any(|version| version.user.contains('/'))
-    }
-}
-
-impl View for VersionsView {
-    fn headers(&self, wide: bool) -> Vec<&'static str> {
-        let mut headers = if self.has_shared() {
-            vec!["KUBECONFIG"]
-        } else {
-            vec![]
-        };
-        headers.extend([
-            "VERSION",
-            "STATE",
-            "LEVEL",
-            "ISSUED",
-            "EXPIRES",
-            "DOWNLOADED",
-            "BY",
-        ]);
-        if wide {
-            headers.extend(["TIMES", "ENDED BECAUSE", "ACCOUNT"]);
-        }
-        headers
-    }
-    fn rows(&self, wide: bool, cells: &Cells) -> Vec<Vec<String>> {
-        let row = |version: &VersionView| {
-            let last = version.downloads.last();
-            let mut row = if self.has_shared() {
-                vec![version.user.clone()]
-            } else {
-                vec![]
-            };
-            row.extend([
-                version.version.to_string(),
-                version.state.to_owned(),
-                version.level.to_owned(),
-                cells.time_or_none(version.issued_at),
-                cells.time_or_none(version.expires_at),
-                cells.time_or_none(last.map(|delivery| delivery.at)),
-                cells.text_or_none(last.map(|delivery| delivery.by.as_str())),
-            ]);
-            if wide {
-                row.push(version.downloads.len().to_string());
-                row.push(cells.text_or_none(version.ended_because.as_deref()));
-                row.push(version.account.clone());
-            }
-            row
-        };
-        self.0.iter().map(row).collect()
-    }
-    fn names(&self) -> Vec<String> {
-        let name = |v: &VersionView| format!("kubeconfig/{}@{}-v{}", v.user, v.cluster, v.version);
-        self.0.iter().map(name).collect()
-    }
-    fn empty(&self) -> Option<String> {
-        Some("No kubeconfig was issued yet: the first download issues version 1.".to_owned())
-    }
-}
-
-/// What was taken out of the user's kubeconfig.
-#[derive(Serialize)]
-pub(crate) struct RemoveView {
-    cluster: String,
-    path: String,
-    entries: usize,
-}
-
-impl From<&Removed> for RemoveView {
-    fn from(done: &Removed) -> Self {
+impl VersionView {
+    /// Shapes a version.
+    pub(crate) fn new(cluster: &str, version: Version) -> Self {
+        let credential = version.credential;
+        let deliveries = version.deliveries.into_iter();
         Self {
-            cluster: done.cluster.to_string(),
-            path: done.path.display().to_string(),
-            entries: done.news.changed,
+            cluster: cluster.to_owned(),
+            user: version.user.to_string(),
+            version: credential.version,
+            state: credential.state.as_str(),
+            level: credential.power.as_str(),
+            account: credential.account.to_string(),
+            issued_at: credential.issued_at.map(Time),
+            expires_at: credential.token_expires_at.map(Time),
+            revoked_at: credential.revoked_at.map(Time),
+            ended_because: credential.ended_because,
+            downloads: deliveries
+                .map(|(to, by, delivery)| DeliveryView {
+                    to,
+                    by,
+                    at: Time(delivery.at),
+                    expires_at: Time(delivery.expires_at),
+                    form: delivery.form,
+                    jti: delivery.jti,
+                })
+                .collect(),
         }
+    }
+}
+
+impl View for Vec<VersionView> {
+    fn table(&self) -> Table<'_> {
+        // With a project's among them (`shop/read`) the table says whose each is.
+        let has_shared = self.iter().any(|version| version.user.contains('/'));
+        Table::of(self)
+            .some("KUBECONFIG", |it| has_shared.then_some(&it.user))
+            .col("VERSION", |it| it.version)
+            .col("STATE", |it| it.state)
+            .col("LEVEL", |it| it.level)
+            .col("ISSUED", |it| it.issued_at)
+            .col("EXPIRES", |it| it.expires_at)
+            .col("DOWNLOADED", |it| it.downloads.last().map(|last| last.at))
+            .col("BY", |it| it.downloads.last().map(|last| &last.by))
+            .wide("TIMES", |it| it.downloads.len())
+            .wide("ENDED BECAUSE", |it| &it.ended_because)
+            .wide("ACCOUNT", |it| &it.account)
+            .named(|it| version_name(&it.user, &it.cluster, it.version))
+            .empty("No kubeconfig was issued yet: the first download issues version 1.")
+    }
+}
+
+frozen! {
+    /// What was taken out of the user's kubeconfig.
+    pub(crate) struct RemoveView from done: &Removed {
+        cluster: String = done.cluster.to_string(),
+        path: String = done.path.display().to_string(),
+        entries: usize = done.news.changed,
     }
 }
 
 impl View for RemoveView {
-    fn headers(&self, _wide: bool) -> Vec<&'static str> {
-        vec!["CLUSTER", "ENTRIES", "FILE"]
-    }
-    fn rows(&self, _wide: bool, _cells: &Cells) -> Vec<Vec<String>> {
-        vec![vec![
-            self.cluster.clone(),
-            self.entries.to_string(),
-            self.path.clone(),
-        ]]
-    }
-    fn names(&self) -> Vec<String> {
-        vec![format!("cluster/{}", self.cluster)]
-    }
-}
-
-/// A hand-over of several clusters: one line for each.
-#[derive(Serialize)]
-#[serde(transparent)]
-pub(crate) struct AllView(Vec<DownloadView>);
-
-impl From<&AllDownloaded> for AllView {
-    fn from(done: &AllDownloaded) -> Self {
-        let path = done.path.as_ref().map(|path| path.display().to_string());
-        let view = |part: &crate::ops::kubeconfig::Part| DownloadView {
-            cluster: part.cluster.to_string(),
-            user: part.owner.to_string(),
-            shared_with: (part.owner.to_string() != done.user).then(|| done.user.clone()),
-            version: part.version,
-            level: part.power.as_str(),
-            path: path.clone(),
-            sealed: done.sealed,
-            expires_at: part.expires_at,
-        };
-        Self(done.parts.iter().map(view).collect())
-    }
-}
-
-impl View for AllView {
-    fn headers(&self, _wide: bool) -> Vec<&'static str> {
-        vec!["CLUSTER", "USER", "VERSION", "LEVEL", "EXPIRES", "FILE"]
-    }
-    fn rows(&self, wide: bool, cells: &Cells) -> Vec<Vec<String>> {
-        let rows = self.0.iter().flat_map(|one| one.rows(wide, cells));
-        rows.collect()
-    }
-    fn names(&self) -> Vec<String> {
-        self.0.iter().flat_map(View::names).collect()
-    }
-    fn empty(&self) -> Option<String> {
-        Some("No cluster could be asked.".to_owned())
+    fn table(&self) -> Table<'_> {
+        Table::of([self])
+            .col("CLUSTER", |it| &it.cluster)
+            .col("ENTRIES", |it| it.entries)
+            .col("FILE", |it| &it.path)
+            .named(|it| format!("cluster/{}", it.cluster))
     }
 }

@@ -1,40 +1,29 @@
 //! What a level leaves out. Frozen: fields are added, never renamed or retyped.
 
-use serde::Serialize;
-
 use crate::domain::level::{LeftOut, Part};
 
-/// What a level leaves out of the cluster's `view` or `edit`.
-#[derive(Serialize)]
-pub(crate) struct LeftOutView {
-    /// `read` or `write`.
-    pub(super) level: &'static str,
-    group: String,
-    resource: String,
-    verbs: Vec<String>,
-    why: String,
-    from: Vec<String>,
-    allow: Option<String>,
-}
-
-impl From<&LeftOut> for LeftOutView {
-    fn from(left: &LeftOut) -> Self {
-        Self {
-            level: match left.part {
-                Part::Read => "read",
-                Part::Write => "write",
-            },
-            group: left.group.clone(),
-            resource: left.resource.clone(),
-            verbs: left.verbs.iter().cloned().collect(),
-            why: left.why.clone(),
-            from: left.from.iter().cloned().collect(),
-            allow: left.allowed_by().map(|allowed| allowed.to_string()),
-        }
+frozen! {
+    /// What a level leaves out of the cluster's `view` or `edit`.
+    pub(crate) struct LeftOutView from left: &LeftOut {
+        level: &'static str = match left.part {
+            Part::Read => "read",
+            Part::Write => "write",
+        },
+        group: String = left.group.clone(),
+        resource: String = left.resource.clone(),
+        verbs: Vec<String> = left.verbs.iter().cloned().collect(),
+        why: String = left.why.clone(),
+        from: Vec<String> = left.from.iter().cloned().collect(),
+        allow: Option<String> = left.allowed_by().map(|allowed| allowed.to_string()),
     }
 }
 
 impl LeftOutView {
+    /// `read` or `write`.
+    pub(super) fn level(&self) -> &'static str {
+        self.level
+    }
+
     /// In a line: what, where it came from, why, and what would allow it.
     pub(super) fn line(&self, cluster: &str) -> String {
         let allow = match &self.allow {

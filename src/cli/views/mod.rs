@@ -1,5 +1,36 @@
 //! What is shown: frozen shapes. Fields are added, never renamed or retyped.
 
+/// Declares a frozen shape: the name and type of each field for machines and where its value comes
+/// from, in one line. What several of them need is said before them, with `let`.
+macro_rules! frozen {
+    (
+        $(#[$about:meta])*
+        $visible:vis struct $view:ident from $source:ident: $of:ty { $($rest:tt)+ }
+    ) => {
+        frozen!(@ ($(#[$about])* $visible $view $source [$of]) () $($rest)+);
+    };
+    (@ $head:tt ($($given:tt)*) let $name:pat = $value:expr; $($rest:tt)+) => {
+        frozen!(@ $head ($($given)* let $name = $value;) $($rest)+);
+    };
+    (
+        @ ($(#[$about:meta])* $visible:vis $view:ident $source:ident [$of:ty]) ($($given:tt)*)
+        $($(#[$how:meta])* $field:ident: $kind:ty = $value:expr,)+
+    ) => {
+        $(#[$about])*
+        #[derive(serde::Serialize)]
+        $visible struct $view {
+            $($(#[$how])* $field: $kind,)+
+        }
+
+        impl From<$of> for $view {
+            fn from($source: $of) -> Self {
+                $($given)*
+                Self { $($field: $value,)+ }
+            }
+        }
+    };
+}
+
 pub(crate) mod access;
 pub(crate) mod audit;
 pub(crate) mod backup;

@@ -1,38 +1,20 @@
 //! Somebody leaves. Frozen: fields are added, never renamed or retyped.
 
-use chrono::{DateTime, Utc};
-use serde::Serialize;
-
 use crate::ops::offboard::{Leaving, Receipt};
-use crate::output::{Cells, View, time};
+use crate::output::{Cell, Table, Time, View};
 
-/// What somebody has, before they leave.
-#[derive(Serialize)]
-pub(crate) struct LeavingView {
-    user: String,
-    role: String,
-    owns: Vec<String>,
-    grants: Vec<String>,
-    bindings: Vec<String>,
-    projects: Vec<String>,
-    credentials: Vec<String>,
-    holds: Vec<String>,
-    could_open: Vec<String>,
-}
-
-impl From<&Leaving> for LeavingView {
-    fn from(leaving: &Leaving) -> Self {
-        Self {
-            user: leaving.user.clone(),
-            role: leaving.role.clone(),
-            owns: leaving.owns.clone(),
-            grants: leaving.grants.clone(),
-            bindings: leaving.bindings.clone(),
-            projects: leaving.projects.clone(),
-            credentials: leaving.credentials.clone(),
-            holds: leaving.holds.clone(),
-            could_open: leaving.could_open.clone(),
-        }
+frozen! {
+    /// What somebody has, before they leave.
+    pub(crate) struct LeavingView from leaving: &Leaving {
+        user: String = leaving.user.clone(),
+        role: String = leaving.role.clone(),
+        owns: Vec<String> = leaving.owns.clone(),
+        grants: Vec<String> = leaving.grants.clone(),
+        bindings: Vec<String> = leaving.bindings.clone(),
+        projects: Vec<String> = leaving.projects.clone(),
+        credentials: Vec<String> = leaving.credentials.clone(),
+        holds: Vec<String> = leaving.holds.clone(),
+        could_open: Vec<String> = leaving.could_open.clone(),
     }
 }
 
@@ -64,109 +46,73 @@ impl LeavingView {
 }
 
 impl View for LeavingView {
-    fn headers(&self, _wide: bool) -> Vec<&'static str> {
-        vec!["USER", "HAS", "WHAT"]
-    }
-    fn rows(&self, _wide: bool, _cells: &Cells) -> Vec<Vec<String>> {
-        self.pairs()
-            .into_iter()
-            .map(|(what, item)| vec![self.user.clone(), what.to_owned(), item])
-            .collect()
-    }
-    fn names(&self) -> Vec<String> {
-        vec![format!("user/{}", self.user)]
+    fn table(&self) -> Table<'_> {
+        Table::of(&self.pairs())
+            .col("USER", |_| &self.user)
+            .col("HAS", |(has, _)| *has)
+            .col("WHAT", |(_, what)| what.clone())
+            .names(vec![format!("user/{}", self.user)])
     }
 }
 
-/// The receipt of an offboarding.
-#[derive(Serialize)]
-pub(crate) struct ReceiptView {
-    user: String,
-    #[serde(serialize_with = "time::serialize")]
-    at: DateTime<Utc>,
-    by: String,
-    new_owner: Option<String>,
-    transferred: Vec<String>,
-    had: LeavingView,
-    ended: Vec<String>,
-    owed: Vec<String>,
-    rotate_at_source: Vec<String>,
-    complete: bool,
+frozen! {
+    /// The receipt of an offboarding.
+    pub(crate) struct ReceiptView from receipt: &Receipt {
+        let ended = receipt.applied.ended.iter().map(|it| {
+            let (version, user, cluster) = (it.version, &it.user, &it.cluster);
+            format!("version {version} of '{user}' on cluster '{cluster}'")
+        });
+        let owed = receipt.applied.owed.iter().map(|debt| {
+            let why = debt.why.as_ref().map(|why| format!(" ({why})"));
+            let why = why.unwrap_or_default();
+            format!("cluster '{}': {}{why}", debt.cluster, debt.what)
+        });
+        user: String = receipt.had.user.clone(),
+        at: Time = Time(receipt.at),
+        by: String = receipt.by.clone(),
+        new_owner: Option<String> = receipt.new_owner.clone(),
+        transferred: Vec<String> = receipt.transferred.clone(),
+        had: LeavingView = LeavingView::from(&receipt.had),
+        ended: Vec<String> = ended.collect(),
+        owed: Vec<String> = owed.collect(),
+        rotate_at_source: Vec<String> = receipt.had.could_open.clone(),
+        complete: bool = receipt.applied.owed.is_empty(),
+    }
 }
 
-impl From<&Receipt> for ReceiptView {
-    fn from(receipt: &Receipt) -> Self {
-        let ended = receipt.applied.ended.iter();
-        Self {
-            user: receipt.had.user.clone(),
-            at: receipt.at,
-            by: receipt.by.clone(),
-            new_owner: receipt.new_owner.clone(),
-            transferred: receipt.transferred.clone(),
-            had: LeavingView::from(&receipt.had),
-            ended: ended
-                .map(|it| {
-                    format!(
-                        "version {} of '{}' on cluster '{}'",
-                        it.version, it.user, it.cluster
-                    )
-                })
-                .collect(),
-            owed: receipt
-                .applied
-                .owed
-                .iter()
-                .map(|debt| {
-                    let why = debt.why.as_ref().map(|why| format!(" ({why})"));
-                    let why = why.unwrap_or_default();
-                    format!("cluster '{}': {}{why}", debt.cluster, debt.what)
-                })
-                .collect(),
-            rotate_at_source: receipt.had.could_open.clone(),
-            complete: receipt.applied.owed.is_empty(),
+impl ReceiptView {
+    /// What was done, and what must still be done.
+    fn pairs(&self) -> Vec<(&'static str, Cell<'_>)> {
+        let by = format!(" by {}", self.by);
+        let mut pairs = vec![("left", [self.at.into(), by.into()].into())];
+        let had = &self.had;
+        if let Some(owner) = &self.new_owner {
+            let transferred = self.transferred.iter();
+            let transferred = transferred.map(|it| format!("cluster '{it}' to '{owner}'"));
+            pairs.extend(transferred.map(|it| ("transferred", it.into())));
         }
+        let grants = had.grants.iter().map(|it| format!("grant {it}"));
+        pairs.extend(grants.map(|it| ("removed", it.into())));
+        let bindings = had.bindings.iter().map(|it| format!("role binding {it}"));
+        pairs.extend(bindings.map(|it| ("removed", it.into())));
+        for (result, items) in [
+            ("removed", &had.projects),
+            ("ended", &self.ended),
+            ("owed", &self.owed),
+            ("to rotate", &self.rotate_at_source),
+        ] {
+            pairs.extend(items.iter().map(|it| (result, it.into())));
+        }
+        pairs
     }
 }
 
 impl View for ReceiptView {
-    fn headers(&self, _wide: bool) -> Vec<&'static str> {
-        vec!["USER", "RESULT", "WHAT"]
-    }
-    fn rows(&self, _wide: bool, cells: &Cells) -> Vec<Vec<String>> {
-        let row = |result: &str, what: String| vec![self.user.clone(), result.to_owned(), what];
-        let mut rows = vec![row(
-            "left",
-            format!("{} by {}", cells.time(self.at), self.by),
-        )];
-        if let Some(owner) = &self.new_owner {
-            for cluster in &self.transferred {
-                rows.push(row(
-                    "transferred",
-                    format!("cluster '{cluster}' to '{owner}'"),
-                ));
-            }
-        }
-        for grant in &self.had.grants {
-            rows.push(row("removed", format!("grant {grant}")));
-        }
-        for binding in &self.had.bindings {
-            rows.push(row("removed", format!("role binding {binding}")));
-        }
-        for membership in &self.had.projects {
-            rows.push(row("removed", membership.clone()));
-        }
-        for ended in &self.ended {
-            rows.push(row("ended", ended.clone()));
-        }
-        for owed in &self.owed {
-            rows.push(row("owed", owed.clone()));
-        }
-        for secret in &self.rotate_at_source {
-            rows.push(row("to rotate", secret.clone()));
-        }
-        rows
-    }
-    fn names(&self) -> Vec<String> {
-        vec![format!("user/{}", self.user)]
+    fn table(&self) -> Table<'_> {
+        Table::of(&self.pairs())
+            .col("USER", |_| &self.user)
+            .col("RESULT", |(result, _)| *result)
+            .col("WHAT", |(_, what)| what.clone())
+            .names(vec![format!("user/{}", self.user)])
     }
 }

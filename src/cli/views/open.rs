@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::output::{Cells, View};
+use crate::output::{Table, View};
 
 /// Where an opened file was written. Never what is in it.
 #[derive(Serialize)]
@@ -22,13 +22,9 @@ impl OpenView {
 }
 
 impl View for OpenView {
-    fn headers(&self, _wide: bool) -> Vec<&'static str> {
-        vec!["FILE"]
-    }
-    fn rows(&self, _wide: bool, _cells: &Cells) -> Vec<Vec<String>> {
-        vec![vec![self.path.clone()]]
-    }
-    fn names(&self) -> Vec<String> {
-        vec![format!("file/{}", self.path)]
+    fn table(&self) -> Table<'_> {
+        Table::of([self])
+            .col("FILE", |it| &it.path)
+            .named(|it| format!("file/{}", it.path))
     }
 }

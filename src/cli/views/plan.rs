@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::domain::effect::Facts;
 use crate::ops::Planned;
-use crate::output::{Cells, View};
+use crate::output::{Table, View};
 
 /// What would be done.
 #[derive(Serialize)]
@@ -62,16 +62,10 @@ impl From<Planned> for PlanView {
 }
 
 impl View for PlanView {
-    fn headers(&self, _wide: bool) -> Vec<&'static str> {
-        vec!["WOULD"]
-    }
-    fn rows(&self, _wide: bool, _cells: &Cells) -> Vec<Vec<String>> {
-        self.steps.iter().map(|step| vec![step.clone()]).collect()
-    }
-    fn names(&self) -> Vec<String> {
-        self.steps.clone()
-    }
-    fn empty(&self) -> Option<String> {
-        Some("Nothing would be done.".to_owned())
+    fn table(&self) -> Table<'_> {
+        Table::of(&self.steps)
+            .col("WOULD", |step| step)
+            .named(String::clone)
+            .empty("Nothing would be done.")
     }
 }

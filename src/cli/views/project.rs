@@ -1,159 +1,97 @@
 //! Projects. Frozen: fields are added, never renamed or retyped.
 
-use chrono::{DateTime, Utc};
+use std::slice;
+
 use serde::Serialize;
 
 use crate::domain::project::{Project, ProjectRole};
 use crate::ops::project::members::Changed;
 use crate::ops::project::shared::Over;
-use crate::ops::project::{Line, Shown, ShownShared};
-use crate::output::{Cells, View, time};
+use crate::ops::project::{Line, Shown, ShownMember, ShownShared};
+use crate::output::{Cell, Table, Time, View};
 
-/// One project of a list.
-#[derive(Serialize)]
-pub(crate) struct ProjectLineView {
-    name: String,
-    description: String,
-    members: usize,
-    clusters: usize,
-    your_role: Option<&'static str>,
-    #[serde(serialize_with = "time::serialize")]
-    created_at: DateTime<Utc>,
-}
-
-impl From<&Line> for ProjectLineView {
-    fn from(line: &Line) -> Self {
-        Self {
-            name: line.project.name.to_string(),
-            description: line.project.description.clone(),
-            members: line.members,
-            clusters: line.clusters,
-            your_role: line.role.map(ProjectRole::as_str),
-            created_at: line.project.created_at,
-        }
+frozen! {
+    /// One project of a list.
+    pub(crate) struct ProjectLineView from line: &Line {
+        name: String = line.project.name.to_string(),
+        description: String = line.project.description.clone(),
+        members: usize = line.members,
+        clusters: usize = line.clusters,
+        your_role: Option<&'static str> = line.role.map(ProjectRole::as_str),
+        created_at: Time = Time(line.project.created_at),
     }
 }
 
-impl ProjectLineView {
-    fn row(&self, wide: bool, cells: &Cells) -> Vec<String> {
-        let mut row = vec![
-            self.name.clone(),
-            self.members.to_string(),
-            self.clusters.to_string(),
-            cells.text_or_none(self.your_role),
-            cells.time(self.created_at),
-        ];
-        if wide {
-            let text = Some(self.description.as_str()).filter(|text| !text.is_empty());
-            row.push(cells.text_or_none(text));
-        }
-        row
-    }
-}
-
-fn line_headers(wide: bool) -> Vec<&'static str> {
-    let mut headers = vec!["NAME", "MEMBERS", "CLUSTERS", "YOUR ROLE", "AGE"];
-    if wide {
-        headers.push("DESCRIPTION");
-    }
-    headers
+fn lines(views: &[ProjectLineView]) -> Table<'_> {
+    Table::of(views)
+        .col("NAME", |it| &it.name)
+        .col("MEMBERS", |it| it.members)
+        .col("CLUSTERS", |it| it.clusters)
+        .col("YOUR ROLE", |it| it.your_role)
+        .col("AGE", |it| it.created_at)
+        .wide("DESCRIPTION", |it| Some(&it.description))
+        .named(|it| format!("project/{}", it.name))
 }
 
 impl View for ProjectLineView {
-    fn headers(&self, wide: bool) -> Vec<&'static str> {
-        line_headers(wide)
-    }
-    fn rows(&self, wide: bool, cells: &Cells) -> Vec<Vec<String>> {
-        vec![self.row(wide, cells)]
-    }
-    fn names(&self) -> Vec<String> {
-        vec![format!("project/{}", self.name)]
+    fn table(&self) -> Table<'_> {
+        lines(slice::from_ref(self))
     }
 }
 
-/// Projects by name.
-#[derive(Serialize)]
-#[serde(transparent)]
-pub(crate) struct ProjectListView(Vec<ProjectLineView>);
-
-impl ProjectListView {
-    /// Shapes the lines.
-    pub(crate) fn new(lines: &[Line]) -> Self {
-        Self(lines.iter().map(ProjectLineView::from).collect())
+impl View for Vec<ProjectLineView> {
+    fn table(&self) -> Table<'_> {
+        lines(self).empty("You can see no project.")
     }
 }
 
-impl View for ProjectListView {
-    fn headers(&self, wide: bool) -> Vec<&'static str> {
-        line_headers(wide)
-    }
-    fn rows(&self, wide: bool, cells: &Cells) -> Vec<Vec<String>> {
-        self.0.iter().map(|line| line.row(wide, cells)).collect()
-    }
-    fn names(&self) -> Vec<String> {
-        let name = |line: &ProjectLineView| format!("project/{}", line.name);
-        self.0.iter().map(name).collect()
-    }
-    fn empty(&self) -> Option<String> {
-        Some("You can see no project.".to_owned())
-    }
-}
-
-/// A project that was renamed or deleted.
-#[derive(Serialize)]
-pub(crate) struct ProjectNameView {
-    name: String,
-    description: String,
-    #[serde(serialize_with = "time::serialize")]
-    created_at: DateTime<Utc>,
-}
-
-impl From<&Project> for ProjectNameView {
-    fn from(project: &Project) -> Self {
-        Self {
-            name: project.name.to_string(),
-            description: project.description.clone(),
-            created_at: project.created_at,
-        }
+frozen! {
+    /// A project that was renamed or deleted.
+    pub(crate) struct ProjectNameView from project: &Project {
+        name: String = project.name.to_string(),
+        description: String = project.description.clone(),
+        created_at: Time = Time(project.created_at),
     }
 }
 
 impl View for ProjectNameView {
-    fn headers(&self, _wide: bool) -> Vec<&'static str> {
-        vec!["NAME", "AGE"]
-    }
-    fn rows(&self, _wide: bool, cells: &Cells) -> Vec<Vec<String>> {
-        vec![vec![self.name.clone(), cells.time(self.created_at)]]
-    }
-    fn names(&self) -> Vec<String> {
-        vec![format!("project/{}", self.name)]
+    fn table(&self) -> Table<'_> {
+        Table::of([self])
+            .col("NAME", |it| &it.name)
+            .col("AGE", |it| it.created_at)
+            .named(|it| format!("project/{}", it.name))
     }
 }
 
-#[derive(Serialize)]
-struct MemberView {
-    user: String,
-    role: &'static str,
-    active: bool,
-    #[serde(serialize_with = "time::serialize")]
-    added_at: DateTime<Utc>,
+frozen! {
+    struct MemberView from member: &ShownMember {
+        user: String = member.user.clone(),
+        role: &'static str = member.role.as_str(),
+        active: bool = member.active,
+        added_at: Time = Time(member.added_at),
+    }
 }
 
-#[derive(Serialize)]
-struct SharedView {
-    cluster: String,
-    level: &'static str,
-    version: u32,
-    state: &'static str,
-    #[serde(serialize_with = "time::serialize_option")]
-    issued_at: Option<DateTime<Utc>>,
-    #[serde(serialize_with = "time::serialize_option")]
-    expires_at: Option<DateTime<Utc>>,
-    ended_because: Option<String>,
-    holders: Vec<String>,
-    must_download_again: Vec<String>,
-    ended_and_not_yet_gone: Vec<EndingVersion>,
-    kept_by: Vec<String>,
+frozen! {
+    struct SharedView from shared: &ShownShared {
+        let latest = &shared.latest;
+        let ending = shared.ending.iter().map(|(version, holders)| EndingVersion {
+            version: version.version,
+            holders: holders.clone(),
+            tokens_may_work_until: version.token_expires_at.map(Time),
+        });
+        cluster: String = shared.cluster.clone(),
+        level: &'static str = shared.level.as_str(),
+        version: u32 = latest.version,
+        state: &'static str = latest.state.as_str(),
+        issued_at: Option<Time> = latest.issued_at.map(Time),
+        expires_at: Option<Time> = latest.token_expires_at.map(Time),
+        ended_because: Option<String> = latest.ended_because.clone(),
+        holders: Vec<String> = shared.holders.clone(),
+        must_download_again: Vec<String> = shared.stale.clone(),
+        ended_and_not_yet_gone: Vec<EndingVersion> = ending.collect(),
+        kept_by: Vec<String> = shared.kept_by.clone(),
+    }
 }
 
 /// A version that is ended here, and may still work there.
@@ -161,38 +99,23 @@ struct SharedView {
 struct EndingVersion {
     version: u32,
     holders: Vec<String>,
-    #[serde(serialize_with = "time::serialize_option")]
-    tokens_may_work_until: Option<DateTime<Utc>>,
+    tokens_may_work_until: Option<Time>,
 }
 
-impl From<&ShownShared> for SharedView {
-    fn from(shared: &ShownShared) -> Self {
-        let latest = &shared.latest;
-        Self {
-            cluster: shared.cluster.clone(),
-            level: shared.level.as_str(),
-            version: latest.version,
-            state: latest.state.as_str(),
-            issued_at: latest.issued_at,
-            expires_at: latest.token_expires_at,
-            ended_because: latest.ended_because.clone(),
-            holders: shared.holders.clone(),
-            must_download_again: shared.stale.clone(),
-            kept_by: shared.kept_by.clone(),
-            ended_and_not_yet_gone: shared
-                .ending
-                .iter()
-                .map(|(version, holders)| EndingVersion {
-                    version: version.version,
-                    holders: holders.clone(),
-                    tokens_may_work_until: version.token_expires_at,
-                })
-                .collect(),
-        }
+impl MemberView {
+    fn words(&self) -> String {
+        let disabled = if self.active { "" } else { ", disabled" };
+        format!("{} ({}{disabled})", self.user, self.role)
     }
 }
 
 impl SharedView {
+    /// Who must download again, where anybody must.
+    fn again(&self) -> Option<String> {
+        let names = self.must_download_again.join(", ");
+        (!names.is_empty()).then(|| format!("{} {}: {names}", self.cluster, self.level))
+    }
+
     fn words(&self) -> String {
         let verb = if matches!(self.state, "pending" | "active") {
             "held by"
@@ -234,103 +157,43 @@ impl SharedView {
     }
 }
 
-/// One project.
-#[derive(Serialize)]
-pub(crate) struct ProjectView {
-    name: String,
-    description: String,
-    your_role: Option<&'static str>,
-    #[serde(serialize_with = "time::serialize")]
-    created_at: DateTime<Utc>,
-    members: Vec<MemberView>,
-    clusters: Vec<String>,
-    shared: Vec<SharedView>,
-}
-
-impl From<&Shown> for ProjectView {
-    fn from(shown: &Shown) -> Self {
-        let members = shown.members.iter();
-        Self {
-            name: shown.project.name.to_string(),
-            description: shown.project.description.clone(),
-            your_role: shown.role.map(ProjectRole::as_str),
-            created_at: shown.project.created_at,
-            members: members
-                .map(|member| MemberView {
-                    user: member.user.clone(),
-                    role: member.role.as_str(),
-                    active: member.active,
-                    added_at: member.added_at,
-                })
-                .collect(),
-            clusters: shown.clusters.clone(),
-            shared: shown.shared.iter().map(SharedView::from).collect(),
-        }
+frozen! {
+    /// One project.
+    pub(crate) struct ProjectView from shown: &Shown {
+        name: String = shown.project.name.to_string(),
+        description: String = shown.project.description.clone(),
+        your_role: Option<&'static str> = shown.role.map(ProjectRole::as_str),
+        created_at: Time = Time(shown.project.created_at),
+        members: Vec<MemberView> = shown.members.iter().map(MemberView::from).collect(),
+        clusters: Vec<String> = shown.clusters.clone(),
+        shared: Vec<SharedView> = shown.shared.iter().map(SharedView::from).collect(),
     }
 }
 
 impl View for ProjectView {
-    fn headers(&self, _wide: bool) -> Vec<&'static str> {
-        vec![
-            "Name",
-            "Description",
-            "Your role",
-            "Made",
-            "Clusters",
-            "Members",
-            "Shared",
-            "Must download again",
-        ]
-    }
-    fn rows(&self, _wide: bool, cells: &Cells) -> Vec<Vec<String>> {
-        let members: Vec<String> = self
-            .members
-            .iter()
-            .map(|member| {
-                let disabled = if member.active { "" } else { ", disabled" };
-                format!("{} ({}{disabled})", member.user, member.role)
+    fn table(&self) -> Table<'_> {
+        Table::record(self)
+            .col("Name", |it| &it.name)
+            .col("Description", |it| Some(&it.description))
+            .col("Your role", |it| it.your_role)
+            .col("Made", |it| it.created_at)
+            .col("Clusters", |it| Cell::Lines(it.clusters.clone()))
+            .col("Members", |it| {
+                Cell::Lines(it.members.iter().map(MemberView::words).collect())
             })
-            .collect();
-        let shared: Vec<String> = self.shared.iter().map(SharedView::words).collect();
-        let again: Vec<String> = self
-            .shared
-            .iter()
-            .filter(|shared| !shared.must_download_again.is_empty())
-            .map(|shared| {
-                let names = shared.must_download_again.join(", ");
-                format!("{} {}: {names}", shared.cluster, shared.level)
+            .col("Shared", |it| {
+                Cell::Lines(it.shared.iter().map(SharedView::words).collect())
             })
-            .collect();
-        let lists = [&self.clusters, &members, &shared, &again];
-        let first = |list: &Vec<String>| cells.text_or_none(list.first().map(String::as_str));
-        let description = Some(self.description.as_str()).filter(|text| !text.is_empty());
-        let mut row = vec![
-            self.name.clone(),
-            cells.text_or_none(description),
-            cells.text_or_none(self.your_role),
-            cells.time(self.created_at),
-        ];
-        row.extend(lists.map(first));
-        let mut rows = vec![row];
-        let longest = lists.iter().map(|list| list.len()).max().unwrap_or(0);
-        for index in 1..longest {
-            let mut row = vec![String::new(); 4];
-            row.extend(lists.map(|list| list.get(index).cloned().unwrap_or_default()));
-            rows.push(row);
-        }
-        rows
-    }
-    fn names(&self) -> Vec<String> {
-        vec![format!("project/{}", self.name)]
-    }
-    fn detail(&self) -> bool {
-        true
+            .col("Must download again", |it| {
+                Cell::Lines(it.shared.iter().filter_map(SharedView::again).collect())
+            })
+            .named(|it| format!("project/{}", it.name))
     }
 }
 
 /// A shared version that ended.
 #[derive(Serialize)]
-struct OverView {
+pub(crate) struct OverView {
     cluster: String,
     kubeconfig: String,
     ended_version: u32,
@@ -340,7 +203,8 @@ struct OverView {
 }
 
 impl OverView {
-    fn new(over: &Over, applied: bool) -> Self {
+    /// Shapes it, with whether it is true on the cluster.
+    pub(crate) fn new(over: &Over, applied: bool) -> Self {
         Self {
             cluster: over.cluster.to_string(),
             kubeconfig: over.owner.to_string(),
@@ -352,105 +216,52 @@ impl OverView {
     }
 }
 
-/// Shared versions that ended.
-#[derive(Serialize)]
-#[serde(transparent)]
-pub(crate) struct OverListView(Vec<OverView>);
-
-impl OverListView {
-    /// Shapes them, each with whether it is true on the cluster.
-    pub(crate) fn new(all: &[(Over, bool)]) -> Self {
-        let view = |(over, applied): &(Over, bool)| OverView::new(over, *applied);
-        Self(all.iter().map(view).collect())
+impl View for Vec<OverView> {
+    fn table(&self) -> Table<'_> {
+        Table::of(self)
+            .col("CLUSTER", |it| &it.cluster)
+            .col("KUBECONFIG", |it| &it.kubeconfig)
+            .col("ENDED", |it| it.ended_version)
+            .col("VERSION", |it| it.version)
+            .col("APPLIED", |it| it.applied)
+            .col("MUST DOWNLOAD AGAIN", |it| &it.must_download_again)
+            .named(|it| {
+                format!(
+                    "kubeconfig/{}@{}-v{}",
+                    it.kubeconfig, it.cluster, it.ended_version
+                )
+            })
     }
 }
 
-impl View for OverListView {
-    fn headers(&self, _wide: bool) -> Vec<&'static str> {
-        vec![
-            "CLUSTER",
-            "KUBECONFIG",
-            "ENDED",
-            "VERSION",
-            "APPLIED",
-            "MUST DOWNLOAD AGAIN",
-        ]
-    }
-    fn rows(&self, _wide: bool, cells: &Cells) -> Vec<Vec<String>> {
-        let row = |over: &OverView| {
-            let begun = over.version.map(|version| version.to_string());
-            vec![
-                over.cluster.clone(),
-                over.kubeconfig.clone(),
-                over.ended_version.to_string(),
-                cells.text_or_none(begun.as_deref()),
-                cells.yes(over.applied),
-                cells.list(&over.must_download_again),
-            ]
-        };
-        self.0.iter().map(row).collect()
-    }
-    fn names(&self) -> Vec<String> {
-        let name = |it: &OverView| {
-            format!(
-                "kubeconfig/{}@{}-v{}",
-                it.kubeconfig, it.cluster, it.ended_version
-            )
-        };
-        self.0.iter().map(name).collect()
-    }
-}
-
-/// What a change of a member came to.
-#[derive(Serialize)]
-pub(crate) struct MemberChangeView {
-    project: String,
-    user: String,
-    role: Option<&'static str>,
-    changed: bool,
-    applied: bool,
-    clusters: Vec<String>,
-    ended: Vec<OverView>,
-    kept: Vec<String>,
-}
-
-impl From<&Changed> for MemberChangeView {
-    fn from(changed: &Changed) -> Self {
+frozen! {
+    /// What a change of a member came to.
+    pub(crate) struct MemberChangeView from changed: &Changed {
         let applied = changed.applied.owed.is_empty();
-        let over = changed.over.iter();
-        Self {
-            project: changed.project.to_string(),
-            user: changed.user.clone(),
-            role: changed.role.map(ProjectRole::as_str),
-            changed: !changed.unchanged,
-            applied,
-            clusters: changed.clusters.clone(),
-            ended: over.map(|over| OverView::new(over, applied)).collect(),
-            kept: changed.kept.clone(),
-        }
+        let over = changed.over.iter().map(|over| OverView::new(over, applied));
+        project: String = changed.project.to_string(),
+        user: String = changed.user.clone(),
+        role: Option<&'static str> = changed.role.map(ProjectRole::as_str),
+        changed: bool = !changed.unchanged,
+        applied: bool = applied,
+        clusters: Vec<String> = changed.clusters.clone(),
+        ended: Vec<OverView> = over.collect(),
+        kept: Vec<String> = changed.kept.clone(),
     }
 }
 
 impl View for MemberChangeView {
-    fn headers(&self, _wide: bool) -> Vec<&'static str> {
-        vec!["PROJECT", "USER", "ROLE", "CLUSTERS", "ROTATED", "APPLIED"]
-    }
-    fn rows(&self, _wide: bool, cells: &Cells) -> Vec<Vec<String>> {
-        let rotated: Vec<String> = self
-            .ended
-            .iter()
-            .map(|over| format!("{}@{}", over.kubeconfig, over.cluster))
-            .collect();
-        vec![vec![
-            self.project.clone(),
-            self.user.clone(),
-            cells.text_or_none(self.role),
-            cells.list(&self.clusters),
-            cells.list(&rotated),
-            cells.yes(self.applied),
-        ]]
-    }
-    fn names(&self) -> Vec<String> {
-        vec![format!("member/{}@{}", self.user, self.project)]
+    fn table(&self) -> Table<'_> {
+        let ended = self.ended.iter();
+        let rotated = ended.map(|over| format!("{}@{}", over.kubeconfig, over.cluster));
+        let rotated: Vec<String> = rotated.collect();
+        Table::of([self])
+            .col("PROJECT", |it| &it.project)
+            .col("USER", |it| &it.user)
+            .col("ROLE", |it| it.role)
+            .col("CLUSTERS", |it| &it.clusters)
+            .col("ROTATED", |_| &rotated)
+            .col("APPLIED", |it| it.applied)
+            .named(|it| format!("member/{}@{}", it.user, it.project))
     }
 }

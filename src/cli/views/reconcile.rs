@@ -4,10 +4,11 @@ use serde::Serialize;
 
 use crate::ops::Mode;
 use crate::ops::reconcile::Report;
-use crate::output::{Cells, View};
+use crate::output::{Cell, Table, View};
 
+/// What a reconcile did on a cluster.
 #[derive(Serialize)]
-struct ClusterView {
+pub(crate) struct ClusterView {
     cluster: String,
     state: &'static str,
     changed: Vec<String>,
@@ -16,74 +17,50 @@ struct ClusterView {
     error: Option<String>,
 }
 
-/// What a reconcile did, by cluster.
-#[derive(Serialize)]
-#[serde(transparent)]
-pub(crate) struct ReconcileView(Vec<ClusterView>);
+impl ClusterView {
+    /// Shapes a report.
+    pub(crate) fn new(report: &Report, mode: Mode) -> Self {
+        let state = match (&report.failed, report.changed.is_empty(), mode) {
+            _ if !report.owed.is_empty() => "owed",
+            (Some(_), ..) => "failed",
+            (None, true, _) => "unchanged",
+            (None, false, Mode::Do) => "changed",
+            (None, false, Mode::Plan) => "would change",
+        };
+        let ended = report.ended.iter();
+        Self {
+            cluster: report.cluster.to_string(),
+            state,
+            changed: report.changed.clone(),
+            ended: ended
+                .map(|ended| format!("version {} of '{}'", ended.version, ended.user))
+                .collect(),
+            owed: report.owed.iter().map(|debt| debt.what.clone()).collect(),
+            error: report.failed.as_ref().map(ToString::to_string),
+        }
+    }
 
-impl ReconcileView {
-    /// Shapes the reports.
-    pub(crate) fn new(reports: &[Report], mode: Mode) -> Self {
-        let shaped = reports.iter().map(|report| {
-            let state = match (&report.failed, report.changed.is_empty(), mode) {
-                _ if !report.owed.is_empty() => "owed",
-                (Some(_), ..) => "failed",
-                (None, true, _) => "unchanged",
-                (None, false, Mode::Do) => "changed",
-                (None, false, Mode::Plan) => "would change",
-            };
-            ClusterView {
-                cluster: report.cluster.to_string(),
-                state,
-                changed: report.changed.clone(),
-                ended: report
-                    .ended
-                    .iter()
-                    .map(|ended| format!("version {} of '{}'", ended.version, ended.user))
-                    .collect(),
-                owed: report.owed.iter().map(|debt| debt.what.clone()).collect(),
-                error: report.failed.as_ref().map(ToString::to_string),
-            }
-        });
-        Self(shaped.collect())
+    /// A line for each thing that was done or is owed; one where there is none.
+    fn lines(&self) -> Vec<(&Self, Cell<'_>)> {
+        let gone = self.ended.iter().map(|ended| format!("{ended} is gone"));
+        let what = self.changed.iter().chain(&self.owed).map(Cell::from);
+        let mut lines: Vec<_> = what.chain(gone.map(Cell::from)).collect();
+        if lines.is_empty() {
+            lines.push(Cell::from(&self.error));
+        }
+        lines.into_iter().map(|what| (self, what)).collect()
     }
 }
 
-impl View for ReconcileView {
-    fn headers(&self, _wide: bool) -> Vec<&'static str> {
-        vec!["CLUSTER", "STATE", "WHAT"]
-    }
-    fn rows(&self, _wide: bool, cells: &Cells) -> Vec<Vec<String>> {
-        let mut rows = Vec::new();
-        for report in &self.0 {
-            let gone = report.ended.iter().map(|ended| format!("{ended} is gone"));
-            let what: Vec<String> = report
-                .changed
-                .iter()
-                .chain(&report.owed)
-                .cloned()
-                .chain(gone)
-                .collect();
-            if what.is_empty() {
-                rows.push(vec![
-                    report.cluster.clone(),
-                    report.state.to_owned(),
-                    cells.text_or_none(report.error.as_deref()),
-                ]);
-            }
-            for line in what {
-                rows.push(vec![report.cluster.clone(), report.state.to_owned(), line]);
-            }
-        }
-        rows
-    }
-    fn names(&self) -> Vec<String> {
-        self.0
-            .iter()
-            .map(|report| format!("cluster/{}", report.cluster))
-            .collect()
-    }
-    fn empty(&self) -> Option<String> {
-        Some("There is no cluster to reconcile.".to_owned())
+impl View for Vec<ClusterView> {
+    fn table(&self) -> Table<'_> {
+        let lines: Vec<_> = self.iter().flat_map(ClusterView::lines).collect();
+        let clusters = self.iter().map(|it| format!("cluster/{}", it.cluster));
+        Table::of(&lines)
+            .col("CLUSTER", |(it, _)| &it.cluster)
+            .col("STATE", |(it, _)| it.state)
+            .col("WHAT", |(_, what)| what.clone())
+            .names(clusters.collect())
+            .empty("There is no cluster to reconcile.")
     }
 }

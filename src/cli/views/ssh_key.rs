@@ -1,30 +1,38 @@
 //! SSH keys. Frozen: fields are added, never renamed or retyped.
 
-use chrono::{DateTime, Utc};
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use crate::ops::ssh_key::{HandedOut, RollOut, Shown};
-use crate::output::{Cells, View, time};
+use crate::output::{Table, Time, View};
 
-/// A cluster's key.
-#[derive(Serialize)]
-pub(crate) struct KeyView {
-    cluster: String,
-    fingerprint: String,
-    #[serde(rename = "type")]
-    kind: String,
-    state: String,
-    origin: &'static str,
-    #[serde(serialize_with = "time::serialize")]
-    made_at: DateTime<Utc>,
-    made_by: String,
-    #[serde(serialize_with = "time::serialize_option")]
-    taken_at: Option<DateTime<Utc>>,
-    taken_by: Option<String>,
-    handed_out_by: Option<String>,
-    public: String,
-    nodes: Vec<NodeView>,
-    owed: Vec<String>,
+frozen! {
+    /// A cluster's key.
+    pub(crate) struct KeyView from shown: &Shown {
+        let (pair, taken) = (&shown.pair, shown.taken.as_ref());
+        let nodes = shown.nodes.iter().map(|node| NodeView {
+            address: node.address.clone(),
+            port: node.port,
+            login: node.login.clone(),
+            installed_at: node.installed_at.map(Time),
+            proven_at: node.proven_at.map(Time),
+        });
+        cluster: String = shown.cluster.to_string(),
+        fingerprint: String = pair.fingerprint.clone(),
+        #[serde(rename = "type")]
+        kind: String = pair.kind.clone(),
+        state: String = pair.custody.to_string(),
+        origin: &'static str = if pair.imported { "imported" } else { "generated" },
+        made_at: Time = Time(pair.made_at),
+        made_by: String = shown.made_by.clone(),
+        taken_at: Option<Time> = taken.map(|taken| Time(taken.at)),
+        taken_by: Option<String> = taken.map(|taken| taken.to.clone()),
+        handed_out_by: Option<String> = taken.map(|taken| taken.by.clone()),
+        public: String = pair.public.clone(),
+        nodes: Vec<NodeView> = nodes.collect(),
+        owed: Vec<String> = shown.owed.clone(),
+    }
 }
 
 /// A node that holds the key.
@@ -33,155 +41,86 @@ struct NodeView {
     address: String,
     port: Option<u16>,
     login: String,
-    #[serde(serialize_with = "time::serialize_option")]
-    installed_at: Option<DateTime<Utc>>,
-    #[serde(serialize_with = "time::serialize_option")]
-    proven_at: Option<DateTime<Utc>>,
+    installed_at: Option<Time>,
+    proven_at: Option<Time>,
 }
 
-impl From<&Shown> for KeyView {
-    fn from(shown: &Shown) -> Self {
-        let pair = &shown.pair;
-        Self {
-            cluster: shown.cluster.to_string(),
-            fingerprint: pair.fingerprint.clone(),
-            kind: pair.kind.clone(),
-            state: pair.custody.to_string(),
-            origin: if pair.imported {
-                "imported"
-            } else {
-                "generated"
-            },
-            made_at: pair.made_at,
-            made_by: shown.made_by.clone(),
-            taken_at: shown.taken.as_ref().map(|taken| taken.at),
-            taken_by: shown.taken.as_ref().map(|taken| taken.to.clone()),
-            handed_out_by: shown.taken.as_ref().map(|taken| taken.by.clone()),
-            public: pair.public.clone(),
-            nodes: shown
-                .nodes
-                .iter()
-                .map(|node| NodeView {
-                    address: node.address.clone(),
-                    port: node.port,
-                    login: node.login.clone(),
-                    installed_at: node.installed_at,
-                    proven_at: node.proven_at,
-                })
-                .collect(),
-            owed: shown.owed.clone(),
-        }
+impl NodeView {
+    fn words(&self) -> String {
+        let port = self.port.map(|port| format!(":{port}")).unwrap_or_default();
+        let proven = if self.proven_at.is_some() {
+            ""
+        } else {
+            " (not proven)"
+        };
+        format!("{}@{}{port}{proven}", self.login, self.address)
     }
 }
 
 impl View for KeyView {
-    fn headers(&self, _wide: bool) -> Vec<&'static str> {
-        vec![
-            "Cluster",
-            "Fingerprint",
-            "Type",
-            "State",
-            "Made",
-            "By",
-            "Taken",
-            "Taken by",
-            "Nodes",
-            "Public",
-        ]
-    }
-    fn rows(&self, _wide: bool, cells: &Cells) -> Vec<Vec<String>> {
-        let nodes: Vec<String> = self
-            .nodes
-            .iter()
-            .map(|node| {
-                let port = node.port.map(|port| format!(":{port}")).unwrap_or_default();
-                let proven = if node.proven_at.is_some() {
-                    ""
-                } else {
-                    " (not proven)"
-                };
-                format!("{}@{}{port}{proven}", node.login, node.address)
+    fn table(&self) -> Table<'_> {
+        let nodes: Vec<String> = self.nodes.iter().map(NodeView::words).collect();
+        Table::record(self)
+            .col("Cluster", |it| &it.cluster)
+            .col("Fingerprint", |it| &it.fingerprint)
+            .col("Type", |it| &it.kind)
+            .col("State", |it| &it.state)
+            .col("Made", |it| {
+                [it.made_at.into(), ", ".into(), it.origin.into()]
             })
-            .collect();
-        vec![vec![
-            self.cluster.clone(),
-            self.fingerprint.clone(),
-            self.kind.clone(),
-            self.state.clone(),
-            format!("{}, {}", cells.time(self.made_at), self.origin),
-            self.made_by.clone(),
-            cells.time_or_none(self.taken_at),
-            cells.text_or_none(self.taken_by.as_deref()),
-            cells.list(&nodes),
-            self.public.clone(),
-        ]]
-    }
-    fn names(&self) -> Vec<String> {
-        vec![format!("ssh-key/{}", self.cluster)]
-    }
-    fn detail(&self) -> bool {
-        true
+            .col("By", |it| &it.made_by)
+            .col("Taken", |it| it.taken_at)
+            .col("Taken by", |it| &it.taken_by)
+            .col("Nodes", |_| &nodes)
+            .col("Public", |it| &it.public)
+            .named(|it| format!("ssh-key/{}", it.cluster))
     }
 }
 
-/// A hand-out.
-#[derive(Serialize)]
-pub(crate) struct HandedOutView {
-    cluster: String,
-    fingerprint: String,
-    user: String,
-    path: Option<String>,
-    sealed: bool,
-    #[serde(serialize_with = "time::serialize")]
-    taken_at: DateTime<Utc>,
-    nodes: Vec<String>,
-}
-
-impl From<&HandedOut> for HandedOutView {
-    fn from(done: &HandedOut) -> Self {
-        Self {
-            cluster: done.cluster.to_string(),
-            fingerprint: done.fingerprint.clone(),
-            user: done.user.clone(),
-            path: done.path.as_ref().map(|path| path.display().to_string()),
-            sealed: done.sealed,
-            taken_at: done.at,
-            nodes: done
-                .nodes
-                .iter()
-                .map(|(_, node)| node.address.clone())
-                .collect(),
-        }
+frozen! {
+    /// A hand-out.
+    pub(crate) struct HandedOutView from done: &HandedOut {
+        cluster: String = done.cluster.to_string(),
+        fingerprint: String = done.fingerprint.clone(),
+        user: String = done.user.clone(),
+        path: Option<String> = done.path.as_ref().map(|path| path.display().to_string()),
+        sealed: bool = done.sealed,
+        taken_at: Time = Time(done.at),
+        nodes: Vec<String> = done.nodes.iter().map(|(_, node)| node.address.clone()).collect(),
     }
 }
 
 impl View for HandedOutView {
-    fn headers(&self, _wide: bool) -> Vec<&'static str> {
-        vec!["Cluster", "Fingerprint", "User", "File", "Taken"]
-    }
-    fn rows(&self, _wide: bool, cells: &Cells) -> Vec<Vec<String>> {
-        vec![vec![
-            self.cluster.clone(),
-            self.fingerprint.clone(),
-            self.user.clone(),
-            cells.text_or_none(self.path.as_deref()),
-            cells.time(self.taken_at),
-        ]]
-    }
-    fn names(&self) -> Vec<String> {
-        vec![format!("ssh-key/{}", self.cluster)]
+    fn table(&self) -> Table<'_> {
+        Table::of([self])
+            .col("Cluster", |it| &it.cluster)
+            .col("Fingerprint", |it| &it.fingerprint)
+            .col("User", |it| &it.user)
+            .col("File", |it| &it.path)
+            .col("Taken", |it| it.taken_at)
+            .named(|it| format!("ssh-key/{}", it.cluster))
     }
 }
 
-/// What came of the nodes.
-#[derive(Serialize)]
-pub(crate) struct RollOutView {
-    cluster: String,
-    fingerprint: String,
-    nodes: Vec<OutcomeView>,
-    owed: Vec<String>,
-    /// Why the cluster could not say which nodes there are.
-    cluster_not_asked: Option<String>,
+frozen! {
+    /// What came of the nodes.
+    pub(crate) struct RollOutView from done: &RollOut {
+        let nodes = done.reports.iter().map(|report| OutcomeView {
+            node: report.node.clone(),
+            login: report.login.clone(),
+            proven: report.outcome.as_ref().is_ok_and(|outcome| outcome.proven),
+            outcome: match &report.outcome {
+                Ok(outcome) => outcome.words(),
+                Err(error) => error.to_string(),
+            },
+        });
+        cluster: String = done.cluster.to_string(),
+        fingerprint: String = done.fingerprint.clone(),
+        nodes: Vec<OutcomeView> = nodes.collect(),
+        owed: Vec<String> = done.owed.clone(),
+        /// Why the cluster could not say which nodes there are.
+        cluster_not_asked: Option<String> = done.unasked.clone(),
+    }
 }
 
 #[derive(Serialize)]
@@ -192,51 +131,21 @@ struct OutcomeView {
     outcome: String,
 }
 
-impl From<&RollOut> for RollOutView {
-    fn from(done: &RollOut) -> Self {
-        Self {
-            cluster: done.cluster.to_string(),
-            fingerprint: done.fingerprint.clone(),
-            nodes: done
-                .reports
-                .iter()
-                .map(|report| OutcomeView {
-                    node: report.node.clone(),
-                    login: report.login.clone(),
-                    proven: report.outcome.as_ref().is_ok_and(|outcome| outcome.proven),
-                    outcome: match &report.outcome {
-                        Ok(outcome) => outcome.words(),
-                        Err(error) => error.to_string(),
-                    },
-                })
-                .collect(),
-            owed: done.owed.clone(),
-            cluster_not_asked: done.unasked.clone(),
+impl OutcomeView {
+    fn place(&self) -> Cow<'_, str> {
+        match self.login.as_deref() {
+            None | Some("root") => Cow::Borrowed(&self.node),
+            Some(login) => Cow::Owned(format!("{login}@{}", self.node)),
         }
     }
 }
 
 impl View for RollOutView {
-    fn headers(&self, _wide: bool) -> Vec<&'static str> {
-        vec!["Node", "Proven", "Outcome"]
-    }
-    fn rows(&self, _wide: bool, cells: &Cells) -> Vec<Vec<String>> {
-        self.nodes
-            .iter()
-            .map(|node| {
-                let login = node.login.as_deref().filter(|login| *login != "root");
-                vec![
-                    login.map_or_else(|| node.node.clone(), |it| format!("{it}@{}", node.node)),
-                    cells.yes(node.proven),
-                    cells.text(&node.outcome),
-                ]
-            })
-            .collect()
-    }
-    fn names(&self) -> Vec<String> {
-        self.nodes
-            .iter()
-            .map(|node| format!("node/{}", node.node))
-            .collect()
+    fn table(&self) -> Table<'_> {
+        Table::of(&self.nodes)
+            .col("Node", OutcomeView::place)
+            .col("Proven", |it| it.proven)
+            .col("Outcome", |it| Some(&it.outcome))
+            .named(|it| format!("node/{}", it.node))
     }
 }

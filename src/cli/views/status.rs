@@ -1,37 +1,40 @@
 //! How things stand. Frozen: fields are added, never renamed or retyped.
 
-use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::ops::status::{Ask, Status};
-use crate::output::{Cells, View, time};
+use crate::ops::Debt;
+use crate::ops::project::kept::Kept;
+use crate::ops::status::{Ask, Ending, Lost, Status};
+use crate::output::{Cell, Table, Time, View};
 
-#[derive(Serialize)]
-struct OwedView {
-    cluster: String,
-    what: String,
-    #[serde(serialize_with = "time::serialize_option")]
-    tokens_may_work_until: Option<DateTime<Utc>>,
+frozen! {
+    struct OwedView from debt: Debt {
+        cluster: String = debt.cluster.to_string(),
+        what: String = debt.what,
+        tokens_may_work_until: Option<Time> = debt.until.map(Time),
+    }
 }
 
-#[derive(Serialize)]
-struct AskView {
-    cluster: String,
-    users: Vec<String>,
-    command: String,
+frozen! {
+    struct AskView from ask: &Ask {
+        cluster: String = ask.cluster.to_string(),
+        users: Vec<String> = ask.who.clone(),
+        command: String = format!("kubegrant reconcile {}", ask.cluster),
+    }
 }
 
-#[derive(Serialize)]
-struct KeptView {
-    user: String,
-    cluster: String,
-    project: String,
-    version: u32,
-    level: &'static str,
-    #[serde(skip)]
-    words: String,
-    #[serde(serialize_with = "time::serialize_option")]
-    ends_at: Option<DateTime<Utc>>,
+frozen! {
+    struct KeptView from kept: Kept {
+        let words = kept.words();
+        user: String = kept.user,
+        cluster: String = kept.cluster.to_string(),
+        project: String = kept.project,
+        version: u32 = kept.version,
+        level: &'static str = kept.power.as_str(),
+        #[serde(skip)]
+        words: String = words,
+        ends_at: Option<Time> = kept.ends_at.map(Time),
+    }
 }
 
 #[derive(Serialize)]
@@ -40,18 +43,19 @@ struct BlockedView {
     cluster: String,
 }
 
-#[derive(Serialize)]
-struct EndingView {
-    cluster: String,
-    what: String,
-    #[serde(serialize_with = "time::serialize")]
-    ends_at: DateTime<Utc>,
+frozen! {
+    struct EndingView from ending: Ending {
+        cluster: String = ending.cluster,
+        what: String = ending.what,
+        ends_at: Time = Time(ending.at),
+    }
 }
 
-#[derive(Serialize)]
-struct EndedView {
-    cluster: String,
-    what: String,
+frozen! {
+    struct EndedView from lost: Lost {
+        cluster: String = lost.cluster,
+        what: String = lost.what,
+    }
 }
 
 /// How things stand.
@@ -68,108 +72,73 @@ pub(crate) struct StatusView {
 impl StatusView {
     /// Shapes it, with those who must act where the actor cannot.
     pub(crate) fn new(status: Status, asks: &[Ask]) -> Self {
-        let owed = status.owed.into_iter().map(|debt| OwedView {
-            cluster: debt.cluster.to_string(),
-            what: debt.what,
-            tokens_may_work_until: debt.until,
-        });
-        let kept = status.kept.into_iter().map(|kept| KeptView {
-            words: kept.words(),
-            user: kept.user,
-            cluster: kept.cluster.to_string(),
-            project: kept.project,
-            version: kept.version,
-            level: kept.power.as_str(),
-            ends_at: kept.ends_at,
-        });
-        let blocked = status
-            .blocked
-            .into_iter()
-            .map(|(user, cluster)| BlockedView { user, cluster });
-        let ending = status.ending.into_iter().map(|ending| EndingView {
-            cluster: ending.cluster,
-            what: ending.what,
-            ends_at: ending.at,
-        });
+        let blocked = status.blocked.into_iter();
+        let blocked = blocked.map(|(user, cluster)| BlockedView { user, cluster });
         Self {
-            owed: owed.collect(),
-            ask: asks
-                .iter()
-                .map(|ask| AskView {
-                    cluster: ask.cluster.to_string(),
-                    users: ask.who.clone(),
-                    command: format!("kubegrant reconcile {}", ask.cluster),
-                })
-                .collect(),
-            kept: kept.collect(),
+            owed: status.owed.into_iter().map(OwedView::from).collect(),
+            ask: asks.iter().map(AskView::from).collect(),
+            kept: status.kept.into_iter().map(KeptView::from).collect(),
             blocked: blocked.collect(),
-            ending: ending.collect(),
-            ended: status
-                .ended
-                .into_iter()
-                .map(|lost| EndedView {
-                    cluster: lost.cluster,
-                    what: lost.what,
-                })
-                .collect(),
+            ending: status.ending.into_iter().map(EndingView::from).collect(),
+            ended: status.ended.into_iter().map(EndedView::from).collect(),
         }
     }
 }
 
-impl View for StatusView {
-    fn headers(&self, _wide: bool) -> Vec<&'static str> {
-        vec!["KIND", "CLUSTER", "WHAT", "UNTIL"]
-    }
-    fn rows(&self, _wide: bool, cells: &Cells) -> Vec<Vec<String>> {
-        let owed = self.owed.iter().map(|debt| {
-            let until = cells.time_or_none(debt.tokens_may_work_until);
-            vec![
-                "owed".to_owned(),
-                debt.cluster.clone(),
-                debt.what.clone(),
-                until,
-            ]
-        });
-        let kept = self.kept.iter().map(|kept| {
-            vec![
-                "kept".to_owned(),
-                kept.cluster.clone(),
-                format!("'{}' has {}", kept.user, kept.words),
-                cells.time_or_none(kept.ends_at),
-            ]
-        });
-        let blocked = self.blocked.iter().map(|block| {
-            let what = format!("the kubeconfig of '{}' is revoked", block.user);
-            vec![
-                "blocked".to_owned(),
-                block.cluster.clone(),
+/// Anything that is not as it should be, or will not stay so.
+struct Line<'a> {
+    kind: &'static str,
+    cluster: &'a str,
+    what: Cell<'a>,
+    until: Option<Time>,
+}
+
+impl StatusView {
+    fn lines(&self) -> Vec<Line<'_>> {
+        let mut lines = Vec::new();
+        let mut line = |kind, cluster, what, until| {
+            lines.push(Line {
+                kind,
+                cluster,
                 what,
-                cells.text_or_none(None),
-            ]
-        });
-        let ending = self.ending.iter().map(|ending| {
-            let until = cells.time(ending.ends_at);
-            vec![
-                "ending".to_owned(),
-                ending.cluster.clone(),
-                ending.what.clone(),
                 until,
-            ]
-        });
-        let ended = self.ended.iter().map(|lost| {
-            let (cluster, what) = (lost.cluster.clone(), lost.what.clone());
-            vec!["ended".to_owned(), cluster, what, cells.text_or_none(None)]
-        });
-        let rest = kept.chain(ended).chain(blocked).chain(ending);
-        owed.chain(rest).collect()
+            });
+        };
+        for it in &self.owed {
+            line(
+                "owed",
+                &it.cluster,
+                (&it.what).into(),
+                it.tokens_may_work_until,
+            );
+        }
+        for it in &self.kept {
+            let what = format!("'{}' has {}", it.user, it.words);
+            line("kept", &it.cluster, what.into(), it.ends_at);
+        }
+        for it in &self.ended {
+            line("ended", &it.cluster, (&it.what).into(), None);
+        }
+        for it in &self.blocked {
+            let what = format!("the kubeconfig of '{}' is revoked", it.user);
+            line("blocked", &it.cluster, what.into(), None);
+        }
+        for it in &self.ending {
+            line("ending", &it.cluster, (&it.what).into(), Some(it.ends_at));
+        }
+        lines
     }
-    fn names(&self) -> Vec<String> {
-        self.owed
-            .iter()
-            .map(|debt| format!("cluster/{}", debt.cluster))
-            .collect()
-    }
-    fn empty(&self) -> Option<String> {
-        Some("Nothing is owed, nobody is blocked, nothing ends soon.".to_owned())
+}
+
+impl View for StatusView {
+    fn table(&self) -> Table<'_> {
+        let owed = self.owed.iter();
+        Table::of(&self.lines())
+            .col("KIND", |it| it.kind)
+            .col("CLUSTER", |it| it.cluster)
+            .col("WHAT", |it| it.what.clone())
+            .col("UNTIL", |it| it.until)
+            .names(owed.map(|it| format!("cluster/{}", it.cluster)).collect())
+            .empty("Nothing is owed, nobody is blocked, nothing ends soon.")
     }
 }

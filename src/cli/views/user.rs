@@ -1,29 +1,28 @@
 //! Users. Frozen: fields are added, never renamed or retyped.
 
-use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::domain::project::{Project, ProjectRole};
 use crate::domain::user::User;
 use crate::ops::project::kept::Kept;
-use crate::output::{Cells, View, time};
+use crate::output::{Table, Time, View};
 
-/// A user.
-#[derive(Serialize)]
-pub(crate) struct UserView {
-    name: String,
-    email: Option<String>,
-    role: &'static str,
-    active: bool,
-    key: Option<String>,
-    #[serde(serialize_with = "time::serialize")]
-    created_at: DateTime<Utc>,
-    /// Only where one user is shown.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    projects: Option<Vec<MembershipView>>,
-    /// Only where one user is shown: shared kubeconfigs that they have no right to any more.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    keeps: Option<Vec<String>>,
+frozen! {
+    /// A user.
+    pub(crate) struct UserView from user: User {
+        name: String = user.name.to_string(),
+        email: Option<String> = user.email.map(|email| email.to_string()),
+        role: &'static str = user.role.as_str(),
+        active: bool = user.active,
+        key: Option<String> = user.key,
+        created_at: Time = Time(user.created_at),
+        /// Only where one user is shown.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        projects: Option<Vec<MembershipView>> = None,
+        /// Only where one user is shown: shared kubeconfigs that they have no right to any more.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        keeps: Option<Vec<String>> = None,
+    }
 }
 
 /// What a user is in a project.
@@ -31,21 +30,6 @@ pub(crate) struct UserView {
 pub(crate) struct MembershipView {
     project: String,
     role: &'static str,
-}
-
-impl From<User> for UserView {
-    fn from(user: User) -> Self {
-        Self {
-            name: user.name.to_string(),
-            email: user.email.map(|email| email.to_string()),
-            role: user.role.as_str(),
-            active: user.active,
-            key: user.key,
-            created_at: user.created_at,
-            projects: None,
-            keeps: None,
-        }
-    }
 }
 
 impl UserView {
@@ -74,77 +58,45 @@ impl UserView {
         if self.active { "active" } else { "disabled" }
     }
 
-    fn row(&self, wide: bool, cells: &Cells) -> Vec<String> {
-        let mut row = vec![
-            self.name.clone(),
-            self.role.to_owned(),
-            self.state().to_owned(),
-            cells.text_or_none(self.email.as_deref()),
-        ];
-        if wide {
-            row.push(cells.text_or_none(self.key.as_deref()));
-        } else {
-            let kind = self.key.as_ref().map(|key| {
-                if key.starts_with("ssh-") {
-                    "ssh-ed25519"
-                } else {
-                    "age"
-                }
-            });
-            row.push(cells.text_or_none(kind));
-        }
-        row.push(cells.time(self.created_at));
-        row
+    fn key_kind(&self) -> Option<&'static str> {
+        let is_ssh = self.key.as_ref()?.starts_with("ssh-");
+        Some(if is_ssh { "ssh-ed25519" } else { "age" })
+    }
+
+    fn memberships(&self) -> Option<String> {
+        let projects = self.projects.as_ref()?.iter();
+        let projects = projects.map(|it| format!("{} ({})", it.project, it.role));
+        Some(projects.collect::<Vec<_>>().join(","))
     }
 }
 
 impl View for UserView {
-    fn headers(&self, _wide: bool) -> Vec<&'static str> {
-        let mut headers = vec!["Name", "Role", "State", "E-mail", "Key", "Added"];
-        headers.extend(self.projects.as_ref().map(|_| "Projects"));
-        headers.extend(self.keeps.iter().flatten().map(|_| "Keeps"));
-        headers
-    }
-    fn rows(&self, _wide: bool, cells: &Cells) -> Vec<Vec<String>> {
-        let mut row = self.row(true, cells);
-        row.extend(self.projects.as_ref().map(|projects| {
-            let word = |it: &MembershipView| format!("{} ({})", it.project, it.role);
-            cells.list(&projects.iter().map(word).collect::<Vec<_>>())
-        }));
-        row.extend(self.keeps.iter().flatten().cloned());
-        vec![row]
-    }
-    fn names(&self) -> Vec<String> {
-        vec![format!("user/{}", self.name)]
-    }
-    fn detail(&self) -> bool {
-        true
+    fn table(&self) -> Table<'_> {
+        let mut table = Table::record(self)
+            .col("Name", |it| &it.name)
+            .col("Role", |it| it.role)
+            .col("State", UserView::state)
+            .col("E-mail", |it| &it.email)
+            .col("Key", |it| &it.key)
+            .col("Added", |it| it.created_at)
+            .some("Projects", UserView::memberships);
+        for kept in self.keeps.iter().flatten() {
+            table = table.col("Keeps", |_| kept);
+        }
+        table.named(|it| format!("user/{}", it.name))
     }
 }
 
-/// Users by name.
-#[derive(Serialize)]
-#[serde(transparent)]
-pub(crate) struct UserListView(Vec<UserView>);
-
-impl UserListView {
-    /// Shapes users.
-    pub(crate) fn new(users: Vec<User>) -> Self {
-        Self(users.into_iter().map(UserView::from).collect())
-    }
-}
-
-impl View for UserListView {
-    fn headers(&self, _wide: bool) -> Vec<&'static str> {
-        vec!["NAME", "ROLE", "STATE", "EMAIL", "KEY", "AGE"]
-    }
-    fn rows(&self, wide: bool, cells: &Cells) -> Vec<Vec<String>> {
-        self.0.iter().map(|user| user.row(wide, cells)).collect()
-    }
-    fn names(&self) -> Vec<String> {
-        self.0
-            .iter()
-            .map(|user| format!("user/{}", user.name))
-            .collect()
+impl View for Vec<UserView> {
+    fn table(&self) -> Table<'_> {
+        Table::of(self)
+            .col("NAME", |it| &it.name)
+            .col("ROLE", |it| it.role)
+            .col("STATE", UserView::state)
+            .col("EMAIL", |it| &it.email)
+            .narrow("KEY", UserView::key_kind)
+            .wide("KEY", |it| &it.key)
+            .col("AGE", |it| it.created_at)
+            .named(|it| format!("user/{}", it.name))
     }
 }

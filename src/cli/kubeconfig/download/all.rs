@@ -2,7 +2,7 @@
 
 use super::{say_merged, show_secret};
 use crate::cli::desk::Desk;
-use crate::cli::views::kubeconfig::AllView;
+use crate::cli::views::kubeconfig;
 use crate::domain::name::ClusterName;
 use crate::error::{Failure, Kind};
 use crate::ops;
@@ -30,7 +30,7 @@ pub(super) async fn run(
         return Ok(());
     };
     if !done.hand_to_stdout(|text| show_secret(text, desk))? {
-        desk.output.show(&AllView::from(&done))?;
+        desk.output.show(&kubeconfig::parts(&done))?;
     }
     say(&done, desk);
     let mut failures = Vec::new();

@@ -1,0 +1,137 @@
+//! Tests of tables and records as they are drawn.
+
+use chrono::TimeDelta;
+
+use super::*;
+use crate::output::{Cell, Time};
+
+const PLAIN: Look = Look {
+    wide: false,
+    colored: false,
+    now: None,
+};
+
+fn pairs(headers: [&'static str; 2], rows: &[[&str; 2]], look: Look) -> String {
+    let table = Table::of(rows)
+        .col(headers[0], |row| row[0])
+        .col(headers[1], |row| row[1]);
+    draw(&table.names(Vec::new()), look)
+}
+
+#[test]
+fn a_table_looks_like_kubectls() {
+    let table = Table::of(&[("prod-eu", Some("active"), "5m"), ("p", None, "")])
+        .col("name", |row| row.0)
+        .col("state", |row| row.1)
+        .col("age", |row| row.2)
+        .names(Vec::new());
+    insta::assert_snapshot!(draw(&table, PLAIN), @r"
+    NAME      STATE    AGE
+    prod-eu   active   5m
+    p         <none>
+    ");
+}
+
+#[test]
+fn columns_stand_straight_under_wide_letters() {
+    let rows = [["陈", "a"], ["Zoë", "b"]];
+    insta::assert_snapshot!(pairs(["name", "x"], &rows, PLAIN), @r"
+    NAME   X
+    陈     a
+    Zoë    b
+    ");
+}
+
+#[test]
+fn long_cells_are_not_wrapped() {
+    let long = "x".repeat(400);
+    let drawn = pairs(["name", "note"], &[[&long, "a b c"]], PLAIN);
+    assert_eq!(drawn.lines().count(), 2);
+}
+
+#[test]
+fn a_cell_cannot_make_a_line_or_a_colour() {
+    let rows = [["a\nb", "\u{1b}[31mred"]];
+    insta::assert_snapshot!(pairs(["name", "note"], &rows, PLAIN), @r"
+    NAME   NOTE
+    a\nb   \u{1b}[31mred
+    ");
+}
+
+#[test]
+fn a_record_is_read_down_the_page() {
+    let lines = |lines: &[&str]| Cell::Lines(lines.iter().map(ToString::to_string).collect());
+    let table = Table::record(())
+        .col("Name", |()| "prod")
+        .col("Held back", |()| lines(&["kube-system", "vault"]))
+        .col("Shared", |()| lines(&[]))
+        .col("Note", |()| "")
+        .names(Vec::new());
+    insta::assert_snapshot!(draw(&table, PLAIN), @r"
+    Name:        prod
+    Held back:   kube-system
+                 vault
+    Shared:      <none>
+    Note:
+    ");
+}
+
+#[test]
+fn a_column_is_drawn_where_it_says_something() {
+    let table = Table::of([1_u32, 2])
+        .col("n", |n| n)
+        .narrow("short", |_| "s")
+        .wide("long", |_| "long")
+        .some("even", |n| (n % 2 == 0).then_some(true))
+        .some("big", |n| (n > 2).then_some(true))
+        .names(Vec::new());
+    insta::assert_snapshot!(draw(&table, PLAIN), @r"
+    N   SHORT   EVEN
+    1   s       <none>
+    2   s       yes
+    ");
+    insta::assert_snapshot!(draw(&table, Look { wide: true, ..PLAIN }), @r"
+    N   LONG   EVEN
+    1   long   <none>
+    2   long   yes
+    ");
+}
+
+#[test]
+fn colour_adds_nothing_but_colour() {
+    let rows = [["prod", "x"]];
+    let look = Look {
+        colored: true,
+        ..PLAIN
+    };
+    let plain = pairs(["name", "note"], &rows, PLAIN);
+    let colored = pairs(["name", "note"], &rows, look);
+    assert_eq!(
+        colored.replace("\u{1b}[1m", "").replace("\u{1b}[0m", ""),
+        plain
+    );
+    assert_ne!(colored, plain);
+}
+
+#[test]
+fn times_are_said_to_people_and_to_machines() {
+    let now = DateTime::UNIX_EPOCH;
+    let cell = |days| Cell::from(Time(now + TimeDelta::days(days)));
+    assert_eq!(cell(0).text(Some(now)), "0s");
+    assert_eq!(cell(29).text(Some(now)), "in 29d");
+    assert_eq!(cell(0).text(None), "1970-01-01T00:00:00Z");
+    let made = Cell::from([cell(-3), ", imported".into()]);
+    assert_eq!(made.text(Some(now)), "3d, imported");
+    assert_eq!(Cell::from(None::<Time>).text(None), "<none>");
+}
+
+#[test]
+fn nothing_reads_none_and_an_empty_text_stays_empty() {
+    assert_eq!(Cell::from("").text(None), "");
+    assert_eq!(Cell::from(Some("")).text(None), "<none>");
+    assert_eq!(Cell::from(&Vec::new()).text(None), "<none>");
+    assert_eq!(
+        Cell::from(&vec!["a".to_owned(), "b".to_owned()]).text(None),
+        "a,b"
+    );
+}
