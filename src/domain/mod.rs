@@ -26,6 +26,7 @@ pub(crate) mod project;
 pub(crate) mod refusal;
 pub(crate) mod rows;
 pub(crate) mod snapshot;
+pub(crate) mod similar;
 pub(crate) mod ssh;
 pub(crate) mod user;
 

@@ -92,6 +92,7 @@ const FENCED: &[(&str, &str)] = &[
     ("kube", "kubernetes"),
     ("k8s_openapi", "kubernetes"),
     ("age", "secrets"),
+    ("strsim", "domain"),
 ];
 
 /// How long a file may be.
