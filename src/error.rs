@@ -12,6 +12,7 @@ use crate::artifact::merge::MergeError;
 use crate::cli::prompt::PromptError;
 use crate::domain::name::ClusterName;
 use crate::domain::policy::Denial;
+use crate::domain::text;
 use crate::kubernetes::error::Error as ClusterError;
 use crate::ops::open::OpenFileError;
 use crate::output::Ended;
@@ -121,18 +122,7 @@ impl Failure {
         let Some(error) = &self.error else {
             return (String::new(), vec![]);
         };
-        let message = error.to_string();
-        let mut causes = Vec::new();
-        let mut next = error.source();
-        while let Some(cause) = next {
-            let text = cause.to_string();
-            let said = message.contains(&text) || causes.iter().any(|c: &String| c.contains(&text));
-            if !said {
-                causes.push(text);
-            }
-            next = cause.source();
-        }
-        (message, causes)
+        text::causes(error.as_ref())
     }
 }
 

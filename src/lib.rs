@@ -43,7 +43,7 @@
 //! | `artifact` | `domain`, `secrets` | stdout |
 //! | `store` | `domain`, `secrets` (only `Sealed`) | opening, network, printing |
 //! | `kubernetes` | `domain`, `secrets` | SQL, printing |
-//! | `nodes` | `domain`, `env`, `secrets`, `kubernetes` (only its cleaning of text) | a private key on disk or in an argument |
+//! | `nodes` | `domain`, `env`, `secrets` | a private key on disk or in an argument |
 //! | `config` | `domain`, `env` | |
 //! | `session` | `domain`, `env`, `config`, `secrets`, `store`, `kubernetes` | decisions |
 //! | `ops` | `domain`, `session`, `store`, `kubernetes`, `secrets`, `artifact` | clap, formats, questions, printing |

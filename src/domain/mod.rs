@@ -25,9 +25,10 @@ pub(crate) mod power;
 pub(crate) mod project;
 pub(crate) mod refusal;
 pub(crate) mod rows;
-pub(crate) mod snapshot;
 pub(crate) mod similar;
+pub(crate) mod snapshot;
 pub(crate) mod ssh;
+pub(crate) mod text;
 pub(crate) mod user;
 
 /// A moment, always UTC.

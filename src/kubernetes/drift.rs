@@ -74,7 +74,7 @@ pub(crate) fn drift(installation: &str, account: &str, seen: &Seen) -> ManagerDr
             .cloned()
             .collect();
         if !added.is_empty() {
-            let what = super::error::clean(&summary(&added));
+            let what = crate::domain::text::clean(&summary(&added));
             drift.widened.push(format!(
                 "{kind} {name}: it gives more than the manager needs: {what}"
             ));

@@ -125,7 +125,7 @@ impl ExecPlugin {
     pub(crate) fn command_line(&self) -> String {
         let mut words = vec![self.command.display().to_string()];
         words.extend(self.args.iter().cloned());
-        crate::kubernetes::error::clean(&words.join(" "))
+        crate::domain::text::clean(&words.join(" "))
     }
 }
 
@@ -283,7 +283,7 @@ impl<'a> Merged<'a> {
             if let Some(found) = fields.text(field)?
                 && found != expected
             {
-                let found = crate::kubernetes::error::clean(&found);
+                let found = crate::domain::text::clean(&found);
                 return Err(Refused::NotKubeconfig {
                     reason: format!("its `{field}` is '{found}', not '{expected}'"),
                 });
@@ -312,7 +312,7 @@ impl<'a> Merged<'a> {
     }
 
     fn choose(&self, wanted: Option<&str>) -> Result<&Entry<'a>, Refused> {
-        let clean = crate::kubernetes::error::clean;
+        let clean = crate::domain::text::clean;
         let available = || {
             self.contexts
                 .iter()

@@ -14,7 +14,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("store", &["domain", "secrets"]),
     ("kubernetes", &["domain", "secrets"]),
     ("provider", &["domain", "secrets", "kubernetes"]),
-    ("nodes", &["domain", "secrets", "env", "kubernetes"]),
+    ("nodes", &["domain", "secrets", "env"]),
     ("config", &["domain", "env"]),
     (
         "session",

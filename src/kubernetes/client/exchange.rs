@@ -13,7 +13,8 @@ use tokio::time::Instant;
 
 use super::deadline::TooSlow;
 use super::{Bound, Dial, Head, Limits, ServerTime, Transport};
-use crate::kubernetes::error::{Error, chain, clean, find, tls_fault};
+use crate::domain::text::{chain, clean};
+use crate::kubernetes::error::{Error, find, tls_fault};
 
 /// How many HTTP/1.1 requests run at once; each has its own connection.
 const HTTP1_CONCURRENT: usize = 8;

@@ -55,7 +55,7 @@ impl Proxy {
             "https" => (ProxyKind::Https, 443),
             "socks5" | "socks5h" => (ProxyKind::Socks5, 1080),
             other => {
-                let scheme = crate::kubernetes::error::clean(other);
+                let scheme = crate::domain::text::clean(other);
                 return Err(ProxyError::Scheme { scheme });
             }
         };

@@ -8,6 +8,7 @@ use crate::artifact::file::read_bounded;
 use crate::domain::cluster::{Address, Cluster, ManagerKind, WriteScope};
 use crate::domain::mark::Marks;
 use crate::domain::name::ClusterName;
+use crate::domain::text::chain;
 use crate::domain::{KUBECONFIG_BYTES_MAX, Timestamp};
 use crate::kubernetes::client::Login;
 use crate::kubernetes::connection::{Connection, Right};
@@ -266,7 +267,7 @@ pub(super) async fn retire_others(
         }
     };
     let error: Error = retired.await.err()?;
-    Some(settle::older_logins(cluster, Some(settle::chain(&error))))
+    Some(settle::older_logins(cluster, Some(chain(&error))))
 }
 
 pub(super) fn warnings(
