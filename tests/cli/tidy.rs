@@ -214,6 +214,20 @@ fn fenced_crates_stay_at_home() {
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
+/// Times are chrono's. jiff's stand where kube hands one over, and where people type a length.
+#[test]
+fn one_crate_tells_the_time() {
+    let other = Regex::new(r"(^|[^\w:])jiff::").expect("a pattern");
+    let mut broken = Vec::new();
+    for (path, text) in texts("src") {
+        let is_edge = path.starts_with("src/kubernetes") || path == "src/cli/duration.rs";
+        if !is_edge && other.is_match(&code(&path, &text)) {
+            broken.push(format!("{path}: times are `domain::Timestamp`, of chrono"));
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
 #[test]
 fn every_file_begins_with_its_purpose() {
     for folder in ["src", "tests", "examples", "benches"] {
