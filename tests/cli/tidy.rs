@@ -92,6 +92,8 @@ const FENCED: &[(&str, &str)] = &[
     ("kube", "kubernetes"),
     ("k8s_openapi", "kubernetes"),
     ("age", "secrets"),
+    ("dialoguer", "cli"),
+    ("directories", "env"),
     ("strsim", "domain"),
 ];
 
