@@ -20,7 +20,7 @@ use chrono::{DateTime, Utc};
 
 pub use base_dirs::BaseDirs;
 pub use fixed::Fixture;
-pub use input::{Echo, Input, ReadError};
+pub use input::{Echo, Input, ReadError, Typed};
 pub use interrupt::{Hold, Interrupt};
 
 /// Tells the time.

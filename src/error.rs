@@ -336,6 +336,9 @@ impl From<session::Error> for Failure {
                 "run `kubegrant init`, or name an identity with `--identity`".to_owned(),
             ),
             E::IdentityFile(inner) => (file_kind(inner), file_hint(inner)),
+            E::Identity { source, .. } if source.is_interrupt() => {
+                return Self::said(Kind::Interrupted);
+            }
             E::Identity { source, path, .. } => (Kind::Usage, source.hint(path.as_deref())),
             E::Stranger { .. } => (
                 Kind::Denied,

@@ -9,7 +9,7 @@ mod register;
 mod settings;
 mod survey;
 
-pub(crate) use approach::{Source, WRITE_SCOPE_WARNING};
+pub(crate) use approach::{Source, WRITE_SCOPE_WARNING, open_choice};
 pub(crate) use check::{Checked, check};
 pub(crate) use custody::ObjectOptions;
 pub(super) use custody::prove;
