@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use rand::TryRng;
-use rand::rngs::SysRng;
+use rand::RngCore as _;
+use rand::rngs::OsRng;
 
 use super::{BaseDirs, Clock, Env, Input, Interrupt, Random};
 
@@ -64,7 +64,7 @@ struct SystemRandom;
 impl Random for SystemRandom {
     fn fill(&self, bytes: &mut [u8]) {
         // Going on without randomness would make guessable keys: there is nothing else to do.
-        SysRng
+        OsRng
             .try_fill_bytes(bytes)
             .expect("the operating system gives random bytes");
     }
