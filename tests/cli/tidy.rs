@@ -230,6 +230,29 @@ fn one_crate_tells_the_time() {
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
+/// The text of a file at the root.
+fn root_file(name: &str) -> String {
+    std::fs::read_to_string(root().join(name)).expect("a file")
+}
+
+#[test]
+fn what_is_there_in_two_versions_has_its_reason() {
+    let package = Regex::new(r#"name = "([\w-]+)"\nversion = "#).expect("a pattern");
+    let lock = root_file("Cargo.lock");
+    let mut seen = std::collections::BTreeSet::new();
+    let twice: Vec<String> = package
+        .captures_iter(&lock)
+        .map(|found| found[1].to_owned())
+        .filter(|name| !seen.insert(name.clone()))
+        .collect();
+    let skipped = Regex::new(r#"crate = "([\w-]+)@[\d.]+", reason = "\w"#).expect("a pattern");
+    let reasoned: Vec<String> = skipped
+        .captures_iter(&root_file("deny.toml"))
+        .map(|found| found[1].to_owned())
+        .collect();
+    assert_eq!(twice, reasoned, "Cargo.lock, and `skip` in deny.toml");
+}
+
 #[test]
 fn every_file_begins_with_its_purpose() {
     for folder in ["src", "tests", "examples", "benches"] {
