@@ -22,6 +22,7 @@ use anyhow::{Context as _, bail, ensure};
 use kube::client::Body;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kubegrant::Env;
+use kubegrant::env::BaseDirs;
 use kubegrant_sandbox::Sandbox;
 use serde_json::{Value, json};
 
@@ -306,15 +307,17 @@ impl Story {
             .collect();
         let (stdout, stderr) = (Captured::default(), Captured::default());
         let variables = self.homes().into_iter();
+        let variables = variables
+            .map(|(name, path)| (name.to_owned(), path.into_os_string()))
+            .collect();
         let env = Env {
             stdout: Box::new(stdout.clone()),
             stderr: Box::new(stderr.clone()),
             stdin_is_terminal: false,
             stdout_is_terminal: false,
             stderr_is_terminal: false,
-            variables: variables
-                .map(|(name, path)| (name.to_owned(), path.into_os_string()))
-                .collect(),
+            base_dirs: BaseDirs::of(&variables),
+            variables,
             current_dir: self.folder.clone(),
             ..Env::real()
         };

@@ -4,6 +4,7 @@
 //! made up. Nothing else in the crate asks the operating system for any of these, and
 //! `clippy.toml` keeps it so.
 
+mod base_dirs;
 mod fixed;
 mod input;
 mod interrupt;
@@ -12,13 +13,14 @@ mod real;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+pub use base_dirs::BaseDirs;
 pub use fixed::Fixture;
-pub use input::{Echo, Input, ReadError};
+pub use input::{Echo, Input, ReadError, Typed};
 pub use interrupt::{Hold, Interrupt};
 
 /// Tells the time.
@@ -51,6 +53,8 @@ pub struct Env {
     pub terminal_width: Option<u16>,
     /// The environment variables; values may be any bytes, as paths may.
     pub variables: BTreeMap<String, OsString>,
+    /// Where a person's files lie, by these variables.
+    pub base_dirs: BaseDirs,
     /// The working directory.
     pub current_dir: PathBuf,
     /// The clock.
@@ -97,32 +101,28 @@ impl Env {
 
     /// Returns the home directory, where `HOME` is an absolute path.
     pub fn home_dir(&self) -> Option<PathBuf> {
-        self.path_variable("HOME").filter(|path| path.is_absolute())
+        self.base_dirs.home.clone()
     }
 
     /// Returns the folder of settings and the identity; nothing where no home is known.
     pub fn config_dir(&self) -> Option<PathBuf> {
-        self.base_dir("XDG_CONFIG_HOME", ".config")
+        ours(self.base_dirs.config.as_deref())
     }
 
     /// Returns the folder of the store; nothing where no home is known.
     pub fn data_dir(&self) -> Option<PathBuf> {
-        self.base_dir("XDG_DATA_HOME", ".local/share")
+        ours(self.base_dirs.data.as_deref())
     }
 
     /// Returns the folder of locks and the audit head; nothing where no home is known.
     pub fn state_dir(&self) -> Option<PathBuf> {
-        self.base_dir("XDG_STATE_HOME", ".local/state")
+        ours(self.base_dirs.state.as_deref())
     }
+}
 
-    /// Finds one XDG base directory. The specification says to ignore relative values: a store
-    /// must not depend on where a command was started.
-    fn base_dir(&self, variable: &str, below_home: &str) -> Option<PathBuf> {
-        self.path_variable(variable)
-            .filter(|path| path.is_absolute())
-            .or_else(|| Some(self.home_dir()?.join(below_home)))
-            .map(|base| base.join("kubegrant"))
-    }
+/// Our folder in a base directory.
+fn ours(base: Option<&Path>) -> Option<PathBuf> {
+    Some(base?.join("kubegrant"))
 }
 
 impl std::fmt::Debug for Env {
@@ -194,9 +194,9 @@ mod tests {
     fn a_folder_keeps_its_bytes_when_they_are_not_unicode() {
         use std::os::unix::ffi::OsStringExt;
         let odd = OsString::from_vec(b"/d\xff".to_vec());
-        let mut env = env(&[]);
-        env.variables
-            .insert("XDG_DATA_HOME".to_owned(), odd.clone());
+        let env = Fixture::new(DateTime::UNIX_EPOCH)
+            .variable("XDG_DATA_HOME", odd.clone())
+            .env();
         assert_eq!(env.variable("XDG_DATA_HOME"), None);
         assert_eq!(env.data_dir(), Some(PathBuf::from(odd).join("kubegrant")));
     }

@@ -12,6 +12,7 @@ use crate::artifact::merge::MergeError;
 use crate::cli::prompt::PromptError;
 use crate::domain::name::ClusterName;
 use crate::domain::policy::Denial;
+use crate::domain::text;
 use crate::kubernetes::error::Error as ClusterError;
 use crate::ops::open::OpenFileError;
 use crate::output::Ended;
@@ -121,18 +122,7 @@ impl Failure {
         let Some(error) = &self.error else {
             return (String::new(), vec![]);
         };
-        let message = error.to_string();
-        let mut causes = Vec::new();
-        let mut next = error.source();
-        while let Some(cause) = next {
-            let text = cause.to_string();
-            let said = message.contains(&text) || causes.iter().any(|c: &String| c.contains(&text));
-            if !said {
-                causes.push(text);
-            }
-            next = cause.source();
-        }
-        (message, causes)
+        text::causes(error.as_ref())
     }
 }
 
@@ -346,6 +336,9 @@ impl From<session::Error> for Failure {
                 "run `kubegrant init`, or name an identity with `--identity`".to_owned(),
             ),
             E::IdentityFile(inner) => (file_kind(inner), file_hint(inner)),
+            E::Identity { source, .. } if source.is_interrupt() => {
+                return Self::said(Kind::Interrupted);
+            }
             E::Identity { source, path, .. } => (Kind::Usage, source.hint(path.as_deref())),
             E::Stranger { .. } => (
                 Kind::Denied,

@@ -43,7 +43,7 @@
 //! | `artifact` | `domain`, `secrets` | stdout |
 //! | `store` | `domain`, `secrets` (only `Sealed`) | opening, network, printing |
 //! | `kubernetes` | `domain`, `secrets` | SQL, printing |
-//! | `nodes` | `domain`, `env`, `secrets`, `kubernetes` (only its cleaning of text) | a private key on disk or in an argument |
+//! | `nodes` | `domain`, `env`, `secrets` | a private key on disk or in an argument |
 //! | `config` | `domain`, `env` | |
 //! | `session` | `domain`, `env`, `config`, `secrets`, `store`, `kubernetes` | decisions |
 //! | `ops` | `domain`, `session`, `store`, `kubernetes`, `secrets`, `artifact` | clap, formats, questions, printing |
@@ -52,9 +52,10 @@
 //! | `cli` | `domain`, `env`, `config`, `session`, `ops`, `output`, `error` | `store`, `kubernetes`, `secrets`, `artifact` |
 //! | `lib.rs` | `cli`, `env`, `error` | |
 //!
-//! Four crates are fenced: clap lives in `cli` alone, rusqlite in `store`, kube and k8s-openapi in
-//! `kubernetes`, age in `secrets`. The clock, the environment and the creation of files are shut
-//! by `clippy.toml`; each lint says where the door is.
+//! Some crates are fenced: clap and dialoguer live in `cli` alone, rusqlite in `store`, kube and
+//! k8s-openapi in `kubernetes`, age in `secrets`, directories in `env`, strsim in `domain`; jiff in
+//! `kubernetes` and in the reader of typed lengths of time. The clock, the environment and the
+//! creation of files are shut by `clippy.toml`; each lint says where the door is.
 //!
 //! # What never happens
 //!

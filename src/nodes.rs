@@ -37,6 +37,7 @@ pub(crate) use address::{Login, Node};
 pub(crate) use error::NodeError;
 pub(crate) use line::PublicLine;
 
+use crate::domain::text;
 use crate::env::{Env, Random};
 use agent::Agent;
 use exchange::Said;
@@ -351,7 +352,7 @@ impl Ssh {
             None if through.is_none() && self.sudo_refused(&said) => Err(NodeError::Sudo {
                 node: node.clone(),
                 login: self.person().map(ToString::to_string).unwrap_or_default(),
-                reason: error::clean(&said.words()),
+                reason: text::clean(&said.words()),
             }),
             // A login that is bound to one command answers something else.
             None if said.status.success() => Err(self.script_failed(
@@ -478,7 +479,7 @@ impl Ssh {
         NodeError::Script {
             node: node.clone(),
             by_hand: self.by_hand(node),
-            reason: error::clean(words),
+            reason: text::clean(words),
         }
     }
 }

@@ -118,7 +118,7 @@ pub(crate) async fn hetzner(endpoint: &str, token: &SecretString) -> Result<Proj
         .map_err(|_| Error::Token)?;
     let unreachable = |reason: String| Error::Unreachable {
         endpoint: endpoint.to_owned(),
-        reason: crate::kubernetes::error::clean(&reason),
+        reason: crate::domain::text::clean(&reason),
     };
     let tls = crate::kubernetes::tls::config(endpoint, None, None)
         .map_err(|error| unreachable(error.to_string()))?;
@@ -135,7 +135,7 @@ pub(crate) async fn hetzner(endpoint: &str, token: &SecretString) -> Result<Proj
         let answer = client
             .request(request)
             .await
-            .map_err(|error| unreachable(crate::kubernetes::error::chain(&error)))?;
+            .map_err(|error| unreachable(crate::domain::text::chain(&error)))?;
         let status = answer.status();
         let body = Limited::new(answer.into_body(), BODY_BYTES_MAX)
             .collect()
@@ -169,7 +169,7 @@ fn judge(endpoint: &str, status: u16, body: &[u8]) -> Result<Project, Error> {
     let names: Vec<String> = found
         .servers
         .iter()
-        .map(|server| crate::kubernetes::error::clean(&server.name))
+        .map(|server| crate::domain::text::clean(&server.name))
         .collect();
     Ok(Project {
         servers: total.unwrap_or(names.len() as u64),

@@ -43,6 +43,7 @@ use crate::output::{Output, Settings};
 use crate::session::{NoHead, Note, Session};
 use desk::Desk;
 use global::GlobalArgs;
+use prompt::Prompt;
 
 /// Decide who may reach which Kubernetes cluster, and prove it
 ///
@@ -318,18 +319,6 @@ async fn verb(command: Command, desk: &mut Desk<'_>) -> Result<(), Failure> {
 
 /// Asks for the passphrase of an identity, where a person is there to answer.
 fn passphrase_asker(env: &Env, output: &Output) -> crate::session::Ask {
-    let stdin = env.stdin.clone();
-    let possible = env.stdin_is_terminal && env.stderr_is_terminal;
-    let ask = output.asker();
-    Box::new(move |what| {
-        if !possible {
-            return Ok(None);
-        }
-        ask(&format!("Passphrase of {what}: "));
-        let answer = stdin
-            .read_line(crate::env::Echo::Off)
-            .map_err(std::io::Error::other)?;
-        ask("\n");
-        Ok(answer)
-    })
+    let (prompt, ask) = (Prompt::new(env), output.asker());
+    Box::new(move |what| prompt.passphrase(what, &ask))
 }

@@ -1,13 +1,28 @@
 //! Asking: on a terminal only, with the answer read where the environment says.
+//!
+//! At a real terminal `dialoguer` asks. In a test's world, and where its way of drawing a line anew
+//! would not do (no `TERM`, a dumb one, a question wider than the screen), the same question is
+//! written once and a line is read.
+
+mod terminal;
+
+use std::io;
 
 use dialoguer::theme::{SimpleTheme, Theme};
+use unicode_width::UnicodeWidthStr as _;
 use zeroize::Zeroizing;
 
 use crate::env::{Echo, Env, Input, ReadError};
-use crate::output::Output;
+use crate::output::{Output, sanitize};
 
 /// How often a question is put again when the answer is not understood.
 const TRIES_MAX: usize = 3;
+
+/// Columns that stay for the answer beside a question that is drawn anew.
+const ANSWER_COLUMNS: usize = 16;
+
+/// The longest list that somebody is asked to choose from: it fits every screen.
+const CHOICES_MAX: usize = 12;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +56,8 @@ impl PromptError {
 pub(crate) struct Prompt {
     stdin: Input,
     is_answered: bool,
+    /// Columns of a terminal that lines can be drawn on anew.
+    columns: Option<usize>,
 }
 
 impl Prompt {
@@ -49,7 +66,14 @@ impl Prompt {
         Self {
             stdin: env.stdin.clone(),
             is_answered: env.stdin_is_terminal && env.stderr_is_terminal,
+            columns: columns(env),
         }
+    }
+
+    /// The question as one line of a terminal that `dialoguer` can draw on.
+    fn drawable(&self, question: &str) -> Option<String> {
+        let question = sanitize::line(question);
+        (question.width() + ANSWER_COLUMNS <= self.columns?).then(|| question.into_owned())
     }
 
     /// Asks for yes or no; a bare Enter is no. `flag` says the same without a terminal.
@@ -60,6 +84,9 @@ impl Prompt {
         flag: &'static str,
     ) -> Result<bool, PromptError> {
         self.check(flag)?;
+        if let Some(question) = self.drawable(question) {
+            return settled(terminal::confirm(&self.stdin, question));
+        }
         for _ in 0..TRIES_MAX {
             let asked =
                 drawn(|text| SimpleTheme.format_confirm_prompt(text, question, Some(false)));
@@ -87,6 +114,10 @@ impl Prompt {
     ) -> Result<String, PromptError> {
         self.check(flag)?;
         let question = format!("Type the name of the {what}, '{name}', to go on");
+        if let Some(question) = self.drawable(&question) {
+            let typed = settled(terminal::line(&self.stdin, question, None, true))?;
+            return Ok(typed.trim().to_owned());
+        }
         let asked = drawn(|text| SimpleTheme.format_input_prompt(text, &question, None));
         Ok(self.answer(output, &asked, Echo::On)?.trim().to_owned())
     }
@@ -100,6 +131,11 @@ impl Prompt {
         flag: &'static str,
     ) -> Result<String, PromptError> {
         self.check(flag)?;
+        if let Some(question) = self.drawable(question) {
+            let default = default.map(str::to_owned);
+            let typed = settled(terminal::line(&self.stdin, question, default, false))?;
+            return Ok(typed.trim().to_owned());
+        }
         for _ in 0..TRIES_MAX {
             let asked = drawn(|text| SimpleTheme.format_input_prompt(text, question, default));
             let answer = self.answer(output, &asked, Echo::On)?;
@@ -120,8 +156,70 @@ impl Prompt {
         flag: &'static str,
     ) -> Result<Zeroizing<String>, PromptError> {
         self.check(flag)?;
+        if let Some(answer) = self.drawn_password(question) {
+            return answer;
+        }
         let asked = drawn(|text| SimpleTheme.format_password_prompt(text, question));
         self.answer(output, &asked, Echo::Off)
+    }
+
+    /// Says whether somebody sits at a terminal that can be drawn on.
+    pub(crate) fn can_draw(&self) -> bool {
+        self.is_answered && self.columns.is_some()
+    }
+
+    /// Asks to choose from a short list, and gives the place in it; nothing where there is no choice,
+    /// the list is long, or it cannot be drawn.
+    pub(crate) fn choose(
+        &self,
+        question: &str,
+        items: &[String],
+    ) -> Result<Option<usize>, PromptError> {
+        if !self.is_answered || !(2..=CHOICES_MAX).contains(&items.len()) {
+            return Ok(None);
+        }
+        let items = items.iter().map(|item| self.drawable(item)).collect();
+        match (self.drawable(question), items) {
+            (Some(question), Some(items)) => {
+                settled(terminal::choose(&self.stdin, question, items)).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Asks for the passphrase of an identity, by way of something that writes; nothing where nobody
+    /// is there to answer, or does.
+    pub(crate) fn passphrase(
+        &self,
+        what: &str,
+        write: &dyn Fn(&str),
+    ) -> io::Result<Option<Zeroizing<String>>> {
+        if !self.is_answered {
+            return Ok(None);
+        }
+        let question = format!("Passphrase of {what}");
+        match self.drawn_password(&question) {
+            Some(Ok(passphrase)) => return Ok(Some(passphrase)),
+            Some(Err(PromptError::NoAnswer)) => return Ok(None),
+            Some(Err(PromptError::Read(error))) => return Err(unread(error)),
+            Some(Err(error)) => return Err(io::Error::other(error)),
+            None => {}
+        }
+        let put = || write(&format!("{}: ", sanitize::line(&question)));
+        let answer = self.stdin.read_line(Echo::Off, put).map_err(unread)?;
+        write("\n");
+        Ok(answer)
+    }
+
+    /// Asks for a password where the terminal can be drawn on.
+    fn drawn_password(&self, question: &str) -> Option<Result<Zeroizing<String>, PromptError>> {
+        let question = self.drawable(question)?;
+        let typed = settled(terminal::password(&self.stdin, question));
+        // Ctrl-D ends the question as Enter does.
+        Some(typed.and_then(|typed| match typed.is_empty() {
+            true => Err(PromptError::NoAnswer),
+            false => Ok(typed),
+        }))
     }
 
     fn check(&self, flag: &'static str) -> Result<(), PromptError> {
@@ -138,10 +236,12 @@ impl Prompt {
         asked: &str,
         echo: Echo,
     ) -> Result<Zeroizing<String>, PromptError> {
-        // Trailing space parts the answer from the question.
-        output.ask(asked.trim_end());
-        output.rendered(" ");
-        match self.stdin.read_line(echo) {
+        let put = || {
+            // Trailing space parts the answer from the question.
+            output.ask(asked.trim_end());
+            output.rendered(" ");
+        };
+        match self.stdin.read_line(echo, put) {
             Ok(Some(line)) => Ok(line),
             ended => {
                 // Neither Ctrl-D nor Ctrl-C ends the line of the question.
@@ -149,6 +249,28 @@ impl Prompt {
                 Err(ended.err().map_or(PromptError::NoAnswer, PromptError::Read))
             }
         }
+    }
+}
+
+/// Columns of a terminal that can be drawn on: of this process, and of a kind that is known.
+fn columns(env: &Env) -> Option<usize> {
+    let is_known = env.variable("TERM").is_some_and(|kind| kind != "dumb");
+    let width = env.terminal_width.map(usize::from);
+    width.filter(|_| is_known && env.stdin.is_of_process())
+}
+
+fn settled<T>(answer: Result<T, ReadError>) -> Result<T, PromptError> {
+    answer.map_err(|error| match error {
+        ReadError::Io(end) if end.kind() == io::ErrorKind::UnexpectedEof => PromptError::NoAnswer,
+        other => PromptError::Read(other),
+    })
+}
+
+/// An answer that was not read, as an error of the input; Ctrl-C stays what it is.
+fn unread(error: ReadError) -> io::Error {
+    match error {
+        ReadError::Interrupted => io::Error::new(io::ErrorKind::Interrupted, error),
+        other => io::Error::other(other),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Role bindings: roles of the cluster's own that a user has beside, or instead of, a level.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
@@ -80,12 +80,8 @@ impl Bound {
         if plain.len() <= LIST_NAME_BYTES_MAX {
             return plain;
         }
-        let mut list = format!("{}-sha256:", self.word());
-        for byte in Sha256::digest(name.as_bytes()) {
-            // Writing to a String cannot fail.
-            let _written = write!(list, "{byte:02x}");
-        }
-        binding_name(installation, &list)
+        let hash = super::text::hex(&Sha256::digest(name.as_bytes()));
+        binding_name(installation, &format!("{}-sha256:{hash}", self.word()))
     }
 
     fn word(&self) -> &'static str {

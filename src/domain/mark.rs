@@ -55,8 +55,7 @@ fn judge_label(key: &str, value: &str) -> Result<(), String> {
 
 fn judge_annotation(key: &str, value: &str) -> Result<(), String> {
     judge_key(key)?;
-    let hides = |c: char| c.is_control() || super::name::is_hidden(c);
-    if value.len() > VALUE_MAX || value.chars().any(hides) {
+    if value.len() > VALUE_MAX || value.chars().any(super::text::is_treacherous) {
         return Err(format!(
             "an annotation's value is one line of at most {VALUE_MAX} bytes"
         ));

@@ -27,9 +27,11 @@ pub(crate) mod power;
 pub(crate) mod project;
 pub(crate) mod refusal;
 pub(crate) mod rows;
+pub(crate) mod similar;
 pub(crate) mod snapshot;
 pub(crate) mod ssh;
 pub(crate) mod subject;
+pub(crate) mod text;
 pub(crate) mod user;
 
 /// A moment, always UTC.

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::text::{is_hidden, is_treacherous};
+
 /// The longest name, in bytes: 40 leaves room for `-<8 hex>-v<N>` in a 63-byte DNS label.
 pub(crate) const NAME_BYTES_MAX: usize = 40;
 
@@ -225,34 +227,10 @@ pub(crate) fn parse_line(input: &str) -> Result<String, String> {
     if input.chars().count() > 200 {
         return Err("at most 200 characters".to_owned());
     }
-    if input.chars().any(|c| c.is_control() || is_hidden(c)) {
+    if input.chars().any(is_treacherous) {
         return Err("control and invisible characters are not allowed".to_owned());
     }
     Ok(input.trim().to_owned())
-}
-
-/// Whether a character hides instead of showing itself: invisible, filling, joining, selecting, or
-/// changing direction. The one table of these: what is typed, read and shown is judged by it.
-pub(crate) fn is_hidden(c: char) -> bool {
-    matches!(
-        c,
-        '\u{ad}' // soft hyphen
-            | '\u{34f}' // combining grapheme joiner
-            | '\u{61c}' // Arabic letter mark
-            | '\u{115f}'..='\u{1160}' | '\u{3164}' | '\u{ffa0}' // Hangul fillers
-            | '\u{17b4}'..='\u{17b5}' // Khmer inherent vowels
-            | '\u{180b}'..='\u{180f}' // Mongolian selectors
-            | '\u{200b}'..='\u{200f}' // zero width, direction marks
-            | '\u{2028}'..='\u{202e}' // separators, direction overrides
-            | '\u{2060}'..='\u{206f}' // joiners, direction isolates
-            | '\u{2800}' // the empty Braille pattern
-            | '\u{fe00}'..='\u{fe0f}' // variation selectors
-            | '\u{feff}'
-            | '\u{fff0}'..='\u{fffb}'
-            | '\u{1bca0}'..='\u{1bca3}' // shorthand format controls
-            | '\u{1d173}'..='\u{1d17a}' // musical format controls
-            | '\u{e0000}'..='\u{e0fff}' // tags, more variation selectors
-    )
 }
 
 /// A Kubernetes namespace's name (RFC 1123 label, at most 63 bytes), case kept as it must be.

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 
-use super::{Clock, Env, Input, Interrupt, Random};
+use super::{BaseDirs, Clock, Env, Input, Interrupt, Random};
 
 /// A world that a test made up, and what was written into it.
 ///
@@ -123,6 +123,7 @@ impl Fixture {
             stderr_is_terminal,
             terminal_width: self.terminal_width,
             variables: self.variables.clone(),
+            base_dirs: BaseDirs::of(&self.variables),
             current_dir: self.current_dir.clone(),
             clock: Arc::<FixedClock>::clone(&self.clock),
             random: Arc::<SeededRandom>::clone(&self.random),

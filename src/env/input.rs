@@ -21,6 +21,15 @@ pub enum Echo {
     Off,
 }
 
+/// How a question is answered that something else puts at the terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Typed {
+    /// Key by key, each seen by whoever asks, who shows it.
+    Keys,
+    /// As a line that stays hidden.
+    HiddenLine,
+}
+
 /// Why nothing was read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
@@ -71,17 +80,24 @@ impl Input {
         }
     }
 
-    /// Reads one line without its end; nothing at the end of the input.
+    /// Reads one line without its end, after `ask` put the question; nothing at the end of the
+    /// input.
     ///
-    /// On a terminal the read gives way to Ctrl-C, and what hides the characters is undone
-    /// whichever way it ends.
-    pub fn read_line(&self, echo: Echo) -> Result<Option<Zeroizing<String>>, ReadError> {
+    /// On a terminal the read gives way to Ctrl-C, and what hides the characters begins before the
+    /// question, which may be answered at once, and is undone whichever way it ends.
+    pub fn read_line(
+        &self,
+        echo: Echo,
+        ask: impl FnOnce(),
+    ) -> Result<Option<Zeroizing<String>>, ReadError> {
         match &self.source {
             Source::Prepared(bytes) => {
+                ask();
                 line_of(&mut *bytes.lock().unwrap_or_else(PoisonError::into_inner))
             }
             Source::Process => {
-                let _hidden = (echo == Echo::Off).then(Hidden::begin).transpose()?;
+                let _hidden = (echo == Echo::Off).then(hidden).transpose()?;
+                ask();
                 self.read_process_line()
             }
         }
@@ -98,6 +114,38 @@ impl Input {
                 self.while_uninterrupted(move || all_of(&mut io::stdin().lock(), bytes_max))
             }
         }
+    }
+
+    /// Says whether this is the standard input of the process, which something else may read too.
+    pub fn is_of_process(&self) -> bool {
+        matches!(self.source, Source::Process)
+    }
+
+    /// Lends the terminal to something that asks, and reads the answer, by itself.
+    ///
+    /// As [`Input::read_line`] it gives way to Ctrl-C, and the terminal is afterwards as it was
+    /// before, also where the one who borrowed it is left behind in the middle of a read.
+    pub fn lend_terminal<T: Send + 'static>(
+        &self,
+        typed: Typed,
+        ask: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> Result<T, ReadError> {
+        let _kept = Kept::begin(|modes| match typed {
+            // From the first key to the last: between two reads nothing is echoed by the terminal.
+            Typed::Keys => {
+                let output = modes.output_modes;
+                modes.make_raw();
+                modes.output_modes = output;
+            }
+            // From before the question: nobody types faster than the echo ends.
+            Typed::HiddenLine => modes.local_modes.remove(LocalModes::ECHO),
+        })?;
+        self.while_uninterrupted(move || {
+            ask().map_err(|error| match error.kind() {
+                io::ErrorKind::Interrupted => ReadError::Interrupted,
+                _ => ReadError::Io(error),
+            })
+        })
     }
 
     fn read_process_line(&self) -> Result<Option<Zeroizing<String>>, ReadError> {
@@ -161,26 +209,39 @@ fn all_of(reader: &mut impl Read, bytes_max: u64) -> Result<Zeroizing<Vec<u8>>, 
 }
 
 /// Hides what is typed for as long as it lives.
-struct Hidden(Option<Termios>);
+fn hidden() -> Result<Kept, ReadError> {
+    Kept::begin(|modes| {
+        modes.local_modes.remove(LocalModes::ECHO);
+        // The line end is still shown, so that the next words begin on their own line.
+        modes.local_modes.insert(LocalModes::ECHONL);
+    })
+}
 
-impl Hidden {
-    fn begin() -> Result<Self, ReadError> {
+/// What the terminal was before; it is so again when this ends.
+struct Kept(Option<Termios>);
+
+impl Kept {
+    fn begin(change: impl FnOnce(&mut Termios)) -> Result<Self, ReadError> {
         let stdin = io::stdin();
-        // A pipe has no echo to switch off.
+        // A pipe has nothing to change.
         let Ok(before) = termios::tcgetattr(&stdin) else {
             return Ok(Self(None));
         };
-        let mut hidden = before.clone();
-        hidden.local_modes.remove(LocalModes::ECHO);
-        // The line end is still shown, so that the next words begin on their own line.
-        hidden.local_modes.insert(LocalModes::ECHONL);
-        termios::tcsetattr(&stdin, OptionalActions::Flush, &hidden)
+        let mut changed = before.clone();
+        change(&mut changed);
+        // What was typed ahead for a hidden line was typed in the open, for something else.
+        let typed_ahead = if changed.local_modes.contains(LocalModes::ICANON) {
+            OptionalActions::Flush
+        } else {
+            OptionalActions::Drain
+        };
+        termios::tcsetattr(&stdin, typed_ahead, &changed)
             .map_err(|error| ReadError::Io(error.into()))?;
         Ok(Self(Some(before)))
     }
 }
 
-impl Drop for Hidden {
+impl Drop for Kept {
     fn drop(&mut self) {
         if let Some(before) = &self.0 {
             termios::tcsetattr(io::stdin(), OptionalActions::Now, before).ok();
@@ -199,7 +260,7 @@ mod tests {
 
     fn next(input: &Input) -> Option<String> {
         input
-            .read_line(Echo::On)
+            .read_line(Echo::On, || {})
             .expect("readable")
             .map(|line| line.to_string())
     }
@@ -217,7 +278,7 @@ mod tests {
     fn an_endless_line_is_refused() {
         let endless = input(&vec![b'x'; 70_000]);
         assert!(matches!(
-            endless.read_line(Echo::On),
+            endless.read_line(Echo::On, || {}),
             Err(ReadError::TooLong { .. })
         ));
     }

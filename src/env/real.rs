@@ -5,16 +5,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use rand::TryRng;
-use rand::rngs::SysRng;
+use rand::RngCore as _;
+use rand::rngs::OsRng;
 
-use super::{Clock, Env, Input, Interrupt, Random};
+use super::{BaseDirs, Clock, Env, Input, Interrupt, Random};
 
 /// Opens the real world.
 #[expect(clippy::disallowed_methods, reason = "this is the door itself")]
 pub(super) fn open() -> Env {
     forbid_core_dumps();
     let interrupt = Interrupt::real();
+    // A name that is not text is none of ours; a value that is not text may be a path.
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+        .collect();
     Env {
         stdin: Input::process(interrupt.clone()),
         stdout: Box::new(io::stdout()),
@@ -23,10 +27,8 @@ pub(super) fn open() -> Env {
         stdout_is_terminal: io::stdout().is_terminal(),
         stderr_is_terminal: io::stderr().is_terminal(),
         terminal_width: terminal_width(),
-        variables: std::env::vars_os()
-            // A name that is not text is none of ours; a value that is not text may be a path.
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
-            .collect(),
+        base_dirs: BaseDirs::real(&variables),
+        variables,
         // In a folder that was removed, relative paths fail with their own clear message.
         current_dir: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
         clock: Arc::new(SystemClock),
@@ -62,7 +64,7 @@ struct SystemRandom;
 impl Random for SystemRandom {
     fn fill(&self, bytes: &mut [u8]) {
         // Going on without randomness would make guessable keys: there is nothing else to do.
-        SysRng
+        OsRng
             .try_fill_bytes(bytes)
             .expect("the operating system gives random bytes");
     }

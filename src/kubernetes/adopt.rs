@@ -7,10 +7,11 @@ use kube::core::NamespaceResourceScope;
 use serde_json::{Value, json};
 
 use super::connection::Connection;
-use super::error::{Error, clean};
+use super::error::Error;
 use super::list::Scope;
 use super::objects::{ADOPTED, KUBEGRANT, MANAGED_BY};
 use crate::domain::plan::NAMESPACE;
+use crate::domain::text::clean;
 
 /// Accounts that platforms make in every namespace.
 pub(crate) const PLATFORM_ACCOUNTS: [&str; 3] = ["default", "builder", "deployer"];

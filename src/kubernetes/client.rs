@@ -242,7 +242,7 @@ pub(crate) fn dial(
 
 fn parse_base(server: &str) -> Result<Uri, SetupError> {
     let wrong = || SetupError::Server {
-        server: super::error::clean(server),
+        server: crate::domain::text::clean(server),
     };
     let base: Uri = server.parse().map_err(|_| wrong())?;
     let plain = base.scheme() == Some(&http::uri::Scheme::HTTPS)
@@ -346,7 +346,7 @@ fn fixed_name(endpoint: &Endpoint) -> Result<Option<ServerName<'static>>, SetupE
     ServerName::try_from(name.clone())
         .map(Some)
         .map_err(|_| SetupError::ServerName {
-            name: super::error::clean(name),
+            name: crate::domain::text::clean(name),
         })
 }
 

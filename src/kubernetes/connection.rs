@@ -246,7 +246,7 @@ impl Connection {
             .request(request)
             .await
             .map_err(|error| Error::from_kube(error, "the version"))?;
-        Ok(super::error::clean(&version.git_version))
+        Ok(crate::domain::text::clean(&version.git_version))
     }
 
     /// Asks which of these rights the login lacks.
@@ -387,7 +387,7 @@ impl Connection {
         let status = self
             .review(account, About::Object(Box::new(attributes)))
             .await?;
-        let reason = super::error::clean(&status.reason.unwrap_or_default());
+        let reason = crate::domain::text::clean(&status.reason.unwrap_or_default());
         Ok((status.allowed, reason))
     }
 

@@ -75,7 +75,7 @@ pub(crate) fn drift(installation: &InstallationId, account: &str, seen: &Seen) -
             .cloned()
             .collect();
         if !added.is_empty() {
-            let what = super::error::clean(&summary(&added));
+            let what = crate::domain::text::clean(&summary(&added));
             drift.widened.push(format!(
                 "{kind} {name}: it gives more than the manager needs: {what}"
             ));

@@ -5,16 +5,14 @@
 //! a header or a request body, so no token can leak through an error.
 
 use std::error::Error as StdError;
-use std::fmt::Write as _;
+
+use crate::domain::text::{chain, clean};
 
 #[cfg(test)]
 mod tests;
 mod tls;
 
 pub(crate) use tls::{TlsFault, tls_fault};
-
-/// The longest server text that is shown, in characters.
-const MESSAGE_MAX: usize = 500;
 
 /// Why a request to an API server did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -491,30 +489,6 @@ fn is_rules_refusal(code: u16, message: &str) -> bool {
     by_webhook || by_policy || by_quota || says("failed calling webhook")
 }
 
-/// Makes text from outside safe to show: one line, no control, bidirectional or invisible
-/// characters, at most 500 characters.
-pub(crate) fn clean(text: &str) -> String {
-    let mut shown = String::new();
-    for (count, character) in text.trim().chars().enumerate() {
-        if count >= MESSAGE_MAX {
-            shown.push('…');
-            break;
-        }
-        if is_treacherous(character) {
-            // Writing to a String cannot fail.
-            let _infallible = write!(shown, "\\u{{{:x}}}", u32::from(character));
-        } else {
-            shown.push(character);
-        }
-    }
-    shown
-}
-
-/// Says whether a character acts on the terminal or hides instead of showing itself.
-pub(crate) fn is_treacherous(character: char) -> bool {
-    character.is_control() || crate::domain::name::is_hidden(character)
-}
-
 /// Finds an error of one type anywhere below, also inside `io::Error`, whose `source` skips it.
 pub(crate) fn find<'a, T: StdError + 'static>(
     error: &'a (dyn StdError + 'static),
@@ -535,20 +509,4 @@ pub(crate) fn find<'a, T: StdError + 'static>(
         };
     }
     None
-}
-
-/// Writes an error and its sources in one line, leaving out repetitions.
-pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    for _ in 0..16 {
-        let Some(current) = next else { break };
-        let part = current.to_string();
-        if !text.ends_with(&part) {
-            text.push_str(": ");
-            text.push_str(&part);
-        }
-        next = current.source();
-    }
-    text
 }

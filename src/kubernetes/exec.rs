@@ -13,8 +13,8 @@ use serde::Deserialize;
 use tokio::io::AsyncReadExt as _;
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
-use super::error::clean;
 use super::import::{ExecPlugin, Imported, OperatorCredential, yaml_document};
+use crate::domain::text::clean;
 
 mod heard;
 #[cfg(test)]

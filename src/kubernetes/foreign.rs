@@ -5,7 +5,7 @@ use kube::api::{Api, ListParams, ObjectMeta};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::connection::Connection;
-use super::error::{Error, clean};
+use super::error::Error;
 use super::list::Scope;
 use super::manager::ALL_SECRETS;
 use super::objects::{self, INSTALLATION, KUBEGRANT, MANAGED_BY};
@@ -14,6 +14,7 @@ use crate::domain::backdoor::{Backdoor, Gives, Targets, holds_our_accounts};
 use crate::domain::installation::InstallationId;
 use crate::domain::plan::{NAMESPACE, binding_name};
 use crate::domain::power::{Binding, RoleRef, Subject};
+use crate::domain::text::clean;
 
 /// Secrets with a token that never ends.
 #[derive(Debug, Default)]

@@ -11,8 +11,9 @@ use kube::api::ObjectList;
 use serde::de::DeserializeOwned;
 
 use super::client::judge;
-use super::error::{Error, is_treacherous};
+use super::error::Error;
 use super::token;
+use crate::domain::text::is_treacherous;
 
 /// The codes that the first byte chooses from.
 const CODES: [u16; 12] = [200, 201, 400, 401, 403, 404, 409, 422, 429, 500, 502, 503];

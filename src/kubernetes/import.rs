@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
+use crate::domain::similar::similar;
+
 mod entry;
 mod error;
 mod groups;
@@ -123,7 +125,7 @@ impl ExecPlugin {
     pub(crate) fn command_line(&self) -> String {
         let mut words = vec![self.command.display().to_string()];
         words.extend(self.args.iter().cloned());
-        crate::kubernetes::error::clean(&words.join(" "))
+        crate::domain::text::clean(&words.join(" "))
     }
 }
 
@@ -281,7 +283,7 @@ impl<'a> Merged<'a> {
             if let Some(found) = fields.text(field)?
                 && found != expected
             {
-                let found = crate::kubernetes::error::clean(&found);
+                let found = crate::domain::text::clean(&found);
                 return Err(Refused::NotKubeconfig {
                     reason: format!("its `{field}` is '{found}', not '{expected}'"),
                 });
@@ -310,7 +312,7 @@ impl<'a> Merged<'a> {
     }
 
     fn choose(&self, wanted: Option<&str>) -> Result<&Entry<'a>, Refused> {
-        let clean = crate::kubernetes::error::clean;
+        let clean = crate::domain::text::clean;
         let available = || {
             self.contexts
                 .iter()
@@ -331,7 +333,9 @@ impl<'a> Merged<'a> {
             (Some(name), contexts) => {
                 Self::find(contexts, name).ok_or_else(|| Refused::UnknownContext {
                     name: clean(name),
-                    similar: similar(name, contexts).map(|name| clean(&name)),
+                    similar: similar(name, contexts.iter().map(|entry| entry.name.as_str()))
+                        .first()
+                        .map(|name| clean(name)),
                     available: available(),
                 })
             }
@@ -377,37 +381,4 @@ fn add_entries<'a>(
         }
     }
     Ok(())
-}
-
-/// Finds the context that was probably meant.
-fn similar(name: &str, contexts: &[Entry<'_>]) -> Option<String> {
-    // Distances of long names cost much and tell little.
-    let length = name.chars().count();
-    if length > 64 {
-        return None;
-    }
-    contexts
-        .iter()
-        .take(1000)
-        .filter(|entry| entry.name.chars().count() <= 64)
-        .map(|entry| (distance(name, &entry.name), entry))
-        .filter(|(distance, _)| *distance <= length.div_ceil(3))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, entry)| entry.name.clone())
-}
-
-/// Counts the letters to insert, remove or change (Levenshtein), ignoring case.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.to_lowercase().chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (done, letter) in left.to_lowercase().chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = done + 1;
-        for (column, other) in right.iter().enumerate() {
-            let change = diagonal + usize::from(letter != *other);
-            diagonal = row[column + 1];
-            row[column + 1] = change.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[right.len()]
 }

@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::rbac::v1 as rbac;
 use kube::api::ObjectMeta;
 
-use super::error::clean;
 use super::list::{Found, Kept, Outline};
 use super::objects;
 use crate::domain::power::{Binding, RoleRef, Roles, Rule, Subject};
+use crate::domain::text::clean;
 
 /// What an unread binding may give.
 const WORST_ROLE: &str = "cluster-admin";

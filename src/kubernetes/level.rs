@@ -7,10 +7,11 @@ use k8s_openapi::api::authorization::v1::{
 use kube::api::{Api, PostParams};
 
 use super::connection::Connection;
-use super::error::{Error, clean};
+use super::error::Error;
 use crate::domain::access::Power;
 use crate::domain::excess::{ANYTHING, MustNot, must_not_have};
 use crate::domain::plan::{NAMESPACE, binding_name};
+use crate::domain::text::clean;
 
 /// The account that is asked about where there is none yet: no binding names it, so whatever it
 /// may do, every account may.

@@ -21,8 +21,9 @@ use serde::de::DeserializeOwned;
 
 use super::client::{Bound, Head};
 use super::connection::Connection;
-use super::error::{Error, clean};
+use super::error::Error;
 use super::pieces::{self, Pieces};
+use crate::domain::text::clean;
 
 #[cfg(test)]
 mod tests;

@@ -244,7 +244,7 @@ impl Connection {
         let is_manager = found.name == binding_name(&self.installation, "manager");
         let is_ours = objects::is_ours(meta, &self.installation);
         if is_ours && !is_named {
-            let name = super::error::clean(&found.name);
+            let name = crate::domain::text::clean(&found.name);
             seen.labelled.push(format!("binding {name}"));
         }
         // Who takes our labels off does not make our list theirs.
@@ -254,12 +254,12 @@ impl Connection {
         // The manager's own two are compared by themselves.
         let is_managers = is_manager && found.role.name() == found.name && lists_ours;
         if is_managers && !is_ours {
-            let name = super::error::clean(&found.name);
+            let name = crate::domain::text::clean(&found.name);
             seen.stripped
                 .push(format!("binding {name}, without our labels"));
         } else if is_named && !is_ours && (is_manager || !lists_ours) {
-            let name = super::error::clean(&found.name);
-            let place = found.namespace.as_deref().map(super::error::clean);
+            let name = crate::domain::text::clean(&found.name);
+            let place = found.namespace.as_deref().map(crate::domain::text::clean);
             let place = place.map_or("cluster-wide".to_owned(), |it| {
                 format!("in namespace '{it}'")
             });

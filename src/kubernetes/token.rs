@@ -152,7 +152,7 @@ pub(super) fn read(token: String, account: &str, what: &str) -> Result<Minted, E
         None => Some(Timestamp::MAX_UTC), // A Secret's token does not end.
     }
     .ok_or_else(|| Error::garbled(what, "its end is no time"))?;
-    let jti = claims.jti.map(|jti| super::error::clean(&jti));
+    let jti = claims.jti.map(|jti| crate::domain::text::clean(&jti));
     Ok(Minted {
         token,
         expires_at,

@@ -10,8 +10,9 @@ use secrecy::SecretString;
 use tokio::time::Instant;
 
 use super::connection::{Connection, Right};
-use super::error::{Error, clean};
+use super::error::Error;
 use crate::domain::plan::NAMESPACE;
+use crate::domain::text::clean;
 
 /// How long an API server may take to hear of an account that another one made.
 pub(crate) const NEWS_MAX: Duration = Duration::from_secs(3);

@@ -16,11 +16,12 @@ use serde_json::json;
 
 use super::adopt::Mark;
 use super::connection::{Connection, Right};
-use super::error::{Error, clean};
+use super::error::Error;
 use super::list::Scope;
 use super::objects::{self, INSTALLATION, KUBEGRANT, MANAGED_BY};
 use crate::domain::installation::InstallationId;
 use crate::domain::plan::{NAMESPACE, binding_name};
+use crate::domain::text::clean;
 
 /// How long the cluster may take to refuse the manager when all is deleted: its namespace
 /// controller, and the API server's token cache of 10 seconds.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-pub(super) use crate::kubernetes::error::clean;
+use crate::domain::text::clean;
 
 use super::address::Node;
 use super::exchange::Said;

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::kubernetes::error::is_treacherous;
+use crate::domain::text::is_treacherous;
 
 /// The longest comment that is kept.
 const COMMENT_MAX: usize = 200;

@@ -9,7 +9,7 @@ mod register;
 mod settings;
 mod survey;
 
-pub(crate) use approach::{Source, WRITE_SCOPE_WARNING};
+pub(crate) use approach::{Source, WRITE_SCOPE_WARNING, open_choice};
 pub(crate) use check::{Checked, check};
 pub(crate) use custody::ObjectOptions;
 pub(super) use custody::prove;
@@ -21,13 +21,14 @@ pub(crate) use settings::{Place, Public, Set, SetOutcome, set};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::journal::Journal;
-use super::{Error, find, settle};
+use super::{Error, find};
 use crate::domain::access::Access;
 use crate::domain::cluster::{Cluster, WriteScope};
 use crate::domain::level::LeftOut;
 use crate::domain::name::ClusterName;
 use crate::domain::policy::ClusterAction;
 use crate::domain::project::ProjectRole;
+use crate::domain::text;
 use crate::domain::user::User;
 use crate::kubernetes::observe::{Look, Seen};
 use crate::session::{Actor, Session};
@@ -160,7 +161,7 @@ pub(crate) async fn show(session: &Session, name: &ClusterName) -> Result<Shown,
             look(session, &found.cluster)
                 .await
                 .map(Reach::from)
-                .map_err(|error| settle::chain(&error)),
+                .map_err(|error| text::chain(&error)),
         )
     } else {
         None

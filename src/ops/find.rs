@@ -13,21 +13,11 @@ use crate::domain::policy::{
     Target,
 };
 use crate::domain::project::{Member, Project, ProjectRole};
+use crate::domain::similar::similar;
 use crate::domain::user::{Role, User};
 use crate::session::{Actor, Session};
 use crate::store::integrity::{self, Scope};
 use crate::store::{self, ReadTxn};
-
-/// Words spelt like `name`, nearest first, at most three.
-fn similar(name: &str, known: impl IntoIterator<Item = String>) -> Vec<String> {
-    let mut found: Vec<(usize, String)> = known
-        .into_iter()
-        .map(|word| (distance(name, &word), word))
-        .filter(|(far, word)| *far <= 2.min(word.len() / 2).max(1))
-        .collect();
-    found.sort();
-    found.into_iter().take(3).map(|(_, word)| word).collect()
-}
 
 /// A question after a near miss: `did you mean 'view'?`.
 pub(super) fn did_you_mean(name: &str, known: impl IntoIterator<Item = String>) -> Option<String> {
@@ -36,31 +26,6 @@ pub(super) fn did_you_mean(name: &str, known: impl IntoIterator<Item = String>) 
         .map(|word| format!("'{word}'"))
         .collect();
     (!near.is_empty()).then(|| format!("did you mean {}?", near.join(" or ")))
-}
-
-/// Edit distance with transpositions (optimal string alignment).
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
-    for (i, row) in rows.iter_mut().enumerate() {
-        row[0] = i;
-    }
-    for (j, cell) in rows[0].iter_mut().enumerate() {
-        *cell = j;
-    }
-    for i in 1..=a.len() {
-        for j in 1..=b.len() {
-            let swap = usize::from(a[i - 1] != b[j - 1]);
-            let mut best = (rows[i - 1][j] + 1)
-                .min(rows[i][j - 1] + 1)
-                .min(rows[i - 1][j - 1] + swap);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(rows[i - 2][j - 2] + 1);
-            }
-            rows[i][j] = best;
-        }
-    }
-    rows[a.len()][b.len()]
 }
 
 /// The actor in the words of the rules.
@@ -534,17 +499,4 @@ pub(super) fn user(session: &Session, name: &UserRef) -> Result<User, Error> {
 /// This installation's id.
 pub(super) fn installation(session: &Session) -> Result<InstallationId, Error> {
     Ok(session.store()?.read(store::meta::installation)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_near_miss_is_suggested_and_a_far_one_is_not() {
-        let known = || ["prod", "staging", "prod-eu"].map(str::to_owned);
-        assert_eq!(similar("prdo", known()), ["prod"]);
-        assert_eq!(similar("stagin", known()), ["staging"]);
-        assert!(similar("zzz", known()).is_empty());
-    }
 }

@@ -15,6 +15,7 @@ use crate::domain::installation::InstallationId;
 use crate::domain::name::UserRef;
 use crate::domain::policy::OrganizationAction;
 use crate::domain::ssh::{Custody, Place};
+use crate::domain::text;
 use crate::domain::user::{Role, User};
 use crate::domain::{Confirmed, Timestamp};
 use crate::session::{Actor, Session};
@@ -451,7 +452,7 @@ fn unsealed(case: &Case, cluster: &Cluster, error: &Error) -> Debt {
              `kubegrant cluster rotate-manager {}`",
             case.user.name, cluster.name
         ),
-        why: Some(settle::chain(error)),
+        why: Some(text::chain(error)),
         until: None,
     }
 }

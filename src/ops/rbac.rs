@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use super::change::Carried;
 use super::journal::Journal;
-use super::{Applied, Error, find, settle};
+use super::{Applied, Error, find};
 use crate::domain::access::Access;
 use crate::domain::binding::{Binding, Bound};
 use crate::domain::cluster::Cluster;
@@ -22,6 +22,7 @@ use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::ClusterAction;
 use crate::domain::power::RoleRef;
 use crate::domain::snapshot::ClusterSnapshot;
+use crate::domain::text;
 use crate::domain::user::UserId;
 use crate::domain::{Timestamp, climb};
 use crate::kubernetes::observe::{Look, Seen};
@@ -206,7 +207,7 @@ pub(crate) async fn list(session: &Session, filter: &Filter) -> Result<Listed, E
             match look(session, cluster).await {
                 Ok(seen) => Some(seen),
                 Err(error) => {
-                    listed.not_asked = Some(settle::chain(&error));
+                    listed.not_asked = Some(text::chain(&error));
                     None
                 }
             }

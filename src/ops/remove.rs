@@ -12,6 +12,7 @@ use crate::domain::name::ClusterName;
 use crate::domain::plan::{NAMESPACE, binding_name};
 use crate::domain::policy::{ClusterAction, OrganizationAction};
 use crate::domain::snapshot::ClusterSnapshot;
+use crate::domain::text;
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::error::Error as ClusterError;
 use crate::kubernetes::uninstall::perhaps_last;
@@ -151,7 +152,7 @@ pub(super) async fn go_on(
         Ok(behind) if !on_nodes.is_empty() => [behind, on_nodes].concat(),
         Ok(behind) => behind,
         Err(error) => {
-            journal.record_alone(session, Phase::Owed, settle::chain(&error), Some(request))?;
+            journal.record_alone(session, Phase::Owed, text::chain(&error), Some(request))?;
             return Err(Error::Owed {
                 what: format!("the deletion of cluster '{}'", cluster.name),
                 then: "",

@@ -17,6 +17,7 @@ use crate::domain::credential::{Credential, Subject};
 use crate::domain::name::ClusterName;
 use crate::domain::policy::ClusterAction;
 use crate::domain::subject::SubjectName;
+use crate::domain::text;
 use crate::kubernetes::connection::Connection;
 use crate::session::Session;
 use crate::store::{self, ReadTxn, WriteTxn};
@@ -42,7 +43,7 @@ impl Replaced {
         self.trouble = match canary.is_forgotten().await {
             Ok(true) => None,
             Ok(false) => Some("the API server still lets an ended account log in".to_owned()),
-            Err(error) => Some(settle::chain(&error)),
+            Err(error) => Some(text::chain(&error)),
         };
     }
 }
@@ -66,7 +67,7 @@ async fn replace(
             let _ended = left.await;
             return Ok(Replaced {
                 cluster: cluster.clone(),
-                trouble: Some(settle::chain(&error)),
+                trouble: Some(text::chain(&error)),
                 canary: None,
                 connection,
             });
@@ -79,7 +80,7 @@ async fn replace(
         settle::no_older_logins(session, &after, journal, Some(request))?;
         Ok::<_, Error>(())
     };
-    let trouble = ended.await.err().map(|error| settle::chain(&error));
+    let trouble = ended.await.err().map(|error| text::chain(&error));
     Ok(Replaced {
         cluster: after,
         trouble,
@@ -349,7 +350,7 @@ pub(crate) async fn rotate_accounts(
     })?;
     let (foreign, not_looked) = match Box::pin(clusters::check(session, name)).await {
         Ok(checked) => (checked.of_others(), None),
-        Err(error) => (vec![], Some(settle::chain(&error))),
+        Err(error) => (vec![], Some(text::chain(&error))),
     };
     Ok(Done::Did(Rotated {
         cluster: replaced.cluster,

@@ -26,6 +26,7 @@ use crate::domain::credential::{Credential, CredentialId, Delivery, State, TTL_S
 use crate::domain::name::ClusterName;
 use crate::domain::policy::ClusterAction;
 use crate::domain::subject::SubjectName;
+use crate::domain::text;
 use crate::domain::{Confirmed, Timestamp};
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::observe::Look;
@@ -217,7 +218,7 @@ pub(crate) async fn begin(
     if let Err(error) = begins.await {
         // Nobody holds it: it goes, now or with the next command on the cluster.
         let journal = begun.journal.clone();
-        journal.record_alone(session, Phase::Failed, settle::chain(&error), Some(request))?;
+        journal.record_alone(session, Phase::Failed, text::chain(&error), Some(request))?;
         drop(lock);
         let (name, who) = (cluster.name.clone(), user.name.clone());
         return Err(match end(session, begun).await {
@@ -280,7 +281,7 @@ fn not_ours(session: &Session, id: CredentialId, trouble: Error) -> Result<Strin
         .store()?
         .read(|tx| store::credentials::get(tx, id))?;
     if found.is_some_and(|found| found.state == State::Active) {
-        Ok(settle::chain(&trouble))
+        Ok(text::chain(&trouble))
     } else {
         Err(trouble)
     }

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Ended, sanitize};
+use super::Ended;
+use crate::domain::text::is_plain;
 
 /// Writes JSON, indented, with a final line end.
 pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, Ended> {
@@ -20,7 +21,7 @@ fn escaped(text: &str) -> String {
     let mut units = [0; 2];
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
-        if c == '\n' || sanitize::is_plain(c) {
+        if c == '\n' || is_plain(c) {
             safe.push(c);
         } else {
             for unit in c.encode_utf16(&mut units) {
@@ -35,7 +36,7 @@ fn escaped(text: &str) -> String {
 /// ones stay on their line. What a terminal would act on, or not show, is escaped.
 pub(crate) fn yaml<T: Serialize + ?Sized>(value: &T) -> Result<String, Ended> {
     let text = bare_yaml(&value)?;
-    if text.chars().all(|c| c == '\n' || sanitize::is_plain(c)) {
+    if text.chars().all(|c| c == '\n' || is_plain(c)) {
         return Ok(text);
     }
     // The writer leaves such strings as they are, and may not quote them: a word stands in for
@@ -83,7 +84,7 @@ fn stand_in(value: &mut Value, word: &str, odd: &mut Vec<String>) {
 }
 
 fn put_word(text: &mut String, word: &str, odd: &mut Vec<String>) {
-    if !text.chars().all(sanitize::is_plain) {
+    if !text.chars().all(is_plain) {
         let whole = std::mem::replace(text, format!("{word}{}", odd.len()));
         odd.push(in_quotes(&whole));
     }
@@ -97,7 +98,7 @@ fn in_quotes(text: &str) -> String {
             '"' | '\\' => quoted.extend(['\\', c]),
             '\n' => quoted.push_str("\\n"),
             '\t' => quoted.push_str("\\t"),
-            c if sanitize::is_plain(c) => quoted.push(c),
+            c if is_plain(c) => quoted.push(c),
             c => {
                 let written = match u32::from(c) {
                     code @ ..=0xffff => write!(quoted, "\\u{code:04x}"),

@@ -1,9 +1,8 @@
 //! Makes text from outside harmless to show: what could hide, reorder or repaint is spelled out.
 
 use std::borrow::Cow;
-use std::fmt::Write;
 
-use crate::domain::name::is_hidden;
+use crate::domain::text::{is_plain, spell};
 
 /// Spells out every character that a reader would not see as itself.
 ///
@@ -21,7 +20,7 @@ pub(crate) fn line(text: &str) -> Cow<'_, str> {
             '\n' => shown.push_str("\\n"),
             '\r' => shown.push_str("\\r"),
             '\t' => shown.push_str("\\t"),
-            c => write!(shown, "\\u{{{:x}}}", u32::from(c)).expect("a string takes all text"),
+            c => spell(c, &mut shown),
         }
     }
     Cow::Owned(shown)
@@ -45,22 +44,6 @@ pub(crate) fn paragraph(text: &str, indent: &str) -> String {
 pub(crate) fn lines(text: &str) -> String {
     let parts: Vec<_> = text.split('\n').map(line).collect();
     parts.join("\n")
-}
-
-/// Says whether a character may be shown as it is.
-pub(super) fn is_plain(c: char) -> bool {
-    if c.is_ascii() {
-        return !c.is_ascii_control();
-    }
-    !is_hidden(c) && (c.escape_debug().len() == 1 || is_mark(c))
-}
-
-/// Says whether a character is only escaped because it sits on the one before it, as accents and
-/// many vowels do. The standard library escapes those at the start of a string alone.
-fn is_mark(c: char) -> bool {
-    let mut buffer = *b"x\0\0\0\0";
-    let length = c.encode_utf8(&mut buffer[1..]).len();
-    std::str::from_utf8(&buffer[..=length]).is_ok_and(|pair| pair.escape_debug().count() == 2)
 }
 
 #[cfg(test)]

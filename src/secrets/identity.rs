@@ -106,6 +106,14 @@ impl IdentityError {
             _ => String::new(),
         }
     }
+
+    /// Says whether whoever was asked for a passphrase asked to stop instead.
+    pub(crate) fn is_interrupt(&self) -> bool {
+        match self {
+            Self::Prompt { source, .. } => source.kind() == std::io::ErrorKind::Interrupted,
+            _ => false,
+        }
+    }
 }
 
 /// The private half of a key, which opens what was sealed to its public half.

@@ -15,6 +15,7 @@ use super::columns::{Time, of_row, time};
 use super::{Error, ReadTxn, Result, WriteTxn, integrity, meta};
 use crate::domain::Timestamp;
 use crate::domain::audit::{Entry, Event, EventSeq, Head, Phase};
+use crate::domain::text::hex;
 
 const GENESIS: &str = "kubegrant audit v1";
 
@@ -26,18 +27,6 @@ pub(super) struct Pending {
     /// The state before.
     state: Option<String>,
     event: Event,
-}
-
-/// Bytes in hex.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        for half in [byte >> 4, byte & 15] {
-            text.push(char::from(DIGITS[usize::from(half)]));
-        }
-    }
-    text
 }
 
 /// The columns that are hashed, as bytes, so that a check need not copy them.

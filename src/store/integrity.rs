@@ -37,6 +37,7 @@ use self::sum::Sum;
 pub(super) use self::upgrade::{after, before};
 use super::{Error, ReadTxn, Result, WriteTxn};
 use crate::domain::cluster::ClusterId;
+use crate::domain::text::hex;
 
 /// What the state of a store begins with.
 const STATE: &[u8] = b"kubegrant state v1";
@@ -128,7 +129,7 @@ fn state_in(sql: &Connection, digests: &str) -> Result<String> {
             hash_text(&mut hasher, text);
         }
     }
-    Ok(super::audit::hex(&hasher.finalize()))
+    Ok(hex(&hasher.finalize()))
 }
 
 fn hash_text(hasher: &mut Sha256, text: &[u8]) {
@@ -143,7 +144,7 @@ pub(super) fn empty_state(sql: &Connection) -> Result<String> {
     for text in [shape::NAME, "", &shape::found(sql)?.to_text()] {
         hash_text(&mut hasher, text.as_bytes());
     }
-    Ok(super::audit::hex(&hasher.finalize()))
+    Ok(hex(&hasher.finalize()))
 }
 
 /// Takes all rows as they stand for right, and gives the new state: when an owner accepts them.

@@ -14,7 +14,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("store", &["domain", "secrets"]),
     ("kubernetes", &["domain", "secrets"]),
     ("provider", &["domain", "secrets", "kubernetes"]),
-    ("nodes", &["domain", "secrets", "env", "kubernetes"]),
+    ("nodes", &["domain", "secrets", "env"]),
     ("config", &["domain", "env"]),
     (
         "session",
@@ -92,6 +92,9 @@ const FENCED: &[(&str, &str)] = &[
     ("kube", "kubernetes"),
     ("k8s_openapi", "kubernetes"),
     ("age", "secrets"),
+    ("dialoguer", "cli"),
+    ("directories", "env"),
+    ("strsim", "domain"),
 ];
 
 /// How long a file may be.
@@ -211,6 +214,43 @@ fn fenced_crates_stay_at_home() {
         }
     }
     assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+/// Times are chrono's. jiff's stand where kube hands one over, and where people type a length.
+#[test]
+fn one_crate_tells_the_time() {
+    let other = Regex::new(r"(^|[^\w:])jiff::").expect("a pattern");
+    let mut broken = Vec::new();
+    for (path, text) in texts("src") {
+        let is_edge = path.starts_with("src/kubernetes") || path == "src/cli/duration.rs";
+        if !is_edge && other.is_match(&code(&path, &text)) {
+            broken.push(format!("{path}: times are `domain::Timestamp`, of chrono"));
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+/// The text of a file at the root.
+fn root_file(name: &str) -> String {
+    std::fs::read_to_string(root().join(name)).expect("a file")
+}
+
+#[test]
+fn what_is_there_in_two_versions_has_its_reason() {
+    let package = Regex::new(r#"name = "([\w-]+)"\nversion = "#).expect("a pattern");
+    let lock = root_file("Cargo.lock");
+    let mut seen = std::collections::BTreeSet::new();
+    let twice: Vec<String> = package
+        .captures_iter(&lock)
+        .map(|found| found[1].to_owned())
+        .filter(|name| !seen.insert(name.clone()))
+        .collect();
+    let skipped = Regex::new(r#"crate = "([\w-]+)@[\d.]+", reason = "\w"#).expect("a pattern");
+    let reasoned: Vec<String> = skipped
+        .captures_iter(&root_file("deny.toml"))
+        .map(|found| found[1].to_owned())
+        .collect();
+    assert_eq!(twice, reasoned, "Cargo.lock, and `skip` in deny.toml");
 }
 
 #[test]

@@ -215,3 +215,50 @@ fn a_downloaded_file_works_with_kubectl_until_it_is_revoked() {
         "{refused}"
     );
 }
+
+#[test]
+fn the_places_of_a_person_are_those_of_their_variables() {
+    let home = Home::new();
+    let base = home.path().to_str().expect("text");
+    // The variables, and where the store and the identity are then, below the home.
+    let cases: [(&str, Option<[&str; 2]>); 10] = [
+        ("HOME=@", Some([".local/share", ".config"])),
+        ("HOME=@ XDG_DATA_HOME=@/d", Some(["d", ".config"])),
+        ("HOME=@ XDG_CONFIG_HOME=@/c", Some([".local/share", "c"])),
+        // Relative and empty ones are ignored.
+        ("HOME=@ XDG_DATA_HOME=d", Some([".local/share", ".config"])),
+        ("HOME=@ XDG_CONFIG_HOME=", Some([".local/share", ".config"])),
+        // A container may have no home, and say where all the same.
+        ("XDG_DATA_HOME=@/d XDG_CONFIG_HOME=@/c", Some(["d", "c"])),
+        (
+            "HOME=a XDG_DATA_HOME=@/d XDG_CONFIG_HOME=@/c",
+            Some(["d", "c"]),
+        ),
+        // What the password file says is nobody's wish.
+        ("A=1", None),
+        ("HOME=", None),
+        ("HOME=a", None),
+    ];
+    for (variables, places) in cases {
+        let variables = variables.replace('@', base);
+        let script = format!(
+            "exec env -i {variables} \"$1\" init --organization A --owner a --dry-run -o json"
+        );
+        let ran = home.shell(&script);
+        let Some([data, config]) = places else {
+            assert!(
+                ran.stderr.contains("no home directory"),
+                "{variables}: {ran}"
+            );
+            assert_eq!(ran.code, 2, "{variables}: {ran}");
+            continue;
+        };
+        let ran = ran.success();
+        for place in [
+            format!("`{base}/{data}/kubegrant/store.db`"),
+            format!("`{base}/{config}/kubegrant/identity`"),
+        ] {
+            assert!(ran.stdout.contains(&place), "{variables}: {place}: {ran}");
+        }
+    }
+}

@@ -21,5 +21,6 @@ mod shell;
 mod ssh_key;
 mod ssh_nodes;
 mod syscalls;
+mod terminal;
 mod workers;
 mod world;

@@ -96,7 +96,7 @@ pub(crate) async fn run(args: ClusterAddArgs, desk: &mut Desk<'_>) -> Result<(),
     let wish = ops::cluster::Add {
         ssh_key,
         name: args.name,
-        source: args.source.source(desk),
+        source: args.source.source(desk)?,
         owner: args.owner,
         project: args.project,
         description: args.description,

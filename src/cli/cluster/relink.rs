@@ -36,7 +36,7 @@ pub(crate) async fn run(args: ClusterRelinkArgs, desk: &mut Desk<'_>) -> Result<
     );
     let confirmed = confirm::ask(desk, &question, mode)?;
     let wish = ops::cluster::Relink {
-        source: args.source.source(desk),
+        source: args.source.source(desk)?,
         keep_credential: args.keep_credential,
         objects: args.made.options(),
     };

@@ -6,6 +6,8 @@ use chrono::TimeDelta;
 
 use crate::cli::desk::Desk;
 use crate::cli::duration;
+use crate::error::Failure;
+use crate::ops;
 use crate::ops::cluster::Source;
 
 /// The longest that somebody may take to log in, in minutes.
@@ -44,8 +46,8 @@ pub(crate) struct SourceArgs {
 }
 
 impl SourceArgs {
-    /// Works out the files to read.
-    pub(crate) fn source(self, desk: &Desk<'_>) -> Source {
+    /// Works out the files to read, and which of their contexts where a person can choose.
+    pub(crate) fn source(self, desk: &Desk<'_>) -> Result<Source, Failure> {
         let env = &desk.session.env;
         let mut source = Source {
             context: self.context,
@@ -76,6 +78,12 @@ impl SourceArgs {
                 }
             },
         }
-        source
+        // Whoever says yes to everything is not asked.
+        if source.context.is_none() && !desk.yes && desk.prompt.can_draw() {
+            let contexts = ops::cluster::open_choice(desk.session, &source);
+            let chosen = desk.prompt.choose("Context", &contexts)?;
+            source.context = chosen.and_then(|at| contexts.into_iter().nth(at));
+        }
+        Ok(source)
     }
 }

@@ -38,12 +38,22 @@ pub(crate) fn read(
 ) -> Result<SshKey, Failure> {
     let (session, prompt, output) = (desk.session, &desk.prompt, &mut *desk.output);
     let question = format!("Passphrase of '{}'", file.display());
+    let mut unanswered = None;
     let mut ask = || {
         let flag = "a key without a passphrase";
-        let answer = prompt.password(output, &question, flag).ok()?;
-        Some(SecretString::from(answer.as_str()))
+        match prompt.password(output, &question, flag) {
+            Ok(answer) => Some(SecretString::from(answer.as_str())),
+            Err(error) => {
+                unanswered = Some(error);
+                None
+            }
+        }
     };
-    Ok(ssh_key::read_file(session, cluster, file, &mut ask)?)
+    let read = ssh_key::read_file(session, cluster, file, &mut ask);
+    match unanswered {
+        Some(stop) if stop.is_interrupt() => Err(stop.into()),
+        _ => Ok(read?),
+    }
 }
 
 pub(crate) async fn run(args: SshKeyImportArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {

@@ -13,7 +13,8 @@ use tokio::time::Instant;
 
 use super::deadline::TooSlow;
 use super::{Bound, Dial, Head, Limits, ServerTime, Transport};
-use crate::kubernetes::error::{Error, chain, clean, find, tls_fault};
+use crate::domain::text::{chain, clean};
+use crate::kubernetes::error::{Error, find, tls_fault};
 
 /// How many HTTP/1.1 requests run at once; each has its own connection.
 const HTTP1_CONCURRENT: usize = 8;
@@ -385,7 +386,7 @@ fn pause(attempt: u32) -> Duration {
     let longest = PAUSE_FIRST
         .saturating_mul(1 << attempt.min(10).saturating_sub(1))
         .min(PAUSE_MAX);
-    longest.mul_f64(rand::random_range(0.5..1.0))
+    longest.mul_f64(rand::Rng::gen_range(&mut rand::thread_rng(), 0.5..1.0))
 }
 
 fn is_api_path(path: &str, prefix: &str) -> bool {

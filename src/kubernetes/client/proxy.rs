@@ -2,6 +2,10 @@
 //!
 //! The libraries below would decide by themselves, from variables, and compare `NO_PROXY` with the
 //! wrong host. So the decision is made here, as Go's `httpproxy` (and so kubectl) makes it.
+//!
+//! `hyper_util::client::proxy::matcher` decides as curl does: it knows no `NO_PROXY=host:port` and
+//! no `*.domain`, takes `.domain` for the domain itself too, and goes directly where the proxy's
+//! address is bad. A test holds it against the cases here.
 
 use std::net::IpAddr;
 
@@ -55,7 +59,7 @@ impl Proxy {
             "https" => (ProxyKind::Https, 443),
             "socks5" | "socks5h" => (ProxyKind::Socks5, 1080),
             other => {
-                let scheme = crate::kubernetes::error::clean(other);
+                let scheme = crate::domain::text::clean(other);
                 return Err(ProxyError::Scheme { scheme });
             }
         };

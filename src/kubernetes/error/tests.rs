@@ -110,17 +110,9 @@ fn a_rule_of_the_cluster_is_a_rule_whatever_code_it_chooses() {
 }
 
 #[test]
-fn text_from_outside_cannot_act() {
-    assert_eq!(clean("a\u{1b}[31mb\r\nc"), "a\\u{1b}[31mb\\u{d}\\u{a}c");
-    assert_eq!(
-        clean("a\u{202e}b\u{200b}c\u{feff}d"),
-        "a\\u{202e}b\\u{200b}c\\u{feff}d"
-    );
-    assert_eq!(clean("\u{e0041}\u{9b}"), "\\u{e0041}\\u{9b}");
-    assert_eq!(clean("  plain é 🦀 \n"), "plain é 🦀");
-    let long = clean(&"x".repeat(10_000));
-    assert_eq!((long.chars().count(), long.ends_with('…')), (501, true));
-    assert!(!shown(status(403, "", "\u{1b}]0;owned\u{7}")).contains('\u{1b}'));
+fn text_from_a_server_cannot_act() {
+    let text = shown(status(403, "", "\u{1b}]0;owned\u{7}"));
+    assert!(!text.chars().any(char::is_control), "{text}");
 }
 
 #[test]
@@ -177,12 +169,5 @@ fn every_tls_fault_has_a_hint() {
             !fault.hint().is_empty() && !fault.hint().ends_with('.'),
             "{fault}"
         );
-    }
-}
-
-proptest::proptest! {
-    #[test]
-    fn cleaned_text_has_nothing_treacherous(text: String) {
-        proptest::prop_assert!(!clean(&text).chars().any(is_treacherous));
     }
 }

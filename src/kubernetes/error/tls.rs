@@ -2,7 +2,7 @@
 
 use rustls::{AlertDescription, CertificateError};
 
-use super::clean;
+use crate::domain::text::clean;
 use crate::kubernetes::tls::UnknownAlgorithm;
 
 /// What TLS found wrong.

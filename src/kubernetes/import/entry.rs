@@ -2,7 +2,7 @@
 
 use super::error::Refused;
 use super::yaml::Node;
-use crate::kubernetes::error::{clean, is_treacherous};
+use crate::domain::text::{clean, is_treacherous};
 
 /// Refuses text that people would not read as what it is.
 pub(super) fn plain(text: &str, place: impl FnOnce() -> String) -> Result<(), Refused> {

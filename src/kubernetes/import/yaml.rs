@@ -99,7 +99,7 @@ pub(super) fn read(text: &str) -> Result<Node, Refused> {
     for event in Parser::new_from_str_with_options(text, options) {
         let (event, span) = event.map_err(|error| Refused::NotYaml {
             line: error.marker().line(),
-            reason: crate::kubernetes::error::clean(&error.info()),
+            reason: crate::domain::text::clean(&error.info()),
         })?;
         let line = span.start.line();
         values += 1;
@@ -197,7 +197,7 @@ fn take_key(node: Node, seen: &mut HashSet<String>, line: usize) -> Result<Strin
     if !seen.insert(key.clone()) {
         return Err(Refused::DuplicateKey {
             line,
-            key: crate::kubernetes::error::clean(&key),
+            key: crate::domain::text::clean(&key),
         });
     }
     Ok(key)

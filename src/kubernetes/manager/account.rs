@@ -14,8 +14,9 @@ use serde_json::json;
 
 use crate::domain::cluster::FormerManager;
 use crate::domain::plan::{NAMESPACE, binding_name};
+use crate::domain::text::clean;
 use crate::kubernetes::connection::Connection;
-use crate::kubernetes::error::{Error, clean};
+use crate::kubernetes::error::Error;
 use crate::kubernetes::objects;
 use crate::kubernetes::undo::New;
 

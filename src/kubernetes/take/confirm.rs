@@ -10,9 +10,10 @@ use super::{Ended, Ending, FOREIGN_MAX, Gone, Ours, TOKEN_CACHE, Taken};
 use crate::domain::binding::Bound;
 use crate::domain::plan::{NAMESPACE, Object, Place, Step};
 use crate::domain::power::RoleRef;
+use crate::domain::text::clean;
 use crate::kubernetes::connection::{Connection, Question};
 use crate::kubernetes::converge::CONCURRENCY;
-use crate::kubernetes::error::{Error, clean};
+use crate::kubernetes::error::Error;
 use crate::kubernetes::leaving::{Further, Leaving, PAUSE, PAUSE_MAX, SETTLE_MAX};
 use crate::kubernetes::lists::called;
 

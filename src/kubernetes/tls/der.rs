@@ -1,4 +1,9 @@
-//! Reads just enough DER to find a certificate's subject and its dates.
+//! Reads just enough DER to find a certificate's subject, its dates and its key.
+//!
+//! By hand, and not with `x509-cert`, which stops where an API server does not: at an organization
+//! that stands twice in one set, a serial number of more than 20 bytes, a time before 1970 or
+//! without seconds (`tests/read.rs` has them). It reads all or nothing, and a certificate that
+//! works would hide that its holder is in `system:masters`.
 //!
 //! No bytes make it panic or loop: every step takes from a shrinking slice, or ends in `None`.
 

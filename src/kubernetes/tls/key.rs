@@ -4,7 +4,7 @@
 use rustls::pki_types::PrivateKeyDer;
 
 use super::der::{Certificate, Reader};
-use crate::kubernetes::error::clean;
+use crate::domain::text::clean;
 
 /// The smallest RSA key that is loaded, in bits: servers take none that is smaller.
 const MODULUS_BITS_MIN: usize = 2040;

@@ -6,6 +6,8 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 
 use super::*;
 
+mod read;
+
 #[test]
 fn the_dates_of_a_certificate_are_read() {
     let pem = include_str!("tests/v1-client.crt");

@@ -8,13 +8,15 @@ use crate::artifact::file::read_bounded;
 use crate::domain::cluster::{Address, Cluster, ManagerKind, WriteScope};
 use crate::domain::mark::Marks;
 use crate::domain::name::ClusterName;
+use crate::domain::text::chain;
 use crate::domain::{KUBECONFIG_BYTES_MAX, Timestamp};
 use crate::kubernetes::client::Login;
 use crate::kubernetes::connection::{Connection, Right};
 use crate::kubernetes::error::Error as ClusterError;
 use crate::kubernetes::exec::{Run, run_exec};
 use crate::kubernetes::import::{
-    ImportOptions, Imported, KubeconfigFile, OperatorCredential, certificate_validity, import,
+    ImportError, ImportOptions, Imported, KubeconfigFile, OperatorCredential, Refused,
+    certificate_validity, import,
 };
 use crate::kubernetes::manager::{MANAGER_RIGHTS, OPERATOR_RIGHTS};
 use crate::kubernetes::token::claims_end;
@@ -91,6 +93,23 @@ pub(super) fn read_source(session: &Session, source: &Source) -> Result<Imported
         read_file: &mut read_file,
     };
     import(&files, options).map_err(Error::Import)
+}
+
+/// The contexts that a person may choose from, where the kubeconfigs have several and say nothing of
+/// which. One that comes through a pipe is not looked at: it can be read once.
+pub(crate) fn open_choice(session: &Session, source: &Source) -> Vec<String> {
+    let is_lasting = |path: &PathBuf| path.is_file() || !path.exists();
+    if source.context.is_some() || !source.files.iter().all(is_lasting) {
+        return Vec::new();
+    }
+    match read_source(session, source) {
+        Err(Error::Import(ImportError {
+            refused: Refused::ContextNotChosen { available },
+            ..
+        })) => available,
+        // Whatever else is wrong is said when it is done.
+        _ => Vec::new(),
+    }
 }
 
 pub(super) fn login(credential: &OperatorCredential) -> Option<Login> {
@@ -266,7 +285,7 @@ pub(super) async fn retire_others(
         }
     };
     let error: Error = retired.await.err()?;
-    Some(settle::older_logins(cluster, Some(settle::chain(&error))))
+    Some(settle::older_logins(cluster, Some(chain(&error))))
 }
 
 pub(super) fn warnings(

@@ -11,6 +11,7 @@ use crate::domain::name::{ClusterName, ProjectName, UserRef, shell_word};
 use crate::domain::policy::{ClusterAction, OrganizationAction, ProjectAction};
 use crate::domain::project::Project;
 use crate::domain::refusal::Refusal;
+use crate::domain::text;
 use crate::domain::user::User;
 use crate::domain::{Confirmed, Timestamp};
 use crate::kubernetes::undo::New;
@@ -156,7 +157,7 @@ pub(crate) async fn add(
             // Nothing knows of what was made: nobody could take it away later.
             let left = approach.connection.undo(&new).await;
             let error = left_behind(error, &approach.imported.context, &left);
-            journal.record_alone(session, Phase::Failed, settle::chain(&error), Some(request))?;
+            journal.record_alone(session, Phase::Failed, text::chain(&error), Some(request))?;
             return Err(error);
         }
     };

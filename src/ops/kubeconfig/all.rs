@@ -16,7 +16,8 @@ use crate::domain::audit::Phase;
 use crate::domain::cluster::State;
 use crate::domain::name::ClusterName;
 use crate::domain::subject::SubjectName;
-use crate::ops::{Done, Error, Mode, excess, find, settle};
+use crate::domain::text;
+use crate::ops::{Done, Error, Mode, excess, find};
 use crate::secrets::{ExposeSecret, SecretString};
 use crate::session::Session;
 use crate::store;
@@ -196,7 +197,7 @@ pub(crate) async fn download_all(
         Ok(done) => done,
         Err(error) => {
             for one in &ready {
-                let why = settle::chain(&error);
+                let why = text::chain(&error);
                 let request = Some(one.request);
                 let journal = &one.case.journal;
                 journal.record_alone(session, Phase::Failed, why, request)?;

@@ -19,6 +19,7 @@ use crate::domain::credential::{
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::project::ProjectRole;
 use crate::domain::subject::SubjectName;
+use crate::domain::text;
 use crate::domain::{Confirmed, Timestamp};
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::observe::Look;
@@ -182,7 +183,7 @@ pub(super) async fn hand_out(
     let Ready { case, request, .. } = ready;
     if let Err(error) = &outcome {
         case.journal
-            .record_alone(session, Phase::Failed, settle::chain(error), Some(request))?;
+            .record_alone(session, Phase::Failed, text::chain(error), Some(request))?;
     }
     outcome
 }
@@ -291,7 +292,7 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
             return Err(half_done(session, &case, request, trouble));
         }
         // Somebody else's trouble: this version stands.
-        settled.notes.push(settle::chain(&trouble));
+        settled.notes.push(text::chain(&trouble));
     }
     let minted = match asked.and_then(|found| excess::agreed(found, wish.insists)) {
         Ok(found) => {
@@ -316,7 +317,7 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
             case.journal.record_alone(
                 session,
                 Phase::Failed,
-                settle::chain(&error),
+                text::chain(&error),
                 Some(request),
             )?;
             Err(not_handed_over(session, &case, id, error))

@@ -7,6 +7,7 @@ use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::{Cluster, FormerManager};
 use crate::domain::credential::{Credential, CredentialId, State};
 use crate::domain::snapshot::ClusterSnapshot;
+use crate::domain::text;
 use crate::domain::user::{User, UserId};
 use crate::ops::journal::Journal;
 use crate::ops::{Debt, Error};
@@ -94,7 +95,7 @@ pub(in crate::ops) fn owed(
     error: &Error,
 ) -> Result<Vec<Debt>, Error> {
     let snapshot = session.store()?.read(|tx| snapshot(tx, cluster.id))?;
-    let why = chain(error);
+    let why = text::chain(error);
     let journal = journal.clone().cluster(cluster);
     // If even this cannot be recorded, the debt itself stands: it was recorded before.
     let _unrecorded = journal.record_alone(session, Phase::Owed, why.clone(), request);
@@ -247,19 +248,4 @@ pub(in crate::ops) fn no_older_logins(
         }
         Ok(())
     })
-}
-
-/// An error with its causes, in one line.
-pub(in crate::ops) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let words = cause.to_string();
-        if !text.contains(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        next = cause.source();
-    }
-    text
 }

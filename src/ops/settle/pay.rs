@@ -1,10 +1,11 @@
 //! Making true on a cluster what was decided: done, or owed.
 
 use super::snapshot::ended;
-use super::{SETTLE_BUDGET, access_debts, chain, debts, owed, settle, snapshot};
+use super::{SETTLE_BUDGET, access_debts, debts, owed, settle, snapshot};
 use crate::domain::audit::EventSeq;
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::Credential;
+use crate::domain::text;
 use crate::ops::journal::Journal;
 use crate::ops::locked::LockedCluster;
 use crate::ops::{Applied, Error};
@@ -70,7 +71,7 @@ fn owed_by(
     if others.is_empty() {
         return all(session);
     }
-    let why = chain(error);
+    let why = text::chain(error);
     let mut applied = Applied {
         notes: others
             .iter()

@@ -18,7 +18,8 @@ use crate::domain::cluster::Cluster;
 use crate::domain::name::ClusterName;
 use crate::domain::node_address::{Taken, believe};
 use crate::domain::ssh::NodeKey;
-use crate::kubernetes::error::{Error as ClusterError, clean};
+use crate::domain::text::{self, clean};
+use crate::kubernetes::error::Error as ClusterError;
 use crate::kubernetes::nodes::NodeAddress;
 use crate::nodes::{Login, Node, addresses_of, is_own};
 use crate::ops::{Error, find};
@@ -312,7 +313,7 @@ pub(super) async fn meant(
             Err(error @ (Error::Cluster { .. } | Error::Session(_)))
                 if is_rotation && !meant.targets.is_empty() && !error.is_distrust() =>
             {
-                meant.unasked = Some(in_full(&error));
+                meant.unasked = Some(text::chain(&error));
             }
             Err(error) => return Err(error),
         }
@@ -381,18 +382,4 @@ fn targets_at(node: &Node, login: Option<&Login>, recorded: &[NodeKey]) -> Vec<T
         return vec![bare];
     }
     logins.into_iter().map(target).collect()
-}
-
-/// An error with all of its causes, in one line.
-pub(super) fn in_full(error: &Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(more) = cause {
-        let text = more.to_string();
-        if !words.contains(&text) {
-            words = format!("{words}: {text}");
-        }
-        cause = more.source();
-    }
-    words
 }

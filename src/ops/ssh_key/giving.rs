@@ -9,12 +9,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::Case;
-use super::candidates::in_full;
 use super::hand_out::in_the_way;
 use crate::artifact::file::{Overwrite, write_private};
 use crate::domain::Confirmed;
 use crate::domain::audit::Phase;
 use crate::domain::ssh::{Claim, KeyPair};
+use crate::domain::text;
 use crate::kubernetes::connection::Connection;
 use crate::ops::journal::Journal;
 use crate::ops::{Error, find};
@@ -39,7 +39,7 @@ pub(super) async fn vouched(
     match tokio::time::timeout(WITNESS_WAIT, Box::pin(ask)).await {
         Ok(Ok(connection)) => Ok(Ok(connection)),
         Ok(Err(error)) if error.is_distrust() => Err(error),
-        Ok(Err(error)) => Ok(Err(in_full(&error))),
+        Ok(Err(error)) => Ok(Err(text::chain(&error))),
         Err(_) => Ok(Err(format!(
             "no answer within {} s",
             WITNESS_WAIT.as_secs()

@@ -19,6 +19,7 @@ use crate::domain::audit::Phase;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::{ClusterAction, Denial};
 use crate::domain::ssh::{Claim, Custody, KeyPair, Place};
+use crate::domain::text;
 use crate::domain::user::User;
 use crate::domain::{Confirmed, Timestamp};
 use crate::nodes::Node;
@@ -92,12 +93,7 @@ impl HandedOut {
 }
 
 fn digest(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(64);
-    for byte in Sha256::digest(bytes) {
-        write!(text, "{byte:02x}").expect("a string takes all text");
-    }
-    text
+    text::hex(&Sha256::digest(bytes))
 }
 
 /// Into whose hands, after the rules were asked of them too.

@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use super::guarded::{GUARDED, GUARDED_5, Guarded, guarded_6};
 use super::sum::Sum;
 use super::{DIGESTS, STATE, kept_in, put, shape, state, state_in};
+use crate::domain::text::hex;
 use crate::store::{Result, audit};
 
 /// Where stores of schema 5 keep their digests. It is gone since: a process that began before the
@@ -34,7 +35,7 @@ pub(in crate::store) fn before(sql: &Connection, found: i64) -> Result<Option<Be
         5 => (DIGESTS_5, GUARDED_5.to_vec()),
         _ => (DIGESTS, guarded_6()),
     };
-    let empty = || Ok(audit::hex(&<sha2::Sha256 as sha2::Digest>::digest(STATE)));
+    let empty = || Ok(hex(&<sha2::Sha256 as sha2::Digest>::digest(STATE)));
     let state = audit::last_state(sql, empty)?;
     let is_vouched = state.as_ref() == Some(&state_in(sql, digests)?);
     let mut differences = BTreeMap::new();
