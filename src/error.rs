@@ -9,7 +9,6 @@ use std::error::Error as StdError;
 
 use crate::artifact::file::FileError;
 use crate::artifact::merge::MergeError;
-use crate::cli::prompt::PromptError;
 use crate::domain::name::ClusterName;
 use crate::domain::policy::Denial;
 use crate::kubernetes::error::Error as ClusterError;
@@ -81,7 +80,12 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    fn new(kind: Kind, error: impl StdError + 'static, hint: impl Into<String>) -> Self {
+    /// A failure with its error, and a hint where there is one.
+    pub(crate) fn new(
+        kind: Kind,
+        error: impl StdError + 'static,
+        hint: impl Into<String>,
+    ) -> Self {
         let hint = hint.into();
         let hints = if hint.is_empty() { vec![] } else { vec![hint] };
         Self {
@@ -147,15 +151,6 @@ impl From<Ended> for Failure {
             Ended::Write(_) => Self::new(Kind::State, error, "is the disk full?"),
             Ended::Shape(_) => Self::new(Kind::Internal, error, ""),
         }
-    }
-}
-
-impl From<PromptError> for Failure {
-    fn from(error: PromptError) -> Self {
-        if error.is_interrupt() {
-            return Self::said(Kind::Interrupted);
-        }
-        Self::new(Kind::Usage, error, "")
     }
 }
 

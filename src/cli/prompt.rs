@@ -4,6 +4,7 @@ use dialoguer::theme::{SimpleTheme, Theme};
 use zeroize::Zeroizing;
 
 use crate::env::{Echo, Env, Input, ReadError};
+use crate::error::{Failure, Kind};
 use crate::output::Output;
 
 /// How often a question is put again when the answer is not understood.
@@ -29,10 +30,12 @@ pub(crate) enum PromptError {
     Read(#[from] ReadError),
 }
 
-impl PromptError {
-    /// Says whether the person asked to stop, which ends with 130.
-    pub(crate) fn is_interrupt(&self) -> bool {
-        matches!(self, Self::Read(ReadError::Interrupted))
+impl From<PromptError> for Failure {
+    fn from(error: PromptError) -> Self {
+        match error {
+            PromptError::Read(ReadError::Interrupted) => Self::said(Kind::Interrupted),
+            error => Self::new(Kind::Usage, error, ""),
+        }
     }
 }
 

@@ -1,98 +1,10 @@
 //! The rules of the house that no compiler keeps: who may import whom, which crate lives where,
 //! and what every file begins with.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use regex::Regex;
-
-/// Which modules a module may import; arrows point down only.
-const MAY_IMPORT: &[(&str, &[&str])] = &[
-    ("domain", &[]),
-    ("env", &["domain"]),
-    ("secrets", &["domain"]),
-    ("artifact", &["domain", "secrets"]),
-    ("store", &["domain", "secrets"]),
-    ("kubernetes", &["domain", "secrets"]),
-    ("provider", &["domain", "secrets", "kubernetes"]),
-    ("nodes", &["domain", "secrets", "env", "kubernetes"]),
-    ("config", &["domain", "env"]),
-    (
-        "session",
-        &[
-            "domain",
-            "env",
-            "config",
-            "secrets",
-            "store",
-            "kubernetes",
-            // Identity files are read as private files are.
-            "artifact",
-        ],
-    ),
-    (
-        "ops",
-        &[
-            "domain",
-            "session",
-            "store",
-            "kubernetes",
-            "nodes",
-            "secrets",
-            "artifact",
-            "config",
-            "provider",
-        ],
-    ),
-    ("output", &["domain", "env"]),
-    (
-        "error",
-        &[
-            "artifact",
-            "cli",
-            "config",
-            "domain",
-            "kubernetes",
-            "ops",
-            "output",
-            "provider",
-            "secrets",
-            "session",
-            "store",
-        ],
-    ),
-    (
-        "cli",
-        &[
-            "domain", "env", "config", "session", "ops", "output", "error",
-        ],
-    ),
-    // Built for tests alone: it calls every reader of foreign text.
-    (
-        "fuzzing",
-        &[
-            "artifact",
-            "cli",
-            "domain",
-            "kubernetes",
-            "output",
-            "secrets",
-        ],
-    ),
-    ("lib", &["cli", "env", "error"]),
-    ("main", &[]),
-];
-
-/// Crates that have one home.
-const FENCED: &[(&str, &str)] = &[
-    ("clap", "cli"),
-    ("clap_complete", "cli"),
-    ("clap_mangen", "cli"),
-    ("rusqlite", "store"),
-    ("rusqlite_migration", "store"),
-    ("kube", "kubernetes"),
-    ("k8s_openapi", "kubernetes"),
-    ("age", "secrets"),
-];
 
 /// How long a file may be.
 const LINES_MAX: usize = 600;
@@ -101,6 +13,55 @@ const LONGER: &[&str] = &["tests/process/oracle.rs"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A table of `lib.rs`' own documentation that begins with this head: what its first two columns
+/// name in backticks, outside parentheses. Tables of the rules stand there and nowhere else.
+fn table(head: &str) -> Vec<(Vec<String>, Vec<String>)> {
+    let text = std::fs::read_to_string(root().join("src/lib.rs")).expect("the text of lib.rs");
+    let rows = text
+        .lines()
+        .map(|line| line.trim_start_matches("//! "))
+        .skip_while(|line| !line.starts_with(head))
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    let aside = Regex::new(r"\([^)]*\)").expect("a pattern");
+    let name = Regex::new("`([^`]+)`").expect("a pattern");
+    let names = |cell: &str| {
+        let cell = aside.replace_all(cell, "");
+        let names = name.captures_iter(&cell);
+        names.map(|name| name[1].to_owned()).collect()
+    };
+    let table: Vec<_> = rows
+        .map(|row| {
+            let mut cells = row.split('|').skip(1).map(names);
+            let first = cells.next().unwrap_or_default();
+            (first, cells.next().unwrap_or_default())
+        })
+        .collect();
+    assert!(!table.is_empty(), "no table of lib.rs begins with {head}");
+    table
+}
+
+/// Which modules each module may import.
+fn may_import() -> BTreeMap<String, Vec<String>> {
+    let rows = table("| module | may import |");
+    let rows = rows.into_iter().map(|(mut names, may)| {
+        assert_eq!(names.len(), 1, "a row is about one module: {names:?}");
+        (names.remove(0), may)
+    });
+    rows.collect()
+}
+
+/// The crates that have one home, each with it.
+fn table_of_crates() -> BTreeMap<String, String> {
+    let mut homes = BTreeMap::new();
+    for (crates, mut home) in table("| crate | lives in |") {
+        assert_eq!(home.len(), 1, "{crates:?} live in one module: {home:?}");
+        let home = home.remove(0);
+        homes.extend(crates.into_iter().map(|name| (name, home.clone())));
+    }
+    homes
 }
 
 /// Every Rust file below a folder.
@@ -172,22 +133,52 @@ fn imports(code: &str) -> Vec<String> {
 
 #[test]
 fn arrows_point_down_only() {
-    let modules: Vec<&str> = MAY_IMPORT.iter().map(|(name, _)| *name).collect();
+    let table = may_import();
     let mut broken = Vec::new();
     for (path, text) in texts("src") {
         let home = module(&path);
-        let Some((_, may)) = MAY_IMPORT.iter().find(|(name, _)| *name == home) else {
+        let Some(may) = table.get(home) else {
             broken.push(format!("{path}: module '{home}' is not in the table"));
             continue;
         };
         for name in imports(&code(&path, &text)) {
-            let ours = modules.contains(&name.as_str());
-            if ours && name != home && !may.contains(&name.as_str()) {
+            let ours = table.contains_key(&name);
+            if ours && name != home && !may.contains(&name) {
                 broken.push(format!("{path}: '{home}' may not import '{name}'"));
             }
         }
     }
     assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn the_tables_name_modules_that_are_there() {
+    let table = may_import();
+    let homes: BTreeSet<String> = texts("src")
+        .iter()
+        .map(|(path, _)| module(path).to_owned())
+        .collect();
+    let named: BTreeSet<String> = table.keys().cloned().collect();
+    assert_eq!(named, homes);
+    let crates = table_of_crates();
+    let used = table.values().flatten().chain(crates.values());
+    let unknown: Vec<&String> = used.filter(|name| !homes.contains(*name)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
+
+#[test]
+fn the_table_has_no_circle() {
+    let mut left = may_import();
+    // A module that imports none of those left is below all of them.
+    while let Some(lowest) = left
+        .iter()
+        .find(|(_, may)| !may.iter().any(|name| left.contains_key(name)))
+        .map(|(name, _)| name.clone())
+    {
+        left.remove(&lowest);
+    }
+    let left: Vec<_> = left.into_keys().collect();
+    assert!(left.is_empty(), "{left:?} may import each other in a circle");
 }
 
 #[test]
@@ -200,12 +191,13 @@ fn the_scan_sees_direct_and_grouped_imports() {
 
 #[test]
 fn fenced_crates_stay_at_home() {
+    let crates = table_of_crates();
     let mut broken = Vec::new();
     for (path, text) in texts("src") {
         let code = code(&path, &text);
-        for (name, home) in FENCED {
+        for (name, home) in &crates {
             let named = Regex::new(&format!(r"(^|[^\w:]){name}::")).expect("a pattern");
-            if module(&path) != *home && named.is_match(&code) {
+            if module(&path) != home && named.is_match(&code) {
                 broken.push(format!("{path}: `{name}` lives in '{home}'"));
             }
         }
