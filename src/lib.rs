@@ -192,10 +192,11 @@ use std::process::ExitCode;
 
 pub use env::Env;
 
-/// The files that are made from the command tree: completions and man pages.
+/// What is made from the command tree and its tables: completions, man pages, a table of README.
 pub mod generated {
     pub use crate::cli::command;
     pub use crate::cli::generate::{stale, write_all};
+    pub use crate::error::exit_codes;
 }
 
 /// Carries out one command line in a world, and gives its exit code.
