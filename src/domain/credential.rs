@@ -173,8 +173,8 @@ pub(crate) fn shell_account_name(user: &UserName, random: [u8; 4], version: u32)
 }
 
 /// The name of the ServiceAccount of a version: `<user>-<8 hex>-v<N>`, or
-/// `<project>-<level>-<8 hex>-v<N>` (design, section 3). Takes whose it is in words, as `bob` or
-/// `shop/read`; what makes it unique is the random part.
+/// `<project>-<level>-<8 hex>-v<N>`. Takes whose it is in words, as `bob` or `shop/read`; what makes
+/// it unique is the random part.
 pub(crate) fn account_name(owner: &str, random: [u8; 4], version: u32) -> String {
     let hex = u32::from_be_bytes(random);
     let (name, kind) = owner.split_once('/').unwrap_or((owner, ""));

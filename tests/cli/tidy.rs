@@ -218,6 +218,31 @@ fn every_file_begins_with_its_purpose() {
 }
 
 #[test]
+fn comments_cite_sections_of_the_design_that_are_there() {
+    let design = std::fs::read_to_string(root().join("docs/design.md")).expect("the design");
+    let headings: BTreeSet<&str> = design
+        .lines()
+        .filter_map(|line| line.strip_prefix("## "))
+        .collect();
+    let cited = Regex::new(r#"docs/design\.md, "([^"]*)""#).expect("a pattern");
+    let wrapped = Regex::new(r"\n\s*//[/!]? ").expect("a pattern");
+    let elsewhere = Regex::new(r"\((design|see design)\b").expect("a pattern");
+    for folder in ["src", "tests", "examples", "benches"] {
+        for (path, text) in texts(folder) {
+            if path.ends_with("/tidy.rs") {
+                continue;
+            }
+            let text = wrapped.replace_all(&text, " ");
+            assert!(!elsewhere.is_match(&text), "{path} cites another page");
+            for section in cited.captures_iter(&text) {
+                let section = &section[1];
+                assert!(headings.contains(section), "{path} cites \"{section}\"");
+            }
+        }
+    }
+}
+
+#[test]
 fn nothing_is_left_for_later() {
     let words = Regex::new(&["TO", "DO|FIX", "ME|XX", "X|dbg", "!\\("].concat());
     let words = words.expect("a pattern");
