@@ -26,6 +26,7 @@ mod discovery;
 mod escalation;
 mod fault;
 mod form;
+mod gate;
 mod handle;
 mod impersonate;
 mod kubeconfig;
@@ -57,5 +58,6 @@ mod write;
 
 pub use client::request;
 pub use fault::{Action, Fault, Match};
+pub use gate::Gate;
 pub use sandbox::{Builder, Sandbox};
 pub use server::Recorded;
