@@ -12,13 +12,15 @@ const LOOK_EVERY: Duration = Duration::from_millis(1);
 
 /// A gate that requests wait at, at one sandbox or at several; clones are the same gate.
 #[derive(Debug, Clone)]
-pub struct Gate(Arc<watch::Sender<Waiting>>);
+pub struct Gate(Arc<watch::Sender<Crowd>>);
 
 #[derive(Debug, Clone, Copy)]
-struct Waiting {
+struct Crowd {
     /// How many came so far.
     came: usize,
-    /// How many must have come before it opens.
+    /// How many of them may go on.
+    may_go: usize,
+    /// How many must have come before all may.
     opens_for: usize,
 }
 
@@ -31,15 +33,28 @@ impl Gate {
     /// A gate that opens when so many requests have come: those that are never sent side by side
     /// wait for ever.
     pub fn opens_for(requests: usize) -> Gate {
-        Gate(Arc::new(watch::Sender::new(Waiting {
+        Gate(Arc::new(watch::Sender::new(Crowd {
             came: 0,
+            may_go: 0,
             opens_for: requests,
         })))
     }
 
     /// Lets everybody through, now and later.
     pub fn open(&self) {
-        self.0.send_modify(|waiting| waiting.opens_for = 0);
+        self.0.send_modify(|crowd| crowd.may_go = usize::MAX);
+    }
+
+    /// Lets those through who wait now.
+    pub fn let_through(&self) {
+        self.0
+            .send_modify(|crowd| crowd.may_go = crowd.may_go.max(crowd.came));
+    }
+
+    /// How many wait now.
+    pub fn waiting(&self) -> usize {
+        let crowd = *self.0.borrow();
+        crowd.came.saturating_sub(crowd.may_go)
     }
 
     /// Waits until so many requests have come.
@@ -57,10 +72,16 @@ impl Gate {
 
     /// Comes to the gate, and goes on when it is open.
     pub(crate) async fn pass(&self) {
-        let mut state = self.0.subscribe();
-        self.0.send_modify(|waiting| waiting.came += 1);
-        let is_open = |waiting: &Waiting| waiting.came >= waiting.opens_for;
+        let mut crowd = self.0.subscribe();
+        let mut number = 0;
+        self.0.send_modify(|crowd| {
+            crowd.came += 1;
+            number = crowd.came;
+            if crowd.came >= crowd.opens_for {
+                crowd.may_go = usize::MAX;
+            }
+        });
         // The sender is ours too: it cannot be gone.
-        let _open = state.wait_for(is_open).await;
+        let _open = crowd.wait_for(|crowd| crowd.may_go >= number).await;
     }
 }

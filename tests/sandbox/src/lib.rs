@@ -11,6 +11,7 @@
 
 mod aggregation;
 mod apply;
+mod asleep;
 mod authenticate;
 mod body;
 mod bootstrap;
@@ -56,6 +57,7 @@ mod wire;
 mod world;
 mod write;
 
+pub use asleep::is_asleep;
 pub use client::request;
 pub use fault::{Action, Fault, Match};
 pub use gate::Gate;
