@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use regex::Regex;
 
@@ -23,8 +24,8 @@ fn table(head: &str) -> Vec<(Vec<String>, Vec<String>)> {
         .skip_while(|line| !line.starts_with(head))
         .skip(2)
         .take_while(|line| line.starts_with('|'));
-    let aside = Regex::new(r"\([^)]*\)").expect("a pattern");
-    let name = Regex::new("`([^`]+)`").expect("a pattern");
+    let aside = pattern(r"\([^)]*\)");
+    let name = pattern("`([^`]+)`");
     let names = |cell: &str| {
         let cell = aside.replace_all(cell, "");
         let names = name.captures_iter(&cell);
@@ -106,20 +107,26 @@ fn code(path: &str, text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// A pattern, made once: to make one takes longer than to read a file with it.
+fn pattern(text: &str) -> Regex {
+    Regex::new(text).expect("a pattern")
+}
+
+static DIRECT: LazyLock<Regex> = LazyLock::new(|| pattern(r"\bcrate::(\w+)"));
+static GROUPED: LazyLock<Regex> = LazyLock::new(|| pattern(r"\bcrate::\{([^;]*)\}\s*;"));
+static INNER: LazyLock<Regex> = LazyLock::new(|| pattern(r"\{[^{}]*\}"));
+
 /// The modules of ours that a text names.
 fn imports(code: &str) -> Vec<String> {
-    let direct = Regex::new(r"\bcrate::(\w+)").expect("a pattern");
-    let grouped = Regex::new(r"\bcrate::\{([^;]*)\}\s*;").expect("a pattern");
-    let inner = Regex::new(r"\{[^{}]*\}").expect("a pattern");
-    let mut found: Vec<String> = direct
+    let mut found: Vec<String> = DIRECT
         .captures_iter(code)
         .map(|found| found[1].to_owned())
         .collect();
-    for group in grouped.captures_iter(code) {
+    for group in GROUPED.captures_iter(code) {
         let mut names = group[1].to_owned();
         // Groups in the group name no module of the first level.
-        while inner.is_match(&names) {
-            names = inner.replace_all(&names, "").into_owned();
+        while INNER.is_match(&names) {
+            names = INNER.replace_all(&names, "").into_owned();
         }
         let names = names.split(',');
         let names = names.map(|name| name.split("::").next().unwrap_or(name));
@@ -176,7 +183,10 @@ fn the_table_has_no_circle() {
         left.remove(&lowest);
     }
     let left: Vec<_> = left.into_keys().collect();
-    assert!(left.is_empty(), "{left:?} may import each other in a circle");
+    assert!(
+        left.is_empty(),
+        "{left:?} may import each other in a circle"
+    );
 }
 
 #[test]
@@ -190,12 +200,13 @@ fn the_scan_sees_direct_and_grouped_imports() {
 #[test]
 fn fenced_crates_stay_at_home() {
     let crates = table_of_crates();
+    let names: Vec<&str> = crates.keys().map(String::as_str).collect();
+    let named = pattern(&format!(r"(?:^|[^\w:])({})::", names.join("|")));
     let mut broken = Vec::new();
     for (path, text) in texts("src") {
-        let code = code(&path, &text);
-        for (name, home) in &crates {
-            let named = Regex::new(&format!(r"(^|[^\w:]){name}::")).expect("a pattern");
-            if module(&path) != home && named.is_match(&code) {
+        for found in named.captures_iter(&code(&path, &text)) {
+            let (name, home) = (&found[1], &crates[&found[1]]);
+            if module(&path) != home {
                 broken.push(format!("{path}: `{name}` lives in '{home}'"));
             }
         }
@@ -222,9 +233,9 @@ fn comments_cite_sections_of_the_design_that_are_there() {
         .lines()
         .filter_map(|line| line.strip_prefix("## "))
         .collect();
-    let cited = Regex::new(r#"docs/design\.md, "([^"]*)""#).expect("a pattern");
-    let wrapped = Regex::new(r"\n\s*//[/!]? ").expect("a pattern");
-    let elsewhere = Regex::new(r"\((design|see design)\b").expect("a pattern");
+    let cited = pattern(r#"docs/design\.md, "([^"]*)""#);
+    let wrapped = pattern(r"\n\s*//[/!]? ");
+    let elsewhere = pattern(r"\((design|see design)\b");
     for folder in ["src", "tests", "examples", "benches"] {
         for (path, text) in texts(folder) {
             if path.ends_with("/tidy.rs") {
