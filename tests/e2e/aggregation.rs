@@ -9,7 +9,6 @@ use crate::home::Home;
 use crate::levels::{RBAC, account, bind, config_map, config_maps, namespace};
 use crate::world::{self, HANG, World};
 
-
 const ALL: [&str; 7] = [
     "create", "delete", "get", "list", "patch", "update", "watch",
 ];

@@ -9,7 +9,6 @@ use crate::home::Home;
 use crate::levels::{RBAC, account, bind, config_map, config_maps, namespace};
 use crate::world::{self, HANG};
 
-
 #[track_caller]
 fn reaches(bob: &Caller, namespace: &str) {
     let answer = bob.post(&config_maps(namespace), &config_map("probe"));

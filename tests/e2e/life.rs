@@ -144,7 +144,5 @@ fn a_team_revoke_reaches_every_cluster_that_answers() {
     home.reconcile();
     assert!(matches!(second.get(PODS).status, 401 | 403));
     home.run("team restore bob --all-clusters").success();
-    home.download("bob")
-        .caller
-        .wait_for(PODS, &[200]);
+    home.download("bob").caller.wait_for(PODS, &[200]);
 }

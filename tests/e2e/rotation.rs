@@ -175,9 +175,7 @@ fn who_had_full_access_is_refused_everywhere_when_all_accounts_were_rotated() {
     assert!(!accounts(world).contains(&old));
     home.run("status").success();
     home.run("cluster check prod").success();
-    home.download("carol")
-        .caller
-        .wait_for(PODS, &[200]);
+    home.download("carol").caller.wait_for(PODS, &[200]);
     home.run("cluster delete prod --yes --confirm prod")
         .success();
 }

@@ -26,9 +26,7 @@ fn a_server_that_caps_tokens_gives_a_shorter_file_and_a_lasting_manager() {
     home.run("kubeconfig download prod --user bob --plain -f bob.kubeconfig")
         .success()
         .says("warning:");
-    home.file("bob.kubeconfig")
-        .caller
-        .wait_for(PODS, &[200]);
+    home.file("bob.kubeconfig").caller.wait_for(PODS, &[200]);
     home.run("kubeconfig download prod --user bob --plain -f short --ttl 1h --quiet")
         .success();
 }
@@ -56,9 +54,7 @@ fn a_stopped_server_is_owed_and_paid() {
     let status = bob.caller.get(PODS).status;
     assert!(matches!(status, 401 | 403), "{status}");
     home.run("status").success();
-    home.download("carol")
-        .caller
-        .wait_for(PODS, &[200]);
+    home.download("carol").caller.wait_for(PODS, &[200]);
 }
 
 #[test]

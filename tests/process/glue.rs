@@ -78,11 +78,7 @@ fn interrupted(signal: Signal) {
     let asked = Instant::now();
     started.signal(signal);
     let ran = started.finish().code_is(130);
-    assert!(
-        asked.elapsed() < HANG,
-        "it took {:?}",
-        asked.elapsed()
-    );
+    assert!(asked.elapsed() < HANG, "it took {:?}", asked.elapsed());
     assert!(ran.stderr.contains("interrupted"), "{ran}");
     assert!(!ran.stderr.contains("no longer works"), "{ran}");
     home.sandbox.clear_faults();

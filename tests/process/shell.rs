@@ -1,7 +1,6 @@
 //! Shells of the real binary: signals, kills, and what they leave behind.
 
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use rustix::process::Signal;
 

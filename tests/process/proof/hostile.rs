@@ -348,8 +348,7 @@ fn what_is_no_file_at_all_is_refused_and_does_not_hang() {
             let (ran, wall, _) = bounded(&home, "timeout 300", &words);
             // An absent kubeconfig is one to merge into, or to remove nothing from.
             let absent = file == "absent" && !reader.strict && ran.code == 0;
-            let refused =
-                (absent || matches!(ran.code, 2 | 3 | 5 | 7)) && wall < HANG;
+            let refused = (absent || matches!(ran.code, 2 | 3 | 5 | 7)) && wall < HANG;
             tally.case((!refused).then(|| format!("{file}: {wall:?}: {ran}")));
         }
     }
