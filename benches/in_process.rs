@@ -8,8 +8,10 @@
     unused_imports,
     reason = "a benchmark uses a part of the rules, and not their tests"
 )]
-#[path = "../src/domain/mod.rs"]
-mod domain;
+#[path = "../src"]
+mod source {
+    pub(crate) mod domain;
+}
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -30,6 +32,7 @@ use domain::user::Role;
 use kubegrant::env::{Env, Fixture};
 use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
+use source::domain;
 
 const USERS: i64 = 200;
 const CLUSTERS: i64 = 50;

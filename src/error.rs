@@ -3,13 +3,13 @@
 //! The matches below are exhaustive: whoever adds a variant chooses its exit code and its hint.
 
 mod cluster;
+mod kind;
 mod refusal;
 
 use std::error::Error as StdError;
 
 use crate::artifact::file::FileError;
 use crate::artifact::merge::MergeError;
-use crate::cli::prompt::PromptError;
 use crate::domain::name::ClusterName;
 use crate::domain::policy::Denial;
 use crate::domain::text;
@@ -19,56 +19,10 @@ use crate::output::Ended;
 use crate::secrets::SshKeyError;
 use crate::{config, ops, session, store};
 
+pub use kind::exit_codes;
+pub(crate) use kind::{EXIT_OK, Kind};
+
 use cluster::{approach_kind, cluster_kind};
-
-/// Done, and verified; or nothing to do.
-pub(crate) const EXIT_OK: u8 = 0;
-
-/// Which exit code a failure has (design, section 6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// 1: a fault of ours: please report.
-    Internal,
-    /// 2: the command line is wrong.
-    Usage,
-    /// 3: no such thing (or not yours to see).
-    NotFound,
-    /// 4: denied by the rules.
-    Denied,
-    /// 5: the state forbids it.
-    State,
-    /// 6: recorded, not yet true on the cluster; `reconcile` will finish.
-    Owed,
-    /// 7: unsafe or damaged: file modes, tampering, rollback, wrong cluster.
-    Unsafe,
-    /// 8: the cluster cannot be reached; nothing was changed.
-    Unreachable,
-    /// 130: interrupted.
-    Interrupted,
-    /// 141: the reader of the output left; nothing is said.
-    ReaderLeft,
-    /// The exit code of a command that was run for the user.
-    Child(u8),
-}
-
-impl Kind {
-    /// The exit code.
-    pub(crate) fn code(self) -> u8 {
-        match self {
-            Self::Internal => 1,
-            Self::Usage => 2,
-            Self::NotFound => 3,
-            Self::Denied => 4,
-            Self::State => 5,
-            Self::Owed => 6,
-            Self::Unsafe => 7,
-            Self::Unreachable => 8,
-            Self::Interrupted => 130,
-            Self::ReaderLeft => 141,
-            Self::Child(code) => code,
-        }
-    }
-}
 
 /// A failed run.
 #[derive(Debug)]
@@ -82,7 +36,8 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    fn new(kind: Kind, error: impl StdError + 'static, hint: impl Into<String>) -> Self {
+    /// A failure with its error, and a hint where there is one.
+    pub(crate) fn new(kind: Kind, error: impl StdError + 'static, hint: impl Into<String>) -> Self {
         let hint = hint.into();
         let hints = if hint.is_empty() { vec![] } else { vec![hint] };
         Self {
@@ -137,15 +92,6 @@ impl From<Ended> for Failure {
             Ended::Write(_) => Self::new(Kind::State, error, "is the disk full?"),
             Ended::Shape(_) => Self::new(Kind::Internal, error, ""),
         }
-    }
-}
-
-impl From<PromptError> for Failure {
-    fn from(error: PromptError) -> Self {
-        if error.is_interrupt() {
-            return Self::said(Kind::Interrupted);
-        }
-        Self::new(Kind::Usage, error, "")
     }
 }
 

@@ -22,6 +22,7 @@
 //! | [`store`] | what is remembered: tables, transactions, the audit chain | [`store`] itself |
 //! | [`kubernetes`] | what is made true: import, connection, converge, tokens, the manager | [`kubernetes::converge`] |
 //! | [`nodes`] | what is reached over SSH: one line of `authorized_keys`, and the proof of a key | [`nodes`] itself |
+//! | [`provider`] | what a cloud provider is asked: whose project a token belongs to | [`provider`] itself |
 //! | [`secrets`] | what is kept unread: identities, recipients, seal and open | `secrets/seal.rs` |
 //! | [`artifact`] | what is handed over: kubeconfigs, private files | [`artifact::file`] |
 //! | [`output`] | what is said: one renderer, tables, JSON, YAML, progress | [`output`] itself |
@@ -29,11 +30,14 @@
 //! | [`config`] | where store and identity are | |
 //! | [`error`] | exit codes, and the way out of every failure | [`error::Kind`] |
 //! | [`env`](mod@env) | streams, clock, randomness, variables: real or made up | [`env::Env`] |
+//! | `fuzzing` | every reader of foreign text as a function of bytes; for tests alone | |
 //!
 //! # Who may import whom
 //!
 //! Arrows point down only. A row may import the modules of its second column, and nothing else of
-//! ours. `tests/cli/tidy.rs` reads the sources and keeps it so.
+//! ours; what stands in parentheses is for people. `tests/cli/tidy.rs` reads this table, and the
+//! one of the crates below it, and keeps the sources to them: a rule is changed here and nowhere
+//! else.
 //!
 //! | module | may import | must never contain |
 //! |---|---|---|
@@ -43,19 +47,31 @@
 //! | `artifact` | `domain`, `secrets` | stdout |
 //! | `store` | `domain`, `secrets` (only `Sealed`) | opening, network, printing |
 //! | `kubernetes` | `domain`, `secrets` | SQL, printing |
+//! | `provider` | `domain`, `secrets`, `kubernetes` | a token in an error |
 //! | `nodes` | `domain`, `env`, `secrets` | a private key on disk or in an argument |
 //! | `config` | `domain`, `env` | |
-//! | `session` | `domain`, `env`, `config`, `secrets`, `store`, `kubernetes` | decisions |
-//! | `ops` | `domain`, `session`, `store`, `kubernetes`, `secrets`, `artifact` | clap, formats, questions, printing |
+//! | `session` | `domain`, `env`, `config`, `secrets`, `store`, `kubernetes`, `artifact` (identities are read as private files are) | decisions |
+//! | `ops` | `domain`, `config`, `session`, `store`, `kubernetes`, `provider`, `nodes`, `secrets`, `artifact` | clap, formats, questions, printing |
 //! | `output` | `domain`, `env` | secrets, SQL |
-//! | `error` | every module's error type | decisions |
+//! | `error` | `domain`, `config`, `session`, `store`, `kubernetes`, `provider`, `secrets`, `artifact`, `ops`, `output` (of all only the errors) | decisions |
 //! | `cli` | `domain`, `env`, `config`, `session`, `ops`, `output`, `error` | `store`, `kubernetes`, `secrets`, `artifact` |
-//! | `lib.rs` | `cli`, `env`, `error` | |
+//! | `fuzzing` | `domain`, `secrets`, `artifact`, `kubernetes`, `output`, `cli` (built for tests alone: it calls every reader of foreign text) | |
+//! | `lib` | `cli`, `env`, `error` | |
+//! | `main` | nothing | |
 //!
-//! Some crates are fenced: clap and dialoguer live in `cli` alone, rusqlite in `store`, kube and
-//! k8s-openapi in `kubernetes`, age in `secrets`, directories in `env`, strsim in `domain`; jiff in
-//! `kubernetes` and in the reader of typed lengths of time. The clock, the environment and the
-//! creation of files are shut by `clippy.toml`; each lint says where the door is.
+//! Some crates live in one module alone:
+//!
+//! | crate | lives in |
+//! |---|---|
+//! | `clap`, `clap_complete`, `clap_mangen`, `dialoguer` | `cli` |
+//! | `rusqlite`, `rusqlite_migration` | `store` |
+//! | `kube`, `k8s_openapi` | `kubernetes` |
+//! | `age` | `secrets` |
+//! | `directories` | `env` |
+//! | `strsim` | `domain` |
+//!
+//! jiff stands in `kubernetes` and in the reader of typed lengths of time. The clock, the environment
+//! and the creation of files are shut by `clippy.toml`; each lint says where the door is.
 //!
 //! # What never happens
 //!
@@ -178,10 +194,11 @@ use std::process::ExitCode;
 
 pub use env::Env;
 
-/// The files that are made from the command tree: completions and man pages.
+/// What is made from the command tree and its tables: completions, man pages, a table of README.
 pub mod generated {
     pub use crate::cli::command;
     pub use crate::cli::generate::{stale, write_all};
+    pub use crate::error::exit_codes;
 }
 
 /// Carries out one command line in a world, and gives its exit code.

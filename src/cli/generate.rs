@@ -1,4 +1,4 @@
-//! The files that are made from the commands: completions and man pages.
+//! The files that are made from the commands: completions, man pages, and README's exit codes.
 //!
 //! They are committed, so that packages need not run the program; a test keeps them fresh.
 
@@ -10,29 +10,7 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
 use super::completion::{self, Shell};
-
-/// What the exit codes mean.
-pub(crate) const EXIT_STATUS: &[(&str, &str)] = &[
-    ("0", "Done, and verified; or nothing to do."),
-    ("1", "A fault of kubegrant: please report it."),
-    ("2", "The command line is wrong."),
-    ("3", "No such thing, or not yours to see."),
-    ("4", "Denied by the rules."),
-    (
-        "5",
-        "The state forbids it: archived, protected, already downloaded, exists.",
-    ),
-    (
-        "6",
-        "Recorded, not yet true on the cluster; `kubegrant reconcile` will finish it.",
-    ),
-    (
-        "7",
-        "Unsafe or damaged: file modes, tampering, rollback, wrong cluster.",
-    ),
-    ("8", "The cluster cannot be reached; nothing was changed."),
-    ("130", "Interrupted."),
-];
+use crate::error::exit_codes;
 
 /// Which files are read and written.
 pub(crate) const FILES: &[(&str, &str)] = &[
@@ -54,6 +32,9 @@ pub(crate) const FILES: &[(&str, &str)] = &[
         "A kubeconfig for somebody else, sealed to their key. Mode 0600.",
     ),
 ];
+
+/// How README's table of exit codes begins.
+const TABLE_HEAD: &str = "| code | meaning |\n|---|---|\n";
 
 /// Which variables are obeyed.
 pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
@@ -83,7 +64,7 @@ pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
 ];
 
 /// Makes all files, as paths below the root of the repository and their bytes.
-fn files(command: Command) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
+fn files(command: Command, root: &Path) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
     let mut made = vec![
         ("completions/kubegrant.bash", Shell::Bash),
         ("completions/_kubegrant", Shell::Zsh),
@@ -100,6 +81,7 @@ fn files(command: Command) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
     let mut command = command.disable_help_subcommand(true);
     command.build();
     pages(&command, true, &mut made)?;
+    made.extend(readme(root)?);
     Ok(made)
 }
 
@@ -110,7 +92,7 @@ fn files(command: Command) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
     reason = "these files are public and belong to the source"
 )]
 pub fn write_all(command: Command, root: &Path) -> io::Result<Vec<PathBuf>> {
-    let made = files(command)?;
+    let made = files(command, root)?;
     let stale = stale_among(&made, root);
     for path in &stale {
         let target = root.join(path);
@@ -128,7 +110,7 @@ pub fn write_all(command: Command, root: &Path) -> io::Result<Vec<PathBuf>> {
 /// Finds the files below `root` that are not what the commands would make now: changed, missing,
 /// or left over.
 pub fn stale(command: Command, root: &Path) -> io::Result<Vec<PathBuf>> {
-    Ok(stale_among(&files(command)?, root))
+    Ok(stale_among(&files(command, root)?, root))
 }
 
 fn stale_among(made: &[(PathBuf, Vec<u8>)], root: &Path) -> Vec<PathBuf> {
@@ -199,8 +181,16 @@ fn top_page(man: &Man, command: &Command, page: &mut Vec<u8>) -> io::Result<()> 
     if command.get_after_long_help().is_some() || command.get_after_help().is_some() {
         man.render_extra_section(page)?;
     }
+    let codes: Vec<(String, String)> = exit_codes()
+        .into_iter()
+        .map(|(code, meaning)| (code, sentence(meaning)))
+        .collect();
+    let codes: Vec<(&str, &str)> = codes
+        .iter()
+        .map(|(code, meaning)| (code.as_str(), meaning.as_str()))
+        .collect();
     for (heading, entries) in [
-        ("EXIT STATUS", EXIT_STATUS),
+        ("EXIT STATUS", codes.as_slice()),
         ("FILES", FILES),
         ("ENVIRONMENT", ENVIRONMENT),
     ] {
@@ -214,6 +204,34 @@ fn top_page(man: &Man, command: &Command, page: &mut Vec<u8>) -> io::Result<()> 
         section.to_writer(page)?;
     }
     Ok(())
+}
+
+/// A meaning with a capital and a full stop.
+fn sentence(meaning: &str) -> String {
+    let mut letters = meaning.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    first.into_iter().chain(letters).chain(['.']).collect()
+}
+
+/// README with the exit codes of now, in place of the table that it has; nothing where there is no
+/// README.
+fn readme(root: &Path) -> io::Result<Option<(PathBuf, Vec<u8>)>> {
+    let path = PathBuf::from("README.md");
+    let text = match std::fs::read_to_string(root.join(&path)) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let Some((before, rest)) = text.split_once(TABLE_HEAD) else {
+        return Err(io::Error::other(format!("README.md lacks {TABLE_HEAD:?}")));
+    };
+    let mut made = format!("{before}{TABLE_HEAD}");
+    for (code, meaning) in exit_codes() {
+        made += &format!("| {code} | {meaning} |\n");
+    }
+    let after = rest.split_inclusive('\n');
+    made.extend(after.skip_while(|line| line.starts_with('|')));
+    Ok(Some((path, made.into_bytes())))
 }
 
 #[cfg(test)]
@@ -231,9 +249,14 @@ mod tests {
             .subcommand(access)
     }
 
+    /// A root without a README.
+    fn nowhere() -> &'static Path {
+        Path::new("/nowhere")
+    }
+
     #[test]
     fn every_visible_command_has_a_page() {
-        let made = files(sample(&["grant", "revoke"])).expect("made");
+        let made = files(sample(&["grant", "revoke"]), nowhere()).expect("made");
         let paths: Vec<_> = made
             .iter()
             .map(|(path, _)| path.display().to_string())
@@ -254,7 +277,7 @@ mod tests {
 
     #[test]
     fn the_first_page_says_what_holds_for_all() {
-        let made = files(sample(&["grant"])).expect("made");
+        let made = files(sample(&["grant"]), nowhere()).expect("made");
         let text = |at: usize| String::from_utf8_lossy(&made[at].1).into_owned();
         for heading in ["EXIT STATUS", "FILES", "ENVIRONMENT", "SUBCOMMANDS"] {
             assert!(
@@ -285,5 +308,24 @@ mod tests {
             super::stale(sample(&["grant"]), root.path()).expect("compared"),
             none
         );
+    }
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a README of no consequence")]
+    fn the_exit_codes_of_readme_are_those_of_the_table() {
+        let root = tempfile::tempdir().expect("a folder");
+        let path = root.path().join("README.md");
+        let old = format!("before\n\n{TABLE_HEAD}| 0 | long ago |\n| 99 | gone |\n\nafter\n");
+        std::fs::write(&path, old).expect("written");
+        write_all(sample(&["grant"]), root.path()).expect("written");
+        let new = std::fs::read_to_string(&path).expect("text");
+        assert!(new.starts_with(&format!("before\n\n{TABLE_HEAD}| 0 | done, and verified")));
+        assert!(
+            new.ends_with("if it could not be run |\n\nafter\n"),
+            "{new}"
+        );
+        assert!(!new.contains("99"), "{new}");
+
+        std::fs::write(&path, "no table").expect("written");
+        assert!(stale(sample(&["grant"]), root.path()).is_err());
     }
 }

@@ -13,6 +13,7 @@ use unicode_width::UnicodeWidthStr as _;
 use zeroize::Zeroizing;
 
 use crate::env::{Echo, Env, Input, ReadError};
+use crate::error::{Failure, Kind};
 use crate::output::{Output, sanitize};
 
 /// How often a question is put again when the answer is not understood.
@@ -48,6 +49,15 @@ impl PromptError {
     /// Says whether the person asked to stop, which ends with 130.
     pub(crate) fn is_interrupt(&self) -> bool {
         matches!(self, Self::Read(ReadError::Interrupted))
+    }
+}
+
+impl From<PromptError> for Failure {
+    fn from(error: PromptError) -> Self {
+        match error {
+            PromptError::Read(ReadError::Interrupted) => Self::said(Kind::Interrupted),
+            error => Self::new(Kind::Usage, error, ""),
+        }
     }
 }
 

@@ -73,9 +73,9 @@ impl Grant {
     }
 }
 
-/// What a user effectively has on a cluster by themselves: the strongest path that applies
-/// (design, section 2). It is what their own kubeconfig carries; what a project gives is carried
-/// by the project's shared kubeconfig alone.
+/// What a user effectively has on a cluster by themselves: the strongest path that applies. It is
+/// what their own kubeconfig carries; what a project gives is carried by the project's shared
+/// kubeconfig alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Access {
     /// Organization owner or admin: `full`.

@@ -15,7 +15,7 @@ pub(crate) struct AccountName(String);
 
 impl AccountName {
     /// Names a version's account: `<user>-<8 hex>-v<N>`, a shell's `<user>-<8 hex>-s<N>`, that of a
-    /// project's level `<project>-<level>-<8 hex>-v<N>` (design, section 3). What makes it unique
+    /// project's level `<project>-<level>-<8 hex>-v<N>`. What makes it unique
     /// is the random part.
     pub(crate) fn new(owner: &SubjectName, random: [u8; 4], version: u32) -> Self {
         let hex = u32::from_be_bytes(random);

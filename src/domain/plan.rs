@@ -272,7 +272,7 @@ impl Plan {
     }
 }
 
-/// The name of a binding: `kubegrant:<installation>:<role>` (design, section 3).
+/// The name of a binding: `kubegrant:<installation>:<role>`.
 pub(crate) fn binding_name(installation: &InstallationId, role: &str) -> String {
     format!("kubegrant:{installation}:{role}")
 }

@@ -1,8 +1,9 @@
-//! The rules of who may do what: a pure, total function over plain values (design, section 2).
+//! The rules of who may do what: pure, total functions over plain values (docs/design.md, "Who may
+//! do what").
 //!
-//! `decide(actor, action, target) -> Ok(()) | Err(Denial)`. Every denial names its rule and what
-//! would help. A cluster that the actor may not see is answered by [`Denial::UnknownCluster`],
-//! which is shown exactly as a name that was never registered.
+//! [`on_cluster`], [`in_project`] and [`in_organization`] answer yes or with the rule that refuses.
+//! A cluster that the actor may not see is answered by [`Denial::UnknownCluster`], which is shown
+//! exactly as a name that was never registered.
 
 use super::access::{Access, Level};
 use super::cluster::State;

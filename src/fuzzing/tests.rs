@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use super::TARGETS;
 
-/// How long one input may take. The builds for tests are several times as slow as a release.
-const TIME_MAX: Duration = Duration::from_secs(1);
+/// How long one input may take: a limit against hanging, and no measure of speed. What grows with
+/// the square of its input, or worse, is far beyond it at 64 KiB only where each step is slow; see
+/// `no_long_text_takes_long` for larger ones.
+const HANG: Duration = Duration::from_mins(1);
 /// How many mutations the short form tries for each target.
 const RUNS: u64 = 1500;
 
@@ -158,16 +160,11 @@ fn nothing_panics_hangs_or_grows_whatever_it_is_given() {
                 eprintln!("proof: fuzz {name}: {cases} cases, 1 violations\n{text:?}");
                 std::panic::resume_unwind(panic);
             }
-            // A busy machine may stop any thread for a while: once more tells which it was.
-            if started.elapsed() > TIME_MAX {
-                let again = Instant::now();
-                target(&bytes);
-                slow += u32::from(again.elapsed() > TIME_MAX);
-            }
+            slow += u32::from(started.elapsed() > HANG);
             cases += 1;
         }
         eprintln!("proof: fuzz {name}: {cases} cases, {slow} violations");
-        assert_eq!(slow, 0, "{name} took longer than {TIME_MAX:?}");
+        assert_eq!(slow, 0, "{name} took longer than {HANG:?}");
     }
     let grown = memory_max().saturating_sub(before);
     assert!(grown < 256, "{grown} MiB more than before");

@@ -1,5 +1,5 @@
 //! The manager: the account through which the tool works on a cluster, with exactly the rights
-//! that it needs (design, section 3).
+//! that it needs (docs/design.md, "What a cluster holds").
 
 mod account;
 mod login;

@@ -1,4 +1,5 @@
-//! The objects that we keep on a cluster: their names, labels and shapes (design, section 3).
+//! The objects that we keep on a cluster: their names, labels and shapes (docs/design.md, "What a
+//! cluster holds").
 
 use std::collections::{BTreeMap, BTreeSet};
 

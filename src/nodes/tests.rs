@@ -16,6 +16,11 @@ use ssh_key::PrivateKey;
 use super::*;
 use crate::env::Fixture;
 
+/// When waiting is given up. It measures nothing: a machine may be as slow as it likes.
+const HANG: Duration = Duration::from_mins(5);
+/// How often it is looked whether something is so.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
+
 /// The client's side of a test: an `ssh`, and folders of its own.
 struct Desk {
     ssh: Ssh,
@@ -33,7 +38,7 @@ impl Desk {
             .tempdir()
             .expect("a folder");
         let env = env(&nodes.path(), folder.path());
-        let ssh = Ssh::find(&env, reach).expect("ssh");
+        let ssh = Ssh::find(&env, reach).expect("ssh").within(HANG);
         Self { ssh, folder }
     }
 

@@ -11,7 +11,7 @@ use crate::store::provider_tokens::ProviderToken;
 use crate::store::{self, ReadTxn, WriteTxn};
 
 /// The public keys of those who may use a cluster's login: the active owners and admins of the
-/// organization, and the cluster's owner (design, section 5).
+/// organization, and the cluster's owner (docs/design.md, "Sealed secrets").
 pub(super) fn recipients(tx: &ReadTxn<'_>, cluster: &Cluster) -> Result<Vec<Recipient>, Error> {
     let users = openers(tx, cluster)?;
     users

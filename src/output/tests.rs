@@ -134,7 +134,7 @@ fn an_error_has_the_house_shape() {
             "certificate has expired".to_owned(),
             "a\nhint: forged\u{1b}".to_owned(),
         ],
-        &["renew it with `kubegrant cluster add prod-eu --replace`".to_owned()],
+        &["renew it with `kubegrant cluster relink prod-eu`".to_owned()],
     );
     insta::assert_snapshot!(fixture.take_stderr(), @r"
     error: cannot reach cluster 'prod-eu'
@@ -142,7 +142,7 @@ fn an_error_has_the_house_shape() {
       caused by: a
         hint: forged\u{1b}
 
-    hint: renew it with `kubegrant cluster add prod-eu --replace`
+    hint: renew it with `kubegrant cluster relink prod-eu`
     ");
 }
 

@@ -233,7 +233,7 @@ pub(crate) fn update_settings(tx: &WriteTxn<'_>, cluster: &Cluster) -> Result<()
     Ok(())
 }
 
-/// Renews address, pins and manager, as `cluster add --replace` does.
+/// Renews address, pins and manager, as `cluster relink` does.
 pub(crate) fn relink(tx: &WriteTxn<'_>, cluster: &Cluster, manager: &Sealed) -> Result<()> {
     tx.sql().execute(
         "UPDATE clusters SET server = ?2, ca_pem = ?3, tls_server_name = ?4, proxy_url = ?5,

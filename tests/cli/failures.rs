@@ -1,5 +1,6 @@
 //! Every exit code with its message, bad names, bad stores, and what a hidden cluster looks like.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 
@@ -155,6 +156,36 @@ fn exit_130_is_an_interrupted_run() {
         [exit 130]
     ");
     assert_eq!(kg.files(), ["admin.conf"]);
+}
+
+/// The test of each exit code. Each runs by itself; one that is gone does not compile.
+const TESTS: &[(&str, fn())] = &[
+    ("0", exit_0_is_done_or_nothing_to_do),
+    ("2", exit_2_is_a_wrong_command_line),
+    ("3", exit_3_is_no_such_thing),
+    ("4", exit_4_is_denied_by_the_rules_and_recorded),
+    ("5", exit_5_is_forbidden_by_the_state),
+    ("6", exit_6_is_recorded_and_owed),
+    ("7", exit_7_is_unsafe_or_damaged),
+    ("8", exit_8_is_unreachable_with_nothing_changed),
+    ("130", exit_130_is_an_interrupted_run),
+];
+
+/// Exit codes that are tested elsewhere.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("1", "a fault of ours: no way to one is known"),
+    ("141", "tests/process/glue.rs"),
+    ("any", "tests/cli/shell.rs"),
+];
+
+#[test]
+fn every_exit_code_of_the_table_has_a_test() {
+    let tested = TESTS.iter().map(|(code, _)| *code);
+    let elsewhere = ELSEWHERE.iter().map(|(code, _)| *code);
+    let tested: BTreeSet<&str> = tested.chain(elsewhere).collect();
+    let table = kubegrant::generated::exit_codes();
+    let table: BTreeSet<&str> = table.iter().map(|(code, _)| code.as_str()).collect();
+    assert_eq!(tested, table);
 }
 
 #[test]

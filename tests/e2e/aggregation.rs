@@ -7,10 +7,7 @@ use serde_json::{Value, json};
 use crate::caller::Caller;
 use crate::home::Home;
 use crate::levels::{RBAC, account, bind, config_map, config_maps, namespace};
-use crate::world::{self, World};
-
-/// How long the aggregation controller may take.
-const AGGREGATED_MAX: Duration = Duration::from_secs(20);
+use crate::world::{self, HANG, World};
 
 const ALL: [&str; 7] = [
     "create", "delete", "get", "list", "patch", "update", "watch",
@@ -53,7 +50,7 @@ fn holds(admin: &Caller, role: &str, what: (&str, &str), verbs: &[&str], wanted:
             return;
         }
         let waited = started.elapsed();
-        assert!(waited < AGGREGATED_MAX, "{role}: not after {waited:?}");
+        assert!(waited < HANG, "{role}: not after {waited:?}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

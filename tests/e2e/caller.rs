@@ -7,6 +7,8 @@ use kube::client::Body;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::Value;
 
+use crate::world::HANG;
+
 /// An API server's answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -121,12 +123,7 @@ impl Caller {
 
     /// Asks until the status is one of these; gives it with the time that it took.
     #[track_caller]
-    pub(crate) fn wait_for(
-        &self,
-        path: &str,
-        wanted: &[u16],
-        at_most: Duration,
-    ) -> (u16, Duration) {
+    pub(crate) fn wait_for(&self, path: &str, wanted: &[u16]) -> (u16, Duration) {
         let started = Instant::now();
         loop {
             let status = self.get(path).status;
@@ -134,7 +131,7 @@ impl Caller {
                 return (status, started.elapsed());
             }
             let waited = started.elapsed();
-            assert!(waited < at_most, "{path}: still {status} after {waited:?}");
+            assert!(waited < HANG, "{path}: still {status} after {waited:?}");
             std::thread::sleep(Duration::from_millis(2));
         }
     }

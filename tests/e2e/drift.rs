@@ -10,9 +10,6 @@ use crate::world::{self, World};
 
 const PODS: &str = "/api/v1/namespaces/default/pods";
 const SECRETS: &str = "/api/v1/namespaces/kube-system/secrets";
-const HEARD_MAX: Duration = Duration::from_secs(2);
-/// A real server believes a token for 10 s after it was last checked.
-const FORGOTTEN_MAX: Duration = Duration::from_secs(30);
 
 fn list(world: &(impl World + ?Sized), file: &File, role: &str) -> String {
     let id = installation(world, &file.account);
@@ -32,7 +29,7 @@ fn a_deleted_account_ends_its_version_and_the_next_download_begins_another() {
     let world = world.as_ref();
     let home = Home::new(world);
     let bob = home.developer("bob", "read");
-    bob.caller.wait_for(PODS, &[200], HEARD_MAX);
+    bob.caller.wait_for(PODS, &[200]);
     let path = format!(
         "/api/v1/namespaces/kubegrant/serviceaccounts/{}",
         bob.account
@@ -41,10 +38,10 @@ fn a_deleted_account_ends_its_version_and_the_next_download_begins_another() {
     home.run("cluster check prod").says(&bob.account).exit(6);
     home.reconcile();
     world.admin().get(&path).expect(404);
-    bob.caller.wait_for(PODS, &[401], FORGOTTEN_MAX);
+    bob.caller.wait_for(PODS, &[401]);
     let again = home.download("bob");
     assert_ne!(again.account, bob.account);
-    again.caller.wait_for(PODS, &[200], HEARD_MAX);
+    again.caller.wait_for(PODS, &[200]);
 }
 
 #[test]
@@ -63,7 +60,7 @@ fn a_stranger_on_our_list_is_taken_off() {
         { "kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": "mallory" },
     ] });
     world.admin().patch(&path, &edited).expect(200);
-    bob.caller.wait_for(SECRETS, &[200], HEARD_MAX);
+    bob.caller.wait_for(SECRETS, &[200]);
     home.run("cluster check prod").says("cluster-admin").exit(6);
     home.reconcile();
     bob.caller.get(SECRETS).expect(403);
@@ -82,9 +79,9 @@ fn our_account_taken_off_a_list_comes_back() {
         .admin()
         .patch(&path, &json!({ "subjects": [] }))
         .expect(200);
-    bob.caller.wait_for(PODS, &[403], HEARD_MAX);
+    bob.caller.wait_for(PODS, &[403]);
     home.reconcile();
-    bob.caller.wait_for(PODS, &[200], HEARD_MAX);
+    bob.caller.wait_for(PODS, &[200]);
 }
 
 #[test]
@@ -95,9 +92,9 @@ fn a_deleted_binding_comes_back() {
     let bob = home.developer("bob", "write");
     let path = list(world, &bob, "view");
     world.admin().delete(&path).expect(200);
-    bob.caller.wait_for("/api/v1/namespaces", &[403], HEARD_MAX);
+    bob.caller.wait_for("/api/v1/namespaces", &[403]);
     home.reconcile();
-    bob.caller.wait_for("/api/v1/namespaces", &[200], HEARD_MAX);
+    bob.caller.wait_for("/api/v1/namespaces", &[200]);
 }
 
 #[test]
@@ -116,11 +113,11 @@ fn a_binding_of_another_role_is_replaced() {
     admin
         .post(&format!("{RBAC}/clusterrolebindings"), &binding)
         .expect(201);
-    bob.caller.wait_for(SECRETS, &[200], HEARD_MAX);
+    bob.caller.wait_for(SECRETS, &[200]);
     home.run("cluster check prod").says(":view").exit(6);
     home.reconcile();
-    bob.caller.wait_for(SECRETS, &[403], HEARD_MAX);
-    bob.caller.wait_for(PODS, &[200], HEARD_MAX);
+    bob.caller.wait_for(SECRETS, &[403]);
+    bob.caller.wait_for(PODS, &[200]);
     let found = admin.get(&path).expect(200);
     assert_eq!(found["roleRef"]["name"], "view");
     home.run("reconcile --dry-run").success();
@@ -140,7 +137,7 @@ fn a_list_of_ours_without_our_labels_gets_them_back() {
     let mended = world.admin().get(&path).expect(200);
     let labels = &mended["metadata"]["labels"];
     assert_eq!(labels["app.kubernetes.io/managed-by"], "kubegrant");
-    bob.caller.wait_for(PODS, &[200], HEARD_MAX);
+    bob.caller.wait_for(PODS, &[200]);
 }
 
 #[test]
@@ -152,27 +149,23 @@ fn our_namespace_deleted_is_mended_by_relink() {
     }
     let home = Home::new(world);
     let bob = home.developer("bob", "write").caller;
-    bob.wait_for(PODS, &[200], HEARD_MAX);
+    bob.wait_for(PODS, &[200]);
     let admin = world.admin();
     admin.delete("/api/v1/namespaces/kubegrant").expect(200);
     let gone = "/api/v1/namespaces/kubegrant";
-    admin.wait_for(gone, &[404], Duration::from_secs(30));
+    admin.wait_for(gone, &[404]);
     // The manager went with its namespace; a real server may believe its token for a while.
     let failed = home.run("kubeconfig download prod --user bob --plain -f late");
     assert!(!failed.to_string().ends_with("[exit 0]"), "{failed}");
     assert!(!home.path("late").exists());
-    admin.wait_for(gone, &[404], Duration::from_secs(1));
-    std::thread::sleep(if world.is_real() {
-        Duration::from_secs(11)
-    } else {
-        Duration::ZERO
-    });
+    admin.wait_for(gone, &[404]);
+    world.let_pass(Duration::from_secs(11));
     home.run("reconcile").says("cluster relink").exit(7);
     home.put_admin(world);
     home.run("cluster relink prod --kubeconfig admin.kubeconfig --yes")
         .success();
     home.reconcile();
     let bob = home.download("bob").caller;
-    bob.wait_for(PODS, &[200], HEARD_MAX);
+    bob.wait_for(PODS, &[200]);
     home.run("cluster check prod").success();
 }

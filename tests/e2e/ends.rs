@@ -1,18 +1,13 @@
 //! How access ends: at once, and for real.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::caller::Caller;
 use crate::home::Home;
 use crate::levels::{config_map, config_maps};
-use crate::world;
+use crate::world::{self, HANG};
 
 const PODS: &str = "/api/v1/namespaces/default/pods";
-/// What was promised.
-const REFUSED_MAX: Duration = Duration::from_secs(1);
-/// A real server believes a token for 10 s after it was last checked.
-const FORGOTTEN_MAX: Duration = Duration::from_secs(30);
 
 #[track_caller]
 fn is_dead(who: &Caller) {
@@ -21,17 +16,16 @@ fn is_dead(who: &Caller) {
 }
 
 #[test]
-fn a_revoked_file_is_refused_within_a_second() {
+fn a_revoked_file_is_refused_when_the_command_returns() {
     let world = world::shared();
     let home = Home::new(world.as_ref());
     home.run("user add bob").success();
-    let mut slowest = Duration::ZERO;
     let mut opened = Duration::ZERO;
     for round in 0..20 {
         let writes = round % 2 == 1;
         home.grant("bob", if writes { "write" } else { "read" });
         let file = home.download("bob");
-        opened = opened.max(file.caller.wait_for(PODS, &[200], REFUSED_MAX).1);
+        opened = opened.max(file.caller.wait_for(PODS, &[200]).1);
         home.run("access revoke bob -c prod --yes").success();
         if writes {
             let answer = file
@@ -39,16 +33,11 @@ fn a_revoked_file_is_refused_within_a_second() {
                 .post(&config_maps("default"), &config_map("late"));
             assert!(matches!(answer.status, 401 | 403), "{}", answer.body);
         }
-        slowest = slowest.max(file.caller.wait_for(PODS, &[401, 403], REFUSED_MAX).1);
+        is_dead(&file.caller);
     }
-    let mut line = String::from("e2e: ");
-    write!(
-        line,
-        "over 20 rounds, the slowest refusal after `access revoke` returned took {slowest:?}, \
-         the slowest welcome after `kubeconfig download` {opened:?}"
-    )
-    .expect("a string takes it");
-    crate::say(&line);
+    crate::say(&format!(
+        "e2e: over 20 rounds, the slowest welcome after `kubeconfig download` took {opened:?}"
+    ));
 }
 
 #[test]
@@ -59,7 +48,7 @@ fn a_revoked_token_is_forgotten() {
     bob.get(PODS).expect(200);
     home.run("access revoke bob -c prod --yes").success();
     is_dead(&bob);
-    let (_, took) = bob.wait_for(PODS, &[401], FORGOTTEN_MAX);
+    let (_, took) = bob.wait_for(PODS, &[401]);
     crate::say(&format!("e2e: 401 after {took:?}"));
 }
 
@@ -73,7 +62,7 @@ fn a_rotated_file_is_dead_and_the_next_works() {
     is_dead(&first.caller);
     let second = home.download("bob");
     assert_ne!(first.account, second.account);
-    second.caller.wait_for(PODS, &[200], REFUSED_MAX);
+    second.caller.wait_for(PODS, &[200]);
     is_dead(&first.caller);
 }
 
@@ -86,7 +75,7 @@ fn a_change_of_level_ends_the_file() {
     home.grant("bob", "write");
     is_dead(&first);
     let second = home.download("bob").caller;
-    second.wait_for(PODS, &[200], REFUSED_MAX);
+    second.wait_for(PODS, &[200]);
     home.grant("bob", "read");
     is_dead(&second);
 }
@@ -97,7 +86,7 @@ fn a_demoted_admin_loses_cluster_admin() {
     let home = Home::new(world.as_ref());
     home.run("user add bob --role admin").success();
     let bob = home.download("bob").caller;
-    bob.wait_for("/api/v1/secrets", &[200], REFUSED_MAX);
+    bob.wait_for("/api/v1/secrets", &[200]);
     home.run("user set-role bob developer --yes").success();
     is_dead(&bob);
     home.run("kubeconfig download prod --user bob --plain -f x")
@@ -109,7 +98,7 @@ fn a_disabled_user_has_nothing() {
     let world = world::shared();
     let home = Home::new(world.as_ref());
     let bob = home.developer("bob", "write").caller;
-    bob.wait_for(PODS, &[200], REFUSED_MAX);
+    bob.wait_for(PODS, &[200]);
     home.run("user disable bob --yes").success();
     is_dead(&bob);
     home.run("--as bob kubeconfig download prod").exit(4);
@@ -128,11 +117,11 @@ fn a_shell_works_inside_and_is_refused_after() {
         let shell = scope.spawn(|| home.run("shell prod --level read -- sh inside.sh"));
         let started = std::time::Instant::now();
         while !home.path("copy").exists() {
-            assert!(started.elapsed() < FORGOTTEN_MAX, "the shell runs");
+            assert!(started.elapsed() < HANG, "the shell runs");
             std::thread::sleep(Duration::from_millis(20));
         }
         let inside = home.file("copy");
-        inside.caller.wait_for(PODS, &[200], REFUSED_MAX);
+        inside.caller.wait_for(PODS, &[200]);
         let made = inside
             .caller
             .post(&config_maps("default"), &config_map("early"));
@@ -152,7 +141,7 @@ fn every_download_is_a_fresh_token_and_all_die_together() {
     let second = home.download("bob");
     assert_eq!(first.account, second.account);
     assert_ne!(first.text, second.text);
-    first.caller.wait_for(PODS, &[200], REFUSED_MAX);
+    first.caller.wait_for(PODS, &[200]);
     second.caller.get(PODS).expect(200);
     home.run("access revoke bob -c prod --yes").success();
     is_dead(&first.caller);

@@ -1,11 +1,16 @@
 //! A level is what the API server says it is: where it says more, somebody is told and must insist.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::home::Home;
 use crate::levels::RBAC;
 use crate::others::bind;
 use crate::world;
+
+/// How long an authorizer may take to hear of a binding.
+const HEARD: Duration = Duration::from_millis(500);
 
 #[test]
 fn a_group_that_every_account_is_in_makes_a_level_more_than_it_says() {
@@ -31,7 +36,7 @@ fn a_group_that_every_account_is_in_makes_a_level_more_than_it_says() {
             let path = format!("{RBAC}/clusterrolebindings/permissive");
             let named = format!("to Group \"{group}\"");
             // The authorizer hears of a binding in moments.
-            std::thread::sleep(std::time::Duration::from_millis(500));
+            world.let_pass(HEARD);
             home.run("access grant bob -c prod --level read")
                 .exit(5)
                 .says(&named)
@@ -43,7 +48,7 @@ fn a_group_that_every_account_is_in_makes_a_level_more_than_it_says() {
             assert!(!home.path("c.kubeconfig").exists());
             home.run("cluster check prod").says(&named);
             admin.delete(&path).expect(200);
-            std::thread::sleep(std::time::Duration::from_millis(500));
+            world.let_pass(HEARD);
         }
     }
     // Nothing was recorded, and nothing was made.
@@ -71,7 +76,7 @@ fn who_insists_is_warned_and_it_is_recorded() {
         "kind": "Group", "apiGroup": "rbac.authorization.k8s.io", "name": "system:authenticated",
     });
     bind(&admin, None, "permissive", "edit", &whom);
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    world.let_pass(HEARD);
     home.run("access grant bob -c prod --level write").exit(5);
     home.run("access grant bob -c prod --level write --dry-run")
         .success()

@@ -1,16 +1,13 @@
 //! The namespaces that write must not reach, because it would reach everything from there.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use crate::caller::Caller;
 use crate::home::Home;
 use crate::levels::{RBAC, account, bind, config_map, config_maps, namespace};
-use crate::world;
-
-/// How long an authorizer may take to hear of a change.
-const HEARD_MAX: Duration = Duration::from_secs(2);
+use crate::world::{self, HANG};
 
 #[track_caller]
 fn reaches(bob: &Caller, namespace: &str) {
@@ -26,12 +23,12 @@ fn held(bob: &Caller, namespace: &str) {
 
 /// New bindings reach the authorizer in moments.
 fn settle(bob: &Caller, namespace: &str, status: u16) {
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     while bob
         .post(&config_maps(namespace), &config_map("probe"))
         .status
         != status
-        && started.elapsed() < HEARD_MAX
+        && started.elapsed() < HANG
     {
         std::thread::sleep(Duration::from_millis(5));
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use base64::Engine as _;
 use serde_json::Value;
@@ -60,6 +60,37 @@ impl Ran {
     }
 }
 
+/// A run that has not been looked at.
+pub(crate) struct Started {
+    line: String,
+    child: Child,
+}
+
+impl Started {
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it is over.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        let ended = self.child.try_wait();
+        ended.expect("a child can be asked").is_some()
+    }
+
+    /// Waits for its end.
+    #[must_use = "check it with .success() or .exit(code)"]
+    pub(crate) fn finish(self) -> Ran {
+        let output = self.child.wait_with_output().expect("the binary ends");
+        Ran {
+            line: self.line,
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).expect("text"),
+            stderr: String::from_utf8(output.stderr).expect("text"),
+        }
+    }
+}
+
 /// A person with the tool, and one cluster, `prod`.
 pub(crate) struct Home {
     folder: TempDir,
@@ -112,18 +143,24 @@ impl Home {
     /// Runs the tool with these words.
     #[must_use = "check it with .success() or .exit(code)"]
     pub(crate) fn run(&self, line: &str) -> Ran {
-        let output = Command::new(env!("CARGO_BIN_EXE_kubegrant"))
+        self.start(line).finish()
+    }
+
+    /// Starts the tool with these words.
+    pub(crate) fn start(&self, line: &str) -> Started {
+        let child = Command::new(env!("CARGO_BIN_EXE_kubegrant"))
             .args(line.split_whitespace())
             .current_dir(self.folder.path())
             .env_clear()
             .env("HOME", self.folder.path())
-            .output()
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
             .expect("the binary runs");
-        Ran {
+        Started {
             line: line.to_owned(),
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8(output.stdout).expect("text"),
-            stderr: String::from_utf8(output.stderr).expect("text"),
+            child,
         }
     }
 

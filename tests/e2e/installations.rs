@@ -1,7 +1,6 @@
 //! Two installations on one cluster.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use serde_json::Value;
 
@@ -43,7 +42,7 @@ fn two_installations_never_touch_each_other() {
     one.run("access revoke bob -c prod --yes").success();
     one.reconcile();
     assert_eq!(before, versions());
-    eve.caller.wait_for(PODS, &[200], Duration::from_secs(1));
+    eve.caller.wait_for(PODS, &[200]);
     assert!(matches!(bob.caller.get(PODS).status, 401 | 403));
 }
 

@@ -256,10 +256,7 @@ fn roles_of_every_kind_come_and_go() {
         }
         bob.caller.get(path).expect(before);
         home.run(&format!("rbac bind bob -c prod {what}")).success();
-        let (_, took) = bob
-            .caller
-            .wait_for(path, &[allowed], Duration::from_secs(1));
-        assert!(took < Duration::from_millis(500), "{what}: {took:?}");
+        bob.caller.wait_for(path, &[allowed]);
         home.run(&format!("rbac unbind bob -c prod {what} --yes"))
             .success();
         bob.caller.get(path).expect(before);

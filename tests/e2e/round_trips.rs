@@ -1,26 +1,45 @@
-//! How often a command waits for the cluster: each answer of the sandbox is held up for a while,
-//! and what a command took says how many it waited for, one after the other.
+//! How often a command waits for the cluster: every answer of the sandbox is held up until the
+//! command does nothing but wait, which says how many it waited for, one after the other.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use kubegrant_sandbox::{Action, Fault, Match, Sandbox};
+use kubegrant_sandbox::{Action, Fault, Gate, Match, Sandbox, is_asleep};
 
 use crate::home::Home;
 
-/// Long enough that everything else a command does is nothing beside it.
-const HELD_UP: Duration = Duration::from_secs(1);
+/// How often it is looked whether a command waits.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+
+/// Whether a command waits for answers and nothing else: neither it nor the sandbox has anything
+/// to do, and no question came meanwhile.
+fn waits(gate: &Gate, sandbox: &Sandbox, pid: u32) -> bool {
+    let look = || {
+        let waiting = gate.waiting();
+        (waiting > 0 && is_asleep(pid) && sandbox.is_idle()).then_some(waiting)
+    };
+    let first = look();
+    std::thread::sleep(LOOK_EVERY);
+    first.is_some() && first == look()
+}
 
 /// Counts the answers that a command waited for in turn, and all that it asked.
-fn count(sandbox: &Sandbox, home: &Home, line: &str) -> (u128, usize) {
+fn count(sandbox: &Sandbox, home: &Home, line: &str) -> (usize, usize) {
+    let gate = Gate::shut();
     sandbox.fault(Fault {
         matches: Match::default(),
-        action: Action::Delay(HELD_UP),
+        action: Action::Wait(gate.clone()),
     });
     sandbox.clear_requests();
-    let started = Instant::now();
-    home.run(line).success();
-    let took = started.elapsed();
+    let mut started = home.start(line);
+    let mut turns = 0;
+    while !started.has_ended() {
+        if waits(&gate, sandbox, started.pid()) {
+            turns += 1;
+            gate.let_through();
+        }
+    }
+    started.finish().success();
     sandbox.clear_faults();
     let asked = sandbox.requests();
     let connections: BTreeSet<u64> = asked.iter().map(|asked| asked.connection).collect();
@@ -33,7 +52,7 @@ fn count(sandbox: &Sandbox, home: &Home, line: &str) -> (u128, usize) {
         1
     };
     assert!(connections.len() <= at_most, "{line}: {connections:?}");
-    (took.as_millis() / HELD_UP.as_millis(), asked.len())
+    (turns, asked.len())
 }
 
 #[test]

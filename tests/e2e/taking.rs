@@ -1,7 +1,5 @@
 //! Nobody on a cluster can stop what is taken away: tried as those who have something to lose.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use crate::home::{File, Home};
@@ -10,7 +8,6 @@ use crate::world;
 
 const PODS: &str = "/api/v1/namespaces/default/pods";
 const SECRETS: &str = "/api/v1/namespaces/kube-system/secrets";
-const HEARD_MAX: Duration = Duration::from_secs(2);
 
 fn account_path(file: &File) -> String {
     let account = &file.account;
@@ -33,7 +30,7 @@ fn an_editor_who_holds_on_with_finalizers_and_bindings_is_out_when_it_is_said() 
     home.run("kubeconfig download prod --shared --user ed --plain -f ed.shared")
         .success();
     let ed = home.file("ed.shared");
-    ed.caller.wait_for(SECRETS, &[200], HEARD_MAX);
+    ed.caller.wait_for(SECRETS, &[200]);
     let vic = home.developer("vic", "read");
     // He keeps his account with a finalizer, and binds it to the whole cluster himself.
     ed.caller.patch(&account_path(&ed), &keep()).expect(200);
@@ -60,7 +57,7 @@ fn an_editor_who_holds_on_with_finalizers_and_bindings_is_out_when_it_is_said() 
     // Nobody else's access hangs on it.
     vic.caller.get(PODS).expect(200);
     home.run("access revoke vic -c prod --yes").success();
-    vic.caller.wait_for(PODS, &[401, 403], HEARD_MAX);
+    vic.caller.wait_for(PODS, &[401, 403]);
 }
 
 #[test]
@@ -77,7 +74,7 @@ fn a_finalizer_on_a_list_in_ones_own_namespace_keeps_nothing() {
     ))
     .success();
     let secrets = format!("/api/v1/namespaces/{own}/secrets");
-    hank.caller.wait_for(&secrets, &[200], HEARD_MAX);
+    hank.caller.wait_for(&secrets, &[200]);
     let list = format!("{RBAC}/namespaces/{own}/rolebindings/kubegrant:{id}:clusterrole:admin");
     hank.caller.patch(&list, &keep()).expect(200);
     home.run(&format!(

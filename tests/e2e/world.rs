@@ -9,6 +9,9 @@ use kubegrant_sandbox::Sandbox;
 use crate::caller::Caller;
 use crate::real::Server;
 
+/// When waiting is given up. It measures nothing: a machine may be as slow as it likes.
+pub(crate) const HANG: Duration = Duration::from_mins(5);
+
 /// One request that an API server saw.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
@@ -26,6 +29,14 @@ pub(crate) trait World {
     fn is_real(&self) -> bool;
     /// Whether controllers run: default accounts, token Secrets, the end of namespaces.
     fn has_controllers(&self) -> bool;
+
+    /// Waits where a real server needs a while to hear of a change, or to forget a token. The
+    /// sandbox has heard of everything at once, and keeps no token.
+    fn let_pass(&self, time: Duration) {
+        if self.is_real() {
+            std::thread::sleep(time);
+        }
+    }
 
     /// Someone who may everything.
     fn admin(&self) -> Caller {

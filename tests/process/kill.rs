@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use kubegrant_sandbox::Action;
 use rustix::process::Signal;
 
-use crate::home::{Dice, Frozen, Home, say, switch};
+use crate::home::{Dice, Frozen, HANG, Home, say, switch};
 use crate::oracle::{Books, Oracle};
 use crate::proof::Tally;
 use crate::workers::share_out;
@@ -151,7 +151,7 @@ fn kill(home: &Home, words: &str, stage: &Stage, moment: &Moment) -> Vec<String>
             let begun = Instant::now();
             while home.sandbox.requests().len() < *nth
                 && !started.has_ended()
-                && begun.elapsed() < Duration::from_secs(10)
+                && begun.elapsed() < HANG
             {
                 std::thread::sleep(Duration::from_millis(1));
             }

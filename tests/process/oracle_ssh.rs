@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use rusqlite::Connection;
 
-use crate::home::Home;
+use crate::home::{HANG, Home};
 
 /// A key's row.
 #[derive(Debug, Clone)]
@@ -25,8 +25,7 @@ pub(crate) struct Key {
 pub(crate) fn keys(home: &Home) -> Vec<Key> {
     use std::os::unix::ffi::OsStringExt as _;
     let sql = Connection::open(home.store()).expect("the store");
-    sql.busy_timeout(std::time::Duration::from_secs(10))
-        .expect("it is patient");
+    sql.busy_timeout(HANG).expect("it is patient");
     let mut found = sql
         .prepare(
             "SELECT cluster, place, custody, public, fingerprint, secret, claimed_at, claimed_by,

@@ -3,9 +3,8 @@
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use kubegrant_sandbox::Action;
+use kubegrant_sandbox::{Action, Gate};
 
 use crate::home::{Home, Started};
 use crate::oracle::{Books, Oracle};
@@ -197,12 +196,13 @@ fn who_is_demoted_while_the_api_server_is_slow_changes_nothing() {
         "cluster delete dev --yes --confirm dev",
     ] {
         drop(home.call("user set-role dave admin").success());
-        home.fault_nth(1, Action::Delay(Duration::from_secs(3)));
+        let gate = Gate::shut();
+        home.fault_nth(1, Action::Wait(gate.clone()));
         let slow = home.start(&format!("{line} --as dave"));
-        waits(&home, &slow);
-        // It has the lock, and now asks the cluster.
-        std::thread::sleep(Duration::from_millis(700));
+        // It asks the cluster, and has the lock where it takes one for that.
+        gate.wait_for(1);
         drop(home.call("user set-role dave developer").success());
+        gate.open();
         drop(slow.finish().code_is(3));
         home.sandbox.clear_faults();
         assert_eq!(record(&home), before, "{line}");

@@ -1,7 +1,6 @@
 //! Shells of the real binary: signals, kills, and what they leave behind.
 
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use rustix::process::Signal;
 
@@ -15,7 +14,7 @@ fn home() -> Home {
     let home = Home::with_cluster();
     home.write(
         "holds.sh",
-        "cat $KUBECONFIG > copy\necho > ready\nexec sleep 60 >/dev/null 2>&1\n",
+        "cat $KUBECONFIG > copy\necho > ready\nexec sleep 600 >/dev/null 2>&1\n",
     );
     home.write("quick.sh", "exit 7\n");
     home
@@ -33,11 +32,16 @@ fn status(home: &Home) -> u16 {
 fn is_over(home: &Home) {
     assert!(matches!(status(home), 401 | 403), "{}", status(home));
     drop(home.run("status").success());
-    let locks = std::fs::read_dir(home.store().parent().expect("a folder")).expect("it is there");
-    let shells = locks
+    assert_eq!(locks(home), 0, "no lock is left");
+}
+
+/// How many locks of shells there are.
+fn locks(home: &Home) -> usize {
+    let files = std::fs::read_dir(home.store().parent().expect("a folder")).expect("it is there");
+    files
         .filter_map(Result::ok)
-        .filter(|entry| entry.file_name().to_string_lossy().contains(".shell-"));
-    assert_eq!(shells.count(), 0, "no lock is left");
+        .filter(|entry| entry.file_name().to_string_lossy().contains(".shell-"))
+        .count()
 }
 
 #[test]
@@ -245,7 +249,7 @@ fn an_interactive_shell_has_a_marked_prompt_and_ends_with_its_terminal() {
     // The terminal goes away, as when its window is closed.
     drop(tmux(&["kill-server"]));
     home.wait_until("its end", |home| matches!(status(home), 401 | 403));
-    std::thread::sleep(Duration::from_millis(300));
+    home.wait_until("its lock is given back", |home| locks(home) == 0);
     is_over(&home);
 }
 

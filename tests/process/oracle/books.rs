@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::home::Home;
+use crate::home::{HANG, Home};
 
 /// A credential's row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,7 +113,7 @@ impl Books {
         }
         // A file that was just being made may have to be rolled back first, as any reader would.
         let sql = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        sql.busy_timeout(std::time::Duration::from_secs(10))?;
+        sql.busy_timeout(HANG)?;
         let check: String = sql.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
         assert_eq!(check, "ok", "the file is damaged");
         let tx = sql.unchecked_transaction()?;

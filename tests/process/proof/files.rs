@@ -15,11 +15,9 @@ use std::time::{Duration, Instant};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, mknodat, open, renameat, statat};
 
 use super::{Tally, full};
-use crate::home::Home;
+use crate::home::{HANG, Home};
 use crate::oracle::Oracle;
 
-/// How long one download may take, on a busy machine.
-const TIME_MAX: Duration = Duration::from_secs(20);
 const VICTIM: &str = "nobody writes here";
 
 /// A folder that others may write to, what must not be touched, and the name that is fought for.
@@ -203,7 +201,7 @@ fn fight(
         let took = begun.elapsed();
         won += usize::from(ran.code == 0);
         let mut found = arena.harm();
-        if took > TIME_MAX {
+        if took > HANG {
             found.push(format!("it took {took:?}"));
         }
         if !matches!(ran.code, 0 | 5 | 7) {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::gate::Gate;
+
 /// A fault to inject.
 #[derive(Debug, Clone)]
 pub struct Fault {
@@ -34,6 +36,8 @@ pub enum Action {
     ResetAfter,
     /// The request is handled after this time.
     Delay(Duration),
+    /// The request is handled when this gate is open.
+    Wait(Gate),
     /// Every earlier state is forgotten first, so that a list which began earlier cannot go on.
     Compact,
     /// A Kubernetes `Status` with this code; nothing is applied.

@@ -11,6 +11,7 @@
 
 mod aggregation;
 mod apply;
+mod asleep;
 mod authenticate;
 mod body;
 mod bootstrap;
@@ -26,6 +27,7 @@ mod discovery;
 mod escalation;
 mod fault;
 mod form;
+mod gate;
 mod handle;
 mod impersonate;
 mod kubeconfig;
@@ -55,7 +57,9 @@ mod wire;
 mod world;
 mod write;
 
+pub use asleep::is_asleep;
 pub use client::request;
 pub use fault::{Action, Fault, Match};
+pub use gate::Gate;
 pub use sandbox::{Builder, Sandbox};
 pub use server::Recorded;

@@ -1,7 +1,8 @@
 //! The sandbox as its users hold it: start, look, break, stop.
 
 use std::net::{Ipv4Addr, TcpListener};
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
+use crate::asleep::is_thread_asleep;
 use crate::certificate::{Authority, Issued};
 use crate::clock::Clock;
 use crate::fault::Fault;
@@ -174,6 +176,8 @@ impl Identity {
 struct Running {
     stop: oneshot::Sender<()>,
     thread: JoinHandle<()>,
+    /// Its folder in `/proc`.
+    process: PathBuf,
 }
 
 /// A running API server. Dropping it stops it.
@@ -351,6 +355,12 @@ impl Sandbox {
         }
     }
 
+    /// Whether it has nothing to do: all that was sent to it is read, and waits or is answered.
+    pub fn is_idle(&self) -> bool {
+        let running = self.running.as_ref();
+        running.is_none_or(|running| is_thread_asleep(&running.process))
+    }
+
     /// Stops serving; connections end, the state stays. Stopping twice changes nothing.
     pub fn stop(&mut self) {
         if let Some(running) = self.running.take() {
@@ -401,9 +411,13 @@ impl Sandbox {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
+        let (name, named) = mpsc::channel();
         let thread = std::thread::Builder::new()
             .name("sandbox".into())
             .spawn(move || {
+                // The name is waited for; without `/proc` it is empty.
+                let process = std::fs::canonicalize("/proc/thread-self");
+                name.send(process.unwrap_or_default()).unwrap_or_default();
                 runtime.block_on(async move {
                     server::resume(&shared);
                     for (listener, server) in all {
@@ -417,7 +431,11 @@ impl Sandbox {
                     stopped.await.unwrap_or_default();
                 });
             })?;
-        self.running = Some(Running { stop, thread });
+        self.running = Some(Running {
+            stop,
+            thread,
+            process: named.recv()?,
+        });
         Ok(())
     }
 

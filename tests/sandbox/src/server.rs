@@ -195,6 +195,7 @@ impl Exchange {
                 return pending().await;
             }
             Some(Action::Delay(time)) => tokio::time::sleep(time).await,
+            Some(Action::Wait(ref gate)) => gate.pass().await,
             Some(Action::Compact) => self.shared.world().store.compact(),
             Some(ref action) => {
                 if let Some(reply) = planned(action) {

@@ -10,7 +10,9 @@ use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// How long an sshd may take to answer.
-const START_MAX: Duration = Duration::from_secs(20);
+const START_MAX: Duration = Duration::from_mins(5);
+/// How long a connection may be silent; then it is tried anew.
+const BANNER_MAX: Duration = Duration::from_secs(20);
 /// How often it is asked meanwhile.
 const ASK_EVERY: Duration = Duration::from_millis(20);
 /// How often another port is tried, where somebody else was faster.
@@ -173,7 +175,7 @@ impl Node {
                 bail!("sshd ended with {status}");
             }
             if let Ok(mut stream) = TcpStream::connect_timeout(&address, ASK_EVERY) {
-                stream.set_read_timeout(Some(START_MAX))?;
+                stream.set_read_timeout(Some(BANNER_MAX))?;
                 let mut banner = [0; 4];
                 if stream.read_exact(&mut banner).is_ok() && &banner == b"SSH-" {
                     return Ok(());

@@ -11,6 +11,7 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -81,6 +82,15 @@ pub(super) struct Server {
     pub(super) seen: Arc<Mutex<Vec<Seen>>>,
 }
 
+/// When a server answers.
+#[derive(Clone, Copy)]
+pub(super) enum Pace {
+    /// After a while.
+    After(Duration),
+    /// The first request at once, and every other when this many were seen in all.
+    Together(usize),
+}
+
 pub(super) type Handler =
     Arc<dyn Fn(TlsStream<TcpStream>, usize) -> BoxFuture<'static, ()> + Send + Sync>;
 
@@ -91,23 +101,24 @@ impl Server {
             identity(|_| {}),
             &[b"h2", b"http/1.1"],
             answers,
-            Duration::ZERO,
+            Pace::After(Duration::ZERO),
         )
         .await
     }
 
-    /// Answers after a while, with the given identity and protocols.
+    /// Answers at a pace, with the given identity and protocols.
     pub(super) async fn with(
         identity: Identity,
         protocols: &[&[u8]],
         answers: Vec<Response<Full<Bytes>>>,
-        pause: Duration,
+        pace: Pace,
     ) -> Self {
         let seen = Arc::new(Mutex::new(Vec::new()));
+        let count = watch::Sender::new(0);
         let config = config(&identity, protocols, None);
         let kept = Arc::clone(&seen);
         let handler: Handler = Arc::new(move |stream, _| {
-            let (answers, seen) = (answers.clone(), Arc::clone(&kept));
+            let (answers, seen, count) = (answers.clone(), Arc::clone(&kept), count.clone());
             Box::pin(async move {
                 let service = service_fn(move |request: Request<hyper::body::Incoming>| {
                     let at = {
@@ -120,8 +131,16 @@ impl Server {
                         seen.len() - 1
                     };
                     let answer = answers[at.min(answers.len() - 1)].clone();
+                    count.send_modify(|count| *count += 1);
+                    let mut count = count.subscribe();
                     async move {
-                        tokio::time::sleep(pause).await;
+                        match pace {
+                            Pace::After(pause) => tokio::time::sleep(pause).await,
+                            Pace::Together(all) if at > 0 => {
+                                let _all = count.wait_for(|count| *count >= all).await;
+                            }
+                            Pace::Together(_) => {}
+                        }
                         Ok::<_, std::convert::Infallible>(answer)
                     }
                 });

