@@ -226,9 +226,9 @@ fn readme(root: &Path) -> io::Result<Option<(PathBuf, Vec<u8>)>> {
         return Err(io::Error::other(format!("README.md lacks {TABLE_HEAD:?}")));
     };
     let mut made = format!("{before}{TABLE_HEAD}");
-    for (code, meaning) in exit_codes() {
-        made += &format!("| {code} | {meaning} |\n");
-    }
+    let rows = exit_codes().into_iter();
+    let rows = rows.map(|(code, meaning)| format!("| {code} | {meaning} |\n"));
+    made.extend(rows);
     let after = rest.split_inclusive('\n');
     made.extend(after.skip_while(|line| line.starts_with('|')));
     Ok(Some((path, made.into_bytes())))

@@ -226,9 +226,12 @@ impl Prompt {
         let question = self.drawable(question)?;
         let typed = settled(terminal::password(&self.stdin, question));
         // Ctrl-D ends the question as Enter does.
-        Some(typed.and_then(|typed| match typed.is_empty() {
-            true => Err(PromptError::NoAnswer),
-            false => Ok(typed),
+        Some(typed.and_then(|typed| {
+            if typed.is_empty() {
+                Err(PromptError::NoAnswer)
+            } else {
+                Ok(typed)
+            }
         }))
     }
 

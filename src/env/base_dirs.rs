@@ -73,17 +73,17 @@ mod tests {
         BaseDirs::of(&variables.collect())
     }
 
-    fn at(path: &str) -> Option<PathBuf> {
-        Some(PathBuf::from(path))
+    fn at(path: &str) -> PathBuf {
+        PathBuf::from(path)
     }
 
     #[test]
     fn the_variables_go_first_and_the_home_is_the_rest() {
         let found = dirs(&[("HOME", "/home/ana"), ("XDG_DATA_HOME", "/d")]);
-        assert_eq!(found.home, at("/home/ana"));
-        assert_eq!(found.config, at("/home/ana/.config"));
-        assert_eq!(found.data, at("/d"));
-        assert_eq!(found.state, at("/home/ana/.local/state"));
+        assert_eq!(found.home, Some(at("/home/ana")));
+        assert_eq!(found.config, Some(at("/home/ana/.config")));
+        assert_eq!(found.data, Some(at("/d")));
+        assert_eq!(found.state, Some(at("/home/ana/.local/state")));
     }
 
     #[test]
@@ -93,8 +93,8 @@ mod tests {
             ("XDG_DATA_HOME", "here"),
             ("XDG_STATE_HOME", ""),
         ]);
-        assert_eq!(found.data, at("/h/.local/share"));
-        assert_eq!(found.state, at("/h/.local/state"));
+        assert_eq!(found.data, Some(at("/h/.local/share")));
+        assert_eq!(found.state, Some(at("/h/.local/state")));
         for home in ["", "ana"] {
             assert_eq!(dirs(&[("HOME", home)]), BaseDirs::default(), "{home:?}");
         }
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn without_a_home_what_is_named_is_still_found() {
         let found = dirs(&[("XDG_STATE_HOME", "/s")]);
-        assert_eq!((found.data, found.state), (None, at("/s")));
+        assert_eq!((found.data, found.state), (None, Some(at("/s"))));
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use kubegrant_sandbox::Action;
 use rustix::process::Signal;
 
-use crate::home::{HANG, Home, say};
+use crate::home::{Home, say};
 use crate::oracle::{Books, Oracle};
 
 /// Whether a program is there; says on the screen what is not tried without it.
@@ -78,7 +78,11 @@ fn interrupted(signal: Signal) {
     let asked = Instant::now();
     started.signal(signal);
     let ran = started.finish().code_is(130);
-    assert!(asked.elapsed() < HANG, "it took {:?}", asked.elapsed());
+    assert!(
+        asked.elapsed() < Duration::from_secs(20),
+        "it took {:?}",
+        asked.elapsed()
+    );
     assert!(ran.stderr.contains("interrupted"), "{ran}");
     assert!(!ran.stderr.contains("no longer works"), "{ran}");
     home.sandbox.clear_faults();

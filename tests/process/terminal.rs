@@ -9,7 +9,7 @@ use crate::glue::has;
 use crate::home::Home;
 
 /// How long a person waits for the screen before they call it hung.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 const CTRL_C: &str = "\u{3}";
 const CTRL_D: &str = "\u{4}";
