@@ -371,7 +371,7 @@ fn what_this_program_never_writes_is_damage_of_the_kind_of_row_that_holds_it() {
             "cluster: manager kind 'x'",
         ),
         ("clusters", "write_scope", "'x'", "cluster: write scope 'x'"),
-        ("clusters", "labels", "'['", "cluster: EOF while parsing"),
+        ("clusters", "labels", "'{'", "cluster: EOF while parsing"),
         ("clusters", "write_allow", "'[\"\"]'", "cluster: "),
         ("clusters", "reached_at", time, "time: "),
         (
