@@ -17,7 +17,7 @@
 //! | module | what lives there | read first |
 //! |---|---|---|
 //! | [`cli`] | what can be asked: one file per verb, each thin; the views that are shown | `cli/access/grant.rs` |
-//! | [`ops`] | what is done: one file per noun, one function per wish | [`ops::access`], [`ops::settle`] |
+//! | [`ops`] | what is done: one file per noun; changes are values that decide | [`ops::access`], [`ops::settle`] |
 //! | [`domain`] | what is true: names, access, policy, credentials, the plan | [`domain::policy`], [`domain::plan`] |
 //! | [`store`] | what is remembered: tables, transactions, the audit chain | [`store`] itself |
 //! | [`kubernetes`] | what is made true: import, connection, converge, tokens, the manager | [`kubernetes::converge`] |
@@ -113,10 +113,12 @@
 //!
 //! # Five steps of every change
 //!
-//! 1. **Decide**: [`domain::policy`] says whether, [`domain::plan`] says what. A refusal is
-//!    recorded and ends here; so does `--dry-run`, which shows the plan.
-//! 2. **Record**: one transaction holds the new state *and* its audit event. From here on the
-//!    decision stands, whatever is killed.
+//! 1. **Decide**: [`domain::policy`] says whether, a pure function over the store's rows says what:
+//!    [`domain::effect`]s. What follows from them, [`domain::snapshot`] knows. A refusal is recorded
+//!    and ends here; so does `--dry-run`, which shows the effects.
+//! 2. **Record**: rules and decision are asked again in the transaction that commits, on its rows;
+//!    it holds the effects *and* their audit event. From here on the decision stands, whatever is
+//!    killed.
 //! 3. **Apply**: idempotent calls; what ends is taken by name before anything is listed, lists and
 //!    accounts side by side; then what comes is given.
 //! 4. **Verify**: read back, then record what was seen.
@@ -158,10 +160,11 @@
 //!
 //! `kubegrant access revoke bob --cluster prod --yes`:
 //!
-//! 1. [`domain::Confirmed`] can only be made from a yes; without one [`ops::access`]`::revoke`
-//!    cannot be called. Policy is asked: may alice change developers' access on this cluster?
-//! 2. One transaction, which waits for no lock, removes the grant and moves the live version to
-//!    `revoking`: whoever no longer has what a version carries loses the version in the same moment.
+//! 1. [`domain::Confirmed`] can only be made from a yes; without one [`ops::access`]`::revoke` can
+//!    only preview. Policy is asked: may alice change developers' access on this cluster?
+//! 2. `RevokeAccess` decides on one effect, and the live version must end with it. One transaction,
+//!    which waits for no lock, asks both again on its rows, removes the grant and moves the version
+//!    to `revoking`: whoever no longer has what it carries loses it in the same moment.
 //! 3. [`kubernetes::take`] ends it by name, before anything is listed: the account leaves the lists
 //!    of its bindings, and the API server answers the old file with 403 from then on, in
 //!    milliseconds, because authorization is not cached. Side by side the account is deleted: within

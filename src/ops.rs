@@ -1,7 +1,8 @@
-//! WHAT IS DONE: one file per noun, one function per wish. No clap, no formats, no printing.
+//! WHAT IS DONE: one file per noun. No clap, no formats, no printing.
 //!
-//! Every changing function follows the same five steps (docs/design.md, "How a change
-//! happens"): decide, record, apply, verify, deliver. With [`Mode::Plan`] it stops after deciding and says what it would do.
+//! A changing verb is a value that decides (`change`), and one runner carries it out
+//! (docs/design.md, "How a change happens"). Verbs that register, delete, seal or hand over still
+//! follow the steps by hand, with [`Mode`]: decide, record, apply, verify, deliver.
 
 pub(crate) mod access;
 pub(crate) mod audit;

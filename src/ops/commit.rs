@@ -148,7 +148,8 @@ pub(super) fn allowed_for(
     };
     let who = find::policy_actor(&actor);
     let mut actions = actions.iter();
-    Ok(actions.all(|action| policy::in_organization(who, *action).is_ok()))
+    // Also where nothing is asked: who was disabled meanwhile can do nothing.
+    Ok(who.active && actions.all(|action| policy::in_organization(who, *action).is_ok()))
 }
 
 /// Whether a project is there, and its rules allow an action, on the rows of a transaction.
