@@ -6,9 +6,9 @@
 //! exactly as a name that was never registered.
 
 use super::access::{Access, Level};
-use super::cluster::State;
+use super::cluster::{Cluster, State};
 use super::project::ProjectRole;
-use super::user::Role;
+use super::user::{Role, User};
 
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -480,6 +480,16 @@ pub(crate) fn in_organization(actor: Actor, action: OrganizationAction) -> Resul
         return Err(Denial::OwnersOnly);
     }
     Ok(())
+}
+
+/// Whether a user may open a cluster's secrets: its manager login, its SSH keys, its provider token.
+pub(crate) fn may_open_secrets(user: &User, cluster: &Cluster) -> bool {
+    user.active && opens_secrets_while_active(user, cluster)
+}
+
+/// The same of somebody who is about to be enabled, or disabled.
+pub(crate) fn opens_secrets_while_active(user: &User, cluster: &Cluster) -> bool {
+    user.role.is_admin() || cluster.owner == Some(user.id)
 }
 
 #[cfg(test)]

@@ -45,11 +45,6 @@ impl People {
         self.named.contains(name)
     }
 
-    /// A user's name; empty for a row that is not there.
-    pub(crate) fn name(&self, user: UserId) -> &str {
-        self.users.get(&user).map_or("", |user| user.name.as_str())
-    }
-
     /// Whether somebody else is an active owner of the organization.
     pub(crate) fn has_other_owner(&self, than: UserId) -> bool {
         let mut users = self.users.values();
@@ -129,7 +124,8 @@ pub(crate) struct ClusterSnapshot {
     pub(crate) holders: BTreeMap<CredentialId, Vec<Holder>>,
     /// Roles bound to users, and those unbound and not yet seen to be gone.
     pub(crate) bindings: Vec<Binding>,
-    /// The highest number that a subject's versions have used.
+    /// The highest number that a subject's versions have used; of one that has a version which is not
+    /// revoked, that version says it too.
     pub(crate) numbers: BTreeMap<Subject, u32>,
     /// Numbers that were seen on the cluster and that the store never heard of, by subject name.
     pub(crate) floors: BTreeMap<SubjectName, u32>,
@@ -240,7 +236,9 @@ impl ClusterSnapshot {
 
     /// The number that a subject's next version gets.
     pub(crate) fn next_version(&self, subject: Subject) -> u32 {
-        let used = self.numbers.get(&subject).copied();
+        let of_subject = self.credentials.iter().filter(|it| it.subject == subject);
+        let live = of_subject.map(|it| it.version).max();
+        let used = live.max(self.numbers.get(&subject).copied());
         let name = self.subject_name(subject);
         let seen = name.and_then(|name| self.floors.get(&name).copied());
         used.max(seen).unwrap_or_default() + 1

@@ -169,8 +169,8 @@ pub(crate) async fn show(session: &Session, name: &ClusterName) -> Result<Shown,
     Ok(Shown { line, reach })
 }
 
-/// Looks at everything that limits write.
-async fn look(session: &Session, cluster: &Cluster) -> Result<Seen, Error> {
+/// Looks at everything that limits write, and that judging a role needs.
+pub(super) async fn look(session: &Session, cluster: &Cluster) -> Result<Seen, Error> {
     let connection = session
         .connect(cluster, &find::installation(session)?)
         .await?;

@@ -13,7 +13,7 @@ use crate::domain::cluster::Cluster;
 use crate::domain::credential::Credential;
 use crate::domain::installation::InstallationId;
 use crate::domain::name::UserRef;
-use crate::domain::policy::OrganizationAction;
+use crate::domain::policy::{self, OrganizationAction};
 use crate::domain::ssh::{Custody, Place};
 use crate::domain::text;
 use crate::domain::user::{Role, User};
@@ -213,7 +213,7 @@ fn look(session: &Session, user: &User) -> Result<Leaving, Error> {
             if owns {
                 leaving.owns.push(name.to_string());
             }
-            if user.key.is_some() && (user.role.is_admin() || owns) {
+            if user.key.is_some() && policy::opens_secrets_while_active(user, &cluster) {
                 leaving
                     .could_open
                     .push(format!("the manager login of cluster '{name}'"));

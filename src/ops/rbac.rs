@@ -25,7 +25,7 @@ use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::text;
 use crate::domain::user::UserId;
 use crate::domain::{Timestamp, climb};
-use crate::kubernetes::observe::{Look, Seen};
+use crate::kubernetes::observe::Seen;
 use crate::session::Session;
 use crate::store;
 
@@ -76,23 +76,6 @@ impl Outcome {
 fn existing<'a>(on: &'a ClusterSnapshot, user: UserId, bound: &Bound) -> Option<&'a Binding> {
     let mut all = on.bindings.iter();
     all.find(|it| it.user == user && it.bound == *bound && !it.is_removed)
-}
-
-/// Looks at everything that judging a role needs.
-async fn look(session: &Session, cluster: &Cluster) -> Result<Seen, Error> {
-    let connection = session
-        .connect(cluster, &find::installation(session)?)
-        .await?;
-    let look = Look {
-        with_write: true,
-        with_places: true,
-        cluster: Some(cluster),
-    };
-    let failed = |source| Error::Cluster {
-        cluster: cluster.name.to_string(),
-        source,
-    };
-    connection.observe(&look).await.map_err(failed)
 }
 
 /// How a binding stands on its cluster now.
@@ -204,7 +187,7 @@ pub(crate) async fn list(session: &Session, filter: &Filter) -> Result<Listed, E
             .filter(|binding| manages || binding.user == actor.user.id)
             .collect();
         let seen = if filter.cluster.is_some() && manages && !here.is_empty() {
-            match look(session, cluster).await {
+            match super::cluster::look(session, cluster).await {
                 Ok(seen) => Some(seen),
                 Err(error) => {
                     listed.not_asked = Some(text::chain(&error));
@@ -248,7 +231,7 @@ pub(crate) async fn roles(
     let actor = find::actor(session, "rbac roles")?;
     let journal = Journal::new(&actor, "rbac roles");
     let found = find::cluster(session, &actor, &journal, name, ClusterAction::Operate)?;
-    let seen = look(session, &found.cluster).await?;
+    let seen = super::cluster::look(session, &found.cluster).await?;
     if let Some(namespace) = namespace
         && !seen.observed.namespaces.contains(namespace)
     {

@@ -6,6 +6,7 @@ use super::{Error, find};
 use crate::domain::access::{self, Power};
 use crate::domain::cluster::{Cluster, ClusterId};
 use crate::domain::name::{ClusterName, ProjectName, UserRef};
+use crate::domain::policy;
 use crate::domain::user::User;
 use crate::session::Session;
 use crate::store::{self, ReadTxn};
@@ -28,7 +29,7 @@ fn has_it(
     let access = find::access_of(tx, session, user, cluster)?;
     let project = find::project_role(tx, user, cluster)?;
     let (power, _) = access::strongest(access, project);
-    let opens = user.active && (user.role.is_admin() || cluster.owner == Some(user.id));
+    let opens = policy::may_open_secrets(user, cluster);
     Ok(power == Some(Power::Full) || opens && user.key.is_some())
 }
 
@@ -39,7 +40,7 @@ pub(crate) fn by(session: &Session, user: &UserRef) -> Result<Reached, Error> {
     let clusters = session.store()?.read(|tx| {
         let mut clusters = store::reached::by(tx, user.id)?;
         for cluster in store::clusters::list(tx)? {
-            let opens = user.active && (user.role.is_admin() || cluster.owner == Some(user.id));
+            let opens = policy::may_open_secrets(&user, &cluster);
             if opens && user.key.is_some() {
                 clusters.insert(cluster.id);
             }

@@ -3,6 +3,7 @@
 use super::Error;
 use crate::domain::cluster::{Cluster, ClusterId};
 use crate::domain::installation::InstallationId;
+use crate::domain::policy;
 use crate::domain::ssh::{KeyPair, SshKeyId};
 use crate::domain::user::User;
 use crate::secrets::{OpenError, Recipient, RecordName, Sealed, SecretString, open, seal};
@@ -23,10 +24,7 @@ pub(super) fn recipients(tx: &ReadTxn<'_>, cluster: &Cluster) -> Result<Vec<Reci
 /// Those who may use a cluster's login, as far as they have a key.
 pub(super) fn openers(tx: &ReadTxn<'_>, cluster: &Cluster) -> store::Result<Vec<User>> {
     let mut users = store::users::list(tx)?;
-    users.retain(|user| {
-        let may = user.role.is_admin() || cluster.owner == Some(user.id);
-        user.active && may && user.key.is_some()
-    });
+    users.retain(|user| policy::may_open_secrets(user, cluster) && user.key.is_some());
     Ok(users)
 }
 

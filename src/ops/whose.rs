@@ -16,6 +16,7 @@ use crate::domain::audit::Phase;
 use crate::domain::cluster::ManagerKind;
 use crate::domain::credential::{Credential, Delivery, State, Subject};
 use crate::domain::plan::NAMESPACE;
+use crate::domain::policy;
 use crate::domain::subject::SubjectName;
 use crate::domain::{KUBECONFIG_BYTES_MAX, Timestamp};
 use crate::kubernetes::manager::is_account_name;
@@ -268,7 +269,7 @@ fn manager(
     let installation = find::installation(session)?;
     let mut named = Vec::new();
     for cluster in clusters {
-        let may = actor.user.role.is_admin() || cluster.owner == Some(actor.user.id);
+        let may = policy::may_open_secrets(&actor.user, &cluster);
         // An account that was the manager's before is not remembered once it is gone.
         let is_its = cluster.manager == account || is_account_name(account);
         if !may || !is_its || cluster.manager_kind == ManagerKind::Operator {

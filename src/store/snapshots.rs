@@ -37,15 +37,26 @@ pub(crate) fn clusters_of_user(tx: &ReadTxn<'_>, user: Option<UserId>) -> Result
     Ok(clusters)
 }
 
-/// Reads everything about the cluster of this number.
+/// Reads everything about the cluster of this number, but of its history: what goes on has its number.
 pub(crate) fn get(tx: &ReadTxn<'_>, id: ClusterId) -> Result<ClusterSnapshot> {
     let cluster = clusters::get(tx, id)?;
     let cluster = cluster.ok_or_else(|| damaged("cluster")(format!("no cluster {}", id.0)))?;
-    of_cluster(tx, cluster, &people(tx)?)
+    without_numbers(tx, cluster, &people(tx)?)
 }
 
 /// Reads everything about one cluster.
 pub(crate) fn of_cluster(
+    tx: &ReadTxn<'_>,
+    cluster: Cluster,
+    people: &Arc<People>,
+) -> Result<ClusterSnapshot> {
+    Ok(ClusterSnapshot {
+        numbers: credentials::numbers(tx, cluster.id)?,
+        ..without_numbers(tx, cluster, people)?
+    })
+}
+
+fn without_numbers(
     tx: &ReadTxn<'_>,
     cluster: Cluster,
     people: &Arc<People>,
@@ -66,7 +77,7 @@ pub(crate) fn of_cluster(
         credentials,
         holders,
         bindings: bindings::unfinished(tx, id)?,
-        numbers: credentials::numbers(tx, id)?,
+        numbers: BTreeMap::new(),
         floors: credentials::floors(tx, id)?,
         reach_pending: clusters::owes_reach(tx, id)?,
         older_logins: clusters::has_older_logins(tx, id)?,

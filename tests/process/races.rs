@@ -327,3 +327,24 @@ fn what_is_archived_while_they_wait_is_given_nothing_new() {
         drop(home.call("reconcile").success());
     }
 }
+
+#[test]
+fn a_role_that_was_unbound_while_they_wait_is_not_bound_again_unjudged() {
+    let home = Home::with_cluster();
+    let role = "bob --cluster dev --cluster-role cluster-admin";
+    drop(home.call(&format!("rbac bind {role} --yes")).success());
+    let held = hold(&home);
+    // It is bound: there is nothing to do, and nothing to agree to.
+    let waiting = home.start(&format!("rbac bind {role}"));
+    waits(&home, &waiting);
+    let unbind = home.start(&format!("rbac unbind {role} --yes"));
+    home.wait_until("it is recorded", |home| {
+        !state(home).keys().any(|(table, _)| *table == "bindings")
+    });
+    let before = state(&home);
+    drop(held);
+    // It is judged, and nobody is there to agree.
+    drop(waiting.finish().code_is(2));
+    drop(unbind.finish().success());
+    assert_eq!(state(&home), before);
+}

@@ -1,12 +1,10 @@
 //! The rules against the two spec files that a person reviews: every cell, some thousands.
 
-use std::collections::BTreeMap;
-
 use super::*;
 use crate::domain::Timestamp;
 use crate::domain::access::{Grant, effective};
-use crate::domain::cluster::{Address, Cluster, ClusterId, ManagerKind, WriteScope};
-use crate::domain::mark::Marks;
+use crate::domain::cluster::Cluster;
+use crate::domain::snapshot::fixture::World;
 use crate::domain::user::{User, UserId};
 
 const SPEC: &str = include_str!("../../../tests/policy.spec");
@@ -30,37 +28,12 @@ fn user(role: Role, active: bool) -> User {
 }
 
 fn cluster(owner: Option<UserId>, state: State, protected: bool) -> Cluster {
-    Cluster {
-        id: ClusterId(1),
-        name: "c".parse().expect("a good name"),
-        state,
-        protected,
-        owner,
-        project: None,
-        description: String::new(),
-        labels: BTreeMap::new(),
-        marks: Marks::default(),
-        address: Address {
-            server: String::new(),
-            ca_pem: None,
-            tls_server_name: None,
-            proxy_url: None,
-        },
-        public: None,
-        kube_system_uid: String::new(),
-        version: String::new(),
-        manager: String::new(),
-        manager_kind: ManagerKind::Token,
-        manager_generation: 1,
-        manager_expires_at: None,
-        write_scope: WriteScope::Namespaces,
-        held_back: std::collections::BTreeSet::new(),
-        included: std::collections::BTreeSet::new(),
-        write_allow: std::collections::BTreeSet::new(),
-        created_at: at(0),
-        reached_at: None,
-        deleting_at: None,
-    }
+    let world = World::new().cluster(|it| {
+        it.owner = owner;
+        it.state = state;
+        it.protected = protected;
+    });
+    world.0.clusters[0].cluster.clone()
 }
 
 /// A principal as the store would describe one: role, ownership, grant.
@@ -486,4 +459,28 @@ fn every_cell_of_the_project_rules_is_as_the_spec_says() {
         }
     }
     assert_eq!(seen, 5 * 3 * 4 * 2);
+}
+
+#[test]
+fn only_active_admins_and_the_clusters_owner_open_its_secrets() {
+    let world = World::new()
+        .with_user("tom", |it| (it.role, it.active) = (Role::Admin, false))
+        .with_user("eve", |it| it.key = None);
+    let cluster = &world.0.clusters[0].cluster;
+    for (name, opens, once_active) in [
+        ("olga", true, true),
+        ("ada", true, true),
+        ("eve", true, true),
+        ("bob", false, false),
+        ("dan", false, false),
+        ("tom", false, true),
+    ] {
+        let user = world.user(name);
+        assert_eq!(may_open_secrets(user, cluster), opens, "{name}");
+        assert_eq!(
+            opens_secrets_while_active(user, cluster),
+            once_active,
+            "{name}"
+        );
+    }
 }

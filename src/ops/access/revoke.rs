@@ -37,27 +37,30 @@ impl Change for RevokeAccess {
         .user(&self.user)
     }
 
-    fn decide(&self, rows: &Rows, _: &Who, (): &()) -> Result<Decision, Refusal> {
+    fn decide(&self, rows: &Rows, who: &Who, (): &()) -> Result<Decision, Refusal> {
         let on = rows.only()?;
         let user = rows.people.user(&self.user)?;
         refuse_pointless(user, &on.cluster)?;
+        let has_grant = on.grants.contains_key(&user.id);
+        let remove = has_grant.then_some(Effect::RemoveGrant {
+            cluster: on.cluster.id,
+            user: user.id,
+        });
+        // What somebody has without a grant ends too: whoever revokes must not hear that all is well.
+        let stray = on.live_of(user.id);
+        let stray =
+            stray.filter(|it| !has_grant && it.must_end(on.access_of(user, who.now)).is_some());
+        let ends = stray.map(|it| on.end_of(it, "access ended"));
         let mut all = on.credentials.iter();
         let holds = all.any(|it| it.subject == Subject::Personal(user.id));
-        let has_grant = on.grants.contains_key(&user.id);
-        let mut decision = Decision {
+        Ok(Decision {
+            effects: remove.into_iter().chain(ends).collect(),
             detail: format!("access of '{}' removed", user.name),
             user: Some(user.id),
             // Also where an earlier end is still pending: it is tried again.
             reaches_clusters: has_grant || holds,
             ..Decision::default()
-        };
-        if has_grant || holds && !on.is_bound(user.id) {
-            decision.effects.push(Effect::RemoveGrant {
-                cluster: on.cluster.id,
-                user: user.id,
-            });
-        }
-        Ok(decision)
+        })
     }
 }
 

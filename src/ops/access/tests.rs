@@ -206,3 +206,21 @@ fn what_is_left_of_somebody_disabled_can_be_revoked() {
         1
     );
 }
+
+#[test]
+fn what_somebody_has_without_a_grant_ends_too() {
+    let world = World::new().personal("bob", Power::Read);
+    let decided = decide_revoke(&world, "bob").expect("allowed");
+    assert_eq!(
+        effects(&world, &decided),
+        ["end version 1 of 'bob' on cluster 'prod'"]
+    );
+}
+
+#[test]
+fn what_is_pending_is_tried_again_and_no_effect() {
+    let mut world = World::new().personal("bob", Power::Read);
+    world.on().credentials[0].state = crate::domain::credential::State::Revoking;
+    let decided = decide_revoke(&world, "bob").expect("allowed");
+    assert!(decided.effects.is_empty() && decided.reaches_clusters);
+}

@@ -26,26 +26,27 @@ pub(in crate::ops) async fn run<C: Change>(
     change: &C,
     intent: &Intent<C::Consent>,
 ) -> Result<Done<Carried<C::Seen>>, Error> {
-    let mut case = Case::ask(session, change)?;
     // Whatever is refused is refused before anything is waited for.
-    let (rows, early) = case.decide(session, change, &C::Seen::default())?;
-    case.is_about(&rows, &early);
+    let (mut case, mut rows, mut early) = Case::begin(session, change)?;
     let performs = matches!(intent, Intent::Perform(_));
-    let mut locked = match (&case.cluster, change.about().direction) {
+    let locked = match (&case.cluster, change.about().direction) {
         (Some(cluster), Direction::Gives) if performs => {
             let locked = LockedCluster::take(session, cluster).await?;
-            case = Case::ask(session, change)?;
-            case.is_about(&rows, &early);
+            // What was true before we waited may not be true any more.
+            (case, rows, early) = Case::begin(session, change)?;
             Some(locked)
         }
         _ => None,
     };
-    let seen = if early.effects.is_empty() {
-        C::Seen::default()
+    let (seen, opened) = if early.effects.is_empty() {
+        (None, None)
     } else {
-        Box::pin(change.look(session, &rows)).await?
+        let seen = Box::pin(change.look(session, &rows)).await?;
+        let opened = performs.then(|| open(session, change, &rows)).transpose()?;
+        (Some(seen), opened.flatten())
     };
     if !performs {
+        let seen = seen.unwrap_or_default();
         let (rows, decision) = case.decide(session, change, &seen)?;
         return Ok(if decision.effects.is_empty() {
             Done::Did(Carried::nothing(rows, decision, seen))
@@ -53,26 +54,21 @@ pub(in crate::ops) async fn run<C: Change>(
             Done::Planned(plan(session, &rows, &decision))
         });
     }
-    let opened = if early.effects.is_empty() {
-        None
-    } else {
-        open(session, change, &rows)?
-    };
-    let committed = case.commit(session, change, &seen, opened.as_ref());
-    let committed = match committed {
+    let committed = match case.commit(session, change, seen.as_ref(), opened.as_ref()) {
         Ok(committed) => committed,
         Err(Error::Store(refused)) if change.about().direction == Direction::Takes => {
+            let seen = seen.unwrap_or_default();
             return Err(case.end_unrecorded(session, change, &seen, refused).await);
         }
         Err(error) => return Err(error),
     };
-    let applied = case.reconcile(session, &committed, locked.take()).await?;
+    let applied = case.reconcile(session, &committed, locked).await?;
     if let Some(request) = committed.request.filter(|_| committed.reaches_clusters()) {
         let detail = committed.decision.detail.clone();
         case.journal.close(session, &applied, detail, request)?;
     }
     Ok(Done::Did(Carried {
-        seen,
+        seen: seen.unwrap_or_default(),
         after: committed.rows.after(&committed.effects),
         before: committed.rows,
         decision: committed.decision,
@@ -163,6 +159,16 @@ struct Case {
 }
 
 impl Case {
+    /// Asks the rules, and what would be decided now, with nothing seen of the cluster.
+    fn begin<C: Change>(session: &Session, change: &C) -> Result<(Self, Rows, Decision), Error> {
+        let mut case = Self::ask(session, change)?;
+        let (rows, early) = case.decide(session, change, &C::Seen::default())?;
+        if let Some(user) = early.user.and_then(|id| rows.people.users.get(&id)) {
+            case.journal = case.journal.user(user);
+        }
+        Ok((case, rows, early))
+    }
+
     /// Asks who is acting, and the rules; a refusal is recorded.
     fn ask<C: Change>(session: &Session, change: &C) -> Result<Self, Error> {
         let About {
@@ -211,14 +217,6 @@ impl Case {
             target,
             cluster,
         })
-    }
-
-    /// Knows by name whom it is about.
-    fn is_about(&mut self, rows: &Rows, decision: &Decision) {
-        let user = decision.user.and_then(|id| rows.people.users.get(&id));
-        if let Some(user) = user {
-            self.journal = self.journal.clone().user(user);
-        }
     }
 
     /// Who decides, with the rights that they have on these very rows.
@@ -320,28 +318,34 @@ impl Case {
     }
 
     /// Decides and commits in one transaction, if the rules allow it on its rows.
+    ///
+    /// Where nothing was looked at, as there was nothing to do, nothing is done: what came meanwhile
+    /// nobody has judged.
     fn commit<C: Change>(
         &self,
         session: &Session,
         change: &C,
-        seen: &C::Seen,
+        seen: Option<&C::Seen>,
         opened: Option<&reseal::Logins>,
     ) -> Result<Committed, Error> {
+        let nothing = C::Seen::default();
         let done = session.store()?.write(|tx| {
             if !self.is_allowed(session, tx)? {
                 return Ok(Err(None));
             }
             let rows = self.rows(tx, change)?;
-            let decision = match change.decide(&rows, &self.who(session, &rows), seen) {
+            let who = self.who(session, &rows);
+            let decision = match change.decide(&rows, &who, seen.unwrap_or(&nothing)) {
                 Ok(decision) => decision,
                 Err(refusal) => return Ok(Err(Some(refusal))),
             };
+            let acts = !decision.effects.is_empty();
             if !decision.needs_consent.is_empty() && change.insists().is_none() {
                 return Err(Error::Climbs {
                     what: decision.needs_consent.join("; "),
                 });
             }
-            if !decision.effects.is_empty() && !is_opened(tx, change, &rows, opened)? {
+            if acts && (seen.is_none() || !is_opened(tx, change, &rows, opened)?) {
                 let cluster = self.cluster.as_ref().map(|it| it.name.clone());
                 return Ok(Err(Some(Refusal::ChangedMeanwhile(cluster))));
             }
@@ -473,22 +477,22 @@ impl Case {
                 settle::pay(session, &locked, journal, request).await
             };
         }
-        let many = concerned.len() > 1;
         let mut work = stream::iter(concerned)
             .map(|on| async move {
                 let journal = journal.clone().cluster(&on.cluster);
-                match settle::pay_taking(session, &on.cluster, &journal, request).await {
-                    // One cluster's failure hides no other's success.
-                    Err(error) if many => Ok(Applied {
-                        owed: settle::owed(session, &on.cluster, &journal, request, &error)?,
-                        ..Applied::default()
-                    }),
-                    done => done,
-                }
+                settle::pay_taking(session, &on.cluster, &journal, request).await
             })
             .buffer_unordered(CLUSTERS_AT_ONCE);
+        // Whatever happens on one of them, the others are finished.
+        let mut failed = None;
         while let Some(done) = work.next().await {
-            applied.extend(done?);
+            match done {
+                Ok(done) => applied.extend(done),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        if let Some(error) = failed {
+            return Err(error);
         }
         applied.ended.sort_by(|a, b| a.cluster.cmp(&b.cluster));
         applied.owed.sort_by(|a, b| a.cluster.cmp(&b.cluster));
@@ -513,9 +517,12 @@ impl Case {
             _ => None,
         };
         let ending: BTreeSet<CredentialId> = effects.iter().filter_map(ending).collect();
-        let user = decision.user.map(|user| rows.people.name(user).to_owned());
-        let what = format!("the kubeconfig of '{}'", user.unwrap_or_default());
         let after = rows.after(&effects).clusters;
+        let all = after.iter().flat_map(|on| &on.credentials);
+        let theirs = all.filter(|it| ending.contains(&it.id));
+        let owners: BTreeSet<String> = theirs.map(|it| format!("'{}'", it.owner)).collect();
+        let owners: Vec<String> = owners.into_iter().collect();
+        let what = format!("the kubeconfig of {}", owners.join(" and "));
         settle::end_without_record(session, what, (&after, &ending), refused).await
     }
 }

@@ -5,7 +5,7 @@ use crate::domain::Confirmed;
 use crate::domain::cluster::Cluster;
 use crate::domain::effect::{Effect, NewUser};
 use crate::domain::name::{Email, UserName, UserRef};
-use crate::domain::policy::OrganizationAction;
+use crate::domain::policy::{self, OrganizationAction};
 use crate::domain::refusal::Refusal;
 use crate::domain::rows::Rows;
 use crate::domain::user::{Role, User};
@@ -218,7 +218,7 @@ impl Change for SetKey {
 
     fn reseals(&self, rows: &Rows, cluster: &Cluster) -> bool {
         let user = rows.people.find(&self.user);
-        user.is_some_and(|it| it.role.is_admin() || cluster.owner == Some(it.id))
+        user.is_some_and(|it| policy::opens_secrets_while_active(it, cluster))
     }
 
     fn decide(&self, rows: &Rows, who: &Who, (): &()) -> Result<Decision, Refusal> {
@@ -326,7 +326,7 @@ impl Change for Enable {
 /// Whether a user, while they are active, may open the secrets of a cluster.
 fn opens(rows: &Rows, user: &UserRef, cluster: &Cluster) -> bool {
     let user = rows.people.find(user);
-    user.is_some_and(|it| it.key.is_some() && (it.role.is_admin() || cluster.owner == Some(it.id)))
+    user.is_some_and(|it| it.key.is_some() && policy::opens_secrets_while_active(it, cluster))
 }
 
 fn set_active(rows: &Rows, who: &Who, user: &UserRef, active: bool) -> Result<Decision, Refusal> {
