@@ -348,3 +348,19 @@ fn a_role_that_was_unbound_while_they_wait_is_not_bound_again_unjudged() {
     drop(unbind.finish().success());
     assert_eq!(state(&home), before);
 }
+
+#[test]
+fn who_is_demoted_while_the_api_server_is_slow_binds_nothing() {
+    let home = Home::with_cluster();
+    drop(home.call("user set-role dave admin").success());
+    let gate = Gate::shut();
+    home.fault_nth(1, Action::Wait(gate.clone()));
+    let slow = home.start(&format!("{} --as dave", GIVING[1]));
+    // It has the lock, and now asks the cluster what the role lets its holder do.
+    gate.wait_for(1);
+    drop(home.call("user set-role dave developer").success());
+    let before = state(&home);
+    gate.open();
+    drop(slow.finish().code_is(3));
+    assert_eq!(state(&home), before);
+}
