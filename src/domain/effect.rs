@@ -11,6 +11,7 @@ use super::cluster::{ClusterId, State};
 use super::credential::{CredentialId, Subject};
 use super::name::{Email, ProjectName, UserName};
 use super::project::{ProjectId, ProjectRole};
+use super::setting::Setting;
 use super::user::{Role, UserId};
 
 /// One thing that a change does to the store.
@@ -83,6 +84,13 @@ pub(crate) enum Effect {
         cluster: ClusterId,
         /// What it is now.
         state: State,
+    },
+    /// Changes one setting of a cluster.
+    Set {
+        /// Which cluster.
+        cluster: ClusterId,
+        /// What it is from now on.
+        setting: Setting,
     },
     /// Assigns a cluster to a user.
     SetOwner {
@@ -208,6 +216,7 @@ impl Effect {
             | Self::Unbind { cluster, .. }
             | Self::SetProtected { cluster, .. }
             | Self::SetState { cluster, .. }
+            | Self::Set { cluster, .. }
             | Self::SetOwner { cluster, .. }
             | Self::KeepShared { cluster, .. } => Some(*cluster),
             Self::AddUser(_)
@@ -258,6 +267,7 @@ impl Effect {
             Self::Unbind { .. } => "unbind",
             Self::SetProtected { .. } => "set-protected",
             Self::SetState { .. } => "set-state",
+            Self::Set { setting, .. } => setting.kind(),
             Self::SetOwner { .. } => "set-owner",
             Self::AddUser(_) => "add-user",
             Self::SetKey { .. } => "set-key",

@@ -13,6 +13,8 @@ pub(crate) enum Refusal {
     Denied(Denial),
     /// There is no such user.
     UnknownUser(UserRef),
+    /// There is no such project.
+    UnknownProject(ProjectName),
     /// The user is disabled: nothing can be given to them.
     Disabled(UserName),
     /// The user has full access to every cluster by their role.
@@ -35,8 +37,17 @@ pub(crate) enum Refusal {
     CannotOwn(UserName),
     /// The last active owner of the organization stays.
     LastOwner(UserName),
-    /// Nobody disables themselves.
-    LocksOut,
+    /// Nobody disables or offboards themselves: the verb.
+    LocksOut(&'static str),
+    /// Who leaves takes nothing over.
+    TakesOver(UserName),
+    /// Clusters would be without owner when somebody leaves.
+    WithoutOwner {
+        /// Who leaves.
+        user: UserName,
+        /// Their clusters; at least one.
+        clusters: Vec<ClusterName>,
+    },
     /// There is such a user.
     UserExists(UserName),
     /// Another user has this address.
@@ -105,6 +116,8 @@ pub(crate) enum Refusal {
     RestoredSince(ClusterName),
     /// Nobody rotates shared kubeconfigs on an archived cluster.
     ArchivedShared(ClusterName),
+    /// What is sealed was sealed anew while it was to be: of this cluster, or of one that came.
+    SealedMeanwhile(Option<ClusterName>),
     /// What was asked of the rules changed before it was committed: the cluster, or one's rights.
     ChangedMeanwhile(Option<ClusterName>),
 }
@@ -121,6 +134,7 @@ impl std::fmt::Display for Refusal {
         match self {
             Self::Denied(denial) => write!(f, "denied: {denial:?}"),
             Self::UnknownUser(name) => write!(f, "no user '{name}'"),
+            Self::UnknownProject(name) => write!(f, "no project '{name}'"),
             Self::Disabled(user) => write!(f, "'{user}' is disabled and has nothing"),
             Self::HasFullAccess { user, role } => write!(
                 f,
@@ -139,7 +153,19 @@ impl std::fmt::Display for Refusal {
                 f,
                 "'{user}' is the last active owner of the organization, and stays"
             ),
-            Self::LocksOut => f.write_str("disabling yourself would lock you out"),
+            Self::LocksOut(verb) => write!(f, "{verb} yourself would lock you out"),
+            Self::TakesOver(user) => write!(f, "'{user}' cannot take over from themselves"),
+            Self::WithoutOwner { clusters, .. } => {
+                let names: Vec<String> = clusters.iter().map(|it| format!("'{it}'")).collect();
+                write!(f, "cluster {} would be without owner", names.join(", "))
+            }
+            Self::SealedMeanwhile(Some(cluster)) => {
+                write!(
+                    f,
+                    "what is sealed of cluster '{cluster}' was renewed meanwhile"
+                )
+            }
+            Self::SealedMeanwhile(None) => f.write_str("who may open what changed meanwhile"),
             Self::UserExists(user) => write!(f, "user '{user}' exists already"),
             Self::AddressTaken { email, user } => write!(
                 f,

@@ -8,6 +8,7 @@ use super::effect::{Effect, Facts};
 use super::policy::Denial;
 use super::project::{Project, ProjectId};
 use super::refusal::Refusal;
+use super::setting::Setting;
 use super::snapshot::{ClusterSnapshot, People};
 use super::user::UserId;
 
@@ -124,6 +125,7 @@ impl Rows {
                 to: Some(state.to_string()),
                 ..facts
             },
+            Effect::Set { setting, .. } => self.facts_of_setting(on, setting, facts),
             Effect::SetOwner { owner, .. } => Facts {
                 from: on.cluster.owner.and_then(|it| self.name(it)),
                 ..about(*owner, None)
@@ -135,6 +137,22 @@ impl Rows {
                 ..
             } => version(*credential, about(*user, Some(kept.to_string()))),
             _ => facts,
+        }
+    }
+
+    /// What a setting is from now on; a project also, what it was.
+    fn facts_of_setting(&self, on: &ClusterSnapshot, setting: &Setting, facts: Facts) -> Facts {
+        let name = |id: Option<ProjectId>| Some(self.people.projects.get(&id?)?.to_string());
+        let Setting::Project(project) = setting else {
+            return Facts {
+                to: setting.value(),
+                ..facts
+            };
+        };
+        Facts {
+            project: name(*project),
+            from: name(on.cluster.project),
+            ..facts
         }
     }
 
@@ -230,6 +248,11 @@ impl Rows {
                 State::Archived => format!("archive cluster '{cluster}'"),
                 State::Active => format!("take cluster '{cluster}' out of the archive"),
             },
+            Effect::Set { setting, cluster } => {
+                let registered = self.cluster(*cluster).map(|on| &on.cluster.address.server);
+                let registered = registered.map(String::as_str).unwrap_or_default();
+                setting.words(registered, facts.project.as_deref())
+            }
             Effect::SetOwner { .. } => {
                 let from = facts
                     .from

@@ -33,8 +33,8 @@ pub(crate) struct People {
     pub(crate) users: BTreeMap<UserId, User>,
     /// The names of all projects, deleted ones too.
     pub(crate) projects: BTreeMap<ProjectId, ProjectName>,
-    /// The names of the projects that are in view.
-    pub(crate) named: BTreeSet<ProjectName>,
+    /// The projects that are in view.
+    pub(crate) named: BTreeMap<ProjectName, ProjectId>,
     /// What members are in projects.
     pub(crate) roles: BTreeMap<(ProjectId, UserId), ProjectRole>,
 }
@@ -42,13 +42,28 @@ pub(crate) struct People {
 impl People {
     /// Whether there is a project of this name.
     pub(crate) fn has_project(&self, name: &ProjectName) -> bool {
-        self.named.contains(name)
+        self.named.contains_key(name)
+    }
+
+    /// The project of a name, or the refusal that there is none.
+    pub(crate) fn project(&self, name: &ProjectName) -> Result<ProjectId, Refusal> {
+        let found = self.named.get(name).copied();
+        found.ok_or_else(|| Refusal::UnknownProject(name.clone()))
     }
 
     /// Whether somebody else is an active owner of the organization.
     pub(crate) fn has_other_owner(&self, than: UserId) -> bool {
         let mut users = self.users.values();
         users.any(|it| it.active && it.role == Role::Owner && it.id != than)
+    }
+
+    /// Refuses what would leave the organization without an active owner.
+    pub(crate) fn keep_an_owner(&self, user: &User) -> Result<(), Refusal> {
+        let is_owner = user.role == Role::Owner && user.active;
+        if is_owner && !self.has_other_owner(user.id) {
+            return Err(Refusal::LastOwner(user.name.clone()));
+        }
+        Ok(())
     }
 
     /// Whether somebody else is an active owner of a project.
@@ -472,6 +487,10 @@ impl ClusterSnapshot {
             Effect::Unbind { binding, .. } => self.unbind(*binding),
             Effect::SetProtected { protected, .. } => self.cluster.protected = *protected,
             Effect::SetState { state, .. } => self.cluster.state = *state,
+            Effect::Set { setting, .. } => {
+                self.reach_pending |= setting.moves_write();
+                setting.clone().put(&mut self.cluster);
+            }
             Effect::SetOwner { owner, .. } => self.cluster.owner = Some(*owner),
             Effect::KeepShared {
                 credential,

@@ -9,6 +9,7 @@ pub(super) fn kind(refusal: &Refusal) -> (Kind, String) {
         // Worded and recorded where the rules are asked.
         Refusal::Denied(_) => (Kind::Denied, String::new()),
         Refusal::UnknownUser(_) => (Kind::NotFound, "run `kubegrant user list`".to_owned()),
+        Refusal::UnknownProject(_) => (Kind::NotFound, "run `kubegrant project list`".to_owned()),
         Refusal::Disabled(user) => (
             Kind::State,
             format!("run `kubegrant user enable {user}` first"),
@@ -33,7 +34,15 @@ pub(super) fn kind(refusal: &Refusal) -> (Kind, String) {
             Kind::State,
             "make somebody else an owner first: `kubegrant user set-role NAME owner`".to_owned(),
         ),
-        Refusal::LocksOut => (Kind::State, "let another owner or admin do it".to_owned()),
+        Refusal::TakesOver(_) => (
+            Kind::Usage,
+            "name somebody else with `--new-owner`".to_owned(),
+        ),
+        Refusal::WithoutOwner { user, .. } => (
+            Kind::State,
+            format!("run `kubegrant user offboard {user} --new-owner USER`"),
+        ),
+        Refusal::LocksOut(_) => (Kind::State, "let another owner or admin do it".to_owned()),
         Refusal::UserExists(user) | Refusal::AddressTaken { user, .. } => {
             (Kind::State, format!("run `kubegrant user show {user}`"))
         }
@@ -92,6 +101,8 @@ pub(super) fn kind(refusal: &Refusal) -> (Kind, String) {
                  revoke`"
             ),
         ),
-        Refusal::ChangedMeanwhile(_) => (Kind::State, "try again".to_owned()),
+        Refusal::ChangedMeanwhile(_) | Refusal::SealedMeanwhile(_) => {
+            (Kind::State, "try again".to_owned())
+        }
     }
 }

@@ -20,7 +20,7 @@ use futures::{StreamExt, stream};
 
 use super::project::shared::Over;
 use super::{Applied, Error};
-use crate::domain::cluster::Cluster;
+use crate::domain::cluster::{Cluster, ClusterId};
 use crate::domain::effect::Effect;
 use crate::domain::name::{ClusterName, ProjectName, UserRef};
 use crate::domain::policy::{self, ClusterAction, OrganizationAction, ProjectAction};
@@ -131,11 +131,33 @@ pub(super) struct Decision {
     /// What a preview says beside, a sentence each.
     pub(super) notes: Vec<String>,
     /// What the audit log says beside, each as an event that is done with it.
-    pub(super) remarks: Vec<String>,
+    pub(super) remarks: Vec<Remark>,
     /// Whether clusters are to follow: what must end with it ends, and is seen to have.
     pub(super) reaches_clusters: bool,
     /// Whether what is pending of others is this command's matter too.
     pub(super) concerns_all: bool,
+}
+
+/// What the audit log says beside a change.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Remark {
+    /// The command that does this alone, as the log names it; `None`: the one that is carried out.
+    pub(super) command: Option<&'static str>,
+    /// The cluster that it is about; `None`: the change's own, if it is about one.
+    pub(super) cluster: Option<ClusterId>,
+    /// The user whom it is about; `None`: the change's own.
+    pub(super) user: Option<UserId>,
+    /// What is said.
+    pub(super) detail: String,
+}
+
+impl From<String> for Remark {
+    fn from(detail: String) -> Self {
+        Self {
+            detail,
+            ..Self::default()
+        }
+    }
 }
 
 /// What a change is about.
@@ -153,6 +175,8 @@ pub(super) struct About<'a> {
     pub(super) name: Option<String>,
     /// Whether it is about all clusters on which the user has anything; else about its target's.
     pub(super) follows_user: bool,
+    /// Whether what fails on one of several clusters is pending there, and no error.
+    pub(super) errors_are_pending: bool,
 }
 
 impl<'a> About<'a> {
@@ -165,6 +189,7 @@ impl<'a> About<'a> {
             user: None,
             name: None,
             follows_user: false,
+            errors_are_pending: false,
         }
     }
 
@@ -195,6 +220,12 @@ impl<'a> About<'a> {
         self.follows_user = true;
         self
     }
+
+    /// Says that what fails on one of several clusters is pending there, and no error.
+    pub(super) fn errors_are_pending(mut self) -> Self {
+        self.errors_are_pending = true;
+        self
+    }
 }
 
 /// A changing verb: a value that decides.
@@ -213,6 +244,11 @@ pub(super) trait Change {
     /// Whether the secrets of a cluster are to be sealed anew, as others may use them after it.
     fn reseals(&self, _rows: &Rows, _cluster: &Cluster) -> bool {
         false
+    }
+    /// Whether it is refused where a secret cannot be sealed anew. What takes away is not: that the
+    /// secret is still open to somebody is said, and is pending.
+    fn must_reseal(&self) -> bool {
+        true
     }
     /// Looks at the cluster; called under its lock, and only where there is something to do.
     async fn look(&self, _session: &Session, _rows: &Rows) -> Result<Self::Seen, Error> {

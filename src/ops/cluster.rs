@@ -16,7 +16,7 @@ pub(super) use custody::prove;
 pub(crate) use public::{parse_address, parse_host};
 pub(super) use register::active_user;
 pub(crate) use register::{Add, Registered, Relink, add, relink};
-pub(crate) use settings::{Place, Public, Set, SetOutcome, set};
+pub(crate) use settings::{Place, Public, Set, SetOutcome, Settings, set};
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -63,6 +63,12 @@ impl Journal {
         self
     }
 
+    /// Says which command does the same alone.
+    pub(super) fn command(mut self, command: &'static str) -> Self {
+        self.action = command;
+        self
+    }
+
     /// Says that it is about more than one user.
     pub(super) fn about_all(mut self) -> Self {
         self.user = None;

@@ -4,7 +4,9 @@ use super::Error;
 use crate::domain::cluster::{Cluster, ClusterId};
 use crate::domain::installation::InstallationId;
 use crate::domain::policy;
+use crate::domain::refusal::Refusal;
 use crate::domain::ssh::{KeyPair, SshKeyId};
+use crate::domain::text::chain;
 use crate::domain::user::User;
 use crate::secrets::{OpenError, Recipient, RecordName, Sealed, SecretString, open, seal};
 use crate::session::{self, SSH_KEY, Session};
@@ -177,7 +179,11 @@ struct Opened {
 }
 
 /// Opened secrets, to be sealed anew in the transaction that changes who may use them.
-pub(super) struct Logins(Vec<Opened>);
+pub(super) struct Logins {
+    opened: Vec<Opened>,
+    /// Clusters whose secrets could not be opened, and why.
+    shut: Vec<(Cluster, Error)>,
+}
 
 /// Opens the secrets of all clusters (or of those that `which` picks) before a change.
 pub(super) fn open_logins(
@@ -186,106 +192,137 @@ pub(super) fn open_logins(
     which: impl Fn(&Cluster) -> bool,
 ) -> Result<Logins, Error> {
     let clusters = session.store()?.read(store::clusters::list)?;
-    let mut logins = Vec::new();
+    let (mut opened, mut shut) = (Vec::new(), Vec::new());
     for cluster in clusters.into_iter().filter(which) {
-        let login = session.manager_login(&cluster, installation)?;
-        let stored = session
-            .store()?
-            .read(|tx| store::provider_tokens::find(tx, cluster.id))?;
-        let provider = stored
-            .map(|stored| {
-                let token = open_provider_token(session, &cluster, installation, &stored)?;
-                Ok::<_, Error>((stored.generation, token))
-            })
-            .transpose()?;
-        let held = session
-            .store()?
-            .read(|tx| store::ssh_keys::list(tx, cluster.id))?;
-        let ssh_keys = held
-            .into_iter()
-            .filter(|pair| pair.custody.is_held())
-            .map(|pair| {
-                let text = open_ssh_key(session, &cluster, installation, &pair)?;
-                Ok::<_, Error>((pair, text))
-            })
-            .collect::<Result<_, _>>()?;
-        logins.push(Opened {
-            cluster,
-            login,
-            provider,
-            ssh_keys,
-        });
+        match open_all(session, installation, &cluster) {
+            Ok(secrets) => opened.push(secrets),
+            Err(error @ Error::Store(_)) => return Err(error),
+            Err(error) => shut.push((cluster, error)),
+        }
     }
-    Ok(Logins(logins))
+    Ok(Logins { opened, shut })
 }
 
-impl Logins {
-    /// Whether the secrets of a cluster are among them.
-    pub(super) fn contains(&self, cluster: ClusterId) -> bool {
-        self.0.iter().any(|opened| opened.cluster.id == cluster)
-    }
+/// Opens the secrets of one cluster.
+fn open_all(
+    session: &Session,
+    installation: &InstallationId,
+    cluster: &Cluster,
+) -> Result<Opened, Error> {
+    let login = session.manager_login(cluster, installation)?;
+    let (provider, held) = session.store()?.read(|tx| {
+        let provider = store::provider_tokens::find(tx, cluster.id)?;
+        Ok::<_, store::Error>((provider, store::ssh_keys::list(tx, cluster.id)?))
+    })?;
+    let provider = provider
+        .map(|stored| {
+            let token = open_provider_token(session, cluster, installation, &stored)?;
+            Ok::<_, Error>((stored.generation, token))
+        })
+        .transpose()?;
+    let ssh_keys = held
+        .into_iter()
+        .filter(|pair| pair.custody.is_held())
+        .map(|pair| {
+            let text = open_ssh_key(session, cluster, installation, &pair)?;
+            Ok::<_, Error>((pair, text))
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(Opened {
+        cluster: cluster.clone(),
+        login,
+        provider,
+        ssh_keys,
+    })
+}
 
-    /// Whether nothing was opened.
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
+impl Opened {
     /// Seals every secret to those who may use it as the transaction sees them.
-    pub(super) fn reseal(
+    fn reseal(
         &self,
         session: &Session,
         tx: &WriteTxn<'_>,
         installation: &InstallationId,
     ) -> Result<(), Error> {
-        for opened in &self.0 {
-            let id = opened.cluster.id;
-            // The owner may just have changed: the transaction knows. So does it of a new login,
-            // which the old one must not replace, and of a cluster that is gone with its secrets.
-            let found = store::clusters::find(tx, &opened.cluster.name)?;
-            let Some(cluster) = found.filter(|found| found.id == id) else {
-                continue;
-            };
-            if cluster.manager_generation != opened.cluster.manager_generation {
-                return Err(Error::Forbidden {
-                    why: format!(
-                        "the login of cluster '{}' was renewed meanwhile",
-                        cluster.name
-                    ),
-                    hint: "try again".to_owned(),
-                });
-            }
-            let sealed = seal_login(session, tx, &cluster, installation, &opened.login)?;
-            store::clusters::reseal_manager(tx, id, &sealed)?;
-            if let Some((generation, token)) = &opened.provider {
-                let place = (installation, *generation);
-                let sealed = seal_provider_token(tx, &cluster, place, token)?;
-                store::provider_tokens::reseal(tx, id, &sealed)?;
-            }
-            let held = store::ssh_keys::list(tx, id)?;
-            let is_opened = |it: &KeyPair| opened.ssh_keys.iter().any(|(had, _)| had.id == it.id);
-            if held.iter().any(|it| it.custody.is_held() && !is_opened(it)) {
-                return Err(Error::Forbidden {
-                    why: format!("cluster '{}' got an SSH key meanwhile", cluster.name),
-                    hint: "try again".to_owned(),
-                });
-            }
-            for (pair, text) in &opened.ssh_keys {
-                let key = (pair.fingerprint.as_str(), pair.generation);
-                let record = ssh_key_record(&cluster, installation, key);
-                let sealed = seal_ssh_key(tx, &cluster, &record, text)?;
-                // One that was taken meanwhile stays gone.
-                if store::ssh_keys::reseal(tx, pair.id, &sealed)? {
-                    note_readers(tx, &cluster, pair.id)?;
-                }
+        let id = self.cluster.id;
+        // The owner may just have changed: the transaction knows. So does it of a new login, which
+        // the old one must not replace, and of a cluster that is gone with its secrets.
+        let found = store::clusters::find(tx, &self.cluster.name)?;
+        let Some(cluster) = found.filter(|found| found.id == id) else {
+            return Ok(());
+        };
+        let renewed = || Refusal::SealedMeanwhile(Some(cluster.name.clone()));
+        if cluster.manager_generation != self.cluster.manager_generation {
+            return Err(Error::Refused(renewed()));
+        }
+        let sealed = seal_login(session, tx, &cluster, installation, &self.login)?;
+        store::clusters::reseal_manager(tx, id, &sealed)?;
+        if let Some((generation, token)) = &self.provider {
+            let place = (installation, *generation);
+            let sealed = seal_provider_token(tx, &cluster, place, token)?;
+            store::provider_tokens::reseal(tx, id, &sealed)?;
+        }
+        let held = store::ssh_keys::list(tx, id)?;
+        let is_opened = |it: &KeyPair| self.ssh_keys.iter().any(|(had, _)| had.id == it.id);
+        if held.iter().any(|it| it.custody.is_held() && !is_opened(it)) {
+            return Err(Error::Refused(renewed()));
+        }
+        for (pair, text) in &self.ssh_keys {
+            let key = (pair.fingerprint.as_str(), pair.generation);
+            let record = ssh_key_record(&cluster, installation, key);
+            let sealed = seal_ssh_key(tx, &cluster, &record, text)?;
+            // One that was taken meanwhile stays gone.
+            if store::ssh_keys::reseal(tx, pair.id, &sealed)? {
+                note_readers(tx, &cluster, pair.id)?;
             }
         }
         Ok(())
+    }
+}
+
+impl Logins {
+    /// The same, or why a secret could not be opened.
+    pub(super) fn whole(mut self) -> Result<Self, Error> {
+        match self.shut.pop() {
+            None => Ok(self),
+            Some((_, error)) => Err(error),
+        }
+    }
+
+    /// Whether the secrets of a cluster are among them, opened or shut.
+    pub(super) fn contains(&self, cluster: ClusterId) -> bool {
+        let opened = self.opened.iter().map(|it| &it.cluster);
+        let shut = self.shut.iter().map(|(cluster, _)| cluster);
+        opened.chain(shut).any(|it| it.id == cluster)
+    }
+
+    /// Seals every secret to those who may use it as the transaction sees them; gives the clusters
+    /// where it could not be, and why. With `must`, that is an error.
+    pub(super) fn reseal(
+        &self,
+        session: &Session,
+        tx: &WriteTxn<'_>,
+        installation: &InstallationId,
+        must: bool,
+    ) -> Result<Vec<(&Cluster, String)>, Error> {
+        let shut = self.shut.iter();
+        let mut unsealed: Vec<(&Cluster, String)> =
+            shut.map(|(cluster, why)| (cluster, chain(why))).collect();
+        for opened in &self.opened {
+            match opened.reseal(session, tx, installation) {
+                Ok(()) => {}
+                Err(error) if must => return Err(error),
+                Err(error @ (Error::Store(_) | Error::Refused(_))) => return Err(error),
+                Err(error) => unsealed.push((&opened.cluster, chain(&error))),
+            }
+        }
+        Ok(unsealed)
     }
 
     /// What they are, in words: what somebody who could open them has known.
     pub(super) fn words(&self) -> Vec<String> {
         let mut words = Vec::new();
-        for opened in &self.0 {
+        for opened in &self.opened {
             words.push(format!(
                 "the manager login of cluster '{}'",
                 opened.cluster.name

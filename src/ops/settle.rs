@@ -11,8 +11,7 @@ pub(super) use snapshot::{circumstances, due, snapshot};
 pub(super) use vanished::{ACCOUNT_DELETED, step_words};
 
 pub(super) use debt::{
-    access_debts, debts, end_all_unrecorded, end_without_record, former_managers, no_older_logins,
-    older_logins, owed,
+    access_debts, debts, end_without_record, former_managers, no_older_logins, older_logins, owed,
 };
 
 use self::recorded::{learn_versions, record_outcome};

@@ -7,6 +7,7 @@ mod tests;
 pub(crate) use change::{
     AddUser, Disable, Enable, SetKey, SetRole, add, disable, enable, set_key, set_role,
 };
+pub(super) use change::{MANAGE, opens};
 
 use std::path::Path;
 
@@ -19,11 +20,10 @@ use super::{Applied, Error, find};
 use crate::domain::name::UserRef;
 use crate::domain::policy::OrganizationAction;
 use crate::domain::project::{Project, ProjectRole};
-use crate::domain::refusal::Refusal;
-use crate::domain::user::{Role, User};
+use crate::domain::user::User;
 use crate::secrets::{Recipient, parse_public_key_file};
 use crate::session::Session;
-use crate::store::{self, ReadTxn};
+use crate::store;
 
 /// The largest public key file that is read, in bytes.
 const KEY_BYTES_MAX: usize = 16 * 1024;
@@ -94,15 +94,4 @@ fn shown(session: &Session, name: &UserRef) -> Result<User, Error> {
     let journal = Journal::new(&actor, "user show").user_name(&name.to_string());
     find::allow(session, &actor, &journal, OrganizationAction::ListUsers)?;
     find::user(session, name)
-}
-
-/// Refuses what would leave the organization without an active owner.
-pub(super) fn keep_an_owner(tx: &ReadTxn<'_>, user: &User) -> Result<(), Error> {
-    let owners = store::users::list(tx)?
-        .into_iter()
-        .filter(|other| other.active && other.role == Role::Owner && other.id != user.id);
-    if user.role == Role::Owner && user.active && owners.count() == 0 {
-        return Err(Error::Refused(Refusal::LastOwner(user.name.clone())));
-    }
-    Ok(())
 }

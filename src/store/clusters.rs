@@ -14,6 +14,7 @@ use crate::domain::level::Allowed;
 use crate::domain::mark::Marks;
 use crate::domain::name::ClusterName;
 use crate::domain::project::ProjectId;
+use crate::domain::setting::Setting;
 use crate::domain::user::UserId;
 use crate::secrets::Sealed;
 
@@ -208,8 +209,21 @@ fn insert_row(tx: &WriteTxn<'_>, new: &NewCluster<'_>) -> Result<ClusterId> {
     Ok(ClusterId(tx.sql().last_insert_rowid()))
 }
 
+/// Changes one setting; what moves write is pending on the cluster from now on.
+pub(crate) fn set(tx: &WriteTxn<'_>, id: ClusterId, setting: Setting) -> Result<()> {
+    let cluster = get(tx, id)?;
+    let mut cluster = cluster.ok_or_else(|| damaged("cluster")(format!("no cluster {}", id.0)))?;
+    let moves_write = setting.moves_write();
+    setting.put(&mut cluster);
+    update_settings(tx, &cluster)?;
+    if moves_write {
+        owe_reach(tx, id)?;
+    }
+    Ok(())
+}
+
 /// Writes the settings that `cluster set` changes.
-pub(crate) fn update_settings(tx: &WriteTxn<'_>, cluster: &Cluster) -> Result<()> {
+fn update_settings(tx: &WriteTxn<'_>, cluster: &Cluster) -> Result<()> {
     tx.sql().execute(
         "UPDATE clusters SET description = ?2, labels = ?3, write_scope = ?4, held_back = ?5,
            project = ?6, included = ?7, write_allow = ?8, public_server = ?9,
@@ -318,7 +332,7 @@ pub(crate) fn set_owner(
 }
 
 /// Records that where write reaches was changed here and not yet seen on the cluster.
-pub(crate) fn owe_reach(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<()> {
+fn owe_reach(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<()> {
     tx.sql().execute(
         "UPDATE clusters SET reach_owed = 1 WHERE id = ?1",
         [cluster],

@@ -76,6 +76,7 @@ pub(crate) fn effect(
             clusters::set_protected(tx, *cluster, *protected)?;
         }
         Effect::SetState { cluster, state } => clusters::set_state(tx, *cluster, *state)?,
+        Effect::Set { cluster, setting } => clusters::set(tx, *cluster, setting.clone())?,
         Effect::SetOwner { cluster, owner } => clusters::set_owner(tx, *cluster, Some(*owner))?,
         Effect::AddUser(new) => {
             users::insert(tx, new)?;

@@ -1,6 +1,6 @@
 //! Reading what a change decides on: the people and whole clusters, in one transaction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{
@@ -18,13 +18,16 @@ pub(crate) fn people(tx: &ReadTxn<'_>) -> Result<Arc<People>> {
     Ok(Arc::new(People {
         users: all.map(|user| (user.id, user)).collect(),
         projects: projects::names(tx)?,
-        named: projects::list(tx)?.into_iter().map(|it| it.name).collect(),
+        named: {
+            let all = projects::list(tx)?.into_iter();
+            all.map(|it| (it.name, it.id)).collect()
+        },
         roles: projects::roles(tx)?,
     }))
 }
 
-/// Lists the clusters on which a user has a version of their own, or holds a shared one, that is not
-/// revoked.
+/// Lists the clusters on which a user has anything: that they own, on which they have a grant or a
+/// role, a version of their own that is not revoked, or hold a shared one.
 pub(crate) fn clusters_of_user(tx: &ReadTxn<'_>, user: Option<UserId>) -> Result<Vec<Cluster>> {
     let Some(user) = user else {
         return Ok(vec![]);
@@ -32,8 +35,13 @@ pub(crate) fn clusters_of_user(tx: &ReadTxn<'_>, user: Option<UserId>) -> Result
     let mut held = credentials::all_unfinished(tx)?;
     held.retain(|credential| credential.subject.user() == Some(user));
     held.extend(credentials::shared_held_by(tx, user)?);
+    let mut on: BTreeSet<ClusterId> = held.iter().map(|held| held.cluster).collect();
+    let granted = grants::list(tx)?.into_iter().filter(|it| it.user == user);
+    on.extend(granted.map(|it| it.cluster));
+    let bound = bindings::list(tx)?.into_iter().filter(|it| it.user == user);
+    on.extend(bound.map(|it| it.cluster));
     let mut clusters = clusters::list(tx)?;
-    clusters.retain(|cluster| held.iter().any(|held| held.cluster == cluster.id));
+    clusters.retain(|cluster| cluster.owner == Some(user) || on.contains(&cluster.id));
     Ok(clusters)
 }
 

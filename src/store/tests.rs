@@ -7,6 +7,7 @@ use crate::domain::Timestamp;
 use crate::domain::access::Power;
 use crate::domain::credential::Subject;
 use crate::domain::mark::Marks;
+use crate::domain::setting::Setting;
 use crate::domain::user::Role;
 use crate::secrets::Sealed;
 
@@ -85,10 +86,13 @@ fn add_cluster(tx: &WriteTxn<'_>, owner: crate::domain::user::UserId) -> Result<
     let set = crate::domain::cluster::Cluster {
         included: ["b".to_owned()].into(),
         write_allow: ["x.io/widgets".parse().expect("a kind")].into(),
-        ..inserted
+        ..inserted.clone()
     };
-    clusters::update_settings(tx, &set)?;
+    for setting in Setting::between(&inserted, &set) {
+        clusters::set(tx, set.id, setting)?;
+    }
     assert_eq!(clusters::find(tx, &name)?, Some(set));
+    assert!(clusters::owes_reach(tx, inserted.id)?);
     Ok(())
 }
 

@@ -164,8 +164,8 @@ fn a_cluster_that_leaves_its_project_ends_the_shared_kubeconfigs() {
     insta::assert_snapshot!(kg.run("cluster set prod --no-project --dry-run"), @r"
     WOULD
     project: none
-    end version 1 of 'shop/admin', held by 'alice'
-    end version 1 of 'shop/read', held by 'bob'
+    end version 1 of 'shop/admin' on cluster 'prod', held by 'alice'
+    end version 1 of 'shop/read' on cluster 'prod', held by 'bob'
     ----- stderr -----
     Nothing was changed (dry run).
     [exit 0]

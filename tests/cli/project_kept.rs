@@ -139,7 +139,7 @@ fn a_move_between_projects_names_who_held_what_it_ends() {
         take(&mut kg, "alice");
         kg.run(&format!("cluster set prod {to} --dry-run"))
             .success()
-            .says("end version 1 of 'shop/admin', held by 'alice', 'bob'");
+            .says("end version 1 of 'shop/admin' on cluster 'prod', held by 'alice', 'bob'");
         kg.run(&format!("cluster set prod {to}"))
             .success()
             .says("Version 1 of 'shop/admin' on cluster 'prod' was held by 'alice', 'bob'.");

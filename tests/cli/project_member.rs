@@ -44,7 +44,7 @@ fn removing_a_holder_rotates_and_says_who_must_download_again() {
     insta::assert_snapshot!(kg.run("project remove-member bob --project shop --dry-run"), @r"
     WOULD
     remove 'bob' from project 'shop'
-    end version 1 of 'shop/read' on cluster 'prod'
+    end version 1 of 'shop/read' on cluster 'prod', held by 'bob', 'carol'
     begin version 2 of 'shop/read' on cluster 'prod'
     ----- stderr -----
     Nothing was changed (dry run).

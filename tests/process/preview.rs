@@ -13,7 +13,6 @@ use crate::kill::{SCENARIO, prepare};
 const IN_SENTENCES: &[&str] = &[
     "init",
     "cluster add",
-    "cluster set",
     "cluster relink",
     "cluster rotate-manager",
     "cluster provider-token",
@@ -23,7 +22,6 @@ const IN_SENTENCES: &[&str] = &[
     "ssh-key",
     "project rotate",
     "project revoke",
-    "user offboard",
     "restore",
     "reconcile",
 ];
@@ -69,8 +67,10 @@ const TABLES: &[(&str, &str)] = &[
     ),
     (
         "clusters",
-        "SELECT t.id, t.name, t.protected, t.state, o.name FROM clusters t
-         LEFT JOIN users o ON o.id = t.owner WHERE t.removed_at IS NULL",
+        "SELECT t.id, t.name, t.protected, t.state, o.name, p.name, t.description, t.labels,
+           t.write_scope, t.held_back, t.included, t.write_allow, t.public_server
+         FROM clusters t LEFT JOIN users o ON o.id = t.owner
+         LEFT JOIN projects p ON p.id = t.project WHERE t.removed_at IS NULL",
     ),
     ("users", "SELECT id, name, role, active, key FROM users"),
     (
@@ -136,6 +136,24 @@ fn canonical(effect: &Value) -> String {
 
 fn yes(flag: Option<&str>) -> Option<String> {
     flag.map(|flag| (flag == "1").to_string())
+}
+
+/// A setting as a plan shows it: lists are joined, and so are pairs.
+fn setting(stored: Option<&str>) -> Option<String> {
+    let stored = stored?;
+    let joined = match serde_json::from_str(stored) {
+        Ok(Value::Array(items)) => {
+            let items = items.iter().map(|it| it.as_str().expect("text").to_owned());
+            items.collect::<Vec<_>>().join(",")
+        }
+        Ok(Value::Object(pairs)) => {
+            let pairs = pairs.iter().filter(|(key, _)| !key.starts_with("object-"));
+            let pairs = pairs.map(|(key, it)| format!("{key}={}", it.as_str().expect("text")));
+            pairs.collect::<Vec<_>>().join(",")
+        }
+        _ => stored.replace('\n', ","),
+    };
+    Some(joined)
 }
 
 /// The effects that lie between two states.
@@ -223,6 +241,29 @@ fn of_row(
                 let fields = [("cluster", &new[0]), ("from", &old[3]), ("user", &new[3])];
                 found.push(effect("set-owner", &fields));
             }
+            if old[4] != new[4] {
+                let fields = [
+                    ("cluster", &new[0]),
+                    ("from", &old[4]),
+                    ("project", &new[4]),
+                ];
+                found.push(effect("set-project", &fields));
+            }
+            let settings = [
+                "set-description",
+                "set-labels",
+                "set-write-scope",
+                "set-held-back",
+                "set-included",
+                "set-write-allow",
+                "set-public-server",
+            ];
+            for (at, kind) in (5..).zip(settings) {
+                if old[at] != new[at] {
+                    let to = setting(new[at].as_deref());
+                    found.push(effect(kind, &[("cluster", &new[0]), ("to", &to)]));
+                }
+            }
             found
         }
         ("users", None, Some(new)) => {
@@ -296,5 +337,5 @@ fn what_a_preview_says_is_what_the_rows_differ_by_after_the_command() {
         assert_eq!(previewed(&preview), done, "{preview}");
         compared += 1;
     }
-    assert_eq!(compared, 33, "commands that are made of effects");
+    assert_eq!(compared, 39, "commands that are made of effects");
 }

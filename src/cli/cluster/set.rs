@@ -106,15 +106,18 @@ impl From<Scope> for WriteScope {
 }
 
 pub(crate) async fn run(args: ClusterSetArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let mode = args.dry_run.mode();
     let before = reached::on(desk, &args.name);
-    let wish = wish(&args);
-    let done = match ops::cluster::set(desk.session, &args.name, wish.clone(), mode, None).await {
+    let mut change = ops::cluster::Set {
+        cluster: args.name.clone(),
+        settings: settings(&args),
+        insists: None,
+    };
+    let intent = args.dry_run.intent();
+    let done = match ops::cluster::set(desk.session, &change, &intent).await {
         Err(ops::Error::Climbs { what }) => {
             desk.output.warn(&what);
-            let confirmed = confirm::ask(desk, "Let it all the same?", mode)?;
-            let (session, name) = (desk.session, &args.name);
-            ops::cluster::set(session, name, wish, mode, Some(confirmed)).await?
+            change.insists = Some(confirm::agree(desk, "Let it all the same?")?);
+            ops::cluster::set(desk.session, &change, &intent).await?
         }
         done => done?,
     };
@@ -160,8 +163,8 @@ fn parse_host(text: &str) -> Result<String, String> {
     ops::cluster::parse_host(text)
 }
 
-fn wish(args: &ClusterSetArgs) -> ops::cluster::Set {
-    ops::cluster::Set {
+fn settings(args: &ClusterSetArgs) -> ops::cluster::Settings {
+    ops::cluster::Settings {
         description: args.description.clone(),
         labels: args.label.iter().cloned().collect(),
         labels_removed: args.remove_label.iter().cloned().collect(),

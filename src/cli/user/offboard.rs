@@ -3,11 +3,11 @@
 use crate::cli::desk::Desk;
 use crate::cli::global::DryRunArgs;
 use crate::cli::project::change::say_over;
-use crate::cli::views::offboard::{LeavingView, ReceiptView};
+use crate::cli::views::offboard::{FarewellView, LeavingView, ReceiptView};
 use crate::cli::{completion, confirm, reached};
 use crate::domain::name::UserRef;
 use crate::error::Failure;
-use crate::ops::{self, Mode};
+use crate::ops;
 
 /// Let a user leave: end everything of theirs everywhere, with a receipt
 ///
@@ -29,25 +29,26 @@ pub(crate) struct UserOffboardArgs {
 }
 
 pub(crate) async fn run(args: UserOffboardArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let wish = ops::offboard::Wish {
+    let change = ops::offboard::Offboard {
         user: args.name.clone(),
         new_owner: args.new_owner,
     };
-    let leaving = ops::offboard::preview(desk.session, &wish)?;
-    let view = LeavingView::from(&leaving);
-    if args.dry_run.mode() == Mode::Plan {
-        desk.output.show(&view)?;
+    let farewell = ops::offboard::preview(desk.session, &change).await?;
+    if args.dry_run.is_on() {
+        desk.output.show(&FarewellView::from(&farewell))?;
         desk.output.status("Nothing was changed (dry run).");
         return Ok(());
     }
+    let leaving = farewell.leaving;
+    let view = LeavingView::from(&leaving);
     // The plan is talk: stdout is for the receipt.
     for line in view.lines() {
         desk.output.status(&line);
     }
     let question = format!("End all of this, everywhere, for '{}'?", leaving.user);
-    let confirmed = confirm::ask(desk, &question, Mode::Do)?;
+    let confirmed = confirm::agree(desk, &question)?;
     let before = reached::of(desk, &args.name);
-    let receipt = ops::offboard::offboard(desk.session, &wish, confirmed).await?;
+    let receipt = ops::offboard::offboard(desk.session, &change, confirmed).await?;
     desk.output.show(&ReceiptView::from(&receipt))?;
     let nothing_happened = receipt.applied.ended.is_empty() && receipt.applied.owed.is_empty();
     if receipt.unchanged && nothing_happened {

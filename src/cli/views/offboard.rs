@@ -1,6 +1,9 @@
 //! Somebody leaves. Frozen: fields are added, never renamed or retyped.
 
-use crate::ops::offboard::{Leaving, Receipt};
+use serde::Serialize;
+
+use super::plan::EffectView;
+use crate::ops::offboard::{Farewell, Leaving, Receipt};
 use crate::output::{Cell, Table, Time, View};
 
 frozen! {
@@ -52,6 +55,34 @@ impl View for LeavingView {
             .col("HAS", |(has, _)| *has)
             .col("WHAT", |(_, what)| what.clone())
             .names(vec![format!("user/{}", self.user)])
+    }
+}
+
+/// A preview: what somebody has, and what would be done about it.
+#[derive(Serialize)]
+pub(crate) struct FarewellView {
+    #[serde(flatten)]
+    leaving: LeavingView,
+    effects: Vec<EffectView>,
+}
+
+impl From<&Farewell> for FarewellView {
+    fn from(farewell: &Farewell) -> Self {
+        Self {
+            leaving: LeavingView::from(&farewell.leaving),
+            effects: farewell
+                .planned
+                .effects
+                .iter()
+                .map(EffectView::from)
+                .collect(),
+        }
+    }
+}
+
+impl View for FarewellView {
+    fn table(&self) -> Table<'_> {
+        self.leaving.table()
     }
 }
 

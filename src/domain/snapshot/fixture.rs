@@ -65,7 +65,7 @@ impl World {
         let people = Arc::new(People {
             users: users.collect(),
             projects: BTreeMap::from([(SHOP, "shop".parse().expect("a name"))]),
-            named: ["shop".parse().expect("a name")].into(),
+            named: BTreeMap::from([("shop".parse().expect("a name"), SHOP)]),
             roles: BTreeMap::new(),
         });
         let mut world = Self(Rows {

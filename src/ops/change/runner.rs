@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 
 use futures::{StreamExt, stream};
 
-use super::{About, CLUSTERS_AT_ONCE, Carried, Change, Decision, Direction, Target, Who, over};
+use super::{
+    About, CLUSTERS_AT_ONCE, Carried, Change, Decision, Direction, Remark, Target, Who, over,
+};
 use crate::domain::audit::{EventSeq, Phase};
-use crate::domain::cluster::Cluster;
+use crate::domain::cluster::{Cluster, ClusterId};
 use crate::domain::credential::CredentialId;
 use crate::domain::effect::Effect;
+use crate::domain::policy::ProjectAction;
 use crate::domain::refusal::Refusal;
 use crate::domain::rows::Rows;
 use crate::domain::snapshot::ClusterSnapshot;
@@ -16,9 +19,12 @@ use crate::domain::user::User;
 use crate::ops::commit::{self, Question};
 use crate::ops::journal::Journal;
 use crate::ops::locked::LockedCluster;
-use crate::ops::{Applied, Done, Error, Intent, Planned, find, reseal, settle};
+use crate::ops::{Applied, Debt, Done, Error, Intent, Planned, find, reseal, settle};
 use crate::session::{Actor, Session};
 use crate::store::{self, ReadTxn, WriteTxn};
+
+/// How often a change is begun anew where a secret is sealed anew while it is at work.
+const TRIES: usize = 3;
 
 /// Carries a change out, or says what it would do.
 pub(in crate::ops) async fn run<C: Change>(
@@ -27,10 +33,56 @@ pub(in crate::ops) async fn run<C: Change>(
     intent: &Intent<C::Consent>,
 ) -> Result<Done<Carried<C::Seen>>, Error> {
     // Whatever is refused is refused before anything is waited for.
-    let (mut case, mut rows, mut early) = Case::begin(session, change)?;
-    let performs = matches!(intent, Intent::Perform(_));
-    let locked = match (&case.cluster, change.about().direction) {
-        (Some(cluster), Direction::Gives) if performs => {
+    let mut begun = Case::begin(session, change)?;
+    if matches!(intent, Intent::Preview) {
+        return Box::pin(preview(session, change, begun)).await;
+    }
+    for _ in 1..TRIES {
+        let cluster = begun.0.cluster_id();
+        match Box::pin(perform(session, change, begun)).await {
+            Err(Error::Refused(Refusal::SealedMeanwhile(_))) => {}
+            done => return done.map(Done::Did),
+        }
+        begun = Case::begin(session, change)?;
+        if begun.0.cluster_id() != cluster {
+            return Err(begun.0.changed());
+        }
+    }
+    let done = Box::pin(perform(session, change, begun)).await?;
+    Ok(Done::Did(done))
+}
+
+/// What a change was found to be when it was begun: the case, the rows, and what would be decided.
+type Begun = (Case, Rows, Decision);
+
+/// Says what a change would do.
+async fn preview<C: Change>(
+    session: &Session,
+    change: &C,
+    (case, rows, early): Begun,
+) -> Result<Done<Carried<C::Seen>>, Error> {
+    let seen = if early.effects.is_empty() {
+        C::Seen::default()
+    } else {
+        change.look(session, &rows).await?
+    };
+    let (rows, decision) = case.decide(session, change, &seen)?;
+    Ok(if decision.effects.is_empty() {
+        Done::Did(Carried::nothing(rows, decision, seen))
+    } else {
+        Done::Planned(plan(session, &rows, &decision))
+    })
+}
+
+/// Carries a change out.
+async fn perform<C: Change>(
+    session: &Session,
+    change: &C,
+    (mut case, mut rows, mut early): Begun,
+) -> Result<Carried<C::Seen>, Error> {
+    let direction = change.about().direction;
+    let locked = match (&case.cluster, direction) {
+        (Some(cluster), Direction::Gives) => {
             let locked = LockedCluster::take(session, cluster).await?;
             // What was true before we waited may not be true any more.
             (case, rows, early) = Case::begin(session, change)?;
@@ -42,32 +94,26 @@ pub(in crate::ops) async fn run<C: Change>(
         (None, None)
     } else {
         let seen = Box::pin(change.look(session, &rows)).await?;
-        let opened = performs.then(|| open(session, change, &rows)).transpose()?;
-        (Some(seen), opened.flatten())
+        (Some(seen), Some(open(session, change, &rows)?))
     };
-    if !performs {
-        let seen = seen.unwrap_or_default();
-        let (rows, decision) = case.decide(session, change, &seen)?;
-        return Ok(if decision.effects.is_empty() {
-            Done::Did(Carried::nothing(rows, decision, seen))
-        } else {
-            Done::Planned(plan(session, &rows, &decision))
-        });
-    }
     let committed = match case.commit(session, change, seen.as_ref(), opened.as_ref()) {
         Ok(committed) => committed,
-        Err(Error::Store(refused)) if change.about().direction == Direction::Takes => {
+        Err(Error::Store(refused)) if direction == Direction::Takes => {
             let seen = seen.unwrap_or_default();
             return Err(case.end_unrecorded(session, change, &seen, refused).await);
         }
         Err(error) => return Err(error),
     };
-    let applied = case.reconcile(session, &committed, locked).await?;
+    let tolerates = change.about().errors_are_pending;
+    let mut applied = case
+        .reconcile(session, &committed, locked, tolerates)
+        .await?;
+    applied.owed.extend(committed.unsealed.iter().cloned());
     if let Some(request) = committed.request.filter(|_| committed.reaches_clusters()) {
         let detail = committed.decision.detail.clone();
         case.journal.close(session, &applied, detail, request)?;
     }
-    Ok(Done::Did(Carried {
+    Ok(Carried {
         seen: seen.unwrap_or_default(),
         after: committed.rows.after(&committed.effects),
         before: committed.rows,
@@ -75,13 +121,19 @@ pub(in crate::ops) async fn run<C: Change>(
         effects: committed.effects,
         resealed: opened.map(|opened| opened.words()).unwrap_or_default(),
         applied,
-    }))
+    })
 }
 
 /// The preview: what would be done, and what would follow from it.
 fn plan(session: &Session, rows: &Rows, decision: &Decision) -> Planned {
     let followed = follow(session, rows, decision);
-    let describe = |effect: &Effect| rows.describe(effect);
+    let describe = |effect: &Effect| {
+        let sentence = rows.describe(effect);
+        match held_by(rows, effect) {
+            Some(names) => format!("{sentence}, held by {names}"),
+            None => sentence,
+        }
+    };
     let mut steps: Vec<String> = decision.effects.iter().map(describe).collect();
     let although = decision.although.iter();
     steps.extend(although.map(|what| format!("although {what}")));
@@ -93,6 +145,22 @@ fn plan(session: &Session, rows: &Rows, decision: &Decision) -> Planned {
         over: over(rows, &effects),
         steps,
     }
+}
+
+/// Who holds a shared version that ends, for people.
+fn held_by(rows: &Rows, effect: &Effect) -> Option<String> {
+    let Effect::EndVersion {
+        cluster,
+        credential,
+        ..
+    } = effect
+    else {
+        return None;
+    };
+    let holders = rows.cluster(*cluster)?.holders.get(credential)?.iter();
+    let users = holders.filter_map(|holder| rows.people.users.get(&holder.user));
+    let names: Vec<String> = users.map(|user| format!("'{}'", user.name)).collect();
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 /// What follows from a decision on the clusters that it reaches.
@@ -108,15 +176,15 @@ fn follow(session: &Session, rows: &Rows, decision: &Decision) -> Vec<Effect> {
 }
 
 /// Opens what is to be sealed anew.
-fn open<C: Change>(
-    session: &Session,
-    change: &C,
-    rows: &Rows,
-) -> Result<Option<reseal::Logins>, Error> {
+fn open<C: Change>(session: &Session, change: &C, rows: &Rows) -> Result<reseal::Logins, Error> {
     let installation = find::installation(session)?;
     let which = |cluster: &Cluster| change.reseals(rows, cluster);
-    let logins = reseal::open_logins(session, &installation, which)?;
-    Ok((!logins.is_empty()).then_some(logins))
+    let opened = reseal::open_logins(session, &installation, which)?;
+    if change.must_reseal() {
+        opened.whole()
+    } else {
+        Ok(opened)
+    }
 }
 
 /// Whether exactly what is to be sealed anew was opened: somebody may have got or lost a right, or a
@@ -125,13 +193,26 @@ fn is_opened<C: Change>(
     tx: &ReadTxn<'_>,
     change: &C,
     rows: &Rows,
-    opened: Option<&reseal::Logins>,
+    opened: &reseal::Logins,
 ) -> store::Result<bool> {
     let clusters = store::clusters::list(tx)?;
-    Ok(clusters.iter().all(|cluster| {
-        let is_opened = opened.is_some_and(|opened| opened.contains(cluster.id));
-        change.reseals(rows, cluster) == is_opened
-    }))
+    let is_right = |cluster: &Cluster| change.reseals(rows, cluster) == opened.contains(cluster.id);
+    Ok(clusters.iter().all(is_right))
+}
+
+/// A cluster whose secrets stay sealed as they were.
+fn unsealed(leaves: Option<&User>, cluster: &Cluster, why: &str) -> Debt {
+    let user = leaves.map_or("somebody", |user| user.name.as_str());
+    Debt {
+        cluster: cluster.name.clone(),
+        what: format!(
+            "what is sealed of it could not be sealed anew, and '{user}' could still open it: \
+             `kubegrant cluster rotate-manager {}`",
+            cluster.name
+        ),
+        why: Some(why.to_owned()),
+        until: None,
+    }
 }
 
 /// What a transaction came to.
@@ -140,6 +221,8 @@ struct Committed {
     decision: Decision,
     effects: Vec<Effect>,
     request: Option<EventSeq>,
+    /// What could not be sealed anew.
+    unsealed: Vec<Debt>,
 }
 
 impl Committed {
@@ -160,7 +243,7 @@ struct Case {
 
 impl Case {
     /// Asks the rules, and what would be decided now, with nothing seen of the cluster.
-    fn begin<C: Change>(session: &Session, change: &C) -> Result<(Self, Rows, Decision), Error> {
+    fn begin<C: Change>(session: &Session, change: &C) -> Result<Begun, Error> {
         let mut case = Self::ask(session, change)?;
         let (rows, early) = case.decide(session, change, &C::Seen::default())?;
         if let Some(user) = early.user.and_then(|id| rows.people.users.get(&id)) {
@@ -262,6 +345,14 @@ impl Case {
                 Err(error) => error,
                 Ok(_) => Error::Refused(Refusal::UnknownUser(name)),
             },
+            // The same; a look at one that is not there is recorded.
+            Refusal::UnknownProject(name) => {
+                let see = ProjectAction::See;
+                match find::project(session, &self.actor, &self.journal, &name, see) {
+                    Err(error) => error,
+                    Ok(_) => Error::Refused(Refusal::UnknownProject(name)),
+                }
+            }
             other => {
                 if other.is_recorded() {
                     let text = other.to_string();
@@ -339,45 +430,58 @@ impl Case {
                 Ok(decision) => decision,
                 Err(refusal) => return Ok(Err(Some(refusal))),
             };
-            let acts = !decision.effects.is_empty();
             if !decision.needs_consent.is_empty() && change.insists().is_none() {
                 return Err(Error::Climbs {
                     what: decision.needs_consent.join("; "),
                 });
             }
-            if acts && (seen.is_none() || !is_opened(tx, change, &rows, opened)?) {
+            if decision.effects.is_empty() {
+                return Ok(Ok(Committed {
+                    rows,
+                    decision,
+                    effects: vec![],
+                    request: None,
+                    unsealed: vec![],
+                }));
+            }
+            let (Some(_), Some(opened)) = (seen, opened) else {
                 let cluster = self.cluster.as_ref().map(|it| it.name.clone());
                 return Ok(Err(Some(Refusal::ChangedMeanwhile(cluster))));
+            };
+            if !is_opened(tx, change, &rows, opened)? {
+                return Ok(Err(Some(Refusal::SealedMeanwhile(None))));
             }
-            self.write(session, tx, rows, decision, opened).map(Ok)
+            let must_reseal = change.must_reseal();
+            self.write(session, tx, (rows, decision), (opened, must_reseal))
+                .map(Ok)
         })?;
         match done {
             Ok(committed) => Ok(committed),
             Err(Some(refusal)) => Err(self.refused(session, refusal)),
             // Which rule it was is found and recorded by asking once more.
-            Err(None) => Err(Self::ask(session, change).err().unwrap_or_else(|| {
-                let cluster = self.cluster.as_ref().map(|it| it.name.clone());
-                Error::Refused(Refusal::ChangedMeanwhile(cluster))
-            })),
+            Err(None) => Err(Self::ask(session, change)
+                .err()
+                .unwrap_or_else(|| self.changed())),
         }
     }
 
+    fn changed(&self) -> Error {
+        let cluster = self.cluster.as_ref().map(|it| it.name.clone());
+        Error::Refused(Refusal::ChangedMeanwhile(cluster))
+    }
+
+    fn cluster_id(&self) -> Option<ClusterId> {
+        self.cluster.as_ref().map(|it| it.id)
+    }
+
+    /// Writes what was decided, with what follows from it, and its events.
     fn write(
         &self,
         session: &Session,
         tx: &WriteTxn<'_>,
-        rows: Rows,
-        decision: Decision,
-        opened: Option<&reseal::Logins>,
+        (rows, decision): (Rows, Decision),
+        (opened, must_reseal): (&reseal::Logins, bool),
     ) -> Result<Committed, Error> {
-        if decision.effects.is_empty() {
-            return Ok(Committed {
-                rows,
-                decision,
-                effects: vec![],
-                request: None,
-            });
-        }
         let phase = if decision.reaches_clusters {
             Phase::Requested
         } else {
@@ -392,18 +496,38 @@ impl Case {
             settle::commit_one(session, tx, on, effect, &self.journal, Some(request))?;
         }
         for remark in &decision.remarks {
-            let journal = &self.journal;
-            journal.record(session, tx, Phase::Done, remark.clone(), Some(request))?;
+            let journal = self.journal_of(remark, &rows);
+            let detail = remark.detail.clone();
+            journal.record(session, tx, Phase::Done, detail, Some(request))?;
         }
-        if let Some(opened) = opened {
-            opened.reseal(session, tx, &store::meta::installation(tx)?)?;
-        }
+        let installation = store::meta::installation(tx)?;
+        let shut = opened.reseal(session, tx, &installation, must_reseal)?;
+        let leaves = decision.user.and_then(|id| rows.people.users.get(&id));
+        let unsealed = shut
+            .iter()
+            .map(|(cluster, why)| unsealed(leaves, cluster, why));
         Ok(Committed {
+            unsealed: unsealed.collect(),
             rows,
             decision,
             effects,
             request: Some(request),
         })
+    }
+
+    /// The journal of something that is said beside.
+    fn journal_of(&self, remark: &Remark, rows: &Rows) -> Journal {
+        let mut journal = self.journal.clone();
+        if let Some(on) = remark.cluster.and_then(|id| rows.cluster(id)) {
+            journal = journal.cluster(&on.cluster);
+        }
+        if let Some(user) = remark.user.and_then(|id| rows.people.users.get(&id)) {
+            journal = journal.user(user);
+        }
+        match remark.command {
+            Some(command) => journal.command(command),
+            None => journal,
+        }
     }
 
     /// Whether the rules allow it on the rows of a transaction.
@@ -440,6 +564,7 @@ impl Case {
         session: &Session,
         committed: &Committed,
         locked: Option<LockedCluster>,
+        tolerates: bool,
     ) -> Result<Applied, Error> {
         if !committed.reaches_clusters() {
             return Ok(Applied::default());
@@ -462,10 +587,11 @@ impl Case {
         } else {
             self.journal.clone()
         };
-        // One that is being deleted is left to its deletion.
+        // One that is being deleted is left to its deletion, but for what is to be taken there.
+        let is_left = |on: &ClusterSnapshot| locked.is_some() || on.credentials.is_empty();
         let (leaving, concerned): (Vec<_>, Vec<_>) = concerned
             .into_iter()
-            .partition(|on| on.cluster.deleting_at.is_some());
+            .partition(|on| on.cluster.deleting_at.is_some() && is_left(on));
         let mut applied = Applied::default();
         for on in leaving {
             applied.owed.extend(settle::debts(&on.cluster, &on));
@@ -480,7 +606,14 @@ impl Case {
         let mut work = stream::iter(concerned)
             .map(|on| async move {
                 let journal = journal.clone().cluster(&on.cluster);
-                settle::pay_taking(session, &on.cluster, &journal, request).await
+                let done = settle::pay_taking(session, &on.cluster, &journal, request).await;
+                match done {
+                    Err(error) if tolerates => Ok(Applied {
+                        owed: settle::owed(session, &on.cluster, &journal, request, &error)?,
+                        ..Applied::default()
+                    }),
+                    done => done,
+                }
             })
             .buffer_unordered(CLUSTERS_AT_ONCE);
         // Whatever happens on one of them, the others are finished.

@@ -3,55 +3,23 @@
 use std::collections::BTreeMap;
 
 use crate::domain::cluster::Cluster;
-use crate::domain::{Confirmed, escalation};
+use crate::domain::escalation;
 use crate::ops::{Error, find};
 use crate::session::Session;
 
-/// What write will reach or carry that it should not, and why.
-pub(super) struct Insisted(BTreeMap<String, String>);
-
-impl Insisted {
-    /// Judges what comes with a change of settings.
-    pub(super) async fn judge(
-        session: &Session,
-        before: &Cluster,
-        after: &Cluster,
-    ) -> Result<Self, Error> {
-        let mut insisted = included(session, before, after).await?;
-        for allowed in after.write_allow.difference(&before.write_allow) {
-            if let Some(why) = allowed.warning() {
-                insisted.insert(format!("objects of '{allowed}'"), why);
-            }
+/// What write will reach or carry that it should not, with a change of settings, and why.
+pub(super) async fn insisted(
+    session: &Session,
+    before: &Cluster,
+    after: &Cluster,
+) -> Result<BTreeMap<String, String>, Error> {
+    let mut insisted = included(session, before, after).await?;
+    for allowed in after.write_allow.difference(&before.write_allow) {
+        if let Some(why) = allowed.warning() {
+            insisted.insert(format!("objects of '{allowed}'"), why);
         }
-        Ok(Self(insisted))
     }
-
-    /// A line each, for the plan and the log.
-    pub(super) fn lines(&self) -> impl Iterator<Item = String> {
-        let line = |(what, why): (&String, &String)| format!("although {what}: {why}");
-        self.0.iter().map(line)
-    }
-
-    /// Refuses what nobody agreed to.
-    pub(super) fn must_be(
-        &self,
-        confirmed: Option<Confirmed>,
-        cluster: &Cluster,
-    ) -> Result<(), Error> {
-        let (Some((what, why)), None) = (self.0.first_key_value(), confirmed) else {
-            return Ok(());
-        };
-        let more = match self.0.len() {
-            1 => String::new(),
-            several => format!(" (and {} more)", several - 1),
-        };
-        Err(Error::Climbs {
-            what: format!(
-                "write on cluster '{}' would reach {what}, and could escalate: {why}{more}",
-                cluster.name
-            ),
-        })
-    }
+    Ok(insisted)
 }
 
 /// Judges the namespaces that are to be included: there, excluded now, and open to be included.

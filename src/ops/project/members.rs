@@ -16,7 +16,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::rows::Rows;
 use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::user::User;
-use crate::ops::change::{self, About, Carried, Change, Decision, Target, Who};
+use crate::ops::change::{self, About, Carried, Change, Decision, Remark, Target, Who};
 use crate::ops::{Applied, Done, Error, Intent, Unasked};
 use crate::session::Session;
 use crate::store::{self, ReadTxn};
@@ -349,10 +349,11 @@ fn kept(before: &Rows, effects: &[Effect]) -> Vec<String> {
 }
 
 /// The same for the audit log.
-fn keeps(rows: &Rows, user: &User, effects: &[Effect]) -> Vec<String> {
+fn keeps(rows: &Rows, user: &User, effects: &[Effect]) -> Vec<Remark> {
     let kept = kept(rows, effects);
     if kept.is_empty() {
         return vec![];
     }
-    vec![format!("'{}' keeps {}", user.name, kept.join(", "))]
+    let remark = format!("'{}' keeps {}", user.name, kept.join(", "));
+    vec![remark.into()]
 }

@@ -45,7 +45,10 @@ fn a_project_gets_another_name_that_no_project_has() {
     );
     assert!(all_effects(&world, &rename("shop")).is_empty());
     let world = world.change_people(|people| {
-        people.named.insert("blog".parse().expect("a name"));
+        people.named.insert(
+            "blog".parse().expect("a name"),
+            crate::domain::project::ProjectId(2),
+        );
     });
     let refused = decide(&world, &rename("blog")).expect_err("taken");
     assert!(matches!(refused, Refusal::ProjectExists(_)));

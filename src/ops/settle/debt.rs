@@ -8,7 +8,7 @@ use crate::domain::cluster::{Cluster, FormerManager};
 use crate::domain::credential::{Credential, CredentialId, State};
 use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::text;
-use crate::domain::user::{User, UserId};
+use crate::domain::user::UserId;
 use crate::ops::journal::Journal;
 use crate::ops::{Debt, Error};
 use crate::session::Session;
@@ -56,34 +56,6 @@ pub(in crate::ops) async fn end_without_record(
         on: ended.join(" and "),
         source: Box::new(refused),
     }
-}
-
-/// Ends all credentials of a user on the clusters, where the store cannot record their end.
-pub(in crate::ops) async fn end_all_unrecorded(
-    session: &Session,
-    user: &User,
-    refused: store::Error,
-) -> Error {
-    let held = session.store().and_then(|store| {
-        store.read(|tx| {
-            let people = store::snapshots::people(tx)?;
-            let clusters = store::snapshots::clusters_of_user(tx, Some(user.id))?;
-            let all = clusters.into_iter();
-            let all = all.map(|cluster| store::snapshots::of_cluster(tx, cluster, &people));
-            all.collect::<store::Result<Vec<ClusterSnapshot>>>()
-        })
-    });
-    let mut held = held.unwrap_or_default();
-    let mut ending = BTreeSet::new();
-    for on in &mut held {
-        let live: Vec<CredentialId> = on.live_of(user.id).map(|it| it.id).collect();
-        for credential in on.credentials.iter_mut().filter(|it| live.contains(&it.id)) {
-            credential.state = State::Revoking;
-        }
-        ending.extend(live);
-    }
-    let what = format!("the kubeconfig of '{}'", user.name);
-    end_without_record(session, what, (&held, &ending), refused).await
 }
 
 /// Says what is owed on a cluster, and records that it could not be paid.

@@ -8,14 +8,15 @@ use crate::domain::name::{Email, UserName, UserRef};
 use crate::domain::policy::{self, OrganizationAction};
 use crate::domain::refusal::Refusal;
 use crate::domain::rows::Rows;
-use crate::domain::user::{Role, User};
+use crate::domain::user::Role;
 use crate::ops::change::{self, About, Carried, Change, Decision, Target, Who};
 use crate::ops::{Applied, Done, Error, Intent, Unasked, find, ssh_key};
 use crate::secrets::Recipient;
 use crate::session::Session;
 
 /// What is asked before a user may be changed at all; of whom it is depends on their role.
-const MANAGE: OrganizationAction = OrganizationAction::ManageUser(Role::Developer);
+pub(in crate::ops) const MANAGE: OrganizationAction =
+    OrganizationAction::ManageUser(Role::Developer);
 
 /// A user is added.
 #[derive(Debug)]
@@ -131,6 +132,10 @@ impl Change for SetRole {
         user.is_some_and(|it| it.role.is_admin() != self.role.is_admin() && it.key.is_some())
     }
 
+    fn must_reseal(&self) -> bool {
+        self.role.is_admin()
+    }
+
     fn decide(&self, rows: &Rows, who: &Who, (): &()) -> Result<Decision, Refusal> {
         let user = rows.people.user(&self.user)?;
         let (from, to) = (user.role, self.role);
@@ -141,7 +146,7 @@ impl Change for SetRole {
                 ..Decision::default()
             });
         }
-        keep_an_owner(rows, user)?;
+        rows.people.keep_an_owner(user)?;
         Ok(Decision {
             effects: vec![Effect::SetRole {
                 user: user.id,
@@ -153,15 +158,6 @@ impl Change for SetRole {
             ..Decision::default()
         })
     }
-}
-
-/// Refuses what would leave the organization without an active owner.
-fn keep_an_owner(rows: &Rows, user: &User) -> Result<(), Refusal> {
-    let is_owner = user.role == Role::Owner && user.active;
-    if is_owner && !rows.people.has_other_owner(user.id) {
-        return Err(Refusal::LastOwner(user.name.clone()));
-    }
-    Ok(())
 }
 
 /// Changes a user's role.
@@ -299,6 +295,10 @@ impl Change for Disable {
         opens(rows, &self.user, cluster)
     }
 
+    fn must_reseal(&self) -> bool {
+        false
+    }
+
     fn decide(&self, rows: &Rows, who: &Who, (): &()) -> Result<Decision, Refusal> {
         set_active(rows, who, &self.user, false)
     }
@@ -324,7 +324,7 @@ impl Change for Enable {
 }
 
 /// Whether a user, while they are active, may open the secrets of a cluster.
-fn opens(rows: &Rows, user: &UserRef, cluster: &Cluster) -> bool {
+pub(in crate::ops) fn opens(rows: &Rows, user: &UserRef, cluster: &Cluster) -> bool {
     let user = rows.people.find(user);
     user.is_some_and(|it| it.key.is_some() && policy::opens_secrets_while_active(it, cluster))
 }
@@ -342,9 +342,9 @@ fn set_active(rows: &Rows, who: &Who, user: &UserRef, active: bool) -> Result<De
         return Ok(decision);
     }
     if !active {
-        keep_an_owner(rows, user)?;
+        rows.people.keep_an_owner(user)?;
         if user.id == who.holder.id {
-            return Err(Refusal::LocksOut);
+            return Err(Refusal::LocksOut("disabling"));
         }
     }
     let verb = if active { "enable" } else { "disable" };

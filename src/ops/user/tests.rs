@@ -162,11 +162,11 @@ fn nobody_disables_themselves() {
     let world = World::new();
     assert_eq!(
         decide(&world, &disable("ada")).map(drop),
-        Err(Refusal::LocksOut)
+        Err(Refusal::LocksOut("disabling"))
     );
     let world = world.with_user("tom", |it| it.role = Role::Owner);
     let refused = decide_as(&world, "olga", &disable("olga")).map(drop);
-    assert_eq!(refused, Err(Refusal::LocksOut));
+    assert_eq!(refused, Err(Refusal::LocksOut("disabling")));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::domain::credential::State;
 use crate::domain::project::{ProjectRole, SharedLevel};
 use crate::domain::refusal::Refusal;
 use crate::domain::snapshot::fixture::World;
+use crate::ops::change::Remark;
 use crate::ops::change::fixture::{all_effects, decide};
 
 fn membership(user: &str) -> Membership {
@@ -156,7 +157,9 @@ fn what_is_to_be_kept_lives_on_and_is_said() {
     let decided = decide(&world, &keep).expect("allowed");
     assert_eq!(
         decided.remarks,
-        ["'bob' keeps version 1 of 'shop/admin' on cluster 'prod'"]
+        [Remark::from(
+            "'bob' keeps version 1 of 'shop/admin' on cluster 'prod'".to_owned()
+        )]
     );
     assert!(world.follow(&decided.effects).is_empty());
 }

@@ -1,0 +1,131 @@
+//! Settings of a cluster, each by itself: what `cluster set` changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::cluster::{Cluster, PublicAddress, WriteScope};
+use super::level::Allowed;
+use super::project::ProjectId;
+
+/// One setting, as it is from now on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Setting {
+    /// One line for people.
+    Description(String),
+    /// Labels for people.
+    Labels(BTreeMap<String, String>),
+    /// The address that files carry; `None`: the registered one.
+    Public(Option<PublicAddress>),
+    /// How far write reaches.
+    WriteScope(WriteScope),
+    /// Namespaces that the operator holds back from write.
+    HeldBack(BTreeSet<String>),
+    /// Namespaces that write reaches on purpose, though it should not.
+    Included(BTreeSet<String>),
+    /// What write carries of the resources that others aggregated into `edit`.
+    WriteAllow(BTreeSet<Allowed>),
+    /// The project that the cluster is in.
+    Project(Option<ProjectId>),
+}
+
+impl Setting {
+    /// Those that differ between two states of a cluster.
+    pub(crate) fn between(before: &Cluster, after: &Cluster) -> Vec<Self> {
+        let all = |of: &Cluster| {
+            [
+                Self::Description(of.description.clone()),
+                Self::Labels(of.labels.clone()),
+                Self::Public(of.public.clone()),
+                Self::WriteScope(of.write_scope),
+                Self::HeldBack(of.held_back.clone()),
+                Self::Included(of.included.clone()),
+                Self::WriteAllow(of.write_allow.clone()),
+                Self::Project(of.project),
+            ]
+        };
+        let pairs = all(before).into_iter().zip(all(after));
+        let new = pairs.filter_map(|(old, new)| (old != new).then_some(new));
+        new.collect()
+    }
+
+    /// Puts it in the place of what a cluster has.
+    pub(crate) fn put(self, cluster: &mut Cluster) {
+        match self {
+            Self::Description(description) => cluster.description = description,
+            Self::Labels(labels) => cluster.labels = labels,
+            Self::Public(public) => cluster.public = public,
+            Self::WriteScope(scope) => cluster.write_scope = scope,
+            Self::HeldBack(namespaces) => cluster.held_back = namespaces,
+            Self::Included(namespaces) => cluster.included = namespaces,
+            Self::WriteAllow(allowed) => cluster.write_allow = allowed,
+            Self::Project(project) => cluster.project = project,
+        }
+    }
+
+    /// Whether it changes where write reaches, or what it carries.
+    pub(crate) fn moves_write(&self) -> bool {
+        match self {
+            Self::WriteScope(_) | Self::HeldBack(_) | Self::Included(_) | Self::WriteAllow(_) => {
+                true
+            }
+            Self::Description(_) | Self::Labels(_) | Self::Public(_) | Self::Project(_) => false,
+        }
+    }
+
+    /// The word for it in a plan.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Description(_) => "set-description",
+            Self::Labels(_) => "set-labels",
+            Self::Public(_) => "set-public-server",
+            Self::WriteScope(_) => "set-write-scope",
+            Self::HeldBack(_) => "set-held-back",
+            Self::Included(_) => "set-included",
+            Self::WriteAllow(_) => "set-write-allow",
+            Self::Project(_) => "set-project",
+        }
+    }
+
+    /// What it is from now on, in words; nothing for a project, which has a name elsewhere, and where
+    /// it is as it was registered.
+    pub(crate) fn value(&self) -> Option<String> {
+        let join = |all: Vec<&str>| Some(all.join(","));
+        match self {
+            Self::Description(description) => Some(description.clone()),
+            Self::Labels(labels) => {
+                let labels = labels.iter().map(|(key, value)| format!("{key}={value}"));
+                Some(labels.collect::<Vec<_>>().join(","))
+            }
+            Self::Public(public) => public.as_ref().map(|it| it.server.clone()),
+            Self::WriteScope(scope) => Some(scope.as_str().to_owned()),
+            Self::HeldBack(all) | Self::Included(all) => {
+                join(all.iter().map(String::as_str).collect())
+            }
+            Self::WriteAllow(all) => {
+                let all = all.iter().map(ToString::to_string);
+                Some(all.collect::<Vec<_>>().join(","))
+            }
+            Self::Project(_) => None,
+        }
+    }
+
+    /// It in a sentence for people; `registered` is the cluster's own address, `project` the name of
+    /// the project that it is in from now on.
+    pub(crate) fn words(&self, registered: &str, project: Option<&str>) -> String {
+        let value = self.value().unwrap_or_default();
+        match self {
+            Self::Description(_) => format!("description: {value}"),
+            Self::Labels(_) => format!("labels: {value}"),
+            Self::Public(None) => format!("files carry {registered}, as registered"),
+            Self::Public(Some(public)) => {
+                let name = public.tls_server_name.as_ref();
+                let name = name.map_or(String::new(), |name| format!(" (tls-server-name: {name})"));
+                format!("files carry {value}{name}")
+            }
+            Self::WriteScope(_) => format!("write scope: {value}"),
+            Self::HeldBack(_) => format!("held back from write: {value}"),
+            Self::Included(_) => format!("included in write: {value}"),
+            Self::WriteAllow(_) => format!("allowed to write: {value}"),
+            Self::Project(_) => format!("project: {}", project.unwrap_or("none")),
+        }
+    }
+}
