@@ -27,6 +27,7 @@ pub(crate) mod power;
 pub(crate) mod project;
 pub(crate) mod refusal;
 pub(crate) mod rows;
+pub(crate) mod sealed;
 pub(crate) mod setting;
 pub(crate) mod similar;
 pub(crate) mod snapshot;

@@ -12,6 +12,7 @@ use crate::artifact::file::FileError;
 use crate::artifact::merge::MergeError;
 use crate::domain::name::ClusterName;
 use crate::domain::policy::Denial;
+use crate::domain::sealed::{SealedSecret, Which};
 use crate::domain::text;
 use crate::kubernetes::error::Error as ClusterError;
 use crate::ops::open::OpenFileError;
@@ -294,26 +295,13 @@ impl From<session::Error> for Failure {
             E::UnknownUser { .. } => (Kind::NotFound, "run `kubegrant user list`".to_owned()),
             E::Lock { .. } => (Kind::State, "is the disk full or read-only?".to_owned()),
             E::Locked { .. } => (Kind::State, "try again when it is done".to_owned()),
-            E::NotForYou { cluster, .. } => (
-                Kind::Denied,
-                format!(
-                    "only organization owners and admins and the cluster's owner can use it: ask \
-                     one of them to do this, or, for a kubeconfig of yours, to run \
-                     `kubegrant kubeconfig download {cluster} --user YOU`"
-                ),
-            ),
-            E::SshKeyNotForYou { cluster } => (
-                Kind::Denied,
-                format!(
-                    "only organization owners and admins and the cluster's owner can open it: ask \
-                     one of them to run `kubegrant ssh-key download {cluster} --user YOU`"
-                ),
-            ),
-            E::Tampered { what, cluster, .. } => {
-                let again = match *what {
-                    "provider token" => format!("cluster provider-token set {cluster}"),
-                    "SSH key" => format!("ssh-key reset {cluster}"),
-                    _ => format!("cluster relink {cluster} --kubeconfig FILE"),
+            E::NotForYou(secret) => (Kind::Denied, help_with(secret)),
+            E::Tampered { secret, .. } => {
+                let cluster = &secret.on;
+                let again = match secret.which {
+                    Which::ProviderToken => format!("cluster provider-token set {cluster}"),
+                    Which::SshKey { .. } => format!("ssh-key reset {cluster}"),
+                    Which::ManagerLogin => format!("cluster relink {cluster} --kubeconfig FILE"),
                 };
                 (
                     Kind::Unsafe,
@@ -452,6 +440,22 @@ fn left_behind(error: ops::Error) -> Failure {
         .map(|it| format!("take it away with `{it}`"));
     failure.hints.extend(commands);
     failure
+}
+
+/// Who can help whoever cannot open a secret, and how.
+fn help_with(secret: &SealedSecret) -> String {
+    let cluster = &secret.on;
+    match secret.which {
+        Which::SshKey { .. } => format!(
+            "only organization owners and admins and the cluster's owner can open it: ask one of \
+             them to run `kubegrant ssh-key download {cluster} --user YOU`"
+        ),
+        Which::ManagerLogin | Which::ProviderToken => format!(
+            "only organization owners and admins and the cluster's owner can use it: ask one of \
+             them to do this, or, for a kubeconfig of yours, to run `kubegrant kubeconfig download \
+             {cluster} --user YOU`"
+        ),
+    }
 }
 
 /// What helps where a file holds no key that could be taken.

@@ -83,6 +83,15 @@ pub(crate) struct Planned {
     pub(crate) over: Vec<project::shared::Over>,
 }
 
+impl Planned {
+    /// Adds what would be done beside.
+    fn extend(&mut self, other: Self) {
+        self.steps.extend(other.steps);
+        self.effects.extend(other.effects);
+        self.over.extend(other.over);
+    }
+}
+
 impl<T> Done<T> {
     /// A preview in sentences alone.
     fn planned(steps: Vec<String>) -> Self {

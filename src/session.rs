@@ -3,6 +3,7 @@
 mod clocks;
 mod given;
 mod head;
+mod keyring;
 mod locks;
 mod operator;
 mod shells;
@@ -17,27 +18,24 @@ use crate::domain::access::{self, Access};
 use crate::domain::cluster::{Cluster, ManagerKind};
 use crate::domain::installation::InstallationId;
 use crate::domain::name::UserRef;
+use crate::domain::sealed::SealedSecret;
 use crate::domain::user::User;
 use crate::env::Env;
 use crate::kubernetes::client::{self, Endpoint, Login};
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::error::{Error as ClusterError, SetupError};
-use crate::secrets::{Identity, IdentityError, OpenError, RecordName, SecretString, open};
-use crate::store::integrity::{self, Scope};
+use crate::secrets::{Identity, IdentityError, OpenError, SecretString};
 use crate::store::{self, ReadTxn, Store};
 use zeroize::Zeroizing;
 
 pub(crate) use given::{Given, is_stream};
 pub(crate) use head::{Known, NoHead, Note};
+pub(crate) use keyring::record_name;
 pub(crate) use locks::Lock;
 use operator::operator_login;
 pub(crate) use operator::operator_text;
 pub(crate) use shells::{FILES as SHELL_FILES, FOLDER as SHELL_FOLDER, ShellLife};
 
-/// What a manager's sealed credential is called in errors.
-const MANAGER_LOGIN: &str = "manager login";
-/// What an SSH key is called.
-pub(crate) const SSH_KEY: &str = "SSH key";
 /// The largest identity file that is read, in bytes.
 const IDENTITY_BYTES_MAX: usize = 64 * 1024;
 
@@ -104,27 +102,14 @@ pub(crate) enum Error {
         /// How long it was waited for.
         seconds: u64,
     },
-    /// The identity does not open the manager's login, or the provider token.
-    #[error("your key does not open the {what} of cluster '{cluster}'")]
-    NotForYou {
-        /// What was to be opened.
-        what: &'static str,
-        /// Which cluster.
-        cluster: String,
-    },
-    /// The identity does not open the SSH key.
-    #[error("your key does not open the SSH key of cluster '{cluster}'")]
-    SshKeyNotForYou {
-        /// Which cluster.
-        cluster: String,
-    },
+    /// The identity does not open a secret.
+    #[error("your key does not open the {} of cluster '{}'", .0.noun(), .0.on)]
+    NotForYou(SealedSecret),
     /// Something sealed is damaged or another record's.
-    #[error("the {what} of cluster '{cluster}' is damaged")]
+    #[error("the {} of cluster '{}' is damaged", secret.noun(), secret.on)]
     Tampered {
         /// What was to be opened.
-        what: &'static str,
-        /// Which cluster.
-        cluster: String,
+        secret: SealedSecret,
         /// What is wrong.
         #[source]
         source: OpenError,
@@ -185,8 +170,8 @@ pub(crate) struct Session {
     notes: RefCell<Vec<Note>>,
     /// What this run is about, in the words of the audit log.
     action: Cell<&'static str>,
-    /// What the identity did not open: what it was, and on which cluster.
-    shut: RefCell<Vec<(&'static str, String)>>,
+    /// What the identity did not open.
+    shut: RefCell<Vec<SealedSecret>>,
     clocks: clocks::Seen,
 }
 
@@ -364,25 +349,6 @@ impl Session {
         })
     }
 
-    /// The name of the record that holds a cluster's manager login.
-    #[expect(
-        clippy::unused_self,
-        reason = "asked of the session, like the login itself"
-    )]
-    pub(crate) fn manager_record(
-        &self,
-        cluster: &Cluster,
-        installation: &InstallationId,
-    ) -> RecordName {
-        RecordName {
-            installation: installation.clone(),
-            table: "clusters",
-            row: cluster.name.to_string(),
-            column: "manager_secret",
-            generation: cluster.manager_generation,
-        }
-    }
-
     /// Says what this run is about, in the words of the audit log.
     pub(crate) fn is_about(&self, action: &'static str) {
         self.action.set(action);
@@ -391,52 +357,6 @@ impl Session {
     /// What this run is about.
     pub(crate) fn action(&self) -> &'static str {
         self.action.get()
-    }
-
-    /// Something of a cluster that the identity does not open, kept in mind as a refusal.
-    pub(crate) fn not_for_you(&self, what: &'static str, cluster: String) -> Error {
-        let shut = (what, cluster.clone());
-        if !self.shut.borrow().contains(&shut) {
-            self.shut.borrow_mut().push(shut);
-        }
-        if what == SSH_KEY {
-            Error::SshKeyNotForYou { cluster }
-        } else {
-            Error::NotForYou { what, cluster }
-        }
-    }
-
-    /// What the identity did not open so far; it is forgotten with that.
-    pub(crate) fn take_shut(&self) -> Vec<(&'static str, String)> {
-        self.shut.take()
-    }
-
-    /// Opens a cluster's manager login.
-    pub(crate) fn manager_login(
-        &self,
-        cluster: &Cluster,
-        installation: &InstallationId,
-    ) -> Result<SecretString, Error> {
-        let name = || cluster.name.to_string();
-        // The record and its secret in one look: a rotation between two would look like tampering.
-        let (found, sealed) = self.store()?.read(|tx| {
-            // The last door before the network: what the store says must be what was recorded.
-            integrity::check(tx, Scope::Organization)?;
-            integrity::check(tx, Scope::Cluster(cluster.id))?;
-            let found = store::clusters::find(tx, &cluster.name)?;
-            let sealed = store::clusters::manager_secret(tx, cluster.id)?;
-            Ok::<_, store::Error>((found, sealed))
-        })?;
-        let sealed = sealed.ok_or_else(|| self.not_for_you(MANAGER_LOGIN, name()))?;
-        let record = self.manager_record(found.as_ref().unwrap_or(cluster), installation);
-        open(&sealed, &record, self.identity()?).map_err(|error| match error {
-            OpenError::NotForThisKey => self.not_for_you(MANAGER_LOGIN, name()),
-            source => Error::Tampered {
-                what: MANAGER_LOGIN,
-                cluster: name(),
-                source,
-            },
-        })
     }
 
     /// Connects to a cluster as its manager, and checks that it is the one that was registered.

@@ -5,7 +5,7 @@ use super::views::plan::PlanView;
 use crate::domain::Confirmed;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::error::{Failure, Kind};
-use crate::ops::{self, Applied, Done, Mode};
+use crate::ops::{self, Applied, Done};
 use crate::output::Output;
 use crate::session::Session;
 
@@ -33,10 +33,9 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// Whether what is more than it says is wished for all the same: `--yes` says so. A dry run
-    /// gives nothing, and says what it would be.
-    pub(crate) fn insists(&self, mode: Mode) -> Option<Confirmed> {
-        Confirmed::from_consent(self.yes || mode == Mode::Plan)
+    /// Whether what is more than it says is wished for all the same: `--yes` says so.
+    pub(crate) fn insists(&self) -> Option<Confirmed> {
+        Confirmed::from_consent(self.yes)
     }
 
     /// Says where what is shown is not what this program left in the store.

@@ -63,7 +63,7 @@ pub(crate) async fn run(args: ShellArgs, desk: &mut Desk<'_>) -> Result<(), Fail
         ttl_seconds: args.ttl.num_seconds(),
         namespace: args.namespace,
         command: args.command,
-        insists: desk.insists(args.dry_run.mode()),
+        insists: desk.insists(),
     };
     let mode = args.dry_run.mode();
     let begun = Box::pin(ops::shell::begin(desk.session, &wish, mode)).await?;

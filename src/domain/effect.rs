@@ -7,7 +7,7 @@
 use super::Timestamp;
 use super::access::{Grant, Power};
 use super::binding::{BindingId, Bound};
-use super::cluster::{ClusterId, State};
+use super::cluster::{ClusterId, FormerManager, State};
 use super::credential::{CredentialId, Subject};
 use super::name::{Email, ProjectName, UserName};
 use super::project::{ProjectId, ProjectRole};
@@ -45,6 +45,17 @@ pub(crate) enum Effect {
         power: Power,
         /// Its number.
         version: u32,
+    },
+    /// Hands a version over. What it carries is minted beside, and stands in no plan.
+    Deliver {
+        /// On which cluster.
+        cluster: ClusterId,
+        /// Whose version it is.
+        subject: Subject,
+        /// Its number.
+        version: u32,
+        /// Into whose hands.
+        user: UserId,
     },
     /// Blocks a user's kubeconfig; a block that is there stays as it is.
     PutBlock {
@@ -91,6 +102,35 @@ pub(crate) enum Effect {
         cluster: ClusterId,
         /// What it is from now on.
         setting: Setting,
+    },
+    /// Has another account take the manager's place: these must go.
+    ReplaceManager {
+        /// On which cluster.
+        cluster: ClusterId,
+        /// The account that is the manager now, and others that must go with it.
+        former: Vec<FormerManager>,
+    },
+    /// Sets the token of a cluster's provider. What it is is sealed beside, and stands in no plan.
+    SetProviderToken {
+        /// Of which cluster.
+        cluster: ClusterId,
+    },
+    /// Removes the token of a cluster's provider.
+    RemoveProviderToken {
+        /// Of which cluster.
+        cluster: ClusterId,
+    },
+    /// Begins a cluster's deletion: from now on only that goes on.
+    BeginDelete {
+        /// Which cluster.
+        cluster: ClusterId,
+        /// When.
+        at: Timestamp,
+    },
+    /// Removes a cluster from view, with its secrets and all that is given on it.
+    RemoveCluster {
+        /// Which cluster.
+        cluster: ClusterId,
     },
     /// Assigns a cluster to a user.
     SetOwner {
@@ -211,12 +251,18 @@ impl Effect {
             Self::RemoveGrant { cluster, .. }
             | Self::EndVersion { cluster, .. }
             | Self::BeginVersion { cluster, .. }
+            | Self::Deliver { cluster, .. }
             | Self::PutBlock { cluster, .. }
             | Self::LiftBlock { cluster, .. }
             | Self::Unbind { cluster, .. }
             | Self::SetProtected { cluster, .. }
             | Self::SetState { cluster, .. }
             | Self::Set { cluster, .. }
+            | Self::ReplaceManager { cluster, .. }
+            | Self::SetProviderToken { cluster }
+            | Self::RemoveProviderToken { cluster }
+            | Self::BeginDelete { cluster, .. }
+            | Self::RemoveCluster { cluster }
             | Self::SetOwner { cluster, .. }
             | Self::KeepShared { cluster, .. } => Some(*cluster),
             Self::AddUser(_)
@@ -261,6 +307,7 @@ impl Effect {
             Self::RemoveGrant { .. } => "remove-grant",
             Self::EndVersion { .. } => "end-version",
             Self::BeginVersion { .. } => "begin-version",
+            Self::Deliver { .. } => "deliver",
             Self::PutBlock { .. } => "put-block",
             Self::LiftBlock { .. } => "lift-block",
             Self::Bind(_) => "bind",
@@ -268,6 +315,11 @@ impl Effect {
             Self::SetProtected { .. } => "set-protected",
             Self::SetState { .. } => "set-state",
             Self::Set { setting, .. } => setting.kind(),
+            Self::ReplaceManager { .. } => "replace-manager",
+            Self::SetProviderToken { .. } => "set-provider-token",
+            Self::RemoveProviderToken { .. } => "remove-provider-token",
+            Self::BeginDelete { .. } => "begin-delete",
+            Self::RemoveCluster { .. } => "remove-cluster",
             Self::SetOwner { .. } => "set-owner",
             Self::AddUser(_) => "add-user",
             Self::SetKey { .. } => "set-key",

@@ -114,6 +114,8 @@ pub(crate) enum Refusal {
     },
     /// What was issued since the backup that was restored is not ended yet.
     RestoredSince(ClusterName),
+    /// The cluster is reached with the operator's own credential: there is no manager to replace.
+    OperatorsLogin(ClusterName),
     /// Nobody rotates shared kubeconfigs on an archived cluster.
     ArchivedShared(ClusterName),
     /// What is sealed was sealed anew while it was to be: of this cluster, or of one that came.
@@ -211,6 +213,10 @@ impl std::fmt::Display for Refusal {
                 f,
                 "the store was restored from a backup, and what was issued on cluster '{cluster}' \
                  since is not yet ended"
+            ),
+            Self::OperatorsLogin(cluster) => write!(
+                f,
+                "cluster '{cluster}' is reached with the operator's own credential"
             ),
             Self::ArchivedShared(cluster) => write!(
                 f,

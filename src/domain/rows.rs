@@ -110,6 +110,16 @@ impl Rows {
                 to: Some(power.to_string()),
                 ..facts
             },
+            Effect::Deliver {
+                subject,
+                version,
+                user,
+                ..
+            } => Facts {
+                of: on.subject_name(*subject).map(|it| it.to_string()),
+                version: Some(*version),
+                ..about(*user, None)
+            },
             Effect::Bind(new) => about(new.user, Some(new.bound.to_string())),
             Effect::Unbind { binding, .. } => {
                 let found = on.bindings.iter().find(|it| it.id == *binding);
@@ -126,6 +136,10 @@ impl Rows {
                 ..facts
             },
             Effect::Set { setting, .. } => self.facts_of_setting(on, setting, facts),
+            Effect::ReplaceManager { .. } => Facts {
+                from: Some(on.cluster.manager.clone()),
+                ..facts
+            },
             Effect::SetOwner { owner, .. } => Facts {
                 from: on.cluster.owner.and_then(|it| self.name(it)),
                 ..about(*owner, None)
@@ -232,6 +246,7 @@ impl Rows {
             }
             Effect::EndVersion { .. } => format!("end {version}"),
             Effect::BeginVersion { .. } => format!("begin {version}"),
+            Effect::Deliver { .. } => format!("hand {version} to '{user}'"),
             Effect::PutBlock { .. } => {
                 format!("block the kubeconfig of '{user}' on cluster '{cluster}'")
             }
@@ -252,6 +267,22 @@ impl Rows {
                 let registered = self.cluster(*cluster).map(|on| &on.cluster.address.server);
                 let registered = registered.map(String::as_str).unwrap_or_default();
                 setting.words(registered, facts.project.as_deref())
+            }
+            Effect::ReplaceManager { .. } => format!(
+                "make another account the manager of cluster '{cluster}', and end account '{}'",
+                or_nothing(&facts.from)
+            ),
+            Effect::SetProviderToken { .. } => {
+                format!("set the provider token of cluster '{cluster}'")
+            }
+            Effect::RemoveProviderToken { .. } => {
+                format!("remove the provider token of cluster '{cluster}'")
+            }
+            Effect::BeginDelete { .. } => {
+                format!("remove everything of ours from cluster '{cluster}'")
+            }
+            Effect::RemoveCluster { .. } => {
+                format!("remove cluster '{cluster}' with its sealed login")
             }
             Effect::SetOwner { .. } => {
                 let from = facts

@@ -23,6 +23,7 @@ use super::name::{ProjectName, UserRef};
 use super::plan::{self, Desired};
 use super::project::{Holder, ProjectId, ProjectRole, SharedLevel};
 use super::refusal::Refusal;
+use super::sealed::{SealedSecret, Which};
 use super::subject::SubjectName;
 use super::user::{Role, User, UserId};
 
@@ -144,6 +145,8 @@ pub(crate) struct ClusterSnapshot {
     pub(crate) numbers: BTreeMap<Subject, u32>,
     /// Numbers that were seen on the cluster and that the store never heard of, by subject name.
     pub(crate) floors: BTreeMap<SubjectName, u32>,
+    /// The secrets of it that the store holds, sealed.
+    pub(crate) secrets: Vec<SealedSecret>,
     /// Whether a change of where write reaches is pending.
     pub(crate) reach_pending: bool,
     /// Whether logins of the manager from before the stored one may still work.
@@ -163,6 +166,17 @@ pub(crate) struct Circumstances {
     pub(crate) clocks_agree: Option<bool>,
     /// Accounts of shells whose process is gone.
     pub(crate) lost_shells: BTreeSet<AccountName>,
+}
+
+impl Circumstances {
+    /// A time, with nothing asked of the cluster, and every shell alive.
+    pub(crate) fn at(now: Timestamp) -> Self {
+        Self {
+            now,
+            clocks_agree: None,
+            lost_shells: BTreeSet::new(),
+        }
+    }
 }
 
 /// What must end, and what begins in its place.
@@ -333,13 +347,17 @@ impl ClusterSnapshot {
         let user = credential.subject.user()?;
         let user = self.people.users.get(&user)?;
         let because = credential.must_end(self.access_of(user, circumstances.now));
-        if because.is_some() || !credential.is_shell() || !credential.state.is_live() {
+        if because.is_some() || !credential.state.is_live() {
             return because;
         }
-        // A shell lives as long as the process that began it, and its time at most.
         if self.blocks.contains(&user.id) {
-            Some("revoked by an admin")
-        } else if credential
+            return Some("revoked by an admin");
+        }
+        if !credential.is_shell() {
+            return None;
+        }
+        // A shell lives as long as the process that began it, and its time at most.
+        if credential
             .until
             .is_some_and(|until| until <= circumstances.now)
         {
@@ -392,12 +410,23 @@ impl ClusterSnapshot {
         let Some(user) = user.and_then(|user| self.people.users.get(&user)) else {
             return true;
         };
-        let is_shells_end = credential.is_shell()
+        let is_blocked = credential.state.is_live() && self.blocks.contains(&user.id);
+        let is_lost = credential.is_shell()
             && credential.state.is_live()
-            && (self.blocks.contains(&user.id)
-                || circumstances.lost_shells.contains(&credential.account));
+            && circumstances.lost_shells.contains(&credential.account);
         let timeless = self.access_of(user, Timestamp::MIN_UTC);
-        is_shells_end || credential.must_end(timeless).is_some()
+        is_blocked || is_lost || credential.must_end(timeless).is_some()
+    }
+
+    /// Why a version ends now: it must, and not by a clock that nobody else agrees with.
+    pub(crate) fn why_it_ends(
+        &self,
+        credential: &Credential,
+        circumstances: &Circumstances,
+    ) -> Option<&'static str> {
+        let because = self.why_it_must_end(credential, circumstances)?;
+        let in_time = circumstances.clocks_agree == Some(true);
+        (in_time || self.ends_whatever_the_time(credential, circumstances)).then_some(because)
     }
 
     /// What must end now, each with what begins in its place. By time only where the cluster was
@@ -406,13 +435,11 @@ impl ClusterSnapshot {
     pub(crate) fn consequences(&self, circumstances: &Circumstances) -> Consequences {
         let mut found = Consequences::default();
         for credential in &self.credentials {
-            let Some(because) = self.why_it_must_end(credential, circumstances) else {
-                continue;
-            };
-            let in_time = circumstances.clocks_agree == Some(true);
-            if in_time || self.ends_whatever_the_time(credential, circumstances) {
+            if let Some(because) = self.why_it_ends(credential, circumstances) {
                 found.effects.extend(self.ending(credential, because));
-            } else if circumstances.clocks_agree == Some(false) {
+            } else if circumstances.clocks_agree == Some(false)
+                && self.why_it_must_end(credential, circumstances).is_some()
+            {
                 found.kept_by_clock = true;
             }
         }
@@ -438,14 +465,34 @@ impl ClusterSnapshot {
         }
     }
 
+    /// The version that begins in the place of one that ends though its subject has what it carries:
+    /// none of a shell, none where the cluster issues none.
+    pub(crate) fn next_of(&self, ended: &Credential, now: Timestamp) -> Option<Effect> {
+        if let Subject::Shared { .. } = ended.subject {
+            return self.successor(ended);
+        }
+        let circumstances = Circumstances::at(now);
+        // What must end anyway does not begin again.
+        let may_stay = self.why_it_must_end(ended, &circumstances).is_none();
+        (may_stay && !ended.is_shell() && self.is_issuing()).then(|| Effect::BeginVersion {
+            cluster: self.cluster.id,
+            subject: ended.subject,
+            power: ended.power,
+            version: self.next_version(ended.subject),
+        })
+    }
+
+    /// Whether versions may begin on the cluster.
+    fn is_issuing(&self) -> bool {
+        self.cluster.state == super::cluster::State::Active && self.cluster.deleting_at.is_none()
+    }
+
     /// The version that begins in the place of a shared one, where the cluster issues any.
     fn successor(&self, ended: &Credential) -> Option<Effect> {
         let Subject::Shared { project, level } = ended.subject else {
             return None;
         };
-        let is_issuing = self.cluster.state == super::cluster::State::Active
-            && self.cluster.deleting_at.is_none();
-        (self.cluster.project == Some(project) && is_issuing).then(|| Effect::BeginVersion {
+        (self.cluster.project == Some(project) && self.is_issuing()).then(|| Effect::BeginVersion {
             cluster: self.cluster.id,
             subject: ended.subject,
             power: level.power(),
@@ -503,7 +550,22 @@ impl ClusterSnapshot {
                     holder.kept = *kept;
                 }
             }
+            Effect::BeginDelete { at, .. } => {
+                self.cluster.deleting_at.get_or_insert(*at);
+            }
+            Effect::RemoveCluster { .. } => {
+                self.credentials.clear();
+                self.bindings.clear();
+                self.grants.clear();
+                self.blocks.clear();
+            }
+            Effect::RemoveProviderToken { .. } => {
+                self.secrets.retain(|it| it.which != Which::ProviderToken);
+            }
+            Effect::ReplaceManager { former, .. } => self.former.extend(former.iter().cloned()),
             Effect::Bind(_)
+            | Effect::Deliver { .. }
+            | Effect::SetProviderToken { .. }
             | Effect::AddUser(_)
             | Effect::SetKey { .. }
             | Effect::SetRole { .. }

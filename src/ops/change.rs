@@ -14,7 +14,7 @@
 pub(super) mod fixture;
 mod runner;
 
-pub(super) use runner::run;
+pub(super) use runner::{Recorded, planned, record, run};
 
 use futures::{StreamExt, stream};
 
@@ -30,6 +30,7 @@ use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::user::{User, UserId};
 use crate::domain::{Confirmed, Timestamp};
 use crate::session::Session;
+use crate::store::WriteTxn;
 
 /// How many clusters are worked on at once.
 pub(super) const CLUSTERS_AT_ONCE: usize = 8;
@@ -120,6 +121,8 @@ impl Who {
 pub(super) struct Decision {
     /// Its own effects. None: it is so already.
     pub(super) effects: Vec<Effect>,
+    /// Effects that are recorded once they are true on the cluster, by a verb with work of its own.
+    pub(super) later: Vec<Effect>,
     /// A sentence for the audit log.
     pub(super) detail: String,
     /// The user whom it is about, if it is about one.
@@ -136,6 +139,13 @@ pub(super) struct Decision {
     pub(super) reaches_clusters: bool,
     /// Whether what is pending of others is this command's matter too.
     pub(super) concerns_all: bool,
+}
+
+impl Decision {
+    /// Whether there is anything to do.
+    fn acts(&self) -> bool {
+        !self.effects.is_empty() || !self.later.is_empty()
+    }
 }
 
 /// What the audit log says beside a change.
@@ -254,6 +264,14 @@ pub(super) trait Change {
     async fn look(&self, _session: &Session, _rows: &Rows) -> Result<Self::Seen, Error> {
         Ok(Self::Seen::default())
     }
+    /// Whether a preview needs what is seen there; else it asks no cluster.
+    fn looks_for_preview(&self) -> bool {
+        true
+    }
+    /// Writes what is sealed, which is no plain data, in the transaction that commits the effects.
+    fn seal(&self, _tx: &WriteTxn<'_>, _rows: &Rows, _who: &Who) -> Result<(), Error> {
+        Ok(())
+    }
     /// Decides. Pure: the rows, who, and what was seen are all that it knows.
     fn decide(&self, rows: &Rows, who: &Who, seen: &Self::Seen) -> Result<Decision, Refusal>;
 }
@@ -297,7 +315,7 @@ impl<S> Carried<S> {
 
     /// Whether it was so before.
     pub(super) fn is_unchanged(&self) -> bool {
-        self.decision.effects.is_empty()
+        !self.decision.acts()
     }
 
     /// The user whom it was about, as they are now.

@@ -164,7 +164,7 @@ pub(crate) async fn explain(
             Some(match asked {
                 // Whoever asks about themselves rarely has a key that opens the login: the rest
                 // of the answer stands.
-                Err(Error::Session(session::Error::NotForYou { .. })) => Answer {
+                Err(Error::Session(session::Error::NotForYou(_))) => Answer {
                     question: question.words(),
                     allowed: None,
                     reason: format!(

@@ -174,15 +174,13 @@ pub(crate) fn record_shut(session: &Session) -> Result<(), Error> {
         return Ok(());
     }
     let actor = session.actor()?;
-    for (what, cluster) in shut {
+    for secret in shut {
         let journal = Journal {
-            cluster: Some(cluster),
+            cluster: Some(secret.on.to_string()),
             ..Journal::new(&actor, session.action())
         };
-        let detail = format!(
-            "the key of '{}' does not open the {what}",
-            actor.holder.name
-        );
+        let (holder, noun) = (&actor.holder.name, secret.noun());
+        let detail = format!("the key of '{holder}' does not open the {noun}");
         journal.record_alone(session, Phase::Denied, detail, None)?;
     }
     Ok(())

@@ -3,6 +3,7 @@
 mod all;
 mod download;
 mod form;
+mod issue;
 mod merge;
 mod rotate;
 mod trial;
@@ -18,17 +19,15 @@ use super::{Error, find};
 pub(crate) use crate::artifact::file::Overwrite;
 use crate::domain::Timestamp;
 use crate::domain::access::{self, Access, Power};
-use crate::domain::account_name::AccountName;
-use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::Cluster;
-use crate::domain::credential::{Credential, CredentialId, Delivery, Subject};
+use crate::domain::credential::{Credential, Delivery, Subject};
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::{ClusterAction, Denial};
 use crate::domain::project::{ProjectRole, SharedLevel};
 use crate::domain::subject::SubjectName;
 use crate::domain::user::User;
 use crate::session::{Actor, Session};
-use crate::store::{self, WriteTxn};
+use crate::store;
 
 /// Whose kubeconfig a wish is about, after the rules were asked.
 pub(super) struct Case {
@@ -46,6 +45,8 @@ pub(super) struct Case {
     power: Power,
     /// What the actor has there.
     actor_power: Option<Power>,
+    /// What was asked of the rules.
+    asked: ClusterAction,
 }
 
 /// Which way in a wish is about.
@@ -80,11 +81,7 @@ fn case(
         // It depends on them, and is decided when they are found.
         Way::Either => false,
     };
-    let asked = match (own, shared) {
-        (true, false) => ClusterAction::OwnKubeconfig,
-        (true, true) => ClusterAction::SharedKubeconfig,
-        (false, _) => ClusterAction::KubeconfigFor,
-    };
+    let asked = issue::asked(own, shared);
     let found = find::cluster(session, &actor, &journal, cluster, asked)?;
     let journal = journal.cluster(&found.cluster);
     let (subject, access) = match user {
@@ -127,6 +124,7 @@ fn case(
             ends_at: access.ends_at(),
             power,
             actor_power,
+            asked,
         },
         (_, Some(role), Some(project)) if way != Way::Own => {
             let level = role.level();
@@ -144,6 +142,7 @@ fn case(
                 ends_at: None,
                 power: level.power(),
                 actor_power,
+                asked,
             }
         }
         _ if shared => return Err(not_a_member(&subject, cluster)),
@@ -183,58 +182,20 @@ fn is_own(actor: &Actor, user: &UserRef) -> bool {
     }
 }
 
-/// Inserts the next version as pending; its account's name is stored before it is created.
-pub(super) fn begin_version(
-    session: &Session,
-    tx: &WriteTxn<'_>,
-    case: &Case,
-    request: EventSeq,
-) -> Result<CredentialId, Error> {
-    if store::clusters::owes_orphans(tx, case.cluster.id)? {
-        let name = &case.cluster.name;
-        return Err(Error::Forbidden {
-            why: format!(
-                "the store was restored from a backup, and what was issued on cluster '{name}' \
-                 since is not yet ended"
-            ),
-            hint: format!("run `kubegrant reconcile {name}` first"),
-        });
+/// What was asked for changed meanwhile.
+fn overtaken(case: &Case) -> Error {
+    Error::Overtaken {
+        user: case.owner.to_string(),
+        cluster: case.cluster.name.clone(),
     }
-    let whose = (case.of, &case.owner, case.power);
-    let id = begin(
-        session,
-        tx,
-        &case.journal,
-        &case.cluster,
-        whose,
-        Some(request),
-    )?;
-    Ok(id)
 }
 
-/// The same for a subject, with its name in words and what it carries.
-pub(super) fn begin(
-    session: &Session,
-    tx: &WriteTxn<'_>,
-    journal: &Journal,
-    cluster: &Cluster,
-    (subject, owner, power): (Subject, &SubjectName, Power),
-    request: Option<EventSeq>,
-) -> store::Result<CredentialId> {
-    let version = store::credentials::next_version(tx, cluster.id, subject)?;
-    let account = AccountName::new(owner, session.random(), version);
-    let new = store::credentials::NewCredential {
-        cluster: cluster.id,
-        subject,
-        version,
-        account: &account,
-        power,
-        created_at: session.now(),
-    };
-    let id = store::credentials::insert(tx, &new)?;
-    let detail = format!("version {version} of '{owner}' ({power})");
-    journal.record(session, tx, Phase::Requested, detail, request)?;
-    Ok(id)
+/// The live version of what is asked for.
+fn live(session: &Session, case: &Case) -> Result<Option<Credential>, Error> {
+    let versions = session
+        .store()?
+        .read(|tx| store::credentials::versions_of(tx, case.cluster.id, case.of))?;
+    Ok(versions.into_iter().find(|it| it.state.is_live()))
 }
 
 /// One version of `kubeconfig show`.

@@ -39,23 +39,6 @@ pub(super) fn new_name(session: &Session) -> String {
     account_name(session.random())
 }
 
-/// Puts accounts on the list of those that must go.
-pub(super) fn list(
-    tx: &WriteTxn<'_>,
-    cluster: &Cluster,
-    accounts: impl IntoIterator<Item = FormerManager>,
-) -> store::Result<()> {
-    let mut former = store::managers::former(tx, cluster.id)?;
-    for account in accounts {
-        // One line for a name: with its UID, if that is known by now.
-        former.retain(|it| it.name != account.name || it.uid.is_some() && account.uid.is_none());
-        if !former.iter().any(|it| it.name == account.name) {
-            former.push(account);
-        }
-    }
-    store::managers::set_former(tx, cluster.id, &former)
-}
-
 /// Takes an account off the list: it is the manager's now.
 pub(super) fn unlist(tx: &WriteTxn<'_>, cluster: &Cluster) -> store::Result<()> {
     let mut former = store::managers::former(tx, cluster.id)?;
@@ -115,7 +98,7 @@ pub(super) async fn give_up(
     let name = new_name(session);
     session.store()?.write(|tx| {
         let new = FormerManager::from(name.as_str());
-        list(tx, cluster, [present, new])?;
+        store::managers::add_former(tx, cluster.id, &[present, new])?;
         let detail = format!("account '{name}' is to be the manager");
         journal.record(session, tx, Phase::Requested, detail, request)?;
         Ok::<_, Error>(())
@@ -157,7 +140,7 @@ pub(super) async fn renew(
     let proven = super::cluster::prove(&new, &cluster.kube_system_uid).await;
     proven.map_err(&failed)?;
     session.store()?.write(|tx| {
-        let sealed = reseal::seal_login(session, tx, &after, &installation, &secret)?;
+        let sealed = reseal::seal_login(tx, &after, &installation, &secret)?;
         store::managers::set_manager(tx, &after, &sealed)?;
         unlist(tx, &after)?;
         let detail = format!("account '{name}' is the manager, and its login is stored");

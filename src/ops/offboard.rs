@@ -279,19 +279,8 @@ fn look(session: &Session, user: &User) -> Result<Leaving, Error> {
                 leaving.owns.push(name.to_string());
             }
             if user.key.is_some() && policy::opens_secrets_while_active(user, &cluster) {
-                leaving
-                    .could_open
-                    .push(format!("the manager login of cluster '{name}'"));
-                if store::provider_tokens::find(tx, cluster.id)?.is_some() {
-                    leaving
-                        .could_open
-                        .push(format!("the provider token of cluster '{name}'"));
-                }
-                let keys = store::ssh_keys::list(tx, cluster.id)?;
-                let held = keys.iter().filter(|key| key.custody.is_held());
-                leaving.could_open.extend(
-                    held.map(|key| format!("SSH key {} of cluster '{name}'", key.fingerprint)),
-                );
+                let held = store::sealed::of_cluster(tx, &cluster)?;
+                leaving.could_open.extend(held.iter().map(ToString::to_string));
             }
             let once = super::ssh_key::once_open_to(tx, &cluster, user.id)?;
             leaving.could_open.extend(once);
@@ -311,10 +300,7 @@ pub(crate) struct Farewell {
 
 /// Says what somebody has, and asks the rules: before the question is put to a person.
 pub(crate) async fn preview(session: &Session, change: &Offboard) -> Result<Farewell, Error> {
-    let planned = match change::run(session, change, &Intent::Preview).await? {
-        Done::Planned(planned) => planned,
-        Done::Did(_) => Planned::default(),
-    };
+    let planned = change::planned(session, change).await?;
     let leaving = look(session, &find::user(session, &change.user)?)?;
     Ok(Farewell { leaving, planned })
 }

@@ -1,18 +1,26 @@
 //! The provider token of a cluster: set, show, check, remove. Sealed as the manager's login is.
 
+#[cfg(test)]
+mod tests;
+
+use super::change::{self, About, Change, Decision, Target, Who};
 use super::journal::Journal;
-use super::{Done, Error, Mode, find, reseal};
+use super::{Done, Error, Intent, Unasked, find, reseal};
 use crate::domain::Timestamp;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
+use crate::domain::effect::Effect;
 use crate::domain::name::ClusterName;
 use crate::domain::policy::ClusterAction;
+use crate::domain::refusal::Refusal;
+use crate::domain::rows::Rows;
+use crate::domain::sealed::{SealedSecret, Which};
 use crate::provider::{self, Project};
 use crate::secrets::text;
 use crate::secrets::{ExposeSecret, SecretString};
 use crate::session::Session;
-use crate::store;
 use crate::store::provider_tokens::ProviderToken;
+use crate::store::{self, WriteTxn};
 
 /// The only provider known so far.
 const HETZNER: &str = "hetzner";
@@ -89,51 +97,93 @@ pub(crate) fn may_set(session: &Session, name: &ClusterName) -> Result<(), Error
     open_case(session, name, "cluster provider-token set").map(drop)
 }
 
-/// Sets a cluster's token; with `check`, only if the provider accepts it.
-pub(crate) async fn set(
-    session: &Session,
-    name: &ClusterName,
-    text: &str,
+/// A cluster's token is set; with `check`, only if the provider accepts it.
+#[derive(Debug)]
+pub(crate) struct SetToken {
+    cluster: ClusterName,
+    token: SecretString,
     check: bool,
-    mode: Mode,
-) -> Result<Done<Masked>, Error> {
-    let (cluster, journal, actor) = open_case(session, name, "cluster provider-token set")?;
-    let token = tidy(text)?;
-    if mode == Mode::Plan {
-        return Ok(Done::planned(vec![format!(
-            "set the provider token of cluster '{name}'"
-        )]));
+}
+
+impl SetToken {
+    /// Takes a token as it was typed or piped in.
+    pub(crate) fn new(cluster: &ClusterName, text: &str, check: bool) -> Result<Self, Error> {
+        Ok(Self {
+            cluster: cluster.clone(),
+            token: tidy(text)?,
+            check,
+        })
     }
-    let project = if check {
-        Some(ask(session, &token).await?)
-    } else {
-        None
-    };
-    let installation = find::installation(session)?;
-    let set_at = session.now();
-    session.store()?.write(|tx| {
+}
+
+impl Change for SetToken {
+    /// What the provider says that it opens, where it was asked.
+    type Seen = Option<Project>;
+    type Consent = Unasked;
+
+    fn about(&self) -> About<'_> {
+        About::gives(
+            "cluster provider-token set",
+            Target::on(&self.cluster, ClusterAction::Sensitive),
+        )
+    }
+
+    fn looks_for_preview(&self) -> bool {
+        false
+    }
+
+    async fn look(&self, session: &Session, _: &Rows) -> Result<Option<Project>, Error> {
+        if !self.check {
+            return Ok(None);
+        }
+        ask(session, &self.token).await.map(Some)
+    }
+
+    fn seal(&self, tx: &WriteTxn<'_>, rows: &Rows, who: &Who) -> Result<(), Error> {
+        let on = rows.only().map_err(Error::Refused)?;
+        let cluster = &on.cluster;
         let before = store::provider_tokens::find(tx, cluster.id)?;
         let generation = before.map_or(1, |before| before.generation + 1);
-        let place = (&installation, generation);
-        let secret = reseal::seal_provider_token(tx, &cluster, place, &token)?;
+        let record = SealedSecret::provider_token(cluster, generation);
+        let secret = reseal::seal_to_openers(tx, cluster, &record, &on.installation, &self.token)?;
         let stored = ProviderToken {
             provider: HETZNER.to_owned(),
             secret,
             generation,
-            set_at,
-            set_by: actor.holder.id,
+            set_at: who.now,
+            set_by: who.holder.id,
         };
-        store::provider_tokens::put(tx, cluster.id, &stored)?;
-        journal.record(session, tx, Phase::Done, "token set", None)?;
-        Ok::<_, Error>(())
-    })?;
+        Ok(store::provider_tokens::put(tx, cluster.id, &stored)?)
+    }
+
+    fn decide(&self, rows: &Rows, _: &Who, _: &Option<Project>) -> Result<Decision, Refusal> {
+        let cluster = rows.only()?.cluster.id;
+        Ok(Decision {
+            effects: vec![Effect::SetProviderToken { cluster }],
+            detail: "token set".to_owned(),
+            ..Decision::default()
+        })
+    }
+}
+
+/// Sets a cluster's token.
+pub(crate) async fn set(
+    session: &Session,
+    change: &SetToken,
+    intent: &Intent<Unasked>,
+) -> Result<Done<Masked>, Error> {
+    let done = match change::run(session, change, intent).await? {
+        Done::Planned(planned) => return Ok(Done::Planned(planned)),
+        Done::Did(done) => done,
+    };
+    let actor = find::actor(session, "cluster provider-token set")?;
     Ok(Done::Did(Masked {
-        cluster: cluster.name,
+        cluster: change.cluster.clone(),
         provider: HETZNER.to_owned(),
-        token: mask(&token),
-        set_at,
+        token: mask(&change.token),
+        set_at: session.now(),
         set_by: actor.holder.name.to_string(),
-        project,
+        project: done.seen,
     }))
 }
 
@@ -150,7 +200,8 @@ pub(crate) async fn show(
     })?;
     let stored = stored.ok_or_else(|| none(name))?;
     let installation = find::installation(session)?;
-    let token = reseal::open_provider_token(session, &cluster, &installation, &stored)?;
+    let secret = SealedSecret::provider_token(&cluster, stored.generation);
+    let token = session.open_secret(&secret, &installation)?;
     let project = if check {
         Some(ask(session, &token).await?)
     } else {
@@ -175,25 +226,45 @@ pub(crate) async fn show(
     })
 }
 
-/// Removes a cluster's token; `false` if there was none.
-pub(crate) fn remove(
-    session: &Session,
-    name: &ClusterName,
-    mode: Mode,
-) -> Result<Done<bool>, Error> {
-    let (cluster, journal, _) = open_case(session, name, "cluster provider-token remove")?;
-    if mode == Mode::Plan {
-        return Ok(Done::planned(vec![format!(
-            "remove the provider token of cluster '{name}'"
-        )]));
+/// A cluster's token is removed.
+#[derive(Debug)]
+pub(crate) struct RemoveToken {
+    /// Of which cluster.
+    pub(crate) cluster: ClusterName,
+}
+
+impl Change for RemoveToken {
+    type Seen = ();
+    type Consent = Unasked;
+
+    fn about(&self) -> About<'_> {
+        About::gives(
+            "cluster provider-token remove",
+            Target::on(&self.cluster, ClusterAction::Sensitive),
+        )
     }
-    session.store()?.write(|tx| {
-        let removed = store::provider_tokens::remove(tx, cluster.id)?;
-        if removed {
-            journal.record(session, tx, Phase::Done, "token removed", None)?;
-        }
-        Ok(Done::Did(removed))
-    })
+
+    fn decide(&self, rows: &Rows, _: &Who, (): &()) -> Result<Decision, Refusal> {
+        let on = rows.only()?;
+        let is_there = on.secrets.iter().any(|it| it.which == Which::ProviderToken);
+        let cluster = on.cluster.id;
+        let remove = Effect::RemoveProviderToken { cluster };
+        Ok(Decision {
+            effects: is_there.then_some(remove).into_iter().collect(),
+            detail: "token removed".to_owned(),
+            ..Decision::default()
+        })
+    }
+}
+
+/// Removes a cluster's token; `false` if there was none.
+pub(crate) async fn remove(
+    session: &Session,
+    change: &RemoveToken,
+    intent: &Intent<Unasked>,
+) -> Result<Done<bool>, Error> {
+    let done = change::run(session, change, intent).await?;
+    Ok(done.map(|done| !done.is_unchanged()))
 }
 
 fn none(name: &ClusterName) -> Error {

@@ -196,7 +196,7 @@ async fn finish_delete(
         .store()?
         .read(|tx| settle::snapshot(tx, cluster.id))?;
     let journal = journal.clone().cluster(cluster);
-    let removed = remove::go_on(session, cluster, &snapshot, &journal, None).await?;
+    let removed = remove::go_on(session, &snapshot, &journal).await?;
     report.changed.push("its deletion is finished".to_owned());
     let left = removed.left_behind.iter();
     report

@@ -1,23 +1,29 @@
 //! `cluster delete`: everything of ours leaves the cluster, verified, before its login goes.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 
-use super::commit::Question;
+use super::change::{self, About, Change, Decision, Target, Who};
 use super::journal::Journal;
-use super::{Done, Error, Mode, find, manager, settle, ssh_key};
-use crate::domain::Confirmed;
+use super::{Done, Error, Intent, find, manager, settle, ssh_key};
 use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::{Cluster, ManagerKind};
+use crate::domain::effect::Effect;
 use crate::domain::name::ClusterName;
 use crate::domain::plan::{NAMESPACE, binding_name};
 use crate::domain::policy::{ClusterAction, OrganizationAction};
+use crate::domain::refusal::Refusal;
+use crate::domain::rows::Rows;
 use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::text;
+use crate::domain::{Confirmed, Timestamp};
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::error::Error as ClusterError;
 use crate::kubernetes::uninstall::perhaps_last;
 use crate::session::{self, Session};
-use crate::store::{self, WriteTxn};
+use crate::store;
 
 /// A cluster that was removed.
 #[derive(Debug)]
@@ -39,141 +45,197 @@ pub(crate) fn may_delete(session: &Session, name: &ClusterName) -> Result<(), Er
     find::cluster(session, &actor, &journal, name, ClusterAction::Delete).map(drop)
 }
 
+/// Everything of ours leaves a cluster, and the cluster goes from view.
+#[derive(Debug)]
+pub(crate) struct Delete {
+    /// Which cluster.
+    pub(crate) cluster: ClusterName,
+}
+
+impl Change for Delete {
+    type Seen = Option<Way>;
+    type Consent = Confirmed;
+
+    fn about(&self) -> About<'_> {
+        // Under the lock: another delete may have come first.
+        About::gives(
+            "cluster delete",
+            Target::on(&self.cluster, ClusterAction::Delete),
+        )
+    }
+
+    fn looks_for_preview(&self) -> bool {
+        false
+    }
+
+    async fn look(&self, session: &Session, rows: &Rows) -> Result<Option<Way>, Error> {
+        way(session, rows.only().map_err(Error::Refused)?)
+            .await
+            .map(Some)
+    }
+
+    fn decide(&self, rows: &Rows, who: &Who, _: &Option<Way>) -> Result<Decision, Refusal> {
+        let on = rows.only()?;
+        Ok(Decision {
+            effects: beginning(on, who.now),
+            later: vec![Effect::RemoveCluster {
+                cluster: on.cluster.id,
+            }],
+            detail: detail(&on.cluster),
+            reaches_clusters: true,
+            ..Decision::default()
+        })
+    }
+}
+
+/// What a delete begins with.
+fn beginning(on: &ClusterSnapshot, now: Timestamp) -> Vec<Effect> {
+    let live = on.credentials.iter().filter(|it| it.state.is_live());
+    let ends = live.map(|it| on.end_of(it, "the cluster was deleted"));
+    let begin = Effect::BeginDelete {
+        cluster: on.cluster.id,
+        at: now,
+    };
+    ends.chain([begin]).collect()
+}
+
+fn detail(cluster: &Cluster) -> String {
+    format!("remove everything from {}", cluster.address.server)
+}
+
 /// Removes everything of ours from a cluster, and the cluster from view.
 pub(crate) async fn delete(
     session: &Session,
-    name: &ClusterName,
-    mode: Mode,
-    _: Confirmed,
+    change: &Delete,
+    intent: &Intent,
 ) -> Result<Done<Removed>, Error> {
-    let actor = find::actor(session, "cluster delete")?;
-    let journal = Journal::new(&actor, "cluster delete");
-    let found = find::cluster(session, &actor, &journal, name, ClusterAction::Delete)?;
-    let question = Question {
-        command: "cluster delete",
-        action: ClusterAction::Delete,
-        also: None,
-        cluster: &found.cluster,
-    };
-    // Asked under the lock: another delete may have come first.
-    let (lock, cluster) = question.lock(session).await?;
-    let journal = journal.cluster(&cluster);
-    let snapshot = session
-        .store()?
-        .read(|tx| settle::snapshot(tx, cluster.id))?;
-    if mode == Mode::Plan {
-        let mut lines: Vec<String> = snapshot
-            .credentials
-            .iter()
-            .filter(|credential| credential.state.is_live())
-            .map(|credential| {
-                let user = &credential.owner;
-                format!("end version {} of '{user}'", credential.version)
-            })
-            .collect();
-        lines.push(format!(
-            "remove everything of ours from {}",
-            cluster.address.server
-        ));
-        lines.push(format!("remove cluster '{name}' with its sealed login"));
-        return Ok(Done::planned(lines));
+    if matches!(intent, Intent::Preview) {
+        return change::planned(session, change).await.map(Done::Planned);
     }
-    let removed = go_on(session, &cluster, &snapshot, &journal, Some(&question)).await?;
-    drop(lock);
-    Ok(Done::Did(removed))
+    let mut recorded = change::record(session, change).await?;
+    let seen = recorded.take_seen().flatten();
+    let changed = || Error::Refused(Refusal::ChangedMeanwhile(Some(change.cluster.clone())));
+    let (way, request) = seen.zip(recorded.request()).ok_or_else(changed)?;
+    let on = recorded.before()?;
+    let left_behind = go(session, on, way, recorded.journal(), request).await?;
+    recorded.record_later(session, words(&left_behind))?;
+    Ok(Done::Did(Removed {
+        cluster: change.cluster.clone(),
+        ended: on.credentials.len(),
+        left_behind,
+        forgotten: false,
+    }))
 }
 
-/// Deletes, or goes on where an earlier delete was cut off. The caller holds the cluster's lock.
-///
-/// `asked` is what decides it, asked again where it is recorded; to go on with what was decided
-/// asks nobody.
+/// Goes on where an earlier delete was cut off: it was decided then. The caller holds the cluster's
+/// lock.
 pub(super) async fn go_on(
     session: &Session,
-    cluster: &Cluster,
-    snapshot: &ClusterSnapshot,
+    on: &ClusterSnapshot,
     journal: &Journal,
-    asked: Option<&Question<'_>>,
 ) -> Result<Removed, Error> {
-    // Where an earlier delete came so far that the manager is powerless, or gone, the end is all
-    // that is missing.
-    let was_deleting = cluster.deleting_at.is_some();
+    let cluster = &on.cluster;
+    let way = way(session, on).await?;
+    let request = session.store()?.write(|tx| {
+        let request = journal.record(session, tx, Phase::Requested, detail(cluster), None)?;
+        let effects = beginning(on, session.now());
+        settle::commit(session, tx, on, &effects, journal, Some(request))?;
+        Ok::<_, store::Error>(request)
+    })?;
+    let left_behind = go(session, on, way, journal, request).await?;
+    session.store()?.write(|tx| {
+        let remove = Effect::RemoveCluster {
+            cluster: cluster.id,
+        };
+        settle::commit(session, tx, on, &[remove], journal, Some(request))?;
+        journal.record(session, tx, Phase::Done, words(&left_behind), Some(request))
+    })?;
+    Ok(Removed {
+        cluster: cluster.name.clone(),
+        ended: on.credentials.len(),
+        left_behind,
+        forgotten: false,
+    })
+}
+
+/// How a delete goes on: where an earlier one came so far that the manager is powerless, or gone,
+/// the end is all that is missing.
+async fn way(session: &Session, on: &ClusterSnapshot) -> Result<Way, Error> {
+    let was_deleting = on.cluster.deleting_at.is_some();
     // A manager that is refused proves only its own end. Whether the users' accounts went must
     // have been seen before, or a delete that never came so far would call them revoked.
-    let all_ended = was_deleting && !snapshot.orphans_pending && {
-        let unfinished = session
-            .store()?
-            .read(|tx| store::credentials::unfinished(tx, cluster.id))?;
-        unfinished.is_empty()
-    };
-    let way = match session.connect(cluster, &snapshot.installation).await {
-        Ok(connection) if all_ended => Way::GoOn(connection),
-        Ok(connection) => Way::Leave(connection),
+    let all_ended = was_deleting && !on.orphans_pending && on.credentials.is_empty();
+    match session.connect(&on.cluster, &on.installation).await {
+        Ok(connection) if all_ended => Ok(Way::GoOn(connection)),
+        Ok(connection) => Ok(Way::Leave(connection)),
         Err(session::Error::Cluster { source, .. }) if all_ended && source.is_forbidden() => {
-            Way::AwaitTheEnd(session.approach(cluster, &snapshot.installation)?)
+            let connection = session.approach(&on.cluster, &on.installation)?;
+            Ok(Way::AwaitTheEnd(connection))
         }
         Err(session::Error::Cluster { source, .. }) if all_ended && source.is_unauthorized() => {
-            Way::CannotLook
+            Ok(Way::CannotLook)
         }
-        Err(error) => return Err(error.into()),
-    };
-    let begin = |tx: &WriteTxn<'_>| {
-        store::clusters::begin_delete(tx, cluster.id, session.now())?;
-        let detail = format!("remove everything from {}", cluster.address.server);
-        let request = journal.record(session, tx, Phase::Requested, detail, None)?;
-        let live = snapshot.credentials.iter().filter(|it| it.state.is_live());
-        let ends = live.map(|it| snapshot.end_of(it, "the cluster was deleted"));
-        let ends: Vec<_> = ends.collect();
-        settle::commit(session, tx, snapshot, &ends, journal, Some(request))?;
-        Ok::<_, Error>(request)
-    };
-    let request = match asked {
-        Some(question) => question.commit(session, |tx, _| begin(tx))?,
-        None => session.store()?.write(begin)?,
-    };
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Takes everything of ours off the cluster, verified; gives what is left, in words.
+async fn go(
+    session: &Session,
+    on: &ClusterSnapshot,
+    way: Way,
+    journal: &Journal,
+    request: EventSeq,
+) -> Result<Vec<String>, Error> {
+    let cluster = &on.cluster;
+    let all_ended = !matches!(way, Way::Leave(_));
     let outcome = match way {
         Way::Leave(connection) => leave(session, cluster, connection, journal, request).await,
         Way::GoOn(connection) => {
             go_on_leaving(session, cluster, connection, journal, request).await
         }
         Way::AwaitTheEnd(connection) => await_the_end(cluster, &connection).await,
-        Way::CannotLook => Ok(vec![perhaps_last(&snapshot.installation)]),
+        Way::CannotLook => Ok(vec![perhaps_last(&on.installation)]),
     };
     let outcome = match outcome {
         // The account went while this looked: an earlier delete had come as far.
         Err(Error::Cluster { source, .. }) if all_ended && source.is_unauthorized() => {
-            Ok(vec![perhaps_last(&snapshot.installation)])
+            Ok(vec![perhaps_last(&on.installation)])
         }
         other => other,
     };
-    let on_nodes = session
-        .store()?
-        .read(|tx| ssh_key::left_behind(tx, cluster))?;
-    let left_behind = match outcome {
-        Ok(behind) if !on_nodes.is_empty() => [behind, on_nodes].concat(),
-        Ok(behind) => behind,
+    match outcome {
+        Ok(mut behind) => {
+            let on_nodes = session
+                .store()?
+                .read(|tx| ssh_key::left_behind(tx, cluster))?;
+            behind.extend(on_nodes);
+            Ok(behind)
+        }
         Err(error) => {
             journal.record_alone(session, Phase::Owed, text::chain(&error), Some(request))?;
-            return Err(Error::Owed {
+            Err(Error::Owed {
                 what: format!("the deletion of cluster '{}'", cluster.name),
                 then: "",
                 cluster: cluster.name.clone(),
                 source: Box::new(error),
-            });
+            })
         }
-    };
-    session
-        .store()?
-        .write(|tx| finish(session, tx, cluster, journal, request, &left_behind))?;
-    Ok(Removed {
-        cluster: cluster.name.clone(),
-        ended: snapshot.credentials.len(),
-        left_behind,
-        forgotten: false,
-    })
+    }
+}
+
+/// What is left on a cluster, for the audit log.
+fn words(left_behind: &[String]) -> String {
+    if left_behind.is_empty() {
+        "nothing of ours is left on it".to_owned()
+    } else {
+        left_behind.join("; ")
+    }
 }
 
 /// How far an earlier delete came.
-enum Way {
+#[derive(Debug)]
+pub(crate) enum Way {
     /// The manager has its power: everything is still to be done, or done again.
     Leave(Connection),
     /// The same, and all versions were seen to be gone.
@@ -246,58 +308,58 @@ fn failed(cluster: &Cluster, source: ClusterError) -> Error {
     }
 }
 
-/// Removes the record from view, with its secrets; gives how many versions ended with it.
-fn finish(
-    session: &Session,
-    tx: &WriteTxn<'_>,
-    cluster: &Cluster,
-    journal: &Journal,
-    request: EventSeq,
-    left_behind: &[String],
-) -> Result<usize, Error> {
-    let now = session.now();
-    let mut ended = 0;
-    // What is still revoking here was on a cluster whose manager has proven to be gone.
-    for credential in store::credentials::unfinished(tx, cluster.id)? {
-        store::credentials::end(tx, credential.id, "the cluster was deleted", now)?;
-        store::credentials::settle(tx, credential.id, now)?;
-        ended += 1;
-    }
-    store::bindings::remove_all(tx, cluster.id, now)?;
-    store::clusters::remove(tx, cluster.id, now)?;
-    let detail = if left_behind.is_empty() {
-        "nothing of ours is left on it".to_owned()
-    } else {
-        left_behind.join("; ")
-    };
-    journal.record(session, tx, Phase::Done, detail, Some(request))?;
-    Ok(ended)
+/// A cluster that is gone for good is forgotten, without asking it. For organization owners.
+#[derive(Debug)]
+pub(crate) struct Forget {
+    /// Which cluster.
+    pub(crate) cluster: ClusterName,
 }
 
-/// Forgets a cluster that is gone for good, without asking it. For organization owners.
-pub(crate) async fn forget(
-    session: &Session,
-    name: &ClusterName,
-    mode: Mode,
-    _: Confirmed,
-) -> Result<Done<Removed>, Error> {
-    let actor = find::actor(session, "cluster delete --forget")?;
-    let journal = Journal::new(&actor, "cluster delete --forget");
-    let found = find::cluster(session, &actor, &journal, name, ClusterAction::Delete)?;
-    find::allow(session, &actor, &journal, OrganizationAction::ForgetCluster)?;
-    let question = Question {
-        command: "cluster delete --forget",
-        action: ClusterAction::Delete,
-        also: Some(OrganizationAction::ForgetCluster),
-        cluster: &found.cluster,
-    };
-    // Under the lock: what another command is about to make there would be left out of the list.
-    let (_lock, cluster) = question.lock(session).await?;
-    let journal = journal.cluster(&cluster);
-    let snapshot = session
-        .store()?
-        .read(|tx| settle::snapshot(tx, cluster.id))?;
-    let mut left_behind: Vec<String> = snapshot
+impl Change for Forget {
+    /// What nodes still hold, in words.
+    type Seen = Vec<String>;
+    type Consent = Confirmed;
+
+    fn about(&self) -> About<'_> {
+        // Under the lock: what another command is about to make there would be left out of the list.
+        About::gives(
+            "cluster delete --forget",
+            Target::on(&self.cluster, ClusterAction::Delete),
+        )
+    }
+
+    async fn look(&self, session: &Session, rows: &Rows) -> Result<Vec<String>, Error> {
+        let cluster = &rows.only().map_err(Error::Refused)?.cluster;
+        let left = session
+            .store()?
+            .read(|tx| ssh_key::left_behind(tx, cluster));
+        Ok(left?)
+    }
+
+    fn decide(&self, rows: &Rows, who: &Who, on_nodes: &Vec<String>) -> Result<Decision, Refusal> {
+        let on = rows.only()?;
+        who.may(OrganizationAction::ForgetCluster)?;
+        let live = on.credentials.iter().filter(|it| it.state.is_live());
+        let ends = live.map(|it| on.end_of(it, "the cluster was forgotten"));
+        let remove = Effect::RemoveCluster {
+            cluster: on.cluster.id,
+        };
+        let left_behind = [left_behind(on), on_nodes.clone()].concat();
+        let notes = left_behind.iter().map(|it| format!("leave behind: {it}"));
+        Ok(Decision {
+            effects: ends.chain([remove]).collect(),
+            detail: "forget, without asking it".to_owned(),
+            notes: notes.collect(),
+            remarks: vec![words(&left_behind).into()],
+            ..Decision::default()
+        })
+    }
+}
+
+/// What stays on a cluster that is not asked, in words.
+fn left_behind(on: &ClusterSnapshot) -> Vec<String> {
+    let cluster = &on.cluster;
+    let mut left: Vec<String> = on
         .credentials
         .iter()
         .map(|credential| {
@@ -308,46 +370,43 @@ pub(crate) async fn forget(
             )
         })
         .collect();
-    left_behind.extend(
-        session
-            .store()?
-            .read(|tx| ssh_key::left_behind(tx, &cluster))?,
-    );
-    left_behind.push(format!(
+    left.push(format!(
         "account {NAMESPACE}/{} and the bindings {}, {} and {}",
         cluster.manager,
-        binding_name(&snapshot.installation, "manager"),
-        binding_name(&snapshot.installation, "view"),
-        binding_name(&snapshot.installation, "cluster-admin"),
+        binding_name(&on.installation, "manager"),
+        binding_name(&on.installation, "view"),
+        binding_name(&on.installation, "cluster-admin"),
     ));
-    let former = snapshot.former.iter().map(|account| &account.name);
+    let former = on.former.iter().map(|account| &account.name);
     let former = former.filter(|name| **name != cluster.manager);
-    left_behind.extend(former.map(|name| format!("account {NAMESPACE}/{name}")));
-    let lists: BTreeSet<String> = snapshot
-        .bindings
-        .iter()
-        .map(|binding| {
-            let list = binding.bound.list_name(&snapshot.installation);
-            match &binding.bound.place {
-                None => format!("the binding {list}"),
-                Some(namespace) => format!("the binding {list} in namespace '{namespace}'"),
-            }
-        })
-        .collect();
-    left_behind.extend(lists);
-    if mode == Mode::Plan {
-        let mut lines = vec![format!("forget cluster '{name}' without asking it")];
-        lines.extend(left_behind.iter().map(|it| format!("leave behind: {it}")));
-        return Ok(Done::planned(lines));
-    }
-    let ended = question.commit(session, |tx, cluster| {
-        let request = journal.record(session, tx, Phase::Requested, "forget", None)?;
-        finish(session, tx, cluster, &journal, request, &left_behind)
-    })?;
-    Ok(Done::Did(Removed {
-        cluster: name.clone(),
-        ended,
-        left_behind,
-        forgotten: true,
+    left.extend(former.map(|name| format!("account {NAMESPACE}/{name}")));
+    let lists = on.bindings.iter().map(|binding| {
+        let list = binding.bound.list_name(&on.installation);
+        match &binding.bound.place {
+            None => format!("the binding {list}"),
+            Some(namespace) => format!("the binding {list} in namespace '{namespace}'"),
+        }
+    });
+    let lists: BTreeSet<String> = lists.collect();
+    left.extend(lists);
+    left
+}
+
+/// Forgets a cluster that is gone for good, without asking it.
+pub(crate) async fn forget(
+    session: &Session,
+    change: &Forget,
+    intent: &Intent,
+) -> Result<Done<Removed>, Error> {
+    let done = change::run(session, change, intent).await?;
+    Ok(done.map(|done| {
+        let on = done.before.only().ok();
+        let here = on.map(left_behind).unwrap_or_default();
+        Removed {
+            cluster: change.cluster.clone(),
+            ended: on.map_or(0, |on| on.credentials.len()),
+            left_behind: [here, done.seen].concat(),
+            forgotten: true,
+        }
     }))
 }

@@ -4,23 +4,30 @@
 //! access to a cluster could have minted tokens of every account there. The first ends with another
 //! manager, the second with another manager and new versions of all accounts.
 
+#[cfg(test)]
+mod tests;
+
+use super::change::{self, About, Change, Decision, Recorded, Target, Who};
 use super::journal::Journal;
 use super::life::Lived;
-use super::locked::LockedCluster;
 use super::manager::{self, Canary};
 use super::project::shared::may_take;
-use super::{Applied, Debt, Done, Error, Mode, cluster as clusters, find, kubeconfig, settle};
+use super::{Applied, Debt, Done, Error, Intent, Unasked, cluster as clusters, settle};
 use crate::domain::Confirmed;
-use crate::domain::audit::{EventSeq, Phase};
-use crate::domain::cluster::{Cluster, ManagerKind, State};
+use crate::domain::audit::EventSeq;
+use crate::domain::cluster::{Cluster, FormerManager, ManagerKind};
 use crate::domain::credential::{Credential, Subject};
+use crate::domain::effect::Effect;
 use crate::domain::name::ClusterName;
 use crate::domain::policy::ClusterAction;
+use crate::domain::refusal::Refusal;
+use crate::domain::rows::Rows;
+use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::subject::SubjectName;
 use crate::domain::text;
 use crate::kubernetes::connection::Connection;
 use crate::session::Session;
-use crate::store::{self, ReadTxn, WriteTxn};
+use crate::store::{self, ReadTxn};
 
 /// Another manager, as far as it came.
 struct Replaced {
@@ -112,51 +119,101 @@ fn pending(session: &Session, replaced: &Replaced) -> Result<Vec<Debt>, Error> {
         .collect())
 }
 
-fn phase(applied: &Applied) -> Phase {
-    if applied.owed.is_empty() {
-        Phase::Done
-    } else {
-        Phase::Owed
+/// What was seen of a manager that is to be replaced.
+pub(crate) struct Present {
+    connection: Connection,
+    account: FormerManager,
+}
+
+/// Connects as the manager, which must be able to make another one.
+async fn present(session: &Session, rows: &Rows) -> Result<Option<Present>, Error> {
+    let on = rows.only().map_err(Error::Refused)?;
+    let connection = session.connect(&on.cluster, &on.installation).await?;
+    manager::may_renew(&on.cluster, &connection).await?;
+    let account = manager::present(session, &on.cluster, &on.installation, &connection).await?;
+    Ok(Some(Present {
+        connection,
+        account,
+    }))
+}
+
+/// The effect that another account takes the manager's place. Cut off after it, `reconcile` replaces
+/// the manager.
+fn replacing(on: &ClusterSnapshot, seen: Option<&Present>) -> Effect {
+    let account = seen.map(|seen| seen.account.clone());
+    Effect::ReplaceManager {
+        cluster: on.cluster.id,
+        former: vec![account.unwrap_or_else(|| on.cluster.manager.as_str().into())],
     }
 }
 
-/// Makes another account the manager, with another login; the one before ends.
+/// What a change was recorded with, for what goes on from it.
+fn begun(recorded: &mut Recorded<Option<Present>>) -> Result<(Present, EventSeq), Error> {
+    let seen = recorded.take_seen().flatten();
+    let changed = || Error::Refused(Refusal::ChangedMeanwhile(None));
+    seen.zip(recorded.request()).ok_or_else(changed)
+}
+
+/// Another account becomes the manager, with another login; the one before ends.
+#[derive(Debug)]
+pub(crate) struct RotateManager {
+    /// Of which cluster.
+    pub(crate) cluster: ClusterName,
+}
+
+impl Change for RotateManager {
+    type Seen = Option<Present>;
+    type Consent = Unasked;
+
+    fn about(&self) -> About<'_> {
+        About::gives(
+            "cluster rotate-manager",
+            Target::on(&self.cluster, ClusterAction::Sensitive),
+        )
+    }
+
+    fn looks_for_preview(&self) -> bool {
+        false
+    }
+
+    async fn look(&self, session: &Session, rows: &Rows) -> Result<Option<Present>, Error> {
+        present(session, rows).await
+    }
+
+    fn decide(&self, rows: &Rows, _: &Who, seen: &Option<Present>) -> Result<Decision, Refusal> {
+        let on = rows.only()?;
+        if on.cluster.manager_kind == ManagerKind::Operator {
+            return Err(Refusal::OperatorsLogin(on.cluster.name.clone()));
+        }
+        Ok(Decision {
+            effects: vec![replacing(on, seen.as_ref())],
+            detail: "another account for the manager".to_owned(),
+            reaches_clusters: true,
+            ..Decision::default()
+        })
+    }
+}
+
+/// Makes another account the manager.
 pub(crate) async fn rotate_manager(
     session: &Session,
-    name: &ClusterName,
-    mode: Mode,
+    change: &RotateManager,
+    intent: &Intent<Unasked>,
 ) -> Result<Done<Lived>, Error> {
-    let actor = find::actor(session, "cluster rotate-manager")?;
-    let journal = Journal::new(&actor, "cluster rotate-manager");
-    let found = find::cluster(session, &actor, &journal, name, ClusterAction::Sensitive)?;
-    let journal = journal.cluster(&found.cluster);
-    if found.cluster.manager_kind == ManagerKind::Operator {
-        return Err(Error::Forbidden {
-            why: format!("cluster '{name}' is reached with the operator's own credential"),
-            hint: format!("renew it with `kubegrant cluster relink {name} --kubeconfig FILE`"),
-        });
+    if matches!(intent, Intent::Preview) {
+        return change::planned(session, change).await.map(Done::Planned);
     }
-    if mode == Mode::Plan {
-        return Ok(Done::planned(vec![format!(
-            "make another account the manager of cluster '{name}', prove its login, and end account '{}'",
-            found.cluster.manager
-        )]));
-    }
-    let _lock = session.lock(&found.cluster).await?;
-    let found = find::cluster(session, &actor, &journal, name, ClusterAction::Sensitive)?;
-    let cluster = found.cluster;
-    let installation = find::installation(session)?;
-    let connection = session.connect(&cluster, &installation).await?;
-    manager::may_renew(&cluster, &connection).await?;
-    let detail = "another account for the manager";
-    let request = journal.record_alone(session, Phase::Requested, detail, None)?;
-    let mut replaced = replace(session, &cluster, connection, &journal, request).await?;
+    let mut recorded = change::record(session, change).await?;
+    let (seen, request) = begun(&mut recorded)?;
+    let cluster = &recorded.before()?.cluster;
+    let journal = recorded.journal();
+    let mut replaced = replace(session, cluster, seen.connection, journal, request).await?;
     replaced.wait().await;
     let applied = Applied {
         owed: pending(session, &replaced)?,
         ..Applied::default()
     };
-    journal.record_alone(session, phase(&applied), detail, Some(request))?;
+    recorded.close(session, &applied)?;
     Ok(Done::Did(Lived {
         cluster: replaced.cluster,
         unchanged: false,
@@ -192,11 +249,6 @@ pub(crate) struct Rotated {
     pub(crate) not_looked: Option<String>,
 }
 
-/// Whether versions may begin on a cluster.
-fn issues(cluster: &Cluster) -> bool {
-    cluster.state == State::Active && cluster.deleting_at.is_none()
-}
-
 /// Who must download again when a version has ended.
 fn again(tx: &ReadTxn<'_>, cluster: &Cluster, ended: &Credential) -> store::Result<Vec<String>> {
     let users = store::users::list(tx)?;
@@ -221,134 +273,127 @@ fn again(tx: &ReadTxn<'_>, cluster: &Cluster, ended: &Credential) -> store::Resu
     Ok(names)
 }
 
-/// What would end, and what would begin.
-fn look(tx: &ReadTxn<'_>, cluster: &Cluster) -> store::Result<Vec<(Credential, Exchanged)>> {
-    let snapshot = settle::snapshot(tx, cluster.id)?;
-    let mut found = Vec::new();
-    for credential in snapshot.credentials.iter().filter(|it| it.state.is_live()) {
-        let next = credential.version + 1;
-        let exchanged = Exchanged {
-            owner: credential.owner.clone(),
-            ended: credential.version,
-            begun: (issues(cluster) && !credential.is_shell()).then_some(next),
-            again: again(tx, cluster, credential)?,
-        };
-        found.push((credential.clone(), exchanged));
-    }
-    Ok(found)
+/// All accounts of a cluster are replaced, the manager's too: nothing works any more that anybody
+/// minted there before.
+#[derive(Debug)]
+pub(crate) struct RotateAccounts {
+    /// Of which cluster.
+    pub(crate) cluster: ClusterName,
 }
 
-/// Ends every live version, and begins the next one where it is not a shell's.
-fn exchange(
-    session: &Session,
-    tx: &WriteTxn<'_>,
-    cluster: &Cluster,
-    journal: &Journal,
-    request: EventSeq,
-) -> store::Result<Vec<Exchanged>> {
-    // What must end anyway does not begin again.
-    settle::end_what_must(session, tx, cluster.id, journal, Some(request))?;
-    let snapshot = settle::snapshot(tx, cluster.id)?;
-    let mut done = Vec::new();
-    for (credential, exchanged) in look(tx, cluster)? {
-        let end = [snapshot.end_of(&credential, "all accounts of the cluster were rotated")];
-        settle::commit(session, tx, &snapshot, &end, journal, Some(request))?;
-        if exchanged.begun.is_some() {
-            let owner = &exchanged.owner;
-            let journal = journal.clone().user_name(owner);
-            let whose = (credential.subject, owner, credential.power);
-            kubeconfig::begin(session, tx, &journal, cluster, whose, Some(request))?;
+impl Change for RotateAccounts {
+    type Seen = Option<Present>;
+    type Consent = Confirmed;
+
+    fn about(&self) -> About<'_> {
+        About::gives(
+            "cluster rotate-accounts",
+            Target::on(&self.cluster, ClusterAction::Sensitive),
+        )
+    }
+
+    fn looks_for_preview(&self) -> bool {
+        false
+    }
+
+    async fn look(&self, session: &Session, rows: &Rows) -> Result<Option<Present>, Error> {
+        present(session, rows).await
+    }
+
+    fn decide(&self, rows: &Rows, who: &Who, seen: &Option<Present>) -> Result<Decision, Refusal> {
+        let on = rows.only()?;
+        if on.orphans_pending {
+            return Err(Refusal::RestoredSince(on.cluster.name.clone()));
         }
-        done.push(exchanged);
+        let mut effects = vec![replacing(on, seen.as_ref())];
+        for live in on.credentials.iter().filter(|it| it.state.is_live()) {
+            effects.push(on.end_of(live, "all accounts of the cluster were rotated"));
+            effects.extend(on.next_of(live, who.now));
+        }
+        Ok(Decision {
+            effects,
+            detail: "another manager, and new versions of all accounts".to_owned(),
+            reaches_clusters: true,
+            ..Decision::default()
+        })
     }
-    Ok(done)
 }
 
-/// Replaces the manager and all accounts of a cluster, so that nothing works any more that anybody
-/// minted there before; and says what others made.
+/// What ended with a change, and what began in its place.
+fn exchanged(
+    session: &Session,
+    before: &ClusterSnapshot,
+    effects: &[Effect],
+) -> Result<Vec<Exchanged>, Error> {
+    let begun = |subject: Subject| {
+        effects.iter().find_map(|effect| match effect {
+            Effect::BeginVersion {
+                subject: of,
+                version,
+                ..
+            } if *of == subject => Some(*version),
+            _ => None,
+        })
+    };
+    let ended = effects.iter().filter_map(|effect| match effect {
+        Effect::EndVersion { credential, .. } => Some(*credential),
+        _ => None,
+    });
+    let ended = ended.filter_map(|id| before.credentials.iter().find(|it| it.id == id));
+    Ok(session.store()?.read(|tx| {
+        ended
+            .map(|ended| {
+                Ok(Exchanged {
+                    owner: ended.owner.clone(),
+                    ended: ended.version,
+                    begun: begun(ended.subject),
+                    again: again(tx, &before.cluster, ended)?,
+                })
+            })
+            .collect::<store::Result<_>>()
+    })?)
+}
+
+/// Replaces the manager and all accounts of a cluster, and says what others made.
 pub(crate) async fn rotate_accounts(
     session: &Session,
-    name: &ClusterName,
-    mode: Mode,
-    _: Confirmed,
+    change: &RotateAccounts,
+    intent: &Intent,
 ) -> Result<Done<Rotated>, Error> {
-    let action = "cluster rotate-accounts";
-    let actor = find::actor(session, action)?;
-    let journal = Journal::new(&actor, action);
-    let found = find::cluster(session, &actor, &journal, name, ClusterAction::Sensitive)?;
-    let journal = journal.cluster(&found.cluster);
-    if mode == Mode::Plan {
-        return plan(session, &found.cluster).map(Done::planned);
+    if matches!(intent, Intent::Preview) {
+        return change::planned(session, change).await.map(Done::Planned);
     }
-    let lock = LockedCluster::take(session, &found.cluster).await?;
-    // Asked under the lock: what was true before we waited may not be true any more.
-    let found = find::cluster(session, &actor, &journal, name, ClusterAction::Sensitive)?;
-    let cluster = found.cluster;
-    if session
-        .store()?
-        .read(|tx| store::clusters::owes_orphans(tx, cluster.id))?
-    {
-        return Err(Error::Forbidden {
-            why: format!(
-                "the store was restored from a backup, and what was issued on cluster '{name}' \
-                 since is not yet ended"
-            ),
-            hint: format!("run `kubegrant reconcile {name}` first"),
-        });
-    }
-    let installation = find::installation(session)?;
-    let connection = session.connect(&cluster, &installation).await?;
-    manager::may_renew(&cluster, &connection).await?;
-    let present = manager::present(session, &cluster, &installation, &connection).await?;
-    let detail = "another manager, and new versions of all accounts";
-    let mut ending = None;
-    let (request, exchanged) = session.store()?.write(|tx| {
-        let request = journal.record(session, tx, Phase::Requested, detail, None)?;
-        let snapshot = settle::snapshot(tx, cluster.id)?;
-        let live = snapshot
-            .credentials
-            .into_iter()
-            .find(|it| it.state.is_live());
-        ending = live.map(|credential| credential.account);
-        // Cut off after this, `reconcile` replaces the manager too.
-        manager::list(tx, &cluster, [present])?;
-        let exchanged = exchange(session, tx, &cluster, &journal, request)?;
-        Ok::<_, Error>((request, exchanged))
-    })?;
+    let mut recorded = change::record(session, change).await?;
+    let (seen, request) = begun(&mut recorded)?;
+    let before = recorded.before()?;
+    let journal = recorded.journal();
+    let ending = before.credentials.iter().find(|it| it.state.is_live());
+    let exchanged = exchanged(session, before, recorded.effects())?;
     // The manager first: with a token of it, what ends next could be made anew.
-    let mut replaced = replace(session, &cluster, connection, &journal, request).await?;
-    let canary = match &ending {
+    let replacing = replace(session, &before.cluster, seen.connection, journal, request);
+    let mut replaced = replacing.await?;
+    if let Some(last) = ending {
         // The last of them to go are remembered longest.
-        Some(account) => {
-            Canary::of(
-                session,
-                &replaced.cluster,
-                &replaced.connection,
-                account.as_str(),
-            )
-            .await
-        }
-        None => None,
-    };
-    replaced.canary = canary.or(replaced.canary);
-    let mut applied = settle::pay(session, &lock, &journal, Some(request)).await?;
+        let (now, connection) = (&replaced.cluster, &replaced.connection);
+        let canary = Canary::of(session, now, connection, last.account.as_str()).await;
+        replaced.canary = canary.or(replaced.canary);
+    }
+    let mut applied = recorded.pay(session).await?;
     if applied.owed.is_empty() {
         replaced.wait().await;
     }
     // Both would tell of the manager.
     let of_manager = pending(session, &replaced)?;
-    applied
-        .owed
-        .retain(|it| !of_manager.iter().any(|other| other.what == it.what));
+    let is_told = |it: &Debt| of_manager.iter().any(|other| other.what == it.what);
+    applied.owed.retain(|it| !is_told(it));
     applied.owed.extend(of_manager);
-    let is_done = applied.owed.is_empty();
-    session.store()?.write(|tx| {
-        if is_done {
-            store::managers::set_accounts_rotated(tx, cluster.id, session.now())?;
+    recorded.close_with(session, &applied, |tx| {
+        if applied.owed.is_empty() {
+            store::managers::set_accounts_rotated(tx, before.cluster.id, session.now())?;
         }
-        journal.record(session, tx, phase(&applied), detail, Some(request))
+        Ok(())
     })?;
-    let (foreign, not_looked) = match Box::pin(clusters::check(session, name)).await {
+    let (foreign, not_looked) = match Box::pin(clusters::check(session, &change.cluster)).await {
         Ok(checked) => (checked.of_others(), None),
         Err(error) => (vec![], Some(text::chain(&error))),
     };
@@ -359,20 +404,4 @@ pub(crate) async fn rotate_accounts(
         foreign,
         not_looked,
     }))
-}
-
-fn plan(session: &Session, cluster: &Cluster) -> Result<Vec<String>, Error> {
-    let name = &cluster.name;
-    let found = session.store()?.read(|tx| look(tx, cluster))?;
-    let mut lines = vec![format!(
-        "make another account the manager of cluster '{name}', and end account '{}'",
-        cluster.manager
-    )];
-    lines.extend(found.into_iter().map(|(_, it)| {
-        let begins = it
-            .begun
-            .map_or(String::new(), |next| format!(", and begin version {next}"));
-        format!("end version {} of '{}'{begins}", it.ended, it.owner)
-    }));
-    Ok(lines)
 }

@@ -29,6 +29,7 @@ use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
 use crate::domain::name::ClusterName;
 use crate::domain::policy::ClusterAction;
+use crate::domain::sealed::{SealedSecret, Which};
 use crate::domain::ssh::{Custody, KeyPair, NodeKey, Place, SshKeyId};
 use crate::domain::user::UserId;
 use crate::domain::{Confirmed, Timestamp};
@@ -128,10 +129,18 @@ fn insert(
         });
     }
     let text = given.key.to_file().map_err(Error::SshKey)?;
-    let key = (new.fingerprint.as_str(), new.generation);
-    let record = reseal::ssh_key_record(cluster, &installation, key);
-    let sealed = reseal::seal_ssh_key(tx, cluster, &record, &text)?;
-    let id = store::ssh_keys::insert(tx, &new, &sealed)?;
+    let id = store::ssh_keys::insert(tx, &new, |id| {
+        let secret = SealedSecret {
+            cluster: cluster.id,
+            on: cluster.name.clone(),
+            which: Which::SshKey {
+                id,
+                fingerprint: new.fingerprint.clone(),
+            },
+            generation: new.generation,
+        };
+        reseal::seal_to_openers(tx, cluster, &secret, &installation, &text)
+    })?;
     reseal::note_readers(tx, cluster, id)?;
     Ok(id)
 }

@@ -174,7 +174,9 @@ pub(crate) fn insert<E: From<Error>>(
     let id = insert_row(tx, new)?;
     let inserted = collect(tx, "id = ?1", [id])?.pop();
     let inserted = inserted.ok_or_else(|| damaged("cluster")("it was not inserted".to_owned()))?;
-    reseal_manager(tx, id, &seal(&inserted)?)?;
+    let login = seal(&inserted)?;
+    let sql = "UPDATE clusters SET manager_secret = ?2 WHERE id = ?1";
+    tx.sql().execute(sql, (id, login)).map_err(Error::from)?;
     Ok(inserted)
 }
 
@@ -280,22 +282,6 @@ pub(crate) fn set_reached(tx: &WriteTxn<'_>, cluster: ClusterId, at: Timestamp) 
     tx.sql().execute(
         "UPDATE clusters SET reached_at = ?2 WHERE id = ?1",
         (cluster, Time(at)),
-    )?;
-    Ok(())
-}
-
-/// Reads the manager's sealed login.
-pub(crate) fn manager_secret(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<Option<Sealed>> {
-    let sql = "SELECT manager_secret FROM clusters WHERE id = ?1";
-    let found = tx.first("cluster", sql, [cluster], |row| row.get(0))?;
-    Ok(found.flatten())
-}
-
-/// Replaces the manager's sealed login by one sealed to other people; the secret is the same.
-pub(crate) fn reseal_manager(tx: &WriteTxn<'_>, cluster: ClusterId, sealed: &Sealed) -> Result<()> {
-    tx.sql().execute(
-        "UPDATE clusters SET manager_secret = ?2 WHERE id = ?1",
-        (cluster, sealed),
     )?;
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! Committing effects: the only place where what was decided becomes rows.
 
 use super::{
-    Result, WriteTxn, bindings, blocks, clusters, credentials, damaged, grants, projects, users,
+    Result, WriteTxn, bindings, blocks, clusters, credentials, damaged, grants, managers, projects,
+    provider_tokens, users,
 };
 use crate::domain::Timestamp;
 use crate::domain::account_name::AccountName;
@@ -77,6 +78,24 @@ pub(crate) fn effect(
         }
         Effect::SetState { cluster, state } => clusters::set_state(tx, *cluster, *state)?,
         Effect::Set { cluster, setting } => clusters::set(tx, *cluster, setting.clone())?,
+        Effect::ReplaceManager { cluster, former } => managers::add_former(tx, *cluster, former)?,
+        // What is sealed or minted is no plain data: the change itself writes it, with the record of
+        // when it ends.
+        Effect::SetProviderToken { .. } | Effect::Deliver { .. } => {}
+        Effect::RemoveProviderToken { cluster } => {
+            provider_tokens::remove(tx, *cluster)?;
+        }
+        Effect::BeginDelete { cluster, at } => clusters::begin_delete(tx, *cluster, *at)?,
+        Effect::RemoveCluster { cluster } => {
+            // What is still revoking was on a cluster whose manager has proven to be gone, or is
+            // given up.
+            for credential in credentials::unfinished(tx, *cluster)? {
+                credentials::end(tx, credential.id, "the cluster was deleted", by.now)?;
+                credentials::settle(tx, credential.id, by.now)?;
+            }
+            bindings::remove_all(tx, *cluster, by.now)?;
+            clusters::remove(tx, *cluster, by.now)?;
+        }
         Effect::SetOwner { cluster, owner } => clusters::set_owner(tx, *cluster, Some(*owner))?,
         Effect::AddUser(new) => {
             users::insert(tx, new)?;

@@ -51,6 +51,23 @@ pub(crate) fn set_manager(tx: &WriteTxn<'_>, cluster: &Cluster, sealed: &Sealed)
     Ok(())
 }
 
+/// Puts accounts on the list of those that must go.
+pub(crate) fn add_former(
+    tx: &WriteTxn<'_>,
+    cluster: ClusterId,
+    accounts: &[FormerManager],
+) -> Result<()> {
+    let mut all = former(tx, cluster)?;
+    for account in accounts {
+        // One line for a name: with its UID, if that is known by now.
+        all.retain(|it| it.name != account.name || it.uid.is_some() && account.uid.is_none());
+        if !all.iter().any(|it| it.name == account.name) {
+            all.push(account.clone());
+        }
+    }
+    set_former(tx, cluster, &all)
+}
+
 /// Records that all accounts that live on the cluster, the manager's too, are of after this time.
 pub(crate) fn set_accounts_rotated(
     tx: &WriteTxn<'_>,

@@ -57,15 +57,6 @@ pub(crate) fn put(tx: &WriteTxn<'_>, cluster: ClusterId, token: &ProviderToken) 
     Ok(())
 }
 
-/// Replaces the sealed bytes by some sealed to other people; the token is the same.
-pub(crate) fn reseal(tx: &WriteTxn<'_>, cluster: ClusterId, secret: &Sealed) -> Result<()> {
-    tx.sql().execute(
-        "UPDATE provider_tokens SET secret = ?2 WHERE cluster = ?1",
-        (cluster, secret),
-    )?;
-    Ok(())
-}
-
 /// Removes a token; `false` if there was none.
 pub(crate) fn remove(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<bool> {
     Ok(tx

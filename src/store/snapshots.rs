@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{
     ReadTxn, Result, bindings, blocks, clusters, credentials, damaged, grants, managers, meta,
-    projects, users,
+    projects, sealed, users,
 };
 use crate::domain::cluster::{Cluster, ClusterId};
 use crate::domain::credential::Subject;
@@ -45,11 +45,19 @@ pub(crate) fn clusters_of_user(tx: &ReadTxn<'_>, user: Option<UserId>) -> Result
     Ok(clusters)
 }
 
-/// Reads everything about the cluster of this number, but of its history: what goes on has its number.
+/// Reads everything about the cluster of this number that its state on the cluster follows from: not
+/// its history, and not what is sealed.
 pub(crate) fn get(tx: &ReadTxn<'_>, id: ClusterId) -> Result<ClusterSnapshot> {
     let cluster = clusters::get(tx, id)?;
     let cluster = cluster.ok_or_else(|| damaged("cluster")(format!("no cluster {}", id.0)))?;
     without_numbers(tx, cluster, &people(tx)?)
+}
+
+/// The same with its history.
+pub(crate) fn whole(tx: &ReadTxn<'_>, id: ClusterId) -> Result<ClusterSnapshot> {
+    let cluster = clusters::get(tx, id)?;
+    let cluster = cluster.ok_or_else(|| damaged("cluster")(format!("no cluster {}", id.0)))?;
+    of_cluster(tx, cluster, &people(tx)?)
 }
 
 /// Reads everything about one cluster.
@@ -60,6 +68,7 @@ pub(crate) fn of_cluster(
 ) -> Result<ClusterSnapshot> {
     Ok(ClusterSnapshot {
         numbers: credentials::numbers(tx, cluster.id)?,
+        secrets: sealed::of_cluster(tx, &cluster)?,
         ..without_numbers(tx, cluster, people)?
     })
 }
@@ -86,6 +95,7 @@ fn without_numbers(
         holders,
         bindings: bindings::unfinished(tx, id)?,
         numbers: BTreeMap::new(),
+        secrets: vec![],
         floors: credentials::floors(tx, id)?,
         reach_pending: clusters::owes_reach(tx, id)?,
         older_logins: clusters::has_older_logins(tx, id)?,

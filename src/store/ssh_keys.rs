@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use rusqlite::Row;
 
 use super::columns::{Time, time, time_option};
-use super::{ReadTxn, Result, WriteTxn};
+use super::{Error, ReadTxn, Result, WriteTxn};
 use crate::domain::Timestamp;
 use crate::domain::cluster::ClusterId;
 use crate::domain::ssh::{Claim, Custody, KeyPair, NodeKey, Place, SshKeyId};
@@ -67,12 +67,6 @@ pub(crate) fn find(tx: &ReadTxn<'_>, cluster: ClusterId, place: Place) -> Result
     tx.first("SSH key", &sql, (cluster, place), key_pair)
 }
 
-/// The private half, sealed; `None` when it is gone.
-pub(crate) fn secret(tx: &ReadTxn<'_>, id: SshKeyId) -> Result<Option<Sealed>> {
-    let sql = "SELECT secret FROM ssh_keys WHERE id = ?1";
-    Ok(tx.first("SSH key", sql, [id], |row| row.get(0))?.flatten())
-}
-
 /// Since when it is not known whether somebody has the private half: after a restore.
 pub(crate) fn doubted_at(tx: &ReadTxn<'_>, id: SshKeyId) -> Result<Option<Timestamp>> {
     let sql = "SELECT doubted_at FROM ssh_keys WHERE id = ?1";
@@ -114,12 +108,28 @@ pub(crate) struct NewSshKey {
     pub(crate) made_by: UserId,
 }
 
-/// Inserts a key as `available`.
-pub(crate) fn insert(tx: &WriteTxn<'_>, key: &NewSshKey, secret: &Sealed) -> Result<SshKeyId> {
+/// Inserts a key as `available`, with what `seal` makes of its private half.
+pub(crate) fn insert<E: From<Error>>(
+    tx: &WriteTxn<'_>,
+    key: &NewSshKey,
+    seal: impl FnOnce(SshKeyId) -> std::result::Result<Sealed, E>,
+) -> std::result::Result<SshKeyId, E> {
+    let id = next_id(tx)?;
+    insert_row(tx, id, key, &seal(id)?)?;
+    Ok(id)
+}
+
+/// The row number that the next key gets: no key's row is ever deleted.
+fn next_id(tx: &ReadTxn<'_>) -> Result<SshKeyId> {
+    let sql = "SELECT coalesce(max(id), 0) + 1 FROM ssh_keys";
+    Ok(tx.sql().query_row(sql, [], |row| row.get(0))?)
+}
+
+fn insert_row(tx: &WriteTxn<'_>, id: SshKeyId, key: &NewSshKey, secret: &Sealed) -> Result<()> {
     tx.sql().execute(
-        "INSERT INTO ssh_keys (cluster, generation, place, custody, kind, public, fingerprint,
+        "INSERT INTO ssh_keys (id, cluster, generation, place, custody, kind, public, fingerprint,
            origin, made_at, made_by, secret)
-         VALUES (?1, ?2, ?3, 'available', ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+         VALUES (?11, ?1, ?2, ?3, 'available', ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         (
             key.cluster,
             key.generation,
@@ -135,9 +145,10 @@ pub(crate) fn insert(tx: &WriteTxn<'_>, key: &NewSshKey, secret: &Sealed) -> Res
             Time(key.made_at),
             key.made_by,
             secret,
+            id,
         ),
     )?;
-    Ok(SshKeyId(tx.sql().last_insert_rowid()))
+    Ok(())
 }
 
 fn hand_out(
@@ -214,15 +225,6 @@ pub(crate) fn set_place(tx: &WriteTxn<'_>, id: SshKeyId, place: Place) -> Result
     tx.sql()
         .execute("UPDATE ssh_keys SET place = ?2 WHERE id = ?1", (id, place))?;
     Ok(())
-}
-
-/// Replaces the sealed bytes by some sealed to other people; `false` if they are gone meanwhile.
-pub(crate) fn reseal(tx: &WriteTxn<'_>, id: SshKeyId, secret: &Sealed) -> Result<bool> {
-    let changed = tx.sql().execute(
-        "UPDATE ssh_keys SET secret = ?2 WHERE id = ?1 AND secret IS NOT NULL",
-        (id, secret),
-    )?;
-    Ok(changed == 1)
 }
 
 /// Lists the nodes of a key that may hold it, or held it.

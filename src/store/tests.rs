@@ -81,7 +81,8 @@ fn add_cluster(tx: &WriteTxn<'_>, owner: crate::domain::user::UserId) -> Result<
     };
     let sealed = Sealed::new(vec![1]);
     let inserted = clusters::insert(tx, &new, |_| Ok::<_, Error>(sealed.clone()))?;
-    assert_eq!(clusters::manager_secret(tx, inserted.id)?, Some(sealed));
+    let login = crate::domain::sealed::SealedSecret::manager_login(&inserted);
+    assert_eq!(super::sealed::get(tx, &login)?, Some((1, sealed)));
     assert_eq!((&inserted.labels, &inserted.marks), (&labels, &marks));
     let set = crate::domain::cluster::Cluster {
         included: ["b".to_owned()].into(),

@@ -47,9 +47,12 @@ fn whatever_was_minted_before_is_refused_and_people_download_again() {
     insta::assert_snapshot!(kg.run("cluster rotate-accounts prod --dry-run"), @r"
         WOULD
         make another account the manager of cluster 'prod', and end account 'kubegrant-manager'
-        end version 1 of 'carol', and begin version 2
-        end version 1 of 'shop/admin', and begin version 2
-        end version 1 of 'olivia', and begin version 2
+        end version 1 of 'carol' on cluster 'prod'
+        begin version 2 of 'carol' on cluster 'prod'
+        end version 1 of 'shop/admin' on cluster 'prod', held by 'alice'
+        begin version 2 of 'shop/admin' on cluster 'prod'
+        end version 1 of 'olivia' on cluster 'prod'
+        begin version 2 of 'olivia' on cluster 'prod'
         ----- stderr -----
         Nothing was changed (dry run).
         [exit 0]

@@ -38,6 +38,7 @@ fn a_dry_run_touches_nothing() {
         "project add-member bob --project shop --role editor",
         "project add-member olivia --project shop --role owner",
         "kubeconfig download prod --shared --user bob",
+        "cluster provider-token set prod --file admin.token",
     ] {
         kg.run(line).success();
     }
@@ -142,7 +143,8 @@ fn a_dry_run_says_what_would_end() {
     ");
     insta::assert_snapshot!(kg.run("kubeconfig download prod --dry-run"), @r"
         WOULD
-        issue version 1 of 'olivia' on cluster 'prod' (full)
+        begin version 1 of 'olivia' on cluster 'prod'
+        hand version 1 of 'olivia' on cluster 'prod' to 'olivia'
         write `[HOME]/work/prod.kubeconfig`
         ----- stderr -----
         Nothing was changed (dry run).
@@ -150,7 +152,8 @@ fn a_dry_run_says_what_would_end() {
     ");
     insta::assert_snapshot!(kg.run("kubeconfig rotate prod --dry-run"), @r"
         WOULD
-        issue version 1 of 'olivia' (full)
+        begin version 1 of 'olivia' on cluster 'prod'
+        hand version 1 of 'olivia' on cluster 'prod' to 'olivia'
         write `[HOME]/work/prod.kubeconfig`
         ----- stderr -----
         Nothing was changed (dry run).

@@ -220,7 +220,7 @@ fn a_dry_run_touches_nothing() {
         .says("merge it into");
     home.run("kubeconfig download --all --merge -f mine --dry-run")
         .success()
-        .says("merge them into");
+        .says("merge it into");
     assert_eq!(home.read("mine"), MINE);
     home.run("kubeconfig download prod --merge -f mine")
         .success();

@@ -130,8 +130,9 @@ fn rotate_ends_it_for_all_and_show_says_who_must_download_again() {
         .success();
     let (one, two) = (take(&mut kg, "alice"), take(&mut kg, "bob"));
     insta::assert_snapshot!(kg.run("project rotate shop --dry-run"), @r"
-    CLUSTER   KUBECONFIG   ENDED   VERSION   APPLIED   MUST DOWNLOAD AGAIN
-    prod      shop/admin   1       2         no        alice,bob
+    WOULD
+    end version 1 of 'shop/admin' on cluster 'prod', held by 'alice', 'bob'
+    begin version 2 of 'shop/admin' on cluster 'prod'
     ----- stderr -----
     Nothing was changed (dry run).
     [exit 0]

@@ -364,3 +364,28 @@ fn who_is_demoted_while_the_api_server_is_slow_binds_nothing() {
     drop(slow.finish().code_is(3));
     assert_eq!(state(&home), before);
 }
+
+#[test]
+fn who_is_revoked_while_the_api_server_is_slow_gets_no_file() {
+    for line in [
+        "kubeconfig download dev --user bob --plain -f bob.conf",
+        "--as bob kubeconfig download dev -f bob.conf",
+    ] {
+        let home = Home::with_cluster();
+        drop(
+            home.call("access grant bob --cluster dev --level read")
+                .success(),
+        );
+        let gate = Gate::shut();
+        home.fault_nth(1, Action::Wait(gate.clone()));
+        let slow = home.start(line);
+        // It has the lock, was allowed, and now asks the cluster.
+        gate.wait_for(1);
+        drop(home.call("team revoke bob --cluster dev --yes").success());
+        let before = state(&home);
+        gate.open();
+        drop(slow.finish().code_is(4));
+        assert_eq!(home.read("bob.conf"), None, "{line}");
+        assert_eq!(state(&home), before, "{line}");
+    }
+}

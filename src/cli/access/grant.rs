@@ -64,7 +64,7 @@ pub(crate) async fn run(args: AccessGrantArgs, desk: &mut Desk<'_>) -> Result<()
         level: args.level,
         ends_at,
         reason: args.reason,
-        insists: desk.insists(ops::Mode::Do),
+        insists: desk.insists(),
     };
     let done = ops::access::grant(desk.session, &change, &args.dry_run.intent()).await?;
     let Some(outcome) = desk.planned(done)? else {

@@ -104,7 +104,7 @@ pub(crate) async fn run(args: ClusterAddArgs, desk: &mut Desk<'_>) -> Result<(),
         write_scope: WriteScope::from(args.write_scope),
         held_back: args.hold_back.into_iter().collect(),
         keep_credential: args.keep_credential,
-        insists: desk.insists(args.dry_run.mode()),
+        insists: desk.insists(),
     };
     let adding = Box::pin(ops::cluster::add(desk.session, wish, args.dry_run.mode()));
     let done = adding.await?;

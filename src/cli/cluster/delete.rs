@@ -7,7 +7,7 @@ use crate::cli::views::life::RemovedView;
 use crate::domain::Confirmed;
 use crate::domain::name::ClusterName;
 use crate::error::{Failure, Kind};
-use crate::ops::{self, Mode};
+use crate::ops::{self, Intent};
 
 /// Delete a cluster: everything of ours leaves it, verified, before its login goes
 ///
@@ -30,17 +30,16 @@ pub(crate) struct ClusterDeleteArgs {
 }
 
 pub(crate) async fn run(args: ClusterDeleteArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let mode = args.dry_run.mode();
     ops::remove::may_delete(desk.session, &args.name)?;
-    let confirmed = confirm(&args, mode, desk)?;
+    let intent = intent(&args, desk)?;
+    let cluster = args.name.clone();
     let done = if args.forget {
-        ops::remove::forget(desk.session, &args.name, mode, confirmed).await?
+        ops::remove::forget(desk.session, &ops::remove::Forget { cluster }, &intent).await?
     } else {
         Box::pin(ops::remove::delete(
             desk.session,
-            &args.name,
-            mode,
-            confirmed,
+            &ops::remove::Delete { cluster },
+            &intent,
         ))
         .await
         .map_err(|error| Failure::from(error).or_forget(&args.name))?
@@ -66,21 +65,21 @@ pub(crate) async fn run(args: ClusterDeleteArgs, desk: &mut Desk<'_>) -> Result<
     Ok(())
 }
 
-fn confirm(
-    args: &ClusterDeleteArgs,
-    mode: Mode,
-    desk: &mut Desk<'_>,
-) -> Result<Confirmed, Failure> {
+/// Asks for the name of the cluster, unless it is a dry run.
+fn intent(args: &ClusterDeleteArgs, desk: &mut Desk<'_>) -> Result<Intent, Failure> {
+    if args.dry_run.is_on() {
+        return Ok(Intent::Preview);
+    }
     let name = args.name.as_str();
     let typed = match &args.confirm {
-        _ if mode == Mode::Plan => name.to_owned(),
         Some(typed) if desk.yes => typed.clone(),
         _ => desk
             .prompt
             .typed_name(desk.output, "cluster", name, "`--yes --confirm NAME`")?,
     };
-    Confirmed::from_typed_name(&typed, name).ok_or_else(|| {
+    let confirmed = Confirmed::from_typed_name(&typed, name).ok_or_else(|| {
         let why = format!("the typed name is not '{name}'; nothing was changed");
         Failure::words(Kind::Usage, &why, "")
-    })
+    })?;
+    Ok(Intent::Perform(confirmed))
 }

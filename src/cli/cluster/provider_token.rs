@@ -65,7 +65,7 @@ pub(crate) async fn run(command: ProviderTokenCommand, desk: &mut Desk<'_>) -> R
             desk.output.show(&TokenView::from(&shown))?;
             Ok(())
         }
-        ProviderTokenCommand::Remove(args) => remove(&args, desk),
+        ProviderTokenCommand::Remove(args) => remove(&args, desk).await,
     }
 }
 
@@ -79,8 +79,9 @@ async fn set(args: ProviderTokenSetArgs, desk: &mut Desk<'_>) -> Result<(), Fail
         desk.prompt
             .password(desk.output, "Hetzner Cloud token", "`--file FILE`")?
     };
-    let mode = args.dry_run.mode();
-    let done = ops::provider::set(desk.session, &args.name, &text, args.check, mode).await?;
+    let change = ops::provider::SetToken::new(&args.name, &text, args.check)?;
+    let intent = args.dry_run.intent();
+    let done = ops::provider::set(desk.session, &change, &intent).await?;
     let Some(done) = desk.planned(done)? else {
         return Ok(());
     };
@@ -92,8 +93,12 @@ async fn set(args: ProviderTokenSetArgs, desk: &mut Desk<'_>) -> Result<(), Fail
     Ok(())
 }
 
-fn remove(args: &ProviderTokenRemoveArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let done = ops::provider::remove(desk.session, &args.name, args.dry_run.mode())?;
+async fn remove(args: &ProviderTokenRemoveArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let change = ops::provider::RemoveToken {
+        cluster: args.name.clone(),
+    };
+    let intent = args.dry_run.intent();
+    let done = ops::provider::remove(desk.session, &change, &intent).await?;
     let Some(removed) = desk.planned(done)? else {
         return Ok(());
     };

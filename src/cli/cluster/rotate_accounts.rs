@@ -32,15 +32,16 @@ pub(crate) async fn run(
     desk: &mut Desk<'_>,
 ) -> Result<(), Failure> {
     let name = &args.name;
-    let mode = args.dry_run.mode();
     let question =
         format!("Replace all accounts of cluster '{name}', so that everybody must download again?");
-    let confirmed = confirm::ask(desk, &question, mode)?;
+    let intent = confirm::intent(desk, &question, args.dry_run)?;
+    let change = ops::rotation::RotateAccounts {
+        cluster: name.clone(),
+    };
     let done = Box::pin(ops::rotation::rotate_accounts(
         desk.session,
-        name,
-        mode,
-        confirmed,
+        &change,
+        &intent,
     ));
     let Some(done) = desk.planned(done.await?)? else {
         return Ok(());

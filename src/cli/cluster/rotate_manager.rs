@@ -27,11 +27,14 @@ pub(crate) async fn run(
     args: ClusterRotateManagerArgs,
     desk: &mut Desk<'_>,
 ) -> Result<(), Failure> {
-    let mode = args.dry_run.mode();
+    let change = ops::rotation::RotateManager {
+        cluster: args.name.clone(),
+    };
+    let intent = args.dry_run.intent();
     let done = Box::pin(ops::rotation::rotate_manager(
         desk.session,
-        &args.name,
-        mode,
+        &change,
+        &intent,
     ));
     let Some(done) = desk.planned(done.await?)? else {
         return Ok(());

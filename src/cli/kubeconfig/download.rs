@@ -63,7 +63,7 @@ pub(crate) struct KubeconfigDownloadArgs {
 
 pub(crate) async fn run(args: KubeconfigDownloadArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let hand_over = args.hand_over.wish()?;
-    let insists = desk.insists(args.dry_run.mode());
+    let insists = desk.insists();
     let wish = |cluster| DownloadWish {
         user: args.user.clone(),
         shared: args.shared,
@@ -72,10 +72,10 @@ pub(crate) async fn run(args: KubeconfigDownloadArgs, desk: &mut Desk<'_>) -> Re
         ..hand_over(cluster)
     };
     let Some(cluster) = args.cluster else {
-        return all::run(wish, args.dry_run.mode(), desk).await;
+        return all::run(wish, &args.dry_run.intent(), desk).await;
     };
     let wish = wish(cluster);
-    let done = ops::kubeconfig::download(desk.session, wish, args.dry_run.mode()).await?;
+    let done = ops::kubeconfig::download(desk.session, wish, &args.dry_run.intent()).await?;
     let Some(done) = desk.planned(done)? else {
         return Ok(());
     };

@@ -32,8 +32,8 @@ pub(crate) struct KubeconfigRemoveArgs {
 
 pub(crate) async fn run(args: KubeconfigRemoveArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let file = args.file.as_deref();
-    let mode = args.dry_run.mode();
-    let done = ops::kubeconfig::remove(desk.session, &args.cluster, file, mode).await?;
+    let intent = args.dry_run.intent();
+    let done = ops::kubeconfig::remove(desk.session, &args.cluster, file, &intent).await?;
     let Some(done) = desk.planned(done)? else {
         return Ok(());
     };

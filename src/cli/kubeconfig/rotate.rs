@@ -37,13 +37,13 @@ pub(crate) struct KubeconfigRotateArgs {
 }
 
 pub(crate) async fn run(args: KubeconfigRotateArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let mode = args.dry_run.mode();
     let hand_over = args.hand_over.wish()?;
     let wish = (!args.no_download).then(|| DownloadWish {
-        insists: desk.insists(mode),
+        insists: desk.insists(),
         ..hand_over(args.cluster.clone())
     });
-    let done = ops::kubeconfig::rotate(desk.session, &args.cluster, wish, mode).await?;
+    let intent = args.dry_run.intent();
+    let done = ops::kubeconfig::rotate(desk.session, &args.cluster, wish, &intent).await?;
     let Some(done) = desk.planned(done)? else {
         return Ok(());
     };

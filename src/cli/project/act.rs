@@ -8,8 +8,8 @@ use crate::cli::{completion, confirm, reached};
 use crate::domain::name::{ClusterName, ProjectName};
 use crate::domain::project::SharedLevel;
 use crate::error::Failure;
+use crate::ops::Applied;
 use crate::ops::project::shared::{Action, Which, act};
-use crate::ops::{Applied, Intent};
 
 /// Which shared kubeconfigs.
 #[derive(clap::Args, Debug)]
@@ -76,19 +76,21 @@ async fn run(args: ActArgs, action: Action, desk: &mut Desk<'_>) -> Result<(), F
         args.project
     );
     let intent = confirm::intent(desk, &question, args.dry_run)?;
-    let is_preview = matches!(intent, Intent::Preview);
     let which = Which {
         cluster: args.cluster,
         level: args.level,
     };
     let asked = (&args.project, &which);
-    let reports = act(desk.session, asked, action, &intent).await?;
+    let done = act(desk.session, asked, action, &intent).await?;
+    let Some(reports) = desk.planned(done)? else {
+        return Ok(());
+    };
     let mut applied = Applied::default();
     let (mut all, mut failures) = (Vec::new(), Vec::new());
     for report in reports {
         match report.outcome {
             Ok((over, done)) => {
-                let true_now = done.owed.is_empty() && !is_preview;
+                let true_now = done.owed.is_empty();
                 all.extend(over.into_iter().map(|over| (over, true_now)));
                 applied.extend(done);
             }
@@ -98,21 +100,17 @@ async fn run(args: ActArgs, action: Action, desk: &mut Desk<'_>) -> Result<(), F
     let views = all.iter();
     desk.output
         .list(views.map(|(over, applied)| OverView::new(over, *applied)))?;
-    if is_preview {
-        desk.output.status("Nothing was changed (dry run).");
-    } else if all.is_empty() && failures.is_empty() {
+    if all.is_empty() && failures.is_empty() {
         desk.output
             .status("There is nothing to end: no such shared kubeconfig is live.");
     }
     let over: Vec<_> = all.into_iter().map(|(over, _)| over).collect();
-    if !is_preview {
-        change::say_over(&over, desk);
-        let full: Vec<_> = over.iter().filter(|over| over.was_full).collect();
-        let mut clusters: Vec<_> = full.iter().map(|over| over.cluster.clone()).collect();
-        clusters.dedup();
-        if let Some(first) = full.first() {
-            reached::say(&format!("whoever held '{}'", first.owner), &clusters, desk);
-        }
+    change::say_over(&over, desk);
+    let full: Vec<_> = over.iter().filter(|over| over.was_full).collect();
+    let mut clusters: Vec<_> = full.iter().map(|over| over.cluster.clone()).collect();
+    clusters.dedup();
+    if let Some(first) = full.first() {
+        reached::say(&format!("whoever held '{}'", first.owner), &clusters, desk);
     }
     // What is owed outweighs what failed: it stands recorded.
     let owed = desk.say_applied(&applied);

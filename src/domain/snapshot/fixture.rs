@@ -290,6 +290,7 @@ fn prod(people: &Arc<People>) -> ClusterSnapshot {
         credentials: vec![],
         holders: BTreeMap::new(),
         bindings: vec![],
+        secrets: vec![],
         numbers: BTreeMap::new(),
         floors: BTreeMap::new(),
         reach_pending: false,

@@ -32,54 +32,86 @@ pub(in crate::ops) async fn run<C: Change>(
     change: &C,
     intent: &Intent<C::Consent>,
 ) -> Result<Done<Carried<C::Seen>>, Error> {
+    if matches!(intent, Intent::Preview) {
+        return Box::pin(preview(session, change)).await;
+    }
+    let mut recorded = Box::pin(record(session, change)).await?;
+    let tolerates = change.about().errors_are_pending;
+    let applied = recorded.reconcile(session, tolerates).await?;
+    if recorded.committed.reaches_clusters() {
+        recorded.close(session, &applied)?;
+    }
+    Ok(Done::Did(recorded.carried(applied)))
+}
+
+/// Says what a change would do; nothing where it is so already.
+pub(in crate::ops) async fn planned<C: Change>(
+    session: &Session,
+    change: &C,
+) -> Result<Planned, Error> {
+    Ok(match Box::pin(preview(session, change)).await? {
+        Done::Planned(planned) => planned,
+        Done::Did(_) => Planned::default(),
+    })
+}
+
+/// What a change was found to be when it was begun: the case, the rows, and what would be decided.
+type Begun = (Case, Rows, Decision);
+
+async fn preview<C: Change>(
+    session: &Session,
+    change: &C,
+) -> Result<Done<Carried<C::Seen>>, Error> {
+    let (case, rows, early) = Case::begin(session, change)?;
+    let seen = if early.acts() && change.looks_for_preview() {
+        change.look(session, &rows).await?
+    } else {
+        C::Seen::default()
+    };
+    let (rows, decision) = case.decide(session, change, &seen)?;
+    Ok(if decision.acts() {
+        Done::Planned(plan(session, &rows, &decision))
+    } else {
+        Done::Did(Carried::nothing(rows, decision, seen))
+    })
+}
+
+/// A change that is recorded and not yet true on any cluster. A verb that has work of its own there
+/// goes on from it, under the cluster's lock.
+pub(in crate::ops) struct Recorded<S> {
+    case: Case,
+    committed: Committed,
+    locked: Option<LockedCluster>,
+    seen: Option<S>,
+    resealed: Vec<String>,
+}
+
+/// Records a change, with nothing done on clusters yet.
+pub(in crate::ops) async fn record<C: Change>(
+    session: &Session,
+    change: &C,
+) -> Result<Recorded<C::Seen>, Error> {
     // Whatever is refused is refused before anything is waited for.
     let mut begun = Case::begin(session, change)?;
-    if matches!(intent, Intent::Preview) {
-        return Box::pin(preview(session, change, begun)).await;
-    }
     for _ in 1..TRIES {
         let cluster = begun.0.cluster_id();
-        match Box::pin(perform(session, change, begun)).await {
+        match Box::pin(record_once(session, change, begun)).await {
             Err(Error::Refused(Refusal::SealedMeanwhile(_))) => {}
-            done => return done.map(Done::Did),
+            done => return done,
         }
         begun = Case::begin(session, change)?;
         if begun.0.cluster_id() != cluster {
             return Err(begun.0.changed());
         }
     }
-    let done = Box::pin(perform(session, change, begun)).await?;
-    Ok(Done::Did(done))
+    Box::pin(record_once(session, change, begun)).await
 }
 
-/// What a change was found to be when it was begun: the case, the rows, and what would be decided.
-type Begun = (Case, Rows, Decision);
-
-/// Says what a change would do.
-async fn preview<C: Change>(
-    session: &Session,
-    change: &C,
-    (case, rows, early): Begun,
-) -> Result<Done<Carried<C::Seen>>, Error> {
-    let seen = if early.effects.is_empty() {
-        C::Seen::default()
-    } else {
-        change.look(session, &rows).await?
-    };
-    let (rows, decision) = case.decide(session, change, &seen)?;
-    Ok(if decision.effects.is_empty() {
-        Done::Did(Carried::nothing(rows, decision, seen))
-    } else {
-        Done::Planned(plan(session, &rows, &decision))
-    })
-}
-
-/// Carries a change out.
-async fn perform<C: Change>(
+async fn record_once<C: Change>(
     session: &Session,
     change: &C,
     (mut case, mut rows, mut early): Begun,
-) -> Result<Carried<C::Seen>, Error> {
+) -> Result<Recorded<C::Seen>, Error> {
     let direction = change.about().direction;
     let locked = match (&case.cluster, direction) {
         (Some(cluster), Direction::Gives) => {
@@ -90,38 +122,142 @@ async fn perform<C: Change>(
         }
         _ => None,
     };
-    let (seen, opened) = if early.effects.is_empty() {
-        (None, None)
-    } else {
+    let (seen, opened) = if early.acts() {
         let seen = Box::pin(change.look(session, &rows)).await?;
         (Some(seen), Some(open(session, change, &rows)?))
+    } else {
+        (None, None)
     };
-    let committed = match case.commit(session, change, seen.as_ref(), opened.as_ref()) {
-        Ok(committed) => committed,
+    match case.commit(session, change, seen.as_ref(), opened.as_ref()) {
+        Ok(committed) => Ok(Recorded {
+            case,
+            committed,
+            locked,
+            seen,
+            resealed: opened.map(|opened| opened.words()).unwrap_or_default(),
+        }),
         Err(Error::Store(refused)) if direction == Direction::Takes => {
             let seen = seen.unwrap_or_default();
-            return Err(case.end_unrecorded(session, change, &seen, refused).await);
+            Err(case.end_unrecorded(session, change, &seen, refused).await)
         }
-        Err(error) => return Err(error),
-    };
-    let tolerates = change.about().errors_are_pending;
-    let mut applied = case
-        .reconcile(session, &committed, locked, tolerates)
-        .await?;
-    applied.owed.extend(committed.unsealed.iter().cloned());
-    if let Some(request) = committed.request.filter(|_| committed.reaches_clusters()) {
-        let detail = committed.decision.detail.clone();
-        case.journal.close(session, &applied, detail, request)?;
+        Err(error) => Err(error),
     }
-    Ok(Carried {
-        seen: seen.unwrap_or_default(),
-        after: committed.rows.after(&committed.effects),
-        before: committed.rows,
-        decision: committed.decision,
-        effects: committed.effects,
-        resealed: opened.map(|opened| opened.words()).unwrap_or_default(),
-        applied,
-    })
+}
+
+impl<S> Recorded<S> {
+    /// What the audit log says of it.
+    pub(in crate::ops) fn journal(&self) -> &Journal {
+        &self.case.journal
+    }
+
+    /// The event that asked for it; none where it was so already.
+    pub(in crate::ops) fn request(&self) -> Option<EventSeq> {
+        self.committed.request
+    }
+
+    /// The cluster's rows, as they were before.
+    pub(in crate::ops) fn before(&self) -> Result<&ClusterSnapshot, Error> {
+        self.committed.rows.only().map_err(Error::Refused)
+    }
+
+    /// The lock of the cluster that it is about; it is given once.
+    pub(in crate::ops) fn take_locked(&mut self) -> Option<LockedCluster> {
+        self.locked.take()
+    }
+
+    /// What was seen of the cluster; it is given once.
+    pub(in crate::ops) fn take_seen(&mut self) -> Option<S> {
+        self.seen.take()
+    }
+
+    /// All effects that were recorded.
+    pub(in crate::ops) fn effects(&self) -> &[Effect] {
+        &self.committed.effects
+    }
+
+    /// Makes the cluster hold what the store says, under the lock that is held; it stays held.
+    pub(in crate::ops) async fn pay(&self, session: &Session) -> Result<Applied, Error> {
+        match &self.locked {
+            Some(locked) => settle::pay(session, locked, self.journal(), self.request()).await,
+            None => Ok(Applied::default()),
+        }
+    }
+
+    /// Records effects that were to follow once they are true on the cluster, in a transaction of
+    /// their own, with an event.
+    pub(in crate::ops) fn record_later(
+        &self,
+        session: &Session,
+        detail: String,
+    ) -> Result<(), Error> {
+        let (rows, request) = (&self.committed.rows, self.committed.request);
+        session.store()?.write(|tx| {
+            for effect in &self.committed.decision.later {
+                let on = effect.cluster().and_then(|id| rows.cluster(id));
+                settle::commit_one(session, tx, on, effect, self.journal(), request)?;
+            }
+            self.journal()
+                .record(session, tx, Phase::Done, detail, request)?;
+            Ok(())
+        })
+    }
+
+    /// Makes the clusters follow, side by side.
+    async fn reconcile(&mut self, session: &Session, tolerates: bool) -> Result<Applied, Error> {
+        let locked = self.locked.take();
+        let done = self
+            .case
+            .reconcile(session, &self.committed, locked, tolerates);
+        let mut applied = done.await?;
+        applied.owed.extend(self.committed.unsealed.iter().cloned());
+        Ok(applied)
+    }
+
+    /// Records how far it came: done, or pending.
+    pub(in crate::ops) fn close(&self, session: &Session, applied: &Applied) -> Result<(), Error> {
+        self.close_with(session, applied, |_| Ok(()))
+    }
+
+    /// The same, with something that is written in the same transaction.
+    pub(in crate::ops) fn close_with(
+        &self,
+        session: &Session,
+        applied: &Applied,
+        work: impl FnOnce(&WriteTxn<'_>) -> store::Result<()>,
+    ) -> Result<(), Error> {
+        let Some(request) = self.committed.request else {
+            return Ok(());
+        };
+        let phase = if applied.owed.is_empty() {
+            Phase::Done
+        } else {
+            Phase::Owed
+        };
+        let detail = self.committed.decision.detail.clone();
+        session.store()?.write(|tx| {
+            work(tx)?;
+            self.journal()
+                .record(session, tx, phase, detail, Some(request))?;
+            Ok(())
+        })
+    }
+
+    /// What was carried out.
+    fn carried(self, applied: Applied) -> Carried<S>
+    where
+        S: Default,
+    {
+        let committed = self.committed;
+        Carried {
+            seen: self.seen.unwrap_or_default(),
+            after: committed.rows.after(&committed.effects),
+            before: committed.rows,
+            decision: committed.decision,
+            effects: committed.effects,
+            resealed: self.resealed,
+            applied,
+        }
+    }
 }
 
 /// The preview: what would be done, and what would follow from it.
@@ -139,7 +275,9 @@ fn plan(session: &Session, rows: &Rows, decision: &Decision) -> Planned {
     steps.extend(although.map(|what| format!("although {what}")));
     steps.extend(followed.iter().map(describe));
     steps.extend(decision.notes.iter().cloned());
-    let effects: Vec<Effect> = decision.effects.iter().cloned().chain(followed).collect();
+    steps.extend(decision.later.iter().map(describe));
+    let effects = decision.effects.iter().cloned().chain(followed);
+    let effects: Vec<Effect> = effects.chain(decision.later.iter().cloned()).collect();
     Planned {
         effects: effects.iter().map(|effect| rows.facts(effect)).collect(),
         over: over(rows, &effects),
@@ -435,7 +573,7 @@ impl Case {
                     what: decision.needs_consent.join("; "),
                 });
             }
-            if decision.effects.is_empty() {
+            if !decision.acts() {
                 return Ok(Ok(Committed {
                     rows,
                     decision,
@@ -451,8 +589,7 @@ impl Case {
             if !is_opened(tx, change, &rows, opened)? {
                 return Ok(Err(Some(Refusal::SealedMeanwhile(None))));
             }
-            let must_reseal = change.must_reseal();
-            self.write(session, tx, (rows, decision), (opened, must_reseal))
+            self.write(session, tx, change, (rows, decision), opened)
                 .map(Ok)
         })?;
         match done {
@@ -475,12 +612,13 @@ impl Case {
     }
 
     /// Writes what was decided, with what follows from it, and its events.
-    fn write(
+    fn write<C: Change>(
         &self,
         session: &Session,
         tx: &WriteTxn<'_>,
+        change: &C,
         (rows, decision): (Rows, Decision),
-        (opened, must_reseal): (&reseal::Logins, bool),
+        opened: &reseal::Logins,
     ) -> Result<Committed, Error> {
         let phase = if decision.reaches_clusters {
             Phase::Requested
@@ -500,8 +638,9 @@ impl Case {
             let detail = remark.detail.clone();
             journal.record(session, tx, Phase::Done, detail, Some(request))?;
         }
+        change.seal(tx, &rows, &self.who(session, &rows))?;
         let installation = store::meta::installation(tx)?;
-        let shut = opened.reseal(session, tx, &installation, must_reseal)?;
+        let shut = opened.reseal(tx, &installation, change.must_reseal())?;
         let leaves = decision.user.and_then(|id| rows.people.users.get(&id));
         let unsealed = shut
             .iter()

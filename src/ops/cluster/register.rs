@@ -128,9 +128,8 @@ pub(crate) async fn add(
     let approach = approach.with_marks(&wish.objects.marks);
     refuse_known(session, &approach)?;
     let survey = Box::pin(survey(session, &wish.name, &approach)).await?;
-    let agreed = excess::agreed(survey.to_agree, wish.insists)?;
     if mode == Mode::Plan {
-        let notes = agreed.iter().chain(&survey.warnings);
+        let notes = survey.to_agree.iter().chain(&survey.warnings);
         let lines = plan_add(
             &wish.name,
             &approach.address.server,
@@ -139,6 +138,7 @@ pub(crate) async fn add(
         );
         return Ok(Done::planned(lines));
     }
+    let agreed = excess::agreed(survey.to_agree, wish.insists)?;
     let detail = detail_of_add(&approach, &agreed);
     let request = journal.record_alone(session, Phase::Requested, detail.clone(), None)?;
     let registration = Registration {
@@ -246,7 +246,7 @@ impl Registration<'_> {
             }
             let new = self.cluster(&custody, now);
             let cluster = store::clusters::insert(tx, &new, |cluster| {
-                reseal::seal_login(session, tx, cluster, &installation, &custody.secret)
+                reseal::seal_login(tx, cluster, &installation, &custody.secret)
             })?;
             let detail = self.detail.clone();
             journal.record(session, tx, Phase::Done, detail, Some(self.request))?;
@@ -344,7 +344,8 @@ fn announce(
     let next = manager::new_name(session);
     let request = question.commit(session, |tx, cluster| {
         let new = FormerManager::from(next.as_str());
-        manager::list(tx, cluster, old.into_iter().chain([new]))?;
+        let former: Vec<FormerManager> = old.into_iter().chain([new]).collect();
+        store::managers::add_former(tx, cluster.id, &former)?;
         Ok(journal.record(session, tx, Phase::Requested, what, None)?)
     })?;
     Ok((next, request))
@@ -437,7 +438,7 @@ pub(crate) async fn relink(
     };
     let cluster = question.commit(session, |tx, before| {
         let cluster = renewed(before);
-        let sealed = reseal::seal_login(session, tx, &cluster, &installation, &custody.secret)?;
+        let sealed = reseal::seal_login(tx, &cluster, &installation, &custody.secret)?;
         store::clusters::relink(tx, &cluster, &sealed)?;
         manager::unlist(tx, &cluster)?;
         let stored = "a new login of the manager is stored";

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use futures::{StreamExt, stream};
 
-use super::download::{Ready, hand_over, prepare, record_delivery};
+use super::download::{Ready, ask, hand_over, prepare, record_delivery, terms};
 use super::form::{Form, fields, form_of, mark};
+use super::issue::Issue;
 use super::merge::{self, MergeNews};
-use super::{Case, DownloadWish, Way, case};
+use super::{Case, DownloadWish};
 use crate::artifact::kubeconfig::render_all;
 use crate::artifact::merge::{Addition, Mark};
 use crate::domain::Timestamp;
@@ -17,7 +18,8 @@ use crate::domain::cluster::State;
 use crate::domain::name::ClusterName;
 use crate::domain::subject::SubjectName;
 use crate::domain::text;
-use crate::ops::{Done, Error, Mode, excess, find};
+use crate::ops::change;
+use crate::ops::{Done, Error, Intent, Planned, Unasked, excess, find};
 use crate::secrets::{ExposeSecret, SecretString};
 use crate::session::Session;
 use crate::store;
@@ -116,14 +118,7 @@ fn cases(
     })?;
     let (mut cases, mut failed) = (Vec::new(), Vec::new());
     for name in names {
-        let wish = wish(name.clone());
-        let way = if wish.shared {
-            Way::Shared
-        } else {
-            Way::Either
-        };
-        let user = wish.user.as_ref();
-        match case(session, "kubeconfig download", &name, user, way) {
+        match ask(session, &wish(name.clone())) {
             Ok(case) => cases.push(case),
             Err(error) => failed.push((name, error)),
         }
@@ -137,7 +132,7 @@ fn cases(
 pub(crate) async fn download_all(
     session: &Session,
     wish: impl Fn(ClusterName) -> DownloadWish,
-    mode: Mode,
+    intent: &Intent<Unasked>,
     hear: &mut dyn FnMut(Heard<'_>),
 ) -> Result<Done<AllDownloaded>, Error> {
     let any: ClusterName = STEM.parse().map_err(|_| Error::NotThere {
@@ -156,19 +151,10 @@ pub(crate) async fn download_all(
         };
     }
     let form = form_of(session, &cases, &whole, STEM)?;
-    if mode == Mode::Plan {
-        let mint = |case: &Case| format!("mint a token for cluster '{}'", case.cluster.name);
-        let lines = cases.iter().map(mint);
-        let path = form.path.as_ref().map(|path| match form.merge {
-            Some(_) => format!("merge them into `{}`", path.display()),
-            None => format!("write `{}`", path.display()),
-        });
-        let asked = cases
-            .iter()
-            .map(|case| excess::of_level(session, &case.cluster, case.power));
-        let excess = futures::future::join_all(asked).await.into_iter().flatten();
-        let excess = excess.map(|what| format!("although {what}"));
-        return Ok(Done::planned(lines.chain(path).chain(excess).collect()));
+    if matches!(intent, Intent::Preview) {
+        return preview(session, &cases, &whole, &form)
+            .await
+            .map(Done::Planned);
     }
     hear(Heard::Begins(cases.len()));
     let mut work = stream::iter(&cases)
@@ -224,6 +210,28 @@ pub(crate) async fn download_all(
         bytes,
         notes: ready.into_iter().flat_map(|one| one.notes).collect(),
     }))
+}
+
+/// Says what would be handed out.
+async fn preview(
+    session: &Session,
+    cases: &[Case],
+    wish: &DownloadWish,
+    form: &Form,
+) -> Result<Planned, Error> {
+    let mut all = Planned::default();
+    for case in cases {
+        let terms = terms(wish);
+        all.extend(change::planned(session, &Issue { case, terms }).await?);
+    }
+    all.steps.extend(form.step());
+    let asked = cases
+        .iter()
+        .map(|case| excess::of_level(session, &case.cluster, case.power));
+    let excess = futures::future::join_all(asked).await.into_iter().flatten();
+    all.steps
+        .extend(excess.map(|what| format!("although {what}")));
+    Ok(all)
 }
 
 /// Writes the file or merges it, and records every delivery.

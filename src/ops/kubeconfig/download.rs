@@ -2,31 +2,32 @@
 
 use std::path::PathBuf;
 
-use super::form::{Form, address_note, fields, form, live_version, mark, plain_edit_note};
+use super::form::{Form, address_note, fields, form, mark, plain_edit_note};
+use super::issue::{Issue, Terms, issue};
 use super::merge::{self, MergeNews};
 use super::trial::{self, mint_and_try};
-use super::{Case, Way, begin_version, case};
+use super::{Case, Way, case, live, overtaken};
 use crate::artifact::file::Overwrite;
 use crate::artifact::file::write_private;
 use crate::artifact::kubeconfig::render;
 use crate::artifact::merge::Addition;
 use crate::domain::access::Power;
-use crate::domain::account_name::AccountName;
 use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::credential::{
     Credential, CredentialId, Delivery, State, Subject, TTL_DAYS_DEFAULT, TTL_SECONDS_MIN,
 };
+use crate::domain::effect::Effect;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::project::ProjectRole;
 use crate::domain::subject::SubjectName;
 use crate::domain::text;
 use crate::domain::{Confirmed, Timestamp};
-use crate::kubernetes::connection::Connection;
-use crate::kubernetes::observe::Look;
 use crate::kubernetes::token::Minted;
-use crate::ops::{Done, Error, Mode, excess, find, settle};
+use crate::ops::change;
+use crate::ops::locked::LockedCluster;
+use crate::ops::{Done, Error, Intent, Unasked, excess, find, settle};
 use crate::secrets::{ExposeSecret, SecretString, seal_file};
-use crate::session::{Lock, Session};
+use crate::session::Session;
 use crate::store::{self};
 
 /// Where a file goes.
@@ -129,13 +130,6 @@ fn active(session: &Session, case: &Case, id: CredentialId) -> Result<Credential
         .ok_or_else(|| overtaken(case))
 }
 
-fn overtaken(case: &Case) -> Error {
-    Error::Overtaken {
-        user: case.owner.to_string(),
-        cluster: case.cluster.name.clone(),
-    }
-}
-
 /// The lifetime to ask for: what was wished, but not beyond the grant's end.
 fn lifetime(session: &Session, case: &Case, wish: &DownloadWish) -> (i64, Option<Timestamp>) {
     let wished = wish.ttl_seconds.unwrap_or(TTL_DAYS_DEFAULT * 24 * 3600);
@@ -149,25 +143,58 @@ fn lifetime(session: &Session, case: &Case, wish: &DownloadWish) -> (i64, Option
     }
 }
 
+/// Which way in a download is about.
+fn way(wish: &DownloadWish) -> Way {
+    if wish.shared {
+        Way::Shared
+    } else {
+        Way::Either
+    }
+}
+
+/// Asks the rules what a download is of.
+pub(super) fn ask(session: &Session, wish: &DownloadWish) -> Result<Case, Error> {
+    let user = wish.user.as_ref();
+    case(
+        session,
+        "kubeconfig download",
+        &wish.cluster,
+        user,
+        way(wish),
+    )
+}
+
+/// On what terms a download issues a version.
+pub(super) fn terms(wish: &DownloadWish) -> Terms {
+    Terms {
+        anew: false,
+        hands_over: true,
+        insists: wish.insists,
+    }
+}
+
 /// Hands out a kubeconfig. The first download issues version 1; every download mints a fresh
 /// token of the live version.
 pub(crate) async fn download(
     session: &Session,
     wish: DownloadWish,
-    mode: Mode,
+    intent: &Intent<Unasked>,
 ) -> Result<Done<Downloaded>, Error> {
-    let way = if wish.shared {
-        Way::Shared
-    } else {
-        Way::Either
-    };
-    let user = wish.user.as_ref();
-    let case = case(session, "kubeconfig download", &wish.cluster, user, way)?;
+    let case = ask(session, &wish)?;
     let form = form(session, &case, &wish)?;
-    if mode == Mode::Plan {
-        let asked = excess::of_level(session, &case.cluster, case.power);
-        let excess = Box::pin(asked).await;
-        return plan_download(session, &case, &form, &excess);
+    if matches!(intent, Intent::Preview) {
+        let asked = Box::pin(excess::of_level(session, &case.cluster, case.power));
+        let excess = asked.await;
+        let issue = Issue {
+            case: &case,
+            terms: terms(&wish),
+        };
+        let mut planned = change::planned(session, &issue).await?;
+        planned.steps.extend(form.step());
+        planned
+            .steps
+            .extend(excess.iter().map(|what| format!("although {what}")));
+        return Ok(Done::Planned(planned));
     }
     hand_out(session, &wish, form).await.map(Done::Did)
 }
@@ -201,13 +228,13 @@ pub(super) struct Ready {
     /// What people should know of the cluster beside, a sentence each.
     pub(super) notes: Vec<String>,
     /// The cluster's lock, until the file is handed over.
-    lock: Option<Lock>,
+    locked: Option<LockedCluster>,
 }
 
 impl Ready {
     /// Gives the cluster's lock back.
     pub(super) fn unlocked(mut self) -> Self {
-        drop(self.lock.take());
+        drop(self.locked.take());
         self
     }
 
@@ -222,43 +249,19 @@ impl Ready {
 
 /// Issues the version where there is none, brings it to the cluster, and mints a token.
 pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Ready, Error> {
-    let way = if wish.shared {
-        Way::Shared
-    } else {
-        Way::Either
+    let (case, mut recorded) = issue(session, || ask(session, wish), terms(wish)).await?;
+    let begun = recorded.effects().iter().any(
+        |effect| matches!(effect, Effect::BeginVersion { subject, .. } if *subject == case.of),
+    );
+    let seen = recorded.take_seen().unwrap_or_default();
+    let mut excess = seen.excess;
+    let stands = live(session, &case)?;
+    let ready = (recorded.request(), seen.connection, stands);
+    let (Some(request), Some(connection), Some(stands)) = ready else {
+        return Err(overtaken(&case));
     };
-    let user = wish.user.as_ref();
-    let ask = || case(session, "kubeconfig download", &wish.cluster, user, way);
-    let asked = ask()?;
-    let lock = session.lock(&asked.cluster).await?;
-    // Asked again under the lock: who lost their access while we waited gets nothing.
-    let case = ask()?;
-    if case.of != asked.of {
-        return Err(overtaken(&asked));
-    }
-    // Before anything is recorded: where the cluster cannot be reached, nothing changes.
-    let connection = trial::connect(session, &case.cluster).await?;
-    let live = live_account(session, &case)?;
-    let mut excess = Vec::new();
-    if live.is_none() {
-        let found = Box::pin(excess_of_new(session, &case, &connection)).await?;
-        excess = excess::agreed(found, wish.insists)?;
-    }
-    let (id, request) = session.store()?.write(|tx| {
-        let detail = format!("kubeconfig of '{}'", case.owner);
-        let request = case
-            .journal
-            .record(session, tx, Phase::Requested, detail, None)?;
-        settle::end_what_must(session, tx, case.cluster.id, &case.journal, Some(request))?;
-        let live = store::credentials::versions_of(tx, case.cluster.id, case.of)?
-            .into_iter()
-            .find(|credential| credential.state.is_live());
-        let id = match live {
-            Some(live) => live.id,
-            None => begin_version(session, tx, &case, request)?,
-        };
-        Ok::<_, Error>((id, request))
-    })?;
+    let id = stands.id;
+    let live = (!begun).then_some(stands.account);
     let asked = async {
         match &live {
             None => Ok(vec![]),
@@ -311,7 +314,7 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
             excess,
             notes: notes_of(&case, settled.notes),
             case,
-            lock: Some(lock),
+            locked: recorded.take_locked(),
         }),
         Err(error) => {
             case.journal.record_alone(
@@ -329,36 +332,6 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
 fn notes_of(case: &Case, settled: Vec<String>) -> Vec<String> {
     let of_file = address_note(case).into_iter().chain(plain_edit_note(case));
     of_file.chain(settled).collect()
-}
-
-/// What the version that is about to begin would have beyond what it carries.
-async fn excess_of_new(
-    session: &Session,
-    case: &Case,
-    connection: &Connection,
-) -> Result<Vec<String>, Error> {
-    let cluster = &case.cluster;
-    let snapshot = session
-        .store()?
-        .read(|tx| settle::snapshot(tx, cluster.id))?;
-    let desired = snapshot.desired();
-    let user = case.of.user();
-    let theirs = snapshot.bindings.iter();
-    let mut theirs = theirs.filter(|it| !it.is_removed && Some(it.user) == user);
-    let look = Look {
-        with_write: desired.has_writers() || case.power == Power::Write,
-        with_places: desired.has_places() || theirs.any(|it| it.bound.place.is_some()),
-        cluster: Some(cluster),
-    };
-    excess::of_new_version(connection, cluster, case.power, &look).await
-}
-
-fn live_account(session: &Session, case: &Case) -> Result<Option<AccountName>, Error> {
-    let versions = session
-        .store()?
-        .read(|tx| store::credentials::versions_of(tx, case.cluster.id, case.of))?;
-    let live = versions.into_iter().find(|it| it.state.is_live());
-    Ok(live.map(|live| live.account))
 }
 
 /// A failure after the version was seen on the cluster: something did change, and it is said.
@@ -392,41 +365,6 @@ fn half_done(session: &Session, case: &Case, request: EventSeq, error: Error) ->
         },
         Err(worse) => worse,
     }
-}
-
-fn plan_download(
-    session: &Session,
-    case: &Case,
-    form: &Form,
-    excess: &[String],
-) -> Result<Done<Downloaded>, Error> {
-    let (last, live) = session
-        .store()?
-        .read(|tx| live_version(session, tx, case))?;
-    let mut lines = Vec::new();
-    match live {
-        Some(live) => lines.push(format!("mint a token of version {live}")),
-        None => lines.push(format!(
-            "issue version {} of '{}' on cluster '{}' ({})",
-            last.map_or(1, |last| last + 1),
-            case.owner,
-            case.cluster.name,
-            case.power
-        )),
-    }
-    if let Some(path) = &form.path {
-        let sealed = if form.seal_to.is_some() {
-            ", sealed"
-        } else {
-            ""
-        };
-        lines.push(match form.merge {
-            None => format!("write `{}`{sealed}", path.display()),
-            Some(_) => format!("merge it into `{}`", path.display()),
-        });
-    }
-    lines.extend(excess.iter().map(|what| format!("although {what}")));
-    Ok(Done::planned(lines))
 }
 
 /// Mints and records, and [`deliver`] writes and records: in this order, so that no token is in

@@ -28,6 +28,20 @@ pub(super) struct Form {
 }
 
 impl Form {
+    /// Where it goes, for a plan; nothing where it goes to standard output.
+    pub(super) fn step(&self) -> Option<String> {
+        let path = self.path.as_ref()?.display();
+        let sealed = if self.seal_to.is_some() {
+            ", sealed"
+        } else {
+            ""
+        };
+        Some(match self.merge {
+            None => format!("write `{path}`{sealed}"),
+            Some(_) => format!("merge it into `{path}`"),
+        })
+    }
+
     /// How it is handed over, in the words of the record.
     pub(super) fn words(&self) -> &'static str {
         match (self.merge, self.seal_to.is_some(), self.path.is_some()) {

@@ -10,7 +10,7 @@ use crate::artifact::merge::{self, Addition, BYTES_MAX, Mark, MergeError, Merged
 use crate::domain::installation::InstallationId;
 use crate::domain::name::ClusterName;
 use crate::domain::subject::SubjectName;
-use crate::ops::{Done, Error, Mode, find};
+use crate::ops::{Done, Error, Intent, Unasked, find};
 use crate::secrets::text;
 use crate::session::Session;
 
@@ -170,7 +170,7 @@ pub(crate) async fn remove(
     session: &Session,
     cluster: &ClusterName,
     file: Option<&Path>,
-    mode: Mode,
+    intent: &Intent<Unasked>,
 ) -> Result<Done<Removed>, Error> {
     let installation = find::installation(session)?;
     let path = match file {
@@ -181,7 +181,7 @@ pub(crate) async fn remove(
     let read = shared.read(BYTES_MAX)?;
     let now = text(read.bytes.as_deref()).map_err(failed(&shared))?;
     let found = merge::remove(now, &installation, cluster.as_str()).map_err(failed(&shared))?;
-    if mode == Mode::Plan {
+    if matches!(intent, Intent::Preview) {
         let lines = match found.changed {
             0 => vec![],
             number => vec![format!(

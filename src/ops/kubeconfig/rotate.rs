@@ -4,16 +4,17 @@ use std::path::Path;
 
 use super::download::{Destination, DownloadWish, Downloaded, hand_out};
 use super::form::form;
-use super::{Case, Overwrite, Way, begin_version, case};
+use super::issue::{Issue, Terms, issue};
+use super::{Case, Overwrite, Way, case};
 use crate::artifact::file::{check_writable_destination, read_bounded};
 use crate::artifact::merge::{BYTES_MAX, tokens_alone};
-use crate::domain::audit::Phase;
+use crate::domain::effect::Effect;
 use crate::domain::name::ClusterName;
 use crate::domain::plan::NAMESPACE;
 use crate::domain::subject::SubjectName;
 use crate::kubernetes::token::claims;
-use crate::ops::locked::LockedCluster;
-use crate::ops::{Applied, Done, Error, Mode, find, settle};
+use crate::ops::change;
+use crate::ops::{Applied, Done, Error, Intent, Unasked};
 use crate::session::Session;
 use crate::store;
 
@@ -39,57 +40,40 @@ pub(crate) async fn rotate(
     session: &Session,
     cluster: &ClusterName,
     mut wish: Option<DownloadWish>,
-    mode: Mode,
+    intent: &Intent<Unasked>,
 ) -> Result<Done<Rotated>, Error> {
-    let asked = case(session, "kubeconfig rotate", cluster, None, Way::Own)?;
+    let ask = || case(session, "kubeconfig rotate", cluster, None, Way::Own);
+    let asked = ask()?;
     // Before anything ends: the new one has a place to go to.
     let place = match &mut wish {
         Some(wish) => place_of(session, &asked, wish)?,
         None => None,
     };
-    let lock = LockedCluster::take(session, &asked.cluster).await?;
-    // Asked again under the lock: who lost their access while we waited gets no new version.
-    let case = case(session, "kubeconfig rotate", cluster, None, Way::Own)?;
-    // Who cannot open the cluster's login cannot finish: nothing is begun, and the way out is said.
-    session.manager_login(&case.cluster, &find::installation(session)?)?;
-    let (live, next) = session.store()?.read(|tx| {
-        let live = store::credentials::versions_of(tx, case.cluster.id, case.of)?
-            .into_iter()
-            .find(|credential| credential.state.is_live());
-        let next = store::credentials::next_version(tx, case.cluster.id, case.of)?;
-        Ok::<_, store::Error>((live, next))
-    })?;
-    if mode == Mode::Plan {
-        let ends = live
-            .iter()
-            .map(|live| format!("end version {}", live.version));
-        let begins = format!("issue version {next} of '{}' ({})", case.owner, case.power);
-        return Ok(Done::planned(ends.chain([begins]).chain(place).collect()));
-    }
-    let request = session.store()?.write(|tx| {
-        let detail = format!("rotate the kubeconfig of '{}'", case.owner);
-        let request = case
-            .journal
-            .record(session, tx, Phase::Requested, detail, None)?;
-        if let Some(live) = &live {
-            let on = settle::snapshot(tx, case.cluster.id)?;
-            let end = [on.end_of(live, "rotated")];
-            settle::commit(session, tx, &on, &end, &case.journal, Some(request))?;
-        }
-        begin_version(session, tx, &case, request)?;
-        Ok::<_, Error>(request)
-    })?;
-    // One converge: lists lose the old account before the new one is made.
-    let applied = settle::pay(session, &lock, &case.journal, Some(request)).await?;
-    let phase = if applied.owed.is_empty() {
-        Phase::Done
-    } else {
-        Phase::Owed
+    let hands_over = wish.is_some();
+    let terms = Terms {
+        anew: true,
+        hands_over,
+        insists: None,
     };
-    let detail = format!("version {next} of '{}' begun", case.owner);
-    case.journal
-        .record_alone(session, phase, detail, Some(request))?;
-    drop(lock);
+    if matches!(intent, Intent::Preview) {
+        let rotation = Issue {
+            case: &asked,
+            terms,
+        };
+        let mut planned = change::planned(session, &rotation).await?;
+        planned.steps.extend(place);
+        return Ok(Done::Planned(planned));
+    }
+    let (case, recorded) = issue(session, ask, terms).await?;
+    let ended = recorded.before()?.live(case.of).map(|live| live.version);
+    let begun = recorded.effects().iter().find_map(|effect| match effect {
+        Effect::BeginVersion { version, .. } => Some(*version),
+        _ => None,
+    });
+    // One converge: lists lose the old account before the new one is made.
+    let applied = recorded.pay(session).await?;
+    recorded.close(session, &applied)?;
+    drop(recorded);
     let handed = match wish {
         Some(wish) if applied.owed.is_empty() => Some(hand_over(session, &wish).await),
         _ => None,
@@ -98,8 +82,8 @@ pub(crate) async fn rotate(
         handed,
         cluster: case.cluster.name,
         user: case.owner,
-        ended: live.map(|live| live.version),
-        begun: next,
+        ended,
+        begun: begun.unwrap_or_default(),
         applied,
     }))
 }

@@ -1,9 +1,10 @@
 //! What a hand-over rests upon: that the version still stands, and that its token works.
 
-use super::{Case, begin_version};
+use super::{Case, live, overtaken};
 use crate::domain::audit::EventSeq;
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::{CredentialId, State};
+use crate::domain::effect::Effect;
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::token::Minted;
 use crate::ops::{Error, find, settle};
@@ -59,17 +60,31 @@ pub(super) async fn another_if_deleted(
         return Ok((id, settled));
     }
     // A shared version may go on by itself.
-    let next = session.store()?.write(|tx| {
-        let versions = store::credentials::versions_of(tx, case.cluster.id, case.of)?;
-        match versions.into_iter().find(|it| it.state.is_live()) {
-            Some(live) => Ok(live.id),
-            None => begin_version(session, tx, case, request),
-        }
-    })?;
+    let next = match live(session, case)? {
+        Some(live) => live.id,
+        None => begin(session, case, request)?,
+    };
     let (cluster, journal) = (&case.cluster, &case.journal);
     let depth = settle::Depth::Whole;
     let again = settle::settle_on(session, cluster, connection, journal, Some(request), depth);
     let mut again = Box::pin(again).await?;
     again.notes.splice(0..0, settled.notes);
     Ok((next, again))
+}
+
+/// Begins the next version of what is asked for.
+fn begin(session: &Session, case: &Case, request: EventSeq) -> Result<CredentialId, Error> {
+    session.store()?.write(|tx| {
+        let on = store::snapshots::whole(tx, case.cluster.id)?;
+        let begin = [Effect::BeginVersion {
+            cluster: on.cluster.id,
+            subject: case.of,
+            power: case.power,
+            version: on.next_version(case.of),
+        }];
+        settle::commit(session, tx, &on, &begin, &case.journal, Some(request))?;
+        let versions = store::credentials::versions_of(tx, case.cluster.id, case.of)?;
+        let begun = versions.into_iter().find(|it| it.state.is_live());
+        begun.map(|it| it.id).ok_or_else(|| overtaken(case))
+    })
 }

@@ -15,7 +15,7 @@ use crate::domain::subject::SubjectName;
 use crate::domain::user::User;
 use crate::ops::change::{self, About, Change, Decision, Direction, Target, Who};
 use crate::ops::journal::Journal;
-use crate::ops::{Applied, Done, Error, Intent, find};
+use crate::ops::{Applied, Done, Error, Intent, Planned, find};
 use crate::session::Session;
 use crate::store::{self, ReadTxn};
 
@@ -159,7 +159,7 @@ pub(crate) struct Report {
 /// The live shared versions of a project on one of its clusters end.
 struct End<'a> {
     project: &'a ProjectName,
-    cluster: &'a ClusterName,
+    cluster: ClusterName,
     which: &'a Which,
     action: Action,
 }
@@ -231,7 +231,7 @@ pub(crate) async fn act(
     (name, which): (&ProjectName, &Which),
     action: Action,
     intent: &Intent,
-) -> Result<Vec<Report>, Error> {
+) -> Result<Done<Vec<Report>>, Error> {
     let actor = find::actor(session, action.words())?;
     let journal = Journal::new(&actor, action.words());
     let project = find::project(session, &actor, &journal, name, action.asks())?;
@@ -251,6 +251,19 @@ pub(crate) async fn act(
             hint: format!("run `kubegrant project show {name}`"),
         });
     }
+    let end = |cluster| End {
+        project: name,
+        cluster,
+        which,
+        action,
+    };
+    if matches!(intent, Intent::Preview) {
+        let mut planned = Planned::default();
+        for cluster in &clusters {
+            planned.extend(change::planned(session, &end(cluster.name.clone())).await?);
+        }
+        return Ok(Done::Planned(planned));
+    }
     let names = clusters.into_iter().map(|cluster| cluster.name);
     let silent: &mut dyn FnMut(&Report) = &mut |_| {};
     let reports = change::on_each(
@@ -258,13 +271,8 @@ pub(crate) async fn act(
         |it: &Report| &it.cluster,
         silent,
         |cluster| async move {
-            let end = End {
-                project: name,
-                cluster: &cluster,
-                which,
-                action,
-            };
-            let done = Box::pin(change::run(session, &end, intent)).await;
+            let change = end(cluster.clone());
+            let done = Box::pin(change::run(session, &change, intent)).await;
             let outcome = done.map(|done| match done {
                 Done::Did(carried) => (carried.over(), carried.applied),
                 Done::Planned(planned) => (planned.over, Applied::default()),
@@ -272,5 +280,5 @@ pub(crate) async fn act(
             Report { cluster, outcome }
         },
     );
-    Ok(reports.await)
+    Ok(Done::Did(reports.await))
 }

@@ -18,6 +18,7 @@ use crate::domain::access::{self, Power};
 use crate::domain::audit::Phase;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::{ClusterAction, Denial};
+use crate::domain::sealed::SealedSecret;
 use crate::domain::ssh::{Claim, Custody, KeyPair, Place};
 use crate::domain::text;
 use crate::domain::user::User;
@@ -320,7 +321,7 @@ fn text(
             hint: format!("run `kubegrant user set-key {} --key FILE`", user.name),
         })?),
     };
-    let opened = reseal::open_ssh_key(session, &case.cluster, &installation, pair)?;
+    let opened = session.open_secret(&SealedSecret::ssh_key(&case.cluster, pair), &installation)?;
     let Some(recipient) = recipient else {
         return Ok(opened);
     };

@@ -18,9 +18,10 @@ use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::Cluster;
 use crate::domain::name::ClusterName;
 use crate::domain::policy::ClusterAction;
+use crate::domain::sealed::SealedSecret;
 use crate::domain::ssh::{KeyPair, NodeKey, Place, SshKeyId};
 use crate::nodes::{Added, Login, Node, NodeError, PublicLine, Reach, Removed, Ssh};
-use crate::ops::{Done, Error, Mode, find, reseal};
+use crate::ops::{Done, Error, Mode, find};
 use crate::secrets::{KEY_BYTES_MAX, SshKey, SshKeyKind};
 use crate::session::Session;
 use crate::store;
@@ -127,7 +128,7 @@ fn private(
         return Ok(None);
     }
     let installation = find::installation(session)?;
-    let text = reseal::open_ssh_key(session, cluster, &installation, pair)?;
+    let text = session.open_secret(&SealedSecret::ssh_key(cluster, pair), &installation)?;
     SshKey::from_file(&text).map(Some).map_err(Error::SshKey)
 }
 

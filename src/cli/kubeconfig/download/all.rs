@@ -5,26 +5,30 @@ use crate::cli::desk::Desk;
 use crate::cli::views::kubeconfig;
 use crate::domain::name::ClusterName;
 use crate::error::{Failure, Kind};
-use crate::ops;
-use crate::ops::Mode;
 use crate::ops::kubeconfig::{AllDownloaded, DownloadWish, Heard};
+use crate::ops::{self, Intent, Unasked};
 
 pub(super) async fn run(
     wish: impl Fn(ClusterName) -> DownloadWish,
-    mode: Mode,
+    intent: &Intent<Unasked>,
     desk: &mut Desk<'_>,
 ) -> Result<(), Failure> {
     let mut progress = None;
     let output = &mut *desk.output;
-    let done = ops::kubeconfig::download_all(desk.session, wish, mode, &mut |heard| match heard {
-        Heard::Begins(total) => progress = (total > 1).then(|| output.progress(total, "clusters")),
-        Heard::Finished(cluster, failed) => match (&progress, failed) {
-            (Some(progress), None) => progress.done(cluster.as_str()),
-            (Some(progress), Some(error)) => progress.failed(cluster.as_str(), &error.to_string()),
-            (None, _) => {}
-        },
-    })
-    .await?;
+    let done =
+        ops::kubeconfig::download_all(desk.session, wish, intent, &mut |heard| match heard {
+            Heard::Begins(total) => {
+                progress = (total > 1).then(|| output.progress(total, "clusters"));
+            }
+            Heard::Finished(cluster, failed) => match (&progress, failed) {
+                (Some(progress), None) => progress.done(cluster.as_str()),
+                (Some(progress), Some(error)) => {
+                    progress.failed(cluster.as_str(), &error.to_string());
+                }
+                (None, _) => {}
+            },
+        })
+        .await?;
     drop(progress);
     let Some(done) = desk.planned(done)? else {
         return Ok(());
