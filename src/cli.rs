@@ -32,6 +32,7 @@ mod whoami;
 pub(crate) use views::audit::json_line;
 
 use std::ffi::OsString;
+use std::sync::Arc;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -40,7 +41,7 @@ use crate::env::Env;
 use crate::error::{EXIT_OK, Failure, Kind};
 use crate::ops;
 use crate::output::{Output, Settings};
-use crate::session::{NoHead, Note, Session};
+use crate::session::{App, NoHead, Note, Session};
 use desk::Desk;
 use global::GlobalArgs;
 use prompt::Prompt;
@@ -121,10 +122,11 @@ pub(crate) fn run(args: &[OsString], env: Env) -> u8 {
         Ok(()) => return EXIT_OK,
         Err(env) => *env,
     };
-    run_command(args, env)
+    run_over(None, args, env)
 }
 
-fn run_command(args: &[OsString], mut env: Env) -> u8 {
+/// Runs a command over what others in this process use too, if it is given.
+pub(crate) fn run_over(app: Option<&Arc<App>>, args: &[OsString], mut env: Env) -> u8 {
     let parsed = command()
         .try_get_matches_from(args)
         .and_then(|matches| Cli::from_arg_matches(&matches));
@@ -138,7 +140,7 @@ fn run_command(args: &[OsString], mut env: Env) -> u8 {
         color: cli.global.color.into(),
     };
     let mut output = Output::new(&mut env, settings);
-    match dispatch(cli, env, &mut output) {
+    match dispatch(app, cli, env, &mut output) {
         Ok(()) => EXIT_OK,
         Err(failure) => say_failure(&failure, &mut output),
     }
@@ -210,7 +212,12 @@ fn on_one_line(error: &mut clap::Error) {
     }
 }
 
-fn dispatch(cli: Cli, env: Env, output: &mut Output) -> Result<(), Failure> {
+fn dispatch(
+    app: Option<&Arc<App>>,
+    cli: Cli,
+    env: Env,
+    output: &mut Output,
+) -> Result<(), Failure> {
     // Help and completions open no database.
     if let Command::Completions(args) = cli.command {
         return completions::run(&args, output);
@@ -219,7 +226,9 @@ fn dispatch(cli: Cli, env: Env, output: &mut Output) -> Result<(), Failure> {
     let interrupt = env.interrupt.clone();
     let ask = passphrase_asker(&env, output);
     let config = Config::new(&env, cli.global.options())?;
-    let session = Session::new(env, config, ask, Box::new(output.sayer()));
+    let own = || Arc::new(App::new(&env, &config.store));
+    let app = app.map_or_else(own, Arc::clone);
+    let session = Session::new(app, env, config, ask, Box::new(output.sayer()));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -69,6 +69,7 @@
 //! | `age` | `secrets` |
 //! | `directories` | `env` |
 //! | `strsim` | `domain` |
+//! | `thread_local` | `session` |
 //!
 //! jiff stands in `kubernetes` and in the reader of typed lengths of time. The clock, the environment
 //! and the creation of files are shut by `clippy.toml`; each lint says where the door is.
@@ -193,7 +194,9 @@ mod session;
 mod store;
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 pub use env::Env;
 
@@ -207,4 +210,22 @@ pub mod generated {
 /// Carries out one command line in a world, and gives its exit code.
 pub fn run(args: &[OsString], env: Env) -> ExitCode {
     ExitCode::from(cli::run(args, env))
+}
+
+/// What several runs at the same time share in one process: the store, the locks of clusters, what is
+/// known of their clocks.
+#[doc(hidden)]
+#[derive(Clone)]
+pub struct Shared(Arc<session::App>);
+
+impl Shared {
+    /// Takes of a world what is shared; the store is this one, whatever a run's options say.
+    pub fn new(env: &Env, store: &Path) -> Self {
+        Self(Arc::new(session::App::new(env, store)))
+    }
+
+    /// [`run`] of one of them: whoever's identity the world has.
+    pub fn run(&self, args: &[OsString], env: Env) -> ExitCode {
+        ExitCode::from(cli::run_over(Some(&self.0), args, env))
+    }
 }

@@ -1,5 +1,6 @@
 //! One run's hold on the world: store, identity, locks and connections, each opened when needed.
 
+mod app;
 mod clocks;
 mod given;
 mod head;
@@ -9,25 +10,26 @@ mod operator;
 mod shells;
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::ops::Deref;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::artifact::file::{FileError, read_private};
 use crate::config::{Config, IdentitySource};
-use crate::domain::Timestamp;
 use crate::domain::access::{self, Access};
-use crate::domain::cluster::{Cluster, ManagerKind};
+use crate::domain::cluster::Cluster;
 use crate::domain::installation::InstallationId;
 use crate::domain::name::UserRef;
 use crate::domain::sealed::SealedSecret;
 use crate::domain::user::User;
 use crate::env::Env;
-use crate::kubernetes::client::{self, Endpoint, Login};
 use crate::kubernetes::connection::Connection;
-use crate::kubernetes::error::{Error as ClusterError, SetupError};
+use crate::kubernetes::error::Error as ClusterError;
 use crate::secrets::{Identity, IdentityError, OpenError, SecretString};
 use crate::store::{self, ReadTxn, Store};
 use zeroize::Zeroizing;
 
+pub(crate) use app::App;
 pub(crate) use given::{Given, is_stream};
 pub(crate) use head::{Known, NoHead, Note};
 pub(crate) use keyring::record_name;
@@ -130,16 +132,16 @@ pub(crate) enum Error {
     },
 }
 
-/// Who is acting.
+/// Who acts: whose key it is, and whose rights count.
 #[derive(Debug, Clone)]
-pub(crate) struct Actor {
+pub(crate) struct Principal {
     /// Whose key it is.
     pub(crate) holder: User,
     /// Whose rights count: the holder, or the user given with `--as`.
     pub(crate) user: User,
 }
 
-impl Actor {
+impl Principal {
     /// Whether the holder acts as somebody else.
     pub(crate) fn is_acting_as(&self) -> bool {
         self.holder.id != self.user.id
@@ -157,38 +159,65 @@ pub(crate) enum NameKind {
     User,
 }
 
-/// One run's hold on the world.
-pub(crate) struct Session {
-    /// The world.
+/// Where somebody acts: their directory, variables, terminal and streams.
+pub(crate) struct Workspace {
+    /// The world around.
     pub(crate) env: Env,
+    say: Say,
+}
+
+impl Workspace {
+    /// Says a line at once: somebody is waiting, or a program that was started has something to
+    /// say.
+    pub(crate) fn say(&self, line: &str) {
+        (self.say)(line);
+    }
+}
+
+/// What opens sealed secrets: an identity, read when it is needed.
+struct Keyring {
+    identity: OnceCell<Identity>,
+    ask: Ask,
+    /// What the identity did not open.
+    shut: RefCell<Vec<SealedSecret>>,
+}
+
+/// One run of somebody: what all share, whose identity it is, and where they are.
+///
+/// What needs nothing of the run takes the [`App`] alone, which a session stands for.
+pub(crate) struct Session {
+    app: Arc<App>,
+    keyring: Keyring,
+    /// Where the run takes place.
+    pub(crate) workspace: Workspace,
     /// Where things are.
     pub(crate) config: Config,
-    ask: Ask,
-    say: Say,
-    store: OnceCell<Store>,
-    identity: OnceCell<Identity>,
     notes: RefCell<Vec<Note>>,
     /// What this run is about, in the words of the audit log.
     action: Cell<&'static str>,
-    /// What the identity did not open.
-    shut: RefCell<Vec<SealedSecret>>,
-    clocks: clocks::Seen,
+}
+
+impl Deref for Session {
+    type Target = App;
+    fn deref(&self) -> &App {
+        &self.app
+    }
 }
 
 impl Session {
-    /// Starts a session; nothing is opened yet.
-    pub(crate) fn new(env: Env, config: Config, ask: Ask, say: Say) -> Self {
+    /// Starts somebody's session; nothing is opened yet.
+    pub(crate) fn new(app: Arc<App>, env: Env, config: Config, ask: Ask, say: Say) -> Self {
         Self {
-            env,
+            app,
+            keyring: Keyring {
+                identity: OnceCell::new(),
+                ask,
+                shut: RefCell::default(),
+            },
+            workspace: Workspace { env, say },
             config,
-            ask,
-            say,
-            store: OnceCell::new(),
-            identity: OnceCell::new(),
             notes: RefCell::default(),
             action: Cell::new(""),
-            shut: RefCell::default(),
-            clocks: clocks::Seen::default(),
         }
     }
 
@@ -250,39 +279,6 @@ impl Session {
         look().unwrap_or_default()
     }
 
-    /// Says a line at once: somebody is waiting, or a program that was started has something to
-    /// say.
-    pub(crate) fn say(&self, line: &str) {
-        (self.say)(line);
-    }
-
-    /// The time now.
-    pub(crate) fn now(&self) -> Timestamp {
-        // Stored times have whole seconds; so have all that are compared with them.
-        Timestamp::from_timestamp(self.env.now().timestamp(), 0).unwrap_or_default()
-    }
-
-    /// Random bytes, for names.
-    pub(crate) fn random<const N: usize>(&self) -> [u8; N] {
-        let mut bytes = [0; N];
-        self.env.random.fill(&mut bytes);
-        bytes
-    }
-
-    /// The store, opened at first use.
-    pub(crate) fn store(&self) -> Result<&Store, store::Error> {
-        if let Some(store) = self.store.get() {
-            return Ok(store);
-        }
-        let store = Store::open(&self.config.store)?;
-        Ok(self.store.get_or_init(|| store))
-    }
-
-    /// Takes a store that was just made.
-    pub(crate) fn adopt(&self, store: Store) -> &Store {
-        self.store.get_or_init(|| store)
-    }
-
     /// Where the identity comes from, for people.
     pub(crate) fn identity_place(&self) -> String {
         match &self.config.identity {
@@ -293,7 +289,7 @@ impl Session {
 
     /// The identity, read at first use.
     pub(crate) fn identity(&self) -> Result<&Identity, Error> {
-        if let Some(identity) = self.identity.get() {
+        if let Some(identity) = self.keyring.identity.get() {
             return Ok(identity);
         }
         let bytes = match &self.config.identity {
@@ -303,11 +299,11 @@ impl Session {
                 if absent {
                     return Err(Error::NoIdentity { path: path.clone() });
                 }
-                let read = self.read_given_private(path, IDENTITY_BYTES_MAX);
+                let read = self.workspace.read_given_private(path, IDENTITY_BYTES_MAX);
                 read.map_err(Error::IdentityFile)?
             }
         };
-        let mut ask = |what: &str| match (self.ask)(what) {
+        let mut ask = |what: &str| match (self.keyring.ask)(what) {
             Ok(Some(passphrase)) => Ok(SecretString::from(passphrase.as_str())),
             Ok(None) => Err(IdentityError::PassphraseNeeded {
                 what: what.to_owned(),
@@ -326,11 +322,11 @@ impl Session {
                 },
                 source,
             })?;
-        Ok(self.identity.get_or_init(|| identity))
+        Ok(self.keyring.identity.get_or_init(|| identity))
     }
 
     /// Works out who is acting. Whether they may is a question for the rules.
-    pub(crate) fn actor(&self) -> Result<Actor, Error> {
+    pub(crate) fn actor(&self) -> Result<Principal, Error> {
         // The store first: without one, the identity says nothing.
         let store = self.store()?;
         let key = self.identity()?.recipient();
@@ -345,7 +341,7 @@ impl Session {
                 Some(name) => store::users::find(tx, name)?
                     .ok_or_else(|| Error::UnknownUser { name: name.clone() })?,
             };
-            Ok(Actor { holder, user })
+            Ok(Principal { holder, user })
         })
     }
 
@@ -415,47 +411,6 @@ impl Session {
         let secret = self.manager_login(cluster, installation)?;
         self.connect_with(cluster, installation, &secret)
             .map_err(failed)
-    }
-
-    /// A connection with a login of the manager's that need not be the stored one.
-    pub(crate) fn connect_with(
-        &self,
-        cluster: &Cluster,
-        installation: &InstallationId,
-        secret: &SecretString,
-    ) -> Result<Connection, ClusterError> {
-        let login = match cluster.manager_kind {
-            ManagerKind::Token | ManagerKind::Secret => Login::Token(secret.clone()),
-            ManagerKind::Operator => operator_login(secret)
-                .ok_or_else(|| ClusterError::garbled("the operator's credential", "it is none"))?,
-        };
-        let endpoint = self.endpoint(&cluster.address)?;
-        let connection = Connection::open(&endpoint, login, installation)?;
-        let connection = connection.with_marks(cluster.marks.clone());
-        Ok(connection.with_heads_of(secret, &cluster.kube_system_uid))
-    }
-
-    /// The endpoint of an address; a proxy of the environment counts where none was registered.
-    pub(crate) fn endpoint(
-        &self,
-        address: &crate::domain::cluster::Address,
-    ) -> Result<Endpoint, ClusterError> {
-        let proxy_url = match &address.proxy_url {
-            Some(url) => Some(url.clone()),
-            None => client::proxy::proxy_for(&address.server, &|name| {
-                self.env.variable(name).map(str::to_owned)
-            })
-            .map_err(|error| SetupError::Proxy {
-                server: address.server.clone(),
-                reason: error.to_string(),
-            })?,
-        };
-        Ok(Endpoint {
-            server: address.server.clone(),
-            ca_pem: address.ca_pem.clone(),
-            tls_server_name: address.tls_server_name.clone(),
-            proxy_url,
-        })
     }
 }
 

@@ -34,6 +34,8 @@ pub(crate) mod users;
 use std::cell::{Cell, RefCell};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
@@ -172,8 +174,8 @@ pub(crate) struct Store {
     unwritable: Option<String>,
     /// Whether this connection notes what it changes.
     watching: Cell<bool>,
-    /// Whether this run recorded an event.
-    recorded: Cell<bool>,
+    /// Whether this process recorded an event.
+    recorded: Arc<AtomicBool>,
 }
 
 /// A transaction that can only read.
@@ -285,18 +287,14 @@ impl Store {
             path: path.to_owned(),
             unwritable: None,
             watching: Cell::new(false),
-            recorded: Cell::new(false),
+            recorded: Arc::default(),
         }
     }
 
-    /// Remembers that an event was recorded through another connection.
-    pub(crate) fn note_recorded(&self) {
-        self.recorded.set(true);
-    }
-
-    /// Whether this run recorded an event.
-    pub(crate) fn has_recorded(&self) -> bool {
-        self.recorded.get()
+    /// Has it noted here, too, that an event was recorded.
+    pub(crate) fn noting(mut self, recorded: &Arc<AtomicBool>) -> Self {
+        self.recorded = Arc::clone(recorded);
+        self
     }
 
     /// Where the store is.
@@ -403,7 +401,7 @@ impl Store {
         let recorded = self.at_path(sealed)?;
         let committed = tx.read.0.commit();
         committed.map_err(|error| named(&self.path, error.into()))?;
-        self.recorded.set(self.recorded.get() || recorded);
+        self.recorded.fetch_or(recorded, Ordering::Relaxed);
         Ok(value)
     }
 }

@@ -24,7 +24,7 @@ pub(crate) struct Desk<'a> {
 impl<'a> Desk<'a> {
     /// Sets the desk.
     pub(crate) fn new(session: &'a Session, output: &'a mut Output, yes: bool) -> Self {
-        let prompt = Prompt::new(&session.env);
+        let prompt = Prompt::new(&session.workspace.env);
         Self {
             session,
             output,

@@ -84,7 +84,7 @@ pub(crate) async fn run(args: ShellArgs, desk: &mut Desk<'_>) -> Result<(), Fail
         ));
     }
     // Until all is ended: an impatient Ctrl-C must not leave a login behind. Every wait is bounded.
-    let _hold = desk.session.env.interrupt.hold();
+    let _hold = desk.session.workspace.env.interrupt.hold();
     let ran = ops::shell::run(desk.session, &begun, &wish).await;
     let mut ended = ops::shell::end(desk.session, begun).await?;
     if let Some(because) = &ended.before {

@@ -11,7 +11,7 @@ use crate::domain::Confirmed;
 use crate::domain::audit::{Entry, Head, Phase};
 use crate::domain::cluster::Cluster;
 use crate::domain::policy::OrganizationAction;
-use crate::session::Session;
+use crate::session::{App, Session};
 use crate::store;
 use crate::store::copy::Doubted;
 use crate::store::integrity::{self, Scope};
@@ -119,8 +119,8 @@ impl Report {
 
 /// Checks that no event was changed, removed or inserted, that all guarded records are as the log
 /// says, and that the store is not older than what this machine knows. For everybody.
-pub(crate) fn verify(session: &Session) -> Result<Report, Error> {
-    let report = session.look(|tx, known| {
+pub(crate) fn verify(app: &App) -> Result<Report, Error> {
+    let report = app.look(|tx, known| {
         Ok(Report {
             verdict: store::audit::verify(tx)?,
             changed: store::integrity::changed(tx)?,

@@ -15,7 +15,7 @@ use crate::domain::Confirmed;
 use crate::domain::audit::{Head, Phase};
 use crate::domain::cluster::Cluster;
 use crate::domain::policy::{OrganizationAction, in_organization};
-use crate::session::{self, Actor, Lock, Session};
+use crate::session::{self, App, Lock, Principal, Session};
 use crate::store::integrity::{self, Scope};
 use crate::store::{self, Store, audit::Verdict};
 
@@ -43,7 +43,7 @@ pub(crate) fn backup(
     let actor = find::actor(session, "backup")?;
     let journal = Journal::new(&actor, "backup");
     find::allow(session, &actor, &journal, OrganizationAction::Backup)?;
-    let path = session.env.current_dir.join(path);
+    let path = session.workspace.env.current_dir.join(path);
     let overwrite = if force {
         Overwrite::Force
     } else {
@@ -191,8 +191,10 @@ pub(crate) async fn restore(
     mode: Mode,
     _: Confirmed,
 ) -> Result<Outcome, Error> {
-    let bytes = session.read_given_private(path, BACKUP_BYTES_MAX)?;
-    let path = session.env.current_dir.join(path);
+    let bytes = session
+        .workspace
+        .read_given_private(path, BACKUP_BYTES_MAX)?;
+    let path = session.workspace.env.current_dir.join(path);
     let backup = Store::from_bytes(&path, bytes.to_vec())?;
     let actor = judge(session, &backup)?;
     let present = present(session, &backup)?;
@@ -242,10 +244,10 @@ pub(crate) async fn restore(
         kept.as_deref(),
     )?;
     let restored = backup.replace(&session.config.store)?;
-    match &present {
-        Some(present) => present.store.note_recorded(),
-        None => session.adopt(restored).note_recorded(),
+    if present.is_none() {
+        session.adopt(restored);
     }
+    session.note_recorded();
     drop(locks);
     let forgotten = present.iter().flat_map(|present| &present.clusters);
     let forgotten = forgotten
@@ -281,7 +283,7 @@ pub(super) fn doubted_keys(
 }
 
 /// Checks that a backup is whole, and that the identity is an owner's there.
-fn judge(session: &Session, backup: &Store) -> Result<Actor, Error> {
+fn judge(session: &Session, backup: &Store) -> Result<Principal, Error> {
     let key = session.identity()?.recipient();
     let holder = backup.read(|tx| {
         if let Verdict::Broken { seq, why } = store::audit::verify(tx)? {
@@ -296,7 +298,7 @@ fn judge(session: &Session, backup: &Store) -> Result<Actor, Error> {
     let holder = holder.ok_or_else(|| session::Error::Stranger {
         key: key.fingerprint(),
     })?;
-    let actor = Actor {
+    let actor = Principal {
         user: holder.clone(),
         holder,
     };
@@ -373,16 +375,16 @@ fn keep(session: &Session, present: &Store) -> Result<PathBuf, Error> {
 
 /// Records the restore in the store that is to be, with all that it leaves in doubt.
 fn make_ready(
-    session: &Session,
+    app: &App,
     backup: &Store,
-    actor: &Actor,
+    actor: &Principal,
     path: &Path,
     present: Option<&Present<'_>>,
     kept: Option<&Path>,
 ) -> Result<Vec<String>, Error> {
     let known = present.and_then(|present| present.head.clone());
     let installation = backup.read(store::meta::installation)?;
-    let here = session.kept_head(&installation)?;
+    let here = app.kept_head(&installation)?;
     let newest = known.into_iter().chain(here).max_by_key(|head| head.epoch);
     let untaken = present.map(|present| present.untaken.as_slice());
     let is_untaken =
@@ -401,9 +403,9 @@ fn make_ready(
         };
         let path = path.display();
         let detail = format!("from `{path}`, whose log ends at event {of_backup}{before}");
-        store::audit::begin_epoch(tx, session.now(), newest.as_ref())?;
-        store::copy::doubt(tx, session.now(), &is_untaken)?;
-        journal.record(session, tx, Phase::Done, detail, None)?;
+        store::audit::begin_epoch(tx, app.now(), newest.as_ref())?;
+        store::copy::doubt(tx, app.now(), &is_untaken)?;
+        journal.record(app, tx, Phase::Done, detail, None)?;
         doubted_keys(tx, &store::clusters::list(tx)?)
     })?;
     Ok(doubted)

@@ -10,6 +10,8 @@
 //! What only takes away does not: its transaction is its lock, and a cluster is made to follow
 //! beside whatever else is going on there.
 
+mod case;
+mod committing;
 #[cfg(test)]
 pub(super) mod fixture;
 mod runner;

@@ -31,7 +31,7 @@ use crate::domain::project::ProjectRole;
 use crate::domain::text;
 use crate::domain::user::User;
 use crate::kubernetes::observe::{Look, Seen};
-use crate::session::{Actor, Session};
+use crate::session::{App, Principal, Session};
 use crate::store;
 
 /// One line of `cluster list`.
@@ -200,9 +200,9 @@ impl From<Seen> for Reach {
 }
 
 /// Whether an actor manages a cluster: its access, its credentials, its reconcile.
-pub(super) fn manages(session: &Session, actor: &Actor, cluster: &Cluster) -> Result<bool, Error> {
-    let access = session
+pub(super) fn manages(app: &App, actor: &Principal, cluster: &Cluster) -> Result<bool, Error> {
+    let access = app
         .store()?
-        .read(|tx| find::access_of(tx, session, &actor.user, cluster))?;
+        .read(|tx| find::access_of(tx, app, &actor.user, cluster))?;
     Ok(matches!(access, Access::Full(_) | Access::ClusterOwner))
 }

@@ -11,7 +11,7 @@ use crate::domain::cluster::Cluster;
 use crate::domain::name::ProjectName;
 use crate::domain::policy::{self, ClusterAction, OrganizationAction, ProjectAction, Target};
 use crate::domain::refusal::Refusal;
-use crate::session::{Actor, Session};
+use crate::session::{App, Principal, Session};
 use crate::store::integrity::{self, Scope};
 use crate::store::{self, ReadTxn, WriteTxn};
 
@@ -30,7 +30,7 @@ pub(super) struct Question<'a> {
 
 impl Question<'_> {
     /// Asks now, with the actor's rights as they are now; a refusal is recorded.
-    pub(super) fn ask(&self, session: &Session) -> Result<(Actor, Cluster), Error> {
+    pub(super) fn ask(&self, session: &Session) -> Result<(Principal, Cluster), Error> {
         let actor = find::actor(session, self.command)?;
         let journal = Journal::new(&actor, self.command);
         let name = &self.cluster.name;
@@ -76,9 +76,9 @@ impl Question<'_> {
     /// The cluster, where the rules allow it on the rows of a transaction.
     pub(super) fn allowed(
         &self,
-        session: &Session,
+        app: &App,
         tx: &ReadTxn<'_>,
-        actor: &Actor,
+        actor: &Principal,
     ) -> store::Result<Option<Cluster>> {
         let Some(actor) = actor_now(tx, actor)? else {
             return Ok(None);
@@ -89,7 +89,7 @@ impl Question<'_> {
         integrity::check(tx, Scope::Organization)?;
         integrity::check(tx, Scope::Cluster(cluster.id))?;
         let target = Target {
-            access: find::access_of(tx, session, &actor.user, &cluster)?,
+            access: find::access_of(tx, app, &actor.user, &cluster)?,
             project: find::project_role(tx, &actor.user, &cluster)?,
             state: cluster.state,
             protected: cluster.protected,
@@ -140,7 +140,7 @@ pub(super) fn commit_for<T>(
 /// Whether the organization's rules allow actions on the rows of a transaction.
 pub(super) fn allowed_for(
     tx: &ReadTxn<'_>,
-    actor: &Actor,
+    actor: &Principal,
     actions: &[OrganizationAction],
 ) -> store::Result<bool> {
     let Some(actor) = actor_now(tx, actor)? else {
@@ -155,7 +155,7 @@ pub(super) fn allowed_for(
 /// Whether a project is there, and its rules allow an action, on the rows of a transaction.
 pub(super) fn allowed_in(
     tx: &ReadTxn<'_>,
-    actor: &Actor,
+    actor: &Principal,
     project: &ProjectName,
     action: ProjectAction,
 ) -> store::Result<bool> {
@@ -169,14 +169,14 @@ pub(super) fn allowed_in(
 
 /// Who is acting, on the rows of a transaction; nobody where the key or the right to act as
 /// somebody else went meanwhile.
-fn actor_now(tx: &ReadTxn<'_>, actor: &Actor) -> store::Result<Option<Actor>> {
+fn actor_now(tx: &ReadTxn<'_>, actor: &Principal) -> store::Result<Option<Principal>> {
     let users = store::users::list(tx)?;
     let again = |id| users.iter().find(|user| user.id == id).cloned();
     let (Some(holder), Some(user)) = (again(actor.holder.id), again(actor.user.id)) else {
         return Ok(None);
     };
     let same_key = holder.key == actor.holder.key;
-    let now = Actor { holder, user };
+    let now = Principal { holder, user };
     let stands = same_key && find::acts_as(&now).is_ok();
     Ok(stands.then_some(now))
 }

@@ -15,7 +15,7 @@ use crate::domain::policy::{
 use crate::domain::project::{Member, Project, ProjectRole};
 use crate::domain::similar::similar;
 use crate::domain::user::{Role, User};
-use crate::session::{Actor, Session};
+use crate::session::{App, Principal, Session};
 use crate::store::integrity::{self, Scope};
 use crate::store::{self, ReadTxn};
 
@@ -29,7 +29,7 @@ pub(super) fn did_you_mean(name: &str, known: impl IntoIterator<Item = String>) 
 }
 
 /// The actor in the words of the rules.
-pub(super) fn policy_actor(actor: &Actor) -> PolicyActor {
+pub(super) fn policy_actor(actor: &Principal) -> PolicyActor {
     PolicyActor {
         role: actor.user.role,
         // A disabled holder can do nothing, whomever they act as.
@@ -40,12 +40,12 @@ pub(super) fn policy_actor(actor: &Actor) -> PolicyActor {
 /// The access of a user on a cluster, from the store.
 pub(super) fn access_of(
     tx: &ReadTxn<'_>,
-    session: &Session,
+    app: &App,
     user: &User,
     cluster: &Cluster,
 ) -> store::Result<Access> {
     let grant = store::grants::find(tx, cluster.id, user.id)?;
-    let access = access::effective(user, cluster, grant.as_ref(), session.now());
+    let access = access::effective(user, cluster, grant.as_ref(), app.now());
     if access != Access::None {
         return Ok(access);
     }
@@ -66,13 +66,13 @@ pub(super) fn project_role(
 
 /// Who is acting, with the right to act as the user given with `--as`; the store must be what this
 /// program left, or nothing that it says of anybody's rights counts.
-pub(super) fn actor(session: &Session, action: &'static str) -> Result<Actor, Error> {
+pub(super) fn actor(session: &Session, action: &'static str) -> Result<Principal, Error> {
     session.trust()?;
     reader(session, action)
 }
 
 /// [`actor`] for those who only look at the log: also where the store cannot be trusted.
-pub(super) fn reader(session: &Session, action: &'static str) -> Result<Actor, Error> {
+pub(super) fn reader(session: &Session, action: &'static str) -> Result<Principal, Error> {
     session.is_about(action);
     let actor = session.actor()?;
     if let Err(denial) = acts_as(&actor) {
@@ -92,7 +92,7 @@ pub(super) fn reader(session: &Session, action: &'static str) -> Result<Actor, E
 }
 
 /// Whether the holder may act as the user given with `--as`, if any.
-pub(super) fn acts_as(actor: &Actor) -> Result<(), Denial> {
+pub(super) fn acts_as(actor: &Principal) -> Result<(), Denial> {
     if !actor.is_acting_as() {
         return Ok(());
     }
@@ -119,34 +119,32 @@ pub(super) fn goes_on_while_deleting(action: ClusterAction) -> bool {
 /// Asks the organization's rules; a refusal is recorded. What reaches every cluster at once relies
 /// on all that the store says.
 pub(super) fn allow(
-    session: &Session,
-    actor: &Actor,
+    app: &App,
+    actor: &Principal,
     journal: &Journal,
     action: OrganizationAction,
 ) -> Result<(), Error> {
     if action.is_everywhere() {
-        session
-            .store()?
-            .read(|tx| integrity::check(tx, Scope::All))?;
+        app.store()?.read(|tx| integrity::check(tx, Scope::All))?;
     }
-    may(session, actor, journal, action)
+    may(app, actor, journal, action)
 }
 
 /// [`allow`] whatever the store's state: for those who look into it, or mend it.
 pub(super) fn may(
-    session: &Session,
-    actor: &Actor,
+    app: &App,
+    actor: &Principal,
     journal: &Journal,
     action: OrganizationAction,
 ) -> Result<(), Error> {
     policy::in_organization(policy_actor(actor), action)
-        .map_err(|denial| denied(session, actor, journal, None, denial))
+        .map_err(|denial| denied(app, actor, journal, None, denial))
 }
 
 /// Records a refusal by the organization's rules, and gives the error that says who can help.
 pub(super) fn denied(
-    session: &Session,
-    actor: &Actor,
+    app: &App,
+    actor: &Principal,
     journal: &Journal,
     cluster: Option<&ClusterName>,
     denial: Denial,
@@ -158,33 +156,33 @@ pub(super) fn denied(
         _ => None,
     };
     if let (Some(name), Some(action)) = (cluster, action) {
-        let looked = session
+        let looked = app
             .store()
             .and_then(|store| store.read(|tx| store::clusters::find(tx, name)));
         let looked = looked.ok().flatten().map(|found| (found, None));
-        let help = help(session, actor, (&denial, action), (name, looked));
+        let help = help(app, actor, (&denial, action), (name, looked));
         let help = help.unwrap_or_default();
-        return journal.deny(session, denial, cluster, &actor.user, help);
+        return journal.deny(app, denial, cluster, &actor.user, help);
     }
     // An admin may not help with what only owners may.
     let names = match denial {
-        Denial::OwnersOnly => active(session, |user| user.role == Role::Owner),
-        _ => admins(session),
+        Denial::OwnersOnly => active(app, |user| user.role == Role::Owner),
+        _ => admins(app),
     };
     let help = names
         .map(|names| vec![format!("ask {names}")])
         .unwrap_or_default();
-    journal.deny(session, denial, cluster, &actor.user, help)
+    journal.deny(app, denial, cluster, &actor.user, help)
 }
 
 /// The names of the active owners and admins, for people.
-pub(super) fn admins(session: &Session) -> Result<String, Error> {
-    active(session, |user| user.role.is_admin())
+pub(super) fn admins(app: &App) -> Result<String, Error> {
+    active(app, |user| user.role.is_admin())
 }
 
 /// The names of those active users, for people.
-fn active(session: &Session, wanted: impl Fn(&User) -> bool) -> Result<String, Error> {
-    let users = session.store()?.read(store::users::list)?;
+fn active(app: &App, wanted: impl Fn(&User) -> bool) -> Result<String, Error> {
+    let users = app.store()?.read(store::users::list)?;
     let names: Vec<String> = users
         .into_iter()
         .filter(|user| user.active && wanted(user))
@@ -233,17 +231,17 @@ pub(super) fn standing(
 
 /// Finds a cluster and asks the rules; an unknown and a hidden one are answered alike.
 pub(super) fn cluster(
-    session: &Session,
-    actor: &Actor,
+    app: &App,
+    actor: &Principal,
     journal: &Journal,
     name: &ClusterName,
     action: ClusterAction,
 ) -> Result<Found, Error> {
-    let looked = session.store()?.read(|tx| {
+    let looked = app.store()?.read(|tx| {
         let Some(cluster) = store::clusters::find(tx, name)? else {
             return Ok(None);
         };
-        let access = access_of(tx, session, &actor.user, &cluster)?;
+        let access = access_of(tx, app, &actor.user, &cluster)?;
         let project = project_role(tx, &actor.user, &cluster)?;
         let ways = (access, project);
         // To whom the cluster is hidden, it is not damaged either.
@@ -284,14 +282,9 @@ pub(super) fn cluster(
         (Ok(()) | Err(Denial::UnknownCluster), _) => {
             let journal = journal.clone().cluster_name(name);
             // The refusal is recorded; to the actor the cluster does not exist.
-            let _denied = journal.deny(
-                session,
-                Denial::UnknownCluster,
-                Some(name),
-                &actor.user,
-                vec![],
-            );
-            let visible = visible_names(session, actor)?;
+            let _denied =
+                journal.deny(app, Denial::UnknownCluster, Some(name), &actor.user, vec![]);
+            let visible = visible_names(app, actor)?;
             Err(Error::UnknownCluster {
                 name: name.clone(),
                 similar: similar(name.as_str(), visible),
@@ -299,35 +292,28 @@ pub(super) fn cluster(
         }
         (Err(denial), looked) => {
             let looked = looked.map(|(cluster, (_, project), _)| (cluster, project));
-            let help = help(session, actor, (&denial, action), (name, looked))?;
-            Err(journal.clone().cluster_name(name).deny(
-                session,
-                denial,
-                Some(name),
-                &actor.user,
-                help,
-            ))
+            let help = help(app, actor, (&denial, action), (name, looked))?;
+            Err(journal
+                .clone()
+                .cluster_name(name)
+                .deny(app, denial, Some(name), &actor.user, help))
         }
     }
 }
 
 /// Who can give somebody their access back after an admin revoked it, and how.
-pub(super) fn who_restores(
-    session: &Session,
-    user: &User,
-    cluster: &ClusterName,
-) -> Result<String, Error> {
+pub(super) fn who_restores(app: &App, user: &User, cluster: &ClusterName) -> Result<String, Error> {
     Ok(format!(
         "ask {} to run `kubegrant team restore {} --cluster {cluster}`",
-        admins(session)?,
+        admins(app)?,
         user.name
     ))
 }
 
 /// What would help whoever was refused on a cluster.
 fn help(
-    session: &Session,
-    actor: &Actor,
+    app: &App,
+    actor: &Principal,
     (denial, action): (&Denial, ClusterAction),
     (name, looked): (&ClusterName, Option<(Cluster, Option<ProjectRole>)>),
 ) -> Result<Vec<String>, Error> {
@@ -339,7 +325,7 @@ fn help(
             vec![format!("run `kubegrant cluster unprotect {name}`")]
         }
         (Denial::NotArchived, _) => vec![],
-        (Denial::AccessRevoked, _) => vec![who_restores(session, &actor.user, name)?],
+        (Denial::AccessRevoked, _) => vec![who_restores(app, &actor.user, name)?],
         (_, Some((cluster, Some(_)))) if action == ClusterAction::OwnKubeconfig => {
             let name = &cluster.name;
             vec![format!(
@@ -358,20 +344,20 @@ fn help(
                 ),
             }]
         }
-        (_, Some((cluster, _))) => helpers(session, &cluster, action)?,
+        (_, Some((cluster, _))) => helpers(app, &cluster, action)?,
         _ => vec![],
     })
 }
 
 /// Finds a project and asks the rules; an unknown and a hidden one are answered alike.
 pub(super) fn project(
-    session: &Session,
-    actor: &Actor,
+    app: &App,
+    actor: &Principal,
     journal: &Journal,
     name: &ProjectName,
     action: ProjectAction,
 ) -> Result<Project, Error> {
-    let (found, visible) = session.store()?.read(|tx| {
+    let (found, visible) = app.store()?.read(|tx| {
         let found = store::projects::find(tx, name)?;
         let role = match &found {
             Some(project) => store::projects::role_of(tx, project.id, actor.user.id)?,
@@ -392,30 +378,30 @@ pub(super) fn project(
     };
     let Some((project, role)) = found else {
         let text = format!("no project '{name}'");
-        journal.record_alone(session, Phase::Denied, text, None)?;
+        journal.record_alone(app, Phase::Denied, text, None)?;
         return Err(unknown());
     };
     match policy::in_project(policy_actor(actor), action, role) {
         Ok(()) => Ok(project),
         Err(Denial::UnknownProject) => {
             let text = format!("no project '{name}'");
-            journal.record_alone(session, Phase::Denied, text, None)?;
+            journal.record_alone(app, Phase::Denied, text, None)?;
             Err(unknown())
         }
         Err(denial) => {
-            let owners = owners_of(session, &project, action)?;
-            let help = vec![format!("ask {owners}{}", admins(session)?)];
-            Err(journal.deny(session, denial, None, &actor.user, help))
+            let owners = owners_of(app, &project, action)?;
+            let help = vec![format!("ask {owners}{}", admins(app)?)];
+            Err(journal.deny(app, denial, None, &actor.user, help))
         }
     }
 }
 
 /// The project's owners who could help, for people.
-fn owners_of(session: &Session, project: &Project, action: ProjectAction) -> Result<String, Error> {
+fn owners_of(app: &App, project: &Project, action: ProjectAction) -> Result<String, Error> {
     if action == ProjectAction::Manage {
         return Ok(String::new());
     }
-    let (members, users) = session.store()?.read(|tx| {
+    let (members, users) = app.store()?.read(|tx| {
         let members = store::projects::members(tx, project.id)?;
         Ok::<_, store::Error>((members, store::users::list(tx)?))
     })?;
@@ -432,8 +418,8 @@ fn owners_of(session: &Session, project: &Project, action: ProjectAction) -> Res
 }
 
 /// Reads a cluster again: what was read before its lock was held may have changed since.
-pub(super) fn again(session: &Session, cluster: &Cluster) -> Result<Cluster, Error> {
-    let found = session
+pub(super) fn again(app: &App, cluster: &Cluster) -> Result<Cluster, Error> {
+    let found = app
         .store()?
         .read(|tx| store::clusters::find(tx, &cluster.name))?;
     found
@@ -446,27 +432,23 @@ pub(super) fn again(session: &Session, cluster: &Cluster) -> Result<Cluster, Err
 
 /// Who could help on a cluster: its owner, where owners may, and the organization's owners and
 /// admins.
-fn helpers(
-    session: &Session,
-    cluster: &Cluster,
-    action: ClusterAction,
-) -> Result<Vec<String>, Error> {
+fn helpers(app: &App, cluster: &Cluster, action: ClusterAction) -> Result<Vec<String>, Error> {
     let owner_may = action.is_for_cluster_owners();
-    let users = session.store()?.read(store::users::list)?;
+    let users = app.store()?.read(store::users::list)?;
     let owner = users
         .iter()
         .find(|user| owner_may && cluster.owner == Some(user.id) && user.active)
         .map(|user| format!("its owner '{}' or ", user.name))
         .unwrap_or_default();
-    Ok(vec![format!("ask {owner}{}", admins(session)?)])
+    Ok(vec![format!("ask {owner}{}", admins(app)?)])
 }
 
 /// The names of the clusters that the actor may see.
-pub(super) fn visible_names(session: &Session, actor: &Actor) -> Result<Vec<String>, Error> {
-    session.store()?.read(|tx| {
+pub(super) fn visible_names(app: &App, actor: &Principal) -> Result<Vec<String>, Error> {
+    app.store()?.read(|tx| {
         let mut names = Vec::new();
         for cluster in store::clusters::list(tx)? {
-            if access_of(tx, session, &actor.user, &cluster)? != Access::None
+            if access_of(tx, app, &actor.user, &cluster)? != Access::None
                 || project_role(tx, &actor.user, &cluster)?.is_some()
             {
                 names.push(cluster.name.to_string());
@@ -477,8 +459,8 @@ pub(super) fn visible_names(session: &Session, actor: &Actor) -> Result<Vec<Stri
 }
 
 /// Finds a user, for those who may know.
-pub(super) fn user(session: &Session, name: &UserRef) -> Result<User, Error> {
-    let (found, all) = session.store()?.read(|tx| {
+pub(super) fn user(app: &App, name: &UserRef) -> Result<User, Error> {
+    let (found, all) = app.store()?.read(|tx| {
         let found = store::users::find(tx, name)?;
         let all = if found.is_none() {
             store::users::list(tx)?
@@ -497,6 +479,6 @@ pub(super) fn user(session: &Session, name: &UserRef) -> Result<User, Error> {
 }
 
 /// This installation's id.
-pub(super) fn installation(session: &Session) -> Result<InstallationId, Error> {
-    Ok(session.store()?.read(store::meta::installation)?)
+pub(super) fn installation(app: &App) -> Result<InstallationId, Error> {
+    Ok(app.store()?.read(store::meta::installation)?)
 }

@@ -14,7 +14,7 @@ use crate::domain::installation::InstallationId;
 use crate::domain::name::{Email, UserName};
 use crate::domain::user::Role;
 use crate::secrets::{ExposeSecret, Identity, Recipient};
-use crate::session::{self, Session};
+use crate::session::{self, App, Session};
 use crate::store::{self, Store, WriteTxn};
 
 /// What `init` is told.
@@ -137,7 +137,11 @@ fn remember_identity(session: &Session) {
     let IdentitySource::File(path) = &session.config.identity else {
         return;
     };
-    let usual = session.env.config_dir().map(|dir| dir.join("identity"));
+    let usual = session
+        .workspace
+        .env
+        .config_dir()
+        .map(|dir| dir.join("identity"));
     if let (Some(usual), Some(_)) = (usual, identity_named(session)) {
         // Where it cannot be, the hint says how to name the identity every time.
         let _linked = link_private(&usual, path);
@@ -150,7 +154,7 @@ fn identity_named(session: &Session) -> Option<String> {
     let IdentitySource::File(path) = &session.config.identity else {
         return None;
     };
-    let env = &session.env;
+    let env = &session.workspace.env;
     let is_usual = env.config_dir().is_some_and(|dir| {
         let usual = dir.join("identity");
         usual == *path || usual.read_link().is_ok_and(|to| to == *path)
@@ -238,19 +242,19 @@ fn forget_identity(session: &Session) {
     }
 }
 
-fn write(session: &Session, tx: &WriteTxn<'_>, wish: &Init, key: &Recipient) -> Result<(), Error> {
+fn write(app: &App, tx: &WriteTxn<'_>, wish: &Init, key: &Recipient) -> Result<(), Error> {
     store::meta::set(tx, store::meta::ORGANIZATION, &wish.organization)?;
-    store::meta::set_installation(tx, &InstallationId::new(session.random()))?;
+    store::meta::set_installation(tx, &InstallationId::new(app.random()))?;
     let new = NewUser {
         name: wish.owner.clone(),
         email: wish.email.clone(),
         role: Role::Owner,
         key: Some(key.to_string()),
-        created_at: session.now(),
+        created_at: app.now(),
     };
     store::users::insert(tx, &new)?;
     let event = Event {
-        at: session.now(),
+        at: app.now(),
         actor: wish.owner.to_string(),
         acting_as: None,
         action: "init",

@@ -10,7 +10,7 @@ use crate::domain::cluster::Cluster;
 use crate::domain::name::ClusterName;
 use crate::domain::policy::Denial;
 use crate::domain::user::{User, UserId};
-use crate::session::{Actor, Session};
+use crate::session::{App, Principal, Session};
 use crate::store::commit::Committing;
 use crate::store::{self, WriteTxn};
 
@@ -28,7 +28,7 @@ pub(super) struct Journal {
 
 impl Journal {
     /// Begins the trail of a wish.
-    pub(super) fn new(actor: &Actor, action: &'static str) -> Self {
+    pub(super) fn new(actor: &Principal, action: &'static str) -> Self {
         Self {
             who: (actor.holder.id, actor.user.id),
             actor: actor.holder.name.to_string(),
@@ -98,14 +98,14 @@ impl Journal {
     /// Records an event in a transaction; gives its number.
     pub(super) fn record(
         &self,
-        session: &Session,
+        app: &App,
         tx: &WriteTxn<'_>,
         phase: Phase,
         detail: impl Into<String>,
         request: Option<EventSeq>,
     ) -> store::Result<EventSeq> {
         let event = Event {
-            at: session.now(),
+            at: app.now(),
             actor: self.actor.clone(),
             acting_as: self.acting_as.clone(),
             action: self.action,
@@ -121,21 +121,20 @@ impl Journal {
     /// Records an event on its own.
     pub(super) fn record_alone(
         &self,
-        session: &Session,
+        app: &App,
         phase: Phase,
         detail: impl Into<String>,
         request: Option<EventSeq>,
     ) -> store::Result<EventSeq> {
         let detail = detail.into();
-        session
-            .store()?
-            .write(|tx| self.record(session, tx, phase, detail, request))
+        app.store()?
+            .write(|tx| self.record(app, tx, phase, detail, request))
     }
 
     /// Records how far a change came: done, or pending.
     pub(super) fn close(
         &self,
-        session: &Session,
+        app: &App,
         applied: &Applied,
         detail: impl Into<String>,
         request: EventSeq,
@@ -145,21 +144,21 @@ impl Journal {
         } else {
             Phase::Owed
         };
-        self.record_alone(session, phase, detail, Some(request))?;
+        self.record_alone(app, phase, detail, Some(request))?;
         Ok(())
     }
 
     /// Records a refusal, and gives the error that says which rule refused.
     pub(super) fn deny(
         &self,
-        session: &Session,
+        app: &App,
         denial: Denial,
         cluster: Option<&ClusterName>,
         who: &User,
         help: Vec<String>,
     ) -> Error {
         let text = refusal(denial, cluster, who.name.as_str());
-        match self.record_alone(session, Phase::Denied, text.clone(), None) {
+        match self.record_alone(app, Phase::Denied, text.clone(), None) {
             Ok(_) => Error::Denied { denial, text, help },
             // A refusal that cannot be recorded is still a refusal, but the store comes first.
             Err(error) => Error::Store(error),

@@ -26,12 +26,12 @@ use crate::domain::policy::{ClusterAction, Denial};
 use crate::domain::project::{ProjectRole, SharedLevel};
 use crate::domain::subject::SubjectName;
 use crate::domain::user::User;
-use crate::session::{Actor, Session};
+use crate::session::{App, Principal, Session};
 use crate::store;
 
 /// Whose kubeconfig a wish is about, after the rules were asked.
 pub(super) struct Case {
-    actor: Actor,
+    actor: Principal,
     journal: Journal,
     cluster: Cluster,
     /// Into whose hands the file goes.
@@ -175,7 +175,7 @@ fn no_access(subject: &User, cluster: &ClusterName) -> Error {
 }
 
 /// Whether somebody points at themselves, by name or by address.
-fn is_own(actor: &Actor, user: &UserRef) -> bool {
+fn is_own(actor: &Principal, user: &UserRef) -> bool {
     match user {
         UserRef::Name(name) => *name == actor.user.name,
         UserRef::Email(email) => actor.user.email.as_ref() == Some(email),
@@ -191,8 +191,8 @@ fn overtaken(case: &Case) -> Error {
 }
 
 /// The live version of what is asked for.
-fn live(session: &Session, case: &Case) -> Result<Option<Credential>, Error> {
-    let versions = session
+fn live(app: &App, case: &Case) -> Result<Option<Credential>, Error> {
+    let versions = app
         .store()?
         .read(|tx| store::credentials::versions_of(tx, case.cluster.id, case.of))?;
     Ok(versions.into_iter().find(|it| it.state.is_live()))

@@ -3,7 +3,7 @@
 use super::{Error, find};
 use crate::domain::cluster::Cluster;
 use crate::domain::installation::InstallationId;
-use crate::session::{Lock, Session};
+use crate::session::{App, Lock};
 
 /// A cluster's lock together with its record, read under the lock.
 ///
@@ -18,17 +18,17 @@ pub(super) struct LockedCluster {
 
 impl LockedCluster {
     /// Takes a cluster's lock, waiting for another process to finish with it.
-    pub(super) async fn take(session: &Session, cluster: &Cluster) -> Result<Self, Error> {
-        let lock = session.lock(cluster).await?;
-        Self::with(session, lock, cluster)
+    pub(super) async fn take(app: &App, cluster: &Cluster) -> Result<Self, Error> {
+        let lock = app.lock(cluster).await?;
+        Self::with(app, lock, cluster)
     }
 
     /// Reads a cluster under a lock that is held.
-    pub(super) fn with(session: &Session, lock: Lock, cluster: &Cluster) -> Result<Self, Error> {
+    pub(super) fn with(app: &App, lock: Lock, cluster: &Cluster) -> Result<Self, Error> {
         Ok(Self {
             _lock: lock,
-            cluster: find::again(session, cluster)?,
-            installation: find::installation(session)?,
+            cluster: find::again(app, cluster)?,
+            installation: find::installation(app)?,
         })
     }
 
@@ -43,7 +43,7 @@ impl LockedCluster {
     }
 
     /// The cluster as the store has it now: whoever holds the lock may have changed it.
-    pub(super) fn again(&self, session: &Session) -> Result<Cluster, Error> {
-        find::again(session, &self.cluster)
+    pub(super) fn again(&self, app: &App) -> Result<Cluster, Error> {
+        find::again(app, &self.cluster)
     }
 }

@@ -18,7 +18,7 @@ use crate::kubernetes::error::Error as ClusterError;
 use crate::kubernetes::manager::{BINDING_RIGHTS, account_name};
 use crate::kubernetes::token;
 use crate::secrets::ExposeSecret;
-use crate::session::Session;
+use crate::session::{App, Session};
 use crate::store::{self, WriteTxn};
 
 /// How long an ended token may still be believed: the API server's cache of 10 seconds.
@@ -35,8 +35,8 @@ fn failed(cluster: &Cluster) -> impl Fn(ClusterError) -> Error {
 }
 
 /// A name for a manager's account, never used before.
-pub(super) fn new_name(session: &Session) -> String {
-    account_name(session.random())
+pub(super) fn new_name(app: &App) -> String {
+    account_name(app.random())
 }
 
 /// Takes an account off the list: it is the manager's now.
@@ -153,8 +153,8 @@ pub(super) async fn renew(
 
 /// Lets the cluster hold the head under the login that is stored now: the one before proves
 /// nothing any more. A witness that cannot be told knows less, and that is all.
-pub(super) async fn tell(session: &Session, connection: &Connection) -> Result<(), Error> {
-    if let Some(head) = session.store()?.read(store::audit::head)? {
+pub(super) async fn tell(app: &App, connection: &Connection) -> Result<(), Error> {
+    if let Some(head) = app.store()?.read(store::audit::head)? {
         let _told = connection.witness(&head).await;
     }
     Ok(())
@@ -162,13 +162,13 @@ pub(super) async fn tell(session: &Session, connection: &Connection) -> Result<(
 
 /// Ends the accounts that must go, but the present one; gives those that were seen to be gone.
 pub(super) async fn end_former(
-    session: &Session,
+    app: &App,
     cluster: &Cluster,
     connection: &Connection,
     journal: &Journal,
     request: Option<EventSeq>,
 ) -> Result<Vec<String>, Error> {
-    let listed = session
+    let listed = app
         .store()?
         .read(|tx| store::managers::former(tx, cluster.id))?;
     let going: Vec<&FormerManager> = listed
@@ -188,7 +188,7 @@ pub(super) async fn end_former(
         }
     }
     if !gone.is_empty() {
-        session.store()?.write(|tx| {
+        app.store()?.write(|tx| {
             let mut left = store::managers::former(tx, cluster.id)?;
             left.retain(|it| !gone.contains(&it.name));
             store::managers::set_former(tx, cluster.id, &left)?;
@@ -196,7 +196,7 @@ pub(super) async fn end_former(
                 "account '{}', once the manager's, is gone",
                 gone.join("', '")
             );
-            journal.record(session, tx, Phase::Done, detail, request)?;
+            journal.record(app, tx, Phase::Done, detail, request)?;
             Ok::<_, Error>(())
         })?;
     }
@@ -216,7 +216,7 @@ pub(super) struct Canary {
 impl Canary {
     /// Mints and uses it; nothing where the account is gone already.
     pub(super) async fn of(
-        session: &Session,
+        app: &App,
         cluster: &Cluster,
         connection: &Connection,
         account: &str,
@@ -226,7 +226,7 @@ impl Canary {
             manager_kind: ManagerKind::Token,
             ..cluster.clone()
         };
-        let login = session.connect_with(&as_account, connection.installation(), &minted.token);
+        let login = app.connect_with(&as_account, connection.installation(), &minted.token);
         let connection = login.ok()?;
         let used_at = tokio::time::Instant::now();
         let refused = connection.is_refused_within(Duration::ZERO).await;

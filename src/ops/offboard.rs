@@ -15,7 +15,7 @@ use crate::domain::rows::Rows;
 use crate::domain::ssh::{Custody, Place};
 use crate::domain::user::User;
 use crate::domain::{Confirmed, Timestamp};
-use crate::session::Session;
+use crate::session::{App, Session};
 use crate::store;
 
 /// What somebody has, before they leave.
@@ -216,8 +216,8 @@ fn hand_over(
 }
 
 /// What somebody has.
-fn look(session: &Session, user: &User) -> Result<Leaving, Error> {
-    session.store()?.read(|tx| {
+fn look(app: &App, user: &User) -> Result<Leaving, Error> {
+    app.store()?.read(|tx| {
         let clusters = store::clusters::list(tx)?;
         let mut leaving = Leaving {
             user: user.name.to_string(),

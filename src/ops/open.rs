@@ -88,7 +88,7 @@ pub(crate) fn open(
         bytes: sealed,
         name: what,
         ..
-    } = session.read_given(source, BYTES_MAX)?;
+    } = session.workspace.read_given(source, BYTES_MAX)?;
     let failed = |source| Error::Open {
         what: what.clone(),
         source,
@@ -109,7 +109,7 @@ pub(crate) fn open(
 }
 
 fn target(session: &Session, sealed: &Path, into: &Target) -> Result<Option<PathBuf>, Error> {
-    let here = |path: &Path| Some(session.env.current_dir.join(path));
+    let here = |path: &Path| Some(session.workspace.env.current_dir.join(path));
     match into {
         Target::Stdout => Ok(None),
         Target::Usual if is_stream(sealed) => Ok(None),

@@ -72,7 +72,7 @@ fn open_case(
     session: &Session,
     name: &ClusterName,
     words: &'static str,
-) -> Result<(Cluster, Journal, crate::session::Actor), Error> {
+) -> Result<(Cluster, Journal, crate::session::Principal), Error> {
     let actor = find::actor(session, words)?;
     let journal = Journal::new(&actor, words);
     let found = find::cluster(session, &actor, &journal, name, ClusterAction::Sensitive)?;
@@ -85,7 +85,7 @@ pub(crate) fn read_file(
     session: &Session,
     path: &std::path::Path,
 ) -> Result<zeroize::Zeroizing<String>, Error> {
-    let given = session.read_given(path, TOKEN_BYTES_MAX)?;
+    let given = session.workspace.read_given(path, TOKEN_BYTES_MAX)?;
     text::read(&given.bytes).map_err(|source| Error::Text {
         what: given.name,
         source,
@@ -276,6 +276,7 @@ fn none(name: &ClusterName) -> Error {
 
 async fn ask(session: &Session, token: &SecretString) -> Result<Project, Error> {
     let endpoint = session
+        .workspace
         .env
         .variable("HCLOUD_ENDPOINT")
         .unwrap_or(provider::HETZNER);

@@ -26,7 +26,7 @@ use crate::domain::text;
 use crate::domain::user::UserId;
 use crate::domain::{Timestamp, climb};
 use crate::kubernetes::observe::Seen;
-use crate::session::Session;
+use crate::session::{App, Session};
 use crate::store;
 
 /// What a change of bindings came to.
@@ -53,10 +53,10 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    fn of<S>(session: &Session, bound: &Bound, carried: &Carried<S>) -> Result<Self, Error> {
+    fn of<S>(app: &App, bound: &Bound, carried: &Carried<S>) -> Result<Self, Error> {
         let on = carried.after.only().map_err(Error::Refused)?;
         let user = carried.user();
-        let now = session.now();
+        let now = app.now();
         let subject = user.map(|user| Subject::Personal(user.id));
         Ok(Self {
             user: carried.user_name(),

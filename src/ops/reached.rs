@@ -8,7 +8,7 @@ use crate::domain::cluster::{Cluster, ClusterId};
 use crate::domain::name::{ClusterName, ProjectName, UserRef};
 use crate::domain::policy;
 use crate::domain::user::User;
-use crate::session::Session;
+use crate::session::App;
 use crate::store::{self, ReadTxn};
 
 /// Where somebody had full access, or could open the manager's login, and so could have minted
@@ -20,13 +20,8 @@ pub(crate) struct Reached {
 }
 
 /// Whether somebody has it now.
-fn has_it(
-    tx: &ReadTxn<'_>,
-    session: &Session,
-    user: &User,
-    cluster: &Cluster,
-) -> store::Result<bool> {
-    let access = find::access_of(tx, session, user, cluster)?;
+fn has_it(tx: &ReadTxn<'_>, app: &App, user: &User, cluster: &Cluster) -> store::Result<bool> {
+    let access = find::access_of(tx, app, user, cluster)?;
     let project = find::project_role(tx, user, cluster)?;
     let (power, _) = access::strongest(access, project);
     let opens = policy::may_open_secrets(user, cluster);
@@ -35,9 +30,9 @@ fn has_it(
 
 /// Where a user could have minted tokens until now. Asks no rule: what comes of it is said only
 /// after a change that was allowed.
-pub(crate) fn by(session: &Session, user: &UserRef) -> Result<Reached, Error> {
-    let user = find::user(session, user)?;
-    let clusters = session.store()?.read(|tx| {
+pub(crate) fn by(app: &App, user: &UserRef) -> Result<Reached, Error> {
+    let user = find::user(app, user)?;
+    let clusters = app.store()?.read(|tx| {
         let mut clusters = store::reached::by(tx, user.id)?;
         for cluster in store::clusters::list(tx)? {
             let opens = policy::may_open_secrets(&user, &cluster);
@@ -51,8 +46,8 @@ pub(crate) fn by(session: &Session, user: &UserRef) -> Result<Reached, Error> {
 }
 
 /// Where anybody could have minted tokens of a cluster's accounts until now: everybody who could.
-pub(crate) fn on(session: &Session, cluster: &ClusterName) -> Result<Vec<Reached>, Error> {
-    Ok(session.store()?.read(|tx| {
+pub(crate) fn on(app: &App, cluster: &ClusterName) -> Result<Vec<Reached>, Error> {
+    Ok(app.store()?.read(|tx| {
         let Some(cluster) = store::clusters::find(tx, cluster)? else {
             return Ok(vec![]);
         };
@@ -74,31 +69,29 @@ impl Reached {
     }
 
     /// The clusters on which they have it no longer, by name.
-    pub(crate) fn lost(&self, session: &Session) -> Result<Vec<ClusterName>, Error> {
-        self.lost_where(session, |_| true)
+    pub(crate) fn lost(&self, app: &App) -> Result<Vec<ClusterName>, Error> {
+        self.lost_where(app, |_| true)
     }
 
     /// The same for the clusters of one project.
     pub(crate) fn lost_in(
         &self,
-        session: &Session,
+        app: &App,
         project: &ProjectName,
     ) -> Result<Vec<ClusterName>, Error> {
-        let project = session
-            .store()?
-            .read(|tx| store::projects::find(tx, project))?;
+        let project = app.store()?.read(|tx| store::projects::find(tx, project))?;
         let project = project.map(|project| project.id);
-        self.lost_where(session, |cluster| {
+        self.lost_where(app, |cluster| {
             project.is_some() && cluster.project == project
         })
     }
 
     fn lost_where(
         &self,
-        session: &Session,
+        app: &App,
         counts: impl Fn(&Cluster) -> bool,
     ) -> Result<Vec<ClusterName>, Error> {
-        Ok(session.store()?.read(|tx| {
+        Ok(app.store()?.read(|tx| {
             let now = store::users::find(tx, &UserRef::Name(self.user.name.clone()))?;
             let mut lost = Vec::new();
             for cluster in store::clusters::list(tx)? {
@@ -106,7 +99,7 @@ impl Reached {
                     continue;
                 }
                 let still = match &now {
-                    Some(user) => has_it(tx, session, user, &cluster)?,
+                    Some(user) => has_it(tx, app, user, &cluster)?,
                     None => false,
                 };
                 if !still {

@@ -81,7 +81,7 @@ pub(crate) async fn reconcile(
     }
     if mode == Mode::Do {
         // A download that was killed may have left its file here, complete and without its name.
-        artifact::file::sweep(&session.env.current_dir);
+        artifact::file::sweep(&session.workspace.env.current_dir);
     }
     let journal = &journal;
     let mut work = stream::iter(clusters)

@@ -22,7 +22,7 @@ use crate::domain::{Confirmed, Timestamp};
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::error::Error as ClusterError;
 use crate::kubernetes::uninstall::perhaps_last;
-use crate::session::{self, Session};
+use crate::session::{self, App, Session};
 use crate::store;
 
 /// A cluster that was removed.
@@ -181,7 +181,7 @@ async fn way(session: &Session, on: &ClusterSnapshot) -> Result<Way, Error> {
 
 /// Takes everything of ours off the cluster, verified; gives what is left, in words.
 async fn go(
-    session: &Session,
+    app: &App,
     on: &ClusterSnapshot,
     way: Way,
     journal: &Journal,
@@ -190,10 +190,8 @@ async fn go(
     let cluster = &on.cluster;
     let all_ended = !matches!(way, Way::Leave(_));
     let outcome = match way {
-        Way::Leave(connection) => leave(session, cluster, connection, journal, request).await,
-        Way::GoOn(connection) => {
-            go_on_leaving(session, cluster, connection, journal, request).await
-        }
+        Way::Leave(connection) => leave(app, cluster, connection, journal, request).await,
+        Way::GoOn(connection) => go_on_leaving(app, cluster, connection, journal, request).await,
         Way::AwaitTheEnd(connection) => await_the_end(cluster, &connection).await,
         Way::CannotLook => Ok(vec![perhaps_last(&on.installation)]),
     };
@@ -206,14 +204,12 @@ async fn go(
     };
     match outcome {
         Ok(mut behind) => {
-            let on_nodes = session
-                .store()?
-                .read(|tx| ssh_key::left_behind(tx, cluster))?;
+            let on_nodes = app.store()?.read(|tx| ssh_key::left_behind(tx, cluster))?;
             behind.extend(on_nodes);
             Ok(behind)
         }
         Err(error) => {
-            journal.record_alone(session, Phase::Owed, text::chain(&error), Some(request))?;
+            journal.record_alone(app, Phase::Owed, text::chain(&error), Some(request))?;
             Err(Error::Owed {
                 what: format!("the deletion of cluster '{}'", cluster.name),
                 then: "",
@@ -254,14 +250,14 @@ async fn await_the_end(cluster: &Cluster, connection: &Connection) -> Result<Vec
 
 /// Takes everything of ours off the cluster, verified; gives what is left, in words.
 async fn leave(
-    session: &Session,
+    app: &App,
     cluster: &Cluster,
     connection: Connection,
     journal: &Journal,
     request: EventSeq,
 ) -> Result<Vec<String>, Error> {
     let settled = settle::settle_on(
-        session,
+        app,
         cluster,
         connection,
         journal,
@@ -274,14 +270,14 @@ async fn leave(
     }
     // Those that were the manager's may stand there without our labels, in a namespace that stays.
     let connection = &settled.connection;
-    manager::end_former(session, cluster, connection, journal, Some(request)).await?;
+    manager::end_former(app, cluster, connection, journal, Some(request)).await?;
     uninstall(cluster, connection).await
 }
 
 /// The same where all versions were seen to be gone. Where the earlier delete was cut off while the
 /// manager itself was leaving, to settle would take from it the power that it leaves with.
 async fn go_on_leaving(
-    session: &Session,
+    app: &App,
     cluster: &Cluster,
     connection: Connection,
     journal: &Journal,
@@ -291,7 +287,7 @@ async fn go_on_leaving(
     if is_leaving.map_err(|source| failed(cluster, source))? {
         uninstall(cluster, &connection).await
     } else {
-        leave(session, cluster, connection, journal, request).await
+        leave(app, cluster, connection, journal, request).await
     }
 }
 

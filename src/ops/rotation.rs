@@ -26,7 +26,7 @@ use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::subject::SubjectName;
 use crate::domain::text;
 use crate::kubernetes::connection::Connection;
-use crate::session::Session;
+use crate::session::{App, Session};
 use crate::store::{self, ReadTxn};
 
 /// Another manager, as far as it came.
@@ -97,12 +97,12 @@ async fn replace(
 }
 
 /// What is pending about the manager, with the reason.
-fn pending(session: &Session, replaced: &Replaced) -> Result<Vec<Debt>, Error> {
+fn pending(app: &App, replaced: &Replaced) -> Result<Vec<Debt>, Error> {
     let Some(why) = &replaced.trouble else {
         return Ok(vec![]);
     };
     let cluster = &replaced.cluster;
-    let (former, older) = session.store()?.read(|tx| {
+    let (former, older) = app.store()?.read(|tx| {
         let former = store::managers::former(tx, cluster.id)?;
         Ok::<_, store::Error>((former, store::clusters::has_older_logins(tx, cluster.id)?))
     })?;
@@ -321,7 +321,7 @@ impl Change for RotateAccounts {
 
 /// What ended with a change, and what began in its place.
 fn exchanged(
-    session: &Session,
+    app: &App,
     before: &ClusterSnapshot,
     effects: &[Effect],
 ) -> Result<Vec<Exchanged>, Error> {
@@ -340,7 +340,7 @@ fn exchanged(
         _ => None,
     });
     let ended = ended.filter_map(|id| before.credentials.iter().find(|it| it.id == id));
-    Ok(session.store()?.read(|tx| {
+    Ok(app.store()?.read(|tx| {
         ended
             .map(|ended| {
                 Ok(Exchanged {

@@ -33,7 +33,7 @@ use crate::kubernetes::converge::{self, Converged};
 use crate::kubernetes::error::Error as ClusterError;
 use crate::kubernetes::observe::{Look, Seen};
 use crate::kubernetes::take::Taken;
-use crate::session::Session;
+use crate::session::{App, Session};
 use crate::store::{self, ReadTxn, WriteTxn};
 
 /// Decides the end of every live version whose user no longer has what it carries.
@@ -41,21 +41,21 @@ use crate::store::{self, ReadTxn, WriteTxn};
 /// Called in the same transaction as the change that may cause it, so that there is no moment at
 /// which the store claims less than it decided. Gives the snapshot before, and the effects.
 pub(super) fn end_what_must(
-    session: &Session,
+    app: &App,
     tx: &WriteTxn<'_>,
     cluster: ClusterId,
     journal: &Journal,
     request: Option<EventSeq>,
 ) -> store::Result<(ClusterSnapshot, Vec<Effect>)> {
     let before = snapshot(tx, cluster)?;
-    let due = due(session, &before);
-    commit(session, tx, &before, &due, journal, request)?;
+    let due = due(app, &before);
+    commit(app, tx, &before, &due, journal, request)?;
     Ok((before, due))
 }
 
 /// Commits effects on a cluster, with an event for every version that ends or begins.
 pub(super) fn commit(
-    session: &Session,
+    app: &App,
     tx: &WriteTxn<'_>,
     on: &ClusterSnapshot,
     effects: &[Effect],
@@ -63,29 +63,29 @@ pub(super) fn commit(
     request: Option<EventSeq>,
 ) -> store::Result<()> {
     for effect in effects {
-        commit_one(session, tx, Some(on), effect, journal, request)?;
+        commit_one(app, tx, Some(on), effect, journal, request)?;
     }
     Ok(())
 }
 
 /// Commits one effect; `on` is the cluster that it is about.
 pub(super) fn commit_one(
-    session: &Session,
+    app: &App,
     tx: &WriteTxn<'_>,
     on: Option<&ClusterSnapshot>,
     effect: &Effect,
     journal: &Journal,
     request: Option<EventSeq>,
 ) -> store::Result<()> {
-    let random = || session.random();
-    let committing = journal.committing(session.now(), &random);
+    let random = || app.random();
+    let committing = journal.committing(app.now(), &random);
     let done = store::commit::effect(tx, effect, on, &committing)?;
     let event = on.and_then(|on| Some((on, event_of(on, effect)?)));
     let Some((on, (owner, detail))) = event.filter(|_| done) else {
         return Ok(());
     };
     let journal = journal.clone().cluster(&on.cluster).user_name(&owner);
-    journal.record(session, tx, Phase::Requested, detail, request)?;
+    journal.record(app, tx, Phase::Requested, detail, request)?;
     Ok(())
 }
 
@@ -191,7 +191,7 @@ pub(super) async fn settle(
 
 /// Decides what must end by itself, and gives what the store says then.
 fn decide_ends(
-    session: &Session,
+    app: &App,
     cluster: &Cluster,
     journal: &Journal,
     request: Option<EventSeq>,
@@ -200,19 +200,19 @@ fn decide_ends(
         let snapshot = snapshot(tx, cluster.id)?;
         Ok::<_, store::Error>((snapshot, store::audit::head(tx)?))
     };
-    let (before, head) = session.store()?.read(look)?;
-    if due(session, &before).is_empty() {
+    let (before, head) = app.store()?.read(look)?;
+    if due(app, &before).is_empty() {
         return Ok((before, head));
     }
-    Ok(session.store()?.write(|tx| {
-        end_what_must(session, tx, cluster.id, journal, request)?;
+    Ok(app.store()?.write(|tx| {
+        end_what_must(app, tx, cluster.id, journal, request)?;
         look(tx)
     })?)
 }
 
 /// [`settle`] over a connection that is there already.
 pub(super) async fn settle_on(
-    session: &Session,
+    app: &App,
     cluster: &Cluster,
     connection: Connection,
     journal: &Journal,
@@ -220,7 +220,7 @@ pub(super) async fn settle_on(
     depth: Depth,
 ) -> Result<Settled, Error> {
     let journal = &journal.clone().cluster(cluster);
-    let (snapshot, head) = decide_ends(session, cluster, journal, request)?;
+    let (snapshot, head) = decide_ends(app, cluster, journal, request)?;
     let started = tokio::time::Instant::now();
     let failed = |source| Error::Cluster {
         cluster: cluster.name.to_string(),
@@ -255,7 +255,7 @@ pub(super) async fn settle_on(
         }
         let left = SETTLE_BUDGET.saturating_sub(started.elapsed());
         let whole = Box::pin(give(
-            session,
+            app,
             cluster,
             &connection,
             (&snapshot, &desired),
@@ -280,10 +280,10 @@ pub(super) async fn settle_on(
         None => snapshot,
     };
     let outcome = (&snapshot, &taken, converged.as_ref());
-    let ended = record(session, cluster, outcome, journal, request)?;
+    let ended = record(app, cluster, outcome, journal, request)?;
     if depth == Depth::Pending && !snapshot.former.is_empty() {
         // What fails of it stays pending, and is not this command's matter.
-        let _gone = manager::end_former(session, cluster, &connection, journal, request).await;
+        let _gone = manager::end_former(app, cluster, &connection, journal, request).await;
     }
     let mut notes = taken.notes;
     let mut changed: Vec<String> = taken.changed.iter().map(ToString::to_string).collect();
@@ -295,7 +295,7 @@ pub(super) async fn settle_on(
         trouble = trouble.or_else(|| others.into_iter().next().map(failed));
     }
     if trouble.is_none() {
-        let pending = session
+        let pending = app
             .store()?
             .read(|tx| self::snapshot(tx, cluster.id))?
             .is_pending();
@@ -348,20 +348,14 @@ struct Given {
 
 /// Observes, ends what lost its account, and makes the cluster hold the rest of what the store says.
 async fn give(
-    session: &Session,
+    app: &App,
     cluster: &Cluster,
     connection: &Connection,
     (snapshot, desired): (&ClusterSnapshot, &Desired),
     (journal, request): (&Journal, Option<EventSeq>),
 ) -> Result<Given, Error> {
     if snapshot.orphans_pending {
-        Box::pin(learn_versions(
-            session,
-            cluster,
-            connection,
-            (journal, request),
-        ))
-        .await?;
+        Box::pin(learn_versions(app, cluster, connection, (journal, request))).await?;
     }
     // One that is being deleted may have taken it along.
     if cluster.deleting_at.is_none() {
@@ -373,7 +367,7 @@ async fn give(
     }
     let look = look_for(desired, cluster);
     let stood = (snapshot, &look);
-    let vanished = end_vanished(session, cluster, connection, stood, (journal, request));
+    let vanished = end_vanished(app, cluster, connection, stood, (journal, request));
     let vanished = Box::pin(vanished).await?;
     let after = vanished.as_ref().map(|it| it.snapshot.desired());
     let desired = after.as_ref().unwrap_or(desired);
@@ -402,7 +396,7 @@ fn look_for<'a>(desired: &Desired, cluster: &'a Cluster) -> Look<'a> {
 
 /// Records what was seen, if there is anything: a look at a settled cluster costs no disk write.
 fn record(
-    session: &Session,
+    app: &App,
     cluster: &Cluster,
     (snapshot, taken, converged): (&ClusterSnapshot, &Taken, Option<&Converged>),
     journal: &Journal,
@@ -410,14 +404,14 @@ fn record(
 ) -> Result<Vec<Credential>, Error> {
     let stale = cluster
         .reached_at
-        .is_none_or(|at| (session.now() - at).num_seconds() >= 60);
+        .is_none_or(|at| (app.now() - at).num_seconds() >= 60);
     if !snapshot.is_pending() && !stale {
         return Ok(vec![]);
     }
     let seen = (snapshot, taken, converged);
-    let recorded = session
+    let recorded = app
         .store()?
-        .write(|tx| record_outcome(session, tx, cluster, seen, journal, request));
+        .write(|tx| record_outcome(app, tx, cluster, seen, journal, request));
     Ok(recorded?)
 }
 

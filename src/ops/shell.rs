@@ -31,7 +31,7 @@ use crate::domain::{Confirmed, Timestamp};
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::observe::Look;
 use crate::secrets::{ExposeSecret, SecretString};
-use crate::session::{Actor, SHELL_FOLDER, Session, ShellLife};
+use crate::session::{App, Principal, SHELL_FOLDER, Session, ShellLife};
 use crate::store;
 use crate::store::shells::NewShell;
 
@@ -88,7 +88,7 @@ impl Begun {
 
 /// Who asked, and what they may have.
 struct Asked {
-    actor: Actor,
+    actor: Principal,
     journal: Journal,
     cluster: Cluster,
     power: Power,
@@ -253,14 +253,12 @@ async fn plan(session: &Session, asked: &Asked, wish: &ShellWish) -> Vec<String>
 /// What the shell would have beyond what it carries. Asked before anything is recorded, and beside
 /// the look that follows.
 async fn excess_of(
-    session: &Session,
+    app: &App,
     asked: &Asked,
     connection: &Connection,
 ) -> Result<Vec<String>, Error> {
     let cluster = &asked.cluster;
-    let snapshot = session
-        .store()?
-        .read(|tx| settle::snapshot(tx, cluster.id))?;
+    let snapshot = app.store()?.read(|tx| settle::snapshot(tx, cluster.id))?;
     let desired = snapshot.desired();
     let user = asked.actor.user.id;
     let mut theirs = snapshot
@@ -276,10 +274,8 @@ async fn excess_of(
 }
 
 /// Somebody else's trouble on the cluster, in words; the error itself where it is this shell's.
-fn not_ours(session: &Session, id: CredentialId, trouble: Error) -> Result<String, Error> {
-    let found = session
-        .store()?
-        .read(|tx| store::credentials::get(tx, id))?;
+fn not_ours(app: &App, id: CredentialId, trouble: Error) -> Result<String, Error> {
+    let found = app.store()?.read(|tx| store::credentials::get(tx, id))?;
     if found.is_some_and(|found| found.state == State::Active) {
         Ok(text::chain(&trouble))
     } else {
@@ -289,7 +285,7 @@ fn not_ours(session: &Session, id: CredentialId, trouble: Error) -> Result<Strin
 
 /// Mints, records, writes, records.
 async fn deliver(
-    session: &Session,
+    app: &App,
     asked: &Asked,
     wish: &ShellWish,
     begun: &mut Begun,
@@ -300,7 +296,7 @@ async fn deliver(
     let (connection, ttl) = (&settled.connection, ttl.max(TTL_SECONDS_MIN));
     let minted = mint_and_try(connection, cluster, begun.account.as_str(), ttl).await?;
     begun.expires_at = minted.expires_at;
-    session.store()?.write(|tx| {
+    app.store()?.write(|tx| {
         store::credentials::set_token_expiry(tx, begun.id, minted.expires_at)?;
         let detail = format!(
             "a token for shell {} of '{}', until {}",
@@ -311,7 +307,7 @@ async fn deliver(
                 .to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
         );
         let (journal, request) = (&begun.journal, begun.request);
-        journal.record(session, tx, Phase::Requested, detail, Some(request))?;
+        journal.record(app, tx, Phase::Requested, detail, Some(request))?;
         Ok::<_, Error>(())
     })?;
     let fields = KubeconfigFields {
@@ -331,12 +327,12 @@ async fn deliver(
     let text: SecretString = render(&fields)?;
     let bytes = text.expose_secret().as_bytes();
     write_private(&begun.kubeconfig(), bytes, Overwrite::Never)?;
-    session.store()?.write(|tx| {
+    app.store()?.write(|tx| {
         let delivery = Delivery {
             credential: begun.id,
             to: user.id,
             by: asked.actor.holder.id,
-            at: session.now(),
+            at: app.now(),
             expires_at: minted.expires_at,
             jti: minted.jti.clone(),
             form: "shell".to_owned(),
@@ -345,14 +341,14 @@ async fn deliver(
         let detail = format!("shell {} of '{}' has begun", begun.version, user.name);
         begun
             .journal
-            .record(session, tx, Phase::Done, detail, Some(begun.request))?;
+            .record(app, tx, Phase::Done, detail, Some(begun.request))?;
         Ok(())
     })
 }
 
 /// Makes the folder of a shell's files: in memory where there is such a place.
 fn make_folder(session: &Session, account: &AccountName) -> Result<PathBuf, Error> {
-    let env = &session.env;
+    let env = &session.workspace.env;
     let name = format!("{SHELL_FOLDER}{account}");
     let places = [
         env.path_variable("XDG_RUNTIME_DIR"),

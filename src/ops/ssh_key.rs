@@ -34,13 +34,13 @@ use crate::domain::ssh::{Custody, KeyPair, NodeKey, Place, SshKeyId};
 use crate::domain::user::UserId;
 use crate::domain::{Confirmed, Timestamp};
 use crate::secrets::KEY_BYTES_MAX;
-use crate::session::{Actor, Session};
+use crate::session::{App, Principal, Session};
 use crate::store::ssh_keys::NewSshKey;
 use crate::store::{self, WriteTxn};
 
 /// A wish about a cluster's SSH key, after the rules were asked.
 struct Case {
-    actor: Actor,
+    actor: Principal,
     journal: Journal,
     cluster: Cluster,
 }
@@ -68,12 +68,8 @@ fn comment(name: &ClusterName) -> String {
 }
 
 /// Makes a pair for a cluster, in memory.
-pub(crate) fn make(
-    session: &Session,
-    name: &ClusterName,
-    kind: SshKeyKind,
-) -> Result<SshKey, Error> {
-    let seed = Zeroizing::new(session.random());
+pub(crate) fn make(app: &App, name: &ClusterName, kind: SshKeyKind) -> Result<SshKey, Error> {
+    let seed = Zeroizing::new(app.random());
     SshKey::generate(kind, &seed, &comment(name)).map_err(Error::SshKey)
 }
 
@@ -84,7 +80,7 @@ pub(crate) fn read_file(
     path: &Path,
     ask: &mut dyn FnMut() -> Option<SecretString>,
 ) -> Result<SshKey, Error> {
-    let given = session.read_given(path, KEY_BYTES_MAX)?;
+    let given = session.workspace.read_given(path, KEY_BYTES_MAX)?;
     SshKey::import(&given.bytes, &comment(name), ask).map_err(|source| Error::SshKeyFile {
         path: path.to_owned(),
         source,
@@ -100,9 +96,9 @@ struct NewKey<'a> {
 
 /// Seals a key and inserts it, in the transaction that decides it.
 fn insert(
-    session: &Session,
+    app: &App,
     tx: &WriteTxn<'_>,
-    (cluster, actor): (&Cluster, &Actor),
+    (cluster, actor): (&Cluster, &Principal),
     given: &NewKey<'_>,
 ) -> Result<SshKeyId, Error> {
     let installation = store::meta::installation(tx)?;
@@ -114,7 +110,7 @@ fn insert(
         public: given.key.public_line().map_err(Error::SshKey)?,
         fingerprint: given.key.fingerprint(),
         imported: given.imported,
-        made_at: session.now(),
+        made_at: app.now(),
         made_by: actor.holder.id,
     };
     // Also one that was replaced here before: it may be in anybody's hands.
@@ -147,9 +143,9 @@ fn insert(
 
 /// Gives a cluster that is being registered its key, in the same transaction.
 pub(super) fn insert_first(
-    session: &Session,
+    app: &App,
     tx: &WriteTxn<'_>,
-    (cluster, actor): (&Cluster, &Actor),
+    (cluster, actor): (&Cluster, &Principal),
     journal: &Journal,
     (key, imported): (&SshKey, bool),
 ) -> Result<(), Error> {
@@ -158,9 +154,9 @@ pub(super) fn insert_first(
         imported,
         place: Place::Current,
     };
-    insert(session, tx, (cluster, actor), &new)?;
+    insert(app, tx, (cluster, actor), &new)?;
     let detail = format!("SSH key {} ({})", key.fingerprint(), key.kind());
-    journal.record(session, tx, Phase::Done, detail, None)?;
+    journal.record(app, tx, Phase::Done, detail, None)?;
     Ok(())
 }
 
@@ -179,8 +175,8 @@ pub(crate) fn may_add(session: &Session, name: &ClusterName) -> Result<(), Error
     refuse_second(session, &case.cluster)
 }
 
-fn refuse_second(session: &Session, cluster: &Cluster) -> Result<(), Error> {
-    let found = session
+fn refuse_second(app: &App, cluster: &Cluster) -> Result<(), Error> {
+    let found = app
         .store()?
         .read(|tx| store::ssh_keys::find(tx, cluster.id, Place::Current))?;
     match found {
@@ -384,8 +380,8 @@ pub(super) fn once_open_to(
 }
 
 /// The same on all clusters.
-pub(super) fn once_open_anywhere(session: &Session, user: UserId) -> Result<Vec<String>, Error> {
-    let words = session.store()?.read(|tx| {
+pub(super) fn once_open_anywhere(app: &App, user: UserId) -> Result<Vec<String>, Error> {
+    let words = app.store()?.read(|tx| {
         let mut words = Vec::new();
         for cluster in store::clusters::list(tx)? {
             words.extend(once_open_to(tx, &cluster, user)?);
@@ -415,8 +411,8 @@ pub(super) fn left_behind(
     Ok(left)
 }
 
-fn look(session: &Session, cluster: &Cluster) -> Result<Option<Shown>, Error> {
-    session.store()?.read(|tx| {
+fn look(app: &App, cluster: &Cluster) -> Result<Option<Shown>, Error> {
+    app.store()?.read(|tx| {
         let Some(pair) = store::ssh_keys::find(tx, cluster.id, Place::Current)? else {
             return Ok(None);
         };
@@ -457,7 +453,7 @@ pub(crate) async fn show(session: &Session, name: &ClusterName) -> Result<Shown,
 
 /// Settles a hand-out that was cut off, under the lock; what cannot be told stays claimed.
 pub(super) async fn settle_claim(
-    session: &Session,
+    app: &App,
     cluster: &Cluster,
     journal: &Journal,
 ) -> Result<(), Error> {
@@ -465,13 +461,13 @@ pub(super) async fn settle_claim(
         let keys = store::ssh_keys::list(tx, cluster.id)?;
         Ok::<_, Error>(keys.into_iter().find(|it| it.custody == Custody::Claimed))
     };
-    if session.store()?.read(claimed)?.is_none() {
+    if app.store()?.read(claimed)?.is_none() {
         return Ok(());
     }
-    let _lock = session.lock_ssh_keys(cluster).await?;
-    if let Some(pair) = session.store()?.read(claimed)? {
+    let _lock = app.lock_ssh_keys(cluster).await?;
+    if let Some(pair) = app.store()?.read(claimed)? {
         // What cannot be told is shown as owed, and refused where somebody wants the key.
-        hand_out::resolve(session, journal, &pair)?;
+        hand_out::resolve(app, journal, &pair)?;
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::domain::policy::Denial;
 use crate::domain::project::ProjectRole;
 use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::user::UserId;
-use crate::session::{Actor, Session};
+use crate::session::{App, Principal, Session};
 use crate::store::{self, ReadTxn};
 
 /// What ends within so many days is said.
@@ -118,12 +118,12 @@ pub(crate) fn asks(session: &Session, owed: &[Debt]) -> Result<Vec<Ask>, Error> 
 /// whoever holds them. Who is a member manages others, or works with them.
 fn concerning(
     tx: &ReadTxn<'_>,
-    session: &Session,
-    (actor, cluster): (&Actor, &Cluster),
+    app: &App,
+    (actor, cluster): (&Principal, &Cluster),
     snapshot: &ClusterSnapshot,
 ) -> store::Result<Vec<Debt>> {
     let role = find::project_role(tx, &actor.user, cluster)?;
-    let access = find::access_of(tx, session, &actor.user, cluster)?;
+    let access = find::access_of(tx, app, &actor.user, cluster)?;
     let sees = role.is_some() || access != Access::None;
     let own = |user| sees && user == actor.user.id;
     let concerns = |credential: &Credential| is_concerned(credential, cluster, role, own);
@@ -143,13 +143,13 @@ fn is_concerned(
 }
 
 /// What is pending on clusters that others manage, and concerns the actor.
-pub(super) fn elsewhere(session: &Session, actor: &Actor) -> Result<Vec<Debt>, Error> {
+pub(super) fn elsewhere(app: &App, actor: &Principal) -> Result<Vec<Debt>, Error> {
     let mut owed = Vec::new();
-    for found in session.store()?.read(store::clusters::list)? {
-        if !cluster::manages(session, actor, &found)? {
-            owed.extend(session.store()?.read(|tx| {
+    for found in app.store()?.read(store::clusters::list)? {
+        if !cluster::manages(app, actor, &found)? {
+            owed.extend(app.store()?.read(|tx| {
                 let snapshot = settle::snapshot(tx, found.id)?;
-                concerning(tx, session, (actor, &found), &snapshot)
+                concerning(tx, app, (actor, &found), &snapshot)
             })?);
         }
     }
@@ -305,7 +305,7 @@ pub(crate) fn revoked(
 /// still have access.
 fn lost(
     tx: &ReadTxn<'_>,
-    session: &Session,
+    app: &App,
     (found, snapshot): (&Cluster, &ClusterSnapshot),
     concerns: impl Fn(UserId) -> bool,
 ) -> store::Result<Vec<Lost>> {
@@ -315,7 +315,7 @@ fn lost(
         let Some(user) = user.and_then(|user| snapshot.people.users.get(&user)) else {
             continue;
         };
-        if find::access_of(tx, session, user, found)? != Access::None {
+        if find::access_of(tx, app, user, found)? != Access::None {
             lost.push(Lost {
                 what: format!(
                     "version {} of '{}' ended, {}: download again",

@@ -18,7 +18,7 @@ use crate::domain::effect::Facts;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::{ClusterAction, OrganizationAction};
 use crate::domain::user::User;
-use crate::session::Session;
+use crate::session::{App, Session};
 use crate::store;
 
 /// What is done to a user's credential.
@@ -147,8 +147,8 @@ pub(crate) async fn act<C: Clone>(
 }
 
 /// The clusters that an action on all clusters is about.
-fn concerned(session: &Session, user: &User, action: &Action) -> Result<Vec<Cluster>, Error> {
-    session.store()?.read(|tx| {
+fn concerned(app: &App, user: &User, action: &Action) -> Result<Vec<Cluster>, Error> {
+    app.store()?.read(|tx| {
         let mut concerned = Vec::new();
         for cluster in store::clusters::list(tx)? {
             let blocked = store::blocks::contains(tx, cluster.id, user.id)?;
@@ -156,7 +156,7 @@ fn concerned(session: &Session, user: &User, action: &Action) -> Result<Vec<Clus
             let unfinished = versions
                 .iter()
                 .any(|it| it.state != CredentialState::Revoked);
-            let has = find::access_of(tx, session, user, &cluster)? != Access::None;
+            let has = find::access_of(tx, app, user, &cluster)? != Access::None;
             let concerns = match action {
                 // An archived cluster rotates nothing: there is nothing to do on it.
                 Action::Rotate => has && cluster.state == State::Active && (blocked || unfinished),

@@ -36,7 +36,7 @@ pub(crate) fn read_key(session: &Session, place: &Path) -> Result<Recipient, Err
         let bytes = Zeroizing::new(as_text.into_owned().into_bytes());
         (bytes, "the text".to_owned())
     } else {
-        let given = session.read_given(place, KEY_BYTES_MAX)?;
+        let given = session.workspace.read_given(place, KEY_BYTES_MAX)?;
         (given.bytes, given.name)
     };
     parse_public_key_file(&*bytes).map_err(|source| Error::Key { place, source })

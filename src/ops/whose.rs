@@ -22,7 +22,7 @@ use crate::domain::{KUBECONFIG_BYTES_MAX, Timestamp};
 use crate::kubernetes::manager::is_account_name;
 use crate::kubernetes::token::{Claims, claims};
 use crate::secrets::ExposeSecret;
-use crate::session::{Actor, Session};
+use crate::session::{Principal, Session};
 use crate::store;
 
 /// The largest input that is looked at, in bytes.
@@ -103,7 +103,7 @@ const NOT_OURS: &str = "not ours, or not yours to see";
 /// Says of every login in a file whose it is.
 pub(crate) fn whose(session: &Session, file: &Path) -> Result<Findings, Error> {
     let actor = find::actor(session, "kubeconfig whose")?;
-    let given = session.read_given(file, BYTES_MAX)?;
+    let given = session.workspace.read_given(file, BYTES_MAX)?;
     let found = logins(&given.bytes).ok_or_else(|| Error::Input {
         why: format!("{} holds neither a kubeconfig nor a token", given.name),
         hint: "kubeconfigs in YAML and JSON and tokens of accounts (eyJ…) were looked for, in \
@@ -140,7 +140,11 @@ pub(crate) fn whose(session: &Session, file: &Path) -> Result<Findings, Error> {
 }
 
 /// What is known of a token, as far as the actor may see it.
-fn known(session: &Session, actor: &Actor, token: &str) -> Result<Result<Known, String>, Error> {
+fn known(
+    session: &Session,
+    actor: &Principal,
+    token: &str,
+) -> Result<Result<Known, String>, Error> {
     let Some(claims) = claims(token) else {
         return Ok(Err(NOT_OURS.to_owned()));
     };
@@ -260,7 +264,7 @@ fn ends_with(credential: &Credential, cluster: &str, own: bool) -> Option<String
 /// The manager of a cluster, to those who may open its login.
 fn manager(
     session: &Session,
-    actor: &Actor,
+    actor: &Principal,
     token: &str,
     claims: &Claims,
     account: &str,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::Session;
+use super::Workspace;
 use crate::artifact::file::{FileError, Patience, read_given, read_given_private};
 use crate::env::ReadError;
 
@@ -24,7 +24,7 @@ pub(crate) struct Given {
     pub(crate) path: PathBuf,
 }
 
-impl Session {
+impl Workspace {
     /// Reads what a person named, up to a size; `-` is standard input.
     pub(crate) fn read_given(&self, path: &Path, bytes_max: usize) -> Result<Given, FileError> {
         if is_stdin(path) {

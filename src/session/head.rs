@@ -9,7 +9,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::{Session, nofollow, nonblock};
+use super::{App, Session, nofollow, nonblock};
 use crate::domain::audit::Head;
 use crate::domain::cluster::Cluster;
 use crate::domain::installation::InstallationId;
@@ -58,10 +58,10 @@ pub(crate) struct Note {
     pub(crate) why: NoHead,
 }
 
-impl Session {
+impl App {
     /// Where this installation's head is kept; `None` where no home is known.
     fn head_path(&self, installation: &InstallationId) -> Option<PathBuf> {
-        let folder = self.env.state_dir()?;
+        let folder = self.state_dir.as_ref()?;
         Some(folder.join(format!("head-{installation}")))
     }
 
@@ -137,6 +137,59 @@ impl Session {
         })
     }
 
+    /// Keeps the head, if this process recorded anything. What cannot be kept is said, not fatal: what
+    /// was recorded stands.
+    pub(crate) fn keep_head(&self) -> Result<(), std::io::Error> {
+        if !self.has_recorded() {
+            return Ok(());
+        }
+        let store = self.store().map_err(std::io::Error::other)?;
+        let found = store.read(|tx| {
+            let installation = store::meta::find_installation(tx)?;
+            Ok::<_, store::Error>(installation.zip(store::audit::head(tx)?))
+        });
+        let Some((installation, head)) = found.map_err(std::io::Error::other)? else {
+            return Ok(());
+        };
+        let Some(path) = self.head_path(&installation) else {
+            return Ok(());
+        };
+        let open = || {
+            OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .mode(0o600)
+                .custom_flags(nofollow())
+                .open(&path)
+        };
+        let file = match open() {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let folder = path.parent().unwrap_or(&path);
+                std::fs::DirBuilder::new()
+                    .recursive(true)
+                    .mode(0o700)
+                    .create(folder)?;
+                open()?
+            }
+            other => other?,
+        };
+        check(&file, &path).map_err(std::io::Error::other)?;
+        // Of two runs the slower must not take the head back.
+        if read(&file).is_some_and(|kept| (kept.epoch, kept.seq) >= (head.epoch, head.seq)) {
+            return Ok(());
+        }
+        let line = format!(
+            "{head:<width$}\n",
+            head = head.to_string(),
+            width = BYTES - 1
+        );
+        file.write_all_at(line.as_bytes(), 0)
+    }
+}
+
+impl Session {
     /// Compares the store with the head that a cluster holds. What is no head of ours is noted, and
     /// counts as absent: whoever can write it there can also take it away. Gives the error where the
     /// store is older than it, or another one.
@@ -186,56 +239,6 @@ impl Session {
     /// Gives what somebody should be told.
     pub(crate) fn take_notes(&self) -> Vec<Note> {
         self.notes.take()
-    }
-
-    /// Keeps the head, if this run recorded anything. What cannot be kept is said, not fatal: what
-    /// was recorded stands.
-    pub(crate) fn keep_head(&self) -> Result<(), std::io::Error> {
-        let Some(store) = self.store.get().filter(|store| store.has_recorded()) else {
-            return Ok(());
-        };
-        let found = store.read(|tx| {
-            let installation = store::meta::find_installation(tx)?;
-            Ok::<_, store::Error>(installation.zip(store::audit::head(tx)?))
-        });
-        let Some((installation, head)) = found.map_err(std::io::Error::other)? else {
-            return Ok(());
-        };
-        let Some(path) = self.head_path(&installation) else {
-            return Ok(());
-        };
-        let open = || {
-            OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .mode(0o600)
-                .custom_flags(nofollow())
-                .open(&path)
-        };
-        let file = match open() {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                let folder = path.parent().unwrap_or(&path);
-                std::fs::DirBuilder::new()
-                    .recursive(true)
-                    .mode(0o700)
-                    .create(folder)?;
-                open()?
-            }
-            other => other?,
-        };
-        check(&file, &path).map_err(std::io::Error::other)?;
-        // Of two runs the slower must not take the head back.
-        if read(&file).is_some_and(|kept| (kept.epoch, kept.seq) >= (head.epoch, head.seq)) {
-            return Ok(());
-        }
-        let line = format!(
-            "{head:<width$}\n",
-            head = head.to_string(),
-            width = BYTES - 1
-        );
-        file.write_all_at(line.as_bytes(), 0)
     }
 }
 

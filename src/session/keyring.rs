@@ -23,7 +23,7 @@ pub(crate) fn record_name(secret: &SealedSecret, installation: &InstallationId) 
 impl Session {
     /// Something that the identity does not open, kept in mind as a refusal.
     pub(crate) fn not_for_you(&self, secret: &SealedSecret) -> Error {
-        let mut shut = self.shut.borrow_mut();
+        let mut shut = self.keyring.shut.borrow_mut();
         if !shut.contains(secret) {
             shut.push(secret.clone());
         }
@@ -32,7 +32,7 @@ impl Session {
 
     /// What the identity did not open so far; it is forgotten with that.
     pub(crate) fn take_shut(&self) -> Vec<SealedSecret> {
-        self.shut.take()
+        self.keyring.shut.take()
     }
 
     /// Opens a secret.

@@ -5,7 +5,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Error, Session, nofollow, nonblock};
+use super::{App, Error, nofollow, nonblock};
 use crate::domain::cluster::{Cluster, ClusterId};
 use crate::store;
 
@@ -18,13 +18,13 @@ pub(crate) struct Lock {
     _file: File,
 }
 
-impl Session {
+impl App {
     /// Takes a cluster's lock, waiting for another process to finish with it.
     pub(crate) async fn lock(&self, cluster: &Cluster) -> Result<Lock, Error> {
         self.lock_within(cluster, LOCK_WAIT_MAX).await
     }
 
-    /// [`Session::lock`] with another limit.
+    /// [`App::lock`] with another limit.
     pub(crate) async fn lock_within(
         &self,
         cluster: &Cluster,
@@ -35,7 +35,7 @@ impl Session {
 
     /// Takes a cluster's lock if nobody has it.
     pub(crate) fn try_lock(&self, cluster: &Cluster) -> Result<Option<Lock>, Error> {
-        let path = lock_path(&self.config.store, "cluster", cluster.id);
+        let path = lock_path(self.store_path(), "cluster", cluster.id);
         let file = open_lock(cluster, &path)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Lock { _file: file })),
@@ -55,7 +55,7 @@ impl Session {
         what: &str,
         limit: Duration,
     ) -> Result<Lock, Error> {
-        let path = lock_path(&self.config.store, what, cluster.id);
+        let path = lock_path(self.store_path(), what, cluster.id);
         let failed = |source| lock_failed(cluster, &path, source);
         let file = open_lock(cluster, &path)?;
         let started = tokio::time::Instant::now();

@@ -11,7 +11,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use super::{Session, nofollow};
+use super::{App, nofollow};
 
 /// How the folder of every shell begins.
 pub(crate) const FOLDER: &str = "kubegrant-shell-";
@@ -26,7 +26,7 @@ pub(crate) struct ShellLife {
     _file: File,
 }
 
-impl Session {
+impl App {
     /// Says that a shell lives from now on, as long as what is given back.
     pub(crate) fn live_shell(&self, account: &AccountName, folder: &Path) -> io::Result<ShellLife> {
         let mut file = OpenOptions::new()
@@ -66,14 +66,14 @@ impl Session {
             .open(&lock)
             .and_then(|file| file.take(PATH_BYTES_MAX).read_to_end(&mut bytes));
         if read.is_ok() {
-            remove_folder(Path::new(OsStr::from_bytes(&bytes)), self.env.user_id);
+            remove_folder(Path::new(OsStr::from_bytes(&bytes)), self.user_id);
         }
         // What stays lies in a private folder, and is of no use to anybody.
         let _removed = std::fs::remove_file(lock);
     }
 
     fn shell_lock(&self, account: &AccountName) -> PathBuf {
-        let mut name = self.config.store.as_os_str().to_owned();
+        let mut name = self.store_path().as_os_str().to_owned();
         name.push(format!(".shell-{account}.lock"));
         PathBuf::from(name)
     }

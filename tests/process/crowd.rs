@@ -42,8 +42,10 @@ const CONTESTED: [&str; 20] = [
 ];
 
 /// A worker, with what its commands have said of what is its alone.
-struct Worker {
+pub(crate) struct Worker {
     number: usize,
+    /// The clusters that it works on.
+    clusters: &'static [&'static str],
     dice: Dice,
     turn: usize,
     /// The level of its user, by cluster.
@@ -53,9 +55,10 @@ struct Worker {
 }
 
 impl Worker {
-    fn new(number: usize) -> Self {
+    pub(crate) fn new(number: usize, clusters: &'static [&'static str]) -> Self {
         Self {
             number,
+            clusters,
             dice: Dice::new(number as u64 + 1),
             turn: 0,
             levels: BTreeMap::new(),
@@ -64,12 +67,12 @@ impl Worker {
     }
 
     /// Runs one command; gives what was wrong with it.
-    fn step(&mut self, home: &Home) -> (Ran, Vec<String>) {
+    pub(crate) fn step(&mut self, run: &dyn Fn(&str) -> Ran) -> (Ran, Vec<String>) {
         self.turn += 1;
-        let cluster = CLUSTERS[self.dice.place(CLUSTERS.len())];
+        let cluster = self.clusters[self.dice.place(self.clusters.len())];
         if self.dice.place(2) == 0 {
             let words = CONTESTED[self.dice.place(CONTESTED.len())].replace('@', cluster);
-            let ran = home.run(&words);
+            let ran = run(&words);
             // What a command needs was taken away by another one meanwhile.
             let late = match ran.code {
                 3 => ran.stderr.contains("no member 'carol'"),
@@ -105,18 +108,18 @@ impl Worker {
                 format!("access grant {user} --cluster {cluster} --level {next}")
             }
         };
-        let ran = home.run(&words);
+        let ran = run(&words);
         let found = judged(&ran, ran.code == 0);
         (ran, found)
     }
 
     /// What the store must say of what is this worker's alone, and does not.
-    fn lost(&self, access: &Value, clusters: &Value) -> Vec<String> {
+    pub(crate) fn lost(&self, access: &Value, clusters: &Value) -> Vec<String> {
         let mut found = Vec::new();
         let user = format!("w{}", self.number);
-        for cluster in CLUSTERS {
+        for cluster in self.clusters {
             let level = rows(access)
-                .find(|row| row["user"] == user.as_str() && row["cluster"] == cluster)
+                .find(|row| row["user"] == user.as_str() && row["cluster"] == *cluster)
                 .and_then(|row| row["level"].as_str());
             let wanted = self.levels.get(cluster).copied();
             if level != wanted {
@@ -125,7 +128,7 @@ impl Worker {
                 ));
             }
             let label = rows(clusters)
-                .find(|row| row["name"] == cluster)
+                .find(|row| row["name"] == *cluster)
                 .and_then(|row| row["labels"][&user].as_str());
             let wanted = self.labels.get(cluster).map(String::as_str);
             if label != wanted {
@@ -151,7 +154,7 @@ fn judged(ran: &Ran, fits: bool) -> Vec<String> {
         .collect()
 }
 
-fn json(home: &Home, words: &str) -> Value {
+pub(crate) fn json(home: &Home, words: &str) -> Value {
     let ran = home.run(&format!("{words} -o json")).success();
     serde_json::from_str(&ran.stdout).expect("JSON")
 }
@@ -172,7 +175,9 @@ fn a_crowd_of_processes_leaves_store_and_clusters_of_one_mind() {
     for number in 0..crowd {
         drop(home.call(&format!("user add w{number}")).success());
     }
-    let mut workers: Vec<Worker> = (0..crowd).map(Worker::new).collect();
+    let mut workers: Vec<Worker> = (0..crowd)
+        .map(|number| Worker::new(number, &CLUSTERS))
+        .collect();
     let mut oracle = Oracle::new(&home);
     let mut tally = Tally::new("commands of a crowd");
     let mut codes: BTreeMap<i32, usize> = BTreeMap::new();
@@ -181,7 +186,13 @@ fn a_crowd_of_processes_leaves_store_and_clusters_of_one_mind() {
         let ran: Vec<(Ran, Vec<String>)> = std::thread::scope(|scope| {
             let threads: Vec<_> = workers
                 .iter_mut()
-                .map(|worker| scope.spawn(move || (0..turns).map(|_| worker.step(home)).collect()))
+                .map(|worker| {
+                    scope.spawn(move || {
+                        (0..turns)
+                            .map(|_| worker.step(&|words| home.run(words)))
+                            .collect()
+                    })
+                })
                 .collect();
             let all = threads
                 .into_iter()

@@ -7,7 +7,7 @@ use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitCode, Output, Stdio};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -145,6 +145,33 @@ fn now() -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::from_std(since).expect("a time of this age")
 }
 
+/// Runs a command line in this process, in a world.
+pub(crate) fn called(
+    world: &Fixture,
+    words: &str,
+    run: impl FnOnce(&[OsString], Env) -> ExitCode,
+) -> Ran {
+    let args: Vec<OsString> = ["kubegrant"]
+        .into_iter()
+        .chain(words.split_whitespace())
+        .map(OsString::from)
+        .collect();
+    let code = run(&args, Env::fixed(world));
+    let code = if code == ExitCode::SUCCESS {
+        0
+    } else {
+        (1..=255u8)
+            .find(|byte| ExitCode::from(*byte) == code)
+            .map_or(-1, i32::from)
+    };
+    Ran {
+        words: words.to_owned(),
+        code,
+        stdout: world.take_stdout(),
+        stderr: world.take_stderr(),
+    }
+}
+
 impl Home {
     /// An empty home beside a fresh sandbox with some namespaces.
     pub(crate) fn new() -> Self {
@@ -243,28 +270,21 @@ impl Home {
         &self.fixture
     }
 
+    /// A world in this home for somebody with an identity of their own.
+    pub(crate) fn world_of(&self, identity: &str, seed: u64) -> Fixture {
+        Fixture::new(self.fixture.now())
+            .variable("HOME", self.path())
+            .variable("PATH", PATH)
+            .variable("XDG_RUNTIME_DIR", self.path())
+            .variable("KUBEGRANT_IDENTITY", identity)
+            .current_dir(self.work())
+            .seed(seed)
+    }
+
     /// Runs a command line in this process.
     pub(crate) fn call(&self, words: &str) -> Ran {
-        let args: Vec<OsString> = ["kubegrant"]
-            .into_iter()
-            .chain(words.split_whitespace())
-            .map(OsString::from)
-            .collect();
         // Tokens end by the sandbox's clock, which is the real one.
-        let code = kubegrant::run(&args, Env::fixed(&self.fixture));
-        let code = if code == std::process::ExitCode::SUCCESS {
-            0
-        } else {
-            (1..=255u8)
-                .find(|byte| std::process::ExitCode::from(*byte) == code)
-                .map_or(-1, i32::from)
-        };
-        Ran {
-            words: words.to_owned(),
-            code,
-            stdout: self.fixture.take_stdout(),
-            stderr: self.fixture.take_stderr(),
-        }
+        called(&self.fixture, words, kubegrant::run)
     }
 
     /// A process of the binary, to be started.

@@ -14,6 +14,7 @@ mod kill;
 mod oracle;
 mod oracle_ssh;
 mod preview;
+mod principals;
 mod proof;
 mod races;
 mod rollback;

@@ -71,7 +71,7 @@ pub(crate) async fn run(command: ProviderTokenCommand, desk: &mut Desk<'_>) -> R
 
 async fn set(args: ProviderTokenSetArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     ops::provider::may_set(desk.session, &args.name)?;
-    let env = &desk.session.env;
+    let env = &desk.session.workspace.env;
     let piped = (!env.stdin_is_terminal).then(|| PathBuf::from("-"));
     let text = if let Some(path) = args.file.or(piped) {
         ops::provider::read_file(desk.session, &path)?

@@ -48,7 +48,7 @@ pub(crate) struct SourceArgs {
 impl SourceArgs {
     /// Works out the files to read, and which of their contexts where a person can choose.
     pub(crate) fn source(self, desk: &Desk<'_>) -> Result<Source, Failure> {
-        let env = &desk.session.env;
+        let env = &desk.session.workspace.env;
         let mut source = Source {
             context: self.context,
             inline_files: self.inline_files,

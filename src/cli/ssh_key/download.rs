@@ -120,7 +120,7 @@ fn say(done: &HandedOut, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let Some(path) = &done.path else {
         return Ok(());
     };
-    let file = word(path, &desk.session.env.current_dir);
+    let file = word(path, &desk.session.workspace.env.current_dir);
     if done.sealed {
         desk.output.hint(&format!(
             "'{}' opens it with `age -d -i IDENTITY -o ssh-key-{name}.pem {file}`",

@@ -55,7 +55,7 @@ pub(super) fn read_source(session: &Session, source: &Source) -> Result<Imported
         if !source.named && matches!(path.try_exists(), Ok(false)) {
             continue;
         }
-        let given = session.read_given(path, KUBECONFIG_BYTES_MAX)?;
+        let given = session.workspace.read_given(path, KUBECONFIG_BYTES_MAX)?;
         // Guessed letters would make it another kubeconfig than the one that was given.
         let text = text::read(&given.bytes).map_err(|source| Error::Text {
             what: given.name.clone(),
@@ -171,8 +171,8 @@ pub(super) async fn approach(
         }
         let run = Run {
             limit: source.exec_timeout,
-            search: session.env.path_variable("PATH"),
-            say: &|line| session.say(line),
+            search: session.workspace.env.path_variable("PATH"),
+            say: &|line| session.workspace.say(line),
         };
         let given = run_exec(plugin, &imported, &run).await;
         imported.credential = given.map_err(Error::Exec)?;

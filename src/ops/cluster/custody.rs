@@ -14,7 +14,7 @@ use crate::kubernetes::trial::NEWS_MAX;
 use crate::kubernetes::undo::New;
 use crate::ops::{Error, find};
 use crate::secrets::SecretString;
-use crate::session::{self, Session};
+use crate::session::{self, App};
 
 /// The life of the token that is tried where none is kept, in seconds: the least that there is.
 const TRIAL_SECONDS: i64 = 600;
@@ -54,7 +54,7 @@ pub(super) struct Request<'a> {
 /// Makes the manager and proves that its login works; or keeps the operator's. What is made is noted
 /// before it is.
 pub(super) async fn take_custody(
-    session: &Session,
+    app: &App,
     name: &ClusterName,
     approach: &Approach,
     request: Request<'_>,
@@ -95,12 +95,12 @@ pub(super) async fn take_custody(
         });
     }
     let made: Manager = connection
-        .manager_login(&account, session.now())
+        .manager_login(&account, app.now())
         .await
         .map_err(failed)?;
-    let endpoint = session.endpoint(&approach.address).map_err(failed)?;
+    let endpoint = app.endpoint(&approach.address).map_err(failed)?;
     let login = Login::Token(made.token.clone());
-    let installation = find::installation(session)?;
+    let installation = find::installation(app)?;
     let connection = Connection::open(&endpoint, login, &installation).map_err(failed)?;
     let proven = prove(&connection, &approach.uid);
     let tried = connection.try_token(&made.token, &made.account);

@@ -19,7 +19,7 @@ use crate::ops::commit::{Question, commit_for};
 use crate::ops::journal::Journal;
 use crate::ops::{Applied, Done, Error, Mode, excess, find, manager, reseal, settle, ssh_key};
 use crate::secrets::SshKey;
-use crate::session::{Actor, Session};
+use crate::session::{App, Principal, Session};
 use crate::store::clusters::NewCluster;
 use crate::store::{self, WriteTxn};
 
@@ -67,15 +67,15 @@ pub(crate) struct Registered {
 
 /// The project that a new cluster is put in, for those who may say so.
 fn project_of(
-    session: &Session,
-    (actor, journal): (&Actor, &Journal),
+    app: &App,
+    (actor, journal): (&Principal, &Journal),
     name: Option<&ProjectName>,
 ) -> Result<Option<Project>, Error> {
     let Some(name) = name else {
         return Ok(None);
     };
-    find::allow(session, actor, journal, OrganizationAction::ManageProjects)?;
-    find::project(session, actor, journal, name, ProjectAction::See).map(Some)
+    find::allow(app, actor, journal, OrganizationAction::ManageProjects)?;
+    find::project(app, actor, journal, name, ProjectAction::See).map(Some)
 }
 
 /// A registration in words, for the audit log.
@@ -86,9 +86,9 @@ fn detail_of_add(approach: &Approach, agreed: &[String]) -> String {
 }
 
 /// Refuses what is registered already.
-fn refuse_known(session: &Session, approach: &Approach) -> Result<(), Error> {
-    refuse_same(session, &approach.uid, |_| true)?;
-    refuse_same_place(session, &approach.address)
+fn refuse_known(app: &App, approach: &Approach) -> Result<(), Error> {
+    refuse_same(app, &approach.uid, |_| true)?;
+    refuse_same_place(app, &approach.address)
 }
 
 /// What registering would do, a sentence each.
@@ -214,7 +214,7 @@ impl Registration<'_> {
     async fn make(
         &self,
         session: &Session,
-        actor: &Actor,
+        actor: &Principal,
         journal: &Journal,
         new: &mut New,
     ) -> Result<(Cluster, Vec<String>), Error> {
@@ -282,10 +282,8 @@ impl Registration<'_> {
 }
 
 /// Refuses a name that another cluster has.
-fn refuse_taken(session: &Session, name: &ClusterName) -> Result<(), Error> {
-    let taken = session
-        .store()?
-        .read(|tx| store::clusters::find(tx, name))?;
+fn refuse_taken(app: &App, name: &ClusterName) -> Result<(), Error> {
+    let taken = app.store()?.read(|tx| store::clusters::find(tx, name))?;
     match taken {
         None => Ok(()),
         Some(_) => Err(Error::Exists {
@@ -298,12 +296,8 @@ fn refuse_taken(session: &Session, name: &ClusterName) -> Result<(), Error> {
 }
 
 /// Refuses a cluster that is registered already, under whatever name.
-fn refuse_same(
-    session: &Session,
-    uid: &str,
-    counts: impl Fn(&Cluster) -> bool,
-) -> Result<(), Error> {
-    let known = session.store()?.read(store::clusters::list)?;
+fn refuse_same(app: &App, uid: &str, counts: impl Fn(&Cluster) -> bool) -> Result<(), Error> {
+    let known = app.store()?.read(store::clusters::list)?;
     let same = known
         .into_iter()
         .find(|cluster| cluster.kube_system_uid == uid && counts(cluster));
@@ -318,8 +312,8 @@ fn refuse_same(
 
 /// Refuses another name for a place that is registered. What answers there with another identity
 /// was rebuilt, or lies; to make a manager on it would take away the first one's.
-fn refuse_same_place(session: &Session, address: &Address) -> Result<(), Error> {
-    let known = session.store()?.read(store::clusters::list)?;
+fn refuse_same_place(app: &App, address: &Address) -> Result<(), Error> {
+    let known = app.store()?.read(store::clusters::list)?;
     match known.into_iter().find(|known| known.address == *address) {
         None => Ok(()),
         Some(same) => Err(Error::Exists {
@@ -471,8 +465,8 @@ pub(crate) async fn relink(
     }))
 }
 
-pub(in crate::ops) fn active_user(session: &Session, name: &UserRef) -> Result<User, Error> {
-    let user = find::user(session, name)?;
+pub(in crate::ops) fn active_user(app: &App, name: &UserRef) -> Result<User, Error> {
+    let user = find::user(app, name)?;
     if user.active {
         return Ok(user);
     }
@@ -495,8 +489,8 @@ fn cannot_own(user: &User) -> Error {
     Error::Refused(Refusal::CannotOwn(user.name.clone()))
 }
 
-fn owner_name(session: &Session, cluster: &Cluster) -> Result<Option<String>, Error> {
-    let users = session.store()?.read(store::users::list)?;
+fn owner_name(app: &App, cluster: &Cluster) -> Result<Option<String>, Error> {
+    let users = app.store()?.read(store::users::list)?;
     Ok(users
         .into_iter()
         .find(|user| cluster.owner == Some(user.id))

@@ -17,7 +17,7 @@ use crate::kubernetes::foreign::{self, Owner};
 use crate::kubernetes::level::ANY_ACCOUNT;
 use crate::kubernetes::observe::Look;
 use crate::ops::{Error, excess, find};
-use crate::session::Session;
+use crate::session::App;
 
 /// How many accounts of others are named.
 const ACCOUNTS_MAX: usize = 3;
@@ -33,7 +33,7 @@ pub(super) struct Survey {
 
 /// Looks at a cluster with the operator's login; changes nothing.
 pub(super) async fn survey(
-    session: &Session,
+    app: &App,
     name: &ClusterName,
     approach: &Approach,
 ) -> Result<Survey, Error> {
@@ -69,7 +69,7 @@ pub(super) async fn survey(
         &levels.unwrap_or_default(),
     ));
 
-    let installation = find::installation(session)?;
+    let installation = find::installation(app)?;
     let others = without_manager(&seen.foreign, &installation);
     let backdoors = backdoor::backdoors(&others, &seen.roles, &inside.targets());
     for binding in others.iter().filter(|it| stands_inside(it)) {

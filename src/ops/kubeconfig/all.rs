@@ -21,7 +21,7 @@ use crate::domain::text;
 use crate::ops::change;
 use crate::ops::{Done, Error, Intent, Planned, Unasked, excess, find};
 use crate::secrets::{ExposeSecret, SecretString};
-use crate::session::Session;
+use crate::session::{App, Session};
 use crate::store;
 
 /// How many clusters are worked on at once.
@@ -236,7 +236,7 @@ async fn preview(
 
 /// Writes the file or merges it, and records every delivery.
 async fn deliver_all(
-    session: &Session,
+    app: &App,
     wish: &DownloadWish,
     form: &Form,
     ready: &[Ready],
@@ -248,7 +248,7 @@ async fn deliver_all(
         .iter()
         .map(|one| {
             let token = one.minted.token.clone();
-            fields(session, &one.case, wish, one.credential.version, token)
+            fields(app, &one.case, wish, one.credential.version, token)
         })
         .collect();
     let (mut bytes, mut merged) = (None, None);
@@ -256,7 +256,7 @@ async fn deliver_all(
         (Some(_), Some(path)) => {
             let marks: Vec<Mark> = ready
                 .iter()
-                .map(|one| mark(session, &one.case))
+                .map(|one| mark(app, &one.case))
                 .collect::<Result<_, _>>()?;
             let additions: Vec<Addition<'_>> = all
                 .iter()
@@ -273,7 +273,7 @@ async fn deliver_all(
         _ => bytes = hand_over(form, wish, &first.case, &render_all(&all)?)?,
     }
     for one in ready {
-        record_delivery(session, one, form.words())?;
+        record_delivery(app, one, form.words())?;
     }
     Ok((bytes, merged))
 }

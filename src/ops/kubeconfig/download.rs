@@ -27,7 +27,7 @@ use crate::ops::change;
 use crate::ops::locked::LockedCluster;
 use crate::ops::{Done, Error, Intent, Unasked, excess, find, settle};
 use crate::secrets::{ExposeSecret, SecretString, seal_file};
-use crate::session::Session;
+use crate::session::{App, Session};
 use crate::store::{self};
 
 /// Where a file goes.
@@ -121,20 +121,18 @@ impl Downloaded {
 }
 
 /// Reads a version back; it must be active, or somebody took it away meanwhile.
-fn active(session: &Session, case: &Case, id: CredentialId) -> Result<Credential, Error> {
-    let found = session
-        .store()?
-        .read(|tx| store::credentials::get(tx, id))?;
+fn active(app: &App, case: &Case, id: CredentialId) -> Result<Credential, Error> {
+    let found = app.store()?.read(|tx| store::credentials::get(tx, id))?;
     found
         .filter(|credential| credential.state == State::Active)
         .ok_or_else(|| overtaken(case))
 }
 
 /// The lifetime to ask for: what was wished, but not beyond the grant's end.
-fn lifetime(session: &Session, case: &Case, wish: &DownloadWish) -> (i64, Option<Timestamp>) {
+fn lifetime(app: &App, case: &Case, wish: &DownloadWish) -> (i64, Option<Timestamp>) {
     let wished = wish.ttl_seconds.unwrap_or(TTL_DAYS_DEFAULT * 24 * 3600);
     // A token's lifetime is counted by the cluster's clock.
-    let now = session.now_on(&case.cluster);
+    let now = app.now_on(&case.cluster);
     match case.ends_at {
         Some(end) if (end - now).num_seconds() < wished => {
             ((end - now).num_seconds().max(TTL_SECONDS_MIN), Some(end))
@@ -239,8 +237,8 @@ impl Ready {
     }
 
     /// The lifetime that was asked for, where the server gave less.
-    pub(super) fn shortened_from(&self, session: &Session) -> Option<i64> {
-        let now = session.now_on(&self.case.cluster);
+    pub(super) fn shortened_from(&self, app: &App) -> Option<i64> {
+        let now = app.now_on(&self.case.cluster);
         let given = (self.minted.expires_at - now).num_seconds();
         // A few seconds pass between asking and reading.
         (given < self.ttl - 60).then_some(self.ttl)
@@ -335,11 +333,11 @@ fn notes_of(case: &Case, settled: Vec<String>) -> Vec<String> {
 }
 
 /// A failure after the version was seen on the cluster: something did change, and it is said.
-fn not_handed_over(session: &Session, case: &Case, id: CredentialId, error: Error) -> Error {
+fn not_handed_over(app: &App, case: &Case, id: CredentialId, error: Error) -> Error {
     if !matches!(error, Error::Cluster { .. }) {
         return error;
     }
-    let found = session
+    let found = app
         .store()
         .and_then(|store| store.read(|tx| store::credentials::get(tx, id)));
     match found {
@@ -354,8 +352,8 @@ fn not_handed_over(session: &Session, case: &Case, id: CredentialId, error: Erro
 }
 
 /// A failure after the decision was recorded: owed, and said so.
-fn half_done(session: &Session, case: &Case, request: EventSeq, error: Error) -> Error {
-    match settle::owed(session, &case.cluster, &case.journal, Some(request), &error) {
+fn half_done(app: &App, case: &Case, request: EventSeq, error: Error) -> Error {
+    match settle::owed(app, &case.cluster, &case.journal, Some(request), &error) {
         Ok(debts) if debts.is_empty() => error,
         Ok(_) => Error::Owed {
             what: format!("the kubeconfig of '{}'", case.owner),
@@ -370,19 +368,19 @@ fn half_done(session: &Session, case: &Case, request: EventSeq, error: Error) ->
 /// Mints and records, and [`deliver`] writes and records: in this order, so that no token is in
 /// anybody's hands before the store knows until when it lives.
 async fn mint(
-    session: &Session,
+    app: &App,
     case: &Case,
     wish: &DownloadWish,
     (id, request): (CredentialId, EventSeq),
     settled: &settle::Settled,
 ) -> Result<(Credential, Minted, (i64, Option<Timestamp>)), Error> {
-    let credential = active(session, case, id)?;
-    let (ttl, grant_ends_at) = lifetime(session, case, wish);
+    let credential = active(app, case, id)?;
+    let (ttl, grant_ends_at) = lifetime(app, case, wish);
     let (connection, account) = (&settled.connection, credential.account.as_str());
     let minted = mint_and_try(connection, &case.cluster, account, ttl).await?;
-    session.store()?.write(|tx| {
+    app.store()?.write(|tx| {
         store::credentials::set_token_expiry(tx, id, minted.expires_at)?;
-        hold(session, tx, case, id)?;
+        hold(app, tx, case, id)?;
         let detail = format!(
             "a token for version {} of '{}', until {}",
             credential.version,
@@ -392,7 +390,7 @@ async fn mint(
                 .to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
         );
         let journal = &case.journal;
-        journal.record(session, tx, Phase::Requested, detail, Some(request))?;
+        journal.record(app, tx, Phase::Requested, detail, Some(request))?;
         Ok::<_, Error>(())
     })?;
     Ok((credential, minted, (ttl, grant_ends_at)))
@@ -400,12 +398,7 @@ async fn mint(
 
 /// Counts the recipient of a shared version among its holders, before they have it: from here on
 /// their leaving ends it. Who left in the meantime gets nothing.
-fn hold(
-    session: &Session,
-    tx: &store::WriteTxn<'_>,
-    case: &Case,
-    id: CredentialId,
-) -> Result<(), Error> {
+fn hold(app: &App, tx: &store::WriteTxn<'_>, case: &Case, id: CredentialId) -> Result<(), Error> {
     let Subject::Shared { level, .. } = case.of else {
         return Ok(());
     };
@@ -420,25 +413,25 @@ fn hold(
     if !same || blocked || role.map(ProjectRole::level) != Some(level) {
         return Err(overtaken(case));
     }
-    store::credentials::hold(tx, id, user.id, session.now())?;
+    store::credentials::hold(tx, id, user.id, app.now())?;
     Ok(())
 }
 
 /// Writes the file or merges it, and records the delivery.
 async fn deliver(
-    session: &Session,
+    app: &App,
     wish: &DownloadWish,
     form: Form,
     ready: &Ready,
 ) -> Result<Downloaded, Error> {
     let (case, credential) = (&ready.case, &ready.credential);
     let token = ready.minted.token.clone();
-    let fields = fields(session, case, wish, credential.version, token);
+    let fields = fields(app, case, wish, credential.version, token);
     let mut merged = None;
     let mut bytes = None;
     match (form.merge, &form.path) {
         (Some(set_current), Some(path)) => {
-            let mark = mark(session, case)?;
+            let mark = mark(app, case)?;
             let addition = Addition {
                 fields: &fields,
                 mark: &mark,
@@ -448,7 +441,7 @@ async fn deliver(
         }
         _ => bytes = hand_over(&form, wish, case, &render(&fields)?)?,
     }
-    record_delivery(session, ready, form.words())?;
+    record_delivery(app, ready, form.words())?;
     Ok(Downloaded {
         cluster: case.cluster.name.clone(),
         user: case.owner.clone(),
@@ -461,7 +454,7 @@ async fn deliver(
         path: form.path,
         sealed: form.seal_to.is_some(),
         expires_at: ready.minted.expires_at,
-        shortened_from: ready.shortened_from(session),
+        shortened_from: ready.shortened_from(app),
         grant_ends_at: ready.grant_ends_at,
         excess: ready.excess.clone(),
         merged,
@@ -496,7 +489,7 @@ pub(super) fn hand_over(
     }
 }
 
-pub(super) fn record_delivery(session: &Session, ready: &Ready, form: &str) -> Result<(), Error> {
+pub(super) fn record_delivery(app: &App, ready: &Ready, form: &str) -> Result<(), Error> {
     let Ready {
         case,
         credential,
@@ -505,12 +498,12 @@ pub(super) fn record_delivery(session: &Session, ready: &Ready, form: &str) -> R
         excess,
         ..
     } = ready;
-    session.store()?.write(|tx| {
+    app.store()?.write(|tx| {
         let delivery = Delivery {
             credential: credential.id,
             to: case.subject.id,
             by: case.actor.holder.id,
-            at: session.now(),
+            at: app.now(),
             expires_at: minted.expires_at,
             jti: minted.jti.clone(),
             form: form.to_owned(),
@@ -530,7 +523,7 @@ pub(super) fn record_delivery(session: &Session, ready: &Ready, form: &str) -> R
             excess::although(excess)
         );
         case.journal
-            .record(session, tx, Phase::Done, detail, Some(*request))?;
+            .record(app, tx, Phase::Done, detail, Some(*request))?;
         Ok(())
     })
 }

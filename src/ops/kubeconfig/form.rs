@@ -16,7 +16,7 @@ use crate::domain::policy::{Denial, OrganizationAction};
 use crate::ops::cluster::WRITE_SCOPE_WARNING;
 use crate::ops::{Error, find, reseal, settle};
 use crate::secrets::{Recipient, SecretString};
-use crate::session::Session;
+use crate::session::{App, Session};
 use crate::store;
 
 /// How the file is made: sealed to whom, and where it goes.
@@ -56,7 +56,7 @@ impl Form {
 
 /// To whom the file is sealed; nobody where it is one's own, or plain on purpose.
 pub(super) fn seal_to(
-    session: &Session,
+    app: &App,
     case: &Case,
     wish: &DownloadWish,
 ) -> Result<Option<Recipient>, Error> {
@@ -73,7 +73,7 @@ pub(super) fn seal_to(
     // A login in one's own hands is one's own power: nobody takes more of it than they have by
     // taking somebody else's. Sealed to its owner, it is not in one's hands.
     // Bound roles compare with no level: they are only an owner's or admin's to take.
-    let is_bound = session
+    let is_bound = app
         .store()?
         .read(|tx| store::bindings::any(tx, case.cluster.id, case.subject.id))?;
     let is_more =
@@ -83,7 +83,7 @@ pub(super) fn seal_to(
         let help = vec!["leave out `--plain`: the file is sealed to its owner then".to_owned()];
         let cluster = Some(&case.cluster.name);
         let who = &case.actor.user;
-        return Err(case.journal.deny(session, denial, cluster, who, help));
+        return Err(case.journal.deny(app, denial, cluster, who, help));
     }
     if other && !wish.plain {
         let key = reseal::key(&case.subject)?.ok_or_else(|| Error::Forbidden {
@@ -130,7 +130,7 @@ pub(super) fn form_of(
     let path = match &wish.destination {
         Destination::Merge { file, set_current } => {
             let path = match file {
-                Some(file) => session.env.current_dir.join(file),
+                Some(file) => session.workspace.env.current_dir.join(file),
                 None => merge::usual_path(session)?,
             };
             // Before anything is minted in vain: the names are free, and the file can be changed.
@@ -153,7 +153,7 @@ pub(super) fn form_of(
             });
         }
         Destination::Stdout => None,
-        Destination::File(path) => Some(session.env.current_dir.join(path)),
+        Destination::File(path) => Some(session.workspace.env.current_dir.join(path)),
         Destination::Usual => {
             let whose = match (other, case.of) {
                 (false, Subject::Shared { .. }) => ".shared".to_owned(),
@@ -163,7 +163,7 @@ pub(super) fn form_of(
             };
             let sealed = if seal_to.is_some() { ".age" } else { "" };
             let name = format!("{stem}{whose}.kubeconfig{sealed}");
-            Some(session.env.current_dir.join(name))
+            Some(session.workspace.env.current_dir.join(name))
         }
     };
     if let Some(path) = &path {
@@ -179,7 +179,7 @@ pub(super) fn form_of(
 
 /// The latest version, and the one that lives on.
 pub(super) fn live_version(
-    session: &Session,
+    app: &App,
     tx: &store::ReadTxn<'_>,
     case: &Case,
 ) -> store::Result<(Option<u32>, Option<u32>)> {
@@ -187,7 +187,7 @@ pub(super) fn live_version(
     let live = match versions.iter().find(|it| it.state.is_live()) {
         Some(live) => {
             let on = settle::snapshot(tx, case.cluster.id)?;
-            let ends = on.why_it_must_end(live, &settle::circumstances(session, &on));
+            let ends = on.why_it_must_end(live, &settle::circumstances(app, &on));
             ends.is_none().then_some(live.version)
         }
         None => None,
@@ -196,10 +196,8 @@ pub(super) fn live_version(
 }
 
 /// The version that a download would hand out.
-fn version_to_be(session: &Session, case: &Case) -> Result<u32, Error> {
-    let (last, live) = session
-        .store()?
-        .read(|tx| live_version(session, tx, case))?;
+fn version_to_be(app: &App, case: &Case) -> Result<u32, Error> {
+    let (last, live) = app.store()?.read(|tx| live_version(app, tx, case))?;
     Ok(live.unwrap_or_else(|| last.map_or(1, |last| last + 1)))
 }
 
@@ -223,8 +221,8 @@ pub(super) fn address_note(case: &Case) -> Option<String> {
 }
 
 /// By what merged entries are known again.
-pub(super) fn mark(session: &Session, case: &Case) -> Result<Mark, Error> {
-    let installation = find::installation(session)?;
+pub(super) fn mark(app: &App, case: &Case) -> Result<Mark, Error> {
+    let installation = find::installation(app)?;
     Ok(merge::mark(
         &installation,
         &case.cluster.name,
@@ -237,14 +235,14 @@ pub(super) fn mark(session: &Session, case: &Case) -> Result<Mark, Error> {
 /// kubectl takes entries from several files together, and the first of a name wins: a context or an
 /// address that waited under a name which can be guessed would get the token.
 pub(super) fn fields(
-    session: &Session,
+    app: &App,
     case: &Case,
     wish: &DownloadWish,
     version: u32,
     token: SecretString,
 ) -> KubeconfigFields {
     let (cluster, user) = (&case.cluster.name, &case.owner);
-    let salt = u32::from_be_bytes(session.random::<4>());
+    let salt = u32::from_be_bytes(app.random::<4>());
     let address = case.cluster.address_in_files();
     KubeconfigFields {
         cluster: format!("kubegrant-{cluster}-{salt:08x}"),

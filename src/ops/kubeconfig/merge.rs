@@ -48,7 +48,7 @@ impl MergeNews {
 
 /// The file that kubectl would change: the first of `KUBECONFIG`, else `~/.kube/config`.
 pub(super) fn usual_path(session: &Session) -> Result<PathBuf, Error> {
-    let env = &session.env;
+    let env = &session.workspace.env;
     let listed = env.path_variable("KUBECONFIG").and_then(|list| {
         let mut paths = std::env::split_paths(&list);
         paths.find(|path| !path.as_os_str().is_empty())
@@ -174,7 +174,7 @@ pub(crate) async fn remove(
 ) -> Result<Done<Removed>, Error> {
     let installation = find::installation(session)?;
     let path = match file {
-        Some(file) => session.env.current_dir.join(file),
+        Some(file) => session.workspace.env.current_dir.join(file),
         None => usual_path(session)?,
     };
     let shared = SharedFile::find(&path)?;

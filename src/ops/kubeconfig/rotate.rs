@@ -15,7 +15,7 @@ use crate::domain::subject::SubjectName;
 use crate::kubernetes::token::claims;
 use crate::ops::change;
 use crate::ops::{Applied, Done, Error, Intent, Unasked};
-use crate::session::Session;
+use crate::session::{App, Session};
 use crate::store;
 
 /// A rotation.
@@ -121,12 +121,12 @@ fn place_of(
 
 /// Whether a file holds logins of this kubeconfig, and nothing else: then it is dead after the
 /// rotation, and nobody misses it.
-fn holds_only_this(session: &Session, case: &Case, path: &Path) -> Result<bool, Error> {
+fn holds_only_this(app: &App, case: &Case, path: &Path) -> Result<bool, Error> {
     let read = read_bounded(path, BYTES_MAX).ok();
     let Some(tokens) = read.and_then(|bytes| tokens_alone(&bytes)) else {
         return Ok(false);
     };
-    let versions = session
+    let versions = app
         .store()?
         .read(|tx| store::credentials::versions_of(tx, case.cluster.id, case.of))?;
     let is_of_this = |token: &str| {

@@ -8,7 +8,7 @@ use crate::domain::effect::Effect;
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::token::Minted;
 use crate::ops::{Error, find, settle};
-use crate::session::Session;
+use crate::session::{App, Session};
 use crate::store;
 
 /// Connects to where something is to be given: our namespace must be there.
@@ -46,13 +46,11 @@ pub(in crate::ops) async fn mint_and_try(
 /// Begins the next version where the one that stood was just seen to have ended, because somebody
 /// deleted its account: its tokens are dead, and a new one is what was asked for.
 pub(super) async fn another_if_deleted(
-    session: &Session,
+    app: &App,
     (case, request, connection): (&Case, EventSeq, Connection),
     (id, settled): (CredentialId, settle::Settled),
 ) -> Result<(CredentialId, settle::Settled), Error> {
-    let found = session
-        .store()?
-        .read(|tx| store::credentials::get(tx, id))?;
+    let found = app.store()?.read(|tx| store::credentials::get(tx, id))?;
     let was_deleted = found.is_some_and(|it| {
         it.state == State::Revoked && it.ended_because.as_deref() == Some(settle::ACCOUNT_DELETED)
     });
@@ -60,21 +58,21 @@ pub(super) async fn another_if_deleted(
         return Ok((id, settled));
     }
     // A shared version may go on by itself.
-    let next = match live(session, case)? {
+    let next = match live(app, case)? {
         Some(live) => live.id,
-        None => begin(session, case, request)?,
+        None => begin(app, case, request)?,
     };
     let (cluster, journal) = (&case.cluster, &case.journal);
     let depth = settle::Depth::Whole;
-    let again = settle::settle_on(session, cluster, connection, journal, Some(request), depth);
+    let again = settle::settle_on(app, cluster, connection, journal, Some(request), depth);
     let mut again = Box::pin(again).await?;
     again.notes.splice(0..0, settled.notes);
     Ok((next, again))
 }
 
 /// Begins the next version of what is asked for.
-fn begin(session: &Session, case: &Case, request: EventSeq) -> Result<CredentialId, Error> {
-    session.store()?.write(|tx| {
+fn begin(app: &App, case: &Case, request: EventSeq) -> Result<CredentialId, Error> {
+    app.store()?.write(|tx| {
         let on = store::snapshots::whole(tx, case.cluster.id)?;
         let begin = [Effect::BeginVersion {
             cluster: on.cluster.id,
@@ -82,7 +80,7 @@ fn begin(session: &Session, case: &Case, request: EventSeq) -> Result<Credential
             power: case.power,
             version: on.next_version(case.of),
         }];
-        settle::commit(session, tx, &on, &begin, &case.journal, Some(request))?;
+        settle::commit(app, tx, &on, &begin, &case.journal, Some(request))?;
         let versions = store::credentials::versions_of(tx, case.cluster.id, case.of)?;
         let begun = versions.into_iter().find(|it| it.state.is_live());
         begun.map(|it| it.id).ok_or_else(|| overtaken(case))

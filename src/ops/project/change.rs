@@ -10,7 +10,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::rows::Rows;
 use crate::ops::change::{self, About, Change, Decision, Target, Who};
 use crate::ops::{Done, Error, Intent, Unasked};
-use crate::session::Session;
+use crate::session::{App, Session};
 use crate::store;
 
 /// A project is made.
@@ -68,10 +68,8 @@ pub(crate) async fn create(
     }))
 }
 
-fn of_name(session: &Session, name: &ProjectName) -> Result<Project, Error> {
-    let found = session
-        .store()?
-        .read(|tx| store::projects::find(tx, name))?;
+fn of_name(app: &App, name: &ProjectName) -> Result<Project, Error> {
+    let found = app.store()?.read(|tx| store::projects::find(tx, name))?;
     found.ok_or_else(|| Error::UnknownProject {
         name: name.clone(),
         similar: vec![],

@@ -11,7 +11,7 @@ use crate::domain::text;
 use crate::domain::user::UserId;
 use crate::ops::journal::Journal;
 use crate::ops::{Debt, Error};
-use crate::session::Session;
+use crate::session::{App, Session};
 use crate::store;
 
 /// Ends versions on their clusters although the store cannot record it: its disk is full, and taking
@@ -60,17 +60,17 @@ pub(in crate::ops) async fn end_without_record(
 
 /// Says what is owed on a cluster, and records that it could not be paid.
 pub(in crate::ops) fn owed(
-    session: &Session,
+    app: &App,
     cluster: &Cluster,
     journal: &Journal,
     request: Option<EventSeq>,
     error: &Error,
 ) -> Result<Vec<Debt>, Error> {
-    let snapshot = session.store()?.read(|tx| snapshot(tx, cluster.id))?;
+    let snapshot = app.store()?.read(|tx| snapshot(tx, cluster.id))?;
     let why = text::chain(error);
     let journal = journal.clone().cluster(cluster);
     // If even this cannot be recorded, the debt itself stands: it was recorded before.
-    let _unrecorded = journal.record_alone(session, Phase::Owed, why.clone(), request);
+    let _unrecorded = journal.record_alone(app, Phase::Owed, why.clone(), request);
     let debts = debts(cluster, &snapshot);
     Ok(debts
         .into_iter()
@@ -206,17 +206,17 @@ pub(in crate::ops) fn older_logins(cluster: &Cluster, why: Option<String>) -> De
 
 /// Records that the stored login is the manager's only one.
 pub(in crate::ops) fn no_older_logins(
-    session: &Session,
+    app: &App,
     cluster: &Cluster,
     journal: &Journal,
     request: Option<EventSeq>,
 ) -> store::Result<()> {
-    session.store()?.write(|tx| {
+    app.store()?.write(|tx| {
         if store::clusters::has_older_logins(tx, cluster.id)? {
             store::clusters::settle_older_logins(tx, cluster.id)?;
             let journal = journal.clone().cluster(cluster);
             let detail = "older logins of the manager are gone";
-            journal.record(session, tx, Phase::Done, detail, request)?;
+            journal.record(app, tx, Phase::Done, detail, request)?;
         }
         Ok(())
     })

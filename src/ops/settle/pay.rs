@@ -9,7 +9,7 @@ use crate::domain::text;
 use crate::ops::journal::Journal;
 use crate::ops::locked::LockedCluster;
 use crate::ops::{Applied, Error};
-use crate::session::Session;
+use crate::session::{App, Session};
 
 /// Settles a cluster after a decision was recorded; what cannot be done now is owed, never lost.
 pub(in crate::ops) async fn pay(
@@ -91,7 +91,7 @@ fn owed_by(
 /// The distrust of a store whose decision is recorded: with what is still pending, and how long
 /// tokens may work.
 fn distrusted(
-    session: &Session,
+    app: &App,
     cluster: &Cluster,
     request: Option<EventSeq>,
     error: Error,
@@ -99,7 +99,7 @@ fn distrusted(
     if request.is_none() {
         return Ok(error);
     }
-    let snapshot = session.store()?.read(|tx| snapshot(tx, cluster.id))?;
+    let snapshot = app.store()?.read(|tx| snapshot(tx, cluster.id))?;
     let pending = debts(cluster, &snapshot);
     let until = pending.iter().filter_map(|debt| debt.until).max();
     Ok(Error::RecordedInDoubt {

@@ -10,19 +10,19 @@ use crate::kubernetes::converge::Converged;
 use crate::kubernetes::take::Taken;
 use crate::ops::Error;
 use crate::ops::journal::Journal;
-use crate::session::Session;
+use crate::session::App;
 use crate::store::{self, WriteTxn};
 
 /// Records what was read back, each by itself: pending versions are active, revoking ones revoked.
 pub(super) fn record_outcome(
-    session: &Session,
+    app: &App,
     tx: &WriteTxn<'_>,
     cluster: &Cluster,
     (snapshot, taken, converged): (&ClusterSnapshot, &Taken, Option<&Converged>),
     journal: &Journal,
     request: Option<EventSeq>,
 ) -> store::Result<Vec<Credential>> {
-    let now = session.now();
+    let now = app.now();
     let mut ended = Vec::new();
     for credential in &snapshot.credentials {
         let user = &credential.owner;
@@ -33,19 +33,19 @@ pub(super) fn record_outcome(
                 let stands = converged.is_some_and(|it| stands(snapshot, credential, it));
                 if stands && store::credentials::activate(tx, credential.id, now)? {
                     let detail = format!("version {version} of '{user}' is on the cluster");
-                    journal.record(session, tx, Phase::Done, detail, request)?;
+                    journal.record(app, tx, Phase::Done, detail, request)?;
                 }
             }
             State::Revoking => {
                 let gone = taken.ended.contains(&credential.id);
                 if gone && store::credentials::settle(tx, credential.id, now)? {
-                    if credential.is_shell() && !session.shell_lives(&credential.account) {
-                        session.bury_shell(&credential.account);
+                    if credential.is_shell() && !app.shell_lives(&credential.account) {
+                        app.bury_shell(&credential.account);
                     }
                     let detail = format!(
                         "version {version} of '{user}' is gone, read back from the cluster"
                     );
-                    journal.record(session, tx, Phase::Done, detail, request)?;
+                    journal.record(app, tx, Phase::Done, detail, request)?;
                     ended.push(credential.clone());
                 }
             }
@@ -69,18 +69,18 @@ pub(super) fn record_outcome(
             store::bindings::settle(tx, binding)?;
             let detail = format!("{} {done}, read back from the cluster", binding.bound);
             let journal = journal.clone().user_name(&user);
-            journal.record(session, tx, Phase::Done, detail, request)?;
+            journal.record(app, tx, Phase::Done, detail, request)?;
         }
     }
     if converged.is_some() && snapshot.reach_pending {
         store::clusters::settle_reach(tx, cluster.id)?;
         let detail = "write reaches on the cluster what the settings say";
-        journal.record(session, tx, Phase::Done, detail, request)?;
+        journal.record(app, tx, Phase::Done, detail, request)?;
     }
     if converged.is_some_and(|it| it.refused.is_empty()) && snapshot.orphans_pending {
         store::clusters::settle_orphans(tx, cluster.id)?;
         let detail = "nothing is left of what was issued after the backup".to_owned();
-        journal.record(session, tx, Phase::Done, detail, request)?;
+        journal.record(app, tx, Phase::Done, detail, request)?;
     }
     store::clusters::set_reached(tx, cluster.id, now)?;
     Ok(ended)
@@ -89,7 +89,7 @@ pub(super) fn record_outcome(
 /// Notes the versions that a cluster holds and the store never heard of, before they are ended:
 /// no number is used twice.
 pub(super) async fn learn_versions(
-    session: &Session,
+    app: &App,
     cluster: &Cluster,
     connection: &Connection,
     (journal, request): (&Journal, Option<EventSeq>),
@@ -99,7 +99,7 @@ pub(super) async fn learn_versions(
         cluster: cluster.name.to_string(),
         source,
     })?;
-    session.store()?.write(|tx| {
+    app.store()?.write(|tx| {
         for (owner, version) in &held {
             store::credentials::raise_floor(tx, cluster.id, owner, *version)?;
         }
@@ -108,7 +108,7 @@ pub(super) async fn learn_versions(
                 "{} versions are on the cluster; none is used again",
                 held.len()
             );
-            journal.record(session, tx, Phase::Done, detail, request)?;
+            journal.record(app, tx, Phase::Done, detail, request)?;
         }
         Ok::<_, store::Error>(())
     })?;

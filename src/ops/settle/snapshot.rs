@@ -11,7 +11,7 @@ use crate::domain::plan::{self, Object};
 use crate::domain::snapshot::{Circumstances, ClusterSnapshot};
 use crate::kubernetes::converge::Converged;
 use crate::kubernetes::take::{self, Taken};
-use crate::session::Session;
+use crate::session::App;
 use crate::store::{self, ReadTxn};
 
 /// Reads what the store says of one cluster.
@@ -23,22 +23,22 @@ pub(in crate::ops) fn snapshot(
 }
 
 /// What time and this machine add to the rows of a cluster.
-pub(in crate::ops) fn circumstances(session: &Session, on: &ClusterSnapshot) -> Circumstances {
+pub(in crate::ops) fn circumstances(app: &App, on: &ClusterSnapshot) -> Circumstances {
     let shells = on.credentials.iter().filter(|it| it.is_shell());
-    let lost = shells.filter(|it| it.state.is_live() && !session.shell_lives(&it.account));
+    let lost = shells.filter(|it| it.state.is_live() && !app.shell_lives(&it.account));
     Circumstances {
-        now: session.now(),
-        clocks_agree: session.clocks(&on.cluster).map(Clocks::agree),
+        now: app.now(),
+        clocks_agree: app.clocks(&on.cluster).map(Clocks::agree),
         lost_shells: lost.map(|it| it.account.clone()).collect(),
     }
 }
 
 /// What must end by itself, with what begins in its place. What stays only because two clocks do
 /// not agree is noted.
-pub(in crate::ops) fn due(session: &Session, on: &ClusterSnapshot) -> Vec<Effect> {
-    let found = on.consequences(&circumstances(session, on));
+pub(in crate::ops) fn due(app: &App, on: &ClusterSnapshot) -> Vec<Effect> {
+    let found = on.consequences(&circumstances(app, on));
     if found.kept_by_clock {
-        session.note_kept();
+        app.note_kept();
     }
     found.effects
 }

@@ -22,7 +22,7 @@ use crate::kubernetes::observe::{Look, Seen};
 use crate::kubernetes::take::{Ended, Taken};
 use crate::ops::Error;
 use crate::ops::journal::Journal;
-use crate::session::Session;
+use crate::session::App;
 
 /// Why such a version ended.
 pub(in crate::ops) const ACCOUNT_DELETED: &str = "its account was deleted on the cluster";
@@ -35,7 +35,7 @@ pub(super) struct Vanished {
 
 /// Ends the versions whose accounts are gone from the cluster; nothing where all are there.
 pub(super) async fn end_vanished(
-    session: &Session,
+    app: &App,
     cluster: &Cluster,
     connection: &Connection,
     (before, look): (&ClusterSnapshot, &Look<'_>),
@@ -65,12 +65,12 @@ pub(super) async fn end_vanished(
         connection.keep_ahead(look, seen);
         return Ok(None);
     }
-    let after = session.store()?.write(|tx| {
+    let after = app.store()?.write(|tx| {
         let effects = ending
             .iter()
             .flat_map(|it| before.ending(it, ACCOUNT_DELETED));
         let effects: Vec<Effect> = effects.collect();
-        commit(session, tx, before, &effects, journal, request)?;
+        commit(app, tx, before, &effects, journal, request)?;
         snapshot(tx, cluster.id)
     })?;
     let ids: BTreeSet<CredentialId> = ending.iter().map(|it| it.id).collect();

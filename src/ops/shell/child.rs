@@ -98,7 +98,7 @@ async fn end(child: &mut Child) -> std::io::Result<ExitStatus> {
 }
 
 fn command(session: &Session, begun: &Begun, wish: &ShellWish) -> Result<Command, Error> {
-    let env = &session.env;
+    let env = &session.workspace.env;
     let cluster = begun.cluster.name.as_str();
     let (program, args) = if let Some((program, args)) = wish.command.split_first() {
         (program.clone(), args.to_vec())

@@ -23,7 +23,7 @@ use crate::kubernetes::error::Error as ClusterError;
 use crate::kubernetes::nodes::NodeAddress;
 use crate::nodes::{Login, Node, addresses_of, is_own};
 use crate::ops::{Error, find};
-use crate::session::Session;
+use crate::session::{App, Session};
 use crate::store;
 
 /// How long the cluster is waited for.
@@ -206,9 +206,9 @@ pub(super) async fn believed(
 /// The addresses that are other clusters': of their API servers, and of their recorded nodes.
 ///
 /// Whoever may not see another cluster does not learn its name here either.
-async fn taken(session: &Session, case: &Case) -> Result<Taken, Error> {
+async fn taken(app: &App, case: &Case) -> Result<Taken, Error> {
     let actor = &case.actor.user;
-    let mut places = session.store()?.read(|tx| {
+    let mut places = app.store()?.read(|tx| {
         let mut places = BTreeSet::new();
         for other in store::clusters::list(tx)? {
             if other.id == case.cluster.id {
@@ -258,8 +258,8 @@ fn host_of(server: &str) -> Option<String> {
 }
 
 /// Everything that is recorded of the nodes of a cluster's keys and may be there.
-pub(super) fn recorded(session: &Session, cluster: &Cluster) -> Result<Vec<NodeKey>, Error> {
-    session.store()?.read(|tx| {
+pub(super) fn recorded(app: &App, cluster: &Cluster) -> Result<Vec<NodeKey>, Error> {
+    app.store()?.read(|tx| {
         let mut found = Vec::new();
         for key in store::ssh_keys::list(tx, cluster.id)? {
             found.extend(store::ssh_keys::nodes(tx, key.id)?);

@@ -19,7 +19,7 @@ use crate::kubernetes::connection::Connection;
 use crate::ops::journal::Journal;
 use crate::ops::{Error, find};
 use crate::secrets::{ExposeSecret, SecretString};
-use crate::session::Session;
+use crate::session::{App, Session};
 use crate::store;
 
 /// How long the cluster is waited for, each time.
@@ -48,8 +48,8 @@ pub(super) async fn vouched(
 }
 
 /// Tells the cluster where the log stands, so that no copy from before is taken for this store.
-async fn tell(session: &Session, connection: &Connection) -> Result<Result<(), String>, Error> {
-    let Some(head) = session.store()?.read(store::audit::head)? else {
+async fn tell(app: &App, connection: &Connection) -> Result<Result<(), String>, Error> {
+    let Some(head) = app.store()?.read(store::audit::head)? else {
         return Ok(Ok(()));
     };
     let told = tokio::time::timeout(WITNESS_WAIT, connection.witness(&head)).await;

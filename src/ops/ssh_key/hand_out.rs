@@ -27,7 +27,7 @@ use crate::nodes::Node;
 use crate::ops::journal::Journal;
 use crate::ops::{Done, Error, Mode, find, reseal};
 use crate::secrets::{ExposeSecret, KEY_BYTES_MAX, SecretString, seal_file};
-use crate::session::Session;
+use crate::session::{App, Session};
 use crate::store;
 
 /// Where a private key goes.
@@ -98,23 +98,23 @@ fn digest(bytes: &[u8]) -> String {
 }
 
 /// Into whose hands, after the rules were asked of them too.
-fn receiver(session: &Session, case: &Case, user: Option<&UserRef>) -> Result<User, Error> {
+fn receiver(app: &App, case: &Case, user: Option<&UserRef>) -> Result<User, Error> {
     let Some(name) = user else {
         return Ok(case.actor.user.clone());
     };
-    let user = find::user(session, name)?;
+    let user = find::user(app, name)?;
     if user.id == case.actor.user.id {
         return Ok(user);
     }
     find::cluster(
-        session,
+        app,
         &case.actor,
         &case.journal,
         &case.cluster.name,
         ClusterAction::KubeconfigFor,
     )?;
-    let (access, project) = session.store()?.read(|tx| {
-        let access = find::access_of(tx, session, &user, &case.cluster)?;
+    let (access, project) = app.store()?.read(|tx| {
+        let access = find::access_of(tx, app, &user, &case.cluster)?;
         let project = find::project_role(tx, &user, &case.cluster)?;
         Ok::<_, store::Error>((access, project))
     })?;
@@ -122,7 +122,7 @@ fn receiver(session: &Session, case: &Case, user: Option<&UserRef>) -> Result<Us
     let journal = case.journal.clone().user(&user);
     let cluster = Some(&case.cluster.name);
     if !user.active {
-        return Err(journal.deny(session, Denial::Disabled, cluster, &user, vec![]));
+        return Err(journal.deny(app, Denial::Disabled, cluster, &user, vec![]));
     }
     if power < Some(Power::Write) {
         let denial = Denial::NotOnCluster(ClusterAction::SshKey);
@@ -130,7 +130,7 @@ fn receiver(session: &Session, case: &Case, user: Option<&UserRef>) -> Result<Us
             "run `kubegrant access grant {} --cluster {} --level write`",
             user.name, case.cluster.name
         )];
-        return Err(journal.deny(session, denial, cluster, &user, help));
+        return Err(journal.deny(app, denial, cluster, &user, help));
     }
     Ok(user)
 }
@@ -149,7 +149,7 @@ fn place(
             Some(user) => format!("ssh-key-{}.{}.pem.age", case.cluster.name, user.name),
         }),
     };
-    Some(session.env.current_dir.join(path))
+    Some(session.workspace.env.current_dir.join(path))
 }
 
 /// The nodes to name in the command to copy: those recorded, and those that the cluster names and
@@ -180,8 +180,8 @@ async fn known_nodes(session: &Session, case: &Case) -> Result<Vec<(String, Node
 }
 
 /// The names of those who could ever open a key's private half.
-fn readers(session: &Session, pair: &KeyPair) -> Result<Vec<String>, Error> {
-    let names = session.store()?.read(|tx| {
+fn readers(app: &App, pair: &KeyPair) -> Result<Vec<String>, Error> {
+    let names = app.store()?.read(|tx| {
         let ids = store::ssh_keys::recipients(tx, pair.id)?;
         let mut users = store::users::list(tx)?;
         users.retain(|user| ids.contains(&user.id));
@@ -337,8 +337,8 @@ fn text(
 
 /// After a restore, or an owner's word for the store, nobody knows whether the key was taken by a
 /// younger copy of it.
-fn refuse_doubted(session: &Session, case: &Case, pair: &KeyPair) -> Result<(), Error> {
-    let doubted = session
+fn refuse_doubted(app: &App, case: &Case, pair: &KeyPair) -> Result<(), Error> {
+    let doubted = app
         .store()?
         .read(|tx| store::ssh_keys::doubted_at(tx, pair.id))?;
     let Some(at) = doubted.filter(|_| pair.custody.is_held()) else {
@@ -351,7 +351,7 @@ fn refuse_doubted(session: &Session, case: &Case, pair: &KeyPair) -> Result<(), 
         at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
     );
     case.journal
-        .record_alone(session, Phase::Denied, why.clone(), None)?;
+        .record_alone(app, Phase::Denied, why.clone(), None)?;
     Err(Error::Forbidden {
         why,
         hint: format!(
@@ -361,10 +361,10 @@ fn refuse_doubted(session: &Session, case: &Case, pair: &KeyPair) -> Result<(), 
     })
 }
 
-fn refuse_second(session: &Session, case: &Case, pair: &KeyPair) -> Result<(), Error> {
+fn refuse_second(app: &App, case: &Case, pair: &KeyPair) -> Result<(), Error> {
     let name = &case.cluster.name;
     let who = |claim: &Claim| -> Result<String, Error> {
-        let users = session.store()?.read(store::users::list)?;
+        let users = app.store()?.read(store::users::list)?;
         let found = users.into_iter().find(|user| user.id == claim.to);
         Ok(found.map(|user| user.name.to_string()).unwrap_or_default())
     };
@@ -396,7 +396,7 @@ fn refuse_second(session: &Session, case: &Case, pair: &KeyPair) -> Result<(), E
         _ => format!("the SSH key of cluster '{name}' is gone"),
     };
     let journal = case.journal.clone();
-    journal.record_alone(session, Phase::Denied, why.clone(), None)?;
+    journal.record_alone(app, Phase::Denied, why.clone(), None)?;
     Err(Error::Forbidden { why, hint: way_out })
 }
 
@@ -414,11 +414,7 @@ pub(super) fn in_the_way(error: FileError) -> Error {
 /// Settles a hand-out that was cut off: the file that is there, or is not, says how far it came.
 ///
 /// The caller holds the lock, so nobody is at it any more. Gives the key as it stands then.
-pub(super) fn resolve(
-    session: &Session,
-    journal: &Journal,
-    pair: &KeyPair,
-) -> Result<KeyPair, Error> {
+pub(super) fn resolve(app: &App, journal: &Journal, pair: &KeyPair) -> Result<KeyPair, Error> {
     let (Custody::Claimed, Some(claim)) = (pair.custody, &pair.claim) else {
         return Ok(pair.clone());
     };
@@ -426,20 +422,20 @@ pub(super) fn resolve(
     let mut pair = pair.clone();
     match read_bounded(&path, 2 * KEY_BYTES_MAX) {
         Ok(bytes) if digest(&bytes) == claim.digest => {
-            session.store()?.write(|tx| {
+            app.store()?.write(|tx| {
                 store::ssh_keys::complete(tx, pair.id)?;
                 let detail = format!(
                     "a hand-out that was cut off is complete: key {} is in `{}`",
                     pair.fingerprint,
                     path.display()
                 );
-                journal.record(session, tx, Phase::Done, detail, None)
+                journal.record(app, tx, Phase::Done, detail, None)
             })?;
-            session.store()?.empty_log()?;
+            app.store()?.empty_log()?;
             pair.custody = Custody::Downloaded;
         }
         Err(FileError::Missing { .. } | FileError::NoDirectory { .. }) => {
-            session.store()?.write(|tx| {
+            app.store()?.write(|tx| {
                 store::ssh_keys::release(tx, pair.id)?;
                 let detail = format!(
                     "a hand-out that was cut off wrote nothing: there is no `{}`, and key {} can \
@@ -447,7 +443,7 @@ pub(super) fn resolve(
                     path.display(),
                     pair.fingerprint
                 );
-                journal.record(session, tx, Phase::Failed, detail, None)
+                journal.record(app, tx, Phase::Failed, detail, None)
             })?;
             pair.custody = Custody::Available;
             pair.claim = None;

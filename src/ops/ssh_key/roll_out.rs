@@ -23,7 +23,7 @@ use crate::domain::ssh::{KeyPair, NodeKey, Place, SshKeyId};
 use crate::nodes::{Added, Login, Node, NodeError, PublicLine, Reach, Removed, Ssh};
 use crate::ops::{Done, Error, Mode, find};
 use crate::secrets::{KEY_BYTES_MAX, SshKey, SshKeyKind};
-use crate::session::Session;
+use crate::session::{App, Session};
 use crate::store;
 
 /// How many nodes are worked on at once.
@@ -155,7 +155,7 @@ pub(super) fn file_key(session: &Session, wish: &RollOutWish) -> Result<Option<S
     let Some(path) = &wish.identity_file else {
         return Ok(None);
     };
-    let bytes = read_bounded(&session.env.current_dir.join(path), KEY_BYTES_MAX)?;
+    let bytes = read_bounded(&session.workspace.env.current_dir.join(path), KEY_BYTES_MAX)?;
     // What we cannot read, `ssh` may: it asks its agent.
     Ok(SshKey::import(&bytes, "", &mut || None).ok())
 }
@@ -166,10 +166,10 @@ impl Work<'_> {
         let reach = Reach {
             login: login.parse().ok(),
             port: self.wish.port,
-            identity_file: file.map(|path| self.session.env.current_dir.join(path)),
+            identity_file: file.map(|path| self.session.workspace.env.current_dir.join(path)),
             sudo_from: self.wish.sudo_from.clone(),
         };
-        Ssh::find(&self.session.env, reach)
+        Ssh::find(&self.session.workspace.env, reach)
     }
 
     /// Adds the new line, through whatever login the node accepts.
@@ -501,11 +501,11 @@ pub(crate) async fn install(
 }
 
 /// Marks nodes that are gone for good, so that nobody waits for them.
-pub(super) fn forget(session: &Session, case: &Case, nodes: &[Node]) -> Result<(), Error> {
+pub(super) fn forget(app: &App, case: &Case, nodes: &[Node]) -> Result<(), Error> {
     if nodes.is_empty() {
         return Ok(());
     }
-    session.store()?.write(|tx| {
+    app.store()?.write(|tx| {
         let mut is_changed = false;
         for pair in store::ssh_keys::list(tx, case.cluster.id)? {
             for held in store::ssh_keys::nodes(tx, pair.id)? {
@@ -513,7 +513,7 @@ pub(super) fn forget(session: &Session, case: &Case, nodes: &[Node]) -> Result<(
                     node.address == held.address && (node.port.is_none() || node.port == held.port)
                 });
                 if named && held.may_hold() {
-                    let removed_at = Some(session.now());
+                    let removed_at = Some(app.now());
                     store::ssh_keys::set_node(tx, &NodeKey { removed_at, ..held })?;
                     is_changed = true;
                 }
@@ -532,15 +532,14 @@ pub(super) fn forget(session: &Session, case: &Case, nodes: &[Node]) -> Result<(
         store::ssh_keys::set_left_out(tx, case.cluster.id, &left)?;
         let names: Vec<String> = nodes.iter().map(ToString::to_string).collect();
         let detail = format!("nodes that are gone: {}", names.join(", "));
-        case.journal
-            .record(session, tx, Phase::Done, detail, None)?;
+        case.journal.record(app, tx, Phase::Done, detail, None)?;
         Ok(())
     })
 }
 
 /// Records what came of the nodes.
 pub(super) fn close(
-    session: &Session,
+    app: &App,
     case: &Case,
     request: EventSeq,
     reports: &[NodeReport],
@@ -557,6 +556,6 @@ pub(super) fn close(
     });
     let detail = words.collect::<Vec<_>>().join("; ");
     case.journal
-        .record_alone(session, phase, detail, Some(request))?;
+        .record_alone(app, phase, detail, Some(request))?;
     Ok(())
 }

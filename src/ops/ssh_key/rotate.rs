@@ -13,7 +13,7 @@ use crate::domain::policy::ClusterAction;
 use crate::domain::ssh::{KeyPair, NodeKey, Place};
 use crate::ops::{Done, Error, Mode};
 use crate::secrets::SshKeyKind;
-use crate::session::Session;
+use crate::session::{App, Session};
 use crate::store;
 
 /// The keys of a cluster in their parts.
@@ -23,15 +23,15 @@ struct Keys {
     old: Vec<KeyPair>,
 }
 
-fn keys(session: &Session, case: &Case, mode: Mode) -> Result<Keys, Error> {
-    let all = session
+fn keys(app: &App, case: &Case, mode: Mode) -> Result<Keys, Error> {
+    let all = app
         .store()?
         .read(|tx| store::ssh_keys::list(tx, case.cluster.id))?;
     let mut by_place: BTreeMap<&str, Vec<KeyPair>> = BTreeMap::new();
     for pair in all {
         let pair = match mode {
             Mode::Plan => pair,
-            Mode::Do => hand_out::resolve(session, &case.journal, &pair)?,
+            Mode::Do => hand_out::resolve(app, &case.journal, &pair)?,
         };
         by_place.entry(pair.place.as_str()).or_default().push(pair);
     }
@@ -46,8 +46,8 @@ fn keys(session: &Session, case: &Case, mode: Mode) -> Result<Keys, Error> {
 }
 
 /// The nodes that may hold one of these keys, as far as is recorded.
-fn holders(session: &Session, keys: &[&KeyPair]) -> Result<Vec<NodeKey>, Error> {
-    session.store()?.read(|tx| {
+fn holders(app: &App, keys: &[&KeyPair]) -> Result<Vec<NodeKey>, Error> {
+    app.store()?.read(|tx| {
         let mut found = Vec::new();
         for key in keys {
             found.extend(store::ssh_keys::nodes(tx, key.id)?);
@@ -164,8 +164,8 @@ fn begin(session: &Session, case: &Case, kind: SshKeyKind) -> Result<KeyPair, Er
 }
 
 /// Since a restore, or an owner's word for the store, nobody knows who has it.
-fn is_doubted(session: &Session, pair: &KeyPair) -> Result<bool, Error> {
-    let doubted = session
+fn is_doubted(app: &App, pair: &KeyPair) -> Result<bool, Error> {
+    let doubted = app
         .store()?
         .read(|tx| store::ssh_keys::doubted_at(tx, pair.id))?;
     Ok(doubted.is_some())
@@ -174,7 +174,7 @@ fn is_doubted(session: &Session, pair: &KeyPair) -> Result<bool, Error> {
 /// Puts aside the old keys that no node holds any more, with their sealed halves; all of them, if
 /// every node was seen.
 fn finish(
-    session: &Session,
+    app: &App,
     case: &Case,
     work: &Work<'_>,
     is_everywhere: bool,
@@ -185,10 +185,9 @@ fn finish(
             work.new.pair.fingerprint
         )]);
     }
-    let owed = session.store()?.write(|tx| {
+    let owed = app.store()?.write(|tx| {
         let detail = format!("key {} has taken its place", work.new.pair.fingerprint);
-        case.journal
-            .record(session, tx, Phase::Done, detail, None)?;
+        case.journal.record(app, tx, Phase::Done, detail, None)?;
         for old in &work.old {
             if !is_everywhere {
                 // A node that was not seen may hold it: by its image, or by somebody's hand.
@@ -205,7 +204,7 @@ fn finish(
         let debts = super::debts(tx, &case.cluster)?;
         Ok::<_, store::Error>([debts.here, debts.on_nodes].concat())
     })?;
-    session.store()?.empty_log()?;
+    app.store()?.empty_log()?;
     Ok(owed)
 }
 

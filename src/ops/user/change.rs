@@ -12,7 +12,7 @@ use crate::domain::user::Role;
 use crate::ops::change::{self, About, Carried, Change, Decision, Target, Who};
 use crate::ops::{Applied, Done, Error, Intent, Unasked, find, ssh_key};
 use crate::secrets::Recipient;
-use crate::session::Session;
+use crate::session::{App, Session};
 
 /// What is asked before a user may be changed at all; of whom it is depends on their role.
 pub(in crate::ops) const MANAGE: OrganizationAction =
@@ -171,7 +171,7 @@ pub(crate) async fn set_role(
 }
 
 /// What came of it; `loses` says whether they can open less than before.
-fn outcome(session: &Session, done: Done<Carried>, loses: bool) -> Result<Done<Changed>, Error> {
+fn outcome(app: &App, done: Done<Carried>, loses: bool) -> Result<Done<Changed>, Error> {
     let carried = match done {
         Done::Planned(planned) => return Ok(Done::Planned(planned)),
         Done::Did(carried) => carried,
@@ -181,7 +181,7 @@ fn outcome(session: &Session, done: Done<Carried>, loses: bool) -> Result<Done<C
     let unchanged = carried.is_unchanged();
     let over = carried.over();
     let could_open = if loses && !unchanged {
-        let once = ssh_key::once_open_anywhere(session, user.id)?;
+        let once = ssh_key::once_open_anywhere(app, user.id)?;
         [carried.resealed, once].concat()
     } else {
         vec![]

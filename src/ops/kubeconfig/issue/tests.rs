@@ -13,12 +13,12 @@ use crate::ops::change::fixture::{all_effects, decide, who};
 use crate::ops::change::{Change, Direction, Target};
 use crate::ops::journal::Journal;
 use crate::ops::kubeconfig::Case;
-use crate::session::Actor;
+use crate::session::Principal;
 
 /// What `ada` asks for somebody.
 fn case(world: &World, name: &str, of: Subject, power: Power) -> Case {
     let ada = world.user("ada").clone();
-    let actor = Actor {
+    let actor = Principal {
         holder: ada.clone(),
         user: ada,
     };
@@ -65,7 +65,10 @@ fn reader() -> World {
 fn all(world: &World, change: &Issue<'_>) -> Vec<String> {
     let decided = decide(world, change).expect("allowed");
     let later = decided.later.iter().map(|it| world.0.describe(it));
-    all_effects(world, change).into_iter().chain(later).collect()
+    all_effects(world, change)
+        .into_iter()
+        .chain(later)
+        .collect()
 }
 
 #[test]

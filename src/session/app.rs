@@ -1,0 +1,148 @@
+//! What all who act in one process share: the store, the time, randomness, the locks of clusters, and
+//! what is known of their clocks.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use thread_local::ThreadLocal;
+
+use super::{clocks, operator_login};
+use crate::domain::Timestamp;
+use crate::domain::cluster::{Address, Cluster, ManagerKind};
+use crate::domain::installation::InstallationId;
+use crate::env::{Clock, Env, Random};
+use crate::kubernetes::client::{self, Endpoint, Login};
+use crate::kubernetes::connection::Connection;
+use crate::kubernetes::error::{Error as ClusterError, SetupError};
+use crate::secrets::SecretString;
+use crate::store::{self, Store};
+
+/// What all who act in one process share.
+pub(crate) struct App {
+    store_path: PathBuf,
+    /// A connection for each thread: a transaction never waits for another thread's.
+    stores: ThreadLocal<Store>,
+    /// Whether anything was recorded.
+    recorded: Arc<AtomicBool>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    /// The variables that name proxies.
+    proxies: BTreeMap<String, OsString>,
+    pub(super) state_dir: Option<PathBuf>,
+    pub(super) user_id: u32,
+    pub(super) clocks: clocks::Seen,
+}
+
+impl App {
+    /// Takes of a world what is shared; nothing is opened yet.
+    pub(crate) fn new(env: &Env, store: &Path) -> Self {
+        let is_proxy = |name: &str| name.to_ascii_lowercase().ends_with("_proxy");
+        let variables = env.variables.iter();
+        let proxies = variables.filter(|(name, _)| is_proxy(name));
+        Self {
+            store_path: store.to_owned(),
+            stores: ThreadLocal::new(),
+            recorded: Arc::default(),
+            clock: Arc::clone(&env.clock),
+            random: Arc::clone(&env.random),
+            proxies: proxies.map(|(k, v)| (k.clone(), v.clone())).collect(),
+            state_dir: env.state_dir(),
+            user_id: env.user_id,
+            clocks: clocks::Seen::default(),
+        }
+    }
+
+    /// The time now.
+    pub(crate) fn now(&self) -> Timestamp {
+        // Stored times have whole seconds; so have all that are compared with them.
+        Timestamp::from_timestamp(self.clock.now().timestamp(), 0).unwrap_or_default()
+    }
+
+    /// Random bytes, for names.
+    pub(crate) fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.random.fill(&mut bytes);
+        bytes
+    }
+
+    /// Where the store is.
+    pub(crate) fn store_path(&self) -> &Path {
+        &self.store_path
+    }
+
+    /// The store, opened at first use.
+    pub(crate) fn store(&self) -> Result<&Store, store::Error> {
+        let open = || Ok(Store::open(&self.store_path)?.noting(&self.recorded));
+        self.stores.get_or_try(open)
+    }
+
+    /// Takes a store that was just made.
+    pub(crate) fn adopt(&self, store: Store) -> &Store {
+        self.stores.get_or(|| store.noting(&self.recorded))
+    }
+
+    /// Remembers that an event was recorded in another way than through [`App::store`].
+    pub(crate) fn note_recorded(&self) {
+        self.recorded.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether this process recorded an event.
+    pub(super) fn has_recorded(&self) -> bool {
+        self.recorded.load(Ordering::Relaxed)
+    }
+
+    /// A connection to a cluster with a login that is at hand.
+    pub(crate) fn connect_with(
+        &self,
+        cluster: &Cluster,
+        installation: &InstallationId,
+        secret: &SecretString,
+    ) -> Result<Connection, ClusterError> {
+        let login = match cluster.manager_kind {
+            ManagerKind::Token | ManagerKind::Secret => Login::Token(secret.clone()),
+            ManagerKind::Operator => operator_login(secret)
+                .ok_or_else(|| ClusterError::garbled("the operator's credential", "it is none"))?,
+        };
+        let endpoint = self.endpoint(&cluster.address)?;
+        let connection = Connection::open(&endpoint, login, installation)?;
+        let connection = connection.with_marks(cluster.marks.clone());
+        Ok(connection.with_heads_of(secret, &cluster.kube_system_uid))
+    }
+
+    /// The endpoint of an address; a proxy of the environment counts where none was registered.
+    pub(crate) fn endpoint(&self, address: &Address) -> Result<Endpoint, ClusterError> {
+        let variable = |name: &str| {
+            let value = self.proxies.get(name)?.to_str()?;
+            (!value.is_empty()).then(|| value.to_owned())
+        };
+        let proxy_url = match &address.proxy_url {
+            Some(url) => Some(url.clone()),
+            None => client::proxy::proxy_for(&address.server, &variable).map_err(|error| {
+                SetupError::Proxy {
+                    server: address.server.clone(),
+                    reason: error.to_string(),
+                }
+            })?,
+        };
+        Ok(Endpoint {
+            server: address.server.clone(),
+            ca_pem: address.ca_pem.clone(),
+            tls_server_name: address.tls_server_name.clone(),
+            proxy_url,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::App;
+
+    #[test]
+    fn several_threads_can_share_it() {
+        fn is_shared<T: Send + Sync>() {}
+        is_shared::<App>();
+    }
+}
