@@ -266,6 +266,11 @@ impl Plan {
         self.take.iter().chain(&self.end).chain(&self.give)
     }
 
+    /// Whether a step of this plan takes something away.
+    pub(crate) fn takes(&self, step: &Step) -> bool {
+        self.take.contains(step) || self.end.contains(step)
+    }
+
     /// The accounts that this plan takes off lists or deletes.
     pub(crate) fn takes_anything(&self) -> bool {
         !self.take.is_empty() || !self.end.is_empty()

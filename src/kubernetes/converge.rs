@@ -29,6 +29,8 @@ pub(crate) struct Converged {
     pub(crate) changed: Vec<Step>,
     /// What could not be made so, and why: each about one object.
     pub(crate) refused: BTreeMap<Object, Error>,
+    /// Those of them from which something could not be taken: it is still given there.
+    pub(crate) kept: BTreeSet<Object>,
 }
 
 /// Looks, and says what would be done; changes nothing.
@@ -59,6 +61,7 @@ pub(crate) async fn converge(
     for _ in 0..ROUNDS_MAX {
         let (seen, mut plan) = preview(connection, desired, look).await?;
         plan.leave_out(|step| done.refused.contains_key(&step.object()));
+        done.kept.retain(|object| done.refused.contains_key(object));
         again.clear();
         if plan.is_empty() {
             break;
@@ -73,6 +76,9 @@ pub(crate) async fn converge(
                 done.changed.push(step);
                 continue;
             };
+            if plan.takes(&step) {
+                done.kept.insert(step.object());
+            }
             if error.is_conflict() || error.is_not_found() || error.is_terminating() {
                 again.insert(step.object(), error);
             } else if error.is_of_one_object() {
@@ -87,6 +93,7 @@ pub(crate) async fn converge(
         }
     }
     done.refused.extend(again);
+    done.kept.retain(|object| done.refused.contains_key(object));
     let Some(further) = further else {
         return Ok(done);
     };
@@ -96,6 +103,7 @@ pub(crate) async fn converge(
             item.account,
             item.list()
         );
+        done.kept.insert(item.list());
         done.refused
             .entry(item.list())
             .or_insert_with(|| Error::unsettled(&why));

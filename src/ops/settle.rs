@@ -317,10 +317,12 @@ fn sort_refused(
 ) -> (Vec<String>, Vec<ClusterError>) {
     let (mut left_out, mut others) = (Vec::new(), Vec::new());
     for (object, error) in converged.refused {
+        let is_kept = converged.kept.contains(&object);
         match object {
-            // A namespace that refuses is that namespace's matter: write does not reach it.
+            // A namespace that refuses is that namespace's matter: write does not reach it. Where it
+            // is to be taken from, write still does.
             Object::Binding(Some(namespace), name)
-                if name == plan::binding_name(&snapshot.installation, "edit") =>
+                if name == plan::binding_name(&snapshot.installation, "edit") && !is_kept =>
             {
                 left_out.push(format!(
                     "write does not reach namespace '{namespace}': {error}"

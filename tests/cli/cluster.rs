@@ -1,6 +1,6 @@
 //! `kubegrant cluster`: list, show, check, set, relink.
 
-use kubegrant_sandbox::Sandbox;
+use kubegrant_sandbox::{Action, Fault, Match, Sandbox};
 use serde_json::json;
 
 use crate::home::{CONFIG_MAPS, Home, PODS, call, get};
@@ -126,6 +126,43 @@ fn a_namespace_may_be_held_back_and_released() {
     assert_eq!(get(&file, PODS), 200, "write still reads everywhere");
     kg.run("cluster set prod --release default").success();
     assert_eq!(call(&file, "POST", CONFIG_MAPS, Some(&map())), 201);
+}
+
+#[test]
+fn what_is_held_back_is_pending_while_write_still_reaches_it() {
+    let mut kg = Home::new();
+    let file = kg.grant_and_download("bob", "write");
+    let at_the_list = |method: &str| Match {
+        method: Some(method.to_owned()),
+        path_contains: Some("/namespaces/default/rolebindings/".to_owned()),
+        ..Match::default()
+    };
+    for code in [403, 500] {
+        for method in ["DELETE", "PATCH"] {
+            kg.sandbox.fault(Fault {
+                matches: at_the_list(method),
+                action: Action::Status {
+                    code,
+                    retry_after: None,
+                },
+            });
+        }
+        kg.run("cluster set prod --hold-back default")
+            .exit(6)
+            .says("where write reaches is recorded here and not yet there");
+        let writes = |name: &str| {
+            let map =
+                json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": name } });
+            call(&file, "POST", CONFIG_MAPS, Some(&map))
+        };
+        assert_eq!(writes(&format!("m{code}")), 201);
+        kg.run("reconcile").exit(6);
+        kg.run("status").exit(6);
+        kg.sandbox.clear_faults();
+        kg.run("reconcile").success();
+        assert_eq!(writes("never"), 403);
+        kg.run("cluster set prod --release default").success();
+    }
 }
 
 #[test]

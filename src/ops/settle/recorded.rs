@@ -1,6 +1,6 @@
 //! What was seen to be true on a cluster, put down in the store.
 
-use super::snapshot::{is_off, is_on, stands};
+use super::snapshot::{is_off, is_on, reaches, stands};
 use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::{Credential, State};
@@ -72,7 +72,7 @@ pub(super) fn record_outcome(
             journal.record(app, tx, Phase::Done, detail, request)?;
         }
     }
-    if converged.is_some() && snapshot.reach_pending {
+    if snapshot.reach_pending && converged.is_some_and(|it| reaches(snapshot, it)) {
         store::clusters::settle_reach(tx, cluster.id)?;
         let detail = "write reaches on the cluster what the settings say";
         journal.record(app, tx, Phase::Done, detail, request)?;

@@ -106,6 +106,18 @@ pub(super) fn is_off(on: &ClusterSnapshot, binding: &Binding, taken: &Taken) -> 
         .all(|(account, bound)| taken.off.contains(&(account.to_owned(), bound.clone())))
 }
 
+/// Whether write reaches on the cluster what the settings say: our roles are as they should be, and it
+/// is taken wherever it should not be. A namespace that does not let it in is left out, and said.
+pub(super) fn reaches(on: &ClusterSnapshot, converged: &Converged) -> bool {
+    let ours = ["view", "edit"].map(|role| plan::binding_name(&on.installation, role));
+    let is_wrong = |object: &Object| match object {
+        Object::Account(_) => false,
+        Object::Role(name) | Object::Binding(None, name) => ours.contains(name),
+        Object::Binding(Some(_), name) => ours.contains(name) && converged.kept.contains(object),
+    };
+    !converged.refused.keys().any(is_wrong)
+}
+
 /// Whether the list of a binding is on the cluster.
 pub(super) fn is_on(on: &ClusterSnapshot, binding: &Binding, converged: &Converged) -> bool {
     let name = binding.bound.list_name(&on.installation);
