@@ -257,12 +257,14 @@ impl Canary {
 }
 
 /// Ends logins and accounts of the manager that the store does not hold, and what was cut off
-/// while another took its place; gives what was changed, in words.
+/// while another took its place; with a canary, waits until the API server has forgotten them. Gives
+/// what was changed, in words.
 pub(super) async fn finish(
     session: &Session,
     cluster: &Cluster,
     connection: Connection,
     journal: &Journal,
+    canary: Option<Canary>,
 ) -> Result<Vec<String>, Error> {
     let (listed, older) = session.store()?.read(|tx| {
         let listed = store::managers::former(tx, cluster.id)?;
@@ -296,6 +298,14 @@ pub(super) async fn finish(
     let mended = connection.mend_manager(&cluster.manager).await;
     changed.extend(mended.map_err(failed(&cluster))?);
     retire_logins(session, &cluster, &connection).await?;
+    // What the store says is true: until the API server has forgotten it, an older login works.
+    if let Some(canary) = canary
+        && !canary.is_forgotten().await.map_err(failed(&cluster))?
+    {
+        return Err(failed(&cluster)(ClusterError::unsettled(
+            "the API server still lets the manager's old account log in",
+        )));
+    }
     if older || is_given_up {
         settle::no_older_logins(session, &cluster, journal, None)?;
     }

@@ -172,7 +172,7 @@ async fn settle_one(
     );
     let settled = settled.await;
     // After it: what settles knows no account of the manager's that is just being made.
-    let finished = manager::finish(session, cluster, connection, journal).await;
+    let finished = manager::finish(session, cluster, connection, journal, None).await;
     let mut settled = settled?;
     settled.changed.extend(finished?);
     if !settled.changed.is_empty() {

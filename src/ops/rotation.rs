@@ -42,16 +42,23 @@ struct Replaced {
 }
 
 impl Replaced {
-    /// Waits until the API server remembers no login from before.
-    async fn wait(&mut self) {
-        let Some(canary) = self.canary.take().filter(|_| self.trouble.is_none()) else {
-            return;
+    /// Waits until the API server remembers no login from before, and records that there is none.
+    async fn wait(&mut self, app: &App, journal: &Journal, request: EventSeq) -> Result<(), Error> {
+        if self.trouble.is_some() {
+            return Ok(());
+        }
+        self.trouble = match self.canary.take() {
+            None => None,
+            Some(canary) => match canary.is_forgotten().await {
+                Ok(true) => None,
+                Ok(false) => Some("the API server still lets an ended account log in".to_owned()),
+                Err(error) => Some(text::chain(&error)),
+            },
         };
-        self.trouble = match canary.is_forgotten().await {
-            Ok(true) => None,
-            Ok(false) => Some("the API server still lets an ended account log in".to_owned()),
-            Err(error) => Some(text::chain(&error)),
-        };
+        if self.trouble.is_none() {
+            settle::no_older_logins(app, &self.cluster, journal, Some(request))?;
+        }
+        Ok(())
     }
 }
 
@@ -84,7 +91,6 @@ async fn replace(
     let ended = async {
         manager::end_former(session, &after, &new, journal, Some(request)).await?;
         manager::retire_logins(session, &after, &new).await?;
-        settle::no_older_logins(session, &after, journal, Some(request))?;
         Ok::<_, Error>(())
     };
     let trouble = ended.await.err().map(|error| text::chain(&error));
@@ -208,7 +214,7 @@ pub(crate) async fn rotate_manager(
     let cluster = &recorded.before()?.cluster;
     let journal = recorded.journal();
     let mut replaced = replace(session, cluster, seen.connection, journal, request).await?;
-    replaced.wait().await;
+    replaced.wait(session, journal, request).await?;
     let applied = Applied {
         owed: pending(session, &replaced)?,
         ..Applied::default()
@@ -380,7 +386,7 @@ pub(crate) async fn rotate_accounts(
     }
     let mut applied = recorded.pay(session).await?;
     if applied.owed.is_empty() {
-        replaced.wait().await;
+        replaced.wait(session, journal, request).await?;
     }
     // Both would tell of the manager.
     let of_manager = pending(session, &replaced)?;

@@ -12,7 +12,6 @@ use crate::domain::text::chain;
 use crate::domain::{KUBECONFIG_BYTES_MAX, Timestamp};
 use crate::kubernetes::client::Login;
 use crate::kubernetes::connection::{Connection, Right};
-use crate::kubernetes::error::Error as ClusterError;
 use crate::kubernetes::exec::{Run, run_exec};
 use crate::kubernetes::import::{
     ImportError, ImportOptions, Imported, KubeconfigFile, OperatorCredential, Refused,
@@ -271,18 +270,11 @@ pub(super) async fn retire_others(
         };
         let ended = connection.end_other_managers(&cluster.manager).await;
         ended.map_err(failed)?;
-        manager::finish(session, cluster, connection, journal).await?;
-        let forgotten = match canary {
-            Some(canary) => canary.is_forgotten().await.map_err(failed)?,
-            None => true,
-        };
-        if forgotten {
-            Ok(())
-        } else {
-            Err(failed(ClusterError::unsettled(
-                "the API server still lets the manager's old account log in",
-            )))
-        }
+        Box::pin(manager::finish(
+            session, cluster, connection, journal, canary,
+        ))
+        .await?;
+        Ok::<_, Error>(())
     };
     let error: Error = retired.await.err()?;
     Some(settle::older_logins(cluster, Some(chain(&error))))
