@@ -26,7 +26,7 @@
 //! | [`secrets`] | what is kept unread: identities, recipients, seal and open | `secrets/seal.rs` |
 //! | [`artifact`] | what is handed over: kubeconfigs, private files | [`artifact::file`] |
 //! | [`output`] | what is said: one renderer, tables, JSON, YAML, progress | [`output`] itself |
-//! | [`session`] | one run's hold on the world: store, identity, locks, connections | [`session::Session`] |
+//! | [`session`] | what all share in one process, and one run of somebody: identity, directory, terminal | [`session::App`], [`session::Session`] |
 //! | [`config`] | where store and identity are | |
 //! | [`error`] | exit codes, and the way out of every failure | [`error::Kind`] |
 //! | [`env`](mod@env) | streams, clock, randomness, variables: real or made up | [`env::Env`] |
@@ -135,7 +135,7 @@
 //!
 //! 1. `cli/kubeconfig/download.rs` parses names and lifetime into `domain` types; a bad one is a
 //!    usage error (2) before anything is opened. It calls [`ops::kubeconfig`]`::download`.
-//! 2. [`session::Session::actor`] opens the store and the identity: alice is whoever's public key
+//! 2. [`session::Session::principal`] opens the store and the identity: alice is whoever's public key
 //!    her identity has. `ops::find` looks the cluster up and asks [`domain::policy::on_cluster`];
 //!    what alice cannot see is "no cluster", as if it were not there.
 //! 3. The destination is checked before anything is minted: free or `--force`, a safe directory,

@@ -1,8 +1,8 @@
 //! WHAT IS DONE: one file per noun. No clap, no formats, no printing.
 //!
 //! A changing verb is a value that decides (`change`), and one runner carries it out
-//! (docs/design.md, "How a change happens"). Verbs that register, delete, seal or hand over still
-//! follow the steps by hand, with [`Mode`]: decide, record, apply, verify, deliver.
+//! (docs/design.md, "How a change happens"). Verbs with work of their own on a cluster go on from what
+//! was recorded; some that register, hand a key over or restore still follow the steps by hand.
 
 pub(crate) mod access;
 pub(crate) mod audit;
@@ -49,15 +49,6 @@ use crate::domain::name::ClusterName;
 use crate::domain::subject::SubjectName;
 use crate::domain::{Confirmed, Timestamp};
 
-/// Whether to do it or to say what would be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// Do it.
-    Do,
-    /// Say what would be done, and touch nothing (`--dry-run`).
-    Plan,
-}
-
 /// Whether to carry something out or to say what would be done. Consent is a part of performing: a
 /// dry run needs none, and gives none.
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +57,13 @@ pub(crate) enum Intent<C = Confirmed> {
     Preview,
     /// Do it, with the proof of consent that it needs.
     Perform(C),
+}
+
+impl<C> Intent<C> {
+    /// Whether nothing is to be touched.
+    pub(crate) fn is_preview(&self) -> bool {
+        matches!(self, Self::Preview)
+    }
 }
 
 /// The consent that is given by typing the command: nothing is taken from anybody.

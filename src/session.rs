@@ -20,6 +20,7 @@ use crate::domain::access::{self, Access};
 use crate::domain::cluster::Cluster;
 use crate::domain::installation::InstallationId;
 use crate::domain::name::UserRef;
+use crate::domain::policy;
 use crate::domain::sealed::SealedSecret;
 use crate::domain::user::User;
 use crate::env::Env;
@@ -326,7 +327,7 @@ impl Session {
     }
 
     /// Works out who is acting. Whether they may is a question for the rules.
-    pub(crate) fn actor(&self) -> Result<Principal, Error> {
+    pub(crate) fn principal(&self) -> Result<Principal, Error> {
         // The store first: without one, the identity says nothing.
         let store = self.store()?;
         let key = self.identity()?.recipient();

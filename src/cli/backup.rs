@@ -28,8 +28,8 @@ pub(crate) struct BackupArgs {
 }
 
 pub(crate) fn run(args: &BackupArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let mode = args.dry_run.mode();
-    let done = ops::backup::backup(desk.session, &args.file, args.force, mode)?;
+    let intent = args.dry_run.intent();
+    let done = ops::backup::backup(desk.session, &args.file, args.force, intent)?;
     let Some(done) = desk.planned(done)? else {
         return Ok(());
     };

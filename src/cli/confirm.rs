@@ -4,16 +4,7 @@ use super::desk::Desk;
 use super::global::DryRunArgs;
 use crate::domain::Confirmed;
 use crate::error::{Failure, Kind};
-use crate::ops::{Intent, Mode};
-
-/// Asks a question whose yes takes something away. `--yes` answers it; so does a dry run, which
-/// takes nothing.
-pub(crate) fn ask(desk: &mut Desk<'_>, question: &str, mode: Mode) -> Result<Confirmed, Failure> {
-    let agreed =
-        desk.yes || mode == Mode::Plan || desk.prompt.confirm(desk.output, question, "`--yes`")?;
-    Confirmed::from_consent(agreed)
-        .ok_or_else(|| Failure::words(Kind::State, "not confirmed; nothing was changed", ""))
-}
+use crate::ops::Intent;
 
 /// Asks a question whose yes takes something away, unless it is a dry run, which takes nothing and
 /// needs no consent. `--yes` answers it.
@@ -30,5 +21,7 @@ pub(crate) fn intent(
 
 /// Asks a question that somebody must say yes to. `--yes` answers it.
 pub(crate) fn agree(desk: &mut Desk<'_>, question: &str) -> Result<Confirmed, Failure> {
-    ask(desk, question, Mode::Do)
+    let agreed = desk.yes || desk.prompt.confirm(desk.output, question, "`--yes`")?;
+    Confirmed::from_consent(agreed)
+        .ok_or_else(|| Failure::words(Kind::State, "not confirmed; nothing was changed", ""))
 }

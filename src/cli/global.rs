@@ -130,13 +130,4 @@ impl DryRunArgs {
             Intent::Perform(Unasked)
         }
     }
-
-    /// Whether to do it or to say it.
-    pub(crate) fn mode(self) -> crate::ops::Mode {
-        if self.dry_run {
-            crate::ops::Mode::Plan
-        } else {
-            crate::ops::Mode::Do
-        }
-    }
 }

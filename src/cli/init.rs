@@ -35,9 +35,9 @@ pub(crate) fn run(args: InitArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
         refuse_another(&args, &found)?;
         ops::Done::Did(found)
     } else {
-        let mode = args.dry_run.mode();
+        let intent = args.dry_run.intent();
         let wish = wish(args, desk)?;
-        ops::init::init(desk.session, wish, mode)?
+        ops::init::init(desk.session, wish, intent)?
     };
     let Some(done) = desk.planned(done)? else {
         return Ok(());

@@ -31,9 +31,9 @@ pub(crate) async fn run(args: ReconcileArgs, desk: &mut Desk<'_>) -> Result<(), 
     };
     // One cluster's progress is its result.
     let progress = (total > 1).then(|| desk.output.progress(total, "clusters"));
-    let mode = args.dry_run.mode();
+    let intent = args.dry_run.intent();
     let reports =
-        ops::reconcile::reconcile(desk.session, &args.clusters, mode, &mut |report| match (
+        ops::reconcile::reconcile(desk.session, &args.clusters, &intent, &mut |report| match (
             &progress,
             &report.failed,
         ) {
@@ -45,9 +45,12 @@ pub(crate) async fn run(args: ReconcileArgs, desk: &mut Desk<'_>) -> Result<(), 
         })
         .await?;
     drop(progress);
-    desk.output
-        .list(reports.iter().map(|it| ClusterView::new(it, mode)))?;
-    if mode == ops::Mode::Plan {
+    desk.output.list(
+        reports
+            .iter()
+            .map(|it| ClusterView::new(it, intent.is_preview())),
+    )?;
+    if intent.is_preview() {
         desk.output.status("Nothing was changed (dry run).");
     }
     let owed: Vec<ops::Debt> = reports.iter().flat_map(|it| it.owed.clone()).collect();

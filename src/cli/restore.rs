@@ -31,13 +31,12 @@ pub(crate) struct RestoreArgs {
 }
 
 pub(crate) async fn run(args: RestoreArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let mode = args.dry_run.mode();
     let question = format!(
         "Replace the store by `{}`, and undo what was decided since?",
         args.file.display()
     );
-    let confirmed = confirm::ask(desk, &question, mode)?;
-    let done = ops::backup::restore(desk.session, &args.file, mode, confirmed).await?;
+    let intent = confirm::intent(desk, &question, args.dry_run)?;
+    let done = ops::backup::restore(desk.session, &args.file, &intent).await?;
     let done = match done {
         Outcome::Did(done) => done,
         Outcome::Planned(preview) => {

@@ -65,8 +65,8 @@ pub(crate) async fn run(args: ShellArgs, desk: &mut Desk<'_>) -> Result<(), Fail
         command: args.command,
         insists: desk.insists(),
     };
-    let mode = args.dry_run.mode();
-    let begun = Box::pin(ops::shell::begin(desk.session, &wish, mode)).await?;
+    let intent = args.dry_run.intent();
+    let begun = Box::pin(ops::shell::begin(desk.session, &wish, &intent)).await?;
     let Some(begun) = desk.planned(begun)? else {
         return Ok(());
     };

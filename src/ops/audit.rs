@@ -6,8 +6,7 @@ use futures::{StreamExt, stream};
 
 use super::backup::doubted_keys;
 use super::journal::Journal;
-use super::{Done, Error, Mode, find};
-use crate::domain::Confirmed;
+use super::{Done, Error, Intent, find};
 use crate::domain::audit::{Entry, Head, Phase};
 use crate::domain::cluster::Cluster;
 use crate::domain::policy::OrganizationAction;
@@ -31,7 +30,7 @@ pub(crate) fn doubt(session: &Session) -> Result<Option<String>, Error> {
     if changed.is_empty() {
         return Ok(None);
     }
-    let what = if session.actor()?.user.role.is_admin() {
+    let what = if session.principal()?.user.role.is_admin() {
         changed.join(", ")
     } else {
         "some of its records".to_owned()
@@ -155,8 +154,7 @@ pub(crate) struct Accepted {
 pub(crate) async fn accept(
     session: &Session,
     reason: &str,
-    mode: Mode,
-    _: Confirmed,
+    intent: &Intent,
 ) -> Result<Done<Accepted>, Error> {
     let action = "audit accept";
     let actor = find::reader(session, action)?;
@@ -179,7 +177,7 @@ pub(crate) async fn accept(
         });
     }
     let complaints = report.complaints();
-    if mode == Mode::Plan {
+    if intent.is_preview() {
         return Ok(Done::planned(planned(complaints)));
     }
     let kept = match &report.known {

@@ -9,9 +9,8 @@ use std::path::{Path, PathBuf};
 
 use super::error::refusal;
 use super::journal::Journal;
-use super::{Done, Error, Mode, find};
+use super::{Done, Error, Intent, Unasked, find};
 use crate::artifact::file::{Overwrite, check_writable_destination, write_private};
-use crate::domain::Confirmed;
 use crate::domain::audit::{Head, Phase};
 use crate::domain::cluster::Cluster;
 use crate::domain::policy::{OrganizationAction, in_organization};
@@ -38,9 +37,9 @@ pub(crate) fn backup(
     session: &Session,
     path: &Path,
     force: bool,
-    mode: Mode,
+    intent: Intent<Unasked>,
 ) -> Result<Done<Copied>, Error> {
-    let actor = find::actor(session, "backup")?;
+    let actor = find::principal(session, "backup")?;
     let journal = Journal::new(&actor, "backup");
     find::allow(session, &actor, &journal, OrganizationAction::Backup)?;
     let path = session.workspace.env.current_dir.join(path);
@@ -50,7 +49,7 @@ pub(crate) fn backup(
         Overwrite::Never
     };
     check_writable_destination(&path, overwrite)?;
-    if mode == Mode::Plan {
+    if intent.is_preview() {
         return Ok(Done::planned(vec![format!(
             "copy the store `{}` to `{}`",
             session.config.store.display(),
@@ -188,8 +187,7 @@ struct Present<'a> {
 pub(crate) async fn restore(
     session: &Session,
     path: &Path,
-    mode: Mode,
-    _: Confirmed,
+    intent: &Intent,
 ) -> Result<Outcome, Error> {
     let bytes = session
         .workspace
@@ -206,7 +204,7 @@ pub(crate) async fn restore(
     let names = |clusters: &[Cluster]| -> Vec<String> {
         clusters.iter().map(|c| c.name.to_string()).collect()
     };
-    if mode == Mode::Plan {
+    if intent.is_preview() {
         let mut lines = vec![format!(
             "replace the store `{}` by `{}` (its log ends at event {})",
             session.config.store.display(),

@@ -57,7 +57,7 @@ pub(crate) struct Line {
 
 /// Lists the clusters that the actor may see.
 pub(crate) fn list(session: &Session) -> Result<Vec<Line>, Error> {
-    let actor = find::actor(session, "cluster list")?;
+    let actor = find::principal(session, "cluster list")?;
     session.store()?.read(|tx| {
         let users = store::users::list(tx)?;
         let unfinished = store::credentials::all_unfinished(tx)?;
@@ -140,7 +140,7 @@ pub(crate) struct Reach {
 
 /// Shows a cluster; asks it where write reaches, if the actor can open its login.
 pub(crate) async fn show(session: &Session, name: &ClusterName) -> Result<Shown, Error> {
-    let actor = find::actor(session, "cluster show")?;
+    let actor = find::principal(session, "cluster show")?;
     let journal = Journal::new(&actor, "cluster show");
     let found = find::cluster(session, &actor, &journal, name, ClusterAction::See)?;
     let line = session.store()?.read(|tx| {

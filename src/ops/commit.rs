@@ -31,7 +31,7 @@ pub(super) struct Question<'a> {
 impl Question<'_> {
     /// Asks now, with the actor's rights as they are now; a refusal is recorded.
     pub(super) fn ask(&self, session: &Session) -> Result<(Principal, Cluster), Error> {
-        let actor = find::actor(session, self.command)?;
+        let actor = find::principal(session, self.command)?;
         let journal = Journal::new(&actor, self.command);
         let name = &self.cluster.name;
         let found = find::cluster(session, &actor, &journal, name, self.action)?;
@@ -59,7 +59,7 @@ impl Question<'_> {
         session: &Session,
         work: impl FnOnce(&WriteTxn<'_>, &Cluster) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let actor = session.actor()?;
+        let actor = session.principal()?;
         let done = session.store()?.write(|tx| {
             let Some(cluster) = self.allowed(session, tx, &actor)? else {
                 return Ok(None);
@@ -118,7 +118,7 @@ pub(super) fn commit_for<T>(
     actions: &[OrganizationAction],
     work: impl FnOnce(&WriteTxn<'_>) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let actor = session.actor()?;
+    let actor = session.principal()?;
     let done = session.store()?.write(|tx| {
         if allowed_for(tx, &actor, actions)? {
             work(tx).map(Some)
@@ -129,7 +129,7 @@ pub(super) fn commit_for<T>(
     if let Some(value) = done {
         return Ok(value);
     }
-    let actor = find::actor(session, command)?;
+    let actor = find::principal(session, command)?;
     let journal = Journal::new(&actor, command);
     for action in actions {
         find::allow(session, &actor, &journal, *action)?;

@@ -87,7 +87,7 @@ pub(crate) async fn explain(
     cluster: &ClusterName,
     question: Option<Question>,
 ) -> Result<Explained, Error> {
-    let actor = find::actor(session, "access explain")?;
+    let actor = find::principal(session, "access explain")?;
     let journal = Journal::new(&actor, "access explain").user_name(&user.to_string());
     let own = match user {
         UserRef::Name(name) => *name == actor.user.name,

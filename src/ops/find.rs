@@ -66,7 +66,7 @@ pub(super) fn project_role(
 
 /// Who is acting, with the right to act as the user given with `--as`; the store must be what this
 /// program left, or nothing that it says of anybody's rights counts.
-pub(super) fn actor(session: &Session, action: &'static str) -> Result<Principal, Error> {
+pub(super) fn principal(session: &Session, action: &'static str) -> Result<Principal, Error> {
     session.trust()?;
     reader(session, action)
 }
@@ -74,7 +74,7 @@ pub(super) fn actor(session: &Session, action: &'static str) -> Result<Principal
 /// [`actor`] for those who only look at the log: also where the store cannot be trusted.
 pub(super) fn reader(session: &Session, action: &'static str) -> Result<Principal, Error> {
     session.is_about(action);
-    let actor = session.actor()?;
+    let actor = session.principal()?;
     if let Err(denial) = acts_as(&actor) {
         let journal = Journal::new(&actor, action);
         return Err(journal.deny(session, denial, None, &actor.holder, vec![]));

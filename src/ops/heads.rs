@@ -24,7 +24,7 @@ const ASK_MAX: Duration = Duration::from_secs(10);
 /// it holds: of another copy of the store, or of somebody who knew its manager's login.
 pub(crate) async fn overwrite(session: &Session) -> Result<(), Error> {
     let action = "audit accept";
-    let actor = find::actor(session, action)?;
+    let actor = find::principal(session, action)?;
     let journal = Journal::new(&actor, action);
     find::may(session, &actor, &journal, OrganizationAction::Restore)?;
     let clusters = session.store()?.read(store::clusters::list)?;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Done, Error, Mode};
+use super::{Done, Error, Intent, Unasked};
 use crate::artifact::file::{
     FileError, Overwrite, check_writable_destination, ensure_private_dir, link_private,
     write_private,
@@ -61,7 +61,7 @@ pub(crate) fn existing(session: &Session) -> Result<Option<Initialized>, Error> 
     let Some(organization) = organization else {
         return Ok(None);
     };
-    let actor = match session.actor() {
+    let actor = match session.principal() {
         Err(session::Error::NoIdentity { path }) => {
             return Err(Error::Exists {
                 what: "an organization in this store".to_owned(),
@@ -87,7 +87,11 @@ pub(crate) fn existing(session: &Session) -> Result<Option<Initialized>, Error> 
 }
 
 /// Makes what is missing. Run twice it changes nothing.
-pub(crate) fn init(session: &Session, wish: Init, mode: Mode) -> Result<Done<Initialized>, Error> {
+pub(crate) fn init(
+    session: &Session,
+    wish: Init,
+    intent: Intent<Unasked>,
+) -> Result<Done<Initialized>, Error> {
     if let Some(found) = existing(session)? {
         return Ok(Done::Did(found));
     }
@@ -96,7 +100,7 @@ pub(crate) fn init(session: &Session, wish: Init, mode: Mode) -> Result<Done<Ini
         Err(session::Error::NoIdentity { .. }) => false,
         Err(error) => return Err(error.into()),
     };
-    if mode == Mode::Plan {
+    if intent.is_preview() {
         let mut lines = vec![format!(
             "make the store `{}` of organization '{}'",
             session.config.store.display(),

@@ -172,7 +172,7 @@ pub(crate) fn record_shut(session: &Session) -> Result<(), Error> {
     if shut.is_empty() {
         return Ok(());
     }
-    let actor = session.actor()?;
+    let actor = session.principal()?;
     for secret in shut {
         let journal = Journal {
             cluster: Some(secret.on.to_string()),

@@ -68,7 +68,7 @@ fn case(
     user: Option<&UserRef>,
     way: Way,
 ) -> Result<Case, Error> {
-    let actor = find::actor(session, action)?;
+    let actor = find::principal(session, action)?;
     let journal = Journal::new(&actor, action);
     let own = user.is_none_or(|user| is_own(&actor, user));
     let shared = match way {
@@ -216,7 +216,7 @@ pub(crate) fn show(
     cluster: &ClusterName,
     user: Option<&UserRef>,
 ) -> Result<Vec<Version>, Error> {
-    let actor = find::actor(session, "kubeconfig show")?;
+    let actor = find::principal(session, "kubeconfig show")?;
     let journal = Journal::new(&actor, "kubeconfig show");
     let found = find::cluster(session, &actor, &journal, cluster, ClusterAction::See)?;
     let subject = match user {

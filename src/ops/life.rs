@@ -230,7 +230,7 @@ pub(crate) fn handover(
     name: &ClusterName,
     to: &UserRef,
 ) -> Result<Handover, Error> {
-    let actor = find::actor(session, TRANSFER)?;
+    let actor = find::principal(session, TRANSFER)?;
     let journal = Journal::new(&actor, TRANSFER).user_name(&to.to_string());
     let found = find::cluster(session, &actor, &journal, name, ClusterAction::Transfer)?;
     let user = super::cluster::active_user(session, to)?;

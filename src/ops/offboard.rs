@@ -333,7 +333,7 @@ pub(crate) async fn offboard(
         new_owner: heir.map(|user| user.name.to_string()),
         transferred,
         at: session.now(),
-        by: find::actor(session, "user offboard")?
+        by: find::principal(session, "user offboard")?
             .holder
             .name
             .to_string(),

@@ -49,7 +49,7 @@ pub(crate) struct Line {
 /// Lists the projects that the actor may see: all for organization owners and admins, others see
 /// those that they are members of.
 pub(crate) fn list(session: &Session) -> Result<Vec<Line>, Error> {
-    let actor = find::actor(session, "project list")?;
+    let actor = find::principal(session, "project list")?;
     session.store()?.read(|tx| {
         let clusters = store::clusters::list(tx)?;
         let roles = store::projects::roles(tx)?;
@@ -121,7 +121,7 @@ pub(crate) struct Shown {
 
 /// Shows a project: members, clusters, who holds which version, and who must download again.
 pub(crate) fn show(session: &Session, name: &ProjectName) -> Result<Shown, Error> {
-    let actor = find::actor(session, "project show")?;
+    let actor = find::principal(session, "project show")?;
     let journal = Journal::new(&actor, "project show");
     let project = find::project(session, &actor, &journal, name, ProjectAction::See)?;
     session.store()?.read(|tx| {

@@ -73,7 +73,7 @@ fn open_case(
     name: &ClusterName,
     words: &'static str,
 ) -> Result<(Cluster, Journal, crate::session::Principal), Error> {
-    let actor = find::actor(session, words)?;
+    let actor = find::principal(session, words)?;
     let journal = Journal::new(&actor, words);
     let found = find::cluster(session, &actor, &journal, name, ClusterAction::Sensitive)?;
     let journal = journal.cluster(&found.cluster);
@@ -176,7 +176,7 @@ pub(crate) async fn set(
         Done::Planned(planned) => return Ok(Done::Planned(planned)),
         Done::Did(done) => done,
     };
-    let actor = find::actor(session, "cluster provider-token set")?;
+    let actor = find::principal(session, "cluster provider-token set")?;
     Ok(Done::Did(Masked {
         cluster: change.cluster.clone(),
         provider: HETZNER.to_owned(),

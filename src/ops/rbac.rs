@@ -146,7 +146,7 @@ pub(crate) struct Listed {
 /// Lists bindings, as far as the actor may know. One cluster, managed by the actor, is asked how
 /// they stand there.
 pub(crate) async fn list(session: &Session, filter: &Filter) -> Result<Listed, Error> {
-    let actor = find::actor(session, "rbac list")?;
+    let actor = find::principal(session, "rbac list")?;
     let journal = Journal::new(&actor, "rbac list");
     if let Some(name) = &filter.cluster {
         find::cluster(session, &actor, &journal, name, ClusterAction::See)?;
@@ -228,7 +228,7 @@ pub(crate) async fn roles(
     namespace: Option<&str>,
     with_system: bool,
 ) -> Result<Vec<Offer>, Error> {
-    let actor = find::actor(session, "rbac roles")?;
+    let actor = find::principal(session, "rbac roles")?;
     let journal = Journal::new(&actor, "rbac roles");
     let found = find::cluster(session, &actor, &journal, name, ClusterAction::Operate)?;
     let seen = super::cluster::look(session, &found.cluster).await?;

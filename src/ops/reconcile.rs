@@ -3,7 +3,9 @@
 use futures::{StreamExt, stream};
 
 use super::journal::Journal;
-use super::{Debt, Ended, Error, Mode, cluster, find, manager, remove, settle, ssh_key, status};
+use super::{
+    Debt, Ended, Error, Intent, Unasked, cluster, find, manager, remove, settle, ssh_key, status,
+};
 use crate::artifact;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
@@ -39,10 +41,10 @@ pub(crate) struct Report {
 pub(crate) async fn reconcile(
     session: &Session,
     names: &[ClusterName],
-    mode: Mode,
+    intent: &Intent<Unasked>,
     report: &mut dyn FnMut(&Report),
 ) -> Result<Vec<Report>, Error> {
-    let actor = find::actor(session, "reconcile")?;
+    let actor = find::principal(session, "reconcile")?;
     let journal = Journal::new(&actor, "reconcile");
     let (mut clusters, mut reports) = (Vec::new(), Vec::new());
     if names.is_empty() {
@@ -79,13 +81,13 @@ pub(crate) async fn reconcile(
             }
         }
     }
-    if mode == Mode::Do {
+    if !intent.is_preview() {
         // A download that was killed may have left its file here, complete and without its name.
         artifact::file::sweep(&session.workspace.env.current_dir);
     }
     let journal = &journal;
     let mut work = stream::iter(clusters)
-        .map(|cluster| async move { one(session, &cluster, journal, mode).await })
+        .map(|cluster| async move { one(session, &cluster, journal, intent).await })
         .buffer_unordered(CLUSTERS_AT_ONCE);
     while let Some(done) = work.next().await {
         report(&done);
@@ -95,7 +97,12 @@ pub(crate) async fn reconcile(
     Ok(reports)
 }
 
-async fn one(session: &Session, cluster: &Cluster, journal: &Journal, mode: Mode) -> Report {
+async fn one(
+    session: &Session,
+    cluster: &Cluster,
+    journal: &Journal,
+    intent: &Intent<Unasked>,
+) -> Report {
     let mut report = Report {
         cluster: cluster.name.clone(),
         changed: vec![],
@@ -104,9 +111,9 @@ async fn one(session: &Session, cluster: &Cluster, journal: &Journal, mode: Mode
         notes: vec![],
         failed: None,
     };
-    let outcome = match mode {
-        Mode::Plan => preview(session, cluster, &mut report).await,
-        Mode::Do => {
+    let outcome = match intent {
+        Intent::Preview => preview(session, cluster, &mut report).await,
+        Intent::Perform(_) => {
             async {
                 // First what needs no cluster: it may be away.
                 ssh_key::settle_claim(session, cluster, journal).await?;
@@ -116,7 +123,7 @@ async fn one(session: &Session, cluster: &Cluster, journal: &Journal, mode: Mode
         }
     };
     if let Err(error) = outcome {
-        if mode == Mode::Do {
+        if !intent.is_preview() {
             let owed = settle::owed(session, cluster, journal, None, &error);
             report.owed = owed.unwrap_or_default();
         }

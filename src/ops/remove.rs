@@ -40,7 +40,7 @@ pub(crate) struct Removed {
 
 /// Asks the rules, without doing anything: before the question is put to a person.
 pub(crate) fn may_delete(session: &Session, name: &ClusterName) -> Result<(), Error> {
-    let actor = find::actor(session, "cluster delete")?;
+    let actor = find::principal(session, "cluster delete")?;
     let journal = Journal::new(&actor, "cluster delete");
     find::cluster(session, &actor, &journal, name, ClusterAction::Delete).map(drop)
 }
@@ -109,7 +109,7 @@ pub(crate) async fn delete(
     change: &Delete,
     intent: &Intent,
 ) -> Result<Done<Removed>, Error> {
-    if matches!(intent, Intent::Preview) {
+    if intent.is_preview() {
         return change::planned(session, change).await.map(Done::Planned);
     }
     let mut recorded = change::record(session, change).await?;

@@ -206,7 +206,7 @@ pub(crate) async fn rotate_manager(
     change: &RotateManager,
     intent: &Intent<Unasked>,
 ) -> Result<Done<Lived>, Error> {
-    if matches!(intent, Intent::Preview) {
+    if intent.is_preview() {
         return change::planned(session, change).await.map(Done::Planned);
     }
     let mut recorded = change::record(session, change).await?;
@@ -366,7 +366,7 @@ pub(crate) async fn rotate_accounts(
     change: &RotateAccounts,
     intent: &Intent,
 ) -> Result<Done<Rotated>, Error> {
-    if matches!(intent, Intent::Preview) {
+    if intent.is_preview() {
         return change::planned(session, change).await.map(Done::Planned);
     }
     let mut recorded = change::record(session, change).await?;

@@ -15,7 +15,7 @@ pub(crate) use child::run;
 
 use super::journal::Journal;
 use super::kubeconfig::mint_and_try;
-use super::{Applied, Done, Error, Mode, excess, find, settle};
+use super::{Applied, Done, Error, Intent, Unasked, excess, find, settle};
 use crate::artifact::file::{Overwrite, ensure_private_dir, write_private};
 use crate::artifact::kubeconfig::{KubeconfigFields, render};
 use crate::domain::access::{Level, Power};
@@ -96,7 +96,7 @@ struct Asked {
 }
 
 fn ask(session: &Session, wish: &ShellWish) -> Result<Asked, Error> {
-    let actor = find::actor(session, "shell")?;
+    let actor = find::principal(session, "shell")?;
     let journal = Journal::new(&actor, "shell");
     let asks = ClusterAction::OwnKubeconfig;
     let found = find::cluster(session, &actor, &journal, &wish.cluster, asks)?;
@@ -135,10 +135,10 @@ fn ask(session: &Session, wish: &ShellWish) -> Result<Asked, Error> {
 pub(crate) async fn begin(
     session: &Session,
     wish: &ShellWish,
-    mode: Mode,
+    intent: &Intent<Unasked>,
 ) -> Result<Done<Begun>, Error> {
     let asked = ask(session, wish)?;
-    if mode == Mode::Plan {
+    if intent.is_preview() {
         return Ok(Done::planned(Box::pin(plan(session, &asked, wish)).await));
     }
     let lock = session.lock(&asked.cluster).await?;

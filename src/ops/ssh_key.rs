@@ -24,7 +24,8 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::journal::Journal;
-use super::{Done, Error, Mode, find, reseal};
+use super::{Done, Error, Intent, Unasked, find, reseal};
+use crate::domain::Timestamp;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
 use crate::domain::name::ClusterName;
@@ -32,7 +33,6 @@ use crate::domain::policy::ClusterAction;
 use crate::domain::sealed::{SealedSecret, Which};
 use crate::domain::ssh::{Custody, KeyPair, NodeKey, Place, SshKeyId};
 use crate::domain::user::UserId;
-use crate::domain::{Confirmed, Timestamp};
 use crate::secrets::KEY_BYTES_MAX;
 use crate::session::{App, Principal, Session};
 use crate::store::ssh_keys::NewSshKey;
@@ -51,7 +51,7 @@ fn case(
     name: &ClusterName,
     action: ClusterAction,
 ) -> Result<Case, Error> {
-    let actor = find::actor(session, words)?;
+    let actor = find::principal(session, words)?;
     let journal = Journal::new(&actor, words);
     let found = find::cluster(session, &actor, &journal, name, action)?;
     let journal = journal.cluster(&found.cluster);
@@ -197,7 +197,7 @@ pub(crate) async fn add(
     session: &Session,
     name: &ClusterName,
     origin: Origin,
-    mode: Mode,
+    intent: &Intent<Unasked>,
 ) -> Result<Done<Shown>, Error> {
     let words = match origin {
         Origin::Generate(_) => "ssh-key generate",
@@ -205,7 +205,7 @@ pub(crate) async fn add(
     };
     let before = case(session, words, name, ClusterAction::ManageSshKey)?;
     refuse_second(session, &before.cluster)?;
-    if mode == Mode::Plan {
+    if intent.is_preview() {
         return Ok(Done::planned(vec![match &origin {
             Origin::Generate(_) => format!("make an SSH key for cluster '{name}'"),
             Origin::Import(key) => {
@@ -479,15 +479,14 @@ pub(crate) async fn reset(
     session: &Session,
     name: &ClusterName,
     kind: SshKeyKind,
-    mode: Mode,
-    _: Confirmed,
+    intent: &Intent,
 ) -> Result<Done<Shown>, Error> {
     let words = "ssh-key reset";
     let before = case(session, words, name, ClusterAction::ManageSshKey)?;
     if look(session, &before.cluster)?.is_none() {
         return Err(none(name));
     }
-    if mode == Mode::Plan {
+    if intent.is_preview() {
         return Ok(Done::planned(vec![
             format!("destroy the private half of the SSH key of cluster '{name}'"),
             format!("make a new SSH key for cluster '{name}'"),

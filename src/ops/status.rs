@@ -91,7 +91,7 @@ impl Ask {
 
 /// Says who must act where something is pending that the actor's key cannot make true.
 pub(crate) fn asks(session: &Session, owed: &[Debt]) -> Result<Vec<Ask>, Error> {
-    let actor = session.actor()?;
+    let actor = session.principal()?;
     let mut asks = Vec::new();
     session.store()?.read(|tx| {
         for cluster in store::clusters::list(tx)? {
@@ -158,7 +158,7 @@ pub(super) fn elsewhere(app: &App, actor: &Principal) -> Result<Vec<Debt>, Error
 
 /// Says how things stand on the clusters that the actor manages, and what concerns them on others.
 pub(crate) fn status(session: &Session) -> Result<Status, Error> {
-    let actor = find::actor(session, "status")?;
+    let actor = find::principal(session, "status")?;
     let now = session.now();
     let soon = now + TimeDelta::days(SOON_DAYS);
     let mut status = Status::default();
@@ -272,7 +272,7 @@ pub(crate) fn revoked(
     user: Option<&UserRef>,
     only: Option<&ClusterName>,
 ) -> Result<Vec<Revoked>, Error> {
-    let actor = session.actor()?;
+    let actor = session.principal()?;
     let user = match user {
         Some(user) => find::user(session, user)?,
         None => actor.user.clone(),

@@ -116,7 +116,7 @@ pub(crate) async fn act<C: Clone>(
     intent: &Intent<C>,
     hear: &mut dyn FnMut(Heard<'_>),
 ) -> Result<Vec<Report>, Error> {
-    let actor = find::actor(session, action.words())?;
+    let actor = find::principal(session, action.words())?;
     let journal = Journal::new(&actor, action.words()).user_name(&user.to_string());
     let (user, clusters) = match place {
         Where::Cluster(name) => {

@@ -59,7 +59,7 @@ pub(crate) struct Changed {
 
 /// Lists users. For organization owners and admins.
 pub(crate) fn list(session: &Session) -> Result<Vec<User>, Error> {
-    let actor = find::actor(session, "user list")?;
+    let actor = find::principal(session, "user list")?;
     let journal = Journal::new(&actor, "user list");
     find::allow(session, &actor, &journal, OrganizationAction::ListUsers)?;
     Ok(session.store()?.read(store::users::list)?)
@@ -83,7 +83,7 @@ pub(crate) fn show(
 }
 
 fn shown(session: &Session, name: &UserRef) -> Result<User, Error> {
-    let actor = find::actor(session, "user show")?;
+    let actor = find::principal(session, "user show")?;
     let own = match name {
         UserRef::Name(name) => *name == actor.user.name,
         UserRef::Email(email) => actor.user.email.as_ref() == Some(email),

@@ -47,7 +47,7 @@ pub(crate) struct KeySet {
 
 /// Says whether somebody else set the key of whoever is acting.
 pub(crate) fn key_set(session: &Session) -> Result<Option<KeySet>, Error> {
-    let actor = find::actor(session, "whoami")?;
+    let actor = find::principal(session, "whoami")?;
     Ok(session.store()?.read(|tx| {
         let Some((by, at)) = store::users::key_set(tx, actor.holder.id)? else {
             return Ok(None);
@@ -64,7 +64,7 @@ pub(crate) fn key_set(session: &Session) -> Result<Option<KeySet>, Error> {
 
 /// Works out who is acting.
 pub(crate) fn whoami(session: &Session) -> Result<Who, Error> {
-    let actor = find::actor(session, "whoami")?;
+    let actor = find::principal(session, "whoami")?;
     let key: Recipient = session.identity().map_err(Error::Session)?.recipient();
     let organization = session
         .store()?

@@ -102,7 +102,7 @@ const NOT_OURS: &str = "not ours, or not yours to see";
 
 /// Says of every login in a file whose it is.
 pub(crate) fn whose(session: &Session, file: &Path) -> Result<Findings, Error> {
-    let actor = find::actor(session, "kubeconfig whose")?;
+    let actor = find::principal(session, "kubeconfig whose")?;
     let given = session.workspace.read_given(file, BYTES_MAX)?;
     let found = logins(&given.bytes).ok_or_else(|| Error::Input {
         why: format!("{} holds neither a kubeconfig nor a token", given.name),

@@ -32,13 +32,12 @@ pub(crate) struct AuditAcceptArgs {
 }
 
 pub(crate) async fn run(args: &AuditAcceptArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let mode = args.dry_run.mode();
     let report = ops::audit::verify(desk.session)?;
     for complaint in report.complaints() {
         desk.output.warn(&complaint);
     }
-    let confirmed = confirm::ask(desk, "Accept the store as it stands?", mode)?;
-    let done = ops::audit::accept(desk.session, &args.reason, mode, confirmed).await?;
+    let intent = confirm::intent(desk, "Accept the store as it stands?", args.dry_run)?;
+    let done = ops::audit::accept(desk.session, &args.reason, &intent).await?;
     let Some(done) = desk.planned(done)? else {
         return Ok(());
     };

@@ -106,7 +106,8 @@ pub(crate) async fn run(args: ClusterAddArgs, desk: &mut Desk<'_>) -> Result<(),
         keep_credential: args.keep_credential,
         insists: desk.insists(),
     };
-    let adding = Box::pin(ops::cluster::add(desk.session, wish, args.dry_run.mode()));
+    let intent = args.dry_run.intent();
+    let adding = Box::pin(ops::cluster::add(desk.session, wish, &intent));
     let done = adding.await?;
     let Some(done) = desk.planned(done)? else {
         return Ok(());

@@ -29,18 +29,17 @@ pub(crate) struct ClusterRelinkArgs {
 }
 
 pub(crate) async fn run(args: ClusterRelinkArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let mode = args.dry_run.mode();
     let question = format!(
         "Trust this kubeconfig as that of cluster '{}' from now on?",
         args.name
     );
-    let confirmed = confirm::ask(desk, &question, mode)?;
+    let intent = confirm::intent(desk, &question, args.dry_run)?;
     let wish = ops::cluster::Relink {
         source: args.source.source(desk)?,
         keep_credential: args.keep_credential,
         objects: args.made.options(),
     };
-    let done = ops::cluster::relink(desk.session, &args.name, &wish, mode, confirmed).await?;
+    let done = ops::cluster::relink(desk.session, &args.name, &wish, &intent).await?;
     let Some(done) = desk.planned(done)? else {
         return Ok(());
     };

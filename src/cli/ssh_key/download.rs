@@ -52,17 +52,17 @@ pub(crate) async fn run(args: SshKeyDownloadArgs, desk: &mut Desk<'_>) -> Result
         user: args.user,
         destination,
     };
-    let mode = args.dry_run.mode();
+    let intent = args.dry_run.intent();
     let given = Confirmed::from_consent(desk.yes);
-    let done = match download(desk.session, &wish, mode, given).await {
+    let done = match download(desk.session, &wish, &intent, given).await {
         Err(ops::Error::Unsure { what }) if given.is_none() => {
             desk.output.warn(&what);
             let question = format!(
                 "Take the SSH key of cluster '{}' all the same?",
                 wish.cluster
             );
-            let confirmed = confirm::ask(desk, &question, mode)?;
-            download(desk.session, &wish, mode, Some(confirmed)).await?
+            let confirmed = confirm::agree(desk, &question)?;
+            download(desk.session, &wish, &intent, Some(confirmed)).await?
         }
         done => done?,
     };

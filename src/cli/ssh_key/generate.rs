@@ -36,7 +36,7 @@ pub(crate) struct SshKeyGenerateArgs {
 
 pub(crate) async fn run(args: SshKeyGenerateArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let origin = Origin::Generate(args.kind.into());
-    let done = ssh_key::add(desk.session, &args.cluster, origin, args.dry_run.mode()).await?;
+    let done = ssh_key::add(desk.session, &args.cluster, origin, &args.dry_run.intent()).await?;
     let Some(shown) = desk.planned(done)? else {
         return Ok(());
     };

@@ -60,7 +60,7 @@ pub(crate) async fn run(args: SshKeyImportArgs, desk: &mut Desk<'_>) -> Result<(
     ssh_key::may_add(desk.session, &args.cluster)?;
     let key = read(desk, &args.cluster, &args.file)?;
     let origin = Origin::Import(Box::new(key));
-    let done = ssh_key::add(desk.session, &args.cluster, origin, args.dry_run.mode()).await?;
+    let done = ssh_key::add(desk.session, &args.cluster, origin, &args.dry_run.intent()).await?;
     let Some(shown) = desk.planned(done)? else {
         return Ok(());
     };

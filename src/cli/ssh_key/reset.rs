@@ -31,11 +31,10 @@ pub(crate) struct SshKeyResetArgs {
 }
 
 pub(crate) async fn run(args: &SshKeyResetArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let mode = args.dry_run.mode();
     let name = &args.cluster;
     let question = format!("Destroy the SSH key of cluster '{name}' and make a new one?");
-    let confirmed = confirm::ask(desk, &question, mode)?;
-    let done = ops::ssh_key::reset(desk.session, name, args.kind.into(), mode, confirmed).await?;
+    let intent = confirm::intent(desk, &question, args.dry_run)?;
+    let done = ops::ssh_key::reset(desk.session, name, args.kind.into(), &intent).await?;
     let Some(shown) = desk.planned(done)? else {
         return Ok(());
     };

@@ -149,7 +149,7 @@ impl Ear<'_, '_> {
 }
 
 pub(crate) async fn install(args: SshKeyInstallArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let mode = args.dry_run.mode();
+    let intent = args.dry_run.intent();
     let wish = wish(args.cluster, args.reach, SshKeyKind::Ed25519);
     let session = desk.session;
     let mut consent = given(desk);
@@ -159,7 +159,7 @@ pub(crate) async fn install(args: SshKeyInstallArgs, desk: &mut Desk<'_>) -> Res
             progress: None,
         };
         let mut hear = |heard: Heard<'_>| ear.hear(&heard);
-        match ssh_key::install(session, &wish, mode, consent, &mut hear).await {
+        match ssh_key::install(session, &wish, &intent, consent, &mut hear).await {
             Err(ops::Error::NewNodes { nodes, others, .. }) => {
                 consent = ask(desk, &wish.cluster, &nodes, others)?;
             }
@@ -169,7 +169,7 @@ pub(crate) async fn install(args: SshKeyInstallArgs, desk: &mut Desk<'_>) -> Res
 }
 
 pub(crate) async fn rotate(args: SshKeyRotateArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let mode = args.dry_run.mode();
+    let intent = args.dry_run.intent();
     let wish = wish(args.cluster, args.reach, args.kind.into());
     let session = desk.session;
     let mut consent = given(desk);
@@ -179,7 +179,7 @@ pub(crate) async fn rotate(args: SshKeyRotateArgs, desk: &mut Desk<'_>) -> Resul
             progress: None,
         };
         let mut hear = |heard: Heard<'_>| ear.hear(&heard);
-        match ssh_key::rotate(session, &wish, mode, consent, &mut hear).await {
+        match ssh_key::rotate(session, &wish, &intent, consent, &mut hear).await {
             Err(ops::Error::NewNodes { nodes, others, .. }) => {
                 consent = ask(desk, &wish.cluster, &nodes, others)?;
             }

@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use crate::ops::Mode;
 use crate::ops::reconcile::Report;
 use crate::output::{Cell, Table, View};
 
@@ -19,13 +18,13 @@ pub(crate) struct ClusterView {
 
 impl ClusterView {
     /// Shapes a report.
-    pub(crate) fn new(report: &Report, mode: Mode) -> Self {
-        let state = match (&report.failed, report.changed.is_empty(), mode) {
+    pub(crate) fn new(report: &Report, is_preview: bool) -> Self {
+        let state = match (&report.failed, report.changed.is_empty(), is_preview) {
             _ if !report.owed.is_empty() => "owed",
             (Some(_), ..) => "failed",
             (None, true, _) => "unchanged",
-            (None, false, Mode::Do) => "changed",
-            (None, false, Mode::Plan) => "would change",
+            (None, false, false) => "changed",
+            (None, false, true) => "would change",
         };
         let ended = report.ended.iter();
         Self {

@@ -65,7 +65,7 @@ pub(crate) struct Filter {
 /// of it, others see what they have themselves. Of one cluster, those who manage it see who has
 /// nothing, too.
 pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Line>, Error> {
-    let actor = find::actor(session, "access list")?;
+    let actor = find::principal(session, "access list")?;
     let journal = Journal::new(&actor, "access list");
     if let Some(name) = &filter.cluster {
         find::cluster(session, &actor, &journal, name, ClusterAction::See)?;

@@ -46,7 +46,7 @@ impl Case {
             name,
             ..
         } = change.about();
-        let actor = find::actor(session, command)?;
+        let actor = find::principal(session, command)?;
         let mut journal = Journal::new(&actor, command);
         if let Some(user) = user.map(ToString::to_string).or(name) {
             journal = journal.user_name(&user);

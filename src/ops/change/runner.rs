@@ -23,7 +23,7 @@ pub(in crate::ops) async fn run<C: Change>(
     change: &C,
     intent: &Intent<C::Consent>,
 ) -> Result<Done<Carried<C::Seen>>, Error> {
-    if matches!(intent, Intent::Preview) {
+    if intent.is_preview() {
         return Box::pin(preview(session, change)).await;
     }
     let mut recorded = Box::pin(record(session, change)).await?;

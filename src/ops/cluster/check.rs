@@ -101,7 +101,7 @@ impl Checked {
 
 /// Checks a cluster: reachable, pins, version, rights, drift, and where write reaches.
 pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Checked, Error> {
-    let actor = find::actor(session, "cluster check")?;
+    let actor = find::principal(session, "cluster check")?;
     let journal = Journal::new(&actor, "cluster check");
     let found = find::cluster(session, &actor, &journal, name, ClusterAction::Operate)?;
     let cluster = found.cluster;

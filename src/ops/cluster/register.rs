@@ -17,7 +17,9 @@ use crate::domain::{Confirmed, Timestamp};
 use crate::kubernetes::undo::New;
 use crate::ops::commit::{Question, commit_for};
 use crate::ops::journal::Journal;
-use crate::ops::{Applied, Done, Error, Mode, excess, find, manager, reseal, settle, ssh_key};
+use crate::ops::{
+    Applied, Done, Error, Intent, Unasked, excess, find, manager, reseal, settle, ssh_key,
+};
 use crate::secrets::SshKey;
 use crate::session::{App, Principal, Session};
 use crate::store::clusters::NewCluster;
@@ -111,9 +113,9 @@ fn plan_add<'a>(
 pub(crate) async fn add(
     session: &Session,
     wish: Add,
-    mode: Mode,
+    intent: &Intent<Unasked>,
 ) -> Result<Done<Registered>, Error> {
-    let actor = find::actor(session, "cluster add")?;
+    let actor = find::principal(session, "cluster add")?;
     let journal = Journal::new(&actor, "cluster add").cluster_name(&wish.name);
     let register = OrganizationAction::RegisterCluster;
     find::allow(session, &actor, &journal, register)?;
@@ -128,7 +130,7 @@ pub(crate) async fn add(
     let approach = approach.with_marks(&wish.objects.marks);
     refuse_known(session, &approach)?;
     let survey = Box::pin(survey(session, &wish.name, &approach)).await?;
-    if mode == Mode::Plan {
+    if intent.is_preview() {
         let notes = survey.to_agree.iter().chain(&survey.warnings);
         let lines = plan_add(
             &wish.name,
@@ -373,10 +375,9 @@ pub(crate) async fn relink(
     session: &Session,
     name: &ClusterName,
     wish: &Relink,
-    mode: Mode,
-    _: Confirmed,
+    intent: &Intent,
 ) -> Result<Done<Registered>, Error> {
-    let actor = find::actor(session, "cluster relink")?;
+    let actor = find::principal(session, "cluster relink")?;
     let journal = Journal::new(&actor, "cluster relink");
     let found = find::cluster(session, &actor, &journal, name, ClusterAction::Sensitive)?;
     let journal = journal.cluster(&found.cluster);
@@ -395,7 +396,7 @@ pub(crate) async fn relink(
     let rebuilt = approach.uid != before.kube_system_uid;
     refuse_same(session, &approach.uid, |other| other.id != before.id)?;
     let what = detail_of_relink(name, &approach, rebuilt);
-    if mode == Mode::Plan {
+    if intent.is_preview() {
         return Ok(Done::planned(vec![what]));
     }
     let survey = Box::pin(survey(session, name, &approach)).await?;

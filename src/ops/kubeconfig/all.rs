@@ -98,7 +98,7 @@ fn cases(
     wish: &impl Fn(ClusterName) -> DownloadWish,
     user: Option<&crate::domain::name::UserRef>,
 ) -> Result<(Vec<Case>, Failed), Error> {
-    let actor = find::actor(session, "kubeconfig download")?;
+    let actor = find::principal(session, "kubeconfig download")?;
     // Whom it is for may be told only by one who sees the cluster: `case` asks that of each.
     let subject = match user {
         Some(name) if actor.user.role.is_admin() => find::user(session, name)?,
@@ -151,7 +151,7 @@ pub(crate) async fn download_all(
         };
     }
     let form = form_of(session, &cases, &whole, STEM)?;
-    if matches!(intent, Intent::Preview) {
+    if intent.is_preview() {
         return preview(session, &cases, &whole, &form)
             .await
             .map(Done::Planned);

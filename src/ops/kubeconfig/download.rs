@@ -180,7 +180,7 @@ pub(crate) async fn download(
 ) -> Result<Done<Downloaded>, Error> {
     let case = ask(session, &wish)?;
     let form = form(session, &case, &wish)?;
-    if matches!(intent, Intent::Preview) {
+    if intent.is_preview() {
         let asked = Box::pin(excess::of_level(session, &case.cluster, case.power));
         let excess = asked.await;
         let issue = Issue {

@@ -181,7 +181,7 @@ pub(crate) async fn remove(
     let read = shared.read(BYTES_MAX)?;
     let now = text(read.bytes.as_deref()).map_err(failed(&shared))?;
     let found = merge::remove(now, &installation, cluster.as_str()).map_err(failed(&shared))?;
-    if matches!(intent, Intent::Preview) {
+    if intent.is_preview() {
         let lines = match found.changed {
             0 => vec![],
             number => vec![format!(

@@ -55,7 +55,7 @@ pub(crate) async fn rotate(
         hands_over,
         insists: None,
     };
-    if matches!(intent, Intent::Preview) {
+    if intent.is_preview() {
         let rotation = Issue {
             case: &asked,
             terms,

@@ -232,7 +232,7 @@ pub(crate) async fn act(
     action: Action,
     intent: &Intent,
 ) -> Result<Done<Vec<Report>>, Error> {
-    let actor = find::actor(session, action.words())?;
+    let actor = find::principal(session, action.words())?;
     let journal = Journal::new(&actor, action.words());
     let project = find::project(session, &actor, &journal, name, action.asks())?;
     let mut clusters = session.store()?.read(store::clusters::list)?;
@@ -257,7 +257,7 @@ pub(crate) async fn act(
         which,
         action,
     };
-    if matches!(intent, Intent::Preview) {
+    if intent.is_preview() {
         let mut planned = Planned::default();
         for cluster in &clusters {
             planned.extend(change::planned(session, &end(cluster.name.clone())).await?);

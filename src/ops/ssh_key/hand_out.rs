@@ -25,7 +25,7 @@ use crate::domain::user::User;
 use crate::domain::{Confirmed, Timestamp};
 use crate::nodes::Node;
 use crate::ops::journal::Journal;
-use crate::ops::{Done, Error, Mode, find, reseal};
+use crate::ops::{Done, Error, Intent, Unasked, find, reseal};
 use crate::secrets::{ExposeSecret, KEY_BYTES_MAX, SecretString, seal_file};
 use crate::session::{App, Session};
 use crate::store;
@@ -199,7 +199,7 @@ fn readers(app: &App, pair: &KeyPair) -> Result<Vec<String>, Error> {
 pub(crate) async fn download(
     session: &Session,
     wish: &HandOut,
-    mode: Mode,
+    intent: &Intent<Unasked>,
     consent: Option<Confirmed>,
 ) -> Result<Done<HandedOut>, Error> {
     let words = "ssh-key download";
@@ -214,10 +214,10 @@ pub(crate) async fn download(
         .store()?
         .read(|tx| store::ssh_keys::find(tx, case.cluster.id, Place::Current))?
         .ok_or_else(|| none(&wish.cluster))?;
-    let found = match mode {
+    let found = match intent {
         // A dry run settles nothing: a hand-out that was cut off is only said.
-        Mode::Plan => pair.clone(),
-        Mode::Do => resolve(session, &case.journal, &pair)?,
+        Intent::Preview => pair.clone(),
+        Intent::Perform(_) => resolve(session, &case.journal, &pair)?,
     };
     let took = found.claim.as_ref().filter(|claim| {
         let here = claim.path.is_some() && claim.path == path;
@@ -249,7 +249,7 @@ pub(crate) async fn download(
     if let Some(path) = &path {
         check_writable_destination(path, Overwrite::Never).map_err(in_the_way)?;
     }
-    if mode == Mode::Plan {
+    if intent.is_preview() {
         let to = path.as_ref().map_or_else(
             || "standard output".to_owned(),
             |path| format!("`{}`", path.display()),

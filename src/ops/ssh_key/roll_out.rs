@@ -21,7 +21,7 @@ use crate::domain::policy::ClusterAction;
 use crate::domain::sealed::SealedSecret;
 use crate::domain::ssh::{KeyPair, NodeKey, Place, SshKeyId};
 use crate::nodes::{Added, Login, Node, NodeError, PublicLine, Reach, Removed, Ssh};
-use crate::ops::{Done, Error, Mode, find};
+use crate::ops::{Done, Error, Intent, Unasked, find};
 use crate::secrets::{KEY_BYTES_MAX, SshKey, SshKeyKind};
 use crate::session::{App, Session};
 use crate::store;
@@ -444,7 +444,7 @@ pub(super) fn failures(reports: &[NodeReport], meant: &Meant) -> Vec<String> {
 pub(crate) async fn install(
     session: &Session,
     wish: &RollOutWish,
-    mode: Mode,
+    intent: &Intent<Unasked>,
     consent: Consent,
     hear: &mut dyn FnMut(Heard<'_>),
 ) -> Result<Done<RollOut>, Error> {
@@ -456,11 +456,11 @@ pub(crate) async fn install(
         .store()?
         .read(|tx| store::ssh_keys::find(tx, case.cluster.id, Place::Current))?
         .ok_or_else(|| none(&wish.cluster))?;
-    let pair = match mode {
-        Mode::Plan => pair,
-        Mode::Do => hand_out::resolve(session, &case.journal, &pair)?,
+    let pair = match intent {
+        Intent::Preview => pair,
+        Intent::Perform(_) => hand_out::resolve(session, &case.journal, &pair)?,
     };
-    if mode == Mode::Do {
+    if !intent.is_preview() {
         forget(session, &case, &wish.forget)?;
     }
     let recorded = recorded(session, &case.cluster)?;
@@ -469,7 +469,7 @@ pub(crate) async fn install(
         return Err(no_nodes(&wish.cluster));
     }
     let fingerprint = pair.fingerprint.clone();
-    if mode == Mode::Plan {
+    if intent.is_preview() {
         let line = |target: &Target| format!("put SSH key {fingerprint} on node {target}");
         let lines = meant.targets.iter().map(line).chain(meant.remarks());
         return Ok(Done::planned(lines.collect()));

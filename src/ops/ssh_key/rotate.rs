@@ -11,7 +11,7 @@ use super::{Case, NewKey, case, hand_out, insert, make, none, retire};
 use crate::domain::audit::Phase;
 use crate::domain::policy::ClusterAction;
 use crate::domain::ssh::{KeyPair, NodeKey, Place};
-use crate::ops::{Done, Error, Mode};
+use crate::ops::{Done, Error, Intent, Unasked};
 use crate::secrets::SshKeyKind;
 use crate::session::{App, Session};
 use crate::store;
@@ -23,15 +23,15 @@ struct Keys {
     old: Vec<KeyPair>,
 }
 
-fn keys(app: &App, case: &Case, mode: Mode) -> Result<Keys, Error> {
+fn keys(app: &App, case: &Case, intent: Intent<Unasked>) -> Result<Keys, Error> {
     let all = app
         .store()?
         .read(|tx| store::ssh_keys::list(tx, case.cluster.id))?;
     let mut by_place: BTreeMap<&str, Vec<KeyPair>> = BTreeMap::new();
     for pair in all {
-        let pair = match mode {
-            Mode::Plan => pair,
-            Mode::Do => hand_out::resolve(app, &case.journal, &pair)?,
+        let pair = match intent {
+            Intent::Preview => pair,
+            Intent::Perform(_) => hand_out::resolve(app, &case.journal, &pair)?,
         };
         by_place.entry(pair.place.as_str()).or_default().push(pair);
     }
@@ -61,7 +61,7 @@ fn holders(app: &App, keys: &[&KeyPair]) -> Result<Vec<NodeKey>, Error> {
 pub(crate) async fn rotate(
     session: &Session,
     wish: &RollOutWish,
-    mode: Mode,
+    intent: &Intent<Unasked>,
     consent: Consent,
     hear: &mut dyn FnMut(Heard<'_>),
 ) -> Result<Done<RollOut>, Error> {
@@ -69,8 +69,8 @@ pub(crate) async fn rotate(
     let before = case(session, words, &wish.cluster, ClusterAction::ManageSshKey)?;
     let _lock = session.lock_ssh_keys(&before.cluster).await?;
     let case = case(session, words, &wish.cluster, ClusterAction::ManageSshKey)?;
-    let found = keys(session, &case, mode)?;
-    if mode == Mode::Do {
+    let found = keys(session, &case, *intent)?;
+    if !intent.is_preview() {
         forget(session, &case, &wish.forget)?;
     }
     let recorded = recorded(session, &case.cluster)?;
@@ -85,7 +85,7 @@ pub(crate) async fn rotate(
     let is_fresh = found.current.custody.is_held() && !is_doubted(session, &found.current)?;
     let on_its_way = is_fresh && !found.old.is_empty();
     let resumed = found.next.is_some() || !unfinished.is_empty() || forgets || on_its_way;
-    if mode == Mode::Plan {
+    if intent.is_preview() {
         return Ok(Done::planned(plan(&found, resumed, &meant)));
     }
     meant.agree(&wish.cluster, consent)?;

@@ -43,7 +43,7 @@ pub(crate) struct Filter {
 
 /// Lists the latest version of everybody on every cluster. For owners and admins.
 pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Line>, Error> {
-    let actor = find::actor(session, "team list")?;
+    let actor = find::principal(session, "team list")?;
     let journal = Journal::new(&actor, "team list");
     if let Some(name) = &filter.cluster {
         find::cluster(session, &actor, &journal, name, ClusterAction::TeamList)?;
