@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use crate::artifact::file::{FileError, read_private};
 use crate::config::{Config, IdentitySource};
-use crate::domain::access::{self, Access};
+use crate::domain::access;
 use crate::domain::cluster::Cluster;
 use crate::domain::installation::InstallationId;
 use crate::domain::name::UserRef;
@@ -268,7 +268,7 @@ impl Session {
                         Some(project) => store::projects::role_of(tx, project, user.id)?,
                         None => None,
                     };
-                    if access != Access::None || project.is_some() {
+                    if policy::sees(access, project) {
                         let (_, path) = access::strongest(access, project);
                         names.push((cluster.name.to_string(), path.to_owned()));
                     }
@@ -421,9 +421,9 @@ fn project_names(tx: &ReadTxn<'_>, user: &User) -> store::Result<Vec<(String, St
     let projects = store::projects::list(tx)?.into_iter();
     Ok(projects
         .filter_map(|project| {
-            let role = roles.get(&(project.id, user.id));
-            let word = role.map(ToString::to_string);
-            (word.is_some() || user.role.is_admin())
+            let role = roles.get(&(project.id, user.id)).copied();
+            let word = role.map(|role| role.to_string());
+            policy::sees_project(user, role)
                 .then(|| (project.name.to_string(), word.unwrap_or_default()))
         })
         .collect())

@@ -359,11 +359,11 @@ pub(crate) fn on_cluster(
     if !actor.active {
         return Err(Denial::Disabled);
     }
-    if target.access == Access::None && target.project.is_none() {
+    if !sees(target.access, target.project) {
         return Err(Denial::UnknownCluster);
     }
     let full = matches!(target.access, Access::Full(_));
-    let owns = full || target.access == Access::ClusterOwner;
+    let owns = manages(target.access);
     let writes =
         owns || matches!(
             target.access,
@@ -420,6 +420,25 @@ pub(crate) fn on_cluster(
         }
         _ => Ok(()),
     }
+}
+
+/// Whether a cluster is there for whoever stands to it so.
+pub(crate) fn sees(access: Access, project: Option<ProjectRole>) -> bool {
+    access != Access::None || project.is_some()
+}
+
+/// Whether whoever has this on a cluster manages it: its access, its credentials, its reconcile.
+pub(crate) fn manages(access: Access) -> bool {
+    matches!(access, Access::Full(_) | Access::ClusterOwner)
+}
+
+/// Whether a user may see a project, given what they are in it.
+pub(crate) fn sees_project(user: &User, role: Option<ProjectRole>) -> bool {
+    let actor = Actor {
+        role: user.role,
+        active: user.active,
+    };
+    in_project(actor, ProjectAction::See, role).is_ok()
 }
 
 /// Decides in a project, given what the actor is in it.

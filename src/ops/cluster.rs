@@ -26,7 +26,7 @@ use crate::domain::access::Access;
 use crate::domain::cluster::{Cluster, WriteScope};
 use crate::domain::level::LeftOut;
 use crate::domain::name::ClusterName;
-use crate::domain::policy::ClusterAction;
+use crate::domain::policy::{self, ClusterAction};
 use crate::domain::project::ProjectRole;
 use crate::domain::text;
 use crate::domain::user::User;
@@ -67,7 +67,7 @@ pub(crate) fn list(session: &Session) -> Result<Vec<Line>, Error> {
         for cluster in store::clusters::list(tx)? {
             let access = find::access_of(tx, session, &actor.user, &cluster)?;
             let role = find::project_role(tx, &actor.user, &cluster)?;
-            if access == Access::None && role.is_none() {
+            if !policy::sees(access, role) {
                 continue;
             }
             let project = cluster
@@ -91,7 +91,7 @@ fn line(
     users: &[User],
     unfinished: &[crate::domain::credential::Credential],
 ) -> Line {
-    let manages = matches!(access, Access::Full(_) | Access::ClusterOwner);
+    let manages = policy::manages(access);
     let here = || {
         unfinished
             .iter()
@@ -155,7 +155,7 @@ pub(crate) async fn show(session: &Session, name: &ClusterName) -> Result<Shown,
             ..line(found.cluster.clone(), found.access, &users, &unfinished)
         })
     })?;
-    let manages = matches!(found.access, Access::Full(_) | Access::ClusterOwner);
+    let manages = policy::manages(found.access);
     let reach = if manages && found.cluster.write_scope == WriteScope::Namespaces {
         Some(
             look(session, &found.cluster)
@@ -204,5 +204,5 @@ pub(super) fn manages(app: &App, actor: &Principal, cluster: &Cluster) -> Result
     let access = app
         .store()?
         .read(|tx| find::access_of(tx, app, &actor.user, cluster))?;
-    Ok(matches!(access, Access::Full(_) | Access::ClusterOwner))
+    Ok(policy::manages(access))
 }

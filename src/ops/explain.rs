@@ -8,7 +8,7 @@ use crate::domain::account_name::AccountName;
 use crate::domain::cluster::State;
 use crate::domain::credential::Subject;
 use crate::domain::name::{ClusterName, UserRef};
-use crate::domain::policy::ClusterAction;
+use crate::domain::policy::{self, ClusterAction};
 use crate::domain::project::ProjectRole;
 use crate::kubernetes::connection::Question as Asked;
 use crate::session::{self, Session};
@@ -154,7 +154,7 @@ pub(crate) async fn explain(
     if !user.active {
         paths.insert(0, disabled_path(&user));
     }
-    let has_a_way = access != Access::None || role.is_some();
+    let has_a_way = policy::sees(access, role);
     let download = download(&user, &cluster, has_a_way, blocked);
     let answer = match question {
         None => None,

@@ -52,6 +52,17 @@ pub(super) fn access_of(
     Ok(access.or_bound(user, store::bindings::any(tx, cluster.id, user.id)?))
 }
 
+/// Whether a cluster is there for a user.
+pub(super) fn sees(
+    tx: &ReadTxn<'_>,
+    app: &App,
+    user: &User,
+    cluster: &Cluster,
+) -> store::Result<bool> {
+    let access = access_of(tx, app, user, cluster)?;
+    Ok(policy::sees(access, project_role(tx, user, cluster)?))
+}
+
 /// What a user is in the project that a cluster is in; nothing while they are disabled.
 pub(super) fn project_role(
     tx: &ReadTxn<'_>,
@@ -245,7 +256,7 @@ pub(super) fn cluster(
         let project = project_role(tx, &actor.user, &cluster)?;
         let ways = (access, project);
         // To whom the cluster is hidden, it is not damaged either.
-        if action != ClusterAction::See && (access != Access::None || project.is_some()) {
+        if action != ClusterAction::See && policy::sees(access, project) {
             integrity::check(tx, Scope::Cluster(cluster.id))?;
         }
         let standing = standing(tx, &cluster, &actor.user, action)?;
@@ -363,13 +374,13 @@ pub(super) fn project(
             Some(project) => store::projects::role_of(tx, project.id, actor.user.id)?,
             None => None,
         };
-        let visible: Vec<String> = if actor.user.role.is_admin() {
-            let all = store::projects::list(tx)?.into_iter();
-            all.map(|project| project.name.to_string()).collect()
-        } else {
-            let own = store::projects::of_user(tx, actor.user.id)?.into_iter();
-            own.map(|(project, _)| project.name.to_string()).collect()
-        };
+        let roles = store::projects::roles(tx)?;
+        let mut visible = store::projects::list(tx)?;
+        visible.retain(|project| {
+            let role = roles.get(&(project.id, actor.user.id)).copied();
+            policy::sees_project(&actor.user, role)
+        });
+        let visible: Vec<String> = visible.iter().map(|it| it.name.to_string()).collect();
         Ok::<_, store::Error>((found.map(|project| (project, role)), visible))
     })?;
     let unknown = || Error::UnknownProject {
@@ -448,9 +459,7 @@ pub(super) fn visible_names(app: &App, actor: &Principal) -> Result<Vec<String>,
     app.store()?.read(|tx| {
         let mut names = Vec::new();
         for cluster in store::clusters::list(tx)? {
-            if access_of(tx, app, &actor.user, &cluster)? != Access::None
-                || project_role(tx, &actor.user, &cluster)?.is_some()
-            {
+            if sees(tx, app, &actor.user, &cluster)? {
                 names.push(cluster.name.to_string());
             }
         }

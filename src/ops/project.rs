@@ -15,7 +15,7 @@ use crate::domain::Timestamp;
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::{Credential, State, Subject};
 use crate::domain::name::ProjectName;
-use crate::domain::policy::ProjectAction;
+use crate::domain::policy::{self, ProjectAction};
 use crate::domain::project::{Member, Project, ProjectRole, SharedLevel};
 use crate::domain::user::User;
 use crate::session::Session;
@@ -56,7 +56,7 @@ pub(crate) fn list(session: &Session) -> Result<Vec<Line>, Error> {
         let mut lines = Vec::new();
         for project in store::projects::list(tx)? {
             let role = roles.get(&(project.id, actor.user.id)).copied();
-            if role.is_none() && !actor.user.role.is_admin() {
+            if !policy::sees_project(&actor.user, role) {
                 continue;
             }
             let here = |cluster: &&Cluster| cluster.project == Some(project.id);

@@ -123,8 +123,7 @@ fn concerning(
     snapshot: &ClusterSnapshot,
 ) -> store::Result<Vec<Debt>> {
     let role = find::project_role(tx, &actor.user, cluster)?;
-    let access = find::access_of(tx, app, &actor.user, cluster)?;
-    let sees = role.is_some() || access != Access::None;
+    let sees = find::sees(tx, app, &actor.user, cluster)?;
     let own = |user| sees && user == actor.user.id;
     let concerns = |credential: &Credential| is_concerned(credential, cluster, role, own);
     Ok(settle::access_debts(cluster, snapshot, concerns, own))
@@ -284,8 +283,7 @@ pub(crate) fn revoked(
             let asked = only.is_none_or(|only| *only == cluster.name);
             if asked
                 && blocks.contains(&(cluster.id, user.id))
-                && (find::access_of(tx, session, &user, &cluster)? != Access::None
-                    || find::project_role(tx, &user, &cluster)?.is_some())
+                && find::sees(tx, session, &user, &cluster)?
             {
                 found.push(cluster.name);
             }

@@ -484,3 +484,30 @@ fn only_active_admins_and_the_clusters_owner_open_its_secrets() {
         );
     }
 }
+
+#[test]
+fn who_sees_and_who_manages_is_who_the_rules_let() {
+    for principal in PRINCIPALS {
+        for (project, _) in IN_PROJECT {
+            let there = (State::Active, false, Standing::Nothing);
+            let allowed = |action| decide((principal, project), true, action, there).is_ok();
+            let user = user(principal.role, true);
+            let cluster = cluster(principal.owns.then_some(user.id), State::Active, false);
+            let grant = principal.grant.map(|(level, ended)| Grant {
+                user: user.id,
+                cluster: cluster.id,
+                level,
+                granted_at: at(1),
+                granted_by: user.id,
+                ends_at: Some(at(if ended { 1000 } else { 1001 })),
+                reason: String::new(),
+            });
+            let access = effective(&user, &cluster, grant.as_ref(), at(1000));
+            let access = access.or_bound(&user, principal.bound);
+            assert_eq!(sees(access, project), allowed(ClusterAction::See));
+            assert_eq!(manages(access), allowed(ClusterAction::Operate));
+            // Whoever manages a cluster may open its secrets, and nobody else.
+            assert_eq!(manages(access), may_open_secrets(&user, &cluster));
+        }
+    }
+}

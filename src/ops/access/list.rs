@@ -7,7 +7,7 @@ use crate::domain::access::{self, Access, Grant};
 use crate::domain::cluster::{Cluster, ClusterId};
 use crate::domain::credential::Subject;
 use crate::domain::name::{ClusterName, ProjectName, UserRef};
-use crate::domain::policy::ClusterAction;
+use crate::domain::policy::{self, ClusterAction};
 use crate::domain::project::{ProjectId, ProjectRole};
 use crate::domain::user::{User, UserId};
 use crate::ops::journal::Journal;
@@ -86,7 +86,7 @@ pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Line>, Erro
             continue;
         }
         let own = ways.access_of(&actor.user, cluster, session.now());
-        let manages = matches!(own, Access::Full(_) | Access::ClusterOwner);
+        let manages = policy::manages(own);
         for user in &ways.users {
             if only.is_some_and(|id| id != user.id) || !(manages || user.id == actor.user.id) {
                 continue;

@@ -12,7 +12,7 @@ use super::{Case, DownloadWish};
 use crate::artifact::kubeconfig::render_all;
 use crate::artifact::merge::{Addition, Mark};
 use crate::domain::Timestamp;
-use crate::domain::access::{Access, Power};
+use crate::domain::access::Power;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::State;
 use crate::domain::name::ClusterName;
@@ -108,9 +108,7 @@ fn cases(
         let mut names = Vec::new();
         for cluster in store::clusters::list(tx)? {
             let in_use = cluster.state == State::Active && cluster.deleting_at.is_none();
-            let reached = find::access_of(tx, session, &subject, &cluster)? != Access::None
-                || find::project_role(tx, &subject, &cluster)?.is_some();
-            if in_use && reached {
+            if in_use && find::sees(tx, session, &subject, &cluster)? {
                 names.push(cluster.name);
             }
         }

@@ -214,7 +214,7 @@ async fn taken(app: &App, case: &Case) -> Result<Taken, Error> {
             if other.id == case.cluster.id {
                 continue;
             }
-            let sees = actor.role.is_admin() || other.owner == Some(actor.id);
+            let sees = find::sees(tx, app, actor, &other)?;
             let whose = if sees {
                 format!("cluster '{}'", other.name)
             } else {
