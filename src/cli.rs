@@ -241,7 +241,7 @@ fn dispatch(
             () = interrupt.raised() => Err(Failure::words(
                 Kind::Interrupted,
                 "interrupted; what was recorded stands",
-                "run `kubegrant status` to see whether anything is owed",
+                "run `kubegrant status` to see whether anything is pending",
             )),
         }
     });
@@ -266,7 +266,7 @@ fn dispatch(
     let done = done.and_then(|()| {
         let kept = (is_reconcile && session.has_kept()).then(|| {
             Failure::words(
-                Kind::Owed,
+                Kind::Pending,
                 "what has ended by this machine's clock was not ended",
                 "set the clock right, and run `kubegrant reconcile`",
             )

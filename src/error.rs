@@ -377,11 +377,11 @@ impl From<ops::Error> for Failure {
                 _ => (Kind::Unsafe, String::new()),
             },
             E::EndedUnrecorded { .. } => (
-                Kind::Owed,
+                Kind::Pending,
                 "make room on the disk, then run the same command again".to_owned(),
             ),
             E::Unrecorded { .. } => (
-                Kind::Owed,
+                Kind::Pending,
                 "make room, then run `kubegrant reconcile`: it finds out what was done".to_owned(),
             ),
             E::File(inner) => (file_kind(inner), file_hint(inner)),
@@ -403,8 +403,8 @@ impl From<ops::Error> for Failure {
                 Kind::Denied,
                 "use a kubeconfig whose login is cluster-admin, with `--context`".to_owned(),
             ),
-            E::Owed { then, .. } => (
-                Kind::Owed,
+            E::Pending { then, .. } => (
+                Kind::Pending,
                 format!("run `kubegrant reconcile` when the cluster answers{then}"),
             ),
             E::NotHandedOver {
@@ -415,7 +415,7 @@ impl From<ops::Error> for Failure {
                 cluster_kind(source, cluster.as_str())
             }
             E::NotHandedOver { .. } => (
-                Kind::Owed,
+                Kind::Pending,
                 "download again: every download mints a new token of the version".to_owned(),
             ),
             E::Overtaken { .. } => (

@@ -9,7 +9,7 @@
 //!
 //! There is no server and no agent: this binary, one SQLite file, and the clusters' own API
 //! servers. The store says what should be; *converging* makes a cluster hold it. Whatever is
-//! decided here and not yet true there is a *debt*: it is shown by `status`, paid by the next
+//! decided here and not yet true there is *pending*: it is shown by `status`, made true by the next
 //! command on that cluster or by `reconcile`, and never forgotten.
 //!
 //! # The map
@@ -86,7 +86,7 @@
 //!   (a user, or a project's level) has two live ones on one cluster.
 //! - Nobody who lost a project's level keeps a shared version that works, unless somebody decided
 //!   so: whoever takes one is counted among its holders before they have it.
-//! - A revocation is never undone by a failure: it is decided in the store first, and owed until
+//! - A revocation is never undone by a failure: it is decided in the store first, and pending until
 //!   the cluster was seen to be without it.
 //! - No account is a cluster's manager twice; one that was, or was to be, is on a list in the store
 //!   until it was seen to be gone.
@@ -107,7 +107,7 @@
 //! | issue, rotate | a credential begins; is replaced, the old one dying first | regenerate, renew |
 //! | seal, open | encrypt, decrypt at rest | encrypt, decrypt |
 //! | observe, plan, apply | read the cluster; decide; act | sync |
-//! | settle, owe, pay | bring one cluster to what the store says; not yet; at last | retry |
+//! | reconcile, pending | bring one cluster to what the store says; not so yet | owe, pay, retry |
 //! | render, deliver | make the bytes; put them into the hands | export, dump |
 //! | record | write to the audit log | log |
 //! | show, say | data to stdout; words to stderr | print |
@@ -154,7 +154,7 @@
 //!    0600 under a nameless file that gets its name when it is complete. The delivery is recorded:
 //!    to whom, by whom, until when, and the token's id as the API server's own audit log has it.
 //!
-//! Killed after 5, the store says `pending`: a debt, which the next command on the cluster pays.
+//! Killed after 5, the store says `pending`, and the next command on the cluster makes it true.
 //! Killed after 7, a token exists that nobody has; it dies with its version.
 //!
 //! # Walkthrough: revoke

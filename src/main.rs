@@ -19,6 +19,6 @@ fn say_fault(panic: &PanicHookInfo<'_>) {
     let _said = writeln!(
         std::io::stderr(),
         "error: this is a fault of kubegrant{place}\n\nhint: please report that line; `kubegrant \
-         status` shows whether anything is owed"
+         status` shows whether anything is pending"
     );
 }

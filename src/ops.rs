@@ -121,12 +121,12 @@ impl<T> Done<T> {
 
 /// Something decided here and not yet true on a cluster.
 #[derive(Debug, Clone)]
-pub(crate) struct Debt {
+pub(crate) struct Pending {
     /// Where.
     pub(crate) cluster: ClusterName,
-    /// What is owed.
+    /// What is pending.
     pub(crate) what: String,
-    /// Why it could not be paid now, if it was tried.
+    /// Why it could not be made true now, if it was tried.
     pub(crate) why: Option<String>,
     /// Until when the old tokens may still work, as far as known.
     pub(crate) until: Option<Timestamp>,
@@ -137,8 +137,8 @@ pub(crate) struct Debt {
 pub(crate) struct Applied {
     /// Versions that ended, and were seen to be gone.
     pub(crate) ended: Vec<Ended>,
-    /// What is owed.
-    pub(crate) owed: Vec<Debt>,
+    /// What is pending.
+    pub(crate) pending: Vec<Pending>,
     /// What people should know beside, a sentence each.
     pub(crate) notes: Vec<String>,
 }
@@ -158,7 +158,7 @@ impl Applied {
     /// Adds what another cluster's change came to.
     pub(crate) fn extend(&mut self, other: Self) {
         self.ended.extend(other.ended);
-        self.owed.extend(other.owed);
+        self.pending.extend(other.pending);
         self.notes.extend(other.notes);
     }
 }

@@ -82,7 +82,7 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// Says what a change did on clusters: what is true, and what is owed (exit 6).
+    /// Says what a change did on clusters: what is true, and what is pending (exit 6).
     pub(crate) fn say_applied(&mut self, applied: &Applied) -> Result<(), Failure> {
         for ended in &applied.ended {
             self.output.status(&format!(
@@ -93,29 +93,29 @@ impl<'a> Desk<'a> {
         for note in &applied.notes {
             self.output.warn(note);
         }
-        for debt in &applied.owed {
-            let until = debt.until.map_or(String::new(), |until| {
+        for item in &applied.pending {
+            let until = item.until.map_or(String::new(), |until| {
                 let until = crate::output::time::rfc3339(until);
                 format!("; its tokens may work until {until}")
             });
             self.output
-                .warn(&format!("cluster '{}': {}{until}", debt.cluster, debt.what));
+                .warn(&format!("cluster '{}': {}{until}", item.cluster, item.what));
         }
-        let Some(first) = applied.owed.first() else {
+        let Some(first) = applied.pending.first() else {
             return Ok(());
         };
         if let Some(why) = &first.why {
             self.output.warn(why);
         }
         let mut failure = Failure::words(
-            Kind::Owed,
+            Kind::Pending,
             "recorded, but not yet true on the cluster",
-            "run `kubegrant reconcile` when the cluster answers; `kubegrant status` shows the debt",
+            "run `kubegrant reconcile` when the cluster answers; `kubegrant status` shows what is pending",
         );
-        let asks = ops::status::asks(self.session, &applied.owed)?;
+        let asks = ops::status::asks(self.session, &applied.pending)?;
         if !asks.is_empty() {
-            let mine = |debt: &ops::Debt| asks.iter().all(|ask| ask.cluster != debt.cluster);
-            if !applied.owed.iter().any(mine) {
+            let mine = |item: &ops::Pending| asks.iter().all(|ask| ask.cluster != item.cluster);
+            if !applied.pending.iter().any(mine) {
                 failure.hints.clear();
             }
             failure

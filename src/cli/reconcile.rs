@@ -9,11 +9,11 @@ use crate::ops;
 
 /// Bring clusters up to date with the store
 ///
-/// Pays debts, finishes deletions that were cut off, repairs what was changed by hand, joins new
+/// Pays what is pending, finishes deletions that were cut off, repairs what was changed by hand, joins new
 /// namespaces to write, and ends what has expired; on all clusters that you manage, or on those
 /// named. Run it from cron as often as you like: twice changes nothing. In the working directory it
 /// removes the unnamed file that a download may leave when it is killed at its last step. Exits
-/// with 6 while anything is owed, with 8 if nothing is owed but a cluster could not be reached.
+/// with 6 while anything is pending, with 8 if nothing is pending but a cluster could not be reached.
 #[derive(clap::Args, Debug)]
 pub(crate) struct ReconcileArgs {
     /// Only these clusters
@@ -53,7 +53,7 @@ pub(crate) async fn run(args: ReconcileArgs, desk: &mut Desk<'_>) -> Result<(), 
     if intent.is_preview() {
         desk.output.status("Nothing was changed (dry run).");
     }
-    let owed: Vec<ops::Debt> = reports.iter().flat_map(|it| it.owed.clone()).collect();
+    let pending: Vec<ops::Pending> = reports.iter().flat_map(|it| it.pending.clone()).collect();
     let mut failures: Vec<Failure> = Vec::new();
     for report in reports {
         for note in &report.notes {
@@ -67,17 +67,17 @@ pub(crate) async fn run(args: ReconcileArgs, desk: &mut Desk<'_>) -> Result<(), 
             failures.push(failure);
         }
     }
-    if !owed.is_empty() {
-        let count = owed.len();
+    if !pending.is_empty() {
+        let count = pending.len();
         let things = if count == 1 { "thing is" } else { "things are" };
         let mut failure = Failure::words(
-            Kind::Owed,
+            Kind::Pending,
             &format!("{count} {things} recorded here and not yet true on a cluster"),
             "run `kubegrant reconcile` again when the cluster answers",
         );
-        let asks = ops::status::asks(desk.session, &owed)?;
-        let mine = |debt: &ops::Debt| asks.iter().all(|ask| ask.cluster != debt.cluster);
-        if !owed.iter().any(mine) {
+        let asks = ops::status::asks(desk.session, &pending)?;
+        let mine = |item: &ops::Pending| asks.iter().all(|ask| ask.cluster != item.cluster);
+        if !pending.iter().any(mine) {
             failure.hints.clear();
         }
         failure
@@ -93,8 +93,8 @@ pub(crate) async fn run(args: ReconcileArgs, desk: &mut Desk<'_>) -> Result<(), 
     }
 }
 
-/// How many clusters the actor manages: only their lines say what is owed.
+/// How many clusters the actor manages: only their lines say what is pending.
 fn manageable(desk: &Desk<'_>) -> Result<usize, Failure> {
     let lines = ops::cluster::list(desk.session)?;
-    Ok(lines.iter().filter(|line| line.owed.is_some()).count())
+    Ok(lines.iter().filter(|line| line.pending.is_some()).count())
 }

@@ -93,7 +93,7 @@ pub(crate) async fn run(args: ShellArgs, desk: &mut Desk<'_>) -> Result<(), Fail
         ));
     }
     if !alone {
-        // A command's output is its own; only what is owed is worth a word.
+        // A command's output is its own; only what is pending is worth a word.
         ended.applied.ended.clear();
     }
     if full {

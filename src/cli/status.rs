@@ -11,19 +11,19 @@ use crate::ops;
 /// For so many days it is said that somebody else set one's key.
 const NEWS_DAYS: i64 = 30;
 
-/// Show what is owed, who is blocked, and what ends soon
+/// Show what is pending, who is blocked, and what ends soon
 ///
-/// Asks no cluster: it says what the store knows. While anything is owed (decided here, and not
-/// yet true on a cluster) it exits with 6; `kubegrant reconcile` pays.
+/// Asks no cluster: it says what the store knows. While anything is pending (decided here, and not
+/// yet true on a cluster) it exits with 6; `kubegrant reconcile` makes it true.
 #[derive(clap::Args, Debug)]
 pub(crate) struct StatusArgs {}
 
 pub(crate) fn run(_args: &StatusArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let mut status = ops::status::status(desk.session)?;
-    let owed = !status.owed.is_empty();
+    let pending = !status.pending.is_empty();
     let asks = std::mem::take(&mut status.asks);
-    let mine = |debt: &ops::Debt| asks.iter().all(|ask| ask.cluster != debt.cluster);
-    let on_clusters = status.owed.iter().filter(|debt| mine(debt)).count() > status.on_nodes;
+    let mine = |item: &ops::Pending| asks.iter().all(|ask| ask.cluster != item.cluster);
+    let on_clusters = status.pending.iter().filter(|item| mine(item)).count() > status.on_nodes;
     desk.output.show(&StatusView::new(status, &asks))?;
     desk.say_doubt()?;
     desk.say_revoked(None, None)?;
@@ -35,11 +35,11 @@ pub(crate) fn run(_args: &StatusArgs, desk: &mut Desk<'_>) -> Result<(), Failure
     if let Some(key_set) = key_set.filter(|it| is_news(it.at)) {
         say_key_set(&key_set, desk);
     }
-    if owed {
+    if pending {
         if on_clusters {
             desk.output.hint("run `kubegrant reconcile`");
         }
-        return Err(Failure::said(Kind::Owed));
+        return Err(Failure::said(Kind::Pending));
     }
     Ok(())
 }

@@ -11,8 +11,8 @@ pub(crate) enum Phase {
     Requested,
     /// Done and verified.
     Done,
-    /// Recorded here, owed on the cluster.
-    Owed,
+    /// Recorded here, pending on the cluster.
+    Pending,
     /// Refused by a rule.
     Denied,
     /// Failed.
@@ -25,7 +25,8 @@ impl Phase {
         match self {
             Self::Requested => "requested",
             Self::Done => "done",
-            Self::Owed => "owed",
+            // The word of the first logs, which their hashes hold.
+            Self::Pending => "owed",
             Self::Denied => "denied",
             Self::Failed => "failed",
         }

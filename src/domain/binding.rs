@@ -161,7 +161,7 @@ pub(crate) struct Binding {
     /// Whether it was taken away.
     pub(crate) is_removed: bool,
     /// Whether its coming or going was not yet seen on the cluster.
-    pub(crate) is_owed: bool,
+    pub(crate) is_pending: bool,
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ impl State {
     }
 
     /// Whether something decided here is not yet true on the cluster.
-    pub(crate) fn is_debt(self) -> bool {
+    pub(crate) fn awaits_cluster(self) -> bool {
         matches!(self, Self::Pending | Self::Revoking)
     }
 }

@@ -275,8 +275,8 @@ impl ClusterSnapshot {
 
     /// Whether something of it is decided and not yet true on the cluster.
     pub(crate) fn is_pending(&self) -> bool {
-        let credentials = self.credentials.iter().any(|it| it.state.is_debt());
-        let bindings = self.bindings.iter().any(|binding| binding.is_owed);
+        let credentials = self.credentials.iter().any(|it| it.state.awaits_cluster());
+        let bindings = self.bindings.iter().any(|binding| binding.is_pending);
         credentials || bindings || self.reach_pending || self.orphans_pending
     }
 
@@ -284,7 +284,7 @@ impl ClusterSnapshot {
     pub(crate) fn is_pending_for(&self, user: UserId) -> bool {
         self.credentials.iter().any(|it| {
             let theirs = it.subject.user() == Some(user) || self.holds(it, user);
-            theirs && it.state.is_debt()
+            theirs && it.state.awaits_cluster()
         })
     }
 

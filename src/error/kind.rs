@@ -14,7 +14,7 @@ pub(crate) enum Kind {
     /// A rule says no to everybody, as things stand.
     State,
     /// The decision stands, and waits for a cluster.
-    Owed,
+    Pending,
     /// Nothing is relied upon until somebody has looked at it.
     Unsafe,
     /// A cluster was silent before anything was decided.
@@ -38,7 +38,7 @@ impl Kind {
         Self::NotFound,
         Self::Denied,
         Self::State,
-        Self::Owed,
+        Self::Pending,
         Self::Unsafe,
         Self::Unreachable,
         Self::Interrupted,
@@ -65,9 +65,9 @@ impl Kind {
                 "the state forbids it: archived, protected, already downloaded, exists, refused \
                  by a rule of the cluster",
             ),
-            Self::Owed => (
+            Self::Pending => (
                 6,
-                "recorded, not yet true on the cluster; `kubegrant reconcile` will finish it",
+                "recorded, and pending on the cluster; `kubegrant reconcile` will finish it",
             ),
             Self::Unsafe => (
                 7,

@@ -137,7 +137,7 @@ pub(crate) struct Accepted {
     pub(crate) complaints: Vec<String>,
     /// What the clusters said, a sentence a line: those that do not vouch for the store.
     pub(crate) clusters: Vec<String>,
-    /// Clusters that owe a look.
+    /// Clusters that must be looked at first.
     pub(crate) looks: Vec<String>,
     /// Clusters whose SSH key may be in somebody's hands.
     pub(crate) doubted: Vec<String>,
@@ -220,7 +220,7 @@ pub(crate) async fn accept(
         let clusters = store::clusters::list(tx)?;
         let mut looks = Vec::new();
         for cluster in &clusters {
-            if store::clusters::owes_orphans(tx, cluster.id)? {
+            if store::clusters::are_orphans_pending(tx, cluster.id)? {
                 looks.push(cluster.name.to_string());
             }
         }

@@ -1,6 +1,6 @@
 //! Copying the store into a file, and going back to such a copy.
 //!
-//! What was issued after a backup is unknown to it: every cluster owes a look, in which unknown
+//! What was issued after a backup is unknown to it: every cluster must be looked at, where unknown
 //! accounts of ours are ended and their version numbers noted, before anything new is issued. An
 //! SSH key that may have been taken meanwhile is not handed out again.
 
@@ -161,7 +161,7 @@ pub(crate) struct Restored {
     pub(crate) replaced: Option<Head>,
     /// Where the store that was replaced is kept.
     pub(crate) kept: Option<PathBuf>,
-    /// Clusters that owe a look.
+    /// Clusters that must be looked at first.
     pub(crate) clusters: Vec<String>,
     /// Clusters of the replaced store that the backup does not know.
     pub(crate) forgotten: Vec<String>,
@@ -212,7 +212,7 @@ pub(crate) async fn restore(
             head.as_ref().map_or(0, |head| head.seq.0)
         )];
         let looks = names(&clusters).into_iter();
-        lines.extend(looks.map(|name| format!("owe cluster '{name}' a look")));
+        lines.extend(looks.map(|name| format!("have cluster '{name}' looked at first")));
         return Ok(Outcome::Planned(Preview {
             steps: lines,
             undone,

@@ -49,8 +49,8 @@ pub(crate) struct Line {
     pub(crate) role: Option<ProjectRole>,
     /// How many versions are live on it; only for those who manage it.
     pub(crate) credentials: Option<usize>,
-    /// How many things are owed on it; only for those who manage it.
-    pub(crate) owed: Option<usize>,
+    /// How many things are pending on it; only for those who manage it.
+    pub(crate) pending: Option<usize>,
     /// Whether an admin revoked the actor's kubeconfig there.
     pub(crate) revoked: bool,
 }
@@ -100,8 +100,8 @@ fn line(
     let live = here()
         .filter(|credential| credential.state.is_live())
         .count();
-    let owed = here()
-        .filter(|credential| credential.state.is_debt())
+    let pending = here()
+        .filter(|credential| credential.state.awaits_cluster())
         .count();
     let owner = users.iter().find(|user| cluster.owner == Some(user.id));
     Line {
@@ -110,7 +110,7 @@ fn line(
         project: None,
         role: None,
         credentials: manages.then_some(live),
-        owed: manages.then_some(owed),
+        pending: manages.then_some(pending),
         revoked: false,
         cluster,
     }

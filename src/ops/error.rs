@@ -285,9 +285,9 @@ pub(crate) enum Error {
         /// What it may not.
         missing: String,
     },
-    /// It is recorded here and owed on the cluster; nothing was handed out.
+    /// It is recorded here and pending on the cluster; nothing was handed out.
     #[error("{what} is recorded, but cluster '{cluster}' could not be brought up to date")]
-    Owed {
+    Pending {
         /// What was wanted.
         what: String,
         /// Where.

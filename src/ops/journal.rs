@@ -139,10 +139,10 @@ impl Journal {
         detail: impl Into<String>,
         request: EventSeq,
     ) -> store::Result<()> {
-        let phase = if applied.owed.is_empty() {
+        let phase = if applied.pending.is_empty() {
             Phase::Done
         } else {
-            Phase::Owed
+            Phase::Pending
         };
         self.record_alone(app, phase, detail, Some(request))?;
         Ok(())

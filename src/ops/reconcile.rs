@@ -1,10 +1,10 @@
-//! `reconcile`: pay debts, repair drift, join new namespaces, end what has expired.
+//! `reconcile`: make true what is pending, repair drift, join new namespaces, end what has expired.
 
 use futures::{StreamExt, stream};
 
 use super::journal::Journal;
 use super::{
-    Debt, Ended, Error, Intent, Unasked, cluster, find, manager, remove, settle, ssh_key, status,
+    Ended, Error, Intent, Pending, Unasked, cluster, find, manager, remove, settle, ssh_key, status,
 };
 use crate::artifact;
 use crate::domain::audit::Phase;
@@ -26,8 +26,8 @@ pub(crate) struct Report {
     pub(crate) changed: Vec<String>,
     /// Versions seen to be gone.
     pub(crate) ended: Vec<Ended>,
-    /// What is still owed.
-    pub(crate) owed: Vec<Debt>,
+    /// What is still pending.
+    pub(crate) pending: Vec<Pending>,
     /// What people should know beside, a sentence each.
     pub(crate) notes: Vec<String>,
     /// Why it could not be settled.
@@ -54,17 +54,17 @@ pub(crate) async fn reconcile(
             }
         }
         // What only others can make true is not hidden behind "nothing to do".
-        for debt in status::elsewhere(session, &actor)? {
+        for item in status::elsewhere(session, &actor)? {
             match reports
                 .iter_mut()
-                .find(|it: &&mut Report| it.cluster == debt.cluster)
+                .find(|it: &&mut Report| it.cluster == item.cluster)
             {
-                Some(report) => report.owed.push(debt),
+                Some(report) => report.pending.push(item),
                 None => reports.push(Report {
-                    cluster: debt.cluster.clone(),
+                    cluster: item.cluster.clone(),
                     changed: vec![],
                     ended: vec![],
-                    owed: vec![debt],
+                    pending: vec![item],
                     notes: vec![],
                     failed: None,
                 }),
@@ -107,7 +107,7 @@ async fn one(
         cluster: cluster.name.clone(),
         changed: vec![],
         ended: vec![],
-        owed: vec![],
+        pending: vec![],
         notes: vec![],
         failed: None,
     };
@@ -124,8 +124,8 @@ async fn one(
     };
     if let Err(error) = outcome {
         if !intent.is_preview() {
-            let owed = settle::owed(session, cluster, journal, None, &error);
-            report.owed = owed.unwrap_or_default();
+            let pending = settle::record_pending(session, cluster, journal, None, &error);
+            report.pending = pending.unwrap_or_default();
         }
         report.failed = Some(error);
     }

@@ -209,8 +209,8 @@ async fn go(
             Ok(behind)
         }
         Err(error) => {
-            journal.record_alone(app, Phase::Owed, text::chain(&error), Some(request))?;
-            Err(Error::Owed {
+            journal.record_alone(app, Phase::Pending, text::chain(&error), Some(request))?;
+            Err(Error::Pending {
                 what: format!("the deletion of cluster '{}'", cluster.name),
                 then: "",
                 cluster: cluster.name.clone(),

@@ -103,7 +103,7 @@ async fn replace(
 }
 
 /// What is pending about the manager, with the reason.
-fn pending(app: &App, replaced: &Replaced) -> Result<Vec<Debt>, Error> {
+fn pending(app: &App, replaced: &Replaced) -> Result<Vec<Pending>, Error> {
     let Some(why) = &replaced.trouble else {
         return Ok(vec![]);
     };
@@ -112,15 +112,15 @@ fn pending(app: &App, replaced: &Replaced) -> Result<Vec<Debt>, Error> {
         let former = store::managers::former(tx, cluster.id)?;
         Ok::<_, store::Error>((former, store::clusters::has_older_logins(tx, cluster.id)?))
     })?;
-    let mut owed = settle::former_managers(cluster, &former);
-    if older || owed.is_empty() {
-        owed.push(settle::older_logins(cluster, None));
+    let mut pending = settle::former_managers(cluster, &former);
+    if older || pending.is_empty() {
+        pending.push(settle::older_logins(cluster, None));
     }
-    Ok(owed
+    Ok(pending
         .into_iter()
-        .map(|debt| Debt {
+        .map(|item| Pending {
             why: Some(why.clone()),
-            ..debt
+            ..item
         })
         .collect())
 }
@@ -384,8 +384,8 @@ pub(crate) async fn rotate_accounts(
         let canary = Canary::of(session, now, connection, last.account.as_str()).await;
         replaced.canary = canary.or(replaced.canary);
     }
-    let mut applied = recorded.pay(session).await?;
-    if applied.owed.is_empty() {
+    let mut applied = recorded.reconcile_locked(session).await?;
+    if applied.pending.is_empty() {
         replaced.wait(session, journal, request).await?;
     }
     // Both would tell of the manager.
@@ -394,7 +394,7 @@ pub(crate) async fn rotate_accounts(
     applied.owed.retain(|it| !is_told(it));
     applied.owed.extend(of_manager);
     recorded.close_with(session, &applied, |tx| {
-        if applied.owed.is_empty() {
+        if applied.pending.is_empty() {
             store::managers::set_accounts_rotated(tx, before.cluster.id, session.now())?;
         }
         Ok(())

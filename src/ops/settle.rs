@@ -1,17 +1,18 @@
 //! Settling a cluster: ending what must end, converging, and recording what was seen to be true.
 
-mod debt;
-mod pay;
+mod decided;
+mod pending;
 mod recorded;
 mod snapshot;
 mod vanished;
 
-pub(super) use pay::{pay, pay_taking};
+pub(super) use decided::{reconcile, reconcile_taking};
 pub(super) use snapshot::{circumstances, due, snapshot};
 pub(super) use vanished::{ACCOUNT_DELETED, step_words};
 
-pub(super) use debt::{
-    access_debts, debts, end_without_record, former_managers, no_older_logins, older_logins, owed,
+pub(super) use pending::{
+    end_without_record, former_managers, no_older_logins, older_logins, pending_access, pending_on,
+    record_pending,
 };
 
 use self::recorded::{learn_versions, record_outcome};

@@ -222,8 +222,8 @@ pub(crate) async fn begin(
         drop(lock);
         let (name, who) = (cluster.name.clone(), user.name.clone());
         return Err(match end(session, begun).await {
-            Ok(ended) if ended.applied.owed.is_empty() => error,
-            _ => Error::Owed {
+            Ok(ended) if ended.applied.pending.is_empty() => error,
+            _ => Error::Pending {
                 what: format!("the end of a shell of '{who}'"),
                 then: ", then begin again",
                 cluster: name,
@@ -431,7 +431,7 @@ async fn end_credential(
         let applied = Applied::default();
         return Ok(EndedShell { applied, before });
     }
-    // Decided before anything is waited for: from here on it is a debt at worst.
+    // Decided before anything is waited for: from here on it is a what is pending at worst.
     session.store()?.write(|tx| {
         if let Some(credential) = store::credentials::get(tx, id)? {
             let snapshot = settle::snapshot(tx, cluster.id)?;
@@ -440,6 +440,6 @@ async fn end_credential(
         }
         Ok::<_, Error>(())
     })?;
-    let applied = settle::pay_taking(session, cluster, journal, Some(request)).await?;
+    let applied = settle::reconcile_taking(session, cluster, journal, Some(request)).await?;
     Ok(EndedShell { applied, before })
 }

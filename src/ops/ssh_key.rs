@@ -253,7 +253,7 @@ pub(crate) struct Shown {
     /// The nodes it is on.
     pub(crate) nodes: Vec<NodeKey>,
     /// What is not done yet: a hand-out, a rotation, an old line on a node.
-    pub(crate) owed: Vec<String>,
+    pub(crate) pending: Vec<String>,
     /// What a person should know.
     pub(crate) warning: Option<String>,
 }
@@ -281,7 +281,7 @@ fn none(name: &ClusterName) -> Error {
 
 /// What is pending about a cluster's keys.
 #[derive(Debug, Default)]
-pub(super) struct Debts {
+pub(super) struct PendingKeys {
     /// What `reconcile` finds out: hand-outs that were cut off.
     pub(super) here: Vec<String>,
     /// What a rotation does: what is not yet true on nodes.
@@ -290,7 +290,7 @@ pub(super) struct Debts {
     pub(super) wanted: Vec<String>,
 }
 
-impl Debts {
+impl PendingKeys {
     fn all(self) -> Vec<String> {
         [self.here, self.on_nodes, self.wanted].concat()
     }
@@ -302,8 +302,8 @@ fn place(node: &NodeKey) -> String {
 }
 
 /// What is pending about a cluster's keys, in words.
-pub(super) fn debts(tx: &store::ReadTxn<'_>, cluster: &Cluster) -> store::Result<Debts> {
-    let mut owed = Debts::default();
+pub(super) fn pending_on(tx: &store::ReadTxn<'_>, cluster: &Cluster) -> store::Result<PendingKeys> {
+    let mut pending = PendingKeys::default();
     let name = &cluster.name;
     let keys = store::ssh_keys::list(tx, cluster.id)?;
     let is_rotating = keys
@@ -314,13 +314,13 @@ pub(super) fn debts(tx: &store::ReadTxn<'_>, cluster: &Cluster) -> store::Result
         let print = &pair.fingerprint;
         if pair.custody == Custody::Claimed {
             let path = pair.claim.as_ref().and_then(|claim| claim.path.clone());
-            owed.here.push(format!(
+            pending.here.push(format!(
                 "the hand-out of SSH key {print} to `{}` was cut off",
                 path.unwrap_or_default().display()
             ));
         }
         if pair.place == Place::Next {
-            owed.on_nodes.push(format!(
+            pending.on_nodes.push(format!(
                 "SSH key {print} is on no node yet: `kubegrant ssh-key rotate {name}` goes on"
             ));
         }
@@ -333,11 +333,11 @@ pub(super) fn debts(tx: &store::ReadTxn<'_>, cluster: &Cluster) -> store::Result
             let is_seen = node.proven_at.is_some()
                 || (node.installed_at.is_some() && !pair.custody.is_held());
             match pair.place {
-                Place::Old => owed.on_nodes.push(format!(
+                Place::Old => pending.on_nodes.push(format!(
                     "node {place} may still accept the old SSH key {print}: `kubegrant ssh-key \
                      rotate {name}` goes on"
                 )),
-                Place::Current if !is_seen => owed.wanted.push(format!(
+                Place::Current if !is_seen => pending.wanted.push(format!(
                     "SSH key {print} is not seen to work on node {place}: `kubegrant ssh-key \
                      {verb} {name}` goes on"
                 )),
@@ -351,10 +351,11 @@ pub(super) fn debts(tx: &store::ReadTxn<'_>, cluster: &Cluster) -> store::Result
         } else {
             format!("node '{node}' was left out of the SSH key: {why}")
         };
-        owed.wanted
+        pending
+            .wanted
             .push(format!("{what}; `kubegrant ssh-key {verb} {name}` goes on"));
     }
-    Ok(owed)
+    Ok(pending)
 }
 
 /// The SSH keys of a cluster that somebody could once open here, and can again with a backup: taken
@@ -437,7 +438,7 @@ fn look(app: &App, cluster: &Cluster) -> Result<Option<Shown>, Error> {
             made_by: name(pair.made_by),
             taken,
             nodes,
-            owed: debts(tx, cluster)?.all(),
+            pending: pending_on(tx, cluster)?.all(),
             warning: None,
             pair,
         }))
@@ -466,7 +467,7 @@ pub(super) async fn settle_claim(
     }
     let _lock = app.lock_ssh_keys(cluster).await?;
     if let Some(pair) = app.store()?.read(claimed)? {
-        // What cannot be told is shown as owed, and refused where somebody wants the key.
+        // What cannot be told is shown as pending, and refused where somebody wants the key.
         hand_out::resolve(app, journal, &pair)?;
     }
     Ok(())

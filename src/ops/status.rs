@@ -1,10 +1,10 @@
-//! `status`: what is owed, what is blocked, what ends soon. Asks no cluster.
+//! `status`: what is pending, what is blocked, what ends soon. Asks no cluster.
 
 use chrono::TimeDelta;
 
 use super::error::refusal;
 use super::project::kept::{self, Kept};
-use super::{Debt, Error, cluster, find, reseal, settle, ssh_key};
+use super::{Error, Pending, cluster, find, reseal, settle, ssh_key};
 use crate::domain::Timestamp;
 use crate::domain::access::Access;
 use crate::domain::cluster::Cluster;
@@ -36,9 +36,9 @@ pub(crate) struct Ending {
 /// How things stand.
 #[derive(Debug, Default)]
 pub(crate) struct Status {
-    /// What is owed.
-    pub(crate) owed: Vec<Debt>,
-    /// How much of it no cluster can pay, but only its nodes.
+    /// What is pending.
+    pub(crate) pending: Vec<Pending>,
+    /// How much of it no cluster can make true, but only its nodes.
     pub(crate) on_nodes: usize,
     /// Where only others can make it true.
     pub(crate) asks: Vec<Ask>,
@@ -90,12 +90,12 @@ impl Ask {
 }
 
 /// Says who must act where something is pending that the actor's key cannot make true.
-pub(crate) fn asks(session: &Session, owed: &[Debt]) -> Result<Vec<Ask>, Error> {
+pub(crate) fn asks(session: &Session, pending: &[Pending]) -> Result<Vec<Ask>, Error> {
     let actor = session.principal()?;
     let mut asks = Vec::new();
     session.store()?.read(|tx| {
         for cluster in store::clusters::list(tx)? {
-            if !owed.iter().any(|debt| debt.cluster == cluster.name) {
+            if !pending.iter().any(|item| item.cluster == cluster.name) {
                 continue;
             }
             let openers = reseal::openers(tx, &cluster)?;
@@ -121,12 +121,12 @@ fn concerning(
     app: &App,
     (actor, cluster): (&Principal, &Cluster),
     snapshot: &ClusterSnapshot,
-) -> store::Result<Vec<Debt>> {
+) -> store::Result<Vec<Pending>> {
     let role = find::project_role(tx, &actor.user, cluster)?;
     let sees = find::sees(tx, app, &actor.user, cluster)?;
     let own = |user| sees && user == actor.user.id;
     let concerns = |credential: &Credential| is_concerned(credential, cluster, role, own);
-    Ok(settle::access_debts(cluster, snapshot, concerns, own))
+    Ok(settle::pending_access(cluster, snapshot, concerns, own))
 }
 
 fn is_concerned(
@@ -142,17 +142,17 @@ fn is_concerned(
 }
 
 /// What is pending on clusters that others manage, and concerns the actor.
-pub(super) fn elsewhere(app: &App, actor: &Principal) -> Result<Vec<Debt>, Error> {
-    let mut owed = Vec::new();
+pub(super) fn elsewhere(app: &App, actor: &Principal) -> Result<Vec<Pending>, Error> {
+    let mut pending = Vec::new();
     for found in app.store()?.read(store::clusters::list)? {
         if !cluster::manages(app, actor, &found)? {
-            owed.extend(app.store()?.read(|tx| {
+            pending.extend(app.store()?.read(|tx| {
                 let snapshot = settle::snapshot(tx, found.id)?;
                 concerning(tx, app, (actor, &found), &snapshot)
             })?);
         }
     }
-    Ok(owed)
+    Ok(pending)
 }
 
 /// Says how things stand on the clusters that the actor manages, and what concerns them on others.
@@ -181,19 +181,19 @@ pub(crate) fn status(session: &Session) -> Result<Status, Error> {
             let concerns = |user| manages || user == actor.user.id;
             let role = find::project_role(tx, &actor.user, &found)?;
             if !manages {
-                let owed = concerning(tx, session, (&actor, &found), &snapshot)?;
-                status.owed.extend(owed);
+                let pending = concerning(tx, session, (&actor, &found), &snapshot)?;
+                status.pending.extend(pending);
             }
             if manages {
-                status.owed.extend(settle::debts(&found, &snapshot));
-                let keys = ssh_key::debts(tx, &found)?;
+                status.pending.extend(settle::pending_on(&found, &snapshot));
+                let keys = ssh_key::pending_on(tx, &found)?;
                 status.on_nodes += keys.on_nodes.len() + keys.wanted.len();
-                let owed = keys
+                let pending = keys
                     .here
                     .into_iter()
                     .chain(keys.on_nodes)
                     .chain(keys.wanted);
-                status.owed.extend(owed.map(|what| Debt {
+                status.pending.extend(pending.map(|what| Pending {
                     cluster: found.name.clone(),
                     what,
                     why: None,
@@ -215,7 +215,7 @@ pub(crate) fn status(session: &Session) -> Result<Status, Error> {
                     } else {
                         "its grant has ended"
                     };
-                    status.owed.push(Debt {
+                    status.pending.push(Pending {
                         cluster: found.name.clone(),
                         what: format!(
                             "version {} of '{owner}' must end: {because}",
@@ -250,7 +250,7 @@ pub(crate) fn status(session: &Session) -> Result<Status, Error> {
             Ok::<_, Error>(())
         })?;
     }
-    status.asks = asks(session, &status.owed)?;
+    status.asks = asks(session, &status.pending)?;
     status.ending.sort_by_key(|ending| ending.at);
     Ok(status)
 }

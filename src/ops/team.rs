@@ -97,7 +97,7 @@ pub(crate) struct Outcome {
 impl Outcome {
     /// The sentence, and how far it is true.
     pub(crate) fn truth(&self) -> String {
-        if self.applied.owed.is_empty() {
+        if self.applied.pending.is_empty() {
             self.sentence.clone()
         } else {
             format!("{}: recorded, not yet true there", self.sentence)

@@ -33,7 +33,7 @@ fn binding(row: &Row<'_>) -> rusqlite::Result<Binding> {
         bound_by: row.get(7)?,
         reason: row.get(8)?,
         is_removed: row.get(9)?,
-        is_owed: row.get(10)?,
+        is_pending: row.get(10)?,
     })
 }
 

@@ -219,7 +219,7 @@ pub(crate) fn set(tx: &WriteTxn<'_>, id: ClusterId, setting: Setting) -> Result<
     setting.put(&mut cluster);
     update_settings(tx, &cluster)?;
     if moves_write {
-        owe_reach(tx, id)?;
+        set_reach_pending(tx, id)?;
     }
     Ok(())
 }
@@ -318,7 +318,7 @@ pub(crate) fn set_owner(
 }
 
 /// Records that where write reaches was changed here and not yet seen on the cluster.
-fn owe_reach(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<()> {
+fn set_reach_pending(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<()> {
     tx.sql().execute(
         "UPDATE clusters SET reach_owed = 1 WHERE id = ?1",
         [cluster],
@@ -336,7 +336,7 @@ pub(crate) fn settle_reach(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<()> 
 }
 
 /// Whether where write reaches was changed here and not yet seen on the cluster.
-pub(crate) fn owes_reach(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<bool> {
+pub(crate) fn is_reach_pending(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<bool> {
     let mut statement = tx
         .sql()
         .prepare_cached("SELECT 1 FROM clusters WHERE id = ?1 AND reach_owed = 1")?;
@@ -361,7 +361,7 @@ pub(crate) fn settle_older_logins(tx: &WriteTxn<'_>, cluster: ClusterId) -> Resu
 }
 
 /// Whether it may hold what was issued after the backup that the store was restored from.
-pub(crate) fn owes_orphans(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<bool> {
+pub(crate) fn are_orphans_pending(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<bool> {
     let mut statement = tx
         .sql()
         .prepare_cached("SELECT 1 FROM clusters WHERE id = ?1 AND orphans_owed = 1")?;

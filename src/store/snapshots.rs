@@ -97,10 +97,10 @@ fn without_numbers(
         numbers: BTreeMap::new(),
         secrets: vec![],
         floors: credentials::floors(tx, id)?,
-        reach_pending: clusters::owes_reach(tx, id)?,
+        reach_pending: clusters::is_reach_pending(tx, id)?,
         older_logins: clusters::has_older_logins(tx, id)?,
         former: managers::former(tx, id)?,
-        orphans_pending: clusters::owes_orphans(tx, id)?,
+        orphans_pending: clusters::are_orphans_pending(tx, id)?,
         cluster,
     })
 }

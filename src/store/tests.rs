@@ -93,7 +93,7 @@ fn add_cluster(tx: &WriteTxn<'_>, owner: crate::domain::user::UserId) -> Result<
         clusters::set(tx, set.id, setting)?;
     }
     assert_eq!(clusters::find(tx, &name)?, Some(set));
-    assert!(clusters::owes_reach(tx, inserted.id)?);
+    assert!(clusters::is_reach_pending(tx, inserted.id)?);
     Ok(())
 }
 

@@ -112,8 +112,8 @@ fn what_ended_by_itself_is_owed_and_reconcile_ends_it_on_the_cluster() {
     let file = kg.download_for("alice");
     kg.tick(9);
     insta::assert_snapshot!(kg.run("status"), @r"
-        KIND   CLUSTER   WHAT                                                 UNTIL
-        owed   prod      version 1 of 'alice' must end: its grant has ended   2026-11-22T18:00:00Z
+        KIND      CLUSTER   WHAT                                                 UNTIL
+        pending   prod      version 1 of 'alice' must end: its grant has ended   2026-11-22T18:00:00Z
         ----- stderr -----
         hint: run `kubegrant reconcile`
         [exit 6]

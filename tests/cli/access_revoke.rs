@@ -69,23 +69,23 @@ fn revoking_while_the_cluster_is_away_is_recorded_owed_and_paid() {
         alice   prod      none    <none>   no
         ----- stderr -----
         The grant of 'alice' on cluster 'prod' is removed.
-        warning: cluster 'prod': version 1 of 'alice' is ended here and not yet there; its tokens may work until 2026-12-22T10:00:00Z
+        warning: cluster 'prod': revocation of version 1 of 'alice' is pending; its tokens may work until 2026-12-22T10:00:00Z
         warning: cluster 'prod': cannot reach https://127.0.0.1:[PORT]: tcp connect error: Connection refused (os error 111)
         error: recorded, but not yet true on the cluster
 
-        hint: run `kubegrant reconcile` when the cluster answers; `kubegrant status` shows the debt
+        hint: run `kubegrant reconcile` when the cluster answers; `kubegrant status` shows what is pending
         [exit 6]
     ");
     insta::assert_snapshot!(kg.run("status"), @r"
-        KIND   CLUSTER   WHAT                                                   UNTIL
-        owed   prod      version 1 of 'alice' is ended here and not yet there   2026-12-22T10:00:00Z
+        KIND      CLUSTER   WHAT                                            UNTIL
+        pending   prod      revocation of version 1 of 'alice' is pending   2026-12-22T10:00:00Z
         ----- stderr -----
         hint: run `kubegrant reconcile`
         [exit 6]
     ");
     insta::assert_snapshot!(kg.run("reconcile"), @r"
-        CLUSTER   STATE   WHAT
-        prod      owed    version 1 of 'alice' is ended here and not yet there
+        CLUSTER   STATE     WHAT
+        prod      pending   revocation of version 1 of 'alice' is pending
         ----- stderr -----
         error: cluster 'prod': cannot reach https://127.0.0.1:[PORT]: tcp connect error: Connection refused (os error 111)
 
@@ -108,7 +108,7 @@ fn revoking_while_the_cluster_is_away_is_recorded_owed_and_paid() {
     assert!(matches!(get(&file, PODS), 401 | 403));
     insta::assert_snapshot!(kg.run("status"), @r"
         ----- stderr -----
-        Nothing is owed, nobody is blocked, nothing ends soon.
+        Nothing is pending, nobody is blocked, nothing ends soon.
         [exit 0]
     ");
 }

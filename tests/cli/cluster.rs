@@ -35,7 +35,7 @@ fn show_says_where_write_reaches_and_why_not_elsewhere() {
         Identity:      [UID]
         Manager:       kubegrant-manager (login: token, ends 2036-11-19T10:00:00Z)
         Credentials:   0
-        Owed:          0
+        Pending:       0
         Write:         edit in default,shop
         Held back:     kube-node-lease: a system namespace
                        kube-public: a system namespace
@@ -66,7 +66,7 @@ fn a_developer_sees_less_and_asks_the_cluster_nothing() {
         Identity:      [UID]
         Manager:       kubegrant-manager (login: token, ends 2036-11-19T10:00:00Z)
         Credentials:   -
-        Owed:          -
+        Pending:       -
         Write:         edit where it is not held back
         Held back:     others: not known
         Registered:    2026-11-22T10:00:00Z
@@ -149,7 +149,7 @@ fn what_is_held_back_is_pending_while_write_still_reaches_it() {
         }
         kg.run("cluster set prod --hold-back default")
             .exit(6)
-            .says("where write reaches is recorded here and not yet there");
+            .says("the change of where write reaches is pending");
         let writes = |name: &str| {
             let map =
                 json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": name } });
@@ -429,8 +429,8 @@ fn two_installations_on_one_cluster_never_touch_each_others_objects() {
 fn lists_show_only_what_one_may_see() {
     let mut kg = Home::new();
     insta::assert_snapshot!(kg.run("cluster list"), @r"
-        NAME   STATE    OWNER    YOUR ACCESS   OWED   AGE
-        prod   active   <none>   full          0      2026-11-22T10:00:00Z
+        NAME   STATE    OWNER    YOUR ACCESS   PENDING   AGE
+        prod   active   <none>   full          0         2026-11-22T10:00:00Z
         [exit 0]
     ");
     insta::assert_snapshot!(kg.run_as("alice", "cluster list"), @r"
@@ -440,8 +440,8 @@ fn lists_show_only_what_one_may_see() {
     ");
     kg.run("access grant alice -c prod -l write").success();
     insta::assert_snapshot!(kg.run_as("alice", "cluster list"), @r"
-        NAME   STATE    OWNER    YOUR ACCESS   OWED   AGE
-        prod   active   <none>   write         -      2026-11-22T10:00:00Z
+        NAME   STATE    OWNER    YOUR ACCESS   PENDING   AGE
+        prod   active   <none>   write         -         2026-11-22T10:00:00Z
         [exit 0]
     ");
 }

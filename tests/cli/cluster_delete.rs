@@ -195,9 +195,7 @@ fn a_delete_that_is_cut_short_is_owed_and_reconcile_finishes_it() {
             .any(|request| request.method == "DELETE" && request.path.contains(place));
         assert!(was_met, "{place}");
         kg.sandbox.clear_faults();
-        kg.run("status")
-            .exit(6)
-            .says("its deletion has begun and is not finished");
+        kg.run("status").exit(6).says("its deletion is pending");
         kg.run("reconcile --dry-run")
             .exit(0)
             .says("finish its deletion");

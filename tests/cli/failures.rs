@@ -152,7 +152,7 @@ fn exit_130_is_an_interrupted_run() {
         ----- stderr -----
         error: interrupted; what was recorded stands
 
-        hint: run `kubegrant status` to see whether anything is owed
+        hint: run `kubegrant status` to see whether anything is pending
         [exit 130]
     ");
     assert_eq!(kg.files(), ["admin.conf"]);

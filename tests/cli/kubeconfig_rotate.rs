@@ -135,12 +135,12 @@ fn where_the_old_version_cannot_be_ended_nothing_new_begins() {
         CLUSTER   USER     ENDED   VERSION   APPLIED   EXPIRES   FILE
         prod      olivia   1       2         no        <none>    <none>
         ----- stderr -----
-        warning: cluster 'prod': version 1 of 'olivia' is ended here and not yet there; its tokens may work until 2026-12-22T10:00:00Z
-        warning: cluster 'prod': version 2 of 'olivia' is recorded here and not yet there
+        warning: cluster 'prod': revocation of version 1 of 'olivia' is pending; its tokens may work until 2026-12-22T10:00:00Z
+        warning: cluster 'prod': version 2 of 'olivia' is pending
         warning: cluster 'prod': cannot reach https://127.0.0.1:[PORT]: tcp connect error: Connection refused (os error 111)
         error: recorded, but not yet true on the cluster
 
-        hint: run `kubegrant reconcile` when the cluster answers; `kubegrant status` shows the debt
+        hint: run `kubegrant reconcile` when the cluster answers; `kubegrant status` shows what is pending
         [exit 6]
     ");
     kg.sandbox.restart().expect("back");

@@ -258,7 +258,7 @@ fn a_rule_that_refuses_an_account_is_that_accounts_trouble() {
     assert_eq!(get(&kg.download_for("bob"), PODS), 200);
     kg.run("access revoke bob -c prod --yes")
         .success()
-        .says("version 1 of 'alice' is recorded here and not yet there");
+        .says("version 1 of 'alice' is pending");
     assert!(matches!(get(&bob, PODS), 401 | 403));
     kg.run("status").exit(6);
     kg.run("access revoke alice -c prod --yes").success();

@@ -227,9 +227,9 @@ fn a_cluster_that_is_added_later_is_reached_too() {
     kg.run("cluster add late --kubeconfig late.conf --project shop")
         .success();
     insta::assert_snapshot!(kg.run_as("bob", "cluster list"), @r"
-    NAME   STATE    OWNER    YOUR ACCESS   OWED   AGE
-    late   active   <none>   read          -      2026-11-22T10:00:00Z
-    prod   active   <none>   read          -      2026-11-22T10:00:00Z
+    NAME   STATE    OWNER    YOUR ACCESS   PENDING   AGE
+    late   active   <none>   read          -         2026-11-22T10:00:00Z
+    prod   active   <none>   read          -         2026-11-22T10:00:00Z
     [exit 0]
     ");
     let line = "kubeconfig download late --user bob --plain -f -";

@@ -32,7 +32,7 @@ fn what_a_projects_owner_decides_is_pending_and_everybody_concerned_is_told() {
     assert_eq!(get(&file, SECRETS), 200);
     kg.run_as("alice", "project remove-member bob --project shop --yes")
         .exit(6)
-        .says("version 1 of 'shop/admin' is ended here and not yet there")
+        .says("revocation of version 1 of 'shop/admin' is pending")
         .says(ASK)
         .never_says("when the cluster answers");
     for _again in 0..2 {
@@ -40,13 +40,13 @@ fn what_a_projects_owner_decides_is_pending_and_everybody_concerned_is_told() {
         for member in ["alice", "carol"] {
             kg.run_as(member, "status")
                 .exit(6)
-                .says("version 1 of 'shop/admin' is ended here and not yet there")
+                .says("revocation of version 1 of 'shop/admin' is pending")
                 .says(ASK)
                 .never_says("run `kubegrant reconcile`\n")
                 .never_says("Nothing is");
             kg.run_as(member, "reconcile")
                 .exit(6)
-                .says("version 1 of 'shop/admin' is ended here and not yet there")
+                .says("revocation of version 1 of 'shop/admin' is pending")
                 .says(ASK)
                 .never_says("There is no cluster");
         }
@@ -122,7 +122,7 @@ fn who_still_holds_what_was_ended_before_is_not_said_to_be_out() {
     assert_eq!(get(&file, SECRETS), 200, "it is pending");
     kg.run_as("alice", "project remove-member bob --project shop --yes")
         .exit(6)
-        .says("version 1 of 'shop/admin' is ended here and not yet there")
+        .says("revocation of version 1 of 'shop/admin' is pending")
         .says(ASK);
     kg.run("reconcile prod").success();
     assert_eq!(get(&file, SECRETS), 401);

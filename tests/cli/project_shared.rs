@@ -205,7 +205,7 @@ fn what_cannot_be_ended_now_is_owed() {
     kg.sandbox.stop();
     let ran = kg.run("project revoke shop --yes");
     ran.exit(6)
-        .says("version 1 of 'shop/read' is ended here and not yet there");
+        .says("revocation of version 1 of 'shop/read' is pending");
     kg.run("status").says("shop/read");
     kg.sandbox.restart().expect("back");
     kg.run("reconcile").success();

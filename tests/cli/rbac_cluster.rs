@@ -88,14 +88,14 @@ fn a_cluster_that_is_away_is_owed_and_paid() {
         alice   prod      Role   keeper   shop        bound   no
         ----- stderr -----
         It is recorded that Role 'keeper' in namespace 'shop' is not bound to 'alice' on cluster 'prod'.
-        warning: cluster 'prod': Role 'keeper' in namespace 'shop' is unbound here for 'alice' and not yet there
+        warning: cluster 'prod': unbinding of Role 'keeper' in namespace 'shop' from 'alice' is pending
         warning: cluster 'prod': cannot reach https://127.0.0.1:[PORT]: tcp connect error: Connection refused (os error 111)
         error: recorded, but not yet true on the cluster
 
-        hint: run `kubegrant reconcile` when the cluster answers; `kubegrant status` shows the debt
+        hint: run `kubegrant reconcile` when the cluster answers; `kubegrant status` shows what is pending
         [exit 6]
     ");
-    kg.run("status").exit(6).says("is unbound here for 'alice'");
+    kg.run("status").exit(6).says("from 'alice' is pending");
     kg.sandbox.restart().expect("it starts again");
     assert_eq!(get(&file, SECRETS), 200);
     kg.run("reconcile").success();

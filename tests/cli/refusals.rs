@@ -198,11 +198,11 @@ fn a_cluster_that_vanishes_half_way() {
         alice   prod      write   <none>   no
         ----- stderr -----
         'alice' can write cluster 'prod'.
-        warning: cluster 'prod': version 1 of 'alice' is ended here and not yet there; its tokens may work until 2026-12-22T10:00:00Z
+        warning: cluster 'prod': revocation of version 1 of 'alice' is pending; its tokens may work until 2026-12-22T10:00:00Z
         warning: cluster 'prod': cannot reach https://127.0.0.1:[PORT]: tcp connect error: Connection refused (os error 111)
         error: recorded, but not yet true on the cluster
 
-        hint: run `kubegrant reconcile` when the cluster answers; `kubegrant status` shows the debt
+        hint: run `kubegrant reconcile` when the cluster answers; `kubegrant status` shows what is pending
         [exit 6]
         ");
 }

@@ -120,21 +120,21 @@ fn one_dead_cluster_never_hides_anothers_success() {
     }
     second.stop();
     insta::assert_snapshot!(kg.run("team revoke alice --all-clusters --yes").settled(), @r"
-        USER    CLUSTER   RESULT   WHAT
-        alice   prod      done     the kubeconfig of 'alice' on cluster 'prod' is revoked and blocked
-        alice   second    owed     the kubeconfig of 'alice' on cluster 'second' is revoked and blocked: recorded, not yet true there
-        alice   third     done     the kubeconfig of 'alice' on cluster 'third' is revoked and blocked
+        USER    CLUSTER   RESULT    WHAT
+        alice   prod      done      the kubeconfig of 'alice' on cluster 'prod' is revoked and blocked
+        alice   second    pending   the kubeconfig of 'alice' on cluster 'second' is revoked and blocked: recorded, not yet true there
+        alice   third     done      the kubeconfig of 'alice' on cluster 'third' is revoked and blocked
         ----- stderr -----
         The kubeconfig of 'alice' on cluster 'prod' is revoked and blocked.
         The kubeconfig of 'alice' on cluster 'second' is revoked and blocked: recorded, not yet true there.
         The kubeconfig of 'alice' on cluster 'third' is revoked and blocked.
         Version 1 of 'alice' no longer works on cluster 'prod' (read back).
         Version 1 of 'alice' no longer works on cluster 'third' (read back).
-        warning: cluster 'second': version 1 of 'alice' is ended here and not yet there; its tokens may work until 2026-12-22T10:00:00Z
+        warning: cluster 'second': revocation of version 1 of 'alice' is pending; its tokens may work until 2026-12-22T10:00:00Z
         warning: cluster 'second': cannot reach https://127.0.0.1:[PORT]: tcp connect error: Connection refused (os error 111)
         error: recorded, but not yet true on the cluster
 
-        hint: run `kubegrant reconcile` when the cluster answers; `kubegrant status` shows the debt
+        hint: run `kubegrant reconcile` when the cluster answers; `kubegrant status` shows what is pending
         [exit 6]
         ");
     assert!(matches!(get(&files[0], PODS), 401 | 403));

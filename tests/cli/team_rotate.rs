@@ -43,16 +43,16 @@ fn where_the_old_version_cannot_be_ended_it_is_owed_and_later_paid() {
     let file = kg.grant_and_download("alice", "read");
     kg.sandbox.stop();
     insta::assert_snapshot!(kg.run("team rotate alice -c prod --yes"), @r"
-        USER    CLUSTER   RESULT   WHAT
-        alice   prod      owed     version 2 of 'alice' on cluster 'prod' has begun; it waits to be downloaded: recorded, not yet true there
+        USER    CLUSTER   RESULT    WHAT
+        alice   prod      pending   version 2 of 'alice' on cluster 'prod' has begun; it waits to be downloaded: recorded, not yet true there
         ----- stderr -----
         Version 2 of 'alice' on cluster 'prod' has begun; it waits to be downloaded: recorded, not yet true there.
-        warning: cluster 'prod': version 1 of 'alice' is ended here and not yet there; its tokens may work until 2026-12-22T10:00:00Z
-        warning: cluster 'prod': version 2 of 'alice' is recorded here and not yet there
+        warning: cluster 'prod': revocation of version 1 of 'alice' is pending; its tokens may work until 2026-12-22T10:00:00Z
+        warning: cluster 'prod': version 2 of 'alice' is pending
         warning: cluster 'prod': cannot reach https://127.0.0.1:[PORT]: tcp connect error: Connection refused (os error 111)
         error: recorded, but not yet true on the cluster
 
-        hint: run `kubegrant reconcile` when the cluster answers; `kubegrant status` shows the debt
+        hint: run `kubegrant reconcile` when the cluster answers; `kubegrant status` shows what is pending
         [exit 6]
         ");
     kg.sandbox.restart().expect("back");

@@ -133,7 +133,7 @@ fn the_receipt_for_machines() {
             "version 1 of 'alice' on cluster 'prod'",
             "version 1 of 'alice' on cluster 'second'"
           ],
-          "owed": [],
+          "pending": [],
           "rotate_at_source": [
             "the manager login of cluster 'prod'"
           ],
@@ -150,7 +150,7 @@ fn what_a_cluster_that_is_away_owes_is_said_and_paid_later() {
     let receipt = ran.exit(6).json();
     assert_eq!(receipt["complete"], false);
     assert_eq!(
-        receipt["owed"].as_array().map(Vec::len),
+        receipt["pending"].as_array().map(Vec::len),
         Some(1),
         "{receipt}"
     );
@@ -168,7 +168,7 @@ fn a_cluster_that_is_away_and_changes_hands_is_owed_once() {
     let ran = kg.run("user offboard alice --new-owner bob --yes -o json");
     let receipt = ran.exit(6).json();
     assert_eq!(
-        receipt["owed"].as_array().map(Vec::len),
+        receipt["pending"].as_array().map(Vec::len),
         Some(1),
         "{receipt}"
     );
@@ -202,7 +202,7 @@ fn a_cluster_that_is_being_deleted_stops_nothing() {
     let ran = kg.run("user offboard alice --new-owner bob --yes -o json");
     let receipt = ran.exit(6).json();
     everything_else_is_done(&mut kg, &files[1], &receipt);
-    ran.says("its deletion has begun and is not finished");
+    ran.says("its deletion is pending");
     kg.sandbox.clear_faults();
     kg.run("reconcile").success();
     assert!(matches!(get(&files[0], PODS), 401 | 403));
@@ -277,7 +277,7 @@ fn a_cluster_that_is_being_deleted_changes_hands() {
     kg.run("cluster delete prod --yes --confirm prod").exit(6);
     kg.run("cluster transfer prod --to bob --yes")
         .exit(6)
-        .says("its deletion has begun and is not finished");
+        .says("its deletion is pending");
     kg.sandbox.clear_faults();
     assert_eq!(kg.openers(&["olivia", "alice", "bob"]), ["olivia", "bob"]);
     // Who got it can finish it.

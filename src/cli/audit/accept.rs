@@ -15,7 +15,7 @@ use crate::ops;
 /// and stays there. A log whose events were changed cannot be accepted.
 ///
 /// Another copy of the store may have gone on without this one. So what a restored backup leaves in
-/// doubt is in doubt here, too: SSH keys are not handed out again, and each cluster owes a look
+/// doubt is in doubt here, too: SSH keys are not handed out again, and each cluster must be looked at
 /// (`reconcile`) before anything is issued on it. The clusters are asked: one that knows this very
 /// log takes the doubt back for itself, unless this machine or another cluster knows a younger one.
 #[derive(clap::Args, Debug)]

@@ -55,7 +55,7 @@ impl FilterArgs {
     }
 }
 
-/// List what was done, refused and owed, oldest first
+/// List what was done, refused and pending, oldest first
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "Examples:\n  \
     kubegrant audit list --user bob --since 7d\n  \

@@ -49,7 +49,7 @@ pub(crate) async fn run(args: &ClusterCheckArgs, desk: &mut Desk<'_>) -> Result<
         desk.output
             .hint(&format!("run `kubegrant reconcile {}`", args.name));
         return Err(Failure::words(
-            Kind::Owed,
+            Kind::Pending,
             &format!("cluster '{}' does not hold what the store says", args.name),
             "",
         ));

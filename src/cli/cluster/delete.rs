@@ -13,7 +13,7 @@ use crate::ops::{self, Intent};
 ///
 /// Asks for the cluster's name on a terminal; elsewhere it wants `--yes --confirm NAME`. With
 /// `--forget` the cluster is not asked: for one that is gone for good; it says what may be left
-/// behind. One that was cut off is owed: the same again, or `reconcile`, finishes it.
+/// behind. One that was cut off is pending: the same again, or `reconcile`, finishes it.
 #[derive(clap::Args, Debug)]
 pub(crate) struct ClusterDeleteArgs {
     /// Which cluster

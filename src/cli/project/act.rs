@@ -90,7 +90,7 @@ async fn run(args: ActArgs, action: Action, desk: &mut Desk<'_>) -> Result<(), F
     for report in reports {
         match report.outcome {
             Ok((over, done)) => {
-                let true_now = done.owed.is_empty();
+                let true_now = done.pending.is_empty();
                 all.extend(over.into_iter().map(|over| (over, true_now)));
                 applied.extend(done);
             }
@@ -112,13 +112,13 @@ async fn run(args: ActArgs, action: Action, desk: &mut Desk<'_>) -> Result<(), F
     if let Some(first) = full.first() {
         reached::say(&format!("whoever held '{}'", first.owner), &clusters, desk);
     }
-    // What is owed outweighs what failed: it stands recorded.
-    let owed = desk.say_applied(&applied);
+    // What is pending outweighs what failed: it stands recorded.
+    let pending = desk.say_applied(&applied);
     for failure in &failures {
         let (message, causes) = failure.lines();
         desk.output.error(&message, &causes, &failure.hints);
     }
-    owed?;
+    pending?;
     match failures.into_iter().next() {
         Some(failure) => Err(Failure::said(failure.kind)),
         None => Ok(()),

@@ -62,7 +62,7 @@ pub(crate) async fn run(args: RbacBindArgs, desk: &mut Desk<'_>) -> Result<(), F
     } else {
         ""
     };
-    desk.output.status(&if outcome.applied.owed.is_empty() {
+    desk.output.status(&if outcome.applied.pending.is_empty() {
         format!("'{user}' has {bound} on cluster '{cluster}'{already}.")
     } else {
         format!("It is recorded that '{user}' has {bound} on cluster '{cluster}'.")

@@ -54,7 +54,7 @@ pub(crate) async fn run(args: RbacUnbindArgs, desk: &mut Desk<'_>) -> Result<(),
         ));
         return Ok(());
     }
-    desk.output.status(&if outcome.applied.owed.is_empty() {
+    desk.output.status(&if outcome.applied.pending.is_empty() {
         format!("{bound} is no longer bound to '{user}' on cluster '{cluster}'.")
     } else {
         format!("It is recorded that {bound} is not bound to '{user}' on cluster '{cluster}'.")

@@ -41,8 +41,8 @@ pub(crate) async fn run(args: &SshKeyResetArgs, desk: &mut Desk<'_>) -> Result<(
     desk.output.show(&KeyView::from(&shown))?;
     desk.output
         .status(&format!("Cluster '{name}' has a new SSH key."));
-    for debt in &shown.owed {
-        desk.output.warn(debt);
+    for item in &shown.pending {
+        desk.output.warn(item);
     }
     desk.output.hint(&format!(
         "bring it to the nodes with `kubegrant ssh-key rotate {name} -i KEYFILE`, with a key that \

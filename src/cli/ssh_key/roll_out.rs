@@ -260,7 +260,7 @@ fn say(done: Done<RollOut>, desk: &mut Desk<'_>) -> Result<(), Failure> {
         }
     }
     let count = done.reports.iter().filter(|it| it.outcome.is_ok()).count();
-    if done.owed.is_empty() {
+    if done.pending.is_empty() {
         desk.output.status(&format!(
             "SSH key {} is on all {count} nodes of cluster '{name}'.",
             done.fingerprint
@@ -274,11 +274,11 @@ fn say(done: Done<RollOut>, desk: &mut Desk<'_>) -> Result<(), Failure> {
             done.fingerprint
         ));
     }
-    for debt in &done.owed {
-        desk.output.warn(debt);
+    for item in &done.pending {
+        desk.output.warn(item);
     }
     Err(Failure::words(
-        Kind::Owed,
+        Kind::Pending,
         "recorded, but not yet true on every node",
         "run the same command again when the nodes answer: it goes on where it was",
     ))

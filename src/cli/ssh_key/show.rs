@@ -29,8 +29,8 @@ pub(crate) async fn run(args: &SshKeyShowArgs, desk: &mut Desk<'_>) -> Result<()
         return Ok(());
     }
     desk.output.show(&KeyView::from(&shown))?;
-    for debt in &shown.owed {
-        desk.output.warn(debt);
+    for item in &shown.pending {
+        desk.output.warn(item);
     }
     Ok(())
 }

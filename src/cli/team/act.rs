@@ -92,13 +92,13 @@ pub(crate) async fn run<C: Clone>(
             Err(error) => failures.push(Failure::from(error)),
         }
     }
-    // What is owed outweighs what failed: it stands recorded.
-    let owed = desk.say_applied(&applied);
+    // What is pending outweighs what failed: it stands recorded.
+    let pending = desk.say_applied(&applied);
     for failure in &failures {
         let (message, causes) = failure.lines();
         desk.output.error(&message, &causes, &failure.hints);
     }
-    owed?;
+    pending?;
     match failures.into_iter().next() {
         Some(failure) => Err(Failure::said(failure.kind)),
         None => Ok(()),

@@ -50,7 +50,7 @@ pub(crate) async fn run(args: UserOffboardArgs, desk: &mut Desk<'_>) -> Result<(
     let before = reached::of(desk, &args.name);
     let receipt = ops::offboard::offboard(desk.session, &change, confirmed).await?;
     desk.output.show(&ReceiptView::from(&receipt))?;
-    let nothing_happened = receipt.applied.ended.is_empty() && receipt.applied.owed.is_empty();
+    let nothing_happened = receipt.applied.ended.is_empty() && receipt.applied.pending.is_empty();
     if receipt.unchanged && nothing_happened {
         desk.output.status(&format!(
             "'{}' has left already; nothing was changed.",

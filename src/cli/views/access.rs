@@ -116,7 +116,7 @@ frozen! {
         level: Option<&'static str> = level(outcome.access),
         ends_at: Option<Time> = outcome.access.ends_at().map(Time),
         changed: bool = !outcome.unchanged,
-        applied: bool = outcome.applied.owed.is_empty(),
+        applied: bool = outcome.applied.pending.is_empty(),
         ended_versions: Vec<u32> = ended.map(|ended| ended.version).collect(),
     }
 }

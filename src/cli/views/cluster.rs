@@ -37,7 +37,7 @@ frozen! {
         description: String = cluster.description.clone(),
         labels: BTreeMap<String, String> = cluster.labels.clone(),
         credentials: Option<usize> = line.credentials,
-        owed: Option<usize> = line.owed,
+        pending: Option<usize> = line.pending,
         created_at: Time = Time(cluster.created_at),
         reached_at: Option<Time> = cluster.reached_at.map(Time),
     }
@@ -79,7 +79,7 @@ impl View for Vec<LineView> {
                 let revoked = if it.access_revoked { " (revoked)" } else { "" };
                 format!("{}{revoked}", it.access.unwrap_or("none"))
             })
-            .col("OWED", |it| count(it.owed))
+            .col("PENDING", |it| count(it.pending))
             .wide("CREDENTIALS", |it| count(it.credentials))
             .wide("SERVER", |it| &it.server)
             .wide("VERSION", |it| &it.version)
@@ -171,7 +171,7 @@ impl View for ClusterView {
             .col("Identity", |it| &it.kube_system_uid)
             .col("Manager", ClusterView::manager)
             .col("Credentials", |it| count(it.line.credentials))
-            .col("Owed", |it| count(it.line.owed))
+            .col("Pending", |it| count(it.line.pending))
             .col("Write", ClusterView::write)
             .col("Held back", |it| Cell::Lines(it.held_back()))
             .col("Registered", |it| it.line.created_at)
@@ -235,7 +235,7 @@ frozen! {
         immortal_tokens: Vec<String> = checked.immortal_tokens,
         immortal_tokens_everywhere: bool = !checked.immortal_is_partial,
         bound: Vec<String> = checked.bound,
-        owed: usize = checked.owed,
+        pending: usize = checked.pending,
         write_everywhere: bool = checked.write_everywhere,
         write: ReachView = ReachView::from(&checked.reach),
     }
@@ -317,9 +317,9 @@ impl CheckView {
             let line = left.line(&self.cluster);
             look(left.level(), "leaves out", None, &[line]);
         }
-        if self.owed > 0 {
-            let owed = format!("{} recorded here, not yet there", self.owed);
-            look("debts", "owed", None, &[owed]);
+        if self.pending > 0 {
+            let what = format!("{} recorded here, not yet there", self.pending);
+            look("pending", "pending", None, &[what]);
         }
         found
     }

@@ -85,7 +85,7 @@ impl RotateView {
             user: done.user.to_string(),
             ended_version: done.ended,
             version: done.begun,
-            applied: done.applied.owed.is_empty(),
+            applied: done.applied.pending.is_empty(),
             path: path.map(|path| path.display().to_string()),
             expires_at: handed.map(|handed| Time(handed.expires_at)),
         }

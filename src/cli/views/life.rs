@@ -13,7 +13,7 @@ frozen! {
         owner: Option<String> = None,
         manager_expires_at: Option<Time> = done.cluster.manager_expires_at.map(Time),
         changed: bool = !done.unchanged,
-        applied: bool = done.applied.owed.is_empty(),
+        applied: bool = done.applied.pending.is_empty(),
     }
 }
 

@@ -93,10 +93,10 @@ frozen! {
             let (version, user, cluster) = (it.version, &it.user, &it.cluster);
             format!("version {version} of '{user}' on cluster '{cluster}'")
         });
-        let owed = receipt.applied.owed.iter().map(|debt| {
-            let why = debt.why.as_ref().map(|why| format!(" ({why})"));
+        let pending = receipt.applied.pending.iter().map(|item| {
+            let why = item.why.as_ref().map(|why| format!(" ({why})"));
             let why = why.unwrap_or_default();
-            format!("cluster '{}': {}{why}", debt.cluster, debt.what)
+            format!("cluster '{}': {}{why}", item.cluster, item.what)
         });
         user: String = receipt.had.user.clone(),
         at: Time = Time(receipt.at),
@@ -105,9 +105,9 @@ frozen! {
         transferred: Vec<String> = receipt.transferred.clone(),
         had: LeavingView = LeavingView::from(&receipt.had),
         ended: Vec<String> = ended.collect(),
-        owed: Vec<String> = owed.collect(),
+        pending: Vec<String> = pending.collect(),
         rotate_at_source: Vec<String> = receipt.had.could_open.clone(),
-        complete: bool = receipt.applied.owed.is_empty(),
+        complete: bool = receipt.applied.pending.is_empty(),
     }
 }
 
@@ -129,7 +129,7 @@ impl ReceiptView {
         for (result, items) in [
             ("removed", &had.projects),
             ("ended", &self.ended),
-            ("owed", &self.owed),
+            ("pending", &self.pending),
             ("to rotate", &self.rotate_at_source),
         ] {
             pairs.extend(items.iter().map(|it| (result, it.into())));

@@ -237,7 +237,7 @@ impl View for Vec<OverView> {
 frozen! {
     /// What a change of a member came to.
     pub(crate) struct MemberChangeView from changed: &Changed {
-        let applied = changed.applied.owed.is_empty();
+        let applied = changed.applied.pending.is_empty();
         let over = changed.over.iter().map(|over| OverView::new(over, applied));
         project: String = changed.project.to_string(),
         user: String = changed.user.clone(),

@@ -95,7 +95,7 @@ frozen! {
         climbs: bool = outcome.climbs.is_some(),
         climbs_because: Option<String> = outcome.climbs.clone(),
         changed: bool = !outcome.unchanged,
-        applied: bool = outcome.applied.owed.is_empty(),
+        applied: bool = outcome.applied.pending.is_empty(),
         ended_versions: Vec<u32> = ended.map(|ended| ended.version).collect(),
     }
 }

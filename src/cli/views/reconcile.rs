@@ -12,7 +12,7 @@ pub(crate) struct ClusterView {
     state: &'static str,
     changed: Vec<String>,
     ended: Vec<String>,
-    owed: Vec<String>,
+    pending: Vec<String>,
     error: Option<String>,
 }
 
@@ -20,7 +20,7 @@ impl ClusterView {
     /// Shapes a report.
     pub(crate) fn new(report: &Report, is_preview: bool) -> Self {
         let state = match (&report.failed, report.changed.is_empty(), is_preview) {
-            _ if !report.owed.is_empty() => "owed",
+            _ if !report.pending.is_empty() => "pending",
             (Some(_), ..) => "failed",
             (None, true, _) => "unchanged",
             (None, false, false) => "changed",
@@ -34,15 +34,19 @@ impl ClusterView {
             ended: ended
                 .map(|ended| format!("version {} of '{}'", ended.version, ended.user))
                 .collect(),
-            owed: report.owed.iter().map(|debt| debt.what.clone()).collect(),
+            pending: report
+                .pending
+                .iter()
+                .map(|item| item.what.clone())
+                .collect(),
             error: report.failed.as_ref().map(ToString::to_string),
         }
     }
 
-    /// A line for each thing that was done or is owed; one where there is none.
+    /// A line for each thing that was done or is pending; one where there is none.
     fn lines(&self) -> Vec<(&Self, Cell<'_>)> {
         let gone = self.ended.iter().map(|ended| format!("{ended} is gone"));
-        let what = self.changed.iter().chain(&self.owed).map(Cell::from);
+        let what = self.changed.iter().chain(&self.pending).map(Cell::from);
         let mut lines: Vec<_> = what.chain(gone.map(Cell::from)).collect();
         if lines.is_empty() {
             lines.push(Cell::from(&self.error));

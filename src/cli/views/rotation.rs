@@ -19,7 +19,7 @@ frozen! {
         manager: String = done.cluster.manager.clone(),
         accounts: Vec<ExchangedView> = done.exchanged.iter().map(ExchangedView::from).collect(),
         foreign: Vec<String> = done.foreign.clone(),
-        applied: bool = done.applied.owed.is_empty(),
+        applied: bool = done.applied.pending.is_empty(),
     }
 }
 

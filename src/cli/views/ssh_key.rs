@@ -31,7 +31,7 @@ frozen! {
         handed_out_by: Option<String> = taken.map(|taken| taken.by.clone()),
         public: String = pair.public.clone(),
         nodes: Vec<NodeView> = nodes.collect(),
-        owed: Vec<String> = shown.owed.clone(),
+        pending: Vec<String> = shown.pending.clone(),
     }
 }
 
@@ -117,7 +117,7 @@ frozen! {
         cluster: String = done.cluster.to_string(),
         fingerprint: String = done.fingerprint.clone(),
         nodes: Vec<OutcomeView> = nodes.collect(),
-        owed: Vec<String> = done.owed.clone(),
+        pending: Vec<String> = done.pending.clone(),
         /// Why the cluster could not say which nodes there are.
         cluster_not_asked: Option<String> = done.unasked.clone(),
     }

@@ -2,16 +2,16 @@
 
 use serde::Serialize;
 
-use crate::ops::Debt;
+use crate::ops::Pending;
 use crate::ops::project::kept::Kept;
 use crate::ops::status::{Ask, Ending, Lost, Status};
 use crate::output::{Cell, Table, Time, View};
 
 frozen! {
-    struct OwedView from debt: Debt {
-        cluster: String = debt.cluster.to_string(),
-        what: String = debt.what,
-        tokens_may_work_until: Option<Time> = debt.until.map(Time),
+    struct PendingView from item: Pending {
+        cluster: String = item.cluster.to_string(),
+        what: String = item.what,
+        tokens_may_work_until: Option<Time> = item.until.map(Time),
     }
 }
 
@@ -61,7 +61,7 @@ frozen! {
 /// How things stand.
 #[derive(Serialize)]
 pub(crate) struct StatusView {
-    owed: Vec<OwedView>,
+    pending: Vec<PendingView>,
     ask: Vec<AskView>,
     kept: Vec<KeptView>,
     blocked: Vec<BlockedView>,
@@ -75,7 +75,7 @@ impl StatusView {
         let blocked = status.blocked.into_iter();
         let blocked = blocked.map(|(user, cluster)| BlockedView { user, cluster });
         Self {
-            owed: status.owed.into_iter().map(OwedView::from).collect(),
+            pending: status.pending.into_iter().map(PendingView::from).collect(),
             ask: asks.iter().map(AskView::from).collect(),
             kept: status.kept.into_iter().map(KeptView::from).collect(),
             blocked: blocked.collect(),
@@ -104,9 +104,9 @@ impl StatusView {
                 until,
             });
         };
-        for it in &self.owed {
+        for it in &self.pending {
             line(
-                "owed",
+                "pending",
                 &it.cluster,
                 (&it.what).into(),
                 it.tokens_may_work_until,
@@ -132,13 +132,17 @@ impl StatusView {
 
 impl View for StatusView {
     fn table(&self) -> Table<'_> {
-        let owed = self.owed.iter();
+        let pending = self.pending.iter();
         Table::of(&self.lines())
             .col("KIND", |it| it.kind)
             .col("CLUSTER", |it| it.cluster)
             .col("WHAT", |it| it.what.clone())
             .col("UNTIL", |it| it.until)
-            .names(owed.map(|it| format!("cluster/{}", it.cluster)).collect())
-            .empty("Nothing is owed, nobody is blocked, nothing ends soon.")
+            .names(
+                pending
+                    .map(|it| format!("cluster/{}", it.cluster))
+                    .collect(),
+            )
+            .empty("Nothing is pending, nobody is blocked, nothing ends soon.")
     }
 }

@@ -76,7 +76,7 @@ impl ReportView {
     pub(crate) fn new(user: &str, report: &Report) -> Self {
         let (result, what) = match &report.outcome {
             Err(error) => ("failed", error.to_string()),
-            Ok(outcome) if !outcome.applied.owed.is_empty() => ("owed", outcome.truth()),
+            Ok(outcome) if !outcome.applied.pending.is_empty() => ("pending", outcome.truth()),
             Ok(outcome) if outcome.changed => ("done", outcome.sentence.clone()),
             Ok(outcome) => ("unchanged", outcome.sentence.clone()),
         };

@@ -215,7 +215,7 @@ impl World {
             bound_by: by,
             reason: String::new(),
             is_removed: false,
-            is_owed: false,
+            is_pending: false,
         });
         self
     }

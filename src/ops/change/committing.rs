@@ -83,7 +83,7 @@ pub(super) struct Committed {
     pub(super) effects: Vec<Effect>,
     pub(super) request: Option<EventSeq>,
     /// What could not be sealed anew.
-    pub(super) unsealed: Vec<Debt>,
+    pub(super) unsealed: Vec<Pending>,
 }
 
 impl Committed {
@@ -243,22 +243,28 @@ impl Case {
             .partition(|on| on.cluster.deleting_at.is_some() && is_left(on));
         let mut applied = Applied::default();
         for on in leaving {
-            applied.owed.extend(settle::debts(&on.cluster, &on));
+            applied.pending.extend(settle::pending_on(&on.cluster, &on));
         }
         if let Some(locked) = locked {
             return if concerned.is_empty() {
                 Ok(applied)
             } else {
-                settle::pay(session, &locked, journal, request).await
+                settle::reconcile(session, &locked, journal, request).await
             };
         }
         let mut work = stream::iter(concerned)
             .map(|on| async move {
                 let journal = journal.clone().cluster(&on.cluster);
-                let done = settle::pay_taking(session, &on.cluster, &journal, request).await;
+                let done = settle::reconcile_taking(session, &on.cluster, &journal, request).await;
                 match done {
                     Err(error) if tolerates => Ok(Applied {
-                        owed: settle::owed(session, &on.cluster, &journal, request, &error)?,
+                        pending: settle::record_pending(
+                            session,
+                            &on.cluster,
+                            &journal,
+                            request,
+                            &error,
+                        )?,
                         ..Applied::default()
                     }),
                     done => done,
@@ -277,7 +283,7 @@ impl Case {
             return Err(error);
         }
         applied.ended.sort_by(|a, b| a.cluster.cmp(&b.cluster));
-        applied.owed.sort_by(|a, b| a.cluster.cmp(&b.cluster));
+        applied.pending.sort_by(|a, b| a.cluster.cmp(&b.cluster));
         Ok(applied)
     }
 

@@ -164,7 +164,10 @@ impl<S> Recorded<S> {
     }
 
     /// Makes the cluster hold what the store says, under the lock that is held; it stays held.
-    pub(in crate::ops) async fn pay(&self, session: &Session) -> Result<Applied, Error> {
+    pub(in crate::ops) async fn reconcile_locked(
+        &self,
+        session: &Session,
+    ) -> Result<Applied, Error> {
         match &self.locked {
             Some(locked) => settle::pay(session, locked, self.journal(), self.request()).await,
             None => Ok(Applied::default()),
@@ -193,7 +196,9 @@ impl<S> Recorded<S> {
             .case
             .reconcile(session, &self.committed, locked, tolerates);
         let mut applied = done.await?;
-        applied.owed.extend(self.committed.unsealed.iter().cloned());
+        applied
+            .pending
+            .extend(self.committed.unsealed.iter().cloned());
         Ok(applied)
     }
 
@@ -212,10 +217,10 @@ impl<S> Recorded<S> {
         let Some(request) = self.committed.request else {
             return Ok(());
         };
-        let phase = if applied.owed.is_empty() {
+        let phase = if applied.pending.is_empty() {
             Phase::Done
         } else {
-            Phase::Owed
+            Phase::Pending
         };
         let detail = self.committed.decision.detail.clone();
         app.store()?.write(|tx| {

@@ -21,7 +21,7 @@ use crate::kubernetes::manager::{MANAGER_RIGHTS, OPERATOR_RIGHTS};
 use crate::kubernetes::token::claims_end;
 use crate::ops::journal::Journal;
 use crate::ops::manager::Canary;
-use crate::ops::{Debt, Error, find, manager, settle};
+use crate::ops::{Error, Pending, find, manager, settle};
 use crate::secrets::ExposeSecret as _;
 use crate::secrets::text;
 use crate::session::Session;
@@ -250,13 +250,13 @@ fn expired(credential: &OperatorCredential, now: Timestamp) -> Option<String> {
 
 /// Ends the accounts and logins of the manager that the store does not hold: of runs that were cut
 /// off, and of before a renewal; waits until the API server refuses the one `before`. What could
-/// not be ended is owed; `reconcile` does it again.
+/// not be ended is pending; `reconcile` does it again.
 pub(super) async fn retire_others(
     session: &Session,
     cluster: &Cluster,
     before: Option<&str>,
     journal: &Journal,
-) -> Option<Debt> {
+) -> Option<Pending> {
     let failed = |source| Error::Cluster {
         cluster: cluster.name.to_string(),
         source,

@@ -67,8 +67,8 @@ pub(crate) struct Checked {
     pub(crate) bound: Vec<String>,
     /// Where write reaches.
     pub(crate) reach: Reach,
-    /// What is owed, as the store says.
-    pub(crate) owed: usize,
+    /// What is pending, as the store says.
+    pub(crate) pending: usize,
 }
 
 impl Checked {
@@ -95,7 +95,7 @@ impl Checked {
             &self.widened,
             &self.missing_rights,
         ];
-        ours.iter().any(|found| !found.is_empty()) || self.owed > 0
+        ours.iter().any(|found| !found.is_empty()) || self.pending > 0
     }
 }
 
@@ -134,7 +134,7 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
         converge::preview(&connection, &desired, &look),
     )
     .map_err(failed)?;
-    let owed = settle::debts(&cluster, &snapshot).len();
+    let pending = settle::pending_on(&cluster, &snapshot).len();
     let installation = &snapshot.installation;
     let drift = drift::drift(installation, &cluster.manager, &seen);
     let others: Vec<Binding> = without_manager(&seen.foreign, installation);
@@ -158,7 +158,7 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
         immortal_is_partial: immortal.is_partial,
         bound: bound(&snapshot, &seen),
         reach: Reach::default(),
-        owed,
+        pending,
     };
     let live = snapshot.credentials.iter().filter(|it| it.state.is_live());
     let ours = live.map(|it| it.account.as_str());

@@ -165,7 +165,7 @@ pub(crate) async fn add(
     };
     warnings.extend(agreed.into_iter().chain(survey.warnings));
     let retired = retire_others(session, &cluster, None, &journal);
-    let (owed, told) = futures::join!(retired, tell_first(session, &cluster));
+    let (pending, told) = futures::join!(retired, tell_first(session, &cluster));
     told?;
     Ok(Done::Did(Registered {
         cluster,
@@ -173,7 +173,7 @@ pub(crate) async fn add(
         context: approach.imported.context,
         warnings,
         applied: Applied {
-            owed: owed.into_iter().collect(),
+            pending: pending.into_iter().collect(),
             ..Applied::default()
         },
     }))
@@ -452,8 +452,8 @@ pub(crate) async fn relink(
     manager::tell(session, &new).await?;
     let old = (!rebuilt).then_some(before_name.as_str());
     let older = retire_others(session, &cluster, old, &journal).await;
-    let mut applied = settle::pay(session, &lock, &journal, Some(request)).await?;
-    applied.owed.extend(older);
+    let mut applied = settle::reconcile(session, &lock, &journal, Some(request)).await?;
+    applied.pending.extend(older);
     journal.close(session, &applied, what, request)?;
     let owner = owner_name(session, &cluster)?;
     let context = approach.imported.context;

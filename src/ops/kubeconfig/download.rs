@@ -351,11 +351,11 @@ fn not_handed_over(app: &App, case: &Case, id: CredentialId, error: Error) -> Er
     }
 }
 
-/// A failure after the decision was recorded: owed, and said so.
+/// A failure after the decision was recorded: pending, and said so.
 fn half_done(app: &App, case: &Case, request: EventSeq, error: Error) -> Error {
-    match settle::owed(app, &case.cluster, &case.journal, Some(request), &error) {
-        Ok(debts) if debts.is_empty() => error,
-        Ok(_) => Error::Owed {
+    match settle::record_pending(app, &case.cluster, &case.journal, Some(request), &error) {
+        Ok(pending) if pending.is_empty() => error,
+        Ok(_) => Error::Pending {
             what: format!("the kubeconfig of '{}'", case.owner),
             then: ", then download again",
             cluster: case.cluster.name.clone(),

@@ -71,11 +71,11 @@ pub(crate) async fn rotate(
         _ => None,
     });
     // One converge: lists lose the old account before the new one is made.
-    let applied = recorded.pay(session).await?;
+    let applied = recorded.reconcile_locked(session).await?;
     recorded.close(session, &applied)?;
     drop(recorded);
     let handed = match wish {
-        Some(wish) if applied.owed.is_empty() => Some(hand_over(session, &wish).await),
+        Some(wish) if applied.pending.is_empty() => Some(hand_over(session, &wish).await),
         _ => None,
     };
     Ok(Done::Did(Rotated {

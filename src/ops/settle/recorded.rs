@@ -52,7 +52,11 @@ pub(super) fn record_outcome(
             State::Active | State::Revoked => {}
         }
     }
-    for binding in snapshot.bindings.iter().filter(|binding| binding.is_owed) {
+    for binding in snapshot
+        .bindings
+        .iter()
+        .filter(|binding| binding.is_pending)
+    {
         let settled = if binding.is_removed {
             is_off(snapshot, binding, taken)
         } else {

@@ -71,7 +71,7 @@ pub(super) fn ended(on: &ClusterSnapshot) -> take::Ended<'_> {
 
 /// Whether all that is pending is to be taken away, and is known by name.
 pub(super) fn only_takes(on: &ClusterSnapshot) -> bool {
-    let gives = |binding: &Binding| binding.is_owed && !binding.is_removed;
+    let gives = |binding: &Binding| binding.is_pending && !binding.is_removed;
     let begins = |credential: &Credential| credential.state == State::Pending;
     !on.reach_pending
         && !on.orphans_pending

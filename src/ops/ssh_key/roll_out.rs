@@ -3,7 +3,7 @@
 //! For one node the order is: record that the new line will be there, add it, log in with the new
 //! key and no other, and only then remove old lines, through that very login. So a node accepts a
 //! proven key at every moment, wherever a run is cut off. The first proof makes the new key the
-//! cluster's key; a node that could not be reached keeps the old one, and is owed.
+//! cluster's key; a node that could not be reached keeps the old one, and is pending.
 
 use std::cell::Cell;
 use std::path::PathBuf;
@@ -74,8 +74,8 @@ pub(crate) struct RollOut {
     pub(crate) reports: Vec<NodeReport>,
     /// Why the cluster could not say which nodes there are.
     pub(crate) unasked: Option<String>,
-    /// What is owed.
-    pub(crate) owed: Vec<String>,
+    /// What is pending.
+    pub(crate) pending: Vec<String>,
 }
 
 /// What is heard while the work goes on.
@@ -488,15 +488,15 @@ pub(crate) async fn install(
     let journal = &case.journal;
     let request = journal.record_alone(session, Phase::Requested, detail, None)?;
     let reports = work.bring_all(&meant, hear).await?;
-    let owed = failures(&reports, &meant);
-    close(session, &case, request, &reports, &owed)?;
+    let pending = failures(&reports, &meant);
+    close(session, &case, request, &reports, &pending)?;
     Ok(Done::Did(RollOut {
         cluster: case.cluster.name.clone(),
         fingerprint,
         resumed: false,
         reports,
         unasked: meant.unasked,
-        owed,
+        pending,
     }))
 }
 
@@ -543,12 +543,12 @@ pub(super) fn close(
     case: &Case,
     request: EventSeq,
     reports: &[NodeReport],
-    owed: &[String],
+    pending: &[String],
 ) -> Result<(), Error> {
-    let phase = if owed.is_empty() {
+    let phase = if pending.is_empty() {
         Phase::Done
     } else {
-        Phase::Owed
+        Phase::Pending
     };
     let words = reports.iter().map(|report| match &report.outcome {
         Ok(outcome) => format!("{}: {}", report.place(), outcome.words()),

@@ -124,19 +124,19 @@ pub(crate) async fn rotate(
     let journal = &case.journal;
     let request = journal.record_alone(session, Phase::Requested, detail, None)?;
     let reports = work.bring_all(&meant, hear).await?;
-    let mut owed = failures(&reports, &meant);
-    let pending = finish(session, &case, &work, owed.is_empty())?;
-    owed.extend(pending);
-    owed.sort();
-    owed.dedup();
-    close(session, &case, request, &reports, &owed)?;
+    let mut pending = failures(&reports, &meant);
+    let left = finish(session, &case, &work, pending.is_empty())?;
+    pending.extend(left);
+    pending.sort();
+    pending.dedup();
+    close(session, &case, request, &reports, &pending)?;
     Ok(Done::Did(RollOut {
         cluster: case.cluster.name.clone(),
         fingerprint,
         resumed,
         reports,
         unasked: meant.unasked,
-        owed,
+        pending,
     }))
 }
 
@@ -185,7 +185,7 @@ fn finish(
             work.new.pair.fingerprint
         )]);
     }
-    let owed = app.store()?.write(|tx| {
+    let pending = app.store()?.write(|tx| {
         let detail = format!("key {} has taken its place", work.new.pair.fingerprint);
         case.journal.record(app, tx, Phase::Done, detail, None)?;
         for old in &work.old {
@@ -201,11 +201,11 @@ fn finish(
             }
         }
         // Those that have not got it yet are named with the reason already.
-        let debts = super::debts(tx, &case.cluster)?;
-        Ok::<_, store::Error>([debts.here, debts.on_nodes].concat())
+        let pending = super::pending_on(tx, &case.cluster)?;
+        Ok::<_, store::Error>([pending.here, pending.on_nodes].concat())
     })?;
     app.store()?.empty_log()?;
-    Ok(owed)
+    Ok(pending)
 }
 
 fn plan(found: &Keys, resumed: bool, meant: &Meant) -> Vec<String> {

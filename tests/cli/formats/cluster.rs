@@ -9,12 +9,12 @@ fn cluster_list() {
         .success();
     insta::assert_snapshot!(side_by_side(&mut kg, "cluster list"), @r#"
         --- table
-        NAME   STATE    OWNER    YOUR ACCESS   OWED   AGE
-        prod   active   <none>   full          0      2026-11-22T10:00:00Z
+        NAME   STATE    OWNER    YOUR ACCESS   PENDING   AGE
+        prod   active   <none>   full          0         2026-11-22T10:00:00Z
         [exit 0]
         --- wide
-        NAME   STATE    PROTECTED   OWNER    PROJECT   YOUR ACCESS   OWED   CREDENTIALS   SERVER                    VERSION           LABELS            AGE
-        prod   active   no          <none>   <none>    full          0      0             https://127.0.0.1:[PORT]   v1.36.0+sandbox   env=prod,team=a   2026-11-22T10:00:00Z
+        NAME   STATE    PROTECTED   OWNER    PROJECT   YOUR ACCESS   PENDING   CREDENTIALS   SERVER                    VERSION           LABELS            AGE
+        prod   active   no          <none>   <none>    full          0         0             https://127.0.0.1:[PORT]   v1.36.0+sandbox   env=prod,team=a   2026-11-22T10:00:00Z
         [exit 0]
         --- json
         [
@@ -37,7 +37,7 @@ fn cluster_list() {
               "team": "a"
             },
             "credentials": 0,
-            "owed": 0,
+            "pending": 0,
             "created_at": "2026-11-22T10:00:00Z",
             "reached_at": "2026-11-22T10:00:00Z"
           }
@@ -61,7 +61,7 @@ fn cluster_list() {
             env: prod
             team: a
           credentials: 0
-          owed: 0
+          pending: 0
           created_at: "2026-11-22T10:00:00Z"
           reached_at: "2026-11-22T10:00:00Z"
         [exit 0]
@@ -89,7 +89,7 @@ fn cluster_show() {
         Identity:      [UID]
         Manager:       kubegrant-manager (login: token, ends 2036-11-19T10:00:00Z)
         Credentials:   0
-        Owed:          0
+        Pending:       0
         Write:         edit in default
         Held back:     kube-node-lease: a system namespace
                        kube-public: a system namespace
@@ -112,7 +112,7 @@ fn cluster_show() {
         Identity:      [UID]
         Manager:       kubegrant-manager (login: token, ends 2036-11-19T10:00:00Z)
         Credentials:   0
-        Owed:          0
+        Pending:       0
         Write:         edit in default
         Held back:     kube-node-lease: a system namespace
                        kube-public: a system namespace
@@ -138,7 +138,7 @@ fn cluster_show() {
           "description": "",
           "labels": {},
           "credentials": 0,
-          "owed": 0,
+          "pending": 0,
           "created_at": "2026-11-22T10:00:00Z",
           "reached_at": "2026-11-22T10:00:00Z",
           "kube_system_uid": "[UID]",
@@ -178,7 +178,7 @@ fn cluster_show() {
         description: ""
         labels: {}
         credentials: 0
-        owed: 0
+        pending: 0
         created_at: "2026-11-22T10:00:00Z"
         reached_at: "2026-11-22T10:00:00Z"
         kube_system_uid: [UID]
@@ -270,7 +270,7 @@ fn cluster_check() {
           "immortal_tokens": [],
           "immortal_tokens_everywhere": false,
           "bound": [],
-          "owed": 0,
+          "pending": 0,
           "write_everywhere": false,
           "write": {
             "reaches": [
@@ -306,7 +306,7 @@ fn cluster_check() {
         immortal_tokens: []
         immortal_tokens_everywhere: false
         bound: []
-        owed: 0
+        pending: 0
         write_everywhere: false
         write:
           reaches:
@@ -334,25 +334,25 @@ fn status() {
         .exit(6);
     insta::assert_snapshot!(side_by_side(&mut kg, "status"), @r#"
         --- table
-        KIND     CLUSTER   WHAT                                                   UNTIL
-        owed     prod      version 1 of 'alice' is ended here and not yet there   2026-11-24T10:00:00Z
-        ending   prod      the write grant of 'alice'                             2026-11-23T11:00:00Z
+        KIND      CLUSTER   WHAT                                            UNTIL
+        pending   prod      revocation of version 1 of 'alice' is pending   2026-11-24T10:00:00Z
+        ending    prod      the write grant of 'alice'                      2026-11-23T11:00:00Z
         ----- stderr -----
         hint: run `kubegrant reconcile`
         [exit 6]
         --- wide
-        KIND     CLUSTER   WHAT                                                   UNTIL
-        owed     prod      version 1 of 'alice' is ended here and not yet there   2026-11-24T10:00:00Z
-        ending   prod      the write grant of 'alice'                             2026-11-23T11:00:00Z
+        KIND      CLUSTER   WHAT                                            UNTIL
+        pending   prod      revocation of version 1 of 'alice' is pending   2026-11-24T10:00:00Z
+        ending    prod      the write grant of 'alice'                      2026-11-23T11:00:00Z
         ----- stderr -----
         hint: run `kubegrant reconcile`
         [exit 6]
         --- json
         {
-          "owed": [
+          "pending": [
             {
               "cluster": "prod",
-              "what": "version 1 of 'alice' is ended here and not yet there",
+              "what": "revocation of version 1 of 'alice' is pending",
               "tokens_may_work_until": "2026-11-24T10:00:00Z"
             }
           ],
@@ -372,9 +372,9 @@ fn status() {
         hint: run `kubegrant reconcile`
         [exit 6]
         --- yaml
-        owed:
+        pending:
         - cluster: prod
-          what: version 1 of 'alice' is ended here and not yet there
+          what: revocation of version 1 of 'alice' is pending
           tokens_may_work_until: "2026-11-24T10:00:00Z"
         ask: []
         kept: []
@@ -414,7 +414,7 @@ fn reconcile() {
             "state": "unchanged",
             "changed": [],
             "ended": [],
-            "owed": [],
+            "pending": [],
             "error": null
           }
         ]
@@ -424,7 +424,7 @@ fn reconcile() {
           state: unchanged
           changed: []
           ended: []
-          owed: []
+          pending: []
           error: null
         [exit 0]
         --- name

@@ -45,7 +45,7 @@ fn ssh_key_show() {
           "handed_out_by": null,
           "public": "ssh-ed25519 [PUBLIC] kubegrant:prod",
           "nodes": [],
-          "owed": []
+          "pending": []
         }
         [exit 0]
         --- yaml
@@ -61,7 +61,7 @@ fn ssh_key_show() {
         handed_out_by: null
         public: ssh-ed25519 [PUBLIC] kubegrant:prod
         nodes: []
-        owed: []
+        pending: []
         [exit 0]
         --- name
         ssh-key/prod
@@ -115,7 +115,7 @@ fn ssh_key_show_of_one_that_was_taken() {
           "handed_out_by": "olivia",
           "public": "ssh-ed25519 [PUBLIC] kubegrant:prod",
           "nodes": [],
-          "owed": []
+          "pending": []
         }
         [exit 0]
         --- yaml
@@ -131,7 +131,7 @@ fn ssh_key_show_of_one_that_was_taken() {
         handed_out_by: olivia
         public: ssh-ed25519 [PUBLIC] kubegrant:prod
         nodes: []
-        owed: []
+        pending: []
         [exit 0]
         --- name
         ssh-key/prod

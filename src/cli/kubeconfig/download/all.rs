@@ -47,9 +47,9 @@ pub(super) async fn run(
         desk.output.error(&message, &causes, &failure.hints);
         failures.push(failure.kind);
     }
-    // What is owed first, then the gravest; the unreachable last, as `reconcile` has it.
+    // What is pending first, then the gravest; the unreachable last, as `reconcile` has it.
     failures.sort_by_key(|kind| match kind {
-        Kind::Owed => 0,
+        Kind::Pending => 0,
         Kind::Unreachable => 2,
         _ => 1,
     });

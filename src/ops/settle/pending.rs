@@ -1,4 +1,4 @@
-//! What is owed, and what was done although it could not be recorded.
+//! What is pending, and what was done although it could not be recorded.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::text;
 use crate::domain::user::UserId;
 use crate::ops::journal::Journal;
-use crate::ops::{Debt, Error};
+use crate::ops::{Error, Pending};
 use crate::session::{App, Session};
 use crate::store;
 
@@ -58,61 +58,58 @@ pub(in crate::ops) async fn end_without_record(
     }
 }
 
-/// Says what is owed on a cluster, and records that it could not be paid.
-pub(in crate::ops) fn owed(
+/// Says what is pending on a cluster, and records why it is.
+pub(in crate::ops) fn record_pending(
     app: &App,
     cluster: &Cluster,
     journal: &Journal,
     request: Option<EventSeq>,
     error: &Error,
-) -> Result<Vec<Debt>, Error> {
+) -> Result<Vec<Pending>, Error> {
     let snapshot = app.store()?.read(|tx| snapshot(tx, cluster.id))?;
     let why = text::chain(error);
     let journal = journal.clone().cluster(cluster);
-    // If even this cannot be recorded, the debt itself stands: it was recorded before.
-    let _unrecorded = journal.record_alone(app, Phase::Owed, why.clone(), request);
-    let debts = debts(cluster, &snapshot);
-    Ok(debts
+    // If even this cannot be recorded, the what is pending itself stands: it was recorded before.
+    let _unrecorded = journal.record_alone(app, Phase::Pending, why.clone(), request);
+    let pending = pending_on(cluster, &snapshot);
+    Ok(pending
         .into_iter()
-        .map(|debt| Debt {
+        .map(|item| Pending {
             why: Some(why.clone()),
-            ..debt
+            ..item
         })
         .collect())
 }
 
-/// What a cluster owes, as the store says.
-pub(in crate::ops) fn debts(cluster: &Cluster, snapshot: &ClusterSnapshot) -> Vec<Debt> {
-    let access = access_debts(cluster, snapshot, |_| true, |_| true);
+/// What is pending on a cluster, as the store says.
+pub(in crate::ops) fn pending_on(cluster: &Cluster, snapshot: &ClusterSnapshot) -> Vec<Pending> {
+    let access = pending_access(cluster, snapshot, |_| true, |_| true);
     access
         .into_iter()
-        .chain(setting_debts(cluster, snapshot))
+        .chain(pending_settings(cluster, snapshot))
         .collect()
 }
 
-/// What is owed of some credentials and of the bindings of some users.
-pub(in crate::ops) fn access_debts(
+/// What is pending of some credentials and of the bindings of some users.
+pub(in crate::ops) fn pending_access(
     cluster: &Cluster,
     snapshot: &ClusterSnapshot,
     credentials: impl Fn(&Credential) -> bool,
     bound: impl Fn(UserId) -> bool,
-) -> Vec<Debt> {
+) -> Vec<Pending> {
     let bindings = snapshot.bindings.iter();
-    let bindings = bindings.filter(|binding| binding.is_owed && bound(binding.user));
+    let bindings = bindings.filter(|binding| binding.is_pending && bound(binding.user));
     let bindings = bindings.map(|binding| {
         let user = snapshot.people.users.get(&binding.user);
         let user = user.map(|user| user.name.to_string()).unwrap_or_default();
-        let done = if binding.is_removed {
-            "unbound"
-        } else {
-            "bound"
-        };
-        Debt {
+        let bound = &binding.bound;
+        Pending {
             cluster: cluster.name.clone(),
-            what: format!(
-                "{} is {done} here for '{user}' and not yet there",
-                binding.bound
-            ),
+            what: if binding.is_removed {
+                format!("unbinding of {bound} from '{user}' is pending")
+            } else {
+                format!("binding of {bound} to '{user}' is pending")
+            },
             why: None,
             until: None,
         }
@@ -120,17 +117,17 @@ pub(in crate::ops) fn access_debts(
     snapshot
         .credentials
         .iter()
-        .filter(|credential| credential.state.is_debt() && credentials(credential))
+        .filter(|credential| credential.state.awaits_cluster() && credentials(credential))
         .map(|credential| {
             let user = &credential.owner;
             let version = credential.version;
             let revoking = credential.state == State::Revoking;
-            Debt {
+            Pending {
                 cluster: cluster.name.clone(),
                 what: if revoking {
-                    format!("version {version} of '{user}' is ended here and not yet there")
+                    format!("revocation of version {version} of '{user}' is pending")
                 } else {
-                    format!("version {version} of '{user}' is recorded here and not yet there")
+                    format!("version {version} of '{user}' is pending")
                 },
                 why: None,
                 until: if revoking {
@@ -144,23 +141,26 @@ pub(in crate::ops) fn access_debts(
         .collect()
 }
 
-/// What is owed of a cluster's settings, its login and its life.
-fn setting_debts(cluster: &Cluster, snapshot: &ClusterSnapshot) -> impl Iterator<Item = Debt> {
+/// What is pending of a cluster's settings, its login and its life.
+fn pending_settings(
+    cluster: &Cluster,
+    snapshot: &ClusterSnapshot,
+) -> impl Iterator<Item = Pending> {
     let older = snapshot.older_logins.then(|| older_logins(cluster, None));
     let former = former_managers(cluster, &snapshot.former);
-    let deletion = cluster.deleting_at.map(|_| Debt {
+    let deletion = cluster.deleting_at.map(|_| Pending {
         cluster: cluster.name.clone(),
-        what: "its deletion has begun and is not finished".to_owned(),
+        what: "its deletion is pending".to_owned(),
         why: None,
         until: None,
     });
-    let reach = snapshot.reach_pending.then(|| Debt {
+    let reach = snapshot.reach_pending.then(|| Pending {
         cluster: cluster.name.clone(),
-        what: "where write reaches is recorded here and not yet there".to_owned(),
+        what: "the change of where write reaches is pending".to_owned(),
         why: None,
         until: None,
     });
-    let orphans = snapshot.orphans_pending.then(|| Debt {
+    let orphans = snapshot.orphans_pending.then(|| Pending {
         cluster: cluster.name.clone(),
         what: "what was issued after the backup that was restored, or by another copy of the \
                store, may still be there"
@@ -177,8 +177,8 @@ fn setting_debts(cluster: &Cluster, snapshot: &ClusterSnapshot) -> impl Iterator
 }
 
 /// The accounts that were the manager's and were not seen to be gone.
-pub(in crate::ops) fn former_managers(cluster: &Cluster, former: &[FormerManager]) -> Vec<Debt> {
-    let debt = |account: &FormerManager| Debt {
+pub(in crate::ops) fn former_managers(cluster: &Cluster, former: &[FormerManager]) -> Vec<Pending> {
+    let item = |account: &FormerManager| Pending {
         cluster: cluster.name.clone(),
         what: if account.name == cluster.manager {
             "the manager's account is to be replaced, and is not yet".to_owned()
@@ -191,12 +191,12 @@ pub(in crate::ops) fn former_managers(cluster: &Cluster, former: &[FormerManager
         why: None,
         until: None,
     };
-    former.iter().map(debt).collect()
+    former.iter().map(item).collect()
 }
 
-/// The debt of a login that was renewed, while the ones before it were not seen to end.
-pub(in crate::ops) fn older_logins(cluster: &Cluster, why: Option<String>) -> Debt {
-    Debt {
+/// The what is pending of a login that was renewed, while the ones before it were not seen to end.
+pub(in crate::ops) fn older_logins(cluster: &Cluster, why: Option<String>) -> Pending {
+    Pending {
         cluster: cluster.name.clone(),
         what: "older logins of the manager may still work".to_owned(),
         why,

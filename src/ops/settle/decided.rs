@@ -1,7 +1,7 @@
-//! Making true on a cluster what was decided: done, or owed.
+//! Making true on a cluster what was decided: done, or pending.
 
 use super::snapshot::ended;
-use super::{SETTLE_BUDGET, access_debts, debts, owed, settle, snapshot};
+use super::{SETTLE_BUDGET, pending_access, pending_on, record_pending, settle, snapshot};
 use crate::domain::audit::EventSeq;
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::Credential;
@@ -11,25 +11,25 @@ use crate::ops::locked::LockedCluster;
 use crate::ops::{Applied, Error};
 use crate::session::{App, Session};
 
-/// Settles a cluster after a decision was recorded; what cannot be done now is owed, never lost.
-pub(in crate::ops) async fn pay(
+/// Settles a cluster after a decision was recorded; what cannot be done now is pending, never lost.
+pub(in crate::ops) async fn reconcile(
     session: &Session,
     locked: &LockedCluster,
     journal: &Journal,
     request: Option<EventSeq>,
 ) -> Result<Applied, Error> {
     let cluster = locked.cluster();
-    let owes = session
+    let is_pending = session
         .store()?
         .read(|tx| snapshot(tx, cluster.id))?
         .is_pending();
-    if !owes {
+    if !is_pending {
         return Ok(Applied::default());
     }
     match settle(session, locked, journal, request).await {
         Ok(settled) => {
             let mut applied = match &settled.trouble {
-                Some(error) => owed_by(session, cluster, journal, request, error)?,
+                Some(error) => pending_by(session, cluster, journal, request, error)?,
                 None => Applied::default(),
             };
             applied.ended = settled.ended_there(cluster);
@@ -38,13 +38,13 @@ pub(in crate::ops) async fn pay(
         }
         // Waiting mends no store: nobody is told that `reconcile` will finish.
         Err(error) if error.is_distrust() => Err(distrusted(session, cluster, request, error)?),
-        Err(error) => owed_by(session, cluster, journal, request, &error),
+        Err(error) => pending_by(session, cluster, journal, request, &error),
     }
 }
 
 /// What is owed to those whom the command is about; what is owed to others is their matter, and said
 /// beside.
-fn owed_by(
+fn pending_by(
     session: &Session,
     cluster: &Cluster,
     journal: &Journal,
@@ -52,9 +52,9 @@ fn owed_by(
     error: &Error,
 ) -> Result<Applied, Error> {
     let all = |session| {
-        let owed = owed(session, cluster, journal, request, error)?;
+        let pending = record_pending(session, cluster, journal, request, error)?;
         Ok(Applied {
-            owed,
+            pending,
             ..Applied::default()
         })
     };
@@ -67,7 +67,7 @@ fn owed_by(
         user.is_some_and(|user| snapshot.name_of(user) != Some(name))
     };
     let bound = |user| snapshot.name_of(user) != Some(name);
-    let others = access_debts(cluster, &snapshot, is_other, bound);
+    let others = pending_access(cluster, &snapshot, is_other, bound);
     if others.is_empty() {
         return all(session);
     }
@@ -79,11 +79,11 @@ fn owed_by(
             .collect(),
         ..Applied::default()
     };
-    if debts(cluster, &snapshot).len() > others.len() {
-        applied.owed = owed(session, cluster, journal, request, error)?;
+    if pending_on(cluster, &snapshot).len() > others.len() {
+        applied.pending = record_pending(session, cluster, journal, request, error)?;
         applied
-            .owed
-            .retain(|debt| others.iter().all(|other| other.what != debt.what));
+            .pending
+            .retain(|item| others.iter().all(|other| other.what != item.what));
     }
     Ok(applied)
 }
@@ -100,20 +100,20 @@ fn distrusted(
         return Ok(error);
     }
     let snapshot = app.store()?.read(|tx| snapshot(tx, cluster.id))?;
-    let pending = debts(cluster, &snapshot);
-    let until = pending.iter().filter_map(|debt| debt.until).max();
+    let pending = pending_on(cluster, &snapshot);
+    let until = pending.iter().filter_map(|item| item.until).max();
     Ok(Error::RecordedInDoubt {
         cluster: cluster.name.clone(),
-        pending: pending.into_iter().map(|debt| debt.what).collect(),
+        pending: pending.into_iter().map(|item| item.what).collect(),
         until,
         source: Box::new(error),
     })
 }
 
-/// [`pay`] for what only takes away, which waits for nobody: the decision stands already. While
+/// [`reconcile`] for what only takes away, which waits for nobody: the decision stands already. While
 /// another kubegrant works on the cluster, the accounts are taken beside it; that it is true is
 /// said when the cluster's lock was had.
-pub(in crate::ops) async fn pay_taking(
+pub(in crate::ops) async fn reconcile_taking(
     session: &Session,
     cluster: &Cluster,
     journal: &Journal,
@@ -142,7 +142,7 @@ pub(in crate::ops) async fn pay_taking(
             pay(session, &locked, journal, request).await
         }
         Err(error) => Ok(Applied {
-            owed: owed(session, cluster, journal, request, &error.into())?,
+            pending: record_pending(session, cluster, journal, request, &error.into())?,
             ..Applied::default()
         }),
     }
