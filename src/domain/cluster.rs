@@ -235,6 +235,16 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
+    /// Whether nothing of it was changed since but who owns it, and when it was reached.
+    pub(crate) fn is_as_it_was(&self, before: &Self) -> bool {
+        let comparable = Self {
+            owner: before.owner,
+            reached_at: before.reached_at,
+            ..self.clone()
+        };
+        comparable == *before
+    }
+
     /// The address that a file for somebody carries.
     pub(crate) fn address_in_files(&self) -> Address {
         match &self.public {

@@ -24,6 +24,7 @@ use crate::domain::credential::{Credential, Delivery, Subject};
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::{ClusterAction, Denial};
 use crate::domain::project::{ProjectRole, SharedLevel};
+use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::subject::SubjectName;
 use crate::domain::user::User;
 use crate::session::{App, Principal, Session};
@@ -47,6 +48,17 @@ pub(super) struct Case {
     actor_power: Option<Power>,
     /// What was asked of the rules.
     asked: ClusterAction,
+}
+
+impl Case {
+    /// Takes of the cluster and the grant what rows say that were read later.
+    fn bring_up_to(&mut self, on: &ClusterSnapshot, now: Timestamp) {
+        self.cluster = on.cluster.clone();
+        if let Subject::Personal(user) = self.of {
+            let user = on.people.users.get(&user);
+            self.ends_at = user.and_then(|user| on.access_of(user, now).ends_at());
+        }
+    }
 }
 
 /// Which way in a wish is about.

@@ -273,7 +273,8 @@ pub(super) async fn finish(
     })?;
     let journal = &journal.clone().cluster(cluster);
     let mut changed = Vec::new();
-    let is_given_up = listed.iter().any(|it| it.name == cluster.manager);
+    let before = &cluster.manager;
+    let is_given_up = listed.iter().any(|it| it.name == *before);
     let (cluster, connection) = if is_given_up {
         let renewed = renew(session, cluster, &connection, journal, None).await;
         let (after, new) = match renewed {
@@ -288,6 +289,10 @@ pub(super) async fn finish(
         (after, new)
     } else {
         (cluster.clone(), connection)
+    };
+    let canary = match canary {
+        None if is_given_up => Canary::of(session, &cluster, &connection, before).await,
+        canary => canary,
     };
     let gone = end_former(session, &cluster, &connection, journal, None).await?;
     changed.extend(

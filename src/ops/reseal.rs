@@ -86,8 +86,8 @@ struct Opened {
 /// Opened secrets, to be sealed anew in the transaction that changes who may use them.
 pub(super) struct Logins {
     opened: Vec<Opened>,
-    /// Clusters whose secrets could not be opened, and why.
-    shut: Vec<(Cluster, Error)>,
+    /// Secrets that could not be opened, and why.
+    shut: Vec<(SealedSecret, Error)>,
 }
 
 /// Opens the secrets of all clusters (or of those that `which` picks) before a change.
@@ -99,58 +99,59 @@ pub(super) fn open_logins(
     let clusters = session.store()?.read(store::clusters::list)?;
     let (mut opened, mut shut) = (Vec::new(), Vec::new());
     for cluster in clusters.into_iter().filter(which) {
-        match open_all(session, installation, &cluster) {
-            Ok(secrets) => opened.push(secrets),
-            Err(error @ Error::Store(_)) => return Err(error),
-            Err(error) => shut.push((cluster, error)),
+        let held = session
+            .store()?
+            .read(|tx| store::sealed::of_cluster(tx, &cluster))?;
+        let mut secrets = Vec::new();
+        for secret in held {
+            match session.open_secret(&secret, installation) {
+                Ok(text) => secrets.push((secret, text)),
+                Err(error) => shut.push((secret, error.into())),
+            }
         }
+        opened.push(Opened { cluster, secrets });
     }
     Ok(Logins { opened, shut })
 }
 
-/// Opens the secrets of one cluster.
-fn open_all(
-    session: &Session,
-    installation: &InstallationId,
-    cluster: &Cluster,
-) -> Result<Opened, Error> {
-    let held = session
-        .store()?
-        .read(|tx| store::sealed::of_cluster(tx, cluster))?;
-    let secrets = held.into_iter().map(|secret| {
-        let text = session.open_secret(&secret, installation)?;
-        Ok::<_, Error>((secret, text))
-    });
-    Ok(Opened {
-        cluster: cluster.clone(),
-        secrets: secrets.collect::<Result<_, _>>()?,
-    })
-}
-
 impl Opened {
     /// Seals every secret to those who may use it as the transaction sees them.
-    fn reseal(&self, tx: &WriteTxn<'_>, installation: &InstallationId) -> Result<(), Error> {
+    ///
+    /// `shut` are those that could not be opened; gives those that could not be sealed, and why.
+    fn reseal<'a>(
+        &'a self,
+        tx: &WriteTxn<'_>,
+        installation: &InstallationId,
+        shut: &[(SealedSecret, Error)],
+    ) -> Result<Vec<(&'a SealedSecret, Error)>, Error> {
         // The owner may just have changed: the transaction knows. So does it of a new login, which
         // the old one must not replace, and of a cluster that is gone with its secrets.
         let found = store::clusters::find(tx, &self.cluster.name)?;
         let Some(cluster) = found.filter(|found| found.id == self.cluster.id) else {
-            return Ok(());
+            return Ok(vec![]);
         };
         let held = store::sealed::of_cluster(tx, &cluster)?;
-        let is_opened = |secret: &SealedSecret| self.secrets.iter().any(|(it, _)| it == secret);
-        if !held.iter().all(is_opened) {
+        let opened = self.secrets.iter().map(|(secret, _)| secret);
+        let known: Vec<&SealedSecret> = opened.chain(shut.iter().map(|(it, _)| it)).collect();
+        if !held.iter().all(|secret| known.contains(&secret)) {
             let renewed = Refusal::SealedMeanwhile(Some(cluster.name));
             return Err(Error::Refused(renewed));
         }
+        let mut unsealed = Vec::new();
         // One that was taken meanwhile stays gone.
         for (secret, text) in self.secrets.iter().filter(|(it, _)| held.contains(it)) {
-            let sealed = seal_to_openers(tx, &cluster, secret, installation, text)?;
-            store::sealed::reseal(tx, secret, &sealed)?;
-            if let Which::SshKey { id, .. } = secret.which {
-                note_readers(tx, &cluster, id)?;
+            match seal_to_openers(tx, &cluster, secret, installation, text) {
+                Ok(sealed) => {
+                    store::sealed::reseal(tx, secret, &sealed)?;
+                    if let Which::SshKey { id, .. } = secret.which {
+                        note_readers(tx, &cluster, id)?;
+                    }
+                }
+                Err(error @ Error::Store(_)) => return Err(error),
+                Err(error) => unsealed.push((secret, error)),
             }
         }
-        Ok(())
+        Ok(unsealed)
     }
 }
 
@@ -165,36 +166,35 @@ impl Logins {
 
     /// Whether the secrets of a cluster are among them, opened or shut.
     pub(super) fn contains(&self, cluster: ClusterId) -> bool {
-        let opened = self.opened.iter().map(|it| &it.cluster);
-        let shut = self.shut.iter().map(|(cluster, _)| cluster);
-        opened.chain(shut).any(|it| it.id == cluster)
+        self.opened.iter().any(|it| it.cluster.id == cluster)
     }
 
-    /// Seals every secret to those who may use it as the transaction sees them; gives the clusters
-    /// where it could not be, and why. With `must`, that is an error.
+    /// Seals every secret to those who may use it as the transaction sees them; gives those where it
+    /// could not be, and why. With `must`, that is an error.
     pub(super) fn reseal(
         &self,
         tx: &WriteTxn<'_>,
         installation: &InstallationId,
         must: bool,
-    ) -> Result<Vec<(&Cluster, String)>, Error> {
-        let shut = self.shut.iter();
-        let mut unsealed: Vec<(&Cluster, String)> =
-            shut.map(|(cluster, why)| (cluster, chain(why))).collect();
+    ) -> Result<Vec<(&SealedSecret, String)>, Error> {
+        let shut = self.shut.iter().map(|(secret, why)| (secret, chain(why)));
+        let mut unsealed: Vec<(&SealedSecret, String)> = shut.collect();
         for opened in &self.opened {
-            match opened.reseal(tx, installation) {
-                Ok(()) => {}
-                Err(error) if must => return Err(error),
-                Err(error @ (Error::Store(_) | Error::Refused(_))) => return Err(error),
-                Err(error) => unsealed.push((&opened.cluster, chain(&error))),
+            for (secret, error) in opened.reseal(tx, installation, &self.shut)? {
+                if must {
+                    return Err(error);
+                }
+                unsealed.push((secret, chain(&error)));
             }
         }
         Ok(unsealed)
     }
 
-    /// What they are, in words: what somebody who could open them has known.
+    /// What they are, in words, opened or shut: what somebody who could open them has known.
     pub(super) fn words(&self) -> Vec<String> {
-        let secrets = self.opened.iter().flat_map(|opened| &opened.secrets);
-        secrets.map(|(secret, _)| secret.to_string()).collect()
+        let opened = self.opened.iter().flat_map(|opened| &opened.secrets);
+        let opened = opened.map(|(secret, _)| secret);
+        let all = opened.chain(self.shut.iter().map(|(secret, _)| secret));
+        all.map(ToString::to_string).collect()
     }
 }

@@ -12,7 +12,7 @@ use super::journal::Journal;
 use super::life::Lived;
 use super::manager::{self, Canary};
 use super::project::shared::may_take;
-use super::{Applied, Debt, Done, Error, Intent, Unasked, cluster as clusters, settle};
+use super::{Applied, Done, Error, Intent, Pending, Unasked, cluster as clusters, settle};
 use crate::domain::Confirmed;
 use crate::domain::audit::EventSeq;
 use crate::domain::cluster::{Cluster, FormerManager, ManagerKind};
@@ -200,6 +200,13 @@ impl Change for RotateManager {
     }
 }
 
+/// Adds what is pending of the manager; both would tell of it.
+fn merge_pending(applied: &mut Applied, of_manager: Vec<Pending>) {
+    let is_told = |it: &Pending| of_manager.iter().any(|other| other.what == it.what);
+    applied.pending.retain(|it| !is_told(it));
+    applied.pending.extend(of_manager);
+}
+
 /// Makes another account the manager.
 pub(crate) async fn rotate_manager(
     session: &Session,
@@ -215,10 +222,9 @@ pub(crate) async fn rotate_manager(
     let journal = recorded.journal();
     let mut replaced = replace(session, cluster, seen.connection, journal, request).await?;
     replaced.wait(session, journal, request).await?;
-    let applied = Applied {
-        owed: pending(session, &replaced)?,
-        ..Applied::default()
-    };
+    // What ended by itself with the record is seen to be gone too.
+    let mut applied = recorded.reconcile_locked(session).await?;
+    merge_pending(&mut applied, pending(session, &replaced)?);
     recorded.close(session, &applied)?;
     Ok(Done::Did(Lived {
         cluster: replaced.cluster,
@@ -388,11 +394,7 @@ pub(crate) async fn rotate_accounts(
     if applied.pending.is_empty() {
         replaced.wait(session, journal, request).await?;
     }
-    // Both would tell of the manager.
-    let of_manager = pending(session, &replaced)?;
-    let is_told = |it: &Debt| of_manager.iter().any(|other| other.what == it.what);
-    applied.owed.retain(|it| !is_told(it));
-    applied.owed.extend(of_manager);
+    merge_pending(&mut applied, pending(session, &replaced)?);
     recorded.close_with(session, &applied, |tx| {
         if applied.pending.is_empty() {
             store::managers::set_accounts_rotated(tx, before.cluster.id, session.now())?;

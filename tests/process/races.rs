@@ -116,32 +116,37 @@ fn two_changes_of_settings_at_once_both_count() {
 }
 
 #[test]
-fn a_reconcile_that_waited_does_not_bring_back_what_was_held_back_meanwhile() {
-    let home = Home::with_cluster();
-    drop(
-        home.call("access grant bob --cluster dev --level write")
-            .success(),
-    );
-    drop(
-        home.call("kubeconfig download dev --user bob --plain -f bob.conf")
-            .success(),
-    );
-    let mut oracle = Oracle::new(&home);
-    let held = hold(&home);
-    let reconcile = home.start("reconcile");
-    waits(&home, &reconcile);
-    // What the process that holds the lock records; the cluster is `reconcile`'s to change.
-    let sql = rusqlite::Connection::open(home.store()).expect("the store");
-    sql.execute("UPDATE clusters SET held_back = '[\"shop\"]'", [])
-        .expect("a change");
-    drop(sql);
-    drop(
-        home.call("audit accept --reason another-process --yes")
-            .success(),
-    );
-    drop(held);
-    drop(reconcile.finish().success());
-    assert_eq!(oracle.settled(&home), Vec::<String>::new());
+fn what_was_held_back_meanwhile_is_not_brought_back_by_what_waited() {
+    for line in [
+        "reconcile",
+        "kubeconfig download dev --user bob --plain --force -f bob.conf",
+    ] {
+        let home = Home::with_cluster();
+        drop(
+            home.call("access grant bob --cluster dev --level write")
+                .success(),
+        );
+        drop(
+            home.call("kubeconfig download dev --user bob --plain -f bob.conf")
+                .success(),
+        );
+        let mut oracle = Oracle::new(&home);
+        let held = hold(&home);
+        let waiting = home.start(line);
+        waits(&home, &waiting);
+        // What the process that holds the lock records; the cluster is for what waits to change.
+        let sql = rusqlite::Connection::open(home.store()).expect("the store");
+        sql.execute("UPDATE clusters SET held_back = '[\"shop\"]'", [])
+            .expect("a change");
+        drop(sql);
+        drop(
+            home.call("audit accept --reason another-process --yes")
+                .success(),
+        );
+        drop(held);
+        drop(waiting.finish().success());
+        assert_eq!(oracle.settled(&home), Vec::<String>::new(), "{line}");
+    }
 }
 
 /// What an admin may, and does with `--as dave`; each changes something that can be seen.

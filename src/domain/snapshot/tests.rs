@@ -110,7 +110,7 @@ fn another_role_or_owner_ends_what_it_no_longer_fits() {
 }
 
 #[test]
-fn a_block_ends_shells_and_shared_versions_and_not_the_kubeconfig_itself() {
+fn a_block_ends_everything_of_a_user() {
     let world = bob_reads().in_shop().member("bob", ProjectRole::Viewer);
     let bob = world.id("bob");
     let world = world
@@ -124,6 +124,7 @@ fn a_block_ends_shells_and_shared_versions_and_not_the_kubeconfig_itself() {
     assert_eq!(
         world.follow(&[block]),
         [
+            "end version 1 of 'bob' on cluster 'prod'",
             "end version 1 of 'bob/shell' on cluster 'prod'",
             "end version 1 of 'shop/read' on cluster 'prod'",
             "begin version 2 of 'shop/read' on cluster 'prod'",

@@ -53,12 +53,13 @@ impl Change for RevokeAccess {
         let ends = stray.map(|it| on.end_of(it, "access ended"));
         let mut all = on.credentials.iter();
         let holds = all.any(|it| it.subject == Subject::Personal(user.id));
+        let effects: Vec<Effect> = remove.into_iter().chain(ends).collect();
         Ok(Decision {
-            effects: remove.into_iter().chain(ends).collect(),
             detail: format!("access of '{}' removed", user.name),
             user: Some(user.id),
             // Also where an earlier end is still pending: it is tried again.
-            reaches_clusters: has_grant || holds,
+            reaches_clusters: holds || !effects.is_empty(),
+            effects,
             ..Decision::default()
         })
     }

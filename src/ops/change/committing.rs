@@ -12,11 +12,12 @@ use crate::domain::credential::CredentialId;
 use crate::domain::effect::Effect;
 use crate::domain::refusal::Refusal;
 use crate::domain::rows::Rows;
+use crate::domain::sealed::{SealedSecret, Which};
 use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::user::User;
 use crate::ops::journal::Journal;
 use crate::ops::locked::LockedCluster;
-use crate::ops::{Applied, Debt, Error, find, reseal, settle};
+use crate::ops::{Applied, Error, Pending, find, reseal, settle};
 use crate::session::{App, Session};
 use crate::store::{self, ReadTxn, WriteTxn};
 
@@ -61,15 +62,20 @@ fn is_opened<C: Change>(
     Ok(clusters.iter().all(is_right))
 }
 
-/// A cluster whose secrets stay sealed as they were.
-fn unsealed(leaves: Option<&User>, cluster: &Cluster, why: &str) -> Debt {
+/// A secret that stays sealed as it was, and who could still open it.
+fn unsealed(leaves: Option<&User>, secret: &SealedSecret, why: &str) -> Pending {
     let user = leaves.map_or("somebody", |user| user.name.as_str());
-    Debt {
-        cluster: cluster.name.clone(),
+    let on = &secret.on;
+    let command = match secret.which {
+        Which::ManagerLogin => format!("cluster rotate-manager {on}"),
+        Which::ProviderToken => format!("cluster provider-token set {on}"),
+        Which::SshKey { .. } => format!("ssh-key reset {on}"),
+    };
+    Pending {
+        cluster: on.clone(),
         what: format!(
-            "what is sealed of it could not be sealed anew, and '{user}' could still open it: \
-             `kubegrant cluster rotate-manager {}`",
-            cluster.name
+            "the {} could not be sealed anew, and '{user}' could still open it: `kubegrant {command}`",
+            secret.noun()
         ),
         why: Some(why.to_owned()),
         until: None,
@@ -180,11 +186,23 @@ impl Case {
         let installation = store::meta::installation(tx)?;
         let shut = opened.reseal(tx, &installation, change.must_reseal())?;
         let leaves = decision.user.and_then(|id| rows.people.users.get(&id));
-        let unsealed = shut
-            .iter()
-            .map(|(cluster, why)| unsealed(leaves, cluster, why));
+        let mut pending = Vec::new();
+        for (secret, why) in shut {
+            let left = unsealed(leaves, secret, &why);
+            let on = rows
+                .clusters
+                .iter()
+                .find(|on| on.cluster.id == secret.cluster);
+            let journal = match on {
+                Some(on) => self.journal.clone().cluster(&on.cluster),
+                None => self.journal.clone().cluster_name(&secret.on),
+            };
+            let detail = format!("{}: {why}", left.what);
+            journal.record(app, tx, Phase::Pending, detail, Some(request))?;
+            pending.push(left);
+        }
         Ok(Committed {
-            unsealed: unsealed.collect(),
+            unsealed: pending,
             rows,
             decision,
             effects,

@@ -8,6 +8,7 @@ use crate::domain::effect::Effect;
 use crate::domain::refusal::Refusal;
 use crate::domain::rows::Rows;
 use crate::domain::snapshot::ClusterSnapshot;
+use crate::domain::text;
 use crate::ops::journal::Journal;
 use crate::ops::locked::LockedCluster;
 use crate::ops::{Applied, Done, Error, Intent, Planned, settle};
@@ -28,7 +29,15 @@ pub(in crate::ops) async fn run<C: Change>(
     }
     let mut recorded = Box::pin(record(session, change)).await?;
     let tolerates = change.about().errors_are_pending;
-    let applied = recorded.reconcile(session, tolerates).await?;
+    let applied = match recorded.reconcile(session, tolerates).await {
+        Ok(applied) => applied,
+        Err(error) => {
+            // It stands recorded, whatever became of one of the clusters.
+            let (journal, request) = (recorded.journal(), recorded.request());
+            journal.record_alone(session, Phase::Pending, text::chain(&error), request)?;
+            return Err(error);
+        }
+    };
     if recorded.committed.reaches_clusters() {
         recorded.close(session, &applied)?;
     }
@@ -169,7 +178,9 @@ impl<S> Recorded<S> {
         session: &Session,
     ) -> Result<Applied, Error> {
         match &self.locked {
-            Some(locked) => settle::pay(session, locked, self.journal(), self.request()).await,
+            Some(locked) => {
+                settle::reconcile(session, locked, self.journal(), self.request()).await
+            }
             None => Ok(Applied::default()),
         }
     }

@@ -234,7 +234,8 @@ impl Change for Set {
         }
         let mut after = self.wanted(rows, cluster)?;
         if let Some(before) = &seen.before
-            && !is_as_it_was(cluster, before)
+            // A deleted project takes no lock, for example: what was changed since is not changed back.
+            && !cluster.is_as_it_was(before)
         {
             return Err(Refusal::ChangedMeanwhile(Some(cluster.name.clone())));
         }
@@ -328,15 +329,4 @@ async fn left_out(session: &Session, cluster: &Cluster, is_asked: bool) -> Vec<L
     }
     let seen = super::look(session, cluster).await;
     seen.map(|seen| seen.left_out).unwrap_or_default()
-}
-
-/// Whether nothing of a cluster was changed since but what is of no concern here. A deleted project
-/// takes no lock, for example: what was changed since is not changed back.
-fn is_as_it_was(now: &Cluster, before: &Cluster) -> bool {
-    let comparable = Cluster {
-        owner: before.owner,
-        reached_at: before.reached_at,
-        ..now.clone()
-    };
-    comparable == *before
 }

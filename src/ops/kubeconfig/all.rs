@@ -220,7 +220,16 @@ async fn preview(
     let mut all = Planned::default();
     for case in cases {
         let terms = terms(wish);
-        all.extend(change::planned(session, &Issue { case, terms }).await?);
+        match change::planned(session, &Issue { case, terms }).await {
+            Ok(one) => all.extend(one),
+            // The others are handed over all the same.
+            Err(Error::Refused(refusal)) if cases.len() > 1 => {
+                let name = &case.cluster.name;
+                all.steps
+                    .push(format!("nothing for cluster '{name}': {refusal}"));
+            }
+            Err(error) => return Err(error),
+        }
     }
     all.steps.extend(form.step());
     let asked = cases

@@ -256,7 +256,11 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
     let stands = live(session, &case)?;
     let ready = (recorded.request(), seen.connection, stands);
     let (Some(request), Some(connection), Some(stands)) = ready else {
-        return Err(overtaken(&case));
+        let error = overtaken(&case);
+        let (why, request) = (text::chain(&error), recorded.request());
+        case.journal
+            .record_alone(session, Phase::Failed, why, request)?;
+        return Err(error);
     };
     let id = stands.id;
     let live = (!begun).then_some(stands.account);

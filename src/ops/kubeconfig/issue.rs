@@ -218,7 +218,11 @@ pub(super) async fn issue(
         match Box::pin(change::record(session, &Issue { case: &case, terms })).await {
             Err(Error::Refused(Refusal::ChangedMeanwhile(_))) => {}
             Err(error) => return Err(error),
-            Ok(recorded) => return Ok((case, recorded)),
+            Ok(recorded) => {
+                // Settings, address and the grant's end are those of the rows under the lock.
+                case.bring_up_to(recorded.before()?, session.now());
+                return Ok((case, recorded));
+            }
         }
         let now = ask()?;
         if now.of != case.of || now.cluster.id != case.cluster.id {

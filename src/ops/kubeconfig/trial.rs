@@ -5,6 +5,7 @@ use crate::domain::audit::EventSeq;
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::{CredentialId, State};
 use crate::domain::effect::Effect;
+use crate::domain::refusal::Refusal;
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::token::Minted;
 use crate::ops::{Error, find, settle};
@@ -74,6 +75,10 @@ pub(super) async fn another_if_deleted(
 fn begin(app: &App, case: &Case, request: EventSeq) -> Result<CredentialId, Error> {
     app.store()?.write(|tx| {
         let on = store::snapshots::whole(tx, case.cluster.id)?;
+        if on.orphans_pending {
+            let restored = Refusal::RestoredSince(on.cluster.name.clone());
+            return Err(Error::Refused(restored));
+        }
         let begin = [Effect::BeginVersion {
             cluster: on.cluster.id,
             subject: case.of,

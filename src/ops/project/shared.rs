@@ -260,7 +260,16 @@ pub(crate) async fn act(
     if intent.is_preview() {
         let mut planned = Planned::default();
         for cluster in &clusters {
-            planned.extend(change::planned(session, &end(cluster.name.clone())).await?);
+            match change::planned(session, &end(cluster.name.clone())).await {
+                Ok(one) => planned.extend(one),
+                // The others are done all the same.
+                Err(Error::Refused(refusal)) if clusters.len() > 1 => {
+                    planned
+                        .steps
+                        .push(format!("nothing on cluster '{}': {refusal}", cluster.name));
+                }
+                Err(error) => return Err(error),
+            }
         }
         return Ok(Done::Planned(planned));
     }

@@ -9,7 +9,7 @@ use crate::domain::text;
 use crate::ops::journal::Journal;
 use crate::ops::locked::LockedCluster;
 use crate::ops::{Applied, Error};
-use crate::session::{App, Session};
+use crate::session::{App, Lock, Session};
 
 /// Settles a cluster after a decision was recorded; what cannot be done now is pending, never lost.
 pub(in crate::ops) async fn reconcile(
@@ -33,6 +33,13 @@ pub(in crate::ops) async fn reconcile(
                 None => Applied::default(),
             };
             applied.ended = settled.ended_there(cluster);
+            if let Some(error) = &settled.trouble
+                && applied.pending.is_empty()
+                && applied.notes.is_empty()
+            {
+                // Nobody's decision is pending by it; but it is not as it should be there.
+                applied.notes.push(text::chain(error));
+            }
             applied.notes.splice(0..0, settled.notes);
             Ok(applied)
         }
@@ -42,7 +49,7 @@ pub(in crate::ops) async fn reconcile(
     }
 }
 
-/// What is owed to those whom the command is about; what is owed to others is their matter, and said
+/// What is pending to those whom the command is about; what is pending to others is their matter, and said
 /// beside.
 fn pending_by(
     session: &Session,
@@ -124,8 +131,7 @@ pub(in crate::ops) async fn reconcile_taking(
         return Ok(Applied::default());
     }
     if let Some(lock) = session.try_lock(cluster)? {
-        let locked = LockedCluster::with(session, lock, cluster)?;
-        return pay(session, &locked, journal, request).await;
+        return reconcile_if_there(session, lock, cluster, (journal, request)).await;
     }
     let beside = async {
         let (connection, _) = session
@@ -137,13 +143,25 @@ pub(in crate::ops) async fn reconcile_taking(
     };
     let (_taken, lock) = futures::join!(beside, session.lock_within(cluster, SETTLE_BUDGET));
     match lock {
-        Ok(lock) => {
-            let locked = LockedCluster::with(session, lock, cluster)?;
-            pay(session, &locked, journal, request).await
-        }
+        Ok(lock) => reconcile_if_there(session, lock, cluster, (journal, request)).await,
         Err(error) => Ok(Applied {
             pending: record_pending(session, cluster, journal, request, &error.into())?,
             ..Applied::default()
         }),
+    }
+}
+
+/// [`reconcile`] under a lock that was had; nothing is left to be taken where a deletion that was at
+/// work has finished.
+async fn reconcile_if_there(
+    session: &Session,
+    lock: Lock,
+    cluster: &Cluster,
+    (journal, request): (&Journal, Option<EventSeq>),
+) -> Result<Applied, Error> {
+    match LockedCluster::with(session, lock, cluster) {
+        Ok(locked) => reconcile(session, &locked, journal, request).await,
+        Err(Error::UnknownCluster { .. }) => Ok(Applied::default()),
+        Err(error) => Err(error),
     }
 }

@@ -263,3 +263,18 @@ fn nothing_is_issued_on_a_cluster_that_is_gone() {
     gone.0.clusters.clear();
     assert!(decide(&gone, &issue(&bob, false)).is_err());
 }
+
+#[test]
+fn what_is_issued_goes_by_the_rows_under_the_lock() {
+    let world = reader();
+    let mut bob = personal(&world, "bob", Power::Read);
+    let later = World::new()
+        .grant("bob", Level::Read, Some(hours_later(1)))
+        .cluster(|it| {
+            it.held_back.insert("pay".to_owned());
+        });
+    assert!(decide(&later, &issue(&bob, false)).is_ok());
+    bob.bring_up_to(&later.0.clusters[0], now());
+    assert_eq!(bob.ends_at, Some(hours_later(1)));
+    assert!(bob.cluster.held_back.contains("pay"));
+}
