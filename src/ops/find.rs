@@ -82,7 +82,7 @@ pub(super) fn principal(session: &Session, action: &'static str) -> Result<Princ
     reader(session, action)
 }
 
-/// [`actor`] for those who only look at the log: also where the store cannot be trusted.
+/// [`principal`] for those who only look at the log: also where the store cannot be trusted.
 pub(super) fn reader(session: &Session, action: &'static str) -> Result<Principal, Error> {
     session.is_about(action);
     let actor = session.principal()?;
