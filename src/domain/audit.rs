@@ -20,6 +20,15 @@ pub(crate) enum Phase {
 }
 
 impl Phase {
+    /// How a change ends that was carried out: done, or pending where something of it still is.
+    pub(crate) const fn ending<T>(pending: &[T]) -> Self {
+        if pending.is_empty() {
+            Self::Done
+        } else {
+            Self::Pending
+        }
+    }
+
     /// The word stored and shown.
     pub(crate) fn as_str(self) -> &'static str {
         match self {

@@ -139,11 +139,7 @@ impl Journal {
         detail: impl Into<String>,
         request: EventSeq,
     ) -> store::Result<()> {
-        let phase = if applied.pending.is_empty() {
-            Phase::Done
-        } else {
-            Phase::Pending
-        };
+        let phase = Phase::ending(&applied.pending);
         self.record_alone(app, phase, detail, Some(request))?;
         Ok(())
     }

@@ -116,13 +116,7 @@ fn pending(app: &App, replaced: &Replaced) -> Result<Vec<Pending>, Error> {
     if older || pending.is_empty() {
         pending.push(settle::older_logins(cluster, None));
     }
-    Ok(pending
-        .into_iter()
-        .map(|item| Pending {
-            why: Some(why.clone()),
-            ..item
-        })
-        .collect())
+    Ok(settle::because(pending, why))
 }
 
 /// What was seen of a manager that is to be replaced.

@@ -11,8 +11,8 @@ pub(super) use snapshot::{circumstances, due, snapshot};
 pub(super) use vanished::{ACCOUNT_DELETED, step_words};
 
 pub(super) use pending::{
-    end_without_record, former_managers, no_older_logins, older_logins, pending_access, pending_on,
-    record_pending,
+    because, end_without_record, former_managers, no_older_logins, older_logins, pending_access,
+    pending_on, record_pending,
 };
 
 use self::recorded::{learn_versions, record_outcome};

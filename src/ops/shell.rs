@@ -431,7 +431,7 @@ async fn end_credential(
         let applied = Applied::default();
         return Ok(EndedShell { applied, before });
     }
-    // Decided before anything is waited for: from here on it is a what is pending at worst.
+    // Decided before anything is waited for: from here on it is pending at worst.
     session.store()?.write(|tx| {
         if let Some(credential) = store::credentials::get(tx, id)? {
             let snapshot = settle::snapshot(tx, cluster.id)?;

@@ -46,6 +46,21 @@ struct Principal {
     bound: bool,
 }
 
+impl Principal {
+    fn grant_on(&self, user: &User, cluster: &Cluster) -> Option<Grant> {
+        let (level, ended) = self.grant?;
+        Some(Grant {
+            user: user.id,
+            cluster: cluster.id,
+            level,
+            granted_at: at(1),
+            granted_by: user.id,
+            ends_at: Some(at(if ended { 1000 } else { 1001 })),
+            reason: String::new(),
+        })
+    }
+}
+
 const fn principal(column: &'static str, role: Role) -> Principal {
     Principal {
         column,
@@ -291,15 +306,7 @@ fn decide(
     let now = at(1000);
     let user = user(principal.role, active);
     let cluster = cluster(principal.owns.then_some(user.id), state, protected);
-    let grant = principal.grant.map(|(level, ended)| Grant {
-        user: user.id,
-        cluster: cluster.id,
-        level,
-        granted_at: at(1),
-        granted_by: user.id,
-        ends_at: Some(at(if ended { 1000 } else { 1001 })),
-        reason: String::new(),
-    });
+    let grant = principal.grant_on(&user, &cluster);
     // A disabled user's access is none; the rule about them must speak before the cluster hides.
     let access = effective(&user, &cluster, grant.as_ref(), now).or_bound(&user, principal.bound);
     on_cluster(
@@ -493,15 +500,7 @@ fn who_sees_and_who_manages_is_who_the_rules_let() {
             let allowed = |action| decide((principal, project), true, action, there).is_ok();
             let user = user(principal.role, true);
             let cluster = cluster(principal.owns.then_some(user.id), State::Active, false);
-            let grant = principal.grant.map(|(level, ended)| Grant {
-                user: user.id,
-                cluster: cluster.id,
-                level,
-                granted_at: at(1),
-                granted_by: user.id,
-                ends_at: Some(at(if ended { 1000 } else { 1001 })),
-                reason: String::new(),
-            });
+            let grant = principal.grant_on(&user, &cluster);
             let access = effective(&user, &cluster, grant.as_ref(), at(1000));
             let access = access.or_bound(&user, principal.bound);
             assert_eq!(sees(access, project), allowed(ClusterAction::See));

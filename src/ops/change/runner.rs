@@ -228,11 +228,7 @@ impl<S> Recorded<S> {
         let Some(request) = self.committed.request else {
             return Ok(());
         };
-        let phase = if applied.pending.is_empty() {
-            Phase::Done
-        } else {
-            Phase::Pending
-        };
+        let phase = Phase::ending(&applied.pending);
         let detail = self.committed.decision.detail.clone();
         app.store()?.write(|tx| {
             work(tx)?;

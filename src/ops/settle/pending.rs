@@ -69,16 +69,21 @@ pub(in crate::ops) fn record_pending(
     let snapshot = app.store()?.read(|tx| snapshot(tx, cluster.id))?;
     let why = text::chain(error);
     let journal = journal.clone().cluster(cluster);
-    // If even this cannot be recorded, the what is pending itself stands: it was recorded before.
+    // If even this cannot be recorded, what is pending stands itself: it was recorded before.
     let _unrecorded = journal.record_alone(app, Phase::Pending, why.clone(), request);
-    let pending = pending_on(cluster, &snapshot);
-    Ok(pending
+    Ok(because(pending_on(cluster, &snapshot), &why))
+}
+
+/// What is pending, with the one reason of all of it.
+pub(in crate::ops) fn because(pending: Vec<Pending>, why: &str) -> Vec<Pending> {
+    let why = Some(why.to_owned());
+    pending
         .into_iter()
         .map(|item| Pending {
-            why: Some(why.clone()),
+            why: why.clone(),
             ..item
         })
-        .collect())
+        .collect()
 }
 
 /// What is pending on a cluster, as the store says.

@@ -545,11 +545,7 @@ pub(super) fn close(
     reports: &[NodeReport],
     pending: &[String],
 ) -> Result<(), Error> {
-    let phase = if pending.is_empty() {
-        Phase::Done
-    } else {
-        Phase::Pending
-    };
+    let phase = Phase::ending(pending);
     let words = reports.iter().map(|report| match &report.outcome {
         Ok(outcome) => format!("{}: {}", report.place(), outcome.words()),
         Err(error) => format!("{}: {error}", report.place()),
