@@ -219,3 +219,34 @@ fn a_demoted_admin_opens_nothing_and_what_they_could_open_is_listed() {
     assert!(kg.open("ada", &kg.sealed(provider)).is_none());
     assert!(kg.open("olivia", &kg.sealed(provider)).is_some());
 }
+
+#[test]
+fn somebody_is_disabled_although_a_secret_they_could_open_is_damaged() {
+    let mut kg = Home::new();
+    kg.add_user("ada", "admin");
+    kg.run_with_input(
+        "cluster provider-token set prod --file -",
+        "a-token-with-some-length-4321",
+    )
+    .success();
+    let sql = rusqlite::Connection::open(kg.store()).expect("open");
+    sql.execute_batch("UPDATE provider_tokens SET secret = substr(secret, 1, 100)")
+        .expect("a damaged secret");
+    // The owner takes the store as it is: the secret stays damaged.
+    kg.run("audit accept --reason seen --yes").success();
+    // What gives is refused whole: the new admin would be told that they can open everything.
+    kg.run("user set-role alice admin")
+        .exit(7)
+        .says("the provider token of cluster 'prod'");
+    kg.run("user show alice").says("developer");
+    // What takes is done, for every other secret too, and says what is left.
+    kg.run("user disable ada --yes").exit(6).says(
+        "the provider token could not be sealed anew, and 'ada' could still open it: \
+         `kubegrant cluster provider-token set prod`",
+    );
+    kg.run("user show ada").says("disabled");
+    assert_eq!(kg.openers(&["olivia", "ada"]), ["olivia"]);
+    // The disable itself, and the secret beside it.
+    assert_eq!(kg.events("user disable", "owed"), 2);
+    kg.run("audit verify").success();
+}
