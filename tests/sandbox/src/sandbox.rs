@@ -1,6 +1,6 @@
 //! The sandbox as its users hold it: start, look, break, stop.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -11,6 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use serde_json::Value;
+use socket2::{Domain, Socket, Type};
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
@@ -137,6 +138,7 @@ impl Builder {
             identity,
             shared: Arc::new(Shared::new(world)),
             running: None,
+            reserved: vec![],
         };
         sandbox.run(listener, listeners)?;
         Ok(sandbox)
@@ -189,6 +191,8 @@ pub struct Sandbox {
     identity: Identity,
     shared: Arc<Shared>,
     running: Option<Running>,
+    /// Holds the ports while nothing is served at them: another server may get them else.
+    reserved: Vec<Socket>,
 }
 
 impl Sandbox {
@@ -368,6 +372,8 @@ impl Sandbox {
             running.stop.send(()).unwrap_or_default();
             running.thread.join().unwrap_or_default();
             self.shared.world().store.end_watches();
+            let ports = std::iter::once(self.port).chain(self.ports.iter().copied());
+            self.reserved = ports.filter_map(|port| reserve(port).ok()).collect();
         }
     }
 
@@ -375,6 +381,7 @@ impl Sandbox {
     /// took the port.
     pub fn restart(&mut self) -> anyhow::Result<()> {
         self.stop();
+        self.reserved.clear();
         let listener = bind(self.port)?;
         let listeners = (self.ports.iter()).map(|port| bind(*port));
         let listeners = listeners.collect::<anyhow::Result<_>>()?;
@@ -458,6 +465,14 @@ impl Drop for Sandbox {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// Takes a port without listening at it: who connects is refused.
+fn reserve(port: u16) -> std::io::Result<Socket> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())?;
+    Ok(socket)
 }
 
 fn bind(port: u16) -> anyhow::Result<TcpListener> {
