@@ -21,6 +21,7 @@ pub(crate) mod level;
 pub(crate) mod mark;
 pub(crate) mod name;
 pub(crate) mod node_address;
+pub(crate) mod people;
 pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod power;

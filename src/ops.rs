@@ -10,7 +10,6 @@ pub(crate) mod backup;
 mod change;
 pub(crate) mod clock;
 pub(crate) mod cluster;
-mod commit;
 mod error;
 mod excess;
 pub(crate) mod explain;

@@ -9,7 +9,7 @@ use super::access::{Grant, Power};
 use super::binding::{BindingId, Bound};
 use super::cluster::{ClusterId, FormerManager, State};
 use super::credential::{CredentialId, Subject};
-use super::name::{Email, ProjectName, UserName};
+use super::name::{ClusterName, Email, ProjectName, UserName};
 use super::project::{ProjectId, ProjectRole};
 use super::setting::Setting;
 use super::user::{Role, UserId};
@@ -132,6 +132,8 @@ pub(crate) enum Effect {
         /// Which cluster.
         cluster: ClusterId,
     },
+    /// Registers a cluster. Its manager's login is sealed beside, and stands in no plan.
+    AddCluster(NewCluster),
     /// Assigns a cluster to a user.
     SetOwner {
         /// Which cluster.
@@ -210,6 +212,19 @@ pub(crate) enum Effect {
     },
 }
 
+/// A cluster that is registered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NewCluster {
+    /// Its name.
+    pub(crate) name: ClusterName,
+    /// To whom it is assigned.
+    pub(crate) owner: Option<UserId>,
+    /// The project that it is put in.
+    pub(crate) project: Option<ProjectId>,
+    /// Its API server.
+    pub(crate) server: String,
+}
+
 /// What a new user starts with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NewUser {
@@ -265,7 +280,8 @@ impl Effect {
             | Self::RemoveCluster { cluster }
             | Self::SetOwner { cluster, .. }
             | Self::KeepShared { cluster, .. } => Some(*cluster),
-            Self::AddUser(_)
+            Self::AddCluster(_)
+            | Self::AddUser(_)
             | Self::SetKey { .. }
             | Self::SetRole { .. }
             | Self::SetActive { .. }
@@ -320,6 +336,7 @@ impl Effect {
             Self::RemoveProviderToken { .. } => "remove-provider-token",
             Self::BeginDelete { .. } => "begin-delete",
             Self::RemoveCluster { .. } => "remove-cluster",
+            Self::AddCluster(_) => "add-cluster",
             Self::SetOwner { .. } => "set-owner",
             Self::AddUser(_) => "add-user",
             Self::SetKey { .. } => "set-key",

@@ -62,6 +62,13 @@ pub(crate) enum Refusal {
         /// Who has it.
         user: UserName,
     },
+    /// There is a cluster of this name.
+    ClusterExists(ClusterName),
+    /// This very cluster is registered, under this name.
+    SameCluster(ClusterName),
+    /// A cluster of this address and CA is registered, under this name. What answers there with
+    /// another identity was rebuilt, or lies; to make a manager on it would take away the first one's.
+    SameAddress(ClusterName),
     /// There is a project of this name.
     ProjectExists(ProjectName),
     /// A project that still has clusters.
@@ -176,6 +183,15 @@ impl std::fmt::Display for Refusal {
             Self::KeyTaken { user } => {
                 write!(f, "this key, as that of user '{user}', exists already")
             }
+            Self::ClusterExists(cluster) => write!(f, "cluster '{cluster}' exists already"),
+            Self::SameCluster(cluster) => write!(
+                f,
+                "cluster '{cluster}', which is this very one, exists already"
+            ),
+            Self::SameAddress(cluster) => write!(
+                f,
+                "cluster '{cluster}' with this very address and CA exists already"
+            ),
             Self::ProjectExists(project) => write!(f, "project '{project}' exists already"),
             Self::HasClusters { project, clusters } => {
                 let names: Vec<String> = clusters.iter().map(|it| format!("'{it}'")).collect();

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use super::cluster::{ClusterId, State};
+use super::cluster::{Cluster, ClusterId, State};
 use super::credential::CredentialId;
 use super::effect::{Effect, Facts};
+use super::people::People;
 use super::policy::Denial;
 use super::project::{Project, ProjectId};
 use super::refusal::Refusal;
 use super::setting::Setting;
-use super::snapshot::{ClusterSnapshot, People};
+use super::snapshot::ClusterSnapshot;
 use super::user::UserId;
 
 /// The rows that a change decides on.
@@ -21,6 +22,8 @@ pub(crate) struct Rows {
     pub(crate) project: Option<Project>,
     /// The clusters that it may be about.
     pub(crate) clusters: Vec<ClusterSnapshot>,
+    /// All clusters, where it must be none of them that it registers.
+    pub(crate) registered: Vec<Cluster>,
 }
 
 impl Rows {
@@ -179,6 +182,13 @@ impl Rows {
             ..facts.clone()
         };
         match effect {
+            Effect::AddCluster(new) => Facts {
+                cluster: Some(new.name.to_string()),
+                user: new.owner.and_then(|it| self.name(it)),
+                project: new.project.and_then(project),
+                to: Some(new.server.clone()),
+                ..facts
+            },
             Effect::AddUser(new) => Facts {
                 user: Some(new.name.to_string()),
                 to: Some(new.role.to_string()),
@@ -268,10 +278,17 @@ impl Rows {
                 let registered = registered.map(String::as_str).unwrap_or_default();
                 setting.words(registered, facts.project.as_deref())
             }
-            Effect::ReplaceManager { .. } => format!(
-                "make another account the manager of cluster '{cluster}', and end account '{}'",
-                or_nothing(&facts.from)
-            ),
+            Effect::ReplaceManager { former, .. } => {
+                let from = or_nothing(&facts.from);
+                // On a cluster that was rebuilt there is none to end.
+                let is_there = former.iter().any(|it| it.name == from);
+                let end = if is_there {
+                    format!(", and end account '{from}'")
+                } else {
+                    String::new()
+                };
+                format!("make another account the manager of cluster '{cluster}'{end}")
+            }
             Effect::SetProviderToken { .. } => {
                 format!("set the provider token of cluster '{cluster}'")
             }
@@ -283,6 +300,15 @@ impl Rows {
             }
             Effect::RemoveCluster { .. } => {
                 format!("remove cluster '{cluster}' with its sealed login")
+            }
+            Effect::AddCluster(_) => {
+                let owner = facts.user.map(|it| format!(", assigned to '{it}'"));
+                let inside = facts.project.map(|it| format!(", in project '{it}'"));
+                format!(
+                    "make the manager's account on {to}, and register it as cluster '{cluster}'{}{}",
+                    owner.unwrap_or_default(),
+                    inside.unwrap_or_default()
+                )
             }
             Effect::SetOwner { .. } => {
                 let from = facts

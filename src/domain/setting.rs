@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::cluster::{Cluster, PublicAddress, WriteScope};
+use super::cluster::{Address, Cluster, PublicAddress, WriteScope};
 use super::level::Allowed;
 use super::project::ProjectId;
 
@@ -25,6 +25,10 @@ pub(crate) enum Setting {
     WriteAllow(BTreeSet<Allowed>),
     /// The project that the cluster is in.
     Project(Option<ProjectId>),
+    /// The address at which it is reached, with the CA that is pinned.
+    Address(Address),
+    /// The UID of its namespace `kube-system`, which is pinned: another one is another cluster.
+    Identity(String),
 }
 
 impl Setting {
@@ -40,6 +44,8 @@ impl Setting {
                 Self::Included(of.included.clone()),
                 Self::WriteAllow(of.write_allow.clone()),
                 Self::Project(of.project),
+                Self::Address(of.address.clone()),
+                Self::Identity(of.kube_system_uid.clone()),
             ]
         };
         let pairs = all(before).into_iter().zip(all(after));
@@ -58,6 +64,8 @@ impl Setting {
             Self::Included(namespaces) => cluster.included = namespaces,
             Self::WriteAllow(allowed) => cluster.write_allow = allowed,
             Self::Project(project) => cluster.project = project,
+            Self::Address(address) => cluster.address = address,
+            Self::Identity(uid) => cluster.kube_system_uid = uid,
         }
     }
 
@@ -67,7 +75,12 @@ impl Setting {
             Self::WriteScope(_) | Self::HeldBack(_) | Self::Included(_) | Self::WriteAllow(_) => {
                 true
             }
-            Self::Description(_) | Self::Labels(_) | Self::Public(_) | Self::Project(_) => false,
+            Self::Description(_)
+            | Self::Labels(_)
+            | Self::Public(_)
+            | Self::Project(_)
+            | Self::Address(_)
+            | Self::Identity(_) => false,
         }
     }
 
@@ -82,6 +95,8 @@ impl Setting {
             Self::Included(_) => "set-included",
             Self::WriteAllow(_) => "set-write-allow",
             Self::Project(_) => "set-project",
+            Self::Address(_) => "set-address",
+            Self::Identity(_) => "set-identity",
         }
     }
 
@@ -105,6 +120,8 @@ impl Setting {
                 Some(all.collect::<Vec<_>>().join(","))
             }
             Self::Project(_) => None,
+            Self::Address(address) => Some(address.server.clone()),
+            Self::Identity(uid) => Some(uid.clone()),
         }
     }
 
@@ -126,6 +143,8 @@ impl Setting {
             Self::Included(_) => format!("included in write: {value}"),
             Self::WriteAllow(_) => format!("allowed to write: {value}"),
             Self::Project(_) => format!("project: {}", project.unwrap_or("none")),
+            Self::Address(_) => format!("address and CA: {value}"),
+            Self::Identity(_) => format!("identity of the rebuilt cluster: {value}"),
         }
     }
 }

@@ -45,6 +45,14 @@ fn way_out(refusal: &Refusal) -> String {
             format!("run `kubegrant user show {user}`")
         }
         Refusal::KeyTaken { .. } => "every user has a key of their own".to_owned(),
+        Refusal::ClusterExists(cluster) => format!(
+            "choose another name, or renew its address and pins with `kubegrant cluster relink \
+                 {cluster}`"
+        ),
+        Refusal::SameCluster(cluster) => format!("run `kubegrant cluster show {cluster}`"),
+        Refusal::SameAddress(cluster) => {
+            format!("if it was rebuilt, run `kubegrant cluster relink {cluster}`")
+        }
         Refusal::ProjectExists(project) => format!("run `kubegrant project show {project}`"),
         Refusal::HasClusters { clusters, .. } => {
             let first = clusters.first().map(ToString::to_string);

@@ -10,6 +10,7 @@
 //! What only takes away does not: its transaction is its lock, and a cluster is made to follow
 //! beside whatever else is going on there.
 
+mod allowed;
 mod case;
 mod committing;
 #[cfg(test)]
@@ -185,6 +186,10 @@ pub(super) struct About<'a> {
     pub(super) user: Option<&'a UserRef>,
     /// The same of somebody who is not there yet.
     pub(super) name: Option<String>,
+    /// The cluster that it is about, which is not there yet.
+    pub(super) new_cluster: Option<&'a ClusterName>,
+    /// Whether it registers a cluster, which must be none of those that are.
+    pub(super) registers: bool,
     /// Whether it is about all clusters on which the user has anything; else about its target's.
     pub(super) follows_user: bool,
     /// Whether what fails on one of several clusters is pending there, and no error.
@@ -200,6 +205,8 @@ impl<'a> About<'a> {
             direction,
             user: None,
             name: None,
+            new_cluster: None,
+            registers: false,
             follows_user: false,
             errors_are_pending: false,
         }
@@ -224,6 +231,18 @@ impl<'a> About<'a> {
     /// Says which user it is about, who is not there yet.
     pub(super) fn name(mut self, name: String) -> Self {
         self.name = Some(name);
+        self
+    }
+
+    /// Says which cluster it is about, which is not there yet.
+    pub(super) fn new_cluster(mut self, cluster: &'a ClusterName) -> Self {
+        self.new_cluster = Some(cluster);
+        self
+    }
+
+    /// Says that it registers a cluster, which must be none of those that are.
+    pub(super) fn registers(mut self) -> Self {
+        self.registers = true;
         self
     }
 

@@ -6,6 +6,7 @@ mod custody;
 mod insisted;
 mod public;
 mod register;
+mod relink;
 mod settings;
 mod survey;
 
@@ -14,8 +15,8 @@ pub(crate) use check::{Checked, check};
 pub(crate) use custody::ObjectOptions;
 pub(super) use custody::prove;
 pub(crate) use public::{parse_address, parse_host};
-pub(super) use register::active_user;
-pub(crate) use register::{Add, Registered, Relink, add, relink};
+pub(crate) use register::{Add, Registered, add};
+pub(crate) use relink::{Relink, relink};
 pub(crate) use settings::{Place, Public, Set, SetOutcome, Settings, set};
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -2,8 +2,8 @@
 
 use std::fmt::Display;
 
+use super::Error;
 use super::error::refusal;
-use super::{Applied, Error};
 use crate::domain::Timestamp;
 use crate::domain::audit::{Event, EventSeq, Phase};
 use crate::domain::cluster::Cluster;
@@ -129,19 +129,6 @@ impl Journal {
         let detail = detail.into();
         app.store()?
             .write(|tx| self.record(app, tx, phase, detail, request))
-    }
-
-    /// Records how far a change came: done, or pending.
-    pub(super) fn close(
-        &self,
-        app: &App,
-        applied: &Applied,
-        detail: impl Into<String>,
-        request: EventSeq,
-    ) -> store::Result<()> {
-        let phase = Phase::ending(&applied.pending);
-        self.record_alone(app, phase, detail, Some(request))?;
-        Ok(())
     }
 
     /// Records a refusal, and gives the error that says which rule refused.

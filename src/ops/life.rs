@@ -233,7 +233,10 @@ pub(crate) fn handover(
     let actor = find::principal(session, TRANSFER)?;
     let journal = Journal::new(&actor, TRANSFER).user_name(&to.to_string());
     let found = find::cluster(session, &actor, &journal, name, ClusterAction::Transfer)?;
-    let user = super::cluster::active_user(session, to)?;
+    let user = find::user(session, to)?;
+    if !user.active {
+        return Err(Error::Refused(Refusal::CannotOwn(user.name)));
+    }
     let users = session.store()?.read(store::users::list)?;
     let mut users = users.into_iter();
     let before = users.find(|it| found.cluster.owner == Some(it.id));
@@ -282,10 +285,7 @@ impl Change for Transfer {
 
     fn decide(&self, rows: &Rows, who: &Who, (): &()) -> Result<Decision, Refusal> {
         let on = rows.only()?;
-        let user = rows.people.user(&self.to)?;
-        if !user.active {
-            return Err(Refusal::CannotOwn(user.name.clone()));
-        }
+        let user = rows.people.heir(&self.to)?;
         let users = &rows.people.users;
         let before = on.cluster.owner.and_then(|owner| users.get(&owner));
         let set = Effect::SetOwner {

@@ -77,10 +77,7 @@ impl Offboard {
         let Some(name) = &self.new_owner else {
             return Ok(None);
         };
-        let heir = rows.people.user(name)?;
-        if !heir.active {
-            return Err(Refusal::CannotOwn(heir.name.clone()));
-        }
+        let heir = rows.people.heir(name)?;
         if heir.id == user.id {
             return Err(Refusal::TakesOver(user.name.clone()));
         }

@@ -21,18 +21,6 @@ use crate::domain::user::User;
 use crate::session::Session;
 use crate::store::{self, ReadTxn};
 
-/// Refuses what is about a project that is gone meanwhile.
-pub(super) fn still_there(tx: &ReadTxn<'_>, project: &Project) -> Result<(), Error> {
-    let found = store::projects::list(tx)?;
-    if found.iter().any(|found| found.id == project.id) {
-        return Ok(());
-    }
-    Err(Error::UnknownProject {
-        name: project.name.clone(),
-        similar: vec![],
-    })
-}
-
 /// One line of `project list`.
 #[derive(Debug)]
 pub(crate) struct Line {

@@ -224,55 +224,33 @@ pub(crate) fn set(tx: &WriteTxn<'_>, id: ClusterId, setting: Setting) -> Result<
     Ok(())
 }
 
-/// Writes the settings that `cluster set` changes.
+/// Writes the settings.
 fn update_settings(tx: &WriteTxn<'_>, cluster: &Cluster) -> Result<()> {
+    let public = cluster.public.as_ref();
     tx.sql().execute(
-        "UPDATE clusters SET description = ?2, labels = ?3, write_scope = ?4, held_back = ?5,
-           project = ?6, included = ?7, write_allow = ?8, public_server = ?9,
-           public_tls_server_name = ?10 WHERE id = ?1",
-        (
-            cluster.id,
-            &cluster.description,
-            together(&cluster.labels, &cluster.marks),
-            cluster.write_scope,
-            Json(&cluster.held_back),
-            cluster.project,
-            Json(&cluster.included),
-            lines(&cluster.write_allow),
-            cluster.public.as_ref().map(|public| &public.server),
-            cluster
-                .public
-                .as_ref()
-                .and_then(|public| public.tls_server_name.as_ref()),
-        ),
-    )?;
-    Ok(())
-}
-
-/// Renews address, pins and manager, as `cluster relink` does.
-pub(crate) fn relink(tx: &WriteTxn<'_>, cluster: &Cluster, manager: &Sealed) -> Result<()> {
-    tx.sql().execute(
-        "UPDATE clusters SET server = ?2, ca_pem = ?3, tls_server_name = ?4, proxy_url = ?5,
-           kube_system_uid = ?6, version = ?7, manager = ?8, manager_kind = ?9,
-           manager_generation = ?10, manager_secret = ?11, manager_expires_at = ?12,
-           older_logins = 1,
-           reached_at = ?13, labels = ?14 WHERE id = ?1",
-        rusqlite::params![
-            cluster.id,
-            cluster.address.server,
-            cluster.address.ca_pem,
-            cluster.address.tls_server_name,
-            cluster.address.proxy_url,
-            cluster.kube_system_uid,
-            cluster.version,
-            cluster.manager,
-            cluster.manager_kind,
-            cluster.manager_generation,
-            manager,
-            cluster.manager_expires_at.map(Time),
-            cluster.reached_at.map(Time),
-            together(&cluster.labels, &cluster.marks),
-        ],
+        "UPDATE clusters SET description = :description, labels = :labels, write_scope = :scope,
+           held_back = :held_back, project = :project, included = :included,
+           write_allow = :write_allow, public_server = :public,
+           public_tls_server_name = :public_name, server = :server, ca_pem = :ca_pem,
+           tls_server_name = :tls_server_name, proxy_url = :proxy_url, kube_system_uid = :uid
+         WHERE id = :id",
+        named_params! {
+            ":id": cluster.id,
+            ":description": cluster.description,
+            ":labels": together(&cluster.labels, &cluster.marks),
+            ":scope": cluster.write_scope,
+            ":held_back": Json(&cluster.held_back),
+            ":project": cluster.project,
+            ":included": Json(&cluster.included),
+            ":write_allow": lines(&cluster.write_allow),
+            ":public": public.map(|public| &public.server),
+            ":public_name": public.and_then(|public| public.tls_server_name.as_ref()),
+            ":server": cluster.address.server,
+            ":ca_pem": cluster.address.ca_pem,
+            ":tls_server_name": cluster.address.tls_server_name,
+            ":proxy_url": cluster.address.proxy_url,
+            ":uid": cluster.kube_system_uid,
+        },
     )?;
     Ok(())
 }
@@ -282,6 +260,20 @@ pub(crate) fn set_reached(tx: &WriteTxn<'_>, cluster: ClusterId, at: Timestamp) 
     tx.sql().execute(
         "UPDATE clusters SET reached_at = ?2 WHERE id = ?1",
         (cluster, Time(at)),
+    )?;
+    Ok(())
+}
+
+/// The same with what it said of itself, and what is put on everything that we make there.
+pub(crate) fn set_reached_as(tx: &WriteTxn<'_>, cluster: &Cluster) -> Result<()> {
+    tx.sql().execute(
+        "UPDATE clusters SET version = ?2, reached_at = ?3, labels = ?4 WHERE id = ?1",
+        (
+            cluster.id,
+            &cluster.version,
+            cluster.reached_at.map(Time),
+            together(&cluster.labels, &cluster.marks),
+        ),
     )?;
     Ok(())
 }

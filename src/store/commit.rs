@@ -81,7 +81,7 @@ pub(crate) fn effect(
         Effect::ReplaceManager { cluster, former } => managers::add_former(tx, *cluster, former)?,
         // What is sealed or minted is no plain data: the change itself writes it, with the record of
         // when it ends.
-        Effect::SetProviderToken { .. } | Effect::Deliver { .. } => {}
+        Effect::SetProviderToken { .. } | Effect::Deliver { .. } | Effect::AddCluster(_) => {}
         Effect::RemoveProviderToken { cluster } => {
             provider_tokens::remove(tx, *cluster)?;
         }

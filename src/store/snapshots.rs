@@ -9,7 +9,8 @@ use super::{
 };
 use crate::domain::cluster::{Cluster, ClusterId};
 use crate::domain::credential::Subject;
-use crate::domain::snapshot::{ClusterSnapshot, People};
+use crate::domain::people::People;
+use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::user::UserId;
 
 /// Reads the people.

@@ -10,14 +10,7 @@ use crate::home::{Home, Ran};
 use crate::kill::{SCENARIO, prepare};
 
 /// Commands that are not made of effects, or whose preview says them in sentences alone.
-const IN_SENTENCES: &[&str] = &[
-    "init",
-    "cluster add",
-    "cluster relink",
-    "ssh-key",
-    "restore",
-    "reconcile",
-];
+const IN_SENTENCES: &[&str] = &["init", "ssh-key", "restore", "reconcile"];
 
 /// Commands that change nothing that could be previewed.
 const WITHOUT_PREVIEW: &[&str] = &["shell", "backup"];
@@ -61,7 +54,8 @@ const TABLES: &[(&str, &str)] = &[
     (
         "clusters",
         "SELECT t.id, t.name, t.protected, t.state, o.name, p.name, t.description, t.labels,
-           t.write_scope, t.held_back, t.included, t.write_allow, t.public_server, t.manager
+           t.write_scope, t.held_back, t.included, t.write_allow, t.public_server, t.manager,
+           t.server, t.kube_system_uid
          FROM clusters t LEFT JOIN users o ON o.id = t.owner
          LEFT JOIN projects p ON p.id = t.project WHERE t.removed_at IS NULL",
     ),
@@ -238,6 +232,15 @@ fn of_row(
             &[("cluster", &new[0]), ("of", &new[1]), ("version", &new[2])],
         )],
         ("clusters", Some(old), Some(new)) => of_cluster(old, new),
+        ("clusters", None, Some(new)) => vec![effect(
+            "add-cluster",
+            &[
+                ("cluster", &new[0]),
+                ("user", &new[3]),
+                ("project", &new[4]),
+                ("to", &new[13]),
+            ],
+        )],
         ("clusters", Some(old), None) => vec![effect("remove-cluster", &[("cluster", &old[0])])],
         ("deliveries", None, Some(new)) => vec![effect(
             "deliver",
@@ -326,6 +329,11 @@ fn of_cluster(old: &[Option<String>], new: &[Option<String>]) -> Vec<String> {
         let fields = [("cluster", &new[0]), ("from", &old[12])];
         found.push(effect("replace-manager", &fields));
     }
+    for (at, kind) in [(13, "set-address"), (14, "set-identity")] {
+        if old[at] != new[at] {
+            found.push(effect(kind, &[("cluster", &new[0]), ("to", &new[at])]));
+        }
+    }
     let settings = [
         "set-description",
         "set-labels",
@@ -380,5 +388,5 @@ fn what_a_preview_says_is_what_the_rows_differ_by_after_the_command() {
         assert_eq!(previewed(&preview), done, "{preview}");
         compared += 1;
     }
-    assert_eq!(compared, 65, "commands that are made of effects");
+    assert_eq!(compared, 67, "commands that are made of effects");
 }

@@ -107,7 +107,7 @@ pub(crate) async fn run(args: ClusterAddArgs, desk: &mut Desk<'_>) -> Result<(),
         insists: desk.insists(),
     };
     let intent = args.dry_run.intent();
-    let adding = Box::pin(ops::cluster::add(desk.session, wish, &intent));
+    let adding = Box::pin(ops::cluster::add(desk.session, &wish, &intent));
     let done = adding.await?;
     let Some(done) = desk.planned(done)? else {
         return Ok(());

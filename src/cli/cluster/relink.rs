@@ -35,11 +35,13 @@ pub(crate) async fn run(args: ClusterRelinkArgs, desk: &mut Desk<'_>) -> Result<
     );
     let intent = confirm::intent(desk, &question, args.dry_run)?;
     let wish = ops::cluster::Relink {
+        cluster: args.name,
         source: args.source.source(desk)?,
         keep_credential: args.keep_credential,
         objects: args.made.options(),
     };
-    let done = ops::cluster::relink(desk.session, &args.name, &wish, &intent).await?;
+    let renewing = Box::pin(ops::cluster::relink(desk.session, &wish, &intent));
+    let done = renewing.await?;
     let Some(done) = desk.planned(done)? else {
         return Ok(());
     };

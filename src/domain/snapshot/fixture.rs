@@ -69,6 +69,7 @@ impl World {
             roles: BTreeMap::new(),
         });
         let mut world = Self(Rows {
+            registered: vec![],
             clusters: vec![prod(&people)],
             project: Some(Project {
                 id: SHOP,

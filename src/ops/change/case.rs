@@ -1,13 +1,12 @@
 //! A change that the rules allow to whoever asks: who asks, of what, and on which rows.
 
-use super::{About, Change, Decision, Target, Who};
+use super::{About, Change, Decision, Target, Who, allowed};
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, ClusterId};
 use crate::domain::policy::ProjectAction;
 use crate::domain::refusal::Refusal;
 use crate::domain::rows::Rows;
 use crate::domain::user::User;
-use crate::ops::commit::{self, Question};
 use crate::ops::journal::Journal;
 use crate::ops::{Error, find};
 use crate::session::{App, Principal, Session};
@@ -20,7 +19,6 @@ pub(super) type Begun = (Case, Rows, Decision);
 pub(super) struct Case {
     pub(super) actor: Principal,
     pub(super) journal: Journal,
-    pub(super) command: &'static str,
     pub(super) target: Target,
     /// The cluster that it is about, if it is about one.
     pub(super) cluster: Option<Cluster>,
@@ -44,12 +42,16 @@ impl Case {
             target,
             user,
             name,
+            new_cluster,
             ..
         } = change.about();
         let actor = find::principal(session, command)?;
         let mut journal = Journal::new(&actor, command);
         if let Some(user) = user.map(ToString::to_string).or(name) {
             journal = journal.user_name(&user);
+        }
+        if let Some(name) = new_cluster {
+            journal = journal.cluster_name(name);
         }
         let cluster = match &target {
             Target::Cluster(name, action) => {
@@ -81,7 +83,6 @@ impl Case {
         Ok(Self {
             actor,
             journal,
-            command,
             target,
             cluster,
         })
@@ -184,10 +185,16 @@ impl Case {
             .into_iter()
             .map(|cluster| store::snapshots::of_cluster(tx, cluster, &people))
             .collect::<store::Result<_>>()?;
+        let registered = if about.registers {
+            store::clusters::list(tx)?
+        } else {
+            vec![]
+        };
         Ok(Rows {
             people,
             project,
             clusters,
+            registered,
         })
     }
 
@@ -204,26 +211,22 @@ impl Case {
     pub(super) fn is_allowed(&self, app: &App, tx: &ReadTxn<'_>) -> store::Result<bool> {
         match (&self.target, &self.cluster) {
             (Target::Cluster(_, action), Some(cluster)) => {
-                let question = Question {
-                    command: self.command,
-                    action: *action,
-                    also: None,
-                    cluster,
-                };
-                Ok(question.allowed(app, tx, &self.actor)?.is_some())
+                allowed::on_cluster(app, tx, &self.actor, cluster, *action)
             }
-            (Target::Organization(action), _) => commit::allowed_for(tx, &self.actor, &[*action]),
+            (Target::Organization(action), _) => {
+                allowed::in_organization(tx, &self.actor, Some(*action))
+            }
             (Target::Project(name, action), _) => {
-                commit::allowed_in(tx, &self.actor, name, *action)
+                allowed::in_project(tx, &self.actor, name, *action)
             }
             (Target::InProject(project, action, cluster), _) => {
-                let is_there = commit::allowed_in(tx, &self.actor, project, *action)?;
+                let is_there = allowed::in_project(tx, &self.actor, project, *action)?;
                 let project = store::projects::find(tx, project)?.map(|it| it.id);
                 let found = store::clusters::find(tx, cluster)?;
                 let is_in = found.is_some_and(|it| it.project.is_some() && it.project == project);
                 Ok(is_there && is_in)
             }
-            (Target::Anybody, _) => commit::allowed_for(tx, &self.actor, &[]),
+            (Target::Anybody, _) => allowed::in_organization(tx, &self.actor, None),
             (Target::Cluster(..), None) => Ok(false),
         }
     }

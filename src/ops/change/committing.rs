@@ -110,6 +110,40 @@ impl Case {
         seen: Option<&C::Seen>,
         opened: Option<&reseal::Logins>,
     ) -> Result<Committed, Error> {
+        self.commit_if(session, change, seen, |tx, rows, decision| {
+            if !decision.needs_consent.is_empty() && change.insists().is_none() {
+                return Err(Error::Climbs {
+                    what: decision.needs_consent.join("; "),
+                });
+            }
+            if !decision.acts() {
+                return Ok(Committed {
+                    rows,
+                    decision,
+                    effects: vec![],
+                    request: None,
+                    unsealed: vec![],
+                });
+            }
+            let (Some(_), Some(opened)) = (seen, opened) else {
+                return Err(self.changed());
+            };
+            if !is_opened(tx, change, &rows, opened)? {
+                return Err(Error::Refused(Refusal::SealedMeanwhile(None)));
+            }
+            self.write(session, tx, change, (rows, decision), opened)
+        })
+    }
+
+    /// Decides in a write transaction, if the rules allow it on its rows, and goes on in it; what was
+    /// refused is recorded, and nothing else is.
+    pub(super) fn commit_if<C: Change, T>(
+        &self,
+        session: &Session,
+        change: &C,
+        seen: Option<&C::Seen>,
+        work: impl FnOnce(&WriteTxn<'_>, Rows, Decision) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let nothing = C::Seen::default();
         let done = session.store()?.write(|tx| {
             if !self.is_allowed(session, tx)? {
@@ -117,36 +151,13 @@ impl Case {
             }
             let rows = self.rows(tx, change)?;
             let who = self.who(session, &rows);
-            let decision = match change.decide(&rows, &who, seen.unwrap_or(&nothing)) {
-                Ok(decision) => decision,
-                Err(refusal) => return Ok(Err(Some(refusal))),
-            };
-            if !decision.needs_consent.is_empty() && change.insists().is_none() {
-                return Err(Error::Climbs {
-                    what: decision.needs_consent.join("; "),
-                });
+            match change.decide(&rows, &who, seen.unwrap_or(&nothing)) {
+                Ok(decision) => work(tx, rows, decision).map(Ok),
+                Err(refusal) => Ok(Err(Some(refusal))),
             }
-            if !decision.acts() {
-                return Ok(Ok(Committed {
-                    rows,
-                    decision,
-                    effects: vec![],
-                    request: None,
-                    unsealed: vec![],
-                }));
-            }
-            let (Some(_), Some(opened)) = (seen, opened) else {
-                let cluster = self.cluster.as_ref().map(|it| it.name.clone());
-                return Ok(Err(Some(Refusal::ChangedMeanwhile(cluster))));
-            };
-            if !is_opened(tx, change, &rows, opened)? {
-                return Ok(Err(Some(Refusal::SealedMeanwhile(None))));
-            }
-            self.write(session, tx, change, (rows, decision), opened)
-                .map(Ok)
         })?;
         match done {
-            Ok(committed) => Ok(committed),
+            Ok(done) => Ok(done),
             Err(Some(refusal)) => Err(self.refused(session, refusal)),
             // Which rule it was is found and recorded by asking once more.
             Err(None) => Err(Self::ask(session, change)

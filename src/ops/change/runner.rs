@@ -12,7 +12,7 @@ use crate::domain::text;
 use crate::ops::journal::Journal;
 use crate::ops::locked::LockedCluster;
 use crate::ops::{Applied, Done, Error, Intent, Planned, settle};
-use crate::session::{App, Session};
+use crate::session::{App, Principal, Session};
 use crate::store::{self, WriteTxn};
 
 /// How often a change is begun anew where a secret is sealed anew while it is at work.
@@ -183,6 +183,43 @@ impl<S> Recorded<S> {
             }
             None => Ok(Applied::default()),
         }
+    }
+
+    /// What was seen of the cluster, and the event that asked for the change; an error where there
+    /// was nothing to do.
+    pub(in crate::ops) fn begun(&self) -> Result<(&S, EventSeq), Error> {
+        let begun = self.seen.as_ref().zip(self.request());
+        begun.ok_or_else(|| self.changed())
+    }
+
+    /// The refusal that it is no longer what it was.
+    pub(in crate::ops) fn changed(&self) -> Error {
+        self.case.changed()
+    }
+
+    /// Who acts.
+    pub(in crate::ops) fn actor(&self) -> &Principal {
+        &self.case.actor
+    }
+
+    /// Records what was to follow once it is true on the cluster, if the rules still allow it, and it
+    /// is still decided so, on the rows of that transaction: what was done there took its time.
+    /// `work` writes what is sealed, with the rows as they were before.
+    pub(in crate::ops) fn commit_later<C: Change<Seen = S>, T>(
+        &self,
+        session: &Session,
+        change: &C,
+        work: impl FnOnce(&WriteTxn<'_>, &Rows, &Decision) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let (seen, request) = self.begun()?;
+        self.case
+            .commit_if(session, change, Some(seen), |tx, rows, decision| {
+                for effect in &decision.later {
+                    let on = effect.cluster().and_then(|id| rows.cluster(id));
+                    settle::commit_one(session, tx, on, effect, self.journal(), Some(request))?;
+                }
+                work(tx, &rows, &decision)
+            })
     }
 
     /// Records effects that were to follow once they are true on the cluster, in a transaction of
