@@ -68,6 +68,7 @@
 //! | `kube`, `k8s_openapi` | `kubernetes` |
 //! | `age` | `secrets` |
 //! | `directories` | `env` |
+//! | `comfy_table` | `output` |
 //! | `strsim` | `domain` |
 //! | `thread_local` | `session` |
 //!

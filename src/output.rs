@@ -146,6 +146,7 @@ impl Output {
                     wide: self.settings.format == Format::Wide,
                     colored: self.stdout_colored,
                     now: self.is_terminal.then(|| self.clock.now()),
+                    width: self.is_terminal.then_some(self.width),
                 };
                 let table = view.table();
                 let text = draw::draw(&table, look);

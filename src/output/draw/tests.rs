@@ -9,7 +9,16 @@ const PLAIN: Look = Look {
     wide: false,
     colored: false,
     now: None,
+    width: None,
 };
+
+/// A terminal of so many columns.
+fn terminal(width: u16) -> Look {
+    Look {
+        width: Some(width),
+        ..PLAIN
+    }
+}
 
 fn pairs(headers: [&'static str; 2], rows: &[[&str; 2]], look: Look) -> String {
     let table = Table::of(rows)
@@ -134,4 +143,52 @@ fn nothing_reads_none_and_an_empty_text_stays_empty() {
         Cell::from(&vec!["a".to_owned(), "b".to_owned()]).text(None),
         "a,b"
     );
+}
+
+#[test]
+fn what_fits_looks_the_same_on_a_terminal() {
+    let rows = [["prod-eu", "active"], ["陈", "<none>"], ["", "two words"]];
+    let plain = pairs(["name", "a longer header"], &rows, PLAIN);
+    assert_eq!(
+        pairs(["name", "a longer header"], &rows, terminal(80)),
+        plain
+    );
+}
+
+#[test]
+fn what_is_too_wide_for_a_terminal_is_wrapped_at_its_words() {
+    let rows = [
+        ["prod", "nobody has used it since the third of May"],
+        ["dev", "-"],
+    ];
+    insta::assert_snapshot!(pairs(["name", "note"], &rows, terminal(30)), @r"
+    NAME   NOTE
+    prod   nobody has used it
+           since the third of May
+    dev    -
+    ");
+}
+
+#[test]
+fn a_header_stays_one_line_and_is_coloured_alone() {
+    let rows = [["some words that are long", "and some more of them"]];
+    let look = Look {
+        colored: true,
+        ..terminal(24)
+    };
+    let drawn = pairs(["a header", "another"], &rows, look);
+    let mut lines = drawn.lines();
+    let head = lines.next().expect("a line");
+    assert!(
+        head.contains("A HEADER   ") && head.contains("ANOTHER"),
+        "{drawn}"
+    );
+    assert!(lines.all(|line| !line.contains('\u{1b}')), "{drawn}");
+}
+
+#[test]
+fn a_long_list_is_never_wrapped() {
+    let rows = vec![["name", "a note of several words"]; WRAPPED_ROWS_MAX + 1];
+    let drawn = pairs(["name", "note"], &rows, terminal(12));
+    assert_eq!(drawn.lines().count(), rows.len() + 1);
 }
