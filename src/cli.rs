@@ -259,8 +259,8 @@ fn dispatch(
         output.warn(&format!(
             "the clock of this machine says {}, that of cluster '{cluster}' says {}: nothing on it \
              is ended by time, and an end that is set here means this machine's clock",
-            crate::output::time::rfc3339(clocks.here),
-            crate::output::time::rfc3339(clocks.there),
+            crate::domain::text::rfc3339(clocks.here),
+            crate::domain::text::rfc3339(clocks.there),
         ));
     }
     let done = done.and_then(|()| {

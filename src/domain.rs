@@ -6,6 +6,7 @@
 pub(crate) mod access;
 pub(crate) mod account;
 pub(crate) mod account_name;
+pub(crate) mod action;
 pub(crate) mod audit;
 pub(crate) mod backdoor;
 pub(crate) mod binding;

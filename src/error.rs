@@ -4,6 +4,7 @@
 
 mod cluster;
 mod kind;
+mod obstacle;
 mod refusal;
 
 use std::error::Error as StdError;
@@ -355,15 +356,13 @@ impl From<ops::Error> for Failure {
             E::UnknownProject { similar, .. } => (Kind::NotFound, did_you_mean(similar)),
             E::UnknownUser { similar, .. } => (Kind::NotFound, did_you_mean(similar)),
             E::Refused(refusal) => refusal::kind(refusal),
-            E::Exists { hint, .. } | E::Forbidden { hint, .. } => (Kind::State, hint.clone()),
-            E::Input { hint, .. } => (Kind::Usage, hint.clone()),
+            E::Obstacle(obstacle) => obstacle::kind(obstacle),
             E::Text { source, .. } => (Kind::Usage, source.hint().to_owned()),
             E::NewNodes { .. } => (
                 Kind::State,
                 "agree to them with `--yes`, or name the nodes with `--node ADDRESS`".to_owned(),
             ),
             E::Climbs { .. } | E::Unsure { .. } => (Kind::State, "insist with `--yes`".to_owned()),
-            E::NotThere { hint, .. } => (Kind::NotFound, hint.clone()),
             E::Provider(inner) => provider_kind(inner),
             E::Import(_) => (Kind::Usage, String::new()),
             E::Exec(_) => (Kind::State, String::new()),

@@ -21,6 +21,7 @@ pub(crate) mod kubeconfig;
 pub(crate) mod life;
 mod locked;
 mod manager;
+mod obstacle;
 pub(crate) mod offboard;
 pub(crate) mod open;
 pub(crate) mod project;
@@ -42,6 +43,7 @@ pub(crate) mod whose;
 
 pub(crate) use error::Error;
 pub(crate) use journal::record_shut;
+pub(crate) use obstacle::Obstacle;
 
 use crate::domain::effect::Facts;
 use crate::domain::name::ClusterName;

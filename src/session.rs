@@ -17,6 +17,7 @@ use std::sync::Arc;
 use crate::artifact::file::{FileError, read_private};
 use crate::config::{Config, IdentitySource};
 use crate::domain::access;
+use crate::domain::action::Action;
 use crate::domain::cluster::Cluster;
 use crate::domain::installation::InstallationId;
 use crate::domain::name::UserRef;
@@ -195,7 +196,7 @@ pub(crate) struct Session {
     pub(crate) config: Config,
     notes: RefCell<Vec<Note>>,
     /// What this run is about, in the words of the audit log.
-    action: Cell<&'static str>,
+    action: Cell<Option<Action>>,
 }
 
 impl Deref for Session {
@@ -218,7 +219,7 @@ impl Session {
             workspace: Workspace { env, say },
             config,
             notes: RefCell::default(),
-            action: Cell::new(""),
+            action: Cell::new(None),
         }
     }
 
@@ -347,12 +348,12 @@ impl Session {
     }
 
     /// Says what this run is about, in the words of the audit log.
-    pub(crate) fn is_about(&self, action: &'static str) {
-        self.action.set(action);
+    pub(crate) fn is_about(&self, action: Action) {
+        self.action.set(Some(action));
     }
 
-    /// What this run is about.
-    pub(crate) fn action(&self) -> &'static str {
+    /// What this run is about, once it is known.
+    pub(crate) fn action(&self) -> Option<Action> {
         self.action.get()
     }
 

@@ -12,6 +12,7 @@ use clap::Command;
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, complete};
 use clap_complete::env::EnvCompleter;
 
+use crate::domain::action::Action;
 use crate::env::Env;
 use crate::output::sanitize;
 
@@ -62,6 +63,21 @@ pub(crate) fn projects() -> ArgValueCompleter {
 /// Completes user names.
 pub(crate) fn users() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| candidates(Kind::User, current))
+}
+
+/// Completes actions, as the audit log names them.
+pub(crate) fn actions() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| {
+        let begun = |it: &&Action| {
+            current
+                .to_str()
+                .is_some_and(|typed| it.as_str().starts_with(typed))
+        };
+        let begun = Action::ALL.iter().filter(begun);
+        begun
+            .map(|it| CompletionCandidate::new(it.as_str()))
+            .collect()
+    })
 }
 
 fn candidates(kind: Kind, current: &OsStr) -> Vec<CompletionCandidate> {

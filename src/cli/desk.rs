@@ -95,7 +95,7 @@ impl<'a> Desk<'a> {
         }
         for item in &applied.pending {
             let until = item.until.map_or(String::new(), |until| {
-                let until = crate::output::time::rfc3339(until);
+                let until = crate::domain::text::rfc3339(until);
                 format!("; its tokens may work until {until}")
             });
             self.output

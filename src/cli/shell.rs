@@ -80,7 +80,7 @@ pub(crate) async fn run(args: ShellArgs, desk: &mut Desk<'_>) -> Result<(), Fail
             "A shell on cluster '{}' ({}), until {} at most. Leave it with `exit`.",
             begun.cluster.name,
             begun.power,
-            crate::output::time::rfc3339(begun.expires_at),
+            crate::domain::text::rfc3339(begun.expires_at),
         ));
     }
     // Until all is ended: an impatient Ctrl-C must not leave a login behind. Every wait is bounded.

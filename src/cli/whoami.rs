@@ -2,10 +2,10 @@
 
 use super::desk::Desk;
 use super::views::whoami::WhoView;
+use crate::domain::text::rfc3339;
 use crate::error::Failure;
 use crate::ops;
 use crate::ops::whoami::KeySet;
-use crate::output::time::rfc3339;
 
 /// Show who you are, by which key, and what that proves
 ///

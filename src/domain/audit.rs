@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Timestamp;
+use super::action::Action;
 
 /// How far a request came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -72,7 +73,7 @@ pub(crate) struct Event {
     /// The user acted as, if another.
     pub(crate) acting_as: Option<String>,
     /// Noun and verb, such as `access grant`.
-    pub(crate) action: &'static str,
+    pub(crate) action: Action,
     /// How far it came.
     pub(crate) phase: Phase,
     /// The cluster it is about.

@@ -96,6 +96,14 @@ impl Bound {
         self.role.kind()
     }
 
+    /// The namespace that the role is in, in words; nothing for one that is cluster-wide.
+    pub(crate) fn place_of_role(&self) -> String {
+        match (&self.role, &self.place) {
+            (RoleRef::Namespaced(_), Some(namespace)) => format!(" in namespace '{namespace}'"),
+            _ => String::new(),
+        }
+    }
+
     /// Whether it is one of the two roles that levels are made of.
     pub(crate) fn is_a_level(&self) -> bool {
         matches!(&self.role, RoleRef::Cluster(name) if name == "view" || name == "edit")

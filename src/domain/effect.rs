@@ -12,6 +12,7 @@ use super::credential::{CredentialId, Subject};
 use super::name::{ClusterName, Email, ProjectName, UserName};
 use super::project::{ProjectId, ProjectRole};
 use super::setting::Setting;
+use super::ssh::SshKeyEffect;
 use super::user::{Role, UserId};
 
 /// One thing that a change does to the store.
@@ -119,6 +120,13 @@ pub(crate) enum Effect {
     RemoveProviderToken {
         /// Of which cluster.
         cluster: ClusterId,
+    },
+    /// Changes something about a cluster's SSH keys.
+    SshKey {
+        /// Of which cluster.
+        cluster: ClusterId,
+        /// What.
+        change: SshKeyEffect,
     },
     /// Begins a cluster's deletion: from now on only that goes on.
     BeginDelete {
@@ -276,6 +284,7 @@ impl Effect {
             | Self::ReplaceManager { cluster, .. }
             | Self::SetProviderToken { cluster }
             | Self::RemoveProviderToken { cluster }
+            | Self::SshKey { cluster, .. }
             | Self::BeginDelete { cluster, .. }
             | Self::RemoveCluster { cluster }
             | Self::SetOwner { cluster, .. }
@@ -305,7 +314,7 @@ pub(crate) struct Facts {
     pub(crate) user: Option<String>,
     /// The project that it is about.
     pub(crate) project: Option<String>,
-    /// Whose version it is about: `alice`, `alice/shell` or `shop/read`.
+    /// Whose version it is about: `alice`, `alice/shell` or `shop/read`; or which SSH key.
     pub(crate) of: Option<String>,
     /// The number of that version.
     pub(crate) version: Option<u32>,
@@ -334,6 +343,7 @@ impl Effect {
             Self::ReplaceManager { .. } => "replace-manager",
             Self::SetProviderToken { .. } => "set-provider-token",
             Self::RemoveProviderToken { .. } => "remove-provider-token",
+            Self::SshKey { change, .. } => change.kind(),
             Self::BeginDelete { .. } => "begin-delete",
             Self::RemoveCluster { .. } => "remove-cluster",
             Self::AddCluster(_) => "add-cluster",

@@ -8,9 +8,10 @@ use super::effect::{Effect, Facts};
 use super::people::People;
 use super::policy::Denial;
 use super::project::{Project, ProjectId};
-use super::refusal::Refusal;
+use super::refusal::{Refusal, SshKeyRefusal};
 use super::setting::Setting;
 use super::snapshot::ClusterSnapshot;
+use super::ssh::{KeyPair, NodeKey, Place, SshKeyEffect};
 use super::user::UserId;
 
 /// The rows that a change decides on.
@@ -24,6 +25,10 @@ pub(crate) struct Rows {
     pub(crate) clusters: Vec<ClusterSnapshot>,
     /// All clusters, where it must be none of them that it registers.
     pub(crate) registered: Vec<Cluster>,
+    /// The cluster's SSH keys, oldest first, where it is about them.
+    pub(crate) ssh_keys: Vec<KeyPair>,
+    /// The nodes that hold one of them, or held it.
+    pub(crate) ssh_nodes: Vec<NodeKey>,
 }
 
 impl Rows {
@@ -59,6 +64,19 @@ impl Rows {
     pub(crate) fn the_project(&self) -> Result<&Project, Refusal> {
         let denied = Refusal::Denied(Denial::UnknownProject);
         self.project.as_ref().ok_or(denied)
+    }
+
+    /// The cluster's SSH key, if it has one.
+    pub(crate) fn ssh_key(&self) -> Option<&KeyPair> {
+        let mut keys = self.ssh_keys.iter();
+        keys.find(|it| it.place == Place::Current)
+    }
+
+    /// The same, or the refusal that there is none.
+    pub(crate) fn the_ssh_key(&self) -> Result<&KeyPair, Refusal> {
+        let name = &self.only()?.cluster.name;
+        let none = || SshKeyRefusal::None(name.clone()).into();
+        self.ssh_key().ok_or_else(none)
     }
 
     /// An effect with names in the place of row numbers.
@@ -141,6 +159,14 @@ impl Rows {
             Effect::Set { setting, .. } => self.facts_of_setting(on, setting, facts),
             Effect::ReplaceManager { .. } => Facts {
                 from: Some(on.cluster.manager.clone()),
+                ..facts
+            },
+            Effect::SshKey { change, .. } => Facts {
+                of: change.fingerprint().map(str::to_owned),
+                user: match change {
+                    SshKeyEffect::HandOut { user, .. } => self.name(*user),
+                    _ => None,
+                },
                 ..facts
             },
             Effect::SetOwner { owner, .. } => Facts {
@@ -295,21 +321,14 @@ impl Rows {
             Effect::RemoveProviderToken { .. } => {
                 format!("remove the provider token of cluster '{cluster}'")
             }
+            Effect::SshKey { change, .. } => change.words(&cluster, &user),
             Effect::BeginDelete { .. } => {
                 format!("remove everything of ours from cluster '{cluster}'")
             }
             Effect::RemoveCluster { .. } => {
                 format!("remove cluster '{cluster}' with its sealed login")
             }
-            Effect::AddCluster(_) => {
-                let owner = facts.user.map(|it| format!(", assigned to '{it}'"));
-                let inside = facts.project.map(|it| format!(", in project '{it}'"));
-                format!(
-                    "make the manager's account on {to}, and register it as cluster '{cluster}'{}{}",
-                    owner.unwrap_or_default(),
-                    inside.unwrap_or_default()
-                )
-            }
+            Effect::AddCluster(_) => registering(&facts),
             Effect::SetOwner { .. } => {
                 let from = facts
                     .from
@@ -338,4 +357,16 @@ impl Rows {
             }
         }
     }
+}
+
+/// That a cluster is registered, in words.
+fn registering(facts: &Facts) -> String {
+    let [cluster, server] = [&facts.cluster, &facts.to].map(|it| it.as_deref().unwrap_or_default());
+    let owner = facts.user.as_ref();
+    let owner = owner.map_or(String::new(), |it| format!(", assigned to '{it}'"));
+    let inside = facts.project.as_ref();
+    let inside = inside.map_or(String::new(), |it| format!(", in project '{it}'"));
+    format!(
+        "make the manager's account on {server}, and register it as cluster '{cluster}'{owner}{inside}"
+    )
 }

@@ -471,6 +471,7 @@ impl ClusterSnapshot {
             Effect::Bind(_)
             | Effect::Deliver { .. }
             | Effect::SetProviderToken { .. }
+            | Effect::SshKey { .. }
             | Effect::AddCluster(_)
             | Effect::AddUser(_)
             | Effect::SetKey { .. }

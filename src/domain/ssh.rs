@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use super::Timestamp;
 use super::cluster::ClusterId;
+use super::text::plural;
 use super::user::UserId;
 
 /// A key's row number in the store.
@@ -138,6 +139,15 @@ pub(crate) struct KeyPair {
     pub(crate) made_by: UserId,
     /// The hand-out.
     pub(crate) claim: Option<Claim>,
+    /// Since when it is not known whether somebody has the private half: after a restore.
+    pub(crate) doubted_at: Option<Timestamp>,
+}
+
+impl KeyPair {
+    /// Whether it is the cluster's key, or to be it.
+    pub(crate) fn is_in_use(&self) -> bool {
+        matches!(self.place, Place::Current | Place::Next)
+    }
 }
 
 /// A node that holds, or is to hold, a key's public line.
@@ -172,5 +182,81 @@ impl NodeKey {
     /// Whether the node may accept the key.
     pub(crate) fn may_hold(&self) -> bool {
         self.removed_at.is_none()
+    }
+}
+
+/// What a change does with a cluster's SSH keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SshKeyEffect {
+    /// Gives the cluster one. Its private half is sealed beside, and stands in no plan.
+    Add {
+        /// Which, where it is there already.
+        fingerprint: Option<String>,
+    },
+    /// Destroys what the store holds of one, which is the cluster's no more.
+    Retire {
+        /// Which.
+        key: SshKeyId,
+        /// Its fingerprint.
+        fingerprint: String,
+        /// Whether it is the cluster's key, or was to be it.
+        is_in_use: bool,
+    },
+    /// Hands the private half out, once, and destroys the sealed copy.
+    HandOut {
+        /// Of which.
+        fingerprint: String,
+        /// Into whose hands.
+        user: UserId,
+    },
+    /// Brings the public half to nodes.
+    Bring {
+        /// Of which, where it is there already.
+        fingerprint: Option<String>,
+        /// To how many.
+        nodes: usize,
+    },
+}
+
+impl SshKeyEffect {
+    /// The word for it in a plan.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Add { .. } => "add-ssh-key",
+            Self::Retire { .. } => "retire-ssh-key",
+            Self::HandOut { .. } => "hand-out-ssh-key",
+            Self::Bring { .. } => "bring-ssh-key",
+        }
+    }
+
+    /// Which key it is about, where it is there already.
+    pub(crate) fn fingerprint(&self) -> Option<&str> {
+        match self {
+            Self::Add { fingerprint } | Self::Bring { fingerprint, .. } => fingerprint.as_deref(),
+            Self::Retire { fingerprint, .. } | Self::HandOut { fingerprint, .. } => {
+                Some(fingerprint)
+            }
+        }
+    }
+
+    /// It in a sentence for people, with the names of the cluster and of the user.
+    pub(crate) fn words(&self, cluster: &str, user: &str) -> String {
+        let of = self.fingerprint();
+        let key = of.map_or("the new SSH key".to_owned(), |it| format!("SSH key {it}"));
+        match self {
+            Self::Add { .. } if of.is_some() => format!("take {key} for cluster '{cluster}'"),
+            Self::Add { .. } => format!("make an SSH key for cluster '{cluster}'"),
+            Self::Retire { .. } => {
+                format!("destroy what the store holds of {key} of cluster '{cluster}'")
+            }
+            Self::HandOut { .. } => format!(
+                "hand {key} of cluster '{cluster}' out to '{user}', and destroy the sealed copy: \
+                 nobody can take it again"
+            ),
+            Self::Bring { nodes, .. } => {
+                let noun = plural(*nodes, "node");
+                format!("bring {key} of cluster '{cluster}' to {nodes} {noun}")
+            }
+        }
     }
 }

@@ -8,6 +8,8 @@
 use std::error::Error;
 use std::fmt::Write as _;
 
+use super::Timestamp;
+
 /// The longest foreign text that is kept, in characters.
 const CLEAN_MAX: usize = 500;
 
@@ -81,6 +83,17 @@ pub(crate) fn clean(text: &str) -> String {
         }
     }
     shown
+}
+
+/// A time as RFC 3339 in UTC, to the second: `2026-11-22T10:00:00Z`.
+pub(crate) fn rfc3339(at: Timestamp) -> String {
+    at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+}
+
+/// A noun that is counted: `node`, or `nodes` where there is not one of it.
+pub(crate) fn plural(count: usize, noun: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{noun}{s}")
 }
 
 /// Writes bytes in hexadecimal.

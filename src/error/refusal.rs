@@ -1,15 +1,16 @@
 //! Refusals: their exit codes, and the way out of each.
 
 use super::Kind;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Refusal, SshKeyRefusal};
 
 /// The exit code of a refusal, and the way out.
 pub(super) fn kind(refusal: &Refusal) -> (Kind, String) {
     let kind = match refusal {
-        Refusal::Denied(_) => Kind::Denied,
-        Refusal::UnknownUser(_) | Refusal::UnknownProject(_) | Refusal::IsNoMember { .. } => {
-            Kind::NotFound
-        }
+        Refusal::Denied(_) | Refusal::DeniedTo { .. } => Kind::Denied,
+        Refusal::UnknownUser(_)
+        | Refusal::UnknownProject(_)
+        | Refusal::IsNoMember { .. }
+        | Refusal::SshKey(SshKeyRefusal::None(_) | SshKeyRefusal::NoNodes(_)) => Kind::NotFound,
         Refusal::EndIsPast | Refusal::TakesOver(_) => Kind::Usage,
         _ => Kind::State,
     };
@@ -19,7 +20,7 @@ pub(super) fn kind(refusal: &Refusal) -> (Kind, String) {
 fn way_out(refusal: &Refusal) -> String {
     match refusal {
         // Worded and recorded where the rules are asked.
-        Refusal::Denied(_) => String::new(),
+        Refusal::Denied(_) | Refusal::DeniedTo { .. } => String::new(),
         Refusal::UnknownUser(_) => "run `kubegrant user list`".to_owned(),
         Refusal::UnknownProject(_) => "run `kubegrant project list`".to_owned(),
         Refusal::Disabled(user) => format!("run `kubegrant user enable {user}` first"),
@@ -89,6 +90,36 @@ fn way_out(refusal: &Refusal) -> String {
             "run `kubegrant cluster unarchive {cluster}`, or end them with `kubegrant project \
                  revoke`"
         ),
+        Refusal::SshKey(refusal) => way_out_of_ssh_key(refusal),
         Refusal::ChangedMeanwhile(_) | Refusal::SealedMeanwhile(_) => "try again".to_owned(),
+    }
+}
+
+fn way_out_of_ssh_key(refusal: &SshKeyRefusal) -> String {
+    use SshKeyRefusal as R;
+    match refusal {
+        R::None(cluster) => format!(
+            "make one with `kubegrant ssh-key generate {cluster}`, or take one with `kubegrant \
+                 ssh-key import {cluster} FILE`"
+        ),
+        R::Exists { cluster, .. } => format!(
+            "replace it on the nodes with `kubegrant ssh-key rotate {cluster}`, or here with \
+                 `kubegrant ssh-key reset {cluster}`"
+        ),
+        R::Known { cluster, .. } | R::Overtaken { cluster, .. } => {
+            format!("run `kubegrant ssh-key show {cluster}`")
+        }
+        R::Doubted { cluster, .. } => format!(
+            "put a new key on the nodes with `kubegrant ssh-key rotate {cluster}`, or make one \
+                 with `kubegrant ssh-key reset {cluster}`"
+        ),
+        R::Taken { cluster, .. } | R::Gone(cluster) => format!(
+            "put a new key on the nodes with `kubegrant ssh-key rotate {cluster}`; the new one can \
+                 be taken once"
+        ),
+        R::CutOff { cluster, .. } => format!(
+            "if nobody has the key, make a new one with `kubegrant ssh-key reset {cluster}`"
+        ),
+        R::NoNodes(_) | R::AllLeftOut(_) => "name the nodes with `--node ADDRESS`".to_owned(),
     }
 }

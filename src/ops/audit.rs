@@ -6,7 +6,8 @@ use futures::{StreamExt, stream};
 
 use super::backup::doubted_keys;
 use super::journal::Journal;
-use super::{Done, Error, Intent, find};
+use super::{Done, Error, Intent, Obstacle, find};
+use crate::domain::action::Action;
 use crate::domain::audit::{Entry, Head, Phase};
 use crate::domain::cluster::Cluster;
 use crate::domain::policy::OrganizationAction;
@@ -42,8 +43,7 @@ pub(crate) fn doubt(session: &Session) -> Result<Option<String>, Error> {
 
 /// Lists events. For organization owners and admins.
 pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Entry>, Error> {
-    let actor = find::reader(session, "audit list")?;
-    let journal = Journal::new(&actor, "audit list");
+    let (actor, journal) = find::reading(session, Action::AuditList)?;
     find::may(session, &actor, &journal, OrganizationAction::ReadAudit)?;
     Ok(session.store()?.read(|tx| store::audit::list(tx, filter))?)
 }
@@ -64,8 +64,7 @@ pub(crate) fn export<E: From<Error>>(
             Self::Store(error)
         }
     }
-    let actor = find::reader(session, "audit export")?;
-    let journal = Journal::new(&actor, "audit export");
+    let (actor, journal) = find::reading(session, Action::AuditExport)?;
     find::may(session, &actor, &journal, OrganizationAction::ReadAudit)?;
     let store = session.store().map_err(Error::from)?;
     let done =
@@ -156,25 +155,15 @@ pub(crate) async fn accept(
     reason: &str,
     intent: &Intent,
 ) -> Result<Done<Accepted>, Error> {
-    let action = "audit accept";
-    let actor = find::reader(session, action)?;
-    let journal = Journal::new(&actor, action);
+    let action = Action::AuditAccept;
+    let (actor, journal) = find::reading(session, action)?;
     find::may(session, &actor, &journal, OrganizationAction::Restore)?;
     let report = verify(session)?;
     if let Verdict::Broken { seq, .. } = report.verdict {
-        return Err(Error::Forbidden {
-            why: format!("event {seq} of the audit log is not as it was written"),
-            hint: "a log that lies cannot be accepted: run `kubegrant restore FILE` with a backup"
-                .to_owned(),
-        });
+        return Err(Error::Obstacle(Obstacle::ForgedEvent(seq)));
     }
     if let Some(what) = report.misshapen.first() {
-        return Err(Error::Forbidden {
-            why: format!("{what} in the store is not as kubegrant made it"),
-            hint: "tables and triggers of somebody else's cannot be accepted: undo that, or run \
-                   `kubegrant restore FILE` with a backup"
-                .to_owned(),
-        });
+        return Err(Error::Obstacle(Obstacle::Misshapen(what.clone())));
     }
     let complaints = report.complaints();
     if intent.is_preview() {
@@ -186,14 +175,9 @@ pub(crate) async fn accept(
     };
     let (intact, doubted) = session.store()?.write(|tx| {
         if !store::integrity::is_user_intact(tx, actor.holder.id)? {
-            return Err(Error::Forbidden {
-                why: format!(
-                    "the record of '{}' was changed without kubegrant too",
-                    actor.holder.name
-                ),
-                hint: "let another owner do it, or run `kubegrant restore FILE` with a backup"
-                    .to_owned(),
-            });
+            return Err(Error::Obstacle(Obstacle::ForgedActor(
+                actor.holder.name.clone(),
+            )));
         }
         let mut intact = store::clusters::list(tx)?;
         // Whoever wrote a cluster's records may have put its key back, too.

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 use super::error::refusal;
 use super::journal::Journal;
-use super::{Done, Error, Intent, Unasked, find};
+use super::{Done, Error, Intent, Obstacle, Unasked, find};
 use crate::artifact::file::{Overwrite, check_writable_destination, write_private};
+use crate::domain::action::Action;
 use crate::domain::audit::{Head, Phase};
 use crate::domain::cluster::Cluster;
 use crate::domain::policy::{OrganizationAction, in_organization};
@@ -39,8 +40,7 @@ pub(crate) fn backup(
     force: bool,
     intent: Intent<Unasked>,
 ) -> Result<Done<Copied>, Error> {
-    let actor = find::principal(session, "backup")?;
-    let journal = Journal::new(&actor, "backup");
+    let (actor, journal) = find::acting(session, Action::Backup)?;
     find::allow(session, &actor, &journal, OrganizationAction::Backup)?;
     let path = session.workspace.env.current_dir.join(path);
     let overwrite = if force {
@@ -271,7 +271,7 @@ pub(super) fn doubted_keys(
     let mut names = Vec::new();
     for cluster in clusters {
         for key in store::ssh_keys::list(tx, cluster.id)? {
-            let is_doubted = store::ssh_keys::doubted_at(tx, key.id)?.is_some();
+            let is_doubted = key.doubted_at.is_some();
             if is_doubted && key.custody.is_held() && !names.contains(&cluster.name.to_string()) {
                 names.push(cluster.name.to_string());
             }
@@ -323,20 +323,15 @@ fn present<'a>(session: &'a Session, backup: &Store) -> Result<Option<Present<'a
         None => return Ok(None),
         found if found == installation(backup)? => {}
         Some(_) => {
-            return Err(Error::Forbidden {
-                why: format!(
-                    "the store at `{}` is another organization's than the backup",
-                    store.path().display()
-                ),
-                hint: "move it away, or name another place with `--store`".to_owned(),
-            });
+            return Err(Error::Obstacle(Obstacle::AnotherOrganizations(
+                store.path().to_owned(),
+            )));
         }
     }
     let is_whole =
         session.trust().is_ok() && store.read(|tx| integrity::check(tx, Scope::All)).is_ok();
     if is_whole {
-        let actor = find::reader(session, "restore")?;
-        let journal = Journal::new(&actor, "restore");
+        let (actor, journal) = find::reading(session, Action::Restore)?;
         find::may(session, &actor, &journal, OrganizationAction::Restore)?;
     }
     let looked = store.read(|tx| {
@@ -346,7 +341,7 @@ fn present<'a>(session: &'a Session, backup: &Store) -> Result<Option<Present<'a
         for cluster in clusters.iter().filter(|_| is_whole) {
             let keys = store::ssh_keys::list(tx, cluster.id)?.into_iter();
             for key in keys.filter(|key| key.custody.is_held()) {
-                if store::ssh_keys::doubted_at(tx, key.id)?.is_none() {
+                if key.doubted_at.is_none() {
                     untaken.push(key.fingerprint);
                 }
             }
@@ -387,7 +382,7 @@ fn make_ready(
     let untaken = present.map(|present| present.untaken.as_slice());
     let is_untaken =
         |fingerprint: &str| untaken.is_some_and(|keys| keys.iter().any(|key| key == fingerprint));
-    let journal = Journal::new(actor, "restore");
+    let journal = Journal::new(actor, Action::Restore);
     let doubted = backup.write(|tx| {
         let end = |head: Option<&Head>| head.map_or(0, |head| head.seq.0);
         let of_backup = end(store::audit::head(tx)?.as_ref());

@@ -23,6 +23,7 @@ use futures::{StreamExt, stream};
 
 use super::project::shared::Over;
 use super::{Applied, Error};
+use crate::domain::action::Action;
 use crate::domain::cluster::{Cluster, ClusterId};
 use crate::domain::effect::Effect;
 use crate::domain::name::{ClusterName, ProjectName, UserRef};
@@ -142,6 +143,8 @@ pub(super) struct Decision {
     pub(super) reaches_clusters: bool,
     /// Whether what is pending of others is this command's matter too.
     pub(super) concerns_all: bool,
+    /// Whether the verb goes on after it: it is requested with the record, and the verb closes it.
+    pub(super) goes_on: bool,
 }
 
 impl Decision {
@@ -155,7 +158,7 @@ impl Decision {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Remark {
     /// The command that does this alone, as the log names it; `None`: the one that is carried out.
-    pub(super) command: Option<&'static str>,
+    pub(super) command: Option<Action>,
     /// The cluster that it is about; `None`: the change's own, if it is about one.
     pub(super) cluster: Option<ClusterId>,
     /// The user whom it is about; `None`: the change's own.
@@ -177,7 +180,7 @@ impl From<String> for Remark {
 #[derive(Debug)]
 pub(super) struct About<'a> {
     /// The command, as the audit log names it.
-    pub(super) command: &'static str,
+    pub(super) command: Action,
     /// What the rules are asked of.
     pub(super) target: Target,
     /// Whether it gives or takes away.
@@ -190,6 +193,8 @@ pub(super) struct About<'a> {
     pub(super) new_cluster: Option<&'a ClusterName>,
     /// Whether it registers a cluster, which must be none of those that are.
     pub(super) registers: bool,
+    /// Whether it is about the cluster's SSH keys, which have a lock of their own.
+    pub(super) ssh_keys: bool,
     /// Whether it is about all clusters on which the user has anything; else about its target's.
     pub(super) follows_user: bool,
     /// Whether what fails on one of several clusters is pending there, and no error.
@@ -198,7 +203,7 @@ pub(super) struct About<'a> {
 
 impl<'a> About<'a> {
     /// A command that is about something.
-    pub(super) fn new(command: &'static str, target: Target, direction: Direction) -> Self {
+    pub(super) fn new(command: Action, target: Target, direction: Direction) -> Self {
         Self {
             command,
             target,
@@ -207,18 +212,19 @@ impl<'a> About<'a> {
             name: None,
             new_cluster: None,
             registers: false,
+            ssh_keys: false,
             follows_user: false,
             errors_are_pending: false,
         }
     }
 
     /// One that gives: it waits for the cluster's lock before it decides.
-    pub(super) fn gives(command: &'static str, target: Target) -> Self {
+    pub(super) fn gives(command: Action, target: Target) -> Self {
         Self::new(command, target, Direction::Gives)
     }
 
     /// One that only takes away: it waits for nobody.
-    pub(super) fn takes(command: &'static str, target: Target) -> Self {
+    pub(super) fn takes(command: Action, target: Target) -> Self {
         Self::new(command, target, Direction::Takes)
     }
 
@@ -243,6 +249,13 @@ impl<'a> About<'a> {
     /// Says that it registers a cluster, which must be none of those that are.
     pub(super) fn registers(mut self) -> Self {
         self.registers = true;
+        self
+    }
+
+    /// Says that it is about the cluster's SSH keys, which have a lock of their own: nodes may be slow,
+    /// and no revocation waits for them.
+    pub(super) fn ssh_keys(mut self) -> Self {
+        self.ssh_keys = true;
         self
     }
 
@@ -290,7 +303,7 @@ pub(super) trait Change {
         true
     }
     /// Writes what is sealed, which is no plain data, in the transaction that commits the effects.
-    fn seal(&self, _tx: &WriteTxn<'_>, _rows: &Rows, _who: &Who) -> Result<(), Error> {
+    fn seal(&self, _tx: &WriteTxn<'_>, _: (&Rows, &Who), _seen: &Self::Seen) -> Result<(), Error> {
         Ok(())
     }
     /// Decides. Pure: the rows, who, and what was seen are all that it knows.

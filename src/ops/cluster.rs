@@ -21,9 +21,9 @@ pub(crate) use settings::{Place, Public, Set, SetOutcome, Settings, set};
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::journal::Journal;
 use super::{Error, find};
 use crate::domain::access::Access;
+use crate::domain::action::Action;
 use crate::domain::cluster::{Cluster, WriteScope};
 use crate::domain::level::LeftOut;
 use crate::domain::name::ClusterName;
@@ -58,7 +58,7 @@ pub(crate) struct Line {
 
 /// Lists the clusters that the actor may see.
 pub(crate) fn list(session: &Session) -> Result<Vec<Line>, Error> {
-    let actor = find::principal(session, "cluster list")?;
+    let actor = find::principal(session, Action::ClusterList)?;
     session.store()?.read(|tx| {
         let users = store::users::list(tx)?;
         let unfinished = store::credentials::all_unfinished(tx)?;
@@ -141,8 +141,7 @@ pub(crate) struct Reach {
 
 /// Shows a cluster; asks it where write reaches, if the actor can open its login.
 pub(crate) async fn show(session: &Session, name: &ClusterName) -> Result<Shown, Error> {
-    let actor = find::principal(session, "cluster show")?;
-    let journal = Journal::new(&actor, "cluster show");
+    let (actor, journal) = find::acting(session, Action::ClusterShow)?;
     let found = find::cluster(session, &actor, &journal, name, ClusterAction::See)?;
     let line = session.store()?.read(|tx| {
         let users = store::users::list(tx)?;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::obstacle::Obstacle;
 use super::open::OpenFileError;
 use crate::artifact::file::FileError;
 use crate::artifact::kubeconfig::RenderError;
@@ -9,7 +10,8 @@ use crate::artifact::merge::MergeError;
 use crate::domain::Timestamp;
 use crate::domain::name::{ClusterName, ProjectName, UserRef};
 use crate::domain::policy::{ClusterAction, Denial};
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Refusal, SshKeyRefusal};
+use crate::domain::text::rfc3339;
 use crate::kubernetes::error::Error as ClusterError;
 use crate::kubernetes::exec::ExecError;
 use crate::kubernetes::import::ImportError;
@@ -63,30 +65,9 @@ pub(crate) enum Error {
         /// Users spelt alike.
         similar: Vec<String>,
     },
-    /// The name or key is taken.
-    #[error("{what} exists already")]
-    Exists {
-        /// What.
-        what: String,
-        /// What to do.
-        hint: String,
-    },
-    /// Something in the state of things forbids it.
-    #[error("{why}")]
-    Forbidden {
-        /// Why.
-        why: String,
-        /// What to do.
-        hint: String,
-    },
-    /// An input makes no sense.
-    #[error("{why}")]
-    Input {
-        /// Why.
-        why: String,
-        /// What to do.
-        hint: String,
-    },
+    /// Something stands in the way.
+    #[error(transparent)]
+    Obstacle(#[from] Obstacle),
     /// The operator's login is refused, and says of itself that its time is over.
     #[error("context '{context}' cannot log in: its {why}")]
     ExpiredLogin {
@@ -104,14 +85,6 @@ pub(crate) enum Error {
         what: String,
         /// Why not.
         source: NotText,
-    },
-    /// There is none.
-    #[error("no {what}")]
-    NotThere {
-        /// What.
-        what: String,
-        /// What to do.
-        hint: String,
     },
     /// What is wished for would make its holder more than it says: somebody must agree to it.
     #[error("{what}")]
@@ -333,12 +306,18 @@ impl Error {
     }
 }
 
+impl From<SshKeyRefusal> for Error {
+    fn from(refusal: SshKeyRefusal) -> Self {
+        Self::Refused(refusal.into())
+    }
+}
+
 fn said_of_pending(pending: &[String], until: Option<Timestamp>) -> String {
     if pending.is_empty() {
         return ", and what ends has ended (read back)".to_owned();
     }
     let until = until.map_or(String::new(), |until| {
-        let until = until.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+        let until = rfc3339(until);
         format!(", tokens may work until {until}")
     });
     format!(", and pending: {}{until}", pending.join("; "))

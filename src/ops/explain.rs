@@ -1,15 +1,16 @@
 //! `access explain`: the path that gives a right, or the rule that refuses it.
 
-use super::journal::Journal;
 use super::project::{self, kept::Kept};
 use super::{Error, find, settle};
 use crate::domain::access::{Access, Level, strongest};
 use crate::domain::account_name::AccountName;
+use crate::domain::action::Action;
 use crate::domain::cluster::State;
 use crate::domain::credential::Subject;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::{self, ClusterAction};
 use crate::domain::project::ProjectRole;
+use crate::domain::text::rfc3339;
 use crate::kubernetes::connection::Question as Asked;
 use crate::session::{self, Session};
 use crate::store;
@@ -87,8 +88,8 @@ pub(crate) async fn explain(
     cluster: &ClusterName,
     question: Option<Question>,
 ) -> Result<Explained, Error> {
-    let actor = find::principal(session, "access explain")?;
-    let journal = Journal::new(&actor, "access explain").user_name(&user.to_string());
+    let (actor, journal) = find::acting(session, Action::AccessExplain)?;
+    let journal = journal.user_name(&user.to_string());
     let own = match user {
         UserRef::Name(name) => *name == actor.user.name,
         UserRef::Email(email) => actor.user.email.as_ref() == Some(email),
@@ -293,7 +294,7 @@ fn grant_path(
     now: crate::domain::Timestamp,
 ) -> Path {
     let name = &user.name;
-    let time = |at: crate::domain::Timestamp| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    let time = |at: crate::domain::Timestamp| rfc3339(at);
     let (gives, what) = match grant {
         None => (None, format!("'{name}' has no grant")),
         Some(grant) if !grant.is_live(now) => {

@@ -1,8 +1,9 @@
 //! Finding what a wish is about, as far as the actor may see it.
 
-use super::Error;
 use super::journal::Journal;
+use super::{Error, Obstacle};
 use crate::domain::access::{self, Access};
+use crate::domain::action::Action;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::State;
@@ -18,15 +19,6 @@ use crate::domain::user::{Role, User};
 use crate::session::{App, Principal, Session};
 use crate::store::integrity::{self, Scope};
 use crate::store::{self, ReadTxn};
-
-/// A question after a near miss: `did you mean 'view'?`.
-pub(super) fn did_you_mean(name: &str, known: impl IntoIterator<Item = String>) -> Option<String> {
-    let near: Vec<String> = similar(name, known)
-        .into_iter()
-        .map(|word| format!("'{word}'"))
-        .collect();
-    (!near.is_empty()).then(|| format!("did you mean {}?", near.join(" or ")))
-}
 
 /// The actor in the words of the rules.
 pub(super) fn policy_actor(actor: &Principal) -> PolicyActor {
@@ -77,13 +69,27 @@ pub(super) fn project_role(
 
 /// Who is acting, with the right to act as the user given with `--as`; the store must be what this
 /// program left, or nothing that it says of anybody's rights counts.
-pub(super) fn principal(session: &Session, action: &'static str) -> Result<Principal, Error> {
+pub(super) fn principal(session: &Session, action: Action) -> Result<Principal, Error> {
     session.trust()?;
     reader(session, action)
 }
 
+/// [`principal`], with the journal of what they do.
+pub(super) fn acting(session: &Session, action: Action) -> Result<(Principal, Journal), Error> {
+    let actor = principal(session, action)?;
+    let journal = Journal::new(&actor, action);
+    Ok((actor, journal))
+}
+
+/// [`reader`], with the journal of what they do.
+pub(super) fn reading(session: &Session, action: Action) -> Result<(Principal, Journal), Error> {
+    let actor = reader(session, action)?;
+    let journal = Journal::new(&actor, action);
+    Ok((actor, journal))
+}
+
 /// [`principal`] for those who only look at the log: also where the store cannot be trusted.
-pub(super) fn reader(session: &Session, action: &'static str) -> Result<Principal, Error> {
+pub(super) fn reader(session: &Session, action: Action) -> Result<Principal, Error> {
     session.is_about(action);
     let actor = session.principal()?;
     if let Err(denial) = acts_as(&actor) {
@@ -279,10 +285,7 @@ pub(super) fn cluster(
     match (decided, looked) {
         (Ok(()), Some((cluster, (access, project), _))) => {
             if cluster.deleting_at.is_some() && !goes_on_while_deleting(action) {
-                return Err(Error::Forbidden {
-                    why: format!("cluster '{name}' is being deleted"),
-                    hint: format!("finish it with `kubegrant cluster delete {name}`"),
-                });
+                return Err(Error::Obstacle(Obstacle::Deleting(name.clone())));
             }
             Ok(Found {
                 cluster,

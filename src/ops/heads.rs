@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures::{StreamExt, stream};
 
-use super::journal::Journal;
 use super::{Error, find};
+use crate::domain::action::Action;
 use crate::domain::audit::{Head, Phase};
 use crate::domain::cluster::Cluster;
 use crate::domain::installation::InstallationId;
@@ -23,9 +23,8 @@ const ASK_MAX: Duration = Duration::from_secs(10);
 /// Lets every cluster that can be reached hold the head of the store that was accepted, whatever
 /// it holds: of another copy of the store, or of somebody who knew its manager's login.
 pub(crate) async fn overwrite(session: &Session) -> Result<(), Error> {
-    let action = "audit accept";
-    let actor = find::principal(session, action)?;
-    let journal = Journal::new(&actor, action);
+    let action = Action::AuditAccept;
+    let (actor, journal) = find::acting(session, action)?;
     find::may(session, &actor, &journal, OrganizationAction::Restore)?;
     let clusters = session.store()?.read(store::clusters::list)?;
     let installation = find::installation(session)?;

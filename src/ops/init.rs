@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use super::{Done, Error, Intent, Unasked};
+use super::{Done, Error, Intent, Obstacle, Unasked};
 use crate::artifact::file::{
     FileError, Overwrite, check_writable_destination, ensure_private_dir, link_private,
     write_private,
 };
 use crate::config::IdentitySource;
+use crate::domain::action::Action;
 use crate::domain::audit::{Event, Phase};
 use crate::domain::effect::NewUser;
 use crate::domain::installation::InstallationId;
@@ -63,14 +64,9 @@ pub(crate) fn existing(session: &Session) -> Result<Option<Initialized>, Error> 
     };
     let actor = match session.principal() {
         Err(session::Error::NoIdentity { path }) => {
-            return Err(Error::Exists {
-                what: "an organization in this store".to_owned(),
-                hint: format!(
-                    "there is no identity at `{}`: name yours with `--identity FILE`, or begin \
-                     another organization with another `--store`",
-                    path.display()
-                ),
-            });
+            return Err(Error::Obstacle(Obstacle::OrganizationOfOthers {
+                identity: path,
+            }));
         }
         actor => actor?,
     };
@@ -214,12 +210,7 @@ fn record(
     store.write(|tx| {
         // The second finds the first one's organization and leaves it alone.
         if store::meta::find(tx, store::meta::ORGANIZATION)?.is_some() {
-            return Err(Error::Exists {
-                what: "an organization in this store".to_owned(),
-                hint: "another `kubegrant init` was faster; this one left nothing. Run `kubegrant \
-                       whoami`"
-                    .to_owned(),
-            });
+            return Err(Error::Obstacle(Obstacle::OrganizationMeanwhile));
         }
         let made = !identity_exists && make_identity(session)?;
         let recorded = session
@@ -261,7 +252,7 @@ fn write(app: &App, tx: &WriteTxn<'_>, wish: &Init, key: &Recipient) -> Result<(
         at: app.now(),
         actor: wish.owner.to_string(),
         acting_as: None,
-        action: "init",
+        action: Action::Init,
         phase: Phase::Done,
         cluster: None,
         user: Some(wish.owner.to_string()),

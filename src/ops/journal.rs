@@ -5,6 +5,7 @@ use std::fmt::Display;
 use super::Error;
 use super::error::refusal;
 use crate::domain::Timestamp;
+use crate::domain::action::Action;
 use crate::domain::audit::{Event, EventSeq, Phase};
 use crate::domain::cluster::Cluster;
 use crate::domain::name::ClusterName;
@@ -21,14 +22,14 @@ pub(super) struct Journal {
     who: (UserId, UserId),
     actor: String,
     acting_as: Option<String>,
-    action: &'static str,
+    action: Action,
     cluster: Option<String>,
     user: Option<String>,
 }
 
 impl Journal {
     /// Begins the trail of a wish.
-    pub(super) fn new(actor: &Principal, action: &'static str) -> Self {
+    pub(super) fn new(actor: &Principal, action: Action) -> Self {
         Self {
             who: (actor.holder.id, actor.user.id),
             actor: actor.holder.name.to_string(),
@@ -64,7 +65,7 @@ impl Journal {
     }
 
     /// Says which command does the same alone.
-    pub(super) fn command(mut self, command: &'static str) -> Self {
+    pub(super) fn command(mut self, command: Action) -> Self {
         self.action = command;
         self
     }
@@ -152,14 +153,14 @@ impl Journal {
 /// Records that somebody was refused because their key did not open what the wish needs.
 pub(crate) fn record_shut(session: &Session) -> Result<(), Error> {
     let shut = session.take_shut();
-    if shut.is_empty() {
+    let Some(action) = session.action().filter(|_| !shut.is_empty()) else {
         return Ok(());
-    }
+    };
     let actor = session.principal()?;
     for secret in shut {
         let journal = Journal {
             cluster: Some(secret.on.to_string()),
-            ..Journal::new(&actor, session.action())
+            ..Journal::new(&actor, action)
         };
         let (holder, noun) = (&actor.holder.name, secret.noun());
         let detail = format!("the key of '{holder}' does not open the {noun}");

@@ -15,15 +15,17 @@ pub(crate) use rotate::{Rotated, rotate};
 pub(super) use trial::mint_and_try;
 
 use super::journal::Journal;
-use super::{Error, find};
+use super::{Error, Obstacle, find};
 pub(crate) use crate::artifact::file::Overwrite;
 use crate::domain::Timestamp;
 use crate::domain::access::{self, Access, Power};
+use crate::domain::action::Action;
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::{Credential, Delivery, Subject};
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::{ClusterAction, Denial};
 use crate::domain::project::{ProjectRole, SharedLevel};
+use crate::domain::refusal::Refusal;
 use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::subject::SubjectName;
 use crate::domain::user::User;
@@ -75,13 +77,12 @@ enum Way {
 /// Finds the case and asks the rules: of the actor, and of the one whose file it will be.
 fn case(
     session: &Session,
-    action: &'static str,
+    action: Action,
     cluster: &ClusterName,
     user: Option<&UserRef>,
     way: Way,
 ) -> Result<Case, Error> {
-    let actor = find::principal(session, action)?;
-    let journal = Journal::new(&actor, action);
+    let (actor, journal) = find::acting(session, action)?;
     let own = user.is_none_or(|user| is_own(&actor, user));
     let shared = match way {
         Way::Own => false,
@@ -164,26 +165,17 @@ fn case(
 }
 
 fn not_a_member(subject: &User, cluster: &ClusterName) -> Error {
-    Error::Forbidden {
-        why: format!(
-            "'{}' is no member of a project that cluster '{cluster}' is in",
-            subject.name
-        ),
-        hint: format!(
-            "run `kubegrant project add-member {} --project PROJECT --role viewer`",
-            subject.name
-        ),
-    }
+    Error::Obstacle(Obstacle::NotInItsProject {
+        user: subject.name.clone(),
+        cluster: cluster.clone(),
+    })
 }
 
 fn no_access(subject: &User, cluster: &ClusterName) -> Error {
-    Error::Forbidden {
-        why: format!("'{}' has no access to cluster '{cluster}'", subject.name),
-        hint: format!(
-            "run `kubegrant access grant {} --cluster {cluster} --level read`",
-            subject.name
-        ),
-    }
+    Error::Refused(Refusal::NoAccess {
+        user: subject.name.clone(),
+        cluster: cluster.clone(),
+    })
 }
 
 /// Whether somebody points at themselves, by name or by address.
@@ -228,8 +220,7 @@ pub(crate) fn show(
     cluster: &ClusterName,
     user: Option<&UserRef>,
 ) -> Result<Vec<Version>, Error> {
-    let actor = find::principal(session, "kubeconfig show")?;
-    let journal = Journal::new(&actor, "kubeconfig show");
+    let (actor, journal) = find::acting(session, Action::KubeconfigShow)?;
     let found = find::cluster(session, &actor, &journal, cluster, ClusterAction::See)?;
     let subject = match user {
         None => actor.user.clone(),

@@ -4,10 +4,10 @@
 mod tests;
 
 use super::change::{self, About, Carried, Change, Decision, Direction, Target, Who};
-use super::journal::Journal;
 use super::{Applied, Done, Error, Intent, Unasked, find};
 use crate::domain::Confirmed;
 use crate::domain::access::Access;
+use crate::domain::action::Action;
 use crate::domain::cluster::{Cluster, State};
 use crate::domain::effect::Effect;
 use crate::domain::name::{ClusterName, UserRef};
@@ -19,7 +19,7 @@ use crate::session::Session;
 use crate::store;
 
 /// The command that assigns a cluster to another user, as the audit log names it.
-pub(super) const TRANSFER: &str = "cluster transfer";
+pub(super) const TRANSFER: Action = Action::ClusterTransfer;
 
 /// What a change in a cluster's lifecycle came to.
 #[derive(Debug)]
@@ -66,9 +66,9 @@ impl Change for Protect {
     fn about(&self) -> About<'_> {
         // Under the lock: what archives or deletes it has asked whether it is protected.
         let command = if self.protected {
-            "cluster protect"
+            Action::ClusterProtect
         } else {
-            "cluster unprotect"
+            Action::ClusterUnprotect
         };
         About::gives(command, Target::on(&self.cluster, ClusterAction::Protect))
     }
@@ -124,7 +124,7 @@ impl Change for Archive {
             Direction::Gives
         };
         About::new(
-            "cluster archive",
+            Action::ClusterArchive,
             Target::on(&self.cluster, ClusterAction::See),
             direction,
         )
@@ -188,7 +188,7 @@ impl Change for Unarchive {
 
     fn about(&self) -> About<'_> {
         About::gives(
-            "cluster unarchive",
+            Action::ClusterUnarchive,
             Target::on(&self.cluster, ClusterAction::Unarchive),
         )
     }
@@ -230,8 +230,8 @@ pub(crate) fn handover(
     name: &ClusterName,
     to: &UserRef,
 ) -> Result<Handover, Error> {
-    let actor = find::principal(session, TRANSFER)?;
-    let journal = Journal::new(&actor, TRANSFER).user_name(&to.to_string());
+    let (actor, journal) = find::acting(session, TRANSFER)?;
+    let journal = journal.user_name(&to.to_string());
     let found = find::cluster(session, &actor, &journal, name, ClusterAction::Transfer)?;
     let user = find::user(session, to)?;
     if !user.active {

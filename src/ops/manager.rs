@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use super::journal::Journal;
-use super::{Error, find, reseal, settle};
+use super::{Error, Obstacle, find, reseal, settle};
 use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::{Cluster, FormerManager, ManagerKind};
 use crate::domain::installation::InstallationId;
@@ -79,10 +79,7 @@ pub(super) async fn may_renew(cluster: &Cluster, connection: &Connection) -> Res
         return Ok(());
     }
     let name = &cluster.name;
-    Err(Error::Forbidden {
-        why: format!("the manager of cluster '{name}' may not make another one"),
-        hint: format!("run `kubegrant cluster relink {name} --kubeconfig FILE`"),
-    })
+    Err(Error::Obstacle(Obstacle::ManagerCannotRenew(name.clone())))
 }
 
 /// Records that another account is to be the manager; gives its name.

@@ -6,6 +6,7 @@ mod tests;
 use super::change::{self, About, Change, Decision, Remark, Target, Who};
 use super::project::shared::Over;
 use super::{Applied, Done, Error, Intent, Planned, find, life, user as users};
+use crate::domain::action::Action;
 use crate::domain::cluster::Cluster;
 use crate::domain::effect::Effect;
 use crate::domain::name::UserRef;
@@ -90,7 +91,7 @@ impl Change for Offboard {
     type Consent = Confirmed;
 
     fn about(&self) -> About<'_> {
-        About::takes("user offboard", Target::Organization(users::MANAGE))
+        About::takes(Action::UserOffboard, Target::Organization(users::MANAGE))
             .user(&self.user)
             .follows_user()
             .errors_are_pending()
@@ -330,7 +331,7 @@ pub(crate) async fn offboard(
         new_owner: heir.map(|user| user.name.to_string()),
         transferred,
         at: session.now(),
-        by: find::principal(session, "user offboard")?
+        by: find::principal(session, Action::UserOffboard)?
             .holder
             .name
             .to_string(),

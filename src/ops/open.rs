@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::Error;
+use super::{Error, Obstacle};
 use crate::artifact::file::{Overwrite, check_writable_destination, write_private};
 use crate::secrets::{OpenError, open_file};
 use crate::session::{Given, Session, is_stream};
@@ -117,13 +117,7 @@ fn target(session: &Session, sealed: &Path, into: &Target) -> Result<Option<Path
         Target::Usual => {
             let bare = sealed.extension().is_some_and(|end| end == "age");
             if !bare || sealed.file_stem().is_none_or(|stem| stem == ".age") {
-                return Err(Error::Input {
-                    why: format!(
-                        "`{}` does not end in `.age`: where should it go?",
-                        sealed.display()
-                    ),
-                    hint: "say where with `-f FILE`; `-f -` is standard output".to_owned(),
-                });
+                return Err(Error::Obstacle(Obstacle::NoSuffix(sealed.to_owned())));
             }
             Ok(here(&sealed.with_extension("")))
         }

@@ -9,9 +9,9 @@ mod tests;
 
 pub(crate) use change::{Create, Delete, Rename, create, delete, rename};
 
-use super::journal::Journal;
 use super::{Error, find};
 use crate::domain::Timestamp;
+use crate::domain::action::Action;
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::{Credential, State, Subject};
 use crate::domain::name::ProjectName;
@@ -37,7 +37,7 @@ pub(crate) struct Line {
 /// Lists the projects that the actor may see: all for organization owners and admins, others see
 /// those that they are members of.
 pub(crate) fn list(session: &Session) -> Result<Vec<Line>, Error> {
-    let actor = find::principal(session, "project list")?;
+    let actor = find::principal(session, Action::ProjectList)?;
     session.store()?.read(|tx| {
         let clusters = store::clusters::list(tx)?;
         let roles = store::projects::roles(tx)?;
@@ -109,8 +109,7 @@ pub(crate) struct Shown {
 
 /// Shows a project: members, clusters, who holds which version, and who must download again.
 pub(crate) fn show(session: &Session, name: &ProjectName) -> Result<Shown, Error> {
-    let actor = find::principal(session, "project show")?;
-    let journal = Journal::new(&actor, "project show");
+    let (actor, journal) = find::acting(session, Action::ProjectShow)?;
     let project = find::project(session, &actor, &journal, name, ProjectAction::See)?;
     session.store()?.read(|tx| {
         let users = store::users::list(tx)?;

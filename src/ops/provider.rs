@@ -5,8 +5,9 @@ mod tests;
 
 use super::change::{self, About, Change, Decision, Target, Who};
 use super::journal::Journal;
-use super::{Done, Error, Intent, Unasked, find, reseal};
+use super::{Done, Error, Intent, Obstacle, Unasked, find, reseal};
 use crate::domain::Timestamp;
+use crate::domain::action::Action;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
 use crate::domain::effect::Effect;
@@ -52,10 +53,7 @@ fn tidy(text: &str) -> Result<SecretString, Error> {
     if good {
         return Ok(SecretString::from(token));
     }
-    Err(Error::Input {
-        why: "this is not a token: one line of printable characters".to_owned(),
-        hint: "make one in the Hetzner console, under Security, API tokens".to_owned(),
-    })
+    Err(Error::Obstacle(Obstacle::NotAToken))
 }
 
 fn mask(token: &SecretString) -> String {
@@ -71,10 +69,9 @@ fn mask(token: &SecretString) -> String {
 fn open_case(
     session: &Session,
     name: &ClusterName,
-    words: &'static str,
+    words: Action,
 ) -> Result<(Cluster, Journal, crate::session::Principal), Error> {
-    let actor = find::principal(session, words)?;
-    let journal = Journal::new(&actor, words);
+    let (actor, journal) = find::acting(session, words)?;
     let found = find::cluster(session, &actor, &journal, name, ClusterAction::Sensitive)?;
     let journal = journal.cluster(&found.cluster);
     Ok((found.cluster, journal, actor))
@@ -94,7 +91,7 @@ pub(crate) fn read_file(
 
 /// Asks the rules before a token is asked for.
 pub(crate) fn may_set(session: &Session, name: &ClusterName) -> Result<(), Error> {
-    open_case(session, name, "cluster provider-token set").map(drop)
+    open_case(session, name, Action::ClusterProviderTokenSet).map(drop)
 }
 
 /// A cluster's token is set; with `check`, only if the provider accepts it.
@@ -123,7 +120,7 @@ impl Change for SetToken {
 
     fn about(&self) -> About<'_> {
         About::gives(
-            "cluster provider-token set",
+            Action::ClusterProviderTokenSet,
             Target::on(&self.cluster, ClusterAction::Sensitive),
         )
     }
@@ -139,7 +136,12 @@ impl Change for SetToken {
         ask(session, &self.token).await.map(Some)
     }
 
-    fn seal(&self, tx: &WriteTxn<'_>, rows: &Rows, who: &Who) -> Result<(), Error> {
+    fn seal(
+        &self,
+        tx: &WriteTxn<'_>,
+        (rows, who): (&Rows, &Who),
+        _: &Option<Project>,
+    ) -> Result<(), Error> {
         let on = rows.only().map_err(Error::Refused)?;
         let cluster = &on.cluster;
         let before = store::provider_tokens::find(tx, cluster.id)?;
@@ -176,7 +178,7 @@ pub(crate) async fn set(
         Done::Planned(planned) => return Ok(Done::Planned(planned)),
         Done::Did(done) => done,
     };
-    let actor = find::principal(session, "cluster provider-token set")?;
+    let actor = find::principal(session, Action::ClusterProviderTokenSet)?;
     Ok(Done::Did(Masked {
         cluster: change.cluster.clone(),
         provider: HETZNER.to_owned(),
@@ -193,7 +195,7 @@ pub(crate) async fn show(
     name: &ClusterName,
     check: bool,
 ) -> Result<Masked, Error> {
-    let (cluster, journal, _) = open_case(session, name, "cluster provider-token show")?;
+    let (cluster, journal, _) = open_case(session, name, Action::ClusterProviderTokenShow)?;
     let (stored, users) = session.store()?.read(|tx| {
         let stored = store::provider_tokens::find(tx, cluster.id)?;
         Ok::<_, store::Error>((stored, store::users::list(tx)?))
@@ -239,7 +241,7 @@ impl Change for RemoveToken {
 
     fn about(&self) -> About<'_> {
         About::gives(
-            "cluster provider-token remove",
+            Action::ClusterProviderTokenRemove,
             Target::on(&self.cluster, ClusterAction::Sensitive),
         )
     }
@@ -268,10 +270,7 @@ pub(crate) async fn remove(
 }
 
 fn none(name: &ClusterName) -> Error {
-    Error::NotThere {
-        what: format!("provider token of cluster '{name}'"),
-        hint: format!("set one with `kubegrant cluster provider-token set {name}`"),
-    }
+    Error::Obstacle(Obstacle::NoProviderToken(name.clone()))
 }
 
 async fn ask(session: &Session, token: &SecretString) -> Result<Project, Error> {

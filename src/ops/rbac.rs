@@ -11,9 +11,9 @@ pub(crate) use unbind::{Unbind, unbind};
 use std::collections::BTreeMap;
 
 use super::change::Carried;
-use super::journal::Journal;
-use super::{Applied, Error, find};
+use super::{Applied, Error, Obstacle, find};
 use crate::domain::access::Access;
+use crate::domain::action::Action;
 use crate::domain::binding::{Binding, Bound};
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::Subject;
@@ -21,6 +21,7 @@ use crate::domain::level::LeftOut;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::ClusterAction;
 use crate::domain::power::RoleRef;
+use crate::domain::similar::similar;
 use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::text;
 use crate::domain::user::UserId;
@@ -146,8 +147,7 @@ pub(crate) struct Listed {
 /// Lists bindings, as far as the actor may know. One cluster, managed by the actor, is asked how
 /// they stand there.
 pub(crate) async fn list(session: &Session, filter: &Filter) -> Result<Listed, Error> {
-    let actor = find::principal(session, "rbac list")?;
-    let journal = Journal::new(&actor, "rbac list");
+    let (actor, journal) = find::acting(session, Action::RbacList)?;
     if let Some(name) = &filter.cluster {
         find::cluster(session, &actor, &journal, name, ClusterAction::See)?;
     }
@@ -228,18 +228,18 @@ pub(crate) async fn roles(
     namespace: Option<&str>,
     with_system: bool,
 ) -> Result<Vec<Offer>, Error> {
-    let actor = find::principal(session, "rbac roles")?;
-    let journal = Journal::new(&actor, "rbac roles");
+    let (actor, journal) = find::acting(session, Action::RbacRoles)?;
     let found = find::cluster(session, &actor, &journal, name, ClusterAction::Operate)?;
     let seen = super::cluster::look(session, &found.cluster).await?;
     if let Some(namespace) = namespace
         && !seen.observed.namespaces.contains(namespace)
     {
         let known = seen.observed.namespaces.iter().cloned();
-        return Err(Error::NotThere {
-            what: format!("namespace '{namespace}' on cluster '{name}'"),
-            hint: find::did_you_mean(namespace, known).unwrap_or_default(),
-        });
+        return Err(Error::Obstacle(Obstacle::NoNamespace {
+            similar: similar(namespace, known),
+            namespace: namespace.to_owned(),
+            cluster: name.clone(),
+        }));
     }
     let cluster_roles = seen.roles.cluster.keys().cloned().map(RoleRef::Cluster);
     let here = |key: &&(String, String)| Some(key.0.as_str()) == namespace;

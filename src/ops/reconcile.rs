@@ -7,6 +7,7 @@ use super::{
     Ended, Error, Intent, Pending, Unasked, cluster, find, manager, remove, settle, ssh_key, status,
 };
 use crate::artifact;
+use crate::domain::action::Action;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
 use crate::domain::name::ClusterName;
@@ -44,8 +45,7 @@ pub(crate) async fn reconcile(
     intent: &Intent<Unasked>,
     report: &mut dyn FnMut(&Report),
 ) -> Result<Vec<Report>, Error> {
-    let actor = find::principal(session, "reconcile")?;
-    let journal = Journal::new(&actor, "reconcile");
+    let (actor, journal) = find::acting(session, Action::Reconcile)?;
     let (mut clusters, mut reports) = (Vec::new(), Vec::new());
     if names.is_empty() {
         for found in session.store()?.read(store::clusters::list)? {

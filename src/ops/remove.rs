@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use super::change::{self, About, Change, Decision, Target, Who};
 use super::journal::Journal;
 use super::{Done, Error, Intent, find, manager, settle, ssh_key};
+use crate::domain::action::Action;
 use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::{Cluster, ManagerKind};
 use crate::domain::effect::Effect;
@@ -40,8 +41,7 @@ pub(crate) struct Removed {
 
 /// Asks the rules, without doing anything: before the question is put to a person.
 pub(crate) fn may_delete(session: &Session, name: &ClusterName) -> Result<(), Error> {
-    let actor = find::principal(session, "cluster delete")?;
-    let journal = Journal::new(&actor, "cluster delete");
+    let (actor, journal) = find::acting(session, Action::ClusterDelete)?;
     find::cluster(session, &actor, &journal, name, ClusterAction::Delete).map(drop)
 }
 
@@ -59,7 +59,7 @@ impl Change for Delete {
     fn about(&self) -> About<'_> {
         // Under the lock: another delete may have come first.
         About::gives(
-            "cluster delete",
+            Action::ClusterDelete,
             Target::on(&self.cluster, ClusterAction::Delete),
         )
     }
@@ -319,7 +319,7 @@ impl Change for Forget {
     fn about(&self) -> About<'_> {
         // Under the lock: what another command is about to make there would be left out of the list.
         About::gives(
-            "cluster delete --forget",
+            Action::ClusterDeleteForget,
             Target::on(&self.cluster, ClusterAction::Delete),
         )
     }

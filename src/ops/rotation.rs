@@ -14,6 +14,7 @@ use super::manager::{self, Canary};
 use super::project::shared::may_take;
 use super::{Applied, Done, Error, Intent, Pending, Unasked, cluster as clusters, settle};
 use crate::domain::Confirmed;
+use crate::domain::action::Action;
 use crate::domain::audit::EventSeq;
 use crate::domain::cluster::{Cluster, FormerManager, ManagerKind};
 use crate::domain::credential::{Credential, Subject};
@@ -167,7 +168,7 @@ impl Change for RotateManager {
 
     fn about(&self) -> About<'_> {
         About::gives(
-            "cluster rotate-manager",
+            Action::ClusterRotateManager,
             Target::on(&self.cluster, ClusterAction::Sensitive),
         )
     }
@@ -293,7 +294,7 @@ impl Change for RotateAccounts {
 
     fn about(&self) -> About<'_> {
         About::gives(
-            "cluster rotate-accounts",
+            Action::ClusterRotateAccounts,
             Target::on(&self.cluster, ClusterAction::Sensitive),
         )
     }

@@ -17,11 +17,11 @@ pub(super) use pending::{
 
 use self::recorded::{learn_versions, record_outcome};
 use self::vanished::{Vanished, end_vanished};
+use std::time::Duration;
+
 use super::journal::Journal;
 use super::locked::LockedCluster;
 use super::{Ended, Error, manager};
-use std::time::Duration;
-
 use crate::domain::audit::{EventSeq, Head, Phase};
 use crate::domain::cluster::{Cluster, ClusterId};
 use crate::domain::credential::Credential;

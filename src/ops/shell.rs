@@ -15,11 +15,12 @@ pub(crate) use child::run;
 
 use super::journal::Journal;
 use super::kubeconfig::mint_and_try;
-use super::{Applied, Done, Error, Intent, Unasked, excess, find, settle};
+use super::{Applied, Done, Error, Intent, Obstacle, Unasked, excess, find, settle};
 use crate::artifact::file::{Overwrite, ensure_private_dir, write_private};
 use crate::artifact::kubeconfig::{KubeconfigFields, render};
 use crate::domain::access::{Level, Power};
 use crate::domain::account_name::AccountName;
+use crate::domain::action::Action;
 use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::{Credential, CredentialId, Delivery, State, TTL_SECONDS_MIN};
@@ -27,6 +28,7 @@ use crate::domain::name::ClusterName;
 use crate::domain::policy::ClusterAction;
 use crate::domain::subject::SubjectName;
 use crate::domain::text;
+use crate::domain::text::rfc3339;
 use crate::domain::{Confirmed, Timestamp};
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::observe::Look;
@@ -96,8 +98,7 @@ struct Asked {
 }
 
 fn ask(session: &Session, wish: &ShellWish) -> Result<Asked, Error> {
-    let actor = find::principal(session, "shell")?;
-    let journal = Journal::new(&actor, "shell");
+    let (actor, journal) = find::acting(session, Action::Shell)?;
     let asks = ClusterAction::OwnKubeconfig;
     let found = find::cluster(session, &actor, &journal, &wish.cluster, asks)?;
     let journal = journal.cluster(&found.cluster).user(&actor.user);
@@ -114,13 +115,11 @@ fn ask(session: &Session, wish: &ShellWish) -> Result<Asked, Error> {
             None | Some(Power::Bound) => "no level",
             Some(has) => has.as_str(),
         };
-        return Err(Error::Forbidden {
-            why: format!(
-                "'{}' has {has} on cluster '{}': a shell cannot have more",
-                actor.user.name, wish.cluster
-            ),
-            hint: "leave out `--level`, or ask for more access".to_owned(),
-        });
+        return Err(Error::Obstacle(Obstacle::ShellHasMore {
+            user: actor.user.name,
+            has,
+            cluster: wish.cluster.clone(),
+        }));
     };
     Ok(Asked {
         actor,
@@ -302,9 +301,7 @@ async fn deliver(
             "a token for shell {} of '{}', until {}",
             begun.version,
             user.name,
-            minted
-                .expires_at
-                .to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+            rfc3339(minted.expires_at)
         );
         let (journal, request) = (&begun.journal, begun.request);
         journal.record(app, tx, Phase::Requested, detail, Some(request))?;
@@ -365,13 +362,7 @@ fn make_folder(session: &Session, account: &AccountName) -> Result<PathBuf, Erro
             Err(error) => failed = Some(error),
         }
     }
-    Err(failed.map_or_else(
-        || Error::Forbidden {
-            why: "there is no place for the shell's kubeconfig".to_owned(),
-            hint: "set XDG_RUNTIME_DIR or TMPDIR to a folder of yours".to_owned(),
-        },
-        Error::File,
-    ))
+    Err(failed.map_or_else(|| Error::Obstacle(Obstacle::NoPlaceForShell), Error::File))
 }
 
 /// How a shell's credential ended.

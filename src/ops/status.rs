@@ -7,6 +7,7 @@ use super::project::kept::{self, Kept};
 use super::{Error, Pending, cluster, find, reseal, settle, ssh_key};
 use crate::domain::Timestamp;
 use crate::domain::access::Access;
+use crate::domain::action::Action;
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::{Credential, Subject};
 use crate::domain::name::{ClusterName, UserRef};
@@ -157,7 +158,7 @@ pub(super) fn elsewhere(app: &App, actor: &Principal) -> Result<Vec<Pending>, Er
 
 /// Says how things stand on the clusters that the actor manages, and what concerns them on others.
 pub(crate) fn status(session: &Session) -> Result<Status, Error> {
-    let actor = find::principal(session, "status")?;
+    let actor = find::principal(session, Action::Status)?;
     let now = session.now();
     let soon = now + TimeDelta::days(SOON_DAYS);
     let mut status = Status::default();

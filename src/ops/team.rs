@@ -8,10 +8,10 @@ mod tests;
 pub(crate) use list::{Filter, Line, list};
 
 use self::act::Act;
-use super::journal::Journal;
 use super::project::shared::Over;
 use super::{Applied, Error, Intent, change, find};
 use crate::domain::access::Access;
+use crate::domain::action::Action;
 use crate::domain::cluster::{Cluster, State};
 use crate::domain::credential::State as CredentialState;
 use crate::domain::effect::Facts;
@@ -23,7 +23,7 @@ use crate::store;
 
 /// What is done to a user's credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Action {
+pub(crate) enum Verb {
     /// End the latest version and begin the next; lifts a block.
     Rotate,
     /// End it and block.
@@ -35,12 +35,12 @@ pub(crate) enum Action {
     Restore,
 }
 
-impl Action {
-    fn words(&self) -> &'static str {
+impl Verb {
+    fn action(&self) -> Action {
         match self {
-            Self::Rotate => "team rotate",
-            Self::Revoke { .. } => "team revoke",
-            Self::Restore => "team restore",
+            Self::Rotate => Action::TeamRotate,
+            Self::Revoke { .. } => Action::TeamRevoke,
+            Self::Restore => Action::TeamRestore,
         }
     }
 
@@ -112,12 +112,12 @@ impl Outcome {
 pub(crate) async fn act<C: Clone>(
     session: &Session,
     (user, place): (&UserRef, &Where),
-    action: &Action,
+    action: &Verb,
     intent: &Intent<C>,
     hear: &mut dyn FnMut(Heard<'_>),
 ) -> Result<Vec<Report>, Error> {
-    let actor = find::principal(session, action.words())?;
-    let journal = Journal::new(&actor, action.words()).user_name(&user.to_string());
+    let (actor, journal) = find::acting(session, action.action())?;
+    let journal = journal.user_name(&user.to_string());
     let (user, clusters) = match place {
         Where::Cluster(name) => {
             let found = find::cluster(session, &actor, &journal, name, action.asks())?;
@@ -147,7 +147,7 @@ pub(crate) async fn act<C: Clone>(
 }
 
 /// The clusters that an action on all clusters is about.
-fn concerned(app: &App, user: &User, action: &Action) -> Result<Vec<Cluster>, Error> {
+fn concerned(app: &App, user: &User, action: &Verb) -> Result<Vec<Cluster>, Error> {
     app.store()?.read(|tx| {
         let mut concerned = Vec::new();
         for cluster in store::clusters::list(tx)? {
@@ -159,9 +159,9 @@ fn concerned(app: &App, user: &User, action: &Action) -> Result<Vec<Cluster>, Er
             let has = find::access_of(tx, app, user, &cluster)? != Access::None;
             let concerns = match action {
                 // An archived cluster rotates nothing: there is nothing to do on it.
-                Action::Rotate => has && cluster.state == State::Active && (blocked || unfinished),
-                Action::Revoke { .. } => has || unfinished,
-                Action::Restore => blocked,
+                Verb::Rotate => has && cluster.state == State::Active && (blocked || unfinished),
+                Verb::Revoke { .. } => has || unfinished,
+                Verb::Restore => blocked,
             };
             if concerns {
                 concerned.push(cluster);

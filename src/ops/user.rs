@@ -17,6 +17,7 @@ use super::journal::Journal;
 use super::project::kept::Kept;
 use super::project::shared::Over;
 use super::{Applied, Error, find};
+use crate::domain::action::Action;
 use crate::domain::name::UserRef;
 use crate::domain::policy::OrganizationAction;
 use crate::domain::project::{Project, ProjectRole};
@@ -59,8 +60,7 @@ pub(crate) struct Changed {
 
 /// Lists users. For organization owners and admins.
 pub(crate) fn list(session: &Session) -> Result<Vec<User>, Error> {
-    let actor = find::principal(session, "user list")?;
-    let journal = Journal::new(&actor, "user list");
+    let (actor, journal) = find::acting(session, Action::UserList)?;
     find::allow(session, &actor, &journal, OrganizationAction::ListUsers)?;
     Ok(session.store()?.read(store::users::list)?)
 }
@@ -83,7 +83,7 @@ pub(crate) fn show(
 }
 
 fn shown(session: &Session, name: &UserRef) -> Result<User, Error> {
-    let actor = find::principal(session, "user show")?;
+    let actor = find::principal(session, Action::UserShow)?;
     let own = match name {
         UserRef::Name(name) => *name == actor.user.name,
         UserRef::Email(email) => actor.user.email.as_ref() == Some(email),
@@ -91,7 +91,7 @@ fn shown(session: &Session, name: &UserRef) -> Result<User, Error> {
     if own {
         return Ok(actor.user);
     }
-    let journal = Journal::new(&actor, "user show").user_name(&name.to_string());
+    let journal = Journal::new(&actor, Action::UserShow).user_name(&name.to_string());
     find::allow(session, &actor, &journal, OrganizationAction::ListUsers)?;
     find::user(session, name)
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::{Error, find};
 use crate::domain::Timestamp;
+use crate::domain::action::Action;
 use crate::domain::installation::InstallationId;
 use crate::secrets::Recipient;
 use crate::session::Session;
@@ -47,7 +48,7 @@ pub(crate) struct KeySet {
 
 /// Says whether somebody else set the key of whoever is acting.
 pub(crate) fn key_set(session: &Session) -> Result<Option<KeySet>, Error> {
-    let actor = find::principal(session, "whoami")?;
+    let actor = find::principal(session, Action::Whoami)?;
     Ok(session.store()?.read(|tx| {
         let Some((by, at)) = store::users::key_set(tx, actor.holder.id)? else {
             return Ok(None);
@@ -64,7 +65,7 @@ pub(crate) fn key_set(session: &Session) -> Result<Option<KeySet>, Error> {
 
 /// Works out who is acting.
 pub(crate) fn whoami(session: &Session) -> Result<Who, Error> {
-    let actor = find::principal(session, "whoami")?;
+    let actor = find::principal(session, Action::Whoami)?;
     let key: Recipient = session.identity().map_err(Error::Session)?.recipient();
     let organization = session
         .store()?

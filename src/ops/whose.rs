@@ -9,9 +9,10 @@
 use std::path::Path;
 
 use super::journal::Journal;
-use super::{Error, find, settle};
+use super::{Error, Obstacle, find, settle};
 use crate::artifact::merge::{FoundKind, FoundLogin, logins};
 use crate::domain::access::Power;
+use crate::domain::action::Action;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::ManagerKind;
 use crate::domain::credential::{Credential, Delivery, State, Subject};
@@ -102,15 +103,10 @@ const NOT_OURS: &str = "not ours, or not yours to see";
 
 /// Says of every login in a file whose it is.
 pub(crate) fn whose(session: &Session, file: &Path) -> Result<Findings, Error> {
-    let actor = find::principal(session, "kubeconfig whose")?;
+    let actor = find::principal(session, Action::KubeconfigWhose)?;
     let given = session.workspace.read_given(file, BYTES_MAX)?;
-    let found = logins(&given.bytes).ok_or_else(|| Error::Input {
-        why: format!("{} holds neither a kubeconfig nor a token", given.name),
-        hint: "kubeconfigs in YAML and JSON and tokens of accounts (eyJ…) were looked for, in \
-               text and in base64; what is sealed is opened with `kubegrant open FILE`, what is \
-               compressed with `gunzip -c FILE`"
-            .to_owned(),
-    })?;
+    let found = logins(&given.bytes)
+        .ok_or_else(|| Error::Obstacle(Obstacle::NoLogin(given.name.clone())))?;
     let logins: Result<Vec<Finding>, Error> = found
         .logins
         .into_iter()
@@ -192,7 +188,7 @@ fn known(
     };
     let (cluster, in_view) = cluster.unwrap_or_default();
     if !concerns {
-        let journal = Journal::new(actor, "kubeconfig whose").user_name(&owner);
+        let journal = Journal::new(actor, Action::KubeconfigWhose).user_name(&owner);
         let detail = format!(
             "version {} of '{owner}' is not theirs to see",
             credential.version

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use chrono::{DateTime, Utc};
 
 use super::time::{self, Time};
+use crate::domain::text::rfc3339;
 
 /// What stands where there is nothing.
 pub(crate) const NONE: &str = "<none>";
@@ -39,7 +40,7 @@ impl Cell<'_> {
         match (self, now) {
             (Self::Text(text), _) => Cow::Borrowed(text),
             (Self::Time(Time(at)), Some(now)) => time::relative(*at, now).into(),
-            (Self::Time(Time(at)), None) => time::rfc3339(*at).into(),
+            (Self::Time(Time(at)), None) => rfc3339(*at).into(),
             (Self::Joined(cells), now) => {
                 let texts = cells.iter().map(|cell| cell.text(now));
                 texts.collect::<String>().into()

@@ -1,12 +1,9 @@
 //! Times and lengths of time: as kubectl says them to people, as RFC 3339 says them to machines.
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Serialize, Serializer};
 
-/// Writes an instant as RFC 3339 in UTC, to the second: `2026-11-22T10:00:00Z`.
-pub(crate) fn rfc3339(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Secs, true)
-}
+use crate::domain::text::rfc3339;
 
 /// Writes how far away an instant is: `5m` for the past, as kubectl does, `in 29d` for the future.
 pub(crate) fn relative(at: DateTime<Utc>, now: DateTime<Utc>) -> String {

@@ -3,7 +3,6 @@
 //! The lock's file stands beside the store, and names the folder of the shell's kubeconfig, so
 //! that whoever finds the shell gone can tidy up after it.
 
-use crate::domain::account_name::AccountName;
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
@@ -12,6 +11,7 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::{App, nofollow};
+use crate::domain::account_name::AccountName;
 
 /// How the folder of every shell begins.
 pub(crate) const FOLDER: &str = "kubegrant-shell-";

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use super::columns::{Time, of_row, time};
 use super::{Error, ReadTxn, Result, WriteTxn, integrity, meta};
 use crate::domain::Timestamp;
+use crate::domain::action::Action;
 use crate::domain::audit::{Entry, Event, EventSeq, Head, Phase};
 use crate::domain::text::hex;
 
@@ -117,7 +118,7 @@ impl Pending {
             at: event.at.timestamp(),
             actor: event.actor.as_bytes(),
             acting_as: event.acting_as.as_deref().map(str::as_bytes),
-            action: event.action.as_bytes(),
+            action: event.action.as_str().as_bytes(),
             phase: event.phase.as_str().as_bytes(),
             cluster: event.cluster.as_deref().map(str::as_bytes),
             user: event.user.as_deref().map(str::as_bytes),
@@ -137,7 +138,7 @@ impl Pending {
             fields.at,
             event.actor,
             event.acting_as,
-            event.action,
+            event.action.as_str(),
             event.phase.as_str(),
             event.cluster,
             event.user,
@@ -199,7 +200,7 @@ pub(super) fn append_upgrade(sql: &Connection, detail: String, state: &str) -> R
             at,
             actor: "kubegrant".to_owned(),
             acting_as: None,
-            action: "upgrade",
+            action: Action::Upgrade,
             phase: Phase::Done,
             cluster: None,
             user: None,

@@ -2,12 +2,13 @@
 
 use super::{
     Result, WriteTxn, bindings, blocks, clusters, credentials, damaged, grants, managers, projects,
-    provider_tokens, users,
+    provider_tokens, ssh_keys, users,
 };
 use crate::domain::Timestamp;
 use crate::domain::account_name::AccountName;
 use crate::domain::effect::Effect;
 use crate::domain::snapshot::ClusterSnapshot;
+use crate::domain::ssh::SshKeyEffect;
 use crate::domain::user::UserId;
 
 /// When, by whom, and with what randomness effects are committed.
@@ -82,6 +83,18 @@ pub(crate) fn effect(
         // What is sealed or minted is no plain data: the change itself writes it, with the record of
         // when it ends.
         Effect::SetProviderToken { .. } | Effect::Deliver { .. } | Effect::AddCluster(_) => {}
+        Effect::SshKey { change, .. } => match change {
+            SshKeyEffect::Retire { key, is_in_use, .. } => {
+                ssh_keys::destroy(tx, *key)?;
+                if *is_in_use {
+                    ssh_keys::put_aside(tx, *key)?;
+                }
+            }
+            // The same.
+            SshKeyEffect::Add { .. }
+            | SshKeyEffect::HandOut { .. }
+            | SshKeyEffect::Bring { .. } => {}
+        },
         Effect::RemoveProviderToken { cluster } => {
             provider_tokens::remove(tx, *cluster)?;
         }

@@ -15,7 +15,8 @@ use crate::domain::user::UserId;
 use crate::secrets::Sealed;
 
 const COLUMNS: &str = "id, cluster, generation, place, custody, kind, public, fingerprint, origin, \
-     made_at, made_by, claimed_at, claimed_by, claimed_to, claimed_path, claimed_digest";
+     made_at, made_by, claimed_at, claimed_by, claimed_to, claimed_path, claimed_digest, \
+     doubted_at";
 
 fn claimed(row: &Row<'_>) -> rusqlite::Result<Option<Claim>> {
     let parts = (
@@ -52,6 +53,7 @@ fn key_pair(row: &Row<'_>) -> rusqlite::Result<KeyPair> {
         made_at: time(row, 9)?,
         made_by: row.get(10)?,
         claim: claimed(row)?,
+        doubted_at: time_option(row, 16)?,
     })
 }
 
@@ -61,18 +63,21 @@ pub(crate) fn list(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<Vec<KeyPair>>
     tx.all("SSH key", &sql, [cluster], key_pair)
 }
 
+/// The same with the nodes that hold one of them, or held it.
+pub(crate) fn with_nodes(
+    tx: &ReadTxn<'_>,
+    cluster: ClusterId,
+) -> Result<(Vec<KeyPair>, Vec<NodeKey>)> {
+    let keys = list(tx, cluster)?;
+    let held = keys.iter().map(|key| nodes(tx, key.id));
+    let held: Vec<Vec<NodeKey>> = held.collect::<Result<_>>()?;
+    Ok((keys, held.concat()))
+}
+
 /// Finds the key that plays a part on a cluster; there is at most one next and one current.
 pub(crate) fn find(tx: &ReadTxn<'_>, cluster: ClusterId, place: Place) -> Result<Option<KeyPair>> {
     let sql = format!("SELECT {COLUMNS} FROM ssh_keys WHERE cluster = ?1 AND place = ?2");
     tx.first("SSH key", &sql, (cluster, place), key_pair)
-}
-
-/// Since when it is not known whether somebody has the private half: after a restore.
-pub(crate) fn doubted_at(tx: &ReadTxn<'_>, id: SshKeyId) -> Result<Option<Timestamp>> {
-    let sql = "SELECT doubted_at FROM ssh_keys WHERE id = ?1";
-    Ok(tx
-        .first("SSH key", sql, [id], |row| time_option(row, 0))?
-        .flatten())
 }
 
 /// The number that a cluster's next key gets.
@@ -218,6 +223,13 @@ pub(crate) fn destroy(tx: &WriteTxn<'_>, id: SshKeyId) -> Result<()> {
         [id],
     )?;
     Ok(())
+}
+
+/// Puts a replaced key aside: `old` while a node may accept it, else `gone`.
+pub(crate) fn put_aside(tx: &WriteTxn<'_>, id: SshKeyId) -> Result<()> {
+    let is_held = nodes(tx, id)?.iter().any(NodeKey::may_hold);
+    let place = if is_held { Place::Old } else { Place::Gone };
+    set_place(tx, id, place)
 }
 
 /// Gives a key another part to play.

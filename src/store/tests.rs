@@ -5,6 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use super::*;
 use crate::domain::Timestamp;
 use crate::domain::access::Power;
+use crate::domain::action::Action;
 use crate::domain::credential::Subject;
 use crate::domain::mark::Marks;
 use crate::domain::setting::Setting;
@@ -30,7 +31,7 @@ fn event() -> crate::domain::audit::Event {
         at: at(1),
         actor: "alice".to_owned(),
         acting_as: None,
-        action: "test",
+        action: Action::Status,
         phase: crate::domain::audit::Phase::Done,
         cluster: None,
         user: None,

@@ -10,7 +10,7 @@ use crate::home::{Home, Ran};
 use crate::kill::{SCENARIO, prepare};
 
 /// Commands that are not made of effects, or whose preview says them in sentences alone.
-const IN_SENTENCES: &[&str] = &["init", "ssh-key", "restore", "reconcile"];
+const IN_SENTENCES: &[&str] = &["init", "restore", "reconcile"];
 
 /// Commands that change nothing that could be previewed.
 const WITHOUT_PREVIEW: &[&str] = &["shell", "backup"];
@@ -70,6 +70,12 @@ const TABLES: &[(&str, &str)] = &[
         "provider_tokens",
         "SELECT t.cluster, c.name, t.generation FROM provider_tokens t
          JOIN clusters c ON c.id = t.cluster",
+    ),
+    (
+        "ssh_keys",
+        "SELECT t.id, c.name, t.fingerprint, t.place IN ('next', 'current')
+           OR t.custody IN ('available', 'claimed')
+         FROM ssh_keys t JOIN clusters c ON c.id = t.cluster",
     ),
     ("users", "SELECT id, name, role, active, key FROM users"),
     (
@@ -257,6 +263,11 @@ fn of_row(
         ("provider_tokens", Some(old), None) => {
             vec![effect("remove-provider-token", &[("cluster", &old[0])])]
         }
+        ("ssh_keys", None, Some(new)) => vec![effect("add-ssh-key", &[("cluster", &new[0])])],
+        ("ssh_keys", Some(_), Some(new)) => {
+            let fields = [("cluster", &new[0]), ("of", &new[1])];
+            vec![effect("retire-ssh-key", &fields)]
+        }
         ("users", None, Some(new)) => {
             vec![effect("add-user", &[("user", &new[0]), ("to", &new[1])])]
         }
@@ -388,5 +399,5 @@ fn what_a_preview_says_is_what_the_rows_differ_by_after_the_command() {
         assert_eq!(previewed(&preview), done, "{preview}");
         compared += 1;
     }
-    assert_eq!(compared, 67, "commands that are made of effects");
+    assert_eq!(compared, 69, "commands that are made of effects");
 }

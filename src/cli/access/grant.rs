@@ -78,7 +78,7 @@ pub(crate) async fn run(args: AccessGrantArgs, desk: &mut Desk<'_>) -> Result<()
             desk.output.warn(&format!(
                 "no Kubernetes token lives shorter than 10 minutes: a kubeconfig that is downloaded \
                  now works until {}, unless `kubegrant reconcile` runs after the grant's end",
-                crate::output::time::rfc3339(
+                crate::domain::text::rfc3339(
                     desk.session.now()
                         + chrono::TimeDelta::seconds(TTL_SECONDS_MIN)
                 )
@@ -97,7 +97,7 @@ pub(crate) async fn run(args: AccessGrantArgs, desk: &mut Desk<'_>) -> Result<()
         ));
     }
     let until = outcome.access.ends_at().map_or(String::new(), |end| {
-        format!(" until {}", crate::output::time::rfc3339(end))
+        format!(" until {}", crate::domain::text::rfc3339(end))
     });
     if outcome.unchanged {
         desk.output.status(&format!(

@@ -20,7 +20,7 @@ pub(super) struct FilterArgs {
     #[arg(short, long, add = completion::clusters())]
     cluster: Option<ClusterName>,
     /// Only these actions: a noun such as `access`, or noun and verb such as `access grant`
-    #[arg(long, value_name = "ACTION")]
+    #[arg(long, value_name = "ACTION", add = completion::actions())]
     action: Option<String>,
     /// Not before this time, or this long ago (such as 7d)
     #[arg(long, value_name = "TIME", value_parser = when)]

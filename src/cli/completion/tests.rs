@@ -200,3 +200,44 @@ fn bash_puts_parted_words_together_again() {
         "asked [2] <kubegrant> <a> <> -> ing"
     );
 }
+
+#[test]
+fn every_action_of_the_audit_log_is_a_command() {
+    let all = crate::cli::command();
+    let commands = Action::ALL.iter().filter(|it| **it != Action::Upgrade);
+    for action in commands {
+        // A flag is no command of its own.
+        let mut words = action
+            .as_str()
+            .split(' ')
+            .filter(|word| !word.starts_with('-'));
+        let found = words.try_fold(&all, |command, word| command.find_subcommand(word));
+        assert!(found.is_some(), "{action}");
+    }
+}
+
+#[test]
+fn every_other_command_touches_no_organization() {
+    let all = crate::cli::command();
+    let mut missing = Vec::new();
+    for noun in all.get_subcommands() {
+        let verbs: Vec<_> = noun.get_subcommands().collect();
+        let names: Vec<String> = if verbs.is_empty() {
+            vec![noun.get_name().to_owned()]
+        } else {
+            verbs
+                .iter()
+                .map(|verb| format!("{} {}", noun.get_name(), verb.get_name()))
+                .collect()
+        };
+        missing.extend(names.into_iter().filter(|name| {
+            let is_action = Action::ALL
+                .iter()
+                .any(|it| it.as_str() == name || it.as_str().starts_with(&format!("{name} ")));
+            !is_action
+        }));
+    }
+    // What they do is nobody's business but who runs them.
+    let others = ["kubeconfig remove", "open", "audit verify", "completions"];
+    assert_eq!(missing, others);
+}

@@ -105,7 +105,7 @@ pub(super) fn say_handed_over(done: &Downloaded, desk: &mut Desk<'_>) {
         done.user,
         done.cluster,
         done.power,
-        crate::output::time::rfc3339(done.expires_at),
+        crate::domain::text::rfc3339(done.expires_at),
     ));
     for excess in &done.excess {
         desk.output.warn(excess);
@@ -125,14 +125,14 @@ pub(super) fn say_handed_over(done: &Downloaded, desk: &mut Desk<'_>) {
         ));
     }
     if let Some(end) = done.grant_ends_at {
-        let ends = crate::output::time::rfc3339(end);
+        let ends = crate::domain::text::rfc3339(end);
         let longer = (done.expires_at > end).then_some(done.expires_at);
         desk.output.warn(&match longer {
             None => format!("the grant ends on {ends}"),
             Some(works) => format!(
                 "the grant ends on {ends}, and the file works until {}, unless `kubegrant \
                  reconcile` runs in between: no Kubernetes token lives shorter than 10 minutes",
-                crate::output::time::rfc3339(works)
+                crate::domain::text::rfc3339(works)
             ),
         });
     }

@@ -9,7 +9,7 @@ use crate::domain::name::{ClusterName, ProjectName};
 use crate::domain::project::SharedLevel;
 use crate::error::Failure;
 use crate::ops::Applied;
-use crate::ops::project::shared::{Action, Which, act};
+use crate::ops::project::shared::{Ending, Which, act};
 
 /// Which shared kubeconfigs.
 #[derive(clap::Args, Debug)]
@@ -59,17 +59,17 @@ pub(crate) struct ProjectRevokeArgs {
 }
 
 pub(crate) async fn rotate(args: ProjectRotateArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    run(args.act, Action::Rotate, desk).await
+    run(args.act, Ending::Rotate, desk).await
 }
 
 pub(crate) async fn revoke(args: ProjectRevokeArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    run(args.act, Action::Revoke, desk).await
+    run(args.act, Ending::Revoke, desk).await
 }
 
-async fn run(args: ActArgs, action: Action, desk: &mut Desk<'_>) -> Result<(), Failure> {
+async fn run(args: ActArgs, action: Ending, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let verb = match action {
-        Action::Rotate => "Rotate",
-        Action::Revoke => "Revoke",
+        Ending::Rotate => "Rotate",
+        Ending::Revoke => "Revoke",
     };
     let question = format!(
         "{verb} the shared kubeconfigs of project '{}', for everybody who has them?",

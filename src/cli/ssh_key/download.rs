@@ -47,22 +47,22 @@ pub(crate) async fn run(args: SshKeyDownloadArgs, desk: &mut Desk<'_>) -> Result
         Some(path) if path == Path::new("-") => Destination::Stdout,
         Some(path) => Destination::File(path),
     };
-    let wish = HandOut {
+    let mut change = HandOut {
         cluster: args.cluster,
         user: args.user,
         destination,
+        consent: Confirmed::from_consent(desk.yes),
     };
     let intent = args.dry_run.intent();
-    let given = Confirmed::from_consent(desk.yes);
-    let done = match download(desk.session, &wish, &intent, given).await {
-        Err(ops::Error::Unsure { what }) if given.is_none() => {
+    let done = match Box::pin(download(desk.session, &change, &intent)).await {
+        Err(ops::Error::Unsure { what }) if change.consent.is_none() => {
             desk.output.warn(&what);
             let question = format!(
                 "Take the SSH key of cluster '{}' all the same?",
-                wish.cluster
+                change.cluster
             );
-            let confirmed = confirm::agree(desk, &question)?;
-            download(desk.session, &wish, &intent, Some(confirmed)).await?
+            change.consent = Some(confirm::agree(desk, &question)?);
+            Box::pin(download(desk.session, &change, &intent)).await?
         }
         done => done?,
     };
@@ -92,7 +92,7 @@ fn say(done: &HandedOut, desk: &mut Desk<'_>) -> Result<(), Failure> {
     desk.output.status(&format!(
         "The SSH key of cluster '{name}' was taken by '{}' on {}.",
         done.user,
-        crate::output::time::rfc3339(done.at)
+        crate::domain::text::rfc3339(done.at)
     ));
     desk.output.warn(
         "it is not in the store any more: whoever has it can log in to the nodes. Keep it as you \

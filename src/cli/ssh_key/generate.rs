@@ -7,7 +7,7 @@ use crate::cli::global::DryRunArgs;
 use crate::cli::views::ssh_key::KeyView;
 use crate::domain::name::ClusterName;
 use crate::error::Failure;
-use crate::ops::ssh_key::{self, Origin};
+use crate::ops::ssh_key::{self, AddKey, Origin};
 
 /// Make the key pair of a cluster's nodes
 ///
@@ -35,8 +35,11 @@ pub(crate) struct SshKeyGenerateArgs {
 }
 
 pub(crate) async fn run(args: SshKeyGenerateArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let origin = Origin::Generate(args.kind.into());
-    let done = ssh_key::add(desk.session, &args.cluster, origin, &args.dry_run.intent()).await?;
+    let change = AddKey {
+        cluster: args.cluster.clone(),
+        origin: Origin::Generate(args.kind.into()),
+    };
+    let done = Box::pin(ssh_key::add(desk.session, &change, &args.dry_run.intent())).await?;
     let Some(shown) = desk.planned(done)? else {
         return Ok(());
     };

@@ -8,7 +8,7 @@ use crate::cli::global::DryRunArgs;
 use crate::cli::views::ssh_key::KeyView;
 use crate::domain::name::ClusterName;
 use crate::error::Failure;
-use crate::ops::ssh_key::{self, Origin, SecretString, SshKey};
+use crate::ops::ssh_key::{self, AddKey, Origin, SecretString, SshKey};
 use crate::session::is_stream;
 
 /// Take an existing private key as the key pair of a cluster's nodes
@@ -57,10 +57,13 @@ pub(crate) fn read(
 }
 
 pub(crate) async fn run(args: SshKeyImportArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    ssh_key::may_add(desk.session, &args.cluster)?;
+    Box::pin(ssh_key::may_add(desk.session, &args.cluster)).await?;
     let key = read(desk, &args.cluster, &args.file)?;
-    let origin = Origin::Import(Box::new(key));
-    let done = ssh_key::add(desk.session, &args.cluster, origin, &args.dry_run.intent()).await?;
+    let change = AddKey {
+        cluster: args.cluster.clone(),
+        origin: Origin::Import(Box::new(key)),
+    };
+    let done = Box::pin(ssh_key::add(desk.session, &change, &args.dry_run.intent())).await?;
     let Some(shown) = desk.planned(done)? else {
         return Ok(());
     };

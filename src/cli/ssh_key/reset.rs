@@ -34,7 +34,11 @@ pub(crate) async fn run(args: &SshKeyResetArgs, desk: &mut Desk<'_>) -> Result<(
     let name = &args.cluster;
     let question = format!("Destroy the SSH key of cluster '{name}' and make a new one?");
     let intent = confirm::intent(desk, &question, args.dry_run)?;
-    let done = ops::ssh_key::reset(desk.session, name, args.kind.into(), &intent).await?;
+    let change = ops::ssh_key::Reset {
+        cluster: name.clone(),
+        kind: args.kind.into(),
+    };
+    let done = Box::pin(ops::ssh_key::reset(desk.session, &change, &intent)).await?;
     let Some(shown) = desk.planned(done)? else {
         return Ok(());
     };

@@ -7,7 +7,7 @@ use crate::cli::project::change::say_over;
 use crate::cli::views::team::ReportView;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::error::Failure;
-use crate::ops::team::{Action, Heard, Where, act};
+use crate::ops::team::{Heard, Verb, Where, act};
 use crate::ops::{Applied, Intent};
 
 /// Whose credential, and where.
@@ -46,7 +46,7 @@ impl ActArgs {
 /// Does it, says what came of each cluster, and ends with the exit code that is true.
 pub(crate) async fn run<C: Clone>(
     args: ActArgs,
-    action: Action,
+    action: Verb,
     intent: Intent<C>,
     desk: &mut Desk<'_>,
 ) -> Result<(), Failure> {

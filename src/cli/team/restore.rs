@@ -3,7 +3,7 @@
 use super::act::{self, ActArgs};
 use crate::cli::desk::Desk;
 use crate::error::Failure;
-use crate::ops::team::Action;
+use crate::ops::team::Verb;
 
 /// Lift a user's block, so that they can download again
 ///
@@ -16,5 +16,5 @@ pub(crate) struct TeamRestoreArgs {
 
 pub(crate) async fn run(args: TeamRestoreArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let intent = args.act.dry_run.intent();
-    act::run(args.act, Action::Restore, intent, desk).await
+    act::run(args.act, Verb::Restore, intent, desk).await
 }

@@ -5,7 +5,7 @@ use crate::cli::confirm;
 use crate::cli::desk::Desk;
 use crate::domain::name::parse_line;
 use crate::error::Failure;
-use crate::ops::team::Action;
+use crate::ops::team::Verb;
 
 /// End a user's latest version, and block further downloads
 ///
@@ -27,7 +27,7 @@ pub(crate) async fn run(args: TeamRevokeArgs, desk: &mut Desk<'_>) -> Result<(),
     let (user, place) = (&args.act.user, args.act.place_words());
     let question = format!("Revoke the kubeconfig of '{user}' {place}, and block downloads?");
     let intent = confirm::intent(desk, &question, args.act.dry_run)?;
-    let action = Action::Revoke {
+    let action = Verb::Revoke {
         reason: args.reason,
     };
     act::run(args.act, action, intent, desk).await

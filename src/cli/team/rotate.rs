@@ -4,7 +4,7 @@ use super::act::{self, ActArgs};
 use crate::cli::confirm;
 use crate::cli::desk::Desk;
 use crate::error::Failure;
-use crate::ops::team::Action;
+use crate::ops::team::Verb;
 
 /// End a user's latest version, and begin the next
 ///
@@ -20,5 +20,5 @@ pub(crate) async fn run(args: TeamRotateArgs, desk: &mut Desk<'_>) -> Result<(),
     let (user, place) = (&args.act.user, args.act.place_words());
     let question = format!("End the kubeconfig of '{user}' {place}?");
     let intent = confirm::intent(desk, &question, args.act.dry_run)?;
-    act::run(args.act, Action::Rotate, intent, desk).await
+    act::run(args.act, Verb::Rotate, intent, desk).await
 }

@@ -70,6 +70,8 @@ impl World {
         });
         let mut world = Self(Rows {
             registered: vec![],
+            ssh_keys: vec![],
+            ssh_nodes: vec![],
             clusters: vec![prod(&people)],
             project: Some(Project {
                 id: SHOP,

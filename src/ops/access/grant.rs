@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 
 use super::{Outcome, refuse_pointless};
 use crate::domain::access::{Access, Grant, Level, Power};
+use crate::domain::action::Action;
 use crate::domain::cluster::{Cluster, WriteScope};
 use crate::domain::effect::Effect;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::ClusterAction;
 use crate::domain::refusal::Refusal;
 use crate::domain::rows::Rows;
+use crate::domain::text::rfc3339;
 use crate::domain::user::User;
 use crate::domain::{Confirmed, Timestamp};
 use crate::ops::change::{self, About, Carried, Change, Decision, Target, Who};
@@ -42,7 +44,7 @@ impl GrantAccess {
     /// A grant in a sentence, for the audit log.
     fn detail(&self, user: &User, although: &[String]) -> String {
         let until = self.ends_at.map_or(String::new(), |end| {
-            let end = end.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+            let end = rfc3339(end);
             format!(" until {end}")
         });
         let why = if self.reason.is_empty() {
@@ -62,7 +64,7 @@ impl Change for GrantAccess {
 
     fn about(&self) -> About<'_> {
         About::gives(
-            "access grant",
+            Action::AccessGrant,
             Target::on(&self.cluster, ClusterAction::Grant),
         )
         .user(&self.user)

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::Timestamp;
 use crate::domain::access::{self, Access, Grant};
+use crate::domain::action::Action;
 use crate::domain::cluster::{Cluster, ClusterId};
 use crate::domain::credential::Subject;
 use crate::domain::name::{ClusterName, ProjectName, UserRef};
 use crate::domain::policy::{self, ClusterAction};
 use crate::domain::project::{ProjectId, ProjectRole};
 use crate::domain::user::{User, UserId};
-use crate::ops::journal::Journal;
 use crate::ops::project::{self, kept::Kept};
 use crate::ops::{Error, find};
 use crate::session::Session;
@@ -65,8 +65,7 @@ pub(crate) struct Filter {
 /// of it, others see what they have themselves. Of one cluster, those who manage it see who has
 /// nothing, too.
 pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Line>, Error> {
-    let actor = find::principal(session, "access list")?;
-    let journal = Journal::new(&actor, "access list");
+    let (actor, journal) = find::acting(session, Action::AccessList)?;
     if let Some(name) = &filter.cluster {
         find::cluster(session, &actor, &journal, name, ClusterAction::See)?;
     }

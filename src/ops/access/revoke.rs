@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{Outcome, refuse_pointless};
 use crate::domain::Confirmed;
 use crate::domain::access::Access;
+use crate::domain::action::Action;
 use crate::domain::credential::Subject;
 use crate::domain::effect::Effect;
 use crate::domain::name::{ClusterName, UserRef};
@@ -31,7 +32,7 @@ impl Change for RevokeAccess {
 
     fn about(&self) -> About<'_> {
         About::takes(
-            "access revoke",
+            Action::AccessRevoke,
             Target::on(&self.cluster, ClusterAction::Grant),
         )
         .user(&self.user)

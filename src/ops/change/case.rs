@@ -3,9 +3,10 @@
 use super::{About, Change, Decision, Target, Who, allowed};
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, ClusterId};
-use crate::domain::policy::ProjectAction;
+use crate::domain::policy::{Denial, ProjectAction};
 use crate::domain::refusal::Refusal;
 use crate::domain::rows::Rows;
+use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::user::User;
 use crate::ops::journal::Journal;
 use crate::ops::{Error, find};
@@ -126,6 +127,18 @@ impl Case {
                 self.cluster.as_ref().map(|it| &it.name),
                 denial,
             ),
+            Refusal::DeniedTo { user, denial } => {
+                let cluster = self.cluster.as_ref().map(|it| &it.name);
+                let help = match (denial, cluster) {
+                    (Denial::NotOnCluster(_), Some(cluster)) => vec![format!(
+                        "run `kubegrant access grant {} --cluster {cluster} --level write`",
+                        user.name
+                    )],
+                    _ => vec![],
+                };
+                let journal = self.journal.clone().user(&user);
+                journal.deny(app, denial, cluster, &user, help)
+            }
             // With the names that are spelt alike.
             Refusal::UnknownUser(name) => match find::user(app, &name) {
                 Err(error) => error,
@@ -181,7 +194,7 @@ impl Case {
             },
             Target::Organization(_) | Target::Anybody => vec![],
         };
-        let clusters = clusters
+        let clusters: Vec<ClusterSnapshot> = clusters
             .into_iter()
             .map(|cluster| store::snapshots::of_cluster(tx, cluster, &people))
             .collect::<store::Result<_>>()?;
@@ -190,11 +203,19 @@ impl Case {
         } else {
             vec![]
         };
+        let (ssh_keys, ssh_nodes) = match clusters.as_slice() {
+            [ClusterSnapshot { cluster, .. }] if about.ssh_keys => {
+                store::ssh_keys::with_nodes(tx, cluster.id)?
+            }
+            _ => (vec![], vec![]),
+        };
         Ok(Rows {
             people,
             project,
             clusters,
             registered,
+            ssh_keys,
+            ssh_nodes,
         })
     }
 

@@ -125,13 +125,13 @@ impl Case {
                     unsealed: vec![],
                 });
             }
-            let (Some(_), Some(opened)) = (seen, opened) else {
+            let (Some(seen), Some(opened)) = (seen, opened) else {
                 return Err(self.changed());
             };
             if !is_opened(tx, change, &rows, opened)? {
                 return Err(Error::Refused(Refusal::SealedMeanwhile(None)));
             }
-            self.write(session, tx, change, (rows, decision), opened)
+            self.write(session, tx, (change, seen), (rows, decision), opened)
         })
     }
 
@@ -171,11 +171,11 @@ impl Case {
         &self,
         app: &App,
         tx: &WriteTxn<'_>,
-        change: &C,
+        (change, seen): (&C, &C::Seen),
         (rows, decision): (Rows, Decision),
         opened: &reseal::Logins,
     ) -> Result<Committed, Error> {
-        let phase = if decision.reaches_clusters {
+        let phase = if decision.reaches_clusters || decision.goes_on {
             Phase::Requested
         } else {
             Phase::Done
@@ -193,7 +193,7 @@ impl Case {
             let detail = remark.detail.clone();
             journal.record(app, tx, Phase::Done, detail, Some(request))?;
         }
-        change.seal(tx, &rows, &self.who(app, &rows))?;
+        change.seal(tx, (&rows, &self.who(app, &rows)), seen)?;
         let installation = store::meta::installation(tx)?;
         let shut = opened.reseal(tx, &installation, change.must_reseal())?;
         let leaves = decision.user.and_then(|id| rows.people.users.get(&id));

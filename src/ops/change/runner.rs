@@ -2,7 +2,7 @@
 
 use super::case::{Begun, Case};
 use super::committing::{Committed, follow, open};
-use super::{Carried, Change, Decision, Direction, over};
+use super::{About, Carried, Change, Decision, Direction, over};
 use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::effect::Effect;
 use crate::domain::refusal::Refusal;
@@ -12,7 +12,7 @@ use crate::domain::text;
 use crate::ops::journal::Journal;
 use crate::ops::locked::LockedCluster;
 use crate::ops::{Applied, Done, Error, Intent, Planned, settle};
-use crate::session::{App, Principal, Session};
+use crate::session::{App, Lock, Principal, Session};
 use crate::store::{self, WriteTxn};
 
 /// How often a change is begun anew where a secret is sealed anew while it is at work.
@@ -79,6 +79,7 @@ pub(in crate::ops) struct Recorded<S> {
     case: Case,
     committed: Committed,
     locked: Option<LockedCluster>,
+    _ssh_keys: Option<Lock>,
     seen: Option<S>,
     resealed: Vec<String>,
 }
@@ -109,16 +110,21 @@ async fn record_once<C: Change>(
     change: &C,
     (mut case, mut rows, mut early): Begun,
 ) -> Result<Recorded<C::Seen>, Error> {
-    let direction = change.about().direction;
-    let locked = match (&case.cluster, direction) {
-        (Some(cluster), Direction::Gives) => {
-            let locked = LockedCluster::take(session, cluster).await?;
-            // What was true before we waited may not be true any more.
-            (case, rows, early) = Case::begin(session, change)?;
-            Some(locked)
+    let About {
+        direction,
+        ssh_keys: is_about_ssh_keys,
+        ..
+    } = change.about();
+    let (mut locked, mut ssh_keys) = (None, None);
+    if let (Some(cluster), Direction::Gives) = (&case.cluster, direction) {
+        if is_about_ssh_keys {
+            ssh_keys = Some(session.lock_ssh_keys(cluster).await?);
+        } else {
+            locked = Some(LockedCluster::take(session, cluster).await?);
         }
-        _ => None,
-    };
+        // What was true before we waited may not be true any more.
+        (case, rows, early) = Case::begin(session, change)?;
+    }
     let (seen, opened) = if early.acts() {
         let seen = Box::pin(change.look(session, &rows)).await?;
         (Some(seen), Some(open(session, change, &rows)?))
@@ -130,6 +136,7 @@ async fn record_once<C: Change>(
             case,
             committed,
             locked,
+            _ssh_keys: ssh_keys,
             seen,
             resealed: opened.map(|opened| opened.words()).unwrap_or_default(),
         }),
@@ -160,6 +167,16 @@ impl<S> Recorded<S> {
     /// The lock of the cluster that it is about; it is given once.
     pub(in crate::ops) fn take_locked(&mut self) -> Option<LockedCluster> {
         self.locked.take()
+    }
+
+    /// What was seen of the cluster; nothing where there was nothing to do.
+    pub(in crate::ops) fn seen(&self) -> Option<&S> {
+        self.seen.as_ref()
+    }
+
+    /// The rows, as they were before.
+    pub(in crate::ops) fn rows(&self) -> &Rows {
+        &self.committed.rows
     }
 
     /// What was seen of the cluster; it is given once.

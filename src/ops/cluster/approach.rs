@@ -21,7 +21,7 @@ use crate::kubernetes::manager::{MANAGER_RIGHTS, OPERATOR_RIGHTS};
 use crate::kubernetes::token::claims_end;
 use crate::ops::journal::Journal;
 use crate::ops::manager::Canary;
-use crate::ops::{Error, Pending, find, manager, settle};
+use crate::ops::{Error, Obstacle, Pending, find, manager, settle};
 use crate::secrets::ExposeSecret as _;
 use crate::secrets::text;
 use crate::session::Session;
@@ -64,10 +64,7 @@ pub(super) fn read_source(session: &Session, source: &Source) -> Result<Imported
             .trim_start()
             .starts_with("-----BEGIN AGE ENCRYPTED FILE-----")
         {
-            return Err(Error::Input {
-                why: format!("{} is sealed", given.name),
-                hint: "`kubegrant open FILE` opens what was sealed to you".to_owned(),
-            });
+            return Err(Error::Obstacle(Obstacle::SealedKubeconfig(given.name)));
         }
         files.push(KubeconfigFile {
             path: given.path,
@@ -75,10 +72,7 @@ pub(super) fn read_source(session: &Session, source: &Source) -> Result<Imported
         });
     }
     if files.is_empty() {
-        return Err(Error::Input {
-            why: "there is no kubeconfig".to_owned(),
-            hint: "name one with `--kubeconfig FILE`, or set KUBECONFIG".to_owned(),
-        });
+        return Err(Error::Obstacle(Obstacle::NoKubeconfig));
     }
     let mut read_file = |path: &std::path::Path| {
         read_bounded(path, REFERENCED_BYTES_MAX)
@@ -162,11 +156,7 @@ pub(super) async fn approach(
     };
     if let OperatorCredential::Exec(plugin) = &imported.credential {
         if keep_credential {
-            return Err(Error::Input {
-                why: "the credential of an exec plugin is short-lived and cannot be kept"
-                    .to_owned(),
-                hint: "leave out `--keep-credential`".to_owned(),
-            });
+            return Err(Error::Obstacle(Obstacle::PluginNotKept));
         }
         let run = Run {
             limit: source.exec_timeout,
@@ -184,10 +174,8 @@ pub(super) async fn approach(
         proxy_url: imported.proxy_url.clone(),
     };
     let endpoint = session.endpoint(&address).map_err(failed)?;
-    let login = login(&imported.credential).ok_or_else(|| Error::Input {
-        why: "the plugin gave no credential that can be used".to_owned(),
-        hint: "use a kubeconfig with a token or a client certificate".to_owned(),
-    })?;
+    let login =
+        login(&imported.credential).ok_or_else(|| Error::Obstacle(Obstacle::NoCredential))?;
     let installation = find::installation(session)?;
     let connection = Connection::open(&endpoint, login, &installation).map_err(failed)?;
     let uid = connection.cluster_uid().await;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::Reach;
 use crate::domain::access::Power;
+use crate::domain::action::Action;
 use crate::domain::backdoor::{self, Backdoor, Gives};
 use crate::domain::cluster::ManagerKind;
 use crate::domain::cluster::WriteScope;
@@ -22,7 +23,6 @@ use crate::kubernetes::level::{ANY_ACCOUNT, Excess};
 use crate::kubernetes::manager::MANAGER_RIGHTS;
 use crate::kubernetes::observe::{Look, Seen};
 use crate::kubernetes::{converge, drift};
-use crate::ops::journal::Journal;
 use crate::ops::rbac::{self, Standing};
 use crate::ops::{Error, excess, find, settle};
 use crate::session::Session;
@@ -101,8 +101,7 @@ impl Checked {
 
 /// Checks a cluster: reachable, pins, version, rights, drift, and where write reaches.
 pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Checked, Error> {
-    let actor = find::principal(session, "cluster check")?;
-    let journal = Journal::new(&actor, "cluster check");
+    let (actor, journal) = find::acting(session, Action::ClusterCheck)?;
     let found = find::cluster(session, &actor, &journal, name, ClusterAction::Operate)?;
     let cluster = found.cluster;
     let failed = |source| Error::Cluster {

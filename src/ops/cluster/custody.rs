@@ -12,7 +12,7 @@ use crate::kubernetes::error::Error as ClusterError;
 use crate::kubernetes::manager::{MANAGER_RIGHTS, Manager};
 use crate::kubernetes::trial::NEWS_MAX;
 use crate::kubernetes::undo::New;
-use crate::ops::{Error, find};
+use crate::ops::{Error, Obstacle, find};
 use crate::secrets::SecretString;
 use crate::session::{self, App};
 
@@ -76,11 +76,8 @@ pub(super) async fn take_custody(
     let connection = &approach.connection;
     let account = make(connection, request, new).await.map_err(failed)?;
     if keep_credential {
-        let secret =
-            session::operator_text(&approach.imported.credential).ok_or_else(|| Error::Input {
-                why: "this credential cannot be kept".to_owned(),
-                hint: "leave out `--keep-credential`".to_owned(),
-            })?;
+        let secret = session::operator_text(&approach.imported.credential)
+            .ok_or_else(|| Error::Obstacle(Obstacle::NotKept))?;
         // What is handed out are tokens of accounts, whoever's login works here.
         let tried = async {
             let minted = connection.mint(&account, TRIAL_SECONDS).await?;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::domain::cluster::Cluster;
 use crate::domain::escalation;
-use crate::ops::{Error, find};
+use crate::domain::similar::similar;
+use crate::ops::{Error, Obstacle};
 use crate::session::Session;
 
 /// What write will reach or carry that it should not, with a change of settings, and why.
@@ -36,34 +37,32 @@ async fn included(
     let on = &before.name;
     for namespace in &new {
         if escalation::is_never_included(namespace) {
-            return Err(Error::Forbidden {
-                why: format!(
-                    "namespace '{namespace}' cannot be included: who writes there has the cluster"
-                ),
-                hint: "bind a role there with `kubegrant rbac bind` if somebody must".to_owned(),
-            });
+            return Err(Error::Obstacle(Obstacle::NeverIncluded(
+                (*namespace).clone(),
+            )));
         }
         if after.held_back.contains(*namespace) {
-            return Err(Error::Forbidden {
-                why: format!("namespace '{namespace}' is held back by the operator"),
-                hint: format!("run `kubegrant cluster set {on} --release {namespace}` first"),
-            });
+            return Err(Error::Obstacle(Obstacle::HeldBack {
+                namespace: (*namespace).clone(),
+                cluster: on.clone(),
+            }));
         }
     }
     let seen = super::look(session, before).await?;
     for namespace in new {
         if !seen.observed.namespaces.contains(namespace) {
             let known = seen.observed.namespaces.iter().cloned();
-            return Err(Error::NotThere {
-                what: format!("namespace '{namespace}' on cluster '{on}'"),
-                hint: find::did_you_mean(namespace, known).unwrap_or_default(),
-            });
+            return Err(Error::Obstacle(Obstacle::NoNamespace {
+                similar: similar(namespace, known),
+                namespace: namespace.clone(),
+                cluster: on.clone(),
+            }));
         }
         let Some(why) = seen.escalation.excluded().get(namespace) else {
-            return Err(Error::Forbidden {
-                why: format!("write reaches namespace '{namespace}' on cluster '{on}' already"),
-                hint: format!("`kubegrant cluster check {on}` lists where it reaches"),
-            });
+            return Err(Error::Obstacle(Obstacle::NotExcluded {
+                namespace: namespace.clone(),
+                cluster: on.clone(),
+            }));
         };
         insisted.insert(format!("namespace '{namespace}'"), why.clone());
     }

@@ -3,7 +3,7 @@
 use crate::domain::cluster::{Address, Cluster, PublicAddress, host_of};
 use crate::kubernetes::error::{Error as ClusterError, TlsFault};
 use crate::kubernetes::import::{is_server_name, normalize_address};
-use crate::ops::{Error, find};
+use crate::ops::{Error, Obstacle, find};
 use crate::session::Session;
 
 /// Reads an address as it is typed, and writes it the one way that addresses are stored.
@@ -107,11 +107,8 @@ fn judge(cluster: &Cluster, public: &PublicAddress, uid: &str) -> Result<(), Err
     if uid == cluster.kube_system_uid {
         return Ok(());
     }
-    Err(Error::Forbidden {
-        why: format!(
-            "another cluster than '{}' answers at {}",
-            cluster.name, public.server
-        ),
-        hint: "give an address of this cluster".to_owned(),
-    })
+    Err(Error::Obstacle(Obstacle::AnotherCluster {
+        cluster: cluster.name.clone(),
+        server: public.server.clone(),
+    }))
 }

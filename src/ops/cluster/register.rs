@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use super::approach::{Approach, Source, approach, retire_others, warnings};
 use super::custody::{Account, Custody, ObjectOptions, Request, take_custody};
 use super::survey::{Survey, survey};
+use crate::domain::action::Action;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Address, Cluster, WriteScope};
 use crate::domain::effect::{self, Effect};
@@ -126,7 +127,7 @@ impl Change for Add {
 
     fn about(&self) -> About<'_> {
         let target = Target::Organization(OrganizationAction::RegisterCluster);
-        About::gives("cluster add", target)
+        About::gives(Action::ClusterAdd, target)
             .new_cluster(&self.name)
             .registers()
     }

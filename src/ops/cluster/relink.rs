@@ -8,6 +8,7 @@ use super::approach::{Approach, Source, approach, retire_others, warnings};
 use super::custody::{Account, Custody, ObjectOptions, Request, take_custody};
 use super::register::{Pins, Registered};
 use super::survey::{Survey, survey};
+use crate::domain::action::Action;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, FormerManager};
 use crate::domain::effect::Effect;
@@ -66,7 +67,7 @@ impl Change for Relink {
 
     fn about(&self) -> About<'_> {
         let target = Target::on(&self.cluster, ClusterAction::Sensitive);
-        About::gives("cluster relink", target).registers()
+        About::gives(Action::ClusterRelink, target).registers()
     }
 
     async fn look(&self, session: &Session, rows: &Rows) -> Result<RelinkSeen, Error> {

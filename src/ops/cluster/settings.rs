@@ -9,6 +9,7 @@ use super::approach::WRITE_SCOPE_WARNING;
 use super::insisted::insisted;
 use super::public::tried;
 use crate::domain::Confirmed;
+use crate::domain::action::Action;
 use crate::domain::cluster::{Cluster, PublicAddress, WriteScope};
 use crate::domain::effect::Effect;
 use crate::domain::level::{Allowed, LeftOut};
@@ -201,7 +202,7 @@ impl Change for Set {
             ClusterAction::ChangeSettings
         };
         // Two changes at once both count: each begins where the other ended.
-        About::gives("cluster set", Target::on(&self.cluster, action))
+        About::gives(Action::ClusterSet, Target::on(&self.cluster, action))
     }
 
     fn insists(&self) -> Option<Confirmed> {

@@ -13,13 +13,14 @@ use crate::artifact::kubeconfig::render_all;
 use crate::artifact::merge::{Addition, Mark};
 use crate::domain::Timestamp;
 use crate::domain::access::Power;
+use crate::domain::action::Action;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::State;
 use crate::domain::name::ClusterName;
 use crate::domain::subject::SubjectName;
 use crate::domain::text;
 use crate::ops::change;
-use crate::ops::{Done, Error, Intent, Planned, Unasked, excess, find};
+use crate::ops::{Done, Error, Intent, Obstacle, Planned, Unasked, excess, find};
 use crate::secrets::{ExposeSecret, SecretString};
 use crate::session::{App, Session};
 use crate::store;
@@ -98,7 +99,7 @@ fn cases(
     wish: &impl Fn(ClusterName) -> DownloadWish,
     user: Option<&crate::domain::name::UserRef>,
 ) -> Result<(Vec<Case>, Failed), Error> {
-    let actor = find::principal(session, "kubeconfig download")?;
+    let actor = find::principal(session, Action::KubeconfigDownload)?;
     // Whom it is for may be told only by one who sees the cluster: `case` asks that of each.
     let subject = match user {
         Some(name) if actor.user.role.is_admin() => find::user(session, name)?,
@@ -133,19 +134,15 @@ pub(crate) async fn download_all(
     intent: &Intent<Unasked>,
     hear: &mut dyn FnMut(Heard<'_>),
 ) -> Result<Done<AllDownloaded>, Error> {
-    let any: ClusterName = STEM.parse().map_err(|_| Error::NotThere {
-        what: "cluster".to_owned(),
-        hint: String::new(),
-    })?;
+    let any: ClusterName = STEM
+        .parse()
+        .map_err(|_| Error::Obstacle(Obstacle::NoneInReach))?;
     let whole = wish(any);
     let (cases, mut failed) = cases(session, &wish, whole.user.as_ref())?;
     if cases.is_empty() {
         return match failed.into_iter().next() {
             Some((_, error)) => Err(error),
-            None => Err(Error::NotThere {
-                what: "cluster in use that can be reached".to_owned(),
-                hint: "run `kubegrant cluster list`".to_owned(),
-            }),
+            None => Err(Error::Obstacle(Obstacle::NoneInReach)),
         };
     }
     let form = form_of(session, &cases, &whole, STEM)?;

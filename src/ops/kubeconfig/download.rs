@@ -12,6 +12,7 @@ use crate::artifact::file::write_private;
 use crate::artifact::kubeconfig::render;
 use crate::artifact::merge::Addition;
 use crate::domain::access::Power;
+use crate::domain::action::Action;
 use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::credential::{
     Credential, CredentialId, Delivery, State, Subject, TTL_DAYS_DEFAULT, TTL_SECONDS_MIN,
@@ -21,6 +22,7 @@ use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::project::ProjectRole;
 use crate::domain::subject::SubjectName;
 use crate::domain::text;
+use crate::domain::text::rfc3339;
 use crate::domain::{Confirmed, Timestamp};
 use crate::kubernetes::token::Minted;
 use crate::ops::change;
@@ -155,7 +157,7 @@ pub(super) fn ask(session: &Session, wish: &DownloadWish) -> Result<Case, Error>
     let user = wish.user.as_ref();
     case(
         session,
-        "kubeconfig download",
+        Action::KubeconfigDownload,
         &wish.cluster,
         user,
         way(wish),
@@ -389,9 +391,7 @@ async fn mint(
             "a token for version {} of '{}', until {}",
             credential.version,
             case.owner,
-            minted
-                .expires_at
-                .to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+            rfc3339(minted.expires_at)
         );
         let journal = &case.journal;
         journal.record(app, tx, Phase::Requested, detail, Some(request))?;
@@ -521,9 +521,7 @@ pub(super) fn record_delivery(app: &App, ready: &Ready, form: &str) -> Result<()
             "version {} of '{}' handed over{to} ({form}), ends {}{}",
             credential.version,
             case.owner,
-            minted
-                .expires_at
-                .to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+            rfc3339(minted.expires_at),
             excess::although(excess)
         );
         case.journal

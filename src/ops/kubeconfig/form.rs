@@ -14,7 +14,7 @@ use crate::domain::cluster::is_ones_own;
 use crate::domain::credential::Subject;
 use crate::domain::policy::{Denial, OrganizationAction};
 use crate::ops::cluster::WRITE_SCOPE_WARNING;
-use crate::ops::{Error, find, reseal, settle};
+use crate::ops::{Error, Obstacle, find, reseal, settle};
 use crate::secrets::{Recipient, SecretString};
 use crate::session::{App, Session};
 use crate::store;
@@ -62,13 +62,9 @@ pub(super) fn seal_to(
 ) -> Result<Option<Recipient>, Error> {
     let other = case.subject.id != case.actor.user.id;
     if other && !wish.plain && matches!(wish.destination, Destination::Merge { .. }) {
-        return Err(Error::Input {
-            why: format!(
-                "the file is sealed to '{}': it cannot be merged",
-                case.subject.name
-            ),
-            hint: "leave out `--merge`, or insist with `--plain`".to_owned(),
-        });
+        return Err(Error::Obstacle(Obstacle::SealedNotMerged(
+            case.subject.name.clone(),
+        )));
     }
     // A login in one's own hands is one's own power: nobody takes more of it than they have by
     // taking somebody else's. Sealed to its owner, it is not in one's hands.
@@ -86,12 +82,11 @@ pub(super) fn seal_to(
         return Err(case.journal.deny(app, denial, cluster, who, help));
     }
     if other && !wish.plain {
-        let key = reseal::key(&case.subject)?.ok_or_else(|| Error::Forbidden {
-            why: format!("'{}' has no key to seal the file to", case.subject.name),
-            hint: format!(
-                "run `kubegrant user set-key {} --key FILE`, or insist with `--plain`",
-                case.subject.name
-            ),
+        let key = reseal::key(&case.subject)?.ok_or_else(|| {
+            Error::Obstacle(Obstacle::NoKeyToSealTo {
+                user: case.subject.name.clone(),
+                plain: true,
+            })
         })?;
         Ok(Some(key))
     } else {

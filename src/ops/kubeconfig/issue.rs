@@ -6,6 +6,7 @@ mod tests;
 use super::{Case, overtaken, trial};
 use crate::domain::Confirmed;
 use crate::domain::access::Power;
+use crate::domain::action::Action;
 use crate::domain::credential::Subject;
 use crate::domain::effect::Effect;
 use crate::domain::policy::ClusterAction;
@@ -92,9 +93,9 @@ impl Change for Issue<'_> {
 
     fn about(&self) -> About<'_> {
         let command = if self.terms.anew {
-            "kubeconfig rotate"
+            Action::KubeconfigRotate
         } else {
-            "kubeconfig download"
+            Action::KubeconfigDownload
         };
         let target = Target::on(&self.case.cluster.name, self.case.asked);
         About::gives(command, target).name(self.case.owner.to_string())

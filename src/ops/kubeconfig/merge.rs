@@ -10,7 +10,7 @@ use crate::artifact::merge::{self, Addition, BYTES_MAX, Mark, MergeError, Merged
 use crate::domain::installation::InstallationId;
 use crate::domain::name::ClusterName;
 use crate::domain::subject::SubjectName;
-use crate::ops::{Done, Error, Intent, Unasked, find};
+use crate::ops::{Done, Error, Intent, Obstacle, Unasked, find};
 use crate::secrets::text;
 use crate::session::Session;
 
@@ -56,10 +56,7 @@ pub(super) fn usual_path(session: &Session) -> Result<PathBuf, Error> {
     listed
         .map(|path| env.current_dir.join(path))
         .or_else(|| Some(env.home_dir()?.join(".kube/config")))
-        .ok_or_else(|| Error::Input {
-            why: "neither KUBECONFIG nor HOME says where your kubeconfig is".to_owned(),
-            hint: "say where with `-f FILE`".to_owned(),
-        })
+        .ok_or_else(|| Error::Obstacle(Obstacle::NoKubeconfigPlace))
 }
 
 /// Checks that entries of these names can be merged, so that nothing is minted in vain.

@@ -8,6 +8,7 @@ use super::issue::{Issue, Terms, issue};
 use super::{Case, Overwrite, Way, case};
 use crate::artifact::file::{check_writable_destination, read_bounded};
 use crate::artifact::merge::{BYTES_MAX, tokens_alone};
+use crate::domain::action::Action;
 use crate::domain::effect::Effect;
 use crate::domain::name::ClusterName;
 use crate::domain::plan::NAMESPACE;
@@ -42,7 +43,7 @@ pub(crate) async fn rotate(
     mut wish: Option<DownloadWish>,
     intent: &Intent<Unasked>,
 ) -> Result<Done<Rotated>, Error> {
-    let ask = || case(session, "kubeconfig rotate", cluster, None, Way::Own);
+    let ask = || case(session, Action::KubeconfigRotate, cluster, None, Way::Own);
     let asked = ask()?;
     // Before anything ends: the new one has a place to go to.
     let place = match &mut wish {
@@ -89,7 +90,7 @@ pub(crate) async fn rotate(
 }
 
 async fn hand_over(session: &Session, wish: &DownloadWish) -> Result<Downloaded, Error> {
-    let action = "kubeconfig download";
+    let action = Action::KubeconfigDownload;
     let case = case(session, action, &wish.cluster, None, Way::Own)?;
     let form = form(session, &case, wish)?;
     Box::pin(hand_out(session, wish, form)).await

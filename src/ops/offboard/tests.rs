@@ -2,6 +2,7 @@
 
 use super::Offboard;
 use crate::domain::access::{Level, Power};
+use crate::domain::action::Action;
 use crate::domain::policy::{Denial, OrganizationAction};
 use crate::domain::project::{ProjectRole, SharedLevel};
 use crate::domain::refusal::Refusal;
@@ -78,7 +79,7 @@ fn a_cluster_goes_to_the_new_owner_and_is_never_without() {
         ]
     );
     let decided = decide(&world, &offboard("eve", Some("bob"))).expect("allowed");
-    assert_eq!(decided.remarks[0].command, Some("cluster transfer"));
+    assert_eq!(decided.remarks[0].command, Some(Action::ClusterTransfer));
     assert_eq!(decided.remarks[0].user, Some(world.id("bob")));
 }
 

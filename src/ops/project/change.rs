@@ -2,6 +2,7 @@
 
 use super::Line;
 use crate::domain::Confirmed;
+use crate::domain::action::Action;
 use crate::domain::effect::Effect;
 use crate::domain::name::ProjectName;
 use crate::domain::policy::{OrganizationAction, ProjectAction};
@@ -28,7 +29,7 @@ impl Change for Create {
 
     fn about(&self) -> About<'_> {
         let manage = OrganizationAction::ManageProjects;
-        About::gives("project create", Target::Organization(manage))
+        About::gives(Action::ProjectCreate, Target::Organization(manage))
     }
 
     fn decide(&self, rows: &Rows, _: &Who, (): &()) -> Result<Decision, Refusal> {
@@ -91,7 +92,7 @@ impl Change for Rename {
 
     fn about(&self) -> About<'_> {
         let target = Target::Project(self.project.clone(), ProjectAction::Manage);
-        About::gives("project rename", target)
+        About::gives(Action::ProjectRename, target)
     }
 
     fn decide(&self, rows: &Rows, _: &Who, (): &()) -> Result<Decision, Refusal> {
@@ -139,7 +140,7 @@ impl Change for Delete {
 
     fn about(&self) -> About<'_> {
         let target = Target::Project(self.project.clone(), ProjectAction::Manage);
-        About::takes("project delete", target)
+        About::takes(Action::ProjectDelete, target)
     }
 
     fn decide(&self, rows: &Rows, _: &Who, (): &()) -> Result<Decision, Refusal> {

@@ -6,6 +6,7 @@ mod tests;
 
 use super::shared::Over;
 use crate::domain::Confirmed;
+use crate::domain::action::Action;
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::{Credential, State, Subject};
 use crate::domain::effect::Effect;
@@ -112,7 +113,7 @@ impl Change for Add {
     type Consent = Unasked;
 
     fn about(&self) -> About<'_> {
-        About::gives("project add-member", self.member.target()).user(&self.member.user)
+        About::gives(Action::ProjectAddMember, self.member.target()).user(&self.member.user)
     }
 
     fn decide(&self, rows: &Rows, _: &Who, (): &()) -> Result<Decision, Refusal> {
@@ -170,7 +171,7 @@ impl Change for SetRole {
     type Consent = Unasked;
 
     fn about(&self) -> About<'_> {
-        About::takes("project set-role", self.member.target()).user(&self.member.user)
+        About::takes(Action::ProjectSetRole, self.member.target()).user(&self.member.user)
     }
 
     fn decide(&self, rows: &Rows, _: &Who, (): &()) -> Result<Decision, Refusal> {
@@ -231,7 +232,7 @@ impl Change for Remove {
     type Consent = Confirmed;
 
     fn about(&self) -> About<'_> {
-        About::takes("project remove-member", self.member.target()).user(&self.member.user)
+        About::takes(Action::ProjectRemoveMember, self.member.target()).user(&self.member.user)
     }
 
     fn decide(&self, rows: &Rows, _: &Who, (): &()) -> Result<Decision, Refusal> {

@@ -2,6 +2,7 @@
 
 use crate::domain::Confirmed;
 use crate::domain::access::Power;
+use crate::domain::action::Action;
 use crate::domain::cluster::{Cluster, State};
 use crate::domain::credential::{Credential, Subject};
 use crate::domain::effect::Effect;
@@ -14,8 +15,7 @@ use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::subject::SubjectName;
 use crate::domain::user::User;
 use crate::ops::change::{self, About, Change, Decision, Direction, Target, Who};
-use crate::ops::journal::Journal;
-use crate::ops::{Applied, Done, Error, Intent, Planned, find};
+use crate::ops::{Applied, Done, Error, Intent, Obstacle, Planned, find};
 use crate::session::Session;
 use crate::store::{self, ReadTxn};
 
@@ -108,18 +108,18 @@ pub(in crate::ops) fn may_take(
 
 /// What is done to shared kubeconfigs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Action {
+pub(crate) enum Ending {
     /// End the version and begin the next.
     Rotate,
     /// End it.
     Revoke,
 }
 
-impl Action {
-    fn words(self) -> &'static str {
+impl Ending {
+    fn action(self) -> Action {
         match self {
-            Self::Rotate => "project rotate",
-            Self::Revoke => "project revoke",
+            Self::Rotate => Action::ProjectRotate,
+            Self::Revoke => Action::ProjectRevoke,
         }
     }
 
@@ -161,7 +161,7 @@ struct End<'a> {
     project: &'a ProjectName,
     cluster: ClusterName,
     which: &'a Which,
-    action: Action,
+    action: Ending,
 }
 
 impl Change for End<'_> {
@@ -172,18 +172,18 @@ impl Change for End<'_> {
         // What only takes away waits for nobody.
         let asks = self.action.asks();
         let direction = match self.action {
-            Action::Rotate => Direction::Gives,
-            Action::Revoke => Direction::Takes,
+            Ending::Rotate => Direction::Gives,
+            Ending::Revoke => Direction::Takes,
         };
         About::new(
-            self.action.words(),
+            self.action.action(),
             Target::InProject(self.project.clone(), asks, self.cluster.clone()),
             direction,
         )
     }
 
     async fn look(&self, session: &Session, rows: &Rows) -> Result<(), Error> {
-        if self.action == Action::Rotate {
+        if self.action == Ending::Rotate {
             // Who cannot open the cluster's login cannot finish: nothing is begun, and it is said.
             let on = rows.only().map_err(Error::Refused)?;
             session.manager_login(&on.cluster, &on.installation)?;
@@ -194,7 +194,7 @@ impl Change for End<'_> {
     fn decide(&self, rows: &Rows, _: &Who, (): &()) -> Result<Decision, Refusal> {
         let on = rows.only()?;
         let project = rows.the_project()?;
-        if self.action == Action::Rotate && on.cluster.state == State::Archived {
+        if self.action == Ending::Rotate && on.cluster.state == State::Archived {
             return Err(Refusal::ArchivedShared(on.cluster.name.clone()));
         }
         let subject = |level| Subject::Shared {
@@ -204,12 +204,12 @@ impl Change for End<'_> {
         let live = self.which.levels().into_iter().map(subject);
         let live: Vec<&Credential> = live.filter_map(|it| on.live(it)).collect();
         let effects = live.into_iter().flat_map(|live| match self.action {
-            Action::Rotate => on.ending(live, "rotated"),
-            Action::Revoke => vec![on.end_of(live, "revoked")],
+            Ending::Rotate => on.ending(live, "rotated"),
+            Ending::Revoke => vec![on.end_of(live, "revoked")],
         });
         let verb = match self.action {
-            Action::Rotate => "rotate",
-            Action::Revoke => "revoke",
+            Ending::Rotate => "rotate",
+            Ending::Revoke => "revoke",
         };
         Ok(Decision {
             effects: effects.collect(),
@@ -229,27 +229,26 @@ impl Change for End<'_> {
 pub(crate) async fn act(
     session: &Session,
     (name, which): (&ProjectName, &Which),
-    action: Action,
+    action: Ending,
     intent: &Intent,
 ) -> Result<Done<Vec<Report>>, Error> {
-    let actor = find::principal(session, action.words())?;
-    let journal = Journal::new(&actor, action.words());
+    let (actor, journal) = find::acting(session, action.action())?;
     let project = find::project(session, &actor, &journal, name, action.asks())?;
     let mut clusters = session.store()?.read(store::clusters::list)?;
     clusters.retain(|cluster| cluster.project == Some(project.id));
     match &which.cluster {
         // An archived cluster rotates nothing: where all are meant, there is nothing to do on it.
-        None if action == Action::Rotate => {
+        None if action == Ending::Rotate => {
             clusters.retain(|cluster| cluster.state == State::Active);
         }
         None => {}
         Some(wanted) => clusters.retain(|cluster| cluster.name == *wanted),
     }
     if let (Some(wanted), []) = (&which.cluster, clusters.as_slice()) {
-        return Err(Error::NotThere {
-            what: format!("cluster '{wanted}' in project '{name}'"),
-            hint: format!("run `kubegrant project show {name}`"),
-        });
+        return Err(Error::Obstacle(Obstacle::NotInProject {
+            cluster: wanted.clone(),
+            project: name.clone(),
+        }));
     }
     let end = |cluster| End {
         project: name,

@@ -3,6 +3,7 @@
 use super::{Outcome, existing};
 use crate::domain::Confirmed;
 use crate::domain::access::Access;
+use crate::domain::action::Action;
 use crate::domain::binding::Bound;
 use crate::domain::cluster::Cluster;
 use crate::domain::effect::{Effect, NewBinding};
@@ -12,10 +13,11 @@ use crate::domain::policy::ClusterAction;
 use crate::domain::power::RoleRef;
 use crate::domain::refusal::Refusal;
 use crate::domain::rows::Rows;
+use crate::domain::similar::similar;
 use crate::kubernetes::manager::BINDING_RIGHTS;
 use crate::kubernetes::observe::{Look, Seen};
 use crate::ops::change::{self, About, Change, Decision, Target, Who};
-use crate::ops::{Done, Error, Intent, Unasked, find};
+use crate::ops::{Done, Error, Intent, Obstacle, Unasked, find};
 use crate::session::Session;
 
 /// A role is bound to a user. It takes effect at once, on the credential that the user has.
@@ -54,7 +56,7 @@ impl Change for Bind {
         } else {
             ClusterAction::BindRole
         };
-        About::gives("rbac bind", Target::on(&self.cluster, action)).user(&self.user)
+        About::gives(Action::RbacBind, Target::on(&self.cluster, action)).user(&self.user)
     }
 
     fn insists(&self) -> Option<Confirmed> {
@@ -168,18 +170,10 @@ async fn look_to_bind(session: &Session, cluster: &Cluster) -> Result<Seen, Erro
     if missing.is_empty() {
         return Ok(seen);
     }
-    let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
-    Err(Error::Forbidden {
-        why: format!(
-            "the manager of cluster '{}' may not {}: it was made before there were role bindings",
-            cluster.name,
-            missing.join(", ")
-        ),
-        hint: format!(
-            "give it the rights with `kubegrant cluster relink {} --kubeconfig FILE`",
-            cluster.name
-        ),
-    })
+    Err(Error::Obstacle(Obstacle::ManagerCannotBind {
+        cluster: cluster.name.clone(),
+        missing: missing.iter().map(ToString::to_string).collect(),
+    }))
 }
 
 /// Judges a role in its place: there at all, to be had at all, and whether its holder can climb.
@@ -189,10 +183,11 @@ async fn judge(session: &Session, cluster: &Cluster, bound: &Bound) -> Result<Ju
         && !seen.observed.namespaces.contains(namespace)
     {
         let known = seen.observed.namespaces.iter().cloned();
-        return Err(Error::NotThere {
-            what: format!("namespace '{namespace}' on cluster '{}'", cluster.name),
-            hint: find::did_you_mean(namespace, known).unwrap_or_default(),
-        });
+        return Err(Error::Obstacle(Obstacle::NoNamespace {
+            similar: similar(namespace, known),
+            namespace: namespace.clone(),
+            cluster: cluster.name.clone(),
+        }));
     }
     let Some(rules) = seen.roles.rules(&bound.role, bound.place.as_deref()) else {
         return Err(no_role(cluster, bound, &seen));
@@ -221,24 +216,9 @@ fn no_role(cluster: &Cluster, bound: &Bound, seen: &Seen) -> Error {
             keys.map(|(_, name)| name.clone()).collect()
         }
     };
-    let place = match &bound.place {
-        Some(namespace) if bound.kind() == "Role" => format!(" in namespace '{namespace}'"),
-        _ => String::new(),
-    };
-    let hint = find::did_you_mean(name, known).unwrap_or_else(|| {
-        let place = bound.place.as_ref().map(|it| format!(" -n {it}"));
-        format!(
-            "`kubegrant rbac roles {}{}` lists what can be bound",
-            cluster.name,
-            place.unwrap_or_default()
-        )
-    });
-    Error::NotThere {
-        what: format!(
-            "{} '{name}'{place} on cluster '{}'",
-            bound.kind(),
-            cluster.name
-        ),
-        hint,
-    }
+    Error::Obstacle(Obstacle::NoRole {
+        similar: similar(name, known),
+        bound: Box::new(bound.clone()),
+        cluster: cluster.name.clone(),
+    })
 }

@@ -2,6 +2,7 @@
 
 use super::{Outcome, existing};
 use crate::domain::Confirmed;
+use crate::domain::action::Action;
 use crate::domain::binding::Bound;
 use crate::domain::effect::Effect;
 use crate::domain::name::{ClusterName, UserRef};
@@ -33,7 +34,7 @@ impl Change for Unbind {
         } else {
             ClusterAction::UnbindRole
         };
-        About::takes("rbac unbind", Target::on(&self.cluster, action)).user(&self.user)
+        About::takes(Action::RbacUnbind, Target::on(&self.cluster, action)).user(&self.user)
     }
 
     fn decide(&self, rows: &Rows, _: &Who, (): &()) -> Result<Decision, Refusal> {

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-use super::Case;
 use super::roll_out::RollOutWish;
 use crate::domain::Confirmed;
 use crate::domain::cluster::Cluster;
@@ -19,6 +18,7 @@ use crate::domain::name::ClusterName;
 use crate::domain::node_address::{Taken, believe};
 use crate::domain::ssh::NodeKey;
 use crate::domain::text::{self, clean};
+use crate::domain::user::User;
 use crate::kubernetes::error::Error as ClusterError;
 use crate::kubernetes::nodes::NodeAddress;
 use crate::nodes::{Login, Node, addresses_of, is_own};
@@ -166,12 +166,12 @@ async fn proposed(session: &Session, cluster: &Cluster) -> Result<Vec<NodeAddres
 /// A place that is recorded for this very cluster was agreed to before, whoever else has it.
 pub(super) async fn believed(
     session: &Session,
-    case: &Case,
+    (cluster, actor): (&Cluster, &User),
     recorded: &[NodeKey],
     port: Option<u16>,
 ) -> Result<(Vec<(String, Node)>, Vec<LeftOut>), Error> {
-    let found = proposed(session, &case.cluster).await?;
-    let taken = taken(session, case).await?;
+    let found = proposed(session, cluster).await?;
+    let taken = taken(session, cluster, actor).await?;
     let (mut good, mut left_out) = (Vec::new(), Vec::new());
     for NodeAddress { name, address } in found {
         let name = clean(&name);
@@ -206,12 +206,11 @@ pub(super) async fn believed(
 /// The addresses that are other clusters': of their API servers, and of their recorded nodes.
 ///
 /// Whoever may not see another cluster does not learn its name here either.
-async fn taken(app: &App, case: &Case) -> Result<Taken, Error> {
-    let actor = &case.actor.user;
+async fn taken(app: &App, cluster: &Cluster, actor: &User) -> Result<Taken, Error> {
     let mut places = app.store()?.read(|tx| {
         let mut places = BTreeSet::new();
         for other in store::clusters::list(tx)? {
-            if other.id == case.cluster.id {
+            if other.id == cluster.id {
                 continue;
             }
             let sees = find::sees(tx, app, actor, &other)?;
@@ -273,7 +272,7 @@ pub(super) fn recorded(app: &App, cluster: &Cluster) -> Result<Vec<NodeKey>, Err
 /// cluster's word where it has them.
 pub(super) async fn meant(
     session: &Session,
-    case: &Case,
+    of: (&Cluster, &User),
     wish: &RollOutWish,
     recorded: &[NodeKey],
     is_rotation: bool,
@@ -306,7 +305,7 @@ pub(super) async fn meant(
     }
     if wish.nodes.is_empty() {
         meant.is_of_cluster = true;
-        match believed(session, case, recorded, wish.port).await {
+        match believed(session, of, recorded, wish.port).await {
             Ok((good, left_out)) => {
                 add_believed(&mut meant, good, left_out, wish, recorded, is_rotation);
             }

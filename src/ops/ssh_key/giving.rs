@@ -8,15 +8,16 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::Case;
-use super::hand_out::in_the_way;
+use super::hand_out::{HandOut, HandOutSeen, Ready, in_the_way};
 use crate::artifact::file::{Overwrite, write_private};
-use crate::domain::Confirmed;
 use crate::domain::audit::Phase;
-use crate::domain::ssh::{Claim, KeyPair};
+use crate::domain::cluster::Cluster;
+use crate::domain::name::ClusterName;
+use crate::domain::refusal::SshKeyRefusal;
+use crate::domain::ssh::KeyPair;
 use crate::domain::text;
 use crate::kubernetes::connection::Connection;
-use crate::ops::journal::Journal;
+use crate::ops::change::Recorded;
 use crate::ops::{Error, find};
 use crate::secrets::{ExposeSecret, SecretString};
 use crate::session::{App, Session};
@@ -29,11 +30,11 @@ const WITNESS_WAIT: Duration = Duration::from_secs(5);
 /// asked. A cluster that knows another one is an error.
 pub(super) async fn vouched(
     session: &Session,
-    case: &Case,
+    cluster: &Cluster,
 ) -> Result<Result<Connection, String>, Error> {
     let ask = async {
         let installation = find::installation(session)?;
-        let connection = session.connect(&case.cluster, &installation).await?;
+        let connection = session.connect(cluster, &installation).await?;
         Ok::<_, Error>(connection)
     };
     match tokio::time::timeout(WITNESS_WAIT, Box::pin(ask)).await {
@@ -59,12 +60,11 @@ async fn tell(app: &App, connection: &Connection) -> Result<Result<(), String>, 
     })
 }
 
-pub(super) fn unsure(case: &Case, why: &str) -> Error {
+pub(super) fn unsure(cluster: &ClusterName, why: &str) -> Error {
     Error::Unsure {
         what: format!(
-            "cluster '{}' could not be asked whether this is the store that it knows ({why}): if \
-             there is another copy of it, the SSH key may be taken there too",
-            case.cluster.name
+            "cluster '{cluster}' could not be asked whether this is the store that it knows ({why}): \
+             if there is another copy of it, the SSH key may be taken there too"
         ),
     }
 }
@@ -72,63 +72,56 @@ pub(super) fn unsure(case: &Case, why: &str) -> Error {
 /// A hand-out in the making.
 pub(super) struct Giving<'a> {
     pub(super) session: &'a Session,
-    pub(super) case: &'a Case,
-    pub(super) journal: Journal,
+    pub(super) change: &'a HandOut,
+    pub(super) recorded: &'a Recorded<HandOutSeen>,
     pub(super) pair: &'a KeyPair,
-    pub(super) claim: &'a Claim,
-    pub(super) consent: Option<Confirmed>,
 }
 
 impl Giving<'_> {
     /// Lets the cluster know, where it answers: the reason why not, if a person agreed to that.
-    async fn witness(&self, vouched: Result<Connection, String>) -> Result<Option<String>, Error> {
+    async fn witness(&self, vouched: &Result<Connection, String>) -> Result<Option<String>, Error> {
         let told = match vouched {
-            Ok(connection) => tell(self.session, &connection).await?,
-            Err(why) => Err(why),
+            Ok(connection) => tell(self.session, connection).await?,
+            Err(why) => Err(why.clone()),
         };
-        match (told, self.consent) {
+        match (told, self.change.consent) {
             (Ok(()), _) => Ok(None),
             (Err(why), Some(_)) => Ok(Some(why)),
-            (Err(why), None) => Err(unsure(self.case, &why)),
+            (Err(why), None) => Err(unsure(&self.change.cluster, &why)),
         }
     }
 
-    /// Claim, tell, write, record: the file exists complete before the sealed half is destroyed.
-    /// `false` if a reader keeps the sealed half in the store's log.
+    /// Records that nothing was handed out. If this cannot be recorded either, the next command finds
+    /// no such file and releases the key.
+    fn give_back(&self, why: &dyn std::fmt::Display) -> Result<(), Error> {
+        let (pair, recorded) = (self.pair, self.recorded);
+        let _unrecorded = self.session.store()?.write(|tx| {
+            store::ssh_keys::release(tx, pair.id)?;
+            let detail = format!("no file was written, the key can still be taken: {why}");
+            let (journal, request) = (recorded.journal(), recorded.request());
+            journal.record(self.session, tx, Phase::Failed, detail, request)
+        });
+        Ok(())
+    }
+
+    /// What was claimed is told, written and recorded: the file exists complete before the sealed half
+    /// is destroyed. `false` if a reader keeps the sealed half in the store's log.
     pub(super) async fn to_file(
         &self,
-        vouched: Result<Connection, String>,
+        ready: &Ready,
         (path, bytes): (&Path, &SecretString),
     ) -> Result<(Option<String>, bool), Error> {
         let Self { session, pair, .. } = *self;
-        let journal = &self.journal;
-        let request = session.store()?.write(|tx| {
-            if !store::ssh_keys::claim(tx, pair.id, self.claim)? {
-                return Err(overtaken(pair));
-            }
-            let detail = format!("key {} to `{}`", pair.fingerprint, path.display());
-            Ok::<_, Error>(journal.record(session, tx, Phase::Requested, detail, None)?)
-        })?;
-        let give_back = |why: &dyn std::fmt::Display| {
-            // If this cannot be recorded either, the next command finds no such file and
-            // releases it.
-            let _unrecorded = session.store()?.write(|tx| {
-                store::ssh_keys::release(tx, pair.id)?;
-                let detail = format!("no file was written, the key can still be taken: {why}");
-                journal.record(session, tx, Phase::Failed, detail, Some(request))
-            });
-            Ok::<_, Error>(())
-        };
-        let unwitnessed = match self.witness(vouched).await {
+        let unwitnessed = match self.witness(&ready.vouched).await {
             Ok(unwitnessed) => unwitnessed,
             Err(error) => {
-                give_back(&error)?;
+                self.give_back(&error)?;
                 return Err(error);
             }
         };
         let written = write_private(path, bytes.expose_secret().as_bytes(), Overwrite::Never);
         if let Err(error) = written {
-            give_back(&error)?;
+            self.give_back(&error)?;
             return Err(in_the_way(error));
         }
         let recorded = session.store()?.write(|tx| {
@@ -139,7 +132,8 @@ impl Giving<'_> {
                 path.display(),
                 words(unwitnessed.as_ref())
             );
-            journal.record(session, tx, Phase::Done, detail, Some(request))?;
+            let (journal, request) = (self.recorded.journal(), self.recorded.request());
+            journal.record(session, tx, Phase::Done, detail, request)?;
             Ok::<_, store::Error>(())
         });
         let emptied = recorded
@@ -152,30 +146,33 @@ impl Giving<'_> {
     }
 
     /// Tells, records, then hands out: what goes to standard output cannot be looked at afterwards.
-    pub(super) async fn to_stdout(
-        &self,
-        vouched: Result<Connection, String>,
-    ) -> Result<(Option<String>, bool), Error> {
+    pub(super) async fn to_stdout(&self, ready: &Ready) -> Result<(Option<String>, bool), Error> {
         let Self { session, pair, .. } = *self;
-        let detail = format!("key {} to standard output", pair.fingerprint);
-        let request = self
-            .journal
-            .record_alone(session, Phase::Requested, detail, None)?;
-        let unwitnessed = self.witness(vouched).await?;
-        session.store()?.write(|tx| {
-            if !store::ssh_keys::take(tx, pair.id, self.claim)? {
-                return Err(overtaken(pair));
+        let (recorded, change) = (self.recorded, self.change);
+        let taken = async {
+            let unwitnessed = self.witness(&ready.vouched).await?;
+            recorded.commit_later(session, change, |tx, _, _| {
+                if !store::ssh_keys::take(tx, pair.id, &ready.claim)? {
+                    return Err(overtaken(&change.cluster, pair));
+                }
+                let detail = format!(
+                    "key {} handed out to standard output{}",
+                    pair.fingerprint,
+                    words(unwitnessed.as_ref())
+                );
+                let (journal, request) = (recorded.journal(), recorded.request());
+                journal.record(session, tx, Phase::Done, detail, request)?;
+                Ok(())
+            })?;
+            Ok::<_, Error>(unwitnessed)
+        };
+        match taken.await {
+            Ok(unwitnessed) => Ok((unwitnessed, session.store()?.empty_log()?)),
+            Err(error) => {
+                self.give_back(&error)?;
+                Err(error)
             }
-            let detail = format!(
-                "key {} handed out to standard output{}",
-                pair.fingerprint,
-                words(unwitnessed.as_ref())
-            );
-            self.journal
-                .record(session, tx, Phase::Done, detail, Some(request))?;
-            Ok::<_, Error>(())
-        })?;
-        Ok((unwitnessed, session.store()?.empty_log()?))
+        }
     }
 }
 
@@ -187,9 +184,9 @@ fn words(unwitnessed: Option<&String>) -> String {
 }
 
 /// Under the lock nobody else can be first, short of a copy of the store.
-fn overtaken(pair: &KeyPair) -> Error {
-    Error::Forbidden {
-        why: format!("SSH key {} was taken meanwhile", pair.fingerprint),
-        hint: "run `kubegrant ssh-key show CLUSTER`".to_owned(),
-    }
+pub(super) fn overtaken(cluster: &ClusterName, pair: &KeyPair) -> Error {
+    Error::from(SshKeyRefusal::Overtaken {
+        cluster: cluster.clone(),
+        fingerprint: pair.fingerprint.clone(),
+    })
 }

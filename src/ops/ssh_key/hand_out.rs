@@ -8,27 +8,32 @@
 
 use std::path::PathBuf;
 
-use sha2::{Digest, Sha256};
-
 use super::candidates;
-use super::giving::{Giving, unsure, vouched};
-use super::{Case, case, none};
-use crate::artifact::file::{FileError, Overwrite, check_writable_destination, read_bounded};
+use super::giving::{self, Giving, unsure, vouched};
+use super::pending::{digest, resolve};
+use crate::artifact::file::{FileError, Overwrite, check_writable_destination};
 use crate::domain::access::{self, Power};
-use crate::domain::audit::Phase;
+use crate::domain::action::Action;
+use crate::domain::cluster::Cluster;
+use crate::domain::effect::Effect;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::{ClusterAction, Denial};
+use crate::domain::refusal::{Refusal, SshKeyRefusal};
+use crate::domain::rows::Rows;
 use crate::domain::sealed::SealedSecret;
-use crate::domain::ssh::{Claim, Custody, KeyPair, Place};
-use crate::domain::text;
+use crate::domain::ssh::{Claim, Custody, KeyPair, SshKeyEffect};
 use crate::domain::user::User;
 use crate::domain::{Confirmed, Timestamp};
+use crate::kubernetes::connection::Connection;
 use crate::nodes::Node;
+use crate::ops::change::{self, About, Change, Decision, Target, Who};
 use crate::ops::journal::Journal;
-use crate::ops::{Done, Error, Intent, Unasked, find, reseal};
-use crate::secrets::{ExposeSecret, KEY_BYTES_MAX, SecretString, seal_file};
+use crate::ops::{Done, Error, Intent, Obstacle, Unasked, find, reseal};
+use crate::secrets::{ExposeSecret, SecretString, seal_file};
 use crate::session::{App, Session};
-use crate::store;
+use crate::store::{self, WriteTxn};
+
+const COMMAND: Action = Action::SshKeyDownload;
 
 /// Where a private key goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +46,7 @@ pub(crate) enum Destination {
     Stdout,
 }
 
-/// A hand-out that is wished for.
+/// The private key of a cluster's nodes is handed out, once.
 #[derive(Debug, Clone)]
 pub(crate) struct HandOut {
     /// Whose nodes.
@@ -50,6 +55,8 @@ pub(crate) struct HandOut {
     pub(crate) user: Option<UserRef>,
     /// Where the file goes.
     pub(crate) destination: Destination,
+    /// Who agreed to do it without the cluster as a witness.
+    pub(crate) consent: Option<Confirmed>,
 }
 
 /// A hand-out that was done.
@@ -93,75 +100,250 @@ impl HandedOut {
     }
 }
 
-fn digest(bytes: &[u8]) -> String {
-    text::hex(&Sha256::digest(bytes))
+impl HandOut {
+    /// Into whose hands, after the rules were asked of them too.
+    fn receiver<'a>(&self, rows: &'a Rows, who: &'a Who) -> Result<&'a User, Refusal> {
+        let Some(name) = &self.user else {
+            return Ok(&who.user);
+        };
+        let user = rows.people.user(name)?;
+        if user.id == who.user.id {
+            return Ok(user);
+        }
+        let on = rows.only()?;
+        who.may_on(on, ClusterAction::KubeconfigFor)?;
+        let (power, _) = access::strongest(on.access_of(user, who.now), on.role_of(user));
+        let denial = if !user.active {
+            Denial::Disabled
+        } else if power < Some(Power::Write) {
+            Denial::NotOnCluster(ClusterAction::SshKey)
+        } else {
+            return Ok(user);
+        };
+        let user = Box::new(user.clone());
+        Err(Refusal::DeniedTo { user, denial })
+    }
+
+    /// The file, unless it goes to standard output.
+    fn path(&self, session: &Session, sealed_to: Option<&User>) -> Option<PathBuf> {
+        let path = match &self.destination {
+            Destination::Stdout => return None,
+            Destination::File(path) => path.clone(),
+            Destination::Usual => PathBuf::from(match sealed_to {
+                None => format!("ssh-key-{}.pem", self.cluster),
+                Some(user) => format!("ssh-key-{}.{}.pem.age", self.cluster, user.name),
+            }),
+        };
+        Some(session.workspace.env.current_dir.join(path))
+    }
 }
 
-/// Into whose hands, after the rules were asked of them too.
-fn receiver(app: &App, case: &Case, user: Option<&UserRef>) -> Result<User, Error> {
-    let Some(name) = user else {
-        return Ok(case.actor.user.clone());
-    };
-    let user = find::user(app, name)?;
-    if user.id == case.actor.user.id {
-        return Ok(user);
+/// Whether a hand-out that was cut off, and whose file is complete, was this very one.
+fn was(found: &KeyPair, user: &User, path: Option<&PathBuf>) -> bool {
+    let claim = found.claim.as_ref();
+    found.custody == Custody::Downloaded
+        && claim.is_some_and(|claim| {
+            claim.path.is_some() && claim.path.as_ref() == path && claim.to == user.id
+        })
+}
+
+/// What was seen before a hand-out.
+#[derive(Default)]
+pub(crate) enum HandOutSeen {
+    /// Nothing yet: one that was cut off is not settled.
+    #[default]
+    Nothing,
+    /// One that was cut off was settled, and the key is not to be had.
+    Settled,
+    /// The very hand-out that was cut off: its file is there, complete.
+    Finished,
+    /// The key is at hand.
+    Ready(Box<Ready>),
+}
+
+/// A key that is at hand.
+pub(crate) struct Ready {
+    /// What goes out: the key as OpenSSH wants it, or sealed to somebody else.
+    bytes: SecretString,
+    /// What is claimed.
+    pub(super) claim: Claim,
+    /// The cluster as a witness, or why it was not asked.
+    pub(super) vouched: Result<Connection, String>,
+    /// Before the hand-out: nobody waits for the cluster with a key that is only in memory.
+    nodes: Vec<(String, Node)>,
+}
+
+impl Change for HandOut {
+    type Seen = HandOutSeen;
+    type Consent = Unasked;
+
+    fn about(&self) -> About<'_> {
+        let target = Target::on(&self.cluster, ClusterAction::SshKey);
+        About::gives(COMMAND, target).ssh_keys()
     }
-    find::cluster(
-        app,
-        &case.actor,
-        &case.journal,
-        &case.cluster.name,
-        ClusterAction::KubeconfigFor,
-    )?;
-    let (access, project) = app.store()?.read(|tx| {
-        let access = find::access_of(tx, app, &user, &case.cluster)?;
-        let project = find::project_role(tx, &user, &case.cluster)?;
-        Ok::<_, store::Error>((access, project))
-    })?;
-    let (power, _) = access::strongest(access, project);
-    let journal = case.journal.clone().user(&user);
-    let cluster = Some(&case.cluster.name);
-    if !user.active {
-        return Err(journal.deny(app, Denial::Disabled, cluster, &user, vec![]));
+
+    fn looks_for_preview(&self) -> bool {
+        false
     }
-    if power < Some(Power::Write) {
-        let denial = Denial::NotOnCluster(ClusterAction::SshKey);
-        let help = vec![format!(
-            "run `kubegrant access grant {} --cluster {} --level write`",
-            user.name, case.cluster.name
+
+    async fn look(&self, session: &Session, rows: &Rows) -> Result<HandOutSeen, Error> {
+        let cluster = &rows.only().map_err(Error::Refused)?.cluster;
+        let actor = session.principal()?;
+        let who = Who {
+            holder: actor.holder.clone(),
+            user: actor.user.clone(),
+            now: session.now(),
+        };
+        let user = self.receiver(rows, &who).map_err(Error::Refused)?;
+        let other = (user.id != who.user.id).then_some(user);
+        let path = self.path(session, other);
+        let pair = rows.the_ssh_key().map_err(Error::Refused)?;
+        let journal = Journal::new(&actor, COMMAND).cluster(cluster);
+        let found = resolve(session, &journal, pair)?;
+        if pair.custody == Custody::Claimed && was(&found, user, path.as_ref()) {
+            return Ok(HandOutSeen::Finished);
+        }
+        if found.custody != Custody::Available || found.doubted_at.is_some() {
+            return Ok(HandOutSeen::Settled);
+        }
+        if let Some(path) = &path {
+            check_writable_destination(path, Overwrite::Never).map_err(in_the_way)?;
+        }
+        let bytes = text(session, cluster, &found, other)?;
+        let claim = Claim {
+            at: who.now,
+            by: who.holder.id,
+            to: user.id,
+            digest: digest(bytes.expose_secret().as_bytes()),
+            path,
+        };
+        let vouched = vouched(session, cluster).await?;
+        if let (Err(why), None) = (&vouched, self.consent) {
+            return Err(unsure(&cluster.name, why));
+        }
+        Ok(HandOutSeen::Ready(Box::new(Ready {
+            bytes,
+            claim,
+            vouched,
+            nodes: known_nodes(session, (cluster, &who.user), &found).await?,
+        })))
+    }
+
+    fn seal(
+        &self,
+        tx: &WriteTxn<'_>,
+        (rows, _): (&Rows, &Who),
+        seen: &HandOutSeen,
+    ) -> Result<(), Error> {
+        let HandOutSeen::Ready(ready) = seen else {
+            return Ok(());
+        };
+        if ready.claim.path.is_some() {
+            let pair = rows.the_ssh_key().map_err(Error::Refused)?;
+            if !store::ssh_keys::claim(tx, pair.id, &ready.claim)? {
+                return Err(giving::overtaken(&self.cluster, pair));
+            }
+        }
+        Ok(())
+    }
+
+    fn decide(&self, rows: &Rows, who: &Who, seen: &HandOutSeen) -> Result<Decision, Refusal> {
+        let on = rows.only()?;
+        let user = self.receiver(rows, who)?;
+        let pair = rows.the_ssh_key()?;
+        if let HandOutSeen::Finished = seen {
+            return Ok(Decision {
+                user: Some(user.id),
+                ..Decision::default()
+            });
+        }
+        let is_settled = pair.custody != Custody::Claimed || !matches!(seen, HandOutSeen::Nothing);
+        if is_settled {
+            refuse_taken(rows, pair)?;
+        }
+        let cluster = &on.cluster.name;
+        let mut notes = vec![format!(
+            "ask cluster '{cluster}' whether this is the store that it knows"
         )];
-        return Err(journal.deny(app, denial, cluster, &user, help));
+        if !is_settled {
+            notes.push("find out how far the hand-out came that was cut off".to_owned());
+        }
+        let effect = Effect::SshKey {
+            cluster: on.cluster.id,
+            change: SshKeyEffect::HandOut {
+                fingerprint: pair.fingerprint.clone(),
+                user: user.id,
+            },
+        };
+        let to = match seen {
+            HandOutSeen::Ready(ready) => to(ready.claim.path.as_ref()),
+            _ => String::new(),
+        };
+        let is_file = self.destination != Destination::Stdout;
+        // What goes to standard output is recorded once the cluster is told.
+        let (effects, later) = if is_file {
+            (vec![effect], vec![])
+        } else {
+            (vec![], vec![effect])
+        };
+        Ok(Decision {
+            effects,
+            later,
+            detail: format!("key {} to {to}", pair.fingerprint),
+            user: Some(user.id),
+            notes,
+            goes_on: true,
+            ..Decision::default()
+        })
     }
-    Ok(user)
 }
 
-fn place(
-    session: &Session,
-    case: &Case,
-    wish: &HandOut,
-    sealed_to: Option<&User>,
-) -> Option<PathBuf> {
-    let path = match &wish.destination {
-        Destination::Stdout => return None,
-        Destination::File(path) => path.clone(),
-        Destination::Usual => PathBuf::from(match sealed_to {
-            None => format!("ssh-key-{}.pem", case.cluster.name),
-            Some(user) => format!("ssh-key-{}.{}.pem.age", case.cluster.name, user.name),
-        }),
+/// Refuses a key that is not to be had, or of which nobody knows whether somebody has it: after a
+/// restore, or an owner's word for the store, a younger copy of it may have handed it out.
+fn refuse_taken(rows: &Rows, pair: &KeyPair) -> Result<(), Refusal> {
+    let cluster = rows.only()?.cluster.name.clone();
+    if let Some(at) = pair.doubted_at.filter(|_| pair.custody.is_held()) {
+        return Err(SshKeyRefusal::Doubted { cluster, at }.into());
+    }
+    let name = |claim: &Claim| {
+        let user = rows.people.users.get(&claim.to);
+        user.map(|user| user.name.to_string()).unwrap_or_default()
     };
-    Some(session.workspace.env.current_dir.join(path))
+    Err(match (pair.custody, &pair.claim) {
+        (Custody::Available, _) => return Ok(()),
+        (Custody::Downloaded, Some(claim)) => SshKeyRefusal::Taken {
+            cluster,
+            user: name(claim),
+            at: claim.at,
+        },
+        (Custody::Claimed, Some(claim)) => SshKeyRefusal::CutOff {
+            cluster,
+            user: name(claim),
+            path: claim.path.clone().unwrap_or_default(),
+        },
+        _ => SshKeyRefusal::Gone(cluster),
+    }
+    .into())
+}
+
+/// Where it goes, in words.
+fn to(path: Option<&PathBuf>) -> String {
+    path.map_or_else(
+        || "standard output".to_owned(),
+        |path| format!("`{}`", path.display()),
+    )
 }
 
 /// The nodes to name in the command to copy: those recorded, and those that the cluster names and
 /// that are believed. One that is not does not come into a command.
-async fn known_nodes(session: &Session, case: &Case) -> Result<Vec<(String, Node)>, Error> {
-    let recorded = candidates::recorded(session, &case.cluster)?;
-    let current = session.store()?.read(|tx| {
-        match store::ssh_keys::find(tx, case.cluster.id, Place::Current)? {
-            Some(pair) => store::ssh_keys::nodes(tx, pair.id),
-            None => Ok(vec![]),
-        }
-    })?;
+async fn known_nodes(
+    session: &Session,
+    (cluster, actor): (&Cluster, &User),
+    pair: &KeyPair,
+) -> Result<Vec<(String, Node)>, Error> {
+    let recorded = candidates::recorded(session, cluster)?;
+    let store = session.store()?;
+    let current = store.read(|tx| store::ssh_keys::nodes(tx, pair.id))?;
     let mut nodes = Vec::new();
     for held in current.iter().filter(|held| held.may_hold()) {
         if let Ok(node) = held.address.parse::<Node>() {
@@ -169,7 +351,7 @@ async fn known_nodes(session: &Session, case: &Case) -> Result<Vec<(String, Node
             nodes.push((held.login.clone(), Node { port, ..node }));
         }
     }
-    let believed = candidates::believed(session, case, &recorded, None).await;
+    let believed = candidates::believed(session, (cluster, actor), &recorded, None).await;
     let (good, _) = believed.unwrap_or_default();
     for (_, node) in good {
         if nodes.iter().all(|(_, known)| known.address != node.address) {
@@ -198,136 +380,112 @@ fn readers(app: &App, pair: &KeyPair) -> Result<Vec<String>, Error> {
 /// Hands the private key of a cluster's nodes out, once.
 pub(crate) async fn download(
     session: &Session,
-    wish: &HandOut,
+    change: &HandOut,
     intent: &Intent<Unasked>,
-    consent: Option<Confirmed>,
 ) -> Result<Done<HandedOut>, Error> {
-    let words = "ssh-key download";
-    let before = case(session, words, &wish.cluster, ClusterAction::SshKey)?;
-    let _lock = session.lock_ssh_keys(&before.cluster).await?;
-    // Asked again under the lock: the rules and the key may have changed while we waited.
-    let case = case(session, words, &wish.cluster, ClusterAction::SshKey)?;
-    let user = receiver(session, &case, wish.user.as_ref())?;
-    let other = user.id != case.actor.user.id;
-    let path = place(session, &case, wish, other.then_some(&user));
-    let pair = session
-        .store()?
-        .read(|tx| store::ssh_keys::find(tx, case.cluster.id, Place::Current))?
-        .ok_or_else(|| none(&wish.cluster))?;
-    let found = match intent {
-        // A dry run settles nothing: a hand-out that was cut off is only said.
-        Intent::Preview => pair.clone(),
-        Intent::Perform(_) => resolve(session, &case.journal, &pair)?,
-    };
-    let took = found.claim.as_ref().filter(|claim| {
-        let here = claim.path.is_some() && claim.path == path;
-        found.custody == Custody::Downloaded
-            && pair.custody == Custody::Claimed
-            && here
-            && claim.to == user.id
-    });
-    if let Some(claim) = took {
-        // The very hand-out that was cut off: its file is there, complete.
-        let handed = HandedOut {
-            cluster: case.cluster.name.clone(),
-            user: user.name.to_string(),
-            at: claim.at,
-            fingerprint: found.fingerprint.clone(),
-            path,
-            sealed: other,
-            bytes: None,
-            nodes: known_nodes(session, &case).await?,
-            readers: readers(session, &found)?,
-            unwitnessed: None,
-            log_is_kept: false,
-            finished_earlier: true,
-        };
-        return Ok(Done::Did(handed));
+    if intent.is_preview() {
+        return preview(session, change).await;
     }
-    refuse_doubted(session, &case, &found)?;
-    refuse_second(session, &case, &found)?;
+    let mut recorded = Box::pin(change::record(session, change)).await?;
+    let cluster = recorded.before()?.cluster.clone();
+    let actor = recorded.actor().user.clone();
+    let user = match &change.user {
+        Some(name) => find::user(session, name)?,
+        None => actor.clone(),
+    };
+    let sealed = user.id != actor.id;
+    let pair = recorded
+        .rows()
+        .the_ssh_key()
+        .map_err(Error::Refused)?
+        .clone();
+    let mut handed = HandedOut {
+        cluster: cluster.name.clone(),
+        user: user.name.to_string(),
+        at: session.now(),
+        fingerprint: pair.fingerprint.clone(),
+        path: change.path(session, sealed.then_some(&user)),
+        sealed,
+        bytes: None,
+        nodes: vec![],
+        readers: readers(session, &pair)?,
+        unwitnessed: None,
+        log_is_kept: false,
+        finished_earlier: false,
+    };
+    if let (Some(HandOutSeen::Finished), Some(claim)) = (recorded.seen(), &pair.claim) {
+        return Ok(Done::Did(HandedOut {
+            at: claim.at,
+            nodes: known_nodes(session, (&cluster, &actor), &pair).await?,
+            finished_earlier: true,
+            ..handed
+        }));
+    }
+    let giving = Giving {
+        session,
+        change,
+        recorded: &recorded,
+        pair: &pair,
+    };
+    let emptied;
+    (handed.unwitnessed, emptied) = match (recorded.seen(), &handed.path) {
+        (Some(HandOutSeen::Ready(ready)), Some(path)) => {
+            giving.to_file(ready, (path, &ready.bytes)).await?
+        }
+        (Some(HandOutSeen::Ready(ready)), None) => giving.to_stdout(ready).await?,
+        _ => return Err(recorded.changed()),
+    };
+    handed.log_is_kept = !emptied;
+    if let Some(HandOutSeen::Ready(ready)) = recorded.take_seen() {
+        handed.at = ready.claim.at;
+        handed.bytes = handed.path.is_none().then_some(ready.bytes);
+        handed.nodes = ready.nodes;
+    }
+    Ok(Done::Did(handed))
+}
+
+async fn preview(session: &Session, change: &HandOut) -> Result<Done<HandedOut>, Error> {
+    let mut planned = change::planned(session, change).await?;
+    let actor = session.principal()?.user;
+    let user = match &change.user {
+        Some(name) => find::user(session, name)?,
+        None => actor.clone(),
+    };
+    let path = change.path(session, (user.id != actor.id).then_some(&user));
     if let Some(path) = &path {
         check_writable_destination(path, Overwrite::Never).map_err(in_the_way)?;
     }
-    if intent.is_preview() {
-        let to = path.as_ref().map_or_else(
-            || "standard output".to_owned(),
-            |path| format!("`{}`", path.display()),
-        );
-        let what = &found.fingerprint;
-        return Ok(Done::planned(vec![
-            format!(
-                "ask cluster '{}' whether this is the store that it knows",
-                case.cluster.name
-            ),
-            format!("hand SSH key {what} out to '{}', to {to}", user.name),
-            "destroy the sealed copy: nobody can take it again".to_owned(),
-        ]));
-    }
-    let bytes = text(session, &case, &found, other.then_some(&user))?;
-    let claim = Claim {
-        at: session.now(),
-        by: case.actor.holder.id,
-        to: user.id,
-        path: path.clone(),
-        digest: digest(bytes.expose_secret().as_bytes()),
-    };
-    let vouched = vouched(session, &case).await?;
-    if let (Err(why), None) = (&vouched, consent) {
-        return Err(unsure(&case, why));
-    }
-    // Before the hand-out: nobody waits for the cluster with a key that is only in memory.
-    let nodes = known_nodes(session, &case).await?;
-    let giving = Giving {
-        session,
-        case: &case,
-        journal: case.journal.clone().user(&user),
-        pair: &found,
-        claim: &claim,
-        consent,
-    };
-    let (unwitnessed, emptied) = match &path {
-        Some(path) => giving.to_file(vouched, (path, &bytes)).await?,
-        None => giving.to_stdout(vouched).await?,
-    };
-    Ok(Done::Did(HandedOut {
-        cluster: case.cluster.name.clone(),
-        user: user.name.to_string(),
-        at: claim.at,
-        readers: readers(session, &found)?,
-        fingerprint: found.fingerprint.clone(),
-        bytes: path.is_none().then_some(bytes),
-        path,
-        sealed: other,
-        nodes,
-        unwitnessed,
-        log_is_kept: !emptied,
-        finished_earlier: false,
-    }))
+    planned
+        .steps
+        .push(format!("write it to {}", to(path.as_ref())));
+    Ok(Done::Planned(planned))
 }
 
 /// The file's bytes: the key as OpenSSH wants it, or sealed to somebody else.
 fn text(
     session: &Session,
-    case: &Case,
+    cluster: &Cluster,
     pair: &KeyPair,
     seal_to: Option<&User>,
 ) -> Result<SecretString, Error> {
     let installation = find::installation(session)?;
+    let none = |user: &User| {
+        Error::Obstacle(Obstacle::NoKeyToSealTo {
+            user: user.name.clone(),
+            plain: false,
+        })
+    };
     let recipient = match seal_to {
         None => None,
-        Some(user) => Some(reseal::key(user)?.ok_or_else(|| Error::Forbidden {
-            why: format!("'{}' has no key to seal the file to", user.name),
-            hint: format!("run `kubegrant user set-key {} --key FILE`", user.name),
-        })?),
+        Some(user) => Some(reseal::key(user)?.ok_or_else(|| none(user))?),
     };
-    let opened = session.open_secret(&SealedSecret::ssh_key(&case.cluster, pair), &installation)?;
+    let opened = session.open_secret(&SealedSecret::ssh_key(cluster, pair), &installation)?;
     let Some(recipient) = recipient else {
         return Ok(opened);
     };
     let sealed = seal_file(opened.expose_secret().as_bytes(), &[recipient]);
     let sealed = sealed.map_err(|source| Error::Seal {
-        what: format!("the SSH key of cluster '{}'", case.cluster.name),
+        what: format!("the SSH key of cluster '{}'", cluster.name),
         source,
     })?;
     Ok(SecretString::from(
@@ -335,121 +493,13 @@ fn text(
     ))
 }
 
-/// After a restore, or an owner's word for the store, nobody knows whether the key was taken by a
-/// younger copy of it.
-fn refuse_doubted(app: &App, case: &Case, pair: &KeyPair) -> Result<(), Error> {
-    let doubted = app
-        .store()?
-        .read(|tx| store::ssh_keys::doubted_at(tx, pair.id))?;
-    let Some(at) = doubted.filter(|_| pair.custody.is_held()) else {
-        return Ok(());
-    };
-    let name = &case.cluster.name;
-    let why = format!(
-        "the store was restored from a backup, or accepted as it was found, on {}: somebody may \
-         have taken the SSH key of cluster '{name}' before",
-        at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
-    );
-    case.journal
-        .record_alone(app, Phase::Denied, why.clone(), None)?;
-    Err(Error::Forbidden {
-        why,
-        hint: format!(
-            "put a new key on the nodes with `kubegrant ssh-key rotate {name}`, or make one with \
-             `kubegrant ssh-key reset {name}`"
-        ),
-    })
-}
-
-fn refuse_second(app: &App, case: &Case, pair: &KeyPair) -> Result<(), Error> {
-    let name = &case.cluster.name;
-    let who = |claim: &Claim| -> Result<String, Error> {
-        let users = app.store()?.read(store::users::list)?;
-        let found = users.into_iter().find(|user| user.id == claim.to);
-        Ok(found.map(|user| user.name.to_string()).unwrap_or_default())
-    };
-    let way_out = format!(
-        "put a new key on the nodes with `kubegrant ssh-key rotate {name}`; the new one can be \
-         taken once"
-    );
-    let why = match (pair.custody, &pair.claim) {
-        (Custody::Available, _) => return Ok(()),
-        (Custody::Downloaded, Some(claim)) => format!(
-            "the SSH key of cluster '{name}' was taken by '{}' on {}",
-            who(claim)?,
-            claim.at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
-        ),
-        (Custody::Claimed, Some(claim)) => {
-            let path = claim.path.clone().unwrap_or_default();
-            return Err(Error::Forbidden {
-                why: format!(
-                    "a hand-out of the SSH key of cluster '{name}' to '{}' was cut off, and \
-                     `{}` is not the file that was written",
-                    who(claim)?,
-                    path.display()
-                ),
-                hint: format!(
-                    "if nobody has the key, make a new one with `kubegrant ssh-key reset {name}`"
-                ),
-            });
-        }
-        _ => format!("the SSH key of cluster '{name}' is gone"),
-    };
-    let journal = case.journal.clone();
-    journal.record_alone(app, Phase::Denied, why.clone(), None)?;
-    Err(Error::Forbidden { why, hint: way_out })
-}
-
 /// A private key never replaces a file, and no flag makes it.
 pub(super) fn in_the_way(error: FileError) -> Error {
     match error {
-        FileError::AlreadyExists { path, what } => Error::Forbidden {
-            why: format!("{what} is already at '{}'", path.display()),
-            hint: "remove it, or choose another name with `--file`".to_owned(),
-        },
+        FileError::AlreadyExists { path, what } => Error::Obstacle(Obstacle::InTheWay {
+            what: what.to_string(),
+            path,
+        }),
         other => other.into(),
     }
-}
-
-/// Settles a hand-out that was cut off: the file that is there, or is not, says how far it came.
-///
-/// The caller holds the lock, so nobody is at it any more. Gives the key as it stands then.
-pub(super) fn resolve(app: &App, journal: &Journal, pair: &KeyPair) -> Result<KeyPair, Error> {
-    let (Custody::Claimed, Some(claim)) = (pair.custody, &pair.claim) else {
-        return Ok(pair.clone());
-    };
-    let path = claim.path.clone().unwrap_or_default();
-    let mut pair = pair.clone();
-    match read_bounded(&path, 2 * KEY_BYTES_MAX) {
-        Ok(bytes) if digest(&bytes) == claim.digest => {
-            app.store()?.write(|tx| {
-                store::ssh_keys::complete(tx, pair.id)?;
-                let detail = format!(
-                    "a hand-out that was cut off is complete: key {} is in `{}`",
-                    pair.fingerprint,
-                    path.display()
-                );
-                journal.record(app, tx, Phase::Done, detail, None)
-            })?;
-            app.store()?.empty_log()?;
-            pair.custody = Custody::Downloaded;
-        }
-        Err(FileError::Missing { .. } | FileError::NoDirectory { .. }) => {
-            app.store()?.write(|tx| {
-                store::ssh_keys::release(tx, pair.id)?;
-                let detail = format!(
-                    "a hand-out that was cut off wrote nothing: there is no `{}`, and key {} can \
-                     still be taken",
-                    path.display(),
-                    pair.fingerprint
-                );
-                journal.record(app, tx, Phase::Failed, detail, None)
-            })?;
-            pair.custody = Custody::Available;
-            pair.claim = None;
-        }
-        // Another file, or one that cannot be read: it cannot be told. It stays claimed.
-        Ok(_) | Err(_) => {}
-    }
-    Ok(pair)
 }

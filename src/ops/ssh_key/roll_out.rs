@@ -1,4 +1,4 @@
-//! Bringing the public half to the nodes: install, and rotate.
+//! Bringing the public half to the nodes.
 //!
 //! For one node the order is: record that the new line will be there, add it, log in with the new
 //! key and no other, and only then remove old lines, through that very login. So a node accepts a
@@ -10,20 +10,19 @@ use std::path::PathBuf;
 
 use futures::{StreamExt, stream};
 
-use super::candidates::{Consent, Meant, Target, meant, recorded};
+use super::candidates::{Meant, Target};
 use super::outcome::NodeOutcome;
-use super::{Case, case, hand_out, none};
 use crate::artifact::file::read_bounded;
-use crate::domain::audit::{EventSeq, Phase};
+use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
 use crate::domain::name::ClusterName;
-use crate::domain::policy::ClusterAction;
 use crate::domain::sealed::SealedSecret;
 use crate::domain::ssh::{KeyPair, NodeKey, Place, SshKeyId};
 use crate::nodes::{Added, Login, Node, NodeError, PublicLine, Reach, Removed, Ssh};
-use crate::ops::{Done, Error, Intent, Unasked, find};
+use crate::ops::journal::Journal;
+use crate::ops::{Error, find};
 use crate::secrets::{KEY_BYTES_MAX, SshKey, SshKeyKind};
-use crate::session::{App, Session};
+use crate::session::Session;
 use crate::store;
 
 /// How many nodes are worked on at once.
@@ -87,13 +86,6 @@ pub(crate) enum Heard<'a> {
     Finished(&'a NodeReport),
 }
 
-pub(super) fn no_nodes(name: &ClusterName) -> Error {
-    Error::NotThere {
-        what: format!("known node of cluster '{name}'"),
-        hint: "name the nodes with `--node ADDRESS`".to_owned(),
-    }
-}
-
 /// A key with what can be done with it here.
 pub(super) struct Ready {
     pub(super) pair: KeyPair,
@@ -105,7 +97,8 @@ pub(super) struct Ready {
 /// Everything that the work on one node needs.
 pub(super) struct Work<'a> {
     pub(super) session: &'a Session,
-    pub(super) case: &'a Case,
+    pub(super) cluster: &'a Cluster,
+    pub(super) journal: &'a Journal,
     pub(super) wish: &'a RollOutWish,
     pub(super) new: Ready,
     /// Old keys, whose lines go; empty for an installation.
@@ -221,7 +214,7 @@ impl Work<'_> {
                     "the line of {} goes to node {node}",
                     self.new.pair.fingerprint
                 );
-                let journal = &self.case.journal;
+                let journal = self.journal;
                 journal.record(self.session, tx, Phase::Requested, detail, None)?;
             }
             Ok::<_, store::Error>(())
@@ -283,7 +276,7 @@ impl Work<'_> {
                         } else {
                             format!("the line of {print} is gone from node {node}")
                         };
-                        let journal = &self.case.journal;
+                        let journal = self.journal;
                         journal.record(self.session, tx, Phase::Done, detail, None)?;
                     }
                 }
@@ -331,13 +324,12 @@ impl Work<'_> {
         if !self.waits.replace(false) {
             return Ok(());
         }
-        if let Some(old) = store::ssh_keys::find(tx, self.case.cluster.id, Place::Current)? {
+        if let Some(old) = store::ssh_keys::find(tx, self.cluster.id, Place::Current)? {
             store::ssh_keys::set_place(tx, old.id, Place::Old)?;
         }
         store::ssh_keys::set_place(tx, self.new.pair.id, Place::Current)?;
         let detail = format!("key {} is the cluster's key now", self.new.pair.fingerprint);
-        self.case
-            .journal
+        self.journal
             .record(self.session, tx, Phase::Done, detail, None)?;
         Ok(())
     }
@@ -389,7 +381,7 @@ impl Work<'_> {
         let left: Vec<_> = unasked.chain(left).collect();
         self.session
             .store()?
-            .write(|tx| store::ssh_keys::set_left_out(tx, self.case.cluster.id, &left))?;
+            .write(|tx| store::ssh_keys::set_left_out(tx, self.cluster.id, &left))?;
         Ok(())
     }
 }
@@ -413,7 +405,7 @@ fn record(key: SshKeyId, target: &Target) -> NodeKey {
 
 impl NodeReport {
     /// The place as words name it.
-    fn place(&self) -> String {
+    pub(super) fn place(&self) -> String {
         match &self.login {
             Some(login) => format!("{login}@{}", self.node),
             None => format!("'{}'", self.node),
@@ -438,120 +430,4 @@ pub(super) fn failures(reports: &[NodeReport], meant: &Meant) -> Vec<String> {
     let unasked = meant.unasked.iter();
     let unasked = unasked.map(|why| format!("the cluster could not be asked for its nodes: {why}"));
     of_nodes.chain(unasked).collect()
-}
-
-/// Puts the cluster's public line on the nodes.
-pub(crate) async fn install(
-    session: &Session,
-    wish: &RollOutWish,
-    intent: &Intent<Unasked>,
-    consent: Consent,
-    hear: &mut dyn FnMut(Heard<'_>),
-) -> Result<Done<RollOut>, Error> {
-    let words = "ssh-key install";
-    let before = case(session, words, &wish.cluster, ClusterAction::ManageSshKey)?;
-    let _lock = session.lock_ssh_keys(&before.cluster).await?;
-    let case = case(session, words, &wish.cluster, ClusterAction::ManageSshKey)?;
-    let pair = session
-        .store()?
-        .read(|tx| store::ssh_keys::find(tx, case.cluster.id, Place::Current))?
-        .ok_or_else(|| none(&wish.cluster))?;
-    let pair = match intent {
-        Intent::Preview => pair,
-        Intent::Perform(_) => hand_out::resolve(session, &case.journal, &pair)?,
-    };
-    if !intent.is_preview() {
-        forget(session, &case, &wish.forget)?;
-    }
-    let recorded = recorded(session, &case.cluster)?;
-    let mut meant = meant(session, &case, wish, &recorded, false).await?;
-    if meant.is_empty() && wish.forget.is_empty() {
-        return Err(no_nodes(&wish.cluster));
-    }
-    let fingerprint = pair.fingerprint.clone();
-    if intent.is_preview() {
-        let line = |target: &Target| format!("put SSH key {fingerprint} on node {target}");
-        let lines = meant.targets.iter().map(line).chain(meant.remarks());
-        return Ok(Done::planned(lines.collect()));
-    }
-    meant.agree(&wish.cluster, consent)?;
-    let file = file_key(session, wish)?;
-    let work = Work {
-        session,
-        new: ready(session, &case.cluster, pair, file.as_ref())?,
-        old: vec![],
-        waits: Cell::new(false),
-        case: &case,
-        wish,
-    };
-    let detail = format!("key {fingerprint} to {} nodes", meant.targets.len());
-    let journal = &case.journal;
-    let request = journal.record_alone(session, Phase::Requested, detail, None)?;
-    let reports = work.bring_all(&meant, hear).await?;
-    let pending = failures(&reports, &meant);
-    close(session, &case, request, &reports, &pending)?;
-    Ok(Done::Did(RollOut {
-        cluster: case.cluster.name.clone(),
-        fingerprint,
-        resumed: false,
-        reports,
-        unasked: meant.unasked,
-        pending,
-    }))
-}
-
-/// Marks nodes that are gone for good, so that nobody waits for them.
-pub(super) fn forget(app: &App, case: &Case, nodes: &[Node]) -> Result<(), Error> {
-    if nodes.is_empty() {
-        return Ok(());
-    }
-    app.store()?.write(|tx| {
-        let mut is_changed = false;
-        for pair in store::ssh_keys::list(tx, case.cluster.id)? {
-            for held in store::ssh_keys::nodes(tx, pair.id)? {
-                let named = nodes.iter().any(|node| {
-                    node.address == held.address && (node.port.is_none() || node.port == held.port)
-                });
-                if named && held.may_hold() {
-                    let removed_at = Some(app.now());
-                    store::ssh_keys::set_node(tx, &NodeKey { removed_at, ..held })?;
-                    is_changed = true;
-                }
-            }
-        }
-        let before = store::ssh_keys::left_out(tx, case.cluster.id)?;
-        let mut left = before.clone();
-        left.retain(|(name, _)| {
-            !nodes
-                .iter()
-                .any(|node| node.address.eq_ignore_ascii_case(name))
-        });
-        if !is_changed && left.len() == before.len() {
-            return Ok(());
-        }
-        store::ssh_keys::set_left_out(tx, case.cluster.id, &left)?;
-        let names: Vec<String> = nodes.iter().map(ToString::to_string).collect();
-        let detail = format!("nodes that are gone: {}", names.join(", "));
-        case.journal.record(app, tx, Phase::Done, detail, None)?;
-        Ok(())
-    })
-}
-
-/// Records what came of the nodes.
-pub(super) fn close(
-    app: &App,
-    case: &Case,
-    request: EventSeq,
-    reports: &[NodeReport],
-    pending: &[String],
-) -> Result<(), Error> {
-    let phase = Phase::ending(pending);
-    let words = reports.iter().map(|report| match &report.outcome {
-        Ok(outcome) => format!("{}: {}", report.place(), outcome.words()),
-        Err(error) => format!("{}: {error}", report.place()),
-    });
-    let detail = words.collect::<Vec<_>>().join("; ");
-    case.journal
-        .record_alone(app, phase, detail, Some(request))?;
-    Ok(())
 }

@@ -1,59 +1,187 @@
 //! Replacing the key on every node, or going on with a replacement that was cut off.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 
-use super::candidates::{Consent, Meant, meant, recorded};
-use super::roll_out::{
-    Heard, RollOut, RollOutWish, Work, close, failures, file_key, forget, no_nodes, ready,
-};
-use super::{Case, NewKey, case, hand_out, insert, make, none, retire};
+use super::candidates::{Consent, Meant};
+use super::install::{close, prepare};
+use super::keys::{NewKey, changed, described, insert, make};
+use super::roll_out::{Heard, RollOut, RollOutWish, Work, failures, file_key, ready};
+use crate::domain::action::Action;
 use crate::domain::audit::Phase;
+use crate::domain::effect::Effect;
 use crate::domain::policy::ClusterAction;
-use crate::domain::ssh::{KeyPair, NodeKey, Place};
+use crate::domain::refusal::{Refusal, SshKeyRefusal};
+use crate::domain::rows::Rows;
+use crate::domain::ssh::{KeyPair, NodeKey, Place, SshKeyEffect};
+use crate::ops::change::{self, About, Change, Decision, Target, Who};
 use crate::ops::{Done, Error, Intent, Unasked};
-use crate::secrets::SshKeyKind;
+use crate::secrets::SshKey;
 use crate::session::{App, Session};
-use crate::store;
+use crate::store::{self, WriteTxn};
+
+const ROTATE: Action = Action::SshKeyRotate;
 
 /// The keys of a cluster in their parts.
-struct Keys {
-    current: KeyPair,
-    next: Option<KeyPair>,
-    old: Vec<KeyPair>,
+struct Keys<'a> {
+    current: &'a KeyPair,
+    next: Option<&'a KeyPair>,
+    old: Vec<&'a KeyPair>,
 }
 
-fn keys(app: &App, case: &Case, intent: Intent<Unasked>) -> Result<Keys, Error> {
-    let all = app
-        .store()?
-        .read(|tx| store::ssh_keys::list(tx, case.cluster.id))?;
-    let mut by_place: BTreeMap<&str, Vec<KeyPair>> = BTreeMap::new();
-    for pair in all {
-        let pair = match intent {
-            Intent::Preview => pair,
-            Intent::Perform(_) => hand_out::resolve(app, &case.journal, &pair)?,
-        };
-        by_place.entry(pair.place.as_str()).or_default().push(pair);
+impl<'a> Keys<'a> {
+    fn of(rows: &'a Rows) -> Result<Self, Refusal> {
+        let with = |place: Place| rows.ssh_keys.iter().filter(move |it| it.place == place);
+        Ok(Self {
+            current: rows.the_ssh_key()?,
+            next: with(Place::Next).next_back(),
+            old: with(Place::Old).collect(),
+        })
     }
-    let mut take = |place: Place| by_place.remove(place.as_str()).unwrap_or_default();
-    Ok(Keys {
-        current: take(Place::Current)
-            .pop()
-            .ok_or_else(|| none(&case.cluster.name))?,
-        next: take(Place::Next).pop(),
-        old: take(Place::Old),
-    })
+
+    /// Whether a rotation was begun and is not finished.
+    fn is_unfinished(&self, wish: &RollOutWish, nodes: &[NodeKey]) -> bool {
+        let is_old = |node: &NodeKey| self.old.iter().any(|it| it.id == node.key);
+        let is_held = nodes.iter().any(|it| it.may_hold() && is_old(it));
+        // Nodes are forgotten to end a rotation, not to begin another.
+        let forgets = !wish.forget.is_empty() && !self.old.is_empty();
+        // A key that nobody has is still on its way to nodes that were away or left out. Since a
+        // restore, or an owner's word for the store, nobody knows who has it.
+        let is_fresh = self.current.custody.is_held() && self.current.doubted_at.is_none();
+        let on_its_way = is_fresh && !self.old.is_empty();
+        self.next.is_some() || is_held || forgets || on_its_way
+    }
+
+    /// The key that is brought: one that is there, or one that is to be made.
+    fn brought(&self, wish: &RollOutWish, nodes: &[NodeKey]) -> Option<&'a KeyPair> {
+        let goes_on = self.is_unfinished(wish, nodes);
+        self.next.or_else(|| goes_on.then_some(self.current))
+    }
 }
 
-/// The nodes that may hold one of these keys, as far as is recorded.
-fn holders(app: &App, keys: &[&KeyPair]) -> Result<Vec<NodeKey>, Error> {
-    app.store()?.read(|tx| {
-        let mut found = Vec::new();
-        for key in keys {
-            found.extend(store::ssh_keys::nodes(tx, key.id)?);
+/// The cluster's key is replaced on every node, or a rotation that was cut off is gone on with.
+pub(super) struct Rotate<'a> {
+    pub(super) wish: &'a RollOutWish,
+    /// Who agreed to nodes that are new; `None` is a preview.
+    pub(super) consent: Option<Consent>,
+}
+
+/// What was seen before a rotation.
+#[derive(Default)]
+pub(super) struct RotateSeen {
+    meant: Meant,
+    /// The key that was made, where none is there to go on with.
+    made: Option<SshKey>,
+}
+
+impl Change for Rotate<'_> {
+    type Seen = RotateSeen;
+    type Consent = Unasked;
+
+    fn about(&self) -> About<'_> {
+        let target = Target::on(&self.wish.cluster, ClusterAction::ManageSshKey);
+        About::gives(ROTATE, target).ssh_keys()
+    }
+
+    async fn look(&self, session: &Session, rows: &Rows) -> Result<RotateSeen, Error> {
+        let meant = prepare(session, (ROTATE, self.wish), rows, self.consent, true).await?;
+        let mut seen = RotateSeen { meant, made: None };
+        if self.consent.is_none() {
+            return Ok(seen);
         }
-        found.retain(NodeKey::may_hold);
-        Ok(found)
+        if seen.meant.targets.is_empty() {
+            // No key is made that nobody would get.
+            let left = seen.meant.left_out.iter();
+            let left = left.map(|left| format!("node '{}' is left out: {}", left.name, left.why));
+            return Err(Error::from(SshKeyRefusal::AllLeftOut(left.collect())));
+        }
+        // What was cut off is settled, and some nodes may be forgotten.
+        let cluster = &rows.only().map_err(Error::Refused)?.cluster;
+        let now = with_keys(session, rows)?;
+        let keys = Keys::of(&now).map_err(Error::Refused)?;
+        if keys.brought(self.wish, &now.ssh_nodes).is_none() {
+            seen.made = Some(make(session, &cluster.name, self.wish.kind)?);
+        }
+        Ok(seen)
+    }
+
+    fn seal(
+        &self,
+        tx: &WriteTxn<'_>,
+        (rows, who): (&Rows, &Who),
+        seen: &RotateSeen,
+    ) -> Result<(), Error> {
+        let keys = Keys::of(rows).map_err(Error::Refused)?;
+        if keys.brought(self.wish, &rows.ssh_nodes).is_some() {
+            return Ok(());
+        }
+        let new = NewKey {
+            key: seen
+                .made
+                .as_ref()
+                .ok_or_else(|| changed(&self.wish.cluster))?,
+            imported: false,
+            place: Place::Next,
+        };
+        insert(tx, &rows.only().map_err(Error::Refused)?.cluster, who, &new)
+    }
+
+    fn decide(&self, rows: &Rows, _: &Who, seen: &RotateSeen) -> Result<Decision, Refusal> {
+        let cluster = rows.only()?.cluster.id;
+        let keys = Keys::of(rows)?;
+        let found = keys.brought(self.wish, &rows.ssh_nodes);
+        let nodes = seen.meant.targets.len();
+        let mut effects = Vec::new();
+        let mut notes = Vec::new();
+        let detail = match (found, &seen.made) {
+            (Some(pair), _) => {
+                notes.push(format!(
+                    "go on with the rotation to SSH key {}",
+                    pair.fingerprint
+                ));
+                format!("key {} to {nodes} nodes", pair.fingerprint)
+            }
+            (None, made) => {
+                effects.push(Effect::SshKey {
+                    cluster,
+                    change: SshKeyEffect::Add { fingerprint: None },
+                });
+                let new = made.as_ref().map(|made| described("new key", made));
+                format!("{} to {nodes} nodes", new.unwrap_or_default())
+            }
+        };
+        effects.push(Effect::SshKey {
+            cluster,
+            change: SshKeyEffect::Bring {
+                fingerprint: found.map(|pair| pair.fingerprint.clone()),
+                nodes,
+            },
+        });
+        notes.extend(seen.meant.targets.iter().map(|target| {
+            format!(
+                "put the new key on node {target}, log in with it, and remove the old one there"
+            )
+        }));
+        notes.extend(seen.meant.remarks());
+        Ok(Decision {
+            effects,
+            detail,
+            notes,
+            goes_on: true,
+            ..Decision::default()
+        })
+    }
+}
+
+/// Rows with the cluster's SSH keys as they are now.
+fn with_keys(app: &App, rows: &Rows) -> Result<Rows, Error> {
+    let cluster = rows.only().map_err(Error::Refused)?.cluster.id;
+    let (ssh_keys, ssh_nodes) = app
+        .store()?
+        .read(|tx| store::ssh_keys::with_nodes(tx, cluster))?;
+    Ok(Rows {
+        ssh_keys,
+        ssh_nodes,
+        ..rows.clone()
     })
 }
 
@@ -65,74 +193,43 @@ pub(crate) async fn rotate(
     consent: Consent,
     hear: &mut dyn FnMut(Heard<'_>),
 ) -> Result<Done<RollOut>, Error> {
-    let words = "ssh-key rotate";
-    let before = case(session, words, &wish.cluster, ClusterAction::ManageSshKey)?;
-    let _lock = session.lock_ssh_keys(&before.cluster).await?;
-    let case = case(session, words, &wish.cluster, ClusterAction::ManageSshKey)?;
-    let found = keys(session, &case, *intent)?;
-    if !intent.is_preview() {
-        forget(session, &case, &wish.forget)?;
-    }
-    let recorded = recorded(session, &case.cluster)?;
-    let mut meant = meant(session, &case, wish, &recorded, true).await?;
-    if meant.is_empty() {
-        return Err(no_nodes(&wish.cluster));
-    }
-    let unfinished = holders(session, &found.old.iter().collect::<Vec<_>>())?;
-    // Nodes are forgotten to end a rotation, not to begin another.
-    let forgets = !wish.forget.is_empty() && !found.old.is_empty();
-    // A key that nobody has is still on its way to nodes that were away or left out.
-    let is_fresh = found.current.custody.is_held() && !is_doubted(session, &found.current)?;
-    let on_its_way = is_fresh && !found.old.is_empty();
-    let resumed = found.next.is_some() || !unfinished.is_empty() || forgets || on_its_way;
+    let consent = (!intent.is_preview()).then_some(consent);
+    let change = Rotate { wish, consent };
     if intent.is_preview() {
-        return Ok(Done::planned(plan(&found, resumed, &meant)));
+        return change::planned(session, &change).await.map(Done::Planned);
     }
-    meant.agree(&wish.cluster, consent)?;
-    if meant.targets.is_empty() {
-        // No key is made that nobody would get.
-        let left = meant.left_out.iter();
-        let left = left.map(|left| format!("node '{}' is left out: {}", left.name, left.why));
-        return Err(Error::Forbidden {
-            why: left.collect::<Vec<_>>().join("; "),
-            hint: "name the nodes with `--node ADDRESS`".to_owned(),
-        });
-    }
-    let (new, old) = match (found.next, resumed) {
-        (Some(next), _) => (next, with(found.old, found.current)),
-        (None, true) => (found.current, found.old),
-        (None, false) => (
-            begin(session, &case, wish.kind)?,
-            with(found.old, found.current),
-        ),
-    };
+    let mut recorded = Box::pin(change::record(session, &change)).await?;
+    let meant = recorded.take_seen().unwrap_or_default().meant;
+    let cluster = &recorded.before()?.cluster;
+    let before = Keys::of(recorded.rows()).map_err(Error::Refused)?;
+    let resumed = before.is_unfinished(wish, &recorded.rows().ssh_nodes);
+    let now = with_keys(session, recorded.rows())?;
+    let keys = Keys::of(&now).map_err(Error::Refused)?;
+    let new = keys.next.unwrap_or(keys.current);
     let file = file_key(session, wish)?;
-    let old = old
-        .into_iter()
-        .map(|pair| ready(session, &case.cluster, pair, file.as_ref()))
+    let others = keys.old.into_iter().chain(keys.next.map(|_| keys.current));
+    let old = others
+        .map(|pair| ready(session, cluster, pair.clone(), file.as_ref()))
         .collect::<Result<Vec<_>, _>>()?;
     let work = Work {
         session,
         waits: Cell::new(new.place == Place::Next),
-        new: ready(session, &case.cluster, new, file.as_ref())?,
+        new: ready(session, cluster, new.clone(), file.as_ref())?,
         old,
-        case: &case,
+        cluster,
+        journal: recorded.journal(),
         wish,
     };
-    let fingerprint = work.new.pair.fingerprint.clone();
-    let detail = format!("key {fingerprint} to {} nodes", meant.targets.len());
-    let journal = &case.journal;
-    let request = journal.record_alone(session, Phase::Requested, detail, None)?;
     let reports = work.bring_all(&meant, hear).await?;
     let mut pending = failures(&reports, &meant);
-    let left = finish(session, &case, &work, pending.is_empty())?;
+    let left = finish(session, &work, pending.is_empty())?;
     pending.extend(left);
     pending.sort();
     pending.dedup();
-    close(session, &case, request, &reports, &pending)?;
+    close(session, &recorded, &reports, &pending)?;
     Ok(Done::Did(RollOut {
-        cluster: case.cluster.name.clone(),
-        fingerprint,
+        cluster: cluster.name.clone(),
+        fingerprint: new.fingerprint.clone(),
         resumed,
         reports,
         unasked: meant.unasked,
@@ -140,45 +237,9 @@ pub(crate) async fn rotate(
     }))
 }
 
-fn with(mut old: Vec<KeyPair>, current: KeyPair) -> Vec<KeyPair> {
-    old.push(current);
-    old
-}
-
-/// Makes the next key, known before any node can hold it.
-fn begin(session: &Session, case: &Case, kind: SshKeyKind) -> Result<KeyPair, Error> {
-    let key = make(session, &case.cluster.name, kind)?;
-    session.store()?.write(|tx| {
-        let new = NewKey {
-            key: &key,
-            imported: false,
-            place: Place::Next,
-        };
-        insert(session, tx, (&case.cluster, &case.actor), &new)?;
-        let detail = format!("new key {} ({})", key.fingerprint(), key.kind());
-        case.journal
-            .record(session, tx, Phase::Requested, detail, None)?;
-        let next = store::ssh_keys::find(tx, case.cluster.id, Place::Next)?;
-        next.ok_or_else(|| none(&case.cluster.name))
-    })
-}
-
-/// Since a restore, or an owner's word for the store, nobody knows who has it.
-fn is_doubted(app: &App, pair: &KeyPair) -> Result<bool, Error> {
-    let doubted = app
-        .store()?
-        .read(|tx| store::ssh_keys::doubted_at(tx, pair.id))?;
-    Ok(doubted.is_some())
-}
-
 /// Puts aside the old keys that no node holds any more, with their sealed halves; all of them, if
 /// every node was seen.
-fn finish(
-    app: &App,
-    case: &Case,
-    work: &Work<'_>,
-    is_everywhere: bool,
-) -> Result<Vec<String>, Error> {
+fn finish(app: &App, work: &Work<'_>, is_everywhere: bool) -> Result<Vec<String>, Error> {
     if work.waits.get() {
         return Ok(vec![format!(
             "SSH key {} is on no node yet; the old one stays the cluster's key",
@@ -187,41 +248,23 @@ fn finish(
     }
     let pending = app.store()?.write(|tx| {
         let detail = format!("key {} has taken its place", work.new.pair.fingerprint);
-        case.journal.record(app, tx, Phase::Done, detail, None)?;
+        work.journal.record(app, tx, Phase::Done, detail, None)?;
         for old in &work.old {
             if !is_everywhere {
                 // A node that was not seen may hold it: by its image, or by somebody's hand.
                 store::ssh_keys::set_place(tx, old.pair.id, Place::Old)?;
                 continue;
             }
-            retire(tx, &old.pair)?;
+            store::ssh_keys::put_aside(tx, old.pair.id)?;
             let nodes = store::ssh_keys::nodes(tx, old.pair.id)?;
             if !nodes.iter().any(NodeKey::may_hold) {
                 store::ssh_keys::destroy(tx, old.pair.id)?;
             }
         }
         // Those that have not got it yet are named with the reason already.
-        let pending = super::pending_on(tx, &case.cluster)?;
+        let pending = super::pending_on(tx, work.cluster)?;
         Ok::<_, store::Error>([pending.here, pending.on_nodes].concat())
     })?;
     app.store()?.empty_log()?;
     Ok(pending)
-}
-
-fn plan(found: &Keys, resumed: bool, meant: &Meant) -> Vec<String> {
-    let mut lines = Vec::new();
-    if resumed {
-        let new = found.next.as_ref().unwrap_or(&found.current);
-        lines.push(format!(
-            "go on with the rotation to SSH key {}",
-            new.fingerprint
-        ));
-    } else {
-        lines.push("make a new SSH key".to_owned());
-    }
-    lines.extend(meant.targets.iter().map(|target| {
-        format!("put the new key on node {target}, log in with it, and remove the old one there")
-    }));
-    lines.extend(meant.remarks());
-    lines
 }

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::{Action, Outcome};
+use super::{Outcome, Verb};
 use crate::domain::credential::Subject;
 use crate::domain::effect::Effect;
 use crate::domain::name::{ClusterName, UserRef};
@@ -20,12 +20,12 @@ use crate::session::Session;
 pub(super) struct Act<'a, C> {
     user: &'a UserRef,
     cluster: &'a ClusterName,
-    action: &'a Action,
+    action: &'a Verb,
     consent: PhantomData<C>,
 }
 
 impl<'a, C> Act<'a, C> {
-    pub(super) fn new(user: &'a UserRef, cluster: &'a ClusterName, action: &'a Action) -> Self {
+    pub(super) fn new(user: &'a UserRef, cluster: &'a ClusterName, action: &'a Verb) -> Self {
         Self {
             user,
             cluster,
@@ -100,11 +100,11 @@ impl<C> Change for Act<'_, C> {
     fn about(&self) -> About<'_> {
         // What takes away is recorded also by who cannot carry it out.
         let direction = match self.action {
-            Action::Revoke { .. } => Direction::Takes,
-            Action::Rotate | Action::Restore => Direction::Gives,
+            Verb::Revoke { .. } => Direction::Takes,
+            Verb::Rotate | Verb::Restore => Direction::Gives,
         };
         About::new(
-            self.action.words(),
+            self.action.action(),
             Target::on(self.cluster, self.action.asks()),
             direction,
         )
@@ -112,7 +112,7 @@ impl<C> Change for Act<'_, C> {
     }
 
     async fn look(&self, session: &Session, rows: &Rows) -> Result<(), Error> {
-        if !matches!(self.action, Action::Revoke { .. }) {
+        if !matches!(self.action, Verb::Revoke { .. }) {
             let on = rows.only().map_err(Error::Refused)?;
             session.manager_login(&on.cluster, &on.installation)?;
         }
@@ -123,9 +123,9 @@ impl<C> Change for Act<'_, C> {
         let on = rows.only()?;
         let user = rows.people.user(self.user)?;
         let decision = match self.action {
-            Action::Revoke { reason } => revoke(on, user, reason),
-            Action::Rotate => rotate(on, who, user)?,
-            Action::Restore => Decision {
+            Verb::Revoke { reason } => revoke(on, user, reason),
+            Verb::Rotate => rotate(on, who, user)?,
+            Verb::Restore => Decision {
                 effects: lift(on, user).into_iter().collect(),
                 detail: format!("block of '{}' lifted", user.name),
                 ..Decision::default()
@@ -166,17 +166,17 @@ pub(super) async fn on<C>(
 fn sentence<C>(act: &Act<'_, C>, carried: &Carried) -> String {
     let (name, on) = (carried.user_name(), act.cluster);
     match (act.action, carried.is_unchanged()) {
-        (Action::Revoke { .. }, false) => {
+        (Verb::Revoke { .. }, false) => {
             format!("the kubeconfig of '{name}' on cluster '{on}' is revoked and blocked")
         }
-        (Action::Revoke { .. }, true) => {
+        (Verb::Revoke { .. }, true) => {
             format!("the kubeconfig of '{name}' on cluster '{on}' was revoked already")
         }
-        (Action::Restore, false) => {
+        (Verb::Restore, false) => {
             format!("'{name}' can download a kubeconfig for cluster '{on}' again")
         }
-        (Action::Restore, true) => format!("'{name}' is not blocked on cluster '{on}'"),
-        (Action::Rotate, _) => {
+        (Verb::Restore, true) => format!("'{name}' is not blocked on cluster '{on}'"),
+        (Verb::Rotate, _) => {
             let begun = carried.effects.iter().find_map(|effect| match effect {
                 Effect::BeginVersion {
                     subject: Subject::Personal(_),

@@ -1,12 +1,12 @@
 //! `team list`: the latest version of everybody on every cluster.
 
 use crate::domain::Timestamp;
+use crate::domain::action::Action;
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::{Credential, State as CredentialState};
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::{ClusterAction, OrganizationAction};
 use crate::domain::user::User;
-use crate::ops::journal::Journal;
 use crate::ops::{Error, find, project};
 use crate::session::Session;
 use crate::store::{self, ReadTxn};
@@ -43,8 +43,7 @@ pub(crate) struct Filter {
 
 /// Lists the latest version of everybody on every cluster. For owners and admins.
 pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Line>, Error> {
-    let actor = find::principal(session, "team list")?;
-    let journal = Journal::new(&actor, "team list");
+    let (actor, journal) = find::acting(session, Action::TeamList)?;
     if let Some(name) = &filter.cluster {
         find::cluster(session, &actor, &journal, name, ClusterAction::TeamList)?;
     }

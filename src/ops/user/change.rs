@@ -2,6 +2,7 @@
 
 use super::Changed;
 use crate::domain::Confirmed;
+use crate::domain::action::Action;
 use crate::domain::cluster::Cluster;
 use crate::domain::effect::{Effect, NewUser};
 use crate::domain::name::{Email, UserName, UserRef};
@@ -37,7 +38,7 @@ impl Change for AddUser {
 
     fn about(&self) -> About<'_> {
         About::gives(
-            "user add",
+            Action::UserAdd,
             Target::Organization(OrganizationAction::ManageUser(self.role)),
         )
         .name(self.name.to_string())
@@ -121,7 +122,7 @@ impl Change for SetRole {
     type Consent = Unasked;
 
     fn about(&self) -> About<'_> {
-        About::takes("user set-role", Target::Organization(MANAGE))
+        About::takes(Action::UserSetRole, Target::Organization(MANAGE))
             .user(&self.user)
             .follows_user()
     }
@@ -209,7 +210,7 @@ impl Change for SetKey {
     type Consent = Unasked;
 
     fn about(&self) -> About<'_> {
-        About::gives("user set-key", Target::Anybody).user(&self.user)
+        About::gives(Action::UserSetKey, Target::Anybody).user(&self.user)
     }
 
     fn reseals(&self, rows: &Rows, cluster: &Cluster) -> bool {
@@ -286,7 +287,7 @@ impl Change for Disable {
     type Consent = Confirmed;
 
     fn about(&self) -> About<'_> {
-        About::takes("user disable", Target::Organization(MANAGE))
+        About::takes(Action::UserDisable, Target::Organization(MANAGE))
             .user(&self.user)
             .follows_user()
     }
@@ -309,7 +310,7 @@ impl Change for Enable {
     type Consent = Unasked;
 
     fn about(&self) -> About<'_> {
-        About::takes("user enable", Target::Organization(MANAGE))
+        About::takes(Action::UserEnable, Target::Organization(MANAGE))
             .user(&self.user)
             .follows_user()
     }

@@ -1,6 +1,7 @@
 //! Every way to tamper with a log of 200 events, each tried on every event.
 
 use super::*;
+use crate::domain::action::Action;
 use crate::domain::user::Role;
 use crate::store::{Store, users};
 
@@ -16,7 +17,7 @@ fn event(number: i64) -> Event {
         at: at(1_000 + number),
         actor: "alice".to_owned(),
         acting_as: some(3, "bob"),
-        action: "access grant",
+        action: Action::AccessGrant,
         phase: if number % 2 == 0 {
             Phase::Requested
         } else {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::Timestamp;
+use crate::domain::action::Action;
 use crate::domain::audit::{Event, EventSeq, Phase};
 use crate::domain::user::{Role, UserId};
 use crate::store::{Store, audit, meta, users};
@@ -11,7 +12,7 @@ fn event() -> Event {
         at: Timestamp::UNIX_EPOCH,
         actor: "alice".to_owned(),
         acting_as: None,
-        action: "test",
+        action: Action::Status,
         phase: Phase::Done,
         cluster: None,
         user: None,

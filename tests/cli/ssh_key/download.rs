@@ -297,9 +297,9 @@ fn a_dry_run_takes_nothing() {
     let mut kg = with_key();
     insta::assert_snapshot!(kg.run("ssh-key download prod --dry-run"), @r"
         WOULD
+        hand SSH key [FINGERPRINT] of cluster 'prod' out to 'olivia', and destroy the sealed copy: nobody can take it again
         ask cluster 'prod' whether this is the store that it knows
-        hand SSH key [FINGERPRINT] out to 'olivia', to `[HOME]/work/ssh-key-prod.pem`
-        destroy the sealed copy: nobody can take it again
+        write it to `[HOME]/work/ssh-key-prod.pem`
         ----- stderr -----
         Nothing was changed (dry run).
         [exit 0]
@@ -333,7 +333,14 @@ fn a_hand_out_that_was_cut_off_is_told_by_its_file() {
     ran.success().says("was cut off");
     // A dry run settles nothing.
     std::fs::remove_file(kg.path("key.pem")).expect("ours");
-    kg.run("ssh-key download prod -f other --dry-run").exit(5);
+    let preview = kg.run("ssh-key download prod -f other --dry-run");
+    assert!(
+        preview
+            .success()
+            .stdout
+            .contains("find out how far the hand-out came"),
+        "{preview}"
+    );
     assert_eq!(
         kg.sealed("SELECT CAST(custody AS BLOB) FROM ssh_keys"),
         b"claimed"

@@ -2,6 +2,7 @@
 
 use super::{Issue, IssueSeen, Terms, asked};
 use crate::domain::access::{Level, Power};
+use crate::domain::action::Action;
 use crate::domain::cluster::State;
 use crate::domain::credential::Subject;
 use crate::domain::policy::ClusterAction;
@@ -24,7 +25,7 @@ fn case(world: &World, name: &str, of: Subject, power: Power) -> Case {
     };
     let on = &world.0.clusters[0];
     Case {
-        journal: Journal::new(&actor, "kubeconfig download"),
+        journal: Journal::new(&actor, Action::KubeconfigDownload),
         actor,
         cluster: on.cluster.clone(),
         subject: world.user(name).clone(),
@@ -239,7 +240,10 @@ fn what_is_more_than_it_says_needs_consent() {
 fn it_waits_for_the_cluster_and_asks_the_rules_of_the_way_that_is_taken() {
     let world = reader();
     let bob = personal(&world, "bob", Power::Read);
-    for (anew, command) in [(false, "kubeconfig download"), (true, "kubeconfig rotate")] {
+    for (anew, command) in [
+        (false, Action::KubeconfigDownload),
+        (true, Action::KubeconfigRotate),
+    ] {
         let change = issue(&bob, anew);
         let about = change.about();
         assert_eq!(about.direction, Direction::Gives);

@@ -1,0 +1,197 @@
+//! Putting the cluster's public line on the nodes; and what a rotation does as well before and after
+//! the work on the nodes.
+
+use std::cell::Cell;
+
+use super::candidates::{Consent, Meant, Target, meant, recorded};
+use super::pending::resolve_all;
+use super::roll_out::{Heard, NodeReport, RollOut, RollOutWish, Work, failures, file_key, ready};
+use crate::domain::action::Action;
+use crate::domain::audit::Phase;
+use crate::domain::cluster::Cluster;
+use crate::domain::effect::Effect;
+use crate::domain::policy::ClusterAction;
+use crate::domain::refusal::{Refusal, SshKeyRefusal};
+use crate::domain::rows::Rows;
+use crate::domain::ssh::{NodeKey, SshKeyEffect};
+use crate::nodes::Node;
+use crate::ops::change::{self, About, Change, Decision, Recorded, Who};
+use crate::ops::journal::Journal;
+use crate::ops::{Done, Error, Intent, Unasked};
+use crate::session::{App, Session};
+use crate::store;
+
+/// What install and rotate have in common before anything is decided: what was cut off is settled,
+/// nodes that are gone are forgotten, and the nodes that are meant are found. `None` is a preview,
+/// which settles, forgets and asks nothing.
+pub(super) async fn prepare(
+    session: &Session,
+    (command, wish): (Action, &RollOutWish),
+    rows: &Rows,
+    consent: Option<Consent>,
+    is_rotation: bool,
+) -> Result<Meant, Error> {
+    let cluster = &rows.only().map_err(Error::Refused)?.cluster;
+    let actor = session.principal()?;
+    if consent.is_some() {
+        resolve_all(session, command, rows)?;
+        let journal = Journal::new(&actor, command).cluster(cluster);
+        forget(session, (cluster, &journal), &wish.forget)?;
+    }
+    let recorded = recorded(session, cluster)?;
+    let of = (cluster, &actor.user);
+    let mut meant = meant(session, of, wish, &recorded, is_rotation).await?;
+    if meant.is_empty() && (is_rotation || wish.forget.is_empty()) {
+        return Err(Error::from(SshKeyRefusal::NoNodes(wish.cluster.clone())));
+    }
+    if let Some(consent) = consent {
+        meant.agree(&wish.cluster, consent)?;
+    }
+    Ok(meant)
+}
+
+/// The cluster's public line is put on the nodes.
+struct Install<'a> {
+    wish: &'a RollOutWish,
+    /// Who agreed to nodes that are new; `None` is a preview.
+    consent: Option<Consent>,
+}
+
+const INSTALL: Action = Action::SshKeyInstall;
+
+impl Change for Install<'_> {
+    type Seen = Option<Meant>;
+    type Consent = Unasked;
+
+    fn about(&self) -> About<'_> {
+        let target = change::Target::on(&self.wish.cluster, ClusterAction::ManageSshKey);
+        About::gives(INSTALL, target).ssh_keys()
+    }
+
+    async fn look(&self, session: &Session, rows: &Rows) -> Result<Option<Meant>, Error> {
+        let asked = (INSTALL, self.wish);
+        let meant = prepare(session, asked, rows, self.consent, false).await?;
+        Ok(Some(meant))
+    }
+
+    fn decide(&self, rows: &Rows, _: &Who, meant: &Option<Meant>) -> Result<Decision, Refusal> {
+        let pair = rows.the_ssh_key()?;
+        let nodes = meant.as_ref().map_or(0, |meant| meant.targets.len());
+        let fingerprint = pair.fingerprint.clone();
+        let targets = meant.iter().flat_map(|meant| &meant.targets);
+        let line = |target: &Target| format!("put SSH key {fingerprint} on node {target}");
+        let remarks = meant.iter().flat_map(Meant::remarks);
+        Ok(Decision {
+            detail: format!("key {fingerprint} to {nodes} nodes"),
+            notes: targets.map(line).chain(remarks).collect(),
+            effects: vec![Effect::SshKey {
+                cluster: pair.cluster,
+                change: SshKeyEffect::Bring {
+                    fingerprint: Some(fingerprint.clone()),
+                    nodes,
+                },
+            }],
+            goes_on: true,
+            ..Decision::default()
+        })
+    }
+}
+
+/// Puts the cluster's public line on the nodes.
+pub(crate) async fn install(
+    session: &Session,
+    wish: &RollOutWish,
+    intent: &Intent<Unasked>,
+    consent: Consent,
+    hear: &mut dyn FnMut(Heard<'_>),
+) -> Result<Done<RollOut>, Error> {
+    let consent = (!intent.is_preview()).then_some(consent);
+    let change = Install { wish, consent };
+    if intent.is_preview() {
+        return change::planned(session, &change).await.map(Done::Planned);
+    }
+    let mut recorded = Box::pin(change::record(session, &change)).await?;
+    let meant = recorded.take_seen().flatten().unwrap_or_default();
+    let cluster = &recorded.before()?.cluster;
+    let pair = recorded.rows().the_ssh_key().map_err(Error::Refused)?;
+    let file = file_key(session, wish)?;
+    let work = Work {
+        session,
+        new: ready(session, cluster, pair.clone(), file.as_ref())?,
+        old: vec![],
+        waits: Cell::new(false),
+        cluster,
+        journal: recorded.journal(),
+        wish,
+    };
+    let reports = work.bring_all(&meant, hear).await?;
+    let pending = failures(&reports, &meant);
+    close(session, &recorded, &reports, &pending)?;
+    Ok(Done::Did(RollOut {
+        cluster: cluster.name.clone(),
+        fingerprint: pair.fingerprint.clone(),
+        resumed: false,
+        reports,
+        unasked: meant.unasked,
+        pending,
+    }))
+}
+
+/// Marks nodes that are gone for good, so that nobody waits for them.
+fn forget(
+    app: &App,
+    (cluster, journal): (&Cluster, &Journal),
+    nodes: &[Node],
+) -> Result<(), Error> {
+    if nodes.is_empty() {
+        return Ok(());
+    }
+    app.store()?.write(|tx| {
+        let mut is_changed = false;
+        for pair in store::ssh_keys::list(tx, cluster.id)? {
+            for held in store::ssh_keys::nodes(tx, pair.id)? {
+                let named = nodes.iter().any(|node| {
+                    node.address == held.address && (node.port.is_none() || node.port == held.port)
+                });
+                if named && held.may_hold() {
+                    let removed_at = Some(app.now());
+                    store::ssh_keys::set_node(tx, &NodeKey { removed_at, ..held })?;
+                    is_changed = true;
+                }
+            }
+        }
+        let before = store::ssh_keys::left_out(tx, cluster.id)?;
+        let mut left = before.clone();
+        left.retain(|(name, _)| {
+            !nodes
+                .iter()
+                .any(|node| node.address.eq_ignore_ascii_case(name))
+        });
+        if !is_changed && left.len() == before.len() {
+            return Ok(());
+        }
+        store::ssh_keys::set_left_out(tx, cluster.id, &left)?;
+        let names: Vec<String> = nodes.iter().map(ToString::to_string).collect();
+        let detail = format!("nodes that are gone: {}", names.join(", "));
+        journal.record(app, tx, Phase::Done, detail, None)?;
+        Ok(())
+    })
+}
+
+/// Records what came of the nodes.
+pub(super) fn close<S>(
+    app: &App,
+    recorded: &Recorded<S>,
+    reports: &[NodeReport],
+    pending: &[String],
+) -> Result<(), Error> {
+    let phase = Phase::ending(pending);
+    let words = reports.iter().map(|report| match &report.outcome {
+        Ok(outcome) => format!("{}: {}", report.place(), outcome.words()),
+        Err(error) => format!("{}: {error}", report.place()),
+    });
+    let detail = words.collect::<Vec<_>>().join("; ");
+    let (journal, request) = (recorded.journal(), recorded.request());
+    journal.record_alone(app, phase, detail, request)?;
+    Ok(())
+}
