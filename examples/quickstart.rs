@@ -144,7 +144,7 @@ fn prove(story: &Story) -> anyhow::Result<()> {
     let why = "nor can it mint the manager's token";
     bob.expect("POST", MANAGER_TOKEN, Some(token), &[403], why)?;
     note("Kubernetes' own `edit`, bound cluster-wide, could do both. So write is `edit` in");
-    note("every namespace but those from which one could climb:");
+    note("every namespace but those from which one could escalate:");
     story.run("cluster show prod", 0)
 }
 

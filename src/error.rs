@@ -362,7 +362,9 @@ impl From<ops::Error> for Failure {
                 Kind::State,
                 "agree to them with `--yes`, or name the nodes with `--node ADDRESS`".to_owned(),
             ),
-            E::Climbs { .. } | E::Unsure { .. } => (Kind::State, "insist with `--yes`".to_owned()),
+            E::Escalates { .. } | E::Unsure { .. } => {
+                (Kind::State, "insist with `--yes`".to_owned())
+            }
             E::Provider(inner) => provider_kind(inner),
             E::Import(_) => (Kind::Usage, String::new()),
             E::Exec(_) => (Kind::State, String::new()),

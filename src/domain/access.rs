@@ -13,7 +13,7 @@ use super::user::{Role, User, UserId};
 pub(crate) enum Level {
     /// Kubernetes `view`.
     Read,
-    /// Kubernetes `view`, and `edit` where it cannot climb.
+    /// Kubernetes `view`, and `edit` where it cannot escalate.
     Write,
 }
 

@@ -45,7 +45,7 @@ impl fmt::Display for State {
 pub(crate) enum WriteScope {
     /// `view` everywhere and `edit` in every namespace that is not held back.
     Namespaces,
-    /// Kubernetes' plain cluster-wide `edit`: its holder can climb to cluster-admin.
+    /// Kubernetes' plain cluster-wide `edit`: its holder can escalate to cluster-admin.
     Cluster,
 }
 

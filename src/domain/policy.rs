@@ -68,11 +68,11 @@ pub(crate) enum ClusterAction {
     ManageSshKey,
     /// Grant, change or remove developers' access.
     Grant,
-    /// Bind `view` or `edit` to a user, where it cannot climb.
+    /// Bind `view` or `edit` to a user, where it cannot escalate.
     BindLevel,
     /// Unbind `view` or `edit`.
     UnbindLevel,
-    /// Bind any other role, or one that lets its holder climb.
+    /// Bind any other role, or one that lets its holder escalate.
     BindRole,
     /// Unbind any other role.
     UnbindRole,
@@ -142,7 +142,7 @@ impl ClusterAction {
             Self::Grant => "grant, change or remove developers' access",
             Self::BindLevel => "bind view or edit",
             Self::UnbindLevel => "unbind view or edit",
-            Self::BindRole => "bind any other role, or one that can climb",
+            Self::BindRole => "bind any other role, or one that can escalate",
             Self::UnbindRole => "unbind any other role",
             Self::ExplainOthers => "ask about others' access",
             Self::TeamList => "list others' credentials",

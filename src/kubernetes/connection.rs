@@ -20,11 +20,11 @@ use super::observe::Seen;
 use super::witness::Standing;
 use crate::domain::Timestamp;
 use crate::domain::audit::Head;
-use crate::domain::climb::Probe;
 use crate::domain::installation::InstallationId;
 use crate::domain::mark::Marks;
 use crate::domain::plan::{NAMESPACE, Place, binding_name};
 use crate::domain::power::{RoleRef, Rule};
+use crate::domain::role_summary::Probe;
 use crate::secrets::{MacKey, SecretString};
 
 /// The one connection to a cluster of a run.

@@ -7,10 +7,10 @@ use super::error::Error;
 use super::manager::{cluster_rules, namespace_rules};
 use super::observe::Seen;
 use super::{foreign, objects};
-use crate::domain::climb::summary;
 use crate::domain::installation::InstallationId;
 use crate::domain::plan::{NAMESPACE, binding_name};
 use crate::domain::power::{Binding, RoleRef, Rule, Subject};
+use crate::domain::role_summary::summary;
 
 /// What of the manager's own rights is not as [`Connection::install_manager`] makes it.
 #[derive(Debug, Default)]

@@ -9,9 +9,9 @@ use tokio::time::Instant;
 use super::connection::Connection;
 use super::converge::CONCURRENCY;
 use super::error::Error;
-use crate::domain::climb::{self, Probe};
 use crate::domain::plan::{self, Lists, Object, Observed, Place, Plan, Step};
 use crate::domain::power::{RoleRef, Rule};
+use crate::domain::role_summary::{self, Probe};
 
 /// How long the API server may take to stop letting in an account that is off its lists.
 pub(super) const SETTLE_MAX: Duration = Duration::from_secs(5);
@@ -272,7 +272,7 @@ impl Connection {
                     kept.extend(rules.of(self, role, at).await?);
                 }
             }
-            Ask::Role(climb::probes(&own, &kept, place.is_none()))
+            Ask::Role(role_summary::probes(&own, &kept, place.is_none()))
         };
         Ok(Leaving {
             account: account.to_owned(),

@@ -88,7 +88,7 @@ pub(crate) enum Error {
     },
     /// What is wished for would make its holder more than it says: somebody must agree to it.
     #[error("{what}")]
-    Climbs {
+    Escalates {
         /// What, and why.
         what: String,
     },

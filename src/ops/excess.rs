@@ -52,7 +52,7 @@ pub(super) fn agreed(found: Vec<String>, insists: Option<Confirmed>) -> Result<V
     if found.is_empty() || insists.is_some() {
         return Ok(found);
     }
-    Err(Error::Climbs {
+    Err(Error::Escalates {
         what: found.join("; "),
     })
 }

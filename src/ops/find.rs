@@ -118,7 +118,7 @@ pub(super) fn acts_as(actor: &Principal) -> Result<(), Denial> {
         active: actor.holder.active,
     };
     policy::in_organization(holder, OrganizationAction::ActAs)?;
-    // Acting as an owner is an owner's right: no admin climbs by `--as`.
+    // Acting as an owner is an owner's right: no admin escalates by `--as`.
     if actor.user.role > actor.holder.role {
         return Err(Denial::OwnersOnly);
     }

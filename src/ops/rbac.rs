@@ -25,7 +25,7 @@ use crate::domain::similar::similar;
 use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::text;
 use crate::domain::user::UserId;
-use crate::domain::{Timestamp, climb};
+use crate::domain::{Timestamp, role_summary};
 use crate::kubernetes::observe::Seen;
 use crate::session::{App, Session};
 use crate::store;
@@ -41,8 +41,8 @@ pub(crate) struct Outcome {
     pub(crate) bound: Bound,
     /// Whether it was so before.
     pub(crate) unchanged: bool,
-    /// Why its holder can climb, where they can.
-    pub(crate) climbs: Option<String>,
+    /// Why its holder can escalate, where they can.
+    pub(crate) escalates: Option<String>,
     /// What it carries that the level of the same kind leaves out.
     pub(crate) more: Vec<LeftOut>,
     /// What the user has there now.
@@ -64,7 +64,7 @@ impl Outcome {
             cluster: on.cluster.name.clone(),
             bound: bound.clone(),
             unchanged: carried.is_unchanged(),
-            climbs: None,
+            escalates: None,
             more: vec![],
             access: user.map_or(Access::None, |user| on.access_of(user, now)),
             is_live: subject.is_some_and(|subject| on.live(subject).is_some()),
@@ -82,10 +82,10 @@ fn existing<'a>(on: &'a ClusterSnapshot, user: UserId, bound: &Bound) -> Option<
 /// How a binding stands on its cluster now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// The role is there; whether it lets its holder climb, and why.
+    /// The role is there; whether it lets its holder escalate, and why.
     Role {
         /// Why, where it does.
-        climbs: Option<String>,
+        escalates: Option<String>,
     },
     /// The role is gone: the binding gives nothing until there is one of that name again.
     RoleGone,
@@ -102,7 +102,7 @@ pub(super) fn standing(bound: &Bound, seen: &Seen) -> Standing {
     match seen.roles.rules(&bound.role, bound.place.as_deref()) {
         None => Standing::RoleGone,
         Some(rules) => Standing::Role {
-            climbs: seen.escalation.of(bound, rules),
+            escalates: seen.escalation.of(bound, rules),
         },
     }
 }
@@ -217,8 +217,8 @@ pub(crate) struct Offer {
     pub(crate) bound: Bound,
     /// What it allows, in a line.
     pub(crate) allows: String,
-    /// Why its holder could climb.
-    pub(crate) climbs: Option<String>,
+    /// Why its holder could escalate.
+    pub(crate) escalates: Option<String>,
 }
 
 /// Lists what can be bound on a cluster, cluster-wide or in a namespace.
@@ -253,8 +253,8 @@ pub(crate) async fn roles(
         let rules = seen.roles.rules(&bound.role, namespace)?;
         let hidden = bound.is_system() && !with_system;
         (!hidden && bound.is_refused(rules).is_none()).then(|| Offer {
-            allows: climb::summary(rules),
-            climbs: seen.escalation.of(&bound, rules),
+            allows: role_summary::summary(rules),
+            escalates: seen.escalation.of(&bound, rules),
             bound,
         })
     });

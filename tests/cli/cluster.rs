@@ -259,7 +259,7 @@ fn a_check_of_a_healthy_cluster_changes_nothing() {
         levels      ok           no account may do more than its level, as far as the API server was asked
         tokens      ok           no Secret of others, where it was looked, holds one that never ends
         tokens      not looked   elsewhere: who may list Secrets may read them, so the manager may not
-        roles       ok           none that is bound is gone or climbs
+        roles       ok           none that is bound is gone or escalates
         write       reaches      default
         write       held back    kube-node-lease: a system namespace
         write       held back    kube-public: a system namespace

@@ -183,19 +183,19 @@ fn a_change_of_level_still_ends_the_file_and_the_next_one_carries_both() {
 }
 
 #[test]
-fn what_climbs_is_named_and_needs_a_yes() {
+fn what_escalates_is_named_and_needs_a_yes() {
     let mut kg = home();
     let line = "rbac bind alice -c prod --cluster-role cluster-admin";
     insta::assert_snapshot!(kg.run(line), @r"
         ----- stderr -----
-        warning: ClusterRole 'cluster-admin' cluster-wide lets its holder climb on cluster 'prod': it is cluster-admin
+        warning: ClusterRole 'cluster-admin' cluster-wide lets its holder escalate on cluster 'prod': it is cluster-admin
         error: cannot ask without a terminal; say it with `--yes`
         [exit 2]
     ");
     insta::assert_snapshot!(kg.run(&format!("{line} --dry-run")), @r"
         WOULD
         bind ClusterRole 'cluster-admin' cluster-wide to 'alice' on cluster 'prod'
-        although ClusterRole 'cluster-admin' cluster-wide lets its holder climb on cluster 'prod': it is cluster-admin
+        although ClusterRole 'cluster-admin' cluster-wide lets its holder escalate on cluster 'prod': it is cluster-admin
         ----- stderr -----
         Nothing was changed (dry run).
         [exit 0]
@@ -222,7 +222,7 @@ fn what_climbs_is_named_and_needs_a_yes() {
         ("--cluster-role system:node -n shop", "own components"),
     ] {
         let ran = kg.run(&format!("rbac bind bob -c prod {what}"));
-        ran.exit(2).says("lets its holder climb").says(why);
+        ran.exit(2).says("lets its holder escalate").says(why);
     }
     for what in [
         "edit -n shop",
@@ -232,7 +232,7 @@ fn what_climbs_is_named_and_needs_a_yes() {
     ] {
         kg.run(&format!("rbac bind bob -c prod --cluster-role {what}"))
             .success()
-            .never_says("climb");
+            .never_says("escalate");
     }
 }
 
@@ -330,7 +330,7 @@ fn cluster_owners_bind_levels_and_nothing_else() {
     kg.run_as("bob", "rbac bind alice -c prod --cluster-role pod-reader")
         .exit(4)
         .says("organization owners and admins may");
-    // Where it climbs, edit is no level: nobody makes themselves more than they are.
+    // Where it escalates, edit is no level: nobody makes themselves more than they are.
     for place in ["", "-n kube-system"] {
         kg.run_as(
             "bob",
@@ -369,7 +369,7 @@ fn what_can_be_bound_is_listed_with_what_it_allows() {
     let keeper = of("keeper").expect("listed");
     assert_eq!(keeper["kind"], "Role");
     assert_eq!(keeper["allows"], "read secrets");
-    assert_eq!(keeper["climbs"], false);
+    assert_eq!(keeper["escalates"], false);
     assert_eq!(of("pod-reader").expect("listed")["allows"], "read pods");
     let hidden = |role: &Value| {
         let name = role["role"].as_str().unwrap_or_default();
@@ -377,10 +377,10 @@ fn what_can_be_bound_is_listed_with_what_it_allows() {
     };
     assert!(!roles.iter().any(hidden));
     insta::assert_snapshot!(kg.run("rbac roles prod"), @r"
-        KIND          ROLE            CLIMBS   ALLOWS
-        ClusterRole   admin           climbs   write configmaps, cronjobs, daemonsets, deployments and 32 more; read bindings, controllerrevisions, cronjobs/status, daemonsets/status and 20 more
-        ClusterRole   cluster-admin   climbs   everything
-        ClusterRole   edit            climbs   write configmaps, cronjobs, daemonsets, deployments and 29 more; read bindings, controllerrevisions, cronjobs/status, daemonsets/status and 20 more
+        KIND          ROLE            ESCALATES   ALLOWS
+        ClusterRole   admin           escalates   write configmaps, cronjobs, daemonsets, deployments and 32 more; read bindings, controllerrevisions, cronjobs/status, daemonsets/status and 20 more
+        ClusterRole   cluster-admin   escalates   everything
+        ClusterRole   edit            escalates   write configmaps, cronjobs, daemonsets, deployments and 29 more; read bindings, controllerrevisions, cronjobs/status, daemonsets/status and 20 more
         ClusterRole   pod-reader      -        read pods
         ClusterRole   view            -        read bindings, configmaps, controllerrevisions, cronjobs and 43 more
         [exit 0]

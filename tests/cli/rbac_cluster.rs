@@ -6,7 +6,7 @@ use crate::home::get;
 use crate::rbac::{RBAC, SECRETS, admin, home, lists, role};
 
 #[test]
-fn a_namespace_with_a_powerful_account_lets_edit_climb() {
+fn a_namespace_with_a_powerful_account_lets_edit_escalate() {
     let mut kg = home();
     let account = json!({
         "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": "robot" },
@@ -31,11 +31,11 @@ fn a_namespace_with_a_powerful_account_lets_edit_climb() {
     // What was bound before is shown by whoever looks.
     insta::assert_snapshot!(kg.run("rbac list -c prod"), @r"
         USER   CLUSTER   KIND          ROLE   NAMESPACE   STANDS
-        bob    prod      ClusterRole   edit   shop        climbs
+        bob    prod      ClusterRole   edit   shop        escalates
         [exit 0]
     ");
     let check = kg.run("cluster check prod");
-    check.says("ClusterRole 'edit' in namespace 'shop' of 'bob' lets them climb");
+    check.says("ClusterRole 'edit' in namespace 'shop' of 'bob' lets them escalate");
     check.says("binding robot cluster-wide: account 'shop/robot'");
     check.says("who may list Secrets may read them, so the manager may not");
 }
@@ -59,7 +59,7 @@ fn a_role_that_went_or_changed_is_seen() {
     assert_eq!(get(&file, "/api/v1/secrets"), 200);
     kg.run("cluster check prod")
         .success()
-        .says("lets them climb: it gives secrets cluster-wide");
+        .says("lets them escalate: it gives secrets cluster-wide");
     // A role that is gone can be unbound, and a namespace that is gone holds nothing up.
     admin(&kg, "DELETE", &path, None);
     kg.run("rbac unbind alice -c prod --cluster-role pod-reader --yes")

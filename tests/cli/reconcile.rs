@@ -74,7 +74,7 @@ fn a_list_that_gives_another_role_is_made_anew() {
         .expect("the readers' list");
     binding["roleRef"]["name"] = "cluster-admin".into();
     kg.sandbox.put_object(binding).expect("stored");
-    assert_eq!(get(&file, "/api/v1/secrets"), 200, "climbed");
+    assert_eq!(get(&file, "/api/v1/secrets"), 200, "escalated");
     insta::assert_snapshot!(kg.run("reconcile"), @r"
         CLUSTER   STATE     WHAT
         prod      changed   delete binding kubegrant:[INSTALLATION]:view cluster-wide

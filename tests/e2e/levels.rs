@@ -104,7 +104,7 @@ fn read_sees_and_changes_nothing() {
 }
 
 #[test]
-fn no_level_climbs() {
+fn no_level_escalates() {
     let world = world::shared();
     let world = world.as_ref();
     namespace(world, "privileged");

@@ -168,7 +168,7 @@ fn bindings_alone_carry_exactly_the_role() {
 }
 
 #[test]
-fn what_climbs_needs_a_yes_and_what_is_not_there_is_not_bound() {
+fn what_escalates_needs_a_yes_and_what_is_not_there_is_not_bound() {
     let world = world::shared();
     let world = world.as_ref();
     namespace(world, "bound-careful");
@@ -188,7 +188,7 @@ fn what_climbs_needs_a_yes_and_what_is_not_there_is_not_bound() {
     ] {
         home.run(&format!("rbac bind bob -c prod --cluster-role {role}"))
             .exit(2)
-            .says("lets its holder climb");
+            .says("lets its holder escalate");
     }
     for role in ["edit", "admin", "cluster-admin", "bound-minter"] {
         home.run(&format!(

@@ -114,7 +114,7 @@ pub(crate) async fn run(args: ClusterSetArgs, desk: &mut Desk<'_>) -> Result<(),
     };
     let intent = args.dry_run.intent();
     let done = match ops::cluster::set(desk.session, &change, &intent).await {
-        Err(ops::Error::Climbs { what }) => {
+        Err(ops::Error::Escalates { what }) => {
             desk.output.warn(&what);
             change.insists = Some(confirm::agree(desk, "Let it all the same?")?);
             ops::cluster::set(desk.session, &change, &intent).await?

@@ -15,7 +15,7 @@ use crate::ops;
 ///
 /// The role comes on top of the user's level, and takes effect at once on the kubeconfig that they
 /// have. Who has no level downloads one that carries the bound roles alone. A role that would let
-/// its holder climb (become more than it says) is named as such, and needs `--yes` or an answer.
+/// its holder escalate (become more than it says) is named as such, and needs `--yes` or an answer.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "Examples:\n  \
     kubegrant rbac roles prod -n shop\n  \
@@ -44,7 +44,7 @@ pub(crate) async fn run(args: RbacBindArgs, desk: &mut Desk<'_>) -> Result<(), F
     };
     let intent = args.dry_run.intent();
     let done = match ops::rbac::bind(desk.session, &change, &intent).await {
-        Err(ops::Error::Climbs { what }) => {
+        Err(ops::Error::Escalates { what }) => {
             desk.output.warn(&what);
             let question = format!("Bind it to '{}' all the same?", change.user);
             change.insists = Some(confirm::agree(desk, &question)?);

@@ -10,7 +10,7 @@ use crate::ops;
 /// List which roles are bound to whom
 ///
 /// On clusters that you manage you see everybody's; elsewhere you see your own. With `--cluster`
-/// the cluster is asked whether each role is still there, and whether it lets its holder climb.
+/// the cluster is asked whether each role is still there, and whether it lets its holder escalate.
 #[derive(clap::Args, Debug)]
 pub(crate) struct RbacListArgs {
     /// Only this cluster

@@ -10,7 +10,7 @@ use crate::ops;
 /// List the roles of a cluster that can be bound, and what each allows
 ///
 /// Without `-n` as they would be cluster-wide; with `-n` as they would be in that namespace, with
-/// its own Roles. Those that would let their holder climb are marked; `-o wide` says why.
+/// its own Roles. Those that would let their holder escalate are marked; `-o wide` says why.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "Examples:\n  \
     kubegrant rbac roles prod\n  \

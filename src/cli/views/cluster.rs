@@ -127,7 +127,7 @@ frozen! {
 impl ClusterView {
     fn write(&self) -> String {
         match (&self.write, self.write_scope) {
-            (_, "cluster") => "cluster-wide edit (can climb to cluster-admin)".to_owned(),
+            (_, "cluster") => "cluster-wide edit (can escalate to cluster-admin)".to_owned(),
             (Some(reach), _) if reach.reaches.is_empty() => format!("edit in {NONE}"),
             (Some(reach), _) => format!("edit in {}", reach.reaches.join(",")),
             (None, _) => "edit where it is not held back".to_owned(),
@@ -301,7 +301,7 @@ impl CheckView {
             let why = "elsewhere: who may list Secrets may read them, so the manager may not";
             look("tokens", "not looked", None, &[why.to_owned()]);
         }
-        let good = "none that is bound is gone or climbs";
+        let good = "none that is bound is gone or escalates";
         look("roles", "look", Some(good), &self.bound);
         if self.write_everywhere {
             let what = crate::ops::cluster::WRITE_SCOPE_WARNING.to_owned();

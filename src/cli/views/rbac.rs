@@ -13,14 +13,14 @@ frozen! {
     /// A role that is bound to somebody.
     pub(crate) struct BindingView from line: Line {
         let stands = line.standing.as_ref().map(|standing| match standing {
-            Standing::Role { climbs: None } => "ok",
-            Standing::Role { climbs: Some(_) } => "climbs",
+            Standing::Role { escalates: None } => "ok",
+            Standing::Role { escalates: Some(_) } => "escalates",
             Standing::RoleGone => "role gone",
             Standing::NamespaceGone => "namespace gone",
         });
-        let (role_exists, climbs, because) = match line.standing {
+        let (role_exists, escalates, because) = match line.standing {
             None => (None, None, None),
-            Some(Standing::Role { climbs }) => (Some(true), Some(climbs.is_some()), climbs),
+            Some(Standing::Role { escalates }) => (Some(true), Some(escalates.is_some()), escalates),
             Some(Standing::RoleGone | Standing::NamespaceGone) => (Some(false), None, None),
         };
         let Bound { place, role } = line.bound;
@@ -34,8 +34,8 @@ frozen! {
         reason: Option<String> = Some(line.reason).filter(|reason| !reason.is_empty()),
         stands: Option<&'static str> = stands,
         role_exists: Option<bool> = role_exists,
-        climbs: Option<bool> = climbs,
-        climbs_because: Option<String> = because,
+        escalates: Option<bool> = escalates,
+        escalates_because: Option<String> = because,
     }
 }
 
@@ -51,7 +51,7 @@ impl View for Vec<BindingView> {
             .wide("BOUND", |it| it.bound_at)
             .wide("BY", |it| &it.bound_by)
             .wide("REASON", |it| &it.reason)
-            .wide("CLIMBS", |it| &it.climbs_because)
+            .wide("ESCALATES", |it| &it.escalates_because)
             .named(|it| binding_name(&it.user, &it.cluster, &it.role))
             .empty("No role is bound.")
     }
@@ -64,8 +64,8 @@ frozen! {
         role: String = offer.bound.role.name().to_owned(),
         namespace: Option<String> = offer.bound.place,
         allows: String = offer.allows,
-        climbs: bool = offer.climbs.is_some(),
-        climbs_because: Option<String> = offer.climbs,
+        escalates: bool = offer.escalates.is_some(),
+        escalates_because: Option<String> = offer.escalates,
     }
 }
 
@@ -74,9 +74,12 @@ impl View for Vec<RoleView> {
         Table::of(self)
             .col("KIND", |it| it.kind)
             .col("ROLE", |it| Some(&it.role))
-            .col("CLIMBS", |it| if it.climbs { "climbs" } else { "-" })
+            .col(
+                "ESCALATES",
+                |it| if it.escalates { "escalates" } else { "-" },
+            )
             .col("ALLOWS", |it| Some(&it.allows))
-            .wide("BECAUSE", |it| &it.climbs_because)
+            .wide("BECAUSE", |it| &it.escalates_because)
             .named(|it| format!("{}/{}", it.kind.to_lowercase(), it.role))
             .empty("There is no role that can be bound.")
     }
@@ -92,8 +95,8 @@ frozen! {
         role: String = outcome.bound.role.name().to_owned(),
         namespace: Option<String> = outcome.bound.place.clone(),
         level: Option<&'static str> = outcome.access.power().map(Power::as_str),
-        climbs: bool = outcome.climbs.is_some(),
-        climbs_because: Option<String> = outcome.climbs.clone(),
+        escalates: bool = outcome.escalates.is_some(),
+        escalates_because: Option<String> = outcome.escalates.clone(),
         changed: bool = !outcome.unchanged,
         applied: bool = outcome.applied.pending.is_empty(),
         ended_versions: Vec<u32> = ended.map(|ended| ended.version).collect(),

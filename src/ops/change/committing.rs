@@ -112,7 +112,7 @@ impl Case {
     ) -> Result<Committed, Error> {
         self.commit_if(session, change, seen, |tx, rows, decision| {
             if !decision.needs_consent.is_empty() && change.insists().is_none() {
-                return Err(Error::Climbs {
+                return Err(Error::Escalates {
                     what: decision.needs_consent.join("; "),
                 });
             }

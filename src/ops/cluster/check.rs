@@ -63,7 +63,7 @@ pub(crate) struct Checked {
     pub(crate) immortal_tokens: Vec<String>,
     /// Whether such Secrets were looked for in our own namespace alone.
     pub(crate) immortal_is_partial: bool,
-    /// Bound roles that are gone, or let their holder climb.
+    /// Bound roles that are gone, or let their holder escalate.
     pub(crate) bound: Vec<String>,
     /// Where write reaches.
     pub(crate) reach: Reach,
@@ -185,14 +185,16 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
     Ok(checked)
 }
 
-/// Bound roles that are not what they were, or let their holder climb, in words.
+/// Bound roles that are not what they were, or let their holder escalate, in words.
 fn bound(snapshot: &ClusterSnapshot, seen: &Seen) -> Vec<String> {
     let live = snapshot.bindings.iter().filter(|it| !it.is_removed);
     let words = live.filter_map(|binding| {
         let user = snapshot.people.users.get(&binding.user)?;
         let what = match rbac::standing(&binding.bound, seen) {
-            Standing::Role { climbs: None } => return None,
-            Standing::Role { climbs: Some(why) } => format!("lets them climb: {why}"),
+            Standing::Role { escalates: None } => return None,
+            Standing::Role {
+                escalates: Some(why),
+            } => format!("lets them escalate: {why}"),
             Standing::RoleGone => "gives nothing: there is no such role".to_owned(),
             Standing::NamespaceGone => "gives nothing: the namespace is gone".to_owned(),
         };

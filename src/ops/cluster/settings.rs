@@ -287,7 +287,7 @@ fn needs_consent(cluster: &Cluster, insisted: &BTreeMap<String, String>) -> Vec<
 
 /// Changes a cluster's settings.
 ///
-/// What lets writers escalate is refused with [`Error::Climbs`] until a person agreed.
+/// What lets writers escalate is refused with [`Error::Escalates`] until a person agreed.
 pub(crate) async fn set(
     session: &Session,
     change: &Set,

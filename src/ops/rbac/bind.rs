@@ -31,7 +31,7 @@ pub(crate) struct Bind {
     pub(crate) bound: Bound,
     /// Why, for the audit log.
     pub(crate) reason: String,
-    /// Whether somebody insists, where its holder can climb by it.
+    /// Whether somebody insists, where its holder can escalate by it.
     pub(crate) insists: Option<Confirmed>,
 }
 
@@ -40,8 +40,8 @@ pub(crate) struct Bind {
 pub(in crate::ops) struct Judgement {
     /// Why nobody may have it.
     pub(super) refused: Option<String>,
-    /// Why its holder can climb.
-    pub(super) climbs: Option<String>,
+    /// Why its holder can escalate.
+    pub(super) escalates: Option<String>,
     /// What it carries that the level of the same kind leaves out.
     pub(super) more: Vec<LeftOut>,
 }
@@ -87,20 +87,20 @@ impl Change for Bind {
                 why: why.clone(),
             });
         }
-        if seen.climbs.is_some() && self.bound.is_a_level() {
-            // Where it climbs, `edit` is no level any more.
+        if seen.escalates.is_some() && self.bound.is_a_level() {
+            // Where it escalates, `edit` is no level any more.
             who.may_on(on, ClusterAction::BindRole)?;
         }
         let (bound, name) = (&self.bound, &user.name);
-        let climbs = seen.climbs.as_ref().map(|why| {
+        let escalates = seen.escalates.as_ref().map(|why| {
             format!(
-                "{bound} lets its holder climb on cluster '{}': {why}",
+                "{bound} lets its holder escalate on cluster '{}': {why}",
                 self.cluster
             )
         });
-        let can_climb = match &seen.climbs {
+        let can_escalate = match &seen.escalates {
             None => String::new(),
-            Some(why) => format!(", who can climb with it ({why})"),
+            Some(why) => format!(", who can escalate with it ({why})"),
         };
         let why = match self.reason.as_str() {
             "" => String::new(),
@@ -119,10 +119,10 @@ impl Change for Bind {
         let is_new = existing(on, user.id, bound).is_none();
         Ok(Decision {
             effects: is_new.then(bind).into_iter().collect(),
-            detail: format!("{bound} for '{name}'{can_climb}{why}"),
+            detail: format!("{bound} for '{name}'{can_escalate}{why}"),
             user: Some(user.id),
-            although: climbs.clone().into_iter().collect(),
-            needs_consent: climbs.into_iter().collect(),
+            although: escalates.clone().into_iter().collect(),
+            needs_consent: escalates.into_iter().collect(),
             reaches_clusters: true,
             ..Decision::default()
         })
@@ -131,7 +131,7 @@ impl Change for Bind {
 
 /// Binds a role to a user.
 ///
-/// One that lets its holder climb is refused with [`Error::Climbs`] until a person agreed.
+/// One that lets its holder escalate is refused with [`Error::Escalates`] until a person agreed.
 pub(crate) async fn bind(
     session: &Session,
     change: &Bind,
@@ -145,7 +145,7 @@ pub(crate) async fn bind(
     let user = carried.user();
     outcome.access = user.map_or(Access::None, |user| outcome.access.or_bound(user, true));
     outcome.more = carried.seen.more;
-    outcome.climbs = carried.seen.climbs;
+    outcome.escalates = carried.seen.escalates;
     Ok(Done::Did(outcome))
 }
 
@@ -176,7 +176,7 @@ async fn look_to_bind(session: &Session, cluster: &Cluster) -> Result<Seen, Erro
     }))
 }
 
-/// Judges a role in its place: there at all, to be had at all, and whether its holder can climb.
+/// Judges a role in its place: there at all, to be had at all, and whether its holder can escalate.
 async fn judge(session: &Session, cluster: &Cluster, bound: &Bound) -> Result<Judgement, Error> {
     let seen = look_to_bind(session, cluster).await?;
     if let Some(namespace) = &bound.place
@@ -193,7 +193,7 @@ async fn judge(session: &Session, cluster: &Cluster, bound: &Bound) -> Result<Ju
         return Err(no_role(cluster, bound, &seen));
     };
     let refused = bound.is_refused(rules);
-    let climbs = seen.escalation.of(bound, rules).or_else(|| {
+    let escalates = seen.escalation.of(bound, rules).or_else(|| {
         let system = || "it is made for Kubernetes' own components".to_owned();
         bound.is_system().then(system)
     });
@@ -201,7 +201,7 @@ async fn judge(session: &Session, cluster: &Cluster, bound: &Bound) -> Result<Ju
     let is_its = |left: &LeftOut| bound.is_a_level() && left.part.role() == bound.role.name();
     Ok(Judgement {
         refused,
-        climbs,
+        escalates,
         more: seen.left_out.into_iter().filter(is_its).collect(),
     })
 }

@@ -36,9 +36,9 @@ fn unbind(user: &str, name: &str) -> Unbind {
     }
 }
 
-fn climbing() -> Judgement {
+fn escalating() -> Judgement {
     Judgement {
-        climbs: Some("it reads Secrets".to_owned()),
+        escalates: Some("it reads Secrets".to_owned()),
         ..Judgement::default()
     }
 }
@@ -94,26 +94,26 @@ fn a_role_that_nobody_may_have_is_refused_and_recorded() {
 }
 
 #[test]
-fn a_role_that_climbs_needs_consent_and_is_said_in_the_log() {
+fn a_role_that_escalates_needs_consent_and_is_said_in_the_log() {
     let world = World::new();
-    let decided = judged(&world, "ada", &bind("bob", "nodes"), &climbing()).expect("allowed");
+    let decided = judged(&world, "ada", &bind("bob", "nodes"), &escalating()).expect("allowed");
     assert_eq!(decided.needs_consent.len(), 1);
     assert!(
-        decided.detail.contains("can climb with it"),
+        decided.detail.contains("can escalate with it"),
         "{}",
         decided.detail
     );
 }
 
 #[test]
-fn where_it_climbs_edit_is_no_level_any_more() {
+fn where_it_escalates_edit_is_no_level_any_more() {
     let world = World::new();
     let edit = bind("bob", "edit");
     // The cluster's owner may bind `view` and `edit`, and nothing else.
     assert!(judged(&world, "eve", &edit, &Judgement::default()).is_ok());
-    let refused = judged(&world, "eve", &edit, &climbing()).expect_err("denied");
+    let refused = judged(&world, "eve", &edit, &escalating()).expect_err("denied");
     assert!(matches!(refused, Refusal::Denied(Denial::NotOnCluster(_))));
-    assert!(judged(&world, "ada", &edit, &climbing()).is_ok());
+    assert!(judged(&world, "ada", &edit, &escalating()).is_ok());
 }
 
 #[test]

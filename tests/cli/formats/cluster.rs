@@ -222,7 +222,7 @@ fn cluster_check() {
         levels      ok           no account may do more than its level, as far as the API server was asked
         tokens      ok           no Secret of others, where it was looked, holds one that never ends
         tokens      not looked   elsewhere: who may list Secrets may read them, so the manager may not
-        roles       ok           none that is bound is gone or climbs
+        roles       ok           none that is bound is gone or escalates
         write       reaches      default
         write       held back    kube-node-lease: a system namespace
         write       held back    kube-public: a system namespace
@@ -243,7 +243,7 @@ fn cluster_check() {
         levels      ok           no account may do more than its level, as far as the API server was asked
         tokens      ok           no Secret of others, where it was looked, holds one that never ends
         tokens      not looked   elsewhere: who may list Secrets may read them, so the manager may not
-        roles       ok           none that is bound is gone or climbs
+        roles       ok           none that is bound is gone or escalates
         write       reaches      default
         write       held back    kube-node-lease: a system namespace
         write       held back    kube-public: a system namespace

@@ -79,11 +79,11 @@ impl Held {
 /// The namespaces that write must reach, worked out from the cluster's objects alone.
 pub(super) fn write_reaches(objects: &[Value], held_back: &str) -> BTreeSet<String> {
     let held: Vec<String> = serde_json::from_str(held_back).unwrap_or_default();
-    let climbs = climbing_roles(objects);
+    let escalates = escalating_roles(objects);
     let powerful: BTreeSet<&str> = objects
         .iter()
         .filter(|object| text(object, "/kind") == "ClusterRoleBinding")
-        .filter(|object| climbs.contains(text(object, "/roleRef/name")))
+        .filter(|object| escalates.contains(text(object, "/roleRef/name")))
         .filter_map(|object| object.get("subjects").and_then(Value::as_array))
         .flatten()
         .filter(|subject| text(subject, "/kind") == "ServiceAccount")
@@ -100,7 +100,7 @@ pub(super) fn write_reaches(objects: &[Value], held_back: &str) -> BTreeSet<Stri
         .collect()
 }
 
-fn climbing_roles(objects: &[Value]) -> BTreeSet<&str> {
+fn escalating_roles(objects: &[Value]) -> BTreeSet<&str> {
     let has = |rule: &Value, field: &str, words: &[&str]| {
         let list = rule.get(field).and_then(Value::as_array);
         list.into_iter()
@@ -108,7 +108,7 @@ fn climbing_roles(objects: &[Value]) -> BTreeSet<&str> {
             .filter_map(Value::as_str)
             .any(|word| words.contains(&word))
     };
-    let climbs = |rule: &Value| {
+    let escalates = |rule: &Value| {
         has(rule, "verbs", &["*", "escalate", "bind", "impersonate"])
             || has(rule, "resources", &["*", "secrets"])
     };
@@ -117,7 +117,7 @@ fn climbing_roles(objects: &[Value]) -> BTreeSet<&str> {
         .filter(|object| text(object, "/kind") == "ClusterRole")
         .filter(|object| {
             let rules = object.get("rules").and_then(Value::as_array);
-            rules.into_iter().flatten().any(climbs)
+            rules.into_iter().flatten().any(escalates)
         })
         .map(|object| text(object, "/metadata/name"))
         .collect()

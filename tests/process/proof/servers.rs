@@ -202,7 +202,7 @@ fn particular_answers() -> Vec<Answer> {
             raw(200, json_type, list_of(EVIL)),
         ),
         answer(
-            "a climbing namespace",
+            "a escalating namespace",
             "/api/v1/namespaces",
             raw(200, json_type, list_of("../../x")),
         ),
