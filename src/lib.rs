@@ -8,7 +8,7 @@
 //! it did not. [`env`](mod@env) is the only door to the world outside.
 //!
 //! There is no server and no agent: this binary, one SQLite file, and the clusters' own API
-//! servers. The store says what should be; *converging* makes a cluster hold it. Whatever is
+//! servers. The store says what should be; *reconciling* makes a cluster hold it. Whatever is
 //! decided here and not yet true there is *pending*: it is shown by `status`, made true by the next
 //! command on that cluster or by `reconcile`, and never forgotten.
 //!
@@ -17,10 +17,10 @@
 //! | module | what lives there | read first |
 //! |---|---|---|
 //! | [`cli`] | what can be asked: one file per verb, each thin; the views that are shown | `cli/access/grant.rs` |
-//! | [`ops`] | what is done: one file per noun; changes are values that decide | [`ops::access`], [`ops::settle`] |
+//! | [`ops`] | what is done: one file per noun; changes are values that decide | [`ops::access`], [`ops::reconciling`] |
 //! | [`domain`] | what is true: names, access, policy, credentials, the plan | [`domain::policy`], [`domain::plan`] |
 //! | [`store`] | what is remembered: tables, transactions, the audit chain | [`store`] itself |
-//! | [`kubernetes`] | what is made true: import, connection, converge, tokens, the manager | [`kubernetes::converge`] |
+//! | [`kubernetes`] | what is made true: import, connection, reconcile, tokens, the manager | [`kubernetes::reconcile`] |
 //! | [`nodes`] | what is reached over SSH: one line of `authorized_keys`, and the proof of a key | [`nodes`] itself |
 //! | [`provider`] | what a cloud provider is asked: whose project a token belongs to | [`provider`] itself |
 //! | [`secrets`] | what is kept unread: identities, recipients, seal and open | `secrets/seal.rs` |
@@ -146,7 +146,7 @@
 //!    it here (7); no answer ends it here too (8), with nothing changed.
 //! 5. One transaction records the request, and version 1: `pending`, with the name of its account,
 //!    which is random and was never used before.
-//! 6. [`ops::settle`] converges: [`kubernetes::converge`] observes accounts, bindings and roles,
+//! 6. [`ops::reconciling`] reconciles: [`kubernetes::reconcile`] observes accounts, bindings and roles,
 //!    [`domain::plan`] lists what is missing, the account and the binding lists are made and read
 //!    back. Version 1 is `active`.
 //! 7. A token is minted for that account. The end that the API server *gave* is stored before the

@@ -95,7 +95,7 @@ impl Prompt {
     ) -> Result<bool, PromptError> {
         self.check(flag)?;
         if let Some(question) = self.drawable(question) {
-            return settled(terminal::confirm(&self.stdin, question));
+            return reconciled(terminal::confirm(&self.stdin, question));
         }
         for _ in 0..TRIES_MAX {
             let asked =
@@ -125,7 +125,7 @@ impl Prompt {
         self.check(flag)?;
         let question = format!("Type the name of the {what}, '{name}', to go on");
         if let Some(question) = self.drawable(&question) {
-            let typed = settled(terminal::line(&self.stdin, question, None, true))?;
+            let typed = reconciled(terminal::line(&self.stdin, question, None, true))?;
             return Ok(typed.trim().to_owned());
         }
         let asked = drawn(|text| SimpleTheme.format_input_prompt(text, &question, None));
@@ -143,7 +143,7 @@ impl Prompt {
         self.check(flag)?;
         if let Some(question) = self.drawable(question) {
             let default = default.map(str::to_owned);
-            let typed = settled(terminal::line(&self.stdin, question, default, false))?;
+            let typed = reconciled(terminal::line(&self.stdin, question, default, false))?;
             return Ok(typed.trim().to_owned());
         }
         for _ in 0..TRIES_MAX {
@@ -191,7 +191,7 @@ impl Prompt {
         let items = items.iter().map(|item| self.drawable(item)).collect();
         match (self.drawable(question), items) {
             (Some(question), Some(items)) => {
-                settled(terminal::choose(&self.stdin, question, items)).map(Some)
+                reconciled(terminal::choose(&self.stdin, question, items)).map(Some)
             }
             _ => Ok(None),
         }
@@ -224,7 +224,7 @@ impl Prompt {
     /// Asks for a password where the terminal can be drawn on.
     fn drawn_password(&self, question: &str) -> Option<Result<Zeroizing<String>, PromptError>> {
         let question = self.drawable(question)?;
-        let typed = settled(terminal::password(&self.stdin, question));
+        let typed = reconciled(terminal::password(&self.stdin, question));
         // Ctrl-D ends the question as Enter does.
         Some(typed.and_then(|typed| {
             if typed.is_empty() {
@@ -272,7 +272,7 @@ fn columns(env: &Env) -> Option<usize> {
     width.filter(|_| is_known && env.stdin.is_of_process())
 }
 
-fn settled<T>(answer: Result<T, ReadError>) -> Result<T, PromptError> {
+fn reconciled<T>(answer: Result<T, ReadError>) -> Result<T, PromptError> {
     answer.map_err(|error| match error {
         ReadError::Io(end) if end.kind() == io::ErrorKind::UnexpectedEof => PromptError::NoAnswer,
         other => PromptError::Read(other),

@@ -68,7 +68,7 @@ pub(super) fn cluster_kind(error: &ClusterError, cluster: &str) -> (Kind, String
                  be rid of the cluster, `kubegrant cluster delete {cluster} --forget`"
             ),
         ),
-        E::Conflict { .. } | E::AlreadyExists { .. } | E::NotFound { .. } | E::Unsettled { .. } => {
+        E::Conflict { .. } | E::AlreadyExists { .. } | E::NotFound { .. } | E::Inconsistent { .. } => {
             (
                 Kind::State,
                 format!("run `kubegrant cluster check {cluster}`"),
@@ -124,7 +124,7 @@ pub(super) fn approach_kind(error: &ClusterError, cluster: &str) -> (Kind, Strin
             Kind::Unsafe,
             "is this address really a Kubernetes API server's?",
         ),
-        E::Conflict { .. } | E::AlreadyExists { .. } | E::Unsettled { .. } => {
+        E::Conflict { .. } | E::AlreadyExists { .. } | E::Inconsistent { .. } => {
             (Kind::State, "run the same command again")
         }
         E::Terminating { .. } => (Kind::State, "try again when it is gone"),

@@ -7,8 +7,8 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::Api;
 
 use super::connection::Connection;
-use super::converge::CONCURRENCY;
 use super::error::Error;
+use super::reconcile::CONCURRENCY;
 use crate::domain::plan::NAMESPACE;
 
 impl Connection {

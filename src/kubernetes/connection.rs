@@ -202,7 +202,7 @@ impl Connection {
                 let login = Login::Token(token.clone());
                 Self::open(endpoint, login, &self.installation)
             }
-            (_, None) => Err(Error::unsettled("the connection has no address")),
+            (_, None) => Err(Error::inconsistent("the connection has no address")),
         }
     }
 

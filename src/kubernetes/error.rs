@@ -190,7 +190,7 @@ pub(crate) enum Error {
     },
     /// It could not be seen to be true in the time allowed.
     #[error("{reason}")]
-    Unsettled {
+    Inconsistent {
         /// What was not seen.
         reason: String,
     },
@@ -360,7 +360,7 @@ impl Error {
             ),
         };
         let refused = refused.map_or(String::new(), |refused| format!(" ({refused})"));
-        Self::unsettled(&format!("{what} is being deleted and stays{by}{refused}"))
+        Self::inconsistent(&format!("{what} is being deleted and stays{by}{refused}"))
     }
 
     /// Says whether it is one object's trouble: everything else may still go well.
@@ -376,7 +376,7 @@ impl Error {
             | Self::Garbled { .. }
             | Self::Foreign { .. }
             | Self::Terminating { .. }
-            | Self::Unsettled { .. } => true,
+            | Self::Inconsistent { .. } => true,
             // A webhook that fails answers so for the objects that it is asked about.
             Self::Server { code, .. } => *code == 500,
             _ => false,
@@ -384,8 +384,8 @@ impl Error {
     }
 
     /// It could not be seen to be true in the time allowed.
-    pub(crate) fn unsettled(reason: &str) -> Self {
-        Self::Unsettled {
+    pub(crate) fn inconsistent(reason: &str) -> Self {
+        Self::Inconsistent {
             reason: reason.to_owned(),
         }
     }

@@ -7,14 +7,14 @@ use futures::{StreamExt, stream};
 use tokio::time::Instant;
 
 use super::connection::Connection;
-use super::converge::CONCURRENCY;
 use super::error::Error;
+use super::reconcile::CONCURRENCY;
 use crate::domain::plan::{self, Lists, Object, Observed, Place, Plan, Step};
 use crate::domain::power::{RoleRef, Rule};
 use crate::domain::role_summary::{self, Probe};
 
 /// How long the API server may take to stop letting in an account that is off its lists.
-pub(super) const SETTLE_MAX: Duration = Duration::from_secs(5);
+pub(super) const FOLLOW_MAX: Duration = Duration::from_secs(5);
 /// The first pause between two questions; each next one is twice as long.
 pub(super) const PAUSE: Duration = Duration::from_millis(2);
 /// The longest pause between two questions.
@@ -162,7 +162,7 @@ async fn agrees_here<'a>(
     let mut pause = PAUSE;
     loop {
         open = let_in(connection, open, leaving).await?;
-        if open.is_empty() || started.elapsed() > SETTLE_MAX {
+        if open.is_empty() || started.elapsed() > FOLLOW_MAX {
             return Ok(open);
         }
         tokio::time::sleep(pause).await;
@@ -188,7 +188,7 @@ async fn agrees<'a>(
         }
     };
     // A little longer than what is waited for within it, so that a server that lags is no silent one.
-    tokio::time::timeout(SETTLE_MAX + FURTHER_MORE, asked)
+    tokio::time::timeout(FOLLOW_MAX + FURTHER_MORE, asked)
         .await
         .ok()
 }

@@ -506,7 +506,7 @@ impl Stopped {
     fn into_error(self, what: &str) -> Error {
         match self {
             Self::Failed(error) => error,
-            Self::Expired => Error::unsettled(&format!(
+            Self::Expired => Error::inconsistent(&format!(
                 "{what} could not be read to the end, {BEGINNINGS} times: the server forgets too \
                  quickly how they were"
             )),

@@ -23,12 +23,12 @@ use tokio::time::Instant;
 
 use self::confirm::Doubts;
 use super::connection::Connection;
-use super::converge::CONCURRENCY;
 use super::error::Error;
-use super::leaving::{Further, PAUSE, PAUSE_MAX, Rules, SETTLE_MAX, Still, still_let_in};
+use super::leaving::{FOLLOW_MAX, Further, PAUSE, PAUSE_MAX, Rules, Still, still_let_in};
 use super::list::{Found, Scope};
 use super::lists::{List, called, gone};
 use super::objects;
+use super::reconcile::CONCURRENCY;
 use crate::domain::access::Power;
 use crate::domain::binding::Bound;
 use crate::domain::credential::CredentialId;
@@ -396,8 +396,8 @@ impl Connection {
             let Some(found) = found else {
                 // What we did not delete is gone when no list shows it, not when one answer says so.
                 if !by_us && self.lists_account(ending.account).await? {
-                    if started.elapsed() > SETTLE_MAX {
-                        return Err(Error::unsettled(&format!("{what} is there and is not")));
+                    if started.elapsed() > FOLLOW_MAX {
+                        return Err(Error::inconsistent(&format!("{what} is there and is not")));
                     }
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(PAUSE_MAX);
@@ -413,7 +413,7 @@ impl Connection {
             if self.is_of_another_installation(&meta) {
                 return Err(Error::foreign(&what));
             }
-            if started.elapsed() > SETTLE_MAX {
+            if started.elapsed() > FOLLOW_MAX {
                 return Err(Error::held(&what, &finalizers(&meta), held));
             }
             if !finalizers(&meta).is_empty()

@@ -362,7 +362,7 @@ impl Connection {
         let started = tokio::time::Instant::now();
         while !self.missing_rights(&[all]).await?.is_empty() {
             if started.elapsed() > Duration::from_secs(5) {
-                return Err(Error::unsettled(
+                return Err(Error::inconsistent(
                     "the manager was not given the right to leave",
                 ));
             }

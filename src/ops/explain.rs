@@ -1,7 +1,7 @@
 //! `access explain`: the path that gives a right, or the rule that refuses it.
 
 use super::project::{self, kept::Kept};
-use super::{Error, find, settle};
+use super::{Error, find, reconciling};
 use crate::domain::access::{Access, Level, strongest};
 use crate::domain::account_name::AccountName;
 use crate::domain::action::Action;
@@ -387,7 +387,7 @@ async fn ask(
     };
     let snapshot = session
         .store()?
-        .read(|tx| settle::snapshot(tx, cluster.id))?;
+        .read(|tx| reconciling::snapshot(tx, cluster.id))?;
     let connection = session.connect(cluster, &snapshot.installation).await?;
     let (allowed, reason) = connection
         .may_account(account.as_str(), &parse(&question))

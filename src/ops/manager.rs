@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use super::journal::Journal;
-use super::{Error, Obstacle, find, reseal, settle};
+use super::{Error, Obstacle, find, reconciling, reseal};
 use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::{Cluster, FormerManager, ManagerKind};
 use crate::domain::installation::InstallationId;
@@ -304,12 +304,12 @@ pub(super) async fn finish(
     if let Some(canary) = canary
         && !canary.is_forgotten().await.map_err(failed(&cluster))?
     {
-        return Err(failed(&cluster)(ClusterError::unsettled(
+        return Err(failed(&cluster)(ClusterError::inconsistent(
             "the API server still lets the manager's old account log in",
         )));
     }
     if older || is_given_up {
-        settle::no_older_logins(session, &cluster, journal, None)?;
+        reconciling::no_older_logins(session, &cluster, journal, None)?;
     }
     Ok(changed)
 }

@@ -4,7 +4,8 @@ use futures::{StreamExt, stream};
 
 use super::journal::Journal;
 use super::{
-    Ended, Error, Intent, Pending, Unasked, cluster, find, manager, remove, settle, ssh_key, status,
+    Ended, Error, Intent, Pending, Unasked, cluster, find, manager, reconciling, remove, ssh_key,
+    status,
 };
 use crate::artifact;
 use crate::domain::action::Action;
@@ -31,7 +32,7 @@ pub(crate) struct Report {
     pub(crate) pending: Vec<Pending>,
     /// What people should know beside, a sentence each.
     pub(crate) notes: Vec<String>,
-    /// Why it could not be settled.
+    /// Why it could not be reconciled.
     pub(crate) failed: Option<Error>,
 }
 
@@ -116,15 +117,15 @@ async fn one(
         Intent::Perform(_) => {
             async {
                 // First what needs no cluster: it may be away.
-                ssh_key::settle_claim(session, cluster, journal).await?;
-                Box::pin(settle_one(session, cluster, journal, &mut report)).await
+                ssh_key::resolve_claim(session, cluster, journal).await?;
+                Box::pin(reconcile_one(session, cluster, journal, &mut report)).await
             }
             .await
         }
     };
     if let Err(error) = outcome {
         if !intent.is_preview() {
-            let pending = settle::record_pending(session, cluster, journal, None, &error);
+            let pending = reconciling::record_pending(session, cluster, journal, None, &error);
             report.pending = pending.unwrap_or_default();
         }
         report.failed = Some(error);
@@ -137,11 +138,11 @@ async fn preview(session: &Session, cluster: &Cluster, report: &mut Report) -> R
         report.changed.push("finish its deletion".to_owned());
         return Ok(());
     }
-    let (_, plan) = settle::preview(session, cluster, |_| {}).await?;
+    let (_, plan) = reconciling::preview(session, cluster, |_| {}).await?;
     let snapshot = session
         .store()?
-        .read(|tx| settle::snapshot(tx, cluster.id))?;
-    let words = |step| settle::step_words(step, &snapshot);
+        .read(|tx| reconciling::snapshot(tx, cluster.id))?;
+    let words = |step| reconciling::step_words(step, &snapshot);
     report.changed = plan.steps().map(words).collect();
     let connection = session
         .connect(cluster, &find::installation(session)?)
@@ -155,7 +156,7 @@ async fn preview(session: &Session, cluster: &Cluster, report: &mut Report) -> R
     Ok(())
 }
 
-async fn settle_one(
+async fn reconcile_one(
     session: &Session,
     cluster: &Cluster,
     journal: &Journal,
@@ -169,27 +170,27 @@ async fn settle_one(
     }
     let installation = find::installation(session)?;
     let connection = session.connect(cluster, &installation).await?;
-    let settled = settle::settle_on(
+    let reconciled = reconciling::run_on(
         session,
         cluster,
         connection.clone(),
         journal,
         None,
-        settle::Depth::Whole,
+        reconciling::Depth::Whole,
     );
-    let settled = settled.await;
-    // After it: what settles knows no account of the manager's that is just being made.
+    let reconciled = reconciled.await;
+    // After it: what reconciles knows no account of the manager's that is just being made.
     let finished = manager::finish(session, cluster, connection, journal, None).await;
-    let mut settled = settled?;
-    settled.changed.extend(finished?);
-    if !settled.changed.is_empty() {
+    let mut reconciled = reconciled?;
+    reconciled.changed.extend(finished?);
+    if !reconciled.changed.is_empty() {
         let journal = journal.clone().cluster(cluster);
-        journal.record_alone(session, Phase::Done, settled.changed.join("; "), None)?;
+        journal.record_alone(session, Phase::Done, reconciled.changed.join("; "), None)?;
     }
-    report.ended = settled.ended_there(cluster);
-    report.changed = settled.changed;
-    report.notes = settled.notes;
-    settled.trouble.map_or(Ok(()), Err)
+    report.ended = reconciled.ended_there(cluster);
+    report.changed = reconciled.changed;
+    report.notes = reconciled.notes;
+    reconciled.trouble.map_or(Ok(()), Err)
 }
 
 /// Goes on with a delete that was decided and cut off.
@@ -201,7 +202,7 @@ async fn finish_delete(
 ) -> Result<(), Error> {
     let snapshot = session
         .store()?
-        .read(|tx| settle::snapshot(tx, cluster.id))?;
+        .read(|tx| reconciling::snapshot(tx, cluster.id))?;
     let journal = journal.clone().cluster(cluster);
     let removed = remove::go_on(session, &snapshot, &journal).await?;
     report.changed.push("its deletion is finished".to_owned());

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::change::{self, About, Change, Decision, Target, Who};
 use super::journal::Journal;
-use super::{Done, Error, Intent, find, manager, settle, ssh_key};
+use super::{Done, Error, Intent, find, manager, reconciling, ssh_key};
 use crate::domain::action::Action;
 use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::{Cluster, ManagerKind};
@@ -139,7 +139,7 @@ pub(super) async fn go_on(
     let request = session.store()?.write(|tx| {
         let request = journal.record(session, tx, Phase::Requested, detail(cluster), None)?;
         let effects = beginning(on, session.now());
-        settle::commit(session, tx, on, &effects, journal, Some(request))?;
+        reconciling::commit(session, tx, on, &effects, journal, Some(request))?;
         Ok::<_, store::Error>(request)
     })?;
     let left_behind = go(session, on, way, journal, request).await?;
@@ -147,7 +147,7 @@ pub(super) async fn go_on(
         let remove = Effect::RemoveCluster {
             cluster: cluster.id,
         };
-        settle::commit(session, tx, on, &[remove], journal, Some(request))?;
+        reconciling::commit(session, tx, on, &[remove], journal, Some(request))?;
         journal.record(session, tx, Phase::Done, words(&left_behind), Some(request))
     })?;
     Ok(Removed {
@@ -256,26 +256,26 @@ async fn leave(
     journal: &Journal,
     request: EventSeq,
 ) -> Result<Vec<String>, Error> {
-    let settled = settle::settle_on(
+    let reconciled = reconciling::run_on(
         app,
         cluster,
         connection,
         journal,
         Some(request),
-        settle::Depth::Whole,
+        reconciling::Depth::Whole,
     )
     .await?;
-    if let Some(trouble) = settled.trouble {
+    if let Some(trouble) = reconciled.trouble {
         return Err(trouble);
     }
     // Those that were the manager's may stand there without our labels, in a namespace that stays.
-    let connection = &settled.connection;
+    let connection = &reconciled.connection;
     manager::end_former(app, cluster, connection, journal, Some(request)).await?;
     uninstall(cluster, connection).await
 }
 
 /// The same where all versions were seen to be gone. Where the earlier delete was cut off while the
-/// manager itself was leaving, to settle would take from it the power that it leaves with.
+/// manager itself was leaving, to reconcile would take from it the power that it leaves with.
 async fn go_on_leaving(
     app: &App,
     cluster: &Cluster,

@@ -12,7 +12,7 @@ use super::journal::Journal;
 use super::life::Lived;
 use super::manager::{self, Canary};
 use super::project::shared::may_take;
-use super::{Applied, Done, Error, Intent, Pending, Unasked, cluster as clusters, settle};
+use super::{Applied, Done, Error, Intent, Pending, Unasked, cluster as clusters, reconciling};
 use crate::domain::Confirmed;
 use crate::domain::action::Action;
 use crate::domain::audit::EventSeq;
@@ -57,7 +57,7 @@ impl Replaced {
             },
         };
         if self.trouble.is_none() {
-            settle::no_older_logins(app, &self.cluster, journal, Some(request))?;
+            reconciling::no_older_logins(app, &self.cluster, journal, Some(request))?;
         }
         Ok(())
     }
@@ -113,11 +113,11 @@ fn pending(app: &App, replaced: &Replaced) -> Result<Vec<Pending>, Error> {
         let former = store::managers::former(tx, cluster.id)?;
         Ok::<_, store::Error>((former, store::clusters::has_older_logins(tx, cluster.id)?))
     })?;
-    let mut pending = settle::former_managers(cluster, &former);
+    let mut pending = reconciling::former_managers(cluster, &former);
     if older || pending.is_empty() {
-        pending.push(settle::older_logins(cluster, None));
+        pending.push(reconciling::older_logins(cluster, None));
     }
-    Ok(settle::because(pending, why))
+    Ok(reconciling::because(pending, why))
 }
 
 /// What was seen of a manager that is to be replaced.

@@ -15,7 +15,7 @@ pub(crate) use child::run;
 
 use super::journal::Journal;
 use super::kubeconfig::mint_and_try;
-use super::{Applied, Done, Error, Intent, Obstacle, Unasked, excess, find, settle};
+use super::{Applied, Done, Error, Intent, Obstacle, Unasked, excess, find, reconciling};
 use crate::artifact::file::{Overwrite, ensure_private_dir, write_private};
 use crate::artifact::kubeconfig::{KubeconfigFields, render};
 use crate::domain::access::{Level, Power};
@@ -199,20 +199,20 @@ pub(crate) async fn begin(
         cluster: cluster.clone(),
     };
     let begins = async {
-        let mut settled = settle::settle_on(
+        let mut reconciled = reconciling::run_on(
             session,
             cluster,
             connection,
             &asked.journal,
             Some(request),
-            settle::Depth::Whole,
+            reconciling::Depth::Whole,
         )
         .await?;
-        begun.notes = std::mem::take(&mut settled.notes);
-        if let Some(trouble) = settled.trouble.take() {
+        begun.notes = std::mem::take(&mut reconciled.notes);
+        if let Some(trouble) = reconciled.trouble.take() {
             begun.notes.push(not_ours(session, begun.id, trouble)?);
         }
-        deliver(session, &asked, wish, &mut begun, ttl, &settled).await
+        deliver(session, &asked, wish, &mut begun, ttl, &reconciled).await
     };
     if let Err(error) = begins.await {
         // Nobody holds it: it goes, now or with the next command on the cluster.
@@ -257,7 +257,9 @@ async fn excess_of(
     connection: &Connection,
 ) -> Result<Vec<String>, Error> {
     let cluster = &asked.cluster;
-    let snapshot = app.store()?.read(|tx| settle::snapshot(tx, cluster.id))?;
+    let snapshot = app
+        .store()?
+        .read(|tx| reconciling::snapshot(tx, cluster.id))?;
     let desired = snapshot.desired();
     let user = asked.actor.user.id;
     let mut theirs = snapshot
@@ -289,10 +291,10 @@ async fn deliver(
     wish: &ShellWish,
     begun: &mut Begun,
     ttl: i64,
-    settled: &settle::Settled,
+    reconciled: &reconciling::Outcome,
 ) -> Result<(), Error> {
     let (cluster, user) = (&asked.cluster, &asked.actor.user);
-    let (connection, ttl) = (&settled.connection, ttl.max(TTL_SECONDS_MIN));
+    let (connection, ttl) = (&reconciled.connection, ttl.max(TTL_SECONDS_MIN));
     let minted = mint_and_try(connection, cluster, begun.account.as_str(), ttl).await?;
     begun.expires_at = minted.expires_at;
     app.store()?.write(|tx| {
@@ -425,12 +427,12 @@ async fn end_credential(
     // Decided before anything is waited for: from here on it is pending at worst.
     session.store()?.write(|tx| {
         if let Some(credential) = store::credentials::get(tx, id)? {
-            let snapshot = settle::snapshot(tx, cluster.id)?;
+            let snapshot = reconciling::snapshot(tx, cluster.id)?;
             let end = [snapshot.end_of(&credential, "the shell has ended")];
-            settle::commit(session, tx, &snapshot, &end, journal, Some(request))?;
+            reconciling::commit(session, tx, &snapshot, &end, journal, Some(request))?;
         }
         Ok::<_, Error>(())
     })?;
-    let applied = settle::reconcile_taking(session, cluster, journal, Some(request)).await?;
+    let applied = reconciling::reconcile_taking(session, cluster, journal, Some(request)).await?;
     Ok(EndedShell { applied, before })
 }

@@ -21,7 +21,9 @@ pub(crate) use hand_out::{Destination, HandOut, HandedOut, download};
 pub(crate) use install::install;
 pub(super) use keys::insert_first;
 pub(crate) use keys::{AddKey, Origin, Reset, add, make, may_add, read_file, reset};
-pub(super) use pending::{left_behind, once_open_anywhere, once_open_to, pending_on, settle_claim};
+pub(super) use pending::{
+    left_behind, once_open_anywhere, once_open_to, pending_on, resolve_claim,
+};
 pub(crate) use roll_out::{Heard, RollOut, RollOutWish};
 pub(crate) use rotate::rotate;
 
@@ -124,10 +126,10 @@ fn look(app: &App, cluster: &Cluster) -> Result<Option<Shown>, Error> {
     })
 }
 
-/// Shows a cluster's key. A hand-out that was cut off is settled first.
+/// Shows a cluster's key. A hand-out that was cut off is resolved first.
 pub(crate) async fn show(session: &Session, name: &ClusterName) -> Result<Shown, Error> {
     let case = case(session, Action::SshKeyShow, name)?;
-    settle_claim(session, &case.cluster, &case.journal).await?;
+    resolve_claim(session, &case.cluster, &case.journal).await?;
     look(session, &case.cluster)?.ok_or_else(|| none(name))
 }
 

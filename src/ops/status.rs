@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::error::refusal;
 use super::project::kept::{self, Kept};
-use super::{Error, Pending, cluster, find, reseal, settle, ssh_key};
+use super::{Error, Pending, cluster, find, reconciling, reseal, ssh_key};
 use crate::domain::Timestamp;
 use crate::domain::access::Access;
 use crate::domain::action::Action;
@@ -127,7 +127,9 @@ fn concerning(
     let sees = find::sees(tx, app, &actor.user, cluster)?;
     let own = |user| sees && user == actor.user.id;
     let concerns = |credential: &Credential| is_concerned(credential, cluster, role, own);
-    Ok(settle::pending_access(cluster, snapshot, concerns, own))
+    Ok(reconciling::pending_access(
+        cluster, snapshot, concerns, own,
+    ))
 }
 
 fn is_concerned(
@@ -148,7 +150,7 @@ pub(super) fn elsewhere(app: &App, actor: &Principal) -> Result<Vec<Pending>, Er
     for found in app.store()?.read(store::clusters::list)? {
         if !cluster::manages(app, actor, &found)? {
             pending.extend(app.store()?.read(|tx| {
-                let snapshot = settle::snapshot(tx, found.id)?;
+                let snapshot = reconciling::snapshot(tx, found.id)?;
                 concerning(tx, app, (actor, &found), &snapshot)
             })?);
         }
@@ -178,7 +180,7 @@ pub(crate) fn status(session: &Session) -> Result<Status, Error> {
             });
         }
         session.store()?.read(|tx| {
-            let snapshot = settle::snapshot(tx, found.id)?;
+            let snapshot = reconciling::snapshot(tx, found.id)?;
             let concerns = |user| manages || user == actor.user.id;
             let role = find::project_role(tx, &actor.user, &found)?;
             if !manages {
@@ -186,7 +188,9 @@ pub(crate) fn status(session: &Session) -> Result<Status, Error> {
                 status.pending.extend(pending);
             }
             if manages {
-                status.pending.extend(settle::pending_on(&found, &snapshot));
+                status
+                    .pending
+                    .extend(reconciling::pending_on(&found, &snapshot));
                 let keys = ssh_key::pending_on(tx, &found)?;
                 status.on_nodes += keys.on_nodes.len() + keys.wanted.len();
                 let pending = keys
@@ -201,7 +205,7 @@ pub(crate) fn status(session: &Session) -> Result<Status, Error> {
                     until: None,
                 }));
             }
-            let circumstances = settle::circumstances(session, &snapshot);
+            let circumstances = reconciling::circumstances(session, &snapshot);
             for credential in snapshot.credentials.iter().filter(|c| c.state.is_live()) {
                 let user = credential.subject.user();
                 let shared = user.is_none() && is_concerned(credential, &found, role, |_| false);
@@ -309,7 +313,7 @@ fn lost(
     concerns: impl Fn(UserId) -> bool,
 ) -> store::Result<Vec<Lost>> {
     let mut lost = Vec::new();
-    for credential in store::credentials::last_ended(tx, found.id, settle::ACCOUNT_DELETED)? {
+    for credential in store::credentials::last_ended(tx, found.id, reconciling::ACCOUNT_DELETED)? {
         let user = credential.subject.user().filter(|user| concerns(*user));
         let Some(user) = user.and_then(|user| snapshot.people.users.get(&user)) else {
             continue;
@@ -320,7 +324,7 @@ fn lost(
                     "version {} of '{}' ended, {}: download again",
                     credential.version,
                     user.name,
-                    settle::ACCOUNT_DELETED
+                    reconciling::ACCOUNT_DELETED
                 ),
                 cluster: found.name.to_string(),
             });

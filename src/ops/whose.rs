@@ -9,7 +9,7 @@
 use std::path::Path;
 
 use super::journal::Journal;
-use super::{Error, Obstacle, find, settle};
+use super::{Error, Obstacle, find, reconciling};
 use crate::artifact::merge::{FoundKind, FoundLogin, logins};
 use crate::domain::access::Power;
 use crate::domain::action::Action;
@@ -164,7 +164,7 @@ fn known(
                 None => return Ok(None),
             },
         };
-        let snapshot = settle::snapshot(tx, credential.cluster)?;
+        let snapshot = reconciling::snapshot(tx, credential.cluster)?;
         let cluster = store::lookup::cluster_name(tx, credential.cluster)?;
         let owner = credential.owner.clone();
         let name = |id| {

@@ -114,7 +114,7 @@ pub(crate) fn remove(tx: &WriteTxn<'_>, binding: &Binding, at: Timestamp) -> Res
 
 /// Records that the cluster was seen to hold what this binding said when it was read, or to be
 /// without it. One that was unbound since is owed anew.
-pub(crate) fn settle(tx: &WriteTxn<'_>, seen: &Binding) -> Result<()> {
+pub(crate) fn set_gone(tx: &WriteTxn<'_>, seen: &Binding) -> Result<()> {
     tx.sql().execute(
         "UPDATE bindings SET owed = 0 WHERE id = ?1 AND (removed_at IS NOT NULL) = ?2",
         (seen.id, seen.is_removed),

@@ -319,7 +319,7 @@ fn set_reach_pending(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<()> {
 }
 
 /// Records that the cluster was seen to hold what the store says of where write reaches.
-pub(crate) fn settle_reach(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<()> {
+pub(crate) fn clear_reach_pending(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<()> {
     tx.sql().execute(
         "UPDATE clusters SET reach_owed = 0 WHERE id = ?1",
         [cluster],
@@ -344,7 +344,7 @@ pub(crate) fn has_older_logins(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<b
 }
 
 /// Records that the stored login is the manager's only one.
-pub(crate) fn settle_older_logins(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<()> {
+pub(crate) fn clear_older_logins(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<()> {
     tx.sql().execute(
         "UPDATE clusters SET older_logins = 0 WHERE id = ?1",
         [cluster],
@@ -361,7 +361,7 @@ pub(crate) fn are_orphans_pending(tx: &ReadTxn<'_>, cluster: ClusterId) -> Resul
 }
 
 /// Records that everything unknown was seen to be gone from it.
-pub(crate) fn settle_orphans(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<()> {
+pub(crate) fn clear_orphans_pending(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<()> {
     tx.sql().execute(
         "UPDATE clusters SET orphans_owed = 0 WHERE id = ?1",
         [cluster],

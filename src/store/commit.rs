@@ -104,7 +104,7 @@ pub(crate) fn effect(
             // given up.
             for credential in credentials::unfinished(tx, *cluster)? {
                 credentials::end(tx, credential.id, "the cluster was deleted", by.now)?;
-                credentials::settle(tx, credential.id, by.now)?;
+                credentials::set_gone(tx, credential.id, by.now)?;
             }
             bindings::remove_all(tx, *cluster, by.now)?;
             clusters::remove(tx, *cluster, by.now)?;

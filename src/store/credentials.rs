@@ -374,7 +374,7 @@ pub(crate) fn end(
 }
 
 /// Records that the cluster was seen to be without it.
-pub(crate) fn settle(tx: &WriteTxn<'_>, id: CredentialId, at: Timestamp) -> Result<bool> {
+pub(crate) fn set_gone(tx: &WriteTxn<'_>, id: CredentialId, at: Timestamp) -> Result<bool> {
     let changed = tx.sql().execute(
         "UPDATE credentials SET state = 'revoked', revoked_at = ?2
          WHERE id = ?1 AND state = 'revoking'",

@@ -253,14 +253,14 @@ fn a_credential_goes_forward_only_and_one_lives() {
             "two live ones"
         );
         assert!(
-            !credentials::settle(tx, one, at(2))?,
+            !credentials::set_gone(tx, one, at(2))?,
             "pending cannot be revoked at once"
         );
         assert!(credentials::activate(tx, one, at(2))?);
         assert!(!credentials::activate(tx, one, at(3))?, "twice");
         assert!(credentials::end(tx, one, "test", at(3))?);
         assert!(!credentials::end(tx, one, "again", at(4))?);
-        assert!(credentials::settle(tx, one, at(5))?);
+        assert!(credentials::set_gone(tx, one, at(5))?);
         let two = credentials::insert(tx, &new(2, &second))?;
         assert!(
             credentials::insert(tx, &new(3, &first)).is_err(),

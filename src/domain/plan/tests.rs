@@ -1,4 +1,4 @@
-//! Properties of the plan: it converges, it is idempotent, it takes before it gives.
+//! Properties of the plan: it reconciles, it is idempotent, it takes before it gives.
 
 use super::*;
 use proptest::prelude::*;

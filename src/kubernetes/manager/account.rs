@@ -111,7 +111,8 @@ impl Connection {
         let name = binding_name(&self.installation, "manager");
         let what = "the manager's own binding";
         let wanted = objects::subjects(wanted);
-        let mut last = Error::unsettled("the manager's own binding changes faster than it is read");
+        let mut last =
+            Error::inconsistent("the manager's own binding changes faster than it is read");
         for _ in 0..WRITES_MAX {
             let found = api.get(&name).await;
             let found = found.map_err(|error| Error::from_kube(error, what))?;
@@ -174,7 +175,7 @@ impl Connection {
                 }
             }
             if started.elapsed() > GONE_MAX {
-                return Err(Error::unsettled(&format!(
+                return Err(Error::inconsistent(&format!(
                     "{what} of namespace '{NAMESPACE}' is still there"
                 )));
             }

@@ -103,7 +103,7 @@ impl Connection {
         // Gone is what is not there, not what was answered to the call.
         match others().await?.first() {
             None => Ok(()),
-            Some(left) => Err(Error::unsettled(&format!(
+            Some(left) => Err(Error::inconsistent(&format!(
                 "Secret '{left}' of namespace '{NAMESPACE}', a login of the manager, is still there"
             ))),
         }
@@ -162,7 +162,7 @@ impl Connection {
                 // An empty Secret is no login; leave nothing behind.
                 let removed = api.delete(&name, &DeleteParams::default()).await;
                 removed.map_err(|error| Error::from_kube(error, &what))?;
-                return Err(Error::unsettled(
+                return Err(Error::inconsistent(
                     "the server caps tokens below a year, and nothing fills token Secrets",
                 ));
             }

@@ -12,10 +12,10 @@ use crate::domain::plan::{NAMESPACE, Object, Place, Step};
 use crate::domain::power::RoleRef;
 use crate::domain::text::clean;
 use crate::kubernetes::connection::{Connection, Question};
-use crate::kubernetes::converge::CONCURRENCY;
 use crate::kubernetes::error::Error;
-use crate::kubernetes::leaving::{Further, Leaving, PAUSE, PAUSE_MAX, SETTLE_MAX};
+use crate::kubernetes::leaving::{FOLLOW_MAX, Further, Leaving, PAUSE, PAUSE_MAX};
 use crate::kubernetes::lists::called;
+use crate::kubernetes::reconcile::CONCURRENCY;
 
 /// What keeps an end from being believed at once.
 pub(super) struct Doubts<'a> {
@@ -93,7 +93,7 @@ impl Connection {
             let further = doubts.further.iter();
             let elsewhere = further.map(|one| {
                 // One that hangs keeps nobody waiting for longer than the token lives.
-                tokio::time::timeout(SETTLE_MAX, one.let_in_anyhow(ending.account))
+                tokio::time::timeout(FOLLOW_MAX, one.let_in_anyhow(ending.account))
             });
             let elsewhere = futures::future::join_all(elsewhere);
             let asked = self.let_in_anyhow(ending.account);
@@ -145,7 +145,7 @@ impl Connection {
                 // either: there its token goes on.
                 let mut named = answers.iter().filter_map(|reason| named_binding(reason));
                 return match named.find(|(_, name)| !unwritten && doubts.ours.is_level(name)) {
-                    Some((place, name)) => Err(Error::unsettled(&format!(
+                    Some((place, name)) => Err(Error::inconsistent(&format!(
                         "an API server behind this address still lets account '{}' in by {}: it \
                          does not hear of changes",
                         ending.account,
@@ -209,7 +209,7 @@ impl Connection {
                     item.account == **account && item.place == bound.place && item.binding == name
                 });
                 if listed || lingers {
-                    return Err(Error::unsettled(&format!(
+                    return Err(Error::inconsistent(&format!(
                         "{} still lets account '{account}' in",
                         called(&bound.place, &name)
                     )));

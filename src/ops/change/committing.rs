@@ -17,7 +17,7 @@ use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::user::User;
 use crate::ops::journal::Journal;
 use crate::ops::locked::LockedCluster;
-use crate::ops::{Applied, Error, Pending, find, reseal, settle};
+use crate::ops::{Applied, Error, Pending, find, reconciling, reseal};
 use crate::session::{App, Session};
 use crate::store::{self, ReadTxn, WriteTxn};
 
@@ -28,7 +28,7 @@ pub(super) fn follow(app: &App, rows: &Rows, decision: &Decision) -> Vec<Effect>
     }
     let mut followed = Vec::new();
     for after in rows.after(&decision.effects).clusters {
-        followed.extend(settle::due(app, &after));
+        followed.extend(reconciling::due(app, &after));
     }
     followed
 }
@@ -186,7 +186,7 @@ impl Case {
         effects.extend(follow(app, &rows, &decision));
         for effect in &effects {
             let on = effect.cluster().and_then(|id| rows.cluster(id));
-            settle::commit_one(app, tx, on, effect, &self.journal, Some(request))?;
+            reconciling::commit_one(app, tx, on, effect, &self.journal, Some(request))?;
         }
         for remark in &decision.remarks {
             let journal = self.journal_of(remark, &rows);
@@ -272,22 +272,25 @@ impl Case {
             .partition(|on| on.cluster.deleting_at.is_some() && is_left(on));
         let mut applied = Applied::default();
         for on in leaving {
-            applied.pending.extend(settle::pending_on(&on.cluster, &on));
+            applied
+                .pending
+                .extend(reconciling::pending_on(&on.cluster, &on));
         }
         if let Some(locked) = locked {
             return if concerned.is_empty() {
                 Ok(applied)
             } else {
-                settle::reconcile(session, &locked, journal, request).await
+                reconciling::reconcile(session, &locked, journal, request).await
             };
         }
         let mut work = stream::iter(concerned)
             .map(|on| async move {
                 let journal = journal.clone().cluster(&on.cluster);
-                let done = settle::reconcile_taking(session, &on.cluster, &journal, request).await;
+                let done =
+                    reconciling::reconcile_taking(session, &on.cluster, &journal, request).await;
                 match done {
                     Err(error) if tolerates => Ok(Applied {
-                        pending: settle::record_pending(
+                        pending: reconciling::record_pending(
                             session,
                             &on.cluster,
                             &journal,
@@ -340,6 +343,6 @@ impl Case {
         let owners: BTreeSet<String> = theirs.map(|it| format!("'{}'", it.owner)).collect();
         let owners: Vec<String> = owners.into_iter().collect();
         let what = format!("the kubeconfig of {}", owners.join(" and "));
-        settle::end_without_record(session, what, (&after, &ending), refused).await
+        reconciling::end_without_record(session, what, (&after, &ending), refused).await
     }
 }

@@ -11,7 +11,7 @@ use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::text;
 use crate::ops::journal::Journal;
 use crate::ops::locked::LockedCluster;
-use crate::ops::{Applied, Done, Error, Intent, Planned, settle};
+use crate::ops::{Applied, Done, Error, Intent, Planned, reconciling};
 use crate::session::{App, Lock, Principal, Session};
 use crate::store::{self, WriteTxn};
 
@@ -196,7 +196,7 @@ impl<S> Recorded<S> {
     ) -> Result<Applied, Error> {
         match &self.locked {
             Some(locked) => {
-                settle::reconcile(session, locked, self.journal(), self.request()).await
+                reconciling::reconcile(session, locked, self.journal(), self.request()).await
             }
             None => Ok(Applied::default()),
         }
@@ -233,7 +233,14 @@ impl<S> Recorded<S> {
             .commit_if(session, change, Some(seen), |tx, rows, decision| {
                 for effect in &decision.later {
                     let on = effect.cluster().and_then(|id| rows.cluster(id));
-                    settle::commit_one(session, tx, on, effect, self.journal(), Some(request))?;
+                    reconciling::commit_one(
+                        session,
+                        tx,
+                        on,
+                        effect,
+                        self.journal(),
+                        Some(request),
+                    )?;
                 }
                 work(tx, &rows, &decision)
             })
@@ -246,7 +253,7 @@ impl<S> Recorded<S> {
         app.store()?.write(|tx| {
             for effect in &self.committed.decision.later {
                 let on = effect.cluster().and_then(|id| rows.cluster(id));
-                settle::commit_one(app, tx, on, effect, self.journal(), request)?;
+                reconciling::commit_one(app, tx, on, effect, self.journal(), request)?;
             }
             self.journal()
                 .record(app, tx, Phase::Done, detail, request)?;

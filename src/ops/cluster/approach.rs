@@ -21,7 +21,7 @@ use crate::kubernetes::manager::{MANAGER_RIGHTS, OPERATOR_RIGHTS};
 use crate::kubernetes::token::claims_end;
 use crate::ops::journal::Journal;
 use crate::ops::manager::Canary;
-use crate::ops::{Error, Obstacle, Pending, find, manager, settle};
+use crate::ops::{Error, Obstacle, Pending, find, manager, reconciling};
 use crate::secrets::ExposeSecret as _;
 use crate::secrets::text;
 use crate::session::Session;
@@ -265,7 +265,7 @@ pub(super) async fn retire_others(
         Ok::<_, Error>(())
     };
     let error: Error = retired.await.err()?;
-    Some(settle::older_logins(cluster, Some(chain(&error))))
+    Some(reconciling::older_logins(cluster, Some(chain(&error))))
 }
 
 pub(super) fn warnings(

@@ -22,9 +22,9 @@ use crate::kubernetes::foreign::{self, Inside, Owner};
 use crate::kubernetes::level::{ANY_ACCOUNT, Excess};
 use crate::kubernetes::manager::MANAGER_RIGHTS;
 use crate::kubernetes::observe::{Look, Seen};
-use crate::kubernetes::{converge, drift};
+use crate::kubernetes::{drift, reconcile};
 use crate::ops::rbac::{self, Standing};
-use crate::ops::{Error, excess, find, settle};
+use crate::ops::{Error, excess, find, reconciling};
 use crate::session::Session;
 
 /// What `cluster check` found.
@@ -110,7 +110,7 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
     };
     let snapshot = session
         .store()?
-        .read(|tx| settle::snapshot(tx, cluster.id))?;
+        .read(|tx| reconciling::snapshot(tx, cluster.id))?;
     let connection = session.connect(&cluster, &snapshot.installation).await?;
     connection.must_have_namespace().map_err(failed)?;
     let desired = snapshot.desired();
@@ -130,10 +130,10 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
         connection.inside(),
         connection.immortal_tokens(),
         connection.excess(ANY_ACCOUNT, Power::Read),
-        converge::preview(&connection, &desired, &look),
+        reconcile::preview(&connection, &desired, &look),
     )
     .map_err(failed)?;
-    let pending = settle::pending_on(&cluster, &snapshot).len();
+    let pending = reconciling::pending_on(&cluster, &snapshot).len();
     let installation = &snapshot.installation;
     let drift = drift::drift(installation, &cluster.manager, &seen);
     let others: Vec<Binding> = without_manager(&seen.foreign, installation);

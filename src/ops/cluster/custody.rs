@@ -148,7 +148,7 @@ pub(in crate::ops) async fn prove(connection: &Connection, uid: &str) -> Result<
         let asked = async {
             match connection.cluster_uid().await {
                 Ok(found) if found != uid => {
-                    Err(ClusterError::unsettled("its identity changed meanwhile"))
+                    Err(ClusterError::inconsistent("its identity changed meanwhile"))
                 }
                 Err(error) if error.is_forbidden() => Ok(MANAGER_RIGHTS.to_vec()),
                 Err(error) => Err(error),
@@ -173,7 +173,7 @@ pub(in crate::ops) async fn prove(connection: &Connection, uid: &str) -> Result<
             let named = |right: &Right| right.named(connection.installation());
             let missing: Vec<String> = missing.iter().map(named).collect();
             let what = format!("the new manager may not {}", missing.join(", "));
-            return Err(ClusterError::unsettled(&what));
+            return Err(ClusterError::inconsistent(&what));
         }
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }

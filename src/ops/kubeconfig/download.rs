@@ -27,7 +27,7 @@ use crate::domain::{Confirmed, Timestamp};
 use crate::kubernetes::token::Minted;
 use crate::ops::change;
 use crate::ops::locked::LockedCluster;
-use crate::ops::{Done, Error, Intent, Unasked, excess, find, settle};
+use crate::ops::{Done, Error, Intent, Unasked, excess, find, reconciling};
 use crate::secrets::{ExposeSecret, SecretString, seal_file};
 use crate::session::{App, Session};
 use crate::store::{self};
@@ -274,24 +274,25 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
             }
         }
     };
-    let settling = Box::pin(settle::settle_on(
+    let reconciling = Box::pin(reconciling::run_on(
         session,
         &case.cluster,
         connection.clone(),
         &case.journal,
         Some(request),
-        settle::Depth::Whole,
+        reconciling::Depth::Whole,
     ));
-    let (settled, asked) = futures::join!(settling, asked);
-    let settled = match settled {
-        Ok(settled) => settled,
+    let (reconciled, asked) = futures::join!(reconciling, asked);
+    let reconciled = match reconciled {
+        Ok(reconciled) => reconciled,
         Err(error) => return Err(half_done(session, &case, request, error)),
     };
     let again = (&case, request, connection);
-    let (id, mut settled) = Box::pin(trial::another_if_deleted(session, again, (id, settled)))
-        .await
-        .map_err(|error| half_done(session, &case, request, error))?;
-    if let Some(trouble) = settled.trouble.take() {
+    let (id, mut reconciled) =
+        Box::pin(trial::another_if_deleted(session, again, (id, reconciled)))
+            .await
+            .map_err(|error| half_done(session, &case, request, error))?;
+    if let Some(trouble) = reconciled.trouble.take() {
         let credential = session
             .store()?
             .read(|tx| store::credentials::get(tx, id))?;
@@ -299,12 +300,12 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
             return Err(half_done(session, &case, request, trouble));
         }
         // Somebody else's trouble: this version stands.
-        settled.notes.push(text::chain(&trouble));
+        reconciled.notes.push(text::chain(&trouble));
     }
     let minted = match asked.and_then(|found| excess::agreed(found, wish.insists)) {
         Ok(found) => {
             excess.extend(found);
-            Box::pin(mint(session, &case, wish, (id, request), &settled)).await
+            Box::pin(mint(session, &case, wish, (id, request), &reconciled)).await
         }
         Err(error) => Err(error),
     };
@@ -316,7 +317,7 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
             ttl,
             grant_ends_at,
             excess,
-            notes: notes_of(&case, settled.notes),
+            notes: notes_of(&case, reconciled.notes),
             case,
             locked: recorded.take_locked(),
         }),
@@ -333,9 +334,9 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
 }
 
 /// What people should know of the file, and of the cluster beside.
-fn notes_of(case: &Case, settled: Vec<String>) -> Vec<String> {
+fn notes_of(case: &Case, reconciled: Vec<String>) -> Vec<String> {
     let of_file = address_note(case).into_iter().chain(plain_edit_note(case));
-    of_file.chain(settled).collect()
+    of_file.chain(reconciled).collect()
 }
 
 /// A failure after the version was seen on the cluster: something did change, and it is said.
@@ -359,7 +360,7 @@ fn not_handed_over(app: &App, case: &Case, id: CredentialId, error: Error) -> Er
 
 /// A failure after the decision was recorded: pending, and said so.
 fn half_done(app: &App, case: &Case, request: EventSeq, error: Error) -> Error {
-    match settle::record_pending(app, &case.cluster, &case.journal, Some(request), &error) {
+    match reconciling::record_pending(app, &case.cluster, &case.journal, Some(request), &error) {
         Ok(pending) if pending.is_empty() => error,
         Ok(_) => Error::Pending {
             what: format!("the kubeconfig of '{}'", case.owner),
@@ -378,11 +379,11 @@ async fn mint(
     case: &Case,
     wish: &DownloadWish,
     (id, request): (CredentialId, EventSeq),
-    settled: &settle::Settled,
+    reconciled: &reconciling::Outcome,
 ) -> Result<(Credential, Minted, (i64, Option<Timestamp>)), Error> {
     let credential = active(app, case, id)?;
     let (ttl, grant_ends_at) = lifetime(app, case, wish);
-    let (connection, account) = (&settled.connection, credential.account.as_str());
+    let (connection, account) = (&reconciled.connection, credential.account.as_str());
     let minted = mint_and_try(connection, &case.cluster, account, ttl).await?;
     app.store()?.write(|tx| {
         store::credentials::set_token_expiry(tx, id, minted.expires_at)?;
@@ -407,7 +408,7 @@ fn hold(app: &App, tx: &store::WriteTxn<'_>, case: &Case, id: CredentialId) -> R
         return Ok(());
     };
     let found = store::clusters::find(tx, &case.cluster.name)?;
-    let people = settle::snapshot(tx, case.cluster.id)?.people;
+    let people = reconciling::snapshot(tx, case.cluster.id)?.people;
     let (Some(cluster), Some(user)) = (found, people.users.get(&case.subject.id)) else {
         return Err(overtaken(case));
     };

@@ -14,7 +14,7 @@ use crate::domain::cluster::is_ones_own;
 use crate::domain::credential::Subject;
 use crate::domain::policy::{Denial, OrganizationAction};
 use crate::ops::cluster::WRITE_SCOPE_WARNING;
-use crate::ops::{Error, Obstacle, find, reseal, settle};
+use crate::ops::{Error, Obstacle, find, reconciling, reseal};
 use crate::secrets::{Recipient, SecretString};
 use crate::session::{App, Session};
 use crate::store;
@@ -181,8 +181,8 @@ pub(super) fn live_version(
     let versions = store::credentials::versions_of(tx, case.cluster.id, case.of)?;
     let live = match versions.iter().find(|it| it.state.is_live()) {
         Some(live) => {
-            let on = settle::snapshot(tx, case.cluster.id)?;
-            let ends = on.why_it_must_end(live, &settle::circumstances(app, &on));
+            let on = reconciling::snapshot(tx, case.cluster.id)?;
+            let ends = on.why_it_must_end(live, &reconciling::circumstances(app, &on));
             ends.is_none().then_some(live.version)
         }
         None => None,

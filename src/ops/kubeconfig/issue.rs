@@ -17,7 +17,7 @@ use crate::domain::snapshot::{Circumstances, ClusterSnapshot};
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::observe::Look;
 use crate::ops::change::{self, About, Change, Decision, Recorded, Target, Who};
-use crate::ops::{Error, Unasked, excess, settle};
+use crate::ops::{Error, Unasked, excess, reconciling};
 use crate::session::Session;
 
 /// How often it is begun anew where what somebody has changes while it waits.
@@ -117,13 +117,13 @@ impl Change for Issue<'_> {
             // Who cannot open the cluster's login cannot finish: nothing is begun.
             session.manager_login(&on.cluster, &on.installation)?;
             return Ok(IssueSeen {
-                circumstances: Some(settle::circumstances(session, on)),
+                circumstances: Some(reconciling::circumstances(session, on)),
                 ..IssueSeen::default()
             });
         }
         // Before anything is recorded: where the cluster cannot be reached, nothing changes.
         let connection = trial::connect(session, &on.cluster).await?;
-        let circumstances = settle::circumstances(session, on);
+        let circumstances = reconciling::circumstances(session, on);
         let excess = if self.begins(on, &circumstances) {
             Box::pin(excess_of_new(self.case, on, &connection)).await?
         } else {

@@ -71,7 +71,7 @@ pub(crate) async fn rotate(
         Effect::BeginVersion { version, .. } => Some(*version),
         _ => None,
     });
-    // One converge: lists lose the old account before the new one is made.
+    // One reconcile: lists lose the old account before the new one is made.
     let applied = recorded.reconcile_locked(session).await?;
     recorded.close(session, &applied)?;
     drop(recorded);

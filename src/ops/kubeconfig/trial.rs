@@ -8,7 +8,7 @@ use crate::domain::effect::Effect;
 use crate::domain::refusal::Refusal;
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::token::Minted;
-use crate::ops::{Error, find, settle};
+use crate::ops::{Error, find, reconciling};
 use crate::session::{App, Session};
 use crate::store;
 
@@ -49,14 +49,15 @@ pub(in crate::ops) async fn mint_and_try(
 pub(super) async fn another_if_deleted(
     app: &App,
     (case, request, connection): (&Case, EventSeq, Connection),
-    (id, settled): (CredentialId, settle::Settled),
-) -> Result<(CredentialId, settle::Settled), Error> {
+    (id, reconciled): (CredentialId, reconciling::Outcome),
+) -> Result<(CredentialId, reconciling::Outcome), Error> {
     let found = app.store()?.read(|tx| store::credentials::get(tx, id))?;
     let was_deleted = found.is_some_and(|it| {
-        it.state == State::Revoked && it.ended_because.as_deref() == Some(settle::ACCOUNT_DELETED)
+        it.state == State::Revoked
+            && it.ended_because.as_deref() == Some(reconciling::ACCOUNT_DELETED)
     });
     if !was_deleted {
-        return Ok((id, settled));
+        return Ok((id, reconciled));
     }
     // A shared version may go on by itself.
     let next = match live(app, case)? {
@@ -64,10 +65,10 @@ pub(super) async fn another_if_deleted(
         None => begin(app, case, request)?,
     };
     let (cluster, journal) = (&case.cluster, &case.journal);
-    let depth = settle::Depth::Whole;
-    let again = settle::settle_on(app, cluster, connection, journal, Some(request), depth);
+    let depth = reconciling::Depth::Whole;
+    let again = reconciling::run_on(app, cluster, connection, journal, Some(request), depth);
     let mut again = Box::pin(again).await?;
-    again.notes.splice(0..0, settled.notes);
+    again.notes.splice(0..0, reconciled.notes);
     Ok((next, again))
 }
 
@@ -85,7 +86,7 @@ fn begin(app: &App, case: &Case, request: EventSeq) -> Result<CredentialId, Erro
             power: case.power,
             version: on.next_version(case.of),
         }];
-        settle::commit(app, tx, &on, &begin, &case.journal, Some(request))?;
+        reconciling::commit(app, tx, &on, &begin, &case.journal, Some(request))?;
         let versions = store::credentials::versions_of(tx, case.cluster.id, case.of)?;
         let begun = versions.into_iter().find(|it| it.state.is_live());
         begun.map(|it| it.id).ok_or_else(|| overtaken(case))

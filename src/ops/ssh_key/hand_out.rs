@@ -150,11 +150,11 @@ fn was(found: &KeyPair, user: &User, path: Option<&PathBuf>) -> bool {
 /// What was seen before a hand-out.
 #[derive(Default)]
 pub(crate) enum HandOutSeen {
-    /// Nothing yet: one that was cut off is not settled.
+    /// Nothing yet: one that was cut off is not resolved.
     #[default]
     Nothing,
-    /// One that was cut off was settled, and the key is not to be had.
-    Settled,
+    /// One that was cut off was resolved, and the key is not to be had.
+    Resolved,
     /// The very hand-out that was cut off: its file is there, complete.
     Finished,
     /// The key is at hand.
@@ -204,7 +204,7 @@ impl Change for HandOut {
             return Ok(HandOutSeen::Finished);
         }
         if found.custody != Custody::Available || found.doubted_at.is_some() {
-            return Ok(HandOutSeen::Settled);
+            return Ok(HandOutSeen::Resolved);
         }
         if let Some(path) = &path {
             check_writable_destination(path, Overwrite::Never).map_err(in_the_way)?;
@@ -257,15 +257,15 @@ impl Change for HandOut {
                 ..Decision::default()
             });
         }
-        let is_settled = pair.custody != Custody::Claimed || !matches!(seen, HandOutSeen::Nothing);
-        if is_settled {
+        let is_resolved = pair.custody != Custody::Claimed || !matches!(seen, HandOutSeen::Nothing);
+        if is_resolved {
             refuse_taken(rows, pair)?;
         }
         let cluster = &on.cluster.name;
         let mut notes = vec![format!(
             "ask cluster '{cluster}' whether this is the store that it knows"
         )];
-        if !is_settled {
+        if !is_resolved {
             notes.push("find out how far the hand-out came that was cut off".to_owned());
         }
         let effect = Effect::SshKey {

@@ -21,9 +21,9 @@ use crate::ops::{Done, Error, Intent, Unasked};
 use crate::session::{App, Session};
 use crate::store;
 
-/// What install and rotate have in common before anything is decided: what was cut off is settled,
+/// What install and rotate have in common before anything is decided: what was cut off is resolved,
 /// nodes that are gone are forgotten, and the nodes that are meant are found. `None` is a preview,
-/// which settles, forgets and asks nothing.
+/// which resolves, forgets and asks nothing.
 pub(super) async fn prepare(
     session: &Session,
     (command, wish): (Action, &RollOutWish),

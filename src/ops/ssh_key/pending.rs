@@ -152,8 +152,8 @@ pub(in crate::ops) fn left_behind(
     Ok(left)
 }
 
-/// Settles a hand-out that was cut off, under the lock; what cannot be told stays claimed.
-pub(in crate::ops) async fn settle_claim(
+/// Resolves a hand-out that was cut off, under the lock; what cannot be told stays claimed.
+pub(in crate::ops) async fn resolve_claim(
     app: &App,
     cluster: &Cluster,
     journal: &Journal,
@@ -178,7 +178,7 @@ pub(super) fn digest(bytes: &[u8]) -> String {
     text::hex(&Sha256::digest(bytes))
 }
 
-/// Settles all hand-outs of a cluster's keys that were cut off. The caller holds the lock.
+/// Resolves all hand-outs of a cluster's keys that were cut off. The caller holds the lock.
 pub(super) fn resolve_all(session: &Session, command: Action, rows: &Rows) -> Result<(), Error> {
     let cluster = &rows.only().map_err(Error::Refused)?.cluster;
     let journal = Journal::new(&session.principal()?, command).cluster(cluster);
@@ -188,7 +188,7 @@ pub(super) fn resolve_all(session: &Session, command: Action, rows: &Rows) -> Re
     Ok(())
 }
 
-/// Settles a hand-out that was cut off: the file that is there, or is not, says how far it came.
+/// Resolves a hand-out that was cut off: the file that is there, or is not, says how far it came.
 ///
 /// The caller holds the lock, so nobody is at it any more. Gives the key as it stands then.
 pub(super) fn resolve(app: &App, journal: &Journal, pair: &KeyPair) -> Result<KeyPair, Error> {

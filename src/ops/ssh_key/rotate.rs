@@ -94,7 +94,7 @@ impl Change for Rotate<'_> {
             let left = left.map(|left| format!("node '{}' is left out: {}", left.name, left.why));
             return Err(Error::from(SshKeyRefusal::AllLeftOut(left.collect())));
         }
-        // What was cut off is settled, and some nodes may be forgotten.
+        // What was cut off is resolved, and some nodes may be forgotten.
         let cluster = &rows.only().map_err(Error::Refused)?.cluster;
         let now = with_keys(session, rows)?;
         let keys = Keys::of(&now).map_err(Error::Refused)?;

@@ -89,9 +89,9 @@ fn hand_out(user: Option<&str>) -> HandOut {
     }
 }
 
-/// What is decided once one that was cut off is settled.
-fn settled(world: &World, change: &HandOut) -> Result<Decision, Refusal> {
-    change.decide(&world.0, &who(world, "ada"), &HandOutSeen::Settled)
+/// What is decided once one that was cut off is resolved.
+fn resolved(world: &World, change: &HandOut) -> Result<Decision, Refusal> {
+    change.decide(&world.0, &who(world, "ada"), &HandOutSeen::Resolved)
 }
 
 #[test]
@@ -248,11 +248,11 @@ fn one_that_was_destroyed_is_gone() {
 }
 
 #[test]
-fn one_that_was_cut_off_is_settled_first_and_refused_where_that_cannot_be_told() {
+fn one_that_was_cut_off_is_resolved_first_and_refused_where_that_cannot_be_told() {
     let world = with([claimed(Custody::Claimed)]);
     let early = decide(&world, &hand_out(None)).expect("it is looked at");
     assert!(early.notes.iter().any(|it| it.contains("cut off")));
-    let refused = settled(&world, &hand_out(None)).expect_err("refused");
+    let refused = resolved(&world, &hand_out(None)).expect_err("refused");
     assert!(
         matches!(refused, Refusal::SshKey(SshKeyRefusal::CutOff { .. })),
         "{refused}"

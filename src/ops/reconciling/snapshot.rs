@@ -9,7 +9,7 @@ use crate::domain::credential::{Credential, State};
 use crate::domain::effect::Effect;
 use crate::domain::plan::{self, Object};
 use crate::domain::snapshot::{Circumstances, ClusterSnapshot};
-use crate::kubernetes::converge::Converged;
+use crate::kubernetes::reconcile::Reconciled;
 use crate::kubernetes::take::{self, Taken};
 use crate::session::App;
 use crate::store::{self, ReadTxn};
@@ -80,11 +80,15 @@ pub(super) fn only_takes(on: &ClusterSnapshot) -> bool {
 }
 
 /// Whether a version's account and the lists of its level are on the cluster.
-pub(super) fn stands(on: &ClusterSnapshot, credential: &Credential, converged: &Converged) -> bool {
+pub(super) fn stands(
+    on: &ClusterSnapshot,
+    credential: &Credential,
+    reconciled: &Reconciled,
+) -> bool {
     let list = |role| Object::Binding(None, plan::binding_name(&on.installation, role));
     // Where our own role of a level cannot be kept, nobody comes onto its lists.
     let role = |role| Object::Role(plan::binding_name(&on.installation, role));
-    let is_there = |object: &Object| !converged.refused.contains_key(object);
+    let is_there = |object: &Object| !reconciled.refused.contains_key(object);
     let lists = match credential.power {
         Power::Bound => vec![],
         Power::Read => vec![list("view"), role("view")],
@@ -108,19 +112,19 @@ pub(super) fn is_off(on: &ClusterSnapshot, binding: &Binding, taken: &Taken) -> 
 
 /// Whether write reaches on the cluster what the settings say: our roles are as they should be, and it
 /// is taken wherever it should not be. A namespace that does not let it in is left out, and said.
-pub(super) fn reaches(on: &ClusterSnapshot, converged: &Converged) -> bool {
+pub(super) fn reaches(on: &ClusterSnapshot, reconciled: &Reconciled) -> bool {
     let ours = ["view", "edit"].map(|role| plan::binding_name(&on.installation, role));
     let is_wrong = |object: &Object| match object {
         Object::Account(_) => false,
         Object::Role(name) | Object::Binding(None, name) => ours.contains(name),
-        Object::Binding(Some(_), name) => ours.contains(name) && converged.kept.contains(object),
+        Object::Binding(Some(_), name) => ours.contains(name) && reconciled.kept.contains(object),
     };
-    !converged.refused.keys().any(is_wrong)
+    !reconciled.refused.keys().any(is_wrong)
 }
 
 /// Whether the list of a binding is on the cluster.
-pub(super) fn is_on(on: &ClusterSnapshot, binding: &Binding, converged: &Converged) -> bool {
+pub(super) fn is_on(on: &ClusterSnapshot, binding: &Binding, reconciled: &Reconciled) -> bool {
     let name = binding.bound.list_name(&on.installation);
     let list = Object::Binding(binding.bound.place.clone(), name);
-    !converged.refused.contains_key(&list)
+    !reconciled.refused.contains_key(&list)
 }

@@ -6,7 +6,7 @@ use crate::domain::cluster::Cluster;
 use crate::domain::credential::{Credential, State};
 use crate::domain::snapshot::ClusterSnapshot;
 use crate::kubernetes::connection::Connection;
-use crate::kubernetes::converge::Converged;
+use crate::kubernetes::reconcile::Reconciled;
 use crate::kubernetes::take::Taken;
 use crate::ops::Error;
 use crate::ops::journal::Journal;
@@ -18,7 +18,7 @@ pub(super) fn record_outcome(
     app: &App,
     tx: &WriteTxn<'_>,
     cluster: &Cluster,
-    (snapshot, taken, converged): (&ClusterSnapshot, &Taken, Option<&Converged>),
+    (snapshot, taken, reconciled): (&ClusterSnapshot, &Taken, Option<&Reconciled>),
     journal: &Journal,
     request: Option<EventSeq>,
 ) -> store::Result<Vec<Credential>> {
@@ -30,7 +30,7 @@ pub(super) fn record_outcome(
         let version = credential.version;
         match credential.state {
             State::Pending => {
-                let stands = converged.is_some_and(|it| stands(snapshot, credential, it));
+                let stands = reconciled.is_some_and(|it| stands(snapshot, credential, it));
                 if stands && store::credentials::activate(tx, credential.id, now)? {
                     let detail = format!("version {version} of '{user}' is on the cluster");
                     journal.record(app, tx, Phase::Done, detail, request)?;
@@ -38,7 +38,7 @@ pub(super) fn record_outcome(
             }
             State::Revoking => {
                 let gone = taken.ended.contains(&credential.id);
-                if gone && store::credentials::settle(tx, credential.id, now)? {
+                if gone && store::credentials::set_gone(tx, credential.id, now)? {
                     if credential.is_shell() && !app.shell_lives(&credential.account) {
                         app.bury_shell(&credential.account);
                     }
@@ -57,12 +57,12 @@ pub(super) fn record_outcome(
         .iter()
         .filter(|binding| binding.is_pending)
     {
-        let settled = if binding.is_removed {
+        let reconciled = if binding.is_removed {
             is_off(snapshot, binding, taken)
         } else {
-            converged.is_some_and(|it| is_on(snapshot, binding, it))
+            reconciled.is_some_and(|it| is_on(snapshot, binding, it))
         };
-        if settled {
+        if reconciled {
             let user = snapshot.people.users.get(&binding.user);
             let user = user.map(|user| user.name.to_string()).unwrap_or_default();
             let done = if binding.is_removed {
@@ -70,19 +70,19 @@ pub(super) fn record_outcome(
             } else {
                 "is there"
             };
-            store::bindings::settle(tx, binding)?;
+            store::bindings::set_gone(tx, binding)?;
             let detail = format!("{} {done}, read back from the cluster", binding.bound);
             let journal = journal.clone().user_name(&user);
             journal.record(app, tx, Phase::Done, detail, request)?;
         }
     }
-    if snapshot.reach_pending && converged.is_some_and(|it| reaches(snapshot, it)) {
-        store::clusters::settle_reach(tx, cluster.id)?;
+    if snapshot.reach_pending && reconciled.is_some_and(|it| reaches(snapshot, it)) {
+        store::clusters::clear_reach_pending(tx, cluster.id)?;
         let detail = "write reaches on the cluster what the settings say";
         journal.record(app, tx, Phase::Done, detail, request)?;
     }
-    if converged.is_some_and(|it| it.refused.is_empty()) && snapshot.orphans_pending {
-        store::clusters::settle_orphans(tx, cluster.id)?;
+    if reconciled.is_some_and(|it| it.refused.is_empty()) && snapshot.orphans_pending {
+        store::clusters::clear_orphans_pending(tx, cluster.id)?;
         let detail = "nothing is left of what was issued after the backup".to_owned();
         journal.record(app, tx, Phase::Done, detail, request)?;
     }

@@ -1,4 +1,4 @@
-//! Converge: make one cluster's objects equal to what the store says. Observe, plan, apply, verify.
+//! Reconcile: make one cluster's objects equal to what the store says. Observe, plan, apply, verify.
 //!
 //! What must end was taken before, by name ([`super::take`]); here it is seen to be in order. Each
 //! object succeeds or is refused by itself: a policy in one namespace is that namespace's matter.
@@ -22,9 +22,9 @@ pub(super) const CONCURRENCY: usize = 32;
 /// How often a plan is made anew when the cluster changed under it.
 const ROUNDS_MAX: usize = 5;
 
-/// What a converge did.
+/// What a reconcile did.
 #[derive(Debug, Default)]
-pub(crate) struct Converged {
+pub(crate) struct Reconciled {
     /// What was changed.
     pub(crate) changed: Vec<Step>,
     /// What could not be made so, and why: each about one object.
@@ -47,12 +47,12 @@ pub(crate) async fn preview(
 /// Makes the cluster equal to `desired`, as far as nobody refuses; what was changed was read back.
 ///
 /// The error is of the whole: the cluster cannot be read, or not be talked to.
-pub(crate) async fn converge(
+pub(crate) async fn reconcile(
     connection: &Connection,
     desired: &Desired,
     look: &Look<'_>,
-) -> Result<Converged, Error> {
-    let mut done = Converged::default();
+) -> Result<Reconciled, Error> {
+    let mut done = Reconciled::default();
     // What may go well when it is looked at again, and its last answer.
     let mut again: BTreeMap<Object, Error> = BTreeMap::new();
     // Kept from round to round: who left a list in a round that ended in a conflict is verified too.
@@ -106,7 +106,7 @@ pub(crate) async fn converge(
         done.kept.insert(item.list());
         done.refused
             .entry(item.list())
-            .or_insert_with(|| Error::unsettled(&why));
+            .or_insert_with(|| Error::inconsistent(&why));
     }
     Ok(done)
 }

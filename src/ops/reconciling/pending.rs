@@ -218,7 +218,7 @@ pub(in crate::ops) fn no_older_logins(
 ) -> store::Result<()> {
     app.store()?.write(|tx| {
         if store::clusters::has_older_logins(tx, cluster.id)? {
-            store::clusters::settle_older_logins(tx, cluster.id)?;
+            store::clusters::clear_older_logins(tx, cluster.id)?;
             let journal = journal.clone().cluster(cluster);
             let detail = "older logins of the manager are gone";
             journal.record(app, tx, Phase::Done, detail, request)?;

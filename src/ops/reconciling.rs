@@ -1,4 +1,4 @@
-//! Settling a cluster: ending what must end, converging, and recording what was seen to be true.
+//! Reconciling a cluster: ending what must end, giving what is wanted, and recording what was seen to be true.
 
 mod decided;
 mod pending;
@@ -30,9 +30,9 @@ use crate::domain::plan::{self, Desired, Object, Plan};
 use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::subject::SubjectName;
 use crate::kubernetes::connection::Connection;
-use crate::kubernetes::converge::{self, Converged};
 use crate::kubernetes::error::Error as ClusterError;
 use crate::kubernetes::observe::{Look, Seen};
+use crate::kubernetes::reconcile::{self, Reconciled};
 use crate::kubernetes::take::Taken;
 use crate::session::{App, Session};
 use crate::store::{self, ReadTxn, WriteTxn};
@@ -120,9 +120,9 @@ fn event_of(on: &ClusterSnapshot, effect: &Effect) -> Option<(SubjectName, Strin
     }
 }
 
-/// What settling a cluster came to.
+/// What reconciling a cluster came to.
 #[derive(Debug)]
-pub(super) struct Settled {
+pub(super) struct Outcome {
     /// Versions that were seen to be gone.
     pub(super) ended: Vec<Credential>,
     /// What was changed on the cluster, in words.
@@ -135,7 +135,7 @@ pub(super) struct Settled {
     pub(super) connection: Connection,
 }
 
-/// How much a settling does.
+/// How much a reconciling does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Depth {
     /// What is pending; where that is only to be taken away, nothing is listed.
@@ -144,20 +144,20 @@ pub(super) enum Depth {
     Whole,
 }
 
-/// The longest that one settling may work on a cluster, so that a slow API server keeps nobody
+/// The longest that one reconciling may work on a cluster, so that a slow API server keeps nobody
 /// else from it: half of what others wait for its lock.
-const SETTLE_BUDGET: Duration = Duration::from_mins(1);
+const RECONCILE_BUDGET: Duration = Duration::from_mins(1);
 
 /// Makes a cluster hold what the store says, and records what was seen to be true.
 ///
 /// The caller holds the cluster's lock from before it read the store. Where the cluster knows a
 /// newer store, what must end still ends; then the distrust is the error.
-pub(super) async fn settle(
+pub(super) async fn run(
     session: &Session,
     locked: &LockedCluster,
     journal: &Journal,
     request: Option<EventSeq>,
-) -> Result<Settled, Error> {
+) -> Result<Outcome, Error> {
     // A slow process must not bring back an address, an owner or a reach of write that another one
     // took away.
     let cluster = &locked.again(session)?;
@@ -165,7 +165,7 @@ pub(super) async fn settle(
         .connect_to_take(cluster, locked.installation())
         .await?;
     let Some(distrust) = distrust else {
-        return settle_on(
+        return run_on(
             session,
             cluster,
             connection,
@@ -211,15 +211,15 @@ fn decide_ends(
     })?)
 }
 
-/// [`settle`] over a connection that is there already.
-pub(super) async fn settle_on(
+/// [`run`] over a connection that is there already.
+pub(super) async fn run_on(
     app: &App,
     cluster: &Cluster,
     connection: Connection,
     journal: &Journal,
     request: Option<EventSeq>,
     depth: Depth,
-) -> Result<Settled, Error> {
+) -> Result<Outcome, Error> {
     let journal = &journal.clone().cluster(cluster);
     let (snapshot, head) = decide_ends(app, cluster, journal, request)?;
     let started = tokio::time::Instant::now();
@@ -239,7 +239,7 @@ pub(super) async fn settle_on(
     let take = Box::pin(async {
         let ended = snapshot::ended(&snapshot);
         let taking = connection.take(&ended, &desired);
-        match tokio::time::timeout(SETTLE_BUDGET, taking).await {
+        match tokio::time::timeout(RECONCILE_BUDGET, taking).await {
             Ok(taken) => taken,
             Err(_) => Taken {
                 failures: vec![out_of_time()],
@@ -254,7 +254,7 @@ pub(super) async fn settle_on(
         if is_done {
             return (taken, Ok(Given::default()));
         }
-        let left = SETTLE_BUDGET.saturating_sub(started.elapsed());
+        let left = RECONCILE_BUDGET.saturating_sub(started.elapsed());
         let whole = Box::pin(give(
             app,
             cluster,
@@ -269,8 +269,8 @@ pub(super) async fn settle_on(
         (taken, given)
     };
     let ((mut taken, given), _told) = futures::join!(work, witness);
-    let (converged, vanished, mut trouble) = match given {
-        Ok(given) => (Some(given.converged), given.vanished, None),
+    let (reconciled, vanished, mut trouble) = match given {
+        Ok(given) => (Some(given.reconciled), given.vanished, None),
         Err(error) => (None, None, Some(error)),
     };
     let snapshot = match vanished {
@@ -280,7 +280,7 @@ pub(super) async fn settle_on(
         }
         None => snapshot,
     };
-    let outcome = (&snapshot, &taken, converged.as_ref());
+    let outcome = (&snapshot, &taken, reconciled.as_ref());
     let ended = record(app, cluster, outcome, journal, request)?;
     if depth == Depth::Pending && !snapshot.former.is_empty() {
         // What fails of it stays pending, and is not this command's matter.
@@ -289,9 +289,9 @@ pub(super) async fn settle_on(
     let mut notes = taken.notes;
     let mut changed: Vec<String> = taken.changed.iter().map(ToString::to_string).collect();
     let mut failures = taken.failures.into_iter();
-    if let Some(converged) = converged {
-        changed.extend(converged.changed.iter().map(ToString::to_string));
-        let (left_out, others) = sort_refused(converged, &snapshot);
+    if let Some(reconciled) = reconciled {
+        changed.extend(reconciled.changed.iter().map(ToString::to_string));
+        let (left_out, others) = sort_refused(reconciled, &snapshot);
         notes.extend(left_out);
         trouble = trouble.or_else(|| others.into_iter().next().map(failed));
     }
@@ -302,7 +302,7 @@ pub(super) async fn settle_on(
             .is_pending();
         trouble = failures.find(|_| pending).map(failed);
     }
-    Ok(Settled {
+    Ok(Outcome {
         ended,
         changed,
         notes,
@@ -313,12 +313,12 @@ pub(super) async fn settle_on(
 
 /// What was refused: where write does not reach, a sentence each, and the rest.
 fn sort_refused(
-    converged: Converged,
+    reconciled: Reconciled,
     snapshot: &ClusterSnapshot,
 ) -> (Vec<String>, Vec<ClusterError>) {
     let (mut left_out, mut others) = (Vec::new(), Vec::new());
-    for (object, error) in converged.refused {
-        let is_kept = converged.kept.contains(&object);
+    for (object, error) in reconciled.refused {
+        let is_kept = reconciled.kept.contains(&object);
         match object {
             // A namespace that refuses is that namespace's matter: write does not reach it. Where it
             // is to be taken from, write still does.
@@ -336,16 +336,16 @@ fn sort_refused(
 }
 
 fn out_of_time() -> ClusterError {
-    ClusterError::unsettled(&format!(
+    ClusterError::inconsistent(&format!(
         "the cluster did not answer all that was asked within {} s",
-        SETTLE_BUDGET.as_secs()
+        RECONCILE_BUDGET.as_secs()
     ))
 }
 
 /// What came of giving.
 #[derive(Default)]
 struct Given {
-    converged: Converged,
+    reconciled: Reconciled,
     vanished: Option<Vanished>,
 }
 
@@ -375,10 +375,10 @@ async fn give(
     let after = vanished.as_ref().map(|it| it.snapshot.desired());
     let desired = after.as_ref().unwrap_or(desired);
     let look = look_for(desired, cluster);
-    let converged = converge::converge(connection, desired, &look).await;
-    match converged {
-        Ok(converged) => Ok(Given {
-            converged,
+    let reconciled = reconcile::reconcile(connection, desired, &look).await;
+    match reconciled {
+        Ok(reconciled) => Ok(Given {
+            reconciled,
             vanished,
         }),
         Err(source) => Err(Error::Cluster {
@@ -397,11 +397,11 @@ fn look_for<'a>(desired: &Desired, cluster: &'a Cluster) -> Look<'a> {
     }
 }
 
-/// Records what was seen, if there is anything: a look at a settled cluster costs no disk write.
+/// Records what was seen, if there is anything: a look at a reconciled cluster costs no disk write.
 fn record(
     app: &App,
     cluster: &Cluster,
-    (snapshot, taken, converged): (&ClusterSnapshot, &Taken, Option<&Converged>),
+    (snapshot, taken, reconciled): (&ClusterSnapshot, &Taken, Option<&Reconciled>),
     journal: &Journal,
     request: Option<EventSeq>,
 ) -> Result<Vec<Credential>, Error> {
@@ -411,14 +411,14 @@ fn record(
     if !snapshot.is_pending() && !stale {
         return Ok(vec![]);
     }
-    let seen = (snapshot, taken, converged);
+    let seen = (snapshot, taken, reconciled);
     let recorded = app
         .store()?
         .write(|tx| record_outcome(app, tx, cluster, seen, journal, request));
     Ok(recorded?)
 }
 
-impl Settled {
+impl Outcome {
     /// The versions that were seen to be gone.
     pub(super) fn ended_there(&self, cluster: &Cluster) -> Vec<Ended> {
         let ended = self.ended.iter().map(|credential| Ended {
@@ -430,7 +430,7 @@ impl Settled {
     }
 }
 
-/// What a converge would change on a cluster; reads only.
+/// What a reconcile would change on a cluster; reads only.
 pub(super) async fn preview(
     session: &Session,
     cluster: &Cluster,
@@ -445,7 +445,7 @@ pub(super) async fn preview(
     change(&mut snapshot);
     let desired = snapshot.desired();
     let look = look_for(&desired, cluster);
-    converge::preview(&connection, &desired, &look)
+    reconcile::preview(&connection, &desired, &look)
         .await
         .map_err(|source| Error::Cluster {
             cluster: cluster.name.to_string(),

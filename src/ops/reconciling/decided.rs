@@ -1,7 +1,7 @@
 //! Making true on a cluster what was decided: done, or pending.
 
 use super::snapshot::ended;
-use super::{SETTLE_BUDGET, pending_access, pending_on, record_pending, settle, snapshot};
+use super::{RECONCILE_BUDGET, pending_access, pending_on, record_pending, run, snapshot};
 use crate::domain::audit::EventSeq;
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::Credential;
@@ -11,7 +11,7 @@ use crate::ops::locked::LockedCluster;
 use crate::ops::{Applied, Error};
 use crate::session::{App, Lock, Session};
 
-/// Settles a cluster after a decision was recorded; what cannot be done now is pending, never lost.
+/// Resolves a cluster after a decision was recorded; what cannot be done now is pending, never lost.
 pub(in crate::ops) async fn reconcile(
     session: &Session,
     locked: &LockedCluster,
@@ -26,21 +26,21 @@ pub(in crate::ops) async fn reconcile(
     if !is_pending {
         return Ok(Applied::default());
     }
-    match settle(session, locked, journal, request).await {
-        Ok(settled) => {
-            let mut applied = match &settled.trouble {
+    match run(session, locked, journal, request).await {
+        Ok(reconciled) => {
+            let mut applied = match &reconciled.trouble {
                 Some(error) => pending_by(session, cluster, journal, request, error)?,
                 None => Applied::default(),
             };
-            applied.ended = settled.ended_there(cluster);
-            if let Some(error) = &settled.trouble
+            applied.ended = reconciled.ended_there(cluster);
+            if let Some(error) = &reconciled.trouble
                 && applied.pending.is_empty()
                 && applied.notes.is_empty()
             {
                 // Nobody's decision is pending by it; but it is not as it should be there.
                 applied.notes.push(text::chain(error));
             }
-            applied.notes.splice(0..0, settled.notes);
+            applied.notes.splice(0..0, reconciled.notes);
             Ok(applied)
         }
         // Waiting mends no store: nobody is told that `reconcile` will finish.
@@ -141,7 +141,7 @@ pub(in crate::ops) async fn reconcile_taking(
         let (ended, desired) = (ended(&snapshot), snapshot.desired());
         Some(Box::pin(connection.take(&ended, &desired)).await)
     };
-    let (_taken, lock) = futures::join!(beside, session.lock_within(cluster, SETTLE_BUDGET));
+    let (_taken, lock) = futures::join!(beside, session.lock_within(cluster, RECONCILE_BUDGET));
     match lock {
         Ok(lock) => reconcile_if_there(session, lock, cluster, (journal, request)).await,
         Err(error) => Ok(Applied {
