@@ -7,7 +7,7 @@ mod cluster;
 pub(crate) mod completion;
 mod completions;
 mod confirm;
-mod desk;
+mod context;
 pub(crate) mod duration;
 pub(crate) mod generate;
 mod global;
@@ -42,7 +42,7 @@ use crate::error::{EXIT_OK, Failure, Kind};
 use crate::ops;
 use crate::output::{Output, Settings};
 use crate::session::{App, NoHead, Note, Session};
-use desk::Desk;
+use context::Context;
 use global::GlobalArgs;
 use prompt::Prompt;
 
@@ -232,13 +232,13 @@ fn dispatch(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|_| Failure::words(Kind::Internal, "cannot start the runtime", ""))?;
-    let mut desk = Desk::new(&session, output, cli.global.yes);
+        .map_err(|_| Failure::description(Kind::Internal, "cannot start the runtime", ""))?;
+    let mut context = Context::new(&session, output, cli.global.yes);
     let done = runtime.block_on(async {
         tokio::select! {
             biased;
-            done = verb(cli.command, &mut desk) => done,
-            () = interrupt.raised() => Err(Failure::words(
+            done = verb(cli.command, &mut context) => done,
+            () = interrupt.raised() => Err(Failure::description(
                 Kind::Interrupted,
                 "interrupted; what was recorded stands",
                 "run `kubegrant status` to see whether anything is pending",
@@ -265,7 +265,7 @@ fn dispatch(
     }
     let done = done.and_then(|()| {
         let kept = (is_reconcile && session.has_kept()).then(|| {
-            Failure::words(
+            Failure::description(
                 Kind::Pending,
                 "what has ended by this machine's clock was not ended",
                 "set the clock right, and run `kubegrant reconcile`",
@@ -302,26 +302,26 @@ fn say_note(note: &Note, output: &mut Output) {
     ));
 }
 
-async fn verb(command: Command, desk: &mut Desk<'_>) -> Result<(), Failure> {
+async fn verb(command: Command, context: &mut Context<'_>) -> Result<(), Failure> {
     match command {
-        Command::Init(args) => init::run(args, desk),
-        Command::Whoami(args) => whoami::run(&args, desk),
-        Command::Status(args) => status::run(&args, desk),
-        Command::Reconcile(args) => reconcile::run(args, desk).await,
-        Command::User(command) => Box::pin(user::run(command, desk)).await,
+        Command::Init(args) => init::run(args, context),
+        Command::Whoami(args) => whoami::run(&args, context),
+        Command::Status(args) => status::run(&args, context),
+        Command::Reconcile(args) => reconcile::run(args, context).await,
+        Command::User(command) => Box::pin(user::run(command, context)).await,
         // Boxed: what a registration holds on to is large, and every command would pay for it.
-        Command::Cluster(command) => Box::pin(cluster::run(command, desk)).await,
-        Command::Access(command) => access::run(command, desk).await,
-        Command::Kubeconfig(command) => Box::pin(kubeconfig::run(command, desk)).await,
-        Command::Shell(args) => Box::pin(shell::run(args, desk)).await,
-        Command::Open(args) => open::run(args, desk),
-        Command::Team(command) => team::run(command, desk).await,
-        Command::SshKey(command) => Box::pin(ssh_key::run(command, desk)).await,
-        Command::Rbac(command) => Box::pin(rbac::run(command, desk)).await,
-        Command::Project(command) => Box::pin(project::run(command, desk)).await,
-        Command::Audit(command) => audit::run(command, desk).await,
-        Command::Backup(args) => backup::run(&args, desk),
-        Command::Restore(args) => Box::pin(restore::run(args, desk)).await,
+        Command::Cluster(command) => Box::pin(cluster::run(command, context)).await,
+        Command::Access(command) => access::run(command, context).await,
+        Command::Kubeconfig(command) => Box::pin(kubeconfig::run(command, context)).await,
+        Command::Shell(args) => Box::pin(shell::run(args, context)).await,
+        Command::Open(args) => open::run(args, context),
+        Command::Team(command) => team::run(command, context).await,
+        Command::SshKey(command) => Box::pin(ssh_key::run(command, context)).await,
+        Command::Rbac(command) => Box::pin(rbac::run(command, context)).await,
+        Command::Project(command) => Box::pin(project::run(command, context)).await,
+        Command::Audit(command) => audit::run(command, context).await,
+        Command::Backup(args) => backup::run(&args, context),
+        Command::Restore(args) => Box::pin(restore::run(args, context)).await,
         Command::Completions(_) => Ok(()),
     }
 }

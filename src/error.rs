@@ -50,7 +50,7 @@ impl Failure {
     }
 
     /// A failure in plain words.
-    pub(crate) fn words(kind: Kind, text: &str, hint: &str) -> Self {
+    pub(crate) fn description(kind: Kind, text: &str, hint: &str) -> Self {
         Self::new(kind, Words(text.to_owned()), hint)
     }
 

@@ -2,7 +2,7 @@
 //!
 //! # The story
 //!
-//! A command line ([`cli`]) is a wish. [`ops`] carries it out within a [`session`]. [`domain`]
+//! A command line ([`cli`]) is a request. [`ops`] carries it out within a [`session`]. [`domain`]
 //! decides, touching nothing. [`store`] remembers it, [`kubernetes`] makes it true, [`secrets`]
 //! keeps it unread, [`artifact`] hands it over. [`output`] says what happened, [`error`] says why
 //! it did not. [`env`](mod@env) is the only door to the world outside.

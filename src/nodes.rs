@@ -352,12 +352,12 @@ impl Ssh {
             None if through.is_none() && self.sudo_refused(&said) => Err(NodeError::Sudo {
                 node: node.clone(),
                 login: self.person().map(ToString::to_string).unwrap_or_default(),
-                reason: text::clean(&said.words()),
+                reason: text::clean(&said.description()),
             }),
             // A login that is bound to one command answers something else.
             None if said.status.success() => Err(self.script_failed(
                 node,
-                &match said.words() {
+                &match said.description() {
                     silent if silent.is_empty() => {
                         "it ran something else than `sh`, or a login script read what was for `sh`"
                             .to_owned()

@@ -18,7 +18,7 @@ pub(crate) mod heads;
 pub(crate) mod init;
 mod journal;
 pub(crate) mod kubeconfig;
-pub(crate) mod life;
+pub(crate) mod lifecycle;
 mod locked;
 mod manager;
 mod obstacle;
@@ -101,7 +101,7 @@ impl<T> Done<T> {
     }
 }
 
-/// What came of a wish.
+/// What came of a request.
 #[derive(Debug)]
 pub(crate) enum Done<T> {
     /// What would be done; nothing was touched.

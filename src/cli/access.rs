@@ -5,7 +5,7 @@ mod grant;
 mod list;
 mod revoke;
 
-use super::desk::Desk;
+use super::context::Context;
 use crate::error::Failure;
 
 #[derive(clap::Subcommand, Debug)]
@@ -16,11 +16,11 @@ pub(crate) enum AccessCommand {
     Explain(explain::AccessExplainArgs),
 }
 
-pub(crate) async fn run(command: AccessCommand, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(command: AccessCommand, context: &mut Context<'_>) -> Result<(), Failure> {
     match command {
-        AccessCommand::Grant(args) => grant::run(args, desk).await,
-        AccessCommand::Revoke(args) => revoke::run(args, desk).await,
-        AccessCommand::List(args) => list::run(args, desk),
-        AccessCommand::Explain(args) => explain::run(args, desk).await,
+        AccessCommand::Grant(args) => grant::run(args, context).await,
+        AccessCommand::Revoke(args) => revoke::run(args, context).await,
+        AccessCommand::List(args) => list::run(args, context),
+        AccessCommand::Explain(args) => explain::run(args, context).await,
     }
 }

@@ -5,7 +5,7 @@ mod export;
 mod list;
 mod verify;
 
-use super::desk::Desk;
+use super::context::Context;
 use crate::error::Failure;
 
 #[derive(clap::Subcommand, Debug)]
@@ -16,11 +16,11 @@ pub(crate) enum AuditCommand {
     Accept(accept::AuditAcceptArgs),
 }
 
-pub(crate) async fn run(command: AuditCommand, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(command: AuditCommand, context: &mut Context<'_>) -> Result<(), Failure> {
     match command {
-        AuditCommand::List(args) => list::run(args, desk),
-        AuditCommand::Export(args) => export::run(args, desk),
-        AuditCommand::Verify(args) => verify::run(&args, desk),
-        AuditCommand::Accept(args) => accept::run(&args, desk).await,
+        AuditCommand::List(args) => list::run(args, context),
+        AuditCommand::Export(args) => export::run(args, context),
+        AuditCommand::Verify(args) => verify::run(&args, context),
+        AuditCommand::Accept(args) => accept::run(&args, context).await,
     }
 }

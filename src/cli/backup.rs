@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::desk::Desk;
+use super::context::Context;
 use super::global::DryRunArgs;
 use super::views::backup::CopiedView;
 use crate::error::Failure;
@@ -27,18 +27,19 @@ pub(crate) struct BackupArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) fn run(args: &BackupArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) fn run(args: &BackupArgs, context: &mut Context<'_>) -> Result<(), Failure> {
     let intent = args.dry_run.intent();
-    let done = ops::backup::backup(desk.session, &args.file, args.force, intent)?;
-    let Some(done) = desk.planned(done)? else {
+    let done = ops::backup::backup(context.session, &args.file, args.force, intent)?;
+    let Some(done) = context.planned(done)? else {
         return Ok(());
     };
-    desk.output.show(&CopiedView::from(&done))?;
-    desk.output.status(&format!(
+    context.output.show(&CopiedView::from(&done))?;
+    context.output.status(&format!(
         "The store is copied to `{}`.",
         done.path.display()
     ));
-    desk.output
+    context
+        .output
         .hint("it holds no identity: back yours up elsewhere, or nobody can open the secrets");
     Ok(())
 }

@@ -16,7 +16,7 @@ mod show;
 mod source;
 mod transfer;
 
-use super::desk::Desk;
+use super::context::Context;
 use crate::error::Failure;
 
 #[derive(clap::Subcommand, Debug)]
@@ -40,22 +40,22 @@ pub(crate) enum ClusterCommand {
     ProviderToken(provider_token::ProviderTokenCommand),
 }
 
-pub(crate) async fn run(command: ClusterCommand, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(command: ClusterCommand, context: &mut Context<'_>) -> Result<(), Failure> {
     match command {
-        ClusterCommand::Add(args) => add::run(*args, desk).await,
-        ClusterCommand::List(args) => list::run(&args, desk),
-        ClusterCommand::Show(args) => show::run(&args, desk).await,
-        ClusterCommand::Check(args) => check::run(&args, desk).await,
-        ClusterCommand::Set(args) => Box::pin(set::run(*args, desk)).await,
-        ClusterCommand::Transfer(args) => transfer::run(args, desk).await,
-        ClusterCommand::Protect(args) => protect::run(args, desk).await,
-        ClusterCommand::Unprotect(args) => protect::run_unprotect(args, desk).await,
-        ClusterCommand::Archive(args) => archive::run(args, desk).await,
-        ClusterCommand::Unarchive(args) => archive::run_unarchive(args, desk).await,
-        ClusterCommand::Delete(args) => delete::run(args, desk).await,
-        ClusterCommand::RotateManager(args) => rotate_manager::run(args, desk).await,
-        ClusterCommand::RotateAccounts(args) => rotate_accounts::run(args, desk).await,
-        ClusterCommand::Relink(args) => relink::run(args, desk).await,
-        ClusterCommand::ProviderToken(command) => provider_token::run(command, desk).await,
+        ClusterCommand::Add(args) => add::run(*args, context).await,
+        ClusterCommand::List(args) => list::run(&args, context),
+        ClusterCommand::Show(args) => show::run(&args, context).await,
+        ClusterCommand::Check(args) => check::run(&args, context).await,
+        ClusterCommand::Set(args) => Box::pin(set::run(*args, context)).await,
+        ClusterCommand::Transfer(args) => transfer::run(args, context).await,
+        ClusterCommand::Protect(args) => protect::run(args, context).await,
+        ClusterCommand::Unprotect(args) => protect::run_unprotect(args, context).await,
+        ClusterCommand::Archive(args) => archive::run(args, context).await,
+        ClusterCommand::Unarchive(args) => archive::run_unarchive(args, context).await,
+        ClusterCommand::Delete(args) => delete::run(args, context).await,
+        ClusterCommand::RotateManager(args) => rotate_manager::run(args, context).await,
+        ClusterCommand::RotateAccounts(args) => rotate_accounts::run(args, context).await,
+        ClusterCommand::Relink(args) => relink::run(args, context).await,
+        ClusterCommand::ProviderToken(command) => provider_token::run(command, context).await,
     }
 }

@@ -1,6 +1,6 @@
 //! Asking before something is taken away.
 
-use super::desk::Desk;
+use super::context::Context;
 use super::global::DryRunArgs;
 use crate::domain::Confirmed;
 use crate::error::{Failure, Kind};
@@ -9,19 +9,22 @@ use crate::ops::Intent;
 /// Asks a question whose yes takes something away, unless it is a dry run, which takes nothing and
 /// needs no consent. `--yes` answers it.
 pub(crate) fn intent(
-    desk: &mut Desk<'_>,
+    context: &mut Context<'_>,
     question: &str,
     dry_run: DryRunArgs,
 ) -> Result<Intent, Failure> {
     if dry_run.is_on() {
         return Ok(Intent::Preview);
     }
-    agree(desk, question).map(Intent::Perform)
+    agree(context, question).map(Intent::Perform)
 }
 
 /// Asks a question that somebody must say yes to. `--yes` answers it.
-pub(crate) fn agree(desk: &mut Desk<'_>, question: &str) -> Result<Confirmed, Failure> {
-    let agreed = desk.yes || desk.prompt.confirm(desk.output, question, "`--yes`")?;
+pub(crate) fn agree(context: &mut Context<'_>, question: &str) -> Result<Confirmed, Failure> {
+    let agreed = context.yes
+        || context
+            .prompt
+            .confirm(context.output, question, "`--yes`")?;
     Confirmed::from_consent(agreed)
-        .ok_or_else(|| Failure::words(Kind::State, "not confirmed; nothing was changed", ""))
+        .ok_or_else(|| Failure::description(Kind::State, "not confirmed; nothing was changed", ""))
 }

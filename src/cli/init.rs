@@ -1,6 +1,6 @@
 //! `kubegrant init`.
 
-use super::desk::Desk;
+use super::context::Context;
 use super::global::DryRunArgs;
 use super::views::init::InitView;
 use crate::domain::name::{Email, UserName, parse_organization};
@@ -30,40 +30,42 @@ pub(crate) struct InitArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) fn run(args: InitArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let done = if let Some(found) = ops::init::existing(desk.session)? {
+pub(crate) fn run(args: InitArgs, context: &mut Context<'_>) -> Result<(), Failure> {
+    let done = if let Some(found) = ops::init::existing(context.session)? {
         refuse_another(&args, &found)?;
         ops::Done::Did(found)
     } else {
         let intent = args.dry_run.intent();
-        let wish = wish(args, desk)?;
-        ops::init::init(desk.session, wish, intent)?
+        let wanted = wanted(args, context)?;
+        ops::init::init(context.session, wanted, intent)?
     };
-    let Some(done) = desk.planned(done)? else {
+    let Some(done) = context.planned(done)? else {
         return Ok(());
     };
-    desk.output.show(&InitView::from(&done))?;
+    context.output.show(&InitView::from(&done))?;
     if done.unchanged {
-        desk.output
+        context
+            .output
             .status("The organization exists already; nothing was changed.");
     } else {
-        desk.output.status(&format!(
+        context.output.status(&format!(
             "Organization '{}' is ready, and '{}' is its owner.",
             done.organization, done.owner
         ));
         if done.identity_made {
-            desk.output.status(&format!(
+            context.output.status(&format!(
                 "Keep {} safe: whoever has it acts as '{}'.",
                 done.identity, done.owner
             ));
         }
         if let Some(path) = &done.identity_named {
-            desk.output.hint(&format!(
+            context.output.hint(&format!(
                 "every command needs that identity: `export KUBEGRANT_IDENTITY_FILE={path}`, or \
                  `--identity {path}`"
             ));
         }
-        desk.output
+        context
+            .output
             .hint("register a cluster with `kubegrant cluster add NAME --kubeconfig FILE`");
     }
     Ok(())
@@ -72,7 +74,7 @@ pub(crate) fn run(args: InitArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
 /// One store is one organization: another name is not "nothing to do".
 fn refuse_another(args: &InitArgs, found: &ops::init::Initialized) -> Result<(), Failure> {
     match &args.organization {
-        Some(wanted) if *wanted != found.organization => Err(Failure::words(
+        Some(wanted) if *wanted != found.organization => Err(Failure::description(
             Kind::State,
             &format!(
                 "the store at `{}` is that of organization '{}'",
@@ -86,24 +88,25 @@ fn refuse_another(args: &InitArgs, found: &ops::init::Initialized) -> Result<(),
 }
 
 /// Takes the flags, and asks for what they leave open.
-fn wish(args: InitArgs, desk: &mut Desk<'_>) -> Result<ops::init::Init, Failure> {
+fn wanted(args: InitArgs, context: &mut Context<'_>) -> Result<ops::init::Init, Failure> {
     let organization = if let Some(organization) = args.organization {
         organization
     } else {
-        let typed = desk
-            .prompt
-            .line(desk.output, "Organization", None, "`--organization`")?;
-        parse_organization(&typed).map_err(|why| Failure::words(Kind::Usage, &why, ""))?
+        let typed =
+            context
+                .prompt
+                .line(context.output, "Organization", None, "`--organization`")?;
+        parse_organization(&typed).map_err(|why| Failure::description(Kind::Usage, &why, ""))?
     };
     let owner = if let Some(owner) = args.owner {
         owner
     } else {
-        let typed = desk
+        let typed = context
             .prompt
-            .line(desk.output, "Your user name", None, "`--owner`")?;
+            .line(context.output, "Your user name", None, "`--owner`")?;
         typed
             .parse::<UserName>()
-            .map_err(|why| Failure::words(Kind::Usage, &why.to_string(), ""))?
+            .map_err(|why| Failure::description(Kind::Usage, &why.to_string(), ""))?
     };
     Ok(ops::init::Init {
         organization,

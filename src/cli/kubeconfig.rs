@@ -7,7 +7,7 @@ mod rotate;
 mod show;
 mod whose;
 
-use super::desk::Desk;
+use super::context::Context;
 use crate::error::Failure;
 
 #[derive(clap::Subcommand, Debug)]
@@ -19,12 +19,15 @@ pub(crate) enum KubeconfigCommand {
     Whose(whose::KubeconfigWhoseArgs),
 }
 
-pub(crate) async fn run(command: KubeconfigCommand, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(
+    command: KubeconfigCommand,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
     match command {
-        KubeconfigCommand::Download(args) => download::run(args, desk).await,
-        KubeconfigCommand::Remove(args) => remove::run(args, desk).await,
-        KubeconfigCommand::Rotate(args) => rotate::run(args, desk).await,
-        KubeconfigCommand::Show(args) => show::run(args, desk),
-        KubeconfigCommand::Whose(args) => whose::run(&args, desk),
+        KubeconfigCommand::Download(args) => download::run(args, context).await,
+        KubeconfigCommand::Remove(args) => remove::run(args, context).await,
+        KubeconfigCommand::Rotate(args) => rotate::run(args, context).await,
+        KubeconfigCommand::Show(args) => show::run(args, context),
+        KubeconfigCommand::Whose(args) => whose::run(&args, context),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::desk::Desk;
+use super::context::Context;
 use super::views::open::OpenView;
 use crate::error::Failure;
 use crate::ops;
@@ -31,7 +31,7 @@ pub(crate) struct OpenArgs {
     force: bool,
 }
 
-pub(crate) fn run(args: OpenArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) fn run(args: OpenArgs, context: &mut Context<'_>) -> Result<(), Failure> {
     let target = match args.file {
         None => Target::Usual,
         Some(path) if path == Path::new("-") => Target::Stdout,
@@ -42,12 +42,12 @@ pub(crate) fn run(args: OpenArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     } else {
         Overwrite::Never
     };
-    let opened = ops::open::open(desk.session, &args.sealed, &target, overwrite)?;
+    let opened = ops::open::open(context.session, &args.sealed, &target, overwrite)?;
     let handed = opened.hand_to_stdout(|bytes| {
-        if desk.output.is_terminal() {
-            desk.output.warn("this is a secret, on your screen");
+        if context.output.is_terminal() {
+            context.output.warn("this is a secret, on your screen");
         }
-        desk.output.raw(bytes)
+        context.output.raw(bytes)
     })?;
     if handed {
         return Ok(());
@@ -55,10 +55,11 @@ pub(crate) fn run(args: OpenArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let Some(path) = &opened.path else {
         return Ok(());
     };
-    desk.output.show(&OpenView::new(path))?;
+    context.output.show(&OpenView::new(path))?;
     if opened.is_kubeconfig() {
         let path = path.display();
-        desk.output
+        context
+            .output
             .hint(&format!("try `kubectl --kubeconfig {path} get namespaces`"));
     }
     Ok(())

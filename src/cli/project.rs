@@ -11,7 +11,7 @@ mod rename;
 mod set_role;
 mod show;
 
-use super::desk::Desk;
+use super::context::Context;
 use crate::domain::project::ProjectRole;
 use crate::error::Failure;
 
@@ -29,18 +29,18 @@ pub(crate) enum ProjectCommand {
     Revoke(act::ProjectRevokeArgs),
 }
 
-pub(crate) async fn run(command: ProjectCommand, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(command: ProjectCommand, context: &mut Context<'_>) -> Result<(), Failure> {
     match command {
-        ProjectCommand::Create(args) => create::run(args, desk).await,
-        ProjectCommand::List(args) => list::run(&args, desk),
-        ProjectCommand::Show(args) => show::run(&args, desk),
-        ProjectCommand::Rename(args) => rename::run(args, desk).await,
-        ProjectCommand::Delete(args) => delete::run(args, desk).await,
-        ProjectCommand::AddMember(args) => add_member::run(args, desk).await,
-        ProjectCommand::SetRole(args) => set_role::run(args, desk).await,
-        ProjectCommand::RemoveMember(args) => remove_member::run(args, desk).await,
-        ProjectCommand::Rotate(args) => act::rotate(args, desk).await,
-        ProjectCommand::Revoke(args) => act::revoke(args, desk).await,
+        ProjectCommand::Create(args) => create::run(args, context).await,
+        ProjectCommand::List(args) => list::run(&args, context),
+        ProjectCommand::Show(args) => show::run(&args, context),
+        ProjectCommand::Rename(args) => rename::run(args, context).await,
+        ProjectCommand::Delete(args) => delete::run(args, context).await,
+        ProjectCommand::AddMember(args) => add_member::run(args, context).await,
+        ProjectCommand::SetRole(args) => set_role::run(args, context).await,
+        ProjectCommand::RemoveMember(args) => remove_member::run(args, context).await,
+        ProjectCommand::Rotate(args) => act::rotate(args, context).await,
+        ProjectCommand::Revoke(args) => act::revoke(args, context).await,
     }
 }
 

@@ -6,7 +6,7 @@ mod roles;
 mod target;
 mod unbind;
 
-use super::desk::Desk;
+use super::context::Context;
 use crate::error::Failure;
 
 #[derive(clap::Subcommand, Debug)]
@@ -17,11 +17,11 @@ pub(crate) enum RbacCommand {
     Roles(roles::RbacRolesArgs),
 }
 
-pub(crate) async fn run(command: RbacCommand, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(command: RbacCommand, context: &mut Context<'_>) -> Result<(), Failure> {
     match command {
-        RbacCommand::Bind(args) => bind::run(args, desk).await,
-        RbacCommand::Unbind(args) => unbind::run(args, desk).await,
-        RbacCommand::List(args) => list::run(args, desk).await,
-        RbacCommand::Roles(args) => roles::run(&args, desk).await,
+        RbacCommand::Bind(args) => bind::run(args, context).await,
+        RbacCommand::Unbind(args) => unbind::run(args, context).await,
+        RbacCommand::List(args) => list::run(args, context).await,
+        RbacCommand::Roles(args) => roles::run(&args, context).await,
     }
 }

@@ -1,6 +1,6 @@
 //! What is said where somebody loses full access: what they could have made with it lives on.
 
-use super::desk::Desk;
+use super::context::Context;
 use crate::domain::name::{ClusterName, ProjectName, UserRef};
 use crate::ops::reached::{self, Reached};
 
@@ -8,31 +8,33 @@ use crate::ops::reached::{self, Reached};
 pub(crate) struct Before(Vec<Reached>);
 
 /// Looks up what a user has, before it is changed.
-pub(crate) fn of(desk: &Desk<'_>, user: &UserRef) -> Before {
+pub(crate) fn of(context: &Context<'_>, user: &UserRef) -> Before {
     // Whoever is not there is refused by the change itself.
-    Before(reached::by(desk.session, user).into_iter().collect())
+    Before(reached::by(context.session, user).into_iter().collect())
 }
 
 /// The same of everybody on a cluster.
-pub(crate) fn on(desk: &Desk<'_>, cluster: &ClusterName) -> Before {
-    Before(reached::on(desk.session, cluster).unwrap_or_default())
+pub(crate) fn on(context: &Context<'_>, cluster: &ClusterName) -> Before {
+    Before(reached::on(context.session, cluster).unwrap_or_default())
 }
 
 impl Before {
     /// Says where they have it no longer.
-    pub(crate) fn say(&self, desk: &mut Desk<'_>) {
-        self.say_where(desk, |reached, desk| reached.lost(desk.session));
+    pub(crate) fn say(&self, context: &mut Context<'_>) {
+        self.say_where(context, |reached, context| reached.lost(context.session));
     }
 
     /// The same for the clusters of one project.
-    pub(crate) fn say_in(&self, project: &ProjectName, desk: &mut Desk<'_>) {
-        self.say_where(desk, |reached, desk| reached.lost_in(desk.session, project));
+    pub(crate) fn say_in(&self, project: &ProjectName, context: &mut Context<'_>) {
+        self.say_where(context, |reached, context| {
+            reached.lost_in(context.session, project)
+        });
     }
 
     /// The same for one cluster.
-    pub(crate) fn say_on(&self, cluster: &ClusterName, desk: &mut Desk<'_>) {
-        self.say_where(desk, |reached, desk| {
-            let mut lost = reached.lost(desk.session)?;
+    pub(crate) fn say_on(&self, cluster: &ClusterName, context: &mut Context<'_>) {
+        self.say_where(context, |reached, context| {
+            let mut lost = reached.lost(context.session)?;
             lost.retain(|name| name == cluster);
             Ok(lost)
         });
@@ -40,13 +42,13 @@ impl Before {
 
     fn say_where(
         &self,
-        desk: &mut Desk<'_>,
-        lost: impl Fn(&Reached, &Desk<'_>) -> Result<Vec<ClusterName>, crate::ops::Error>,
+        context: &mut Context<'_>,
+        lost: impl Fn(&Reached, &Context<'_>) -> Result<Vec<ClusterName>, crate::ops::Error>,
     ) {
         let mut clusters: Vec<ClusterName> = Vec::new();
         let mut whom = Vec::new();
         for reached in &self.0 {
-            let lost = lost(reached, desk).unwrap_or_default();
+            let lost = lost(reached, context).unwrap_or_default();
             if !lost.is_empty() {
                 whom.push(format!("'{}'", reached.user()));
             }
@@ -54,12 +56,12 @@ impl Before {
         }
         clusters.sort();
         clusters.dedup();
-        say(&whom.join(", "), &clusters, desk);
+        say(&whom.join(", "), &clusters, context);
     }
 }
 
 /// Says what those with full access could have made, and how it ends.
-pub(crate) fn say(whom: &str, clusters: &[ClusterName], desk: &mut Desk<'_>) {
+pub(crate) fn say(whom: &str, clusters: &[ClusterName], context: &mut Context<'_>) {
     let names: Vec<String> = clusters.iter().map(|name| format!("'{name}'")).collect();
     let (on, command) = match clusters {
         [] => return,
@@ -69,11 +71,11 @@ pub(crate) fn say(whom: &str, clusters: &[ClusterName], desk: &mut Desk<'_>) {
             "CLUSTER".to_owned(),
         ),
     };
-    desk.output.warn(&format!(
+    context.output.warn(&format!(
         "{whom} had all power on {on}: tokens that were minted with it for other accounts, the \
          manager's too, and bindings that were made live on"
     ));
-    desk.output.hint(&format!(
+    context.output.hint(&format!(
         "end it with `kubegrant cluster rotate-accounts {command}`, which lists what others bound"
     ));
 }

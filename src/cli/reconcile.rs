@@ -1,6 +1,6 @@
 //! `kubegrant reconcile`.
 
-use super::desk::Desk;
+use super::context::Context;
 use super::global::DryRunArgs;
 use super::views::reconcile::ClusterView;
 use crate::domain::name::ClusterName;
@@ -23,66 +23,68 @@ pub(crate) struct ReconcileArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) async fn run(args: ReconcileArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(args: ReconcileArgs, context: &mut Context<'_>) -> Result<(), Failure> {
     let total = if args.clusters.is_empty() {
-        manageable(desk)?
+        manageable(context)?
     } else {
         args.clusters.len()
     };
     // One cluster's progress is its result.
-    let progress = (total > 1).then(|| desk.output.progress(total, "clusters"));
+    let progress = (total > 1).then(|| context.output.progress(total, "clusters"));
     let intent = args.dry_run.intent();
-    let reports =
-        ops::reconcile::reconcile(desk.session, &args.clusters, &intent, &mut |report| match (
-            &progress,
-            &report.failed,
-        ) {
+    let reports = ops::reconcile::reconcile(
+        context.session,
+        &args.clusters,
+        &intent,
+        &mut |report| match (&progress, &report.failed) {
             (Some(progress), None) => progress.done(report.cluster.as_str()),
             (Some(progress), Some(error)) => {
                 progress.failed(report.cluster.as_str(), &error.to_string());
             }
             (None, _) => {}
-        })
-        .await?;
+        },
+    )
+    .await?;
     drop(progress);
-    desk.output.list(
+    context.output.list(
         reports
             .iter()
             .map(|it| ClusterView::new(it, intent.is_preview())),
     )?;
     if intent.is_preview() {
-        desk.output.status("Nothing was changed (dry run).");
+        context.output.status("Nothing was changed (dry run).");
     }
     let pending: Vec<ops::Pending> = reports.iter().flat_map(|it| it.pending.clone()).collect();
     let mut failures: Vec<Failure> = Vec::new();
     for report in reports {
         for note in &report.notes {
-            desk.output
+            context
+                .output
                 .warn(&format!("cluster '{}': {note}", report.cluster));
         }
         if let Some(error) = report.failed {
             let failure = Failure::from(error).or_forget(&report.cluster);
             let (message, causes) = failure.lines();
-            desk.output.error(&message, &causes, &failure.hints);
+            context.output.error(&message, &causes, &failure.hints);
             failures.push(failure);
         }
     }
     if !pending.is_empty() {
         let count = pending.len();
         let things = if count == 1 { "thing is" } else { "things are" };
-        let mut failure = Failure::words(
+        let mut failure = Failure::description(
             Kind::Pending,
             &format!("{count} {things} recorded here and not yet true on a cluster"),
             "run `kubegrant reconcile` again when the cluster answers",
         );
-        let asks = ops::status::asks(desk.session, &pending)?;
+        let asks = ops::status::asks(context.session, &pending)?;
         let mine = |item: &ops::Pending| asks.iter().all(|ask| ask.cluster != item.cluster);
         if !pending.iter().any(mine) {
             failure.hints.clear();
         }
         failure
             .hints
-            .extend(asks.iter().map(ops::status::Ask::words));
+            .extend(asks.iter().map(ops::status::Ask::description));
         return Err(failure);
     }
     // The gravest first: damage and wrong clusters, then the unreachable.
@@ -94,7 +96,7 @@ pub(crate) async fn run(args: ReconcileArgs, desk: &mut Desk<'_>) -> Result<(), 
 }
 
 /// How many clusters the actor manages: only their lines say what is pending.
-fn manageable(desk: &Desk<'_>) -> Result<usize, Failure> {
-    let lines = ops::cluster::list(desk.session)?;
+fn manageable(context: &Context<'_>) -> Result<usize, Failure> {
+    let lines = ops::cluster::list(context.session)?;
     Ok(lines.iter().filter(|line| line.pending.is_some()).count())
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::confirm;
-use super::desk::Desk;
+use super::context::Context;
 use super::global::DryRunArgs;
 use super::views::backup::{RestorePlanView, RestoredView};
 use crate::error::Failure;
@@ -30,25 +30,25 @@ pub(crate) struct RestoreArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) async fn run(args: RestoreArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(args: RestoreArgs, context: &mut Context<'_>) -> Result<(), Failure> {
     let question = format!(
         "Replace the store by `{}`, and undo what was decided since?",
         args.file.display()
     );
-    let intent = confirm::intent(desk, &question, args.dry_run)?;
-    let done = ops::backup::restore(desk.session, &args.file, &intent).await?;
+    let intent = confirm::intent(context, &question, args.dry_run)?;
+    let done = ops::backup::restore(context.session, &args.file, &intent).await?;
     let done = match done {
         Outcome::Did(done) => done,
         Outcome::Planned(preview) => {
-            desk.output.show(&RestorePlanView::from(&preview))?;
-            desk.output.status("Nothing was changed (dry run).");
+            context.output.show(&RestorePlanView::from(&preview))?;
+            context.output.status("Nothing was changed (dry run).");
             return Ok(());
         }
     };
-    desk.output.show(&RestoredView::from(&done))?;
-    desk.output.status("The store is restored.");
+    context.output.show(&RestoredView::from(&done))?;
+    context.output.status("The store is restored.");
     if let Some(kept) = &done.kept {
-        desk.output.status(&format!(
+        context.output.status(&format!(
             "The one that was replaced is kept at `{}`.",
             kept.display()
         ));
@@ -56,23 +56,24 @@ pub(crate) async fn run(args: RestoreArgs, desk: &mut Desk<'_>) -> Result<(), Fa
     if !done.undone.is_empty() {
         let count = done.undone.len();
         let things = if count == 1 { "thing" } else { "things" };
-        desk.output.warn(&format!(
+        context.output.warn(&format!(
             "{count} {things} that changed after the backup are as before: look through them, and \
              decide again"
         ));
     }
     for cluster in &done.forgotten {
-        desk.output.warn(&format!(
+        context.output.warn(&format!(
             "cluster '{cluster}' was registered after the backup and is unknown now: add it again"
         ));
     }
     for cluster in &done.doubted {
-        desk.output.warn(&format!(
+        context.output.warn(&format!(
             "somebody may have taken the SSH key of cluster '{cluster}' since: put a new one on \
              its nodes with `kubegrant ssh-key rotate {cluster}`"
         ));
     }
-    desk.output
+    context
+        .output
         .hint("run `kubegrant reconcile` now: it ends what was issued after the backup");
     Ok(())
 }

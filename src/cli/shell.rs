@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use chrono::TimeDelta;
 
-use super::desk::Desk;
+use super::context::Context;
 use super::global::DryRunArgs;
 use super::{completion, duration, reached};
 use crate::domain::access::{Level, Power};
@@ -12,7 +12,7 @@ use crate::domain::credential::TTL_SECONDS_MIN;
 use crate::domain::name::{ClusterName, parse_namespace};
 use crate::error::{Failure, Kind};
 use crate::ops;
-use crate::ops::shell::{ShellWish, TTL_HOURS_MAX};
+use crate::ops::shell::{ShellRequest, TTL_HOURS_MAX};
 
 /// Run a shell or one command with a credential that ends with it
 ///
@@ -56,27 +56,27 @@ fn ttl(text: &str) -> Result<TimeDelta, String> {
     Ok(ttl)
 }
 
-pub(crate) async fn run(args: ShellArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let wish = ShellWish {
+pub(crate) async fn run(args: ShellArgs, context: &mut Context<'_>) -> Result<(), Failure> {
+    let wanted = ShellRequest {
         cluster: args.cluster,
         level: args.level,
         ttl_seconds: args.ttl.num_seconds(),
         namespace: args.namespace,
         command: args.command,
-        insists: desk.insists(),
+        insists: context.insists(),
     };
     let intent = args.dry_run.intent();
-    let begun = Box::pin(ops::shell::begin(desk.session, &wish, &intent)).await?;
-    let Some(begun) = desk.planned(begun)? else {
+    let begun = Box::pin(ops::shell::begin(context.session, &wanted, &intent)).await?;
+    let Some(begun) = context.planned(begun)? else {
         return Ok(());
     };
     for note in begun.excess.iter().chain(&begun.notes) {
-        desk.output.warn(note);
+        context.output.warn(note);
     }
-    let alone = wish.command.is_empty();
+    let alone = wanted.command.is_empty();
     let full = begun.power == Power::Full;
     if alone {
-        desk.output.status(&format!(
+        context.output.status(&format!(
             "A shell on cluster '{}' ({}), until {} at most. Leave it with `exit`.",
             begun.cluster.name,
             begun.power,
@@ -84,11 +84,11 @@ pub(crate) async fn run(args: ShellArgs, desk: &mut Desk<'_>) -> Result<(), Fail
         ));
     }
     // Until all is ended: an impatient Ctrl-C must not leave a login behind. Every wait is bounded.
-    let _hold = desk.session.workspace.env.interrupt.hold();
-    let ran = ops::shell::run(desk.session, &begun, &wish).await;
-    let mut ended = ops::shell::end(desk.session, begun).await?;
+    let _hold = context.session.workspace.env.interrupt.hold();
+    let ran = ops::shell::run(context.session, &begun, &wanted).await;
+    let mut ended = ops::shell::end(context.session, begun).await?;
     if let Some(because) = &ended.before {
-        desk.output.warn(&format!(
+        context.output.warn(&format!(
             "the shell's credential had ended before: {because}"
         ));
     }
@@ -97,11 +97,11 @@ pub(crate) async fn run(args: ShellArgs, desk: &mut Desk<'_>) -> Result<(), Fail
         ended.applied.ended.clear();
     }
     if full {
-        reached::say("this shell", std::slice::from_ref(&wish.cluster), desk);
+        reached::say("this shell", std::slice::from_ref(&wanted.cluster), context);
     }
-    let applied = desk.say_applied(&ended.applied);
+    let applied = context.say_applied(&ended.applied);
     if let (Err(_), Err(error)) = (&applied, &ran) {
-        desk.output.warn(&error.to_string());
+        context.output.warn(&error.to_string());
     }
     applied?;
     match ran?.code {

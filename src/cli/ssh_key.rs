@@ -8,7 +8,7 @@ mod reset;
 mod roll_out;
 mod show;
 
-use super::desk::Desk;
+use super::context::Context;
 use crate::error::Failure;
 use crate::ops::ssh_key::Shown;
 use crate::ops::ssh_key::SshKeyKind;
@@ -46,29 +46,29 @@ impl From<KeyType> for SshKeyKind {
     }
 }
 
-pub(crate) async fn run(command: SshKeyCommand, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(command: SshKeyCommand, context: &mut Context<'_>) -> Result<(), Failure> {
     match command {
-        SshKeyCommand::Generate(args) => generate::run(args, desk).await,
-        SshKeyCommand::Import(args) => import::run(args, desk).await,
-        SshKeyCommand::Show(args) => show::run(&args, desk).await,
-        SshKeyCommand::Download(args) => download::run(args, desk).await,
-        SshKeyCommand::Install(args) => roll_out::install(args, desk).await,
-        SshKeyCommand::Rotate(args) => roll_out::rotate(args, desk).await,
-        SshKeyCommand::Reset(args) => reset::run(&args, desk).await,
-        SshKeyCommand::Config(args) => config::run(&args, desk).await,
+        SshKeyCommand::Generate(args) => generate::run(args, context).await,
+        SshKeyCommand::Import(args) => import::run(args, context).await,
+        SshKeyCommand::Show(args) => show::run(&args, context).await,
+        SshKeyCommand::Download(args) => download::run(args, context).await,
+        SshKeyCommand::Install(args) => roll_out::install(args, context).await,
+        SshKeyCommand::Rotate(args) => roll_out::rotate(args, context).await,
+        SshKeyCommand::Reset(args) => reset::run(&args, context).await,
+        SshKeyCommand::Config(args) => config::run(&args, context).await,
     }
 }
 
 /// Says what comes after a new key.
-fn say_new(shown: &Shown, desk: &mut Desk<'_>) {
+fn say_new(shown: &Shown, context: &mut Context<'_>) {
     if let Some(warning) = &shown.warning {
-        desk.output.warn(warning);
+        context.output.warn(warning);
     }
     let name = &shown.cluster;
-    desk.output.hint(&format!(
+    context.output.hint(&format!(
         "put it on the nodes with `kubegrant ssh-key install {name}`"
     ));
-    desk.output.hint(&format!(
+    context.output.hint(&format!(
         "take it, once, with `kubegrant ssh-key download {name}`"
     ));
 }

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::desk::Desk;
+use super::context::Context;
 use super::views::status::StatusView;
 use super::whoami::say_key_set;
 use crate::error::{Failure, Kind};
@@ -18,26 +18,26 @@ const NEWS_DAYS: i64 = 30;
 #[derive(clap::Args, Debug)]
 pub(crate) struct StatusArgs {}
 
-pub(crate) fn run(_args: &StatusArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let mut status = ops::status::status(desk.session)?;
+pub(crate) fn run(_args: &StatusArgs, context: &mut Context<'_>) -> Result<(), Failure> {
+    let mut status = ops::status::status(context.session)?;
     let pending = !status.pending.is_empty();
     let asks = std::mem::take(&mut status.asks);
     let mine = |item: &ops::Pending| asks.iter().all(|ask| ask.cluster != item.cluster);
     let on_clusters = status.pending.iter().filter(|item| mine(item)).count() > status.on_nodes;
-    desk.output.show(&StatusView::new(status, &asks))?;
-    desk.say_doubt()?;
-    desk.say_revoked(None, None)?;
+    context.output.show(&StatusView::new(status, &asks))?;
+    context.say_doubt()?;
+    context.say_revoked(None, None)?;
     for ask in &asks {
-        desk.output.hint(&ask.words());
+        context.output.hint(&ask.description());
     }
-    let key_set = ops::whoami::key_set(desk.session)?;
-    let is_news = |at| desk.session.now() - at < TimeDelta::days(NEWS_DAYS);
+    let key_set = ops::whoami::key_set(context.session)?;
+    let is_news = |at| context.session.now() - at < TimeDelta::days(NEWS_DAYS);
     if let Some(key_set) = key_set.filter(|it| is_news(it.at)) {
-        say_key_set(&key_set, desk);
+        say_key_set(&key_set, context);
     }
     if pending {
         if on_clusters {
-            desk.output.hint("run `kubegrant reconcile`");
+            context.output.hint("run `kubegrant reconcile`");
         }
         return Err(Failure::said(Kind::Pending));
     }

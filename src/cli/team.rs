@@ -6,7 +6,7 @@ mod restore;
 mod revoke;
 mod rotate;
 
-use super::desk::Desk;
+use super::context::Context;
 use crate::error::Failure;
 
 #[derive(clap::Subcommand, Debug)]
@@ -17,11 +17,11 @@ pub(crate) enum TeamCommand {
     Restore(restore::TeamRestoreArgs),
 }
 
-pub(crate) async fn run(command: TeamCommand, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(command: TeamCommand, context: &mut Context<'_>) -> Result<(), Failure> {
     match command {
-        TeamCommand::List(args) => list::run(args, desk),
-        TeamCommand::Rotate(args) => rotate::run(args, desk).await,
-        TeamCommand::Revoke(args) => revoke::run(args, desk).await,
-        TeamCommand::Restore(args) => restore::run(args, desk).await,
+        TeamCommand::List(args) => list::run(args, context),
+        TeamCommand::Rotate(args) => rotate::run(args, context).await,
+        TeamCommand::Revoke(args) => revoke::run(args, context).await,
+        TeamCommand::Restore(args) => restore::run(args, context).await,
     }
 }

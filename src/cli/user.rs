@@ -9,7 +9,7 @@ mod set_key;
 mod set_role;
 mod show;
 
-use super::desk::Desk;
+use super::context::Context;
 use crate::error::Failure;
 
 #[derive(clap::Subcommand, Debug)]
@@ -24,16 +24,16 @@ pub(crate) enum UserCommand {
     Offboard(offboard::UserOffboardArgs),
 }
 
-pub(crate) async fn run(command: UserCommand, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(command: UserCommand, context: &mut Context<'_>) -> Result<(), Failure> {
     match command {
-        UserCommand::Add(args) => add::run(args, desk).await,
-        UserCommand::List(args) => list::run(&args, desk),
-        UserCommand::Show(args) => show::run(&args, desk),
-        UserCommand::SetRole(args) => set_role::run(args, desk).await,
-        UserCommand::SetKey(args) => set_key::run(args, desk).await,
-        UserCommand::Disable(args) => disable::run(args, desk).await,
-        UserCommand::Enable(args) => enable::run(args, desk).await,
-        UserCommand::Offboard(args) => Box::pin(offboard::run(args, desk)).await,
+        UserCommand::Add(args) => add::run(args, context).await,
+        UserCommand::List(args) => list::run(&args, context),
+        UserCommand::Show(args) => show::run(&args, context),
+        UserCommand::SetRole(args) => set_role::run(args, context).await,
+        UserCommand::SetKey(args) => set_key::run(args, context).await,
+        UserCommand::Disable(args) => disable::run(args, context).await,
+        UserCommand::Enable(args) => enable::run(args, context).await,
+        UserCommand::Offboard(args) => Box::pin(offboard::run(args, context)).await,
     }
 }
 

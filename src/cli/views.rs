@@ -39,7 +39,7 @@ pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod kubeconfig;
 pub(crate) mod left_out;
-pub(crate) mod life;
+pub(crate) mod lifecycle;
 pub(crate) mod offboard;
 pub(crate) mod open;
 pub(crate) mod plan;

@@ -1,6 +1,6 @@
 //! `kubegrant whoami`.
 
-use super::desk::Desk;
+use super::context::Context;
 use super::views::whoami::WhoView;
 use crate::domain::text::rfc3339;
 use crate::error::Failure;
@@ -15,19 +15,19 @@ use crate::ops::whoami::KeySet;
 pub(crate) struct WhoamiArgs {}
 
 /// Tells somebody that their key is one that somebody else gave them.
-pub(crate) fn say_key_set(key_set: &KeySet, desk: &mut Desk<'_>) {
-    desk.output.warn(&format!(
+pub(crate) fn say_key_set(key_set: &KeySet, context: &mut Context<'_>) {
+    context.output.warn(&format!(
         "'{}' set your key at {}: if you do not know why, ask",
         key_set.by,
         rfc3339(key_set.at)
     ));
 }
 
-pub(crate) fn run(_args: &WhoamiArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let who = ops::whoami::whoami(desk.session)?;
-    desk.output.show(&WhoView::from(&who))?;
+pub(crate) fn run(_args: &WhoamiArgs, context: &mut Context<'_>) -> Result<(), Failure> {
+    let who = ops::whoami::whoami(context.session)?;
+    context.output.show(&WhoView::from(&who))?;
     if let Some(key_set) = &who.key_set {
-        say_key_set(key_set, desk);
+        say_key_set(key_set, context);
     }
     Ok(())
 }

@@ -130,7 +130,7 @@ impl ClusterAction {
     ];
 
     /// The action in words, after "may not".
-    pub(crate) fn words(self) -> &'static str {
+    pub(crate) fn description(self) -> &'static str {
         match self {
             Self::See => "see anything",
             Self::OwnKubeconfig => "download or rotate a kubeconfig",
@@ -240,7 +240,7 @@ pub(crate) enum OrganizationAction {
 
 impl OrganizationAction {
     /// The action in words, after "may not".
-    pub(crate) fn words(self) -> &'static str {
+    pub(crate) fn description(self) -> &'static str {
         match self {
             Self::ListUsers => "list users",
             Self::Team => "list, rotate, revoke or restore others' credentials",
@@ -290,7 +290,7 @@ impl ProjectAction {
     ];
 
     /// The action in words, after "may not".
-    pub(crate) fn words(self) -> &'static str {
+    pub(crate) fn description(self) -> &'static str {
         match self {
             Self::See => "see anything",
             Self::Members => "add, change or remove members",

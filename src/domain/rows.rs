@@ -302,7 +302,7 @@ impl Rows {
             Effect::Set { setting, cluster } => {
                 let registered = self.cluster(*cluster).map(|on| &on.cluster.address.server);
                 let registered = registered.map(String::as_str).unwrap_or_default();
-                setting.words(registered, facts.project.as_deref())
+                setting.description(registered, facts.project.as_deref())
             }
             Effect::ReplaceManager { former, .. } => {
                 let from = or_nothing(&facts.from);
@@ -321,7 +321,7 @@ impl Rows {
             Effect::RemoveProviderToken { .. } => {
                 format!("remove the provider token of cluster '{cluster}'")
             }
-            Effect::SshKey { change, .. } => change.words(&cluster, &user),
+            Effect::SshKey { change, .. } => change.description(&cluster, &user),
             Effect::BeginDelete { .. } => {
                 format!("remove everything of ours from cluster '{cluster}'")
             }

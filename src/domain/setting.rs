@@ -127,7 +127,7 @@ impl Setting {
 
     /// It in a sentence for people; `registered` is the cluster's own address, `project` the name of
     /// the project that it is in from now on.
-    pub(crate) fn words(&self, registered: &str, project: Option<&str>) -> String {
+    pub(crate) fn description(&self, registered: &str, project: Option<&str>) -> String {
         let value = self.value().unwrap_or_default();
         match self {
             Self::Description(_) => format!("description: {value}"),

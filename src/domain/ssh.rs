@@ -240,7 +240,7 @@ impl SshKeyEffect {
     }
 
     /// It in a sentence for people, with the names of the cluster and of the user.
-    pub(crate) fn words(&self, cluster: &str, user: &str) -> String {
+    pub(crate) fn description(&self, cluster: &str, user: &str) -> String {
         let of = self.fingerprint();
         let key = of.map_or("the new SSH key".to_owned(), |it| format!("SSH key {it}"));
         match self {

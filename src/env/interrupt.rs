@@ -1,4 +1,4 @@
-//! The wish to stop: Ctrl-C and SIGTERM, asked for rather than obeyed at once.
+//! The request to stop: Ctrl-C and SIGTERM, asked for rather than obeyed at once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -262,7 +262,7 @@ const SUBJECTS_MAX: usize = 5;
 
 /// Subjects in words.
 pub(crate) fn subjects(list: &[Subject]) -> String {
-    let named: Vec<String> = list.iter().take(SUBJECTS_MAX).map(words).collect();
+    let named: Vec<String> = list.iter().take(SUBJECTS_MAX).map(description).collect();
     match list.len().saturating_sub(SUBJECTS_MAX) {
         0 if named.is_empty() => "nobody".to_owned(),
         0 => named.join(", "),
@@ -270,7 +270,7 @@ pub(crate) fn subjects(list: &[Subject]) -> String {
     }
 }
 
-fn words(subject: &Subject) -> String {
+fn description(subject: &Subject) -> String {
     match subject {
         Subject::Account { namespace, name } => {
             format!("account '{}/{}'", clean(namespace), clean(name))

@@ -90,7 +90,7 @@ impl Unread {
     }
 
     /// What could not be read, in words, by namespace.
-    pub(super) fn words(&self) -> impl Iterator<Item = (Option<&String>, String)> {
+    pub(super) fn description(&self) -> impl Iterator<Item = (Option<&String>, String)> {
         self.places.iter().map(|(namespace, (name, count))| {
             let words = match (name.as_str(), count) {
                 ("", _) => "its RoleBindings could not be read to the end".to_owned(),

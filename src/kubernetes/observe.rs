@@ -201,7 +201,7 @@ impl Connection {
         for namespace in &role_bindings.unread {
             unread.add(kept::anything_in(namespace));
         }
-        for (namespace, words) in unread.words() {
+        for (namespace, words) in unread.description() {
             let place =
                 namespace.map_or_else(String::new, |name| format!(" in namespace '{name}'"));
             seen.unread.push(format!("{words}{place}"));
@@ -213,7 +213,7 @@ impl Connection {
             kept::assume_roles(&mut roles, &unread_roles, &all);
             let (out, allowed) = (look.held_back(), look.write_allow());
             seen.escalation = escalation::judge(&every, out, allowed, &all, &roles);
-            for (namespace, words) in unread.words() {
+            for (namespace, words) in unread.description() {
                 if let Some(namespace) = namespace {
                     seen.escalation.exclude(namespace, &words);
                 }

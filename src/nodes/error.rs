@@ -200,7 +200,7 @@ pub(super) fn judge(node: &Node, by_hand: String, said: &Said) -> NodeError {
     };
     if said.status.code() != Some(SSH_FAILED) {
         // A login that is refused in words says them on its output: whom to log in as instead.
-        let reason = match clean(&said.words()) {
+        let reason = match clean(&said.description()) {
             silent if silent.is_empty() => reason,
             words => words,
         };

@@ -45,7 +45,7 @@ impl Said {
 
     /// What was said in the script's place, complaints first: its last words, for they are of the
     /// end.
-    pub(super) fn words(&self) -> String {
+    pub(super) fn description(&self) -> String {
         let text = String::from_utf8_lossy(&self.stdout);
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         let lines: Vec<&str> = lines.collect();

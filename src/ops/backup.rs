@@ -94,7 +94,7 @@ pub(crate) struct Undone {
 
 impl Undone {
     /// In words.
-    pub(crate) fn words(&self) -> String {
+    pub(crate) fn description(&self) -> String {
         let word = |said: &Option<String>| said.clone().unwrap_or_else(|| "none".to_owned());
         format!(
             "{} {}: {} becomes {}",
@@ -143,7 +143,7 @@ pub(crate) struct Preview {
     pub(crate) undone: Vec<Undone>,
 }
 
-/// What came of a wish to restore.
+/// What came of a request to restore.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     /// What would be done.

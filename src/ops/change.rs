@@ -385,12 +385,12 @@ fn over(before: &Rows, effects: &[Effect]) -> Vec<Over> {
     over.collect()
 }
 
-/// Does the same on each of some clusters, side by side. `hear` is told of each as it is finished;
+/// Does the same on each of some clusters, side by side. `on_progress` is told of each as it is finished;
 /// the results are sorted by the cluster's name.
 pub(super) async fn on_each<T, W: Future<Output = T>>(
     clusters: impl IntoIterator<Item = ClusterName>,
     cluster_of: impl Fn(&T) -> &ClusterName,
-    hear: &mut dyn FnMut(&T),
+    on_progress: &mut dyn FnMut(&T),
     work: impl Fn(ClusterName) -> W,
 ) -> Vec<T> {
     let mut work = stream::iter(clusters)
@@ -398,7 +398,7 @@ pub(super) async fn on_each<T, W: Future<Output = T>>(
         .buffer_unordered(CLUSTERS_AT_ONCE);
     let mut done = Vec::new();
     while let Some(one) = work.next().await {
-        hear(&one);
+        on_progress(&one);
         done.push(one);
     }
     done.sort_by(|a, b| cluster_of(a).cmp(cluster_of(b)));

@@ -1,4 +1,4 @@
-//! Why a wish could not be carried out, in the user's terms.
+//! Why a request could not be carried out, in the user's terms.
 
 use std::path::PathBuf;
 
@@ -19,7 +19,7 @@ use crate::secrets::text::NotText;
 use crate::secrets::{RecipientError, SealError, SshKeyError};
 use crate::{session, store};
 
-/// Why a wish could not be carried out.
+/// Why a request could not be carried out.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// The session.
@@ -86,7 +86,7 @@ pub(crate) enum Error {
         /// Why not.
         source: NotText,
     },
-    /// What is wished for would make its holder more than it says: somebody must agree to it.
+    /// What is asked for would make its holder more than it says: somebody must agree to it.
     #[error("{what}")]
     Escalates {
         /// What, and why.
@@ -335,21 +335,21 @@ pub(super) fn refusal(denial: Denial, cluster: Option<&ClusterName>, who: &str) 
         Denial::NotOnCluster(action) => {
             format!(
                 "'{who}' may not {}{on}: {} may",
-                action.words(),
+                action.description(),
                 action.who_may()
             )
         }
         Denial::AdminsOnly(action) => {
             format!(
                 "'{who}' may not {}: organization owners and admins may",
-                action.words()
+                action.description()
             )
         }
         Denial::UnknownProject => "no such project".to_owned(),
         Denial::NotInProject(action) => {
             format!(
                 "'{who}' may not {} in this project: {} may",
-                action.words(),
+                action.description(),
                 action.who_may()
             )
         }
@@ -361,13 +361,13 @@ pub(super) fn refusal(denial: Denial, cluster: Option<&ClusterName>, who: &str) 
         Denial::Archived(action) => {
             format!(
                 "cluster '{name}' is archived: nobody can {}",
-                action.words()
+                action.description()
             )
         }
         Denial::Protected(action) => {
             format!(
                 "cluster '{name}' is protected: nobody can {}",
-                action.words()
+                action.description()
             )
         }
         Denial::NotArchived => format!("cluster '{name}' is not archived"),

@@ -27,7 +27,7 @@ pub(crate) struct Question {
 }
 
 impl Question {
-    fn words(&self) -> String {
+    fn description(&self) -> String {
         let place = match &self.namespace {
             Some(namespace) => format!("in namespace '{namespace}'"),
             None => "everywhere".to_owned(),
@@ -166,7 +166,7 @@ pub(crate) async fn explain(
                 // Whoever asks about themselves rarely has a key that opens the login: the rest
                 // of the answer stands.
                 Err(Error::Session(session::Error::NotForYou(_))) => Answer {
-                    question: question.words(),
+                    question: question.description(),
                     allowed: None,
                     reason: format!(
                         "your key does not open the manager login: ask {} to run this for you",
@@ -377,7 +377,7 @@ async fn ask(
     account: Option<AccountName>,
     question: Question,
 ) -> Result<Answer, Error> {
-    let words = question.words();
+    let words = question.description();
     let Some(account) = account else {
         return Ok(Answer {
             question: words,

@@ -1,4 +1,4 @@
-//! Finding what a wish is about, as far as the actor may see it.
+//! Finding what a request is about, as far as the actor may see it.
 
 use super::journal::Journal;
 use super::{Error, Obstacle};

@@ -85,7 +85,7 @@ pub(crate) fn existing(session: &Session) -> Result<Option<Initialized>, Error> 
 /// Makes what is missing. Run twice it changes nothing.
 pub(crate) fn init(
     session: &Session,
-    wish: Init,
+    wanted: Init,
     intent: Intent<Unasked>,
 ) -> Result<Done<Initialized>, Error> {
     if let Some(found) = existing(session)? {
@@ -100,12 +100,12 @@ pub(crate) fn init(
         let mut lines = vec![format!(
             "make the store `{}` of organization '{}'",
             session.config.store.display(),
-            wish.organization
+            wanted.organization
         )];
         if !identity_exists {
             lines.push(format!("make an identity at {}", session.identity_place()));
         }
-        lines.push(format!("add user '{}' as its owner", wish.owner));
+        lines.push(format!("add user '{}' as its owner", wanted.owner));
         return Ok(Done::planned(lines));
     }
     if !identity_exists {
@@ -117,11 +117,11 @@ pub(crate) fn init(
         Err(store::Error::Absent { .. }) => session.adopt(Store::create(&session.config.store)?),
         Err(error) => return Err(error.into()),
     };
-    let (key, identity_made) = record(session, store, &wish, identity_exists)?;
+    let (key, identity_made) = record(session, store, &wanted, identity_exists)?;
     remember_identity(session);
     Ok(Done::Did(Initialized {
-        organization: wish.organization,
-        owner: wish.owner.to_string(),
+        organization: wanted.organization,
+        owner: wanted.owner.to_string(),
         key: key.to_string(),
         store: store.path().to_owned(),
         identity: session.identity_place(),
@@ -204,7 +204,7 @@ fn make_identity(session: &Session) -> Result<bool, Error> {
 fn record(
     session: &Session,
     store: &Store,
-    wish: &Init,
+    wanted: &Init,
     identity_exists: bool,
 ) -> Result<(Recipient, bool), Error> {
     store.write(|tx| {
@@ -218,7 +218,7 @@ fn record(
             .map_err(Error::from)
             .and_then(|identity| {
                 let key = identity.recipient();
-                write(session, tx, wish, &key)?;
+                write(session, tx, wanted, &key)?;
                 Ok(key)
             });
         if recorded.is_err() && made {
@@ -237,12 +237,12 @@ fn forget_identity(session: &Session) {
     }
 }
 
-fn write(app: &App, tx: &WriteTxn<'_>, wish: &Init, key: &Recipient) -> Result<(), Error> {
-    store::meta::set(tx, store::meta::ORGANIZATION, &wish.organization)?;
+fn write(app: &App, tx: &WriteTxn<'_>, wanted: &Init, key: &Recipient) -> Result<(), Error> {
+    store::meta::set(tx, store::meta::ORGANIZATION, &wanted.organization)?;
     store::meta::set_installation(tx, &InstallationId::new(app.random()))?;
     let new = NewUser {
-        name: wish.owner.clone(),
-        email: wish.email.clone(),
+        name: wanted.owner.clone(),
+        email: wanted.email.clone(),
         role: Role::Owner,
         key: Some(key.to_string()),
         created_at: app.now(),
@@ -250,15 +250,15 @@ fn write(app: &App, tx: &WriteTxn<'_>, wish: &Init, key: &Recipient) -> Result<(
     store::users::insert(tx, &new)?;
     let event = Event {
         at: app.now(),
-        actor: wish.owner.to_string(),
+        actor: wanted.owner.to_string(),
         acting_as: None,
         action: Action::Init,
         phase: Phase::Done,
         cluster: None,
-        user: Some(wish.owner.to_string()),
+        user: Some(wanted.owner.to_string()),
         detail: format!(
             "organization '{}' with owner '{}'",
-            wish.organization, wish.owner
+            wanted.organization, wanted.owner
         ),
         request: None,
     };

@@ -1,4 +1,4 @@
-//! The audit trail of one wish: who, what, about whom, and how far it came.
+//! The audit trail of one request: who, what, about whom, and how far it came.
 
 use std::fmt::Display;
 
@@ -15,7 +15,7 @@ use crate::session::{App, Principal, Session};
 use crate::store::commit::Committing;
 use crate::store::{self, WriteTxn};
 
-/// What the events of one wish have in common.
+/// What the events of one request have in common.
 #[derive(Debug, Clone)]
 pub(super) struct Journal {
     /// Whose key it is, and whose rights.
@@ -28,7 +28,7 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Begins the trail of a wish.
+    /// Begins the trail of a request.
     pub(super) fn new(actor: &Principal, action: Action) -> Self {
         Self {
             who: (actor.holder.id, actor.user.id),
@@ -150,7 +150,7 @@ impl Journal {
     }
 }
 
-/// Records that somebody was refused because their key did not open what the wish needs.
+/// Records that somebody was refused because their key did not open what the request needs.
 pub(crate) fn record_shut(session: &Session) -> Result<(), Error> {
     let shut = session.take_shut();
     let Some(action) = session.action().filter(|_| !shut.is_empty()) else {

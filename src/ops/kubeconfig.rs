@@ -8,8 +8,8 @@ mod merge;
 mod rotate;
 mod trial;
 
-pub(crate) use all::{AllDownloaded, Heard, Part, download_all};
-pub(crate) use download::{Destination, DownloadWish, Downloaded, download};
+pub(crate) use all::{AllDownloaded, Part, ProgressEvent, download_all};
+pub(crate) use download::{Destination, DownloadRequest, Downloaded, download};
 pub(crate) use merge::{MergeNews, Removed, remove};
 pub(crate) use rotate::{Rotated, rotate};
 pub(super) use trial::mint_and_try;
@@ -32,7 +32,7 @@ use crate::domain::user::User;
 use crate::session::{App, Principal, Session};
 use crate::store;
 
-/// Whose kubeconfig a wish is about, after the rules were asked.
+/// Whose kubeconfig a request is about, after the rules were asked.
 pub(super) struct Case {
     actor: Principal,
     journal: Journal,
@@ -63,7 +63,7 @@ impl Case {
     }
 }
 
-/// Which way in a wish is about.
+/// Which way in a request is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     /// The user's own kubeconfig.

@@ -5,7 +5,7 @@ mod tests;
 
 use super::change::{self, About, Change, Decision, Remark, Target, Who};
 use super::project::shared::Over;
-use super::{Applied, Done, Error, Intent, Planned, find, life, user as users};
+use super::{Applied, Done, Error, Intent, Planned, find, lifecycle, user as users};
 use crate::domain::action::Action;
 use crate::domain::cluster::Cluster;
 use crate::domain::effect::Effect;
@@ -204,10 +204,10 @@ fn hand_over(
             owner: heir.id,
         });
         decision.remarks.push(Remark {
-            command: Some(life::TRANSFER),
+            command: Some(lifecycle::TRANSFER),
             cluster: Some(cluster.id),
             user: Some(heir.id),
-            detail: life::from_to(Some(user), heir),
+            detail: lifecycle::from_to(Some(user), heir),
         });
     }
     Ok(())

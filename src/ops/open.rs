@@ -54,7 +54,7 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
-    /// Gives the bytes to standard output, where that was wished; says whether it was.
+    /// Gives the bytes to standard output, where that was asked for; says whether it was.
     pub(crate) fn hand_to_stdout<E>(
         &self,
         hand: impl FnOnce(&[u8]) -> Result<(), E>,

@@ -118,7 +118,7 @@ pub(crate) async fn delete(
     let (way, request) = seen.zip(recorded.request()).ok_or_else(changed)?;
     let on = recorded.before()?;
     let left_behind = go(session, on, way, recorded.journal(), request).await?;
-    recorded.record_later(session, words(&left_behind))?;
+    recorded.record_later(session, description(&left_behind))?;
     Ok(Done::Did(Removed {
         cluster: change.cluster.clone(),
         ended: on.credentials.len(),
@@ -148,7 +148,13 @@ pub(super) async fn go_on(
             cluster: cluster.id,
         };
         reconciling::commit(session, tx, on, &[remove], journal, Some(request))?;
-        journal.record(session, tx, Phase::Done, words(&left_behind), Some(request))
+        journal.record(
+            session,
+            tx,
+            Phase::Done,
+            description(&left_behind),
+            Some(request),
+        )
     })?;
     Ok(Removed {
         cluster: cluster.name.clone(),
@@ -221,7 +227,7 @@ async fn go(
 }
 
 /// What is left on a cluster, for the audit log.
-fn words(left_behind: &[String]) -> String {
+fn description(left_behind: &[String]) -> String {
     if left_behind.is_empty() {
         "nothing of ours is left on it".to_owned()
     } else {
@@ -346,7 +352,7 @@ impl Change for Forget {
             effects: ends.chain([remove]).collect(),
             detail: "forget, without asking it".to_owned(),
             notes: notes.collect(),
-            remarks: vec![words(&left_behind).into()],
+            remarks: vec![description(&left_behind).into()],
             ..Decision::default()
         })
     }

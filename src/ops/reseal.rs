@@ -191,7 +191,7 @@ impl Logins {
     }
 
     /// What they are, in words, opened or shut: what somebody who could open them has known.
-    pub(super) fn words(&self) -> Vec<String> {
+    pub(super) fn description(&self) -> Vec<String> {
         let opened = self.opened.iter().flat_map(|opened| &opened.secrets);
         let opened = opened.map(|(secret, _)| secret);
         let all = opened.chain(self.shut.iter().map(|(secret, _)| secret));

@@ -9,7 +9,7 @@ mod tests;
 
 use super::change::{self, About, Change, Decision, Recorded, Target, Who};
 use super::journal::Journal;
-use super::life::Lived;
+use super::lifecycle::Changed;
 use super::manager::{self, Canary};
 use super::project::shared::may_take;
 use super::{Applied, Done, Error, Intent, Pending, Unasked, cluster as clusters, reconciling};
@@ -207,7 +207,7 @@ pub(crate) async fn rotate_manager(
     session: &Session,
     change: &RotateManager,
     intent: &Intent<Unasked>,
-) -> Result<Done<Lived>, Error> {
+) -> Result<Done<Changed>, Error> {
     if intent.is_preview() {
         return change::planned(session, change).await.map(Done::Planned);
     }
@@ -221,7 +221,7 @@ pub(crate) async fn rotate_manager(
     let mut applied = recorded.reconcile_locked(session).await?;
     merge_pending(&mut applied, pending(session, &replaced)?);
     recorded.close(session, &applied)?;
-    Ok(Done::Did(Lived {
+    Ok(Done::Did(Changed {
         cluster: replaced.cluster,
         unchanged: false,
         applied,

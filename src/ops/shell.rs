@@ -40,9 +40,9 @@ use crate::store::shells::NewShell;
 /// How long a shell may live at most, in hours.
 pub(crate) const TTL_HOURS_MAX: i64 = 24;
 
-/// A shell that is wished for.
+/// A shell that is asked for.
 #[derive(Debug)]
-pub(crate) struct ShellWish {
+pub(crate) struct ShellRequest {
     /// Where.
     pub(crate) cluster: ClusterName,
     /// With less than the user has.
@@ -97,19 +97,19 @@ struct Asked {
     ends_at: Option<Timestamp>,
 }
 
-fn ask(session: &Session, wish: &ShellWish) -> Result<Asked, Error> {
+fn ask(session: &Session, wanted: &ShellRequest) -> Result<Asked, Error> {
     let (actor, journal) = find::acting(session, Action::Shell)?;
     let asks = ClusterAction::OwnKubeconfig;
-    let found = find::cluster(session, &actor, &journal, &wish.cluster, asks)?;
+    let found = find::cluster(session, &actor, &journal, &wanted.cluster, asks)?;
     let journal = journal.cluster(&found.cluster).user(&actor.user);
     let has = found.access.power();
-    let wanted = match wish.level {
+    let level = match wanted.level {
         None => has,
         Some(Level::Read) => Some(Power::Read),
         Some(Level::Write) => Some(Power::Write),
     };
     // Lower is fine, higher never is.
-    let power = wanted.filter(|wanted| has.is_some_and(|has| *wanted <= has));
+    let power = level.filter(|level| has.is_some_and(|has| *level <= has));
     let Some(power) = power else {
         let has = match has {
             None | Some(Power::Bound) => "no level",
@@ -118,7 +118,7 @@ fn ask(session: &Session, wish: &ShellWish) -> Result<Asked, Error> {
         return Err(Error::Obstacle(Obstacle::ShellHasMore {
             user: actor.user.name,
             has,
-            cluster: wish.cluster.clone(),
+            cluster: wanted.cluster.clone(),
         }));
     };
     Ok(Asked {
@@ -133,25 +133,25 @@ fn ask(session: &Session, wish: &ShellWish) -> Result<Asked, Error> {
 /// Issues a credential for one shell, and writes its kubeconfig where only the user can read it.
 pub(crate) async fn begin(
     session: &Session,
-    wish: &ShellWish,
+    wanted: &ShellRequest,
     intent: &Intent<Unasked>,
 ) -> Result<Done<Begun>, Error> {
-    let asked = ask(session, wish)?;
+    let asked = ask(session, wanted)?;
     if intent.is_preview() {
-        return Ok(Done::planned(Box::pin(plan(session, &asked, wish)).await));
+        return Ok(Done::planned(Box::pin(plan(session, &asked, wanted)).await));
     }
     let lock = session.lock(&asked.cluster).await?;
     // Asked again under the lock: who lost their access while we waited gets nothing.
-    let asked = ask(session, wish)?;
+    let asked = ask(session, wanted)?;
     let (cluster, user) = (&asked.cluster, &asked.actor.user);
     let installation = find::installation(session)?;
     // Before anything is recorded: where the cluster cannot be reached, nothing changes.
     let connection = session.connect(cluster, &installation).await?;
     let excess = Box::pin(excess_of(session, &asked, &connection)).await?;
-    let excess = excess::agreed(excess, wish.insists)?;
+    let excess = excess::agreed(excess, wanted.insists)?;
     let (now, left) = (session.now(), asked.ends_at.map(|end| end - session.now()));
-    let ttl = left.map_or(wish.ttl_seconds, |left| {
-        left.num_seconds().min(wish.ttl_seconds)
+    let ttl = left.map_or(wanted.ttl_seconds, |left| {
+        left.num_seconds().min(wanted.ttl_seconds)
     });
     let version = session
         .store()?
@@ -212,7 +212,7 @@ pub(crate) async fn begin(
         if let Some(trouble) = reconciled.trouble.take() {
             begun.notes.push(not_ours(session, begun.id, trouble)?);
         }
-        deliver(session, &asked, wish, &mut begun, ttl, &reconciled).await
+        deliver(session, &asked, wanted, &mut begun, ttl, &reconciled).await
     };
     if let Err(error) = begins.await {
         // Nobody holds it: it goes, now or with the next command on the cluster.
@@ -234,14 +234,14 @@ pub(crate) async fn begin(
 }
 
 /// What would be done, a sentence each.
-async fn plan(session: &Session, asked: &Asked, wish: &ShellWish) -> Vec<String> {
+async fn plan(session: &Session, asked: &Asked, wanted: &ShellRequest) -> Vec<String> {
     let excess = excess::of_level(session, &asked.cluster, asked.power).await;
     let lines = [
         format!(
             "issue a credential of its own on cluster '{}' ({}), for at most {} minutes",
             asked.cluster.name,
             asked.power,
-            wish.ttl_seconds / 60
+            wanted.ttl_seconds / 60
         ),
         "run the command with it, and end it when the command ends".to_owned(),
     ];
@@ -288,7 +288,7 @@ fn not_ours(app: &App, id: CredentialId, trouble: Error) -> Result<String, Error
 async fn deliver(
     app: &App,
     asked: &Asked,
-    wish: &ShellWish,
+    wanted: &ShellRequest,
     begun: &mut Begun,
     ttl: i64,
     reconciled: &reconciling::Outcome,
@@ -320,7 +320,7 @@ async fn deliver(
         ca_pem: cluster.address.ca_pem.clone(),
         tls_server_name: cluster.address.tls_server_name.clone(),
         proxy_url: cluster.address.proxy_url.clone(),
-        namespace: wish.namespace.clone(),
+        namespace: wanted.namespace.clone(),
         token: minted.token.clone(),
     };
     let text: SecretString = render(&fields)?;

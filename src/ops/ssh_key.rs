@@ -24,7 +24,7 @@ pub(crate) use keys::{AddKey, Origin, Reset, add, make, may_add, read_file, rese
 pub(super) use pending::{
     left_behind, once_open_anywhere, once_open_to, pending_on, resolve_claim,
 };
-pub(crate) use roll_out::{Heard, RollOut, RollOutWish};
+pub(crate) use roll_out::{ProgressEvent, RollOut, RollOutRequest};
 pub(crate) use rotate::rotate;
 
 pub(crate) use crate::nodes::{Login, Node};

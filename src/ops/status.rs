@@ -73,7 +73,7 @@ pub(crate) struct Ask {
 
 impl Ask {
     /// What to do, in a sentence.
-    pub(crate) fn words(&self) -> String {
+    pub(crate) fn description(&self) -> String {
         let names: Vec<String> = self.who.iter().map(|name| format!("'{name}'")).collect();
         let cluster = &self.cluster;
         if names.is_empty() {

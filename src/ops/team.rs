@@ -61,9 +61,9 @@ pub(crate) enum Where {
     AllClusters,
 }
 
-/// What is heard while the work goes on.
+/// What is told while the work goes on.
 #[derive(Debug)]
-pub(crate) enum Heard<'a> {
+pub(crate) enum ProgressEvent<'a> {
     /// On how many clusters there is something to do.
     Begins(usize),
     /// One is finished.
@@ -107,14 +107,14 @@ impl Outcome {
 
 /// Does it to a user's latest version, on one or all clusters.
 ///
-/// `hear` is told of each cluster as it is finished. One cluster's failure hides no other's
+/// `on_progress` is told of each cluster as it is finished. One cluster's failure hides no other's
 /// success.
 pub(crate) async fn act<C: Clone>(
     session: &Session,
     (user, place): (&UserRef, &Where),
     action: &Verb,
     intent: &Intent<C>,
-    hear: &mut dyn FnMut(Heard<'_>),
+    on_progress: &mut dyn FnMut(ProgressEvent<'_>),
 ) -> Result<Vec<Report>, Error> {
     let (actor, journal) = find::acting(session, action.action())?;
     let journal = journal.user_name(&user.to_string());
@@ -130,10 +130,10 @@ pub(crate) async fn act<C: Clone>(
             (user, clusters)
         }
     };
-    hear(Heard::Begins(clusters.len()));
+    on_progress(ProgressEvent::Begins(clusters.len()));
     let user = &UserRef::Name(user.name);
     let names = clusters.into_iter().map(|cluster| cluster.name);
-    let mut told = |report: &Report| hear(Heard::Finished(report));
+    let mut told = |report: &Report| on_progress(ProgressEvent::Finished(report));
     let reports = change::on_each(
         names,
         |it: &Report| &it.cluster,

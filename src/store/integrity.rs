@@ -233,7 +233,7 @@ fn find_changed(tx: &ReadTxn<'_>, scope: Scope, first: bool) -> Result<Vec<Strin
         for part in parts {
             let sum = rows.get(part).copied().unwrap_or_default();
             if kept.get(part).copied().unwrap_or_default() != Some(sum) {
-                found.push(words(tx, guarded.table, part)?);
+                found.push(description(tx, guarded.table, part)?);
             }
         }
     }
@@ -265,7 +265,7 @@ fn kept_in(
 }
 
 /// What a part of a table is, for people.
-fn words(tx: &ReadTxn<'_>, table: &str, part: &str) -> Result<String> {
+fn description(tx: &ReadTxn<'_>, table: &str, part: &str) -> Result<String> {
     let name = |of: &str| -> Result<String> {
         let mut statement = tx.sql().prepare(&format!(
             "SELECT name FROM {of} WHERE id = CAST(?1 AS INTEGER)"

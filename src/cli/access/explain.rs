@@ -1,7 +1,7 @@
 //! `kubegrant access explain`.
 
 use crate::cli::completion;
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::views::explain::ExplainView;
 use crate::domain::name::{ClusterName, UserRef, parse_namespace};
 use crate::error::Failure;
@@ -43,7 +43,7 @@ fn word(text: &str) -> Result<String, String> {
     }
 }
 
-pub(crate) async fn run(args: AccessExplainArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(args: AccessExplainArgs, context: &mut Context<'_>) -> Result<(), Failure> {
     let question = match (args.verb, args.resource) {
         (Some(verb), Some(resource)) => Some(ops::explain::Question {
             verb,
@@ -53,8 +53,8 @@ pub(crate) async fn run(args: AccessExplainArgs, desk: &mut Desk<'_>) -> Result<
         _ => None,
     };
     let explained =
-        ops::explain::explain(desk.session, &args.user, &args.cluster, question).await?;
-    desk.output.show(&ExplainView::from(&explained))?;
-    desk.say_doubt()?;
+        ops::explain::explain(context.session, &args.user, &args.cluster, question).await?;
+    context.output.show(&ExplainView::from(&explained))?;
+    context.say_doubt()?;
     Ok(())
 }

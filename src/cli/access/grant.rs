@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::access::OutcomeView;
 use crate::cli::{completion, duration};
@@ -53,9 +53,9 @@ pub(crate) fn level_values() -> impl clap::builder::TypedValueParser<Value = Lev
         .try_map(|text| text.parse::<Level>().map_err(std::io::Error::other))
 }
 
-pub(crate) async fn run(args: AccessGrantArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(args: AccessGrantArgs, context: &mut Context<'_>) -> Result<(), Failure> {
     let ends_at = match args.lasting {
-        Some(lasting) => desk.session.now().checked_add_signed(lasting),
+        Some(lasting) => context.session.now().checked_add_signed(lasting),
         None => args.until,
     };
     let change = ops::access::GrantAccess {
@@ -64,34 +64,34 @@ pub(crate) async fn run(args: AccessGrantArgs, desk: &mut Desk<'_>) -> Result<()
         level: args.level,
         ends_at,
         reason: args.reason,
-        insists: desk.insists(),
+        insists: context.insists(),
     };
-    let done = ops::access::grant(desk.session, &change, &args.dry_run.intent()).await?;
-    let Some(outcome) = desk.planned(done)? else {
+    let done = ops::access::grant(context.session, &change, &args.dry_run.intent()).await?;
+    let Some(outcome) = context.planned(done)? else {
         return Ok(());
     };
     if let Some(end) = ends_at {
         // An end that is meant by a wrong clock is another one.
-        ops::clock::compare(desk.session, &outcome.cluster).await;
-        let lasts = (end - desk.session.now()).num_seconds();
+        ops::clock::compare(context.session, &outcome.cluster).await;
+        let lasts = (end - context.session.now()).num_seconds();
         if lasts < TTL_SECONDS_MIN {
-            desk.output.warn(&format!(
+            context.output.warn(&format!(
                 "no Kubernetes token lives shorter than 10 minutes: a kubeconfig that is downloaded \
                  now works until {}, unless `kubegrant reconcile` runs after the grant's end",
                 crate::domain::text::rfc3339(
-                    desk.session.now()
+                    context.session.now()
                         + chrono::TimeDelta::seconds(TTL_SECONDS_MIN)
                 )
             ));
         }
     }
-    desk.output.show(&OutcomeView::from(&outcome))?;
+    context.output.show(&OutcomeView::from(&outcome))?;
     for excess in &outcome.excess {
-        desk.output.warn(excess);
+        context.output.warn(excess);
     }
     let (user, cluster) = (&outcome.user, &outcome.cluster);
     for namespace in &outcome.included {
-        desk.output.warn(&format!(
+        context.output.warn(&format!(
             "write reaches namespace '{namespace}' on purpose: its accounts let '{user}' escalate \
              (`kubegrant cluster check {cluster}` says how)"
         ));
@@ -100,23 +100,23 @@ pub(crate) async fn run(args: AccessGrantArgs, desk: &mut Desk<'_>) -> Result<()
         format!(" until {}", crate::domain::text::rfc3339(end))
     });
     if outcome.unchanged {
-        desk.output.status(&format!(
+        context.output.status(&format!(
             "'{user}' has {} on cluster '{cluster}'{until} already; nothing was changed.",
             args.level
         ));
-        return desk.say_applied(&outcome.applied);
+        return context.say_applied(&outcome.applied);
     }
-    desk.output.status(&format!(
+    context.output.status(&format!(
         "'{user}' can {} cluster '{cluster}'{until}.",
         args.level
     ));
-    desk.say_applied(&outcome.applied)?;
+    context.say_applied(&outcome.applied)?;
     if outcome.has_key {
-        desk.output.hint(&format!(
+        context.output.hint(&format!(
             "hand it over with `kubegrant kubeconfig download {cluster} --user {user}`"
         ));
     } else {
-        desk.output.hint(&format!(
+        context.output.hint(&format!(
             "'{user}' has no key yet: `kubegrant user set-key {user} --key FILE` lets files be sealed to them"
         ));
     }

@@ -1,7 +1,7 @@
 //! `kubegrant access list`.
 
 use crate::cli::completion;
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::views::access::AccessListView;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::error::Failure;
@@ -21,13 +21,13 @@ pub(crate) struct AccessListArgs {
     user: Option<UserRef>,
 }
 
-pub(crate) fn run(args: AccessListArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) fn run(args: AccessListArgs, context: &mut Context<'_>) -> Result<(), Failure> {
     let filter = ops::access::Filter {
         cluster: args.cluster,
         user: args.user,
     };
-    let lines = ops::access::list(desk.session, &filter)?;
-    desk.output.show(&AccessListView::new(lines, &filter))?;
-    desk.say_doubt()?;
+    let lines = ops::access::list(context.session, &filter)?;
+    context.output.show(&AccessListView::new(lines, &filter))?;
+    context.say_doubt()?;
     Ok(())
 }

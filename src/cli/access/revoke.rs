@@ -1,6 +1,6 @@
 //! `kubegrant access revoke`.
 
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::access::OutcomeView;
 use crate::cli::{completion, confirm, reached};
@@ -27,39 +27,39 @@ pub(crate) struct AccessRevokeArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) async fn run(args: AccessRevokeArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(args: AccessRevokeArgs, context: &mut Context<'_>) -> Result<(), Failure> {
     let question = format!(
         "Take the access of '{}' to cluster '{}' away?",
         args.user, args.cluster
     );
-    let intent = confirm::intent(desk, &question, args.dry_run)?;
-    let before = reached::of(desk, &args.user);
+    let intent = confirm::intent(context, &question, args.dry_run)?;
+    let before = reached::of(context, &args.user);
     let change = ops::access::RevokeAccess {
         user: args.user,
         cluster: args.cluster,
     };
-    let done = ops::access::revoke(desk.session, &change, &intent).await?;
-    let Some(outcome) = desk.planned(done)? else {
+    let done = ops::access::revoke(context.session, &change, &intent).await?;
+    let Some(outcome) = context.planned(done)? else {
         return Ok(());
     };
-    desk.output.show(&OutcomeView::from(&outcome))?;
+    context.output.show(&OutcomeView::from(&outcome))?;
     let (user, cluster) = (&outcome.user, &outcome.cluster);
     let bound = outcome.access == Access::Bound;
     let none = if bound { "no grant on" } else { "no access to" };
     if outcome.unchanged {
-        desk.output.status(&format!(
+        context.output.status(&format!(
             "'{user}' has {none} cluster '{cluster}'; nothing was changed."
         ));
     } else {
-        desk.output.status(&format!(
+        context.output.status(&format!(
             "The grant of '{user}' on cluster '{cluster}' is removed."
         ));
     }
     if bound {
-        desk.output.hint(&format!(
+        context.output.hint(&format!(
             "role bindings stay: `kubegrant rbac list --cluster {cluster} --user {user}`"
         ));
     }
-    before.say_on(&outcome.cluster, desk);
-    desk.say_applied(&outcome.applied)
+    before.say_on(&outcome.cluster, context);
+    context.say_applied(&outcome.applied)
 }

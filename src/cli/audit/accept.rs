@@ -1,7 +1,7 @@
 //! `kubegrant audit accept`.
 
 use crate::cli::confirm;
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::audit::AcceptedView;
 use crate::error::Failure;
@@ -31,34 +31,35 @@ pub(crate) struct AuditAcceptArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) async fn run(args: &AuditAcceptArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let report = ops::audit::verify(desk.session)?;
+pub(crate) async fn run(args: &AuditAcceptArgs, context: &mut Context<'_>) -> Result<(), Failure> {
+    let report = ops::audit::verify(context.session)?;
     for complaint in report.complaints() {
-        desk.output.warn(&complaint);
+        context.output.warn(&complaint);
     }
-    let intent = confirm::intent(desk, "Accept the store as it stands?", args.dry_run)?;
-    let done = ops::audit::accept(desk.session, &args.reason, &intent).await?;
-    let Some(done) = desk.planned(done)? else {
+    let intent = confirm::intent(context, "Accept the store as it stands?", args.dry_run)?;
+    let done = ops::audit::accept(context.session, &args.reason, &intent).await?;
+    let Some(done) = context.planned(done)? else {
         return Ok(());
     };
-    desk.output.show(&AcceptedView::from(&done))?;
-    desk.output
+    context.output.show(&AcceptedView::from(&done))?;
+    context
+        .output
         .status("The store is accepted as it stands; that is recorded.");
     for said in &done.clusters {
-        desk.output.warn(said);
+        context.output.warn(said);
     }
     for cluster in &done.doubted {
-        desk.output.warn(&format!(
+        context.output.warn(&format!(
             "somebody may have taken the SSH key of cluster '{cluster}' by another copy of the \
              store: put a new one on its nodes with `kubegrant ssh-key rotate {cluster}`"
         ));
     }
     if !done.looks.is_empty() {
-        desk.output.hint(
+        context.output.hint(
             "run `kubegrant reconcile` now: it ends what another copy of the store issued, and \
              until then nothing is issued on those clusters",
         );
     }
-    ops::heads::overwrite(desk.session).await?;
+    ops::heads::overwrite(context.session).await?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `kubegrant audit export`.
 
 use super::list::FilterArgs;
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::views::audit::json_line;
 use crate::error::Failure;
 use crate::ops;
@@ -25,11 +25,11 @@ pub(crate) struct AuditExportArgs {
     filter: FilterArgs,
 }
 
-pub(crate) fn run(args: AuditExportArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let filter = args.filter.filter(desk.session.now());
-    let output = &mut *desk.output;
+pub(crate) fn run(args: AuditExportArgs, context: &mut Context<'_>) -> Result<(), Failure> {
+    let filter = args.filter.filter(context.session.now());
+    let output = &mut *context.output;
     let mut waiting = String::new();
-    ops::audit::export(desk.session, &filter, |entry| {
+    ops::audit::export(context.session, &filter, |entry| {
         waiting.push_str(&json_line(entry));
         if waiting.len() < BUFFER_BYTES {
             return Ok(());

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::views::audit::EntryView;
 use crate::cli::{completion, duration};
 use crate::domain::audit::EventSeq;
@@ -80,9 +80,11 @@ fn when(text: &str) -> Result<When, String> {
     }
 }
 
-pub(crate) fn run(args: AuditListArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let filter = args.filter.filter(desk.session.now());
-    let entries = ops::audit::list(desk.session, &filter)?;
-    desk.output.list(entries.into_iter().map(EntryView::from))?;
+pub(crate) fn run(args: AuditListArgs, context: &mut Context<'_>) -> Result<(), Failure> {
+    let filter = args.filter.filter(context.session.now());
+    let entries = ops::audit::list(context.session, &filter)?;
+    context
+        .output
+        .list(entries.into_iter().map(EntryView::from))?;
     Ok(())
 }

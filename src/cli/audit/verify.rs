@@ -1,6 +1,6 @@
 //! `kubegrant audit verify`.
 
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::views::audit::VerdictView;
 use crate::error::{Failure, Kind};
 use crate::ops;
@@ -13,18 +13,18 @@ use crate::ops;
 #[derive(clap::Args, Debug)]
 pub(crate) struct AuditVerifyArgs {}
 
-pub(crate) fn run(_args: &AuditVerifyArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let report = ops::audit::verify(desk.session)?;
-    desk.output.show(&VerdictView::from(&report))?;
+pub(crate) fn run(_args: &AuditVerifyArgs, context: &mut Context<'_>) -> Result<(), Failure> {
+    let report = ops::audit::verify(context.session)?;
+    context.output.show(&VerdictView::from(&report))?;
     if report.is_good() {
         return Ok(());
     }
     let mut complaints = report.complaints().into_iter();
     let first = complaints.next().unwrap_or_default();
     for more in complaints {
-        desk.output.warn(&more);
+        context.output.warn(&more);
     }
-    Err(Failure::words(
+    Err(Failure::description(
         Kind::Unsafe,
         &first,
         "compare with a backup: somebody wrote to the store without kubegrant",

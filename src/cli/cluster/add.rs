@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::cli::completion;
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::cluster::RegisteredView;
 use crate::domain::cluster::WriteScope;
@@ -69,20 +69,20 @@ pub(crate) struct ClusterAddArgs {
 fn ssh_key(
     how: &[String],
     name: &ClusterName,
-    desk: &mut Desk<'_>,
+    context: &mut Context<'_>,
 ) -> Result<Option<(SshKey, bool)>, Failure> {
     let how: Vec<&str> = how.iter().map(String::as_str).collect();
     match how.as_slice() {
         [] | ["none"] => Ok(None),
         ["generate"] => {
-            let key = ops::ssh_key::make(desk.session, name, SshKeyKind::Ed25519)?;
+            let key = ops::ssh_key::make(context.session, name, SshKeyKind::Ed25519)?;
             Ok(Some((key, false)))
         }
         ["import", file] => {
-            let key = crate::cli::ssh_key::read_file(desk, name, Path::new(file))?;
+            let key = crate::cli::ssh_key::read_file(context, name, Path::new(file))?;
             Ok(Some((key, true)))
         }
-        _ => Err(Failure::words(
+        _ => Err(Failure::description(
             Kind::Usage,
             &format!("`--ssh-key {}` makes no sense", how.join(" ")),
             "write `--ssh-key generate`, `--ssh-key import FILE` or `--ssh-key none`",
@@ -90,13 +90,13 @@ fn ssh_key(
     }
 }
 
-pub(crate) async fn run(args: ClusterAddArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let ssh_key = ssh_key(&args.ssh_key, &args.name, desk)?;
+pub(crate) async fn run(args: ClusterAddArgs, context: &mut Context<'_>) -> Result<(), Failure> {
+    let ssh_key = ssh_key(&args.ssh_key, &args.name, context)?;
     let has_ssh_key = ssh_key.is_some();
-    let wish = ops::cluster::Add {
+    let wanted = ops::cluster::Add {
         ssh_key,
         name: args.name,
-        source: args.source.source(desk)?,
+        source: args.source.source(context)?,
         owner: args.owner,
         project: args.project,
         description: args.description,
@@ -104,28 +104,29 @@ pub(crate) async fn run(args: ClusterAddArgs, desk: &mut Desk<'_>) -> Result<(),
         write_scope: WriteScope::from(args.write_scope),
         held_back: args.hold_back.into_iter().collect(),
         keep_credential: args.keep_credential,
-        insists: desk.insists(),
+        insists: context.insists(),
     };
     let intent = args.dry_run.intent();
-    let adding = Box::pin(ops::cluster::add(desk.session, &wish, &intent));
+    let adding = Box::pin(ops::cluster::add(context.session, &wanted, &intent));
     let done = adding.await?;
-    let Some(done) = desk.planned(done)? else {
+    let Some(done) = context.planned(done)? else {
         return Ok(());
     };
-    desk.output.show(&RegisteredView::from(&done))?;
+    context.output.show(&RegisteredView::from(&done))?;
     for warning in &done.warnings {
-        desk.output.warn(warning);
+        context.output.warn(warning);
     }
     let name = &done.cluster.name;
-    desk.output
+    context
+        .output
         .status(&format!("Cluster '{name}' is registered."));
-    desk.say_applied(&done.applied)?;
+    context.say_applied(&done.applied)?;
     if has_ssh_key {
-        desk.output.hint(&format!(
+        context.output.hint(&format!(
             "put its SSH key on the nodes with `kubegrant ssh-key install {name}`"
         ));
     }
-    desk.output.hint(&format!(
+    context.output.hint(&format!(
         "give access with `kubegrant access grant USER --cluster {name} --level read`"
     ));
     Ok(())

@@ -1,8 +1,8 @@
 //! `kubegrant cluster archive` and `unarchive`.
 
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
-use crate::cli::views::life::LifeView;
+use crate::cli::views::lifecycle::LifecycleView;
 use crate::cli::{completion, confirm};
 use crate::domain::name::ClusterName;
 use crate::error::Failure;
@@ -34,47 +34,52 @@ pub(crate) struct ClusterUnarchiveArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) async fn run(args: ClusterArchiveArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(
+    args: ClusterArchiveArgs,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
     let ends = if args.revoke_all {
         " and end every kubeconfig on it"
     } else {
         ""
     };
     let question = format!("Archive cluster '{}'{ends}?", args.name);
-    let intent = confirm::intent(desk, &question, args.dry_run)?;
-    let change = ops::life::Archive {
+    let intent = confirm::intent(context, &question, args.dry_run)?;
+    let change = ops::lifecycle::Archive {
         cluster: args.name.clone(),
         revoke_all: args.revoke_all,
     };
-    let done = ops::life::archive(desk.session, &change, &intent).await?;
-    let Some(done) = desk.planned(done)? else {
+    let done = ops::lifecycle::archive(context.session, &change, &intent).await?;
+    let Some(done) = context.planned(done)? else {
         return Ok(());
     };
-    desk.output.show(&LifeView::from(&done))?;
-    desk.output
+    context.output.show(&LifecycleView::from(&done))?;
+    context
+        .output
         .status(&format!("Cluster '{}' is archived.", args.name));
     if !args.revoke_all {
-        desk.output.hint(&format!(
+        context.output.hint(&format!(
             "kubeconfigs that were handed out still work; end them with `kubegrant cluster archive {} --revoke-all`",
             args.name
         ));
     }
-    desk.say_applied(&done.applied)
+    context.say_applied(&done.applied)
 }
 
 pub(crate) async fn run_unarchive(
     args: ClusterUnarchiveArgs,
-    desk: &mut Desk<'_>,
+    context: &mut Context<'_>,
 ) -> Result<(), Failure> {
-    let change = ops::life::Unarchive {
+    let change = ops::lifecycle::Unarchive {
         cluster: args.name.clone(),
     };
-    let done = ops::life::unarchive(desk.session, &change, &args.dry_run.intent()).await?;
-    let Some(done) = desk.planned(done)? else {
+    let done = ops::lifecycle::unarchive(context.session, &change, &args.dry_run.intent()).await?;
+    let Some(done) = context.planned(done)? else {
         return Ok(());
     };
-    desk.output.show(&LifeView::from(&done))?;
-    desk.output
+    context.output.show(&LifecycleView::from(&done))?;
+    context
+        .output
         .status(&format!("Cluster '{}' is active again.", args.name));
     Ok(())
 }

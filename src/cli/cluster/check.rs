@@ -1,7 +1,7 @@
 //! `kubegrant cluster check`.
 
 use crate::cli::completion;
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::views::cluster::CheckView;
 use crate::domain::name::ClusterName;
 use crate::error::{Failure, Kind};
@@ -20,35 +20,36 @@ pub(crate) struct ClusterCheckArgs {
     name: ClusterName,
 }
 
-pub(crate) async fn run(args: &ClusterCheckArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let checked = Box::pin(ops::cluster::check(desk.session, &args.name)).await?;
+pub(crate) async fn run(args: &ClusterCheckArgs, context: &mut Context<'_>) -> Result<(), Failure> {
+    let checked = Box::pin(ops::cluster::check(context.session, &args.name)).await?;
     let drift = checked.has_drift();
     let lacks_rights = !checked.missing_rights.is_empty();
     let is_widened = !checked.widened.is_empty();
     let dangers = checked.ways_in.len() + checked.excess.len();
-    desk.output.show(&CheckView::from(checked))?;
+    context.output.show(&CheckView::from(checked))?;
     if dangers > 0 {
         let findings = if dangers == 1 {
             "1 finding".to_owned()
         } else {
             format!("{dangers} findings")
         };
-        desk.output.warn(&format!(
+        context.output.warn(&format!(
             "cluster '{}': {findings} by which others come to our accounts, or our accounts have more \
              than their level",
             args.name
         ));
     }
     if lacks_rights || is_widened {
-        desk.output.hint(&format!(
+        context.output.hint(&format!(
             "put the manager's rights right with `kubegrant cluster relink {}`",
             args.name
         ));
     }
     if drift {
-        desk.output
+        context
+            .output
             .hint(&format!("run `kubegrant reconcile {}`", args.name));
-        return Err(Failure::words(
+        return Err(Failure::description(
             Kind::Pending,
             &format!("cluster '{}' does not hold what the store says", args.name),
             "",

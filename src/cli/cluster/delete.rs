@@ -1,9 +1,9 @@
 //! `kubegrant cluster delete`.
 
 use crate::cli::completion;
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
-use crate::cli::views::life::RemovedView;
+use crate::cli::views::lifecycle::RemovedView;
 use crate::domain::Confirmed;
 use crate::domain::name::ClusterName;
 use crate::error::{Failure, Kind};
@@ -29,57 +29,61 @@ pub(crate) struct ClusterDeleteArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) async fn run(args: ClusterDeleteArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    ops::remove::may_delete(desk.session, &args.name)?;
-    let intent = intent(&args, desk)?;
+pub(crate) async fn run(args: ClusterDeleteArgs, context: &mut Context<'_>) -> Result<(), Failure> {
+    ops::remove::may_delete(context.session, &args.name)?;
+    let intent = intent(&args, context)?;
     let cluster = args.name.clone();
     let done = if args.forget {
-        ops::remove::forget(desk.session, &ops::remove::Forget { cluster }, &intent).await?
+        ops::remove::forget(context.session, &ops::remove::Forget { cluster }, &intent).await?
     } else {
         Box::pin(ops::remove::delete(
-            desk.session,
+            context.session,
             &ops::remove::Delete { cluster },
             &intent,
         ))
         .await
         .map_err(|error| Failure::from(error).or_forget(&args.name))?
     };
-    let Some(done) = desk.planned(done)? else {
+    let Some(done) = context.planned(done)? else {
         return Ok(());
     };
-    desk.output.show(&RemovedView::from(&done))?;
+    context.output.show(&RemovedView::from(&done))?;
     let how = if done.forgotten {
         "forgotten; it was not asked"
     } else {
         "deleted"
     };
-    desk.output
+    context
+        .output
         .status(&format!("Cluster '{}' is {how}.", args.name));
     for left in &done.left_behind {
-        desk.output.warn(&format!("left behind: {left}"));
+        context.output.warn(&format!("left behind: {left}"));
     }
     if !done.forgotten && done.left_behind.is_empty() {
-        desk.output
+        context
+            .output
             .status("Nothing of ours is left on it (verified).");
     }
     Ok(())
 }
 
 /// Asks for the name of the cluster, unless it is a dry run.
-fn intent(args: &ClusterDeleteArgs, desk: &mut Desk<'_>) -> Result<Intent, Failure> {
+fn intent(args: &ClusterDeleteArgs, context: &mut Context<'_>) -> Result<Intent, Failure> {
     if args.dry_run.is_on() {
         return Ok(Intent::Preview);
     }
     let name = args.name.as_str();
     let typed = match &args.confirm {
-        Some(typed) if desk.yes => typed.clone(),
-        _ => desk
-            .prompt
-            .typed_name(desk.output, "cluster", name, "`--yes --confirm NAME`")?,
+        Some(typed) if context.yes => typed.clone(),
+        _ => {
+            context
+                .prompt
+                .typed_name(context.output, "cluster", name, "`--yes --confirm NAME`")?
+        }
     };
     let confirmed = Confirmed::from_typed_name(&typed, name).ok_or_else(|| {
         let why = format!("the typed name is not '{name}'; nothing was changed");
-        Failure::words(Kind::Usage, &why, "")
+        Failure::description(Kind::Usage, &why, "")
     })?;
     Ok(Intent::Perform(confirmed))
 }

@@ -1,6 +1,6 @@
 //! `kubegrant cluster list`.
 
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::views::cluster::LineView;
 use crate::error::Failure;
 use crate::ops;
@@ -9,9 +9,9 @@ use crate::ops;
 #[derive(clap::Args, Debug)]
 pub(crate) struct ClusterListArgs {}
 
-pub(crate) fn run(_args: &ClusterListArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let lines = ops::cluster::list(desk.session)?;
-    desk.output.list(lines.iter().map(LineView::from))?;
-    desk.say_revoked(None, None)?;
+pub(crate) fn run(_args: &ClusterListArgs, context: &mut Context<'_>) -> Result<(), Failure> {
+    let lines = ops::cluster::list(context.session)?;
+    context.output.list(lines.iter().map(LineView::from))?;
+    context.say_revoked(None, None)?;
     Ok(())
 }

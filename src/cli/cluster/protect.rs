@@ -1,9 +1,9 @@
 //! `kubegrant cluster protect` and `unprotect`.
 
 use crate::cli::completion;
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
-use crate::cli::views::life::LifeView;
+use crate::cli::views::lifecycle::LifecycleView;
 use crate::domain::name::ClusterName;
 use crate::error::Failure;
 use crate::ops;
@@ -28,32 +28,35 @@ pub(crate) struct ClusterUnprotectArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) async fn run(args: ClusterProtectArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    set(desk, &args.name, args.dry_run, true).await
+pub(crate) async fn run(
+    args: ClusterProtectArgs,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
+    set(context, &args.name, args.dry_run, true).await
 }
 
 pub(crate) async fn run_unprotect(
     args: ClusterUnprotectArgs,
-    desk: &mut Desk<'_>,
+    context: &mut Context<'_>,
 ) -> Result<(), Failure> {
-    set(desk, &args.name, args.dry_run, false).await
+    set(context, &args.name, args.dry_run, false).await
 }
 
 async fn set(
-    desk: &mut Desk<'_>,
+    context: &mut Context<'_>,
     name: &ClusterName,
     dry_run: DryRunArgs,
     protected: bool,
 ) -> Result<(), Failure> {
-    let change = ops::life::Protect {
+    let change = ops::lifecycle::Protect {
         cluster: name.clone(),
         protected,
     };
-    let done = ops::life::protect(desk.session, &change, &dry_run.intent()).await?;
-    let Some(done) = desk.planned(done)? else {
+    let done = ops::lifecycle::protect(context.session, &change, &dry_run.intent()).await?;
+    let Some(done) = context.planned(done)? else {
         return Ok(());
     };
-    desk.output.show(&LifeView::from(&done))?;
+    context.output.show(&LifecycleView::from(&done))?;
     let is = if protected {
         "protected"
     } else {
@@ -64,7 +67,8 @@ async fn set(
     } else {
         "now"
     };
-    desk.output
+    context
+        .output
         .status(&format!("Cluster '{name}' is {is} {now}."));
     Ok(())
 }

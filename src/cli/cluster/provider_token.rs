@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cli::completion;
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::provider::TokenView;
 use crate::domain::name::ClusterName;
@@ -57,60 +57,66 @@ pub(crate) struct ProviderTokenRemoveArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) async fn run(command: ProviderTokenCommand, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(
+    command: ProviderTokenCommand,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
     match command {
-        ProviderTokenCommand::Set(args) => set(args, desk).await,
+        ProviderTokenCommand::Set(args) => set(args, context).await,
         ProviderTokenCommand::Show(args) => {
-            let shown = ops::provider::show(desk.session, &args.name, args.check).await?;
-            desk.output.show(&TokenView::from(&shown))?;
+            let shown = ops::provider::show(context.session, &args.name, args.check).await?;
+            context.output.show(&TokenView::from(&shown))?;
             Ok(())
         }
-        ProviderTokenCommand::Remove(args) => remove(&args, desk).await,
+        ProviderTokenCommand::Remove(args) => remove(&args, context).await,
     }
 }
 
-async fn set(args: ProviderTokenSetArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    ops::provider::may_set(desk.session, &args.name)?;
-    let env = &desk.session.workspace.env;
+async fn set(args: ProviderTokenSetArgs, context: &mut Context<'_>) -> Result<(), Failure> {
+    ops::provider::may_set(context.session, &args.name)?;
+    let env = &context.session.workspace.env;
     let piped = (!env.stdin_is_terminal).then(|| PathBuf::from("-"));
     let text = if let Some(path) = args.file.or(piped) {
-        ops::provider::read_file(desk.session, &path)?
+        ops::provider::read_file(context.session, &path)?
     } else {
-        desk.prompt
-            .password(desk.output, "Hetzner Cloud token", "`--file FILE`")?
+        context
+            .prompt
+            .password(context.output, "Hetzner Cloud token", "`--file FILE`")?
     };
     let change = ops::provider::SetToken::new(&args.name, &text, args.check)?;
     let intent = args.dry_run.intent();
-    let done = ops::provider::set(desk.session, &change, &intent).await?;
-    let Some(done) = desk.planned(done)? else {
+    let done = ops::provider::set(context.session, &change, &intent).await?;
+    let Some(done) = context.planned(done)? else {
         return Ok(());
     };
-    desk.output.show(&TokenView::from(&done))?;
-    desk.output.status(&format!(
+    context.output.show(&TokenView::from(&done))?;
+    context.output.status(&format!(
         "The provider token of cluster '{}' is set.",
         args.name
     ));
     Ok(())
 }
 
-async fn remove(args: &ProviderTokenRemoveArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+async fn remove(args: &ProviderTokenRemoveArgs, context: &mut Context<'_>) -> Result<(), Failure> {
     let change = ops::provider::RemoveToken {
         cluster: args.name.clone(),
     };
     let intent = args.dry_run.intent();
-    let done = ops::provider::remove(desk.session, &change, &intent).await?;
-    let Some(removed) = desk.planned(done)? else {
+    let done = ops::provider::remove(context.session, &change, &intent).await?;
+    let Some(removed) = context.planned(done)? else {
         return Ok(());
     };
     if removed {
-        desk.output.status(&format!(
+        context.output.status(&format!(
             "The provider token of cluster '{}' is removed.",
             args.name
         ));
-        desk.output
+        context
+            .output
             .hint("it is still valid at the provider: delete it there too");
     } else {
-        desk.output
+        context
+            .output
             .status(&format!("Cluster '{}' has no provider token.", args.name));
     }
     Ok(())

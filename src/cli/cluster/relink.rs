@@ -1,6 +1,6 @@
 //! `kubegrant cluster relink`.
 
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::cluster::RegisteredView;
 use crate::cli::{completion, confirm};
@@ -28,28 +28,29 @@ pub(crate) struct ClusterRelinkArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) async fn run(args: ClusterRelinkArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(args: ClusterRelinkArgs, context: &mut Context<'_>) -> Result<(), Failure> {
     let question = format!(
         "Trust this kubeconfig as that of cluster '{}' from now on?",
         args.name
     );
-    let intent = confirm::intent(desk, &question, args.dry_run)?;
-    let wish = ops::cluster::Relink {
+    let intent = confirm::intent(context, &question, args.dry_run)?;
+    let wanted = ops::cluster::Relink {
         cluster: args.name,
-        source: args.source.source(desk)?,
+        source: args.source.source(context)?,
         keep_credential: args.keep_credential,
         objects: args.made.options(),
     };
-    let renewing = Box::pin(ops::cluster::relink(desk.session, &wish, &intent));
+    let renewing = Box::pin(ops::cluster::relink(context.session, &wanted, &intent));
     let done = renewing.await?;
-    let Some(done) = desk.planned(done)? else {
+    let Some(done) = context.planned(done)? else {
         return Ok(());
     };
-    desk.output.show(&RegisteredView::from(&done))?;
+    context.output.show(&RegisteredView::from(&done))?;
     for warning in &done.warnings {
-        desk.output.warn(warning);
+        context.output.warn(warning);
     }
-    desk.output
+    context
+        .output
         .status(&format!("Cluster '{}' is renewed.", done.cluster.name));
-    desk.say_applied(&done.applied)
+    context.say_applied(&done.applied)
 }

@@ -1,6 +1,6 @@
 //! `kubegrant cluster rotate-accounts`.
 
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::rotation::RotatedView;
 use crate::cli::{completion, confirm};
@@ -29,28 +29,28 @@ pub(crate) struct ClusterRotateAccountsArgs {
 
 pub(crate) async fn run(
     args: ClusterRotateAccountsArgs,
-    desk: &mut Desk<'_>,
+    context: &mut Context<'_>,
 ) -> Result<(), Failure> {
     let name = &args.name;
     let question =
         format!("Replace all accounts of cluster '{name}', so that everybody must download again?");
-    let intent = confirm::intent(desk, &question, args.dry_run)?;
+    let intent = confirm::intent(context, &question, args.dry_run)?;
     let change = ops::rotation::RotateAccounts {
         cluster: name.clone(),
     };
     let done = Box::pin(ops::rotation::rotate_accounts(
-        desk.session,
+        context.session,
         &change,
         &intent,
     ));
-    let Some(done) = desk.planned(done.await?)? else {
+    let Some(done) = context.planned(done.await?)? else {
         return Ok(());
     };
-    desk.output.show(&RotatedView::from(&done))?;
+    context.output.show(&RotatedView::from(&done))?;
     for exchanged in &done.exchanged {
         if !exchanged.again.is_empty() {
             let names: Vec<String> = exchanged.again.iter().map(|it| format!("'{it}'")).collect();
-            desk.output.status(&format!(
+            context.output.status(&format!(
                 "Version {} of '{}' was held by {}: they must download again.",
                 exchanged.ended,
                 exchanged.owner,
@@ -59,18 +59,20 @@ pub(crate) async fn run(
         }
     }
     for foreign in &done.foreign {
-        desk.output
+        context
+            .output
             .warn(&format!("cluster '{name}': {foreign}; is it meant to be?"));
     }
     if let Some(why) = &done.not_looked {
-        desk.output.warn(&format!(
+        context.output.warn(&format!(
             "what others made on the cluster was not looked for: {why}"
         ));
-        desk.output
+        context
+            .output
             .hint(&format!("run `kubegrant cluster check {name}`"));
     }
-    desk.say_applied(&done.applied)?;
-    desk.output.status(&format!(
+    context.say_applied(&done.applied)?;
+    context.output.status(&format!(
         "Account '{}' is the manager of cluster '{name}'. Whatever was minted there for an account \
          of kubegrant's before is refused.",
         done.cluster.manager

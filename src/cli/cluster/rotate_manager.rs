@@ -1,9 +1,9 @@
 //! `kubegrant cluster rotate-manager`.
 
 use crate::cli::completion;
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
-use crate::cli::views::life::LifeView;
+use crate::cli::views::lifecycle::LifecycleView;
 use crate::domain::name::ClusterName;
 use crate::error::Failure;
 use crate::ops;
@@ -25,23 +25,23 @@ pub(crate) struct ClusterRotateManagerArgs {
 
 pub(crate) async fn run(
     args: ClusterRotateManagerArgs,
-    desk: &mut Desk<'_>,
+    context: &mut Context<'_>,
 ) -> Result<(), Failure> {
     let change = ops::rotation::RotateManager {
         cluster: args.name.clone(),
     };
     let intent = args.dry_run.intent();
     let done = Box::pin(ops::rotation::rotate_manager(
-        desk.session,
+        context.session,
         &change,
         &intent,
     ));
-    let Some(done) = desk.planned(done.await?)? else {
+    let Some(done) = context.planned(done.await?)? else {
         return Ok(());
     };
-    desk.output.show(&LifeView::from(&done))?;
-    desk.say_applied(&done.applied)?;
-    desk.output.status(&format!(
+    context.output.show(&LifecycleView::from(&done))?;
+    context.say_applied(&done.applied)?;
+    context.output.status(&format!(
         "Account '{}' is the manager of cluster '{}'. The one before is gone, and its tokens are \
          refused.",
         done.cluster.manager, args.name

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::cluster::SettingsView;
 use crate::cli::views::left_out::left_out;
@@ -105,32 +105,32 @@ impl From<Scope> for WriteScope {
     }
 }
 
-pub(crate) async fn run(args: ClusterSetArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let before = reached::on(desk, &args.name);
+pub(crate) async fn run(args: ClusterSetArgs, context: &mut Context<'_>) -> Result<(), Failure> {
+    let before = reached::on(context, &args.name);
     let mut change = ops::cluster::Set {
         cluster: args.name.clone(),
         settings: settings(&args),
         insists: None,
     };
     let intent = args.dry_run.intent();
-    let done = match ops::cluster::set(desk.session, &change, &intent).await {
+    let done = match ops::cluster::set(context.session, &change, &intent).await {
         Err(ops::Error::Escalates { what }) => {
-            desk.output.warn(&what);
-            change.insists = Some(confirm::agree(desk, "Let it all the same?")?);
-            ops::cluster::set(desk.session, &change, &intent).await?
+            context.output.warn(&what);
+            change.insists = Some(confirm::agree(context, "Let it all the same?")?);
+            ops::cluster::set(context.session, &change, &intent).await?
         }
         done => done?,
     };
-    let Some(done) = desk.planned(done)? else {
+    let Some(done) = context.planned(done)? else {
         return Ok(());
     };
-    desk.output.show(&SettingsView::from(&done))?;
+    context.output.show(&SettingsView::from(&done))?;
     for warning in &done.warnings {
-        desk.output.warn(warning);
+        context.output.warn(warning);
     }
     for over in done.over.iter().filter(|over| !over.held_by.is_empty()) {
         let names: Vec<String> = over.held_by.iter().map(|it| format!("'{it}'")).collect();
-        desk.output.status(&format!(
+        context.output.status(&format!(
             "Version {} of '{}' on cluster '{}' was held by {}.",
             over.ended,
             over.owner,
@@ -139,20 +139,22 @@ pub(crate) async fn run(args: ClusterSetArgs, desk: &mut Desk<'_>) -> Result<(),
         ));
     }
     for left in &done.left_out {
-        desk.output.warn(&left_out(left, &args.name.to_string()));
+        context.output.warn(&left_out(left, &args.name.to_string()));
     }
     if !done.unchanged {
-        before.say(desk);
+        before.say(context);
     }
     if done.unchanged {
-        desk.output.status("Nothing was changed: it is so already.");
+        context
+            .output
+            .status("Nothing was changed: it is so already.");
     } else {
-        desk.output.status(&format!(
+        context.output.status(&format!(
             "The settings of cluster '{}' are changed.",
             args.name
         ));
     }
-    desk.say_applied(&done.applied)
+    context.say_applied(&done.applied)
 }
 
 fn parse_address(text: &str) -> Result<String, String> {

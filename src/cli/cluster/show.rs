@@ -1,7 +1,7 @@
 //! `kubegrant cluster show`.
 
 use crate::cli::completion;
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::views::cluster::ClusterView;
 use crate::domain::name::ClusterName;
 use crate::error::Failure;
@@ -18,13 +18,14 @@ pub(crate) struct ClusterShowArgs {
     name: ClusterName,
 }
 
-pub(crate) async fn run(args: &ClusterShowArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let shown = ops::cluster::show(desk.session, &args.name).await?;
+pub(crate) async fn run(args: &ClusterShowArgs, context: &mut Context<'_>) -> Result<(), Failure> {
+    let shown = ops::cluster::show(context.session, &args.name).await?;
     if let Some(Err(why)) = &shown.reach {
-        desk.output
+        context
+            .output
             .warn(&format!("where write reaches is not known: {why}"));
     }
-    desk.output.show(&ClusterView::from(&shown))?;
-    desk.say_revoked(None, Some(&args.name))?;
+    context.output.show(&ClusterView::from(&shown))?;
+    context.say_revoked(None, Some(&args.name))?;
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use chrono::TimeDelta;
 
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::duration;
 use crate::error::Failure;
 use crate::ops;
@@ -47,8 +47,8 @@ pub(crate) struct SourceArgs {
 
 impl SourceArgs {
     /// Works out the files to read, and which of their contexts where a person can choose.
-    pub(crate) fn source(self, desk: &Desk<'_>) -> Result<Source, Failure> {
-        let env = &desk.session.workspace.env;
+    pub(crate) fn source(self, context: &Context<'_>) -> Result<Source, Failure> {
+        let env = &context.session.workspace.env;
         let mut source = Source {
             context: self.context,
             inline_files: self.inline_files,
@@ -79,9 +79,9 @@ impl SourceArgs {
             },
         }
         // Whoever says yes to everything is not asked.
-        if source.context.is_none() && !desk.yes && desk.prompt.can_draw() {
-            let contexts = ops::cluster::open_choice(desk.session, &source);
-            let chosen = desk.prompt.choose("Context", &contexts)?;
+        if source.context.is_none() && !context.yes && context.prompt.can_draw() {
+            let contexts = ops::cluster::open_choice(context.session, &source);
+            let chosen = context.prompt.choose("Context", &contexts)?;
             source.context = chosen.and_then(|at| contexts.into_iter().nth(at));
         }
         Ok(source)

@@ -1,8 +1,8 @@
 //! `kubegrant cluster transfer`.
 
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
-use crate::cli::views::life::LifeView;
+use crate::cli::views::lifecycle::LifecycleView;
 use crate::cli::{completion, confirm, reached};
 use crate::domain::name::{ClusterName, UserRef};
 use crate::error::Failure;
@@ -24,44 +24,48 @@ pub(crate) struct ClusterTransferArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) async fn run(args: ClusterTransferArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let handover = ops::life::handover(desk.session, &args.name, &args.to)?;
+pub(crate) async fn run(
+    args: ClusterTransferArgs,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
+    let handover = ops::lifecycle::handover(context.session, &args.name, &args.to)?;
     if let Some((before, access)) = &handover.before
         && *before != handover.after
         && !args.dry_run.is_on()
     {
-        desk.output.status(&format!(
+        context.output.status(&format!(
             "After this, '{before}' has {} on cluster '{}'.",
-            ops::life::words(*access),
+            ops::lifecycle::description(*access),
             args.name
         ));
     }
     let question = format!("Transfer cluster '{}' to '{}'?", args.name, handover.after);
-    let intent = confirm::intent(desk, &question, args.dry_run)?;
+    let intent = confirm::intent(context, &question, args.dry_run)?;
     let old = handover.before.as_ref();
     let old = old.and_then(|(before, _)| before.parse().ok());
-    let before = old.map(|old| reached::of(desk, &old));
-    let change = ops::life::Transfer {
+    let before = old.map(|old| reached::of(context, &old));
+    let change = ops::lifecycle::Transfer {
         cluster: args.name.clone(),
         to: args.to.clone(),
     };
-    let done = ops::life::transfer(desk.session, &change, &intent).await?;
-    let Some(done) = desk.planned(done)? else {
+    let done = ops::lifecycle::transfer(context.session, &change, &intent).await?;
+    let Some(done) = context.planned(done)? else {
         return Ok(());
     };
-    desk.output
-        .show(&LifeView::from(&done).owned_by(&handover.after))?;
+    context
+        .output
+        .show(&LifecycleView::from(&done).owned_by(&handover.after))?;
     let now = if done.unchanged {
         " already; nothing was changed"
     } else {
         ""
     };
-    desk.output.status(&format!(
+    context.output.status(&format!(
         "'{}' owns cluster '{}'{now}.",
         handover.after, args.name
     ));
     if let Some(before) = before {
-        before.say(desk);
+        before.say(context);
     }
-    desk.say_applied(&done.applied)
+    context.say_applied(&done.applied)
 }

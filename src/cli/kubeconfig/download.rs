@@ -7,7 +7,7 @@ use std::path::Path;
 use chrono::TimeDelta;
 
 use super::hand_over::HandOverArgs;
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::kubeconfig::DownloadView;
 use crate::cli::{completion, duration};
@@ -15,7 +15,7 @@ use crate::domain::access::Power;
 use crate::domain::name::{ClusterName, UserRef, shell_word};
 use crate::error::Failure;
 use crate::ops;
-use crate::ops::kubeconfig::{DownloadWish, Downloaded, MergeNews};
+use crate::ops::kubeconfig::{DownloadRequest, Downloaded, MergeNews};
 use crate::output::Ended;
 
 /// Download a kubeconfig for a cluster
@@ -61,10 +61,13 @@ pub(crate) struct KubeconfigDownloadArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) async fn run(args: KubeconfigDownloadArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let hand_over = args.hand_over.wish()?;
-    let insists = desk.insists();
-    let wish = |cluster| DownloadWish {
+pub(crate) async fn run(
+    args: KubeconfigDownloadArgs,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
+    let hand_over = args.hand_over.wanted()?;
+    let insists = context.insists();
+    let wanted = |cluster| DownloadRequest {
         user: args.user.clone(),
         shared: args.shared,
         plain: args.plain,
@@ -72,34 +75,34 @@ pub(crate) async fn run(args: KubeconfigDownloadArgs, desk: &mut Desk<'_>) -> Re
         ..hand_over(cluster)
     };
     let Some(cluster) = args.cluster else {
-        return all::run(wish, &args.dry_run.intent(), desk).await;
+        return all::run(wanted, &args.dry_run.intent(), context).await;
     };
-    let wish = wish(cluster);
-    let done = ops::kubeconfig::download(desk.session, wish, &args.dry_run.intent()).await?;
-    let Some(done) = desk.planned(done)? else {
+    let wanted = wanted(cluster);
+    let done = ops::kubeconfig::download(context.session, wanted, &args.dry_run.intent()).await?;
+    let Some(done) = context.planned(done)? else {
         return Ok(());
     };
-    say(&done, desk)
+    say(&done, context)
 }
 
-fn say(done: &Downloaded, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    if done.hand_to_stdout(|text| show_secret(text, desk))? {
+fn say(done: &Downloaded, context: &mut Context<'_>) -> Result<(), Failure> {
+    if done.hand_to_stdout(|text| show_secret(text, context))? {
         // The data is the file itself; the rest is talk.
     } else {
-        desk.output.show(&DownloadView::from(done))?;
+        context.output.show(&DownloadView::from(done))?;
     }
-    say_handed_over(done, desk);
+    say_handed_over(done, context);
     Ok(())
 }
 
 /// Says what was handed over, and what to know of it.
-pub(super) fn say_handed_over(done: &Downloaded, desk: &mut Desk<'_>) {
+pub(super) fn say_handed_over(done: &Downloaded, context: &mut Context<'_>) {
     let kind = if done.sealed {
         ", sealed to their key"
     } else {
         ""
     };
-    desk.output.status(&format!(
+    context.output.status(&format!(
         "Version {} of '{}' on cluster '{}' ({}){kind}. It ends on {}.",
         done.version,
         done.user,
@@ -108,18 +111,18 @@ pub(super) fn say_handed_over(done: &Downloaded, desk: &mut Desk<'_>) {
         crate::domain::text::rfc3339(done.expires_at),
     ));
     for excess in &done.excess {
-        desk.output.warn(excess);
+        context.output.warn(excess);
     }
     if let Some(to) = &done.shared_with {
-        desk.output.status(&format!(
+        context.output.status(&format!(
             "It is shared: if '{to}' loses this level, it ends for everybody who has it."
         ));
     }
     for note in &done.notes {
-        desk.output.warn(note);
+        context.output.warn(note);
     }
     if let Some(asked) = done.shortened_from {
-        desk.output.warn(&format!(
+        context.output.warn(&format!(
             "the API server gave less than the {} that were asked for",
             duration::show(TimeDelta::seconds(asked))
         ));
@@ -127,7 +130,7 @@ pub(super) fn say_handed_over(done: &Downloaded, desk: &mut Desk<'_>) {
     if let Some(end) = done.grant_ends_at {
         let ends = crate::domain::text::rfc3339(end);
         let longer = (done.expires_at > end).then_some(done.expires_at);
-        desk.output.warn(&match longer {
+        context.output.warn(&match longer {
             None => format!("the grant ends on {ends}"),
             Some(works) => format!(
                 "the grant ends on {ends}, and the file works until {}, unless `kubegrant \
@@ -137,13 +140,13 @@ pub(super) fn say_handed_over(done: &Downloaded, desk: &mut Desk<'_>) {
         });
     }
     if let Some(news) = &done.merged {
-        say_merged(news, done.path.as_deref(), desk);
+        say_merged(news, done.path.as_deref(), context);
         return;
     }
     if let Some(path) = &done.path {
         let path = path.display();
         if done.sealed {
-            desk.output.hint(&format!(
+            context.output.hint(&format!(
                 "'{}' opens it with `kubegrant open {path}`, or `age -d -i IDENTITY {path}`",
                 done.to
             ));
@@ -153,54 +156,56 @@ pub(super) fn say_handed_over(done: &Downloaded, desk: &mut Desk<'_>) {
                 Power::Bound => "auth can-i --list",
                 _ => "get namespaces",
             };
-            desk.output
+            context
+                .output
                 .hint(&format!("try `kubectl --kubeconfig {path} {line}`"));
         }
     }
 }
 
 /// Writes a secret to standard output, with a word to whoever watches.
-pub(super) fn show_secret(text: &[u8], desk: &mut Desk<'_>) -> Result<(), Ended> {
-    if desk.output.is_terminal() {
-        desk.output.warn("this is a secret, on your screen");
+pub(super) fn show_secret(text: &[u8], context: &mut Context<'_>) -> Result<(), Ended> {
+    if context.output.is_terminal() {
+        context.output.warn("this is a secret, on your screen");
     }
-    desk.output.raw(text)
+    context.output.raw(text)
 }
 
 /// Says what a merge did to the user's kubeconfig beside what was asked for.
-pub(super) fn say_merged(news: &MergeNews, path: Option<&Path>, desk: &mut Desk<'_>) {
+pub(super) fn say_merged(news: &MergeNews, path: Option<&Path>, context: &mut Context<'_>) {
     let path = path
         .map(|path| path.display().to_string())
         .unwrap_or_default();
     if let Some(mode) = news.open_mode {
-        desk.output.warn(&format!(
+        context.output.warn(&format!(
             "others can read `{path}` (mode {mode:04o}): `chmod 600 {path}`"
         ));
     }
     if news.rewritten {
-        desk.output.warn(&format!(
+        context.output.warn(&format!(
             "`{path}` has an unusual layout and was written anew: its comments are lost"
         ));
     }
-    for context in &news.dangling {
+    for name in &news.dangling {
         // Whoever wrote it there may wait for the next login: it is not to be given to it blindly.
-        desk.output.warn(&format!(
-            "your context '{context}' refers to a login that is gone, and may lead to another \
+        context.output.warn(&format!(
+            "your context '{name}' refers to a login that is gone, and may lead to another \
              cluster: look where before you give it a new one; \
              `kubectl config delete-context {}` removes it",
-            shell_word(context)
+            shell_word(name)
         ));
     }
     for entry in &news.kept {
-        desk.output
+        context
+            .output
             .warn(&format!("'{entry}' stays: a context of yours refers to it"));
     }
     match news.current.as_deref() {
         None => {}
-        Some("") => desk.output.status("No context is current any more."),
-        Some(context) => {
-            let text = format!("The current context is '{context}' now.");
-            desk.output.status(&text);
+        Some("") => context.output.status("No context is current any more."),
+        Some(name) => {
+            let text = format!("The current context is '{name}' now.");
+            context.output.status(&text);
         }
     }
 }

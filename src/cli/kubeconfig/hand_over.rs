@@ -8,7 +8,7 @@ use crate::cli::duration;
 use crate::domain::credential::{TTL_DAYS_MAX, TTL_SECONDS_MIN};
 use crate::domain::name::{ClusterName, parse_line, parse_namespace};
 use crate::error::{Failure, Kind};
-use crate::ops::kubeconfig::{Destination, DownloadWish, Overwrite};
+use crate::ops::kubeconfig::{Destination, DownloadRequest, Overwrite};
 
 /// Where the file goes, and what is in it.
 #[derive(clap::Args, Debug)]
@@ -45,13 +45,13 @@ pub(crate) struct HandOverArgs {
 }
 
 impl HandOverArgs {
-    /// The wish for somebody's own kubeconfig.
-    pub(super) fn wish(self) -> Result<impl Fn(ClusterName) -> DownloadWish, Failure> {
+    /// The request for somebody's own kubeconfig.
+    pub(super) fn wanted(self) -> Result<impl Fn(ClusterName) -> DownloadRequest, Failure> {
         let set_current = self.set_current;
         let destination = match self.file {
             Some(path) if self.merge && path == Path::new("-") => {
                 let hint = "leave out `-f -`, or name a file";
-                return Err(Failure::words(
+                return Err(Failure::description(
                     Kind::Usage,
                     "nothing can be merged into standard output",
                     hint,
@@ -67,7 +67,7 @@ impl HandOverArgs {
         } else {
             Overwrite::Never
         };
-        Ok(move |cluster| DownloadWish {
+        Ok(move |cluster| DownloadRequest {
             cluster,
             user: None,
             shared: false,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::download::say_merged;
 use crate::cli::completion;
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::kubeconfig::RemoveView;
 use crate::domain::name::ClusterName;
@@ -30,24 +30,27 @@ pub(crate) struct KubeconfigRemoveArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) async fn run(args: KubeconfigRemoveArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(
+    args: KubeconfigRemoveArgs,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
     let file = args.file.as_deref();
     let intent = args.dry_run.intent();
-    let done = ops::kubeconfig::remove(desk.session, &args.cluster, file, &intent).await?;
-    let Some(done) = desk.planned(done)? else {
+    let done = ops::kubeconfig::remove(context.session, &args.cluster, file, &intent).await?;
+    let Some(done) = context.planned(done)? else {
         return Ok(());
     };
-    desk.output.show(&RemoveView::from(&done))?;
+    context.output.show(&RemoveView::from(&done))?;
     let (cluster, path) = (&done.cluster, done.path.display());
     if done.news.changed == 0 {
-        desk.output.status(&format!(
+        context.output.status(&format!(
             "Nothing of cluster '{cluster}' that we put there is in `{path}`."
         ));
     } else {
-        desk.output.status(&format!(
+        context.output.status(&format!(
             "The entries of cluster '{cluster}' are out of `{path}`."
         ));
     }
-    say_merged(&done.news, Some(&done.path), desk);
+    say_merged(&done.news, Some(&done.path), context);
     Ok(())
 }

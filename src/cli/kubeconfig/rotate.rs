@@ -3,13 +3,13 @@
 use super::download::{say_handed_over, show_secret};
 use super::hand_over::HandOverArgs;
 use crate::cli::completion;
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::kubeconfig::RotateView;
 use crate::domain::name::ClusterName;
 use crate::error::Failure;
 use crate::ops;
-use crate::ops::kubeconfig::{DownloadWish, Rotated};
+use crate::ops::kubeconfig::{DownloadRequest, Rotated};
 
 /// End your kubeconfig for a cluster, and download the next version
 ///
@@ -36,45 +36,48 @@ pub(crate) struct KubeconfigRotateArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) async fn run(args: KubeconfigRotateArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let hand_over = args.hand_over.wish()?;
-    let wish = (!args.no_download).then(|| DownloadWish {
-        insists: desk.insists(),
+pub(crate) async fn run(
+    args: KubeconfigRotateArgs,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
+    let hand_over = args.hand_over.wanted()?;
+    let wanted = (!args.no_download).then(|| DownloadRequest {
+        insists: context.insists(),
         ..hand_over(args.cluster.clone())
     });
     let intent = args.dry_run.intent();
-    let done = ops::kubeconfig::rotate(desk.session, &args.cluster, wish, &intent).await?;
-    let Some(done) = desk.planned(done)? else {
+    let done = ops::kubeconfig::rotate(context.session, &args.cluster, wanted, &intent).await?;
+    let Some(done) = context.planned(done)? else {
         return Ok(());
     };
-    say(done, args.no_download, desk)
+    say(done, args.no_download, context)
 }
 
-fn say(mut done: Rotated, no_download: bool, desk: &mut Desk<'_>) -> Result<(), Failure> {
+fn say(mut done: Rotated, no_download: bool, context: &mut Context<'_>) -> Result<(), Failure> {
     let handed = done.handed.take().transpose();
     let file = handed.as_ref().ok().and_then(Option::as_ref);
     let is_shown = match file {
-        Some(file) => file.hand_to_stdout(|text| show_secret(text, desk))?,
+        Some(file) => file.hand_to_stdout(|text| show_secret(text, context))?,
         None => false,
     };
     if !is_shown {
-        desk.output.show(&RotateView::new(&done, file))?;
+        context.output.show(&RotateView::new(&done, file))?;
     }
-    desk.say_applied(&done.applied)?;
+    context.say_applied(&done.applied)?;
     let (cluster, user) = (&done.cluster, &done.user);
     if handed.is_err() || no_download {
-        desk.output.status(&format!(
+        context.output.status(&format!(
             "Version {} of '{user}' on cluster '{cluster}' has begun.",
             done.begun
         ));
     }
     if no_download {
-        desk.output.hint(&format!(
+        context.output.hint(&format!(
             "download it with `kubegrant kubeconfig download {cluster} --force`"
         ));
     }
     if let Some(file) = handed? {
-        say_handed_over(&file, desk);
+        say_handed_over(&file, context);
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `kubegrant kubeconfig show`.
 
 use crate::cli::completion;
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::views::kubeconfig::VersionView;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::error::Failure;
@@ -20,13 +20,13 @@ pub(crate) struct KubeconfigShowArgs {
     user: Option<UserRef>,
 }
 
-pub(crate) fn run(args: KubeconfigShowArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) fn run(args: KubeconfigShowArgs, context: &mut Context<'_>) -> Result<(), Failure> {
     let KubeconfigShowArgs { cluster, user } = args;
-    let versions = ops::kubeconfig::show(desk.session, &cluster, user.as_ref())?;
+    let versions = ops::kubeconfig::show(context.session, &cluster, user.as_ref())?;
     let views = versions
         .into_iter()
         .map(|version| VersionView::new(cluster.as_str(), version));
-    desk.output.list(views)?;
-    desk.say_revoked(user.as_ref(), Some(&cluster))?;
+    context.output.list(views)?;
+    context.say_revoked(user.as_ref(), Some(&cluster))?;
     Ok(())
 }

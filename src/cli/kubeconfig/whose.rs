@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::views::whose::LoginView;
 use crate::error::{Failure, Kind};
 use crate::ops;
@@ -30,12 +30,12 @@ pub(crate) struct KubeconfigWhoseArgs {
     file: PathBuf,
 }
 
-pub(crate) fn run(args: &KubeconfigWhoseArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let found = ops::whose::whose(desk.session, &args.file)?;
+pub(crate) fn run(args: &KubeconfigWhoseArgs, context: &mut Context<'_>) -> Result<(), Failure> {
+    let found = ops::whose::whose(context.session, &args.file)?;
     let findings = found.logins;
-    desk.output.list(findings.iter().map(LoginView::from))?;
+    context.output.list(findings.iter().map(LoginView::from))?;
     if found.more > 0 {
-        desk.output.warn(&format!(
+        context.output.warn(&format!(
             "{} more were found and not looked at: cut the file into pieces",
             found.more
         ));
@@ -43,16 +43,16 @@ pub(crate) fn run(args: &KubeconfigWhoseArgs, desk: &mut Desk<'_>) -> Result<(),
     for finding in &findings {
         let entry = &named(finding);
         match &finding.known {
-            Err(why) => desk.output.status(&format!("{entry}: {why}.")),
+            Err(why) => context.output.status(&format!("{entry}: {why}.")),
             Ok(known) => {
                 if known.evidence == Evidence::Account {
-                    desk.output.warn(&format!(
+                    context.output.warn(&format!(
                         "{entry}: it names an account of ours, but we have no record of handing \
                          it out: somebody else minted it, or it is forged"
                     ));
                 }
                 if let Some(command) = &known.ends_with {
-                    desk.output.hint(&format!("`{command}` ends it"));
+                    context.output.hint(&format!("`{command}` ends it"));
                 }
             }
         }
@@ -65,7 +65,7 @@ pub(crate) fn run(args: &KubeconfigWhoseArgs, desk: &mut Desk<'_>) -> Result<(),
     } else {
         "nothing in it is ours"
     };
-    Err(Failure::words(Kind::NotFound, text, ""))
+    Err(Failure::description(Kind::NotFound, text, ""))
 }
 
 /// What a login is called: by its entry, or by where it stands.

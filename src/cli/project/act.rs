@@ -1,7 +1,7 @@
 //! `kubegrant project rotate` and `kubegrant project revoke`.
 
 use super::change;
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::project::OverView;
 use crate::cli::{completion, confirm, reached};
@@ -58,15 +58,21 @@ pub(crate) struct ProjectRevokeArgs {
     act: ActArgs,
 }
 
-pub(crate) async fn rotate(args: ProjectRotateArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    run(args.act, Ending::Rotate, desk).await
+pub(crate) async fn rotate(
+    args: ProjectRotateArgs,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
+    run(args.act, Ending::Rotate, context).await
 }
 
-pub(crate) async fn revoke(args: ProjectRevokeArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    run(args.act, Ending::Revoke, desk).await
+pub(crate) async fn revoke(
+    args: ProjectRevokeArgs,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
+    run(args.act, Ending::Revoke, context).await
 }
 
-async fn run(args: ActArgs, action: Ending, desk: &mut Desk<'_>) -> Result<(), Failure> {
+async fn run(args: ActArgs, action: Ending, context: &mut Context<'_>) -> Result<(), Failure> {
     let verb = match action {
         Ending::Rotate => "Rotate",
         Ending::Revoke => "Revoke",
@@ -75,14 +81,14 @@ async fn run(args: ActArgs, action: Ending, desk: &mut Desk<'_>) -> Result<(), F
         "{verb} the shared kubeconfigs of project '{}', for everybody who has them?",
         args.project
     );
-    let intent = confirm::intent(desk, &question, args.dry_run)?;
+    let intent = confirm::intent(context, &question, args.dry_run)?;
     let which = Which {
         cluster: args.cluster,
         level: args.level,
     };
     let asked = (&args.project, &which);
-    let done = act(desk.session, asked, action, &intent).await?;
-    let Some(reports) = desk.planned(done)? else {
+    let done = act(context.session, asked, action, &intent).await?;
+    let Some(reports) = context.planned(done)? else {
         return Ok(());
     };
     let mut applied = Applied::default();
@@ -98,25 +104,31 @@ async fn run(args: ActArgs, action: Ending, desk: &mut Desk<'_>) -> Result<(), F
         }
     }
     let views = all.iter();
-    desk.output
+    context
+        .output
         .list(views.map(|(over, applied)| OverView::new(over, *applied)))?;
     if all.is_empty() && failures.is_empty() {
-        desk.output
+        context
+            .output
             .status("There is nothing to end: no such shared kubeconfig is live.");
     }
     let over: Vec<_> = all.into_iter().map(|(over, _)| over).collect();
-    change::say_over(&over, desk);
+    change::say_over(&over, context);
     let full: Vec<_> = over.iter().filter(|over| over.was_full).collect();
     let mut clusters: Vec<_> = full.iter().map(|over| over.cluster.clone()).collect();
     clusters.dedup();
     if let Some(first) = full.first() {
-        reached::say(&format!("whoever held '{}'", first.owner), &clusters, desk);
+        reached::say(
+            &format!("whoever held '{}'", first.owner),
+            &clusters,
+            context,
+        );
     }
     // What is pending outweighs what failed: it stands recorded.
-    let pending = desk.say_applied(&applied);
+    let pending = context.say_applied(&applied);
     for failure in &failures {
         let (message, causes) = failure.lines();
-        desk.output.error(&message, &causes, &failure.hints);
+        context.output.error(&message, &causes, &failure.hints);
     }
     pending?;
     match failures.into_iter().next() {

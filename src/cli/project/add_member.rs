@@ -1,7 +1,7 @@
 //! `kubegrant project add-member`.
 
 use super::change::{self, MemberArgs};
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::domain::project::ProjectRole;
 use crate::error::Failure;
@@ -26,23 +26,26 @@ pub(crate) struct ProjectAddMemberArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) async fn run(args: ProjectAddMemberArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(
+    args: ProjectAddMemberArgs,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
     let change = ops::project::members::Add {
         member: args.member.membership(),
         role: args.role,
     };
     let intent = args.dry_run.intent();
-    let done = ops::project::members::add(desk.session, &change, &intent).await?;
-    let Some(changed) = desk.planned(done)? else {
+    let done = ops::project::members::add(context.session, &change, &intent).await?;
+    let Some(changed) = context.planned(done)? else {
         return Ok(());
     };
-    change::say(&changed, desk)?;
+    change::say(&changed, context)?;
     match changed.clusters.first() {
-        None => desk.output.hint(&format!(
+        None => context.output.hint(&format!(
             "the project has no cluster yet: `kubegrant cluster set CLUSTER --project {}`",
             changed.project
         )),
-        Some(cluster) => desk.output.hint(&format!(
+        Some(cluster) => context.output.hint(&format!(
             "hand them the file with `kubegrant kubeconfig download {cluster} --shared --user {}`",
             changed.user
         )),

@@ -1,7 +1,7 @@
 //! What the verbs about members of a project have in common.
 
 use crate::cli::completion;
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::views::project::MemberChangeView;
 use crate::domain::name::{ProjectName, UserRef};
 use crate::error::Failure;
@@ -49,13 +49,13 @@ impl KeepArgs {
 }
 
 /// Says who must download again.
-pub(crate) fn say_over(over: &[Over], desk: &mut Desk<'_>) {
+pub(crate) fn say_over(over: &[Over], context: &mut Context<'_>) {
     for over in over {
         if over.again.is_empty() {
             continue;
         }
         let names: Vec<String> = over.again.iter().map(|name| format!("'{name}'")).collect();
-        desk.output.status(&format!(
+        context.output.status(&format!(
             "Version {} of '{}' on cluster '{}' was held by {}: they must download again.",
             over.ended,
             over.owner,
@@ -66,23 +66,24 @@ pub(crate) fn say_over(over: &[Over], desk: &mut Desk<'_>) {
 }
 
 /// Shows a change, and says what it did; ends with the exit code that is true.
-pub(crate) fn say(changed: &Changed, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    desk.output.show(&MemberChangeView::from(changed))?;
+pub(crate) fn say(changed: &Changed, context: &mut Context<'_>) -> Result<(), Failure> {
+    context.output.show(&MemberChangeView::from(changed))?;
     let (user, project) = (&changed.user, &changed.project);
     let already = if changed.unchanged { " already" } else { "" };
-    desk.output.status(&match changed.role {
+    context.output.status(&match changed.role {
         Some(role) => format!("'{user}' is {role} of project '{project}'{already}."),
         None => format!("'{user}' is no member of project '{project}' any more."),
     });
-    say_over(&changed.over, desk);
+    say_over(&changed.over, context);
     for kept in &changed.kept {
-        desk.output.warn(&format!(
+        context.output.warn(&format!(
             "'{user}' still has {kept}, and can still get in with it"
         ));
     }
     if !changed.kept.is_empty() {
-        desk.output
+        context
+            .output
             .hint(&format!("end it with `kubegrant project rotate {project}`"));
     }
-    desk.say_applied(&changed.applied)
+    context.say_applied(&changed.applied)
 }

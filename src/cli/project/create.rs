@@ -1,6 +1,6 @@
 //! `kubegrant project create`.
 
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::project::ProjectLineView;
 use crate::domain::name::{ProjectName, parse_line};
@@ -27,19 +27,19 @@ pub(crate) struct ProjectCreateArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) async fn run(args: ProjectCreateArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(args: ProjectCreateArgs, context: &mut Context<'_>) -> Result<(), Failure> {
     let change = ops::project::Create {
         name: args.name,
         description: args.description,
     };
-    let done = ops::project::create(desk.session, &change, &args.dry_run.intent()).await?;
+    let done = ops::project::create(context.session, &change, &args.dry_run.intent()).await?;
     let name = &change.name;
-    let Some(line) = desk.planned(done)? else {
+    let Some(line) = context.planned(done)? else {
         return Ok(());
     };
-    desk.output.show(&ProjectLineView::from(&line))?;
-    desk.output.status(&format!("Project '{name}' is made."));
-    desk.output.hint(&format!(
+    context.output.show(&ProjectLineView::from(&line))?;
+    context.output.status(&format!("Project '{name}' is made."));
+    context.output.hint(&format!(
         "put clusters in it with `kubegrant cluster set CLUSTER --project {name}`"
     ));
     Ok(())

@@ -1,6 +1,6 @@
 //! `kubegrant project delete`.
 
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::project::ProjectNameView;
 use crate::cli::{completion, confirm};
@@ -23,18 +23,20 @@ pub(crate) struct ProjectDeleteArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) async fn run(args: ProjectDeleteArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(args: ProjectDeleteArgs, context: &mut Context<'_>) -> Result<(), Failure> {
     let name = &args.name;
     let question = format!("Delete project '{name}', with its list of members?");
-    let intent = confirm::intent(desk, &question, args.dry_run)?;
+    let intent = confirm::intent(context, &question, args.dry_run)?;
     let change = ops::project::Delete {
         project: name.clone(),
     };
-    let done = ops::project::delete(desk.session, &change, &intent).await?;
-    let Some(project) = desk.planned(done)? else {
+    let done = ops::project::delete(context.session, &change, &intent).await?;
+    let Some(project) = context.planned(done)? else {
         return Ok(());
     };
-    desk.output.show(&ProjectNameView::from(&project))?;
-    desk.output.status(&format!("Project '{name}' is deleted."));
+    context.output.show(&ProjectNameView::from(&project))?;
+    context
+        .output
+        .status(&format!("Project '{name}' is deleted."));
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! `kubegrant project list`.
 
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::views::project::ProjectLineView;
 use crate::error::Failure;
 use crate::ops;
@@ -11,8 +11,10 @@ use crate::ops;
 #[derive(clap::Args, Debug)]
 pub(crate) struct ProjectListArgs {}
 
-pub(crate) fn run(_: &ProjectListArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let lines = ops::project::list(desk.session)?;
-    desk.output.list(lines.iter().map(ProjectLineView::from))?;
+pub(crate) fn run(_: &ProjectListArgs, context: &mut Context<'_>) -> Result<(), Failure> {
+    let lines = ops::project::list(context.session)?;
+    context
+        .output
+        .list(lines.iter().map(ProjectLineView::from))?;
     Ok(())
 }

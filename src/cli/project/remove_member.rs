@@ -1,7 +1,7 @@
 //! `kubegrant project remove-member`.
 
 use super::change::{self, KeepArgs, MemberArgs};
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::{confirm, reached};
 use crate::error::Failure;
@@ -25,19 +25,22 @@ pub(crate) struct ProjectRemoveMemberArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) async fn run(args: ProjectRemoveMemberArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(
+    args: ProjectRemoveMemberArgs,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
     let change = ops::project::members::Remove {
         member: args.member.membership(),
         taken: args.keep.taken(),
     };
     let (project, user) = (&args.member.project, &args.member.user);
     let question = format!("Remove '{user}' from project '{project}'?");
-    let intent = confirm::intent(desk, &question, args.dry_run)?;
-    let before = reached::of(desk, &args.member.user);
-    let done = ops::project::members::remove(desk.session, &change, &intent).await?;
-    let Some(changed) = desk.planned(done)? else {
+    let intent = confirm::intent(context, &question, args.dry_run)?;
+    let before = reached::of(context, &args.member.user);
+    let done = ops::project::members::remove(context.session, &change, &intent).await?;
+    let Some(changed) = context.planned(done)? else {
         return Ok(());
     };
-    before.say_in(&changed.project, desk);
-    change::say(&changed, desk)
+    before.say_in(&changed.project, context);
+    change::say(&changed, context)
 }

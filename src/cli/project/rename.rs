@@ -1,7 +1,7 @@
 //! `kubegrant project rename`.
 
 use crate::cli::completion;
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::project::ProjectNameView;
 use crate::domain::name::ProjectName;
@@ -23,17 +23,17 @@ pub(crate) struct ProjectRenameArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) async fn run(args: ProjectRenameArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(args: ProjectRenameArgs, context: &mut Context<'_>) -> Result<(), Failure> {
     let change = ops::project::Rename {
         project: args.name,
         to: args.to,
     };
-    let done = ops::project::rename(desk.session, &change, &args.dry_run.intent()).await?;
-    let Some((project, unchanged)) = desk.planned(done)? else {
+    let done = ops::project::rename(context.session, &change, &args.dry_run.intent()).await?;
+    let Some((project, unchanged)) = context.planned(done)? else {
         return Ok(());
     };
-    desk.output.show(&ProjectNameView::from(&project))?;
-    desk.output.status(&if unchanged {
+    context.output.show(&ProjectNameView::from(&project))?;
+    context.output.status(&if unchanged {
         "Nothing was changed: it is called that already.".to_owned()
     } else {
         format!("Project '{}' is now '{}'.", change.project, change.to)

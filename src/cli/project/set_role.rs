@@ -1,7 +1,7 @@
 //! `kubegrant project set-role`.
 
 use super::change::{self, KeepArgs, MemberArgs};
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::reached;
 use crate::domain::project::ProjectRole;
@@ -27,18 +27,21 @@ pub(crate) struct ProjectSetRoleArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) async fn run(args: ProjectSetRoleArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(
+    args: ProjectSetRoleArgs,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
     let change = ops::project::members::SetRole {
         member: args.member.membership(),
         role: args.role,
         taken: args.keep.taken(),
     };
-    let before = reached::of(desk, &args.member.user);
+    let before = reached::of(context, &args.member.user);
     let intent = args.dry_run.intent();
-    let done = ops::project::members::set_role(desk.session, &change, &intent).await?;
-    let Some(changed) = desk.planned(done)? else {
+    let done = ops::project::members::set_role(context.session, &change, &intent).await?;
+    let Some(changed) = context.planned(done)? else {
         return Ok(());
     };
-    before.say_in(&changed.project, desk);
-    change::say(&changed, desk)
+    before.say_in(&changed.project, context);
+    change::say(&changed, context)
 }

@@ -1,7 +1,7 @@
 //! `kubegrant project show`.
 
 use crate::cli::completion;
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::views::project::ProjectView;
 use crate::domain::name::ProjectName;
 use crate::error::Failure;
@@ -18,9 +18,9 @@ pub(crate) struct ProjectShowArgs {
     name: ProjectName,
 }
 
-pub(crate) fn run(args: &ProjectShowArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let shown = ops::project::show(desk.session, &args.name)?;
-    desk.output.show(&ProjectView::from(&shown))?;
-    desk.say_doubt()?;
+pub(crate) fn run(args: &ProjectShowArgs, context: &mut Context<'_>) -> Result<(), Failure> {
+    let shown = ops::project::show(context.session, &args.name)?;
+    context.output.show(&ProjectView::from(&shown))?;
+    context.say_doubt()?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `kubegrant rbac bind`.
 
 use super::target::RbacTargetArgs;
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::left_out::carried;
 use crate::cli::views::rbac::OutcomeView;
@@ -34,7 +34,7 @@ pub(crate) struct RbacBindArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) async fn run(args: RbacBindArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(args: RbacBindArgs, context: &mut Context<'_>) -> Result<(), Failure> {
     let mut change = ops::rbac::Bind {
         bound: args.target.bound(),
         user: args.user,
@@ -43,41 +43,43 @@ pub(crate) async fn run(args: RbacBindArgs, desk: &mut Desk<'_>) -> Result<(), F
         insists: None,
     };
     let intent = args.dry_run.intent();
-    let done = match ops::rbac::bind(desk.session, &change, &intent).await {
+    let done = match ops::rbac::bind(context.session, &change, &intent).await {
         Err(ops::Error::Escalates { what }) => {
-            desk.output.warn(&what);
+            context.output.warn(&what);
             let question = format!("Bind it to '{}' all the same?", change.user);
-            change.insists = Some(confirm::agree(desk, &question)?);
-            ops::rbac::bind(desk.session, &change, &intent).await?
+            change.insists = Some(confirm::agree(context, &question)?);
+            ops::rbac::bind(context.session, &change, &intent).await?
         }
         done => done?,
     };
-    let Some(outcome) = desk.planned(done)? else {
+    let Some(outcome) = context.planned(done)? else {
         return Ok(());
     };
-    desk.output.show(&OutcomeView::from(&outcome))?;
+    context.output.show(&OutcomeView::from(&outcome))?;
     let (user, cluster, bound) = (&outcome.user, &outcome.cluster, &outcome.bound);
     let already = if outcome.unchanged {
         " already; nothing was changed"
     } else {
         ""
     };
-    desk.output.status(&if outcome.applied.pending.is_empty() {
-        format!("'{user}' has {bound} on cluster '{cluster}'{already}.")
-    } else {
-        format!("It is recorded that '{user}' has {bound} on cluster '{cluster}'.")
-    });
+    context
+        .output
+        .status(&if outcome.applied.pending.is_empty() {
+            format!("'{user}' has {bound} on cluster '{cluster}'{already}.")
+        } else {
+            format!("It is recorded that '{user}' has {bound} on cluster '{cluster}'.")
+        });
     for left in &outcome.more {
-        desk.output.warn(&carried(left));
+        context.output.warn(&carried(left));
     }
-    desk.say_applied(&outcome.applied)?;
+    context.say_applied(&outcome.applied)?;
     if !outcome.is_live && !outcome.unchanged {
         let carries = if outcome.access == Access::Bound {
             ": it carries the bound roles and no level"
         } else {
             ""
         };
-        desk.output.hint(&format!(
+        context.output.hint(&format!(
             "hand a kubeconfig over with `kubegrant kubeconfig download {cluster} --user {user}`\
              {carries}"
         ));

@@ -1,7 +1,7 @@
 //! `kubegrant rbac list`.
 
 use crate::cli::completion;
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::views::rbac::BindingView;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::error::Failure;
@@ -21,17 +21,19 @@ pub(crate) struct RbacListArgs {
     user: Option<UserRef>,
 }
 
-pub(crate) async fn run(args: RbacListArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(args: RbacListArgs, context: &mut Context<'_>) -> Result<(), Failure> {
     let filter = ops::rbac::Filter {
         cluster: args.cluster,
         user: args.user,
     };
-    let listed = ops::rbac::list(desk.session, &filter).await?;
+    let listed = ops::rbac::list(context.session, &filter).await?;
     if let Some(why) = &listed.not_asked {
-        desk.output
+        context
+            .output
             .warn(&format!("the cluster was not asked: {why}"));
     }
-    desk.output
+    context
+        .output
         .list(listed.lines.into_iter().map(BindingView::from))?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `kubegrant rbac roles`.
 
 use crate::cli::completion;
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::views::rbac::RoleView;
 use crate::domain::name::{ClusterName, parse_namespace};
 use crate::error::Failure;
@@ -27,9 +27,11 @@ pub(crate) struct RbacRolesArgs {
     all: bool,
 }
 
-pub(crate) async fn run(args: &RbacRolesArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(args: &RbacRolesArgs, context: &mut Context<'_>) -> Result<(), Failure> {
     let namespace = args.namespace.as_deref();
-    let offers = ops::rbac::roles(desk.session, &args.cluster, namespace, args.all).await?;
-    desk.output.list(offers.into_iter().map(RoleView::from))?;
+    let offers = ops::rbac::roles(context.session, &args.cluster, namespace, args.all).await?;
+    context
+        .output
+        .list(offers.into_iter().map(RoleView::from))?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `kubegrant rbac unbind`.
 
 use super::target::RbacTargetArgs;
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::rbac::OutcomeView;
 use crate::cli::{completion, confirm, reached};
@@ -26,7 +26,7 @@ pub(crate) struct RbacUnbindArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) async fn run(args: RbacUnbindArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(args: RbacUnbindArgs, context: &mut Context<'_>) -> Result<(), Failure> {
     let change = ops::rbac::Unbind {
         bound: args.target.bound(),
         user: args.user,
@@ -36,29 +36,31 @@ pub(crate) async fn run(args: RbacUnbindArgs, desk: &mut Desk<'_>) -> Result<(),
         "Unbind {} from '{}' on cluster '{}'?",
         change.bound, change.user, change.cluster
     );
-    let intent = confirm::intent(desk, &question, args.dry_run)?;
-    let before = reached::of(desk, &change.user);
-    let done = ops::rbac::unbind(desk.session, &change, &intent).await?;
-    let Some(outcome) = desk.planned(done)? else {
+    let intent = confirm::intent(context, &question, args.dry_run)?;
+    let before = reached::of(context, &change.user);
+    let done = ops::rbac::unbind(context.session, &change, &intent).await?;
+    let Some(outcome) = context.planned(done)? else {
         return Ok(());
     };
-    desk.output.show(&OutcomeView::from(&outcome))?;
+    context.output.show(&OutcomeView::from(&outcome))?;
     let (user, cluster, bound) = (&outcome.user, &outcome.cluster, &outcome.bound);
     if outcome.unchanged {
-        desk.output.status(&format!(
+        context.output.status(&format!(
             "{bound} is not bound to '{user}' on cluster '{cluster}'; nothing was changed."
         ));
-        desk.say_applied(&outcome.applied)?;
-        desk.output.hint(&format!(
+        context.say_applied(&outcome.applied)?;
+        context.output.hint(&format!(
             "`kubegrant rbac list --cluster {cluster} --user {user}` lists what is"
         ));
         return Ok(());
     }
-    desk.output.status(&if outcome.applied.pending.is_empty() {
-        format!("{bound} is no longer bound to '{user}' on cluster '{cluster}'.")
-    } else {
-        format!("It is recorded that {bound} is not bound to '{user}' on cluster '{cluster}'.")
-    });
-    before.say_on(&outcome.cluster, desk);
-    desk.say_applied(&outcome.applied)
+    context
+        .output
+        .status(&if outcome.applied.pending.is_empty() {
+            format!("{bound} is no longer bound to '{user}' on cluster '{cluster}'.")
+        } else {
+            format!("It is recorded that {bound} is not bound to '{user}' on cluster '{cluster}'.")
+        });
+    before.say_on(&outcome.cluster, context);
+    context.say_applied(&outcome.applied)
 }

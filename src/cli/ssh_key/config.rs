@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::cli::completion;
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::domain::name::ClusterName;
 use crate::error::Failure;
 use crate::ops;
@@ -20,9 +20,9 @@ pub(crate) struct SshKeyConfigArgs {
     cluster: ClusterName,
 }
 
-pub(crate) async fn run(args: &SshKeyConfigArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let config = ops::ssh_key::config(desk.session, &args.cluster).await?;
-    desk.output.raw(stanzas(&config).as_bytes())?;
+pub(crate) async fn run(args: &SshKeyConfigArgs, context: &mut Context<'_>) -> Result<(), Failure> {
+    let config = ops::ssh_key::config(context.session, &args.cluster).await?;
+    context.output.raw(stanzas(&config).as_bytes())?;
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::ssh_key::HandedOutView;
 use crate::cli::{completion, confirm};
@@ -41,7 +41,10 @@ pub(crate) struct SshKeyDownloadArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) async fn run(args: SshKeyDownloadArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(
+    args: SshKeyDownloadArgs,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
     let destination = match args.file {
         None => Destination::Usual,
         Some(path) if path == Path::new("-") => Destination::Stdout,
@@ -51,68 +54,70 @@ pub(crate) async fn run(args: SshKeyDownloadArgs, desk: &mut Desk<'_>) -> Result
         cluster: args.cluster,
         user: args.user,
         destination,
-        consent: Confirmed::from_consent(desk.yes),
+        consent: Confirmed::from_consent(context.yes),
     };
     let intent = args.dry_run.intent();
-    let done = match Box::pin(download(desk.session, &change, &intent)).await {
+    let done = match Box::pin(download(context.session, &change, &intent)).await {
         Err(ops::Error::Unsure { what }) if change.consent.is_none() => {
-            desk.output.warn(&what);
+            context.output.warn(&what);
             let question = format!(
                 "Take the SSH key of cluster '{}' all the same?",
                 change.cluster
             );
-            change.consent = Some(confirm::agree(desk, &question)?);
-            Box::pin(download(desk.session, &change, &intent)).await?
+            change.consent = Some(confirm::agree(context, &question)?);
+            Box::pin(download(context.session, &change, &intent)).await?
         }
         done => done?,
     };
-    let Some(done) = desk.planned(done)? else {
+    let Some(done) = context.planned(done)? else {
         return Ok(());
     };
-    say(&done, desk)
+    say(&done, context)
 }
 
-fn say(done: &HandedOut, desk: &mut Desk<'_>) -> Result<(), Failure> {
+fn say(done: &HandedOut, context: &mut Context<'_>) -> Result<(), Failure> {
     let name = &done.cluster;
     if done.hand_to_stdout(|text| {
-        if desk.output.is_terminal() {
-            desk.output.warn("this is a secret, on your screen");
+        if context.output.is_terminal() {
+            context.output.warn("this is a secret, on your screen");
         }
-        desk.output.raw(text)
+        context.output.raw(text)
     })? {
-        desk.output
+        context
+            .output
             .warn("it went to standard output, which cannot be checked: at most once");
     } else {
-        desk.output.show(&HandedOutView::from(done))?;
+        context.output.show(&HandedOutView::from(done))?;
     }
     if done.finished_earlier {
-        desk.output
+        context
+            .output
             .status("An earlier run wrote the file and was cut off; the hand-out is recorded now.");
     }
-    desk.output.status(&format!(
+    context.output.status(&format!(
         "The SSH key of cluster '{name}' was taken by '{}' on {}.",
         done.user,
         crate::domain::text::rfc3339(done.at)
     ));
-    desk.output.warn(
+    context.output.warn(
         "it is not in the store any more: whoever has it can log in to the nodes. Keep it as you \
          keep a password, and do not pass it on",
     );
     if !done.readers.is_empty() {
-        desk.output.warn(&format!(
+        context.output.warn(&format!(
             "backups and copies of the store from before still hold it, sealed to {}: destroy \
              them, and put a new key on the nodes when one of these people leaves",
             quoted(&done.readers)
         ));
     }
     if let Some(why) = &done.unwitnessed {
-        desk.output.warn(&format!(
+        context.output.warn(&format!(
             "the cluster could not be asked or told ({why}): another copy of this store would hand \
              the key out once more"
         ));
     }
     if done.log_is_kept {
-        desk.output.warn(
+        context.output.warn(
             "another process is reading the store: the sealed copy stays in the store's log until \
              it ends",
         );
@@ -120,16 +125,16 @@ fn say(done: &HandedOut, desk: &mut Desk<'_>) -> Result<(), Failure> {
     let Some(path) = &done.path else {
         return Ok(());
     };
-    let file = word(path, &desk.session.workspace.env.current_dir);
+    let file = word(path, &context.session.workspace.env.current_dir);
     if done.sealed {
-        desk.output.hint(&format!(
+        context.output.hint(&format!(
             "'{}' opens it with `age -d -i IDENTITY -o ssh-key-{name}.pem {file}`",
             done.user
         ));
         return Ok(());
     }
     for command in commands(done, &file) {
-        desk.output.hint(&format!("log in with `{command}`"));
+        context.output.hint(&format!("log in with `{command}`"));
     }
     Ok(())
 }

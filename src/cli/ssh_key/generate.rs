@@ -2,7 +2,7 @@
 
 use super::KeyType;
 use crate::cli::completion;
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::ssh_key::KeyView;
 use crate::domain::name::ClusterName;
@@ -34,18 +34,27 @@ pub(crate) struct SshKeyGenerateArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) async fn run(args: SshKeyGenerateArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(
+    args: SshKeyGenerateArgs,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
     let change = AddKey {
         cluster: args.cluster.clone(),
         origin: Origin::Generate(args.kind.into()),
     };
-    let done = Box::pin(ssh_key::add(desk.session, &change, &args.dry_run.intent())).await?;
-    let Some(shown) = desk.planned(done)? else {
+    let done = Box::pin(ssh_key::add(
+        context.session,
+        &change,
+        &args.dry_run.intent(),
+    ))
+    .await?;
+    let Some(shown) = context.planned(done)? else {
         return Ok(());
     };
-    desk.output.show(&KeyView::from(&shown))?;
-    desk.output
+    context.output.show(&KeyView::from(&shown))?;
+    context
+        .output
         .status(&format!("Cluster '{}' has an SSH key.", args.cluster));
-    super::say_new(&shown, desk);
+    super::say_new(&shown, context);
     Ok(())
 }

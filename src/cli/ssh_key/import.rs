@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::completion;
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::ssh_key::KeyView;
 use crate::domain::name::ClusterName;
@@ -32,11 +32,11 @@ pub(crate) struct SshKeyImportArgs {
 
 /// Reads a key file, asking for its passphrase where a person is there to answer.
 pub(crate) fn read(
-    desk: &mut Desk<'_>,
+    context: &mut Context<'_>,
     cluster: &ClusterName,
     file: &Path,
 ) -> Result<SshKey, Failure> {
-    let (session, prompt, output) = (desk.session, &desk.prompt, &mut *desk.output);
+    let (session, prompt, output) = (context.session, &context.prompt, &mut *context.output);
     let question = format!("Passphrase of '{}'", file.display());
     let mut unanswered = None;
     let mut ask = || {
@@ -56,27 +56,33 @@ pub(crate) fn read(
     }
 }
 
-pub(crate) async fn run(args: SshKeyImportArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    Box::pin(ssh_key::may_add(desk.session, &args.cluster)).await?;
-    let key = read(desk, &args.cluster, &args.file)?;
+pub(crate) async fn run(args: SshKeyImportArgs, context: &mut Context<'_>) -> Result<(), Failure> {
+    Box::pin(ssh_key::may_add(context.session, &args.cluster)).await?;
+    let key = read(context, &args.cluster, &args.file)?;
     let change = AddKey {
         cluster: args.cluster.clone(),
         origin: Origin::Import(Box::new(key)),
     };
-    let done = Box::pin(ssh_key::add(desk.session, &change, &args.dry_run.intent())).await?;
-    let Some(shown) = desk.planned(done)? else {
+    let done = Box::pin(ssh_key::add(
+        context.session,
+        &change,
+        &args.dry_run.intent(),
+    ))
+    .await?;
+    let Some(shown) = context.planned(done)? else {
         return Ok(());
     };
-    desk.output.show(&KeyView::from(&shown))?;
+    context.output.show(&KeyView::from(&shown))?;
     let (cluster, file) = (&args.cluster, args.file.display());
-    desk.output
+    context
+        .output
         .status(&format!("Cluster '{cluster}' has an SSH key."));
-    desk.output.warn(&if is_stream(&args.file) {
+    context.output.warn(&if is_stream(&args.file) {
         "what it was read from may still hold the private key: delete it, and copies of it"
             .to_owned()
     } else {
         format!("`{file}` still holds the private key, and so may copies of it: delete them")
     });
-    super::say_new(&shown, desk);
+    super::say_new(&shown, context);
     Ok(())
 }

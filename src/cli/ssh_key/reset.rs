@@ -1,7 +1,7 @@
 //! `kubegrant ssh-key reset`.
 
 use super::KeyType;
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::ssh_key::KeyView;
 use crate::cli::{completion, confirm};
@@ -30,25 +30,26 @@ pub(crate) struct SshKeyResetArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) async fn run(args: &SshKeyResetArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(args: &SshKeyResetArgs, context: &mut Context<'_>) -> Result<(), Failure> {
     let name = &args.cluster;
     let question = format!("Destroy the SSH key of cluster '{name}' and make a new one?");
-    let intent = confirm::intent(desk, &question, args.dry_run)?;
+    let intent = confirm::intent(context, &question, args.dry_run)?;
     let change = ops::ssh_key::Reset {
         cluster: name.clone(),
         kind: args.kind.into(),
     };
-    let done = Box::pin(ops::ssh_key::reset(desk.session, &change, &intent)).await?;
-    let Some(shown) = desk.planned(done)? else {
+    let done = Box::pin(ops::ssh_key::reset(context.session, &change, &intent)).await?;
+    let Some(shown) = context.planned(done)? else {
         return Ok(());
     };
-    desk.output.show(&KeyView::from(&shown))?;
-    desk.output
+    context.output.show(&KeyView::from(&shown))?;
+    context
+        .output
         .status(&format!("Cluster '{name}' has a new SSH key."));
     for item in &shown.pending {
-        desk.output.warn(item);
+        context.output.warn(item);
     }
-    desk.output.hint(&format!(
+    context.output.hint(&format!(
         "bring it to the nodes with `kubegrant ssh-key rotate {name} -i KEYFILE`, with a key that \
          they accept"
     ));

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::KeyType;
 use crate::cli::completion;
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::prompt::PromptError;
 use crate::cli::views::ssh_key::RollOutView;
@@ -12,7 +12,7 @@ use crate::domain::Confirmed;
 use crate::domain::name::ClusterName;
 use crate::error::{Failure, Kind};
 use crate::ops::ssh_key::SshKeyKind;
-use crate::ops::ssh_key::{self, Consent, Heard, RollOut, RollOutWish};
+use crate::ops::ssh_key::{self, Consent, ProgressEvent, RollOut, RollOutRequest};
 use crate::ops::ssh_key::{Login, Node};
 use crate::ops::{self, Done};
 use crate::output::progress::Progress;
@@ -109,13 +109,13 @@ pub(crate) struct SshKeyRotateArgs {
     dry_run: DryRunArgs,
 }
 
-fn wish(cluster: ClusterName, reach: ReachArgs, kind: SshKeyKind) -> RollOutWish {
+fn wanted(cluster: ClusterName, reach: ReachArgs, kind: SshKeyKind) -> RollOutRequest {
     let (login, sudo_from) = if reach.sudo {
         (Some(Login::root()), reach.login)
     } else {
         (reach.login, None)
     };
-    RollOutWish {
+    RollOutRequest {
         cluster,
         nodes: reach.node,
         forget: reach.forget_node,
@@ -129,94 +129,100 @@ fn wish(cluster: ClusterName, reach: ReachArgs, kind: SshKeyKind) -> RollOutWish
 
 /// Shows how far the nodes are.
 struct Ear<'a, 'b> {
-    desk: &'a mut Desk<'b>,
+    context: &'a mut Context<'b>,
     progress: Option<Progress>,
 }
 
 impl Ear<'_, '_> {
-    fn hear(&mut self, heard: &Heard<'_>) {
-        match (heard, &self.progress) {
-            (Heard::Begins(total), _) => {
-                self.progress = Some(self.desk.output.progress(*total, "nodes"));
+    fn on_progress(&mut self, event: &ProgressEvent<'_>) {
+        match (event, &self.progress) {
+            (ProgressEvent::Begins(total), _) => {
+                self.progress = Some(self.context.output.progress(*total, "nodes"));
             }
-            (Heard::Finished(report), Some(progress)) => match &report.outcome {
+            (ProgressEvent::Finished(report), Some(progress)) => match &report.outcome {
                 Ok(_) => progress.done(&report.node),
                 Err(error) => progress.failed(&report.node, &error.to_string()),
             },
-            (Heard::Finished(_), None) => {}
+            (ProgressEvent::Finished(_), None) => {}
         }
     }
 }
 
-pub(crate) async fn install(args: SshKeyInstallArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn install(
+    args: SshKeyInstallArgs,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
     let intent = args.dry_run.intent();
-    let wish = wish(args.cluster, args.reach, SshKeyKind::Ed25519);
-    let session = desk.session;
-    let mut consent = given(desk);
+    let wanted = wanted(args.cluster, args.reach, SshKeyKind::Ed25519);
+    let session = context.session;
+    let mut consent = given(context);
     loop {
         let mut ear = Ear {
-            desk,
+            context,
             progress: None,
         };
-        let mut hear = |heard: Heard<'_>| ear.hear(&heard);
-        match ssh_key::install(session, &wish, &intent, consent, &mut hear).await {
+        let mut on_progress = |event: ProgressEvent<'_>| ear.on_progress(&event);
+        match ssh_key::install(session, &wanted, &intent, consent, &mut on_progress).await {
             Err(ops::Error::NewNodes { nodes, others, .. }) => {
-                consent = ask(desk, &wish.cluster, &nodes, others)?;
+                consent = ask(context, &wanted.cluster, &nodes, others)?;
             }
-            done => return say(done?, desk),
+            done => return say(done?, context),
         }
     }
 }
 
-pub(crate) async fn rotate(args: SshKeyRotateArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn rotate(
+    args: SshKeyRotateArgs,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
     let intent = args.dry_run.intent();
-    let wish = wish(args.cluster, args.reach, args.kind.into());
-    let session = desk.session;
-    let mut consent = given(desk);
+    let wanted = wanted(args.cluster, args.reach, args.kind.into());
+    let session = context.session;
+    let mut consent = given(context);
     loop {
         let mut ear = Ear {
-            desk,
+            context,
             progress: None,
         };
-        let mut hear = |heard: Heard<'_>| ear.hear(&heard);
-        match ssh_key::rotate(session, &wish, &intent, consent, &mut hear).await {
+        let mut on_progress = |event: ProgressEvent<'_>| ear.on_progress(&event);
+        match ssh_key::rotate(session, &wanted, &intent, consent, &mut on_progress).await {
             Err(ops::Error::NewNodes { nodes, others, .. }) => {
-                consent = ask(desk, &wish.cluster, &nodes, others)?;
+                consent = ask(context, &wanted.cluster, &nodes, others)?;
             }
-            done => return say(done?, desk),
+            done => return say(done?, context),
         }
     }
 }
 
-fn given(desk: &Desk<'_>) -> Consent {
-    Confirmed::from_consent(desk.yes).map_or(Consent::Unasked, Consent::Given)
+fn given(context: &Context<'_>) -> Consent {
+    Confirmed::from_consent(context.yes).map_or(Consent::Unasked, Consent::Given)
 }
 
 /// Asks whether nodes that a cluster did not name before are its own. A node that nobody can vouch
 /// for keeps the key from no other.
 fn ask(
-    desk: &mut Desk<'_>,
+    context: &mut Context<'_>,
     cluster: &ClusterName,
     nodes: &[String],
     others: usize,
 ) -> Result<Consent, Failure> {
-    desk.output.status(&format!(
+    context.output.status(&format!(
         "Cluster '{cluster}' names nodes that it did not name before. A node's address is its own \
          word, and whoever takes the key is in there:"
     ));
     for node in nodes {
-        desk.output.status(&format!("  node {node}"));
+        context.output.status(&format!("  node {node}"));
     }
     let question = format!("Put the key on {}?", counted(nodes.len(), "new node"));
-    match desk.prompt.confirm(desk.output, &question, "`--yes`") {
+    match context.prompt.confirm(context.output, &question, "`--yes`") {
         Ok(true) => Ok(given_by_answer()),
-        Ok(false) if others == 0 => Err(Failure::words(
+        Ok(false) if others == 0 => Err(Failure::description(
             Kind::State,
             "not confirmed; nothing was changed",
             "",
         )),
         Ok(false) | Err(PromptError::NotATerminal { .. }) if others > 0 => {
-            desk.output.warn(&format!(
+            context.output.warn(&format!(
                 "{} left out; agree to them with `--yes`, or name them with `--node ADDRESS`",
                 counted(nodes.len(), "new node")
             ));
@@ -238,14 +244,14 @@ fn counted(count: usize, what: &str) -> String {
     }
 }
 
-fn say(done: Done<RollOut>, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let Some(done) = desk.planned(done)? else {
+fn say(done: Done<RollOut>, context: &mut Context<'_>) -> Result<(), Failure> {
+    let Some(done) = context.planned(done)? else {
         return Ok(());
     };
-    desk.output.show(&RollOutView::from(&done))?;
+    context.output.show(&RollOutView::from(&done))?;
     let name = &done.cluster;
     if done.resumed {
-        desk.output.status(&format!(
+        context.output.status(&format!(
             "An earlier rotation of cluster '{name}' was gone on with; run it again for a new one."
         ));
     }
@@ -253,31 +259,31 @@ fn say(done: Done<RollOut>, desk: &mut Desk<'_>) -> Result<(), Failure> {
     for report in &done.reports {
         if let Err(error) = &report.outcome {
             let hint = error.hint();
-            desk.output.warn(&error.to_string());
+            context.output.warn(&error.to_string());
             if told.insert(hint.clone()) {
-                desk.output.hint(&hint);
+                context.output.hint(&hint);
             }
         }
     }
     let count = done.reports.iter().filter(|it| it.outcome.is_ok()).count();
     if done.pending.is_empty() {
-        desk.output.status(&format!(
+        context.output.status(&format!(
             "SSH key {} is on all {count} nodes of cluster '{name}'.",
             done.fingerprint
         ));
         return Ok(());
     }
     if done.unasked.is_some() && count == done.reports.len() {
-        desk.output.status(&format!(
+        context.output.status(&format!(
             "SSH key {} is on all {count} recorded nodes of cluster '{name}'; the cluster could \
              not be asked for others.",
             done.fingerprint
         ));
     }
     for item in &done.pending {
-        desk.output.warn(item);
+        context.output.warn(item);
     }
-    Err(Failure::words(
+    Err(Failure::description(
         Kind::Pending,
         "recorded, but not yet true on every node",
         "run the same command again when the nodes answer: it goes on where it was",

@@ -1,7 +1,7 @@
 //! `kubegrant ssh-key show`.
 
 use crate::cli::completion;
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::views::ssh_key::KeyView;
 use crate::domain::name::ClusterName;
 use crate::error::Failure;
@@ -21,16 +21,16 @@ pub(crate) struct SshKeyShowArgs {
     public: bool,
 }
 
-pub(crate) async fn run(args: &SshKeyShowArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let shown = ops::ssh_key::show(desk.session, &args.cluster).await?;
+pub(crate) async fn run(args: &SshKeyShowArgs, context: &mut Context<'_>) -> Result<(), Failure> {
+    let shown = ops::ssh_key::show(context.session, &args.cluster).await?;
     if args.public {
         let line = format!("{}\n", shown.pair.public);
-        desk.output.raw(line.as_bytes())?;
+        context.output.raw(line.as_bytes())?;
         return Ok(());
     }
-    desk.output.show(&KeyView::from(&shown))?;
+    context.output.show(&KeyView::from(&shown))?;
     for item in &shown.pending {
-        desk.output.warn(item);
+        context.output.warn(item);
     }
     Ok(())
 }

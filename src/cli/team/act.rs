@@ -1,13 +1,13 @@
 //! What the changing verbs of `kubegrant team` have in common.
 
 use crate::cli::completion;
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::project::change::say_over;
 use crate::cli::views::team::ReportView;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::error::Failure;
-use crate::ops::team::{Heard, Verb, Where, act};
+use crate::ops::team::{ProgressEvent, Verb, Where, act};
 use crate::ops::{Applied, Intent};
 
 /// Whose credential, and where.
@@ -48,55 +48,59 @@ pub(crate) async fn run<C: Clone>(
     args: ActArgs,
     action: Verb,
     intent: Intent<C>,
-    desk: &mut Desk<'_>,
+    context: &mut Context<'_>,
 ) -> Result<(), Failure> {
     let place = args.place();
     let mut progress = None;
     let many = args.cluster.is_none();
-    let (session, whom) = (desk.session, (&args.user, &place));
-    let reports = act(session, whom, &action, &intent, &mut |heard| {
-        match (heard, &progress) {
+    let (session, whom) = (context.session, (&args.user, &place));
+    let reports = act(session, whom, &action, &intent, &mut |event| {
+        match (event, &progress) {
             // One cluster needs no progress: what came of it is said at once.
-            (Heard::Begins(total), _) if many => {
-                progress = Some(desk.output.progress(total, "clusters"));
+            (ProgressEvent::Begins(total), _) if many => {
+                progress = Some(context.output.progress(total, "clusters"));
             }
-            (Heard::Finished(report), Some(progress)) => match &report.outcome {
+            (ProgressEvent::Finished(report), Some(progress)) => match &report.outcome {
                 Ok(_) => progress.done(report.cluster.as_str()),
                 Err(error) => progress.failed(report.cluster.as_str(), &error.to_string()),
             },
-            (Heard::Begins(_) | Heard::Finished(_), _) => {}
+            (ProgressEvent::Begins(_) | ProgressEvent::Finished(_), _) => {}
         }
     })
     .await?;
     drop(progress);
     let user = args.user.to_string();
-    desk.output
+    context
+        .output
         .list(reports.iter().map(|it| ReportView::new(&user, it)))?;
     if matches!(intent, Intent::Preview) {
-        desk.output.status("Nothing was changed (dry run).");
+        context.output.status("Nothing was changed (dry run).");
         return Ok(());
     }
     if reports.is_empty() {
-        desk.output.status("There is nothing to do on any cluster.");
+        context
+            .output
+            .status("There is nothing to do on any cluster.");
     }
     let mut applied = Applied::default();
     let mut failures = Vec::new();
     for report in reports {
         match report.outcome {
             Ok(outcome) => {
-                desk.output
+                context
+                    .output
                     .status(&format!("{}.", first_upper(&outcome.truth())));
-                say_over(&outcome.over, desk);
+                say_over(&outcome.over, context);
                 applied.extend(outcome.applied);
             }
             Err(error) => failures.push(Failure::from(error)),
         }
     }
     // What is pending outweighs what failed: it stands recorded.
-    let pending = desk.say_applied(&applied);
+    let pending = context.say_applied(&applied);
     for failure in &failures {
         let (message, causes) = failure.lines();
-        desk.output.error(&message, &causes, &failure.hints);
+        context.output.error(&message, &causes, &failure.hints);
     }
     pending?;
     match failures.into_iter().next() {

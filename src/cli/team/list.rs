@@ -1,7 +1,7 @@
 //! `kubegrant team list`.
 
 use crate::cli::completion;
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::views::team::LineView;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::error::Failure;
@@ -24,14 +24,14 @@ pub(crate) struct TeamListArgs {
     show_revoked: bool,
 }
 
-pub(crate) fn run(args: TeamListArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) fn run(args: TeamListArgs, context: &mut Context<'_>) -> Result<(), Failure> {
     let filter = ops::team::Filter {
         cluster: args.cluster,
         user: args.user,
         show_revoked: args.show_revoked,
     };
-    let lines = ops::team::list(desk.session, &filter)?;
-    desk.output.list(lines.into_iter().map(LineView::from))?;
-    desk.say_doubt()?;
+    let lines = ops::team::list(context.session, &filter)?;
+    context.output.list(lines.into_iter().map(LineView::from))?;
+    context.say_doubt()?;
     Ok(())
 }

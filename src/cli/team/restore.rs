@@ -1,7 +1,7 @@
 //! `kubegrant team restore`.
 
 use super::act::{self, ActArgs};
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::error::Failure;
 use crate::ops::team::Verb;
 
@@ -14,7 +14,7 @@ pub(crate) struct TeamRestoreArgs {
     act: ActArgs,
 }
 
-pub(crate) async fn run(args: TeamRestoreArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(args: TeamRestoreArgs, context: &mut Context<'_>) -> Result<(), Failure> {
     let intent = args.act.dry_run.intent();
-    act::run(args.act, Verb::Restore, intent, desk).await
+    act::run(args.act, Verb::Restore, intent, context).await
 }

@@ -2,7 +2,7 @@
 
 use super::act::{self, ActArgs};
 use crate::cli::confirm;
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::domain::name::parse_line;
 use crate::error::Failure;
 use crate::ops::team::Verb;
@@ -23,12 +23,12 @@ pub(crate) struct TeamRevokeArgs {
     reason: String,
 }
 
-pub(crate) async fn run(args: TeamRevokeArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(args: TeamRevokeArgs, context: &mut Context<'_>) -> Result<(), Failure> {
     let (user, place) = (&args.act.user, args.act.place_words());
     let question = format!("Revoke the kubeconfig of '{user}' {place}, and block downloads?");
-    let intent = confirm::intent(desk, &question, args.act.dry_run)?;
+    let intent = confirm::intent(context, &question, args.act.dry_run)?;
     let action = Verb::Revoke {
         reason: args.reason,
     };
-    act::run(args.act, action, intent, desk).await
+    act::run(args.act, action, intent, context).await
 }

@@ -2,7 +2,7 @@
 
 use super::act::{self, ActArgs};
 use crate::cli::confirm;
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::error::Failure;
 use crate::ops::team::Verb;
 
@@ -16,9 +16,9 @@ pub(crate) struct TeamRotateArgs {
     act: ActArgs,
 }
 
-pub(crate) async fn run(args: TeamRotateArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(args: TeamRotateArgs, context: &mut Context<'_>) -> Result<(), Failure> {
     let (user, place) = (&args.act.user, args.act.place_words());
     let question = format!("End the kubeconfig of '{user}' {place}?");
-    let intent = confirm::intent(desk, &question, args.act.dry_run)?;
-    act::run(args.act, Verb::Rotate, intent, desk).await
+    let intent = confirm::intent(context, &question, args.act.dry_run)?;
+    act::run(args.act, Verb::Rotate, intent, context).await
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::user::UserView;
 use crate::domain::name::{Email, UserName};
@@ -34,10 +34,10 @@ pub(crate) struct UserAddArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) async fn run(args: UserAddArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(args: UserAddArgs, context: &mut Context<'_>) -> Result<(), Failure> {
     let key = args
         .key
-        .map(|place| ops::user::read_key(desk.session, &place))
+        .map(|place| ops::user::read_key(context.session, &place))
         .transpose()?;
     let change = ops::user::AddUser {
         name: args.name,
@@ -45,25 +45,26 @@ pub(crate) async fn run(args: UserAddArgs, desk: &mut Desk<'_>) -> Result<(), Fa
         role: args.role,
         key,
     };
-    let done = ops::user::add(desk.session, &change, &args.dry_run.intent()).await?;
-    let Some(changed) = desk.planned(done)? else {
+    let done = ops::user::add(context.session, &change, &args.dry_run.intent()).await?;
+    let Some(changed) = context.planned(done)? else {
         return Ok(());
     };
     let (name, role) = (changed.user.name.clone(), changed.user.role);
     let has_key = changed.user.key.is_some();
-    desk.output.show(&UserView::from(changed.user))?;
-    desk.output
+    context.output.show(&UserView::from(changed.user))?;
+    context
+        .output
         .status(&format!("User '{name}' is added as {role}."));
     if has_key && role.is_admin() {
-        desk.output.status(&format!(
+        context.output.status(&format!(
             "'{name}' has full access to every cluster: no grant is needed."
         ));
     } else if has_key {
-        desk.output.hint(&format!(
+        context.output.hint(&format!(
             "give access with `kubegrant access grant {name} --cluster CLUSTER --level read`"
         ));
     } else {
-        desk.output.hint(&format!(
+        context.output.hint(&format!(
             "without a key '{name}' cannot act and files cannot be sealed to them: `kubegrant user set-key {name} --key FILE`"
         ));
     }

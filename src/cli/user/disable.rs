@@ -1,6 +1,6 @@
 //! `kubegrant user disable`.
 
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::project::change::say_over;
 use crate::cli::views::user::UserView;
@@ -21,28 +21,30 @@ pub(crate) struct UserDisableArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) async fn run(args: UserDisableArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(args: UserDisableArgs, context: &mut Context<'_>) -> Result<(), Failure> {
     let question = format!(
         "Disable '{}' and end their credentials everywhere?",
         args.name
     );
-    let intent = confirm::intent(desk, &question, args.dry_run)?;
-    let before = reached::of(desk, &args.name);
+    let intent = confirm::intent(context, &question, args.dry_run)?;
+    let before = reached::of(context, &args.name);
     let change = ops::user::Disable { user: args.name };
-    let done = ops::user::disable(desk.session, &change, &intent).await?;
-    let Some(changed) = desk.planned(done)? else {
+    let done = ops::user::disable(context.session, &change, &intent).await?;
+    let Some(changed) = context.planned(done)? else {
         return Ok(());
     };
     let name = changed.user.name.clone();
-    desk.output.show(&UserView::from(changed.user))?;
+    context.output.show(&UserView::from(changed.user))?;
     let now = if changed.unchanged {
         "already; nothing was changed"
     } else {
         "now"
     };
-    desk.output.status(&format!("'{name}' is disabled {now}."));
-    say_over(&changed.over, desk);
-    desk.say_rotate(&changed.could_open);
-    before.say(desk);
-    desk.say_applied(&changed.applied)
+    context
+        .output
+        .status(&format!("'{name}' is disabled {now}."));
+    say_over(&changed.over, context);
+    context.say_rotate(&changed.could_open);
+    before.say(context);
+    context.say_applied(&changed.applied)
 }

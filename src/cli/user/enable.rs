@@ -1,7 +1,7 @@
 //! `kubegrant user enable`.
 
 use crate::cli::completion;
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::user::UserView;
 use crate::domain::name::UserRef;
@@ -20,19 +20,21 @@ pub(crate) struct UserEnableArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) async fn run(args: UserEnableArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(args: UserEnableArgs, context: &mut Context<'_>) -> Result<(), Failure> {
     let change = ops::user::Enable { user: args.name };
-    let done = ops::user::enable(desk.session, &change, &args.dry_run.intent()).await?;
-    let Some(changed) = desk.planned(done)? else {
+    let done = ops::user::enable(context.session, &change, &args.dry_run.intent()).await?;
+    let Some(changed) = context.planned(done)? else {
         return Ok(());
     };
     let name = changed.user.name.clone();
-    desk.output.show(&UserView::from(changed.user))?;
+    context.output.show(&UserView::from(changed.user))?;
     let now = if changed.unchanged {
         "already; nothing was changed"
     } else {
         "now"
     };
-    desk.output.status(&format!("'{name}' is enabled {now}."));
-    desk.say_applied(&changed.applied)
+    context
+        .output
+        .status(&format!("'{name}' is enabled {now}."));
+    context.say_applied(&changed.applied)
 }

@@ -1,6 +1,6 @@
 //! `kubegrant user list`.
 
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::views::user::UserView;
 use crate::error::Failure;
 use crate::ops;
@@ -9,8 +9,8 @@ use crate::ops;
 #[derive(clap::Args, Debug)]
 pub(crate) struct UserListArgs {}
 
-pub(crate) fn run(_args: &UserListArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let users = ops::user::list(desk.session)?;
-    desk.output.list(users.into_iter().map(UserView::from))?;
+pub(crate) fn run(_args: &UserListArgs, context: &mut Context<'_>) -> Result<(), Failure> {
+    let users = ops::user::list(context.session)?;
+    context.output.list(users.into_iter().map(UserView::from))?;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! `kubegrant user offboard`.
 
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::project::change::say_over;
 use crate::cli::views::offboard::{FarewellView, LeavingView, ReceiptView};
@@ -28,39 +28,41 @@ pub(crate) struct UserOffboardArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) async fn run(args: UserOffboardArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(args: UserOffboardArgs, context: &mut Context<'_>) -> Result<(), Failure> {
     let change = ops::offboard::Offboard {
         user: args.name.clone(),
         new_owner: args.new_owner,
     };
-    let farewell = ops::offboard::preview(desk.session, &change).await?;
+    let farewell = ops::offboard::preview(context.session, &change).await?;
     if args.dry_run.is_on() {
-        desk.output.show(&FarewellView::from(&farewell))?;
-        desk.output.status("Nothing was changed (dry run).");
+        context.output.show(&FarewellView::from(&farewell))?;
+        context.output.status("Nothing was changed (dry run).");
         return Ok(());
     }
     let leaving = farewell.leaving;
     let view = LeavingView::from(&leaving);
     // The plan is talk: stdout is for the receipt.
     for line in view.lines() {
-        desk.output.status(&line);
+        context.output.status(&line);
     }
     let question = format!("End all of this, everywhere, for '{}'?", leaving.user);
-    let confirmed = confirm::agree(desk, &question)?;
-    let before = reached::of(desk, &args.name);
-    let receipt = ops::offboard::offboard(desk.session, &change, confirmed).await?;
-    desk.output.show(&ReceiptView::from(&receipt))?;
+    let confirmed = confirm::agree(context, &question)?;
+    let before = reached::of(context, &args.name);
+    let receipt = ops::offboard::offboard(context.session, &change, confirmed).await?;
+    context.output.show(&ReceiptView::from(&receipt))?;
     let nothing_happened = receipt.applied.ended.is_empty() && receipt.applied.pending.is_empty();
     if receipt.unchanged && nothing_happened {
-        desk.output.status(&format!(
+        context.output.status(&format!(
             "'{}' has left already; nothing was changed.",
             leaving.user
         ));
         return Ok(());
     }
-    desk.output.status(&format!("'{}' has left.", leaving.user));
-    say_over(&receipt.over, desk);
-    desk.say_rotate(&receipt.had.could_open);
-    before.say(desk);
-    desk.say_applied(&receipt.applied)
+    context
+        .output
+        .status(&format!("'{}' has left.", leaving.user));
+    say_over(&receipt.over, context);
+    context.say_rotate(&receipt.had.could_open);
+    before.say(context);
+    context.say_applied(&receipt.applied)
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cli::completion;
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::user::UserView;
 use crate::domain::name::UserRef;
@@ -27,32 +27,32 @@ pub(crate) struct UserSetKeyArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) async fn run(args: UserSetKeyArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(args: UserSetKeyArgs, context: &mut Context<'_>) -> Result<(), Failure> {
     let UserSetKeyArgs { name, key, dry_run } = args;
     let change = ops::user::SetKey {
-        key: ops::user::read_key(desk.session, &key)?,
+        key: ops::user::read_key(context.session, &key)?,
         user: name,
     };
-    let done = ops::user::set_key(desk.session, &change, &dry_run.intent()).await?;
-    let Some(changed) = desk.planned(done)? else {
+    let done = ops::user::set_key(context.session, &change, &dry_run.intent()).await?;
+    let Some(changed) = context.planned(done)? else {
         return Ok(());
     };
     let name = changed.user.name.clone();
-    desk.output.show(&UserView::from(changed.user))?;
+    context.output.show(&UserView::from(changed.user))?;
     if changed.unchanged {
-        desk.output.status(&format!(
+        context.output.status(&format!(
             "This is the key of '{name}' already; nothing was changed."
         ));
     } else {
-        desk.output.status(&format!("'{name}' has a new key."));
+        context.output.status(&format!("'{name}' has a new key."));
         for secret in &changed.could_open {
-            desk.output.warn(&format!(
+            context.output.warn(&format!(
                 "the old key could open {secret}: rotate it at its source, if somebody else has \
                  that key"
             ));
         }
         if !changed.could_open.is_empty() {
-            desk.output.hint(
+            context.output.hint(
                 "`kubegrant cluster rotate-accounts CLUSTER` ends a manager login, and all that \
                  could be made with it",
             );

@@ -1,6 +1,6 @@
 //! `kubegrant user set-role`.
 
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::user::UserView;
 use crate::cli::{completion, reached};
@@ -25,26 +25,27 @@ pub(crate) struct UserSetRoleArgs {
     dry_run: DryRunArgs,
 }
 
-pub(crate) async fn run(args: UserSetRoleArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let before = reached::of(desk, &args.name);
+pub(crate) async fn run(args: UserSetRoleArgs, context: &mut Context<'_>) -> Result<(), Failure> {
+    let before = reached::of(context, &args.name);
     let change = ops::user::SetRole {
         user: args.name,
         role: args.role,
     };
-    let done = ops::user::set_role(desk.session, &change, &args.dry_run.intent()).await?;
-    let Some(changed) = desk.planned(done)? else {
+    let done = ops::user::set_role(context.session, &change, &args.dry_run.intent()).await?;
+    let Some(changed) = context.planned(done)? else {
         return Ok(());
     };
     let name = changed.user.name.clone();
-    desk.output.show(&UserView::from(changed.user))?;
+    context.output.show(&UserView::from(changed.user))?;
     let now = if changed.unchanged {
         "already; nothing was changed"
     } else {
         "now"
     };
-    desk.output
+    context
+        .output
         .status(&format!("'{name}' is {} {now}.", args.role));
-    desk.say_rotate(&changed.could_open);
-    before.say(desk);
-    desk.say_applied(&changed.applied)
+    context.say_rotate(&changed.could_open);
+    before.say(context);
+    context.say_applied(&changed.applied)
 }

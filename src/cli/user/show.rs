@@ -1,7 +1,7 @@
 //! `kubegrant user show`.
 
 use crate::cli::completion;
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::views::user::UserView;
 use crate::domain::name::UserRef;
 use crate::error::Failure;
@@ -15,10 +15,11 @@ pub(crate) struct UserShowArgs {
     name: UserRef,
 }
 
-pub(crate) fn run(args: &UserShowArgs, desk: &mut Desk<'_>) -> Result<(), Failure> {
-    let (user, projects, kept) = ops::user::show(desk.session, &args.name)?;
-    desk.output
+pub(crate) fn run(args: &UserShowArgs, context: &mut Context<'_>) -> Result<(), Failure> {
+    let (user, projects, kept) = ops::user::show(context.session, &args.name)?;
+    context
+        .output
         .show(&UserView::with_projects(user, projects, &kept))?;
-    desk.say_doubt()?;
+    context.say_doubt()?;
     Ok(())
 }

@@ -35,7 +35,7 @@ frozen! {
         now: Option<String> = undone.now.clone(),
         then: Option<String> = undone.then.clone(),
         #[serde(skip)]
-        words: String = undone.words(),
+        words: String = undone.description(),
     }
 }
 

@@ -32,11 +32,11 @@ impl LeftOutView {
                 format!("; allow it with `kubegrant cluster set {cluster} --write-allow {line}`")
             }
         };
-        format!("{}{allow}", self.words())
+        format!("{}{allow}", self.description())
     }
 
     /// What, where it came from, and why.
-    fn words(&self) -> String {
+    fn description(&self) -> String {
         let kind = if self.group.is_empty() {
             self.resource.clone()
         } else {
@@ -58,7 +58,7 @@ pub(crate) fn carried(left: &LeftOut) -> String {
         "ClusterRole '{}' carries what {} leaves out: {}",
         left.part.role(),
         view.level,
-        view.words()
+        view.description()
     )
 }
 

@@ -103,7 +103,7 @@ struct EndingVersion {
 }
 
 impl MemberView {
-    fn words(&self) -> String {
+    fn description(&self) -> String {
         let disabled = if self.active { "" } else { ", disabled" };
         format!("{} ({}{disabled})", self.user, self.role)
     }
@@ -116,7 +116,7 @@ impl SharedView {
         (!names.is_empty()).then(|| format!("{} {}: {names}", self.cluster, self.level))
     }
 
-    fn words(&self) -> String {
+    fn description(&self) -> String {
         let verb = if matches!(self.state, "pending" | "active") {
             "held by"
         } else {
@@ -179,10 +179,10 @@ impl View for ProjectView {
             .col("Made", |it| it.created_at)
             .col("Clusters", |it| Cell::Lines(it.clusters.clone()))
             .col("Members", |it| {
-                Cell::Lines(it.members.iter().map(MemberView::words).collect())
+                Cell::Lines(it.members.iter().map(MemberView::description).collect())
             })
             .col("Shared", |it| {
-                Cell::Lines(it.shared.iter().map(SharedView::words).collect())
+                Cell::Lines(it.shared.iter().map(SharedView::description).collect())
             })
             .col("Must download again", |it| {
                 Cell::Lines(it.shared.iter().filter_map(SharedView::again).collect())

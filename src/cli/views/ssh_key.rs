@@ -46,7 +46,7 @@ struct NodeView {
 }
 
 impl NodeView {
-    fn words(&self) -> String {
+    fn description(&self) -> String {
         let port = self.port.map(|port| format!(":{port}")).unwrap_or_default();
         let proven = if self.proven_at.is_some() {
             ""
@@ -59,7 +59,7 @@ impl NodeView {
 
 impl View for KeyView {
     fn table(&self) -> Table<'_> {
-        let nodes: Vec<String> = self.nodes.iter().map(NodeView::words).collect();
+        let nodes: Vec<String> = self.nodes.iter().map(NodeView::description).collect();
         Table::record(self)
             .col("Cluster", |it| &it.cluster)
             .col("Fingerprint", |it| &it.fingerprint)
@@ -110,7 +110,7 @@ frozen! {
             login: report.login.clone(),
             proven: report.outcome.as_ref().is_ok_and(|outcome| outcome.proven),
             outcome: match &report.outcome {
-                Ok(outcome) => outcome.words(),
+                Ok(outcome) => outcome.description(),
                 Err(error) => error.to_string(),
             },
         });

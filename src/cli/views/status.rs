@@ -25,7 +25,7 @@ frozen! {
 
 frozen! {
     struct KeptView from kept: Kept {
-        let words = kept.words();
+        let words = kept.description();
         user: String = kept.user,
         cluster: String = kept.cluster.to_string(),
         project: String = kept.project,

@@ -47,7 +47,7 @@ impl UserView {
             projects: Some(projects.collect()),
             keeps: Some(
                 kept.iter()
-                    .map(|kept| format!("cluster {}: {}", kept.cluster, kept.words()))
+                    .map(|kept| format!("cluster {}: {}", kept.cluster, kept.description()))
                     .collect(),
             ),
             ..Self::from(user)

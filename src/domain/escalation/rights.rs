@@ -369,7 +369,7 @@ impl Given<'_> {
                 let deputy = deputies::deputy(group, resource);
                 let deputy = deputy.filter(|_| !is_allowed(allowed, group, resource));
                 for verb in self.writes(resource) {
-                    let what = || Why::Writes(words(group, resource));
+                    let what = || Why::Writes(description(group, resource));
                     if let Some(why) = deputy {
                         into.push(Right::Anywhere(Why::Deputy(why)));
                     } else if resource == "*" {
@@ -386,7 +386,7 @@ impl Given<'_> {
     }
 }
 
-fn words(group: &str, resource: &str) -> String {
+fn description(group: &str, resource: &str) -> String {
     match group {
         "" | "*" => resource.to_owned(),
         group => format!("{resource}.{group}"),

@@ -94,13 +94,13 @@ pub(crate) fn tls_fault(error: &rustls::Error) -> TlsFault {
             | AlertDescription::AccessDenied
             | AlertDescription::UnknownCA),
         ) => TlsFault::ClientRefused {
-            alert: words(&format!("{alert:?}")),
+            alert: description(&format!("{alert:?}")),
         },
         rustls::Error::InvalidMessage(_) => TlsFault::NotTls,
         rustls::Error::AlertReceived(alert) => TlsFault::Broken {
             reason: format!(
                 "it broke off the handshake ({})",
-                words(&format!("{alert:?}"))
+                description(&format!("{alert:?}"))
             ),
         },
         other => TlsFault::Broken {
@@ -110,7 +110,7 @@ pub(crate) fn tls_fault(error: &rustls::Error) -> TlsFault {
 }
 
 /// Writes the name of a fault as words: `BadCertificate` is "bad certificate".
-fn words(name: &str) -> String {
+fn description(name: &str) -> String {
     let mut text = String::new();
     let mut before = None;
     for letter in name.chars().filter(char::is_ascii_alphanumeric) {
@@ -165,7 +165,7 @@ fn certificate_fault(fault: &CertificateError) -> TlsFault {
         CertificateError::Other(other) => TlsFault::Broken {
             reason: format!(
                 "its certificate is not accepted ({})",
-                words(&other.0.to_string())
+                description(&other.0.to_string())
             ),
         },
         other => TlsFault::Broken {

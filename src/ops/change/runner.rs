@@ -138,7 +138,9 @@ async fn record_once<C: Change>(
             locked,
             _ssh_keys: ssh_keys,
             seen,
-            resealed: opened.map(|opened| opened.words()).unwrap_or_default(),
+            resealed: opened
+                .map(|opened| opened.description())
+                .unwrap_or_default(),
         }),
         Err(Error::Store(refused)) if direction == Direction::Takes => {
             let seen = seen.unwrap_or_default();

@@ -89,31 +89,31 @@ impl Settings {
 
     /// The cluster as it is to be, but for its project.
     fn applied_to(&self, before: &Cluster) -> Cluster {
-        let wish = self.clone();
+        let wanted = self.clone();
         let mut after = before.clone();
-        if let Some(description) = wish.description {
+        if let Some(description) = wanted.description {
             after.description = description;
         }
         after
             .labels
-            .retain(|key, _| !wish.labels_removed.contains(key));
-        after.labels.extend(wish.labels);
-        if let Some(scope) = wish.write_scope {
+            .retain(|key, _| !wanted.labels_removed.contains(key));
+        after.labels.extend(wanted.labels);
+        if let Some(scope) = wanted.write_scope {
             after.write_scope = scope;
         }
         after
             .held_back
-            .retain(|namespace| !wish.release.contains(namespace));
-        after.held_back.extend(wish.hold_back);
+            .retain(|namespace| !wanted.release.contains(namespace));
+        after.held_back.extend(wanted.hold_back);
         after
             .included
-            .retain(|namespace| !wish.include_removed.contains(namespace));
-        after.included.extend(wish.include);
+            .retain(|namespace| !wanted.include_removed.contains(namespace));
+        after.included.extend(wanted.include);
         after
             .write_allow
-            .retain(|allowed| !wish.allow_removed.contains(allowed));
-        after.write_allow.extend(wish.allow);
-        match wish.public {
+            .retain(|allowed| !wanted.allow_removed.contains(allowed));
+        after.write_allow.extend(wanted.allow);
+        match wanted.public {
             Public::Same => {}
             Public::Registered => after.public = None,
             // A name of the certificate that was found before stays, unless another is given.

@@ -8,7 +8,7 @@ use super::download::{Ready, ask, hand_over, prepare, record_delivery, terms};
 use super::form::{Form, fields, form_of, mark};
 use super::issue::Issue;
 use super::merge::{self, MergeNews};
-use super::{Case, DownloadWish};
+use super::{Case, DownloadRequest};
 use crate::artifact::kubeconfig::render_all;
 use crate::artifact::merge::{Addition, Mark};
 use crate::domain::Timestamp;
@@ -30,9 +30,9 @@ const CLUSTERS_AT_ONCE: usize = 8;
 /// The file's name, where no cluster gives it one.
 const STEM: &str = "kubegrant";
 
-/// What is heard while the work goes on.
+/// What is told while the work goes on.
 #[derive(Debug)]
-pub(crate) enum Heard<'a> {
+pub(crate) enum ProgressEvent<'a> {
     /// On how many clusters.
     Begins(usize),
     /// One is ready, or is not.
@@ -78,7 +78,7 @@ pub(crate) struct AllDownloaded {
 }
 
 impl AllDownloaded {
-    /// Gives the text to standard output, where that was wished; says whether it was.
+    /// Gives the text to standard output, where that was asked for; says whether it was.
     pub(crate) fn hand_to_stdout<E>(
         &self,
         hand: impl FnOnce(&[u8]) -> Result<(), E>,
@@ -96,7 +96,7 @@ type Failed = Vec<(ClusterName, Error)>;
 /// Asks the rules of every cluster in use that the user can reach.
 fn cases(
     session: &Session,
-    wish: &impl Fn(ClusterName) -> DownloadWish,
+    wanted: &impl Fn(ClusterName) -> DownloadRequest,
     user: Option<&crate::domain::name::UserRef>,
 ) -> Result<(Vec<Case>, Failed), Error> {
     let actor = find::principal(session, Action::KubeconfigDownload)?;
@@ -117,7 +117,7 @@ fn cases(
     })?;
     let (mut cases, mut failed) = (Vec::new(), Vec::new());
     for name in names {
-        match ask(session, &wish(name.clone())) {
+        match ask(session, &wanted(name.clone())) {
             Ok(case) => cases.push(case),
             Err(error) => failed.push((name, error)),
         }
@@ -130,15 +130,15 @@ fn cases(
 /// Clusters are asked at once. Those that answer are handed over, the others named.
 pub(crate) async fn download_all(
     session: &Session,
-    wish: impl Fn(ClusterName) -> DownloadWish,
+    wanted: impl Fn(ClusterName) -> DownloadRequest,
     intent: &Intent<Unasked>,
-    hear: &mut dyn FnMut(Heard<'_>),
+    on_progress: &mut dyn FnMut(ProgressEvent<'_>),
 ) -> Result<Done<AllDownloaded>, Error> {
     let any: ClusterName = STEM
         .parse()
         .map_err(|_| Error::Obstacle(Obstacle::NoneInReach))?;
-    let whole = wish(any);
-    let (cases, mut failed) = cases(session, &wish, whole.user.as_ref())?;
+    let whole = wanted(any);
+    let (cases, mut failed) = cases(session, &wanted, whole.user.as_ref())?;
     if cases.is_empty() {
         return match failed.into_iter().next() {
             Some((_, error)) => Err(error),
@@ -151,20 +151,20 @@ pub(crate) async fn download_all(
             .await
             .map(Done::Planned);
     }
-    hear(Heard::Begins(cases.len()));
+    on_progress(ProgressEvent::Begins(cases.len()));
     let mut work = stream::iter(&cases)
         .map(|case| {
-            let wish = wish(case.cluster.name.clone());
+            let wanted = wanted(case.cluster.name.clone());
             async move {
                 // Its lock goes before the others are waited for: a slow cluster holds up no other.
-                let ready = prepare(session, &wish).await.map(Ready::unlocked);
+                let ready = prepare(session, &wanted).await.map(Ready::unlocked);
                 (case.cluster.name.clone(), ready)
             }
         })
         .buffer_unordered(CLUSTERS_AT_ONCE);
     let mut ready = Vec::new();
     while let Some((name, outcome)) = work.next().await {
-        hear(Heard::Finished(&name, outcome.as_ref().err()));
+        on_progress(ProgressEvent::Finished(&name, outcome.as_ref().err()));
         match outcome {
             Ok(one) => ready.push(one),
             Err(error) => failed.push((name, error)),
@@ -211,12 +211,12 @@ pub(crate) async fn download_all(
 async fn preview(
     session: &Session,
     cases: &[Case],
-    wish: &DownloadWish,
+    wanted: &DownloadRequest,
     form: &Form,
 ) -> Result<Planned, Error> {
     let mut all = Planned::default();
     for case in cases {
-        let terms = terms(wish);
+        let terms = terms(wanted);
         match change::planned(session, &Issue { case, terms }).await {
             Ok(one) => all.extend(one),
             // The others are handed over all the same.
@@ -241,7 +241,7 @@ async fn preview(
 /// Writes the file or merges it, and records every delivery.
 async fn deliver_all(
     app: &App,
-    wish: &DownloadWish,
+    wanted: &DownloadRequest,
     form: &Form,
     ready: &[Ready],
 ) -> Result<(Option<SecretString>, Option<MergeNews>), Error> {
@@ -252,7 +252,7 @@ async fn deliver_all(
         .iter()
         .map(|one| {
             let token = one.minted.token.clone();
-            fields(app, &one.case, wish, one.credential.version, token)
+            fields(app, &one.case, wanted, one.credential.version, token)
         })
         .collect();
     let (mut bytes, mut merged) = (None, None);
@@ -274,10 +274,10 @@ async fn deliver_all(
             // Of several, none is the one to become current.
             merged = Some(merge::add(path, &additions, false).await?);
         }
-        _ => bytes = hand_over(form, wish, &first.case, &render_all(&all)?)?,
+        _ => bytes = hand_over(form, wanted, &first.case, &render_all(&all)?)?,
     }
     for one in ready {
-        record_delivery(app, one, form.words())?;
+        record_delivery(app, one, form.description())?;
     }
     Ok((bytes, merged))
 }

@@ -50,9 +50,9 @@ pub(crate) enum Destination {
     },
 }
 
-/// A download that is wished for.
+/// A download that is asked for.
 #[derive(Debug, Clone)]
-pub(crate) struct DownloadWish {
+pub(crate) struct DownloadRequest {
     /// Where.
     pub(crate) cluster: ClusterName,
     /// For whom, if not for oneself.
@@ -110,7 +110,7 @@ pub(crate) struct Downloaded {
 }
 
 impl Downloaded {
-    /// Gives the text to standard output, where that was wished; says whether it was.
+    /// Gives the text to standard output, where that was asked for; says whether it was.
     pub(crate) fn hand_to_stdout<E>(
         &self,
         hand: impl FnOnce(&[u8]) -> Result<(), E>,
@@ -130,22 +130,22 @@ fn active(app: &App, case: &Case, id: CredentialId) -> Result<Credential, Error>
         .ok_or_else(|| overtaken(case))
 }
 
-/// The lifetime to ask for: what was wished, but not beyond the grant's end.
-fn lifetime(app: &App, case: &Case, wish: &DownloadWish) -> (i64, Option<Timestamp>) {
-    let wished = wish.ttl_seconds.unwrap_or(TTL_DAYS_DEFAULT * 24 * 3600);
+/// The lifetime to ask for: what was asked for, but not beyond the grant's end.
+fn lifetime(app: &App, case: &Case, wanted: &DownloadRequest) -> (i64, Option<Timestamp>) {
+    let asked = wanted.ttl_seconds.unwrap_or(TTL_DAYS_DEFAULT * 24 * 3600);
     // A token's lifetime is counted by the cluster's clock.
     let now = app.now_on(&case.cluster);
     match case.ends_at {
-        Some(end) if (end - now).num_seconds() < wished => {
+        Some(end) if (end - now).num_seconds() < asked => {
             ((end - now).num_seconds().max(TTL_SECONDS_MIN), Some(end))
         }
-        _ => (wished, None),
+        _ => (asked, None),
     }
 }
 
 /// Which way in a download is about.
-fn way(wish: &DownloadWish) -> Way {
-    if wish.shared {
+fn way(wanted: &DownloadRequest) -> Way {
+    if wanted.shared {
         Way::Shared
     } else {
         Way::Either
@@ -153,23 +153,23 @@ fn way(wish: &DownloadWish) -> Way {
 }
 
 /// Asks the rules what a download is of.
-pub(super) fn ask(session: &Session, wish: &DownloadWish) -> Result<Case, Error> {
-    let user = wish.user.as_ref();
+pub(super) fn ask(session: &Session, wanted: &DownloadRequest) -> Result<Case, Error> {
+    let user = wanted.user.as_ref();
     case(
         session,
         Action::KubeconfigDownload,
-        &wish.cluster,
+        &wanted.cluster,
         user,
-        way(wish),
+        way(wanted),
     )
 }
 
 /// On what terms a download issues a version.
-pub(super) fn terms(wish: &DownloadWish) -> Terms {
+pub(super) fn terms(wanted: &DownloadRequest) -> Terms {
     Terms {
         anew: false,
         hands_over: true,
-        insists: wish.insists,
+        insists: wanted.insists,
     }
 }
 
@@ -177,17 +177,17 @@ pub(super) fn terms(wish: &DownloadWish) -> Terms {
 /// token of the live version.
 pub(crate) async fn download(
     session: &Session,
-    wish: DownloadWish,
+    wanted: DownloadRequest,
     intent: &Intent<Unasked>,
 ) -> Result<Done<Downloaded>, Error> {
-    let case = ask(session, &wish)?;
-    let form = form(session, &case, &wish)?;
+    let case = ask(session, &wanted)?;
+    let form = form(session, &case, &wanted)?;
     if intent.is_preview() {
         let asked = Box::pin(excess::of_level(session, &case.cluster, case.power));
         let excess = asked.await;
         let issue = Issue {
             case: &case,
-            terms: terms(&wish),
+            terms: terms(&wanted),
         };
         let mut planned = change::planned(session, &issue).await?;
         planned.steps.extend(form.step());
@@ -196,17 +196,17 @@ pub(crate) async fn download(
             .extend(excess.iter().map(|what| format!("although {what}")));
         return Ok(Done::Planned(planned));
     }
-    hand_out(session, &wish, form).await.map(Done::Did)
+    hand_out(session, &wanted, form).await.map(Done::Did)
 }
 
 /// The same after the rules were asked and the form is found.
 pub(super) async fn hand_out(
     session: &Session,
-    wish: &DownloadWish,
+    wanted: &DownloadRequest,
     form: Form,
 ) -> Result<Downloaded, Error> {
-    let ready = prepare(session, wish).await?;
-    let outcome = deliver(session, wish, form, &ready).await;
+    let ready = prepare(session, wanted).await?;
+    let outcome = deliver(session, wanted, form, &ready).await;
     let Ready { case, request, .. } = ready;
     if let Err(error) = &outcome {
         case.journal
@@ -248,8 +248,8 @@ impl Ready {
 }
 
 /// Issues the version where there is none, brings it to the cluster, and mints a token.
-pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Ready, Error> {
-    let (case, mut recorded) = issue(session, || ask(session, wish), terms(wish)).await?;
+pub(super) async fn prepare(session: &Session, wanted: &DownloadRequest) -> Result<Ready, Error> {
+    let (case, mut recorded) = issue(session, || ask(session, wanted), terms(wanted)).await?;
     let begun = recorded.effects().iter().any(
         |effect| matches!(effect, Effect::BeginVersion { subject, .. } if *subject == case.of),
     );
@@ -302,10 +302,10 @@ pub(super) async fn prepare(session: &Session, wish: &DownloadWish) -> Result<Re
         // Somebody else's trouble: this version stands.
         reconciled.notes.push(text::chain(&trouble));
     }
-    let minted = match asked.and_then(|found| excess::agreed(found, wish.insists)) {
+    let minted = match asked.and_then(|found| excess::agreed(found, wanted.insists)) {
         Ok(found) => {
             excess.extend(found);
-            Box::pin(mint(session, &case, wish, (id, request), &reconciled)).await
+            Box::pin(mint(session, &case, wanted, (id, request), &reconciled)).await
         }
         Err(error) => Err(error),
     };
@@ -377,12 +377,12 @@ fn half_done(app: &App, case: &Case, request: EventSeq, error: Error) -> Error {
 async fn mint(
     app: &App,
     case: &Case,
-    wish: &DownloadWish,
+    wanted: &DownloadRequest,
     (id, request): (CredentialId, EventSeq),
     reconciled: &reconciling::Outcome,
 ) -> Result<(Credential, Minted, (i64, Option<Timestamp>)), Error> {
     let credential = active(app, case, id)?;
-    let (ttl, grant_ends_at) = lifetime(app, case, wish);
+    let (ttl, grant_ends_at) = lifetime(app, case, wanted);
     let (connection, account) = (&reconciled.connection, credential.account.as_str());
     let minted = mint_and_try(connection, &case.cluster, account, ttl).await?;
     app.store()?.write(|tx| {
@@ -425,13 +425,13 @@ fn hold(app: &App, tx: &store::WriteTxn<'_>, case: &Case, id: CredentialId) -> R
 /// Writes the file or merges it, and records the delivery.
 async fn deliver(
     app: &App,
-    wish: &DownloadWish,
+    wanted: &DownloadRequest,
     form: Form,
     ready: &Ready,
 ) -> Result<Downloaded, Error> {
     let (case, credential) = (&ready.case, &ready.credential);
     let token = ready.minted.token.clone();
-    let fields = fields(app, case, wish, credential.version, token);
+    let fields = fields(app, case, wanted, credential.version, token);
     let mut merged = None;
     let mut bytes = None;
     match (form.merge, &form.path) {
@@ -440,13 +440,13 @@ async fn deliver(
             let addition = Addition {
                 fields: &fields,
                 mark: &mark,
-                context_is_chosen: wish.context.is_some(),
+                context_is_chosen: wanted.context.is_some(),
             };
             merged = Some(merge::add(path, &[addition], set_current).await?);
         }
-        _ => bytes = hand_over(&form, wish, case, &render(&fields)?)?,
+        _ => bytes = hand_over(&form, wanted, case, &render(&fields)?)?,
     }
-    record_delivery(app, ready, form.words())?;
+    record_delivery(app, ready, form.description())?;
     Ok(Downloaded {
         cluster: case.cluster.name.clone(),
         user: case.owner.clone(),
@@ -470,7 +470,7 @@ async fn deliver(
 /// Writes a file, sealed or not; what goes to standard output is given back.
 pub(super) fn hand_over(
     form: &Form,
-    wish: &DownloadWish,
+    wanted: &DownloadRequest,
     case: &Case,
     text: &SecretString,
 ) -> Result<Option<SecretString>, Error> {
@@ -488,7 +488,7 @@ pub(super) fn hand_over(
     match &form.path {
         None => Ok(Some(bytes)),
         Some(path) => {
-            write_private(path, bytes.expose_secret().as_bytes(), wish.overwrite)?;
+            write_private(path, bytes.expose_secret().as_bytes(), wanted.overwrite)?;
             Ok(None)
         }
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::Case;
-use super::download::{Destination, DownloadWish};
+use super::download::{Destination, DownloadRequest};
 use super::merge;
 use crate::artifact::file::check_writable_destination;
 use crate::artifact::kubeconfig::KubeconfigFields;
@@ -43,7 +43,7 @@ impl Form {
     }
 
     /// How it is handed over, in the words of the record.
-    pub(super) fn words(&self) -> &'static str {
+    pub(super) fn description(&self) -> &'static str {
         match (self.merge, self.seal_to.is_some(), self.path.is_some()) {
             (Some(_), ..) => "merged",
             (None, false, true) => "file",
@@ -58,10 +58,10 @@ impl Form {
 pub(super) fn seal_to(
     app: &App,
     case: &Case,
-    wish: &DownloadWish,
+    wanted: &DownloadRequest,
 ) -> Result<Option<Recipient>, Error> {
     let other = case.subject.id != case.actor.user.id;
-    if other && !wish.plain && matches!(wish.destination, Destination::Merge { .. }) {
+    if other && !wanted.plain && matches!(wanted.destination, Destination::Merge { .. }) {
         return Err(Error::Obstacle(Obstacle::SealedNotMerged(
             case.subject.name.clone(),
         )));
@@ -74,14 +74,14 @@ pub(super) fn seal_to(
         .read(|tx| store::bindings::any(tx, case.cluster.id, case.subject.id))?;
     let is_more =
         Some(case.power) > case.actor_power || (is_bound && case.actor_power != Some(Power::Full));
-    if other && wish.plain && is_more {
+    if other && wanted.plain && is_more {
         let denial = Denial::AdminsOnly(OrganizationAction::ActAs);
         let help = vec!["leave out `--plain`: the file is sealed to its owner then".to_owned()];
         let cluster = Some(&case.cluster.name);
         let who = &case.actor.user;
         return Err(case.journal.deny(app, denial, cluster, who, help));
     }
-    if other && !wish.plain {
+    if other && !wanted.plain {
         let key = reseal::key(&case.subject)?.ok_or_else(|| {
             Error::Obstacle(Obstacle::NoKeyToSealTo {
                 user: case.subject.name.clone(),
@@ -94,11 +94,15 @@ pub(super) fn seal_to(
     }
 }
 
-pub(super) fn form(session: &Session, case: &Case, wish: &DownloadWish) -> Result<Form, Error> {
+pub(super) fn form(
+    session: &Session,
+    case: &Case,
+    wanted: &DownloadRequest,
+) -> Result<Form, Error> {
     form_of(
         session,
         std::slice::from_ref(case),
-        wish,
+        wanted,
         case.cluster.name.as_str(),
     )
 }
@@ -107,22 +111,22 @@ pub(super) fn form(session: &Session, case: &Case, wish: &DownloadWish) -> Resul
 pub(super) fn form_of(
     session: &Session,
     cases: &[Case],
-    wish: &DownloadWish,
+    wanted: &DownloadRequest,
     stem: &str,
 ) -> Result<Form, Error> {
     let Some(case) = cases.first() else {
         return Err(Error::Overtaken {
             user: String::new(),
-            cluster: wish.cluster.clone(),
+            cluster: wanted.cluster.clone(),
         });
     };
     let other = case.subject.id != case.actor.user.id;
     let mut key = None;
     for case in cases {
-        key = seal_to(session, case, wish)?;
+        key = seal_to(session, case, wanted)?;
     }
     let seal_to = key;
-    let path = match &wish.destination {
+    let path = match &wanted.destination {
         Destination::Merge { file, set_current } => {
             let path = match file {
                 Some(file) => session.workspace.env.current_dir.join(file),
@@ -132,12 +136,12 @@ pub(super) fn form_of(
             for case in cases {
                 let version = version_to_be(session, case)?;
                 let token = SecretString::from("none");
-                let rehearsal = fields(session, case, wish, version, token);
+                let rehearsal = fields(session, case, wanted, version, token);
                 let mark = mark(session, case)?;
                 let addition = Addition {
                     fields: &rehearsal,
                     mark: &mark,
-                    context_is_chosen: wish.context.is_some(),
+                    context_is_chosen: wanted.context.is_some(),
                 };
                 merge::check(&path, &[addition], *set_current)?;
             }
@@ -163,7 +167,7 @@ pub(super) fn form_of(
     };
     if let Some(path) = &path {
         // Before anything is minted in vain.
-        check_writable_destination(path, wish.overwrite)?;
+        check_writable_destination(path, wanted.overwrite)?;
     }
     Ok(Form {
         seal_to,
@@ -232,7 +236,7 @@ pub(super) fn mark(app: &App, case: &Case) -> Result<Mark, Error> {
 pub(super) fn fields(
     app: &App,
     case: &Case,
-    wish: &DownloadWish,
+    wanted: &DownloadRequest,
     version: u32,
     token: SecretString,
 ) -> KubeconfigFields {
@@ -242,7 +246,7 @@ pub(super) fn fields(
     KubeconfigFields {
         cluster: format!("kubegrant-{cluster}-{salt:08x}"),
         user: format!("kubegrant-{user}@{cluster}-{salt:08x}-v{version}"),
-        context: wish
+        context: wanted
             .context
             .clone()
             .unwrap_or_else(|| format!("{user}@{cluster}")),
@@ -250,7 +254,7 @@ pub(super) fn fields(
         ca_pem: address.ca_pem,
         tls_server_name: address.tls_server_name,
         proxy_url: address.proxy_url,
-        namespace: wish.namespace.clone(),
+        namespace: wanted.namespace.clone(),
         token,
     }
 }

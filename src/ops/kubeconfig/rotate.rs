@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::download::{Destination, DownloadWish, Downloaded, hand_out};
+use super::download::{Destination, DownloadRequest, Downloaded, hand_out};
 use super::form::form;
 use super::issue::{Issue, Terms, issue};
 use super::{Case, Overwrite, Way, case};
@@ -31,26 +31,26 @@ pub(crate) struct Rotated {
     pub(crate) begun: u32,
     /// What it did on the cluster.
     pub(crate) applied: Applied,
-    /// The hand-over of the new version, where it was wished and the old one has ended.
+    /// The hand-over of the new version, where it was asked for and the old one has ended.
     pub(crate) handed: Option<Result<Downloaded, Error>>,
 }
 
 /// Ends the live version, begins the next one when the old one is seen to be gone, and hands it
-/// over where that is wished.
+/// over where that is asked.
 pub(crate) async fn rotate(
     session: &Session,
     cluster: &ClusterName,
-    mut wish: Option<DownloadWish>,
+    mut wanted: Option<DownloadRequest>,
     intent: &Intent<Unasked>,
 ) -> Result<Done<Rotated>, Error> {
     let ask = || case(session, Action::KubeconfigRotate, cluster, None, Way::Own);
     let asked = ask()?;
     // Before anything ends: the new one has a place to go to.
-    let place = match &mut wish {
-        Some(wish) => place_of(session, &asked, wish)?,
+    let place = match &mut wanted {
+        Some(wanted) => place_of(session, &asked, wanted)?,
         None => None,
     };
-    let hands_over = wish.is_some();
+    let hands_over = wanted.is_some();
     let terms = Terms {
         anew: true,
         hands_over,
@@ -75,8 +75,8 @@ pub(crate) async fn rotate(
     let applied = recorded.reconcile_locked(session).await?;
     recorded.close(session, &applied)?;
     drop(recorded);
-    let handed = match wish {
-        Some(wish) if applied.pending.is_empty() => Some(hand_over(session, &wish).await),
+    let handed = match wanted {
+        Some(wanted) if applied.pending.is_empty() => Some(hand_over(session, &wanted).await),
         _ => None,
     };
     Ok(Done::Did(Rotated {
@@ -89,33 +89,33 @@ pub(crate) async fn rotate(
     }))
 }
 
-async fn hand_over(session: &Session, wish: &DownloadWish) -> Result<Downloaded, Error> {
+async fn hand_over(session: &Session, wanted: &DownloadRequest) -> Result<Downloaded, Error> {
     let action = Action::KubeconfigDownload;
-    let case = case(session, action, &wish.cluster, None, Way::Own)?;
-    let form = form(session, &case, wish)?;
-    Box::pin(hand_out(session, wish, form)).await
+    let case = case(session, action, &wanted.cluster, None, Way::Own)?;
+    let form = form(session, &case, wanted)?;
+    Box::pin(hand_out(session, wanted, form)).await
 }
 
-/// Sees that the next version can be put where it is wished, and says what that means; nothing
+/// Sees that the next version can be put where it is asked, and says what that means; nothing
 /// where it goes to standard output.
 fn place_of(
     session: &Session,
     case: &Case,
-    wish: &mut DownloadWish,
+    wanted: &mut DownloadRequest,
 ) -> Result<Option<String>, Error> {
-    let asked = wish.overwrite;
-    wish.overwrite = Overwrite::Force;
-    let form = form(session, case, wish)?;
+    let asked = wanted.overwrite;
+    wanted.overwrite = Overwrite::Force;
+    let form = form(session, case, wanted)?;
     let Some(path) = form.path else {
         return Ok(None);
     };
     let shown = path.display();
-    if matches!(wish.destination, Destination::Merge { .. }) {
+    if matches!(wanted.destination, Destination::Merge { .. }) {
         return Ok(Some(format!("merge it into `{shown}`")));
     }
     if asked == Overwrite::Never && !holds_only_this(session, case, &path)? {
         check_writable_destination(&path, asked)?;
-        wish.overwrite = asked;
+        wanted.overwrite = asked;
     }
     Ok(Some(format!("write `{shown}`")))
 }

@@ -40,7 +40,7 @@ pub(crate) struct Kept {
 
 impl Kept {
     /// What it is, and what ends it.
-    pub(crate) fn words(&self) -> String {
+    pub(crate) fn description(&self) -> String {
         format!(
             "{} (kept shared kubeconfig of project '{}', version {}, until it is rotated)",
             self.power.as_str(),

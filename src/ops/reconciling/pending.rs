@@ -146,7 +146,7 @@ pub(in crate::ops) fn pending_access(
         .collect()
 }
 
-/// What is pending of a cluster's settings, its login and its life.
+/// What is pending of a cluster's settings, its login and its lifecycle.
 fn pending_settings(
     cluster: &Cluster,
     snapshot: &ClusterSnapshot,

@@ -1,6 +1,6 @@
 //! What deleting and forgetting a cluster decide, on rows alone.
 
-use super::{Delete, Forget, words};
+use super::{Delete, Forget, description};
 use crate::domain::access::{Level, Power};
 use crate::domain::policy::{ClusterAction, Denial};
 use crate::domain::refusal::Refusal;
@@ -116,6 +116,6 @@ fn the_rows_of_a_cluster_that_is_removed_are_empty() {
 
 #[test]
 fn the_log_says_what_is_left() {
-    assert_eq!(words(&[]), "nothing of ours is left on it");
-    assert_eq!(words(&["a".to_owned(), "b".to_owned()]), "a; b");
+    assert_eq!(description(&[]), "nothing of ours is left on it");
+    assert_eq!(description(&["a".to_owned(), "b".to_owned()]), "a; b");
 }

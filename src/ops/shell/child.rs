@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Begun, ShellWish};
+use super::{Begun, ShellRequest};
 use crate::artifact::file::{Overwrite, write_private};
 use crate::ops::Error;
 use crate::session::Session;
@@ -37,7 +37,11 @@ impl From<ExitStatus> for Exit {
 /// Runs the command, or the user's shell, to its end.
 ///
 /// Ctrl-C is the command's: the caller holds the interrupt. SIGTERM and SIGHUP to us end it.
-pub(crate) async fn run(session: &Session, begun: &Begun, wish: &ShellWish) -> Result<Exit, Error> {
+pub(crate) async fn run(
+    session: &Session,
+    begun: &Begun,
+    wanted: &ShellRequest,
+) -> Result<Exit, Error> {
     let failed = |source| Error::Child {
         command: "the signals".to_owned(),
         source,
@@ -47,7 +51,7 @@ pub(crate) async fn run(session: &Session, begun: &Begun, wish: &ShellWish) -> R
         (signal(SignalKind::terminate()).map_err(failed)?, "TERM"),
         (signal(SignalKind::hangup()).map_err(failed)?, "HUP"),
     ];
-    let mut command = command(session, begun, wish)?;
+    let mut command = command(session, begun, wanted)?;
     let name = command
         .as_std()
         .get_program()
@@ -97,10 +101,10 @@ async fn end(child: &mut Child) -> std::io::Result<ExitStatus> {
     child.wait().await
 }
 
-fn command(session: &Session, begun: &Begun, wish: &ShellWish) -> Result<Command, Error> {
+fn command(session: &Session, begun: &Begun, wanted: &ShellRequest) -> Result<Command, Error> {
     let env = &session.workspace.env;
     let cluster = begun.cluster.name.as_str();
-    let (program, args) = if let Some((program, args)) = wish.command.split_first() {
+    let (program, args) = if let Some((program, args)) = wanted.command.split_first() {
         (program.clone(), args.to_vec())
     } else {
         let shell = env.path_variable("SHELL").filter(|path| path.is_absolute());
@@ -118,7 +122,7 @@ fn command(session: &Session, begun: &Begun, wish: &ShellWish) -> Result<Command
         .env("KUBEGRANT_SHELL", cluster)
         .current_dir(&env.current_dir)
         .kill_on_drop(true);
-    if wish.command.is_empty() && env.stdin_is_terminal {
+    if wanted.command.is_empty() && env.stdin_is_terminal {
         prompt(
             &mut command,
             &program,

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-use super::roll_out::RollOutWish;
+use super::roll_out::RollOutRequest;
 use crate::domain::Confirmed;
 use crate::domain::cluster::Cluster;
 use crate::domain::name::ClusterName;
@@ -273,23 +273,23 @@ pub(super) fn recorded(app: &App, cluster: &Cluster) -> Result<Vec<NodeKey>, Err
 pub(super) async fn meant(
     session: &Session,
     of: (&Cluster, &User),
-    wish: &RollOutWish,
+    wanted: &RollOutRequest,
     recorded: &[NodeKey],
     is_rotation: bool,
 ) -> Result<Meant, Error> {
     let mut meant = Meant::default();
-    for node in &wish.nodes {
-        let port = node.port.or(wish.port);
+    for node in &wanted.nodes {
+        let port = node.port.or(wanted.port);
         let node = Node {
             port,
             ..node.clone()
         };
         meant
             .targets
-            .extend(targets_at(&node, wish.login.as_ref(), recorded));
+            .extend(targets_at(&node, wanted.login.as_ref(), recorded));
     }
     let ours = recorded.iter().filter(|held| {
-        let login = wish.login.as_ref().map(Login::to_string);
+        let login = wanted.login.as_ref().map(Login::to_string);
         is_rotation && login.is_none_or(|login| login == held.login)
     });
     for held in ours {
@@ -303,11 +303,11 @@ pub(super) async fn meant(
             });
         }
     }
-    if wish.nodes.is_empty() {
+    if wanted.nodes.is_empty() {
         meant.is_of_cluster = true;
-        match believed(session, of, recorded, wish.port).await {
+        match believed(session, of, recorded, wanted.port).await {
             Ok((good, left_out)) => {
-                add_believed(&mut meant, good, left_out, wish, recorded, is_rotation);
+                add_believed(&mut meant, good, left_out, wanted, recorded, is_rotation);
             }
             Err(error @ (Error::Cluster { .. } | Error::Session(_)))
                 if is_rotation && !meant.targets.is_empty() && !error.is_distrust() =>
@@ -327,19 +327,19 @@ fn add_believed(
     meant: &mut Meant,
     good: Vec<(String, Node)>,
     left_out: Vec<LeftOut>,
-    wish: &RollOutWish,
+    wanted: &RollOutRequest,
     recorded: &[NodeKey],
     is_rotation: bool,
 ) {
     let is_gone = |name: &str, address: &str| {
-        let mut gone = wish.forget.iter();
+        let mut gone = wanted.forget.iter();
         gone.any(|node| node.address.eq_ignore_ascii_case(name) || node.address == address)
     };
     for (name, node) in good {
         if is_gone(&name, &node.address) {
             continue;
         }
-        let here = targets_at(&node, wish.login.as_ref(), recorded);
+        let here = targets_at(&node, wanted.login.as_ref(), recorded);
         let is_known = here
             .iter()
             .any(|it| recorded.iter().any(|held| it.is_at(held)));

@@ -130,7 +130,7 @@ impl Giving<'_> {
                 "key {} handed out to `{}`; the sealed copy is destroyed{}",
                 pair.fingerprint,
                 path.display(),
-                words(unwitnessed.as_ref())
+                description(unwitnessed.as_ref())
             );
             let (journal, request) = (self.recorded.journal(), self.recorded.request());
             journal.record(session, tx, Phase::Done, detail, request)?;
@@ -158,7 +158,7 @@ impl Giving<'_> {
                 let detail = format!(
                     "key {} handed out to standard output{}",
                     pair.fingerprint,
-                    words(unwitnessed.as_ref())
+                    description(unwitnessed.as_ref())
                 );
                 let (journal, request) = (recorded.journal(), recorded.request());
                 journal.record(session, tx, Phase::Done, detail, request)?;
@@ -177,7 +177,7 @@ impl Giving<'_> {
 }
 
 /// What the log says of a hand-out without a witness.
-fn words(unwitnessed: Option<&String>) -> String {
+fn description(unwitnessed: Option<&String>) -> String {
     unwitnessed.map_or_else(String::new, |why| {
         format!("; the cluster could not be asked or told: {why}")
     })

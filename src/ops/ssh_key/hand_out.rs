@@ -88,7 +88,7 @@ pub(crate) struct HandedOut {
 }
 
 impl HandedOut {
-    /// Gives the text to standard output, where that was wished; says whether it was.
+    /// Gives the text to standard output, where that was asked for; says whether it was.
     pub(crate) fn hand_to_stdout<E>(
         &self,
         hand: impl FnOnce(&[u8]) -> Result<(), E>,

@@ -5,7 +5,9 @@ use std::cell::Cell;
 
 use super::candidates::{Consent, Meant, Target, meant, recorded};
 use super::pending::resolve_all;
-use super::roll_out::{Heard, NodeReport, RollOut, RollOutWish, Work, failures, file_key, ready};
+use super::roll_out::{
+    NodeReport, ProgressEvent, RollOut, RollOutRequest, Work, failures, file_key, ready,
+};
 use crate::domain::action::Action;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
@@ -26,7 +28,7 @@ use crate::store;
 /// which resolves, forgets and asks nothing.
 pub(super) async fn prepare(
     session: &Session,
-    (command, wish): (Action, &RollOutWish),
+    (command, wanted): (Action, &RollOutRequest),
     rows: &Rows,
     consent: Option<Consent>,
     is_rotation: bool,
@@ -36,23 +38,23 @@ pub(super) async fn prepare(
     if consent.is_some() {
         resolve_all(session, command, rows)?;
         let journal = Journal::new(&actor, command).cluster(cluster);
-        forget(session, (cluster, &journal), &wish.forget)?;
+        forget(session, (cluster, &journal), &wanted.forget)?;
     }
     let recorded = recorded(session, cluster)?;
     let of = (cluster, &actor.user);
-    let mut meant = meant(session, of, wish, &recorded, is_rotation).await?;
-    if meant.is_empty() && (is_rotation || wish.forget.is_empty()) {
-        return Err(Error::from(SshKeyRefusal::NoNodes(wish.cluster.clone())));
+    let mut meant = meant(session, of, wanted, &recorded, is_rotation).await?;
+    if meant.is_empty() && (is_rotation || wanted.forget.is_empty()) {
+        return Err(Error::from(SshKeyRefusal::NoNodes(wanted.cluster.clone())));
     }
     if let Some(consent) = consent {
-        meant.agree(&wish.cluster, consent)?;
+        meant.agree(&wanted.cluster, consent)?;
     }
     Ok(meant)
 }
 
 /// The cluster's public line is put on the nodes.
 struct Install<'a> {
-    wish: &'a RollOutWish,
+    wanted: &'a RollOutRequest,
     /// Who agreed to nodes that are new; `None` is a preview.
     consent: Option<Consent>,
 }
@@ -64,12 +66,12 @@ impl Change for Install<'_> {
     type Consent = Unasked;
 
     fn about(&self) -> About<'_> {
-        let target = change::Target::on(&self.wish.cluster, ClusterAction::ManageSshKey);
+        let target = change::Target::on(&self.wanted.cluster, ClusterAction::ManageSshKey);
         About::gives(INSTALL, target).ssh_keys()
     }
 
     async fn look(&self, session: &Session, rows: &Rows) -> Result<Option<Meant>, Error> {
-        let asked = (INSTALL, self.wish);
+        let asked = (INSTALL, self.wanted);
         let meant = prepare(session, asked, rows, self.consent, false).await?;
         Ok(Some(meant))
     }
@@ -100,13 +102,13 @@ impl Change for Install<'_> {
 /// Puts the cluster's public line on the nodes.
 pub(crate) async fn install(
     session: &Session,
-    wish: &RollOutWish,
+    wanted: &RollOutRequest,
     intent: &Intent<Unasked>,
     consent: Consent,
-    hear: &mut dyn FnMut(Heard<'_>),
+    on_progress: &mut dyn FnMut(ProgressEvent<'_>),
 ) -> Result<Done<RollOut>, Error> {
     let consent = (!intent.is_preview()).then_some(consent);
-    let change = Install { wish, consent };
+    let change = Install { wanted, consent };
     if intent.is_preview() {
         return change::planned(session, &change).await.map(Done::Planned);
     }
@@ -114,7 +116,7 @@ pub(crate) async fn install(
     let meant = recorded.take_seen().flatten().unwrap_or_default();
     let cluster = &recorded.before()?.cluster;
     let pair = recorded.rows().the_ssh_key().map_err(Error::Refused)?;
-    let file = file_key(session, wish)?;
+    let file = file_key(session, wanted)?;
     let work = Work {
         session,
         new: ready(session, cluster, pair.clone(), file.as_ref())?,
@@ -122,9 +124,9 @@ pub(crate) async fn install(
         waits: Cell::new(false),
         cluster,
         journal: recorded.journal(),
-        wish,
+        wanted,
     };
-    let reports = work.bring_all(&meant, hear).await?;
+    let reports = work.bring_all(&meant, on_progress).await?;
     let pending = failures(&reports, &meant);
     close(session, &recorded, &reports, &pending)?;
     Ok(Done::Did(RollOut {
@@ -187,7 +189,7 @@ pub(super) fn close<S>(
 ) -> Result<(), Error> {
     let phase = Phase::ending(pending);
     let words = reports.iter().map(|report| match &report.outcome {
-        Ok(outcome) => format!("{}: {}", report.place(), outcome.words()),
+        Ok(outcome) => format!("{}: {}", report.place(), outcome.description()),
         Err(error) => format!("{}: {error}", report.place()),
     });
     let detail = words.collect::<Vec<_>>().join("; ");

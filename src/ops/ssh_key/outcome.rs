@@ -21,7 +21,7 @@ pub(crate) struct NodeOutcome {
 
 impl NodeOutcome {
     /// In words.
-    pub(crate) fn words(self) -> String {
+    pub(crate) fn description(self) -> String {
         let mut words = vec![if self.present {
             "was installed already"
         } else {

@@ -28,9 +28,9 @@ use crate::store;
 /// How many nodes are worked on at once.
 const NODES_AT_ONCE: usize = 8;
 
-/// What is wished of the nodes.
+/// What is asked of the nodes.
 #[derive(Debug, Clone)]
-pub(crate) struct RollOutWish {
+pub(crate) struct RollOutRequest {
     /// Whose nodes.
     pub(crate) cluster: ClusterName,
     /// Which; empty is all that the cluster names.
@@ -77,9 +77,9 @@ pub(crate) struct RollOut {
     pub(crate) pending: Vec<String>,
 }
 
-/// What is heard while the work goes on.
+/// What is told while the work goes on.
 #[derive(Debug)]
-pub(crate) enum Heard<'a> {
+pub(crate) enum ProgressEvent<'a> {
     /// How many nodes there are.
     Begins(usize),
     /// One is finished.
@@ -99,7 +99,7 @@ pub(super) struct Work<'a> {
     pub(super) session: &'a Session,
     pub(super) cluster: &'a Cluster,
     pub(super) journal: &'a Journal,
-    pub(super) wish: &'a RollOutWish,
+    pub(super) wanted: &'a RollOutRequest,
     pub(super) new: Ready,
     /// Old keys, whose lines go; empty for an installation.
     pub(super) old: Vec<Ready>,
@@ -144,8 +144,11 @@ pub(super) fn ready(
 }
 
 /// The key in the file that was given, where it has no passphrase: it may be the one in question.
-pub(super) fn file_key(session: &Session, wish: &RollOutWish) -> Result<Option<SshKey>, Error> {
-    let Some(path) = &wish.identity_file else {
+pub(super) fn file_key(
+    session: &Session,
+    wanted: &RollOutRequest,
+) -> Result<Option<SshKey>, Error> {
+    let Some(path) = &wanted.identity_file else {
         return Ok(None);
     };
     let bytes = read_bounded(&session.workspace.env.current_dir.join(path), KEY_BYTES_MAX)?;
@@ -155,12 +158,12 @@ pub(super) fn file_key(session: &Session, wish: &RollOutWish) -> Result<Option<S
 
 impl Work<'_> {
     fn ssh(&self, login: &str) -> Result<Ssh, NodeError> {
-        let file = self.wish.identity_file.as_ref();
+        let file = self.wanted.identity_file.as_ref();
         let reach = Reach {
             login: login.parse().ok(),
-            port: self.wish.port,
+            port: self.wanted.port,
             identity_file: file.map(|path| self.session.workspace.env.current_dir.join(path)),
-            sudo_from: self.wish.sudo_from.clone(),
+            sudo_from: self.wanted.sudo_from.clone(),
         };
         Ssh::find(&self.session.workspace.env, reach)
     }
@@ -338,9 +341,9 @@ impl Work<'_> {
     pub(super) async fn bring_all(
         &self,
         meant: &Meant,
-        hear: &mut dyn FnMut(Heard<'_>),
+        on_progress: &mut dyn FnMut(ProgressEvent<'_>),
     ) -> Result<Vec<NodeReport>, Error> {
-        hear(Heard::Begins(meant.targets.len()));
+        on_progress(ProgressEvent::Begins(meant.targets.len()));
         let mut work = stream::iter(&meant.targets)
             .map(|target| async move {
                 let outcome = self.bring(target).await?;
@@ -354,7 +357,7 @@ impl Work<'_> {
         let mut reports = Vec::new();
         while let Some(report) = work.next().await {
             let report = report?;
-            hear(Heard::Finished(&report));
+            on_progress(ProgressEvent::Finished(&report));
             reports.push(report);
         }
         reports.extend(meant.left_out.iter().map(|left| NodeReport {

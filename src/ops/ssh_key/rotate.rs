@@ -5,7 +5,7 @@ use std::cell::Cell;
 use super::candidates::{Consent, Meant};
 use super::install::{close, prepare};
 use super::keys::{NewKey, changed, described, insert, make};
-use super::roll_out::{Heard, RollOut, RollOutWish, Work, failures, file_key, ready};
+use super::roll_out::{ProgressEvent, RollOut, RollOutRequest, Work, failures, file_key, ready};
 use crate::domain::action::Action;
 use crate::domain::audit::Phase;
 use crate::domain::effect::Effect;
@@ -39,11 +39,11 @@ impl<'a> Keys<'a> {
     }
 
     /// Whether a rotation was begun and is not finished.
-    fn is_unfinished(&self, wish: &RollOutWish, nodes: &[NodeKey]) -> bool {
+    fn is_unfinished(&self, wanted: &RollOutRequest, nodes: &[NodeKey]) -> bool {
         let is_old = |node: &NodeKey| self.old.iter().any(|it| it.id == node.key);
         let is_held = nodes.iter().any(|it| it.may_hold() && is_old(it));
         // Nodes are forgotten to end a rotation, not to begin another.
-        let forgets = !wish.forget.is_empty() && !self.old.is_empty();
+        let forgets = !wanted.forget.is_empty() && !self.old.is_empty();
         // A key that nobody has is still on its way to nodes that were away or left out. Since a
         // restore, or an owner's word for the store, nobody knows who has it.
         let is_fresh = self.current.custody.is_held() && self.current.doubted_at.is_none();
@@ -52,15 +52,15 @@ impl<'a> Keys<'a> {
     }
 
     /// The key that is brought: one that is there, or one that is to be made.
-    fn brought(&self, wish: &RollOutWish, nodes: &[NodeKey]) -> Option<&'a KeyPair> {
-        let goes_on = self.is_unfinished(wish, nodes);
+    fn brought(&self, wanted: &RollOutRequest, nodes: &[NodeKey]) -> Option<&'a KeyPair> {
+        let goes_on = self.is_unfinished(wanted, nodes);
         self.next.or_else(|| goes_on.then_some(self.current))
     }
 }
 
 /// The cluster's key is replaced on every node, or a rotation that was cut off is gone on with.
 pub(super) struct Rotate<'a> {
-    pub(super) wish: &'a RollOutWish,
+    pub(super) wanted: &'a RollOutRequest,
     /// Who agreed to nodes that are new; `None` is a preview.
     pub(super) consent: Option<Consent>,
 }
@@ -78,12 +78,12 @@ impl Change for Rotate<'_> {
     type Consent = Unasked;
 
     fn about(&self) -> About<'_> {
-        let target = Target::on(&self.wish.cluster, ClusterAction::ManageSshKey);
+        let target = Target::on(&self.wanted.cluster, ClusterAction::ManageSshKey);
         About::gives(ROTATE, target).ssh_keys()
     }
 
     async fn look(&self, session: &Session, rows: &Rows) -> Result<RotateSeen, Error> {
-        let meant = prepare(session, (ROTATE, self.wish), rows, self.consent, true).await?;
+        let meant = prepare(session, (ROTATE, self.wanted), rows, self.consent, true).await?;
         let mut seen = RotateSeen { meant, made: None };
         if self.consent.is_none() {
             return Ok(seen);
@@ -98,8 +98,8 @@ impl Change for Rotate<'_> {
         let cluster = &rows.only().map_err(Error::Refused)?.cluster;
         let now = with_keys(session, rows)?;
         let keys = Keys::of(&now).map_err(Error::Refused)?;
-        if keys.brought(self.wish, &now.ssh_nodes).is_none() {
-            seen.made = Some(make(session, &cluster.name, self.wish.kind)?);
+        if keys.brought(self.wanted, &now.ssh_nodes).is_none() {
+            seen.made = Some(make(session, &cluster.name, self.wanted.kind)?);
         }
         Ok(seen)
     }
@@ -111,14 +111,14 @@ impl Change for Rotate<'_> {
         seen: &RotateSeen,
     ) -> Result<(), Error> {
         let keys = Keys::of(rows).map_err(Error::Refused)?;
-        if keys.brought(self.wish, &rows.ssh_nodes).is_some() {
+        if keys.brought(self.wanted, &rows.ssh_nodes).is_some() {
             return Ok(());
         }
         let new = NewKey {
             key: seen
                 .made
                 .as_ref()
-                .ok_or_else(|| changed(&self.wish.cluster))?,
+                .ok_or_else(|| changed(&self.wanted.cluster))?,
             imported: false,
             place: Place::Next,
         };
@@ -128,7 +128,7 @@ impl Change for Rotate<'_> {
     fn decide(&self, rows: &Rows, _: &Who, seen: &RotateSeen) -> Result<Decision, Refusal> {
         let cluster = rows.only()?.cluster.id;
         let keys = Keys::of(rows)?;
-        let found = keys.brought(self.wish, &rows.ssh_nodes);
+        let found = keys.brought(self.wanted, &rows.ssh_nodes);
         let nodes = seen.meant.targets.len();
         let mut effects = Vec::new();
         let mut notes = Vec::new();
@@ -188,13 +188,13 @@ fn with_keys(app: &App, rows: &Rows) -> Result<Rows, Error> {
 /// Replaces the cluster's key on every node, or goes on with a rotation that was cut off.
 pub(crate) async fn rotate(
     session: &Session,
-    wish: &RollOutWish,
+    wanted: &RollOutRequest,
     intent: &Intent<Unasked>,
     consent: Consent,
-    hear: &mut dyn FnMut(Heard<'_>),
+    on_progress: &mut dyn FnMut(ProgressEvent<'_>),
 ) -> Result<Done<RollOut>, Error> {
     let consent = (!intent.is_preview()).then_some(consent);
-    let change = Rotate { wish, consent };
+    let change = Rotate { wanted, consent };
     if intent.is_preview() {
         return change::planned(session, &change).await.map(Done::Planned);
     }
@@ -202,11 +202,11 @@ pub(crate) async fn rotate(
     let meant = recorded.take_seen().unwrap_or_default().meant;
     let cluster = &recorded.before()?.cluster;
     let before = Keys::of(recorded.rows()).map_err(Error::Refused)?;
-    let resumed = before.is_unfinished(wish, &recorded.rows().ssh_nodes);
+    let resumed = before.is_unfinished(wanted, &recorded.rows().ssh_nodes);
     let now = with_keys(session, recorded.rows())?;
     let keys = Keys::of(&now).map_err(Error::Refused)?;
     let new = keys.next.unwrap_or(keys.current);
-    let file = file_key(session, wish)?;
+    let file = file_key(session, wanted)?;
     let others = keys.old.into_iter().chain(keys.next.map(|_| keys.current));
     let old = others
         .map(|pair| ready(session, cluster, pair.clone(), file.as_ref()))
@@ -218,9 +218,9 @@ pub(crate) async fn rotate(
         old,
         cluster,
         journal: recorded.journal(),
-        wish,
+        wanted,
     };
-    let reports = work.bring_all(&meant, hear).await?;
+    let reports = work.bring_all(&meant, on_progress).await?;
     let mut pending = failures(&reports, &meant);
     let left = finish(session, &work, pending.is_empty())?;
     pending.extend(left);

@@ -314,12 +314,12 @@ fn a_writer_hands_it_to_nobody_else() {
 
 /// What a rotation does.
 mod rotation {
-    use super::super::roll_out::RollOutWish;
+    use super::super::roll_out::RollOutRequest;
     use super::super::rotate::Rotate;
     use super::*;
 
-    fn wish() -> RollOutWish {
-        RollOutWish {
+    fn wanted() -> RollOutRequest {
+        RollOutRequest {
             cluster: "prod".parse().expect("a name"),
             nodes: vec![],
             forget: vec![],
@@ -331,9 +331,9 @@ mod rotation {
         }
     }
 
-    fn words(world: &World, wish: &RollOutWish) -> Vec<String> {
+    fn effects_of(world: &World, wanted: &RollOutRequest) -> Vec<String> {
         let change = Rotate {
-            wish,
+            wanted,
             consent: None,
         };
         effects(world, &decide(world, &change).expect("allowed"))
@@ -358,7 +358,7 @@ mod rotation {
 
     #[test]
     fn a_rotation_makes_a_key() {
-        assert_eq!(words(&available(), &wish()), NEW);
+        assert_eq!(effects_of(&available(), &wanted()), NEW);
     }
 
     #[test]
@@ -368,7 +368,7 @@ mod rotation {
             pair(2, Place::Next, Custody::Available),
         ]);
         assert_eq!(
-            words(&world, &wish()),
+            effects_of(&world, &wanted()),
             ["bring SSH key SHA256:2 of cluster 'prod' to 0 nodes"]
         );
     }
@@ -379,29 +379,29 @@ mod rotation {
             pair(1, Place::Old, Custody::Destroyed),
             pair(2, Place::Current, Custody::Downloaded),
         ]);
-        assert_eq!(words(&world, &wish()), NEW);
+        assert_eq!(effects_of(&world, &wanted()), NEW);
         world.0.ssh_nodes = vec![node(1)];
         assert_eq!(
-            words(&world, &wish()),
+            effects_of(&world, &wanted()),
             ["bring SSH key SHA256:2 of cluster 'prod' to 0 nodes"]
         );
     }
 
     #[test]
     fn nodes_are_forgotten_to_end_a_rotation_and_not_to_begin_one() {
-        let forgets = RollOutWish {
+        let forgets = RollOutRequest {
             forget: vec!["10.0.0.9".parse().expect("a node")],
-            ..wish()
+            ..wanted()
         };
         let world = with([
             pair(1, Place::Old, Custody::Destroyed),
             pair(2, Place::Current, Custody::Downloaded),
         ]);
         assert_eq!(
-            words(&world, &forgets),
+            effects_of(&world, &forgets),
             ["bring SSH key SHA256:2 of cluster 'prod' to 0 nodes"]
         );
-        assert_eq!(words(&available(), &forgets), NEW);
+        assert_eq!(effects_of(&available(), &forgets), NEW);
     }
 
     #[test]
@@ -409,13 +409,13 @@ mod rotation {
         let fresh = pair(2, Place::Current, Custody::Available);
         let old = pair(1, Place::Old, Custody::Destroyed);
         assert_eq!(
-            words(&with([old.clone(), fresh.clone()]), &wish()),
+            effects_of(&with([old.clone(), fresh.clone()]), &wanted()),
             ["bring SSH key SHA256:2 of cluster 'prod' to 0 nodes"]
         );
         let doubted = KeyPair {
             doubted_at: Some(now()),
             ..fresh
         };
-        assert_eq!(words(&with([old, doubted]), &wish()), NEW);
+        assert_eq!(effects_of(&with([old, doubted]), &wanted()), NEW);
     }
 }

@@ -1,26 +1,26 @@
 //! `kubegrant kubeconfig download --all`.
 
 use super::{say_merged, show_secret};
-use crate::cli::desk::Desk;
+use crate::cli::context::Context;
 use crate::cli::views::kubeconfig;
 use crate::domain::name::ClusterName;
 use crate::error::{Failure, Kind};
-use crate::ops::kubeconfig::{AllDownloaded, DownloadWish, Heard};
+use crate::ops::kubeconfig::{AllDownloaded, DownloadRequest, ProgressEvent};
 use crate::ops::{self, Intent, Unasked};
 
 pub(super) async fn run(
-    wish: impl Fn(ClusterName) -> DownloadWish,
+    wanted: impl Fn(ClusterName) -> DownloadRequest,
     intent: &Intent<Unasked>,
-    desk: &mut Desk<'_>,
+    context: &mut Context<'_>,
 ) -> Result<(), Failure> {
     let mut progress = None;
-    let output = &mut *desk.output;
+    let output = &mut *context.output;
     let done =
-        ops::kubeconfig::download_all(desk.session, wish, intent, &mut |heard| match heard {
-            Heard::Begins(total) => {
+        ops::kubeconfig::download_all(context.session, wanted, intent, &mut |event| match event {
+            ProgressEvent::Begins(total) => {
                 progress = (total > 1).then(|| output.progress(total, "clusters"));
             }
-            Heard::Finished(cluster, failed) => match (&progress, failed) {
+            ProgressEvent::Finished(cluster, failed) => match (&progress, failed) {
                 (Some(progress), None) => progress.done(cluster.as_str()),
                 (Some(progress), Some(error)) => {
                     progress.failed(cluster.as_str(), &error.to_string());
@@ -30,21 +30,21 @@ pub(super) async fn run(
         })
         .await?;
     drop(progress);
-    let Some(done) = desk.planned(done)? else {
+    let Some(done) = context.planned(done)? else {
         return Ok(());
     };
-    if !done.hand_to_stdout(|text| show_secret(text, desk))? {
-        desk.output.show(&kubeconfig::parts(&done))?;
+    if !done.hand_to_stdout(|text| show_secret(text, context))? {
+        context.output.show(&kubeconfig::parts(&done))?;
     }
-    say(&done, desk);
+    say(&done, context);
     let mut failures = Vec::new();
     for note in &done.notes {
-        desk.output.warn(note);
+        context.output.warn(note);
     }
     for (_, error) in done.failed {
         let failure = Failure::from(error);
         let (message, causes) = failure.lines();
-        desk.output.error(&message, &causes, &failure.hints);
+        context.output.error(&message, &causes, &failure.hints);
         failures.push(failure.kind);
     }
     // What is pending first, then the gravest; the unreachable last, as `reconcile` has it.
@@ -59,7 +59,7 @@ pub(super) async fn run(
     }
 }
 
-fn say(done: &AllDownloaded, desk: &mut Desk<'_>) {
+fn say(done: &AllDownloaded, context: &mut Context<'_>) {
     if done.parts.is_empty() {
         return;
     }
@@ -72,16 +72,16 @@ fn say(done: &AllDownloaded, desk: &mut Desk<'_>) {
         1 => "1 cluster".to_owned(),
         number => format!("{number} clusters"),
     };
-    desk.output.status(&format!(
+    context.output.status(&format!(
         "The kubeconfig of '{}' for {clusters}{kind}.",
         done.user
     ));
     for part in &done.parts {
         for excess in &part.excess {
-            desk.output.warn(excess);
+            context.output.warn(excess);
         }
         if let Some(asked) = part.shortened_from {
-            desk.output.warn(&format!(
+            context.output.warn(&format!(
                 "the API server of cluster '{}' gave less than the {} that were asked for",
                 part.cluster,
                 crate::cli::duration::show(chrono::TimeDelta::seconds(asked))
@@ -89,15 +89,15 @@ fn say(done: &AllDownloaded, desk: &mut Desk<'_>) {
         }
     }
     if let Some(news) = &done.merged {
-        say_merged(news, done.path.as_deref(), desk);
+        say_merged(news, done.path.as_deref(), context);
     } else if let Some(path) = done.path.as_ref().map(|path| path.display()) {
         if done.sealed {
-            desk.output.hint(&format!(
+            context.output.hint(&format!(
                 "'{}' opens it with `kubegrant open {path}`",
                 done.user
             ));
         } else {
-            desk.output.hint(&format!(
+            context.output.hint(&format!(
                 "try `kubectl --kubeconfig {path} config get-contexts`"
             ));
         }

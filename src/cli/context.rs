@@ -10,7 +10,7 @@ use crate::output::Output;
 use crate::session::Session;
 
 /// What a verb works with.
-pub(crate) struct Desk<'a> {
+pub(crate) struct Context<'a> {
     /// The hold on the world.
     pub(crate) session: &'a Session,
     /// The voice.
@@ -21,8 +21,8 @@ pub(crate) struct Desk<'a> {
     pub(crate) yes: bool,
 }
 
-impl<'a> Desk<'a> {
-    /// Sets the desk.
+impl<'a> Context<'a> {
+    /// Sets the context.
     pub(crate) fn new(session: &'a Session, output: &'a mut Output, yes: bool) -> Self {
         let prompt = Prompt::new(&session.workspace.env);
         Self {
@@ -33,7 +33,7 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// Whether what is more than it says is wished for all the same: `--yes` says so.
+    /// Whether what is more than it says is asked for all the same: `--yes` says so.
     pub(crate) fn insists(&self) -> Option<Confirmed> {
         Confirmed::from_consent(self.yes)
     }
@@ -107,7 +107,7 @@ impl<'a> Desk<'a> {
         if let Some(why) = &first.why {
             self.output.warn(why);
         }
-        let mut failure = Failure::words(
+        let mut failure = Failure::description(
             Kind::Pending,
             "recorded, but not yet true on the cluster",
             "run `kubegrant reconcile` when the cluster answers; `kubegrant status` shows what is pending",
@@ -120,7 +120,7 @@ impl<'a> Desk<'a> {
             }
             failure
                 .hints
-                .extend(asks.iter().map(ops::status::Ask::words));
+                .extend(asks.iter().map(ops::status::Ask::description));
         }
         Err(failure)
     }

@@ -1,12 +1,12 @@
 //! A cluster's life. Frozen: fields are added, never renamed or retyped.
 
-use crate::ops::life::Lived;
+use crate::ops::lifecycle::Changed;
 use crate::ops::remove::Removed;
 use crate::output::{Table, Time, View};
 
 frozen! {
     /// A cluster after a change in its life.
-    pub(crate) struct LifeView from done: &Lived {
+    pub(crate) struct LifecycleView from done: &Changed {
         name: String = done.cluster.name.to_string(),
         state: &'static str = done.cluster.state.as_str(),
         protected: bool = done.cluster.protected,
@@ -17,7 +17,7 @@ frozen! {
     }
 }
 
-impl LifeView {
+impl LifecycleView {
     /// Says who owns it.
     pub(crate) fn owned_by(mut self, owner: &str) -> Self {
         self.owner = Some(owner.to_owned());
@@ -25,7 +25,7 @@ impl LifeView {
     }
 }
 
-impl View for LifeView {
+impl View for LifecycleView {
     fn table(&self) -> Table<'_> {
         Table::of([self])
             .col("NAME", |it| &it.name)

@@ -23,7 +23,7 @@ pub(super) const TRANSFER: Action = Action::ClusterTransfer;
 
 /// What a change in a cluster's lifecycle came to.
 #[derive(Debug)]
-pub(crate) struct Lived {
+pub(crate) struct Changed {
     /// The cluster as it is now.
     pub(crate) cluster: Cluster,
     /// Whether it was so before.
@@ -32,7 +32,7 @@ pub(crate) struct Lived {
     pub(crate) applied: Applied,
 }
 
-impl Lived {
+impl Changed {
     fn of(done: Done<Carried>) -> Result<Done<Self>, Error> {
         Ok(match done {
             Done::Planned(planned) => Done::Planned(planned),
@@ -98,8 +98,8 @@ pub(crate) async fn protect(
     session: &Session,
     change: &Protect,
     intent: &Intent<Unasked>,
-) -> Result<Done<Lived>, Error> {
-    Lived::of(change::run(session, change, intent).await?)
+) -> Result<Done<Changed>, Error> {
+    Changed::of(change::run(session, change, intent).await?)
 }
 
 /// A cluster is archived: from here it issues, rotates and hands out nothing.
@@ -171,8 +171,8 @@ pub(crate) async fn archive(
     session: &Session,
     change: &Archive,
     intent: &Intent,
-) -> Result<Done<Lived>, Error> {
-    Lived::of(change::run(session, change, intent).await?)
+) -> Result<Done<Changed>, Error> {
+    Changed::of(change::run(session, change, intent).await?)
 }
 
 /// A cluster is taken out of the archive.
@@ -211,8 +211,8 @@ pub(crate) async fn unarchive(
     session: &Session,
     change: &Unarchive,
     intent: &Intent<Unasked>,
-) -> Result<Done<Lived>, Error> {
-    Lived::of(change::run(session, change, intent).await?)
+) -> Result<Done<Changed>, Error> {
+    Changed::of(change::run(session, change, intent).await?)
 }
 
 /// What a transfer will mean, stated before it happens.
@@ -297,7 +297,7 @@ impl Change for Transfer {
             let mut after = on.clone();
             after.apply(&set);
             let access = after.access_of(old, who.now);
-            format!("'{}' has {} then", old.name, words(access))
+            format!("'{}' has {} then", old.name, description(access))
         });
         Ok(Decision {
             effects: is_new.then_some(set).into_iter().collect(),
@@ -317,8 +317,8 @@ pub(crate) async fn transfer(
     session: &Session,
     change: &Transfer,
     intent: &Intent,
-) -> Result<Done<Lived>, Error> {
-    Lived::of(change::run(session, change, intent).await?)
+) -> Result<Done<Changed>, Error> {
+    Changed::of(change::run(session, change, intent).await?)
 }
 
 /// A change of owner, in words.
@@ -328,7 +328,7 @@ pub(super) fn from_to(before: Option<&User>, after: &User) -> String {
 }
 
 /// What an access is, in words.
-pub(crate) fn words(access: Access) -> String {
+pub(crate) fn description(access: Access) -> String {
     match access.power() {
         Some(power) => format!("{power} ({})", access.path()),
         None => "no access".to_owned(),
