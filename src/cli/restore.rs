@@ -8,7 +8,7 @@ use super::global::DryRunArgs;
 use super::views::backup::{RestorePlanView, RestoredView};
 use crate::error::Failure;
 use crate::ops;
-use crate::ops::backup::Outcome;
+use crate::ops::backup::RestoreOutcome;
 
 /// Put a backup in the place of the store
 ///
@@ -38,8 +38,8 @@ pub(crate) async fn run(args: RestoreArgs, context: &mut Context<'_>) -> Result<
     let intent = confirm::intent(context, &question, args.dry_run)?;
     let done = ops::backup::restore(context.session, &args.file, &intent).await?;
     let done = match done {
-        Outcome::Did(done) => done,
-        Outcome::Planned(preview) => {
+        RestoreOutcome::Did(done) => done,
+        RestoreOutcome::Planned(preview) => {
             context.output.show(&RestorePlanView::from(&preview))?;
             context.output.status("Nothing was changed (dry run).");
             return Ok(());

@@ -11,7 +11,7 @@ use super::project::{Project, ProjectId};
 use super::refusal::{Refusal, SshKeyRefusal};
 use super::setting::Setting;
 use super::snapshot::ClusterSnapshot;
-use super::ssh::{KeyPair, NodeKey, Place, SshKeyEffect};
+use super::ssh::{KeyPair, KeyPlace, NodeKey, SshKeyEffect};
 use super::user::UserId;
 
 /// The rows that a change decides on.
@@ -69,7 +69,7 @@ impl Rows {
     /// The cluster's SSH key, if it has one.
     pub(crate) fn ssh_key(&self) -> Option<&KeyPair> {
         let mut keys = self.ssh_keys.iter();
-        keys.find(|it| it.place == Place::Current)
+        keys.find(|it| it.place == KeyPlace::Current)
     }
 
     /// The same, or the refusal that there is none.

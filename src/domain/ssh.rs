@@ -52,7 +52,7 @@ impl Custody {
 
 /// Which part a key plays on its cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Place {
+pub(crate) enum KeyPlace {
     /// Being brought to the nodes; no node has proven it yet.
     Next,
     /// The cluster's key.
@@ -63,7 +63,7 @@ pub(crate) enum Place {
     Gone,
 }
 
-impl Place {
+impl KeyPlace {
     const ALL: [Self; 4] = [Self::Next, Self::Current, Self::Old, Self::Gone];
 
     /// The word stored and shown.
@@ -95,7 +95,7 @@ macro_rules! words {
 }
 
 words!(Custody, "custody");
-words!(Place, "place of a key");
+words!(KeyPlace, "place of a key");
 
 /// A hand-out: begun while the key is `claimed`, done when it is `downloaded`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,7 +122,7 @@ pub(crate) struct KeyPair {
     /// 1, 2, 3 …: part of the sealed record's name.
     pub(crate) generation: u32,
     /// Which part it plays.
-    pub(crate) place: Place,
+    pub(crate) place: KeyPlace,
     /// Where its private half is.
     pub(crate) custody: Custody,
     /// `ed25519` or `rsa-4096`.
@@ -146,7 +146,7 @@ pub(crate) struct KeyPair {
 impl KeyPair {
     /// Whether it is the cluster's key, or to be it.
     pub(crate) fn is_in_use(&self) -> bool {
-        matches!(self.place, Place::Current | Place::Next)
+        matches!(self.place, KeyPlace::Current | KeyPlace::Next)
     }
 }
 

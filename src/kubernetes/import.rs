@@ -31,7 +31,7 @@ pub(crate) use error::{ImportError, Refused};
 pub(crate) use groups::{certificate_groups, certificate_validity};
 pub(crate) use server::{is_server_name, normalize as normalize_address};
 
-use entry::{Fields, Place};
+use entry::{EntryPlace, Fields};
 use yaml::Node;
 
 /// One kubeconfig file, already read.
@@ -159,7 +159,7 @@ pub(crate) fn import(
         merged.add(file).map_err(at(&file.path))?;
     }
     let context = merged.choose(options.context).map_err(at(&first.path))?;
-    let place = Place::new("context", &context.name);
+    let place = EntryPlace::new("context", &context.name);
     context.plain_name("contexts").map_err(at(context.path))?;
     let fields = context.body(&place).map_err(at(context.path))?;
     let chosen = read_context(&fields, &context.name).map_err(at(context.path))?;
@@ -236,10 +236,10 @@ struct Entry<'a> {
 impl Entry<'_> {
     /// Refuses a name that people cannot read as what it is.
     fn plain_name(&self, list: &'static str) -> Result<(), Refused> {
-        entry::plain(&self.name, || Place::root().item(list).field("name"))
+        entry::plain(&self.name, || EntryPlace::root().item(list).field("name"))
     }
 
-    fn body<'n>(&'n self, place: &Place) -> Result<Fields<'n>, Refused> {
+    fn body<'n>(&'n self, place: &EntryPlace) -> Result<Fields<'n>, Refused> {
         Fields::of(&self.body, place.clone())
     }
 }
@@ -251,7 +251,7 @@ struct ChosenContext {
 
 fn read_context(fields: &Fields<'_>, context: &str) -> Result<ChosenContext, Refused> {
     let missing = |field| Refused::Missing {
-        place: Place::new("context", context).field(field),
+        place: EntryPlace::new("context", context).field(field),
     };
     // Not taken over, but still judged: a file with a hidden character in it is refused.
     fields.name("namespace")?;
@@ -278,7 +278,7 @@ impl<'a> Merged<'a> {
                 reason: what_else(&file.text, &root),
             });
         };
-        let fields = Fields::of(&root, Place::root())?;
+        let fields = Fields::of(&root, EntryPlace::root())?;
         for (field, expected) in [("apiVersion", "v1"), ("kind", "Config")] {
             if let Some(found) = fields.text(field)?
                 && found != expected
@@ -322,7 +322,7 @@ impl<'a> Merged<'a> {
         if wanted.is_none()
             && let Some(current) = &self.current
         {
-            entry::plain(current, || Place::root().field("current-context"))?;
+            entry::plain(current, || EntryPlace::root().field("current-context"))?;
         }
         match (wanted.or(self.current.as_deref()), self.contexts.as_slice()) {
             (_, []) => Err(Refused::NoContexts),
@@ -367,7 +367,7 @@ fn add_entries<'a>(
     let earlier: std::collections::HashSet<String> =
         entries.iter().map(|entry| entry.name.clone()).collect();
     for item in fields.list(list)? {
-        let item = Fields::of(item, Place::root().item(list))?;
+        let item = Fields::of(item, EntryPlace::root().item(list))?;
         // An entry without a name cannot be meant by anybody: it spoils nothing that is.
         let Some(name) = item.text("name")? else {
             continue;

@@ -24,7 +24,7 @@ const ROUNDS_MAX: usize = 5;
 
 /// What a reconcile did.
 #[derive(Debug, Default)]
-pub(crate) struct Reconciled {
+pub(crate) struct ClusterChanges {
     /// What was changed.
     pub(crate) changed: Vec<Step>,
     /// What could not be made so, and why: each about one object.
@@ -51,8 +51,8 @@ pub(crate) async fn reconcile(
     connection: &Connection,
     desired: &Desired,
     look: &Look<'_>,
-) -> Result<Reconciled, Error> {
-    let mut done = Reconciled::default();
+) -> Result<ClusterChanges, Error> {
+    let mut done = ClusterChanges::default();
     // What may go well when it is looked at again, and its last answer.
     let mut again: BTreeMap<Object, Error> = BTreeMap::new();
     // Kept from round to round: who left a list in a round that ended in a conflict is verified too.

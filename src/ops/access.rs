@@ -7,7 +7,7 @@ mod revoke;
 mod tests;
 
 pub(crate) use grant::{GrantAccess, grant};
-pub(crate) use list::{Filter, Line, list};
+pub(crate) use list::{AccessLine, Filter, list};
 pub(crate) use revoke::{RevokeAccess, revoke};
 
 use std::collections::BTreeSet;
@@ -21,7 +21,7 @@ use crate::domain::user::User;
 
 /// What a change of access came to.
 #[derive(Debug)]
-pub(crate) struct Outcome {
+pub(crate) struct AccessOutcome {
     /// Whose.
     pub(crate) user: String,
     /// Where.

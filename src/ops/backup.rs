@@ -145,7 +145,7 @@ pub(crate) struct Preview {
 
 /// What came of a request to restore.
 #[derive(Debug)]
-pub(crate) enum Outcome {
+pub(crate) enum RestoreOutcome {
     /// What would be done.
     Planned(Preview),
     /// What was done.
@@ -188,7 +188,7 @@ pub(crate) async fn restore(
     session: &Session,
     path: &Path,
     intent: &Intent,
-) -> Result<Outcome, Error> {
+) -> Result<RestoreOutcome, Error> {
     let bytes = session
         .workspace
         .read_given_private(path, BACKUP_BYTES_MAX)?;
@@ -213,7 +213,7 @@ pub(crate) async fn restore(
         )];
         let looks = names(&clusters).into_iter();
         lines.extend(looks.map(|name| format!("have cluster '{name}' looked at first")));
-        return Ok(Outcome::Planned(Preview {
+        return Ok(RestoreOutcome::Planned(Preview {
             steps: lines,
             undone,
         }));
@@ -251,7 +251,7 @@ pub(crate) async fn restore(
     let forgotten = forgotten
         .filter(|there| clusters.iter().all(|cluster| cluster.name != there.name))
         .map(|cluster| cluster.name.to_string());
-    Ok(Outcome::Did(Restored {
+    Ok(RestoreOutcome::Did(Restored {
         undone,
         backup: head,
         forgotten: forgotten.collect(),

@@ -17,7 +17,7 @@ pub(super) use custody::prove;
 pub(crate) use public::{parse_address, parse_host};
 pub(crate) use register::{Add, Registered, add};
 pub(crate) use relink::{Relink, relink};
-pub(crate) use settings::{Place, Public, Set, SetOutcome, Settings, set};
+pub(crate) use settings::{IntoProject, Public, Set, SetOutcome, Settings, set};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,7 +37,7 @@ use crate::store;
 
 /// One line of `cluster list`.
 #[derive(Debug)]
-pub(crate) struct Line {
+pub(crate) struct ClusterLine {
     /// The cluster.
     pub(crate) cluster: Cluster,
     /// Its owner's name.
@@ -57,7 +57,7 @@ pub(crate) struct Line {
 }
 
 /// Lists the clusters that the actor may see.
-pub(crate) fn list(session: &Session) -> Result<Vec<Line>, Error> {
+pub(crate) fn list(session: &Session) -> Result<Vec<ClusterLine>, Error> {
     let actor = find::principal(session, Action::ClusterList)?;
     session.store()?.read(|tx| {
         let users = store::users::list(tx)?;
@@ -75,7 +75,7 @@ pub(crate) fn list(session: &Session) -> Result<Vec<Line>, Error> {
                 .project
                 .and_then(|id| names.get(&id))
                 .map(ToString::to_string);
-            lines.push(Line {
+            lines.push(ClusterLine {
                 project,
                 role,
                 revoked: blocks.contains(&(cluster.id, actor.user.id)),
@@ -91,7 +91,7 @@ fn line(
     access: Access,
     users: &[User],
     unfinished: &[crate::domain::credential::Credential],
-) -> Line {
+) -> ClusterLine {
     let manages = policy::manages(access);
     let here = || {
         unfinished
@@ -105,7 +105,7 @@ fn line(
         .filter(|credential| credential.state.awaits_cluster())
         .count();
     let owner = users.iter().find(|user| cluster.owner == Some(user.id));
-    Line {
+    ClusterLine {
         owner: owner.map(|user| user.name.to_string()),
         access,
         project: None,
@@ -121,7 +121,7 @@ fn line(
 #[derive(Debug)]
 pub(crate) struct Shown {
     /// The record.
-    pub(crate) line: Line,
+    pub(crate) line: ClusterLine,
     /// Where write reaches and where not, asked of the cluster; for those who manage it.
     pub(crate) reach: Option<Result<Reach, String>>,
 }
@@ -148,7 +148,7 @@ pub(crate) async fn show(session: &Session, name: &ClusterName) -> Result<Shown,
         let unfinished = store::credentials::all_unfinished(tx)?;
         let names = store::projects::names(tx)?;
         let project = found.cluster.project.and_then(|id| names.get(&id));
-        Ok::<_, Error>(Line {
+        Ok::<_, Error>(ClusterLine {
             project: project.map(ToString::to_string),
             role: found.project,
             revoked: store::blocks::contains(tx, found.cluster.id, actor.user.id)?,

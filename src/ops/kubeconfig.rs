@@ -33,7 +33,7 @@ use crate::session::{App, Principal, Session};
 use crate::store;
 
 /// Whose kubeconfig a request is about, after the rules were asked.
-pub(super) struct Case {
+pub(super) struct Asked {
     actor: Principal,
     journal: Journal,
     cluster: Cluster,
@@ -52,7 +52,7 @@ pub(super) struct Case {
     asked: ClusterAction,
 }
 
-impl Case {
+impl Asked {
     /// Takes of the cluster and the grant what rows say that were read later.
     fn bring_up_to(&mut self, on: &ClusterSnapshot, now: Timestamp) {
         self.cluster = on.cluster.clone();
@@ -81,7 +81,7 @@ fn case(
     cluster: &ClusterName,
     user: Option<&UserRef>,
     way: Way,
-) -> Result<Case, Error> {
+) -> Result<Asked, Error> {
     let (actor, journal) = find::acting(session, action)?;
     let own = user.is_none_or(|user| is_own(&actor, user));
     let shared = match way {
@@ -127,7 +127,7 @@ fn case(
         .store()?
         .read(|tx| find::project_role(tx, &subject, &found.cluster))?;
     let case = match (access.power(), role, found.cluster.project) {
-        (Some(power), _, _) if !shared => Case {
+        (Some(power), _, _) if !shared => Asked {
             of: Subject::Personal(subject.id),
             owner: SubjectName::Personal(subject.name.clone()),
             journal: journal.user(&subject),
@@ -145,7 +145,7 @@ fn case(
             let owner = session
                 .store()?
                 .read(|tx| store::credentials::owner(tx, of))?;
-            Case {
+            Asked {
                 of,
                 journal: journal.user_name(&owner),
                 owner,
@@ -187,7 +187,7 @@ fn is_own(actor: &Principal, user: &UserRef) -> bool {
 }
 
 /// What was asked for changed meanwhile.
-fn overtaken(case: &Case) -> Error {
+fn overtaken(case: &Asked) -> Error {
     Error::Overtaken {
         user: case.owner.to_string(),
         cluster: case.cluster.name.clone(),
@@ -195,7 +195,7 @@ fn overtaken(case: &Case) -> Error {
 }
 
 /// The live version of what is asked for.
-fn live(app: &App, case: &Case) -> Result<Option<Credential>, Error> {
+fn live(app: &App, case: &Asked) -> Result<Option<Credential>, Error> {
     let versions = app
         .store()?
         .read(|tx| store::credentials::versions_of(tx, case.cluster.id, case.of))?;

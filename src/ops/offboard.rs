@@ -13,7 +13,7 @@ use crate::domain::name::UserRef;
 use crate::domain::policy::{self, OrganizationAction};
 use crate::domain::refusal::Refusal;
 use crate::domain::rows::Rows;
-use crate::domain::ssh::{Custody, Place};
+use crate::domain::ssh::{Custody, KeyPlace};
 use crate::domain::user::User;
 use crate::domain::{Confirmed, Timestamp};
 use crate::session::{App, Session};
@@ -265,7 +265,7 @@ fn look(app: &App, user: &User) -> Result<Leaving, Error> {
             }
             for key in store::ssh_keys::list(tx, cluster.id)? {
                 let has_it = key.claim.is_some_and(|claim| claim.to == user.id);
-                if has_it && key.custody == Custody::Downloaded && key.place != Place::Gone {
+                if has_it && key.custody == Custody::Downloaded && key.place != KeyPlace::Gone {
                     leaving.holds.push(format!(
                         "SSH key {} of cluster '{name}', until `kubegrant ssh-key rotate {name}`",
                         key.fingerprint

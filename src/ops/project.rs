@@ -23,7 +23,7 @@ use crate::store::{self, ReadTxn};
 
 /// One line of `project list`.
 #[derive(Debug)]
-pub(crate) struct Line {
+pub(crate) struct ProjectLine {
     /// The project.
     pub(crate) project: Project,
     /// How many members it has.
@@ -36,7 +36,7 @@ pub(crate) struct Line {
 
 /// Lists the projects that the actor may see: all for organization owners and admins, others see
 /// those that they are members of.
-pub(crate) fn list(session: &Session) -> Result<Vec<Line>, Error> {
+pub(crate) fn list(session: &Session) -> Result<Vec<ProjectLine>, Error> {
     let actor = find::principal(session, Action::ProjectList)?;
     session.store()?.read(|tx| {
         let clusters = store::clusters::list(tx)?;
@@ -48,7 +48,7 @@ pub(crate) fn list(session: &Session) -> Result<Vec<Line>, Error> {
                 continue;
             }
             let here = |cluster: &&Cluster| cluster.project == Some(project.id);
-            lines.push(Line {
+            lines.push(ProjectLine {
                 members: roles.keys().filter(|(id, _)| *id == project.id).count(),
                 clusters: clusters.iter().filter(here).count(),
                 role,

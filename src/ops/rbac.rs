@@ -32,7 +32,7 @@ use crate::store;
 
 /// What a change of bindings came to.
 #[derive(Debug)]
-pub(crate) struct Outcome {
+pub(crate) struct BindOutcome {
     /// Whose.
     pub(crate) user: String,
     /// On which cluster.
@@ -53,7 +53,7 @@ pub(crate) struct Outcome {
     pub(crate) applied: Applied,
 }
 
-impl Outcome {
+impl BindOutcome {
     fn of<S>(app: &App, bound: &Bound, carried: &Carried<S>) -> Result<Self, Error> {
         let on = carried.after.only().map_err(Error::Refused)?;
         let user = carried.user();
@@ -109,7 +109,7 @@ pub(super) fn standing(bound: &Bound, seen: &Seen) -> Standing {
 
 /// One line of `rbac list`.
 #[derive(Debug)]
-pub(crate) struct Line {
+pub(crate) struct BindingLine {
     /// Whose.
     pub(crate) user: String,
     /// On which cluster.
@@ -139,7 +139,7 @@ pub(crate) struct Filter {
 #[derive(Debug)]
 pub(crate) struct Listed {
     /// The lines.
-    pub(crate) lines: Vec<Line>,
+    pub(crate) lines: Vec<BindingLine>,
     /// Why the cluster was not asked, where it should have been.
     pub(crate) not_asked: Option<String>,
 }
@@ -197,15 +197,17 @@ pub(crate) async fn list(session: &Session, filter: &Filter) -> Result<Listed, E
         } else {
             None
         };
-        listed.lines.extend(here.into_iter().map(|binding| Line {
-            user: name(binding.user),
-            cluster: cluster.name.to_string(),
-            bound: binding.bound.clone(),
-            bound_at: binding.bound_at,
-            bound_by: name(binding.bound_by),
-            reason: binding.reason.clone(),
-            standing: seen.as_ref().map(|seen| standing(&binding.bound, seen)),
-        }));
+        listed
+            .lines
+            .extend(here.into_iter().map(|binding| BindingLine {
+                user: name(binding.user),
+                cluster: cluster.name.to_string(),
+                bound: binding.bound.clone(),
+                bound_at: binding.bound_at,
+                bound_by: name(binding.bound_by),
+                reason: binding.reason.clone(),
+                standing: seen.as_ref().map(|seen| standing(&binding.bound, seen)),
+            }));
     }
     Ok(listed)
 }

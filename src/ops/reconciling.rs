@@ -32,7 +32,7 @@ use crate::domain::subject::SubjectName;
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::error::Error as ClusterError;
 use crate::kubernetes::observe::{Look, Seen};
-use crate::kubernetes::reconcile::{self, Reconciled};
+use crate::kubernetes::reconcile::{self, ClusterChanges};
 use crate::kubernetes::take::Taken;
 use crate::session::{App, Session};
 use crate::store::{self, ReadTxn, WriteTxn};
@@ -122,7 +122,7 @@ fn event_of(on: &ClusterSnapshot, effect: &Effect) -> Option<(SubjectName, Strin
 
 /// What reconciling a cluster came to.
 #[derive(Debug)]
-pub(super) struct Outcome {
+pub(super) struct Reconciled {
     /// Versions that were seen to be gone.
     pub(super) ended: Vec<Credential>,
     /// What was changed on the cluster, in words.
@@ -157,7 +157,7 @@ pub(super) async fn run(
     locked: &LockedCluster,
     journal: &Journal,
     request: Option<EventSeq>,
-) -> Result<Outcome, Error> {
+) -> Result<Reconciled, Error> {
     // A slow process must not bring back an address, an owner or a reach of write that another one
     // took away.
     let cluster = &locked.again(session)?;
@@ -219,7 +219,7 @@ pub(super) async fn run_on(
     journal: &Journal,
     request: Option<EventSeq>,
     depth: Depth,
-) -> Result<Outcome, Error> {
+) -> Result<Reconciled, Error> {
     let journal = &journal.clone().cluster(cluster);
     let (snapshot, head) = decide_ends(app, cluster, journal, request)?;
     let started = tokio::time::Instant::now();
@@ -302,7 +302,7 @@ pub(super) async fn run_on(
             .is_pending();
         trouble = failures.find(|_| pending).map(failed);
     }
-    Ok(Outcome {
+    Ok(Reconciled {
         ended,
         changed,
         notes,
@@ -313,7 +313,7 @@ pub(super) async fn run_on(
 
 /// What was refused: where write does not reach, a sentence each, and the rest.
 fn sort_refused(
-    reconciled: Reconciled,
+    reconciled: ClusterChanges,
     snapshot: &ClusterSnapshot,
 ) -> (Vec<String>, Vec<ClusterError>) {
     let (mut left_out, mut others) = (Vec::new(), Vec::new());
@@ -345,7 +345,7 @@ fn out_of_time() -> ClusterError {
 /// What came of giving.
 #[derive(Default)]
 struct Given {
-    reconciled: Reconciled,
+    reconciled: ClusterChanges,
     vanished: Option<Vanished>,
 }
 
@@ -401,7 +401,7 @@ fn look_for<'a>(desired: &Desired, cluster: &'a Cluster) -> Look<'a> {
 fn record(
     app: &App,
     cluster: &Cluster,
-    (snapshot, taken, reconciled): (&ClusterSnapshot, &Taken, Option<&Reconciled>),
+    (snapshot, taken, reconciled): (&ClusterSnapshot, &Taken, Option<&ClusterChanges>),
     journal: &Journal,
     request: Option<EventSeq>,
 ) -> Result<Vec<Credential>, Error> {
@@ -418,7 +418,7 @@ fn record(
     Ok(recorded?)
 }
 
-impl Outcome {
+impl Reconciled {
     /// The versions that were seen to be gone.
     pub(super) fn ended_there(&self, cluster: &Cluster) -> Vec<Ended> {
         let ended = self.ended.iter().map(|credential| Ended {

@@ -291,7 +291,7 @@ async fn deliver(
     wanted: &ShellRequest,
     begun: &mut Begun,
     ttl: i64,
-    reconciled: &reconciling::Outcome,
+    reconciled: &reconciling::Reconciled,
 ) -> Result<(), Error> {
     let (cluster, user) = (&asked.cluster, &asked.actor.user);
     let (connection, ttl) = (&reconciled.connection, ttl.max(TTL_SECONDS_MIN));

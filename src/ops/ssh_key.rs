@@ -38,21 +38,21 @@ use crate::domain::cluster::Cluster;
 use crate::domain::name::ClusterName;
 use crate::domain::policy::ClusterAction;
 use crate::domain::refusal::SshKeyRefusal;
-use crate::domain::ssh::{Custody, KeyPair, NodeKey, Place};
+use crate::domain::ssh::{Custody, KeyPair, KeyPlace, NodeKey};
 use crate::session::{App, Principal, Session};
 use crate::store;
 
 /// A question about a cluster's SSH key, after the rules were asked.
-struct Case {
+struct AskedKey {
     actor: Principal,
     journal: Journal,
     cluster: Cluster,
 }
 
-fn case(session: &Session, words: Action, name: &ClusterName) -> Result<Case, Error> {
+fn case(session: &Session, words: Action, name: &ClusterName) -> Result<AskedKey, Error> {
     let (actor, journal) = find::acting(session, words)?;
     let found = find::cluster(session, &actor, &journal, name, ClusterAction::See)?;
-    Ok(Case {
+    Ok(AskedKey {
         actor,
         journal: journal.cluster(&found.cluster),
         cluster: found.cluster,
@@ -95,7 +95,7 @@ pub(crate) struct Taken {
 
 fn look(app: &App, cluster: &Cluster) -> Result<Option<Shown>, Error> {
     app.store()?.read(|tx| {
-        let Some(pair) = store::ssh_keys::find(tx, cluster.id, Place::Current)? else {
+        let Some(pair) = store::ssh_keys::find(tx, cluster.id, KeyPlace::Current)? else {
             return Ok(None);
         };
         let users = store::users::list(tx)?;

@@ -5,7 +5,7 @@ mod list;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use list::{Filter, Line, list};
+pub(crate) use list::{Filter, TeamLine, list};
 
 use self::act::Act;
 use super::project::shared::Over;
@@ -76,12 +76,12 @@ pub(crate) struct Report {
     /// Which.
     pub(crate) cluster: ClusterName,
     /// What is true now (or would be), in a sentence.
-    pub(crate) outcome: Result<Outcome, Error>,
+    pub(crate) outcome: Result<TeamOutcome, Error>,
 }
 
 /// What came of one cluster where it went as it should.
 #[derive(Debug)]
-pub(crate) struct Outcome {
+pub(crate) struct TeamOutcome {
     /// In a sentence.
     pub(crate) sentence: String,
     /// Whether anything was changed.
@@ -94,7 +94,7 @@ pub(crate) struct Outcome {
     pub(crate) applied: Applied,
 }
 
-impl Outcome {
+impl TeamOutcome {
     /// The sentence, and how far it is true.
     pub(crate) fn truth(&self) -> String {
         if self.applied.pending.is_empty() {

@@ -22,7 +22,7 @@ use crate::domain::credential::{self, CredentialId};
 use crate::domain::installation::InstallationId;
 use crate::domain::name::{ClusterName, Email, ProjectName, UserName};
 use crate::domain::project::{ProjectId, ProjectRole, SharedLevel};
-use crate::domain::ssh::{Custody, Place, SshKeyId};
+use crate::domain::ssh::{Custody, KeyPlace, SshKeyId};
 use crate::domain::subject::SubjectName;
 use crate::domain::user::{Role, UserId};
 use crate::secrets::Sealed;
@@ -186,7 +186,7 @@ texts!(
     SharedLevel,
     credential::State,
     Custody,
-    Place,
+    KeyPlace,
 );
 
 /// Words that nobody types.

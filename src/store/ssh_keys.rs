@@ -10,7 +10,7 @@ use super::columns::{Time, time, time_option};
 use super::{Error, ReadTxn, Result, WriteTxn};
 use crate::domain::Timestamp;
 use crate::domain::cluster::ClusterId;
-use crate::domain::ssh::{Claim, Custody, KeyPair, NodeKey, Place, SshKeyId};
+use crate::domain::ssh::{Claim, Custody, KeyPair, KeyPlace, NodeKey, SshKeyId};
 use crate::domain::user::UserId;
 use crate::secrets::Sealed;
 
@@ -75,7 +75,11 @@ pub(crate) fn with_nodes(
 }
 
 /// Finds the key that plays a part on a cluster; there is at most one next and one current.
-pub(crate) fn find(tx: &ReadTxn<'_>, cluster: ClusterId, place: Place) -> Result<Option<KeyPair>> {
+pub(crate) fn find(
+    tx: &ReadTxn<'_>,
+    cluster: ClusterId,
+    place: KeyPlace,
+) -> Result<Option<KeyPair>> {
     let sql = format!("SELECT {COLUMNS} FROM ssh_keys WHERE cluster = ?1 AND place = ?2");
     tx.first("SSH key", &sql, (cluster, place), key_pair)
 }
@@ -98,7 +102,7 @@ pub(crate) struct NewSshKey {
     /// Its number among the cluster's keys.
     pub(crate) generation: u32,
     /// Which part it plays.
-    pub(crate) place: Place,
+    pub(crate) place: KeyPlace,
     /// `ed25519` or `rsa-4096`.
     pub(crate) kind: String,
     /// The line for `authorized_keys`.
@@ -228,12 +232,16 @@ pub(crate) fn destroy(tx: &WriteTxn<'_>, id: SshKeyId) -> Result<()> {
 /// Puts a replaced key aside: `old` while a node may accept it, else `gone`.
 pub(crate) fn put_aside(tx: &WriteTxn<'_>, id: SshKeyId) -> Result<()> {
     let is_held = nodes(tx, id)?.iter().any(NodeKey::may_hold);
-    let place = if is_held { Place::Old } else { Place::Gone };
+    let place = if is_held {
+        KeyPlace::Old
+    } else {
+        KeyPlace::Gone
+    };
     set_place(tx, id, place)
 }
 
 /// Gives a key another part to play.
-pub(crate) fn set_place(tx: &WriteTxn<'_>, id: SshKeyId, place: Place) -> Result<()> {
+pub(crate) fn set_place(tx: &WriteTxn<'_>, id: SshKeyId, place: KeyPlace) -> Result<()> {
     tx.sql()
         .execute("UPDATE ssh_keys SET place = ?2 WHERE id = ?1", (id, place))?;
     Ok(())

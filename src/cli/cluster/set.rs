@@ -173,9 +173,9 @@ fn settings(args: &ClusterSetArgs) -> ops::cluster::Settings {
         write_scope: args.write_scope.map(WriteScope::from),
         hold_back: args.hold_back.iter().cloned().collect(),
         project: match &args.project {
-            Some(project) => ops::cluster::Place::In(project.clone()),
-            None if args.no_project => ops::cluster::Place::Nowhere,
-            None => ops::cluster::Place::Same,
+            Some(project) => ops::cluster::IntoProject::In(project.clone()),
+            None if args.no_project => ops::cluster::IntoProject::Nowhere,
+            None => ops::cluster::IntoProject::Same,
         },
         release: args.release.iter().cloned().collect(),
         include: args.include.iter().cloned().collect(),

@@ -3,12 +3,12 @@
 use serde::Serialize;
 
 use crate::domain::access::{Access, Power, strongest};
-use crate::ops::access::{Filter, Line, Outcome};
+use crate::ops::access::{AccessLine, AccessOutcome, Filter};
 use crate::output::{Table, Time, View};
 
 frozen! {
     /// What a user has on a cluster.
-    pub(crate) struct AccessView from line: Line {
+    pub(crate) struct AccessView from line: AccessLine {
         let (granted_at, granted_by, reason) = match line.granted {
             Some((at, by, reason)) => (Some(at), Some(by), Some(reason)),
             None => (None, None, None),
@@ -72,7 +72,7 @@ pub(crate) struct AccessListView {
 
 impl AccessListView {
     /// Shapes the lines; `about` is who and where was asked for.
-    pub(crate) fn new(lines: Vec<Line>, about: &Filter) -> Self {
+    pub(crate) fn new(lines: Vec<AccessLine>, about: &Filter) -> Self {
         let (user, cluster) = (about.user.as_ref(), about.cluster.as_ref());
         let who = user.map_or_else(|| "Nobody".to_owned(), |user| format!("'{user}'"));
         let has = if user.is_some() { "has no" } else { "has" };
@@ -109,7 +109,7 @@ impl View for AccessListView {
 
 frozen! {
     /// What a change of access came to.
-    pub(crate) struct OutcomeView from outcome: &Outcome {
+    pub(crate) struct OutcomeView from outcome: &AccessOutcome {
         let ended = outcome.applied.ended.iter();
         user: String = outcome.user.clone(),
         cluster: String = outcome.cluster.to_string(),

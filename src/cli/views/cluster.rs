@@ -7,7 +7,7 @@ mod settings;
 
 use super::left_out::LeftOutView;
 use crate::domain::access::{Power, strongest};
-use crate::ops::cluster::{Checked, Line, Reach, Registered, Shown};
+use crate::ops::cluster::{Checked, ClusterLine, Reach, Registered, Shown};
 use crate::output::{Cell, NONE, Table, Time, View};
 pub(crate) use settings::SettingsView;
 
@@ -18,7 +18,7 @@ fn labels_text(labels: &BTreeMap<String, String>) -> String {
 
 frozen! {
     /// One cluster of a list.
-    pub(crate) struct LineView from line: &Line {
+    pub(crate) struct LineView from line: &ClusterLine {
         let cluster = &line.cluster;
         let public = cluster.public.as_ref();
         let (access, through) = strongest(line.access, line.role);

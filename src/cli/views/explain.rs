@@ -56,7 +56,7 @@ frozen! {
 }
 
 /// A way to access, or what all of them come to.
-struct Line {
+struct ExplainLine {
     path: &'static str,
     gives: &'static str,
     counts: &'static str,
@@ -64,7 +64,7 @@ struct Line {
 }
 
 impl ExplainView {
-    fn access(&self) -> Line {
+    fn access(&self) -> ExplainLine {
         let (user, cluster) = (&self.user, &self.cluster);
         let level = self.level.unwrap_or("none");
         let why = match level {
@@ -75,22 +75,22 @@ impl ExplainView {
             ),
             level => format!("'{user}' has {level} on cluster '{cluster}'"),
         };
-        Line::sum("access", level, why)
+        ExplainLine::sum("access", level, why)
     }
 
-    fn kubeconfig(&self) -> Line {
+    fn kubeconfig(&self) -> ExplainLine {
         let gives = if self.can_download { "yes" } else { "refused" };
         let why = match (&self.refused_because, self.live_version) {
             (Some(why), _) => why.clone(),
             (None, Some(version)) => format!("version {version} is live"),
             (None, None) => "the next download issues a version".to_owned(),
         };
-        Line::sum("kubeconfig", gives, why)
+        ExplainLine::sum("kubeconfig", gives, why)
     }
 }
 
 impl AnswerView {
-    fn line(&self) -> Line {
+    fn line(&self) -> ExplainLine {
         let gives = match self.allowed {
             Some(true) => "yes",
             Some(false) => "no",
@@ -98,13 +98,13 @@ impl AnswerView {
         };
         let reason = Some(&*self.reason).filter(|reason| !reason.is_empty());
         let why = format!("{}: {}", self.question, reason.unwrap_or(NONE));
-        Line::sum("API server", gives, why)
+        ExplainLine::sum("API server", gives, why)
     }
 }
 
 impl PathView {
-    fn line(&self) -> Line {
-        Line {
+    fn line(&self) -> ExplainLine {
+        ExplainLine {
             path: self.path,
             gives: self.gives.unwrap_or("nothing"),
             counts: if self.counts { "yes" } else { "no" },
@@ -113,7 +113,7 @@ impl PathView {
     }
 }
 
-impl Line {
+impl ExplainLine {
     fn sum(path: &'static str, gives: &'static str, why: String) -> Self {
         Self {
             path,
@@ -127,7 +127,7 @@ impl Line {
 impl View for ExplainView {
     fn table(&self) -> Table<'_> {
         let paths = self.paths.iter().map(PathView::line);
-        let lines: Vec<Line> = paths
+        let lines: Vec<ExplainLine> = paths
             .chain([self.access(), self.kubeconfig()])
             .chain(self.answer.iter().map(AnswerView::line))
             .collect();

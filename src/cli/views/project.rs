@@ -7,12 +7,12 @@ use serde::Serialize;
 use crate::domain::project::{Project, ProjectRole};
 use crate::ops::project::members::Changed;
 use crate::ops::project::shared::Over;
-use crate::ops::project::{Line, Shown, ShownMember, ShownShared};
+use crate::ops::project::{ProjectLine, Shown, ShownMember, ShownShared};
 use crate::output::{Cell, Table, Time, View};
 
 frozen! {
     /// One project of a list.
-    pub(crate) struct ProjectLineView from line: &Line {
+    pub(crate) struct ProjectLineView from line: &ProjectLine {
         name: String = line.project.name.to_string(),
         description: String = line.project.description.clone(),
         members: usize = line.members,

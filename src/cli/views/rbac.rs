@@ -2,7 +2,7 @@
 
 use crate::domain::access::Power;
 use crate::domain::binding::Bound;
-use crate::ops::rbac::{Line, Offer, Outcome, Standing};
+use crate::ops::rbac::{BindOutcome, BindingLine, Offer, Standing};
 use crate::output::{Table, Time, View};
 
 fn binding_name(user: &str, cluster: &str, role: &str) -> String {
@@ -11,7 +11,7 @@ fn binding_name(user: &str, cluster: &str, role: &str) -> String {
 
 frozen! {
     /// A role that is bound to somebody.
-    pub(crate) struct BindingView from line: Line {
+    pub(crate) struct BindingView from line: BindingLine {
         let stands = line.standing.as_ref().map(|standing| match standing {
             Standing::Role { escalates: None } => "ok",
             Standing::Role { escalates: Some(_) } => "escalates",
@@ -87,7 +87,7 @@ impl View for Vec<RoleView> {
 
 frozen! {
     /// What a change of bindings came to.
-    pub(crate) struct OutcomeView from outcome: &Outcome {
+    pub(crate) struct OutcomeView from outcome: &BindOutcome {
         let ended = outcome.applied.ended.iter();
         user: String = outcome.user.clone(),
         cluster: String = outcome.cluster.to_string(),

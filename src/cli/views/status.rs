@@ -86,7 +86,7 @@ impl StatusView {
 }
 
 /// Anything that is not as it should be, or will not stay so.
-struct Line<'a> {
+struct StatusLine<'a> {
     kind: &'static str,
     cluster: &'a str,
     what: Cell<'a>,
@@ -94,10 +94,10 @@ struct Line<'a> {
 }
 
 impl StatusView {
-    fn lines(&self) -> Vec<Line<'_>> {
+    fn lines(&self) -> Vec<StatusLine<'_>> {
         let mut lines = Vec::new();
         let mut line = |kind, cluster, what, until| {
-            lines.push(Line {
+            lines.push(StatusLine {
                 kind,
                 cluster,
                 what,

@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::plan::EffectView;
-use crate::ops::team::{Line, Report};
+use crate::ops::team::{Report, TeamLine};
 use crate::output::{Table, Time, View};
 
 frozen! {
     /// Somebody's latest version on a cluster.
-    pub(crate) struct LineView from line: Line {
+    pub(crate) struct LineView from line: TeamLine {
         let latest = line.latest.as_ref();
         let (at, by) = line.downloaded.unzip();
         user: String = line.user,

@@ -17,9 +17,9 @@ pub(super) fn plain(text: &str, place: impl FnOnce() -> String) -> Result<(), Re
 
 /// Where in the kubeconfig something stands, in words.
 #[derive(Debug, Clone)]
-pub(super) struct Place(String);
+pub(super) struct EntryPlace(String);
 
-impl Place {
+impl EntryPlace {
     pub(super) fn root() -> Self {
         Self(String::new())
     }
@@ -42,7 +42,7 @@ impl Place {
     }
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for EntryPlace {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.0.is_empty() {
             formatter.write_str("the file")
@@ -55,11 +55,11 @@ impl std::fmt::Display for Place {
 /// The fields of one mapping. Absent, null and empty are the same, as they are to kubectl.
 pub(super) struct Fields<'n> {
     entries: &'n [(String, Node)],
-    place: Place,
+    place: EntryPlace,
 }
 
 impl<'n> Fields<'n> {
-    pub(super) fn of(node: &'n Node, place: Place) -> Result<Self, Refused> {
+    pub(super) fn of(node: &'n Node, place: EntryPlace) -> Result<Self, Refused> {
         match node {
             Node::Map(entries) => Ok(Self { entries, place }),
             Node::Null => Ok(Self {
@@ -124,7 +124,7 @@ impl<'n> Fields<'n> {
     }
 
     pub(super) fn mapping(&self, field: &str) -> Result<Option<Fields<'n>>, Refused> {
-        let place = Place(self.place.field(field));
+        let place = EntryPlace(self.place.field(field));
         self.node(field)
             .map(|node| Fields::of(node, place))
             .transpose()

@@ -3,7 +3,7 @@
 use http::Uri;
 use rustls::pki_types::ServerName;
 
-use super::entry::{Fields, Place};
+use super::entry::{EntryPlace, Fields};
 use super::error::Refused;
 use super::{Entry, ImportOptions, material};
 
@@ -36,7 +36,7 @@ pub(super) fn read(
     options: &mut ImportOptions<'_>,
 ) -> Result<Endpoint, Refused> {
     let cluster = entry.name.as_str();
-    let place = Place::new("cluster", cluster);
+    let place = EntryPlace::new("cluster", cluster);
     let fields = entry.body(&place)?;
     fields.only(KNOWN)?;
     if fields.flag("insecure-skip-tls-verify")? {
@@ -79,7 +79,7 @@ pub(super) fn read(
 /// Finds the extension that is for login commands.
 fn read_exec_config(fields: &Fields<'_>) -> Result<Option<serde_json::Value>, Refused> {
     for item in fields.list("extensions")? {
-        let item = Fields::of(item, Place::root().item("extensions"))?;
+        let item = Fields::of(item, EntryPlace::root().item("extensions"))?;
         if item.text("name")?.as_deref() == Some("client.authentication.k8s.io/exec") {
             return Ok(item.node("extension").map(serde_json::Value::from));
         }

@@ -1,6 +1,6 @@
 //! Judges a user entry: how it logs in, and whether we take that over.
 
-use super::entry::{Fields, Place};
+use super::entry::{EntryPlace, Fields};
 use super::error::Refused;
 use super::{Entry, ExecPlugin, ImportOptions, OperatorCredential, material};
 use secrecy::SecretString;
@@ -53,7 +53,7 @@ pub(super) fn read(
     options: &mut ImportOptions<'_>,
 ) -> Result<OperatorCredential, Refused> {
     let user = entry.name.as_str();
-    let fields = entry.body(&Place::new("user", user))?;
+    let fields = entry.body(&EntryPlace::new("user", user))?;
     fields.only(KNOWN)?;
     for field in IMPERSONATION {
         if fields.node(field).is_some() {
@@ -249,7 +249,7 @@ fn read_env(
 ) -> Result<Vec<(String, String)>, Refused> {
     let mut variables = Vec::new();
     for item in section.list("env")? {
-        let item = Fields::of(item, Place::root().item("env"))?;
+        let item = Fields::of(item, EntryPlace::root().item("env"))?;
         item.only(&["name", "value"])?;
         let name = item
             .name("name")?

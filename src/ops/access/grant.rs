@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Outcome, refuse_pointless};
+use super::{AccessOutcome, refuse_pointless};
 use crate::domain::access::{Access, Grant, Level, Power};
 use crate::domain::action::Action;
 use crate::domain::cluster::{Cluster, WriteScope};
@@ -134,14 +134,14 @@ pub(crate) async fn grant(
     session: &Session,
     change: &GrantAccess,
     intent: &Intent<Unasked>,
-) -> Result<Done<Outcome>, Error> {
+) -> Result<Done<AccessOutcome>, Error> {
     let done = change::run(session, change, intent).await?;
     Ok(done.map(|carried| outcome(change, &carried)))
 }
 
-fn outcome(change: &GrantAccess, carried: &Carried<Vec<String>>) -> Outcome {
+fn outcome(change: &GrantAccess, carried: &Carried<Vec<String>>) -> AccessOutcome {
     let included = carried.cluster().map(|on| on.cluster.included.clone());
-    Outcome {
+    AccessOutcome {
         user: carried.user_name(),
         cluster: change.cluster.clone(),
         access: Access::Granted {

@@ -18,7 +18,7 @@ use crate::store::{self, ReadTxn};
 
 /// One line of `access list`.
 #[derive(Debug)]
-pub(crate) struct Line {
+pub(crate) struct AccessLine {
     /// Whose.
     pub(crate) user: String,
     /// Where.
@@ -37,7 +37,7 @@ pub(crate) struct Line {
     pub(crate) version: Option<u32>,
 }
 
-impl Line {
+impl AccessLine {
     fn of(user: &User, cluster: &Cluster) -> Self {
         Self {
             user: user.name.to_string(),
@@ -64,7 +64,7 @@ pub(crate) struct Filter {
 /// Lists who has what, as far as the actor may know: those who manage a cluster's access see all
 /// of it, others see what they have themselves. Of one cluster, those who manage it see who has
 /// nothing, too.
-pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Line>, Error> {
+pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<AccessLine>, Error> {
     let (actor, journal) = find::acting(session, Action::AccessList)?;
     if let Some(name) = &filter.cluster {
         find::cluster(session, &actor, &journal, name, ClusterAction::See)?;
@@ -93,7 +93,7 @@ pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Line>, Erro
             let before = lines.len();
             ways.lines_of(user, cluster, session.now(), &mut lines);
             if lines.len() == before && wanted.is_some() && manages && user.active {
-                lines.push(Line::of(user, cluster));
+                lines.push(AccessLine::of(user, cluster));
             }
         }
     }
@@ -147,7 +147,13 @@ impl Ways {
     }
 
     /// Each way in that a user has on a cluster.
-    fn lines_of(&self, user: &User, cluster: &Cluster, now: Timestamp, lines: &mut Vec<Line>) {
+    fn lines_of(
+        &self,
+        user: &User,
+        cluster: &Cluster,
+        now: Timestamp,
+        lines: &mut Vec<AccessLine>,
+    ) {
         let key = (cluster.id, user.id);
         let blocked = self.blocks.contains(&key);
         let version = |subject| self.live.get(&(cluster.id, subject)).copied();
@@ -156,20 +162,20 @@ impl Ways {
             project.and_then(|id| Some((id, *self.roles.get(&(id, user.id))?)))
             && let Some(name) = self.projects.get(&id)
         {
-            lines.push(Line {
+            lines.push(AccessLine {
                 project: Some((name.to_string(), role)),
                 blocked,
                 version: version(Subject::Shared {
                     project: id,
                     level: role.level(),
                 }),
-                ..Line::of(user, cluster)
+                ..AccessLine::of(user, cluster)
             });
         }
         let here = |it: &&Kept| it.cluster_id == cluster.id && it.user_id == user.id;
-        lines.extend(self.kept.iter().filter(here).map(|kept| Line {
+        lines.extend(self.kept.iter().filter(here).map(|kept| AccessLine {
             kept: Some(kept.clone()),
-            ..Line::of(user, cluster)
+            ..AccessLine::of(user, cluster)
         }));
         let access = self.access_of(user, cluster, now);
         if access == Access::None {
@@ -183,12 +189,12 @@ impl Ways {
             }),
             _ => None,
         };
-        lines.push(Line {
+        lines.push(AccessLine {
             access,
             granted,
             blocked,
             version: version(Subject::Personal(user.id)),
-            ..Line::of(user, cluster)
+            ..AccessLine::of(user, cluster)
         });
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Outcome, refuse_pointless};
+use super::{AccessOutcome, refuse_pointless};
 use crate::domain::Confirmed;
 use crate::domain::access::Access;
 use crate::domain::action::Action;
@@ -71,16 +71,16 @@ pub(crate) async fn revoke(
     session: &Session,
     change: &RevokeAccess,
     intent: &Intent,
-) -> Result<Done<Outcome>, Error> {
+) -> Result<Done<AccessOutcome>, Error> {
     let done = change::run(session, change, intent).await?;
     Ok(done.map(|carried| outcome(change, &carried)))
 }
 
-fn outcome(change: &RevokeAccess, carried: &Carried) -> Outcome {
+fn outcome(change: &RevokeAccess, carried: &Carried) -> AccessOutcome {
     let user = carried.user();
     let bound = user.zip(carried.cluster());
     let bound = bound.is_some_and(|(user, on)| on.is_bound(user.id));
-    Outcome {
+    AccessOutcome {
         user: carried.user_name(),
         cluster: change.cluster.clone(),
         access: user.map_or(Access::None, |user| Access::None.or_bound(user, bound)),

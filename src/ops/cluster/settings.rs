@@ -25,7 +25,7 @@ use crate::session::Session;
 
 /// Which project a cluster is to be in.
 #[derive(Debug, Clone, Default)]
-pub(crate) enum Place {
+pub(crate) enum IntoProject {
     /// The one that it is in, if any.
     #[default]
     Same,
@@ -59,7 +59,7 @@ pub(crate) struct Settings {
     /// How far write reaches.
     pub(crate) write_scope: Option<WriteScope>,
     /// Which project it is in.
-    pub(crate) project: Place,
+    pub(crate) project: IntoProject,
     /// Namespaces to hold back.
     pub(crate) hold_back: BTreeSet<String>,
     /// Namespaces to hold back no longer.
@@ -165,15 +165,15 @@ impl Set {
     fn wanted(&self, rows: &Rows, before: &Cluster) -> Result<Cluster, Refusal> {
         let mut after = self.settings.applied_to(before);
         after.project = match &self.settings.project {
-            Place::Same => before.project,
-            Place::Nowhere => None,
-            Place::In(name) => Some(rows.people.project(name)?),
+            IntoProject::Same => before.project,
+            IntoProject::Nowhere => None,
+            IntoProject::In(name) => Some(rows.people.project(name)?),
         };
         Ok(after)
     }
 
     fn moves_project(&self) -> bool {
-        !matches!(self.settings.project, Place::Same)
+        !matches!(self.settings.project, IntoProject::Same)
     }
 }
 

@@ -8,7 +8,7 @@ use super::download::{Ready, ask, hand_over, prepare, record_delivery, terms};
 use super::form::{Form, fields, form_of, mark};
 use super::issue::Issue;
 use super::merge::{self, MergeNews};
-use super::{Case, DownloadRequest};
+use super::{Asked, DownloadRequest};
 use crate::artifact::kubeconfig::render_all;
 use crate::artifact::merge::{Addition, Mark};
 use crate::domain::Timestamp;
@@ -98,7 +98,7 @@ fn cases(
     session: &Session,
     wanted: &impl Fn(ClusterName) -> DownloadRequest,
     user: Option<&crate::domain::name::UserRef>,
-) -> Result<(Vec<Case>, Failed), Error> {
+) -> Result<(Vec<Asked>, Failed), Error> {
     let actor = find::principal(session, Action::KubeconfigDownload)?;
     // Whom it is for may be told only by one who sees the cluster: `case` asks that of each.
     let subject = match user {
@@ -210,7 +210,7 @@ pub(crate) async fn download_all(
 /// Says what would be handed out.
 async fn preview(
     session: &Session,
-    cases: &[Case],
+    cases: &[Asked],
     wanted: &DownloadRequest,
     form: &Form,
 ) -> Result<Planned, Error> {

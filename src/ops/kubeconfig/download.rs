@@ -6,7 +6,7 @@ use super::form::{Form, address_note, fields, form, mark, plain_edit_note};
 use super::issue::{Issue, Terms, issue};
 use super::merge::{self, MergeNews};
 use super::trial::{self, mint_and_try};
-use super::{Case, Way, case, live, overtaken};
+use super::{Asked, Way, case, live, overtaken};
 use crate::artifact::file::Overwrite;
 use crate::artifact::file::write_private;
 use crate::artifact::kubeconfig::render;
@@ -123,7 +123,7 @@ impl Downloaded {
 }
 
 /// Reads a version back; it must be active, or somebody took it away meanwhile.
-fn active(app: &App, case: &Case, id: CredentialId) -> Result<Credential, Error> {
+fn active(app: &App, case: &Asked, id: CredentialId) -> Result<Credential, Error> {
     let found = app.store()?.read(|tx| store::credentials::get(tx, id))?;
     found
         .filter(|credential| credential.state == State::Active)
@@ -131,7 +131,7 @@ fn active(app: &App, case: &Case, id: CredentialId) -> Result<Credential, Error>
 }
 
 /// The lifetime to ask for: what was asked for, but not beyond the grant's end.
-fn lifetime(app: &App, case: &Case, wanted: &DownloadRequest) -> (i64, Option<Timestamp>) {
+fn lifetime(app: &App, case: &Asked, wanted: &DownloadRequest) -> (i64, Option<Timestamp>) {
     let asked = wanted.ttl_seconds.unwrap_or(TTL_DAYS_DEFAULT * 24 * 3600);
     // A token's lifetime is counted by the cluster's clock.
     let now = app.now_on(&case.cluster);
@@ -153,7 +153,7 @@ fn way(wanted: &DownloadRequest) -> Way {
 }
 
 /// Asks the rules what a download is of.
-pub(super) fn ask(session: &Session, wanted: &DownloadRequest) -> Result<Case, Error> {
+pub(super) fn ask(session: &Session, wanted: &DownloadRequest) -> Result<Asked, Error> {
     let user = wanted.user.as_ref();
     case(
         session,
@@ -217,7 +217,7 @@ pub(super) async fn hand_out(
 
 /// A version that stands on its cluster, with a fresh token of it in our hands and nobody else's.
 pub(super) struct Ready {
-    pub(super) case: Case,
+    pub(super) case: Asked,
     pub(super) request: EventSeq,
     pub(super) credential: Credential,
     pub(super) minted: Minted,
@@ -334,13 +334,13 @@ pub(super) async fn prepare(session: &Session, wanted: &DownloadRequest) -> Resu
 }
 
 /// What people should know of the file, and of the cluster beside.
-fn notes_of(case: &Case, reconciled: Vec<String>) -> Vec<String> {
+fn notes_of(case: &Asked, reconciled: Vec<String>) -> Vec<String> {
     let of_file = address_note(case).into_iter().chain(plain_edit_note(case));
     of_file.chain(reconciled).collect()
 }
 
 /// A failure after the version was seen on the cluster: something did change, and it is said.
-fn not_handed_over(app: &App, case: &Case, id: CredentialId, error: Error) -> Error {
+fn not_handed_over(app: &App, case: &Asked, id: CredentialId, error: Error) -> Error {
     if !matches!(error, Error::Cluster { .. }) {
         return error;
     }
@@ -359,7 +359,7 @@ fn not_handed_over(app: &App, case: &Case, id: CredentialId, error: Error) -> Er
 }
 
 /// A failure after the decision was recorded: pending, and said so.
-fn half_done(app: &App, case: &Case, request: EventSeq, error: Error) -> Error {
+fn half_done(app: &App, case: &Asked, request: EventSeq, error: Error) -> Error {
     match reconciling::record_pending(app, &case.cluster, &case.journal, Some(request), &error) {
         Ok(pending) if pending.is_empty() => error,
         Ok(_) => Error::Pending {
@@ -376,10 +376,10 @@ fn half_done(app: &App, case: &Case, request: EventSeq, error: Error) -> Error {
 /// anybody's hands before the store knows until when it lives.
 async fn mint(
     app: &App,
-    case: &Case,
+    case: &Asked,
     wanted: &DownloadRequest,
     (id, request): (CredentialId, EventSeq),
-    reconciled: &reconciling::Outcome,
+    reconciled: &reconciling::Reconciled,
 ) -> Result<(Credential, Minted, (i64, Option<Timestamp>)), Error> {
     let credential = active(app, case, id)?;
     let (ttl, grant_ends_at) = lifetime(app, case, wanted);
@@ -403,7 +403,7 @@ async fn mint(
 
 /// Counts the recipient of a shared version among its holders, before they have it: from here on
 /// their leaving ends it. Who left in the meantime gets nothing.
-fn hold(app: &App, tx: &store::WriteTxn<'_>, case: &Case, id: CredentialId) -> Result<(), Error> {
+fn hold(app: &App, tx: &store::WriteTxn<'_>, case: &Asked, id: CredentialId) -> Result<(), Error> {
     let Subject::Shared { level, .. } = case.of else {
         return Ok(());
     };
@@ -471,7 +471,7 @@ async fn deliver(
 pub(super) fn hand_over(
     form: &Form,
     wanted: &DownloadRequest,
-    case: &Case,
+    case: &Asked,
     text: &SecretString,
 ) -> Result<Option<SecretString>, Error> {
     let bytes = match &form.seal_to {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::Case;
+use super::Asked;
 use super::download::{Destination, DownloadRequest};
 use super::merge;
 use crate::artifact::file::check_writable_destination;
@@ -57,7 +57,7 @@ impl Form {
 /// To whom the file is sealed; nobody where it is one's own, or plain on purpose.
 pub(super) fn seal_to(
     app: &App,
-    case: &Case,
+    case: &Asked,
     wanted: &DownloadRequest,
 ) -> Result<Option<Recipient>, Error> {
     let other = case.subject.id != case.actor.user.id;
@@ -96,7 +96,7 @@ pub(super) fn seal_to(
 
 pub(super) fn form(
     session: &Session,
-    case: &Case,
+    case: &Asked,
     wanted: &DownloadRequest,
 ) -> Result<Form, Error> {
     form_of(
@@ -110,7 +110,7 @@ pub(super) fn form(
 /// How one file is made of all these cases, which are one subject's.
 pub(super) fn form_of(
     session: &Session,
-    cases: &[Case],
+    cases: &[Asked],
     wanted: &DownloadRequest,
     stem: &str,
 ) -> Result<Form, Error> {
@@ -180,7 +180,7 @@ pub(super) fn form_of(
 pub(super) fn live_version(
     app: &App,
     tx: &store::ReadTxn<'_>,
-    case: &Case,
+    case: &Asked,
 ) -> store::Result<(Option<u32>, Option<u32>)> {
     let versions = store::credentials::versions_of(tx, case.cluster.id, case.of)?;
     let live = match versions.iter().find(|it| it.state.is_live()) {
@@ -195,19 +195,19 @@ pub(super) fn live_version(
 }
 
 /// The version that a download would hand out.
-fn version_to_be(app: &App, case: &Case) -> Result<u32, Error> {
+fn version_to_be(app: &App, case: &Asked) -> Result<u32, Error> {
     let (last, live) = app.store()?.read(|tx| live_version(app, tx, case))?;
     Ok(live.unwrap_or_else(|| last.map_or(1, |last| last + 1)))
 }
 
 /// What a person should know of what the file carries, where write is the plain `edit`.
-pub(super) fn plain_edit_note(case: &Case) -> Option<String> {
+pub(super) fn plain_edit_note(case: &Asked) -> Option<String> {
     let is_plain = case.power == Power::Write && case.cluster.write_scope == WriteScope::Cluster;
     is_plain.then(|| WRITE_SCOPE_WARNING.to_owned())
 }
 
 /// What a person should know of the address that goes into a file for somebody else.
-pub(super) fn address_note(case: &Case) -> Option<String> {
+pub(super) fn address_note(case: &Asked) -> Option<String> {
     let server = case.cluster.address_in_files().server;
     let for_another = case.subject.id != case.actor.holder.id;
     (for_another && is_ones_own(&server)).then(|| {
@@ -220,7 +220,7 @@ pub(super) fn address_note(case: &Case) -> Option<String> {
 }
 
 /// By what merged entries are known again.
-pub(super) fn mark(app: &App, case: &Case) -> Result<Mark, Error> {
+pub(super) fn mark(app: &App, case: &Asked) -> Result<Mark, Error> {
     let installation = find::installation(app)?;
     Ok(merge::mark(
         &installation,
@@ -235,7 +235,7 @@ pub(super) fn mark(app: &App, case: &Case) -> Result<Mark, Error> {
 /// address that waited under a name which can be guessed would get the token.
 pub(super) fn fields(
     app: &App,
-    case: &Case,
+    case: &Asked,
     wanted: &DownloadRequest,
     version: u32,
     token: SecretString,

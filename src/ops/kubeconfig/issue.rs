@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::{Case, overtaken, trial};
+use super::{Asked, overtaken, trial};
 use crate::domain::Confirmed;
 use crate::domain::access::Power;
 use crate::domain::action::Action;
@@ -37,7 +37,7 @@ pub(super) struct Terms {
 /// A version is to be handed out: the live one, or the next, which begins.
 pub(super) struct Issue<'a> {
     /// What was asked for, after the rules were.
-    pub(super) case: &'a Case,
+    pub(super) case: &'a Asked,
     /// On what terms.
     pub(super) terms: Terms,
 }
@@ -190,7 +190,7 @@ impl Change for Issue<'_> {
 
 /// What the version that is about to begin would have beyond what it carries.
 async fn excess_of_new(
-    case: &Case,
+    case: &Asked,
     on: &ClusterSnapshot,
     connection: &Connection,
 ) -> Result<Vec<String>, Error> {
@@ -211,9 +211,9 @@ async fn excess_of_new(
 /// while this waited gets nothing, and is told why.
 pub(super) async fn issue(
     session: &Session,
-    ask: impl Fn() -> Result<Case, Error>,
+    ask: impl Fn() -> Result<Asked, Error>,
     terms: Terms,
-) -> Result<(Case, Recorded<IssueSeen>), Error> {
+) -> Result<(Asked, Recorded<IssueSeen>), Error> {
     let mut case = ask()?;
     for _ in 0..TRIES {
         match Box::pin(change::record(session, &Issue { case: &case, terms })).await {

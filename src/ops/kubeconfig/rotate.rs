@@ -5,7 +5,7 @@ use std::path::Path;
 use super::download::{Destination, DownloadRequest, Downloaded, hand_out};
 use super::form::form;
 use super::issue::{Issue, Terms, issue};
-use super::{Case, Overwrite, Way, case};
+use super::{Asked, Overwrite, Way, case};
 use crate::artifact::file::{check_writable_destination, read_bounded};
 use crate::artifact::merge::{BYTES_MAX, tokens_alone};
 use crate::domain::action::Action;
@@ -100,7 +100,7 @@ async fn hand_over(session: &Session, wanted: &DownloadRequest) -> Result<Downlo
 /// where it goes to standard output.
 fn place_of(
     session: &Session,
-    case: &Case,
+    case: &Asked,
     wanted: &mut DownloadRequest,
 ) -> Result<Option<String>, Error> {
     let asked = wanted.overwrite;
@@ -122,7 +122,7 @@ fn place_of(
 
 /// Whether a file holds logins of this kubeconfig, and nothing else: then it is dead after the
 /// rotation, and nobody misses it.
-fn holds_only_this(app: &App, case: &Case, path: &Path) -> Result<bool, Error> {
+fn holds_only_this(app: &App, case: &Asked, path: &Path) -> Result<bool, Error> {
     let read = read_bounded(path, BYTES_MAX).ok();
     let Some(tokens) = read.and_then(|bytes| tokens_alone(&bytes)) else {
         return Ok(false);

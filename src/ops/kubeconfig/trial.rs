@@ -1,6 +1,6 @@
 //! What a hand-over rests upon: that the version still stands, and that its token works.
 
-use super::{Case, live, overtaken};
+use super::{Asked, live, overtaken};
 use crate::domain::audit::EventSeq;
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::{CredentialId, State};
@@ -48,9 +48,9 @@ pub(in crate::ops) async fn mint_and_try(
 /// deleted its account: its tokens are dead, and a new one is what was asked for.
 pub(super) async fn another_if_deleted(
     app: &App,
-    (case, request, connection): (&Case, EventSeq, Connection),
-    (id, reconciled): (CredentialId, reconciling::Outcome),
-) -> Result<(CredentialId, reconciling::Outcome), Error> {
+    (case, request, connection): (&Asked, EventSeq, Connection),
+    (id, reconciled): (CredentialId, reconciling::Reconciled),
+) -> Result<(CredentialId, reconciling::Reconciled), Error> {
     let found = app.store()?.read(|tx| store::credentials::get(tx, id))?;
     let was_deleted = found.is_some_and(|it| {
         it.state == State::Revoked
@@ -73,7 +73,7 @@ pub(super) async fn another_if_deleted(
 }
 
 /// Begins the next version of what is asked for.
-fn begin(app: &App, case: &Case, request: EventSeq) -> Result<CredentialId, Error> {
+fn begin(app: &App, case: &Asked, request: EventSeq) -> Result<CredentialId, Error> {
     app.store()?.write(|tx| {
         let on = store::snapshots::whole(tx, case.cluster.id)?;
         if on.orphans_pending {

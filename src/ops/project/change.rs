@@ -1,6 +1,6 @@
 //! Changes of projects: what each decides.
 
-use super::Line;
+use super::ProjectLine;
 use crate::domain::Confirmed;
 use crate::domain::action::Action;
 use crate::domain::effect::Effect;
@@ -57,11 +57,11 @@ pub(crate) async fn create(
     session: &Session,
     change: &Create,
     intent: &Intent<Unasked>,
-) -> Result<Done<Line>, Error> {
+) -> Result<Done<ProjectLine>, Error> {
     if let Done::Planned(planned) = change::run(session, change, intent).await? {
         return Ok(Done::Planned(planned));
     }
-    Ok(Done::Did(Line {
+    Ok(Done::Did(ProjectLine {
         project: of_name(session, &change.name)?,
         members: 0,
         clusters: 0,

@@ -1,6 +1,6 @@
 //! `rbac bind`: a role of the cluster's own for a user.
 
-use super::{Outcome, existing};
+use super::{BindOutcome, existing};
 use crate::domain::Confirmed;
 use crate::domain::access::Access;
 use crate::domain::action::Action;
@@ -136,12 +136,12 @@ pub(crate) async fn bind(
     session: &Session,
     change: &Bind,
     intent: &Intent<Unasked>,
-) -> Result<Done<Outcome>, Error> {
+) -> Result<Done<BindOutcome>, Error> {
     let carried = match change::run(session, change, intent).await? {
         Done::Planned(planned) => return Ok(Done::Planned(planned)),
         Done::Did(carried) => carried,
     };
-    let mut outcome = Outcome::of(session, &change.bound, &carried)?;
+    let mut outcome = BindOutcome::of(session, &change.bound, &carried)?;
     let user = carried.user();
     outcome.access = user.map_or(Access::None, |user| outcome.access.or_bound(user, true));
     outcome.more = carried.seen.more;

@@ -1,6 +1,6 @@
 //! `rbac unbind`: a role of the cluster's own is a user's no more.
 
-use super::{Outcome, existing};
+use super::{BindOutcome, existing};
 use crate::domain::Confirmed;
 use crate::domain::action::Action;
 use crate::domain::binding::Bound;
@@ -59,9 +59,9 @@ pub(crate) async fn unbind(
     session: &Session,
     change: &Unbind,
     intent: &Intent,
-) -> Result<Done<Outcome>, Error> {
+) -> Result<Done<BindOutcome>, Error> {
     match change::run(session, change, intent).await? {
         Done::Planned(planned) => Ok(Done::Planned(planned)),
-        Done::Did(carried) => Outcome::of(session, &change.bound, &carried).map(Done::Did),
+        Done::Did(carried) => BindOutcome::of(session, &change.bound, &carried).map(Done::Did),
     }
 }

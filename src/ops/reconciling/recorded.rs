@@ -6,7 +6,7 @@ use crate::domain::cluster::Cluster;
 use crate::domain::credential::{Credential, State};
 use crate::domain::snapshot::ClusterSnapshot;
 use crate::kubernetes::connection::Connection;
-use crate::kubernetes::reconcile::Reconciled;
+use crate::kubernetes::reconcile::ClusterChanges;
 use crate::kubernetes::take::Taken;
 use crate::ops::Error;
 use crate::ops::journal::Journal;
@@ -18,7 +18,7 @@ pub(super) fn record_outcome(
     app: &App,
     tx: &WriteTxn<'_>,
     cluster: &Cluster,
-    (snapshot, taken, reconciled): (&ClusterSnapshot, &Taken, Option<&Reconciled>),
+    (snapshot, taken, reconciled): (&ClusterSnapshot, &Taken, Option<&ClusterChanges>),
     journal: &Journal,
     request: Option<EventSeq>,
 ) -> store::Result<Vec<Credential>> {

@@ -9,7 +9,7 @@ use crate::domain::credential::{Credential, State};
 use crate::domain::effect::Effect;
 use crate::domain::plan::{self, Object};
 use crate::domain::snapshot::{Circumstances, ClusterSnapshot};
-use crate::kubernetes::reconcile::Reconciled;
+use crate::kubernetes::reconcile::ClusterChanges;
 use crate::kubernetes::take::{self, Taken};
 use crate::session::App;
 use crate::store::{self, ReadTxn};
@@ -83,7 +83,7 @@ pub(super) fn only_takes(on: &ClusterSnapshot) -> bool {
 pub(super) fn stands(
     on: &ClusterSnapshot,
     credential: &Credential,
-    reconciled: &Reconciled,
+    reconciled: &ClusterChanges,
 ) -> bool {
     let list = |role| Object::Binding(None, plan::binding_name(&on.installation, role));
     // Where our own role of a level cannot be kept, nobody comes onto its lists.
@@ -112,7 +112,7 @@ pub(super) fn is_off(on: &ClusterSnapshot, binding: &Binding, taken: &Taken) -> 
 
 /// Whether write reaches on the cluster what the settings say: our roles are as they should be, and it
 /// is taken wherever it should not be. A namespace that does not let it in is left out, and said.
-pub(super) fn reaches(on: &ClusterSnapshot, reconciled: &Reconciled) -> bool {
+pub(super) fn reaches(on: &ClusterSnapshot, reconciled: &ClusterChanges) -> bool {
     let ours = ["view", "edit"].map(|role| plan::binding_name(&on.installation, role));
     let is_wrong = |object: &Object| match object {
         Object::Account(_) => false,
@@ -123,7 +123,7 @@ pub(super) fn reaches(on: &ClusterSnapshot, reconciled: &Reconciled) -> bool {
 }
 
 /// Whether the list of a binding is on the cluster.
-pub(super) fn is_on(on: &ClusterSnapshot, binding: &Binding, reconciled: &Reconciled) -> bool {
+pub(super) fn is_on(on: &ClusterSnapshot, binding: &Binding, reconciled: &ClusterChanges) -> bool {
     let name = binding.bound.list_name(&on.installation);
     let list = Object::Binding(binding.bound.place.clone(), name);
     !reconciled.refused.contains_key(&list)

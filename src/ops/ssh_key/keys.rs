@@ -16,7 +16,7 @@ use crate::domain::policy::ClusterAction;
 use crate::domain::refusal::{Refusal, SshKeyRefusal};
 use crate::domain::rows::Rows;
 use crate::domain::sealed::{SealedSecret, Which};
-use crate::domain::ssh::{KeyPair, Place, SshKeyEffect};
+use crate::domain::ssh::{KeyPair, KeyPlace, SshKeyEffect};
 use crate::ops::change::{self, About, Change, Decision, Target, Who};
 use crate::ops::journal::Journal;
 use crate::ops::{Done, Error, Intent, Unasked, reseal};
@@ -54,7 +54,7 @@ pub(crate) fn read_file(
 pub(super) struct NewKey<'a> {
     pub(super) key: &'a SshKey,
     pub(super) imported: bool,
-    pub(super) place: Place,
+    pub(super) place: KeyPlace,
 }
 
 /// Seals a key and inserts it, in the transaction that decides it.
@@ -109,7 +109,7 @@ pub(in crate::ops) fn insert_first(
     let new = NewKey {
         key,
         imported,
-        place: Place::Current,
+        place: KeyPlace::Current,
     };
     insert(tx, cluster, &who, &new)?;
     let detail = format!("SSH key {} ({})", key.fingerprint(), key.kind());
@@ -179,7 +179,7 @@ impl Change for AddKey {
         let new = NewKey {
             key,
             imported,
-            place: Place::Current,
+            place: KeyPlace::Current,
         };
         insert(tx, cluster, who, &new)
     }
@@ -310,7 +310,7 @@ impl Change for Reset {
         let new = NewKey {
             key: made.as_ref().ok_or_else(|| changed(&self.cluster))?,
             imported: false,
-            place: Place::Current,
+            place: KeyPlace::Current,
         };
         insert(tx, cluster, who, &new)
     }

@@ -7,7 +7,7 @@ use crate::domain::action::Action;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
 use crate::domain::rows::Rows;
-use crate::domain::ssh::{Custody, KeyPair, NodeKey, Place};
+use crate::domain::ssh::{Custody, KeyPair, KeyPlace, NodeKey};
 use crate::domain::text;
 use crate::domain::user::UserId;
 use crate::ops::Error;
@@ -48,7 +48,7 @@ pub(in crate::ops) fn pending_on(
     let keys = store::ssh_keys::list(tx, cluster.id)?;
     let is_rotating = keys
         .iter()
-        .any(|pair| matches!(pair.place, Place::Next | Place::Old));
+        .any(|pair| matches!(pair.place, KeyPlace::Next | KeyPlace::Old));
     let verb = if is_rotating { "rotate" } else { "install" };
     for pair in &keys {
         let print = &pair.fingerprint;
@@ -59,7 +59,7 @@ pub(in crate::ops) fn pending_on(
                 path.unwrap_or_default().display()
             ));
         }
-        if pair.place == Place::Next {
+        if pair.place == KeyPlace::Next {
             pending.on_nodes.push(format!(
                 "SSH key {print} is on no node yet: `kubegrant ssh-key rotate {name}` goes on"
             ));
@@ -73,15 +73,15 @@ pub(in crate::ops) fn pending_on(
             let is_seen = node.proven_at.is_some()
                 || (node.installed_at.is_some() && !pair.custody.is_held());
             match pair.place {
-                Place::Old => pending.on_nodes.push(format!(
+                KeyPlace::Old => pending.on_nodes.push(format!(
                     "node {place} may still accept the old SSH key {print}: `kubegrant ssh-key \
                      rotate {name}` goes on"
                 )),
-                Place::Current if !is_seen => pending.wanted.push(format!(
+                KeyPlace::Current if !is_seen => pending.wanted.push(format!(
                     "SSH key {print} is not seen to work on node {place}: `kubegrant ssh-key \
                      {verb} {name}` goes on"
                 )),
-                Place::Current | Place::Next | Place::Gone => {}
+                KeyPlace::Current | KeyPlace::Next | KeyPlace::Gone => {}
             }
         }
     }
@@ -107,7 +107,7 @@ pub(in crate::ops) fn once_open_to(
 ) -> store::Result<Vec<String>> {
     let mut words = Vec::new();
     for pair in store::ssh_keys::list(tx, cluster.id)? {
-        let is_over = pair.custody.is_held() || pair.place == Place::Gone;
+        let is_over = pair.custody.is_held() || pair.place == KeyPlace::Gone;
         if is_over || !store::ssh_keys::recipients(tx, pair.id)?.contains(&user) {
             continue;
         }

@@ -17,7 +17,7 @@ use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
 use crate::domain::name::ClusterName;
 use crate::domain::sealed::SealedSecret;
-use crate::domain::ssh::{KeyPair, NodeKey, Place, SshKeyId};
+use crate::domain::ssh::{KeyPair, KeyPlace, NodeKey, SshKeyId};
 use crate::nodes::{Added, Login, Node, NodeError, PublicLine, Reach, Removed, Ssh};
 use crate::ops::journal::Journal;
 use crate::ops::{Error, find};
@@ -327,10 +327,10 @@ impl Work<'_> {
         if !self.waits.replace(false) {
             return Ok(());
         }
-        if let Some(old) = store::ssh_keys::find(tx, self.cluster.id, Place::Current)? {
-            store::ssh_keys::set_place(tx, old.id, Place::Old)?;
+        if let Some(old) = store::ssh_keys::find(tx, self.cluster.id, KeyPlace::Current)? {
+            store::ssh_keys::set_place(tx, old.id, KeyPlace::Old)?;
         }
-        store::ssh_keys::set_place(tx, self.new.pair.id, Place::Current)?;
+        store::ssh_keys::set_place(tx, self.new.pair.id, KeyPlace::Current)?;
         let detail = format!("key {} is the cluster's key now", self.new.pair.fingerprint);
         self.journal
             .record(self.session, tx, Phase::Done, detail, None)?;

@@ -12,7 +12,7 @@ use crate::domain::effect::Effect;
 use crate::domain::policy::ClusterAction;
 use crate::domain::refusal::{Refusal, SshKeyRefusal};
 use crate::domain::rows::Rows;
-use crate::domain::ssh::{KeyPair, NodeKey, Place, SshKeyEffect};
+use crate::domain::ssh::{KeyPair, KeyPlace, NodeKey, SshKeyEffect};
 use crate::ops::change::{self, About, Change, Decision, Target, Who};
 use crate::ops::{Done, Error, Intent, Unasked};
 use crate::secrets::SshKey;
@@ -30,11 +30,11 @@ struct Keys<'a> {
 
 impl<'a> Keys<'a> {
     fn of(rows: &'a Rows) -> Result<Self, Refusal> {
-        let with = |place: Place| rows.ssh_keys.iter().filter(move |it| it.place == place);
+        let with = |place: KeyPlace| rows.ssh_keys.iter().filter(move |it| it.place == place);
         Ok(Self {
             current: rows.the_ssh_key()?,
-            next: with(Place::Next).next_back(),
-            old: with(Place::Old).collect(),
+            next: with(KeyPlace::Next).next_back(),
+            old: with(KeyPlace::Old).collect(),
         })
     }
 
@@ -120,7 +120,7 @@ impl Change for Rotate<'_> {
                 .as_ref()
                 .ok_or_else(|| changed(&self.wanted.cluster))?,
             imported: false,
-            place: Place::Next,
+            place: KeyPlace::Next,
         };
         insert(tx, &rows.only().map_err(Error::Refused)?.cluster, who, &new)
     }
@@ -213,7 +213,7 @@ pub(crate) async fn rotate(
         .collect::<Result<Vec<_>, _>>()?;
     let work = Work {
         session,
-        waits: Cell::new(new.place == Place::Next),
+        waits: Cell::new(new.place == KeyPlace::Next),
         new: ready(session, cluster, new.clone(), file.as_ref())?,
         old,
         cluster,
@@ -252,7 +252,7 @@ fn finish(app: &App, work: &Work<'_>, is_everywhere: bool) -> Result<Vec<String>
         for old in &work.old {
             if !is_everywhere {
                 // A node that was not seen may hold it: by its image, or by somebody's hand.
-                store::ssh_keys::set_place(tx, old.pair.id, Place::Old)?;
+                store::ssh_keys::set_place(tx, old.pair.id, KeyPlace::Old)?;
                 continue;
             }
             store::ssh_keys::put_aside(tx, old.pair.id)?;

@@ -6,12 +6,12 @@ use crate::domain::access::Level;
 use crate::domain::policy::{ClusterAction, Denial};
 use crate::domain::refusal::{Refusal, SshKeyRefusal};
 use crate::domain::snapshot::fixture::{PROD, World, hours_later, now};
-use crate::domain::ssh::{Claim, Custody, KeyPair, NodeKey, Place, SshKeyId};
+use crate::domain::ssh::{Claim, Custody, KeyPair, KeyPlace, NodeKey, SshKeyId};
 use crate::ops::change::fixture::{decide, decide_as, effects, who};
 use crate::ops::change::{Change, Decision, Target};
 
 /// A key of `prod`, whose fingerprint is its number.
-fn pair(id: i64, place: Place, custody: Custody) -> KeyPair {
+fn pair(id: i64, place: KeyPlace, custody: Custody) -> KeyPair {
     KeyPair {
         id: SshKeyId(id),
         cluster: PROD,
@@ -37,7 +37,7 @@ fn with(keys: impl IntoIterator<Item = KeyPair>) -> World {
 
 /// `prod` has a key that nobody took.
 fn available() -> World {
-    with([pair(1, Place::Current, Custody::Available)])
+    with([pair(1, KeyPlace::Current, Custody::Available)])
 }
 
 /// Somebody took it, or was about to.
@@ -50,7 +50,7 @@ fn claimed(custody: Custody) -> KeyPair {
             path: Some("/home/eve/key.pem".into()),
             digest: String::new(),
         }),
-        ..pair(1, Place::Current, custody)
+        ..pair(1, KeyPlace::Current, custody)
     }
 }
 
@@ -162,7 +162,7 @@ fn a_second_key_is_refused() {
 fn a_key_from_before_is_not_taken_again() {
     let old = KeyPair {
         fingerprint: key().fingerprint(),
-        ..pair(1, Place::Gone, Custody::Destroyed)
+        ..pair(1, KeyPlace::Gone, Custody::Destroyed)
     };
     let refused = decide(&with([old]), &import()).expect_err("refused");
     assert!(
@@ -182,10 +182,10 @@ fn a_cluster_without_a_key_has_none_to_reset_or_to_hand_out() {
 #[test]
 fn a_reset_ends_every_key_that_is_in_use_or_held() {
     let world = with([
-        pair(1, Place::Gone, Custody::Destroyed),
-        pair(2, Place::Old, Custody::Available),
-        pair(3, Place::Current, Custody::Downloaded),
-        pair(4, Place::Next, Custody::Available),
+        pair(1, KeyPlace::Gone, Custody::Destroyed),
+        pair(2, KeyPlace::Old, Custody::Available),
+        pair(3, KeyPlace::Current, Custody::Downloaded),
+        pair(4, KeyPlace::Next, Custody::Available),
     ]);
     let decision = decide(&world, &reset()).expect("allowed");
     assert_eq!(
@@ -239,7 +239,7 @@ fn one_that_was_taken_is_refused_with_who_has_it() {
 
 #[test]
 fn one_that_was_destroyed_is_gone() {
-    let world = with([pair(1, Place::Current, Custody::Destroyed)]);
+    let world = with([pair(1, KeyPlace::Current, Custody::Destroyed)]);
     let refused = decide(&world, &hand_out(None)).expect_err("refused");
     assert!(
         matches!(refused, Refusal::SshKey(SshKeyRefusal::Gone(_))),
@@ -271,7 +271,7 @@ fn the_very_hand_out_that_was_cut_off_changes_nothing_more() {
 fn one_that_is_doubted_since_a_restore_is_refused() {
     let doubted = KeyPair {
         doubted_at: Some(hours_later(1)),
-        ..pair(1, Place::Current, Custody::Available)
+        ..pair(1, KeyPlace::Current, Custody::Available)
     };
     let refused = decide(&with([doubted]), &hand_out(None)).expect_err("refused");
     assert!(
@@ -364,8 +364,8 @@ mod rotation {
     #[test]
     fn one_that_was_cut_off_goes_on_with_the_next_key() {
         let world = with([
-            pair(1, Place::Current, Custody::Downloaded),
-            pair(2, Place::Next, Custody::Available),
+            pair(1, KeyPlace::Current, Custody::Downloaded),
+            pair(2, KeyPlace::Next, Custody::Available),
         ]);
         assert_eq!(
             effects_of(&world, &wanted()),
@@ -376,8 +376,8 @@ mod rotation {
     #[test]
     fn one_goes_on_while_a_node_may_hold_an_old_key() {
         let mut world = with([
-            pair(1, Place::Old, Custody::Destroyed),
-            pair(2, Place::Current, Custody::Downloaded),
+            pair(1, KeyPlace::Old, Custody::Destroyed),
+            pair(2, KeyPlace::Current, Custody::Downloaded),
         ]);
         assert_eq!(effects_of(&world, &wanted()), NEW);
         world.0.ssh_nodes = vec![node(1)];
@@ -394,8 +394,8 @@ mod rotation {
             ..wanted()
         };
         let world = with([
-            pair(1, Place::Old, Custody::Destroyed),
-            pair(2, Place::Current, Custody::Downloaded),
+            pair(1, KeyPlace::Old, Custody::Destroyed),
+            pair(2, KeyPlace::Current, Custody::Downloaded),
         ]);
         assert_eq!(
             effects_of(&world, &forgets),
@@ -406,8 +406,8 @@ mod rotation {
 
     #[test]
     fn a_fresh_key_is_still_on_its_way_unless_it_is_doubted() {
-        let fresh = pair(2, Place::Current, Custody::Available);
-        let old = pair(1, Place::Old, Custody::Destroyed);
+        let fresh = pair(2, KeyPlace::Current, Custody::Available);
+        let old = pair(1, KeyPlace::Old, Custody::Destroyed);
         assert_eq!(
             effects_of(&with([old.clone(), fresh.clone()]), &wanted()),
             ["bring SSH key SHA256:2 of cluster 'prod' to 0 nodes"]

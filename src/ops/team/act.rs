@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::{Outcome, Verb};
+use super::{TeamOutcome, Verb};
 use crate::domain::credential::Subject;
 use crate::domain::effect::Effect;
 use crate::domain::name::{ClusterName, UserRef};
@@ -143,17 +143,17 @@ pub(super) async fn on<C>(
     session: &Session,
     act: Act<'_, C>,
     intent: &Intent<C>,
-) -> Result<Outcome, Error> {
+) -> Result<TeamOutcome, Error> {
     let done = Box::pin(change::run(session, &act, intent)).await?;
     Ok(match done {
-        Done::Planned(planned) => Outcome {
+        Done::Planned(planned) => TeamOutcome {
             sentence: planned.steps.join(", "),
             changed: false,
             effects: planned.effects,
             over: planned.over,
             applied: Applied::default(),
         },
-        Done::Did(carried) => Outcome {
+        Done::Did(carried) => TeamOutcome {
             sentence: sentence(&act, &carried),
             changed: !carried.is_unchanged(),
             effects: vec![],

@@ -13,7 +13,7 @@ use crate::store::{self, ReadTxn};
 
 /// One line of `team list`.
 #[derive(Debug)]
-pub(crate) struct Line {
+pub(crate) struct TeamLine {
     /// Whose.
     pub(crate) user: String,
     /// Where.
@@ -42,7 +42,7 @@ pub(crate) struct Filter {
 }
 
 /// Lists the latest version of everybody on every cluster. For owners and admins.
-pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Line>, Error> {
+pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<TeamLine>, Error> {
     let (actor, journal) = find::acting(session, Action::TeamList)?;
     if let Some(name) = &filter.cluster {
         find::cluster(session, &actor, &journal, name, ClusterAction::TeamList)?;
@@ -98,7 +98,7 @@ pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Line>, Erro
                 Some(latest) => store::credentials::deliveries(tx, latest.id)?,
                 None => vec![],
             };
-            lines.push(Line {
+            lines.push(TeamLine {
                 user: name(user_id).unwrap_or_default(),
                 cluster: cluster.name.to_string(),
                 latest,
@@ -127,7 +127,7 @@ fn shared_lines(
     filter: &Filter,
     only: Option<&User>,
     (clusters, users): (&[Cluster], &[User]),
-) -> store::Result<Vec<Line>> {
+) -> store::Result<Vec<TeamLine>> {
     let name = |id| {
         let found = users.iter().find(|user| user.id == id);
         found.map(|user| user.name.to_string()).unwrap_or_default()
@@ -149,7 +149,7 @@ fn shared_lines(
             continue;
         }
         let deliveries = store::credentials::deliveries(tx, latest.id)?;
-        lines.push(Line {
+        lines.push(TeamLine {
             user: latest.owner.to_string(),
             cluster: cluster.name.to_string(),
             downloads: deliveries.len(),

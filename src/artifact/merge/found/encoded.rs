@@ -5,7 +5,7 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use zeroize::Zeroizing;
 
-use super::lines::{Line, Lines};
+use super::lines::{Lines, YamlLine};
 
 /// The least that a token takes.
 const LENGTH_MIN: usize = 100;
@@ -48,7 +48,7 @@ pub(super) fn of(lines: &Lines<'_>) -> Vec<Encoded> {
         // It may go on, line after line, as long as these hold nothing else.
         let mut joined = Zeroizing::new(last.to_owned());
         if last.len() >= WRAPPED_MIN {
-            while let Some(more) = lines.get(at).as_ref().map(Line::bare).and_then(alone) {
+            while let Some(more) = lines.get(at).as_ref().map(YamlLine::bare).and_then(alone) {
                 joined.push_str(more);
                 at += 1;
                 if more.len() < WRAPPED_MIN {

@@ -6,7 +6,7 @@ use std::ops::Range;
 const NAME_WITHIN: usize = 6;
 
 /// One line.
-pub(super) struct Line<'t> {
+pub(super) struct YamlLine<'t> {
     /// Its number, from 1.
     pub(super) number: usize,
     /// Where it begins in the text.
@@ -15,7 +15,7 @@ pub(super) struct Line<'t> {
     pub(super) text: &'t str,
 }
 
-impl<'t> Line<'t> {
+impl<'t> YamlLine<'t> {
     /// What is in it, without blanks at its ends and the marks of mails, diffs and comments.
     pub(super) fn bare(&self) -> &'t str {
         let mut rest = self.text.trim();
@@ -50,14 +50,14 @@ impl<'t> Lines<'t> {
     }
 
     /// Gives the line at a place, from 0.
-    pub(super) fn get(&self, at: usize) -> Option<Line<'t>> {
+    pub(super) fn get(&self, at: usize) -> Option<YamlLine<'t>> {
         let start = *self.starts.get(at)? as usize;
         let end = match self.starts.get(at + 1) {
             Some(next) => *next as usize - 1,
             None => self.text.len(),
         };
         let text = self.text.get(start..end)?;
-        Some(Line {
+        Some(YamlLine {
             number: at + 1,
             start,
             text: text.trim_end_matches('\r'),
@@ -65,13 +65,16 @@ impl<'t> Lines<'t> {
     }
 
     /// Gives the lines from one place up to another.
-    pub(super) fn range(&self, places: Range<usize>) -> impl DoubleEndedIterator<Item = Line<'t>> {
+    pub(super) fn range(
+        &self,
+        places: Range<usize>,
+    ) -> impl DoubleEndedIterator<Item = YamlLine<'t>> {
         let places = places.start..places.end.min(self.starts.len());
         places.filter_map(|at| self.get(at))
     }
 
     /// Gives all of them.
-    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = Line<'t>> {
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = YamlLine<'t>> {
         self.range(0..self.starts.len())
     }
 }
@@ -148,7 +151,7 @@ pub(super) fn value_of<'t>(bare: &'t str, key: &str) -> Option<&'t str> {
 }
 
 /// Says of a line that sets a way to log in which is no token, what that is.
-pub(super) fn other_login(line: &Line<'_>) -> Option<&'static str> {
+pub(super) fn other_login(line: &YamlLine<'_>) -> Option<&'static str> {
     // The least of them has this many letters.
     if line.text.len() < 10 {
         return None;

@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use super::lines::{Line, Lines, value_of};
+use super::lines::{Lines, YamlLine, value_of};
 
 /// The longest token that is looked at, in bytes.
 const BYTES_MAX: usize = 16 * 1024;
@@ -163,7 +163,7 @@ fn joined(lines: &Lines<'_>, at: usize) -> (Zeroizing<String>, usize) {
 }
 
 /// A token of another kind than Kubernetes' own, where a line says that it is one.
-pub(super) fn opaque<'t>(line: &Line<'t>) -> Option<&'t str> {
+pub(super) fn opaque<'t>(line: &YamlLine<'t>) -> Option<&'t str> {
     let header = line
         .text
         .split_once("Bearer ")

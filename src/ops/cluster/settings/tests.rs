@@ -1,6 +1,6 @@
 //! What changes of settings decide, on rows alone.
 
-use super::{Place, Set, Settings, SettingsSeen};
+use super::{IntoProject, Set, Settings, SettingsSeen};
 use crate::domain::access::{Level, Power};
 use crate::domain::cluster::{PublicAddress, WriteScope};
 use crate::domain::policy::{ClusterAction, Denial, OrganizationAction};
@@ -25,7 +25,7 @@ fn described(text: &str) -> Set {
     })
 }
 
-fn moved(place: Place) -> Set {
+fn moved(place: IntoProject) -> Set {
     set(Settings {
         project: place,
         ..Settings::default()
@@ -115,7 +115,7 @@ fn labels_are_for_writers_and_where_write_reaches_for_who_manages() {
 #[test]
 fn a_project_is_not_for_the_owner_of_a_cluster_to_give() {
     let world = World::new().grant("bob", Level::Write, None);
-    let into = moved(Place::In("shop".parse().expect("a name")));
+    let into = moved(IntoProject::In("shop".parse().expect("a name")));
     let denied = Refusal::Denied(Denial::AdminsOnly(OrganizationAction::ManageProjects));
     for name in ["eve", "bob"] {
         let refused = decide_as(&world, name, &into).expect_err("refused");
@@ -126,7 +126,7 @@ fn a_project_is_not_for_the_owner_of_a_cluster_to_give() {
 
 #[test]
 fn a_project_that_is_not_there_is_refused() {
-    let change = moved(Place::In("blog".parse().expect("a name")));
+    let change = moved(IntoProject::In("blog".parse().expect("a name")));
     assert!(matches!(
         decide(&World::new(), &change),
         Err(Refusal::UnknownProject(_))
@@ -141,7 +141,7 @@ fn what_the_project_shared_ends_where_the_cluster_leaves_it() {
         .shared(SharedLevel::Read, &["bob"])
         .personal("eve", Power::Write);
     assert_eq!(
-        all_effects(&world, &moved(Place::Nowhere)),
+        all_effects(&world, &moved(IntoProject::Nowhere)),
         [
             "project: none",
             "end version 1 of 'shop/read' on cluster 'prod'"

@@ -13,18 +13,18 @@ use crate::domain::snapshot::fixture::{SHOP, World, hours_later, now};
 use crate::ops::change::fixture::{all_effects, decide, who};
 use crate::ops::change::{Change, Direction, Target};
 use crate::ops::journal::Journal;
-use crate::ops::kubeconfig::Case;
+use crate::ops::kubeconfig::Asked;
 use crate::session::Principal;
 
 /// What `ada` asks for somebody.
-fn case(world: &World, name: &str, of: Subject, power: Power) -> Case {
+fn case(world: &World, name: &str, of: Subject, power: Power) -> Asked {
     let ada = world.user("ada").clone();
     let actor = Principal {
         holder: ada.clone(),
         user: ada,
     };
     let on = &world.0.clusters[0];
-    Case {
+    Asked {
         journal: Journal::new(&actor, Action::KubeconfigDownload),
         actor,
         cluster: on.cluster.clone(),
@@ -38,7 +38,7 @@ fn case(world: &World, name: &str, of: Subject, power: Power) -> Case {
     }
 }
 
-fn personal(world: &World, name: &str, power: Power) -> Case {
+fn personal(world: &World, name: &str, power: Power) -> Asked {
     case(world, name, Subject::Personal(world.id(name)), power)
 }
 
@@ -51,7 +51,7 @@ fn terms(anew: bool) -> Terms {
 }
 
 /// A download, or a rotation.
-fn issue(case: &Case, anew: bool) -> Issue<'_> {
+fn issue(case: &Asked, anew: bool) -> Issue<'_> {
     Issue {
         case,
         terms: terms(anew),
