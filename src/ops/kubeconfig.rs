@@ -49,7 +49,7 @@ pub(super) struct Asked {
     /// What the actor has there.
     actor_power: Option<Power>,
     /// What was asked of the rules.
-    asked: ClusterAction,
+    action: ClusterAction,
 }
 
 impl Asked {
@@ -137,7 +137,7 @@ fn case(
             ends_at: access.ends_at(),
             power,
             actor_power,
-            asked,
+            action: asked,
         },
         (_, Some(role), Some(project)) if way != Way::Own => {
             let level = role.level();
@@ -155,7 +155,7 @@ fn case(
                 ends_at: None,
                 power: level.power(),
                 actor_power,
-                asked,
+                action: asked,
             }
         }
         _ if shared => return Err(not_a_member(&subject, cluster)),

@@ -97,7 +97,7 @@ impl Change for Issue<'_> {
         } else {
             Action::KubeconfigDownload
         };
-        let target = Target::on(&self.case.cluster.name, self.case.asked);
+        let target = Target::on(&self.case.cluster.name, self.case.action);
         About::gives(command, target).name(self.case.owner.to_string())
     }
 

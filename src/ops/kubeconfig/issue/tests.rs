@@ -34,7 +34,7 @@ fn case(world: &World, name: &str, of: Subject, power: Power) -> Asked {
         ends_at: None,
         power,
         actor_power: Some(Power::Full),
-        asked: ClusterAction::KubeconfigFor,
+        action: ClusterAction::KubeconfigFor,
     }
 }
 
