@@ -381,8 +381,8 @@ fn what_can_be_bound_is_listed_with_what_it_allows() {
         ClusterRole   admin           escalates   write configmaps, cronjobs, daemonsets, deployments and 32 more; read bindings, controllerrevisions, cronjobs/status, daemonsets/status and 20 more
         ClusterRole   cluster-admin   escalates   everything
         ClusterRole   edit            escalates   write configmaps, cronjobs, daemonsets, deployments and 29 more; read bindings, controllerrevisions, cronjobs/status, daemonsets/status and 20 more
-        ClusterRole   pod-reader      -        read pods
-        ClusterRole   view            -        read bindings, configmaps, controllerrevisions, cronjobs and 43 more
+        ClusterRole   pod-reader      -           read pods
+        ClusterRole   view            -           read bindings, configmaps, controllerrevisions, cronjobs and 43 more
         [exit 0]
     ");
     kg.run("rbac roles prod --all")
