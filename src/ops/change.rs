@@ -17,6 +17,7 @@ mod committing;
 pub(super) mod fixture;
 mod runner;
 
+pub(super) use allowed::on_cluster as is_allowed_on;
 pub(super) use runner::{Recorded, planned, record, run};
 
 use futures::{StreamExt, stream};

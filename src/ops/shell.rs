@@ -15,7 +15,7 @@ pub(crate) use child::run;
 
 use super::journal::Journal;
 use super::kubeconfig::mint_and_try;
-use super::{Applied, Done, Error, Intent, Obstacle, Unasked, excess, find, reconciling};
+use super::{Applied, Done, Error, Intent, Obstacle, Unasked, change, excess, find, reconciling};
 use crate::artifact::file::{Overwrite, ensure_private_dir, write_private};
 use crate::artifact::kubeconfig::{KubeconfigFields, render};
 use crate::domain::access::{Level, Power};
@@ -26,6 +26,7 @@ use crate::domain::cluster::Cluster;
 use crate::domain::credential::{Credential, CredentialId, Delivery, State, TTL_SECONDS_MIN};
 use crate::domain::name::ClusterName;
 use crate::domain::policy::ClusterAction;
+use crate::domain::refusal::Refusal;
 use crate::domain::subject::SubjectName;
 use crate::domain::text;
 use crate::domain::text::rfc3339;
@@ -34,8 +35,8 @@ use crate::kubernetes::connection::Connection;
 use crate::kubernetes::observe::Look;
 use crate::secrets::{ExposeSecret, SecretString};
 use crate::session::{App, Principal, SHELL_FOLDER, Session, ShellLife};
-use crate::store;
 use crate::store::shells::NewShell;
+use crate::store::{self, ReadTxn};
 
 /// How long a shell may live at most, in hours.
 pub(crate) const TTL_HOURS_MAX: i64 = 24;
@@ -130,6 +131,22 @@ fn ask(session: &Session, wanted: &ShellRequest) -> Result<Asked, Error> {
     })
 }
 
+/// Whether the rules still allow on the rows of a transaction what they allowed before it.
+fn may_still(app: &App, tx: &ReadTxn<'_>, asked: &Asked) -> store::Result<bool> {
+    let (actor, cluster) = (&asked.actor, &asked.cluster);
+    let action = ClusterAction::OwnKubeconfig;
+    if !change::is_allowed_on(app, tx, actor, cluster, action)? {
+        return Ok(false);
+    }
+    let users = store::users::list(tx)?;
+    let user = users.iter().find(|it| it.id == actor.user.id);
+    let Some((user, cluster)) = user.zip(store::clusters::get(tx, cluster.id)?) else {
+        return Ok(false);
+    };
+    let has = find::access_of(tx, app, user, &cluster)?;
+    Ok(has.power() >= Some(asked.power))
+}
+
 /// Issues a credential for one shell, and writes its kubeconfig where only the user can read it.
 pub(crate) async fn begin(
     session: &Session,
@@ -167,6 +184,10 @@ pub(crate) async fn begin(
             source,
         })?;
     let recorded = session.store()?.write(|tx| {
+        // The API server may have been slow: who lost their access meanwhile begins nothing.
+        if !may_still(session, tx, &asked)? {
+            return Ok(None);
+        }
         let although = excess::although(&excess);
         let detail = format!("a shell of '{}' ({}){although}", user.name, asked.power);
         let journal = &asked.journal;
@@ -181,9 +202,15 @@ pub(crate) async fn begin(
             until: now + TimeDelta::seconds(ttl),
         };
         let id = store::shells::insert(tx, &new)?;
-        Ok::<_, Error>((id, request))
+        Ok::<_, Error>(Some((id, request)))
     });
-    let (id, request) = recorded.inspect_err(|_| session.bury_shell(&account))?;
+    let recorded = recorded.inspect_err(|_| session.bury_shell(&account))?;
+    let Some((id, request)) = recorded else {
+        session.bury_shell(&account);
+        // Which rule it was is found and recorded by asking once more.
+        let changed = Error::Refused(Refusal::ChangedMeanwhile(Some(cluster.name.clone())));
+        return Err(ask(session, wanted).err().unwrap_or(changed));
+    };
     let mut begun = Begun {
         version,
         power: asked.power,

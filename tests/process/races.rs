@@ -394,3 +394,42 @@ fn who_is_revoked_while_the_api_server_is_slow_gets_no_file() {
         assert_eq!(state(&home), before, "{line}");
     }
 }
+
+#[test]
+fn who_is_revoked_while_the_api_server_is_slow_gets_no_shell() {
+    let home = Home::with_cluster();
+    drop(
+        home.call("access grant bob --cluster dev --level read")
+            .success(),
+    );
+    let gate = Gate::shut();
+    home.fault_nth(1, Action::Wait(gate.clone()));
+    let slow = home.start("--as bob shell dev -- true");
+    gate.wait_for(1);
+    drop(home.call("team revoke bob --cluster dev --yes").success());
+    let before = state(&home);
+    gate.open();
+    drop(slow.finish().code_is(4));
+    assert_eq!(state(&home), before);
+}
+
+#[test]
+fn who_is_demoted_while_the_cluster_is_asked_takes_no_ssh_key() {
+    for file in ["key.pem", "-"] {
+        let home = Home::with_cluster();
+        drop(home.call("user set-role dave admin").success());
+        drop(home.call("ssh-key generate dev").success());
+        let gate = Gate::shut();
+        home.fault_nth(1, Action::Wait(gate.clone()));
+        let slow = home.start(&format!("ssh-key download dev -f {file} --as dave"));
+        gate.wait_for(1);
+        drop(home.call("user set-role dave developer").success());
+        gate.open();
+        let ran = slow.finish().code_is(3);
+        assert_eq!(ran.stdout, "", "{ran}");
+        assert_eq!(home.read("key.pem"), None);
+        home.sandbox.clear_faults();
+        let shown = home.call("ssh-key show dev -o json").success().stdout;
+        assert!(shown.contains("\"available\""), "{shown}");
+    }
+}

@@ -13,7 +13,7 @@ use crate::store::integrity::{self, Scope};
 use crate::store::{self, ReadTxn};
 
 /// Whether the rules allow an action on a cluster, which must be the one that was found.
-pub(super) fn on_cluster(
+pub(in crate::ops) fn on_cluster(
     app: &App,
     tx: &ReadTxn<'_>,
     actor: &Principal,
