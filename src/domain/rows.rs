@@ -32,6 +32,18 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
+    /// One cluster's rows.
+    pub(crate) fn of(snapshot: ClusterSnapshot) -> Self {
+        Self {
+            people: snapshot.people.clone(),
+            project: None,
+            clusters: vec![snapshot],
+            registered: vec![],
+            ssh_keys: vec![],
+            ssh_nodes: vec![],
+        }
+    }
+
     /// The rows as they are after a change.
     pub(crate) fn after(&self, effects: &[Effect]) -> Self {
         let mut after = self.clone();

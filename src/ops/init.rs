@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Done, Error, Intent, Obstacle, Unasked};
+use super::{Done, Error, Intent, Obstacle, Planned, Unasked};
 use crate::artifact::file::{
     FileError, Overwrite, check_writable_destination, ensure_private_dir, link_private,
     write_private,
@@ -10,7 +10,7 @@ use crate::artifact::file::{
 use crate::config::IdentitySource;
 use crate::domain::action::Action;
 use crate::domain::audit::{Event, Phase};
-use crate::domain::effect::NewUser;
+use crate::domain::effect::{Facts, NewUser};
 use crate::domain::installation::InstallationId;
 use crate::domain::name::{Email, UserName};
 use crate::domain::user::Role;
@@ -106,7 +106,16 @@ pub(crate) fn init(
             lines.push(format!("make an identity at {}", session.identity_place()));
         }
         lines.push(format!("add user '{}' as its owner", wanted.owner));
-        return Ok(Done::planned(lines));
+        return Ok(Done::Planned(Planned {
+            steps: lines,
+            effects: vec![Facts {
+                effect: "add-user",
+                user: Some(wanted.owner.to_string()),
+                to: Some(Role::Owner.to_string()),
+                ..Facts::default()
+            }],
+            ..Planned::default()
+        }));
     }
     if !identity_exists {
         // Before the store is made in vain.

@@ -11,8 +11,10 @@ use crate::artifact;
 use crate::domain::action::Action;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
+use crate::domain::effect::{Effect, Facts};
 use crate::domain::name::ClusterName;
 use crate::domain::policy::ClusterAction;
+use crate::domain::rows::Rows;
 use crate::session::Session;
 use crate::store;
 
@@ -26,6 +28,8 @@ pub(crate) struct Report {
     pub(crate) cluster: ClusterName,
     /// What was changed on it (or would be), a sentence each.
     pub(crate) changed: Vec<String>,
+    /// What it would change in the store; nothing where it was done.
+    pub(crate) effects: Vec<Facts>,
     /// Versions seen to be gone.
     pub(crate) ended: Vec<Ended>,
     /// What is still pending.
@@ -64,6 +68,7 @@ pub(crate) async fn reconcile(
                 None => reports.push(Report {
                     cluster: item.cluster.clone(),
                     changed: vec![],
+                    effects: vec![],
                     ended: vec![],
                     pending: vec![item],
                     notes: vec![],
@@ -107,6 +112,7 @@ async fn one(
     let mut report = Report {
         cluster: cluster.name.clone(),
         changed: vec![],
+        effects: vec![],
         ended: vec![],
         pending: vec![],
         notes: vec![],
@@ -144,6 +150,13 @@ async fn preview(session: &Session, cluster: &Cluster, report: &mut Report) -> R
         .read(|tx| reconciling::snapshot(tx, cluster.id))?;
     let words = |step| reconciling::step_words(step, &snapshot);
     report.changed = plan.steps().map(words).collect();
+    let gone = plan
+        .steps()
+        .filter_map(|step| reconciling::vanished(step, &snapshot));
+    let gone = gone.map(|it| snapshot.end_of(it, reconciling::ACCOUNT_DELETED));
+    let effects: Vec<Effect> = gone.chain(reconciling::due(session, &snapshot)).collect();
+    let rows = Rows::of(snapshot);
+    report.effects = effects.iter().map(|effect| rows.facts(effect)).collect();
     let connection = session
         .connect(cluster, &find::installation(session)?)
         .await?;

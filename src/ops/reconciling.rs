@@ -8,7 +8,7 @@ mod vanished;
 
 pub(super) use decided::{reconcile, reconcile_taking};
 pub(super) use snapshot::{circumstances, due, snapshot};
-pub(super) use vanished::{ACCOUNT_DELETED, step_words};
+pub(super) use vanished::{ACCOUNT_DELETED, step_words, vanished};
 
 pub(super) use pending::{
     because, end_without_record, former_managers, no_older_logins, older_logins, pending_access,

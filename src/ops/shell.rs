@@ -15,7 +15,9 @@ pub(crate) use child::run;
 
 use super::journal::Journal;
 use super::kubeconfig::mint_and_try;
-use super::{Applied, Done, Error, Intent, Obstacle, Unasked, change, excess, find, reconciling};
+use super::{
+    Applied, Done, Error, Intent, Obstacle, Planned, Unasked, change, excess, find, reconciling,
+};
 use crate::artifact::file::{Overwrite, ensure_private_dir, write_private};
 use crate::artifact::kubeconfig::{KubeconfigFields, render};
 use crate::domain::access::{Level, Power};
@@ -24,6 +26,7 @@ use crate::domain::action::Action;
 use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::{Credential, CredentialId, Delivery, State, TTL_SECONDS_MIN};
+use crate::domain::effect::Facts;
 use crate::domain::name::ClusterName;
 use crate::domain::policy::ClusterAction;
 use crate::domain::refusal::Refusal;
@@ -147,6 +150,26 @@ fn may_still(app: &App, tx: &ReadTxn<'_>, asked: &Asked) -> store::Result<bool> 
     Ok(has.power() >= Some(asked.power))
 }
 
+/// Records a shell, if the rules still allow it: the API server may have been slow, and who lost their
+/// access meanwhile begins nothing.
+fn record(
+    app: &App,
+    asked: &Asked,
+    new: &NewShell<'_>,
+    excess: &[String],
+) -> Result<Option<(CredentialId, EventSeq)>, Error> {
+    app.store()?.write(|tx| {
+        if !may_still(app, tx, asked)? {
+            return Ok(None);
+        }
+        let (user, although) = (&asked.actor.user.name, excess::although(excess));
+        let detail = format!("a shell of '{user}' ({}){although}", asked.power);
+        let journal = &asked.journal;
+        let request = journal.record(app, tx, Phase::Requested, detail, None)?;
+        Ok(Some((store::shells::insert(tx, new)?, request)))
+    })
+}
+
 /// Issues a credential for one shell, and writes its kubeconfig where only the user can read it.
 pub(crate) async fn begin(
     session: &Session,
@@ -155,7 +178,9 @@ pub(crate) async fn begin(
 ) -> Result<Done<Begun>, Error> {
     let asked = ask(session, wanted)?;
     if intent.is_preview() {
-        return Ok(Done::planned(Box::pin(plan(session, &asked, wanted)).await));
+        return Box::pin(plan(session, &asked, wanted))
+            .await
+            .map(Done::Planned);
     }
     let lock = session.lock(&asked.cluster).await?;
     // Asked again under the lock: who lost their access while we waited gets nothing.
@@ -183,27 +208,16 @@ pub(crate) async fn begin(
             command: "the shell's lock".to_owned(),
             source,
         })?;
-    let recorded = session.store()?.write(|tx| {
-        // The API server may have been slow: who lost their access meanwhile begins nothing.
-        if !may_still(session, tx, &asked)? {
-            return Ok(None);
-        }
-        let although = excess::although(&excess);
-        let detail = format!("a shell of '{}' ({}){although}", user.name, asked.power);
-        let journal = &asked.journal;
-        let request = journal.record(session, tx, Phase::Requested, detail, None)?;
-        let new = NewShell {
-            cluster: cluster.id,
-            user: user.id,
-            version,
-            account: &account,
-            power: asked.power,
-            created_at: now,
-            until: now + TimeDelta::seconds(ttl),
-        };
-        let id = store::shells::insert(tx, &new)?;
-        Ok::<_, Error>(Some((id, request)))
-    });
+    let new = NewShell {
+        cluster: cluster.id,
+        user: user.id,
+        version,
+        account: &account,
+        power: asked.power,
+        created_at: now,
+        until: now + TimeDelta::seconds(ttl),
+    };
+    let recorded = record(session, &asked, &new, &excess);
     let recorded = recorded.inspect_err(|_| session.bury_shell(&account))?;
     let Some((id, request)) = recorded else {
         session.bury_shell(&account);
@@ -260,20 +274,43 @@ pub(crate) async fn begin(
     Ok(Done::Did(begun))
 }
 
-/// What would be done, a sentence each.
-async fn plan(session: &Session, asked: &Asked, wanted: &ShellRequest) -> Vec<String> {
-    let excess = excess::of_level(session, &asked.cluster, asked.power).await;
+/// What would be done.
+async fn plan(session: &Session, asked: &Asked, wanted: &ShellRequest) -> Result<Planned, Error> {
+    let (cluster, user) = (&asked.cluster, &asked.actor.user);
+    let excess = excess::of_level(session, cluster, asked.power).await;
     let lines = [
         format!(
             "issue a credential of its own on cluster '{}' ({}), for at most {} minutes",
-            asked.cluster.name,
+            cluster.name,
             asked.power,
             wanted.ttl_seconds / 60
         ),
         "run the command with it, and end it when the command ends".to_owned(),
     ];
     let although = excess.iter().map(|what| format!("although {what}"));
-    lines.into_iter().chain(although).collect()
+    let version = session
+        .store()?
+        .read(|tx| store::shells::next_version(tx, cluster.id, user.id))?;
+    let about = |effect| Facts {
+        effect,
+        cluster: Some(cluster.name.to_string()),
+        of: Some(SubjectName::Shell(user.name.clone()).to_string()),
+        version: Some(version),
+        ..Facts::default()
+    };
+    let begin = Facts {
+        to: Some(asked.power.to_string()),
+        ..about("begin-version")
+    };
+    let deliver = Facts {
+        user: Some(user.name.to_string()),
+        ..about("deliver")
+    };
+    Ok(Planned {
+        steps: lines.into_iter().chain(although).collect(),
+        effects: vec![begin, deliver],
+        ..Planned::default()
+    })
 }
 
 /// What the shell would have beyond what it carries. Asked before anything is recorded, and beside

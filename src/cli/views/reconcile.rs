@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::plan::EffectView;
 use crate::ops::reconcile::Report;
 use crate::output::{Cell, Table, View};
 
@@ -14,6 +15,9 @@ pub(crate) struct ClusterView {
     ended: Vec<String>,
     pending: Vec<String>,
     error: Option<String>,
+    /// What it would change in the store, in a preview.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    effects: Vec<EffectView>,
 }
 
 impl ClusterView {
@@ -40,6 +44,7 @@ impl ClusterView {
                 .map(|item| item.what.clone())
                 .collect(),
             error: report.failed.as_ref().map(ToString::to_string),
+            effects: report.effects.iter().map(EffectView::from).collect(),
         }
     }
 

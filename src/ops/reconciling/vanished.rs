@@ -118,18 +118,24 @@ fn without_account<'a>(
     })
 }
 
+/// The version that stood on the cluster, where a plan would make its account anew: it ends instead.
+pub(in crate::ops) fn vanished<'a>(
+    step: &Step,
+    snapshot: &'a ClusterSnapshot,
+) -> Option<&'a Credential> {
+    let Step::CreateAccount(account) = step else {
+        return None;
+    };
+    let mut all = snapshot.credentials.iter();
+    all.find(|it| it.account.as_str() == account.name && it.state == State::Active)
+}
+
 /// A step of a plan in words; an account that stood there is not made again.
 pub(in crate::ops) fn step_words(step: &Step, snapshot: &ClusterSnapshot) -> String {
-    let Step::CreateAccount(account) = step else {
-        return step.to_string();
-    };
-    let stood = snapshot.credentials.iter().find(|credential| {
-        credential.account.as_str() == account.name && credential.state == State::Active
-    });
-    match stood {
+    match vanished(step, snapshot) {
         Some(credential) => format!(
             "end version {} of '{}': {ACCOUNT_DELETED} (account '{}')",
-            credential.version, credential.owner, account.name
+            credential.version, credential.owner, credential.account
         ),
         None => step.to_string(),
     }
