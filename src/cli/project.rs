@@ -5,6 +5,7 @@ mod add_member;
 pub(crate) mod change;
 mod create;
 mod delete;
+mod describe;
 mod list;
 mod remove_member;
 mod rename;
@@ -21,6 +22,7 @@ pub(crate) enum ProjectCommand {
     List(list::ProjectListArgs),
     Show(show::ProjectShowArgs),
     Rename(rename::ProjectRenameArgs),
+    Describe(describe::ProjectDescribeArgs),
     Delete(delete::ProjectDeleteArgs),
     AddMember(add_member::ProjectAddMemberArgs),
     SetRole(set_role::ProjectSetRoleArgs),
@@ -35,6 +37,7 @@ pub(crate) async fn run(command: ProjectCommand, context: &mut Context<'_>) -> R
         ProjectCommand::List(args) => list::run(&args, context),
         ProjectCommand::Show(args) => show::run(&args, context),
         ProjectCommand::Rename(args) => rename::run(args, context).await,
+        ProjectCommand::Describe(args) => describe::run(args, context).await,
         ProjectCommand::Delete(args) => delete::run(args, context).await,
         ProjectCommand::AddMember(args) => add_member::run(args, context).await,
         ProjectCommand::SetRole(args) => set_role::run(args, context).await,

@@ -93,6 +93,8 @@ actions! {
     ProjectCreate = "project create",
     /// Delete a project.
     ProjectDelete = "project delete",
+    /// Set a project's description.
+    ProjectDescribe = "project describe",
     /// List projects.
     ProjectList = "project list",
     /// Remove a member.

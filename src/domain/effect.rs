@@ -186,6 +186,13 @@ pub(crate) enum Effect {
         /// Its new name.
         name: ProjectName,
     },
+    /// Sets a project's description.
+    DescribeProject {
+        /// Which.
+        project: ProjectId,
+        /// One line for people; empty: none.
+        text: String,
+    },
     /// Removes a project from view, with its members.
     RemoveProject {
         /// Which.
@@ -296,6 +303,7 @@ impl Effect {
             | Self::SetActive { .. }
             | Self::CreateProject { .. }
             | Self::RenameProject { .. }
+            | Self::DescribeProject { .. }
             | Self::RemoveProject { .. }
             | Self::PutMember { .. }
             | Self::RemoveMember { .. } => None,
@@ -354,6 +362,7 @@ impl Effect {
             Self::SetActive { .. } => "set-active",
             Self::CreateProject { .. } => "create-project",
             Self::RenameProject { .. } => "rename-project",
+            Self::DescribeProject { .. } => "describe-project",
             Self::RemoveProject { .. } => "remove-project",
             Self::PutMember { .. } => "put-member",
             Self::RemoveMember { .. } => "remove-member",

@@ -274,7 +274,7 @@ pub(crate) enum ProjectAction {
     Rotate,
     /// Revoke its shared kubeconfigs.
     Revoke,
-    /// Rename or delete it.
+    /// Rename, describe or delete it.
     Manage,
 }
 
@@ -296,7 +296,7 @@ impl ProjectAction {
             Self::Members => "add, change or remove members",
             Self::Rotate => "rotate shared kubeconfigs",
             Self::Revoke => "revoke shared kubeconfigs",
-            Self::Manage => "rename or delete it",
+            Self::Manage => "rename, describe or delete it",
         }
     }
 

@@ -247,6 +247,11 @@ impl Rows {
                 to: Some(name.to_string()),
                 ..facts
             },
+            Effect::DescribeProject { project: id, text } => Facts {
+                project: project(*id),
+                to: Some(text.clone()),
+                ..facts
+            },
             Effect::RemoveProject { project: id } => Facts {
                 project: project(*id),
                 ..facts
@@ -356,6 +361,7 @@ impl Rows {
             }
             Effect::CreateProject { .. } => format!("make project '{project}'"),
             Effect::RenameProject { .. } => format!("rename project '{project}' to '{to}'"),
+            Effect::DescribeProject { .. } => format!("describe project '{project}' as '{to}'"),
             Effect::RemoveProject { .. } => format!("delete project '{project}'"),
             Effect::PutMember { .. } => {
                 format!("make '{user}' {to} of project '{project}'{instead}")

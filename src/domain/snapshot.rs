@@ -479,6 +479,7 @@ impl ClusterSnapshot {
             | Effect::SetActive { .. }
             | Effect::CreateProject { .. }
             | Effect::RenameProject { .. }
+            | Effect::DescribeProject { .. }
             | Effect::RemoveProject { .. }
             | Effect::PutMember { .. }
             | Effect::RemoveMember { .. } => {}

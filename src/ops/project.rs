@@ -1,6 +1,7 @@
-//! Projects: make, list, show, rename, delete. Making one touches no cluster.
+//! Projects: make, list, show, rename, describe, delete. Making one touches no cluster.
 
 mod change;
+mod describe;
 pub(crate) mod kept;
 pub(crate) mod members;
 pub(crate) mod shared;
@@ -8,6 +9,7 @@ pub(crate) mod shared;
 mod tests;
 
 pub(crate) use change::{Create, Delete, Rename, create, delete, rename};
+pub(crate) use describe::{Describe, describe};
 
 use super::{Error, find};
 use crate::domain::Timestamp;

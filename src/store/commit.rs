@@ -120,6 +120,7 @@ pub(crate) fn effect(
             projects::insert(tx, name, description, by.user, by.now)?;
         }
         Effect::RenameProject { project, name } => projects::rename(tx, *project, name)?,
+        Effect::DescribeProject { project, text } => projects::describe(tx, *project, text)?,
         Effect::RemoveProject { project } => projects::remove(tx, *project, by.now)?,
         Effect::PutMember {
             project,

@@ -81,6 +81,15 @@ pub(crate) fn rename(tx: &WriteTxn<'_>, project: ProjectId, name: &ProjectName) 
     Ok(())
 }
 
+/// Sets a project's description.
+pub(crate) fn describe(tx: &WriteTxn<'_>, project: ProjectId, description: &str) -> Result<()> {
+    tx.sql().execute(
+        "UPDATE projects SET description = ?2 WHERE id = ?1",
+        (project, description),
+    )?;
+    Ok(())
+}
+
 /// Removes a project from view, with its members.
 pub(crate) fn remove(tx: &WriteTxn<'_>, project: ProjectId, at: Timestamp) -> Result<()> {
     tx.sql().execute(

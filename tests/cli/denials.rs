@@ -212,6 +212,7 @@ fn what_ended_gives_nothing_in_any_command() {
 
 /// Commands about a project that a viewer of it may not give.
 const FOR_A_VIEWER: &[(&str, &str)] = &[
+    ("project describe shop x", "project describe"),
     ("project rename shop --to store", "project rename"),
     ("project delete shop --yes", "project delete"),
     (

@@ -81,6 +81,7 @@ fn a_dry_run_touches_nothing() {
         "ssh-key reset prod",
         "user offboard alice --yes",
         "project create mine",
+        "project describe shop \"the web shop\"",
         "project rename shop --to store",
         "project delete blog --yes",
         "project delete blog",

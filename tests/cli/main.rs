@@ -28,6 +28,7 @@ mod merge;
 mod open;
 mod platforms;
 mod project;
+mod project_describe;
 mod project_kept;
 mod project_member;
 mod project_pending;

@@ -106,6 +106,7 @@ fn only_admins_make_rename_and_delete_projects_and_say_what_is_in_them() {
     for line in [
         "project create mine",
         "project rename shop --to mine",
+        "project describe shop mine",
         "project delete shop --yes",
         "cluster set prod --no-project",
         "cluster set prod --project shop",
@@ -345,6 +346,8 @@ fn bad_names_roles_and_levels_are_usage_errors() {
         "project rotate shop --level write --yes",
         "project rotate shop --cluster ../x --yes",
         "project rename shop",
+        "project describe shop",
+        "project describe shop \"a\u{7}b\"",
         "cluster set prod --project shop --no-project",
         "cluster set prod --project \"\"",
     ] {

@@ -150,6 +150,7 @@ fn projects() {
     crate::project::take(&mut kg, "bob");
     twice(&mut kg, "cluster set prod --project shop");
     twice(&mut kg, "project set-role bob --project shop --role editor");
+    twice(&mut kg, "project describe shop elsewhere");
     twice(&mut kg, "project revoke shop --yes");
     twice(&mut kg, "cluster set prod --no-project");
 }

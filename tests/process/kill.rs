@@ -38,6 +38,7 @@ pub(crate) const SCENARIO: &[&str] = &[
     "shell dev --level read -- true",
     "project create team",
     "cluster set dev --project team",
+    "project describe team elsewhere",
     "project add-member carol --project team --role viewer",
     "project add-member erin --project team --role editor",
     "kubeconfig download dev --shared --user carol --plain -f team.conf",

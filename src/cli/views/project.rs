@@ -46,7 +46,7 @@ impl View for Vec<ProjectLineView> {
 }
 
 frozen! {
-    /// A project that was renamed or deleted.
+    /// A project that was renamed, described or deleted.
     pub(crate) struct ProjectNameView from project: &Project {
         name: String = project.name.to_string(),
         description: String = project.description.clone(),
@@ -59,6 +59,7 @@ impl View for ProjectNameView {
         Table::of([self])
             .col("NAME", |it| &it.name)
             .col("AGE", |it| it.created_at)
+            .wide("DESCRIPTION", |it| Some(&it.description))
             .named(|it| format!("project/{}", it.name))
     }
 }

@@ -69,7 +69,8 @@ pub(crate) async fn create(
     }))
 }
 
-fn of_name(app: &App, name: &ProjectName) -> Result<Project, Error> {
+/// The project of a name, as it is now.
+pub(super) fn of_name(app: &App, name: &ProjectName) -> Result<Project, Error> {
     let found = app.store()?.read(|tx| store::projects::find(tx, name))?;
     found.ok_or_else(|| Error::UnknownProject {
         name: name.clone(),

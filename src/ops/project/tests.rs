@@ -1,6 +1,7 @@
 //! What changes of projects decide, on rows alone.
 
-use super::{Create, Delete, Rename};
+use super::{Create, Delete, Describe, Rename};
+use crate::domain::policy::Denial;
 use crate::domain::refusal::Refusal;
 use crate::domain::snapshot::fixture::World;
 use crate::ops::change::fixture::{all_effects, decide};
@@ -16,6 +17,13 @@ fn rename(to: &str) -> Rename {
     Rename {
         project: "shop".parse().expect("a name"),
         to: to.parse().expect("a name"),
+    }
+}
+
+fn describe(text: &str) -> Describe {
+    Describe {
+        project: "shop".parse().expect("a name"),
+        description: text.to_owned(),
     }
 }
 
@@ -52,6 +60,32 @@ fn a_project_gets_another_name_that_no_project_has() {
     });
     let refused = decide(&world, &rename("blog")).expect_err("taken");
     assert!(matches!(refused, Refusal::ProjectExists(_)));
+}
+
+#[test]
+fn a_project_gets_another_description_once() {
+    let mut world = World::new();
+    assert_eq!(
+        all_effects(&world, &describe("the web shop")),
+        ["describe project 'shop' as 'the web shop'"]
+    );
+    let project = world.0.project.as_mut().expect("a project");
+    project.description = "the web shop".to_owned();
+    assert!(all_effects(&world, &describe("the web shop")).is_empty());
+    assert_eq!(
+        all_effects(&world, &describe("")),
+        ["describe project 'shop' as ''"]
+    );
+    let decided = decide(&world, &describe("the old shop")).expect("allowed");
+    assert_eq!(decided.detail, "project 'shop': 'the old shop'");
+}
+
+#[test]
+fn a_project_that_is_not_in_view_is_not_described() {
+    let mut world = World::new();
+    world.0.project = None;
+    let refused = decide(&world, &describe("x")).expect_err("unknown");
+    assert!(matches!(refused, Refusal::Denied(Denial::UnknownProject)));
 }
 
 #[test]
