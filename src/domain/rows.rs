@@ -191,7 +191,21 @@ impl Rows {
                 kept,
                 ..
             } => version(*credential, about(*user, Some(kept.to_string()))),
-            _ => facts,
+            Effect::SetProviderToken { .. }
+            | Effect::RemoveProviderToken { .. }
+            | Effect::BeginDelete { .. }
+            | Effect::RemoveCluster { .. }
+            | Effect::AddCluster(_)
+            | Effect::AddUser(_)
+            | Effect::SetKey { .. }
+            | Effect::SetRole { .. }
+            | Effect::SetActive { .. }
+            | Effect::CreateProject { .. }
+            | Effect::RenameProject { .. }
+            | Effect::DescribeProject { .. }
+            | Effect::RemoveProject { .. }
+            | Effect::PutMember { .. }
+            | Effect::RemoveMember { .. } => facts,
         }
     }
 
@@ -273,7 +287,26 @@ impl Rows {
                 project: project(*id),
                 ..about(*user, None)
             },
-            _ => facts,
+            Effect::PutGrant(_)
+            | Effect::RemoveGrant { .. }
+            | Effect::EndVersion { .. }
+            | Effect::BeginVersion { .. }
+            | Effect::Deliver { .. }
+            | Effect::PutBlock { .. }
+            | Effect::LiftBlock { .. }
+            | Effect::Bind(_)
+            | Effect::Unbind { .. }
+            | Effect::SetProtected { .. }
+            | Effect::SetState { .. }
+            | Effect::Set { .. }
+            | Effect::ReplaceManager { .. }
+            | Effect::SetProviderToken { .. }
+            | Effect::RemoveProviderToken { .. }
+            | Effect::SshKey { .. }
+            | Effect::BeginDelete { .. }
+            | Effect::RemoveCluster { .. }
+            | Effect::SetOwner { .. }
+            | Effect::KeepShared { .. } => facts,
         }
     }
 
