@@ -1,8 +1,9 @@
 //! WHAT IS DONE: one file per noun. No clap, no formats, no printing.
 //!
 //! A changing verb is a value that decides (`change`), and one runner carries it out
-//! (docs/design.md, "How a change happens"). Verbs with work of their own on a cluster go on from what
-//! was recorded; some that register, hand a key over or restore still follow the steps by hand.
+//! (docs/design.md, "How a change happens"). Verbs with work of their own on a cluster or on nodes go on
+//! from what was recorded. `init`, `backup` and `restore`, which are about the store as a whole, and
+//! `shell`, which must live before it is recorded, follow the steps by hand.
 
 pub(crate) mod access;
 pub(crate) mod audit;

@@ -152,10 +152,14 @@ impl Journal {
 
 /// Records that somebody was refused because their key did not open what the request needs.
 pub(crate) fn record_shut(session: &Session) -> Result<(), Error> {
-    let shut = session.take_shut();
-    let Some(action) = session.action().filter(|_| !shut.is_empty()) else {
+    // Nothing is opened before it is known what for.
+    let Some(action) = session.action() else {
         return Ok(());
     };
+    let shut = session.take_shut();
+    if shut.is_empty() {
+        return Ok(());
+    }
     let actor = session.principal()?;
     for secret in shut {
         let journal = Journal {

@@ -15,6 +15,7 @@ use crate::domain::effect::{Effect, Facts};
 use crate::domain::name::ClusterName;
 use crate::domain::policy::ClusterAction;
 use crate::domain::rows::Rows;
+use crate::domain::snapshot::ClusterSnapshot;
 use crate::session::Session;
 use crate::store;
 
@@ -139,9 +140,25 @@ async fn one(
     report
 }
 
+/// Effects with the names that a cluster's rows have.
+fn facts(snapshot: ClusterSnapshot, effects: &[Effect]) -> Vec<Facts> {
+    let rows = Rows::of(snapshot);
+    effects.iter().map(|effect| rows.facts(effect)).collect()
+}
+
 async fn preview(session: &Session, cluster: &Cluster, report: &mut Report) -> Result<(), Error> {
     if cluster.deleting_at.is_some() {
         report.changed.push("finish its deletion".to_owned());
+        let snapshot = session
+            .store()?
+            .read(|tx| reconciling::snapshot(tx, cluster.id))?;
+        let live = snapshot.credentials.iter().filter(|it| it.state.is_live());
+        let ends = live.map(|it| snapshot.end_of(it, "the cluster was deleted"));
+        let remove = Effect::RemoveCluster {
+            cluster: cluster.id,
+        };
+        let effects: Vec<Effect> = ends.chain([remove]).collect();
+        report.effects = facts(snapshot, &effects);
         return Ok(());
     }
     let (_, plan) = reconciling::preview(session, cluster, |_| {}).await?;
@@ -153,10 +170,15 @@ async fn preview(session: &Session, cluster: &Cluster, report: &mut Report) -> R
     let gone = plan
         .steps()
         .filter_map(|step| reconciling::vanished(step, &snapshot));
-    let gone = gone.map(|it| snapshot.end_of(it, reconciling::ACCOUNT_DELETED));
-    let effects: Vec<Effect> = gone.chain(reconciling::due(session, &snapshot)).collect();
-    let rows = Rows::of(snapshot);
-    report.effects = effects.iter().map(|effect| rows.facts(effect)).collect();
+    let gone = gone.flat_map(|it| snapshot.ending(it, reconciling::ACCOUNT_DELETED));
+    let mut effects: Vec<Effect> = gone.chain(reconciling::due(session, &snapshot)).collect();
+    if snapshot.former.iter().any(|it| it.name == cluster.manager) {
+        effects.push(Effect::ReplaceManager {
+            cluster: cluster.id,
+            former: snapshot.former.clone(),
+        });
+    }
+    report.effects = facts(snapshot, &effects);
     let connection = session
         .connect(cluster, &find::installation(session)?)
         .await?;

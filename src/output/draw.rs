@@ -39,10 +39,19 @@ pub(super) fn draw(table: &Table<'_>, look: Look) -> String {
     if columns.iter().all(|column| column.cells.is_empty()) {
         return String::new();
     }
+    let fits = |width: u16| table_width(&columns, |it| it.width) <= usize::from(width);
     match look.width {
-        Some(width) if columns[0].cells.len() <= WRAPPED_ROWS_MAX => wrapped(&columns, look, width),
+        Some(width) if !fits(width) && columns[0].cells.len() <= WRAPPED_ROWS_MAX => {
+            wrapped(&columns, look, width).unwrap_or_else(|| plain(&columns, look))
+        }
         _ => plain(&columns, look),
     }
+}
+
+/// How wide a table is whose columns are so wide.
+fn table_width(columns: &[Texts<'_>], width: impl Fn(&Texts<'_>) -> usize) -> usize {
+    let all: usize = columns.iter().map(|it| width(it) + usize::from(GAP)).sum();
+    all.saturating_sub(usize::from(GAP))
 }
 
 /// A column as it is read, harmless to show.
@@ -66,8 +75,17 @@ impl<'c> Texts<'c> {
     }
 }
 
-/// Draws columns as wide as a terminal allows: what is longer is wrapped at its words.
-fn wrapped(columns: &[Texts<'_>], look: Look, width: u16) -> String {
+/// Draws columns as wide as a terminal allows: what is longer is wrapped at its words. Nothing where
+/// that does not do: no word is cut, as a name or a number that is cut is another one.
+fn wrapped(columns: &[Texts<'_>], look: Look, width: u16) -> Option<String> {
+    let least = |column: &Texts<'_>| {
+        let words = column.cells.iter().flat_map(|cell| cell.split(' '));
+        let longest = words.map(UnicodeWidthStr::width).max().unwrap_or(0);
+        longest.max(column.header.width())
+    };
+    if table_width(columns, least) > usize::from(width) {
+        return None;
+    }
     let mut table = comfy_table::Table::new();
     table
         .load_style(presets::NOTHING)
@@ -76,12 +94,11 @@ fn wrapped(columns: &[Texts<'_>], look: Look, width: u16) -> String {
         .set_width(width.saturating_add(GAP))
         .set_header(columns.iter().map(|column| &column.header));
     for (drawn, column) in table.column_iter_mut().zip(columns) {
+        // Wider than a terminal can be: it counts with the padding.
+        u16::try_from(column.width).ok()?.checked_add(2 * GAP)?;
         drawn.set_padding((0, GAP));
-        // A header is one line: where it is coloured is known then.
-        let least = u16::try_from(column.header.width()).unwrap_or(u16::MAX);
-        drawn.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(
-            least.saturating_add(GAP),
-        )));
+        let least = u16::try_from(least(column)).ok()?;
+        drawn.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least + GAP)));
     }
     for row in 0..columns[0].cells.len() {
         table.add_row(columns.iter().map(|column| &*column.cells[row]));
@@ -90,7 +107,7 @@ fn wrapped(columns: &[Texts<'_>], look: Look, width: u16) -> String {
         let is_colored = at == 0 && look.colored;
         color::paint(line.trim_end(), color::HEADER, is_colored) + "\n"
     });
-    lines.collect()
+    Some(lines.collect())
 }
 
 /// Draws columns with spaces between, never wrapped.

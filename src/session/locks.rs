@@ -6,7 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{App, Error, nofollow, nonblock};
-use crate::domain::cluster::{Cluster, ClusterId};
+use sha2::{Digest, Sha256};
+
+use crate::domain::cluster::Cluster;
+use crate::domain::name::ClusterName;
+use crate::domain::text::hex;
 use crate::store;
 
 /// How long to wait for another process that works on the same cluster.
@@ -30,34 +34,49 @@ impl App {
         cluster: &Cluster,
         limit: Duration,
     ) -> Result<Lock, Error> {
-        self.lock_file(cluster, "cluster", limit).await
+        let file = format!("cluster-{}", cluster.id.0);
+        self.lock_file(&cluster.name, &file, limit).await
     }
 
     /// Takes a cluster's lock if nobody has it.
     pub(crate) fn try_lock(&self, cluster: &Cluster) -> Result<Option<Lock>, Error> {
-        let path = lock_path(self.store_path(), "cluster", cluster.id);
-        let file = open_lock(cluster, &path)?;
+        let path = lock_path(self.store_path(), &format!("cluster-{}", cluster.id.0));
+        let name = &cluster.name;
+        let file = open_lock(name, &path)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Lock { _file: file })),
             Err(std::fs::TryLockError::WouldBlock) => Ok(None),
-            Err(std::fs::TryLockError::Error(source)) => Err(lock_failed(cluster, &path, source)),
+            Err(std::fs::TryLockError::Error(source)) => Err(lock_failed(name, &path, source)),
         }
     }
 
     /// Takes the lock of a cluster's SSH keys: nodes may be slow, and no revocation waits for them.
     pub(crate) async fn lock_ssh_keys(&self, cluster: &Cluster) -> Result<Lock, Error> {
-        self.lock_file(cluster, "ssh-keys", LOCK_WAIT_MAX).await
+        let file = format!("ssh-keys-{}", cluster.id.0);
+        self.lock_file(&cluster.name, &file, LOCK_WAIT_MAX).await
+    }
+
+    /// Takes the lock of those who register a cluster, told by the UID of its namespace
+    /// `kube-system`: two at once would take the manager's rights from each other.
+    pub(crate) async fn lock_registration(
+        &self,
+        name: &ClusterName,
+        uid: &str,
+    ) -> Result<Lock, Error> {
+        let mut file = format!("register-{}", hex(&Sha256::digest(uid.as_bytes())));
+        file.truncate(25);
+        self.lock_file(name, &file, LOCK_WAIT_MAX).await
     }
 
     async fn lock_file(
         &self,
-        cluster: &Cluster,
-        what: &str,
+        name: &ClusterName,
+        file: &str,
         limit: Duration,
     ) -> Result<Lock, Error> {
-        let path = lock_path(self.store_path(), what, cluster.id);
-        let failed = |source| lock_failed(cluster, &path, source);
-        let file = open_lock(cluster, &path)?;
+        let path = lock_path(self.store_path(), file);
+        let failed = |source| lock_failed(name, &path, source);
+        let file = open_lock(name, &path)?;
         let started = tokio::time::Instant::now();
         loop {
             match file.try_lock() {
@@ -67,7 +86,7 @@ impl App {
             }
             if started.elapsed() > limit {
                 return Err(Error::Locked {
-                    cluster: cluster.name.to_string(),
+                    cluster: name.to_string(),
                     seconds: limit.as_secs(),
                 });
             }
@@ -76,15 +95,15 @@ impl App {
     }
 }
 
-fn lock_path(store: &Path, what: &str, cluster: ClusterId) -> PathBuf {
+fn lock_path(store: &Path, file: &str) -> PathBuf {
     let mut name = store.as_os_str().to_owned();
-    name.push(format!(".{what}-{}.lock", cluster.0));
+    name.push(format!(".{file}.lock"));
     PathBuf::from(name)
 }
 
 /// Opens a lock's file. Whoever else made it could hold it for ever, and nothing could be revoked
 /// meanwhile: such a one is refused.
-fn open_lock(cluster: &Cluster, path: &Path) -> Result<File, Error> {
+fn open_lock(cluster: &ClusterName, path: &Path) -> Result<File, Error> {
     let opened = OpenOptions::new()
         .create(true)
         .truncate(false)
@@ -103,13 +122,13 @@ fn open_lock(cluster: &Cluster, path: &Path) -> Result<File, Error> {
     Ok(file)
 }
 
-fn lock_failed(cluster: &Cluster, path: &Path, source: std::io::Error) -> Error {
+fn lock_failed(cluster: &ClusterName, path: &Path, source: std::io::Error) -> Error {
     if store::file::knows_no_locks(&source) {
         let path = path.to_owned();
         return store::Error::NoLocks { path, source }.into();
     }
     Error::Lock {
-        cluster: cluster.name.to_string(),
+        cluster: cluster.to_string(),
         path: path.to_owned(),
         source,
     }

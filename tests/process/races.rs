@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
-use kubegrant_sandbox::{Action, Gate};
+use kubegrant_sandbox::{Action, Fault, Gate, Match};
 
 use crate::home::{Home, Started};
 use crate::oracle::{Books, Oracle};
@@ -432,4 +432,45 @@ fn who_is_demoted_while_the_cluster_is_asked_takes_no_ssh_key() {
         let shown = home.call("ssh-key show dev -o json").success().stdout;
         assert!(shown.contains("\"available\""), "{shown}");
     }
+}
+
+#[test]
+fn two_registrations_of_one_cluster_leave_it_to_the_first() {
+    let home = Home::with_people();
+    let gate = Gate::shut();
+    home.sandbox.fault(Fault {
+        matches: Match {
+            method: Some("POST".to_owned()),
+            path_contains: Some("/serviceaccounts".to_owned()),
+            nth: Some(1),
+        },
+        action: Action::Wait(gate.clone()),
+    });
+    let first = home.start("cluster add one --kubeconfig admin.conf");
+    // It has looked, and makes its manager.
+    gate.wait_for(1);
+    let second = home.start("cluster add two --kubeconfig admin.conf");
+    let waits_for_the_first = |home: &Home| {
+        let files = std::fs::read_dir(format!("/proc/{}/fd", second.pid().as_raw_nonzero()));
+        let mut files = files.into_iter().flatten().flatten();
+        files.any(|entry| {
+            let path = std::fs::read_link(entry.path()).unwrap_or_default();
+            path.to_string_lossy().contains(".register-") && path.starts_with(home.path())
+        })
+    };
+    home.wait_until("the second waits", waits_for_the_first);
+    gate.open();
+    drop(first.finish().success());
+    drop(second.finish().code_is(5));
+    home.sandbox.clear_faults();
+    // Its manager has the rights that it was given.
+    drop(home.call("cluster check one").success());
+    drop(
+        home.call("access grant bob --cluster one --level read")
+            .success(),
+    );
+    drop(
+        home.call("kubeconfig download one --user bob --plain -f bob.conf")
+            .success(),
+    );
 }

@@ -211,6 +211,23 @@ impl<S> Recorded<S> {
         begun.ok_or_else(|| self.changed())
     }
 
+    /// What was decided.
+    pub(in crate::ops) fn decision(&self) -> &Decision {
+        &self.committed.decision
+    }
+
+    /// Records that it failed, and gives the error.
+    pub(in crate::ops) fn failed(&self, app: &App, error: Error) -> Error {
+        let (words, request) = (text::chain(&error), self.request());
+        match self
+            .journal()
+            .record_alone(app, Phase::Failed, words, request)
+        {
+            Ok(_) => error,
+            Err(unrecorded) => unrecorded.into(),
+        }
+    }
+
     /// The refusal that it is no longer what it was.
     pub(in crate::ops) fn changed(&self) -> Error {
         self.case.changed()

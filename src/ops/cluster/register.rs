@@ -16,7 +16,6 @@ use crate::domain::name::{ClusterName, ProjectName, UserRef, shell_word};
 use crate::domain::policy::OrganizationAction;
 use crate::domain::refusal::Refusal;
 use crate::domain::rows::Rows;
-use crate::domain::text;
 use crate::domain::{Confirmed, Timestamp};
 use crate::kubernetes::undo::New;
 use crate::ops::change::{self, About, Change, Decision, Recorded, Target, Who};
@@ -196,21 +195,27 @@ pub(crate) async fn add(
         return change::planned(session, change).await.map(Done::Planned);
     }
     let recorded = Box::pin(change::record(session, change)).await?;
-    let (seen, request) = recorded.begun()?;
-    let Some(approach) = &seen.approach else {
+    let (seen, _) = recorded.begun()?;
+    let (Some(approach), Some(pins)) = (&seen.approach, &seen.pins) else {
         return Err(recorded.changed());
     };
     let journal = recorded.journal();
     let mut new = New::default();
-    let made = Box::pin(make(session, change, &recorded, approach, &mut new)).await;
-    let (registered, mut warnings) = match made {
+    let made = async {
+        let lock = session.lock_registration(&change.name, &pins.uid).await?;
+        // Who came first has registered it: nothing of theirs is touched.
+        recorded.commit_later(session, change, |_, _, _| Ok(()))?;
+        let made = make(session, change, &recorded, approach, &mut new).await;
+        made.map(|made| (made, lock))
+    };
+    let made = Box::pin(made).await;
+    let ((registered, mut warnings), _lock) = match made {
         Ok(made) => made,
         Err(error) => {
             // Nothing knows of what was made: nobody could take it away later.
             let left = approach.connection.undo(&new).await;
             let error = left_behind(error, &approach.imported.context, &left);
-            journal.record_alone(session, Phase::Failed, text::chain(&error), Some(request))?;
-            return Err(error);
+            return Err(recorded.failed(session, error));
         }
     };
     let surveyed = seen.survey.to_agree.iter().chain(&seen.survey.warnings);
@@ -282,9 +287,16 @@ async fn make(
     let installation = find::installation(session)?;
     let journal = recorded.journal();
     let registered = recorded.commit_later(session, change, |tx, rows, decision| {
-        let Some(Effect::AddCluster(decided)) = decision.later.first() else {
+        let first = recorded.decision().later.first();
+        let (Some(Effect::AddCluster(decided)), Some(Effect::AddCluster(first))) =
+            (decision.later.first(), first)
+        else {
             return Err(recorded.changed());
         };
+        // Another project of the name, for example, is not the one that was meant.
+        if decided != first {
+            return Err(recorded.changed());
+        }
         let new = change.row(decided, (approach, &custody), now);
         let cluster = store::clusters::insert(tx, &new, |cluster| {
             reseal::seal_login(tx, cluster, &installation, &custody.secret)

@@ -168,10 +168,7 @@ impl Giving<'_> {
         };
         match taken.await {
             Ok(unwitnessed) => Ok((unwitnessed, session.store()?.empty_log()?)),
-            Err(error) => {
-                self.give_back(&error)?;
-                Err(error)
-            }
+            Err(error) => Err(recorded.failed(session, error)),
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::nodes::Node;
 use crate::ops::change::{self, About, Change, Decision, Recorded, Who};
 use crate::ops::journal::Journal;
 use crate::ops::{Done, Error, Intent, Unasked};
+use crate::secrets::SshKey;
 use crate::session::{App, Session};
 use crate::store;
 
@@ -52,6 +53,14 @@ pub(super) async fn prepare(
     Ok(meant)
 }
 
+/// What was seen before the public line is put on nodes.
+#[derive(Default)]
+struct InstallSeen {
+    meant: Meant,
+    /// The key in the file that was given, if it can be read here.
+    file: Option<SshKey>,
+}
+
 /// The cluster's public line is put on the nodes.
 struct Install<'a> {
     wanted: &'a RollOutRequest,
@@ -62,7 +71,7 @@ struct Install<'a> {
 const INSTALL: Action = Action::SshKeyInstall;
 
 impl Change for Install<'_> {
-    type Seen = Option<Meant>;
+    type Seen = Option<InstallSeen>;
     type Consent = Unasked;
 
     fn about(&self) -> About<'_> {
@@ -70,19 +79,28 @@ impl Change for Install<'_> {
         About::gives(INSTALL, target).ssh_keys()
     }
 
-    async fn look(&self, session: &Session, rows: &Rows) -> Result<Option<Meant>, Error> {
+    async fn look(&self, session: &Session, rows: &Rows) -> Result<Option<InstallSeen>, Error> {
         let asked = (INSTALL, self.wanted);
-        let meant = prepare(session, asked, rows, self.consent, false).await?;
-        Ok(Some(meant))
+        Ok(Some(InstallSeen {
+            meant: prepare(session, asked, rows, self.consent, false).await?,
+            // What cannot be read is said before anything is recorded.
+            file: file_key(session, self.wanted)?,
+        }))
     }
 
-    fn decide(&self, rows: &Rows, _: &Who, meant: &Option<Meant>) -> Result<Decision, Refusal> {
+    fn decide(
+        &self,
+        rows: &Rows,
+        _: &Who,
+        seen: &Option<InstallSeen>,
+    ) -> Result<Decision, Refusal> {
+        let meant = seen.as_ref().map(|seen| &seen.meant);
         let pair = rows.the_ssh_key()?;
-        let nodes = meant.as_ref().map_or(0, |meant| meant.targets.len());
+        let nodes = meant.map_or(0, |meant| meant.targets.len());
         let fingerprint = pair.fingerprint.clone();
         let targets = meant.iter().flat_map(|meant| &meant.targets);
         let line = |target: &Target| format!("put SSH key {fingerprint} on node {target}");
-        let remarks = meant.iter().flat_map(Meant::remarks);
+        let remarks = meant.iter().flat_map(|meant| meant.remarks());
         Ok(Decision {
             detail: format!("key {fingerprint} to {nodes} nodes"),
             notes: targets.map(line).chain(remarks).collect(),
@@ -113,13 +131,13 @@ pub(crate) async fn install(
         return change::planned(session, &change).await.map(Done::Planned);
     }
     let mut recorded = Box::pin(change::record(session, &change)).await?;
-    let meant = recorded.take_seen().flatten().unwrap_or_default();
+    let InstallSeen { meant, file } = recorded.take_seen().flatten().unwrap_or_default();
     let cluster = &recorded.before()?.cluster;
     let pair = recorded.rows().the_ssh_key().map_err(Error::Refused)?;
-    let file = file_key(session, wanted)?;
+    let new = ready(session, cluster, pair.clone(), file.as_ref());
     let work = Work {
         session,
-        new: ready(session, cluster, pair.clone(), file.as_ref())?,
+        new: new.map_err(|error| recorded.failed(session, error))?,
         old: vec![],
         waits: Cell::new(false),
         cluster,

@@ -69,6 +69,8 @@ pub(super) struct Rotate<'a> {
 #[derive(Default)]
 pub(super) struct RotateSeen {
     meant: Meant,
+    /// The key in the file that was given, if it can be read here.
+    file: Option<SshKey>,
     /// The key that was made, where none is there to go on with.
     made: Option<SshKey>,
 }
@@ -84,7 +86,12 @@ impl Change for Rotate<'_> {
 
     async fn look(&self, session: &Session, rows: &Rows) -> Result<RotateSeen, Error> {
         let meant = prepare(session, (ROTATE, self.wanted), rows, self.consent, true).await?;
-        let mut seen = RotateSeen { meant, made: None };
+        let mut seen = RotateSeen {
+            meant,
+            // What cannot be read is said before anything is recorded, and no key is made in vain.
+            file: file_key(session, self.wanted)?,
+            made: None,
+        };
         if self.consent.is_none() {
             return Ok(seen);
         }
@@ -199,23 +206,24 @@ pub(crate) async fn rotate(
         return change::planned(session, &change).await.map(Done::Planned);
     }
     let mut recorded = Box::pin(change::record(session, &change)).await?;
-    let meant = recorded.take_seen().unwrap_or_default().meant;
+    let RotateSeen { meant, file, .. } = recorded.take_seen().unwrap_or_default();
     let cluster = &recorded.before()?.cluster;
     let before = Keys::of(recorded.rows()).map_err(Error::Refused)?;
     let resumed = before.is_unfinished(wanted, &recorded.rows().ssh_nodes);
     let now = with_keys(session, recorded.rows())?;
     let keys = Keys::of(&now).map_err(Error::Refused)?;
     let new = keys.next.unwrap_or(keys.current);
-    let file = file_key(session, wanted)?;
     let others = keys.old.into_iter().chain(keys.next.map(|_| keys.current));
     let old = others
         .map(|pair| ready(session, cluster, pair.clone(), file.as_ref()))
-        .collect::<Result<Vec<_>, _>>()?;
+        .collect::<Result<Vec<_>, _>>();
+    let failed = |error| recorded.failed(session, error);
+    let new_key = ready(session, cluster, new.clone(), file.as_ref());
     let work = Work {
         session,
         waits: Cell::new(new.place == KeyPlace::Next),
-        new: ready(session, cluster, new.clone(), file.as_ref())?,
-        old,
+        new: new_key.map_err(failed)?,
+        old: old.map_err(failed)?,
         cluster,
         journal: recorded.journal(),
         wanted,

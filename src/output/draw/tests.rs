@@ -189,6 +189,27 @@ fn a_header_stays_one_line_and_is_coloured_alone() {
 #[test]
 fn a_long_list_is_never_wrapped() {
     let rows = vec![["name", "a note of several words"]; WRAPPED_ROWS_MAX + 1];
-    let drawn = pairs(["name", "note"], &rows, terminal(12));
+    let drawn = pairs(["name", "note"], &rows, terminal(16));
     assert_eq!(drawn.lines().count(), rows.len() + 1);
+}
+
+#[test]
+fn no_name_or_number_is_cut_however_narrow_the_terminal_is() {
+    let rows = [
+        ["cluster rotate-manager", "prod-eu-1"],
+        ["access grant", "1234567"],
+    ];
+    for width in 1..60 {
+        let drawn = pairs(["action", "cluster"], &rows, terminal(width));
+        for word in ["cluster", "rotate-manager", "prod-eu-1", "1234567"] {
+            assert!(drawn.contains(word), "{width}:\n{drawn}");
+        }
+    }
+}
+
+#[test]
+fn what_is_wider_than_any_terminal_is_left_to_it() {
+    let long = "x ".repeat(40_000);
+    let drawn = pairs(["name", "note"], &[["prod", &long]], terminal(80));
+    assert_eq!(drawn.lines().count(), 2);
 }
