@@ -9,7 +9,7 @@ use crate::ops;
 
 /// Bring clusters up to date with the store
 ///
-/// Pays what is pending, finishes deletions that were cut off, repairs what was changed by hand, joins new
+/// Makes true what is pending, finishes deletions that were cut off, repairs what was changed by hand, joins new
 /// namespaces to write, and ends what has expired; on all clusters that you manage, or on those
 /// named. Run it from cron as often as you like: twice changes nothing. In the working directory it
 /// removes the unnamed file that a download may leave when it is killed at its last step. Exits

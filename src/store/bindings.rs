@@ -42,7 +42,7 @@ fn collect(tx: &ReadTxn<'_>, filter: &str, params: impl Params) -> Result<Vec<Bi
     tx.all("binding", &sql, params, binding)
 }
 
-/// Lists what a cluster's lists depend on: what is bound, and what was unbound and is still owed.
+/// Lists what a cluster's lists depend on: what is bound, and what was unbound and is still pending.
 pub(crate) fn unfinished(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<Vec<Binding>> {
     let filter = "cluster = ?1 AND (removed_at IS NULL OR owed) ORDER BY id";
     collect(tx, filter, [cluster])
@@ -67,7 +67,7 @@ pub(crate) fn list(tx: &ReadTxn<'_>) -> Result<Vec<Binding>> {
     collect(tx, "removed_at IS NULL ORDER BY cluster, user, id", [])
 }
 
-/// Whether any credential of a user may still be on a cluster: only then is a change owed there.
+/// Whether any credential of a user may still be on a cluster: only then is a change pending there.
 const MAY_STAND_THERE: &str = "EXISTS (SELECT 1 FROM credentials WHERE cluster = :cluster \
      AND user = :user AND state <> 'revoked')";
 
@@ -113,7 +113,7 @@ pub(crate) fn remove(tx: &WriteTxn<'_>, binding: &Binding, at: Timestamp) -> Res
 }
 
 /// Records that the cluster was seen to hold what this binding said when it was read, or to be
-/// without it. One that was unbound since is owed anew.
+/// without it. One that was unbound since is pending anew.
 pub(crate) fn set_gone(tx: &WriteTxn<'_>, seen: &Binding) -> Result<()> {
     tx.sql().execute(
         "UPDATE bindings SET owed = 0 WHERE id = ?1 AND (removed_at IS NOT NULL) = ?2",
@@ -122,7 +122,7 @@ pub(crate) fn set_gone(tx: &WriteTxn<'_>, seen: &Binding) -> Result<()> {
     Ok(())
 }
 
-/// Unbinds everything on a cluster that is removed from view: nothing is owed there any more.
+/// Unbinds everything on a cluster that is removed from view: nothing is pending there any more.
 pub(crate) fn remove_all(tx: &WriteTxn<'_>, cluster: ClusterId, at: Timestamp) -> Result<()> {
     tx.sql().execute(
         "UPDATE bindings SET removed_at = coalesce(removed_at, ?2), owed = 0 WHERE cluster = ?1",

@@ -94,7 +94,7 @@ impl Store {
 pub(crate) struct Doubted {
     /// The keys that somebody may have, with their clusters.
     pub(crate) keys: Vec<(SshKeyId, ClusterId)>,
-    /// Clusters that owed no look before.
+    /// Clusters at which no look was pending before.
     pub(crate) looks: Vec<ClusterId>,
 }
 

@@ -126,7 +126,7 @@ pub(crate) fn versions_of(
     )
 }
 
-/// Lists everything on a cluster that is not revoked: live, and owed.
+/// Lists everything on a cluster that is not revoked: live, and pending.
 pub(crate) fn unfinished(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<Vec<Credential>> {
     collect(
         tx,

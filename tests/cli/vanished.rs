@@ -156,6 +156,16 @@ fn a_shared_version_goes_on_and_its_holders_download_again() {
     kg.run(line).success();
     let old = kg.read("shared.kc");
     delete_account(&kg, "shop");
+    let preview = kg.run("reconcile --dry-run -o json").json();
+    let effects = preview[0]["effects"].as_array().expect("effects").iter();
+    let effects: Vec<_> = effects
+        .map(|it| (it["effect"].as_str(), it["version"].as_u64()))
+        .collect();
+    let both = [
+        (Some("end-version"), Some(1)),
+        (Some("begin-version"), Some(2)),
+    ];
+    assert_eq!(effects, both);
     kg.run("reconcile")
         .success()
         .says("its account was deleted");

@@ -474,3 +474,26 @@ fn two_registrations_of_one_cluster_leave_it_to_the_first() {
             .success(),
     );
 }
+
+#[test]
+fn a_cluster_is_put_into_no_other_project_that_got_the_name_meanwhile() {
+    let home = Home::with_people();
+    drop(home.call("project create shop").success());
+    let gate = Gate::shut();
+    home.sandbox.fault(Fault {
+        matches: Match {
+            method: Some("POST".to_owned()),
+            path_contains: Some("/serviceaccounts".to_owned()),
+            nth: Some(1),
+        },
+        action: Action::Wait(gate.clone()),
+    });
+    let add = home.start("cluster add dev --kubeconfig admin.conf --project shop");
+    gate.wait_for(1);
+    drop(home.call("project rename shop --to store").success());
+    drop(home.call("project create shop").success());
+    let before = state(&home);
+    gate.open();
+    drop(add.finish().code_is(5));
+    assert_eq!(state(&home), before);
+}

@@ -203,3 +203,16 @@ fn an_editor_of_the_project_is_handed_the_key_and_a_viewer_is_not() {
     kg.run("ssh-key download prod --user alice").success();
     assert_eq!(shown(&mut kg)["taken_by"], "alice");
 }
+
+#[test]
+fn a_key_file_that_is_not_there_is_said_before_anything_is_recorded() {
+    let mut kg = with_key();
+    for verb in ["install", "rotate"] {
+        let ran = kg.run(&format!(
+            "ssh-key {verb} prod --node 10.0.0.5 -i missing.pem"
+        ));
+        assert!(ran.stderr.contains("missing.pem"), "{ran}");
+        let action = format!("ssh-key {verb}");
+        assert_eq!(kg.events(&action, "requested"), 0, "{verb}");
+    }
+}
