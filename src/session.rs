@@ -242,7 +242,7 @@ impl Session {
                 .recipient()
                 .to_string();
             let found: store::Result<_> = store.read(|tx| {
-                let Some(user) = store::users::find_by_key(tx, &key)? else {
+                let Some(user) = store::users::find_by_key_unchecked(tx, &key)? else {
                     return Ok(vec![]);
                 };
                 if !user.active {
@@ -254,7 +254,7 @@ impl Session {
                 if kind == NameKind::User {
                     let word = |other: &User| (other.name.to_string(), other.role.to_string());
                     return Ok(if user.role.is_admin() {
-                        store::users::list(tx)?.iter().map(word).collect()
+                        store::users::list_unchecked(tx)?.iter().map(word).collect()
                     } else {
                         vec![word(&user)]
                     });
@@ -327,21 +327,37 @@ impl Session {
         Ok(self.keyring.identity.get_or_init(|| identity))
     }
 
-    /// Works out who is acting. Whether they may is a question for the rules.
+    /// Works out who is acting, if their records are as this program left them. Whether they may is a
+    /// question for the rules.
     pub(crate) fn principal(&self) -> Result<Principal, Error> {
+        self.principal_by(store::users::find_by_key, store::users::find)
+    }
+
+    /// The same, whatever somebody made of their records.
+    pub(crate) fn principal_unchecked(&self) -> Result<Principal, Error> {
+        self.principal_by(
+            store::users::find_by_key_unchecked,
+            store::users::find_unchecked,
+        )
+    }
+
+    fn principal_by(
+        &self,
+        by_key: impl Fn(&ReadTxn<'_>, &str) -> store::Result<Option<User>>,
+        by_name: impl Fn(&ReadTxn<'_>, &UserRef) -> store::Result<Option<User>>,
+    ) -> Result<Principal, Error> {
         // The store first: without one, the identity says nothing.
         let store = self.store()?;
         let key = self.identity()?.recipient();
         store.read(|tx| {
-            let holder = store::users::find_by_key(tx, &key.to_string())?.ok_or_else(|| {
-                Error::Stranger {
-                    key: key.fingerprint(),
-                }
+            let holder = by_key(tx, &key.to_string())?.ok_or_else(|| Error::Stranger {
+                key: key.fingerprint(),
             })?;
             let user = match &self.config.acting_as {
                 None => holder.clone(),
-                Some(name) => store::users::find(tx, name)?
-                    .ok_or_else(|| Error::UnknownUser { name: name.clone() })?,
+                Some(name) => {
+                    by_name(tx, name)?.ok_or_else(|| Error::UnknownUser { name: name.clone() })?
+                }
             };
             Ok(Principal { holder, user })
         })

@@ -176,11 +176,18 @@ pub(crate) struct Store {
     watching: Cell<bool>,
     /// Whether this process recorded an event.
     recorded: Arc<AtomicBool>,
+    /// What was found to be as this program left it.
+    checked: RefCell<integrity::Checked>,
 }
 
 /// A transaction that can only read.
 #[derive(Debug)]
-pub(crate) struct ReadTxn<'a>(Transaction<'a>);
+pub(crate) struct ReadTxn<'a> {
+    transaction: Transaction<'a>,
+    checked: &'a RefCell<integrity::Checked>,
+    /// Whether its connection notes what it changes.
+    is_watching: bool,
+}
 
 /// A transaction that can also write.
 #[derive(Debug)]
@@ -201,7 +208,7 @@ impl<'a> Deref for WriteTxn<'a> {
 
 impl ReadTxn<'_> {
     fn sql(&self) -> &Connection {
-        &self.0
+        &self.transaction
     }
 }
 
@@ -288,6 +295,7 @@ impl Store {
             unwritable: None,
             watching: Cell::new(false),
             recorded: Arc::default(),
+            checked: RefCell::default(),
         }
     }
 
@@ -368,7 +376,15 @@ impl Store {
     ) -> std::result::Result<T, E> {
         let tx = Transaction::new_unchecked(&self.connection, TransactionBehavior::Deferred)
             .map_err(|error| named(&self.path, error.into()))?;
-        work(&ReadTxn(tx))
+        work(&self.looking(tx))
+    }
+
+    fn looking<'a>(&'a self, transaction: Transaction<'a>) -> ReadTxn<'a> {
+        ReadTxn {
+            transaction,
+            checked: &self.checked,
+            is_watching: self.watching.get(),
+        }
     }
 
     /// Runs `work` in a write transaction; commits when it succeeds, else leaves no trace.
@@ -390,7 +406,7 @@ impl Store {
         }
         let begun = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate);
         let tx = WriteTxn {
-            read: ReadTxn(begun.map_err(|error| named(&self.path, error.into()))?),
+            read: self.looking(begun.map_err(|error| named(&self.path, error.into()))?),
             pending: RefCell::new(None),
             accepted: Cell::new(false),
         };
@@ -399,7 +415,7 @@ impl Store {
         let value = work(&tx)?;
         let sealed = integrity::seal(&tx).and_then(|state| audit::finish(&tx, state));
         let recorded = self.at_path(sealed)?;
-        let committed = tx.read.0.commit();
+        let committed = tx.read.transaction.commit();
         committed.map_err(|error| named(&self.path, error.into()))?;
         self.recorded.fetch_or(recorded, Ordering::Relaxed);
         Ok(value)

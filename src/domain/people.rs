@@ -1,4 +1,4 @@
-//! What the store says of the people, read once with the rest.
+//! What the store says of the people whom a change concerns, read once with the rest.
 
 use std::collections::BTreeMap;
 
@@ -8,28 +8,42 @@ use super::project::{ProjectId, ProjectRole};
 use super::refusal::Refusal;
 use super::user::{Role, User, UserId};
 
-/// The people of the organization, and what they are in its projects.
+/// Somebody whom a change names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Named {
+    /// By name or address.
+    As(UserRef),
+    /// By number.
+    Number(UserId),
+    /// By a public key.
+    Key(String),
+}
+
+/// The people whom a change concerns, and what they are in projects: the owners and admins, all who have
+/// anything on its clusters or are members of its projects, and whom it names.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct People {
-    /// All users.
+    /// The users.
     pub(crate) users: BTreeMap<UserId, User>,
+    /// Whom it names; nothing where everybody is here.
+    pub(crate) named: Option<Vec<Named>>,
     /// The names of all projects, deleted ones too.
     pub(crate) projects: BTreeMap<ProjectId, ProjectName>,
     /// The projects that are in view.
-    pub(crate) named: BTreeMap<ProjectName, ProjectId>,
-    /// What members are in projects.
+    pub(crate) projects_by_name: BTreeMap<ProjectName, ProjectId>,
+    /// What members are in projects: all of those that it concerns, and all that whom it names is.
     pub(crate) roles: BTreeMap<(ProjectId, UserId), ProjectRole>,
 }
 
 impl People {
     /// Whether there is a project of this name.
     pub(crate) fn has_project(&self, name: &ProjectName) -> bool {
-        self.named.contains_key(name)
+        self.projects_by_name.contains_key(name)
     }
 
     /// The project of a name, or the refusal that there is none.
     pub(crate) fn project(&self, name: &ProjectName) -> Result<ProjectId, Refusal> {
-        let found = self.named.get(name).copied();
+        let found = self.projects_by_name.get(name).copied();
         found.ok_or_else(|| Refusal::UnknownProject(name.clone()))
     }
 
@@ -56,15 +70,34 @@ impl People {
         })
     }
 
-    /// The user of a name or address.
+    fn has_looked_for(&self, somebody: &Named) -> bool {
+        let named = self.named.as_ref();
+        named.is_none_or(|named| named.contains(somebody))
+    }
+
+    /// The user of a name or address, which the change must have named.
     pub(crate) fn find(&self, wanted: &UserRef) -> Option<&User> {
+        debug_assert!(
+            self.has_looked_for(&Named::As(wanted.clone())),
+            "'{wanted}' was not looked for"
+        );
         self.users.values().find(|user| match wanted {
             UserRef::Name(name) => user.name == *name,
             UserRef::Email(email) => user.email.as_ref() == Some(email),
         })
     }
 
-    /// The same, or the refusal that there is none.
+    /// The user of a public key, which the change must have named.
+    pub(crate) fn holder_of(&self, key: &str) -> Option<&User> {
+        debug_assert!(
+            self.has_looked_for(&Named::Key(key.to_owned())),
+            "the key was not looked for"
+        );
+        let mut users = self.users.values();
+        users.find(|user| user.key.as_deref() == Some(key))
+    }
+
+    /// The user of a name or address, or the refusal that there is none.
     pub(crate) fn user(&self, wanted: &UserRef) -> Result<&User, Refusal> {
         let found = self.find(wanted);
         found.ok_or_else(|| Refusal::UnknownUser(wanted.clone()))

@@ -28,6 +28,7 @@ use crate::domain::action::Action;
 use crate::domain::cluster::{Cluster, ClusterId};
 use crate::domain::effect::Effect;
 use crate::domain::name::{ClusterName, ProjectName, UserRef};
+use crate::domain::people::Named;
 use crate::domain::policy::{self, ClusterAction, OrganizationAction, ProjectAction};
 use crate::domain::refusal::Refusal;
 use crate::domain::rows::Rows;
@@ -188,6 +189,8 @@ pub(super) struct About<'a> {
     pub(super) direction: Direction,
     /// The user whom it is about, as typed.
     pub(super) user: Option<&'a UserRef>,
+    /// Whom else it names.
+    pub(super) named: Vec<Named>,
     /// The same of somebody who is not there yet.
     pub(super) name: Option<String>,
     /// The cluster that it is about, which is not there yet.
@@ -210,6 +213,7 @@ impl<'a> About<'a> {
             target,
             direction,
             user: None,
+            named: vec![],
             name: None,
             new_cluster: None,
             registers: false,
@@ -232,6 +236,12 @@ impl<'a> About<'a> {
     /// Says which user it is about.
     pub(super) fn user(mut self, user: &'a UserRef) -> Self {
         self.user = Some(user);
+        self
+    }
+
+    /// Says whom else it names, if anybody: those it finds among the people.
+    pub(super) fn names(mut self, somebody: impl Into<Option<Named>>) -> Self {
+        self.named.extend(somebody.into());
         self
     }
 
@@ -273,6 +283,9 @@ impl<'a> About<'a> {
     }
 }
 
+/// Whether a cluster is one of those.
+pub(super) type Resealed<'a> = Box<dyn Fn(&Cluster) -> bool + 'a>;
+
 /// A changing verb: a value that decides.
 pub(super) trait Change {
     /// What is looked up on a cluster before it is decided; the default knows nothing.
@@ -286,9 +299,10 @@ pub(super) trait Change {
     fn insists(&self) -> Option<Confirmed> {
         None
     }
-    /// Whether the secrets of a cluster are to be sealed anew, as others may use them after it.
-    fn reseals(&self, _rows: &Rows, _cluster: &Cluster) -> bool {
-        false
+    /// The clusters whose secrets are to be sealed anew, as others may use them after it; those that it
+    /// concerns are then looked for among all.
+    fn resealed<'a>(&'a self, _rows: &'a Rows) -> Option<Resealed<'a>> {
+        None
     }
     /// Whether it is refused where a secret cannot be sealed anew. What takes away is not: that the
     /// secret is still open to somebody is said, and is pending.

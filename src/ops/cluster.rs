@@ -30,10 +30,9 @@ use crate::domain::name::ClusterName;
 use crate::domain::policy::{self, ClusterAction};
 use crate::domain::project::ProjectRole;
 use crate::domain::text;
-use crate::domain::user::User;
 use crate::kubernetes::observe::{Look, Seen};
 use crate::session::{App, Principal, Session};
-use crate::store;
+use crate::store::{self, ReadTxn};
 
 /// One line of `cluster list`.
 #[derive(Debug)]
@@ -60,8 +59,6 @@ pub(crate) struct ClusterLine {
 pub(crate) fn list(session: &Session) -> Result<Vec<ClusterLine>, Error> {
     let actor = find::principal(session, Action::ClusterList)?;
     session.store()?.read(|tx| {
-        let users = store::users::list(tx)?;
-        let unfinished = store::credentials::all_unfinished(tx)?;
         let names = store::projects::names(tx)?;
         let blocks = store::blocks::list(tx)?;
         let mut lines = Vec::new();
@@ -79,33 +76,27 @@ pub(crate) fn list(session: &Session) -> Result<Vec<ClusterLine>, Error> {
                 project,
                 role,
                 revoked: blocks.contains(&(cluster.id, actor.user.id)),
-                ..line(cluster, access, &users, &unfinished)
+                ..line(tx, cluster, access)?
             });
         }
         Ok(lines)
     })
 }
 
-fn line(
-    cluster: Cluster,
-    access: Access,
-    users: &[User],
-    unfinished: &[crate::domain::credential::Credential],
-) -> ClusterLine {
+fn line(tx: &ReadTxn<'_>, cluster: Cluster, access: Access) -> store::Result<ClusterLine> {
     let manages = policy::manages(access);
-    let here = || {
-        unfinished
-            .iter()
-            .filter(|credential| credential.cluster == cluster.id)
+    let here = if manages {
+        store::credentials::unfinished(tx, cluster.id)?
+    } else {
+        vec![]
     };
-    let live = here()
-        .filter(|credential| credential.state.is_live())
-        .count();
-    let pending = here()
-        .filter(|credential| credential.state.awaits_cluster())
-        .count();
-    let owner = users.iter().find(|user| cluster.owner == Some(user.id));
-    ClusterLine {
+    let live = here.iter().filter(|it| it.state.is_live()).count();
+    let pending = here.iter().filter(|it| it.state.awaits_cluster()).count();
+    let owner = match cluster.owner {
+        Some(owner) => store::users::get(tx, owner)?,
+        None => None,
+    };
+    Ok(ClusterLine {
         owner: owner.map(|user| user.name.to_string()),
         access,
         project: None,
@@ -114,7 +105,7 @@ fn line(
         pending: manages.then_some(pending),
         revoked: false,
         cluster,
-    }
+    })
 }
 
 /// What `cluster show` knows.
@@ -144,15 +135,13 @@ pub(crate) async fn show(session: &Session, name: &ClusterName) -> Result<Shown,
     let (actor, journal) = find::acting(session, Action::ClusterShow)?;
     let found = find::cluster(session, &actor, &journal, name, ClusterAction::See)?;
     let line = session.store()?.read(|tx| {
-        let users = store::users::list(tx)?;
-        let unfinished = store::credentials::all_unfinished(tx)?;
         let names = store::projects::names(tx)?;
         let project = found.cluster.project.and_then(|id| names.get(&id));
         Ok::<_, Error>(ClusterLine {
             project: project.map(ToString::to_string),
             role: found.project,
             revoked: store::blocks::contains(tx, found.cluster.id, actor.user.id)?,
-            ..line(found.cluster.clone(), found.access, &users, &unfinished)
+            ..line(tx, found.cluster.clone(), found.access)?
         })
     })?;
     let manages = policy::manages(found.access);

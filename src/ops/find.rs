@@ -13,7 +13,7 @@ use crate::domain::policy::{
     self, Actor as PolicyActor, ClusterAction, Denial, OrganizationAction, ProjectAction, Standing,
     Target,
 };
-use crate::domain::project::{Member, Project, ProjectRole};
+use crate::domain::project::{Project, ProjectRole};
 use crate::domain::similar::similar;
 use crate::domain::user::{Role, User};
 use crate::session::{App, Principal, Session};
@@ -70,8 +70,9 @@ pub(super) fn project_role(
 /// Who is acting, with the right to act as the user given with `--as`; the store must be what this
 /// program left, or nothing that it says of anybody's rights counts.
 pub(super) fn principal(session: &Session, action: Action) -> Result<Principal, Error> {
+    session.is_about(action);
     session.trust()?;
-    reader(session, action)
+    allowed_to_act(session, action, session.principal()?)
 }
 
 /// [`principal`], with the journal of what they do.
@@ -91,7 +92,11 @@ pub(super) fn reading(session: &Session, action: Action) -> Result<(Principal, J
 /// [`principal`] for those who only look at the log: also where the store cannot be trusted.
 pub(super) fn reader(session: &Session, action: Action) -> Result<Principal, Error> {
     session.is_about(action);
-    let actor = session.principal()?;
+    allowed_to_act(session, action, session.principal_unchecked()?)
+}
+
+/// Whether somebody may act at all; a refusal is recorded.
+fn allowed_to_act(session: &Session, action: Action, actor: Principal) -> Result<Principal, Error> {
     if let Err(denial) = acts_as(&actor) {
         let journal = Journal::new(&actor, action);
         return Err(journal.deny(session, denial, None, &actor.holder, vec![]));
@@ -194,12 +199,12 @@ pub(super) fn denied(
 
 /// The names of the active owners and admins, for people.
 pub(super) fn admins(app: &App) -> Result<String, Error> {
-    active(app, |user| user.role.is_admin())
+    active(app, |_| true)
 }
 
-/// The names of those active users, for people.
+/// The names of those of them, for people.
 fn active(app: &App, wanted: impl Fn(&User) -> bool) -> Result<String, Error> {
-    let users = app.store()?.read(store::users::list)?;
+    let users = app.store()?.read(store::users::admins)?;
     let names: Vec<String> = users
         .into_iter()
         .filter(|user| user.active && wanted(user))
@@ -415,19 +420,14 @@ fn owners_of(app: &App, project: &Project, action: ProjectAction) -> Result<Stri
     if action == ProjectAction::Manage {
         return Ok(String::new());
     }
-    let (members, users) = app.store()?.read(|tx| {
-        let members = store::projects::members(tx, project.id)?;
-        Ok::<_, store::Error>((members, store::users::list(tx)?))
+    let owners = app.store()?.read(|tx| {
+        let members = store::projects::members(tx, project.id)?.into_iter();
+        let owners = members.filter(|member| member.role == ProjectRole::Owner);
+        store::users::get_each(tx, &owners.map(|member| member.user).collect())
     })?;
-    let owns = |user: &&User| {
-        let owner = |member: &Member| member.user == user.id && member.role == ProjectRole::Owner;
-        user.active && members.iter().any(owner)
-    };
-    let names: Vec<String> = users
-        .iter()
-        .filter(owns)
-        .map(|it| format!("'{}' or ", it.name))
-        .collect();
+    let active = owners.values().filter(|user| user.active);
+    let mut names: Vec<String> = active.map(|it| format!("'{}' or ", it.name)).collect();
+    names.sort();
     Ok(names.concat())
 }
 
@@ -448,10 +448,12 @@ pub(super) fn again(app: &App, cluster: &Cluster) -> Result<Cluster, Error> {
 /// admins.
 fn helpers(app: &App, cluster: &Cluster, action: ClusterAction) -> Result<Vec<String>, Error> {
     let owner_may = action.is_for_cluster_owners();
-    let users = app.store()?.read(store::users::list)?;
-    let owner = users
-        .iter()
-        .find(|user| owner_may && cluster.owner == Some(user.id) && user.active)
+    let owner = match cluster.owner.filter(|_| owner_may) {
+        Some(owner) => app.store()?.read(|tx| store::users::get(tx, owner))?,
+        None => None,
+    };
+    let owner = owner
+        .filter(|user| user.active)
         .map(|user| format!("its owner '{}' or ", user.name))
         .unwrap_or_default();
     Ok(vec![format!("ask {owner}{}", admins(app)?)])

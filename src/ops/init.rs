@@ -62,7 +62,7 @@ pub(crate) fn existing(session: &Session) -> Result<Option<Initialized>, Error> 
     let Some(organization) = organization else {
         return Ok(None);
     };
-    let actor = match session.principal() {
+    let actor = match session.principal_unchecked() {
         Err(session::Error::NoIdentity { path }) => {
             return Err(Error::Obstacle(Obstacle::OrganizationOfOthers {
                 identity: path,

@@ -231,13 +231,6 @@ pub(crate) fn show(
         }
     };
     session.store()?.read(|tx| {
-        let users = store::users::list(tx)?;
-        let name = |id| {
-            users
-                .iter()
-                .find(|user| user.id == id)
-                .map(|user| user.name.to_string())
-        };
         let level = find::project_role(tx, &subject, &found.cluster)?.map(ProjectRole::level);
         let mut versions = Vec::new();
         let mut of_all = store::credentials::versions(tx, found.cluster.id, subject.id)?;
@@ -262,10 +255,10 @@ pub(crate) fn show(
                 .into_iter()
                 .filter(|delivery| !is_shared || delivery.to == subject.id)
                 .map(|delivery| {
-                    let to = name(delivery.to).unwrap_or_default();
-                    (to, name(delivery.by).unwrap_or_default(), delivery)
+                    let to = store::users::name(tx, delivery.to)?;
+                    Ok((to, store::users::name(tx, delivery.by)?, delivery))
                 })
-                .collect();
+                .collect::<store::Result<_>>()?;
             let may_take = matches!(credential.subject, Subject::Shared { level: of, .. } if Some(of) == level);
             if is_shared && !may_take && deliveries.is_empty() {
                 continue;

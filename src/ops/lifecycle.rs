@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::change::{self, About, Carried, Change, Decision, Direction, Target, Who};
+use super::change::{self, About, Carried, Change, Decision, Direction, Resealed, Target, Who};
 use super::{Applied, Done, Error, Intent, Unasked, find};
 use crate::domain::Confirmed;
 use crate::domain::access::Access;
@@ -237,9 +237,10 @@ pub(crate) fn handover(
     if !user.active {
         return Err(Error::Refused(Refusal::CannotOwn(user.name)));
     }
-    let users = session.store()?.read(store::users::list)?;
-    let mut users = users.into_iter();
-    let before = users.find(|it| found.cluster.owner == Some(it.id));
+    let before = match found.cluster.owner {
+        Some(owner) => session.store()?.read(|tx| store::users::get(tx, owner))?,
+        None => None,
+    };
     let after = Cluster {
         owner: Some(user.id),
         ..found.cluster
@@ -279,8 +280,8 @@ impl Change for Transfer {
     }
 
     // Who owns it may open its secrets.
-    fn reseals(&self, rows: &Rows, cluster: &Cluster) -> bool {
-        rows.cluster(cluster.id).is_some()
+    fn resealed<'a>(&'a self, rows: &'a Rows) -> Option<Resealed<'a>> {
+        Some(Box::new(|cluster| rows.cluster(cluster.id).is_some()))
     }
 
     fn decide(&self, rows: &Rows, who: &Who, (): &()) -> Result<Decision, Refusal> {

@@ -3,13 +3,14 @@
 #[cfg(test)]
 mod tests;
 
-use super::change::{self, About, Change, Decision, Remark, Target, Who};
+use super::change::{self, About, Change, Decision, Remark, Resealed, Target, Who};
 use super::project::shared::Over;
 use super::{Applied, Done, Error, Intent, Planned, find, lifecycle, user as users};
 use crate::domain::action::Action;
 use crate::domain::cluster::Cluster;
 use crate::domain::effect::Effect;
 use crate::domain::name::UserRef;
+use crate::domain::people::Named;
 use crate::domain::policy::{self, OrganizationAction};
 use crate::domain::refusal::Refusal;
 use crate::domain::rows::Rows;
@@ -93,15 +94,18 @@ impl Change for Offboard {
     fn about(&self) -> About<'_> {
         About::takes(Action::UserOffboard, Target::Organization(users::MANAGE))
             .user(&self.user)
+            .names(self.new_owner.clone().map(Named::As))
             .follows_user()
             .errors_are_pending()
     }
 
     // Those of their own are for the new owner.
-    fn reseals(&self, rows: &Rows, cluster: &Cluster) -> bool {
-        let user = rows.people.find(&self.user);
-        let owns = user.is_some_and(|user| cluster.owner == Some(user.id));
-        owns || users::opens(rows, &self.user, cluster)
+    fn resealed<'a>(&'a self, rows: &'a Rows) -> Option<Resealed<'a>> {
+        let user = rows.people.find(&self.user)?.id;
+        let opens = users::opens(rows, &self.user);
+        Some(Box::new(move |cluster| {
+            cluster.owner == Some(user) || opens.as_ref().is_some_and(|opens| opens(cluster))
+        }))
     }
 
     fn must_reseal(&self) -> bool {

@@ -18,8 +18,7 @@ use crate::domain::cluster::Cluster;
 use crate::domain::credential::{Credential, State, Subject};
 use crate::domain::name::ProjectName;
 use crate::domain::policy::{self, ProjectAction};
-use crate::domain::project::{Member, Project, ProjectRole, SharedLevel};
-use crate::domain::user::User;
+use crate::domain::project::{Holder, Member, Project, ProjectRole, SharedLevel};
 use crate::session::Session;
 use crate::store::{self, ReadTxn};
 
@@ -114,13 +113,14 @@ pub(crate) fn show(session: &Session, name: &ProjectName) -> Result<Shown, Error
     let (actor, journal) = find::acting(session, Action::ProjectShow)?;
     let project = find::project(session, &actor, &journal, name, ProjectAction::See)?;
     session.store()?.read(|tx| {
-        let users = store::users::list(tx)?;
         let members = store::projects::members(tx, project.id)?;
+        let ids = members.iter().map(|member| member.user);
+        let users = store::users::get_each(tx, &ids.collect())?;
         let clusters = members::clusters_of(tx, &project)?;
         let mut shared = Vec::new();
         for cluster in &clusters {
             for level in SharedLevel::ALL {
-                shared.extend(shown_shared(tx, &users, (&project, cluster, level))?);
+                shared.extend(shown_shared(tx, (&project, cluster, level))?);
             }
         }
         let is_actor = |member: &&Member| member.user == actor.user.id;
@@ -129,7 +129,7 @@ pub(crate) fn show(session: &Session, name: &ProjectName) -> Result<Shown, Error
             members: members
                 .iter()
                 .filter_map(|member| {
-                    let user = users.iter().find(|user| user.id == member.user)?;
+                    let user = users.get(&member.user)?;
                     Some(ShownMember {
                         user: user.name.to_string(),
                         role: member.role,
@@ -147,7 +147,6 @@ pub(crate) fn show(session: &Session, name: &ProjectName) -> Result<Shown, Error
 
 fn shown_shared(
     tx: &ReadTxn<'_>,
-    users: &[User],
     (project, cluster, level): (&Project, &Cluster, SharedLevel),
 ) -> store::Result<Option<ShownShared>> {
     let subject = Subject::Shared {
@@ -166,34 +165,34 @@ fn shown_shared(
     for version in earlier {
         for holder in store::credentials::holders(tx, version.id)? {
             let has_it = live && holders.iter().any(|it| it.user == holder.user);
-            let Some(user) = users.iter().find(|user| user.id == holder.user) else {
+            let Some(user) = store::users::get(tx, holder.user)? else {
                 continue;
             };
             let name = user.name.to_string();
-            let may = shared::may_take(tx, cluster, user, (project.id, level))?;
+            let may = shared::may_take(tx, cluster, &user, (project.id, level))?;
             if may && !has_it && !stale.contains(&name) {
                 stale.push(name);
             }
         }
     }
     stale.sort();
-    let name = |id| users.iter().find(|user| user.id == id);
+    let names = |holders: Vec<Holder>| {
+        let names = holders
+            .into_iter()
+            .map(|it| store::users::name(tx, it.user));
+        names.collect::<store::Result<Vec<String>>>()
+    };
     let mut ending = Vec::new();
     for version in versions.into_iter().chain([latest.clone()]) {
         if version.state == State::Revoking {
-            let holders = store::credentials::holders(tx, version.id)?.into_iter();
-            let names = holders.filter_map(|it| name(it.user).map(|user| user.name.to_string()));
-            let names = names.collect();
-            ending.push((version, names));
+            let holders = store::credentials::holders(tx, version.id)?;
+            ending.push((version, names(holders)?));
         }
     }
     Ok(Some(ShownShared {
         cluster: cluster.name.to_string(),
         level,
-        holders: holders
-            .iter()
-            .filter_map(|holder| name(holder.user).map(|user| user.name.to_string()))
-            .collect(),
+        holders: names(holders)?,
         kept_by: kept::all(tx)?
             .into_iter()
             .filter(|kept| kept.credential == latest.id)

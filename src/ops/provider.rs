@@ -196,11 +196,14 @@ pub(crate) async fn show(
     check: bool,
 ) -> Result<Masked, Error> {
     let (cluster, journal, _) = open_case(session, name, Action::ClusterProviderTokenShow)?;
-    let (stored, users) = session.store()?.read(|tx| {
-        let stored = store::provider_tokens::find(tx, cluster.id)?;
-        Ok::<_, store::Error>((stored, store::users::list(tx)?))
+    let stored = session.store()?.read(|tx| {
+        let Some(stored) = store::provider_tokens::find(tx, cluster.id)? else {
+            return Ok(None);
+        };
+        let set_by = store::users::name(tx, stored.set_by)?;
+        Ok::<_, store::Error>(Some((stored, set_by)))
     })?;
-    let stored = stored.ok_or_else(|| none(name))?;
+    let (stored, set_by) = stored.ok_or_else(|| none(name))?;
     let installation = find::installation(session)?;
     let secret = SealedSecret::provider_token(&cluster, stored.generation);
     let token = session.open_secret(&secret, &installation)?;
@@ -217,13 +220,12 @@ pub(crate) async fn show(
             None,
         )?;
     }
-    let set_by = users.into_iter().find(|user| user.id == stored.set_by);
     Ok(Masked {
         cluster: cluster.name,
         provider: stored.provider,
         token: mask(&token),
         set_at: stored.set_at,
-        set_by: set_by.map(|user| user.name.to_string()).unwrap_or_default(),
+        set_by,
         project,
     })
 }

@@ -25,7 +25,13 @@ pub(super) fn recipients(tx: &ReadTxn<'_>, cluster: &Cluster) -> Result<Vec<Reci
 
 /// Those who may use a cluster's login, as far as they have a key.
 pub(super) fn openers(tx: &ReadTxn<'_>, cluster: &Cluster) -> store::Result<Vec<User>> {
-    let mut users = store::users::list(tx)?;
+    let mut users = store::users::admins(tx)?;
+    if let Some(owner) = cluster
+        .owner
+        .filter(|id| users.iter().all(|it| it.id != *id))
+    {
+        users.extend(store::users::get(tx, owner)?);
+    }
     users.retain(|user| policy::may_open_secrets(user, cluster) && user.key.is_some());
     Ok(users)
 }
@@ -84,6 +90,7 @@ struct Opened {
 }
 
 /// Opened secrets, to be sealed anew in the transaction that changes who may use them.
+#[derive(Default)]
 pub(super) struct Logins {
     opened: Vec<Opened>,
     /// Secrets that could not be opened, and why.
@@ -162,6 +169,11 @@ impl Logins {
             None => Ok(self),
             Some((_, error)) => Err(error),
         }
+    }
+
+    /// Whether those of no cluster are to be sealed anew.
+    pub(super) fn is_empty(&self) -> bool {
+        self.opened.is_empty()
     }
 
     /// Whether the secrets of a cluster are among them, opened or shut.

@@ -258,23 +258,20 @@ pub(crate) struct Rotated {
 
 /// Who must download again when a version has ended.
 fn again(tx: &ReadTxn<'_>, cluster: &Cluster, ended: &Credential) -> store::Result<Vec<String>> {
-    let users = store::users::list(tx)?;
     let mut names = Vec::new();
     let Subject::Shared { project, level } = ended.subject else {
         let handed = store::credentials::deliveries(tx, ended.id)?;
         let user = ended.subject.user().filter(|_| !ended.is_shell());
-        let has_it = |id| handed.iter().any(|it| it.to == id);
-        let held = users
-            .iter()
-            .filter(|it| Some(it.id) == user && has_it(it.id));
-        names.extend(held.map(|it| it.name.to_string()));
+        if let Some(user) = user.filter(|id| handed.iter().any(|it| it.to == *id)) {
+            names.push(store::users::name(tx, user)?);
+        }
         return Ok(names);
     };
     for holder in store::credentials::holders(tx, ended.id)? {
-        for user in users.iter().filter(|it| it.id == holder.user) {
-            if may_take(tx, cluster, user, (project, level))? {
-                names.push(user.name.to_string());
-            }
+        if let Some(user) = store::users::get(tx, holder.user)?
+            && may_take(tx, cluster, &user, (project, level))?
+        {
+            names.push(user.name.to_string());
         }
     }
     Ok(names)

@@ -141,12 +141,11 @@ fn may_still(app: &App, tx: &ReadTxn<'_>, asked: &Asked) -> store::Result<bool> 
     if !change::is_allowed_on(app, tx, actor, cluster, action)? {
         return Ok(false);
     }
-    let users = store::users::list(tx)?;
-    let user = users.iter().find(|it| it.id == actor.user.id);
+    let user = store::users::get(tx, actor.user.id)?;
     let Some((user, cluster)) = user.zip(store::clusters::get(tx, cluster.id)?) else {
         return Ok(false);
     };
-    let has = find::access_of(tx, app, user, &cluster)?;
+    let has = find::access_of(tx, app, &user, &cluster)?;
     Ok(has.power() >= Some(asked.power))
 }
 

@@ -98,25 +98,22 @@ fn look(app: &App, cluster: &Cluster) -> Result<Option<Shown>, Error> {
         let Some(pair) = store::ssh_keys::find(tx, cluster.id, KeyPlace::Current)? else {
             return Ok(None);
         };
-        let users = store::users::list(tx)?;
-        let name = |id| {
-            let found = users.iter().find(|user| user.id == id);
-            found.map(|user| user.name.to_string()).unwrap_or_default()
-        };
-        let taken = pair
-            .claim
-            .as_ref()
+        let claim = pair.claim.as_ref();
+        let taken = claim
             .filter(|_| pair.custody == Custody::Downloaded)
-            .map(|claim| Taken {
-                to: name(claim.to),
-                by: name(claim.by),
-                at: claim.at,
-            });
+            .map(|claim| {
+                Ok::<_, store::Error>(Taken {
+                    to: store::users::name(tx, claim.to)?,
+                    by: store::users::name(tx, claim.by)?,
+                    at: claim.at,
+                })
+            })
+            .transpose()?;
         let mut nodes = store::ssh_keys::nodes(tx, pair.id)?;
         nodes.retain(|node| node.installed_at.is_some() && node.may_hold());
         Ok(Some(Shown {
             cluster: cluster.name.clone(),
-            made_by: name(pair.made_by),
+            made_by: store::users::name(tx, pair.made_by)?,
             taken,
             nodes,
             pending: pending_on(tx, cluster)?.all(),

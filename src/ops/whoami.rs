@@ -53,8 +53,7 @@ pub(crate) fn key_set(session: &Session) -> Result<Option<KeySet>, Error> {
         let Some((by, at)) = store::users::key_set(tx, actor.holder.id)? else {
             return Ok(None);
         };
-        let users = store::users::list(tx)?;
-        let by = users.iter().find(|user| user.id == by);
+        let by = store::users::get(tx, by)?;
         let by = by.filter(|user| user.id != actor.holder.id);
         Ok::<_, store::Error>(by.map(|user| KeySet {
             by: user.name.to_string(),

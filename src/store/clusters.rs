@@ -85,6 +85,29 @@ pub(crate) fn get(tx: &ReadTxn<'_>, id: ClusterId) -> Result<Option<Cluster>> {
     Ok(collect(tx, "id = ?1", [id])?.pop())
 }
 
+/// Lists the clusters on which a user has anything, by name: that they own, on which they have a grant
+/// or a role, a version of their own that is not revoked, or hold a shared one.
+pub(crate) fn of_user(tx: &ReadTxn<'_>, user: UserId) -> Result<Vec<Cluster>> {
+    let filter = "removed_at IS NULL AND (owner = ?1
+         OR id IN (SELECT cluster FROM grants WHERE user = ?1 AND removed_at IS NULL)
+         OR id IN (SELECT cluster FROM bindings WHERE user = ?1 AND removed_at IS NULL)
+         OR id IN (SELECT cluster FROM credentials WHERE user = ?1 AND state <> 'revoked')
+         OR id IN (SELECT cluster FROM credentials WHERE kind = 'shared' AND state <> 'revoked'
+           AND id IN (SELECT credential FROM holders WHERE user = ?1
+             UNION SELECT credential FROM deliveries WHERE to_user = ?1)))
+         ORDER BY name";
+    collect(tx, filter, [user])
+}
+
+/// Lists the clusters of a project by name.
+pub(crate) fn of_project(tx: &ReadTxn<'_>, project: ProjectId) -> Result<Vec<Cluster>> {
+    collect(
+        tx,
+        "project = ?1 AND removed_at IS NULL ORDER BY name",
+        [project],
+    )
+}
+
 /// Lists all clusters by name.
 pub(crate) fn list(tx: &ReadTxn<'_>) -> Result<Vec<Cluster>> {
     collect(tx, "removed_at IS NULL ORDER BY name", [])

@@ -1,9 +1,10 @@
 //! The guarded state: rows that decide who may do what, and the proof that nobody else wrote them.
 //!
 //! Each guarded row has a SHA-256; the digest of a *part* (one user, one cluster's grants …) is the
-//! sum of its rows' hashes modulo 2^256, and the *state* is a hash over all parts. Every event of
-//! the audit log carries the state after its transaction, inside its own hash, so the chain and the
-//! heads that are kept elsewhere vouch for the rows.
+//! sum of its rows' hashes modulo 2^256. Parts stand in [groups](digests), each with a digest, and the
+//! *state* is a hash over the groups. Every event of the audit log carries the state after its
+//! transaction, inside its own hash, so the chain and the heads that are kept elsewhere vouch for the
+//! rows.
 //!
 //! **Writing.** Nobody can forget: triggers on this connection alone (`TEMP`) note each guarded row
 //! before and after, and [`seal`] runs in every commit. It takes the hash of what stood there from
@@ -11,9 +12,10 @@
 //! *stood* there is taken away, a row that somebody edited stays wrong when it is written again.
 //! A change without an event is refused.
 //!
-//! **Reading.** [`check`] recomputes only the parts relied upon, and compares the state with the
-//! last event. A part is a user or a cluster: what a command on one cluster reads does not grow
-//! with the others.
+//! **Reading.** [`check`] recomputes only the parts relied upon, with their groups, and compares the
+//! state with the last event. What a command on one cluster reads grows neither with the other
+//! clusters nor with the users who have nothing there. What was checked is not checked again before
+//! something changes.
 //!
 //! **What it cannot do.** There is no key in it: whoever can write the file, and computes digests
 //! and an event of their own at the end of the log, is not found here. Such an event stays in the
@@ -22,27 +24,25 @@
 //! **To guard a table or a column**, add it to [`guarded::GUARDED`] (which says why the others are
 //! not there), with a new schema, and keep the list of before for [`upgrade`].
 
+mod digests;
 mod guarded;
 mod shape;
 mod sum;
 mod upgrade;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
-use sha2::{Digest, Sha256};
 
-use self::guarded::{GUARDED, Of};
+use self::digests::Key;
+pub(super) use self::digests::state;
+use self::guarded::{ADMINS, GUARDED, Guarded, Of};
 use self::sum::Sum;
 pub(super) use self::upgrade::{after, before};
 use super::{Error, ReadTxn, Result, WriteTxn};
 use crate::domain::cluster::ClusterId;
-use crate::domain::text::hex;
-
-/// What the state of a store begins with.
-const STATE: &[u8] = b"kubegrant state v1";
-/// Where the digests are kept.
-const DIGESTS: &str = "row_digests";
+use crate::domain::project::ProjectId;
+use crate::domain::user::UserId;
 
 /// Begins to note what this connection changes; call once, outside a transaction.
 pub(super) fn watch(sql: &Connection) -> Result<()> {
@@ -59,20 +59,7 @@ pub(super) fn watch(sql: &Connection) -> Result<()> {
 pub(super) fn seal(tx: &WriteTxn<'_>) -> Result<Option<String>> {
     let sql = tx.sql();
     let unchanged = || tx.accepted.get().then(|| state(sql)).transpose();
-    let mut changes: BTreeMap<(String, String), Sum> = BTreeMap::new();
-    {
-        let mut statement =
-            sql.prepare_cached("SELECT name, CAST(part AS TEXT), image, sign FROM touched")?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let key: (String, String) = (row.get(0)?, row.get(1)?);
-            let image = row.get_ref(2)?.as_bytes().map_err(rusqlite::Error::from)?;
-            let hash = Sum::of(&key.0, &key.1, image);
-            let came = row.get::<_, i64>(3)? > 0;
-            let hash = if came { hash } else { hash.negated() };
-            changes.entry(key).or_default().add(hash);
-        }
-    }
+    let mut changes = touched(sql)?;
     if changes.is_empty() {
         return unchanged();
     }
@@ -81,82 +68,50 @@ pub(super) fn seal(tx: &WriteTxn<'_>) -> Result<Option<String>> {
     if changes.is_empty() {
         return unchanged();
     }
-    let mut find =
-        sql.prepare_cached("SELECT digest FROM row_digests WHERE name = ?1 AND part = ?2")?;
-    for ((name, part), change) in changes {
-        let mut rows = find.query([&name, &part])?;
-        let stored = match rows.next()? {
-            // What nobody can read stays wrong, and is found by the check.
-            Some(row) => Sum::read(&row.get::<_, String>(0)?).unwrap_or_default(),
-            None => Sum::default(),
-        };
-        let mut sum = stored;
+    let mut groups = BTreeSet::new();
+    for (key, change) in changes {
+        // What nobody can read stays wrong, and is found by the check.
+        let mut sum = digests::get(sql, &key)?.unwrap_or_default();
         sum.add(change);
-        put(sql, &name, &part, sum)?;
+        digests::put(sql, &key, sum)?;
+        groups.insert(key.group().to_owned());
     }
+    digests::close(sql, &groups)?;
     state(sql).map(Some)
 }
 
-fn put(sql: &Connection, name: &str, part: &str, sum: Sum) -> Result<()> {
-    if sum.is_zero() {
-        sql.prepare_cached("DELETE FROM row_digests WHERE name = ?1 AND part = ?2")?
-            .execute([name, part])?;
-    } else {
-        sql.prepare_cached(
-            "INSERT INTO row_digests (name, part, digest) VALUES (?1, ?2, ?3)
-             ON CONFLICT (name, part) DO UPDATE SET digest = excluded.digest",
-        )?
-        .execute([name, part, &sum.to_text()])?;
-    }
-    Ok(())
-}
-
-/// The state: one hash over all digests.
-pub(super) fn state(sql: &Connection) -> Result<String> {
-    state_in(sql, DIGESTS)
-}
-
-fn state_in(sql: &Connection, digests: &str) -> Result<String> {
-    let mut hasher = Sha256::new();
-    let query = format!("SELECT name, part, digest FROM {digests} ORDER BY name, part");
-    let mut statement = sql.prepare_cached(&query)?;
+/// What this transaction changed so far, by part.
+fn touched(sql: &Connection) -> Result<Own> {
+    let mut changes = Own::new();
+    let mut statement =
+        sql.prepare_cached("SELECT name, CAST(part AS TEXT), image, sign FROM touched")?;
     let mut rows = statement.query([])?;
-    hasher.update(STATE);
     while let Some(row) = rows.next()? {
-        for column in 0..3 {
-            let text = row.get_ref(column)?.as_bytes();
-            let text = text.map_err(rusqlite::Error::from)?;
-            hash_text(&mut hasher, text);
+        let (name, part): (String, String) = (row.get(0)?, row.get(1)?);
+        let image = row.get_ref(2)?.as_bytes().map_err(rusqlite::Error::from)?;
+        let hash = Sum::of(&name, &part, image);
+        let came = row.get::<_, i64>(3)? > 0;
+        let hash = if came { hash } else { hash.negated() };
+        // The triggers note nothing else.
+        if let Some(guarded) = GUARDED.iter().find(|it| it.name == name) {
+            let change = changes.entry(Key::of(guarded, &part)).or_default();
+            change.add(hash);
         }
     }
-    Ok(hex(&hasher.finalize()))
-}
-
-fn hash_text(hasher: &mut Sha256, text: &[u8]) {
-    hasher.update((text.len() as u64).to_be_bytes());
-    hasher.update(text);
-}
-
-/// The state of a store without a row: its tables, as they are.
-pub(super) fn empty_state(sql: &Connection) -> Result<String> {
-    let mut hasher = Sha256::new();
-    hasher.update(STATE);
-    for text in [shape::NAME, "", &shape::found(sql)?.to_text()] {
-        hash_text(&mut hasher, text.as_bytes());
-    }
-    Ok(hex(&hasher.finalize()))
+    Ok(changes)
 }
 
 /// Takes all rows as they stand for right, and gives the new state: when an owner accepts them.
 /// The tables themselves are right only as this program makes them.
 fn take(sql: &Connection) -> Result<String> {
-    sql.execute("DELETE FROM row_digests", [])?;
+    digests::clear(sql)?;
     for guarded in GUARDED {
         for (part, sum) in guarded.sums(sql, None)? {
-            put(sql, guarded.table, &part, sum)?;
+            digests::put(sql, &Key::of(guarded, &part), sum)?;
         }
     }
-    put(sql, shape::NAME, "", shape::expected()?)?;
+    digests::put(sql, &Key::of_shape(), shape::expected()?)?;
+    digests::close(sql, &digests::groups(sql)?)?;
     state(sql)
 }
 
@@ -170,28 +125,84 @@ pub(crate) fn accept(tx: &WriteTxn<'_>) -> Result<()> {
     Ok(())
 }
 
-/// What is relied upon.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What is relied upon, beside the organization itself: its record, who its owners and admins are, and
+/// what its projects are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Scope {
-    /// Users, projects, and the organization itself.
+    /// Nothing more.
     Organization,
-    /// One cluster: its record, grants, blocks, credentials, who holds them, keys.
+    /// One user's record.
+    User(UserId),
+    /// All users' records.
+    Users,
+    /// The members of a project.
+    Project(ProjectId),
+    /// One cluster: its record, grants, blocks, credentials, who holds them, keys; and the members of
+    /// its project.
     Cluster(ClusterId),
     /// Everything.
     All,
 }
 
+/// What was found to be right, until something changes.
+#[derive(Debug, Default)]
+pub(super) struct Checked {
+    /// What SQLite counts: changes by others, and by this connection.
+    at: (i64, u64),
+    /// Whether the last event vouches for the groups.
+    is_vouched: bool,
+    /// The groups whose digests are those of their parts.
+    groups: BTreeSet<String>,
+    /// What is as it was left.
+    scopes: BTreeSet<Scope>,
+}
+
+impl Checked {
+    /// Forgets everything if anything changed.
+    fn refresh(&mut self, sql: &Connection) -> Result<()> {
+        let others = sql
+            .prepare_cached("PRAGMA data_version")?
+            .query_row([], |row| row.get(0))?;
+        let now = (others, sql.total_changes());
+        if now != self.at {
+            *self = Self {
+                at: now,
+                ..Self::default()
+            };
+        }
+        Ok(())
+    }
+}
+
 /// Checks that the rows relied upon are as the last change by this program left them.
 pub(crate) fn check(tx: &ReadTxn<'_>, scope: Scope) -> Result<()> {
-    match find_changed(tx, scope, true)?.into_iter().next() {
-        None => Ok(()),
+    check_each(tx, [scope])
+}
+
+/// The same of several.
+pub(crate) fn check_each(tx: &ReadTxn<'_>, scopes: impl IntoIterator<Item = Scope>) -> Result<()> {
+    let mut checked = tx.checked.borrow_mut();
+    checked.refresh(tx.sql())?;
+    let scopes = [Scope::Organization].into_iter().chain(scopes);
+    let unchecked: BTreeSet<Scope> = scopes.filter(|it| !checked.scopes.contains(it)).collect();
+    if unchecked.is_empty() {
+        return Ok(());
+    }
+    match find_changed(tx, &unchecked, true, &mut checked)?
+        .into_iter()
+        .next()
+    {
+        None => {
+            checked.scopes.extend(unchecked);
+            Ok(())
+        }
         Some(what) => Err(Error::Tampered { what }),
     }
 }
 
 /// Lists, in words, what was changed without this program.
 pub(crate) fn changed(tx: &ReadTxn<'_>) -> Result<Vec<String>> {
-    find_changed(tx, Scope::All, false)
+    find_changed(tx, &[Scope::All].into(), false, &mut Checked::default())
 }
 
 /// Lists the tables, indexes and triggers that are not as this program makes them, and indexes that
@@ -202,66 +213,162 @@ pub(crate) fn misshapen(tx: &ReadTxn<'_>) -> Result<Vec<String>> {
     Ok(found)
 }
 
-fn find_changed(tx: &ReadTxn<'_>, scope: Scope, first: bool) -> Result<Vec<String>> {
-    let mut found = Vec::new();
+/// A part of a guarded table, or all parts.
+type Relied = (&'static Guarded, Option<String>);
+
+/// The parts that a scope relies on.
+fn relied(tx: &ReadTxn<'_>, scope: Scope) -> Result<Vec<Relied>> {
+    let of = |of: Of, part: Option<i64>| {
+        let tables = GUARDED.iter().filter(move |guarded| guarded.of == of);
+        let part = part.map(|number| number.to_string());
+        tables.map(move |guarded| (guarded, part.clone()))
+    };
+    Ok(match scope {
+        Scope::Organization => of(Of::Organization, None).collect(),
+        Scope::User(user) => of(Of::User, Some(user.0)).collect(),
+        Scope::Users => of(Of::User, None).collect(),
+        Scope::Project(project) => of(Of::Project, Some(project.0)).collect(),
+        Scope::Cluster(cluster) => {
+            let mut parts: Vec<Relied> = of(Of::Cluster, Some(cluster.0)).collect();
+            let project = super::projects::of_cluster(tx, cluster)?;
+            parts.extend(
+                project
+                    .into_iter()
+                    .flat_map(|it| of(Of::Project, Some(it.0))),
+            );
+            parts
+        }
+        Scope::All => GUARDED.iter().map(|guarded| (guarded, None)).collect(),
+    })
+}
+
+/// Lists, in words, what is not as it was left: all of it, or the `first` thing that is found.
+fn find_changed(
+    tx: &ReadTxn<'_>,
+    scopes: &BTreeSet<Scope>,
+    first: bool,
+    checked: &mut Checked,
+) -> Result<Vec<String>> {
     let sql = tx.sql();
-    if super::audit::last_state(sql, || empty_state(sql))? != Some(state(sql)?) {
+    let mut relied_on = Vec::new();
+    for scope in scopes {
+        relied_on.extend(relied(tx, *scope)?);
+    }
+    let mut found = Vec::new();
+    if !are_vouched_for(sql, &relied_on, checked)? {
         found.push("the digests of its records".to_owned());
     }
     // All of it, or nothing: whatever is relied upon is read from these tables.
-    let shapes = kept_in(sql, DIGESTS, shape::NAME, None)?;
-    if shapes.get("").copied().flatten() != Some(shape::found(sql)?) {
+    if digests::get(sql, &Key::of_shape())? != Some(shape::found(sql)?) {
         found.extend(shape::changed(sql)?);
     }
-    if scope == Scope::All && found.is_empty() {
+    if scopes.contains(&Scope::All) && found.is_empty() {
         found.extend(shape::untrue(sql)?);
     }
-    for guarded in GUARDED {
+    // What this transaction changed itself is in the rows, and not yet in the digests.
+    let own = if tx.is_watching {
+        touched(sql)?
+    } else {
+        BTreeMap::new()
+    };
+    let mut are_users_named = false;
+    for (guarded, part) in relied_on {
         if first && !found.is_empty() {
             break;
         }
-        let part = match (scope, guarded.of) {
-            (Scope::Organization, Of::Cluster) | (Scope::Cluster(_), Of::Organization) => continue,
-            (Scope::Cluster(id), Of::Cluster) => Some(id.0.to_string()),
-            (Scope::Organization, Of::Organization) | (Scope::All, _) => None,
-        };
-        let rows = guarded.sums(tx.sql(), part.as_deref())?;
-        let kept = kept(tx.sql(), guarded.table, part.as_deref())?;
-        let parts = rows
-            .keys()
-            .chain(kept.keys().filter(|p| !rows.contains_key(*p)));
-        for part in parts {
-            let sum = rows.get(part).copied().unwrap_or_default();
-            if kept.get(part).copied().unwrap_or_default() != Some(sum) {
-                found.push(description(tx, guarded.table, part)?);
+        let parts = differing(sql, guarded, part.as_deref(), &own)?;
+        if guarded.name == ADMINS {
+            // Which of them it is, their own records say.
+            if !parts.is_empty() && !are_users_named {
+                found.extend(admins_changed(tx, &own)?);
             }
+            continue;
+        }
+        are_users_named |= guarded.of == Of::User && !parts.is_empty();
+        for part in parts {
+            found.push(description(tx, guarded.table, &part)?);
         }
     }
     Ok(found)
 }
 
-/// The digests that are kept of a table; `None` is one that nobody can read.
-fn kept(
-    sql: &Connection,
-    table: &str,
-    part: Option<&str>,
-) -> Result<BTreeMap<String, Option<Sum>>> {
-    kept_in(sql, DIGESTS, table, part)
+/// Whether the last event vouches for the digests, and they for the groups that are relied upon.
+fn are_vouched_for(sql: &Connection, relied_on: &[Relied], checked: &mut Checked) -> Result<bool> {
+    if !checked.is_vouched {
+        let vouched = super::audit::last_state(sql, || digests::empty_state(sql))?;
+        if vouched != Some(state(sql)?) {
+            return Ok(false);
+        }
+        checked.is_vouched = true;
+    }
+    let is_all = |(guarded, part): &Relied| part.is_none() && guarded.of != Of::Organization;
+    let groups: BTreeSet<String> = if relied_on.iter().any(is_all) {
+        digests::groups(sql)?.into_iter().collect()
+    } else {
+        let key = |(guarded, part): &Relied| Key::of(guarded, part.as_deref().unwrap_or_default());
+        let keys = relied_on.iter().map(key).chain([Key::of_shape()]);
+        keys.map(|key| key.group().to_owned()).collect()
+    };
+    for group in groups {
+        if !checked.groups.contains(&group) {
+            if !digests::is_closed(sql, &group)? {
+                return Ok(false);
+            }
+            checked.groups.insert(group);
+        }
+    }
+    Ok(true)
 }
 
-fn kept_in(
+/// What a transaction changed itself, by part.
+type Own = BTreeMap<Key, Sum>;
+
+/// The parts of a table whose rows are not what their digest says; or the one that was asked for.
+fn differing(
     sql: &Connection,
-    digests: &str,
-    table: &str,
+    guarded: &Guarded,
     part: Option<&str>,
-) -> Result<BTreeMap<String, Option<Sum>>> {
-    let mut statement = sql.prepare_cached(&format!(
-        "SELECT part, digest FROM {digests} WHERE name = ?1 AND (?2 IS NULL OR part = ?2)"
-    ))?;
-    let rows = statement.query_map((table, part), |row| {
-        Ok((row.get(0)?, Sum::read(&row.get::<_, String>(1)?)))
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    own: &Own,
+) -> Result<Vec<String>> {
+    let rows = guarded.sums(sql, part)?;
+    let is_right = |part: &str, kept: Option<Sum>| {
+        let kept = kept.map(|mut kept| {
+            kept.add(
+                own.get(&Key::of(guarded, part))
+                    .copied()
+                    .unwrap_or_default(),
+            );
+            kept
+        });
+        kept == Some(rows.get(part).copied().unwrap_or_default())
+    };
+    if let Some(part) = part {
+        let kept = digests::get(sql, &Key::of(guarded, part))?;
+        let differs = !is_right(part, kept);
+        return Ok(differs.then(|| part.to_owned()).into_iter().collect());
+    }
+    let kept = digests::all_of(sql, guarded.name)?;
+    let parts = kept.keys().filter(|part| !rows.contains_key(*part));
+    let differs = |part: &&String| {
+        let kept = kept.get(*part).copied();
+        !is_right(part, kept.unwrap_or(Some(Sum::default())))
+    };
+    let parts = rows.keys().chain(parts).filter(differs);
+    Ok(parts.cloned().collect())
+}
+
+/// Lists, in words, whose records make the owners and admins others than they were.
+fn admins_changed(tx: &ReadTxn<'_>, own: &Own) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for guarded in GUARDED.iter().filter(|guarded| guarded.of == Of::User) {
+        for part in differing(tx.sql(), guarded, None, own)? {
+            found.push(description(tx, guarded.table, &part)?);
+        }
+    }
+    if found.is_empty() {
+        found.push("who the owners and admins are".to_owned());
+    }
+    Ok(found)
 }
 
 /// What a part of a table is, for people.
@@ -296,16 +403,20 @@ fn description(tx: &ReadTxn<'_>, table: &str, part: &str) -> Result<String> {
 }
 
 /// Whether one user's record is as this program left it: who accepts the rest must be beyond doubt.
-pub(crate) fn is_user_intact(tx: &WriteTxn<'_>, user: crate::domain::user::UserId) -> Result<bool> {
+pub(crate) fn is_user_intact(tx: &WriteTxn<'_>, user: UserId) -> Result<bool> {
     let part = user.0.to_string();
-    for guarded in GUARDED.iter().filter(|guarded| guarded.table == "users") {
-        let rows = guarded.sums(tx.sql(), Some(&part))?;
-        let kept = kept(tx.sql(), "users", Some(&part))?;
-        if kept.get(&part).copied().flatten() != rows.get(&part).copied() {
+    for guarded in GUARDED.iter().filter(|guarded| guarded.of == Of::User) {
+        if !differing(tx.sql(), guarded, Some(&part), &touched(tx.sql())?)?.is_empty() {
             return Ok(false);
         }
     }
     Ok(true)
+}
+
+/// The same of one cluster's records, whatever became of the organization's.
+pub(crate) fn is_cluster_intact(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<bool> {
+    let scopes = [Scope::Cluster(cluster)].into();
+    Ok(find_changed(tx, &scopes, true, &mut Checked::default())?.is_empty())
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use rusqlite::Row;
 use super::columns::{Time, time};
 use super::{ReadTxn, Result, WriteTxn, credentials};
 use crate::domain::Timestamp;
+use crate::domain::cluster::ClusterId;
 use crate::domain::credential::Subject;
 use crate::domain::name::ProjectName;
 use crate::domain::project::{Member, Project, ProjectId, ProjectRole, SharedLevel};
@@ -114,6 +115,12 @@ pub(crate) fn members(tx: &ReadTxn<'_>, project: ProjectId) -> Result<Vec<Member
     })
 }
 
+/// The project that a cluster is in.
+pub(super) fn of_cluster(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<Option<ProjectId>> {
+    let sql = "SELECT project FROM clusters WHERE id = ?1 AND project IS NOT NULL";
+    tx.first("cluster", sql, [cluster], |row| row.get(0))
+}
+
 /// What a user is in a project.
 pub(crate) fn role_of(
     tx: &ReadTxn<'_>,
@@ -130,6 +137,14 @@ pub(crate) fn roles(tx: &ReadTxn<'_>) -> Result<BTreeMap<(ProjectId, UserId), Pr
     let read = |row: &Row<'_>| Ok(((row.get(0)?, row.get(1)?), row.get(2)?));
     let roles = tx.all("project member", sql, [], read)?;
     Ok(roles.into_iter().collect())
+}
+
+/// What a user is in each of their projects.
+pub(super) fn roles_of(tx: &ReadTxn<'_>, user: UserId) -> Result<Vec<(ProjectId, ProjectRole)>> {
+    let sql = "SELECT project, role FROM project_members WHERE user = ?1";
+    tx.all("project member", sql, [user], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })
 }
 
 /// Lists a user's projects by name, with what they are in each.

@@ -1,84 +1,140 @@
-//! Reading what a change decides on: the people and whole clusters, in one transaction.
+//! Reading what a change decides on: whole clusters, and the people whom they and it concern, in one
+//! transaction.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{
-    ReadTxn, Result, bindings, blocks, clusters, credentials, damaged, grants, managers, meta,
-    projects, sealed, users,
+    ReadTxn, Result, bindings, blocks, clusters, credentials, damaged, grants, integrity, managers,
+    meta, projects, sealed, users,
 };
 use crate::domain::cluster::{Cluster, ClusterId};
 use crate::domain::credential::Subject;
-use crate::domain::people::People;
+use crate::domain::people::{Named, People};
+use crate::domain::project::ProjectId;
 use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::user::UserId;
 
-/// Reads the people.
-pub(crate) fn people(tx: &ReadTxn<'_>) -> Result<Arc<People>> {
-    let all = users::list(tx)?.into_iter();
-    Ok(Arc::new(People {
-        users: all.map(|user| (user.id, user)).collect(),
-        projects: projects::names(tx)?,
-        named: {
-            let all = projects::list(tx)?.into_iter();
-            all.map(|it| (it.name, it.id)).collect()
-        },
-        roles: projects::roles(tx)?,
-    }))
+/// Whom a change concerns, beside the owners and admins.
+#[derive(Debug, Default)]
+pub(crate) struct Concerned {
+    named: Vec<Named>,
+    /// Who has anything on its clusters.
+    users: BTreeSet<UserId>,
+    /// Its project, and the projects of its clusters.
+    projects: BTreeSet<ProjectId>,
 }
 
-/// Lists the clusters on which a user has anything: that they own, on which they have a grant or a
-/// role, a version of their own that is not revoked, or hold a shared one.
-pub(crate) fn clusters_of_user(tx: &ReadTxn<'_>, user: Option<UserId>) -> Result<Vec<Cluster>> {
-    let Some(user) = user else {
-        return Ok(vec![]);
+impl Concerned {
+    /// Whom it names, and the members of the project that it is about.
+    pub(crate) fn new(named: Vec<Named>, project: Option<ProjectId>) -> Self {
+        Self {
+            named,
+            users: BTreeSet::new(),
+            projects: project.into_iter().collect(),
+        }
+    }
+
+    /// Counts in whoever has anything on a cluster.
+    fn on(&mut self, on: &ClusterSnapshot) {
+        self.projects.extend(on.cluster.project);
+        self.users.extend(on.cluster.owner);
+        self.users.extend(on.grants.keys());
+        self.users.extend(&on.blocks);
+        let subjects = on.credentials.iter().map(|it| it.subject);
+        self.users.extend(subjects.filter_map(Subject::user));
+        let holders = on.holders.values().flatten();
+        self.users.extend(holders.map(|holder| holder.user));
+        self.users.extend(on.bindings.iter().map(|it| it.user));
+    }
+
+    /// Reads their records; each is as this program left it.
+    fn read(mut self, tx: &ReadTxn<'_>) -> Result<People> {
+        let mut roles = BTreeMap::new();
+        for project in self.projects {
+            integrity::check(tx, integrity::Scope::Project(project))?;
+            for member in projects::members(tx, project)? {
+                roles.insert((project, member.user), member.role);
+                self.users.insert(member.user);
+            }
+        }
+        for named in &self.named {
+            let id = match named {
+                Named::Number(id) => Some(*id),
+                Named::As(name) => users::find(tx, name)?.map(|user| user.id),
+                Named::Key(key) => users::find_by_key(tx, key)?.map(|user| user.id),
+            };
+            if let Some(id) = id {
+                self.users.insert(id);
+                for (project, role) in projects::roles_of(tx, id)? {
+                    roles.insert((project, id), role);
+                }
+            }
+        }
+        self.users.extend(users::admins(tx)?.iter().map(|it| it.id));
+        Ok(People {
+            users: users::get_each(tx, &self.users)?,
+            named: Some(self.named),
+            projects: projects::names(tx)?,
+            projects_by_name: {
+                let all = projects::list(tx)?.into_iter();
+                all.map(|it| (it.name, it.id)).collect()
+            },
+            roles,
+        })
+    }
+}
+
+/// Reads everything about clusters, and the people.
+pub(crate) fn of_clusters(
+    tx: &ReadTxn<'_>,
+    clusters: Vec<Cluster>,
+    mut concerned: Concerned,
+) -> Result<(Arc<People>, Vec<ClusterSnapshot>)> {
+    let read = |cluster: Cluster| {
+        Ok(ClusterSnapshot {
+            numbers: credentials::numbers(tx, cluster.id)?,
+            secrets: sealed::of_cluster(tx, &cluster)?,
+            ..without_numbers(tx, cluster)?
+        })
     };
-    let mut held = credentials::all_unfinished(tx)?;
-    held.retain(|credential| credential.subject.user() == Some(user));
-    held.extend(credentials::shared_held_by(tx, user)?);
-    let mut on: BTreeSet<ClusterId> = held.iter().map(|held| held.cluster).collect();
-    let granted = grants::list(tx)?.into_iter().filter(|it| it.user == user);
-    on.extend(granted.map(|it| it.cluster));
-    let bound = bindings::list(tx)?.into_iter().filter(|it| it.user == user);
-    on.extend(bound.map(|it| it.cluster));
-    let mut clusters = clusters::list(tx)?;
-    clusters.retain(|cluster| cluster.owner == Some(user) || on.contains(&cluster.id));
-    Ok(clusters)
+    let clusters = clusters.into_iter().map(read);
+    let mut clusters = clusters.collect::<Result<Vec<ClusterSnapshot>>>()?;
+    for on in &clusters {
+        concerned.on(on);
+    }
+    let people = Arc::new(concerned.read(tx)?);
+    for on in &mut clusters {
+        on.people = Arc::clone(&people);
+    }
+    Ok((people, clusters))
 }
 
 /// Reads everything about the cluster of this number that its state on the cluster follows from: not
 /// its history, and not what is sealed.
 pub(crate) fn get(tx: &ReadTxn<'_>, id: ClusterId) -> Result<ClusterSnapshot> {
-    let cluster = clusters::get(tx, id)?;
-    let cluster = cluster.ok_or_else(|| damaged("cluster")(format!("no cluster {}", id.0)))?;
-    without_numbers(tx, cluster, &people(tx)?)
+    let mut on = without_numbers(tx, the_cluster(tx, id)?)?;
+    let mut concerned = Concerned::default();
+    concerned.on(&on);
+    on.people = Arc::new(concerned.read(tx)?);
+    Ok(on)
 }
 
 /// The same with its history.
 pub(crate) fn whole(tx: &ReadTxn<'_>, id: ClusterId) -> Result<ClusterSnapshot> {
+    let cluster = the_cluster(tx, id)?;
+    let (_, clusters) = of_clusters(tx, vec![cluster], Concerned::default())?;
+    let found = clusters.into_iter().next();
+    found.ok_or_else(|| damaged("cluster")(format!("no cluster {}", id.0)))
+}
+
+fn the_cluster(tx: &ReadTxn<'_>, id: ClusterId) -> Result<Cluster> {
     let cluster = clusters::get(tx, id)?;
-    let cluster = cluster.ok_or_else(|| damaged("cluster")(format!("no cluster {}", id.0)))?;
-    of_cluster(tx, cluster, &people(tx)?)
+    cluster.ok_or_else(|| damaged("cluster")(format!("no cluster {}", id.0)))
 }
 
-/// Reads everything about one cluster.
-pub(crate) fn of_cluster(
-    tx: &ReadTxn<'_>,
-    cluster: Cluster,
-    people: &Arc<People>,
-) -> Result<ClusterSnapshot> {
-    Ok(ClusterSnapshot {
-        numbers: credentials::numbers(tx, cluster.id)?,
-        secrets: sealed::of_cluster(tx, &cluster)?,
-        ..without_numbers(tx, cluster, people)?
-    })
-}
-
-fn without_numbers(
-    tx: &ReadTxn<'_>,
-    cluster: Cluster,
-    people: &Arc<People>,
-) -> Result<ClusterSnapshot> {
+/// The rows of one cluster, with nobody's record yet.
+fn without_numbers(tx: &ReadTxn<'_>, cluster: Cluster) -> Result<ClusterSnapshot> {
     let id = cluster.id;
     let grants = grants::of_cluster(tx, id)?.into_iter();
     let credentials = credentials::unfinished(tx, id)?;
@@ -89,7 +145,7 @@ fn without_numbers(
     }
     Ok(ClusterSnapshot {
         installation: meta::installation(tx)?,
-        people: people.clone(),
+        people: Arc::default(),
         grants: grants.map(|grant| (grant.user, grant)).collect(),
         blocks: blocks::of_cluster(tx, id)?,
         credentials,

@@ -1,8 +1,11 @@
-//! The table of users.
+//! The table of users. A record is checked as it is read: nobody relies on one that somebody else wrote.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Row, ToSql};
 
 use super::columns::{Time, time};
+use super::integrity::{self, Scope};
 use super::{ReadTxn, Result, WriteTxn};
 use crate::domain::Timestamp;
 use crate::domain::effect::NewUser;
@@ -28,8 +31,21 @@ fn find_where(tx: &ReadTxn<'_>, column: &str, value: impl ToSql) -> Result<Optio
     tx.first("user", &sql, [value], user)
 }
 
+/// Checks a record that was found.
+fn checked(tx: &ReadTxn<'_>, found: Option<User>) -> Result<Option<User>> {
+    if let Some(user) = &found {
+        integrity::check(tx, Scope::User(user.id))?;
+    }
+    Ok(found)
+}
+
 /// Finds a user by handle or address.
 pub(crate) fn find(tx: &ReadTxn<'_>, wanted: &UserRef) -> Result<Option<User>> {
+    checked(tx, find_unchecked(tx, wanted)?)
+}
+
+/// The same, whatever somebody made of the record: for those who look into the store, or mend it.
+pub(crate) fn find_unchecked(tx: &ReadTxn<'_>, wanted: &UserRef) -> Result<Option<User>> {
     match wanted {
         UserRef::Name(name) => find_where(tx, "name", name),
         UserRef::Email(email) => find_where(tx, "email", email),
@@ -38,11 +54,52 @@ pub(crate) fn find(tx: &ReadTxn<'_>, wanted: &UserRef) -> Result<Option<User>> {
 
 /// Finds the user that a public key names.
 pub(crate) fn find_by_key(tx: &ReadTxn<'_>, key: &str) -> Result<Option<User>> {
+    checked(tx, find_by_key_unchecked(tx, key)?)
+}
+
+/// The same, whatever somebody made of the record.
+pub(crate) fn find_by_key_unchecked(tx: &ReadTxn<'_>, key: &str) -> Result<Option<User>> {
     find_where(tx, "key", key)
+}
+
+/// The user of a number.
+pub(crate) fn get(tx: &ReadTxn<'_>, id: UserId) -> Result<Option<User>> {
+    checked(tx, find_where(tx, "id", id)?)
+}
+
+/// The users of some numbers.
+pub(crate) fn get_each(tx: &ReadTxn<'_>, ids: &BTreeSet<UserId>) -> Result<BTreeMap<UserId, User>> {
+    integrity::check_each(tx, ids.iter().map(|id| Scope::User(*id)))?;
+    let mut found = BTreeMap::new();
+    for id in ids {
+        if let Some(user) = find_where(tx, "id", *id)? {
+            found.insert(user.id, user);
+        }
+    }
+    Ok(found)
+}
+
+/// A user's name, for people; nothing where there is no such user.
+pub(crate) fn name(tx: &ReadTxn<'_>, id: UserId) -> Result<String> {
+    let found = get(tx, id)?;
+    Ok(found.map(|user| user.name.to_string()).unwrap_or_default())
+}
+
+/// Lists the owners and admins, disabled ones too, by name.
+pub(crate) fn admins(tx: &ReadTxn<'_>) -> Result<Vec<User>> {
+    integrity::check(tx, Scope::Organization)?;
+    let sql = format!("SELECT {COLUMNS} FROM users WHERE role <> 'developer' ORDER BY name");
+    tx.all("user", &sql, [], user)
 }
 
 /// Lists all users by name.
 pub(crate) fn list(tx: &ReadTxn<'_>) -> Result<Vec<User>> {
+    integrity::check(tx, Scope::Users)?;
+    list_unchecked(tx)
+}
+
+/// The same, whatever somebody made of the records.
+pub(crate) fn list_unchecked(tx: &ReadTxn<'_>) -> Result<Vec<User>> {
     let sql = format!("SELECT {COLUMNS} FROM users ORDER BY name");
     tx.all("user", &sql, [], user)
 }

@@ -65,7 +65,8 @@ impl World {
         let people = Arc::new(People {
             users: users.collect(),
             projects: BTreeMap::from([(SHOP, "shop".parse().expect("a name"))]),
-            named: BTreeMap::from([("shop".parse().expect("a name"), SHOP)]),
+            named: None,
+            projects_by_name: BTreeMap::from([("shop".parse().expect("a name"), SHOP)]),
             roles: BTreeMap::new(),
         });
         let mut world = Self(Rows {

@@ -3,14 +3,15 @@
 use super::{About, Change, Decision, Target, Who, allowed};
 use crate::domain::audit::Phase;
 use crate::domain::cluster::{Cluster, ClusterId};
+use crate::domain::people::Named;
 use crate::domain::policy::{Denial, ProjectAction};
 use crate::domain::refusal::Refusal;
 use crate::domain::rows::Rows;
-use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::user::User;
 use crate::ops::journal::Journal;
 use crate::ops::{Error, find};
 use crate::session::{App, Principal, Session};
+use crate::store::snapshots::Concerned;
 use crate::store::{self, ReadTxn};
 
 /// What a change was found to be when it was begun: the case, the rows, and what would be decided.
@@ -77,7 +78,12 @@ impl Case {
             }
             Target::Anybody => None,
             Target::Organization(action) => {
-                find::allow(session, &actor, &journal, *action)?;
+                // Who is there may have something on any cluster; who is not there has nothing.
+                if user.is_some() {
+                    find::allow(session, &actor, &journal, *action)?;
+                } else {
+                    find::may(session, &actor, &journal, *action)?;
+                }
                 None
             }
         };
@@ -168,7 +174,6 @@ impl Case {
     /// The rows that it decides on.
     pub(super) fn rows<C: Change>(&self, tx: &ReadTxn<'_>, change: &C) -> store::Result<Rows> {
         let about = change.about();
-        let people = store::snapshots::people(tx)?;
         let project = match &self.target {
             Target::Project(name, _) | Target::InProject(name, ..) => {
                 store::projects::find(tx, name)?
@@ -177,38 +182,39 @@ impl Case {
         };
         let clusters = match &self.target {
             _ if about.follows_user => {
-                let user = about.user.and_then(|name| people.find(name));
-                let user = user.map(|user| user.id);
-                store::snapshots::clusters_of_user(tx, user)?
+                let user = about.user.map(|name| store::users::find(tx, name));
+                match user.transpose()?.flatten() {
+                    Some(user) => store::clusters::of_user(tx, user.id)?,
+                    None => vec![],
+                }
             }
             Target::Cluster(name, _) | Target::InProject(_, _, name) => {
                 store::clusters::find(tx, name)?.into_iter().collect()
             }
             Target::Project(..) => match &project {
-                Some(project) => {
-                    let mut all = store::clusters::list(tx)?;
-                    all.retain(|cluster| cluster.project == Some(project.id));
-                    all
-                }
+                Some(project) => store::clusters::of_project(tx, project.id)?,
                 None => vec![],
             },
             Target::Organization(_) | Target::Anybody => vec![],
         };
-        let clusters: Vec<ClusterSnapshot> = clusters
-            .into_iter()
-            .map(|cluster| store::snapshots::of_cluster(tx, cluster, &people))
-            .collect::<store::Result<_>>()?;
+        let mut named = about.named;
+        let actor = [&self.actor.holder, &self.actor.user];
+        named.extend(actor.map(|user| Named::Number(user.id)));
+        named.extend(about.user.map(|name| Named::As(name.clone())));
         let registered = if about.registers {
             store::clusters::list(tx)?
         } else {
             vec![]
         };
         let (ssh_keys, ssh_nodes) = match clusters.as_slice() {
-            [ClusterSnapshot { cluster, .. }] if about.ssh_keys => {
-                store::ssh_keys::with_nodes(tx, cluster.id)?
-            }
+            [cluster] if about.ssh_keys => store::ssh_keys::with_nodes(tx, cluster.id)?,
             _ => (vec![], vec![]),
         };
+        let claims = ssh_keys.iter().filter_map(|pair| pair.claim.as_ref());
+        let claimed = claims.flat_map(|claim| [claim.to, claim.by]);
+        named.extend(claimed.map(Named::Number));
+        let concerned = Concerned::new(named, project.as_ref().map(|project| project.id));
+        let (people, clusters) = store::snapshots::of_clusters(tx, clusters, concerned)?;
         Ok(Rows {
             people,
             project,

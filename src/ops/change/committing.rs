@@ -39,8 +39,10 @@ pub(super) fn open<C: Change>(
     change: &C,
     rows: &Rows,
 ) -> Result<reseal::Logins, Error> {
+    let Some(which) = change.resealed(rows) else {
+        return Ok(reseal::Logins::default());
+    };
     let installation = find::installation(session)?;
-    let which = |cluster: &Cluster| change.reseals(rows, cluster);
     let opened = reseal::open_logins(session, &installation, which)?;
     if change.must_reseal() {
         opened.whole()
@@ -57,8 +59,11 @@ fn is_opened<C: Change>(
     rows: &Rows,
     opened: &reseal::Logins,
 ) -> store::Result<bool> {
+    let Some(which) = change.resealed(rows) else {
+        return Ok(opened.is_empty());
+    };
     let clusters = store::clusters::list(tx)?;
-    let is_right = |cluster: &Cluster| change.reseals(rows, cluster) == opened.contains(cluster.id);
+    let is_right = |cluster: &Cluster| which(cluster) == opened.contains(cluster.id);
     Ok(clusters.iter().all(is_right))
 }
 

@@ -1,7 +1,9 @@
 //! What tests of decisions have in common.
 
 use super::{Change, Decision, Who};
+use crate::domain::cluster::Cluster;
 use crate::domain::refusal::Refusal;
+use crate::domain::rows::Rows;
 use crate::domain::snapshot::fixture::{World, now};
 
 /// Somebody of the fixture who acts.
@@ -41,4 +43,10 @@ pub(in crate::ops) fn all_effects<C: Change>(world: &World, change: &C) -> Vec<S
         all.extend(world.follow(&decision.effects));
     }
     all
+}
+
+/// Whether a cluster's secrets are to be sealed anew.
+pub(in crate::ops) fn reseals<C: Change>(change: &C, rows: &Rows, cluster: &Cluster) -> bool {
+    let which = change.resealed(rows);
+    which.is_some_and(|which| which(cluster))
 }

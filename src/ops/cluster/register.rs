@@ -13,6 +13,7 @@ use crate::domain::audit::Phase;
 use crate::domain::cluster::{Address, Cluster, WriteScope};
 use crate::domain::effect::{self, Effect};
 use crate::domain::name::{ClusterName, ProjectName, UserRef, shell_word};
+use crate::domain::people::Named;
 use crate::domain::policy::OrganizationAction;
 use crate::domain::refusal::Refusal;
 use crate::domain::rows::Rows;
@@ -128,6 +129,7 @@ impl Change for Add {
         let target = Target::Organization(OrganizationAction::RegisterCluster);
         About::gives(Action::ClusterAdd, target)
             .new_cluster(&self.name)
+            .names(self.owner.clone().map(Named::As))
             .registers()
     }
 

@@ -408,11 +408,11 @@ fn hold(app: &App, tx: &store::WriteTxn<'_>, case: &Asked, id: CredentialId) -> 
         return Ok(());
     };
     let found = store::clusters::find(tx, &case.cluster.name)?;
-    let people = reconciling::snapshot(tx, case.cluster.id)?.people;
-    let (Some(cluster), Some(user)) = (found, people.users.get(&case.subject.id)) else {
+    let user = store::users::get(tx, case.subject.id)?;
+    let Some((cluster, user)) = found.zip(user) else {
         return Err(overtaken(case));
     };
-    let role = find::project_role(tx, user, &cluster)?;
+    let role = find::project_role(tx, &user, &cluster)?;
     let blocked = store::blocks::contains(tx, cluster.id, user.id)?;
     let same = cluster.id == case.cluster.id && cluster.project == case.cluster.project;
     if !same || blocked || role.map(ProjectRole::level) != Some(level) {

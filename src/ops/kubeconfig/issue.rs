@@ -9,6 +9,7 @@ use crate::domain::access::Power;
 use crate::domain::action::Action;
 use crate::domain::credential::Subject;
 use crate::domain::effect::Effect;
+use crate::domain::people::Named;
 use crate::domain::policy::ClusterAction;
 use crate::domain::project::ProjectRole;
 use crate::domain::refusal::Refusal;
@@ -98,7 +99,9 @@ impl Change for Issue<'_> {
             Action::KubeconfigDownload
         };
         let target = Target::on(&self.case.cluster.name, self.case.action);
-        About::gives(command, target).name(self.case.owner.to_string())
+        About::gives(command, target)
+            .name(self.case.owner.to_string())
+            .names(Named::Number(self.case.subject.id))
     }
 
     fn insists(&self) -> Option<Confirmed> {

@@ -8,7 +8,7 @@ use crate::domain::policy::Denial;
 use crate::domain::project::{ProjectRole, SharedLevel};
 use crate::domain::refusal::Refusal;
 use crate::domain::snapshot::fixture::World;
-use crate::ops::change::fixture::{all_effects, decide, decide_as};
+use crate::ops::change::fixture::{all_effects, decide, decide_as, reseals};
 use crate::ops::change::{Change, Direction};
 
 fn prod() -> ClusterName {
@@ -193,6 +193,6 @@ fn who_becomes_its_owner_and_carried_less_downloads_again() {
 fn its_secrets_are_sealed_anew_for_the_new_owner() {
     let world = World::new();
     let cluster = &world.0.clusters[0].cluster;
-    assert!(transfer("bob").reseals(&world.0, cluster));
-    assert!(!archive(true).reseals(&world.0, cluster));
+    assert!(reseals(&transfer("bob"), &world.0, cluster));
+    assert!(!reseals(&archive(true), &world.0, cluster));
 }

@@ -9,7 +9,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::snapshot::fixture::World;
 use crate::domain::user::Role;
 use crate::ops::change::Change;
-use crate::ops::change::fixture::{all_effects, decide, decide_as, effects};
+use crate::ops::change::fixture::{all_effects, decide, decide_as, effects, reseals};
 
 fn offboard(user: &str, new_owner: Option<&str>) -> Offboard {
     Offboard {
@@ -151,10 +151,10 @@ fn no_secret_stops_it() {
     let world = World::new();
     let cluster = world.0.clusters[0].cluster.clone();
     assert!(!offboard("eve", Some("bob")).must_reseal());
-    assert!(offboard("eve", Some("bob")).reseals(&world.0, &cluster));
-    assert!(offboard("ada", None).reseals(&world.0, &cluster));
-    assert!(!offboard("bob", None).reseals(&world.0, &cluster));
+    assert!(reseals(&offboard("eve", Some("bob")), &world.0, &cluster));
+    assert!(reseals(&offboard("ada", None), &world.0, &cluster));
+    assert!(!reseals(&offboard("bob", None), &world.0, &cluster));
     // Without a key of theirs it is still for the new owner.
     let world = world.with_user("eve", |it| it.key = None);
-    assert!(offboard("eve", Some("bob")).reseals(&world.0, &cluster));
+    assert!(reseals(&offboard("eve", Some("bob")), &world.0, &cluster));
 }

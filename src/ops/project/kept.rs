@@ -1,8 +1,6 @@
 //! Who keeps a shared version without having its level: somebody decided so (`--keep-shared`), and
 //! it lets them in until it is rotated.
 
-use std::collections::BTreeMap;
-
 use crate::domain::Timestamp;
 use crate::domain::access::Power;
 use crate::domain::cluster::ClusterId;
@@ -10,7 +8,7 @@ use crate::domain::credential::{CredentialId, Subject};
 use crate::domain::name::ClusterName;
 use crate::domain::project::{ProjectId, ProjectRole};
 use crate::domain::subject::SubjectName;
-use crate::domain::user::{User, UserId};
+use crate::domain::user::UserId;
 use crate::store::{self, ReadTxn};
 
 /// Somebody who keeps a shared version.
@@ -56,10 +54,6 @@ pub(in crate::ops) fn all(tx: &ReadTxn<'_>) -> store::Result<Vec<Kept>> {
     if credentials.is_empty() {
         return Ok(vec![]);
     }
-    let users: BTreeMap<UserId, User> = store::users::list(tx)?
-        .into_iter()
-        .map(|user| (user.id, user))
-        .collect();
     let clusters = store::clusters::list(tx)?;
     let mut kept = Vec::new();
     for credential in credentials {
@@ -75,7 +69,10 @@ pub(in crate::ops) fn all(tx: &ReadTxn<'_>) -> store::Result<Vec<Kept>> {
         for holder in store::credentials::holders(tx, credential.id)? {
             let role = store::projects::role_of(tx, project, holder.user)?;
             let has_it = role.map(ProjectRole::level) >= Some(level);
-            let Some(user) = users.get(&holder.user).filter(|_| holder.kept && !has_it) else {
+            if !holder.kept || has_it {
+                continue;
+            }
+            let Some(user) = store::users::get(tx, holder.user)? else {
                 continue;
             };
             kept.push(Kept {

@@ -53,7 +53,7 @@ fn a_project_gets_another_name_that_no_project_has() {
     );
     assert!(all_effects(&world, &rename("shop")).is_empty());
     let world = world.change_people(|people| {
-        people.named.insert(
+        people.projects_by_name.insert(
             "blog".parse().expect("a name"),
             crate::domain::project::ProjectId(2),
         );

@@ -17,6 +17,7 @@ use crate::domain::action::Action;
 use crate::domain::cluster::Cluster;
 use crate::domain::effect::Effect;
 use crate::domain::name::{ClusterName, UserRef};
+use crate::domain::people::Named;
 use crate::domain::policy::{ClusterAction, Denial};
 use crate::domain::refusal::{Refusal, SshKeyRefusal};
 use crate::domain::rows::Rows;
@@ -179,7 +180,9 @@ impl Change for HandOut {
 
     fn about(&self) -> About<'_> {
         let target = Target::on(&self.cluster, ClusterAction::SshKey);
-        About::gives(COMMAND, target).ssh_keys()
+        About::gives(COMMAND, target)
+            .names(self.user.clone().map(Named::As))
+            .ssh_keys()
     }
 
     fn looks_for_preview(&self) -> bool {
@@ -365,14 +368,10 @@ async fn known_nodes(
 fn readers(app: &App, pair: &KeyPair) -> Result<Vec<String>, Error> {
     let names = app.store()?.read(|tx| {
         let ids = store::ssh_keys::recipients(tx, pair.id)?;
-        let mut users = store::users::list(tx)?;
-        users.retain(|user| ids.contains(&user.id));
-        Ok::<_, store::Error>(
-            users
-                .into_iter()
-                .map(|user| user.name.to_string())
-                .collect(),
-        )
+        let users = store::users::get_each(tx, &ids.into_iter().collect())?;
+        let mut names: Vec<String> = users.values().map(|user| user.name.to_string()).collect();
+        names.sort();
+        Ok::<_, store::Error>(names)
     })?;
     Ok(names)
 }

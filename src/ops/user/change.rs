@@ -3,14 +3,14 @@
 use super::Changed;
 use crate::domain::Confirmed;
 use crate::domain::action::Action;
-use crate::domain::cluster::Cluster;
 use crate::domain::effect::{Effect, NewUser};
 use crate::domain::name::{Email, UserName, UserRef};
+use crate::domain::people::Named;
 use crate::domain::policy::{self, OrganizationAction};
 use crate::domain::refusal::Refusal;
 use crate::domain::rows::Rows;
 use crate::domain::user::Role;
-use crate::ops::change::{self, About, Carried, Change, Decision, Target, Who};
+use crate::ops::change::{self, About, Carried, Change, Decision, Resealed, Target, Who};
 use crate::ops::{Applied, Done, Error, Intent, Unasked, find, ssh_key};
 use crate::secrets::Recipient;
 use crate::session::{App, Session};
@@ -42,11 +42,15 @@ impl Change for AddUser {
             Target::Organization(OrganizationAction::ManageUser(self.role)),
         )
         .name(self.name.to_string())
+        .names(Named::As(self.name.clone().into()))
+        .names(self.email.clone().map(|it| Named::As(UserRef::Email(it))))
+        .names(self.key.as_ref().map(|key| Named::Key(key.to_string())))
     }
 
     // A new admin with a key must be able to open what admins open.
-    fn reseals(&self, _: &Rows, _: &Cluster) -> bool {
-        self.role.is_admin() && self.key.is_some()
+    fn resealed<'a>(&'a self, _: &'a Rows) -> Option<Resealed<'a>> {
+        let opens = self.role.is_admin() && self.key.is_some();
+        opens.then(|| -> Resealed<'a> { Box::new(|_| true) })
     }
 
     fn decide(&self, rows: &Rows, who: &Who, (): &()) -> Result<Decision, Refusal> {
@@ -81,8 +85,7 @@ fn refuse_key_of_another(rows: &Rows, key: Option<&str>) -> Result<(), Refusal> 
     let Some(key) = key else {
         return Ok(());
     };
-    let mut users = rows.people.users.values();
-    match users.find(|user| user.key.as_deref() == Some(key)) {
+    match rows.people.holder_of(key) {
         Some(found) => Err(Refusal::KeyTaken {
             user: found.name.clone(),
         }),
@@ -128,9 +131,10 @@ impl Change for SetRole {
     }
 
     // Who may open the clusters' logins changes when somebody becomes or ceases to be an admin.
-    fn reseals(&self, rows: &Rows, _: &Cluster) -> bool {
-        let user = rows.people.find(&self.user);
-        user.is_some_and(|it| it.role.is_admin() != self.role.is_admin() && it.key.is_some())
+    fn resealed<'a>(&'a self, rows: &'a Rows) -> Option<Resealed<'a>> {
+        let user = rows.people.find(&self.user)?;
+        let changes = user.role.is_admin() != self.role.is_admin() && user.key.is_some();
+        changes.then(|| -> Resealed<'a> { Box::new(|_| true) })
     }
 
     fn must_reseal(&self) -> bool {
@@ -210,12 +214,16 @@ impl Change for SetKey {
     type Consent = Unasked;
 
     fn about(&self) -> About<'_> {
-        About::gives(Action::UserSetKey, Target::Anybody).user(&self.user)
+        About::gives(Action::UserSetKey, Target::Anybody)
+            .user(&self.user)
+            .names(Named::Key(self.key.to_string()))
     }
 
-    fn reseals(&self, rows: &Rows, cluster: &Cluster) -> bool {
-        let user = rows.people.find(&self.user);
-        user.is_some_and(|it| policy::opens_secrets_while_active(it, cluster))
+    fn resealed<'a>(&'a self, rows: &'a Rows) -> Option<Resealed<'a>> {
+        let user = rows.people.find(&self.user)?;
+        Some(Box::new(|cluster| {
+            policy::opens_secrets_while_active(user, cluster)
+        }))
     }
 
     fn decide(&self, rows: &Rows, who: &Who, (): &()) -> Result<Decision, Refusal> {
@@ -292,8 +300,8 @@ impl Change for Disable {
             .follows_user()
     }
 
-    fn reseals(&self, rows: &Rows, cluster: &Cluster) -> bool {
-        opens(rows, &self.user, cluster)
+    fn resealed<'a>(&'a self, rows: &'a Rows) -> Option<Resealed<'a>> {
+        opens(rows, &self.user)
     }
 
     fn must_reseal(&self) -> bool {
@@ -315,8 +323,8 @@ impl Change for Enable {
             .follows_user()
     }
 
-    fn reseals(&self, rows: &Rows, cluster: &Cluster) -> bool {
-        opens(rows, &self.user, cluster)
+    fn resealed<'a>(&'a self, rows: &'a Rows) -> Option<Resealed<'a>> {
+        opens(rows, &self.user)
     }
 
     fn decide(&self, rows: &Rows, who: &Who, (): &()) -> Result<Decision, Refusal> {
@@ -325,9 +333,11 @@ impl Change for Enable {
 }
 
 /// Whether a user, while they are active, may open the secrets of a cluster.
-pub(in crate::ops) fn opens(rows: &Rows, user: &UserRef, cluster: &Cluster) -> bool {
-    let user = rows.people.find(user);
-    user.is_some_and(|it| it.key.is_some() && policy::opens_secrets_while_active(it, cluster))
+pub(in crate::ops) fn opens<'a>(rows: &'a Rows, user: &UserRef) -> Option<Resealed<'a>> {
+    let user = rows.people.find(user).filter(|user| user.key.is_some())?;
+    Some(Box::new(|cluster| {
+        policy::opens_secrets_while_active(user, cluster)
+    }))
 }
 
 fn set_active(rows: &Rows, who: &Who, user: &UserRef, active: bool) -> Result<Decision, Refusal> {

@@ -9,8 +9,7 @@ use crate::domain::project::{ProjectRole, SharedLevel};
 use crate::domain::refusal::Refusal;
 use crate::domain::snapshot::fixture::World;
 use crate::domain::user::Role;
-use crate::ops::change::Change;
-use crate::ops::change::fixture::{all_effects, decide, decide_as, effects};
+use crate::ops::change::fixture::{all_effects, decide, decide_as, effects, reseals};
 use crate::secrets::Identity;
 
 fn user(name: &str) -> UserRef {
@@ -101,9 +100,9 @@ fn only_an_admin_with_a_key_opens_what_admins_open() {
         key: Some(Identity::generate().recipient()),
         ..add("zoe", role)
     };
-    assert!(with_key(Role::Admin).reseals(&world.0, &cluster));
-    assert!(!with_key(Role::Developer).reseals(&world.0, &cluster));
-    assert!(!add("zoe", Role::Admin).reseals(&world.0, &cluster));
+    assert!(reseals(&with_key(Role::Admin), &world.0, &cluster));
+    assert!(!reseals(&with_key(Role::Developer), &world.0, &cluster));
+    assert!(!reseals(&add("zoe", Role::Admin), &world.0, &cluster));
 }
 
 #[test]
@@ -230,23 +229,23 @@ fn a_promotion_ends_what_carried_less() {
 fn secrets_are_sealed_anew_when_somebody_may_open_them_or_no_longer() {
     let world = World::new();
     let prod = &world.0.clusters[0].cluster;
-    assert!(role("bob", Role::Admin).reseals(&world.0, prod));
-    assert!(role("ada", Role::Developer).reseals(&world.0, prod));
-    assert!(!role("ada", Role::Owner).reseals(&world.0, prod));
-    assert!(!role("bob", Role::Developer).reseals(&world.0, prod));
+    assert!(reseals(&role("bob", Role::Admin), &world.0, prod));
+    assert!(reseals(&role("ada", Role::Developer), &world.0, prod));
+    assert!(!reseals(&role("ada", Role::Owner), &world.0, prod));
+    assert!(!reseals(&role("bob", Role::Developer), &world.0, prod));
     // Of her own cluster, its owner; of any, an admin; of none, a developer.
-    assert!(disable("eve").reseals(&world.0, prod));
-    assert!(disable("ada").reseals(&world.0, prod));
-    assert!(!disable("bob").reseals(&world.0, prod));
-    assert!(key("eve").reseals(&world.0, prod));
-    assert!(!key("bob").reseals(&world.0, prod));
+    assert!(reseals(&disable("eve"), &world.0, prod));
+    assert!(reseals(&disable("ada"), &world.0, prod));
+    assert!(!reseals(&disable("bob"), &world.0, prod));
+    assert!(reseals(&key("eve"), &world.0, prod));
+    assert!(!reseals(&key("bob"), &world.0, prod));
     // Who has no key opens nothing.
     let world = world.with_user("ada", |it| it.key = None);
     let prod = &world.0.clusters[0].cluster;
-    assert!(!disable("ada").reseals(&world.0, prod));
-    assert!(!role("ada", Role::Developer).reseals(&world.0, prod));
+    assert!(!reseals(&disable("ada"), &world.0, prod));
+    assert!(!reseals(&role("ada", Role::Developer), &world.0, prod));
     // A first key may open.
-    assert!(key("ada").reseals(&world.0, prod));
+    assert!(reseals(&key("ada"), &world.0, prod));
 }
 
 #[test]

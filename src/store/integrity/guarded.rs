@@ -27,12 +27,16 @@ use rusqlite::Connection;
 use super::sum::Sum;
 use crate::store::Result;
 
-/// Who relies on a table.
+/// What the parts of a table are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Of {
-    /// Everybody.
+    /// The whole of it, on which everybody relies.
     Organization,
-    /// Whoever works on the cluster that the part names.
+    /// Users.
+    User,
+    /// Projects.
+    Project,
+    /// Clusters.
     Cluster,
 }
 
@@ -40,6 +44,8 @@ pub(super) enum Of {
 #[derive(Clone, Copy)]
 pub(super) struct Guarded {
     pub(super) table: &'static str,
+    /// What its digests are kept under: its own name, or another where it is guarded in two ways.
+    pub(super) name: &'static str,
     pub(super) of: Of,
     /// What its digests are kept by: the user, the cluster, or nothing.
     part: &'static str,
@@ -61,6 +67,7 @@ const fn table(
 ) -> Guarded {
     Guarded {
         table,
+        name: table,
         of,
         part,
         within: None,
@@ -74,6 +81,7 @@ const fn table(
 const fn of_credential(table: &'static str, columns: &'static [&'static str]) -> Guarded {
     Guarded {
         table,
+        name: table,
         of: Of::Cluster,
         part: "(SELECT c.cluster FROM main.credentials AS c WHERE c.id = @.credential)",
         within: Some(
@@ -89,7 +97,7 @@ const fn of_credential(table: &'static str, columns: &'static [&'static str]) ->
 
 const META: Guarded = table(("meta", Of::Organization), "''", "1", &["key", "value"]);
 const USERS: Guarded = table(
-    ("users", Of::Organization),
+    ("users", Of::User),
     "@.id",
     "1",
     &["id", "name", "email", "role", "active", "key"],
@@ -101,7 +109,7 @@ const PROJECTS: Guarded = table(
     &["id", "name"],
 );
 const PROJECT_MEMBERS: Guarded = table(
-    ("project_members", Of::Organization),
+    ("project_members", Of::Project),
     "@.project",
     "1",
     &["project", "user", "role"],
@@ -196,24 +204,35 @@ const CLUSTERS_6: Guarded = table(
     ],
 );
 
+/// What is guarded of a user.
+const USER_COLUMNS: &[&str] = &[
+    "id",
+    "name",
+    "email",
+    "role",
+    "active",
+    "key",
+    "key_set_at",
+    "key_set_by",
+];
+
+/// What the digest of all owners and admins is kept under.
+pub(super) const ADMINS: &str = "admins";
+
 /// What is guarded.
 pub(super) const GUARDED: &[Guarded] = &[
     META,
-    table(
-        ("users", Of::Organization),
-        "@.id",
-        "1",
-        &[
-            "id",
-            "name",
-            "email",
-            "role",
-            "active",
-            "key",
-            "key_set_at",
-            "key_set_by",
-        ],
-    ),
+    table(("users", Of::User), "@.id", "1", USER_COLUMNS),
+    // Who they are is relied upon wherever a secret is sealed, and none may be missing or too many.
+    Guarded {
+        name: ADMINS,
+        ..table(
+            ("users", Of::Organization),
+            "''",
+            "@.role <> 'developer'",
+            USER_COLUMNS,
+        )
+    },
     PROJECTS,
     PROJECT_MEMBERS,
     CLUSTERS,
@@ -313,13 +332,19 @@ pub(super) const GUARDED: &[Guarded] = &[
     ),
 ];
 
+/// What was guarded in stores of schema 7: all but what came since.
+pub(super) fn guarded_7() -> Vec<Guarded> {
+    let then = GUARDED.iter().filter(|guarded| guarded.name != ADMINS);
+    then.copied().collect()
+}
+
 /// What was guarded in stores of schema 6: all but what came since.
 pub(super) fn guarded_6() -> Vec<Guarded> {
-    let of_then = |guarded: &Guarded| match guarded.table {
+    let of_then = |guarded: Guarded| match guarded.table {
         "clusters" => CLUSTERS_6,
-        _ => *guarded,
+        _ => guarded,
     };
-    GUARDED.iter().map(of_then).collect()
+    guarded_7().into_iter().map(of_then).collect()
 }
 
 /// What was guarded in stores of schema 5, in its own words: they are checked by it before they
@@ -419,10 +444,15 @@ impl Guarded {
 
     /// The triggers that note each row before and after it changes.
     pub(super) fn triggers(&self) -> String {
-        let Self { table, counts, .. } = self;
+        let Self {
+            table,
+            name,
+            counts,
+            ..
+        } = self;
         let note = |row: &str, sign: &str| {
             format!(
-                "INSERT INTO touched SELECT '{table}', {}, {}, {sign} WHERE {};",
+                "INSERT INTO touched SELECT '{name}', {}, {}, {sign} WHERE {};",
                 Self::of_row(self.part, row),
                 self.image(row),
                 Self::of_row(counts, row),
@@ -430,20 +460,20 @@ impl Guarded {
         };
         let (came, went) = (note("NEW", "1"), note("OLD", "-1"));
         let mut triggers = format!(
-            "CREATE TEMP TRIGGER touched_{table}_came AFTER INSERT ON main.{table} BEGIN {came} END;
-             CREATE TEMP TRIGGER touched_{table}_changed AFTER UPDATE ON main.{table}
+            "CREATE TEMP TRIGGER touched_{name}_came AFTER INSERT ON main.{table} BEGIN {came} END;
+             CREATE TEMP TRIGGER touched_{name}_changed AFTER UPDATE ON main.{table}
                BEGIN {went} {came} END;
-             CREATE TEMP TRIGGER touched_{table}_went AFTER DELETE ON main.{table}
+             CREATE TEMP TRIGGER touched_{name}_went AFTER DELETE ON main.{table}
                BEGIN {went} END;"
         );
         if self.follows_credential {
             // Its credential begins or ceases to count, and it with it.
             let followed = format!(
-                "CREATE TEMP TRIGGER touched_{table}_followed
+                "CREATE TEMP TRIGGER touched_{name}_followed
                    AFTER UPDATE OF state ON main.credentials
                    WHEN (OLD.state = 'revoked') <> (NEW.state = 'revoked')
                  BEGIN
-                   INSERT INTO touched SELECT '{table}', NEW.cluster, {},
+                   INSERT INTO touched SELECT '{name}', NEW.cluster, {},
                      iif(NEW.state = 'revoked', -1, 1)
                    FROM main.{table} AS it WHERE it.credential = NEW.id;
                  END;",
@@ -486,7 +516,7 @@ impl Guarded {
         while let Some(row) = rows.next()? {
             let (part, image) = (row.get_ref(0)?.as_bytes(), row.get_ref(1)?.as_bytes());
             let part = String::from_utf8_lossy(part.map_err(rusqlite::Error::from)?);
-            let hash = Sum::of(table, &part, image.map_err(rusqlite::Error::from)?);
+            let hash = Sum::of(self.name, &part, image.map_err(rusqlite::Error::from)?);
             if let Some(sum) = sums.get_mut(part.as_ref()) {
                 sum.add(hash);
             } else {

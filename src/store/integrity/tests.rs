@@ -129,7 +129,7 @@ fn what_this_program_changes_is_known_and_what_others_change_is_found() {
         other.execute_batch(statement).expect(statement);
         let found = complaints(&store);
         assert_eq!(found.first().map(String::as_str), Some(what), "{statement}");
-        let refused = store.read(|tx| check(tx, Scope::Organization));
+        let refused = store.read(|tx| check(tx, Scope::Users));
         assert!(
             matches!(refused, Err(Error::Tampered { .. })),
             "{statement}"
@@ -137,6 +137,74 @@ fn what_this_program_changes_is_known_and_what_others_change_is_found() {
         other.execute_batch(undo).expect(undo);
         assert_eq!(complaints(&store), Vec::<String>::new(), "{undo}");
     }
+}
+
+#[test]
+fn only_what_is_relied_upon_is_checked() {
+    let (_home, store) = store();
+    let other = rusqlite::Connection::open(store.path()).expect("it is a database");
+    let holds = |scope| store.read(|tx| check(tx, scope)).is_ok();
+    let of = |scopes: &[Scope]| scopes.iter().map(|it| holds(*it)).collect::<Vec<_>>();
+    let scopes = [
+        Scope::Organization,
+        Scope::User(UserId(1)),
+        Scope::User(UserId(2)),
+        Scope::User(UserId(99)),
+        Scope::Users,
+        Scope::All,
+    ];
+    assert_eq!(of(&scopes), [true; 6]);
+    for (edit, undo, found) in [
+        (
+            "UPDATE users SET email = 'x@y.z' WHERE id = 2",
+            "UPDATE users SET email = NULL WHERE id = 2",
+            [true, true, false, true, false, false],
+        ),
+        // Who can open secrets is everybody's matter.
+        (
+            "UPDATE users SET role = 'admin' WHERE id = 2",
+            "UPDATE users SET role = 'developer' WHERE id = 2",
+            [false; 6],
+        ),
+        // A digest is its group's matter, a group's is everybody's.
+        (
+            "UPDATE row_digests SET digest = replace(digest, substr(digest, 1, 4), 'ffff')
+               WHERE name = 'users' AND part = '1'",
+            "",
+            [true, false, false, true, false, false],
+        ),
+        (
+            "UPDATE group_digests SET digest = 'x' WHERE name = 'users 0'",
+            "",
+            [false; 6],
+        ),
+    ] {
+        other.execute_batch(edit).expect(edit);
+        assert_eq!(of(&scopes), found, "{edit}");
+        other.execute_batch(undo).expect(undo);
+        if !undo.is_empty() {
+            assert_eq!(of(&scopes), [true; 6], "{undo}");
+        }
+    }
+}
+
+#[test]
+fn a_transaction_relies_on_what_it_changed_itself_and_on_nobody_elses_changes() {
+    let (_home, store) = store();
+    let done: Result<EventSeq> = store.write(|tx| {
+        check(tx, Scope::All)?;
+        users::set_role(tx, UserId(2), Role::Admin)?;
+        check(tx, Scope::All)?;
+        assert_eq!(users::admins(tx)?.len(), 1);
+        // By hand, as far as the digests are concerned.
+        tx.sql().execute_batch("DELETE FROM touched")?;
+        tx.sql()
+            .execute_batch("UPDATE users SET email = 'x@y.z' WHERE id = 1")?;
+        assert!(check(tx, Scope::Organization).is_err());
+        Err(Error::Silent)
+    });
+    assert!(matches!(done, Err(Error::Silent)));
+    assert_eq!(complaints(&store), Vec::<String>::new());
 }
 
 #[test]
@@ -219,7 +287,7 @@ fn every_column_is_guarded_or_is_said_to_be_anybodys() {
         .connection
         .prepare(
             "SELECT t.name, c.name FROM sqlite_schema AS t, pragma_table_info(t.name) AS c
-             WHERE t.type = 'table' AND t.name NOT IN ('audit', 'row_digests')",
+             WHERE t.type = 'table' AND t.name NOT IN ('audit', 'row_digests', 'group_digests')",
         )
         .expect("it is SQL");
     let columns = statement

@@ -7,13 +7,19 @@
 use std::collections::BTreeMap;
 
 use rusqlite::Connection;
+use sha2::{Digest, Sha256};
 
-use super::guarded::{GUARDED, GUARDED_5, Guarded, guarded_6};
+use super::digests::{self, Key, hash_text, state};
+use super::guarded::{ADMINS, GUARDED, GUARDED_5, Guarded, guarded_6, guarded_7};
+use super::shape;
 use super::sum::Sum;
-use super::{DIGESTS, STATE, kept_in, put, shape, state, state_in};
 use crate::domain::text::hex;
 use crate::store::{Result, audit};
 
+/// What the state of a store of schema 5 to 7 begins with: one hash over all digests.
+const STATE_7: &[u8] = b"kubegrant state v1";
+/// Where stores of schema 6 and 7 keep their digests.
+const DIGESTS_7: &str = "row_digests";
 /// Where stores of schema 5 keep their digests. It is gone since: a process that began before the
 /// store was brought up to date cannot write what it would vouch for by the rules of then.
 const DIGESTS_5: &str = "digests";
@@ -33,15 +39,16 @@ pub(in crate::store) fn before(sql: &Connection, found: i64) -> Result<Option<Be
     let (digests, guarded): (&str, Vec<Guarded>) = match found {
         ..5 => return Ok(None),
         5 => (DIGESTS_5, GUARDED_5.to_vec()),
-        _ => (DIGESTS, guarded_6()),
+        6 => (DIGESTS_7, guarded_6()),
+        _ => (DIGESTS_7, guarded_7()),
     };
-    let empty = || Ok(hex(&<sha2::Sha256 as sha2::Digest>::digest(STATE)));
+    let empty = || Ok(hex(&Sha256::digest(STATE_7)));
     let state = audit::last_state(sql, empty)?;
-    let is_vouched = state.as_ref() == Some(&state_in(sql, digests)?);
+    let is_vouched = state.as_ref() == Some(&state_7(sql, digests)?);
     let mut differences = BTreeMap::new();
     for guarded in &guarded {
         let rows = guarded.sums(sql, None)?;
-        let kept = kept_in(sql, digests, guarded.table, None)?;
+        let kept = kept_7(sql, digests, guarded.table)?;
         let parts = rows
             .keys()
             .chain(kept.keys().filter(|part| !rows.contains_key(*part)));
@@ -57,6 +64,17 @@ pub(in crate::store) fn before(sql: &Connection, found: i64) -> Result<Option<Be
             }
         }
     }
+    // Who the owners and admins are stands in records of users: what is wrong there is wrong here.
+    let mut admins = Sum::default();
+    for (_, difference) in differences
+        .iter()
+        .filter(|((table, _), _)| table == "users")
+    {
+        admins.add(*difference);
+    }
+    if !admins.is_zero() {
+        differences.insert((ADMINS.to_owned(), String::new()), admins);
+    }
     Ok(Some(Before {
         differences,
         is_vouched,
@@ -66,7 +84,7 @@ pub(in crate::store) fn before(sql: &Connection, found: i64) -> Result<Option<Be
 
 /// Guards the rows of a store that was just brought up to date, and records it.
 pub(in crate::store) fn after(sql: &Connection, schema: i64, before: Option<Before>) -> Result<()> {
-    let (mut differences, is_vouched, found) = match before {
+    let (differences, is_vouched, found) = match before {
         Some(before) => (before.differences, before.is_vouched, before.state),
         None => (BTreeMap::new(), true, None),
     };
@@ -78,17 +96,17 @@ pub(in crate::store) fn after(sql: &Connection, schema: i64, before: Option<Befo
         (_, false) => "records that were changed without kubegrant before stay so",
     };
     for guarded in GUARDED {
-        for (part, mut sum) in guarded.sums(sql, None)? {
-            if let Some(more) = differences.remove(&(guarded.table.to_owned(), part.clone())) {
-                sum.add(more);
-            }
-            put(sql, guarded.table, &part, sum)?;
+        let mut sums = guarded.sums(sql, None)?;
+        let theirs = |(name, _): &(String, String)| name == guarded.name;
+        for ((_, part), more) in differences.iter().filter(|(key, _)| theirs(key)) {
+            sums.entry(part.clone()).or_default().add(*more);
+        }
+        for (part, sum) in sums {
+            digests::put(sql, &Key::of(guarded, &part), sum)?;
         }
     }
-    for ((table, part), difference) in differences {
-        put(sql, &table, &part, difference)?;
-    }
-    put(sql, shape::NAME, "", shape::expected()?)?;
+    digests::put(sql, &Key::of_shape(), shape::expected()?)?;
+    digests::close(sql, &digests::groups(sql)?)?;
     // What the log did not vouch for before, it does not vouch for now.
     let state = if is_vouched {
         state(sql)?
@@ -96,4 +114,29 @@ pub(in crate::store) fn after(sql: &Connection, schema: i64, before: Option<Befo
         found.unwrap_or_default()
     };
     audit::append_upgrade(sql, format!("schema {schema}; {detail}"), &state)
+}
+
+/// The digests that a store of schema 5 to 7 keeps of a table; `None` is one that nobody can read.
+fn kept_7(sql: &Connection, digests: &str, table: &str) -> Result<BTreeMap<String, Option<Sum>>> {
+    let query = format!("SELECT part, digest FROM {digests} WHERE name = ?1");
+    let mut statement = sql.prepare_cached(&query)?;
+    let rows = statement.query_map([table], |row| {
+        Ok((row.get(0)?, Sum::read(&row.get::<_, String>(1)?)))
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The state of a store of schema 5 to 7.
+fn state_7(sql: &Connection, digests: &str) -> Result<String> {
+    let query = format!("SELECT name, part, digest FROM {digests} ORDER BY name, part");
+    let mut statement = sql.prepare_cached(&query)?;
+    let mut rows = statement.query([])?;
+    let mut hasher = Sha256::new_with_prefix(STATE_7);
+    while let Some(row) = rows.next()? {
+        for column in 0..3 {
+            let text = row.get_ref(column)?.as_bytes();
+            hash_text(&mut hasher, text.map_err(rusqlite::Error::from)?);
+        }
+    }
+    Ok(hex(&hasher.finalize()))
 }
