@@ -4,6 +4,7 @@ pub(crate) mod color;
 mod draw;
 pub(crate) mod machine;
 pub(crate) mod progress;
+mod rows;
 pub(crate) mod sanitize;
 pub(crate) mod table;
 pub(crate) mod time;
@@ -17,6 +18,7 @@ use serde::Serialize;
 
 pub(crate) use color::ColorChoice;
 pub(crate) use progress::Progress;
+pub(crate) use rows::Rows;
 pub(crate) use table::{Cell, NONE, Table};
 pub(crate) use time::Time;
 
@@ -142,14 +144,8 @@ impl Output {
                 text + &sanitize::line(name) + "\n"
             }),
             Format::Table | Format::Wide => {
-                let look = Look {
-                    wide: self.settings.format == Format::Wide,
-                    colored: self.stdout_colored,
-                    now: self.is_terminal.then(|| self.clock.now()),
-                    width: self.is_terminal.then_some(self.width),
-                };
                 let table = view.table();
-                let text = draw::draw(&table, look);
+                let text = draw::draw(&table, self.look());
                 if let Some(sentence) = table.empty.filter(|_| text.is_empty()) {
                     self.status(&sentence);
                 }
@@ -157,6 +153,23 @@ impl Output {
             }
         };
         self.raw(text.as_bytes())
+    }
+
+    fn look(&self) -> Look {
+        Look {
+            wide: self.settings.format == Format::Wide,
+            colored: self.stdout_colored,
+            now: self.is_terminal.then(|| self.clock.now()),
+            width: self.is_terminal.then_some(self.width),
+        }
+    }
+
+    /// Shows a list that may be long, as its rows come.
+    pub(crate) fn rows<V>(&mut self) -> Rows<'_, V>
+    where
+        Vec<V>: View,
+    {
+        Rows::new(self)
     }
 
     /// Shows a list: an array to machines.

@@ -363,6 +363,11 @@ impl Session {
         })
     }
 
+    /// What is shared with whatever else works in this process.
+    pub(crate) fn app(&self) -> Arc<App> {
+        Arc::clone(&self.app)
+    }
+
     /// Says what this run is about, in the words of the audit log.
     pub(crate) fn is_about(&self, action: Action) {
         self.action.set(Some(action));

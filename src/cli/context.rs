@@ -38,9 +38,14 @@ impl<'a> Context<'a> {
         Confirmed::from_consent(self.yes)
     }
 
-    /// Says where what is shown is not what this program left in the store.
-    pub(crate) fn say_doubt(&mut self) -> Result<(), Failure> {
-        if let Some(doubt) = ops::audit::doubt(self.session)? {
+    /// Begins to look whether what is shown is what this program left in the store.
+    pub(crate) fn doubt(&self, shown: ops::audit::Shown) -> ops::audit::Doubt {
+        ops::audit::begin_doubt(self.session, shown)
+    }
+
+    /// Says where it is not.
+    pub(crate) fn say_doubt(&mut self, doubt: ops::audit::Doubt) -> Result<(), Failure> {
+        if let Some(doubt) = ops::audit::doubt(self.session, doubt)? {
             self.output.warn(&doubt);
             self.output.hint("run `kubegrant audit verify`");
         }

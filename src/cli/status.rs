@@ -19,13 +19,14 @@ const NEWS_DAYS: i64 = 30;
 pub(crate) struct StatusArgs {}
 
 pub(crate) fn run(_args: &StatusArgs, context: &mut Context<'_>) -> Result<(), Failure> {
+    let doubt = context.doubt(ops::audit::Shown::default());
     let mut status = ops::status::status(context.session)?;
     let pending = !status.pending.is_empty();
     let asks = std::mem::take(&mut status.asks);
     let mine = |item: &ops::Pending| asks.iter().all(|ask| ask.cluster != item.cluster);
     let on_clusters = status.pending.iter().filter(|item| mine(item)).count() > status.on_nodes;
     context.output.show(&StatusView::new(status, &asks))?;
-    context.say_doubt()?;
+    context.say_doubt(doubt)?;
     context.say_revoked(None, None)?;
     for ask in &asks {
         context.output.hint(&ask.description());

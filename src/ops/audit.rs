@@ -10,11 +10,12 @@ use super::{Done, Error, Intent, Obstacle, find};
 use crate::domain::action::Action;
 use crate::domain::audit::{Entry, Head, Phase};
 use crate::domain::cluster::Cluster;
+use crate::domain::name::{ClusterName, ProjectName, UserRef};
 use crate::domain::policy::OrganizationAction;
 use crate::session::{App, Session};
-use crate::store;
 use crate::store::copy::Doubted;
-use crate::store::integrity;
+use crate::store::integrity::{self, Scope};
+use crate::store::{self, ReadTxn};
 
 pub(crate) use crate::session::Known;
 pub(crate) use crate::store::audit::{Filter, Verdict};
@@ -24,10 +25,58 @@ const CLUSTERS_AT_ONCE: usize = 8;
 /// How long one of them is waited for.
 const ASK_MAX: Duration = Duration::from_secs(10);
 
-/// Says, for those who are shown who has what, what of it somebody changed without kubegrant; in
-/// words, without names for whoever may not know everybody.
-pub(crate) fn doubt(session: &Session) -> Result<Option<String>, Error> {
-    let changed = session.store()?.read(store::integrity::changed)?;
+/// What somebody is shown of who has what.
+#[derive(Debug, Default)]
+pub(crate) struct Shown {
+    /// Only this cluster; else all.
+    pub(crate) cluster: Option<ClusterName>,
+    /// Only this user; else all.
+    pub(crate) user: Option<UserRef>,
+    /// Only this project's members and clusters.
+    pub(crate) project: Option<ProjectName>,
+}
+
+impl Shown {
+    /// What that relies on. Of what is not found nothing is shown.
+    fn scopes(&self, tx: &ReadTxn<'_>) -> store::Result<Vec<Scope>> {
+        let mut scopes = vec![Scope::Organization];
+        if let Some(project) = &self.project {
+            if let Some(project) = store::projects::find(tx, project)? {
+                let clusters = store::clusters::of_project(tx, project.id)?.into_iter();
+                scopes.extend(clusters.map(|cluster| Scope::Cluster(cluster.id)));
+                scopes.push(Scope::Project(project.id));
+            }
+        } else if let Some(cluster) = &self.cluster {
+            let cluster = store::clusters::find(tx, cluster)?;
+            scopes.extend(cluster.map(|cluster| Scope::Cluster(cluster.id)));
+        } else if let Some(user) = &self.user {
+            let user = store::users::find_unchecked(tx, user)?;
+            scopes.extend(user.map(|user| Scope::OfUser(user.id)));
+        } else {
+            scopes.push(Scope::Rows);
+        }
+        Ok(scopes)
+    }
+}
+
+/// A look for what somebody changed without kubegrant, which goes on beside what is shown.
+pub(crate) struct Doubt(std::thread::JoinHandle<store::Result<Vec<String>>>);
+
+/// Begins to look, for those who are shown who has what, for what of it somebody changed.
+pub(crate) fn begin_doubt(session: &Session, shown: Shown) -> Doubt {
+    let app = session.app();
+    Doubt(std::thread::spawn(move || {
+        app.store()?.read(|tx| {
+            let scopes = shown.scopes(tx)?;
+            integrity::changed_of(tx, scopes)
+        })
+    }))
+}
+
+/// Says what was found, in words; without names for whoever may not know everybody.
+pub(crate) fn doubt(session: &Session, doubt: Doubt) -> Result<Option<String>, Error> {
+    let changed = doubt.0.join();
+    let changed = changed.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
     if changed.is_empty() {
         return Ok(None);
     }

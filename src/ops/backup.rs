@@ -41,7 +41,7 @@ pub(crate) fn backup(
     intent: Intent<Unasked>,
 ) -> Result<Done<Copied>, Error> {
     let (actor, journal) = find::acting(session, Action::Backup)?;
-    find::allow(session, &actor, &journal, OrganizationAction::Backup)?;
+    find::may(session, &actor, &journal, OrganizationAction::Backup)?;
     let path = session.workspace.env.current_dir.join(path);
     let overwrite = if force {
         Overwrite::Force

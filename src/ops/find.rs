@@ -138,21 +138,7 @@ pub(super) fn goes_on_while_deleting(action: ClusterAction) -> bool {
     )
 }
 
-/// Asks the organization's rules; a refusal is recorded. What reaches every cluster at once relies
-/// on all that the store says.
-pub(super) fn allow(
-    app: &App,
-    actor: &Principal,
-    journal: &Journal,
-    action: OrganizationAction,
-) -> Result<(), Error> {
-    if action.is_everywhere() {
-        app.store()?.read(|tx| integrity::check(tx, Scope::All))?;
-    }
-    may(app, actor, journal, action)
-}
-
-/// [`allow`] whatever the store's state: for those who look into it, or mend it.
+/// Asks the organization's rules; a refusal is recorded.
 pub(super) fn may(
     app: &App,
     actor: &Principal,

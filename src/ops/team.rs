@@ -124,7 +124,7 @@ pub(crate) async fn act<C: Clone>(
             (find::user(session, user)?, vec![found.cluster])
         }
         Where::AllClusters => {
-            find::allow(session, &actor, &journal, OrganizationAction::Team)?;
+            find::may(session, &actor, &journal, OrganizationAction::Team)?;
             let user = find::user(session, user)?;
             let clusters = concerned(session, &user, action)?;
             (user, clusters)

@@ -61,7 +61,7 @@ pub(crate) struct Changed {
 /// Lists users. For organization owners and admins.
 pub(crate) fn list(session: &Session) -> Result<Vec<User>, Error> {
     let (actor, journal) = find::acting(session, Action::UserList)?;
-    find::allow(session, &actor, &journal, OrganizationAction::ListUsers)?;
+    find::may(session, &actor, &journal, OrganizationAction::ListUsers)?;
     Ok(session.store()?.read(store::users::list)?)
 }
 
@@ -92,6 +92,6 @@ fn shown(session: &Session, name: &UserRef) -> Result<User, Error> {
         return Ok(actor.user);
     }
     let journal = Journal::new(&actor, Action::UserShow).user_name(&name.to_string());
-    find::allow(session, &actor, &journal, OrganizationAction::ListUsers)?;
+    find::may(session, &actor, &journal, OrganizationAction::ListUsers)?;
     find::user(session, name)
 }

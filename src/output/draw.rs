@@ -29,6 +29,25 @@ pub(super) struct Look {
     pub(super) width: Option<u16>,
 }
 
+/// Draws the next rows of a long table, below those before: columns are as wide as they were, and wider
+/// where they must be. The first rows have a header.
+pub(super) fn draw_on(table: &Table<'_>, look: Look, widths: &mut Option<Vec<usize>>) -> String {
+    let columns = table.columns(look.wide);
+    let mut columns: Vec<_> = columns.map(|column| Texts::of(column, look)).collect();
+    for (column, before) in columns.iter_mut().zip(widths.iter().flatten()) {
+        column.width = column.width.max(*before);
+    }
+    let is_first = widths.is_none();
+    *widths = Some(columns.iter().map(|column| column.width).collect());
+    let mut drawn = if is_first {
+        header(&columns, look)
+    } else {
+        String::new()
+    };
+    put_rows(&mut drawn, &columns);
+    drawn
+}
+
 /// Draws a view: as a record where it is one, as a table otherwise, as nothing without rows.
 pub(super) fn draw(table: &Table<'_>, look: Look) -> String {
     let columns = table.columns(look.wide);
@@ -112,14 +131,21 @@ fn wrapped(columns: &[Texts<'_>], look: Look, width: u16) -> Option<String> {
 
 /// Draws columns with spaces between, never wrapped.
 fn plain(columns: &[Texts<'_>], look: Look) -> String {
+    let mut drawn = header(columns, look);
+    put_rows(&mut drawn, columns);
+    drawn
+}
+
+fn header(columns: &[Texts<'_>], look: Look) -> String {
     let mut head = String::new();
     put_line(&mut head, columns, |column| &column.header);
-    let mut drawn = color::paint(head.trim_end(), color::HEADER, look.colored);
-    drawn.push('\n');
-    for row in 0..columns[0].cells.len() {
-        put_line(&mut drawn, columns, |column| &column.cells[row]);
+    color::paint(head.trim_end(), color::HEADER, look.colored) + "\n"
+}
+
+fn put_rows(drawn: &mut String, columns: &[Texts<'_>]) {
+    for row in 0..columns.first().map_or(0, |column| column.cells.len()) {
+        put_line(drawn, columns, |column| &column.cells[row]);
     }
-    drawn
 }
 
 /// Spells out what a reader would not see as itself.

@@ -15,6 +15,16 @@ pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, Ended> {
     Ok(escaped(&text))
 }
 
+/// The next items of a long JSON array, which [`json`] would write in one: without its brackets.
+pub(super) fn json_items<T: Serialize + ?Sized>(items: &T) -> Result<String, Ended> {
+    let text = json(items)?;
+    let text = text
+        .trim_end()
+        .trim_start_matches('[')
+        .trim_end_matches(']');
+    Ok(text.trim_matches('\n').to_owned())
+}
+
 /// Escapes what a terminal would act on, or not show. It can only stand within strings, where
 /// JSON reads the escape as the character, so that nothing is lost.
 fn escaped(text: &str) -> String {

@@ -89,6 +89,54 @@ fn one_view_is_shown_in_every_format() {
     "#);
 }
 
+/// A list of some rows, as a whole or as its rows come.
+fn shown_of(count: usize, format: Format, at_once: bool) -> String {
+    let fixture = fixture();
+    let settings = Settings {
+        format,
+        ..Settings::default()
+    };
+    let views = (0..count).map(|number| ClusterView {
+        name: format!("c{number}"),
+        created_at: Time(fixture.now()),
+        ends_at: None,
+    });
+    let mut output = Output::new(&mut fixture.env(), settings);
+    if at_once {
+        output.list(views).expect("shown");
+    } else {
+        let mut rows = output.rows::<ClusterView>();
+        for view in views {
+            rows.push(view).expect("shown");
+        }
+        rows.finish("None.").expect("shown");
+    }
+    fixture.take_stdout()
+}
+
+#[test]
+fn a_long_list_is_shown_as_its_rows_come_and_says_the_same() {
+    for count in [0, 1, 4096, 4097, 8192, 8193, 9000] {
+        for format in [Format::Json, Format::Name] {
+            let whole = shown_of(count, format, true);
+            assert_eq!(shown_of(count, format, false), whole, "{count} {format:?}");
+        }
+        // YAML has no brackets, and an empty list is one.
+        let whole = shown_of(count, Format::Yaml, true);
+        assert_eq!(shown_of(count, Format::Yaml, false), whole, "{count}");
+        let words = |at_once| {
+            let text = shown_of(count, Format::Table, at_once);
+            let words = text.split_whitespace().map(str::to_owned);
+            words.collect::<Vec<_>>()
+        };
+        assert_eq!(words(false), words(true), "{count}");
+    }
+    // Columns grow with what comes.
+    let text = shown_of(4097, Format::Table, false);
+    let starts: Vec<_> = text.lines().map(|line| line.rfind("2024")).collect();
+    assert_eq!(starts[1..].iter().max(), starts[1..].iter().min());
+}
+
 #[test]
 fn people_read_how_long_ago() {
     let fixture = fixture().terminal(true).variable("NO_COLOR", "1");

@@ -62,6 +62,15 @@ pub(crate) fn any(tx: &ReadTxn<'_>, cluster: ClusterId, user: UserId) -> Result<
     Ok(statement.query_row((cluster, user), |row| row.get(0))?)
 }
 
+/// Lists what is bound on a cluster.
+pub(crate) fn of_cluster(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<Vec<Binding>> {
+    collect(
+        tx,
+        "cluster = ?1 AND removed_at IS NULL ORDER BY user, id",
+        [cluster],
+    )
+}
+
 /// Lists everything that is bound, everywhere.
 pub(crate) fn list(tx: &ReadTxn<'_>) -> Result<Vec<Binding>> {
     collect(tx, "removed_at IS NULL ORDER BY cluster, user, id", [])

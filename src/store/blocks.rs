@@ -24,7 +24,7 @@ pub(crate) fn list(tx: &ReadTxn<'_>) -> Result<BTreeSet<(ClusterId, UserId)>> {
 }
 
 /// Lists whom an admin blocked on a cluster.
-pub(super) fn of_cluster(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<BTreeSet<UserId>> {
+pub(crate) fn of_cluster(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<BTreeSet<UserId>> {
     let mut statement = tx
         .sql()
         .prepare_cached("SELECT user FROM blocks WHERE cluster = ?1")?;

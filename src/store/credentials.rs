@@ -234,13 +234,6 @@ pub(crate) fn holders(tx: &ReadTxn<'_>, id: CredentialId) -> Result<Vec<Holder>>
     })
 }
 
-/// Lists everything that is not revoked, everywhere.
-pub(crate) fn all_unfinished(tx: &ReadTxn<'_>) -> Result<Vec<Credential>> {
-    let filter = "state <> 'revoked'
-         AND cluster IN (SELECT id FROM clusters WHERE removed_at IS NULL) ORDER BY cluster, id";
-    collect(tx, filter, [])
-}
-
 /// Lists the latest version of every user's own kubeconfig on every cluster that is in view.
 pub(crate) fn latest(tx: &ReadTxn<'_>) -> Result<Vec<Credential>> {
     let filter = "kind = 'personal' AND version = (SELECT max(version) FROM credentials AS other

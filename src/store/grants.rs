@@ -38,7 +38,7 @@ pub(crate) fn list(tx: &ReadTxn<'_>) -> Result<Vec<Grant>> {
 }
 
 /// Lists the grants on a cluster that were not removed.
-pub(super) fn of_cluster(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<Vec<Grant>> {
+pub(crate) fn of_cluster(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<Vec<Grant>> {
     let sql = format!("SELECT {COLUMNS} FROM grants WHERE cluster = ?1 AND removed_at IS NULL");
     let mut statement = tx.sql().prepare_cached(&sql)?;
     let mut rows = statement.query([cluster.0])?;

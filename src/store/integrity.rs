@@ -24,6 +24,7 @@
 //! **To guard a table or a column**, add it to [`guarded::GUARDED`] (which says why the others are
 //! not there), with a new schema, and keep the list of before for [`upgrade`].
 
+mod before;
 mod digests;
 mod guarded;
 mod shape;
@@ -36,7 +37,7 @@ use rusqlite::Connection;
 
 use self::digests::Key;
 pub(super) use self::digests::state;
-use self::guarded::{ADMINS, GUARDED, Guarded, Of};
+use self::guarded::{GUARDED, Guarded, Of};
 use self::sum::Sum;
 pub(super) use self::upgrade::{after, before};
 use super::{Error, ReadTxn, Result, WriteTxn};
@@ -133,6 +134,8 @@ pub(crate) enum Scope {
     Organization,
     /// One user's record.
     User(UserId),
+    /// One user's record, and all of their grants, blocks, roles, credentials and memberships.
+    OfUser(UserId),
     /// All users' records.
     Users,
     /// The members of a project.
@@ -140,7 +143,9 @@ pub(crate) enum Scope {
     /// One cluster: its record, grants, blocks, credentials, who holds them, keys; and the members of
     /// its project.
     Cluster(ClusterId),
-    /// Everything.
+    /// All rows, by one of their digests each.
+    Rows,
+    /// Everything: all rows, and the file itself.
     All,
 }
 
@@ -202,7 +207,16 @@ pub(crate) fn check_each(tx: &ReadTxn<'_>, scopes: impl IntoIterator<Item = Scop
 
 /// Lists, in words, what was changed without this program.
 pub(crate) fn changed(tx: &ReadTxn<'_>) -> Result<Vec<String>> {
-    find_changed(tx, &[Scope::All].into(), false, &mut Checked::default())
+    changed_of(tx, [Scope::All])
+}
+
+/// The same of what some scopes rely on.
+pub(crate) fn changed_of(
+    tx: &ReadTxn<'_>,
+    scopes: impl IntoIterator<Item = Scope>,
+) -> Result<Vec<String>> {
+    let scopes = scopes.into_iter().collect();
+    find_changed(tx, &scopes, false, &mut Checked::default())
 }
 
 /// Lists the tables, indexes and triggers that are not as this program makes them, and indexes that
@@ -223,10 +237,12 @@ fn relied(tx: &ReadTxn<'_>, scope: Scope) -> Result<Vec<Relied>> {
         let part = part.map(|number| number.to_string());
         tables.map(move |guarded| (guarded, part.clone()))
     };
+    let records = |part| of(Of::User, part).filter(|(guarded, _)| !guarded.is_second);
     Ok(match scope {
         Scope::Organization => of(Of::Organization, None).collect(),
-        Scope::User(user) => of(Of::User, Some(user.0)).collect(),
-        Scope::Users => of(Of::User, None).collect(),
+        Scope::User(user) => records(Some(user.0)).collect(),
+        Scope::Users => records(None).collect(),
+        Scope::OfUser(user) => of(Of::User, Some(user.0)).collect(),
         Scope::Project(project) => of(Of::Project, Some(project.0)).collect(),
         Scope::Cluster(cluster) => {
             let mut parts: Vec<Relied> = of(Of::Cluster, Some(cluster.0)).collect();
@@ -238,7 +254,7 @@ fn relied(tx: &ReadTxn<'_>, scope: Scope) -> Result<Vec<Relied>> {
             );
             parts
         }
-        Scope::All => GUARDED.iter().map(|guarded| (guarded, None)).collect(),
+        Scope::Rows | Scope::All => GUARDED.iter().map(|guarded| (guarded, None)).collect(),
     })
 }
 
@@ -271,22 +287,23 @@ fn find_changed(
     } else {
         BTreeMap::new()
     };
-    let mut are_users_named = false;
+    let is_once = scopes.contains(&Scope::Rows);
+    let mut named: BTreeSet<&str> = BTreeSet::new();
     for (guarded, part) in relied_on {
         if first && !found.is_empty() {
             break;
         }
-        let parts = differing(sql, guarded, part.as_deref(), &own)?;
-        if guarded.name == ADMINS {
-            // Which of them it is, their own records say.
-            if !parts.is_empty() && !are_users_named {
-                found.extend(admins_changed(tx, &own)?);
-            }
+        // The same rows, by the part that they are known by.
+        if guarded.is_second && (named.contains(guarded.table) || is_once) {
             continue;
         }
-        are_users_named |= guarded.of == Of::User && !parts.is_empty();
-        for part in parts {
-            found.push(description(tx, guarded.table, &part)?);
+        let parts = differing(sql, guarded, part.as_deref(), &own)?;
+        if !parts.is_empty() && named.insert(guarded.table) && guarded.is_second {
+            found.extend(as_first(tx, guarded, &parts, &own)?);
+        } else {
+            for part in parts {
+                found.push(description(tx, guarded.name, &part)?);
+            }
         }
     }
     Ok(found)
@@ -357,22 +374,31 @@ fn differing(
     Ok(parts.cloned().collect())
 }
 
-/// Lists, in words, whose records make the owners and admins others than they were.
-fn admins_changed(tx: &ReadTxn<'_>, own: &Own) -> Result<Vec<String>> {
+/// Lists, in words, what was changed of a table whose rows are guarded in two ways, by the first; by
+/// the second where the first knows of nothing.
+fn as_first(
+    tx: &ReadTxn<'_>,
+    second: &Guarded,
+    parts: &[String],
+    own: &Own,
+) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    for guarded in GUARDED.iter().filter(|guarded| guarded.of == Of::User) {
+    let is_first = |it: &&Guarded| it.table == second.table && !it.is_second;
+    for guarded in GUARDED.iter().filter(is_first) {
         for part in differing(tx.sql(), guarded, None, own)? {
-            found.push(description(tx, guarded.table, &part)?);
+            found.push(description(tx, guarded.name, &part)?);
         }
     }
     if found.is_empty() {
-        found.push("who the owners and admins are".to_owned());
+        for part in parts {
+            found.push(description(tx, second.name, part)?);
+        }
     }
     Ok(found)
 }
 
 /// What a part of a table is, for people.
-fn description(tx: &ReadTxn<'_>, table: &str, part: &str) -> Result<String> {
+fn description(tx: &ReadTxn<'_>, digest: &str, part: &str) -> Result<String> {
     let name = |of: &str| -> Result<String> {
         let mut statement = tx.sql().prepare(&format!(
             "SELECT name FROM {of} WHERE id = CAST(?1 AS INTEGER)"
@@ -383,7 +409,7 @@ fn description(tx: &ReadTxn<'_>, table: &str, part: &str) -> Result<String> {
             None => format!("number {part}, which is gone"),
         })
     };
-    Ok(match table {
+    Ok(match digest {
         "meta" => "the organization's record".to_owned(),
         "users" => format!("the record of user {}", name("users")?),
         "clusters" => format!("the record of cluster {}", name("clusters")?),
@@ -394,18 +420,23 @@ fn description(tx: &ReadTxn<'_>, table: &str, part: &str) -> Result<String> {
             name("clusters")?
         ),
         "project_members" => format!("the members of project {}", name("projects")?),
-        other => format!(
-            "the {} of cluster {}",
-            other.replace('_', " "),
-            name("clusters")?
-        ),
+        "admins" => "who the owners and admins are".to_owned(),
+        other => match other.strip_suffix(" of user") {
+            Some(theirs) => format!("the {theirs} of user {}", name("users")?),
+            None => format!(
+                "the {} of cluster {}",
+                other.replace('_', " "),
+                name("clusters")?
+            ),
+        },
     })
 }
 
 /// Whether one user's record is as this program left it: who accepts the rest must be beyond doubt.
 pub(crate) fn is_user_intact(tx: &WriteTxn<'_>, user: UserId) -> Result<bool> {
     let part = user.0.to_string();
-    for guarded in GUARDED.iter().filter(|guarded| guarded.of == Of::User) {
+    let is_record = |it: &&Guarded| it.of == Of::User && !it.is_second;
+    for guarded in GUARDED.iter().filter(is_record) {
         if !differing(tx.sql(), guarded, Some(&part), &touched(tx.sql())?)?.is_empty() {
             return Ok(false);
         }

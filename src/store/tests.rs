@@ -321,7 +321,7 @@ fn damage(statement: &str) -> String {
     let read = || {
         store.read(|tx| {
             let cluster = crate::domain::cluster::ClusterId(1);
-            credentials::all_unfinished(tx)?;
+            credentials::unfinished(tx, cluster)?;
             users::list_unchecked(tx)?;
             clusters::list(tx)?;
             projects::list(tx)?;

@@ -52,9 +52,12 @@ pub(crate) async fn run(args: AccessExplainArgs, context: &mut Context<'_>) -> R
         }),
         _ => None,
     };
+    let doubt = context.doubt(ops::audit::Shown {
+        cluster: Some(args.cluster.clone()),
+        ..Default::default()
+    });
     let explained =
         ops::explain::explain(context.session, &args.user, &args.cluster, question).await?;
     context.output.show(&ExplainView::from(&explained))?;
-    context.say_doubt()?;
-    Ok(())
+    context.say_doubt(doubt)
 }

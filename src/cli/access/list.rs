@@ -2,7 +2,7 @@
 
 use crate::cli::completion;
 use crate::cli::context::Context;
-use crate::cli::views::access::AccessListView;
+use crate::cli::views::access::{AccessView, nobody};
 use crate::domain::name::{ClusterName, UserRef};
 use crate::error::Failure;
 use crate::ops;
@@ -26,8 +26,15 @@ pub(crate) fn run(args: AccessListArgs, context: &mut Context<'_>) -> Result<(),
         cluster: args.cluster,
         user: args.user,
     };
-    let lines = ops::access::list(context.session, &filter)?;
-    context.output.show(&AccessListView::new(lines, &filter))?;
-    context.say_doubt()?;
-    Ok(())
+    let doubt = context.doubt(ops::audit::Shown {
+        cluster: filter.cluster.clone(),
+        user: filter.user.clone(),
+        ..Default::default()
+    });
+    let mut rows = context.output.rows::<AccessView>();
+    ops::access::list(context.session, &filter, |line| {
+        rows.push(AccessView::from(line)).map_err(Failure::from)
+    })?;
+    rows.finish(&nobody(&filter))?;
+    context.say_doubt(doubt)
 }

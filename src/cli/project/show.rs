@@ -19,8 +19,11 @@ pub(crate) struct ProjectShowArgs {
 }
 
 pub(crate) fn run(args: &ProjectShowArgs, context: &mut Context<'_>) -> Result<(), Failure> {
+    let doubt = context.doubt(ops::audit::Shown {
+        project: Some(args.name.clone()),
+        ..Default::default()
+    });
     let shown = ops::project::show(context.session, &args.name)?;
     context.output.show(&ProjectView::from(&shown))?;
-    context.say_doubt()?;
-    Ok(())
+    context.say_doubt(doubt)
 }

@@ -30,8 +30,12 @@ pub(crate) fn run(args: TeamListArgs, context: &mut Context<'_>) -> Result<(), F
         user: args.user,
         show_revoked: args.show_revoked,
     };
+    let doubt = context.doubt(ops::audit::Shown {
+        cluster: filter.cluster.clone(),
+        user: filter.user.clone(),
+        ..Default::default()
+    });
     let lines = ops::team::list(context.session, &filter)?;
     context.output.list(lines.into_iter().map(LineView::from))?;
-    context.say_doubt()?;
-    Ok(())
+    context.say_doubt(doubt)
 }

@@ -16,10 +16,13 @@ pub(crate) struct UserShowArgs {
 }
 
 pub(crate) fn run(args: &UserShowArgs, context: &mut Context<'_>) -> Result<(), Failure> {
+    let doubt = context.doubt(ops::audit::Shown {
+        user: Some(args.name.clone()),
+        ..Default::default()
+    });
     let (user, projects, kept) = ops::user::show(context.session, &args.name)?;
     context
         .output
         .show(&UserView::with_projects(user, projects, &kept))?;
-    context.say_doubt()?;
-    Ok(())
+    context.say_doubt(doubt)
 }

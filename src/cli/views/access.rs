@@ -1,7 +1,5 @@
 //! Access. Frozen: fields are added, never renamed or retyped.
 
-use serde::Serialize;
-
 use crate::domain::access::{Access, Power, strongest};
 use crate::ops::access::{AccessLine, AccessOutcome, Filter};
 use crate::output::{Table, Time, View};
@@ -60,38 +58,22 @@ impl AccessView {
     }
 }
 
-/// What everybody has.
-#[derive(Serialize)]
-#[serde(transparent)]
-pub(crate) struct AccessListView {
-    lines: Vec<AccessView>,
-    /// What is said where there are none.
-    #[serde(skip)]
-    empty: String,
+/// What is said where nobody has anything of what was asked for.
+pub(crate) fn nobody(about: &Filter) -> String {
+    let (user, cluster) = (about.user.as_ref(), about.cluster.as_ref());
+    let who = user.map_or_else(|| "Nobody".to_owned(), |user| format!("'{user}'"));
+    let has = if user.is_some() { "has no" } else { "has" };
+    let on = match (user, cluster) {
+        (_, Some(cluster)) => format!(" to cluster '{cluster}'"),
+        (Some(_), None) => " to a cluster that you manage".to_owned(),
+        (None, None) => String::new(),
+    };
+    format!("{who} {has} access{on}.")
 }
 
-impl AccessListView {
-    /// Shapes the lines; `about` is who and where was asked for.
-    pub(crate) fn new(lines: Vec<AccessLine>, about: &Filter) -> Self {
-        let (user, cluster) = (about.user.as_ref(), about.cluster.as_ref());
-        let who = user.map_or_else(|| "Nobody".to_owned(), |user| format!("'{user}'"));
-        let has = if user.is_some() { "has no" } else { "has" };
-        let on = match (user, cluster) {
-            (_, Some(cluster)) => format!(" to cluster '{cluster}'"),
-            (Some(_), None) => " to a cluster that you manage".to_owned(),
-            (None, None) => String::new(),
-        };
-        let empty = format!("{who} {has} access{on}.");
-        Self {
-            lines: lines.into_iter().map(AccessView::from).collect(),
-            empty,
-        }
-    }
-}
-
-impl View for AccessListView {
+impl View for Vec<AccessView> {
     fn table(&self) -> Table<'_> {
-        Table::of(&self.lines)
+        Table::of(self)
             .col("USER", |it| &it.user)
             .col("CLUSTER", |it| &it.cluster)
             .col("LEVEL", |it| it.level.unwrap_or("none"))
@@ -103,7 +85,6 @@ impl View for AccessListView {
             .wide("REVOKED", |it| it.revoked)
             .wide("VERSION", |it| it.version)
             .named(|it| format!("access/{}@{}", it.user, it.cluster))
-            .empty(&self.empty)
     }
 }
 

@@ -61,10 +61,14 @@ pub(crate) struct Filter {
     pub(crate) user: Option<UserRef>,
 }
 
-/// Lists who has what, as far as the actor may know: those who manage a cluster's access see all
-/// of it, others see what they have themselves. Of one cluster, those who manage it see who has
-/// nothing, too.
-pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<AccessLine>, Error> {
+/// Hands over who has what, as far as the actor may know, a line at a time by cluster and user: those
+/// who manage a cluster's access see all of it, others see what they have themselves. Of one cluster,
+/// those who manage it see who has nothing, too.
+pub(crate) fn list<E: From<Error>>(
+    session: &Session,
+    filter: &Filter,
+    mut hand: impl FnMut(AccessLine) -> Result<(), E>,
+) -> Result<(), E> {
     let (actor, journal) = find::acting(session, Action::AccessList)?;
     if let Some(name) = &filter.cluster {
         find::cluster(session, &actor, &journal, name, ClusterAction::See)?;
@@ -72,95 +76,218 @@ pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<AccessLine>
     // Only who may know all users is told that one does not exist.
     let only = filter.user.as_ref().map(|name| find::user(session, name));
     let only = match only {
-        Some(Err(error)) if actor.user.role.is_admin() => return Err(error),
-        Some(Err(_)) => return Ok(vec![]),
-        Some(Ok(user)) => Some(user.id),
+        Some(Err(error)) if actor.user.role.is_admin() => return Err(error.into()),
+        Some(Err(_)) => return Ok(()),
+        Some(Ok(user)) => Some(user),
         None => None,
     };
-    let ways = session.store()?.read(Ways::read)?;
-    let mut lines = Vec::new();
-    for cluster in &ways.clusters {
-        let wanted = filter.cluster.as_ref();
-        if wanted.is_some_and(|name| *name != cluster.name) {
-            continue;
-        }
-        let own = ways.access_of(&actor.user, cluster, session.now());
-        let manages = policy::manages(own);
-        for user in &ways.users {
-            if only.is_some_and(|id| id != user.id) || !(manages || user.id == actor.user.id) {
-                continue;
+    let store = session.store().map_err(Error::from)?;
+    // What is asked of the store, and what whoever takes the lines says to them.
+    let listed = store.read(|tx| {
+        let actor = &actor.user;
+        let ways = Ways::read(tx, only.as_ref(), actor, session.now()).map_err(Stop::Store)?;
+        let clusters = match &filter.cluster {
+            Some(name) => store::clusters::find(tx, name).map(|it| it.into_iter().collect()),
+            None => store::clusters::list(tx),
+        };
+        let clusters: Vec<Cluster> = clusters.map_err(Stop::Store)?;
+        for cluster in &clusters {
+            let here = Here::read(tx, &ways, cluster).map_err(Stop::Store)?;
+            let manages = policy::manages(here.access_of(actor));
+            let shows_nothing = filter.cluster.is_some() && manages;
+            for user in here.users(shows_nothing) {
+                if !manages && user.id != actor.id {
+                    continue;
+                }
+                let lines = here.lines_of(user);
+                if lines.is_empty() && shows_nothing && user.active {
+                    hand(AccessLine::of(user, cluster)).map_err(Stop::Hand)?;
+                }
+                for line in lines {
+                    hand(line).map_err(Stop::Hand)?;
+                }
             }
-            let before = lines.len();
-            ways.lines_of(user, cluster, session.now(), &mut lines);
-            if lines.len() == before && wanted.is_some() && manages && user.active {
-                lines.push(AccessLine::of(user, cluster));
-            }
         }
-    }
-    Ok(lines)
+        Ok(())
+    });
+    listed.map_err(|stop| match stop {
+        Stop::Store(error) => Error::from(error).into(),
+        Stop::Hand(error) => error,
+    })
 }
 
-/// What the store knows of everybody's ways in.
+/// The end of the work, whoever caused it.
+enum Stop<E> {
+    Store(store::Error),
+    Hand(E),
+}
+
+impl<E> From<store::Error> for Stop<E> {
+    fn from(error: store::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// What the ways in on all clusters have in common.
 struct Ways {
+    now: Timestamp,
+    /// The users that are asked about, and the actor, by name.
     users: Vec<User>,
+    /// Where each of them stands among these.
+    places: BTreeMap<UserId, usize>,
+    /// The names of who granted something.
     names: BTreeMap<UserId, String>,
-    clusters: Vec<Cluster>,
-    grants: BTreeMap<(ClusterId, UserId), Grant>,
-    bound: BTreeSet<(ClusterId, UserId)>,
-    blocks: BTreeSet<(ClusterId, UserId)>,
-    roles: BTreeMap<(ProjectId, UserId), ProjectRole>,
+    /// Whether all users are asked about.
+    is_everybody: bool,
     projects: BTreeMap<ProjectId, ProjectName>,
-    kept: Vec<Kept>,
-    live: BTreeMap<(ClusterId, Subject), u32>,
+    kept: BTreeMap<ClusterId, Vec<Kept>>,
+    /// Of whom a way in needs no row about the cluster.
+    admins: Vec<UserId>,
+    only: Option<UserId>,
 }
 
 impl Ways {
-    fn read(tx: &ReadTxn<'_>) -> store::Result<Self> {
-        let grants = store::grants::list(tx)?.into_iter();
-        let bound = store::bindings::list(tx)?.into_iter();
-        let users = store::users::list(tx)?;
-        let live = store::credentials::all_unfinished(tx)?.into_iter();
+    fn read(
+        tx: &ReadTxn<'_>,
+        only: Option<&User>,
+        actor: &User,
+        now: Timestamp,
+    ) -> store::Result<Self> {
+        let users = match only {
+            None => store::users::list(tx)?,
+            Some(only) if only.id == actor.id => vec![only.clone()],
+            Some(only) => vec![only.clone(), actor.clone()],
+        };
+        let mut kept: BTreeMap<ClusterId, Vec<Kept>> = BTreeMap::new();
+        for one in project::kept::all(tx)? {
+            kept.entry(one.cluster_id).or_default().push(one);
+        }
+        let admins = store::users::admins(tx)?;
+        let named = admins.iter().chain(&users);
+        Ok(Self {
+            now,
+            names: named.map(|it| (it.id, it.name.to_string())).collect(),
+            places: users.iter().zip(0..).map(|(it, at)| (it.id, at)).collect(),
+            users,
+            is_everybody: only.is_none(),
+            projects: store::projects::names(tx)?,
+            kept,
+            admins: admins.iter().map(|it| it.id).collect(),
+            only: only.map(|user| user.id),
+        })
+    }
+}
+
+/// The ways in on one cluster.
+struct Here<'a> {
+    ways: &'a Ways,
+    cluster: &'a Cluster,
+    grants: BTreeMap<UserId, Grant>,
+    /// The names of who granted them, where they are not among the others.
+    granters: BTreeMap<UserId, String>,
+    bound: BTreeSet<UserId>,
+    blocks: BTreeSet<UserId>,
+    roles: BTreeMap<UserId, ProjectRole>,
+    live: BTreeMap<Subject, u32>,
+}
+
+impl<'a> Here<'a> {
+    fn read(tx: &ReadTxn<'_>, ways: &'a Ways, cluster: &'a Cluster) -> store::Result<Self> {
+        let asked = if ways.is_everybody {
+            None
+        } else {
+            Some(ways.users.iter().map(|user| user.id))
+        };
+        let grants = match asked.clone() {
+            None => store::grants::of_cluster(tx, cluster.id)?,
+            Some(ids) => {
+                let found = ids.map(|id| store::grants::find(tx, cluster.id, id));
+                let found = found.collect::<store::Result<Vec<Option<Grant>>>>()?;
+                found.into_iter().flatten().collect()
+            }
+        };
+        let mut granters = BTreeMap::new();
+        for grant in &grants {
+            let by = grant.granted_by;
+            if !ways.names.contains_key(&by) && !granters.contains_key(&by) {
+                granters.insert(by, store::users::name(tx, by)?);
+            }
+        }
+        let (mut bound, mut blocks) = (BTreeSet::new(), BTreeSet::new());
+        match asked {
+            None => {
+                let bindings = store::bindings::of_cluster(tx, cluster.id)?.into_iter();
+                bound.extend(bindings.map(|it| it.user));
+                blocks = store::blocks::of_cluster(tx, cluster.id)?;
+            }
+            Some(ids) => {
+                for id in ids {
+                    if store::bindings::any(tx, cluster.id, id)? {
+                        bound.insert(id);
+                    }
+                    if store::blocks::contains(tx, cluster.id, id)? {
+                        blocks.insert(id);
+                    }
+                }
+            }
+        }
+        let roles = match cluster.project {
+            Some(project) => store::projects::members(tx, project)?,
+            None => vec![],
+        };
+        let live = store::credentials::unfinished(tx, cluster.id)?.into_iter();
         let live = live.filter(|it| it.state.is_live());
         Ok(Self {
-            names: users
-                .iter()
-                .map(|it| (it.id, it.name.to_string()))
-                .collect(),
-            users,
-            clusters: store::clusters::list(tx)?,
-            grants: grants.map(|it| ((it.cluster, it.user), it)).collect(),
-            bound: bound.map(|it| (it.cluster, it.user)).collect(),
-            blocks: store::blocks::list(tx)?,
-            roles: store::projects::roles(tx)?,
-            projects: store::projects::names(tx)?,
-            kept: project::kept::all(tx)?,
-            live: live
-                .map(|it| ((it.cluster, it.subject), it.version))
-                .collect(),
+            ways,
+            cluster,
+            grants: grants.into_iter().map(|it| (it.user, it)).collect(),
+            granters,
+            bound,
+            blocks,
+            roles: roles.into_iter().map(|it| (it.user, it.role)).collect(),
+            live: live.map(|it| (it.subject, it.version)).collect(),
         })
     }
 
-    fn access_of(&self, user: &User, cluster: &Cluster, now: Timestamp) -> Access {
-        let key = (cluster.id, user.id);
-        let access = access::effective(user, cluster, self.grants.get(&key), now);
-        access.or_bound(user, self.bound.contains(&key))
+    /// The users of whom there may be something to say, by name; `all`, where also of those who have
+    /// nothing.
+    fn users(&self, all: bool) -> Vec<&'a User> {
+        let is_asked = |user: &&User| self.ways.only.is_none_or(|only| only == user.id);
+        if all {
+            return self.ways.users.iter().filter(is_asked).collect();
+        }
+        let kept = self.ways.kept.get(&self.cluster.id).into_iter().flatten();
+        let some = (self
+            .grants
+            .keys()
+            .chain(&self.bound)
+            .chain(self.roles.keys())
+            .copied())
+        .chain(kept.map(|it| it.user_id))
+        .chain(self.cluster.owner)
+        .chain(self.ways.admins.iter().copied());
+        let places: BTreeSet<usize> = some
+            .filter_map(|id| self.ways.places.get(&id).copied())
+            .collect();
+        let users = places.into_iter().map(|at| &self.ways.users[at]);
+        users.filter(is_asked).collect()
     }
 
-    /// Each way in that a user has on a cluster.
-    fn lines_of(
-        &self,
-        user: &User,
-        cluster: &Cluster,
-        now: Timestamp,
-        lines: &mut Vec<AccessLine>,
-    ) {
-        let key = (cluster.id, user.id);
-        let blocked = self.blocks.contains(&key);
-        let version = |subject| self.live.get(&(cluster.id, subject)).copied();
-        let project = cluster.project.filter(|_| user.active);
-        if let Some((id, role)) =
-            project.and_then(|id| Some((id, *self.roles.get(&(id, user.id))?)))
-            && let Some(name) = self.projects.get(&id)
+    fn access_of(&self, user: &User) -> Access {
+        let grant = self.grants.get(&user.id);
+        let access = access::effective(user, self.cluster, grant, self.ways.now);
+        access.or_bound(user, self.bound.contains(&user.id))
+    }
+
+    /// Each way in that a user has.
+    fn lines_of(&self, user: &User) -> Vec<AccessLine> {
+        let mut lines = Vec::new();
+        let cluster = self.cluster;
+        let blocked = self.blocks.contains(&user.id);
+        let version = |subject| self.live.get(&subject).copied();
+        let role = self.roles.get(&user.id).filter(|_| user.active);
+        if let Some((id, role)) = cluster.project.zip(role.copied())
+            && let Some(name) = self.ways.projects.get(&id)
         {
             lines.push(AccessLine {
                 project: Some((name.to_string(), role)),
@@ -172,18 +299,20 @@ impl Ways {
                 ..AccessLine::of(user, cluster)
             });
         }
-        let here = |it: &&Kept| it.cluster_id == cluster.id && it.user_id == user.id;
-        lines.extend(self.kept.iter().filter(here).map(|kept| AccessLine {
+        let kept = self.ways.kept.get(&cluster.id).into_iter().flatten();
+        let theirs = kept.filter(|it| it.user_id == user.id);
+        lines.extend(theirs.map(|kept| AccessLine {
             kept: Some(kept.clone()),
             ..AccessLine::of(user, cluster)
         }));
-        let access = self.access_of(user, cluster, now);
+        let access = self.access_of(user);
         if access == Access::None {
-            return;
+            return lines;
         }
         let granted = match access {
-            Access::Granted { .. } => self.grants.get(&key).map(|grant| {
-                let by = self.names.get(&grant.granted_by);
+            Access::Granted { .. } => self.grants.get(&user.id).map(|grant| {
+                let by = self.ways.names.get(&grant.granted_by);
+                let by = by.or_else(|| self.granters.get(&grant.granted_by));
                 let by = by.cloned().unwrap_or_default();
                 (grant.granted_at, by, grant.reason.clone())
             }),
@@ -196,5 +325,6 @@ impl Ways {
             version: version(Subject::Personal(user.id)),
             ..AccessLine::of(user, cluster)
         });
+        lines
     }
 }

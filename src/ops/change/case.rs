@@ -7,10 +7,11 @@ use crate::domain::people::Named;
 use crate::domain::policy::{Denial, ProjectAction};
 use crate::domain::refusal::Refusal;
 use crate::domain::rows::Rows;
-use crate::domain::user::User;
+use crate::domain::user::{User, UserId};
 use crate::ops::journal::Journal;
 use crate::ops::{Error, find};
 use crate::session::{App, Principal, Session};
+use crate::store::integrity::{self, Scope};
 use crate::store::snapshots::Concerned;
 use crate::store::{self, ReadTxn};
 
@@ -78,12 +79,7 @@ impl Case {
             }
             Target::Anybody => None,
             Target::Organization(action) => {
-                // Who is there may have something on any cluster; who is not there has nothing.
-                if user.is_some() {
-                    find::allow(session, &actor, &journal, *action)?;
-                } else {
-                    find::may(session, &actor, &journal, *action)?;
-                }
+                find::may(session, &actor, &journal, *action)?;
                 None
             }
         };
@@ -171,6 +167,18 @@ impl Case {
         }
     }
 
+    /// The clusters on which a user has anything. What changes on all of them at once relies on what
+    /// the store says of each, and that none is missing; what goes through them one by one fails one
+    /// by one.
+    fn clusters_of(&self, tx: &ReadTxn<'_>, user: UserId) -> store::Result<Vec<Cluster>> {
+        let clusters = store::clusters::of_user(tx, user)?;
+        if matches!(&self.target, Target::Organization(action) if action.is_everywhere()) {
+            let each = clusters.iter().map(|cluster| Scope::Cluster(cluster.id));
+            integrity::check_each(tx, each.chain([Scope::OfUser(user)]))?;
+        }
+        Ok(clusters)
+    }
+
     /// The rows that it decides on.
     pub(super) fn rows<C: Change>(&self, tx: &ReadTxn<'_>, change: &C) -> store::Result<Rows> {
         let about = change.about();
@@ -184,7 +192,7 @@ impl Case {
             _ if about.follows_user => {
                 let user = about.user.map(|name| store::users::find(tx, name));
                 match user.transpose()?.flatten() {
-                    Some(user) => store::clusters::of_user(tx, user.id)?,
+                    Some(user) => self.clusters_of(tx, user.id)?,
                     None => vec![],
                 }
             }

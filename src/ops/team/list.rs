@@ -47,7 +47,7 @@ pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<TeamLine>, 
     if let Some(name) = &filter.cluster {
         find::cluster(session, &actor, &journal, name, ClusterAction::TeamList)?;
     }
-    find::allow(session, &actor, &journal, OrganizationAction::Team)?;
+    find::may(session, &actor, &journal, OrganizationAction::Team)?;
     let only = filter
         .user
         .as_ref()

@@ -23,9 +23,9 @@ const GROUP: &[u8] = b"kubegrant group v1";
 /// The group of what the organization itself is made of.
 const ORGANIZATION: &str = "organization";
 
-/// How many users, or projects, make a group. With 10,000 users, groups of 64 make 157: about as many
-/// digests are read of a group as there are groups.
-const USERS_OF_A_GROUP: i64 = 64;
+/// How many users, or projects, make a group: each has up to eight parts. With 10,000 users that makes
+/// 625 groups; a look at one reads its parts and the digest of each of the others.
+const USERS_OF_A_GROUP: i64 = 16;
 /// How many clusters make a group: each has about ten parts.
 const CLUSTERS_OF_A_GROUP: i64 = 8;
 

@@ -8,13 +8,13 @@ pub(super) struct Sum(pub(super) [u64; 4]);
 
 impl Sum {
     pub(super) fn of(table: &str, part: &str, image: &[u8]) -> Self {
+        Self::of_part(table, part.as_bytes(), image)
+    }
+
+    /// The same of a part as it was read.
+    pub(super) fn of_part(table: &str, part: &[u8], image: &[u8]) -> Self {
         let mut hasher = Sha256::new();
-        for field in [
-            b"kubegrant row v1",
-            table.as_bytes(),
-            part.as_bytes(),
-            image,
-        ] {
+        for field in [b"kubegrant row v1", table.as_bytes(), part, image] {
             hasher.update((field.len() as u64).to_be_bytes());
             hasher.update(field);
         }

@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 
+use super::before::{GUARDED_5, guarded_6, guarded_7};
 use super::digests::{self, Key, hash_text, state};
-use super::guarded::{ADMINS, GUARDED, GUARDED_5, Guarded, guarded_6, guarded_7};
+use super::guarded::{GUARDED, Guarded, Of};
 use super::shape;
 use super::sum::Sum;
 use crate::domain::text::hex;
@@ -64,17 +65,6 @@ pub(in crate::store) fn before(sql: &Connection, found: i64) -> Result<Option<Be
             }
         }
     }
-    // Who the owners and admins are stands in records of users: what is wrong there is wrong here.
-    let mut admins = Sum::default();
-    for (_, difference) in differences
-        .iter()
-        .filter(|((table, _), _)| table == "users")
-    {
-        admins.add(*difference);
-    }
-    if !admins.is_zero() {
-        differences.insert((ADMINS.to_owned(), String::new()), admins);
-    }
     Ok(Some(Before {
         differences,
         is_vouched,
@@ -101,6 +91,9 @@ pub(in crate::store) fn after(sql: &Connection, schema: i64, before: Option<Befo
         for ((_, part), more) in differences.iter().filter(|(key, _)| theirs(key)) {
             sums.entry(part.clone()).or_default().add(*more);
         }
+        if guarded.is_second {
+            doubt(sql, guarded, &differences, &mut sums)?;
+        }
         for (part, sum) in sums {
             digests::put(sql, &Key::of(guarded, &part), sum)?;
         }
@@ -114,6 +107,37 @@ pub(in crate::store) fn after(sql: &Connection, schema: i64, before: Option<Befo
         found.unwrap_or_default()
     };
     audit::append_upgrade(sql, format!("schema {schema}; {detail}"), &state)
+}
+
+/// Leaves every part of a table in doubt that was changed by whoever changed some of its rows: which
+/// parts these rows are of is not known.
+fn doubt(
+    sql: &Connection,
+    guarded: &Guarded,
+    differences: &BTreeMap<(String, String), Sum>,
+    sums: &mut BTreeMap<String, Sum>,
+) -> Result<()> {
+    let mut difference = Sum::default();
+    for (_, more) in differences
+        .iter()
+        .filter(|((table, _), _)| table == guarded.table)
+    {
+        difference.add(*more);
+    }
+    if difference.is_zero() {
+        return Ok(());
+    }
+    let parts: Vec<String> = if guarded.of == Of::Organization {
+        vec![String::new()]
+    } else {
+        let mut statement = sql.prepare("SELECT CAST(id AS TEXT) FROM users")?;
+        let parts = statement.query_map([], |row| row.get(0))?;
+        parts.collect::<rusqlite::Result<_>>()?
+    };
+    for part in parts {
+        sums.entry(part).or_default().add(difference);
+    }
+    Ok(())
 }
 
 /// The digests that a store of schema 5 to 7 keeps of a table; `None` is one that nobody can read.

@@ -1,0 +1,89 @@
+//! A list that may be long: shown as its rows come, so that it never stands in memory as a whole.
+
+use super::draw;
+use super::{Ended, Format, Output, View, machine, sanitize};
+
+/// How many rows are shown at once. A shorter list is shown as every other; of a longer one the columns
+/// are as wide as its first rows need, and grow on the way.
+const AT_ONCE: usize = 4096;
+
+/// A list whose rows come one by one.
+pub(crate) struct Rows<'o, V>
+where
+    Vec<V>: View,
+{
+    output: &'o mut Output,
+    waiting: Vec<V>,
+    has_begun: bool,
+    widths: Option<Vec<usize>>,
+}
+
+impl<'o, V> Rows<'o, V>
+where
+    Vec<V>: View,
+{
+    pub(super) fn new(output: &'o mut Output) -> Self {
+        Self {
+            output,
+            waiting: Vec::new(),
+            has_begun: false,
+            widths: None,
+        }
+    }
+
+    /// Takes the next row.
+    pub(crate) fn push(&mut self, row: V) -> Result<(), Ended> {
+        self.waiting.push(row);
+        // The last rows come with the end.
+        if self.waiting.len() > AT_ONCE {
+            let last = self.waiting.pop();
+            self.show()?;
+            self.waiting.extend(last);
+        }
+        Ok(())
+    }
+
+    /// Ends the list; where it had no row, `empty` is said.
+    pub(crate) fn finish(mut self, empty: &str) -> Result<(), Ended> {
+        if self.has_begun {
+            self.show()?;
+            let end = match self.output.settings.format {
+                Format::Json => "\n]\n",
+                _ => "",
+            };
+            return self.output.raw(end.as_bytes());
+        }
+        if self.waiting.is_empty() && matches!(self.format(), Format::Table | Format::Wide) {
+            self.output.status(empty);
+        }
+        let waiting = std::mem::take(&mut self.waiting);
+        self.output.show(&waiting)
+    }
+
+    fn format(&self) -> Format {
+        self.output.settings.format
+    }
+
+    fn show(&mut self) -> Result<(), Ended> {
+        let text = match self.format() {
+            Format::Json => {
+                let before = if self.has_begun { ",\n" } else { "[\n" };
+                before.to_owned() + &machine::json_items(&self.waiting)?
+            }
+            Format::Yaml => machine::yaml(&self.waiting)?,
+            Format::Name => {
+                let names = self.waiting.table().names;
+                let lines = names.iter().map(|name| sanitize::line(name) + "\n");
+                lines.collect()
+            }
+            Format::Table | Format::Wide => {
+                let look = self.output.look();
+                draw::draw_on(&self.waiting.table(), look, &mut self.widths)
+            }
+        };
+        self.has_begun = true;
+        self.waiting.clear();
+        self.output.stdout.write_all(text.as_bytes())?;
+        Ok(())
+    }
+}

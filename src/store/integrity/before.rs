@@ -1,0 +1,133 @@
+//! What was guarded in stores of earlier schemas, in their own words: they are checked by it before they
+//! are brought up to date.
+
+use super::guarded::{
+    BLOCKS, FIRST, GRANTS, Guarded, META, Of, PROJECT_MEMBERS, PROJECTS, PROVIDER_TOKENS, table,
+};
+
+/// What of a cluster was guarded in stores of schema 6.
+const CLUSTERS_6: Guarded = table(
+    ("clusters", Of::Cluster),
+    "@.id",
+    "@.removed_at IS NULL",
+    &[
+        "id",
+        "name",
+        "state",
+        "protected",
+        "owner",
+        "project",
+        "server",
+        "ca_pem",
+        "tls_server_name",
+        "proxy_url",
+        "kube_system_uid",
+        "manager",
+        "manager_kind",
+        "manager_generation",
+        "manager_secret",
+        "manager_expires_at",
+        "former_managers",
+        "accounts_rotated_at",
+        "older_logins",
+        "write_scope",
+        "write_allow",
+        "held_back",
+        "included",
+        "reach_owed",
+        "orphans_owed",
+        "deleting_at",
+    ],
+);
+
+/// What of a user was guarded in stores of schema 5.
+const USERS_5: Guarded = table(
+    ("users", Of::User),
+    "@.id",
+    "1",
+    &["id", "name", "email", "role", "active", "key"],
+);
+
+/// What was guarded in stores of schema 7: all but what came since.
+pub(super) fn guarded_7() -> Vec<Guarded> {
+    FIRST.to_vec()
+}
+
+/// What was guarded in stores of schema 6: all but what came since.
+pub(super) fn guarded_6() -> Vec<Guarded> {
+    let of_then = |guarded: Guarded| match guarded.table {
+        "clusters" => CLUSTERS_6,
+        _ => guarded,
+    };
+    guarded_7().into_iter().map(of_then).collect()
+}
+
+/// What was guarded in stores of schema 5, in its own words: they are checked by it before they
+/// are brought up to date.
+pub(super) const GUARDED_5: &[Guarded] = &[
+    META,
+    USERS_5,
+    PROJECTS,
+    PROJECT_MEMBERS,
+    table(
+        ("clusters", Of::Cluster),
+        "@.id",
+        "@.removed_at IS NULL",
+        &[
+            "id",
+            "name",
+            "state",
+            "protected",
+            "owner",
+            "project",
+            "server",
+            "ca_pem",
+            "tls_server_name",
+            "proxy_url",
+            "kube_system_uid",
+            "manager",
+            "manager_kind",
+            "manager_generation",
+            "manager_secret",
+            "write_scope",
+            "held_back",
+            "deleting_at",
+        ],
+    ),
+    GRANTS,
+    BLOCKS,
+    table(
+        ("credentials", Of::Cluster),
+        "@.cluster",
+        "@.state <> 'revoked'",
+        &[
+            "id", "cluster", "kind", "user", "project", "level", "version", "account", "power",
+            "state",
+        ],
+    ),
+    table(
+        ("ssh_keys", Of::Cluster),
+        "@.cluster",
+        "1",
+        &[
+            "id",
+            "cluster",
+            "generation",
+            "place",
+            "custody",
+            "public",
+            "secret",
+            "claimed_to",
+            "claimed_path",
+            "claimed_digest",
+            "doubted_at",
+        ],
+    ),
+    table(
+        ("bindings", Of::Cluster),
+        "@.cluster",
+        "@.removed_at IS NULL",
+        &["cluster", "user", "kind", "role", "namespace"],
+    ),
+    PROVIDER_TOKENS,
+];
