@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use crate::artifact::file::{FileError, read_private};
 use crate::config::{Config, IdentitySource};
-use crate::domain::access;
+use crate::domain::access::{self, Access};
 use crate::domain::action::Action;
 use crate::domain::cluster::Cluster;
 use crate::domain::installation::InstallationId;
@@ -251,16 +251,21 @@ impl Session {
                 if kind == NameKind::Project {
                     return project_names(tx, &user);
                 }
+                let sees_all = user.role.is_admin();
                 if kind == NameKind::User {
-                    let word = |other: &User| (other.name.to_string(), other.role.to_string());
-                    return Ok(if user.role.is_admin() {
-                        store::users::list_unchecked(tx)?.iter().map(word).collect()
+                    return if sees_all {
+                        store::users::names(tx)
                     } else {
-                        vec![word(&user)]
-                    });
+                        Ok(vec![(user.name.to_string(), user.role.to_string())])
+                    };
+                }
+                if sees_all {
+                    let through = Access::Full(user.role).path();
+                    let names = store::clusters::names(tx)?.into_iter();
+                    return Ok(names.map(|name| (name, through.to_owned())).collect());
                 }
                 let mut names = Vec::new();
-                for cluster in store::clusters::list(tx)? {
+                for cluster in store::clusters::maybe_seen_by(tx, user.id)? {
                     let grant = store::grants::find(tx, cluster.id, user.id)?;
                     let bound = store::bindings::any(tx, cluster.id, user.id)?;
                     let access = access::effective(&user, &cluster, grant.as_ref(), env.now())

@@ -356,7 +356,8 @@ impl Store {
     fn settings(&self) -> Result<()> {
         self.connection.execute_batch(
             "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON;
-             PRAGMA trusted_schema=OFF; PRAGMA temp_store=MEMORY; PRAGMA recursive_triggers=ON;",
+             PRAGMA trusted_schema=OFF; PRAGMA temp_store=MEMORY; PRAGMA recursive_triggers=ON;
+             PRAGMA cache_size=-16384;",
         )?;
         Ok(())
     }

@@ -96,6 +96,19 @@ pub(crate) fn plural(count: usize, noun: &str) -> String {
     format!("{noun}{s}")
 }
 
+/// How many sentences of a kind people are told; machines are told all.
+pub(crate) const SENTENCES_MAX: usize = 20;
+
+/// The first of some sentences, and how many more there are: nobody reads ten thousand.
+pub(crate) fn first_ones(all: &[String]) -> Vec<String> {
+    let mut first: Vec<String> = all.iter().take(SENTENCES_MAX).cloned().collect();
+    match all.len().saturating_sub(SENTENCES_MAX) {
+        0 => {}
+        more => first.push(format!("and {more} more, which `-o json` lists")),
+    }
+    first
+}
+
 /// Writes bytes in hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";

@@ -12,6 +12,7 @@ use crate::domain::audit::{Entry, Head, Phase};
 use crate::domain::cluster::Cluster;
 use crate::domain::name::{ClusterName, ProjectName, UserRef};
 use crate::domain::policy::OrganizationAction;
+use crate::domain::text;
 use crate::session::{App, Session};
 use crate::store::copy::Doubted;
 use crate::store::integrity::{self, Scope};
@@ -216,7 +217,7 @@ pub(crate) async fn accept(
     }
     let complaints = report.complaints();
     if intent.is_preview() {
-        return Ok(Done::planned(planned(complaints)));
+        return Ok(Done::planned(planned(&complaints)));
     }
     let kept = match &report.known {
         Known::Nothing => None,
@@ -272,9 +273,15 @@ pub(crate) async fn accept(
     }))
 }
 
-fn planned(complaints: Vec<String>) -> Vec<String> {
-    let accepted = complaints.into_iter();
-    let mut lines: Vec<String> = accepted.map(|line| format!("accept that {line}")).collect();
+fn planned(complaints: &[String]) -> Vec<String> {
+    let first = complaints.iter().take(text::SENTENCES_MAX);
+    let mut lines: Vec<String> = first.map(|line| format!("accept that {line}")).collect();
+    if let Some(more) = complaints.len().checked_sub(text::SENTENCES_MAX + 1) {
+        let more = more + 1;
+        lines.push(format!(
+            "accept {more} more changes, which `kubegrant audit verify -o json` lists"
+        ));
+    }
     lines.push(
         "doubt every SSH key that is still here, and what the clusters hold beyond this store, \
          but where a cluster vouches for it"

@@ -99,6 +99,26 @@ pub(crate) fn of_user(tx: &ReadTxn<'_>, user: UserId) -> Result<Vec<Cluster>> {
     collect(tx, filter, [user])
 }
 
+/// Lists the clusters that a user may see, and perhaps some more: those on which they have anything, and
+/// those of their projects.
+pub(crate) fn maybe_seen_by(tx: &ReadTxn<'_>, user: UserId) -> Result<Vec<Cluster>> {
+    let mut found = of_user(tx, user)?;
+    let filter = "removed_at IS NULL
+         AND project IN (SELECT project FROM project_members WHERE user = ?1)";
+    for cluster in collect(tx, filter, [user])? {
+        if found.iter().all(|it| it.id != cluster.id) {
+            found.push(cluster);
+        }
+    }
+    Ok(found)
+}
+
+/// The names of all clusters, as they are: for completion.
+pub(crate) fn names(tx: &ReadTxn<'_>) -> Result<Vec<String>> {
+    let sql = "SELECT name FROM clusters WHERE removed_at IS NULL";
+    tx.all("cluster", sql, [], |row| row.get(0))
+}
+
 /// Lists the clusters of a project by name.
 pub(crate) fn of_project(tx: &ReadTxn<'_>, project: ProjectId) -> Result<Vec<Cluster>> {
     collect(

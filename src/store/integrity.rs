@@ -359,7 +359,9 @@ fn differing(
         });
         kept == Some(rows.get(part).copied().unwrap_or_default())
     };
-    if let Some(part) = part {
+    // What is the organization's is one part, without a name.
+    let whole = (guarded.of == Of::Organization).then_some("");
+    if let Some(part) = part.or(whole) {
         let kept = digests::get(sql, &Key::of(guarded, part))?;
         let differs = !is_right(part, kept);
         return Ok(differs.then(|| part.to_owned()).into_iter().collect());

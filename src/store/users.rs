@@ -104,6 +104,12 @@ pub(crate) fn list_unchecked(tx: &ReadTxn<'_>) -> Result<Vec<User>> {
     tx.all("user", &sql, [], user)
 }
 
+/// The names and roles of all users, as they are: for completion.
+pub(crate) fn names(tx: &ReadTxn<'_>) -> Result<Vec<(String, String)>> {
+    let sql = "SELECT name, role FROM users";
+    tx.all("user", sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
 /// Inserts a user.
 pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewUser) -> Result<UserId> {
     tx.sql().execute(

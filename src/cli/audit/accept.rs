@@ -4,6 +4,7 @@ use crate::cli::confirm;
 use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::audit::AcceptedView;
+use crate::domain::text;
 use crate::error::Failure;
 use crate::ops;
 
@@ -33,7 +34,7 @@ pub(crate) struct AuditAcceptArgs {
 
 pub(crate) async fn run(args: &AuditAcceptArgs, context: &mut Context<'_>) -> Result<(), Failure> {
     let report = ops::audit::verify(context.session)?;
-    for complaint in report.complaints() {
+    for complaint in text::first_ones(&report.complaints()) {
         context.output.warn(&complaint);
     }
     let intent = confirm::intent(context, "Accept the store as it stands?", args.dry_run)?;

@@ -2,6 +2,7 @@
 
 use crate::cli::context::Context;
 use crate::cli::views::audit::VerdictView;
+use crate::domain::text;
 use crate::error::{Failure, Kind};
 use crate::ops;
 
@@ -19,7 +20,7 @@ pub(crate) fn run(_args: &AuditVerifyArgs, context: &mut Context<'_>) -> Result<
     if report.is_good() {
         return Ok(());
     }
-    let mut complaints = report.complaints().into_iter();
+    let mut complaints = text::first_ones(&report.complaints()).into_iter();
     let first = complaints.next().unwrap_or_default();
     for more in complaints {
         context.output.warn(&more);

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::domain::audit::Entry;
+use crate::domain::text::first_ones;
 use crate::ops::audit::{Accepted, Known, Report, Verdict};
 use crate::output::{Table, Time, View};
 
@@ -126,7 +127,7 @@ frozen! {
 impl View for AcceptedView {
     fn table(&self) -> Table<'_> {
         Table::record(self)
-            .col("Accepted", |it| Some(it.accepted.join("; ")))
+            .col("Accepted", |it| Some(first_ones(&it.accepted).join("; ")))
             .col("Event", |it| it.seq)
             .col("Head", |it| &it.head)
             .names(head_name(self.head.as_ref()))
