@@ -357,7 +357,7 @@ impl Store {
         self.connection.execute_batch(
             "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON;
              PRAGMA trusted_schema=OFF; PRAGMA temp_store=MEMORY; PRAGMA recursive_triggers=ON;
-             PRAGMA cache_size=-16384;",
+             PRAGMA cache_size=-8192;",
         )?;
         Ok(())
     }

@@ -9,17 +9,46 @@ use super::connection::Connection;
 use super::error::Error;
 use super::kept::{self, Unread};
 use super::levels::levels;
-use super::list::Scope;
+use super::list::{Found, Scope};
+use super::lists::called;
 use super::objects;
 use crate::domain::cluster::Cluster;
 use crate::domain::escalation::{self, Escalation};
 use crate::domain::level::{Allowed, LeftOut};
-use crate::domain::plan::{NAMESPACE, Observed, ObservedAccount, ObservedBinding, binding_name};
+use crate::domain::plan::{
+    NAMESPACE, Object, Observed, ObservedAccount, ObservedBinding, binding_name,
+};
 use crate::domain::power::{Binding, Roles, Subject};
+
+/// Objects of ours that are known by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Named {
+    /// ServiceAccounts.
+    pub(crate) accounts: BTreeSet<String>,
+    /// Lists that hold cluster-wide.
+    pub(crate) lists: BTreeSet<String>,
+    /// ClusterRoles.
+    pub(crate) roles: BTreeSet<String>,
+}
+
+impl Named {
+    /// Whether an object is one of them.
+    pub(super) fn has(&self, object: &Object) -> bool {
+        match object {
+            Object::Account(name) => self.accounts.contains(name),
+            Object::Binding(None, name) => self.lists.contains(name),
+            Object::Binding(Some(_), _) => false,
+            Object::Role(name) => self.roles.contains(name),
+        }
+    }
+}
 
 /// What to look at.
 #[derive(Debug)]
 pub(crate) struct Look<'a> {
+    /// Only these, each read by its name: on a cluster in use a list waits until the API server's
+    /// cache has caught up with whatever anybody wrote, and an answer by name never does.
+    pub(crate) only: Option<Named>,
     /// Whether somebody writes: only then are namespaces and roles read.
     pub(crate) with_write: bool,
     /// Whether a role is bound in a namespace: then the namespaces are read, which may be gone.
@@ -43,6 +72,11 @@ impl Look<'_> {
 
     fn write_allow(&self) -> &BTreeSet<Allowed> {
         self.cluster.map_or(&NOTHING_ALLOWED, |it| &it.write_allow)
+    }
+
+    /// Whether an object is looked at.
+    pub(crate) fn has(&self, object: &Object) -> bool {
+        self.only.as_ref().is_none_or(|only| only.has(object))
     }
 }
 
@@ -75,6 +109,17 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
+    fn has_account(&mut self, meta: ObjectMeta) {
+        let found = ObservedAccount {
+            uid: meta.uid.clone().unwrap_or_default(),
+            credential: objects::credential_of(&meta),
+            deleting: meta.deletion_timestamp.is_some(),
+            held: meta.finalizers.as_ref().is_some_and(|it| !it.is_empty()),
+        };
+        let name = meta.name.unwrap_or_default();
+        self.observed.accounts.insert(name, found);
+    }
+
     /// Sorts the namespaces: what write reaches, what it must not, and what it reaches all the same.
     fn reach(&mut self, active: &BTreeSet<String>, every: &BTreeSet<String>, look: &Look<'_>) {
         for namespace in every {
@@ -131,7 +176,42 @@ impl Connection {
         }
     }
 
+    /// Looks at objects by their names.
+    async fn look_by_name(&self, only: &Named, look: &Look<'_>) -> Result<Seen, Error> {
+        let accounts = only.accounts.iter().map(|name| async move {
+            let found = self.accounts().get_metadata_opt(name).await;
+            let what = Object::Account(name.clone()).to_string();
+            let found = found.map_err(|error| Error::from_kube(error, &what))?;
+            Ok::<_, Error>(found.map(|found| kept::slim(found.metadata)))
+        });
+        let lists = only.lists.iter().map(|name| async move {
+            let found = self.cluster_bindings().get_opt(name).await;
+            let what = called(&None, name);
+            let found = found.map_err(|error| Error::from_kube(error, &what))?;
+            Ok::<_, Error>(found.map(|found| kept::cluster_binding(Found::Object(found))))
+        });
+        let (accounts, lists, roles) = futures::try_join!(
+            futures::future::try_join_all(accounts),
+            futures::future::try_join_all(lists),
+            self.roles_of_levels()
+        )?;
+        let mut seen = Seen::default();
+        let levels = levels(&roles, look.write_allow(), &self.installation);
+        seen.observed.levels = levels.roles;
+        for meta in accounts.into_iter().flatten() {
+            seen.has_account(meta);
+        }
+        let mut others = Vec::new();
+        for found in lists.into_iter().flatten() {
+            self.sort(&mut seen, &mut others, &found.meta, found.binding);
+        }
+        Ok(seen)
+    }
+
     async fn look(&self, look: &Look<'_>) -> Result<Seen, Error> {
+        if let Some(only) = &look.only {
+            return Box::pin(self.look_by_name(only, look)).await;
+        }
         let ours = ListParams::default().labels(&objects::selector(&self.installation));
         let own = Scope::Namespace(NAMESPACE);
         let accounts =
@@ -174,15 +254,7 @@ impl Connection {
         seen.observed.levels = levels.roles;
         seen.left_out = levels.left_out;
         for meta in accounts {
-            let found = ObservedAccount {
-                uid: meta.uid.clone().unwrap_or_default(),
-                credential: objects::credential_of(&meta),
-                deleting: meta.deletion_timestamp.is_some(),
-                held: meta.finalizers.as_ref().is_some_and(|it| !it.is_empty()),
-            };
-            seen.observed
-                .accounts
-                .insert(meta.name.unwrap_or_default(), found);
+            seen.has_account(meta);
         }
         let mut others = Vec::new();
         // The judgement is over ours too: a stranger may have joined one.

@@ -40,7 +40,8 @@ pub(crate) async fn preview(
     look: &Look<'_>,
 ) -> Result<(Seen, Plan), Error> {
     let seen = connection.observe(look).await?;
-    let plan = plan::plan(desired, &seen.observed);
+    let mut plan = plan::plan(desired, &seen.observed);
+    plan.leave_out(|step| !look.has(&step.object()));
     Ok((seen, plan))
 }
 

@@ -50,6 +50,7 @@ impl Shown {
         } else if let Some(cluster) = &self.cluster {
             let cluster = store::clusters::find(tx, cluster)?;
             scopes.extend(cluster.map(|cluster| Scope::Cluster(cluster.id)));
+            scopes.push(Scope::Users);
         } else if let Some(user) = &self.user {
             let user = store::users::find_unchecked(tx, user)?;
             scopes.extend(user.map(|user| Scope::OfUser(user.id)));

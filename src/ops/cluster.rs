@@ -164,6 +164,7 @@ pub(super) async fn look(session: &Session, cluster: &Cluster) -> Result<Seen, E
         .connect(cluster, &find::installation(session)?)
         .await?;
     let look = Look {
+        only: None,
         with_write: true,
         with_places: true,
         cluster: Some(cluster),

@@ -7,7 +7,7 @@ mod snapshot;
 mod vanished;
 
 pub(super) use decided::{reconcile, reconcile_taking};
-pub(super) use snapshot::{circumstances, due, snapshot};
+pub(super) use snapshot::{begins_by_name, circumstances, due, snapshot};
 pub(super) use vanished::{ACCOUNT_DELETED, step_words, vanished};
 
 pub(super) use pending::{
@@ -24,14 +24,14 @@ use super::locked::LockedCluster;
 use super::{Ended, Error, manager};
 use crate::domain::audit::{EventSeq, Head, Phase};
 use crate::domain::cluster::{Cluster, ClusterId};
-use crate::domain::credential::Credential;
+use crate::domain::credential::{Credential, CredentialId};
 use crate::domain::effect::Effect;
 use crate::domain::plan::{self, Desired, Object, Plan};
 use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::subject::SubjectName;
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::error::Error as ClusterError;
-use crate::kubernetes::observe::{Look, Seen};
+use crate::kubernetes::observe::{Look, Named, Seen};
 use crate::kubernetes::reconcile::{self, ClusterChanges};
 use crate::kubernetes::take::Taken;
 use crate::session::{App, Session};
@@ -138,8 +138,10 @@ pub(super) struct Reconciled {
 /// How much a reconciling does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Depth {
-    /// What is pending; where that is only to be taken away, nothing is listed.
+    /// What is pending; where that is known by name, nothing is listed.
     Pending,
+    /// The same, and whether this version stands.
+    Version(CredentialId),
     /// Everything: what others changed is seen, and put right.
     Whole,
 }
@@ -251,6 +253,12 @@ pub(super) async fn run_on(
         let taken = take.await;
         let is_done =
             depth == Depth::Pending && snapshot::only_takes(&snapshot) && taken.failures.is_empty();
+        let only = match depth {
+            Depth::Pending => snapshot::named(&snapshot, None),
+            Depth::Version(id) => snapshot::named(&snapshot, Some(id)),
+            Depth::Whole => None,
+        };
+        let only = only.filter(|_| taken.failures.is_empty());
         if is_done {
             return (taken, Ok(Given::default()));
         }
@@ -259,7 +267,7 @@ pub(super) async fn run_on(
             app,
             cluster,
             &connection,
-            (&snapshot, &desired),
+            (&snapshot, &desired, only),
             (journal, request),
         ));
         let given = match tokio::time::timeout(left, whole).await {
@@ -354,7 +362,7 @@ async fn give(
     app: &App,
     cluster: &Cluster,
     connection: &Connection,
-    (snapshot, desired): (&ClusterSnapshot, &Desired),
+    (snapshot, desired, only): (&ClusterSnapshot, &Desired, Option<Named>),
     (journal, request): (&Journal, Option<EventSeq>),
 ) -> Result<Given, Error> {
     if snapshot.orphans_pending {
@@ -368,13 +376,15 @@ async fn give(
             source,
         })?;
     }
-    let look = look_for(desired, cluster);
+    let look = look_for(desired, cluster, only.clone());
     let stood = (snapshot, &look);
     let vanished = end_vanished(app, cluster, connection, stood, (journal, request));
     let vanished = Box::pin(vanished).await?;
     let after = vanished.as_ref().map(|it| it.snapshot.desired());
     let desired = after.as_ref().unwrap_or(desired);
-    let look = look_for(desired, cluster);
+    // What ended may have had a successor, which is not known by name here.
+    let only = only.filter(|_| vanished.is_none());
+    let look = look_for(desired, cluster, only);
     let reconciled = reconcile::reconcile(connection, desired, &look).await;
     match reconciled {
         Ok(reconciled) => Ok(Given {
@@ -389,8 +399,9 @@ async fn give(
 }
 
 /// What must be seen of a cluster that is to hold this.
-fn look_for<'a>(desired: &Desired, cluster: &'a Cluster) -> Look<'a> {
+fn look_for<'a>(desired: &Desired, cluster: &'a Cluster, only: Option<Named>) -> Look<'a> {
     Look {
+        only,
         with_write: desired.has_writers(),
         with_places: desired.has_places(),
         cluster: Some(cluster),
@@ -444,7 +455,7 @@ pub(super) async fn preview(
     }
     change(&mut snapshot);
     let desired = snapshot.desired();
-    let look = look_for(&desired, cluster);
+    let look = look_for(&desired, cluster, None);
     reconcile::preview(&connection, &desired, &look)
         .await
         .map_err(|source| Error::Cluster {

@@ -35,6 +35,7 @@ use crate::domain::text;
 use crate::domain::text::rfc3339;
 use crate::domain::{Confirmed, Timestamp};
 use crate::kubernetes::connection::Connection;
+use crate::kubernetes::level::ANY_ACCOUNT;
 use crate::kubernetes::observe::Look;
 use crate::secrets::{ExposeSecret, SecretString};
 use crate::session::{App, Principal, SHELL_FOLDER, Session, ShellLife};
@@ -245,7 +246,7 @@ pub(crate) async fn begin(
             connection,
             &asked.journal,
             Some(request),
-            reconciling::Depth::Whole,
+            reconciling::Depth::Version(id),
         )
         .await?;
         begun.notes = std::mem::take(&mut reconciled.notes);
@@ -323,13 +324,17 @@ async fn excess_of(
     let snapshot = app
         .store()?
         .read(|tx| reconciling::snapshot(tx, cluster.id))?;
-    let desired = snapshot.desired();
     let user = asked.actor.user.id;
+    if reconciling::begins_by_name(&snapshot, asked.power, Some(user)) {
+        return excess::of_account(connection, cluster, asked.power, ANY_ACCOUNT).await;
+    }
+    let desired = snapshot.desired();
     let mut theirs = snapshot
         .bindings
         .iter()
         .filter(|it| !it.is_removed && it.user == user);
     let look = Look {
+        only: None,
         with_write: desired.has_writers() || asked.power == Power::Write,
         with_places: desired.has_places() || theirs.any(|it| it.bound.place.is_some()),
         cluster: Some(cluster),

@@ -12,7 +12,7 @@ use crate::domain::text::is_plain;
 pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, Ended> {
     let mut text = serde_json::to_string_pretty(value).map_err(|e| Ended::Shape(e.to_string()))?;
     text.push('\n');
-    Ok(escaped(&text))
+    Ok(escaped(text))
 }
 
 /// The next items of a long JSON array, which [`json`] would write in one: without its brackets.
@@ -27,7 +27,14 @@ pub(super) fn json_items<T: Serialize + ?Sized>(items: &T) -> Result<String, End
 
 /// Escapes what a terminal would act on, or not show. It can only stand within strings, where
 /// JSON reads the escape as the character, so that nothing is lost.
-fn escaped(text: &str) -> String {
+fn escaped(text: String) -> String {
+    // Most text is plain, and long.
+    if text
+        .bytes()
+        .all(|byte| byte == b'\n' || matches!(byte, b' '..=b'~'))
+    {
+        return text;
+    }
     let mut units = [0; 2];
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {

@@ -99,7 +99,7 @@ pub(crate) fn of_user(tx: &ReadTxn<'_>, user: UserId) -> Result<Vec<Cluster>> {
     collect(tx, filter, [user])
 }
 
-/// Lists the clusters that a user may see, and perhaps some more: those on which they have anything, and
+/// Lists the clusters that a user may see, and perhaps some more, by name: those on which they have anything, and
 /// those of their projects.
 pub(crate) fn maybe_seen_by(tx: &ReadTxn<'_>, user: UserId) -> Result<Vec<Cluster>> {
     let mut found = of_user(tx, user)?;
@@ -110,6 +110,7 @@ pub(crate) fn maybe_seen_by(tx: &ReadTxn<'_>, user: UserId) -> Result<Vec<Cluste
             found.push(cluster);
         }
     }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(found)
 }
 

@@ -115,6 +115,7 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
     connection.must_have_namespace().map_err(failed)?;
     let desired = snapshot.desired();
     let look = Look {
+        only: None,
         with_write: true,
         with_places: true,
         cluster: Some(&cluster),

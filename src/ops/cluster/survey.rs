@@ -44,6 +44,7 @@ pub(super) async fn survey(
     };
     let connection = &approach.connection;
     let look = Look {
+        only: None,
         with_write: true,
         with_places: true,
         cluster: None,

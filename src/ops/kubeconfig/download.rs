@@ -280,7 +280,7 @@ pub(super) async fn prepare(session: &Session, wanted: &DownloadRequest) -> Resu
         connection.clone(),
         &case.journal,
         Some(request),
-        reconciling::Depth::Whole,
+        reconciling::Depth::Version(id),
     ));
     let (reconciled, asked) = futures::join!(reconciling, asked);
     let reconciled = match reconciled {

@@ -155,6 +155,7 @@ async fn look_to_bind(session: &Session, cluster: &Cluster) -> Result<Seen, Erro
         .connect(cluster, &find::installation(session)?)
         .await?;
     let look = Look {
+        only: None,
         with_write: true,
         with_places: true,
         cluster: Some(cluster),

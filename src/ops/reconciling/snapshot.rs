@@ -5,10 +5,12 @@ use crate::domain::access::Power;
 use crate::domain::binding::Binding;
 use crate::domain::clock::Clocks;
 use crate::domain::cluster::{ClusterId, WriteScope};
-use crate::domain::credential::{Credential, State};
+use crate::domain::credential::{Credential, CredentialId, State};
 use crate::domain::effect::Effect;
 use crate::domain::plan::{self, Object};
 use crate::domain::snapshot::{Circumstances, ClusterSnapshot};
+use crate::domain::user::UserId;
+use crate::kubernetes::observe::Named;
 use crate::kubernetes::reconcile::ClusterChanges;
 use crate::kubernetes::take::{self, Taken};
 use crate::session::App;
@@ -77,6 +79,68 @@ pub(super) fn only_takes(on: &ClusterSnapshot) -> bool {
         && !on.orphans_pending
         && !on.bindings.iter().any(gives)
         && !on.credentials.iter().any(begins)
+}
+
+/// How many versions are looked at by name: more are seen by one list.
+const NAMED_MAX: usize = 16;
+
+/// What the versions that begin rest upon, and `this` one, where all of it is known by name and nothing
+/// else is pending. Where write reaches is not: it is in every namespace, so a version of write begins
+/// with a look at all of the cluster.
+pub(super) fn named(on: &ClusterSnapshot, this: Option<CredentialId>) -> Option<Named> {
+    let gives = |binding: &Binding| binding.is_pending && !binding.is_removed;
+    if on.reach_pending || on.orphans_pending || on.bindings.iter().any(gives) {
+        return None;
+    }
+    let mut named = Named::default();
+    let name = |role| plan::binding_name(&on.installation, role);
+    for credential in &on.credentials {
+        let begins = credential.state == State::Pending;
+        if !begins && Some(credential.id) != this {
+            continue;
+        }
+        named.accounts.insert(credential.account.to_string());
+        let lists = lists_of(on, credential.power, begins)?;
+        named.lists.extend(lists.iter().map(|role| name(role)));
+        named
+            .roles
+            .extend(lists.contains(&"view").then(|| name("view")));
+        let user = credential.subject.user();
+        for binding in on.bindings.iter().filter(|it| user == Some(it.user)) {
+            if binding.bound.place.is_some() {
+                return None;
+            }
+            named
+                .lists
+                .insert(binding.bound.list_name(&on.installation));
+        }
+    }
+    let count = named.accounts.len();
+    (1..=NAMED_MAX).contains(&count).then_some(named)
+}
+
+/// The lists of a level that are known by name, by the word for each; nothing where others count too.
+fn lists_of(on: &ClusterSnapshot, power: Power, begins: bool) -> Option<&'static [&'static str]> {
+    let is_everywhere = on.cluster.write_scope == WriteScope::Cluster;
+    Some(match power {
+        Power::Bound => &[],
+        Power::Read => &["view"],
+        Power::Full => &["cluster-admin"],
+        Power::Write if is_everywhere => &["view", "edit"],
+        Power::Write if begins => return None,
+        Power::Write => &["view"],
+    })
+}
+
+/// Whether all is known by name that a version will rest upon which is not begun yet.
+pub(in crate::ops) fn begins_by_name(
+    on: &ClusterSnapshot,
+    power: Power,
+    user: Option<UserId>,
+) -> bool {
+    let mut theirs = on.bindings.iter().filter(|it| user == Some(it.user));
+    let is_known = lists_of(on, power, true).is_some() && theirs.all(|it| it.bound.place.is_none());
+    is_known && (!on.is_pending() || only_takes(on) || named(on, None).is_some())
 }
 
 /// Whether a version's account and the lists of its level are on the cluster.

@@ -15,7 +15,7 @@ use crate::domain::audit::EventSeq;
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::{Credential, CredentialId, State};
 use crate::domain::effect::Effect;
-use crate::domain::plan::Step;
+use crate::domain::plan::{Object, Step};
 use crate::domain::snapshot::ClusterSnapshot;
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::observe::{Look, Seen};
@@ -46,7 +46,9 @@ pub(super) async fn end_vanished(
         source,
     };
     let seen = connection.observe(look).await.map_err(failed)?;
-    let missing: Vec<&Credential> = without_account(before, &seen).collect();
+    let is_looked_at = |it: &&Credential| look.has(&Object::Account(it.account.to_string()));
+    let missing = without_account(before, &seen).filter(is_looked_at);
+    let missing: Vec<&Credential> = missing.collect();
     if missing.is_empty() {
         connection.keep_ahead(look, seen);
         return Ok(None);
