@@ -62,23 +62,37 @@ impl Shown {
 }
 
 /// A look for what somebody changed without kubegrant, which goes on beside what is shown.
-pub(crate) struct Doubt(std::thread::JoinHandle<store::Result<Vec<String>>>);
+pub(crate) enum Doubt {
+    /// It was quick.
+    Known(store::Result<Vec<String>>),
+    /// It goes on.
+    Looking(std::thread::JoinHandle<store::Result<Vec<String>>>),
+}
 
 /// Begins to look, for those who are shown who has what, for what of it somebody changed.
 pub(crate) fn begin_doubt(session: &Session, shown: Shown) -> Doubt {
-    let app = session.app();
-    Doubt(std::thread::spawn(move || {
+    fn changed(app: &App, shown: &Shown) -> store::Result<Vec<String>> {
         app.store()?.read(|tx| {
             let scopes = shown.scopes(tx)?;
             integrity::changed_of(tx, scopes)
         })
-    }))
+    }
+    // Of one user there is little, which another connection would read once more.
+    if shown.user.is_some() && shown.cluster.is_none() && shown.project.is_none() {
+        return Doubt::Known(changed(session, &shown));
+    }
+    let app = session.app();
+    Doubt::Looking(std::thread::spawn(move || changed(&app, &shown)))
 }
 
 /// Says what was found, in words; without names for whoever may not know everybody.
 pub(crate) fn doubt(session: &Session, doubt: Doubt) -> Result<Option<String>, Error> {
-    let changed = doubt.0.join();
-    let changed = changed.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+    let changed = match doubt {
+        Doubt::Known(changed) => changed,
+        Doubt::Looking(looking) => looking
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+    }?;
     if changed.is_empty() {
         return Ok(None);
     }
