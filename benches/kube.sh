@@ -29,7 +29,9 @@ users: [{name: admin, user: {client-certificate-data: $(b64 admin.crt), client-k
 contexts: [{name: admin, context: {cluster: real, user: admin}}]
 K
 chmod 600 admin.kubeconfig
-trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT
+# An API server whose etcd is gone does not stop by itself.
+trap 'kill -9 $(jobs -p) 2>/dev/null || true' EXIT
+trap exit TERM INT
 "$assets/etcd" --name=bench --data-dir=etcd --listen-client-urls=http://127.0.0.1:$((port+1)) \
   --advertise-client-urls=http://127.0.0.1:$((port+1)) --listen-peer-urls=http://127.0.0.1:$((port+2)) \
   --initial-advertise-peer-urls=http://127.0.0.1:$((port+2)) --initial-cluster=bench=http://127.0.0.1:$((port+2)) \
