@@ -25,6 +25,8 @@ use crate::domain::power::{Binding, Roles, Subject};
 pub(crate) struct Named {
     /// ServiceAccounts.
     pub(crate) accounts: BTreeSet<String>,
+    /// ServiceAccounts that are to be made: whether one is there already is said when it is.
+    pub(crate) begun: BTreeSet<String>,
     /// Lists that hold cluster-wide.
     pub(crate) lists: BTreeSet<String>,
     /// ClusterRoles.
@@ -35,7 +37,7 @@ impl Named {
     /// Whether an object is one of them.
     pub(super) fn has(&self, object: &Object) -> bool {
         match object {
-            Object::Account(name) => self.accounts.contains(name),
+            Object::Account(name) => self.accounts.contains(name) || self.begun.contains(name),
             Object::Binding(None, name) => self.lists.contains(name),
             Object::Binding(Some(_), _) => false,
             Object::Role(name) => self.roles.contains(name),
@@ -72,6 +74,14 @@ impl Look<'_> {
 
     fn write_allow(&self) -> &BTreeSet<Allowed> {
         self.cluster.map_or(&NOTHING_ALLOWED, |it| &it.write_allow)
+    }
+
+    /// What is asked of the cluster: two looks that ask the same have the same answer.
+    fn question(&self) -> String {
+        let only = self.only.as_ref();
+        let only = only.map(|only| (&only.accounts, &only.lists, &only.roles));
+        let (with_write, with_places) = (self.with_write, self.with_places);
+        format!("{only:?} {with_write} {with_places} {:?}", self.cluster)
     }
 
     /// Whether an object is looked at.
@@ -163,14 +173,14 @@ impl Connection {
     /// Keeps what was seen for the next [`Connection::observe`] of the same look.
     pub(crate) fn keep_ahead(&self, look: &Look<'_>, seen: Seen) {
         if let Ok(mut ahead) = self.ahead.lock() {
-            *ahead = Some((format!("{look:?}"), seen));
+            *ahead = Some((look.question(), seen));
         }
     }
 
     /// Looks at what the cluster holds of ours, and at what limits write.
     pub(crate) async fn observe(&self, look: &Look<'_>) -> Result<Seen, Error> {
         let ahead = self.ahead.lock().ok().and_then(|mut ahead| ahead.take());
-        match ahead.filter(|(what, _)| *what == format!("{look:?}")) {
+        match ahead.filter(|(what, _)| *what == look.question()) {
             Some((_, seen)) => Ok(seen),
             None => self.look(look).await,
         }

@@ -7,7 +7,7 @@ mod snapshot;
 mod vanished;
 
 pub(super) use decided::{reconcile, reconcile_taking};
-pub(super) use snapshot::{begins_by_name, circumstances, due, snapshot};
+pub(super) use snapshot::{circumstances, due, named_for_next, snapshot};
 pub(super) use vanished::{ACCOUNT_DELETED, step_words, vanished};
 
 pub(super) use pending::{
@@ -401,9 +401,9 @@ async fn give(
 /// What must be seen of a cluster that is to hold this.
 fn look_for<'a>(desired: &Desired, cluster: &'a Cluster, only: Option<Named>) -> Look<'a> {
     Look {
+        with_write: only.is_none() && desired.has_writers(),
+        with_places: only.is_none() && desired.has_places(),
         only,
-        with_write: desired.has_writers(),
-        with_places: desired.has_places(),
         cluster: Some(cluster),
     }
 }

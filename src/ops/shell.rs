@@ -35,7 +35,6 @@ use crate::domain::text;
 use crate::domain::text::rfc3339;
 use crate::domain::{Confirmed, Timestamp};
 use crate::kubernetes::connection::Connection;
-use crate::kubernetes::level::ANY_ACCOUNT;
 use crate::kubernetes::observe::Look;
 use crate::secrets::{ExposeSecret, SecretString};
 use crate::session::{App, Principal, SHELL_FOLDER, Session, ShellLife};
@@ -325,18 +324,17 @@ async fn excess_of(
         .store()?
         .read(|tx| reconciling::snapshot(tx, cluster.id))?;
     let user = asked.actor.user.id;
-    if reconciling::begins_by_name(&snapshot, asked.power, Some(user)) {
-        return excess::of_account(connection, cluster, asked.power, ANY_ACCOUNT).await;
-    }
+    let only = reconciling::named_for_next(&snapshot, asked.power, Some(user));
     let desired = snapshot.desired();
     let mut theirs = snapshot
         .bindings
         .iter()
         .filter(|it| !it.is_removed && it.user == user);
     let look = Look {
-        only: None,
-        with_write: desired.has_writers() || asked.power == Power::Write,
-        with_places: desired.has_places() || theirs.any(|it| it.bound.place.is_some()),
+        with_write: only.is_none() && (desired.has_writers() || asked.power == Power::Write),
+        with_places: only.is_none()
+            && (desired.has_places() || theirs.any(|it| it.bound.place.is_some())),
+        only,
         cluster: Some(cluster),
     };
     excess::of_new_version(connection, cluster, asked.power, &look).await

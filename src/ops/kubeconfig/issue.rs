@@ -16,7 +16,6 @@ use crate::domain::refusal::Refusal;
 use crate::domain::rows::Rows;
 use crate::domain::snapshot::{Circumstances, ClusterSnapshot};
 use crate::kubernetes::connection::Connection;
-use crate::kubernetes::level::ANY_ACCOUNT;
 use crate::kubernetes::observe::Look;
 use crate::ops::change::{self, About, Change, Decision, Recorded, Target, Who};
 use crate::ops::{Error, Unasked, excess, reconciling};
@@ -199,17 +198,15 @@ async fn excess_of_new(
     connection: &Connection,
 ) -> Result<Vec<String>, Error> {
     let user = case.of.user();
-    if reconciling::begins_by_name(on, case.power, user) {
-        return excess::of_account(connection, &on.cluster, case.power, ANY_ACCOUNT).await;
-    }
+    let only = reconciling::named_for_next(on, case.power, user);
     let desired = on.desired();
     let mut theirs = on.bindings.iter();
     let has_places =
         theirs.any(|it| !it.is_removed && Some(it.user) == user && it.bound.place.is_some());
     let look = Look {
-        only: None,
-        with_write: desired.has_writers() || case.power == Power::Write,
-        with_places: desired.has_places() || has_places,
+        with_write: only.is_none() && (desired.has_writers() || case.power == Power::Write),
+        with_places: only.is_none() && (desired.has_places() || has_places),
+        only,
         cluster: Some(&on.cluster),
     };
     excess::of_new_version(connection, &on.cluster, case.power, &look).await

@@ -93,54 +93,68 @@ pub(super) fn named(on: &ClusterSnapshot, this: Option<CredentialId>) -> Option<
         return None;
     }
     let mut named = Named::default();
-    let name = |role| plan::binding_name(&on.installation, role);
     for credential in &on.credentials {
+        let account = credential.account.to_string();
         let begins = credential.state == State::Pending;
-        if !begins && Some(credential.id) != this {
+        if begins {
+            named.begun.insert(account);
+        } else if Some(credential.id) == this {
+            named.accounts.insert(account);
+        } else {
             continue;
         }
-        named.accounts.insert(credential.account.to_string());
-        let lists = lists_of(on, credential.power, begins)?;
-        named.lists.extend(lists.iter().map(|role| name(role)));
-        named
-            .roles
-            .extend(lists.contains(&"view").then(|| name("view")));
         let user = credential.subject.user();
-        for binding in on.bindings.iter().filter(|it| user == Some(it.user)) {
-            if binding.bound.place.is_some() {
-                return None;
-            }
-            named
-                .lists
-                .insert(binding.bound.list_name(&on.installation));
-        }
+        rests_upon(on, (credential.power, begins), user, &mut named)?;
     }
-    let count = named.accounts.len();
+    let count = named.accounts.len() + named.begun.len();
     (1..=NAMED_MAX).contains(&count).then_some(named)
 }
 
-/// The lists of a level that are known by name, by the word for each; nothing where others count too.
-fn lists_of(on: &ClusterSnapshot, power: Power, begins: bool) -> Option<&'static [&'static str]> {
+/// Adds what a version rests upon beside its account; nothing where not all of it is known by name.
+fn rests_upon(
+    on: &ClusterSnapshot,
+    (power, begins): (Power, bool),
+    user: Option<UserId>,
+    named: &mut Named,
+) -> Option<()> {
     let is_everywhere = on.cluster.write_scope == WriteScope::Cluster;
-    Some(match power {
+    let lists: &[&str] = match power {
         Power::Bound => &[],
         Power::Read => &["view"],
         Power::Full => &["cluster-admin"],
         Power::Write if is_everywhere => &["view", "edit"],
         Power::Write if begins => return None,
         Power::Write => &["view"],
-    })
+    };
+    let name = |role: &&str| plan::binding_name(&on.installation, role);
+    named.lists.extend(lists.iter().map(name));
+    named
+        .roles
+        .extend(lists.iter().filter(|it| **it == "view").map(name));
+    for binding in on.bindings.iter().filter(|it| user == Some(it.user)) {
+        if binding.bound.place.is_some() {
+            return None;
+        }
+        named
+            .lists
+            .insert(binding.bound.list_name(&on.installation));
+    }
+    Some(())
 }
 
-/// Whether all is known by name that a version will rest upon which is not begun yet.
-pub(in crate::ops) fn begins_by_name(
+/// The same of a version that is not begun yet, beside those that are.
+pub(in crate::ops) fn named_for_next(
     on: &ClusterSnapshot,
     power: Power,
     user: Option<UserId>,
-) -> bool {
-    let mut theirs = on.bindings.iter().filter(|it| user == Some(it.user));
-    let is_known = lists_of(on, power, true).is_some() && theirs.all(|it| it.bound.place.is_none());
-    is_known && (!on.is_pending() || only_takes(on) || named(on, None).is_some())
+) -> Option<Named> {
+    let mut named = if on.is_pending() && !only_takes(on) {
+        named(on, None)?
+    } else {
+        Named::default()
+    };
+    rests_upon(on, (power, true), user, &mut named)?;
+    Some(named)
 }
 
 /// Whether a version's account and the lists of its level are on the cluster.
