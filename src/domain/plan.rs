@@ -492,7 +492,7 @@ fn plan_accounts(plan: &mut Plan, desired: &Desired, observed: &Observed) {
         let present = observed
             .accounts
             .get(&account.name)
-            .is_some_and(|found| found.credential == Some(account.credential));
+            .is_some_and(|found| found.credential == Some(account.credential) && !found.deleting);
         if !present {
             plan.give.push(Step::CreateAccount(account.clone()));
         }

@@ -208,7 +208,10 @@ impl Connection {
         let mut seen = Seen::default();
         let levels = levels(&roles, look.write_allow(), &self.installation);
         seen.observed.levels = levels.roles;
-        for meta in accounts.into_iter().flatten() {
+        // Another's account of this name, or one without our labels, is not taken for ours: whoever makes
+        // an account judges the one that is there.
+        let ours = accounts.into_iter().flatten();
+        for meta in ours.filter(|meta| objects::is_ours(meta, &self.installation)) {
             seen.has_account(meta);
         }
         let mut others = Vec::new();

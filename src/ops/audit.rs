@@ -54,6 +54,7 @@ impl Shown {
         } else if let Some(user) = &self.user {
             let user = store::users::find_unchecked(tx, user)?;
             scopes.extend(user.map(|user| Scope::OfUser(user.id)));
+            scopes.push(Scope::Clusters);
         } else {
             scopes.push(Scope::Rows);
         }

@@ -13,7 +13,7 @@ use crate::domain::policy::{
     self, Actor as PolicyActor, ClusterAction, Denial, OrganizationAction, ProjectAction, Standing,
     Target,
 };
-use crate::domain::project::{Project, ProjectRole};
+use crate::domain::project::{Project, ProjectId, ProjectRole};
 use crate::domain::similar::similar;
 use crate::domain::user::{Role, User};
 use crate::session::{App, Principal, Session};
@@ -62,9 +62,22 @@ pub(super) fn project_role(
     cluster: &Cluster,
 ) -> store::Result<Option<ProjectRole>> {
     match cluster.project {
-        Some(project) if user.active => store::projects::role_of(tx, project, user.id),
+        Some(project) if user.active => role_in(tx, project, user),
         _ => Ok(None),
     }
+}
+
+/// What a user is in a project, whose members must be those that this program left.
+fn role_in(
+    tx: &ReadTxn<'_>,
+    project: ProjectId,
+    user: &User,
+) -> store::Result<Option<ProjectRole>> {
+    let role = store::projects::role_of(tx, project, user.id)?;
+    if role.is_some() {
+        integrity::check(tx, Scope::Project(project))?;
+    }
+    Ok(role)
 }
 
 /// Who is acting, with the right to act as the user given with `--as`; the store must be what this
@@ -365,7 +378,7 @@ pub(super) fn project(
     let (found, visible) = app.store()?.read(|tx| {
         let found = store::projects::find(tx, name)?;
         let role = match &found {
-            Some(project) => store::projects::role_of(tx, project.id, actor.user.id)?,
+            Some(project) => role_in(tx, project.id, &actor.user)?,
             None => None,
         };
         let roles = store::projects::roles(tx)?;

@@ -9,7 +9,7 @@
 use std::path::Path;
 
 use super::journal::Journal;
-use super::{Error, Obstacle, find, reconciling};
+use super::{Error, Obstacle, find};
 use crate::artifact::merge::{FoundKind, FoundLogin, logins};
 use crate::domain::access::Power;
 use crate::domain::action::Action;
@@ -164,21 +164,20 @@ fn known(
                 None => return Ok(None),
             },
         };
-        let snapshot = reconciling::snapshot(tx, credential.cluster)?;
         let cluster = store::lookup::cluster_name(tx, credential.cluster)?;
         let owner = credential.owner.clone();
-        let name = |id| {
-            let user = snapshot.people.users.get(&id);
-            user.map(|user| user.name.to_string()).unwrap_or_default()
-        };
         // A version's hand-overs say who may have it, where this token's own is not known.
         let handed = store::credentials::deliveries(tx, credential.id)?;
         let concerns = actor.user.role.is_admin()
             || credential.subject.user() == Some(actor.user.id)
             || handed.iter().any(|handed| handed.to == actor.user.id);
-        let delivered = delivery
-            .as_ref()
-            .map(|it| (it.at, name(it.to), name(it.by), it.form.clone()));
+        let delivered = match &delivery {
+            Some(it) => {
+                let name = |id| store::users::name(tx, id);
+                Some((it.at, name(it.to)?, name(it.by)?, it.form.clone()))
+            }
+            None => None,
+        };
         Ok::<_, store::Error>(Some((
             credential, delivery, delivered, owner, cluster, concerns,
         )))

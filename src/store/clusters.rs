@@ -92,7 +92,7 @@ pub(crate) fn of_user(tx: &ReadTxn<'_>, user: UserId) -> Result<Vec<Cluster>> {
          OR id IN (SELECT cluster FROM grants WHERE user = ?1 AND removed_at IS NULL)
          OR id IN (SELECT cluster FROM bindings WHERE user = ?1 AND removed_at IS NULL)
          OR id IN (SELECT cluster FROM credentials WHERE user = ?1 AND state <> 'revoked')
-         OR id IN (SELECT cluster FROM credentials WHERE kind = 'shared' AND state <> 'revoked'
+         OR id IN (SELECT cluster FROM credentials WHERE state <> 'revoked'
            AND id IN (SELECT credential FROM holders WHERE user = ?1
              UNION SELECT credential FROM deliveries WHERE to_user = ?1)))
          ORDER BY name";

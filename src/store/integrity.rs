@@ -37,13 +37,16 @@ use rusqlite::Connection;
 
 use self::digests::Key;
 pub(super) use self::digests::state;
-use self::guarded::{GUARDED, Guarded, Of};
+use self::guarded::{ALL_CLUSTERS, GUARDED, Guarded, Of};
 use self::sum::Sum;
 pub(super) use self::upgrade::{after, before};
 use super::{Error, ReadTxn, Result, WriteTxn};
 use crate::domain::cluster::ClusterId;
 use crate::domain::project::ProjectId;
 use crate::domain::user::UserId;
+
+/// What the digests are called, for people.
+const DIGESTS: &str = "the digests of its records";
 
 /// Begins to note what this connection changes; call once, outside a transaction.
 pub(super) fn watch(sql: &Connection) -> Result<()> {
@@ -69,13 +72,23 @@ pub(super) fn seal(tx: &WriteTxn<'_>) -> Result<Option<String>> {
     if changes.is_empty() {
         return unchanged();
     }
-    let mut groups = BTreeSet::new();
+    // What somebody made of the digests is not closed anew, and no event of ours vouches for it.
+    let groups: BTreeSet<String> = changes.keys().map(|key| key.group().to_owned()).collect();
+    let vouched = super::audit::last_state(sql, || digests::empty_state(sql))?;
+    let mut is_intact = vouched == Some(state(sql)?);
+    for group in &groups {
+        is_intact = is_intact && digests::is_closed(sql, group)?;
+    }
+    if !is_intact {
+        return Err(Error::Tampered {
+            what: DIGESTS.to_owned(),
+        });
+    }
     for (key, change) in changes {
         // What nobody can read stays wrong, and is found by the check.
         let mut sum = digests::get(sql, &key)?.unwrap_or_default();
         sum.add(change);
         digests::put(sql, &key, sum)?;
-        groups.insert(key.group().to_owned());
     }
     digests::close(sql, &groups)?;
     state(sql).map(Some)
@@ -140,6 +153,8 @@ pub(crate) enum Scope {
     Users,
     /// The members of a project.
     Project(ProjectId),
+    /// Which clusters there are, whose, and in which projects: where one that is missing would matter.
+    Clusters,
     /// One cluster: its record, grants, blocks, credentials, who holds them, keys; and the members of
     /// its project.
     Cluster(ClusterId),
@@ -239,7 +254,12 @@ fn relied(tx: &ReadTxn<'_>, scope: Scope) -> Result<Vec<Relied>> {
     };
     let records = |part| of(Of::User, part).filter(|(guarded, _)| !guarded.is_second);
     Ok(match scope {
-        Scope::Organization => of(Of::Organization, None).collect(),
+        Scope::Organization => of(Of::Organization, None)
+            .filter(|(guarded, _)| guarded.name != ALL_CLUSTERS)
+            .collect(),
+        Scope::Clusters => of(Of::Organization, None)
+            .filter(|(guarded, _)| guarded.name == ALL_CLUSTERS)
+            .collect(),
         Scope::User(user) => records(Some(user.0)).collect(),
         Scope::Users => records(None).collect(),
         Scope::OfUser(user) => of(Of::User, Some(user.0)).collect(),
@@ -272,7 +292,7 @@ fn find_changed(
     }
     let mut found = Vec::new();
     if !are_vouched_for(sql, &relied_on, checked)? {
-        found.push("the digests of its records".to_owned());
+        found.push(DIGESTS.to_owned());
     }
     // All of it, or nothing: whatever is relied upon is read from these tables.
     if digests::get(sql, &Key::of_shape())? != Some(shape::found(sql)?) {
@@ -423,6 +443,7 @@ fn description(tx: &ReadTxn<'_>, digest: &str, part: &str) -> Result<String> {
         ),
         "project_members" => format!("the members of project {}", name("projects")?),
         "admins" => "who the owners and admins are".to_owned(),
+        ALL_CLUSTERS => "which clusters there are".to_owned(),
         other => match other.strip_suffix(" of user") {
             Some(theirs) => format!("the {theirs} of user {}", name("users")?),
             None => format!(

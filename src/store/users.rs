@@ -6,7 +6,7 @@ use rusqlite::{Row, ToSql};
 
 use super::columns::{Time, time};
 use super::integrity::{self, Scope};
-use super::{ReadTxn, Result, WriteTxn};
+use super::{Error, ReadTxn, Result, WriteTxn};
 use crate::domain::Timestamp;
 use crate::domain::effect::NewUser;
 use crate::domain::name::UserRef;
@@ -54,7 +54,14 @@ pub(crate) fn find_unchecked(tx: &ReadTxn<'_>, wanted: &UserRef) -> Result<Optio
 
 /// Finds the user that a public key names.
 pub(crate) fn find_by_key(tx: &ReadTxn<'_>, key: &str) -> Result<Option<User>> {
-    checked(tx, find_by_key_unchecked(tx, key)?)
+    let found = checked(tx, find_by_key_unchecked(tx, key)?)?;
+    match found {
+        // An index that leads elsewhere is no key.
+        Some(user) if user.key.as_deref() != Some(key) => Err(Error::Tampered {
+            what: format!("the record of user '{}'", user.name),
+        }),
+        found => Ok(found),
+    }
 }
 
 /// The same, whatever somebody made of the record.
@@ -64,7 +71,8 @@ pub(crate) fn find_by_key_unchecked(tx: &ReadTxn<'_>, key: &str) -> Result<Optio
 
 /// The user of a number.
 pub(crate) fn get(tx: &ReadTxn<'_>, id: UserId) -> Result<Option<User>> {
-    checked(tx, find_where(tx, "id", id)?)
+    integrity::check(tx, Scope::User(id))?;
+    find_where(tx, "id", id)
 }
 
 /// The users of some numbers.
@@ -89,7 +97,9 @@ pub(crate) fn name(tx: &ReadTxn<'_>, id: UserId) -> Result<String> {
 pub(crate) fn admins(tx: &ReadTxn<'_>) -> Result<Vec<User>> {
     integrity::check(tx, Scope::Organization)?;
     let sql = format!("SELECT {COLUMNS} FROM users WHERE role <> 'developer' ORDER BY name");
-    tx.all("user", &sql, [], user)
+    let found = tx.all("user", &sql, [], user)?;
+    integrity::check_each(tx, found.iter().map(|user| Scope::User(user.id)))?;
+    Ok(found)
 }
 
 /// Lists all users by name.

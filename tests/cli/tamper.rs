@@ -280,6 +280,61 @@ fn a_record_that_was_changed_by_hand_is_refused_before_any_call() {
 }
 
 #[test]
+fn no_later_event_vouches_for_a_digest_that_was_changed_by_hand() {
+    let mut kg = lived();
+    sqlite3(
+        &kg,
+        "UPDATE row_digests SET digest = replace(digest, substr(digest, 1, 2), 'ff') \
+           WHERE name = 'users' AND part = '3'",
+    );
+    // It stands in the same group, and is nobody whom the command relies upon.
+    kg.run("user add innocent")
+        .exit(7)
+        .says("the digests of its records");
+    kg.run("audit verify").exit(7).says("the digests");
+}
+
+#[test]
+fn a_cluster_that_is_hidden_by_hand_is_left_out_of_nothing_that_is_done_everywhere() {
+    let mut kg = lived();
+    kg.run("user set-role bob admin").success();
+    let safe = kg.path("safe.db");
+    copy(&kg, &safe);
+    for edit in [
+        "UPDATE clusters SET removed_at = 1",
+        "UPDATE clusters SET name = 'dev'",
+        "UPDATE clusters SET owner = 2",
+    ] {
+        put_back(&kg, &safe);
+        sqlite3(&kg, edit);
+        for line in [
+            "user offboard alice --yes",
+            "user disable alice --yes",
+            "user set-role alice admin",
+            "user set-role bob developer",
+        ] {
+            kg.run(line).exit(7).says("without kubegrant");
+        }
+        kg.run("access list --user alice").says("warning:");
+    }
+}
+
+#[test]
+fn members_that_somebody_wrote_in_by_hand_see_nothing() {
+    let mut kg = lived();
+    sqlite3(
+        &kg,
+        "UPDATE project_members SET role = 'owner' \
+           WHERE user = (SELECT id FROM users WHERE name = 'alice')",
+    );
+    for line in ["project show shop", "cluster show prod", "cluster list"] {
+        kg.run_as("alice", line)
+            .exit(7)
+            .says("the members of project 'shop'");
+    }
+}
+
+#[test]
 fn an_attacker_in_the_store_cannot_accept_themselves_and_an_owner_can() {
     let mut kg = lived();
     sqlite3(&kg, "UPDATE users SET role = 'owner' WHERE name = 'bob'");

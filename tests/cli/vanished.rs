@@ -242,6 +242,64 @@ fn an_account_of_somebody_else_under_our_name_is_refused_with_both_ways_out() {
 }
 
 #[test]
+fn an_account_of_another_installation_is_neither_taken_over_nor_deleted() {
+    for is_going in [false, true] {
+        let mut kg = Home::new();
+        kg.grant_and_download("alice", "read");
+        let template = account_of(&kg, "alice").expect("an account");
+        let mut objects = kg.sandbox.objects().into_iter();
+        let mut object = objects
+            .find(|it| it["metadata"]["name"] == template.as_str())
+            .expect("the account");
+        kg.run("access grant bob -c prod -l read").success();
+        kg.sandbox.fault(Fault {
+            matches: Match {
+                method: Some("POST".to_owned()),
+                path_contains: Some("/serviceaccounts".to_owned()),
+                nth: None,
+            },
+            action: Action::Status {
+                code: 500,
+                retry_after: None,
+            },
+        });
+        let line = "kubeconfig download prod --user bob --plain -f bob.conf";
+        kg.run(line).exit(6);
+        kg.sandbox.clear_faults();
+        let sql = rusqlite::Connection::open(kg.store()).expect("a database");
+        let (account, credential): (String, i64) = sql
+            .query_row(
+                "SELECT account, id FROM credentials WHERE state = 'pending'",
+                [],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .expect("one that is pending");
+        drop(sql);
+        let meta = &mut object["metadata"];
+        meta["name"] = json!(account);
+        meta["labels"]["kubegrant.io/installation"] = json!("another1");
+        meta["annotations"]["kubegrant.io/credential-id"] = json!(credential.to_string());
+        if is_going {
+            meta["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+            meta["finalizers"] = json!(["x.io/y"]);
+        }
+        meta["uid"] = json!("theirs");
+        kg.sandbox.put_object(object).expect("put");
+        let ran = kg.run(line);
+        ran.exit(6);
+        let found = kg.objects("ServiceAccount").into_iter();
+        let mut found = found.filter(|(name, _)| *name == format!("kubegrant/{account}"));
+        let found = found.next();
+        let (_, found) = found.unwrap_or_else(|| panic!("it is untouched: {ran}"));
+        assert_eq!(
+            found["metadata"]["labels"]["kubegrant.io/installation"],
+            "another1"
+        );
+        assert!(!kg.files().iter().any(|name| name == "bob.conf"));
+    }
+}
+
+#[test]
 fn a_namespace_that_is_going_or_gone_is_said_to_be_with_the_way_out() {
     let mut kg = Home::new();
     let file = kg.grant_and_download("alice", "read");

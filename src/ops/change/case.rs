@@ -174,7 +174,7 @@ impl Case {
         let clusters = store::clusters::of_user(tx, user)?;
         if matches!(&self.target, Target::Organization(action) if action.is_everywhere()) {
             let each = clusters.iter().map(|cluster| Scope::Cluster(cluster.id));
-            integrity::check_each(tx, each.chain([Scope::OfUser(user)]))?;
+            integrity::check_each(tx, each.chain([Scope::OfUser(user), Scope::Clusters]))?;
         }
         Ok(clusters)
     }

@@ -19,6 +19,7 @@ use crate::ops::journal::Journal;
 use crate::ops::locked::LockedCluster;
 use crate::ops::{Applied, Error, Pending, find, reconciling, reseal};
 use crate::session::{App, Session};
+use crate::store::integrity::{self, Scope};
 use crate::store::{self, ReadTxn, WriteTxn};
 
 /// What follows from a decision on the clusters that it reaches.
@@ -62,6 +63,8 @@ fn is_opened<C: Change>(
     let Some(which) = change.resealed(rows) else {
         return Ok(opened.is_empty());
     };
+    // One that is hidden would stay sealed as it is.
+    integrity::check(tx, Scope::Clusters)?;
     let clusters = store::clusters::list(tx)?;
     let is_right = |cluster: &Cluster| which(cluster) == opened.contains(cluster.id);
     Ok(clusters.iter().all(is_right))

@@ -85,8 +85,8 @@ pub(super) fn only_takes(on: &ClusterSnapshot) -> bool {
 const NAMED_MAX: usize = 16;
 
 /// What the versions that begin rest upon, and `this` one, where all of it is known by name and nothing
-/// else is pending. Where write reaches is not: it is in every namespace, so a version of write begins
-/// with a look at all of the cluster.
+/// else is pending. Where write reaches is not: that is judged anew, by all that the cluster holds, before a
+/// token of it is handed out.
 pub(super) fn named(on: &ClusterSnapshot, this: Option<CredentialId>) -> Option<Named> {
     let gives = |binding: &Binding| binding.is_pending && !binding.is_removed;
     if on.reach_pending || on.orphans_pending || on.bindings.iter().any(gives) {
@@ -95,8 +95,7 @@ pub(super) fn named(on: &ClusterSnapshot, this: Option<CredentialId>) -> Option<
     let mut named = Named::default();
     for credential in &on.credentials {
         let account = credential.account.to_string();
-        let begins = credential.state == State::Pending;
-        if begins {
+        if credential.state == State::Pending {
             named.begun.insert(account);
         } else if Some(credential.id) == this {
             named.accounts.insert(account);
@@ -104,7 +103,7 @@ pub(super) fn named(on: &ClusterSnapshot, this: Option<CredentialId>) -> Option<
             continue;
         }
         let user = credential.subject.user();
-        rests_upon(on, (credential.power, begins), user, &mut named)?;
+        rests_upon(on, credential.power, user, &mut named)?;
     }
     let count = named.accounts.len() + named.begun.len();
     (1..=NAMED_MAX).contains(&count).then_some(named)
@@ -113,7 +112,7 @@ pub(super) fn named(on: &ClusterSnapshot, this: Option<CredentialId>) -> Option<
 /// Adds what a version rests upon beside its account; nothing where not all of it is known by name.
 fn rests_upon(
     on: &ClusterSnapshot,
-    (power, begins): (Power, bool),
+    power: Power,
     user: Option<UserId>,
     named: &mut Named,
 ) -> Option<()> {
@@ -123,8 +122,7 @@ fn rests_upon(
         Power::Read => &["view"],
         Power::Full => &["cluster-admin"],
         Power::Write if is_everywhere => &["view", "edit"],
-        Power::Write if begins => return None,
-        Power::Write => &["view"],
+        Power::Write => return None,
     };
     let name = |role: &&str| plan::binding_name(&on.installation, role);
     named.lists.extend(lists.iter().map(name));
@@ -153,7 +151,7 @@ pub(in crate::ops) fn named_for_next(
     } else {
         Named::default()
     };
-    rests_upon(on, (power, true), user, &mut named)?;
+    rests_upon(on, power, user, &mut named)?;
     Some(named)
 }
 
