@@ -152,12 +152,13 @@ def real(folder):
     running = [subprocess.Popen([os.path.join(HERE, "kube.sh"), kube, port])]
     admin, kubectl = os.path.join(kube, "admin.kubeconfig"), os.path.join(assets, "kubectl")
     try:
-        home = None
         ask = ["--kubeconfig", admin, "get", "clusterrole", "view", "-o", "name"]
         for _ in range(120):
             time.sleep(1)
             if os.path.exists(admin) and subprocess.run([kubectl, *ask], capture_output=True).returncode == 0:
                 break
+        # Its informers have begun, too: a binding counts when it is made.
+        time.sleep(10)
         home = Home(os.path.join(folder, "real"))
         home.run(f"cluster add prod --kubeconfig {admin}")
         for user in ("bob", "rita"):
