@@ -2,9 +2,9 @@
 
 pub(crate) mod color;
 mod draw;
+mod long_list;
 pub(crate) mod machine;
 pub(crate) mod progress;
-mod rows;
 pub(crate) mod sanitize;
 pub(crate) mod table;
 pub(crate) mod time;
@@ -17,8 +17,8 @@ use indicatif::ProgressBar;
 use serde::Serialize;
 
 pub(crate) use color::ColorChoice;
+pub(crate) use long_list::LongList;
 pub(crate) use progress::Progress;
-pub(crate) use rows::Rows;
 pub(crate) use table::{Cell, NONE, Table};
 pub(crate) use time::Time;
 
@@ -165,11 +165,11 @@ impl Output {
     }
 
     /// Shows a list that may be long, as its rows come.
-    pub(crate) fn rows<V>(&mut self) -> Rows<'_, V>
+    pub(crate) fn rows<V>(&mut self) -> LongList<'_, V>
     where
         Vec<V>: View,
     {
-        Rows::new(self)
+        LongList::new(self)
     }
 
     /// Shows a list: an array to machines.

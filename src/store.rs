@@ -177,14 +177,14 @@ pub(crate) struct Store {
     /// Whether this process recorded an event.
     recorded: Arc<AtomicBool>,
     /// What was found to be as this program left it.
-    checked: RefCell<integrity::Checked>,
+    checked: RefCell<integrity::Intact>,
 }
 
 /// A transaction that can only read.
 #[derive(Debug)]
 pub(crate) struct ReadTxn<'a> {
     transaction: Transaction<'a>,
-    checked: &'a RefCell<integrity::Checked>,
+    checked: &'a RefCell<integrity::Intact>,
     /// Whether its connection notes what it changes.
     is_watching: bool,
 }

@@ -22,7 +22,7 @@ use crate::domain::power::{Binding, Roles, Subject};
 
 /// Objects of ours that are known by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Named {
+pub(crate) struct NamedObjects {
     /// ServiceAccounts.
     pub(crate) accounts: BTreeSet<String>,
     /// ServiceAccounts that are to be made: whether one is there already is said when it is.
@@ -33,7 +33,7 @@ pub(crate) struct Named {
     pub(crate) roles: BTreeSet<String>,
 }
 
-impl Named {
+impl NamedObjects {
     /// Whether an object is one of them.
     pub(super) fn has(&self, object: &Object) -> bool {
         match object {
@@ -50,7 +50,7 @@ impl Named {
 pub(crate) struct Look<'a> {
     /// Only these, each read by its name: on a cluster in use a list waits until the API server's
     /// cache has caught up with whatever anybody wrote, and an answer by name never does.
-    pub(crate) only: Option<Named>,
+    pub(crate) only: Option<NamedObjects>,
     /// Whether somebody writes: only then are namespaces and roles read.
     pub(crate) with_write: bool,
     /// Whether a role is bound in a namespace: then the namespaces are read, which may be gone.
@@ -187,7 +187,7 @@ impl Connection {
     }
 
     /// Looks at objects by their names.
-    async fn look_by_name(&self, only: &Named, look: &Look<'_>) -> Result<Seen, Error> {
+    async fn look_by_name(&self, only: &NamedObjects, look: &Look<'_>) -> Result<Seen, Error> {
         let accounts = only.accounts.iter().map(|name| async move {
             let found = self.accounts().get_metadata_opt(name).await;
             let what = Object::Account(name.clone()).to_string();

@@ -31,7 +31,7 @@ use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::subject::SubjectName;
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::error::Error as ClusterError;
-use crate::kubernetes::observe::{Look, Named, Seen};
+use crate::kubernetes::observe::{Look, NamedObjects, Seen};
 use crate::kubernetes::reconcile::{self, ClusterChanges};
 use crate::kubernetes::take::Taken;
 use crate::session::{App, Session};
@@ -362,7 +362,7 @@ async fn give(
     app: &App,
     cluster: &Cluster,
     connection: &Connection,
-    (snapshot, desired, only): (&ClusterSnapshot, &Desired, Option<Named>),
+    (snapshot, desired, only): (&ClusterSnapshot, &Desired, Option<NamedObjects>),
     (journal, request): (&Journal, Option<EventSeq>),
 ) -> Result<Given, Error> {
     if snapshot.orphans_pending {
@@ -399,7 +399,7 @@ async fn give(
 }
 
 /// What must be seen of a cluster that is to hold this.
-fn look_for<'a>(desired: &Desired, cluster: &'a Cluster, only: Option<Named>) -> Look<'a> {
+fn look_for<'a>(desired: &Desired, cluster: &'a Cluster, only: Option<NamedObjects>) -> Look<'a> {
     Look {
         with_write: only.is_none() && desired.has_writers(),
         with_places: only.is_none() && desired.has_places(),

@@ -18,10 +18,9 @@ pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, Ended> {
 /// The next items of a long JSON array, which [`json`] would write in one: without its brackets.
 pub(super) fn json_items<T: Serialize + ?Sized>(items: &T) -> Result<String, Ended> {
     let text = json(items)?;
-    let text = text
-        .trim_end()
-        .trim_start_matches('[')
-        .trim_end_matches(']');
+    let text = text.trim_end();
+    let text = text.strip_prefix('[').unwrap_or(text);
+    let text = text.strip_suffix(']').unwrap_or(text);
     Ok(text.trim_matches('\n').to_owned())
 }
 

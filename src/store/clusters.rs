@@ -99,8 +99,8 @@ pub(crate) fn of_user(tx: &ReadTxn<'_>, user: UserId) -> Result<Vec<Cluster>> {
     collect(tx, filter, [user])
 }
 
-/// Lists the clusters that a user may see, and perhaps some more, by name: those on which they have anything, and
-/// those of their projects.
+/// Lists the clusters that a user may see, and perhaps some more, by name: those on which they have
+/// anything, and those of their projects.
 pub(crate) fn maybe_seen_by(tx: &ReadTxn<'_>, user: UserId) -> Result<Vec<Cluster>> {
     let mut found = of_user(tx, user)?;
     let filter = "removed_at IS NULL

@@ -21,8 +21,8 @@
 //! and an event of their own at the end of the log, is not found here. Such an event stays in the
 //! log, under a name, and cannot be taken back without the heads showing it.
 //!
-//! **To guard a table or a column**, add it to [`guarded::GUARDED`] (which says why the others are
-//! not there), with a new schema, and keep the list of before for [`upgrade`].
+//! **To guard a table or a column**, add it to [`guarded::FIRST`] (its module says why the others are
+//! not there), with a new schema, and keep the list of earlier stores in [`before`].
 
 mod before;
 mod digests;
@@ -166,7 +166,7 @@ pub(crate) enum Scope {
 
 /// What was found to be right, until something changes.
 #[derive(Debug, Default)]
-pub(super) struct Checked {
+pub(super) struct Intact {
     /// What SQLite counts: changes by others, and by this connection.
     at: (i64, u64),
     /// Whether the last event vouches for the groups.
@@ -177,7 +177,7 @@ pub(super) struct Checked {
     scopes: BTreeSet<Scope>,
 }
 
-impl Checked {
+impl Intact {
     /// Forgets everything if anything changed.
     fn refresh(&mut self, sql: &Connection) -> Result<()> {
         let others = sql
@@ -231,7 +231,7 @@ pub(crate) fn changed_of(
     scopes: impl IntoIterator<Item = Scope>,
 ) -> Result<Vec<String>> {
     let scopes = scopes.into_iter().collect();
-    find_changed(tx, &scopes, false, &mut Checked::default())
+    find_changed(tx, &scopes, false, &mut Intact::default())
 }
 
 /// Lists the tables, indexes and triggers that are not as this program makes them, and indexes that
@@ -283,7 +283,7 @@ fn find_changed(
     tx: &ReadTxn<'_>,
     scopes: &BTreeSet<Scope>,
     first: bool,
-    checked: &mut Checked,
+    checked: &mut Intact,
 ) -> Result<Vec<String>> {
     let sql = tx.sql();
     let mut relied_on = Vec::new();
@@ -330,7 +330,7 @@ fn find_changed(
 }
 
 /// Whether the last event vouches for the digests, and they for the groups that are relied upon.
-fn are_vouched_for(sql: &Connection, relied_on: &[Relied], checked: &mut Checked) -> Result<bool> {
+fn are_vouched_for(sql: &Connection, relied_on: &[Relied], checked: &mut Intact) -> Result<bool> {
     if !checked.is_vouched {
         let vouched = super::audit::last_state(sql, || digests::empty_state(sql))?;
         if vouched != Some(state(sql)?) {
@@ -470,7 +470,7 @@ pub(crate) fn is_user_intact(tx: &WriteTxn<'_>, user: UserId) -> Result<bool> {
 /// The same of one cluster's records, whatever became of the organization's.
 pub(crate) fn is_cluster_intact(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<bool> {
     let scopes = [Scope::Cluster(cluster)].into();
-    Ok(find_changed(tx, &scopes, true, &mut Checked::default())?.is_empty())
+    Ok(find_changed(tx, &scopes, true, &mut Intact::default())?.is_empty())
 }
 
 #[cfg(test)]

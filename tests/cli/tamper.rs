@@ -282,11 +282,16 @@ fn a_record_that_was_changed_by_hand_is_refused_before_any_call() {
 #[test]
 fn no_later_event_vouches_for_a_digest_that_was_changed_by_hand() {
     let mut kg = lived();
+    // Sixteen users make a group: these begin another than that of who acts.
+    for number in 0..16 {
+        kg.run(&format!("user add u{number}")).success();
+    }
     sqlite3(
         &kg,
         "UPDATE row_digests SET digest = replace(digest, substr(digest, 1, 2), 'ff') \
-           WHERE name = 'users' AND part = '3'",
+           WHERE name = 'users' AND part = '17'",
     );
+    kg.run("user show u0").success();
     // It stands in the same group, and is nobody whom the command relies upon.
     kg.run("user add innocent")
         .exit(7)
@@ -298,6 +303,9 @@ fn no_later_event_vouches_for_a_digest_that_was_changed_by_hand() {
 fn a_cluster_that_is_hidden_by_hand_is_left_out_of_nothing_that_is_done_everywhere() {
     let mut kg = lived();
     kg.run("user set-role bob admin").success();
+    // Without a key nothing is sealed to them, and nothing sealed anew.
+    kg.run("user add carol").success();
+    kg.run("access grant carol -c prod -l read").success();
     let safe = kg.path("safe.db");
     copy(&kg, &safe);
     for edit in [
@@ -310,6 +318,7 @@ fn a_cluster_that_is_hidden_by_hand_is_left_out_of_nothing_that_is_done_everywhe
         for line in [
             "user offboard alice --yes",
             "user disable alice --yes",
+            "user disable carol --yes",
             "user set-role alice admin",
             "user set-role bob developer",
         ] {

@@ -300,6 +300,23 @@ fn an_account_of_another_installation_is_neither_taken_over_nor_deleted() {
 }
 
 #[test]
+fn an_account_that_became_another_installations_is_said_not_to_be_ours() {
+    let mut kg = Home::new();
+    kg.grant_and_download("alice", "read");
+    let account = account_of(&kg, "alice").expect("an account");
+    let mut objects = kg.sandbox.objects().into_iter();
+    let mut object = objects
+        .find(|it| it["metadata"]["name"] == account.as_str())
+        .expect("the account");
+    object["metadata"]["labels"]["kubegrant.io/installation"] = json!("another1");
+    kg.sandbox.put_object(object).expect("put");
+    let said = "exists on the cluster and is not kubegrant's";
+    kg.run("kubeconfig download prod --user alice --plain -f again.conf")
+        .says(said);
+    kg.run("reconcile").says(said);
+}
+
+#[test]
 fn a_namespace_that_is_going_or_gone_is_said_to_be_with_the_way_out() {
     let mut kg = Home::new();
     let file = kg.grant_and_download("alice", "read");

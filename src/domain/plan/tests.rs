@@ -383,3 +383,32 @@ fn a_list_that_is_deleted_and_kept_is_emptied_and_one_that_is_empty_is_gone() {
         Some(Step::CreateBinding { .. })
     ));
 }
+
+#[test]
+fn an_account_that_is_going_is_no_versions() {
+    let wanted = account(1, Power::Bound);
+    let desired = Desired {
+        accounts: vec![wanted.clone()],
+        ..nothing()
+    };
+    let world = |deleting| Observed {
+        accounts: [(
+            wanted.name.clone(),
+            ObservedAccount {
+                uid: "u".to_owned(),
+                credential: Some(wanted.credential),
+                deleting,
+                held: deleting,
+            },
+        )]
+        .into(),
+        ..Observed::default()
+    };
+    assert!(plan(&desired, &world(false)).is_empty());
+    // To make it is refused while the other goes: the version is pending, and not taken for there.
+    let again = plan(&desired, &world(true));
+    assert!(again.take.is_empty() && again.end.is_empty());
+    assert!(
+        matches!(again.give.as_slice(), [Step::CreateAccount(made)] if made.name == wanted.name)
+    );
+}

@@ -10,7 +10,7 @@ use crate::domain::effect::Effect;
 use crate::domain::plan::{self, Object};
 use crate::domain::snapshot::{Circumstances, ClusterSnapshot};
 use crate::domain::user::UserId;
-use crate::kubernetes::observe::Named;
+use crate::kubernetes::observe::NamedObjects;
 use crate::kubernetes::reconcile::ClusterChanges;
 use crate::kubernetes::take::{self, Taken};
 use crate::session::App;
@@ -87,12 +87,12 @@ const NAMED_MAX: usize = 16;
 /// What the versions that begin rest upon, and `this` one, where all of it is known by name and nothing
 /// else is pending. Where write reaches is not: that is judged anew, by all that the cluster holds, before a
 /// token of it is handed out.
-pub(super) fn named(on: &ClusterSnapshot, this: Option<CredentialId>) -> Option<Named> {
+pub(super) fn named(on: &ClusterSnapshot, this: Option<CredentialId>) -> Option<NamedObjects> {
     let gives = |binding: &Binding| binding.is_pending && !binding.is_removed;
     if on.reach_pending || on.orphans_pending || on.bindings.iter().any(gives) {
         return None;
     }
-    let mut named = Named::default();
+    let mut named = NamedObjects::default();
     for credential in &on.credentials {
         let account = credential.account.to_string();
         if credential.state == State::Pending {
@@ -114,7 +114,7 @@ fn rests_upon(
     on: &ClusterSnapshot,
     power: Power,
     user: Option<UserId>,
-    named: &mut Named,
+    named: &mut NamedObjects,
 ) -> Option<()> {
     let is_everywhere = on.cluster.write_scope == WriteScope::Cluster;
     let lists: &[&str] = match power {
@@ -145,11 +145,11 @@ pub(in crate::ops) fn named_for_next(
     on: &ClusterSnapshot,
     power: Power,
     user: Option<UserId>,
-) -> Option<Named> {
+) -> Option<NamedObjects> {
     let mut named = if on.is_pending() && !only_takes(on) {
         named(on, None)?
     } else {
-        Named::default()
+        NamedObjects::default()
     };
     rests_upon(on, power, user, &mut named)?;
     Some(named)

@@ -8,7 +8,7 @@ use super::{Ended, Format, Output, View, machine, sanitize};
 const AT_ONCE: usize = 4096;
 
 /// A list whose rows come one by one.
-pub(crate) struct Rows<'o, V>
+pub(crate) struct LongList<'o, V>
 where
     Vec<V>: View,
 {
@@ -18,7 +18,7 @@ where
     widths: Option<Vec<usize>>,
 }
 
-impl<'o, V> Rows<'o, V>
+impl<'o, V> LongList<'o, V>
 where
     Vec<V>: View,
 {
