@@ -22,7 +22,8 @@
 //! log, under a name, and cannot be taken back without the heads showing it.
 //!
 //! **To guard a table or a column**, add it to [`guarded::FIRST`] (its module says why the others are
-//! not there), with a new schema, and keep the list of earlier stores in [`before`].
+//! not there), with a new schema, and keep what earlier stores guarded in
+//! [`before`](mod@before).
 
 mod before;
 mod digests;
