@@ -10,6 +10,7 @@ use super::cluster::ClusterId;
 use super::installation::InstallationId;
 use super::plan::{NAMESPACE, Place, binding_name};
 use super::power::{RoleRef, Rule};
+use super::shard::Shard;
 use super::user::UserId;
 
 /// The longest name of an object that holds a list.
@@ -71,17 +72,18 @@ pub(crate) struct Bound {
 }
 
 impl Bound {
-    /// The name of its list: `kubegrant:<installation>:clusterrole:<name>`, or `…:role:<name>`.
+    /// The name of its list: `kubegrant:<installation>:clusterrole:<name>`, or `…:role:<name>`; of the
+    /// second `…:clusterrole-2:<name>`, as a role may be called `<name>-2`.
     ///
     /// What would be too long is hashed, under a word that no plain name has.
-    pub(crate) fn list_name(&self, installation: &InstallationId) -> String {
-        let name = self.role.name();
-        let plain = binding_name(installation, &format!("{}:{name}", self.word()));
+    pub(crate) fn list_name(&self, installation: &InstallationId, shard: Shard) -> String {
+        let (name, word) = (self.role.name(), self.word());
+        let plain = binding_name(installation, &format!("{word}{shard}:{name}"));
         if plain.len() <= LIST_NAME_BYTES_MAX {
             return plain;
         }
         let hash = super::text::hex(&Sha256::digest(name.as_bytes()));
-        binding_name(installation, &format!("{}-sha256:{hash}", self.word()))
+        binding_name(installation, &format!("{word}-sha256{shard}:{hash}"))
     }
 
     fn word(&self) -> &'static str {
@@ -137,6 +139,15 @@ impl Bound {
             )
         })
     }
+}
+
+/// What several lists that share their accounts out have in common: the words of their name, without
+/// which one of them it is, and the role.
+pub(super) fn kind_of_list(name: &str) -> (&str, &str) {
+    // `kubegrant:<installation>:` and then a level, or a word and a role.
+    let own = name.splitn(3, ':').nth(2).unwrap_or(name);
+    let (word, role) = own.split_once(':').unwrap_or((own, ""));
+    (Shard::split(word).0, role)
 }
 
 impl fmt::Display for Bound {
@@ -196,19 +207,38 @@ mod tests {
     fn names_of_lists_tell_roles_apart_and_fit() {
         let id = InstallationId::new([0x0b, 0xad, 0xca, 0xfe]);
         let plain = cluster_role("system:node-reader.v1", None);
-        let name = plain.list_name(&id);
+        let name = plain.list_name(&id, Shard::FIRST);
         assert_eq!(name, "kubegrant:0badcafe:clusterrole:system:node-reader.v1");
         let role = Bound {
             place: Some("shop".to_owned()),
             role: RoleRef::Namespaced("view".to_owned()),
         };
-        assert_eq!(role.list_name(&id), "kubegrant:0badcafe:role:view");
+        let second = Shard::new(2).expect("not 0");
+        for (shard, name) in [(Shard::FIRST, "role:view"), (second, "role-2:view")] {
+            let list = role.list_name(&id, shard);
+            assert_eq!(list, format!("kubegrant:0badcafe:{name}"));
+            assert_eq!(kind_of_list(&list), ("role", "view"));
+        }
+        for (list, kind) in [
+            ("kubegrant:0badcafe:view", ("view", "")),
+            ("kubegrant:0badcafe:view-12", ("view", "")),
+            ("kubegrant:0badcafe:clusterrole:a-2", ("clusterrole", "a-2")),
+            (
+                "kubegrant:0badcafe:clusterrole-2:a:b-2",
+                ("clusterrole", "a:b-2"),
+            ),
+        ] {
+            assert_eq!(kind_of_list(list), kind);
+        }
         let long = |end: &str| cluster_role(&format!("{}{end}", "x".repeat(250)), None);
-        let (one, other) = (long("a").list_name(&id), long("b").list_name(&id));
+        let of = |role: &Bound, shard| role.list_name(&id, shard);
+        let (one, other) = (of(&long("a"), Shard::FIRST), of(&long("b"), Shard::FIRST));
+        assert_ne!(of(&long("a"), second), one);
+        assert_eq!(kind_of_list(&of(&long("a"), second)), kind_of_list(&one));
         assert!(one.len() <= 253 && one != other, "{one}");
         // No role can be named so that its plain list is a hashed one's.
         let forged = one.trim_start_matches("kubegrant:0badcafe:clusterrole");
-        assert_ne!(cluster_role(forged, None).list_name(&id), one);
+        assert_ne!(of(&cluster_role(forged, None), Shard::FIRST), one);
     }
 
     #[test]

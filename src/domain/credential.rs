@@ -8,6 +8,7 @@ use super::access::{Access, Power};
 use super::account_name::AccountName;
 use super::cluster::ClusterId;
 use super::project::{ProjectId, SharedLevel};
+use super::shard::Shard;
 use super::subject::SubjectName;
 use super::user::UserId;
 
@@ -130,6 +131,8 @@ pub(crate) struct Credential {
     pub(crate) account: AccountName,
     /// What it carries.
     pub(crate) power: Power,
+    /// Which of several lists of a kind its account is on.
+    pub(crate) shard: Shard,
     /// Where it stands.
     pub(crate) state: State,
     /// Why it was ended.

@@ -12,6 +12,7 @@ use super::credential::{CredentialId, Subject};
 use super::name::{ClusterName, Email, ProjectName, UserName};
 use super::project::{ProjectId, ProjectRole};
 use super::setting::Setting;
+use super::shard::Shard;
 use super::ssh::SshKeyEffect;
 use super::user::{Role, UserId};
 
@@ -46,6 +47,17 @@ pub(crate) enum Effect {
         power: Power,
         /// Its number.
         version: u32,
+        /// Which of several lists of a kind its account is on.
+        shard: Shard,
+    },
+    /// Moves a live version's account from a list that is too long to another of its kind.
+    MoveToShard {
+        /// On which cluster.
+        cluster: ClusterId,
+        /// Which version.
+        credential: CredentialId,
+        /// To which list.
+        shard: Shard,
     },
     /// Hands a version over. What it carries is minted beside, and stands in no plan.
     Deliver {
@@ -281,6 +293,7 @@ impl Effect {
             Self::RemoveGrant { cluster, .. }
             | Self::EndVersion { cluster, .. }
             | Self::BeginVersion { cluster, .. }
+            | Self::MoveToShard { cluster, .. }
             | Self::Deliver { cluster, .. }
             | Self::PutBlock { cluster, .. }
             | Self::LiftBlock { cluster, .. }
@@ -340,6 +353,7 @@ impl Effect {
             Self::RemoveGrant { .. } => "remove-grant",
             Self::EndVersion { .. } => "end-version",
             Self::BeginVersion { .. } => "begin-version",
+            Self::MoveToShard { .. } => "move-to-shard",
             Self::Deliver { .. } => "deliver",
             Self::PutBlock { .. } => "put-block",
             Self::LiftBlock { .. } => "lift-block",

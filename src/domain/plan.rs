@@ -8,15 +8,20 @@
 //!    binding and a binding without its account both give nothing, so their order is free; a
 //!    token is minted only after both.
 
+mod lists;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use self::lists::our_role;
+pub(crate) use self::lists::{LEVELS, Lists, binding_name, level_of, list_name, wanted_lists};
 use super::access::Power;
-use super::binding::Bound;
+use super::binding::{self, Bound};
 use super::credential::CredentialId;
 use super::installation::InstallationId;
 use super::level::Part;
 use super::power::{RoleRef, Rule};
+use super::shard::Shard;
 use super::subject::SubjectName;
 
 /// The namespace of everything that we keep on a cluster.
@@ -33,6 +38,8 @@ pub(crate) struct Account {
     pub(crate) credential: CredentialId,
     /// What it carries.
     pub(crate) power: Power,
+    /// Which of several lists of a kind it is on.
+    pub(crate) shard: Shard,
 }
 
 /// What the store says a cluster should hold.
@@ -244,8 +251,11 @@ pub(crate) struct Plan {
     pub(crate) take: Vec<Step>,
     /// Accounts that go.
     pub(crate) end: Vec<Step>,
-    /// Accounts that come, and binding lists that only gain.
+    /// Accounts that come, and binding lists that only gain; and those that only lose whom another of
+    /// their kind was seen to hold.
     pub(crate) give: Vec<Step>,
+    /// Whether somebody stays on a list until another of its kind was seen to hold them.
+    pub(crate) is_moving: bool,
 }
 
 impl Plan {
@@ -275,109 +285,6 @@ impl Plan {
     pub(crate) fn takes_anything(&self) -> bool {
         !self.take.is_empty() || !self.end.is_empty()
     }
-}
-
-/// The name of a binding: `kubegrant:<installation>:<role>`.
-pub(crate) fn binding_name(installation: &InstallationId, role: &str) -> String {
-    format!("kubegrant:{installation}:{role}")
-}
-
-/// Lists by place and name: the role of each, and the accounts on it.
-pub(crate) type Lists = BTreeMap<(Place, String), (RoleRef, BTreeSet<String>)>;
-
-/// The lists that `desired` asks for, given where write reaches and which namespaces there are.
-pub(crate) fn wanted_lists(desired: &Desired, observed: &Observed) -> Lists {
-    let write_reaches = &observed.write_reaches;
-    let mut lists = Lists::new();
-    let mut put = |place: Place, of: Of, account: &Account| {
-        let key = (place, binding_name(&desired.installation, of.word()));
-        let role = match of.role(desired, observed) {
-            Some(role) => role,
-            // Until our own role is as it should be, what is there stays, and nobody is added.
-            None => match observed.bindings.get(&key) {
-                Some(found)
-                    if of.may_be(&found.role, desired)
-                        && found.accounts.contains(&account.name) =>
-                {
-                    found.role.clone()
-                }
-                _ => return,
-            },
-        };
-        let list = lists.entry(key).or_insert((role, BTreeSet::new()));
-        list.1.insert(account.name.clone());
-    };
-    for account in &desired.accounts {
-        match account.power {
-            Power::Bound => {}
-            Power::Full => put(None, Of::Admin, account),
-            Power::Read => put(None, Of::Level(Part::Read), account),
-            Power::Write => {
-                put(None, Of::Level(Part::Read), account);
-                if desired.write_cluster_wide {
-                    put(None, Of::Everywhere, account);
-                } else {
-                    for namespace in write_reaches {
-                        put(Some(namespace.clone()), Of::Level(Part::Write), account);
-                    }
-                }
-            }
-        }
-    }
-    for (bound, accounts) in &desired.bound {
-        // In a namespace that is gone nothing can stand, and nothing is given.
-        let there = |namespace| observed.namespaces.contains(namespace);
-        if bound.place.as_ref().is_none_or(there) && !accounts.is_empty() {
-            let key = (bound.place.clone(), bound.list_name(&desired.installation));
-            lists.insert(key, (bound.role.clone(), accounts.clone()));
-        }
-    }
-    lists
-}
-
-/// What a list of ours is about.
-#[derive(Clone, Copy)]
-enum Of {
-    /// cluster-admin.
-    Admin,
-    /// A level.
-    Level(Part),
-    /// The plain `edit`, cluster-wide.
-    Everywhere,
-}
-
-impl Of {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Admin => "cluster-admin",
-            Self::Level(part) => part.role(),
-            Self::Everywhere => Part::Write.role(),
-        }
-    }
-
-    /// The role to name; `None` as long as it is not there as it should be.
-    fn role(self, desired: &Desired, observed: &Observed) -> Option<RoleRef> {
-        let own = RoleRef::Cluster(self.word().to_owned());
-        let Self::Level(part) = self else {
-            return Some(own);
-        };
-        match observed.levels.get(&part) {
-            Some(LevelRole {
-                wanted: Some(wanted),
-                found,
-            }) => (found.as_ref() == Some(wanted)).then(|| our_role(desired, part)),
-            _ => Some(own),
-        }
-    }
-
-    fn may_be(self, role: &RoleRef, desired: &Desired) -> bool {
-        let own = matches!(role, RoleRef::Cluster(name) if name == self.word());
-        own || matches!(self, Self::Level(part) if *role == our_role(desired, part))
-    }
-}
-
-fn our_role(desired: &Desired, part: Part) -> RoleRef {
-    RoleRef::Cluster(binding_name(&desired.installation, part.role()))
 }
 
 /// Our own roles: made and narrowed before anything else, and removed when nothing names them.
@@ -436,16 +343,19 @@ fn plan_bindings(plan: &mut Plan, desired: &Desired, observed: &Observed) {
             plan.give.push(create);
             continue;
         }
-        if found.accounts == *accounts && !found.has_strangers && !found.unlabelled {
+        let leaving = leaving(place, name, (found, accounts), &lists, observed);
+        plan.is_moving |= !leaving.stay.is_empty();
+        let accounts: BTreeSet<String> = accounts.union(&leaving.stay).cloned().collect();
+        if found.accounts == accounts && !found.has_strangers && !found.unlabelled {
             continue;
         }
         let step = Step::SetBinding {
             place: place.clone(),
             name: name.clone(),
-            accounts: accounts.clone(),
+            accounts,
             resource_version: found.resource_version.clone(),
         };
-        if found.has_strangers || !found.accounts.is_subset(accounts) {
+        if found.has_strangers || leaving.loses {
             plan.take.push(step);
         } else {
             plan.give.push(step);
@@ -456,6 +366,53 @@ fn plan_bindings(plan: &mut Plan, desired: &Desired, observed: &Observed) {
             plan.take.extend(delete(place, name, found));
         }
     }
+}
+
+/// Who leaves a list.
+#[derive(Default)]
+struct Leaving {
+    /// Those who stay until the list that they move to was seen to hold them.
+    stay: BTreeSet<String>,
+    /// Whether somebody loses what it gives.
+    loses: bool,
+}
+
+/// Who leaves a list, and whether it is for another of its kind.
+fn leaving(
+    place: &Place,
+    name: &str,
+    (found, wanted): (&ObservedBinding, &BTreeSet<String>),
+    lists: &Lists,
+    observed: &Observed,
+) -> Leaving {
+    let mut leaving = Leaving::default();
+    let mut gone = found.accounts.difference(wanted).peekable();
+    if gone.peek().is_none() {
+        return leaving;
+    }
+    let kind = binding::kind_of_list(name);
+    let here = lists.range((place.clone(), String::new())..);
+    let here = here.take_while(|((at, _), _)| at == place);
+    let others: Vec<_> = here
+        .filter(|((_, other), _)| other != name && binding::kind_of_list(other) == kind)
+        .collect();
+    for account in gone {
+        let mut on = others
+            .iter()
+            .filter(|(_, (_, them))| them.contains(account));
+        let Some((key, (role, _))) = on.next() else {
+            leaving.loses = true;
+            continue;
+        };
+        let is_there = observed
+            .bindings
+            .get(key)
+            .is_some_and(|it| it.role == *role && !it.deleting && it.accounts.contains(account));
+        if !is_there {
+            leaving.stay.insert(account.clone());
+        }
+    }
+    leaving
 }
 
 /// The deletion of a list, unless it is as good as gone.

@@ -131,7 +131,9 @@ impl Rows {
             Effect::RemoveGrant { user, .. }
             | Effect::PutBlock { user, .. }
             | Effect::LiftBlock { user, .. } => about(*user, None),
-            Effect::EndVersion { credential, .. } => version(*credential, facts),
+            Effect::EndVersion { credential, .. } | Effect::MoveToShard { credential, .. } => {
+                version(*credential, facts)
+            }
             Effect::BeginVersion {
                 subject,
                 power,
@@ -291,6 +293,7 @@ impl Rows {
             | Effect::RemoveGrant { .. }
             | Effect::EndVersion { .. }
             | Effect::BeginVersion { .. }
+            | Effect::MoveToShard { .. }
             | Effect::Deliver { .. }
             | Effect::PutBlock { .. }
             | Effect::LiftBlock { .. }
@@ -332,6 +335,7 @@ impl Rows {
             }
             Effect::EndVersion { .. } => format!("end {version}"),
             Effect::BeginVersion { .. } => format!("begin {version}"),
+            Effect::MoveToShard { .. } => format!("move {version} to another list"),
             Effect::Deliver { .. } => format!("hand {version} to '{user}'"),
             Effect::PutBlock { .. } => {
                 format!("block the kubeconfig of '{user}' on cluster '{cluster}'")

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Timestamp;
-use super::access::{self, Access, Grant};
+use super::access::{self, Access, Grant, Power};
 use super::account_name::AccountName;
 use super::binding::{Binding, BindingId, Bound};
 use super::cluster::{Cluster, FormerManager, WriteScope};
@@ -23,6 +23,7 @@ use super::people::People;
 use super::plan::{self, Desired};
 use super::project::{Holder, ProjectId, ProjectRole, SharedLevel};
 use super::sealed::{SealedSecret, Which};
+use super::shard::{Places, Shard};
 use super::subject::SubjectName;
 use super::user::{User, UserId};
 
@@ -204,6 +205,7 @@ impl ClusterSnapshot {
                     user: credential.owner.clone(),
                     credential: credential.id,
                     power: credential.power,
+                    shard: credential.shard,
                 })
                 .collect(),
             bound: self.bound_accounts(),
@@ -379,12 +381,8 @@ impl ClusterSnapshot {
         let circumstances = Circumstances::at(now);
         // What must end anyway does not begin again.
         let may_stay = self.why_it_must_end(ended, &circumstances).is_none();
-        (may_stay && !ended.is_shell() && self.is_issuing()).then(|| Effect::BeginVersion {
-            cluster: self.cluster.id,
-            subject: ended.subject,
-            power: ended.power,
-            version: self.next_version(ended.subject),
-        })
+        let begins = may_stay && !ended.is_shell() && self.is_issuing();
+        begins.then(|| self.begin(ended.subject, ended.power))
     }
 
     /// Whether versions may begin on the cluster.
@@ -397,12 +395,71 @@ impl ClusterSnapshot {
         let Subject::Shared { project, level } = ended.subject else {
             return None;
         };
-        (self.cluster.project == Some(project) && self.is_issuing()).then(|| Effect::BeginVersion {
+        let begins = self.cluster.project == Some(project) && self.is_issuing();
+        begins.then(|| self.begin(ended.subject, level.power()))
+    }
+
+    /// The beginning of a subject's next version: on the list of the one that it follows, if that is
+    /// one of its kind and not too long.
+    pub(crate) fn begin(&self, subject: Subject, power: Power) -> Effect {
+        self.begin_in(&mut self.places(), subject, power)
+    }
+
+    /// The same of one of several that begin together.
+    pub(crate) fn begin_in(&self, places: &mut Places, subject: Subject, power: Power) -> Effect {
+        Effect::BeginVersion {
             cluster: self.cluster.id,
-            subject: ended.subject,
-            power: level.power(),
-            version: self.next_version(ended.subject),
-        })
+            subject,
+            power,
+            version: self.next_version(subject),
+            shard: self.shard_of_next(places, subject, power),
+        }
+    }
+
+    /// On which list of its kind a subject's next version will be.
+    pub(crate) fn next_shard(&self, subject: Subject, power: Power) -> Shard {
+        self.shard_of_next(&mut self.places(), subject, power)
+    }
+
+    fn shard_of_next(&self, places: &mut Places, subject: Subject, power: Power) -> Shard {
+        // Shells live beside each other.
+        let is_followed = !matches!(subject, Subject::Shell(_));
+        let live = self.live(subject).filter(|_| is_followed);
+        if let Some(live) = live {
+            if live.power == power && !places.is_crowded(live.shard) {
+                return live.shard;
+            }
+            places.leave(live.shard, live.power);
+        }
+        places.take(power)
+    }
+
+    /// How many live accounts each shard has.
+    pub(crate) fn places(&self) -> Places {
+        let mut places = Places::default();
+        for live in self.credentials.iter().filter(|it| it.state.is_live()) {
+            places.add(live.shard, live.power, 1);
+        }
+        places
+    }
+
+    /// Moves accounts from lists that are too long, as those of before there was more than one are, to
+    /// others of their kind: the youngest move.
+    pub(crate) fn shared_out(&self) -> Vec<Effect> {
+        let mut places = self.places();
+        let live = self.credentials.iter().rev();
+        let mut moved = Vec::new();
+        for live in live.filter(|it| it.state.is_live()) {
+            if places.is_crowded(live.shard) {
+                places.leave(live.shard, live.power);
+                moved.push(Effect::MoveToShard {
+                    cluster: self.cluster.id,
+                    credential: live.id,
+                    shard: places.take(live.power),
+                });
+            }
+        }
+        moved
     }
 
     /// Does to the rows what the store does to the tables.
@@ -431,6 +488,9 @@ impl ClusterSnapshot {
                 self.blocks.remove(user);
             }
             Effect::EndVersion { credential, .. } => self.end_version(*credential),
+            Effect::MoveToShard {
+                credential, shard, ..
+            } => self.move_to(*credential, *shard),
             Effect::BeginVersion {
                 subject, version, ..
             } => {
@@ -490,6 +550,13 @@ impl ClusterSnapshot {
         let mut all = self.credentials.iter_mut();
         if let Some(credential) = all.find(|it| it.id == id && it.state.is_live()) {
             credential.state = State::Revoking;
+        }
+    }
+
+    fn move_to(&mut self, id: CredentialId, shard: Shard) {
+        let mut all = self.credentials.iter_mut();
+        if let Some(credential) = all.find(|it| it.id == id) {
+            credential.shard = shard;
         }
     }
 

@@ -22,7 +22,7 @@ use crate::domain::Timestamp;
 use crate::domain::audit::Head;
 use crate::domain::installation::InstallationId;
 use crate::domain::mark::Marks;
-use crate::domain::plan::{NAMESPACE, Place, binding_name};
+use crate::domain::plan::{NAMESPACE, Place, level_of};
 use crate::domain::power::{RoleRef, Rule};
 use crate::domain::role_summary::Probe;
 use crate::secrets::{MacKey, SecretString};
@@ -295,13 +295,10 @@ impl Connection {
         place: &Place,
         binding: &str,
     ) -> Result<Option<String>, Error> {
-        let is = |role: &str| binding == binding_name(&self.installation, role);
-        let (verb, resource) = if is("cluster-admin") {
-            ("get", "secrets")
-        } else if is("edit") {
-            ("update", "configmaps")
-        } else {
-            ("get", "configmaps")
+        let (verb, resource) = match level_of(&self.installation, binding) {
+            Some("cluster-admin") => ("get", "secrets"),
+            Some("edit") => ("update", "configmaps"),
+            _ => ("get", "configmaps"),
         };
         let attributes = ResourceAttributes {
             verb: Some(verb.to_owned()),

@@ -260,8 +260,7 @@ impl Connection {
         wanted: &Lists,
         rules: &mut Rules,
     ) -> Result<Leaving, Error> {
-        let is_level = |role| *name == plan::binding_name(&self.installation, role);
-        let ask = if ["view", "edit", "cluster-admin"].into_iter().any(is_level) {
+        let ask = if plan::level_of(&self.installation, name).is_some() {
             Ask::Level
         } else {
             let own = rules.of(self, role, place).await?;

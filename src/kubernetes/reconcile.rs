@@ -88,7 +88,7 @@ pub(crate) async fn reconcile(
                 return Err(error);
             }
         }
-        if again.is_empty() && !plan.takes_anything() {
+        if again.is_empty() && !plan.takes_anything() && !plan.is_moving {
             // Each answer was the stored object itself, and was compared.
             break;
         }

@@ -34,13 +34,12 @@ use crate::domain::binding::Bound;
 use crate::domain::credential::CredentialId;
 use crate::domain::installation::InstallationId;
 use crate::domain::plan::{self, Desired, Lists, NAMESPACE, Observed, Place, Step};
+use crate::domain::shard::Shard;
 
 /// How long an API server may go on believing a token whose account is gone: it caches what it
 /// found out about a token for ten seconds (kube-apiserver, `TokenSuccessCacheTTL`); the rest is
 /// for its informers.
 const TOKEN_CACHE: Duration = Duration::from_millis(10_500);
-/// The roles of the lists that give levels.
-const LEVELS: [&str; 3] = ["cluster-admin", "edit", "view"];
 /// How often one list is read again because somebody else wrote to it.
 const CONFLICTS_MAX: usize = 8;
 /// How many foreign bindings of one account are looked into, one after another.
@@ -55,6 +54,33 @@ pub(crate) struct Ending<'a> {
     pub(crate) credential: CredentialId,
     /// What it carried.
     pub(crate) power: Power,
+    /// Which of several lists of a kind it is on.
+    pub(crate) shard: Shard,
+}
+
+/// An account that must be off the list of a bound role.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unbound<'a> {
+    /// The ServiceAccount's name.
+    pub(crate) account: &'a str,
+    /// Which of several lists of a kind it is on.
+    pub(crate) shard: Shard,
+    /// The role, and where.
+    pub(crate) bound: &'a Bound,
+}
+
+impl Unbound<'_> {
+    /// The lists that it may be on.
+    fn lists(&self, installation: &InstallationId) -> impl Iterator<Item = String> {
+        shards(self.shard).map(|shard| self.bound.list_name(installation, shard))
+    }
+}
+
+/// The lists of a kind that an account of a shard may be on: its own, and the first, as long as that was
+/// not shared out.
+fn shards(shard: Shard) -> impl Iterator<Item = Shard> {
+    let own = (shard != Shard::FIRST).then_some(shard);
+    [Shard::FIRST].into_iter().chain(own)
 }
 
 /// What was decided to end, and must be seen to have ended under its own name.
@@ -63,7 +89,7 @@ pub(crate) struct Ended<'a> {
     /// Accounts that must be gone.
     pub(crate) accounts: Vec<Ending<'a>>,
     /// Accounts that must be off the list of a bound role.
-    pub(crate) bound: Vec<(&'a str, &'a Bound)>,
+    pub(crate) bound: Vec<Unbound<'a>>,
 }
 
 impl Ended<'_> {
@@ -113,23 +139,25 @@ struct Dropped {
 /// The lists that are ours by their very names: a name that only begins like ours can be anybody's.
 #[derive(Debug)]
 struct Ours {
-    levels: [String; LEVELS.len()],
+    installation: InstallationId,
     lists: BTreeSet<(Place, String)>,
 }
 
 impl Ours {
     fn of(installation: &InstallationId, wanted: &Lists, ended: &Ended<'_>) -> Self {
-        let left = ended.bound.iter().map(|(_, bound)| *bound);
-        let left = left.map(|bound| (bound.place.clone(), bound.list_name(installation)));
+        let left = ended.bound.iter().flat_map(|it| {
+            let lists = it.lists(installation);
+            lists.map(|list| (it.bound.place.clone(), list))
+        });
         Self {
-            levels: LEVELS.map(|role| plan::binding_name(installation, role)),
+            installation: installation.clone(),
             lists: wanted.keys().cloned().chain(left).collect(),
         }
     }
 
     /// Whether a list gives a level.
     fn is_level(&self, name: &str) -> bool {
-        self.levels.iter().any(|level| level == name)
+        plan::level_of(&self.installation, name).is_some()
     }
 
     fn has(&self, place: &Place, name: &str) -> bool {
@@ -225,13 +253,14 @@ impl Connection {
     /// Takes accounts off the lists of the levels, and off those of bound roles, all side by side.
     async fn drop_from_lists(&self, ended: &Ended<'_>) -> Vec<Dropped> {
         let mut lists: BTreeSet<(Place, String)> = BTreeSet::new();
-        if !ended.accounts.is_empty() {
-            for role in LEVELS {
-                lists.insert((None, plan::binding_name(&self.installation, role)));
-            }
+        let of_shards = ended.accounts.iter().flat_map(|it| shards(it.shard));
+        for shard in of_shards.collect::<BTreeSet<Shard>>() {
+            let level = |role| (None, plan::list_name(&self.installation, role, shard));
+            lists.extend(plan::LEVELS.map(level));
         }
-        for (_, bound) in &ended.bound {
-            lists.insert((bound.place.clone(), bound.list_name(&self.installation)));
+        for it in &ended.bound {
+            let own = it.lists(&self.installation);
+            lists.extend(own.map(|list| (it.bound.place.clone(), list)));
         }
         let named = stream::iter(lists)
             .map(|(place, name)| async move {
@@ -253,16 +282,20 @@ impl Connection {
     /// can take off, and of which there is one a namespace: no tenant can make them many.
     async fn drop_from_namespaces(&self, ended: &Ended<'_>) -> Vec<Dropped> {
         let is_writer = |ending: &&Ending<'_>| ending.power == Power::Write;
-        let writers: BTreeSet<&str> = ended
-            .accounts
-            .iter()
-            .filter(is_writer)
-            .map(|ending| ending.account)
-            .collect();
-        if writers.is_empty() {
-            return vec![];
-        }
-        let name = &plan::binding_name(&self.installation, "edit");
+        let writers: Vec<&Ending<'_>> = ended.accounts.iter().filter(is_writer).collect();
+        let of_shards = writers.iter().flat_map(|it| shards(it.shard));
+        let of_shards: BTreeSet<Shard> = of_shards.collect();
+        let accounts = &writers.iter().map(|it| it.account).collect();
+        let dropped = of_shards.into_iter().map(|shard| async move {
+            let name = plan::list_name(&self.installation, "edit", shard);
+            self.drop_from_lists_named(&name, accounts).await
+        });
+        let dropped = futures::future::join_all(dropped).await;
+        dropped.into_iter().flatten().collect()
+    }
+
+    /// The same of the lists of one name.
+    async fn drop_from_lists_named(&self, name: &str, writers: &BTreeSet<&str>) -> Vec<Dropped> {
         let by_name = ListParams::default().fields(&format!("metadata.name={name}"));
         let keep = |found: Found<RoleBinding>| match found {
             Found::Object(found) => Some((found.metadata.namespace.clone(), Some(found.into()))),
@@ -275,21 +308,18 @@ impl Connection {
             Err(error) => {
                 return vec![Dropped {
                     place: None,
-                    name: name.clone(),
+                    name: name.to_owned(),
                     result: Err(error),
                 }];
             }
         };
         stream::iter(listed)
-            .map(|(place, list)| {
-                let writers = &writers;
-                async move {
-                    let result = self.drop_from_list(&place, name, writers, list).await;
-                    Dropped {
-                        place,
-                        name: name.clone(),
-                        result,
-                    }
+            .map(|(place, list)| async move {
+                let result = self.drop_from_list(&place, name, writers, list).await;
+                Dropped {
+                    place,
+                    name: name.to_owned(),
+                    result,
                 }
             })
             .buffer_unordered(CONCURRENCY)
@@ -494,8 +524,8 @@ fn who_leaves<'a>(
     let bound = ended
         .bound
         .iter()
-        .filter(|(_, bound)| bound.place == *place && bound.list_name(installation) == name)
-        .map(|(account, _)| *account);
+        .filter(|it| it.bound.place == *place && it.lists(installation).any(|own| own == name))
+        .map(|it| it.account);
     accounts.chain(bound).collect()
 }
 

@@ -161,17 +161,24 @@ async fn preview(session: &Session, cluster: &Cluster, report: &mut Report) -> R
         report.effects = facts(snapshot, &effects);
         return Ok(());
     }
-    let (_, plan) = reconciling::preview(session, cluster, |_| {}).await?;
     let snapshot = session
         .store()?
         .read(|tx| reconciling::snapshot(tx, cluster.id))?;
+    let shared_out = snapshot.shared_out();
+    let share_out = |on: &mut ClusterSnapshot| {
+        for effect in &shared_out {
+            on.apply(effect);
+        }
+    };
+    let (_, plan) = reconciling::preview(session, cluster, share_out).await?;
     let words = |step| reconciling::step_words(step, &snapshot);
     report.changed = plan.steps().map(words).collect();
     let gone = plan
         .steps()
         .filter_map(|step| reconciling::vanished(step, &snapshot));
     let gone = gone.flat_map(|it| snapshot.ending(it, reconciling::ACCOUNT_DELETED));
-    let mut effects: Vec<Effect> = gone.chain(reconciling::due(session, &snapshot)).collect();
+    let gone = gone.chain(reconciling::due(session, &snapshot));
+    let mut effects: Vec<Effect> = gone.chain(shared_out.iter().cloned()).collect();
     if snapshot.former.iter().any(|it| it.name == cluster.manager) {
         effects.push(Effect::ReplaceManager {
             cluster: cluster.id,
@@ -203,6 +210,7 @@ async fn reconcile_one(
     if cluster.deleting_at.is_some() {
         return finish_delete(session, cluster, journal, report).await;
     }
+    share_out(session, cluster, journal)?;
     let installation = find::installation(session)?;
     let connection = session.connect(cluster, &installation).await?;
     let reconciled = reconciling::run_on(
@@ -226,6 +234,22 @@ async fn reconcile_one(
     report.changed = reconciled.changed;
     report.notes = reconciled.notes;
     reconciled.trouble.map_or(Ok(()), Err)
+}
+
+/// Moves accounts from lists that are too long to others; that it is so on the cluster follows.
+fn share_out(session: &Session, cluster: &Cluster, journal: &Journal) -> Result<(), Error> {
+    let snapshot = |tx: &store::ReadTxn<'_>| reconciling::snapshot(tx, cluster.id);
+    if session.store()?.read(snapshot)?.shared_out().is_empty() {
+        return Ok(());
+    }
+    let journal = &journal.clone().cluster(cluster);
+    Ok(session.store()?.write(|tx| {
+        let on = snapshot(tx)?;
+        let moved = on.shared_out();
+        let detail = format!("{} accounts move to other lists of their kind", moved.len());
+        let request = journal.record(session, tx, Phase::Done, detail, None)?;
+        reconciling::commit(session, tx, &on, &moved, journal, Some(request))
+    })?)
 }
 
 /// Goes on with a delete that was decided and cut off.

@@ -331,7 +331,7 @@ fn sort_refused(
             // A namespace that refuses is that namespace's matter: write does not reach it. Where it
             // is to be taken from, write still does.
             Object::Binding(Some(namespace), name)
-                if name == plan::binding_name(&snapshot.installation, "edit") && !is_kept =>
+                if plan::level_of(&snapshot.installation, &name) == Some("edit") && !is_kept =>
             {
                 left_out.push(format!(
                     "write does not reach namespace '{namespace}': {error}"

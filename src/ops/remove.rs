@@ -13,10 +13,11 @@ use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::{Cluster, ManagerKind};
 use crate::domain::effect::Effect;
 use crate::domain::name::ClusterName;
-use crate::domain::plan::{NAMESPACE, binding_name};
+use crate::domain::plan::{NAMESPACE, Place, binding_name, list_name};
 use crate::domain::policy::{ClusterAction, OrganizationAction};
 use crate::domain::refusal::Refusal;
 use crate::domain::rows::Rows;
+use crate::domain::shard::Shard;
 use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::text;
 use crate::domain::{Confirmed, Timestamp};
@@ -382,14 +383,24 @@ fn left_behind(on: &ClusterSnapshot) -> Vec<String> {
     let former = on.former.iter().map(|account| &account.name);
     let former = former.filter(|name| **name != cluster.manager);
     left.extend(former.map(|name| format!("account {NAMESPACE}/{name}")));
-    let lists = on.bindings.iter().map(|binding| {
-        let list = binding.bound.list_name(&on.installation);
-        match &binding.bound.place {
-            None => format!("the binding {list}"),
-            Some(namespace) => format!("the binding {list} in namespace '{namespace}'"),
+    let named = |place: &Place, list: String| match place {
+        None => format!("the binding {list}"),
+        Some(namespace) => format!("the binding {list} in namespace '{namespace}'"),
+    };
+    let mut lists = BTreeSet::new();
+    for it in &on.credentials {
+        if it.shard != Shard::FIRST {
+            let level = |role| named(&None, list_name(&on.installation, role, it.shard));
+            lists.extend(["view", "cluster-admin"].map(level));
         }
-    });
-    let lists: BTreeSet<String> = lists.collect();
+    }
+    for binding in &on.bindings {
+        let live = on.live_of(binding.user).map(|it| it.shard);
+        for shard in live.chain([Shard::FIRST]) {
+            let list = binding.bound.list_name(&on.installation, shard);
+            lists.insert(named(&binding.bound.place, list));
+        }
+    }
     left.extend(lists);
     left
 }

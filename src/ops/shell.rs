@@ -25,7 +25,9 @@ use crate::domain::account_name::AccountName;
 use crate::domain::action::Action;
 use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::Cluster;
-use crate::domain::credential::{Credential, CredentialId, Delivery, State, TTL_SECONDS_MIN};
+use crate::domain::credential::{
+    Credential, CredentialId, Delivery, State, Subject, TTL_SECONDS_MIN,
+};
 use crate::domain::effect::Facts;
 use crate::domain::name::ClusterName;
 use crate::domain::policy::ClusterAction;
@@ -324,7 +326,7 @@ async fn excess_of(
         .store()?
         .read(|tx| reconciling::snapshot(tx, cluster.id))?;
     let user = asked.actor.user.id;
-    let only = reconciling::named_for_next(&snapshot, asked.power, Some(user));
+    let only = reconciling::named_for_next(&snapshot, asked.power, Subject::Shell(user));
     let desired = snapshot.desired();
     let mut theirs = snapshot
         .bindings

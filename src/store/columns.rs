@@ -22,6 +22,7 @@ use crate::domain::credential::{self, CredentialId};
 use crate::domain::installation::InstallationId;
 use crate::domain::name::{ClusterName, Email, ProjectName, UserName};
 use crate::domain::project::{ProjectId, ProjectRole, SharedLevel};
+use crate::domain::shard::Shard;
 use crate::domain::ssh::{Custody, KeyPlace, SshKeyId};
 use crate::domain::subject::SubjectName;
 use crate::domain::user::{Role, UserId};
@@ -218,6 +219,19 @@ words! {
 impl ToSql for SubjectName {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(self.to_string().into())
+    }
+}
+
+impl FromSql for Shard {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let number = u32::column_result(value)?;
+        Self::new(number).ok_or_else(|| damage("shard 0"))
+    }
+}
+
+impl ToSql for Shard {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.number().into())
     }
 }
 

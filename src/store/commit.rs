@@ -6,6 +6,8 @@ use super::{
 };
 use crate::domain::Timestamp;
 use crate::domain::account_name::AccountName;
+use crate::domain::cluster::ClusterId;
+use crate::domain::credential::Subject;
 use crate::domain::effect::Effect;
 use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::ssh::SshKeyEffect;
@@ -45,20 +47,23 @@ pub(crate) fn effect(
             subject,
             power,
             version,
+            shard,
         } => {
-            let owner = on.and_then(|on| on.subject_name(*subject));
-            let owner = owner.ok_or_else(|| damaged("credential")("it is nobody's".to_owned()))?;
-            let account = AccountName::new(&owner, (by.random)(), *version);
+            let account = account_of(on, *subject, *version, by)?;
             let new = credentials::NewCredential {
                 cluster: *cluster,
                 subject: *subject,
                 version: *version,
                 account: &account,
                 power: *power,
+                shard: *shard,
                 created_at: by.now,
             };
             credentials::insert(tx, &new)?;
         }
+        Effect::MoveToShard {
+            credential, shard, ..
+        } => credentials::set_shard(tx, *credential, *shard)?,
         Effect::PutBlock {
             cluster,
             user,
@@ -99,16 +104,7 @@ pub(crate) fn effect(
             provider_tokens::remove(tx, *cluster)?;
         }
         Effect::BeginDelete { cluster, at } => clusters::begin_delete(tx, *cluster, *at)?,
-        Effect::RemoveCluster { cluster } => {
-            // What is still revoking was on a cluster whose manager has proven to be gone, or is
-            // given up.
-            for credential in credentials::unfinished(tx, *cluster)? {
-                credentials::end(tx, credential.id, "the cluster was deleted", by.now)?;
-                credentials::set_gone(tx, credential.id, by.now)?;
-            }
-            bindings::remove_all(tx, *cluster, by.now)?;
-            clusters::remove(tx, *cluster, by.now)?;
-        }
+        Effect::RemoveCluster { cluster } => remove_cluster(tx, *cluster, by)?,
         Effect::SetOwner { cluster, owner } => clusters::set_owner(tx, *cluster, Some(*owner))?,
         Effect::AddUser(new) => {
             users::insert(tx, new)?;
@@ -136,4 +132,27 @@ pub(crate) fn effect(
         } => credentials::set_kept(tx, *credential, *user, *kept)?,
     }
     Ok(true)
+}
+
+/// The name of the account of a version that begins.
+fn account_of(
+    on: Option<&ClusterSnapshot>,
+    subject: Subject,
+    version: u32,
+    by: &Committing<'_>,
+) -> Result<AccountName> {
+    let owner = on.and_then(|on| on.subject_name(subject));
+    let owner = owner.ok_or_else(|| damaged("credential")("it is nobody's".to_owned()))?;
+    Ok(AccountName::new(&owner, (by.random)(), version))
+}
+
+/// Removes a cluster. What is still revoking was on a cluster whose manager has proven to be gone, or is
+/// given up.
+fn remove_cluster(tx: &WriteTxn<'_>, cluster: ClusterId, by: &Committing<'_>) -> Result<()> {
+    for credential in credentials::unfinished(tx, cluster)? {
+        credentials::end(tx, credential.id, "the cluster was deleted", by.now)?;
+        credentials::set_gone(tx, credential.id, by.now)?;
+    }
+    bindings::remove_all(tx, cluster, by.now)?;
+    clusters::remove(tx, cluster, by.now)
 }

@@ -13,6 +13,7 @@ use crate::domain::cluster::ClusterId;
 use crate::domain::credential::{Credential, CredentialId, Delivery, Subject};
 use crate::domain::name::{ProjectName, UserName};
 use crate::domain::project::{Holder, ProjectId, SharedLevel};
+use crate::domain::shard::{Places, Shard};
 use crate::domain::subject::SubjectName;
 use crate::domain::user::UserId;
 
@@ -20,7 +21,7 @@ const COLUMNS: &str = "id, kind, user, project, level, \
      (SELECT name FROM users WHERE users.id = credentials.user), \
      (SELECT name FROM projects WHERE projects.id = credentials.project), \
      cluster, version, account, power, state, ended_because, created_at, issued_at, ended_at, \
-     revoked_at, token_expires_at, until";
+     revoked_at, token_expires_at, until, shard";
 
 fn subject(row: &Row<'_>) -> rusqlite::Result<Subject> {
     let kind: String = row.get(1)?;
@@ -64,6 +65,7 @@ fn credential(row: &Row<'_>) -> rusqlite::Result<Credential> {
         revoked_at: time_option(row, 16)?,
         token_expires_at: time_option(row, 17)?,
         until: time_option(row, 18)?,
+        shard: row.get(19)?,
     })
 }
 
@@ -262,6 +264,8 @@ pub(crate) struct NewCredential<'a> {
     pub(crate) account: &'a AccountName,
     /// What it carries.
     pub(crate) power: Power,
+    /// Which of several lists it is on.
+    pub(crate) shard: Shard,
     /// When.
     pub(crate) created_at: Timestamp,
 }
@@ -271,8 +275,8 @@ pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewCredential<'_>) -> Result<Crede
     let (kind, user, project, level) = columns(new.subject);
     tx.sql().execute(
         "INSERT INTO credentials (cluster, kind, user, project, level, version, account, power,
-           state, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'pending', ?9)",
+           shard, state, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'pending', ?10)",
         (
             new.cluster,
             kind,
@@ -282,10 +286,35 @@ pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewCredential<'_>) -> Result<Crede
             new.version,
             new.account,
             new.power,
+            new.shard,
             Time(new.created_at),
         ),
     )?;
     Ok(CredentialId(tx.sql().last_insert_rowid()))
+}
+
+/// Counts the live accounts of each shard of a cluster.
+pub(super) fn places(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<Places> {
+    let mut statement = tx.sql().prepare_cached(
+        "SELECT shard, power, count(*) FROM credentials
+         WHERE cluster = ?1 AND state IN ('pending','active') GROUP BY shard, power",
+    )?;
+    let mut rows = statement.query([cluster])?;
+    let mut places = Places::default();
+    while let Some(row) = rows.next()? {
+        let count: u32 = row.get(2)?;
+        places.add(row.get(0)?, row.get(1)?, count as usize);
+    }
+    Ok(places)
+}
+
+/// Moves a live version's account to the list of another shard.
+pub(super) fn set_shard(tx: &WriteTxn<'_>, id: CredentialId, shard: Shard) -> Result<()> {
+    tx.sql().execute(
+        "UPDATE credentials SET shard = ?2 WHERE id = ?1 AND state IN ('pending','active')",
+        (id, shard),
+    )?;
+    Ok(())
 }
 
 /// The number that a subject's next version on a cluster gets.

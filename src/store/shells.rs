@@ -30,16 +30,18 @@ pub(crate) struct NewShell<'a> {
 
 /// Inserts a shell's credential as `pending`.
 pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewShell<'_>) -> Result<CredentialId> {
+    let shard = super::credentials::places(tx, new.cluster)?.take(new.power);
     tx.sql().execute(
         "INSERT INTO credentials
-           (cluster, kind, user, version, account, power, state, created_at, until)
-         VALUES (?1, 'shell', ?2, ?3, ?4, ?5, 'pending', ?6, ?7)",
+           (cluster, kind, user, version, account, power, shard, state, created_at, until)
+         VALUES (?1, 'shell', ?2, ?3, ?4, ?5, ?6, 'pending', ?7, ?8)",
         (
             new.cluster,
             new.user,
             new.version,
             new.account,
             new.power,
+            shard,
             Time(new.created_at),
             Time(new.until),
         ),

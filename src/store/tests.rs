@@ -9,6 +9,7 @@ use crate::domain::action::Action;
 use crate::domain::credential::Subject;
 use crate::domain::mark::Marks;
 use crate::domain::setting::Setting;
+use crate::domain::shard::Shard;
 use crate::domain::user::Role;
 use crate::secrets::Sealed;
 
@@ -245,6 +246,7 @@ fn a_credential_goes_forward_only_and_one_lives() {
             version,
             account,
             power: Power::Read,
+            shard: Shard::FIRST,
             created_at: at(1),
         };
         let one = credentials::insert(tx, &new(1, &first))?;

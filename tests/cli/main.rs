@@ -42,6 +42,7 @@ mod reconcile;
 mod refusals;
 mod secrecy;
 mod servers;
+mod shards;
 mod shell;
 mod ssh_key;
 mod taking;

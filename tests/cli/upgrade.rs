@@ -3,8 +3,7 @@
 //!
 //! `stores/schema-5.sql` is what the last program with schema 5 left: two clusters, a project whose
 //! shared kubeconfig has three holders, one of whom keeps it, grants, a block, an SSH key, and a
-//! cluster that was away when something was revoked and unbound. `stores/schema-6.sql` and
-//! `stores/schema-7.sql` are smaller ones.
+//! cluster that was away when something was revoked and unbound. Those of schema 6 to 8 are smaller ones.
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -21,6 +20,9 @@ const OLIVIA_6: &str = include_str!("stores/schema-6.identity");
 
 const SCHEMA_7: &str = include_str!("stores/schema-7.sql");
 const OLIVIA_7: &str = include_str!("stores/schema-7.identity");
+
+const SCHEMA_8: &str = include_str!("stores/schema-8.sql");
+const OLIVIA_8: &str = include_str!("stores/schema-8.identity");
 
 /// A machine with the store of schema 5, after `edit` by somebody else.
 fn left_behind(edit: &str) -> Home {
@@ -61,11 +63,11 @@ fn an_old_store_is_brought_up_to_date_once_and_vouched_for() {
         kg.run("user list").success().says("carol");
         kg.run("audit verify").success().says("Events:       61");
         assert_eq!(number(&kg, upgrades), 1);
-        assert_eq!(number(&kg, "PRAGMA user_version"), 8);
+        assert_eq!(number(&kg, "PRAGMA user_version"), 9);
     }
     kg.run("audit list --action upgrade")
         .success()
-        .says("schema 8; the records are as they were left");
+        .says("schema 9; the records are as they were left");
     kg.run("project show shop")
         .success()
         .says("held by alice, bob");
@@ -176,13 +178,17 @@ fn a_log_that_vouches_for_nothing_is_not_mended_by_the_upgrade() {
 
 #[test]
 fn stores_of_later_schemas_are_brought_up_to_date_and_their_edits_are_found() {
-    for store in [(SCHEMA_6, OLIVIA_6), (SCHEMA_7, OLIVIA_7)] {
+    for store in [
+        (SCHEMA_6, OLIVIA_6),
+        (SCHEMA_7, OLIVIA_7),
+        (SCHEMA_8, OLIVIA_8),
+    ] {
         let mut kg = left_by(store, "");
         kg.run("audit verify").success().says("Whole:        yes");
-        assert_eq!(number(&kg, "PRAGMA user_version"), 8);
+        assert_eq!(number(&kg, "PRAGMA user_version"), 9);
         kg.run("audit list --action upgrade")
             .success()
-            .says("schema 8; the records are as they were left");
+            .says("schema 9; the records are as they were left");
         kg.run("project show shop").success().says("bob");
         kg.run("cluster set prod --description words").success();
         kg.run("audit verify").success();

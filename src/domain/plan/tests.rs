@@ -90,6 +90,15 @@ fn account(index: u8, power: Power) -> Account {
         user: format!("user{index}").parse().expect("a good name"),
         credential: CredentialId(i64::from(index)),
         power,
+        shard: Shard::FIRST,
+    }
+}
+
+/// The same on the first list or the second.
+fn sharded(index: u8, power: Power) -> Account {
+    Account {
+        shard: Shard::new(u32::from(index % 2) + 1).expect("not 0"),
+        ..account(index, power)
     }
 }
 
@@ -132,7 +141,7 @@ fn any_desired() -> impl Strategy<Value = Desired> {
                 .collect(),
             accounts: accounts
                 .into_iter()
-                .map(|(index, power)| account(index, power))
+                .map(|(index, power)| sharded(index, power))
                 .collect(),
             write_cluster_wide,
             keep: BTreeSet::from(["kubegrant-manager".to_owned()]),
@@ -279,7 +288,11 @@ fn a_list_whose_role_is_of_the_other_kind_is_made_anew() {
         unlabelled: false,
     };
     let world = Observed {
-        bindings: [((bound.place.clone(), bound.list_name(&id())), found)].into(),
+        bindings: [(
+            (bound.place.clone(), bound.list_name(&id(), Shard::FIRST)),
+            found,
+        )]
+        .into(),
         namespaces: BTreeSet::from(["shop".to_owned()]),
         ..Observed::default()
     };
@@ -411,4 +424,89 @@ fn an_account_that_is_going_is_no_versions() {
     assert!(
         matches!(again.give.as_slice(), [Step::CreateAccount(made)] if made.name == wanted.name)
     );
+}
+
+/// Carries a plan out as often as it takes, and says in which order whose list was written.
+fn carry_out(desired: &Desired, world: &mut Observed) -> Vec<String> {
+    let mut written = Vec::new();
+    for _ in 0..5 {
+        let plan = plan(desired, world);
+        for step in plan.steps() {
+            written.push(step.to_string());
+            apply(world, step);
+        }
+        if !plan.takes_anything() && !plan.is_moving {
+            break;
+        }
+    }
+    written
+}
+
+/// Readers on one list of which the odd ones are to be on the second.
+fn one_list() -> (Desired, Observed) {
+    let mut desired = nothing();
+    let readers: Vec<Account> = (1..=4).map(|at| sharded(at, Power::Read)).collect();
+    let mut world = Observed::default();
+    let first = |it: &Account| Account {
+        shard: Shard::FIRST,
+        ..it.clone()
+    };
+    desired.accounts = readers.iter().map(first).collect();
+    carry_out(&desired, &mut world);
+    assert_eq!(world.bindings.len(), 1);
+    desired.accounts = readers;
+    (desired, world)
+}
+
+#[test]
+fn who_moves_to_another_list_is_on_one_of_them_at_every_moment() {
+    let (desired, mut world) = one_list();
+    let first = plan(&desired, &world);
+    assert!(!first.takes_anything() && first.is_moving, "{first}");
+    assert!(
+        first
+            .steps()
+            .all(|step| matches!(step, Step::CreateBinding { .. }))
+    );
+    let written = carry_out(&desired, &mut world);
+    assert_eq!(written.len(), 2, "{written:?}");
+    assert!(written[0].contains("create binding kubegrant:0badcafe:view-2 "));
+    let lists: Vec<usize> = world
+        .bindings
+        .values()
+        .map(|it| it.accounts.len())
+        .collect();
+    assert_eq!(lists, [2, 2]);
+    assert!(plan(&desired, &world).is_empty());
+}
+
+#[test]
+fn who_ends_while_others_move_is_taken_at_once() {
+    let (mut desired, mut world) = one_list();
+    let gone = desired.accounts.remove(1);
+    let first = plan(&desired, &world);
+    let Some(Step::SetBinding { accounts, .. }) = first.take.first() else {
+        panic!("{first}");
+    };
+    // Whoever moves stays until the other list was seen.
+    assert!(
+        accounts.len() == 3 && !accounts.contains(&gone.name),
+        "{first}"
+    );
+    carry_out(&desired, &mut world);
+    let lists: Vec<usize> = world
+        .bindings
+        .values()
+        .map(|it| it.accounts.len())
+        .collect();
+    assert_eq!(lists, [1, 2]);
+}
+
+#[test]
+fn nobody_leaves_a_list_for_one_that_was_not_looked_at() {
+    let (desired, world) = one_list();
+    let mut named = plan(&desired, &world);
+    let list = binding_name(&id(), "view");
+    named.leave_out(|step| step.object() != Object::Binding(None, list.clone()));
+    assert!(named.is_empty(), "{named}");
 }

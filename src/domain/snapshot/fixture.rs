@@ -17,6 +17,7 @@ use crate::domain::installation::InstallationId;
 use crate::domain::power::RoleRef;
 use crate::domain::project::{Holder, Project, ProjectId, ProjectRole, SharedLevel};
 use crate::domain::rows::Rows;
+use crate::domain::shard::Shard;
 use crate::domain::user::{Role, User, UserId};
 
 /// The cluster's number.
@@ -151,6 +152,7 @@ impl World {
             version,
             account,
             power,
+            shard: Shard::FIRST,
             state: credential::State::Active,
             ended_because: None,
             created_at: now(),

@@ -1,12 +1,12 @@
 //! What follows from a change: which versions end, and what begins in their place.
 
 use super::fixture::{PROD, SHOP, World, circumstances, hours_later, now};
-use super::{Circumstances, Effect};
+use super::{Circumstances, Effect, Shard};
 use crate::domain::access::{Level, Power};
 use crate::domain::cluster::State;
-use crate::domain::credential::Subject;
+use crate::domain::credential::{Credential, CredentialId, Subject};
 use crate::domain::project::{ProjectRole, SharedLevel};
-use crate::domain::user::Role;
+use crate::domain::user::{Role, UserId};
 
 fn bob_reads() -> World {
     World::new()
@@ -217,7 +217,72 @@ fn what_begins_twice_in_one_change_gets_two_numbers() {
         subject,
         power: Power::Read,
         version,
+        shard: Shard::FIRST,
     };
     let after = world.0.after(&[begin(2)]);
     assert_eq!(after.clusters[0].next_version(subject), 3);
+}
+
+/// A world where that many read, all of them on the first list, as in a store of before there was more than
+/// one.
+fn crowd(readers: i64) -> World {
+    let mut world = bob_reads();
+    let bob = world.on().credentials[0].clone();
+    world.on().credentials = (1..=readers)
+        .map(|at| Credential {
+            id: CredentialId(at),
+            subject: Subject::Personal(UserId(1_000 + at)),
+            ..bob.clone()
+        })
+        .collect();
+    world
+}
+
+#[test]
+fn a_list_that_is_too_long_is_shared_out_and_the_oldest_stay() {
+    assert!(crowd(500).on().shared_out().is_empty());
+    let mut world = crowd(1_203);
+    let moved = world.on().shared_out();
+    assert_eq!(moved.len(), 703);
+    for effect in &moved {
+        world.on().apply(effect);
+    }
+    let shards = world.on().credentials.iter().map(|it| it.shard.number());
+    let shards: Vec<u32> = shards.collect();
+    for (number, expected) in [(1, 500), (2, 500), (3, 203)] {
+        let count = shards.iter().filter(|it| **it == number).count();
+        assert_eq!(count, expected, "{number}");
+    }
+    assert!(shards[..500].iter().all(|it| *it == 1));
+    assert!(world.on().shared_out().is_empty());
+}
+
+#[test]
+fn a_next_version_stays_on_its_list_and_a_first_one_goes_where_there_is_room() {
+    let mut world = crowd(503);
+    for effect in world.on().shared_out() {
+        world.on().apply(&effect);
+    }
+    let on = world.on();
+    let shard = |subject, power| on.next_shard(subject, power).number();
+    let (first, last) = (on.credentials[0].subject, on.credentials[502].subject);
+    assert_eq!(shard(first, Power::Read), 1);
+    assert_eq!(shard(last, Power::Read), 2);
+    let new = Subject::Personal(UserId(1));
+    assert_eq!(shard(new, Power::Read), 2);
+    // Who writes from now on leaves room behind.
+    assert_eq!(shard(first, Power::Write), 1);
+    assert_eq!(shard(last, Power::Write), 2);
+    // Several that begin together count each other.
+    let mut places = on.places();
+    let begun = (0..600).map(|at| {
+        let subject = Subject::Personal(UserId(9_000 + at));
+        match on.begin_in(&mut places, subject, Power::Read) {
+            Effect::BeginVersion { shard, .. } => shard.number(),
+            other => panic!("{other:?}"),
+        }
+    });
+    let begun: Vec<u32> = begun.collect();
+    assert_eq!(begun.iter().filter(|it| **it == 2).count(), 497);
+    assert_eq!(begun.iter().filter(|it| **it == 3).count(), 103);
 }

@@ -6,8 +6,7 @@ use futures::{StreamExt, stream};
 use tokio::time::Instant;
 
 use super::others::{Foreign, Whom, named_binding, names};
-use super::{Ended, Ending, FOREIGN_MAX, Gone, Ours, TOKEN_CACHE, Taken};
-use crate::domain::binding::Bound;
+use super::{Ended, Ending, FOREIGN_MAX, Gone, Ours, TOKEN_CACHE, Taken, Unbound, shards};
 use crate::domain::plan::{NAMESPACE, Object, Place, Step};
 use crate::domain::power::RoleRef;
 use crate::domain::text::clean;
@@ -196,26 +195,37 @@ impl Connection {
             .collect();
         let deleted = &deleted;
         let read = stream::iter(&ended.bound)
-            .map(|(account, bound)| async move {
-                let name = bound.list_name(&self.installation);
-                let found = self.list_at(&bound.place, &name).await?;
-                let object = Object::Binding(bound.place.clone(), name.clone());
-                let listed = if let Some(list) = found {
-                    names(&list, account)
-                } else {
-                    !deleted.contains(&object) && self.lists_list(&bound.place, &name).await?
-                };
-                let lingers = still.iter().any(|item| {
-                    item.account == **account && item.place == bound.place && item.binding == name
-                });
-                if listed || lingers {
-                    return Err(Error::inconsistent(&format!(
-                        "{} still lets account '{account}' in",
-                        called(&bound.place, &name)
-                    )));
-                }
-                Ok(((*account).to_owned(), (*bound).clone()))
-            })
+            .map(
+                |Unbound {
+                     account,
+                     shard,
+                     bound,
+                 }| async move {
+                    for shard in shards(*shard) {
+                        let name = bound.list_name(&self.installation, shard);
+                        let found = self.list_at(&bound.place, &name).await?;
+                        let object = Object::Binding(bound.place.clone(), name.clone());
+                        let listed = if let Some(list) = found {
+                            names(&list, account)
+                        } else {
+                            !deleted.contains(&object)
+                                && self.lists_list(&bound.place, &name).await?
+                        };
+                        let lingers = still.iter().any(|item| {
+                            item.account == *account
+                                && item.place == bound.place
+                                && item.binding == name
+                        });
+                        if listed || lingers {
+                            return Err(Error::inconsistent(&format!(
+                                "{} still lets account '{account}' in",
+                                called(&bound.place, &name)
+                            )));
+                        }
+                    }
+                    Ok(((*account).to_owned(), (*bound).clone()))
+                },
+            )
             .buffer_unordered(CONCURRENCY)
             .collect::<Vec<_>>()
             .await;
@@ -238,8 +248,11 @@ impl Connection {
     ) {
         let mut places: BTreeMap<&Place, BTreeSet<&str>> = BTreeMap::new();
         let ends = |account: &str| ended.accounts.iter().any(|it| it.account == account);
-        for (account, bound) in ended.bound.iter().filter(|(account, _)| !ends(account)) {
-            places.entry(&bound.place).or_default().insert(account);
+        for it in ended.bound.iter().filter(|it| !ends(it.account)) {
+            places
+                .entry(&it.bound.place)
+                .or_default()
+                .insert(it.account);
         }
         for (place, accounts) in places {
             let found = match self
@@ -271,8 +284,8 @@ impl Connection {
                     Whom::Everybody => continue,
                 };
                 for account in named {
-                    let is_same = |(it, bound): &(&str, &Bound)| {
-                        *it == account && Some(&bound.role) == theirs.role.as_ref()
+                    let is_same = |it: &Unbound<'_>| {
+                        it.account == account && Some(&it.bound.role) == theirs.role.as_ref()
                     };
                     if !ended.bound.iter().any(is_same) {
                         let role = theirs.role.as_ref().map_or("", RoleRef::name);

@@ -86,8 +86,8 @@ impl Connection {
             if ending.power == Power::Full {
                 could(None);
             }
-            for (_, bound) in ended.bound.iter().filter(|(it, _)| *it == ending.account) {
-                could(bound.place.clone());
+            for it in ended.bound.iter().filter(|it| it.account == ending.account) {
+                could(it.bound.place.clone());
             }
         }
         let mut found = Foreign::default();

@@ -157,12 +157,6 @@ impl Change for Issue<'_> {
             Some(live) if !begins => live.version,
             _ => on.next_version(of),
         };
-        let begin = Effect::BeginVersion {
-            cluster,
-            subject: of,
-            power: self.case.power,
-            version,
-        };
         let deliver = Effect::Deliver {
             cluster,
             subject: of,
@@ -174,7 +168,7 @@ impl Change for Issue<'_> {
             effects: ends
                 .map(|(live, because)| on.end_of(live, because))
                 .into_iter()
-                .chain(begins.then_some(begin))
+                .chain(begins.then(|| on.begin(of, self.case.power)))
                 .collect(),
             later: self
                 .terms
@@ -198,7 +192,7 @@ async fn excess_of_new(
     connection: &Connection,
 ) -> Result<Vec<String>, Error> {
     let user = case.of.user();
-    let only = reconciling::named_for_next(on, case.power, user);
+    let only = reconciling::named_for_next(on, case.power, case.of);
     let desired = on.desired();
     let mut theirs = on.bindings.iter();
     let has_places =

@@ -4,7 +4,6 @@ use super::{Asked, live, overtaken};
 use crate::domain::audit::EventSeq;
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::{CredentialId, State};
-use crate::domain::effect::Effect;
 use crate::domain::refusal::Refusal;
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::token::Minted;
@@ -80,12 +79,7 @@ fn begin(app: &App, case: &Asked, request: EventSeq) -> Result<CredentialId, Err
             let restored = Refusal::RestoredSince(on.cluster.name.clone());
             return Err(Error::Refused(restored));
         }
-        let begin = [Effect::BeginVersion {
-            cluster: on.cluster.id,
-            subject: case.of,
-            power: case.power,
-            version: on.next_version(case.of),
-        }];
+        let begin = [on.begin(case.of, case.power)];
         reconciling::commit(app, tx, &on, &begin, &case.journal, Some(request))?;
         let versions = store::credentials::versions_of(tx, case.cluster.id, case.of)?;
         let begun = versions.into_iter().find(|it| it.state.is_live());

@@ -5,9 +5,10 @@ use crate::domain::access::Power;
 use crate::domain::binding::Binding;
 use crate::domain::clock::Clocks;
 use crate::domain::cluster::{ClusterId, WriteScope};
-use crate::domain::credential::{Credential, CredentialId, State};
+use crate::domain::credential::{Credential, CredentialId, State, Subject};
 use crate::domain::effect::Effect;
 use crate::domain::plan::{self, Object};
+use crate::domain::shard::Shard;
 use crate::domain::snapshot::{Circumstances, ClusterSnapshot};
 use crate::domain::user::UserId;
 use crate::kubernetes::observe::NamedObjects;
@@ -56,6 +57,7 @@ pub(super) fn ended(on: &ClusterSnapshot) -> take::Ended<'_> {
                 account,
                 credential: credential.id,
                 power: credential.power,
+                shard: credential.shard,
             });
         }
         let bindings = on.bindings.iter();
@@ -64,7 +66,11 @@ pub(super) fn ended(on: &ClusterSnapshot) -> take::Ended<'_> {
                 !it.is_removed && it.user == binding.user && it.bound == binding.bound
             };
             if is_ending || (binding.is_removed && !on.bindings.iter().any(again)) {
-                ended.bound.push((account, &binding.bound));
+                ended.bound.push(take::Unbound {
+                    account,
+                    shard: credential.shard,
+                    bound: &binding.bound,
+                });
             }
         }
     }
@@ -103,7 +109,7 @@ pub(super) fn named(on: &ClusterSnapshot, this: Option<CredentialId>) -> Option<
             continue;
         }
         let user = credential.subject.user();
-        rests_upon(on, credential.power, user, &mut named)?;
+        rests_upon(on, (credential.power, credential.shard), user, &mut named)?;
     }
     let count = named.accounts.len() + named.begun.len();
     (1..=NAMED_MAX).contains(&count).then_some(named)
@@ -112,7 +118,7 @@ pub(super) fn named(on: &ClusterSnapshot, this: Option<CredentialId>) -> Option<
 /// Adds what a version rests upon beside its account; nothing where not all of it is known by name.
 fn rests_upon(
     on: &ClusterSnapshot,
-    power: Power,
+    (power, shard): (Power, Shard),
     user: Option<UserId>,
     named: &mut NamedObjects,
 ) -> Option<()> {
@@ -124,18 +130,20 @@ fn rests_upon(
         Power::Write if is_everywhere => &["view", "edit"],
         Power::Write => return None,
     };
-    let name = |role: &&str| plan::binding_name(&on.installation, role);
-    named.lists.extend(lists.iter().map(name));
-    named
-        .roles
-        .extend(lists.iter().filter(|it| **it == "view").map(name));
+    let list = |role: &&str| plan::list_name(&on.installation, role, shard);
+    named.lists.extend(lists.iter().map(list));
+    if lists.contains(&"view") {
+        named
+            .roles
+            .insert(plan::binding_name(&on.installation, "view"));
+    }
     for binding in on.bindings.iter().filter(|it| user == Some(it.user)) {
         if binding.bound.place.is_some() {
             return None;
         }
         named
             .lists
-            .insert(binding.bound.list_name(&on.installation));
+            .insert(binding.bound.list_name(&on.installation, shard));
     }
     Some(())
 }
@@ -144,14 +152,19 @@ fn rests_upon(
 pub(in crate::ops) fn named_for_next(
     on: &ClusterSnapshot,
     power: Power,
-    user: Option<UserId>,
+    subject: Subject,
 ) -> Option<NamedObjects> {
     let mut named = if on.is_pending() && !only_takes(on) {
         named(on, None)?
     } else {
         NamedObjects::default()
     };
-    rests_upon(on, power, user, &mut named)?;
+    rests_upon(
+        on,
+        (power, on.next_shard(subject, power)),
+        subject.user(),
+        &mut named,
+    )?;
     Some(named)
 }
 
@@ -161,7 +174,8 @@ pub(super) fn stands(
     credential: &Credential,
     reconciled: &ClusterChanges,
 ) -> bool {
-    let list = |role| Object::Binding(None, plan::binding_name(&on.installation, role));
+    let shard = credential.shard;
+    let list = |role| Object::Binding(None, plan::list_name(&on.installation, role, shard));
     // Where our own role of a level cannot be kept, nobody comes onto its lists.
     let role = |role| Object::Role(plan::binding_name(&on.installation, role));
     let is_there = |object: &Object| !reconciled.refused.contains_key(object);
@@ -182,25 +196,33 @@ pub(super) fn is_off(on: &ClusterSnapshot, binding: &Binding, taken: &Taken) -> 
     ended(on)
         .bound
         .into_iter()
-        .filter(|(_, bound)| **bound == binding.bound)
-        .all(|(account, bound)| taken.off.contains(&(account.to_owned(), bound.clone())))
+        .filter(|it| *it.bound == binding.bound)
+        .all(|it| {
+            let off = (it.account.to_owned(), it.bound.clone());
+            taken.off.contains(&off)
+        })
 }
 
 /// Whether write reaches on the cluster what the settings say: our roles are as they should be, and it
 /// is taken wherever it should not be. A namespace that does not let it in is left out, and said.
 pub(super) fn reaches(on: &ClusterSnapshot, reconciled: &ClusterChanges) -> bool {
-    let ours = ["view", "edit"].map(|role| plan::binding_name(&on.installation, role));
+    let is_ours = |name: &str| {
+        let level = plan::level_of(&on.installation, name);
+        matches!(level, Some("view" | "edit"))
+    };
     let is_wrong = |object: &Object| match object {
         Object::Account(_) => false,
-        Object::Role(name) | Object::Binding(None, name) => ours.contains(name),
-        Object::Binding(Some(_), name) => ours.contains(name) && reconciled.kept.contains(object),
+        Object::Role(name) | Object::Binding(None, name) => is_ours(name),
+        Object::Binding(Some(_), name) => is_ours(name) && reconciled.kept.contains(object),
     };
     !reconciled.refused.keys().any(is_wrong)
 }
 
-/// Whether the list of a binding is on the cluster.
+/// Whether the lists of a binding are on the cluster.
 pub(super) fn is_on(on: &ClusterSnapshot, binding: &Binding, reconciled: &ClusterChanges) -> bool {
-    let name = binding.bound.list_name(&on.installation);
-    let list = Object::Binding(binding.bound.place.clone(), name);
-    !reconciled.refused.contains_key(&list)
+    on.live_of(binding.user).all(|live| {
+        let name = binding.bound.list_name(&on.installation, live.shard);
+        let list = Object::Binding(binding.bound.place.clone(), name);
+        !reconciled.refused.contains_key(&list)
+    })
 }

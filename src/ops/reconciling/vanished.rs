@@ -88,7 +88,7 @@ pub(super) async fn end_vanished(
         bound: all
             .bound
             .iter()
-            .filter(|(it, _)| accounts.contains(it))
+            .filter(|it| accounts.contains(it.account))
             .copied()
             .collect(),
     };

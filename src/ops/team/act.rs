@@ -78,12 +78,7 @@ fn rotate(on: &ClusterSnapshot, who: &Who, user: &User) -> Result<Decision, Refu
     let subject = Subject::Personal(user.id);
     let live = on.live(subject);
     let end = live.map(|live| on.end_of(live, "rotated by an admin"));
-    let begin = Effect::BeginVersion {
-        cluster: on.cluster.id,
-        subject,
-        power,
-        version: on.next_version(subject),
-    };
+    let begin = on.begin(subject, power);
     let lift = lift(on, user);
     Ok(Decision {
         effects: lift.into_iter().chain(end).chain([begin]).collect(),

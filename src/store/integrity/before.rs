@@ -2,7 +2,8 @@
 //! are brought up to date.
 
 use super::guarded::{
-    BLOCKS, FIRST, GRANTS, Guarded, META, Of, PROJECT_MEMBERS, PROJECTS, PROVIDER_TOKENS, table,
+    BLOCKS, FIRST, GRANTS, GUARDED, Guarded, META, Of, PROJECT_MEMBERS, PROJECTS, PROVIDER_TOKENS,
+    table,
 };
 
 /// What of a cluster was guarded in stores of schema 6.
@@ -48,9 +49,38 @@ const USERS_5: Guarded = table(
     &["id", "name", "email", "role", "active", "key"],
 );
 
-/// What was guarded in stores of schema 7: all but what came since.
+/// What of a credential was guarded in stores of schema 6 to 8.
+const CREDENTIAL_8: &[&str] = &[
+    "id",
+    "cluster",
+    "kind",
+    "user",
+    "project",
+    "level",
+    "version",
+    "account",
+    "power",
+    "state",
+    "token_expires_at",
+    "until",
+];
+
+/// What was guarded in stores of schema 8: all but what came since.
+pub(super) fn guarded_8() -> Vec<Guarded> {
+    with_credentials_8(GUARDED)
+}
+
+/// What was guarded in stores of schema 7: the same, in one way each.
 pub(super) fn guarded_7() -> Vec<Guarded> {
-    FIRST.to_vec()
+    with_credentials_8(FIRST)
+}
+
+fn with_credentials_8(guarded: &[Guarded]) -> Vec<Guarded> {
+    let of_then = |guarded: &Guarded| match guarded.table {
+        "credentials" => guarded.with_columns(CREDENTIAL_8),
+        _ => *guarded,
+    };
+    guarded.iter().map(of_then).collect()
 }
 
 /// What was guarded in stores of schema 6: all but what came since.

@@ -203,7 +203,7 @@ const USERS: Guarded = table(
     ],
 );
 // Until when a token works is what a person is told of a revocation that is pending; until when a
-// shell may live is what ends it.
+// shell may live is what ends it. By its shard an account is found on the lists that it is taken off.
 const CREDENTIALS: Guarded = table(
     ("credentials", Of::Cluster),
     "@.cluster",
@@ -221,6 +221,7 @@ const CREDENTIALS: Guarded = table(
         "state",
         "token_expires_at",
         "until",
+        "shard",
     ],
 );
 // Who may have a shared version in their hands: one row less, and somebody keeps it.
@@ -387,6 +388,11 @@ const SECOND: &[Guarded] = &[
 ];
 
 impl Guarded {
+    /// The same rows, with what of them was guarded once.
+    pub(super) fn with_columns(&self, columns: &'static [&'static str]) -> Self {
+        Self { columns, ..*self }
+    }
+
     /// An expression over a row; `row` is `NEW`, `OLD`, or the table.
     fn of_row(expression: &str, row: &str) -> String {
         expression.replace('@', row)

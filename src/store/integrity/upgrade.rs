@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 
-use super::before::{GUARDED_5, guarded_6, guarded_7};
+use super::before::{GUARDED_5, guarded_6, guarded_7, guarded_8};
 use super::digests::{self, Key, hash_text, state};
 use super::guarded::{GUARDED, Guarded, Of};
 use super::shape;
@@ -19,7 +19,7 @@ use crate::store::{Result, audit};
 
 /// What the state of a store of schema 5 to 7 begins with: one hash over all digests.
 const STATE_7: &[u8] = b"kubegrant state v1";
-/// Where stores of schema 6 and 7 keep their digests.
+/// Where stores of schema 6 to 8 keep their digests.
 const DIGESTS_7: &str = "row_digests";
 /// Where stores of schema 5 keep their digests. It is gone since: a process that began before the
 /// store was brought up to date cannot write what it would vouch for by the rules of then.
@@ -27,8 +27,10 @@ const DIGESTS_5: &str = "digests";
 
 /// What a store was found to be before its migration.
 pub(in crate::store) struct Before {
-    /// By table and part: what is kept less what is there. Nothing where they agree.
+    /// By what is guarded and part: what is kept less what is there. Nothing where they agree.
     differences: BTreeMap<(String, String), Sum>,
+    /// Whether rows were guarded in a second way too.
+    has_seconds: bool,
     /// Whether the log vouches for the digests.
     is_vouched: bool,
     /// The state that the last event vouches for.
@@ -41,15 +43,22 @@ pub(in crate::store) fn before(sql: &Connection, found: i64) -> Result<Option<Be
         ..5 => return Ok(None),
         5 => (DIGESTS_5, GUARDED_5.to_vec()),
         6 => (DIGESTS_7, guarded_6()),
-        _ => (DIGESTS_7, guarded_7()),
+        7 => (DIGESTS_7, guarded_7()),
+        _ => (DIGESTS_7, guarded_8()),
     };
-    let empty = || Ok(hex(&Sha256::digest(STATE_7)));
-    let state = audit::last_state(sql, empty)?;
-    let is_vouched = state.as_ref() == Some(&state_7(sql, digests)?);
+    let has_seconds = found >= 8;
+    let (state, is_vouched) = if has_seconds {
+        vouched_8(sql)?
+    } else {
+        let empty = || Ok(hex(&Sha256::digest(STATE_7)));
+        let state = audit::last_state(sql, empty)?;
+        let is_vouched = state.as_ref() == Some(&state_7(sql, digests)?);
+        (state, is_vouched)
+    };
     let mut differences = BTreeMap::new();
     for guarded in &guarded {
         let rows = guarded.sums(sql, None)?;
-        let kept = kept_7(sql, digests, guarded.table)?;
+        let kept = kept_7(sql, digests, guarded.name)?;
         let parts = rows
             .keys()
             .chain(kept.keys().filter(|part| !rows.contains_key(*part)));
@@ -61,12 +70,13 @@ pub(in crate::store) fn before(sql: &Connection, found: i64) -> Result<Option<Be
             };
             difference.add(rows.get(part).copied().unwrap_or_default().negated());
             if !difference.is_zero() {
-                differences.insert((guarded.table.to_owned(), part.clone()), difference);
+                differences.insert((guarded.name.to_owned(), part.clone()), difference);
             }
         }
     }
     Ok(Some(Before {
         differences,
+        has_seconds,
         is_vouched,
         state,
     }))
@@ -74,10 +84,17 @@ pub(in crate::store) fn before(sql: &Connection, found: i64) -> Result<Option<Be
 
 /// Guards the rows of a store that was just brought up to date, and records it.
 pub(in crate::store) fn after(sql: &Connection, schema: i64, before: Option<Before>) -> Result<()> {
-    let (differences, is_vouched, found) = match before {
-        Some(before) => (before.differences, before.is_vouched, before.state),
-        None => (BTreeMap::new(), true, None),
-    };
+    let Before {
+        differences,
+        has_seconds,
+        is_vouched,
+        state: found,
+    } = before.unwrap_or_else(|| Before {
+        differences: BTreeMap::new(),
+        has_seconds: false,
+        is_vouched: true,
+        state: None,
+    });
     let detail = match (&found, differences.is_empty() && is_vouched) {
         (None, true) => "the records were taken as they stood",
         (_, true) => {
@@ -91,7 +108,7 @@ pub(in crate::store) fn after(sql: &Connection, schema: i64, before: Option<Befo
         for ((_, part), more) in differences.iter().filter(|(key, _)| theirs(key)) {
             sums.entry(part.clone()).or_default().add(*more);
         }
-        if guarded.is_second {
+        if guarded.is_second && !has_seconds {
             doubt(sql, guarded, &differences, &mut sums)?;
         }
         for (part, sum) in sums {
@@ -140,14 +157,24 @@ fn doubt(
     Ok(())
 }
 
-/// The digests that a store of schema 5 to 7 keeps of a table; `None` is one that nobody can read.
-fn kept_7(sql: &Connection, digests: &str, table: &str) -> Result<BTreeMap<String, Option<Sum>>> {
+/// The digests that a store of schema 5 to 8 keeps of a table; `None` is one that nobody can read.
+fn kept_7(sql: &Connection, digests: &str, name: &str) -> Result<BTreeMap<String, Option<Sum>>> {
     let query = format!("SELECT part, digest FROM {digests} WHERE name = ?1");
     let mut statement = sql.prepare_cached(&query)?;
-    let rows = statement.query_map([table], |row| {
+    let rows = statement.query_map([name], |row| {
         Ok((row.get(0)?, Sum::read(&row.get::<_, String>(1)?)))
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The state that the last event of a store of schema 8 vouches for, and whether it is the one that is there.
+fn vouched_8(sql: &Connection) -> Result<(Option<String>, bool)> {
+    let state = audit::last_state(sql, || digests::empty_state(sql))?;
+    let mut is_vouched = state.as_ref() == Some(&digests::state(sql)?);
+    for group in digests::groups(sql)? {
+        is_vouched &= digests::is_closed(sql, &group)?;
+    }
+    Ok((state, is_vouched))
 }
 
 /// The state of a store of schema 5 to 7.
