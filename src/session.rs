@@ -31,7 +31,7 @@ use crate::secrets::{Identity, IdentityError, OpenError, SecretString};
 use crate::store::{self, ReadTxn, Store};
 use zeroize::Zeroizing;
 
-pub(crate) use app::App;
+pub(crate) use app::{App, CLUSTERS_AT_ONCE};
 pub(crate) use given::{Given, is_stream};
 pub(crate) use head::{Known, NoHead, Note};
 pub(crate) use keyring::record_name;

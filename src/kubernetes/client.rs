@@ -87,6 +87,8 @@ pub(crate) enum Login {
 pub(crate) struct Limits {
     /// For TCP, proxy and TLS together.
     pub(crate) connect: Duration,
+    /// Until a server that never answered begins to, with the connecting.
+    pub(crate) first: Duration,
     /// For one attempt of a request, from asking to the last byte.
     pub(crate) read: Duration,
     /// The largest answer, in bytes.
@@ -101,6 +103,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(5),
+            first: Duration::from_secs(8),
             read: Duration::from_secs(30),
             body_max: 64 * 1024 * 1024,
             attempts_max: 4,

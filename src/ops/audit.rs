@@ -13,7 +13,7 @@ use crate::domain::cluster::Cluster;
 use crate::domain::name::{ClusterName, ProjectName, UserRef};
 use crate::domain::policy::OrganizationAction;
 use crate::domain::text;
-use crate::session::{App, Session};
+use crate::session::{App, CLUSTERS_AT_ONCE, Session};
 use crate::store::copy::Doubted;
 use crate::store::integrity::{self, Scope};
 use crate::store::{self, ReadTxn};
@@ -21,8 +21,6 @@ use crate::store::{self, ReadTxn};
 pub(crate) use crate::session::Known;
 pub(crate) use crate::store::audit::{Filter, Verdict};
 
-/// How many clusters are asked at once.
-const CLUSTERS_AT_ONCE: usize = 8;
 /// How long one of them is waited for.
 const ASK_MAX: Duration = Duration::from_secs(10);
 

@@ -35,11 +35,8 @@ use crate::domain::rows::Rows;
 use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::user::{User, UserId};
 use crate::domain::{Confirmed, Timestamp};
-use crate::session::Session;
+use crate::session::{CLUSTERS_AT_ONCE, Session};
 use crate::store::WriteTxn;
-
-/// How many clusters are worked on at once.
-pub(super) const CLUSTERS_AT_ONCE: usize = 8;
 
 /// What a change is about, and what the rules are asked of it.
 #[derive(Debug, Clone)]

@@ -12,11 +12,9 @@ use crate::domain::installation::InstallationId;
 use crate::domain::policy::OrganizationAction;
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::witness::Found;
-use crate::session::Session;
+use crate::session::{CLUSTERS_AT_ONCE, Session};
 use crate::store;
 
-/// How many clusters are asked at once.
-const CLUSTERS_AT_ONCE: usize = 8;
 /// How long one of them is waited for.
 const ASK_MAX: Duration = Duration::from_secs(10);
 

@@ -16,11 +16,8 @@ use crate::domain::name::ClusterName;
 use crate::domain::policy::ClusterAction;
 use crate::domain::rows::Rows;
 use crate::domain::snapshot::ClusterSnapshot;
-use crate::session::Session;
+use crate::session::{CLUSTERS_AT_ONCE, Session};
 use crate::store;
-
-/// How many clusters are worked on at once.
-const CLUSTERS_AT_ONCE: usize = 8;
 
 /// What came of one cluster.
 #[derive(Debug)]

@@ -150,6 +150,19 @@ pub(super) enum Depth {
 /// else from it: half of what others wait for its lock.
 const RECONCILE_BUDGET: Duration = Duration::from_mins(1);
 
+/// How much longer for each version that begins or ends: a few hundred a second are done on a busy API
+/// server.
+const BUDGET_EACH: Duration = Duration::from_millis(10);
+/// The longest that is added to it, so that who waits for the lock still gets it.
+const BUDGET_MORE: Duration = Duration::from_secs(50);
+
+/// How long one reconciling may work on what is pending.
+fn budget(on: &ClusterSnapshot) -> Duration {
+    let pending = on.credentials.iter().filter(|it| it.state.awaits_cluster());
+    let more = BUDGET_EACH.saturating_mul(u32::try_from(pending.count()).unwrap_or(u32::MAX));
+    RECONCILE_BUDGET + more.min(BUDGET_MORE)
+}
+
 /// Makes a cluster hold what the store says, and records what was seen to be true.
 ///
 /// The caller holds the cluster's lock from before it read the store. Where the cluster knows a
@@ -222,6 +235,7 @@ pub(super) async fn run_on(
     request: Option<EventSeq>,
     depth: Depth,
 ) -> Result<Reconciled, Error> {
+    let _at_work = app.at_work().await;
     let journal = &journal.clone().cluster(cluster);
     let (snapshot, head) = decide_ends(app, cluster, journal, request)?;
     let started = tokio::time::Instant::now();
@@ -230,6 +244,7 @@ pub(super) async fn run_on(
         source,
     };
     let desired = snapshot.desired();
+    let budget = budget(&snapshot);
     // Beside the work, not before it: a witness that cannot be told delays no revocation.
     let head = head.filter(|_| snapshot.is_pending() || request.is_some());
     let witness = Box::pin(async {
@@ -241,10 +256,10 @@ pub(super) async fn run_on(
     let take = Box::pin(async {
         let ended = snapshot::ended(&snapshot);
         let taking = connection.take(&ended, &desired);
-        match tokio::time::timeout(RECONCILE_BUDGET, taking).await {
+        match tokio::time::timeout(budget, taking).await {
             Ok(taken) => taken,
             Err(_) => Taken {
-                failures: vec![out_of_time()],
+                failures: vec![out_of_time(budget)],
                 ..Taken::default()
             },
         }
@@ -262,7 +277,7 @@ pub(super) async fn run_on(
         if is_done {
             return (taken, Ok(Given::default()));
         }
-        let left = RECONCILE_BUDGET.saturating_sub(started.elapsed());
+        let left = budget.saturating_sub(started.elapsed());
         let whole = Box::pin(give(
             app,
             cluster,
@@ -272,7 +287,7 @@ pub(super) async fn run_on(
         ));
         let given = match tokio::time::timeout(left, whole).await {
             Ok(given) => given,
-            Err(_) => Err(failed(out_of_time())),
+            Err(_) => Err(failed(out_of_time(budget))),
         };
         (taken, given)
     };
@@ -343,10 +358,10 @@ fn sort_refused(
     (left_out, others)
 }
 
-fn out_of_time() -> ClusterError {
+fn out_of_time(budget: Duration) -> ClusterError {
     ClusterError::inconsistent(&format!(
         "the cluster did not answer all that was asked within {} s",
-        RECONCILE_BUDGET.as_secs()
+        budget.as_secs()
     ))
 }
 

@@ -25,6 +25,7 @@ pub(crate) struct Progress {
     way: Way,
     total: usize,
     done: AtomicU64,
+    failed: AtomicU64,
 }
 
 /// How the progress is shown.
@@ -40,6 +41,7 @@ impl Progress {
             way: Way::Quiet,
             total,
             done: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
         }
     }
 
@@ -48,6 +50,7 @@ impl Progress {
             way: Way::Lines(words),
             total,
             done: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
         }
     }
 
@@ -56,6 +59,7 @@ impl Progress {
             way: Way::Bar(bar),
             total,
             done: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
         }
     }
 
@@ -79,6 +83,8 @@ impl Progress {
         let text = format!("[{number}/{}] {item}: failed: {why}", self.total);
         match &self.way {
             Way::Bar(bar) => {
+                let failed = self.failed.fetch_add(1, Ordering::SeqCst) + 1;
+                bar.set_message(format!("{failed} failed"));
                 bar.println(&text);
                 bar.inc(1);
             }

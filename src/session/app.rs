@@ -6,8 +6,10 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use thread_local::ThreadLocal;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{clocks, operator_login};
 use crate::domain::Timestamp;
@@ -19,6 +21,14 @@ use crate::kubernetes::connection::Connection;
 use crate::kubernetes::error::{Error as ClusterError, SetupError};
 use crate::secrets::SecretString;
 use crate::store::{self, Store};
+
+/// How many clusters are begun at once: one that does not answer takes a place from none that does.
+pub(crate) const CLUSTERS_AT_ONCE: usize = 128;
+/// How many of them are worked on at once, as far as they go on: what is seen of one takes some
+/// megabytes.
+const AT_WORK: usize = 16;
+/// How long a cluster waits for the others to be done with, which may have fallen silent.
+const WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// What all who act in one process share.
 pub(crate) struct App {
@@ -34,6 +44,7 @@ pub(crate) struct App {
     pub(super) state_dir: Option<PathBuf>,
     pub(super) user_id: u32,
     pub(super) clocks: clocks::Seen,
+    at_work: Semaphore,
 }
 
 impl App {
@@ -52,6 +63,7 @@ impl App {
             state_dir: env.state_dir(),
             user_id: env.user_id,
             clocks: clocks::Seen::default(),
+            at_work: Semaphore::new(AT_WORK),
         }
     }
 
@@ -59,6 +71,12 @@ impl App {
     pub(crate) fn now(&self) -> Timestamp {
         // Stored times have whole seconds; so have all that are compared with them.
         Timestamp::from_timestamp(self.clock.now().timestamp(), 0).unwrap_or_default()
+    }
+
+    /// Waits until few clusters are worked on, while what is given lives; not for long.
+    pub(crate) async fn at_work(&self) -> Option<SemaphorePermit<'_>> {
+        let permit = tokio::time::timeout(WAIT_MAX, self.at_work.acquire()).await;
+        permit.ok()?.ok()
     }
 
     /// Random bytes, for names.

@@ -1,6 +1,8 @@
 //! `kubegrant status` and `kubegrant reconcile`.
 
-use kubegrant_sandbox::Sandbox;
+use std::time::Duration;
+
+use kubegrant_sandbox::{Action, Fault, Match, Sandbox};
 use serde_json::json;
 
 use crate::home::{CONFIG_MAPS, Home, PODS, call, get};
@@ -207,4 +209,27 @@ fn what_a_killed_download_left_in_the_working_directory_goes_but_not_in_a_dry_ru
     assert!(left.exists(), "a dry run touches nothing");
     kg.run("reconcile").success();
     assert!(!left.exists());
+}
+
+#[test]
+fn clusters_that_do_not_answer_keep_no_other_waiting() {
+    let mut kg = Home::new();
+    // More than are worked on at once, and before the others in every list.
+    let silent: Vec<Sandbox> = (10..28)
+        .map(|at| kg.add_cluster(&format!("a-{at}")))
+        .collect();
+    let last = kg.add_cluster("z");
+    for sandbox in &silent {
+        sandbox.fault(Fault {
+            matches: Match::default(),
+            action: Action::Delay(Duration::from_mins(1)),
+        });
+    }
+    let ran = kg.run("reconcile");
+    ran.exit(8).says("no answer from").says("within 8 s");
+    let progress: Vec<&str> = ran.stderr.lines().take(20).collect();
+    assert_eq!(progress[..2], ["[1/20] prod", "[2/20] z"], "{ran}");
+    let failed = progress[2..].iter().filter(|it| it.contains(": failed: "));
+    assert_eq!(failed.count(), 18, "{ran}");
+    drop(last);
 }

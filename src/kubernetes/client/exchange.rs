@@ -7,7 +7,7 @@ use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER, USE
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Body, Bytes};
+use hyper::body::{Body, Bytes, Incoming};
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::Instant;
 
@@ -185,18 +185,17 @@ impl Exchange {
                     .to_str()
                     .is_ok_and(|accept| accept.contains("json") || accept == "*/*")
             });
-        let mut protocol = self.protocol.lock().await;
-        let (response, _permit) = match *protocol {
-            None => {
-                let response = (self.transport)(request)
-                    .await
-                    .map_err(|e| self.failed(&e))?;
-                *protocol = Some(response.version());
-                drop(protocol);
-                (response, None)
-            }
-            Some(version) => {
-                drop(protocol);
+        // Whoever never answered is not waited for as somebody who is slow once.
+        let first = tokio::time::timeout(self.limits.first, self.first(request)).await;
+        let silent = |_| {
+            Failed::for_good(Error::Timeout {
+                server: self.server.clone(),
+                seconds: self.limits.first.as_secs(),
+            })
+        };
+        let (response, _permit) = match first.map_err(silent)?? {
+            First::Answer(response) => (response, None),
+            First::Known(version, request) => {
                 // The permit lasts until the body is read: so long the connection is taken.
                 let permit = if version == Version::HTTP_2 {
                     None
@@ -229,6 +228,19 @@ impl Exchange {
                 body_max: whole,
             })),
         }
+    }
+
+    /// Sends the very first request; any other is given back, with what the server speaks.
+    async fn first(&self, request: Request<Full<Bytes>>) -> Result<First, Failed> {
+        let mut protocol = self.protocol.lock().await;
+        if let Some(version) = *protocol {
+            return Ok(First::Known(version, request));
+        }
+        let response = (self.transport)(request)
+            .await
+            .map_err(|e| self.failed(&e))?;
+        *protocol = Some(response.version());
+        Ok(First::Answer(response))
     }
 
     fn refuse_redirect<B>(&self, response: &Response<B>) -> Result<(), Failed> {
@@ -301,6 +313,14 @@ impl Exchange {
             passing,
         }
     }
+}
+
+/// What became of a request that may be the very first.
+enum First {
+    /// It was, and this is the answer.
+    Answer(Response<Incoming>),
+    /// It was not, and is still to be sent.
+    Known(Version, Request<Full<Bytes>>),
 }
 
 /// As much of a body as was to be read.

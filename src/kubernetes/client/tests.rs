@@ -20,6 +20,7 @@ use server::{Server, answer};
 pub(super) fn limits() -> Limits {
     Limits {
         connect: Duration::from_mins(1),
+        first: Duration::from_mins(2),
         read: Duration::from_mins(2),
         body_max: 64 * 1024,
         attempts_max: 3,

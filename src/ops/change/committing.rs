@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures::{StreamExt, stream};
 
 use super::case::Case;
-use super::{CLUSTERS_AT_ONCE, Change, Decision, Remark, Target};
+use super::{Change, Decision, Remark, Target};
 use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::CredentialId;
@@ -18,7 +18,7 @@ use crate::domain::user::User;
 use crate::ops::journal::Journal;
 use crate::ops::locked::LockedCluster;
 use crate::ops::{Applied, Error, Pending, find, reconciling, reseal};
-use crate::session::{App, Session};
+use crate::session::{App, CLUSTERS_AT_ONCE, Session};
 use crate::store::integrity::{self, Scope};
 use crate::store::{self, ReadTxn, WriteTxn};
 

@@ -22,11 +22,9 @@ use crate::domain::text;
 use crate::ops::change;
 use crate::ops::{Done, Error, Intent, Obstacle, Planned, Unasked, excess, find};
 use crate::secrets::{ExposeSecret, SecretString};
-use crate::session::{App, Session};
+use crate::session::{App, CLUSTERS_AT_ONCE, Session};
 use crate::store;
 
-/// How many clusters are worked on at once.
-const CLUSTERS_AT_ONCE: usize = 8;
 /// The file's name, where no cluster gives it one.
 const STEM: &str = "kubegrant";
 

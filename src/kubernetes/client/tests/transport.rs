@@ -63,7 +63,7 @@ async fn a_silent_server_is_given_up() {
     })
     .await;
     let limits = Limits {
-        read: Duration::from_secs(2),
+        first: Duration::from_secs(2),
         ..limits()
     };
     let client = connect(&server.endpoint(), token(), limits).expect("a client");
@@ -71,7 +71,10 @@ async fn a_silent_server_is_given_up() {
     // Those that wait for the first are not kept longer than it.
     for outcome in join_all((0..100).map(|_| ask(&client))).await {
         let error = outcome.expect_err("silence");
-        assert!(matches!(error, Error::Timeout { .. }), "{error}");
+        assert!(
+            matches!(error, Error::Timeout { seconds: 2, .. }),
+            "{error}"
+        );
         assert!(error.is_unreachable() && error.is_outcome_unknown());
     }
     // One after the other they would take two hundred seconds.
