@@ -28,6 +28,7 @@ use domain::installation::InstallationId;
 use domain::plan::{self, Account, Desired, Observed, ObservedBinding};
 use domain::policy::{self, Actor, ClusterAction, Standing, Target};
 use domain::power::{Binding, RoleRef, Roles, Rule, Subject};
+use domain::shard::Shard;
 use domain::user::Role;
 use kubegrant::env::{Env, Fixture};
 use rusqlite::Connection;
@@ -119,6 +120,7 @@ fn plan_of_100_writers_in_500_namespaces(bencher: Bencher<'_, '_>) {
         user: format!("user-{n}").parse().expect("a good name"),
         credential: CredentialId(n),
         power: Power::Write,
+        shard: Shard::FIRST,
     };
     let installation = InstallationId::new([0x0b, 0xad, 0xca, 0xfe]);
     let mut desired = Desired {

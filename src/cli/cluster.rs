@@ -10,6 +10,7 @@ mod protect;
 mod provider_token;
 mod relink;
 mod rotate_accounts;
+mod rotate_credentials;
 mod rotate_manager;
 mod set;
 mod show;
@@ -33,6 +34,7 @@ pub(crate) enum ClusterCommand {
     Unarchive(archive::ClusterUnarchiveArgs),
     Delete(delete::ClusterDeleteArgs),
     RotateManager(rotate_manager::ClusterRotateManagerArgs),
+    RotateCredentials(rotate_credentials::ClusterRotateCredentialsArgs),
     RotateAccounts(rotate_accounts::ClusterRotateAccountsArgs),
     Relink(relink::ClusterRelinkArgs),
     /// Manage the token of the cluster's provider (Hetzner Cloud)
@@ -54,6 +56,7 @@ pub(crate) async fn run(command: ClusterCommand, context: &mut Context<'_>) -> R
         ClusterCommand::Unarchive(args) => archive::run_unarchive(args, context).await,
         ClusterCommand::Delete(args) => delete::run(args, context).await,
         ClusterCommand::RotateManager(args) => rotate_manager::run(args, context).await,
+        ClusterCommand::RotateCredentials(args) => rotate_credentials::run(args, context).await,
         ClusterCommand::RotateAccounts(args) => rotate_accounts::run(args, context).await,
         ClusterCommand::Relink(args) => relink::run(args, context).await,
         ClusterCommand::ProviderToken(command) => provider_token::run(command, context).await,

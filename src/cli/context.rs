@@ -1,5 +1,7 @@
 //! What a verb works with: the session, the voice, and somebody to ask.
 
+use std::collections::BTreeMap;
+
 use super::prompt::Prompt;
 use super::views::plan::PlanView;
 use crate::domain::Confirmed;
@@ -89,22 +91,39 @@ impl<'a> Context<'a> {
 
     /// Says what a change did on clusters: what is true, and what is pending (exit 6).
     pub(crate) fn say_applied(&mut self, applied: &Applied) -> Result<(), Failure> {
-        for ended in &applied.ended {
-            self.output.status(&format!(
-                "Version {} of '{}' no longer works on cluster '{}' (read back).",
-                ended.version, ended.user, ended.cluster
-            ));
+        if applied.ended.len() > SAID_MAX {
+            for (cluster, count) in counted(&applied.ended) {
+                self.output.status(&format!(
+                    "{count} versions no longer work on cluster '{cluster}' (read back)."
+                ));
+            }
+        } else {
+            for ended in &applied.ended {
+                self.output.status(&format!(
+                    "Version {} of '{}' no longer works on cluster '{}' (read back).",
+                    ended.version, ended.user, ended.cluster
+                ));
+            }
         }
         for note in &applied.notes {
             self.output.warn(note);
         }
-        for item in &applied.pending {
+        for item in applied.pending.iter().take(SAID_MAX) {
             let until = item.until.map_or(String::new(), |until| {
                 let until = crate::domain::text::rfc3339(until);
                 format!("; its tokens may work until {until}")
             });
             self.output
                 .warn(&format!("cluster '{}': {}{until}", item.cluster, item.what));
+        }
+        if let Some(more) = applied
+            .pending
+            .len()
+            .checked_sub(SAID_MAX)
+            .filter(|it| *it > 0)
+        {
+            let more = format!("and {more} more, which `kubegrant status` lists");
+            self.output.warn(&more);
         }
         let Some(first) = applied.pending.first() else {
             return Ok(());
@@ -129,4 +148,16 @@ impl<'a> Context<'a> {
         }
         Err(failure)
     }
+}
+
+/// How many of one kind are said one by one.
+const SAID_MAX: usize = 20;
+
+/// How many ended on each cluster.
+fn counted(ended: &[ops::Ended]) -> BTreeMap<&ClusterName, usize> {
+    let mut counts = BTreeMap::new();
+    for ended in ended {
+        *counts.entry(&ended.cluster).or_default() += 1;
+    }
+    counts
 }

@@ -26,7 +26,7 @@ pub(crate) async fn run(
     match command {
         KubeconfigCommand::Download(args) => download::run(args, context).await,
         KubeconfigCommand::Remove(args) => remove::run(args, context).await,
-        KubeconfigCommand::Rotate(args) => rotate::run(args, context).await,
+        KubeconfigCommand::Rotate(args) => Box::pin(rotate::run(args, context)).await,
         KubeconfigCommand::Show(args) => show::run(args, context),
         KubeconfigCommand::Whose(args) => whose::run(&args, context),
     }

@@ -65,6 +65,8 @@ actions! {
     ClusterRelink = "cluster relink",
     /// Replace all accounts of a cluster.
     ClusterRotateAccounts = "cluster rotate-accounts",
+    /// Replace everybody's credentials on a cluster.
+    ClusterRotateCredentials = "cluster rotate-credentials",
     /// Replace the manager.
     ClusterRotateManager = "cluster rotate-manager",
     /// Change settings.

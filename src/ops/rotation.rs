@@ -1,4 +1,4 @@
-//! `cluster rotate-manager` and `cluster rotate-accounts`: what is to be known to nobody any more.
+//! `cluster rotate-manager`, `rotate-credentials` and `rotate-accounts`: what is to be known to nobody any more.
 //!
 //! Whoever could open a manager's login could have minted tokens of its account. Whoever had full
 //! access to a cluster could have minted tokens of every account there. The first ends with another
@@ -310,16 +310,101 @@ impl Change for RotateAccounts {
             return Err(Refusal::RestoredSince(on.cluster.name.clone()));
         }
         let mut effects = vec![replacing(on, seen.as_ref())];
-        for live in on.credentials.iter().filter(|it| it.state.is_live()) {
-            effects.push(on.end_of(live, "all accounts of the cluster were rotated"));
-            effects.extend(on.next_of(live, who.now));
-        }
+        let because = "all accounts of the cluster were rotated";
+        effects.extend(all_exchanged(on, who, because));
         Ok(Decision {
             effects,
             detail: "another manager, and new versions of all accounts".to_owned(),
             reaches_clusters: true,
             ..Decision::default()
         })
+    }
+}
+
+/// Every live version on a cluster ends, and with each that its subject still has begins the next.
+fn all_exchanged(on: &ClusterSnapshot, who: &Who, because: &'static str) -> Vec<Effect> {
+    let live = on.credentials.iter().filter(|it| it.state.is_live());
+    live.flat_map(|live| {
+        let end = on.end_of(live, because);
+        [end].into_iter().chain(on.next_of(live, who.now))
+    })
+    .collect()
+}
+
+/// Everybody's credentials on a cluster are replaced, as after a leak: kubeconfigs, shared ones too, and
+/// shells, which end.
+#[derive(Debug)]
+pub(crate) struct RotateCredentials {
+    /// Of which cluster.
+    pub(crate) cluster: ClusterName,
+}
+
+impl Change for RotateCredentials {
+    type Seen = ();
+    type Consent = Confirmed;
+
+    fn about(&self) -> About<'_> {
+        About::gives(
+            Action::ClusterRotateCredentials,
+            Target::on(&self.cluster, ClusterAction::Sensitive),
+        )
+    }
+
+    fn looks_for_preview(&self) -> bool {
+        false
+    }
+
+    async fn look(&self, session: &Session, rows: &Rows) -> Result<(), Error> {
+        // Who cannot open the cluster's login cannot finish: nothing is begun.
+        let on = rows.only().map_err(Error::Refused)?;
+        session.manager_login(&on.cluster, &on.installation)?;
+        Ok(())
+    }
+
+    fn decide(&self, rows: &Rows, who: &Who, (): &()) -> Result<Decision, Refusal> {
+        let on = rows.only()?;
+        if on.orphans_pending {
+            return Err(Refusal::RestoredSince(on.cluster.name.clone()));
+        }
+        let because = "all credentials of the cluster were rotated";
+        Ok(Decision {
+            effects: all_exchanged(on, who, because),
+            detail: "new versions of all credentials".to_owned(),
+            reaches_clusters: true,
+            concerns_all: true,
+            ..Decision::default()
+        })
+    }
+}
+
+/// What came of rotating everybody's credentials.
+#[derive(Debug)]
+pub(crate) struct CredentialsRotated {
+    /// Where.
+    pub(crate) cluster: ClusterName,
+    /// What ended, and what began.
+    pub(crate) exchanged: Vec<Exchanged>,
+    /// What it did on the cluster.
+    pub(crate) applied: Applied,
+}
+
+/// Replaces everybody's credentials on a cluster.
+pub(crate) async fn rotate_credentials(
+    session: &Session,
+    change: &RotateCredentials,
+    intent: &Intent,
+) -> Result<Done<CredentialsRotated>, Error> {
+    match Box::pin(change::run(session, change, intent)).await? {
+        Done::Planned(planned) => Ok(Done::Planned(planned)),
+        Done::Did(carried) => {
+            let before = carried.before.only().map_err(Error::Refused)?;
+            let exchanged = exchanged(session, before, &carried.effects)?;
+            Ok(Done::Did(CredentialsRotated {
+                cluster: before.cluster.name.clone(),
+                exchanged,
+                applied: carried.applied,
+            }))
+        }
     }
 }
 

@@ -13,13 +13,14 @@ use super::{Applied, Error, Intent, change, find};
 use crate::domain::access::Access;
 use crate::domain::action::Action;
 use crate::domain::cluster::{Cluster, State};
-use crate::domain::credential::State as CredentialState;
+use crate::domain::credential::{State as CredentialState, Subject};
 use crate::domain::effect::Facts;
-use crate::domain::name::{ClusterName, UserRef};
-use crate::domain::policy::{ClusterAction, OrganizationAction};
+use crate::domain::name::{ClusterName, ProjectName, UserRef};
+use crate::domain::policy::{ClusterAction, OrganizationAction, ProjectAction};
 use crate::domain::user::User;
 use crate::session::{App, Session};
 use crate::store;
+use crate::store::integrity::{self, Scope};
 
 /// What is done to a user's credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,12 +53,32 @@ impl Verb {
     }
 }
 
+/// To whose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// This user's.
+    User(UserRef),
+    /// Everybody's, as after a leak.
+    Everybody,
+}
+
+impl Whose {
+    fn user(&self) -> Option<&UserRef> {
+        match self {
+            Self::User(user) => Some(user),
+            Self::Everybody => None,
+        }
+    }
+}
+
 /// On which clusters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Where {
     /// On this one.
     Cluster(ClusterName),
-    /// Wherever the user has access, a live version or a block.
+    /// On those of a project.
+    Project(ProjectName),
+    /// Wherever there is anything to do.
     AllClusters,
 }
 
@@ -105,33 +126,53 @@ impl TeamOutcome {
     }
 }
 
-/// Does it to a user's latest version, on one or all clusters.
+/// Does it to the latest version of a user or of everybody, on one or several clusters.
 ///
 /// `on_progress` is told of each cluster as it is finished. One cluster's failure hides no other's
 /// success.
 pub(crate) async fn act<C: Clone>(
     session: &Session,
-    (user, place): (&UserRef, &Where),
+    (whose, place): (&Whose, &Where),
     action: &Verb,
     intent: &Intent<C>,
     on_progress: &mut dyn FnMut(ProgressEvent<'_>),
 ) -> Result<Vec<Report>, Error> {
     let (actor, journal) = find::acting(session, action.action())?;
-    let journal = journal.user_name(&user.to_string());
-    let (user, clusters) = match place {
+    let journal = match whose {
+        Whose::User(user) => journal.user_name(&user.to_string()),
+        Whose::Everybody => journal,
+    };
+    let one = match place {
         Where::Cluster(name) => {
-            let found = find::cluster(session, &actor, &journal, name, action.asks())?;
-            (find::user(session, user)?, vec![found.cluster])
+            Some(find::cluster(session, &actor, &journal, name, action.asks())?.cluster)
         }
-        Where::AllClusters => {
+        Where::Project(_) | Where::AllClusters => {
             find::may(session, &actor, &journal, OrganizationAction::Team)?;
-            let user = find::user(session, user)?;
-            let clusters = concerned(session, &user, action)?;
-            (user, clusters)
+            None
         }
     };
+    let project = match place {
+        Where::Project(name) => {
+            let see = ProjectAction::See;
+            Some(find::project(session, &actor, &journal, name, see)?.id)
+        }
+        Where::Cluster(_) | Where::AllClusters => None,
+    };
+    let user = whose.user().map(|user| find::user(session, user));
+    let user = user.transpose()?;
+    let clusters = if let Some(cluster) = one {
+        vec![cluster]
+    } else {
+        let mut all = match &user {
+            Some(user) => concerned(session, user, action)?,
+            None => with_anything(session, action)?,
+        };
+        all.retain(|it| project.is_none() || it.project == project);
+        all
+    };
     on_progress(ProgressEvent::Begins(clusters.len()));
-    let user = &UserRef::Name(user.name);
+    let user = user.map(|user| UserRef::Name(user.name));
+    let user = user.as_ref();
     let names = clusters.into_iter().map(|cluster| cluster.name);
     let mut told = |report: &Report| on_progress(ProgressEvent::Finished(report));
     let reports = change::on_each(
@@ -146,7 +187,33 @@ pub(crate) async fn act<C: Clone>(
     Ok(reports.await)
 }
 
-/// The clusters that an action on all clusters is about.
+/// The clusters on which there is anything to do to anybody's.
+fn with_anything(app: &App, action: &Verb) -> Result<Vec<Cluster>, Error> {
+    app.store()?.read(|tx| {
+        integrity::check(tx, Scope::Clusters)?;
+        let mut concerned = Vec::new();
+        for cluster in store::clusters::list(tx)? {
+            let live = || -> store::Result<bool> {
+                let unfinished = store::credentials::unfinished(tx, cluster.id)?;
+                Ok(unfinished
+                    .iter()
+                    .any(|it| it.state.is_live() && matches!(it.subject, Subject::Personal(_))))
+            };
+            let concerns = match action {
+                Verb::Rotate => cluster.state == State::Active && live()?,
+                // Owners and admins have access to each of them.
+                Verb::Revoke { .. } => true,
+                Verb::Restore => !store::blocks::of_cluster(tx, cluster.id)?.is_empty(),
+            };
+            if concerns {
+                concerned.push(cluster);
+            }
+        }
+        Ok(concerned)
+    })
+}
+
+/// The clusters that an action on all of a user's clusters is about.
 fn concerned(app: &App, user: &User, action: &Verb) -> Result<Vec<Cluster>, Error> {
     app.store()?.read(|tx| {
         let mut concerned = Vec::new();

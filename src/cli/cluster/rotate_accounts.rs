@@ -7,6 +7,7 @@ use crate::cli::{completion, confirm};
 use crate::domain::name::ClusterName;
 use crate::error::Failure;
 use crate::ops;
+use crate::ops::rotation::Exchanged;
 
 /// Replace all accounts of a cluster, the manager's too
 ///
@@ -25,6 +26,21 @@ pub(crate) struct ClusterRotateAccountsArgs {
     name: ClusterName,
     #[command(flatten)]
     dry_run: DryRunArgs,
+}
+
+/// Says who must download again.
+pub(super) fn say_again(exchanged: &[Exchanged], context: &mut Context<'_>) {
+    for exchanged in exchanged {
+        if !exchanged.again.is_empty() {
+            let names: Vec<String> = exchanged.again.iter().map(|it| format!("'{it}'")).collect();
+            context.output.status(&format!(
+                "Version {} of '{}' was held by {}: they must download again.",
+                exchanged.ended,
+                exchanged.owner,
+                names.join(", ")
+            ));
+        }
+    }
 }
 
 pub(crate) async fn run(
@@ -47,17 +63,7 @@ pub(crate) async fn run(
         return Ok(());
     };
     context.output.show(&RotatedView::from(&done))?;
-    for exchanged in &done.exchanged {
-        if !exchanged.again.is_empty() {
-            let names: Vec<String> = exchanged.again.iter().map(|it| format!("'{it}'")).collect();
-            context.output.status(&format!(
-                "Version {} of '{}' was held by {}: they must download again.",
-                exchanged.ended,
-                exchanged.owner,
-                names.join(", ")
-            ));
-        }
-    }
+    say_again(&done.exchanged, context);
     for foreign in &done.foreign {
         context
             .output

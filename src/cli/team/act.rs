@@ -5,22 +5,33 @@ use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::project::change::say_over;
 use crate::cli::views::team::ReportView;
-use crate::domain::name::{ClusterName, UserRef};
+use crate::domain::name::{ClusterName, ProjectName, UserRef};
 use crate::error::Failure;
-use crate::ops::team::{ProgressEvent, Verb, Where, act};
+use crate::ops::team::{ProgressEvent, Verb, Where, Whose, act};
 use crate::ops::{Applied, Intent};
 
 /// Whose credential, and where.
 #[derive(clap::Args, Debug)]
 pub(crate) struct ActArgs {
     /// Whose kubeconfig: name or e-mail
-    #[arg(add = completion::users())]
-    pub(crate) user: UserRef,
+    #[arg(add = completion::users(), required_unless_present = "all_users")]
+    pub(crate) user: Option<UserRef>,
+    /// Everybody's, as after a leak
+    #[arg(long, conflicts_with = "user")]
+    pub(crate) all_users: bool,
     /// On which cluster
-    #[arg(short, long, add = completion::clusters(), required_unless_present = "all_clusters")]
+    #[arg(
+        short,
+        long,
+        add = completion::clusters(),
+        required_unless_present_any = ["all_clusters", "project"]
+    )]
     pub(crate) cluster: Option<ClusterName>,
+    /// On the clusters of a project
+    #[arg(long, add = completion::projects(), conflicts_with = "cluster")]
+    pub(crate) project: Option<ProjectName>,
     /// On every cluster where there is anything to do
-    #[arg(long, conflicts_with = "cluster")]
+    #[arg(long, conflicts_with_all = ["cluster", "project"])]
     pub(crate) all_clusters: bool,
     #[command(flatten)]
     pub(crate) dry_run: DryRunArgs,
@@ -29,16 +40,31 @@ pub(crate) struct ActArgs {
 impl ActArgs {
     /// Where it happens.
     pub(crate) fn place(&self) -> Where {
-        self.cluster
-            .clone()
-            .map_or(Where::AllClusters, Where::Cluster)
+        match (&self.cluster, &self.project) {
+            (Some(cluster), _) => Where::Cluster(cluster.clone()),
+            (None, Some(project)) => Where::Project(project.clone()),
+            (None, None) => Where::AllClusters,
+        }
     }
 
-    /// Where it happens, in words.
-    pub(crate) fn place_words(&self) -> String {
-        match &self.cluster {
-            Some(cluster) => format!("on cluster '{cluster}'"),
-            None => "on every cluster".to_owned(),
+    /// Whose it is about.
+    pub(crate) fn whose(&self) -> Whose {
+        match &self.user {
+            Some(user) => Whose::User(user.clone()),
+            None => Whose::Everybody,
+        }
+    }
+
+    /// Whose kubeconfig it is about, and where, in words.
+    pub(crate) fn words(&self) -> String {
+        let whose = match &self.user {
+            Some(user) => format!("'{user}'"),
+            None => "EVERY user".to_owned(),
+        };
+        match self.place() {
+            Where::Cluster(cluster) => format!("{whose} on cluster '{cluster}'"),
+            Where::Project(project) => format!("{whose} on the clusters of project '{project}'"),
+            Where::AllClusters => format!("{whose} on every cluster"),
         }
     }
 }
@@ -50,10 +76,10 @@ pub(crate) async fn run<C: Clone>(
     intent: Intent<C>,
     context: &mut Context<'_>,
 ) -> Result<(), Failure> {
-    let place = args.place();
+    let (whose, place) = (args.whose(), args.place());
     let mut progress = None;
     let many = args.cluster.is_none();
-    let (session, whom) = (context.session, (&args.user, &place));
+    let (session, whom) = (context.session, (&whose, &place));
     let reports = act(session, whom, &action, &intent, &mut |event| {
         match (event, &progress) {
             // One cluster needs no progress: what came of it is said at once.
@@ -69,7 +95,10 @@ pub(crate) async fn run<C: Clone>(
     })
     .await?;
     drop(progress);
-    let user = args.user.to_string();
+    let user = match &whose {
+        Whose::User(user) => user.to_string(),
+        Whose::Everybody => "*".to_owned(),
+    };
     context
         .output
         .list(reports.iter().map(|it| ReportView::new(&user, it)))?;

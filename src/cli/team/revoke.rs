@@ -14,7 +14,8 @@ use crate::ops::team::Verb;
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "Examples:\n  \
     kubegrant team revoke bob --cluster prod --reason \"laptop stolen\" --yes\n  \
-    kubegrant team revoke bob --all-clusters --yes")]
+    kubegrant team revoke bob --all-clusters --yes\n  \
+    kubegrant team revoke --all-users --project shop --reason \"contract ended\" --yes")]
 pub(crate) struct TeamRevokeArgs {
     #[command(flatten)]
     act: ActArgs,
@@ -24,8 +25,10 @@ pub(crate) struct TeamRevokeArgs {
 }
 
 pub(crate) async fn run(args: TeamRevokeArgs, context: &mut Context<'_>) -> Result<(), Failure> {
-    let (user, place) = (&args.act.user, args.act.place_words());
-    let question = format!("Revoke the kubeconfig of '{user}' {place}, and block downloads?");
+    let question = format!(
+        "Revoke the kubeconfig of {}, and block downloads?",
+        args.act.words()
+    );
     let intent = confirm::intent(context, &question, args.act.dry_run)?;
     let action = Verb::Revoke {
         reason: args.reason,

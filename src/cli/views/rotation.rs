@@ -1,6 +1,6 @@
 //! All accounts of a cluster, exchanged. Frozen: fields are added, never renamed or retyped.
 
-use crate::ops::rotation::{Exchanged, Rotated};
+use crate::ops::rotation::{CredentialsRotated, Exchanged, Rotated};
 use crate::output::{Table, View};
 
 frozen! {
@@ -38,5 +38,28 @@ impl View for RotatedView {
             })
             .col("APPLIED", |_| self.applied)
             .names(vec![format!("cluster/{}", self.cluster)])
+    }
+}
+
+frozen! {
+    /// Everybody's credentials on a cluster, exchanged.
+    pub(crate) struct CredentialsView from done: &CredentialsRotated {
+        cluster: String = done.cluster.to_string(),
+        accounts: Vec<ExchangedView> = done.exchanged.iter().map(ExchangedView::from).collect(),
+        applied: bool = done.applied.pending.is_empty(),
+    }
+}
+
+impl View for CredentialsView {
+    fn table(&self) -> Table<'_> {
+        let version = |number: u32| format!("version {number}");
+        Table::of(&self.accounts)
+            .col("CLUSTER", |_| &self.cluster)
+            .col("OF", |it| &it.owner)
+            .col("ENDED", |it| version(it.ended))
+            .col("BEGUN", |it| it.begun.map(version))
+            .col("APPLIED", |_| self.applied)
+            .names(vec![format!("cluster/{}", self.cluster)])
+            .empty("Nobody has a credential there.")
     }
 }

@@ -38,22 +38,32 @@ impl Connection {
         taken: &mut Taken,
     ) {
         // What cannot be looked at may be there.
-        let (foreign, blind) = match self.foreign_bindings(ended, &doubts.ours).await {
+        let foreign = self.foreign_bindings(ended, &doubts.ours).await;
+        let (foreign, blind) = match foreign {
             Ok(found) => (found, false),
             Err(error) => {
                 taken.failures.push(error);
                 (Foreign::default(), true)
             }
         };
-        let confirmed = stream::iter(ended.accounts.iter().zip(gone))
-            .map(|(ending, gone)| {
+        // Of many the last stand for all where others are asked: see `last_written`. What somebody bound to
+        // one of them was looked for in a list.
+        let elsewhere_from = ended.accounts.len().saturating_sub(CONCURRENCY);
+        let nowhere = &Further::none();
+        let confirmed = stream::iter(ended.accounts.iter().zip(gone).enumerate())
+            .map(|(at, (ending, gone))| {
+                let further = if at < elsewhere_from {
+                    nowhere
+                } else {
+                    &doubts.further
+                };
                 let known = foreign.of.get(ending.account);
                 let blind = blind || foreign.linger.contains(ending.account);
                 async move {
                     let since = gone?.since;
                     let others = known.into_iter().flatten().cloned().collect();
                     let notes = self
-                        .confirm_end(ending, since, (others, blind), doubts)
+                        .confirm_end(ending, since, (others, blind), (doubts, further))
                         .await?;
                     Ok::<_, Error>((ending.credential, notes))
                 }
@@ -80,7 +90,7 @@ impl Connection {
         ending: &Ending<'_>,
         gone: Instant,
         (mut others, blind): (BTreeSet<(Place, String)>, bool),
-        doubts: &Doubts<'_>,
+        (doubts, further): (&Doubts<'_>, &Further),
     ) -> Result<Vec<String>, Error> {
         let mut notes = Vec::new();
         let unwritten = doubts.unwritten.contains(ending.account);
@@ -89,8 +99,7 @@ impl Connection {
         let mut seen = BTreeSet::new();
         let mut pause = PAUSE;
         loop {
-            let further = doubts.further.iter();
-            let elsewhere = further.map(|one| {
+            let elsewhere = further.iter().map(|one| {
                 // One that hangs keeps nobody waiting for longer than the token lives.
                 tokio::time::timeout(FOLLOW_MAX, one.let_in_anyhow(ending.account))
             });

@@ -14,6 +14,7 @@ use crate::kubernetes::connection::Connection;
 use crate::kubernetes::error::Error;
 use crate::kubernetes::list::{Found, Kept, Outline, Scope};
 use crate::kubernetes::lists::{List, called, is_account};
+use crate::kubernetes::reconcile::CONCURRENCY;
 
 /// The groups of our accounts alone, and of all accounts.
 const OUR_GROUPS: [&str; 2] = ["system:serviceaccounts", "system:serviceaccounts:kubegrant"];
@@ -83,7 +84,8 @@ impl Connection {
         let mut places: BTreeMap<Place, BTreeSet<&str>> = BTreeMap::new();
         for ending in &ended.accounts {
             let mut could = |place| places.entry(place).or_default().insert(ending.account);
-            if ending.power == Power::Full {
+            // Of many it is one question, and asked of all.
+            if ending.power == Power::Full || ended.accounts.len() > CONCURRENCY {
                 could(None);
             }
             for it in ended.bound.iter().filter(|it| it.account == ending.account) {

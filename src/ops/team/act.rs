@@ -1,4 +1,4 @@
-//! Rotating, revoking and restoring one user's kubeconfig on one cluster.
+//! Rotating, revoking and restoring the kubeconfig of a user, or of everybody, on one cluster.
 
 use std::marker::PhantomData;
 
@@ -10,22 +10,26 @@ use crate::domain::refusal::Refusal;
 use crate::domain::rows::Rows;
 use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::user::User;
-use crate::ops::change::{self, About, Carried, Change, Decision, Direction, Target, Who};
+use crate::ops::change::{self, About, Carried, Change, Decision, Direction, Remark, Target, Who};
 use crate::ops::{Applied, Done, Error, Intent};
 use crate::session::Session;
 
-/// One action on one user's kubeconfig on one cluster. What it needs for consent is for whoever
+/// One action on one cluster, on the kubeconfig of a user, or of everybody where none is named. What it needs for consent is for whoever
 /// asks to say: to restore takes nothing from anybody.
 #[derive(Debug, Clone)]
 pub(super) struct Act<'a, C> {
-    user: &'a UserRef,
+    user: Option<&'a UserRef>,
     cluster: &'a ClusterName,
     action: &'a Verb,
     consent: PhantomData<C>,
 }
 
 impl<'a, C> Act<'a, C> {
-    pub(super) fn new(user: &'a UserRef, cluster: &'a ClusterName, action: &'a Verb) -> Self {
+    pub(super) fn new(
+        user: Option<&'a UserRef>,
+        cluster: &'a ClusterName,
+        action: &'a Verb,
+    ) -> Self {
         Self {
             user,
             cluster,
@@ -88,6 +92,64 @@ fn rotate(on: &ClusterSnapshot, who: &Who, user: &User) -> Result<Decision, Refu
     })
 }
 
+/// The same to everybody. Whoever has no version has none to rotate, and nobody's block is lifted by it.
+fn of_everybody(on: &ClusterSnapshot, who: &Who, action: &Verb) -> Result<Decision, Refusal> {
+    if *action == Verb::Rotate && on.orphans_pending {
+        return Err(Refusal::RestoredSince(on.cluster.name.clone()));
+    }
+    let mut places = on.places();
+    let mut decision = Decision {
+        reaches_clusters: *action != Verb::Restore,
+        concerns_all: true,
+        ..Decision::default()
+    };
+    let mut count = 0;
+    let mut users: Vec<&User> = on.people.users.values().collect();
+    users.sort_by(|a, b| a.name.cmp(&b.name));
+    for user in users {
+        let subject = Subject::Personal(user.id);
+        let power = on.access_of(user, who.now).power();
+        let (effects, detail) = match (action, on.live(subject), power) {
+            (Verb::Rotate, Some(live), Some(power)) => {
+                let end = on.end_of(live, "rotated by an admin");
+                let begin = on.begin_in(&mut places, subject, power);
+                // Its own events say so.
+                (vec![end, begin], None)
+            }
+            (Verb::Revoke { reason }, live, power) if live.is_some() || power.is_some() => {
+                let one = revoke(on, user, reason);
+                (one.effects, Some(one.detail))
+            }
+            (Verb::Restore, ..) => {
+                let detail = format!("block of '{}' lifted", user.name);
+                (lift(on, user).into_iter().collect(), Some(detail))
+            }
+            _ => continue,
+        };
+        if effects.is_empty() {
+            continue;
+        }
+        count += 1;
+        decision.effects.extend(effects);
+        decision.remarks.extend(detail.map(|detail| Remark {
+            user: Some(user.id),
+            detail,
+            ..Remark::default()
+        }));
+    }
+    decision.detail = match action {
+        Verb::Rotate => format!("rotate the kubeconfigs of {count} users"),
+        Verb::Revoke { reason } if reason.is_empty() => {
+            format!("revoke and block the kubeconfigs of {count} users")
+        }
+        Verb::Revoke { reason } => {
+            format!("revoke and block the kubeconfigs of {count} users: {reason}")
+        }
+        Verb::Restore => format!("blocks of {count} users lifted"),
+    };
+    Ok(decision)
+}
+
 impl<C> Change for Act<'_, C> {
     type Seen = ();
     type Consent = C;
@@ -98,12 +160,12 @@ impl<C> Change for Act<'_, C> {
             Verb::Revoke { .. } => Direction::Takes,
             Verb::Rotate | Verb::Restore => Direction::Gives,
         };
-        About::new(
-            self.action.action(),
-            Target::on(self.cluster, self.action.asks()),
-            direction,
-        )
-        .user(self.user)
+        let target = Target::on(self.cluster, self.action.asks());
+        let about = About::new(self.action.action(), target, direction);
+        match self.user {
+            Some(user) => about.user(user),
+            None => about,
+        }
     }
 
     async fn look(&self, session: &Session, rows: &Rows) -> Result<(), Error> {
@@ -116,7 +178,10 @@ impl<C> Change for Act<'_, C> {
 
     fn decide(&self, rows: &Rows, who: &Who, (): &()) -> Result<Decision, Refusal> {
         let on = rows.only()?;
-        let user = rows.people.user(self.user)?;
+        let Some(user) = self.user else {
+            return of_everybody(on, who, self.action);
+        };
+        let user = rows.people.user(user)?;
         let decision = match self.action {
             Verb::Revoke { reason } => revoke(on, user, reason),
             Verb::Rotate => rotate(on, who, user)?,
@@ -158,7 +223,44 @@ pub(super) async fn on<C>(
     })
 }
 
+/// What is true of everybody's now.
+fn sentence_of_everybody(on: &ClusterName, action: &Verb, effects: &[Effect]) -> String {
+    let number = |is: fn(&Effect) -> bool| effects.iter().filter(|it| is(it)).count();
+    match action {
+        Verb::Rotate => {
+            let begun = number(|it| {
+                let personal = Subject::user;
+                matches!(it, Effect::BeginVersion { subject, .. } if personal(*subject).is_some())
+            });
+            format!(
+                "new versions of {begun} users on cluster '{on}' have begun; they wait to be downloaded"
+            )
+        }
+        Verb::Revoke { .. } => {
+            let blocked = number(|it| matches!(it, Effect::PutBlock { .. }));
+            format!("the kubeconfigs of {blocked} users on cluster '{on}' are revoked and blocked")
+        }
+        Verb::Restore => {
+            let lifted = number(|it| matches!(it, Effect::LiftBlock { .. }));
+            format!("{lifted} users can download a kubeconfig for cluster '{on}' again")
+        }
+    }
+}
+
 fn sentence<C>(act: &Act<'_, C>, carried: &Carried) -> String {
+    if act.user.is_none() {
+        return match (act.action, carried.is_unchanged()) {
+            (action, false) => sentence_of_everybody(act.cluster, action, &carried.effects),
+            (Verb::Rotate, true) => format!("nobody has a kubeconfig on cluster '{}'", act.cluster),
+            (Verb::Revoke { .. }, true) => {
+                format!(
+                    "everybody's kubeconfig on cluster '{}' was revoked already",
+                    act.cluster
+                )
+            }
+            (Verb::Restore, true) => format!("nobody is blocked on cluster '{}'", act.cluster),
+        };
+    }
     let (name, on) = (carried.user_name(), act.cluster);
     match (act.action, carried.is_unchanged()) {
         (Verb::Revoke { .. }, false) => {

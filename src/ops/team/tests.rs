@@ -21,7 +21,7 @@ fn revoke() -> Verb {
 fn with<T>(user: &str, action: &Verb, use_it: impl FnOnce(&Act<'_, Confirmed>) -> T) -> T {
     let user: UserRef = user.parse().expect("a name");
     let cluster: ClusterName = "prod".parse().expect("a name");
-    use_it(&Act::new(&user, &cluster, action))
+    use_it(&Act::new(Some(&user), &cluster, action))
 }
 
 fn all(world: &World, user: &str, action: &Verb) -> Vec<String> {
