@@ -42,11 +42,6 @@ impl Further {
         Self(further)
     }
 
-    /// None.
-    pub(super) fn none() -> Self {
-        Self(vec![])
-    }
-
     pub(super) fn iter(&self) -> std::slice::Iter<'_, Connection> {
         self.0.iter()
     }

@@ -9,6 +9,7 @@
 //! - bindings that somebody else made for an account that ends are named, and lose it too.
 
 mod confirm;
+mod many;
 mod others;
 
 use std::collections::BTreeSet;
@@ -166,6 +167,7 @@ impl Ours {
 }
 
 /// An account that is gone.
+#[derive(Debug, Clone, Copy)]
 struct Gone {
     since: Instant,
     /// Whether it was still there when it was looked for.
@@ -183,10 +185,7 @@ impl Connection {
             return taken;
         }
         let further = Further::open(self);
-        let accounts = stream::iter(&ended.accounts)
-            .map(|ending| self.end_account(ending))
-            .buffered(CONCURRENCY)
-            .collect::<Vec<_>>();
+        let accounts = self.end_accounts(&ended.accounts);
         let (gone, dropped) = futures::join!(accounts, self.drop_from_lists(ended));
         let (mut left, mut unwritten) = (Vec::new(), BTreeSet::new());
         let mut rules = Rules::default();

@@ -120,12 +120,23 @@ pub(crate) fn versions_of(
     subject: Subject,
 ) -> Result<Vec<Credential>> {
     let (kind, user, project, level) = columns(subject);
-    collect(
-        tx,
-        "cluster = ?1 AND kind = ?2 AND user IS ?3 AND project IS ?4 AND level IS ?5
-         ORDER BY version",
-        (cluster, kind, user, project, level),
-    )
+    let filter = format!("{} ORDER BY version", of_subject(subject));
+    collect(tx, &filter, (cluster, kind, user, project, level))
+}
+
+/// Finds the versions of a subject by an index: on cluster `?1`, of kind `?2`, user `?3`, or project `?4` and level
+/// `?5`.
+fn of_subject(subject: Subject) -> &'static str {
+    match subject {
+        Subject::Personal(_) | Subject::Shell(_) => {
+            "cluster = ?1 AND kind <> 'shared' AND kind = ?2 AND user = ?3
+             AND project IS ?4 AND level IS ?5"
+        }
+        Subject::Shared { .. } => {
+            "cluster = ?1 AND kind = 'shared' AND kind = ?2 AND user IS ?3
+             AND project = ?4 AND level = ?5"
+        }
+    }
 }
 
 /// Lists everything on a cluster that is not revoked: live, and pending.
@@ -170,10 +181,14 @@ pub(crate) fn last_ended(
     because: &str,
 ) -> Result<Vec<Credential>> {
     let filter = "cluster = ?1 AND ended_because = ?2 AND state = 'revoked' AND kind <> 'shell'
-         AND version = (SELECT max(version) FROM credentials AS other
-           WHERE other.cluster = credentials.cluster AND other.kind = credentials.kind
-             AND other.user IS credentials.user AND other.project IS credentials.project
-             AND other.level IS credentials.level) ORDER BY id";
+         AND version = CASE kind
+           WHEN 'shared' THEN (SELECT max(version) FROM credentials AS other
+             WHERE other.kind = 'shared' AND other.cluster = credentials.cluster
+               AND other.project = credentials.project AND other.level = credentials.level)
+           ELSE (SELECT max(version) FROM credentials AS other
+             WHERE other.kind <> 'shared' AND other.cluster = credentials.cluster
+               AND other.user = credentials.user AND other.kind = credentials.kind) END
+         ORDER BY id";
     collect(tx, filter, (cluster, because))
 }
 
@@ -236,14 +251,32 @@ pub(crate) fn holders(tx: &ReadTxn<'_>, id: CredentialId) -> Result<Vec<Holder>>
     })
 }
 
-/// Lists the latest version of every user's own kubeconfig on every cluster that is in view.
-pub(crate) fn latest(tx: &ReadTxn<'_>) -> Result<Vec<Credential>> {
-    let filter = "kind = 'personal' AND version = (SELECT max(version) FROM credentials AS other
+/// Lists the latest version of users' own kubeconfigs: of every user or one, on every cluster that is in view or
+/// on one.
+pub(crate) fn latest(
+    tx: &ReadTxn<'_>,
+    cluster: Option<ClusterId>,
+    user: Option<UserId>,
+) -> Result<Vec<Credential>> {
+    // What is not shared has an index, which is found by these very words.
+    let mut filter = "kind = 'personal' AND kind <> 'shared'
+         AND version = (SELECT max(version) FROM credentials AS other
            WHERE other.cluster = credentials.cluster AND other.user = credentials.user
-             AND other.kind = 'personal')
-         AND cluster IN (SELECT id FROM clusters WHERE removed_at IS NULL)
-         ORDER BY cluster, user";
-    collect(tx, filter, [])
+             AND other.kind = 'personal' AND other.kind <> 'shared')
+         AND cluster IN (SELECT id FROM clusters WHERE removed_at IS NULL)"
+        .to_owned();
+    let mut given = Vec::new();
+    for (column, number) in [
+        ("cluster", cluster.map(|it| it.0)),
+        ("user", user.map(|it| it.0)),
+    ] {
+        if let Some(number) = number {
+            filter.push_str(&format!(" AND {column} = ?"));
+            given.push(number);
+        }
+    }
+    filter.push_str(" ORDER BY cluster, user");
+    collect(tx, &filter, rusqlite::params_from_iter(given))
 }
 
 /// Reads one credential.
@@ -321,23 +354,25 @@ pub(super) fn set_shard(tx: &WriteTxn<'_>, id: CredentialId, shard: Shard) -> Re
 pub(crate) fn next_version(tx: &ReadTxn<'_>, cluster: ClusterId, subject: Subject) -> Result<u32> {
     let (kind, user, project, level) = columns(subject);
     let owner = owner(tx, subject)?;
-    let latest: u32 = tx.sql().query_row(
+    let sql = format!(
         "SELECT max(
-           coalesce((SELECT max(version) FROM credentials WHERE cluster = ?1 AND kind = ?2
-             AND user IS ?3 AND project IS ?4 AND level IS ?5), 0),
+           coalesce((SELECT max(version) FROM credentials WHERE {}), 0),
            coalesce((SELECT max(version) FROM version_floors
              WHERE cluster = ?1 AND owner = ?6), 0))",
-        (cluster, kind, user, project, level, owner),
-        |row| row.get(0),
-    )?;
+        of_subject(subject)
+    );
+    let of = (cluster, kind, user, project, level, owner);
+    let latest: u32 = tx.sql().query_row(&sql, of, |row| row.get(0))?;
     Ok(latest + 1)
 }
 
 /// The highest number that each subject's versions on a cluster have used.
 pub(super) fn numbers(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<BTreeMap<Subject, u32>> {
     let mut statement = tx.sql().prepare_cached(
-        "SELECT max(version), kind, user, project, level FROM credentials WHERE cluster = ?1
-         GROUP BY kind, user, project, level",
+        "SELECT max(version), kind, user, NULL, NULL FROM credentials
+           WHERE cluster = ?1 AND kind <> 'shared' GROUP BY user, kind
+         UNION ALL SELECT max(version), kind, NULL, project, level FROM credentials
+           WHERE cluster = ?1 AND kind = 'shared' GROUP BY project, level",
     )?;
     let rows = statement.query_map([cluster], |row| Ok((subject(row)?, row.get(0)?)))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)

@@ -1,6 +1,9 @@
 //! Everybody's at once: `team rotate|revoke|restore --all-users`, and `cluster rotate-credentials`.
 
+use serde_json::json;
+
 use crate::home::{Home, PODS, get};
+use crate::shards::fill;
 
 /// A home where alice reads, bob writes and olivia has her own, with their files.
 fn three() -> (Home, Vec<String>) {
@@ -181,4 +184,52 @@ fn what_is_cut_short_goes_on_with_reconcile() {
         assert_eq!(get(file, PODS), 401);
     }
     assert_eq!(get(&kg.download_for("alice"), PODS), 200);
+}
+
+#[test]
+fn of_many_each_is_ended_whoever_keeps_it_or_bound_it_elsewhere() {
+    let mut kg = Home::new();
+    let alice = kg.grant_and_download("alice", "read");
+    fill(&mut kg, 60);
+    kg.run("reconcile").success();
+    // One is held by a finalizer, to one somebody gave more, and one is gone.
+    let accounts = kg.objects("ServiceAccount");
+    let named = |name: &str| {
+        let mut found = accounts.iter().filter(|(it, _)| it.contains(name));
+        found.next().expect("an account").1.clone()
+    };
+    let mut held = named("reader-1001-");
+    held["metadata"]["finalizers"] = json!(["example.org/mine"]);
+    kg.sandbox.put_object(held).expect("stored");
+    let bound = named("reader-1002-")["metadata"]["name"].clone();
+    let more = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": { "name": "more" },
+        "roleRef": {
+            "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit",
+        },
+        "subjects": [{ "kind": "ServiceAccount", "namespace": "kubegrant", "name": bound }],
+    });
+    kg.sandbox.put_object(more).expect("stored");
+    let gone = named("reader-1003-")["metadata"]["name"].clone();
+    let gone = gone.as_str().expect("a name");
+    kg.sandbox
+        .remove_object("v1", "ServiceAccount", Some("kubegrant"), gone);
+    kg.sandbox.clear_requests();
+    let ran = kg.run("team rotate --all-users -c prod --yes");
+    ran.success()
+        .says("61 versions no longer work on cluster 'prod'")
+        .says(
+            "binding 'more', which somebody else made, gave account 'reader-1002-0badcafe-v1' more",
+        );
+    assert_eq!(get(&alice, PODS), 401);
+    let left = kg.accounts();
+    assert!(left.iter().all(|it| it.ends_with("-v2")), "{left:?}");
+    assert_eq!(left.len(), 61);
+    // Accounts are seen in lists, not one by one.
+    let requests = kg.sandbox.requests().into_iter();
+    let read = requests.filter(|it| it.method == "GET" && it.path.contains("serviceaccounts/"));
+    assert!(read.count() < 20);
+    kg.run("reconcile").success().says("unchanged");
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::home::{Home, PODS, get};
 
 /// Puts readers into the store whose versions are pending, as after a time in which the cluster was away.
-fn fill(kg: &mut Home, readers: u32) {
+pub(crate) fn fill(kg: &mut Home, readers: u32) {
     let sql = rusqlite::Connection::open(kg.store()).expect("a database");
     sql.execute_batch(&format!(
         "WITH RECURSIVE n (n) AS (SELECT 1001 UNION ALL SELECT n + 1 FROM n WHERE n < {readers} + 1000)

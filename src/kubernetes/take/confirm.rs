@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::{StreamExt, stream};
 use tokio::time::Instant;
 
+use super::many::FEW;
 use super::others::{Foreign, Whom, named_binding, names};
 use super::{Ended, Ending, FOREIGN_MAX, Gone, Ours, TOKEN_CACHE, Taken, Unbound, shards};
+use crate::domain::credential::CredentialId;
 use crate::domain::plan::{NAMESPACE, Object, Place, Step};
 use crate::domain::power::RoleRef;
 use crate::domain::text::clean;
@@ -28,6 +30,15 @@ pub(super) struct Doubts<'a> {
     pub(super) lingers: BTreeSet<&'a str>,
 }
 
+/// What came of asking about an account that is gone.
+#[derive(Default)]
+struct Confirmed {
+    /// What people should know of it, a sentence each.
+    notes: Vec<String>,
+    /// Whether anything still let it in.
+    let_in: bool,
+}
+
 impl Connection {
     /// Judges each account by itself: gone, and let in by nothing, or forgotten for certain.
     pub(super) async fn confirm_ends(
@@ -46,41 +57,68 @@ impl Connection {
                 (Foreign::default(), true)
             }
         };
-        // Of many the last stand for all where others are asked: see `last_written`. What somebody bound to
-        // one of them was looked for in a list.
-        let elsewhere_from = ended.accounts.len().saturating_sub(CONCURRENCY);
-        let nowhere = &Further::none();
-        let confirmed = stream::iter(ended.accounts.iter().zip(gone).enumerate())
-            .map(|(at, (ending, gone))| {
-                let further = if at < elsewhere_from {
-                    nowhere
-                } else {
-                    &doubts.further
-                };
-                let known = foreign.of.get(ending.account);
-                let blind = blind || foreign.linger.contains(ending.account);
-                async move {
-                    let since = gone?.since;
-                    let others = known.into_iter().flatten().cloned().collect();
-                    let notes = self
-                        .confirm_end(ending, since, (others, blind), (doubts, further))
-                        .await?;
-                    Ok::<_, Error>((ending.credential, notes))
-                }
-            })
-            .buffer_unordered(CONCURRENCY)
-            .collect::<Vec<_>>()
-            .await;
+        let doubted = |ending: &Ending<'_>| {
+            blind
+                || foreign.linger.contains(ending.account)
+                || foreign.of.contains_key(ending.account)
+                || doubts.unwritten.contains(ending.account)
+                || doubts.lingers.contains(ending.account)
+        };
+        // Of many some stand for all, as far as nothing speaks against one of them: that the lists are heard of
+        // was asked (`last_written`), and what somebody bound to one was looked for in a list of everything.
+        let (mut asked, mut others) = (Vec::new(), Vec::new());
+        for (at, (ending, gone)) in ended.accounts.iter().zip(gone).enumerate() {
+            if at < FEW || doubted(ending) {
+                asked.push((ending, gone));
+            } else {
+                others.push((ending, gone));
+            }
+        }
+        let known = (&foreign, blind);
+        let mut confirmed = self.confirm_each(asked, known, doubts).await;
+        let let_in = |it: &Result<(CredentialId, Confirmed), Error>| {
+            it.as_ref().is_ok_and(|(_, confirmed)| confirmed.let_in) || it.is_err()
+        };
+        if confirmed.iter().any(let_in) {
+            confirmed.extend(self.confirm_each(others, known, doubts).await);
+        } else {
+            let gone = others.into_iter().map(|(ending, gone)| {
+                let nothing = Confirmed::default();
+                gone.map(|_| (ending.credential, nothing))
+            });
+            confirmed.extend(gone);
+        }
         for confirmed in confirmed {
             match confirmed {
-                Ok((credential, notes)) => {
+                Ok((credential, confirmed)) => {
                     taken.ended.insert(credential);
-                    taken.notes.extend(notes);
+                    taken.notes.extend(confirmed.notes);
                 }
                 Err(error) => taken.failures.push(error),
             }
         }
         taken.notes.sort();
+    }
+
+    /// Asks about each of some accounts.
+    async fn confirm_each(
+        &self,
+        accounts: Vec<(&Ending<'_>, Result<Gone, Error>)>,
+        (foreign, blind): (&Foreign, bool),
+        doubts: &Doubts<'_>,
+    ) -> Vec<Result<(CredentialId, Confirmed), Error>> {
+        stream::iter(accounts)
+            .map(|(ending, gone)| async move {
+                let since = gone?.since;
+                let known = foreign.of.get(ending.account).into_iter().flatten();
+                let blind = blind || foreign.linger.contains(ending.account);
+                let known = (known.cloned().collect(), blind);
+                let confirmed = self.confirm_end(ending, since, known, doubts).await?;
+                Ok((ending.credential, confirmed))
+            })
+            .buffer_unordered(CONCURRENCY)
+            .collect()
+            .await
     }
 
     /// Asks whether anything still lets a deleted account in. What others bound to it is taken off
@@ -90,16 +128,17 @@ impl Connection {
         ending: &Ending<'_>,
         gone: Instant,
         (mut others, blind): (BTreeSet<(Place, String)>, bool),
-        (doubts, further): (&Doubts<'_>, &Further),
-    ) -> Result<Vec<String>, Error> {
+        doubts: &Doubts<'_>,
+    ) -> Result<Confirmed, Error> {
         let mut notes = Vec::new();
+        let mut let_in = false;
         let unwritten = doubts.unwritten.contains(ending.account);
         let lingers = unwritten || doubts.lingers.contains(ending.account);
         let mut must_wait = blind || lingers || !others.is_empty();
         let mut seen = BTreeSet::new();
         let mut pause = PAUSE;
         loop {
-            let elsewhere = further.iter().map(|one| {
+            let elsewhere = doubts.further.iter().map(|one| {
                 // One that hangs keeps nobody waiting for longer than the token lives.
                 tokio::time::timeout(FOLLOW_MAX, one.let_in_anyhow(ending.account))
             });
@@ -119,7 +158,8 @@ impl Connection {
                 let answered = elsewhere.ok().and_then(Result::ok);
                 answers.extend(answered.unwrap_or_else(|| vec![String::new()]));
             }
-            must_wait |= !answers.is_empty();
+            let_in |= !answers.is_empty();
+            must_wait |= let_in;
             others.extend(answers.iter().filter_map(|reason| named_binding(reason)));
             for (place, name) in std::mem::take(&mut others) {
                 let key = (place.clone(), name.clone());
@@ -146,7 +186,7 @@ impl Connection {
                 });
             }
             if !must_wait {
-                return Ok(notes);
+                return Ok(Confirmed { notes, let_in });
             }
             if gone.elapsed() > TOKEN_CACHE {
                 // Who still counts a list of ours that the account is off has not heard of its end
@@ -159,7 +199,7 @@ impl Connection {
                         ending.account,
                         clean(&called(&place, &name)),
                     ))),
-                    None => Ok(notes),
+                    None => Ok(Confirmed { notes, let_in }),
                 };
             }
             tokio::time::sleep(pause).await;

@@ -6,6 +6,7 @@ use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleBinding, Subject};
 use kube::api::{ListParams, ObjectMeta};
 use serde_json::json;
 
+use super::many::FEW;
 use super::{CONFLICTS_MAX, Ended, Ours};
 use crate::domain::access::Power;
 use crate::domain::plan::{NAMESPACE, Place};
@@ -14,7 +15,6 @@ use crate::kubernetes::connection::Connection;
 use crate::kubernetes::error::Error;
 use crate::kubernetes::list::{Found, Kept, Outline, Scope};
 use crate::kubernetes::lists::{List, called, is_account};
-use crate::kubernetes::reconcile::CONCURRENCY;
 
 /// The groups of our accounts alone, and of all accounts.
 const OUR_GROUPS: [&str; 2] = ["system:serviceaccounts", "system:serviceaccounts:kubegrant"];
@@ -85,7 +85,7 @@ impl Connection {
         for ending in &ended.accounts {
             let mut could = |place| places.entry(place).or_default().insert(ending.account);
             // Of many it is one question, and asked of all.
-            if ending.power == Power::Full || ended.accounts.len() > CONCURRENCY {
+            if ending.power == Power::Full || ended.accounts.len() > FEW {
                 could(None);
             }
             for it in ended.bound.iter().filter(|it| it.account == ending.account) {

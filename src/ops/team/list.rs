@@ -1,12 +1,14 @@
 //! `team list`: the latest version of everybody on every cluster.
 
+use std::collections::BTreeMap;
+
 use crate::domain::Timestamp;
 use crate::domain::action::Action;
-use crate::domain::cluster::Cluster;
+use crate::domain::cluster::{Cluster, ClusterId};
 use crate::domain::credential::{Credential, State as CredentialState};
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::{ClusterAction, OrganizationAction};
-use crate::domain::user::User;
+use crate::domain::user::{User, UserId};
 use crate::ops::{Error, find, project};
 use crate::session::Session;
 use crate::store::{self, ReadTxn};
@@ -54,68 +56,56 @@ pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<TeamLine>, 
         .map(|user| find::user(session, user))
         .transpose()?;
     session.store()?.read(|tx| {
-        let users = store::users::list(tx)?;
+        let users = store::users::list(tx)?.into_iter();
+        let users: BTreeMap<UserId, User> = users.map(|user| (user.id, user)).collect();
         let name = |id| {
-            users
-                .iter()
-                .find(|user| user.id == id)
-                .map(|user| user.name.to_string())
+            let user = users.get(&id);
+            user.map(|user| user.name.to_string()).unwrap_or_default()
         };
-        let clusters = store::clusters::list(tx)?;
-        let blocks = store::blocks::list(tx)?;
-        let mut pairs: Vec<_> = store::credentials::latest(tx)?
-            .into_iter()
-            .filter_map(|credential| {
-                let user = credential.subject.user()?;
-                Some((credential.cluster, user, Some(credential)))
-            })
-            .collect();
-        // A block may stand where nothing was ever issued.
-        for (cluster, user) in &blocks {
-            if !pairs.iter().any(|(c, u, _)| c == cluster && u == user) {
-                pairs.push((*cluster, *user, None));
+        let is_shown = |cluster: &Cluster| {
+            let name = filter.cluster.as_ref();
+            name.is_none_or(|name| *name == cluster.name)
+        };
+        let clusters = store::clusters::list(tx)?.into_iter().filter(is_shown);
+        let clusters: BTreeMap<ClusterId, Cluster> = clusters.map(|it| (it.id, it)).collect();
+        let one = filter.cluster.as_ref().and(clusters.keys().next().copied());
+        let only_user = only.as_ref().map(|user| user.id);
+        let mut blocks = store::blocks::list(tx)?;
+        let mut pairs = Vec::new();
+        for latest in store::credentials::latest(tx, one, only_user)? {
+            if let Some(user) = latest.subject.user() {
+                let is_blocked = blocks.remove(&(latest.cluster, user));
+                pairs.push((latest.cluster, user, is_blocked, Some(latest)));
             }
         }
+        // A block may stand where nothing was ever issued.
+        let alone = blocks.into_iter();
+        pairs.extend(alone.map(|(cluster, user)| (cluster, user, true, None)));
         let mut lines = Vec::new();
-        for (cluster_id, user_id, latest) in pairs {
-            let Some(cluster) = clusters.iter().find(|cluster| cluster.id == cluster_id) else {
-                continue;
-            };
-            let blocked = blocks.contains(&(cluster_id, user_id));
+        for (cluster, user, blocked, latest) in pairs {
             let revoked = latest
                 .as_ref()
                 .is_some_and(|it| it.state == CredentialState::Revoked);
-            let wanted = filter
-                .cluster
-                .as_ref()
-                .is_none_or(|name| *name == cluster.name)
-                && only.as_ref().is_none_or(|user| user.id == user_id)
+            let wanted = only_user.is_none_or(|only| only == user)
                 && (filter.show_revoked || blocked || !revoked);
-            if !wanted {
+            let Some(cluster) = clusters.get(&cluster).filter(|_| wanted) else {
                 continue;
-            }
+            };
             let deliveries = match &latest {
                 Some(latest) => store::credentials::deliveries(tx, latest.id)?,
                 None => vec![],
             };
             lines.push(TeamLine {
-                user: name(user_id).unwrap_or_default(),
+                user: name(user),
                 cluster: cluster.name.to_string(),
                 latest,
                 downloads: deliveries.len(),
-                downloaded: deliveries
-                    .last()
-                    .map(|last| (last.at, name(last.by).unwrap_or_default())),
+                downloaded: deliveries.last().map(|last| (last.at, name(last.by))),
                 blocked,
                 kept_by: vec![],
             });
         }
-        lines.extend(shared_lines(
-            tx,
-            filter,
-            only.as_ref(),
-            (&clusters, &users),
-        )?);
+        lines.extend(shared_lines(tx, filter, only.as_ref(), (&clusters, &name))?);
         lines.sort_by(|a, b| (&a.cluster, &a.user).cmp(&(&b.cluster, &b.user)));
         Ok(lines)
     })
@@ -126,24 +116,16 @@ fn shared_lines(
     tx: &ReadTxn<'_>,
     filter: &Filter,
     only: Option<&User>,
-    (clusters, users): (&[Cluster], &[User]),
+    (clusters, name): (&BTreeMap<ClusterId, Cluster>, &dyn Fn(UserId) -> String),
 ) -> store::Result<Vec<TeamLine>> {
-    let name = |id| {
-        let found = users.iter().find(|user| user.id == id);
-        found.map(|user| user.name.to_string()).unwrap_or_default()
-    };
     let mut lines = Vec::new();
     let kept = project::kept::all(tx)?;
     for latest in store::credentials::latest_shared(tx)? {
-        let Some(cluster) = clusters.iter().find(|it| it.id == latest.cluster) else {
+        let Some(cluster) = clusters.get(&latest.cluster) else {
             continue;
         };
         let holders = store::credentials::holders(tx, latest.id)?;
-        let wanted = filter
-            .cluster
-            .as_ref()
-            .is_none_or(|name| *name == cluster.name)
-            && only.is_none_or(|user| holders.iter().any(|holder| holder.user == user.id))
+        let wanted = only.is_none_or(|user| holders.iter().any(|holder| holder.user == user.id))
             && (filter.show_revoked || latest.state != CredentialState::Revoked);
         if !wanted {
             continue;
