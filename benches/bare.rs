@@ -81,8 +81,7 @@ impl Bare {
         let calls = (0..count).map(|at| {
             let (method, name) = (method.clone(), format!("account-{at}"));
             let (path, body) = if method == Method::POST {
-                let body = format!(r#"{{"metadata":{{"name":"{name}"}}}}"#);
-                (accounts.clone(), body)
+                (accounts.clone(), account(&name, at))
             } else {
                 (format!("{accounts}/{name}"), String::new())
             };
@@ -101,6 +100,16 @@ impl Bare {
         self.call(Method::GET, &accounts, String::new()).await?;
         Ok(1000.0 * began.elapsed().as_secs_f64())
     }
+}
+
+/// An account as kubegrant makes it.
+fn account(name: &str, at: usize) -> String {
+    format!(
+        r#"{{"apiVersion":"v1","kind":"ServiceAccount","automountServiceAccountToken":false,"metadata":{{
+        "name":"{name}","namespace":"{NAMESPACE}","labels":{{"app.kubernetes.io/managed-by":"kubegrant",
+        "kubegrant.io/installation":"0badcafe"}},"annotations":{{"kubegrant.io/user":"reader-{at}",
+        "kubegrant.io/credential-id":"{at}"}}}}}}"#
+    )
 }
 
 fn main() -> Result<(), Failure> {

@@ -38,7 +38,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, Params, Transaction, TransactionBehavior};
+
+/// How many statements are kept read: more than a command has.
+const STATEMENTS_KEPT: usize = 256;
 
 /// Why the store could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -212,6 +215,14 @@ impl ReadTxn<'_> {
     }
 }
 
+impl WriteTxn<'_> {
+    /// Executes a statement, which is read once however often it is executed: with the triggers of its table
+    /// that takes longer than what it does.
+    fn execute(&self, sql: &str, params: impl Params) -> rusqlite::Result<usize> {
+        self.sql().prepare_cached(sql)?.execute(params)
+    }
+}
+
 impl Store {
     /// Makes a new store with its directory (0700) and file (0600 from birth).
     pub(crate) fn create(path: &Path) -> Result<Self> {
@@ -354,6 +365,8 @@ impl Store {
 
     /// What every connection of ours keeps to.
     fn settings(&self) -> Result<()> {
+        self.connection
+            .set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
         self.connection.execute_batch(
             "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON;
              PRAGMA trusted_schema=OFF; PRAGMA temp_store=MEMORY; PRAGMA recursive_triggers=ON;

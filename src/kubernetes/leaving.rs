@@ -1,6 +1,6 @@
 //! Who left a list of ours: asking the API server until it agrees.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
@@ -140,16 +140,24 @@ pub(super) async fn still_let_in(
 /// Those whose answers stand for all: an API server hears of the writes to one kind in the order of
 /// their versions (one watch; client-go keeps the order since Kubernetes 1.33, and before it but for
 /// what waits in its queue at that moment), so one that has heard of the last has heard of all. As
-/// many as were written at once may have been the last. Bound roles have questions of their own.
+/// many lists as were written at once may have been the last; who left one together left it in one write.
+/// Bound roles have questions of their own.
 fn last_written(leaving: &[Leaving]) -> Vec<&Leaving> {
     let (levels, roles): (Vec<_>, Vec<_>) = leaving
         .iter()
         .partition(|item| matches!(item.ask, Ask::Level));
     let (cluster, namespaced): (Vec<_>, Vec<_>) =
         levels.into_iter().partition(|item| item.place.is_none());
-    let last = |kind: Vec<_>| kind.into_iter().rev().take(CONCURRENCY);
-    let levels = last(cluster).chain(last(namespaced));
-    roles.into_iter().chain(levels).collect()
+    let mut asked: Vec<&Leaving> = roles;
+    for kind in [cluster, namespaced] {
+        let mut lists = BTreeSet::new();
+        for item in kind.into_iter().rev() {
+            if lists.len() < CONCURRENCY && lists.insert((&item.place, &item.binding)) {
+                asked.push(item);
+            }
+        }
+    }
+    asked
 }
 
 /// Waits until what the connection leads to has heard of it; gives what it still lets in.

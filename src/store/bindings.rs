@@ -87,7 +87,7 @@ pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewBinding) -> Result<()> {
             owed)
          VALUES (:cluster, :user, :kind, :role, :namespace, :at, :by, :reason, {MAY_STAND_THERE})"
     );
-    tx.sql().execute(
+    tx.execute(
         &sql,
         named_params! {
             ":cluster": new.cluster,
@@ -109,7 +109,7 @@ pub(crate) fn remove(tx: &WriteTxn<'_>, binding: &Binding, at: Timestamp) -> Res
         "UPDATE bindings SET removed_at = :at, owed = {MAY_STAND_THERE}
          WHERE id = :id AND removed_at IS NULL"
     );
-    tx.sql().execute(
+    tx.execute(
         &sql,
         named_params! {
             ":cluster": binding.cluster,
@@ -124,7 +124,7 @@ pub(crate) fn remove(tx: &WriteTxn<'_>, binding: &Binding, at: Timestamp) -> Res
 /// Records that the cluster was seen to hold what this binding said when it was read, or to be
 /// without it. One that was unbound since is pending anew.
 pub(crate) fn set_gone(tx: &WriteTxn<'_>, seen: &Binding) -> Result<()> {
-    tx.sql().execute(
+    tx.execute(
         "UPDATE bindings SET owed = 0 WHERE id = ?1 AND (removed_at IS NOT NULL) = ?2",
         (seen.id, seen.is_removed),
     )?;
@@ -133,7 +133,7 @@ pub(crate) fn set_gone(tx: &WriteTxn<'_>, seen: &Binding) -> Result<()> {
 
 /// Unbinds everything on a cluster that is removed from view: nothing is pending there any more.
 pub(crate) fn remove_all(tx: &WriteTxn<'_>, cluster: ClusterId, at: Timestamp) -> Result<()> {
-    tx.sql().execute(
+    tx.execute(
         "UPDATE bindings SET removed_at = coalesce(removed_at, ?2), owed = 0 WHERE cluster = ?1",
         (cluster, Time(at)),
     )?;

@@ -41,7 +41,7 @@ pub(crate) fn put(
     at: Timestamp,
     reason: &str,
 ) -> Result<()> {
-    tx.sql().execute(
+    tx.execute(
         "INSERT INTO blocks (cluster, user, at, by_user, reason) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT DO NOTHING",
         (cluster, user, Time(at), by, reason),
@@ -51,7 +51,7 @@ pub(crate) fn put(
 
 /// Lifts a block; `false` if there was none.
 pub(crate) fn remove(tx: &WriteTxn<'_>, cluster: ClusterId, user: UserId) -> Result<bool> {
-    let changed = tx.sql().execute(
+    let changed = tx.execute(
         "DELETE FROM blocks WHERE cluster = ?1 AND user = ?2",
         (cluster, user),
     )?;

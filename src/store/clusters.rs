@@ -220,12 +220,12 @@ pub(crate) fn insert<E: From<Error>>(
     let inserted = inserted.ok_or_else(|| damaged("cluster")("it was not inserted".to_owned()))?;
     let login = seal(&inserted)?;
     let sql = "UPDATE clusters SET manager_secret = ?2 WHERE id = ?1";
-    tx.sql().execute(sql, (id, login)).map_err(Error::from)?;
+    tx.execute(sql, (id, login)).map_err(Error::from)?;
     Ok(inserted)
 }
 
 fn insert_row(tx: &WriteTxn<'_>, new: &NewCluster<'_>) -> Result<ClusterId> {
-    tx.sql().execute(
+    tx.execute(
         "INSERT INTO clusters (name, owner, description, labels, server, ca_pem, tls_server_name,
            proxy_url, kube_system_uid, version, manager, manager_kind, manager_expires_at,
            write_scope, held_back, created_at, reached_at, project, older_logins)
@@ -271,7 +271,7 @@ pub(crate) fn set(tx: &WriteTxn<'_>, id: ClusterId, setting: Setting) -> Result<
 /// Writes the settings.
 fn update_settings(tx: &WriteTxn<'_>, cluster: &Cluster) -> Result<()> {
     let public = cluster.public.as_ref();
-    tx.sql().execute(
+    tx.execute(
         "UPDATE clusters SET description = :description, labels = :labels, write_scope = :scope,
            held_back = :held_back, project = :project, included = :included,
            write_allow = :write_allow, public_server = :public,
@@ -301,7 +301,7 @@ fn update_settings(tx: &WriteTxn<'_>, cluster: &Cluster) -> Result<()> {
 
 /// Remembers that the API server answered.
 pub(crate) fn set_reached(tx: &WriteTxn<'_>, cluster: ClusterId, at: Timestamp) -> Result<()> {
-    tx.sql().execute(
+    tx.execute(
         "UPDATE clusters SET reached_at = ?2 WHERE id = ?1",
         (cluster, Time(at)),
     )?;
@@ -310,7 +310,7 @@ pub(crate) fn set_reached(tx: &WriteTxn<'_>, cluster: ClusterId, at: Timestamp) 
 
 /// The same with what it said of itself, and what is put on everything that we make there.
 pub(crate) fn set_reached_as(tx: &WriteTxn<'_>, cluster: &Cluster) -> Result<()> {
-    tx.sql().execute(
+    tx.execute(
         "UPDATE clusters SET version = ?2, reached_at = ?3, labels = ?4 WHERE id = ?1",
         (
             cluster.id,
@@ -324,7 +324,7 @@ pub(crate) fn set_reached_as(tx: &WriteTxn<'_>, cluster: &Cluster) -> Result<()>
 
 /// Protects or unprotects.
 pub(crate) fn set_protected(tx: &WriteTxn<'_>, cluster: ClusterId, protected: bool) -> Result<()> {
-    tx.sql().execute(
+    tx.execute(
         "UPDATE clusters SET protected = ?2 WHERE id = ?1",
         (cluster, protected),
     )?;
@@ -333,7 +333,7 @@ pub(crate) fn set_protected(tx: &WriteTxn<'_>, cluster: ClusterId, protected: bo
 
 /// Archives or unarchives.
 pub(crate) fn set_state(tx: &WriteTxn<'_>, cluster: ClusterId, state: State) -> Result<()> {
-    tx.sql().execute(
+    tx.execute(
         "UPDATE clusters SET state = ?2 WHERE id = ?1",
         (cluster, state),
     )?;
@@ -346,7 +346,7 @@ pub(crate) fn set_owner(
     cluster: ClusterId,
     owner: Option<UserId>,
 ) -> Result<()> {
-    tx.sql().execute(
+    tx.execute(
         "UPDATE clusters SET owner = ?2 WHERE id = ?1",
         (cluster, owner),
     )?;
@@ -355,7 +355,7 @@ pub(crate) fn set_owner(
 
 /// Records that where write reaches was changed here and not yet seen on the cluster.
 fn set_reach_pending(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<()> {
-    tx.sql().execute(
+    tx.execute(
         "UPDATE clusters SET reach_owed = 1 WHERE id = ?1",
         [cluster],
     )?;
@@ -364,7 +364,7 @@ fn set_reach_pending(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<()> {
 
 /// Records that the cluster was seen to hold what the store says of where write reaches.
 pub(crate) fn clear_reach_pending(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<()> {
-    tx.sql().execute(
+    tx.execute(
         "UPDATE clusters SET reach_owed = 0 WHERE id = ?1",
         [cluster],
     )?;
@@ -389,7 +389,7 @@ pub(crate) fn has_older_logins(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<b
 
 /// Records that the stored login is the manager's only one.
 pub(crate) fn clear_older_logins(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<()> {
-    tx.sql().execute(
+    tx.execute(
         "UPDATE clusters SET older_logins = 0 WHERE id = ?1",
         [cluster],
     )?;
@@ -406,7 +406,7 @@ pub(crate) fn are_orphans_pending(tx: &ReadTxn<'_>, cluster: ClusterId) -> Resul
 
 /// Records that everything unknown was seen to be gone from it.
 pub(crate) fn clear_orphans_pending(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<()> {
-    tx.sql().execute(
+    tx.execute(
         "UPDATE clusters SET orphans_owed = 0 WHERE id = ?1",
         [cluster],
     )?;
@@ -415,7 +415,7 @@ pub(crate) fn clear_orphans_pending(tx: &WriteTxn<'_>, cluster: ClusterId) -> Re
 
 /// Marks a cluster as being deleted: from here only the deletion goes on.
 pub(crate) fn begin_delete(tx: &WriteTxn<'_>, cluster: ClusterId, at: Timestamp) -> Result<()> {
-    tx.sql().execute(
+    tx.execute(
         "UPDATE clusters SET deleting_at = coalesce(deleting_at, ?2) WHERE id = ?1",
         (cluster, Time(at)),
     )?;
@@ -424,20 +424,18 @@ pub(crate) fn begin_delete(tx: &WriteTxn<'_>, cluster: ClusterId, at: Timestamp)
 
 /// Removes a cluster from view with its secrets; the rest stays as history.
 pub(crate) fn remove(tx: &WriteTxn<'_>, cluster: ClusterId, at: Timestamp) -> Result<()> {
-    tx.sql().execute(
+    tx.execute(
         "UPDATE clusters SET removed_at = ?2, manager_secret = NULL WHERE id = ?1",
         (cluster, Time(at)),
     )?;
-    tx.sql()
-        .execute("DELETE FROM provider_tokens WHERE cluster = ?1", [cluster])?;
-    tx.sql().execute(
+    tx.execute("DELETE FROM provider_tokens WHERE cluster = ?1", [cluster])?;
+    tx.execute(
         "UPDATE ssh_keys SET custody = 'destroyed', secret = NULL
          WHERE cluster = ?1 AND custody IN ('available','claimed')",
         [cluster],
     )?;
-    tx.sql()
-        .execute("DELETE FROM blocks WHERE cluster = ?1", [cluster])?;
-    tx.sql().execute(
+    tx.execute("DELETE FROM blocks WHERE cluster = ?1", [cluster])?;
+    tx.execute(
         "UPDATE grants SET removed_at = ?2 WHERE cluster = ?1 AND removed_at IS NULL",
         (cluster, Time(at)),
     )?;

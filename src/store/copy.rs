@@ -122,7 +122,7 @@ pub(crate) fn doubt(
         if known(&fingerprint) {
             continue;
         }
-        tx.sql().execute(
+        tx.execute(
             "UPDATE ssh_keys SET doubted_at = ?2 WHERE id = ?1",
             (id, Time(now)),
         )?;
@@ -134,14 +134,13 @@ pub(crate) fn doubt(
 /// Takes a doubt back where a cluster vouched for the store.
 pub(crate) fn trust_again(tx: &WriteTxn<'_>, cluster: ClusterId, doubted: &Doubted) -> Result<()> {
     if doubted.looks.contains(&cluster) {
-        tx.sql().execute(
+        tx.execute(
             "UPDATE clusters SET orphans_owed = 0 WHERE id = ?1",
             [cluster],
         )?;
     }
     for (key, _) in doubted.keys.iter().filter(|(_, of)| *of == cluster) {
-        tx.sql()
-            .execute("UPDATE ssh_keys SET doubted_at = NULL WHERE id = ?1", [key])?;
+        tx.execute("UPDATE ssh_keys SET doubted_at = NULL WHERE id = ?1", [key])?;
     }
     Ok(())
 }

@@ -204,7 +204,7 @@ pub(crate) fn latest_shared(tx: &ReadTxn<'_>) -> Result<Vec<Credential>> {
 
 /// Records that a user may have a shared version in their hands, before they do.
 pub(crate) fn hold(tx: &WriteTxn<'_>, id: CredentialId, user: UserId, at: Timestamp) -> Result<()> {
-    tx.sql().execute(
+    tx.execute(
         "INSERT INTO holders (credential, user, at) VALUES (?1, ?2, ?3)
          ON CONFLICT DO UPDATE SET at = excluded.at, kept = 0",
         (id, user, Time(at)),
@@ -220,14 +220,14 @@ pub(crate) fn set_kept(
     kept: bool,
 ) -> Result<()> {
     // Who took one without being noted as a holder is noted now.
-    tx.sql().execute(
+    tx.execute(
         "INSERT INTO holders (credential, user, at)
          SELECT ?1, ?2, min(at) FROM deliveries WHERE credential = ?1 AND to_user = ?2
          HAVING count(*) > 0
          ON CONFLICT DO NOTHING",
         (id, user),
     )?;
-    tx.sql().execute(
+    tx.execute(
         "UPDATE holders SET kept = ?3 WHERE credential = ?1 AND user = ?2",
         (id, user, kept),
     )?;
@@ -306,7 +306,7 @@ pub(crate) struct NewCredential<'a> {
 /// Inserts a version as `pending`.
 pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewCredential<'_>) -> Result<CredentialId> {
     let (kind, user, project, level) = columns(new.subject);
-    tx.sql().execute(
+    tx.execute(
         "INSERT INTO credentials (cluster, kind, user, project, level, version, account, power,
            shard, state, created_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'pending', ?10)",
@@ -343,7 +343,7 @@ pub(super) fn places(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<Places> {
 
 /// Moves a live version's account to the list of another shard.
 pub(super) fn set_shard(tx: &WriteTxn<'_>, id: CredentialId, shard: Shard) -> Result<()> {
-    tx.sql().execute(
+    tx.execute(
         "UPDATE credentials SET shard = ?2 WHERE id = ?1 AND state IN ('pending','active')",
         (id, shard),
     )?;
@@ -397,7 +397,7 @@ pub(crate) fn raise_floor(
     owner: &SubjectName,
     version: u32,
 ) -> Result<()> {
-    tx.sql().execute(
+    tx.execute(
         "INSERT INTO version_floors (cluster, owner, version) VALUES (?1, ?2, ?3)
          ON CONFLICT (cluster, owner) DO UPDATE SET version = max(version, excluded.version)",
         (cluster, owner, version),
@@ -407,7 +407,7 @@ pub(crate) fn raise_floor(
 
 /// Records that the cluster was seen to have it. `false` if it is no longer pending.
 pub(crate) fn activate(tx: &WriteTxn<'_>, id: CredentialId, at: Timestamp) -> Result<bool> {
-    let changed = tx.sql().execute(
+    let changed = tx.execute(
         "UPDATE credentials SET state = 'active', issued_at = ?2
          WHERE id = ?1 AND state = 'pending'",
         (id, Time(at)),
@@ -422,7 +422,7 @@ pub(crate) fn end(
     because: &str,
     at: Timestamp,
 ) -> Result<bool> {
-    let changed = tx.sql().execute(
+    let changed = tx.execute(
         "UPDATE credentials SET state = 'revoking', ended_because = ?2, ended_at = ?3
          WHERE id = ?1 AND state IN ('pending','active')",
         (id, because, Time(at)),
@@ -432,7 +432,7 @@ pub(crate) fn end(
 
 /// Records that the cluster was seen to be without it.
 pub(crate) fn set_gone(tx: &WriteTxn<'_>, id: CredentialId, at: Timestamp) -> Result<bool> {
-    let changed = tx.sql().execute(
+    let changed = tx.execute(
         "UPDATE credentials SET state = 'revoked', revoked_at = ?2
          WHERE id = ?1 AND state = 'revoking'",
         (id, Time(at)),
@@ -442,7 +442,7 @@ pub(crate) fn set_gone(tx: &WriteTxn<'_>, id: CredentialId, at: Timestamp) -> Re
 
 /// Records a hand-over, and until when the token in it lives.
 pub(crate) fn deliver(tx: &WriteTxn<'_>, delivery: &Delivery) -> Result<()> {
-    tx.sql().execute(
+    tx.execute(
         "INSERT INTO deliveries (credential, to_user, by_user, at, expires_at, jti, form)
          VALUES (:credential, :to, :by, :at, :expires_at, :jti, :form)",
         named_params! {
@@ -460,7 +460,7 @@ pub(crate) fn deliver(tx: &WriteTxn<'_>, delivery: &Delivery) -> Result<()> {
 
 /// Remembers that a token lives until then, before the token is in anybody's hands.
 pub(crate) fn set_token_expiry(tx: &WriteTxn<'_>, id: CredentialId, at: Timestamp) -> Result<()> {
-    tx.sql().execute(
+    tx.execute(
         "UPDATE credentials SET token_expires_at = max(coalesce(token_expires_at, 0), ?2)
          WHERE id = ?1",
         (id, Time(at)),

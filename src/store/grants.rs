@@ -52,7 +52,7 @@ pub(crate) fn of_cluster(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<Vec<Gra
 /// Puts a grant in the place of the one that is there, if any.
 pub(crate) fn put(tx: &WriteTxn<'_>, grant: &Grant) -> Result<()> {
     remove(tx, grant.cluster, grant.user, grant.granted_at)?;
-    tx.sql().execute(
+    tx.execute(
         "INSERT INTO grants (user, cluster, level, granted_at, granted_by, ends_at, reason)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         (
@@ -75,7 +75,7 @@ pub(crate) fn remove(
     user: UserId,
     at: Timestamp,
 ) -> Result<()> {
-    tx.sql().execute(
+    tx.execute(
         "UPDATE grants SET removed_at = ?3 WHERE cluster = ?1 AND user = ?2 AND removed_at IS NULL",
         (cluster, user, Time(at)),
     )?;

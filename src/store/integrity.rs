@@ -134,7 +134,7 @@ fn take(sql: &Connection) -> Result<String> {
 pub(crate) fn accept(tx: &WriteTxn<'_>) -> Result<()> {
     // What this transaction changed itself is in the rows already.
     take(tx.sql())?;
-    tx.sql().execute("DELETE FROM touched", [])?;
+    tx.execute("DELETE FROM touched", [])?;
     // The commit binds the new state, also where nothing else changes.
     tx.accepted.set(true);
     Ok(())

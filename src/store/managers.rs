@@ -27,7 +27,7 @@ pub(crate) fn set_former(
             names.push(text);
         }
     }
-    tx.sql().execute(
+    tx.execute(
         "UPDATE clusters SET former_managers = ?2 WHERE id = ?1",
         (cluster, Json(names)),
     )?;
@@ -36,7 +36,7 @@ pub(crate) fn set_former(
 
 /// Replaces the manager by another account with another login.
 pub(crate) fn set_manager(tx: &WriteTxn<'_>, cluster: &Cluster, sealed: &Sealed) -> Result<()> {
-    tx.sql().execute(
+    tx.execute(
         "UPDATE clusters SET manager = ?2, manager_kind = ?3, manager_generation = ?4,
            manager_secret = ?5, manager_expires_at = ?6, older_logins = 1 WHERE id = ?1",
         (
@@ -74,7 +74,7 @@ pub(crate) fn set_accounts_rotated(
     cluster: ClusterId,
     at: Timestamp,
 ) -> Result<()> {
-    tx.sql().execute(
+    tx.execute(
         "UPDATE clusters SET accounts_rotated_at = ?2 WHERE id = ?1",
         (cluster, Time(at)),
     )?;

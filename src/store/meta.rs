@@ -17,7 +17,7 @@ pub(crate) fn find(tx: &ReadTxn<'_>, key: &str) -> Result<Option<String>> {
 
 /// Writes a value.
 pub(crate) fn set(tx: &WriteTxn<'_>, key: &str, value: &str) -> Result<()> {
-    tx.sql().execute(
+    tx.execute(
         "INSERT INTO meta (key, value) VALUES (?1, ?2)
          ON CONFLICT (key) DO UPDATE SET value = excluded.value",
         [key, value],

@@ -52,7 +52,7 @@ pub(crate) fn insert(
     by: UserId,
     at: Timestamp,
 ) -> Result<ProjectId> {
-    tx.sql().execute(
+    tx.execute(
         "INSERT INTO projects (name, description, created_at, created_by) VALUES (?1, ?2, ?3, ?4)",
         (name, description, Time(at), by),
     )?;
@@ -68,14 +68,14 @@ pub(crate) fn rename(tx: &WriteTxn<'_>, project: ProjectId, name: &ProjectName) 
             project: name.clone(),
             level,
         };
-        tx.sql().execute(
+        tx.execute(
             "INSERT INTO version_floors (cluster, owner, version)
              SELECT cluster, ?2, version FROM version_floors WHERE owner = ?1
              ON CONFLICT (cluster, owner) DO UPDATE SET version = max(version, excluded.version)",
             (before, after),
         )?;
     }
-    tx.sql().execute(
+    tx.execute(
         "UPDATE projects SET name = ?2 WHERE id = ?1",
         (project, name),
     )?;
@@ -84,7 +84,7 @@ pub(crate) fn rename(tx: &WriteTxn<'_>, project: ProjectId, name: &ProjectName) 
 
 /// Sets a project's description.
 pub(crate) fn describe(tx: &WriteTxn<'_>, project: ProjectId, description: &str) -> Result<()> {
-    tx.sql().execute(
+    tx.execute(
         "UPDATE projects SET description = ?2 WHERE id = ?1",
         (project, description),
     )?;
@@ -93,12 +93,11 @@ pub(crate) fn describe(tx: &WriteTxn<'_>, project: ProjectId, description: &str)
 
 /// Removes a project from view, with its members.
 pub(crate) fn remove(tx: &WriteTxn<'_>, project: ProjectId, at: Timestamp) -> Result<()> {
-    tx.sql().execute(
+    tx.execute(
         "UPDATE projects SET removed_at = ?2 WHERE id = ?1",
         (project, Time(at)),
     )?;
-    tx.sql()
-        .execute("DELETE FROM project_members WHERE project = ?1", [project])?;
+    tx.execute("DELETE FROM project_members WHERE project = ?1", [project])?;
     Ok(())
 }
 
@@ -166,7 +165,7 @@ pub(crate) fn put_member(
     by: UserId,
     at: Timestamp,
 ) -> Result<()> {
-    tx.sql().execute(
+    tx.execute(
         "INSERT INTO project_members (project, user, role, added_at, added_by)
          VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT DO UPDATE SET role = excluded.role",
@@ -177,7 +176,7 @@ pub(crate) fn put_member(
 
 /// Removes a member.
 pub(crate) fn remove_member(tx: &WriteTxn<'_>, project: ProjectId, user: UserId) -> Result<()> {
-    tx.sql().execute(
+    tx.execute(
         "DELETE FROM project_members WHERE project = ?1 AND user = ?2",
         (project, user),
     )?;

@@ -39,7 +39,7 @@ pub(crate) fn find(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<Option<Provid
 
 /// Puts a token in the place of the one that is there, if any.
 pub(crate) fn put(tx: &WriteTxn<'_>, cluster: ClusterId, token: &ProviderToken) -> Result<()> {
-    tx.sql().execute(
+    tx.execute(
         "INSERT INTO provider_tokens (cluster, provider, secret, generation, set_at, set_by)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT (cluster) DO UPDATE SET provider = excluded.provider,
@@ -59,8 +59,5 @@ pub(crate) fn put(tx: &WriteTxn<'_>, cluster: ClusterId, token: &ProviderToken) 
 
 /// Removes a token; `false` if there was none.
 pub(crate) fn remove(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<bool> {
-    Ok(tx
-        .sql()
-        .execute("DELETE FROM provider_tokens WHERE cluster = ?1", [cluster])?
-        == 1)
+    Ok(tx.execute("DELETE FROM provider_tokens WHERE cluster = ?1", [cluster])? == 1)
 }

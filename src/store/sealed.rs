@@ -36,5 +36,5 @@ pub(crate) fn reseal(tx: &WriteTxn<'_>, secret: &SealedSecret, sealed: &Sealed) 
         "UPDATE {} SET {} = ?2 WHERE {} = ?1 AND {} IS NOT NULL",
         at.table, at.secret, at.key, at.secret
     );
-    Ok(tx.sql().execute(&sql, (secret.key(), sealed))? == 1)
+    Ok(tx.execute(&sql, (secret.key(), sealed))? == 1)
 }

@@ -31,7 +31,7 @@ pub(crate) struct NewShell<'a> {
 /// Inserts a shell's credential as `pending`.
 pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewShell<'_>) -> Result<CredentialId> {
     let shard = super::credentials::places(tx, new.cluster)?.take(new.power);
-    tx.sql().execute(
+    tx.execute(
         "INSERT INTO credentials
            (cluster, kind, user, version, account, power, shard, state, created_at, until)
          VALUES (?1, 'shell', ?2, ?3, ?4, ?5, ?6, 'pending', ?7, ?8)",

@@ -135,7 +135,7 @@ fn next_id(tx: &ReadTxn<'_>) -> Result<SshKeyId> {
 }
 
 fn insert_row(tx: &WriteTxn<'_>, id: SshKeyId, key: &NewSshKey, secret: &Sealed) -> Result<()> {
-    tx.sql().execute(
+    tx.execute(
         "INSERT INTO ssh_keys (id, cluster, generation, place, custody, kind, public, fingerprint,
            origin, made_at, made_by, secret)
          VALUES (?11, ?1, ?2, ?3, 'available', ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
@@ -173,7 +173,7 @@ fn hand_out(
          WHERE id = ?1 AND custody = 'available'"
     );
     let path = claim.path.as_ref().map(|path| path.as_os_str().as_bytes());
-    let changed = tx.sql().execute(
+    let changed = tx.execute(
         &sql,
         (
             id,
@@ -200,7 +200,7 @@ pub(crate) fn take(tx: &WriteTxn<'_>, id: SshKeyId, claim: &Claim) -> Result<boo
 
 /// Gives a claimed key back: nothing was handed out.
 pub(crate) fn release(tx: &WriteTxn<'_>, id: SshKeyId) -> Result<bool> {
-    let changed = tx.sql().execute(
+    let changed = tx.execute(
         "UPDATE ssh_keys SET custody = 'available', claimed_at = NULL, claimed_by = NULL,
            claimed_to = NULL, claimed_path = NULL, claimed_digest = NULL
          WHERE id = ?1 AND custody = 'claimed'",
@@ -211,7 +211,7 @@ pub(crate) fn release(tx: &WriteTxn<'_>, id: SshKeyId) -> Result<bool> {
 
 /// Records that the file is there, and destroys the sealed half.
 pub(crate) fn complete(tx: &WriteTxn<'_>, id: SshKeyId) -> Result<bool> {
-    let changed = tx.sql().execute(
+    let changed = tx.execute(
         "UPDATE ssh_keys SET custody = 'downloaded', secret = NULL
          WHERE id = ?1 AND custody = 'claimed'",
         [id],
@@ -221,7 +221,7 @@ pub(crate) fn complete(tx: &WriteTxn<'_>, id: SshKeyId) -> Result<bool> {
 
 /// Destroys the sealed half of a key that will not be handed out any more.
 pub(crate) fn destroy(tx: &WriteTxn<'_>, id: SshKeyId) -> Result<()> {
-    tx.sql().execute(
+    tx.execute(
         "UPDATE ssh_keys SET custody = 'destroyed', secret = NULL
          WHERE id = ?1 AND custody IN ('available','claimed')",
         [id],
@@ -242,8 +242,7 @@ pub(crate) fn put_aside(tx: &WriteTxn<'_>, id: SshKeyId) -> Result<()> {
 
 /// Gives a key another part to play.
 pub(crate) fn set_place(tx: &WriteTxn<'_>, id: SshKeyId, place: KeyPlace) -> Result<()> {
-    tx.sql()
-        .execute("UPDATE ssh_keys SET place = ?2 WHERE id = ?1", (id, place))?;
+    tx.execute("UPDATE ssh_keys SET place = ?2 WHERE id = ?1", (id, place))?;
     Ok(())
 }
 
@@ -267,7 +266,7 @@ pub(crate) fn nodes(tx: &ReadTxn<'_>, key: SshKeyId) -> Result<Vec<NodeKey>> {
 
 /// Records that a line is about to be put on a node; known before it can be there.
 pub(crate) fn want_on_node(tx: &WriteTxn<'_>, node: &NodeKey, at: Timestamp) -> Result<()> {
-    tx.sql().execute(
+    tx.execute(
         "INSERT INTO ssh_key_nodes (key, address, port, login, wanted_at)
          VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (key, address, port, login) DO UPDATE SET removed_at = NULL",
@@ -284,7 +283,7 @@ pub(crate) fn want_on_node(tx: &WriteTxn<'_>, node: &NodeKey, at: Timestamp) -> 
 
 /// Records what was seen of a line on a node.
 pub(crate) fn set_node(tx: &WriteTxn<'_>, node: &NodeKey) -> Result<()> {
-    tx.sql().execute(
+    tx.execute(
         "UPDATE ssh_key_nodes SET installed_at = ?5, proven_at = ?6, removed_at = ?7
          WHERE key = ?1 AND address = ?2 AND port = ?3 AND login = ?4",
         (

@@ -270,13 +270,13 @@ fn a_credential_goes_forward_only_and_one_lives() {
         );
         assert_ne!(one, two);
         for backwards in ["active", "pending", "revoking"] {
-            let forced = tx.sql().execute(
+            let forced = tx.execute(
                 "UPDATE credentials SET state = ?1 WHERE id = ?2",
                 (backwards, one.0),
             );
             assert!(forced.is_err(), "{backwards}");
         }
-        assert!(tx.sql().execute("DELETE FROM credentials", []).is_err());
+        assert!(tx.execute("DELETE FROM credentials", []).is_err());
         let alice = Subject::Personal(user);
         assert_eq!(credentials::next_version(tx, cluster, alice)?, 3);
         credentials::raise_floor(tx, cluster, &named("alice"), 6)?;

@@ -122,7 +122,7 @@ pub(crate) fn names(tx: &ReadTxn<'_>) -> Result<Vec<(String, String)>> {
 
 /// Inserts a user.
 pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewUser) -> Result<UserId> {
-    tx.sql().execute(
+    tx.execute(
         "INSERT INTO users (name, email, role, key, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
         (
             &new.name,
@@ -137,8 +137,7 @@ pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewUser) -> Result<UserId> {
 
 /// Changes the role.
 pub(crate) fn set_role(tx: &WriteTxn<'_>, user: UserId, role: Role) -> Result<()> {
-    tx.sql()
-        .execute("UPDATE users SET role = ?2 WHERE id = ?1", (user, role))?;
+    tx.execute("UPDATE users SET role = ?2 WHERE id = ?1", (user, role))?;
     Ok(())
 }
 
@@ -149,7 +148,7 @@ pub(crate) fn set_key(
     key: &str,
     (by, at): (UserId, Timestamp),
 ) -> Result<()> {
-    tx.sql().execute(
+    tx.execute(
         "UPDATE users SET key = ?2, key_set_by = ?3, key_set_at = ?4 WHERE id = ?1",
         (user, key, by, Time(at)),
     )?;
@@ -165,7 +164,6 @@ pub(crate) fn key_set(tx: &ReadTxn<'_>, user: UserId) -> Result<Option<(UserId, 
 
 /// Enables or disables.
 pub(crate) fn set_active(tx: &WriteTxn<'_>, user: UserId, active: bool) -> Result<()> {
-    tx.sql()
-        .execute("UPDATE users SET active = ?2 WHERE id = ?1", (user, active))?;
+    tx.execute("UPDATE users SET active = ?2 WHERE id = ?1", (user, active))?;
     Ok(())
 }

@@ -18,6 +18,9 @@ use crate::kubernetes::leaving::{FOLLOW_MAX, Further, Leaving, PAUSE, PAUSE_MAX}
 use crate::kubernetes::lists::called;
 use crate::kubernetes::reconcile::CONCURRENCY;
 
+/// How many of many are asked about, which stand for what lets all accounts of ours in.
+const SAMPLE: usize = 4;
+
 /// What keeps an end from being believed at once.
 pub(super) struct Doubts<'a> {
     /// Which lists are ours.
@@ -64,11 +67,16 @@ impl Connection {
                 || doubts.unwritten.contains(ending.account)
                 || doubts.lingers.contains(ending.account)
         };
+        let sample = if ended.accounts.len() > FEW {
+            SAMPLE
+        } else {
+            FEW
+        };
         // Of many some stand for all, as far as nothing speaks against one of them: that the lists are heard of
         // was asked (`last_written`), and what somebody bound to one was looked for in a list of everything.
         let (mut asked, mut others) = (Vec::new(), Vec::new());
         for (at, (ending, gone)) in ended.accounts.iter().zip(gone).enumerate() {
-            if at < FEW || doubted(ending) {
+            if at < sample || doubted(ending) {
                 asked.push((ending, gone));
             } else {
                 others.push((ending, gone));
