@@ -181,6 +181,8 @@ pub(crate) struct Store {
     recorded: Arc<AtomicBool>,
     /// What was found to be as this program left it.
     checked: RefCell<integrity::Intact>,
+    /// What was read of clusters.
+    kept: RefCell<snapshots::Kept>,
 }
 
 /// A transaction that can only read.
@@ -188,6 +190,7 @@ pub(crate) struct Store {
 pub(crate) struct ReadTxn<'a> {
     transaction: Transaction<'a>,
     checked: &'a RefCell<integrity::Intact>,
+    kept: &'a RefCell<snapshots::Kept>,
     /// Whether its connection notes what it changes.
     is_watching: bool,
 }
@@ -307,6 +310,7 @@ impl Store {
             watching: Cell::new(false),
             recorded: Arc::default(),
             checked: RefCell::default(),
+            kept: RefCell::default(),
         }
     }
 
@@ -397,6 +401,7 @@ impl Store {
         ReadTxn {
             transaction,
             checked: &self.checked,
+            kept: &self.kept,
             is_watching: self.watching.get(),
         }
     }
@@ -424,6 +429,7 @@ impl Store {
             pending: RefCell::new(None),
             accepted: Cell::new(false),
         };
+        let checked = self.checked.borrow_mut().before(tx.sql())?;
         // What this binary would vouch for is no longer all that is guarded there.
         self.at_path(schema::refuse_newer(tx.sql(), &self.path))?;
         let value = work(&tx)?;
@@ -431,6 +437,7 @@ impl Store {
         let recorded = self.at_path(sealed)?;
         let committed = tx.read.transaction.commit();
         committed.map_err(|error| named(&self.path, error.into()))?;
+        self.checked.borrow_mut().go_on(&self.connection, checked);
         self.recorded.fetch_or(recorded, Ordering::Relaxed);
         Ok(value)
     }

@@ -37,11 +37,11 @@ pub(crate) struct ClusterSnapshot {
     /// The people.
     pub(crate) people: Arc<People>,
     /// The grants on it, ended ones too.
-    pub(crate) grants: BTreeMap<UserId, Grant>,
+    pub(crate) grants: Arc<BTreeMap<UserId, Grant>>,
     /// Whose kubeconfig on it an admin revoked.
     pub(crate) blocks: BTreeSet<UserId>,
     /// Every version that is not revoked.
-    pub(crate) credentials: Vec<Credential>,
+    pub(crate) credentials: Arc<Vec<Credential>>,
     /// Who may have a shared version in their hands.
     pub(crate) holders: BTreeMap<CredentialId, Vec<Holder>>,
     /// Roles bound to users, and those unbound and not yet seen to be gone.
@@ -341,7 +341,7 @@ impl ClusterSnapshot {
     /// come back.
     pub(crate) fn consequences(&self, circumstances: &Circumstances) -> Consequences {
         let mut found = Consequences::default();
-        for credential in &self.credentials {
+        for credential in self.credentials.iter() {
             if let Some(because) = self.why_it_ends(credential, circumstances) {
                 found.effects.extend(self.ending(credential, because));
             } else if circumstances.clocks_agree == Some(false)
@@ -476,10 +476,10 @@ impl ClusterSnapshot {
         }
         match effect {
             Effect::PutGrant(grant) => {
-                self.grants.insert(grant.user, grant.clone());
+                Arc::make_mut(&mut self.grants).insert(grant.user, grant.clone());
             }
             Effect::RemoveGrant { user, .. } => {
-                self.grants.remove(user);
+                Arc::make_mut(&mut self.grants).remove(user);
             }
             Effect::PutBlock { user, .. } => {
                 self.blocks.insert(*user);
@@ -519,9 +519,9 @@ impl ClusterSnapshot {
                 self.cluster.deleting_at.get_or_insert(*at);
             }
             Effect::RemoveCluster { .. } => {
-                self.credentials.clear();
+                self.credentials = Arc::default();
                 self.bindings.clear();
-                self.grants.clear();
+                self.grants = Arc::default();
                 self.blocks.clear();
             }
             Effect::RemoveProviderToken { .. } => {
@@ -547,14 +547,14 @@ impl ClusterSnapshot {
     }
 
     fn end_version(&mut self, id: CredentialId) {
-        let mut all = self.credentials.iter_mut();
+        let mut all = Arc::make_mut(&mut self.credentials).iter_mut();
         if let Some(credential) = all.find(|it| it.id == id && it.state.is_live()) {
             credential.state = State::Revoking;
         }
     }
 
     fn move_to(&mut self, id: CredentialId, shard: Shard) {
-        let mut all = self.credentials.iter_mut();
+        let mut all = Arc::make_mut(&mut self.credentials).iter_mut();
         if let Some(credential) = all.find(|it| it.id == id) {
             credential.shard = shard;
         }

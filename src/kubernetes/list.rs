@@ -23,6 +23,7 @@ use super::client::{Bound, Head};
 use super::connection::Connection;
 use super::error::Error;
 use super::pieces::{self, Pieces};
+use crate::domain::plan::NAMESPACE;
 use crate::domain::text::clean;
 
 #[cfg(test)]
@@ -38,6 +39,9 @@ const OBJECT_BYTES: usize = 256 * 1024;
 const ADMIN_BYTES: usize = 16 * 1024 * 1024;
 /// How much is kept of one namespace, in bytes; of more only the names are.
 const NAMESPACE_BYTES: usize = 2 * 1024 * 1024;
+/// How much is kept of our own namespace, in which only the cluster's admins make objects: some hundred
+/// thousand accounts.
+const OWN_BYTES: usize = 128 * 1024 * 1024;
 /// How much is kept of all that is not ours.
 const TOTAL_BYTES: usize = 16 * 1024 * 1024;
 /// How much of an answer that is too large is read: what it is called stands at its beginning.
@@ -465,11 +469,17 @@ impl Budget {
             self.in_namespace = 0;
         }
         let weight = item.weight();
-        let within = namespace.is_empty() || self.in_namespace + weight <= NAMESPACE_BYTES;
-        let total = namespace.is_empty() || item.is_ours() || self.total + weight <= TOTAL_BYTES;
+        let most = if namespace == NAMESPACE {
+            OWN_BYTES
+        } else {
+            NAMESPACE_BYTES
+        };
+        let is_ours = item.is_ours() || namespace == NAMESPACE;
+        let within = namespace.is_empty() || self.in_namespace + weight <= most;
+        let total = namespace.is_empty() || is_ours || self.total + weight <= TOTAL_BYTES;
         if within && total {
             self.in_namespace += weight;
-            if !item.is_ours() {
+            if !is_ours {
                 self.total += weight;
             }
         }

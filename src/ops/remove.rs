@@ -388,7 +388,7 @@ fn left_behind(on: &ClusterSnapshot) -> Vec<String> {
         Some(namespace) => format!("the binding {list} in namespace '{namespace}'"),
     };
     let mut lists = BTreeSet::new();
-    for it in &on.credentials {
+    for it in on.credentials.iter() {
         if it.shard != Shard::FIRST {
             let level = |role| named(&None, list_name(&on.installation, role, it.shard));
             lists.extend(["view", "cluster-admin"].map(level));

@@ -166,10 +166,10 @@ pub(crate) enum Scope {
 }
 
 /// What was found to be right, until something changes.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Intact {
-    /// What SQLite counts: changes by others, and by this connection.
-    at: (i64, u64),
+    /// The version of the store.
+    at: Version,
     /// Whether the last event vouches for the groups.
     is_vouched: bool,
     /// The groups whose digests are those of their parts.
@@ -181,10 +181,7 @@ pub(super) struct Intact {
 impl Intact {
     /// Forgets everything if anything changed.
     fn refresh(&mut self, sql: &Connection) -> Result<()> {
-        let others = sql
-            .prepare_cached("PRAGMA data_version")?
-            .query_row([], |row| row.get(0))?;
-        let now = (others, sql.total_changes());
+        let now = version(sql)?;
         if now != self.at {
             *self = Self {
                 at: now,
@@ -193,7 +190,33 @@ impl Intact {
         }
         Ok(())
     }
+
+    /// What was found to be right when a transaction of ours begins.
+    pub(super) fn before(&mut self, sql: &Connection) -> Result<Self> {
+        self.refresh(sql)?;
+        Ok(self.clone())
+    }
+
+    /// The same when it is committed: what it changed of that, its digests followed.
+    pub(super) fn go_on(&mut self, sql: &Connection, before: Self) {
+        // What others commit from now on is a change by others.
+        *self = Self {
+            at: (before.at.0, sql.total_changes()),
+            ..before
+        };
+    }
 }
+
+/// What SQLite counts: changes by others, and by this connection.
+pub(super) fn version(sql: &Connection) -> Result<Version> {
+    let others = sql
+        .prepare_cached("PRAGMA data_version")?
+        .query_row([], |row| row.get(0))?;
+    Ok((others, sql.total_changes()))
+}
+
+/// Changes by others, and by this connection.
+pub(super) type Version = (i64, u64);
 
 /// Checks that the rows relied upon are as the last change by this program left them.
 pub(crate) fn check(tx: &ReadTxn<'_>, scope: Scope) -> Result<()> {
@@ -279,6 +302,29 @@ fn relied(tx: &ReadTxn<'_>, scope: Scope) -> Result<Vec<Relied>> {
     })
 }
 
+/// More parts of one table than these are summed up in one look at all of it.
+const PARTS_FEW: usize = 1_000;
+
+/// Tables of which many parts are relied upon, with the parts.
+type Many = Vec<(&'static Guarded, BTreeSet<String>)>;
+
+/// Takes apart what is looked at part by part, and what all at once.
+fn gathered(relied_on: Vec<Relied>) -> (Vec<Relied>, Many) {
+    let mut parts: BTreeMap<&str, (&'static Guarded, BTreeSet<String>)> = BTreeMap::new();
+    for (guarded, part) in &relied_on {
+        if let Some(part) = part {
+            let of = parts
+                .entry(guarded.name)
+                .or_insert((guarded, BTreeSet::new()));
+            of.1.insert(part.clone());
+        }
+    }
+    parts.retain(|_, (_, parts)| parts.len() > PARTS_FEW);
+    let mut others = relied_on;
+    others.retain(|(guarded, part)| part.is_none() || !parts.contains_key(guarded.name));
+    (others, parts.into_values().collect())
+}
+
 /// Lists, in words, what is not as it was left: all of it, or the `first` thing that is found.
 fn find_changed(
     tx: &ReadTxn<'_>,
@@ -310,6 +356,13 @@ fn find_changed(
     };
     let is_once = scopes.contains(&Scope::Rows);
     let mut named: BTreeSet<&str> = BTreeSet::new();
+    let (relied_on, many) = gathered(relied_on);
+    for (guarded, relied) in many {
+        let parts = differing(sql, guarded, None, &own)?;
+        for part in parts.into_iter().filter(|part| relied.contains(part)) {
+            found.push(description(tx, guarded.name, &part)?);
+        }
+    }
     for (guarded, part) in relied_on {
         if first && !found.is_empty() {
             break;

@@ -8,12 +8,50 @@ use super::{
     ReadTxn, Result, bindings, blocks, clusters, credentials, damaged, grants, integrity, managers,
     meta, projects, sealed, users,
 };
+use crate::domain::access::Grant;
 use crate::domain::cluster::{Cluster, ClusterId};
-use crate::domain::credential::Subject;
+use crate::domain::credential::{Credential, Subject};
 use crate::domain::people::{Named, People};
 use crate::domain::project::ProjectId;
 use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::user::UserId;
+
+/// The rows of clusters that were read, until something changes: a command looks at the same ones several
+/// times.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    at: integrity::Version,
+    clusters: BTreeMap<ClusterId, Rows>,
+}
+
+/// The rows of a cluster of which there may be many.
+#[derive(Debug, Clone)]
+struct Rows {
+    credentials: Arc<Vec<Credential>>,
+    grants: Arc<BTreeMap<UserId, Grant>>,
+}
+
+/// Reads the rows of a cluster of which there may be many, or has them still.
+fn rows(tx: &ReadTxn<'_>, id: ClusterId) -> Result<Rows> {
+    let now = integrity::version(tx.sql())?;
+    let mut kept = tx.kept.borrow_mut();
+    if kept.at != now {
+        *kept = Kept {
+            at: now,
+            clusters: BTreeMap::new(),
+        };
+    }
+    if let Some(rows) = kept.clusters.get(&id) {
+        return Ok(rows.clone());
+    }
+    let grants = grants::of_cluster(tx, id)?.into_iter();
+    let rows = Rows {
+        credentials: Arc::new(credentials::unfinished(tx, id)?),
+        grants: Arc::new(grants.map(|grant| (grant.user, grant)).collect()),
+    };
+    kept.clusters.insert(id, rows.clone());
+    Ok(rows)
+}
 
 /// Whom a change concerns, beside the owners and admins.
 #[derive(Debug, Default)]
@@ -136,8 +174,10 @@ fn the_cluster(tx: &ReadTxn<'_>, id: ClusterId) -> Result<Cluster> {
 /// The rows of one cluster, with nobody's record yet.
 fn without_numbers(tx: &ReadTxn<'_>, cluster: Cluster) -> Result<ClusterSnapshot> {
     let id = cluster.id;
-    let grants = grants::of_cluster(tx, id)?.into_iter();
-    let credentials = credentials::unfinished(tx, id)?;
+    let Rows {
+        credentials,
+        grants,
+    } = rows(tx, id)?;
     let mut holders = BTreeMap::new();
     let is_shared = |subject| matches!(subject, Subject::Shared { .. });
     for shared in credentials.iter().filter(|it| is_shared(it.subject)) {
@@ -146,7 +186,7 @@ fn without_numbers(tx: &ReadTxn<'_>, cluster: Cluster) -> Result<ClusterSnapshot
     Ok(ClusterSnapshot {
         installation: meta::installation(tx)?,
         people: Arc::default(),
-        grants: grants.map(|grant| (grant.user, grant)).collect(),
+        grants,
         blocks: blocks::of_cluster(tx, id)?,
         credentials,
         holders,

@@ -132,7 +132,7 @@ impl World {
             ends_at,
             reason: String::new(),
         };
-        self.on().grants.insert(user, grant);
+        Arc::make_mut(&mut self.on().grants).insert(user, grant);
         self
     }
 
@@ -144,7 +144,7 @@ impl World {
         let owner = on.subject_name(subject).expect("somebody of the fixture");
         let account = AccountName::new(&owner, [0; 4], version);
         on.numbers.insert(subject, version);
-        on.credentials.push(Credential {
+        Arc::make_mut(&mut on.credentials).push(Credential {
             id: CredentialId(id),
             subject,
             owner,
@@ -163,6 +163,11 @@ impl World {
             until: None,
         });
         self
+    }
+
+    /// The versions that are not revoked.
+    pub(crate) fn credentials(&mut self) -> &mut Vec<Credential> {
+        Arc::make_mut(&mut self.on().credentials)
     }
 
     /// Issues a user's own kubeconfig.
@@ -291,9 +296,9 @@ fn prod(people: &Arc<People>) -> ClusterSnapshot {
         },
         installation: InstallationId::new([0x0b, 0xad, 0xca, 0xfe]),
         people: people.clone(),
-        grants: BTreeMap::new(),
+        grants: Arc::default(),
         blocks: std::collections::BTreeSet::new(),
-        credentials: vec![],
+        credentials: Arc::default(),
         holders: BTreeMap::new(),
         bindings: vec![],
         secrets: vec![],

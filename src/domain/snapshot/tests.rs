@@ -1,5 +1,7 @@
 //! What follows from a change: which versions end, and what begins in their place.
 
+use std::sync::Arc;
+
 use super::fixture::{PROD, SHOP, World, circumstances, hours_later, now};
 use super::{Circumstances, Effect, Shard};
 use crate::domain::access::{Level, Power};
@@ -53,7 +55,8 @@ fn a_bound_role_alone_is_another_kubeconfig_than_a_level() {
 fn a_grant_ends_by_itself_where_the_clocks_agree() {
     let mut world = bob_reads();
     let user = world.id("bob");
-    let grant = world.on().grants.get_mut(&user).expect("a grant");
+    let grants = Arc::make_mut(&mut world.on().grants);
+    let grant = grants.get_mut(&user).expect("a grant");
     grant.ends_at = Some(hours_later(1));
     let on = world.on().clone();
     let at = |hours, clocks_agree| {
@@ -76,7 +79,7 @@ fn a_grant_ends_by_itself_where_the_clocks_agree() {
 fn a_wrong_clock_keeps_nothing_alive_that_somebody_ended() {
     let mut world = bob_reads();
     let user = world.id("bob");
-    world.on().grants.remove(&user);
+    Arc::make_mut(&mut world.on().grants).remove(&user);
     let unknown = Circumstances {
         clocks_agree: Some(false),
         ..circumstances()
@@ -137,7 +140,7 @@ fn a_shell_ends_with_its_time_or_its_process_and_may_carry_less() {
     let world = World::new().grant("bob", Level::Write, None);
     let bob = world.id("bob");
     let mut world = world.issue(Subject::Shell(bob), Power::Read);
-    world.on().credentials[0].until = Some(hours_later(1));
+    world.credentials()[0].until = Some(hours_later(1));
     let account = world.on().credentials[0].account.clone();
     let on = world.on().clone();
     let found = |change: &dyn Fn(&mut Circumstances)| {
@@ -228,13 +231,14 @@ fn what_begins_twice_in_one_change_gets_two_numbers() {
 fn crowd(readers: i64) -> World {
     let mut world = bob_reads();
     let bob = world.on().credentials[0].clone();
-    world.on().credentials = (1..=readers)
+    let many = (1..=readers)
         .map(|at| Credential {
             id: CredentialId(at),
             subject: Subject::Personal(UserId(1_000 + at)),
             ..bob.clone()
         })
         .collect();
+    *world.credentials() = many;
     world
 }
 

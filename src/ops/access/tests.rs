@@ -220,7 +220,7 @@ fn what_somebody_has_without_a_grant_ends_too() {
 #[test]
 fn what_is_pending_is_tried_again_and_no_effect() {
     let mut world = World::new().personal("bob", Power::Read);
-    world.on().credentials[0].state = crate::domain::credential::State::Revoking;
+    world.credentials()[0].state = crate::domain::credential::State::Revoking;
     let decided = decide_revoke(&world, "bob").expect("allowed");
     assert!(decided.effects.is_empty() && decided.reaches_clusters);
 }

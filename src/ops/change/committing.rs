@@ -346,7 +346,7 @@ impl Case {
         };
         let ending: BTreeSet<CredentialId> = effects.iter().filter_map(ending).collect();
         let after = rows.after(&effects).clusters;
-        let all = after.iter().flat_map(|on| &on.credentials);
+        let all = after.iter().flat_map(|on| on.credentials.iter());
         let theirs = all.filter(|it| ending.contains(&it.id));
         let owners: BTreeSet<String> = theirs.map(|it| format!("'{}'", it.owner)).collect();
         let owners: Vec<String> = owners.into_iter().collect();

@@ -24,7 +24,7 @@ pub(super) fn record_outcome(
 ) -> store::Result<Vec<Credential>> {
     let now = app.now();
     let mut ended = Vec::new();
-    for credential in &snapshot.credentials {
+    for credential in snapshot.credentials.iter() {
         let user = &credential.owner;
         let journal = journal.clone().user_name(user);
         let version = credential.version;

@@ -49,7 +49,7 @@ pub(in crate::ops) fn due(app: &App, on: &ClusterSnapshot) -> Vec<Effect> {
 /// What was decided to end, to be seen to have.
 pub(super) fn ended(on: &ClusterSnapshot) -> take::Ended<'_> {
     let mut ended = take::Ended::default();
-    for credential in &on.credentials {
+    for credential in on.credentials.iter() {
         let account = credential.account.as_str();
         let is_ending = credential.state == State::Revoking;
         if is_ending {
@@ -99,7 +99,7 @@ pub(super) fn named(on: &ClusterSnapshot, this: Option<CredentialId>) -> Option<
         return None;
     }
     let mut named = NamedObjects::default();
-    for credential in &on.credentials {
+    for credential in on.credentials.iter() {
         let account = credential.account.to_string();
         if credential.state == State::Pending {
             named.begun.insert(account);

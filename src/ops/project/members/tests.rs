@@ -134,7 +134,7 @@ fn who_is_no_member_gets_no_other_role_and_is_not_removed() {
 #[test]
 fn what_an_earlier_removal_left_pending_is_tried_again() {
     let mut world = shop().change_people(|people| people.roles.clear());
-    world.on().credentials[0].state = State::Revoking;
+    world.credentials()[0].state = State::Revoking;
     let decided = decide(&world, &remove("bob")).expect("allowed");
     assert!(decided.effects.is_empty() && decided.reaches_clusters);
     assert!(decide(&world, &remove("tom")).is_err());
@@ -167,7 +167,7 @@ fn what_is_to_be_kept_lives_on_and_is_said() {
 #[test]
 fn nothing_is_kept_of_what_has_ended() {
     let mut world = shop();
-    world.on().credentials[0].state = State::Revoking;
+    world.credentials()[0].state = State::Revoking;
     let keep = Remove {
         taken: Taken::Keep,
         ..remove("bob")
