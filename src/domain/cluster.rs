@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 
+use chrono::TimeDelta;
+
 use super::Timestamp;
 use super::level::Allowed;
 use super::mark::Marks;
@@ -180,6 +182,10 @@ pub(crate) fn is_ones_own(server: &str) -> bool {
     }
 }
 
+/// How long a version that carries write relies on the last look, where nothing else is set: the schema has it
+/// too.
+pub(crate) const SCAN_EVERY_DEFAULT: TimeDelta = TimeDelta::minutes(10);
+
 /// A registered cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cluster {
@@ -226,6 +232,10 @@ pub(crate) struct Cluster {
     pub(crate) included: BTreeSet<String>,
     /// What `write` carries of the resources that others aggregated into `edit`, on purpose.
     pub(crate) write_allow: BTreeSet<Allowed>,
+    /// When all that write rests upon there was looked at last, if it ever was.
+    pub(crate) looked_at: Option<Timestamp>,
+    /// How long a version that carries write relies on that look.
+    pub(crate) scan_every: TimeDelta,
     /// When it was registered.
     pub(crate) created_at: Timestamp,
     /// When the API server last answered us.
@@ -240,9 +250,16 @@ impl Cluster {
         let comparable = Self {
             owner: before.owner,
             reached_at: before.reached_at,
+            looked_at: before.looked_at,
             ..self.clone()
         };
         comparable == *before
+    }
+
+    /// Whether what write rests upon was looked at so lately that a version which stands relies on it.
+    pub(crate) fn is_looked_at(&self, now: Timestamp) -> bool {
+        let is_young = |at: Timestamp| (TimeDelta::zero()..self.scan_every).contains(&(now - at));
+        self.looked_at.is_some_and(is_young)
     }
 
     /// The address that a file for somebody carries.

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::TimeDelta;
+
 use super::cluster::{Address, Cluster, PublicAddress, WriteScope};
 use super::level::Allowed;
 use super::project::ProjectId;
@@ -23,6 +25,8 @@ pub(crate) enum Setting {
     Included(BTreeSet<String>),
     /// What write carries of the resources that others aggregated into `edit`.
     WriteAllow(BTreeSet<Allowed>),
+    /// How long a version that carries write relies on the last look at all that it rests upon.
+    ScanEvery(TimeDelta),
     /// The project that the cluster is in.
     Project(Option<ProjectId>),
     /// The address at which it is reached, with the CA that is pinned.
@@ -43,6 +47,7 @@ impl Setting {
                 Self::HeldBack(of.held_back.clone()),
                 Self::Included(of.included.clone()),
                 Self::WriteAllow(of.write_allow.clone()),
+                Self::ScanEvery(of.scan_every),
                 Self::Project(of.project),
                 Self::Address(of.address.clone()),
                 Self::Identity(of.kube_system_uid.clone()),
@@ -63,6 +68,7 @@ impl Setting {
             Self::HeldBack(namespaces) => cluster.held_back = namespaces,
             Self::Included(namespaces) => cluster.included = namespaces,
             Self::WriteAllow(allowed) => cluster.write_allow = allowed,
+            Self::ScanEvery(every) => cluster.scan_every = every,
             Self::Project(project) => cluster.project = project,
             Self::Address(address) => cluster.address = address,
             Self::Identity(uid) => cluster.kube_system_uid = uid,
@@ -78,6 +84,7 @@ impl Setting {
             Self::Description(_)
             | Self::Labels(_)
             | Self::Public(_)
+            | Self::ScanEvery(_)
             | Self::Project(_)
             | Self::Address(_)
             | Self::Identity(_) => false,
@@ -94,6 +101,7 @@ impl Setting {
             Self::HeldBack(_) => "set-held-back",
             Self::Included(_) => "set-included",
             Self::WriteAllow(_) => "set-write-allow",
+            Self::ScanEvery(_) => "set-scan-every",
             Self::Project(_) => "set-project",
             Self::Address(_) => "set-address",
             Self::Identity(_) => "set-identity",
@@ -119,6 +127,7 @@ impl Setting {
                 let all = all.iter().map(ToString::to_string);
                 Some(all.collect::<Vec<_>>().join(","))
             }
+            Self::ScanEvery(every) => Some(format!("{} s", every.num_seconds())),
             Self::Project(_) => None,
             Self::Address(address) => Some(address.server.clone()),
             Self::Identity(uid) => Some(uid.clone()),
@@ -142,6 +151,7 @@ impl Setting {
             Self::HeldBack(_) => format!("held back from write: {value}"),
             Self::Included(_) => format!("included in write: {value}"),
             Self::WriteAllow(_) => format!("allowed to write: {value}"),
+            Self::ScanEvery(_) => format!("what write rests upon is looked at every {value}"),
             Self::Project(_) => format!("project: {}", project.unwrap_or("none")),
             Self::Address(_) => format!("address and CA: {value}"),
             Self::Identity(_) => format!("identity of the rebuilt cluster: {value}"),

@@ -31,6 +31,8 @@ pub(crate) struct ClusterChanges {
     pub(crate) refused: BTreeMap<Object, Error>,
     /// Those of them from which something could not be taken: it is still given there.
     pub(crate) kept: BTreeSet<Object>,
+    /// Whether all that write rests upon was looked at.
+    pub(crate) looked_at_write: bool,
 }
 
 /// Looks, and says what would be done; changes nothing.

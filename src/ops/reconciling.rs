@@ -15,15 +15,17 @@ pub(super) use pending::{
     pending_on, record_pending,
 };
 
-use self::recorded::{learn_versions, record_outcome};
+use self::recorded::{Outcome, learn_versions, record_outcome};
 use self::vanished::{Vanished, end_vanished};
 use std::time::Duration;
 
 use super::journal::Journal;
 use super::locked::LockedCluster;
 use super::{Ended, Error, manager};
+use crate::domain::Timestamp;
+use crate::domain::access::Power;
 use crate::domain::audit::{EventSeq, Head, Phase};
-use crate::domain::cluster::{Cluster, ClusterId};
+use crate::domain::cluster::{Cluster, ClusterId, WriteScope};
 use crate::domain::credential::{Credential, CredentialId};
 use crate::domain::effect::Effect;
 use crate::domain::plan::{self, Desired, Object, Plan};
@@ -131,6 +133,8 @@ pub(super) struct Reconciled {
     pub(super) notes: Vec<String>,
     /// Why something that the store asks for is still pending; everything else is as it should be.
     pub(super) trouble: Option<Error>,
+    /// When what this version rests upon was looked at, where that was not done now.
+    pub(super) relied_on: Option<Timestamp>,
     /// The connection, for what follows.
     pub(super) connection: Connection,
 }
@@ -269,8 +273,8 @@ pub(super) async fn run_on(
         let is_done =
             depth == Depth::Pending && snapshot::only_takes(&snapshot) && taken.failures.is_empty();
         let only = match depth {
-            Depth::Pending => snapshot::named(&snapshot, None),
-            Depth::Version(id) => snapshot::named(&snapshot, Some(id)),
+            Depth::Pending => snapshot::named(&snapshot, None, app.now()),
+            Depth::Version(id) => snapshot::named(&snapshot, Some(id), app.now()),
             Depth::Whole => None,
         };
         let only = only.filter(|_| taken.failures.is_empty());
@@ -303,6 +307,9 @@ pub(super) async fn run_on(
         }
         None => snapshot,
     };
+    let relied_on = reconciled
+        .as_ref()
+        .and_then(|it| relied_on(cluster, &snapshot, depth, it));
     let outcome = (&snapshot, &taken, reconciled.as_ref());
     let ended = record(app, cluster, outcome, journal, request)?;
     if depth == Depth::Pending && !snapshot.former.is_empty() {
@@ -330,8 +337,24 @@ pub(super) async fn run_on(
         changed,
         notes,
         trouble,
+        relied_on,
         connection,
     })
+}
+
+/// When a version's reach was looked at, where it carries write and the look before was relied upon.
+fn relied_on(
+    cluster: &Cluster,
+    on: &ClusterSnapshot,
+    depth: Depth,
+    changes: &ClusterChanges,
+) -> Option<Timestamp> {
+    let Depth::Version(id) = depth else {
+        return None;
+    };
+    let this = on.credentials.iter().find(|it| it.id == id)?;
+    let writes = this.power == Power::Write && on.cluster.write_scope == WriteScope::Namespaces;
+    (writes && !changes.looked_at_write).then_some(cluster.looked_at)?
 }
 
 /// What was refused: where write does not reach, a sentence each, and the rest.
@@ -403,7 +426,10 @@ async fn give(
     let reconciled = reconcile::reconcile(connection, desired, &look).await;
     match reconciled {
         Ok(reconciled) => Ok(Given {
-            reconciled,
+            reconciled: ClusterChanges {
+                looked_at_write: look.with_write,
+                ..reconciled
+            },
             vanished,
         }),
         Err(source) => Err(Error::Cluster {
@@ -427,13 +453,13 @@ fn look_for<'a>(desired: &Desired, cluster: &'a Cluster, only: Option<NamedObjec
 fn record(
     app: &App,
     cluster: &Cluster,
-    (snapshot, taken, reconciled): (&ClusterSnapshot, &Taken, Option<&ClusterChanges>),
+    (snapshot, taken, reconciled): Outcome<'_>,
     journal: &Journal,
     request: Option<EventSeq>,
 ) -> Result<Vec<Credential>, Error> {
-    let stale = cluster
-        .reached_at
-        .is_none_or(|at| (app.now() - at).num_seconds() >= 60);
+    let is_old = |at: Option<Timestamp>| at.is_none_or(|at| (app.now() - at).num_seconds() >= 60);
+    let looked = reconciled.is_some_and(|it| it.looked_at_write);
+    let stale = is_old(cluster.reached_at) || looked && is_old(cluster.looked_at);
     if !snapshot.is_pending() && !stale {
         return Ok(vec![]);
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::TimeDelta;
 use rusqlite::{Params, Row, named_params};
 
 use super::columns::{Json, Time, json, misfit, time, time_option};
@@ -21,7 +22,8 @@ use crate::secrets::Sealed;
 const COLUMNS: &str = "id, name, state, protected, owner, description, labels, server, ca_pem, \
      tls_server_name, proxy_url, kube_system_uid, version, manager, manager_kind, \
      manager_generation, manager_expires_at, write_scope, held_back, created_at, reached_at, \
-     deleting_at, project, included, write_allow, public_server, public_tls_server_name";
+     deleting_at, project, included, write_allow, public_server, public_tls_server_name, \
+     looked_at, scan_every";
 
 fn cluster(row: &Row<'_>) -> rusqlite::Result<Cluster> {
     let (labels, marks) = apart(json(row, 6)?);
@@ -66,6 +68,8 @@ fn cluster(row: &Row<'_>) -> rusqlite::Result<Cluster> {
                 tls_server_name: row.get(26)?,
             }),
         },
+        looked_at: time_option(row, 27)?,
+        scan_every: TimeDelta::seconds(row.get::<_, u32>(28)?.into()),
     })
 }
 
@@ -276,7 +280,8 @@ fn update_settings(tx: &WriteTxn<'_>, cluster: &Cluster) -> Result<()> {
            held_back = :held_back, project = :project, included = :included,
            write_allow = :write_allow, public_server = :public,
            public_tls_server_name = :public_name, server = :server, ca_pem = :ca_pem,
-           tls_server_name = :tls_server_name, proxy_url = :proxy_url, kube_system_uid = :uid
+           tls_server_name = :tls_server_name, proxy_url = :proxy_url, kube_system_uid = :uid,
+           scan_every = :scan_every
          WHERE id = :id",
         named_params! {
             ":id": cluster.id,
@@ -294,6 +299,7 @@ fn update_settings(tx: &WriteTxn<'_>, cluster: &Cluster) -> Result<()> {
             ":tls_server_name": cluster.address.tls_server_name,
             ":proxy_url": cluster.address.proxy_url,
             ":uid": cluster.kube_system_uid,
+            ":scan_every": cluster.scan_every.num_seconds(),
         },
     )?;
     Ok(())
@@ -308,7 +314,16 @@ pub(crate) fn set_reached(tx: &WriteTxn<'_>, cluster: ClusterId, at: Timestamp) 
     Ok(())
 }
 
-/// The same with what it said of itself, and what is put on everything that we make there.
+/// Remembers that all that write rests upon there was looked at.
+pub(crate) fn set_looked(tx: &WriteTxn<'_>, cluster: ClusterId, at: Timestamp) -> Result<()> {
+    tx.execute(
+        "UPDATE clusters SET looked_at = ?2 WHERE id = ?1",
+        (cluster, Time(at)),
+    )?;
+    Ok(())
+}
+
+/// Remembers that the API server answered, with what it said of itself, and what is put on everything that we make there.
 pub(crate) fn set_reached_as(tx: &WriteTxn<'_>, cluster: &Cluster) -> Result<()> {
     tx.execute(
         "UPDATE clusters SET version = ?2, reached_at = ?3, labels = ?4 WHERE id = ?1",

@@ -41,6 +41,7 @@ mod reached;
 mod reading;
 mod reconcile;
 mod refusals;
+mod scan;
 mod secrecy;
 mod servers;
 mod shards;

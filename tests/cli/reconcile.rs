@@ -228,7 +228,9 @@ fn clusters_that_do_not_answer_keep_no_other_waiting() {
     let ran = kg.run("reconcile");
     ran.exit(8).says("no answer from").says("within 8 s");
     let progress: Vec<&str> = ran.stderr.lines().take(20).collect();
-    assert_eq!(progress[..2], ["[1/20] prod", "[2/20] z"], "{ran}");
+    let mut first: Vec<&str> = progress[..2].iter().map(|it| &it[7..]).collect();
+    first.sort_unstable();
+    assert_eq!(first, ["prod", "z"], "{ran}");
     let failed = progress[2..].iter().filter(|it| it.contains(": failed: "));
     assert_eq!(failed.count(), 18, "{ran}");
     drop(last);

@@ -1,12 +1,13 @@
 //! `kubegrant cluster set`.
 
+use chrono::TimeDelta;
 use clap::ValueEnum;
 
 use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::cluster::SettingsView;
 use crate::cli::views::left_out::left_out;
-use crate::cli::{completion, confirm, reached};
+use crate::cli::{completion, confirm, duration, reached};
 use crate::domain::cluster::{PublicAddress, WriteScope};
 use crate::domain::level::Allowed;
 use crate::domain::mark::parse_label;
@@ -23,7 +24,7 @@ use crate::ops;
 #[command(group = clap::ArgGroup::new("settings").required(true).multiple(true).args(
     ["description", "label", "remove_label", "hold_back", "release", "write_scope",
     "include", "remove_include", "write_allow", "remove_write_allow", "project", "no_project",
-    "public_server", "no_public_server"]
+    "public_server", "no_public_server", "scan_every"]
 ))]
 #[command(after_long_help = "Examples:\n  \
     kubegrant cluster set prod --description \"customer traffic\" --label env=prod\n  \
@@ -80,6 +81,10 @@ pub(crate) struct ClusterSetArgs {
     /// Let kubeconfigs carry the registered address again
     #[arg(long, conflicts_with = "public_server")]
     no_public_server: bool,
+    /// How long a download of write relies on the last look at all that write rests upon: 1s to 1d
+    /// [default: 10m]; a first one always looks
+    #[arg(long, value_name = "DURATION", value_parser = scan_every)]
+    scan_every: Option<TimeDelta>,
     /// How far write reaches
     #[arg(long, value_enum, value_name = "SCOPE")]
     write_scope: Option<Scope>,
@@ -165,6 +170,14 @@ fn parse_host(text: &str) -> Result<String, String> {
     ops::cluster::parse_host(text)
 }
 
+fn scan_every(text: &str) -> Result<TimeDelta, String> {
+    let every = duration::parse(text).map_err(|error| error.to_string())?;
+    if every > TimeDelta::days(1) {
+        return Err("at most a day".to_owned());
+    }
+    Ok(every)
+}
+
 fn settings(args: &ClusterSetArgs) -> ops::cluster::Settings {
     ops::cluster::Settings {
         description: args.description.clone(),
@@ -182,6 +195,7 @@ fn settings(args: &ClusterSetArgs) -> ops::cluster::Settings {
         include_removed: args.remove_include.iter().cloned().collect(),
         allow: args.write_allow.iter().cloned().collect(),
         allow_removed: args.remove_write_allow.iter().cloned().collect(),
+        scan_every: args.scan_every,
         public: match &args.public_server {
             Some(server) => ops::cluster::Public::At(PublicAddress {
                 server: server.clone(),

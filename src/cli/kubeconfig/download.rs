@@ -110,6 +110,12 @@ pub(super) fn say_handed_over(done: &Downloaded, context: &mut Context<'_>) {
         done.power,
         crate::domain::text::rfc3339(done.expires_at),
     ));
+    if let Some(at) = done.looked_at {
+        let at = crate::domain::text::rfc3339(at);
+        context
+            .output
+            .status(&format!("Where write reaches was looked at last on {at}."));
+    }
     for excess in &done.excess {
         context.output.warn(excess);
     }

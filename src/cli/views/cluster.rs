@@ -3,10 +3,14 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use chrono::TimeDelta;
+
 mod settings;
 
 use super::left_out::LeftOutView;
+use crate::cli::duration;
 use crate::domain::access::{Power, strongest};
+use crate::domain::cluster::SCAN_EVERY_DEFAULT;
 use crate::ops::cluster::{Checked, ClusterLine, Reach, Registered, Shown};
 use crate::output::{Cell, NONE, Table, Time, View};
 pub(crate) use settings::SettingsView;
@@ -60,6 +64,12 @@ impl LineView {
             Some(public) => Cow::Owned(format!("{} (files carry {public})", self.server)),
         }
     }
+}
+
+/// How long a look at what write rests upon is relied on, where somebody set it.
+fn scan_every(seconds: i64) -> Option<String> {
+    let every = TimeDelta::seconds(seconds);
+    (every != SCAN_EVERY_DEFAULT).then(|| duration::show(every))
 }
 
 /// What is only told to those who may know it.
@@ -121,6 +131,8 @@ frozen! {
         write_scope: &'static str = cluster.write_scope.as_str(),
         held_back_by_operator: Vec<String> = cluster.held_back.iter().cloned().collect(),
         write: Option<ReachView> = reach.map(ReachView::from),
+        scan_every_seconds: i64 = cluster.scan_every.num_seconds(),
+        looked_at: Option<Time> = cluster.looked_at.map(Time),
     }
 }
 
@@ -174,6 +186,9 @@ impl View for ClusterView {
             .col("Pending", |it| count(it.line.pending))
             .col("Write", ClusterView::write)
             .col("Held back", |it| Cell::Lines(it.held_back()))
+            .some("Scan every", |it| scan_every(it.scan_every_seconds))
+            // Where nobody writes, nothing is looked at for it.
+            .some("Looked at", |it| it.looked_at)
             .col("Registered", |it| it.line.created_at)
             .col("Reached", |it| it.line.reached_at)
             .named(|it| format!("cluster/{}", it.line.name))

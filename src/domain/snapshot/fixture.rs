@@ -292,6 +292,8 @@ fn prod(people: &Arc<People>) -> ClusterSnapshot {
             write_allow: std::collections::BTreeSet::new(),
             created_at: now(),
             reached_at: None,
+            looked_at: None,
+            scan_every: chrono::TimeDelta::minutes(10),
             deleting_at: None,
         },
         installation: InstallationId::new([0x0b, 0xad, 0xca, 0xfe]),

@@ -5,6 +5,8 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::TimeDelta;
+
 use super::approach::WRITE_SCOPE_WARNING;
 use super::insisted::insisted;
 use super::public::tried;
@@ -72,6 +74,8 @@ pub(crate) struct Settings {
     pub(crate) allow: BTreeSet<Allowed>,
     /// Resources that it is to carry so no longer.
     pub(crate) allow_removed: BTreeSet<Allowed>,
+    /// How long a version that carries write relies on the last look.
+    pub(crate) scan_every: Option<TimeDelta>,
     /// Which address files carry.
     pub(crate) public: Public,
 }
@@ -113,6 +117,9 @@ impl Settings {
             .write_allow
             .retain(|allowed| !wanted.allow_removed.contains(allowed));
         after.write_allow.extend(wanted.allow);
+        if let Some(every) = wanted.scan_every {
+            after.scan_every = every;
+        }
         match wanted.public {
             Public::Same => {}
             Public::Registered => after.public = None,
@@ -196,7 +203,8 @@ impl Change for Set {
 
     fn about(&self) -> About<'_> {
         let is_public_same = matches!(self.settings.public, Public::Same);
-        let action = if self.settings.moves_write() || !is_public_same {
+        let puts_off = self.settings.scan_every.is_some();
+        let action = if self.settings.moves_write() || puts_off || !is_public_same {
             ClusterAction::Sensitive
         } else {
             ClusterAction::ChangeSettings

@@ -107,6 +107,8 @@ pub(crate) struct Downloaded {
     pub(crate) merged: Option<MergeNews>,
     /// What people should know of the cluster beside, a sentence each.
     pub(crate) notes: Vec<String>,
+    /// When it was looked at where write reaches, if not now.
+    pub(crate) looked_at: Option<Timestamp>,
 }
 
 impl Downloaded {
@@ -227,6 +229,8 @@ pub(super) struct Ready {
     pub(super) excess: Vec<String>,
     /// What people should know of the cluster beside, a sentence each.
     pub(super) notes: Vec<String>,
+    /// When it was looked at where write reaches, if not now.
+    pub(super) looked_at: Option<Timestamp>,
     /// The cluster's lock, until the file is handed over.
     locked: Option<LockedCluster>,
 }
@@ -318,6 +322,7 @@ pub(super) async fn prepare(session: &Session, wanted: &DownloadRequest) -> Resu
             grant_ends_at,
             excess,
             notes: notes_of(&case, reconciled.notes),
+            looked_at: reconciled.relied_on,
             case,
             locked: recorded.take_locked(),
         }),
@@ -464,6 +469,7 @@ async fn deliver(
         excess: ready.excess.clone(),
         merged,
         notes: ready.notes.clone(),
+        looked_at: ready.looked_at,
     })
 }
 

@@ -13,12 +13,15 @@ use crate::ops::journal::Journal;
 use crate::session::App;
 use crate::store::{self, WriteTxn};
 
+/// What the store said, what was taken, and what else came of it where that far it came.
+pub(super) type Outcome<'a> = (&'a ClusterSnapshot, &'a Taken, Option<&'a ClusterChanges>);
+
 /// Records what was read back, each by itself: pending versions are active, revoking ones revoked.
 pub(super) fn record_outcome(
     app: &App,
     tx: &WriteTxn<'_>,
     cluster: &Cluster,
-    (snapshot, taken, reconciled): (&ClusterSnapshot, &Taken, Option<&ClusterChanges>),
+    (snapshot, taken, reconciled): Outcome<'_>,
     journal: &Journal,
     request: Option<EventSeq>,
 ) -> store::Result<Vec<Credential>> {
@@ -87,6 +90,9 @@ pub(super) fn record_outcome(
         journal.record(app, tx, Phase::Done, detail, request)?;
     }
     store::clusters::set_reached(tx, cluster.id, now)?;
+    if reconciled.is_some_and(|it| it.looked_at_write) {
+        store::clusters::set_looked(tx, cluster.id, now)?;
+    }
     Ok(ended)
 }
 

@@ -1,6 +1,7 @@
 //! What a snapshot of the store means for a cluster: what is to be taken there, and what was seen to
 //! be true.
 
+use crate::domain::Timestamp;
 use crate::domain::access::Power;
 use crate::domain::binding::Binding;
 use crate::domain::clock::Clocks;
@@ -91,9 +92,13 @@ pub(super) fn only_takes(on: &ClusterSnapshot) -> bool {
 const NAMED_MAX: usize = 16;
 
 /// What the versions that begin rest upon, and `this` one, where all of it is known by name and nothing
-/// else is pending. Where write reaches is not: that is judged anew, by all that the cluster holds, before a
-/// token of it is handed out.
-pub(super) fn named(on: &ClusterSnapshot, this: Option<CredentialId>) -> Option<NamedObjects> {
+/// else is pending. Where write reaches is not: that is judged anew, by all that the cluster holds, before the
+/// first token of it is handed out, and before another where that was not done lately.
+pub(super) fn named(
+    on: &ClusterSnapshot,
+    this: Option<CredentialId>,
+    now: Timestamp,
+) -> Option<NamedObjects> {
     let gives = |binding: &Binding| binding.is_pending && !binding.is_removed;
     if on.reach_pending || on.orphans_pending || on.bindings.iter().any(gives) {
         return None;
@@ -108,8 +113,20 @@ pub(super) fn named(on: &ClusterSnapshot, this: Option<CredentialId>) -> Option<
         } else {
             continue;
         }
-        let user = credential.subject.user();
-        rests_upon(on, (credential.power, credential.shard), user, &mut named)?;
+        // Where write reaches was judged and made so by the last look; a first version has another.
+        let is_judged = credential.state == State::Active && on.cluster.is_looked_at(now);
+        let power = match credential.power {
+            Power::Write if is_judged && on.cluster.write_scope == WriteScope::Namespaces => {
+                Power::Read
+            }
+            power => power,
+        };
+        rests_upon(
+            on,
+            (power, credential.shard),
+            credential.subject.user(),
+            &mut named,
+        )?;
     }
     let count = named.accounts.len() + named.begun.len();
     (1..=NAMED_MAX).contains(&count).then_some(named)
@@ -155,7 +172,7 @@ pub(in crate::ops) fn named_for_next(
     subject: Subject,
 ) -> Option<NamedObjects> {
     let mut named = if on.is_pending() && !only_takes(on) {
-        named(on, None)?
+        named(on, None, Timestamp::MIN_UTC)?
     } else {
         NamedObjects::default()
     };

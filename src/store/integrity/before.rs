@@ -65,19 +65,53 @@ const CREDENTIAL_8: &[&str] = &[
     "until",
 ];
 
+/// What of a cluster was guarded in stores of schema 7 and 8.
+const CLUSTER_8: &[&str] = &[
+    "id",
+    "name",
+    "state",
+    "protected",
+    "owner",
+    "project",
+    "labels",
+    "server",
+    "ca_pem",
+    "tls_server_name",
+    "proxy_url",
+    "public_server",
+    "public_tls_server_name",
+    "kube_system_uid",
+    "manager",
+    "manager_kind",
+    "manager_generation",
+    "manager_secret",
+    "manager_expires_at",
+    "former_managers",
+    "accounts_rotated_at",
+    "older_logins",
+    "write_scope",
+    "write_allow",
+    "held_back",
+    "included",
+    "reach_owed",
+    "orphans_owed",
+    "deleting_at",
+];
+
 /// What was guarded in stores of schema 8: all but what came since.
 pub(super) fn guarded_8() -> Vec<Guarded> {
-    with_credentials_8(GUARDED)
+    of_schema_8(GUARDED)
 }
 
 /// What was guarded in stores of schema 7: the same, in one way each.
 pub(super) fn guarded_7() -> Vec<Guarded> {
-    with_credentials_8(FIRST)
+    of_schema_8(FIRST)
 }
 
-fn with_credentials_8(guarded: &[Guarded]) -> Vec<Guarded> {
-    let of_then = |guarded: &Guarded| match guarded.table {
-        "credentials" => guarded.with_columns(CREDENTIAL_8),
+fn of_schema_8(guarded: &[Guarded]) -> Vec<Guarded> {
+    let of_then = |guarded: &Guarded| match (guarded.table, guarded.name) {
+        ("credentials", _) => guarded.with_columns(CREDENTIAL_8),
+        (_, "clusters") => guarded.with_columns(CLUSTER_8),
         _ => *guarded,
     };
     guarded.iter().map(of_then).collect()

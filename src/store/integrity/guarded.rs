@@ -7,8 +7,8 @@
 //! - everywhere: when, by whom and why (`created_at`, `granted_at`, `granted_by` of what is over,
 //!   `bound_by`, `set_by`, `by_user` and `reason` of a block …). They tell a story that the audit
 //!   log tells too, and the log is what is believed. `description` and `labels` decide nothing.
-//! - `clusters`: `version`, the server's own word; `reached_at`, which every look writes and which
-//!   saves a disk write at most.
+//! - `clusters`: `version`, the server's own word; `reached_at` and `looked_at`, which looks write: one saves a
+//!   disk write at most, the other puts off for `scan_every` what the next look puts right.
 //! - `credentials`: `ended_because` and the times of its life are history. A version that is
 //!   `revoked` no longer counts, with its holders and hand-overs: its account was seen to be gone,
 //!   no name is used twice (`UNIQUE`), and none goes backwards (a trigger).
@@ -166,6 +166,7 @@ const CLUSTERS: Guarded = table(
         "reach_owed",
         "orphans_owed",
         "deleting_at",
+        "scan_every",
     ],
 );
 

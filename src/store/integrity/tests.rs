@@ -251,6 +251,7 @@ const ANYBODYS: &[(&str, &[&str])] = &[
             "version",
             "created_at",
             "reached_at",
+            "looked_at",
             "removed_at",
         ],
     ),

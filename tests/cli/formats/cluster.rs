@@ -159,7 +159,9 @@ fn cluster_show() {
             },
             "included": {},
             "left_out": []
-          }
+          },
+          "scan_every_seconds": 600,
+          "looked_at": null
         }
         [exit 0]
         --- yaml
@@ -197,6 +199,8 @@ fn cluster_show() {
             kubegrant: kubegrant's own namespace
           included: {}
           left_out: []
+        scan_every_seconds: 600
+        looked_at: null
         [exit 0]
         --- name
         cluster/prod

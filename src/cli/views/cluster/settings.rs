@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::labels_text;
+use super::{labels_text, scan_every};
 use crate::ops::cluster::SetOutcome;
 use crate::output::{Table, View};
 
@@ -19,6 +19,7 @@ frozen! {
         held_back_by_operator: Vec<String> = cluster.held_back.iter().cloned().collect(),
         included: Vec<String> = cluster.included.iter().cloned().collect(),
         write_allow: Vec<String> = cluster.write_allow.iter().map(ToString::to_string).collect(),
+        scan_every_seconds: i64 = cluster.scan_every.num_seconds(),
         public_server: Option<String> = public.map(|it| it.server.clone()),
         public_tls_server_name: Option<String> = public.and_then(|it| it.tls_server_name.clone()),
     }
@@ -35,6 +36,7 @@ impl View for SettingsView {
             .col("Held back", |it| &it.held_back_by_operator)
             .col("Included", |it| &it.included)
             .col("Allowed", |it| &it.write_allow)
+            .some("Scan every", |it| scan_every(it.scan_every_seconds))
             // Most clusters have one address.
             .some("In files", |it| it.public_server.as_ref())
             .named(|it| format!("cluster/{}", it.name))
