@@ -6,9 +6,12 @@
     benches/speed.py --large         the same with 10,000 users, 1,000 clusters and 1,000,000 grants
     benches/speed.py --real          on a real API server that others write to 50 times a second: starts
                                      etcd and kube-apiserver from KUBEBUILDER_ASSETS, where kubectl is too
+    benches/speed.py --wide          on a real API server with 200, 1,000 and 5,000 namespaces and 20 writers
+    benches/speed.py --bulk          everybody's rotation, beside a bare client that makes and deletes the same
+                                     accounts (bare.rs), and 12,000 readers on one cluster
 
 KUBEGRANT names another binary. Each figure is the median of some runs; on a cluster ours and kubectl's take
-turns, so that both meet the same noise. Needs python3; with --real also openssl.
+turns, so that both meet the same noise. Needs python3; on a real API server also openssl.
 """
 import os
 import random
@@ -106,6 +109,30 @@ def fill(home, users, clusters, grants):
     return home.run("--quiet audit accept --reason benchmark --yes")
 
 
+def issue(home, users, power, first, name):
+    """Writes users with a version that is pending, which the next `reconcile` makes."""
+    level = "write" if power == "write" else "read"
+    store = sqlite3.connect(os.path.join(home.env["XDG_DATA_HOME"], "kubegrant/store.db"))
+    ids = range(first, first + users)
+    store.executemany(
+        "INSERT INTO users (id, name, role, created_at) VALUES (?, ?, 'developer', ?)",
+        ((n, f"{name}-{n}", NOW) for n in ids),
+    )
+    store.executemany(
+        "INSERT INTO grants (cluster, user, level, granted_at, granted_by) VALUES (1, ?, ?, ?, 1)",
+        ((n, level, NOW) for n in ids),
+    )
+    store.executemany(
+        "INSERT INTO credentials (cluster, kind, user, version, account, power, shard, state, created_at)"
+        " VALUES (1, 'personal', ?, 1, ?, ?, ?, 'pending', ?)",
+        ((n, f"{name}-{n}-0badcafe-v1", power, 1 + (n - first) // 500, NOW) for n in ids),
+    )
+    store.commit()
+    store.close()
+    home.run("--quiet audit accept --reason benchmark --yes")
+    home.run("reconcile prod")
+
+
 def completion(home, runs, limit):
     env = dict(home.env, COMPLETE="bash", _CLAP_COMPLETE_INDEX="3", _CLAP_IFS="x")
     asked = ["--", "kubegrant", "cluster", "show", "cluster-00"]
@@ -146,7 +173,8 @@ def large(folder):
     completion(home, 20, 5)
 
 
-def real(folder):
+def on_real(folder, work, noisy=True):
+    """Starts a real API server, and works on it with a home that has it as cluster `prod`."""
     assets = os.environ.get("KUBEBUILDER_ASSETS") or sys.exit("--real needs KUBEBUILDER_ASSETS")
     kube, port = os.path.join(folder, "kube"), str(random.randrange(20_000, 30_000))
     running = [subprocess.Popen([os.path.join(HERE, "kube.sh"), kube, port])]
@@ -159,16 +187,15 @@ def real(folder):
                 break
         # Its informers have begun, too: a binding counts when it is made.
         time.sleep(10)
-        home = Home(os.path.join(folder, "real"))
+        home = Home(os.path.join(folder, "home"))
         home.run(f"cluster add prod --kubeconfig {admin}")
         for user in ("bob", "rita"):
             home.run(f"user add {user}")
-        home.run("access grant rita -c prod --level read")
-        home.run("kubeconfig download prod --user rita --plain -f rita.conf")
-        noise = [sys.executable, os.path.join(HERE, "noise.py"), kube, "50", port]
-        running.append(subprocess.Popen(noise))
-        time.sleep(3)
-        on_cluster(home, kubectl, admin)
+        if noisy:
+            noise = [sys.executable, os.path.join(HERE, "noise.py"), kube, "50", port]
+            running.append(subprocess.Popen(noise))
+            time.sleep(3)
+        work(home, kubectl, admin, (kube, port))
     finally:
         for child in reversed(running):
             child.terminate()
@@ -186,7 +213,78 @@ def by_kubectl(home, kubectl, admin, turn):
     return sum(home.run(f"--kubeconfig {admin} {step}", binary=kubectl)[0] for step in steps), 0
 
 
-def on_cluster(home, kubectl, admin):
+def real(folder):
+    on_real(os.path.join(folder, "real"), on_cluster)
+
+
+def wide(folder):
+    on_real(os.path.join(folder, "wide"), on_namespaces, noisy=False)
+
+
+def bulk(folder):
+    on_real(os.path.join(folder, "bulk"), everybodys, noisy=False)
+
+
+def on_namespaces(home, kubectl, admin, _):
+    issue(home, 20, "write", 5000, "writer")
+    head("A real API server, 20 writers")
+    there = 0
+    for count in (200, 1000, 5000):
+        names = (f"kind: Namespace\napiVersion: v1\nmetadata: {{name: team-{n}}}\n" for n in range(there, count))
+        made = [kubectl, "--kubeconfig", admin, "create", "--validate=false", "-f", "-"]
+        subprocess.run(made, input="---\n".join(names).encode(), stdout=subprocess.DEVNULL, check=True)
+        there = count
+        home.run("reconcile prod")
+        first, again, revoked = [], [], []
+        download = "kubeconfig download prod --user bob --plain --force -f bob.conf"
+        for _ in range(3):
+            home.run("access grant bob -c prod --level write")
+            first.append(home.run(download))
+            again.append(home.run(download))
+            revoked.append(home.run("access revoke bob -c prod --yes"))
+        report(f"{count} namespaces: first download of write", first, count)
+        report(f"{count} namespaces: another", again, 70)
+        report(f"{count} namespaces: revoke", revoked, 1.2 * count, 80)
+    report("5000 namespaces: `cluster delete`", [home.run("cluster delete prod --confirm prod --yes")], 15_000)
+
+
+def everybodys(home, kubectl, admin, where):
+    runs = 5
+    few = coming_and_going(home)
+    issue(home, 1000, "read", 1000, "reader")
+    ours, bare = [], []
+    for _ in range(runs):
+        ours.append(home.run("team rotate --all-users -c prod --yes"))
+        line = ["cargo", "bench", "-q", "--bench", "bare", "--", *where, "1000"]
+        said = subprocess.run(line, cwd=HERE, capture_output=True, text=True, check=True).stdout.split()
+        bare.append((sum(float(word) for word in said[1::2]), 0))
+    head("A real API server, everybody's at once")
+    alone = report("a bare client: 1,000 accounts made, listed and deleted", bare)
+
+    def rate(median):
+        global missed
+        missed += alone / median < 0.8
+        return f"{alone / median:.2f} of its rate" + ("" if alone / median >= 0.8 else ", MISSED: ≥ 0.8")
+
+    report("`team rotate --all-users`, 1,000 users", ours, memory=60, than=rate)
+    issue(home, 11_000, "read", 10_000, "more")
+    for name, before, after in zip(("grant", "first download", "revoke"), few, coming_and_going(home)):
+        report(f"{name} of one more reader, with nobody else", before)
+        report(f"{name} of one more reader, with 12,000", after)
+
+
+def coming_and_going(home):
+    granted, first, revoked = [], [], []
+    for _ in range(7):
+        granted.append(home.run("access grant bob -c prod --level read"))
+        first.append(home.run("kubeconfig download prod --user bob --plain --force -f bob.conf"))
+        revoked.append(home.run("access revoke bob -c prod --yes"))
+    return granted, first, revoked
+
+
+def on_cluster(home, kubectl, admin, _):
+    home.run("access grant rita -c prod --level read")
+    home.run("kubeconfig download prod --user rita --plain -f rita.conf")
     runs = 20
     first, again, revoked, checked, reconciled, listed, by_hand = ([] for _ in range(7))
     download = "kubeconfig download prod --user bob --plain --force -f bob.conf"
@@ -226,7 +324,7 @@ def main():
     try:
         wanted = sys.argv[1:] or [""]
         for mode in wanted:
-            {"": small, "--large": large, "--real": real}[mode](folder)
+            {"": small, "--large": large, "--real": real, "--wide": wide, "--bulk": bulk}[mode](folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     sys.exit(1 if missed else 0)

@@ -326,10 +326,7 @@ pub(super) async fn run_on(
         trouble = trouble.or_else(|| others.into_iter().next().map(failed));
     }
     if trouble.is_none() {
-        let pending = app
-            .store()?
-            .read(|tx| self::snapshot(tx, cluster.id))?
-            .is_pending();
+        let pending = is_pending(app, cluster)?;
         trouble = failures.find(|_| pending).map(failed);
     }
     Ok(Reconciled {
@@ -340,6 +337,12 @@ pub(super) async fn run_on(
         relied_on,
         connection,
     })
+}
+
+/// Whether something is decided and not yet true on a cluster.
+fn is_pending(app: &App, cluster: &Cluster) -> Result<bool, Error> {
+    let on = app.store()?.read(|tx| snapshot(tx, cluster.id))?;
+    Ok(on.is_pending())
 }
 
 /// When a version's reach was looked at, where it carries write and the look before was relied upon.

@@ -271,7 +271,7 @@ pub(crate) fn latest(
         ("user", user.map(|it| it.0)),
     ] {
         if let Some(number) = number {
-            filter.push_str(&format!(" AND {column} = ?"));
+            filter.push_str([" AND ", column, " = ?"].concat().as_str());
             given.push(number);
         }
     }
