@@ -10,6 +10,7 @@ mod certificate;
 mod drift;
 mod ends;
 mod escalation;
+mod everybody;
 mod excess;
 mod held_back;
 mod home;
