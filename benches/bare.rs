@@ -5,6 +5,7 @@
 //! reads nothing back, asks no authorizer and keeps no store: `team rotate --all-users` is measured against it.
 
 use std::error::Error;
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -116,7 +117,10 @@ fn main() -> Result<(), Failure> {
     let mut words = std::env::args().skip(1).filter(|it| !it.starts_with("--"));
     let (Some(folder), Some(port), Some(count)) = (words.next(), words.next(), words.next()) else {
         // `cargo bench` and `cargo test` run all of them.
-        println!("bare: skipped: it needs FOLDER PORT COUNT");
+        writeln!(
+            std::io::stdout(),
+            "bare: skipped: it needs FOLDER PORT COUNT"
+        )?;
         return Ok(());
     };
     let count = count.parse()?;
@@ -131,7 +135,8 @@ fn main() -> Result<(), Failure> {
         let created = bare.each(Method::POST, count).await?;
         let listed = bare.list().await?;
         let deleted = bare.each(Method::DELETE, count).await?;
-        println!("created {created:.0} listed {listed:.0} deleted {deleted:.0}");
+        let line = format!("created {created:.0} listed {listed:.0} deleted {deleted:.0}");
+        writeln!(std::io::stdout(), "{line}")?;
         Ok(())
     })
 }

@@ -419,6 +419,19 @@ impl Store {
                 why: why.clone(),
             }));
         }
+        let done = self.write_once(work);
+        if done.is_err() {
+            // What was read and checked of rows that never came to be.
+            self.checked.take();
+            self.kept.take();
+        }
+        done
+    }
+
+    fn write_once<T, E: From<Error>>(
+        &self,
+        work: impl FnOnce(&WriteTxn<'_>) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
         if !self.watching.get() {
             self.at_path(integrity::watch(&self.connection))?;
             self.watching.set(true);

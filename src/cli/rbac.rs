@@ -19,7 +19,7 @@ pub(crate) enum RbacCommand {
 
 pub(crate) async fn run(command: RbacCommand, context: &mut Context<'_>) -> Result<(), Failure> {
     match command {
-        RbacCommand::Bind(args) => bind::run(args, context).await,
+        RbacCommand::Bind(args) => Box::pin(bind::run(args, context)).await,
         RbacCommand::Unbind(args) => unbind::run(args, context).await,
         RbacCommand::List(args) => list::run(args, context).await,
         RbacCommand::Roles(args) => roles::run(&args, context).await,

@@ -362,8 +362,24 @@ fn plan_bindings(plan: &mut Plan, desired: &Desired, observed: &Observed) {
         }
     }
     for ((place, name), found) in &observed.bindings {
-        if !lists.contains_key(&(place.clone(), name.clone())) {
+        if lists.contains_key(&(place.clone(), name.clone())) {
+            continue;
+        }
+        let nobody = BTreeSet::new();
+        let leaving = leaving(place, name, (found, &nobody), &lists, observed);
+        if found.deleting || leaving.stay.is_empty() {
             plan.take.extend(delete(place, name, found));
+            continue;
+        }
+        // Everybody moves: it goes when the others were seen to hold them.
+        plan.is_moving = true;
+        if found.has_strangers || found.accounts != leaving.stay {
+            plan.take.push(Step::SetBinding {
+                place: place.clone(),
+                name: name.clone(),
+                accounts: leaving.stay,
+                resource_version: found.resource_version.clone(),
+            });
         }
     }
 }

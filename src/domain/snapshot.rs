@@ -359,7 +359,7 @@ impl ClusterSnapshot {
         let end = self.end_of(credential, because);
         [end]
             .into_iter()
-            .chain(self.successor(credential))
+            .chain(self.successor(&mut self.places(), credential))
             .collect()
     }
 
@@ -374,15 +374,20 @@ impl ClusterSnapshot {
 
     /// The version that begins in the place of one that ends though its subject has what it carries:
     /// none of a shell, none where the cluster issues none.
-    pub(crate) fn next_of(&self, ended: &Credential, now: Timestamp) -> Option<Effect> {
+    pub(crate) fn next_of(
+        &self,
+        places: &mut Places,
+        ended: &Credential,
+        now: Timestamp,
+    ) -> Option<Effect> {
         if let Subject::Shared { .. } = ended.subject {
-            return self.successor(ended);
+            return self.successor(places, ended);
         }
         let circumstances = Circumstances::at(now);
         // What must end anyway does not begin again.
         let may_stay = self.why_it_must_end(ended, &circumstances).is_none();
         let begins = may_stay && !ended.is_shell() && self.is_issuing();
-        begins.then(|| self.begin(ended.subject, ended.power))
+        begins.then(|| self.begin_in(places, ended.subject, ended.power))
     }
 
     /// Whether versions may begin on the cluster.
@@ -391,12 +396,12 @@ impl ClusterSnapshot {
     }
 
     /// The version that begins in the place of a shared one, where the cluster issues any.
-    fn successor(&self, ended: &Credential) -> Option<Effect> {
+    fn successor(&self, places: &mut Places, ended: &Credential) -> Option<Effect> {
         let Subject::Shared { project, level } = ended.subject else {
             return None;
         };
         let begins = self.cluster.project == Some(project) && self.is_issuing();
-        begins.then(|| self.begin(ended.subject, level.power()))
+        begins.then(|| self.begin_in(places, ended.subject, level.power()))
     }
 
     /// The beginning of a subject's next version: on the list of the one that it follows, if that is
@@ -554,6 +559,7 @@ impl ClusterSnapshot {
     }
 
     fn move_to(&mut self, id: CredentialId, shard: Shard) {
+        self.reach_pending = true;
         let mut all = Arc::make_mut(&mut self.credentials).iter_mut();
         if let Some(credential) = all.find(|it| it.id == id) {
             credential.shard = shard;

@@ -14,6 +14,7 @@ use super::leaving::{Further, still_let_in};
 use super::lists::{List, called, gone};
 use super::objects;
 use super::observe::{Look, Seen};
+use crate::domain::Timestamp;
 use crate::domain::plan::{self, Account, Desired, NAMESPACE, Object, Place, Plan, Step};
 use crate::domain::power::RoleRef;
 
@@ -32,7 +33,11 @@ pub(crate) struct ClusterChanges {
     /// Those of them from which something could not be taken: it is still given there.
     pub(crate) kept: BTreeSet<Object>,
     /// Whether all that write rests upon was looked at.
-    pub(crate) looked_at_write: bool,
+    pub(crate) looked: bool,
+    /// When that was, if everything is as it should be since.
+    pub(crate) looked_at_write: Option<Timestamp>,
+    /// Whether somebody is still on a list which they are to leave for another.
+    pub(crate) is_moving: bool,
 }
 
 /// Looks, and says what would be done; changes nothing.
@@ -66,6 +71,7 @@ pub(crate) async fn reconcile(
         plan.leave_out(|step| done.refused.contains_key(&step.object()));
         done.kept.retain(|object| done.refused.contains_key(object));
         again.clear();
+        done.is_moving = plan.is_moving;
         if plan.is_empty() {
             break;
         }

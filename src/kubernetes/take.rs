@@ -72,16 +72,12 @@ pub(crate) struct Unbound<'a> {
 
 impl Unbound<'_> {
     /// The lists that it may be on.
-    fn lists(&self, installation: &InstallationId) -> impl Iterator<Item = String> {
-        shards(self.shard).map(|shard| self.bound.list_name(installation, shard))
+    fn lists(&self, ended: &Ended<'_>, installation: &InstallationId) -> BTreeSet<String> {
+        let shards = ended.shards(self.shard).into_iter();
+        shards
+            .map(|shard| self.bound.list_name(installation, shard))
+            .collect()
     }
-}
-
-/// The lists of a kind that an account of a shard may be on: its own, and the first, as long as that was
-/// not shared out.
-fn shards(shard: Shard) -> impl Iterator<Item = Shard> {
-    let own = (shard != Shard::FIRST).then_some(shard);
-    [Shard::FIRST].into_iter().chain(own)
 }
 
 /// What was decided to end, and must be seen to have ended under its own name.
@@ -91,9 +87,16 @@ pub(crate) struct Ended<'a> {
     pub(crate) accounts: Vec<Ending<'a>>,
     /// Accounts that must be off the list of a bound role.
     pub(crate) bound: Vec<Unbound<'a>>,
+    /// The lists of a kind on which any of them may be, beside its own.
+    pub(crate) also: BTreeSet<Shard>,
 }
 
 impl Ended<'_> {
+    /// The lists of a kind that an account of a shard may be on.
+    fn shards(&self, own: Shard) -> BTreeSet<Shard> {
+        self.also.iter().copied().chain([own]).collect()
+    }
+
     /// Whether there is nothing to take.
     pub(crate) fn is_empty(&self) -> bool {
         self.accounts.is_empty() && self.bound.is_empty()
@@ -147,7 +150,7 @@ struct Ours {
 impl Ours {
     fn of(installation: &InstallationId, wanted: &Lists, ended: &Ended<'_>) -> Self {
         let left = ended.bound.iter().flat_map(|it| {
-            let lists = it.lists(installation);
+            let lists = it.lists(ended, installation).into_iter();
             lists.map(|list| (it.bound.place.clone(), list))
         });
         Self {
@@ -252,13 +255,13 @@ impl Connection {
     /// Takes accounts off the lists of the levels, and off those of bound roles, all side by side.
     async fn drop_from_lists(&self, ended: &Ended<'_>) -> Vec<Dropped> {
         let mut lists: BTreeSet<(Place, String)> = BTreeSet::new();
-        let of_shards = ended.accounts.iter().flat_map(|it| shards(it.shard));
+        let of_shards = ended.accounts.iter().flat_map(|it| ended.shards(it.shard));
         for shard in of_shards.collect::<BTreeSet<Shard>>() {
             let level = |role| (None, plan::list_name(&self.installation, role, shard));
             lists.extend(plan::LEVELS.map(level));
         }
         for it in &ended.bound {
-            let own = it.lists(&self.installation);
+            let own = it.lists(ended, &self.installation).into_iter();
             lists.extend(own.map(|list| (it.bound.place.clone(), list)));
         }
         let named = stream::iter(lists)
@@ -282,7 +285,7 @@ impl Connection {
     async fn drop_from_namespaces(&self, ended: &Ended<'_>) -> Vec<Dropped> {
         let is_writer = |ending: &&Ending<'_>| ending.power == Power::Write;
         let writers: Vec<&Ending<'_>> = ended.accounts.iter().filter(is_writer).collect();
-        let of_shards = writers.iter().flat_map(|it| shards(it.shard));
+        let of_shards = writers.iter().flat_map(|it| ended.shards(it.shard));
         let of_shards: BTreeSet<Shard> = of_shards.collect();
         let accounts = &writers.iter().map(|it| it.account).collect();
         let dropped = of_shards.into_iter().map(|shard| async move {
@@ -523,7 +526,7 @@ fn who_leaves<'a>(
     let bound = ended
         .bound
         .iter()
-        .filter(|it| it.bound.place == *place && it.lists(installation).any(|own| own == name))
+        .filter(|it| it.bound.place == *place && it.lists(ended, installation).contains(name))
         .map(|it| it.account);
     accounts.chain(bound).collect()
 }

@@ -357,7 +357,7 @@ fn relied_on(
     };
     let this = on.credentials.iter().find(|it| it.id == id)?;
     let writes = this.power == Power::Write && on.cluster.write_scope == WriteScope::Namespaces;
-    (writes && !changes.looked_at_write).then_some(cluster.looked_at)?
+    (writes && !changes.looked).then_some(cluster.looked_at)?
 }
 
 /// What was refused: where write does not reach, a sentence each, and the rest.
@@ -426,11 +426,13 @@ async fn give(
     // What ended may have had a successor, which is not known by name here.
     let only = only.filter(|_| vanished.is_none());
     let look = look_for(desired, cluster, only);
+    let began = look.with_write.then(|| app.now());
     let reconciled = reconcile::reconcile(connection, desired, &look).await;
     match reconciled {
         Ok(reconciled) => Ok(Given {
             reconciled: ClusterChanges {
-                looked_at_write: look.with_write,
+                looked: look.with_write,
+                looked_at_write: began.filter(|_| reconciled.refused.is_empty()),
                 ..reconciled
             },
             vanished,
@@ -461,7 +463,7 @@ fn record(
     request: Option<EventSeq>,
 ) -> Result<Vec<Credential>, Error> {
     let is_old = |at: Option<Timestamp>| at.is_none_or(|at| (app.now() - at).num_seconds() >= 60);
-    let looked = reconciled.is_some_and(|it| it.looked_at_write);
+    let looked = reconciled.is_some_and(|it| it.looked_at_write.is_some());
     let stale = is_old(cluster.reached_at) || looked && is_old(cluster.looked_at);
     if !snapshot.is_pending() && !stale {
         return Ok(vec![]);

@@ -323,12 +323,13 @@ impl Change for RotateAccounts {
 
 /// Every live version on a cluster ends, and with each that its subject still has begins the next.
 fn all_exchanged(on: &ClusterSnapshot, who: &Who, because: &'static str) -> Vec<Effect> {
-    let live = on.credentials.iter().filter(|it| it.state.is_live());
-    live.flat_map(|live| {
-        let end = on.end_of(live, because);
-        [end].into_iter().chain(on.next_of(live, who.now))
-    })
-    .collect()
+    let mut places = on.places();
+    let mut effects = Vec::new();
+    for live in on.credentials.iter().filter(|it| it.state.is_live()) {
+        effects.push(on.end_of(live, because));
+        effects.extend(on.next_of(&mut places, live, who.now));
+    }
+    effects
 }
 
 /// Everybody's credentials on a cluster are replaced, as after a leak: kubeconfigs, shared ones too, and

@@ -369,7 +369,7 @@ pub(crate) fn set_owner(
 }
 
 /// Records that where write reaches was changed here and not yet seen on the cluster.
-fn set_reach_pending(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<()> {
+pub(super) fn set_reach_pending(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<()> {
     tx.execute(
         "UPDATE clusters SET reach_owed = 1 WHERE id = ?1",
         [cluster],

@@ -62,8 +62,13 @@ pub(crate) fn effect(
             credentials::insert(tx, &new)?;
         }
         Effect::MoveToShard {
-            credential, shard, ..
-        } => credentials::set_shard(tx, *credential, *shard)?,
+            cluster,
+            credential,
+            shard,
+        } => {
+            credentials::set_shard(tx, *credential, *shard)?;
+            clusters::set_reach_pending(tx, *cluster)?;
+        }
         Effect::PutBlock {
             cluster,
             user,

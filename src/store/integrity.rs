@@ -440,7 +440,7 @@ fn differing(
         let differs = !is_right(part, kept);
         return Ok(differs.then(|| part.to_owned()).into_iter().collect());
     }
-    let kept = digests::all_of(sql, guarded.name)?;
+    let kept = digests::all_of(sql, guarded)?;
     let parts = kept.keys().filter(|part| !rows.contains_key(*part));
     let differs = |part: &&String| {
         let kept = kept.get(*part).copied();

@@ -54,9 +54,9 @@ fn a_rotation_of_all_lifts_no_block_and_begins_nothing_for_who_had_nothing() {
     kg.run("team revoke --all-users -c prod --yes").success();
     insta::assert_snapshot!(kg.run("team rotate --all-users -c prod --yes"), @r"
     USER   CLUSTER   RESULT      WHAT
-    *      prod      unchanged   nobody has a kubeconfig on cluster 'prod'
+    *      prod      unchanged   nobody has a kubeconfig of their own on cluster 'prod'
     ----- stderr -----
-    Nobody has a kubeconfig on cluster 'prod'.
+    Nobody has a kubeconfig of their own on cluster 'prod'.
     [exit 0]
     ");
     kg.run("team rotate --all-users --all-clusters --yes")
@@ -83,11 +83,12 @@ fn everybodys_is_revoked_and_given_back() {
     kg.run("team revoke --all-users -c prod --yes")
         .success()
         .says("was revoked already");
-    kg.run("team restore --all-users --all-clusters")
+    kg.run("team restore --all-users --all-clusters").exit(2);
+    kg.run("team restore --all-users --all-clusters --yes")
         .success()
         .says("3 users can download");
     assert_eq!(get(&kg.download_for("alice"), PODS), 200);
-    kg.run("team restore --all-users -c prod")
+    kg.run("team restore --all-users -c prod --yes")
         .success()
         .says("nobody is blocked");
 }
@@ -232,4 +233,32 @@ fn of_many_each_is_ended_whoever_keeps_it_or_bound_it_elsewhere() {
     let read = requests.filter(|it| it.method == "GET" && it.path.contains("serviceaccounts/"));
     assert!(read.count() < 20);
     kg.run("reconcile").success().says("unchanged");
+}
+
+#[test]
+fn who_has_only_a_shared_kubeconfig_is_revoked_with_everybody() {
+    let mut kg = Home::new();
+    kg.run("project create shop").success();
+    kg.run("cluster set prod --project shop").success();
+    kg.run("project add-member alice --project shop --role viewer")
+        .success();
+    let line = "kubeconfig download prod --user alice --shared --plain -f -";
+    let shared = kg.run(line).success().stdout.clone();
+    kg.run("team rotate --all-users -c prod --yes")
+        .success()
+        .says("shared ones live on");
+    assert_eq!(get(&shared, PODS), 200);
+    kg.run("team revoke --all-users -c prod --yes").success();
+    assert_eq!(get(&shared, PODS), 401);
+    kg.run(line).exit(4);
+}
+
+#[test]
+fn a_preview_that_fails_says_so_by_its_exit_code() {
+    let (mut kg, _) = three();
+    let sql = rusqlite::Connection::open(kg.store()).expect("a database");
+    sql.execute_batch("UPDATE grants SET level = 'write'")
+        .expect("whoever has the file can");
+    drop(sql);
+    kg.run("team rotate alice -c prod --dry-run").exit(7);
 }

@@ -145,7 +145,8 @@ fn who_is_revoked_while_lists_are_shared_out_is_off_both() {
     // What a run leaves that was killed after it recorded who moves.
     let sql = rusqlite::Connection::open(kg.store()).expect("a database");
     sql.execute_batch(
-        "UPDATE credentials SET shard = 2 WHERE user = (SELECT id FROM users WHERE name = 'bob')",
+        "UPDATE credentials SET shard = 2 WHERE user = (SELECT id FROM users WHERE name = 'bob');
+         UPDATE clusters SET reach_owed = 1",
     )
     .expect("whoever has the file can");
     drop(sql);
@@ -156,4 +157,59 @@ fn who_is_revoked_while_lists_are_shared_out_is_off_both() {
     assert_eq!(lists(&kg), expected(&[("view", 505)]));
     let all: Vec<Value> = kg.sandbox.objects();
     assert!(!json!(all).to_string().contains("bob-"));
+}
+
+#[test]
+fn everybodys_next_versions_are_shared_out_too() {
+    let mut kg = Home::new();
+    fill(&mut kg, 510);
+    kg.run("reconcile").success();
+    kg.run("cluster rotate-credentials prod --yes").success();
+    assert_eq!(lists(&kg), expected(&[("view", 500), ("view-2", 10)]));
+}
+
+#[test]
+fn a_move_that_was_cut_short_is_pending_and_no_list_is_forgotten() {
+    let mut kg = Home::new();
+    fill(&mut kg, 510);
+    let alice = kg.grant_and_download("alice", "read");
+    kg.run("rbac bind alice --cluster prod --cluster-role view")
+        .success();
+    kg.run("reconcile").success();
+    assert_eq!(lists(&kg), expected(&[("view", 500), ("view-2", 11)]));
+    // The store says already that she is on the first.
+    let sql = rusqlite::Connection::open(kg.store()).expect("a database");
+    sql.execute_batch(
+        "UPDATE credentials SET shard = 1 WHERE user = (SELECT id FROM users WHERE name = 'alice');
+         UPDATE clusters SET reach_owed = 1",
+    )
+    .expect("whoever has the file can");
+    drop(sql);
+    accept(&mut kg);
+    kg.run("status").exit(6).says("who is on which list");
+    kg.run("access revoke alice --cluster prod --yes").success();
+    assert_eq!(get(&alice, PODS), 401);
+    assert_eq!(lists(&kg), expected(&[("view", 500), ("view-2", 10)]));
+    assert!(!json!(kg.sandbox.objects()).to_string().contains("alice-"));
+    kg.run("reconcile").success();
+    kg.run("status").success();
+}
+
+#[test]
+fn a_record_among_many_that_somebody_changed_is_not_vouched_for_elsewhere() {
+    let mut kg = Home::new();
+    fill(&mut kg, 1_100);
+    let sql = rusqlite::Connection::open(kg.store()).expect("a database");
+    sql.execute_batch(
+        "INSERT INTO row_digests SELECT 'zzz', name, part, digest FROM row_digests
+           WHERE name = 'users' AND part = '1500';
+         UPDATE users SET role = 'developer', active = 0 WHERE id = 1500;
+         UPDATE row_digests SET digest = (SELECT digest FROM row_digests WHERE name = 'users'
+           AND part = '1501') WHERE gathered = 'zzz';",
+    )
+    .expect("whoever has the file can");
+    drop(sql);
+    kg.run("team rotate --all-users -c prod --dry-run")
+        .exit(7)
+        .says("the record of user 'reader-1500'");
 }

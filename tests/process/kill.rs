@@ -65,7 +65,7 @@ pub(crate) const SCENARIO: &[&str] = &[
     "team rotate --all-users --cluster dev --yes",
     "cluster rotate-credentials dev --yes",
     "team revoke --all-users --cluster dev --yes",
-    "team restore --all-users --cluster dev",
+    "team restore --all-users --cluster dev --yes",
     "kubeconfig download dev --user bob --plain -f bob.conf --force",
     "--as bob kubeconfig rotate dev --no-download",
     "kubeconfig download dev --merge",

@@ -16,7 +16,7 @@ pub(crate) struct ActArgs {
     /// Whose kubeconfig: name or e-mail
     #[arg(add = completion::users(), required_unless_present = "all_users")]
     pub(crate) user: Option<UserRef>,
-    /// Everybody's, as after a leak
+    /// Everybody's own, as after a leak
     #[arg(long, conflicts_with = "user")]
     pub(crate) all_users: bool,
     /// On which cluster
@@ -104,7 +104,8 @@ pub(crate) async fn run<C: Clone>(
         .list(reports.iter().map(|it| ReportView::new(&user, it)))?;
     if matches!(intent, Intent::Preview) {
         context.output.status("Nothing was changed (dry run).");
-        return Ok(());
+        let failed = reports.into_iter().filter_map(|it| it.outcome.err());
+        return say_failed(failed.map(Failure::from).collect(), context);
     }
     if reports.is_empty() {
         context
@@ -127,11 +128,16 @@ pub(crate) async fn run<C: Clone>(
     }
     // What is pending outweighs what failed: it stands recorded.
     let pending = context.say_applied(&applied);
+    let failed = say_failed(failures, context);
+    pending.and(failed)
+}
+
+/// Says each failure, and ends with the code of the first.
+fn say_failed(failures: Vec<Failure>, context: &mut Context<'_>) -> Result<(), Failure> {
     for failure in &failures {
         let (message, causes) = failure.lines();
         context.output.error(&message, &causes, &failure.hints);
     }
-    pending?;
     match failures.into_iter().next() {
         Some(failure) => Err(Failure::said(failure.kind)),
         None => Ok(()),

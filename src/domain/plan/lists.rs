@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Account, Desired, LevelRole, Observed, Place};
+use super::{Account, Desired, LevelRole, Observed, ObservedBinding, Place};
 use crate::domain::access::Power;
 use crate::domain::installation::InstallationId;
 use crate::domain::level::Part;
@@ -37,21 +37,19 @@ pub(crate) fn wanted_lists(desired: &Desired, observed: &Observed) -> Lists {
     let write_reaches = &observed.write_reaches;
     let mut lists = Lists::new();
     let mut put = |place: Place, of: Of, account: &Account| {
-        let key = (
+        let mut key = (
             place,
             list_name(&desired.installation, of.word(), account.shard),
         );
         let role = match of.role(desired, observed) {
             Some(role) => role,
             // Until our own role is as it should be, what is there stays, and nobody is added.
-            None => match observed.bindings.get(&key) {
-                Some(found)
-                    if of.may_be(&found.role, desired)
-                        && found.accounts.contains(&account.name) =>
-                {
+            None => match held_by(&key.0, of, &account.name, desired, observed) {
+                Some((name, found)) => {
+                    key.1.clone_from(name);
                     found.role.clone()
                 }
-                _ => return,
+                None => return,
             },
         };
         let list = lists.entry(key).or_insert((role, BTreeSet::new()));
@@ -91,6 +89,24 @@ pub(crate) fn wanted_lists(desired: &Desired, observed: &Observed) -> Lists {
         }
     }
     lists
+}
+
+/// The list of a kind on which an account is, whichever of them.
+fn held_by<'a>(
+    place: &Place,
+    of: Of,
+    account: &str,
+    desired: &Desired,
+    observed: &'a Observed,
+) -> Option<(&'a String, &'a ObservedBinding)> {
+    let here = observed.bindings.range((place.clone(), String::new())..);
+    let here = here.take_while(|((at, _), _)| at == place);
+    let mut of_kind = here.filter(|((_, name), found)| {
+        level_of(&desired.installation, name) == Some(of.word())
+            && of.may_be(&found.role, desired)
+            && found.accounts.contains(account)
+    });
+    of_kind.next().map(|((_, name), found)| (name, found))
 }
 
 /// What a list of ours is about.

@@ -510,3 +510,22 @@ fn nobody_leaves_a_list_for_one_that_was_not_looked_at() {
     named.leave_out(|step| step.object() != Object::Binding(None, list.clone()));
     assert!(named.is_empty(), "{named}");
 }
+
+#[test]
+fn a_list_from_which_everybody_moves_goes_when_the_other_was_seen() {
+    let (mut desired, mut world) = one_list();
+    for account in &mut desired.accounts {
+        account.shard = Shard::new(2).expect("not 0");
+    }
+    let first = plan(&desired, &world);
+    assert!(!first.takes_anything() && first.is_moving, "{first}");
+    let written = carry_out(&desired, &mut world);
+    assert_eq!(written.len(), 2, "{written:?}");
+    assert!(written[1].starts_with("delete binding kubegrant:0badcafe:view "));
+    let lists: Vec<usize> = world
+        .bindings
+        .values()
+        .map(|it| it.accounts.len())
+        .collect();
+    assert_eq!(lists, [4]);
+}

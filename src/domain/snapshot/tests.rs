@@ -290,3 +290,21 @@ fn a_next_version_stays_on_its_list_and_a_first_one_goes_where_there_is_room() {
     assert_eq!(begun.iter().filter(|it| **it == 2).count(), 497);
     assert_eq!(begun.iter().filter(|it| **it == 3).count(), 103);
 }
+
+#[test]
+fn of_a_list_that_is_too_long_everybodys_next_versions_are_shared_out() {
+    let mut world = crowd(1_203);
+    let on = world.on();
+    let mut places = on.places();
+    let mut counts = std::collections::BTreeMap::new();
+    for live in on.credentials.iter() {
+        match on.next_of(&mut places, live, now()) {
+            Some(Effect::BeginVersion { shard, .. }) => {
+                *counts.entry(shard.number()).or_insert(0) += 1;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(counts.values().all(|count| *count <= 500), "{counts:?}");
+    assert_eq!(counts.values().sum::<i32>(), 1_203);
+}

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::many::FEW;
 use super::others::{Foreign, Whom, named_binding, names};
-use super::{Ended, Ending, FOREIGN_MAX, Gone, Ours, TOKEN_CACHE, Taken, Unbound, shards};
+use super::{Ended, Ending, FOREIGN_MAX, Gone, Ours, TOKEN_CACHE, Taken, Unbound};
 use crate::domain::credential::CredentialId;
 use crate::domain::plan::{NAMESPACE, Object, Place, Step};
 use crate::domain::power::RoleRef;
@@ -172,7 +172,14 @@ impl Connection {
             for (place, name) in std::mem::take(&mut others) {
                 let key = (place.clone(), name.clone());
                 let ours = doubts.ours.has(&place, &name);
-                if ours || seen.len() >= FOREIGN_MAX || !seen.insert(key) {
+                if seen.len() >= FOREIGN_MAX || !seen.insert(key) {
+                    continue;
+                }
+                if ours {
+                    // A list of ours on which nobody looked for it: what is asked next says whether it is off.
+                    let account = [ending.account].into();
+                    let off = self.drop_from_list(&place, &name, &account, None);
+                    drop(off.await);
                     continue;
                 }
                 let list = clean(&called(&place, &name));
@@ -258,7 +265,7 @@ impl Connection {
                      shard,
                      bound,
                  }| async move {
-                    for shard in shards(*shard) {
+                    for shard in ended.shards(*shard) {
                         let name = bound.list_name(&self.installation, shard);
                         let found = self.list_at(&bound.place, &name).await?;
                         let object = Object::Binding(bound.place.clone(), name.clone());

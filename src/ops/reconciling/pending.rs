@@ -6,6 +6,7 @@ use super::snapshot::{self as state, snapshot};
 use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::{Cluster, FormerManager};
 use crate::domain::credential::{Credential, CredentialId, State};
+use crate::domain::shard::Shard;
 use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::text;
 use crate::domain::user::UserId;
@@ -159,9 +160,15 @@ fn pending_settings(
         why: None,
         until: None,
     });
+    let has_lists = |it: &Credential| it.shard != Shard::FIRST;
     let reach = snapshot.reach_pending.then(|| Pending {
         cluster: cluster.name.clone(),
-        what: "the change of where write reaches is pending".to_owned(),
+        what: if snapshot.credentials.iter().any(has_lists) {
+            "the change of where write reaches, or of who is on which list, is pending"
+        } else {
+            "the change of where write reaches is pending"
+        }
+        .to_owned(),
         why: None,
         until: None,
     });

@@ -90,8 +90,8 @@ pub(super) fn record_outcome(
         journal.record(app, tx, Phase::Done, detail, request)?;
     }
     store::clusters::set_reached(tx, cluster.id, now)?;
-    if reconciled.is_some_and(|it| it.looked_at_write) {
-        store::clusters::set_looked(tx, cluster.id, now)?;
+    if let Some(at) = reconciled.and_then(|it| it.looked_at_write) {
+        store::clusters::set_looked(tx, cluster.id, at)?;
     }
     Ok(ended)
 }

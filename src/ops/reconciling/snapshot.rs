@@ -1,6 +1,8 @@
 //! What a snapshot of the store means for a cluster: what is to be taken there, and what was seen to
 //! be true.
 
+use std::collections::BTreeSet;
+
 use crate::domain::Timestamp;
 use crate::domain::access::Power;
 use crate::domain::binding::Binding;
@@ -47,9 +49,23 @@ pub(in crate::ops) fn due(app: &App, on: &ClusterSnapshot) -> Vec<Effect> {
     found.effects
 }
 
+/// The lists on which an account may be beside its own: any, while somebody moves from one to another, or
+/// the cluster knows what the store does not.
+fn perhaps_on(on: &ClusterSnapshot) -> BTreeSet<Shard> {
+    if !on.reach_pending && !on.orphans_pending {
+        return BTreeSet::new();
+    }
+    let last = on.credentials.iter().map(|it| it.shard).max();
+    let last = last.unwrap_or(Shard::FIRST).number();
+    (1..=last + 1).filter_map(Shard::new).collect()
+}
+
 /// What was decided to end, to be seen to have.
 pub(super) fn ended(on: &ClusterSnapshot) -> take::Ended<'_> {
-    let mut ended = take::Ended::default();
+    let mut ended = take::Ended {
+        also: perhaps_on(on),
+        ..take::Ended::default()
+    };
     for credential in on.credentials.iter() {
         let account = credential.account.as_str();
         let is_ending = credential.state == State::Revoking;
@@ -220,7 +236,8 @@ pub(super) fn is_off(on: &ClusterSnapshot, binding: &Binding, taken: &Taken) -> 
         })
 }
 
-/// Whether write reaches on the cluster what the settings say: our roles are as they should be, and it
+/// Whether write reaches on the cluster what the settings say, and everybody is on the lists where they are to
+/// be: our roles are as they should be, and it
 /// is taken wherever it should not be. A namespace that does not let it in is left out, and said.
 pub(super) fn reaches(on: &ClusterSnapshot, reconciled: &ClusterChanges) -> bool {
     let is_ours = |name: &str| {
@@ -232,7 +249,7 @@ pub(super) fn reaches(on: &ClusterSnapshot, reconciled: &ClusterChanges) -> bool
         Object::Role(name) | Object::Binding(None, name) => is_ours(name),
         Object::Binding(Some(_), name) => is_ours(name) && reconciled.kept.contains(object),
     };
-    !reconciled.refused.keys().any(is_wrong)
+    !reconciled.is_moving && !reconciled.refused.keys().any(is_wrong)
 }
 
 /// Whether the lists of a binding are on the cluster.

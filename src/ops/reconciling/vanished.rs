@@ -79,6 +79,7 @@ pub(super) async fn end_vanished(
     let accounts: BTreeSet<&str> = ending.iter().map(|it| it.account.as_str()).collect();
     let all = ended(&after);
     let theirs = Ended {
+        also: all.also.clone(),
         accounts: all
             .accounts
             .iter()

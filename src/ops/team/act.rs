@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use super::{TeamOutcome, Verb};
-use crate::domain::credential::Subject;
+use crate::domain::credential::{Credential, Subject};
 use crate::domain::effect::Effect;
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::refusal::Refusal;
@@ -92,6 +92,25 @@ fn rotate(on: &ClusterSnapshot, who: &Who, user: &User) -> Result<Decision, Refu
     })
 }
 
+/// Whether a user has a shared kubeconfig of the cluster, or may take one.
+fn has_shared(on: &ClusterSnapshot, user: &User) -> bool {
+    on.role_of(user).is_some() || on.shared_held_by(user.id).next().is_some()
+}
+
+/// What is to be known of what a rotation of everybody's own leaves.
+fn shared_stay(on: &ClusterSnapshot) -> String {
+    let is_shared =
+        |it: &Credential| it.state.is_live() && matches!(it.subject, Subject::Shared { .. });
+    if on.credentials.iter().any(is_shared) {
+        let name = &on.cluster.name;
+        format!(
+            "; shared ones live on, and `kubegrant cluster rotate-credentials {name}` ends them"
+        )
+    } else {
+        String::new()
+    }
+}
+
 /// The same to everybody. Whoever has no version has none to rotate, and nobody's block is lifted by it.
 fn of_everybody(on: &ClusterSnapshot, who: &Who, action: &Verb) -> Result<Decision, Refusal> {
     if *action == Verb::Rotate && on.orphans_pending {
@@ -116,7 +135,9 @@ fn of_everybody(on: &ClusterSnapshot, who: &Who, action: &Verb) -> Result<Decisi
                 // Its own events say so.
                 (vec![end, begin], None)
             }
-            (Verb::Revoke { reason }, live, power) if live.is_some() || power.is_some() => {
+            (Verb::Revoke { reason }, live, power)
+                if live.is_some() || power.is_some() || has_shared(on, user) =>
+            {
                 let one = revoke(on, user, reason);
                 (one.effects, Some(one.detail))
             }
@@ -249,16 +270,20 @@ fn sentence_of_everybody(on: &ClusterName, action: &Verb, effects: &[Effect]) ->
 
 fn sentence<C>(act: &Act<'_, C>, carried: &Carried) -> String {
     if act.user.is_none() {
+        let stay = carried.cluster().map(shared_stay).unwrap_or_default();
+        let on = act.cluster;
         return match (act.action, carried.is_unchanged()) {
-            (action, false) => sentence_of_everybody(act.cluster, action, &carried.effects),
-            (Verb::Rotate, true) => format!("nobody has a kubeconfig on cluster '{}'", act.cluster),
-            (Verb::Revoke { .. }, true) => {
-                format!(
-                    "everybody's kubeconfig on cluster '{}' was revoked already",
-                    act.cluster
-                )
+            (Verb::Rotate, false) => {
+                sentence_of_everybody(on, act.action, &carried.effects) + &stay
             }
-            (Verb::Restore, true) => format!("nobody is blocked on cluster '{}'", act.cluster),
+            (action, false) => sentence_of_everybody(on, action, &carried.effects),
+            (Verb::Rotate, true) => {
+                format!("nobody has a kubeconfig of their own on cluster '{on}'{stay}")
+            }
+            (Verb::Revoke { .. }, true) => {
+                format!("everybody's kubeconfig on cluster '{on}' was revoked already")
+            }
+            (Verb::Restore, true) => format!("nobody is blocked on cluster '{on}'"),
         };
     }
     let (name, on) = (carried.user_name(), act.cluster);

@@ -87,14 +87,20 @@ pub(super) fn get(sql: &Connection, key: &Key) -> Result<Option<Sum>> {
     })
 }
 
-/// The digests that are kept of a name, by part.
-pub(super) fn all_of(sql: &Connection, name: &str) -> Result<BTreeMap<String, Option<Sum>>> {
+/// The digests that are kept of a table, by part; each where it belongs: what stands in another group is
+/// nobody's, and vouched for by nothing.
+pub(super) fn all_of(sql: &Connection, guarded: &Guarded) -> Result<BTreeMap<String, Option<Sum>>> {
     let mut statement =
-        sql.prepare_cached("SELECT part, digest FROM row_digests WHERE name = ?1")?;
-    let rows = statement.query_map([name], |row| {
-        Ok((row.get(0)?, Sum::read(&row.get::<_, String>(1)?)))
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+        sql.prepare_cached("SELECT gathered, part, digest FROM row_digests WHERE name = ?1")?;
+    let mut rows = statement.query([guarded.name])?;
+    let mut kept = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let (gathered, part): (String, String) = (row.get(0)?, row.get(1)?);
+        if gathered == group(guarded.of, &part) {
+            kept.insert(part, Sum::read(&row.get::<_, String>(2)?));
+        }
+    }
+    Ok(kept)
 }
 
 /// Keeps the digest of a part; its group is to be [closed](close) when all are kept.
