@@ -12,7 +12,8 @@ const PODS: &str = "/api/v1/namespaces/default/pods";
 
 #[test]
 fn two_installations_never_touch_each_other() {
-    let world = world::shared();
+    // Alone: a namespace of another scenario is not joined before the next `reconcile`.
+    let world = world::alone(None);
     let world = world.as_ref();
     let (one, other) = (Home::new(world), Home::new(world));
     let bob = one.developer("bob", "write");
