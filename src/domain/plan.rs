@@ -393,7 +393,8 @@ struct Leaving {
     loses: bool,
 }
 
-/// Who leaves a list, and whether it is for another of its kind.
+/// Who leaves a list, and whether it is for another of its kind that gives the same: one of our name that
+/// gives something else keeps nobody.
 fn leaving(
     place: &Place,
     name: &str,
@@ -409,8 +410,10 @@ fn leaving(
     let kind = binding::kind_of_list(name);
     let here = lists.range((place.clone(), String::new())..);
     let here = here.take_while(|((at, _), _)| at == place);
+    let gives_this = |role: &RoleRef| *role == found.role;
     let others: Vec<_> = here
         .filter(|((_, other), _)| other != name && binding::kind_of_list(other) == kind)
+        .filter(|(_, (role, _))| gives_this(role))
         .collect();
     for account in gone {
         let mut on = others

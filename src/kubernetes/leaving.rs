@@ -1,6 +1,6 @@
 //! Who left a list of ours: asking the API server until it agrees.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
@@ -23,6 +23,9 @@ pub(super) const PAUSE_MAX: Duration = Duration::from_millis(100);
 /// How many further connections are asked: behind one address there are usually three API servers,
 /// and a load balancer gives each connection to another.
 const FURTHER: usize = 3;
+
+/// How many of those who left one list are asked about.
+const OF_ONE_LIST: usize = 4;
 
 /// How much longer a further connection has than what is waited for over it.
 const FURTHER_MORE: Duration = Duration::from_secs(2);
@@ -140,8 +143,9 @@ pub(super) async fn still_let_in(
 /// Those whose answers stand for all: an API server hears of the writes to one kind in the order of
 /// their versions (one watch; client-go keeps the order since Kubernetes 1.33, and before it but for
 /// what waits in its queue at that moment), so one that has heard of the last has heard of all. As
-/// many lists as were written at once may have been the last; who left one together left it in one write.
-/// Bound roles have questions of their own.
+/// many lists as were written at once may have been the last; who left one together left it in one write, and
+/// a few of them are asked about, as what others bound to one may answer in its stead. Bound roles have
+/// questions of their own.
 fn last_written(leaving: &[Leaving]) -> Vec<&Leaving> {
     let (levels, roles): (Vec<_>, Vec<_>) = leaving
         .iter()
@@ -150,10 +154,15 @@ fn last_written(leaving: &[Leaving]) -> Vec<&Leaving> {
         levels.into_iter().partition(|item| item.place.is_none());
     let mut asked: Vec<&Leaving> = roles;
     for kind in [cluster, namespaced] {
-        let mut lists = BTreeSet::new();
+        let mut lists: BTreeMap<_, usize> = BTreeMap::new();
         for item in kind.into_iter().rev() {
-            if lists.len() < CONCURRENCY && lists.insert((&item.place, &item.binding)) {
-                asked.push(item);
+            let list = (&item.place, &item.binding);
+            if lists.len() < CONCURRENCY || lists.contains_key(&list) {
+                let count = lists.entry(list).or_default();
+                *count += 1;
+                if *count <= OF_ONE_LIST {
+                    asked.push(item);
+                }
             }
         }
     }

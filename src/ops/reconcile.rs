@@ -243,7 +243,10 @@ fn share_out(session: &Session, cluster: &Cluster, journal: &Journal) -> Result<
     Ok(session.store()?.write(|tx| {
         let on = snapshot(tx)?;
         let moved = on.shared_out();
-        let detail = format!("{} accounts move to other lists of their kind", moved.len());
+        let detail = format!(
+            "{} accounts are to move to other lists of their kind",
+            moved.len()
+        );
         let request = journal.record(session, tx, Phase::Done, detail, None)?;
         reconciling::commit(session, tx, &on, &moved, journal, Some(request))
     })?)

@@ -12,26 +12,25 @@ use crate::ops::{Applied, Intent};
 
 /// Whose credential, and where.
 #[derive(clap::Args, Debug)]
+#[command(
+    group = clap::ArgGroup::new("whose").required(true).args(["user", "all_users"]),
+    group = clap::ArgGroup::new("place").required(true).args(["cluster", "project", "all_clusters"])
+)]
 pub(crate) struct ActArgs {
     /// Whose kubeconfig: name or e-mail
-    #[arg(add = completion::users(), required_unless_present = "all_users")]
+    #[arg(add = completion::users())]
     pub(crate) user: Option<UserRef>,
     /// Everybody's own, as after a leak
-    #[arg(long, conflicts_with = "user")]
+    #[arg(long)]
     pub(crate) all_users: bool,
     /// On which cluster
-    #[arg(
-        short,
-        long,
-        add = completion::clusters(),
-        required_unless_present_any = ["all_clusters", "project"]
-    )]
+    #[arg(short, long, add = completion::clusters())]
     pub(crate) cluster: Option<ClusterName>,
     /// On the clusters of a project
-    #[arg(long, add = completion::projects(), conflicts_with = "cluster")]
+    #[arg(long, add = completion::projects())]
     pub(crate) project: Option<ProjectName>,
     /// On every cluster where there is anything to do
-    #[arg(long, conflicts_with_all = ["cluster", "project"])]
+    #[arg(long)]
     pub(crate) all_clusters: bool,
     #[command(flatten)]
     pub(crate) dry_run: DryRunArgs,

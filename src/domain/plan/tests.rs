@@ -529,3 +529,23 @@ fn a_list_from_which_everybody_moves_goes_when_the_other_was_seen() {
         .collect();
     assert_eq!(lists, [4]);
 }
+
+#[test]
+fn nobody_stays_on_a_list_of_our_name_that_gives_something_else() {
+    let (mut desired, mut world) = one_list();
+    // The list that is wanted is not there yet, and one of its kind gives everything.
+    let (key, mut forged) = world.bindings.pop_first().expect("the list");
+    forged.role = RoleRef::Cluster("cluster-admin".to_owned());
+    world
+        .bindings
+        .insert((key.0, format!("{}-9", key.1)), forged);
+    for account in &mut desired.accounts {
+        account.shard = Shard::FIRST;
+    }
+    let first = plan(&desired, &world);
+    let taken: Vec<String> = first.take.iter().map(ToString::to_string).collect();
+    assert!(
+        taken.len() == 1 && taken[0].starts_with("delete binding kubegrant:0badcafe:view-9 "),
+        "{first}"
+    );
+}

@@ -293,7 +293,7 @@ fn prod(people: &Arc<People>) -> ClusterSnapshot {
             created_at: now(),
             reached_at: None,
             looked_at: None,
-            scan_every: chrono::TimeDelta::minutes(10),
+            scan_every: crate::domain::cluster::SCAN_EVERY_DEFAULT,
             deleting_at: None,
         },
         installation: InstallationId::new([0x0b, 0xad, 0xca, 0xfe]),
