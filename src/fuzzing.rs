@@ -8,7 +8,7 @@ use crate::artifact::kubeconfig::KubeconfigFields;
 use crate::artifact::merge;
 use crate::cli::{duration, json_line};
 use crate::domain::Timestamp;
-use crate::domain::account_name::AccountName;
+use crate::domain::account_name::{AccountName, Home};
 use crate::domain::audit::{Entry, EventSeq, Head};
 use crate::domain::installation::InstallationId;
 use crate::domain::name::{ClusterName, Email, UserName};
@@ -59,8 +59,13 @@ fn names(bytes: &[u8]) {
     }
     match text.parse::<UserName>() {
         Ok(name) => {
-            let account = AccountName::new(&SubjectName::Personal(name), [255; 4], u32::MAX);
-            assert!(account.as_str().len() <= 63, "{account}");
+            let account = AccountName::new(
+                &SubjectName::Personal(name),
+                [255; 4],
+                u32::MAX,
+                Home::Users,
+            );
+            assert!(account.label().len() <= 63, "{account}");
         }
         Err(error) => showable(&error.to_string()),
     }

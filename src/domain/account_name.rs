@@ -1,15 +1,92 @@
-//! The names of the ServiceAccounts that credentials are on a cluster.
+//! The ServiceAccounts that credentials are on a cluster: where they stand, and what they are called.
+//!
+//! An account is written `NAME` where it stands in [`NAMESPACE`], and `kubegrant-users/NAME` in
+//! [`USERS_NAMESPACE`]: a ServiceAccount's name alone names it in no other namespace.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::name::NAME_BYTES_MAX;
+use super::plan::{NAMESPACE, USERS_NAMESPACE};
 use super::subject::SubjectName;
 
 /// The longest name of an account: a DNS label.
 const BYTES_MAX: usize = 63;
 
-/// The name of a version's ServiceAccount. It names files too, those of a shell: it is a DNS label.
+/// What the user name of a ServiceAccount begins with (Kubernetes, "Authenticating").
+const LOGIN: &str = "system:serviceaccount:";
+/// What the name of the group of a namespace's ServiceAccounts begins with.
+const GROUP: &str = "system:serviceaccounts:";
+
+/// In which namespace an account stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Home {
+    /// [`NAMESPACE`]: the manager's account, and those that nobody below an admin may handle.
+    #[default]
+    Own,
+    /// [`USERS_NAMESPACE`]: those that an issuer may handle.
+    Users,
+}
+
+impl Home {
+    /// The namespace.
+    pub(crate) fn namespace(self) -> &'static str {
+        match self {
+            Self::Own => NAMESPACE,
+            Self::Users => USERS_NAMESPACE,
+        }
+    }
+
+    /// The one that a namespace is; nothing for any other.
+    pub(crate) fn of(namespace: &str) -> Option<Self> {
+        match namespace {
+            NAMESPACE => Some(Self::Own),
+            USERS_NAMESPACE => Some(Self::Users),
+            _ => None,
+        }
+    }
+
+    /// An account here, as it is written.
+    pub(crate) fn account(self, name: &str) -> String {
+        match self {
+            Self::Own => name.to_owned(),
+            Self::Users => format!("{USERS_NAMESPACE}/{name}"),
+        }
+    }
+}
+
+/// Where an account stands that is written so, and the ServiceAccount's name.
+pub(crate) fn parts(account: &str) -> (Home, &str) {
+    match account.split_once('/') {
+        Some((USERS_NAMESPACE, name)) => (Home::Users, name),
+        _ => (Home::Own, account),
+    }
+}
+
+/// The name that an account logs in by.
+pub(crate) fn login_name(account: &str) -> String {
+    let (home, name) = parts(account);
+    format!("{LOGIN}{}:{name}", home.namespace())
+}
+
+/// The account that logs in by this name; nothing where it stands in no namespace of ours.
+pub(crate) fn of_login(login: &str) -> Option<String> {
+    let (namespace, name) = login.strip_prefix(LOGIN)?.split_once(':')?;
+    Home::of(namespace).map(|home| home.account(name))
+}
+
+/// The group of the accounts of an account's namespace.
+pub(crate) fn group(account: &str) -> String {
+    format!("{GROUP}{}", parts(account).0.namespace())
+}
+
+/// The namespace whose accounts a group is, where that is one of ours.
+pub(crate) fn of_group(group: &str) -> Option<Home> {
+    group.strip_prefix(GROUP).and_then(Home::of)
+}
+
+/// A version's ServiceAccount. Its [label](Self::label) names files too, those of a shell: it is a DNS
+/// label.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct AccountName(String);
 
@@ -17,9 +94,9 @@ impl AccountName {
     /// Names a version's account: `<user>-<8 hex>-v<N>`, a shell's `<user>-<8 hex>-s<N>`, that of a
     /// project's level `<project>-<level>-<8 hex>-v<N>`. What makes it unique
     /// is the random part.
-    pub(crate) fn new(owner: &SubjectName, random: [u8; 4], version: u32) -> Self {
+    pub(crate) fn new(owner: &SubjectName, random: [u8; 4], version: u32, home: Home) -> Self {
         let hex = u32::from_be_bytes(random);
-        Self(match owner {
+        Self(home.account(&match owner {
             SubjectName::Personal(user) => format!("{user}-{hex:08x}-v{version}"),
             SubjectName::Shell(user) => format!("{user}-{hex:08x}-s{version}"),
             SubjectName::Shared { project, level } => {
@@ -29,12 +106,22 @@ impl AccountName {
                 let project = project.trim_end_matches('-');
                 format!("{project}-{level}-{hex:08x}-v{version}")
             }
-        })
+        }))
     }
 
-    /// The name as text.
+    /// The account as it is written.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The ServiceAccount's name, without its namespace.
+    pub(crate) fn label(&self) -> &str {
+        parts(&self.0).1
+    }
+
+    /// Where it stands.
+    pub(crate) fn home(&self) -> Home {
+        parts(&self.0).0
     }
 }
 
@@ -42,7 +129,7 @@ impl FromStr for AccountName {
     type Err = String;
     fn from_str(input: &str) -> Result<Self, String> {
         let good = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
-        let bytes = input.as_bytes();
+        let bytes = parts(input).1.as_bytes();
         let ends = |byte: Option<&u8>| byte.is_some_and(|&c| good(c));
         let fine = bytes.len() <= BYTES_MAX
             && ends(bytes.first())
@@ -73,8 +160,12 @@ mod tests {
     fn an_account_name_is_a_dns_label() {
         let named = |owner: &str, random, version| {
             let owner: SubjectName = owner.parse().expect(owner);
-            let name = AccountName::new(&owner, random, version);
+            let name = AccountName::new(&owner, random, version, Home::Own);
             assert_eq!(name.as_str().parse(), Ok(name.clone()));
+            let other = AccountName::new(&owner, random, version, Home::Users);
+            assert_eq!(other.as_str(), format!("kubegrant-users/{name}"));
+            assert_eq!(other.as_str().parse(), Ok(other.clone()));
+            assert_eq!((other.label(), other.home()), (name.as_str(), Home::Users));
             name.0
         };
         let long = "a".repeat(40);
@@ -94,8 +185,37 @@ mod tests {
         assert_eq!(named("bob/shell", [0; 4], 3), "bob-00000000-s3");
         assert_eq!(named("shop/read", [0; 4], 2), "shop-read-00000000-v2");
         let long = "a".repeat(64);
-        for bad in ["", "-a", "a-", "A", "../a", "a.b", &long] {
+        for bad in [
+            "",
+            "-a",
+            "a-",
+            "A",
+            "../a",
+            "a.b",
+            "a/b",
+            "kubegrant/a",
+            &long,
+        ] {
             assert!(bad.parse::<AccountName>().is_err(), "{bad}");
+            let there = format!("kubegrant-users/{bad}");
+            assert!(there.parse::<AccountName>().is_err(), "{there}");
         }
+    }
+
+    #[test]
+    fn an_account_is_known_by_its_login_and_its_group() {
+        for account in ["bob-00000000-v1", "kubegrant-users/bob-00000000-v1"] {
+            assert_eq!(of_login(&login_name(account)).as_deref(), Some(account));
+            assert_eq!(of_group(&group(account)), Some(parts(account).0));
+        }
+        assert_eq!(login_name("a"), "system:serviceaccount:kubegrant:a");
+        for other in [
+            "system:serviceaccount:ci:a",
+            "system:serviceaccount:kubegrant",
+            "a",
+        ] {
+            assert_eq!(of_login(other), None, "{other}");
+        }
+        assert_eq!(of_group("system:serviceaccounts"), None);
     }
 }

@@ -6,7 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use super::plan::NAMESPACE;
+use super::account_name::{self, Home};
+use super::plan::{NAMESPACE, USERS_NAMESPACE};
 use super::power::{Binding, RoleRef, Roles, Rule, Subject, covers, has};
 
 /// The namespace of Kubernetes' own controllers, whose accounts are as strong as ours.
@@ -193,7 +194,7 @@ fn gives(
         return Some(Gives::Everything);
     }
     let mut ways = match place {
-        Some(NAMESPACE | SYSTEM) | None => ways_in(rules, roles, place, targets),
+        Some(NAMESPACE | USERS_NAMESPACE | SYSTEM) | None => ways_in(rules, roles, place, targets),
         Some(_) => return None,
     };
     if place.is_none() {
@@ -299,10 +300,9 @@ fn is_a_tool(rule: &Rule) -> bool {
 fn ways_of_the_cluster(rules: &[Rule], strong: &BTreeSet<&Subject>) -> Vec<&'static str> {
     let any = |test: &dyn Fn(&Rule) -> bool| rules.iter().any(test);
     let mut ways = Vec::new();
-    let account = format!("system:serviceaccount:{NAMESPACE}:");
     let system = format!("system:serviceaccount:{SYSTEM}:");
     let is_strong = |name: &String, as_subject: fn(String) -> Subject| {
-        name.starts_with(&account)
+        account_name::of_login(name).is_some()
             || name.starts_with(&system)
             || name == "system:masters"
             || name.starts_with("system:kube-")
@@ -339,16 +339,10 @@ pub(crate) fn holds_our_accounts(subject: &Subject) -> bool {
             matches!(
                 name.as_str(),
                 "system:serviceaccounts" | "system:authenticated" | "system:unauthenticated"
-            ) || name.strip_prefix("system:serviceaccounts:") == Some(NAMESPACE)
+            ) || account_name::of_group(name).is_some()
         }
-        Subject::User(name) => {
-            name == "system:anonymous"
-                || name
-                    .strip_prefix("system:serviceaccount:")
-                    .and_then(|rest| rest.strip_prefix(NAMESPACE))
-                    .is_some_and(|rest| rest.starts_with(':'))
-        }
-        Subject::Account { namespace, .. } => namespace == NAMESPACE,
+        Subject::User(name) => name == "system:anonymous" || account_name::of_login(name).is_some(),
+        Subject::Account { namespace, .. } => Home::of(namespace).is_some(),
     }
 }
 

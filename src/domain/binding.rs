@@ -6,9 +6,10 @@ use std::str::FromStr;
 use sha2::{Digest, Sha256};
 
 use super::Timestamp;
+use super::account_name::Home;
 use super::cluster::ClusterId;
 use super::installation::InstallationId;
-use super::plan::{NAMESPACE, Place, binding_name};
+use super::plan::{Place, binding_name};
 use super::power::{RoleRef, Rule};
 use super::shard::Shard;
 use super::user::UserId;
@@ -128,14 +129,16 @@ impl Bound {
         if self.is_ours() {
             return Some("it is kubegrant's own, for its manager alone".to_owned());
         }
-        if self.place.as_deref() != Some(NAMESPACE) {
-            return None;
-        }
+        let home = self.place.as_deref().and_then(Home::of)?;
         let name = self.role.name();
         (name == "cluster-admin" || rules.iter().any(super::escalation::takes)).then(|| {
             format!(
-                "it can write, or read Secrets, in namespace '{NAMESPACE}', and so become \
-                 kubegrant's manager"
+                "it can write, or read Secrets, in namespace '{}', and so become {}",
+                home.namespace(),
+                match home {
+                    Home::Own => "kubegrant's manager",
+                    Home::Users => "any developer",
+                }
             )
         })
     }
@@ -186,6 +189,7 @@ pub(crate) struct Binding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::plan::NAMESPACE;
 
     fn cluster_role(name: &str, place: Option<&str>) -> Bound {
         Bound {

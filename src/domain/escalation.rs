@@ -15,9 +15,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::account_name::Home;
 use super::binding::Bound;
 use super::level::Allowed;
-use super::plan::NAMESPACE;
 use super::power::{Binding, RoleRef, Roles, Rule, Subject};
 
 mod deputies;
@@ -30,7 +30,7 @@ use rights::{Right, rights};
 /// Whether `write` can never reach a namespace, whatever an operator says: those of the system,
 /// and our own.
 pub(crate) fn is_never_included(namespace: &str) -> bool {
-    namespace.starts_with("kube-") || namespace == NAMESPACE
+    namespace.starts_with("kube-") || Home::of(namespace).is_some()
 }
 
 /// Why a rule would take over a namespace that nobody but us may touch; `None` if it only reads
@@ -137,7 +137,7 @@ pub(crate) fn judge(
     for namespace in &all {
         let why = if namespace.starts_with("kube-") {
             "a system namespace"
-        } else if namespace == NAMESPACE {
+        } else if Home::of(namespace).is_some() {
             "kubegrant's own namespace"
         } else if by_operator.contains(namespace) {
             "held back by the operator"
@@ -249,7 +249,7 @@ impl Escalation {
         let known = known.filter(|(namespace, known)| here(namespace) && known == name);
         let whole = self.whole.iter().map(String::as_str);
         // Every account of ours is somebody's, or will be.
-        let ours = place.into_iter().filter(|place| *place == NAMESPACE);
+        let ours = place.into_iter().filter(|place| Home::of(place).is_some());
         let whole = whole.filter(|namespace| here(namespace)).chain(ours);
         let any = self.every.then(|| place.unwrap_or("default"));
         known

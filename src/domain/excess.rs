@@ -5,7 +5,7 @@
 //! list of ours shows it.
 
 use super::access::Power;
-use super::plan::NAMESPACE;
+use super::plan::{NAMESPACE, USERS_NAMESPACE};
 
 /// Something that an account must not be allowed.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ const fn must_not(
 pub(crate) const ANYTHING: MustNot = must_not("anything", "have", "kubegrant.io", "anything");
 
 /// What no level below `full` has, and what `read` has not.
-const QUESTIONS: [MustNot; 13] = [
+const QUESTIONS: [MustNot; 14] = [
     ANYTHING,
     MustNot {
         namespace: "kube-system",
@@ -62,6 +62,16 @@ const QUESTIONS: [MustNot; 13] = [
         subresource: "token",
         ..must_not(
             "mint tokens of our accounts",
+            "create",
+            "",
+            "serviceaccounts",
+        )
+    },
+    MustNot {
+        namespace: USERS_NAMESPACE,
+        subresource: "token",
+        ..must_not(
+            "mint tokens of developers' accounts",
             "create",
             "",
             "serviceaccounts",

@@ -26,6 +26,8 @@ use super::subject::SubjectName;
 
 /// The namespace of everything that we keep on a cluster.
 pub(crate) const NAMESPACE: &str = "kubegrant";
+/// The namespace of the accounts that an issuer may handle.
+pub(crate) const USERS_NAMESPACE: &str = "kubegrant-users";
 
 /// An account that should be on the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

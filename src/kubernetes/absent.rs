@@ -28,14 +28,15 @@ impl Connection {
             found.map_err(|error| Error::from_kube(error, "our namespace"))
         };
         let asked = names.iter().map(|name| {
-            let (accounts, what) = (&accounts, format!("account '{name}'"));
+            let what = format!("account '{name}'");
             async move {
+                let (accounts, label) = self.account(name);
                 let (named, listed) =
-                    futures::join!(accounts.get_metadata(name), self.lists_account(name));
+                    futures::join!(accounts.get_metadata(label), self.lists_account(name));
                 let is_gone = match named.map_err(|error| Error::from_kube(error, &what)) {
                     Ok(_) => false,
                     // It must be said of this very account, and not of a path or a server.
-                    Err(Error::NotFound { message, .. }) => message.contains(*name),
+                    Err(Error::NotFound { message, .. }) => message.contains(label),
                     Err(error) => return Err(error),
                 };
                 Ok::<_, Error>((is_gone && !listed?).then(|| (*name).to_owned()))

@@ -10,15 +10,17 @@ use k8s_openapi::api::authorization::v1::{
 };
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
-use kube::api::{Api, PostParams};
+use kube::api::{Api, ListParams, ObjectMeta, PostParams};
 use serde::Deserialize;
 
 use super::client::{self, Again, Endpoint, Limits, Login, ServerTime};
 use super::error::Error;
+use super::list::{Kept, Scope};
 use super::objects;
 use super::observe::Seen;
 use super::witness::Standing;
 use crate::domain::Timestamp;
+use crate::domain::account_name::{self, Home};
 use crate::domain::audit::Head;
 use crate::domain::installation::InstallationId;
 use crate::domain::mark::Marks;
@@ -42,6 +44,8 @@ pub(crate) struct Connection {
     pub(super) marks: Arc<Marks>,
     /// How our namespace stood when we connected.
     pub(super) namespace: Standing,
+    /// The namespaces whose accounts may be looked at.
+    pub(super) homes: &'static [Home],
     again: Option<Again>,
     /// Where it leads.
     endpoint: Option<Endpoint>,
@@ -153,6 +157,7 @@ impl Connection {
             heads: None,
             marks: Arc::default(),
             namespace: Standing::There,
+            homes: &[Home::Own],
             again: None,
             endpoint: None,
             by_certificate: false,
@@ -163,6 +168,12 @@ impl Connection {
     /// Puts an operator's labels and annotations on everything that is made from here on.
     pub(crate) fn with_marks(mut self, marks: Marks) -> Self {
         self.marks = Arc::new(marks);
+        self
+    }
+
+    /// Looks at the accounts of these namespaces.
+    pub(crate) fn with_homes(mut self, homes: &'static [Home]) -> Self {
+        self.homes = homes;
         self
     }
 
@@ -211,8 +222,32 @@ impl Connection {
         self.time.latest()
     }
 
+    /// The accounts of our own namespace.
     pub(super) fn accounts(&self) -> Api<ServiceAccount> {
         Api::namespaced(self.client.clone(), NAMESPACE)
+    }
+
+    /// The accounts of the namespace that an account stands in, and its name there.
+    pub(super) fn account<'a>(&self, account: &'a str) -> (Api<ServiceAccount>, &'a str) {
+        let (home, name) = account_name::parts(account);
+        let api = Api::namespaced(self.client.clone(), home.namespace());
+        (api, name)
+    }
+
+    /// Lists the metadata of accounts, and keeps of each what `keep` says of where it stands and of it.
+    pub(super) async fn list_accounts<T: Kept + Send>(
+        &self,
+        params: &ListParams,
+        keep: impl Fn(Home, ObjectMeta) -> Option<T> + Sync,
+    ) -> Result<Vec<T>, Error> {
+        let keep = &keep;
+        let listed = self.homes.iter().map(|&home| async move {
+            let scope = Scope::Namespace(home.namespace());
+            let keep = |meta| keep(home, meta);
+            self.list_metadata::<ServiceAccount, _>("our accounts", scope, params, keep)
+                .await
+        });
+        Ok(try_join_all(listed).await?.into_iter().flatten().collect())
     }
 
     pub(super) fn cluster_bindings(&self) -> Api<ClusterRoleBinding> {
@@ -399,10 +434,10 @@ impl Connection {
         };
         let review = SubjectAccessReview {
             spec: SubjectAccessReviewSpec {
-                user: Some(format!("system:serviceaccount:{NAMESPACE}:{account}")),
+                user: Some(account_name::login_name(account)),
                 groups: Some(vec![
                     "system:serviceaccounts".to_owned(),
-                    format!("system:serviceaccounts:{NAMESPACE}"),
+                    account_name::group(account),
                     "system:authenticated".to_owned(),
                 ]),
                 resource_attributes,

@@ -9,8 +9,9 @@ use kube::api::{Api, PostParams};
 use super::connection::Connection;
 use super::error::Error;
 use crate::domain::access::Power;
+use crate::domain::account_name;
 use crate::domain::excess::{ANYTHING, MustNot, must_not_have};
-use crate::domain::plan::{NAMESPACE, binding_name};
+use crate::domain::plan::binding_name;
 use crate::domain::text::clean;
 
 /// The account that is asked about where there is none yet: no binding names it, so whatever it
@@ -76,14 +77,14 @@ impl Connection {
         let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let groups = [
             "system:serviceaccounts",
-            &format!("system:serviceaccounts:{NAMESPACE}"),
+            &account_name::group(account),
             "system:authenticated",
             // Who leaves the token away is that, and has what it has.
             "system:unauthenticated",
         ];
         let review = SubjectAccessReview {
             spec: SubjectAccessReviewSpec {
-                user: Some(format!("system:serviceaccount:{NAMESPACE}:{account}")),
+                user: Some(account_name::login_name(account)),
                 groups: Some(groups.map(str::to_owned).to_vec()),
                 resource_attributes: Some(ResourceAttributes {
                     verb: text(question.verb),

@@ -23,7 +23,7 @@ use super::client::{Bound, Head};
 use super::connection::Connection;
 use super::error::Error;
 use super::pieces::{self, Pieces};
-use crate::domain::plan::NAMESPACE;
+use crate::domain::account_name::Home;
 use crate::domain::text::clean;
 
 #[cfg(test)]
@@ -469,12 +469,9 @@ impl Budget {
             self.in_namespace = 0;
         }
         let weight = item.weight();
-        let most = if namespace == NAMESPACE {
-            OWN_BYTES
-        } else {
-            NAMESPACE_BYTES
-        };
-        let is_ours = item.is_ours() || namespace == NAMESPACE;
+        let is_own = Home::of(namespace).is_some();
+        let most = if is_own { OWN_BYTES } else { NAMESPACE_BYTES };
+        let is_ours = item.is_ours() || is_own;
         let within = namespace.is_empty() || self.in_namespace + weight <= most;
         let total = namespace.is_empty() || is_ours || self.total + weight <= TOTAL_BYTES;
         if within && total {

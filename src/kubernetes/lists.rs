@@ -13,7 +13,8 @@ use super::error::Error;
 use super::list::Kept;
 use super::list::Scope;
 use super::objects::{self, KUBEGRANT};
-use crate::domain::plan::{NAMESPACE, Object, Place};
+use crate::domain::account_name::Home;
+use crate::domain::plan::{Object, Place};
 use crate::domain::power::RoleRef;
 
 /// A binding list as it stands on the cluster.
@@ -25,12 +26,9 @@ pub(super) struct List {
 }
 
 impl List {
-    /// The accounts of our namespace on it.
-    pub(super) fn accounts(&self) -> impl Iterator<Item = &str> {
-        self.subjects
-            .iter()
-            .filter(|subject| is_account(subject))
-            .map(|subject| subject.name.as_str())
+    /// The accounts of our namespaces on it.
+    pub(super) fn accounts(&self) -> impl Iterator<Item = String> {
+        self.subjects.iter().filter_map(account)
     }
 
     /// Whether a deletion that finds it as it is takes it away at once.
@@ -52,9 +50,11 @@ impl List {
     }
 }
 
-/// Whether a subject is a ServiceAccount of our namespace.
-pub(super) fn is_account(subject: &rbac::Subject) -> bool {
-    subject.kind == "ServiceAccount" && subject.namespace.as_deref() == Some(NAMESPACE)
+/// The account that a subject is, where it stands in a namespace of ours.
+pub(super) fn account(subject: &rbac::Subject) -> Option<String> {
+    let namespace = subject.namespace.as_deref();
+    let home = Home::of(namespace.filter(|_| subject.kind == "ServiceAccount")?)?;
+    Some(home.account(&subject.name))
 }
 
 /// The list as people are told of it.

@@ -8,9 +8,10 @@ use k8s_openapi::api::rbac::v1 as rbac;
 use kube::api::ObjectMeta;
 
 use super::connection::Connection;
+use crate::domain::account_name::{self, Home};
 use crate::domain::credential::CredentialId;
 use crate::domain::installation::InstallationId;
-use crate::domain::plan::{Account, NAMESPACE};
+use crate::domain::plan::Account;
 use crate::domain::power::{Binding, RoleRef, Rule, Subject};
 
 /// Marks every object of ours.
@@ -83,6 +84,12 @@ pub(crate) fn service_account(account: &Account, mut metadata: ObjectMeta) -> Se
     }
 }
 
+/// The account that this is the metadata of, where it stands in a namespace of ours.
+pub(crate) fn account(meta: &ObjectMeta) -> Option<String> {
+    let home = Home::of(meta.namespace.as_deref()?)?;
+    Some(home.account(meta.name.as_deref()?))
+}
+
 /// The credential's row number that an account was made for.
 pub(crate) fn credential_of(meta: &ObjectMeta) -> Option<CredentialId> {
     let noted = meta.annotations.as_ref()?.get(CREDENTIAL)?;
@@ -93,11 +100,14 @@ pub(crate) fn credential_of(meta: &ObjectMeta) -> Option<CredentialId> {
 pub(crate) fn subjects(accounts: &BTreeSet<String>) -> Vec<rbac::Subject> {
     accounts
         .iter()
-        .map(|name| rbac::Subject {
-            kind: "ServiceAccount".to_owned(),
-            name: name.clone(),
-            namespace: Some(NAMESPACE.to_owned()),
-            api_group: None,
+        .map(|account| {
+            let (home, name) = account_name::parts(account);
+            rbac::Subject {
+                kind: "ServiceAccount".to_owned(),
+                name: name.to_owned(),
+                namespace: Some(home.namespace().to_owned()),
+                api_group: None,
+            }
         })
         .collect()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{ListParams, ObjectMeta};
 
 use super::connection::Connection;
@@ -12,12 +12,11 @@ use super::levels::levels;
 use super::list::{Found, Scope};
 use super::lists::called;
 use super::objects;
+use crate::domain::account_name::Home;
 use crate::domain::cluster::Cluster;
 use crate::domain::escalation::{self, Escalation};
 use crate::domain::level::{Allowed, LeftOut};
-use crate::domain::plan::{
-    NAMESPACE, Object, Observed, ObservedAccount, ObservedBinding, binding_name,
-};
+use crate::domain::plan::{Object, Observed, ObservedAccount, ObservedBinding, binding_name};
 use crate::domain::power::{Binding, Roles, Subject};
 
 /// Objects of ours that are known by name.
@@ -126,8 +125,9 @@ impl Seen {
             deleting: meta.deletion_timestamp.is_some(),
             held: meta.finalizers.as_ref().is_some_and(|it| !it.is_empty()),
         };
-        let name = meta.name.unwrap_or_default();
-        self.observed.accounts.insert(name, found);
+        if let Some(account) = objects::account(&meta) {
+            self.observed.accounts.insert(account, found);
+        }
     }
 
     /// Sorts the namespaces: what write reaches, what it must not, and what it reaches all the same.
@@ -189,7 +189,8 @@ impl Connection {
     /// Looks at objects by their names.
     async fn look_by_name(&self, only: &NamedObjects, look: &Look<'_>) -> Result<Seen, Error> {
         let accounts = only.accounts.iter().map(|name| async move {
-            let found = self.accounts().get_metadata_opt(name).await;
+            let (accounts, label) = self.account(name);
+            let found = accounts.get_metadata_opt(label).await;
             let what = Object::Account(name.clone()).to_string();
             let found = found.map_err(|error| Error::from_kube(error, &what))?;
             Ok::<_, Error>(found.map(|found| kept::slim(found.metadata)))
@@ -226,11 +227,7 @@ impl Connection {
             return Box::pin(self.look_by_name(only, look)).await;
         }
         let ours = ListParams::default().labels(&objects::selector(&self.installation));
-        let own = Scope::Namespace(NAMESPACE);
-        let accounts =
-            self.list_metadata::<ServiceAccount, _>("our accounts", own, &ours, |meta| {
-                Some(kept::slim(meta))
-            });
+        let accounts = self.list_accounts(&ours, |_, meta| Some(kept::slim(meta)));
         // With writers, one unfiltered list serves both ends; without, ours are enough.
         let bindings = if look.with_write {
             ListParams::default()
@@ -334,7 +331,7 @@ impl Connection {
         }
         // Who takes our labels off does not make our list theirs.
         let lists_ours = found.subjects.iter().any(
-            |subject| matches!(subject, Subject::Account { namespace, .. } if namespace == NAMESPACE),
+            |subject| matches!(subject, Subject::Account { namespace, .. } if Home::of(namespace).is_some()),
         );
         // The manager's own two are compared by themselves.
         let is_managers = is_manager && found.role.name() == found.name && lists_ours;
@@ -365,12 +362,14 @@ impl Connection {
             unlabelled: !is_ours,
         };
         for subject in &found.subjects {
-            match subject {
-                Subject::Account { namespace, name } if namespace == NAMESPACE => {
-                    observed.accounts.insert(name.clone());
+            let account = match subject {
+                Subject::Account { namespace, name } => {
+                    Home::of(namespace).map(|home| home.account(name))
                 }
-                _ => observed.has_strangers = true,
-            }
+                _ => None,
+            };
+            observed.has_strangers |= account.is_none();
+            observed.accounts.extend(account);
         }
         seen.observed
             .bindings

@@ -15,7 +15,8 @@ use super::lists::{List, called, gone};
 use super::objects;
 use super::observe::{Look, Seen};
 use crate::domain::Timestamp;
-use crate::domain::plan::{self, Account, Desired, NAMESPACE, Object, Place, Plan, Step};
+use crate::domain::account_name;
+use crate::domain::plan::{self, Account, Desired, Object, Place, Plan, Step};
 use crate::domain::power::RoleRef;
 
 /// How many calls run at once, over one HTTP/2 connection.
@@ -170,7 +171,8 @@ impl Connection {
                     self.free_account(name, &meta).await?;
                 }
                 let params = DeleteParams::default().preconditions(with_uid(uid));
-                let deleted = self.accounts().delete(name, &params).await.map(drop);
+                let (accounts, label) = self.account(name);
+                let deleted = accounts.delete(label, &params).await.map(drop);
                 gone(deleted, &Object::Account(name.clone()).to_string())
             }
             Step::CreateBinding {
@@ -222,14 +224,13 @@ impl Connection {
     /// its labels or its annotation where somebody took the other off.
     async fn create_account(&self, account: &Account) -> Result<(), Error> {
         let what = format!("account '{}'", account.name);
-        let wanted = objects::service_account(account, self.meta(&account.name, Some(NAMESPACE)));
-        let created = self
-            .accounts()
-            .create(&PostParams::default(), &wanted)
-            .await;
+        let (accounts, name) = self.account(&account.name);
+        let namespace = account_name::parts(&account.name).0.namespace();
+        let wanted = objects::service_account(account, self.meta(name, Some(namespace)));
+        let created = accounts.create(&PostParams::default(), &wanted).await;
         match created.map_err(|error| Error::from_kube(error, &what)) {
             Err(error) if error.is_already_exists() => {
-                let found = self.accounts().get(&account.name).await;
+                let found = accounts.get(name).await;
                 let found = found.map_err(|error| Error::from_kube(error, &what))?;
                 let meta = &found.metadata;
                 let is_labelled = objects::is_ours(meta, &self.installation);
@@ -263,9 +264,9 @@ impl Connection {
         let patch = Patch::Merge(serde_json::json!({ "metadata": {
             "uid": uid, "labels": wanted.labels, "annotations": wanted.annotations,
         } }));
-        let (accounts, params) = (self.accounts(), PatchParams::default());
+        let (accounts, name) = self.account(&account.name);
         let marked = accounts
-            .patch_metadata(&account.name, &params, &patch)
+            .patch_metadata(name, &PatchParams::default(), &patch)
             .await;
         let what = format!("account '{}'", account.name);
         marked
@@ -311,12 +312,8 @@ impl Connection {
 
 /// Checks that the server stored the list that it was sent.
 fn same_list(stored: &List, wanted: &BTreeSet<String>, what: &str) -> Result<(), Error> {
-    let names: BTreeSet<&str> = stored
-        .subjects
-        .iter()
-        .map(|subject| subject.name.as_str())
-        .collect();
-    if names.len() == wanted.len() && wanted.iter().all(|name| names.contains(name.as_str())) {
+    let accounts: BTreeSet<String> = stored.accounts().collect();
+    if stored.subjects.len() == accounts.len() && accounts == *wanted {
         Ok(())
     } else {
         Err(Error::changed_meanwhile(what))

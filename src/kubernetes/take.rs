@@ -31,10 +31,11 @@ use super::lists::{List, called, gone};
 use super::objects;
 use super::reconcile::CONCURRENCY;
 use crate::domain::access::Power;
+use crate::domain::account_name;
 use crate::domain::binding::Bound;
 use crate::domain::credential::CredentialId;
 use crate::domain::installation::InstallationId;
-use crate::domain::plan::{self, Desired, Lists, NAMESPACE, Observed, Place, Step};
+use crate::domain::plan::{self, Desired, Lists, Observed, Place, Step};
 use crate::domain::shard::Shard;
 
 /// How long an API server may go on believing a token whose account is gone: it caches what it
@@ -203,9 +204,9 @@ impl Connection {
                 Ok(Some((list, step))) => {
                     taken.changed.extend(step);
                     let leaves = who_leaves(ended, &place, &name, &self.installation);
-                    for account in list.accounts().filter(|it| leaves.contains(it)) {
+                    for account in list.accounts().filter(|it| leaves.contains(it.as_str())) {
                         let of = (&place, name.as_str(), &list.role);
-                        match self.leaves(account, of, &wanted, &mut rules).await {
+                        match self.leaves(&account, of, &wanted, &mut rules).await {
                             Ok(leaving) => left.push(leaving),
                             Err(error) => taken.failures.push(error),
                         }
@@ -347,14 +348,12 @@ impl Connection {
             let Some(found) = found else {
                 return Ok(going.map(|list| (list, None)));
             };
-            if !found.accounts().any(|account| accounts.contains(account)) {
+            let leaves = |account: &String| accounts.contains(account.as_str());
+            if !found.accounts().any(|account| leaves(&account)) {
                 return Ok(None);
             }
-            let stay: BTreeSet<String> = found
-                .accounts()
-                .filter(|account| !accounts.contains(account))
-                .map(str::to_owned)
-                .collect();
+            let all = found.accounts();
+            let stay: BTreeSet<String> = all.filter(|account| !leaves(account)).collect();
             // Nobody stays, and nothing holds it: one step where two are needed otherwise.
             if stay.is_empty() && found.is_free() {
                 match self.remove_list(place, name, &found).await {
@@ -417,13 +416,14 @@ impl Connection {
 
     /// Deletes one account, whoever would keep it; gives when it was seen to be gone.
     async fn end_account(&self, ending: &Ending<'_>) -> Result<Gone, Error> {
-        let what = format!("account '{}' in namespace '{NAMESPACE}'", ending.account);
-        let accounts = self.accounts();
+        let (accounts, name) = self.account(ending.account);
+        let namespace = account_name::parts(ending.account).0.namespace();
+        let what = format!("account '{name}' in namespace '{namespace}'");
         let started = Instant::now();
         let mut pause = PAUSE;
         let (mut held, mut by_us) = (None, false);
         loop {
-            let found = accounts.get_metadata_opt(ending.account).await;
+            let found = accounts.get_metadata_opt(name).await;
             let found = found.map_err(|error| Error::from_kube(error, &what))?;
             let Some(found) = found else {
                 // What we did not delete is gone when no list shows it, not when one answer says so.
@@ -460,7 +460,7 @@ impl Connection {
                     ..Preconditions::default()
                 };
                 let params = DeleteParams::default().preconditions(uid);
-                let deleted = accounts.delete(ending.account, &params).await.map(drop);
+                let deleted = accounts.delete(name, &params).await.map(drop);
                 match gone(deleted, &what) {
                     Err(error) if error.is_conflict() => {}
                     other => other?,
@@ -473,23 +473,24 @@ impl Connection {
     }
 
     /// Whether a list shows an account.
-    pub(super) async fn lists_account(&self, name: &str) -> Result<bool, Error> {
+    pub(super) async fn lists_account(&self, account: &str) -> Result<bool, Error> {
+        let (home, name) = account_name::parts(account);
         let by_name = ListParams::default().fields(&format!("metadata.name={name}"));
-        let own = Scope::Namespace(NAMESPACE);
+        let there = Scope::Namespace(home.namespace());
         let keep = |meta: ObjectMeta| meta.name;
-        let listed = self.list_metadata::<ServiceAccount, _>("our accounts", own, &by_name, keep);
+        let listed = self.list_metadata::<ServiceAccount, _>("our accounts", there, &by_name, keep);
         Ok(!listed.await?.is_empty())
     }
 
     /// Takes the finalizers off an account of ours.
-    pub(super) async fn free_account(&self, name: &str, meta: &ObjectMeta) -> Result<(), Error> {
+    pub(super) async fn free_account(&self, account: &str, meta: &ObjectMeta) -> Result<(), Error> {
         let change = json!({ "metadata": { "uid": meta.uid, "finalizers": null } });
         let params = PatchParams {
             field_manager: Some(objects::KUBEGRANT.into()),
             ..PatchParams::default()
         };
-        let what = format!("the finalizers of account '{name}'");
-        let accounts = self.accounts();
+        let what = format!("the finalizers of account '{account}'");
+        let (accounts, name) = self.account(account);
         let change = Patch::Merge(change);
         let freed = accounts.patch_metadata(name, &params, &change).await;
         gone(freed.map(drop), &what)

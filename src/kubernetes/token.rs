@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::connection::Connection;
 use super::error::Error;
 use crate::domain::Timestamp;
-use crate::domain::plan::NAMESPACE;
+use crate::domain::account_name;
 
 /// The longest token that is believed, in bytes.
 const TOKEN_BYTES_MAX: usize = 16 * 1024;
@@ -124,9 +124,9 @@ impl Connection {
             },
             ..TokenRequest::default()
         };
-        let answer = self
-            .accounts()
-            .create_token_request(account, &PostParams::default(), &request)
+        let (accounts, name) = self.account(account);
+        let answer = accounts
+            .create_token_request(name, &PostParams::default(), &request)
             .await
             .map_err(|error| Error::from_kube(error, &what))?;
         let status = answer
@@ -144,7 +144,7 @@ pub(super) fn read(token: String, account: &str, what: &str) -> Result<Minted, E
         return Err(Error::garbled(what, "it is not a token"));
     }
     let claims = claims(text).ok_or_else(|| Error::garbled(what, "it is not a JWT"))?;
-    if claims.sub != format!("system:serviceaccount:{NAMESPACE}:{account}") {
+    if claims.sub != account_name::login_name(account) {
         return Err(Error::garbled(what, "it names another account"));
     }
     let expires_at = match claims.exp {

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::connection::{Connection, Right};
 use super::error::Error;
+use crate::domain::account_name;
 use crate::domain::plan::NAMESPACE;
 use crate::domain::text::clean;
 
@@ -88,7 +89,7 @@ impl Connection {
 
     /// Asks the API server who we are: this account, or there is an error.
     async fn is_account(&self, account: &str) -> Result<(), Error> {
-        let wanted = format!("system:serviceaccount:{NAMESPACE}:{account}");
+        let wanted = account_name::login_name(account);
         let asked = Api::<SelfSubjectReview>::all(self.client.clone())
             .create(&PostParams::default(), &SelfSubjectReview::default())
             .await;

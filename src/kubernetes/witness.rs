@@ -7,13 +7,12 @@
 //! notices only what is older still; it never stops anybody. With a new login of the manager all
 //! earlier heads are worth nothing.
 
-use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, ListParams, ObjectMeta, Patch, PatchParams};
 use serde_json::json;
 
 use super::connection::Connection;
 use super::error::Error;
-use super::list::Scope;
 use super::objects::{self, KUBEGRANT};
 use crate::domain::audit::Head;
 use crate::domain::installation::InstallationId;
@@ -149,16 +148,13 @@ impl Connection {
     /// Lists whose versions our accounts are, as they say themselves: owner and number.
     pub(crate) async fn versions_held(&self) -> Result<Vec<(SubjectName, u32)>, Error> {
         let ours = ListParams::default().labels(&objects::selector(&self.installation));
-        let version = |account: ObjectMeta| {
+        let version = |_, account: ObjectMeta| {
             let name = account.name?;
             let (_, number) = name.rsplit_once("-v")?;
             let owner = account.annotations?.remove(objects::USER)?;
             Some((owner, number.parse().ok()?))
         };
-        let own = Scope::Namespace(NAMESPACE);
-        let held = self
-            .list_metadata::<ServiceAccount, _>("our accounts", own, &ours, version)
-            .await?;
+        let held = self.list_accounts(&ours, version).await?;
         // What names nobody is no version of anybody's.
         let named = |(owner, version): (String, u32)| Some((owner.parse().ok()?, version));
         Ok(held.into_iter().filter_map(named).collect())

@@ -21,7 +21,7 @@ use super::{
 use crate::artifact::file::{Overwrite, ensure_private_dir, write_private};
 use crate::artifact::kubeconfig::{KubeconfigFields, render};
 use crate::domain::access::{Level, Power};
-use crate::domain::account_name::AccountName;
+use crate::domain::account_name::{AccountName, Home};
 use crate::domain::action::Action;
 use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::Cluster;
@@ -200,7 +200,7 @@ pub(crate) async fn begin(
         .store()?
         .read(|tx| store::shells::next_version(tx, cluster.id, user.id))?;
     let owner = SubjectName::Shell(user.name.clone());
-    let account = AccountName::new(&owner, session.random(), version);
+    let account = AccountName::new(&owner, session.random(), version, Home::Own);
     let folder = make_folder(session, &account)?;
     // It lives before it is recorded: nobody who reads of it may find it dead.
     let life = session
@@ -416,7 +416,7 @@ async fn deliver(
 /// Makes the folder of a shell's files: in memory where there is such a place.
 fn make_folder(session: &Session, account: &AccountName) -> Result<PathBuf, Error> {
     let env = &session.workspace.env;
-    let name = format!("{SHELL_FOLDER}{account}");
+    let name = format!("{SHELL_FOLDER}{}", account.label());
     let places = [
         env.path_variable("XDG_RUNTIME_DIR"),
         Some(PathBuf::from("/dev/shm")),

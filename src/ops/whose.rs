@@ -12,11 +12,11 @@ use super::journal::Journal;
 use super::{Error, Obstacle, find};
 use crate::artifact::merge::{FoundKind, FoundLogin, logins};
 use crate::domain::access::Power;
+use crate::domain::account_name;
 use crate::domain::action::Action;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::ManagerKind;
 use crate::domain::credential::{Credential, Delivery, State, Subject};
-use crate::domain::plan::NAMESPACE;
 use crate::domain::policy;
 use crate::domain::subject::SubjectName;
 use crate::domain::{KUBECONFIG_BYTES_MAX, Timestamp};
@@ -144,11 +144,9 @@ fn known(
     let Some(claims) = claims(token) else {
         return Ok(Err(NOT_OURS.to_owned()));
     };
-    let prefix = format!("system:serviceaccount:{NAMESPACE}:");
-    let Some(account) = claims.sub.strip_prefix(&prefix) else {
+    let Some(account) = account_name::of_login(&claims.sub) else {
         return Ok(Err(NOT_OURS.to_owned()));
     };
-    let account = account.to_owned();
     if let Some(known) = manager(session, actor, token, &claims, &account)? {
         return Ok(Ok(known));
     }

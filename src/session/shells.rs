@@ -74,7 +74,7 @@ impl App {
 
     fn shell_lock(&self, account: &AccountName) -> PathBuf {
         let mut name = self.store_path().as_os_str().to_owned();
-        name.push(format!(".shell-{account}.lock"));
+        name.push(format!(".shell-{}.lock", account.label()));
         PathBuf::from(name)
     }
 }

@@ -5,7 +5,7 @@ use super::{
     provider_tokens, ssh_keys, users,
 };
 use crate::domain::Timestamp;
-use crate::domain::account_name::AccountName;
+use crate::domain::account_name::{AccountName, Home};
 use crate::domain::cluster::ClusterId;
 use crate::domain::credential::Subject;
 use crate::domain::effect::Effect;
@@ -148,7 +148,7 @@ fn account_of(
 ) -> Result<AccountName> {
     let owner = on.and_then(|on| on.subject_name(subject));
     let owner = owner.ok_or_else(|| damaged("credential")("it is nobody's".to_owned()))?;
-    Ok(AccountName::new(&owner, (by.random)(), version))
+    Ok(AccountName::new(&owner, (by.random)(), version, Home::Own))
 }
 
 /// Removes a cluster. What is still revoking was on a cluster whose manager has proven to be gone, or is

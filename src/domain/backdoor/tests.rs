@@ -261,11 +261,14 @@ fn our_accounts_are_in_these_groups() {
         group("system:unauthenticated"),
         user("system:serviceaccount:kubegrant:bob-v1"),
         account("kubegrant", "bob-v1"),
+        group("system:serviceaccounts:kubegrant-users"),
+        user("system:serviceaccount:kubegrant-users:bob-v1"),
+        account("kubegrant-users", "bob-v1"),
     ] {
         assert!(holds_our_accounts(&ours), "{ours:?}");
     }
     for other in [
-        group("system:serviceaccounts:kubegrant-users"),
+        group("system:serviceaccounts:kubegrant-user"),
         group("developers"),
         user("system:serviceaccount:shop:robot"),
         account("shop", "robot"),

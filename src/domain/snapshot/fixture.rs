@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::{Circumstances, ClusterSnapshot, People};
 use crate::domain::Timestamp;
 use crate::domain::access::{Grant, Level, Power};
-use crate::domain::account_name::AccountName;
+use crate::domain::account_name::{AccountName, Home};
 use crate::domain::binding::{Binding, BindingId, Bound};
 use crate::domain::cluster::{Address, Cluster, ClusterId, ManagerKind, State, WriteScope};
 use crate::domain::credential::{self, Credential, CredentialId, Subject};
@@ -142,7 +142,7 @@ impl World {
         let version = on.next_version(subject);
         let id = i64::try_from(on.credentials.len()).expect("few") + 1;
         let owner = on.subject_name(subject).expect("somebody of the fixture");
-        let account = AccountName::new(&owner, [0; 4], version);
+        let account = AccountName::new(&owner, [0; 4], version, Home::Own);
         on.numbers.insert(subject, version);
         Arc::make_mut(&mut on.credentials).push(Credential {
             id: CredentialId(id),

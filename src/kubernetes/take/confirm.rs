@@ -333,7 +333,7 @@ impl Connection {
                 let list = clean(&called(&theirs.place, &theirs.name));
                 let named = match &theirs.whom {
                     Whom::Accounts(named) => named.clone(),
-                    Whom::OurGroups => {
+                    Whom::OurGroups(_) => {
                         taken.notes.push(format!(
                             "{list}, which somebody else made, lets all accounts of kubegrant in"
                         ));

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use futures::{StreamExt, stream};
-use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::api::{DeleteParams, ListParams, ObjectMeta, Preconditions};
 use tokio::time::Instant;
 
@@ -11,10 +10,8 @@ use super::{Ending, Gone, finalizers};
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::error::Error;
 use crate::kubernetes::kept;
-use crate::kubernetes::list::Scope;
+use crate::kubernetes::objects;
 use crate::kubernetes::reconcile::CONCURRENCY;
-
-use crate::domain::plan::NAMESPACE;
 
 /// More than these are ended together.
 pub(super) const FEW: usize = CONCURRENCY;
@@ -48,7 +45,6 @@ impl Connection {
         let Ok(before) = self.all_accounts().await else {
             return BTreeMap::new();
         };
-        let accounts = &self.accounts();
         let free = ending.iter().filter_map(|it| {
             let meta = before.get(it.account)?;
             let is_free = meta.deletion_timestamp.is_none()
@@ -61,8 +57,9 @@ impl Connection {
                 uid,
                 ..Preconditions::default()
             });
+            let (accounts, name) = self.account(account);
             // What became of it the list says.
-            drop(accounts.delete(account, &params).await);
+            drop(accounts.delete(name, &params).await);
         });
         let mut deleting = stream::iter(deleting).buffer_unordered(CONCURRENCY);
         while deleting.next().await.is_some() {}
@@ -78,12 +75,12 @@ impl Connection {
         .collect()
     }
 
-    /// The accounts of our namespace, with our labels or without.
+    /// The accounts of our namespaces, with our labels or without.
     async fn all_accounts(&self) -> Result<BTreeMap<String, ObjectMeta>, Error> {
-        let (own, all) = (Scope::Namespace(NAMESPACE), ListParams::default());
-        let keep = |meta| Some(kept::slim(meta));
-        let listed = self.list_metadata::<ServiceAccount, _>("our accounts", own, &all, keep);
-        let named = |meta: ObjectMeta| Some((meta.name.clone()?, meta));
-        Ok(listed.await?.into_iter().filter_map(named).collect())
+        let all = ListParams::default();
+        let keep = |_, meta| Some(kept::slim(meta));
+        let listed = self.list_accounts(&all, keep).await?;
+        let named = |meta: ObjectMeta| Some((objects::account(&meta)?, meta));
+        Ok(listed.into_iter().filter_map(named).collect())
     }
 }

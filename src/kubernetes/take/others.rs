@@ -9,15 +9,16 @@ use serde_json::json;
 use super::many::FEW;
 use super::{CONFLICTS_MAX, Ended, Ours};
 use crate::domain::access::Power;
-use crate::domain::plan::{NAMESPACE, Place};
+use crate::domain::account_name;
+use crate::domain::plan::Place;
 use crate::domain::power::RoleRef;
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::error::Error;
 use crate::kubernetes::list::{Found, Kept, Outline, Scope};
-use crate::kubernetes::lists::{List, called, is_account};
+use crate::kubernetes::lists::{List, called};
 
-/// The groups of our accounts alone, and of all accounts.
-const OUR_GROUPS: [&str; 2] = ["system:serviceaccounts", "system:serviceaccounts:kubegrant"];
+/// The group of all accounts.
+const EVERY_ACCOUNT: &str = "system:serviceaccounts";
 /// The groups of everybody.
 const EVERYBODY: [&str; 2] = ["system:authenticated", "system:unauthenticated"];
 /// What every API server gives to those groups, and means nothing (Kubernetes, "Default roles and
@@ -55,8 +56,8 @@ pub(super) struct Theirs {
 pub(super) enum Whom {
     /// These accounts, by name.
     Accounts(Vec<String>),
-    /// Every account of ours.
-    OurGroups,
+    /// These accounts of ours, by a group of theirs.
+    OurGroups(Vec<String>),
     /// Everybody.
     Everybody,
     /// Nobody knows.
@@ -66,7 +67,9 @@ pub(super) enum Whom {
 impl Kept for Theirs {
     fn weight(&self) -> usize {
         let accounts: usize = match &self.whom {
-            Whom::Accounts(accounts) => accounts.iter().map(Kept::weight).sum(),
+            Whom::Accounts(accounts) | Whom::OurGroups(accounts) => {
+                accounts.iter().map(Kept::weight).sum()
+            }
             _ => 0,
         };
         size_of::<Self>() + self.name.len() + accounts
@@ -97,15 +100,9 @@ impl Connection {
             for theirs in self.bindings_that_let_in(&place, &accounts, ours).await? {
                 let key = (theirs.place, theirs.name);
                 match theirs.whom {
-                    Whom::Accounts(named) => {
+                    Whom::Accounts(named) | Whom::OurGroups(named) => {
                         for account in named {
                             found.of.entry(account).or_default().insert(key.clone());
-                        }
-                    }
-                    Whom::OurGroups => {
-                        for account in &accounts {
-                            let of = found.of.entry((*account).to_owned()).or_default();
-                            of.insert(key.clone());
                         }
                     }
                     Whom::Everybody | Whom::Unread => {
@@ -207,17 +204,23 @@ fn whom(list: &List, accounts: &BTreeSet<&str>) -> Option<Whom> {
     if !named.is_empty() {
         return Some(Whom::Accounts(named));
     }
-    let is_group = |among: &[&str]| {
-        let mut subjects = list.subjects.iter();
-        subjects.any(|it| it.kind == "Group" && among.contains(&it.name.as_str()))
-    };
     if FOR_EVERYBODY.contains(&list.role.name()) {
-        None
-    } else if is_group(&OUR_GROUPS) {
-        Some(Whom::OurGroups)
-    } else {
-        is_group(&EVERYBODY).then_some(Whom::Everybody)
+        return None;
     }
+    let groups = list.subjects.iter().filter(|it| it.kind == "Group");
+    let groups: BTreeSet<&str> = groups.map(|it| it.name.as_str()).collect();
+    let is_in = |account: &&&str| {
+        groups.contains(EVERY_ACCOUNT) || groups.contains(account_name::group(account).as_str())
+    };
+    let grouped = accounts.iter().filter(is_in);
+    let grouped: Vec<String> = grouped.map(|account| (*account).to_owned()).collect();
+    if !grouped.is_empty() {
+        return Some(Whom::OurGroups(grouped));
+    }
+    let mut everybody = EVERYBODY.iter();
+    everybody
+        .any(|group| groups.contains(group))
+        .then_some(Whom::Everybody)
 }
 
 /// Whether a binding names an account of ours, by whichever of its names.
@@ -228,9 +231,10 @@ pub(super) fn names(list: &List, account: &str) -> bool {
 }
 
 fn is_this(subject: &Subject, account: &str) -> bool {
-    let user = || format!("system:serviceaccount:{NAMESPACE}:{account}");
-    (is_account(subject) && subject.name == account)
-        || (subject.kind == "User" && subject.name == user())
+    let (home, name) = account_name::parts(account);
+    let is_there = subject.namespace.as_deref() == Some(home.namespace());
+    (subject.kind == "ServiceAccount" && is_there && subject.name == name)
+        || (subject.kind == "User" && subject.name == account_name::login_name(account))
 }
 
 /// The binding that an answer of the authorizer names: `RBAC: allowed by RoleBinding "name/ns" of …`.

@@ -8,10 +8,10 @@ use super::issue::{Issue, Terms, issue};
 use super::{Asked, Overwrite, Way, case};
 use crate::artifact::file::{check_writable_destination, read_bounded};
 use crate::artifact::merge::{BYTES_MAX, tokens_alone};
+use crate::domain::account_name;
 use crate::domain::action::Action;
 use crate::domain::effect::Effect;
 use crate::domain::name::ClusterName;
-use crate::domain::plan::NAMESPACE;
 use crate::domain::subject::SubjectName;
 use crate::kubernetes::token::claims;
 use crate::ops::change;
@@ -131,9 +131,7 @@ fn holds_only_this(app: &App, case: &Asked, path: &Path) -> Result<bool, Error> 
         .store()?
         .read(|tx| store::credentials::versions_of(tx, case.cluster.id, case.of))?;
     let is_of_this = |token: &str| {
-        let prefix = format!("system:serviceaccount:{NAMESPACE}:");
-        let claims = claims(token);
-        let account = claims.as_ref().and_then(|it| it.sub.strip_prefix(&prefix));
+        let account = claims(token).and_then(|it| account_name::of_login(&it.sub));
         account.is_some_and(|account| versions.iter().any(|it| it.account.as_str() == account))
     };
     Ok(!tokens.is_empty() && tokens.iter().all(|token| is_of_this(token)))
