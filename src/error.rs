@@ -302,7 +302,9 @@ impl From<session::Error> for Failure {
                 let again = match secret.which {
                     Which::ProviderToken => format!("cluster provider-token set {cluster}"),
                     Which::SshKey { .. } => format!("ssh-key reset {cluster}"),
-                    Which::ManagerLogin => format!("cluster relink {cluster} --kubeconfig FILE"),
+                    Which::ManagerLogin | Which::IssuerLogin => {
+                        format!("cluster relink {cluster} --kubeconfig FILE")
+                    }
                 };
                 (
                     Kind::Unsafe,
@@ -361,6 +363,12 @@ impl From<ops::Error> for Failure {
             E::NewNodes { .. } => (
                 Kind::State,
                 "agree to them with `--yes`, or name the nodes with `--node ADDRESS`".to_owned(),
+            ),
+            E::NeedsManager { cluster } => (
+                Kind::Pending,
+                format!(
+                    "ask an organization owner or admin to run `kubegrant reconcile {cluster}`"
+                ),
             ),
             E::Escalates { .. } | E::Unsure { .. } => {
                 (Kind::State, "insist with `--yes`".to_owned())
@@ -451,7 +459,7 @@ fn help_with(secret: &SealedSecret) -> String {
             "only organization owners and admins and the cluster's owner can open it: ask one of \
              them to run `kubegrant ssh-key download {cluster} --user YOU`"
         ),
-        Which::ManagerLogin | Which::ProviderToken => format!(
+        Which::ManagerLogin | Which::IssuerLogin | Which::ProviderToken => format!(
             "only organization owners and admins and the cluster's owner can use it: ask one of \
              them to do this, or, for a kubeconfig of yours, to run `kubegrant kubeconfig download \
              {cluster} --user YOU`"

@@ -11,6 +11,7 @@ pub(crate) mod foreign;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 pub(crate) mod import;
+pub(crate) mod issuer;
 pub(crate) mod kept;
 mod leaving;
 pub(crate) mod level;

@@ -34,7 +34,7 @@ use zeroize::Zeroizing;
 pub(crate) use app::{App, CLUSTERS_AT_ONCE};
 pub(crate) use given::{Given, is_stream};
 pub(crate) use head::{Known, NoHead, Note};
-pub(crate) use keyring::record_name;
+pub(crate) use keyring::{ClusterLogin, record_name};
 pub(crate) use locks::Lock;
 use operator::operator_login;
 pub(crate) use operator::operator_text;
@@ -436,9 +436,11 @@ impl Session {
             cluster: cluster.name.to_string(),
             source,
         };
-        let secret = self.manager_login(cluster, installation)?;
-        self.connect_with(cluster, installation, &secret)
-            .map_err(failed)
+        match self.login(cluster, installation)? {
+            ClusterLogin::Manager(secret) => self.connect_with(cluster, installation, &secret),
+            ClusterLogin::Issuer(secret) => self.connect_as_issuer(cluster, installation, &secret),
+        }
+        .map_err(failed)
     }
 }
 

@@ -118,6 +118,20 @@ impl From<&str> for FormerManager {
     }
 }
 
+/// The account through which a cluster's owner works there, who must not become cluster-admin by it: it
+/// handles the accounts of namespace `kubegrant-users`, and the lists of `view` and `edit`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Issuer {
+    /// The ServiceAccount, in namespace `kubegrant`.
+    pub(crate) account: String,
+    /// What its login is.
+    pub(crate) kind: ManagerKind,
+    /// Counts its logins; part of the sealed record's name.
+    pub(crate) generation: u32,
+    /// When its login ends, if it does.
+    pub(crate) expires_at: Option<Timestamp>,
+}
+
 /// How to reach the API server, and what proves that it is the one that was registered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Address {
@@ -224,6 +238,8 @@ pub(crate) struct Cluster {
     pub(crate) manager_generation: u32,
     /// When the manager's token ends, if it does.
     pub(crate) manager_expires_at: Option<Timestamp>,
+    /// The issuer; clusters that an earlier version registered have none until they are relinked.
+    pub(crate) issuer: Option<Issuer>,
     /// How far `write` reaches.
     pub(crate) write_scope: WriteScope,
     /// Namespaces the operator holds back from `write`.

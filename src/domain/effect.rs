@@ -123,6 +123,13 @@ pub(crate) enum Effect {
         /// The account that is the manager now, and others that must go with it.
         former: Vec<FormerManager>,
     },
+    /// Has another account take the issuer's place.
+    ReplaceIssuer {
+        /// On which cluster.
+        cluster: ClusterId,
+        /// The account that is the issuer now, and must go.
+        former: String,
+    },
     /// Sets the token of a cluster's provider. What it is is sealed beside, and stands in no plan.
     SetProviderToken {
         /// Of which cluster.
@@ -302,6 +309,7 @@ impl Effect {
             | Self::SetState { cluster, .. }
             | Self::Set { cluster, .. }
             | Self::ReplaceManager { cluster, .. }
+            | Self::ReplaceIssuer { cluster, .. }
             | Self::SetProviderToken { cluster }
             | Self::RemoveProviderToken { cluster }
             | Self::SshKey { cluster, .. }
@@ -363,6 +371,7 @@ impl Effect {
             Self::SetState { .. } => "set-state",
             Self::Set { setting, .. } => setting.kind(),
             Self::ReplaceManager { .. } => "replace-manager",
+            Self::ReplaceIssuer { .. } => "replace-issuer",
             Self::SetProviderToken { .. } => "set-provider-token",
             Self::RemoveProviderToken { .. } => "remove-provider-token",
             Self::SshKey { change, .. } => change.kind(),

@@ -55,8 +55,11 @@ pub(crate) struct Desired {
     pub(crate) bound: BTreeMap<Bound, BTreeSet<String>>,
     /// Whether write is the plain cluster-wide `edit`.
     pub(crate) write_cluster_wide: bool,
-    /// Accounts of ours that are not credentials and must be left alone (the manager's).
+    /// Accounts of ours that are not credentials and must be left alone (the manager's, the issuer's).
     pub(crate) keep: BTreeSet<String>,
+    /// Whether the lists of `view` and `edit` stand where nobody is on them: whoever works with an issuer's
+    /// login can write them, and make none.
+    pub(crate) keeps_lists: bool,
 }
 
 impl Desired {
@@ -65,6 +68,11 @@ impl Desired {
         self.accounts
             .iter()
             .any(|account| account.power == Power::Write)
+    }
+
+    /// Whether it must be known where write reaches.
+    pub(crate) fn needs_reach(&self) -> bool {
+        self.has_writers() || self.keeps_lists
     }
 
     /// Whether anything stands in a namespace that may be gone.
@@ -233,6 +241,13 @@ pub(crate) enum Object {
     Role(String),
 }
 
+impl Object {
+    /// Whether it stands in one namespace, as a list of write does.
+    pub(crate) fn is_place(&self) -> bool {
+        matches!(self, Self::Binding(Some(_), _))
+    }
+}
+
 impl fmt::Display for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -299,7 +314,8 @@ fn plan_roles(plan: &mut Plan, desired: &Desired, observed: &Observed) {
         };
         let name = binding_name(&desired.installation, part.role());
         let wanted = level.wanted.as_ref();
-        match wanted.filter(|_| desired.accounts.iter().any(needs)) {
+        let is_kept = desired.keeps_lists && (*part == Part::Read || !desired.write_cluster_wide);
+        match wanted.filter(|_| is_kept || desired.accounts.iter().any(needs)) {
             Some(rules) if level.found.as_ref() != Some(rules) => plan.take.push(Step::SetRole {
                 name,
                 rules: rules.clone(),

@@ -8,6 +8,7 @@
 use super::access::{Access, Level};
 use super::cluster::{Cluster, State};
 use super::project::ProjectRole;
+use super::sealed::Which;
 use super::user::{Role, User};
 
 /// Who asks.
@@ -501,14 +502,22 @@ pub(crate) fn in_organization(actor: Actor, action: OrganizationAction) -> Resul
     Ok(())
 }
 
-/// Whether a user may open a cluster's secrets: its manager login, its SSH keys, its provider token.
-pub(crate) fn may_open_secrets(user: &User, cluster: &Cluster) -> bool {
-    user.active && opens_secrets_while_active(user, cluster)
+/// Whether a user may open this secret of a cluster.
+///
+/// The manager's login can become cluster-admin, so a cluster's owner has the issuer's instead; where
+/// there is none yet, the manager's as before.
+pub(crate) fn may_open(user: &User, cluster: &Cluster, which: &Which) -> bool {
+    user.active && opens_while_active(user, cluster, which)
 }
 
 /// The same of somebody who is about to be enabled, or disabled.
-pub(crate) fn opens_secrets_while_active(user: &User, cluster: &Cluster) -> bool {
-    user.role.is_admin() || cluster.owner == Some(user.id)
+pub(crate) fn opens_while_active(user: &User, cluster: &Cluster, which: &Which) -> bool {
+    let owns = cluster.owner == Some(user.id);
+    user.role.is_admin()
+        || match which {
+            Which::ManagerLogin => owns && cluster.issuer.is_none(),
+            Which::IssuerLogin | Which::ProviderToken | Which::SshKey { .. } => owns,
+        }
 }
 
 #[cfg(test)]

@@ -175,6 +175,10 @@ impl Rows {
                 from: Some(on.cluster.manager.clone()),
                 ..facts
             },
+            Effect::ReplaceIssuer { former, .. } => Facts {
+                from: Some(former.clone()),
+                ..facts
+            },
             Effect::SshKey { change, .. } => Facts {
                 of: change.fingerprint().map(str::to_owned),
                 user: match change {
@@ -303,6 +307,7 @@ impl Rows {
             | Effect::SetState { .. }
             | Effect::Set { .. }
             | Effect::ReplaceManager { .. }
+            | Effect::ReplaceIssuer { .. }
             | Effect::SetProviderToken { .. }
             | Effect::RemoveProviderToken { .. }
             | Effect::SshKey { .. }
@@ -369,6 +374,9 @@ impl Rows {
                 };
                 format!("make another account the manager of cluster '{cluster}'{end}")
             }
+            Effect::ReplaceIssuer { former, .. } => format!(
+                "make another account the issuer of cluster '{cluster}', and end account '{former}'"
+            ),
             Effect::SetProviderToken { .. } => {
                 format!("set the provider token of cluster '{cluster}'")
             }

@@ -1,6 +1,6 @@
 //! The registry of sealed secrets: which secrets of clusters the store holds, what each is called, and
-//! where it lies. Each is sealed to whoever may open the secrets of its cluster
-//! ([`policy::may_open_secrets`](super::policy::may_open_secrets)).
+//! where it lies. Each is sealed to whoever may open it
+//! ([`policy::may_open`](super::policy::may_open)).
 //!
 //! Another kind is another variant here, with a table of its own and whatever makes it.
 
@@ -15,6 +15,8 @@ use super::ssh::{KeyPair, SshKeyId};
 pub(crate) enum Which {
     /// The login of the account that kubegrant works with there.
     ManagerLogin,
+    /// The login of the account that the cluster's owner works with there.
+    IssuerLogin,
     /// The token of the cluster's provider.
     ProviderToken,
     /// The private half of an SSH key.
@@ -67,6 +69,12 @@ impl SealedSecret {
         Self::of(cluster, Which::ManagerLogin, cluster.manager_generation)
     }
 
+    /// The login of a cluster's issuer, where it has one.
+    pub(crate) fn issuer_login(cluster: &Cluster) -> Option<Self> {
+        let issuer = cluster.issuer.as_ref()?;
+        Some(Self::of(cluster, Which::IssuerLogin, issuer.generation))
+    }
+
     /// A cluster's provider token.
     pub(crate) fn provider_token(cluster: &Cluster, generation: u32) -> Self {
         Self::of(cluster, Which::ProviderToken, generation)
@@ -88,6 +96,7 @@ impl SealedSecret {
     pub(crate) fn noun(&self) -> &'static str {
         match self.which {
             Which::ManagerLogin => "manager login",
+            Which::IssuerLogin => "issuer login",
             Which::ProviderToken => "provider token",
             Which::SshKey { .. } => "SSH key",
         }
@@ -101,6 +110,12 @@ impl SealedSecret {
                 secret: "manager_secret",
                 generation: "manager_generation",
                 key: "id",
+            },
+            Which::IssuerLogin => Column {
+                table: "issuers",
+                secret: "secret",
+                generation: "generation",
+                key: "cluster",
             },
             Which::ProviderToken => Column {
                 table: "provider_tokens",
@@ -120,7 +135,7 @@ impl SealedSecret {
     /// The value by which its row is found.
     pub(crate) fn key(&self) -> i64 {
         match &self.which {
-            Which::ManagerLogin | Which::ProviderToken => self.cluster.0,
+            Which::ManagerLogin | Which::IssuerLogin | Which::ProviderToken => self.cluster.0,
             Which::SshKey { id, .. } => id.0,
         }
     }
@@ -129,7 +144,7 @@ impl SealedSecret {
     /// its keys do not.
     pub(crate) fn row(&self) -> String {
         match &self.which {
-            Which::ManagerLogin | Which::ProviderToken => self.on.to_string(),
+            Which::ManagerLogin | Which::IssuerLogin | Which::ProviderToken => self.on.to_string(),
             Which::SshKey { fingerprint, .. } => format!("{}/{fingerprint}", self.on),
         }
     }
@@ -139,7 +154,7 @@ impl fmt::Display for SealedSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (noun, on) = (self.noun(), &self.on);
         match &self.which {
-            Which::ManagerLogin | Which::ProviderToken => {
+            Which::ManagerLogin | Which::IssuerLogin | Which::ProviderToken => {
                 write!(f, "the {noun} of cluster '{on}'")
             }
             Which::SshKey { fingerprint, .. } => {

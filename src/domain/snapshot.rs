@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 pub(crate) mod fixture;
+mod issuer;
 #[cfg(test)]
 mod tests;
 
@@ -183,7 +184,8 @@ impl ClusterSnapshot {
     pub(crate) fn is_pending(&self) -> bool {
         let credentials = self.credentials.iter().any(|it| it.state.awaits_cluster());
         let bindings = self.bindings.iter().any(|binding| binding.is_pending);
-        credentials || bindings || self.reach_pending || self.orphans_pending
+        let issuer = self.issuer_to_replace().is_some();
+        credentials || bindings || self.reach_pending || self.orphans_pending || issuer
     }
 
     /// The same of a user's own versions, and of the shared ones that they hold.
@@ -210,7 +212,14 @@ impl ClusterSnapshot {
                 .collect(),
             bound: self.bound_accounts(),
             write_cluster_wide: self.cluster.write_scope == WriteScope::Cluster,
-            keep: [self.cluster.manager.clone()].into(),
+            keep: {
+                let issuer = self.cluster.issuer.iter().map(|it| it.account.clone());
+                [self.cluster.manager.clone()]
+                    .into_iter()
+                    .chain(issuer)
+                    .collect()
+            },
+            keeps_lists: self.works_by_issuer(),
         }
     }
 
@@ -508,7 +517,10 @@ impl ClusterSnapshot {
                 self.reach_pending |= setting.moves_write();
                 setting.clone().put(&mut self.cluster);
             }
-            Effect::SetOwner { owner, .. } => self.cluster.owner = Some(*owner),
+            Effect::SetOwner { owner, .. } => {
+                self.reach_pending |= self.changes_lists(*owner);
+                self.cluster.owner = Some(*owner);
+            }
             Effect::KeepShared {
                 credential,
                 user,
@@ -533,6 +545,7 @@ impl ClusterSnapshot {
                 self.secrets.retain(|it| it.which != Which::ProviderToken);
             }
             Effect::ReplaceManager { former, .. } => self.former.extend(former.iter().cloned()),
+            Effect::ReplaceIssuer { former, .. } => self.former.push(former.as_str().into()),
             Effect::Bind(_)
             | Effect::Deliver { .. }
             | Effect::SetProviderToken { .. }

@@ -9,7 +9,6 @@ use kube::api::Api;
 use super::connection::Connection;
 use super::error::Error;
 use super::reconcile::CONCURRENCY;
-use crate::domain::plan::NAMESPACE;
 
 impl Connection {
     /// Which of these accounts are gone: a question by name and a list both say so. Nothing is
@@ -22,8 +21,14 @@ impl Connection {
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
         let accounts = self.accounts();
         let around = async {
-            let namespace = namespaces.get_metadata_opt(NAMESPACE);
-            let manager = accounts.get_metadata_opt(manager);
+            let namespace = namespaces.get_metadata_opt(self.own_namespace());
+            let manager = async {
+                // An issuer sees no account but those that it handles.
+                if self.is_issuer {
+                    return Ok(None);
+                }
+                accounts.get_metadata_opt(manager).await
+            };
             let found = futures::try_join!(namespace, manager);
             found.map_err(|error| Error::from_kube(error, "our namespace"))
         };
@@ -47,7 +52,7 @@ impl Connection {
         let ((namespace, manager), gone) = futures::try_join!(around, asked)?;
         let namespace = namespace.is_some_and(|it| it.metadata.deletion_timestamp.is_none());
         let manager = manager.is_some_and(|it| it.metadata.deletion_timestamp.is_none());
-        if !namespace || !manager {
+        if !namespace || !(manager || self.is_issuer) {
             return Ok(BTreeSet::new());
         }
         Ok(gone.into_iter().flatten().collect())

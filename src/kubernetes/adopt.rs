@@ -10,7 +10,6 @@ use super::connection::Connection;
 use super::error::Error;
 use super::list::Scope;
 use super::objects::{ADOPTED, KUBEGRANT, MANAGED_BY};
-use crate::domain::plan::NAMESPACE;
 use crate::domain::text::clean;
 
 /// Accounts that platforms make in every namespace.
@@ -29,7 +28,7 @@ pub(crate) enum Mark {
 
 impl Connection {
     /// Writes on a namespace that the platform made that it is ours to use, or takes that off again.
-    pub(super) async fn mark_namespace(&self, mark: Mark) -> Result<(), Error> {
+    pub(super) async fn mark_namespace(&self, name: &str, mark: Mark) -> Result<(), Error> {
         let (label, note) = match mark {
             Mark::Taken => (json!(KUBEGRANT), json!("true")),
             Mark::Labelled => (json!(KUBEGRANT), Value::Null),
@@ -47,19 +46,19 @@ impl Connection {
         };
         let api: Api<Namespace> = Api::all(self.client.clone());
         let marked = api
-            .patch_metadata(NAMESPACE, &params, &Patch::Merge(patch))
+            .patch_metadata(name, &params, &Patch::Merge(patch))
             .await;
-        let what = format!("namespace '{NAMESPACE}'");
+        let what = format!("namespace '{name}'");
         marked
             .map(drop)
             .map_err(|error| Error::from_kube(error, &what))
     }
 
-    /// Whether our namespace was taken over from the platform: then it stays when we leave. Who can
+    /// Whether a namespace of ours was taken over from the platform: then it stays when we leave. Who can
     /// write that there can only make it stay, and finds nothing of ours in it.
-    pub(super) async fn is_adopted(&self) -> Result<bool, Error> {
+    pub(super) async fn is_adopted(&self, name: &str) -> Result<bool, Error> {
         let api: Api<Namespace> = Api::all(self.client.clone());
-        let found = api.get_metadata_opt(NAMESPACE).await;
+        let found = api.get_metadata_opt(name).await;
         let found = found.map_err(|error| Error::from_kube(error, "our namespace"))?;
         let notes = found.and_then(|found| found.metadata.annotations);
         Ok(notes.is_some_and(|notes| notes.get(ADOPTED).is_some_and(|it| it == "true")))
@@ -67,7 +66,7 @@ impl Connection {
 
     /// What others have in the namespace, in words: the first thing that no platform puts into every
     /// namespace.
-    pub(super) async fn lives_here(&self) -> Result<Option<String>, Error> {
+    pub(super) async fn lives_here(&self, place: &str) -> Result<Option<String>, Error> {
         let account = |name: &str| PLATFORM_ACCOUNTS.contains(&name);
         let secret = |name: &str| {
             let of = |account: &str| {
@@ -78,11 +77,11 @@ impl Connection {
         };
         let system = |name: &str| name.starts_with("system:");
         let found = futures::try_join!(
-            self.first::<ServiceAccount>("account", account),
-            self.first::<Secret>("Secret", secret),
-            self.first::<RoleBinding>("RoleBinding", system),
-            self.first::<Role>("Role", system),
-            self.first::<Pod>("Pod", |_| false),
+            self.first::<ServiceAccount>(place, "account", account),
+            self.first::<Secret>(place, "Secret", secret),
+            self.first::<RoleBinding>(place, "RoleBinding", system),
+            self.first::<Role>(place, "Role", system),
+            self.first::<Pod>(place, "Pod", |_| false),
         )?;
         let (account, secret, binding, role, pod) = found;
         Ok(account.or(secret).or(binding).or(role).or(pod))
@@ -90,15 +89,16 @@ impl Connection {
 
     async fn first<K>(
         &self,
+        place: &str,
         kind: &str,
         is_platforms: impl Fn(&str) -> bool,
     ) -> Result<Option<String>, Error>
     where
         K: kube::Resource<DynamicType = (), Scope = NamespaceResourceScope>,
     {
-        let own = Scope::Namespace(NAMESPACE);
+        let own = Scope::Namespace(place);
         let name = |meta: kube::api::ObjectMeta| meta.name;
-        let what = format!("what namespace '{NAMESPACE}' holds");
+        let what = format!("what namespace '{place}' holds");
         let all = ListParams::default();
         let listed = match self.list_metadata::<K, _>(&what, own, &all, name).await {
             // What cannot be seen may be there.

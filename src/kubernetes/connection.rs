@@ -24,7 +24,7 @@ use crate::domain::account_name::{self, Home};
 use crate::domain::audit::Head;
 use crate::domain::installation::InstallationId;
 use crate::domain::mark::Marks;
-use crate::domain::plan::{NAMESPACE, Place, level_of};
+use crate::domain::plan::{NAMESPACE, Place, USERS_NAMESPACE, level_of};
 use crate::domain::power::{RoleRef, Rule};
 use crate::domain::role_summary::Probe;
 use crate::secrets::{MacKey, SecretString};
@@ -46,6 +46,10 @@ pub(crate) struct Connection {
     pub(super) namespace: Standing,
     /// The namespaces whose accounts may be looked at.
     pub(super) homes: &'static [Home],
+    /// Whether the login is an issuer's.
+    pub(super) is_issuer: bool,
+    /// Whether lists of the levels stay where nobody is on them any more.
+    pub(super) keeps_lists: bool,
     again: Option<Again>,
     /// Where it leads.
     endpoint: Option<Endpoint>,
@@ -80,7 +84,7 @@ pub(crate) struct Question {
 pub(super) const INSTALLATION: &str = "<installation>";
 
 /// A right to ask for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Right {
     /// Verb.
     pub(crate) verb: &'static str,
@@ -112,6 +116,9 @@ impl std::fmt::Display for Right {
         }
         if !self.name.is_empty() {
             write!(f, " '{}'", self.name)?;
+        }
+        if self.namespace == USERS_NAMESPACE {
+            write!(f, " in namespace '{USERS_NAMESPACE}'")?;
         }
         Ok(())
     }
@@ -158,6 +165,8 @@ impl Connection {
             marks: Arc::default(),
             namespace: Standing::There,
             homes: &[Home::Own],
+            is_issuer: false,
+            keeps_lists: false,
             again: None,
             endpoint: None,
             by_certificate: false,
@@ -171,10 +180,44 @@ impl Connection {
         self
     }
 
-    /// Looks at the accounts of these namespaces.
-    pub(crate) fn with_homes(mut self, homes: &'static [Home]) -> Self {
-        self.homes = homes;
+    /// Looks at the accounts that an issuer may handle too.
+    pub(crate) fn with_users(mut self) -> Self {
+        self.homes = &[Home::Own, Home::Users];
         self
+    }
+
+    /// Works with an issuer's login.
+    pub(crate) fn as_issuer(mut self) -> Self {
+        self.homes = &[Home::Users];
+        self.is_issuer = true;
+        self
+    }
+
+    /// The same connection, on which lists of the levels stay where nobody is on them any more.
+    pub(super) fn keeping_lists(&self, keeps_lists: bool) -> Self {
+        Self {
+            keeps_lists,
+            ..self.clone()
+        }
+    }
+
+    /// Whether the accounts of a namespace are looked at.
+    pub(crate) fn sees(&self, home: Home) -> bool {
+        self.homes.contains(&home)
+    }
+
+    /// Whether the login is an issuer's, which may do less than the manager's.
+    pub(crate) fn is_issuer(&self) -> bool {
+        self.is_issuer
+    }
+
+    /// The namespace in which whoever's login it is keeps what they need.
+    pub(super) fn own_namespace(&self) -> &'static str {
+        if self.is_issuer {
+            USERS_NAMESPACE
+        } else {
+            NAMESPACE
+        }
     }
 
     /// The installation whose objects it works on.

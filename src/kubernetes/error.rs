@@ -174,8 +174,10 @@ pub(crate) enum Error {
         what: String,
     },
     /// Our namespace is there, and holds something of others.
-    #[error("namespace 'kubegrant' exists on the cluster and holds things of others ({found})")]
+    #[error("namespace '{namespace}' exists on the cluster and holds things of others ({found})")]
     Inhabited {
+        /// Which one.
+        namespace: &'static str,
         /// One of them.
         found: String,
     },
@@ -335,8 +337,9 @@ impl Error {
     }
 
     /// Our namespace is there, and holds something of others.
-    pub(crate) fn inhabited(found: &str) -> Self {
+    pub(crate) fn inhabited(namespace: &'static str, found: &str) -> Self {
         Self::Inhabited {
+            namespace,
             found: found.to_owned(),
         }
     }

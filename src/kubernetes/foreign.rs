@@ -2,14 +2,14 @@
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, ListParams, ObjectMeta};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use super::connection::Connection;
 use super::error::Error;
 use super::list::Scope;
-use super::manager::ALL_SECRETS;
+use super::manager::{ALL_SECRETS, secrets_of};
 use super::objects::{self, INSTALLATION, KUBEGRANT, MANAGED_BY};
-use super::token;
+use crate::domain::account_name;
 use crate::domain::backdoor::{Backdoor, Gives, Targets, holds_our_accounts};
 use crate::domain::installation::InstallationId;
 use crate::domain::plan::{NAMESPACE, binding_name};
@@ -48,55 +48,53 @@ pub(crate) struct Inside {
 impl Inside {
     /// The names, for rules about objects by name.
     pub(crate) fn targets(&self) -> Targets {
-        let names = |list: &[(String, Owner)]| list.iter().map(|(name, _)| name.clone()).collect();
+        let names = |list: &[(String, Owner)]| {
+            let names = list.iter().map(|(name, _)| account_name::parts(name).1);
+            names.map(str::to_owned).collect()
+        };
         Targets {
             accounts: names(&self.accounts),
             secrets: names(&self.secrets),
         }
     }
 
-    /// Logins of the manager other than this one: Secrets with our labels, whoever made them.
-    pub(crate) fn other_logins(&self, keep: Option<&SecretString>) -> Vec<String> {
-        let kept = keep
-            .map(ExposeSecret::expose_secret)
-            .and_then(token::claims)
-            .and_then(token::Claims::secret);
+    /// Logins of ours other than these: Secrets with our labels, whoever made them.
+    pub(crate) fn other_logins(&self, keep: &[SecretString]) -> Vec<String> {
+        let kept = secrets_of(keep);
         let ours = self.secrets.iter().filter(|(_, owner)| *owner == Owner::Us);
-        ours.filter(|(name, _)| kept.as_ref() != Some(name))
+        ours.filter(|(name, _)| !kept.contains(name))
             .map(|(name, _)| name.clone())
             .collect()
     }
 }
 
 impl Connection {
-    /// Lists the accounts and the Secrets of our namespace, without what is in them.
+    /// Lists the accounts of our namespaces and the Secrets of our own, without what is in them.
     pub(crate) async fn inside(&self) -> Result<Inside, Error> {
         let all = ListParams::default();
         let secrets: Api<Secret> = Api::namespaced(self.client.clone(), NAMESPACE);
         let list = async {
+            // An issuer may not.
+            if self.is_issuer {
+                return Ok(vec![]);
+            }
             let listed = secrets.list_metadata(&all).await;
-            listed.map_err(|error| Error::from_kube(error, "the Secrets of our namespace"))
+            let failed = |error| Error::from_kube(error, "the Secrets of our namespace");
+            Ok(listed.map_err(failed)?.items)
         };
-        let accounts = async {
-            let listed = self.accounts().list_metadata(&all).await;
-            listed.map_err(|error| Error::from_kube(error, "the accounts"))
-        };
+        let accounts = self.list_accounts(&all, |_, meta| Some(meta));
         let (secrets, accounts) = futures::try_join!(list, accounts)?;
-        let named = |meta: ObjectMeta| {
+        let account = |meta: ObjectMeta| {
+            let owner = self.owner(&meta);
+            Some((objects::account(&meta)?, owner))
+        };
+        let secret = |meta: ObjectMeta| {
             let owner = self.owner(&meta);
             (meta.name.unwrap_or_default(), owner)
         };
         Ok(Inside {
-            accounts: accounts
-                .items
-                .into_iter()
-                .map(|it| named(it.metadata))
-                .collect(),
-            secrets: secrets
-                .items
-                .into_iter()
-                .map(|it| named(it.metadata))
-                .collect(),
+            accounts: accounts.into_iter().filter_map(account).collect(),
+            secrets: secrets.into_iter().map(|it| secret(it.metadata)).collect(),
         })
     }
 
@@ -124,6 +122,12 @@ impl Connection {
         };
         let look =
             |scope| self.list_metadata::<Secret, _>("the token Secrets", scope, &tokens, keep);
+        if self.is_issuer {
+            return Ok(Immortal {
+                found: vec![],
+                is_partial: true,
+            });
+        }
         let (missing, mut found) = futures::try_join!(
             self.missing_rights(&[ALL_SECRETS]),
             look(Scope::Namespace(NAMESPACE))

@@ -14,16 +14,17 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub(crate) use account::{account_name, is_account_name};
+pub(crate) use login::secrets_of;
 
 use super::adopt::Mark;
 use super::connection::{Connection, Right};
 use super::error::Error;
 use super::objects::{self, KUBEGRANT, MANAGED_BY};
-use super::undo::New;
+use super::undo::{New, NewNamespace};
 use crate::domain::Timestamp;
 use crate::domain::cluster::ManagerKind;
 use crate::domain::installation::InstallationId;
-use crate::domain::plan::{NAMESPACE, binding_name};
+use crate::domain::plan::{NAMESPACE, USERS_NAMESPACE, binding_name};
 
 /// How to log in as the manager.
 #[derive(Debug)]
@@ -38,11 +39,15 @@ pub(crate) struct Manager {
     pub(crate) expires_at: Option<Timestamp>,
 }
 
-const RBAC: &str = "rbac.authorization.k8s.io";
+pub(super) const RBAC: &str = "rbac.authorization.k8s.io";
 /// On every namespace that we make.
-const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
+pub(super) const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
 
-const fn right(verb: &'static str, group: &'static str, resource: &'static str) -> Right {
+pub(super) const fn right(
+    verb: &'static str,
+    group: &'static str,
+    resource: &'static str,
+) -> Right {
     Right {
         verb,
         group,
@@ -160,7 +165,12 @@ pub(crate) const BINDING_RIGHTS: [Right; 6] = [
 /// manager's may not, on purpose.
 pub(crate) const ALL_SECRETS: Right = right("list", "", "secrets");
 
-fn rule(groups: &[&str], resources: &[&str], verbs: &[&str], names: &[&str]) -> rbac::PolicyRule {
+pub(super) fn rule(
+    groups: &[&str],
+    resources: &[&str],
+    verbs: &[&str],
+    names: &[&str],
+) -> rbac::PolicyRule {
     let own = |list: &[&str]| {
         list.iter()
             .map(|item| (*item).to_owned())
@@ -177,8 +187,8 @@ fn rule(groups: &[&str], resources: &[&str], verbs: &[&str], names: &[&str]) -> 
 
 /// The manager's rights everywhere.
 pub(super) fn cluster_rules(installation: &InstallationId) -> Vec<rbac::PolicyRule> {
-    let [manager, edit, view] =
-        ["manager", "edit", "view"].map(|role| binding_name(installation, role));
+    let [manager, issuer, edit, view] =
+        ["manager", "issuer", "edit", "view"].map(|role| binding_name(installation, role));
     vec![
         // See where write may reach.
         rule(&[""], &["namespaces", "nodes"], &["get", "list"], &[]),
@@ -213,8 +223,18 @@ pub(super) fn cluster_rules(installation: &InstallationId) -> Vec<rbac::PolicyRu
             &[],
         ),
         // Keep the head of the log there, and leave the cluster for good.
-        rule(&[""], &["namespaces"], &["patch", "delete"], &[NAMESPACE]),
-        rule(&[RBAC], &["clusterroles"], &["delete"], &[manager.as_str()]),
+        rule(
+            &[""],
+            &["namespaces"],
+            &["patch", "delete"],
+            &[NAMESPACE, USERS_NAMESPACE],
+        ),
+        rule(
+            &[RBAC],
+            &["clusterroles"],
+            &["delete"],
+            &[manager.as_str(), issuer.as_str()],
+        ),
         // Keep what stands in for `edit` and `view`, by these two names alone. Made by applying,
         // which has the name in its request. Binding cluster-admin is more than this escalates.
         rule(
@@ -243,13 +263,49 @@ pub(super) fn namespace_rules() -> Vec<rbac::PolicyRule> {
             &["get", "list", "create", "delete"],
             &[],
         ),
-        rule(&[RBAC], &["roles", "rolebindings"], &["delete"], &[]),
+        // Patch and create: the roles of what renews a kubeconfig.
+        rule(
+            &[RBAC],
+            &["roles"],
+            &["get", "list", "create", "patch", "delete"],
+            &[],
+        ),
+        rule(&[RBAC], &["rolebindings"], &["delete"], &[]),
+    ]
+}
+
+/// The manager's rights in the namespace of the accounts that an issuer handles.
+pub(super) fn users_namespace_rules() -> Vec<rbac::PolicyRule> {
+    vec![
+        rule(
+            &[""],
+            &["serviceaccounts"],
+            &["get", "list", "create", "patch", "delete"],
+            &[],
+        ),
+        rule(&[""], &["serviceaccounts/token"], &["create"], &[]),
+        // The roles of what renews a kubeconfig; their bindings it may make everywhere.
+        rule(
+            &[RBAC],
+            &["roles"],
+            &["get", "list", "create", "patch", "delete"],
+            &[],
+        ),
+        rule(&[RBAC], &["rolebindings"], &["delete"], &[]),
     ]
 }
 
 impl Connection {
+    /// Makes our namespaces, or takes over those that the platform made.
+    pub(crate) async fn put_namespaces(&self, adopt: bool, new: &mut New) -> Result<(), Error> {
+        self.put_namespace(NAMESPACE, adopt, &mut new.namespace)
+            .await?;
+        self.put_namespace(USERS_NAMESPACE, adopt, &mut new.users_namespace)
+            .await
+    }
+
     /// Server-side apply of an object of ours.
-    async fn put<K>(&self, api: &Api<K>, name: &str, wanted: &K) -> Result<K, Error>
+    pub(super) async fn put<K>(&self, api: &Api<K>, name: &str, wanted: &K) -> Result<K, Error>
     where
         K: Clone + std::fmt::Debug + Serialize + DeserializeOwned,
     {
@@ -258,13 +314,18 @@ impl Connection {
         applied.map_err(|error| Error::from_kube(error, &format!("'{name}'")))
     }
 
-    /// Makes our namespace, or takes over one that the platform made: where others have something in
-    /// it, only if that was asked for.
-    pub(crate) async fn put_namespace(&self, adopt: bool, new: &mut New) -> Result<(), Error> {
+    /// Makes a namespace of ours, or takes over one that the platform made: where others have something
+    /// in it, only if that was asked for. What is made of it is noted before it is.
+    pub(super) async fn put_namespace(
+        &self,
+        name: &'static str,
+        adopt: bool,
+        new: &mut NewNamespace,
+    ) -> Result<(), Error> {
         let api: Api<Namespace> = Api::all(self.client.clone());
-        let what = format!("namespace '{NAMESPACE}'");
+        let what = format!("namespace '{name}'");
         let failed = |error| Error::from_kube(error, &what);
-        if let Some(found) = api.get_metadata_opt(NAMESPACE).await.map_err(failed)? {
+        if let Some(found) = api.get_metadata_opt(name).await.map_err(failed)? {
             let labels = found.metadata.labels.unwrap_or_default();
             let is_ours = labels.get(MANAGED_BY).is_some_and(|it| it == KUBEGRANT);
             return if found.metadata.deletion_timestamp.is_some() {
@@ -274,32 +335,32 @@ impl Connection {
             } else if is_ours {
                 // Labelled by hand, and not as we make it: the platform's all the same.
                 new.before = Some(Mark::Labelled);
-                self.mark_namespace(Mark::Taken).await
+                self.mark_namespace(name, Mark::Taken).await
             } else {
-                if !adopt && let Some(found) = self.lives_here().await? {
-                    return Err(Error::inhabited(&found));
+                if !adopt && let Some(found) = self.lives_here(name).await? {
+                    return Err(Error::inhabited(name, &found));
                 }
                 new.before = Some(Mark::Nothing);
-                self.mark_namespace(Mark::Taken).await
+                self.mark_namespace(name, Mark::Taken).await
             };
         }
-        let mut metadata = self.meta(NAMESPACE, None);
+        let mut metadata = self.meta(name, None);
         let labels = metadata.labels.get_or_insert_default();
         // It may be another installation's too.
         labels.remove(objects::INSTALLATION);
         // Every API server adds it; the witness is found by it.
-        labels.insert(super::witness::NAME.to_owned(), NAMESPACE.to_owned());
+        labels.insert(super::witness::NAME.to_owned(), name.to_owned());
         // Nothing runs here: refuse what could be used to take a node.
         labels.insert(ENFORCE.to_owned(), "restricted".to_owned());
         let wanted = Namespace {
             metadata,
             ..Namespace::default()
         };
-        new.namespace = true;
+        new.is_made = true;
         let made = api.create(&PostParams::default(), &wanted).await;
         match made.map_err(failed) {
             Err(error) if error.is_already_exists() => {
-                new.namespace = false;
+                new.is_made = false;
                 Ok(())
             }
             other => other.map(drop),

@@ -323,7 +323,9 @@ impl Connection {
         let is_named = found
             .name
             .starts_with(&binding_name(&self.installation, ""));
-        let is_manager = found.name == binding_name(&self.installation, "manager");
+        let is_manager = ["manager", "issuer"]
+            .iter()
+            .any(|role| found.name == binding_name(&self.installation, role));
         let is_ours = objects::is_ours(meta, &self.installation);
         if is_ours && !is_named {
             let name = crate::domain::text::clean(&found.name);

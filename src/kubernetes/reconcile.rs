@@ -39,6 +39,15 @@ pub(crate) struct ClusterChanges {
     pub(crate) looked_at_write: Option<Timestamp>,
     /// Whether somebody is still on a list which they are to leave for another.
     pub(crate) is_moving: bool,
+    /// What the login may not make so: an issuer's does less than the manager's.
+    pub(crate) beyond: BTreeSet<Object>,
+}
+
+impl ClusterChanges {
+    /// Whether an object is as it should be, as far as was seen.
+    pub(crate) fn is_done(&self, object: &Object) -> bool {
+        !self.refused.contains_key(object) && !self.beyond.contains(object)
+    }
 }
 
 /// Looks, and says what would be done; changes nothing.
@@ -49,7 +58,7 @@ pub(crate) async fn preview(
 ) -> Result<(Seen, Plan), Error> {
     let seen = connection.observe(look).await?;
     let mut plan = plan::plan(desired, &seen.observed);
-    plan.leave_out(|step| !look.has(&step.object()));
+    plan.leave_out(|step| !look.has(&step.object()) || !connection.looks_at(&step.object()));
     Ok((seen, plan))
 }
 
@@ -67,9 +76,15 @@ pub(crate) async fn reconcile(
     // Kept from round to round: who left a list in a round that ended in a conflict is verified too.
     let mut left = Vec::new();
     let mut further = None;
+    let theirs = desired.accounts.iter();
+    let theirs = theirs.map(|it| Object::Account(it.name.clone()));
+    done.beyond = theirs.filter(|it| !connection.looks_at(it)).collect();
     for _ in 0..ROUNDS_MAX {
         let (seen, mut plan) = preview(connection, desired, look).await?;
         plan.leave_out(|step| done.refused.contains_key(&step.object()));
+        let beyond = plan.steps().filter(|step| !connection.may(step));
+        done.beyond.extend(beyond.map(Step::object));
+        plan.leave_out(|step| !connection.may(step));
         done.kept.retain(|object| done.refused.contains_key(object));
         again.clear();
         done.is_moving = plan.is_moving;
@@ -159,6 +174,33 @@ fn with_uid(uid: &str) -> Preconditions {
 }
 
 impl Connection {
+    /// Whether an object is in a namespace whose accounts are looked at.
+    fn looks_at(&self, object: &Object) -> bool {
+        match object {
+            Object::Account(account) => self.homes.contains(&account_name::parts(account).0),
+            Object::Binding(..) | Object::Role(_) => true,
+        }
+    }
+
+    /// Whether the login may take a step: an issuer handles accounts, and the lists that are there.
+    fn may(&self, step: &Step) -> bool {
+        !self.is_issuer
+            || match step {
+                Step::CreateAccount(_) | Step::DeleteAccount { .. } => true,
+                Step::SetBinding { place, name, .. } => {
+                    match plan::level_of(&self.installation, name) {
+                        Some("edit") => true,
+                        Some("view") => place.is_none(),
+                        _ => false,
+                    }
+                }
+                Step::CreateBinding { .. }
+                | Step::DeleteBinding { .. }
+                | Step::SetRole { .. }
+                | Step::DeleteRole { .. } => false,
+            }
+    }
+
     async fn apply_step(&self, step: &Step) -> Result<(), Error> {
         match step {
             Step::CreateAccount(account) => self.create_account(account).await,

@@ -184,10 +184,15 @@ impl Connection {
     /// May run beside another kubegrant that works on the cluster: nothing is given, and every
     /// write of a list is conditional on what was read.
     pub(crate) async fn take(&self, ended: &Ended<'_>, desired: &Desired) -> Taken {
-        let mut taken = Taken::default();
         if ended.is_empty() {
-            return taken;
+            return Taken::default();
         }
+        let keeping = self.keeping_lists(desired.keeps_lists);
+        Box::pin(keeping.take_all(ended, desired)).await
+    }
+
+    async fn take_all(&self, ended: &Ended<'_>, desired: &Desired) -> Taken {
+        let mut taken = Taken::default();
         let further = Further::open(self);
         let accounts = self.end_accounts(&ended.accounts);
         let (gone, dropped) = futures::join!(accounts, self.drop_from_lists(ended));
@@ -355,7 +360,8 @@ impl Connection {
             let all = found.accounts();
             let stay: BTreeSet<String> = all.filter(|account| !leaves(account)).collect();
             // Nobody stays, and nothing holds it: one step where two are needed otherwise.
-            if stay.is_empty() && found.is_free() {
+            let stays_empty = self.keeps_lists && self.is_first_of_level(name);
+            if stay.is_empty() && found.is_free() && !stays_empty {
                 match self.remove_list(place, name, &found).await {
                     Ok(true) => return Ok(Some((found, Some(deleted(place, name))))),
                     // Somebody wrote to it, keeps it, or removed it: it is read again.
@@ -379,7 +385,7 @@ impl Connection {
                 Err(error) => return Err(error),
             };
             let (place, name) = (place.clone(), name.to_owned());
-            if !stay.is_empty() {
+            if !stay.is_empty() || stays_empty {
                 let step = Step::SetBinding {
                     place,
                     name,
@@ -392,6 +398,12 @@ impl Connection {
             return Ok(Some((found, Some(deleted(&place, &name)))));
         }
         Err(Error::changed_meanwhile(&called(place, name)))
+    }
+
+    /// Whether a list is the first of those of view, or of write.
+    fn is_first_of_level(&self, name: &str) -> bool {
+        let is_it = |role| plan::list_name(&self.installation, role, Shard::FIRST) == name;
+        is_it("view") || is_it("edit")
     }
 
     /// Deletes a list that was emptied, while nobody came onto it. Empty it gives nothing: where it

@@ -11,73 +11,101 @@ use super::adopt::Mark;
 use super::connection::Connection;
 use super::error::Error;
 use super::objects;
-use crate::domain::plan::{NAMESPACE, binding_name};
+use crate::domain::installation::InstallationId;
+use crate::domain::plan::{NAMESPACE, USERS_NAMESPACE, binding_name};
 
 /// How long the cluster may take to remove an empty namespace before that is said.
 const NAMESPACE_GONE_MAX: Duration = Duration::from_secs(10);
 
+/// What became of a namespace.
+#[derive(Debug, Default)]
+pub(crate) struct NewNamespace {
+    /// Whether it is new.
+    pub(crate) is_made: bool,
+    /// What was written on the platform's before it was taken over.
+    pub(crate) before: Option<Mark>,
+}
+
 /// What was made on a cluster that is not registered yet.
 #[derive(Debug, Default)]
 pub(crate) struct New {
-    /// Whether the namespace is new.
-    pub(crate) namespace: bool,
-    /// What was written on the platform's before it was taken over.
-    pub(crate) before: Option<Mark>,
+    /// Our namespace.
+    pub(crate) namespace: NewNamespace,
+    /// The one of the accounts that an issuer handles.
+    pub(crate) users_namespace: NewNamespace,
     /// The manager's account.
     pub(crate) account: Option<String>,
-    /// The manager's roles and bindings that were not there before.
+    /// The issuer's account.
+    pub(crate) issuer: Option<String>,
+    /// The roles and bindings of both that were not there before.
     pub(crate) rights: Vec<Rights>,
 }
 
-/// An object that gives the manager its rights.
+/// An object that gives the manager, or the issuer, its rights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Rights {
-    /// The ClusterRoleBinding.
+pub(crate) struct Rights {
+    /// Whose: the last word of its name.
+    of: &'static str,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
     ClusterBinding,
-    /// The RoleBinding.
-    Binding,
-    /// The ClusterRole.
+    Binding(&'static str),
     ClusterRole,
-    /// The Role.
-    Role,
+    Role(&'static str),
 }
 
 impl Rights {
-    const ALL: [Self; 4] = [
-        Self::ClusterBinding,
-        Self::Binding,
-        Self::ClusterRole,
-        Self::Role,
-    ];
+    /// Bindings first: they give power.
+    const ALL: [Self; 10] = {
+        const fn new(of: &'static str, kind: Kind) -> Rights {
+            Rights { of, kind }
+        }
+        [
+            new("manager", Kind::ClusterBinding),
+            new("manager", Kind::Binding(NAMESPACE)),
+            new("manager", Kind::Binding(USERS_NAMESPACE)),
+            new("issuer", Kind::ClusterBinding),
+            new("issuer", Kind::Binding(USERS_NAMESPACE)),
+            new("manager", Kind::ClusterRole),
+            new("manager", Kind::Role(NAMESPACE)),
+            new("manager", Kind::Role(USERS_NAMESPACE)),
+            new("issuer", Kind::ClusterRole),
+            new("issuer", Kind::Role(USERS_NAMESPACE)),
+        ]
+    };
+
+    fn name(self, installation: &InstallationId) -> String {
+        binding_name(installation, self.of)
+    }
 
     fn command(self, name: &str) -> String {
-        match self {
-            Self::ClusterBinding => format!("delete clusterrolebinding {name}"),
-            Self::ClusterRole => format!("delete clusterrole {name}"),
-            Self::Binding => format!("-n {NAMESPACE} delete rolebinding {name}"),
-            Self::Role => format!("-n {NAMESPACE} delete role {name}"),
+        match self.kind {
+            Kind::ClusterBinding => format!("delete clusterrolebinding {name}"),
+            Kind::ClusterRole => format!("delete clusterrole {name}"),
+            Kind::Binding(place) => format!("-n {place} delete rolebinding {name}"),
+            Kind::Role(place) => format!("-n {place} delete role {name}"),
         }
     }
 }
 
 impl Connection {
-    /// The manager's roles and bindings that are not there yet.
+    /// The roles and bindings of the manager and the issuer that are not there yet.
     pub(crate) async fn missing_rights_of_manager(&self) -> Result<Vec<Rights>, Error> {
-        let name = binding_name(&self.installation, "manager");
-        let found = Rights::ALL.map(|rights| {
-            let name = &name;
-            async move {
-                let client = || self.client.clone();
-                let is_there = match rights {
-                    Rights::ClusterBinding => is_there(&self.cluster_bindings(), name).await,
-                    Rights::Binding => is_there(&self.role_bindings(NAMESPACE), name).await,
-                    Rights::ClusterRole => is_there::<ClusterRole>(&Api::all(client()), name).await,
-                    Rights::Role => {
-                        is_there::<Role>(&Api::namespaced(client(), NAMESPACE), name).await
-                    }
-                };
-                Ok::<_, Error>((!is_there?).then_some(rights))
-            }
+        let found = Rights::ALL.map(|rights| async move {
+            let name = &rights.name(&self.installation);
+            let client = || self.client.clone();
+            let is_there = match rights.kind {
+                Kind::ClusterBinding => is_there(&self.cluster_bindings(), name).await,
+                Kind::Binding(place) => is_there(&self.role_bindings(place), name).await,
+                Kind::ClusterRole => is_there::<ClusterRole>(&Api::all(client()), name).await,
+                Kind::Role(place) => {
+                    is_there::<Role>(&Api::namespaced(client(), place), name).await
+                }
+            };
+            Ok::<_, Error>((!is_there?).then_some(rights))
         });
         let missing = futures::future::try_join_all(found).await?;
         Ok(missing.into_iter().flatten().collect())
@@ -85,22 +113,21 @@ impl Connection {
 
     /// Takes away what was made; gives the commands for what stays, as kubectl's arguments.
     pub(crate) async fn undo(&self, new: &New) -> Vec<String> {
-        let name = binding_name(&self.installation, "manager");
         let mut left = Vec::new();
-        // Bindings first: they give power.
         for rights in &new.rights {
+            let name = rights.name(&self.installation);
             let client = || self.client.clone();
-            let gone = match rights {
-                Rights::ClusterBinding => remove(&self.cluster_bindings(), &name).await,
-                Rights::Binding => remove(&self.role_bindings(NAMESPACE), &name).await,
-                Rights::ClusterRole => remove::<ClusterRole>(&Api::all(client()), &name).await,
-                Rights::Role => remove::<Role>(&Api::namespaced(client(), NAMESPACE), &name).await,
+            let gone = match rights.kind {
+                Kind::ClusterBinding => remove(&self.cluster_bindings(), &name).await,
+                Kind::Binding(place) => remove(&self.role_bindings(place), &name).await,
+                Kind::ClusterRole => remove::<ClusterRole>(&Api::all(client()), &name).await,
+                Kind::Role(place) => remove::<Role>(&Api::namespaced(client(), place), &name).await,
             };
             if !gone {
                 left.push(rights.command(&name));
             }
         }
-        if let Some(account) = &new.account {
+        for account in new.account.iter().chain(&new.issuer) {
             // Secrets with its tokens die with it, but for their names.
             let secrets = self.remove_secrets_of(account).await;
             left.extend(secrets.unwrap_or_default());
@@ -109,32 +136,45 @@ impl Connection {
                 left.push(format!("-n {NAMESPACE} delete serviceaccount {account}"));
             }
         }
-        if new.namespace {
-            let is_shared = self.others_live_here().await.unwrap_or(true);
-            let namespaces: Api<Namespace> = Api::all(self.client.clone());
-            if is_shared {
+        for (name, new) in [
+            (USERS_NAMESPACE, &new.users_namespace),
+            (NAMESPACE, &new.namespace),
+        ] {
+            left.extend(self.undo_namespace(name, new).await);
+        }
+        left
+    }
+
+    /// Takes away a namespace that was made, or gives back one of the platform; gives the commands for what
+    /// stays.
+    async fn undo_namespace(&self, name: &str, new: &NewNamespace) -> Vec<String> {
+        let mut left = Vec::new();
+        if new.is_made {
+            if self.others_live_in(name).await.unwrap_or(true) {
                 return left;
             }
-            if remove(&namespaces, NAMESPACE).await {
+            if remove(&Api::<Namespace>::all(self.client.clone()), name).await {
                 // Whoever tries again at once should not meet it while it goes.
-                let _waited = self.namespace_is_gone_within(NAMESPACE_GONE_MAX).await;
+                let _waited = self
+                    .namespace_is_gone_within(name, NAMESPACE_GONE_MAX)
+                    .await;
             } else {
-                left.push(format!("delete namespace {NAMESPACE}"));
+                left.push(format!("delete namespace {name}"));
             }
         } else if let Some(before) = new.before
-            && self.mark_namespace(before).await.is_err()
+            && self.mark_namespace(name, before).await.is_err()
         {
             let note = objects::ADOPTED;
-            left.push(format!("annotate namespace {NAMESPACE} {note}-"));
+            left.push(format!("annotate namespace {name} {note}-"));
             if before == Mark::Nothing {
                 let label = objects::MANAGED_BY;
-                left.push(format!("label namespace {NAMESPACE} {label}-"));
+                left.push(format!("label namespace {name} {label}-"));
             }
         }
         left
     }
 
-    /// Removes the Secrets that were made for the manager's logins; gives those that stay.
+    /// Removes the Secrets that were made for the logins of an account; gives those that stay.
     async fn remove_secrets_of(&self, account: &str) -> Result<Vec<String>, Error> {
         let api: Api<Secret> = Api::namespaced(self.client.clone(), NAMESPACE);
         let ours = ListParams::default().labels(&objects::selector(&self.installation));

@@ -19,8 +19,9 @@ use super::connection::{Connection, Right};
 use super::error::Error;
 use super::list::Scope;
 use super::objects::{self, INSTALLATION, KUBEGRANT, MANAGED_BY};
+use crate::domain::cluster::Cluster;
 use crate::domain::installation::InstallationId;
-use crate::domain::plan::{NAMESPACE, binding_name};
+use crate::domain::plan::{NAMESPACE, USERS_NAMESPACE, binding_name};
 use crate::domain::text::clean;
 
 /// How long the cluster may take to refuse the manager when all is deleted: its namespace
@@ -81,17 +82,6 @@ where
     Err(Error::held(what, &held, last))
 }
 
-/// Asks for the end of a namespace, which takes its time.
-async fn delete_namespace(api: Api<Namespace>) -> Result<(), Error> {
-    let what = "our namespace";
-    let deleted = api.delete(NAMESPACE, &DeleteParams::default()).await;
-    match deleted.map_err(|error| Error::from_kube(error, what)) {
-        // An earlier delete has come as far: the server is at it.
-        Err(error) if error.is_not_found() || error.is_conflict() => Ok(()),
-        other => other.map(drop),
-    }
-}
-
 /// What a manager that was gone before its last binding could not look for, in words.
 pub(crate) fn perhaps_last(installation: &InstallationId) -> String {
     format!(
@@ -105,8 +95,14 @@ impl Connection {
     /// Deletes everything of this installation but its users' objects, which are gone already.
     ///
     /// `as_manager` says whether the connection is the manager's own.
-    pub(crate) async fn uninstall(&self, account: &str, as_manager: bool) -> Result<Left, Error> {
-        let (shared, adopted) = futures::try_join!(self.others_live_here(), self.is_adopted())?;
+    pub(crate) async fn uninstall(
+        &self,
+        cluster: &Cluster,
+        as_manager: bool,
+    ) -> Result<Left, Error> {
+        let account = cluster.manager.as_str();
+        let (shared, adopted) =
+            futures::try_join!(self.others_live_in(NAMESPACE), self.is_adopted(NAMESPACE))?;
         let last = binding_name(&self.installation, "cluster-admin");
         if as_manager {
             self.take_all_power(&last, account).await?;
@@ -135,6 +131,10 @@ impl Connection {
         };
         Box::pin(rights).await?;
         let mut left = Left::default();
+        if let Some(issuer) = &cluster.issuer {
+            left.behind
+                .extend(self.remove_issuer(&issuer.account).await?);
+        }
         if shared || adopted {
             if shared {
                 left.behind.push(format!(
@@ -142,7 +142,7 @@ impl Connection {
                 ));
             } else {
                 // The platform's again, as it was before.
-                self.mark_namespace(Mark::Nothing).await?;
+                self.mark_namespace(NAMESPACE, Mark::Nothing).await?;
             }
             self.leave_shared_namespace(account, &last, as_manager)
                 .await?;
@@ -154,9 +154,8 @@ impl Connection {
             }
             return Ok(left);
         }
-        let namespaces: Api<Namespace> = Api::all(client());
         left.behind.extend(self.holds_the_namespace().await);
-        delete_namespace(namespaces).await?;
+        self.delete_namespace(NAMESPACE).await?;
         if as_manager {
             match delete(self.cluster_bindings(), &last, "our last binding").await {
                 Err(error) if error.is_unauthorized() => {
@@ -169,12 +168,68 @@ impl Connection {
         if as_manager {
             left.behind
                 .extend(self.await_the_end(account).await?.behind);
-        } else if !self.namespace_is_gone_within(REFUSED_MAX).await? {
+        } else if !self
+            .namespace_is_gone_within(NAMESPACE, REFUSED_MAX)
+            .await?
+        {
             left.behind.push(format!(
                 "the cluster is still deleting namespace '{NAMESPACE}'"
             ));
         }
         Ok(left)
+    }
+
+    /// Removes the issuer, and the namespace of the accounts that it handled; gives what is left, in words.
+    async fn remove_issuer(&self, account: &str) -> Result<Option<String>, Error> {
+        let [issuer, manager] =
+            ["issuer", "manager"].map(|role| binding_name(&self.installation, role));
+        let client = || self.client.clone();
+        let bindings = self.role_bindings(USERS_NAMESPACE);
+        let roles: Api<rbac::Role> = Api::namespaced(client(), USERS_NAMESPACE);
+        let cluster_roles: Api<rbac::ClusterRole> = Api::all(client());
+        // Bindings first: they give power.
+        futures::try_join!(
+            delete(
+                self.cluster_bindings(),
+                &issuer,
+                "the issuer's ClusterRoleBinding"
+            ),
+            delete(bindings.clone(), &issuer, "the issuer's RoleBinding"),
+            delete(bindings, &manager, "the manager's RoleBinding"),
+            delete(self.accounts(), account, "the issuer's account"),
+        )?;
+        futures::try_join!(
+            delete(cluster_roles, &issuer, "the issuer's ClusterRole"),
+            delete(roles.clone(), &issuer, "the issuer's Role"),
+            delete(roles, &manager, "the manager's Role"),
+        )?;
+        if self.others_live_in(USERS_NAMESPACE).await? {
+            return Ok(Some(format!(
+                "namespace '{USERS_NAMESPACE}' stays: another installation of kubegrant lives there"
+            )));
+        }
+        if self.is_adopted(USERS_NAMESPACE).await? {
+            // The platform's again, as it was before.
+            self.mark_namespace(USERS_NAMESPACE, Mark::Nothing).await?;
+            return Ok(None);
+        }
+        self.delete_namespace(USERS_NAMESPACE).await?;
+        let is_gone = self
+            .namespace_is_gone_within(USERS_NAMESPACE, REFUSED_MAX)
+            .await?;
+        Ok((!is_gone)
+            .then(|| format!("the cluster is still deleting namespace '{USERS_NAMESPACE}'")))
+    }
+
+    /// Asks for the end of a namespace of ours, which takes its time.
+    async fn delete_namespace(&self, name: &str) -> Result<(), Error> {
+        let api: Api<Namespace> = Api::all(self.client.clone());
+        let deleted = api.delete(name, &DeleteParams::default()).await;
+        match deleted.map_err(|error| Error::from_kube(error, &format!("namespace '{name}'"))) {
+            // An earlier delete has come as far: the server is at it.
+            Err(error) if error.is_not_found() || error.is_conflict() => Ok(()),
+            other => other.map(drop),
+        }
     }
 
     /// What of others keeps our namespace from going, as far as it is of the usual kinds: whoever put
@@ -237,11 +292,15 @@ impl Connection {
     }
 
     /// Waits until the namespace is gone; `false` if it still is there after `limit`.
-    pub(super) async fn namespace_is_gone_within(&self, limit: Duration) -> Result<bool, Error> {
+    pub(super) async fn namespace_is_gone_within(
+        &self,
+        name: &str,
+        limit: Duration,
+    ) -> Result<bool, Error> {
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
         let started = tokio::time::Instant::now();
         loop {
-            let found = namespaces.get_metadata_opt(NAMESPACE).await;
+            let found = namespaces.get_metadata_opt(name).await;
             let found = found.map_err(|error| Error::from_kube(error, "our namespace"))?;
             if found.is_none() {
                 return Ok(true);
@@ -322,18 +381,21 @@ impl Connection {
         Ok(())
     }
 
-    /// Whether another installation has accounts in our namespace.
-    pub(super) async fn others_live_here(&self) -> Result<bool, Error> {
+    /// Whether another installation has accounts, or its manager a role, in a namespace.
+    pub(super) async fn others_live_in(&self, namespace: &str) -> Result<bool, Error> {
         let selector = format!(
             "{MANAGED_BY}={KUBEGRANT},{INSTALLATION},{INSTALLATION}!={}",
             self.installation
         );
         let others = ListParams::default().labels(&selector).limit(1);
-        let own = Scope::Namespace(NAMESPACE);
-        let found = self
-            .list_metadata::<ServiceAccount, _>("the accounts", own, &others, |meta| meta.name)
-            .await?;
-        Ok(!found.is_empty())
+        let there = Scope::Namespace(namespace);
+        let name = |meta: kube::api::ObjectMeta| meta.name;
+        let accounts =
+            self.list_metadata::<ServiceAccount, _>("the accounts", there, &others, name);
+        let roles = self.list_metadata::<rbac::Role, _>("the roles", there, &others, name);
+        // A manager lists accounts there, and no roles everywhere but by listing all of them.
+        let (accounts, roles) = futures::try_join!(accounts, roles)?;
+        Ok(!accounts.is_empty() || !roles.is_empty())
     }
 
     /// Lets the manager delete everything, and waits until it may.

@@ -6,6 +6,9 @@
 //! there: to take it away, or to put an earlier one of ours back. Then the cluster knows less, and
 //! notices only what is older still; it never stops anybody. With a new login of the manager all
 //! earlier heads are worth nothing.
+//!
+//! Who works with an issuer's login keeps a head of their own, in namespace `kubegrant-users`, under a key
+//! of that login: nobody is stopped by what somebody wrote whose login is weaker.
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, ListParams, ObjectMeta, Patch, PatchParams};
@@ -16,7 +19,6 @@ use super::error::Error;
 use super::objects::{self, KUBEGRANT};
 use crate::domain::audit::Head;
 use crate::domain::installation::InstallationId;
-use crate::domain::plan::NAMESPACE;
 use crate::domain::subject::SubjectName;
 use crate::secrets::{MacKey, SecretString};
 
@@ -112,8 +114,9 @@ impl Connection {
                 namespace: Standing::There,
             });
         }
-        let own = api.get_metadata_opt(NAMESPACE).await;
-        let own = own.map_err(|error| Error::from_kube(error, "namespace 'kubegrant'"))?;
+        let name = self.own_namespace();
+        let own = api.get_metadata_opt(name).await;
+        let own = own.map_err(|error| Error::from_kube(error, &format!("namespace '{name}'")))?;
         let namespace = match &own {
             None => Standing::Gone,
             Some(own) if own.metadata.deletion_timestamp.is_some() => Standing::Going,
@@ -140,7 +143,10 @@ impl Connection {
     pub(crate) fn must_have_namespace(&self) -> Result<(), Error> {
         match self.namespace {
             Standing::There => Ok(()),
-            Standing::Going => Err(Error::terminating(&format!("namespace '{NAMESPACE}'"))),
+            Standing::Going => {
+                let name = self.own_namespace();
+                Err(Error::terminating(&format!("namespace '{name}'")))
+            }
             Standing::Gone => Err(Error::NamespaceGone),
         }
     }
@@ -187,7 +193,9 @@ impl Connection {
             ..PatchParams::default()
         };
         let api: Api<Namespace> = Api::all(self.client.clone());
-        let written = api.patch_metadata(NAMESPACE, &params, &patch).await;
+        let written = api
+            .patch_metadata(self.own_namespace(), &params, &patch)
+            .await;
         written
             .map(drop)
             .map_err(|error| Error::from_kube(error, "the head of the audit log"))

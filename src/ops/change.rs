@@ -32,6 +32,7 @@ use crate::domain::people::Named;
 use crate::domain::policy::{self, ClusterAction, OrganizationAction, ProjectAction};
 use crate::domain::refusal::Refusal;
 use crate::domain::rows::Rows;
+use crate::domain::sealed::Which;
 use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::user::{User, UserId};
 use crate::domain::{Confirmed, Timestamp};
@@ -280,8 +281,9 @@ impl<'a> About<'a> {
     }
 }
 
-/// Whether a cluster is one of those.
-pub(super) type Resealed<'a> = Box<dyn Fn(&Cluster) -> bool + 'a>;
+/// Whether a secret of a cluster is one of those. Where none of a cluster's is, its provider token would
+/// not be: whoever opens one at all opens that.
+pub(super) type Resealed<'a> = Box<dyn Fn(&Cluster, &Which) -> bool + 'a>;
 
 /// A changing verb: a value that decides.
 pub(super) trait Change {

@@ -86,6 +86,12 @@ pub(crate) enum Error {
         /// Why not.
         source: NotText,
     },
+    /// What is pending on a cluster is more than its issuer may do.
+    #[error("what is left to do on cluster '{cluster}' is more than its issuer may")]
+    NeedsManager {
+        /// Which cluster.
+        cluster: ClusterName,
+    },
     /// What is asked for would make its holder more than it says: somebody must agree to it.
     #[error("{what}")]
     Escalates {

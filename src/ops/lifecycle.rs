@@ -281,7 +281,7 @@ impl Change for Transfer {
 
     // Who owns it may open its secrets.
     fn resealed<'a>(&'a self, rows: &'a Rows) -> Option<Resealed<'a>> {
-        Some(Box::new(|cluster| rows.cluster(cluster.id).is_some()))
+        Some(Box::new(|cluster, _| rows.cluster(cluster.id).is_some()))
     }
 
     fn decide(&self, rows: &Rows, who: &Who, (): &()) -> Result<Decision, Refusal> {

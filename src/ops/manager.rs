@@ -11,13 +11,15 @@ use std::time::Duration;
 use super::journal::Journal;
 use super::{Error, Obstacle, find, reconciling, reseal};
 use crate::domain::audit::{EventSeq, Phase};
-use crate::domain::cluster::{Cluster, FormerManager, ManagerKind};
+use crate::domain::cluster::{Cluster, ClusterId, FormerManager, Issuer, ManagerKind};
 use crate::domain::installation::InstallationId;
+use crate::domain::sealed::SealedSecret;
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::error::Error as ClusterError;
-use crate::kubernetes::manager::{BINDING_RIGHTS, account_name};
+use crate::kubernetes::issuer::{self, ISSUER_RIGHTS};
+use crate::kubernetes::manager::{BINDING_RIGHTS, MANAGER_RIGHTS, account_name};
 use crate::kubernetes::token;
-use crate::secrets::ExposeSecret;
+use crate::secrets::{ExposeSecret, SecretString};
 use crate::session::{App, Session};
 use crate::store::{self, WriteTxn};
 
@@ -34,16 +36,21 @@ fn failed(cluster: &Cluster) -> impl Fn(ClusterError) -> Error {
     }
 }
 
+/// A name for an issuer's account, never used before.
+pub(super) fn new_issuer_name(app: &App) -> String {
+    issuer::account_name(app.random())
+}
+
 /// A name for a manager's account, never used before.
 pub(super) fn new_name(app: &App) -> String {
     account_name(app.random())
 }
 
-/// Takes an account off the list: it is the manager's now.
-pub(super) fn unlist(tx: &WriteTxn<'_>, cluster: &Cluster) -> store::Result<()> {
-    let mut former = store::managers::former(tx, cluster.id)?;
-    former.retain(|it| it.name != cluster.manager);
-    store::managers::set_former(tx, cluster.id, &former)
+/// Takes an account off the list: it is the manager's now, or the issuer's.
+pub(super) fn unlist(tx: &WriteTxn<'_>, cluster: ClusterId, account: &str) -> store::Result<()> {
+    let mut former = store::managers::former(tx, cluster)?;
+    former.retain(|it| it.name != account);
+    store::managers::set_former(tx, cluster, &former)
 }
 
 /// The present manager's account with its UID: its login says so, or the cluster does.
@@ -134,18 +141,83 @@ pub(super) async fn renew(
     };
     let new = session.connect_with(&after, &installation, &secret);
     let new = new.map_err(&failed)?;
-    let proven = super::cluster::prove(&new, &cluster.kube_system_uid).await;
+    let proven = super::cluster::prove(&new, &cluster.kube_system_uid, &MANAGER_RIGHTS).await;
     proven.map_err(&failed)?;
     session.store()?.write(|tx| {
         let sealed = reseal::seal_login(tx, &after, &installation, &secret)?;
         store::managers::set_manager(tx, &after, &sealed)?;
-        unlist(tx, &after)?;
+        unlist(tx, after.id, &name)?;
         let detail = format!("account '{name}' is the manager, and its login is stored");
         journal.record(session, tx, Phase::Requested, detail, request)?;
         Ok::<_, Error>(())
     })?;
     tell(session, &new).await?;
     Ok((after, new))
+}
+
+/// Makes another account the issuer, proves it, and stores its login; the one before is not ended yet.
+/// Gives the cluster as it is then; one without an issuer stays so. The caller holds the cluster's lock.
+pub(super) async fn renew_issuer(
+    session: &App,
+    cluster: &Cluster,
+    connection: &Connection,
+    journal: &Journal,
+    request: Option<EventSeq>,
+) -> Result<Cluster, Error> {
+    let failed = failed(cluster);
+    let Some(before) = &cluster.issuer else {
+        return Ok(cluster.clone());
+    };
+    let installation = find::installation(session)?;
+    let name = new_issuer_name(session);
+    session.store()?.write(|tx| {
+        let both = [before.account.as_str(), name.as_str()].map(FormerManager::from);
+        store::managers::add_former(tx, cluster.id, &both)?;
+        let detail = format!("account '{name}' is to be the issuer");
+        journal.record(session, tx, Phase::Requested, detail, request)?;
+        Ok::<_, Error>(())
+    })?;
+    connection.create_manager(&name).await.map_err(&failed)?;
+    let both = [before.account.as_str(), name.as_str()];
+    connection.set_issuers(&both).await.map_err(&failed)?;
+    let made = connection.manager_login(&name, session.now()).await;
+    let made = made.map_err(&failed)?;
+    let after = Cluster {
+        issuer: Some(Issuer {
+            account: name.clone(),
+            kind: made.kind,
+            generation: before.generation + 1,
+            expires_at: made.expires_at,
+        }),
+        ..cluster.clone()
+    };
+    let new = session.connect_as_issuer(&after, &installation, &made.token);
+    let new = new.map_err(&failed)?;
+    let proven = super::cluster::prove(&new, &cluster.kube_system_uid, &ISSUER_RIGHTS).await;
+    proven.map_err(&failed)?;
+    session.store()?.write(|tx| {
+        store_issuer(tx, &after, &installation, &made.token)?;
+        let detail = format!("account '{name}' is the issuer, and its login is stored");
+        journal.record(session, tx, Phase::Requested, detail, request)?;
+        Ok::<_, Error>(())
+    })?;
+    tell(session, &new).await?;
+    Ok(after)
+}
+
+/// Stores a cluster's issuer, with its login sealed to those who may open it.
+pub(super) fn store_issuer(
+    tx: &WriteTxn<'_>,
+    cluster: &Cluster,
+    installation: &InstallationId,
+    login: &SecretString,
+) -> Result<(), Error> {
+    let sealed = reseal::seal_issuer(tx, cluster, installation, login)?;
+    if let Some((issuer, sealed)) = cluster.issuer.as_ref().zip(sealed) {
+        store::managers::set_issuer(tx, cluster.id, issuer, &sealed)?;
+        unlist(tx, cluster.id, &issuer.account)?;
+    }
+    Ok(())
 }
 
 /// Lets the cluster hold the head under the login that is stored now: the one before proves
@@ -168,16 +240,24 @@ pub(super) async fn end_former(
     let listed = app
         .store()?
         .read(|tx| store::managers::former(tx, cluster.id))?;
+    let issuer = cluster.issuer.as_ref().map(|it| it.account.as_str());
     let going: Vec<&FormerManager> = listed
         .iter()
         .filter(|it| it.name != cluster.manager)
+        .filter(|it| issuer.is_none_or(|issuer| it.name != issuer))
         .collect();
-    if going.is_empty() {
+    if going.is_empty() || connection.is_issuer() {
         return Ok(vec![]);
     }
     // First off the lists: from then on its tokens are good for nothing.
-    let only = connection.set_managers(&[&cluster.manager]).await;
-    let (mut gone, mut trouble) = (Vec::new(), only.err());
+    let only = async {
+        connection.set_managers(&[&cluster.manager]).await?;
+        match issuer {
+            Some(issuer) => connection.set_issuers(&[issuer]).await,
+            None => Ok(()),
+        }
+    };
+    let (mut gone, mut trouble) = (Vec::new(), only.await.err());
     for account in going {
         match connection.end_manager(account).await {
             Ok(()) => gone.push(account.name.clone()),
@@ -189,10 +269,7 @@ pub(super) async fn end_former(
             let mut left = store::managers::former(tx, cluster.id)?;
             left.retain(|it| !gone.contains(&it.name));
             store::managers::set_former(tx, cluster.id, &left)?;
-            let detail = format!(
-                "account '{}', once the manager's, is gone",
-                gone.join("', '")
-            );
+            let detail = format!("account '{}', once ours, is gone", gone.join("', '"));
             journal.record(app, tx, Phase::Done, detail, request)?;
             Ok::<_, Error>(())
         })?;
@@ -287,6 +364,16 @@ pub(super) async fn finish(
     } else {
         (cluster.clone(), connection)
     };
+    let is_listed = |issuer: &Issuer| listed.iter().any(|it| it.name == issuer.account);
+    let cluster = if cluster.issuer.as_ref().is_some_and(is_listed) {
+        let renewed = renew_issuer(session, &cluster, &connection, journal, None);
+        let after = Box::pin(renewed).await?;
+        let issuer = after.issuer.iter().map(|it| &it.account);
+        changed.extend(issuer.map(|it| format!("account '{it}' is the issuer")));
+        after
+    } else {
+        cluster
+    };
     let canary = match canary {
         None if is_given_up => Canary::of(session, &cluster, &connection, before).await,
         canary => canary,
@@ -294,10 +381,10 @@ pub(super) async fn finish(
     let gone = end_former(session, &cluster, &connection, journal, None).await?;
     changed.extend(
         gone.iter()
-            .map(|name| format!("account '{name}', once the manager's, is gone")),
+            .map(|name| format!("account '{name}', once ours, is gone")),
     );
     // Who put himself beside the manager has its rights.
-    let mended = connection.mend_manager(&cluster.manager).await;
+    let mended = connection.mend_manager(&cluster).await;
     changed.extend(mended.map_err(failed(&cluster))?);
     retire_logins(session, &cluster, &connection).await?;
     // What the store says is true: until the API server has forgotten it, an older login works.
@@ -321,10 +408,23 @@ pub(super) async fn retire_logins(
     connection: &Connection,
 ) -> Result<(), Error> {
     // Where the operator's own credential is kept, the manager needs no login at all.
-    let keep = match cluster.manager_kind {
-        ManagerKind::Operator => None,
-        _ => Some(session.manager_login(cluster, connection.installation())?),
-    };
-    let retired = connection.retire_other_logins(keep.as_ref()).await;
+    let keep = stored_logins(session, cluster, connection.installation())?;
+    let retired = connection.retire_other_logins(&keep).await;
     retired.map_err(failed(cluster))
+}
+
+/// The logins of a cluster that the store holds and that were made for it.
+pub(super) fn stored_logins(
+    session: &Session,
+    cluster: &Cluster,
+    installation: &InstallationId,
+) -> Result<Vec<SecretString>, Error> {
+    let mut logins = Vec::new();
+    if cluster.manager_kind != ManagerKind::Operator {
+        logins.push(session.manager_login(cluster, installation)?);
+    }
+    if let Some(issuer) = SealedSecret::issuer_login(cluster) {
+        logins.push(session.open_secret(&issuer, installation)?);
+    }
+    Ok(logins)
 }

@@ -103,8 +103,9 @@ impl Change for Offboard {
     fn resealed<'a>(&'a self, rows: &'a Rows) -> Option<Resealed<'a>> {
         let user = rows.people.find(&self.user)?.id;
         let opens = users::opens(rows, &self.user);
-        Some(Box::new(move |cluster| {
-            cluster.owner == Some(user) || opens.as_ref().is_some_and(|opens| opens(cluster))
+        Some(Box::new(move |cluster, which| {
+            let opens = opens.as_ref();
+            cluster.owner == Some(user) || opens.is_some_and(|opens| opens(cluster, which))
         }))
     }
 
@@ -280,9 +281,10 @@ fn look(app: &App, user: &User) -> Result<Leaving, Error> {
             if owns {
                 leaving.owns.push(name.to_string());
             }
-            if user.key.is_some() && policy::opens_secrets_while_active(user, &cluster) {
-                let held = store::sealed::of_cluster(tx, &cluster)?;
-                leaving.could_open.extend(held.iter().map(ToString::to_string));
+            if user.key.is_some() {
+                let held = store::sealed::of_cluster(tx, &cluster)?.into_iter();
+                let open = held.filter(|it| policy::opens_while_active(user, &cluster, &it.which));
+                leaving.could_open.extend(open.map(|it| it.to_string()));
             }
             let once = super::ssh_key::once_open_to(tx, &cluster, user.id)?;
             leaving.could_open.extend(once);

@@ -7,6 +7,7 @@ use crate::domain::access::{self, Power};
 use crate::domain::cluster::{Cluster, ClusterId};
 use crate::domain::name::{ClusterName, ProjectName, UserRef};
 use crate::domain::policy;
+use crate::domain::sealed::Which;
 use crate::domain::user::User;
 use crate::session::App;
 use crate::store::{self, ReadTxn};
@@ -24,7 +25,7 @@ fn has_it(tx: &ReadTxn<'_>, app: &App, user: &User, cluster: &Cluster) -> store:
     let access = find::access_of(tx, app, user, cluster)?;
     let project = find::project_role(tx, user, cluster)?;
     let (power, _) = access::strongest(access, project);
-    let opens = policy::may_open_secrets(user, cluster);
+    let opens = policy::may_open(user, cluster, &Which::ManagerLogin);
     Ok(power == Some(Power::Full) || opens && user.key.is_some())
 }
 
@@ -35,7 +36,7 @@ pub(crate) fn by(app: &App, user: &UserRef) -> Result<Reached, Error> {
     let clusters = app.store()?.read(|tx| {
         let mut clusters = store::reached::by(tx, user.id)?;
         for cluster in store::clusters::list(tx)? {
-            let opens = policy::may_open_secrets(&user, &cluster);
+            let opens = policy::may_open(&user, &cluster, &Which::ManagerLogin);
             if opens && user.key.is_some() {
                 clusters.insert(cluster.id);
             }

@@ -182,11 +182,20 @@ async fn preview(session: &Session, cluster: &Cluster, report: &mut Report) -> R
             former: snapshot.former.clone(),
         });
     }
+    if let Some(former) = snapshot.issuer_to_replace() {
+        effects.push(Effect::ReplaceIssuer {
+            cluster: cluster.id,
+            former: former.to_owned(),
+        });
+    }
     report.effects = facts(snapshot, &effects);
     let connection = session
         .connect(cluster, &find::installation(session)?)
         .await?;
-    let strays = connection.strays(&cluster.manager).await;
+    if connection.is_issuer() {
+        return Ok(());
+    }
+    let strays = connection.strays(cluster).await;
     let strays = strays.map_err(|source| Error::Cluster {
         cluster: cluster.name.to_string(),
         source,
@@ -220,7 +229,13 @@ async fn reconcile_one(
     );
     let reconciled = reconciled.await;
     // After it: what reconciles knows no account of the manager's that is just being made.
-    let finished = manager::finish(session, cluster, connection, journal, None).await;
+    let finished = async {
+        if connection.is_issuer() {
+            return Ok(vec![]);
+        }
+        manager::finish(session, cluster, connection, journal, None).await
+    };
+    let finished = Box::pin(finished).await;
     let mut reconciled = reconciled?;
     reconciled.changed.extend(finished?);
     if !reconciled.changed.is_empty() {

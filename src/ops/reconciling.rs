@@ -11,8 +11,8 @@ pub(super) use snapshot::{circumstances, due, named_for_next, snapshot};
 pub(super) use vanished::{ACCOUNT_DELETED, step_words, vanished};
 
 pub(super) use pending::{
-    because, end_without_record, former_managers, no_older_logins, older_logins, pending_access,
-    pending_on, record_pending,
+    because, end_without_record, former_managers, if_pending, no_older_logins, older_logins,
+    pending_access, pending_on, record_pending,
 };
 
 use self::recorded::{Outcome, learn_versions, record_outcome};
@@ -203,8 +203,8 @@ pub(super) async fn run(
         session,
         cluster,
         (&snapshot, &taken, None),
-        journal,
-        request,
+        (journal, request),
+        false,
     )?;
     Err(distrust.into())
 }
@@ -311,10 +311,21 @@ pub(super) async fn run_on(
         .as_ref()
         .and_then(|it| relied_on(cluster, &snapshot, depth, it));
     let outcome = (&snapshot, &taken, reconciled.as_ref());
-    let ended = record(app, cluster, outcome, journal, request)?;
-    if depth == Depth::Pending && !snapshot.former.is_empty() {
-        // What fails of it stays pending, and is not this command's matter.
-        let _gone = manager::end_former(app, cluster, &connection, journal, request).await;
+    let looked_whole = !connection.is_issuer();
+    let ended = record(app, cluster, outcome, (journal, request), looked_whole)?;
+    if depth == Depth::Pending && !snapshot.former.is_empty() && looked_whole {
+        // What fails of it stays pending; but for the issuer, it is not this command's matter.
+        let replaces_issuer = snapshot.issuer_to_replace().is_some();
+        let replaced = async {
+            let mut cluster = cluster.clone();
+            if replaces_issuer && snapshot.cluster.deleting_at.is_none() {
+                let renewed = manager::renew_issuer(app, &cluster, &connection, journal, request);
+                cluster = Box::pin(renewed).await?;
+            }
+            manager::end_former(app, &cluster, &connection, journal, request).await
+        };
+        let failed = Box::pin(replaced).await.err();
+        trouble = trouble.or(failed.filter(|_| replaces_issuer));
     }
     let mut notes = taken.notes;
     let mut changed: Vec<String> = taken.changed.iter().map(ToString::to_string).collect();
@@ -328,6 +339,11 @@ pub(super) async fn run_on(
     if trouble.is_none() {
         let pending = is_pending(app, cluster)?;
         trouble = failures.find(|_| pending).map(failed);
+        if trouble.is_none() && pending && connection.is_issuer() {
+            trouble = Some(Error::NeedsManager {
+                cluster: cluster.name.clone(),
+            });
+        }
     }
     Ok(Reconciled {
         ended,
@@ -406,7 +422,7 @@ async fn give(
     (snapshot, desired, only): (&ClusterSnapshot, &Desired, Option<NamedObjects>),
     (journal, request): (&Journal, Option<EventSeq>),
 ) -> Result<Given, Error> {
-    if snapshot.orphans_pending {
+    if snapshot.orphans_pending && !connection.is_issuer() {
         Box::pin(learn_versions(app, cluster, connection, (journal, request))).await?;
     }
     // One that is being deleted may have taken it along.
@@ -447,7 +463,7 @@ async fn give(
 /// What must be seen of a cluster that is to hold this.
 fn look_for<'a>(desired: &Desired, cluster: &'a Cluster, only: Option<NamedObjects>) -> Look<'a> {
     Look {
-        with_write: only.is_none() && desired.has_writers(),
+        with_write: only.is_none() && desired.needs_reach(),
         with_places: only.is_none() && desired.has_places(),
         only,
         cluster: Some(cluster),
@@ -459,8 +475,8 @@ fn record(
     app: &App,
     cluster: &Cluster,
     (snapshot, taken, reconciled): Outcome<'_>,
-    journal: &Journal,
-    request: Option<EventSeq>,
+    (journal, request): (&Journal, Option<EventSeq>),
+    looked_whole: bool,
 ) -> Result<Vec<Credential>, Error> {
     let is_old = |at: Option<Timestamp>| at.is_none_or(|at| (app.now() - at).num_seconds() >= 60);
     let looked = reconciled.is_some_and(|it| it.looked_at_write.is_some());
@@ -471,7 +487,7 @@ fn record(
     let seen = (snapshot, taken, reconciled);
     let recorded = app
         .store()?
-        .write(|tx| record_outcome(app, tx, cluster, seen, journal, request));
+        .write(|tx| record_outcome(app, tx, cluster, seen, (journal, request), looked_whole));
     Ok(recorded?)
 }
 

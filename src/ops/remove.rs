@@ -13,7 +13,7 @@ use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::{Cluster, ManagerKind};
 use crate::domain::effect::Effect;
 use crate::domain::name::ClusterName;
-use crate::domain::plan::{NAMESPACE, Place, binding_name, list_name};
+use crate::domain::plan::{NAMESPACE, Place, USERS_NAMESPACE, binding_name, list_name};
 use crate::domain::policy::{ClusterAction, OrganizationAction};
 use crate::domain::refusal::Refusal;
 use crate::domain::rows::Rows;
@@ -173,6 +173,7 @@ async fn way(session: &Session, on: &ClusterSnapshot) -> Result<Way, Error> {
     // have been seen before, or a delete that never came so far would call them revoked.
     let all_ended = was_deleting && !on.orphans_pending && on.credentials.is_empty();
     match session.connect(&on.cluster, &on.installation).await {
+        Ok(connection) if connection.is_issuer() => Ok(Way::EndThose(connection)),
         Ok(connection) if all_ended => Ok(Way::GoOn(connection)),
         Ok(connection) => Ok(Way::Leave(connection)),
         Err(session::Error::Cluster { source, .. }) if all_ended && source.is_forbidden() => {
@@ -201,6 +202,7 @@ async fn go(
         Way::GoOn(connection) => go_on_leaving(app, cluster, connection, journal, request).await,
         Way::AwaitTheEnd(connection) => await_the_end(cluster, &connection).await,
         Way::CannotLook => Ok(vec![perhaps_last(&on.installation)]),
+        Way::EndThose(connection) => end_those(app, cluster, connection, journal, request).await,
     };
     let outcome = match outcome {
         // The account went while this looked: an earlier delete had come as far.
@@ -247,6 +249,8 @@ pub(crate) enum Way {
     AwaitTheEnd(Connection),
     /// The manager's login is refused.
     CannotLook,
+    /// It is the issuer: it ends the accounts that it handles, and the rest is left to the manager.
+    EndThose(Connection),
 }
 
 /// Waits until the manager's account is gone; gives what is left, in words.
@@ -298,9 +302,26 @@ async fn go_on_leaving(
     }
 }
 
+/// Ends what an issuer may, and says that the manager must do the rest.
+async fn end_those(
+    app: &App,
+    cluster: &Cluster,
+    connection: Connection,
+    journal: &Journal,
+    request: EventSeq,
+) -> Result<Vec<String>, Error> {
+    let depth = reconciling::Depth::Pending;
+    let run = reconciling::run_on(app, cluster, connection, journal, Some(request), depth);
+    let reconciled = Box::pin(run).await?;
+    let left = Error::NeedsManager {
+        cluster: cluster.name.clone(),
+    };
+    Err(reconciled.trouble.unwrap_or(left))
+}
+
 async fn uninstall(cluster: &Cluster, connection: &Connection) -> Result<Vec<String>, Error> {
     let as_manager = cluster.manager_kind != ManagerKind::Operator;
-    let left = connection.uninstall(&cluster.manager, as_manager).await;
+    let left = connection.uninstall(cluster, as_manager).await;
     Ok(left.map_err(|source| failed(cluster, source))?.behind)
 }
 
@@ -368,8 +389,10 @@ fn left_behind(on: &ClusterSnapshot) -> Vec<String> {
         .map(|credential| {
             let user = &credential.owner;
             format!(
-                "account {NAMESPACE}/{} (version {} of '{user}'), whose tokens may work until they end",
-                credential.account, credential.version
+                "account {}/{} (version {} of '{user}'), whose tokens may work until they end",
+                credential.account.home().namespace(),
+                credential.account.label(),
+                credential.version
             )
         })
         .collect();
@@ -380,6 +403,13 @@ fn left_behind(on: &ClusterSnapshot) -> Vec<String> {
         binding_name(&on.installation, "view"),
         binding_name(&on.installation, "cluster-admin"),
     ));
+    if let Some(issuer) = &cluster.issuer {
+        left.push(format!(
+            "account {NAMESPACE}/{}, the bindings {} and namespace {USERS_NAMESPACE}",
+            issuer.account,
+            binding_name(&on.installation, "issuer"),
+        ));
+    }
     let former = on.former.iter().map(|account| &account.name);
     let former = former.filter(|name| **name != cluster.manager);
     left.extend(former.map(|name| format!("account {NAMESPACE}/{name}")));

@@ -6,25 +6,27 @@ use crate::domain::installation::InstallationId;
 use crate::domain::policy;
 use crate::domain::refusal::Refusal;
 use crate::domain::sealed::{SealedSecret, Which};
-use crate::domain::ssh::SshKeyId;
 use crate::domain::text::chain;
 use crate::domain::user::User;
 use crate::secrets::{Recipient, Sealed, SecretString, seal};
 use crate::session::{Session, record_name};
 use crate::store::{self, ReadTxn, WriteTxn};
 
-/// The public keys of those who may use a cluster's login: the active owners and admins of the
-/// organization, and the cluster's owner (docs/design.md, "Sealed secrets").
-pub(super) fn recipients(tx: &ReadTxn<'_>, cluster: &Cluster) -> Result<Vec<Recipient>, Error> {
-    let users = openers(tx, cluster)?;
+/// The public keys of those who may open a secret of a cluster (docs/design.md, "Sealed secrets").
+fn recipients(tx: &ReadTxn<'_>, cluster: &Cluster, which: &Which) -> Result<Vec<Recipient>, Error> {
+    let users = openers(tx, cluster, which)?;
     users
         .into_iter()
         .filter_map(|user| key(&user).transpose())
         .collect()
 }
 
-/// Those who may use a cluster's login, as far as they have a key.
-pub(super) fn openers(tx: &ReadTxn<'_>, cluster: &Cluster) -> store::Result<Vec<User>> {
+/// Those who may open a secret of a cluster, as far as they have a key.
+pub(super) fn openers(
+    tx: &ReadTxn<'_>,
+    cluster: &Cluster,
+    which: &Which,
+) -> store::Result<Vec<User>> {
     let mut users = store::users::admins(tx)?;
     if let Some(owner) = cluster
         .owner
@@ -32,7 +34,7 @@ pub(super) fn openers(tx: &ReadTxn<'_>, cluster: &Cluster) -> store::Result<Vec<
     {
         users.extend(store::users::get(tx, owner)?);
     }
-    users.retain(|user| policy::may_open_secrets(user, cluster) && user.key.is_some());
+    users.retain(|user| policy::may_open(user, cluster, which) && user.key.is_some());
     Ok(users)
 }
 
@@ -40,10 +42,14 @@ pub(super) fn openers(tx: &ReadTxn<'_>, cluster: &Cluster) -> store::Result<Vec<
 pub(super) fn note_readers(
     tx: &WriteTxn<'_>,
     cluster: &Cluster,
-    pair: SshKeyId,
+    which: &Which,
 ) -> store::Result<()> {
-    let ids: Vec<_> = openers(tx, cluster)?.iter().map(|user| user.id).collect();
-    store::ssh_keys::note_recipients(tx, pair, &ids)
+    let Which::SshKey { id, .. } = which else {
+        return Ok(());
+    };
+    let openers = openers(tx, cluster, which)?;
+    let ids: Vec<_> = openers.iter().map(|user| user.id).collect();
+    store::ssh_keys::note_recipients(tx, *id, &ids)
 }
 
 /// A user's public key, parsed.
@@ -66,7 +72,7 @@ pub(super) fn seal_to_openers(
     text: &SecretString,
 ) -> Result<Sealed, Error> {
     let record = record_name(secret, installation);
-    seal(text, &record, &recipients(tx, cluster)?).map_err(|source| Error::Seal {
+    seal(text, &record, &recipients(tx, cluster, &secret.which)?).map_err(|source| Error::Seal {
         what: secret.to_string(),
         source,
     })
@@ -83,10 +89,24 @@ pub(super) fn seal_login(
     seal_to_openers(tx, cluster, &secret, installation, login)
 }
 
+/// Seals the login of a cluster's issuer to those who may use it now.
+pub(super) fn seal_issuer(
+    tx: &ReadTxn<'_>,
+    cluster: &Cluster,
+    installation: &InstallationId,
+    login: &SecretString,
+) -> Result<Option<Sealed>, Error> {
+    let secret = SealedSecret::issuer_login(cluster);
+    let sealed = secret.map(|it| seal_to_openers(tx, cluster, &it, installation, login));
+    sealed.transpose()
+}
+
 /// One cluster's opened secrets.
 struct Opened {
     cluster: Cluster,
     secrets: Vec<(SealedSecret, SecretString)>,
+    /// Those that stay sealed as they are.
+    others: Vec<SealedSecret>,
 }
 
 /// Opened secrets, to be sealed anew in the transaction that changes who may use them.
@@ -101,22 +121,29 @@ pub(super) struct Logins {
 pub(super) fn open_logins(
     session: &Session,
     installation: &InstallationId,
-    which: impl Fn(&Cluster) -> bool,
+    which: impl Fn(&Cluster, &Which) -> bool,
 ) -> Result<Logins, Error> {
     let clusters = session.store()?.read(store::clusters::list)?;
     let (mut opened, mut shut) = (Vec::new(), Vec::new());
-    for cluster in clusters.into_iter().filter(which) {
+    let any = |cluster: &Cluster| which(cluster, &Which::ProviderToken);
+    for cluster in clusters.into_iter().filter(any) {
         let held = session
             .store()?
             .read(|tx| store::sealed::of_cluster(tx, &cluster))?;
         let mut secrets = Vec::new();
+        let (held, others): (Vec<_>, Vec<_>) =
+            held.into_iter().partition(|it| which(&cluster, &it.which));
         for secret in held {
             match session.open_secret(&secret, installation) {
                 Ok(text) => secrets.push((secret, text)),
                 Err(error) => shut.push((secret, error.into())),
             }
         }
-        opened.push(Opened { cluster, secrets });
+        opened.push(Opened {
+            cluster,
+            secrets,
+            others,
+        });
     }
     Ok(Logins { opened, shut })
 }
@@ -139,7 +166,10 @@ impl Opened {
         };
         let held = store::sealed::of_cluster(tx, &cluster)?;
         let opened = self.secrets.iter().map(|(secret, _)| secret);
-        let known: Vec<&SealedSecret> = opened.chain(shut.iter().map(|(it, _)| it)).collect();
+        let known = opened
+            .chain(&self.others)
+            .chain(shut.iter().map(|(it, _)| it));
+        let known: Vec<&SealedSecret> = known.collect();
         if !held.iter().all(|secret| known.contains(&secret)) {
             let renewed = Refusal::SealedMeanwhile(Some(cluster.name));
             return Err(Error::Refused(renewed));
@@ -150,9 +180,7 @@ impl Opened {
             match seal_to_openers(tx, &cluster, secret, installation, text) {
                 Ok(sealed) => {
                     store::sealed::reseal(tx, secret, &sealed)?;
-                    if let Which::SshKey { id, .. } = secret.which {
-                        note_readers(tx, &cluster, id)?;
-                    }
+                    note_readers(tx, &cluster, &secret.which)?;
                 }
                 Err(error @ Error::Store(_)) => return Err(error),
                 Err(error) => unsealed.push((secret, error)),

@@ -63,7 +63,7 @@ impl Replaced {
     }
 }
 
-/// Makes another account the manager, and ends the one before with everything that was minted for
+/// Makes another account the manager, and another the issuer, and ends those before with everything that was minted for
 /// it. From the first record on it stands: what could not be done is pending.
 async fn replace(
     session: &Session,
@@ -72,8 +72,19 @@ async fn replace(
     journal: &Journal,
     request: EventSeq,
 ) -> Result<Replaced, Error> {
-    let renewed = manager::renew(session, cluster, &connection, journal, Some(request)).await;
-    let (after, new) = match renewed {
+    if connection.is_issuer() {
+        let beyond = Error::NeedsManager {
+            cluster: cluster.name.clone(),
+        };
+        return Ok(Replaced {
+            cluster: cluster.clone(),
+            trouble: Some(text::chain(&beyond)),
+            canary: None,
+            connection,
+        });
+    }
+    let renewed = manager::renew(session, cluster, &connection, journal, Some(request));
+    let (after, new) = match Box::pin(renewed).await {
         Ok(renewed) => renewed,
         Err(error) if error.is_distrust() => return Err(error),
         Err(error) => {
@@ -89,15 +100,21 @@ async fn replace(
         }
     };
     let canary = Canary::of(session, &after, &new, &cluster.manager).await;
+    let renewed = manager::renew_issuer(session, &after, &new, journal, Some(request)).await;
+    let (after, unrenewed) = match renewed {
+        Ok(renewed) => (renewed, None),
+        // It is still on the list of those that must go: `reconcile` tries anew.
+        Err(error) => (after, Some(error)),
+    };
     let ended = async {
         manager::end_former(session, &after, &new, journal, Some(request)).await?;
         manager::retire_logins(session, &after, &new).await?;
         Ok::<_, Error>(())
     };
-    let trouble = ended.await.err().map(|error| text::chain(&error));
+    let trouble = Box::pin(ended).await.err().or(unrenewed);
     Ok(Replaced {
+        trouble: trouble.map(|error| text::chain(&error)),
         cluster: after,
-        trouble,
         canary,
         connection: new,
     })
@@ -130,6 +147,13 @@ pub(crate) struct Present {
 async fn present(session: &Session, rows: &Rows) -> Result<Option<Present>, Error> {
     let on = rows.only().map_err(Error::Refused)?;
     let connection = session.connect(&on.cluster, &on.installation).await?;
+    if connection.is_issuer() {
+        // It is decided, and waits for somebody who may.
+        return Ok(Some(Present {
+            connection,
+            account: on.cluster.manager.as_str().into(),
+        }));
+    }
     manager::may_renew(&on.cluster, &connection).await?;
     let account = manager::present(session, &on.cluster, &on.installation, &connection).await?;
     Ok(Some(Present {
@@ -138,14 +162,21 @@ async fn present(session: &Session, rows: &Rows) -> Result<Option<Present>, Erro
     }))
 }
 
-/// The effect that another account takes the manager's place. Cut off after it, `reconcile` replaces
-/// the manager.
-fn replacing(on: &ClusterSnapshot, seen: Option<&Present>) -> Effect {
+/// The effects that other accounts take the places of the manager and the issuer. Cut off after it,
+/// `reconcile` replaces them.
+fn replacing(on: &ClusterSnapshot, seen: Option<&Present>) -> Vec<Effect> {
     let account = seen.map(|seen| seen.account.clone());
-    Effect::ReplaceManager {
-        cluster: on.cluster.id,
-        former: vec![account.unwrap_or_else(|| on.cluster.manager.as_str().into())],
-    }
+    let account = account.unwrap_or_else(|| on.cluster.manager.as_str().into());
+    let cluster = on.cluster.id;
+    let manager = Effect::ReplaceManager {
+        cluster,
+        former: vec![account],
+    };
+    let issuer = on.cluster.issuer.iter().map(|it| Effect::ReplaceIssuer {
+        cluster,
+        former: it.account.clone(),
+    });
+    [manager].into_iter().chain(issuer).collect()
 }
 
 /// What a change was recorded with, for what goes on from it.
@@ -187,7 +218,7 @@ impl Change for RotateManager {
             return Err(Refusal::OperatorsLogin(on.cluster.name.clone()));
         }
         Ok(Decision {
-            effects: vec![replacing(on, seen.as_ref())],
+            effects: replacing(on, seen.as_ref()),
             detail: "another account for the manager".to_owned(),
             reaches_clusters: true,
             ..Decision::default()
@@ -309,7 +340,7 @@ impl Change for RotateAccounts {
         if on.orphans_pending {
             return Err(Refusal::RestoredSince(on.cluster.name.clone()));
         }
-        let mut effects = vec![replacing(on, seen.as_ref())];
+        let mut effects = replacing(on, seen.as_ref());
         let because = "all accounts of the cluster were rotated";
         effects.extend(all_exchanged(on, who, because));
         Ok(Decision {
@@ -358,7 +389,7 @@ impl Change for RotateCredentials {
     async fn look(&self, session: &Session, rows: &Rows) -> Result<(), Error> {
         // Who cannot open the cluster's login cannot finish: nothing is begun.
         let on = rows.only().map_err(Error::Refused)?;
-        session.manager_login(&on.cluster, &on.installation)?;
+        session.login(&on.cluster, &on.installation)?;
         Ok(())
     }
 

@@ -21,7 +21,7 @@ use super::{
 use crate::artifact::file::{Overwrite, ensure_private_dir, write_private};
 use crate::artifact::kubeconfig::{KubeconfigFields, render};
 use crate::domain::access::{Level, Power};
-use crate::domain::account_name::{AccountName, Home};
+use crate::domain::account_name::AccountName;
 use crate::domain::action::Action;
 use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::Cluster;
@@ -196,11 +196,13 @@ pub(crate) async fn begin(
     let ttl = left.map_or(wanted.ttl_seconds, |left| {
         left.num_seconds().min(wanted.ttl_seconds)
     });
-    let version = session
-        .store()?
-        .read(|tx| store::shells::next_version(tx, cluster.id, user.id))?;
+    let (version, home) = session.store()?.read(|tx| {
+        let on = reconciling::snapshot(tx, cluster.id)?;
+        let home = on.home_of_next(Subject::Shell(user.id), asked.power);
+        Ok::<_, store::Error>((store::shells::next_version(tx, cluster.id, user.id)?, home))
+    })?;
     let owner = SubjectName::Shell(user.name.clone());
-    let account = AccountName::new(&owner, session.random(), version, Home::Own);
+    let account = AccountName::new(&owner, session.random(), version, home);
     let folder = make_folder(session, &account)?;
     // It lives before it is recorded: nobody who reads of it may find it dead.
     let life = session

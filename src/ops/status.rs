@@ -13,8 +13,9 @@ use crate::domain::credential::{Credential, Subject};
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::Denial;
 use crate::domain::project::ProjectRole;
+use crate::domain::sealed::Which;
 use crate::domain::snapshot::ClusterSnapshot;
-use crate::domain::user::UserId;
+use crate::domain::user::{User, UserId};
 use crate::session::{App, Principal, Session};
 use crate::store::{self, ReadTxn};
 
@@ -67,8 +68,10 @@ pub(crate) struct Lost {
 pub(crate) struct Ask {
     /// Where.
     pub(crate) cluster: ClusterName,
-    /// Whose key opens the cluster's login.
+    /// Whose key opens the manager's login.
     pub(crate) who: Vec<String>,
+    /// Whether the actor's own opens the issuer's.
+    pub(crate) opens_issuer: bool,
 }
 
 impl Ask {
@@ -82,10 +85,16 @@ impl Ask {
                  owner or admin must run `kubegrant cluster relink {cluster} --kubeconfig FILE`"
             );
         }
+        let names = names.join(" or ");
+        if self.opens_issuer {
+            return format!(
+                "your key opens the issuer's login of cluster '{cluster}' alone: for what that \
+                 cannot do, ask {names} to run `kubegrant reconcile {cluster}`"
+            );
+        }
         format!(
-            "your key does not open the login of cluster '{cluster}': ask {} to run `kubegrant \
-             reconcile {cluster}` now; until then the old access may still work",
-            names.join(" or ")
+            "your key does not open the login of cluster '{cluster}': ask {names} to run `kubegrant \
+             reconcile {cluster}` now; until then the old access may still work"
         )
     }
 }
@@ -99,9 +108,12 @@ pub(crate) fn asks(session: &Session, pending: &[Pending]) -> Result<Vec<Ask>, E
             if !pending.iter().any(|item| item.cluster == cluster.name) {
                 continue;
             }
-            let openers = reseal::openers(tx, &cluster)?;
-            if openers.iter().all(|user| user.id != actor.holder.id) {
+            let openers = reseal::openers(tx, &cluster, &Which::ManagerLogin)?;
+            let is_actor = |user: &User| user.id == actor.holder.id;
+            if !openers.iter().any(is_actor) {
+                let of_issuer = reseal::openers(tx, &cluster, &Which::IssuerLogin)?;
                 asks.push(Ask {
+                    opens_issuer: cluster.issuer.is_some() && of_issuer.iter().any(is_actor),
                     cluster: cluster.name,
                     who: openers
                         .into_iter()

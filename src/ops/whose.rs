@@ -18,6 +18,7 @@ use crate::domain::audit::Phase;
 use crate::domain::cluster::ManagerKind;
 use crate::domain::credential::{Credential, Delivery, State, Subject};
 use crate::domain::policy;
+use crate::domain::sealed::Which;
 use crate::domain::subject::SubjectName;
 use crate::domain::{KUBECONFIG_BYTES_MAX, Timestamp};
 use crate::kubernetes::manager::is_account_name;
@@ -266,7 +267,7 @@ fn manager(
     let installation = find::installation(session)?;
     let mut named = Vec::new();
     for cluster in clusters {
-        let may = policy::may_open_secrets(&actor.user, &cluster);
+        let may = policy::may_open(&actor.user, &cluster, &Which::ManagerLogin);
         // An account that was the manager's before is not remembered once it is gone.
         let is_its = cluster.manager == account || is_account_name(account);
         if !may || !is_its || cluster.manager_kind == ManagerKind::Operator {

@@ -112,7 +112,20 @@ impl App {
         self.recorded.load(Ordering::Relaxed)
     }
 
-    /// A connection to a cluster with a login that is at hand.
+    /// A connection to a cluster with its issuer's login, which is at hand.
+    pub(crate) fn connect_as_issuer(
+        &self,
+        cluster: &Cluster,
+        installation: &InstallationId,
+        secret: &SecretString,
+    ) -> Result<Connection, ClusterError> {
+        let endpoint = self.endpoint(&cluster.address)?;
+        let connection = Connection::open(&endpoint, Login::Token(secret.clone()), installation)?;
+        let connection = connection.with_marks(cluster.marks.clone()).as_issuer();
+        Ok(connection.with_heads_of(secret, &cluster.kube_system_uid))
+    }
+
+    /// A connection to a cluster with a login of its manager that is at hand.
     pub(crate) fn connect_with(
         &self,
         cluster: &Cluster,
@@ -126,7 +139,10 @@ impl App {
         };
         let endpoint = self.endpoint(&cluster.address)?;
         let connection = Connection::open(&endpoint, login, installation)?;
-        let connection = connection.with_marks(cluster.marks.clone());
+        let mut connection = connection.with_marks(cluster.marks.clone());
+        if cluster.issuer.is_some() {
+            connection = connection.with_users();
+        }
         Ok(connection.with_heads_of(secret, &cluster.kube_system_uid))
     }
 

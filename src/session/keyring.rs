@@ -20,6 +20,14 @@ pub(crate) fn record_name(secret: &SealedSecret, installation: &InstallationId) 
     }
 }
 
+/// An opened login of a cluster.
+pub(crate) enum ClusterLogin {
+    /// The manager's.
+    Manager(SecretString),
+    /// The issuer's.
+    Issuer(SecretString),
+}
+
 impl Session {
     /// Something that the identity does not open, kept in mind as a refusal.
     pub(crate) fn not_for_you(&self, secret: &SealedSecret) -> Error {
@@ -41,25 +49,57 @@ impl Session {
         secret: &SealedSecret,
         installation: &InstallationId,
     ) -> Result<SecretString, Error> {
+        let opened = self.open_if_mine(secret, installation)?;
+        opened.ok_or_else(|| self.not_for_you(secret))
+    }
+
+    /// Opens a secret, if it is sealed to the identity.
+    fn open_if_mine(
+        &self,
+        secret: &SealedSecret,
+        installation: &InstallationId,
+    ) -> Result<Option<SecretString>, Error> {
         // Its number and its bytes in one look: a rotation between two would look like tampering.
         let found = self.store()?.read(|tx| {
             // The last door before the network: what the store says must be what was recorded.
             integrity::check(tx, Scope::Cluster(secret.cluster))?;
             store::sealed::get(tx, secret)
         })?;
-        let (generation, sealed) = found.ok_or_else(|| self.not_for_you(secret))?;
+        let Some((generation, sealed)) = found else {
+            return Ok(None);
+        };
         let secret = &SealedSecret {
             generation,
             ..secret.clone()
         };
         let record = record_name(secret, installation);
-        open(&sealed, &record, self.identity()?).map_err(|error| match error {
-            OpenError::NotForThisKey => self.not_for_you(secret),
-            source => Error::Tampered {
+        match open(&sealed, &record, self.identity()?) {
+            Ok(text) => Ok(Some(text)),
+            Err(OpenError::NotForThisKey) => Ok(None),
+            Err(source) => Err(Error::Tampered {
                 secret: secret.clone(),
                 source,
-            },
-        })
+            }),
+        }
+    }
+
+    /// Opens a cluster's login: the manager's, or where that is not for the identity, the issuer's.
+    pub(crate) fn login(
+        &self,
+        cluster: &Cluster,
+        installation: &InstallationId,
+    ) -> Result<ClusterLogin, Error> {
+        let manager = SealedSecret::manager_login(cluster);
+        if let Some(secret) = self.open_if_mine(&manager, installation)? {
+            return Ok(ClusterLogin::Manager(secret));
+        }
+        let Some(issuer) = SealedSecret::issuer_login(cluster) else {
+            return Err(self.not_for_you(&manager));
+        };
+        match self.open_if_mine(&issuer, installation)? {
+            Some(secret) => Ok(ClusterLogin::Issuer(secret)),
+            None => Err(self.not_for_you(&issuer)),
+        }
     }
 
     /// Opens a cluster's manager login.

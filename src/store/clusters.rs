@@ -9,7 +9,7 @@ use super::columns::{Json, Time, json, misfit, time, time_option};
 use super::{Error, ReadTxn, Result, WriteTxn, damaged};
 use crate::domain::Timestamp;
 use crate::domain::cluster::{
-    Address, Cluster, ClusterId, ManagerKind, PublicAddress, State, WriteScope,
+    Address, Cluster, ClusterId, Issuer, ManagerKind, PublicAddress, State, WriteScope,
 };
 use crate::domain::level::Allowed;
 use crate::domain::mark::Marks;
@@ -23,13 +23,18 @@ const COLUMNS: &str = "id, name, state, protected, owner, description, labels, s
      tls_server_name, proxy_url, kube_system_uid, version, manager, manager_kind, \
      manager_generation, manager_expires_at, write_scope, held_back, created_at, reached_at, \
      deleting_at, project, included, write_allow, public_server, public_tls_server_name, \
-     looked_at, scan_every";
+     looked_at, scan_every, \
+     (SELECT account FROM issuers WHERE issuers.cluster = clusters.id), \
+     (SELECT kind FROM issuers WHERE issuers.cluster = clusters.id), \
+     (SELECT generation FROM issuers WHERE issuers.cluster = clusters.id), \
+     (SELECT expires_at FROM issuers WHERE issuers.cluster = clusters.id)";
 
 fn cluster(row: &Row<'_>) -> rusqlite::Result<Cluster> {
     let (labels, marks) = apart(json(row, 6)?);
     let allowed: Vec<String> = json(row, 24)?;
     let allowed = allowed.iter().map(|line| line.parse());
     let public: Option<String> = row.get(25)?;
+    let issuer: Option<String> = row.get(29)?;
     Ok(Cluster {
         id: row.get(0)?,
         name: row.get(1)?,
@@ -70,6 +75,15 @@ fn cluster(row: &Row<'_>) -> rusqlite::Result<Cluster> {
         },
         looked_at: time_option(row, 27)?,
         scan_every: TimeDelta::seconds(row.get::<_, u32>(28)?.into()),
+        issuer: match issuer {
+            None => None,
+            Some(account) => Some(Issuer {
+                account,
+                kind: row.get(30)?,
+                generation: row.get(31)?,
+                expires_at: time_option(row, 32)?,
+            }),
+        },
     })
 }
 
@@ -369,7 +383,7 @@ pub(crate) fn set_owner(
 }
 
 /// Records that where write reaches was changed here and not yet seen on the cluster.
-pub(super) fn set_reach_pending(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<()> {
+pub(crate) fn set_reach_pending(tx: &WriteTxn<'_>, cluster: ClusterId) -> Result<()> {
     tx.execute(
         "UPDATE clusters SET reach_owed = 1 WHERE id = ?1",
         [cluster],
@@ -443,6 +457,7 @@ pub(crate) fn remove(tx: &WriteTxn<'_>, cluster: ClusterId, at: Timestamp) -> Re
         "UPDATE clusters SET removed_at = ?2, manager_secret = NULL WHERE id = ?1",
         (cluster, Time(at)),
     )?;
+    tx.execute("DELETE FROM issuers WHERE cluster = ?1", [cluster])?;
     tx.execute("DELETE FROM provider_tokens WHERE cluster = ?1", [cluster])?;
     tx.execute(
         "UPDATE ssh_keys SET custody = 'destroyed', secret = NULL

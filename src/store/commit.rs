@@ -49,7 +49,8 @@ pub(crate) fn effect(
             version,
             shard,
         } => {
-            let account = account_of(on, *subject, *version, by)?;
+            let home = on.map_or(Home::Own, |on| on.home_of_next(*subject, *power));
+            let account = account_of(on, (*subject, home), *version, by)?;
             let new = credentials::NewCredential {
                 cluster: *cluster,
                 subject: *subject,
@@ -90,6 +91,9 @@ pub(crate) fn effect(
         Effect::SetState { cluster, state } => clusters::set_state(tx, *cluster, *state)?,
         Effect::Set { cluster, setting } => clusters::set(tx, *cluster, setting.clone())?,
         Effect::ReplaceManager { cluster, former } => managers::add_former(tx, *cluster, former)?,
+        Effect::ReplaceIssuer { cluster, former } => {
+            managers::add_former(tx, *cluster, &[former.as_str().into()])?;
+        }
         // What is sealed or minted is no plain data: the change itself writes it, with the record of
         // when it ends.
         Effect::SetProviderToken { .. } | Effect::Deliver { .. } | Effect::AddCluster(_) => {}
@@ -110,7 +114,13 @@ pub(crate) fn effect(
         }
         Effect::BeginDelete { cluster, at } => clusters::begin_delete(tx, *cluster, *at)?,
         Effect::RemoveCluster { cluster } => remove_cluster(tx, *cluster, by)?,
-        Effect::SetOwner { cluster, owner } => clusters::set_owner(tx, *cluster, Some(*owner))?,
+        Effect::SetOwner { cluster, owner } => {
+            clusters::set_owner(tx, *cluster, Some(*owner))?;
+            // Lists come where nobody is on them, or go.
+            if on.is_some_and(|on| on.changes_lists(*owner)) {
+                clusters::set_reach_pending(tx, *cluster)?;
+            }
+        }
         Effect::AddUser(new) => {
             users::insert(tx, new)?;
         }
@@ -142,13 +152,13 @@ pub(crate) fn effect(
 /// The name of the account of a version that begins.
 fn account_of(
     on: Option<&ClusterSnapshot>,
-    subject: Subject,
+    (subject, home): (Subject, Home),
     version: u32,
     by: &Committing<'_>,
 ) -> Result<AccountName> {
     let owner = on.and_then(|on| on.subject_name(subject));
     let owner = owner.ok_or_else(|| damaged("credential")("it is nobody's".to_owned()))?;
-    Ok(AccountName::new(&owner, (by.random)(), version, Home::Own))
+    Ok(AccountName::new(&owner, (by.random)(), version, home))
 }
 
 /// Removes a cluster. What is still revoking was on a cluster whose manager has proven to be gone, or is

@@ -3,7 +3,7 @@
 use super::columns::{Json, Time};
 use super::{ReadTxn, Result, WriteTxn};
 use crate::domain::Timestamp;
-use crate::domain::cluster::{Cluster, ClusterId, FormerManager};
+use crate::domain::cluster::{Cluster, ClusterId, FormerManager, Issuer};
 use crate::secrets::Sealed;
 
 /// Lists the accounts that must go.
@@ -46,6 +46,31 @@ pub(crate) fn set_manager(tx: &WriteTxn<'_>, cluster: &Cluster, sealed: &Sealed)
             cluster.manager_generation,
             sealed,
             cluster.manager_expires_at.map(Time),
+        ),
+    )?;
+    Ok(())
+}
+
+/// Stores a cluster's issuer with its login, in place of the one before.
+pub(crate) fn set_issuer(
+    tx: &WriteTxn<'_>,
+    cluster: ClusterId,
+    issuer: &Issuer,
+    sealed: &Sealed,
+) -> Result<()> {
+    tx.execute(
+        "INSERT INTO issuers (cluster, account, kind, generation, secret, expires_at)
+           VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (cluster) DO UPDATE SET account = excluded.account, kind = excluded.kind,
+           generation = excluded.generation, secret = excluded.secret,
+           expires_at = excluded.expires_at",
+        (
+            cluster,
+            &issuer.account,
+            issuer.kind,
+            issuer.generation,
+            sealed,
+            issuer.expires_at.map(Time),
         ),
     )?;
     Ok(())

@@ -8,6 +8,7 @@ use crate::secrets::Sealed;
 /// Lists the secrets of a cluster that the store holds.
 pub(crate) fn of_cluster(tx: &ReadTxn<'_>, cluster: &Cluster) -> Result<Vec<SealedSecret>> {
     let mut held = vec![SealedSecret::manager_login(cluster)];
+    held.extend(SealedSecret::issuer_login(cluster));
     if let Some(token) = provider_tokens::find(tx, cluster.id)? {
         held.push(SealedSecret::provider_token(cluster, token.generation));
     }

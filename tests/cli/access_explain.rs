@@ -138,16 +138,16 @@ fn the_api_server_is_asked_about_the_live_credential() {
     assert_eq!(answer("bob", "delete deployments"), Some(false));
     assert_eq!(answer("olivia", "get pods"), None);
     insta::assert_snapshot!(kg.run("access explain bob -c prod delete deployments -n default"), @r#"
-        PATH                GIVES     COUNTS   WHY
-        organization role   nothing   no       'bob' is organization developer
-        cluster owner       nothing   no       'bob' does not own cluster 'prod'
-        project             nothing   no       the cluster is in no project
-        grant               write     yes      'bob' was granted write
-        role binding        nothing   no       'bob' has no role binding
-        access              write     -        'bob' has write on cluster 'prod'
-        kubeconfig          yes       -        version 1 is live
-        API server          yes       -        delete deployments in namespace 'default': RBAC: allowed by RoleBinding "kubegrant:[INSTALLATION]:edit/default" of ClusterRole "edit" to ServiceAccount "bob-[HEX]-v1/kubegrant"
-        [exit 0]
+    PATH                GIVES     COUNTS   WHY
+    organization role   nothing   no       'bob' is organization developer
+    cluster owner       nothing   no       'bob' does not own cluster 'prod'
+    project             nothing   no       the cluster is in no project
+    grant               write     yes      'bob' was granted write
+    role binding        nothing   no       'bob' has no role binding
+    access              write     -        'bob' has write on cluster 'prod'
+    kubeconfig          yes       -        version 1 is live
+    API server          yes       -        delete deployments in namespace 'default': RBAC: allowed by RoleBinding "kubegrant:[INSTALLATION]:edit/default" of ClusterRole "edit" to ServiceAccount "bob-[HEX]-v1/kubegrant-users"
+    [exit 0]
     "#);
     insta::assert_snapshot!(kg.run("access explain olivia -c prod get pods"), @r"
         PATH                 GIVES       COUNTS   WHY
@@ -232,52 +232,52 @@ fn the_shape_for_machines() {
     let mut kg = Home::with(Sandbox::builder());
     kg.grant_and_download("alice", "read");
     insta::assert_snapshot!(kg.run("access explain alice -c prod get pods -n default -o json"), @r#"
+    {
+      "user": "alice",
+      "cluster": "prod",
+      "level": "read",
+      "through": "grant",
+      "paths": [
         {
-          "user": "alice",
-          "cluster": "prod",
-          "level": "read",
-          "through": "grant",
-          "paths": [
-            {
-              "path": "organization role",
-              "gives": null,
-              "counts": false,
-              "what": "'alice' is organization developer"
-            },
-            {
-              "path": "cluster owner",
-              "gives": null,
-              "counts": false,
-              "what": "'alice' does not own cluster 'prod'"
-            },
-            {
-              "path": "project",
-              "gives": null,
-              "counts": false,
-              "what": "the cluster is in no project"
-            },
-            {
-              "path": "grant",
-              "gives": "read",
-              "counts": true,
-              "what": "'alice' was granted read"
-            },
-            {
-              "path": "role binding",
-              "gives": null,
-              "counts": false,
-              "what": "'alice' has no role binding"
-            }
-          ],
-          "can_download": true,
-          "refused_because": null,
-          "live_version": 1,
-          "answer": {
-            "question": "get pods in namespace 'default'",
-            "allowed": true,
-            "reason": "RBAC: allowed by ClusterRoleBinding \"kubegrant:[INSTALLATION]:view\" of ClusterRole \"view\" to ServiceAccount \"alice-[HEX]-v1/kubegrant\""
-          }
+          "path": "organization role",
+          "gives": null,
+          "counts": false,
+          "what": "'alice' is organization developer"
+        },
+        {
+          "path": "cluster owner",
+          "gives": null,
+          "counts": false,
+          "what": "'alice' does not own cluster 'prod'"
+        },
+        {
+          "path": "project",
+          "gives": null,
+          "counts": false,
+          "what": "the cluster is in no project"
+        },
+        {
+          "path": "grant",
+          "gives": "read",
+          "counts": true,
+          "what": "'alice' was granted read"
+        },
+        {
+          "path": "role binding",
+          "gives": null,
+          "counts": false,
+          "what": "'alice' has no role binding"
         }
-        [exit 0]
+      ],
+      "can_download": true,
+      "refused_because": null,
+      "live_version": 1,
+      "answer": {
+        "question": "get pods in namespace 'default'",
+        "allowed": true,
+        "reason": "RBAC: allowed by ClusterRoleBinding \"kubegrant:[INSTALLATION]:view\" of ClusterRole \"view\" to ServiceAccount \"alice-[HEX]-v1/kubegrant-users\""
+      }
+    }
+    [exit 0]
     "#);
 }

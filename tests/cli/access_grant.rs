@@ -118,12 +118,12 @@ fn what_ended_by_itself_is_owed_and_reconcile_ends_it_on_the_cluster() {
         hint: run `kubegrant reconcile`
         [exit 6]
     ");
-    insta::assert_snapshot!(kg.run("reconcile"), @r"
-        CLUSTER   STATE     WHAT
-        prod      changed   delete binding kubegrant:[INSTALLATION]:view cluster-wide
-        prod      changed   delete account alice-[HEX]-v1
-        prod      changed   version 1 of 'alice' is gone
-        [exit 0]
+    insta::assert_snapshot!(kg.run("reconcile"), @"
+    CLUSTER   STATE     WHAT
+    prod      changed   delete binding kubegrant:[INSTALLATION]:view cluster-wide
+    prod      changed   delete account kubegrant-users/alice-[HEX]-v1
+    prod      changed   version 1 of 'alice' is gone
+    [exit 0]
     ");
     assert!(kg.accounts().is_empty());
     assert!(matches!(get(&file, PODS), 401 | 403));

@@ -98,12 +98,12 @@ fn revoking_while_the_cluster_is_away_is_recorded_owed_and_paid() {
     ");
     kg.sandbox.restart().expect("back");
     assert_eq!(get(&file, PODS), 200, "nobody could tell the cluster");
-    insta::assert_snapshot!(kg.run("reconcile"), @r"
-        CLUSTER   STATE     WHAT
-        prod      changed   delete binding kubegrant:[INSTALLATION]:view cluster-wide
-        prod      changed   delete account alice-[HEX]-v1
-        prod      changed   version 1 of 'alice' is gone
-        [exit 0]
+    insta::assert_snapshot!(kg.run("reconcile"), @"
+    CLUSTER   STATE     WHAT
+    prod      changed   delete binding kubegrant:[INSTALLATION]:view cluster-wide
+    prod      changed   delete account kubegrant-users/alice-[HEX]-v1
+    prod      changed   version 1 of 'alice' is gone
+    [exit 0]
     ");
     assert!(matches!(get(&file, PODS), 401 | 403));
     insta::assert_snapshot!(kg.run("status"), @r"

@@ -21,29 +21,31 @@ fn map() -> serde_json::Value {
 fn show_says_where_write_reaches_and_why_not_elsewhere() {
     let mut kg = Home::new();
     namespace(&kg, "shop");
-    insta::assert_snapshot!(kg.run("cluster show prod"), @r"
-        Name:          prod
-        State:         active
-        Protected:     no
-        Owner:         <none>
-        Project:       <none>
-        Your access:   full (organization owner)
-        Description:   <none>
-        Labels:        <none>
-        Server:        https://127.0.0.1:[PORT]
-        Version:       v1.36.0+sandbox
-        Identity:      [UID]
-        Manager:       kubegrant-manager (login: token, ends 2036-11-19T10:00:00Z)
-        Credentials:   0
-        Pending:       0
-        Write:         edit in default,shop
-        Held back:     kube-node-lease: a system namespace
-                       kube-public: a system namespace
-                       kube-system: a system namespace
-                       kubegrant: kubegrant's own namespace
-        Registered:    2026-11-22T10:00:00Z
-        Reached:       2026-11-22T10:00:00Z
-        [exit 0]
+    insta::assert_snapshot!(kg.run("cluster show prod"), @"
+    Name:          prod
+    State:         active
+    Protected:     no
+    Owner:         <none>
+    Project:       <none>
+    Your access:   full (organization owner)
+    Description:   <none>
+    Labels:        <none>
+    Server:        https://127.0.0.1:[PORT]
+    Version:       v1.36.0+sandbox
+    Identity:      [UID]
+    Manager:       kubegrant-manager (login: token, ends 2036-11-19T10:00:00Z)
+    Issuer:        kubegrant-issuer-8d91efc5 (login: token, ends 2036-11-19T10:00:00Z)
+    Credentials:   0
+    Pending:       0
+    Write:         edit in default,shop
+    Held back:     kube-node-lease: a system namespace
+                   kube-public: a system namespace
+                   kube-system: a system namespace
+                   kubegrant: kubegrant's own namespace
+                   kubegrant-users: kubegrant's own namespace
+    Registered:    2026-11-22T10:00:00Z
+    Reached:       2026-11-22T10:00:00Z
+    [exit 0]
     ");
 }
 
@@ -52,27 +54,28 @@ fn a_developer_sees_less_and_asks_the_cluster_nothing() {
     let mut kg = Home::new();
     kg.run("access grant alice -c prod -l read").success();
     kg.sandbox.clear_requests();
-    insta::assert_snapshot!(kg.run_as("alice", "cluster show prod"), @r"
-        Name:          prod
-        State:         active
-        Protected:     no
-        Owner:         <none>
-        Project:       <none>
-        Your access:   read (grant)
-        Description:   <none>
-        Labels:        <none>
-        Server:        https://127.0.0.1:[PORT]
-        Version:       v1.36.0+sandbox
-        Identity:      [UID]
-        Manager:       kubegrant-manager (login: token, ends 2036-11-19T10:00:00Z)
-        Credentials:   -
-        Pending:       -
-        Write:         edit where it is not held back
-        Held back:     others: not known
-        Registered:    2026-11-22T10:00:00Z
-        Reached:       2026-11-22T10:00:00Z
-        [exit 0]
-        ");
+    insta::assert_snapshot!(kg.run_as("alice", "cluster show prod"), @"
+    Name:          prod
+    State:         active
+    Protected:     no
+    Owner:         <none>
+    Project:       <none>
+    Your access:   read (grant)
+    Description:   <none>
+    Labels:        <none>
+    Server:        https://127.0.0.1:[PORT]
+    Version:       v1.36.0+sandbox
+    Identity:      [UID]
+    Manager:       kubegrant-manager (login: token, ends 2036-11-19T10:00:00Z)
+    Issuer:        kubegrant-issuer-8d91efc5 (login: token, ends 2036-11-19T10:00:00Z)
+    Credentials:   -
+    Pending:       -
+    Write:         edit where it is not held back
+    Held back:     others: not known
+    Registered:    2026-11-22T10:00:00Z
+    Reached:       2026-11-22T10:00:00Z
+    [exit 0]
+    ");
     assert!(kg.sandbox.requests().is_empty());
 }
 
@@ -245,27 +248,29 @@ fn a_check_of_a_healthy_cluster_changes_nothing() {
     let mut kg = Home::new();
     kg.grant_and_download("alice", "read");
     kg.sandbox.clear_requests();
-    insta::assert_snapshot!(kg.run("cluster check prod"), @r"
-        CHECK       RESULT       WHAT
-        reachable   ok           https://127.0.0.1:[PORT]
-        pins        ok           the CA and the identity are those that were registered
-        version     ok           v1.36.0+sandbox
-        rights      ok           the manager may do its work
-        objects     ok           all of ours are there
-        objects     ok           none of ours was changed
-        objects     ok           nothing foreign in our namespace
-        admins      ok           nobody else is bound to cluster-admin, or to a role as strong
-        ways in     ok           no role gives others a way to our accounts, or past them
-        levels      ok           no account may do more than its level, as far as the API server was asked
-        tokens      ok           no Secret of others, where it was looked, holds one that never ends
-        tokens      not looked   elsewhere: who may list Secrets may read them, so the manager may not
-        roles       ok           none that is bound is gone or escalates
-        write       reaches      default
-        write       held back    kube-node-lease: a system namespace
-        write       held back    kube-public: a system namespace
-        write       held back    kube-system: a system namespace
-        write       held back    kubegrant: kubegrant's own namespace
-        [exit 0]
+    insta::assert_snapshot!(kg.run("cluster check prod"), @"
+    CHECK       RESULT       WHAT
+    reachable   ok           https://127.0.0.1:[PORT]
+    pins        ok           the CA and the identity are those that were registered
+    version     ok           v1.36.0+sandbox
+    rights      ok           the manager may do its work
+    issuer      ok           the issuer may hand out no more than write
+    objects     ok           all of ours are there
+    objects     ok           none of ours was changed
+    objects     ok           nothing foreign in our namespace
+    admins      ok           nobody else is bound to cluster-admin, or to a role as strong
+    ways in     ok           no role gives others a way to our accounts, or past them
+    levels      ok           no account may do more than its level, as far as the API server was asked
+    tokens      ok           no Secret of others, where it was looked, holds one that never ends
+    tokens      not looked   elsewhere: who may list Secrets may read them, so the manager may not
+    roles       ok           none that is bound is gone or escalates
+    write       reaches      default
+    write       held back    kube-node-lease: a system namespace
+    write       held back    kube-public: a system namespace
+    write       held back    kube-system: a system namespace
+    write       held back    kubegrant: kubegrant's own namespace
+    write       held back    kubegrant-users: kubegrant's own namespace
+    [exit 0]
     ");
     assert!(!kg.was_changed());
 }
@@ -275,9 +280,9 @@ fn a_check_names_what_is_missing_changed_and_foreign() {
     let mut kg = Home::new();
     kg.grant_and_download("alice", "read");
     let account = kg.accounts().pop().expect("an account");
-    let name = account.trim_start_matches("kubegrant/");
+    let (namespace, name) = account.split_once('/').expect("a place");
     kg.sandbox
-        .remove_object("v1", "ServiceAccount", Some("kubegrant"), name);
+        .remove_object("v1", "ServiceAccount", Some(namespace), name);
     kg.sandbox
         .put_object(json!({
             "apiVersion": "v1", "kind": "ServiceAccount",
@@ -296,7 +301,7 @@ fn a_check_names_what_is_missing_changed_and_foreign() {
     assert_eq!(
         found["missing"],
         json!([format!(
-            "account {name}, which somebody deleted: version 1 of 'alice' ends with `reconcile`"
+            "account {account}, which somebody deleted: version 1 of 'alice' ends with `reconcile`"
         )])
     );
     assert_eq!(found["changed"], json!([format!("binding {list}")]));

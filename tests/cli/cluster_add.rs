@@ -68,7 +68,8 @@ fn what_is_made_is_labelled_and_nothing_more_than_the_manager() {
         })
         .collect();
     made.sort();
-    assert_eq!(made.len(), 7, "{made:?}");
+    // Two namespaces; accounts, logins, and roles with their bindings of the manager and the issuer.
+    assert_eq!(made.len(), 2 + 2 + 2 + 2 * 5, "{made:?}");
     let token = kg.objects("ServiceAccount");
     let manager = token
         .iter()
@@ -399,7 +400,7 @@ fn the_operators_credential_is_not_kept_and_the_manager_outlives_it() {
         .collect();
     // The manager; and the account whose token is tried before it is handed over.
     let manager = "system:serviceaccount:kubegrant:kubegrant-manager";
-    let alice = "system:serviceaccount:kubegrant:alice-";
+    let alice = "system:serviceaccount:kubegrant-users:alice-";
     let is_known = |user: &String| user == manager || user.starts_with(alice);
     assert!(users.iter().all(is_known), "{users:?}");
 }

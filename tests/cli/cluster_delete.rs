@@ -313,15 +313,16 @@ fn forgetting_says_what_may_be_left_behind() {
         hint: ask 'olivia'
         [exit 4]
         ");
-    insta::assert_snapshot!(kg.run("cluster delete prod --forget --yes --confirm prod"), @r"
-        NAME   RESULT      ENDED CREDENTIALS
-        prod   forgotten   1
-        ----- stderr -----
-        Cluster 'prod' is forgotten; it was not asked.
-        warning: left behind: account kubegrant/alice-[HEX]-v1 (version 1 of 'alice'), whose tokens may work until they end
-        warning: left behind: account kubegrant/kubegrant-manager and the bindings kubegrant:[INSTALLATION]:manager, kubegrant:[INSTALLATION]:view and kubegrant:[INSTALLATION]:cluster-admin
-        [exit 0]
-        ");
+    insta::assert_snapshot!(kg.run("cluster delete prod --forget --yes --confirm prod"), @"
+    NAME   RESULT      ENDED CREDENTIALS
+    prod   forgotten   1
+    ----- stderr -----
+    Cluster 'prod' is forgotten; it was not asked.
+    warning: left behind: account kubegrant-users/alice-[HEX]-v1 (version 1 of 'alice'), whose tokens may work until they end
+    warning: left behind: account kubegrant/kubegrant-manager and the bindings kubegrant:[INSTALLATION]:manager, kubegrant:[INSTALLATION]:view and kubegrant:[INSTALLATION]:cluster-admin
+    warning: left behind: account kubegrant/kubegrant-issuer-8d91efc5, the bindings kubegrant:[INSTALLATION]:issuer and namespace kubegrant-users
+    [exit 0]
+    ");
     kg.run("cluster show prod").exit(3);
     kg.run("status").success();
 }

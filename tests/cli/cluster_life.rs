@@ -121,27 +121,26 @@ fn unarchiving_what_is_not_archived_is_said() {
 fn a_transfer_says_first_what_the_old_owner_will_have() {
     let mut kg = Home::new();
     kg.run("cluster transfer prod --to alice --yes").success();
-    insta::assert_snapshot!(kg.run("cluster transfer prod --to bob --yes"), @r"
-        NAME   STATE    PROTECTED   APPLIED   OWNER
-        prod   active   no          yes       bob
-        ----- stderr -----
-        After this, 'alice' has no access on cluster 'prod'.
-        'bob' owns cluster 'prod'.
-        warning: 'alice' had all power on cluster 'prod': tokens that were minted with it for other accounts, the manager's too, and bindings that were made live on
-        hint: end it with `kubegrant cluster rotate-accounts prod`, which lists what others bound
-        [exit 0]
-        ");
+    insta::assert_snapshot!(kg.run("cluster transfer prod --to bob --yes"), @"
+    NAME   STATE    PROTECTED   APPLIED   OWNER
+    prod   active   no          yes       bob
+    ----- stderr -----
+    After this, 'alice' has no access on cluster 'prod'.
+    'bob' owns cluster 'prod'.
+    [exit 0]
+    ");
     kg.run_as("alice", "cluster show prod").exit(3);
     kg.run("access grant alice -c prod -l read").success();
     kg.run("cluster transfer prod --to alice --yes").success();
-    insta::assert_snapshot!(kg.run("cluster transfer prod --to bob --dry-run"), @r"
-        WOULD
-        transfer cluster 'prod' from 'alice' to 'bob'
-        'alice' has read (grant) then
-        ----- stderr -----
-        Nothing was changed (dry run).
-        [exit 0]
-        ");
+    insta::assert_snapshot!(kg.run("cluster transfer prod --to bob --dry-run"), @"
+    WOULD
+    transfer cluster 'prod' from 'alice' to 'bob'
+    make another account the issuer of cluster 'prod', and end account 'kubegrant-issuer-811df171'
+    'alice' has read (grant) then
+    ----- stderr -----
+    Nothing was changed (dry run).
+    [exit 0]
+    ");
     insta::assert_snapshot!(kg.run("cluster transfer prod --to alice --yes"), @r"
         NAME   STATE    PROTECTED   APPLIED   OWNER
         prod   active   no          yes       alice
@@ -169,10 +168,12 @@ fn a_transfer_seals_anew_and_the_old_owners_key_opens_nothing() {
     let all = ["olivia", "alice", "bob"];
     assert_eq!(kg.openers(&all), ["olivia"]);
     kg.run("cluster transfer prod --to alice --yes").success();
-    assert_eq!(kg.openers(&all), ["olivia", "alice"]);
+    assert_eq!(kg.openers(&all), ["olivia"]);
+    assert_eq!(kg.openers_of_issuer(&all), ["olivia", "alice"]);
     kg.run_as("alice", "kubeconfig download prod").success();
     kg.run("cluster transfer prod --to bob --yes").success();
-    assert_eq!(kg.openers(&all), ["olivia", "bob"]);
+    assert_eq!(kg.openers(&all), ["olivia"]);
+    assert_eq!(kg.openers_of_issuer(&all), ["olivia", "bob"]);
 }
 
 #[test]
@@ -182,7 +183,8 @@ fn a_transfer_while_the_cluster_is_away_is_recorded_and_owed() {
     let hers = kg.download_for("alice");
     kg.sandbox.stop();
     kg.run("cluster transfer prod --to bob --yes").exit(6);
-    assert_eq!(kg.openers(&["olivia", "alice", "bob"]), ["olivia", "bob"]);
+    let all = ["olivia", "alice", "bob"];
+    assert_eq!(kg.openers_of_issuer(&all), ["olivia", "bob"]);
     kg.sandbox.restart().expect("back");
     kg.run("reconcile").success();
     assert!(matches!(get(&hers, PODS), 401 | 403));
@@ -200,21 +202,22 @@ fn a_demoted_admin_opens_nothing_and_what_they_could_open_is_listed() {
     let provider = "SELECT secret FROM provider_tokens";
     assert_eq!(kg.openers(&["olivia", "ada"]), ["olivia", "ada"]);
     assert!(kg.open("ada", &kg.sealed(provider)).is_some());
-    insta::assert_snapshot!(kg.run("user set-role ada developer"), @r"
-        Name:     ada
-        Role:     developer
-        State:    active
-        E-mail:   <none>
-        Key:      [KEY]
-        Added:    2026-11-22T10:00:00Z
-        ----- stderr -----
-        'ada' is developer now.
-        warning: they could open the manager login of cluster 'prod': rotate it at its source
-        warning: they could open the provider token of cluster 'prod': rotate it at its source
-        warning: 'ada' had all power on cluster 'prod': tokens that were minted with it for other accounts, the manager's too, and bindings that were made live on
-        hint: end it with `kubegrant cluster rotate-accounts prod`, which lists what others bound
-        [exit 0]
-        ");
+    insta::assert_snapshot!(kg.run("user set-role ada developer"), @"
+    Name:     ada
+    Role:     developer
+    State:    active
+    E-mail:   <none>
+    Key:      [KEY]
+    Added:    2026-11-22T10:00:00Z
+    ----- stderr -----
+    'ada' is developer now.
+    warning: they could open the manager login of cluster 'prod': rotate it at its source
+    warning: they could open the issuer login of cluster 'prod': rotate it at its source
+    warning: they could open the provider token of cluster 'prod': rotate it at its source
+    warning: 'ada' had all power on cluster 'prod': tokens that were minted with it for other accounts, the manager's too, and bindings that were made live on
+    hint: end it with `kubegrant cluster rotate-accounts prod`, which lists what others bound
+    [exit 0]
+    ");
     assert_eq!(kg.openers(&["olivia", "ada"]), ["olivia"]);
     assert!(kg.open("ada", &kg.sealed(provider)).is_none());
     assert!(kg.open("olivia", &kg.sealed(provider)).is_some());

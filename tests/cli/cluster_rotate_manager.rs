@@ -31,7 +31,8 @@ const WHOAMI: &str = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
 /// A token of an account in our namespace, minted by somebody with full access, for ten years.
 pub(crate) fn mint(kg: &Home, account: &str) -> String {
     let admin = kg.sandbox.admin_kubeconfig_token();
-    let path = format!("/api/v1/namespaces/kubegrant/serviceaccounts/{account}/token");
+    let (namespace, account) = account.split_once('/').unwrap_or(("kubegrant", account));
+    let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token");
     let wish = json!({
         "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
         "spec": { "audiences": [], "expirationSeconds": 315_360_000 },
@@ -152,7 +153,7 @@ fn whatever_answer_is_lost_one_account_is_the_manager() {
         "cluster relink prod --kubeconfig admin.conf --yes",
     ] {
         let mut reached_the_end = false;
-        for nth in 1..120 {
+        for nth in 1..160 {
             let mut kg = Home::with(Sandbox::builder().token_cache(false));
             let old = login(&kg);
             let minted = mint(&kg, "kubegrant-manager");

@@ -170,15 +170,15 @@ fn a_dry_run_of_a_reconcile_says_what_drifted() {
     let mut kg = Home::new();
     kg.grant_and_download("alice", "read");
     let account = kg.accounts().pop().expect("an account");
-    let name = account.trim_start_matches("kubegrant/");
+    let (namespace, name) = account.split_once('/').expect("a place");
     kg.sandbox
-        .remove_object("v1", "ServiceAccount", Some("kubegrant"), name);
-    insta::assert_snapshot!(kg.run("reconcile --dry-run"), @r"
-        CLUSTER   STATE          WHAT
-        prod      would change   end version 1 of 'alice': its account was deleted on the cluster (account 'alice-[HEX]-v1')
-        ----- stderr -----
-        Nothing was changed (dry run).
-        [exit 0]
+        .remove_object("v1", "ServiceAccount", Some(namespace), name);
+    insta::assert_snapshot!(kg.run("reconcile --dry-run"), @"
+    CLUSTER   STATE          WHAT
+    prod      would change   end version 1 of 'alice': its account was deleted on the cluster (account 'kubegrant-users/alice-[HEX]-v1')
+    ----- stderr -----
+    Nothing was changed (dry run).
+    [exit 0]
     ");
     assert!(kg.accounts().is_empty());
 }

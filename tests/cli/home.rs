@@ -296,9 +296,10 @@ impl Home {
     /// The accounts of users that live on the cluster.
     pub(crate) fn accounts(&self) -> Vec<String> {
         let ours = |name: &String| {
-            name.starts_with("kubegrant/")
-                && !name.ends_with("/default")
-                && !name.contains("manager")
+            let (place, name) = name.split_once('/').unwrap_or_default();
+            ["kubegrant", "kubegrant-users"].contains(&place)
+                && name != "default"
+                && !["manager", "issuer"].iter().any(|it| name.contains(it))
         };
         let accounts = self.objects("ServiceAccount").into_iter();
         accounts.map(|(name, _)| name).filter(ours).collect()
@@ -323,6 +324,13 @@ impl Home {
     /// Who of these can open the manager's login of the only cluster.
     pub(crate) fn openers<'a>(&self, users: &[&'a str]) -> Vec<&'a str> {
         let sealed = self.sealed("SELECT manager_secret FROM clusters WHERE name = 'prod'");
+        let opens = |user: &&&str| self.open(user, &sealed).is_some();
+        users.iter().filter(opens).copied().collect()
+    }
+
+    /// Who of these can open the login of its issuer.
+    pub(crate) fn openers_of_issuer<'a>(&self, users: &[&'a str]) -> Vec<&'a str> {
+        let sealed = self.sealed("SELECT secret FROM issuers");
         let opens = |user: &&&str| self.open(user, &sealed).is_some();
         users.iter().filter(opens).copied().collect()
     }

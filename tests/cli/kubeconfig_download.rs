@@ -204,12 +204,12 @@ fn a_developer_downloads_for_nobody_else() {
 fn a_developers_key_opens_no_manager_login_and_the_way_out_is_said() {
     let mut kg = Home::new();
     kg.run("access grant alice -c prod -l read").success();
-    insta::assert_snapshot!(kg.run_as("alice", "kubeconfig download prod"), @r"
-        ----- stderr -----
-        error: your key does not open the manager login of cluster 'prod'
+    insta::assert_snapshot!(kg.run_as("alice", "kubeconfig download prod"), @"
+    ----- stderr -----
+    error: your key does not open the issuer login of cluster 'prod'
 
-        hint: only organization owners and admins and the cluster's owner can use it: ask one of them to do this, or, for a kubeconfig of yours, to run `kubegrant kubeconfig download prod --user YOU`
-        [exit 4]
+    hint: only organization owners and admins and the cluster's owner can use it: ask one of them to do this, or, for a kubeconfig of yours, to run `kubegrant kubeconfig download prod --user YOU`
+    [exit 4]
     ");
     assert!(kg.accounts().is_empty());
 }

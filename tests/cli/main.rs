@@ -23,6 +23,7 @@ mod heads;
 mod home;
 mod hostile_lists;
 mod init;
+mod issuer;
 mod kubeconfig_download;
 mod kubeconfig_rotate;
 mod merge;

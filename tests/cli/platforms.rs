@@ -59,16 +59,21 @@ fn deny_without_team(kg: &Home, group: &str, resources: &[&str]) {
 }
 
 fn put_namespace(kg: &Home) {
+    put_namespace_called(kg, "kubegrant");
+}
+
+fn put_namespace_called(kg: &Home, name: &str) {
     let namespace = json!({
         "apiVersion": "v1", "kind": "Namespace",
-        "metadata": { "name": "kubegrant", "labels": { "team": "platform" } },
+        "metadata": { "name": name, "labels": { "team": "platform" } },
     });
     kg.sandbox.put_object(namespace).expect("put");
 }
 
 fn namespace(kg: &Home) -> Value {
     let found = kg.objects("Namespace").into_iter();
-    let mut found = found.filter(|(name, _)| name.ends_with("kubegrant"));
+    let mut found =
+        found.filter(|(name, _)| name.ends_with("kubegrant") && !name.contains("users"));
     found.next().expect("the namespace").1
 }
 
@@ -166,6 +171,10 @@ fn an_empty_namespace_of_the_platform_is_taken_over_and_given_back() {
     put_namespace(&kg);
     deny_without_team(&kg, "", &["namespaces"]);
     kg.run("cluster add prod --kubeconfig admin.conf")
+        .exit(5)
+        .says("namespace 'kubegrant-users'");
+    put_namespace_called(&kg, "kubegrant-users");
+    kg.run("cluster add prod --kubeconfig admin.conf")
         .success()
         .says("stays when the cluster is deleted");
     kg.grant_and_download("bob", "read");
@@ -233,14 +242,16 @@ fn what_could_not_be_taken_away_again_is_named_with_its_commands() {
             retry_after: None,
         },
     });
-    insta::assert_snapshot!(kg.run("cluster add prod --kubeconfig admin.conf"), @r"
-        ----- stderr -----
-        error: cannot use context 'sandbox' for cluster 'prod': what answers at https://127.0.0.1:[PORT] does not take the token that the cluster has just given: Unauthorized; what was made on the cluster could not all be taken away
+    insta::assert_snapshot!(kg.run("cluster add prod --kubeconfig admin.conf"), @"
+    ----- stderr -----
+    error: cannot use context 'sandbox' for cluster 'prod': what answers at https://127.0.0.1:[PORT] does not take the token that the cluster has just given: Unauthorized; what was made on the cluster could not all be taken away
 
-        hint: a proxy with logins of its own may be in front, which takes no tokens of ServiceAccounts: use a kubeconfig with the API server's own address
-        hint: take it away with `kubectl --context sandbox delete clusterrolebinding kubegrant:[INSTALLATION]:manager`
-        hint: take it away with `kubectl --context sandbox delete clusterrole kubegrant:[INSTALLATION]:manager`
-        [exit 5]
+    hint: a proxy with logins of its own may be in front, which takes no tokens of ServiceAccounts: use a kubeconfig with the API server's own address
+    hint: take it away with `kubectl --context sandbox delete clusterrolebinding kubegrant:[INSTALLATION]:manager`
+    hint: take it away with `kubectl --context sandbox delete clusterrolebinding kubegrant:[INSTALLATION]:issuer`
+    hint: take it away with `kubectl --context sandbox delete clusterrole kubegrant:[INSTALLATION]:manager`
+    hint: take it away with `kubectl --context sandbox delete clusterrole kubegrant:[INSTALLATION]:issuer`
+    [exit 5]
     ");
 }
 
@@ -253,7 +264,7 @@ fn a_rule_that_refuses_an_account_is_that_accounts_trouble() {
     kg.run("kubeconfig download prod --user alice --plain -f a.kc")
         .exit(6)
         .says(POLICY)
-        .says("account 'alice-");
+        .says("account 'kubegrant-users/alice-");
     assert!(!kg.path("a.kc").exists());
     assert_eq!(get(&kg.download_for("bob"), PODS), 200);
     kg.run("access revoke bob -c prod --yes")

@@ -288,7 +288,12 @@ fn nobody_takes_more_than_they_have_by_taking_it_for_others() {
         "kubeconfig download prod --shared --user alice --plain",
     )
     .exit(4);
+    // What gives more than the issuer may is an admin's to make.
     kg.run_as("carol", "kubeconfig download prod --shared --user alice")
+        .exit(6)
+        .says("more than its issuer may");
+    kg.run("reconcile").success();
+    kg.run("kubeconfig download prod --shared --user alice")
         .success();
 }
 

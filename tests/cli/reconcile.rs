@@ -55,10 +55,10 @@ fn a_list_edited_by_hand_is_repaired() {
     }]);
     kg.sandbox.put_object(binding).expect("stored");
     assert_eq!(get(&file, PODS), 403);
-    insta::assert_snapshot!(kg.run("reconcile"), @r"
-        CLUSTER   STATE     WHAT
-        prod      changed   set binding kubegrant:[INSTALLATION]:view cluster-wide to alice-[HEX]-v1
-        [exit 0]
+    insta::assert_snapshot!(kg.run("reconcile"), @"
+    CLUSTER   STATE     WHAT
+    prod      changed   set binding kubegrant:[INSTALLATION]:view cluster-wide to kubegrant-users/alice-[HEX]-v1
+    [exit 0]
     ");
     assert_eq!(get(&file, PODS), 200);
     let lists = kg.objects("ClusterRoleBinding");
@@ -77,11 +77,11 @@ fn a_list_that_gives_another_role_is_made_anew() {
     binding["roleRef"]["name"] = "cluster-admin".into();
     kg.sandbox.put_object(binding).expect("stored");
     assert_eq!(get(&file, "/api/v1/secrets"), 200, "escalated");
-    insta::assert_snapshot!(kg.run("reconcile"), @r"
-        CLUSTER   STATE     WHAT
-        prod      changed   delete binding kubegrant:[INSTALLATION]:view cluster-wide
-        prod      changed   create binding kubegrant:[INSTALLATION]:view cluster-wide with alice-[HEX]-v1
-        [exit 0]
+    insta::assert_snapshot!(kg.run("reconcile"), @"
+    CLUSTER   STATE     WHAT
+    prod      changed   delete binding kubegrant:[INSTALLATION]:view cluster-wide
+    prod      changed   create binding kubegrant:[INSTALLATION]:view cluster-wide with kubegrant-users/alice-[HEX]-v1
+    [exit 0]
     ");
     assert_eq!(get(&file, "/api/v1/secrets"), 403);
     assert_eq!(get(&file, PODS), 200);
@@ -98,10 +98,10 @@ fn a_new_namespace_joins_write_at_the_next_reconcile() {
         .expect("stored");
     let path = "/api/v1/namespaces/shop/configmaps";
     assert_eq!(call(&file, "POST", path, Some(&map())), 403);
-    insta::assert_snapshot!(kg.run("reconcile"), @r"
-        CLUSTER   STATE     WHAT
-        prod      changed   create binding kubegrant:[INSTALLATION]:edit in namespace 'shop' with bob-[HEX]-v1
-        [exit 0]
+    insta::assert_snapshot!(kg.run("reconcile"), @"
+    CLUSTER   STATE     WHAT
+    prod      changed   create binding kubegrant:[INSTALLATION]:edit in namespace 'shop' with kubegrant-users/bob-[HEX]-v1
+    [exit 0]
     ");
     assert_eq!(call(&file, "POST", path, Some(&map())), 201);
 }

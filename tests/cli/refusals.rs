@@ -219,8 +219,13 @@ fn taking_a_stronger_login_into_ones_own_hands() {
         hint: leave out `--plain`: the file is sealed to its owner then
         [exit 4]
         ");
+    // Ada is an admin: hers stands where the issuer has nothing to say.
     kg.run_as("alice", "kubeconfig download prod --user ada")
-        .success();
+        .exit(6)
+        .says("more than its issuer may");
+    assert_eq!(kg.files(), ["admin.conf"]);
+    kg.run("reconcile").success();
+    kg.run("kubeconfig download prod --user ada").success();
     assert_eq!(kg.files(), ["admin.conf", "prod.ada.kubeconfig.age"]);
 }
 
@@ -233,13 +238,13 @@ fn a_developer_whose_key_opens_no_login_rotates_nothing() {
         phases.map(|phase| kg.events("kubeconfig rotate", phase))
     };
     assert_eq!(rotations(&mut kg), [0; 4]);
-    insta::assert_snapshot!(kg.run_as("alice", "kubeconfig rotate prod --yes"), @r"
-        ----- stderr -----
-        error: your key does not open the manager login of cluster 'prod'
+    insta::assert_snapshot!(kg.run_as("alice", "kubeconfig rotate prod --yes"), @"
+    ----- stderr -----
+    error: your key does not open the issuer login of cluster 'prod'
 
-        hint: only organization owners and admins and the cluster's owner can use it: ask one of them to do this, or, for a kubeconfig of yours, to run `kubegrant kubeconfig download prod --user YOU`
-        [exit 4]
-        ");
+    hint: only organization owners and admins and the cluster's owner can use it: ask one of them to do this, or, for a kubeconfig of yours, to run `kubegrant kubeconfig download prod --user YOU`
+    [exit 4]
+    ");
     assert_eq!(rotations(&mut kg), [0, 0, 0, 1], "the refusal alone");
     assert_eq!(crate::home::get(&file, crate::home::PODS), 200);
 }

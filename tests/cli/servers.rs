@@ -70,7 +70,7 @@ fn a_binding_by_a_group_is_waited_out() {
         },
         "subjects": [{
             "apiGroup": "rbac.authorization.k8s.io", "kind": "Group",
-            "name": "system:serviceaccounts:kubegrant",
+            "name": "system:serviceaccounts:kubegrant-users",
         }],
     });
     kg.sandbox.put_object(binding).expect("put");

@@ -164,7 +164,7 @@ fn bindings_of_others_lose_the_account_that_ends_and_are_named() {
     let mut kg = Home::new();
     let file = kg.grant_and_download("alice", "read");
     let account = kg.accounts().remove(0);
-    let account = account.trim_start_matches("kubegrant/").to_owned();
+    let account = account.trim_start_matches("kubegrant-users/").to_owned();
     let binding = json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
         "metadata": { "name": "mine" },
@@ -173,7 +173,7 @@ fn bindings_of_others_lose_the_account_that_ends_and_are_named() {
             "name": "cluster-admin",
         },
         "subjects": [
-            { "kind": "ServiceAccount", "name": account, "namespace": "kubegrant" },
+            { "kind": "ServiceAccount", "name": account, "namespace": "kubegrant-users" },
             { "kind": "User", "name": "eve", "apiGroup": "rbac.authorization.k8s.io" },
         ],
     });

@@ -63,11 +63,11 @@ fn an_old_store_is_brought_up_to_date_once_and_vouched_for() {
         kg.run("user list").success().says("carol");
         kg.run("audit verify").success().says("Events:       61");
         assert_eq!(number(&kg, upgrades), 1);
-        assert_eq!(number(&kg, "PRAGMA user_version"), 9);
+        assert_eq!(number(&kg, "PRAGMA user_version"), 10);
     }
     kg.run("audit list --action upgrade")
         .success()
-        .says("schema 9; the records are as they were left");
+        .says("schema 10; the records are as they were left");
     kg.run("project show shop")
         .success()
         .says("held by alice, bob");
@@ -185,10 +185,10 @@ fn stores_of_later_schemas_are_brought_up_to_date_and_their_edits_are_found() {
     ] {
         let mut kg = left_by(store, "");
         kg.run("audit verify").success().says("Whole:        yes");
-        assert_eq!(number(&kg, "PRAGMA user_version"), 9);
+        assert_eq!(number(&kg, "PRAGMA user_version"), 10);
         kg.run("audit list --action upgrade")
             .success()
-            .says("schema 9; the records are as they were left");
+            .says("schema 10; the records are as they were left");
         kg.run("project show shop").success().says("bob");
         kg.run("cluster set prod --description words").success();
         kg.run("audit verify").success();

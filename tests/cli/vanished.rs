@@ -5,17 +5,21 @@ use serde_json::{Value, json};
 
 use crate::home::{Home, PODS, get};
 
+/// The namespace of developers' accounts.
+const USERS: &str = "kubegrant-users";
+
 /// Deletes the only account of a user, as `kubectl delete serviceaccount` does; gives its name.
 fn delete_account(kg: &Home, user: &str) -> String {
     let account = account_of(kg, user).expect("an account");
     kg.sandbox
-        .remove_object("v1", "ServiceAccount", Some("kubegrant"), &account);
+        .remove_object("v1", "ServiceAccount", Some(USERS), &account);
     account
 }
 
 fn account_of(kg: &Home, user: &str) -> Option<String> {
     let accounts = kg.accounts().into_iter();
-    let mut names = accounts.filter_map(|it| it.strip_prefix("kubegrant/").map(str::to_owned));
+    let mut names =
+        accounts.filter_map(|it| it.strip_prefix("kubegrant-users/").map(str::to_owned));
     names.find(|name| name.starts_with(&format!("{user}-")))
 }
 
@@ -37,20 +41,20 @@ fn an_account_deleted_by_hand_ends_its_version() {
     let other = kg.grant_and_download("bob", "read");
     delete_account(&kg, "alice");
     assert_eq!(get(&old, PODS), 401);
-    insta::assert_snapshot!(kg.run("reconcile prod --dry-run"), @r"
-        CLUSTER   STATE          WHAT
-        prod      would change   end version 1 of 'alice': its account was deleted on the cluster (account 'alice-[HEX]-v1')
-        ----- stderr -----
-        Nothing was changed (dry run).
-        [exit 0]
+    insta::assert_snapshot!(kg.run("reconcile prod --dry-run"), @"
+    CLUSTER   STATE          WHAT
+    prod      would change   end version 1 of 'alice': its account was deleted on the cluster (account 'kubegrant-users/alice-[HEX]-v1')
+    ----- stderr -----
+    Nothing was changed (dry run).
+    [exit 0]
     ");
-    insta::assert_snapshot!(kg.run("reconcile prod"), @r"
-        CLUSTER   STATE     WHAT
-        prod      changed   set binding kubegrant:[INSTALLATION]:view cluster-wide to bob-[HEX]-v1
-        prod      changed   version 1 of 'alice' is gone
-        ----- stderr -----
-        warning: cluster 'prod': version 1 of 'alice' ended: its account was deleted on the cluster (account 'alice-[HEX]-v1'); the next download begins another
-        [exit 0]
+    insta::assert_snapshot!(kg.run("reconcile prod"), @"
+    CLUSTER   STATE     WHAT
+    prod      changed   set binding kubegrant:[INSTALLATION]:view cluster-wide to kubegrant-users/bob-[HEX]-v1
+    prod      changed   version 1 of 'alice' is gone
+    ----- stderr -----
+    warning: cluster 'prod': version 1 of 'alice' ended: its account was deleted on the cluster (account 'kubegrant-users/alice-[HEX]-v1'); the next download begins another
+    [exit 0]
     ");
     assert_eq!(account_of(&kg, "alice"), None);
     insta::assert_snapshot!(kg.run("status"), @r"
@@ -123,9 +127,9 @@ fn where_the_manager_is_gone_too_nobody_ends_until_it_is_renewed() {
     let mut kg = Home::new();
     let old = kg.grant_and_download("alice", "read");
     for account in kg.accounts() {
-        let name = account.trim_start_matches("kubegrant/");
+        let (namespace, name) = account.split_once('/').expect("a place");
         kg.sandbox
-            .remove_object("v1", "ServiceAccount", Some("kubegrant"), name);
+            .remove_object("v1", "ServiceAccount", Some(namespace), name);
     }
     kg.sandbox.remove_object(
         "v1",
@@ -226,7 +230,7 @@ fn an_account_of_somebody_else_under_our_name_is_refused_with_both_ways_out() {
     let account = delete_account(&kg, "alice");
     let theirs = json!({
         "apiVersion": "v1", "kind": "ServiceAccount",
-        "metadata": { "name": account, "namespace": "kubegrant" },
+        "metadata": { "name": account, "namespace": USERS },
     });
     kg.sandbox.put_object(theirs).expect("put");
     kg.run("reconcile")
@@ -235,7 +239,7 @@ fn an_account_of_somebody_else_under_our_name_is_refused_with_both_ways_out() {
         .says("remove it")
         .says("give it back the labels");
     kg.sandbox
-        .remove_object("v1", "ServiceAccount", Some("kubegrant"), &account);
+        .remove_object("v1", "ServiceAccount", Some(USERS), &account);
     kg.run("reconcile")
         .success()
         .says("its account was deleted");
@@ -276,6 +280,7 @@ fn an_account_of_another_installation_is_neither_taken_over_nor_deleted() {
             .expect("one that is pending");
         drop(sql);
         let meta = &mut object["metadata"];
+        let account = account.trim_start_matches("kubegrant-users/");
         meta["name"] = json!(account);
         meta["labels"]["kubegrant.io/installation"] = json!("another1");
         meta["annotations"]["kubegrant.io/credential-id"] = json!(credential.to_string());
@@ -288,7 +293,7 @@ fn an_account_of_another_installation_is_neither_taken_over_nor_deleted() {
         let ran = kg.run(line);
         ran.exit(6);
         let found = kg.objects("ServiceAccount").into_iter();
-        let mut found = found.filter(|(name, _)| *name == format!("kubegrant/{account}"));
+        let mut found = found.filter(|(name, _)| *name == format!("{USERS}/{account}"));
         let found = found.next();
         let (_, found) = found.unwrap_or_else(|| panic!("it is untouched: {ran}"));
         assert_eq!(
@@ -361,9 +366,9 @@ fn a_namespace_that_is_gone_is_made_anew_by_relink() {
     kg.sandbox
         .remove_object("v1", "Namespace", None, "kubegrant");
     for account in kg.accounts() {
-        let name = account.trim_start_matches("kubegrant/");
+        let (namespace, name) = account.split_once('/').expect("a place");
         kg.sandbox
-            .remove_object("v1", "ServiceAccount", Some("kubegrant"), name);
+            .remove_object("v1", "ServiceAccount", Some(namespace), name);
     }
     for line in ["cluster check prod", "reconcile"] {
         kg.run(line)

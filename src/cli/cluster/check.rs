@@ -24,7 +24,7 @@ pub(crate) async fn run(args: &ClusterCheckArgs, context: &mut Context<'_>) -> R
     let checked = Box::pin(ops::cluster::check(context.session, &args.name)).await?;
     let drift = checked.has_drift();
     let lacks_rights = !checked.missing_rights.is_empty();
-    let is_widened = !checked.widened.is_empty();
+    let is_widened = !checked.widened.is_empty() || !checked.issuer_may.is_empty();
     let dangers = checked.ways_in.len() + checked.excess.len();
     context.output.show(&CheckView::from(checked))?;
     if dangers > 0 {
@@ -41,7 +41,7 @@ pub(crate) async fn run(args: &ClusterCheckArgs, context: &mut Context<'_>) -> R
     }
     if lacks_rights || is_widened {
         context.output.hint(&format!(
-            "put the manager's rights right with `kubegrant cluster relink {}`",
+            "put the rights of the manager and the issuer right with `kubegrant cluster relink {}`",
             args.name
         ));
     }

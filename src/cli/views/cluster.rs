@@ -128,6 +128,10 @@ frozen! {
         manager: String = cluster.manager.clone(),
         manager_login: &'static str = cluster.manager_kind.as_str(),
         manager_expires_at: Option<Time> = cluster.manager_expires_at.map(Time),
+        issuer: Option<String> = cluster.issuer.as_ref().map(|it| it.account.clone()),
+        issuer_login: Option<&'static str> = cluster.issuer.as_ref().map(|it| it.kind.as_str()),
+        issuer_expires_at: Option<Time> =
+            cluster.issuer.as_ref().and_then(|it| it.expires_at).map(Time),
         write_scope: &'static str = cluster.write_scope.as_str(),
         held_back_by_operator: Vec<String> = cluster.held_back.iter().cloned().collect(),
         write: Option<ReachView> = reach.map(ReachView::from),
@@ -165,6 +169,15 @@ impl ClusterView {
             None => (login + ")").into(),
         }
     }
+
+    fn issuer(&self) -> Option<Cell<'_>> {
+        let login = self.issuer_login?;
+        let login = format!("{} (login: {login}", self.issuer.as_deref()?);
+        Some(match self.issuer_expires_at {
+            Some(end) => [login.into(), ", ends ".into(), end.into(), ")".into()].into(),
+            None => (login + ")").into(),
+        })
+    }
 }
 
 impl View for ClusterView {
@@ -182,6 +195,7 @@ impl View for ClusterView {
             .col("Version", |it| &it.line.version)
             .col("Identity", |it| &it.kube_system_uid)
             .col("Manager", ClusterView::manager)
+            .some("Issuer", ClusterView::issuer)
             .col("Credentials", |it| count(it.line.credentials))
             .col("Pending", |it| count(it.line.pending))
             .col("Write", ClusterView::write)
@@ -237,7 +251,9 @@ frozen! {
         reachable: bool = true,
         version: String = checked.version,
         pins_match: bool = true,
+        as_issuer: bool = checked.as_issuer,
         missing_rights: Vec<String> = checked.missing_rights,
+        issuer_may: Vec<String> = checked.issuer_may,
         missing: Vec<String> = checked.missing,
         changed: Vec<String> = checked.changed,
         widened: Vec<String> = checked.widened,
@@ -280,8 +296,14 @@ impl CheckView {
         let good = "the CA and the identity are those that were registered";
         look("pins", "", Some(good), &[]);
         look("version", "", Some(&self.version), &[]);
-        let good = "the manager may do its work";
+        let good = if self.as_issuer {
+            "the issuer may do its work; it sees neither the manager's accounts nor Secrets"
+        } else {
+            "the manager may do its work"
+        };
         look("rights", "missing", Some(good), &self.missing_rights);
+        let good = "the issuer may hand out no more than write";
+        look("issuer", "danger", Some(good), &self.issuer_may);
         look(
             "objects",
             "missing",

@@ -125,6 +125,7 @@ pub(crate) struct VersionView {
     state: &'static str,
     level: &'static str,
     account: String,
+    namespace: &'static str,
     issued_at: Option<Time>,
     expires_at: Option<Time>,
     revoked_at: Option<Time>,
@@ -143,7 +144,8 @@ impl VersionView {
             version: credential.version,
             state: credential.state.as_str(),
             level: credential.power.as_str(),
-            account: credential.account.to_string(),
+            account: credential.account.label().to_owned(),
+            namespace: credential.account.home().namespace(),
             issued_at: credential.issued_at.map(Time),
             expires_at: credential.token_expires_at.map(Time),
             revoked_at: credential.revoked_at.map(Time),
@@ -177,7 +179,7 @@ impl View for Vec<VersionView> {
             .col("BY", |it| it.downloads.last().map(|last| &last.by))
             .wide("TIMES", |it| it.downloads.len())
             .wide("ENDED BECAUSE", |it| &it.ended_because)
-            .wide("ACCOUNT", |it| &it.account)
+            .wide("ACCOUNT", |it| format!("{}/{}", it.namespace, it.account))
             .named(|it| version_name(&it.user, &it.cluster, it.version))
             .empty("No kubeconfig was issued yet: the first download issues version 1.")
     }

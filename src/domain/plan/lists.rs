@@ -72,6 +72,9 @@ pub(crate) fn wanted_lists(desired: &Desired, observed: &Observed) -> Lists {
             }
         }
     }
+    if desired.keeps_lists {
+        keep_lists(&mut lists, desired, observed);
+    }
     let shards = desired.accounts.iter();
     let shards: BTreeMap<&str, Shard> = shards.map(|it| (it.name.as_str(), it.shard)).collect();
     for (bound, accounts) in &desired.bound {
@@ -89,6 +92,28 @@ pub(crate) fn wanted_lists(desired: &Desired, observed: &Observed) -> Lists {
         }
     }
     lists
+}
+
+/// Puts the first list of each level beside, with nobody on it unless somebody is.
+fn keep_lists(lists: &mut Lists, desired: &Desired, observed: &Observed) {
+    let mut keep = |place: Place, of: Of| {
+        let name = list_name(&desired.installation, of.word(), Shard::FIRST);
+        let key = (place, name);
+        let found = observed.bindings.get(&key).map(|found| &found.role);
+        // Until our own role is as it should be, what is there stays.
+        let found = found.filter(|role| of.may_be(role, desired)).cloned();
+        if let Some(role) = of.role(desired, observed).or(found) {
+            lists.entry(key).or_insert((role, BTreeSet::new()));
+        }
+    };
+    keep(None, Of::Level(Part::Read));
+    if desired.write_cluster_wide {
+        keep(None, Of::Everywhere);
+    } else {
+        for namespace in &observed.write_reaches {
+            keep(Some(namespace.clone()), Of::Level(Part::Write));
+        }
+    }
 }
 
 /// The list of a kind on which an account is, whichever of them.

@@ -81,6 +81,7 @@ fn nothing() -> Desired {
         bound: BTreeMap::new(),
         write_cluster_wide: false,
         keep: BTreeSet::new(),
+        keeps_lists: false,
     }
 }
 
@@ -127,25 +128,28 @@ fn any_desired() -> impl Strategy<Value = Desired> {
     (
         proptest::collection::btree_map(0u8..6, any_power(), 0..6),
         any_bound(),
-        any::<bool>(),
+        any::<(bool, bool)>(),
     )
-        .prop_map(|(accounts, bound, write_cluster_wide)| Desired {
-            installation: id(),
-            bound: bound
-                .into_iter()
-                .map(|(bound, holders)| {
-                    let live = holders.iter().filter(|index| accounts.contains_key(index));
-                    let names = live.map(|index| account(*index, Power::Bound).name);
-                    (bound, names.collect())
-                })
-                .collect(),
-            accounts: accounts
-                .into_iter()
-                .map(|(index, power)| sharded(index, power))
-                .collect(),
-            write_cluster_wide,
-            keep: BTreeSet::from(["kubegrant-manager".to_owned()]),
-        })
+        .prop_map(
+            |(accounts, bound, (write_cluster_wide, keeps_lists))| Desired {
+                installation: id(),
+                bound: bound
+                    .into_iter()
+                    .map(|(bound, holders)| {
+                        let live = holders.iter().filter(|index| accounts.contains_key(index));
+                        let names = live.map(|index| account(*index, Power::Bound).name);
+                        (bound, names.collect())
+                    })
+                    .collect(),
+                accounts: accounts
+                    .into_iter()
+                    .map(|(index, power)| sharded(index, power))
+                    .collect(),
+                write_cluster_wide,
+                keep: BTreeSet::from(["kubegrant-manager".to_owned()]),
+                keeps_lists,
+            },
+        )
 }
 
 fn any_reach() -> impl Strategy<Value = BTreeSet<String>> {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::Timestamp;
 use crate::domain::access::{Grant, effective};
-use crate::domain::cluster::Cluster;
+use crate::domain::cluster::{Cluster, Issuer, ManagerKind};
 use crate::domain::snapshot::fixture::World;
 use crate::domain::user::{User, UserId};
 
@@ -469,11 +469,21 @@ fn every_cell_of_the_project_rules_is_as_the_spec_says() {
 }
 
 #[test]
-fn only_active_admins_and_the_clusters_owner_open_its_secrets() {
+fn only_active_admins_and_the_clusters_owner_open_its_secrets_and_admins_alone_the_managers() {
     let world = World::new()
         .with_user("tom", |it| (it.role, it.active) = (Role::Admin, false))
         .with_user("eve", |it| it.key = None);
     let cluster = &world.0.clusters[0].cluster;
+    let issuer = Issuer {
+        account: "kubegrant-issuer-00000000".to_owned(),
+        kind: ManagerKind::Token,
+        generation: 1,
+        expires_at: None,
+    };
+    let with_issuer = Cluster {
+        issuer: Some(issuer),
+        ..cluster.clone()
+    };
     for (name, opens, once_active) in [
         ("olga", true, true),
         ("ada", true, true),
@@ -483,12 +493,22 @@ fn only_active_admins_and_the_clusters_owner_open_its_secrets() {
         ("tom", false, true),
     ] {
         let user = world.user(name);
-        assert_eq!(may_open_secrets(user, cluster), opens, "{name}");
-        assert_eq!(
-            opens_secrets_while_active(user, cluster),
-            once_active,
-            "{name}"
-        );
+        for which in [
+            Which::IssuerLogin,
+            Which::ProviderToken,
+            Which::ManagerLogin,
+        ] {
+            assert_eq!(may_open(user, cluster, &which), opens, "{name} {which:?}");
+            let active = opens_while_active(user, cluster, &which);
+            assert_eq!(active, once_active, "{name} {which:?}");
+            let is_managers = which == Which::ManagerLogin;
+            let opens = opens && (!is_managers || user.role.is_admin());
+            assert_eq!(
+                may_open(user, &with_issuer, &which),
+                opens,
+                "{name} {which:?}"
+            );
+        }
     }
 }
 
@@ -506,7 +526,10 @@ fn who_sees_and_who_manages_is_who_the_rules_let() {
             assert_eq!(sees(access, project), allowed(ClusterAction::See));
             assert_eq!(manages(access), allowed(ClusterAction::Operate));
             // Whoever manages a cluster may open its secrets, and nobody else.
-            assert_eq!(manages(access), may_open_secrets(&user, &cluster));
+            assert_eq!(
+                manages(access),
+                may_open(&user, &cluster, &Which::IssuerLogin)
+            );
         }
     }
 }

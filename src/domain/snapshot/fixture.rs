@@ -286,6 +286,7 @@ fn prod(people: &Arc<People>) -> ClusterSnapshot {
             manager_kind: ManagerKind::Token,
             manager_generation: 1,
             manager_expires_at: None,
+            issuer: None,
             write_scope: WriteScope::Namespaces,
             held_back: std::collections::BTreeSet::new(),
             included: std::collections::BTreeSet::new(),

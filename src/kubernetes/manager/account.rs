@@ -13,10 +13,11 @@ use kube::api::{
 use serde_json::json;
 
 use crate::domain::cluster::FormerManager;
-use crate::domain::plan::{NAMESPACE, binding_name};
+use crate::domain::plan::{NAMESPACE, USERS_NAMESPACE, binding_name};
 use crate::domain::text::clean;
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::error::Error;
+use crate::kubernetes::issuer;
 use crate::kubernetes::objects;
 use crate::kubernetes::undo::New;
 
@@ -86,15 +87,36 @@ impl Connection {
     /// Lets exactly these accounts be the manager. Who leaves is cut off at once: what an account
     /// may is not cached, only who it is.
     pub(crate) async fn set_managers(&self, accounts: &[&str]) -> Result<(), Error> {
+        let homes = self.homes.iter().map(|home| home.namespace());
+        self.set_accounts("manager", homes, accounts).await
+    }
+
+    /// The same of the issuer's.
+    pub(crate) async fn set_issuers(&self, accounts: &[&str]) -> Result<(), Error> {
+        self.set_accounts("issuer", [USERS_NAMESPACE], accounts)
+            .await
+    }
+
+    /// Writes who is on the bindings of a role of ours, cluster-wide and in some namespaces.
+    async fn set_accounts(
+        &self,
+        role: &str,
+        places: impl IntoIterator<Item = &'static str>,
+        accounts: &[&str],
+    ) -> Result<(), Error> {
+        let name = binding_name(&self.installation, role);
         let wanted: BTreeSet<String> = accounts.iter().map(|name| (*name).to_owned()).collect();
-        let (everywhere, here) = (self.cluster_bindings(), self.role_bindings(NAMESPACE));
+        let everywhere = self.cluster_bindings();
+        let (name, wanted) = (name.as_str(), &wanted);
+        let here = places.into_iter().map(|place| async move {
+            let parts = |it: &rbac::RoleBinding| (it.metadata.clone(), it.subjects.clone());
+            self.set_subjects(&self.role_bindings(place), name, wanted, parts)
+                .await
+        });
+        let parts = |it: &rbac::ClusterRoleBinding| (it.metadata.clone(), it.subjects.clone());
         futures::try_join!(
-            self.set_subjects(&everywhere, &wanted, |it: &rbac::ClusterRoleBinding| {
-                (&it.metadata, it.subjects.as_deref())
-            }),
-            self.set_subjects(&here, &wanted, |it: &rbac::RoleBinding| {
-                (&it.metadata, it.subjects.as_deref())
-            }),
+            self.set_subjects(&everywhere, name, wanted, parts),
+            futures::future::try_join_all(here),
         )?;
         Ok(())
     }
@@ -102,19 +124,18 @@ impl Connection {
     async fn set_subjects<K>(
         &self,
         api: &Api<K>,
+        name: &str,
         wanted: &BTreeSet<String>,
-        parts: impl Fn(&K) -> (&ObjectMeta, Option<&[rbac::Subject]>),
+        parts: impl Fn(&K) -> (ObjectMeta, Option<Vec<rbac::Subject>>),
     ) -> Result<(), Error>
     where
         K: Clone + std::fmt::Debug + serde::de::DeserializeOwned,
     {
-        let name = binding_name(&self.installation, "manager");
-        let what = "the manager's own binding";
+        let what = &format!("binding '{name}'");
         let wanted = objects::subjects(wanted);
-        let mut last =
-            Error::inconsistent("the manager's own binding changes faster than it is read");
+        let mut last = Error::inconsistent(&format!("{what} changes faster than it is read"));
         for _ in 0..WRITES_MAX {
-            let found = api.get(&name).await;
+            let found = api.get(name).await;
             let found = found.map_err(|error| Error::from_kube(error, what))?;
             let (meta, subjects) = parts(&found);
             let holds = subjects.unwrap_or_default();
@@ -130,7 +151,7 @@ impl Connection {
                 ..PatchParams::default()
             };
             // Read again: true is what stands there, not what was answered.
-            match api.patch(&name, &params, &patch).await {
+            match api.patch(name, &params, &patch).await {
                 Ok(_) => {}
                 Err(error) => match Error::from_kube(error, what) {
                     error if error.is_conflict() => last = error,
@@ -241,17 +262,18 @@ impl Connection {
         Ok(())
     }
 
-    /// Ends accounts with our labels that are called as a manager's is and are not this one: of
-    /// registrations that were cut off before anything was recorded.
-    pub(crate) async fn end_other_managers(&self, present: &str) -> Result<(), Error> {
+    /// Ends accounts with our labels that are called as a manager's or an issuer's is and are not these:
+    /// of registrations that were cut off before anything was recorded.
+    pub(crate) async fn end_other_managers(&self, present: &[&str]) -> Result<(), Error> {
         let ours = ListParams::default().labels(&objects::selector(&self.installation));
         let listed = self.accounts().list_metadata(&ours).await;
         let listed = listed.map_err(|error| Error::from_kube(error, "our accounts"))?;
         for found in listed.items {
             let meta = found.metadata;
             let name = meta.name.clone().unwrap_or_default();
-            if name.starts_with(MANAGER)
-                && name != present
+            let is_one = name.starts_with(MANAGER) || issuer::is_account_name(&name);
+            if is_one
+                && !present.contains(&name.as_str())
                 && objects::credential_of(&meta).is_none()
             {
                 let uid = meta.uid;

@@ -1,5 +1,6 @@
 //! The manager's logins: made, and ended.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use k8s_openapi::api::authentication::v1::{BoundObjectReference, SelfSubjectReview};
@@ -22,6 +23,13 @@ const TTL_SECONDS: i64 = 10 * 365 * 24 * 3600;
 const TTL_SECONDS_ENOUGH: i64 = 364 * 24 * 3600;
 /// How long the token controller may take to fill a Secret.
 const SECRET_FILLED_MAX: Duration = Duration::from_secs(10);
+
+/// The Secrets that logins live and die with.
+pub(crate) fn secrets_of(logins: &[SecretString]) -> BTreeSet<String> {
+    let texts = logins.iter().map(secrecy::ExposeSecret::expose_secret);
+    let claims = texts.filter_map(token::claims);
+    claims.filter_map(token::Claims::secret).collect()
+}
 
 impl Connection {
     /// Gives a new login of the manager: a token of a year or more, bound to a Secret of its own
@@ -77,20 +85,14 @@ impl Connection {
         }
     }
 
-    /// Ends every login of the manager but this one, or every one, and sees that they are gone.
+    /// Ends every login of ours but these, or every one, and sees that they are gone.
     /// Whatever was bound to the Secrets is refused when the API server's cache of 10 seconds has
     /// forgotten it.
-    pub(crate) async fn retire_other_logins(
-        &self,
-        keep: Option<&SecretString>,
-    ) -> Result<(), Error> {
-        let kept = keep
-            .map(secrecy::ExposeSecret::expose_secret)
-            .and_then(token::claims)
-            .and_then(token::Claims::secret);
+    pub(crate) async fn retire_other_logins(&self, keep: &[SecretString]) -> Result<(), Error> {
+        let kept = secrets_of(keep);
         let others = async || {
             let mut names = self.manager_secrets().await?;
-            names.retain(|name| kept.as_ref() != Some(name));
+            names.retain(|name| !kept.contains(name));
             Ok::<_, Error>(names)
         };
         let ended = others().await?;
@@ -104,7 +106,7 @@ impl Connection {
         match others().await?.first() {
             None => Ok(()),
             Some(left) => Err(Error::inconsistent(&format!(
-                "Secret '{left}' of namespace '{NAMESPACE}', a login of the manager, is still there"
+                "Secret '{left}' of namespace '{NAMESPACE}', a login of ours, is still there"
             ))),
         }
     }

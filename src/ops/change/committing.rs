@@ -29,6 +29,9 @@ pub(super) fn follow(app: &App, rows: &Rows, decision: &Decision) -> Vec<Effect>
     }
     let mut followed = Vec::new();
     for after in rows.after(&decision.effects).clusters {
+        let before = rows.cluster(after.cluster.id);
+        let of_issuer = before.map(|before| after.follows_for_issuer(before));
+        followed.extend(of_issuer.unwrap_or_default());
         followed.extend(reconciling::due(app, &after));
     }
     followed
@@ -66,7 +69,8 @@ fn is_opened<C: Change>(
     // One that is hidden would stay sealed as it is.
     integrity::check(tx, Scope::Clusters)?;
     let clusters = store::clusters::list(tx)?;
-    let is_right = |cluster: &Cluster| which(cluster) == opened.contains(cluster.id);
+    let is_right =
+        |cluster: &Cluster| which(cluster, &Which::ProviderToken) == opened.contains(cluster.id);
     Ok(clusters.iter().all(is_right))
 }
 
@@ -75,7 +79,7 @@ fn unsealed(leaves: Option<&User>, secret: &SealedSecret, why: &str) -> Pending 
     let user = leaves.map_or("somebody", |user| user.name.as_str());
     let on = &secret.on;
     let command = match secret.which {
-        Which::ManagerLogin => format!("cluster rotate-manager {on}"),
+        Which::ManagerLogin | Which::IssuerLogin => format!("cluster rotate-manager {on}"),
         Which::ProviderToken => format!("cluster provider-token set {on}"),
         Which::SshKey { .. } => format!("ssh-key reset {on}"),
     };

@@ -4,6 +4,7 @@ use super::{Change, Decision, Who};
 use crate::domain::cluster::Cluster;
 use crate::domain::refusal::Refusal;
 use crate::domain::rows::Rows;
+use crate::domain::sealed::Which;
 use crate::domain::snapshot::fixture::{World, now};
 
 /// Somebody of the fixture who acts.
@@ -48,5 +49,5 @@ pub(in crate::ops) fn all_effects<C: Change>(world: &World, change: &C) -> Vec<S
 /// Whether a cluster's secrets are to be sealed anew.
 pub(in crate::ops) fn reseals<C: Change>(change: &C, rows: &Rows, cluster: &Cluster) -> bool {
     let which = change.resealed(rows);
-    which.is_some_and(|which| which(cluster))
+    which.is_some_and(|which| which(cluster, &Which::ProviderToken))
 }

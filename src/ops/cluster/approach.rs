@@ -256,7 +256,12 @@ pub(super) async fn retire_others(
             Some(account) => Canary::of(session, cluster, &connection, account).await,
             None => None,
         };
-        let ended = connection.end_other_managers(&cluster.manager).await;
+        let issuer = cluster.issuer.iter().map(|it| it.account.as_str());
+        let present: Vec<&str> = [cluster.manager.as_str()]
+            .into_iter()
+            .chain(issuer)
+            .collect();
+        let ended = connection.end_other_managers(&present).await;
         ended.map_err(failed)?;
         Box::pin(manager::finish(
             session, cluster, connection, journal, canary,

@@ -5,26 +5,29 @@ use std::collections::BTreeSet;
 
 use super::Reach;
 use crate::domain::access::Power;
+use crate::domain::account_name::{self, Home};
 use crate::domain::action::Action;
 use crate::domain::backdoor::{self, Backdoor, Gives};
-use crate::domain::cluster::ManagerKind;
-use crate::domain::cluster::WriteScope;
+use crate::domain::cluster::{Cluster, WriteScope};
 use crate::domain::credential::State;
 use crate::domain::installation::InstallationId;
 use crate::domain::name::ClusterName;
-use crate::domain::plan::{NAMESPACE, Observed, Plan, Step, binding_name};
+use crate::domain::plan::{Observed, Plan, Step, binding_name};
 use crate::domain::policy::ClusterAction;
 use crate::domain::power::{Binding, Subject};
+use crate::domain::sealed::SealedSecret;
 use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::text::clean;
 use crate::kubernetes::adopt::PLATFORM_ACCOUNTS;
+use crate::kubernetes::connection::{Connection, Right};
 use crate::kubernetes::foreign::{self, Inside, Owner};
+use crate::kubernetes::issuer::{ISSUER_RIGHTS, USERS_RIGHTS};
 use crate::kubernetes::level::{ANY_ACCOUNT, Excess};
 use crate::kubernetes::manager::MANAGER_RIGHTS;
 use crate::kubernetes::observe::{Look, Seen};
 use crate::kubernetes::{drift, reconcile};
 use crate::ops::rbac::{self, Standing};
-use crate::ops::{Error, excess, find, reconciling};
+use crate::ops::{Error, excess, find, manager, reconciling};
 use crate::session::Session;
 
 /// What `cluster check` found.
@@ -38,8 +41,12 @@ pub(crate) struct Checked {
     pub(crate) version: String,
     /// Whether write is the plain `edit`, everywhere.
     pub(crate) write_everywhere: bool,
-    /// Rights that the manager lacks.
+    /// Whether it was looked at with the issuer's login, which sees less.
+    pub(crate) as_issuer: bool,
+    /// Rights that the manager lacks, or the issuer.
     pub(crate) missing_rights: Vec<String>,
+    /// Rights that the issuer has and must not have.
+    pub(crate) issuer_may: Vec<String>,
     /// Objects of ours that are not there.
     pub(crate) missing: Vec<String>,
     /// Objects of ours that are not as they should be.
@@ -94,6 +101,7 @@ impl Checked {
             &self.changed,
             &self.widened,
             &self.missing_rights,
+            &self.issuer_may,
         ];
         ours.iter().any(|found| !found.is_empty()) || self.pending > 0
     }
@@ -120,14 +128,15 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
         with_places: true,
         cluster: Some(&cluster),
     };
-    // Where the operator's own credential is kept, the manager needs no login at all.
-    let keep = match cluster.manager_kind {
-        ManagerKind::Operator => None,
-        _ => Some(session.manager_login(&cluster, &snapshot.installation)?),
+    let keep = if connection.is_issuer() {
+        vec![]
+    } else {
+        manager::stored_logins(session, &cluster, &snapshot.installation)?
     };
+    let rights = rights(&cluster, &connection);
     let (version, missing, inside, immortal, levels, (seen, plan)) = futures::try_join!(
         connection.version(),
-        connection.missing_rights(&MANAGER_RIGHTS),
+        connection.missing_rights(&rights),
         connection.inside(),
         connection.immortal_tokens(),
         connection.excess(ANY_ACCOUNT, Power::Read),
@@ -136,7 +145,9 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
     .map_err(failed)?;
     let pending = reconciling::pending_on(&cluster, &snapshot).len();
     let installation = &snapshot.installation;
-    let drift = drift::drift(installation, &cluster.manager, &seen);
+    let drift = drift::drift(installation, &cluster, &seen);
+    let (lacks, has_more) = issuer(session, &cluster, &snapshot.installation).await?;
+    let lacks_itself = missing.iter().map(|it| it.named(installation));
     let others: Vec<Binding> = without_manager(&seen.foreign, installation);
     let backdoors = backdoor::backdoors(&others, &seen.roles, &inside.targets());
     let mut checked = Checked {
@@ -144,7 +155,9 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
         server: cluster.address.server.clone(),
         write_everywhere: cluster.write_scope == WriteScope::Cluster,
         version,
-        missing_rights: missing.iter().map(|it| it.named(installation)).collect(),
+        as_issuer: connection.is_issuer(),
+        missing_rights: lacks_itself.chain(lacks).collect(),
+        issuer_may: has_more,
         missing: vec![],
         changed: drift.strangers,
         widened: drift.widened,
@@ -162,12 +175,16 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
     };
     let live = snapshot.credentials.iter().filter(|it| it.state.is_live());
     let ours = live.map(|it| it.account.as_str());
+    let issuer = cluster.issuer.iter().map(|it| it.account.as_str());
     let ours = Ours {
         installation,
-        accounts: ours.chain([cluster.manager.as_str()]).collect(),
+        accounts: ours
+            .chain([cluster.manager.as_str()])
+            .chain(issuer)
+            .collect(),
     };
     sort_inside(&mut checked, &inside, &others, &ours, &seen, &backdoors);
-    let logins = inside.other_logins(keep.as_ref()).into_iter();
+    let logins = inside.other_logins(&keep).into_iter();
     checked.foreign.extend(logins.map(|name| {
         let name = clean(&name);
         format!("Secret {name}, with our labels and no login that the store holds: `reconcile` removes it")
@@ -184,6 +201,54 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
     sort_drift(&mut checked, &plan, &seen.observed, there);
     checked.reach = Reach::from(seen);
     Ok(checked)
+}
+
+/// What the login must be allowed that the cluster is worked on with.
+fn rights(cluster: &Cluster, connection: &Connection) -> Vec<Right> {
+    if connection.is_issuer() {
+        return ISSUER_RIGHTS.to_vec();
+    }
+    let mut rights = MANAGER_RIGHTS.to_vec();
+    if cluster.issuer.is_some() {
+        rights.extend(USERS_RIGHTS);
+    }
+    rights
+}
+
+/// What the issuer's login may not do that it must, and what it may do that it must not, in words.
+async fn issuer(
+    session: &Session,
+    cluster: &Cluster,
+    installation: &InstallationId,
+) -> Result<(Vec<String>, Vec<String>), Error> {
+    let Some(login) = SealedSecret::issuer_login(cluster) else {
+        return Ok((vec![], vec![]));
+    };
+    let failed = |source| Error::Cluster {
+        cluster: cluster.name.to_string(),
+        source,
+    };
+    let secret = session.open_secret(&login, installation)?;
+    let connection = session.connect_as_issuer(cluster, installation, &secret);
+    let connection = connection.map_err(failed)?;
+    let asked = futures::try_join!(
+        connection.missing_rights(&ISSUER_RIGHTS),
+        connection.more_than_an_issuer()
+    );
+    let words = |rights: Vec<Right>| {
+        let words = rights
+            .iter()
+            .map(|it| format!("issuer: {}", it.named(installation)));
+        words.collect::<Vec<_>>()
+    };
+    match asked {
+        Ok((missing, more)) => Ok((words(missing), words(more))),
+        Err(error) if error.is_unauthorized() => Ok((
+            vec!["issuer: log in, as its login is refused".to_owned()],
+            vec![],
+        )),
+        Err(error) => Err(failed(error)),
+    }
 }
 
 /// Bound roles that are not what they were, or let their holder escalate, in words.
@@ -271,10 +336,10 @@ fn binding(namespace: Option<&str>, name: &str) -> String {
 
 /// The bindings of others: without the manager's own two, which are compared by themselves.
 pub(super) fn without_manager(others: &[Binding], installation: &InstallationId) -> Vec<Binding> {
-    let name = binding_name(installation, "manager");
+    let names = ["manager", "issuer"].map(|role| binding_name(installation, role));
     let is_managers = |binding: &&Binding| {
-        let stands = matches!(binding.namespace.as_deref(), None | Some(NAMESPACE));
-        binding.name == name && stands && binding.role.name() == name
+        let stands = binding.namespace.is_none() || stands_inside(binding);
+        names.contains(&binding.name) && stands && binding.role.name() == binding.name
     };
     let others = others.iter().filter(|binding| !is_managers(binding));
     others.cloned().collect()
@@ -307,8 +372,8 @@ fn sort_inside(
                 let what = format!("account {name}, without our labels");
                 checked.changed.push(what);
             }
-            Owner::Nobody if name == "default" => {}
-            Owner::Nobody if PLATFORM_ACCOUNTS.contains(&name.as_str()) => {
+            Owner::Nobody if account_name::parts(name).1 == "default" => {}
+            Owner::Nobody if PLATFORM_ACCOUNTS.contains(&account_name::parts(name).1) => {
                 checked.harmless.push(format!("account {name}"));
             }
             Owner::Nobody => checked.foreign.push(format!("account {}", clean(name))),
@@ -335,15 +400,15 @@ fn sort_inside(
             checked.harmless.push(what);
         }
     }
-    let manager = binding_name(ours.installation, "manager");
+    let own = ["manager", "issuer"].map(|role| binding_name(ours.installation, role));
     for (_, name) in seen
         .roles
         .namespaced
         .keys()
-        .filter(|(ns, _)| ns == NAMESPACE)
+        .filter(|(ns, _)| Home::of(ns).is_some())
     {
         match foreign::named_installation(name) {
-            _ if *name == manager => {}
+            _ if own.contains(name) => {}
             Some(id) => {
                 installations.insert((id.to_owned(), format!("Role {}", clean(name))));
             }
@@ -359,7 +424,7 @@ fn sort_inside(
 }
 
 fn stands_inside(binding: &Binding) -> bool {
-    binding.namespace.as_deref() == Some(NAMESPACE)
+    binding.namespace.as_deref().and_then(Home::of).is_some()
 }
 
 /// Where a level is more than it says: as the API server answers, and as bindings of others read

@@ -3,12 +3,13 @@
 
 use super::approach::Approach;
 use crate::domain::Timestamp;
-use crate::domain::cluster::ManagerKind;
+use crate::domain::cluster::{Issuer, ManagerKind};
 use crate::domain::mark::Marks;
 use crate::domain::name::ClusterName;
 use crate::kubernetes::client::Login;
 use crate::kubernetes::connection::{Connection, Right};
 use crate::kubernetes::error::Error as ClusterError;
+use crate::kubernetes::issuer::{ISSUER_RIGHTS, USERS_RIGHTS};
 use crate::kubernetes::manager::{MANAGER_RIGHTS, Manager};
 use crate::kubernetes::trial::NEWS_MAX;
 use crate::kubernetes::undo::New;
@@ -28,12 +29,19 @@ pub(crate) struct ObjectOptions {
     pub(crate) adopt_namespace: bool,
 }
 
+/// The issuer, with its login for the store.
+pub(super) struct IssuerCustody {
+    pub(super) issuer: Issuer,
+    pub(super) secret: SecretString,
+}
+
 /// A login for the store: a manager's, or the operator's own.
 pub(super) struct Custody {
     pub(super) manager: String,
     pub(super) kind: ManagerKind,
     pub(super) secret: SecretString,
     pub(super) expires_at: Option<Timestamp>,
+    pub(super) issuer: IssuerCustody,
 }
 
 /// The account that is to be the manager.
@@ -47,6 +55,9 @@ pub(super) enum Account<'a> {
 /// What is to be taken into custody.
 pub(super) struct Request<'a> {
     pub(super) account: Account<'a>,
+    /// The account that is to be the issuer, and the one before, which keeps its rights until the login is
+    /// stored.
+    pub(super) issuer: (&'a str, Option<&'a Issuer>),
     pub(super) keep_credential: bool,
     pub(super) adopt_namespace: bool,
 }
@@ -74,7 +85,9 @@ pub(super) async fn take_custody(
     };
     let keep_credential = request.keep_credential;
     let connection = &approach.connection;
+    let issuer = request.issuer;
     let account = make(connection, request, new).await.map_err(failed)?;
+    let issuer = take_issuer(app, approach, issuer).await.map_err(failed)?;
     if keep_credential {
         let secret = session::operator_text(&approach.imported.credential)
             .ok_or_else(|| Error::Obstacle(Obstacle::NotKept))?;
@@ -89,6 +102,7 @@ pub(super) async fn take_custody(
             kind: ManagerKind::Operator,
             secret,
             expires_at: None,
+            issuer,
         });
     }
     let made: Manager = connection
@@ -99,7 +113,8 @@ pub(super) async fn take_custody(
     let login = Login::Token(made.token.clone());
     let installation = find::installation(app)?;
     let connection = Connection::open(&endpoint, login, &installation).map_err(failed)?;
-    let proven = prove(&connection, &approach.uid);
+    let rights = [&MANAGER_RIGHTS[..], &USERS_RIGHTS].concat();
+    let proven = prove(&connection, &approach.uid, &rights);
     let tried = connection.try_token(&made.token, &made.account);
     futures::try_join!(proven, tried).map_err(failed)?;
     Ok(Custody {
@@ -107,6 +122,32 @@ pub(super) async fn take_custody(
         kind: made.kind,
         secret: made.token,
         expires_at: made.expires_at,
+        issuer,
+    })
+}
+
+/// Makes the issuer's login, and proves that it works.
+async fn take_issuer(
+    app: &App,
+    approach: &Approach,
+    (account, before): (&str, Option<&Issuer>),
+) -> Result<IssuerCustody, ClusterError> {
+    let made = approach
+        .connection
+        .manager_login(account, app.now())
+        .await?;
+    let endpoint = app.endpoint(&approach.address)?;
+    let login = Login::Token(made.token.clone());
+    let connection = Connection::open(&endpoint, login, approach.connection.installation())?;
+    prove(&connection, &approach.uid, &ISSUER_RIGHTS).await?;
+    Ok(IssuerCustody {
+        issuer: Issuer {
+            account: made.account,
+            kind: made.kind,
+            generation: before.map_or(1, |before| before.generation + 1),
+            expires_at: made.expires_at,
+        },
+        secret: made.token,
     })
 }
 
@@ -117,8 +158,13 @@ async fn make(
     new: &mut New,
 ) -> Result<String, ClusterError> {
     connection
-        .put_namespace(request.adopt_namespace, new)
+        .put_namespaces(request.adopt_namespace, new)
         .await?;
+    let (issuer, before) = request.issuer;
+    // On a cluster that was rebuilt there is none from before.
+    let is_same = matches!(request.account, Account::Next(_, Some(_)));
+    let before = before.filter(|_| is_same);
+    let issuer = (issuer, before.map(|it| it.account.as_str()));
     match request.account {
         Account::First(spare) => {
             let missing = connection.missing_rights_of_manager();
@@ -129,19 +175,27 @@ async fn make(
             let account = account?;
             new.rights = missing?;
             connection.install_manager(&account, None).await?;
+            let manager = (account.as_str(), None);
+            connection.install_issuer(issuer, manager, new).await?;
             Ok(account)
         }
         Account::Next(name, beside) => {
             connection.create_manager(name).await?;
             connection.install_manager(name, beside).await?;
+            let manager = (name, beside);
+            connection.install_issuer(issuer, manager, new).await?;
             Ok(name.to_owned())
         }
     }
 }
 
-/// Waits until the new manager may do its work: its bindings reach the authorizer in moments, and
+/// Waits until a new login may do its work: its bindings reach the authorizer in moments, and
 /// its account the other API servers behind the address.
-pub(in crate::ops) async fn prove(connection: &Connection, uid: &str) -> Result<(), ClusterError> {
+pub(in crate::ops) async fn prove(
+    connection: &Connection,
+    uid: &str,
+    rights: &[Right],
+) -> Result<(), ClusterError> {
     let started = tokio::time::Instant::now();
     let mut is_known = false;
     loop {
@@ -150,9 +204,9 @@ pub(in crate::ops) async fn prove(connection: &Connection, uid: &str) -> Result<
                 Ok(found) if found != uid => {
                     Err(ClusterError::inconsistent("its identity changed meanwhile"))
                 }
-                Err(error) if error.is_forbidden() => Ok(MANAGER_RIGHTS.to_vec()),
+                Err(error) if error.is_forbidden() => Ok(rights.to_vec()),
                 Err(error) => Err(error),
-                Ok(_) => connection.missing_rights(&MANAGER_RIGHTS).await,
+                Ok(_) => connection.missing_rights(rights).await,
             }
         };
         let missing = match asked.await {
@@ -172,7 +226,7 @@ pub(in crate::ops) async fn prove(connection: &Connection, uid: &str) -> Result<
         if started.elapsed() > std::time::Duration::from_secs(10) {
             let named = |right: &Right| right.named(connection.installation());
             let missing: Vec<String> = missing.iter().map(named).collect();
-            let what = format!("the new manager may not {}", missing.join(", "));
+            let what = format!("the new login may not {}", missing.join(", "));
             return Err(ClusterError::inconsistent(&what));
         }
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;

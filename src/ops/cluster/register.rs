@@ -20,7 +20,9 @@ use crate::domain::rows::Rows;
 use crate::domain::{Confirmed, Timestamp};
 use crate::kubernetes::undo::New;
 use crate::ops::change::{self, About, Change, Decision, Recorded, Target, Who};
-use crate::ops::{Applied, Done, Error, Intent, Unasked, excess, find, manager, reseal, ssh_key};
+use crate::ops::{
+    Applied, Done, Error, Intent, Unasked, excess, find, manager, reconciling, reseal, ssh_key,
+};
 use crate::secrets::SshKey;
 use crate::session::Session;
 use crate::store;
@@ -226,13 +228,15 @@ pub(crate) async fn add(
     let retired = retire_others(session, &cluster, None, journal);
     let (pending, told) = futures::join!(retired, tell_first(session, &cluster));
     told?;
+    // Its owner's lists, which the issuer cannot make.
+    let listed = Box::pin(reconciling::if_pending(session, &cluster, journal)).await?;
     Ok(Done::Did(Registered {
         cluster,
         owner,
         context: approach.imported.context.clone(),
         warnings,
         applied: Applied {
-            pending: pending.into_iter().collect(),
+            pending: pending.into_iter().chain(listed).collect(),
             ..Applied::default()
         },
     }))
@@ -271,15 +275,17 @@ async fn make(
     new: &mut New,
 ) -> Result<Made, Error> {
     let spare = manager::new_name(session);
+    let issuer = manager::new_issuer_name(session);
     let request = Request {
         account: Account::First(&spare),
+        issuer: (&issuer, None),
         keep_credential: change.keep_credential,
         adopt_namespace: change.objects.adopt_namespace,
     };
     let custody = take_custody(session, &change.name, approach, request, new).await?;
     let now = session.now();
     let mut warnings = warnings(approach, &custody, change.write_scope, now);
-    if new.before.is_some() {
+    if new.namespace.before.is_some() {
         warnings.push(
             "namespace 'kubegrant' was there before: it is taken over, and stays when the cluster \
              is deleted"
@@ -303,6 +309,14 @@ async fn make(
         let cluster = store::clusters::insert(tx, &new, |cluster| {
             reseal::seal_login(tx, cluster, &installation, &custody.secret)
         })?;
+        let cluster = Cluster {
+            issuer: Some(custody.issuer.issuer.clone()),
+            ..cluster
+        };
+        manager::store_issuer(tx, &cluster, &installation, &custody.issuer.secret)?;
+        if reconciling::snapshot(tx, cluster.id)?.works_by_issuer() {
+            store::clusters::set_reach_pending(tx, cluster.id)?;
+        }
         let (detail, request) = (decision.detail.clone(), recorded.request());
         journal.record(session, tx, Phase::Done, detail, request)?;
         if let Some((key, imported)) = &change.ssh_key {

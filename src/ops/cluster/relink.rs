@@ -44,6 +44,8 @@ pub(crate) struct RelinkSeen {
     approach: Option<Approach>,
     /// The account that is to be the manager; none has its name.
     next: String,
+    /// The account that is to be the issuer.
+    next_issuer: String,
     /// The one that is, unless it is on a cluster that is gone.
     present: Option<FormerManager>,
 }
@@ -89,6 +91,7 @@ impl Change for Relink {
         Ok(RelinkSeen {
             survey,
             next: manager::new_name(session),
+            next_issuer: manager::new_issuer_name(session),
             present,
             pins: Some(pins),
             approach: Some(approach),
@@ -98,12 +101,20 @@ impl Change for Relink {
     fn decide(&self, rows: &Rows, _: &Who, seen: &RelinkSeen) -> Result<Decision, Refusal> {
         let on = rows.only()?;
         let before = &on.cluster;
-        let new = FormerManager::from(seen.next.as_str());
-        // Both are on the list of those that must go before the new one is made: cut off, the next
+        let new = [seen.next.as_str(), seen.next_issuer.as_str()].map(FormerManager::from);
+        let issuer = before.issuer.as_ref().filter(|_| seen.present.is_some());
+        let issuer = issuer.map(|it| it.account.as_str().into());
+        // All are on the list of those that must go before the new one is made: cut off, the next
         // command ends them.
         let replace = Effect::ReplaceManager {
             cluster: before.id,
-            former: seen.present.iter().cloned().chain([new]).collect(),
+            former: seen
+                .present
+                .iter()
+                .cloned()
+                .chain(issuer)
+                .chain(new)
+                .collect(),
         };
         let Some(pins) = &seen.pins else {
             return Ok(Decision {
@@ -170,6 +181,7 @@ pub(crate) async fn relink(
     let beside = (approach.uid == before.kube_system_uid).then_some(before.manager.as_str());
     let asked = Request {
         account: Account::Next(&seen.next, beside),
+        issuer: (&seen.next_issuer, before.issuer.as_ref()),
         keep_credential: change.keep_credential,
         adopt_namespace: change.objects.adopt_namespace,
     };
@@ -215,12 +227,14 @@ fn store_renewed(
             manager_generation: before.manager_generation + 1,
             manager_expires_at: custody.expires_at,
             reached_at: Some(session.now()),
+            issuer: Some(custody.issuer.issuer.clone()),
             ..change.renewed(before, pins)
         };
         let sealed = reseal::seal_login(tx, &cluster, &on.installation, &custody.secret)?;
         store::managers::set_manager(tx, &cluster, &sealed)?;
         store::clusters::set_reached_as(tx, &cluster)?;
-        manager::unlist(tx, &cluster)?;
+        manager::unlist(tx, cluster.id, &cluster.manager)?;
+        manager::store_issuer(tx, &cluster, &on.installation, &custody.issuer.secret)?;
         let stored = "a new login of the manager is stored";
         let journal = recorded.journal();
         journal.record(session, tx, Phase::Requested, stored, Some(request))?;

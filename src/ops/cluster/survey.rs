@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::approach::Approach;
 use super::check::without_manager;
 use crate::domain::access::Power;
+use crate::domain::account_name::{self, Home};
 use crate::domain::backdoor::{self, Backdoor, Gives};
 use crate::domain::installation::InstallationId;
 use crate::domain::name::ClusterName;
@@ -16,6 +17,7 @@ use crate::kubernetes::error::Error as ClusterError;
 use crate::kubernetes::foreign::{self, Owner};
 use crate::kubernetes::level::ANY_ACCOUNT;
 use crate::kubernetes::observe::Look;
+use crate::kubernetes::{issuer, manager};
 use crate::ops::{Error, excess, find};
 use crate::session::App;
 
@@ -122,15 +124,15 @@ fn known<T>(
 }
 
 fn stands_inside(binding: &Binding) -> bool {
-    binding.namespace.as_deref() == Some(NAMESPACE)
+    binding.namespace.as_deref().and_then(Home::of).is_some()
 }
 
 /// Whether a platform puts such a binding into every namespace, for the namespace's own accounts.
 fn is_platforms(binding: &Binding) -> bool {
     binding.name.starts_with("system:")
         && binding.subjects.iter().all(|subject| match subject {
-            Subject::Account { namespace, .. } => namespace == NAMESPACE,
-            Subject::Group(name) => name.strip_prefix("system:serviceaccounts:") == Some(NAMESPACE),
+            Subject::Account { namespace, .. } => Home::of(namespace).is_some(),
+            Subject::Group(name) => account_name::of_group(name).is_some(),
             Subject::User(_) => false,
         })
 }
@@ -141,7 +143,7 @@ fn other_manager(binding: &Binding) -> Option<&str> {
     let is_role = binding.role == RoleRef::Namespaced(binding.name.clone());
     let is_manager = |subject: &Subject| {
         matches!(subject, Subject::Account { namespace, name }
-            if namespace == NAMESPACE && name.starts_with("kubegrant-manager"))
+            if namespace == NAMESPACE && (manager::is_account_name(name) || issuer::is_account_name(name)))
     };
     let is_one = matches!(binding.subjects.as_slice(), [subject] if is_manager(subject));
     (stands_inside(binding) && is_role && is_one).then_some(id)

@@ -118,7 +118,7 @@ impl Change for Issue<'_> {
         let on = rows.only().map_err(Error::Refused)?;
         if self.terms.anew {
             // Who cannot open the cluster's login cannot finish: nothing is begun.
-            session.manager_login(&on.cluster, &on.installation)?;
+            session.login(&on.cluster, &on.installation)?;
             return Ok(IssueSeen {
                 circumstances: Some(reconciling::circumstances(session, on)),
                 ..IssueSeen::default()

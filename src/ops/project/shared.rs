@@ -186,7 +186,7 @@ impl Change for End<'_> {
         if self.action == Ending::Rotate {
             // Who cannot open the cluster's login cannot finish: nothing is begun, and it is said.
             let on = rows.only().map_err(Error::Refused)?;
-            session.manager_login(&on.cluster, &on.installation)?;
+            session.login(&on.cluster, &on.installation)?;
         }
         Ok(())
     }

@@ -117,8 +117,12 @@ impl Change for Bind {
             })
         };
         let is_new = existing(on, user.id, bound).is_none();
+        let mut effects: Vec<Effect> = is_new.then(bind).into_iter().collect();
+        if is_new && seen.escalates.is_some() {
+            effects.extend(on.end_in_reach_of_issuer(user.id));
+        }
         Ok(Decision {
-            effects: is_new.then(bind).into_iter().collect(),
+            effects,
             detail: format!("{bound} for '{name}'{can_escalate}{why}"),
             user: Some(user.id),
             although: escalates.clone().into_iter().collect(),
@@ -161,7 +165,13 @@ async fn look_to_bind(session: &Session, cluster: &Cluster) -> Result<Seen, Erro
         cluster: Some(cluster),
     };
     let (missing, seen) = futures::try_join!(
-        connection.missing_rights(&BINDING_RIGHTS),
+        // What an issuer may not is decided, and left to the manager.
+        async {
+            if connection.is_issuer() {
+                return Ok(vec![]);
+            }
+            connection.missing_rights(&BINDING_RIGHTS).await
+        },
         connection.observe(&look)
     )
     .map_err(|source| Error::Cluster {

@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 
 use super::snapshot::{self as state, snapshot};
+use super::{Depth, run_on};
 use crate::domain::audit::{EventSeq, Phase};
-use crate::domain::cluster::{Cluster, FormerManager};
+use crate::domain::cluster::{Cluster, FormerManager, Issuer};
 use crate::domain::credential::{Credential, CredentialId, State};
 use crate::domain::shard::Shard;
 use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::text;
 use crate::domain::user::UserId;
+use crate::kubernetes::issuer;
 use crate::ops::journal::Journal;
 use crate::ops::{Error, Pending};
 use crate::session::{App, Session};
@@ -56,6 +58,28 @@ pub(in crate::ops) async fn end_without_record(
         what,
         on: ended.join(" and "),
         source: Box::new(refused),
+    }
+}
+
+/// Makes a new cluster hold what is pending on it, if anything is; gives what stays so.
+pub(in crate::ops) async fn if_pending(
+    session: &Session,
+    cluster: &Cluster,
+    journal: &Journal,
+) -> Result<Vec<Pending>, Error> {
+    let on = session.store()?.read(|tx| snapshot(tx, cluster.id))?;
+    if !on.is_pending() {
+        return Ok(vec![]);
+    }
+    let done = async {
+        let connection = session.connect(cluster, &on.installation).await?;
+        let depth = Depth::Pending;
+        let run = run_on(session, cluster, connection, journal, None, depth);
+        Box::pin(run).await?.trouble.map_or(Ok(()), Err)
+    };
+    match done.await {
+        Ok(()) => Ok(vec![]),
+        Err(error) => record_pending(session, cluster, journal, None, &error),
     }
 }
 
@@ -188,17 +212,30 @@ fn pending_settings(
         .chain(deletion)
 }
 
-/// The accounts that were the manager's and were not seen to be gone.
+/// Whose an account was that is ours and no version's.
+fn whose(account: &str) -> &'static str {
+    if issuer::is_account_name(account) {
+        "the issuer's"
+    } else {
+        "the manager's"
+    }
+}
+
+/// The accounts that were the manager's, or the issuer's, and were not seen to be gone.
 pub(in crate::ops) fn former_managers(cluster: &Cluster, former: &[FormerManager]) -> Vec<Pending> {
     let item = |account: &FormerManager| Pending {
         cluster: cluster.name.clone(),
-        what: if account.name == cluster.manager {
-            "the manager's account is to be replaced, and is not yet".to_owned()
-        } else {
-            format!(
-                "account '{}', once the manager's, may still be there",
-                account.name
-            )
+        what: {
+            let name = &account.name;
+            let is_issuer = |it: &Issuer| it.account == *name;
+            if *name == cluster.manager {
+                "the manager's account is to be replaced, and is not yet".to_owned()
+            } else if cluster.issuer.as_ref().is_some_and(is_issuer) {
+                "the issuer's account is to be replaced, and is not yet".to_owned()
+            } else {
+                let whose = whose(name);
+                format!("account '{name}', once {whose}, may still be there")
+            }
         },
         why: None,
         until: None,

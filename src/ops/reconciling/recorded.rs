@@ -4,6 +4,7 @@ use super::snapshot::{is_off, is_on, reaches, stands};
 use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::{Credential, State};
+use crate::domain::plan::Object;
 use crate::domain::snapshot::ClusterSnapshot;
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::reconcile::ClusterChanges;
@@ -22,8 +23,8 @@ pub(super) fn record_outcome(
     tx: &WriteTxn<'_>,
     cluster: &Cluster,
     (snapshot, taken, reconciled): Outcome<'_>,
-    journal: &Journal,
-    request: Option<EventSeq>,
+    (journal, request): (&Journal, Option<EventSeq>),
+    looked_whole: bool,
 ) -> store::Result<Vec<Credential>> {
     let now = app.now();
     let mut ended = Vec::new();
@@ -84,7 +85,14 @@ pub(super) fn record_outcome(
         let detail = "write reaches on the cluster what the settings say";
         journal.record(app, tx, Phase::Done, detail, request)?;
     }
-    if reconciled.is_some_and(|it| it.refused.is_empty()) && snapshot.orphans_pending {
+    let lacks_lists = reconciled.is_some_and(|it| it.beyond.iter().any(Object::is_place));
+    if lacks_lists && !snapshot.reach_pending {
+        store::clusters::set_reach_pending(tx, cluster.id)?;
+        let detail = "where write reaches has changed: the issuer makes no list anew";
+        journal.record(app, tx, Phase::Pending, detail, request)?;
+    }
+    let is_whole = |it: &ClusterChanges| it.refused.is_empty() && it.beyond.is_empty();
+    if reconciled.is_some_and(is_whole) && looked_whole && snapshot.orphans_pending {
         store::clusters::clear_orphans_pending(tx, cluster.id)?;
         let detail = "nothing is left of what was issued after the backup".to_owned();
         journal.record(app, tx, Phase::Done, detail, request)?;

@@ -211,7 +211,7 @@ pub(super) fn stands(
     let list = |role| Object::Binding(None, plan::list_name(&on.installation, role, shard));
     // Where our own role of a level cannot be kept, nobody comes onto its lists.
     let role = |role| Object::Role(plan::binding_name(&on.installation, role));
-    let is_there = |object: &Object| !reconciled.refused.contains_key(object);
+    let is_there = |object: &Object| reconciled.is_done(object);
     let lists = match credential.power {
         Power::Bound => vec![],
         Power::Read => vec![list("view"), role("view")],
@@ -249,7 +249,10 @@ pub(super) fn reaches(on: &ClusterSnapshot, reconciled: &ClusterChanges) -> bool
         Object::Role(name) | Object::Binding(None, name) => is_ours(name),
         Object::Binding(Some(_), name) => is_ours(name) && reconciled.kept.contains(object),
     };
-    !reconciled.is_moving && !reconciled.refused.keys().any(is_wrong)
+    let is_beyond = |object: &Object| matches!(object, Object::Binding(..) | Object::Role(_));
+    !reconciled.is_moving
+        && !reconciled.refused.keys().any(is_wrong)
+        && !reconciled.beyond.iter().any(is_beyond)
 }
 
 /// Whether the lists of a binding are on the cluster.
@@ -257,6 +260,6 @@ pub(super) fn is_on(on: &ClusterSnapshot, binding: &Binding, reconciled: &Cluste
     on.live_of(binding.user).all(|live| {
         let name = binding.bound.list_name(&on.installation, live.shard);
         let list = Object::Binding(binding.bound.place.clone(), name);
-        !reconciled.refused.contains_key(&list)
+        reconciled.is_done(&list)
     })
 }

@@ -46,7 +46,9 @@ pub(super) async fn end_vanished(
         source,
     };
     let seen = connection.observe(look).await.map_err(failed)?;
-    let is_looked_at = |it: &&Credential| look.has(&Object::Account(it.account.to_string()));
+    let is_looked_at = |it: &&Credential| {
+        look.has(&Object::Account(it.account.to_string())) && connection.sees(it.account.home())
+    };
     let missing = without_account(before, &seen).filter(is_looked_at);
     let missing: Vec<&Credential> = missing.collect();
     if missing.is_empty() {

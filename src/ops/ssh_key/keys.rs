@@ -89,7 +89,11 @@ pub(super) fn insert(
         };
         reseal::seal_to_openers(tx, cluster, &secret, &installation, &text)
     })?;
-    reseal::note_readers(tx, cluster, id)?;
+    let which = Which::SshKey {
+        id,
+        fingerprint: new.fingerprint.clone(),
+    };
+    reseal::note_readers(tx, cluster, &which)?;
     Ok(())
 }
 

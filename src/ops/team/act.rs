@@ -192,7 +192,7 @@ impl<C> Change for Act<'_, C> {
     async fn look(&self, session: &Session, rows: &Rows) -> Result<(), Error> {
         if !matches!(self.action, Verb::Revoke { .. }) {
             let on = rows.only().map_err(Error::Refused)?;
-            session.manager_login(&on.cluster, &on.installation)?;
+            session.login(&on.cluster, &on.installation)?;
         }
         Ok(())
     }

@@ -50,7 +50,7 @@ impl Change for AddUser {
     // A new admin with a key must be able to open what admins open.
     fn resealed<'a>(&'a self, _: &'a Rows) -> Option<Resealed<'a>> {
         let opens = self.role.is_admin() && self.key.is_some();
-        opens.then(|| -> Resealed<'a> { Box::new(|_| true) })
+        opens.then(|| -> Resealed<'a> { Box::new(|_, _| true) })
     }
 
     fn decide(&self, rows: &Rows, who: &Who, (): &()) -> Result<Decision, Refusal> {
@@ -134,7 +134,7 @@ impl Change for SetRole {
     fn resealed<'a>(&'a self, rows: &'a Rows) -> Option<Resealed<'a>> {
         let user = rows.people.find(&self.user)?;
         let changes = user.role.is_admin() != self.role.is_admin() && user.key.is_some();
-        changes.then(|| -> Resealed<'a> { Box::new(|_| true) })
+        changes.then(|| -> Resealed<'a> { Box::new(|_, _| true) })
     }
 
     fn must_reseal(&self) -> bool {
@@ -221,8 +221,8 @@ impl Change for SetKey {
 
     fn resealed<'a>(&'a self, rows: &'a Rows) -> Option<Resealed<'a>> {
         let user = rows.people.find(&self.user)?;
-        Some(Box::new(|cluster| {
-            policy::opens_secrets_while_active(user, cluster)
+        Some(Box::new(|cluster, which| {
+            policy::opens_while_active(user, cluster, which)
         }))
     }
 
@@ -335,8 +335,8 @@ impl Change for Enable {
 /// Whether a user, while they are active, may open the secrets of a cluster.
 pub(in crate::ops) fn opens<'a>(rows: &'a Rows, user: &UserRef) -> Option<Resealed<'a>> {
     let user = rows.people.find(user).filter(|user| user.key.is_some())?;
-    Some(Box::new(|cluster| {
-        policy::opens_secrets_while_active(user, cluster)
+    Some(Box::new(|cluster, which| {
+        policy::opens_while_active(user, cluster, which)
     }))
 }
 

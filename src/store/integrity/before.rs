@@ -2,8 +2,8 @@
 //! are brought up to date.
 
 use super::guarded::{
-    BLOCKS, FIRST, GRANTS, GUARDED, Guarded, META, Of, PROJECT_MEMBERS, PROJECTS, PROVIDER_TOKENS,
-    table,
+    BLOCKS, FIRST, GRANTS, GUARDED, Guarded, ISSUERS, META, Of, PROJECT_MEMBERS, PROJECTS,
+    PROVIDER_TOKENS, table,
 };
 
 /// What of a cluster was guarded in stores of schema 6.
@@ -65,6 +65,23 @@ const CREDENTIAL_8: &[&str] = &[
     "until",
 ];
 
+/// What of a credential was guarded in stores of schema 9.
+const CREDENTIAL_9: &[&str] = &[
+    "id",
+    "cluster",
+    "kind",
+    "user",
+    "project",
+    "level",
+    "version",
+    "account",
+    "power",
+    "state",
+    "token_expires_at",
+    "until",
+    "shard",
+];
+
 /// What of a cluster was guarded in stores of schema 7 and 8.
 const CLUSTER_8: &[&str] = &[
     "id",
@@ -98,6 +115,20 @@ const CLUSTER_8: &[&str] = &[
     "deleting_at",
 ];
 
+/// What was guarded in stores of schema 9: all but what came since.
+pub(super) fn guarded_9() -> Vec<Guarded> {
+    let of_then = |guarded: Guarded| match guarded.table {
+        "credentials" => guarded.with_columns(CREDENTIAL_9),
+        _ => guarded,
+    };
+    without_issuers(GUARDED).map(of_then).collect()
+}
+
+fn without_issuers(guarded: &[Guarded]) -> impl Iterator<Item = Guarded> {
+    let is_there = |it: &&Guarded| it.table != ISSUERS.table;
+    guarded.iter().filter(is_there).copied()
+}
+
 /// What was guarded in stores of schema 8: all but what came since.
 pub(super) fn guarded_8() -> Vec<Guarded> {
     of_schema_8(GUARDED)
@@ -109,12 +140,12 @@ pub(super) fn guarded_7() -> Vec<Guarded> {
 }
 
 fn of_schema_8(guarded: &[Guarded]) -> Vec<Guarded> {
-    let of_then = |guarded: &Guarded| match (guarded.table, guarded.name) {
+    let of_then = |guarded: Guarded| match (guarded.table, guarded.name) {
         ("credentials", _) => guarded.with_columns(CREDENTIAL_8),
         (_, "clusters") => guarded.with_columns(CLUSTER_8),
-        _ => *guarded,
+        _ => guarded,
     };
-    guarded.iter().map(of_then).collect()
+    without_issuers(guarded).map(of_then).collect()
 }
 
 /// What was guarded in stores of schema 6: all but what came since.

@@ -223,6 +223,20 @@ const CREDENTIALS: Guarded = table(
         "token_expires_at",
         "until",
         "shard",
+        "renews",
+    ],
+);
+pub(super) const ISSUERS: Guarded = table(
+    ("issuers", Of::Cluster),
+    "@.cluster",
+    "1",
+    &[
+        "cluster",
+        "account",
+        "kind",
+        "generation",
+        "secret",
+        "expires_at",
     ],
 );
 // Who may have a shared version in their hands: one row less, and somebody keeps it.
@@ -263,6 +277,7 @@ pub(super) const FIRST: &[Guarded] = &[
     PROJECTS,
     PROJECT_MEMBERS,
     CLUSTERS,
+    ISSUERS,
     GRANTS,
     BLOCKS,
     CREDENTIALS,

@@ -137,62 +137,64 @@ fn kubeconfig_show() {
     kg.download_for("alice");
     let text = side_by_side(&mut kg, "kubeconfig show prod --user alice");
     insta::assert_snapshot!(text, @r#"
-        --- table
-        VERSION   STATE    LEVEL   ISSUED                 EXPIRES                DOWNLOADED             BY
-        1         active   read    2026-11-22T11:00:00Z   2026-11-24T10:00:00Z   2026-11-22T11:00:00Z   olivia
-        [exit 0]
-        --- wide
-        VERSION   STATE    LEVEL   ISSUED                 EXPIRES                DOWNLOADED             BY       TIMES   ENDED BECAUSE   ACCOUNT
-        1         active   read    2026-11-22T11:00:00Z   2026-11-24T10:00:00Z   2026-11-22T11:00:00Z   olivia   1       <none>          alice-[HEX]-v1
-        [exit 0]
-        --- json
-        [
+    --- table
+    VERSION   STATE    LEVEL   ISSUED                 EXPIRES                DOWNLOADED             BY
+    1         active   read    2026-11-22T11:00:00Z   2026-11-24T10:00:00Z   2026-11-22T11:00:00Z   olivia
+    [exit 0]
+    --- wide
+    VERSION   STATE    LEVEL   ISSUED                 EXPIRES                DOWNLOADED             BY       TIMES   ENDED BECAUSE   ACCOUNT
+    1         active   read    2026-11-22T11:00:00Z   2026-11-24T10:00:00Z   2026-11-22T11:00:00Z   olivia   1       <none>          kubegrant-users/alice-[HEX]-v1
+    [exit 0]
+    --- json
+    [
+      {
+        "cluster": "prod",
+        "user": "alice",
+        "version": 1,
+        "state": "active",
+        "level": "read",
+        "account": "alice-[HEX]-v1",
+        "namespace": "kubegrant-users",
+        "issued_at": "2026-11-22T11:00:00Z",
+        "expires_at": "2026-11-24T10:00:00Z",
+        "revoked_at": null,
+        "ended_because": null,
+        "downloads": [
           {
-            "cluster": "prod",
-            "user": "alice",
-            "version": 1,
-            "state": "active",
-            "level": "read",
-            "account": "alice-[HEX]-v1",
-            "issued_at": "2026-11-22T11:00:00Z",
+            "to": "alice",
+            "by": "olivia",
+            "at": "2026-11-22T11:00:00Z",
             "expires_at": "2026-11-24T10:00:00Z",
-            "revoked_at": null,
-            "ended_because": null,
-            "downloads": [
-              {
-                "to": "alice",
-                "by": "olivia",
-                "at": "2026-11-22T11:00:00Z",
-                "expires_at": "2026-11-24T10:00:00Z",
-                "form": "stdout",
-                "jti": "[UID]"
-              }
-            ]
+            "form": "stdout",
+            "jti": "[UID]"
           }
         ]
-        [exit 0]
-        --- yaml
-        - cluster: prod
-          user: alice
-          version: 1
-          state: active
-          level: read
-          account: alice-[HEX]-v1
-          issued_at: "2026-11-22T11:00:00Z"
-          expires_at: "2026-11-24T10:00:00Z"
-          revoked_at: null
-          ended_because: null
-          downloads:
-          - to: alice
-            by: olivia
-            at: "2026-11-22T11:00:00Z"
-            expires_at: "2026-11-24T10:00:00Z"
-            form: stdout
-            jti: [UID]
-        [exit 0]
-        --- name
-        kubeconfig/alice@prod-v1
-        [exit 0]
+      }
+    ]
+    [exit 0]
+    --- yaml
+    - cluster: prod
+      user: alice
+      version: 1
+      state: active
+      level: read
+      account: alice-[HEX]-v1
+      namespace: kubegrant-users
+      issued_at: "2026-11-22T11:00:00Z"
+      expires_at: "2026-11-24T10:00:00Z"
+      revoked_at: null
+      ended_because: null
+      downloads:
+      - to: alice
+        by: olivia
+        at: "2026-11-22T11:00:00Z"
+        expires_at: "2026-11-24T10:00:00Z"
+        form: stdout
+        jti: [UID]
+    [exit 0]
+    --- name
+    kubeconfig/alice@prod-v1
+    [exit 0]
     "#);
 }
 

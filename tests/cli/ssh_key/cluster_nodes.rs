@@ -151,7 +151,7 @@ fn no_address_that_is_not_believed_comes_into_a_command_or_a_file() {
     for line in ["config prod", "download prod"] {
         let ran = kg.run(&format!("ssh-key {line}"));
         ran.success().says("10.1.0.1");
-        for word in ["touch", "Proxy", "127.0.0.1", "bastion", "n4"] {
+        for word in ["touch", "Proxy", "127.0.0.1", "bastion", "'n4'"] {
             ran.never_says(word);
         }
     }

@@ -38,6 +38,7 @@ fn seen(world: &World, change: impl FnOnce(&mut Pins)) -> RelinkSeen {
     let is_same = pins.uid == before.kube_system_uid;
     RelinkSeen {
         next: "kubegrant-manager-2".to_owned(),
+        next_issuer: "kubegrant-issuer-2".to_owned(),
         present: is_same.then(|| before.manager.as_str().into()),
         pins: Some(pins),
         ..RelinkSeen::default()
@@ -65,7 +66,14 @@ fn both_managers_are_on_the_list_before_one_is_made() {
         .iter()
         .map(|it| it.name.as_str())
         .collect();
-    assert_eq!(former, [manager.as_str(), "kubegrant-manager-2"]);
+    assert_eq!(
+        former,
+        [
+            manager.as_str(),
+            "kubegrant-manager-2",
+            "kubegrant-issuer-2"
+        ]
+    );
     assert!(later(&world, &decision).is_empty());
 }
 

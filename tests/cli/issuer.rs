@@ -1,0 +1,328 @@
+//! The issuer: what a cluster's owner does with it who is no admin, and what nobody can.
+
+use kubegrant_sandbox::Sandbox;
+use serde_json::{Value, json};
+
+use crate::home::{CONFIG_MAPS, Home, PODS, call, get};
+
+const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
+
+/// A cluster that `alice` owns, a developer; `bob` and `carol` are others.
+fn home() -> Home {
+    let mut kg = Home::with(Sandbox::builder().token_cache(false));
+    kg.add_user("carol", "developer");
+    kg.run("cluster transfer prod --to alice --yes").success();
+    kg
+}
+
+/// What logs in as the issuer, as its owner can open it.
+fn issuer(kg: &Home, owner: &str) -> String {
+    let sealed = kg.sealed("SELECT secret FROM issuers");
+    let opened = kg.open(owner, &sealed).expect("theirs to open");
+    let token = &opened[opened.find("ey").expect("a token")..];
+    let end = token.find(|c: char| !c.is_ascii_alphanumeric() && !"._-".contains(c));
+    kg.sandbox
+        .kubeconfig_for_token(&token[..end.unwrap_or(token.len())])
+}
+
+/// A file that somebody else sealed to a user, opened.
+fn download_as(kg: &mut Home, owner: &str, user: &str) -> String {
+    let line = format!("kubeconfig download prod --user {user} -f {user}.age --force");
+    kg.run_as(owner, &line).success();
+    let opened = kg.run_as(user, &format!("open {user}.age -f -"));
+    opened.success();
+    opened.stdout.clone()
+}
+
+fn map() -> Value {
+    json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "generateName": "m-" } })
+}
+
+fn installation(kg: &Home) -> String {
+    let roles = kg.objects("ClusterRole").into_iter();
+    let mut ids = roles.filter_map(|(name, _)| {
+        let id = name.strip_prefix("kubegrant:")?.strip_suffix(":issuer")?;
+        Some(id.to_owned())
+    });
+    ids.next().expect("the issuer's role")
+}
+
+#[test]
+fn an_owner_who_is_no_admin_gives_and_takes_with_the_issuer_alone() {
+    let mut kg = home();
+    assert_eq!(kg.openers(&["olivia", "alice", "bob"]), ["olivia"]);
+    kg.run_as("alice", "access grant bob -c prod --level write")
+        .success();
+    let bob = download_as(&mut kg, "alice", "bob");
+    assert_eq!(call(&bob, "POST", CONFIG_MAPS, Some(&map())), 201);
+    kg.run_as("alice", "access grant carol -c prod --level read")
+        .success();
+    let carol = download_as(&mut kg, "alice", "carol");
+    assert_eq!(get(&carol, PODS), 200);
+    assert_eq!(call(&carol, "POST", CONFIG_MAPS, Some(&map())), 403);
+    // Her own, and again.
+    kg.run_as("alice", "kubeconfig download prod").success();
+    let hers = kg.read("prod.kubeconfig");
+    kg.run_as("alice", "kubeconfig rotate prod --yes --force")
+        .success();
+    assert!(matches!(get(&hers, PODS), 401 | 403));
+    assert_eq!(get(&kg.read("prod.kubeconfig"), PODS), 200);
+    kg.run_as("alice", "access grant bob -c prod --level read")
+        .success();
+    assert!(
+        matches!(get(&bob, PODS), 401 | 403),
+        "another level ends it"
+    );
+    kg.run_as("alice", "access revoke carol -c prod --yes")
+        .success()
+        .says("no longer works");
+    assert!(matches!(get(&carol, PODS), 401 | 403));
+    kg.run_as("alice", "reconcile prod").success();
+    kg.run_as("alice", "cluster check prod")
+        .success()
+        .says("the issuer may do its work");
+    kg.run_as("alice", "status").success();
+    kg.run("cluster check prod").success();
+    let users = kg.accounts();
+    assert!(
+        users.iter().all(|it| it.starts_with("kubegrant-users/")),
+        "{users:?}"
+    );
+}
+
+#[test]
+fn the_issuers_login_is_no_way_up() {
+    let mut kg = home();
+    kg.run_as("alice", "access grant bob -c prod --level write")
+        .success();
+    download_as(&mut kg, "alice", "bob");
+    kg.run("kubeconfig download prod -f full").success();
+    let (login, id) = (issuer(&kg, "alice"), installation(&kg));
+    let us = json!([{
+        "kind": "ServiceAccount", "namespace": "kubegrant", "name": "kubegrant-issuer-x",
+    }]);
+    let admin = json!({
+        "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin",
+    });
+    let binding = |kind: &str, name: &str, role: &Value| {
+        json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind,
+            "metadata": { "name": name }, "roleRef": role, "subjects": us,
+        })
+    };
+    let edit = json!({
+        "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit",
+    });
+    let token = json!({
+        "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {},
+    });
+    let account = json!({
+        "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": "x" },
+    });
+    let own = kg
+        .accounts()
+        .into_iter()
+        .find(|it| it.starts_with("kubegrant/"));
+    let own = own.expect("olivia's").replace("kubegrant/", "");
+    let system = format!("{RBAC}/namespaces/kube-system/rolebindings");
+    let lists = format!("{RBAC}/clusterrolebindings");
+    let accounts = "/api/v1/namespaces/kubegrant/serviceaccounts";
+    let role = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+        "metadata": { "name": format!("kubegrant:{id}:issuer") },
+        "rules": [{ "apiGroups": ["*"], "resources": ["*"], "verbs": ["*"] }],
+    });
+    let admins = format!("kubegrant:{id}:cluster-admin");
+    let edits = format!("kubegrant:{id}:edit");
+    let ways: [(&str, &str, String, Option<Value>); 11] = [
+        (
+            "itself on the list of cluster-admin",
+            "PUT",
+            format!("{lists}/{admins}"),
+            Some(binding("ClusterRoleBinding", &admins, &admin)),
+        ),
+        (
+            "a binding in kube-system",
+            "POST",
+            system.clone(),
+            Some(binding("RoleBinding", "x", &edit)),
+        ),
+        (
+            "a list of our name in kube-system",
+            "POST",
+            system.clone(),
+            Some(binding("RoleBinding", &edits, &edit)),
+        ),
+        (
+            "the same by its name",
+            "PUT",
+            format!("{system}/{edits}"),
+            Some(binding("RoleBinding", &edits, &edit)),
+        ),
+        (
+            "the manager's token",
+            "POST",
+            format!("{accounts}/kubegrant-manager/token"),
+            Some(token.clone()),
+        ),
+        (
+            "the token of somebody with all",
+            "POST",
+            format!("{accounts}/{own}/token"),
+            Some(token.clone()),
+        ),
+        (
+            "its own successor",
+            "POST",
+            accounts.to_owned(),
+            Some(account),
+        ),
+        (
+            "a new binding",
+            "POST",
+            lists.clone(),
+            Some(binding("ClusterRoleBinding", "x", &edit)),
+        ),
+        (
+            "its own role",
+            "PUT",
+            format!("{RBAC}/clusterroles/kubegrant:{id}:issuer"),
+            Some(role),
+        ),
+        (
+            "Secrets",
+            "GET",
+            "/api/v1/namespaces/kubegrant/secrets".to_owned(),
+            None,
+        ),
+        (
+            "Secrets elsewhere",
+            "GET",
+            "/api/v1/namespaces/default/secrets".to_owned(),
+            None,
+        ),
+    ];
+    for (what, method, path, body) in ways {
+        let code = call(&login, method, &path, body.as_ref());
+        // Behind the name of a list that is not there, the server may say so.
+        assert!(matches!(code, 403 | 404), "{what}: {code}");
+    }
+    // And it does what it is for.
+    let users = "/api/v1/namespaces/kubegrant-users/serviceaccounts";
+    assert_eq!(get(&login, users), 200);
+}
+
+#[test]
+fn what_the_issuer_cannot_is_said_and_left_to_an_admin() {
+    let mut kg = home();
+    let namespace =
+        json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "shop" } });
+    kg.sandbox.put_object(namespace).expect("stored");
+    kg.run_as("alice", "access grant bob -c prod --level write")
+        .success();
+    let bob = download_as(&mut kg, "alice", "bob");
+    let maps = CONFIG_MAPS.replace("default", "shop");
+    assert_eq!(call(&bob, "POST", &maps, Some(&map())), 403);
+    kg.run_as("alice", "status")
+        .exit(6)
+        .says("your key opens the issuer's login of cluster 'prod' alone");
+    kg.run_as("alice", "reconcile prod").exit(6);
+    kg.run("reconcile").success().says("in namespace 'shop'");
+    assert_eq!(call(&bob, "POST", &maps, Some(&map())), 201);
+    kg.run("status").success();
+}
+
+#[test]
+fn whoever_no_longer_owns_a_cluster_has_no_issuer_any_more() {
+    let mut kg = home();
+    for line in [
+        "cluster transfer prod --to bob --yes",
+        "user disable bob --yes",
+    ] {
+        let owner = if line.contains("disable") {
+            "bob"
+        } else {
+            "alice"
+        };
+        let login = issuer(&kg, owner);
+        let users = "/api/v1/namespaces/kubegrant-users/serviceaccounts";
+        assert_eq!(get(&login, users), 200, "{line}");
+        kg.run(line).success();
+        assert!(matches!(get(&login, users), 401 | 403), "{line}");
+        kg.run("cluster check prod").success();
+    }
+}
+
+#[test]
+fn a_lost_owner_on_a_cluster_that_is_away_is_pending_until_the_issuer_is_gone() {
+    let mut kg = home();
+    let login = issuer(&kg, "alice");
+    kg.sandbox.stop();
+    kg.run("cluster transfer prod --to bob --yes").exit(6);
+    kg.run("status")
+        .exit(6)
+        .says("the issuer's account is to be replaced, and is not yet");
+    kg.sandbox.restart().expect("back");
+    kg.run_as("bob", "reconcile prod").exit(6);
+    kg.run("reconcile").success();
+    let users = "/api/v1/namespaces/kubegrant-users/serviceaccounts";
+    assert!(matches!(get(&login, users), 401 | 403));
+    kg.run_as("bob", "cluster check prod").success();
+}
+
+#[test]
+fn rights_of_the_issuer_that_were_cut_or_widened_are_found() {
+    let mut kg = home();
+    let name = format!("kubegrant:{}:issuer", installation(&kg));
+    let (_, role) = kg
+        .objects("ClusterRole")
+        .into_iter()
+        .find(|(it, _)| *it == name)
+        .expect("its role");
+    let mut wider = role.clone();
+    wider["rules"].as_array_mut().expect("rules").push(json!({
+        "apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list"],
+    }));
+    kg.sandbox.put_object(wider).expect("stored");
+    kg.run("cluster check prod")
+        .exit(6)
+        .says("gives more than the issuer needs")
+        .says("issuer: get secrets");
+    let mut less = role.clone();
+    less["rules"].as_array_mut().expect("rules").truncate(2);
+    kg.sandbox.put_object(less).expect("stored");
+    kg.run("cluster check prod")
+        .exit(6)
+        .says("issuer: bind clusterroles");
+    kg.write("admin.conf", &kg.sandbox.admin_kubeconfig_token());
+    kg.run("cluster relink prod --kubeconfig admin.conf --yes")
+        .success();
+    kg.run("cluster check prod").success();
+    kg.run_as("alice", "cluster check prod").success();
+}
+
+#[test]
+fn a_role_that_escalates_takes_a_version_out_of_the_issuers_reach() {
+    let mut kg = home();
+    kg.run("access grant bob -c prod --level read").success();
+    let old = kg.download_for("bob");
+    kg.run("rbac bind bob -c prod --cluster-role cluster-admin --yes")
+        .success();
+    assert!(matches!(get(&old, PODS), 401 | 403));
+    let file = kg.download_for("bob");
+    assert_eq!(get(&file, "/api/v1/namespaces/kube-system/secrets"), 200);
+    let accounts = kg.accounts();
+    assert!(
+        accounts.iter().any(|it| it.starts_with("kubegrant/bob-")),
+        "{accounts:?}"
+    );
+    // Whoever becomes the owner of a cluster gets nobody's role with it.
+    kg.run("cluster transfer prod --to olivia --yes").success();
+    kg.run("access grant carol -c prod --level read").success();
+    let carol = kg.download_for("carol");
+    kg.run("rbac bind carol -c prod --cluster-role cluster-admin --yes")
+        .success();
+    assert_eq!(get(&carol, "/api/v1/namespaces/kube-system/secrets"), 200);
+    kg.run("cluster transfer prod --to alice --yes").success();
+    assert!(matches!(get(&carol, PODS), 401 | 403));
+}
