@@ -3,3 +3,4 @@
 pub(crate) mod file;
 pub(crate) mod kubeconfig;
 pub(crate) mod merge;
+pub(crate) mod renewal;

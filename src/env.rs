@@ -118,6 +118,14 @@ impl Env {
     pub fn state_dir(&self) -> Option<PathBuf> {
         ours(self.base_dirs.state.as_deref())
     }
+
+    /// Returns the folders of what can be made again, the best first: in memory while somebody is
+    /// logged in, else on disk.
+    pub fn cache_dirs(&self) -> Vec<PathBuf> {
+        let runtime = ours(self.base_dirs.runtime.as_deref());
+        let cache = ours(self.base_dirs.cache.as_deref());
+        runtime.into_iter().chain(cache).collect()
+    }
 }
 
 /// Our folder in a base directory.
@@ -184,7 +192,22 @@ mod tests {
     }
 
     #[test]
+    fn what_can_be_made_again_lies_in_memory_before_it_lies_on_disk() {
+        let home = ("HOME", "/home/ana");
+        let at = |path: &str| PathBuf::from(path);
+        assert_eq!(
+            env(&[home, ("XDG_RUNTIME_DIR", "/run/7")]).cache_dirs(),
+            [at("/run/7/kubegrant"), at("/home/ana/.cache/kubegrant")]
+        );
+        assert_eq!(
+            env(&[home, ("XDG_CACHE_HOME", "/c")]).cache_dirs(),
+            [at("/c/kubegrant")]
+        );
+    }
+
+    #[test]
     fn without_a_home_there_is_no_folder() {
+        assert!(env(&[]).cache_dirs().is_empty());
         assert_eq!(env(&[]).data_dir(), None);
         assert_eq!(env(&[("HOME", "ana")]).data_dir(), None);
     }

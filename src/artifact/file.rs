@@ -10,6 +10,7 @@
 mod error;
 mod exchange;
 mod inspect;
+mod lock;
 mod pipe;
 mod sweep;
 #[cfg(test)]
@@ -28,8 +29,10 @@ use rustix::io::Errno;
 pub(crate) use error::{FileError, Obstacle, Thing};
 pub(crate) use exchange::SharedFile;
 pub(crate) use inspect::{
-    ensure_private_dir, link_private, read_bounded, read_given, read_given_private, read_private,
+    ensure_private_dir, link_private, read_bounded, read_given, read_given_private, read_own,
+    read_private,
 };
+pub(crate) use lock::LockFile;
 pub(crate) use pipe::Patience;
 pub(crate) use sweep::sweep;
 

@@ -15,6 +15,10 @@ pub struct BaseDirs {
     pub data: Option<PathBuf>,
     /// What is neither, and is kept all the same.
     pub state: Option<PathBuf>,
+    /// What can be made again.
+    pub cache: Option<PathBuf>,
+    /// What lasts as long as somebody is logged in; there is no such place without a variable.
+    pub runtime: Option<PathBuf>,
 }
 
 impl BaseDirs {
@@ -35,6 +39,8 @@ impl BaseDirs {
                 state: found
                     .state_dir()
                     .map_or(named.state, |dir| Some(dir.to_owned())),
+                cache: Some(found.cache_dir().to_owned()),
+                runtime: named.runtime,
             },
             _ => named,
         }
@@ -57,6 +63,8 @@ impl BaseDirs {
             config: base("XDG_CONFIG_HOME", ".config"),
             data: base("XDG_DATA_HOME", ".local/share"),
             state: base("XDG_STATE_HOME", ".local/state"),
+            cache: base("XDG_CACHE_HOME", ".cache"),
+            runtime: absolute("XDG_RUNTIME_DIR"),
             home,
         }
     }
@@ -84,6 +92,8 @@ mod tests {
         assert_eq!(found.config, Some(at("/home/ana/.config")));
         assert_eq!(found.data, Some(at("/d")));
         assert_eq!(found.state, Some(at("/home/ana/.local/state")));
+        assert_eq!(found.cache, Some(at("/home/ana/.cache")));
+        assert_eq!(found.runtime, None);
     }
 
     #[test]
@@ -92,7 +102,9 @@ mod tests {
             ("HOME", "/h"),
             ("XDG_DATA_HOME", "here"),
             ("XDG_STATE_HOME", ""),
+            ("XDG_RUNTIME_DIR", "run"),
         ]);
+        assert_eq!(found.runtime, None);
         assert_eq!(found.data, Some(at("/h/.local/share")));
         assert_eq!(found.state, Some(at("/h/.local/state")));
         for home in ["", "ana"] {

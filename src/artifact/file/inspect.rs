@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use rustix::process::{getegid, geteuid, getgroups};
 use zeroize::Zeroizing;
 
-use super::error::{DirectoryFault, FileError, Thing};
+use super::error::{DirectoryFault, FileError, Obstacle, Thing};
 use super::pipe::{self, Patience};
 use crate::domain::account::is_group_of_one;
 
@@ -20,6 +20,33 @@ pub(crate) fn read_private(path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>
     let (file, stat) = open_regular(path)?;
     check_private(path, &stat)?;
     read_all(path, file, &stat, max)
+}
+
+/// Reads a file that nobody but this user can have put there, such as a cache: no link, one's own,
+/// of one name, and private whatever place it lies in.
+pub(crate) fn read_own(path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
+    let (file, stat) = open_readable_with(path, OFlags::NOFOLLOW)?;
+    check_own(path, &stat)?;
+    read_all(path, file, &stat, max)
+}
+
+/// Judges an open file that nobody but this user may have made.
+pub(super) fn check_own(path: &Path, stat: &Stat) -> Result<(), FileError> {
+    match Obstacle::of(stat) {
+        None => check_mode(path, stat),
+        Some(Obstacle::Not(what)) => Err(FileError::NotRegular {
+            path: path.to_owned(),
+            what,
+        }),
+        Some(Obstacle::ForeignOwner { uid }) => Err(FileError::ForeignOwner {
+            path: path.to_owned(),
+            uid,
+        }),
+        Some(why @ Obstacle::Linked { .. }) => Err(FileError::NotReplaceable {
+            path: path.to_owned(),
+            why,
+        }),
+    }
 }
 
 /// Judges the open file, and not the name, which may mean another file by now.
@@ -258,9 +285,17 @@ fn open_regular(path: &Path) -> Result<(File, Stat), FileError> {
 }
 
 fn open_readable(path: &Path) -> Result<(File, Stat), FileError> {
+    open_readable_with(path, OFlags::empty())
+}
+
+fn open_readable_with(path: &Path, more: OFlags) -> Result<(File, Stat), FileError> {
     // Without NONBLOCK, a FIFO in the place of the file would hang us until somebody writes.
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let flags = more | OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let fd = fs::open(path, flags, Mode::empty()).map_err(|errno| match errno {
+        Errno::LOOP if more.contains(OFlags::NOFOLLOW) => FileError::NotRegular {
+            path: path.to_owned(),
+            what: Thing::Link,
+        },
         Errno::NOENT => FileError::Missing {
             path: path.to_owned(),
         },
@@ -329,5 +364,54 @@ fn read_error(path: &Path, errno: Errno) -> FileError {
     FileError::Read {
         path: path.to_owned(),
         source: errno.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+    use crate::artifact::file::{Overwrite, write_private};
+
+    fn mode(path: &Path, mode: u32) {
+        let permissions = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(path, permissions).expect("a mode");
+    }
+
+    #[test]
+    fn only_a_private_file_of_ones_own_is_read_as_such() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| dir.path().join(name);
+        let own = at("own");
+        write_private(&own, b"key", Overwrite::Never).expect("written");
+        assert_eq!(read_own(&own, 3).expect("reads").as_slice(), b"key");
+        assert!(matches!(read_own(&own, 2), Err(FileError::TooLarge { .. })));
+        for open in [0o640, 0o604, 0o602] {
+            mode(&own, open);
+            let refused = read_own(&own, 3);
+            assert!(matches!(refused, Err(FileError::TooOpen { .. })), "{open}");
+        }
+        mode(&own, 0o600);
+        symlink(&own, at("link")).expect("a link");
+        for (name, what) in [("link", Thing::Link), ("", Thing::Directory)] {
+            let refused = read_own(&at(name), 3).expect_err("refused");
+            let is_it = |it: &FileError| matches!(it, FileError::NotRegular { what: found, .. } if *found == what);
+            assert!(is_it(&refused), "{refused}");
+        }
+        std::fs::hard_link(&own, at("second")).expect("a name");
+        assert!(matches!(
+            read_own(&own, 3),
+            Err(FileError::NotReplaceable { .. })
+        ));
+        if geteuid().is_root() {
+            std::fs::remove_file(at("second")).expect("removed");
+            let stranger = rustix::fs::Uid::from_raw(12_345);
+            fs::chown(&own, Some(stranger), None).expect("given away");
+            assert!(matches!(
+                read_own(&own, 3),
+                Err(FileError::ForeignOwner { uid: 12_345, .. })
+            ));
+        }
     }
 }
