@@ -4,7 +4,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::artifact::kubeconfig::KubeconfigFields;
+use crate::artifact::kubeconfig::{KubeconfigFields, Login};
 use crate::artifact::merge;
 use crate::cli::{duration, json_line};
 use crate::domain::Timestamp;
@@ -134,7 +134,7 @@ fn kubeconfig_merge(bytes: &[u8]) {
         user: "alice@prod".to_owned(),
         context: "alice@prod".to_owned(),
         namespace: None,
-        token: "a-token".into(),
+        login: Login::Token("a-token".into()),
     };
     let installation = InstallationId::new([0x0f, 0x3c, 0, 0]);
     let mark = merge::Mark {

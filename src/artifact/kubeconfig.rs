@@ -32,9 +32,37 @@ pub(crate) struct KubeconfigFields {
     pub(crate) context: String,
     /// The namespace to begin in.
     pub(crate) namespace: Option<String>,
-    /// The token.
-    pub(crate) token: SecretString,
+    /// The login.
+    pub(crate) login: Login,
 }
+
+/// How the user of a kubeconfig logs in.
+pub(crate) enum Login {
+    /// With a token that stands in the file.
+    Token(SecretString),
+    /// With a token that kubectl asks this program for: no secret stands in the file.
+    #[cfg_attr(
+        not(test),
+        expect(
+            dead_code,
+            reason = "downloads of kubeconfigs that renew themselves make it"
+        )
+    )]
+    Renewing {
+        /// The name of the renewal, or the path of its file.
+        renewal: String,
+    },
+}
+
+/// The program that kubectl asks: by its bare name, which kubectl's allow lists can name too.
+const PLUGIN: &str = "kubegrant";
+/// The API in which kubectl asks.
+const EXEC_API_VERSION: &str = "client.authentication.k8s.io/v1";
+/// What kubectl says where the program is not installed.
+const INSTALL_HINT: &str = "This kubeconfig renews itself with kubegrant, which is not installed here, or not in a folder of \
+     PATH. Get the program from whoever gave you the kubeconfig and put it in one, e.g. \
+     /usr/local/bin/kubegrant; `kubegrant credential --help` must work. Without it, ask for a \
+     kubeconfig that holds its login: `kubegrant kubeconfig download CLUSTER` without `--renew`.";
 
 /// Why no kubeconfig was written.
 #[derive(Debug, thiserror::Error)]
@@ -122,10 +150,53 @@ struct NamedUser {
 #[derive(Serialize, Deserialize, PartialEq, Eq, ZeroizeOnDrop)]
 #[serde(deny_unknown_fields)]
 struct User {
-    token: String,
+    #[zeroize(skip)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    exec: Option<Exec>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
     #[zeroize(skip)]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     extensions: Vec<NamedExtension>,
+}
+
+/// The program that is asked for a token.
+#[derive(Serialize, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Exec {
+    api_version: String,
+    args: Vec<String>,
+    command: String,
+    install_hint: String,
+    interactive_mode: String,
+    provide_cluster_info: bool,
+}
+
+impl User {
+    fn of(login: &Login, extensions: Vec<NamedExtension>) -> Self {
+        let (exec, token) = match login {
+            Login::Token(token) => (None, Some(token.expose_secret().to_owned())),
+            Login::Renewing { renewal } => {
+                let exec = Exec {
+                    api_version: EXEC_API_VERSION.to_owned(),
+                    args: ["credential", "--renewal", renewal]
+                        .map(str::to_owned)
+                        .into(),
+                    command: PLUGIN.to_owned(),
+                    install_hint: INSTALL_HINT.to_owned(),
+                    // An identity may have a passphrase, which only a person can give.
+                    interactive_mode: "IfAvailable".to_owned(),
+                    provide_cluster_info: false,
+                };
+                (Some(exec), None)
+            }
+        };
+        Self {
+            exec,
+            token,
+            extensions,
+        }
+    }
 }
 
 /// What programs may add to an entry, and kubectl keeps.
@@ -233,7 +304,10 @@ fn config(
         ("server address", fields.server.as_str()),
         ("user name", fields.user.as_str()),
         ("context name", fields.context.as_str()),
-        ("token", fields.token.expose_secret()),
+        match &fields.login {
+            Login::Token(token) => ("token", token.expose_secret()),
+            Login::Renewing { renewal } => ("renewal", renewal.as_str()),
+        },
     ];
     for (field, value) in required {
         if value.is_empty() {
@@ -280,10 +354,7 @@ fn config(
         current_context: fields.context.clone(),
         users: vec![NamedUser {
             name: fields.user.clone(),
-            user: User {
-                token: fields.token.expose_secret().to_owned(),
-                extensions: extensions(true),
-            },
+            user: User::of(&fields.login, extensions(true)),
         }],
     })
 }

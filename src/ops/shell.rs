@@ -19,7 +19,7 @@ use super::{
     Applied, Done, Error, Intent, Obstacle, Planned, Unasked, change, excess, find, reconciling,
 };
 use crate::artifact::file::{Overwrite, ensure_private_dir, write_private};
-use crate::artifact::kubeconfig::{KubeconfigFields, render};
+use crate::artifact::kubeconfig::{KubeconfigFields, Login, render};
 use crate::domain::access::{Level, Power};
 use crate::domain::account_name::AccountName;
 use crate::domain::action::Action;
@@ -391,7 +391,7 @@ async fn deliver(
         tls_server_name: cluster.address.tls_server_name.clone(),
         proxy_url: cluster.address.proxy_url.clone(),
         namespace: wanted.namespace.clone(),
-        token: minted.token.clone(),
+        login: Login::Token(minted.token.clone()),
     };
     let text: SecretString = render(&fields)?;
     let bytes = text.expose_secret().as_bytes();

@@ -14,7 +14,7 @@ fn fields() -> KubeconfigFields {
         user: "alice@prod-eu".to_owned(),
         context: "prod-eu".to_owned(),
         namespace: Some("shop".to_owned()),
-        token: SecretString::from("header.body.signature"),
+        login: Login::Token(SecretString::from("header.body.signature")),
     }
 }
 
@@ -46,6 +46,44 @@ fn the_whole_file_is_as_kubectl_writes_it() {
       user:
         token: header.body.signature
     ");
+}
+
+fn renewing(renewal: &str) -> Login {
+    Login::Renewing {
+        renewal: renewal.to_owned(),
+    }
+}
+
+#[test]
+fn a_login_that_renews_itself_is_asked_for_and_no_secret_stands_in_the_file() {
+    let fields = KubeconfigFields {
+        login: renewing("prod-eu.alice.0badcafe"),
+        ..fields()
+    };
+    let text = render(&fields).expect("plain fields render");
+    let read = read(&text);
+    insta::assert_json_snapshot!(read["users"], @r#"
+    [
+      {
+        "name": "alice@prod-eu",
+        "user": {
+          "exec": {
+            "apiVersion": "client.authentication.k8s.io/v1",
+            "args": [
+              "credential",
+              "--renewal",
+              "prod-eu.alice.0badcafe"
+            ],
+            "command": "kubegrant",
+            "installHint": "This kubeconfig renews itself with kubegrant, which is not installed here, or not in a folder of PATH. Get the program from whoever gave you the kubeconfig and put it in one, e.g. /usr/local/bin/kubegrant; `kubegrant credential --help` must work. Without it, ask for a kubeconfig that holds its login: `kubegrant kubeconfig download CLUSTER` without `--renew`.",
+            "interactiveMode": "IfAvailable",
+            "provideClusterInfo": false
+          }
+        }
+      }
+    ]
+    "#);
+    assert!(!text.expose_secret().contains("token:"));
 }
 
 #[test]
@@ -141,7 +179,7 @@ fn names_that_yaml_would_misread_are_quoted() {
 fn data_stays_on_the_line_of_its_key() {
     let long = KubeconfigFields {
         ca_pem: Some("x".repeat(5000)),
-        token: SecretString::from("t".repeat(2000)),
+        login: Login::Token(SecretString::from("t".repeat(2000))),
         ..fields()
     };
     let text = render(&long).expect("long fields render");
@@ -165,7 +203,8 @@ fn an_empty_name_is_refused() {
         |fields| fields.server.clear(),
         |fields| fields.user.clear(),
         |fields| fields.context.clear(),
-        |fields| fields.token = SecretString::from(""),
+        |fields| fields.login = Login::Token(SecretString::from("")),
+        |fields| fields.login = renewing(""),
     ] {
         let mut fields = fields();
         spoil(&mut fields);
@@ -174,6 +213,15 @@ fn an_empty_name_is_refused() {
 }
 
 proptest! {
+    #[test]
+    fn whatever_a_renewal_is_called_is_read_back(renewal in "\\PC{1,80}|.{1,80}") {
+        let fields = KubeconfigFields { login: renewing(&renewal), ..fields() };
+        let text = render(&fields);
+        prop_assert!(text.is_ok(), "{:?}", text.err());
+        let read = read(&text.expect("asserted above"));
+        prop_assert_eq!(&read["users"][0]["user"]["exec"]["args"][2], &renewal);
+    }
+
     #[test]
     fn whatever_is_written_is_read_back(
         cluster in "\\PC{1,40}|.{1,40}",
@@ -185,7 +233,7 @@ proptest! {
             cluster: cluster.clone(),
             user: user.clone(),
             namespace: namespace.clone(),
-            token: SecretString::from(token.clone()),
+            login: Login::Token(SecretString::from(token.clone())),
             ..fields()
         };
         let text = render(&fields);

@@ -2,6 +2,7 @@
 
 mod copies;
 mod refused;
+mod renewing;
 
 use std::fmt::Write as _;
 
@@ -10,7 +11,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use super::{Addition, Mark, MergeError, Merged, merge, remove};
-use crate::artifact::kubeconfig::KubeconfigFields;
+use crate::artifact::kubeconfig::{KubeconfigFields, Login};
 use crate::domain::installation::InstallationId;
 
 fn id() -> InstallationId {
@@ -35,7 +36,7 @@ fn fields(user: &str, cluster: &str, version: u32) -> KubeconfigFields {
         user: format!("kubegrant-{user}@{cluster}-v{version}"),
         context: format!("{user}@{cluster}"),
         namespace: None,
-        token: SecretString::from(format!("token-{version}")),
+        login: Login::Token(SecretString::from(format!("token-{version}"))),
     }
 }
 

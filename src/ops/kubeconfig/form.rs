@@ -6,7 +6,7 @@ use super::Asked;
 use super::download::{Destination, DownloadRequest};
 use super::merge;
 use crate::artifact::file::check_writable_destination;
-use crate::artifact::kubeconfig::KubeconfigFields;
+use crate::artifact::kubeconfig::{KubeconfigFields, Login};
 use crate::artifact::merge::{Addition, Mark};
 use crate::domain::access::Power;
 use crate::domain::cluster::WriteScope;
@@ -255,6 +255,6 @@ pub(super) fn fields(
         tls_server_name: address.tls_server_name,
         proxy_url: address.proxy_url,
         namespace: wanted.namespace.clone(),
-        token,
+        login: Login::Token(token),
     }
 }
