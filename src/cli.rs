@@ -8,6 +8,7 @@ pub(crate) mod completion;
 mod completions;
 mod confirm;
 mod context;
+mod credential;
 pub(crate) mod duration;
 pub(crate) mod generate;
 mod global;
@@ -37,7 +38,7 @@ use std::sync::Arc;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::Config;
-use crate::env::Env;
+use crate::env::{Env, Interrupt};
 use crate::error::{EXIT_OK, Failure, Kind};
 use crate::ops;
 use crate::output::{Output, Settings};
@@ -90,6 +91,7 @@ enum Command {
     #[command(subcommand)]
     Kubeconfig(kubeconfig::KubeconfigCommand),
     Open(open::OpenArgs),
+    Credential(credential::CredentialArgs),
     Shell(shell::ShellArgs),
     /// Manage everybody's kubeconfigs, as organization owners and admins do
     #[command(subcommand)]
@@ -222,6 +224,10 @@ fn dispatch(
     if let Command::Completions(args) = cli.command {
         return completions::run(&args, output);
     }
+    if let Command::Credential(args) = &cli.command {
+        return credential::run(args, &cli.global, env, output);
+    }
+    cli.global.output.refuse_token()?;
     let is_reconcile = matches!(cli.command, Command::Reconcile(_));
     let interrupt = env.interrupt.clone();
     let ask = passphrase_asker(&env, output);
@@ -229,22 +235,8 @@ fn dispatch(
     let own = || Arc::new(App::new(&env, &config.store));
     let app = app.map_or_else(own, Arc::clone);
     let session = Session::new(app, env, config, ask, Box::new(output.sayer()));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|_| Failure::description(Kind::Internal, "cannot start the runtime", ""))?;
     let mut context = Context::new(&session, output, cli.global.yes);
-    let done = runtime.block_on(async {
-        tokio::select! {
-            biased;
-            done = verb(cli.command, &mut context) => done,
-            () = interrupt.raised() => Err(Failure::description(
-                Kind::Interrupted,
-                "interrupted; what was recorded stands",
-                "run `kubegrant status` to see whether anything is pending",
-            )),
-        }
-    });
+    let done = finished(&interrupt, verb(cli.command, &mut context));
     if done
         .as_ref()
         .is_err_and(|failure| failure.kind == Kind::Denied)
@@ -282,6 +274,28 @@ fn dispatch(
     done
 }
 
+/// Runs something to its end, or until somebody asks to stop.
+fn finished<T>(
+    interrupt: &Interrupt,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|_| Failure::description(Kind::Internal, "cannot start the runtime", ""))?;
+    runtime.block_on(async {
+        tokio::select! {
+            biased;
+            done = work => done,
+            () = interrupt.raised() => Err(Failure::description(
+                Kind::Interrupted,
+                "interrupted; what was recorded stands",
+                "run `kubegrant status` to see whether anything is pending",
+            )),
+        }
+    })
+}
+
 /// Says that a head of the audit log on a cluster is not relied upon, and where to look.
 fn say_note(note: &Note, output: &mut Output) {
     let why = match note.why {
@@ -315,6 +329,8 @@ async fn verb(command: Command, context: &mut Context<'_>) -> Result<(), Failure
         Command::Kubeconfig(command) => Box::pin(kubeconfig::run(command, context)).await,
         Command::Shell(args) => Box::pin(shell::run(args, context)).await,
         Command::Open(args) => open::run(args, context),
+        // Answered before there is a session.
+        Command::Credential(_) => Ok(()),
         Command::Team(command) => team::run(command, context).await,
         Command::SshKey(command) => Box::pin(ssh_key::run(command, context)).await,
         Command::Rbac(command) => Box::pin(rbac::run(command, context)).await,

@@ -48,6 +48,12 @@ pub(crate) enum Error {
 }
 
 impl Config {
+    /// The places of a command that opens no store: it goes without a home.
+    pub(crate) fn without_store(env: &Env, options: Options) -> Result<Self, Error> {
+        let store = Some(env.current_dir.join("store.db"));
+        Self::new(env, Options { store, ..options })
+    }
+
     /// Works out the places: flag, then variable, then XDG's default.
     pub(crate) fn new(env: &Env, options: Options) -> Result<Self, Error> {
         let store = options

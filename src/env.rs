@@ -67,6 +67,8 @@ pub struct Env {
     pub host: String,
     /// The id of this process, for the audit log.
     pub process_id: u32,
+    /// The id of the process that started this one, where it is known.
+    pub parent_id: Option<u32>,
     /// Whether the run was asked to stop.
     pub interrupt: Interrupt,
 }

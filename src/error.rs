@@ -3,6 +3,7 @@
 //! The matches below are exhaustive: whoever adds a variant chooses its exit code and its hint.
 
 mod cluster;
+mod credential;
 mod kind;
 mod obstacle;
 mod refusal;

@@ -4,8 +4,12 @@
 #[cfg(test)]
 mod tests;
 
+use std::ffi::OsStr;
+
+use crate::artifact::exec_credential::Question;
 use crate::artifact::kubeconfig::{KubeconfigFields, Login};
 use crate::artifact::merge;
+use crate::artifact::renewal::{Kept, Renewal};
 use crate::cli::{duration, json_line};
 use crate::domain::Timestamp;
 use crate::domain::account_name::{AccountName, Home};
@@ -33,6 +37,7 @@ pub const TARGETS: &[Target] = &[
     ("keys", keys),
     ("shown", shown),
     ("audit_export", audit_export),
+    ("credential", credential),
 ];
 
 /// Runs the target of a name.
@@ -204,6 +209,50 @@ fn shown(bytes: &[u8]) {
     if let Ok(yaml) = machine::yaml(&*text) {
         let again: String = serde_saphyr::from_str(&yaml).expect("YAML");
         assert_eq!(again, text);
+    }
+}
+
+/// What `credential` reads: the renewal that was sealed, what was kept, and kubectl's question.
+fn credential(bytes: &[u8]) {
+    match Renewal::from_bytes(bytes) {
+        Ok(renewal) => {
+            let name = renewal.name();
+            assert_eq!(name.to_string().parse(), Ok(name.clone()));
+            // It becomes a file's name, and parts of a URL.
+            let is_safe =
+                |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-".contains(c);
+            for text in [
+                &name.file_name(),
+                &renewal.namespace,
+                &renewal.account,
+                &renewal.renewer,
+            ] {
+                assert!(!text.is_empty() && text.chars().all(is_safe), "{text}");
+            }
+            assert!(renewal.address.server.starts_with("https://"));
+            showable(&renewal.address.server);
+            showable(&format!("{renewal:?}"));
+        }
+        Err(error) => showable(&error.to_string()),
+    }
+    if let Some(kept) = Kept::from_bytes(bytes, "one") {
+        let written = kept.to_bytes("one");
+        let again = Kept::from_bytes(&written, "one").expect("what is written is read");
+        assert_eq!(*again.to_bytes("one"), *written);
+        if let Kept::Token(token) = kept {
+            let now = token.begins_at();
+            assert!(token.reported_end(now) <= token.ends_at());
+            assert!(!token.is_fresh(now) || token.is_live(now));
+        }
+    }
+    let text = String::from_utf8_lossy(bytes);
+    match Question::read(Some(OsStr::new(text.as_ref()))) {
+        Ok(question) => {
+            let answer = question.answer(&"a.b.c".into(), Timestamp::default());
+            let answer: serde_json::Value = serde_json::from_slice(&answer).expect("JSON");
+            assert_eq!(answer["status"]["token"], "a.b.c");
+        }
+        Err(error) => showable(&error.to_string()),
     }
 }
 

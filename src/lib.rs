@@ -82,7 +82,9 @@
 //! - No write transaction is open across an `.await`: transactions are closures that cannot await.
 //! - No secret passes through `output` as data, and none is ever an argument. A secret leaves by
 //!   [`artifact::file`], or, where `-f -` asks for it, as the bare document on stdout.
-//! - No user's token is stored. Every download mints one; all die with their version.
+//! - No user's token is in the store. Every download mints one, and `credential` one an hour, which
+//!   its user's own machine keeps; all die with their version.
+//! - No secret stands in a kubeconfig that renews itself: what renews it is sealed to its user.
 //! - A version never goes backwards (`pending`, `active`, `revoking`, `revoked`), and no subject
 //!   (a user, or a project's level) has two live ones on one cluster.
 //! - Nobody who lost a project's level keeps a shared version that works, unless somebody decided
@@ -105,7 +107,8 @@
 //! |---|---|---|
 //! | grant, revoke | access of a developer to a cluster begins, ends | create, delete |
 //! | create, remove | a record comes, goes from view | delete: history stays |
-//! | issue, rotate | a credential begins; is replaced, the old one dying first | regenerate, renew |
+//! | issue, rotate | a credential begins; is replaced, the old one dying first | regenerate |
+//! | renew | the next short token of the same version, without anybody's decision | refresh, rotate |
 //! | seal, open | encrypt, decrypt at rest | encrypt, decrypt |
 //! | observe, plan, apply | read the cluster; decide; act | sync |
 //! | reconcile, pending | bring one cluster to what the store says; not so yet | owe, pay, retry |

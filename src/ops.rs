@@ -11,6 +11,7 @@ pub(crate) mod backup;
 mod change;
 pub(crate) mod clock;
 pub(crate) mod cluster;
+pub(crate) mod credential;
 mod error;
 mod excess;
 pub(crate) mod explain;

@@ -180,6 +180,8 @@ impl Workspace {
 struct Keyring {
     identity: OnceCell<Identity>,
     ask: Ask,
+    /// Whether nobody is to be asked, though somebody may be there.
+    asks_nobody: Cell<bool>,
     /// What the identity did not open.
     shut: RefCell<Vec<SealedSecret>>,
 }
@@ -214,6 +216,7 @@ impl Session {
             keyring: Keyring {
                 identity: OnceCell::new(),
                 ask,
+                asks_nobody: Cell::new(false),
                 shut: RefCell::default(),
             },
             workspace: Workspace { env, say },
@@ -286,6 +289,11 @@ impl Session {
         look().unwrap_or_default()
     }
 
+    /// Asks nobody for a passphrase from here on: the terminal is somebody else's.
+    pub(crate) fn ask_nobody(&self) {
+        self.keyring.asks_nobody.set(true);
+    }
+
     /// Where the identity comes from, for people.
     pub(crate) fn identity_place(&self) -> String {
         match &self.config.identity {
@@ -310,7 +318,14 @@ impl Session {
                 read.map_err(Error::IdentityFile)?
             }
         };
-        let mut ask = |what: &str| match (self.keyring.ask)(what) {
+        let asked = |what: &str| {
+            if self.keyring.asks_nobody.get() {
+                Ok(None)
+            } else {
+                (self.keyring.ask)(what)
+            }
+        };
+        let mut ask = |what: &str| match asked(what) {
             Ok(Some(passphrase)) => Ok(SecretString::from(passphrase.as_str())),
             Ok(None) => Err(IdentityError::PassphraseNeeded {
                 what: what.to_owned(),

@@ -25,7 +25,7 @@ mod kept;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use kept::{Kept, Refusal, Refused, Token};
+pub(crate) use kept::{KEPT_BYTES_MAX, Kept, Refusal, Refused, Token};
 
 /// The version of the document that is written, and the newest that is read.
 const VERSION: u32 = 1;
@@ -144,11 +144,6 @@ impl RenewalName {
     ) -> Self {
         let subject = subject.to_string().replace('/', ".");
         Self(format!("{cluster}.{subject}.{installation}"))
-    }
-
-    /// The name as text.
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
     }
 
     /// The name of the file.

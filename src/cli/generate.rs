@@ -24,6 +24,15 @@ pub(crate) const FILES: &[(&str, &str)] = &[
          lock file for each cluster.",
     ),
     (
+        "$XDG_DATA_HOME/kubegrant/renew/NAME.age",
+        "What renews a kubeconfig, sealed to its user. Mode 0600.",
+    ),
+    (
+        "$XDG_RUNTIME_DIR/kubegrant/cred-*",
+        "The short token of a kubeconfig that renews itself, and the lock of those who mint it; else \
+         in $XDG_CACHE_HOME/kubegrant. Default folder of that: ~/.cache. Mode 0600.",
+    ),
+    (
         "CLUSTER.kubeconfig",
         "A downloaded kubeconfig, in the working directory. Mode 0600.",
     ),
@@ -55,7 +64,14 @@ pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
         "HTTPS_PROXY, NO_PROXY",
         "The proxy on the way to an API server, where its kubeconfig names none.",
     ),
-    ("XDG_CONFIG_HOME, XDG_DATA_HOME", "Where the files are."),
+    (
+        "KUBERNETES_EXEC_INFO",
+        "What kubectl asks of `credential`, in its own words.",
+    ),
+    (
+        "XDG_CONFIG_HOME, XDG_DATA_HOME, XDG_CACHE_HOME, XDG_RUNTIME_DIR",
+        "Where the files are.",
+    ),
     ("NO_COLOR", "No colour, where it is not empty."),
     (
         "CLICOLOR, CLICOLOR_FORCE, TERM",

@@ -6,6 +6,7 @@ use clap::ValueEnum;
 
 use crate::config::Options;
 use crate::domain::name::UserRef;
+use crate::error::{Failure, Kind};
 use crate::ops::{Intent, Unasked};
 use crate::output;
 
@@ -73,6 +74,23 @@ pub(crate) enum Format {
     Yaml,
     /// `kind/name`, one per line
     Name,
+    /// The bare token: `kubegrant credential` alone gives one
+    #[value(hide = true)]
+    Token,
+}
+
+impl Format {
+    /// Refuses the format that only `credential` has.
+    pub(crate) fn refuse_token(self) -> Result<(), Failure> {
+        match self {
+            Self::Token => Err(Failure::description(
+                Kind::Usage,
+                "`-o token` is a format of `kubegrant credential` alone",
+                "",
+            )),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl From<Format> for output::Format {
@@ -83,6 +101,8 @@ impl From<Format> for output::Format {
             Format::Json => Self::Json,
             Format::Yaml => Self::Yaml,
             Format::Name => Self::Name,
+            // Refused before, but by the one command that has no other data.
+            Format::Token => Self::Table,
         }
     }
 }

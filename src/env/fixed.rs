@@ -41,6 +41,7 @@ pub struct Fixture {
     variables: BTreeMap<String, OsString>,
     current_dir: PathBuf,
     user_id: u32,
+    parent_id: Option<u32>,
     interrupt: Interrupt,
 }
 
@@ -58,6 +59,7 @@ impl Fixture {
             variables: BTreeMap::new(),
             current_dir: PathBuf::from("/"),
             user_id: rustix::process::geteuid().as_raw(),
+            parent_id: None,
             interrupt: Interrupt::default(),
         }
     }
@@ -104,6 +106,13 @@ impl Fixture {
         self
     }
 
+    /// Sets the id of the process that starts the runs; without it, nobody knows it.
+    #[must_use]
+    pub fn parent_id(mut self, parent_id: u32) -> Self {
+        self.parent_id = Some(parent_id);
+        self
+    }
+
     /// Breaks stdout, as the end of the other side of a pipe does.
     #[must_use]
     pub fn broken_stdout(mut self) -> Self {
@@ -130,6 +139,7 @@ impl Fixture {
             user_id: self.user_id,
             host: "test-host".to_owned(),
             process_id: 4242,
+            parent_id: self.parent_id,
             interrupt: self.interrupt.clone(),
         }
     }

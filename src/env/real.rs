@@ -36,6 +36,7 @@ pub(super) fn open() -> Env {
         user_id: rustix::process::geteuid().as_raw(),
         host: host(),
         process_id: std::process::id(),
+        parent_id: Some(std::os::unix::process::parent_id()),
         interrupt,
     }
 }

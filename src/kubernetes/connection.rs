@@ -143,8 +143,18 @@ impl Connection {
         login: Login,
         installation: &InstallationId,
     ) -> Result<Self, Error> {
+        Self::open_within(endpoint, login, installation, Limits::default())
+    }
+
+    /// [`Connection::open`] with other limits, where somebody else waits for the answer.
+    pub(crate) fn open_within(
+        endpoint: &Endpoint,
+        login: Login,
+        installation: &InstallationId,
+        limits: Limits,
+    ) -> Result<Self, Error> {
         let by_certificate = matches!(login, Login::ClientCertificate { .. });
-        let (client, again) = client::dial(endpoint, login, Limits::default())?;
+        let (client, again) = client::dial(endpoint, login, limits)?;
         Ok(Self {
             time: again.time(),
             again: Some(again),

@@ -102,6 +102,37 @@ pub(crate) fn claims_end(token: &str) -> Option<i64> {
     Some(end.exp)
 }
 
+/// How long a token lives by its own words, and since when, by the clock of whoever made it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(crate) struct Life {
+    /// When it was made, in seconds since 1970.
+    #[serde(rename = "iat")]
+    pub(crate) made_at: i64,
+    /// When it ends, in seconds since 1970.
+    #[serde(rename = "exp")]
+    pub(crate) ends_at: i64,
+}
+
+impl Life {
+    /// Reads it; nothing of a token that does not say both, or says what cannot be.
+    pub(crate) fn of(token: &str) -> Option<Self> {
+        let payload = token.split('.').nth(1)?;
+        let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload);
+        let life: Self = serde_json::from_slice(&bytes.ok()?).ok()?;
+        (0 <= life.made_at && life.made_at < life.ends_at).then_some(life)
+    }
+
+    /// How long it is, in seconds.
+    pub(crate) fn seconds(self) -> i64 {
+        self.ends_at - self.made_at
+    }
+
+    /// Whether more than half of it is over.
+    pub(crate) fn is_half_over(self, now: i64) -> bool {
+        now.saturating_sub(self.made_at) > self.seconds() / 2
+    }
+}
+
 impl Connection {
     /// Mints a token for an account, and checks that it is that account's.
     pub(crate) async fn mint(&self, account: &str, ttl_seconds: i64) -> Result<Minted, Error> {
@@ -158,4 +189,34 @@ pub(super) fn read(token: String, account: &str, what: &str) -> Result<Minted, E
         expires_at,
         jti,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(claims: &str) -> String {
+        let claims = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(claims);
+        format!("eyJ9.{claims}.c2ln")
+    }
+
+    #[test]
+    fn a_life_is_read_where_it_can_be_one() {
+        let life = Life::of(&token(r#"{"iat": 1000, "exp": 4600, "sub": "x"}"#)).expect("a life");
+        assert_eq!(life.seconds(), 3600);
+        assert!(!life.is_half_over(2800));
+        assert!(life.is_half_over(2801));
+        for bad in [
+            "{}",
+            r#"{"iat": 1000}"#,
+            r#"{"exp": 1000}"#,
+            r#"{"iat": 1000, "exp": 1000}"#,
+            r#"{"iat": -1, "exp": 1000}"#,
+            r#"{"iat": 1000, "exp": 1e9}"#,
+            "",
+        ] {
+            assert_eq!(Life::of(&token(bad)), None, "{bad}");
+        }
+        assert_eq!(Life::of("opaque"), None);
+    }
 }

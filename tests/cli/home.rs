@@ -169,6 +169,16 @@ impl Home {
         self.fixture.advance(TimeDelta::minutes(minutes));
     }
 
+    /// The same, by seconds.
+    pub(crate) fn drift_seconds(&mut self, seconds: i64) {
+        self.fixture.advance(TimeDelta::seconds(seconds));
+    }
+
+    /// The time of this world.
+    pub(crate) fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        self.fixture.now()
+    }
+
     /// Where everything is.
     pub(crate) fn root(&self) -> &Path {
         self.dir.path()

@@ -14,6 +14,7 @@ mod cluster_life;
 mod cluster_rotate_accounts;
 mod cluster_rotate_manager;
 mod completion;
+mod credential;
 mod denials;
 mod dry_run;
 mod failures;

@@ -5,6 +5,7 @@
 //! runs everything at full size.
 
 mod container;
+mod credential;
 mod crowd;
 mod disk;
 mod faults;

@@ -16,7 +16,7 @@ use crate::domain::Timestamp;
 /// The version of the document; any other is not believed.
 const VERSION: u32 = 1;
 /// The largest file that is read, in bytes.
-pub(crate) const BYTES_MAX: usize = 64 * 1024;
+pub(crate) const KEPT_BYTES_MAX: usize = 64 * 1024;
 /// How long a refusal is remembered.
 const REFUSED_FOR: TimeDelta = TimeDelta::seconds(30);
 /// How long it is not tried again where the cluster was silent, and a token lives.
@@ -69,7 +69,17 @@ impl Token {
 
     /// Whether it has been kept for so long that another may be tried.
     pub(crate) fn is_settled(&self, now: Timestamp) -> bool {
-        self.begins_at + PUT_OFF_FOR <= now
+        self.put_off_until.is_none_or(|until| until <= now) && self.begins_at + PUT_OFF_FOR <= now
+    }
+
+    /// When it was minted.
+    pub(crate) fn begins_at(&self) -> Timestamp {
+        self.begins_at
+    }
+
+    /// When it ends.
+    pub(crate) fn ends_at(&self) -> Timestamp {
+        self.ends_at
     }
 
     /// When it is said to end: earlier than it does, so that no request begins with a token and ends
