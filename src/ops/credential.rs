@@ -13,34 +13,40 @@
 
 mod cache;
 mod error;
+mod place;
+#[cfg(test)]
+mod tests;
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use crate::artifact::exec_credential::Question;
-use crate::artifact::file::{
-    FileError, LockFile, Overwrite, ensure_private_dir, read_private, write_private,
-};
-use crate::artifact::renewal::{BYTES_MAX, Kept, Refusal, Refused, Renewal, RenewalName, Token};
+use crate::artifact::file::{FileError, LockFile, Overwrite, write_private};
+use crate::artifact::renewal::{Kept, Refusal, Refused, Renewal, Token};
 use crate::domain::Timestamp;
 use crate::domain::plan::NAMESPACE;
-use crate::domain::text::{chain, hex};
+use crate::domain::text::{chain, rfc3339};
 use crate::kubernetes::client::{Limits, Login};
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::error::Error as ClusterError;
 use crate::kubernetes::token::{Life, Minted};
-use crate::secrets::{ExposeSecret as _, Recipient};
+use crate::secrets::ExposeSecret as _;
 use crate::session::{Session, Workspace};
 use cache::Cache;
 pub(crate) use error::Error;
+#[cfg_attr(
+    not(test),
+    expect(
+        unused_imports,
+        reason = "downloads of kubeconfigs that renew themselves call it"
+    )
+)]
+pub(crate) use place::put;
+use place::{Meant, digest};
 
-/// The folder of the renewals, below that of our data.
-const FOLDER: &str = "renew";
 /// How long a token is asked for. The API server may give more, or less.
 const TTL_SECONDS: i64 = 3600;
 /// The longest life that is believed.
@@ -67,80 +73,6 @@ const PATIENT: Limits = Limits {
     attempts_max: 3,
     retry_total: Duration::from_secs(10),
 };
-
-/// Which renewal is meant.
-#[derive(Debug, Clone)]
-struct Meant {
-    /// Its file.
-    path: PathBuf,
-    /// Its name, where it was named.
-    name: Option<RenewalName>,
-}
-
-impl Meant {
-    /// A path has a slash in it, or the ending of a sealed file; all else is a name.
-    fn of(workspace: &Workspace, renewal: &OsStr) -> Result<Self, Error> {
-        let path = Path::new(renewal);
-        if path.components().count() > 1
-            || path.is_absolute()
-            || path.extension().is_some_and(|end| end == "age")
-        {
-            return Ok(Self {
-                path: workspace.env.current_dir.join(path),
-                name: None,
-            });
-        }
-        let text = renewal.to_string_lossy();
-        let name: RenewalName = text.parse().map_err(|()| Error::NoName {
-            text: crate::domain::text::clean(&text),
-        })?;
-        Ok(Self {
-            path: folder(workspace)?.join(name.file_name()),
-            name: Some(name),
-        })
-    }
-
-    /// The sealed bytes, and their digest.
-    fn read(&self) -> Result<(Zeroizing<Vec<u8>>, String), Error> {
-        let sealed = read_private(&self.path, BYTES_MAX).map_err(|error| match error {
-            FileError::Missing { path } => Error::Absent {
-                path,
-                cluster: self.name.as_ref().map(|name| name.cluster().to_owned()),
-            },
-            error => Error::File(error),
-        })?;
-        let digest = digest(&sealed);
-        Ok((sealed, digest))
-    }
-}
-
-fn digest(sealed: &[u8]) -> String {
-    hex(&Sha256::digest(sealed))
-}
-
-/// Where renewals lie.
-fn folder(workspace: &Workspace) -> Result<PathBuf, Error> {
-    Ok(workspace.env.data_dir().ok_or(Error::NoPlace)?.join(FOLDER))
-}
-
-/// Seals a renewal to whom it belongs, and puts it where `credential` looks for it on this machine:
-/// in the place of an older one. Gives the path.
-#[expect(
-    dead_code,
-    reason = "downloads of kubeconfigs that renew themselves call it"
-)]
-pub(crate) fn put(
-    workspace: &Workspace,
-    renewal: &Renewal,
-    to: &Recipient,
-) -> Result<PathBuf, Error> {
-    let folder = folder(workspace)?;
-    ensure_private_dir(&folder)?;
-    let path = folder.join(renewal.name().file_name());
-    let sealed = renewal.seal(to)?;
-    write_private(&path, &sealed, Overwrite::Force)?;
-    Ok(path)
-}
 
 /// A token to hand out.
 pub(crate) struct Answer {
@@ -278,12 +210,13 @@ pub(crate) async fn renew(session: &Session, renewing: Renewing) -> Result<Answe
     let there = made_at.or_else(|| connection.server_time().map(|at| at.timestamp()));
     let there = there.unwrap_or_else(|| now.timestamp());
     let mut digest = digest;
-    match prolonged(session, &connection, &renewing.meant, &renewal, there).await {
+    let renewer = (&renewal, digest.as_str());
+    match prolonged(session, &connection, &renewing.meant, renewer, there).await {
         Ok(None) => {}
         Ok(Some(renewed)) => digest = renewed,
         Err(error) => notes.push(format!(
             "the renewal itself could not be renewed, and ends {}: {}",
-            crate::domain::text::rfc3339(renewal.token_ends_at),
+            rfc3339(renewal.token_ends_at),
             chain(&error)
         )),
     }
@@ -454,7 +387,7 @@ fn fallen_back(
     let token = token.put_off(now);
     let note = format!(
         "not renewed, and the token of before is used, which lives until {}: {}",
-        crate::domain::text::rfc3339(token.ends_at()),
+        rfc3339(token.ends_at()),
         chain(&failed.error)
     );
     let mut notes = vec![note];
@@ -492,7 +425,7 @@ async fn prolonged(
     session: &Session,
     connection: &Connection,
     meant: &Meant,
-    renewal: &Renewal,
+    (renewal, was): (&Renewal, &str),
     there: i64,
 ) -> Result<Option<String>, Error> {
     let Some(life) = Life::of(renewal.token.expose_secret()) else {
@@ -513,6 +446,10 @@ async fn prolonged(
         ..renewal.clone()
     };
     let sealed = next.seal(&session.identity()?.recipient())?;
+    // A download may have put another version there, which must not be lost.
+    if meant.read()?.1 != was {
+        return Ok(None);
+    }
     write_private(&meant.path, &sealed, Overwrite::Force)?;
     Ok(Some(digest(&sealed)))
 }

@@ -1,10 +1,10 @@
 //! A renewer whose own token is short, and that may mint the next one of it.
 
-use kubegrant_sandbox::{Action, Fault, Match, Sandbox};
+use kubegrant_sandbox::{Action, Fault, Gate, Match, Sandbox};
 
-use crate::home::mode_of;
+use crate::home::{PODS, get, mode_of};
 
-use super::pair::{Made, NAME, NAMESPACE, Pair, USUAL, end_of, minutes, token_of};
+use super::pair::{Made, NAME, NAMESPACE, Pair, USUAL, end_of, minutes, run_alone, token_of};
 
 const ROLLING: Made = Made {
     rolling: true,
@@ -106,6 +106,43 @@ fn where_it_fails_the_old_one_works_on_and_that_is_said() {
     token_of(&ran);
     assert_eq!(ran.stderr, "");
     assert_ne!(pair.opened(), before);
+}
+
+#[test]
+fn a_renewal_that_came_meanwhile_is_not_lost() {
+    let mut pair = capped();
+    pair.home.tick(13);
+    let gate = Gate::shut();
+    let successor = format!("serviceaccounts/{}/token", Pair::renewer(3));
+    pair.sandbox().fault(Fault {
+        matches: Match {
+            path_contains: Some(successor),
+            ..Match::default()
+        },
+        action: Action::Wait(gate.clone()),
+    });
+    let next = Made {
+        version: 4,
+        ..ROLLING
+    };
+    pair.put_accounts(next);
+    let document = pair.document(next);
+    std::thread::scope(|scope| {
+        let fixture = pair.fixture(pair.home.now());
+        let first =
+            scope.spawn(move || run_alone(&fixture, &format!("credential --renewal {NAME}")));
+        gate.wait_for(1);
+        pair.put_renewal("bob", NAME, &document);
+        gate.open();
+        assert!(first.join().expect("it ends").0);
+    });
+    assert_eq!(pair.opened(), document);
+    pair.sandbox().clear_requests();
+    let token = token_of(&pair.ask());
+    assert_eq!(pair.mints(), [201], "what was kept is of the older one");
+    let kubeconfig = pair.sandbox().kubeconfig_for_token(&token);
+    pair.revoke(ROLLING);
+    assert_eq!(get(&kubeconfig, PODS), 200);
 }
 
 #[test]
