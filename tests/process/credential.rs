@@ -30,7 +30,7 @@ fn machine() -> Home {
             "apiVersion": format!("{group}/v1"), "kind": "Role", "metadata": metadata("renews"),
             "rules": [{
                 "apiGroups": [""], "resources": ["serviceaccounts/token"], "verbs": ["create"],
-                "resourceNames": ["works"],
+                "resourceNames": ["works", "renews"],
             }],
         }),
         json!({
@@ -45,8 +45,8 @@ fn machine() -> Home {
         "version": 1, "installation": "0badcafe", "cluster": "dev", "user": "bob",
         "credential_version": 1, "server": home.sandbox.url(),
         "certificate_authority": home.sandbox.ca_pem(), "namespace": NAMESPACE,
-        "account": "works", "renewer": "renews", "token": token(&home),
-        "token_ends_at": "2100-01-01T00:00:00Z",
+        "account": "works", "renewer": "renews", "rolling": true, "token": token(&home),
+        "token_ends_at": "2001-01-01T00:00:00Z",
     });
     let identity = age::x25519::Identity::generate();
     let text = age::secrecy::ExposeSecret::expose_secret(&identity.to_string()).to_owned();
@@ -67,8 +67,10 @@ fn machine() -> Home {
 fn token(home: &Home) -> String {
     let path = format!("/api/v1/namespaces/{NAMESPACE}/serviceaccounts/renews/token");
     let admin = home.sandbox.admin_kubeconfig_token();
-    let body =
-        json!({ "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {} });
+    let body = json!({
+        "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
+        "spec": { "expirationSeconds": 24 * 3600 },
+    });
     let minted = kubegrant_sandbox::request(&admin, "POST", &path, Some(&body));
     let minted: Value = serde_json::from_str(&minted.expect("an answer").1).expect("JSON");
     minted["status"]["token"]
@@ -152,6 +154,64 @@ fn who_is_killed_or_stopped_while_it_mints_leaves_the_lock_to_the_next() {
             std::fs::remove_file(path).expect("removed");
         }
     }
+}
+
+/// What changes files, and may be the last that a process does.
+const WRITES: [&str; 9] = [
+    "mkdir",
+    "flock",
+    "fchmod",
+    "write",
+    "fsync",
+    "linkat",
+    "rename",
+    "renameat",
+    "renameat2",
+];
+
+#[test]
+fn who_is_killed_before_any_write_loses_nothing() {
+    if !has("strace", "no process is killed before its writes") {
+        return;
+    }
+    let home = machine();
+    // The renewer's token is in the second half of its life: it is renewed too.
+    let now = home.fixture().now();
+    home.sandbox.set_now(now + chrono::TimeDelta::hours(13));
+    let renewal = home
+        .path()
+        .join(format!(".local/share/kubegrant/renew/{NAME}.age"));
+    let first = std::fs::read(&renewal).expect("a file");
+    let mut killed = 0;
+    for call in WRITES {
+        for nth in 1..40 {
+            std::fs::remove_dir_all(home.path().join("kubegrant")).unwrap_or_default();
+            std::fs::remove_file(&renewal).expect("removed");
+            put(
+                &home,
+                ".local/share/kubegrant/renew",
+                &format!("{NAME}.age"),
+                &first,
+            );
+            let mut command = Command::new("strace");
+            home.inside(&mut command);
+            let inject = format!("inject=?{call}:signal=KILL:when={nth}");
+            command
+                .args(["-f", "-o", "/dev/null", "-e", &inject])
+                .arg(env!("CARGO_BIN_EXE_kubegrant"))
+                .args(WORDS.split(' '));
+            let output = command.output().expect("strace starts");
+            if output.status.success() {
+                break;
+            }
+            killed += 1;
+            let next = answer(home.run(WORDS));
+            assert_eq!(answer(home.run(WORDS)), next, "{call} {nth}");
+            let left = std::fs::read_dir(home.path().join("kubegrant")).expect("a folder");
+            assert_eq!(left.count(), 2, "the token and the lock: {call} {nth}");
+        }
+    }
+    assert!(killed > 15, "{killed}");
 }
 
 #[test]
