@@ -17,7 +17,7 @@ use super::access::{self, Access, Grant, Power};
 use super::account_name::AccountName;
 use super::binding::{Binding, BindingId, Bound};
 use super::cluster::{Cluster, FormerManager, WriteScope};
-use super::credential::{Credential, CredentialId, State, Subject};
+use super::credential::{Credential, CredentialId, Renews, State, Subject};
 use super::effect::Effect;
 use super::installation::InstallationId;
 use super::people::People;
@@ -202,14 +202,21 @@ impl ClusterSnapshot {
         Desired {
             installation: self.installation.clone(),
             accounts: live
-                .map(|credential| plan::Account {
-                    name: credential.account.to_string(),
-                    user: credential.owner.clone(),
-                    credential: credential.id,
-                    power: credential.power,
-                    shard: credential.shard,
+                .flat_map(|credential| {
+                    let account = |name: &AccountName, power| plan::Account {
+                        name: name.to_string(),
+                        user: credential.owner.clone(),
+                        credential: credential.id,
+                        power,
+                        shard: credential.shard,
+                    };
+                    // Who renews is on no list.
+                    let renewer = credential.renewer().map(|it| account(&it, Power::Bound));
+                    let own = account(&credential.account, credential.power);
+                    [own].into_iter().chain(renewer)
                 })
                 .collect(),
+            renewers: self.renewers(),
             bound: self.bound_accounts(),
             write_cluster_wide: self.cluster.write_scope == WriteScope::Cluster,
             keep: {
@@ -221,6 +228,19 @@ impl ClusterSnapshot {
             },
             keeps_lists: self.works_by_issuer(),
         }
+    }
+
+    /// The accounts that mint for others.
+    fn renewers(&self) -> Vec<plan::Renewer> {
+        let live = self.credentials.iter().filter(|it| it.state.is_live());
+        let renewers = live.filter_map(|it| {
+            Some(plan::Renewer {
+                account: it.renewer()?.to_string(),
+                of: it.account.to_string(),
+                is_rolling: it.renews == Some(Renews::Rolling),
+            })
+        });
+        renewers.collect()
     }
 
     /// The accounts that carry each bound role: every live one of the users who have it, shells
@@ -502,6 +522,18 @@ impl ClusterSnapshot {
                 self.blocks.remove(user);
             }
             Effect::EndVersion { credential, .. } => self.end_version(*credential),
+            Effect::Renew {
+                subject,
+                version,
+                renews,
+                ..
+            } => {
+                let mut all = Arc::make_mut(&mut self.credentials).iter_mut();
+                let it = all.find(|it| it.subject == *subject && it.version == *version);
+                if let Some(it) = it {
+                    it.renews = Some(*renews);
+                }
+            }
             Effect::MoveToShard {
                 credential, shard, ..
             } => self.move_to(*credential, *shard),

@@ -197,7 +197,7 @@ impl Connection {
     }
 
     /// Works with an issuer's login.
-    pub(crate) fn as_issuer(mut self) -> Self {
+    pub(crate) fn with_issuer(mut self) -> Self {
         self.homes = &[Home::Users];
         self.is_issuer = true;
         self
