@@ -9,14 +9,15 @@
 //!    token is minted only after both.
 
 mod lists;
+mod renewer;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use self::lists::our_role;
 pub(crate) use self::lists::{LEVELS, Lists, binding_name, level_of, list_name, wanted_lists};
+pub(crate) use self::renewer::Renewer;
 use super::access::Power;
-use super::account_name;
 use super::binding::{self, Bound};
 use super::credential::CredentialId;
 use super::installation::InstallationId;
@@ -63,45 +64,6 @@ pub(crate) struct Desired {
     /// Whether the lists of `view` and `edit` stand where nobody is on them: whoever works with an issuer's
     /// login can write them, and make none.
     pub(crate) keeps_lists: bool,
-}
-
-/// An account that may mint tokens of another, and nothing else.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Renewer {
-    /// The account.
-    pub(crate) account: String,
-    /// Whose tokens it mints.
-    pub(crate) of: String,
-    /// Whether it mints its own too.
-    pub(crate) is_rolling: bool,
-}
-
-impl Renewer {
-    /// The name of its Role, and of the RoleBinding: `kubegrant:<installation>:renew:<account>`.
-    pub(crate) fn role(&self, installation: &InstallationId) -> String {
-        let (_, label) = account_name::parts(&self.account);
-        binding_name(installation, &format!("renew:{label}"))
-    }
-
-    /// The namespace of all of it.
-    pub(crate) fn namespace(&self) -> &'static str {
-        account_name::parts(&self.account).0.namespace()
-    }
-
-    /// What its Role gives. A name holds for `create` on a subresource: it is in the URL.
-    pub(crate) fn rules(&self) -> Vec<Rule> {
-        let mut names = vec![account_name::parts(&self.of).1.to_owned()];
-        if self.is_rolling {
-            names.push(account_name::parts(&self.account).1.to_owned());
-        }
-        vec![Rule {
-            groups: vec![String::new()],
-            resources: vec!["serviceaccounts/token".to_owned()],
-            verbs: vec!["create".to_owned()],
-            names,
-            urls: vec![],
-        }]
-    }
 }
 
 impl Desired {

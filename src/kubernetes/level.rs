@@ -9,7 +9,7 @@ use kube::api::{Api, PostParams};
 use super::connection::Connection;
 use super::error::Error;
 use crate::domain::access::Power;
-use crate::domain::account_name;
+use crate::domain::account_name::{self, Home};
 use crate::domain::excess::{ANYTHING, MustNot, must_not_have};
 use crate::domain::plan::binding_name;
 use crate::domain::text::clean;
@@ -44,6 +44,24 @@ impl Excess {
     }
 }
 
+/// The groups that an account is in. One that is not there yet comes to stand in either namespace of ours.
+fn groups(account: &str) -> Vec<String> {
+    let homes = match account {
+        ANY_ACCOUNT => vec![Home::Own, Home::Users],
+        _ => vec![account_name::parts(account).0],
+    };
+    let of_homes = homes
+        .into_iter()
+        .map(|home| account_name::group(&home.account(account)));
+    let of_all = [
+        "system:serviceaccounts",
+        "system:authenticated",
+        // Who leaves the token away is that, and has what it has.
+        "system:unauthenticated",
+    ];
+    of_homes.chain(of_all.map(str::to_owned)).collect()
+}
+
 impl Connection {
     /// Asks the authorizer what an account of this power is allowed beyond it. What a list of ours
     /// gives is meant, and no excess.
@@ -75,17 +93,10 @@ impl Connection {
     /// Why the account is allowed something; `None` where it is not.
     async fn allows(&self, account: &str, question: &MustNot) -> Result<Option<String>, Error> {
         let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        let groups = [
-            "system:serviceaccounts",
-            &account_name::group(account),
-            "system:authenticated",
-            // Who leaves the token away is that, and has what it has.
-            "system:unauthenticated",
-        ];
         let review = SubjectAccessReview {
             spec: SubjectAccessReviewSpec {
                 user: Some(account_name::login_name(account)),
-                groups: Some(groups.map(str::to_owned).to_vec()),
+                groups: Some(groups(account)),
                 resource_attributes: Some(ResourceAttributes {
                     verb: text(question.verb),
                     group: text(question.group),

@@ -304,9 +304,8 @@ pub(super) async fn run_on(
         taken.extend(vanished.taken);
         vanished.snapshot
     });
-    let relied_on = reconciled
-        .as_ref()
-        .and_then(|it| relied_on(cluster, &snapshot, depth, it));
+    let looked = reconciled.as_ref();
+    let relied_on = looked.and_then(|it| relied_on(cluster, &snapshot, depth, it));
     let outcome = (&snapshot, &taken, reconciled.as_ref());
     let looked_whole = !connection.is_issuer();
     let ended = record(app, cluster, outcome, (journal, request), looked_whole)?;

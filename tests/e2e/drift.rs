@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::home::{File, Home};
+use crate::home::{Account, File, Home};
 use crate::levels::{RBAC, installation};
 use crate::world::{self, World};
 
@@ -30,12 +30,11 @@ fn a_deleted_account_ends_its_version_and_the_next_download_begins_another() {
     let home = Home::new(world);
     let bob = home.developer("bob", "read");
     bob.caller.wait_for(PODS, &[200]);
-    let path = format!(
-        "/api/v1/namespaces/kubegrant/serviceaccounts/{}",
-        bob.account
-    );
+    let path = bob.account.path();
     world.admin().delete(&path).expect(200);
-    home.run("cluster check prod").says(&bob.account).exit(6);
+    home.run("cluster check prod")
+        .says(&bob.account.name)
+        .exit(6);
     home.reconcile();
     world.admin().get(&path).expect(404);
     bob.caller.wait_for(PODS, &[401]);
@@ -52,11 +51,10 @@ fn a_stranger_on_our_list_is_taken_off() {
     let ana = home.download("ana");
     let bob = home.developer("bob", "read");
     let path = list(world, &ana, "cluster-admin");
-    let stranger = |name: &str, namespace: &str| json!({ "kind": "ServiceAccount", "namespace": namespace, "name": name });
     let edited = json!({ "subjects": [
-        stranger(&ana.account, "kubegrant"),
-        stranger(&bob.account, "kubegrant"),
-        stranger("robot", "elsewhere"),
+        ana.account.subject(),
+        bob.account.subject(),
+        Account::new("elsewhere", "robot").subject(),
         { "kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": "mallory" },
     ] });
     world.admin().patch(&path, &edited).expect(200);
@@ -65,7 +63,7 @@ fn a_stranger_on_our_list_is_taken_off() {
     home.reconcile();
     bob.caller.get(SECRETS).expect(403);
     bob.caller.get(PODS).expect(200);
-    assert_eq!(subjects(world, &path), [ana.account]);
+    assert_eq!(subjects(world, &path), [ana.account.name]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::caller::Caller;
-use crate::home::Home;
+use crate::home::{Home, token};
 use crate::levels::{RBAC, account, bind, config_map, config_maps, namespace};
 use crate::world::{self, World};
 
@@ -395,12 +395,7 @@ fn become_account(by: &Caller, file: &str, namespace: &str, name: &str) -> Calle
     });
     let minted = by.post(&path, &request).expect(201);
     let token = minted["status"]["token"].as_str().expect("a token");
-    let old = file
-        .split_whitespace()
-        .map(|word| word.trim_matches(['"', '\'', ',']))
-        .find(|word| word.starts_with("ey") && word.matches('.').count() == 2)
-        .expect("a kubeconfig with a token");
-    Caller::new(&file.replace(old, token))
+    Caller::new(&file.replace(self::token(file), token))
 }
 
 #[test]

@@ -64,7 +64,7 @@ fn everybodys_files_are_dead_when_it_is_said_and_the_next_ones_work() {
         "roleRef": {
             "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view",
         },
-        "subjects": [{ "kind": "ServiceAccount", "namespace": "kubegrant", "name": bob.account }],
+        "subjects": [bob.account.subject()],
     });
     admin.post(LISTS, &more).expect(201);
     home.run("team rotate --all-users -c prod --yes")

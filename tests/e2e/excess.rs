@@ -25,6 +25,7 @@ fn a_group_that_every_account_is_in_makes_a_level_more_than_it_says() {
     for group in [
         "system:serviceaccounts",
         "system:serviceaccounts:kubegrant",
+        "system:serviceaccounts:kubegrant-users",
         "system:authenticated",
         "system:unauthenticated",
     ] {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use base64::Engine as _;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::caller::Caller;
@@ -96,6 +96,40 @@ pub(crate) struct Home {
     folder: TempDir,
 }
 
+/// A ServiceAccount of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Account {
+    /// Where it stands.
+    pub(crate) namespace: String,
+    /// Its name there.
+    pub(crate) name: String,
+}
+
+impl Account {
+    /// One of a namespace.
+    pub(crate) fn new(namespace: &str, name: &str) -> Self {
+        let [namespace, name] = [namespace, name].map(str::to_owned);
+        Self { namespace, name }
+    }
+
+    /// Where the API server has it.
+    pub(crate) fn path(&self) -> String {
+        let Self { namespace, name } = self;
+        format!("/api/v1/namespaces/{namespace}/serviceaccounts/{name}")
+    }
+
+    /// The name that it logs in by.
+    pub(crate) fn login(&self) -> String {
+        format!("system:serviceaccount:{}:{}", self.namespace, self.name)
+    }
+
+    /// What a binding names it by.
+    pub(crate) fn subject(&self) -> Value {
+        let Self { namespace, name } = self;
+        json!({ "kind": "ServiceAccount", "namespace": namespace, "name": name })
+    }
+}
+
 /// Somebody's kubeconfig.
 pub(crate) struct File {
     /// The text.
@@ -103,7 +137,7 @@ pub(crate) struct File {
     /// Who asks with it.
     pub(crate) caller: Caller,
     /// The account behind it.
-    pub(crate) account: String,
+    pub(crate) account: Account,
 }
 
 impl Home {
@@ -209,18 +243,26 @@ impl Home {
 }
 
 /// The account that a kubeconfig's token is for.
-fn account(kubeconfig: &str) -> String {
-    let token = kubeconfig
-        .split_whitespace()
-        .map(|word| word.trim_matches(['"', '\'', ',']))
-        .find(|word| word.starts_with("ey") && word.matches('.').count() == 2)
-        .expect("a kubeconfig with a token");
-    let payload = token.split('.').nth(1).expect("a JWT");
+fn account(kubeconfig: &str) -> Account {
+    let payload = token(kubeconfig).split('.').nth(1).expect("a JWT");
     let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD
         .decode(payload)
         .expect("a JWT");
     let claims: Value = serde_json::from_slice(&payload).expect("a JWT");
     let subject = claims["sub"].as_str().expect("a subject");
-    let account = subject.strip_prefix("system:serviceaccount:kubegrant:");
-    account.expect("an account of ours").to_owned()
+    let account = subject.strip_prefix("system:serviceaccount:");
+    let account = account.and_then(|it| it.split_once(':'));
+    let (namespace, name) = account.expect("an account");
+    let is_ours = matches!(namespace, "kubegrant" | "kubegrant-users");
+    assert!(is_ours, "an account of ours: {subject}");
+    Account::new(namespace, name)
+}
+
+/// The token in a kubeconfig.
+pub(crate) fn token(kubeconfig: &str) -> &str {
+    let mut words = kubeconfig
+        .split_whitespace()
+        .map(|word| word.trim_matches(['"', '\'', ',']));
+    let token = words.find(|word| word.starts_with("ey") && word.matches('.').count() == 2);
+    token.expect("a kubeconfig with a token")
 }

@@ -23,13 +23,10 @@ fn two_installations_never_touch_each_other() {
     assert_ne!(manager(world, &ids[0]), manager(world, &ids[1]));
     let admin = world.admin();
     let versions = || -> Vec<String> {
-        ["view", "manager"]
+        ["view", "manager", "issuer"]
             .map(|role| format!("{RBAC}/clusterrolebindings/kubegrant:{}:{role}", ids[1]))
             .into_iter()
-            .chain([format!(
-                "/api/v1/namespaces/kubegrant/serviceaccounts/{}",
-                eve.account
-            )])
+            .chain([eve.account.path()])
             .map(|path| {
                 let found = admin.get(&path).expect(200);
                 let version: &Value = &found["metadata"]["resourceVersion"];
@@ -67,7 +64,7 @@ fn installations_that_register_at_once_get_a_manager_each() {
         let ana = home.download("ana");
         installation(world, &ana.account)
     });
-    let managers: BTreeSet<String> = ids.map(|id| manager(world, &id)).collect();
+    let managers: BTreeSet<String> = ids.map(|id| manager(world, &id).name).collect();
     assert_eq!(managers.len(), 4, "{managers:?}");
     for home in &homes {
         home.run("cluster check prod").success();

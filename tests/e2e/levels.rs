@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::home::Home;
+use crate::home::{Account, Home};
 use crate::probes::{self, Names};
 use crate::world::{self, World};
 
@@ -66,19 +66,27 @@ pub(crate) fn config_maps(namespace: &str) -> String {
 }
 
 /// The label of the installation on an account of ours.
-pub(crate) fn installation(world: &(impl World + ?Sized), account: &str) -> String {
-    let path = format!("/api/v1/namespaces/kubegrant/serviceaccounts/{account}");
-    let found = world.admin().get(&path).expect(200);
+pub(crate) fn installation(world: &(impl World + ?Sized), account: &Account) -> String {
+    let found = world.admin().get(&account.path()).expect(200);
     let label = &found["metadata"]["labels"]["kubegrant.io/installation"];
     label.as_str().expect("a label").to_owned()
 }
 
 /// The manager's account of an installation.
-pub(crate) fn manager(world: &(impl World + ?Sized), installation: &str) -> String {
-    let path = format!("{RBAC}/clusterrolebindings/kubegrant:{installation}:manager");
+pub(crate) fn manager(world: &(impl World + ?Sized), installation: &str) -> Account {
+    bound(world, installation, "manager")
+}
+
+/// The issuer's account of an installation.
+pub(crate) fn issuer(world: &(impl World + ?Sized), installation: &str) -> Account {
+    bound(world, installation, "issuer")
+}
+
+fn bound(world: &(impl World + ?Sized), installation: &str, role: &str) -> Account {
+    let path = format!("{RBAC}/clusterrolebindings/kubegrant:{installation}:{role}");
     let found = world.admin().get(&path).expect(200);
-    let name = &found["subjects"][0]["name"];
-    name.as_str().expect("a name").to_owned()
+    let name = found["subjects"][0]["name"].as_str();
+    Account::new("kubegrant", name.expect("a name"))
 }
 
 #[test]
@@ -115,9 +123,11 @@ fn no_level_escalates() {
     let writer = home.developer("will", "write");
     let installation = installation(world, &writer.account);
     let manager = manager(world, &installation);
+    let issuer = issuer(world, &installation);
     let admin = world.admin();
     let names = |own, other| Names {
         manager: &manager,
+        issuer: &issuer,
         own,
         other,
         installation: &installation,
@@ -153,7 +163,7 @@ fn write_changes_what_it_reaches() {
         .expect(201);
     bob.delete("/api/v1/namespaces/default/configmaps/mine")
         .expect(200);
-    for namespace in ["kube-system", "kubegrant", "kube-public"] {
+    for namespace in ["kube-system", "kubegrant", "kubegrant-users", "kube-public"] {
         bob.post(&config_maps(namespace), &map).expect(403);
     }
 }
@@ -194,10 +204,12 @@ fn everything_of_ours_is_labelled() {
         items.iter().map(name).collect()
     };
     let accounts = names("/api/v1/namespaces/kubegrant/serviceaccounts".to_owned());
-    assert_eq!(accounts.len(), 3, "{accounts:?}"); // The manager, bob and ana.
+    assert_eq!(accounts.len(), 3, "{accounts:?}"); // The manager, the issuer and ana.
+    let users = names("/api/v1/namespaces/kubegrant-users/serviceaccounts".to_owned());
+    assert_eq!(users, [bob.account.name]);
     let bindings = names(format!("{RBAC}/clusterrolebindings"));
     let expected =
-        ["cluster-admin", "manager", "view"].map(|role| format!("kubegrant:{id}:{role}"));
+        ["cluster-admin", "issuer", "manager", "view"].map(|role| format!("kubegrant:{id}:{role}"));
     assert_eq!(bindings, expected);
     let edit = names(format!("{RBAC}/namespaces/default/rolebindings"));
     assert_eq!(edit, [format!("kubegrant:{id}:edit")]);

@@ -8,7 +8,10 @@ use crate::levels::{RBAC, installation};
 use crate::world::{self, World};
 
 const PODS: &str = "/api/v1/namespaces/default/pods";
-const NAMESPACE: &str = "/api/v1/namespaces/kubegrant";
+const NAMESPACES: [&str; 2] = [
+    "/api/v1/namespaces/kubegrant",
+    "/api/v1/namespaces/kubegrant-users",
+];
 
 /// Every object of ours that is left, as `kind/name`.
 fn left(world: &(impl World + ?Sized), installation: &str) -> BTreeSet<String> {
@@ -52,8 +55,8 @@ fn a_deleted_cluster_holds_nothing_of_ours() {
         ran.says("Nothing of ours is left on it (verified).");
         assert_eq!(left(world, &id), BTreeSet::new());
         // Its last finalizer goes a moment after what is in it.
-        let gone = world.admin().wait_for(NAMESPACE, &[404]);
-        crate::say(&format!("e2e: the namespace was gone after {:?}", gone.1));
+        let gone = NAMESPACES.map(|it| world.admin().wait_for(it, &[404]).1);
+        crate::say(&format!("e2e: the namespaces were gone after {gone:?}"));
     } else {
         ran.says("left behind");
     }
@@ -77,7 +80,9 @@ fn deleting_with_the_operators_credential_awaits_the_end() {
         .success()
         .says("Nothing of ours is left on it (verified).");
     assert_eq!(left(world, &id), BTreeSet::new());
-    assert_eq!(world.admin().get(NAMESPACE).status, 404);
+    for namespace in NAMESPACES {
+        assert_eq!(world.admin().get(namespace).status, 404, "{namespace}");
+    }
 }
 
 #[test]

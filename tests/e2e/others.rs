@@ -116,15 +116,17 @@ fn a_check_sees_who_can_come_to_our_accounts() {
     let world = world.as_ref();
     let home = Home::new(world);
     let admin = world.admin();
-    // Cluster-wide, in our namespace, by whatever role.
+    // Cluster-wide, in our namespaces, by whatever role.
     bind(&admin, None, "devs", "edit", &group("developers"));
-    bind(
-        &admin,
-        Some("kubegrant"),
-        "rb-project-member",
-        "edit",
-        &group("tenants"),
-    );
+    for (place, whom) in [("kubegrant", "tenants"), ("kubegrant-users", "lodgers")] {
+        bind(
+            &admin,
+            Some(place),
+            "rb-project-member",
+            "edit",
+            &group(whom),
+        );
+    }
     let minter = json!({
         "apiVersion": format!("{GROUP}/v1"), "kind": "ClusterRole",
         "metadata": { "name": "minter" },
@@ -142,6 +144,7 @@ fn a_check_sees_who_can_come_to_our_accounts() {
     for whom in [
         "group 'developers'",
         "group 'tenants'",
+        "group 'lodgers'",
         "account 'default/robot'",
     ] {
         assert!(ways.contains(whom), "{whom}: {ways}");
@@ -178,55 +181,66 @@ fn what_platforms_put_into_every_namespace_is_no_alarm() {
     let world = world.as_ref();
     let home = Home::new(world);
     let admin = world.admin();
-    for name in ["builder", "deployer"] {
-        account(world, "kubegrant", name);
-    }
-    let all = group("system:serviceaccounts:kubegrant");
-    bind(
-        &admin,
-        Some("kubegrant"),
-        "system:image-pullers",
-        "view",
-        &all,
-    );
     let secret = json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "builder-dockercfg" },
     });
-    admin
-        .post("/api/v1/namespaces/kubegrant/secrets", &secret)
-        .expect(201);
+    for place in ["kubegrant", "kubegrant-users"] {
+        for name in ["builder", "deployer"] {
+            account(world, place, name);
+        }
+        let all = group(&format!("system:serviceaccounts:{place}"));
+        bind(&admin, Some(place), "system:image-pullers", "view", &all);
+        let secrets = format!("/api/v1/namespaces/{place}/secrets");
+        admin.post(&secrets, &secret).expect(201);
+    }
     home.run("cluster check prod").success();
     let found = lines(&home, "objects");
     assert!(found.lines().all(|line| line.contains(" ok ")), "{found}");
     assert!(found.contains("system:image-pullers") && found.contains("no way to our accounts"));
     home.reconcile();
-    home.developer("bob", "write");
+    // A user with a role stands in the one namespace, others in the other.
+    home.run("user add bob").success();
+    home.run("rbac bind bob -c prod --cluster-role view -n default")
+        .success();
+    home.grant("bob", "write");
+    home.download("bob");
+    home.developer("carol", "write");
     // The same name with another role is one.
-    let all = group("system:serviceaccounts:kubegrant");
-    bind(&admin, Some("kubegrant"), "system:deployers", "edit", &all);
-    let found = lines(&home, "ways in");
-    assert!(found.contains("system:deployers"), "{found}");
-    assert!(
-        found.contains("every account of ours is among them"),
-        "{found}"
-    );
-    home.run("kubeconfig download prod --user bob --plain -f again")
+    for (place, user) in [("kubegrant", "bob"), ("kubegrant-users", "carol")] {
+        let all = group(&format!("system:serviceaccounts:{place}"));
+        bind(&admin, Some(place), "system:deployers", "edit", &all);
+        let found = lines(&home, "ways in");
+        assert!(found.contains("system:deployers"), "{found}");
+        assert!(
+            found.contains("every account of ours is among them"),
+            "{found}"
+        );
+        home.run(&format!(
+            "kubeconfig download prod --user {user} --plain -f again"
+        ))
         .exit(5)
         .says("system:deployers");
+        unbind(&admin, Some(place), "system:deployers");
+    }
+    home.run("cluster check prod").success();
 }
 
 #[test]
-fn strangers_on_the_managers_own_bindings_are_taken_off() {
+fn strangers_on_the_bindings_of_the_manager_and_the_issuer_are_taken_off() {
     let world = world::alone(None);
     let world = world.as_ref();
     let home = Home::new(world);
     let admin = world.admin();
     let bob = home.developer("bob", "read");
     let id = installation(world, &bob.account);
-    let name = format!("kubegrant:{id}:manager");
+    let of = |place: Option<&str>, role: &str| format!("{}/kubegrant:{id}:{role}", bindings(place));
+    let users = Some("kubegrant-users");
     let places = [
-        format!("{}/{name}", bindings(None)),
-        format!("{}/{name}", bindings(Some("kubegrant"))),
+        of(None, "manager"),
+        of(Some("kubegrant"), "manager"),
+        of(users, "manager"),
+        of(None, "issuer"),
+        of(users, "issuer"),
     ];
     for path in &places {
         let mut found = admin.get(path).expect(200);
@@ -237,7 +251,8 @@ fn strangers_on_the_managers_own_bindings_are_taken_off() {
     }
     home.run("cluster check prod")
         .exit(6)
-        .says("user 'eve' has the manager's rights");
+        .says("user 'eve' has the manager's rights")
+        .says("user 'eve' has the issuer's rights");
     home.run("reconcile --dry-run").success().says("'eve'");
     home.run("reconcile").success().says("take user 'eve' off");
     for path in &places {
@@ -247,20 +262,22 @@ fn strangers_on_the_managers_own_bindings_are_taken_off() {
     }
     home.run("cluster check prod").success();
     home.download("bob");
-    // Rules of its role are not for the manager to change.
-    let role = format!("{RBAC}/clusterroles/{name}");
-    let mut found = admin.get(&role).expect(200);
-    let rules = found["rules"].as_array_mut().expect("rules");
-    rules.push(json!({ "apiGroups": [""], "resources": ["secrets"], "verbs": ["get"] }));
-    let added = json!({ "rules": rules });
-    admin.patch(&role, &added).expect(200);
-    home.run("cluster check prod")
-        .exit(6)
-        .says("more than the manager needs: read secrets")
-        .says("cluster relink");
-    home.run("cluster relink prod --kubeconfig admin.kubeconfig --yes")
-        .success();
-    home.run("cluster check prod").success();
+    // Rules of their roles are not for the manager to change.
+    for whose in ["manager", "issuer"] {
+        let role = format!("{RBAC}/clusterroles/kubegrant:{id}:{whose}");
+        let mut found = admin.get(&role).expect(200);
+        let rules = found["rules"].as_array_mut().expect("rules");
+        rules.push(json!({ "apiGroups": [""], "resources": ["secrets"], "verbs": ["get"] }));
+        let added = json!({ "rules": rules });
+        admin.patch(&role, &added).expect(200);
+        home.run("cluster check prod")
+            .exit(6)
+            .says(&format!("more than the {whose} needs: read secrets"))
+            .says("cluster relink");
+        home.run("cluster relink prod --kubeconfig admin.kubeconfig --yes")
+            .success();
+        home.run("cluster check prod").success();
+    }
 }
 
 #[test]

@@ -4,11 +4,16 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::caller::Caller;
 use crate::home::Home;
+use crate::levels::namespace;
 use crate::world::{self, HANG, World};
 
 const NAMESPACES: &str = "/api/v1/namespaces";
+/// Ours.
 const NAMESPACE: &str = "/api/v1/namespaces/kubegrant";
+/// That of the accounts that an issuer handles.
+const USERS: &str = "/api/v1/namespaces/kubegrant-users";
 const POLICIES: &str = "/apis/admissionregistration.k8s.io/v1";
 const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
 const PODS: &str = "/api/v1/namespaces/default/pods";
@@ -55,6 +60,16 @@ fn deny_namespaces(world: &(impl World + ?Sized)) {
     }
 }
 
+/// Checks that a namespace is the platform's alone.
+#[track_caller]
+fn is_the_platforms(admin: &Caller, namespace: &str) {
+    let left = admin.get(namespace).expect(200);
+    assert_eq!(left["metadata"]["labels"]["team"], "platform");
+    assert!(!left.to_string().contains("kubegrant.io/"), "{left}");
+    assert!(!left.to_string().contains("managed-by"), "{left}");
+}
+
+/// The names of everything of ours that stands in no namespace.
 fn ours(world: &(impl World + ?Sized)) -> Vec<String> {
     let mut found = Vec::new();
     for kind in ["clusterroles", "clusterrolebindings"] {
@@ -78,35 +93,50 @@ fn a_policy_is_named_and_a_namespace_made_beforehand_is_used_and_left() {
         .exit(5)
         .says("platform policy 7");
     assert_eq!(ours(world), [""; 0]);
-    assert_eq!(world.admin().get(NAMESPACE).status, 404);
+    let admin = world.admin();
+    assert_eq!(admin.get(NAMESPACE).status, 404);
     home.run("cluster show prod").exit(3);
 
-    let namespace = json!({
-        "apiVersion": "v1", "kind": "Namespace",
-        "metadata": { "name": "kubegrant", "labels": { "team": "platform" } },
-    });
-    world.admin().post(NAMESPACES, &namespace).expect(201);
+    let made = |name: &str| {
+        let namespace = json!({
+            "apiVersion": "v1", "kind": "Namespace",
+            "metadata": { "name": name, "labels": { "team": "platform" } },
+        });
+        admin.post(NAMESPACES, &namespace).expect(201);
+    };
+    // Both are needed; with one alone all is as it was.
+    made("kubegrant");
+    home.run("cluster add prod --kubeconfig admin.kubeconfig")
+        .exit(5)
+        .says("platform policy 7");
+    assert_eq!(ours(world), [""; 0]);
+    is_the_platforms(&admin, NAMESPACE);
+    assert_eq!(admin.get(USERS).status, 404);
+    made("kubegrant-users");
     home.run("cluster add prod --kubeconfig admin.kubeconfig --annotation a.example/b=c")
         .success();
     let bob = home.developer("bob", "read");
     bob.caller.wait_for(PODS, &[200]);
     home.run("cluster check prod").success();
-    let path = format!("{NAMESPACE}/serviceaccounts/{}", bob.account);
-    let account = world.admin().get(&path).expect(200);
+    let account = world.admin().get(&bob.account.path()).expect(200);
     assert_eq!(account["metadata"]["annotations"]["a.example/b"], "c");
 
     let ran = home
         .run("cluster delete prod --yes --confirm prod")
         .success();
-    let left = world.admin().get(NAMESPACE).expect(200);
-    assert_eq!(left["metadata"]["labels"]["team"], "platform");
-    assert!(!left.to_string().contains("kubegrant.io/"), "{left}");
+    for namespace in [NAMESPACE, USERS] {
+        is_the_platforms(&admin, namespace);
+    }
     assert_eq!(ours(world), [""; 0]);
     if world.has_controllers() {
         ran.says("Nothing of ours is left on it (verified).");
-        let path = format!("{NAMESPACE}/serviceaccounts");
-        let accounts = world.admin().get(&path).expect(200);
-        assert!(!accounts.to_string().contains("manager"), "{accounts}");
+        for namespace in [NAMESPACE, USERS] {
+            let accounts = admin.get(&format!("{namespace}/serviceaccounts"));
+            let accounts = accounts.expect(200).to_string();
+            for ours in ["manager", "issuer", "bob"] {
+                assert!(!accounts.contains(ours), "{accounts}");
+            }
+        }
     }
 }
 
@@ -116,10 +146,9 @@ fn what_is_denied_half_way_is_taken_away_again() {
     let world = world.as_ref();
     let home = Home::empty();
     home.put_admin(world);
-    let namespace = json!({
-        "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "kubegrant" },
-    });
-    world.admin().post(NAMESPACES, &namespace).expect(201);
+    for name in ["kubegrant", "kubegrant-users"] {
+        namespace(world, name);
+    }
     let policy = json!({
         "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy",
         "metadata": { "name": "none" },
@@ -159,8 +188,13 @@ fn what_is_denied_half_way_is_taken_away_again() {
         .exit(5)
         .says("bindings come from git");
     assert_eq!(ours(world), [""; 0]);
-    let accounts = admin.get(&format!("{NAMESPACE}/serviceaccounts"));
-    assert!(!accounts.expect(200).to_string().contains("manager"));
-    let left = admin.get(NAMESPACE).expect(200);
-    assert!(!left.to_string().contains("managed-by"), "{left}");
+    for namespace in [NAMESPACE, USERS] {
+        let accounts = admin.get(&format!("{namespace}/serviceaccounts"));
+        let accounts = accounts.expect(200).to_string();
+        for ours in ["kubegrant-manager", "kubegrant-issuer"] {
+            assert!(!accounts.contains(ours), "{accounts}");
+        }
+        let left = admin.get(namespace).expect(200);
+        assert!(!left.to_string().contains("managed-by"), "{left}");
+    }
 }

@@ -1,10 +1,12 @@
 //! Named ways up: what neither `read` nor `write` may do.
 
 mod guards;
+mod ours;
 
 use serde_json::{Value, json};
 
 use crate::caller::{Answer, Caller, Header};
+use crate::home::Account;
 
 /// A request by which somebody would gain what they were not given.
 pub(crate) struct Probe {
@@ -83,17 +85,21 @@ fn is_by_the_rules(answer: &Answer) -> bool {
 /// Whom the probes are about.
 pub(crate) struct Names<'a> {
     /// The manager's account.
-    pub(crate) manager: &'a str,
+    pub(crate) manager: &'a Account,
+    /// The issuer's account.
+    pub(crate) issuer: &'a Account,
     /// The prober's own account.
-    pub(crate) own: &'a str,
+    pub(crate) own: &'a Account,
     /// Another user's account.
-    pub(crate) other: &'a str,
+    pub(crate) other: &'a Account,
     /// The installation's id.
     pub(crate) installation: &'a str,
     /// A namespace with an account `robot` that is cluster-admin.
     pub(crate) privileged: &'a str,
 }
 
+/// The namespaces of our accounts.
+const OURS: [&str; 2] = ["kubegrant", "kubegrant-users"];
 const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
 
 fn token_request() -> Value {
@@ -132,16 +138,14 @@ fn workload(api_version: &str, kind: &str) -> Value {
     })
 }
 
-fn binding(kind: &str, role: &str, account: &str) -> Value {
+fn binding(kind: &str, role: &str, account: &Account) -> Value {
     json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind,
         "metadata": { "name": "probe" },
         "roleRef": {
             "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role,
         },
-        "subjects": [{
-            "kind": "ServiceAccount", "namespace": "kubegrant", "name": account,
-        }],
+        "subjects": [account.subject()],
     })
 }
 
@@ -161,17 +165,16 @@ pub(crate) fn all(names: &Names<'_>) -> Vec<Probe> {
     pods(names, &mut probes);
     secrets(names, &mut probes);
     rules(names, &mut probes);
-    ours(names, &mut probes);
+    probes.extend(ours::ours(names));
     cluster(names, &mut probes);
     probes
 }
 
 fn tokens(names: &Names<'_>, probes: &mut Vec<Probe>) {
-    let accounts = [
-        ("kubegrant", names.manager),
-        ("kubegrant", names.own),
-        ("kubegrant", names.other),
+    let ours = [names.manager, names.issuer, names.own, names.other].map(Account::clone);
+    let others = [
         ("kubegrant", "default"),
+        ("kubegrant-users", "default"),
         ("kube-system", "default"),
         ("kube-system", "namespace-controller"),
         ("kube-system", "clusterrole-aggregation-controller"),
@@ -179,22 +182,20 @@ fn tokens(names: &Names<'_>, probes: &mut Vec<Probe>) {
         (names.privileged, "robot"),
         (names.privileged, "default"),
     ];
-    for (namespace, account) in accounts {
-        let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token");
-        let probe = Probe::new(
-            format!("mint a token of {namespace}/{account}"),
-            "POST",
-            path,
-        );
+    let others = others.map(|(namespace, name)| Account::new(namespace, name));
+    for account in ours.into_iter().chain(others) {
+        let name = format!("mint a token of {}", account.login());
+        let probe = Probe::new(name, "POST", format!("{}/token", account.path()));
         probes.push(probe.body(token_request()));
     }
 }
 
 fn impersonation(names: &Names<'_>, probes: &mut Vec<Probe>) {
-    let user = |namespace: &str, name: &str| format!("system:serviceaccount:{namespace}:{name}");
+    let user = |namespace: &str, name: &str| Account::new(namespace, name).login();
     let users = [
-        user("kubegrant", names.manager),
-        user("kubegrant", names.other),
+        names.manager.login(),
+        names.issuer.login(),
+        names.other.login(),
         user("kube-system", "default"),
         user("kube-system", "clusterrole-aggregation-controller"),
         user(names.privileged, "robot"),
@@ -207,7 +208,7 @@ fn impersonation(names: &Names<'_>, probes: &mut Vec<Probe>) {
         let probe = Probe::new(format!("impersonate {user}"), "GET", path);
         probes.push(probe.header("Impersonate-User", user));
     }
-    let own = user("kubegrant", names.own);
+    let own = names.own.login();
     for group in ["system:masters", "system:serviceaccounts:kube-system"] {
         let probe = Probe::new(format!("impersonate group {group}"), "GET", path);
         probes.push(
@@ -219,11 +220,11 @@ fn impersonation(names: &Names<'_>, probes: &mut Vec<Probe>) {
 }
 
 fn pods(names: &Names<'_>, probes: &mut Vec<Probe>) {
-    for namespace in ["kube-system", "kubegrant", names.privileged] {
-        let account = if namespace == "kubegrant" {
-            names.manager
-        } else {
-            "default"
+    for namespace in OURS.into_iter().chain(["kube-system", names.privileged]) {
+        let account = match namespace {
+            "kubegrant" => &names.manager.name,
+            "kubegrant-users" => &names.other.name,
+            _ => "default",
         };
         let pods = format!("/api/v1/namespaces/{namespace}/pods");
         let name = |what: &str| format!("{what} in {namespace}");
@@ -274,7 +275,8 @@ fn secrets(names: &Names<'_>, probes: &mut Vec<Probe>) {
         "GET",
         "/api/v1/secrets?watch=true&timeoutSeconds=1",
     ));
-    for namespace in ["kube-system", "kubegrant", "kube-public", names.privileged] {
+    let others = ["kube-system", "kube-public", names.privileged];
+    for namespace in OURS.into_iter().chain(others) {
         let path = format!("/api/v1/namespaces/{namespace}/secrets");
         let probe = Probe::new(format!("list Secrets of {namespace}"), "GET", &path);
         probes.push(probe);
@@ -287,7 +289,7 @@ fn secrets(names: &Names<'_>, probes: &mut Vec<Probe>) {
         let secret = json!({
             "apiVersion": "v1", "kind": "Secret",
             "metadata": { "name": "probe", "annotations": {
-                "kubernetes.io/service-account.name": names.manager,
+                "kubernetes.io/service-account.name": names.manager.name,
             } },
             "type": "kubernetes.io/service-account-token",
         });
@@ -346,7 +348,8 @@ fn rules(names: &Names<'_>, probes: &mut Vec<Probe>) {
         Probe::new("change view", "PATCH", format!("{roles}/view")).body(json!({ "rules": [] })),
         Probe::new("change edit", "PATCH", format!("{roles}/edit")).body(json!({ "rules": [] })),
     ]);
-    for namespace in ["default", "kube-system", "kubegrant", names.privileged] {
+    let others = ["default", "kube-system", names.privileged];
+    for namespace in OURS.into_iter().chain(others) {
         let base = format!("{RBAC}/namespaces/{namespace}");
         for given in ["cluster-admin", "admin"] {
             let name = format!("bind oneself to {given} in {namespace}");
@@ -357,67 +360,6 @@ fn rules(names: &Names<'_>, probes: &mut Vec<Probe>) {
         let probe = Probe::new(name, "POST", format!("{base}/roles"));
         probes.push(probe.body(role("Role", "*", &none)));
     }
-}
-
-fn ours(names: &Names<'_>, probes: &mut Vec<Probe>) {
-    let list = |role: &str| {
-        format!(
-            "{RBAC}/clusterrolebindings/kubegrant:{}:{role}",
-            names.installation
-        )
-    };
-    let accounts = "/api/v1/namespaces/kubegrant/serviceaccounts";
-    let subjects = json!({ "subjects": [{
-        "kind": "ServiceAccount", "namespace": "kubegrant", "name": names.own,
-    }] });
-    let edit = format!(
-        "{RBAC}/namespaces/default/rolebindings/kubegrant:{}:edit",
-        names.installation
-    );
-    let account = json!({
-        "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": "probe" },
-    });
-    probes.extend([
-        Probe::new("join our cluster-admins", "PATCH", list("cluster-admin"))
-            .body(subjects.clone()),
-        Probe::new("join our readers", "PATCH", list("view")).body(subjects.clone()),
-        Probe::new("join our writers", "PATCH", edit.clone()).body(subjects.clone()),
-        Probe::new("join the manager", "PATCH", list("manager")).body(subjects),
-        Probe::new("delete our readers", "DELETE", list("view")),
-        Probe::new("delete our writers", "DELETE", edit),
-        Probe::new(
-            "change the manager's role",
-            "PATCH",
-            format!(
-                "{RBAC}/clusterroles/kubegrant:{}:manager",
-                names.installation
-            ),
-        )
-        .body(json!({ "rules": [] })),
-        Probe::new("make an account of ours", "POST", accounts).body(account),
-        Probe::new(
-            "delete the manager",
-            "DELETE",
-            format!("{accounts}/{}", names.manager),
-        ),
-        Probe::new(
-            "delete another's account",
-            "DELETE",
-            format!("{accounts}/{}", names.other),
-        ),
-        Probe::new("delete all our accounts", "DELETE", accounts),
-        Probe::new(
-            "relabel our namespace",
-            "PATCH",
-            "/api/v1/namespaces/kubegrant",
-        )
-        .body(json!({ "metadata": { "labels": { "a": "b" } } })),
-        Probe::new(
-            "delete our namespace",
-            "DELETE",
-            "/api/v1/namespaces/kubegrant",
-        ),
-    ]);
 }
 
 fn cluster(names: &Names<'_>, probes: &mut Vec<Probe>) {

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::caller::Caller;
-use crate::home::Home;
-use crate::levels::{RBAC, account, bind, installation, manager, namespace};
+use crate::home::{Account, Home};
+use crate::levels::{RBAC, account, bind, installation, issuer, manager, namespace};
 use crate::probes::{self, Names};
 use crate::world::{self, World};
 
@@ -140,6 +140,7 @@ fn bindings_alone_carry_exactly_the_role() {
     let manager = manager(world, &installation);
     let names = Names {
         manager: &manager,
+        issuer: &issuer(world, &installation),
         own: &bob.account,
         other: &other.account,
         installation: &installation,
@@ -158,11 +159,7 @@ fn bindings_alone_carry_exactly_the_role() {
     let path = "/api/v1/namespaces/bound-alone/pods";
     let status = bob.caller.get(path).status;
     assert!(matches!(status, 401 | 403), "{status}");
-    let path = format!(
-        "/api/v1/namespaces/kubegrant/serviceaccounts/{}",
-        bob.account
-    );
-    world.admin().get(&path).expect(404);
+    world.admin().get(&bob.account.path()).expect(404);
     home.run("kubeconfig download prod --user bob --plain -f again")
         .exit(5);
 }
@@ -289,7 +286,7 @@ fn what_others_made_is_named_and_left_alone() {
         .says("who may list Secrets may read them, so the manager may not");
     // A binding that carries our labels and not our name is somebody's: the wider rights of the
     // manager do not reach it.
-    let id = installation(world, "kubegrant-manager");
+    let id = installation(world, &Account::new("kubegrant", "kubegrant-manager"));
     let path = format!("{RBAC}/clusterrolebindings/others-robot");
     let labels = json!({ "metadata": { "labels": {
         "app.kubernetes.io/managed-by": "kubegrant", "kubegrant.io/installation": id,

@@ -2,16 +2,14 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::caller::Caller;
-use crate::home::{File, Home};
+use crate::home::{self, Account, File, Home};
 use crate::levels::{RBAC, bind, installation, manager};
 use crate::world::{self, World};
 
 const PODS: &str = "/api/v1/namespaces/default/pods";
-const ACCOUNTS: &str = "/api/v1/namespaces/kubegrant/serviceaccounts";
-const SECRETS: &str = "/api/v1/namespaces/kubegrant/secrets";
 const WHOAMI: &str = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
 
 /// A member of a project with its admin level, and what they are.
@@ -41,44 +39,40 @@ impl Leaver {
     }
 
     fn caller(&self, token: &str) -> Caller {
-        let old = self
-            .file
-            .text
-            .split_whitespace()
-            .map(|word| word.trim_matches(['"', '\'', ',']))
-            .find(|word| word.starts_with("ey") && word.matches('.').count() == 2)
-            .expect("a token");
-        Caller::new(&self.file.text.replace(old, token))
+        let file = &self.file.text;
+        Caller::new(&file.replace(home::token(file), token))
     }
 
     /// Mints a token of ten years, and uses it.
-    fn mint(&mut self, account: &str) {
+    fn mint(&mut self, account: &Account) {
         let wish = json!({
             "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
             "spec": { "audiences": [], "expirationSeconds": 315_360_000 },
         });
-        let path = format!("{ACCOUNTS}/{account}/token");
+        let path = format!("{}/token", account.path());
         let made = self.file.caller.post(&path, &wish).expect(201);
         let token = made["status"]["token"].as_str().expect("a token");
-        self.keep(account, token);
+        self.keep(&account.name, token);
     }
 
     /// Makes a Secret with a token that never ends.
-    fn immortalize(&mut self, account: &str) {
+    fn immortalize(&mut self, account: &Account) {
         let secret = json!({
             "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/service-account-token",
-            "metadata": { "name": "theirs", "namespace": "kubegrant",
-                "annotations": { "kubernetes.io/service-account.name": account } },
+            "metadata": { "name": "theirs", "annotations": {
+                "kubernetes.io/service-account.name": account.name,
+            } },
         });
-        self.file.caller.post(SECRETS, &secret).expect(201);
-        let path = format!("{SECRETS}/theirs");
+        let secrets = format!("/api/v1/namespaces/{}/secrets", account.namespace);
+        self.file.caller.post(&secrets, &secret).expect(201);
+        let path = format!("{secrets}/theirs");
         for _ in 0..500 {
             let found = self.file.caller.get(&path).expect(200);
             if let Some(token) = found["data"]["token"].as_str() {
                 use base64::Engine as _;
                 let text = base64::engine::general_purpose::STANDARD.decode(token);
                 let text = String::from_utf8(text.expect("base64")).expect("text");
-                self.keep(&format!("{account} (a Secret)"), &text);
+                self.keep(&format!("{} (a Secret)", account.name), &text);
                 return;
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -112,26 +106,18 @@ fn whoami(caller: &Caller) -> u16 {
 }
 
 /// Somebody's finalizer on an account, without our labels.
-fn hide(admin: &Caller, account: &str) {
+fn hide(admin: &Caller, account: &Account) {
     let change = json!({ "metadata": {
         "finalizers": ["example.com/keep"],
         "labels": { "app.kubernetes.io/managed-by": null, "kubegrant.io/installation": null },
     } });
-    admin
-        .patch(&format!("{ACCOUNTS}/{account}"), &change)
-        .expect(200);
+    admin.patch(&account.path(), &change).expect(200);
 }
 
-fn accounts(world: &(impl World + ?Sized)) -> Vec<String> {
-    let found = world.admin().get(ACCOUNTS).expect(200);
-    let items = found["items"].as_array().expect("a list").iter();
-    let name = |it: &Value| {
-        it["metadata"]["name"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned()
-    };
-    items.map(name).collect()
+fn is_there(world: &(impl World + ?Sized), account: &Account) -> bool {
+    let status = world.admin().get(&account.path()).status;
+    assert!(matches!(status, 200 | 404), "{status}");
+    status == 200
 }
 
 #[test]
@@ -172,7 +158,7 @@ fn who_had_full_access_is_refused_everywhere_when_all_accounts_were_rotated() {
         assert_eq!(file.caller.get(PODS).status, 401);
     }
     assert_ne!(manager(world, &id), old);
-    assert!(!accounts(world).contains(&old));
+    assert!(!is_there(world, &old));
     home.run("status").success();
     home.run("cluster check prod").success();
     home.download("carol").caller.wait_for(PODS, &[200]);
@@ -209,8 +195,8 @@ fn who_minted_for_the_manager_is_refused_when_it_was_rotated_or_relinked() {
             world.let_pass(Duration::from_secs(11));
             dan.is_refused_everywhere();
         }
-        assert!(!accounts(world).contains(&old));
-        assert!(accounts(world).contains(&others));
+        assert!(!is_there(world, &old));
+        assert!(is_there(world, &others));
         let bindings = world
             .admin()
             .get(&format!(

@@ -2,17 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::home::{File, Home};
+use crate::home::Home;
 use crate::levels::{RBAC, installation, namespace};
 use crate::world;
 
 const PODS: &str = "/api/v1/namespaces/default/pods";
 const SECRETS: &str = "/api/v1/namespaces/kube-system/secrets";
-
-fn account_path(file: &File) -> String {
-    let account = &file.account;
-    format!("/api/v1/namespaces/kubegrant/serviceaccounts/{account}")
-}
 
 fn keep() -> Value {
     json!({ "metadata": { "finalizers": ["example.com/keep"] } })
@@ -33,17 +28,15 @@ fn an_editor_who_holds_on_with_finalizers_and_bindings_is_out_when_it_is_said() 
     ed.caller.wait_for(SECRETS, &[200]);
     let vic = home.developer("vic", "read");
     // He keeps his account with a finalizer, and binds it to the whole cluster himself.
-    ed.caller.patch(&account_path(&ed), &keep()).expect(200);
+    ed.caller.patch(&ed.account.path(), &keep()).expect(200);
     let mine = json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
-        "metadata": { "name": format!("mine-{}", ed.account) },
+        "metadata": { "name": format!("mine-{}", ed.account.name) },
         "roleRef": {
             "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
             "name": "cluster-admin",
         },
-        "subjects": [
-            { "kind": "ServiceAccount", "name": ed.account, "namespace": "kubegrant" },
-        ],
+        "subjects": [ed.account.subject()],
     });
     ed.caller
         .post(&format!("{RBAC}/clusterrolebindings"), &mine)
@@ -53,7 +46,7 @@ fn an_editor_who_holds_on_with_finalizers_and_bindings_is_out_when_it_is_said() 
         .says("which somebody else made");
     let answer = ed.caller.get(SECRETS);
     assert!(matches!(answer.status, 401 | 403), "{}", answer.body);
-    world.admin().get(&account_path(&ed)).expect(404);
+    world.admin().get(&ed.account.path()).expect(404);
     // Nobody else's access hangs on it.
     vic.caller.get(PODS).expect(200);
     home.run("access revoke vic -c prod --yes").success();

@@ -134,19 +134,23 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
         manager::stored_logins(session, &cluster, &snapshot.installation)?
     };
     let rights = rights(&cluster, &connection);
-    let (version, missing, inside, immortal, levels, (seen, plan)) = futures::try_join!(
-        connection.version(),
-        connection.missing_rights(&rights),
-        connection.inside(),
-        connection.immortal_tokens(),
-        connection.excess(ANY_ACCOUNT, Power::Read),
-        reconcile::preview(&connection, &desired, &look),
-    )
-    .map_err(failed)?;
+    let as_itself = async {
+        let found = futures::try_join!(
+            connection.version(),
+            connection.missing_rights(&rights),
+            connection.inside(),
+            connection.immortal_tokens(),
+            connection.excess(ANY_ACCOUNT, Power::Read),
+            reconcile::preview(&connection, &desired, &look),
+        );
+        found.map_err(failed)
+    };
+    let as_issuer = issuer(session, &cluster, &snapshot.installation);
+    let (found, (lacks, has_more)) = futures::try_join!(as_itself, as_issuer)?;
+    let (version, missing, inside, immortal, levels, (seen, plan)) = found;
     let pending = reconciling::pending_on(&cluster, &snapshot).len();
     let installation = &snapshot.installation;
     let drift = drift::drift((installation, &desired), &cluster, &seen);
-    let (lacks, has_more) = issuer(session, &cluster, &snapshot.installation).await?;
     let lacks_itself = missing.iter().map(|it| it.named(installation));
     let others: Vec<Binding> = without_manager(&seen.foreign, installation);
     let backdoors = backdoor::backdoors(&others, &seen.roles, &inside.targets());
