@@ -333,3 +333,59 @@ fn a_role_that_escalates_takes_a_version_out_of_the_issuers_reach() {
     kg.run("cluster transfer prod --to alice --yes").success();
     assert!(matches!(get(&carol, PODS), 401 | 403));
 }
+
+#[test]
+fn a_namespace_of_developers_that_is_gone_is_made_anew_by_relink() {
+    let mut kg = home();
+    kg.run("access grant bob -c prod --level read").success();
+    let file = kg.download_for("bob");
+    kg.sandbox
+        .remove_object("v1", "Namespace", None, "kubegrant-users");
+    for (account, _) in kg.objects("ServiceAccount") {
+        if let Some(name) = account.strip_prefix("kubegrant-users/") {
+            kg.sandbox
+                .remove_object("v1", "ServiceAccount", Some("kubegrant-users"), name);
+        }
+    }
+    for line in ["cluster check prod", "reconcile"] {
+        kg.run(line)
+            .exit(5)
+            .says("namespace 'kubegrant-users' is gone from the cluster")
+            .says("kubegrant cluster relink prod");
+    }
+    kg.write("admin.conf", &kg.sandbox.admin_kubeconfig_token());
+    kg.run("cluster relink prod --kubeconfig admin.conf --yes")
+        .success();
+    kg.run("reconcile").success();
+    kg.run("cluster check prod").success();
+    assert!(matches!(get(&file, PODS), 401 | 403));
+    let file = download_as(&mut kg, "alice", "bob");
+    assert_eq!(get(&file, PODS), 200);
+}
+
+#[test]
+fn an_issuer_that_somebody_deleted_is_named_and_made_anew() {
+    let mut kg = home();
+    let accounts = kg.objects("ServiceAccount").into_iter();
+    let mut names = accounts.filter_map(|(name, _)| {
+        let name = name.strip_prefix("kubegrant/")?;
+        name.starts_with("kubegrant-issuer")
+            .then(|| name.to_owned())
+    });
+    let name = names.next().expect("the issuer");
+    kg.sandbox
+        .remove_object("v1", "ServiceAccount", Some("kubegrant"), &name);
+    kg.run_as("alice", "access grant bob -c prod --level read")
+        .success();
+    kg.run_as("alice", "kubeconfig download prod --user bob")
+        .says("relink");
+    // The manager works on, and says what is missing.
+    kg.run("kubeconfig download prod --user bob").success();
+    kg.run("cluster check prod")
+        .exit(6)
+        .says("issuer: log in, as its login is refused");
+    kg.run("cluster rotate-manager prod").success();
+    kg.run("cluster check prod").success();
+    kg.run_as("alice", "kubeconfig download prod --user bob --force")
+        .success();
+}
