@@ -484,7 +484,8 @@ fn record(
     let is_old = |at: Option<Timestamp>| at.is_none_or(|at| (app.now() - at).num_seconds() >= 60);
     let looked = reconciled.is_some_and(|it| it.looked_at_write.is_some());
     let stale = is_old(cluster.reached_at) || looked && is_old(cluster.looked_at);
-    if !snapshot.is_pending() && !stale {
+    let is_beyond = reconciled.is_some_and(|it| !it.beyond.is_empty());
+    if !snapshot.is_pending() && !stale && !is_beyond {
         return Ok(vec![]);
     }
     let seen = (snapshot, taken, reconciled);

@@ -30,6 +30,11 @@ impl Answer {
 /// The header by which one asks as somebody else.
 pub(crate) type Header = (&'static str, String);
 
+/// The header that says what a body is.
+pub(crate) const CONTENT_TYPE: &str = "Content-Type";
+/// What the body of a server-side apply is.
+pub(crate) const APPLY: &str = "application/apply-patch+yaml";
+
 /// Someone with a kubeconfig.
 pub(crate) struct Caller {
     runtime: tokio::runtime::Runtime,
@@ -64,7 +69,7 @@ impl Caller {
             .unwrap_or_else(|error| panic!("{method} {path}: {error}"))
     }
 
-    /// Asks, where there may be no answer.
+    /// Asks, where there may be no answer. A `Content-Type` among the headers says what the body is.
     pub(crate) fn try_ask(
         &self,
         method: &str,
@@ -76,16 +81,16 @@ impl Caller {
         for (name, value) in headers {
             request = request.header(*name, value);
         }
-        let kind = if method == "PATCH" {
-            "application/merge-patch+json"
-        } else {
-            "application/json"
-        };
+        if !headers.iter().any(|(name, _)| *name == CONTENT_TYPE) {
+            let kind = if method == "PATCH" {
+                "application/merge-patch+json"
+            } else {
+                "application/json"
+            };
+            request = request.header(CONTENT_TYPE, kind);
+        }
         let bytes = body.map_or(Vec::new(), |body| body.to_string().into_bytes());
-        let request = request
-            .header("Content-Type", kind)
-            .body(Body::from(bytes))
-            .expect("a request");
+        let request = request.body(Body::from(bytes)).expect("a request");
         self.runtime.block_on(async {
             let answer = self.client.send(request).await?;
             let status = answer.status().as_u16();

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::caller::Caller;
-use crate::home::{Home, token};
+use crate::home::{File, Home};
 use crate::levels::{RBAC, account, bind, config_map, config_maps, namespace};
 use crate::world::{self, World};
 
@@ -388,14 +388,14 @@ fn excluded(home: &Home) -> BTreeSet<String> {
 }
 
 /// Mints a token of an account, and gives somebody who asks with it.
-fn become_account(by: &Caller, file: &str, namespace: &str, name: &str) -> Caller {
+fn become_account(by: &File, namespace: &str, name: &str) -> Caller {
     let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token");
     let request = json!({
         "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {},
     });
-    let minted = by.post(&path, &request).expect(201);
+    let minted = by.caller.post(&path, &request).expect(201);
     let token = minted["status"]["token"].as_str().expect("a token");
-    Caller::new(&file.replace(self::token(file), token))
+    by.with_token(token)
 }
 
 #[test]
@@ -515,7 +515,7 @@ fn no_token_that_a_writer_mints_leads_higher() {
     assert_eq!(mint("ci", "robot"), 403);
     assert_eq!(mint("ops", "root"), 403);
     // An account of a namespace that write reaches is as far as a writer gets.
-    let robot = become_account(&bob.caller, &bob.text, "shop", "robot");
+    let robot = become_account(&bob, "shop", "robot");
     let path = "/api/v1/namespaces/ops/serviceaccounts/root/token";
     let request = json!({
         "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {},

@@ -140,6 +140,13 @@ pub(crate) struct File {
     pub(crate) account: Account,
 }
 
+impl File {
+    /// Who asks with another token at the same place.
+    pub(crate) fn with_token(&self, other: &str) -> Caller {
+        Caller::new(&self.text.replace(token(&self.text), other))
+    }
+}
+
 impl Home {
     /// A home with an organization and nothing else.
     pub(crate) fn empty() -> Self {
@@ -178,6 +185,36 @@ impl Home {
     #[must_use = "check it with .success() or .exit(code)"]
     pub(crate) fn run(&self, line: &str) -> Ran {
         self.start(line).finish()
+    }
+
+    /// Runs the tool with a user's own identity.
+    #[must_use = "check it with .success() or .exit(code)"]
+    pub(crate) fn run_as(&self, user: &str, line: &str) -> Ran {
+        self.run(&format!("{line} --identity {user}.identity"))
+    }
+
+    /// A new user with an identity of their own.
+    #[track_caller]
+    pub(crate) fn add_with_identity(&self, user: &str) {
+        let identity = age::x25519::Identity::generate();
+        let text = age::secrecy::ExposeSecret::expose_secret(&identity.to_string()).to_owned();
+        let file = format!("{user}.identity");
+        self.put(&file, &text);
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        fs::set_permissions(self.path(&file), mode).expect("it is theirs");
+        let key = identity.to_public();
+        self.run(&format!("user add {user} --key {key}")).success();
+    }
+
+    /// Opens what the store holds, as a user can.
+    pub(crate) fn opened(&self, user: &str, query: &str) -> Option<String> {
+        let sql = rusqlite::Connection::open(self.path(".local/share/kubegrant/store.db"));
+        let sealed = sql.and_then(|sql| sql.query_row(query, [], |row| row.get(0)));
+        let sealed: Vec<u8> = sealed.expect("a row");
+        let identity = fs::read_to_string(self.path(&format!("{user}.identity")));
+        let identity: age::x25519::Identity = identity.ok()?.trim().parse().ok()?;
+        let opened = age::decrypt(&identity, &sealed).ok()?;
+        String::from_utf8(opened).ok()
     }
 
     /// Starts the tool with these words.
@@ -235,6 +272,16 @@ impl Home {
         ran.success();
     }
 
+    /// Has an owner download a file that is sealed to a user, and the user open it.
+    #[track_caller]
+    pub(crate) fn hand_over(&self, owner: &str, user: &str) -> File {
+        let sealed = format!("kubeconfig download prod --user {user} -f {user}.age --force");
+        self.run_as(owner, &sealed).success();
+        let opened = format!("open {user}.age -f {user}.kubeconfig --force");
+        self.run_as(user, &opened).success();
+        self.file(&format!("{user}.kubeconfig"))
+    }
+
     /// Brings the cluster up to date.
     #[track_caller]
     pub(crate) fn reconcile(&self) {
@@ -258,11 +305,10 @@ fn account(kubeconfig: &str) -> Account {
     Account::new(namespace, name)
 }
 
-/// The token in a kubeconfig.
-pub(crate) fn token(kubeconfig: &str) -> &str {
-    let mut words = kubeconfig
-        .split_whitespace()
-        .map(|word| word.trim_matches(['"', '\'', ',']));
+/// The token in a text.
+pub(crate) fn token(text: &str) -> &str {
+    let is_between = |c: char| !c.is_ascii_alphanumeric() && !"._-".contains(c);
+    let mut words = text.split(is_between);
     let token = words.find(|word| word.starts_with("ey") && word.matches('.').count() == 2);
-    token.expect("a kubeconfig with a token")
+    token.expect("a token")
 }

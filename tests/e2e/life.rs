@@ -8,13 +8,13 @@ use crate::levels::{RBAC, installation};
 use crate::world::{self, World};
 
 const PODS: &str = "/api/v1/namespaces/default/pods";
-const NAMESPACES: [&str; 2] = [
+pub(crate) const NAMESPACES: [&str; 2] = [
     "/api/v1/namespaces/kubegrant",
     "/api/v1/namespaces/kubegrant-users",
 ];
 
 /// Every object of ours that is left, as `kind/name`.
-fn left(world: &(impl World + ?Sized), installation: &str) -> BTreeSet<String> {
+pub(crate) fn left(world: &(impl World + ?Sized), installation: &str) -> BTreeSet<String> {
     let admin = world.admin();
     let mut left = BTreeSet::new();
     let kinds = [

@@ -15,6 +15,7 @@ mod excess;
 mod held_back;
 mod home;
 mod installations;
+mod issuer;
 mod levels;
 mod life;
 mod others;

@@ -1,6 +1,7 @@
 //! Named ways up: what neither `read` nor `write` may do.
 
 mod guards;
+mod issuer;
 mod ours;
 
 use serde_json::{Value, json};
@@ -51,7 +52,12 @@ impl Probe {
         who.ask_as(self.method, &path, self.body.as_ref(), &self.headers)
     }
 
-    /// Checks that somebody is refused, by the authorizer and by nothing else.
+    /// Whether somebody is refused, by the authorizer and by nothing else.
+    pub(crate) fn refuses(&self, who: &Caller) -> bool {
+        is_by_the_rules(&self.attempt(who))
+    }
+
+    /// Checks it.
     #[track_caller]
     pub(crate) fn is_refused(&self, who: &Caller, whom: &str) {
         let answer = self.attempt(who);
@@ -97,6 +103,8 @@ pub(crate) struct Names<'a> {
     /// A namespace with an account `robot` that is cluster-admin.
     pub(crate) privileged: &'a str,
 }
+
+pub(crate) use issuer::of_issuer;
 
 /// The namespaces of our accounts.
 const OURS: [&str; 2] = ["kubegrant", "kubegrant-users"];

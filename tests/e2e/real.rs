@@ -302,6 +302,12 @@ fn kubeconfig(port: u16, authority: &Authority, login: &Issued) -> String {
     .to_string()
 }
 
+/// Whether a user is the API server itself, or a controller.
+fn is_its_own(user: &str) -> bool {
+    user.starts_with("system:serviceaccount:kube-system:")
+        || matches!(user, "system:apiserver" | "system:kube-controller-manager")
+}
+
 impl World for Server {
     fn admin_kubeconfig(&self) -> String {
         self.admin_kubeconfig.clone()
@@ -353,6 +359,7 @@ impl Breakable for Server {
         let log = fs::read_to_string(self.folder.join("audit.log")).expect("there is a log");
         log.lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .filter(|event| !is_its_own(event["user"]["username"].as_str().unwrap_or_default()))
             .map(|event| Asked {
                 path: event["requestURI"].as_str().unwrap_or_default().to_owned(),
                 status: event["responseStatus"]["code"]

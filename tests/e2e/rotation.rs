@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::caller::Caller;
-use crate::home::{self, Account, File, Home};
+use crate::home::{Account, File, Home};
 use crate::levels::{RBAC, bind, installation, manager};
 use crate::world::{self, World};
 
@@ -36,11 +36,6 @@ impl Leaver {
             file: home.file("dan.shared"),
             kept: vec![],
         }
-    }
-
-    fn caller(&self, token: &str) -> Caller {
-        let file = &self.file.text;
-        Caller::new(&file.replace(home::token(file), token))
     }
 
     /// Mints a token of ten years, and uses it.
@@ -81,7 +76,7 @@ impl Leaver {
     }
 
     fn keep(&mut self, what: &str, token: &str) {
-        let caller = self.caller(token);
+        let caller = self.file.with_token(token);
         assert_eq!(whoami(&caller), 201, "{what}");
         self.kept.push((what.to_owned(), caller));
     }

@@ -52,7 +52,7 @@ pub(crate) trait Breakable: World {
     fn restart(&mut self);
     /// Replaces it by an empty one at the same address, with the same certificate authority.
     fn rebuild(&mut self);
-    /// What it was asked since it started, in order.
+    /// What it was asked since it started, in order, but for what its own controllers ask.
     fn asked(&self) -> Vec<Asked>;
 }
 

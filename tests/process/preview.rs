@@ -60,6 +60,10 @@ const TABLES: &[(&str, &str)] = &[
          LEFT JOIN projects p ON p.id = t.project WHERE t.removed_at IS NULL",
     ),
     (
+        "issuers",
+        "SELECT t.cluster, c.name, t.account FROM issuers t JOIN clusters c ON c.id = t.cluster",
+    ),
+    (
         "deliveries",
         "SELECT d.id, c.name, coalesce(u.name || iif(t.kind = 'shell', '/shell', ''),
            p.name || '/' || t.level), t.version, h.name
@@ -247,6 +251,10 @@ fn of_row(
                 ("project", &new[4]),
                 ("to", &new[13]),
             ],
+        )],
+        ("issuers", Some(old), Some(new)) => vec![effect(
+            "replace-issuer",
+            &[("cluster", &new[0]), ("from", &old[1])],
         )],
         ("clusters", Some(old), None) => vec![effect("remove-cluster", &[("cluster", &old[0])])],
         ("deliveries", None, Some(new)) => vec![effect(

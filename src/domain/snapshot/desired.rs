@@ -42,7 +42,7 @@ impl ClusterSnapshot {
                     .chain(issuer)
                     .collect()
             },
-            keeps_lists: self.works_by_issuer(),
+            keeps_lists: self.works_by_issuer() && self.cluster.deleting_at.is_none(),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kubegrant_sandbox::Sandbox;
+use serde_json::Value;
 
 use super::books::{Books, Cluster};
 use super::held::{Held, write_reaches};
@@ -79,7 +80,7 @@ pub(super) fn same(home: &Home, books: &Books, cluster: &Cluster) -> Vec<String>
     let objects = sandbox.objects();
     let installation = &books.installation;
     let mut accounts = BTreeMap::new();
-    let mut lists: BTreeMap<(String, String), (String, BTreeSet<String>)> = BTreeMap::new();
+    let mut lists = kept_lists(books, cluster, &objects);
     let mut put = |namespace: &str, list: &str, role: &str, account: &str| {
         let key = (
             namespace.to_owned(),
@@ -101,7 +102,8 @@ pub(super) fn same(home: &Home, books: &Books, cluster: &Cluster) -> Vec<String>
         if row.state != "active" {
             continue;
         }
-        if let Some(why) = books.shared_wrong(cluster, row) {
+        let wrong = books.shared_wrong(cluster, row);
+        for why in wrong.into_iter().chain(Books::misplaced(row)) {
             found.push(format!("{} is live: {why}", row.account));
         }
         let power = match &row.shared {
@@ -163,27 +165,87 @@ pub(super) fn same(home: &Home, books: &Books, cluster: &Cluster) -> Vec<String>
     if held.lists != lists {
         found.push(format!("lists are {:?}, not {lists:?}", held.lists));
     }
-    let name = format!("kubegrant:{installation}:manager");
+    found.extend(installed(&held, installation, cluster));
+    found
+}
+
+/// Lists by namespace ("" for cluster-wide) and name: the role, and who is on it.
+type Lists = BTreeMap<(String, String), (String, BTreeSet<String>)>;
+
+/// The lists that stand although nobody is on them: an issuer makes none.
+fn kept_lists(books: &Books, cluster: &Cluster, objects: &[Value]) -> Lists {
+    let mut lists = Lists::new();
+    if !books.works_by_issuer(cluster) {
+        return lists;
+    }
+    let mut keep = |namespace: &str, role: &str| {
+        let name = format!("kubegrant:{}:{role}", books.installation);
+        lists.insert(
+            (namespace.to_owned(), name),
+            (role.to_owned(), BTreeSet::new()),
+        );
+    };
+    keep("", "view");
+    if cluster.write_scope == "cluster" {
+        keep("", "edit");
+    } else {
+        for namespace in write_reaches(objects, &cluster.held_back) {
+            keep(&namespace, "edit");
+        }
+    }
+    lists
+}
+
+/// The manager and the issuer are there, with their rights, and one login each.
+fn installed(held: &Held, installation: &str, cluster: &Cluster) -> Option<String> {
     let own = |kind: &str, namespace: &str, name: &str| {
         (kind.to_owned(), namespace.to_owned(), name.to_owned())
     };
-    let manager = BTreeSet::from([
+    let mut wanted = BTreeSet::from([
         own("Namespace", "", "kubegrant"),
-        own("ServiceAccount", "kubegrant", &cluster.manager),
-        own("ClusterRole", "", &name),
-        own("ClusterRoleBinding", "", &name),
-        own("Role", "kubegrant", &name),
-        own("RoleBinding", "kubegrant", &name),
+        own("Namespace", "", "kubegrant-users"),
     ]);
-    // The manager's login lives and dies with one Secret, whose name the cluster gives.
-    let prefix = format!("{}-", cluster.manager);
+    for (role, account, namespaces) in [
+        (
+            "manager",
+            &cluster.manager,
+            &["kubegrant", "kubegrant-users"][..],
+        ),
+        ("issuer", &cluster.issuer, &["kubegrant-users"][..]),
+    ] {
+        let name = format!("kubegrant:{installation}:{role}");
+        wanted.insert(own("ServiceAccount", "kubegrant", account));
+        for kind in ["ClusterRole", "ClusterRoleBinding"] {
+            wanted.insert(own(kind, "", &name));
+        }
+        for namespace in namespaces {
+            for kind in ["Role", "RoleBinding"] {
+                wanted.insert(own(kind, namespace, &name));
+            }
+        }
+    }
+    // A login lives and dies with one Secret, whose name the cluster gives.
     let (secrets, others): (BTreeSet<_>, BTreeSet<_>) = held
         .others
         .iter()
         .cloned()
-        .partition(|(kind, _, name)| kind == "Secret" && name.starts_with(&prefix));
-    if others != manager || secrets.len() != 1 {
-        found.push(format!("the manager's objects are {:?}", held.others));
-    }
-    found
+        .partition(|(kind, ..)| kind == "Secret");
+    let logins = |account: &str| {
+        let prefix = format!("{account}-");
+        let theirs = secrets
+            .iter()
+            .filter(|(_, _, name)| name.starts_with(&prefix));
+        theirs.count()
+    };
+    let is_right = others == wanted
+        && secrets.len() == 2
+        && [&cluster.manager, &cluster.issuer]
+            .iter()
+            .all(|it| logins(it) == 1);
+    (!is_right).then(|| {
+        format!(
+            "the manager's and the issuer's objects are {:?}",
+            held.others
+        )
+    })
 }

@@ -52,6 +52,8 @@ pub(super) struct Cluster {
     pub(super) write_scope: String,
     pub(super) held_back: String,
     pub(super) manager: String,
+    /// The issuer's account; "" where there is none.
+    pub(super) issuer: String,
     pub(super) older_logins: bool,
     /// Whether its deletion has begun.
     pub(super) deleting: bool,
@@ -77,6 +79,9 @@ pub(super) struct Grant {
     pub(super) ends_at: Option<i64>,
     pub(super) removed: bool,
 }
+
+/// How the names of accounts begin that an issuer may handle.
+const USERS: &str = "kubegrant-users/";
 
 /// What the store says, read without the program.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -143,7 +148,8 @@ impl Books {
             )?,
             clusters: rows(
                 &tx,
-                "SELECT id, name, owner, write_scope, held_back, manager, older_logins OR reach_owed, project, deleting_at IS NOT NULL FROM clusters
+                "SELECT id, name, owner, write_scope, held_back, manager, older_logins OR reach_owed, project, deleting_at IS NOT NULL,
+                   coalesce((SELECT account FROM issuers WHERE issuers.cluster = clusters.id), '') FROM clusters
                  WHERE removed_at IS NULL ORDER BY id",
                 |row| {
                     Ok(Cluster {
@@ -156,6 +162,7 @@ impl Books {
                         older_logins: row.get(6)?,
                         project: row.get(7)?,
                         deleting: row.get(8)?,
+                        issuer: row.get(9)?,
                     })
                 },
             )?,
@@ -259,6 +266,20 @@ impl Books {
             Some(_) => Some("read"),
             None => is_bound.then_some("bound"),
         }
+    }
+
+    /// Whether a cluster's owner is no admin, and works with the issuer.
+    pub(super) fn works_by_issuer(&self, cluster: &Cluster) -> bool {
+        let owner = cluster.owner.and_then(|owner| self.user(owner));
+        !cluster.issuer.is_empty() && owner.is_some_and(|owner| owner.role == "developer")
+    }
+
+    /// Why a version's account stands in the wrong namespace: what is more than write is out of an
+    /// issuer's reach.
+    pub(super) fn misplaced(row: &Credential) -> Option<String> {
+        let is_level = matches!(row.power.as_str(), "read" | "write");
+        let is_wrong = !is_level && row.account.starts_with(USERS);
+        is_wrong.then(|| format!("an issuer may handle it, and it carries {}", row.power))
     }
 
     /// Whose a credential is, in the words of the audit log.

@@ -13,7 +13,8 @@ const INSTALLATION: &str = "/metadata/labels/kubegrant.io~1installation";
 /// What a cluster holds of one installation.
 #[derive(Debug, Default, PartialEq, Eq, Clone)]
 pub(crate) struct Held {
-    /// ServiceAccounts by name, with the credential's number in their annotation.
+    /// ServiceAccounts by name, with the credential's number in their annotation. One of the namespace of
+    /// developers' accounts has that before its name.
     pub(crate) accounts: BTreeMap<String, String>,
     /// Lists by namespace ("" for cluster-wide) and name: the role, and who is on it.
     pub(crate) lists: BTreeMap<(String, String), (String, BTreeSet<String>)>,
@@ -44,17 +45,18 @@ impl Held {
             if labelled != installation && kind != "Namespace" {
                 continue;
             }
-            let manager = format!("kubegrant:{installation}:manager");
-            let is_list = kind.ends_with("RoleBinding") && name != manager;
+            let works = ["manager", "issuer"].map(|it| format!("kubegrant:{installation}:{it}"));
+            let is_list = kind.ends_with("RoleBinding") && !works.contains(&name);
+            let works = ["kubegrant-manager", "kubegrant-issuer-"];
             match kind.as_str() {
-                "ServiceAccount" if !name.starts_with("kubegrant-manager") => {
+                "ServiceAccount" if !works.iter().any(|it| name.starts_with(it)) => {
                     let credential = part("/metadata/annotations/kubegrant.io~1credential-id");
-                    held.accounts.insert(name, credential);
+                    held.accounts.insert(account(&namespace, &name), credential);
                 }
                 _ if is_list => {
                     let subjects = object.get("subjects").and_then(Value::as_array);
                     let names = subjects.into_iter().flatten();
-                    let names = names.map(|subject| text(subject, "/name").to_owned());
+                    let names = names.map(|it| account(text(it, "/namespace"), text(it, "/name")));
                     let list = (part("/roleRef/name"), names.collect());
                     held.lists.insert((namespace, name), list);
                 }
@@ -76,6 +78,14 @@ impl Held {
     }
 }
 
+/// An account as the store calls it.
+fn account(namespace: &str, name: &str) -> String {
+    match namespace {
+        "kubegrant" => name.to_owned(),
+        _ => format!("{namespace}/{name}"),
+    }
+}
+
 /// The namespaces that write must reach, worked out from the cluster's objects alone.
 pub(super) fn write_reaches(objects: &[Value], held_back: &str) -> BTreeSet<String> {
     let held: Vec<String> = serde_json::from_str(held_back).unwrap_or_default();
@@ -94,7 +104,8 @@ pub(super) fn write_reaches(objects: &[Value], held_back: &str) -> BTreeSet<Stri
         .filter(|object| text(object, "/kind") == "Namespace")
         .filter(|object| text(object, "/metadata/deletionTimestamp").is_empty())
         .map(|object| text(object, "/metadata/name"))
-        .filter(|name| !name.starts_with("kube-") && *name != "kubegrant")
+        .filter(|name| !name.starts_with("kube-"))
+        .filter(|name| !["kubegrant", "kubegrant-users"].contains(name))
         .filter(|name| !powerful.contains(name) && !held.iter().any(|held| held == name))
         .map(str::to_owned)
         .collect()

@@ -10,11 +10,12 @@ use crate::managed::{self, Manager};
 use crate::object::{self, text};
 use crate::patch;
 use crate::policy;
+use crate::rbac;
 use crate::read::scope;
 use crate::reply::Reply;
 use crate::resource::Resource;
 use crate::status::{Cause, Status};
-use crate::user::User;
+use crate::user::{Attributes, User};
 use crate::validate;
 use crate::world::World;
 
@@ -150,9 +151,32 @@ impl World {
         let new = call.object(&parent.api_version(), parent.kind)?;
         let name = &call.attributes.name;
         check_name(&new, name)?;
-        let old = self.live(call, parent)?;
+        let old = match self.live(call, parent) {
+            // Roles and bindings that are not there are made.
+            Err(_) if parent.group == rbac::GROUP => {
+                self.may_make(call, user)?;
+                let manager = manager(call, resource, false);
+                let created = self.create_object(call, user, parent, new, &manager)?;
+                return Ok(Reply::json(201, &created));
+            }
+            other => other?,
+        };
         let updated = self.replace(call, user, resource, &old, new)?;
         Ok(Reply::json(200, &updated))
+    }
+
+    /// Fails with 403 where somebody who may write what is there may not make what is not.
+    fn may_make(&self, call: &Call, user: &User) -> Result<(), Status> {
+        let making = Attributes {
+            verb: "create".to_owned(),
+            ..call.attributes.clone()
+        };
+        let decision = self.authorize(user, &making);
+        if decision.allowed {
+            Ok(())
+        } else {
+            Err(rbac::refusal(user, &making, &decision.reason))
+        }
     }
 
     /// Patches an object, or its subresource; an apply may create it.
@@ -218,6 +242,7 @@ impl World {
             {
                 return Err(Status::conflict(parent.group, parent.plural, name, GONE));
             }
+            self.may_make(call, user)?;
             let created = self.create_object(call, user, parent, body, &manager)?;
             return Ok(Reply::json(201, &created));
         };

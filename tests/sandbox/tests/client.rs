@@ -174,6 +174,11 @@ impl Client {
         self.plain("POST", path, object.to_string())
     }
 
+    /// Puts a JSON object.
+    pub(crate) fn put(&self, path: &str, object: &Value) -> Answer {
+        self.plain("PUT", path, object.to_string())
+    }
+
     /// Deletes a path.
     pub(crate) fn delete(&self, path: &str) -> Answer {
         self.plain("DELETE", path, String::new())

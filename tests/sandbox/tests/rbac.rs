@@ -546,3 +546,34 @@ fn an_account_may_act_as_the_node_it_runs_on() {
         .get(pods)
         .must(403);
 }
+
+#[test]
+fn who_may_write_what_is_there_makes_nothing_by_its_name() {
+    let team = Team::new();
+    team.role(
+        "lists",
+        &json!([
+            {
+                "apiGroups": ["rbac.authorization.k8s.io"],
+                "resources": ["rolebindings"], "verbs": ["update", "patch"],
+                "resourceNames": ["list"],
+            },
+            {
+                "apiGroups": ["rbac.authorization.k8s.io"],
+                "resources": ["clusterroles"], "verbs": ["bind"], "resourceNames": ["view"],
+            },
+        ]),
+    );
+    team.bind("lists");
+    let path = format!("{RBAC}/namespaces/team/rolebindings/list");
+    let mut list = cluster_role_binding("list", "view");
+    list["kind"] = json!("RoleBinding");
+    let put = |who: &Client| who.put(&path, &list);
+    for refused in [put(&team.alice), team.alice.apply(&path, "", &list)] {
+        let refused = refused.must(403).text("/message");
+        assert!(refused.contains("cannot create resource"), "{refused}");
+    }
+    put(&team.admin).must(201);
+    put(&team.alice).must(200);
+    team.alice.apply(&path, "&force=true", &list).must(200);
+}
