@@ -124,6 +124,8 @@ fn plan_of_100_writers_in_500_namespaces(bencher: Bencher<'_, '_>) {
     };
     let installation = InstallationId::new([0x0b, 0xad, 0xca, 0xfe]);
     let mut desired = Desired {
+        keeps_lists: false,
+        renewers: vec![],
         accounts: (0..99).map(account).collect(),
         installation: installation.clone(),
         bound: BTreeMap::new(),

@@ -45,6 +45,7 @@ fn main() -> anyhow::Result<()> {
     hand_over(&story, &keys)?;
     prove(&story)?;
     rotate(&story)?;
+    renew(&story)?;
     revoke(&story)?;
     team(&story)?;
     key(&story)?;
@@ -157,8 +158,32 @@ fn rotate(story: &Story) -> anyhow::Result<()> {
     new.expect("GET", PODS, None, &[200], "the new one works")
 }
 
+fn renew(story: &Story) -> anyhow::Result<()> {
+    title("5. A file without a secret, that renews itself");
+    story.run("kubeconfig download prod --renew", 0)?;
+    note("kubectl asks the program for a token of an hour, whenever it has none that lives.");
+    note("What renews it lies sealed to Ana's key; here it is asked as kubectl does.");
+    let mut file = Kubeconfig::from_yaml(&std::fs::read_to_string(
+        story.folder.join("prod.kubeconfig"),
+    )?)?;
+    let user = file.auth_infos.first_mut();
+    let user = user.and_then(|user| user.auth_info.as_mut());
+    let user = user.context("the file has no user")?;
+    let asked = user.exec.take().context("the file asks no program")?;
+    let line = asked.args.unwrap_or_default().join(" ");
+    println!("\n$ kubegrant {line} -o token | …");
+    let (code, token, talk) = story.ask(&format!("{line} -o token"));
+    ensure!(code == 0, "no token was given: {talk}");
+    user.token = Some(token.trim().to_owned().into());
+    let ana = Holder::of("ana", file)?;
+    ana.expect("GET", PODS, None, &[200], "the token works")?;
+    story.run("kubeconfig show prod", 0)?;
+    story.run("kubeconfig rotate prod --force", 0)?;
+    ana.expect("GET", PODS, None, REFUSED, "and is dead with its version")
+}
+
 fn revoke(story: &Story) -> anyhow::Result<()> {
-    title("5. Revoke: true on the cluster when the command returns");
+    title("6. Revoke: true on the cluster when the command returns");
     story.run("access revoke bob --cluster prod --yes", 0)?;
     let bob = story.holder("bob")?;
     bob.expect("GET", PODS, None, REFUSED, "Bob's file is refused")?;
@@ -168,7 +193,7 @@ fn revoke(story: &Story) -> anyhow::Result<()> {
 }
 
 fn team(story: &Story) -> anyhow::Result<()> {
-    title("6. A whole team in a project, and one role of the cluster's own");
+    title("7. A whole team in a project, and one role of the cluster's own");
     story.run("project create shop", 0)?;
     story.run("cluster set prod --project shop", 0)?;
     story.run("project add-member bob --project shop --role viewer", 0)?;
@@ -201,7 +226,7 @@ fn team(story: &Story) -> anyhow::Result<()> {
 }
 
 fn key(story: &Story) -> anyhow::Result<()> {
-    title("7. The SSH key of the nodes: handed out exactly once");
+    title("8. The SSH key of the nodes: handed out exactly once");
     story.run("ssh-key generate prod", 0)?;
     story.run("ssh-key download prod", 0)?;
     story.run("ssh-key download prod -f again.pem", 5)?;
@@ -213,7 +238,7 @@ fn key(story: &Story) -> anyhow::Result<()> {
 }
 
 fn mend(story: &Story, sandbox: &Sandbox) -> anyhow::Result<()> {
-    title("8. Reconcile: what was changed by hand is mended");
+    title("9. Reconcile: what was changed by hand is mended");
     let objects = sandbox.objects();
     let view = objects
         .iter()
@@ -238,7 +263,7 @@ fn mend(story: &Story, sandbox: &Sandbox) -> anyhow::Result<()> {
 }
 
 fn look_back(story: &Story) -> anyhow::Result<()> {
-    title("9. What happened, and who did it");
+    title("10. What happened, and who did it");
     story.run("kubeconfig show prod --user carol", 0)?;
     story.run("audit list", 0)
 }
@@ -301,6 +326,20 @@ impl Story {
     /// Runs a command as it would be typed, shows its answer, and checks its exit code.
     fn run(&self, line: &str, expected: u8) -> anyhow::Result<()> {
         println!("\n$ kubegrant {line}");
+        let (code, answer, talk) = self.ask(line);
+        print!("{answer}{talk}");
+        if code != 0 {
+            println!("[exit {code}]");
+        }
+        ensure!(
+            code == expected,
+            "exit code {expected} was expected, not {code}"
+        );
+        Ok(())
+    }
+
+    /// Runs a command; gives its exit code, its answer, and what it said beside.
+    fn ask(&self, line: &str) -> (u8, String, String) {
         let args: Vec<OsString> = std::iter::once("kubegrant")
             .chain(line.split_whitespace())
             .map(OsString::from)
@@ -322,15 +361,7 @@ impl Story {
             ..Env::real()
         };
         let code = number(kubegrant::run(&args, env));
-        print!("{}{}", stdout.text(), stderr.text());
-        if code != 0 {
-            println!("[exit {code}]");
-        }
-        ensure!(
-            code == expected,
-            "exit code {expected} was expected, not {code}"
-        );
-        Ok(())
+        (code, stdout.text(), stderr.text())
     }
 
     /// Somebody with the kubeconfig that they were handed.
@@ -354,10 +385,13 @@ struct Holder {
 
 impl Holder {
     fn new(name: &'static str, kubeconfig: &str) -> anyhow::Result<Self> {
+        Self::of(name, Kubeconfig::from_yaml(kubeconfig)?)
+    }
+
+    fn of(name: &'static str, file: Kubeconfig) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let file = Kubeconfig::from_yaml(kubeconfig)?;
         let client = runtime.block_on(async {
             let options = KubeConfigOptions::default();
             let config = kube::Config::from_custom_kubeconfig(file, &options).await?;

@@ -328,7 +328,7 @@ async fn verb(command: Command, context: &mut Context<'_>) -> Result<(), Failure
         Command::Access(command) => access::run(command, context).await,
         Command::Kubeconfig(command) => Box::pin(kubeconfig::run(command, context)).await,
         Command::Shell(args) => Box::pin(shell::run(args, context)).await,
-        Command::Open(args) => open::run(args, context),
+        Command::Open(args) => Box::pin(open::run(args, context)).await,
         // Answered before there is a session.
         Command::Credential(_) => Ok(()),
         Command::Team(command) => team::run(command, context).await,

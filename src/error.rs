@@ -330,12 +330,13 @@ impl From<ops::Error> for Failure {
         use ops::Error as E;
         let error = match error {
             E::Session(inner) => return inner.into(),
+            E::Renewal(inner) => return (*inner).into(),
             E::LeftBehind { .. } => return left_behind(error),
             error => error,
         };
         let (kind, hint) = match &error {
             // Taken care of above.
-            E::Session(_) | E::LeftBehind { .. } => (Kind::Internal, String::new()),
+            E::Session(_) | E::Renewal(_) | E::LeftBehind { .. } => (Kind::Internal, String::new()),
             E::Store(inner) => store_kind(inner),
             E::Denied { denial, help, .. } => {
                 let kind = if denial.is_state() {
@@ -365,15 +366,8 @@ impl From<ops::Error> for Failure {
                 Kind::State,
                 "agree to them with `--yes`, or name the nodes with `--node ADDRESS`".to_owned(),
             ),
-            E::NeedsManager { cluster } => (
-                Kind::Pending,
-                format!(
-                    "ask an organization owner or admin to run `kubegrant reconcile {cluster}`"
-                ),
-            ),
-            E::Escalates { .. } | E::Unsure { .. } => {
-                (Kind::State, "insist with `--yes`".to_owned())
-            }
+            E::NeedsManager { cluster } => (Kind::Pending, by_an_admin(cluster)),
+            E::Escalates { .. } | E::Unsure { .. } => (Kind::State, INSIST.to_owned()),
             E::Provider(inner) => provider_kind(inner),
             E::Import(_) => (Kind::Usage, String::new()),
             E::Exec(_) => (Kind::State, String::new()),
@@ -386,10 +380,7 @@ impl From<ops::Error> for Failure {
                 E::Store(inner) | E::Session(session::Error::Store(inner)) => store_kind(inner),
                 _ => (Kind::Unsafe, String::new()),
             },
-            E::EndedUnrecorded { .. } => (
-                Kind::Pending,
-                "make room on the disk, then run the same command again".to_owned(),
-            ),
+            E::EndedUnrecorded { .. } => (Kind::Pending, MAKE_ROOM.to_owned()),
             E::Unrecorded { .. } => (
                 Kind::Pending,
                 "make room, then run `kubegrant reconcile`: it finds out what was done".to_owned(),
@@ -413,6 +404,9 @@ impl From<ops::Error> for Failure {
                 Kind::Denied,
                 "use a kubeconfig whose login is cluster-admin, with `--context`".to_owned(),
             ),
+            E::Pending { source, .. } if let E::NeedsManager { cluster } = source.as_ref() => {
+                (Kind::Pending, by_an_admin(cluster))
+            }
             E::Pending { then, .. } => (
                 Kind::Pending,
                 format!("run `kubegrant reconcile` when the cluster answers{then}"),
@@ -450,6 +444,16 @@ fn left_behind(error: ops::Error) -> Failure {
         .map(|it| format!("take it away with `{it}`"));
     failure.hints.extend(commands);
     failure
+}
+
+/// What helps where something is more than it says.
+const INSIST: &str = "insist with `--yes`";
+/// What helps where the store's disk is full.
+const MAKE_ROOM: &str = "make room on the disk, then run the same command again";
+
+/// Who can do what an issuer cannot.
+fn by_an_admin(cluster: &ClusterName) -> String {
+    format!("ask an organization owner or admin to run `kubegrant reconcile {cluster}`")
 }
 
 /// Who can help whoever cannot open a secret, and how.

@@ -24,6 +24,7 @@ pub(crate) mod objects;
 pub(crate) mod observe;
 pub(crate) mod pieces;
 pub(crate) mod reconcile;
+mod renewer;
 pub(crate) mod take;
 pub(crate) mod tls;
 pub(crate) mod token;

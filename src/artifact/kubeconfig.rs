@@ -41,13 +41,6 @@ pub(crate) enum Login {
     /// With a token that stands in the file.
     Token(SecretString),
     /// With a token that kubectl asks this program for: no secret stands in the file.
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "downloads of kubeconfigs that renew themselves make it"
-        )
-    )]
     Renewing {
         /// The name of the renewal, or the path of its file.
         renewal: String,

@@ -197,6 +197,11 @@ impl Renewal {
         Self::from_bytes(&open_file(text, identity)?)
     }
 
+    /// What is sealed of it.
+    pub(crate) fn text(&self) -> SecretString {
+        SecretString::from(String::from_utf8_lossy(&self.to_bytes()).as_ref())
+    }
+
     fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         let document = Document {
             version: VERSION,

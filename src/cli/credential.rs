@@ -84,10 +84,6 @@ fn hand(answer: &Answer, format: Format, output: &mut Output) -> Result<(), Fail
 }
 
 /// What a person does where their kubectl runs only the plugins that they allow.
-#[expect(
-    dead_code,
-    reason = "downloads of kubeconfigs that renew themselves say it"
-)]
 pub(crate) fn allowlist_hint() -> String {
     "if your kubectl runs only plugins that `~/.kube/kuberc` allows (1.35 and newer), add `- command: \
      kubegrant` to its `credentialPluginAllowlist` (kubectl 1.35: `- name: kubegrant`); or with kubectl \

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::context::Context;
+use super::credential::allowlist_hint;
 use super::views::open::OpenView;
 use crate::error::Failure;
 use crate::ops;
@@ -13,7 +14,8 @@ use crate::ops::open::Target;
 ///
 /// Writes what is in it beside it, without `.age`, readable by you alone: `prod.bob.kubeconfig.age`
 /// becomes `prod.bob.kubeconfig`. It needs your identity and no store. Files of the age and rage
-/// tools open too, armored or binary.
+/// tools open too, armored or binary. Of a kubeconfig that renews itself the file is what renews it: that
+/// is put where `kubegrant credential` finds it, and the kubeconfig is written.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "Examples:\n  \
     kubegrant open prod.bob.kubeconfig.age\n  \
@@ -31,7 +33,7 @@ pub(crate) struct OpenArgs {
     force: bool,
 }
 
-pub(crate) fn run(args: OpenArgs, context: &mut Context<'_>) -> Result<(), Failure> {
+pub(crate) async fn run(args: OpenArgs, context: &mut Context<'_>) -> Result<(), Failure> {
     let target = match args.file {
         None => Target::Usual,
         Some(path) if path == Path::new("-") => Target::Stdout,
@@ -42,7 +44,7 @@ pub(crate) fn run(args: OpenArgs, context: &mut Context<'_>) -> Result<(), Failu
     } else {
         Overwrite::Never
     };
-    let opened = ops::open::open(context.session, &args.sealed, &target, overwrite)?;
+    let opened = ops::open::open(context.session, &args.sealed, &target, overwrite).await?;
     let handed = opened.hand_to_stdout(|bytes| {
         if context.output.is_terminal() {
             context.output.warn("this is a secret, on your screen");
@@ -56,6 +58,13 @@ pub(crate) fn run(args: OpenArgs, context: &mut Context<'_>) -> Result<(), Failu
         return Ok(());
     };
     context.output.show(&OpenView::new(path))?;
+    if let Some(place) = &opened.renewal {
+        let place = place.display();
+        context.output.status(&format!(
+            "It renews itself: what renews it lies in `{place}`."
+        ));
+        context.output.hint(&allowlist_hint());
+    }
     if opened.is_kubeconfig() {
         let path = path.display();
         context

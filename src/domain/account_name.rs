@@ -119,6 +119,24 @@ impl AccountName {
         parts(&self.0).1
     }
 
+    /// The account that may mint tokens of this one, where it is a kubeconfig's: `…-r<N>` beside `…-v<N>`.
+    pub(crate) fn renewer(&self) -> Option<Self> {
+        self.numbered('v', 'r')
+    }
+
+    /// The account that this one may mint tokens of.
+    pub(crate) fn of_renewer(&self) -> Option<Self> {
+        self.numbered('r', 'v')
+    }
+
+    /// The account of the same number with another letter before it.
+    fn numbered(&self, from: char, to: char) -> Option<Self> {
+        let (rest, number) = self.0.rsplit_once('-')?;
+        let number = number.strip_prefix(from)?;
+        let is_number = !number.is_empty() && number.bytes().all(|c| c.is_ascii_digit());
+        is_number.then(|| Self(format!("{rest}-{to}{number}")))
+    }
+
     /// Where it stands.
     pub(crate) fn home(&self) -> Home {
         parts(&self.0).0
@@ -183,6 +201,15 @@ mod tests {
         assert_eq!(name, format!("{}-admin-00000000-v1", "a".repeat(33)));
         assert_eq!(named("bob", [0; 4], 1), "bob-00000000-v1");
         assert_eq!(named("bob/shell", [0; 4], 3), "bob-00000000-s3");
+        let account = |text: &str| text.parse::<AccountName>().expect(text);
+        for place in ["", "kubegrant-users/"] {
+            let (works, renews) = (format!("{place}bob-0-v12"), format!("{place}bob-0-r12"));
+            assert_eq!(account(&works).renewer(), Some(account(&renews)));
+            assert_eq!(account(&renews).of_renewer(), Some(account(&works)));
+        }
+        for other in ["bob-00000000-s3", "bob", "bob-v", "bob-vx"] {
+            assert_eq!(account(other).renewer(), None, "{other}");
+        }
         assert_eq!(named("shop/read", [0; 4], 2), "shop-read-00000000-v2");
         let long = "a".repeat(64);
         for bad in [

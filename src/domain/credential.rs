@@ -88,6 +88,45 @@ impl fmt::Display for State {
     }
 }
 
+/// How long the token that renews a kubeconfig must live for the first, in days: where an API server gives
+/// less, the renewal goes on by itself.
+pub(crate) const RENEWS_FIXED_DAYS_MIN: i64 = 7;
+/// How long the tokens live that a kubeconfig which renews itself works with, in seconds.
+pub(crate) const RENEWED_TTL_SECONDS: i64 = 3600;
+
+/// How a version's kubeconfig renews itself: by a second account, which may mint for the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Renews {
+    /// Until the second account's own token ends.
+    Fixed,
+    /// As long as it is used: the second may mint its own successor too, where the API server gives only
+    /// short lives.
+    Rolling,
+}
+
+impl Renews {
+    /// All.
+    pub(crate) const ALL: [Self; 2] = [Self::Fixed, Self::Rolling];
+
+    /// The word stored and shown.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Fixed => "fixed",
+            Self::Rolling => "rolling",
+        }
+    }
+}
+
+impl FromStr for Renews {
+    type Err = String;
+    fn from_str(input: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|it| it.as_str() == input)
+            .ok_or_else(|| format!("'{}' is no way to renew", input.escape_default()))
+    }
+}
+
 /// Whose credential it is, and of which kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Subject {
@@ -133,6 +172,8 @@ pub(crate) struct Credential {
     pub(crate) power: Power,
     /// Which of several lists of a kind its account is on.
     pub(crate) shard: Shard,
+    /// How its kubeconfig renews itself, if it does.
+    pub(crate) renews: Option<Renews>,
     /// Where it stands.
     pub(crate) state: State,
     /// Why it was ended.
@@ -164,6 +205,11 @@ impl Credential {
             Some(_) => Some("access level changed"),
             None => Some("access ended"),
         }
+    }
+
+    /// The account that may mint for its own, where there is one.
+    pub(crate) fn renewer(&self) -> Option<AccountName> {
+        self.renews.and_then(|_| self.account.renewer())
     }
 
     /// Whether it is a shell's.

@@ -8,7 +8,7 @@ use super::Timestamp;
 use super::access::{Grant, Power};
 use super::binding::{BindingId, Bound};
 use super::cluster::{ClusterId, FormerManager, State};
-use super::credential::{CredentialId, Subject};
+use super::credential::{CredentialId, Renews, Subject};
 use super::name::{ClusterName, Email, ProjectName, UserName};
 use super::project::{ProjectId, ProjectRole};
 use super::setting::Setting;
@@ -58,6 +58,17 @@ pub(crate) enum Effect {
         credential: CredentialId,
         /// To which list.
         shard: Shard,
+    },
+    /// Has the kubeconfig of a version renew itself.
+    Renew {
+        /// On which cluster.
+        cluster: ClusterId,
+        /// Whose.
+        subject: Subject,
+        /// Its number.
+        version: u32,
+        /// How.
+        renews: Renews,
     },
     /// Hands a version over. What it carries is minted beside, and stands in no plan.
     Deliver {
@@ -301,6 +312,7 @@ impl Effect {
             | Self::EndVersion { cluster, .. }
             | Self::BeginVersion { cluster, .. }
             | Self::MoveToShard { cluster, .. }
+            | Self::Renew { cluster, .. }
             | Self::Deliver { cluster, .. }
             | Self::PutBlock { cluster, .. }
             | Self::LiftBlock { cluster, .. }
@@ -362,6 +374,7 @@ impl Effect {
             Self::EndVersion { .. } => "end-version",
             Self::BeginVersion { .. } => "begin-version",
             Self::MoveToShard { .. } => "move-to-shard",
+            Self::Renew { .. } => "renew",
             Self::Deliver { .. } => "deliver",
             Self::PutBlock { .. } => "put-block",
             Self::LiftBlock { .. } => "lift-block",

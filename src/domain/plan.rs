@@ -9,12 +9,14 @@
 //!    token is minted only after both.
 
 mod lists;
+mod renewer;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use self::lists::our_role;
 pub(crate) use self::lists::{LEVELS, Lists, binding_name, level_of, list_name, wanted_lists};
+pub(crate) use self::renewer::Renewer;
 use super::access::Power;
 use super::binding::{self, Bound};
 use super::credential::CredentialId;
@@ -51,6 +53,8 @@ pub(crate) struct Desired {
     pub(crate) installation: InstallationId,
     /// The live accounts.
     pub(crate) accounts: Vec<Account>,
+    /// The accounts that mint for others.
+    pub(crate) renewers: Vec<Renewer>,
     /// Roles bound to users, with the accounts that carry each.
     pub(crate) bound: BTreeMap<Bound, BTreeSet<String>>,
     /// Whether write is the plain cluster-wide `edit`.

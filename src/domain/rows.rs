@@ -126,6 +126,10 @@ impl Rows {
             to,
             ..facts.clone()
         };
+        let becomes = |to: String| Facts {
+            to: Some(to),
+            ..facts.clone()
+        };
         match effect {
             Effect::PutGrant(grant) => about(grant.user, Some(grant.level.to_string())),
             Effect::RemoveGrant { user, .. }
@@ -162,14 +166,8 @@ impl Rows {
                     about(it.user, Some(it.bound.to_string()))
                 })
             }
-            Effect::SetProtected { protected, .. } => Facts {
-                to: Some(protected.to_string()),
-                ..facts
-            },
-            Effect::SetState { state, .. } => Facts {
-                to: Some(state.to_string()),
-                ..facts
-            },
+            Effect::SetProtected { protected, .. } => becomes(protected.to_string()),
+            Effect::SetState { state, .. } => becomes(state.to_string()),
             Effect::Set { setting, .. } => self.facts_of_setting(on, setting, facts),
             Effect::ReplaceManager { .. } => Facts {
                 from: Some(on.cluster.manager.clone()),
@@ -179,6 +177,7 @@ impl Rows {
                 from: Some(former.clone()),
                 ..facts
             },
+            Effect::Renew { renews, .. } => becomes(renews.as_str().to_owned()),
             Effect::SshKey { change, .. } => Facts {
                 of: change.fingerprint().map(str::to_owned),
                 user: match change {
@@ -306,6 +305,7 @@ impl Rows {
             | Effect::SetProtected { .. }
             | Effect::SetState { .. }
             | Effect::Set { .. }
+            | Effect::Renew { .. }
             | Effect::ReplaceManager { .. }
             | Effect::ReplaceIssuer { .. }
             | Effect::SetProviderToken { .. }
@@ -341,6 +341,7 @@ impl Rows {
             Effect::EndVersion { .. } => format!("end {version}"),
             Effect::BeginVersion { .. } => format!("begin {version}"),
             Effect::MoveToShard { .. } => format!("move {version} to another list"),
+            Effect::Renew { .. } => format!("let the kubeconfig of {version} renew itself"),
             Effect::Deliver { .. } => format!("hand {version} to '{user}'"),
             Effect::PutBlock { .. } => {
                 format!("block the kubeconfig of '{user}' on cluster '{cluster}'")

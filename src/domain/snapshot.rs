@@ -3,6 +3,7 @@
 //! A change decides on these rows and on nothing else. [`ClusterSnapshot::apply`] does to them what
 //! the store does to the tables, so that what follows from a change is known before it is made.
 
+mod desired;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod issuer;
@@ -15,13 +16,12 @@ use std::sync::Arc;
 use super::Timestamp;
 use super::access::{self, Access, Grant, Power};
 use super::account_name::AccountName;
-use super::binding::{Binding, BindingId, Bound};
-use super::cluster::{Cluster, FormerManager, WriteScope};
+use super::binding::{Binding, BindingId};
+use super::cluster::{Cluster, FormerManager};
 use super::credential::{Credential, CredentialId, State, Subject};
 use super::effect::Effect;
 use super::installation::InstallationId;
 use super::people::People;
-use super::plan::{self, Desired};
 use super::project::{Holder, ProjectId, ProjectRole, SharedLevel};
 use super::sealed::{SealedSecret, Which};
 use super::shard::{Places, Shard};
@@ -194,61 +194,6 @@ impl ClusterSnapshot {
             let theirs = it.subject.user() == Some(user) || self.holds(it, user);
             theirs && it.state.awaits_cluster()
         })
-    }
-
-    /// What the cluster should hold.
-    pub(crate) fn desired(&self) -> Desired {
-        let live = self.credentials.iter().filter(|it| it.state.is_live());
-        Desired {
-            installation: self.installation.clone(),
-            accounts: live
-                .map(|credential| plan::Account {
-                    name: credential.account.to_string(),
-                    user: credential.owner.clone(),
-                    credential: credential.id,
-                    power: credential.power,
-                    shard: credential.shard,
-                })
-                .collect(),
-            bound: self.bound_accounts(),
-            write_cluster_wide: self.cluster.write_scope == WriteScope::Cluster,
-            keep: {
-                let issuer = self.cluster.issuer.iter().map(|it| it.account.clone());
-                [self.cluster.manager.clone()]
-                    .into_iter()
-                    .chain(issuer)
-                    .collect()
-            },
-            keeps_lists: self.works_by_issuer() && self.cluster.deleting_at.is_none(),
-        }
-    }
-
-    /// The accounts that carry each bound role: every live one of the users who have it, shells
-    /// as well as kubeconfigs; a shell that was asked for with less carries none.
-    fn bound_accounts(&self) -> BTreeMap<Bound, BTreeSet<String>> {
-        let mut lists: BTreeMap<Bound, BTreeSet<String>> = BTreeMap::new();
-        for binding in self.bindings.iter().filter(|binding| !binding.is_removed) {
-            for credential in self.live_of(binding.user) {
-                if !self.is_lowered(credential) {
-                    let list = lists.entry(binding.bound.clone()).or_default();
-                    list.insert(credential.account.to_string());
-                }
-            }
-        }
-        lists
-    }
-
-    /// Whether it is a shell that carries less than its user has.
-    fn is_lowered(&self, credential: &Credential) -> bool {
-        let user = credential.subject.user();
-        let user = user.and_then(|user| self.people.users.get(&user));
-        let Some(user) = user.filter(|_| credential.is_shell()) else {
-            return false;
-        };
-        // A grant that has ended ends the shell by another rule: here it counts as it was given.
-        let grant = self.grants.get(&user.id);
-        let access = access::effective(user, &self.cluster, grant, Timestamp::MIN_UTC);
-        access.power() > Some(credential.power)
     }
 
     /// Why a version must end now; `None` while its subject has what it carries.
@@ -502,6 +447,18 @@ impl ClusterSnapshot {
                 self.blocks.remove(user);
             }
             Effect::EndVersion { credential, .. } => self.end_version(*credential),
+            Effect::Renew {
+                subject,
+                version,
+                renews,
+                ..
+            } => {
+                let mut all = Arc::make_mut(&mut self.credentials).iter_mut();
+                let it = all.find(|it| it.subject == *subject && it.version == *version);
+                if let Some(it) = it {
+                    it.renews = Some(*renews);
+                }
+            }
             Effect::MoveToShard {
                 credential, shard, ..
             } => self.move_to(*credential, *shard),

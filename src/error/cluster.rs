@@ -52,7 +52,7 @@ pub(super) fn cluster_kind(error: &ClusterError, cluster: &str) -> (Kind, String
              `app.kubernetes.io/managed-by=kubegrant`; else find out whose it is"
                 .to_owned(),
         ),
-        E::Terminating { what } if what == "namespace 'kubegrant'" => (
+        E::Terminating { what } if what.starts_with("namespace 'kubegrant") => (
             Kind::State,
             format!(
                 "somebody deletes it: when it is gone, run `kubegrant cluster relink {cluster} \
@@ -61,7 +61,7 @@ pub(super) fn cluster_kind(error: &ClusterError, cluster: &str) -> (Kind, String
             ),
         ),
         E::Terminating { .. } => (Kind::State, "try again when it is gone".to_owned()),
-        E::NamespaceGone => (
+        E::NamespaceGone(_) => (
             Kind::State,
             format!(
                 "somebody deleted it: run `kubegrant cluster relink {cluster} --kubeconfig FILE`; to \

@@ -101,7 +101,7 @@ fn cluster_kind(error: &ClusterError, cluster: &str) -> (Kind, String) {
         | E::Divided { .. }
         | E::Foreign { .. }
         | E::Inhabited { .. }
-        | E::NamespaceGone
+        | E::NamespaceGone(_)
         | E::Terminating { .. }
         | E::AlreadyExists { .. }
         | E::Conflict { .. }

@@ -17,6 +17,10 @@ pub(super) fn kind(obstacle: &Obstacle) -> (Kind, String) {
         ),
         O::NoKubeconfigPlace => (Kind::Usage, "say where with `-f FILE`"),
         O::SealedNotMerged(_) => (Kind::Usage, "leave out `--merge`, or insist with `--plain`"),
+        O::RenewsByManager(_) => (
+            Kind::Denied,
+            "leave out `--renew`, or ask an organization owner or admin to hand it over",
+        ),
         O::NoKubeconfig => (
             Kind::Usage,
             "name one with `--kubeconfig FILE`, or set KUBECONFIG",

@@ -42,8 +42,8 @@ pub(crate) struct Connection {
     pub(super) heads: Option<MacKey>,
     /// What the operator wants on everything that we make.
     pub(super) marks: Arc<Marks>,
-    /// How our namespace stood when we connected.
-    pub(super) namespace: Standing,
+    /// How our namespaces stood when we connected: the one that stood worst.
+    pub(super) namespace: (&'static str, Standing),
     /// The namespaces whose accounts may be looked at.
     pub(super) homes: &'static [Home],
     /// Whether the login is an issuer's.
@@ -173,7 +173,7 @@ impl Connection {
             ahead: Arc::default(),
             heads: None,
             marks: Arc::default(),
-            namespace: Standing::There,
+            namespace: (NAMESPACE, Standing::There),
             homes: &[Home::Own],
             is_issuer: false,
             keeps_lists: false,
@@ -197,7 +197,7 @@ impl Connection {
     }
 
     /// Works with an issuer's login.
-    pub(crate) fn as_issuer(mut self) -> Self {
+    pub(crate) fn with_issuer(mut self) -> Self {
         self.homes = &[Home::Users];
         self.is_issuer = true;
         self

@@ -6,10 +6,11 @@ use kube::api::{ObjectMeta, Patch, PatchParams};
 use super::connection::Connection;
 use super::error::Error;
 use super::observe::Seen;
-use super::{foreign, issuer, manager, objects};
+use super::{foreign, issuer, manager, objects, renewer};
+use crate::domain::account_name::Home;
 use crate::domain::cluster::Cluster;
 use crate::domain::installation::InstallationId;
-use crate::domain::plan::{NAMESPACE, USERS_NAMESPACE, binding_name};
+use crate::domain::plan::{Desired, NAMESPACE, USERS_NAMESPACE, binding_name};
 use crate::domain::power::{Binding, RoleRef, Rule, Subject};
 use crate::domain::role_summary::summary;
 
@@ -71,9 +72,32 @@ impl Holder<'_> {
     }
 }
 
-/// Compares the bindings and roles of the manager and the issuer with what they should be.
-pub(crate) fn drift(installation: &InstallationId, cluster: &Cluster, seen: &Seen) -> ManagerDrift {
+/// Compares the bindings and roles of the manager and the issuer with what they should be, and the roles
+/// of those who renew.
+pub(crate) fn drift(
+    (installation, desired): (&InstallationId, &Desired),
+    cluster: &Cluster,
+    seen: &Seen,
+) -> ManagerDrift {
     let mut drift = ManagerDrift::default();
+    let prefix = binding_name(installation, "renew:");
+    for ((namespace, name), rules) in &seen.roles.namespaced {
+        if !name.starts_with(&prefix) || Home::of(namespace).is_none() {
+            continue;
+        }
+        let mut renewers = desired.renewers.iter();
+        let renewer = renewers.find(|it| it.role(installation) == *name);
+        let more: Vec<Rule> = renewer::excess(rules, renewer)
+            .into_iter()
+            .cloned()
+            .collect();
+        if renewer.is_some() && !more.is_empty() {
+            let what = crate::domain::text::clean(&summary(&more));
+            drift
+                .widened
+                .push(format!("Role {name}: it gives more than renewing: {what}"));
+        }
+    }
     for holder in holders(cluster) {
         drift_of(&holder, installation, seen, &mut drift);
     }

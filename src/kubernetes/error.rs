@@ -182,8 +182,8 @@ pub(crate) enum Error {
         found: String,
     },
     /// Our namespace is not there any more.
-    #[error("namespace 'kubegrant' is gone from the cluster, and every account of ours with it")]
-    NamespaceGone,
+    #[error("namespace '{0}' is gone from the cluster, and every account of ours with it")]
+    NamespaceGone(&'static str),
     /// The thing is being deleted.
     #[error("{what} is being deleted")]
     Terminating {

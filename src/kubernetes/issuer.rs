@@ -276,7 +276,7 @@ mod tests {
             assert!(!rule.names.iter().any(strong), "{rule:?}");
             let verbs = ["*", "create", "escalate", "impersonate", "delete"];
             let has = |verb: &&str| rule.verbs.iter().any(|it| it == verb);
-            assert!(asks || !verbs.iter().any(|verb| has(&verb)), "{rule:?}");
+            assert!(asks || !verbs.iter().any(has), "{rule:?}");
             let secret = |it: &String| it == "secrets" || it == "*" || it.starts_with("pods");
             assert!(!rule.resources.iter().any(secret), "{rule:?}");
         }

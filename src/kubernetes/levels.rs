@@ -42,7 +42,7 @@ pub(super) fn levels(
 }
 
 /// A rule as Kubernetes has it.
-fn policy_rule(rule: &Rule) -> rbac::PolicyRule {
+pub(super) fn policy_rule(rule: &Rule) -> rbac::PolicyRule {
     let list = |list: &Vec<String>| (!list.is_empty()).then(|| list.clone());
     rbac::PolicyRule {
         api_groups: list(&rule.groups),

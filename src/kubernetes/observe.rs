@@ -118,14 +118,14 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    fn has_account(&mut self, meta: ObjectMeta) {
+    fn has_account(&mut self, meta: &ObjectMeta) {
         let found = ObservedAccount {
             uid: meta.uid.clone().unwrap_or_default(),
-            credential: objects::credential_of(&meta),
+            credential: objects::credential_of(meta),
             deleting: meta.deletion_timestamp.is_some(),
             held: meta.finalizers.as_ref().is_some_and(|it| !it.is_empty()),
         };
-        if let Some(account) = objects::account(&meta) {
+        if let Some(account) = objects::account(meta) {
             self.observed.accounts.insert(account, found);
         }
     }
@@ -213,7 +213,7 @@ impl Connection {
         // an account judges the one that is there.
         let ours = accounts.into_iter().flatten();
         for meta in ours.filter(|meta| objects::is_ours(meta, &self.installation)) {
-            seen.has_account(meta);
+            seen.has_account(&meta);
         }
         let mut others = Vec::new();
         for found in lists.into_iter().flatten() {
@@ -264,7 +264,7 @@ impl Connection {
         seen.observed.levels = levels.roles;
         seen.left_out = levels.left_out;
         for meta in accounts {
-            seen.has_account(meta);
+            seen.has_account(&meta);
         }
         let mut others = Vec::new();
         // The judgement is over ours too: a stranger may have joined one.

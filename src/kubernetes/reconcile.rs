@@ -264,7 +264,7 @@ impl Connection {
 
     /// Creates an account; one that stands there is adopted only if it is this very credential's, by
     /// its labels or its annotation where somebody took the other off.
-    async fn create_account(&self, account: &Account) -> Result<(), Error> {
+    pub(super) async fn create_account(&self, account: &Account) -> Result<(), Error> {
         let what = format!("account '{}'", account.name);
         let (accounts, name) = self.account(&account.name);
         let namespace = account_name::parts(&account.name).0.namespace();

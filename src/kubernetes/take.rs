@@ -31,7 +31,7 @@ use super::lists::{List, called, gone};
 use super::objects;
 use super::reconcile::CONCURRENCY;
 use crate::domain::access::Power;
-use crate::domain::account_name;
+use crate::domain::account_name::{self, AccountName};
 use crate::domain::binding::Bound;
 use crate::domain::credential::CredentialId;
 use crate::domain::installation::InstallationId;
@@ -58,6 +58,17 @@ pub(crate) struct Ending<'a> {
     pub(crate) power: Power,
     /// Which of several lists of a kind it is on.
     pub(crate) shard: Shard,
+    /// Whether another account mints for it, which goes with it.
+    pub(crate) renews: bool,
+}
+
+impl Ending<'_> {
+    /// The account that mints for it.
+    fn renewer(&self) -> Option<String> {
+        let account = self.account.parse::<AccountName>().ok();
+        let renewer = account.filter(|_| self.renews)?.renewer()?;
+        Some(renewer.to_string())
+    }
 }
 
 /// An account that must be off the list of a bound role.
@@ -195,7 +206,17 @@ impl Connection {
         let mut taken = Taken::default();
         let further = Further::open(self);
         let accounts = self.end_accounts(&ended.accounts);
-        let (gone, dropped) = futures::join!(accounts, self.drop_from_lists(ended));
+        let (mut gone, dropped, renewers) = futures::join!(
+            accounts,
+            self.drop_from_lists(ended),
+            self.end_renewers(ended)
+        );
+        for (at, error) in renewers {
+            // A version has ended when nobody mints for it any more.
+            if let Some(gone) = gone.get_mut(at) {
+                *gone = Err(error);
+            }
+        }
         let (mut left, mut unwritten) = (Vec::new(), BTreeSet::new());
         let mut rules = Rules::default();
         let wanted = wanted(desired);
@@ -398,6 +419,30 @@ impl Connection {
             return Ok(Some((found, Some(deleted(&place, &name)))));
         }
         Err(Error::changed_meanwhile(&called(place, name)))
+    }
+
+    /// Ends the accounts that mint for those that end; gives which could not be, by their place.
+    async fn end_renewers(&self, ended: &Ended<'_>) -> Vec<(usize, Error)> {
+        let renewers = ended.accounts.iter().enumerate();
+        let renewers = renewers.filter_map(|(at, it)| Some((at, it, it.renewer()?)));
+        stream::iter(renewers)
+            .map(|(at, it, renewer)| async move {
+                let (home, label) = account_name::parts(&renewer);
+                let role = plan::binding_name(&self.installation, &format!("renew:{label}"));
+                self.remove_renewal(home.namespace(), &role).await;
+                let account = Ending {
+                    account: &renewer,
+                    ..*it
+                };
+                self.end_account(&account)
+                    .await
+                    .err()
+                    .map(|error| (at, error))
+            })
+            .buffer_unordered(CONCURRENCY)
+            .filter_map(|failed| async { failed })
+            .collect()
+            .await
     }
 
     /// Whether a list is the first of those of view, or of write.

@@ -11,7 +11,7 @@
 //! of that login: nobody is stopped by what somebody wrote whose login is weaker.
 
 use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{Api, ListParams, ObjectMeta, Patch, PatchParams};
+use kube::api::{Api, ListParams, ObjectMeta, PartialObjectMeta, Patch, PatchParams};
 use serde_json::json;
 
 use super::connection::Connection;
@@ -33,12 +33,12 @@ pub(crate) struct Pins {
     pub(crate) cluster_uid: String,
     /// What stands where the head of our log is kept.
     pub(crate) head: Option<Found>,
-    /// How our namespace stands.
-    pub(crate) namespace: Standing,
+    /// How our namespaces stand: the one that stands worst.
+    pub(crate) namespace: (&'static str, Standing),
 }
 
 /// How our namespace stands, as it was seen when we connected.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Standing {
     /// It is there.
     #[default]
@@ -111,17 +111,31 @@ impl Connection {
             return Ok(Pins {
                 cluster_uid,
                 head: None,
-                namespace: Standing::There,
+                namespace: (self.own_namespace(), Standing::There),
             });
         }
         let name = self.own_namespace();
-        let own = api.get_metadata_opt(name).await;
-        let own = own.map_err(|error| Error::from_kube(error, &format!("namespace '{name}'")))?;
-        let namespace = match &own {
-            None => Standing::Gone,
-            Some(own) if own.metadata.deletion_timestamp.is_some() => Standing::Going,
-            Some(_) => Standing::There,
+        let asked = self.homes.iter().map(|home| {
+            let (api, name) = (&api, home.namespace());
+            async move {
+                let found = api.get_metadata_opt(name).await;
+                let failed = |error| Error::from_kube(error, &format!("namespace '{name}'"));
+                Ok::<_, Error>((name, found.map_err(failed)?))
+            }
+        });
+        let mut found = futures::future::try_join_all(asked).await?;
+        let standing = |(name, found): &(&'static str, Option<PartialObjectMeta<Namespace>>)| {
+            let standing = match found {
+                None => Standing::Gone,
+                Some(found) if found.metadata.deletion_timestamp.is_some() => Standing::Going,
+                Some(_) => Standing::There,
+            };
+            (*name, standing)
         };
+        let namespace = found.iter().map(standing).max_by_key(|(_, it)| *it);
+        let namespace = namespace.unwrap_or((name, Standing::There));
+        let own = found.iter_mut().find(|(it, _)| *it == name);
+        let own = own.and_then(|(_, own)| own.take());
         let found = own.and_then(|own| own.metadata.annotations);
         let head = found.and_then(|found| {
             let text = found.get(&annotation(&self.installation))?;
@@ -134,20 +148,17 @@ impl Connection {
         })
     }
 
-    /// Remembers how our namespace stands.
-    pub(crate) fn set_namespace(&mut self, standing: Standing) {
+    /// Remembers how our namespaces stand.
+    pub(crate) fn set_namespace(&mut self, standing: (&'static str, Standing)) {
         self.namespace = standing;
     }
 
-    /// Refuses where our namespace is going or gone: nothing can be given, or looked at, in it.
+    /// Refuses where a namespace of ours is going or gone: nothing can be given, or looked at, in it.
     pub(crate) fn must_have_namespace(&self) -> Result<(), Error> {
         match self.namespace {
-            Standing::There => Ok(()),
-            Standing::Going => {
-                let name = self.own_namespace();
-                Err(Error::terminating(&format!("namespace '{name}'")))
-            }
-            Standing::Gone => Err(Error::NamespaceGone),
+            (_, Standing::There) => Ok(()),
+            (name, Standing::Going) => Err(Error::terminating(&format!("namespace '{name}'"))),
+            (name, Standing::Gone) => Err(Error::NamespaceGone(name)),
         }
     }
 

@@ -37,13 +37,6 @@ use crate::secrets::ExposeSecret as _;
 use crate::session::{Session, Workspace};
 use cache::Cache;
 pub(crate) use error::Error;
-#[cfg_attr(
-    not(test),
-    expect(
-        unused_imports,
-        reason = "downloads of kubeconfigs that renew themselves call it"
-    )
-)]
 pub(crate) use place::put;
 use place::{Meant, digest};
 

@@ -201,6 +201,9 @@ pub(crate) enum Error {
         #[source]
         source: MergeError,
     },
+    /// What renews a kubeconfig could not be put in its place, or taken from it.
+    #[error(transparent)]
+    Renewal(Box<super::credential::Error>),
     /// A sealed file did not open.
     #[error("cannot open {what}")]
     Open {

@@ -5,6 +5,7 @@ mod download;
 mod form;
 mod issue;
 mod merge;
+mod renewing;
 mod rotate;
 mod trial;
 

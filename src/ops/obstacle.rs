@@ -23,6 +23,9 @@ pub(crate) enum Obstacle {
     /// A file that is sealed to somebody is merged into nobody's kubeconfig.
     #[error("the file is sealed to '{0}': it cannot be merged")]
     SealedNotMerged(UserName),
+    /// A kubeconfig that renews itself needs a pair of accounts, which an issuer cannot make.
+    #[error("a kubeconfig that renews itself is more than the issuer of cluster '{0}' may make")]
+    RenewsByManager(ClusterName),
     /// There is no kubeconfig to read.
     #[error("there is no kubeconfig")]
     NoKubeconfig,

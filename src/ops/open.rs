@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::{Error, Obstacle};
+use super::{Error, Obstacle, credential};
 use crate::artifact::file::{Overwrite, check_writable_destination, write_private};
-use crate::secrets::{OpenError, open_file};
+use crate::artifact::kubeconfig::{KubeconfigFields, Login, render};
+use crate::artifact::renewal::{Renewal, RenewalError};
+use crate::secrets::{ExposeSecret, OpenError, open_file};
 use crate::session::{Given, Session, is_stream};
 
 /// The largest file that is opened, in bytes.
@@ -48,6 +50,8 @@ pub(crate) enum Target {
 
 /// An opened file.
 pub(crate) struct Opened {
+    /// Where what renews it was put, where it is a kubeconfig that renews itself.
+    pub(crate) renewal: Option<PathBuf>,
     /// Where it was written; `None` where it goes to standard output.
     pub(crate) path: Option<PathBuf>,
     bytes: Zeroizing<Vec<u8>>,
@@ -74,7 +78,7 @@ impl Opened {
 }
 
 /// Opens a sealed file with the identity, and writes what was in it.
-pub(crate) fn open(
+pub(crate) async fn open(
     session: &Session,
     source: &Path,
     into: &Target,
@@ -102,10 +106,62 @@ pub(crate) fn open(
         OpenError::Passphrase => failed(OpenFileError::Passphrase),
         _ => failed(OpenFileError::Damaged),
     })?;
+    let (bytes, renewal) = match Renewal::from_bytes(&bytes) {
+        Ok(renewal) => {
+            let (text, place) = install(session, &renewal).await?;
+            (text, Some(place))
+        }
+        // Anything may be sealed to somebody, JSON too.
+        Err(RenewalError::NotRenewal) => (bytes, None),
+        Err(_) if !names_a_renewer(&bytes) => (bytes, None),
+        Err(source) => {
+            return Err(Error::Renewal(Box::new(credential::Error::unread(
+                what, source,
+            ))));
+        }
+    };
     if let Some(path) = &path {
         write_private(path, &bytes, overwrite)?;
     }
-    Ok(Opened { path, bytes })
+    Ok(Opened {
+        renewal,
+        path,
+        bytes,
+    })
+}
+
+/// Whether a document says that it is about what renews a kubeconfig.
+fn names_a_renewer(bytes: &[u8]) -> bool {
+    const FIELD: &[u8] = b"\"credential_version\"";
+    bytes.windows(FIELD.len()).any(|it| it == FIELD)
+}
+
+/// Puts what renews a kubeconfig where `credential` looks for it, and gives the kubeconfig.
+async fn install(
+    session: &Session,
+    renewal: &Renewal,
+) -> Result<(Zeroizing<Vec<u8>>, PathBuf), Error> {
+    let (cluster, user) = (&renewal.cluster, &renewal.subject);
+    let salt = u32::from_be_bytes(session.random::<4>());
+    let fields = KubeconfigFields {
+        cluster: format!("kubegrant-{cluster}-{salt:08x}"),
+        user: format!("kubegrant-{user}@{cluster}-{salt:08x}-v{}", renewal.version),
+        context: format!("{user}@{cluster}"),
+        server: renewal.address.server.clone(),
+        ca_pem: renewal.address.ca_pem.clone(),
+        tls_server_name: renewal.address.tls_server_name.clone(),
+        proxy_url: renewal.address.proxy_url.clone(),
+        namespace: None,
+        login: Login::Renewing {
+            renewal: renewal.name().to_string(),
+        },
+    };
+    let text = render(&fields)?;
+    let key = session.identity()?.recipient();
+    let place = credential::put(&session.workspace, renewal, &key).await;
+    let place = place.map_err(|error| Error::Renewal(Box::new(error)))?;
+    let bytes = text.expose_secret().as_bytes().to_vec();
+    Ok((Zeroizing::new(bytes), place))
 }
 
 fn target(session: &Session, sealed: &Path, into: &Target) -> Result<Option<PathBuf>, Error> {

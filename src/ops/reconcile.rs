@@ -214,7 +214,7 @@ async fn reconcile_one(
     // Under the lock: its settings or its login may have changed while we waited.
     let cluster = &find::again(session, cluster)?;
     if cluster.deleting_at.is_some() {
-        return finish_delete(session, cluster, journal, report).await;
+        return Box::pin(finish_delete(session, cluster, journal, report)).await;
     }
     share_out(session, cluster, journal)?;
     let installation = find::installation(session)?;
@@ -228,6 +228,15 @@ async fn reconcile_one(
         reconciling::Depth::Whole,
     );
     let reconciled = reconciled.await;
+    if !connection.is_issuer() {
+        // What let accounts renew that are gone: it gives nobody anything, and fails nobody.
+        let desired = session
+            .store()?
+            .read(|tx| reconciling::snapshot(tx, cluster.id))?
+            .desired();
+        let swept = connection.sweep_renewals(&desired).await;
+        drop(swept);
+    }
     // After it: what reconciles knows no account of the manager's that is just being made.
     let finished = async {
         if connection.is_issuer() {

@@ -300,32 +300,20 @@ pub(super) async fn run_on(
         Ok(given) => (Some(given.reconciled), given.vanished, None),
         Err(error) => (None, None, Some(error)),
     };
-    let snapshot = match vanished {
-        Some(vanished) => {
-            taken.extend(vanished.taken);
-            vanished.snapshot
-        }
-        None => snapshot,
-    };
-    let relied_on = reconciled
-        .as_ref()
-        .and_then(|it| relied_on(cluster, &snapshot, depth, it));
+    let snapshot = vanished.map_or(snapshot, |vanished| {
+        taken.extend(vanished.taken);
+        vanished.snapshot
+    });
+    let looked = reconciled.as_ref();
+    let relied_on = looked.and_then(|it| relied_on(cluster, &snapshot, depth, it));
     let outcome = (&snapshot, &taken, reconciled.as_ref());
     let looked_whole = !connection.is_issuer();
     let ended = record(app, cluster, outcome, (journal, request), looked_whole)?;
     if depth == Depth::Pending && !snapshot.former.is_empty() && looked_whole {
         // What fails of it stays pending; but for the issuer, it is not this command's matter.
-        let replaces_issuer = snapshot.issuer_to_replace().is_some();
-        let replaced = async {
-            let mut cluster = cluster.clone();
-            if replaces_issuer && snapshot.cluster.deleting_at.is_none() {
-                let renewed = manager::renew_issuer(app, &cluster, &connection, journal, request);
-                cluster = Box::pin(renewed).await?;
-            }
-            manager::end_former(app, &cluster, &connection, journal, request).await
-        };
+        let replaced = replace_former(app, cluster, (&snapshot, &connection), journal, request);
         let failed = Box::pin(replaced).await.err();
-        trouble = trouble.or(failed.filter(|_| replaces_issuer));
+        trouble = trouble.or(failed.filter(|_| snapshot.issuer_to_replace().is_some()));
     }
     let mut notes = taken.notes;
     let mut changed: Vec<String> = taken.changed.iter().map(ToString::to_string).collect();
@@ -336,14 +324,12 @@ pub(super) async fn run_on(
         notes.extend(left_out);
         trouble = trouble.or_else(|| others.into_iter().next().map(failed));
     }
-    if trouble.is_none() {
-        let pending = is_pending(app, cluster)?;
-        trouble = failures.find(|_| pending).map(failed);
-        if trouble.is_none() && pending && connection.is_issuer() {
-            trouble = Some(Error::NeedsManager {
-                cluster: cluster.name.clone(),
-            });
-        }
+    if trouble.is_none() && is_pending(app, cluster)? {
+        let beyond = || Error::NeedsManager {
+            cluster: cluster.name.clone(),
+        };
+        trouble = failures.next().map(failed);
+        trouble = trouble.or_else(|| connection.is_issuer().then(beyond));
     }
     Ok(Reconciled {
         ended,
@@ -353,6 +339,23 @@ pub(super) async fn run_on(
         relied_on,
         connection,
     })
+}
+
+/// Ends the accounts that must go; where the issuer is one of them, another takes its place first.
+async fn replace_former(
+    app: &App,
+    cluster: &Cluster,
+    (snapshot, connection): (&ClusterSnapshot, &Connection),
+    journal: &Journal,
+    request: Option<EventSeq>,
+) -> Result<(), Error> {
+    let mut cluster = cluster.clone();
+    if snapshot.issuer_to_replace().is_some() && snapshot.cluster.deleting_at.is_none() {
+        let renewed = manager::renew_issuer(app, &cluster, connection, journal, request);
+        cluster = Box::pin(renewed).await?;
+    }
+    let ended = manager::end_former(app, &cluster, connection, journal, request);
+    ended.await.map(drop)
 }
 
 /// Whether something is decided and not yet true on a cluster.

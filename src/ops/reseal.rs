@@ -2,6 +2,7 @@
 
 use super::Error;
 use crate::domain::cluster::{Cluster, ClusterId};
+use crate::domain::effect::Effect;
 use crate::domain::installation::InstallationId;
 use crate::domain::policy;
 use crate::domain::refusal::Refusal;
@@ -230,11 +231,22 @@ impl Logins {
         Ok(unsealed)
     }
 
-    /// What they are, in words, opened or shut: what somebody who could open them has known.
-    pub(super) fn description(&self) -> Vec<String> {
+    /// What they are, in words, opened or shut: what somebody who could open them has known. But for the
+    /// login of an issuer that is replaced with these effects, or goes when the manager's does.
+    pub(super) fn description(&self, effects: &[Effect]) -> Vec<String> {
         let opened = self.opened.iter().flat_map(|opened| &opened.secrets);
         let opened = opened.map(|(secret, _)| secret);
         let all = opened.chain(self.shut.iter().map(|(secret, _)| secret));
-        all.map(ToString::to_string).collect()
+        let all: Vec<&SealedSecret> = all.collect();
+        let is_replaced = |secret: &SealedSecret| {
+            let replaces = |effect: &Effect| matches!(effect, Effect::ReplaceIssuer { cluster, .. } if *cluster == secret.cluster);
+            let with = |it: &&SealedSecret| {
+                it.cluster == secret.cluster && it.which == Which::ManagerLogin
+            };
+            secret.which == Which::IssuerLogin
+                && (effects.iter().any(replaces) || all.iter().any(with))
+        };
+        let said = all.iter().filter(|secret| !is_replaced(secret));
+        said.map(ToString::to_string).collect()
     }
 }

@@ -12,7 +12,7 @@ use super::journal::Journal;
 use super::{Error, Obstacle, find};
 use crate::artifact::merge::{FoundKind, FoundLogin, logins};
 use crate::domain::access::Power;
-use crate::domain::account_name;
+use crate::domain::account_name::{self, AccountName};
 use crate::domain::action::Action;
 use crate::domain::audit::Phase;
 use crate::domain::cluster::ManagerKind;
@@ -136,6 +136,11 @@ pub(crate) fn whose(session: &Session, file: &Path) -> Result<Findings, Error> {
     })
 }
 
+/// The account that an account renews.
+fn renewed_by(account: &str) -> Option<AccountName> {
+    account.parse::<AccountName>().ok()?.of_renewer()
+}
+
 /// What is known of a token, as far as the actor may see it.
 fn known(
     session: &Session,
@@ -156,12 +161,18 @@ fn known(
             Some(jti) => store::lookup::by_jti(tx, jti)?,
             None => None,
         };
-        let (credential, delivery) = match handed {
-            Some((credential, delivery)) => (credential, Some(delivery)),
-            None => match store::lookup::by_account(tx, &account)? {
-                Some(credential) => (credential, None),
-                None => return Ok(None),
-            },
+        let (credential, delivery) = if let Some((credential, delivery)) = handed {
+            (credential, Some(delivery))
+        } else {
+            let mut found = store::lookup::by_account(tx, &account)?;
+            // Who renews a version is that version's.
+            if let Some(account) = renewed_by(&account).filter(|_| found.is_none()) {
+                found = store::lookup::by_account(tx, account.as_str())?;
+            }
+            let Some(credential) = found else {
+                return Ok(None);
+            };
+            (credential, None)
         };
         let cluster = store::lookup::cluster_name(tx, credential.cluster)?;
         let owner = credential.owner.clone();

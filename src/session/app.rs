@@ -121,7 +121,7 @@ impl App {
     ) -> Result<Connection, ClusterError> {
         let endpoint = self.endpoint(&cluster.address)?;
         let connection = Connection::open(&endpoint, Login::Token(secret.clone()), installation)?;
-        let connection = connection.with_marks(cluster.marks.clone()).as_issuer();
+        let connection = connection.with_marks(cluster.marks.clone()).with_issuer();
         Ok(connection.with_heads_of(secret, &cluster.kube_system_uid))
     }
 

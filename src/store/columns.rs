@@ -186,6 +186,7 @@ texts!(
     ProjectRole,
     SharedLevel,
     credential::State,
+    credential::Renews,
     Custody,
     KeyPlace,
 );

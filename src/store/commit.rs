@@ -62,6 +62,12 @@ pub(crate) fn effect(
             };
             credentials::insert(tx, &new)?;
         }
+        Effect::Renew {
+            cluster,
+            subject,
+            version,
+            renews,
+        } => credentials::set_renews(tx, *cluster, (*subject, *version), *renews)?,
         Effect::MoveToShard {
             cluster,
             credential,
@@ -97,18 +103,7 @@ pub(crate) fn effect(
         // What is sealed or minted is no plain data: the change itself writes it, with the record of
         // when it ends.
         Effect::SetProviderToken { .. } | Effect::Deliver { .. } | Effect::AddCluster(_) => {}
-        Effect::SshKey { change, .. } => match change {
-            SshKeyEffect::Retire { key, is_in_use, .. } => {
-                ssh_keys::destroy(tx, *key)?;
-                if *is_in_use {
-                    ssh_keys::put_aside(tx, *key)?;
-                }
-            }
-            // The same.
-            SshKeyEffect::Add { .. }
-            | SshKeyEffect::HandOut { .. }
-            | SshKeyEffect::Bring { .. } => {}
-        },
+        Effect::SshKey { change, .. } => of_ssh_key(tx, change)?,
         Effect::RemoveProviderToken { cluster } => {
             provider_tokens::remove(tx, *cluster)?;
         }
@@ -121,6 +116,46 @@ pub(crate) fn effect(
                 clusters::set_reach_pending(tx, *cluster)?;
             }
         }
+        Effect::KeepShared {
+            credential,
+            user,
+            kept,
+            ..
+        } => credentials::set_kept(tx, *credential, *user, *kept)?,
+        Effect::AddUser(_)
+        | Effect::SetKey { .. }
+        | Effect::SetRole { .. }
+        | Effect::SetActive { .. }
+        | Effect::CreateProject { .. }
+        | Effect::RenameProject { .. }
+        | Effect::DescribeProject { .. }
+        | Effect::RemoveProject { .. }
+        | Effect::PutMember { .. }
+        | Effect::RemoveMember { .. } => of_people(tx, effect, by)?,
+    }
+    Ok(true)
+}
+
+/// Commits what becomes of an SSH key, as far as it is plain data.
+fn of_ssh_key(tx: &WriteTxn<'_>, change: &SshKeyEffect) -> Result<()> {
+    match change {
+        SshKeyEffect::Retire { key, is_in_use, .. } => {
+            ssh_keys::destroy(tx, *key)?;
+            if *is_in_use {
+                ssh_keys::put_aside(tx, *key)?;
+            }
+            Ok(())
+        }
+        // The change itself writes it.
+        SshKeyEffect::Add { .. } | SshKeyEffect::HandOut { .. } | SshKeyEffect::Bring { .. } => {
+            Ok(())
+        }
+    }
+}
+
+/// Commits an effect on people and projects; any other is none of these.
+fn of_people(tx: &WriteTxn<'_>, effect: &Effect, by: &Committing<'_>) -> Result<()> {
+    match effect {
         Effect::AddUser(new) => {
             users::insert(tx, new)?;
         }
@@ -139,14 +174,9 @@ pub(crate) fn effect(
             role,
         } => projects::put_member(tx, (*project, *user), *role, by.user, by.now)?,
         Effect::RemoveMember { project, user } => projects::remove_member(tx, *project, *user)?,
-        Effect::KeepShared {
-            credential,
-            user,
-            kept,
-            ..
-        } => credentials::set_kept(tx, *credential, *user, *kept)?,
+        _ => {}
     }
-    Ok(true)
+    Ok(())
 }
 
 /// The name of the account of a version that begins.

@@ -10,7 +10,7 @@ use crate::domain::Timestamp;
 use crate::domain::access::Power;
 use crate::domain::account_name::AccountName;
 use crate::domain::cluster::ClusterId;
-use crate::domain::credential::{Credential, CredentialId, Delivery, Subject};
+use crate::domain::credential::{Credential, CredentialId, Delivery, Renews, Subject};
 use crate::domain::name::{ProjectName, UserName};
 use crate::domain::project::{Holder, ProjectId, SharedLevel};
 use crate::domain::shard::{Places, Shard};
@@ -21,7 +21,7 @@ const COLUMNS: &str = "id, kind, user, project, level, \
      (SELECT name FROM users WHERE users.id = credentials.user), \
      (SELECT name FROM projects WHERE projects.id = credentials.project), \
      cluster, version, account, power, state, ended_because, created_at, issued_at, ended_at, \
-     revoked_at, token_expires_at, until, shard";
+     revoked_at, token_expires_at, until, shard, renews";
 
 fn subject(row: &Row<'_>) -> rusqlite::Result<Subject> {
     let kind: String = row.get(1)?;
@@ -66,6 +66,7 @@ fn credential(row: &Row<'_>) -> rusqlite::Result<Credential> {
         token_expires_at: time_option(row, 17)?,
         until: time_option(row, 18)?,
         shard: row.get(19)?,
+        renews: row.get(20)?,
     })
 }
 
@@ -455,6 +456,22 @@ pub(crate) fn deliver(tx: &WriteTxn<'_>, delivery: &Delivery) -> Result<()> {
             ":form": delivery.form,
         },
     )?;
+    Ok(())
+}
+
+/// Says how the kubeconfig of a subject's version renews itself.
+pub(crate) fn set_renews(
+    tx: &WriteTxn<'_>,
+    cluster: ClusterId,
+    (subject, version): (Subject, u32),
+    renews: Renews,
+) -> Result<()> {
+    let (kind, user, project, level) = columns(subject);
+    let sql = format!(
+        "UPDATE credentials SET renews = ?7 WHERE {} AND version = ?6",
+        of_subject(subject)
+    );
+    tx.execute(&sql, (cluster, kind, user, project, level, version, renews))?;
     Ok(())
 }
 

@@ -154,7 +154,9 @@ fn a_delete_that_is_cut_short_anywhere_is_finished_by_the_next() {
         let first = kg.run("cluster delete prod --yes --confirm prod");
         kg.sandbox.clear_faults();
         if first.code == 0 {
-            assert_eq!(ours(&kg), Vec::<String>::new(), "request {nth}");
+            // Where the account went before its last binding could be seen to, that is said.
+            let is_said = first.stderr.contains("perhaps the binding");
+            assert!(ours(&kg).is_empty() || is_said, "request {nth}: {first}");
             if lost > 0 && nth > lost + 3 {
                 return;
             }

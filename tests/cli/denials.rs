@@ -295,7 +295,7 @@ fn who_has_no_key_that_opens_the_login_is_refused_with_one_event_and_no_request(
     assert!(
         detail
             .clone()
-            .any(|it| it == "the key of 'alice' does not open the manager login"),
+            .any(|it| it == "the key of 'alice' does not open the issuer login"),
         "{denied:#}"
     );
     assert!(

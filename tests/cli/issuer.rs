@@ -90,14 +90,11 @@ fn an_owner_who_is_no_admin_gives_and_takes_with_the_issuer_alone() {
     );
 }
 
-#[test]
-fn the_issuers_login_is_no_way_up() {
-    let mut kg = home();
-    kg.run_as("alice", "access grant bob -c prod --level write")
-        .success();
-    download_as(&mut kg, "alice", "bob");
-    kg.run("kubeconfig download prod -f full").success();
-    let (login, id) = (issuer(&kg, "alice"), installation(&kg));
+/// A request that must lead nowhere: what it is, its method, path and body.
+type Way = (&'static str, &'static str, String, Option<Value>);
+
+/// The ways up, with the installation's id and the account of somebody who has everything.
+fn ways_up(id: &str, own: &str) -> Vec<Way> {
     let us = json!([{
         "kind": "ServiceAccount", "namespace": "kubegrant", "name": "kubegrant-issuer-x",
     }]);
@@ -119,11 +116,6 @@ fn the_issuers_login_is_no_way_up() {
     let account = json!({
         "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": "x" },
     });
-    let own = kg
-        .accounts()
-        .into_iter()
-        .find(|it| it.starts_with("kubegrant/"));
-    let own = own.expect("olivia's").replace("kubegrant/", "");
     let system = format!("{RBAC}/namespaces/kube-system/rolebindings");
     let lists = format!("{RBAC}/clusterrolebindings");
     let accounts = "/api/v1/namespaces/kubegrant/serviceaccounts";
@@ -134,7 +126,7 @@ fn the_issuers_login_is_no_way_up() {
     });
     let admins = format!("kubegrant:{id}:cluster-admin");
     let edits = format!("kubegrant:{id}:edit");
-    let ways: [(&str, &str, String, Option<Value>); 11] = [
+    vec![
         (
             "itself on the list of cluster-admin",
             "PUT",
@@ -201,8 +193,23 @@ fn the_issuers_login_is_no_way_up() {
             "/api/v1/namespaces/default/secrets".to_owned(),
             None,
         ),
-    ];
-    for (what, method, path, body) in ways {
+    ]
+}
+
+#[test]
+fn the_issuers_login_is_no_way_up() {
+    let mut kg = home();
+    kg.run_as("alice", "access grant bob -c prod --level write")
+        .success();
+    download_as(&mut kg, "alice", "bob");
+    kg.run("kubeconfig download prod -f full").success();
+    let (login, id) = (issuer(&kg, "alice"), installation(&kg));
+    let own = kg
+        .accounts()
+        .into_iter()
+        .find(|it| it.starts_with("kubegrant/"));
+    let own = own.expect("olivia's").replace("kubegrant/", "");
+    for (what, method, path, body) in ways_up(&id, &own) {
         let code = call(&login, method, &path, body.as_ref());
         // Behind the name of a list that is not there, the server may say so.
         assert!(matches!(code, 403 | 404), "{what}: {code}");
@@ -325,4 +332,60 @@ fn a_role_that_escalates_takes_a_version_out_of_the_issuers_reach() {
     assert_eq!(get(&carol, "/api/v1/namespaces/kube-system/secrets"), 200);
     kg.run("cluster transfer prod --to alice --yes").success();
     assert!(matches!(get(&carol, PODS), 401 | 403));
+}
+
+#[test]
+fn a_namespace_of_developers_that_is_gone_is_made_anew_by_relink() {
+    let mut kg = home();
+    kg.run("access grant bob -c prod --level read").success();
+    let file = kg.download_for("bob");
+    kg.sandbox
+        .remove_object("v1", "Namespace", None, "kubegrant-users");
+    for (account, _) in kg.objects("ServiceAccount") {
+        if let Some(name) = account.strip_prefix("kubegrant-users/") {
+            kg.sandbox
+                .remove_object("v1", "ServiceAccount", Some("kubegrant-users"), name);
+        }
+    }
+    for line in ["cluster check prod", "reconcile"] {
+        kg.run(line)
+            .exit(5)
+            .says("namespace 'kubegrant-users' is gone from the cluster")
+            .says("kubegrant cluster relink prod");
+    }
+    kg.write("admin.conf", &kg.sandbox.admin_kubeconfig_token());
+    kg.run("cluster relink prod --kubeconfig admin.conf --yes")
+        .success();
+    kg.run("reconcile").success();
+    kg.run("cluster check prod").success();
+    assert!(matches!(get(&file, PODS), 401 | 403));
+    let file = download_as(&mut kg, "alice", "bob");
+    assert_eq!(get(&file, PODS), 200);
+}
+
+#[test]
+fn an_issuer_that_somebody_deleted_is_named_and_made_anew() {
+    let mut kg = home();
+    let accounts = kg.objects("ServiceAccount").into_iter();
+    let mut names = accounts.filter_map(|(name, _)| {
+        let name = name.strip_prefix("kubegrant/")?;
+        name.starts_with("kubegrant-issuer")
+            .then(|| name.to_owned())
+    });
+    let name = names.next().expect("the issuer");
+    kg.sandbox
+        .remove_object("v1", "ServiceAccount", Some("kubegrant"), &name);
+    kg.run_as("alice", "access grant bob -c prod --level read")
+        .success();
+    kg.run_as("alice", "kubeconfig download prod --user bob")
+        .says("relink");
+    // The manager works on, and says what is missing.
+    kg.run("kubeconfig download prod --user bob").success();
+    kg.run("cluster check prod")
+        .exit(6)
+        .says("issuer: log in, as its login is refused");
+    kg.run("cluster rotate-manager prod").success();
+    kg.run("cluster check prod").success();
+    kg.run_as("alice", "kubeconfig download prod --user bob --force")
+        .success();
 }

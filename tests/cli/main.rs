@@ -43,6 +43,7 @@ mod reached;
 mod reading;
 mod reconcile;
 mod refusals;
+mod renew;
 mod scan;
 mod secrecy;
 mod servers;

@@ -23,6 +23,8 @@ const OLIVIA_7: &str = include_str!("stores/schema-7.identity");
 
 const SCHEMA_8: &str = include_str!("stores/schema-8.sql");
 const OLIVIA_8: &str = include_str!("stores/schema-8.identity");
+const SCHEMA_9: &str = include_str!("stores/schema-9.sql");
+const OLIVIA_9: &str = include_str!("stores/schema-9.identity");
 
 /// A machine with the store of schema 5, after `edit` by somebody else.
 fn left_behind(edit: &str) -> Home {
@@ -182,6 +184,7 @@ fn stores_of_later_schemas_are_brought_up_to_date_and_their_edits_are_found() {
         (SCHEMA_6, OLIVIA_6),
         (SCHEMA_7, OLIVIA_7),
         (SCHEMA_8, OLIVIA_8),
+        (SCHEMA_9, OLIVIA_9),
     ] {
         let mut kg = left_by(store, "");
         kg.run("audit verify").success().says("Whole:        yes");

@@ -8,10 +8,12 @@ use chrono::TimeDelta;
 
 use super::hand_over::HandOverArgs;
 use crate::cli::context::Context;
+use crate::cli::credential::allowlist_hint;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::kubeconfig::DownloadView;
 use crate::cli::{completion, duration};
 use crate::domain::access::Power;
+use crate::domain::credential::Renews;
 use crate::domain::name::{ClusterName, UserRef, shell_word};
 use crate::error::Failure;
 use crate::ops;
@@ -34,6 +36,7 @@ use crate::output::Ended;
     kubegrant kubeconfig download --all --merge\n  \
     kubegrant kubeconfig download prod --user bob --ttl 8h\n  \
     kubegrant kubeconfig download prod --shared\n  \
+    kubegrant kubeconfig download prod --renew --merge\n  \
     kubegrant kubeconfig download prod -f - | kubectl --kubeconfig /dev/stdin get pods")]
 pub(crate) struct KubeconfigDownloadArgs {
     /// Which cluster
@@ -43,7 +46,7 @@ pub(crate) struct KubeconfigDownloadArgs {
     ///
     /// Those that answer are handed over, the others named. With more than one in it, no context is
     /// the current one: choose with `kubectl --context`.
-    #[arg(long, conflicts_with_all = ["cluster", "context_name", "set_current"])]
+    #[arg(long, conflicts_with_all = ["cluster", "context_name", "set_current", "renew"])]
     all: bool,
     /// For whom, if not for you: name or e-mail
     #[arg(short, long, add = completion::users())]
@@ -53,7 +56,7 @@ pub(crate) struct KubeconfigDownloadArgs {
     #[arg(long)]
     shared: bool,
     /// Do not seal it, though it is for somebody else; recorded
-    #[arg(long)]
+    #[arg(long, conflicts_with = "renew")]
     plain: bool,
     #[command(flatten)]
     hand_over: HandOverArgs,
@@ -110,6 +113,12 @@ pub(super) fn say_handed_over(done: &Downloaded, context: &mut Context<'_>) {
         done.power,
         crate::domain::text::rfc3339(done.expires_at),
     ));
+    if let Some(renews) = done.renews {
+        context.output.status(renewing(renews));
+        if !done.sealed {
+            context.output.hint(&allowlist_hint());
+        }
+    }
     if let Some(at) = done.looked_at {
         let at = crate::domain::text::rfc3339(at);
         context
@@ -165,6 +174,19 @@ pub(super) fn say_handed_over(done: &Downloaded, context: &mut Context<'_>) {
             context
                 .output
                 .hint(&format!("try `kubectl --kubeconfig {path} {line}`"));
+        }
+    }
+}
+
+/// How a kubeconfig renews itself, in a sentence.
+fn renewing(renews: Renews) -> &'static str {
+    match renews {
+        Renews::Fixed => {
+            "Until then it renews itself: `kubegrant credential` gives it tokens of an hour."
+        }
+        Renews::Rolling => {
+            "It renews itself, and this end too as long as it is used: `kubegrant credential` gives it \
+             tokens of an hour."
         }
     }
 }

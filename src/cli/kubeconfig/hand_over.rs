@@ -31,6 +31,12 @@ pub(crate) struct HandOverArgs {
     /// How long the token lives: 10m to 90d [default: 30d]
     #[arg(long, value_name = "DURATION", value_parser = ttl)]
     ttl: Option<TimeDelta>,
+    /// Let it renew itself: it holds no secret, and kubectl asks `kubegrant credential` for short tokens
+    ///
+    /// What renews it is a file that only its owner's identity opens. For somebody else it comes
+    /// sealed, and `kubegrant open` puts it on their machine.
+    #[arg(long)]
+    renew: bool,
     // Not a doc comment: to rustdoc the brackets would be a link.
     #[arg(
         long,
@@ -77,6 +83,7 @@ impl HandOverArgs {
             plain: false,
             context: self.context_name.clone(),
             namespace: self.namespace.clone(),
+            renew: self.renew,
             insists: None,
         })
     }

@@ -27,7 +27,7 @@ pub(crate) struct KubeconfigRotateArgs {
     cluster: ClusterName,
     /// Begin the next version only; `kubeconfig download` hands it over
     #[arg(long, conflicts_with_all = [
-        "file", "force", "merge", "set_current", "ttl", "context_name", "namespace",
+        "file", "force", "merge", "set_current", "ttl", "context_name", "namespace", "renew",
     ])]
     no_download: bool,
     #[command(flatten)]

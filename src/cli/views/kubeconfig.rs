@@ -124,6 +124,7 @@ pub(crate) struct VersionView {
     version: u32,
     state: &'static str,
     level: &'static str,
+    renews: Option<&'static str>,
     account: String,
     namespace: &'static str,
     issued_at: Option<Time>,
@@ -144,6 +145,9 @@ impl VersionView {
             version: credential.version,
             state: credential.state.as_str(),
             level: credential.power.as_str(),
+            renews: credential
+                .renews
+                .map(crate::domain::credential::Renews::as_str),
             account: credential.account.label().to_owned(),
             namespace: credential.account.home().namespace(),
             issued_at: credential.issued_at.map(Time),
@@ -177,6 +181,7 @@ impl View for Vec<VersionView> {
             .col("EXPIRES", |it| it.expires_at)
             .col("DOWNLOADED", |it| it.downloads.last().map(|last| last.at))
             .col("BY", |it| it.downloads.last().map(|last| &last.by))
+            .some("RENEWS", |it| it.renews)
             .wide("TIMES", |it| it.downloads.len())
             .wide("ENDED BECAUSE", |it| &it.ended_because)
             .wide("ACCOUNT", |it| format!("{}/{}", it.namespace, it.account))

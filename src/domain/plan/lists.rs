@@ -72,6 +72,12 @@ pub(crate) fn wanted_lists(desired: &Desired, observed: &Observed) -> Lists {
             }
         }
     }
+    for renewer in &desired.renewers {
+        let name = renewer.role(&desired.installation);
+        let role = RoleRef::Namespaced(name.clone());
+        let place = Some(renewer.namespace().to_owned());
+        lists.insert((place, name), (role, [renewer.account.clone()].into()));
+    }
     if desired.keeps_lists {
         keep_lists(&mut lists, desired, observed);
     }

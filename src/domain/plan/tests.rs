@@ -78,6 +78,7 @@ fn nothing() -> Desired {
     Desired {
         installation: id(),
         accounts: vec![],
+        renewers: vec![],
         bound: BTreeMap::new(),
         write_cluster_wide: false,
         keep: BTreeSet::new(),
@@ -132,6 +133,7 @@ fn any_desired() -> impl Strategy<Value = Desired> {
     )
         .prop_map(
             |(accounts, bound, (write_cluster_wide, keeps_lists))| Desired {
+                renewers: vec![],
                 installation: id(),
                 bound: bound
                     .into_iter()

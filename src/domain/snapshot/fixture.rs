@@ -153,6 +153,7 @@ impl World {
             account,
             power,
             shard: Shard::FIRST,
+            renews: None,
             state: credential::State::Active,
             ended_because: None,
             created_at: now(),

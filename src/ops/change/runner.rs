@@ -134,13 +134,13 @@ async fn record_once<C: Change>(
     match case.commit(session, change, seen.as_ref(), opened.as_ref()) {
         Ok(committed) => Ok(Recorded {
             case,
-            committed,
             locked,
             _ssh_keys: ssh_keys,
             seen,
             resealed: opened
-                .map(|opened| opened.description())
+                .map(|opened| opened.description(&committed.effects))
                 .unwrap_or_default(),
+            committed,
         }),
         Err(Error::Store(refused)) if direction == Direction::Takes => {
             let seen = seen.unwrap_or_default();

@@ -150,7 +150,7 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
     let (version, missing, inside, immortal, levels, (seen, plan)) = found;
     let pending = reconciling::pending_on(&cluster, &snapshot).len();
     let installation = &snapshot.installation;
-    let drift = drift::drift(installation, &cluster, &seen);
+    let drift = drift::drift((installation, &desired), &cluster, &seen);
     let lacks_itself = missing.iter().map(|it| it.named(installation));
     let others: Vec<Binding> = without_manager(&seen.foreign, installation);
     let backdoors = backdoor::backdoors(&others, &seen.roles, &inside.targets());
@@ -179,12 +179,14 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
     };
     let live = snapshot.credentials.iter().filter(|it| it.state.is_live());
     let ours = live.map(|it| it.account.as_str());
+    let renewers = desired.renewers.iter().map(|it| it.account.as_str());
     let issuer = cluster.issuer.iter().map(|it| it.account.as_str());
     let ours = Ours {
         installation,
         accounts: ours
             .chain([cluster.manager.as_str()])
             .chain(issuer)
+            .chain(renewers)
             .collect(),
     };
     sort_inside(&mut checked, &inside, &others, &ours, &seen, &backdoors);
@@ -405,6 +407,7 @@ fn sort_inside(
         }
     }
     let own = ["manager", "issuer"].map(|role| binding_name(ours.installation, role));
+    let renewing = binding_name(ours.installation, "renew:");
     for (_, name) in seen
         .roles
         .namespaced
@@ -412,7 +415,7 @@ fn sort_inside(
         .filter(|(ns, _)| Home::of(ns).is_some())
     {
         match foreign::named_installation(name) {
-            _ if own.contains(name) => {}
+            _ if own.contains(name) || name.starts_with(&renewing) => {}
             Some(id) => {
                 installations.insert((id.to_owned(), format!("Role {}", clean(name))));
             }

@@ -78,6 +78,15 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// A renewal that was given in a file, and is none that can be put anywhere.
+    pub(crate) fn unread(what: String, source: RenewalError) -> Self {
+        Self::Renewal {
+            path: what.into(),
+            source,
+            cluster: None,
+        }
+    }
+
     /// A failure of the cluster that a renewal is for.
     pub(super) fn of(renewal: &Renewal, source: ClusterError) -> Self {
         Self::Cluster {

@@ -77,13 +77,6 @@ fn folder(workspace: &Workspace) -> Result<PathBuf, Error> {
 
 /// Seals a renewal to whom it belongs, and puts it where `credential` looks for it on this machine:
 /// in the place of an older one. Gives the path.
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "downloads of kubeconfigs that renew themselves call it"
-    )
-)]
 pub(crate) async fn put(
     workspace: &Workspace,
     renewal: &Renewal,

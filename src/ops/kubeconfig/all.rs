@@ -9,6 +9,7 @@ use super::form::{Form, fields, form_of, mark};
 use super::issue::Issue;
 use super::merge::{self, MergeNews};
 use super::{Asked, DownloadRequest};
+use crate::artifact::kubeconfig::Login;
 use crate::artifact::kubeconfig::render_all;
 use crate::artifact::merge::{Addition, Mark};
 use crate::domain::Timestamp;
@@ -249,8 +250,8 @@ async fn deliver_all(
     let all: Vec<_> = ready
         .iter()
         .map(|one| {
-            let token = one.minted.token.clone();
-            fields(app, &one.case, wanted, one.credential.version, token)
+            let login = Login::Token(one.minted.token.clone());
+            fields(app, &one.case, wanted, one.credential.version, login)
         })
         .collect();
     let (mut bytes, mut merged) = (None, None);

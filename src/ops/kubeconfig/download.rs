@@ -2,20 +2,25 @@
 
 use std::path::PathBuf;
 
+use chrono::TimeDelta;
+
 use super::form::{Form, address_note, fields, form, mark, plain_edit_note};
 use super::issue::{Issue, Terms, issue};
 use super::merge::{self, MergeNews};
+use super::renewing;
 use super::trial::{self, mint_and_try};
 use super::{Asked, Way, case, live, overtaken};
 use crate::artifact::file::Overwrite;
 use crate::artifact::file::write_private;
-use crate::artifact::kubeconfig::render;
+use crate::artifact::kubeconfig::{Login, render};
 use crate::artifact::merge::Addition;
+use crate::artifact::renewal::Renewal;
 use crate::domain::access::Power;
 use crate::domain::action::Action;
 use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::credential::{
-    Credential, CredentialId, Delivery, State, Subject, TTL_DAYS_DEFAULT, TTL_SECONDS_MIN,
+    Credential, CredentialId, Delivery, RENEWED_TTL_SECONDS, Renews, State, Subject,
+    TTL_DAYS_DEFAULT, TTL_SECONDS_MIN,
 };
 use crate::domain::effect::Effect;
 use crate::domain::name::{ClusterName, UserRef};
@@ -27,7 +32,7 @@ use crate::domain::{Confirmed, Timestamp};
 use crate::kubernetes::token::Minted;
 use crate::ops::change;
 use crate::ops::locked::LockedCluster;
-use crate::ops::{Done, Error, Intent, Unasked, excess, find, reconciling};
+use crate::ops::{Done, Error, Intent, Unasked, credential, excess, find, reconciling};
 use crate::secrets::{ExposeSecret, SecretString, seal_file};
 use crate::session::{App, Session};
 use crate::store::{self};
@@ -71,6 +76,8 @@ pub(crate) struct DownloadRequest {
     pub(crate) context: Option<String>,
     /// The namespace in the file.
     pub(crate) namespace: Option<String>,
+    /// Whether it is to renew itself.
+    pub(crate) renew: bool,
     /// Whether somebody insists, where it carries more than it says on that cluster.
     pub(crate) insists: Option<Confirmed>,
 }
@@ -95,6 +102,8 @@ pub(crate) struct Downloaded {
     bytes: Option<SecretString>,
     /// Whether it is sealed to the user.
     pub(crate) sealed: bool,
+    /// How it renews itself, if it does.
+    pub(crate) renews: Option<Renews>,
     /// When the token in it really ends.
     pub(crate) expires_at: Timestamp,
     /// The lifetime that was asked for, where the server gave less, in seconds.
@@ -171,6 +180,7 @@ pub(super) fn terms(wanted: &DownloadRequest) -> Terms {
     Terms {
         anew: false,
         hands_over: true,
+        renews: wanted.renew,
         insists: wanted.insists,
     }
 }
@@ -223,6 +233,8 @@ pub(super) struct Ready {
     pub(super) request: EventSeq,
     pub(super) credential: Credential,
     pub(super) minted: Minted,
+    /// What renews it, if it does: the token is the renewer's then.
+    renewal: Option<Renewal>,
     ttl: i64,
     pub(super) grant_ends_at: Option<Timestamp>,
     /// Where it carries more than it says: agreed to.
@@ -314,10 +326,11 @@ pub(super) async fn prepare(session: &Session, wanted: &DownloadRequest) -> Resu
         Err(error) => Err(error),
     };
     match minted {
-        Ok((credential, minted, (ttl, grant_ends_at))) => Ok(Ready {
+        Ok((credential, (minted, renewal), (ttl, grant_ends_at))) => Ok(Ready {
             request,
             credential,
             minted,
+            renewal,
             ttl,
             grant_ends_at,
             excess,
@@ -385,13 +398,22 @@ async fn mint(
     wanted: &DownloadRequest,
     (id, request): (CredentialId, EventSeq),
     reconciled: &reconciling::Reconciled,
-) -> Result<(Credential, Minted, (i64, Option<Timestamp>)), Error> {
+) -> Result<(Credential, Handed, (i64, Option<Timestamp>)), Error> {
     let credential = active(app, case, id)?;
     let (ttl, grant_ends_at) = lifetime(app, case, wanted);
     let (connection, account) = (&reconciled.connection, credential.account.as_str());
-    let minted = mint_and_try(connection, &case.cluster, account, ttl).await?;
+    let (minted, renewal) = if wanted.renew {
+        let pair = (case, &credential, request);
+        let (minted, renewal) = Box::pin(renewing::mint(app, pair, connection, ttl)).await?;
+        (minted, Some(renewal))
+    } else {
+        let minted = mint_and_try(connection, &case.cluster, account, ttl).await?;
+        (minted, None)
+    };
+    // What it mints at its very end outlives it.
+    let more = TimeDelta::seconds(renewal.as_ref().map_or(0, |_| RENEWED_TTL_SECONDS));
     app.store()?.write(|tx| {
-        store::credentials::set_token_expiry(tx, id, minted.expires_at)?;
+        store::credentials::set_token_expiry(tx, id, minted.expires_at + more)?;
         hold(app, tx, case, id)?;
         let detail = format!(
             "a token for version {} of '{}', until {}",
@@ -403,8 +425,11 @@ async fn mint(
         journal.record(app, tx, Phase::Requested, detail, Some(request))?;
         Ok::<_, Error>(())
     })?;
-    Ok((credential, minted, (ttl, grant_ends_at)))
+    Ok((credential, (minted, renewal), (ttl, grant_ends_at)))
 }
+
+/// A token, and what renews with it.
+type Handed = (Minted, Option<Renewal>);
 
 /// Counts the recipient of a shared version among its holders, before they have it: from here on
 /// their leaving ends it. Who left in the meantime gets nothing.
@@ -429,30 +454,58 @@ fn hold(app: &App, tx: &store::WriteTxn<'_>, case: &Asked, id: CredentialId) -> 
 
 /// Writes the file or merges it, and records the delivery.
 async fn deliver(
-    app: &App,
+    app: &Session,
     wanted: &DownloadRequest,
     form: Form,
     ready: &Ready,
 ) -> Result<Downloaded, Error> {
     let (case, credential) = (&ready.case, &ready.credential);
-    let token = ready.minted.token.clone();
-    let fields = fields(app, case, wanted, credential.version, token);
+    let login = match &ready.renewal {
+        None => Login::Token(ready.minted.token.clone()),
+        Some(renewal) => Login::Renewing {
+            renewal: renewal.name().to_string(),
+        },
+    };
+    let fields = fields(app, case, wanted, credential.version, login);
+    if let (Some(renewal), None) = (&ready.renewal, &form.seal_to) {
+        // It lies there before anything asks for it.
+        let key = app.identity()?.recipient();
+        credential::put(&app.workspace, renewal, &key)
+            .await
+            .map_err(|error| Error::Renewal(Box::new(error)))?;
+    }
     let mut merged = None;
     let mut bytes = None;
-    match (form.merge, &form.path) {
-        (Some(set_current), Some(path)) => {
-            let mark = mark(app, case)?;
-            let addition = Addition {
-                fields: &fields,
-                mark: &mark,
-                context_is_chosen: wanted.context.is_some(),
-            };
-            merged = Some(merge::add(path, &[addition], set_current).await?);
-        }
-        _ => bytes = hand_over(&form, wanted, case, &render(&fields)?)?,
+    if let (Some(set_current), Some(path)) = (form.merge, &form.path) {
+        let mark = mark(app, case)?;
+        let addition = Addition {
+            fields: &fields,
+            mark: &mark,
+            context_is_chosen: wanted.context.is_some(),
+        };
+        merged = Some(merge::add(path, &[addition], set_current).await?);
+    } else {
+        let text = match (&ready.renewal, &form.seal_to) {
+            // For somebody else it is what they put on their own machine.
+            (Some(renewal), Some(_)) => renewal.text(),
+            _ => render(&fields)?,
+        };
+        bytes = hand_over(&form, wanted, case, &text)?;
     }
-    record_delivery(app, ready, form.description())?;
+    let how = form.description();
+    let how = match &ready.renewal {
+        None => how.to_owned(),
+        Some(_) => format!("renewing {how}"),
+    };
+    record_delivery(app, ready, &how)?;
     Ok(Downloaded {
+        renews: ready.renewal.as_ref().map(|renewal| {
+            if renewal.is_rolling {
+                Renews::Rolling
+            } else {
+                Renews::Fixed
+            }
+        }),
         cluster: case.cluster.name.clone(),
         user: case.owner.clone(),
         shared_with: matches!(case.of, Subject::Shared { .. })

@@ -8,6 +8,7 @@ use super::merge;
 use crate::artifact::file::check_writable_destination;
 use crate::artifact::kubeconfig::{KubeconfigFields, Login};
 use crate::artifact::merge::{Addition, Mark};
+use crate::artifact::renewal::RenewalName;
 use crate::domain::access::Power;
 use crate::domain::cluster::WriteScope;
 use crate::domain::cluster::is_ones_own;
@@ -135,8 +136,8 @@ pub(super) fn form_of(
             // Before anything is minted in vain: the names are free, and the file can be changed.
             for case in cases {
                 let version = version_to_be(session, case)?;
-                let token = SecretString::from("none");
-                let rehearsal = fields(session, case, wanted, version, token);
+                let login = rehearsed(session, case, wanted)?;
+                let rehearsal = fields(session, case, wanted, version, login);
                 let mark = mark(session, case)?;
                 let addition = Addition {
                     fields: &rehearsal,
@@ -173,6 +174,18 @@ pub(super) fn form_of(
         seal_to,
         path,
         merge: None,
+    })
+}
+
+/// A login that says nothing, to see whether there is room for the real one.
+fn rehearsed(app: &App, case: &Asked, wanted: &DownloadRequest) -> Result<Login, Error> {
+    if !wanted.renew {
+        return Ok(Login::Token(SecretString::from("none")));
+    }
+    let installation = find::installation(app)?;
+    let name = RenewalName::new(&installation, &case.cluster.name, &case.owner);
+    Ok(Login::Renewing {
+        renewal: name.to_string(),
     })
 }
 
@@ -238,7 +251,7 @@ pub(super) fn fields(
     case: &Asked,
     wanted: &DownloadRequest,
     version: u32,
-    token: SecretString,
+    login: Login,
 ) -> KubeconfigFields {
     let (cluster, user) = (&case.cluster.name, &case.owner);
     let salt = u32::from_be_bytes(app.random::<4>());
@@ -255,6 +268,6 @@ pub(super) fn fields(
         tls_server_name: address.tls_server_name,
         proxy_url: address.proxy_url,
         namespace: wanted.namespace.clone(),
-        login: Login::Token(token),
+        login,
     }
 }

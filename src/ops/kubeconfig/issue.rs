@@ -7,7 +7,7 @@ use super::{Asked, overtaken, trial};
 use crate::domain::Confirmed;
 use crate::domain::access::Power;
 use crate::domain::action::Action;
-use crate::domain::credential::Subject;
+use crate::domain::credential::{Renews, Subject};
 use crate::domain::effect::Effect;
 use crate::domain::people::Named;
 use crate::domain::policy::ClusterAction;
@@ -18,7 +18,7 @@ use crate::domain::snapshot::{Circumstances, ClusterSnapshot};
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::observe::Look;
 use crate::ops::change::{self, About, Change, Decision, Recorded, Target, Who};
-use crate::ops::{Error, Unasked, excess, reconciling};
+use crate::ops::{Error, Obstacle, Unasked, excess, reconciling};
 use crate::session::Session;
 
 /// How often it is begun anew where what somebody has changes while it waits.
@@ -31,6 +31,8 @@ pub(super) struct Terms {
     pub(super) anew: bool,
     /// Whether it is handed over too.
     pub(super) hands_over: bool,
+    /// Whether its kubeconfig is to renew itself.
+    pub(super) renews: bool,
     /// Who agreed that it carries more than it says.
     pub(super) insists: Option<Confirmed>,
 }
@@ -126,6 +128,10 @@ impl Change for Issue<'_> {
         }
         // Before anything is recorded: where the cluster cannot be reached, nothing changes.
         let connection = trial::connect(session, &on.cluster).await?;
+        if self.terms.renews && connection.is_issuer() {
+            let cluster = on.cluster.name.clone();
+            return Err(Error::Obstacle(Obstacle::RenewsByManager(cluster)));
+        }
         let circumstances = reconciling::circumstances(session, on);
         let excess = if self.begins(on, &circumstances) {
             Box::pin(excess_of_new(self.case, on, &connection)).await?
@@ -163,12 +169,21 @@ impl Change for Issue<'_> {
             version,
             user: self.case.subject.id,
         };
+        let renews = live.filter(|_| !begins).and_then(|live| live.renews);
+        let renew = self.terms.renews && renews.is_none();
+        let renew = renew.then_some(Effect::Renew {
+            cluster,
+            subject: of,
+            version,
+            renews: Renews::Fixed,
+        });
         let verb = if self.terms.anew { "rotate the " } else { "" };
         Ok(Decision {
             effects: ends
                 .map(|(live, because)| on.end_of(live, because))
                 .into_iter()
                 .chain(begins.then(|| on.begin(of, self.case.power)))
+                .chain(renew)
                 .collect(),
             later: self
                 .terms

@@ -51,8 +51,14 @@ pub(crate) async fn rotate(
         None => None,
     };
     let hands_over = wanted.is_some();
+    if let Some(wanted) = &mut wanted {
+        // What renewed itself goes on doing so.
+        let live = super::live(session, &asked)?;
+        wanted.renew |= live.is_some_and(|live| live.renews.is_some());
+    }
     let terms = Terms {
         anew: true,
+        renews: wanted.as_ref().is_some_and(|wanted| wanted.renew),
         hands_over,
         insists: None,
     };

@@ -75,6 +75,7 @@ pub(super) fn ended(on: &ClusterSnapshot) -> take::Ended<'_> {
                 credential: credential.id,
                 power: credential.power,
                 shard: credential.shard,
+                renews: credential.renews.is_some(),
             });
         }
         let bindings = on.bindings.iter();

@@ -153,6 +153,7 @@ fn kubeconfig_show() {
         "version": 1,
         "state": "active",
         "level": "read",
+        "renews": null,
         "account": "alice-[HEX]-v1",
         "namespace": "kubegrant-users",
         "issued_at": "2026-11-22T11:00:00Z",
@@ -178,6 +179,7 @@ fn kubeconfig_show() {
       version: 1
       state: active
       level: read
+      renews: null
       account: alice-[HEX]-v1
       namespace: kubegrant-users
       issued_at: "2026-11-22T11:00:00Z"

@@ -44,6 +44,7 @@ fn personal(world: &World, name: &str, power: Power) -> Asked {
 
 fn terms(anew: bool) -> Terms {
     Terms {
+        renews: false,
         anew,
         hands_over: !anew,
         insists: None,
