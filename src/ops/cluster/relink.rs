@@ -102,23 +102,23 @@ impl Change for Relink {
         let on = rows.only()?;
         let before = &on.cluster;
         let new = [seen.next.as_str(), seen.next_issuer.as_str()].map(FormerManager::from);
-        let issuer = before.issuer.as_ref().filter(|_| seen.present.is_some());
-        let issuer = issuer.map(|it| it.account.as_str().into());
         // All are on the list of those that must go before the new one is made: cut off, the next
         // command ends them.
         let replace = Effect::ReplaceManager {
             cluster: before.id,
-            former: seen
-                .present
-                .iter()
-                .cloned()
-                .chain(issuer)
-                .chain(new)
-                .collect(),
+            former: seen.present.iter().cloned().chain(new).collect(),
         };
+        // On a cluster that was rebuilt there is none from before.
+        let is_there = seen.pins.is_none() || seen.present.is_some();
+        let issuer = before.issuer.as_ref().filter(|_| is_there);
+        let issuer = issuer.map(|it| Effect::ReplaceIssuer {
+            cluster: before.id,
+            former: it.account.clone(),
+        });
+        let replace: Vec<Effect> = [replace].into_iter().chain(issuer).collect();
         let Some(pins) = &seen.pins else {
             return Ok(Decision {
-                effects: vec![replace],
+                effects: replace,
                 reaches_clusters: true,
                 ..Decision::default()
             });
@@ -139,7 +139,7 @@ impl Change for Relink {
         }
         let notes = seen.survey.to_agree.iter().chain(&seen.survey.warnings);
         Ok(Decision {
-            effects: vec![replace],
+            effects: replace,
             later,
             detail: detail(&self.cluster, &pins.address.server, is_rebuilt),
             notes: notes.map(|what| format!("although {what}")).collect(),
