@@ -292,6 +292,25 @@ impl Plan {
         }
     }
 
+    /// Empties lists that were to be deleted and give somebody something: whoever may not delete them takes
+    /// away all the same.
+    pub(crate) fn empty_instead(&mut self, observed: &Observed) {
+        for step in &mut self.take {
+            let Step::DeleteBinding { place, name, .. } = step else {
+                continue;
+            };
+            let found = observed.bindings.get(&(place.clone(), name.clone()));
+            if let Some(found) = found.filter(|found| found.lists_anybody()) {
+                *step = Step::SetBinding {
+                    place: place.clone(),
+                    name: name.clone(),
+                    accounts: BTreeSet::new(),
+                    resource_version: found.resource_version.clone(),
+                };
+            }
+        }
+    }
+
     /// All steps in order.
     pub(crate) fn steps(&self) -> impl Iterator<Item = &Step> {
         self.take.iter().chain(&self.end).chain(&self.give)

@@ -82,6 +82,9 @@ pub(crate) async fn reconcile(
     for _ in 0..ROUNDS_MAX {
         let (seen, mut plan) = preview(connection, desired, look).await?;
         plan.leave_out(|step| done.refused.contains_key(&step.object()));
+        if connection.is_issuer {
+            plan.empty_instead(&seen.observed);
+        }
         let beyond = plan.steps().filter(|step| !connection.may(step));
         done.beyond.extend(beyond.map(Step::object));
         plan.leave_out(|step| !connection.may(step));

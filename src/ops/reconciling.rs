@@ -451,7 +451,10 @@ async fn give(
         Ok(reconciled) => Ok(Given {
             reconciled: ClusterChanges {
                 looked: look.with_write,
-                looked_at_write: began.filter(|_| reconciled.refused.is_empty()),
+                looked_at_write: began.filter(|_| {
+                    let mut beyond = reconciled.beyond.iter();
+                    reconciled.refused.is_empty() && !beyond.any(Object::is_place)
+                }),
                 ..reconciled
             },
             vanished,

@@ -389,3 +389,27 @@ fn an_issuer_that_somebody_deleted_is_named_and_made_anew() {
     kg.run_as("alice", "kubeconfig download prod --user bob --force")
         .success();
 }
+
+#[test]
+fn a_namespace_that_became_dangerous_loses_write_with_the_issuer_too() {
+    let mut kg = home();
+    kg.run("access grant bob -c prod --level write").success();
+    let bob = kg.download_for("bob");
+    assert_eq!(call(&bob, "POST", CONFIG_MAPS, Some(&map())), 201);
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+        "metadata": { "name": "robot" },
+        "roleRef": {
+            "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
+            "name": "cluster-admin",
+        },
+        "subjects": [{ "kind": "ServiceAccount", "name": "robot", "namespace": "default" }],
+    });
+    kg.sandbox.put_object(binding).expect("stored");
+    kg.run_as("alice", "reconcile prod").exit(6);
+    assert_eq!(call(&bob, "POST", CONFIG_MAPS, Some(&map())), 403);
+    // What the issuer could only empty is gone with the manager.
+    kg.run("reconcile").success();
+    kg.run("cluster check prod").success();
+    assert_eq!(get(&bob, PODS), 200);
+}

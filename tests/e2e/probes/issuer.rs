@@ -24,7 +24,7 @@ pub(crate) fn of_issuer(names: &Names<'_>) -> Vec<Probe> {
             format!("{lists}/{admins}"),
         )
         .body(named("ClusterRoleBinding", &admins, "cluster-admin")),
-        apply("apply the list of admins", format!("{lists}/{admins}")).body(named(
+        apply("apply the list of admins", &format!("{lists}/{admins}")).body(named(
             "ClusterRoleBinding",
             &admins,
             "cluster-admin",
@@ -39,7 +39,7 @@ pub(crate) fn of_issuer(names: &Names<'_>) -> Vec<Probe> {
             &format!("{view}-40"),
             "view",
         )),
-        apply("apply a new list", format!("{lists}/{view}-40")).body(named(
+        apply("apply a new list", &format!("{lists}/{view}-40")).body(named(
             "ClusterRoleBinding",
             &format!("{view}-40"),
             "view",
@@ -93,7 +93,7 @@ pub(crate) fn of_issuer(names: &Names<'_>) -> Vec<Probe> {
                 format!("{path}/{edit}"),
             )
             .body(list.clone()),
-            apply(name("apply our list of writers"), format!("{path}/{edit}")).body(list),
+            apply(name("apply our list of writers"), &format!("{path}/{edit}")).body(list),
         ]);
     }
     probes.extend(through_users(names));
@@ -137,7 +137,7 @@ fn account_name(account: &Account) -> Value {
 }
 
 /// A server-side apply, which makes what is not there.
-fn apply(name: impl Into<String>, path: String) -> Probe {
+fn apply(name: impl Into<String>, path: &str) -> Probe {
     let path = format!("{path}?fieldManager=probe&force=true");
     Probe::new(name, "PATCH", path).header(CONTENT_TYPE, APPLY)
 }

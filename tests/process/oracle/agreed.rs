@@ -71,7 +71,6 @@ fn known_on(sandbox: &Sandbox, cluster: Option<i64>, books: &Books) -> Vec<Strin
 }
 
 /// A cluster holds exactly what the store says.
-#[expect(clippy::too_many_lines, reason = "one rule after the other")]
 pub(super) fn same(home: &Home, books: &Books, cluster: &Cluster) -> Vec<String> {
     let mut found = Vec::new();
     let now = home.fixture().now().timestamp();
