@@ -228,21 +228,20 @@ async fn reconcile_one(
         reconciling::Depth::Whole,
     );
     let reconciled = reconciled.await;
-    if !connection.is_issuer() {
-        // What let accounts renew that are gone: it gives nobody anything, and fails nobody.
-        let desired = session
-            .store()?
-            .read(|tx| reconciling::snapshot(tx, cluster.id))?
-            .desired();
-        let swept = connection.sweep_renewals(&desired).await;
-        drop(swept);
-    }
     // After it: what reconciles knows no account of the manager's that is just being made.
     let finished = async {
         if connection.is_issuer() {
             return Ok(vec![]);
         }
-        manager::finish(session, cluster, connection, journal, None).await
+        let desired = session
+            .store()?
+            .read(|tx| reconciling::snapshot(tx, cluster.id))?
+            .desired();
+        // What let accounts renew that are gone: it gives nobody anything, and fails nobody.
+        let swept = connection.sweep_renewals(&desired);
+        let finished = manager::finish(session, cluster, connection.clone(), journal, None);
+        let (_swept, finished) = futures::join!(swept, finished);
+        finished
     };
     let finished = Box::pin(finished).await;
     let mut reconciled = reconciled?;

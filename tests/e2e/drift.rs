@@ -139,6 +139,36 @@ fn a_list_of_ours_without_our_labels_gets_them_back() {
 }
 
 #[test]
+fn the_namespace_of_developers_accounts_deleted_is_mended_by_relink() {
+    let world = world::alone(None);
+    let world = world.as_ref();
+    if !world.has_controllers() {
+        return; // Nobody would end the namespace.
+    }
+    let home = Home::new(world);
+    let bob = home.developer("bob", "write");
+    bob.caller.wait_for(PODS, &[200]);
+    let admin = world.admin();
+    let users = "/api/v1/namespaces/kubegrant-users";
+    admin.delete(users).expect(200);
+    admin.wait_for(users, &[404]);
+    bob.caller.wait_for(PODS, &[401]);
+    home.run("kubeconfig download prod --user bob --plain -f late")
+        .exit(5)
+        .says("cluster relink");
+    assert!(!home.path("late").exists());
+    home.run("reconcile").exit(5).says("cluster relink");
+    home.put_admin(world);
+    home.run("cluster relink prod --kubeconfig admin.kubeconfig --yes")
+        .success();
+    home.reconcile();
+    let again = home.download("bob");
+    again.caller.wait_for(PODS, &[200]);
+    assert_ne!(again.account, bob.account);
+    home.run("cluster check prod").success();
+}
+
+#[test]
 fn our_namespace_deleted_is_mended_by_relink() {
     let world = world::alone(None);
     let world = world.as_ref();

@@ -12,7 +12,8 @@ use crate::world;
 const PODS: &str = "/api/v1/namespaces/default/pods";
 const LISTS: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
 
-/// Puts readers into the store whose versions are pending, and makes them.
+/// Puts readers into the store whose versions are pending, and makes them: in either namespace, as some are
+/// from before there was an issuer.
 fn readers(home: &Home, count: u32) {
     let store = home.path(".local/share/kubegrant/store.db");
     let sql = rusqlite::Connection::open(store).expect("a database");
@@ -22,7 +23,8 @@ fn readers(home: &Home, count: u32) {
          INSERT INTO grants (cluster, user, level, granted_at, granted_by)
            SELECT 1, id, 'read', 0, 1 FROM users WHERE id > 1000;
          INSERT INTO credentials (cluster, kind, user, version, account, power, state, created_at)
-           SELECT 1, 'personal', id, 1, name || '-0badcafe-v1', 'read', 'pending', 0
+           SELECT 1, 'personal', id, 1,
+             iif(id % 2 = 0, 'kubegrant-users/', '') || name || '-0badcafe-v1', 'read', 'pending', 0
            FROM users WHERE id > 1000;"
     ))
     .expect("rows");

@@ -24,6 +24,7 @@ mod probes;
 mod projects;
 mod rbac;
 mod real;
+mod renewal;
 mod rotation;
 mod round_trips;
 mod servers;

@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::caller::Caller;
 use crate::home::{Account, File, Home};
 use crate::levels::{RBAC, bind, installation, manager};
+use crate::life::NAMESPACES;
 use crate::world::{self, World};
 
 const PODS: &str = "/api/v1/namespaces/default/pods";
@@ -216,10 +217,9 @@ fn a_forged_head_stops_no_revocation() {
     let forged = json!({ "metadata": { "annotations": {
         format!("kubegrant.io/head-{id}"): format!("9223372036854775807 999999 {zeros}"),
     } } });
-    world
-        .admin()
-        .patch("/api/v1/namespaces/kubegrant", &forged)
-        .expect(200);
+    for namespace in NAMESPACES {
+        world.admin().patch(namespace, &forged).expect(200);
+    }
     home.run("access revoke bob -c prod --yes")
         .success()
         .says("it is not relied upon")

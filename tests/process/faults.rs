@@ -290,7 +290,13 @@ fn token_of(kubeconfig: &str) -> String {
         .unwrap_or_default();
     let claims: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
     let subject = claims["sub"].as_str().unwrap_or_default();
-    subject.rsplit(':').next().unwrap_or_default().to_owned()
+    let account = subject.strip_prefix("system:serviceaccount:");
+    let account = account.and_then(|it| it.split_once(':'));
+    // As the store calls it.
+    match account.unwrap_or_default() {
+        ("kubegrant", name) => name.to_owned(),
+        (namespace, name) => format!("{namespace}/{name}"),
+    }
 }
 
 /// A worker with one home, and the beginning of each flow as it came by it.
@@ -381,7 +387,7 @@ impl Bench {
             // Said aloud, and `reconcile` ends them: that is looked at below.
             let left_out = ran.stderr.contains("write does not reach namespace");
             found.extend(settled.filter(|what| {
-                let is_said = warned && what.contains("manager's objects")
+                let is_said = warned && what.contains("issuer's objects")
                     || left_out && what.starts_with("lists are");
                 !is_said
             }));
@@ -470,9 +476,10 @@ fn rebuild(home: &Home) {
     for object in &ours {
         let part = |pointer| crate::home::text(object, pointer);
         let label = part("/metadata/labels/app.kubernetes.io~1managed-by");
-        let inside = part("/metadata/namespace") == "kubegrant";
+        let namespace = part("/metadata/namespace");
+        let inside = ["kubegrant", "kubegrant-users"].contains(&namespace);
         if label == "kubegrant" || inside {
-            let namespace = Some(part("/metadata/namespace")).filter(|name| !name.is_empty());
+            let namespace = Some(namespace).filter(|name| !name.is_empty());
             home.sandbox.remove_object(
                 part("/apiVersion"),
                 part("/kind"),

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use age::secrecy::ExposeSecret as _;
 use kubegrant_sandbox::Action;
 use rustix::process::Signal;
 
@@ -76,6 +77,13 @@ pub(crate) const SCENARIO: &[&str] = &[
     "ssh-key generate dev",
     "ssh-key reset dev --yes",
     "user set-key bob --key bob.pub --yes",
+    // He is no admin, and works with the issuer.
+    "access grant carol --cluster dev --level write --identity bob.identity",
+    "kubeconfig download dev --user carol --plain -f carol.conf --force --identity bob.identity",
+    "access grant carol --cluster dev --level read --identity bob.identity",
+    "kubeconfig download dev --user carol --plain -f carol.conf --force --identity bob.identity",
+    "access revoke carol --cluster dev --yes --identity bob.identity",
+    "reconcile dev --identity bob.identity",
     "cluster set dev --description elsewhere --label a=b",
     "project set-role erin --project team --role editor",
     "kubeconfig download dev --shared --user erin --plain -f team-admin.conf --force",
@@ -109,10 +117,9 @@ pub(crate) struct Stage {
 /// Writes the files that the scenario reads.
 pub(crate) fn prepare(home: &Home) {
     home.write("provider.token", &"t".repeat(64));
-    home.write(
-        "bob.pub",
-        "age1kac9qqz53d5q7g5d25tzjta2khnc0whg00nspp797xawcex9pqaq692e5m\n",
-    );
+    let identity = age::x25519::Identity::generate();
+    home.write("bob.identity", identity.to_string().expose_secret());
+    home.write("bob.pub", &identity.to_public().to_string());
 }
 
 /// Runs the scenario once, and keeps the world before each command.
@@ -188,11 +195,12 @@ fn leftovers(home: &Home) -> Vec<String> {
         "team-admin.conf",
         "provider.token",
         "bob.pub",
+        "bob.identity",
         "b.db",
     ];
     let whole = |name: &str, bytes: &[u8]| match name {
         "b.db" => bytes.starts_with(b"SQLite format 3\0"),
-        "provider.token" | "bob.pub" => !bytes.is_empty(),
+        "provider.token" | "bob.pub" | "bob.identity" => !bytes.is_empty(),
         _ => String::from_utf8_lossy(bytes).contains("current-context:"),
     };
     let mut found = Vec::new();
