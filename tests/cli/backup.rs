@@ -100,6 +100,27 @@ fn what_was_issued_after_the_backup_ends_with_the_next_reconcile() {
     assert_eq!(version(&mut kg), 5);
 }
 
+/// Whoever makes accounts in our namespace could say that every number is used up.
+#[test]
+fn a_forged_number_uses_no_numbers_up() {
+    let mut kg = backed_up();
+    kg.run("access grant bob -c prod -l read").success();
+    kg.download_for("bob");
+    let all = kg.objects("ServiceAccount").into_iter();
+    let mut bobs = all.filter(|(name, _)| name.contains("/bob-"));
+    let (_, mut forged) = bobs.next().expect("bob's account");
+    let meta = forged["metadata"].as_object_mut().expect("metadata");
+    let _ = meta.remove("uid");
+    let _ = meta.insert("name".to_owned(), "bob-0badcafe-v4294967295".into());
+    kg.sandbox.put_object(forged).expect("stored");
+    kg.run("restore b.db --yes").success();
+    kg.run("reconcile").success();
+    kg.run("access grant bob -c prod -l read").success();
+    kg.run("kubeconfig download prod --user bob -f bob.age")
+        .success()
+        .says("Version 2 of 'bob'");
+}
+
 #[test]
 fn nothing_is_issued_before_the_cluster_was_looked_at() {
     let mut kg = backed_up();

@@ -127,6 +127,8 @@ fn a_transfer_says_first_what_the_old_owner_will_have() {
     ----- stderr -----
     After this, 'alice' has no access on cluster 'prod'.
     'bob' owns cluster 'prod'.
+    warning: 'alice' handed out kubeconfigs on cluster 'prod': tokens that were minted for developers' accounts live on as long as those do
+    hint: end it with `kubegrant cluster rotate-accounts prod`, which lists what others bound
     [exit 0]
     ");
     kg.run_as("alice", "cluster show prod").exit(3);
@@ -212,7 +214,6 @@ fn a_demoted_admin_opens_nothing_and_what_they_could_open_is_listed() {
     ----- stderr -----
     'ada' is developer now.
     warning: they could open the manager login of cluster 'prod': rotate it at its source
-    warning: they could open the issuer login of cluster 'prod': rotate it at its source
     warning: they could open the provider token of cluster 'prod': rotate it at its source
     warning: 'ada' had all power on cluster 'prod': tokens that were minted with it for other accounts, the manager's too, and bindings that were made live on
     hint: end it with `kubegrant cluster rotate-accounts prod`, which lists what others bound

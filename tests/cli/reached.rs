@@ -138,7 +138,6 @@ fn a_new_key_says_what_the_old_one_opened_and_the_person_is_told() {
     ----- stderr -----
     'ada' has a new key.
     warning: the old key could open the manager login of cluster 'prod': rotate it at its source, if somebody else has that key
-    warning: the old key could open the issuer login of cluster 'prod': rotate it at its source, if somebody else has that key
     warning: the old key could open SSH key [FINGERPRINT] of cluster 'prod': rotate it at its source, if somebody else has that key
     hint: `kubegrant cluster rotate-accounts CLUSTER` ends a manager login, and all that could be made with it
     [exit 0]

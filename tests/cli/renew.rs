@@ -186,4 +186,40 @@ fn what_cannot_be_is_said_before_anything_is_made() {
         .exit(4)
         .says("more than the issuer of cluster 'prod' may make");
     assert_eq!(kg.accounts(), [""; 0]);
+    // Nor does the owner lose the one that an admin made for them.
+    kg.run("kubeconfig download prod --user alice --renew -f alice.age")
+        .success();
+    kg.run_as("alice", "open alice.age").success();
+    let accounts = kg.accounts();
+    kg.run_as("alice", "kubeconfig rotate prod --yes --force")
+        .exit(4)
+        .says("more than the issuer of cluster 'prod' may make");
+    assert_eq!(kg.accounts(), accounts);
+    kg.run("status").success();
+}
+
+#[test]
+fn a_renewal_that_is_installed_is_not_replaced_unasked() {
+    let mut kg = Home::with(Sandbox::builder().token_cache(false));
+    kg.run("access grant bob -c prod --level read --for 8h")
+        .success();
+    kg.run("kubeconfig download prod --user bob --renew -f 1.age")
+        .success()
+        .says("could mint tokens for longer");
+    kg.run("team rotate bob -c prod --yes").success();
+    kg.run("kubeconfig download prod --user bob --renew -f 2.age")
+        .success();
+    kg.run_as("bob", "open 2.age -f bob.conf").success();
+    let file = kg.read("bob.conf");
+    kg.run_as("bob", "open 1.age -f old.conf")
+        .exit(5)
+        .says("is of version 2, and this one of version 1")
+        .says("--force");
+    assert!(!kg.files().contains(&"old.conf".to_owned()));
+    let login = ask(&mut kg, "bob", &file);
+    assert_eq!(get(&login, PODS), 200);
+    kg.run_as("bob", "open 2.age -f bob.conf --force").success();
+    kg.run_as("bob", "open 1.age -f old.conf --force").success();
+    let line = format!("credential --renewal {}", renewal_of(&file));
+    kg.run_as("bob", &line).exit(4).says("Access Revoked");
 }

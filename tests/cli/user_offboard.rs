@@ -76,6 +76,8 @@ fn leaving_ends_everything_everywhere_with_a_receipt() {
     'alice' could open: the issuer login of cluster 'prod'
     'alice' has left.
     warning: they could open the issuer login of cluster 'prod': rotate it at its source
+    warning: 'alice' handed out kubeconfigs on cluster 'prod': tokens that were minted for developers' accounts live on as long as those do
+    hint: end it with `kubegrant cluster rotate-accounts prod`, which lists what others bound
     Version 1 of 'alice' no longer works on cluster 'prod' (read back).
     Version 1 of 'alice' no longer works on cluster 'second' (read back).
     [exit 0]

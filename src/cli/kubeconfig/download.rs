@@ -146,6 +146,10 @@ pub(super) fn say_handed_over(done: &Downloaded, context: &mut Context<'_>) {
         let ends = crate::domain::text::rfc3339(end);
         let longer = (done.expires_at > end).then_some(done.expires_at);
         context.output.warn(&match longer {
+            _ if done.renews.is_some() => format!(
+                "the grant ends on {ends}: who holds this could mint tokens for longer, so run \
+                 `kubegrant reconcile` then, which ends them"
+            ),
             None => format!("the grant ends on {ends}"),
             Some(works) => format!(
                 "the grant ends on {ends}, and the file works until {}, unless `kubegrant \
