@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use crate::domain::name::{ClusterName, ProjectName, UserRef};
-use crate::ops::reached::{self, Reached};
+use crate::ops::reached::{self, Reach, Reached};
 
 /// What somebody had before a change.
 pub(crate) struct Before(Vec<Reached>);
@@ -35,7 +35,7 @@ impl Before {
     pub(crate) fn say_on(&self, cluster: &ClusterName, context: &mut Context<'_>) {
         self.say_where(context, |reached, context| {
             let mut lost = reached.lost(context.session)?;
-            lost.retain(|name| name == cluster);
+            lost.retain(|(name, _)| name == cluster);
             Ok(lost)
         });
     }
@@ -43,25 +43,33 @@ impl Before {
     fn say_where(
         &self,
         context: &mut Context<'_>,
-        lost: impl Fn(&Reached, &Context<'_>) -> Result<Vec<ClusterName>, crate::ops::Error>,
+        lost: impl Fn(&Reached, &Context<'_>) -> Result<Vec<(ClusterName, Reach)>, crate::ops::Error>,
     ) {
-        let mut clusters: Vec<ClusterName> = Vec::new();
-        let mut whom = Vec::new();
-        for reached in &self.0 {
-            let lost = lost(reached, context).unwrap_or_default();
-            if !lost.is_empty() {
-                whom.push(format!("'{}'", reached.user()));
+        for reach in [Reach::Everything, Reach::Users] {
+            let mut clusters: Vec<ClusterName> = Vec::new();
+            let mut whom = Vec::new();
+            for reached in &self.0 {
+                let lost = lost(reached, context).unwrap_or_default();
+                let lost = lost.into_iter().filter(|(_, had)| *had == reach);
+                let before = clusters.len();
+                clusters.extend(lost.map(|(cluster, _)| cluster));
+                if clusters.len() > before {
+                    whom.push(format!("'{}'", reached.user()));
+                }
             }
-            clusters.extend(lost);
+            clusters.sort();
+            clusters.dedup();
+            say_what(reach, &whom.join(", "), &clusters, context);
         }
-        clusters.sort();
-        clusters.dedup();
-        say(&whom.join(", "), &clusters, context);
     }
 }
 
 /// Says what those with full access could have made, and how it ends.
 pub(crate) fn say(whom: &str, clusters: &[ClusterName], context: &mut Context<'_>) {
+    say_what(Reach::Everything, whom, clusters, context);
+}
+
+fn say_what(reach: Reach, whom: &str, clusters: &[ClusterName], context: &mut Context<'_>) {
     let names: Vec<String> = clusters.iter().map(|name| format!("'{name}'")).collect();
     let (on, command) = match clusters {
         [] => return,
@@ -71,10 +79,16 @@ pub(crate) fn say(whom: &str, clusters: &[ClusterName], context: &mut Context<'_
             "CLUSTER".to_owned(),
         ),
     };
-    context.output.warn(&format!(
-        "{whom} had all power on {on}: tokens that were minted with it for other accounts, the \
-         manager's too, and bindings that were made live on"
-    ));
+    context.output.warn(&match reach {
+        Reach::Everything => format!(
+            "{whom} had all power on {on}: tokens that were minted with it for other accounts, the \
+             manager's too, and bindings that were made live on"
+        ),
+        Reach::Users => format!(
+            "{whom} handed out kubeconfigs on {on}: tokens that were minted for developers' \
+             accounts live on as long as those do"
+        ),
+    });
     context.output.hint(&format!(
         "end it with `kubegrant cluster rotate-accounts {command}`, which lists what others bound"
     ));

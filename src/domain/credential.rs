@@ -207,6 +207,12 @@ impl Credential {
         }
     }
 
+    /// When the last of its tokens ends by itself; unknown where it renews itself: whoever has its renewal
+    /// mints them, of any length that the API server gives.
+    pub(crate) fn tokens_end_at(&self) -> Option<Timestamp> {
+        self.token_expires_at.filter(|_| self.renews.is_none())
+    }
+
     /// The account that may mint for its own, where there is one.
     pub(crate) fn renewer(&self) -> Option<AccountName> {
         self.renews.and_then(|_| self.account.renewer())

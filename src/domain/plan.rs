@@ -15,8 +15,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use self::lists::our_role;
-pub(crate) use self::lists::{LEVELS, Lists, binding_name, level_of, list_name, wanted_lists};
-pub(crate) use self::renewer::Renewer;
+pub(crate) use self::lists::{
+    LEVELS, Lists, binding_name, is_list, level_of, list_name, list_of, wanted_lists,
+};
+pub(crate) use self::renewer::{Renewer, is_renewal};
 use super::access::Power;
 use super::binding::{self, Bound};
 use super::credential::CredentialId;
@@ -243,13 +245,6 @@ pub(crate) enum Object {
     Binding(Place, String),
     /// A ClusterRole by name.
     Role(String),
-}
-
-impl Object {
-    /// Whether it stands in one namespace, as a list of write does.
-    pub(crate) fn is_place(&self) -> bool {
-        matches!(self, Self::Binding(Some(_), _))
-    }
 }
 
 impl fmt::Display for Object {

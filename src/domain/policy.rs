@@ -95,6 +95,8 @@ pub(crate) enum ClusterAction {
     Delete,
     /// Set, show or remove the provider token; change where write reaches.
     Sensitive,
+    /// Let write reach or carry more, where that may lead to all power.
+    WidenWrite,
     /// Transfer ownership.
     Transfer,
     /// Check it, and reconcile it.
@@ -104,7 +106,7 @@ pub(crate) enum ClusterAction {
 impl ClusterAction {
     /// All actions.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 23] = [
+    pub(crate) const ALL: [Self; 24] = [
         Self::See,
         Self::OwnKubeconfig,
         Self::SharedKubeconfig,
@@ -126,6 +128,7 @@ impl ClusterAction {
         Self::Unarchive,
         Self::Delete,
         Self::Sensitive,
+        Self::WidenWrite,
         Self::Transfer,
         Self::Operate,
     ];
@@ -154,6 +157,7 @@ impl ClusterAction {
             Self::Unarchive => "unarchive",
             Self::Delete => "delete",
             Self::Sensitive => "see or change sensitive settings",
+            Self::WidenWrite => "let write reach or carry more",
             Self::Transfer => "transfer ownership",
             Self::Operate => "check or reconcile",
         }
@@ -169,6 +173,7 @@ impl ClusterAction {
                 | Self::TeamList
                 | Self::TeamRotate
                 | Self::TeamRevoke
+                | Self::WidenWrite
                 | Self::Transfer
         )
     }
@@ -202,6 +207,7 @@ impl ClusterAction {
             | Self::TeamList
             | Self::TeamRotate
             | Self::TeamRevoke
+            | Self::WidenWrite
             | Self::Transfer => "organization owners and admins",
         }
     }
@@ -390,9 +396,13 @@ pub(crate) fn on_cluster(
         | A::Delete
         | A::Sensitive
         | A::Operate => owns,
-        A::BindRole | A::UnbindRole | A::TeamList | A::TeamRotate | A::TeamRevoke | A::Transfer => {
-            full
-        }
+        A::BindRole
+        | A::UnbindRole
+        | A::TeamList
+        | A::TeamRotate
+        | A::TeamRevoke
+        | A::WidenWrite
+        | A::Transfer => full,
     };
     if !entitled {
         return Err(Denial::NotOnCluster(action));

@@ -75,6 +75,23 @@ impl Setting {
         }
     }
 
+    /// Whether write reaches or carries more with it, where that may lead to all power.
+    pub(crate) fn widens_write(&self, before: &Cluster) -> bool {
+        match self {
+            Self::WriteScope(scope) => *scope == WriteScope::Cluster,
+            Self::Included(included) => !included.is_subset(&before.included),
+            Self::WriteAllow(allowed) => !allowed.is_subset(&before.write_allow),
+            Self::Description(_)
+            | Self::Labels(_)
+            | Self::Public(_)
+            | Self::HeldBack(_)
+            | Self::ScanEvery(_)
+            | Self::Project(_)
+            | Self::Address(_)
+            | Self::Identity(_) => false,
+        }
+    }
+
     /// Whether it changes where write reaches, or what it carries.
     pub(crate) fn moves_write(&self) -> bool {
         match self {

@@ -28,6 +28,9 @@ use super::shard::{Places, Shard};
 use super::subject::SubjectName;
 use super::user::{User, UserId};
 
+/// How many versions of one subject may be on a cluster that a restored store does not know.
+const SINCE_BACKUP_MAX: u32 = 10_000;
+
 /// What the store says of one cluster.
 #[derive(Debug, Clone)]
 pub(crate) struct ClusterSnapshot {
@@ -177,15 +180,35 @@ impl ClusterSnapshot {
         let used = live.max(self.numbers.get(&subject).copied());
         let name = self.subject_name(subject);
         let seen = name.and_then(|name| self.floors.get(&name).copied());
-        used.max(seen).unwrap_or_default() + 1
+        used.max(seen).unwrap_or_default().saturating_add(1)
+    }
+
+    /// The highest number that a subject of this name is known to have had.
+    fn highest_of(&self, owner: &SubjectName) -> u32 {
+        let live = self.credentials.iter().filter(|it| it.owner == *owner);
+        let ended = self
+            .numbers
+            .iter()
+            .filter(|(subject, _)| self.subject_name(**subject).as_ref() == Some(owner));
+        let all = live
+            .map(|it| it.version)
+            .chain(ended.map(|(_, version)| *version));
+        let all = all.chain(self.floors.get(owner).copied());
+        all.max().unwrap_or_default()
+    }
+
+    /// Whether a version of this number, which the store does not know, may have been issued: nobody was
+    /// handed so many since a backup. What says more was made by somebody else, to use numbers up.
+    pub(crate) fn may_have_issued(&self, owner: &SubjectName, version: u32) -> bool {
+        version <= self.highest_of(owner).saturating_add(SINCE_BACKUP_MAX)
     }
 
     /// Whether something of it is decided and not yet true on the cluster.
     pub(crate) fn is_pending(&self) -> bool {
         let credentials = self.credentials.iter().any(|it| it.state.awaits_cluster());
         let bindings = self.bindings.iter().any(|binding| binding.is_pending);
-        let issuer = self.issuer_to_replace().is_some();
-        credentials || bindings || self.reach_pending || self.orphans_pending || issuer
+        let former = !self.former.is_empty();
+        credentials || bindings || self.reach_pending || self.orphans_pending || former
     }
 
     /// The same of a user's own versions, and of the shared ones that they hold.
@@ -502,7 +525,10 @@ impl ClusterSnapshot {
                 self.secrets.retain(|it| it.which != Which::ProviderToken);
             }
             Effect::ReplaceManager { former, .. } => self.former.extend(former.iter().cloned()),
-            Effect::ReplaceIssuer { former, .. } => self.former.push(former.as_str().into()),
+            Effect::ReplaceIssuer { former, .. } => {
+                self.former.push(former.as_str().into());
+                self.reach_pending = true;
+            }
             Effect::Bind(_)
             | Effect::Deliver { .. }
             | Effect::SetProviderToken { .. }

@@ -45,6 +45,10 @@ impl From<Error> for Failure {
                 ref cluster,
                 ..
             } => cluster_kind(source, cluster),
+            Error::Installed { .. } => (
+                Kind::State,
+                "if you know who sealed the file to you, insist with `--force`".to_owned(),
+            ),
             Error::Seal(_) => (Kind::Internal, String::new()),
         };
         Self::new(kind, error, hint)

@@ -22,6 +22,11 @@ const ISSUER: &str = "kubegrant-issuer";
 /// How many lists of a kind an issuer may write, of up to 500 accounts each.
 const LISTS: u32 = 40;
 
+/// Whether an issuer's role names the lists of a shard.
+pub(super) fn names(shard: Shard) -> bool {
+    shard.number() <= LISTS
+}
+
 /// The name of an issuer's account: `kubegrant-issuer-<8 hex>`.
 pub(crate) fn account_name(random: [u8; 4]) -> String {
     format!("{ISSUER}-{:08x}", u32::from_be_bytes(random))

@@ -16,7 +16,7 @@ use crate::domain::account_name::Home;
 use crate::domain::cluster::Cluster;
 use crate::domain::escalation::{self, Escalation};
 use crate::domain::level::{Allowed, LeftOut};
-use crate::domain::plan::{Object, Observed, ObservedAccount, ObservedBinding, binding_name};
+use crate::domain::plan::{self, Object, Observed, ObservedAccount, ObservedBinding, binding_name};
 use crate::domain::power::{Binding, Roles, Subject};
 
 /// Objects of ours that are known by name.
@@ -327,12 +327,13 @@ impl Connection {
             .iter()
             .any(|role| found.name == binding_name(&self.installation, role));
         let is_ours = objects::is_ours(meta, &self.installation);
+        let is_list = plan::is_list(&self.installation, &found.name, &found.role);
         if is_ours && !is_named {
             let name = crate::domain::text::clean(&found.name);
             seen.labelled.push(format!("binding {name}"));
         }
         // Who takes our labels off does not make our list theirs.
-        let lists_ours = found.subjects.iter().any(
+        let lists_ours = is_list || found.subjects.iter().any(
             |subject| matches!(subject, Subject::Account { namespace, .. } if Home::of(namespace).is_some()),
         );
         // The manager's own two are compared by themselves.

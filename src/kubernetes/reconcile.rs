@@ -10,6 +10,7 @@ use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams, Precon
 
 use super::connection::Connection;
 use super::error::Error;
+use super::issuer;
 use super::leaving::{Further, still_let_in};
 use super::lists::{List, called, gone};
 use super::objects;
@@ -47,6 +48,13 @@ impl ClusterChanges {
     /// Whether an object is as it should be, as far as was seen.
     pub(crate) fn is_done(&self, object: &Object) -> bool {
         !self.refused.contains_key(object) && !self.beyond.contains(object)
+    }
+
+    /// Whether a list or a role is not as it should be, which the login may not change. Accounts that it
+    /// does not look at are no such thing.
+    pub(crate) fn leaves_lists(&self) -> bool {
+        let is_account = |object: &Object| matches!(object, Object::Account(_));
+        !self.beyond.iter().all(is_account)
     }
 }
 
@@ -86,7 +94,10 @@ pub(crate) async fn reconcile(
             plan.empty_instead(&seen.observed);
         }
         let beyond = plan.steps().filter(|step| !connection.may(step));
-        done.beyond.extend(beyond.map(Step::object));
+        let beyond = beyond.map(Step::object);
+        // What let an account renew one that is gone gives nothing: the manager's next look removes it.
+        let beyond = beyond.filter(|it| !plan::is_renewal(&connection.installation, it));
+        done.beyond.extend(beyond);
         plan.leave_out(|step| !connection.may(step));
         done.kept.retain(|object| done.refused.contains_key(object));
         again.clear();
@@ -191,9 +202,9 @@ impl Connection {
             || match step {
                 Step::CreateAccount(_) | Step::DeleteAccount { .. } => true,
                 Step::SetBinding { place, name, .. } => {
-                    match plan::level_of(&self.installation, name) {
-                        Some("edit") => true,
-                        Some("view") => place.is_none(),
+                    match plan::list_of(&self.installation, name) {
+                        Some(("edit", shard)) => issuer::names(shard),
+                        Some(("view", shard)) => place.is_none() && issuer::names(shard),
                         _ => false,
                     }
                 }
@@ -348,10 +359,16 @@ impl Connection {
         }
     }
 
-    /// Whether a list of our name is ours: by its labels, or by an account of ours on it where
-    /// somebody took the labels off.
+    /// Whether a list of our name is ours: by its labels, or where somebody took them off, by an account
+    /// of ours on it, or by its role.
     pub(super) fn is_our_list(&self, list: &List) -> bool {
-        objects::is_ours(&list.meta, &self.installation) || list.accounts().next().is_some()
+        objects::is_ours(&list.meta, &self.installation)
+            || list.accounts().next().is_some()
+            || list
+                .meta
+                .name
+                .as_deref()
+                .is_some_and(|name| plan::is_list(&self.installation, name, &list.role))
     }
 }
 

@@ -37,8 +37,8 @@ use crate::secrets::ExposeSecret as _;
 use crate::session::{Session, Workspace};
 use cache::Cache;
 pub(crate) use error::Error;
-pub(crate) use place::put;
 use place::{Meant, digest};
+pub(crate) use place::{may_replace, put};
 
 /// How long a token is asked for. The API server may give more, or less.
 const TTL_SECONDS: i64 = 3600;

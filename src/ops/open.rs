@@ -108,6 +108,11 @@ pub(crate) async fn open(
     })?;
     let (bytes, renewal) = match Renewal::from_bytes(&bytes) {
         Ok(renewal) => {
+            if overwrite == Overwrite::Never {
+                let identity = session.identity()?;
+                credential::may_replace(&session.workspace, identity, &renewal)
+                    .map_err(|error| Error::Renewal(Box::new(error)))?;
+            }
             let (text, place) = install(session, &renewal).await?;
             (text, Some(place))
         }

@@ -1,6 +1,6 @@
 //! Who had so much power that they could have kept some: said where they lose it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::{Error, find};
 use crate::domain::access::{self, Power};
@@ -12,21 +12,45 @@ use crate::domain::user::User;
 use crate::session::App;
 use crate::store::{self, ReadTxn};
 
-/// Where somebody had full access, or could open the manager's login, and so could have minted
-/// tokens of every account; looked up before they lose it.
+/// Of which accounts somebody can mint tokens; the later can more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Reach {
+    /// Of those that the issuer's login handles.
+    Users,
+    /// Of all.
+    Everything,
+}
+
+/// Where somebody had full access, or could open a login of the cluster's, and so could have minted
+/// tokens of accounts; looked up before they lose it.
 #[derive(Debug)]
 pub(crate) struct Reached {
     user: User,
-    clusters: BTreeSet<ClusterId>,
+    clusters: BTreeMap<ClusterId, Reach>,
 }
 
-/// Whether somebody has it now.
-fn has_it(tx: &ReadTxn<'_>, app: &App, user: &User, cluster: &Cluster) -> store::Result<bool> {
+/// What somebody can by the logins that they may open.
+fn opens(user: &User, cluster: &Cluster) -> Option<Reach> {
+    let may = |which| user.key.is_some() && policy::may_open(user, cluster, &which);
+    if may(Which::ManagerLogin) {
+        Some(Reach::Everything)
+    } else {
+        (cluster.issuer.is_some() && may(Which::IssuerLogin)).then_some(Reach::Users)
+    }
+}
+
+/// What somebody has now.
+fn reach(
+    tx: &ReadTxn<'_>,
+    app: &App,
+    user: &User,
+    cluster: &Cluster,
+) -> store::Result<Option<Reach>> {
     let access = find::access_of(tx, app, user, cluster)?;
     let project = find::project_role(tx, user, cluster)?;
     let (power, _) = access::strongest(access, project);
-    let opens = policy::may_open(user, cluster, &Which::ManagerLogin);
-    Ok(power == Some(Power::Full) || opens && user.key.is_some())
+    let by_power = (power == Some(Power::Full)).then_some(Reach::Everything);
+    Ok(by_power.max(opens(user, cluster)))
 }
 
 /// Where a user could have minted tokens until now. Asks no rule: what comes of it is said only
@@ -34,11 +58,12 @@ fn has_it(tx: &ReadTxn<'_>, app: &App, user: &User, cluster: &Cluster) -> store:
 pub(crate) fn by(app: &App, user: &UserRef) -> Result<Reached, Error> {
     let user = find::user(app, user)?;
     let clusters = app.store()?.read(|tx| {
-        let mut clusters = store::reached::by(tx, user.id)?;
+        let had = store::reached::by(tx, user.id)?.into_iter();
+        let mut clusters: BTreeMap<_, _> = had.map(|id| (id, Reach::Everything)).collect();
         for cluster in store::clusters::list(tx)? {
-            let opens = policy::may_open(&user, &cluster, &Which::ManagerLogin);
-            if opens && user.key.is_some() {
-                clusters.insert(cluster.id);
+            if let Some(opens) = opens(&user, &cluster) {
+                let most = clusters.entry(cluster.id).or_insert(opens);
+                *most = opens.max(*most);
             }
         }
         Ok::<_, store::Error>(clusters)
@@ -55,7 +80,7 @@ pub(crate) fn on(app: &App, cluster: &ClusterName) -> Result<Vec<Reached>, Error
         let mut found = Vec::new();
         for user in store::users::list(tx)? {
             if store::reached::by(tx, user.id)?.contains(&cluster.id) {
-                let clusters = BTreeSet::from([cluster.id]);
+                let clusters = BTreeMap::from([(cluster.id, Reach::Everything)]);
                 found.push(Reached { user, clusters });
             }
         }
@@ -70,7 +95,7 @@ impl Reached {
     }
 
     /// The clusters on which they have it no longer, by name.
-    pub(crate) fn lost(&self, app: &App) -> Result<Vec<ClusterName>, Error> {
+    pub(crate) fn lost(&self, app: &App) -> Result<Vec<(ClusterName, Reach)>, Error> {
         self.lost_where(app, |_| true)
     }
 
@@ -79,7 +104,7 @@ impl Reached {
         &self,
         app: &App,
         project: &ProjectName,
-    ) -> Result<Vec<ClusterName>, Error> {
+    ) -> Result<Vec<(ClusterName, Reach)>, Error> {
         let project = app.store()?.read(|tx| store::projects::find(tx, project))?;
         let project = project.map(|project| project.id);
         self.lost_where(app, |cluster| {
@@ -91,20 +116,23 @@ impl Reached {
         &self,
         app: &App,
         counts: impl Fn(&Cluster) -> bool,
-    ) -> Result<Vec<ClusterName>, Error> {
+    ) -> Result<Vec<(ClusterName, Reach)>, Error> {
         Ok(app.store()?.read(|tx| {
             let now = store::users::find(tx, &UserRef::Name(self.user.name.clone()))?;
             let mut lost = Vec::new();
             for cluster in store::clusters::list(tx)? {
-                if !self.clusters.contains(&cluster.id) || !counts(&cluster) {
+                let Some(had) = self.clusters.get(&cluster.id).copied() else {
+                    continue;
+                };
+                if !counts(&cluster) {
                     continue;
                 }
-                let still = match &now {
-                    Some(user) => has_it(tx, app, user, &cluster)?,
-                    None => false,
+                let has = match &now {
+                    Some(user) => reach(tx, app, user, &cluster)?,
+                    None => None,
                 };
-                if !still {
-                    lost.push(cluster.name);
+                if has < Some(had) {
+                    lost.push((cluster.name, had));
                 }
             }
             Ok::<_, store::Error>(lost)

@@ -257,19 +257,17 @@ pub(super) async fn run_on(
             None => Ok(()),
         }
     });
-    let take = Box::pin(async {
-        let ended = snapshot::ended(&snapshot);
-        let taking = connection.take(&ended, &desired);
-        match tokio::time::timeout(budget, taking).await {
-            Ok(taken) => taken,
-            Err(_) => Taken {
-                failures: vec![out_of_time(budget)],
-                ..Taken::default()
-            },
-        }
-    });
+    let take = Box::pin(taken_within(budget, &connection, (&snapshot, &desired)));
     let work = async {
         let taken = take.await;
+        let spent = started.elapsed();
+        let (unreplaced, now) = if depth == Depth::Pending {
+            // Before the lists are looked at: until then, who had its login puts back what is taken off.
+            let replaced = replaced(app, cluster, (&snapshot, &connection), journal, request);
+            Box::pin(replaced).await
+        } else {
+            (None, None)
+        };
         let is_done =
             depth == Depth::Pending && snapshot::only_takes(&snapshot) && taken.failures.is_empty();
         let only = match depth {
@@ -279,23 +277,26 @@ pub(super) async fn run_on(
         };
         let only = only.filter(|_| taken.failures.is_empty());
         if is_done {
-            return (taken, Ok(Given::default()));
+            return (taken, Ok(Given::default()), unreplaced);
         }
-        let left = budget.saturating_sub(started.elapsed());
-        let whole = Box::pin(give(
-            app,
-            cluster,
-            &connection,
-            (&snapshot, &desired, only),
-            (journal, request),
-        ));
+        let left = budget.saturating_sub(spent);
+        let whole = Box::pin(async {
+            let now = now.transpose()?;
+            let after = now.as_ref().map(ClusterSnapshot::desired);
+            let standing = (
+                now.as_ref().unwrap_or(&snapshot),
+                after.as_ref().unwrap_or(&desired),
+                only,
+            );
+            give(app, &connection, standing, (journal, request)).await
+        });
         let given = match tokio::time::timeout(left, whole).await {
             Ok(given) => given,
             Err(_) => Err(failed(out_of_time(budget))),
         };
-        (taken, given)
+        (taken, given, unreplaced)
     };
-    let ((mut taken, given), _told) = futures::join!(work, witness);
+    let ((mut taken, given, unreplaced), _told) = futures::join!(work, witness);
     let (reconciled, vanished, mut trouble) = match given {
         Ok(given) => (Some(given.reconciled), given.vanished, None),
         Err(error) => (None, None, Some(error)),
@@ -309,12 +310,7 @@ pub(super) async fn run_on(
     let outcome = (&snapshot, &taken, reconciled.as_ref());
     let looked_whole = !connection.is_issuer();
     let ended = record(app, cluster, outcome, (journal, request), looked_whole)?;
-    if depth == Depth::Pending && !snapshot.former.is_empty() && looked_whole {
-        // What fails of it stays pending; but for the issuer, it is not this command's matter.
-        let replaced = replace_former(app, cluster, (&snapshot, &connection), journal, request);
-        let failed = Box::pin(replaced).await.err();
-        trouble = trouble.or(failed.filter(|_| snapshot.issuer_to_replace().is_some()));
-    }
+    trouble = trouble.or(unreplaced);
     let mut notes = taken.notes;
     let mut changed: Vec<String> = taken.changed.iter().map(ToString::to_string).collect();
     let mut failures = taken.failures.into_iter();
@@ -339,6 +335,44 @@ pub(super) async fn run_on(
         relied_on,
         connection,
     })
+}
+
+/// Ends what must end, as far as that comes within a time.
+async fn taken_within(
+    budget: Duration,
+    connection: &Connection,
+    (snapshot, desired): (&ClusterSnapshot, &Desired),
+) -> Taken {
+    let ended = snapshot::ended(snapshot);
+    let taking = connection.take(&ended, desired);
+    match tokio::time::timeout(budget, taking).await {
+        Ok(taken) => taken,
+        Err(_) => Taken {
+            failures: vec![out_of_time(budget)],
+            ..Taken::default()
+        },
+    }
+}
+
+/// Ends the accounts that must go, where there are any and the login may; gives what failed of it where that
+/// is the issuer's, and what stands then: another account is ours.
+async fn replaced(
+    app: &App,
+    cluster: &Cluster,
+    (before, connection): (&ClusterSnapshot, &Connection),
+    journal: &Journal,
+    request: Option<EventSeq>,
+) -> (Option<Error>, Option<Result<ClusterSnapshot, Error>>) {
+    if connection.is_issuer() || before.former.is_empty() {
+        return (None, None);
+    }
+    let replaced = replace_former(app, cluster, (before, connection), journal, request);
+    // What fails of it stays pending; but for the issuer, it is not this command's matter.
+    let failed = Box::pin(replaced).await.err();
+    let failed = failed.filter(|_| before.issuer_to_replace().is_some());
+    let store = app.store().map_err(Error::from);
+    let now = store.and_then(|store| Ok(store.read(|tx| snapshot(tx, cluster.id))?));
+    (failed, Some(now))
 }
 
 /// Ends the accounts that must go; where the issuer is one of them, another takes its place first.
@@ -420,11 +454,11 @@ struct Given {
 /// Observes, ends what lost its account, and makes the cluster hold the rest of what the store says.
 async fn give(
     app: &App,
-    cluster: &Cluster,
     connection: &Connection,
     (snapshot, desired, only): (&ClusterSnapshot, &Desired, Option<NamedObjects>),
     (journal, request): (&Journal, Option<EventSeq>),
 ) -> Result<Given, Error> {
+    let cluster = &snapshot.cluster;
     if snapshot.orphans_pending && !connection.is_issuer() {
         Box::pin(learn_versions(app, cluster, connection, (journal, request))).await?;
     }
@@ -451,10 +485,8 @@ async fn give(
         Ok(reconciled) => Ok(Given {
             reconciled: ClusterChanges {
                 looked: look.with_write,
-                looked_at_write: began.filter(|_| {
-                    let mut beyond = reconciled.beyond.iter();
-                    reconciled.refused.is_empty() && !beyond.any(Object::is_place)
-                }),
+                looked_at_write: began
+                    .filter(|_| reconciled.refused.is_empty() && !reconciled.leaves_lists()),
                 ..reconciled
             },
             vanished,
@@ -487,7 +519,7 @@ fn record(
     let is_old = |at: Option<Timestamp>| at.is_none_or(|at| (app.now() - at).num_seconds() >= 60);
     let looked = reconciled.is_some_and(|it| it.looked_at_write.is_some());
     let stale = is_old(cluster.reached_at) || looked && is_old(cluster.looked_at);
-    let is_beyond = reconciled.is_some_and(|it| !it.beyond.is_empty());
+    let is_beyond = reconciled.is_some_and(ClusterChanges::leaves_lists);
     if !snapshot.is_pending() && !stale && !is_beyond {
         return Ok(vec![]);
     }

@@ -239,11 +239,11 @@ pub(crate) fn status(session: &Session) -> Result<Status, Error> {
                             credential.version
                         ),
                         why: None,
-                        until: credential.token_expires_at,
+                        until: credential.tokens_end_at(),
                     });
                 }
                 if let Some(at) = credential
-                    .token_expires_at
+                    .tokens_end_at()
                     .filter(|at| *at > now && *at < soon)
                 {
                     let version = credential.version;

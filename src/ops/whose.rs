@@ -18,9 +18,10 @@ use crate::domain::audit::Phase;
 use crate::domain::cluster::ManagerKind;
 use crate::domain::credential::{Credential, Delivery, State, Subject};
 use crate::domain::policy;
-use crate::domain::sealed::Which;
+use crate::domain::sealed::{SealedSecret, Which};
 use crate::domain::subject::SubjectName;
 use crate::domain::{KUBECONFIG_BYTES_MAX, Timestamp};
+use crate::kubernetes::issuer;
 use crate::kubernetes::manager::is_account_name;
 use crate::kubernetes::token::{Claims, claims};
 use crate::secrets::ExposeSecret;
@@ -266,7 +267,7 @@ fn ends_with(credential: &Credential, cluster: &str, own: bool) -> Option<String
     }
 }
 
-/// The manager of a cluster, to those who may open its login.
+/// The manager or the issuer of a cluster, to those who may open its login.
 fn manager(
     session: &Session,
     actor: &Principal,
@@ -276,31 +277,50 @@ fn manager(
 ) -> Result<Option<Known>, Error> {
     let clusters = session.store()?.read(store::clusters::list)?;
     let installation = find::installation(session)?;
+    let is_issuer = issuer::is_account_name(account);
+    let which = if is_issuer {
+        Which::IssuerLogin
+    } else {
+        Which::ManagerLogin
+    };
     let mut named = Vec::new();
     for cluster in clusters {
-        let may = policy::may_open(&actor.user, &cluster, &Which::ManagerLogin);
+        let may = policy::may_open(&actor.user, &cluster, &which);
         // An account that was the manager's before is not remembered once it is gone.
-        let is_its = cluster.manager == account || is_account_name(account);
-        if !may || !is_its || cluster.manager_kind == ManagerKind::Operator {
+        let is_its = cluster.manager == account || is_account_name(account) || is_issuer;
+        if !may || !is_its || !is_issuer && cluster.manager_kind == ManagerKind::Operator {
             continue;
         }
+        let secret = if is_issuer {
+            SealedSecret::issuer_login(&cluster)
+        } else {
+            Some(SealedSecret::manager_login(&cluster))
+        };
+        let Some(secret) = secret else {
+            continue;
+        };
         // With `--as` the key may open less than the rights allow: then nothing is proven.
-        let login = session.manager_login(&cluster, &installation);
+        let login = session.open_secret(&secret, &installation);
         let stored = login.is_ok_and(|login| login.expose_secret() == token);
+        let name = cluster.name.to_string();
         if stored {
-            return Ok(Some(of_manager(&cluster.name.to_string(), claims, true)));
+            return Ok(Some(of_login(&which, &name, claims, true)));
         }
-        named.push(cluster.name.to_string());
+        named.push(name);
     }
     Ok(match named.as_slice() {
         [] => None,
-        names => Some(of_manager(&names.join(","), claims, false)),
+        names => Some(of_login(&which, &names.join(","), claims, false)),
     })
 }
 
-fn of_manager(cluster: &str, claims: &Claims, stored: bool) -> Known {
+fn of_login(which: &Which, cluster: &str, claims: &Claims, stored: bool) -> Known {
+    let (owner, power) = match which {
+        Which::IssuerLogin => ("the issuer", Power::Write),
+        _ => ("the manager", Power::Full),
+    };
     Known {
-        owner: "the manager".to_owned(),
+        owner: owner.to_owned(),
         cluster: cluster.to_owned(),
         version: None,
         state: if stored {
@@ -309,7 +329,7 @@ fn of_manager(cluster: &str, claims: &Claims, stored: bool) -> Known {
             "not the stored one"
         }
         .to_owned(),
-        power: Power::Full,
+        power,
         ended_because: None,
         delivered: None,
         expires_at: end(claims),

@@ -99,6 +99,8 @@ pub(crate) fn effect(
         Effect::ReplaceManager { cluster, former } => managers::add_former(tx, *cluster, former)?,
         Effect::ReplaceIssuer { cluster, former } => {
             managers::add_former(tx, *cluster, &[former.as_str().into()])?;
+            // Whoever had it may have put others on the lists.
+            clusters::set_reach_pending(tx, *cluster)?;
         }
         // What is sealed or minted is no plain data: the change itself writes it, with the record of
         // when it ends.

@@ -3,7 +3,7 @@
 use kubegrant_sandbox::Sandbox;
 use serde_json::{Value, json};
 
-use crate::home::{CONFIG_MAPS, Home, PODS, call, get};
+use crate::home::{CONFIG_MAPS, Home, PODS, answer, call, get};
 
 const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
 
@@ -412,4 +412,124 @@ fn a_namespace_that_became_dangerous_loses_write_with_the_issuer_too() {
     kg.run("reconcile").success();
     kg.run("cluster check prod").success();
     assert_eq!(get(&bob, PODS), 200);
+}
+
+/// A list, by its path.
+fn list_at(kg: &Home, path: &str) -> Value {
+    answer(&kg.sandbox.admin_kubeconfig_token(), "GET", path, None)
+}
+
+/// Who is cut off had the issuer's login, and used it beside us: what he put on the lists goes with the
+/// account, and what he minted is said.
+#[test]
+fn what_a_former_owner_left_on_the_lists_goes_with_the_transfer() {
+    let mut kg = home();
+    kg.run("access grant bob -c prod --level write").success();
+    kg.download_for("bob");
+    let (issuer, id) = (issuer(&kg, "alice"), installation(&kg));
+    let accounts = "/api/v1/namespaces/kubegrant-users/serviceaccounts";
+    let account = json!({
+        "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": "backdoor" },
+    });
+    assert_eq!(call(&issuer, "POST", accounts, Some(&account)), 201);
+    let mint = json!({
+        "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {},
+    });
+    let minted = answer(
+        &issuer,
+        "POST",
+        &format!("{accounts}/backdoor/token"),
+        Some(&mint),
+    );
+    let minted = minted["status"]["token"].as_str().expect("a token");
+    let backdoor = kg.sandbox.kubeconfig_for_token(minted);
+    let edits = format!("{RBAC}/namespaces/default/rolebindings/kubegrant:{id}:edit");
+    let put = |labels: Value, kind: &str, namespace: &str| {
+        let mut list = list_at(&kg, &edits);
+        list["metadata"]["labels"] = labels;
+        list["subjects"] = json!([{ "kind": kind, "name": "backdoor", "namespace": namespace }]);
+        assert_eq!(call(&issuer, "PUT", &edits, Some(&list)), 200);
+    };
+    let ours = list_at(&kg, &edits)["metadata"]["labels"].clone();
+    put(ours, "ServiceAccount", "kubegrant-users");
+    assert_eq!(call(&backdoor, "POST", CONFIG_MAPS, Some(&map())), 201);
+    // With nothing of ours on it, and without our labels, it is ours all the same.
+    put(json!({}), "ServiceAccount", "default");
+    kg.run("cluster transfer prod --to carol --yes")
+        .success()
+        .says("'alice' handed out kubeconfigs on cluster 'prod'")
+        .says("kubegrant cluster rotate-accounts prod");
+    let list = list_at(&kg, &edits);
+    assert_eq!(list["subjects"].as_array().map(Vec::len), Some(1));
+    assert!(
+        list["subjects"][0]["name"]
+            .as_str()
+            .is_some_and(|it| it.starts_with("bob-"))
+    );
+    assert_eq!(call(&backdoor, "POST", CONFIG_MAPS, Some(&map())), 403);
+    kg.run("status").success();
+}
+
+#[test]
+fn an_owner_who_is_no_admin_does_not_widen_write() {
+    let mut kg = home();
+    for line in [
+        "cluster set prod --write-scope cluster --yes",
+        "cluster set prod --include kube-system --yes",
+        "cluster set prod --write-allow example.com/widgets --yes",
+    ] {
+        kg.run_as("alice", line)
+            .exit(4)
+            .says("may not let write reach or carry more on cluster 'prod'");
+    }
+    kg.run_as("alice", "cluster set prod --hold-back default --yes").exit(6);
+    kg.run("cluster set prod --write-scope cluster --yes")
+        .success();
+}
+
+/// An issuer lists the accounts of one namespace: what it does not see is not gone for that.
+#[test]
+fn an_issuer_that_ends_many_believes_none_gone_that_it_does_not_see() {
+    let mut kg = home();
+    for number in 0..34 {
+        let user = format!("dev-{number}");
+        kg.add_user(&user, "developer");
+        kg.run(&format!("access grant {user} -c prod --level read"))
+            .success();
+        kg.download_for(&user);
+    }
+    kg.run("kubeconfig download prod -f mine.conf").success();
+    let mine = kg.read("mine.conf");
+    let secrets = "/api/v1/namespaces/kube-system/secrets";
+    assert_eq!(get(&mine, secrets), 200);
+    kg.run_as("alice", "cluster archive prod --revoke-all --yes")
+        .exit(6);
+    assert_eq!(get(&mine, secrets), 200);
+    kg.run("kubeconfig show prod").says("revoking");
+    kg.run("reconcile").success();
+    assert_eq!(get(&mine, secrets), 401);
+}
+
+#[test]
+fn what_is_beyond_the_issuer_is_pending_and_said() {
+    let mut kg = home();
+    kg.run("kubeconfig download prod -f mine.conf").success();
+    let id = installation(&kg);
+    let admins = format!("{RBAC}/clusterrolebindings/kubegrant:{id}:cluster-admin");
+    let mut list = list_at(&kg, &admins);
+    let stranger =
+        json!({ "kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": "mallory" });
+    list["subjects"]
+        .as_array_mut()
+        .expect("subjects")
+        .push(stranger);
+    kg.sandbox.put_object(list).expect("stored");
+    kg.run_as("alice", "reconcile prod")
+        .exit(6)
+        .says("ask an organization owner or admin");
+    kg.run("status").exit(6);
+    kg.run("reconcile").success();
+    let list = list_at(&kg, &admins);
+    assert_eq!(list["subjects"].as_array().map(Vec::len), Some(1));
+    kg.run("status").success();
 }

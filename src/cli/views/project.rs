@@ -79,7 +79,7 @@ frozen! {
         let ending = shared.ending.iter().map(|(version, holders)| EndingVersion {
             version: version.version,
             holders: holders.clone(),
-            tokens_may_work_until: version.token_expires_at.map(Time),
+            tokens_may_work_until: version.tokens_end_at().map(Time),
         });
         cluster: String = shared.cluster.clone(),
         level: &'static str = shared.level.as_str(),

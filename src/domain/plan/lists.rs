@@ -24,9 +24,24 @@ pub(crate) const LEVELS: [&str; 3] = ["cluster-admin", "edit", "view"];
 
 /// The level that a list gives; nothing where it gives none.
 pub(crate) fn level_of(installation: &InstallationId, name: &str) -> Option<&'static str> {
+    list_of(installation, name).map(|(level, _)| level)
+}
+
+/// The level that a list gives, and which of its lists it is.
+pub(crate) fn list_of(installation: &InstallationId, name: &str) -> Option<(&'static str, Shard)> {
     let own = name.strip_prefix(&binding_name(installation, ""))?;
-    let (role, _) = Shard::split(own);
-    LEVELS.into_iter().find(|level| *level == role)
+    let (role, shard) = Shard::split(own);
+    let level = LEVELS.into_iter().find(|level| *level == role)?;
+    Some((level, shard))
+}
+
+/// Whether a binding is a list of ours by its name and role, whoever is on it and whatever its labels say:
+/// both could be changed by who works with a login of ours.
+pub(crate) fn is_list(installation: &InstallationId, name: &str, role: &RoleRef) -> bool {
+    level_of(installation, name).is_some_and(|level| {
+        let ours = binding_name(installation, level);
+        matches!(role, RoleRef::Cluster(role) if *role == level || *role == ours)
+    })
 }
 
 /// Lists by place and name: the role of each, and the accounts on it.

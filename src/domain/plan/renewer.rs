@@ -1,6 +1,6 @@
 //! The accounts that mint for others.
 
-use super::binding_name;
+use super::{Object, binding_name};
 use crate::domain::account_name;
 use crate::domain::installation::InstallationId;
 use crate::domain::power::Rule;
@@ -14,6 +14,12 @@ pub(crate) struct Renewer {
     pub(crate) of: String,
     /// Whether it mints its own too.
     pub(crate) is_rolling: bool,
+}
+
+/// Whether an object is the list of one of them.
+pub(crate) fn is_renewal(installation: &InstallationId, object: &Object) -> bool {
+    let prefix = binding_name(installation, "renew:");
+    matches!(object, Object::Binding(Some(_), name) if name.starts_with(&prefix))
 }
 
 impl Renewer {

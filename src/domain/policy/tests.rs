@@ -170,6 +170,7 @@ fn action_word(action: ClusterAction) -> &'static str {
         ClusterAction::Unarchive => "unarchive",
         ClusterAction::Delete => "delete",
         ClusterAction::Sensitive => "sensitive",
+        ClusterAction::WidenWrite => "widen-write",
         ClusterAction::Transfer => "transfer",
         ClusterAction::Operate => "operate",
         ClusterAction::BindLevel => "bind-level",

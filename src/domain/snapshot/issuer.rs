@@ -48,8 +48,8 @@ impl ClusterSnapshot {
         lost.into_iter().chain(out).collect()
     }
 
-    /// The end of what a user has where an issuer may handle it, once a role is theirs that escalates: no
-    /// owner who is no admin may hand that out.
+    /// The end of what a user has where an issuer may handle it, once a role is theirs that no owner who is
+    /// no admin may hand out.
     pub(crate) fn end_in_reach_of_issuer(&self, user: UserId) -> Vec<Effect> {
         let theirs = self
             .live_of(user)

@@ -7,6 +7,7 @@ use kube::api::{DeleteParams, ListParams, ObjectMeta, Preconditions};
 use tokio::time::Instant;
 
 use super::{Ending, Gone, finalizers};
+use crate::domain::account_name;
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::error::Error;
 use crate::kubernetes::kept;
@@ -45,7 +46,9 @@ impl Connection {
         let Ok(before) = self.all_accounts().await else {
             return BTreeMap::new();
         };
-        let free = ending.iter().filter_map(|it| {
+        // What an issuer does not list is not gone for that.
+        let looked_at = |it: &&Ending<'_>| self.sees(account_name::parts(it.account).0);
+        let free = ending.iter().filter(looked_at).filter_map(|it| {
             let meta = before.get(it.account)?;
             let is_free = meta.deletion_timestamp.is_none()
                 && finalizers(meta).is_empty()
@@ -67,7 +70,8 @@ impl Connection {
             return BTreeMap::new();
         };
         let since = Instant::now();
-        let gone = ending.iter().filter(|it| !after.contains_key(it.account));
+        let gone = ending.iter().filter(looked_at);
+        let gone = gone.filter(|it| !after.contains_key(it.account));
         gone.map(|it| {
             let by_us = before.contains_key(it.account);
             (it.account, Gone { since, by_us })

@@ -252,6 +252,12 @@ impl Change for Set {
             after.public = Some(public.clone());
         }
         let settings = Setting::between(cluster, &after);
+        let widens = settings.iter().any(|it| it.widens_write(cluster));
+        // An owner who opens no more than the issuer's login must not become cluster-admin by what the
+        // manager's then does for him.
+        if cluster.issuer.is_some() && (widens || !seen.insisted.is_empty()) {
+            who.may_on(rows.only()?, ClusterAction::WidenWrite)?;
+        }
         let set = |setting: &Setting| Effect::Set {
             cluster: cluster.id,
             setting: setting.clone(),

@@ -72,6 +72,14 @@ pub(crate) enum Error {
         #[source]
         source: ClusterError,
     },
+    /// Another renewal of that name lies there, which this one must not replace unasked.
+    #[error("the renewal that is installed for '{name}' {differs}")]
+    Installed {
+        /// Which.
+        name: RenewalName,
+        /// How they differ.
+        differs: String,
+    },
     /// The renewal could not be sealed.
     #[error("the renewal could not be sealed")]
     Seal(#[from] SealError),

@@ -13,7 +13,7 @@ use crate::artifact::file::{
 };
 use crate::artifact::renewal::{BYTES_MAX, Renewal, RenewalName};
 use crate::domain::text::{clean, hex};
-use crate::secrets::Recipient;
+use crate::secrets::{Identity, Recipient};
 use crate::session::Workspace;
 
 /// The folder of the renewals, below that of our data.
@@ -94,6 +94,43 @@ pub(crate) async fn put(
     };
     write_private(&path, &sealed, Overwrite::Force)?;
     Ok(path)
+}
+
+/// Refuses a renewal that would take the place of another which is newer, or of one that leads elsewhere:
+/// anybody may seal something to anybody. One that cannot be read is no loss.
+pub(crate) fn may_replace(
+    workspace: &Workspace,
+    identity: &Identity,
+    renewal: &Renewal,
+) -> Result<(), Error> {
+    let path = folder(workspace)?.join(renewal.name().file_name());
+    let Ok(sealed) = read_private(&path, BYTES_MAX) else {
+        return Ok(());
+    };
+    let Ok(installed) = Renewal::open(&sealed, identity) else {
+        return Ok(());
+    };
+    let (theirs, ours) = (&renewal.address, &installed.address);
+    let differs = if renewal.version < installed.version {
+        format!(
+            "is of version {}, and this one of version {}",
+            installed.version, renewal.version
+        )
+    } else if theirs.server != ours.server {
+        format!("asks {}, and this one {}", ours.server, theirs.server)
+    } else if renewal.cluster_uid != installed.cluster_uid
+        || theirs.ca_pem != ours.ca_pem
+        || theirs.tls_server_name != ours.tls_server_name
+        || theirs.proxy_url != ours.proxy_url
+    {
+        "trusts another API server than this one".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Error::Installed {
+        name: renewal.name(),
+        differs,
+    })
 }
 
 /// Waits for a lock, not for ever.

@@ -19,7 +19,7 @@ use crate::kubernetes::connection::Connection;
 use crate::kubernetes::observe::Look;
 use crate::ops::change::{self, About, Change, Decision, Recorded, Target, Who};
 use crate::ops::{Error, Obstacle, Unasked, excess, reconciling};
-use crate::session::Session;
+use crate::session::{ClusterLogin, Session};
 
 /// How often it is begun anew where what somebody has changes while it waits.
 const TRIES: usize = 3;
@@ -120,7 +120,11 @@ impl Change for Issue<'_> {
         let on = rows.only().map_err(Error::Refused)?;
         if self.terms.anew {
             // Who cannot open the cluster's login cannot finish: nothing is begun.
-            session.login(&on.cluster, &on.installation)?;
+            let login = session.login(&on.cluster, &on.installation)?;
+            if self.terms.renews && matches!(login, ClusterLogin::Issuer(_)) {
+                let cluster = on.cluster.name.clone();
+                return Err(Error::Obstacle(Obstacle::RenewsByManager(cluster)));
+            }
             return Ok(IssueSeen {
                 circumstances: Some(reconciling::circumstances(session, on)),
                 ..IssueSeen::default()

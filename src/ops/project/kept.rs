@@ -85,7 +85,7 @@ pub(in crate::ops) fn all(tx: &ReadTxn<'_>) -> store::Result<Vec<Kept>> {
                 project: name.to_string(),
                 version: credential.version,
                 power: credential.power,
-                ends_at: credential.token_expires_at,
+                ends_at: credential.tokens_end_at(),
             });
         }
     }

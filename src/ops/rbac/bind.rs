@@ -118,7 +118,7 @@ impl Change for Bind {
         };
         let is_new = existing(on, user.id, bound).is_none();
         let mut effects: Vec<Effect> = is_new.then(bind).into_iter().collect();
-        if is_new && seen.escalates.is_some() {
+        if is_new && (seen.escalates.is_some() || !bound.is_a_level()) {
             effects.extend(on.end_in_reach_of_issuer(user.id));
         }
         Ok(Decision {

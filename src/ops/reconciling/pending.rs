@@ -160,11 +160,7 @@ pub(in crate::ops) fn pending_access(
                     format!("version {version} of '{user}' is pending")
                 },
                 why: None,
-                until: if revoking {
-                    credential.token_expires_at
-                } else {
-                    None
-                },
+                until: credential.tokens_end_at().filter(|_| revoking),
             }
         })
         .chain(bindings)

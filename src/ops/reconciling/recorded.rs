@@ -4,7 +4,6 @@ use super::snapshot::{is_off, is_on, reaches, stands};
 use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::Cluster;
 use crate::domain::credential::{Credential, State};
-use crate::domain::plan::Object;
 use crate::domain::snapshot::ClusterSnapshot;
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::reconcile::ClusterChanges;
@@ -85,10 +84,10 @@ pub(super) fn record_outcome(
         let detail = "write reaches on the cluster what the settings say";
         journal.record(app, tx, Phase::Done, detail, request)?;
     }
-    let lacks_lists = reconciled.is_some_and(|it| it.beyond.iter().any(Object::is_place));
-    if lacks_lists && !snapshot.reach_pending {
+    let is_beyond = reconciled.is_some_and(ClusterChanges::leaves_lists);
+    if is_beyond && !snapshot.reach_pending {
         store::clusters::set_reach_pending(tx, cluster.id)?;
-        let detail = "where write reaches has changed: the issuer makes no list anew";
+        let detail = "what the issuer may not change on the cluster is left to the manager";
         journal.record(app, tx, Phase::Pending, detail, request)?;
     }
     let is_whole = |it: &ClusterChanges| it.refused.is_empty() && it.beyond.is_empty();
@@ -118,6 +117,11 @@ pub(super) async fn learn_versions(
         source,
     })?;
     app.store()?.write(|tx| {
+        let on = super::snapshot(tx, cluster.id)?;
+        let held: Vec<_> = held
+            .iter()
+            .filter(|(owner, version)| on.may_have_issued(owner, *version))
+            .collect();
         for (owner, version) in &held {
             store::credentials::raise_floor(tx, cluster.id, owner, *version)?;
         }

@@ -250,10 +250,7 @@ pub(super) fn reaches(on: &ClusterSnapshot, reconciled: &ClusterChanges) -> bool
         Object::Role(name) | Object::Binding(None, name) => is_ours(name),
         Object::Binding(Some(_), name) => is_ours(name) && reconciled.kept.contains(object),
     };
-    let is_beyond = |object: &Object| matches!(object, Object::Binding(..) | Object::Role(_));
-    !reconciled.is_moving
-        && !reconciled.refused.keys().any(is_wrong)
-        && !reconciled.beyond.iter().any(is_beyond)
+    !reconciled.is_moving && !reconciled.refused.keys().any(is_wrong) && !reconciled.leaves_lists()
 }
 
 /// Whether the lists of a binding are on the cluster.
