@@ -236,6 +236,16 @@ fn what_the_issuer_cannot_waits_for_an_admin_and_whoever_lost_the_cluster_has_no
     });
     assert!(written, "the API server hears of it");
     home.run_as("alice", "reconcile").success();
+    // Nor does it make the list of readers anew.
+    let view = format!("{RBAC}/clusterrolebindings/kubegrant:{id}:view");
+    world.admin().delete(&view).expect(200);
+    bob.caller.wait_for("/api/v1/pods", &[403]);
+    home.run_as("alice", "reconcile")
+        .exit(6)
+        .says("more than its issuer may");
+    home.run("reconcile").success();
+    bob.caller.wait_for("/api/v1/pods", &[200]);
+    home.run_as("alice", "reconcile").success();
     // Whoever may open the issuer's login no longer may have kept it.
     let (kept, account) = (issuer(&home, "alice", &bob), levels::issuer(world, &id));
     kept.get(USERS).expect(200);
