@@ -236,6 +236,16 @@ fn what_the_issuer_cannot_waits_for_an_admin_and_whoever_lost_the_cluster_has_no
     });
     assert!(written, "the API server hears of it");
     home.run_as("alice", "reconcile").success();
+    // Nor does it make the list of readers anew.
+    let view = format!("{RBAC}/clusterrolebindings/kubegrant:{id}:view");
+    world.admin().delete(&view).expect(200);
+    bob.caller.wait_for("/api/v1/pods", &[403]);
+    home.run_as("alice", "reconcile")
+        .exit(6)
+        .says("more than its issuer may");
+    home.run("reconcile").success();
+    bob.caller.wait_for("/api/v1/pods", &[200]);
+    home.run_as("alice", "reconcile").success();
     // Whoever may open the issuer's login no longer may have kept it.
     let (kept, account) = (issuer(&home, "alice", &bob), levels::issuer(world, &id));
     kept.get(USERS).expect(200);
@@ -297,4 +307,28 @@ fn a_cluster_that_is_worked_on_with_the_operators_login_has_an_issuer_too() {
     if world.has_controllers() {
         assert_eq!(left(world, &id), std::collections::BTreeSet::new());
     }
+}
+
+#[test]
+fn whoever_has_a_role_loses_the_level_at_once_and_the_rest_by_an_admin() {
+    let world = world::alone(None);
+    let home = hers(world.as_ref());
+    home.run("rbac bind bob -c prod --cluster-role view -n default")
+        .success();
+    home.run_as("alice", "access grant bob -c prod --level write")
+        .success();
+    let bob = home.download("bob");
+    assert_eq!(bob.account.namespace, "kubegrant", "out of her reach");
+    let maps = config_maps("default");
+    bob.caller.wait_for("/api/v1/pods", &[200]);
+    bob.caller.post(&maps, &config_map("m")).expect(201);
+    home.run_as("alice", "access revoke bob -c prod --yes")
+        .exit(6)
+        .says("ask 'ana' to run `kubegrant reconcile prod`");
+    bob.caller.get("/api/v1/pods").expect(403);
+    bob.caller.post(&maps, &config_map("m")).expect(403);
+    home.run_as("alice", "status").exit(6);
+    home.run("reconcile").success();
+    is_dead(&bob.caller);
+    home.run_as("alice", "status").success();
 }
