@@ -110,8 +110,8 @@ fn a_forged_number_uses_no_numbers_up() {
     let mut bobs = all.filter(|(name, _)| name.contains("/bob-"));
     let (_, mut forged) = bobs.next().expect("bob's account");
     let meta = forged["metadata"].as_object_mut().expect("metadata");
-    let _ = meta.remove("uid");
-    let _ = meta.insert("name".to_owned(), "bob-0badcafe-v4294967295".into());
+    drop(meta.remove("uid"));
+    drop(meta.insert("name".to_owned(), "bob-0badcafe-v4294967295".into()));
     kg.sandbox.put_object(forged).expect("stored");
     kg.run("restore b.db --yes").success();
     kg.run("reconcile").success();

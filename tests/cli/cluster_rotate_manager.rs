@@ -148,12 +148,13 @@ fn nothing_outlives_the_account_that_it_was_minted_for() {
 
 #[test]
 fn whatever_answer_is_lost_one_account_is_the_manager() {
-    for verb in [
-        "cluster rotate-manager prod",
-        "cluster relink prod --kubeconfig admin.conf --yes",
+    // Some answers of each: the faults of tests/proof.sh lose them all.
+    for (first, verb) in [
+        (1, "cluster rotate-manager prod"),
+        (3, "cluster relink prod --kubeconfig admin.conf --yes"),
     ] {
         let mut reached_the_end = false;
-        for nth in 1..160 {
+        for nth in (first..160).step_by(4) {
             let mut kg = Home::with(Sandbox::builder().token_cache(false));
             let old = login(&kg);
             let minted = mint(&kg, "kubegrant-manager");

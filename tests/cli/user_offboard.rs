@@ -170,8 +170,8 @@ fn a_cluster_that_is_away_and_changes_hands_is_owed_once() {
     let receipt = ran.exit(6).json();
     assert_eq!(
         receipt["pending"].as_array().map(Vec::len),
-        // Its version, and the issuer whose login it could open: each once.
-        Some(2),
+        // Its version, the issuer whose login it could open, and the lists that this one writes: each once.
+        Some(3),
         "{receipt}"
     );
 }

@@ -59,7 +59,7 @@ fn a_foreign_binding_under_our_name_is_left_alone_and_nothing_is_handed_out() {
         "kind": "ClusterRoleBinding",
         "metadata": { "name": format!("kubegrant:{installation}:view") },
         "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
-            "name": "view" },
+            "name": "edit" },
         "subjects": [] });
     home.sandbox.put_object(foreign).expect("it takes it");
     let ran = home
