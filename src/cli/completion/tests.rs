@@ -238,6 +238,12 @@ fn every_other_command_touches_no_organization() {
         }));
     }
     // What they do is nobody's business but who runs them.
-    let others = ["kubeconfig remove", "open", "audit verify", "completions"];
+    let others = [
+        "kubeconfig remove",
+        "open",
+        "credential",
+        "audit verify",
+        "completions",
+    ];
     assert_eq!(missing, others);
 }
