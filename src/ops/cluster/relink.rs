@@ -115,10 +115,9 @@ impl Change for Relink {
             cluster: before.id,
             former: it.account.clone(),
         });
-        let replace: Vec<Effect> = [replace].into_iter().chain(issuer).collect();
         let Some(pins) = &seen.pins else {
             return Ok(Decision {
-                effects: replace,
+                effects: [replace].into_iter().chain(issuer).collect(),
                 reaches_clusters: true,
                 ..Decision::default()
             });
@@ -133,13 +132,15 @@ impl Change for Relink {
                 setting,
             })
             .collect();
+        // The one before goes when the new one is stored, and not before.
+        later.extend(issuer);
         if is_rebuilt {
             let live = on.credentials.iter().filter(|it| it.state.is_live());
             later.extend(live.map(|it| on.end_of(it, "the cluster was rebuilt")));
         }
         let notes = seen.survey.to_agree.iter().chain(&seen.survey.warnings);
         Ok(Decision {
-            effects: replace,
+            effects: vec![replace],
             later,
             detail: detail(&self.cluster, &pins.address.server, is_rebuilt),
             notes: notes.map(|what| format!("although {what}")).collect(),
