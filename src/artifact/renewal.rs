@@ -15,9 +15,10 @@ use serde::{Deserialize, Serialize};
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::domain::Timestamp;
+use crate::domain::account_name::Home;
 use crate::domain::cluster::Address;
 use crate::domain::installation::InstallationId;
-use crate::domain::name::{ClusterName, parse_namespace};
+use crate::domain::name::ClusterName;
 use crate::domain::subject::SubjectName;
 use crate::secrets::{Identity, OpenError, Recipient, SealError, open_file, seal_file};
 
@@ -326,7 +327,9 @@ impl Document {
                 tls_server_name: self.tls_server_name.clone(),
                 proxy_url: self.proxy_url.clone(),
             },
-            namespace: field("namespace", parse_namespace(&self.namespace))?,
+            namespace: field("namespace", Home::of(&self.namespace).ok_or(()))?
+                .namespace()
+                .to_owned(),
             account: self.account.clone(),
             renewer: self.renewer.clone(),
             is_rolling: self.rolling,

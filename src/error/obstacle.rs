@@ -21,6 +21,10 @@ pub(super) fn kind(obstacle: &Obstacle) -> (Kind, String) {
             Kind::Denied,
             "leave out `--renew`, or ask an organization owner or admin to hand it over",
         ),
+        O::MintedByManager { .. } => (
+            Kind::Denied,
+            "ask an organization owner or admin to hand it over",
+        ),
         O::NoKubeconfig => (
             Kind::Usage,
             "name one with `--kubeconfig FILE`, or set KUBECONFIG",

@@ -4,6 +4,7 @@
 //! An account that could mint for itself would turn a stolen token of minutes into one of years; so it is
 //! another one that mints, and its token lies sealed. What was minted dies with the account that works.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -16,7 +17,6 @@ use super::connection::Connection;
 use super::error::Error;
 use super::levels::policy_rule;
 use super::list::Scope;
-use super::lists::gone;
 use super::objects;
 use super::trial::NEWS_MAX;
 use crate::domain::credential::TTL_SECONDS_MIN;
@@ -38,10 +38,7 @@ impl Connection {
         account: &Account,
     ) -> Result<(), Error> {
         let (name, namespace) = (renewer.role(&self.installation), renewer.namespace());
-        let role = rbac::Role {
-            metadata: self.meta(&name, Some(namespace)),
-            rules: Some(renewer.rules().iter().map(policy_rule).collect()),
-        };
+        let role = self.renewers_role(renewer);
         let binding = rbac::RoleBinding {
             metadata: self.meta(&name, Some(namespace)),
             role_ref: rbac::RoleRef {
@@ -93,38 +90,50 @@ impl Connection {
         let (_, _) = futures::join!(bindings.delete(name, &params), roles.delete(name, &params));
     }
 
-    /// Removes Roles of pairs that are no more; gives how many. Their bindings are lists, and go as such.
-    pub(crate) async fn sweep_renewals(&self, desired: &Desired) -> Result<usize, Error> {
+    /// Removes Roles of pairs that are no more, as far as nobody refuses: they give nothing. Makes those anew
+    /// that somebody deleted, and gives their names. Their bindings are lists, and go and come as such.
+    pub(crate) async fn mend_renewals(&self, desired: &Desired) -> Result<Vec<String>, Error> {
+        let mended = self
+            .homes
+            .iter()
+            .map(|home| self.mend_renewals_in(home.namespace(), desired));
+        let mended = futures::future::try_join_all(mended).await?;
+        Ok(mended.into_iter().flatten().collect())
+    }
+
+    async fn mend_renewals_in(
+        &self,
+        namespace: &'static str,
+        desired: &Desired,
+    ) -> Result<Vec<String>, Error> {
         let wanted = desired.renewers.iter();
-        let wanted: Vec<String> = wanted.map(|it| it.role(&self.installation)).collect();
+        let wanted = wanted.filter(|it| it.namespace() == namespace);
+        let mut missing: BTreeMap<String, &Renewer> =
+            wanted.map(|it| (it.role(&self.installation), it)).collect();
         let ours = ListParams::default().labels(&objects::selector(&self.installation));
         let prefix = binding_name(&self.installation, "renew:");
-        let is_over = |name: &String| name.starts_with(&prefix) && !wanted.contains(name);
-        let listed = self.homes.iter().map(|home| {
-            let (ours, is_over) = (&ours, &is_over);
-            async move {
-                let there = Scope::Namespace(home.namespace());
-                let name = |meta: ObjectMeta| meta.name.filter(is_over);
-                let listed = self
-                    .list_metadata::<rbac::Role, _>("our Roles", there, ours, name)
-                    .await?;
-                Ok::<_, Error>((home.namespace(), listed))
-            }
-        });
-        let mut removed = 0;
-        for (namespace, names) in futures::future::try_join_all(listed).await? {
-            let roles = &self.roles_in(namespace);
-            let ended = names.iter().map(|name| async move {
-                let deleted = roles.delete(name, &DeleteParams::default()).await;
-                gone(deleted.map(drop), &format!("Role '{name}'"))
-            });
-            removed += names.len();
-            join_all(ended)
-                .await
-                .into_iter()
-                .collect::<Result<(), Error>>()?;
+        let name = |meta: ObjectMeta| meta.name.filter(|name| name.starts_with(&prefix));
+        let there = Scope::Namespace(namespace);
+        let mut over = self
+            .list_metadata::<rbac::Role, _>("our Roles", there, &ours, name)
+            .await?;
+        over.retain(|name| missing.remove(name).is_none());
+        let roles = &self.roles_in(namespace);
+        let params = &DeleteParams::default();
+        join_all(over.iter().map(|name| roles.delete(name, params))).await;
+        for (name, renewer) in &missing {
+            let role = self.renewers_role(renewer);
+            self.put(roles, name, &role).await?;
         }
-        Ok(removed)
+        Ok(missing.into_keys().collect())
+    }
+
+    fn renewers_role(&self, renewer: &Renewer) -> rbac::Role {
+        let name = renewer.role(&self.installation);
+        rbac::Role {
+            metadata: self.meta(&name, Some(renewer.namespace())),
+            rules: Some(renewer.rules().iter().map(policy_rule).collect()),
+        }
     }
 }
 

@@ -364,8 +364,16 @@ pub(super) async fn finish(
     } else {
         (cluster.clone(), connection)
     };
-    let is_listed = |issuer: &Issuer| listed.iter().any(|it| it.name == issuer.account);
-    let cluster = if cluster.issuer.as_ref().is_some_and(is_listed) {
+    let is_over = match &cluster.issuer {
+        None => false,
+        Some(issuer) if listed.iter().any(|it| it.name == issuer.account) => true,
+        // Somebody deleted it, or the store is one of before another took its place.
+        Some(issuer) => {
+            let uid = connection.uid_of(&issuer.account).await;
+            uid.map_err(failed(&cluster))?.is_none()
+        }
+    };
+    let cluster = if is_over {
         let renewed = renew_issuer(session, &cluster, &connection, journal, None);
         let after = Box::pin(renewed).await?;
         let issuer = after.issuer.iter().map(|it| &it.account);

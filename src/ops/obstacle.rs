@@ -26,6 +26,16 @@ pub(crate) enum Obstacle {
     /// A kubeconfig that renews itself needs a pair of accounts, which an issuer cannot make.
     #[error("a kubeconfig that renews itself is more than the issuer of cluster '{0}' may make")]
     RenewsByManager(ClusterName),
+    /// The account of a version is one that an issuer must not mint for.
+    #[error(
+        "the issuer of cluster '{cluster}' mints no token for '{user}', who has a role there, or had access before the issuer"
+    )]
+    MintedByManager {
+        /// Which cluster.
+        cluster: ClusterName,
+        /// Whose version it is.
+        user: String,
+    },
     /// There is no kubeconfig to read.
     #[error("there is no kubeconfig")]
     NoKubeconfig,

@@ -237,11 +237,14 @@ async fn reconcile_one(
             .store()?
             .read(|tx| reconciling::snapshot(tx, cluster.id))?
             .desired();
-        // What let accounts renew that are gone: it gives nobody anything, and fails nobody.
-        let swept = connection.sweep_renewals(&desired);
+        // What fails of it gives nobody anything: the next `reconcile` tries again.
+        let mended = connection.mend_renewals(&desired);
         let finished = manager::finish(session, cluster, connection.clone(), journal, None);
-        let (_swept, finished) = futures::join!(swept, finished);
-        finished
+        let (mended, finished) = futures::join!(mended, finished);
+        let mut changed = finished?;
+        let mended = mended.unwrap_or_default().into_iter();
+        changed.extend(mended.map(|name| format!("Role '{name}' is there again")));
+        Ok::<_, Error>(changed)
     };
     let finished = Box::pin(finished).await;
     let mut reconciled = reconciled?;

@@ -261,12 +261,13 @@ pub(super) async fn run_on(
     let work = async {
         let taken = take.await;
         let spent = started.elapsed();
-        let (unreplaced, now) = if depth == Depth::Pending {
+        let issuer_goes = depth == Depth::Whole && snapshot.issuer_to_replace().is_some();
+        let (replaced, now) = if depth == Depth::Pending || issuer_goes {
             // Before the lists are looked at: until then, who had its login puts back what is taken off.
-            let replaced = replaced(app, cluster, (&snapshot, &connection), journal, request);
-            Box::pin(replaced).await
+            let before = (&snapshot, &connection);
+            Box::pin(replace(app, cluster, before, journal, request)).await
         } else {
-            (None, None)
+            (Replaced::default(), None)
         };
         let is_done =
             depth == Depth::Pending && snapshot::only_takes(&snapshot) && taken.failures.is_empty();
@@ -277,7 +278,7 @@ pub(super) async fn run_on(
         };
         let only = only.filter(|_| taken.failures.is_empty());
         if is_done {
-            return (taken, Ok(Given::default()), unreplaced);
+            return (taken, Ok(Given::default()), replaced);
         }
         let left = budget.saturating_sub(spent);
         let whole = Box::pin(async {
@@ -294,9 +295,9 @@ pub(super) async fn run_on(
             Ok(given) => given,
             Err(_) => Err(failed(out_of_time(budget))),
         };
-        (taken, given, unreplaced)
+        (taken, given, replaced)
     };
-    let ((mut taken, given, unreplaced), _told) = futures::join!(work, witness);
+    let ((mut taken, given, replaced), _told) = futures::join!(work, witness);
     let (reconciled, vanished, mut trouble) = match given {
         Ok(given) => (Some(given.reconciled), given.vanished, None),
         Err(error) => (None, None, Some(error)),
@@ -310,9 +311,10 @@ pub(super) async fn run_on(
     let outcome = (&snapshot, &taken, reconciled.as_ref());
     let looked_whole = !connection.is_issuer();
     let ended = record(app, cluster, outcome, (journal, request), looked_whole)?;
-    trouble = trouble.or(unreplaced);
+    trouble = trouble.or(replaced.trouble);
     let mut notes = taken.notes;
     let mut changed: Vec<String> = taken.changed.iter().map(ToString::to_string).collect();
+    changed.extend(replaced.issuer);
     let mut failures = taken.failures.into_iter();
     if let Some(reconciled) = reconciled {
         changed.extend(reconciled.changed.iter().map(ToString::to_string));
@@ -354,25 +356,39 @@ async fn taken_within(
     }
 }
 
-/// Ends the accounts that must go, where there are any and the login may; gives what failed of it where that
-/// is the issuer's, and what stands then: another account is ours.
-async fn replaced(
+/// What came of ending the accounts that must go.
+#[derive(Default)]
+struct Replaced {
+    /// The account that is the issuer since, in words.
+    issuer: Option<String>,
+    /// What failed of it, where the issuer is one of them; all else stays pending, and is no matter of the
+    /// command that found it.
+    trouble: Option<Error>,
+}
+
+/// Ends the accounts that must go, where there are any and the login may; gives what stands then, too: another
+/// account may be ours.
+async fn replace(
     app: &App,
     cluster: &Cluster,
     (before, connection): (&ClusterSnapshot, &Connection),
     journal: &Journal,
     request: Option<EventSeq>,
-) -> (Option<Error>, Option<Result<ClusterSnapshot, Error>>) {
+) -> (Replaced, Option<Result<ClusterSnapshot, Error>>) {
     if connection.is_issuer() || before.former.is_empty() {
-        return (None, None);
+        return (Replaced::default(), None);
     }
     let replaced = replace_former(app, cluster, (before, connection), journal, request);
-    // What fails of it stays pending; but for the issuer, it is not this command's matter.
     let failed = Box::pin(replaced).await.err();
-    let failed = failed.filter(|_| before.issuer_to_replace().is_some());
     let store = app.store().map_err(Error::from);
     let now = store.and_then(|store| Ok(store.read(|tx| snapshot(tx, cluster.id))?));
-    (failed, Some(now))
+    let issuer = now.iter().find_map(|now| now.cluster.issuer.as_ref());
+    let issuer = issuer.filter(|it| Some(*it) != before.cluster.issuer.as_ref());
+    let replaced = Replaced {
+        issuer: issuer.map(|it| format!("account '{}' is the issuer", it.account)),
+        trouble: failed.filter(|_| before.issuer_to_replace().is_some()),
+    };
+    (replaced, Some(now))
 }
 
 /// Ends the accounts that must go; where the issuer is one of them, another takes its place first.

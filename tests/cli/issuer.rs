@@ -384,10 +384,40 @@ fn an_issuer_that_somebody_deleted_is_named_and_made_anew() {
     kg.run("cluster check prod")
         .exit(6)
         .says("issuer: log in, as its login is refused");
-    kg.run("cluster rotate-manager prod").success();
+    // `reconcile` makes another, as where the store is one of before another took its place.
+    kg.run("reconcile prod").success().says("is the issuer");
     kg.run("cluster check prod").success();
     kg.run_as("alice", "kubeconfig download prod --user bob --force")
         .success();
+}
+
+#[test]
+fn whom_the_issuer_cannot_serve_is_sent_to_an_admin() {
+    let mut kg = home();
+    kg.run("rbac bind bob -c prod --cluster-role view -n default")
+        .success();
+    kg.run("access grant bob -c prod --level read").success();
+    kg.download_for("bob");
+    let versions = kg.accounts();
+    kg.run_as("alice", "kubeconfig download prod --user bob --force")
+        .exit(4)
+        .says("mints no token for 'bob'")
+        .says("ask an organization owner or admin");
+    assert_eq!(kg.accounts(), versions);
+    kg.run("status").success();
+}
+
+#[test]
+fn a_store_from_before_another_issuer_makes_one_again() {
+    let mut kg = home();
+    kg.run("backup b.db").success();
+    kg.run("cluster transfer prod --to bob --yes").success();
+    kg.run("restore b.db --yes").success();
+    kg.run("reconcile").success().says("is the issuer");
+    kg.run("cluster check prod").success();
+    kg.run_as("alice", "access grant carol -c prod --level read")
+        .success();
+    download_as(&mut kg, "alice", "carol");
 }
 
 #[test]

@@ -198,6 +198,25 @@ fn what_cannot_be_is_said_before_anything_is_made() {
     kg.run("status").success();
 }
 
+/// Whoever deletes the Role ends the renewing, not the access: the next `reconcile` makes it anew.
+#[test]
+fn a_role_that_somebody_deleted_is_made_anew() {
+    let mut kg = Home::with(Sandbox::builder().token_cache(false));
+    kg.run("kubeconfig download prod --renew").success();
+    let file = kg.read("prod.kubeconfig");
+    let all = kg.objects("Role").into_iter();
+    let mut names = all.filter(|(name, _)| name.contains(":renew:"));
+    let (name, _) = names.next().expect("its Role");
+    let (namespace, name) = name.split_once('/').expect("a namespace");
+    let group = "rbac.authorization.k8s.io/v1";
+    kg.sandbox
+        .remove_object(group, "Role", Some(namespace), name);
+    kg.run("reconcile").success().says("is there again");
+    let login = ask(&mut kg, "olivia", &file);
+    assert_eq!(get(&login, PODS), 200);
+    kg.run("cluster check prod").success();
+}
+
 #[test]
 fn a_renewal_that_is_installed_is_not_replaced_unasked() {
     let mut kg = Home::with(Sandbox::builder().token_cache(false));

@@ -188,7 +188,11 @@ fn a_field_that_could_lead_elsewhere_is_refused_by_name() {
         ),
         ("proxy_url", "proxy address", &["", "http://a\nb"]),
         ("cluster_uid", "cluster UID", &["", "a\u{1b}[2J"]),
-        ("namespace", "namespace", &["", "..", "a/b", "a%2fb", "A"]),
+        (
+            "namespace",
+            "namespace",
+            &["", "..", "a/b", "a%2fb", "A", "default", "kube-system"],
+        ),
         (
             "account",
             "account",

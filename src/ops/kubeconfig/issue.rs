@@ -7,7 +7,7 @@ use super::{Asked, overtaken, trial};
 use crate::domain::Confirmed;
 use crate::domain::access::Power;
 use crate::domain::action::Action;
-use crate::domain::credential::{Renews, Subject};
+use crate::domain::credential::{Renews, State, Subject};
 use crate::domain::effect::Effect;
 use crate::domain::people::Named;
 use crate::domain::policy::ClusterAction;
@@ -135,6 +135,14 @@ impl Change for Issue<'_> {
         if self.terms.renews && connection.is_issuer() {
             let cluster = on.cluster.name.clone();
             return Err(Error::Obstacle(Obstacle::RenewsByManager(cluster)));
+        }
+        // The issuer mints nothing where those stand who have more than write, or a role of their own.
+        let live = on.live(self.case.of).filter(|it| it.state == State::Active);
+        if connection.is_issuer() && live.is_some_and(|it| !connection.sees(it.account.home())) {
+            return Err(Error::Obstacle(Obstacle::MintedByManager {
+                cluster: on.cluster.name.clone(),
+                user: self.case.owner.to_string(),
+            }));
         }
         let circumstances = reconciling::circumstances(session, on);
         let excess = if self.begins(on, &circumstances) {
