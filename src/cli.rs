@@ -14,13 +14,18 @@ pub(crate) mod generate;
 mod global;
 mod init;
 mod kubeconfig;
+mod login;
 mod open;
 mod project;
 pub(crate) mod prompt;
 mod rbac;
 mod reached;
 mod reconcile;
+mod relay;
+mod remote;
 mod restore;
+mod serve;
+mod session;
 mod shell;
 mod ssh_key;
 mod status;
@@ -110,6 +115,12 @@ enum Command {
     Audit(audit::AuditCommand),
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
+    Serve(serve::ServeArgs),
+    Login(login::LoginArgs),
+    Logout(login::LogoutArgs),
+    /// Manage who is logged in at `kubegrant serve`
+    #[command(subcommand)]
+    Session(session::SessionCommand),
     Completions(completions::CompletionsArgs),
 }
 
@@ -129,11 +140,12 @@ pub(crate) fn run(args: &[OsString], env: Env) -> u8 {
 
 /// Runs a command over what others in this process use too, if it is given.
 pub(crate) fn run_over(app: Option<&Arc<App>>, args: &[OsString], mut env: Env) -> u8 {
-    let parsed = command()
-        .try_get_matches_from(args)
-        .and_then(|matches| Cli::from_arg_matches(&matches));
-    let cli = match parsed {
-        Ok(cli) => cli,
+    let parsed = command().try_get_matches_from(args).and_then(|matches| {
+        let cli = Cli::from_arg_matches(&matches)?;
+        Ok((matches, cli))
+    });
+    let (matches, cli) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => return say_usage(error, &mut env),
     };
     let settings = Settings {
@@ -142,7 +154,17 @@ pub(crate) fn run_over(app: Option<&Arc<App>>, args: &[OsString], mut env: Env) 
         color: cli.global.color.into(),
     };
     let mut output = Output::new(&mut env, settings);
-    match dispatch(app, cli, env, &mut output) {
+    let server = match app {
+        None => remote::server(&cli, &env),
+        // What carries commands out for others asks nobody else.
+        Some(_) => Ok(None),
+    };
+    let done = match server {
+        Err(failure) => Err(failure),
+        Ok(Some(server)) => remote::run(&matches, cli, &server, env, &mut output),
+        Ok(None) => dispatch(app, cli, env, &mut output),
+    };
+    match done {
         Ok(()) => EXIT_OK,
         Err(failure) => say_failure(&failure, &mut output),
     }
@@ -226,6 +248,11 @@ fn dispatch(
     }
     if let Command::Credential(args) = &cli.command {
         return credential::run(args, &cli.global, env, output);
+    }
+    match &cli.command {
+        Command::Login(args) => return login::log_in(args, &cli, env, output),
+        Command::Logout(args) => return login::log_out(args, &cli, env, output),
+        _ => {}
     }
     cli.global.output.refuse_token()?;
     let is_reconcile = matches!(cli.command, Command::Reconcile(_));
@@ -330,7 +357,7 @@ async fn verb(command: Command, context: &mut Context<'_>) -> Result<(), Failure
         Command::Shell(args) => Box::pin(shell::run(args, context)).await,
         Command::Open(args) => Box::pin(open::run(args, context)).await,
         // Answered before there is a session.
-        Command::Credential(_) => Ok(()),
+        Command::Credential(_) | Command::Login(_) | Command::Logout(_) => Ok(()),
         Command::Team(command) => team::run(command, context).await,
         Command::SshKey(command) => Box::pin(ssh_key::run(command, context)).await,
         Command::Rbac(command) => Box::pin(rbac::run(command, context)).await,
@@ -338,6 +365,8 @@ async fn verb(command: Command, context: &mut Context<'_>) -> Result<(), Failure
         Command::Audit(command) => audit::run(command, context).await,
         Command::Backup(args) => backup::run(&args, context),
         Command::Restore(args) => Box::pin(restore::run(args, context)).await,
+        Command::Serve(args) => Box::pin(serve::run(args, context)).await,
+        Command::Session(command) => session::run(command, context),
         Command::Completions(_) => Ok(()),
     }
 }

@@ -19,6 +19,7 @@ pub(crate) mod escalation;
 pub(crate) mod excess;
 pub(crate) mod installation;
 pub(crate) mod level;
+pub(crate) mod login;
 pub(crate) mod mark;
 pub(crate) mod name;
 pub(crate) mod node_address;

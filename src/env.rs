@@ -9,6 +9,7 @@ mod fixed;
 mod input;
 mod interrupt;
 mod real;
+mod remote;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -22,6 +23,7 @@ pub use base_dirs::BaseDirs;
 pub use fixed::Fixture;
 pub use input::{Echo, Input, ReadError, Typed};
 pub use interrupt::{Hold, Interrupt};
+pub use remote::{Host, Remote, Said};
 
 /// Tells the time.
 pub trait Clock: Send + Sync {
@@ -71,6 +73,8 @@ pub struct Env {
     pub parent_id: Option<u32>,
     /// Whether the run was asked to stop.
     pub interrupt: Interrupt,
+    /// For whom it is carried out, if for somebody at another machine.
+    pub remote: Option<Remote>,
 }
 
 impl Env {

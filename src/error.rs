@@ -10,6 +10,7 @@ mod refusal;
 
 use std::error::Error as StdError;
 
+use crate::artifact::challenge::ChallengeError;
 use crate::artifact::file::FileError;
 use crate::artifact::merge::MergeError;
 use crate::domain::name::ClusterName;
@@ -20,7 +21,7 @@ use crate::kubernetes::error::Error as ClusterError;
 use crate::ops::open::OpenFileError;
 use crate::output::Ended;
 use crate::secrets::SshKeyError;
-use crate::{config, ops, session, store};
+use crate::{client, config, ops, server, session, store};
 
 pub use kind::exit_codes;
 pub(crate) use kind::{EXIT_OK, Kind};
@@ -98,6 +99,52 @@ impl From<Ended> for Failure {
     }
 }
 
+impl From<client::Error> for Failure {
+    fn from(error: client::Error) -> Self {
+        use client::Error as E;
+        match error {
+            E::Unreachable { .. } => Self::new(
+                Kind::Unreachable,
+                error,
+                "is it running, and is its certificate trusted? `kubegrant login URL --ca-file FILE` names one",
+            ),
+            E::Garbled { .. } => Self::new(
+                Kind::Unreachable,
+                error,
+                "is this the address that `kubegrant serve` has as its `--public-url`?",
+            ),
+            E::Challenge(ChallengeError::Elsewhere { .. }) => Self::new(
+                Kind::Unsafe,
+                error,
+                "log in at the address that you were given",
+            ),
+            E::Challenge(_) => Self::new(Kind::Unsafe, error, "ask whoever runs the server"),
+            E::Refused {
+                exit, ref hints, ..
+            } => {
+                let hints = hints.clone();
+                Self {
+                    hints,
+                    ..Self::new(Kind::Child(exit), error, "")
+                }
+            }
+        }
+    }
+}
+
+impl From<server::Error> for Failure {
+    fn from(error: server::Error) -> Self {
+        match error {
+            server::Error::Listen { .. } => Self::new(
+                Kind::Usage,
+                error,
+                "name another address with `--listen`; below port 1024 only root listens",
+            ),
+            server::Error::Tls(_) => Self::new(Kind::Usage, error, "see `kubegrant serve --help`"),
+        }
+    }
+}
+
 impl From<config::Error> for Failure {
     fn from(error: config::Error) -> Self {
         Self::new(Kind::Usage, error, "")
@@ -109,7 +156,9 @@ fn store_kind(error: &store::Error) -> (Kind, String) {
     match error {
         E::Absent { .. } => (
             Kind::NotFound,
-            "run `kubegrant init`, or say where the store is with `--store`".to_owned(),
+            "run `kubegrant init`, or say where the store is with `--store`; where somebody runs \
+             `kubegrant serve`, log in there: `kubegrant login URL`"
+                .to_owned(),
         ),
         E::Exists { .. } => (Kind::State, "run `kubegrant whoami`".to_owned()),
         E::Unsafe { way_out, .. } => (Kind::Unsafe, way_out.clone()),
@@ -298,6 +347,13 @@ impl From<session::Error> for Failure {
             E::Lock { .. } => (Kind::State, "is the disk full or read-only?".to_owned()),
             E::Locked { .. } => (Kind::State, "try again when it is done".to_owned()),
             E::NotForYou(secret) => (Kind::Denied, help_with(secret)),
+            E::NotServed { cluster } => (
+                Kind::Denied,
+                format!(
+                    "ask whoever manages it to do it for you, or to run `kubegrant cluster set {cluster} \
+                     --self-service on`"
+                ),
+            ),
             E::Tampered { secret, .. } => {
                 let cluster = &secret.on;
                 let again = match secret.which {

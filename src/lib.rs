@@ -7,8 +7,9 @@
 //! keeps it unread, [`artifact`] hands it over. [`output`] says what happened, [`error`] says why
 //! it did not. [`env`](mod@env) is the only door to the world outside.
 //!
-//! There is no server and no agent: this binary, one SQLite file, and the clusters' own API
-//! servers. The store says what should be; *reconciling* makes a cluster hold it. Whatever is
+//! There is no agent: this binary, one SQLite file, and the clusters' own API servers. For people
+//! without the store there may be a [`server`] beside it, which carries out their command lines as they
+//! would be here, and the same binary as its [`client`]. The store says what should be; *reconciling* makes a cluster hold it. Whatever is
 //! decided here and not yet true there is *pending*: it is shown by `status`, made true by the next
 //! command on that cluster or by `reconcile`, and never forgotten.
 //!
@@ -25,6 +26,9 @@
 //! | [`provider`] | what a cloud provider is asked: whose project a token belongs to | [`provider`] itself |
 //! | [`secrets`] | what is kept unread: identities, recipients, seal and open | `secrets/seal.rs` |
 //! | [`artifact`] | what is handed over: kubeconfigs, private files | [`artifact::file`] |
+//! | [`api`] | what a server answers: each route, and its command | [`api`] itself |
+//! | [`server`] | what people serve themselves with: HTTPS, sessions, pages | `server/api.rs` |
+//! | [`client`] | where a server is asked, for people without the store | [`client`] itself |
 //! | [`output`] | what is said: one renderer, tables, JSON, YAML, progress | [`output`] itself |
 //! | [`session`] | what all share in one process, and one run of somebody: identity, directory, terminal | [`session::App`], [`session::Session`] |
 //! | [`config`] | where store and identity are | |
@@ -53,8 +57,11 @@
 //! | `session` | `domain`, `env`, `config`, `secrets`, `store`, `kubernetes`, `artifact` (identities are read as private files are) | decisions |
 //! | `ops` | `domain`, `config`, `session`, `store`, `kubernetes`, `provider`, `nodes`, `secrets`, `artifact` | clap, formats, questions, printing |
 //! | `output` | `domain`, `env` | secrets, SQL |
-//! | `error` | `domain`, `config`, `session`, `store`, `kubernetes`, `provider`, `secrets`, `artifact`, `ops`, `output` (of all only the errors) | decisions |
-//! | `cli` | `domain`, `env`, `config`, `session`, `ops`, `output`, `error` | `store`, `kubernetes`, `secrets`, `artifact` |
+//! | `api` | nothing | anything but the table |
+//! | `server` | `api`, `domain`, `env`, `secrets`, `artifact` (its certificate), `session` (what all share), `ops` (its desk) | a right, or words about a cluster |
+//! | `client` | `api`, `domain`, `env`, `secrets`, `artifact`, `kubernetes` (whom TLS trusts) | the store |
+//! | `error` | `domain`, `config`, `session`, `store`, `kubernetes`, `provider`, `secrets`, `artifact`, `ops`, `output`, `server`, `client` (of all only the errors) | decisions |
+//! | `cli` | `api`, `domain`, `env`, `config`, `session`, `ops`, `server`, `client`, `output`, `error` | `store`, `kubernetes`, `secrets`, `artifact` |
 //! | `fuzzing` | `domain`, `secrets`, `artifact`, `kubernetes`, `output`, `cli` (built for tests alone: it calls every reader of foreign text) | |
 //! | `lib` | `cli`, `env`, `error` | |
 //! | `main` | nothing | |
@@ -68,6 +75,8 @@
 //! | `kube`, `k8s_openapi` | `kubernetes` |
 //! | `age` | `secrets` |
 //! | `directories` | `env` |
+//! | `axum`, `maud`, `tokio_rustls`, `rcgen` | `server` |
+//! | `toml` | `client` |
 //! | `comfy_table` | `output` |
 //! | `strsim` | `domain` |
 //! | `thread_local` | `session` |
@@ -179,8 +188,10 @@
 //! 5. If the API server is away, the transaction of step 2 stands. The command says until when the
 //!    old token may work, exits with 6, and `reconcile` finishes.
 
+mod api;
 mod artifact;
 mod cli;
+mod client;
 mod config;
 mod domain;
 pub mod env;
@@ -194,6 +205,7 @@ mod ops;
 mod output;
 mod provider;
 mod secrets;
+mod server;
 mod session;
 mod store;
 

@@ -22,6 +22,7 @@ mod journal;
 pub(crate) mod kubeconfig;
 pub(crate) mod lifecycle;
 mod locked;
+pub(crate) mod login;
 mod manager;
 mod obstacle;
 pub(crate) mod offboard;

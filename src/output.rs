@@ -22,7 +22,7 @@ pub(crate) use progress::Progress;
 pub(crate) use table::{Cell, NONE, Table};
 pub(crate) use time::Time;
 
-use crate::env::{Clock, Env};
+use crate::env::{Clock, Env, Remote};
 use draw::Look;
 use progress::Words;
 
@@ -95,6 +95,7 @@ pub(crate) struct Output {
     stderr_colored: bool,
     width: u16,
     bar: Option<ProgressBar>,
+    remote: Option<Remote>,
 }
 
 impl Output {
@@ -114,7 +115,16 @@ impl Output {
             stderr_colored: color::enabled(settings.color, env, env.stderr_is_terminal),
             width: env.terminal_width.unwrap_or(80),
             bar: None,
+            remote: env.remote.clone(),
         }
+    }
+
+    /// Hands a file over beside the data, where somebody at another machine gets it; says whether so.
+    pub(crate) fn hand_over(&self, bytes: &[u8]) -> bool {
+        if let Some(remote) = &self.remote {
+            remote.hand_over(bytes);
+        }
+        self.remote.is_some()
     }
 
     /// Gives a way to put a question on stderr from elsewhere, for passphrases.
@@ -245,6 +255,16 @@ impl Output {
         } else {
             Progress::lines(Arc::clone(&self.words), total)
         }
+    }
+
+    /// The columns of the terminal on which a person reads stdout, if it is one.
+    pub(crate) fn columns(&self) -> Option<u16> {
+        self.is_terminal.then_some(self.width)
+    }
+
+    /// Says whether both are coloured.
+    pub(crate) fn is_colored(&self) -> bool {
+        self.stdout_colored && self.stderr_colored
     }
 
     /// Says whether a person reads stdout.

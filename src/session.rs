@@ -109,6 +109,12 @@ pub(crate) enum Error {
     /// The identity does not open a secret.
     #[error("your key does not open the {} of cluster '{}'", .0.noun(), .0.on)]
     NotForYou(SealedSecret),
+    /// A server's key opens nothing of the cluster.
+    #[error("developers do not serve themselves on cluster '{cluster}'")]
+    NotServed {
+        /// Which cluster.
+        cluster: String,
+    },
     /// Something sealed is damaged or another record's.
     #[error("the {} of cluster '{}' is damaged", secret.noun(), secret.on)]
     Tampered {

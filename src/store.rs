@@ -26,6 +26,7 @@ pub(crate) mod provider_tokens;
 pub(crate) mod reached;
 mod schema;
 pub(crate) mod sealed;
+pub(crate) mod sessions;
 pub(crate) mod shells;
 pub(crate) mod snapshots;
 pub(crate) mod ssh_keys;

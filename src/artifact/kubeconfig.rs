@@ -192,6 +192,39 @@ impl User {
     }
 }
 
+/// Reads a kubeconfig that this program made, with a token in it; nothing of any other.
+pub(crate) fn read(text: &SecretString) -> Option<KubeconfigFields> {
+    let config: Config = serde_saphyr::from_str(text.expose_secret()).ok()?;
+    let ([cluster], [context], [user]) = (
+        config.clusters.as_slice(),
+        config.contexts.as_slice(),
+        config.users.as_slice(),
+    ) else {
+        return None;
+    };
+    let ca = cluster.cluster.certificate_authority_data.as_ref();
+    let ca = ca.map(|text| {
+        STANDARD
+            .decode(text)
+            .ok()
+            .and_then(|it| String::from_utf8(it).ok())
+    });
+    Some(KubeconfigFields {
+        cluster: cluster.name.clone(),
+        server: cluster.cluster.server.clone(),
+        ca_pem: match ca {
+            None => None,
+            Some(ca) => Some(ca?),
+        },
+        tls_server_name: cluster.cluster.tls_server_name.clone(),
+        proxy_url: cluster.cluster.proxy_url.clone(),
+        user: user.name.clone(),
+        context: context.name.clone(),
+        namespace: context.context.namespace.clone(),
+        login: Login::Token(SecretString::from(user.user.token.clone()?)),
+    })
+}
+
 /// What programs may add to an entry, and kubectl keeps.
 #[derive(Serialize, Deserialize, PartialEq, Eq, Clone)]
 #[serde(deny_unknown_fields)]

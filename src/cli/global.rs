@@ -45,6 +45,9 @@ pub(crate) struct GlobalArgs {
     /// The identity file [env: `KUBEGRANT_IDENTITY_FILE`]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) identity: Option<PathBuf>,
+    /// The server to ask, where there is no store [env: `KUBEGRANT_HOST`]
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) host: Option<String>,
     /// The store's file [env: `KUBEGRANT_STORE`]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) store: Option<PathBuf>,

@@ -1,11 +1,13 @@
 //! `kubegrant kubeconfig`.
 
 mod download;
-mod hand_over;
+pub(super) mod hand_over;
 mod remove;
 mod rotate;
 mod show;
 mod whose;
+
+pub(super) use download::{say_merged, say_try, show_secret};
 
 use super::context::Context;
 use crate::error::Failure;

@@ -12,7 +12,7 @@ use dialoguer::theme::{SimpleTheme, Theme};
 use unicode_width::UnicodeWidthStr as _;
 use zeroize::Zeroizing;
 
-use crate::env::{Echo, Env, Input, ReadError};
+use crate::env::{Echo, Env, Input, ReadError, Remote};
 use crate::error::{Failure, Kind};
 use crate::output::{Output, sanitize};
 
@@ -68,6 +68,7 @@ pub(crate) struct Prompt {
     is_answered: bool,
     /// Columns of a terminal that lines can be drawn on anew.
     columns: Option<usize>,
+    remote: Option<Remote>,
 }
 
 impl Prompt {
@@ -77,6 +78,7 @@ impl Prompt {
             stdin: env.stdin.clone(),
             is_answered: env.stdin_is_terminal && env.stderr_is_terminal,
             columns: columns(env),
+            remote: env.remote.clone(),
         }
     }
 
@@ -93,6 +95,9 @@ impl Prompt {
         question: &str,
         flag: &'static str,
     ) -> Result<bool, PromptError> {
+        if let Some(remote) = &self.remote {
+            remote.ask(question);
+        }
         self.check(flag)?;
         if let Some(question) = self.drawable(question) {
             return reconciled(terminal::confirm(&self.stdin, question));
@@ -171,6 +176,11 @@ impl Prompt {
         }
         let asked = drawn(|text| SimpleTheme.format_password_prompt(text, question));
         self.answer(output, &asked, Echo::Off)
+    }
+
+    /// Says whether somebody is there to answer.
+    pub(crate) fn can_ask(&self) -> bool {
+        self.is_answered
     }
 
     /// Says whether somebody sits at a terminal that can be drawn on.

@@ -40,6 +40,6 @@ pub(crate) async fn run(command: UserCommand, context: &mut Context<'_>) -> Resu
 /// Parses a role, and shows the possible ones in help and completion.
 fn role_values() -> impl clap::builder::TypedValueParser<Value = crate::domain::user::Role> {
     use clap::builder::{PossibleValuesParser, TypedValueParser};
-    PossibleValuesParser::new(["owner", "admin", "developer"])
+    PossibleValuesParser::new(["owner", "admin", "developer", "server"])
         .try_map(|text| text.parse().map_err(std::io::Error::other))
 }

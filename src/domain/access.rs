@@ -207,7 +207,7 @@ pub(crate) fn effective(
     grant: Option<&Grant>,
     now: Timestamp,
 ) -> Access {
-    if !user.active {
+    if !user.active || user.role == Role::Server {
         return Access::None;
     }
     if user.role.is_admin() {

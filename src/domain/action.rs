@@ -81,6 +81,10 @@ actions! {
     ClusterUnprotect = "cluster unprotect",
     /// Make the organization.
     Init = "init",
+    /// Log in to a server.
+    Login = "login",
+    /// Log out of it.
+    Logout = "logout",
     /// Hand a kubeconfig over.
     KubeconfigDownload = "kubeconfig download",
     /// Replace a kubeconfig.
@@ -123,6 +127,12 @@ actions! {
     Reconcile = "reconcile",
     /// Put a backup in the place of the store.
     Restore = "restore",
+    /// Let people serve themselves.
+    Serve = "serve",
+    /// End sessions at a server.
+    SessionEnd = "session end",
+    /// List sessions at a server.
+    SessionList = "session list",
     /// Open a shell with a kubeconfig of its own.
     Shell = "shell",
     /// Print stanzas for `ssh_config`.
@@ -171,6 +181,46 @@ actions! {
     UserShow = "user show",
     /// Say who acts.
     Whoami = "whoami",
+}
+
+impl Action {
+    /// Whether a server may do it for somebody who logged in: what people serve themselves with. It adds no
+    /// user, changes no key, role or owner, and touches neither a cluster as a whole nor the store.
+    pub(crate) fn is_served(self) -> bool {
+        matches!(
+            self,
+            Self::AccessExplain
+                | Self::AccessGrant
+                | Self::AccessList
+                | Self::AccessRevoke
+                | Self::AuditList
+                | Self::ClusterList
+                | Self::ClusterShow
+                | Self::KubeconfigDownload
+                | Self::KubeconfigRotate
+                | Self::KubeconfigShow
+                | Self::KubeconfigWhose
+                | Self::Login
+                | Self::Logout
+                | Self::ProjectList
+                | Self::ProjectShow
+                | Self::RbacBind
+                | Self::RbacList
+                | Self::RbacRoles
+                | Self::RbacUnbind
+                | Self::SessionEnd
+                | Self::SessionList
+                | Self::SshKeyDownload
+                | Self::SshKeyShow
+                | Self::Status
+                | Self::TeamList
+                | Self::TeamRestore
+                | Self::TeamRevoke
+                | Self::TeamRotate
+                | Self::UserList
+                | Self::Whoami
+        )
+    }
 }
 
 impl fmt::Display for Action {

@@ -61,6 +61,51 @@ impl WriteScope {
     }
 }
 
+/// Whether developers serve themselves on a cluster: what the key of a server opens of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub(crate) enum SelfService {
+    /// Nothing.
+    #[default]
+    Off,
+    /// The issuer's login.
+    On,
+    /// The issuer's login, and the SSH key of its nodes.
+    WithSshKey,
+}
+
+impl SelfService {
+    /// All of them, the least first.
+    pub(crate) const ALL: [Self; 3] = [Self::Off, Self::On, Self::WithSshKey];
+
+    /// The word stored and shown.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::On => "on",
+            Self::WithSshKey => "on,ssh-key",
+        }
+    }
+}
+
+impl std::str::FromStr for SelfService {
+    type Err = String;
+    fn from_str(input: &str) -> Result<Self, String> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|it| it.as_str() == input).ok_or_else(|| {
+            format!(
+                "'{}' is neither off, on nor on,ssh-key",
+                input.escape_default()
+            )
+        })
+    }
+}
+
+impl fmt::Display for SelfService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// How the tool logs in to a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum ManagerKind {
@@ -252,6 +297,8 @@ pub(crate) struct Cluster {
     pub(crate) looked_at: Option<Timestamp>,
     /// How long a version that carries write relies on that look.
     pub(crate) scan_every: TimeDelta,
+    /// Whether developers serve themselves there.
+    pub(crate) self_service: SelfService,
     /// When it was registered.
     pub(crate) created_at: Timestamp,
     /// When the API server last answered us.

@@ -19,7 +19,7 @@ pub(crate) enum Named {
     Key(String),
 }
 
-/// The people whom a change concerns, and what they are in projects: the owners and admins, all who have
+/// The people whom a change concerns, and what they are in projects: the owners and admins, the servers, all who have
 /// anything on its clusters or are members of its projects, and whom it names.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct People {
@@ -33,6 +33,17 @@ pub(crate) struct People {
     pub(crate) projects_by_name: BTreeMap<ProjectName, ProjectId>,
     /// What members are in projects: all of those that it concerns, and all that whom it names is.
     pub(crate) roles: BTreeMap<(ProjectId, UserId), ProjectRole>,
+}
+
+/// Refuses to give anything to somebody who is disabled, or a server.
+pub(crate) fn refuse_receiver(user: &User) -> Result<(), Refusal> {
+    if !user.active {
+        return Err(Refusal::Disabled(user.name.clone()));
+    }
+    if user.role == Role::Server {
+        return Err(Refusal::IsServer(user.name.clone()));
+    }
+    Ok(())
 }
 
 impl People {
@@ -106,10 +117,17 @@ impl People {
     /// The same of somebody to whom a cluster can be assigned: a disabled user can own nothing.
     pub(crate) fn heir(&self, wanted: &UserRef) -> Result<&User, Refusal> {
         let user = self.user(wanted)?;
-        if user.active {
-            return Ok(user);
+        if !user.active {
+            return Err(Refusal::CannotOwn(user.name.clone()));
         }
-        Err(Refusal::CannotOwn(user.name.clone()))
+        self.receiver(wanted)
+    }
+
+    /// The same of somebody to whom something can be given: who is active, and no server.
+    pub(crate) fn receiver(&self, wanted: &UserRef) -> Result<&User, Refusal> {
+        let user = self.user(wanted)?;
+        refuse_receiver(user)?;
+        Ok(user)
     }
 
     pub(super) fn apply(&mut self, effect: &Effect) {

@@ -6,7 +6,7 @@
 //! exactly as a name that was never registered.
 
 use super::access::{Access, Level};
-use super::cluster::{Cluster, State};
+use super::cluster::{Cluster, SelfService, State};
 use super::project::ProjectRole;
 use super::sealed::Which;
 use super::user::{Role, User};
@@ -522,12 +522,41 @@ pub(crate) fn may_open(user: &User, cluster: &Cluster, which: &Which) -> bool {
 
 /// The same of somebody who is about to be enabled, or disabled.
 pub(crate) fn opens_while_active(user: &User, cluster: &Cluster, which: &Which) -> bool {
+    if user.role == Role::Server {
+        return server_opens(cluster, which);
+    }
     let owns = cluster.owner == Some(user.id);
     user.role.is_admin()
         || match which {
             Which::ManagerLogin => owns && cluster.issuer.is_none(),
             Which::IssuerLogin | Which::ProviderToken | Which::SshKey { .. } => owns,
         }
+}
+
+/// What a server's key opens: never what could become cluster-admin.
+pub(crate) fn server_opens(cluster: &Cluster, which: &Which) -> bool {
+    match which {
+        Which::IssuerLogin => cluster.self_service >= SelfService::On,
+        Which::SshKey { .. } => cluster.self_service == SelfService::WithSshKey,
+        Which::ManagerLogin | Which::ProviderToken => false,
+    }
+}
+
+/// Whether somebody may act as a user, given what both are.
+///
+/// A server acts for whoever logged in to it, and does nothing by itself. Acting as an owner is otherwise
+/// an owner's right: no admin escalates by `--as`.
+pub(crate) fn act_as(holder: Actor, user: Role) -> Result<(), Denial> {
+    if holder.role == Role::Server {
+        let denial = Denial::AdminsOnly(OrganizationAction::ActAs);
+        let acts = holder.active && user != Role::Server;
+        return if acts { Ok(()) } else { Err(denial) };
+    }
+    in_organization(holder, OrganizationAction::ActAs)?;
+    if user > holder.role {
+        return Err(Denial::OwnersOnly);
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -34,6 +34,12 @@ pub(crate) enum Refusal {
     /// The user is disabled: nothing can be given to them.
     #[error("'{0}' is disabled and has nothing")]
     Disabled(UserName),
+    /// A server acts for others, and has nothing of its own.
+    #[error("'{0}' is a server, which acts for those who log in to it and has nothing itself")]
+    IsServer(UserName),
+    /// Nobody becomes a server, and no server something else.
+    #[error("nobody becomes a server, and no server becomes anything else")]
+    ServersStay,
     /// The user has full access to every cluster by their role.
     #[error("'{user}' is an organization {role}, who has full access to every cluster")]
     HasFullAccess {
@@ -50,6 +56,9 @@ pub(crate) enum Refusal {
         /// Which cluster.
         cluster: ClusterName,
     },
+    /// What servers open is the issuer's login.
+    #[error("cluster '{0}' has no issuer yet, and a server never opens the manager's login")]
+    NoIssuer(ClusterName),
     /// An end was given that is past.
     #[error("a grant cannot end in the past")]
     EndIsPast,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 
-use super::cluster::{Address, Cluster, PublicAddress, WriteScope};
+use super::cluster::{Address, Cluster, PublicAddress, SelfService, WriteScope};
 use super::level::Allowed;
 use super::project::ProjectId;
 
@@ -27,6 +27,8 @@ pub(crate) enum Setting {
     WriteAllow(BTreeSet<Allowed>),
     /// How long a version that carries write relies on the last look at all that it rests upon.
     ScanEvery(TimeDelta),
+    /// Whether developers serve themselves there.
+    SelfService(SelfService),
     /// The project that the cluster is in.
     Project(Option<ProjectId>),
     /// The address at which it is reached, with the CA that is pinned.
@@ -48,6 +50,7 @@ impl Setting {
                 Self::Included(of.included.clone()),
                 Self::WriteAllow(of.write_allow.clone()),
                 Self::ScanEvery(of.scan_every),
+                Self::SelfService(of.self_service),
                 Self::Project(of.project),
                 Self::Address(of.address.clone()),
                 Self::Identity(of.kube_system_uid.clone()),
@@ -69,6 +72,7 @@ impl Setting {
             Self::Included(namespaces) => cluster.included = namespaces,
             Self::WriteAllow(allowed) => cluster.write_allow = allowed,
             Self::ScanEvery(every) => cluster.scan_every = every,
+            Self::SelfService(how) => cluster.self_service = how,
             Self::Project(project) => cluster.project = project,
             Self::Address(address) => cluster.address = address,
             Self::Identity(uid) => cluster.kube_system_uid = uid,
@@ -86,6 +90,7 @@ impl Setting {
             | Self::Public(_)
             | Self::HeldBack(_)
             | Self::ScanEvery(_)
+            | Self::SelfService(_)
             | Self::Project(_)
             | Self::Address(_)
             | Self::Identity(_) => false,
@@ -102,10 +107,17 @@ impl Setting {
             | Self::Labels(_)
             | Self::Public(_)
             | Self::ScanEvery(_)
+            | Self::SelfService(_)
             | Self::Project(_)
             | Self::Address(_)
             | Self::Identity(_) => false,
         }
+    }
+
+    /// Whether a cluster must be looked at with it: where write reaches, and which lists stand there though
+    /// nobody is on them.
+    pub(crate) fn reaches_cluster(&self) -> bool {
+        self.moves_write() || matches!(self, Self::SelfService(_))
     }
 
     /// The word for it in a plan.
@@ -119,6 +131,7 @@ impl Setting {
             Self::Included(_) => "set-included",
             Self::WriteAllow(_) => "set-write-allow",
             Self::ScanEvery(_) => "set-scan-every",
+            Self::SelfService(_) => "set-self-service",
             Self::Project(_) => "set-project",
             Self::Address(_) => "set-address",
             Self::Identity(_) => "set-identity",
@@ -145,6 +158,7 @@ impl Setting {
                 Some(all.collect::<Vec<_>>().join(","))
             }
             Self::ScanEvery(every) => Some(format!("{} s", every.num_seconds())),
+            Self::SelfService(how) => Some(how.to_string()),
             Self::Project(_) => None,
             Self::Address(address) => Some(address.server.clone()),
             Self::Identity(uid) => Some(uid.clone()),
@@ -169,6 +183,7 @@ impl Setting {
             Self::Included(_) => format!("included in write: {value}"),
             Self::WriteAllow(_) => format!("allowed to write: {value}"),
             Self::ScanEvery(_) => format!("what write rests upon is looked at every {value}"),
+            Self::SelfService(_) => format!("self-service: {value}"),
             Self::Project(_) => format!("project: {}", project.unwrap_or("none")),
             Self::Address(_) => format!("address and CA: {value}"),
             Self::Identity(_) => format!("identity of the rebuilt cluster: {value}"),

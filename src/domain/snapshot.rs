@@ -494,7 +494,7 @@ impl ClusterSnapshot {
             Effect::SetProtected { protected, .. } => self.cluster.protected = *protected,
             Effect::SetState { state, .. } => self.cluster.state = *state,
             Effect::Set { setting, .. } => {
-                self.reach_pending |= setting.moves_write();
+                self.reach_pending |= setting.reaches_cluster();
                 setting.clone().put(&mut self.cluster);
             }
             Effect::SetOwner { owner, .. } => {

@@ -10,9 +10,11 @@ use super::name::{Email, UserName};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct UserId(pub(crate) i64);
 
-/// A role in the organization. The order is by power: developer < admin < owner.
+/// A role in the organization. The order is by power: server < developer < admin < owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Role {
+    /// `kubegrant serve`: reaches nothing by itself, and acts for those who log in to it.
+    Server,
     /// Reaches what was granted or assigned, nothing else.
     Developer,
     /// Reaches and manages every cluster; does not touch owners.
@@ -23,11 +25,12 @@ pub(crate) enum Role {
 
 impl Role {
     /// All roles, weakest first.
-    pub(crate) const ALL: [Self; 3] = [Self::Developer, Self::Admin, Self::Owner];
+    pub(crate) const ALL: [Self; 4] = [Self::Server, Self::Developer, Self::Admin, Self::Owner];
 
     /// The word stored and shown.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
+            Self::Server => "server",
             Self::Developer => "developer",
             Self::Admin => "admin",
             Self::Owner => "owner",

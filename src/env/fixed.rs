@@ -113,6 +113,18 @@ impl Fixture {
         self
     }
 
+    /// Makes another place in this world: with streams and an interrupt of its own, and the same time.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        Self {
+            stdin: Arc::default(),
+            stdout: Captured::default(),
+            stderr: Captured::default(),
+            interrupt: Interrupt::default(),
+            ..self.clone()
+        }
+    }
+
     /// Breaks stdout, as the end of the other side of a pipe does.
     #[must_use]
     pub fn broken_stdout(mut self) -> Self {
@@ -141,6 +153,7 @@ impl Fixture {
             process_id: 4242,
             parent_id: self.parent_id,
             interrupt: self.interrupt.clone(),
+            remote: None,
         }
     }
 

@@ -38,6 +38,7 @@ pub(super) fn open() -> Env {
         process_id: std::process::id(),
         parent_id: Some(std::os::unix::process::parent_id()),
         interrupt,
+        remote: None,
     }
 }
 

@@ -21,6 +21,15 @@ pub(super) fn kind(obstacle: &Obstacle) -> (Kind, String) {
             Kind::Denied,
             "leave out `--renew`, or ask an organization owner or admin to hand it over",
         ),
+        O::NotAServer(_) => (
+            Kind::Denied,
+            "make it one of its own: `kubegrant user add desk --role server --key FILE`, and name its \
+             private half with `--identity`",
+        ),
+        O::OpensManager(_) => (
+            Kind::Unsafe,
+            "give the server a key of its own, that was never anybody else's",
+        ),
         O::MintedByManager { .. } => (
             Kind::Denied,
             "ask an organization owner or admin to hand it over",

@@ -33,6 +33,13 @@ fn way_out(refusal: &Refusal) -> String {
         Refusal::EndIsPast => {
             "give a later `--until`, or remove access with `kubegrant access revoke`".to_owned()
         }
+        Refusal::NoIssuer(cluster) => {
+            format!("run `kubegrant cluster relink {cluster} --kubeconfig FILE` first")
+        }
+        Refusal::IsServer(_) => "name a person or a job".to_owned(),
+        Refusal::ServersStay => {
+            "add another user: `kubegrant user add NAME --role server --key FILE`".to_owned()
+        }
         Refusal::CannotOwn(user) => format!("run `kubegrant user enable {user}` first"),
         Refusal::LastOwner(_) => {
             "make somebody else an owner first: `kubegrant user set-role NAME owner`".to_owned()

@@ -110,7 +110,9 @@ pub(super) fn reader(session: &Session, action: Action) -> Result<Principal, Err
 
 /// Whether somebody may act at all; a refusal is recorded.
 fn allowed_to_act(session: &Session, action: Action, actor: Principal) -> Result<Principal, Error> {
-    if let Err(denial) = acts_as(&actor) {
+    let served = actor.holder.role != Role::Server || action.is_served();
+    let denied = Denial::AdminsOnly(OrganizationAction::ActAs);
+    if let Err(denial) = acts_as(&actor).and_then(|()| served.then_some(()).ok_or(denied)) {
         let journal = Journal::new(&actor, action);
         return Err(journal.deny(session, denial, None, &actor.holder, vec![]));
     }
@@ -135,12 +137,7 @@ pub(super) fn acts_as(actor: &Principal) -> Result<(), Denial> {
         role: actor.holder.role,
         active: actor.holder.active,
     };
-    policy::in_organization(holder, OrganizationAction::ActAs)?;
-    // Acting as an owner is an owner's right: no admin escalates by `--as`.
-    if actor.user.role > actor.holder.role {
-        return Err(Denial::OwnersOnly);
-    }
-    Ok(())
+    policy::act_as(holder, actor.user.role)
 }
 
 /// Whether something may be done with a cluster whose deletion has begun.

@@ -5,6 +5,7 @@ mod download;
 mod form;
 mod issue;
 mod merge;
+mod received;
 mod renewing;
 mod rotate;
 mod trial;
@@ -12,6 +13,7 @@ mod trial;
 pub(crate) use all::{AllDownloaded, Part, ProgressEvent, download_all};
 pub(crate) use download::{Destination, DownloadRequest, Downloaded, download};
 pub(crate) use merge::{MergeNews, Removed, remove};
+pub(crate) use received::{Incoming, place, put};
 pub(crate) use rotate::{Rotated, rotate};
 pub(super) use trial::mint_and_try;
 

@@ -340,11 +340,13 @@ pub(super) async fn finish(
     journal: &Journal,
     canary: Option<Canary>,
 ) -> Result<Vec<String>, Error> {
-    let (listed, older) = session.store()?.read(|tx| {
+    let (found, listed, older) = session.store()?.read(|tx| {
         let listed = store::managers::former(tx, cluster.id)?;
         let older = store::clusters::has_older_logins(tx, cluster.id)?;
-        Ok::<_, store::Error>((listed, older))
+        Ok::<_, store::Error>((store::clusters::get(tx, cluster.id)?, listed, older))
     })?;
+    // What came before may have made another account the issuer.
+    let cluster = found.as_ref().unwrap_or(cluster);
     let journal = &journal.clone().cluster(cluster);
     let mut changed = Vec::new();
     let before = &cluster.manager;

@@ -36,6 +36,12 @@ pub(crate) enum Obstacle {
         /// Whose version it is.
         user: String,
     },
+    /// The identity is no server's.
+    #[error("'{0}' is no server: what serves everybody works with a key that opens little")]
+    NotAServer(UserName),
+    /// A server's key opens what could become cluster-admin.
+    #[error("this key opens the manager's login of cluster '{0}', which a server's never does")]
+    OpensManager(ClusterName),
     /// There is no kubeconfig to read.
     #[error("there is no kubeconfig")]
     NoKubeconfig,

@@ -29,6 +29,9 @@ pub(super) fn openers(
     which: &Which,
 ) -> store::Result<Vec<User>> {
     let mut users = store::users::admins(tx)?;
+    if policy::server_opens(cluster, which) {
+        users.extend(store::users::servers(tx)?);
+    }
     if let Some(owner) = cluster
         .owner
         .filter(|id| users.iter().all(|it| it.id != *id))

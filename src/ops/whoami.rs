@@ -6,6 +6,7 @@ use super::{Error, find};
 use crate::domain::Timestamp;
 use crate::domain::action::Action;
 use crate::domain::installation::InstallationId;
+use crate::domain::user::Role;
 use crate::secrets::Recipient;
 use crate::session::Session;
 use crate::store;
@@ -33,6 +34,8 @@ pub(crate) struct Who {
     pub(crate) identity: String,
     /// The store.
     pub(crate) store: PathBuf,
+    /// The server through which they act.
+    pub(crate) served: Option<String>,
     /// Who else set the key, and when.
     pub(crate) key_set: Option<KeySet>,
 }
@@ -50,11 +53,16 @@ pub(crate) struct KeySet {
 pub(crate) fn key_set(session: &Session) -> Result<Option<KeySet>, Error> {
     let actor = find::principal(session, Action::Whoami)?;
     Ok(session.store()?.read(|tx| {
-        let Some((by, at)) = store::users::key_set(tx, actor.holder.id)? else {
+        // Whose key began the session, where a server acts for somebody.
+        let whose = match actor.holder.role {
+            Role::Server => actor.user.id,
+            _ => actor.holder.id,
+        };
+        let Some((by, at)) = store::users::key_set(tx, whose)? else {
             return Ok(None);
         };
         let by = store::users::get(tx, by)?;
-        let by = by.filter(|user| user.id != actor.holder.id);
+        let by = by.filter(|user| user.id != whose);
         Ok::<_, store::Error>(by.map(|user| KeySet {
             by: user.name.to_string(),
             at,
@@ -65,7 +73,15 @@ pub(crate) fn key_set(session: &Session) -> Result<Option<KeySet>, Error> {
 /// Works out who is acting.
 pub(crate) fn whoami(session: &Session) -> Result<Who, Error> {
     let actor = find::principal(session, Action::Whoami)?;
-    let key: Recipient = session.identity().map_err(Error::Session)?.recipient();
+    let served = (actor.holder.role == Role::Server).then_some(&actor.holder.name);
+    let key: Recipient = match &actor.user.key {
+        // The key that the session was begun with.
+        Some(key) if served.is_some() => key.parse().map_err(|source| Error::Key {
+            place: format!("user '{}'", actor.user.name),
+            source,
+        })?,
+        _ => session.identity().map_err(Error::Session)?.recipient(),
+    };
     let organization = session
         .store()?
         .read(|tx| store::meta::find(tx, store::meta::ORGANIZATION))?;
@@ -84,8 +100,16 @@ pub(crate) fn whoami(session: &Session) -> Result<Who, Error> {
         installation: find::installation(session)?,
         fingerprint: key.fingerprint(),
         key: key.to_string(),
-        identity: session.identity_place(),
-        store: session.store()?.path().to_owned(),
+        identity: match served {
+            None => session.identity_place(),
+            Some(_) => "a session".to_owned(),
+        },
+        store: match served {
+            None => session.store()?.path().to_owned(),
+            // Where it is there is nobody's matter who is not there.
+            Some(server) => PathBuf::from(format!("beside server '{server}'")),
+        },
+        served: served.map(ToString::to_string),
         key_set: key_set(session)?,
     })
 }

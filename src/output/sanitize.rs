@@ -46,6 +46,34 @@ pub(crate) fn lines(text: &str) -> String {
     parts.join("\n")
 }
 
+/// Makes what another machine showed safe to show: of all that a terminal obeys its lines and colours stay.
+pub(crate) fn shown(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for (number, part) in text.split('\u{1b}').enumerate() {
+        let color = (number > 0).then(|| color(part)).flatten();
+        if number > 0 {
+            safe.push_str(if color.is_some() { "\u{1b}" } else { "\\u{1b}" });
+        }
+        let length = color.unwrap_or_default();
+        safe.push_str(part.get(..length).unwrap_or_default());
+        let rest = part.get(length..).unwrap_or_default();
+        let mut rest = rest.split('\n');
+        safe.push_str(&line(rest.next().unwrap_or_default()));
+        for next in rest {
+            safe.push('\n');
+            safe.push_str(&line(next));
+        }
+    }
+    safe
+}
+
+/// How long the colour is that a text begins with, behind its escape, if it is one.
+fn color(text: &str) -> Option<usize> {
+    let inside = text.strip_prefix('[')?;
+    let length = inside.find(|c: char| !(c.is_ascii_digit() || c == ';'))?;
+    inside.get(length..)?.starts_with('m').then_some(length + 2)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -44,6 +44,14 @@ fn two(more: i64, more_unit: char, less: i64, less_unit: char) -> String {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Time(pub(crate) DateTime<Utc>);
 
+impl Time {
+    /// Reads what is written for machines.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let read = DateTime::parse_from_rfc3339(text).ok()?;
+        Some(Self(read.with_timezone(&Utc)))
+    }
+}
+
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(&rfc3339(self.0))

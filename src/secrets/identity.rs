@@ -12,6 +12,7 @@ use ssh_key::{LineEnding, PrivateKey};
 use zeroize::Zeroizing;
 
 use super::key_file::{KeyFile, Kind, SshKeyError};
+use super::mac::MacKey;
 use super::recipient::{Recipient, RecipientError, has_prefix};
 use super::text;
 
@@ -120,6 +121,8 @@ impl IdentityError {
 pub(crate) struct Identity {
     key: Key,
     recipient: Recipient,
+    /// What keys are derived from that only its holder has.
+    root: MacKey,
 }
 
 enum Key {
@@ -130,6 +133,8 @@ enum Key {
 /// Asks the person for the passphrase of something.
 type Ask<'a> = &'a mut dyn FnMut(&str) -> Result<SecretString, IdentityError>;
 
+/// What the root of derived keys is derived for.
+const ROOT: &str = "identity";
 const AGE: &str = "age";
 const SSH: &str = "ssh-ed25519";
 const NEW_KEY: &str = "make one with `ssh-keygen -t ed25519` or `age-keygen`";
@@ -174,6 +179,12 @@ impl Identity {
         Self::parse(&SecretString::from(text.as_str()), passphrase)
     }
 
+    /// Derives a key that only the holder of this one has, for one purpose.
+    pub(crate) fn mac_key(&self, purpose: &str) -> MacKey {
+        let secret = SecretString::from(self.root.tag(purpose));
+        MacKey::derive(&secret, purpose, &[])
+    }
+
     /// Returns the public half, which names the user.
     pub(crate) fn recipient(&self) -> Recipient {
         self.recipient.clone()
@@ -206,6 +217,7 @@ impl Identity {
     fn from_age(key: age::x25519::Identity) -> Result<Self, IdentityError> {
         let recipient = Recipient::from_age(key.to_public())?;
         Ok(Self {
+            root: MacKey::derive(&key.to_string(), ROOT, &[]),
             key: Key::Age(key),
             recipient,
         })
@@ -225,10 +237,17 @@ impl Identity {
             key @ age::ssh::Identity::Unencrypted(_) => Ok(Self {
                 key: Key::Ssh(Box::new(key)),
                 recipient,
+                root: MacKey::derive(&seed(pair), ROOT, &[]),
             }),
             _ => Err(damaged()),
         }
     }
+}
+
+/// The private half of an SSH key, in hex.
+fn seed(pair: &ssh_key::private::Ed25519Keypair) -> SecretString {
+    let bytes = Zeroizing::new(pair.private.to_bytes());
+    SecretString::from(crate::domain::text::hex(&*bytes))
 }
 
 impl fmt::Debug for Identity {

@@ -4,6 +4,7 @@ use super::{Error, Session};
 use crate::domain::cluster::Cluster;
 use crate::domain::installation::InstallationId;
 use crate::domain::sealed::SealedSecret;
+use crate::domain::user::Role;
 use crate::secrets::{OpenError, RecordName, SecretString, open};
 use crate::store;
 use crate::store::integrity::{self, Scope};
@@ -34,6 +35,12 @@ impl Session {
         let mut shut = self.keyring.shut.borrow_mut();
         if !shut.contains(secret) {
             shut.push(secret.clone());
+        }
+        let served = self.principal_unchecked();
+        if served.is_ok_and(|it| it.holder.role == Role::Server) {
+            return Error::NotServed {
+                cluster: secret.on.to_string(),
+            };
         }
         Error::NotForYou(secret.clone())
     }
@@ -100,6 +107,15 @@ impl Session {
             Some(secret) => Ok(ClusterLogin::Issuer(secret)),
             None => Err(self.not_for_you(&issuer)),
         }
+    }
+
+    /// Whether the identity opens a secret.
+    pub(crate) fn opens(
+        &self,
+        secret: &SealedSecret,
+        installation: &InstallationId,
+    ) -> Result<bool, Error> {
+        Ok(self.open_if_mine(secret, installation)?.is_some())
     }
 
     /// Opens a cluster's manager login.

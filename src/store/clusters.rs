@@ -9,7 +9,7 @@ use super::columns::{Json, Time, json, misfit, time, time_option};
 use super::{Error, ReadTxn, Result, WriteTxn, damaged};
 use crate::domain::Timestamp;
 use crate::domain::cluster::{
-    Address, Cluster, ClusterId, Issuer, ManagerKind, PublicAddress, State, WriteScope,
+    Address, Cluster, ClusterId, Issuer, ManagerKind, PublicAddress, SelfService, State, WriteScope,
 };
 use crate::domain::level::Allowed;
 use crate::domain::mark::Marks;
@@ -27,7 +27,8 @@ const COLUMNS: &str = "id, name, state, protected, owner, description, labels, s
      (SELECT account FROM issuers WHERE issuers.cluster = clusters.id), \
      (SELECT kind FROM issuers WHERE issuers.cluster = clusters.id), \
      (SELECT generation FROM issuers WHERE issuers.cluster = clusters.id), \
-     (SELECT expires_at FROM issuers WHERE issuers.cluster = clusters.id)";
+     (SELECT expires_at FROM issuers WHERE issuers.cluster = clusters.id), \
+     coalesce((SELECT how FROM self_service WHERE self_service.cluster = clusters.id), 'off')";
 
 fn cluster(row: &Row<'_>) -> rusqlite::Result<Cluster> {
     let (labels, marks) = apart(json(row, 6)?);
@@ -84,6 +85,7 @@ fn cluster(row: &Row<'_>) -> rusqlite::Result<Cluster> {
                 expires_at: time_option(row, 32)?,
             }),
         },
+        self_service: row.get(33)?,
     })
 }
 
@@ -112,7 +114,8 @@ pub(crate) fn of_user(tx: &ReadTxn<'_>, user: UserId) -> Result<Vec<Cluster>> {
          OR id IN (SELECT cluster FROM credentials WHERE user = ?1 AND state <> 'revoked')
          OR id IN (SELECT cluster FROM credentials WHERE state <> 'revoked'
            AND id IN (SELECT credential FROM holders WHERE user = ?1
-             UNION SELECT credential FROM deliveries WHERE to_user = ?1)))
+             UNION SELECT credential FROM deliveries WHERE to_user = ?1))
+         OR (?1 IN (SELECT user FROM servers) AND id IN (SELECT cluster FROM self_service)))
          ORDER BY name";
     collect(tx, filter, [user])
 }
@@ -277,11 +280,25 @@ fn insert_row(tx: &WriteTxn<'_>, new: &NewCluster<'_>) -> Result<ClusterId> {
 pub(crate) fn set(tx: &WriteTxn<'_>, id: ClusterId, setting: Setting) -> Result<()> {
     let cluster = get(tx, id)?;
     let mut cluster = cluster.ok_or_else(|| damaged("cluster")(format!("no cluster {}", id.0)))?;
-    let moves_write = setting.moves_write();
-    setting.put(&mut cluster);
-    update_settings(tx, &cluster)?;
-    if moves_write {
+    let reaches_cluster = setting.reaches_cluster();
+    match setting {
+        Setting::SelfService(how) => set_self_service(tx, id, how)?,
+        setting => {
+            setting.put(&mut cluster);
+            update_settings(tx, &cluster)?;
+        }
+    }
+    if reaches_cluster {
         set_reach_pending(tx, id)?;
+    }
+    Ok(())
+}
+
+fn set_self_service(tx: &WriteTxn<'_>, id: ClusterId, how: SelfService) -> Result<()> {
+    tx.execute("DELETE FROM self_service WHERE cluster = ?1", [id])?;
+    if how != SelfService::Off {
+        let sql = "INSERT INTO self_service (cluster, how) VALUES (?1, ?2)";
+        tx.execute(sql, (id, how))?;
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ use crate::domain::access::{Level, Power};
 use crate::domain::account_name::AccountName;
 use crate::domain::audit::EventSeq;
 use crate::domain::binding::BindingId;
-use crate::domain::cluster::{self, ClusterId, ManagerKind, WriteScope};
+use crate::domain::cluster::{self, ClusterId, ManagerKind, SelfService, WriteScope};
 use crate::domain::credential::{self, CredentialId};
 use crate::domain::installation::InstallationId;
 use crate::domain::name::{ClusterName, Email, ProjectName, UserName};
@@ -215,6 +215,7 @@ words! {
     cluster::State, "state", [Active, Archived];
     ManagerKind, "manager kind", [Token, Secret, Operator];
     WriteScope, "write scope", [Namespaces, Cluster];
+    SelfService, "self-service", [Off, On, WithSshKey];
 }
 
 impl ToSql for SubjectName {

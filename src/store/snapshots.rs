@@ -110,6 +110,8 @@ impl Concerned {
             }
         }
         self.users.extend(users::admins(tx)?.iter().map(|it| it.id));
+        self.users
+            .extend(users::servers(tx)?.iter().map(|it| it.id));
         Ok(People {
             users: users::get_each(tx, &self.users)?,
             named: Some(self.named),

@@ -12,7 +12,11 @@ use crate::domain::effect::NewUser;
 use crate::domain::name::UserRef;
 use crate::domain::user::{Role, User, UserId};
 
-const COLUMNS: &str = "id, name, email, role, active, key, created_at";
+/// A server stands in a table of its own: what `users` may hold is not changed any more.
+const ROLE: &str = "CASE WHEN id IN (SELECT user FROM servers) THEN 'server' ELSE role END";
+const COLUMNS: &str = "id, name, email, \
+    CASE WHEN id IN (SELECT user FROM servers) THEN 'server' ELSE role END, \
+    active, key, created_at";
 
 fn user(row: &Row<'_>) -> rusqlite::Result<User> {
     Ok(User {
@@ -110,6 +114,16 @@ pub(crate) fn admins(tx: &ReadTxn<'_>) -> Result<Vec<User>> {
     Ok(found)
 }
 
+/// Lists the servers, disabled ones too, by name.
+pub(crate) fn servers(tx: &ReadTxn<'_>) -> Result<Vec<User>> {
+    integrity::check(tx, Scope::Organization)?;
+    let sql =
+        format!("SELECT {COLUMNS} FROM users WHERE id IN (SELECT user FROM servers) ORDER BY name");
+    let found = tx.all("user", &sql, [], user)?;
+    integrity::check_each(tx, found.iter().map(|user| Scope::User(user.id)))?;
+    Ok(found)
+}
+
 /// Lists all users by name.
 pub(crate) fn list(tx: &ReadTxn<'_>) -> Result<Vec<User>> {
     integrity::check(tx, Scope::Users)?;
@@ -124,23 +138,23 @@ pub(crate) fn list_unchecked(tx: &ReadTxn<'_>) -> Result<Vec<User>> {
 
 /// The names and roles of all users, as they are: for completion.
 pub(crate) fn names(tx: &ReadTxn<'_>) -> Result<Vec<(String, String)>> {
-    let sql = "SELECT name, role FROM users";
-    tx.all("user", sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
+    let sql = format!("SELECT name, {ROLE} FROM users");
+    tx.all("user", &sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 /// Inserts a user.
 pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewUser) -> Result<UserId> {
+    let is_server = new.role == Role::Server;
+    let role = if is_server { Role::Developer } else { new.role };
     tx.execute(
         "INSERT INTO users (name, email, role, key, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
-        (
-            &new.name,
-            &new.email,
-            new.role,
-            &new.key,
-            Time(new.created_at),
-        ),
+        (&new.name, &new.email, role, &new.key, Time(new.created_at)),
     )?;
-    Ok(UserId(tx.sql().last_insert_rowid()))
+    let id = UserId(tx.sql().last_insert_rowid());
+    if is_server {
+        tx.execute("INSERT INTO servers (user) VALUES (?1)", [id])?;
+    }
+    Ok(id)
 }
 
 /// Changes the role.

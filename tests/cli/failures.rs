@@ -295,7 +295,7 @@ fn without_a_store_the_way_to_one_is_said() {
         ----- stderr -----
         error: no store at `[HOME]/data/kubegrant/store.db`
 
-        hint: run `kubegrant init`, or say where the store is with `--store`
+        hint: run `kubegrant init`, or say where the store is with `--store`; where somebody runs `kubegrant serve`, log in there: `kubegrant login URL`
         [exit 3]
     ");
 }

@@ -148,6 +148,16 @@ impl Home {
         }
     }
 
+    /// A place of its own in this world.
+    pub(crate) fn beside(&self) -> Fixture {
+        self.fixture.beside()
+    }
+
+    /// Runs a command line in a variant of this world, with these words.
+    pub(crate) fn run_there(&mut self, fixture: &Fixture, line: &str) -> Ran {
+        self.run_in(fixture, &split(line))
+    }
+
     /// Moves the clock on, here and in the cluster.
     pub(crate) fn tick(&mut self, hours: i64) {
         self.fixture.advance(TimeDelta::hours(hours));
@@ -329,6 +339,12 @@ impl Home {
         let sql = rusqlite::Connection::open(self.store()).expect("open");
         sql.query_row(query, [], |row| row.get(0))
             .expect("a sealed secret")
+    }
+
+    /// Writes into the store as somebody who has the file.
+    pub(crate) fn write_sql(&self, statement: &str) {
+        let sql = rusqlite::Connection::open(self.store()).expect("open");
+        sql.execute_batch(statement).expect("written");
     }
 
     /// Who of these can open the manager's login of the only cluster.

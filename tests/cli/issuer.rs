@@ -16,7 +16,7 @@ fn home() -> Home {
 }
 
 /// What logs in as the issuer, as its owner can open it.
-fn issuer(kg: &Home, owner: &str) -> String {
+pub(crate) fn issuer(kg: &Home, owner: &str) -> String {
     let sealed = kg.sealed("SELECT secret FROM issuers");
     let opened = kg.open(owner, &sealed).expect("theirs to open");
     let token = &opened[opened.find("ey").expect("a token")..];

@@ -78,7 +78,8 @@ fn a_command_waits_for_few_answers() {
         ("cluster show prod".to_owned(), 3),
         // As the issuer too, over a connection of its own: it takes many questions after the first answer.
         ("cluster check prod".to_owned(), 4),
-        ("reconcile".to_owned(), 5),
+        // The last but one is whether the issuer is there, by name.
+        ("reconcile".to_owned(), 6),
         // The pin, the head, the account and the lists read, written, seen to be gone, and asked.
         ("access revoke rita -c prod --yes".to_owned(), 7),
         // The same, and then a look, the next version, and another look; and a download.

@@ -2,13 +2,14 @@
 
 use chrono::TimeDelta;
 use clap::ValueEnum;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::cluster::SettingsView;
 use crate::cli::views::left_out::left_out;
 use crate::cli::{completion, confirm, duration, reached};
-use crate::domain::cluster::{PublicAddress, WriteScope};
+use crate::domain::cluster::{PublicAddress, SelfService, WriteScope};
 use crate::domain::level::Allowed;
 use crate::domain::mark::parse_label;
 use crate::domain::name::{ClusterName, ProjectName, parse_line, parse_namespace};
@@ -24,7 +25,7 @@ use crate::ops;
 #[command(group = clap::ArgGroup::new("settings").required(true).multiple(true).args(
     ["description", "label", "remove_label", "hold_back", "release", "write_scope",
     "include", "remove_include", "write_allow", "remove_write_allow", "project", "no_project",
-    "public_server", "no_public_server", "scan_every"]
+    "public_server", "no_public_server", "scan_every", "self_service"]
 ))]
 #[command(after_long_help = "Examples:\n  \
     kubegrant cluster set prod --description \"customer traffic\" --label env=prod\n  \
@@ -32,6 +33,7 @@ use crate::ops;
     kubegrant cluster set prod --include ci --yes\n  \
     kubegrant cluster set prod --write-allow postgresql.cnpg.io/clusters\n  \
     kubegrant cluster set prod --public-server https://k8s.example.net:6443\n  \
+    kubegrant cluster set prod --self-service on\n  \
     kubegrant cluster set prod --project shop")]
 pub(crate) struct ClusterSetArgs {
     /// Which cluster
@@ -85,6 +87,10 @@ pub(crate) struct ClusterSetArgs {
     /// [default: 10m]; a first one always looks
     #[arg(long, value_name = "DURATION", value_parser = scan_every)]
     scan_every: Option<TimeDelta>,
+    /// Whether developers serve themselves through `kubegrant serve`: off, on, or on,ssh-key, which seals the
+    /// SSH key of the nodes to the server too
+    #[arg(long, value_name = "HOW", value_parser = self_service())]
+    self_service: Option<SelfService>,
     /// How far write reaches
     #[arg(long, value_enum, value_name = "SCOPE")]
     write_scope: Option<Scope>,
@@ -170,6 +176,11 @@ fn parse_host(text: &str) -> Result<String, String> {
     ops::cluster::parse_host(text)
 }
 
+fn self_service() -> impl TypedValueParser<Value = SelfService> {
+    PossibleValuesParser::new(SelfService::ALL.map(SelfService::as_str))
+        .try_map(|text| text.parse().map_err(std::io::Error::other))
+}
+
 fn scan_every(text: &str) -> Result<TimeDelta, String> {
     let every = duration::parse(text).map_err(|error| error.to_string())?;
     if every > TimeDelta::days(1) {
@@ -196,6 +207,7 @@ fn settings(args: &ClusterSetArgs) -> ops::cluster::Settings {
         allow: args.write_allow.iter().cloned().collect(),
         allow_removed: args.remove_write_allow.iter().cloned().collect(),
         scan_every: args.scan_every,
+        self_service: args.self_service,
         public: match &args.public_server {
             Some(server) => ops::cluster::Public::At(PublicAddress {
                 server: server.clone(),

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use chrono::TimeDelta;
 
-use super::hand_over::HandOverArgs;
+use super::hand_over::{Goes, HandOverArgs, not_served};
 use crate::cli::context::Context;
 use crate::cli::credential::allowlist_hint;
 use crate::cli::global::DryRunArgs;
@@ -64,6 +64,24 @@ pub(crate) struct KubeconfigDownloadArgs {
     dry_run: DryRunArgs,
 }
 
+impl KubeconfigDownloadArgs {
+    /// Where a server's goes.
+    pub(in crate::cli) fn goes(self) -> Result<Goes, Failure> {
+        let here = [
+            (self.all, "--all"),
+            (self.shared, "--shared"),
+            (self.plain, "--plain"),
+        ];
+        if let Some((_, flag)) = here.iter().find(|(is_given, _)| *is_given) {
+            return Err(not_served(flag));
+        }
+        match self.cluster {
+            Some(cluster) if self.user.is_none() => self.hand_over.goes(cluster, false),
+            _ => Err(not_served("--user")),
+        }
+    }
+}
+
 pub(crate) async fn run(
     args: KubeconfigDownloadArgs,
     context: &mut Context<'_>,
@@ -89,13 +107,24 @@ pub(crate) async fn run(
 }
 
 fn say(done: &Downloaded, context: &mut Context<'_>) -> Result<(), Failure> {
-    if done.hand_to_stdout(|text| show_secret(text, context))? {
-        // The data is the file itself; the rest is talk.
-    } else {
+    if !is_all(done, context)? {
         context.output.show(&DownloadView::from(done))?;
     }
     say_handed_over(done, context);
     Ok(())
+}
+
+/// Gives the file to standard output, where that was asked for; says whether it is all the data there is.
+pub(super) fn is_all(done: &Downloaded, context: &mut Context<'_>) -> Result<bool, Ended> {
+    let mut is_aside = false;
+    let given = done.hand_to_stdout(|text| {
+        is_aside = context.output.hand_over(text);
+        if is_aside {
+            return Ok(());
+        }
+        show_secret(text, context)
+    })?;
+    Ok(given && !is_aside)
 }
 
 /// Says what was handed over, and what to know of it.
@@ -163,23 +192,30 @@ pub(super) fn say_handed_over(done: &Downloaded, context: &mut Context<'_>) {
         return;
     }
     if let Some(path) = &done.path {
-        let path = path.display();
         if done.sealed {
+            let path = path.display();
             context.output.hint(&format!(
                 "'{}' opens it with `kubegrant open {path}`, or `age -d -i IDENTITY {path}`",
                 done.to
             ));
         } else {
-            // Bound roles alone rarely reach the namespaces.
-            let line = match done.power {
-                Power::Bound => "auth can-i --list",
-                _ => "get namespaces",
-            };
-            context
-                .output
-                .hint(&format!("try `kubectl --kubeconfig {path} {line}`"));
+            say_try(path, done.power == Power::Bound, context);
         }
     }
+}
+
+/// Says what to try with a file.
+pub(in crate::cli) fn say_try(path: &Path, is_bound: bool, context: &mut Context<'_>) {
+    // Bound roles alone rarely reach the namespaces.
+    let line = if is_bound {
+        "auth can-i --list"
+    } else {
+        "get namespaces"
+    };
+    let path = path.display();
+    context
+        .output
+        .hint(&format!("try `kubectl --kubeconfig {path} {line}`"));
 }
 
 /// How a kubeconfig renews itself, in a sentence.
@@ -196,7 +232,7 @@ fn renewing(renews: Renews) -> &'static str {
 }
 
 /// Writes a secret to standard output, with a word to whoever watches.
-pub(super) fn show_secret(text: &[u8], context: &mut Context<'_>) -> Result<(), Ended> {
+pub(in crate::cli) fn show_secret(text: &[u8], context: &mut Context<'_>) -> Result<(), Ended> {
     if context.output.is_terminal() {
         context.output.warn("this is a secret, on your screen");
     }
@@ -204,7 +240,7 @@ pub(super) fn show_secret(text: &[u8], context: &mut Context<'_>) -> Result<(), 
 }
 
 /// Says what a merge did to the user's kubeconfig beside what was asked for.
-pub(super) fn say_merged(news: &MergeNews, path: Option<&Path>, context: &mut Context<'_>) {
+pub(in crate::cli) fn say_merged(news: &MergeNews, path: Option<&Path>, context: &mut Context<'_>) {
     let path = path
         .map(|path| path.display().to_string())
         .unwrap_or_default();

@@ -89,6 +89,46 @@ impl HandOverArgs {
     }
 }
 
+/// Where a kubeconfig goes that a server hands over.
+pub(in crate::cli) struct Goes {
+    /// For which cluster.
+    pub(in crate::cli) cluster: ClusterName,
+    /// Where.
+    pub(in crate::cli) destination: Destination,
+    /// Whether a file that is there is replaced.
+    pub(in crate::cli) overwrite: Overwrite,
+    /// Whether one that holds nothing but older versions is.
+    pub(in crate::cli) replaces: bool,
+    /// Whether the context's name was chosen.
+    pub(in crate::cli) context_is_chosen: bool,
+}
+
+impl HandOverArgs {
+    /// Where a server's goes.
+    pub(super) fn goes(self, cluster: ClusterName, replaces: bool) -> Result<Goes, Failure> {
+        if self.renew {
+            return Err(not_served("--renew"));
+        }
+        let wanted = self.wanted()?(cluster);
+        Ok(Goes {
+            cluster: wanted.cluster,
+            destination: wanted.destination,
+            overwrite: wanted.overwrite,
+            replaces,
+            context_is_chosen: wanted.context.is_some(),
+        })
+    }
+}
+
+/// A flag that no server knows.
+pub(super) fn not_served(flag: &str) -> Failure {
+    Failure::description(
+        Kind::Usage,
+        &format!("the server does not know `{flag}`"),
+        "leave it out, or run it where the store is",
+    )
+}
+
 fn ttl(text: &str) -> Result<TimeDelta, String> {
     let ttl = duration::parse(text).map_err(|error| error.to_string())?;
     if ttl > TimeDelta::days(TTL_DAYS_MAX) {

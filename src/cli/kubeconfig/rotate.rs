@@ -1,7 +1,7 @@
 //! `kubegrant kubeconfig rotate`.
 
-use super::download::{say_handed_over, show_secret};
-use super::hand_over::HandOverArgs;
+use super::download::{is_all, say_handed_over};
+use super::hand_over::{Goes, HandOverArgs, not_served};
 use crate::cli::completion;
 use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
@@ -36,6 +36,16 @@ pub(crate) struct KubeconfigRotateArgs {
     dry_run: DryRunArgs,
 }
 
+impl KubeconfigRotateArgs {
+    /// Where a server's goes.
+    pub(in crate::cli) fn goes(self) -> Result<Goes, Failure> {
+        if self.no_download {
+            return Err(not_served("--no-download"));
+        }
+        self.hand_over.goes(self.cluster, true)
+    }
+}
+
 pub(crate) async fn run(
     args: KubeconfigRotateArgs,
     context: &mut Context<'_>,
@@ -57,7 +67,7 @@ fn say(mut done: Rotated, no_download: bool, context: &mut Context<'_>) -> Resul
     let handed = done.handed.take().transpose();
     let file = handed.as_ref().ok().and_then(Option::as_ref);
     let is_shown = match file {
-        Some(file) => file.hand_to_stdout(|text| show_secret(text, context))?,
+        Some(file) => is_all(file, context)?,
         None => false,
     };
     if !is_shown {

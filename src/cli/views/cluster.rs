@@ -136,6 +136,7 @@ frozen! {
         held_back_by_operator: Vec<String> = cluster.held_back.iter().cloned().collect(),
         write: Option<ReachView> = reach.map(ReachView::from),
         scan_every_seconds: i64 = cluster.scan_every.num_seconds(),
+        self_service: &'static str = cluster.self_service.as_str(),
         looked_at: Option<Time> = cluster.looked_at.map(Time),
     }
 }
@@ -201,6 +202,9 @@ impl View for ClusterView {
             .col("Write", ClusterView::write)
             .col("Held back", |it| Cell::Lines(it.held_back()))
             .some("Scan every", |it| scan_every(it.scan_every_seconds))
+            .some("Self-service", |it| {
+                (it.self_service != "off").then_some(it.self_service)
+            })
             // Where nobody writes, nothing is looked at for it.
             .some("Looked at", |it| it.looked_at)
             .col("Registered", |it| it.line.created_at)

@@ -1,9 +1,12 @@
 //! Kubeconfigs. Frozen: fields are added, never renamed or retyped.
 
+use std::path::Path;
 use std::slice;
 
 use serde::Serialize;
+use serde_json::Value;
 
+use crate::domain::access::Power;
 use crate::ops::kubeconfig::{AllDownloaded, Downloaded, Part, Removed, Rotated, Version};
 use crate::output::{Table, Time, View};
 
@@ -18,6 +21,23 @@ frozen! {
         path: Option<String> = done.path.as_ref().map(|path| path.display().to_string()),
         sealed: bool = done.sealed,
         expires_at: Time = Time(done.expires_at),
+    }
+}
+
+impl DownloadView {
+    /// Shapes a hand-over by a server, which says all but where the file is.
+    pub(crate) fn received(data: &Value, path: Option<&Path>) -> Option<Self> {
+        let text = |name: &str| data[name].as_str().map(str::to_owned);
+        Some(Self {
+            cluster: text("cluster")?,
+            user: text("user")?,
+            shared_with: text("shared_with"),
+            version: data["version"].as_u64()?.try_into().ok()?,
+            level: data["level"].as_str()?.parse::<Power>().ok()?.as_str(),
+            path: path.map(|path| path.display().to_string()),
+            sealed: data["sealed"].as_bool()?,
+            expires_at: Time::parse(data["expires_at"].as_str()?)?,
+        })
     }
 }
 
@@ -89,6 +109,23 @@ impl RotateView {
             path: path.map(|path| path.display().to_string()),
             expires_at: handed.map(|handed| Time(handed.expires_at)),
         }
+    }
+}
+
+impl RotateView {
+    /// Shapes a rotation by a server, which says all but where the file is.
+    pub(crate) fn received(data: &Value, path: Option<&Path>) -> Option<Self> {
+        let text = |name: &str| data[name].as_str().map(str::to_owned);
+        let number = |name: &str| data[name].as_u64()?.try_into().ok();
+        Some(Self {
+            cluster: text("cluster")?,
+            user: text("user")?,
+            ended_version: number("ended_version"),
+            version: number("version")?,
+            applied: data["applied"].as_bool()?,
+            path: path.map(|path| path.display().to_string()),
+            expires_at: data["expires_at"].as_str().and_then(Time::parse),
+        })
     }
 }
 

@@ -19,6 +19,11 @@ frozen! {
             role,
         });
         let proves = match &who.acting {
+            Some(server) if who.served.is_some() => format!(
+                "that you proved the private key of '{}' to server '{server}', which acts for you; \
+                 both names are recorded",
+                who.user
+            ),
             None => format!(
                 "that you hold the private key of '{}'; whoever can read {} can do the same",
                 who.user, who.identity

@@ -296,6 +296,7 @@ fn prod(people: &Arc<People>) -> ClusterSnapshot {
             reached_at: None,
             looked_at: None,
             scan_every: crate::domain::cluster::SCAN_EVERY_DEFAULT,
+            self_service: crate::domain::cluster::SelfService::Off,
             deleting_at: None,
         },
         installation: InstallationId::new([0x0b, 0xad, 0xca, 0xfe]),

@@ -3,6 +3,7 @@
 use super::ClusterSnapshot;
 use crate::domain::access::Power;
 use crate::domain::account_name::Home;
+use crate::domain::cluster::SelfService;
 use crate::domain::credential::{Credential, Subject};
 use crate::domain::effect::Effect;
 use crate::domain::policy;
@@ -10,25 +11,25 @@ use crate::domain::sealed::Which;
 use crate::domain::user::UserId;
 
 /// Why a version ends that must be out of an issuer's reach.
-const OUT_OF_REACH: &str = "the cluster's owner must not hand out what it carries";
+const OUT_OF_REACH: &str = "whoever works with the issuer must not hand out what it carries";
 
 impl ClusterSnapshot {
-    /// Whether somebody works on it with its issuer's login: its owner, who is no admin.
+    /// Whether somebody works on it with its issuer's login: its owner, who is no admin, or a server.
     pub(crate) fn works_by_issuer(&self) -> bool {
-        self.cluster
-            .owner
-            .is_some_and(|id| self.would_work_by_issuer(id))
+        self.would_work_by_issuer(self.cluster.owner)
     }
 
-    /// Whether an owner would.
-    fn would_work_by_issuer(&self, owner: UserId) -> bool {
-        let owner = self.people.users.get(&owner);
-        self.cluster.issuer.is_some() && owner.is_some_and(|owner| !owner.role.is_admin())
+    /// Whether an owner would, or a server does.
+    fn would_work_by_issuer(&self, owner: Option<UserId>) -> bool {
+        let owner = owner.and_then(|owner| self.people.users.get(&owner));
+        let is_served = self.cluster.self_service != SelfService::Off;
+        let works = is_served || owner.is_some_and(|owner| !owner.role.is_admin());
+        self.cluster.issuer.is_some() && works
     }
 
     /// Whether with another owner lists stand where nobody is on them, or do no longer.
     pub(crate) fn changes_lists(&self, owner: UserId) -> bool {
-        self.would_work_by_issuer(owner) != self.works_by_issuer()
+        self.would_work_by_issuer(Some(owner)) != self.works_by_issuer()
     }
 
     /// The issuer's account, where it is to be replaced.
@@ -70,16 +71,16 @@ impl ClusterSnapshot {
     /// is no admin, and may not now: they may have kept it.
     fn issuer_lost(&self, before: &Self) -> Option<Effect> {
         let issuer = before.cluster.issuer.as_ref()?;
-        let opens = |on: &Self, owner| {
-            let owner = on.people.users.get(&owner)?;
-            let opens = policy::may_open(owner, &on.cluster, &Which::IssuerLogin);
-            Some(opens && owner.key.is_some() && !owner.role.is_admin())
+        let opens = |on: &Self, user: UserId| {
+            on.people.users.get(&user).is_some_and(|user| {
+                let opens = policy::may_open(user, &on.cluster, &Which::IssuerLogin);
+                opens && user.key.is_some() && !user.role.is_admin()
+            })
         };
-        let owner = before.cluster.owner?;
-        let had_it = opens(before, owner) == Some(true);
-        let has_it = opens(self, owner) == Some(true);
+        let mut users = before.people.users.keys();
+        let is_lost = users.any(|user| opens(before, *user) && !opens(self, *user));
         let is_listed = self.issuer_to_replace().is_some();
-        (had_it && !has_it && !is_listed).then(|| Effect::ReplaceIssuer {
+        (is_lost && !is_listed).then(|| Effect::ReplaceIssuer {
             cluster: self.cluster.id,
             former: issuer.account.clone(),
         })

@@ -87,10 +87,7 @@ impl Change for GrantAccess {
 
     fn decide(&self, rows: &Rows, who: &Who, seen: &Self::Seen) -> Result<Decision, Refusal> {
         let on = rows.only()?;
-        let user = rows.people.user(&self.user)?;
-        if !user.active {
-            return Err(Refusal::Disabled(user.name.clone()));
-        }
+        let user = rows.people.receiver(&self.user)?;
         refuse_pointless(user, &on.cluster)?;
         if self.ends_at.is_some_and(|end| end <= who.now) {
             return Err(Refusal::EndIsPast);

@@ -12,15 +12,16 @@ use super::insisted::insisted;
 use super::public::tried;
 use crate::domain::Confirmed;
 use crate::domain::action::Action;
-use crate::domain::cluster::{Cluster, PublicAddress, WriteScope};
+use crate::domain::cluster::{Cluster, PublicAddress, SelfService, WriteScope};
 use crate::domain::effect::Effect;
 use crate::domain::level::{Allowed, LeftOut};
 use crate::domain::name::{ClusterName, ProjectName};
 use crate::domain::policy::{ClusterAction, OrganizationAction};
 use crate::domain::refusal::Refusal;
 use crate::domain::rows::Rows;
+use crate::domain::sealed::Which;
 use crate::domain::setting::Setting;
-use crate::ops::change::{self, About, Change, Decision, Target, Who};
+use crate::ops::change::{self, About, Change, Decision, Resealed, Target, Who};
 use crate::ops::project::shared::Over;
 use crate::ops::{Applied, Done, Error, Intent, Unasked};
 use crate::session::Session;
@@ -78,6 +79,8 @@ pub(crate) struct Settings {
     pub(crate) scan_every: Option<TimeDelta>,
     /// Which address files carry.
     pub(crate) public: Public,
+    /// Whether developers serve themselves.
+    pub(crate) self_service: Option<SelfService>,
 }
 
 impl Settings {
@@ -119,6 +122,9 @@ impl Settings {
         after.write_allow.extend(wanted.allow);
         if let Some(every) = wanted.scan_every {
             after.scan_every = every;
+        }
+        if let Some(how) = wanted.self_service {
+            after.self_service = how;
         }
         match wanted.public {
             Public::Same => {}
@@ -203,8 +209,9 @@ impl Change for Set {
 
     fn about(&self) -> About<'_> {
         let is_public_same = matches!(self.settings.public, Public::Same);
-        let puts_off = self.settings.scan_every.is_some();
-        let action = if self.settings.moves_write() || puts_off || !is_public_same {
+        let is_sensitive =
+            self.settings.scan_every.is_some() || self.settings.self_service.is_some();
+        let action = if self.settings.moves_write() || is_sensitive || !is_public_same {
             ClusterAction::Sensitive
         } else {
             ClusterAction::ChangeSettings
@@ -215,6 +222,21 @@ impl Change for Set {
 
     fn insists(&self) -> Option<Confirmed> {
         self.insists
+    }
+
+    // What servers open of it.
+    fn resealed<'a>(&'a self, rows: &'a Rows) -> Option<Resealed<'a>> {
+        let on = rows.only().ok()?;
+        let how = self.settings.self_service?;
+        let changes = how != on.cluster.self_service;
+        changes.then(|| -> Resealed<'a> {
+            Box::new(move |cluster, which| {
+                let is_it = cluster.id == on.cluster.id;
+                let served = matches!(which, Which::IssuerLogin | Which::SshKey { .. });
+                // The first question of a cluster is whether any of its secrets is.
+                is_it && (served || *which == Which::ProviderToken)
+            })
+        })
     }
 
     async fn look(&self, session: &Session, rows: &Rows) -> Result<SettingsSeen, Error> {
@@ -252,6 +274,9 @@ impl Change for Set {
             after.public = Some(public.clone());
         }
         let settings = Setting::between(cluster, &after);
+        if after.self_service != SelfService::Off && cluster.issuer.is_none() {
+            return Err(Refusal::NoIssuer(cluster.name.clone()));
+        }
         let widens = settings.iter().any(|it| it.widens_write(cluster));
         // An owner who opens no more than the issuer's login must not become cluster-admin by what the
         // manager's then does for him.
@@ -271,7 +296,7 @@ impl Change for Set {
         let words: Vec<String> = words
             .chain(although.iter().map(|what| format!("although {what}")))
             .collect();
-        let moves = |it: &Setting| it.moves_write() || matches!(it, Setting::Project(_));
+        let moves = |it: &Setting| it.reaches_cluster() || matches!(it, Setting::Project(_));
         Ok(Decision {
             detail: words.join("; "),
             needs_consent: needs_consent(cluster, &seen.insisted),

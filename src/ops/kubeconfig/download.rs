@@ -515,7 +515,8 @@ async fn deliver(
         power: credential.power,
         bytes,
         path: form.path,
-        sealed: form.seal_to.is_some(),
+        // What a server seals to whoever it acts for is their own all the same.
+        sealed: form.seal_to.is_some() && case.subject.id != case.actor.user.id,
         expires_at: ready.minted.expires_at,
         shortened_from: ready.shortened_from(app),
         grant_ends_at: ready.grant_ends_at,

@@ -5,15 +5,13 @@ use std::path::Path;
 use super::download::{Destination, DownloadRequest, Downloaded, hand_out};
 use super::form::form;
 use super::issue::{Issue, Terms, issue};
+use super::received::holds_only;
 use super::{Asked, Overwrite, Way, case};
-use crate::artifact::file::{check_writable_destination, read_bounded};
-use crate::artifact::merge::{BYTES_MAX, tokens_alone};
-use crate::domain::account_name;
+use crate::artifact::file::check_writable_destination;
 use crate::domain::action::Action;
 use crate::domain::effect::Effect;
 use crate::domain::name::ClusterName;
 use crate::domain::subject::SubjectName;
-use crate::kubernetes::token::claims;
 use crate::ops::change;
 use crate::ops::{Applied, Done, Error, Intent, Unasked};
 use crate::session::{App, Session};
@@ -129,16 +127,9 @@ fn place_of(
 /// Whether a file holds logins of this kubeconfig, and nothing else: then it is dead after the
 /// rotation, and nobody misses it.
 fn holds_only_this(app: &App, case: &Asked, path: &Path) -> Result<bool, Error> {
-    let read = read_bounded(path, BYTES_MAX).ok();
-    let Some(tokens) = read.and_then(|bytes| tokens_alone(&bytes)) else {
-        return Ok(false);
-    };
     let versions = app
         .store()?
         .read(|tx| store::credentials::versions_of(tx, case.cluster.id, case.of))?;
-    let is_of_this = |token: &str| {
-        let account = claims(token).and_then(|it| account_name::of_login(&it.sub));
-        account.is_some_and(|account| versions.iter().any(|it| it.account.as_str() == account))
-    };
-    Ok(!tokens.is_empty() && tokens.iter().all(|token| is_of_this(token)))
+    let accounts = versions.iter().map(|it| it.account.to_string());
+    Ok(holds_only(path, &accounts.collect::<Vec<_>>()))
 }

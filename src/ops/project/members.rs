@@ -11,6 +11,7 @@ use crate::domain::cluster::Cluster;
 use crate::domain::credential::{Credential, State, Subject};
 use crate::domain::effect::Effect;
 use crate::domain::name::{ProjectName, UserRef};
+use crate::domain::people::refuse_receiver;
 use crate::domain::policy::ProjectAction;
 use crate::domain::project::{Project, ProjectRole};
 use crate::domain::refusal::Refusal;
@@ -126,9 +127,7 @@ impl Change for Add {
                 asked: self.role,
             });
         }
-        if !user.active {
-            return Err(Refusal::Disabled(user.name.clone()));
-        }
+        refuse_receiver(user)?;
         Ok(Decision {
             effects: vec![Effect::PutMember {
                 project: project.id,

@@ -70,10 +70,7 @@ impl Change for Bind {
 
     fn decide(&self, rows: &Rows, who: &Who, seen: &Judgement) -> Result<Decision, Refusal> {
         let on = rows.only()?;
-        let user = rows.people.user(&self.user)?;
-        if !user.active {
-            return Err(Refusal::Disabled(user.name.clone()));
-        }
+        let user = rows.people.receiver(&self.user)?;
         if user.role.is_admin() {
             return Err(Refusal::HasFullAccess {
                 user: user.name.clone(),

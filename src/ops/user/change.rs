@@ -47,10 +47,14 @@ impl Change for AddUser {
         .names(self.key.as_ref().map(|key| Named::Key(key.to_string())))
     }
 
-    // A new admin with a key must be able to open what admins open.
+    // A new admin, or a server, with a key must be able to open what they open.
     fn resealed<'a>(&'a self, _: &'a Rows) -> Option<Resealed<'a>> {
-        let opens = self.role.is_admin() && self.key.is_some();
-        opens.then(|| -> Resealed<'a> { Box::new(|_, _| true) })
+        self.key.as_ref()?;
+        match self.role {
+            Role::Developer => None,
+            Role::Server => Some(Box::new(policy::server_opens)),
+            Role::Admin | Role::Owner => Some(Box::new(|_, _| true)),
+        }
     }
 
     fn decide(&self, rows: &Rows, who: &Who, (): &()) -> Result<Decision, Refusal> {
@@ -145,6 +149,9 @@ impl Change for SetRole {
         let user = rows.people.user(&self.user)?;
         let (from, to) = (user.role, self.role);
         who.may(OrganizationAction::SetRole { from, to })?;
+        if from != to && (from == Role::Server || to == Role::Server) {
+            return Err(Refusal::ServersStay);
+        }
         if from == to {
             return Ok(Decision {
                 user: Some(user.id),

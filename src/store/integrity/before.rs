@@ -3,7 +3,7 @@
 
 use super::guarded::{
     BLOCKS, FIRST, GRANTS, GUARDED, Guarded, ISSUERS, META, Of, PROJECT_MEMBERS, PROJECTS,
-    PROVIDER_TOKENS, table,
+    PROVIDER_TOKENS, SELF_SERVICE, SERVERS, table,
 };
 
 /// What of a cluster was guarded in stores of schema 6.
@@ -121,11 +121,18 @@ pub(super) fn guarded_9() -> Vec<Guarded> {
         "credentials" => guarded.with_columns(CREDENTIAL_9),
         _ => guarded,
     };
-    without_issuers(GUARDED).map(of_then).collect()
+    without(&[ISSUERS.table], &guarded_10())
+        .map(of_then)
+        .collect()
 }
 
-fn without_issuers(guarded: &[Guarded]) -> impl Iterator<Item = Guarded> {
-    let is_there = |it: &&Guarded| it.table != ISSUERS.table;
+/// What was guarded in stores of schema 10: all but what came since.
+pub(super) fn guarded_10() -> Vec<Guarded> {
+    without(&[SELF_SERVICE.table, SERVERS.table], GUARDED).collect()
+}
+
+fn without(tables: &[&str], guarded: &[Guarded]) -> impl Iterator<Item = Guarded> {
+    let is_there = |it: &&Guarded| !tables.contains(&it.table);
     guarded.iter().filter(is_there).copied()
 }
 
@@ -145,7 +152,8 @@ fn of_schema_8(guarded: &[Guarded]) -> Vec<Guarded> {
         (_, "clusters") => guarded.with_columns(CLUSTER_8),
         _ => guarded,
     };
-    without_issuers(guarded).map(of_then).collect()
+    let since = [ISSUERS.table, SELF_SERVICE.table, SERVERS.table];
+    without(&since, guarded).map(of_then).collect()
 }
 
 /// What was guarded in stores of schema 6: all but what came since.

@@ -14,6 +14,7 @@
 //!   no name is used twice (`UNIQUE`), and none goes backwards (a trigger).
 //! - `ssh_keys`: `kind` and `origin` are words; `claimed_at` and `made_*` are history.
 //! - `ssh_key_nodes`: when a line was put and proven. Where one may be is what counts.
+//! - `sessions`: the code of each is under a key of the server's own, with all that it says.
 //! - `audit`: the chain is its own guard, and the state of all of this is in it.
 //! - what removed rows say (`removed_at`): they are history. That a row *became* history counts.
 //!
@@ -239,6 +240,13 @@ pub(super) const ISSUERS: Guarded = table(
         "expires_at",
     ],
 );
+pub(super) const SELF_SERVICE: Guarded = table(
+    ("self_service", Of::Cluster),
+    "@.cluster",
+    "1",
+    &["cluster", "how"],
+);
+pub(super) const SERVERS: Guarded = table(("servers", Of::User), "@.user", "1", &["user"]);
 // Who may have a shared version in their hands: one row less, and somebody keeps it.
 const HOLDERS: Guarded = of_credential("holders", &["credential", "user", "kept"]);
 // The same, and whose a token is that the API server's own log names.
@@ -278,6 +286,8 @@ pub(super) const FIRST: &[Guarded] = &[
     PROJECT_MEMBERS,
     CLUSTERS,
     ISSUERS,
+    SELF_SERVICE,
+    SERVERS,
     GRANTS,
     BLOCKS,
     CREDENTIALS,

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 
-use super::before::{GUARDED_5, guarded_6, guarded_7, guarded_8, guarded_9};
+use super::before::{GUARDED_5, guarded_6, guarded_7, guarded_8, guarded_9, guarded_10};
 use super::digests::{self, Key, hash_text, state};
 use super::guarded::{GUARDED, Guarded, Of};
 use super::shape;
@@ -19,7 +19,7 @@ use crate::store::{Result, audit};
 
 /// What the state of a store of schema 5 to 7 begins with: one hash over all digests.
 const STATE_7: &[u8] = b"kubegrant state v1";
-/// Where stores of schema 6 to 9 keep their digests.
+/// Where stores of schema 6 to 10 keep their digests.
 const DIGESTS_7: &str = "row_digests";
 /// Where stores of schema 5 keep their digests. It is gone since: a process that began before the
 /// store was brought up to date cannot write what it would vouch for by the rules of then.
@@ -45,7 +45,8 @@ pub(in crate::store) fn before(sql: &Connection, found: i64) -> Result<Option<Be
         6 => (DIGESTS_7, guarded_6()),
         7 => (DIGESTS_7, guarded_7()),
         8 => (DIGESTS_7, guarded_8()),
-        _ => (DIGESTS_7, guarded_9()),
+        9 => (DIGESTS_7, guarded_9()),
+        _ => (DIGESTS_7, guarded_10()),
     };
     let has_seconds = found >= 8;
     let (state, is_vouched) = if has_seconds {

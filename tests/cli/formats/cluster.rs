@@ -169,6 +169,7 @@ fn cluster_show() {
         "left_out": []
       },
       "scan_every_seconds": 600,
+      "self_service": "off",
       "looked_at": null
     }
     [exit 0]
@@ -212,6 +213,7 @@ fn cluster_show() {
       included: {}
       left_out: []
     scan_every_seconds: 600
+    self_service: "off"
     looked_at: null
     [exit 0]
     --- name

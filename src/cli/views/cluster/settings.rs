@@ -22,6 +22,7 @@ frozen! {
         scan_every_seconds: i64 = cluster.scan_every.num_seconds(),
         public_server: Option<String> = public.map(|it| it.server.clone()),
         public_tls_server_name: Option<String> = public.and_then(|it| it.tls_server_name.clone()),
+        self_service: &'static str = cluster.self_service.as_str(),
     }
 }
 
@@ -37,6 +38,9 @@ impl View for SettingsView {
             .col("Included", |it| &it.included)
             .col("Allowed", |it| &it.write_allow)
             .some("Scan every", |it| scan_every(it.scan_every_seconds))
+            .some("Self-service", |it| {
+                (it.self_service != "off").then_some(it.self_service)
+            })
             // Most clusters have one address.
             .some("In files", |it| it.public_server.as_ref())
             .named(|it| format!("cluster/{}", it.name))

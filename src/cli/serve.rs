@@ -1,0 +1,236 @@
+//! `kubegrant serve`.
+
+use std::ffi::OsString;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::context::Context;
+use super::relay;
+use super::run_over;
+use crate::api::Answer;
+use crate::config::IdentitySource;
+use crate::domain::text::chain;
+use crate::env::Host;
+use crate::error::{Failure, Kind};
+use crate::ops::login::Desk;
+use crate::server::{self, Call, Certificate, Hall, Log, Options, Run};
+use crate::session::App;
+
+/// Let developers serve themselves: an API over HTTPS, beside the store
+///
+/// Whoever logs in with their key (`kubegrant login URL`) downloads, rotates and sees what is theirs, within the
+/// same rules. The identity must be of a user with the role `server`: it acts for those who log in, has no rights
+/// itself, and opens what is sealed to it on clusters with `cluster set --self-service on`: the issuer's login,
+/// never the manager's. Stops at SIGTERM and Ctrl-C when those who are being answered have their answers; reads
+/// the certificate again at SIGHUP.
+#[derive(clap::Args, Debug)]
+#[command(group = clap::ArgGroup::new("proof").required(true).args(
+    ["tls_cert", "self_signed", "behind_proxy"]
+))]
+#[command(after_long_help = "Examples:\n  \
+    kubegrant user add desk --role server --key desk.pub\n  \
+    kubegrant cluster set prod --self-service on\n  \
+    kubegrant serve --identity desk --listen 0.0.0.0:8443 --public-url https://kg.example.net \
+    --tls-cert tls.crt --tls-key tls.key\n  \
+    kubegrant serve --identity desk --listen 127.0.0.1:8080 --public-url https://kg.example.net \
+    --behind-proxy --trusted-proxy 127.0.0.1")]
+pub(crate) struct ServeArgs {
+    /// Where to listen
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8443")]
+    listen: SocketAddr,
+    /// The address that people know it by: `https://HOST[:PORT]`
+    #[arg(long, value_name = "URL", value_parser = origin)]
+    public_url: String,
+    /// The certificate, with those between it and its root, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Its private key
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Make a certificate that nobody signed, and keep it: `kubegrant login` shows its fingerprint
+    #[arg(long)]
+    self_signed: bool,
+    /// Listen without TLS, for a proxy on this machine that has it
+    #[arg(long)]
+    behind_proxy: bool,
+    /// Believe a proxy at this address from where requests come (X-Forwarded-For); may be repeated
+    #[arg(long, value_name = "ADDRESS", requires = "behind_proxy")]
+    trusted_proxy: Vec<IpAddr>,
+    /// Where to answer /healthz, /readyz and /metrics, without TLS: an address of this machine
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    metrics_listen: Option<SocketAddr>,
+}
+
+/// Reads the address that people know a server by; gives it without a slash at its end.
+pub(crate) fn origin(text: &str) -> Result<String, String> {
+    let text = text.trim_end_matches('/');
+    let wrong = "it is `https://HOST` or `https://HOST:PORT`";
+    let (scheme, rest) = text.split_once("://").ok_or(wrong)?;
+    let is_bare = !rest.is_empty()
+        && rest
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-.:[]".contains(c));
+    if !is_bare {
+        return Err(wrong.to_owned());
+    }
+    match scheme {
+        "https" => Ok(text.to_ascii_lowercase()),
+        "http" => {
+            Err("it must begin with https://: files and sessions would go in the open".to_owned())
+        }
+        _ => Err(wrong.to_owned()),
+    }
+}
+
+fn usage(text: &str, hint: &str) -> Failure {
+    Failure::description(Kind::Usage, text, hint)
+}
+
+impl ServeArgs {
+    fn certificate(&self, context: &Context<'_>) -> Result<Option<Certificate>, Failure> {
+        let env = &context.session.workspace.env;
+        let here = |path: &PathBuf| env.current_dir.join(path);
+        if self.behind_proxy {
+            if !self.listen.ip().is_loopback() {
+                return Err(usage(
+                    "without TLS it listens on this machine alone",
+                    "name an address such as 127.0.0.1:8080 with `--listen`",
+                ));
+            }
+            return Ok(None);
+        }
+        if let (Some(chain), Some(key)) = (&self.tls_cert, &self.tls_key) {
+            return Ok(Some(Certificate::Files {
+                chain: here(chain),
+                key: here(key),
+            }));
+        }
+        let host = crate::domain::cluster::host_of(&self.public_url).unwrap_or_default();
+        let folder = env.state_dir().ok_or_else(|| {
+            usage(
+                "there is no place for a certificate of its own",
+                "set HOME, or name one with `--tls-cert FILE --tls-key FILE`",
+            )
+        })?;
+        Ok(Some(Certificate::SelfSigned {
+            folder,
+            host: host.to_owned(),
+        }))
+    }
+}
+
+pub(crate) async fn run(args: ServeArgs, context: &mut Context<'_>) -> Result<(), Failure> {
+    let certificate = args.certificate(context)?;
+    if args.metrics_listen.is_some_and(|it| !it.ip().is_loopback()) {
+        return Err(usage(
+            "what it says of itself is for this machine alone",
+            "name an address such as 127.0.0.1:9443 with `--metrics-listen`",
+        ));
+    }
+    let session = context.session;
+    let desk = Desk::open(session, &args.public_url)?;
+    let options = Options {
+        public_url: args.public_url.clone(),
+        listen: args.listen,
+        certificate,
+        trusted_proxies: args.trusted_proxy.clone(),
+        metrics: args.metrics_listen,
+    };
+    let say = context.output.sayer();
+    let log: Log = Arc::new(move |line: &str| say(line));
+    let env = &session.workspace.env;
+    let runner = runner(session.app(), &session.config);
+    let hall = Hall::new(
+        desk,
+        session.app(),
+        Host::of(env),
+        (runner, log),
+        env.interrupt.clone(),
+    );
+    server::serve(Arc::new(hall), &options).await?;
+    context.output.status("Stopped.");
+    Ok(())
+}
+
+/// Carries commands out as this process would: with its store and its identity.
+fn runner(app: Arc<App>, config: &crate::config::Config) -> Run {
+    let mut own = vec![joined("--store=", config.store.as_os_str())];
+    if let IdentitySource::File(path) = &config.identity {
+        own.push(joined("--identity=", path.as_os_str()));
+    }
+    Arc::new(move |host: &Host, call: &Call| {
+        let args = match relay::to_args(call.route, &call.fields) {
+            Ok(args) => args,
+            Err(error) => {
+                return Answer {
+                    exit: Kind::Usage.code(),
+                    stdout: String::new(),
+                    stderr: format!("error: {}\n", chain(&error)),
+                    file: String::new(),
+                    question: None,
+                };
+            }
+        };
+        let color = if call.terminal.colored {
+            "always"
+        } else {
+            "never"
+        };
+        let first = ["kubegrant".to_owned(), format!("--as={}", call.user)];
+        let shape = [
+            format!("--output={}", call.format),
+            format!("--color={color}"),
+        ];
+        let quiet = call.terminal.quiet.then(|| "--quiet".to_owned());
+        let ours = first
+            .into_iter()
+            .chain(shape)
+            .chain(quiet)
+            .map(OsString::from);
+        let line: Vec<OsString> = ours.chain(own.iter().cloned()).chain(args).collect();
+        let (env, said) = host.env(call.terminal.columns);
+        let exit = run_over(Some(&app), &line, env);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Answer {
+            exit,
+            stdout: text(&said.take_stdout()),
+            stderr: text(&said.take_stderr()),
+            file: text(&said.take_handed()),
+            question: said.take_question(),
+        }
+    })
+}
+
+fn joined(flag: &str, value: &std::ffi::OsStr) -> OsString {
+    let mut text = OsString::from(flag);
+    text.push(value);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::origin;
+
+    #[test]
+    fn people_know_a_server_by_an_https_address_without_a_path() {
+        assert_eq!(
+            origin("https://KG.example/"),
+            Ok("https://kg.example".to_owned())
+        );
+        assert_eq!(
+            origin("https://[::1]:8443"),
+            Ok("https://[::1]:8443".to_owned())
+        );
+        for wrong in [
+            "kg.example",
+            "http://kg.example",
+            "https://",
+            "https://a/b",
+            "https://u@h",
+            "ftp://h",
+        ] {
+            assert!(origin(wrong).is_err(), "{wrong}");
+        }
+    }
+}

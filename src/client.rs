@@ -1,0 +1,254 @@
+//! WHERE A SERVER IS ASKED: for people without the store, whose commands `kubegrant serve` carries out.
+//!
+//! Which servers somebody knows stands in `hosts.toml`, without a secret. A session is begun with the key that
+//! one has, and kept where it lasts as long as one is logged in to one's own machine.
+
+mod hosts;
+mod http;
+mod sessions;
+
+pub(crate) use hosts::{Hosts, HostsError, Known};
+pub(crate) use http::{Error, Http};
+use sessions::Kept;
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value};
+
+use crate::api::{
+    Answer, LoginAnswer, LoginBegin, LoginDone, LoginQuestion, Method, PageOpened, ROOT, RUN_TYPE,
+    Route, TERMINAL_HEADER, Terminal, in_path,
+};
+use crate::artifact::challenge::Challenge;
+use crate::env::Env;
+use crate::secrets::{Identity, SecretString};
+
+/// A request, as it goes out.
+pub(crate) struct Request {
+    /// Which one.
+    pub(crate) route: &'static Route,
+    /// Its arguments.
+    pub(crate) fields: Map<String, Value>,
+    /// The shape of the data.
+    pub(crate) format: String,
+    /// On what it will be read.
+    pub(crate) terminal: Terminal,
+}
+
+/// A session at a server.
+pub(crate) struct Link {
+    http: Http,
+    kept: Kept,
+}
+
+impl Link {
+    /// Goes on with the session that is kept, or begins one.
+    pub(crate) async fn open(
+        env: &Env,
+        identity: &Identity,
+        origin: &str,
+        known: &Known,
+    ) -> Result<Self, Error> {
+        let key = identity.recipient().to_string();
+        match sessions::kept(env, origin, &key) {
+            Some(kept) => Ok(Self {
+                http: Http::new(origin, known)?,
+                kept,
+            }),
+            None => Self::begin(env, identity, origin, known).await,
+        }
+    }
+
+    /// Begins a session, and keeps it for the next command.
+    pub(crate) async fn begin(
+        env: &Env,
+        identity: &Identity,
+        origin: &str,
+        known: &Known,
+    ) -> Result<Self, Error> {
+        let http = Http::new(origin, known)?;
+        let kept = Self::renew(env, identity, &http).await?;
+        Ok(Self { http, kept })
+    }
+
+    async fn renew(env: &Env, identity: &Identity, http: &Http) -> Result<Kept, Error> {
+        let kept = Kept::from(&log_in(http, identity).await?);
+        let key = identity.recipient().to_string();
+        sessions::keep(env, http.origin(), &key, &kept);
+        Ok(kept)
+    }
+
+    /// Who is logged in.
+    pub(crate) fn user(&self) -> &str {
+        &self.kept.user
+    }
+
+    /// Of which installation.
+    pub(crate) fn installation(&self) -> &str {
+        &self.kept.installation
+    }
+
+    /// When the session ends at the latest, in seconds since 1970.
+    pub(crate) fn ends_at(&self) -> i64 {
+        self.kept.ends_at
+    }
+
+    /// Has the server carry a command out; where the session is over, another begins.
+    pub(crate) async fn call(
+        &mut self,
+        env: &Env,
+        identity: &Identity,
+        request: &Request,
+    ) -> Result<Answer, Error> {
+        let token = SecretString::from(self.kept.token.as_str());
+        if let Some(answer) = call(&self.http, &token, request).await? {
+            return Ok(answer);
+        }
+        self.kept = Self::renew(env, identity, &self.http).await?;
+        let token = SecretString::from(self.kept.token.as_str());
+        let again = call(&self.http, &token, request).await?;
+        again.ok_or_else(|| self.http.let_in_and_out())
+    }
+
+    /// Asks for an address that opens the page as whoever is logged in.
+    pub(crate) async fn page(&self) -> Result<String, Error> {
+        let token = SecretString::from(self.kept.token.as_str());
+        let path = format!("{ROOT}/browser");
+        let sent = self
+            .http
+            .send((Method::Post, &path), Some(&token), &[], None);
+        let (status, bytes) = sent.await?;
+        let opened: PageOpened = self.http.document(status, &bytes)?;
+        let is_there = opened.url.starts_with(&format!("{}/", self.http.origin()));
+        is_there.then_some(opened.url).ok_or(Error::Garbled {
+            origin: self.http.origin().to_owned(),
+            status,
+        })
+    }
+
+    /// Ends the session that is kept, if there is one, and forgets it.
+    pub(crate) async fn end(env: &Env, http: &Http, identity: &Identity) -> Result<(), Error> {
+        let key = identity.recipient().to_string();
+        let Some(kept) = sessions::kept(env, http.origin(), &key) else {
+            return Ok(());
+        };
+        sessions::forget(env, http.origin(), &key);
+        let token = SecretString::from(kept.token.as_str());
+        log_out(http, &token).await
+    }
+}
+
+/// Proves a key to a server, and begins a session.
+async fn log_in(http: &Http, identity: &Identity) -> Result<LoginDone, Error> {
+    let key = identity.recipient().to_string();
+    let begin = LoginBegin { key: key.clone() };
+    let question: LoginQuestion = http.post("/login/challenge", &begin).await?;
+    let opened = Challenge::open(question.sealed.as_bytes(), identity, http.origin())?;
+    let answer = LoginAnswer {
+        answer: opened.answer(&question.id),
+        key,
+        id: question.id,
+        until: question.until,
+    };
+    http.post("/login", &answer).await
+}
+
+/// Ends a session.
+async fn log_out(http: &Http, token: &SecretString) -> Result<(), Error> {
+    let path = format!("{ROOT}/logout");
+    let sent = http.send((Method::Post, &path), Some(token), &[], None);
+    sent.await.map(drop)
+}
+
+/// Has a server carry a command out; nothing where the session is over.
+async fn call(
+    http: &Http,
+    token: &SecretString,
+    request: &Request,
+) -> Result<Option<Answer>, Error> {
+    let (path, rest) = path(request);
+    let in_query = matches!(request.route.method, Method::Get | Method::Delete);
+    let mut query = vec![("output".to_owned(), request.format.clone())];
+    if in_query {
+        for (name, value) in &rest {
+            let values = match value {
+                Value::Array(all) => all.iter().collect(),
+                one => vec![one],
+            };
+            query.extend(values.into_iter().map(|it| (name.clone(), text(it))));
+        }
+    }
+    let query: Vec<String> = query
+        .iter()
+        .map(|(name, value)| format!("{name}={}", encoded(value)))
+        .collect();
+    let target = format!("{ROOT}{path}?{}", query.join("&"));
+    let terminal = request.terminal.to_string();
+    let headers = [("accept", RUN_TYPE), (TERMINAL_HEADER, terminal.as_str())];
+    let body = (!in_query).then(|| Value::Object(rest));
+    let (method, route) = (request.route.method, &target);
+    let (status, bytes) = http
+        .send((method, route), Some(token), &headers, body.as_ref())
+        .await?;
+    if status == 401 {
+        return Ok(None);
+    }
+    http.document(status, &bytes).map(Some)
+}
+
+/// The path of a request, and the arguments that are not in it.
+fn path(request: &Request) -> (String, Map<String, Value>) {
+    let mut rest = request.fields.clone();
+    let mut path = request.route.path.to_owned();
+    for name in in_path(request.route.path) {
+        let value = rest.remove(name).unwrap_or_default();
+        path = path.replace(&format!("{{{name}}}"), &encoded(&text(&value)));
+    }
+    (path, rest)
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Spells out what has a meaning in an address.
+fn encoded(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            let _written = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::ROUTES;
+
+    #[test]
+    fn no_value_leads_to_another_path() {
+        let route = ROUTES.iter().find(|it| it.verb == ["access", "revoke"]);
+        let mut fields = Map::new();
+        fields.insert("cluster".to_owned(), "../../logout".into());
+        fields.insert("user".to_owned(), "a/b?c#d e%2f".into());
+        fields.insert("yes".to_owned(), true.into());
+        let (path, rest) = path(&Request {
+            route: route.expect("a route"),
+            fields,
+            format: "json".to_owned(),
+            terminal: Terminal::default(),
+        });
+        assert_eq!(
+            path,
+            "/clusters/..%2F..%2Flogout/access/a%2Fb%3Fc%23d%20e%252f"
+        );
+        assert_eq!(rest.len(), 1);
+    }
+}

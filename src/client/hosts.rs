@@ -1,0 +1,76 @@
+//! The servers that somebody knows: `hosts.toml` in the folder of settings, without a secret.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::artifact::file::{
+    FileError, Overwrite, ensure_private_dir, read_bounded, write_private,
+};
+
+/// The largest file that is read, in bytes.
+const BYTES_MAX: usize = 1024 * 1024;
+
+/// One server that somebody knows.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Known {
+    /// Who they are there.
+    pub(crate) user: String,
+    /// What proves the server, in PEM; nothing where the system knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ca: Option<String>,
+}
+
+/// All of them, by their addresses.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Hosts(pub(crate) BTreeMap<String, Known>);
+
+/// Why the servers that somebody knows are not known.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HostsError {
+    /// The file.
+    #[error("cannot use `hosts.toml`")]
+    File(#[source] FileError),
+    /// What is in it.
+    #[error("`{}` makes no sense: {why}", path.display())]
+    Garbled {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+}
+
+impl Hosts {
+    fn place(folder: &Path) -> PathBuf {
+        folder.join("hosts.toml")
+    }
+
+    /// Reads them from the folder of settings.
+    pub(crate) fn read(folder: &Path) -> Result<Self, HostsError> {
+        let path = Self::place(folder);
+        if !matches!(path.try_exists(), Ok(true)) {
+            return Ok(Self::default());
+        }
+        let bytes = read_bounded(&path, BYTES_MAX).map_err(HostsError::File)?;
+        let garbled = |why: String| HostsError::Garbled {
+            path: path.clone(),
+            why,
+        };
+        let text = std::str::from_utf8(&bytes).map_err(|error| garbled(error.to_string()))?;
+        toml::from_str(text).map_err(|error| garbled(error.message().to_owned()))
+    }
+
+    /// Writes them.
+    pub(crate) fn write(&self, folder: &Path) -> Result<(), HostsError> {
+        let path = Self::place(folder);
+        let text = toml::to_string(self).map_err(|error| HostsError::Garbled {
+            path: path.clone(),
+            why: error.to_string(),
+        })?;
+        ensure_private_dir(folder).map_err(HostsError::File)?;
+        write_private(&path, text.as_bytes(), Overwrite::Force).map_err(HostsError::File)
+    }
+}

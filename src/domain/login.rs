@@ -1,0 +1,121 @@
+//! Sessions at a server: who is logged in, how they came, and until when.
+
+use chrono::TimeDelta;
+
+use super::Timestamp;
+use super::user::{User, UserId};
+
+/// How long a session lives at most.
+pub(crate) const LIFE: TimeDelta = TimeDelta::hours(12);
+/// How long it lives without being used.
+pub(crate) const IDLE: TimeDelta = TimeDelta::minutes(30);
+/// How many sessions somebody has at once: the oldest gives way.
+pub(crate) const SESSIONS_MAX: usize = 16;
+
+/// A session's row number in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct SessionId(pub(crate) i64);
+
+/// A session at a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LoginSession {
+    /// Row number.
+    pub(crate) id: SessionId,
+    /// The tag of what opens it, under a key of the server's own.
+    pub(crate) code: String,
+    /// Who is logged in.
+    pub(crate) user: UserId,
+    /// The key that they had when they logged in: another one ends it.
+    pub(crate) user_key: Option<String>,
+    /// How they came: `key`.
+    pub(crate) way: String,
+    /// From which address.
+    pub(crate) origin: String,
+    /// Since when.
+    pub(crate) created_at: Timestamp,
+    /// When it was used last, to the minute.
+    pub(crate) seen_at: Timestamp,
+    /// When it ends at the latest.
+    pub(crate) ends_at: Timestamp,
+    /// When somebody ended it.
+    pub(crate) ended_at: Option<Timestamp>,
+    /// The tag of all of this but when it was used and ended.
+    pub(crate) tag: String,
+}
+
+impl LoginSession {
+    /// What its tag is of.
+    pub(crate) fn text(&self) -> String {
+        let key = self.user_key.as_deref().unwrap_or_default();
+        let (from, to) = (self.created_at.timestamp(), self.ends_at.timestamp());
+        format!("{}\n{}\n{key}\n{from}\n{to}", self.code, self.user.0)
+    }
+
+    /// Whether it is still open for whoever it is of, as they are now. A clock that jumps ends it.
+    pub(crate) fn is_open(&self, user: &User, now: Timestamp) -> bool {
+        let lives = self.created_at <= now && now < self.ends_at.min(self.seen_at + IDLE);
+        lives && self.ended_at.is_none() && user.active && user.key == self.user_key
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::user::Role;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_timestamp(seconds, 0).expect("a time")
+    }
+
+    #[test]
+    fn a_session_ends_by_time_by_hand_and_with_the_key() {
+        let user = User {
+            id: UserId(1),
+            name: "bob".parse().expect("a name"),
+            email: None,
+            role: Role::Developer,
+            active: true,
+            key: Some("k".to_owned()),
+            created_at: at(0),
+        };
+        let open = LoginSession {
+            id: SessionId(1),
+            code: "c".to_owned(),
+            user: user.id,
+            user_key: user.key.clone(),
+            way: "key".to_owned(),
+            origin: String::new(),
+            created_at: at(1_000),
+            seen_at: at(40_000),
+            ends_at: at(1_000) + LIFE,
+            ended_at: None,
+            tag: String::new(),
+        };
+        assert!(open.is_open(&user, at(40_000)));
+        assert!(open.is_open(&user, at(40_000 + 1_799)));
+        assert!(!open.is_open(&user, at(40_000 + 1_800)));
+        // The clock went back behind its beginning.
+        assert!(!open.is_open(&user, at(999)));
+        let used = LoginSession {
+            seen_at: at(44_100),
+            ..open.clone()
+        };
+        assert!(used.is_open(&user, at(44_199)));
+        assert!(!used.is_open(&user, at(44_200)));
+        let ended = LoginSession {
+            ended_at: Some(at(40_000)),
+            ..open.clone()
+        };
+        assert!(!ended.is_open(&user, at(40_001)));
+        let disabled = User {
+            active: false,
+            ..user.clone()
+        };
+        assert!(!open.is_open(&disabled, at(40_000)));
+        let other = User {
+            key: Some("l".to_owned()),
+            ..user
+        };
+        assert!(!open.is_open(&other, at(40_000)));
+    }
+}

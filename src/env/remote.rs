@@ -1,0 +1,155 @@
+//! The world of a run that is carried out here for somebody at another machine.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use zeroize::Zeroizing;
+
+use super::{BaseDirs, Clock, Env, Input, Interrupt, Random};
+
+/// The most that a run says or shows, in bytes.
+const BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// What many such runs have in common: this process' own world, without its streams and terminal.
+#[derive(Clone)]
+pub struct Host {
+    variables: BTreeMap<String, OsString>,
+    base_dirs: BaseDirs,
+    current_dir: PathBuf,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    user_id: u32,
+    machine: String,
+    process_id: u32,
+}
+
+impl Host {
+    /// Takes of a world what such runs need.
+    pub fn of(env: &Env) -> Self {
+        Self {
+            variables: env.variables.clone(),
+            base_dirs: env.base_dirs.clone(),
+            current_dir: env.current_dir.clone(),
+            clock: Arc::clone(&env.clock),
+            random: Arc::clone(&env.random),
+            user_id: env.user_id,
+            machine: env.host.clone(),
+            process_id: env.process_id,
+        }
+    }
+
+    /// Makes the world of one run: nobody types, and what it says is kept. `columns` are those of the
+    /// terminal on which somebody will read the data, if it is one.
+    pub fn env(&self, columns: Option<u16>) -> (Env, Said) {
+        let said = Said::default();
+        let interrupt = Interrupt::default();
+        let env = Env {
+            stdin: Input::prepared(Arc::default(), interrupt.clone()),
+            stdout: Box::new(Sink(Arc::clone(&said.stdout))),
+            stderr: Box::new(Sink(Arc::clone(&said.stderr))),
+            stdin_is_terminal: false,
+            stdout_is_terminal: columns.is_some(),
+            stderr_is_terminal: false,
+            terminal_width: columns,
+            variables: self.variables.clone(),
+            base_dirs: self.base_dirs.clone(),
+            current_dir: self.current_dir.clone(),
+            clock: Arc::clone(&self.clock),
+            random: Arc::clone(&self.random),
+            user_id: self.user_id,
+            host: self.machine.clone(),
+            process_id: self.process_id,
+            parent_id: None,
+            interrupt,
+            remote: Some(Remote {
+                handed: Arc::clone(&said.handed),
+                question: Arc::clone(&said.question),
+            }),
+        };
+        (env, said)
+    }
+}
+
+/// What a run gives somebody at another machine beside its data and its words.
+#[derive(Clone)]
+pub struct Remote {
+    handed: Shared,
+    question: Arc<Mutex<Option<String>>>,
+}
+
+impl std::fmt::Debug for Remote {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Remote")
+    }
+}
+
+impl Remote {
+    /// Hands a file over.
+    pub(crate) fn hand_over(&self, bytes: &[u8]) {
+        lock(&self.handed).extend_from_slice(bytes);
+    }
+
+    /// Notes what somebody would have to be asked.
+    pub(crate) fn ask(&self, question: &str) {
+        let mut asked = self.question.lock().unwrap_or_else(PoisonError::into_inner);
+        *asked = Some(question.to_owned());
+    }
+}
+
+type Shared = Arc<Mutex<Zeroizing<Vec<u8>>>>;
+
+fn lock(shared: &Shared) -> MutexGuard<'_, Zeroizing<Vec<u8>>> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a run said, while it goes on and after it.
+#[derive(Clone, Default)]
+pub struct Said {
+    stdout: Shared,
+    stderr: Shared,
+    handed: Shared,
+    question: Arc<Mutex<Option<String>>>,
+}
+
+impl Said {
+    /// Takes its data.
+    pub fn take_stdout(&self) -> Zeroizing<Vec<u8>> {
+        std::mem::take(&mut *lock(&self.stdout))
+    }
+
+    /// Takes its words.
+    pub fn take_stderr(&self) -> Zeroizing<Vec<u8>> {
+        std::mem::take(&mut *lock(&self.stderr))
+    }
+
+    /// Takes the file that it handed over.
+    pub fn take_handed(&self) -> Zeroizing<Vec<u8>> {
+        std::mem::take(&mut *lock(&self.handed))
+    }
+
+    /// Takes the question that nobody was there to answer.
+    pub fn take_question(&self) -> Option<String> {
+        let mut question = self.question.lock().unwrap_or_else(PoisonError::into_inner);
+        question.take()
+    }
+}
+
+struct Sink(Shared);
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut kept = lock(&self.0);
+        if kept.len() + bytes.len() > BYTES_MAX {
+            return Err(io::Error::other("this is more than can be sent at once"));
+        }
+        kept.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

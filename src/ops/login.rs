@@ -1,0 +1,339 @@
+//! Logging in to a server, by the key that one has: who it is, for how long, and how it ends.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use chrono::TimeDelta;
+
+use super::journal::Journal;
+use super::{Error, Obstacle, find};
+use crate::artifact::challenge::Challenge;
+use crate::domain::Timestamp;
+use crate::domain::action::Action;
+use crate::domain::audit::Phase;
+use crate::domain::installation::InstallationId;
+use crate::domain::login::{IDLE, LIFE, LoginSession, SESSIONS_MAX, SessionId};
+use crate::domain::name::UserRef;
+use crate::domain::policy::Denial;
+use crate::domain::sealed::SealedSecret;
+use crate::domain::text::{hex, rfc3339};
+use crate::domain::user::{Role, User, UserId};
+use crate::secrets::{ExposeSecret, MacKey, Recipient, SecretString};
+use crate::session::{App, Principal, Session};
+use crate::store::{self};
+
+/// How long a question to a key may be answered.
+const ANSWER_MAX: TimeDelta = TimeDelta::seconds(60);
+/// How many answers are kept in mind, so that none counts twice: more than come in a minute.
+const ANSWERS_MAX: usize = 20_000;
+/// How long sessions that are over stay in the store.
+const KEPT: TimeDelta = TimeDelta::days(7);
+/// How exact it is known when a session was used last.
+const SEEN_EVERY: TimeDelta = TimeDelta::minutes(1);
+
+/// A server that people log in to: whose key it works with, and what it was asked.
+pub(crate) struct Desk {
+    server: User,
+    key: MacKey,
+    /// The address that people know it by.
+    origin: String,
+    /// The questions that were answered, each with the moment at which it is void.
+    answered: Mutex<BTreeMap<String, Timestamp>>,
+}
+
+/// A question to a key.
+pub(crate) struct Question {
+    /// Which one.
+    pub(crate) id: String,
+    /// When it is void.
+    pub(crate) until: Timestamp,
+    /// What only the key opens.
+    pub(crate) sealed: Vec<u8>,
+}
+
+/// What begins a session.
+pub(crate) struct Begun {
+    /// What opens it.
+    pub(crate) token: SecretString,
+    /// Who is logged in.
+    pub(crate) user: User,
+    /// Where.
+    pub(crate) installation: InstallationId,
+    /// When it ends at the latest.
+    pub(crate) ends_at: Timestamp,
+}
+
+impl Desk {
+    /// Opens the desk: the identity is a server's, and opens no manager's login.
+    pub(crate) fn open(session: &Session, origin: &str) -> Result<Self, Error> {
+        session.is_about(Action::Serve);
+        session.trust()?;
+        let actor = session.principal()?;
+        let server = actor.holder.clone();
+        if server.role != Role::Server || actor.is_acting_as() {
+            return Err(Error::Obstacle(Obstacle::NotAServer(server.name)));
+        }
+        let journal = Journal::new(&actor, Action::Serve);
+        if !server.active {
+            return Err(journal.deny(session, Denial::Disabled, None, &server, vec![]));
+        }
+        let installation = find::installation(session)?;
+        let clusters = session.store()?.read(store::clusters::list)?;
+        for cluster in &clusters {
+            let secret = SealedSecret::manager_login(cluster);
+            if session.opens(&secret, &installation)? {
+                let name = cluster.name.clone();
+                return Err(Error::Obstacle(Obstacle::OpensManager(name)));
+            }
+        }
+        journal.record_alone(session, Phase::Done, format!("at {origin}"), None)?;
+        Ok(Self {
+            server,
+            key: session.identity()?.mac_key("kubegrant serve"),
+            origin: origin.to_owned(),
+            answered: Mutex::default(),
+        })
+    }
+
+    /// Asks whoever has a key; known and unknown ones alike.
+    pub(crate) fn ask(&self, app: &App, key: &Recipient) -> Result<Question, Error> {
+        let (id, until) = (hex(&app.random::<16>()), app.now() + ANSWER_MAX);
+        let challenge = self.challenge(&id, key, until);
+        let sealed = challenge.seal(key).map_err(|source| Error::Seal {
+            what: "the question to a key".to_owned(),
+            source,
+        })?;
+        Ok(Question { id, until, sealed })
+    }
+
+    /// Whether a question was answered by whoever has the key, in time, and never before.
+    pub(crate) fn is_answered(
+        &self,
+        app: &App,
+        key: &Recipient,
+        (id, until): (&str, Timestamp),
+        answer: &str,
+    ) -> bool {
+        let now = app.now();
+        let in_time = now < until && until <= now + ANSWER_MAX;
+        if !in_time || !self.challenge(id, key, until).is_answer(id, answer) {
+            return false;
+        }
+        let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        answered.retain(|_, until| now < *until);
+        answered.len() < ANSWERS_MAX && answered.insert(id.to_owned(), until).is_none()
+    }
+
+    fn challenge(&self, id: &str, key: &Recipient, until: Timestamp) -> Challenge {
+        let text = format!("question\n{id}\n{key}\n{}", until.timestamp());
+        Challenge {
+            origin: self.origin.clone(),
+            nonce: SecretString::from(self.key.tag(&text)),
+        }
+    }
+
+    fn code(&self, token: &str) -> String {
+        self.key.tag(&format!("session\n{token}"))
+    }
+
+    fn principal(&self, user: &User) -> Principal {
+        Principal {
+            holder: self.server.clone(),
+            user: user.clone(),
+        }
+    }
+
+    /// The address that people know it by.
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// What stands in the forms of a session, whose token it does not give away.
+    pub(crate) fn form_code(&self, token: &str) -> String {
+        self.key.tag(&format!("form\n{token}"))
+    }
+
+    /// Begins a session for whoever has proven that a key is theirs; nobody where it is nobody's, or of
+    /// somebody who is disabled.
+    pub(crate) fn begin(
+        &self,
+        app: &App,
+        key: &Recipient,
+        how: (&str, &str),
+    ) -> Result<Option<Begun>, Error> {
+        let found = app
+            .store()?
+            .read(|tx| store::users::find_by_key(tx, &key.to_string()))?;
+        self.begin_as(app, found, how)
+    }
+
+    /// The same for somebody who has a session already, and opens another place with it.
+    pub(crate) fn begin_for(
+        &self,
+        app: &App,
+        user: UserId,
+        how: (&str, &str),
+    ) -> Result<Option<Begun>, Error> {
+        let found = app.store()?.read(|tx| store::users::get(tx, user))?;
+        self.begin_as(app, found, how)
+    }
+
+    fn begin_as(
+        &self,
+        app: &App,
+        found: Option<User>,
+        (way, origin): (&str, &str),
+    ) -> Result<Option<Begun>, Error> {
+        let Some(user) = found.filter(|user| user.role != Role::Server) else {
+            return Ok(None);
+        };
+        let journal = Journal::new(&self.principal(&user), Action::Login).user(&user);
+        if !user.active {
+            let refused = journal.deny(app, Denial::Disabled, None, &user, vec![]);
+            return match refused {
+                Error::Denied { .. } => Ok(None),
+                other => Err(other),
+            };
+        }
+        let token = hex(&app.random::<32>());
+        let now = app.now();
+        let mut new = LoginSession {
+            id: SessionId(0),
+            code: self.code(&token),
+            user: user.id,
+            user_key: user.key.clone(),
+            way: way.to_owned(),
+            origin: origin.to_owned(),
+            created_at: now,
+            seen_at: now,
+            ends_at: now + LIFE,
+            ended_at: None,
+            tag: String::new(),
+        };
+        new.tag = self.key.tag(&new.text());
+        app.store()?.write(|tx| {
+            let open = store::sessions::list(tx)?.into_iter();
+            let theirs: Vec<_> = open.filter(|it| it.user == user.id).collect();
+            let too_many = (theirs.len() + 1).saturating_sub(SESSIONS_MAX);
+            for old in theirs.iter().take(too_many) {
+                store::sessions::end(tx, old.id, now)?;
+            }
+            store::sessions::forget(tx, now - KEPT)?;
+            store::sessions::insert(tx, &new)?;
+            let detail = format!("by {way} from {origin}, until {}", rfc3339(new.ends_at));
+            journal.record(app, tx, Phase::Done, detail, None)?;
+            Ok::<_, store::Error>(())
+        })?;
+        Ok(Some(Begun {
+            token: SecretString::from(token),
+            user,
+            installation: find::installation(app)?,
+            ends_at: new.ends_at,
+        }))
+    }
+
+    /// Who has this session, if it is one that is open.
+    pub(crate) fn find(
+        &self,
+        app: &App,
+        token: &SecretString,
+    ) -> Result<Option<(User, LoginSession)>, Error> {
+        let code = self.code(token.expose_secret());
+        let now = app.now();
+        let found = app.store()?.read(|tx| {
+            let Some(session) = store::sessions::find(tx, &code)? else {
+                return Ok(None);
+            };
+            let user = store::users::get(tx, session.user)?;
+            Ok::<_, store::Error>(user.map(|user| (user, session)))
+        })?;
+        let is_mine = |session: &LoginSession| self.key.is_tag_of(&session.tag, &session.text());
+        let found = found.filter(|(user, session)| is_mine(session) && session.is_open(user, now));
+        if let Some((_, session)) = &found
+            && now - session.seen_at >= SEEN_EVERY
+        {
+            let id = session.id;
+            app.store()?
+                .write(|tx| store::sessions::touch(tx, id, now))?;
+        }
+        Ok(found)
+    }
+
+    /// Ends a session, as its holder asks.
+    pub(crate) fn end(&self, app: &App, user: &User, id: SessionId) -> Result<(), Error> {
+        let journal = Journal::new(&self.principal(user), Action::Logout).user(user);
+        app.store()?.write(|tx| {
+            if store::sessions::end(tx, id, app.now())? {
+                journal.record(app, tx, Phase::Done, "session ended", None)?;
+            }
+            Ok::<_, store::Error>(())
+        })?;
+        Ok(())
+    }
+}
+
+/// A session, for people.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    /// The session.
+    pub(crate) session: LoginSession,
+    /// Whose it is.
+    pub(crate) user: User,
+    /// When it ends if nobody uses it.
+    pub(crate) idle_at: Timestamp,
+}
+
+impl Listed {
+    /// Whether it is of this user.
+    pub(crate) fn is_of(&self, user: &UserRef) -> bool {
+        match user {
+            UserRef::Name(name) => *name == self.user.name,
+            UserRef::Email(email) => self.user.email.as_ref() == Some(email),
+        }
+    }
+}
+
+/// Lists the sessions that are open: one's own, or for owners and admins everybody's.
+pub(crate) fn list(session: &Session) -> Result<Vec<Listed>, Error> {
+    let (actor, _) = find::acting(session, Action::SessionList)?;
+    let now = session.now();
+    let sees_all = actor.user.role.is_admin();
+    session.store()?.read(|tx| {
+        let mut listed = Vec::new();
+        for session in store::sessions::list(tx)? {
+            let user = store::users::get(tx, session.user)?;
+            let user = user.filter(|user| sees_all || user.id == actor.user.id);
+            if let Some(user) = user.filter(|user| session.is_open(user, now)) {
+                let idle_at = session.ends_at.min(session.seen_at + IDLE);
+                listed.push(Listed {
+                    session,
+                    user,
+                    idle_at,
+                });
+            }
+        }
+        Ok(listed)
+    })
+}
+
+/// Ends sessions: the one of a number, or all of a user. One's own are anybody's to end, others' an owner's
+/// or admin's. Gives how many.
+pub(crate) fn end(
+    session: &Session,
+    which: impl Fn(&Listed) -> bool,
+) -> Result<Vec<Listed>, Error> {
+    let listed: Vec<Listed> = list(session)?.into_iter().filter(which).collect();
+    let (_, journal) = find::acting(session, Action::SessionEnd)?;
+    let now = session.now();
+    for one in &listed {
+        let journal = journal.clone().user(&one.user);
+        session.store()?.write(|tx| {
+            if store::sessions::end(tx, one.session.id, now)? {
+                let detail = format!("session {} ended", one.session.id.0);
+                journal.record(session, tx, Phase::Done, detail, None)?;
+            }
+            Ok::<_, store::Error>(())
+        })?;
+    }
+    Ok(listed)
+}

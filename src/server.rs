@@ -1,0 +1,148 @@
+//! WHAT PEOPLE SERVE THEMSELVES WITH: the API of [`crate::api`] over HTTPS, and the sessions of those who use it.
+//!
+//! A server decides nothing. Whoever proves a key gets a session; what they ask becomes a command line that is
+//! carried out in this process with the server's identity, for them: the rules, the words and the audit log
+//! are those of the command line. Its identity opens issuers' logins of clusters with self-service, and
+//! nothing stronger.
+
+mod accept;
+mod api;
+mod limits;
+mod login;
+mod metrics;
+mod page;
+mod respond;
+mod tls;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use crate::api::{Answer, Route, Terminal};
+use crate::env::{Host, Interrupt};
+use crate::ops::login::Desk;
+use crate::session::App;
+
+pub(crate) use accept::serve;
+pub(crate) use tls::{Certificate, TlsError};
+
+/// How many commands are carried out at once.
+const AT_ONCE: usize = 32;
+/// How long one waits for its turn.
+const TURN_MAX: Duration = Duration::from_secs(20);
+
+/// What somebody asks for.
+pub(crate) struct Call {
+    /// Which command.
+    pub(crate) route: &'static Route,
+    /// Its arguments.
+    pub(crate) fields: serde_json::Map<String, serde_json::Value>,
+    /// Who asks.
+    pub(crate) user: String,
+    /// The shape of the data, as `--output` has it.
+    pub(crate) format: String,
+    /// On what it will be read.
+    pub(crate) terminal: Terminal,
+}
+
+/// Carries a command out.
+pub(crate) type Run = Arc<dyn Fn(&Host, &Call) -> Answer + Send + Sync>;
+
+/// Says a line about what goes on, for whoever watches the server.
+pub(crate) type Log = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// How a server is put up.
+pub(crate) struct Options {
+    /// The address that people know it by.
+    pub(crate) public_url: String,
+    /// Where it listens.
+    pub(crate) listen: SocketAddr,
+    /// How it proves that it is the one; nothing behind a proxy that does.
+    pub(crate) certificate: Option<Certificate>,
+    /// Whose word on addresses counts.
+    pub(crate) trusted_proxies: Vec<std::net::IpAddr>,
+    /// Where it says how it is.
+    pub(crate) metrics: Option<SocketAddr>,
+}
+
+/// Why a server cannot be put up.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The address cannot be listened at.
+    #[error("cannot listen at {address}")]
+    Listen {
+        /// Which one.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+/// What all requests share.
+pub(crate) struct Hall {
+    /// Who is let in.
+    pub(crate) desk: Desk,
+    /// The store, and what goes with it.
+    pub(crate) app: Arc<App>,
+    /// The world in which commands are carried out.
+    pub(crate) host: Host,
+    /// Carries them out.
+    pub(crate) run: Run,
+    /// Says what goes on.
+    pub(crate) log: Log,
+    /// Raised when the server is to stop.
+    pub(crate) interrupt: Interrupt,
+    turns: Semaphore,
+    limits: limits::Limits,
+    counts: metrics::Counts,
+    notices: page::Notices,
+    codes: page::Codes,
+}
+
+impl Hall {
+    /// Puts together what requests share.
+    pub(crate) fn new(
+        desk: Desk,
+        app: Arc<App>,
+        host: Host,
+        (run, log): (Run, Log),
+        interrupt: Interrupt,
+    ) -> Self {
+        Self {
+            desk,
+            app,
+            host,
+            run,
+            log,
+            interrupt,
+            turns: Semaphore::new(AT_ONCE),
+            limits: limits::Limits::default(),
+            counts: metrics::Counts::default(),
+            notices: page::Notices::default(),
+            codes: page::Codes::default(),
+        }
+    }
+
+    /// Does something with the store, where it may wait for others.
+    async fn with_store<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Option<T> {
+        let hall = Arc::clone(self);
+        tokio::task::spawn_blocking(move || work(&hall)).await.ok()
+    }
+
+    /// Carries a command out, to its end: also where whoever asked has left.
+    async fn run(self: &Arc<Self>, call: Call) -> Option<Answer> {
+        let turn = tokio::time::timeout(TURN_MAX, self.turns.acquire()).await;
+        let _turn = turn.ok()?.ok()?;
+        self.with_store(move |hall| (hall.run)(&hall.host, &call))
+            .await
+    }
+}

@@ -1,0 +1,224 @@
+//! Connections: how many, for how long, and how they end.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt as _;
+
+use super::{Error, Hall, Options, api, respond, tls};
+use crate::domain::text::chain;
+
+/// How many connections are open at once; others wait until one ends.
+const CONNECTIONS_MAX: usize = 1024;
+/// How long a client may take to say who it is, and what it asks; and to ask nothing.
+const HELLO_MAX: Duration = Duration::from_secs(10);
+/// How long those who are being answered when the server stops are waited for.
+const DRAIN_MAX: Duration = Duration::from_mins(1);
+/// How long the server rests where it can take no connection, as with too many files open.
+const REST: Duration = Duration::from_millis(100);
+
+/// From where somebody asks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer(pub(super) IpAddr);
+
+/// Serves until the interrupt is raised, and then answers those who were asking.
+pub(crate) async fn serve(hall: Arc<Hall>, options: &Options) -> Result<(), Error> {
+    let shown = match &options.certificate {
+        None => None,
+        Some(certificate) => Some(Arc::new(tls::Shown::read(certificate)?)),
+    };
+    let listener = listen(options.listen).await?;
+    let beside = match options.metrics {
+        None => None,
+        Some(address) => Some(listen(address).await?),
+    };
+    (hall.log)(&format!(
+        "Serving at {} (listening at {}).",
+        options.public_url,
+        listener.local_addr().unwrap_or(options.listen)
+    ));
+    let router = api::router(Arc::clone(&hall)).layer(axum::middleware::map_response(
+        |answer: Response<Body>| async { respond::guarded(answer) },
+    ));
+    let door = Door {
+        hall: Arc::clone(&hall),
+        router,
+        shown: shown.clone(),
+        trusted: options.trusted_proxies.clone(),
+        places: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+        graceful: GracefulShutdown::new(),
+    };
+    let renewing = renew(Arc::clone(&hall), shown);
+    let beside = async {
+        match beside {
+            None => std::future::pending().await,
+            Some(listener) => health(&hall, listener).await,
+        }
+    };
+    let taking = door.take(&listener);
+    tokio::select! {
+        () = hall.interrupt.raised() => {}
+        () = renewing => {}
+        () = beside => {}
+        () = taking => {}
+    }
+    drop(listener);
+    (hall.log)("stopping: no more connections are taken");
+    let drained = tokio::time::timeout(DRAIN_MAX, door.graceful.shutdown()).await;
+    if drained.is_err() {
+        (hall.log)("some answers took too long, and are cut off; what was recorded stands");
+    }
+    Ok(())
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|source| Error::Listen { address, source })
+}
+
+/// Reads the certificate again whenever SIGHUP asks for it.
+async fn renew(hall: Arc<Hall>, shown: Option<Arc<tls::Shown>>) {
+    let Ok(mut asked) = signal(SignalKind::hangup()) else {
+        return std::future::pending().await;
+    };
+    loop {
+        if asked.recv().await.is_none() {
+            return std::future::pending().await;
+        }
+        let Some(shown) = &shown else { continue };
+        match shown.renew() {
+            Ok(()) => (hall.log)("the certificate was read again"),
+            Err(error) => (hall.log)(&format!(
+                "the certificate cannot be read again, and the one before stays: {}",
+                chain(&error)
+            )),
+        }
+    }
+}
+
+struct Door {
+    hall: Arc<Hall>,
+    router: Router,
+    shown: Option<Arc<tls::Shown>>,
+    trusted: Vec<IpAddr>,
+    places: Arc<Semaphore>,
+    graceful: GracefulShutdown,
+}
+
+impl Door {
+    async fn take(&self, listener: &TcpListener) {
+        loop {
+            let Ok(place) = Arc::clone(&self.places).acquire_owned().await else {
+                return;
+            };
+            let Ok((stream, peer)) = listener.accept().await else {
+                tokio::time::sleep(REST).await;
+                continue;
+            };
+            let _nodelay = stream.set_nodelay(true);
+            let (hall, shown) = (Arc::clone(&self.hall), self.shown.clone());
+            let service = Service {
+                router: self.router.clone(),
+                peer: peer.ip(),
+                trusted: self.trusted.clone(),
+            };
+            let watcher = self.graceful.watcher();
+            tokio::spawn(async move {
+                let open = &hall.counts.connections;
+                open.fetch_add(1, Ordering::Relaxed);
+                converse(stream, shown, service, watcher).await;
+                open.fetch_sub(1, Ordering::Relaxed);
+                drop(place);
+            });
+        }
+    }
+}
+
+async fn converse(
+    stream: TcpStream,
+    shown: Option<Arc<tls::Shown>>,
+    service: Service,
+    watcher: hyper_util::server::graceful::Watcher,
+) {
+    let Some(shown) = shown else {
+        return answer(stream, service, watcher).await;
+    };
+    let hello = TlsAcceptor::from(shown.now()).accept(stream);
+    if let Ok(Ok(stream)) = tokio::time::timeout(HELLO_MAX, hello).await {
+        answer(stream, service, watcher).await;
+    }
+}
+
+async fn answer(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    service: Service,
+    watcher: hyper_util::server::graceful::Watcher,
+) {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HELLO_MAX)
+        .max_headers(64)
+        .max_buf_size(64 * 1024)
+        .serve_connection(
+            TokioIo::new(stream),
+            hyper::service::service_fn(move |request| service.clone().answer(request)),
+        );
+    // Whoever leaves in the middle is nobody's trouble.
+    let _ended = watcher.watch(connection).await;
+}
+
+#[derive(Clone)]
+struct Service {
+    router: Router,
+    peer: IpAddr,
+    trusted: Vec<IpAddr>,
+}
+
+impl Service {
+    async fn answer(self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+        let mut request = request.map(Body::new);
+        let from = self.from(&request);
+        request.extensions_mut().insert(Peer(from));
+        self.router.oneshot(request).await
+    }
+
+    /// From where it comes: of what a proxy says only the word of one that is trusted counts.
+    fn from(&self, request: &Request<Body>) -> IpAddr {
+        if !self.trusted.contains(&self.peer.to_canonical()) {
+            return self.peer;
+        }
+        let said = request.headers().get_all("x-forwarded-for").iter();
+        let said = said.filter_map(|line| line.to_str().ok());
+        let mut said: Vec<&str> = said.flat_map(|line| line.split(',')).collect();
+        while let Some(last) = said.pop() {
+            match last.trim().parse::<IpAddr>() {
+                Ok(address) if self.trusted.contains(&address.to_canonical()) => {}
+                Ok(address) => return address,
+                Err(_) => break,
+            }
+        }
+        self.peer
+    }
+}
+
+/// Says how the server is, at an address for machines of one's own.
+async fn health(hall: &Arc<Hall>, listener: TcpListener) {
+    let router = api::health(Arc::clone(hall));
+    let beside = axum::serve(listener, router);
+    let _ended = beside.await;
+}

@@ -1,0 +1,295 @@
+//! The routes: who asks, what, and what comes of it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{DefaultBodyLimit, Extension, Query, RawPathParams, Request, State};
+use axum::http::{HeaderMap, Response, StatusCode, header};
+use axum::middleware::Next;
+use axum::routing::{MethodFilter, get, on, post};
+use serde_json::{Map, Value};
+
+use super::{Call, Hall, login, page, respond};
+use crate::api::{Answer, Method, ROOT, ROUTES, RUN_TYPE, Route, TERMINAL_HEADER, status};
+use crate::domain::login::SessionId;
+use crate::domain::user::User;
+use crate::secrets::SecretString;
+
+/// The largest request that is read, in bytes.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+/// How long one may take to come in.
+const BODY_MAX: Duration = Duration::from_secs(10);
+/// The shapes of data that can be asked for.
+const FORMATS: [&str; 5] = ["json", "yaml", "table", "wide", "name"];
+
+/// Who asks, with a session that is open.
+#[derive(Debug, Clone)]
+pub(super) struct Caller {
+    /// Who it is.
+    pub(super) user: User,
+    /// By which session.
+    pub(super) session: SessionId,
+}
+
+/// All that is answered.
+pub(super) fn router(hall: Arc<Hall>) -> Router {
+    let mut calls = Router::new()
+        .route("/logout", post(login::out))
+        .route("/browser", post(page::code));
+    for route in ROUTES {
+        let filter = match route.method {
+            Method::Get => MethodFilter::GET,
+            Method::Post => MethodFilter::POST,
+            Method::Put => MethodFilter::PUT,
+            Method::Delete => MethodFilter::DELETE,
+        };
+        let answer = move |hall, caller, given, query, request| {
+            call(hall, caller, (route, given, query), request)
+        };
+        calls = calls.route(route.path, on(filter, answer));
+    }
+    let calls = calls.layer(axum::middleware::from_fn_with_state(
+        Arc::clone(&hall),
+        known,
+    ));
+    let api = Router::new()
+        .route("/login/challenge", post(login::begin))
+        .route("/login", post(login::finish))
+        .merge(calls);
+    Router::new()
+        .nest(ROOT, api)
+        .merge(page::router(&hall))
+        .fallback(|| async { respond::refusal(404, "there is nothing here", "") })
+        .method_not_allowed_fallback(|| async {
+            respond::refusal(405, "this is not how it is asked for", "")
+        })
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(axum::middleware::from_fn_with_state(
+            Arc::clone(&hall),
+            counted,
+        ))
+        .with_state(hall)
+}
+
+async fn counted(State(hall): State<Arc<Hall>>, request: Request, next: Next) -> Response<Body> {
+    let answer = next.run(request).await;
+    hall.counts.answered(answer.status().as_u16());
+    answer
+}
+
+fn not_logged_in() -> Response<Body> {
+    let mut answer = respond::refusal(
+        401,
+        "nobody is logged in with this session",
+        "run `kubegrant login URL`",
+    );
+    let bearer = header::HeaderValue::from_static("Bearer");
+    answer
+        .headers_mut()
+        .insert(header::WWW_AUTHENTICATE, bearer);
+    answer
+}
+
+fn token(headers: &HeaderMap) -> Option<SecretString> {
+    let mut said = headers.get_all(header::AUTHORIZATION).iter();
+    let (first, second) = (said.next()?, said.next());
+    let token = first.to_str().ok()?.strip_prefix("Bearer ")?;
+    let is_one = second.is_none() && token.len() == 64;
+    is_one.then(|| SecretString::from(token))
+}
+
+/// Lets those go on who have a session.
+async fn known(State(hall): State<Arc<Hall>>, mut request: Request, next: Next) -> Response<Body> {
+    let Some(token) = token(request.headers()) else {
+        return not_logged_in();
+    };
+    let found = hall
+        .with_store(move |hall| hall.desk.find(&hall.app, &token))
+        .await;
+    let (user, session) = match found {
+        Some(Ok(Some(found))) => found,
+        Some(Ok(None)) => return not_logged_in(),
+        Some(Err(error)) => {
+            (hall.log)(&format!(
+                "a session: {}",
+                crate::domain::text::chain(&error)
+            ));
+            return respond::refusal(503, "the store cannot be used", "try again in a moment");
+        }
+        None => return respond::refusal(500, "this is a fault of kubegrant", "please report it"),
+    };
+    if !hall.limits.may_call(session.id.0) {
+        return respond::refusal(429, "this session asks too often", "wait a moment");
+    }
+    request.extensions_mut().insert(Caller {
+        user,
+        session: session.id,
+    });
+    next.run(request).await
+}
+
+/// Carries out what a route is about.
+async fn call(
+    State(hall): State<Arc<Hall>>,
+    Extension(caller): Extension<Caller>,
+    (route, given, query): (&'static Route, RawPathParams, Query<Vec<(String, String)>>),
+    request: Request,
+) -> Response<Body> {
+    let Query(query) = query;
+    let (head, body) = request.into_parts();
+    let mut fields = Map::new();
+    let mut format = "json".to_owned();
+    for (name, value) in query {
+        if name == "output" {
+            format = value;
+            continue;
+        }
+        match fields.entry(name) {
+            serde_json::map::Entry::Vacant(place) => {
+                place.insert(Value::String(value));
+            }
+            serde_json::map::Entry::Occupied(mut place) => {
+                let before = place.get().clone();
+                place.insert(Value::Array(vec![before, Value::String(value)]));
+            }
+        }
+    }
+    if !FORMATS.contains(&format.as_str()) {
+        return respond::refusal(
+            400,
+            "there is no such output",
+            "json, yaml, table, wide or name",
+        );
+    }
+    match posted(route, &head.headers, body).await {
+        Ok(posted) => fields.extend(posted),
+        Err(refused) => return refused,
+    }
+    for (name, value) in &given {
+        fields.insert(name.to_owned(), Value::String(value.to_owned()));
+    }
+    let terminal = head.headers.get(TERMINAL_HEADER);
+    let terminal = terminal.and_then(|it| it.to_str().ok()?.parse().ok());
+    let call = Call {
+        route,
+        fields,
+        user: caller.user.name.to_string(),
+        format,
+        terminal: terminal.unwrap_or_default(),
+    };
+    let is_json = call.format == "json";
+    hall.counts.running.fetch_add(1, Ordering::Relaxed);
+    let answer = hall.run(call).await;
+    hall.counts.running.fetch_sub(1, Ordering::Relaxed);
+    let Some(answer) = answer else {
+        return respond::refusal(503, "too much is going on", "try again in a moment");
+    };
+    let verb = route.verb.join(" ");
+    (hall.log)(&format!(
+        "{}: {verb}: exit {}",
+        caller.user.name, answer.exit
+    ));
+    let wants_all = head
+        .headers
+        .get(header::ACCEPT)
+        .is_some_and(|it| it == RUN_TYPE);
+    if wants_all {
+        return respond::document(status(answer.exit), &answer);
+    }
+    plain(answer, is_json)
+}
+
+/// What comes in the body of a request that has one.
+async fn posted(
+    route: &Route,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Map<String, Value>, Response<Body>> {
+    if matches!(route.method, Method::Get | Method::Delete) {
+        return Ok(Map::new());
+    }
+    let read = tokio::time::timeout(BODY_MAX, to_bytes(body, BODY_BYTES_MAX)).await;
+    let bytes: Bytes = match read {
+        Ok(Ok(bytes)) => bytes,
+        Ok(Err(_)) => return Err(respond::refusal(413, "the request is too large", "")),
+        Err(_) => {
+            return Err(respond::refusal(
+                408,
+                "the request did not come in time",
+                "",
+            ));
+        }
+    };
+    if bytes.is_empty() {
+        return Ok(Map::new());
+    }
+    // Another site's form can send no JSON.
+    let is_json = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|it| it.to_str().ok());
+    let is_json = is_json.and_then(|it| it.split(';').next()) == Some("application/json");
+    if !is_json {
+        return Err(respond::refusal(415, "the body is not said to be JSON", ""));
+    }
+    serde_json::from_slice(&bytes)
+        .map_err(|_| respond::refusal(400, "the body is no JSON object", ""))
+}
+
+/// The answer for those who read JSON: the data, or why there is none.
+fn plain(mut answer: Answer, is_json: bool) -> Response<Body> {
+    let code = status(answer.exit);
+    let data = std::mem::take(&mut answer.stdout);
+    if answer.exit == 0 && answer.file.is_empty() {
+        let media = if is_json {
+            "application/json"
+        } else {
+            "text/plain; charset=utf-8"
+        };
+        return respond::of_type(code, media, data);
+    }
+    let words: Vec<&str> = answer.stderr.lines().filter(|it| !it.is_empty()).collect();
+    let of_kind = |kind: &str| -> Vec<&str> {
+        words
+            .iter()
+            .filter_map(|line| line.strip_prefix(kind))
+            .map(str::trim)
+            .collect()
+    };
+    let data: Value = serde_json::from_str(&data).unwrap_or(Value::Null);
+    let file = std::mem::take(&mut answer.file);
+    respond::document(
+        code,
+        &serde_json::json!({
+            "exit": answer.exit,
+            "error": of_kind("error:").first(),
+            "hints": of_kind("hint:"),
+            "warnings": of_kind("warning:"),
+            "file": if file.is_empty() { Value::Null } else { Value::String(file.clone()) },
+            "data": data,
+        }),
+    )
+}
+
+/// How the server is, for machines of one's own.
+pub(super) fn health(hall: Arc<Hall>) -> Router {
+    let ready = |State(hall): State<Arc<Hall>>| async move {
+        let looked = hall.with_store(|hall| hall.app.trust().is_ok()).await;
+        if looked == Some(true) {
+            (StatusCode::OK, "ready\n")
+        } else {
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the store cannot be used\n",
+            )
+        }
+    };
+    let metrics = |State(hall): State<Arc<Hall>>| async move { hall.counts.text() };
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(hall)
+}

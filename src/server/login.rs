@@ -1,0 +1,142 @@
+//! Logging in by the key that one has, and out.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Extension, State};
+use axum::http::Response;
+
+use super::accept::Peer;
+use super::api::Caller;
+use super::{Hall, respond};
+use crate::api::{LoginAnswer, LoginBegin, LoginDone, LoginQuestion};
+use crate::domain::Timestamp;
+use crate::domain::text::chain;
+use crate::ops::login::Begun;
+use crate::secrets::{ExposeSecret, Recipient};
+
+/// What whoever is not let in is told, whatever the reason.
+fn not_let_in() -> Response<Body> {
+    respond::refusal(
+        401,
+        "nobody who may log in has this key",
+        "ask an organization owner or admin which key they know of you",
+    )
+}
+
+fn too_often() -> Response<Body> {
+    respond::refusal(429, "too many tries to log in", "wait a minute")
+}
+
+fn no_key() -> Response<Body> {
+    respond::refusal(
+        400,
+        "this is no public key: an age key, or one of ssh-ed25519",
+        "",
+    )
+}
+
+fn fault(hall: &Hall, error: &(dyn std::error::Error + 'static)) -> Response<Body> {
+    (hall.log)(&format!("logging in: {}", chain(error)));
+    respond::refusal(503, "the store cannot be used", "try again in a moment")
+}
+
+/// Asks a key to prove itself.
+pub(super) async fn begin(
+    State(hall): State<Arc<Hall>>,
+    Extension(Peer(from)): Extension<Peer>,
+    body: Result<Json<LoginBegin>, JsonRejection>,
+) -> Response<Body> {
+    let Ok(Json(begin)) = body else {
+        return no_key();
+    };
+    let Ok(key) = begin.key.parse::<Recipient>() else {
+        return no_key();
+    };
+    if !hall.limits.may_log_in(from, &key.to_string()) {
+        return too_often();
+    }
+    let asked = hall.desk.ask(&hall.app, &key);
+    match asked {
+        Ok(question) => respond::document(
+            200,
+            &LoginQuestion {
+                id: question.id,
+                until: question.until.timestamp(),
+                sealed: String::from_utf8_lossy(&question.sealed).into_owned(),
+            },
+        ),
+        Err(error) => fault(&hall, &error),
+    }
+}
+
+/// Begins a session for whoever proved a key.
+pub(super) async fn finish(
+    State(hall): State<Arc<Hall>>,
+    Extension(Peer(from)): Extension<Peer>,
+    body: Result<Json<LoginAnswer>, JsonRejection>,
+) -> Response<Body> {
+    let Ok(Json(answer)) = body else {
+        return respond::refusal(400, "this is no answer of a key", "");
+    };
+    let Ok(key) = answer.key.parse::<Recipient>() else {
+        return no_key();
+    };
+    if !hall.limits.may_log_in(from, &key.to_string()) {
+        return too_often();
+    }
+    let until = Timestamp::from_timestamp(answer.until, 0).unwrap_or_default();
+    let begun = hall.with_store(move |hall| {
+        let question = (answer.id.as_str(), until);
+        let is_theirs = hall
+            .desk
+            .is_answered(&hall.app, &key, question, &answer.answer);
+        if !is_theirs {
+            return Ok(None);
+        }
+        let way = ("key", from.to_string());
+        hall.desk.begin(&hall.app, &key, (way.0, &way.1))
+    });
+    match begun.await {
+        Some(Ok(Some(begun))) => {
+            hall.counts.logins.fetch_add(1, Ordering::Relaxed);
+            done(&begun)
+        }
+        Some(Ok(None)) => {
+            hall.counts.refused_logins.fetch_add(1, Ordering::Relaxed);
+            (hall.log)(&format!("a login from {from} was refused"));
+            not_let_in()
+        }
+        Some(Err(error)) => fault(&hall, &error),
+        None => respond::refusal(500, "this is a fault of kubegrant", "please report it"),
+    }
+}
+
+fn done(begun: &Begun) -> Response<Body> {
+    respond::document(
+        200,
+        &LoginDone {
+            token: begun.token.expose_secret().to_owned(),
+            user: begun.user.name.to_string(),
+            role: begun.user.role.to_string(),
+            installation: begun.installation.to_string(),
+            ends_at: begun.ends_at.timestamp(),
+        },
+    )
+}
+
+/// Ends one's own session.
+pub(super) async fn out(
+    State(hall): State<Arc<Hall>>,
+    Extension(caller): Extension<Caller>,
+) -> Response<Body> {
+    let ended = hall.with_store(move |hall| hall.desk.end(&hall.app, &caller.user, caller.session));
+    match ended.await {
+        Some(Ok(())) => respond::document(200, &serde_json::json!({"ended": true})),
+        Some(Err(error)) => fault(&hall, &error),
+        None => respond::refusal(500, "this is a fault of kubegrant", "please report it"),
+    }
+}

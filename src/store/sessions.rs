@@ -1,0 +1,78 @@
+//! The table of sessions at a server. What a session opens with is not here: only its tag under a key of
+//! the server's own, and the same of the row, so that nobody else makes one or puts its end off.
+
+use super::columns::{Time, time, time_option};
+use super::{ReadTxn, Result, WriteTxn};
+use crate::domain::Timestamp;
+use crate::domain::login::{LoginSession, SessionId};
+
+const COLUMNS: &str =
+    "id, code, user, user_key, way, origin, created_at, seen_at, ends_at, ended_at, tag";
+
+fn session(row: &rusqlite::Row<'_>) -> rusqlite::Result<LoginSession> {
+    Ok(LoginSession {
+        id: SessionId(row.get(0)?),
+        code: row.get(1)?,
+        user: row.get(2)?,
+        user_key: row.get(3)?,
+        way: row.get(4)?,
+        origin: row.get(5)?,
+        created_at: time(row, 6)?,
+        seen_at: time(row, 7)?,
+        ends_at: time(row, 8)?,
+        ended_at: time_option(row, 9)?,
+        tag: row.get(10)?,
+    })
+}
+
+/// Inserts a session; its number is given.
+pub(crate) fn insert(tx: &WriteTxn<'_>, new: &LoginSession) -> Result<SessionId> {
+    tx.execute(
+        "INSERT INTO sessions (code, user, user_key, way, origin, created_at, seen_at, ends_at, tag)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        (
+            &new.code,
+            new.user,
+            &new.user_key,
+            &new.way,
+            &new.origin,
+            Time(new.created_at),
+            Time(new.seen_at),
+            Time(new.ends_at),
+            &new.tag,
+        ),
+    )?;
+    Ok(SessionId(tx.sql().last_insert_rowid()))
+}
+
+/// Finds a session by the tag of what opens it.
+pub(crate) fn find(tx: &ReadTxn<'_>, code: &str) -> Result<Option<LoginSession>> {
+    let sql = format!("SELECT {COLUMNS} FROM sessions WHERE code = ?1");
+    tx.first("session", &sql, [code], session)
+}
+
+/// Lists the sessions that nobody ended, the oldest first.
+pub(crate) fn list(tx: &ReadTxn<'_>) -> Result<Vec<LoginSession>> {
+    let sql = format!("SELECT {COLUMNS} FROM sessions WHERE ended_at IS NULL ORDER BY id");
+    tx.all("session", &sql, [], session)
+}
+
+/// Notes that somebody used it.
+pub(crate) fn touch(tx: &WriteTxn<'_>, id: SessionId, at: Timestamp) -> Result<()> {
+    let sql = "UPDATE sessions SET seen_at = ?2 WHERE id = ?1 AND seen_at < ?2";
+    tx.execute(sql, (id.0, Time(at)))?;
+    Ok(())
+}
+
+/// Ends a session; says whether it was there.
+pub(crate) fn end(tx: &WriteTxn<'_>, id: SessionId, at: Timestamp) -> Result<bool> {
+    let sql = "UPDATE sessions SET ended_at = ?2 WHERE id = ?1 AND ended_at IS NULL";
+    Ok(tx.execute(sql, (id.0, Time(at)))? == 1)
+}
+
+/// Forgets sessions that were over before a moment: the audit log has them.
+pub(crate) fn forget(tx: &WriteTxn<'_>, before: Timestamp) -> Result<()> {
+    let sql = "DELETE FROM sessions WHERE ends_at < ?1 OR ended_at < ?1";
+    tx.execute(sql, [Time(before)])?;
+    Ok(())
+}

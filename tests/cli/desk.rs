@@ -1,0 +1,162 @@
+//! A server beside a home, and people who know it.
+
+use std::ffi::OsString;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::ExitCode;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use kubegrant::Env;
+use kubegrant::env::{Fixture, Interrupt};
+use serde_json::Value;
+
+use crate::home::{Home, Ran};
+
+/// A server that serves.
+pub(crate) struct Desk {
+    /// Where people find it.
+    pub(crate) url: String,
+    port: u16,
+    fixture: Fixture,
+    interrupt: Interrupt,
+    thread: Option<JoinHandle<ExitCode>>,
+}
+
+/// An answer of a server.
+pub(crate) struct Said {
+    /// The status.
+    pub(crate) status: u16,
+    /// The head, in small letters.
+    pub(crate) head: String,
+    /// The body.
+    pub(crate) body: String,
+}
+
+impl Said {
+    /// The body as a document.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no document: {}", self.body))
+    }
+}
+
+impl Desk {
+    /// Puts a server up with TLS, for a cluster `prod` with self-service.
+    pub(crate) fn open(kg: &mut Home) -> Desk {
+        kg.add_user("desk", "server");
+        kg.run("cluster set prod --self-service on").success();
+        Desk::with(kg, "--self-signed")
+    }
+
+    /// Puts a server up.
+    pub(crate) fn with(kg: &Home, proof: &str) -> Desk {
+        let free = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = free.local_addr().expect("its address").port();
+        drop(free);
+        let url = format!("https://localhost:{port}");
+        let fixture = kg.beside();
+        let line = format!("serve --listen 127.0.0.1:{port} --public-url {url} {proof}");
+        let identity = kg.identity("desk").display().to_string();
+        let words = line.split(' ').map(OsString::from);
+        let args: Vec<OsString> = std::iter::once("kubegrant".into())
+            .chain(words)
+            .chain(["--identity".into(), identity.into()])
+            .collect();
+        let env = Env::fixed(&fixture);
+        let interrupt = env.interrupt.clone();
+        let thread = std::thread::spawn(move || kubegrant::run(&args, env));
+        let desk = Desk {
+            url,
+            port,
+            fixture,
+            interrupt,
+            thread: Some(thread),
+        };
+        // Not by connecting: a port that nobody listens at may be that of the caller.
+        loop {
+            let is_over = desk.thread.as_ref().is_none_or(JoinHandle::is_finished);
+            let said = desk.said();
+            if said.contains("Serving at") {
+                return desk;
+            }
+            assert!(!is_over, "{said}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// The world of somebody on a machine of their own, without the store.
+    pub(crate) fn far(kg: &Home, user: &str) -> Fixture {
+        let root = kg.root().join("far").join(user);
+        for name in ["work", "home"] {
+            std::fs::create_dir_all(root.join(name)).expect("a folder");
+        }
+        kg.beside()
+            .variable("HOME", root.join("home"))
+            .variable("XDG_CONFIG_HOME", root.join("config"))
+            .variable("XDG_DATA_HOME", root.join("data"))
+            .variable("XDG_STATE_HOME", root.join("state"))
+            .variable("XDG_CACHE_HOME", root.join("cache"))
+            .variable("KUBEGRANT_IDENTITY_FILE", kg.identity(user))
+            .current_dir(root.join("work"))
+    }
+
+    /// Logs somebody in on a machine of their own.
+    pub(crate) fn log_in(&self, kg: &mut Home, user: &str) -> Fixture {
+        let far = Desk::far(kg, user);
+        let ca = kg.root().join("state/kubegrant/serve-localhost.crt");
+        let line = format!("login {} --ca-file {}", self.url, ca.display());
+        kg.run_there(&far, &line).success();
+        far
+    }
+
+    /// Runs a command of somebody who is logged in.
+    pub(crate) fn run(kg: &mut Home, far: &Fixture, line: &str) -> Ran {
+        kg.run_there(far, line)
+    }
+
+    /// What it said so far.
+    pub(crate) fn said(&self) -> String {
+        self.fixture.take_stderr()
+    }
+
+    /// Sends a request as it is, without TLS.
+    pub(crate) fn raw(&self, request: &[u8]) -> Said {
+        let connected = TcpStream::connect(("127.0.0.1", self.port));
+        let mut stream = connected.unwrap_or_else(|error| panic!("{error}: {}", self.said()));
+        // It may answer, and hang up, before it has read everything.
+        let _sent = stream.write_all(request);
+        let mut answer = Vec::new();
+        let _read = stream.read_to_end(&mut answer);
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+        let status = head.split(' ').nth(1).and_then(|it| it.parse().ok());
+        Said {
+            status: status.unwrap_or_default(),
+            head: head.to_lowercase(),
+            body: body.to_owned(),
+        }
+    }
+
+    /// Sends a request with these lines in its head, and this body.
+    pub(crate) fn ask(&self, first: &str, head: &[&str], body: &str) -> Said {
+        let mut text = format!("{first} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n");
+        for line in head {
+            text.push_str(line);
+            text.push_str("\r\n");
+        }
+        if !body.is_empty() {
+            let length = body.len().to_string();
+            text.extend(["content-length: ", &length, "\r\n"]);
+        }
+        self.raw(format!("{text}\r\n{body}").as_bytes())
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        self.interrupt.raise();
+        if let Some(thread) = self.thread.take() {
+            let _ended = thread.join();
+        }
+    }
+}
