@@ -182,6 +182,14 @@ pub(crate) const ROUTES: &[Route] = {
             &["audit", "list"],
             &["user", "cluster", "action", "since", "until", "limit"],
         ),
+        route(Get, "/links", &["share", "list"], &["cluster"]),
+        route(
+            Post,
+            "/clusters/{cluster}/links/{user}",
+            &["share", "create"],
+            &["expires", "sealed"],
+        ),
+        route(Delete, "/links/{id}", &["share", "revoke"], &["yes"]),
         route(Get, "/sessions", &["session", "list"], &[]),
         route(Delete, "/sessions/{id}", &["session", "end"], &["yes"]),
     ]

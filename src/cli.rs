@@ -26,6 +26,7 @@ mod remote;
 mod restore;
 mod serve;
 mod session;
+mod share;
 mod shell;
 mod ssh_key;
 mod status;
@@ -116,6 +117,9 @@ enum Command {
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
     Serve(serve::ServeArgs),
+    /// Manage direct links, each of which gives one person their kubeconfig once
+    #[command(subcommand)]
+    Share(share::ShareCommand),
     Login(login::LoginArgs),
     Logout(login::LogoutArgs),
     /// Manage who is logged in at `kubegrant serve`
@@ -367,6 +371,7 @@ async fn verb(command: Command, context: &mut Context<'_>) -> Result<(), Failure
         Command::Restore(args) => Box::pin(restore::run(args, context)).await,
         Command::Serve(args) => Box::pin(serve::run(args, context)).await,
         Command::Session(command) => session::run(command, context),
+        Command::Share(command) => share::run(command, context),
         Command::Completions(_) => Ok(()),
     }
 }

@@ -34,6 +34,7 @@ pub(crate) mod rows;
 pub(crate) mod sealed;
 pub(crate) mod setting;
 pub(crate) mod shard;
+pub(crate) mod share;
 pub(crate) mod similar;
 pub(crate) mod snapshot;
 pub(crate) mod ssh;

@@ -36,6 +36,7 @@ pub(crate) mod reconciling;
 pub(crate) mod remove;
 mod reseal;
 pub(crate) mod rotation;
+pub(crate) mod share;
 pub(crate) mod shell;
 pub(crate) mod ssh_key;
 pub(crate) mod status;

@@ -16,6 +16,7 @@ mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -142,7 +143,14 @@ impl Hall {
     async fn run(self: &Arc<Self>, call: Call) -> Option<Answer> {
         let turn = tokio::time::timeout(TURN_MAX, self.turns.acquire()).await;
         let _turn = turn.ok()?.ok()?;
-        self.with_store(move |hall| (hall.run)(&hall.host, &call))
-            .await
+        let line = format!("{}: {}", call.user, call.route.verb.join(" "));
+        self.counts.running.fetch_add(1, Ordering::Relaxed);
+        let answer = self
+            .with_store(move |hall| (hall.run)(&hall.host, &call))
+            .await;
+        self.counts.running.fetch_sub(1, Ordering::Relaxed);
+        let exit = answer.as_ref().map_or(1, |answer| answer.exit);
+        (self.log)(&format!("{line}: exit {exit}"));
+        answer
     }
 }

@@ -27,6 +27,7 @@ pub(crate) mod reached;
 mod schema;
 pub(crate) mod sealed;
 pub(crate) mod sessions;
+pub(crate) mod shares;
 pub(crate) mod shells;
 pub(crate) mod snapshots;
 pub(crate) mod ssh_keys;

@@ -50,6 +50,7 @@ pub(crate) mod rbac;
 pub(crate) mod reconcile;
 pub(crate) mod rotation;
 pub(crate) mod session;
+pub(crate) mod share;
 pub(crate) mod ssh_key;
 pub(crate) mod status;
 pub(crate) mod team;

@@ -133,6 +133,14 @@ actions! {
     SessionEnd = "session end",
     /// List sessions at a server.
     SessionList = "session list",
+    /// Claim a direct link.
+    ShareClaim = "share claim",
+    /// Make a direct link.
+    ShareCreate = "share create",
+    /// List direct links.
+    ShareList = "share list",
+    /// End a direct link.
+    ShareRevoke = "share revoke",
     /// Open a shell with a kubeconfig of its own.
     Shell = "shell",
     /// Print stanzas for `ssh_config`.
@@ -210,6 +218,10 @@ impl Action {
                 | Self::RbacUnbind
                 | Self::SessionEnd
                 | Self::SessionList
+                | Self::ShareClaim
+                | Self::ShareCreate
+                | Self::ShareList
+                | Self::ShareRevoke
                 | Self::SshKeyDownload
                 | Self::SshKeyShow
                 | Self::Status

@@ -3,6 +3,33 @@
 use super::{Kind, did_you_mean};
 use crate::ops::Obstacle;
 
+/// The same of what is about a server, and what it hands out.
+fn of_a_server(obstacle: &Obstacle) -> (Kind, String) {
+    use Obstacle as O;
+    match obstacle {
+        O::NotAServer(_) => (
+            Kind::Denied,
+            "make it one of its own: `kubegrant user add desk --role server --key FILE`, and name its \
+             private half with `--identity`"
+                .to_owned(),
+        ),
+        O::OpensManager(_) => (
+            Kind::Unsafe,
+            "give the server a key of its own, that was never anybody else's".to_owned(),
+        ),
+        O::NoSelfService(cluster) => (
+            Kind::State,
+            format!("run `kubegrant cluster set {cluster} --self-service on` first"),
+        ),
+        O::NoServer => (Kind::State, "start it: `kubegrant serve --help`".to_owned()),
+        O::NoShare(_) => (
+            Kind::NotFound,
+            "`kubegrant share list` shows those that there are".to_owned(),
+        ),
+        _ => (Kind::Internal, String::new()),
+    }
+}
+
 /// The exit code, and the way out.
 pub(super) fn kind(obstacle: &Obstacle) -> (Kind, String) {
     use Obstacle as O;
@@ -20,15 +47,6 @@ pub(super) fn kind(obstacle: &Obstacle) -> (Kind, String) {
         O::RenewsByManager(_) => (
             Kind::Denied,
             "leave out `--renew`, or ask an organization owner or admin to hand it over",
-        ),
-        O::NotAServer(_) => (
-            Kind::Denied,
-            "make it one of its own: `kubegrant user add desk --role server --key FILE`, and name its \
-             private half with `--identity`",
-        ),
-        O::OpensManager(_) => (
-            Kind::Unsafe,
-            "give the server a key of its own, that was never anybody else's",
         ),
         O::MintedByManager { .. } => (
             Kind::Denied,
@@ -97,6 +115,11 @@ pub(super) fn kind(obstacle: &Obstacle) -> (Kind, String) {
         | O::NoKeyToSealTo { .. }
         | O::HeldBack { .. }
         | O::NotExcluded { .. } => return (Kind::State, with_names(obstacle)),
+        O::NotAServer(_)
+        | O::OpensManager(_)
+        | O::NoSelfService(_)
+        | O::NoServer
+        | O::NoShare(_) => return of_a_server(obstacle),
         O::NoProviderToken(_)
         | O::NotInProject { .. }
         | O::NoNamespace { .. }

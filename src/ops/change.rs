@@ -10,7 +10,7 @@
 //! What only takes away does not: its transaction is its lock, and a cluster is made to follow
 //! beside whatever else is going on there.
 
-mod allowed;
+pub(super) mod allowed;
 mod case;
 mod committing;
 #[cfg(test)]

@@ -86,7 +86,12 @@ impl Desk {
                 return Err(Error::Obstacle(Obstacle::OpensManager(name)));
             }
         }
-        journal.record_alone(session, Phase::Done, format!("at {origin}"), None)?;
+        session.store()?.write(|tx| {
+            if store::meta::find(tx, store::meta::PUBLIC_URL)?.as_deref() != Some(origin) {
+                store::meta::set(tx, store::meta::PUBLIC_URL, origin)?;
+            }
+            journal.record(session, tx, Phase::Done, format!("at {origin}"), None)
+        })?;
         Ok(Self {
             server,
             key: session.identity()?.mac_key("kubegrant serve"),
@@ -134,6 +139,11 @@ impl Desk {
 
     fn code(&self, token: &str) -> String {
         self.key.tag(&format!("session\n{token}"))
+    }
+
+    /// The trail of what it does for somebody.
+    pub(super) fn journal(&self, user: &User, action: Action) -> Journal {
+        Journal::new(&self.principal(user), action).user(user)
     }
 
     fn principal(&self, user: &User) -> Principal {

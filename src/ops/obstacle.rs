@@ -42,6 +42,15 @@ pub(crate) enum Obstacle {
     /// A server's key opens what could become cluster-admin.
     #[error("this key opens the manager's login of cluster '{0}', which a server's never does")]
     OpensManager(ClusterName),
+    /// Developers do not serve themselves there.
+    #[error("developers do not serve themselves on cluster '{0}'")]
+    NoSelfService(ClusterName),
+    /// No server was started with this store.
+    #[error("no server was started with this store yet, and a link leads to one")]
+    NoServer,
+    /// There is no such link.
+    #[error("there is no direct link '{0}'")]
+    NoShare(String),
     /// There is no kubeconfig to read.
     #[error("there is no kubeconfig")]
     NoKubeconfig,

@@ -1,7 +1,6 @@
 //! The routes: who asks, what, and what comes of it.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
@@ -181,17 +180,9 @@ async fn call(
         terminal: terminal.unwrap_or_default(),
     };
     let is_json = call.format == "json";
-    hall.counts.running.fetch_add(1, Ordering::Relaxed);
-    let answer = hall.run(call).await;
-    hall.counts.running.fetch_sub(1, Ordering::Relaxed);
-    let Some(answer) = answer else {
+    let Some(answer) = hall.run(call).await else {
         return respond::refusal(503, "too much is going on", "try again in a moment");
     };
-    let verb = route.verb.join(" ");
-    (hall.log)(&format!(
-        "{}: {verb}: exit {}",
-        caller.user.name, answer.exit
-    ));
     let wants_all = head
         .headers
         .get(header::ACCEPT)

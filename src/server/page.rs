@@ -8,6 +8,7 @@ mod cluster;
 mod clusters;
 mod enter;
 mod frame;
+mod link;
 mod others;
 
 use std::collections::HashMap;
@@ -87,6 +88,7 @@ pub(super) fn router(hall: &Arc<Hall>) -> Router<Arc<Hall>> {
         ));
     let outside = Router::new()
         .route("/enter", get(enter::show).post(enter::enter))
+        .route("/l/{id}", get(link::show).post(link::claim))
         .route("/style.css", get(frame::style))
         .route("/enter.js", get(frame::script));
     inside.merge(outside)

@@ -5,6 +5,8 @@ use crate::domain::installation::InstallationId;
 
 /// The organization's name.
 pub(crate) const ORGANIZATION: &str = "organization";
+/// The address that people know the server by that was started last.
+pub(crate) const PUBLIC_URL: &str = "public_url";
 /// The installation's id, on every object that we make on a cluster.
 const INSTALLATION: &str = "installation";
 

@@ -62,8 +62,8 @@ async fn cards(
 ) -> Result<(Value, Markup), Response<Body>> {
     let here = [("cluster", name)];
     let listed = visitor.look(hall, &["cluster", "list"], &[]).await?;
-    let found = listed.as_array().into_iter().flatten();
-    let found = found.filter(|it| it["name"] == name).next().cloned();
+    let mut found = listed.as_array().into_iter().flatten();
+    let found = found.find(|it| it["name"] == name).cloned();
     let cluster = match found {
         Some(cluster) => cluster,
         // It says so in its own words, and as of one that was never registered.

@@ -3,7 +3,7 @@
 
 use super::guarded::{
     BLOCKS, FIRST, GRANTS, GUARDED, Guarded, ISSUERS, META, Of, PROJECT_MEMBERS, PROJECTS,
-    PROVIDER_TOKENS, SELF_SERVICE, SERVERS, table,
+    PROVIDER_TOKENS, SELF_SERVICE, SERVERS, SHARES, table,
 };
 
 /// What of a cluster was guarded in stores of schema 6.
@@ -115,6 +115,9 @@ const CLUSTER_8: &[&str] = &[
     "deleting_at",
 ];
 
+/// The tables that came with schema 11.
+const SINCE_10: [&str; 3] = [SELF_SERVICE.table, SERVERS.table, SHARES.table];
+
 /// What was guarded in stores of schema 9: all but what came since.
 pub(super) fn guarded_9() -> Vec<Guarded> {
     let of_then = |guarded: Guarded| match guarded.table {
@@ -128,7 +131,7 @@ pub(super) fn guarded_9() -> Vec<Guarded> {
 
 /// What was guarded in stores of schema 10: all but what came since.
 pub(super) fn guarded_10() -> Vec<Guarded> {
-    without(&[SELF_SERVICE.table, SERVERS.table], GUARDED).collect()
+    without(&SINCE_10, GUARDED).collect()
 }
 
 fn without(tables: &[&str], guarded: &[Guarded]) -> impl Iterator<Item = Guarded> {
@@ -152,8 +155,8 @@ fn of_schema_8(guarded: &[Guarded]) -> Vec<Guarded> {
         (_, "clusters") => guarded.with_columns(CLUSTER_8),
         _ => guarded,
     };
-    let since = [ISSUERS.table, SELF_SERVICE.table, SERVERS.table];
-    without(&since, guarded).map(of_then).collect()
+    let then: Vec<Guarded> = without(&SINCE_10, guarded).collect();
+    without(&[ISSUERS.table], &then).map(of_then).collect()
 }
 
 /// What was guarded in stores of schema 6: all but what came since.

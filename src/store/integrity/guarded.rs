@@ -246,6 +246,24 @@ pub(super) const SELF_SERVICE: Guarded = table(
     "1",
     &["cluster", "how"],
 );
+// Whoever makes one, or lets one wait again, gets somebody's kubeconfig. How often it was guessed at is no matter
+// of trust: a hand that takes that back can do as much with a row of its own.
+pub(super) const SHARES: Guarded = table(
+    ("shares", Of::Cluster),
+    "@.cluster",
+    "1",
+    &[
+        "id",
+        "digest",
+        "cluster",
+        "user",
+        "sealed",
+        "created_by",
+        "expires_at",
+        "claimed_at",
+        "revoked_at",
+    ],
+);
 pub(super) const SERVERS: Guarded = table(("servers", Of::User), "@.user", "1", &["user"]);
 // Who may have a shared version in their hands: one row less, and somebody keeps it.
 const HOLDERS: Guarded = of_credential("holders", &["credential", "user", "kept"]);
@@ -288,6 +306,7 @@ pub(super) const FIRST: &[Guarded] = &[
     ISSUERS,
     SELF_SERVICE,
     SERVERS,
+    SHARES,
     GRANTS,
     BLOCKS,
     CREDENTIALS,

@@ -22,3 +22,17 @@ CREATE TABLE sessions (
   tag TEXT NOT NULL
 ) STRICT;
 CREATE INDEX sessions_by_user ON sessions (user) WHERE ended_at IS NULL;
+-- Direct links. Of a secret the digest is kept, with the link's name.
+CREATE TABLE shares (
+  id TEXT PRIMARY KEY,
+  digest TEXT NOT NULL,
+  cluster INTEGER NOT NULL REFERENCES clusters(id),
+  user INTEGER NOT NULL REFERENCES users(id),
+  sealed INTEGER NOT NULL CHECK (sealed IN (0,1)),
+  created_by INTEGER NOT NULL REFERENCES users(id),
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  wrong INTEGER NOT NULL DEFAULT 0,
+  claimed_at INTEGER,
+  revoked_at INTEGER
+) STRICT;
