@@ -65,5 +65,12 @@ mod upgrade;
 mod user;
 mod user_offboard;
 mod vanished;
+mod web;
 mod whoami;
 mod whose;
+
+/// Says a line on the screen, past the capture of test output.
+fn say(line: &str) {
+    use std::io::Write as _;
+    writeln!(std::io::stderr(), "{line}").expect("stderr takes a line");
+}

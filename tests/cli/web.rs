@@ -1,0 +1,309 @@
+//! The page in a real browser: headless Chromium and its driver, where they are.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use fantoccini::{Client, ClientBuilder, Locator};
+use kubegrant_sandbox::Sandbox;
+use serde_json::json;
+
+use crate::desk::Desk;
+use crate::home::{Home, PODS, get};
+
+/// A browser that somebody sits at, with the folder that it saves files in.
+struct Browser {
+    runtime: tokio::runtime::Runtime,
+    client: Client,
+    driver: Child,
+    files: PathBuf,
+}
+
+/// Whether there is a browser to try the page in; says so where there is none.
+fn has_browser() -> bool {
+    let is_there = |name: &str| {
+        let asked = Command::new(name)
+            .arg("--version")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        asked.is_ok_and(|status| status.success())
+    };
+    let found = is_there("chromedriver") && is_there("chromium");
+    if !found {
+        crate::say("web: there is no chromium with chromedriver: nobody looked at the page");
+    }
+    found
+}
+
+impl Browser {
+    fn open(kg: &Home, who: &str) -> Browser {
+        let files = kg.root().join(format!("downloads-{who}"));
+        std::fs::create_dir_all(&files).expect("a folder");
+        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = free.local_addr().expect("its address").port();
+        drop(free);
+        let driver = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the driver starts");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let capabilities = json!({
+            "acceptInsecureCerts": true,
+            "goog:chromeOptions": {
+                // As root in a container there is no other sandbox to be had.
+                "args": ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1200,1000"],
+                "prefs": {"download.default_directory": files, "download.prompt_for_download": false},
+            },
+        });
+        let capabilities = capabilities.as_object().cloned().expect("an object");
+        let url = format!("http://127.0.0.1:{port}");
+        let client = runtime.block_on(async {
+            loop {
+                let begun =
+                    ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
+                        .capabilities(capabilities.clone())
+                        .connect(&url)
+                        .await;
+                match begun {
+                    Ok(client) => return client,
+                    // The driver needs a moment; whether it ever comes is for whoever waits to say.
+                    Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+                }
+            }
+        });
+        Browser {
+            runtime,
+            client,
+            driver,
+            files,
+        }
+    }
+
+    /// Comes in with the address that `login --browser` shows.
+    fn enter(kg: &mut Home, desk: &Desk, who: &str) -> Browser {
+        let far = desk.log_in(kg, who);
+        let line = format!("login {} --browser -o json", desk.url);
+        let page = Desk::run(kg, &far, &line).json()["page"].clone();
+        let browser = Browser::open(kg, who);
+        browser.go(page.as_str().expect("an address"));
+        browser.wait_for("//h1[text()='My clusters']");
+        browser
+    }
+
+    fn go(&self, url: &str) {
+        self.runtime
+            .block_on(self.client.goto(url))
+            .expect("the page");
+        self.is_clean();
+    }
+
+    fn wait_for(&self, path: &str) {
+        let waited = async {
+            let wait = self.client.wait().at_most(Duration::from_secs(60));
+            wait.for_element(Locator::XPath(path)).await
+        };
+        if let Err(error) = self.runtime.block_on(waited) {
+            panic!("{path}: {error}: {}", self.text());
+        }
+    }
+
+    fn has(&self, path: &str) -> bool {
+        let found = self
+            .runtime
+            .block_on(self.client.find_all(Locator::XPath(path)));
+        !found.expect("an answer").is_empty()
+    }
+
+    fn click(&self, path: &str) {
+        self.wait_for(path);
+        self.runtime.block_on(async {
+            let found = self.client.find(Locator::XPath(path)).await.expect(path);
+            found.click().await.expect(path);
+        });
+    }
+
+    fn text(&self) -> String {
+        self.runtime.block_on(async {
+            let body = self
+                .client
+                .find(Locator::Css("body"))
+                .await
+                .expect("a page");
+            body.text().await.expect("its text")
+        })
+    }
+
+    /// A file that was saved, when it is whole.
+    fn saved(&self, name: &str) -> Vec<u8> {
+        let path = self.files.join(name);
+        for _ in 0..1_200 {
+            if let Ok(bytes) = std::fs::read(&path)
+                && bytes.ends_with(b"-----END AGE ENCRYPTED FILE-----\n")
+            {
+                return bytes;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("{name} was not saved: {}", self.text());
+    }
+
+    /// Whether the page breaks none of its own rules, and can be used by everybody: each field has a name, and
+    /// the page one heading.
+    fn is_clean(&self) {
+        let script = "const done = arguments[arguments.length - 1];
+            const bad = [];
+            for (const field of document.querySelectorAll('input:not([type=hidden]), select'))
+                if (field.labels.length === 0) bad.push('no label: ' + field.name);
+            if (document.querySelectorAll('h1').length !== 1) bad.push('not one h1');
+            if (!document.documentElement.lang) bad.push('no language');
+            for (const section of document.querySelectorAll('section[aria-labelledby]'))
+                if (!document.getElementById(section.getAttribute('aria-labelledby'))) bad.push('no name');
+            new ReportingObserver(all => all.forEach(it => bad.push(it.body.blockedURL)),
+                {types: ['csp-violation'], buffered: true}).observe();
+            setTimeout(() => done(bad), 50);";
+        let found = self
+            .runtime
+            .block_on(self.client.execute_async(script, vec![]));
+        assert_eq!(found.expect("looked"), json!([]), "{}", self.text());
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let _closed = self.runtime.block_on(self.client.clone().close());
+        let _killed = self.driver.kill();
+        let _waited = self.driver.wait();
+    }
+}
+
+const CARDS: [&str; 4] = [
+    "Kubeconfig",
+    "Developer Permissions",
+    "Team Access",
+    "SSH Access",
+];
+
+/// The cards that are shown.
+fn cards(browser: &Browser) -> Vec<&'static str> {
+    let is_shown = |card: &&str| browser.has(&format!("//h2[text()='{card}']"));
+    CARDS.into_iter().filter(is_shown).collect()
+}
+
+#[test]
+fn everybody_sees_what_is_theirs_and_does_it_there() {
+    if !has_browser() {
+        return;
+    }
+    let mut kg = Home::with(Sandbox::builder().token_cache(false));
+    kg.run("access grant bob -c prod --level read").success();
+    kg.run("user add carol").success();
+    kg.run("cluster transfer prod --to alice --yes").success();
+    let desk = Desk::open(&mut kg);
+    let cluster = format!("{}/clusters/prod", desk.url);
+
+    // A developer downloads and rotates.
+    let bob = Browser::enter(&mut kg, &desk, "bob");
+    bob.click("//td/a[text()='prod']");
+    bob.wait_for("//h1[text()='Access & Security of prod']");
+    assert_eq!(cards(&bob), ["Kubeconfig"]);
+    bob.click("//button[text()='Download']");
+    let opened = |kg: &Home, sealed: &[u8]| kg.open("bob", sealed).expect("sealed to bob");
+    let first = opened(&kg, &bob.saved("prod.kubeconfig.age"));
+    assert_eq!(get(&first, PODS), 200);
+    bob.go(&cluster);
+    bob.click("//button[text()='Rotate']");
+    let second = opened(&kg, &bob.saved("prod.kubeconfig (1).age"));
+    assert_ne!(get(&first, PODS), 200);
+    assert_eq!(get(&second, PODS), 200);
+    bob.go(&format!("{}/clusters/hidden", desk.url));
+    assert!(bob.text().contains("no cluster 'hidden'"), "{}", bob.text());
+
+    // Its owner gives access.
+    let alice = Browser::enter(&mut kg, &desk, "alice");
+    alice.go(&cluster);
+    assert_eq!(
+        cards(&alice),
+        ["Kubeconfig", "Developer Permissions", "SSH Access"]
+    );
+    alice.click("//select[@id='level-carol']/option[@value='write']");
+    alice.click("//select[@id='level-carol']/../button");
+    alice.wait_for("//*[@role='status']");
+    assert!(
+        alice.text().contains("'carol' can write cluster 'prod'."),
+        "{}",
+        alice.text()
+    );
+    kg.run("access list -u carol").success().says("write");
+
+    // An admin revokes, and the developer is told.
+    let olivia = Browser::enter(&mut kg, &desk, "olivia");
+    olivia.go(&cluster);
+    assert_eq!(cards(&olivia), CARDS);
+    olivia.click("//td[text()='bob']/..//button[text()='Revoke']");
+    olivia.wait_for("//h1[text()='Are you sure?']");
+    assert_eq!(get(&second, PODS), 200);
+    olivia.is_clean();
+    olivia.click("//button[text()='Yes']");
+    olivia.wait_for("//*[@role='status']");
+    assert_ne!(get(&second, PODS), 200);
+    bob.go(&cluster);
+    assert!(bob.text().contains("Access Revoked"), "{}", bob.text());
+    assert!(!bob.has("//button[text()='Download']"));
+    for page in [
+        "/clusters/prod/roles",
+        "/projects",
+        "/audit",
+        "/clusters/prod?revoked=1",
+    ] {
+        olivia.go(&format!("{}{page}", desk.url));
+    }
+
+    // An archived cluster hands out nothing, and says so.
+    kg.run("cluster archive prod --yes").success();
+    alice.go(&cluster);
+    assert!(
+        alice.text().contains("This cluster is archived"),
+        "{}",
+        alice.text()
+    );
+    assert!(!alice.has("//button[text()='Download']"));
+
+    // Out is out.
+    bob.click("//button[text()='Log out']");
+    bob.wait_for("//h1[text()='kubegrant']");
+    bob.go(&cluster);
+    assert!(
+        bob.text().contains("You are not logged in here."),
+        "{}",
+        bob.text()
+    );
+}
+
+#[test]
+fn a_link_is_opened_in_a_browser_and_used_up_by_its_button_alone() {
+    if !has_browser() {
+        return;
+    }
+    let mut kg = Home::with(Sandbox::builder().token_cache(false));
+    kg.run("access grant bob -c prod --level read").success();
+    let _desk = Desk::open(&mut kg);
+    let made = kg.run("share create bob -c prod -o json");
+    let url = made.success().json()["url"]
+        .as_str()
+        .expect("an address")
+        .to_owned();
+    let browser = Browser::open(&kg, "somebody");
+    browser.go(&url);
+    browser.go(&url);
+    kg.run("share list").success().says("waiting");
+    browser.click("//button[text()='Get my kubeconfig']");
+    let file = kg.open("bob", &browser.saved("prod.kubeconfig.age"));
+    assert_eq!(get(&file.expect("sealed to bob"), PODS), 200);
+    kg.run("share list").success().says("claimed");
+}
