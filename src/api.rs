@@ -155,19 +155,6 @@ pub(crate) const ROUTES: &[Route] = {
         ),
         route(Get, "/roles", &["rbac", "list"], &["cluster", "user"]),
         route(
-            Post,
-            "/clusters/{cluster}/roles/{user}",
-            &["rbac", "bind"],
-            &[
-                "cluster_role",
-                "role",
-                "namespace",
-                "reason",
-                "yes",
-                "dry_run",
-            ],
-        ),
-        route(
             Delete,
             "/clusters/{cluster}/roles/{user}",
             &["rbac", "unbind"],

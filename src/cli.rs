@@ -267,7 +267,12 @@ fn dispatch(
     let app = app.map_or_else(own, Arc::clone);
     let session = Session::new(app, env, config, ask, Box::new(output.sayer()));
     let mut context = Context::new(&session, output, cli.global.yes);
-    let done = finished(&interrupt, verb(cli.command, &mut context));
+    // A server ends by itself when it is asked to: whoever is being answered has their answer first.
+    let asked = match cli.command {
+        Command::Serve(_) => Interrupt::default(),
+        _ => interrupt,
+    };
+    let done = finished(&asked, verb(cli.command, &mut context));
     if done
         .as_ref()
         .is_err_and(|failure| failure.kind == Kind::Denied)

@@ -108,6 +108,17 @@ impl From<client::Error> for Failure {
                 error,
                 "is it running, and is its certificate trusted? `kubegrant login URL --ca-file FILE` names one",
             ),
+            E::Lost { .. } => Self::new(
+                Kind::Pending,
+                error,
+                "it may have been done all the same: look with `kubegrant kubeconfig show CLUSTER` or \
+                 `kubegrant access list`, and do it again where it was not",
+            ),
+            E::Authority { .. } => Self::new(
+                Kind::Usage,
+                error,
+                "name the certificate that `kubegrant serve` shows with `--ca-file FILE`",
+            ),
             E::Garbled { .. } => Self::new(
                 Kind::Unreachable,
                 error,

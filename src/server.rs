@@ -141,9 +141,12 @@ impl Hall {
 
     /// Carries a command out, to its end: also where whoever asked has left.
     async fn run(self: &Arc<Self>, call: Call) -> Option<Answer> {
+        // Nobody takes everybody's turns.
+        let _own = self.limits.begin(&call.user)?;
         let turn = tokio::time::timeout(TURN_MAX, self.turns.acquire()).await;
         let _turn = turn.ok()?.ok()?;
         let line = format!("{}: {}", call.user, call.route.verb.join(" "));
+        (self.log)(&format!("{line}: begins"));
         self.counts.running.fetch_add(1, Ordering::Relaxed);
         let answer = self
             .with_store(move |hall| (hall.run)(&hall.host, &call))

@@ -221,7 +221,13 @@ pub(crate) fn read(text: &SecretString) -> Option<KubeconfigFields> {
         user: user.name.clone(),
         context: context.name.clone(),
         namespace: context.context.namespace.clone(),
-        login: Login::Token(SecretString::from(user.user.token.clone()?)),
+        login: match (&user.user.token, &user.user.exec) {
+            (Some(token), None) if !token.trim().is_empty() => {
+                Login::Token(SecretString::from(token.as_str()))
+            }
+            // No program of somebody else's choice.
+            _ => return None,
+        },
     })
 }
 

@@ -85,7 +85,11 @@ pub(super) fn server(cli: &Cli, env: &Env) -> Result<Option<Server>, Failure> {
 
 impl From<HostsError> for Failure {
     fn from(error: HostsError) -> Self {
-        Self::new(Kind::Usage, error, "run `kubegrant login URL` again")
+        Self::new(
+            Kind::Usage,
+            error,
+            "mend or remove it, and run `kubegrant login URL` again",
+        )
     }
 }
 
@@ -253,16 +257,17 @@ impl Asking {
         let data: Value = serde_json::from_str(&answer.stdout).unwrap_or_default();
         if answer.file.is_empty() {
             // A preview, or a refusal.
-            if !data.is_null() {
+            if let Some(view) = RotateView::received(&data, None).filter(|_| goes.replaces) {
+                context.output.show(&view)?;
+            } else if !data.is_null() {
                 let format = self.format.clone();
-                if format != "json" && answer.exit == 0 {
-                    let answer = self.ask(&format, context).await?;
-                    context
-                        .output
-                        .raw(crate::output::sanitize::shown(&answer.stdout).as_bytes())?;
-                    return say(&answer, context);
-                }
-                context.output.raw(answer.stdout.as_bytes())?;
+                let shown = if format == "json" {
+                    answer.stdout.clone()
+                } else {
+                    self.ask(&format, context).await?.stdout.clone()
+                };
+                let shown = crate::output::sanitize::shown(&shown);
+                context.output.raw(shown.as_bytes())?;
             }
             return say(&answer, context);
         }
@@ -281,6 +286,13 @@ impl Asking {
             owner: owner.ok_or_else(lost)?,
             context_is_chosen: goes.context_is_chosen,
         };
+        // Before anything is written: all of it makes sense.
+        let is_whole = if goes.replaces {
+            RotateView::received(&data, None).is_some()
+        } else {
+            DownloadView::received(&data, None).is_some()
+        };
+        is_whole.then_some(()).ok_or_else(lost)?;
         let received = put(context.session, place, incoming).await?;
         let path = received.path.as_deref();
         let is_shown =

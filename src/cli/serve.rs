@@ -48,7 +48,7 @@ pub(crate) struct ServeArgs {
     /// Its private key
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// Make a certificate that nobody signed, and keep it: `kubegrant login` shows its fingerprint
+    /// Make a certificate that nobody signed, and keep it: its place is said, for `login --ca-file`
     #[arg(long)]
     self_signed: bool,
     /// Listen without TLS, for a proxy on this machine that has it
@@ -67,15 +67,33 @@ pub(crate) fn origin(text: &str) -> Result<String, String> {
     let text = text.trim_end_matches('/');
     let wrong = "it is `https://HOST` or `https://HOST:PORT`";
     let (scheme, rest) = text.split_once("://").ok_or(wrong)?;
-    let is_bare = !rest.is_empty()
-        && rest
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-.:[]".contains(c));
-    if !is_bare {
+    let authority: http::uri::Authority = rest.parse().map_err(|_| wrong)?;
+    let host = authority
+        .host()
+        .trim_matches(['[', ']'])
+        .to_ascii_lowercase();
+    let is_name = host.split('.').all(|label| {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        !label.is_empty() && label.chars().all(is_plain)
+    });
+    let is_address = host.parse::<std::net::Ipv6Addr>().is_ok();
+    let port = authority.port_u16();
+    let has_port = rest.rsplit(']').next().is_some_and(|end| end.contains(':'));
+    if !(is_name || is_address) || rest.contains('@') || (has_port && port.is_none()) {
         return Err(wrong.to_owned());
     }
     match scheme {
-        "https" => Ok(text.to_ascii_lowercase()),
+        // As browsers write it.
+        "https" => {
+            let host = if is_address {
+                format!("[{host}]")
+            } else {
+                host
+            };
+            let port = port.filter(|port| *port != 443);
+            let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+            Ok(format!("https://{host}{port}"))
+        }
         "http" => {
             Err("it must begin with https://: files and sessions would go in the open".to_owned())
         }
@@ -155,6 +173,10 @@ pub(crate) async fn run(args: ServeArgs, context: &mut Context<'_>) -> Result<()
 
 /// Carries commands out as this process would: with its store and its identity.
 fn runner(app: Arc<App>, config: &crate::config::Config) -> Run {
+    let mut places = vec![(config.store.display().to_string(), "store.db")];
+    if let IdentitySource::File(path) = &config.identity {
+        places.push((path.display().to_string(), "identity"));
+    }
     let mut own = vec![joined("--store=", config.store.as_os_str())];
     if let IdentitySource::File(path) = &config.identity {
         own.push(joined("--identity=", path.as_os_str()));
@@ -191,7 +213,12 @@ fn runner(app: Arc<App>, config: &crate::config::Config) -> Run {
         let line: Vec<OsString> = ours.chain(own.iter().cloned()).chain(args).collect();
         let (env, said) = host.env(call.terminal.columns);
         let exit = run_over(Some(&app), &line, env);
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        // Where things are on this machine is nobody's matter who is not here.
+        let text = |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            let hide = |text: String, (path, word): &(String, &str)| text.replace(path, word);
+            places.iter().fold(text, hide)
+        };
         Answer {
             exit,
             stdout: text(&said.take_stdout()),
@@ -218,6 +245,7 @@ mod tests {
             origin("https://KG.example/"),
             Ok("https://kg.example".to_owned())
         );
+        assert_eq!(origin("https://kg:443"), Ok("https://kg".to_owned()));
         assert_eq!(
             origin("https://[::1]:8443"),
             Ok("https://[::1]:8443".to_owned())
@@ -229,6 +257,10 @@ mod tests {
             "https://a/b",
             "https://u@h",
             "ftp://h",
+            "https://..",
+            "https://a:b:c:d",
+            "https://h:99999",
+            "https://h:",
         ] {
             assert!(origin(wrong).is_err(), "{wrong}");
         }

@@ -37,6 +37,22 @@ pub(crate) enum Error {
         /// What happened.
         reason: String,
     },
+    /// What is to prove the server proves nothing.
+    #[error("cannot use the certificate for {origin}: {reason}")]
+    Authority {
+        /// Which one.
+        origin: String,
+        /// Why.
+        reason: String,
+    },
+    /// The connection was lost when the request had gone out.
+    #[error("the connection to the server {origin} was lost before its answer: {reason}")]
+    Lost {
+        /// Which one.
+        origin: String,
+        /// What happened.
+        reason: String,
+    },
     /// What came makes no sense.
     #[error("the server {origin} answered what `kubegrant serve` never answers (HTTP {status})")]
     Garbled {
@@ -72,7 +88,7 @@ impl Http {
     /// Gets ready to ask a server; nothing is sent yet.
     pub(crate) fn new(origin: &str, known: &Known) -> Result<Self, Error> {
         let tls = crate::kubernetes::tls::config(origin, known.ca.as_deref(), None);
-        let tls = tls.map_err(|error| Error::Unreachable {
+        let tls = tls.map_err(|error| Error::Authority {
             origin: origin.to_owned(),
             reason: error.to_string(),
         })?;
@@ -186,15 +202,37 @@ impl Http {
         let request = request
             .body(Full::new(bytes))
             .map_err(|error| unreachable(error.to_string()))?;
+        // Whether the request may have been heard, and what it asks be done.
+        let lost = |reason: String| match method {
+            Method::Get => unreachable(reason),
+            Method::Post | Method::Put | Method::Delete => Error::Lost {
+                origin: self.origin.clone(),
+                reason: clean(&reason),
+            },
+        };
         let asked = async {
             let answer = self.client.request(request).await;
-            let answer = answer.map_err(|error| unreachable(chain(&error)))?;
+            let answer = answer.map_err(|error| {
+                if error.is_connect() {
+                    unreachable(chain(&error))
+                } else {
+                    lost(plain(&error))
+                }
+            })?;
             let status = answer.status().as_u16();
             let body = Limited::new(answer.into_body(), BODY_BYTES_MAX).collect();
-            let body = body.await.map_err(|error| unreachable(error.to_string()))?;
+            let body = body.await.map_err(|error| lost(error.to_string()))?;
             Ok((status, Zeroizing::new(body.to_bytes().to_vec())))
         };
         let answered = tokio::time::timeout(ANSWER_MAX, asked).await;
-        answered.map_err(|_| unreachable("no answer in three minutes".to_owned()))?
+        answered.map_err(|_| lost("no answer in three minutes".to_owned()))?
     }
+}
+
+/// The causes of an error, without what a library tells its own users.
+fn plain(error: &(dyn std::error::Error + 'static)) -> String {
+    let text = chain(error);
+    let end = text.find("https://docs.rs").unwrap_or(text.len());
+    let text = text.get(..end).unwrap_or_default();
+    text.trim_end_matches([':', ' ']).to_owned()
 }

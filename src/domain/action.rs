@@ -212,7 +212,6 @@ impl Action {
                 | Self::Logout
                 | Self::ProjectList
                 | Self::ProjectShow
-                | Self::RbacBind
                 | Self::RbacList
                 | Self::RbacRoles
                 | Self::RbacUnbind
@@ -222,7 +221,6 @@ impl Action {
                 | Self::ShareCreate
                 | Self::ShareList
                 | Self::ShareRevoke
-                | Self::SshKeyDownload
                 | Self::SshKeyShow
                 | Self::Status
                 | Self::TeamList

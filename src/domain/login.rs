@@ -12,6 +12,11 @@ pub(crate) const IDLE: TimeDelta = TimeDelta::minutes(30);
 /// How many sessions somebody has at once: the oldest gives way.
 pub(crate) const SESSIONS_MAX: usize = 16;
 
+/// The way of a session that was begun with a key.
+pub(crate) const BY_KEY: &str = "key";
+/// The way of one that such a session opened in a browser.
+pub(crate) const BY_BROWSER: &str = "browser";
+
 /// A session's row number in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct SessionId(pub(crate) i64);
@@ -27,7 +32,7 @@ pub(crate) struct LoginSession {
     pub(crate) user: UserId,
     /// The key that they had when they logged in: another one ends it.
     pub(crate) user_key: Option<String>,
-    /// How they came: `key`.
+    /// How they came: [`BY_KEY`] or [`BY_BROWSER`].
     pub(crate) way: String,
     /// From which address.
     pub(crate) origin: String,
@@ -37,9 +42,9 @@ pub(crate) struct LoginSession {
     pub(crate) seen_at: Timestamp,
     /// When it ends at the latest.
     pub(crate) ends_at: Timestamp,
-    /// When somebody ended it.
-    pub(crate) ended_at: Option<Timestamp>,
-    /// The tag of all of this but when it was used and ended.
+    /// The session that opened it, and with which it ends.
+    pub(crate) parent: Option<SessionId>,
+    /// The tag of all of this but when it was used.
     pub(crate) tag: String,
 }
 
@@ -48,13 +53,15 @@ impl LoginSession {
     pub(crate) fn text(&self) -> String {
         let key = self.user_key.as_deref().unwrap_or_default();
         let (from, to) = (self.created_at.timestamp(), self.ends_at.timestamp());
-        format!("{}\n{}\n{key}\n{from}\n{to}", self.code, self.user.0)
+        let parent = self.parent.map(|it| it.0).unwrap_or_default();
+        let (code, user, way) = (&self.code, self.user.0, &self.way);
+        format!("{code}\n{user}\n{key}\n{way}\n{parent}\n{from}\n{to}")
     }
 
     /// Whether it is still open for whoever it is of, as they are now. A clock that jumps ends it.
     pub(crate) fn is_open(&self, user: &User, now: Timestamp) -> bool {
         let lives = self.created_at <= now && now < self.ends_at.min(self.seen_at + IDLE);
-        lives && self.ended_at.is_none() && user.active && user.key == self.user_key
+        lives && user.active && user.key == self.user_key
     }
 }
 
@@ -83,12 +90,12 @@ mod tests {
             code: "c".to_owned(),
             user: user.id,
             user_key: user.key.clone(),
-            way: "key".to_owned(),
+            way: BY_KEY.to_owned(),
             origin: String::new(),
             created_at: at(1_000),
             seen_at: at(40_000),
             ends_at: at(1_000) + LIFE,
-            ended_at: None,
+            parent: None,
             tag: String::new(),
         };
         assert!(open.is_open(&user, at(40_000)));
@@ -102,11 +109,6 @@ mod tests {
         };
         assert!(used.is_open(&user, at(44_199)));
         assert!(!used.is_open(&user, at(44_200)));
-        let ended = LoginSession {
-            ended_at: Some(at(40_000)),
-            ..open.clone()
-        };
-        assert!(!ended.is_open(&user, at(40_001)));
         let disabled = User {
             active: false,
             ..user.clone()

@@ -6,6 +6,7 @@
 //! exactly as a name that was never registered.
 
 use super::access::{Access, Level};
+use super::action::Action;
 use super::cluster::{Cluster, SelfService, State};
 use super::project::ProjectRole;
 use super::sealed::Which;
@@ -336,6 +337,8 @@ pub(crate) enum Denial {
     AdminsOnly(OrganizationAction),
     /// Only an organization owner touches owners.
     OwnersOnly,
+    /// Not through a server, whoever it acts for: whoever has its key would have it done.
+    NotServed,
     /// The kubeconfig was revoked by an admin.
     AccessRevoked,
     /// The cluster is archived.
@@ -431,6 +434,35 @@ pub(crate) fn on_cluster(
         }
         _ => Ok(()),
     }
+}
+
+/// Whether a server may do this for somebody who may: what an issuer can make true, on a cluster whose people
+/// serve themselves; and whatever only looks, or takes away. More would be made true by the next admin who
+/// reconciles, and a stolen server is to give nobody more than write.
+pub(crate) fn is_served(command: Action, asked: ClusterAction, self_service: SelfService) -> bool {
+    use ClusterAction as A;
+    let gives = match asked {
+        A::See | A::UnbindLevel | A::UnbindRole | A::ExplainOthers | A::TeamList => return true,
+        A::Grant if command == Action::AccessRevoke => return true,
+        A::TeamRevoke if command == Action::TeamRevoke => return true,
+        A::OwnKubeconfig | A::KubeconfigFor | A::Grant | A::TeamRotate | A::TeamRevoke => true,
+        // A project's shared file reaches further than one person's; a role further than a level.
+        A::SharedKubeconfig
+        | A::ChangeSettings
+        | A::SshKey
+        | A::ManageSshKey
+        | A::BindLevel
+        | A::BindRole
+        | A::Protect
+        | A::Archive
+        | A::Unarchive
+        | A::Delete
+        | A::Sensitive
+        | A::WidenWrite
+        | A::Transfer
+        | A::Operate => false,
+    };
+    gives && self_service != SelfService::Off
 }
 
 /// Whether a cluster is there for whoever stands to it so.

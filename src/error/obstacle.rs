@@ -21,6 +21,7 @@ fn of_a_server(obstacle: &Obstacle) -> (Kind, String) {
             Kind::State,
             format!("run `kubegrant cluster set {cluster} --self-service on` first"),
         ),
+        O::ServerOver(_) => (Kind::Denied, "start it anew with a key that is known".to_owned()),
         O::NoServer => (Kind::State, "start it: `kubegrant serve --help`".to_owned()),
         O::NoShare(_) => (
             Kind::NotFound,
@@ -50,7 +51,8 @@ pub(super) fn kind(obstacle: &Obstacle) -> (Kind, String) {
         ),
         O::MintedByManager { .. } => (
             Kind::Denied,
-            "ask an organization owner or admin to hand it over",
+            "an organization owner or admin hands it over where the store is, with a key that opens the manager's \
+             login",
         ),
         O::NoKubeconfig => (
             Kind::Usage,
@@ -119,6 +121,7 @@ pub(super) fn kind(obstacle: &Obstacle) -> (Kind, String) {
         | O::OpensManager(_)
         | O::NoSelfService(_)
         | O::NoServer
+        | O::ServerOver(_)
         | O::NoShare(_) => return of_a_server(obstacle),
         O::NoProviderToken(_)
         | O::NotInProject { .. }

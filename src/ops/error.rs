@@ -363,6 +363,9 @@ pub(super) fn refusal(denial: Denial, cluster: Option<&ClusterName>, who: &str) 
             )
         }
         Denial::OwnersOnly => format!("'{who}' may not do this: only organization owners may"),
+        Denial::NotServed => {
+            format!("a server does not do this for '{who}'{on}: its key would reach too far")
+        }
         Denial::AccessRevoked => {
             format!("Access Revoked: an admin revoked the kubeconfig of '{who}'{on}")
         }

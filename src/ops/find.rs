@@ -5,7 +5,7 @@ use super::{Error, Obstacle};
 use crate::domain::access::{self, Access};
 use crate::domain::action::Action;
 use crate::domain::audit::Phase;
-use crate::domain::cluster::Cluster;
+use crate::domain::cluster::{Cluster, SelfService};
 use crate::domain::credential::State;
 use crate::domain::installation::InstallationId;
 use crate::domain::name::{ClusterName, ProjectName, UserRef};
@@ -283,6 +283,21 @@ pub(super) fn cluster(
             },
         ),
     };
+    let self_service = looked.as_ref().map(|(cluster, ..)| cluster.self_service);
+    let is_served = actor.holder.role != Role::Server
+        || self_service.is_none_or(|how| policy::is_served(journal.action(), action, how));
+    if decided.is_ok() && !is_served {
+        let help = match self_service {
+            Some(SelfService::Off) => format!(
+                "ask whoever manages it to do it for you, or to run `kubegrant cluster set {name} \
+                 --self-service on`"
+            ),
+            _ => "do it where the store is, with a key of your own".to_owned(),
+        };
+        let journal = journal.clone().cluster_name(name);
+        let denial = Denial::NotServed;
+        return Err(journal.deny(app, denial, Some(name), &actor.user, vec![help]));
+    }
     match (decided, looked) {
         (Ok(()), Some((cluster, (access, project), _))) => {
             if cluster.deleting_at.is_some() && !goes_on_while_deleting(action) {

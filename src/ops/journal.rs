@@ -40,6 +40,11 @@ impl Journal {
         }
     }
 
+    /// Which command it is about.
+    pub(super) fn action(&self) -> Action {
+        self.action
+    }
+
     /// Says which cluster it is about.
     pub(super) fn cluster(mut self, cluster: &Cluster) -> Self {
         self.cluster = Some(cluster.name.to_string());

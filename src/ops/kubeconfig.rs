@@ -56,6 +56,11 @@ pub(super) struct Asked {
 }
 
 impl Asked {
+    /// Whether whoever asks manages the cluster, and is told of everybody's troubles there.
+    fn is_by_manager(&self) -> bool {
+        self.actor.user.role.is_admin() || self.cluster.owner == Some(self.actor.user.id)
+    }
+
     /// Takes of the cluster and the grant what rows say that were read later.
     fn bring_up_to(&mut self, on: &ClusterSnapshot, now: Timestamp) {
         self.cluster = on.cluster.clone();

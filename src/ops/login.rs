@@ -12,12 +12,12 @@ use crate::domain::Timestamp;
 use crate::domain::action::Action;
 use crate::domain::audit::Phase;
 use crate::domain::installation::InstallationId;
-use crate::domain::login::{IDLE, LIFE, LoginSession, SESSIONS_MAX, SessionId};
+use crate::domain::login::{BY_KEY, IDLE, LIFE, LoginSession, SESSIONS_MAX, SessionId};
 use crate::domain::name::UserRef;
 use crate::domain::policy::Denial;
 use crate::domain::sealed::SealedSecret;
 use crate::domain::text::{hex, rfc3339};
-use crate::domain::user::{Role, User, UserId};
+use crate::domain::user::{Role, User};
 use crate::secrets::{ExposeSecret, MacKey, Recipient, SecretString};
 use crate::session::{App, Principal, Session};
 use crate::store::{self};
@@ -37,6 +37,8 @@ pub(crate) struct Desk {
     key: MacKey,
     /// The address that people know it by.
     origin: String,
+    /// What no other process knows: its questions are answered to it alone.
+    process: String,
     /// The questions that were answered, each with the moment at which it is void.
     answered: Mutex<BTreeMap<String, Timestamp>>,
 }
@@ -96,6 +98,7 @@ impl Desk {
             server,
             key: session.identity()?.mac_key("kubegrant serve"),
             origin: origin.to_owned(),
+            process: hex(&session.random::<32>()),
             answered: Mutex::default(),
         })
     }
@@ -130,7 +133,8 @@ impl Desk {
     }
 
     fn challenge(&self, id: &str, key: &Recipient, until: Timestamp) -> Challenge {
-        let text = format!("question\n{id}\n{key}\n{}", until.timestamp());
+        let until = until.timestamp();
+        let text = format!("question\n{}\n{id}\n{key}\n{until}", self.process);
         Challenge {
             origin: self.origin.clone(),
             nonce: SecretString::from(self.key.tag(&text)),
@@ -174,26 +178,62 @@ impl Desk {
         let found = app
             .store()?
             .read(|tx| store::users::find_by_key(tx, &key.to_string()))?;
-        self.begin_as(app, found, how)
+        self.begin_as(app, found, None, how)
     }
 
-    /// The same for somebody who has a session already, and opens another place with it.
-    pub(crate) fn begin_for(
+    /// The same for whoever has this session, which was begun with a key and is open: another place is opened
+    /// with it, and ends with it.
+    pub(crate) fn begin_within(
         &self,
         app: &App,
-        user: UserId,
+        parent: SessionId,
         how: (&str, &str),
     ) -> Result<Option<Begun>, Error> {
-        let found = app.store()?.read(|tx| store::users::get(tx, user))?;
-        self.begin_as(app, found, how)
+        let now = app.now();
+        let found = app.store()?.read(|tx| {
+            let Some(session) = store::sessions::get(tx, parent)? else {
+                return Ok(None);
+            };
+            let user = store::users::get(tx, session.user)?;
+            Ok::<_, store::Error>(user.map(|user| (user, session)))
+        })?;
+        let is_open = |(user, session): &(User, LoginSession)| self.is_open(user, session, now);
+        let Some((user, session)) = found.filter(is_open) else {
+            return Ok(None);
+        };
+        let is_of_key = session.way == BY_KEY;
+        let begun = is_of_key.then(|| self.begin_as(app, Some(user), Some(&session), how));
+        begun.transpose().map(Option::flatten)
+    }
+
+    /// Whether a session is one that this server made, and still open.
+    fn is_open(&self, user: &User, session: &LoginSession, now: Timestamp) -> bool {
+        self.key.is_tag_of(&session.tag, &session.text()) && session.is_open(user, now)
+    }
+
+    /// Refuses everything once the server itself is disabled, or has another key.
+    fn check(&self, app: &App) -> Result<(), Error> {
+        let now = app
+            .store()?
+            .read(|tx| store::users::get(tx, self.server.id))?;
+        let is_there = now.is_some_and(|it| it.active && it.key == self.server.key);
+        let over = || Error::Obstacle(Obstacle::ServerOver(self.server.name.clone()));
+        is_there.then_some(()).ok_or_else(over)
+    }
+
+    /// Whether it can serve: it may act, and the store can be relied upon.
+    pub(crate) fn is_ready(&self, app: &App) -> bool {
+        app.trust().is_ok() && self.check(app).is_ok()
     }
 
     fn begin_as(
         &self,
         app: &App,
         found: Option<User>,
+        parent: Option<&LoginSession>,
         (way, origin): (&str, &str),
     ) -> Result<Option<Begun>, Error> {
+        self.check(app)?;
         let Some(user) = found.filter(|user| user.role != Role::Server) else {
             return Ok(None);
         };
@@ -216,8 +256,8 @@ impl Desk {
             origin: origin.to_owned(),
             created_at: now,
             seen_at: now,
-            ends_at: now + LIFE,
-            ended_at: None,
+            ends_at: parent.map_or(now + LIFE, |it| it.ends_at),
+            parent: parent.map(|it| it.id),
             tag: String::new(),
         };
         new.tag = self.key.tag(&new.text());
@@ -226,7 +266,7 @@ impl Desk {
             let theirs: Vec<_> = open.filter(|it| it.user == user.id).collect();
             let too_many = (theirs.len() + 1).saturating_sub(SESSIONS_MAX);
             for old in theirs.iter().take(too_many) {
-                store::sessions::end(tx, old.id, now)?;
+                store::sessions::end(tx, old.id)?;
             }
             store::sessions::forget(tx, now - KEPT)?;
             store::sessions::insert(tx, &new)?;
@@ -257,8 +297,10 @@ impl Desk {
             let user = store::users::get(tx, session.user)?;
             Ok::<_, store::Error>(user.map(|user| (user, session)))
         })?;
-        let is_mine = |session: &LoginSession| self.key.is_tag_of(&session.tag, &session.text());
-        let found = found.filter(|(user, session)| is_mine(session) && session.is_open(user, now));
+        let found = found.filter(|(user, session)| self.is_open(user, session, now));
+        if found.is_some() {
+            self.check(app)?;
+        }
         if let Some((_, session)) = &found
             && now - session.seen_at >= SEEN_EVERY
         {
@@ -273,7 +315,7 @@ impl Desk {
     pub(crate) fn end(&self, app: &App, user: &User, id: SessionId) -> Result<(), Error> {
         let journal = Journal::new(&self.principal(user), Action::Logout).user(user);
         app.store()?.write(|tx| {
-            if store::sessions::end(tx, id, app.now())? {
+            if store::sessions::end(tx, id)? {
                 journal.record(app, tx, Phase::Done, "session ended", None)?;
             }
             Ok::<_, store::Error>(())
@@ -334,11 +376,10 @@ pub(crate) fn end(
 ) -> Result<Vec<Listed>, Error> {
     let listed: Vec<Listed> = list(session)?.into_iter().filter(which).collect();
     let (_, journal) = find::acting(session, Action::SessionEnd)?;
-    let now = session.now();
     for one in &listed {
         let journal = journal.clone().user(&one.user);
         session.store()?.write(|tx| {
-            if store::sessions::end(tx, one.session.id, now)? {
+            if store::sessions::end(tx, one.session.id)? {
                 let detail = format!("session {} ended", one.session.id.0);
                 journal.record(session, tx, Phase::Done, detail, None)?;
             }

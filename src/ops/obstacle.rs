@@ -28,7 +28,7 @@ pub(crate) enum Obstacle {
     RenewsByManager(ClusterName),
     /// The account of a version is one that an issuer must not mint for.
     #[error(
-        "the issuer of cluster '{cluster}' mints no token for '{user}', who has a role there, or had access before the issuer"
+        "the issuer of cluster '{cluster}' mints no token for '{user}', who has more than write or a role there, or had access before the issuer"
     )]
     MintedByManager {
         /// Which cluster.
@@ -42,6 +42,9 @@ pub(crate) enum Obstacle {
     /// A server's key opens what could become cluster-admin.
     #[error("this key opens the manager's login of cluster '{0}', which a server's never does")]
     OpensManager(ClusterName),
+    /// The server was disabled, or given another key.
+    #[error("server '{0}' was disabled, or given another key")]
+    ServerOver(UserName),
     /// Developers do not serve themselves there.
     #[error("developers do not serve themselves on cluster '{0}'")]
     NoSelfService(ClusterName),

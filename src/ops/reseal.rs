@@ -121,6 +121,16 @@ pub(super) struct Logins {
     shut: Vec<(SealedSecret, Error)>,
 }
 
+/// Whether any secret of a cluster is among those that a change seals anew.
+pub(super) fn is_any(which: &dyn Fn(&Cluster, &Which) -> bool, cluster: &Cluster) -> bool {
+    let kinds = [
+        Which::ManagerLogin,
+        Which::IssuerLogin,
+        Which::ProviderToken,
+    ];
+    kinds.iter().any(|kind| which(cluster, kind))
+}
+
 /// Opens the secrets of all clusters (or of those that `which` picks) before a change.
 pub(super) fn open_logins(
     session: &Session,
@@ -129,7 +139,7 @@ pub(super) fn open_logins(
 ) -> Result<Logins, Error> {
     let clusters = session.store()?.read(store::clusters::list)?;
     let (mut opened, mut shut) = (Vec::new(), Vec::new());
-    let any = |cluster: &Cluster| which(cluster, &Which::ProviderToken);
+    let any = |cluster: &Cluster| is_any(&which, cluster);
     for cluster in clusters.into_iter().filter(any) {
         let held = session
             .store()?

@@ -15,7 +15,7 @@ use crate::domain::policy::Denial;
 use crate::domain::project::ProjectRole;
 use crate::domain::sealed::Which;
 use crate::domain::snapshot::ClusterSnapshot;
-use crate::domain::user::{User, UserId};
+use crate::domain::user::{Role, User, UserId};
 use crate::session::{App, Principal, Session};
 use crate::store::{self, ReadTxn};
 
@@ -72,6 +72,8 @@ pub(crate) struct Ask {
     pub(crate) who: Vec<String>,
     /// Whether the actor's own opens the issuer's.
     pub(crate) opens_issuer: bool,
+    /// Whether a server asks, for somebody.
+    pub(crate) is_served: bool,
 }
 
 impl Ask {
@@ -86,6 +88,12 @@ impl Ask {
             );
         }
         let names = names.join(" or ");
+        if self.is_served {
+            return format!(
+                "this server works with the issuer's login of cluster '{cluster}': what that cannot do is done when \
+                 {names} runs `kubegrant reconcile {cluster}` where the store is"
+            );
+        }
         if self.opens_issuer {
             return format!(
                 "your key opens the issuer's login of cluster '{cluster}' alone: for what that \
@@ -113,6 +121,7 @@ pub(crate) fn asks(session: &Session, pending: &[Pending]) -> Result<Vec<Ask>, E
             if !openers.iter().any(is_actor) {
                 let of_issuer = reseal::openers(tx, &cluster, &Which::IssuerLogin)?;
                 asks.push(Ask {
+                    is_served: actor.holder.role == Role::Server,
                     opens_issuer: cluster.issuer.is_some() && of_issuer.iter().any(is_actor),
                     cluster: cluster.name,
                     who: openers

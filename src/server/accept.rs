@@ -1,9 +1,10 @@
 //! Connections: how many, for how long, and how they end.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -24,7 +25,13 @@ use super::{Error, Hall, Options, api, respond, tls};
 use crate::domain::text::chain;
 
 /// How many connections are open at once; others wait until one ends.
-const CONNECTIONS_MAX: usize = 1024;
+const CONNECTIONS_MAX: u64 = 1024;
+/// How many of them one address has.
+const OF_ONE_MAX: usize = 128;
+/// How many files a command, the store and all else may have open beside.
+const FILES_BESIDE: u64 = 512;
+/// How long a client may leave unread what was sent, in milliseconds.
+const UNREAD_MAX_MILLISECONDS: u32 = 30_000;
 /// How long a client may take to say who it is, and what it asks; and to ask nothing.
 const HELLO_MAX: Duration = Duration::from_secs(10);
 /// How long those who are being answered when the server stops are waited for.
@@ -60,7 +67,8 @@ pub(crate) async fn serve(hall: Arc<Hall>, options: &Options) -> Result<(), Erro
         router,
         shown: shown.clone(),
         trusted: options.trusted_proxies.clone(),
-        places: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+        places: Arc::new(Semaphore::new(connections_max())),
+        guests: Guests::default(),
         graceful: GracefulShutdown::new(),
     };
     let renewing = renew(Arc::clone(&hall), shown);
@@ -84,6 +92,18 @@ pub(crate) async fn serve(hall: Arc<Hall>, options: &Options) -> Result<(), Erro
         (hall.log)("some answers took too long, and are cut off; what was recorded stands");
     }
     Ok(())
+}
+
+/// How many connections there is room for. Each is a file, and so is all that commands work with: the limit is
+/// raised as far as the system lets it.
+fn connections_max() -> usize {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    let _raised_or_not = setrlimit(Resource::Nofile, limit);
+    let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let room = files.saturating_sub(FILES_BESIDE).max(files / 2);
+    usize::try_from(room.min(CONNECTIONS_MAX)).unwrap_or(1)
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
@@ -117,6 +137,7 @@ struct Door {
     shown: Option<Arc<tls::Shown>>,
     trusted: Vec<IpAddr>,
     places: Arc<Semaphore>,
+    guests: Guests,
     graceful: GracefulShutdown,
 }
 
@@ -130,7 +151,15 @@ impl Door {
                 tokio::time::sleep(REST).await;
                 continue;
             };
+            let Some(guest) = self.guests.enter(peer.ip(), &self.trusted) else {
+                // Whoever has so many already gets no more, and keeps nobody else out.
+                drop(place);
+                continue;
+            };
             let _nodelay = stream.set_nodelay(true);
+            // Who does not read what is sent is hung up on.
+            let _hung_up_later =
+                rustix::net::sockopt::set_tcp_user_timeout(&stream, UNREAD_MAX_MILLISECONDS);
             let (hall, shown) = (Arc::clone(&self.hall), self.shown.clone());
             let service = Service {
                 router: self.router.clone(),
@@ -143,8 +172,41 @@ impl Door {
                 open.fetch_add(1, Ordering::Relaxed);
                 converse(stream, shown, service, watcher).await;
                 open.fetch_sub(1, Ordering::Relaxed);
-                drop(place);
+                drop((place, guest));
             });
+        }
+    }
+}
+
+/// How many connections each address has open.
+#[derive(Clone, Default)]
+struct Guests(Arc<Mutex<HashMap<IpAddr, usize>>>);
+
+/// A connection of an address.
+struct Guest(Guests, IpAddr);
+
+impl Guests {
+    /// Lets one more in; a proxy that is trusted speaks for many.
+    fn enter(&self, from: IpAddr, trusted: &[IpAddr]) -> Option<Guest> {
+        let from = super::limits::network(from);
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = open.entry(from).or_default();
+        if *count >= OF_ONE_MAX && !trusted.contains(&from) {
+            return None;
+        }
+        *count += 1;
+        Some(Guest(self.clone(), from))
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let mut open = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = open.get_mut(&self.1) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.1);
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, to_bytes};
 use axum::extract::{DefaultBodyLimit, Extension, Query, RawPathParams, Request, State};
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use axum::middleware::Next;
@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::{Call, Hall, login, page, respond};
 use crate::api::{Answer, Method, ROOT, ROUTES, RUN_TYPE, Route, TERMINAL_HEADER, status};
-use crate::domain::login::SessionId;
+use crate::domain::login::{BY_KEY, SessionId};
 use crate::domain::user::User;
 use crate::secrets::SecretString;
 
@@ -73,8 +73,15 @@ pub(super) fn router(hall: Arc<Hall>) -> Router {
         .with_state(hall)
 }
 
+/// Reads a request whole before anything is done with it, in bounded time and size, and counts its answer.
 async fn counted(State(hall): State<Arc<Hall>>, request: Request, next: Next) -> Response<Body> {
-    let answer = next.run(request).await;
+    let (head, body) = request.into_parts();
+    let read = tokio::time::timeout(BODY_MAX, to_bytes(body, BODY_BYTES_MAX)).await;
+    let answer = match read {
+        Ok(Ok(bytes)) => next.run(Request::from_parts(head, Body::from(bytes))).await,
+        Ok(Err(_)) => respond::refusal(413, "the request is too large", ""),
+        Err(_) => respond::refusal(408, "the request did not come in time", ""),
+    };
     hall.counts.answered(answer.status().as_u16());
     answer
 }
@@ -109,8 +116,9 @@ async fn known(State(hall): State<Arc<Hall>>, mut request: Request, next: Next) 
         .with_store(move |hall| hall.desk.find(&hall.app, &token))
         .await;
     let (user, session) = match found {
-        Some(Ok(Some(found))) => found,
-        Some(Ok(None)) => return not_logged_in(),
+        // What opens a page opens nothing else.
+        Some(Ok(Some((user, session)))) if session.way == BY_KEY => (user, session),
+        Some(Ok(_)) => return not_logged_in(),
         Some(Err(error)) => {
             (hall.log)(&format!(
                 "a session: {}",
@@ -202,18 +210,8 @@ async fn posted(
     if matches!(route.method, Method::Get | Method::Delete) {
         return Ok(Map::new());
     }
-    let read = tokio::time::timeout(BODY_MAX, to_bytes(body, BODY_BYTES_MAX)).await;
-    let bytes: Bytes = match read {
-        Ok(Ok(bytes)) => bytes,
-        Ok(Err(_)) => return Err(respond::refusal(413, "the request is too large", "")),
-        Err(_) => {
-            return Err(respond::refusal(
-                408,
-                "the request did not come in time",
-                "",
-            ));
-        }
-    };
+    let read = to_bytes(body, BODY_BYTES_MAX).await;
+    let bytes = read.map_err(|_| respond::refusal(413, "the request is too large", ""))?;
     if bytes.is_empty() {
         return Ok(Map::new());
     }
@@ -267,13 +265,13 @@ fn plain(mut answer: Answer, is_json: bool) -> Response<Body> {
 /// How the server is, for machines of one's own.
 pub(super) fn health(hall: Arc<Hall>) -> Router {
     let ready = |State(hall): State<Arc<Hall>>| async move {
-        let looked = hall.with_store(|hall| hall.app.trust().is_ok()).await;
+        let looked = hall.with_store(|hall| hall.desk.is_ready(&hall.app)).await;
         if looked == Some(true) {
             (StatusCode::OK, "ready\n")
         } else {
             (
                 StatusCode::SERVICE_UNAVAILABLE,
-                "the store cannot be used\n",
+                "it cannot serve: see its log\n",
             )
         }
     };

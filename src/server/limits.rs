@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 /// How many askers are known at once; beyond that those are forgotten who asked for nothing lately.
@@ -56,6 +56,25 @@ pub(super) struct Limits {
     logins: Buckets<IpAddr>,
     keys: Buckets<String>,
     calls: Buckets<i64>,
+    running: Arc<Mutex<HashMap<String, usize>>>,
+}
+
+/// How many commands somebody has carried out at once.
+const OWN_MAX: usize = 6;
+
+/// A command that is being carried out.
+pub(super) struct Running(Arc<Mutex<HashMap<String, usize>>>, String);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = running.get_mut(&self.1) {
+            *count -= 1;
+            if *count == 0 {
+                running.remove(&self.1);
+            }
+        }
+    }
 }
 
 impl Limits {
@@ -72,8 +91,20 @@ impl Limits {
             },
         );
         let now = Instant::now();
-        self.logins.take(network(from), of_address, now)
-            && self.keys.take(key.to_owned(), of_key, now)
+        // By both together: nobody keeps another from logging in by naming their key.
+        let of_both = format!("{} {key}", network(from));
+        self.logins.take(network(from), of_address, now) && self.keys.take(of_both, of_key, now)
+    }
+
+    /// Begins a command of somebody, unless they have too many already.
+    pub(super) fn begin(&self, user: &str) -> Option<Running> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = running.entry(user.to_owned()).or_default();
+        if *count >= OWN_MAX {
+            return None;
+        }
+        *count += 1;
+        Some(Running(Arc::clone(&self.running), user.to_owned()))
     }
 
     /// Whether a session may ask for one thing more.
@@ -87,7 +118,7 @@ impl Limits {
 }
 
 /// Who has an address: of IPv6 whoever has one has some billions.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),
         IpAddr::V6(address) => {

@@ -27,6 +27,7 @@ use serde_json::{Map, Value};
 use super::api::Caller;
 use super::{Call, Hall, respond};
 use crate::api::{Answer, ROUTES, Terminal};
+use crate::domain::login::BY_BROWSER;
 use crate::secrets::{ExposeSecret, SecretString};
 
 pub(super) use enter::{Codes, code};
@@ -144,8 +145,8 @@ async fn known(State(hall): State<Arc<Hall>>, mut request: Request, next: Next) 
     let form = hall.desk.form_code(token.expose_secret());
     let found = hall.with_store(move |hall| hall.desk.find(&hall.app, &token));
     let (user, session) = match found.await {
-        Some(Ok(Some(found))) => found,
-        Some(Ok(None)) => return see("/enter"),
+        Some(Ok(Some((user, session)))) if session.way == BY_BROWSER => (user, session),
+        Some(Ok(_)) => return see("/enter"),
         Some(Err(_)) | None => {
             return refused(503, "the store cannot be used", "try again in a moment");
         }
@@ -252,7 +253,11 @@ async fn perform(
             "go back, load the page again, and try once more",
         );
     }
-    if !back.starts_with('/') || back.starts_with("//") || back.contains(['\\', '\r', '\n']) {
+    if !back.starts_with('/')
+        || back.starts_with("//")
+        || back.contains('\\')
+        || back.chars().any(char::is_control)
+    {
         "/".clone_into(&mut back);
     }
     // The level that a person chose is a command.
@@ -266,6 +271,13 @@ async fn perform(
         };
     }
     let words: Vec<&str> = verb.split(' ').collect();
+    if !ROUTES.iter().any(|route| route.verb == words) {
+        return refused(
+            400,
+            "there is no such command",
+            "go back, and load the page again",
+        );
+    }
     let Some(answer) = visitor.call(&hall, &words, fields.clone()).await else {
         return refused(503, "this cannot be done now", "try again in a moment");
     };

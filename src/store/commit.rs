@@ -2,7 +2,7 @@
 
 use super::{
     Result, WriteTxn, bindings, blocks, clusters, credentials, damaged, grants, managers, projects,
-    provider_tokens, ssh_keys, users,
+    provider_tokens, sessions, ssh_keys, users,
 };
 use crate::domain::Timestamp;
 use crate::domain::account_name::{AccountName, Home};
@@ -161,9 +161,15 @@ fn of_people(tx: &WriteTxn<'_>, effect: &Effect, by: &Committing<'_>) -> Result<
         Effect::AddUser(new) => {
             users::insert(tx, new)?;
         }
-        Effect::SetKey { user, key } => users::set_key(tx, *user, key, (by.holder, by.now))?,
+        Effect::SetKey { user, key } => {
+            users::set_key(tx, *user, key, (by.holder, by.now))?;
+            sessions::end_of(tx, *user)?;
+        }
         Effect::SetRole { user, role } => users::set_role(tx, *user, *role)?,
-        Effect::SetActive { user, active } => users::set_active(tx, *user, *active)?,
+        Effect::SetActive { user, active } => {
+            users::set_active(tx, *user, *active)?;
+            sessions::end_of(tx, *user)?;
+        }
         Effect::CreateProject { name, description } => {
             projects::insert(tx, name, description, by.user, by.now)?;
         }

@@ -1,13 +1,14 @@
 //! The table of sessions at a server. What a session opens with is not here: only its tag under a key of
 //! the server's own, and the same of the row, so that nobody else makes one or puts its end off.
 
-use super::columns::{Time, time, time_option};
+use super::columns::{Time, time};
 use super::{ReadTxn, Result, WriteTxn};
 use crate::domain::Timestamp;
 use crate::domain::login::{LoginSession, SessionId};
+use crate::domain::user::UserId;
 
 const COLUMNS: &str =
-    "id, code, user, user_key, way, origin, created_at, seen_at, ends_at, ended_at, tag";
+    "id, code, user, user_key, way, origin, created_at, seen_at, ends_at, parent, tag";
 
 fn session(row: &rusqlite::Row<'_>) -> rusqlite::Result<LoginSession> {
     Ok(LoginSession {
@@ -20,7 +21,7 @@ fn session(row: &rusqlite::Row<'_>) -> rusqlite::Result<LoginSession> {
         created_at: time(row, 6)?,
         seen_at: time(row, 7)?,
         ends_at: time(row, 8)?,
-        ended_at: time_option(row, 9)?,
+        parent: row.get::<_, Option<i64>>(9)?.map(SessionId),
         tag: row.get(10)?,
     })
 }
@@ -28,8 +29,8 @@ fn session(row: &rusqlite::Row<'_>) -> rusqlite::Result<LoginSession> {
 /// Inserts a session; its number is given.
 pub(crate) fn insert(tx: &WriteTxn<'_>, new: &LoginSession) -> Result<SessionId> {
     tx.execute(
-        "INSERT INTO sessions (code, user, user_key, way, origin, created_at, seen_at, ends_at, tag)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO sessions (code, user, user_key, way, origin, created_at, seen_at, ends_at, parent, tag)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         (
             &new.code,
             new.user,
@@ -39,6 +40,7 @@ pub(crate) fn insert(tx: &WriteTxn<'_>, new: &LoginSession) -> Result<SessionId>
             Time(new.created_at),
             Time(new.seen_at),
             Time(new.ends_at),
+            new.parent.map(|it| it.0),
             &new.tag,
         ),
     )?;
@@ -51,9 +53,9 @@ pub(crate) fn find(tx: &ReadTxn<'_>, code: &str) -> Result<Option<LoginSession>>
     tx.first("session", &sql, [code], session)
 }
 
-/// Lists the sessions that nobody ended, the oldest first.
+/// Lists the sessions, the oldest first.
 pub(crate) fn list(tx: &ReadTxn<'_>) -> Result<Vec<LoginSession>> {
-    let sql = format!("SELECT {COLUMNS} FROM sessions WHERE ended_at IS NULL ORDER BY id");
+    let sql = format!("SELECT {COLUMNS} FROM sessions ORDER BY id");
     tx.all("session", &sql, [], session)
 }
 
@@ -64,15 +66,27 @@ pub(crate) fn touch(tx: &WriteTxn<'_>, id: SessionId, at: Timestamp) -> Result<(
     Ok(())
 }
 
-/// Ends a session; says whether it was there.
-pub(crate) fn end(tx: &WriteTxn<'_>, id: SessionId, at: Timestamp) -> Result<bool> {
-    let sql = "UPDATE sessions SET ended_at = ?2 WHERE id = ?1 AND ended_at IS NULL";
-    Ok(tx.execute(sql, (id.0, Time(at)))? == 1)
+/// Ends a session, and those that it opened; says whether it was there.
+pub(crate) fn end(tx: &WriteTxn<'_>, id: SessionId) -> Result<bool> {
+    tx.execute("DELETE FROM sessions WHERE parent = ?1", [id.0])?;
+    Ok(tx.execute("DELETE FROM sessions WHERE id = ?1", [id.0])? == 1)
+}
+
+/// Ends all sessions of a user.
+pub(crate) fn end_of(tx: &WriteTxn<'_>, user: UserId) -> Result<()> {
+    tx.execute("DELETE FROM sessions WHERE user = ?1", [user])?;
+    Ok(())
+}
+
+/// Finds a session by its number.
+pub(crate) fn get(tx: &ReadTxn<'_>, id: SessionId) -> Result<Option<LoginSession>> {
+    let sql = format!("SELECT {COLUMNS} FROM sessions WHERE id = ?1");
+    tx.first("session", &sql, [id.0], session)
 }
 
 /// Forgets sessions that were over before a moment: the audit log has them.
 pub(crate) fn forget(tx: &WriteTxn<'_>, before: Timestamp) -> Result<()> {
-    let sql = "DELETE FROM sessions WHERE ends_at < ?1 OR ended_at < ?1";
+    let sql = "DELETE FROM sessions WHERE ends_at < ?1 ";
     tx.execute(sql, [Time(before)])?;
     Ok(())
 }

@@ -114,6 +114,11 @@ impl Desk {
         kg.run_there(far, line)
     }
 
+    /// Asks it to stop, and does not wait.
+    pub(crate) fn stop(&self) {
+        self.interrupt.raise();
+    }
+
     /// What it said so far.
     pub(crate) fn said(&self) -> String {
         self.fixture.take_stderr()

@@ -50,6 +50,7 @@ mod secrecy;
 mod serve;
 mod servers;
 mod shards;
+mod share;
 mod shell;
 mod ssh_key;
 mod taking;

@@ -13,7 +13,7 @@ fn key_of(kg: &Home, user: &str) -> String {
     key.to_public().to_string()
 }
 
-fn home() -> Home {
+pub(crate) fn home() -> Home {
     let mut kg = Home::with(Sandbox::builder().token_cache(false));
     kg.run("access grant bob -c prod --level read").success();
     kg
@@ -117,7 +117,8 @@ fn a_server_opens_no_more_than_it_was_given() {
     // Nobody is served where nobody said so.
     kg.run_as("desk", "--as bob kubeconfig download prod")
         .exit(4)
-        .says("developers do not serve themselves on cluster 'prod'");
+        .says("a server does not do this for 'bob'")
+        .says("--self-service on");
     kg.run("cluster set prod --self-service on").success();
     kg.run_as("desk", "--as bob kubeconfig download prod -f bob.age")
         .success();
@@ -145,12 +146,30 @@ fn a_server_opens_no_more_than_it_was_given() {
         kg.write("k.pub", &kg.make_identity("mallory"));
         kg.run_as("desk", line).exit(4);
     }
+    // What an admin's next `reconcile` would make true must not be more than it could do itself.
+    for line in [
+        "--as olivia rbac bind bob -c prod --cluster-role cluster-admin --yes",
+        "--as olivia rbac bind bob -c prod --cluster-role view -n default",
+        "--as olivia kubeconfig download prod --shared",
+        "--as olivia ssh-key download prod",
+    ] {
+        kg.run_as("desk", line).exit(4);
+    }
     // Without self-service its login is worth nothing.
     kg.run("cluster set prod --self-service off").success();
     let after = kg.sealed("SELECT secret FROM issuers");
     assert!(kg.open("desk", &after).is_none());
     kg.run_as("desk", "--as bob kubeconfig download prod -f bob2.age")
         .exit(4);
+    kg.run_as(
+        "desk",
+        "--as olivia access grant alice -c prod --level write",
+    )
+    .exit(4);
+    // Taking away is never refused.
+    kg.run_as("desk", "--as olivia access revoke bob -c prod --yes")
+        .exit(6);
+    kg.run("reconcile").success();
 }
 
 #[test]
@@ -342,135 +361,112 @@ fn whoever_asks_in_a_wrong_way_learns_nothing() {
     assert_eq!(kg.run("session list -o json").json(), serde_json::json!([]));
 }
 
-/// A home with a server without TLS, and somebody without a key.
-fn with_links() -> (Home, Desk) {
+#[test]
+fn a_server_that_comes_later_or_back_opens_what_it_should() {
     let mut kg = home();
-    kg.run("user add carol").success();
-    kg.run("access grant carol -c prod --level read").success();
     kg.add_user("desk", "server");
-    kg.run("share create carol -c prod")
-        .exit(5)
-        .says("self-service on");
     kg.run("cluster set prod --self-service on").success();
-    kg.run("share create carol -c prod")
-        .exit(5)
-        .says("no server was started");
-    let desk = Desk::with(&kg, "--behind-proxy");
-    (kg, desk)
-}
-
-/// The path and the secret of a new link.
-fn link(kg: &mut Home, line: &str) -> (String, String) {
-    let made = kg.run(&format!("share create {line} -o json"));
-    let made = made.success().json();
-    let url = made["url"].as_str().expect("an address");
-    let (address, secret) = url.split_once('#').expect("a secret");
-    let path = address.find("/l/").map(|at| address[at..].to_owned());
-    (path.expect("a path"), secret.to_owned())
-}
-
-fn claim(desk: &Desk, path: &str, secret: &str) -> crate::desk::Said {
-    let origin = format!("origin: {}", desk.url);
-    let head = [
-        origin.as_str(),
-        "content-type: application/x-www-form-urlencoded",
-    ];
-    desk.ask(&format!("POST {path}"), &head, &format!("secret={secret}"))
+    kg.add_user("second", "server");
+    let issuer = |kg: &Home| kg.sealed("SELECT secret FROM issuers");
+    assert!(kg.open("second", &issuer(&kg)).is_some());
+    assert!(
+        kg.open("second", &kg.sealed("SELECT manager_secret FROM clusters"))
+            .is_none()
+    );
+    kg.run("user disable desk --yes").success();
+    assert!(kg.open("desk", &issuer(&kg)).is_none());
+    kg.run("user enable desk").success();
+    assert!(kg.open("desk", &issuer(&kg)).is_some());
+    kg.run_as("desk", "--as bob kubeconfig download prod -f bob.age")
+        .success();
 }
 
 #[test]
-fn a_link_is_claimed_once_by_whoever_has_the_secret() {
-    let (mut kg, desk) = with_links();
-    let (path, secret) = link(&mut kg, "carol -c prod");
-    // Previews take nothing.
-    for _ in 0..100 {
-        let shown = desk.ask(&format!("GET {path}"), &[], "");
-        assert_eq!(shown.status, 200);
-        assert!(!shown.body.contains("apiVersion"));
-    }
-    // Nor do other sites' forms, nor what is no link.
-    let form = "content-type: application/x-www-form-urlencoded";
-    for origin in ["origin: https://evil.example", "origin: null", "x-none: x"] {
-        let said = desk.ask(
-            &format!("POST {path}"),
-            &[origin, form],
-            &format!("secret={secret}"),
-        );
-        assert_eq!(said.status, 403, "{origin}");
-    }
-    assert_eq!(claim(&desk, "/l/00", &secret).status, 404);
-    kg.run("share list").success().says("waiting");
-    let answers: Vec<u16> = std::thread::scope(|scope| {
-        let claims = (0..64).map(|_| scope.spawn(|| claim(&desk, &path, &secret)));
-        let claims: Vec<_> = claims.collect();
-        let said = claims.into_iter().map(|it| it.join().expect("an answer"));
-        said.map(|said| {
-            if said.status == 200 {
-                assert!(
-                    said.head
-                        .contains("attachment; filename=\"prod.kubeconfig\"")
-                );
-                assert_eq!(get(&said.body, PODS), 200);
-            }
-            said.status
-        })
-        .collect()
+fn a_session_does_not_outlive_what_ended_it_once() {
+    let mut kg = home();
+    let desk = Desk::open(&mut kg);
+    let far = desk.log_in(&mut kg, "bob");
+    let count = |kg: &mut Home| {
+        kg.run("session list -o json")
+            .json()
+            .as_array()
+            .map(Vec::len)
+    };
+    assert_eq!(count(&mut kg), Some(1));
+    kg.run("user disable bob --yes").success();
+    kg.run("user enable bob").success();
+    assert_eq!(count(&mut kg), Some(0));
+    // The next command begins another, with the key.
+    Desk::run(&mut kg, &far, "cluster list").success();
+    let key = key_of(&kg, "bob");
+    let old = std::fs::read(kg.identity("bob")).expect("an identity");
+    kg.write("new.pub", &kg.make_identity("bob"));
+    kg.run("user set-key bob --key new.pub").success();
+    kg.write_bytes("bob.old", &old);
+    kg.run(&format!("user set-key bob --key {key}")).success();
+    assert_eq!(count(&mut kg), Some(0));
+    // A server that is disabled lets nobody in.
+    kg.run("user disable desk --yes").success();
+    let back = far
+        .clone()
+        .variable("KUBEGRANT_IDENTITY_FILE", kg.path("bob.old"));
+    let refused = Desk::run(&mut kg, &back, "cluster list");
+    assert_eq!(refused.code, 7, "{refused}");
+}
+
+#[test]
+fn what_is_pending_for_others_keeps_nobody_from_theirs() {
+    let mut kg = home();
+    let desk = Desk::open(&mut kg);
+    let far = desk.log_in(&mut kg, "bob");
+    let admin = desk.log_in(&mut kg, "olivia");
+    // What the issuer cannot hand over is refused before anything is recorded.
+    let versions = kg.accounts();
+    Desk::run(&mut kg, &admin, "kubeconfig download prod")
+        .exit(4)
+        .says("where the store is");
+    assert_eq!(kg.accounts(), versions);
+    Desk::run(&mut kg, &far, "kubeconfig download prod").success();
+    // Somebody's role there waits for an admin.
+    kg.run("access grant alice -c prod --level read").success();
+    kg.download_for("alice");
+    kg.run("rbac bind alice -c prod --cluster-role view -n default")
+        .success();
+    Desk::run(
+        &mut kg,
+        &admin,
+        "rbac unbind alice -c prod --cluster-role view -n default --yes",
+    )
+    .exit(6);
+    let rotated = Desk::run(&mut kg, &far, "kubeconfig rotate prod");
+    rotated.success();
+    assert!(!rotated.to_string().contains("alice"), "{rotated}");
+    let file = std::fs::read_to_string(kg.root().join("far/bob/work/prod.kubeconfig"));
+    assert_eq!(get(&file.expect("the file"), PODS), 200);
+}
+
+#[test]
+fn whoever_is_being_answered_when_the_server_stops_has_their_answer() {
+    let mut kg = home();
+    let desk = Desk::open(&mut kg);
+    let far = desk.log_in(&mut kg, "bob");
+    let held = rusqlite::Connection::open(kg.store()).expect("the store");
+    held.execute_batch("BEGIN IMMEDIATE").expect("held");
+    let fixture = far.clone();
+    let asked = std::thread::spawn(move || {
+        let words = ["kubegrant", "kubeconfig", "download", "prod"];
+        let words: Vec<std::ffi::OsString> = words.map(Into::into).into();
+        kubegrant::run(&words, kubegrant::Env::fixed(&fixture))
     });
-    let winners = answers.iter().filter(|status| **status == 200).count();
-    assert_eq!(winners, 1, "{answers:?}");
-    let listed = kg.run("share list -o json").json();
-    assert_eq!(listed[0]["state"], "claimed");
-    kg.run("share revoke x --yes").exit(3);
-    let id = listed[0]["id"].as_str().expect("a name").to_owned();
-    kg.run(&format!("share revoke {id} --yes"))
-        .success()
-        .says("team revoke carol");
-    assert!(!desk.said().contains(&secret));
-    kg.run("audit verify").success();
-}
-
-#[test]
-fn the_rules_hold_when_a_link_is_claimed() {
-    let (mut kg, desk) = with_links();
-    let (path, secret) = link(&mut kg, "carol -c prod");
-    kg.run("team revoke carol -c prod --yes").success();
-    let said = claim(&desk, &path, &secret);
-    assert_eq!(said.status, 403, "{}", said.body);
-    assert!(said.body.contains("Access Revoked"), "{}", said.body);
-    kg.run("share list").success().says("waiting");
-    kg.run("team restore carol -c prod --yes").success();
-    assert_eq!(claim(&desk, &path, &secret).status, 200);
-    // Guessing ends it.
-    let (path, secret) = link(&mut kg, "bob -c prod --sealed");
-    for _ in 0..5 {
-        assert_eq!(claim(&desk, &path, "0").status, 404);
+    while !desk.said().contains("bob: kubeconfig download: begins") {
+        std::thread::sleep(std::time::Duration::from_millis(10));
     }
-    assert_eq!(claim(&desk, &path, &secret).status, 404);
-    // So do time, and whoever made it.
-    let (path, secret) = link(&mut kg, "bob -c prod --expires 1h");
-    kg.drift(2);
-    assert_eq!(claim(&desk, &path, &secret).status, 404);
-    let (path, secret) = link(&mut kg, "bob -c prod");
-    let id = path.trim_start_matches("/l/");
-    kg.run(&format!("share revoke {id}")).exit(2);
-    kg.run(&format!("share revoke {id} --yes")).success();
-    assert_eq!(claim(&desk, &path, &secret).status, 404);
-    // Who has a key gets it sealed to that.
-    let (path, secret) = link(&mut kg, "bob -c prod");
-    let said = claim(&desk, &path, &secret);
-    assert!(said.body.starts_with("-----BEGIN AGE"), "{}", said.body);
-    assert!(kg.open("bob", said.body.as_bytes()).is_some());
-    // It is for those who may hand kubeconfigs over, to those who have something there.
-    kg.run("share create carol -c prod --sealed").exit(5);
-    kg.run("user add dan").success();
-    kg.run("share create dan -c prod").exit(5);
-    kg.run_as("bob", "share create carol -c prod").exit(4);
-    kg.run_as("bob", "share list")
-        .success()
-        .says("no direct link");
-    kg.run("share create carol -c prod --expires 8d").exit(2);
-    // A link that somebody writes into the store is nobody's.
-    let (path, secret) = link(&mut kg, "carol -c prod");
-    kg.write_sql("UPDATE shares SET user = 1");
-    assert_eq!(claim(&desk, &path, &secret).status, 503);
+    desk.stop();
+    held.execute_batch("COMMIT").expect("let go");
+    assert_eq!(
+        asked.join().expect("it ends"),
+        std::process::ExitCode::SUCCESS
+    );
+    let file = std::fs::read_to_string(kg.root().join("far/bob/work/prod.kubeconfig"));
+    assert_eq!(get(&file.expect("the file"), PODS), 200);
 }

@@ -1,20 +1,27 @@
 //! The page in a real browser: headless Chromium and its driver, where they are.
 
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use fantoccini::{Client, ClientBuilder, Locator};
 use kubegrant_sandbox::Sandbox;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::desk::Desk;
 use crate::home::{Home, PODS, get};
 
+/// How an element is named in the driver's answers (`W3C WebDriver`, section 12).
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+/// How often something is waited for, each time a twentieth of a second.
+const TRIES: usize = 1_200;
+
 /// A browser that somebody sits at, with the folder that it saves files in.
 struct Browser {
-    runtime: tokio::runtime::Runtime,
-    client: Client,
+    port: u16,
+    /// The path of its session at the driver.
+    session: String,
     driver: Child,
     files: PathBuf,
 }
@@ -40,7 +47,7 @@ impl Browser {
     fn open(kg: &Home, who: &str) -> Browser {
         let files = kg.root().join(format!("downloads-{who}"));
         std::fs::create_dir_all(&files).expect("a folder");
-        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let free = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = free.local_addr().expect("its address").port();
         drop(free);
         let driver = Command::new("chromedriver")
@@ -49,10 +56,6 @@ impl Browser {
             .stderr(Stdio::null())
             .spawn()
             .expect("the driver starts");
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime");
         let capabilities = json!({
             "acceptInsecureCerts": true,
             "goog:chromeOptions": {
@@ -61,28 +64,73 @@ impl Browser {
                 "prefs": {"download.default_directory": files, "download.prompt_for_download": false},
             },
         });
-        let capabilities = capabilities.as_object().cloned().expect("an object");
-        let url = format!("http://127.0.0.1:{port}");
-        let client = runtime.block_on(async {
-            loop {
-                let begun =
-                    ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
-                        .capabilities(capabilities.clone())
-                        .connect(&url)
-                        .await;
-                match begun {
-                    Ok(client) => return client,
-                    // The driver needs a moment; whether it ever comes is for whoever waits to say.
-                    Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
-                }
-            }
-        });
-        Browser {
-            runtime,
-            client,
+        let mut browser = Browser {
+            port,
+            session: String::new(),
             driver,
             files,
+        };
+        let wanted = json!({"capabilities": {"alwaysMatch": capabilities}});
+        // The driver needs a moment; whether it ever comes is for whoever waits to say.
+        let begun = loop {
+            match browser.send("POST", "/session", &wanted) {
+                Some(begun) => break begun,
+                None => std::thread::sleep(Duration::from_millis(100)),
+            }
+        };
+        let id = begun["sessionId"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{begun}"));
+        browser.session = format!("/session/{id}");
+        browser
+    }
+
+    /// Asks the driver, and gives its answer's value.
+    fn send(&self, method: &str, path: &str, body: &Value) -> Option<Value> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.write_all((head + &body).as_bytes()).ok()?;
+        // It keeps the connection, whatever it is asked.
+        let mut reader = BufReader::new(stream);
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line).ok()?;
+            let line = line.trim().to_lowercase();
+            if line.is_empty() {
+                break;
+            }
+            if let Some(value) = line.strip_prefix("content-length:") {
+                length = value.trim().parse().ok()?;
+            }
         }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).ok()?;
+        let answer: Value = serde_json::from_slice(&body).ok()?;
+        Some(answer["value"].clone())
+    }
+
+    /// The same about the page that is open.
+    fn ask(&self, path: &str, body: &Value) -> Value {
+        let method = if body.is_null() { "GET" } else { "POST" };
+        let answer = self.send(method, &format!("{}{path}", self.session), body);
+        answer.unwrap_or_else(|| panic!("the driver does not answer {path}"))
+    }
+
+    /// The elements of a path.
+    fn find(&self, path: &str) -> Vec<String> {
+        let found = self.ask("/elements", &json!({"using": "xpath", "value": path}));
+        let found = found.as_array().cloned().unwrap_or_default();
+        let id = |it: &Value| it[ELEMENT].as_str().map(str::to_owned);
+        found.iter().filter_map(id).collect()
     }
 
     /// Comes in with the address that `login --browser` shows.
@@ -97,52 +145,40 @@ impl Browser {
     }
 
     fn go(&self, url: &str) {
-        self.runtime
-            .block_on(self.client.goto(url))
-            .expect("the page");
+        self.ask("/url", &json!({"url": url}));
         self.is_clean();
     }
 
-    fn wait_for(&self, path: &str) {
-        let waited = async {
-            let wait = self.client.wait().at_most(Duration::from_secs(60));
-            wait.for_element(Locator::XPath(path)).await
-        };
-        if let Err(error) = self.runtime.block_on(waited) {
-            panic!("{path}: {error}: {}", self.text());
+    fn wait_for(&self, path: &str) -> String {
+        for _ in 0..TRIES {
+            if let Some(found) = self.find(path).pop() {
+                return found;
+            }
+            std::thread::sleep(Duration::from_millis(50));
         }
+        panic!("there is no {path}: {}", self.text());
     }
 
     fn has(&self, path: &str) -> bool {
-        let found = self
-            .runtime
-            .block_on(self.client.find_all(Locator::XPath(path)));
-        !found.expect("an answer").is_empty()
+        !self.find(path).is_empty()
     }
 
     fn click(&self, path: &str) {
-        self.wait_for(path);
-        self.runtime.block_on(async {
-            let found = self.client.find(Locator::XPath(path)).await.expect(path);
-            found.click().await.expect(path);
-        });
+        let element = self.wait_for(path);
+        let clicked = self.ask(&format!("/element/{element}/click"), &json!({}));
+        assert!(clicked.is_null(), "{path}: {clicked}");
     }
 
     fn text(&self) -> String {
-        self.runtime.block_on(async {
-            let body = self
-                .client
-                .find(Locator::Css("body"))
-                .await
-                .expect("a page");
-            body.text().await.expect("its text")
-        })
+        let body = self.find("//body").pop().expect("a page");
+        let text = self.ask(&format!("/element/{body}/text"), &Value::Null);
+        text.as_str().unwrap_or_default().to_owned()
     }
 
     /// A file that was saved, when it is whole.
     fn saved(&self, name: &str) -> Vec<u8> {
         let path = self.files.join(name);
-        for _ in 0..1_200 {
+        for _ in 0..TRIES {
             if let Ok(bytes) = std::fs::read(&path)
                 && bytes.ends_with(b"-----END AGE ENCRYPTED FILE-----\n")
             {
@@ -167,16 +203,14 @@ impl Browser {
             new ReportingObserver(all => all.forEach(it => bad.push(it.body.blockedURL)),
                 {types: ['csp-violation'], buffered: true}).observe();
             setTimeout(() => done(bad), 50);";
-        let found = self
-            .runtime
-            .block_on(self.client.execute_async(script, vec![]));
-        assert_eq!(found.expect("looked"), json!([]), "{}", self.text());
+        let found = self.ask("/execute/async", &json!({"script": script, "args": []}));
+        assert_eq!(found, json!([]), "{}", self.text());
     }
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        let _closed = self.runtime.block_on(self.client.clone().close());
+        let _closed = self.send("DELETE", &self.session, &Value::Null);
         let _killed = self.driver.kill();
         let _waited = self.driver.wait();
     }

@@ -245,3 +245,36 @@ proptest! {
         prop_assert_eq!(read["contexts"][0]["context"]["namespace"].as_str(), namespace.as_deref());
     }
 }
+
+#[test]
+fn what_a_server_hands_over_is_read_back_and_runs_no_program() {
+    let fields = KubeconfigFields {
+        cluster: "c".to_owned(),
+        server: "https://k.example".to_owned(),
+        ca_pem: None,
+        tls_server_name: None,
+        proxy_url: None,
+        user: "u".to_owned(),
+        context: "x".to_owned(),
+        namespace: Some("n".to_owned()),
+        login: Login::Token(SecretString::from("t0ken")),
+    };
+    let honest = render(&fields).expect("rendered");
+    let back = super::read(&honest).expect("ours");
+    assert_eq!(back.context, "x");
+    assert_eq!(back.namespace.as_deref(), Some("n"));
+    let honest = honest.expose_secret();
+    let exec = "exec:\n      apiVersion: client.authentication.k8s.io/v1\n      args: []\n      \
+        command: touch\n      installHint: x\n      interactiveMode: Never\n      provideClusterInfo: false\n    token: t0ken";
+    for (was, is) in [
+        ("token: t0ken", exec),
+        ("token: t0ken", "token: ''"),
+        ("token: t0ken", "token: ' '"),
+        ("token: t0ken", "tokenFile: /etc/passwd"),
+        ("kind: Config", "kind: Config\npreferences: {}"),
+    ] {
+        let evil = honest.replace(was, is);
+        assert_ne!(evil, honest, "{is}");
+        assert!(super::read(&SecretString::from(evil)).is_none(), "{is}");
+    }
+}

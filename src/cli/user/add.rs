@@ -59,6 +59,11 @@ pub(crate) async fn run(args: UserAddArgs, context: &mut Context<'_>) -> Result<
         context.output.status(&format!(
             "'{name}' has full access to every cluster: no grant is needed."
         ));
+    } else if role == Role::Server {
+        context.output.hint(&format!(
+            "start it with `kubegrant serve`, and let people serve themselves on a cluster with `kubegrant \
+             cluster set CLUSTER --self-service on`: '{name}' acts for those who log in"
+        ));
     } else if has_key {
         context.output.hint(&format!(
             "give access with `kubegrant access grant {name} --cluster CLUSTER --level read`"

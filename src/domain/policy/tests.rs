@@ -1,5 +1,7 @@
 //! The rules against the two spec files that a person reviews: every cell, some thousands.
 
+mod server;
+
 use super::*;
 use crate::domain::Timestamp;
 use crate::domain::access::{Grant, effective};
@@ -188,6 +190,7 @@ fn outcome_word(outcome: Result<(), Denial>) -> &'static str {
         Err(Denial::UnknownCluster | Denial::UnknownProject) => "hidden",
         Err(Denial::NotOnCluster(_) | Denial::NotInProject(_) | Denial::AdminsOnly(_)) => "no",
         Err(Denial::OwnersOnly) => "owners",
+        Err(Denial::NotServed) => "not-served",
         Err(Denial::AccessRevoked) => "revoked",
         Err(Denial::Archived(_)) => "archived",
         Err(Denial::Protected(_)) => "protected",
@@ -532,69 +535,5 @@ fn who_sees_and_who_manages_is_who_the_rules_let() {
                 may_open(&user, &cluster, &Which::IssuerLogin)
             );
         }
-    }
-}
-
-#[test]
-fn a_server_opens_what_self_service_gives_it_and_acts_for_whoever_logs_in() {
-    use crate::domain::cluster::SelfService;
-    let ssh = Which::SshKey {
-        id: crate::domain::ssh::SshKeyId(1),
-        fingerprint: String::new(),
-    };
-    let secrets = [
-        Which::ManagerLogin,
-        Which::ProviderToken,
-        Which::IssuerLogin,
-        ssh,
-    ];
-    // Also where it would be the owner, which nobody can make it.
-    let mut on = cluster(Some(UserId(1)), State::Active, false);
-    let opened = |on: &Cluster, active: bool| {
-        let server = user(Role::Server, active);
-        secrets.clone().map(|which| may_open(&server, on, &which))
-    };
-    for (how, want) in [
-        (SelfService::Off, [false, false, false, false]),
-        (SelfService::On, [false, false, true, false]),
-        (SelfService::WithSshKey, [false, false, true, true]),
-    ] {
-        on.self_service = how;
-        assert_eq!(opened(&on, true), want, "{how}");
-        assert_eq!(opened(&on, false), [false; 4], "{how}");
-    }
-    let access = effective(&user(Role::Server, true), &on, None, at(1000));
-    assert_eq!(access, Access::None);
-    for (holder, of, may) in [
-        (Role::Server, Role::Owner, true),
-        (Role::Server, Role::Developer, true),
-        (Role::Server, Role::Server, false),
-        (Role::Admin, Role::Developer, true),
-        (Role::Admin, Role::Owner, false),
-        (Role::Owner, Role::Admin, true),
-        (Role::Developer, Role::Developer, false),
-    ] {
-        for active in [true, false] {
-            let holder = Actor {
-                role: holder,
-                active,
-            };
-            assert_eq!(act_as(holder, of).is_ok(), may && active, "{holder:?} {of}");
-        }
-    }
-    for action in ClusterAction::ALL {
-        let target = Target {
-            access,
-            project: None,
-            state: State::Active,
-            protected: false,
-            standing: Standing::Nothing,
-        };
-        let server = Actor {
-            role: Role::Server,
-            active: true,
-        };
-        let refused = on_cluster(server, action, target);
-        assert_eq!(refused, Err(Denial::UnknownCluster), "{action:?}");
     }
 }

@@ -70,7 +70,7 @@ fn is_opened<C: Change>(
     integrity::check(tx, Scope::Clusters)?;
     let clusters = store::clusters::list(tx)?;
     let is_right =
-        |cluster: &Cluster| which(cluster, &Which::ProviderToken) == opened.contains(cluster.id);
+        |cluster: &Cluster| reseal::is_any(&which, cluster) == opened.contains(cluster.id);
     Ok(clusters.iter().all(is_right))
 }
 

@@ -231,10 +231,8 @@ impl Change for Set {
         let changes = how != on.cluster.self_service;
         changes.then(|| -> Resealed<'a> {
             Box::new(move |cluster, which| {
-                let is_it = cluster.id == on.cluster.id;
                 let served = matches!(which, Which::IssuerLogin | Which::SshKey { .. });
-                // The first question of a cluster is whether any of its secrets is.
-                is_it && (served || *which == Which::ProviderToken)
+                cluster.id == on.cluster.id && served
             })
         })
     }

@@ -316,7 +316,9 @@ pub(super) async fn prepare(session: &Session, wanted: &DownloadRequest) -> Resu
             return Err(half_done(session, &case, request, trouble));
         }
         // Somebody else's trouble: this version stands.
-        reconciled.notes.push(text::chain(&trouble));
+        if case.is_by_manager() {
+            reconciled.notes.push(text::chain(&trouble));
+        }
     }
     let minted = match asked.and_then(|found| excess::agreed(found, wanted.insists)) {
         Ok(found) => {

@@ -6,6 +6,7 @@ mod tests;
 use super::{Asked, overtaken, trial};
 use crate::domain::Confirmed;
 use crate::domain::access::Power;
+use crate::domain::account_name::Home;
 use crate::domain::action::Action;
 use crate::domain::credential::{Renews, State, Subject};
 use crate::domain::effect::Effect;
@@ -75,6 +76,17 @@ impl Issue<'_> {
         power == Some(self.case.power) && !on.blocks.contains(&user.id)
     }
 
+    /// Refuses a next version for which the issuer could mint nothing, before anything is recorded.
+    fn refuse_beyond_issuer(&self, on: &ClusterSnapshot) -> Result<(), Error> {
+        match on.home_of_next(self.case.of, self.case.power) {
+            Home::Users => Ok(()),
+            Home::Own => Err(Error::Obstacle(Obstacle::MintedByManager {
+                cluster: on.cluster.name.clone(),
+                user: self.case.owner.to_string(),
+            })),
+        }
+    }
+
     /// Why the live version ends, if it does.
     fn ending(&self, on: &ClusterSnapshot, circumstances: &Circumstances) -> Option<&'static str> {
         let live = on.live(self.case.of)?;
@@ -121,6 +133,9 @@ impl Change for Issue<'_> {
         if self.terms.anew {
             // Who cannot open the cluster's login cannot finish: nothing is begun.
             let login = session.login(&on.cluster, &on.installation)?;
+            if matches!(login, ClusterLogin::Issuer(_)) {
+                self.refuse_beyond_issuer(on)?;
+            }
             if self.terms.renews && matches!(login, ClusterLogin::Issuer(_)) {
                 let cluster = on.cluster.name.clone();
                 return Err(Error::Obstacle(Obstacle::RenewsByManager(cluster)));
@@ -145,6 +160,9 @@ impl Change for Issue<'_> {
             }));
         }
         let circumstances = reconciling::circumstances(session, on);
+        if connection.is_issuer() && self.begins(on, &circumstances) {
+            self.refuse_beyond_issuer(on)?;
+        }
         let excess = if self.begins(on, &circumstances) {
             Box::pin(excess_of_new(self.case, on, &connection)).await?
         } else {

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::merge::{self, MergeNews, mark};
 use super::{Destination, Overwrite};
 use crate::artifact::file::{check_writable_destination, read_bounded, write_private};
-use crate::artifact::kubeconfig::{KubeconfigFields, Login, read};
+use crate::artifact::kubeconfig::{read, render};
 use crate::artifact::merge::{Addition, BYTES_MAX, tokens_alone};
 use crate::domain::account_name;
 use crate::domain::installation::InstallationId;
@@ -16,7 +16,7 @@ use crate::domain::subject::SubjectName;
 use crate::kubernetes::token::claims;
 use crate::ops::Error;
 use crate::ops::open::OpenFileError;
-use crate::secrets::{OpenError, SecretString, open_file};
+use crate::secrets::{ExposeSecret, OpenError, SecretString, open_file};
 use crate::session::Session;
 
 /// Where it goes, seen to be free before anything is asked of the server.
@@ -121,11 +121,11 @@ pub(crate) async fn put(
     place: Place,
     incoming: Incoming<'_>,
 ) -> Result<Received, Error> {
-    let bytes = opened(session, incoming.file)?;
+    // Written anew from what it says: a server that was taken over hands out no file that runs a program here.
+    let fields = read(&opened(session, incoming.file)?).ok_or_else(damaged)?;
+    let bytes = Zeroizing::new(render(&fields)?.expose_secret().as_bytes().to_vec());
     let mut merged = None;
     if let (Some(path), Some(set_current)) = (&place.path, place.merge) {
-        let text = SecretString::from(String::from_utf8_lossy(&bytes).into_owned());
-        let fields: KubeconfigFields = read(&text).ok_or_else(damaged)?;
         let mark = mark(&incoming.installation, incoming.cluster, incoming.owner);
         let addition = Addition {
             fields: &fields,
@@ -151,26 +151,17 @@ fn damaged() -> Error {
 }
 
 /// What is in the file. What is not sealed is taken as it is: it came over TLS, in one's own session.
-fn opened(session: &Session, file: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let is_ours = |bytes: &[u8]| {
-        let text = SecretString::from(String::from_utf8_lossy(bytes).into_owned());
-        matches!(read(&text), Some(fields) if matches!(fields.login, Login::Token(_)))
-    };
-    let bytes = if file.trim_ascii_start().starts_with(b"-----BEGIN AGE") {
-        open_file(file, session.identity()?).map_err(|error| match error {
-            OpenError::NotForThisKey => Error::Open {
-                what: "what the server sent".to_owned(),
-                source: OpenFileError::NotForYou,
-            },
-            _ => damaged(),
-        })?
-    } else {
-        Zeroizing::new(file.to_vec())
-    };
-    // A server that was taken over hands out no file that runs a program here.
-    if is_ours(&bytes) {
-        Ok(bytes)
-    } else {
-        Err(damaged())
+fn opened(session: &Session, file: &[u8]) -> Result<SecretString, Error> {
+    let text = |bytes: &[u8]| SecretString::from(String::from_utf8_lossy(bytes).into_owned());
+    if !file.trim_ascii_start().starts_with(b"-----BEGIN AGE") {
+        return Ok(text(file));
     }
+    let bytes = open_file(file, session.identity()?).map_err(|error| match error {
+        OpenError::NotForThisKey => Error::Open {
+            what: "what the server sent".to_owned(),
+            source: OpenFileError::NotForYou,
+        },
+        _ => damaged(),
+    })?;
+    Ok(text(&bytes))
 }

@@ -9,11 +9,12 @@ use super::received::holds_only;
 use super::{Asked, Overwrite, Way, case};
 use crate::artifact::file::check_writable_destination;
 use crate::domain::action::Action;
+use crate::domain::credential::State;
 use crate::domain::effect::Effect;
 use crate::domain::name::ClusterName;
 use crate::domain::subject::SubjectName;
 use crate::ops::change;
-use crate::ops::{Applied, Done, Error, Intent, Unasked};
+use crate::ops::{Applied, Done, Error, Intent, Pending, Unasked};
 use crate::session::{App, Session};
 use crate::store;
 
@@ -76,11 +77,17 @@ pub(crate) async fn rotate(
         _ => None,
     });
     // One reconcile: lists lose the old account before the new one is made.
-    let applied = recorded.reconcile_locked(session).await?;
+    let mut applied = recorded.reconcile_locked(session).await?;
     recorded.close(session, &applied)?;
     drop(recorded);
+    // What is pending for others keeps nobody from theirs.
+    let versions = (ended, begun.unwrap_or_default());
+    let is_done = applied.pending.is_empty() || has_taken_effect(session, &case, versions)?;
+    if !case.is_by_manager() {
+        applied = own_part(applied, &case, is_done);
+    }
     let handed = match wanted {
-        Some(wanted) if applied.pending.is_empty() => Some(hand_over(session, &wanted).await),
+        Some(wanted) if is_done => Some(hand_over(session, &wanted).await),
         _ => None,
     };
     Ok(Done::Did(Rotated {
@@ -91,6 +98,45 @@ pub(crate) async fn rotate(
         begun: begun.unwrap_or_default(),
         applied,
     }))
+}
+
+/// Whether the old version is seen to be gone, and the new one to be there.
+fn has_taken_effect(
+    app: &App,
+    case: &Asked,
+    (ended, begun): (Option<u32>, u32),
+) -> Result<bool, Error> {
+    let versions = app
+        .store()?
+        .read(|tx| store::credentials::versions_of(tx, case.cluster.id, case.of))?;
+    let is = |version: u32, state: State| {
+        let mut of_it = versions.iter().filter(|it| it.version == version);
+        of_it.any(|it| it.state == state)
+    };
+    Ok(is(begun, State::Active) && ended.is_none_or(|ended| is(ended, State::Revoked)))
+}
+
+/// What of it is about whoever rotates: of others' troubles on a cluster those are told who manage it.
+fn own_part(applied: Applied, case: &Asked, is_done: bool) -> Applied {
+    let owner = format!("'{}'", case.owner);
+    let is_own = |it: &Pending| !is_done && it.what.contains(&owner);
+    let mut pending: Vec<Pending> = applied.pending.into_iter().filter(is_own).collect();
+    for item in &mut pending {
+        item.why = None;
+    }
+    if pending.is_empty() && !is_done {
+        pending.push(Pending {
+            cluster: case.cluster.name.clone(),
+            what: format!("the next version of {owner} is pending"),
+            why: None,
+            until: None,
+        });
+    }
+    Applied {
+        ended: applied.ended,
+        pending,
+        notes: vec![],
+    }
 }
 
 async fn hand_over(session: &Session, wanted: &DownloadRequest) -> Result<Downloaded, Error> {

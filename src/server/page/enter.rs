@@ -14,8 +14,8 @@ use serde::Deserialize;
 use super::{COOKIE, Hall, Visitor, frame, is_from_here, page, refused, see};
 use crate::api::PageOpened;
 use crate::domain::Timestamp;
+use crate::domain::login::{BY_BROWSER, SessionId};
 use crate::domain::text::hex;
-use crate::domain::user::UserId;
 use crate::secrets::ExposeSecret;
 use crate::server::accept::Peer;
 use crate::server::api::Caller;
@@ -23,28 +23,25 @@ use crate::server::respond;
 
 /// How long a code may be used, once.
 const LIFE: TimeDelta = TimeDelta::minutes(1);
-/// How many are known at once.
-const MAX: usize = 1_000;
 
-/// The codes that bring somebody in, each once.
+/// The codes that bring somebody in, each once; one for each session that is open.
 #[derive(Debug, Default)]
-pub(in crate::server) struct Codes(Mutex<BTreeMap<String, (UserId, Timestamp)>>);
+pub(in crate::server) struct Codes(Mutex<BTreeMap<SessionId, (String, Timestamp)>>);
 
 impl Codes {
-    fn put(&self, code: String, user: UserId, now: Timestamp) -> bool {
+    /// Puts the code of a session in the place of the one that it had.
+    fn put(&self, code: String, session: SessionId, now: Timestamp) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|_, (_, until)| now < *until);
-        let is_room = known.len() < MAX;
-        if is_room {
-            known.insert(code, (user, now + LIFE));
-        }
-        is_room
+        known.insert(session, (code, now + LIFE));
     }
 
-    fn take(&self, code: &str, now: Timestamp) -> Option<UserId> {
+    fn take(&self, code: &str, now: Timestamp) -> Option<SessionId> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (user, until) = known.remove(code)?;
-        (now < until).then_some(user)
+        let found = known.iter().find(|(_, (it, _))| it == code);
+        let session = *found?.0;
+        let (_, until) = known.remove(&session)?;
+        (now < until).then_some(session)
     }
 }
 
@@ -56,21 +53,38 @@ pub(in crate::server) async fn code(
     let code = hex(&hall.app.random::<32>());
     // What is kept opens nothing: somebody who reads the memory of a stopped server must not come in.
     let kept = hall.desk.form_code(&code);
-    if !hall.codes.put(kept, caller.user.id, hall.app.now()) {
-        return respond::refusal(503, "too many are on their way in", "try again in a minute");
-    }
+    hall.codes.put(kept, caller.session, hall.app.now());
     let url = format!("{}/enter#{code}", hall.desk.origin());
     respond::document(200, &PageOpened { url })
 }
 
 /// How one comes in.
-pub(super) async fn show() -> Response<Body> {
+pub(super) async fn show(State(hall): State<Arc<Hall>>, headers: HeaderMap) -> Response<Body> {
+    let before = match super::cookie(&headers) {
+        None => None,
+        Some(token) => {
+            let found = hall.with_store(move |hall| hall.desk.find(&hall.app, &token));
+            found
+                .await
+                .and_then(Result::ok)
+                .flatten()
+                .map(|(user, _)| user.name)
+        }
+    };
+    // A link must not make anybody somebody else unasked.
+    let keep = before.is_some().then_some("yes");
     let inside = html! {
         h1 { "kubegrant" }
-        p { "You are not logged in here. Where you have kubegrant and your key, run" }
+        @if let Some(user) = &before {
+            p .warning { "You are logged in here as " strong { (user) } ". Whose code is it that you come in with?" }
+            p { a href="/" { "Stay " (user) } }
+        } @else {
+            p { "You are not logged in here." }
+        }
+        p { "Where you have kubegrant and your key, run" }
         p { code { "kubegrant login URL --browser" } }
         p { "with the address of this page, and open what it shows." }
-        form method="post" action="/enter" {
+        form method="post" action="/enter" data-keep=[keep] {
             fieldset {
                 label { "Code" input #code type="text" name="code" autocomplete="off" spellcheck="false" required; }
                 button .main type="submit" { "Come in" }
@@ -110,12 +124,13 @@ pub(super) async fn enter(
         return void();
     };
     let kept = hall.desk.form_code(&given.code);
-    let Some(user) = hall.codes.take(&kept, hall.app.now()) else {
+    let Some(session) = hall.codes.take(&kept, hall.app.now()) else {
         return void();
     };
     let begun = hall.with_store(move |hall| {
-        let way = ("browser", from.to_string());
-        hall.desk.begin_for(&hall.app, user, (way.0, &way.1))
+        let from = from.to_string();
+        hall.desk
+            .begin_within(&hall.app, session, (BY_BROWSER, &from))
     });
     match begun.await {
         Some(Ok(Some(begun))) => {
@@ -178,16 +193,16 @@ mod tests {
     #[test]
     fn a_code_lets_one_in_once_and_not_for_long() {
         let codes = Codes::default();
-        assert!(codes.put("a".to_owned(), UserId(1), at(0)));
-        assert!(codes.put("b".to_owned(), UserId(2), at(0)));
+        codes.put("a".to_owned(), SessionId(1), at(0));
+        codes.put("b".to_owned(), SessionId(2), at(0));
         assert_eq!(codes.take("c", at(1)), None);
-        assert_eq!(codes.take("a", at(59)), Some(UserId(1)));
+        assert_eq!(codes.take("a", at(59)), Some(SessionId(1)));
         assert_eq!(codes.take("a", at(59)), None);
         assert_eq!(codes.take("b", at(60)), None);
-        for number in 0..MAX {
-            assert!(codes.put(number.to_string(), UserId(1), at(100)));
-        }
-        assert!(!codes.put("one more".to_owned(), UserId(1), at(100)));
-        assert!(codes.put("one more".to_owned(), UserId(1), at(160)));
+        // One that is made again voids the one before.
+        codes.put("d".to_owned(), SessionId(3), at(0));
+        codes.put("e".to_owned(), SessionId(3), at(0));
+        assert_eq!(codes.take("d", at(1)), None);
+        assert_eq!(codes.take("e", at(1)), Some(SessionId(3)));
     }
 }

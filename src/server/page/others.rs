@@ -57,17 +57,10 @@ pub(super) async fn roles(
                 }
             }
         }
-        h2 { "Bind a role" }
-        (form(&visitor, "rbac bind", &back, &[("cluster", &name)], &html! {
-            fieldset {
-                label { "User" input type="text" name="user" required; }
-                label { "ClusterRole" input type="text" name="cluster_role"; }
-                label { "or Role" input type="text" name="role"; }
-                label { "Namespace" input type="text" name="namespace"; }
-                label { "Reason" input type="text" name="reason"; }
-                button type="submit" { "Bind" }
-            }
-        }))
+        p .hint {
+            "A role reaches further than this server may: it is bound where the store is, with "
+            code { "kubegrant rbac bind USER --cluster " (name) " --cluster-role ROLE -n NAMESPACE" }
+        }
     };
     page(
         200,

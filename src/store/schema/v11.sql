@@ -9,7 +9,7 @@ CREATE TABLE self_service (
 ) STRICT;
 -- Who is logged in at a server. The code is under a key that the server alone has; see store::sessions.
 CREATE TABLE sessions (
-  id INTEGER PRIMARY KEY,
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
   code TEXT NOT NULL UNIQUE,
   user INTEGER NOT NULL REFERENCES users(id),
   user_key TEXT,
@@ -18,10 +18,10 @@ CREATE TABLE sessions (
   created_at INTEGER NOT NULL,
   seen_at INTEGER NOT NULL,
   ends_at INTEGER NOT NULL,
-  ended_at INTEGER,
+  parent INTEGER,
   tag TEXT NOT NULL
 ) STRICT;
-CREATE INDEX sessions_by_user ON sessions (user) WHERE ended_at IS NULL;
+CREATE INDEX sessions_by_user ON sessions (user);
 -- Direct links. Of a secret the digest is kept, with the link's name.
 CREATE TABLE shares (
   id TEXT PRIMARY KEY,
