@@ -22,7 +22,7 @@ use anyhow::{Context as _, bail, ensure};
 use kube::client::Body;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kubegrant::Env;
-use kubegrant::env::BaseDirs;
+use kubegrant::env::{BaseDirs, Interrupt};
 use kubegrant_sandbox::Sandbox;
 use serde_json::{Value, json};
 
@@ -50,6 +50,7 @@ fn main() -> anyhow::Result<()> {
     team(&story)?;
     key(&story)?;
     mend(&story, &sandbox)?;
+    serve(&story)?;
     look_back(&story)?;
 
     println!("\nAll of it was as it should be.");
@@ -262,8 +263,73 @@ fn mend(story: &Story, sandbox: &Sandbox) -> anyhow::Result<()> {
     carol.expect("GET", PODS, None, &[200], "and back in")
 }
 
+/// Bob on a machine of his own, with his key and the server's address.
+fn serve(story: &Story) -> anyhow::Result<()> {
+    title("10. A developer serves himself, with nothing but his key and an address");
+    note("The server's key is of a user with the role server: it acts for those who log in, and");
+    note("opens the issuer's login of clusters with self-service, never the manager's.");
+    let private = age::x25519::Identity::generate();
+    story.put("desk.pub", &format!("{}\n", private.to_public()))?;
+    story.put("desk.key", private.to_string().expose_secret())?;
+    for name in ["desk.key", "bob.key"] {
+        story.make_private(name)?;
+    }
+    story.run("user add desk --role server --key desk.pub", 0)?;
+    story.run("project remove-member bob --project shop --yes", 0)?;
+    story.run("cluster set prod --self-service on", 0)?;
+    story.run("access grant bob --cluster prod --level read", 0)?;
+    let free = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let address = free.local_addr()?;
+    drop(free);
+    let url = format!("https://localhost:{}", address.port());
+    let line =
+        format!("serve --identity desk.key --listen {address} --public-url {url} --self-signed");
+    println!("\n$ kubegrant {line} &");
+    let serving = story.begin(&line)?;
+    let bob = Story {
+        folder: story.folder.join("bob"),
+    };
+    std::fs::create_dir(&bob.folder)?;
+    std::fs::copy(story.folder.join("bob.key"), bob.folder.join("bob.key"))?;
+    bob.make_private("bob.key")?;
+    note("From here on it is Bob who types, on his machine, where there is no store.");
+    let certificate = story
+        .folder
+        .join(".local/state/kubegrant/serve-localhost.crt");
+    std::fs::copy(certificate, bob.folder.join("serve.crt"))?;
+    bob.run(
+        &format!("login {url} --ca-file serve.crt --identity bob.key"),
+        0,
+    )?;
+    bob.run("cluster list --identity bob.key", 0)?;
+    bob.run(
+        "kubeconfig download prod -f bob.kubeconfig --identity bob.key",
+        0,
+    )?;
+    let first = bob.holder("bob")?;
+    first.expect("GET", PODS, None, &[200], "it works")?;
+    bob.run(
+        "kubeconfig rotate prod -f bob.kubeconfig --identity bob.key",
+        0,
+    )?;
+    first.expect("GET", PODS, None, REFUSED, "the old file is refused")?;
+    let second = bob.holder("bob")?;
+    second.expect("GET", PODS, None, &[200], "the new one works")?;
+    note("Ana revokes it, where the store is.");
+    story.run("team revoke bob --cluster prod --yes", 0)?;
+    second.expect("GET", PODS, None, REFUSED, "and so does this one no more")?;
+    bob.run(
+        "kubeconfig download prod -f again.kubeconfig --identity bob.key",
+        4,
+    )?;
+    bob.run("cluster list --identity bob.key", 0)?;
+    story.run("session list", 0)?;
+    serving.stop();
+    Ok(())
+}
+
 fn look_back(story: &Story) -> anyhow::Result<()> {
-    title("10. What happened, and who did it");
+    title("11. What happened, and who did it");
     story.run("kubeconfig show prod --user carol", 0)?;
     story.run("audit list", 0)
 }
@@ -340,18 +406,21 @@ impl Story {
 
     /// Runs a command; gives its exit code, its answer, and what it said beside.
     fn ask(&self, line: &str) -> (u8, String, String) {
-        let args: Vec<OsString> = std::iter::once("kubegrant")
-            .chain(line.split_whitespace())
-            .map(OsString::from)
-            .collect();
         let (stdout, stderr) = (Captured::default(), Captured::default());
+        let env = self.env(stdout.clone(), stderr.clone());
+        let code = number(kubegrant::run(&words(line), env));
+        (code, stdout.text(), stderr.text())
+    }
+
+    /// The world of a command here.
+    fn env(&self, stdout: Captured, stderr: Captured) -> Env {
         let variables = self.homes().into_iter();
         let variables = variables
             .map(|(name, path)| (name.to_owned(), path.into_os_string()))
             .collect();
-        let env = Env {
-            stdout: Box::new(stdout.clone()),
-            stderr: Box::new(stderr.clone()),
+        Env {
+            stdout: Box::new(stdout),
+            stderr: Box::new(stderr),
             stdin_is_terminal: false,
             stdout_is_terminal: false,
             stderr_is_terminal: false,
@@ -359,9 +428,31 @@ impl Story {
             variables,
             current_dir: self.folder.clone(),
             ..Env::real()
+        }
+    }
+
+    /// Begins a command that goes on beside.
+    fn begin(&self, line: &str) -> anyhow::Result<Serving> {
+        let args = words(line);
+        let said = Captured::default();
+        let env = Env {
+            interrupt: Interrupt::default(),
+            ..self.env(Captured::default(), said.clone())
         };
-        let code = number(kubegrant::run(&args, env));
-        (code, stdout.text(), stderr.text())
+        let interrupt = env.interrupt.clone();
+        let thread = std::thread::spawn(move || kubegrant::run(&args, env));
+        while !said.text().contains("Serving at") {
+            ensure!(!thread.is_finished(), "it ended: {}", said.text());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        print!("{}", said.text());
+        Ok(Serving { interrupt, thread })
+    }
+
+    /// Takes a key from everybody else.
+    fn make_private(&self, name: &str) -> anyhow::Result<()> {
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        Ok(std::fs::set_permissions(self.folder.join(name), private)?)
     }
 
     /// Somebody with the kubeconfig that they were handed.
@@ -369,6 +460,24 @@ impl Story {
         let path = self.folder.join(format!("{name}.kubeconfig"));
         Holder::new(name, &std::fs::read_to_string(path)?)
     }
+}
+
+/// A command that goes on beside.
+struct Serving {
+    interrupt: Interrupt,
+    thread: std::thread::JoinHandle<ExitCode>,
+}
+
+impl Serving {
+    fn stop(self) {
+        self.interrupt.raise();
+        let _ended = self.thread.join();
+    }
+}
+
+fn words(line: &str) -> Vec<OsString> {
+    let words = std::iter::once("kubegrant").chain(line.split_whitespace());
+    words.map(OsString::from).collect()
 }
 
 fn number(code: ExitCode) -> u8 {
