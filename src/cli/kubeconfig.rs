@@ -2,7 +2,7 @@
 
 mod download;
 pub(super) mod hand_over;
-mod remove;
+pub(super) mod remove;
 mod rotate;
 mod show;
 mod whose;
@@ -27,7 +27,7 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     match command {
         KubeconfigCommand::Download(args) => download::run(args, context).await,
-        KubeconfigCommand::Remove(args) => remove::run(args, context).await,
+        KubeconfigCommand::Remove(args) => remove::run(args, None, context).await,
         KubeconfigCommand::Rotate(args) => Box::pin(rotate::run(args, context)).await,
         KubeconfigCommand::Show(args) => show::run(args, context),
         KubeconfigCommand::Whose(args) => whose::run(&args, context),

@@ -78,6 +78,7 @@ pub(super) fn log_in(
     let known = Known {
         ca,
         user: before.user,
+        installation: before.installation,
     };
     let work = async {
         let identity = session.identity()?;
@@ -93,6 +94,7 @@ pub(super) fn log_in(
     let user = link.user().to_owned();
     let known = Known {
         user: user.clone(),
+        installation: link.installation().to_owned(),
         ..known
     };
     hosts.insert(args.url.clone(), known);

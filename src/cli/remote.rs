@@ -116,6 +116,10 @@ pub(super) fn run(
     output: &mut Output,
 ) -> Result<(), Failure> {
     cli.global.output.refuse_token()?;
+    // What is about this machine alone is done here.
+    if let Command::Kubeconfig(KubeconfigCommand::Remove(_)) = &cli.command {
+        return remove(cli, server, env, output);
+    }
     let relayed = relay::to_request(matches).ok_or_else(|| {
         Failure::description(
             Kind::Usage,
@@ -157,6 +161,22 @@ pub(super) fn run(
             None => asking.relay(&mut context).await,
         }
     };
+    super::finished(&interrupt, work)
+}
+
+/// Takes a cluster's entries out of one's own kubeconfig.
+fn remove(cli: Cli, server: &Server, env: Env, output: &mut Output) -> Result<(), Failure> {
+    let interrupt = env.interrupt.clone();
+    let (yes, session) = (cli.global.yes, session(&cli, env, output)?);
+    let Command::Kubeconfig(KubeconfigCommand::Remove(args)) = cli.command else {
+        return Ok(());
+    };
+    let installation = server.known.installation.parse().map_err(|_| {
+        let hint = format!("run `kubegrant login {}` once more", server.origin);
+        Failure::description(Kind::Usage, "it is not known which entries are its", &hint)
+    })?;
+    let mut context = Context::new(&session, output, yes);
+    let work = super::kubeconfig::remove::run(args, Some(installation), &mut context);
     super::finished(&interrupt, work)
 }
 

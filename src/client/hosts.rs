@@ -17,6 +17,9 @@ const BYTES_MAX: usize = 1024 * 1024;
 pub(crate) struct Known {
     /// Who they are there.
     pub(crate) user: String,
+    /// Of which installation it is, as entries in a kubeconfig are marked.
+    #[serde(default)]
+    pub(crate) installation: String,
     /// What proves the server, in PEM; nothing where the system knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) ca: Option<String>,

@@ -402,7 +402,7 @@ fn whom_the_issuer_cannot_serve_is_sent_to_an_admin() {
     kg.run_as("alice", "kubeconfig download prod --user bob --force")
         .exit(4)
         .says("mints no token for 'bob'")
-        .says("ask an organization owner or admin");
+        .says("an organization owner or admin hands it over");
     assert_eq!(kg.accounts(), versions);
     kg.run("status").success();
 }

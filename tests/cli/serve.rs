@@ -37,6 +37,11 @@ fn a_developer_with_nothing_but_her_key_serves_herself() {
     assert_ne!(get(&first, PODS), 200);
     assert_eq!(get(&second, PODS), 200);
     Desk::run(&mut kg, &far, "kubeconfig download prod --merge").success();
+    let merged = std::fs::read_to_string(kg.root().join("far/bob/home/.kube/config"));
+    assert!(merged.expect("a kubeconfig").contains("bob@prod"));
+    Desk::run(&mut kg, &far, "kubeconfig remove prod").success();
+    let merged = std::fs::read_to_string(kg.root().join("far/bob/home/.kube/config"));
+    assert!(!merged.expect("a kubeconfig").contains("bob@prod"));
     kg.run("team revoke bob -c prod --yes").success();
     assert_ne!(get(&second, PODS), 200);
     Desk::run(&mut kg, &far, "kubeconfig download prod --force")

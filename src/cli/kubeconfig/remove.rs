@@ -7,6 +7,7 @@ use crate::cli::completion;
 use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::kubeconfig::RemoveView;
+use crate::domain::installation::InstallationId;
 use crate::domain::name::ClusterName;
 use crate::error::Failure;
 use crate::ops;
@@ -32,11 +33,13 @@ pub(crate) struct KubeconfigRemoveArgs {
 
 pub(crate) async fn run(
     args: KubeconfigRemoveArgs,
+    installation: Option<InstallationId>,
     context: &mut Context<'_>,
 ) -> Result<(), Failure> {
     let file = args.file.as_deref();
     let intent = args.dry_run.intent();
-    let done = ops::kubeconfig::remove(context.session, &args.cluster, file, &intent).await?;
+    let of = (&args.cluster, installation);
+    let done = ops::kubeconfig::remove(context.session, of, file, &intent).await?;
     let Some(done) = context.planned(done)? else {
         return Ok(());
     };

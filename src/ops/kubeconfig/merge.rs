@@ -162,14 +162,18 @@ pub(crate) struct Removed {
 
 /// Takes this installation's entries of a cluster out of the user's kubeconfig.
 ///
-/// Nothing is asked of the rules: it is the user's own file, and access may have ended long ago.
+/// Nothing is asked of the rules: it is the user's own file, and access may have ended long ago. The installation
+/// is given where there is no store that says it.
 pub(crate) async fn remove(
     session: &Session,
-    cluster: &ClusterName,
+    (cluster, installation): (&ClusterName, Option<InstallationId>),
     file: Option<&Path>,
     intent: &Intent<Unasked>,
 ) -> Result<Done<Removed>, Error> {
-    let installation = find::installation(session)?;
+    let installation = match installation {
+        Some(installation) => installation,
+        None => find::installation(session)?,
+    };
     let path = match file {
         Some(file) => session.workspace.env.current_dir.join(file),
         None => usual_path(session)?,
