@@ -148,10 +148,15 @@ impl File {
 }
 
 impl Home {
+    /// A machine without a store.
+    pub(crate) fn bare() -> Self {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        Self { folder }
+    }
+
     /// A home with an organization and nothing else.
     pub(crate) fn empty() -> Self {
-        let folder = tempfile::tempdir().expect("a folder can be made");
-        let home = Self { folder };
+        let home = Self::bare();
         home.run("init --organization Acme --owner ana").success();
         home
     }
@@ -196,6 +201,12 @@ impl Home {
     /// A new user with an identity of their own.
     #[track_caller]
     pub(crate) fn add_with_identity(&self, user: &str) {
+        self.add_as(user, "developer");
+    }
+
+    /// A new user of a role with an identity of their own.
+    #[track_caller]
+    pub(crate) fn add_as(&self, user: &str, role: &str) {
         let identity = age::x25519::Identity::generate();
         let text = age::secrecy::ExposeSecret::expose_secret(&identity.to_string()).to_owned();
         let file = format!("{user}.identity");
@@ -203,7 +214,8 @@ impl Home {
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
         fs::set_permissions(self.path(&file), mode).expect("it is theirs");
         let key = identity.to_public();
-        self.run(&format!("user add {user} --key {key}")).success();
+        self.run(&format!("user add {user} --key {key} --role {role}"))
+            .success();
     }
 
     /// Opens what the store holds, as a user can.

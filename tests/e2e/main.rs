@@ -28,6 +28,7 @@ mod renewal;
 mod rotation;
 mod round_trips;
 mod servers;
+mod serving;
 mod taking;
 mod world;
 
