@@ -34,6 +34,9 @@ const AT_ONCE: usize = 32;
 /// How long one waits for its turn.
 const TURN_MAX: Duration = Duration::from_secs(20);
 
+/// How often whoever has many commands under way looks whether one is done.
+const OWN_REST: Duration = Duration::from_millis(20);
+
 /// What somebody asks for.
 pub(crate) struct Call {
     /// Which command.
@@ -141,8 +144,15 @@ impl Hall {
 
     /// Carries a command out, to its end: also where whoever asked has left.
     async fn run(self: &Arc<Self>, call: Call) -> Option<Answer> {
-        // Nobody takes everybody's turns.
-        let _own = self.limits.begin(&call.user)?;
+        // Nobody takes everybody's turns: who has many under way waits for their own.
+        let began = tokio::time::Instant::now();
+        let _own = loop {
+            match self.limits.begin(&call.user) {
+                Some(own) => break own,
+                None if began.elapsed() < TURN_MAX => tokio::time::sleep(OWN_REST).await,
+                None => return None,
+            }
+        };
         let turn = tokio::time::timeout(TURN_MAX, self.turns.acquire()).await;
         let _turn = turn.ok()?.ok()?;
         let line = format!("{}: {}", call.user, call.route.verb.join(" "));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{DefaultBodyLimit, Extension, Query, RawPathParams, Request, State};
-use axum::http::{HeaderMap, Response, StatusCode, header};
+use axum::http::{HeaderMap, Response, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::routing::{MethodFilter, get, on, post};
 use serde_json::{Map, Value};
@@ -61,9 +61,9 @@ pub(super) fn router(hall: Arc<Hall>) -> Router {
     Router::new()
         .nest(ROOT, api)
         .merge(page::router(&hall))
-        .fallback(|| async { respond::refusal(404, "there is nothing here", "") })
-        .method_not_allowed_fallback(|| async {
-            respond::refusal(405, "this is not how it is asked for", "")
+        .fallback(|uri: Uri| async move { nothing(&uri, 404, "there is nothing here") })
+        .method_not_allowed_fallback(|uri: Uri| async move {
+            nothing(&uri, 405, "this is not how it is asked for")
         })
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(axum::middleware::from_fn_with_state(
@@ -84,6 +84,15 @@ async fn counted(State(hall): State<Arc<Hall>>, request: Request, next: Next) ->
     };
     hall.counts.answered(answer.status().as_u16());
     answer
+}
+
+/// What is not there: for a program, or for a person.
+fn nothing(uri: &Uri, status: u16, what: &str) -> Response<Body> {
+    if uri.path().starts_with(ROOT) {
+        respond::refusal(status, what, "")
+    } else {
+        page::refused(status, what, "")
+    }
 }
 
 fn not_logged_in() -> Response<Body> {

@@ -113,7 +113,7 @@ fn is_from_here(hall: &Hall, headers: &HeaderMap) -> bool {
 }
 
 /// A page that cannot be shown, and what to do.
-fn refused(status: u16, what: &str, help: &str) -> Response<Body> {
+pub(super) fn refused(status: u16, what: &str, help: &str) -> Response<Body> {
     page(status, &frame::alone(what, &frame::sorry(what, help)))
 }
 
@@ -131,7 +131,7 @@ fn see(place: &str) -> Response<Body> {
 
 /// Lets those go on who are logged in; the others are told how.
 async fn known(State(hall): State<Arc<Hall>>, mut request: Request, next: Next) -> Response<Body> {
-    let is_change = request.method() != axum::http::Method::GET;
+    let is_change = !request.method().is_safe();
     if is_change && !is_from_here(&hall, request.headers()) {
         return refused(
             403,
