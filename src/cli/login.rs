@@ -80,6 +80,17 @@ pub(super) fn log_in(
         user: before.user,
         installation: before.installation,
     };
+    session.identity().map_err(|error| {
+        let mut failure = Failure::from(crate::ops::Error::from(error));
+        if failure.kind == Kind::Denied {
+            failure.hints = vec![
+                "name your key with `--identity ~/.ssh/id_ed25519` or KUBEGRANT_IDENTITY_FILE; make one with \
+                 `ssh-keygen -t ed25519`, and give its public half to an organization owner or admin"
+                    .to_owned(),
+            ];
+        }
+        failure
+    })?;
     let work = async {
         let identity = session.identity()?;
         let link = Link::begin(&session.workspace.env, identity, &args.url, &known).await?;

@@ -47,6 +47,8 @@ fn a_developer_with_nothing_but_her_key_serves_herself() {
     Desk::run(&mut kg, &far, "kubeconfig download prod --force")
         .exit(4)
         .says("Access Revoked");
+    let shown = Desk::run(&mut kg, &far, "kubeconfig show prod -o json").json();
+    assert_eq!(shown[0]["downloads"][0]["by"], "bob");
     // Both names are recorded, and nobody's secret is said.
     kg.run("audit list --user bob -o json")
         .success()
@@ -275,6 +277,12 @@ fn a_server_is_logged_out_of_and_forgotten() {
     Desk::run(&mut kg, &far, &format!("login {url}"))
         .exit(8)
         .says("--ca-file");
+    let nobody = far
+        .clone()
+        .variable("KUBEGRANT_IDENTITY_FILE", kg.path("none"));
+    Desk::run(&mut kg, &nobody, &format!("login {url}"))
+        .exit(4)
+        .says("ssh-keygen -t ed25519");
     Desk::run(&mut kg, &far, "login http://localhost:1")
         .exit(2)
         .says("https://");

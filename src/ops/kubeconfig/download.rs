@@ -28,6 +28,7 @@ use crate::domain::project::ProjectRole;
 use crate::domain::subject::SubjectName;
 use crate::domain::text;
 use crate::domain::text::rfc3339;
+use crate::domain::user::Role;
 use crate::domain::{Confirmed, Timestamp};
 use crate::kubernetes::token::Minted;
 use crate::ops::change;
@@ -569,7 +570,11 @@ pub(super) fn record_delivery(app: &App, ready: &Ready, form: &str) -> Result<()
         let delivery = Delivery {
             credential: credential.id,
             to: case.subject.id,
-            by: case.actor.holder.id,
+            by: match case.actor.holder.role {
+                // What somebody takes at a server they take themselves; the log has the server's name too.
+                Role::Server => case.actor.user.id,
+                _ => case.actor.holder.id,
+            },
             at: app.now(),
             expires_at: minted.expires_at,
             jti: minted.jti.clone(),
