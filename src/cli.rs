@@ -16,6 +16,7 @@ mod init;
 mod kubeconfig;
 mod login;
 mod open;
+mod openapi;
 mod project;
 pub(crate) mod prompt;
 mod rbac;

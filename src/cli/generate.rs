@@ -1,4 +1,4 @@
-//! The files that are made from the commands: completions, man pages, and README's exit codes.
+//! The files that are made from the commands: completions, man pages, README's exit codes, and what a server answers.
 //!
 //! They are committed, so that packages need not run the program; a test keeps them fresh.
 
@@ -33,6 +33,18 @@ pub(crate) const FILES: &[(&str, &str)] = &[
          in $XDG_CACHE_HOME/kubegrant. Default folder of that: ~/.cache. Mode 0600.",
     ),
     (
+        "$XDG_CONFIG_HOME/kubegrant/hosts.toml",
+        "The servers that one logged in to, and what proves them. No secret.",
+    ),
+    (
+        "$XDG_RUNTIME_DIR/kubegrant/session-*",
+        "A session at a server; else in $XDG_CACHE_HOME/kubegrant. Mode 0600.",
+    ),
+    (
+        "$XDG_STATE_HOME/kubegrant/serve-HOST.crt, serve-HOST.key",
+        "The certificate of `serve --self-signed`, and its key.",
+    ),
+    (
         "CLUSTER.kubeconfig",
         "A downloaded kubeconfig, in the working directory. Mode 0600.",
     ),
@@ -55,6 +67,10 @@ pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
     (
         "KUBEGRANT_STORE",
         "The store's file, instead of the default one.",
+    ),
+    (
+        "KUBEGRANT_HOST",
+        "Which server to ask, where there is no store and several are known.",
     ),
     (
         "KUBECONFIG",
@@ -98,6 +114,8 @@ fn files(command: Command, root: &Path) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
     command.build();
     pages(&command, true, &mut made)?;
     made.extend(readme(root)?);
+    let routes = super::openapi::text().into_bytes();
+    made.push((PathBuf::from("openapi.json"), routes));
     Ok(made)
 }
 

@@ -12,7 +12,7 @@ use crate::api::{ROUTES, Route, in_path};
 pub(crate) type Fields = Map<String, Value>;
 
 /// The command of a route.
-fn command_of(route: &Route) -> Option<clap::Command> {
+pub(super) fn command_of(route: &Route) -> Option<clap::Command> {
     let mut command = super::command();
     for word in route.verb {
         command = command.find_subcommand(word)?.clone();

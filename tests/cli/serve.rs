@@ -355,6 +355,21 @@ fn whoever_asks_in_a_wrong_way_learns_nothing() {
         &format!("{{\"key\":\"{large}\"}}"),
     );
     assert!([0, 400, 413].contains(&said.status), "{}", said.status);
+    // All that `openapi.json` names is there, and for nobody without a session.
+    let routes = include_str!("../../openapi.json");
+    let routes: serde_json::Value = serde_json::from_str(routes).expect("a document");
+    let mut count = 0;
+    for (path, methods) in routes["paths"].as_object().expect("paths") {
+        let path = path.replace(['{', '}'], "");
+        for (method, operation) in methods.as_object().expect("methods") {
+            let first = format!("{} /api/v1{path}", method.to_uppercase());
+            let is_open = !operation["security"].is_null();
+            let said = desk.ask(&first, &[json], "{}");
+            assert_eq!(said.status, if is_open { 400 } else { 401 }, "{first}");
+            count += 1;
+        }
+    }
+    assert!(count > 25, "{count}");
     // Known and unknown keys are asked alike, and an answer that is none is none for both.
     let (known, unknown) = (key_of(&kg, "bob"), kg.make_identity("nobody"));
     let asked = |key: &str| {
