@@ -305,6 +305,7 @@ mod tests {
                 "man/kubegrant-access.1",
                 "man/kubegrant-access-grant.1",
                 "man/kubegrant-access-revoke.1",
+                "openapi.json",
             ]
         );
     }
@@ -327,7 +328,7 @@ mod tests {
     fn writing_twice_changes_nothing_and_old_pages_go() {
         let root = tempfile::tempdir().expect("a folder");
         let changed = write_all(sample(&["grant", "old"]), root.path()).expect("written");
-        assert_eq!(changed.len(), 7);
+        assert_eq!(changed.len(), 8);
         let none: Vec<PathBuf> = Vec::new();
         assert_eq!(
             write_all(sample(&["grant", "old"]), root.path()).expect("written"),
