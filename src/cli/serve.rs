@@ -158,6 +158,14 @@ pub(crate) async fn run(args: ServeArgs, context: &mut Context<'_>) -> Result<()
     let say = context.output.sayer();
     let log: Log = Arc::new(move |line: &str| say(line));
     let env = &session.workspace.env;
+    if let Some(Certificate::SelfSigned { folder, host }) = &options.certificate {
+        let place = folder.join(format!("serve-{host}.crt"));
+        context.output.hint(&format!(
+            "its certificate is `{}`: give it to people, who log in with `kubegrant login {} --ca-file FILE`",
+            place.display(),
+            args.public_url
+        ));
+    }
     let runner = runner(session.app(), &session.config);
     let hall = Hall::new(
         desk,

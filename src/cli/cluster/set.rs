@@ -87,8 +87,7 @@ pub(crate) struct ClusterSetArgs {
     /// [default: 10m]; a first one always looks
     #[arg(long, value_name = "DURATION", value_parser = scan_every)]
     scan_every: Option<TimeDelta>,
-    /// Whether developers serve themselves through `kubegrant serve`: off, on, or on,ssh-key, which seals the
-    /// SSH key of the nodes to the server too
+    /// Whether developers serve themselves through `kubegrant serve`, whose key opens the issuer's login then
     #[arg(long, value_name = "HOW", value_parser = self_service())]
     self_service: Option<SelfService>,
     /// How far write reaches
@@ -177,7 +176,8 @@ fn parse_host(text: &str) -> Result<String, String> {
 }
 
 fn self_service() -> impl TypedValueParser<Value = SelfService> {
-    PossibleValuesParser::new(SelfService::ALL.map(SelfService::as_str))
+    // The nodes' key is root there: no server is given it before it hands it out.
+    PossibleValuesParser::new([SelfService::Off, SelfService::On].map(SelfService::as_str))
         .try_map(|text| text.parse().map_err(std::io::Error::other))
 }
 
