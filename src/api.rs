@@ -256,6 +256,9 @@ pub(crate) struct LoginQuestion {
     pub(crate) until: i64,
     /// What only the key opens, as an armored age file.
     pub(crate) sealed: String,
+    /// What the key may sign instead, where it opens nothing: see `challenge`.
+    #[serde(default)]
+    pub(crate) text: String,
 }
 
 /// The answer of a key.
@@ -268,7 +271,11 @@ pub(crate) struct LoginAnswer {
     /// The question's own.
     pub(crate) until: i64,
     /// What proves that it was opened.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) answer: String,
+    /// Or that it was signed, as `ssh-keygen -Y sign` writes it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) signature: String,
 }
 
 /// A session that begins.
@@ -292,6 +299,41 @@ impl std::fmt::Debug for LoginDone {
             .field("user", &self.user)
             .finish_non_exhaustive()
     }
+}
+
+/// What somebody without a key is to do in a browser.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct DeviceQuestion {
+    /// What is asked with whether somebody agreed.
+    pub(crate) device_code: String,
+    /// What a person types.
+    pub(crate) user_code: String,
+    /// Where.
+    pub(crate) verification_uri: String,
+    /// Where nothing needs to be typed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) verification_uri_complete: Option<String>,
+    /// For how many seconds.
+    pub(crate) expires_in: u64,
+    /// How many seconds to wait between two questions.
+    pub(crate) interval: u64,
+}
+
+/// Asks whether somebody agreed.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct DeviceAnswer {
+    /// Of which device.
+    pub(crate) device_code: String,
+}
+
+/// The token of a CI job.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct TokenLogin {
+    /// The token.
+    pub(crate) token: String,
+    /// Which user's it is, where it may be several's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) user: Option<String>,
 }
 
 /// Where the page opens, once.

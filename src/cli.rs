@@ -17,6 +17,7 @@ mod kubeconfig;
 mod login;
 mod open;
 mod openapi;
+mod organization;
 mod project;
 pub(crate) mod prompt;
 mod rbac;
@@ -85,6 +86,9 @@ enum Command {
     Whoami(whoami::WhoamiArgs),
     Status(status::StatusArgs),
     Reconcile(reconcile::ReconcileArgs),
+    /// Show the organization, and say whom people log in with
+    #[command(subcommand)]
+    Organization(organization::OrganizationCommand),
     /// Manage users
     #[command(subcommand)]
     User(user::UserCommand),
@@ -311,6 +315,9 @@ fn dispatch(
     done
 }
 
+/// How many threads wait for the store at once, as a server's do: each has a connection, with a cache of its own.
+const THREADS_MAX: usize = 48;
+
 /// Runs something to its end, or until somebody asks to stop.
 fn finished<T>(
     interrupt: &Interrupt,
@@ -318,6 +325,7 @@ fn finished<T>(
 ) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        .max_blocking_threads(THREADS_MAX)
         .build()
         .map_err(|_| Failure::description(Kind::Internal, "cannot start the runtime", ""))?;
     runtime.block_on(async {
@@ -371,6 +379,7 @@ async fn verb(command: Command, context: &mut Context<'_>) -> Result<(), Failure
         Command::Team(command) => team::run(command, context).await,
         Command::SshKey(command) => Box::pin(ssh_key::run(command, context)).await,
         Command::Rbac(command) => Box::pin(rbac::run(command, context)).await,
+        Command::Organization(command) => organization::run(command, context).await,
         Command::Project(command) => Box::pin(project::run(command, context)).await,
         Command::Audit(command) => audit::run(command, context).await,
         Command::Backup(args) => backup::run(&args, context),

@@ -3,25 +3,57 @@
 //! Which servers somebody knows stands in `hosts.toml`, without a secret. A session is begun with the key that
 //! one has, and kept where it lasts as long as one is logged in to one's own machine.
 
+mod agent;
 mod hosts;
 mod http;
+mod job;
 mod sessions;
 
-pub(crate) use hosts::{Hosts, HostsError, Known};
+pub(crate) use agent::{Agent, AgentError};
+pub(crate) use hosts::{Hosts, HostsError, Known, Way};
 pub(crate) use http::{Error, Http};
 use sessions::Kept;
 
-use std::fmt::Write as _;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use crate::api::{
-    Answer, LoginAnswer, LoginBegin, LoginDone, LoginQuestion, Method, PageOpened, ROOT, RUN_TYPE,
-    Route, TERMINAL_HEADER, Terminal, in_path,
+    Answer, DeviceAnswer, DeviceQuestion, LoginAnswer, LoginBegin, LoginDone, LoginQuestion,
+    Method, PageOpened, ROOT, RUN_TYPE, Route, TERMINAL_HEADER, Terminal, TokenLogin, in_path,
 };
-use crate::artifact::challenge::Challenge;
+use crate::artifact::challenge::{self, Challenge};
+use crate::domain::text::{clean, percent_encoded};
 use crate::env::Env;
-use crate::secrets::{Identity, SecretString};
+use crate::secrets::{ExposeSecret, Identity, Recipient, SecretString};
+
+/// By how much whoever asks a device's question too often waits longer (RFC 8628, section 3.5).
+const SLOW_DOWN: Duration = Duration::from_secs(5);
+
+/// What somebody proves with who they are.
+pub(crate) enum Proof<'a> {
+    /// A key.
+    Key(&'a Identity),
+    /// A key in an SSH agent.
+    Agent(Agent, Box<Recipient>),
+    /// The word of the organization's OpenID issuer; says to a person what they have to do for it. Nobody can be
+    /// asked in the middle of a command, so it is had at the login alone.
+    Oidc(Option<&'a (dyn Fn(&str) + Sync)>),
+    /// The token of a CI job, and which user's it is where it may be several's.
+    Job(Option<String>),
+}
+
+impl Proof<'_> {
+    /// What a session that is kept is told by, beside the server.
+    fn name(&self) -> String {
+        match self {
+            Self::Key(identity) => identity.recipient().to_string(),
+            Self::Agent(_, key) => format!("agent {key}"),
+            Self::Oidc(_) => "oidc".to_owned(),
+            Self::Job(user) => format!("job {}", user.as_deref().unwrap_or_default()),
+        }
+    }
+}
 
 /// A request, as it goes out.
 pub(crate) struct Request {
@@ -45,36 +77,52 @@ impl Link {
     /// Goes on with the session that is kept, or begins one.
     pub(crate) async fn open(
         env: &Env,
-        identity: &Identity,
+        proof: &Proof<'_>,
         origin: &str,
         known: &Known,
     ) -> Result<Self, Error> {
-        let key = identity.recipient().to_string();
-        match sessions::kept(env, origin, &key) {
+        match sessions::kept(env, origin, &proof.name()) {
             Some(kept) => Ok(Self {
                 http: Http::new(origin, known)?,
                 kept,
             }),
-            None => Self::begin(env, identity, origin, known).await,
+            None => Self::begin(env, proof, origin, known).await,
         }
     }
 
     /// Begins a session, and keeps it for the next command.
     pub(crate) async fn begin(
         env: &Env,
-        identity: &Identity,
+        proof: &Proof<'_>,
         origin: &str,
         known: &Known,
     ) -> Result<Self, Error> {
         let http = Http::new(origin, known)?;
-        let kept = Self::renew(env, identity, &http).await?;
+        let kept = Self::renew(env, proof, &http).await?;
         Ok(Self { http, kept })
     }
 
-    async fn renew(env: &Env, identity: &Identity, http: &Http) -> Result<Kept, Error> {
-        let kept = Kept::from(&log_in(http, identity).await?);
-        let key = identity.recipient().to_string();
-        sessions::keep(env, http.origin(), &key, &kept);
+    async fn renew(env: &Env, proof: &Proof<'_>, http: &Http) -> Result<Kept, Error> {
+        let done = match proof {
+            Proof::Key(identity) => log_in(http, identity).await?,
+            Proof::Agent(agent, key) => sign_in(http, agent, key).await?,
+            Proof::Oidc(Some(say)) => agree(http, say).await?,
+            Proof::Oidc(None) => {
+                let origin = http.origin().to_owned();
+                let login = format!("kubegrant login {origin} --oidc");
+                return Err(Error::Over { origin, login });
+            }
+            Proof::Job(user) => {
+                let token = job::token(env, http.origin()).await?;
+                let token = TokenLogin {
+                    token: token.expose_secret().to_owned(),
+                    user: user.clone(),
+                };
+                http.post("/login/token", &token).await?
+            }
+        };
+        let kept = Kept::from(&done);
+        sessions::keep(env, http.origin(), &proof.name(), &kept);
         Ok(kept)
     }
 
@@ -97,14 +145,14 @@ impl Link {
     pub(crate) async fn call(
         &mut self,
         env: &Env,
-        identity: &Identity,
+        proof: &Proof<'_>,
         request: &Request,
     ) -> Result<Answer, Error> {
         let token = SecretString::from(self.kept.token.as_str());
         if let Some(answer) = call(&self.http, &token, request).await? {
             return Ok(answer);
         }
-        self.kept = Self::renew(env, identity, &self.http).await?;
+        self.kept = Self::renew(env, proof, &self.http).await?;
         let token = SecretString::from(self.kept.token.as_str());
         let again = call(&self.http, &token, request).await?;
         again.ok_or_else(|| self.http.let_in_and_out())
@@ -127,8 +175,8 @@ impl Link {
     }
 
     /// Ends the session that is kept, if there is one, and forgets it.
-    pub(crate) async fn end(env: &Env, http: &Http, identity: &Identity) -> Result<(), Error> {
-        let key = identity.recipient().to_string();
+    pub(crate) async fn end(env: &Env, http: &Http, proof: &Proof<'_>) -> Result<(), Error> {
+        let key = proof.name();
         let Some(kept) = sessions::kept(env, http.origin(), &key) else {
             return Ok(());
         };
@@ -146,11 +194,70 @@ async fn log_in(http: &Http, identity: &Identity) -> Result<LoginDone, Error> {
     let opened = Challenge::open(question.sealed.as_bytes(), identity, http.origin())?;
     let answer = LoginAnswer {
         answer: opened.answer(&question.id),
+        signature: String::new(),
         key,
         id: question.id,
         until: question.until,
     };
     http.post("/login", &answer).await
+}
+
+/// The same with a key in an agent, which signs: what it signs is made here, of the address that was typed.
+async fn sign_in(http: &Http, agent: &Agent, key: &Recipient) -> Result<LoginDone, Error> {
+    let begin = LoginBegin {
+        key: key.to_string(),
+    };
+    let question: LoginQuestion = http.post("/login/challenge", &begin).await?;
+    let text = challenge::signed_text(http.origin(), &question.text);
+    let namespace = challenge::namespace(http.origin());
+    let answer = LoginAnswer {
+        signature: agent.sign(key, &namespace, &text).await?,
+        answer: String::new(),
+        key: begin.key,
+        id: question.id,
+        until: question.until,
+    };
+    http.post("/login", &answer).await
+}
+
+/// Has a person agree at the issuer, with whatever browser, and begins a session.
+async fn agree(http: &Http, say: &(dyn Fn(&str) + Sync)) -> Result<LoginDone, Error> {
+    let question: DeviceQuestion = http.post("/login/device", &serde_json::json!({})).await?;
+    let place = question.verification_uri_complete.as_ref();
+    let place = clean(place.unwrap_or(&question.verification_uri));
+    let code = clean(&question.user_code);
+    say(&format!(
+        "Open {place} in a browser, and see that it shows the code {code}."
+    ));
+    let mut rest = Duration::from_secs(question.interval.clamp(1, 60));
+    let body = serde_json::to_value(DeviceAnswer {
+        device_code: question.device_code,
+    });
+    let body = body.unwrap_or_default();
+    let until = tokio::time::Instant::now() + Duration::from_secs(question.expires_in.min(3600));
+    let path = format!("{ROOT}/login/device/agreed");
+    loop {
+        tokio::time::sleep(rest).await;
+        let sent = http.send((Method::Post, &path), None, &[], Some(&body));
+        let (status, bytes) = sent.await?;
+        if status == 200 {
+            return http.document(status, &bytes);
+        }
+        let refused = http.refused(status, &bytes);
+        // Not yet.
+        let Error::Refused { exit: 6, what, .. } = &refused else {
+            return Err(refused);
+        };
+        if what == "slow_down" {
+            rest += SLOW_DOWN;
+        }
+        if tokio::time::Instant::now() >= until {
+            return Err(Error::Over {
+                origin: http.origin().to_owned(),
+                login: format!("kubegrant login {} --oidc", http.origin()),
+            });
+        }
+    }
 }
 
 /// Ends a session.
@@ -180,7 +287,7 @@ async fn call(
     }
     let query: Vec<String> = query
         .iter()
-        .map(|(name, value)| format!("{name}={}", encoded(value)))
+        .map(|(name, value)| format!("{name}={}", percent_encoded(value)))
         .collect();
     let target = format!("{ROOT}{path}?{}", query.join("&"));
     let terminal = request.terminal.to_string();
@@ -202,7 +309,7 @@ fn path(request: &Request) -> (String, Map<String, Value>) {
     let mut path = request.route.path.to_owned();
     for name in in_path(request.route.path) {
         let value = rest.remove(name).unwrap_or_default();
-        path = path.replace(&format!("{{{name}}}"), &encoded(&text(&value)));
+        path = path.replace(&format!("{{{name}}}"), &percent_encoded(&text(&value)));
     }
     (path, rest)
 }
@@ -212,19 +319,6 @@ fn text(value: &Value) -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     }
-}
-
-/// Spells out what has a meaning in an address.
-fn encoded(text: &str) -> String {
-    let mut encoded = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            let _written = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
 }
 
 #[cfg(test)]

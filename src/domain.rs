@@ -23,6 +23,7 @@ pub(crate) mod login;
 pub(crate) mod mark;
 pub(crate) mod name;
 pub(crate) mod node_address;
+pub(crate) mod oidc;
 pub(crate) mod people;
 pub(crate) mod plan;
 pub(crate) mod policy;

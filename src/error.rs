@@ -2,6 +2,7 @@
 //!
 //! The matches below are exhaustive: whoever adds a variant chooses its exit code and its hint.
 
+mod client;
 mod cluster;
 mod credential;
 mod kind;
@@ -10,7 +11,6 @@ mod refusal;
 
 use std::error::Error as StdError;
 
-use crate::artifact::challenge::ChallengeError;
 use crate::artifact::file::FileError;
 use crate::artifact::merge::MergeError;
 use crate::domain::name::ClusterName;
@@ -21,7 +21,7 @@ use crate::kubernetes::error::Error as ClusterError;
 use crate::ops::open::OpenFileError;
 use crate::output::Ended;
 use crate::secrets::SshKeyError;
-use crate::{client, config, ops, server, session, store};
+use crate::{config, ops, server, session, store};
 
 pub use kind::exit_codes;
 pub(crate) use kind::{EXIT_OK, Kind};
@@ -99,50 +99,6 @@ impl From<Ended> for Failure {
     }
 }
 
-impl From<client::Error> for Failure {
-    fn from(error: client::Error) -> Self {
-        use client::Error as E;
-        match error {
-            E::Unreachable { .. } => Self::new(
-                Kind::Unreachable,
-                error,
-                "is it running, and is its certificate trusted? `kubegrant login URL --ca-file FILE` names one",
-            ),
-            E::Lost { .. } => Self::new(
-                Kind::Pending,
-                error,
-                "it may have been done all the same: look with `kubegrant kubeconfig show CLUSTER` or \
-                 `kubegrant access list`, and do it again where it was not",
-            ),
-            E::Authority { .. } => Self::new(
-                Kind::Usage,
-                error,
-                "name the certificate that `kubegrant serve` shows with `--ca-file FILE`",
-            ),
-            E::Garbled { .. } => Self::new(
-                Kind::Unreachable,
-                error,
-                "is this the address that `kubegrant serve` has as its `--public-url`?",
-            ),
-            E::Challenge(ChallengeError::Elsewhere { .. }) => Self::new(
-                Kind::Unsafe,
-                error,
-                "log in at the address that you were given",
-            ),
-            E::Challenge(_) => Self::new(Kind::Unsafe, error, "ask whoever runs the server"),
-            E::Refused {
-                exit, ref hints, ..
-            } => {
-                let hints = hints.clone();
-                Self {
-                    hints,
-                    ..Self::new(Kind::Child(exit), error, "")
-                }
-            }
-        }
-    }
-}
-
 impl From<server::Error> for Failure {
     fn from(error: server::Error) -> Self {
         match error {
@@ -152,6 +108,9 @@ impl From<server::Error> for Failure {
                 "name another address with `--listen`; below port 1024 only root listens",
             ),
             server::Error::Tls(_) => Self::new(Kind::Usage, error, "see `kubegrant serve --help`"),
+            server::Error::Issuers(_) => {
+                Self::new(Kind::Usage, error, "name a PEM file with `--oidc-ca-file`")
+            }
         }
     }
 }

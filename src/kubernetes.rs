@@ -10,6 +10,7 @@ pub(crate) mod exec;
 pub(crate) mod foreign;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+pub(crate) mod https;
 pub(crate) mod import;
 pub(crate) mod issuer;
 pub(crate) mod kept;

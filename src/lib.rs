@@ -52,13 +52,14 @@
 //! | `store` | `domain`, `secrets` (only `Sealed`) | opening, network, printing |
 //! | `kubernetes` | `domain`, `secrets` | SQL, printing |
 //! | `provider` | `domain`, `secrets`, `kubernetes` | a token in an error |
+//! | `oidc` | `domain`, `secrets`, `kubernetes` (whom TLS trusts) | an address that a token names |
 //! | `nodes` | `domain`, `env`, `secrets` | a private key on disk or in an argument |
 //! | `config` | `domain`, `env` | |
 //! | `session` | `domain`, `env`, `config`, `secrets`, `store`, `kubernetes`, `artifact` (identities are read as private files are) | decisions |
-//! | `ops` | `domain`, `config`, `session`, `store`, `kubernetes`, `provider`, `nodes`, `secrets`, `artifact` | clap, formats, questions, printing |
+//! | `ops` | `domain`, `config`, `session`, `store`, `kubernetes`, `provider`, `oidc` (what a login is told by), `nodes`, `secrets`, `artifact` | clap, formats, questions, printing |
 //! | `output` | `domain`, `env` | secrets, SQL |
 //! | `api` | nothing | anything but the table |
-//! | `server` | `api`, `domain`, `env`, `secrets`, `artifact` (its certificate), `session` (what all share), `ops` (its desk) | a right, or words about a cluster |
+//! | `server` | `api`, `domain`, `env`, `secrets`, `oidc`, `artifact` (its certificate), `session` (what all share), `ops` (its desk) | a right, or words about a cluster |
 //! | `client` | `api`, `domain`, `env`, `secrets`, `artifact`, `kubernetes` (whom TLS trusts) | the store |
 //! | `error` | `domain`, `config`, `session`, `store`, `kubernetes`, `provider`, `secrets`, `artifact`, `ops`, `output`, `server`, `client` (of all only the errors) | decisions |
 //! | `cli` | `api`, `domain`, `env`, `config`, `session`, `ops`, `server`, `client`, `output`, `error` | `store`, `kubernetes`, `secrets`, `artifact` |
@@ -201,6 +202,7 @@ mod error;
 pub mod fuzzing;
 mod kubernetes;
 mod nodes;
+mod oidc;
 mod ops;
 mod output;
 mod provider;

@@ -27,6 +27,7 @@ mod manager;
 mod obstacle;
 pub(crate) mod offboard;
 pub(crate) mod open;
+pub(crate) mod organization;
 pub(crate) mod project;
 pub(crate) mod provider;
 pub(crate) mod rbac;

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use http_body_util::Full;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+
+use crate::kubernetes::https::{self, Bounds};
 
 /// Where Hetzner's API is, unless `HCLOUD_ENDPOINT` says otherwise (as the hcloud tool has it).
 pub(crate) const HETZNER: &str = "https://api.hetzner.cloud/v1";
@@ -114,40 +113,20 @@ pub(crate) async fn hetzner(endpoint: &str, token: &SecretString) -> Result<Proj
             http::header::USER_AGENT,
             concat!("kubegrant/", env!("CARGO_PKG_VERSION")),
         )
-        .body(Empty::<bytes::Bytes>::new())
+        .body(Full::default())
         .map_err(|_| Error::Token)?;
     let unreachable = |reason: String| Error::Unreachable {
         endpoint: endpoint.to_owned(),
         reason: crate::domain::text::clean(&reason),
     };
-    let tls = crate::kubernetes::tls::config(endpoint, None, None)
-        .map_err(|error| unreachable(error.to_string()))?;
-    let mut connector = HttpConnector::new();
-    connector.enforce_http(false);
-    let connector = hyper_rustls::HttpsConnectorBuilder::new()
-        .with_tls_config(tls)
-        .https_or_http()
-        .enable_http1()
-        .wrap_connector(connector);
-    let client: Client<_, Empty<bytes::Bytes>> =
-        Client::builder(TokioExecutor::new()).build(connector);
-    let asked = tokio::time::timeout(ANSWER_MAX, async {
-        let answer = client
-            .request(request)
-            .await
-            .map_err(|error| unreachable(crate::domain::text::chain(&error)))?;
-        let status = answer.status();
-        let body = Limited::new(answer.into_body(), BODY_BYTES_MAX)
-            .collect()
-            .await
-            .map_err(|error| unreachable(error.to_string()))?
-            .to_bytes();
-        Ok::<_, Error>((status, body))
-    });
-    let (status, body) = asked
-        .await
-        .map_err(|_| unreachable("no answer in 15 seconds".to_owned()))??;
-    judge(endpoint, status.as_u16(), &body)
+    let client = https::client(endpoint, None).map_err(|error| unreachable(error.to_string()))?;
+    let bounds = Bounds {
+        answer_max: ANSWER_MAX,
+        bytes_max: BODY_BYTES_MAX,
+    };
+    let asked = https::ask(&client, request, bounds).await;
+    let (status, body) = asked.map_err(|error| unreachable(error.to_string()))?;
+    judge(endpoint, status, &body)
 }
 
 fn judge(endpoint: &str, status: u16, body: &[u8]) -> Result<Project, Error> {

@@ -22,8 +22,11 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use crate::api::{Answer, Route, Terminal};
+use crate::domain::login::Way;
 use crate::env::{Host, Interrupt};
+use crate::oidc::Issuers;
 use crate::ops::login::Desk;
+use crate::secrets::SecretString;
 use crate::session::App;
 
 pub(crate) use accept::serve;
@@ -45,6 +48,8 @@ pub(crate) struct Call {
     pub(crate) fields: serde_json::Map<String, serde_json::Value>,
     /// Who asks.
     pub(crate) user: String,
+    /// How they came, if they did.
+    pub(crate) way: Option<Way>,
     /// The shape of the data, as `--output` has it.
     pub(crate) format: String,
     /// On what it will be read.
@@ -53,6 +58,17 @@ pub(crate) struct Call {
 
 /// Carries a command out.
 pub(crate) type Run = Arc<dyn Fn(&Host, &Call) -> Answer + Send + Sync>;
+
+/// Makes true what was decided, on all clusters with self-service; gives the exit code, and what is to be said.
+pub(crate) type Reconcile = Arc<dyn Fn(&Host) -> (u8, String) + Send + Sync>;
+
+/// Something that is done again and again.
+pub(crate) struct Timer {
+    /// How long after it was done.
+    pub(crate) every: Duration,
+    /// What.
+    pub(crate) run: Reconcile,
+}
 
 /// Says a line about what goes on, for whoever watches the server.
 pub(crate) type Log = Arc<dyn Fn(&str) + Send + Sync>;
@@ -69,6 +85,26 @@ pub(crate) struct Options {
     pub(crate) trusted_proxies: Vec<std::net::IpAddr>,
     /// Where it says how it is.
     pub(crate) metrics: Option<SocketAddr>,
+    /// How often it makes true what was decided.
+    pub(crate) reconcile: Option<Timer>,
+}
+
+/// How a server asks OpenID issuers.
+pub(crate) struct Oidc {
+    issuers: Issuers,
+    client_secret: Option<SecretString>,
+}
+
+impl Oidc {
+    /// Trusts these authorities, in PEM, in the place of the system's; proves itself with this secret.
+    pub(crate) fn new(ca: Option<&[u8]>, secret: Option<&[u8]>) -> Result<Self, Error> {
+        let ca = ca.map(String::from_utf8_lossy);
+        let text = |bytes: &[u8]| SecretString::from(String::from_utf8_lossy(bytes).trim());
+        Ok(Self {
+            issuers: Issuers::new(ca.as_deref())?,
+            client_secret: secret.map(text),
+        })
+    }
 }
 
 /// Why a server cannot be put up.
@@ -86,6 +122,9 @@ pub(crate) enum Error {
     /// The certificate cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The authorities for OpenID issuers cannot be used.
+    #[error("the authorities for OpenID issuers cannot be used")]
+    Issuers(#[from] crate::oidc::Error),
 }
 
 /// What all requests share.
@@ -102,6 +141,10 @@ pub(crate) struct Hall {
     pub(crate) log: Log,
     /// Raised when the server is to stop.
     pub(crate) interrupt: Interrupt,
+    /// The OpenID issuers that it asks.
+    issuers: Issuers,
+    /// What proves it to the organization's.
+    client_secret: Option<SecretString>,
     turns: Semaphore,
     limits: limits::Limits,
     counts: metrics::Counts,
@@ -117,6 +160,7 @@ impl Hall {
         host: Host,
         (run, log): (Run, Log),
         interrupt: Interrupt,
+        oidc: Oidc,
     ) -> Self {
         Self {
             desk,
@@ -125,6 +169,8 @@ impl Hall {
             run,
             log,
             interrupt,
+            issuers: oidc.issuers,
+            client_secret: oidc.client_secret,
             turns: Semaphore::new(AT_ONCE),
             limits: limits::Limits::default(),
             counts: metrics::Counts::default(),

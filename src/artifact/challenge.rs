@@ -14,6 +14,17 @@ const FIRST_LINE: &str = "kubegrant login 1";
 /// The longest that is read, in bytes.
 const BYTES_MAX: usize = 16 * 1024;
 
+/// The namespace of a signature that logs somebody in at a server (PROTOCOL.sshsig): it is good for nothing else.
+pub(crate) fn namespace(origin: &str) -> String {
+    let host = origin.trim_start_matches("https://");
+    format!("kubegrant-login@{host}")
+}
+
+/// What a key signs to log in at a server that asks this.
+pub(crate) fn signed_text(origin: &str, asked: &str) -> String {
+    format!("{FIRST_LINE}\n{origin}\n{asked}\n")
+}
+
 /// What is sealed.
 pub(crate) struct Challenge {
     /// The address of the server, `https://host[:port]`.

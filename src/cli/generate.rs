@@ -72,6 +72,11 @@ pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
         "KUBEGRANT_HOST",
         "Which server to ask, where there is no store and several are known.",
     ),
+    ("SSH_AUTH_SOCK", "The SSH agent, for `login --agent`."),
+    (
+        "KUBEGRANT_ID_TOKEN, KUBEGRANT_ID_TOKEN_FILE",
+        "The ID token of a CI job, or the file with it, for `login --job`; GitHub's jobs need neither.",
+    ),
     (
         "KUBECONFIG",
         "Where `cluster add` and `cluster relink` look for kubeconfigs: a list, as kubectl has it.",

@@ -6,25 +6,30 @@ use super::context::Context;
 use super::serve::origin;
 use super::views::login::LoginView;
 use super::{Cli, remote};
-use crate::client::{Hosts, Http, Known, Link};
+use crate::client::{self, Agent, Hosts, Http, Known, Link, Proof, Way};
 use crate::domain::Timestamp;
+use crate::domain::name::UserName;
 use crate::env::Env;
 use crate::error::{Failure, Kind};
 use crate::output::Output;
+use crate::session::Session;
 
 /// The largest certificate file that is read, in bytes.
 const CA_BYTES_MAX: usize = 1024 * 1024;
 
-/// Log in to `kubegrant serve` with your key, and use it from here on where there is no store
+/// Log in to `kubegrant serve`, and use it from here on where there is no store
 ///
-/// Your key proves who you are: nothing secret is sent, and no password is needed. Commands on a machine without a
-/// store go to the server then; with several, `--host` says which. The session ends after 12 hours, or 30 minutes
-/// without a command; the next command begins another.
+/// Your key proves who you are: nothing secret is sent, and no password is needed. Without a key of your own, `--oidc`
+/// has the organization's OpenID issuer say who you are, and `--job` the CI whose job this is. Commands on a machine
+/// without a store go to the server then; with several, `--host` says which. The session ends after 12 hours (of a
+/// job after one), or 30 minutes without a command; with a key the next command begins another.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "Examples:\n  \
     kubegrant login https://kg.example.net\n  \
     kubegrant login https://kg.example.net --ca-file serve.crt\n  \
-    kubegrant kubeconfig download prod --merge")]
+    kubegrant login https://kg.example.net --agent\n  \
+    kubegrant login https://kg.example.net --oidc\n  \
+    kubegrant login https://kg.example.net --job && kubegrant kubeconfig download prod")]
 pub(crate) struct LoginArgs {
     /// The server's address
     #[arg(value_name = "URL", value_parser = origin)]
@@ -33,6 +38,21 @@ pub(crate) struct LoginArgs {
     /// organization's CA
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
+    /// With an ssh-ed25519 key in your SSH agent, which signs: one of hardware too. Files come over TLS, not sealed
+    #[arg(long, conflicts_with_all = ["oidc", "job"])]
+    agent: bool,
+    /// Which of the agent's keys: the file of its public half
+    #[arg(long, value_name = "FILE", requires = "agent")]
+    agent_key: Option<PathBuf>,
+    /// With the organization's OpenID issuer, in a browser anywhere
+    #[arg(long, conflicts_with = "job")]
+    oidc: bool,
+    /// As the CI job that this is, with the ID token that its CI makes: of GitHub, or in `KUBEGRANT_ID_TOKEN`
+    #[arg(long, conflicts_with = "browser")]
+    job: bool,
+    /// As this user, where the job may be several's
+    #[arg(long, value_name = "NAME", requires = "job")]
+    user: Option<UserName>,
     /// Show an address that opens the page in a browser as you, once, within a minute
     #[arg(long)]
     browser: bool,
@@ -45,6 +65,66 @@ pub(crate) struct LogoutArgs {
     /// The server's address; where you know one alone, that one
     #[arg(value_name = "URL", value_parser = origin)]
     url: Option<String>,
+}
+
+impl LoginArgs {
+    /// How whoever logs in proves who they are, from now on.
+    async fn way(&self, session: &Session) -> Result<Way, Failure> {
+        if self.oidc {
+            return Ok(Way::Oidc);
+        }
+        if self.job {
+            let user = self.user.as_ref().map(ToString::to_string);
+            return Ok(Way::Job { user });
+        }
+        if !self.agent {
+            return Ok(Way::Key);
+        }
+        let key = match &self.agent_key {
+            Some(path) => crate::ops::user::read_key(session, path)?,
+            None => agent(session)?
+                .only_key()
+                .await
+                .map_err(client::Error::from)?,
+        };
+        Ok(Way::Agent(key.to_string()))
+    }
+}
+
+fn agent(session: &Session) -> Result<Agent, Failure> {
+    let socket = session.workspace.env.path_variable("SSH_AUTH_SOCK");
+    Ok(Agent::at(socket).map_err(client::Error::from)?)
+}
+
+/// What proves who somebody is who logs in this way. The issuer's word is not to be had in the middle of a command.
+pub(super) fn proof<'a>(session: &'a Session, way: &Way) -> Result<Proof<'a>, Failure> {
+    Ok(match way {
+        Way::Key => Proof::Key(session.identity().map_err(without_key)?),
+        Way::Agent(key) => {
+            let key = key.parse().map_err(|_| {
+                let hint = "log in again: `kubegrant login URL --agent`";
+                Failure::description(Kind::Usage, "`hosts.toml` names a key that is none", hint)
+            })?;
+            Proof::Agent(agent(session)?, Box::new(key))
+        }
+        Way::Oidc => Proof::Oidc(None),
+        Way::Job { user } => Proof::Job(user.clone()),
+    })
+}
+
+/// What helps somebody who has no key.
+fn without_key(error: crate::session::Error) -> Failure {
+    let mut failure = Failure::from(crate::ops::Error::from(error));
+    if failure.kind == Kind::Denied {
+        failure.hints = vec![
+            "name your key with `--identity ~/.ssh/id_ed25519` or KUBEGRANT_IDENTITY_FILE; make one with \
+             `ssh-keygen -t ed25519`, and give its public half to an organization owner or admin"
+                .to_owned(),
+            "without a key, `kubegrant login URL --oidc` asks your organization's OpenID issuer, if it has one"
+                .to_owned(),
+        ];
+    }
+    failure
 }
 
 fn no_place() -> Failure {
@@ -79,33 +159,29 @@ pub(super) fn log_in(
         ca,
         user: before.user,
         installation: before.installation,
+        way: before.way,
     };
-    session.identity().map_err(|error| {
-        let mut failure = Failure::from(crate::ops::Error::from(error));
-        if failure.kind == Kind::Denied {
-            failure.hints = vec![
-                "name your key with `--identity ~/.ssh/id_ed25519` or KUBEGRANT_IDENTITY_FILE; make one with \
-                 `ssh-keygen -t ed25519`, and give its public half to an organization owner or admin"
-                    .to_owned(),
-            ];
-        }
-        failure
-    })?;
+    let say = context.output.sayer();
     let work = async {
-        let identity = session.identity()?;
-        let link = Link::begin(&session.workspace.env, identity, &args.url, &known).await?;
+        let way = args.way(&session).await?;
+        let proof = match proof(&session, &way)? {
+            Proof::Oidc(_) => Proof::Oidc(Some(&say)),
+            other => other,
+        };
+        let link = Link::begin(&session.workspace.env, &proof, &args.url, &known).await?;
         let page = if args.browser {
             Some(link.page().await?)
         } else {
             None
         };
-        Ok::<_, Failure>((link, page))
+        Ok::<_, Failure>((link, page, way))
     };
-    let (link, page) = super::finished(&interrupt, work)?;
+    let (link, page, way) = super::finished(&interrupt, work)?;
     let user = link.user().to_owned();
     let known = Known {
         user: user.clone(),
         installation: link.installation().to_owned(),
+        way,
         ..known
     };
     hosts.insert(args.url.clone(), known);
@@ -145,9 +221,9 @@ pub(super) fn log_out(
         return Err(Failure::description(Kind::NotFound, &what, ""));
     };
     let work = async {
-        let identity = session.identity()?;
+        let proof = proof(&session, &known.way)?;
         let http = Http::new(&url, &known)?;
-        let ended = Link::end(&session.workspace.env, &http, identity).await;
+        let ended = Link::end(&session.workspace.env, &http, &proof).await;
         Ok::<_, Failure>(ended.err())
     };
     let failed = super::finished(&interrupt, work)?;

@@ -71,12 +71,12 @@ fn paths() -> Value {
             "summary": summary,
             "responses": responses(),
         });
-        if properties.is_empty() {
-            put(path, Method::Post, operation);
-            continue;
+        if path.starts_with("/login") {
+            operation["security"] = json!([]);
         }
-        operation["security"] = json!([]);
-        operation["requestBody"] = body;
+        if !properties.is_empty() {
+            operation["requestBody"] = body;
+        }
         put(path, Method::Post, operation);
     }
     for route in ROUTES {
@@ -88,12 +88,27 @@ fn paths() -> Value {
 }
 
 /// How a session begins and ends: each path, what it is for, and what it needs.
-const LOGIN: [(&str, &str, &[&str]); 4] = [
+const LOGIN: [(&str, &str, &[&str]); 7] = [
     ("/login/challenge", "Ask for a question to a key", &["key"]),
     (
         "/login",
         "Begin a session with the answer of a key",
-        &["key", "id", "until", "answer"],
+        &["key", "id", "until"],
+    ),
+    (
+        "/login/device",
+        "Begin a login at the organization's OpenID issuer: what a person does in a browser (RFC 8628)",
+        &[],
+    ),
+    (
+        "/login/device/agreed",
+        "Begin a session once a person agreed there; 202 until they did",
+        &["device_code"],
+    ),
+    (
+        "/login/token",
+        "Begin a session with the ID token of a CI job",
+        &["token"],
     ),
     ("/logout", "End one's own session", &[]),
     ("/browser", "Get an address that opens the page, once", &[]),

@@ -11,7 +11,7 @@ use super::relay::{self, Relayed};
 use super::views::kubeconfig::{DownloadView, RotateView};
 use super::{Cli, Command, confirm};
 use crate::api::{Answer, Terminal};
-use crate::client::{Hosts, HostsError, Known, Link, Request};
+use crate::client::{Hosts, HostsError, Known, Link, Proof, Request};
 use crate::config::Config;
 use crate::domain::account_name;
 use crate::domain::name::ClusterName;
@@ -143,15 +143,13 @@ pub(super) fn run(
         _ => None,
     };
     let mut context = Context::new(&session, output, yes);
+    let proof = super::login::proof(&session, &server.known.way)?;
     let work = async {
-        let link = Link::open(
-            &session.workspace.env,
-            session.identity()?,
-            &server.origin,
-            &server.known,
-        );
+        let env = &session.workspace.env;
+        let link = Link::open(env, &proof, &server.origin, &server.known);
         let asking = Asking {
             link: link.await?,
+            proof: &proof,
             relayed,
             format,
             quiet,
@@ -189,14 +187,15 @@ fn goes(command: KubeconfigCommand) -> Result<Option<Goes>, Failure> {
     }
 }
 
-struct Asking {
+struct Asking<'a> {
     link: Link,
+    proof: &'a Proof<'a>,
     relayed: Relayed,
     format: String,
     quiet: bool,
 }
 
-impl Asking {
+impl Asking<'_> {
     fn request(&self, format: &str, context: &Context<'_>) -> Request {
         Request {
             route: self.relayed.route,
@@ -211,8 +210,8 @@ impl Asking {
     }
 
     async fn call(&mut self, request: &Request, context: &Context<'_>) -> Result<Answer, Failure> {
-        let (env, identity) = (&context.session.workspace.env, context.session.identity()?);
-        Ok(self.link.call(env, identity, request).await?)
+        let env = &context.session.workspace.env;
+        Ok(self.link.call(env, self.proof, request).await?)
     }
 
     /// Asks, and asks the person what the command would.

@@ -4,18 +4,24 @@ use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::context::Context;
+use super::duration;
 use super::relay;
 use super::run_over;
 use crate::api::Answer;
 use crate::config::IdentitySource;
+use crate::domain::login::Way;
 use crate::domain::text::chain;
-use crate::env::Host;
+use crate::env::{Host, Reader};
 use crate::error::{Failure, Kind};
 use crate::ops::login::Desk;
-use crate::server::{self, Call, Certificate, Hall, Log, Options, Run};
+use crate::server::{self, Call, Certificate, Hall, Log, Oidc, Options, Run, Timer};
 use crate::session::App;
+
+/// The largest file about OpenID issuers that is read, in bytes.
+const OIDC_BYTES_MAX: usize = 1024 * 1024;
 
 /// Let developers serve themselves: an API over HTTPS, beside the store
 ///
@@ -32,7 +38,7 @@ use crate::session::App;
     kubegrant user add desk --role server --key desk.pub\n  \
     kubegrant cluster set prod --self-service on\n  \
     kubegrant serve --identity desk --listen 0.0.0.0:8443 --public-url https://kg.example.net \
-    --tls-cert tls.crt --tls-key tls.key\n  \
+    --tls-cert tls.crt --tls-key tls.key --reconcile-every 1m\n  \
     kubegrant serve --identity desk --listen 127.0.0.1:8080 --public-url https://kg.example.net \
     --behind-proxy --trusted-proxy 127.0.0.1")]
 pub(crate) struct ServeArgs {
@@ -57,6 +63,15 @@ pub(crate) struct ServeArgs {
     /// Believe a proxy at this address from where requests come (X-Forwarded-For); may be repeated
     #[arg(long, value_name = "ADDRESS", requires = "behind_proxy")]
     trusted_proxy: Vec<IpAddr>,
+    /// What proves this server to the OpenID issuer of the organization (`organization set-oidc`), in a file
+    #[arg(long, value_name = "FILE")]
+    oidc_client_secret_file: Option<PathBuf>,
+    /// Trust these authorities for OpenID issuers, in the place of the system's
+    #[arg(long, value_name = "FILE")]
+    oidc_ca_file: Option<PathBuf>,
+    /// Run `reconcile` so often, on clusters with self-service: grants end by themselves then
+    #[arg(long, value_name = "DURATION", value_parser = every)]
+    reconcile_every: Option<Duration>,
     /// Where to answer /healthz, /readyz and /metrics, without TLS: an address of this machine
     #[arg(long, value_name = "ADDRESS:PORT")]
     metrics_listen: Option<SocketAddr>,
@@ -138,6 +153,21 @@ impl ServeArgs {
     }
 }
 
+impl ServeArgs {
+    /// How OpenID issuers are asked.
+    fn oidc(&self, context: &Context<'_>) -> Result<Oidc, Failure> {
+        let workspace = &context.session.workspace;
+        let ca = self.oidc_ca_file.as_ref();
+        let ca = ca.map(|path| workspace.read_given(path, OIDC_BYTES_MAX));
+        let ca = ca.transpose().map_err(crate::ops::Error::from)?;
+        let secret = self.oidc_client_secret_file.as_ref();
+        let secret = secret.map(|path| workspace.read_given_private(path, OIDC_BYTES_MAX));
+        let secret = secret.transpose().map_err(crate::ops::Error::from)?;
+        let ca = ca.as_ref().map(|given| given.bytes.as_slice());
+        Ok(Oidc::new(ca, secret.as_ref().map(|it| it.as_slice()))?)
+    }
+}
+
 pub(crate) async fn run(args: ServeArgs, context: &mut Context<'_>) -> Result<(), Failure> {
     let certificate = args.certificate(context)?;
     if args.metrics_listen.is_some_and(|it| !it.ip().is_loopback()) {
@@ -154,9 +184,14 @@ pub(crate) async fn run(args: ServeArgs, context: &mut Context<'_>) -> Result<()
         certificate,
         trusted_proxies: args.trusted_proxy.clone(),
         metrics: args.metrics_listen,
+        reconcile: args.reconcile_every.map(|every| Timer {
+            every,
+            run: reconciler(session.app(), &session.config),
+        }),
     };
     let say = context.output.sayer();
     let log: Log = Arc::new(move |line: &str| say(line));
+    let oidc = args.oidc(context)?;
     let env = &session.workspace.env;
     if let Some(Certificate::SelfSigned { folder, host }) = &options.certificate {
         let place = folder.join(format!("serve-{host}.crt"));
@@ -173,10 +208,43 @@ pub(crate) async fn run(args: ServeArgs, context: &mut Context<'_>) -> Result<()
         Host::of(env),
         (runner, log),
         env.interrupt.clone(),
+        oidc,
     );
     server::serve(Arc::new(hall), &options).await?;
     context.output.status("Stopped.");
     Ok(())
+}
+
+/// How often something is done: not oftener than each second.
+fn every(text: &str) -> Result<Duration, String> {
+    let every = duration::parse(text).map_err(|error| error.to_string())?;
+    let every = every.to_std().map_err(|error| error.to_string())?;
+    if every < Duration::from_secs(1) {
+        return Err("at least 1s: each asks every cluster".to_owned());
+    }
+    Ok(every)
+}
+
+/// Reconciles as the server itself would; says what it did.
+fn reconciler(app: Arc<App>, config: &crate::config::Config) -> server::Reconcile {
+    let own = own(config);
+    Arc::new(move |host: &Host| {
+        let (env, said) = host.env(Reader::default());
+        let line = ["kubegrant", "reconcile", "--quiet"].map(OsString::from);
+        let line: Vec<OsString> = line.into_iter().chain(own.iter().cloned()).collect();
+        let exit = run_over(Some(&app), &line, env);
+        let words = String::from_utf8_lossy(&said.take_stderr()).into_owned();
+        (exit, words)
+    })
+}
+
+/// What every command line of this process names: its store, and its identity.
+fn own(config: &crate::config::Config) -> Vec<OsString> {
+    let mut own = vec![joined("--store=", config.store.as_os_str())];
+    if let IdentitySource::File(path) = &config.identity {
+        own.push(joined("--identity=", path.as_os_str()));
+    }
+    own
 }
 
 /// Carries commands out as this process would: with its store and its identity.
@@ -185,10 +253,7 @@ fn runner(app: Arc<App>, config: &crate::config::Config) -> Run {
     if let IdentitySource::File(path) = &config.identity {
         places.push((path.display().to_string(), "identity"));
     }
-    let mut own = vec![joined("--store=", config.store.as_os_str())];
-    if let IdentitySource::File(path) = &config.identity {
-        own.push(joined("--identity=", path.as_os_str()));
-    }
+    let own = own(config);
     Arc::new(move |host: &Host, call: &Call| {
         let args = match relay::to_args(call.route, &call.fields) {
             Ok(args) => args,
@@ -219,7 +284,10 @@ fn runner(app: Arc<App>, config: &crate::config::Config) -> Run {
             .chain(quiet)
             .map(OsString::from);
         let line: Vec<OsString> = ours.chain(own.iter().cloned()).chain(args).collect();
-        let (env, said) = host.env(call.terminal.columns);
+        let (env, said) = host.env(Reader {
+            columns: call.terminal.columns,
+            opens_nothing: call.way == Some(Way::Signature),
+        });
         let exit = run_over(Some(&app), &line, env);
         // Where things are on this machine is nobody's matter who is not here.
         let text = |bytes: &[u8]| {

@@ -5,7 +5,9 @@ mod disable;
 mod enable;
 mod list;
 mod offboard;
+mod oidc;
 mod set_key;
+mod set_oidc;
 mod set_role;
 mod show;
 
@@ -19,6 +21,7 @@ pub(crate) enum UserCommand {
     Show(show::UserShowArgs),
     SetRole(set_role::UserSetRoleArgs),
     SetKey(set_key::UserSetKeyArgs),
+    SetOidc(set_oidc::UserSetOidcArgs),
     Disable(disable::UserDisableArgs),
     Enable(enable::UserEnableArgs),
     Offboard(offboard::UserOffboardArgs),
@@ -31,6 +34,7 @@ pub(crate) async fn run(command: UserCommand, context: &mut Context<'_>) -> Resu
         UserCommand::Show(args) => show::run(&args, context),
         UserCommand::SetRole(args) => set_role::run(args, context).await,
         UserCommand::SetKey(args) => set_key::run(args, context).await,
+        UserCommand::SetOidc(args) => set_oidc::run(args, context).await,
         UserCommand::Disable(args) => disable::run(args, context).await,
         UserCommand::Enable(args) => enable::run(args, context).await,
         UserCommand::Offboard(args) => Box::pin(offboard::run(args, context)).await,

@@ -43,6 +43,7 @@ pub(crate) mod lifecycle;
 pub(crate) mod login;
 pub(crate) mod offboard;
 pub(crate) mod open;
+pub(crate) mod organization;
 pub(crate) mod plan;
 pub(crate) mod project;
 pub(crate) mod provider;

@@ -12,6 +12,31 @@ use crate::artifact::file::{
 /// The largest file that is read, in bytes.
 const BYTES_MAX: usize = 1024 * 1024;
 
+/// How somebody logs in at a server.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Way {
+    /// With the key that is their identity.
+    #[default]
+    Key,
+    /// With this key, in an SSH agent.
+    Agent(String),
+    /// With the word of the organization's OpenID issuer.
+    Oidc,
+    /// With the token of a CI job: of this user, where it may be several's.
+    Job {
+        /// Whose.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<String>,
+    },
+}
+
+impl Way {
+    fn is_key(&self) -> bool {
+        *self == Self::Key
+    }
+}
+
 /// One server that somebody knows.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Known {
@@ -23,6 +48,9 @@ pub(crate) struct Known {
     /// What proves the server, in PEM; nothing where the system knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) ca: Option<String>,
+    /// How they log in.
+    #[serde(default, skip_serializing_if = "Way::is_key")]
+    pub(crate) way: Way,
 }
 
 /// All of them, by their addresses.

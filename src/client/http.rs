@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use http_body_util::Full;
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,17 +11,19 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::Known;
+use super::agent::AgentError;
+use super::job::JobError;
 use crate::api::{Method, ROOT};
 use crate::artifact::challenge::ChallengeError;
-use crate::domain::text::{chain, clean};
+use crate::domain::text::clean;
+use crate::kubernetes::https::{self, AskError, Bounds, HttpsClient};
 use crate::secrets::SecretString;
 
-/// The largest answer that is read, in bytes.
-const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// How long a connection may take to come about.
-const CONNECT_MAX: Duration = Duration::from_secs(15);
-/// How long an answer may take: longer than a command on a cluster that does not answer.
-const ANSWER_MAX: Duration = Duration::from_mins(3);
+/// How much is waited for and read: longer than a command on a cluster that does not answer.
+const BOUNDS: Bounds = Bounds {
+    answer_max: Duration::from_mins(3),
+    bytes_max: 64 * 1024 * 1024,
+};
 
 /// Why a server gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -71,39 +70,73 @@ pub(crate) enum Error {
         /// What would help.
         hints: Vec<String>,
     },
+    /// The session is over, and only a person begins another.
+    #[error("nobody is logged in at {origin} any more")]
+    Over {
+        /// Where.
+        origin: String,
+        /// The command that begins another.
+        login: String,
+    },
+    /// The SSH agent.
+    #[error(transparent)]
+    Agent(#[from] AgentError),
+    /// The token of a CI job.
+    #[error(transparent)]
+    Job(#[from] JobError),
     /// Its question to the key is not answered.
     #[error(transparent)]
     Challenge(#[from] ChallengeError),
 }
 
-type Connector = hyper_rustls::HttpsConnector<HttpConnector>;
-
 /// One server.
 pub(crate) struct Http {
     origin: String,
-    client: Client<Connector, Full<Bytes>>,
+    client: HttpsClient,
 }
 
 impl Http {
     /// Gets ready to ask a server; nothing is sent yet.
     pub(crate) fn new(origin: &str, known: &Known) -> Result<Self, Error> {
-        let tls = crate::kubernetes::tls::config(origin, known.ca.as_deref(), None);
-        let tls = tls.map_err(|error| Error::Authority {
+        let client = https::client(origin, known.ca.as_deref());
+        let client = client.map_err(|error| Error::Authority {
             origin: origin.to_owned(),
             reason: error.to_string(),
         })?;
-        let mut connector = HttpConnector::new();
-        connector.enforce_http(false);
-        connector.set_connect_timeout(Some(CONNECT_MAX));
-        let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_only()
-            .enable_http1()
-            .wrap_connector(connector);
         Ok(Self {
             origin: origin.to_owned(),
-            client: Client::builder(TokioExecutor::new()).build(connector),
+            client,
         })
+    }
+
+    /// Asks another one for a document, which it gives to whoever has this token.
+    pub(super) async fn fetch(
+        url: &str,
+        token: &SecretString,
+    ) -> Result<(u16, Zeroizing<Vec<u8>>), Error> {
+        let unreachable = |reason: String| Error::Unreachable {
+            origin: clean(url),
+            reason: clean(&reason),
+        };
+        let uri: http::Uri = url
+            .parse()
+            .map_err(|_| unreachable("it is no address".to_owned()))?;
+        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+        let address: Option<std::net::IpAddr> = host.parse().ok();
+        let is_here = address.is_some_and(|it| it.is_loopback());
+        if uri.scheme_str() != Some("https") && !is_here {
+            return Err(unreachable("it is no https address".to_owned()));
+        }
+        let request = http::Request::get(uri)
+            .header(
+                http::header::AUTHORIZATION,
+                bearer(token).map_err(unreachable)?,
+            )
+            .body(Full::default())
+            .map_err(|error| unreachable(error.to_string()))?;
+        let client = https::client(url, None).map_err(|error| unreachable(error.to_string()))?;
+        let asked = https::ask(&client, request, BOUNDS).await;
+        asked.map_err(|error| unreachable(error.to_string()))
     }
 
     /// Its address.
@@ -145,7 +178,7 @@ impl Http {
         serde_json::from_slice(bytes).map_err(|_| self.refused(status, bytes))
     }
 
-    fn refused(&self, status: u16, bytes: &[u8]) -> Error {
+    pub(super) fn refused(&self, status: u16, bytes: &[u8]) -> Error {
         let document: Value = serde_json::from_slice(bytes).unwrap_or_default();
         let (what, exit) = (document["error"].as_str(), document["exit"].as_u64());
         let (Some(what), Some(exit)) = (what, exit.and_then(|it| u8::try_from(it).ok())) else {
@@ -186,10 +219,7 @@ impl Http {
             request = request.header(*name, *value);
         }
         if let Some(token) = token {
-            let bearer = format!("Bearer {}", token.expose_secret());
-            let bearer = http::HeaderValue::try_from(bearer);
-            let mut bearer = bearer.map_err(|error| unreachable(error.to_string()))?;
-            bearer.set_sensitive(true);
+            let bearer = bearer(token).map_err(unreachable)?;
             request = request.header(http::header::AUTHORIZATION, bearer);
         }
         let bytes = match body {
@@ -210,29 +240,20 @@ impl Http {
                 reason: clean(&reason),
             },
         };
-        let asked = async {
-            let answer = self.client.request(request).await;
-            let answer = answer.map_err(|error| {
-                if error.is_connect() {
-                    unreachable(chain(&error))
-                } else {
-                    lost(plain(&error))
-                }
-            })?;
-            let status = answer.status().as_u16();
-            let body = Limited::new(answer.into_body(), BODY_BYTES_MAX).collect();
-            let body = body.await.map_err(|error| lost(error.to_string()))?;
-            Ok((status, Zeroizing::new(body.to_bytes().to_vec())))
-        };
-        let answered = tokio::time::timeout(ANSWER_MAX, asked).await;
-        answered.map_err(|_| lost("no answer in three minutes".to_owned()))?
+        let asked = https::ask(&self.client, request, BOUNDS).await;
+        asked.map_err(|error| match error {
+            AskError::Unreachable(reason) => unreachable(reason),
+            AskError::Lost(reason) => lost(reason),
+            AskError::Late => lost("no answer in three minutes".to_owned()),
+        })
     }
 }
 
-/// The causes of an error, without what a library tells its own users.
-fn plain(error: &(dyn std::error::Error + 'static)) -> String {
-    let text = chain(error);
-    let end = text.find("https://docs.rs").unwrap_or(text.len());
-    let text = text.get(..end).unwrap_or_default();
-    text.trim_end_matches([':', ' ']).to_owned()
+/// What shows a token.
+fn bearer(token: &SecretString) -> Result<http::HeaderValue, String> {
+    let text = Zeroizing::new(format!("Bearer {}", token.expose_secret()));
+    let value = http::HeaderValue::try_from(text.as_str());
+    let mut value = value.map_err(|error| error.to_string())?;
+    value.set_sensitive(true);
+    Ok(value)
 }

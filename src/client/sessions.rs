@@ -38,7 +38,7 @@ impl From<&LoginDone> for Kept {
     }
 }
 
-/// Where the session at a server that was begun with a key is kept.
+/// Where the session at a server that was begun with a proof of this name is kept.
 fn place(env: &Env, origin: &str, key: &str) -> Option<PathBuf> {
     let name = hex(&Sha256::digest(format!("{origin}\n{key}").as_bytes()));
     let mut folders = env.cache_dirs().into_iter();

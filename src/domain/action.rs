@@ -93,6 +93,10 @@ actions! {
     KubeconfigShow = "kubeconfig show",
     /// Say whose a file is.
     KubeconfigWhose = "kubeconfig whose",
+    /// Say whom people log in with.
+    OrganizationSetOidc = "organization set-oidc",
+    /// Show the organization.
+    OrganizationShow = "organization show",
     /// Make somebody a member.
     ProjectAddMember = "project add-member",
     /// Make a project.
@@ -183,6 +187,8 @@ actions! {
     UserOffboard = "user offboard",
     /// Change a user's key.
     UserSetKey = "user set-key",
+    /// Change by which tokens a user logs in.
+    UserSetOidc = "user set-oidc",
     /// Change a user's role.
     UserSetRole = "user set-role",
     /// Show a user.
@@ -192,6 +198,11 @@ actions! {
 }
 
 impl Action {
+    /// Whether a server does it by itself, for nobody: it decides nothing, and makes true what was decided.
+    pub(crate) fn is_servers_own(self) -> bool {
+        matches!(self, Self::Reconcile)
+    }
+
     /// Whether a server may do it for somebody who logged in: what people serve themselves with. It adds no
     /// user, changes no key, role or owner, and touches neither a cluster as a whole nor the store.
     pub(crate) fn is_served(self) -> bool {

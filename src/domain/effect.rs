@@ -10,6 +10,7 @@ use super::binding::{BindingId, Bound};
 use super::cluster::{ClusterId, FormerManager, State};
 use super::credential::{CredentialId, Renews, Subject};
 use super::name::{ClusterName, Email, ProjectName, UserName};
+use super::oidc::{OidcLink, Provider};
 use super::project::{ProjectId, ProjectRole};
 use super::setting::Setting;
 use super::shard::Shard;
@@ -188,6 +189,15 @@ pub(crate) enum Effect {
         /// The new one, in canonical text.
         key: String,
     },
+    /// Changes by which tokens a user logs in.
+    SetOidc {
+        /// Whose.
+        user: UserId,
+        /// By which; none: by none.
+        link: Option<OidcLink>,
+    },
+    /// Changes whom the organization lets people log in with.
+    SetProvider(Option<Provider>),
     /// Changes a user's role in the organization.
     SetRole {
         /// Whose.
@@ -281,6 +291,8 @@ pub(crate) struct NewUser {
     pub(crate) role: Role,
     /// Public key in canonical text.
     pub(crate) key: Option<String>,
+    /// By which tokens they log in.
+    pub(crate) oidc: Option<OidcLink>,
     /// When.
     pub(crate) created_at: Timestamp,
 }
@@ -332,6 +344,8 @@ impl Effect {
             Self::AddCluster(_)
             | Self::AddUser(_)
             | Self::SetKey { .. }
+            | Self::SetOidc { .. }
+            | Self::SetProvider(_)
             | Self::SetRole { .. }
             | Self::SetActive { .. }
             | Self::CreateProject { .. }
@@ -394,6 +408,8 @@ impl Effect {
             Self::SetOwner { .. } => "set-owner",
             Self::AddUser(_) => "add-user",
             Self::SetKey { .. } => "set-key",
+            Self::SetOidc { .. } => "set-oidc",
+            Self::SetProvider(_) => "set-provider",
             Self::SetRole { .. } => "set-role",
             Self::SetActive { .. } => "set-active",
             Self::CreateProject { .. } => "create-project",

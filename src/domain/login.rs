@@ -1,8 +1,11 @@
 //! Sessions at a server: who is logged in, how they came, and until when.
 
+use std::str::FromStr;
+
 use chrono::TimeDelta;
 
 use super::Timestamp;
+use super::oidc::{LinkKind, OidcLink};
 use super::user::{User, UserId};
 
 /// How long a session lives at most.
@@ -12,10 +15,94 @@ pub(crate) const IDLE: TimeDelta = TimeDelta::minutes(30);
 /// How many sessions somebody has at once: the oldest gives way.
 pub(crate) const SESSIONS_MAX: usize = 16;
 
-/// The way of a session that was begun with a key.
-pub(crate) const BY_KEY: &str = "key";
-/// The way of one that such a session opened in a browser.
-pub(crate) const BY_BROWSER: &str = "browser";
+/// How long a session of a CI job lives at most.
+pub(crate) const JOB_LIFE: TimeDelta = TimeDelta::hours(1);
+
+/// How somebody came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// With a key that opened a question.
+    Key,
+    /// With a key that signed one: it may be where nothing can be opened with it, in an agent.
+    Signature,
+    /// In a browser, from a session that was begun with a key.
+    Browser,
+    /// With the word of the organization's OpenID issuer.
+    Oidc,
+    /// The same, in a browser.
+    OidcBrowser,
+    /// With the token of a CI job.
+    Job,
+}
+
+impl Way {
+    /// All ways.
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Key,
+        Self::Signature,
+        Self::Browser,
+        Self::Oidc,
+        Self::OidcBrowser,
+        Self::Job,
+    ];
+
+    /// The word stored and shown.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Signature => "signature",
+            Self::Browser => "browser",
+            Self::Oidc => "oidc",
+            Self::OidcBrowser => "oidc-browser",
+            Self::Job => "job",
+        }
+    }
+
+    /// Whether it is a page's: that opens nothing else, and nothing else opens a page.
+    pub(crate) fn is_page(self) -> bool {
+        matches!(self, Self::Browser | Self::OidcBrowser)
+    }
+
+    /// The way of a page that a session of this way opens, if it may.
+    pub(crate) fn page(self) -> Option<Self> {
+        match self {
+            Self::Key | Self::Signature => Some(Self::Browser),
+            Self::Oidc => Some(Self::OidcBrowser),
+            Self::Browser | Self::OidcBrowser | Self::Job => None,
+        }
+    }
+
+    /// How long such a session lives at most.
+    pub(crate) fn life(self) -> TimeDelta {
+        match self {
+            Self::Job => JOB_LIFE,
+            _ => LIFE,
+        }
+    }
+
+    /// What a session is bound to: it ends when that changes. Nothing where somebody cannot come this way.
+    pub(crate) fn proof(self, user: &User) -> Option<String> {
+        let link = |kind| {
+            let link = user.oidc.as_ref().filter(|it| it.kind == kind);
+            link.map(OidcLink::text)
+        };
+        match self {
+            Self::Key | Self::Signature | Self::Browser => user.key.clone(),
+            Self::Oidc | Self::OidcBrowser => link(LinkKind::Person),
+            Self::Job => link(LinkKind::Job),
+        }
+    }
+}
+
+impl FromStr for Way {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|way| way.as_str() == text)
+            .ok_or_else(|| format!("no way '{}'", text.escape_default()))
+    }
+}
 
 /// A session's row number in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,10 +117,10 @@ pub(crate) struct LoginSession {
     pub(crate) code: String,
     /// Who is logged in.
     pub(crate) user: UserId,
-    /// The key that they had when they logged in: another one ends it.
+    /// What they proved, as [`Way::proof`] has it: another key or link ends it.
     pub(crate) user_key: Option<String>,
-    /// How they came: [`BY_KEY`] or [`BY_BROWSER`].
-    pub(crate) way: String,
+    /// How they came.
+    pub(crate) way: Way,
     /// From which address.
     pub(crate) origin: String,
     /// Since when.
@@ -54,14 +141,15 @@ impl LoginSession {
         let key = self.user_key.as_deref().unwrap_or_default();
         let (from, to) = (self.created_at.timestamp(), self.ends_at.timestamp());
         let parent = self.parent.map(|it| it.0).unwrap_or_default();
-        let (code, user, way) = (&self.code, self.user.0, &self.way);
+        let (code, user, way) = (&self.code, self.user.0, self.way.as_str());
         format!("{code}\n{user}\n{key}\n{way}\n{parent}\n{from}\n{to}")
     }
 
     /// Whether it is still open for whoever it is of, as they are now. A clock that jumps ends it.
     pub(crate) fn is_open(&self, user: &User, now: Timestamp) -> bool {
         let lives = self.created_at <= now && now < self.ends_at.min(self.seen_at + IDLE);
-        lives && user.active && user.key == self.user_key
+        let proof = self.way.proof(user);
+        lives && user.active && proof.is_some() && proof == self.user_key
     }
 }
 
@@ -83,6 +171,7 @@ mod tests {
             role: Role::Developer,
             active: true,
             key: Some("k".to_owned()),
+            oidc: None,
             created_at: at(0),
         };
         let open = LoginSession {
@@ -90,7 +179,7 @@ mod tests {
             code: "c".to_owned(),
             user: user.id,
             user_key: user.key.clone(),
-            way: BY_KEY.to_owned(),
+            way: Way::Key,
             origin: String::new(),
             created_at: at(1_000),
             seen_at: at(40_000),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::effect::Effect;
 use super::name::{ProjectName, UserRef};
+use super::oidc::{OidcLink, Provider};
 use super::project::{ProjectId, ProjectRole};
 use super::refusal::Refusal;
 use super::user::{Role, User, UserId};
@@ -17,6 +18,8 @@ pub(crate) enum Named {
     Number(UserId),
     /// By a public key.
     Key(String),
+    /// By the tokens with which somebody logs in.
+    Oidc(OidcLink),
 }
 
 /// The people whom a change concerns, and what they are in projects: the owners and admins, the servers, all who have
@@ -27,6 +30,8 @@ pub(crate) struct People {
     pub(crate) users: BTreeMap<UserId, User>,
     /// Whom it names; nothing where everybody is here.
     pub(crate) named: Option<Vec<Named>>,
+    /// Whom the organization lets people log in with.
+    pub(crate) provider: Option<Provider>,
     /// The names of all projects, deleted ones too.
     pub(crate) projects: BTreeMap<ProjectId, ProjectName>,
     /// The projects that are in view.
@@ -108,6 +113,16 @@ impl People {
         users.find(|user| user.key.as_deref() == Some(key))
     }
 
+    /// The user who logs in by these very tokens, which the change must have named.
+    pub(crate) fn of_link(&self, link: &OidcLink) -> Option<&User> {
+        debug_assert!(
+            self.has_looked_for(&Named::Oidc(link.clone())),
+            "the tokens were not looked for"
+        );
+        let mut users = self.users.values();
+        users.find(|user| user.oidc.as_ref() == Some(link))
+    }
+
     /// The user of a name or address, or the refusal that there is none.
     pub(crate) fn user(&self, wanted: &UserRef) -> Result<&User, Refusal> {
         let found = self.find(wanted);
@@ -137,6 +152,12 @@ impl People {
                     user.key = Some(key.clone());
                 }
             }
+            Effect::SetOidc { user, link } => {
+                if let Some(user) = self.users.get_mut(user) {
+                    user.oidc.clone_from(link);
+                }
+            }
+            Effect::SetProvider(provider) => self.provider.clone_from(provider),
             Effect::SetRole { user, role } => {
                 if let Some(user) = self.users.get_mut(user) {
                     user.role = *role;

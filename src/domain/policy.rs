@@ -244,6 +244,8 @@ pub(crate) enum OrganizationAction {
     Backup,
     /// Restore the store from a backup, or accept it as it was found.
     Restore,
+    /// Say whom people log in with.
+    SetProvider,
 }
 
 impl OrganizationAction {
@@ -261,6 +263,7 @@ impl OrganizationAction {
             Self::ForgetCluster => "forget a cluster",
             Self::Backup => "make a backup",
             Self::Restore => "restore or accept the store",
+            Self::SetProvider => "say whom people log in with",
         }
     }
 
@@ -519,7 +522,8 @@ pub(crate) fn in_organization(actor: Actor, action: OrganizationAction) -> Resul
         return Err(Denial::Disabled);
     }
     // No admin could help: whoever is refused is told to ask an owner.
-    if matches!(action, A::ForgetCluster | A::Restore) && actor.role != Role::Owner {
+    let is_owners = matches!(action, A::ForgetCluster | A::Restore | A::SetProvider);
+    if is_owners && actor.role != Role::Owner {
         return Err(Denial::OwnersOnly);
     }
     if !actor.role.is_admin() {
@@ -531,6 +535,7 @@ pub(crate) fn in_organization(actor: Actor, action: OrganizationAction) -> Resul
         A::ForgetCluster
         | A::Backup
         | A::Restore
+        | A::SetProvider
         | A::ListUsers
         | A::Team
         | A::RegisterCluster

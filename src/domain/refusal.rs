@@ -99,6 +99,23 @@ pub(crate) enum Refusal {
         /// Who has it.
         user: UserName,
     },
+    /// Another user logs in by these tokens.
+    #[error("'{user}' logs in by these very tokens already")]
+    LinkTaken {
+        /// Who.
+        user: UserName,
+    },
+    /// Nobody was named with whom people log in.
+    #[error("the organization has no OpenID issuer with which people log in")]
+    NoProvider,
+    /// What is a person's is asked for a job, or the reverse.
+    #[error("'{user}' is {}", if *is_job { "a job, whose tokens are told by their claims" } else { "no job" })]
+    OtherKind {
+        /// Whom it is about.
+        user: UserName,
+        /// What they are.
+        is_job: bool,
+    },
     /// There is a cluster of this name.
     #[error("cluster '{0}' exists already")]
     ClusterExists(ClusterName),

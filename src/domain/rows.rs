@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::cluster::{Cluster, ClusterId, State};
 use super::credential::CredentialId;
 use super::effect::{Effect, Facts};
+use super::oidc::Provider;
 use super::people::People;
 use super::policy::Denial;
 use super::project::{Project, ProjectId};
@@ -196,21 +197,8 @@ impl Rows {
                 kept,
                 ..
             } => version(*credential, about(*user, Some(kept.to_string()))),
-            Effect::SetProviderToken { .. }
-            | Effect::RemoveProviderToken { .. }
-            | Effect::BeginDelete { .. }
-            | Effect::RemoveCluster { .. }
-            | Effect::AddCluster(_)
-            | Effect::AddUser(_)
-            | Effect::SetKey { .. }
-            | Effect::SetRole { .. }
-            | Effect::SetActive { .. }
-            | Effect::CreateProject { .. }
-            | Effect::RenameProject { .. }
-            | Effect::DescribeProject { .. }
-            | Effect::RemoveProject { .. }
-            | Effect::PutMember { .. }
-            | Effect::RemoveMember { .. } => facts,
+            // On people and projects, or with nothing to say beside what they are.
+            _ => facts,
         }
     }
 
@@ -252,6 +240,23 @@ impl Rows {
                 ..facts
             },
             Effect::SetKey { user, key } => about(*user, Some(key.clone())),
+            Effect::SetOidc { user, link } => Facts {
+                from: self
+                    .people
+                    .users
+                    .get(user)
+                    .and_then(|it| it.oidc.as_ref())
+                    .map(ToString::to_string),
+                ..about(*user, link.as_ref().map(ToString::to_string))
+            },
+            Effect::SetProvider(provider) => {
+                let name = |it: &Provider| format!("{} as {}", it.issuer, it.client_id);
+                Facts {
+                    from: self.people.provider.as_ref().map(name),
+                    to: provider.as_ref().map(name),
+                    ..facts
+                }
+            }
             Effect::SetRole { user, role } => Facts {
                 from: self.people.users.get(user).map(|it| it.role.to_string()),
                 ..about(*user, Some(role.to_string()))
@@ -292,29 +297,8 @@ impl Rows {
                 project: project(*id),
                 ..about(*user, None)
             },
-            Effect::PutGrant(_)
-            | Effect::RemoveGrant { .. }
-            | Effect::EndVersion { .. }
-            | Effect::BeginVersion { .. }
-            | Effect::MoveToShard { .. }
-            | Effect::Deliver { .. }
-            | Effect::PutBlock { .. }
-            | Effect::LiftBlock { .. }
-            | Effect::Bind(_)
-            | Effect::Unbind { .. }
-            | Effect::SetProtected { .. }
-            | Effect::SetState { .. }
-            | Effect::Set { .. }
-            | Effect::Renew { .. }
-            | Effect::ReplaceManager { .. }
-            | Effect::ReplaceIssuer { .. }
-            | Effect::SetProviderToken { .. }
-            | Effect::RemoveProviderToken { .. }
-            | Effect::SshKey { .. }
-            | Effect::BeginDelete { .. }
-            | Effect::RemoveCluster { .. }
-            | Effect::SetOwner { .. }
-            | Effect::KeepShared { .. } => facts,
+            // On clusters.
+            _ => facts,
         }
     }
 
@@ -400,6 +384,7 @@ impl Rows {
             }
             Effect::AddUser(_) => format!("add user '{user}' as {to}"),
             Effect::SetKey { .. } => format!("make {to} the key of '{user}'"),
+            Effect::SetOidc { .. } | Effect::SetProvider(_) => logging_in(effect, &facts),
             Effect::SetRole { .. } => format!("make '{user}' {to}{instead}"),
             Effect::SetActive { active, .. } => {
                 let verb = if *active { "enable" } else { "disable" };
@@ -420,6 +405,26 @@ impl Rows {
                 format!("{verb} {version}")
             }
         }
+    }
+}
+
+/// What becomes of how people log in.
+fn logging_in(effect: &Effect, facts: &Facts) -> String {
+    let user = facts.user.clone().unwrap_or_default();
+    let instead = facts
+        .from
+        .as_ref()
+        .map(|from| format!(" instead of {from}"));
+    let instead = instead.unwrap_or_default();
+    match (effect, &facts.to) {
+        (Effect::SetOidc { .. }, Some(to)) => {
+            format!("let '{user}' log in by tokens with {to}{instead}")
+        }
+        (Effect::SetOidc { .. }, None) => {
+            format!("let '{user}' log in by no token any more{instead}")
+        }
+        (_, Some(to)) => format!("let people log in at {to}{instead}"),
+        (_, None) => format!("let people log in with their keys alone{instead}"),
     }
 }
 

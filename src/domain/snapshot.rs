@@ -536,6 +536,8 @@ impl ClusterSnapshot {
             | Effect::AddCluster(_)
             | Effect::AddUser(_)
             | Effect::SetKey { .. }
+            | Effect::SetOidc { .. }
+            | Effect::SetProvider(_)
             | Effect::SetRole { .. }
             | Effect::SetActive { .. }
             | Effect::CreateProject { .. }

@@ -109,6 +109,20 @@ pub(crate) fn first_ones(all: &[String]) -> Vec<String> {
     first
 }
 
+/// Spells out what has a meaning in an address or a form (RFC 3986, section 2.3).
+pub(crate) fn percent_encoded(text: &str) -> String {
+    use std::fmt::Write as _;
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            let _written = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
 /// Writes bytes in hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";

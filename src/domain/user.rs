@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use super::Timestamp;
 use super::name::{Email, UserName};
+use super::oidc::OidcLink;
 
 /// A user's row number in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,6 +75,8 @@ pub(crate) struct User {
     pub(crate) active: bool,
     /// The public key that names them and that files are sealed to, in canonical text.
     pub(crate) key: Option<String>,
+    /// By which tokens of an OpenID issuer they log in to a server, if by any.
+    pub(crate) oidc: Option<OidcLink>,
     /// When the user was added.
     pub(crate) created_at: Timestamp,
 }

@@ -41,9 +41,8 @@ impl Host {
         }
     }
 
-    /// Makes the world of one run: nobody types, and what it says is kept. `columns` are those of the
-    /// terminal on which somebody will read the data, if it is one.
-    pub fn env(&self, columns: Option<u16>) -> (Env, Said) {
+    /// Makes the world of one run: nobody types, and what it says is kept.
+    pub fn env(&self, reader: Reader) -> (Env, Said) {
         let said = Said::default();
         let interrupt = Interrupt::default();
         let env = Env {
@@ -51,9 +50,9 @@ impl Host {
             stdout: Box::new(Sink(Arc::clone(&said.stdout))),
             stderr: Box::new(Sink(Arc::clone(&said.stderr))),
             stdin_is_terminal: false,
-            stdout_is_terminal: columns.is_some(),
+            stdout_is_terminal: reader.columns.is_some(),
             stderr_is_terminal: false,
-            terminal_width: columns,
+            terminal_width: reader.columns,
             variables: self.variables.clone(),
             base_dirs: self.base_dirs.clone(),
             current_dir: self.current_dir.clone(),
@@ -67,10 +66,20 @@ impl Host {
             remote: Some(Remote {
                 handed: Arc::clone(&said.handed),
                 question: Arc::clone(&said.question),
+                opens_nothing: reader.opens_nothing,
             }),
         };
         (env, said)
     }
+}
+
+/// Who reads what comes of a run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Reader {
+    /// The columns of the terminal on which they read the data, if it is one.
+    pub columns: Option<u16>,
+    /// Whether their key opens nothing there: it lies where it signs alone.
+    pub opens_nothing: bool,
 }
 
 /// What a run gives somebody at another machine beside its data and its words.
@@ -78,6 +87,7 @@ impl Host {
 pub struct Remote {
     handed: Shared,
     question: Arc<Mutex<Option<String>>>,
+    opens_nothing: bool,
 }
 
 impl std::fmt::Debug for Remote {
@@ -90,6 +100,11 @@ impl Remote {
     /// Hands a file over.
     pub(crate) fn hand_over(&self, bytes: &[u8]) {
         lock(&self.handed).extend_from_slice(bytes);
+    }
+
+    /// Whether nothing can be opened where it goes: it is handed over as it is.
+    pub(crate) fn opens_nothing(&self) -> bool {
+        self.opens_nothing
     }
 
     /// Notes what somebody would have to be asked.

@@ -53,6 +53,20 @@ fn way_out(refusal: &Refusal) -> String {
             format!("run `kubegrant user show {user}`")
         }
         Refusal::KeyTaken { .. } => "every user has a key of their own".to_owned(),
+        Refusal::LinkTaken { user } => {
+            format!("let them log in otherwise first: `kubegrant user set-oidc {user} --none`")
+        }
+        Refusal::NoProvider => {
+            "an owner names it: `kubegrant organization set-oidc --issuer URL --client-id ID`"
+                .to_owned()
+        }
+        Refusal::OtherKind { is_job: true, user } => {
+            format!("run `kubegrant user set-oidc {user} --issuer URL --claim NAME=VALUE`")
+        }
+        Refusal::OtherKind { .. } => {
+            "add another user: `kubegrant user add NAME --job --issuer URL --claim NAME=VALUE`"
+                .to_owned()
+        }
         Refusal::ClusterExists(cluster) => format!(
             "choose another name, or renew its address and pins with `kubegrant cluster relink \
                  {cluster}`"

@@ -254,6 +254,7 @@ fn write(app: &App, tx: &WriteTxn<'_>, wanted: &Init, key: &Recipient) -> Result
         email: wanted.email.clone(),
         role: Role::Owner,
         key: Some(key.to_string()),
+        oidc: None,
         created_at: app.now(),
     };
     store::users::insert(tx, &new)?;

@@ -1,5 +1,9 @@
 //! Logging in to a server, by the key that one has: who it is, for how long, and how it ends.
 
+mod oidc;
+
+pub(crate) use oidc::{Found, Proven, is_issuer_of_jobs, provider};
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -7,12 +11,12 @@ use chrono::TimeDelta;
 
 use super::journal::Journal;
 use super::{Error, Obstacle, find};
-use crate::artifact::challenge::Challenge;
+use crate::artifact::challenge::{self, Challenge};
 use crate::domain::Timestamp;
 use crate::domain::action::Action;
 use crate::domain::audit::Phase;
 use crate::domain::installation::InstallationId;
-use crate::domain::login::{BY_KEY, IDLE, LIFE, LoginSession, SESSIONS_MAX, SessionId};
+use crate::domain::login::{IDLE, LoginSession, SESSIONS_MAX, SessionId, Way};
 use crate::domain::name::UserRef;
 use crate::domain::policy::Denial;
 use crate::domain::sealed::SealedSecret;
@@ -51,6 +55,16 @@ pub(crate) struct Question {
     pub(crate) until: Timestamp,
     /// What only the key opens.
     pub(crate) sealed: Vec<u8>,
+    /// What it may sign instead.
+    pub(crate) text: String,
+}
+
+/// What a key made of a question.
+pub(crate) enum Answered<'a> {
+    /// It opened it.
+    Opened(&'a str),
+    /// It signed it.
+    Signed(&'a str),
 }
 
 /// What begins a session.
@@ -111,7 +125,13 @@ impl Desk {
             what: "the question to a key".to_owned(),
             source,
         })?;
-        Ok(Question { id, until, sealed })
+        let text = self.to_be_signed((&id, until), key);
+        Ok(Question {
+            id,
+            until,
+            sealed,
+            text,
+        })
     }
 
     /// Whether a question was answered by whoever has the key, in time, and never before.
@@ -120,16 +140,31 @@ impl Desk {
         app: &App,
         key: &Recipient,
         (id, until): (&str, Timestamp),
-        answer: &str,
+        answer: &Answered<'_>,
     ) -> bool {
         let now = app.now();
         let in_time = now < until && until <= now + ANSWER_MAX;
-        if !in_time || !self.challenge(id, key, until).is_answer(id, answer) {
+        let is_theirs = match answer {
+            Answered::Opened(answer) => self.challenge(id, key, until).is_answer(id, answer),
+            Answered::Signed(signature) => {
+                let asked = self.to_be_signed((id, until), key);
+                let text = challenge::signed_text(&self.origin, &asked);
+                key.has_signed(&challenge::namespace(&self.origin), &text, signature)
+            }
+        };
+        if !in_time || !is_theirs {
             return false;
         }
         let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
         answered.retain(|_, until| now < *until);
         answered.len() < ANSWERS_MAX && answered.insert(id.to_owned(), until).is_none()
+    }
+
+    /// What a key may sign that opens nothing: no other process makes it, and for another question it is another.
+    fn to_be_signed(&self, (id, until): (&str, Timestamp), key: &Recipient) -> String {
+        let until = until.timestamp();
+        self.key
+            .tag(&format!("signed\n{}\n{id}\n{key}\n{until}", self.process))
     }
 
     fn challenge(&self, id: &str, key: &Recipient, until: Timestamp) -> Challenge {
@@ -173,21 +208,20 @@ impl Desk {
         &self,
         app: &App,
         key: &Recipient,
-        how: (&str, &str),
+        (way, from): (Way, &str),
     ) -> Result<Option<Begun>, Error> {
         let found = app
             .store()?
             .read(|tx| store::users::find_by_key(tx, &key.to_string()))?;
-        self.begin_as(app, found, None, how)
+        self.begin_as(app, found, None, (way, from))
     }
 
-    /// The same for whoever has this session, which was begun with a key and is open: another place is opened
-    /// with it, and ends with it.
+    /// The same for whoever has this session, which is open: it opens the page, which ends with it.
     pub(crate) fn begin_within(
         &self,
         app: &App,
         parent: SessionId,
-        how: (&str, &str),
+        from: &str,
     ) -> Result<Option<Begun>, Error> {
         let now = app.now();
         let found = app.store()?.read(|tx| {
@@ -201,9 +235,10 @@ impl Desk {
         let Some((user, session)) = found.filter(is_open) else {
             return Ok(None);
         };
-        let is_of_key = session.way == BY_KEY;
-        let begun = is_of_key.then(|| self.begin_as(app, Some(user), Some(&session), how));
-        begun.transpose().map(Option::flatten)
+        let Some(way) = session.way.page() else {
+            return Ok(None);
+        };
+        self.begin_as(app, Some(user), Some(&session), (way, from))
     }
 
     /// Whether a session is one that this server made, and still open.
@@ -231,10 +266,13 @@ impl Desk {
         app: &App,
         found: Option<User>,
         parent: Option<&LoginSession>,
-        (way, origin): (&str, &str),
+        (way, origin): (Way, &str),
     ) -> Result<Option<Begun>, Error> {
         self.check(app)?;
         let Some(user) = found.filter(|user| user.role != Role::Server) else {
+            return Ok(None);
+        };
+        let Some(proof) = way.proof(&user) else {
             return Ok(None);
         };
         let journal = Journal::new(&self.principal(&user), Action::Login).user(&user);
@@ -251,12 +289,12 @@ impl Desk {
             id: SessionId(0),
             code: self.code(&token),
             user: user.id,
-            user_key: user.key.clone(),
-            way: way.to_owned(),
+            user_key: Some(proof),
+            way,
             origin: origin.to_owned(),
             created_at: now,
             seen_at: now,
-            ends_at: parent.map_or(now + LIFE, |it| it.ends_at),
+            ends_at: parent.map_or(now + way.life(), |it| it.ends_at),
             parent: parent.map(|it| it.id),
             tag: String::new(),
         };
@@ -270,7 +308,8 @@ impl Desk {
             }
             store::sessions::forget(tx, now - KEPT)?;
             store::sessions::insert(tx, &new)?;
-            let detail = format!("by {way} from {origin}, until {}", rfc3339(new.ends_at));
+            let until = rfc3339(new.ends_at);
+            let detail = format!("by {} from {origin}, until {until}", way.as_str());
             journal.record(app, tx, Phase::Done, detail, None)?;
             Ok::<_, store::Error>(())
         })?;

@@ -10,12 +10,13 @@ use super::{
 use crate::artifact;
 use crate::domain::action::Action;
 use crate::domain::audit::Phase;
-use crate::domain::cluster::Cluster;
+use crate::domain::cluster::{Cluster, SelfService};
 use crate::domain::effect::{Effect, Facts};
 use crate::domain::name::ClusterName;
 use crate::domain::policy::ClusterAction;
 use crate::domain::rows::Rows;
 use crate::domain::snapshot::ClusterSnapshot;
+use crate::domain::user::Role;
 use crate::session::{CLUSTERS_AT_ONCE, Session};
 use crate::store;
 
@@ -51,13 +52,24 @@ pub(crate) async fn reconcile(
     let (actor, journal) = find::acting(session, Action::Reconcile)?;
     let (mut clusters, mut reports) = (Vec::new(), Vec::new());
     if names.is_empty() {
+        let is_server = actor.user.role == Role::Server;
         for found in session.store()?.read(store::clusters::list)? {
-            if cluster::manages(session, &actor, &found)? {
+            let is_asked = if is_server {
+                found.self_service != SelfService::Off && found.deleting_at.is_none()
+            } else {
+                cluster::manages(session, &actor, &found)?
+            };
+            if is_asked {
                 clusters.push(found);
             }
         }
-        // What only others can make true is not hidden behind "nothing to do".
-        for item in status::elsewhere(session, &actor)? {
+        // What only others can make true is not hidden behind "nothing to do". A server does its own part.
+        let elsewhere = if is_server {
+            vec![]
+        } else {
+            status::elsewhere(session, &actor)?
+        };
+        for item in elsewhere {
             match reports
                 .iter_mut()
                 .find(|it: &&mut Report| it.cluster == item.cluster)

@@ -1,6 +1,7 @@
 //! Users: add, list, show, change role and key, disable, enable.
 
 mod change;
+mod oidc;
 #[cfg(test)]
 mod tests;
 
@@ -8,6 +9,7 @@ pub(crate) use change::{
     AddUser, Disable, Enable, SetKey, SetRole, add, disable, enable, set_key, set_role,
 };
 pub(super) use change::{MANAGE, opens};
+pub(crate) use oidc::{SetOidc, provider, set_oidc};
 
 use std::path::Path;
 

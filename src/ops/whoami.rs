@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Error, find};
+use super::{Error, find, reseal};
 use crate::domain::Timestamp;
 use crate::domain::action::Action;
 use crate::domain::installation::InstallationId;
@@ -26,10 +26,12 @@ pub(crate) struct Who {
     pub(crate) organization: String,
     /// This installation's id.
     pub(crate) installation: InstallationId,
-    /// The public key.
-    pub(crate) key: String,
+    /// The public key, unless they come without one.
+    pub(crate) key: Option<String>,
     /// Its fingerprint.
-    pub(crate) fingerprint: String,
+    pub(crate) fingerprint: Option<String>,
+    /// By which tokens they log in, where they come by these.
+    pub(crate) oidc: Option<String>,
     /// Where the identity came from.
     pub(crate) identity: String,
     /// The store.
@@ -74,13 +76,10 @@ pub(crate) fn key_set(session: &Session) -> Result<Option<KeySet>, Error> {
 pub(crate) fn whoami(session: &Session) -> Result<Who, Error> {
     let actor = find::principal(session, Action::Whoami)?;
     let served = (actor.holder.role == Role::Server).then_some(&actor.holder.name);
-    let key: Recipient = match &actor.user.key {
-        // The key that the session was begun with.
-        Some(key) if served.is_some() => key.parse().map_err(|source| Error::Key {
-            place: format!("user '{}'", actor.user.name),
-            source,
-        })?,
-        _ => session.identity().map_err(Error::Session)?.recipient(),
+    let key: Option<Recipient> = match served {
+        // Theirs, not the server's.
+        Some(_) => reseal::key(&actor.user)?,
+        None => Some(session.identity().map_err(Error::Session)?.recipient()),
     };
     let organization = session
         .store()?
@@ -98,8 +97,9 @@ pub(crate) fn whoami(session: &Session) -> Result<Who, Error> {
         acting: actor.is_acting_as().then(|| actor.holder.name.to_string()),
         organization: organization.unwrap_or_default(),
         installation: find::installation(session)?,
-        fingerprint: key.fingerprint(),
-        key: key.to_string(),
+        fingerprint: key.as_ref().map(Recipient::fingerprint),
+        key: key.map(|it| it.to_string()),
+        oidc: actor.user.oidc.as_ref().map(ToString::to_string),
         identity: match served {
             None => session.identity_place(),
             Some(_) => "a session".to_owned(),

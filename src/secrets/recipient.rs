@@ -101,6 +101,8 @@ enum Key {
     },
 }
 
+/// The largest signature that is read, in bytes.
+const SIGNATURE_BYTES_MAX: usize = 4096;
 const AGE: &str = "age";
 const SSH: &str = "ssh-ed25519";
 
@@ -119,6 +121,22 @@ impl Recipient {
             }
             Key::Ssh { fingerprint, .. } => fingerprint.clone(),
         }
+    }
+
+    /// Whether it signed a text in a namespace, as `ssh-keygen -Y sign` does. An age key signs nothing.
+    pub(crate) fn has_signed(&self, namespace: &str, text: &str, signature: &str) -> bool {
+        if signature.len() > SIGNATURE_BYTES_MAX || !matches!(self.key, Key::Ssh { .. }) {
+            return false;
+        }
+        let (Ok(public), Ok(signature)) = (
+            self.text.parse::<ssh_key::PublicKey>(),
+            signature.parse::<ssh_key::SshSig>(),
+        ) else {
+            return false;
+        };
+        public
+            .verify(namespace, text.as_bytes(), &signature)
+            .is_ok()
     }
 
     /// Returns the key as the age crate wants it.

@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
-use super::{Error, Hall, Options, api, respond, tls};
+use super::{Error, Hall, Options, Timer, api, respond, tls};
 use crate::domain::text::chain;
 
 /// How many connections are open at once; others wait until one ends.
@@ -78,11 +78,13 @@ pub(crate) async fn serve(hall: Arc<Hall>, options: &Options) -> Result<(), Erro
             Some(listener) => health(&hall, listener).await,
         }
     };
+    let reconciling = reconcile(Arc::clone(&hall), options.reconcile.as_ref());
     let taking = door.take(&listener);
     tokio::select! {
         () = hall.interrupt.raised() => {}
         () = renewing => {}
         () = beside => {}
+        () = reconciling => {}
         () = taking => {}
     }
     drop(listener);
@@ -109,6 +111,28 @@ fn connections_max() -> usize {
 async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
     let bound = TcpListener::bind(address).await;
     bound.map_err(|source| Error::Listen { address, source })
+}
+
+/// Makes true what was decided, again and again: of what ends by time nobody is told.
+async fn reconcile(hall: Arc<Hall>, timer: Option<&Timer>) {
+    let Some(timer) = timer else {
+        return std::future::pending().await;
+    };
+    loop {
+        tokio::time::sleep(timer.every).await;
+        let run = Arc::clone(&timer.run);
+        let done = hall.with_store(move |hall| run(&hall.host)).await;
+        match done {
+            Some((0, _)) => {}
+            Some((exit, words)) => {
+                (hall.log)(&format!("reconcile: exit {exit}"));
+                for line in words.lines().filter(|line| !line.is_empty()) {
+                    (hall.log)(&format!("reconcile: {line}"));
+                }
+            }
+            None => (hall.log)("reconcile: this is a fault of kubegrant"),
+        }
+    }
 }
 
 /// Reads the certificate again whenever SIGHUP asks for it.

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::{Call, Hall, login, page, respond};
 use crate::api::{Answer, Method, ROOT, ROUTES, RUN_TYPE, Route, TERMINAL_HEADER, status};
-use crate::domain::login::{BY_KEY, SessionId};
+use crate::domain::login::{SessionId, Way};
 use crate::domain::user::User;
 use crate::secrets::SecretString;
 
@@ -31,6 +31,8 @@ pub(super) struct Caller {
     pub(super) user: User,
     /// By which session.
     pub(super) session: SessionId,
+    /// How it was begun.
+    pub(super) way: Way,
 }
 
 /// All that is answered.
@@ -57,6 +59,9 @@ pub(super) fn router(hall: Arc<Hall>) -> Router {
     let api = Router::new()
         .route("/login/challenge", post(login::begin))
         .route("/login", post(login::finish))
+        .route("/login/device", post(login::oidc::device))
+        .route("/login/device/agreed", post(login::oidc::agreed))
+        .route("/login/token", post(login::oidc::token))
         .merge(calls);
     Router::new()
         .nest(ROOT, api)
@@ -126,7 +131,7 @@ async fn known(State(hall): State<Arc<Hall>>, mut request: Request, next: Next) 
         .await;
     let (user, session) = match found {
         // What opens a page opens nothing else.
-        Some(Ok(Some((user, session)))) if session.way == BY_KEY => (user, session),
+        Some(Ok(Some((user, session)))) if !session.way.is_page() => (user, session),
         Some(Ok(_)) => return not_logged_in(),
         Some(Err(error)) => {
             (hall.log)(&format!(
@@ -143,6 +148,7 @@ async fn known(State(hall): State<Arc<Hall>>, mut request: Request, next: Next) 
     request.extensions_mut().insert(Caller {
         user,
         session: session.id,
+        way: session.way,
     });
     next.run(request).await
 }
@@ -193,6 +199,7 @@ async fn call(
         route,
         fields,
         user: caller.user.name.to_string(),
+        way: Some(caller.way),
         format,
         terminal: terminal.unwrap_or_default(),
     };

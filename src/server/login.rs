@@ -1,5 +1,7 @@
 //! Logging in by the key that one has, and out.
 
+pub(super) mod oidc;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -14,8 +16,9 @@ use super::api::Caller;
 use super::{Hall, respond};
 use crate::api::{LoginAnswer, LoginBegin, LoginDone, LoginQuestion};
 use crate::domain::Timestamp;
+use crate::domain::login::Way;
 use crate::domain::text::chain;
-use crate::ops::login::Begun;
+use crate::ops::login::{Answered, Begun};
 use crate::secrets::{ExposeSecret, Recipient};
 
 /// What whoever is not let in is told, whatever the reason.
@@ -67,6 +70,7 @@ pub(super) async fn begin(
                 id: question.id,
                 until: question.until.timestamp(),
                 sealed: String::from_utf8_lossy(&question.sealed).into_owned(),
+                text: question.text,
             },
         ),
         Err(error) => fault(&hall, &error),
@@ -91,14 +95,15 @@ pub(super) async fn finish(
     let until = Timestamp::from_timestamp(answer.until, 0).unwrap_or_default();
     let begun = hall.with_store(move |hall| {
         let question = (answer.id.as_str(), until);
-        let is_theirs = hall
-            .desk
-            .is_answered(&hall.app, &key, question, &answer.answer);
-        if !is_theirs {
+        let (answered, way) = if answer.signature.is_empty() {
+            (Answered::Opened(&answer.answer), Way::Key)
+        } else {
+            (Answered::Signed(&answer.signature), Way::Signature)
+        };
+        if !hall.desk.is_answered(&hall.app, &key, question, &answered) {
             return Ok(None);
         }
-        let way = ("key", from.to_string());
-        hall.desk.begin(&hall.app, &key, (way.0, &way.1))
+        hall.desk.begin(&hall.app, &key, (way, &from.to_string()))
     });
     match begun.await {
         Some(Ok(Some(begun))) => {

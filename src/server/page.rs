@@ -9,6 +9,7 @@ mod clusters;
 mod enter;
 mod frame;
 mod link;
+mod oidc;
 mod others;
 
 use std::collections::HashMap;
@@ -27,7 +28,6 @@ use serde_json::{Map, Value};
 use super::api::Caller;
 use super::{Call, Hall, respond};
 use crate::api::{Answer, ROUTES, Terminal};
-use crate::domain::login::BY_BROWSER;
 use crate::secrets::{ExposeSecret, SecretString};
 
 pub(super) use enter::{Codes, code};
@@ -89,17 +89,23 @@ pub(super) fn router(hall: &Arc<Hall>) -> Router<Arc<Hall>> {
         ));
     let outside = Router::new()
         .route("/enter", get(enter::show).post(enter::enter))
+        .route("/oidc/login", get(oidc::begin))
+        .route("/oidc/callback", get(oidc::finish))
         .route("/l/{id}", get(link::show).post(link::claim))
         .route("/style.css", get(frame::style))
         .route("/enter.js", get(frame::script));
     inside.merge(outside)
 }
 
-fn cookie(headers: &HeaderMap) -> Option<SecretString> {
+fn cookie_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let lines = headers.get_all(header::COOKIE).iter();
     let lines = lines.filter_map(|line| line.to_str().ok());
     let mut pairs = lines.flat_map(|line| line.split(';'));
-    let value = pairs.find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='))?;
+    pairs.find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
+}
+
+fn cookie(headers: &HeaderMap) -> Option<SecretString> {
+    let value = cookie_of(headers, COOKIE)?;
     (value.len() == 64).then(|| SecretString::from(value))
 }
 
@@ -145,7 +151,7 @@ async fn known(State(hall): State<Arc<Hall>>, mut request: Request, next: Next) 
     let form = hall.desk.form_code(token.expose_secret());
     let found = hall.with_store(move |hall| hall.desk.find(&hall.app, &token));
     let (user, session) = match found.await {
-        Some(Ok(Some((user, session)))) if session.way == BY_BROWSER => (user, session),
+        Some(Ok(Some((user, session)))) if session.way.is_page() => (user, session),
         Some(Ok(_)) => return see("/enter"),
         Some(Err(_)) | None => {
             return refused(503, "the store cannot be used", "try again in a moment");
@@ -158,6 +164,7 @@ async fn known(State(hall): State<Arc<Hall>>, mut request: Request, next: Next) 
         caller: Caller {
             user,
             session: session.id,
+            way: session.way,
         },
         form,
     });
@@ -188,6 +195,7 @@ impl Visitor {
             route,
             fields,
             user: self.caller.user.name.to_string(),
+            way: Some(self.caller.way),
             format: "json".to_owned(),
             terminal: Terminal::default(),
         };

@@ -64,7 +64,7 @@ pub(super) fn refusal(status: u16, what: &str, help: &str) -> Response<Body> {
         401 | 403 => 4,
         404 => 3,
         400 | 405 | 413 | 415 => 2,
-        429 => 5,
+        409 | 429 => 5,
         502 => 8,
         503 => 7,
         _ => 1,

@@ -61,6 +61,12 @@ impl Workspace {
         self.patiently(|patience| read_given_private(&path, bytes_max, patience))
     }
 
+    /// Whether nothing can be opened where it goes that is handed over.
+    pub(crate) fn opens_nothing(&self) -> bool {
+        let remote = self.env.remote.as_ref();
+        remote.is_some_and(crate::env::Remote::opens_nothing)
+    }
+
     fn patiently<T>(&self, read: impl FnOnce(&Patience<'_>) -> T) -> T {
         read(&Patience {
             nobody: NOBODY_MAX,

@@ -3,6 +3,7 @@
 //! Numbers of rows are integers, times are seconds since 1970, names and words are text. What the
 //! program never writes is no value of ours: the row that holds it is [`Error::Damaged`].
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
@@ -20,7 +21,9 @@ use crate::domain::binding::BindingId;
 use crate::domain::cluster::{self, ClusterId, ManagerKind, SelfService, WriteScope};
 use crate::domain::credential::{self, CredentialId};
 use crate::domain::installation::InstallationId;
+use crate::domain::login::Way;
 use crate::domain::name::{ClusterName, Email, ProjectName, UserName};
+use crate::domain::oidc::{Claim, IssuerUrl, LinkKind, OidcLink};
 use crate::domain::project::{ProjectId, ProjectRole, SharedLevel};
 use crate::domain::shard::Shard;
 use crate::domain::ssh::{Custody, KeyPlace, SshKeyId};
@@ -189,6 +192,9 @@ texts!(
     credential::Renews,
     Custody,
     KeyPlace,
+    IssuerUrl,
+    LinkKind,
+    Way,
 );
 
 /// Words that nobody types.
@@ -216,6 +222,20 @@ words! {
     ManagerKind, "manager kind", [Token, Secret, Operator];
     WriteScope, "write scope", [Namespaces, Cluster];
     SelfService, "self-service", [Off, On, WithSshKey];
+}
+
+/// Kind, issuer and claims, in an array.
+impl FromSql for OidcLink {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        type Stored = (String, String, BTreeMap<String, String>);
+        let Json::<Stored>((kind, issuer, claims)) = Json::column_result(value)?;
+        let claims = claims.iter().map(|(name, value)| Claim::new(name, value));
+        let claims = claims
+            .collect::<std::result::Result<Vec<_>, _>>()
+            .map_err(damage)?;
+        let issuer: IssuerUrl = issuer.parse().map_err(damage)?;
+        Self::new(kind.parse().map_err(damage)?, issuer, claims).map_err(damage)
+    }
 }
 
 impl ToSql for SubjectName {

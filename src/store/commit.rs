@@ -1,8 +1,8 @@
 //! Committing effects: the only place where what was decided becomes rows.
 
 use super::{
-    Result, WriteTxn, bindings, blocks, clusters, credentials, damaged, grants, managers, projects,
-    provider_tokens, sessions, ssh_keys, users,
+    Result, WriteTxn, bindings, blocks, clusters, credentials, damaged, grants, managers, meta,
+    projects, provider_tokens, sessions, ssh_keys, users,
 };
 use crate::domain::Timestamp;
 use crate::domain::account_name::{AccountName, Home};
@@ -126,6 +126,8 @@ pub(crate) fn effect(
         } => credentials::set_kept(tx, *credential, *user, *kept)?,
         Effect::AddUser(_)
         | Effect::SetKey { .. }
+        | Effect::SetOidc { .. }
+        | Effect::SetProvider(_)
         | Effect::SetRole { .. }
         | Effect::SetActive { .. }
         | Effect::CreateProject { .. }
@@ -164,6 +166,14 @@ fn of_people(tx: &WriteTxn<'_>, effect: &Effect, by: &Committing<'_>) -> Result<
         Effect::SetKey { user, key } => {
             users::set_key(tx, *user, key, (by.holder, by.now))?;
             sessions::end_of(tx, *user)?;
+        }
+        Effect::SetOidc { user, link } => {
+            users::set_oidc(tx, *user, link.as_ref())?;
+            sessions::end_of(tx, *user)?;
+        }
+        Effect::SetProvider(provider) => {
+            meta::set_provider(tx, provider.as_ref())?;
+            sessions::end_oidc(tx)?;
         }
         Effect::SetRole { user, role } => users::set_role(tx, *user, *role)?,
         Effect::SetActive { user, active } => {

@@ -25,6 +25,11 @@ const ACCESS: &[(&str, &str)] = &[
         "SELECT name, email FROM users WHERE email IS NOT NULL",
     ),
     (
+        "login",
+        "SELECT u.name, l.kind || ' ' || l.claims || ' at ' || l.issuer
+         FROM oidc_links AS l JOIN users AS u ON u.id = l.user",
+    ),
+    (
         "owner",
         "SELECT c.name, u.name FROM clusters AS c JOIN users AS u ON u.id = c.owner
          WHERE c.removed_at IS NULL",
@@ -119,7 +124,8 @@ const SETTINGS: &[(&str, &str)] = &[
     ),
     (
         "organization",
-        "SELECT 'name', value FROM meta WHERE key = 'organization'",
+        "SELECT iif(key = 'organization', 'name', key), value FROM meta
+         WHERE key IN ('organization', 'oidc_issuer', 'oidc_client')",
     ),
 ];
 

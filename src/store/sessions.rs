@@ -4,7 +4,7 @@
 use super::columns::{Time, time};
 use super::{ReadTxn, Result, WriteTxn};
 use crate::domain::Timestamp;
-use crate::domain::login::{LoginSession, SessionId};
+use crate::domain::login::{LoginSession, SessionId, Way};
 use crate::domain::user::UserId;
 
 const COLUMNS: &str =
@@ -35,7 +35,7 @@ pub(crate) fn insert(tx: &WriteTxn<'_>, new: &LoginSession) -> Result<SessionId>
             &new.code,
             new.user,
             &new.user_key,
-            &new.way,
+            new.way,
             &new.origin,
             Time(new.created_at),
             Time(new.seen_at),
@@ -75,6 +75,13 @@ pub(crate) fn end(tx: &WriteTxn<'_>, id: SessionId) -> Result<bool> {
 /// Ends all sessions of a user.
 pub(crate) fn end_of(tx: &WriteTxn<'_>, user: UserId) -> Result<()> {
     tx.execute("DELETE FROM sessions WHERE user = ?1", [user])?;
+    Ok(())
+}
+
+/// Ends all sessions that were begun with the word of the organization's issuer.
+pub(crate) fn end_oidc(tx: &WriteTxn<'_>) -> Result<()> {
+    let ways = [Way::Oidc, Way::OidcBrowser];
+    tx.execute("DELETE FROM sessions WHERE way IN (?1, ?2)", ways)?;
     Ok(())
 }
 

@@ -101,6 +101,7 @@ impl Concerned {
                 Named::Number(id) => Some(*id),
                 Named::As(name) => users::find(tx, name)?.map(|user| user.id),
                 Named::Key(key) => users::find_by_key(tx, key)?.map(|user| user.id),
+                Named::Oidc(link) => users::find_by_link(tx, link)?.map(|user| user.id),
             };
             if let Some(id) = id {
                 self.users.insert(id);
@@ -115,6 +116,7 @@ impl Concerned {
         Ok(People {
             users: users::get_each(tx, &self.users)?,
             named: Some(self.named),
+            provider: meta::provider(tx)?,
             projects: projects::names(tx)?,
             projects_by_name: {
                 let all = projects::list(tx)?.into_iter();

@@ -47,6 +47,7 @@ fn add_user(tx: &WriteTxn<'_>, name: &str) -> crate::domain::user::UserId {
         email: None,
         role: Role::Developer,
         key: None,
+        oidc: None,
         created_at: at(0),
     };
     users::insert(tx, &new).expect("a new name")

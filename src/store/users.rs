@@ -4,19 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Row, ToSql};
 
-use super::columns::{Time, time};
+use super::columns::{Json, Time, time};
 use super::integrity::{self, Scope};
 use super::{Error, ReadTxn, Result, WriteTxn};
 use crate::domain::Timestamp;
 use crate::domain::effect::NewUser;
 use crate::domain::name::UserRef;
+use crate::domain::oidc::{IssuerUrl, LinkKind, OidcLink};
 use crate::domain::user::{Role, User, UserId};
 
 /// A server stands in a table of its own: what `users` may hold is not changed any more.
 const ROLE: &str = "CASE WHEN id IN (SELECT user FROM servers) THEN 'server' ELSE role END";
 const COLUMNS: &str = "id, name, email, \
     CASE WHEN id IN (SELECT user FROM servers) THEN 'server' ELSE role END, \
-    active, key, created_at";
+    active, key, created_at, \
+    (SELECT json_array(kind, issuer, json(claims)) FROM oidc_links WHERE oidc_links.user = users.id)";
 
 fn user(row: &Row<'_>) -> rusqlite::Result<User> {
     Ok(User {
@@ -27,6 +29,7 @@ fn user(row: &Row<'_>) -> rusqlite::Result<User> {
         active: row.get(4)?,
         key: row.get(5)?,
         created_at: time(row, 6)?,
+        oidc: row.get(7)?,
     })
 }
 
@@ -71,6 +74,34 @@ pub(crate) fn find_by_key(tx: &ReadTxn<'_>, key: &str) -> Result<Option<User>> {
 /// The same, whatever somebody made of the record.
 pub(crate) fn find_by_key_unchecked(tx: &ReadTxn<'_>, key: &str) -> Result<Option<User>> {
     find_where(tx, "key", key)
+}
+
+/// What a link's tokens must say, in one way alone.
+fn claims(link: &OidcLink) -> Json<BTreeMap<&str, &str>> {
+    let claims = link.claims().iter();
+    Json(
+        claims
+            .map(|it| (it.name.as_str(), it.value.as_str()))
+            .collect(),
+    )
+}
+
+/// Finds the user who logs in by these very tokens.
+pub(crate) fn find_by_link(tx: &ReadTxn<'_>, link: &OidcLink) -> Result<Option<User>> {
+    let sql = "SELECT user FROM oidc_links WHERE issuer = ?1 AND kind = ?2 AND claims = ?3";
+    let values = (&link.issuer, link.kind, claims(link));
+    let id: Option<UserId> = tx.first("login", sql, values, |row| row.get(0))?;
+    id.map_or(Ok(None), |id| get(tx, id))
+}
+
+/// Lists who logs in by tokens of an issuer.
+pub(crate) fn of_issuer(tx: &ReadTxn<'_>, issuer: &IssuerUrl, kind: LinkKind) -> Result<Vec<User>> {
+    integrity::check(tx, Scope::Organization)?;
+    let sql = format!(
+        "SELECT {COLUMNS} FROM users WHERE id IN
+           (SELECT user FROM oidc_links WHERE issuer = ?1 AND kind = ?2) ORDER BY name"
+    );
+    tx.all("user", &sql, (issuer, kind), user)
 }
 
 /// The user of a number.
@@ -154,6 +185,7 @@ pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewUser) -> Result<UserId> {
     if is_server {
         tx.execute("INSERT INTO servers (user) VALUES (?1)", [id])?;
     }
+    set_oidc(tx, id, new.oidc.as_ref())?;
     Ok(id)
 }
 
@@ -174,6 +206,16 @@ pub(crate) fn set_key(
         "UPDATE users SET key = ?2, key_set_by = ?3, key_set_at = ?4 WHERE id = ?1",
         (user, key, by, Time(at)),
     )?;
+    Ok(())
+}
+
+/// Changes by which tokens a user logs in.
+pub(crate) fn set_oidc(tx: &WriteTxn<'_>, user: UserId, link: Option<&OidcLink>) -> Result<()> {
+    tx.execute("DELETE FROM oidc_links WHERE user = ?1", [user])?;
+    if let Some(link) = link {
+        let sql = "INSERT INTO oidc_links (user, kind, issuer, claims) VALUES (?1, ?2, ?3, ?4)";
+        tx.execute(sql, (user, link.kind, &link.issuer, claims(link)))?;
+    }
     Ok(())
 }
 

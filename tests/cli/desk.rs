@@ -29,6 +29,8 @@ pub(crate) struct Said {
     pub(crate) status: u16,
     /// The head, in small letters.
     pub(crate) head: String,
+    /// The head, as it came.
+    pub(crate) lines: String,
     /// The body.
     pub(crate) body: String,
 }
@@ -138,6 +140,7 @@ impl Desk {
         Said {
             status: status.unwrap_or_default(),
             head: head.to_lowercase(),
+            lines: head.to_owned(),
             body: body.to_owned(),
         }
     }

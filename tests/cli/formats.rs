@@ -118,6 +118,7 @@ fn user_list() {
             "role": "developer",
             "active": true,
             "key": "[KEY]",
+            "oidc": null,
             "created_at": "2026-11-22T10:00:00Z"
           },
           {
@@ -126,6 +127,7 @@ fn user_list() {
             "role": "developer",
             "active": true,
             "key": "[KEY]",
+            "oidc": null,
             "created_at": "2026-11-22T10:00:00Z"
           },
           {
@@ -134,6 +136,7 @@ fn user_list() {
             "role": "developer",
             "active": true,
             "key": null,
+            "oidc": null,
             "created_at": "2026-11-22T11:00:00Z"
           },
           {
@@ -142,6 +145,7 @@ fn user_list() {
             "role": "owner",
             "active": true,
             "key": "[KEY]",
+            "oidc": null,
             "created_at": "2026-11-22T10:00:00Z"
           }
         ]
@@ -152,24 +156,28 @@ fn user_list() {
           role: developer
           active: true
           key: [KEY]
+          oidc: null
           created_at: "2026-11-22T10:00:00Z"
         - name: bob
           email: null
           role: developer
           active: true
           key: [KEY]
+          oidc: null
           created_at: "2026-11-22T10:00:00Z"
         - name: carol
           email: carol@example.com
           role: developer
           active: true
           key: null
+          oidc: null
           created_at: "2026-11-22T11:00:00Z"
         - name: olivia
           email: null
           role: owner
           active: true
           key: [KEY]
+          oidc: null
           created_at: "2026-11-22T10:00:00Z"
         [exit 0]
         --- name
@@ -210,6 +218,7 @@ fn user_show() {
           "role": "developer",
           "active": true,
           "key": "[KEY]",
+          "oidc": null,
           "created_at": "2026-11-22T10:00:00Z",
           "projects": [],
           "keeps": []
@@ -221,6 +230,7 @@ fn user_show() {
         role: developer
         active: true
         key: [KEY]
+        oidc: null
         created_at: "2026-11-22T10:00:00Z"
         projects: []
         keeps: []

@@ -3,6 +3,7 @@
 mod access_explain;
 mod access_grant;
 mod access_revoke;
+mod agent;
 mod audit;
 mod backup;
 mod bulk;
@@ -30,6 +31,7 @@ mod kubeconfig_download;
 mod kubeconfig_rotate;
 mod merge;
 mod open;
+mod openid;
 mod platforms;
 mod project;
 mod project_describe;

@@ -366,7 +366,13 @@ fn whoever_asks_in_a_wrong_way_learns_nothing() {
             let first = format!("{} /api/v1{path}", method.to_uppercase());
             let is_open = !operation["security"].is_null();
             let said = desk.ask(&first, &[json], "{}");
-            assert_eq!(said.status, if is_open { 400 } else { 401 }, "{first}");
+            // Nobody was named with whom people log in.
+            let expected = match (is_open, path.as_str()) {
+                (true, "/login/device") => 404,
+                (true, _) => 400,
+                (false, _) => 401,
+            };
+            assert_eq!(said.status, expected, "{first}");
             count += 1;
         }
     }
@@ -498,4 +504,35 @@ fn whoever_is_being_answered_when_the_server_stops_has_their_answer() {
     );
     let file = std::fs::read_to_string(kg.root().join("far/bob/work/prod.kubeconfig"));
     assert_eq!(get(&file.expect("the file"), PODS), 200);
+}
+
+#[test]
+fn a_server_that_reconciles_ends_what_ends_by_time() {
+    let mut kg = home();
+    kg.run("access grant alice -c prod --level read --for 1h")
+        .success();
+    kg.add_user("desk", "server");
+    // By itself it does that alone, where people serve themselves.
+    kg.run_as("desk", "reconcile").success();
+    kg.run_as("desk", "reconcile prod").exit(3);
+    kg.run_as("desk", "--as bob reconcile").exit(4);
+    kg.run("cluster set prod --self-service on").success();
+    let desk = Desk::with(&kg, "--self-signed --reconcile-every 1s");
+    let far = desk.log_in(&mut kg, "alice");
+    Desk::run(&mut kg, &far, "kubeconfig download prod").success();
+    let file = std::fs::read_to_string(kg.root().join("far/alice/work/prod.kubeconfig"));
+    let file = file.expect("a file");
+    assert_eq!(get(&file, PODS), 200);
+    kg.tick(2);
+    // Whether it ever does is for whoever waits to say.
+    while kg.run("status").code != 0 {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    drop(desk);
+    kg.run("audit list --action reconcile -o json")
+        .success()
+        .says("\"actor\": \"desk\"");
+    assert_ne!(get(&file, PODS), 200);
+    kg.run("serve --public-url https://localhost --self-signed --reconcile-every 0s")
+        .exit(2);
 }

@@ -3,7 +3,7 @@
 //!
 //! `stores/schema-5.sql` is what the last program with schema 5 left: two clusters, a project whose
 //! shared kubeconfig has three holders, one of whom keeps it, grants, a block, an SSH key, and a
-//! cluster that was away when something was revoked and unbound. Those of schema 6 to 10 are smaller ones.
+//! cluster that was away when something was revoked and unbound. Those of schema 6 to 11 are smaller ones.
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -27,6 +27,8 @@ const SCHEMA_9: &str = include_str!("stores/schema-9.sql");
 const OLIVIA_9: &str = include_str!("stores/schema-9.identity");
 const SCHEMA_10: &str = include_str!("stores/schema-10.sql");
 const OLIVIA_10: &str = include_str!("stores/schema-10.identity");
+const SCHEMA_11: &str = include_str!("stores/schema-11.sql");
+const OLIVIA_11: &str = include_str!("stores/schema-11.identity");
 
 /// A machine with the store of schema 5, after `edit` by somebody else.
 fn left_behind(edit: &str) -> Home {
@@ -67,11 +69,11 @@ fn an_old_store_is_brought_up_to_date_once_and_vouched_for() {
         kg.run("user list").success().says("carol");
         kg.run("audit verify").success().says("Events:       61");
         assert_eq!(number(&kg, upgrades), 1);
-        assert_eq!(number(&kg, "PRAGMA user_version"), 11);
+        assert_eq!(number(&kg, "PRAGMA user_version"), 12);
     }
     kg.run("audit list --action upgrade")
         .success()
-        .says("schema 11; the records are as they were left");
+        .says("schema 12; the records are as they were left");
     kg.run("project show shop")
         .success()
         .says("held by alice, bob");
@@ -188,13 +190,14 @@ fn stores_of_later_schemas_are_brought_up_to_date_and_their_edits_are_found() {
         (SCHEMA_8, OLIVIA_8),
         (SCHEMA_9, OLIVIA_9),
         (SCHEMA_10, OLIVIA_10),
+        (SCHEMA_11, OLIVIA_11),
     ] {
         let mut kg = left_by(store, "");
         kg.run("audit verify").success().says("Whole:        yes");
-        assert_eq!(number(&kg, "PRAGMA user_version"), 11);
+        assert_eq!(number(&kg, "PRAGMA user_version"), 12);
         kg.run("audit list --action upgrade")
             .success()
-            .says("schema 11; the records are as they were left");
+            .says("schema 12; the records are as they were left");
         kg.run("project show shop").success().says("bob");
         kg.run("cluster set prod --description words").success();
         kg.run("audit verify").success();

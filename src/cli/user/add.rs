@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::oidc::{ClaimArgs, warn_of_claims};
 use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
 use crate::cli::views::user::UserView;
@@ -13,11 +14,14 @@ use crate::ops;
 /// Add a user: a person or a CI job
 ///
 /// The key is the public half of an age key or an ssh-ed25519 key: it names the user, and files
-/// for them are sealed to it.
+/// for them are sealed to it. A CI job needs none: with `--job` it logs in to `kubegrant serve` with the token that
+/// its CI makes for each run, if that says what `--claim` asks for.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "Examples:\n  \
     kubegrant user add bob --email bob@example.com --key bob.pub\n  \
-    ssh-keygen -t ed25519 -f ci -N '' && kubegrant user add ci --key ci.pub")]
+    ssh-keygen -t ed25519 -f ci -N '' && kubegrant user add ci --key ci.pub\n  \
+    kubegrant user add deploy --job --issuer https://token.actions.githubusercontent.com \
+    --claim repository=acme/shop --claim ref=refs/heads/main")]
 pub(crate) struct UserAddArgs {
     /// Name: a DNS label
     name: UserName,
@@ -30,6 +34,11 @@ pub(crate) struct UserAddArgs {
     /// Public key: a file, `-` for standard input, or the key itself
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+    /// A CI job, which logs in with the tokens of its CI
+    #[arg(long, requires = "claim", conflicts_with = "key")]
+    job: bool,
+    #[command(flatten)]
+    tokens: ClaimArgs,
     #[command(flatten)]
     dry_run: DryRunArgs,
 }
@@ -44,6 +53,7 @@ pub(crate) async fn run(args: UserAddArgs, context: &mut Context<'_>) -> Result<
         email: args.email,
         role: args.role,
         key,
+        oidc: args.job.then(|| args.tokens.link()).transpose()?,
     };
     let done = ops::user::add(context.session, &change, &args.dry_run.intent()).await?;
     let Some(changed) = context.planned(done)? else {
@@ -55,7 +65,13 @@ pub(crate) async fn run(args: UserAddArgs, context: &mut Context<'_>) -> Result<
     context
         .output
         .status(&format!("User '{name}' is added as {role}."));
-    if has_key && role.is_admin() {
+    if let Some(link) = &change.oidc {
+        context.output.hint(&format!(
+            "the job logs in with `kubegrant login URL --job`; its token's audience is that URL, and '{name}' is whose \
+             tokens say {link}"
+        ));
+        warn_of_claims(link, context);
+    } else if has_key && role.is_admin() {
         context.output.status(&format!(
             "'{name}' has full access to every cluster: no grant is needed."
         ));

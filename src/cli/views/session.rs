@@ -9,7 +9,7 @@ frozen! {
         let session = &listed.session;
         id: i64 = session.id.0,
         user: String = listed.user.name.to_string(),
-        way: String = session.way.clone(),
+        way: String = session.way.as_str().to_owned(),
         origin: String = session.origin.clone(),
         created_at: Time = Time(session.created_at),
         seen_at: Time = Time(session.seen_at),

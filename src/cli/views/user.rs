@@ -1,7 +1,10 @@
 //! Users. Frozen: fields are added, never renamed or retyped.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
+use crate::domain::oidc::OidcLink;
 use crate::domain::project::{Project, ProjectRole};
 use crate::domain::user::User;
 use crate::ops::project::kept::Kept;
@@ -15,6 +18,7 @@ frozen! {
         role: &'static str = user.role.as_str(),
         active: bool = user.active,
         key: Option<String> = user.key,
+        oidc: Option<LoginLinkView> = user.oidc.as_ref().map(LoginLinkView::from),
         created_at: Time = Time(user.created_at),
         /// Only where one user is shown.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -22,6 +26,30 @@ frozen! {
         /// Only where one user is shown: shared kubeconfigs that they have no right to any more.
         #[serde(skip_serializing_if = "Option::is_none")]
         keeps: Option<Vec<String>> = None,
+    }
+}
+
+/// By which tokens a user logs in.
+#[derive(Serialize)]
+pub(crate) struct LoginLinkView {
+    kind: &'static str,
+    issuer: String,
+    claims: BTreeMap<String, String>,
+    #[serde(skip)]
+    words: String,
+}
+
+impl From<&OidcLink> for LoginLinkView {
+    fn from(link: &OidcLink) -> Self {
+        let claims = link.claims().iter();
+        Self {
+            kind: link.kind.as_str(),
+            issuer: link.issuer.to_string(),
+            claims: claims
+                .map(|it| (it.name.clone(), it.value.clone()))
+                .collect(),
+            words: link.to_string(),
+        }
     }
 }
 
@@ -78,6 +106,7 @@ impl View for UserView {
             .col("State", UserView::state)
             .col("E-mail", |it| &it.email)
             .col("Key", |it| &it.key)
+            .some("Logs in", |it| it.oidc.as_ref().map(|it| &it.words))
             .col("Added", |it| it.created_at)
             .some("Projects", UserView::memberships);
         for kept in self.keeps.iter().flatten() {

@@ -20,8 +20,7 @@ frozen! {
         });
         let proves = match &who.acting {
             Some(server) if who.served.is_some() => format!(
-                "that you proved the private key of '{}' to server '{server}', which acts for you; \
-                 both names are recorded",
+                "that you proved to server '{server}' that you are '{}'; it acts for you, and both names are recorded",
                 who.user
             ),
             None => format!(
@@ -40,8 +39,11 @@ frozen! {
         held_by: Option<String> = who.acting.clone(),
         organization: String = who.organization.clone(),
         installation: String = who.installation.to_string(),
-        key: String = who.key.clone(),
-        fingerprint: String = who.fingerprint.clone(),
+        key: Option<String> = who.key.clone(),
+        fingerprint: Option<String> = who.fingerprint.clone(),
+        /// Only where somebody logs in by tokens.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        oidc: Option<String> = who.oidc.clone(),
         identity: String = who.identity.trim_matches('`').to_owned(),
         store: String = who.store.display().to_string(),
         proves: String = proves,
@@ -67,6 +69,7 @@ impl View for WhoView {
             .col("Projects", |_| &projects)
             .col("Organization", |it| &it.organization)
             .col("Key", |it| &it.fingerprint)
+            .some("Logs in", |it| it.oidc.as_ref())
             .col("Identity", |it| &it.identity)
             .col("Store", |it| &it.store)
             .col("Proves", |it| &it.proves)

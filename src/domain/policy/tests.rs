@@ -25,6 +25,7 @@ fn user(role: Role, active: bool) -> User {
         role,
         active,
         key: None,
+        oidc: None,
         created_at: at(0),
     }
 }
@@ -345,6 +346,7 @@ fn every_cell_of_the_organization_rules_is_as_the_spec_says() {
             ["forget-cluster"] => OrganizationAction::ForgetCluster,
             ["backup"] => OrganizationAction::Backup,
             ["restore"] => OrganizationAction::Restore,
+            ["set-provider"] => OrganizationAction::SetProvider,
             ["manage-user", of] => OrganizationAction::ManageUser(role(of)),
             ["set-role", from, to] => OrganizationAction::SetRole {
                 from: role(from),
@@ -371,7 +373,7 @@ fn every_cell_of_the_organization_rules_is_as_the_spec_says() {
             }
         }
     }
-    assert_eq!(seen, (9 + 3 + 9) * 3 * 2);
+    assert_eq!(seen, (10 + 3 + 9) * 3 * 2);
 }
 
 #[test]

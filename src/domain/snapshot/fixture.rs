@@ -59,6 +59,7 @@ impl World {
                 role,
                 active,
                 key: Some(format!("age1{name}")),
+                oidc: None,
                 created_at: now(),
             };
             (user.id, user)
@@ -67,6 +68,7 @@ impl World {
             users: users.collect(),
             projects: BTreeMap::from([(SHOP, "shop".parse().expect("a name"))]),
             named: None,
+            provider: None,
             projects_by_name: BTreeMap::from([("shop".parse().expect("a name"), SHOP)]),
             roles: BTreeMap::new(),
         });

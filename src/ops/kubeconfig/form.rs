@@ -27,6 +27,8 @@ pub(super) struct Form {
     pub(super) path: Option<PathBuf>,
     /// Merged, and whether the context becomes the current one.
     pub(super) merge: Option<bool>,
+    /// Whether a server hands it to whoever logged in.
+    pub(super) is_served: bool,
 }
 
 impl Form {
@@ -49,6 +51,7 @@ impl Form {
         match (self.merge, self.seal_to.is_some(), self.path.is_some()) {
             (Some(_), ..) => "merged",
             (None, false, true) => "file",
+            (None, false, false) if self.is_served => "not sealed, over TLS",
             (None, false, false) => "stdout",
             (None, true, true) => "sealed file",
             (None, true, false) => "sealed stdout",
@@ -57,8 +60,8 @@ impl Form {
 }
 
 /// To whom the file is sealed; nobody where it is one's own, or plain on purpose.
-pub(super) fn seal_to(
-    app: &App,
+fn seal_to(
+    session: &Session,
     case: &Asked,
     wanted: &DownloadRequest,
 ) -> Result<Option<Recipient>, Error> {
@@ -71,7 +74,7 @@ pub(super) fn seal_to(
     // A login in one's own hands is one's own power: nobody takes more of it than they have by
     // taking somebody else's. Sealed to its owner, it is not in one's hands.
     // Bound roles compare with no level: they are only an owner's or admin's to take.
-    let is_bound = app
+    let is_bound = session
         .store()?
         .read(|tx| store::bindings::any(tx, case.cluster.id, case.subject.id))?;
     let is_more =
@@ -81,10 +84,13 @@ pub(super) fn seal_to(
         let help = vec!["leave out `--plain`: the file is sealed to its owner then".to_owned()];
         let cluster = Some(&case.cluster.name);
         let who = &case.actor.user;
-        return Err(case.journal.deny(app, denial, cluster, who, help));
+        return Err(case.journal.deny(session, denial, cluster, who, help));
     }
     if !other && case.actor.holder.role == Role::Server {
-        // What it hands to somebody it does not read again; who has no key gets it as it is.
+        // What it hands to somebody it does not read again; who can open nothing gets it as it is.
+        if session.workspace.opens_nothing() {
+            return Ok(None);
+        }
         return reseal::key(&case.subject);
     }
     if other && !wanted.plain {
@@ -155,6 +161,7 @@ pub(super) fn form_of(
                 seal_to,
                 path: Some(path),
                 merge: Some(*set_current),
+                is_served: false,
             });
         }
         Destination::Stdout => None,
@@ -179,6 +186,7 @@ pub(super) fn form_of(
         seal_to,
         path,
         merge: None,
+        is_served: case.actor.holder.role == Role::Server,
     })
 }
 

@@ -1,10 +1,11 @@
 //! Changes of users: what each decides.
 
-use super::Changed;
+use super::{Changed, oidc};
 use crate::domain::Confirmed;
 use crate::domain::action::Action;
 use crate::domain::effect::{Effect, NewUser};
 use crate::domain::name::{Email, UserName, UserRef};
+use crate::domain::oidc::OidcLink;
 use crate::domain::people::Named;
 use crate::domain::policy::{self, OrganizationAction};
 use crate::domain::refusal::Refusal;
@@ -30,6 +31,8 @@ pub(crate) struct AddUser {
     pub(crate) role: Role,
     /// Public key.
     pub(crate) key: Option<Recipient>,
+    /// By which tokens they log in.
+    pub(crate) oidc: Option<OidcLink>,
 }
 
 impl Change for AddUser {
@@ -45,6 +48,7 @@ impl Change for AddUser {
         .names(Named::As(self.name.clone().into()))
         .names(self.email.clone().map(|it| Named::As(UserRef::Email(it))))
         .names(self.key.as_ref().map(|key| Named::Key(key.to_string())))
+        .names(self.oidc.clone().map(Named::Oidc))
     }
 
     // A new admin, or a server, with a key must be able to open what they open.
@@ -71,12 +75,16 @@ impl Change for AddUser {
         }
         let key = self.key.as_ref().map(ToString::to_string);
         refuse_key_of_another(rows, key.as_deref())?;
+        if let Some(link) = &self.oidc {
+            oidc::check(rows, None, link)?;
+        }
         Ok(Decision {
             effects: vec![Effect::AddUser(NewUser {
                 name: self.name.clone(),
                 email: self.email.clone(),
                 role: self.role,
                 key,
+                oidc: self.oidc.clone(),
                 created_at: who.now,
             })],
             detail: format!("user '{}' added as {}", self.name, self.role),
@@ -183,7 +191,7 @@ pub(crate) async fn set_role(
 }
 
 /// What came of it; `loses` says whether they can open less than before.
-fn outcome(app: &App, done: Done<Carried>, loses: bool) -> Result<Done<Changed>, Error> {
+pub(super) fn outcome(app: &App, done: Done<Carried>, loses: bool) -> Result<Done<Changed>, Error> {
     let carried = match done {
         Done::Planned(planned) => return Ok(Done::Planned(planned)),
         Done::Did(carried) => carried,

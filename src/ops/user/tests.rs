@@ -1,9 +1,10 @@
 //! What changes of users decide, on rows alone.
 
-use super::{AddUser, Disable, Enable, SetKey, SetRole};
+use super::{AddUser, Disable, Enable, SetKey, SetOidc, SetRole};
 use crate::domain::access::{Level, Power};
 use crate::domain::effect::Effect;
 use crate::domain::name::UserRef;
+use crate::domain::oidc::{LinkKind, OidcLink, Provider};
 use crate::domain::policy::Denial;
 use crate::domain::project::{ProjectRole, SharedLevel};
 use crate::domain::refusal::Refusal;
@@ -22,6 +23,7 @@ fn add(name: &str, role: Role) -> AddUser {
         email: None,
         role,
         key: None,
+        oidc: None,
     }
 }
 
@@ -298,4 +300,77 @@ fn whoever_is_not_there_is_named() {
     assert!(unknown(
         decide(&world, &enable("zoe")).expect_err("unknown")
     ));
+}
+
+fn link(kind: LinkKind, claim: &str) -> OidcLink {
+    let issuer = "https://id.example".parse().expect("an issuer");
+    let claim = claim.parse().expect("a claim");
+    OidcLink::new(kind, issuer, vec![claim]).expect("a link")
+}
+
+fn set_oidc(name: &str, link: Option<OidcLink>) -> SetOidc {
+    SetOidc {
+        user: user(name),
+        link,
+    }
+}
+
+/// With an issuer that people log in with, and a job.
+fn with_issuer() -> World {
+    let world = World::new().change_people(|people| {
+        people.provider = Some(Provider {
+            issuer: "https://id.example".parse().expect("an issuer"),
+            client_id: "kubegrant".to_owned(),
+        });
+    });
+    world.with_user("tom", |it| it.oidc = Some(link(LinkKind::Job, "ref=main")))
+}
+
+#[test]
+fn a_person_is_linked_once_and_by_the_organizations_issuer() {
+    let bobs = set_oidc("bob", Some(link(LinkKind::Person, "sub=7")));
+    assert_eq!(
+        decide(&World::new(), &bobs).map(drop),
+        Err(Refusal::NoProvider)
+    );
+    let world = with_issuer();
+    assert_eq!(
+        all_effects(&world, &bobs),
+        ["let 'bob' log in by tokens with sub=7 at https://id.example"]
+    );
+    let world = world.with_user("bob", |it| it.oidc = Some(link(LinkKind::Person, "sub=7")));
+    assert!(all_effects(&world, &bobs).is_empty());
+    let carols = set_oidc("carol", Some(link(LinkKind::Person, "sub=7")));
+    let refused = decide(&world, &carols).map(drop);
+    assert!(matches!(refused, Err(Refusal::LinkTaken { user }) if user.as_str() == "bob"));
+    assert_eq!(all_effects(&world, &set_oidc("bob", None)).len(), 1);
+}
+
+#[test]
+fn a_job_stays_a_job_and_a_person_a_person() {
+    let world = with_issuer();
+    for (name, link) in [
+        ("tom", Some(link(LinkKind::Person, "sub=7"))),
+        ("tom", None),
+        ("bob", Some(link(LinkKind::Job, "ref=main2"))),
+    ] {
+        let refused = decide(&world, &set_oidc(name, link)).map(drop);
+        assert!(matches!(refused, Err(Refusal::OtherKind { .. })), "{name}");
+    }
+    let other = set_oidc("tom", Some(link(LinkKind::Job, "ref=main2")));
+    assert_eq!(all_effects(&world, &other).len(), 1);
+}
+
+#[test]
+fn only_owners_say_who_an_owner_is() {
+    let olga = set_oidc("olga", Some(link(LinkKind::Person, "sub=7")));
+    let denied = Refusal::Denied(Denial::OwnersOnly);
+    assert_eq!(decide(&with_issuer(), &olga).map(drop), Err(denied));
+    assert!(decide_as(&with_issuer(), "olga", &olga).is_ok());
+    let server = with_issuer().with_user("bob", |it| it.role = Role::Server);
+    let bobs = set_oidc("bob", Some(link(LinkKind::Person, "sub=7")));
+    assert_eq!(
+        decide_as(&server, "olga", &bobs).map(drop),
+        Err(Refusal::ServersStay)
+    );
 }

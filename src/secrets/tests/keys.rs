@@ -371,3 +371,31 @@ fn damaged_keys_never_panic() {
         }
     }
 }
+
+/// A signature is of a key, over a text, for one purpose.
+#[test]
+fn a_signature_is_good_for_what_it_was_made_for_alone() {
+    use ssh_key::{Algorithm, HashAlg, LineEnding, PrivateKey};
+    let signer = |algorithm| PrivateKey::random(&mut rand::rngs::OsRng, algorithm).expect("a key");
+    let (mine, other) = (signer(Algorithm::Ed25519), signer(Algorithm::Ed25519));
+    let public = mine.public_key().to_openssh().expect("a line");
+    let recipient: Recipient = public.parse().expect("a key");
+    let made = |key: &PrivateKey, namespace: &str, text: &str| {
+        let made = key.sign(namespace, HashAlg::Sha512, text.as_bytes());
+        let made = made.expect("a signature");
+        made.to_pem(LineEnding::LF).expect("armored")
+    };
+    let namespace = "kubegrant-login@kg.example";
+    let good = made(&mine, namespace, "text");
+    assert!(recipient.has_signed(namespace, "text", &good));
+    assert!(!recipient.has_signed("kubegrant-login@kg.evil", "text", &good));
+    assert!(!recipient.has_signed(namespace, "other text", &good));
+    assert!(!recipient.has_signed(namespace, "text", &made(&other, namespace, "text")));
+    assert!(!recipient.has_signed(namespace, "text", &made(&mine, "file", "text")));
+    for garbage in ["", "x", &good[..good.len() / 2], &good.repeat(40)] {
+        assert!(!recipient.has_signed(namespace, "text", garbage));
+    }
+    // An age key signs nothing.
+    let age = Identity::generate().recipient();
+    assert!(!age.has_signed(namespace, "text", &good));
+}

@@ -14,8 +14,9 @@ use serde::Deserialize;
 use super::{COOKIE, Hall, Visitor, frame, is_from_here, page, refused, see};
 use crate::api::PageOpened;
 use crate::domain::Timestamp;
-use crate::domain::login::{BY_BROWSER, SessionId};
+use crate::domain::login::SessionId;
 use crate::domain::text::hex;
+use crate::ops::login::Begun;
 use crate::secrets::ExposeSecret;
 use crate::server::accept::Peer;
 use crate::server::api::Caller;
@@ -71,6 +72,7 @@ pub(super) async fn show(State(hall): State<Arc<Hall>>, headers: HeaderMap) -> R
                 .map(|(user, _)| user.name)
         }
     };
+    let provider = hall.provider().await;
     // A link must not make anybody somebody else unasked.
     let keep = before.is_some().then_some("yes");
     let inside = html! {
@@ -81,7 +83,12 @@ pub(super) async fn show(State(hall): State<Arc<Hall>>, headers: HeaderMap) -> R
         } @else {
             p { "You are not logged in here." }
         }
-        p { "Where you have kubegrant and your key, run" }
+        @if let Some(provider) = &provider {
+            p { a .button href="/oidc/login" { "Log in at " (provider.issuer.short()) } }
+            p { "Or, where you have kubegrant and your key, run" }
+        } @else {
+            p { "Where you have kubegrant and your key, run" }
+        }
         p { code { "kubegrant login URL --browser" } }
         p { "with the address of this page, and open what it shows." }
         form method="post" action="/enter" data-keep=[keep] {
@@ -129,22 +136,26 @@ pub(super) async fn enter(
     };
     let begun = hall.with_store(move |hall| {
         let from = from.to_string();
-        hall.desk
-            .begin_within(&hall.app, session, (BY_BROWSER, &from))
+        hall.desk.begin_within(&hall.app, session, &from)
     });
     match begun.await {
         Some(Ok(Some(begun))) => {
             let mut answer = see("/");
-            let token = begun.token.expose_secret();
-            let cookie = format!("{COOKIE}={token}; Path=/; Secure; HttpOnly; SameSite=Strict");
-            if let Ok(mut cookie) = HeaderValue::from_str(&cookie) {
-                cookie.set_sensitive(true);
-                answer.headers_mut().insert(header::SET_COOKIE, cookie);
-            }
+            give_cookie(&mut answer, &begun);
             answer
         }
         Some(Ok(None)) => void(),
         Some(Err(_)) | None => refused(503, "the store cannot be used", "try again in a moment"),
+    }
+}
+
+/// Gives a browser what opens its session.
+pub(super) fn give_cookie(answer: &mut Response<Body>, begun: &Begun) {
+    let token = begun.token.expose_secret();
+    let cookie = format!("{COOKIE}={token}; Path=/; Secure; HttpOnly; SameSite=Strict");
+    if let Ok(mut cookie) = HeaderValue::from_str(&cookie) {
+        cookie.set_sensitive(true);
+        answer.headers_mut().append(header::SET_COOKIE, cookie);
     }
 }
 

@@ -101,6 +101,7 @@ async fn hand_over(hall: &Arc<Hall>, claim: Claim) -> Response<Body> {
         route,
         fields,
         user: claim.user.name.to_string(),
+        way: None,
         format: "json".to_owned(),
         terminal: Terminal::default(),
     };

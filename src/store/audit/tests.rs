@@ -46,6 +46,7 @@ fn log() -> (tempfile::TempDir, Store, Head) {
                     email: None,
                     role: Role::Developer,
                     key: None,
+                    oidc: None,
                     created_at: at(0),
                 };
                 users::insert(tx, &new).map(drop)

@@ -2,8 +2,8 @@
 //! are brought up to date.
 
 use super::guarded::{
-    BLOCKS, FIRST, GRANTS, GUARDED, Guarded, ISSUERS, META, Of, PROJECT_MEMBERS, PROJECTS,
-    PROVIDER_TOKENS, SELF_SERVICE, SERVERS, SHARES, table,
+    BLOCKS, FIRST, GRANTS, GUARDED, Guarded, ISSUERS, META, OIDC_LINKS, Of, PROJECT_MEMBERS,
+    PROJECTS, PROVIDER_TOKENS, SELF_SERVICE, SERVERS, SHARES, table,
 };
 
 /// What of a cluster was guarded in stores of schema 6.
@@ -115,8 +115,13 @@ const CLUSTER_8: &[&str] = &[
     "deleting_at",
 ];
 
-/// The tables that came with schema 11.
-const SINCE_10: [&str; 3] = [SELF_SERVICE.table, SERVERS.table, SHARES.table];
+/// The tables that came with schema 11, and since.
+const SINCE_10: [&str; 4] = [
+    SELF_SERVICE.table,
+    SERVERS.table,
+    SHARES.table,
+    OIDC_LINKS.table,
+];
 
 /// What was guarded in stores of schema 9: all but what came since.
 pub(super) fn guarded_9() -> Vec<Guarded> {
@@ -132,6 +137,11 @@ pub(super) fn guarded_9() -> Vec<Guarded> {
 /// What was guarded in stores of schema 10: all but what came since.
 pub(super) fn guarded_10() -> Vec<Guarded> {
     without(&SINCE_10, GUARDED).collect()
+}
+
+/// What was guarded in stores of schema 11: all but what came since.
+pub(super) fn guarded_11() -> Vec<Guarded> {
+    without(&[OIDC_LINKS.table], GUARDED).collect()
 }
 
 fn without(tables: &[&str], guarded: &[Guarded]) -> impl Iterator<Item = Guarded> {

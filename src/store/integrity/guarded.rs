@@ -264,6 +264,13 @@ pub(super) const SHARES: Guarded = table(
         "revoked_at",
     ],
 );
+// Whoever edits one logs in as somebody else.
+pub(super) const OIDC_LINKS: Guarded = table(
+    ("oidc_links", Of::User),
+    "@.user",
+    "1",
+    &["user", "kind", "issuer", "claims"],
+);
 pub(super) const SERVERS: Guarded = table(("servers", Of::User), "@.user", "1", &["user"]);
 // Who may have a shared version in their hands: one row less, and somebody keeps it.
 const HOLDERS: Guarded = of_credential("holders", &["credential", "user", "kept"]);
@@ -306,6 +313,7 @@ pub(super) const FIRST: &[Guarded] = &[
     ISSUERS,
     SELF_SERVICE,
     SERVERS,
+    OIDC_LINKS,
     SHARES,
     GRANTS,
     BLOCKS,

@@ -32,6 +32,7 @@ fn store() -> (tempfile::TempDir, Store) {
                     email: None,
                     role: Role::Developer,
                     key: None,
+                    oidc: None,
                     created_at: Timestamp::UNIX_EPOCH,
                 };
                 users::insert(tx, &new)?;

@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 
-use super::before::{GUARDED_5, guarded_6, guarded_7, guarded_8, guarded_9, guarded_10};
+use super::before::{
+    GUARDED_5, guarded_6, guarded_7, guarded_8, guarded_9, guarded_10, guarded_11,
+};
 use super::digests::{self, Key, hash_text, state};
 use super::guarded::{GUARDED, Guarded, Of};
 use super::shape;
@@ -19,7 +21,7 @@ use crate::store::{Result, audit};
 
 /// What the state of a store of schema 5 to 7 begins with: one hash over all digests.
 const STATE_7: &[u8] = b"kubegrant state v1";
-/// Where stores of schema 6 to 10 keep their digests.
+/// Where stores of schema 6 to 11 keep their digests.
 const DIGESTS_7: &str = "row_digests";
 /// Where stores of schema 5 keep their digests. It is gone since: a process that began before the
 /// store was brought up to date cannot write what it would vouch for by the rules of then.
@@ -46,7 +48,8 @@ pub(in crate::store) fn before(sql: &Connection, found: i64) -> Result<Option<Be
         7 => (DIGESTS_7, guarded_7()),
         8 => (DIGESTS_7, guarded_8()),
         9 => (DIGESTS_7, guarded_9()),
-        _ => (DIGESTS_7, guarded_10()),
+        10 => (DIGESTS_7, guarded_10()),
+        _ => (DIGESTS_7, guarded_11()),
     };
     let has_seconds = found >= 8;
     let (state, is_vouched) = if has_seconds {
@@ -169,7 +172,7 @@ fn kept_7(sql: &Connection, digests: &str, name: &str) -> Result<BTreeMap<String
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// The state that the last event of a store of schema 8 or 9 vouches for, and whether it is the one that is there.
+/// The state that the last event of a store of schema 8 to 11 vouches for, and whether it is the one that is there.
 fn vouched_8(sql: &Connection) -> Result<(Option<String>, bool)> {
     let state = audit::last_state(sql, || digests::empty_state(sql))?;
     let mut is_vouched = state.as_ref() == Some(&digests::state(sql)?);

@@ -34,6 +34,7 @@ mod kubeconfig;
 mod managed;
 mod namespace;
 mod object;
+pub mod openid;
 mod patch;
 mod policy;
 mod protobuf;

@@ -1,0 +1,241 @@
+//! Logging in with an OpenID issuer's word: at a terminal by the device flow, and with the token of a CI job.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Extension, State};
+use axum::http::Response;
+
+use super::{done, fault, too_often};
+use crate::api::{DeviceAnswer, DeviceQuestion, TokenLogin};
+use crate::domain::login::Way;
+use crate::domain::oidc::{Claims, IssuerUrl, Provider};
+use crate::oidc::{Audience, Error, Expected, Party, issuer};
+use crate::ops::login::{self, Found, Proven};
+use crate::server::accept::Peer;
+use crate::server::{Hall, respond};
+
+/// How long to wait between two questions where the issuer does not say (RFC 8628, section 3.2), in seconds.
+const INTERVAL: u64 = 5;
+/// The longest code of a device that is passed on, in bytes.
+const CODE_BYTES_MAX: usize = 4096;
+
+impl Hall {
+    /// Whom people log in with.
+    pub(in crate::server) async fn provider(self: &Arc<Self>) -> Option<Provider> {
+        let found = self.with_store(|hall| login::provider(&hall.app)).await;
+        found.and_then(Result::ok).flatten()
+    }
+
+    /// What this server is to the issuer of the organization.
+    pub(in crate::server) fn party<'a>(&'a self, provider: &'a Provider) -> Party<'a> {
+        Party {
+            issuer: &provider.issuer,
+            client_id: &provider.client_id,
+            secret: self.client_secret.as_ref(),
+        }
+    }
+
+    /// Begins a session for whoever a token is of that was checked.
+    pub(in crate::server) async fn let_in(
+        self: &Arc<Self>,
+        (issuer, claims): (IssuerUrl, Claims),
+        wanted: Option<String>,
+        (way, from): (Way, std::net::IpAddr),
+    ) -> Option<Result<Found, crate::ops::Error>> {
+        let found = self.with_store(move |hall| {
+            let proven = Proven {
+                issuer: &issuer,
+                claims: &claims,
+                wanted: wanted.as_deref(),
+            };
+            let how = (way, from.to_string());
+            hall.desk
+                .begin_by_token(&hall.app, &proven, (how.0, &how.1))
+        });
+        let found = found.await;
+        let counted = match &found {
+            Some(Ok(Found::One(_))) => &self.counts.logins,
+            _ => &self.counts.refused_logins,
+        };
+        counted.fetch_add(1, Ordering::Relaxed);
+        if let Some(Ok(Found::Nobody(bearer))) = &found {
+            (self.log)(&format!(
+                "a login from {from} was refused: nobody logs in as {bearer}"
+            ));
+        }
+        found
+    }
+}
+
+fn no_provider() -> Response<Body> {
+    respond::refusal(
+        404,
+        "people log in here with their keys alone",
+        "run `kubegrant login URL` with your key",
+    )
+}
+
+/// What whoever asked an issuer in vain is told.
+fn not_had(hall: &Hall, error: &Error) -> Response<Body> {
+    (hall.log)(&format!("logging in: {error}"));
+    match error {
+        Error::Unreachable { .. } | Error::Garbled { .. } => respond::refusal(
+            502,
+            "the OpenID issuer cannot be asked now",
+            "try again in a moment; the server's log says more",
+        ),
+        Error::Lacks { .. } => respond::refusal(404, &error.to_string(), ""),
+        Error::Refused { .. } | Error::Token(_) => respond::refusal(401, &error.to_string(), ""),
+    }
+}
+
+fn answered(
+    hall: &Hall,
+    found: Option<Result<Found, crate::ops::Error>>,
+    help: &dyn Fn(&str) -> String,
+) -> Response<Body> {
+    match found {
+        Some(Ok(Found::One(begun))) => done(&begun),
+        Some(Ok(Found::Nobody(bearer))) => {
+            let what = format!("nobody logs in here as {bearer}");
+            respond::refusal(401, &what, &help(&bearer))
+        }
+        Some(Ok(Found::Several(names))) => {
+            let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+            let what = format!("several log in by this token: {}", names.join(", "));
+            respond::refusal(409, &what, "name one with `--user NAME`")
+        }
+        Some(Err(error)) => fault(hall, &error),
+        None => respond::refusal(500, "this is a fault of kubegrant", "please report it"),
+    }
+}
+
+/// Begins the login of somebody at a terminal.
+pub(in crate::server) async fn device(
+    State(hall): State<Arc<Hall>>,
+    Extension(Peer(from)): Extension<Peer>,
+) -> Response<Body> {
+    if !hall.limits.may_log_in(from, "device") {
+        return too_often();
+    }
+    let Some(provider) = hall.provider().await else {
+        return no_provider();
+    };
+    match hall.issuers.device(&hall.party(&provider)).await {
+        Err(error) => not_had(&hall, &error),
+        Ok(device) => respond::document(
+            200,
+            &DeviceQuestion {
+                device_code: device.code,
+                user_code: device.user_code,
+                verification_uri: device.verification_uri,
+                verification_uri_complete: device.verification_uri_complete,
+                expires_in: device.expires_in,
+                interval: device.interval.unwrap_or(INTERVAL).max(1),
+            },
+        ),
+    }
+}
+
+/// Says whether somebody agreed, and begins their session.
+pub(in crate::server) async fn agreed(
+    State(hall): State<Arc<Hall>>,
+    Extension(Peer(from)): Extension<Peer>,
+    body: Result<Json<DeviceAnswer>, JsonRejection>,
+) -> Response<Body> {
+    let Ok(Json(answer)) = body else {
+        return respond::refusal(400, "this is no code of a device", "");
+    };
+    if answer.device_code.len() > CODE_BYTES_MAX {
+        return respond::refusal(400, "this is no code of a device", "");
+    }
+    if !hall.limits.may_log_in(from, "device agreed") {
+        return too_often();
+    }
+    let Some(provider) = hall.provider().await else {
+        return no_provider();
+    };
+    let now = hall.app.now().timestamp();
+    let party = hall.party(&provider);
+    let agreed = hall.issuers.agreed(&party, &answer.device_code, now).await;
+    match agreed {
+        // Not yet (RFC 8628, section 3.5): whoever asks goes on.
+        Err(Error::Refused { code, .. }) if is_pending(&code) => respond::document(
+            202,
+            &serde_json::json!({"exit": 6, "error": code, "hints": []}),
+        ),
+        Err(error) => not_had(&hall, &error),
+        Ok(claims) => {
+            let issuer = provider.issuer;
+            let found = hall.let_in((issuer, claims), None, (Way::Oidc, from)).await;
+            answered(&hall, found, &|_| ask_to_be_linked())
+        }
+    }
+}
+
+fn is_pending(code: &str) -> bool {
+    matches!(code, "authorization_pending" | "slow_down")
+}
+
+/// What helps somebody whom nobody linked.
+pub(in crate::server) fn ask_to_be_linked() -> String {
+    "ask an organization owner or admin to run `kubegrant user set-oidc USER --subject SUBJECT`"
+        .to_owned()
+}
+
+/// Begins a session for the job that a token is of.
+pub(in crate::server) async fn token(
+    State(hall): State<Arc<Hall>>,
+    Extension(Peer(from)): Extension<Peer>,
+    body: Result<Json<TokenLogin>, JsonRejection>,
+) -> Response<Body> {
+    let no_token = || respond::refusal(400, "this is no ID token", "");
+    let Ok(Json(given)) = body else {
+        return no_token();
+    };
+    if !hall.limits.may_log_in(from, "token") {
+        return too_often();
+    }
+    let named = issuer(&given.token).and_then(|it| it.parse::<IssuerUrl>().ok());
+    let Some(named) = named else {
+        return no_token();
+    };
+    let asked = named.clone();
+    let looked = hall.with_store(move |hall| login::is_issuer_of_jobs(&hall.app, &asked));
+    match looked.await {
+        Some(Ok(true)) => {}
+        Some(Ok(false)) => {
+            let what = "no job logs in here with tokens of this issuer";
+            return respond::refusal(
+                401,
+                what,
+                "an admin adds it: `kubegrant user add NAME --job`",
+            );
+        }
+        Some(Err(error)) => return fault(&hall, &error),
+        None => return respond::refusal(500, "this is a fault of kubegrant", "please report it"),
+    }
+    let expected = Expected {
+        issuer: named.as_str(),
+        audience: Audience::Server(hall.desk.origin()),
+        nonce: None,
+        access_token: None,
+        now: hall.app.now().timestamp(),
+    };
+    match hall.issuers.verify(&named, &given.token, &expected).await {
+        Err(error) => not_had(&hall, &error),
+        Ok(claims) => {
+            let found = hall
+                .let_in((named, claims), given.user, (Way::Job, from))
+                .await;
+            answered(&hall, found, &|_| {
+                "its claims are not those that were pinned: see `kubegrant user show NAME`"
+                    .to_owned()
+            })
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Coming in by way of the organization's OpenID issuer.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Extension, Query, State};
+use axum::http::{HeaderMap, HeaderValue, Response, header};
+use maud::html;
+use serde::Deserialize;
+
+use super::{Hall, cookie_of, enter, frame, page, refused, see};
+use crate::domain::login::Way;
+use crate::oidc::Error;
+use crate::ops::login::Found;
+use crate::server::accept::Peer;
+use crate::server::login::oidc::ask_to_be_linked;
+
+/// The cookie that ties a login at the issuer to the browser that began it.
+const COOKIE: &str = "__Host-kubegrant-oidc";
+/// Where the issuer sends a browser back to.
+const CALLBACK: &str = "/oidc/callback";
+
+fn not_had(hall: &Hall, error: &Error) -> Response<Body> {
+    (hall.log)(&format!("logging in: {error}"));
+    match error {
+        Error::Refused { .. } | Error::Token(_) => {
+            refused(401, &error.to_string(), "begin again at /enter")
+        }
+        _ => refused(
+            502,
+            "the OpenID issuer cannot be asked now",
+            "try again in a moment; the server's log says more",
+        ),
+    }
+}
+
+/// Sends a browser to the issuer.
+pub(super) async fn begin(
+    State(hall): State<Arc<Hall>>,
+    Extension(Peer(from)): Extension<Peer>,
+) -> Response<Body> {
+    if !hall.limits.may_log_in(from, "oidc") {
+        return refused(429, "that was too often", "wait a minute");
+    }
+    let Some(provider) = hall.provider().await else {
+        return see("/enter");
+    };
+    let asked = hall.desk.ask_issuer(&hall.app);
+    let callback = format!("{}{CALLBACK}", hall.desk.origin());
+    let party = hall.party(&provider);
+    match hall.issuers.begin(&party, &callback, &asked).await {
+        Err(error) => not_had(&hall, &error),
+        Ok(place) => {
+            let mut answer = see(&place);
+            // The way back comes from another site, and must bring it.
+            let state = &asked.state;
+            let cookie =
+                format!("{COOKIE}={state}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=600");
+            if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+                answer.headers_mut().insert(header::SET_COOKIE, cookie);
+            }
+            answer
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Brought {
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    code: Option<String>,
+    #[serde(default)]
+    error: Option<String>,
+    #[serde(default)]
+    iss: Option<String>,
+}
+
+/// Lets somebody in whom the issuer sends back.
+pub(super) async fn finish(
+    State(hall): State<Arc<Hall>>,
+    Extension(Peer(from)): Extension<Peer>,
+    headers: HeaderMap,
+    brought: Result<Query<Brought>, QueryRejection>,
+) -> Response<Body> {
+    let void = || {
+        refused(
+            401,
+            "this login is void: it was not begun here, or too long ago",
+            "begin again at /enter",
+        )
+    };
+    if !hall.limits.may_log_in(from, "oidc") {
+        return refused(429, "that was too often", "wait a minute");
+    }
+    let Ok(Query(brought)) = brought else {
+        return void();
+    };
+    let is_this_browsers = cookie_of(&headers, COOKIE) == Some(brought.state.as_str());
+    let asked = hall.desk.asked_issuer(&hall.app, &brought.state);
+    let Some(asked) = asked.filter(|_| is_this_browsers) else {
+        return void();
+    };
+    if let Some(code) = brought.error {
+        let code: String = code.chars().take(60).collect();
+        let description = None;
+        return not_had(&hall, &Error::Refused { code, description });
+    }
+    let (Some(provider), Some(code)) = (hall.provider().await, brought.code) else {
+        return void();
+    };
+    // RFC 9207: another issuer's code is not taken to this one.
+    if brought.iss.is_some_and(|it| it != provider.issuer.as_str()) {
+        return void();
+    }
+    let callback = format!("{}{CALLBACK}", hall.desk.origin());
+    let party = hall.party(&provider);
+    let now = hall.app.now().timestamp();
+    let finished = hall
+        .issuers
+        .finish(&party, (&code, &callback), &asked, now)
+        .await;
+    let claims = match finished {
+        Ok(claims) => claims,
+        Err(error) => return not_had(&hall, &error),
+    };
+    let issuer = provider.issuer;
+    let found = hall.let_in((issuer, claims), None, (Way::OidcBrowser, from));
+    match found.await {
+        Some(Ok(Found::One(begun))) => {
+            let user = begun.user.name.to_string();
+            let inside = html! {
+                h1 { "kubegrant" }
+                p { "You are logged in as " strong { (user) } "." }
+                p { a href="/" { "My clusters" } }
+            };
+            let mut answer = page(200, &frame::alone("Logged in", &inside));
+            // Not a redirect: it would count as the issuer's, and bring no cookie that is for our pages alone.
+            let onward = HeaderValue::from_static("0; url=/");
+            answer.headers_mut().insert(header::REFRESH, onward);
+            enter::give_cookie(&mut answer, &begun);
+            let over = format!("{COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0");
+            if let Ok(over) = HeaderValue::from_str(&over) {
+                answer.headers_mut().append(header::SET_COOKIE, over);
+            }
+            answer
+        }
+        Some(Ok(Found::Nobody(bearer))) => refused(
+            401,
+            &format!("nobody logs in here as {bearer}"),
+            &ask_to_be_linked(),
+        ),
+        Some(Ok(Found::Several(_))) => refused(
+            401,
+            "several log in here by this token",
+            "ask an organization owner or admin",
+        ),
+        Some(Err(_)) | None => refused(503, "the store cannot be used", "try again in a moment"),
+    }
+}
