@@ -2,7 +2,8 @@
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
-use serde_json::json;
+
+use crate::api::Outcome;
 
 /// What every answer has. No script and no style of anybody else's is run, and no page of ours stands in one.
 const HEADERS: [(HeaderName, &str); 8] = [
@@ -69,8 +70,12 @@ pub(super) fn refusal(status: u16, what: &str, help: &str) -> Response<Body> {
         503 => 7,
         _ => 1,
     };
-    document(
-        status,
-        &json!({"exit": exit, "error": what, "hints": if help.is_empty() { vec![] } else { vec![help] }}),
-    )
+    let hints = if help.is_empty() { vec![] } else { vec![help] };
+    let outcome = Outcome {
+        exit,
+        error: Some(what),
+        hints,
+        ..Outcome::default()
+    };
+    document(status, &outcome)
 }

@@ -7,9 +7,11 @@ use crate::home::{Home, PODS, get};
 use crate::issuer::issuer;
 
 /// The public half of somebody's identity.
-fn key_of(kg: &Home, user: &str) -> String {
+pub(crate) fn key_of(kg: &Home, user: &str) -> String {
     let text = std::fs::read_to_string(kg.identity(user)).expect("an identity");
-    let key: age::x25519::Identity = text.trim().parse().expect("an age key");
+    // One that `init` made has a comment before it.
+    let line = text.lines().find(|line| line.starts_with("AGE-SECRET-KEY"));
+    let key: age::x25519::Identity = line.unwrap_or_default().parse().expect("an age key");
     key.to_public().to_string()
 }
 

@@ -1,7 +1,5 @@
 //! Users. Frozen: fields are added, never renamed or retyped.
 
-use serde::Serialize;
-
 use crate::domain::project::{Project, ProjectRole};
 use crate::domain::user::User;
 use crate::ops::project::kept::Kept;
@@ -25,11 +23,12 @@ frozen! {
     }
 }
 
-/// What a user is in a project.
-#[derive(Serialize)]
-pub(crate) struct MembershipView {
-    project: String,
-    role: &'static str,
+shape! {
+    /// What a user is in a project.
+    pub(crate) struct MembershipView {
+        project: String,
+        role: &'static str,
+    }
 }
 
 impl UserView {
