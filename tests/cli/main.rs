@@ -5,6 +5,7 @@ mod access_grant;
 mod access_revoke;
 mod audit;
 mod backup;
+mod browser;
 mod bulk;
 mod clock;
 mod cluster;
