@@ -25,6 +25,33 @@ pub(crate) struct Browser {
     files: PathBuf,
 }
 
+/// How somebody looks at a page.
+#[derive(Clone, Copy)]
+pub(crate) struct Look {
+    scheme: &'static str,
+    width: u32,
+}
+
+impl Look {
+    /// On a light ground, in a window of so many pixels.
+    pub(crate) const fn light(width: u32) -> Look {
+        let scheme = "light";
+        Look { scheme, width }
+    }
+
+    /// On a dark one.
+    pub(crate) const fn dark(width: u32) -> Look {
+        let scheme = "dark";
+        Look { scheme, width }
+    }
+}
+
+impl std::fmt::Display for Look {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} at {}", self.scheme, self.width)
+    }
+}
+
 /// Whether there is a browser to try the page in; says so where there is none.
 pub(crate) fn has_browser() -> bool {
     let is_there = |name: &str| {
@@ -118,7 +145,7 @@ impl Browser {
     }
 
     /// The same about the page that is open.
-    fn ask(&self, path: &str, body: &Value) -> Value {
+    pub(crate) fn ask(&self, path: &str, body: &Value) -> Value {
         let method = if body.is_null() { "GET" } else { "POST" };
         let answer = self.send(method, &format!("{}{path}", self.session), body);
         answer.unwrap_or_else(|| panic!("the driver does not answer {path}"))
@@ -146,6 +173,23 @@ impl Browser {
     pub(crate) fn go(&self, url: &str) {
         self.ask("/url", &json!({"url": url}));
         self.is_clean();
+    }
+
+    /// Looks at the page in this way from now on.
+    pub(crate) fn look(&self, look: Look) {
+        let scheme =
+            json!({ "features": [{ "name": "prefers-color-scheme", "value": look.scheme }] });
+        let window = json!({
+            "width": look.width, "height": 1000, "deviceScaleFactor": 1, "mobile": false,
+        });
+        for (command, params) in [
+            ("Emulation.setEmulatedMedia", scheme),
+            ("Emulation.setDeviceMetricsOverride", window),
+        ] {
+            let asked = json!({ "cmd": command, "params": params });
+            let said = self.ask("/goog/cdp/execute", &asked);
+            assert_eq!(said, json!({}), "{command}");
+        }
     }
 
     pub(crate) fn wait_for(&self, path: &str) -> String {

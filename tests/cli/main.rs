@@ -3,6 +3,7 @@
 mod access_explain;
 mod access_grant;
 mod access_revoke;
+mod accessibility;
 mod audit;
 mod backup;
 mod browser;

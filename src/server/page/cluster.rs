@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::clusters::badge;
-use super::frame::{form, or_none, text, time, whole};
+use super::frame::{form, or_none, text, time, whole, wide_table};
 use super::{Hall, Named, Visitor, page};
 
 /// What somebody may do on a cluster, as far as the page asks.
@@ -187,13 +187,13 @@ impl Page<'_> {
             section .card .wide aria-labelledby="developers" {
                 h2 #developers { "Developer Permissions" }
                 p { "Owner: " (or_none(text(self.cluster, "owner"))) }
-                div .scroll { table {
+                (wide_table("Who has access", &html! {
                     thead { tr {
                         th scope="col" { "User" } th scope="col" { "Level" } th scope="col" { "Through" }
                         th scope="col" { "Until" } th scope="col" { "Change" }
                     } }
                     tbody { @for row in rows { (self.developer(row)) } }
-                } }
+                }))
             }
         }
     }
@@ -237,8 +237,6 @@ impl Page<'_> {
     /// Everybody's versions.
     fn team(&self, team: &Value, shows_revoked: bool) -> Markup {
         let rows = team.as_array().into_iter().flatten();
-        let button =
-            |class: &str, words: &str| html! { button class=(class) type="submit" { (words) } };
         html! {
             section .card .wide aria-labelledby="team" {
                 h2 #team { "Team Access" }
@@ -246,41 +244,45 @@ impl Page<'_> {
                     @if shows_revoked { a href=(self.back) { "Hide revoked" } }
                     @else { a href={ (self.back) "?revoked=1" } { "Show revoked" } }
                 }
-                div .scroll { table {
+                (wide_table("Everybody's kubeconfigs", &html! {
                     thead { tr {
                         th scope="col" { "User" } th scope="col" { "Version" } th scope="col" { "State" }
                         th scope="col" { "Issued" } th scope="col" { "Expires" } th scope="col" { "Downloaded" }
                         th scope="col" { "Do" }
                     } }
-                    tbody {
-                        @for row in rows {
-                            @let user = text(row, "user");
-                            @let is_one = !user.contains('/');
-                            tr {
-                                td { (user) }
-                                td { @if row["version"].is_null() { (or_none("")) } @else { (row["version"]) } }
-                                td {
-                                    (state(text(row, "state")))
-                                    @if row["blocked"] == true { " " span .badge .bad { "Access Revoked" } }
-                                }
-                                td { (time(row, "issued_at")) }
-                                td { (time(row, "expires_at")) }
-                                td {
-                                    (time(row, "downloaded_at"))
-                                    @if let Some(by) = row["downloaded_by"].as_str() { " by " (by) }
-                                }
-                                td {
-                                    @if is_one && row["blocked"] == true {
-                                        (self.form("team restore", &[("user", user)], &button("", "Restore")))
-                                    } @else if is_one {
-                                        (self.form("team rotate", &[("user", user)], &button("", "Rotate"))) " "
-                                        (self.form("team revoke", &[("user", user)], &button("danger", "Revoke")))
-                                    }
-                                }
-                            }
-                        }
+                    tbody { @for row in rows { (self.member(row)) } }
+                }))
+            }
+        }
+    }
+
+    fn member(&self, row: &Value) -> Markup {
+        let button =
+            |class: &str, words: &str| html! { button class=(class) type="submit" { (words) } };
+        let user = text(row, "user");
+        let is_one = !user.contains('/');
+        html! {
+            tr {
+                td { (user) }
+                td { @if row["version"].is_null() { (or_none("")) } @else { (row["version"]) } }
+                td {
+                    (state(text(row, "state")))
+                    @if row["blocked"] == true { " " span .badge .bad { "Access Revoked" } }
+                }
+                td { (time(row, "issued_at")) }
+                td { (time(row, "expires_at")) }
+                td {
+                    (time(row, "downloaded_at"))
+                    @if let Some(by) = row["downloaded_by"].as_str() { " by " (by) }
+                }
+                td {
+                    @if is_one && row["blocked"] == true {
+                        (self.form("team restore", &[("user", user)], &button("", "Restore")))
+                    } @else if is_one {
+                        (self.form("team rotate", &[("user", user)], &button("", "Rotate"))) " "
+                        (self.form("team revoke", &[("user", user)], &button("danger", "Revoke")))
                     }
-                } }
+                }
             }
         }
     }
