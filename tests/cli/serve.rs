@@ -121,6 +121,7 @@ fn a_server_opens_no_more_than_it_was_given() {
     kg.run("cluster transfer prod --to desk --yes")
         .exit(5)
         .says(refused);
+    kg.run("access list -c prod").success().never_says("desk");
     kg.run("user set-role bob server").exit(5);
     kg.run("user set-role desk admin").exit(5);
     // Nobody is served where nobody said so.
