@@ -69,6 +69,9 @@ fn everybody_sees_what_is_theirs_and_does_it_there() {
     let olivia = Browser::enter(&mut kg, &desk, "olivia");
     olivia.go(&cluster);
     assert_eq!(cards(&olivia), CARDS);
+    // What she has the server cannot hand out.
+    assert!(olivia.text().contains("Full access is not handed out here"));
+    assert!(!olivia.has("//button[text()='Download']"));
     olivia.click("//td[text()='bob']/..//button[text()='Revoke']");
     olivia.wait_for("//h1[text()='Are you sure?']");
     assert_eq!(get(&second, PODS), 200);
@@ -97,6 +100,17 @@ fn everybody_sees_what_is_theirs_and_does_it_there() {
         alice.text()
     );
     assert!(!alice.has("//button[text()='Download']"));
+    olivia.go(&cluster);
+    for refused in ["Set", "Rotate"] {
+        assert!(
+            !olivia.has(&format!("//button[text()='{refused}']")),
+            "{refused}"
+        );
+    }
+    olivia.click("//td[text()='carol']/..//button[text()='Remove']");
+    olivia.click("//button[text()='Yes']");
+    olivia.wait_for("//*[@role='status']");
+    kg.run("access list -u carol").success().never_says("write");
 
     // Out is out.
     bob.click("//button[text()='Log out']");

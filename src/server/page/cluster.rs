@@ -103,7 +103,7 @@ async fn cards(
             span .soft { "Kubernetes " (text(&cluster, "version")) }
             @if rights.manages { " · " a href={ (back) "/roles" } { "Role bindings" } }
         }
-        @if text(&cluster, "state") == "archived" {
+        @if page.is_archived() {
             p .warning { "This cluster is archived: it hands out nothing. What was handed out can be revoked." }
         }
         div .cards {
@@ -126,6 +126,10 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
+    fn is_archived(&self) -> bool {
+        text(self.cluster, "state") == "archived"
+    }
+
     fn form(&self, verb: &str, fixed: &[(&str, &str)], inside: &Markup) -> Markup {
         let fixed: Vec<_> = [("cluster", self.name)]
             .into_iter()
@@ -140,12 +144,11 @@ impl Page<'_> {
         let user = self.visitor.caller.user.name.to_string();
         let latest = mine.rfind(|it| it["user"] == user.as_str());
         let is_revoked = self.cluster["access_revoked"] == true;
-        let is_archived = text(self.cluster, "state") == "archived";
-        let has_level = !text(self.cluster, "access").is_empty();
-        let button =
-            |class: &str, words: &str| html! { button class=(class) type="submit" { (words) } };
+        let is_archived = self.is_archived();
+        let is_open = !is_revoked && !is_archived;
+        let access = text(self.cluster, "access");
         html! {
-            section .card aria-labelledby="kubeconfig" {
+            section .card .wide aria-labelledby="kubeconfig" {
                 h2 #kubeconfig { "Kubeconfig" }
                 @if is_revoked {
                     p .error role="alert" {
@@ -161,9 +164,15 @@ impl Page<'_> {
                         @if let Some(because) = latest["ended_because"].as_str() { dt { "Ended" } dd { (because) } }
                     }
                 } @else {
-                    p .soft { "None was issued yet: the first download issues version 1." }
+                    p .soft { "None was issued yet" @if !is_archived { ": the first download issues version 1" } "." }
                 }
-                @if has_level && !is_revoked && !is_archived {
+                @if is_open && access == "full" {
+                    // The server's key cannot mint that.
+                    p .hint {
+                        "Full access is not handed out here: an organization owner or admin does it where the store is, with "
+                        code { "kubegrant kubeconfig download " (self.name) " --user " (user) }
+                    }
+                } @else if is_open && !access.is_empty() {
                     div .actions {
                         (self.form("kubeconfig download", &[], &button("main", "Download")))
                         @if latest.is_some() {
@@ -221,7 +230,7 @@ impl Page<'_> {
                 option value="7d" { "7 days" }
                 option value="30d" { "30 days" }
             }
-            button type="submit" { "Set" }
+            (button("", "Set"))
         };
         html! {
             tr {
@@ -229,7 +238,13 @@ impl Page<'_> {
                 td { (or_none(level)) }
                 td { (through) }
                 td { (time(row, "ends_at")) }
-                td { @if is_granted { (self.form("access set", &[("user", user)], &choices)) } }
+                td {
+                    @if !self.is_archived() && is_granted {
+                        (self.form("access set", &[("user", user)], &choices))
+                    } @else if through == "grant" {
+                        (self.form("access revoke", &[("user", user)], &button("danger", "Remove")))
+                    }
+                }
             }
         }
     }
@@ -257,8 +272,6 @@ impl Page<'_> {
     }
 
     fn member(&self, row: &Value) -> Markup {
-        let button =
-            |class: &str, words: &str| html! { button class=(class) type="submit" { (words) } };
         let user = text(row, "user");
         let is_one = !user.contains('/');
         html! {
@@ -275,11 +288,13 @@ impl Page<'_> {
                     (time(row, "downloaded_at"))
                     @if let Some(by) = row["downloaded_by"].as_str() { " by " (by) }
                 }
-                td {
+                td .deeds {
                     @if is_one && row["blocked"] == true {
                         (self.form("team restore", &[("user", user)], &button("", "Restore")))
                     } @else if is_one {
-                        (self.form("team rotate", &[("user", user)], &button("", "Rotate"))) " "
+                        @if !self.is_archived() {
+                            (self.form("team rotate", &[("user", user)], &button("", "Rotate"))) " "
+                        }
                         (self.form("team revoke", &[("user", user)], &button("danger", "Revoke")))
                     }
                 }
@@ -290,7 +305,7 @@ impl Page<'_> {
     /// The SSH key of the nodes.
     fn ssh(&self, key: &Value) -> Markup {
         html! {
-            section .card aria-labelledby="ssh" {
+            section .card .wide aria-labelledby="ssh" {
                 h2 #ssh { "SSH Access" }
                 @if key.is_null() {
                     p .soft { "This cluster has no SSH key here." }
@@ -302,7 +317,7 @@ impl Page<'_> {
                             dt { "Taken" } dd { (time(key, "taken_at")) " by " (text(key, "taken_by")) }
                         }
                     }
-                    @if key["taken_at"].is_null() {
+                    @if key["taken_at"].is_null() && !self.is_archived() {
                         p .hint {
                             "It is handed out once. Whoever has the store takes it for you: "
                             code { "kubegrant ssh-key download " (self.name) " --user " (self.visitor.caller.user.name) }
@@ -319,6 +334,10 @@ impl Page<'_> {
             }
         }
     }
+}
+
+fn button(class: &str, words: &str) -> Markup {
+    html! { button class=(class) type="submit" { (words) } }
 }
 
 /// The state of a version.
