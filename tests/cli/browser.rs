@@ -30,19 +30,31 @@ pub(crate) struct Browser {
 pub(crate) struct Look {
     scheme: &'static str,
     width: u32,
+    height: u32,
 }
 
 impl Look {
     /// On a light ground, in a window of so many pixels.
     pub(crate) const fn light(width: u32) -> Look {
-        let scheme = "light";
-        Look { scheme, width }
+        Look::of("light", width)
     }
 
     /// On a dark one.
     pub(crate) const fn dark(width: u32) -> Look {
-        let scheme = "dark";
-        Look { scheme, width }
+        Look::of("dark", width)
+    }
+
+    const fn of(scheme: &'static str, width: u32) -> Look {
+        Look {
+            scheme,
+            width,
+            height: 1000,
+        }
+    }
+
+    /// The same in a window of another height.
+    pub(crate) fn of_height(self, height: u32) -> Look {
+        Look { height, ..self }
     }
 }
 
@@ -180,7 +192,7 @@ impl Browser {
         let scheme =
             json!({ "features": [{ "name": "prefers-color-scheme", "value": look.scheme }] });
         let window = json!({
-            "width": look.width, "height": 1000, "deviceScaleFactor": 1, "mobile": false,
+            "width": look.width, "height": look.height, "deviceScaleFactor": 1, "mobile": false,
         });
         for (command, params) in [
             ("Emulation.setEmulatedMedia", scheme),

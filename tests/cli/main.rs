@@ -34,6 +34,7 @@ mod kubeconfig_rotate;
 mod merge;
 mod open;
 mod openapi;
+mod pictures;
 mod platforms;
 mod project;
 mod project_describe;
