@@ -240,6 +240,23 @@ pub(crate) struct Answer {
     pub(crate) question: Option<String>,
 }
 
+/// What came of a request, for those who read JSON, where it did not simply succeed or a file is handed over.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Outcome<'a> {
+    /// The exit code.
+    pub(crate) exit: u8,
+    /// Why it was refused, or failed.
+    pub(crate) error: Option<&'a str>,
+    /// What would help.
+    pub(crate) hints: Vec<&'a str>,
+    /// What to worry about.
+    pub(crate) warnings: Vec<&'a str>,
+    /// The file that is handed over.
+    pub(crate) file: Option<&'a str>,
+    /// What the command shows.
+    pub(crate) data: serde_json::Value,
+}
+
 /// Asks whoever has a key to prove it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct LoginBegin {

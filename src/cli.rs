@@ -26,6 +26,7 @@ mod reconcile;
 mod relay;
 mod remote;
 mod restore;
+mod schema;
 mod serve;
 mod session;
 mod share;

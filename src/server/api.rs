@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
+use axum::extract::rejection::{QueryRejection, RawPathParamsRejection};
 use axum::extract::{DefaultBodyLimit, Extension, Query, RawPathParams, Request, State};
 use axum::http::{HeaderMap, Response, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::routing::{MethodFilter, get, on, post};
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use super::{Call, Hall, login, page, respond};
-use crate::api::{Answer, Method, ROOT, ROUTES, RUN_TYPE, Route, TERMINAL_HEADER, status};
+use crate::api::{Answer, Method, Outcome, ROOT, ROUTES, RUN_TYPE, Route, TERMINAL_HEADER, status};
 use crate::domain::login::{SessionId, Way};
 use crate::domain::user::User;
 use crate::secrets::SecretString;
@@ -153,14 +155,21 @@ async fn known(State(hall): State<Arc<Hall>>, mut request: Request, next: Next) 
     next.run(request).await
 }
 
+/// What stands in the path.
+type Given = Result<RawPathParams, RawPathParamsRejection>;
+/// What stands in the query.
+type Asked = Result<Query<Vec<(String, String)>>, QueryRejection>;
+
 /// Carries out what a route is about.
 async fn call(
     State(hall): State<Arc<Hall>>,
     Extension(caller): Extension<Caller>,
-    (route, given, query): (&'static Route, RawPathParams, Query<Vec<(String, String)>>),
+    (route, given, query): (&'static Route, Given, Asked),
     request: Request,
 ) -> Response<Body> {
-    let Query(query) = query;
+    let (Ok(given), Ok(Query(query))) = (given, query) else {
+        return respond::refusal(400, "the address makes no sense", "");
+    };
     let (head, body) = request.into_parts();
     let mut fields = Map::new();
     let mut format = "json".to_owned();
@@ -248,34 +257,31 @@ fn plain(mut answer: Answer, is_json: bool) -> Response<Body> {
     let code = status(answer.exit);
     let data = std::mem::take(&mut answer.stdout);
     if answer.exit == 0 && answer.file.is_empty() {
-        let media = if is_json {
+        // A public key is a line in every format.
+        let media = if is_json && serde_json::from_str::<IgnoredAny>(&data).is_ok() {
             "application/json"
         } else {
             "text/plain; charset=utf-8"
         };
         return respond::of_type(code, media, data);
     }
-    let words: Vec<&str> = answer.stderr.lines().filter(|it| !it.is_empty()).collect();
+    let words = answer.stderr.lines().filter(|it| !it.is_empty());
     let of_kind = |kind: &str| -> Vec<&str> {
+        let words = words.clone();
         words
-            .iter()
             .filter_map(|line| line.strip_prefix(kind))
             .map(str::trim)
             .collect()
     };
-    let data: Value = serde_json::from_str(&data).unwrap_or(Value::Null);
-    let file = std::mem::take(&mut answer.file);
-    respond::document(
-        code,
-        &serde_json::json!({
-            "exit": answer.exit,
-            "error": of_kind("error:").first(),
-            "hints": of_kind("hint:"),
-            "warnings": of_kind("warning:"),
-            "file": if file.is_empty() { Value::Null } else { Value::String(file.clone()) },
-            "data": data,
-        }),
-    )
+    let outcome = Outcome {
+        exit: answer.exit,
+        error: of_kind("error:").first().copied(),
+        hints: of_kind("hint:"),
+        warnings: of_kind("warning:"),
+        file: Some(answer.file.as_str()).filter(|file| !file.is_empty()),
+        data: serde_json::from_str(&data).unwrap_or_default(),
+    };
+    respond::document(code, &outcome)
 }
 
 /// How the server is, for machines of one's own.

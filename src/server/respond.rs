@@ -2,7 +2,8 @@
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
-use serde_json::json;
+
+use crate::api::Outcome;
 
 /// What every answer has. No script and no style of anybody else's is run, and no page of ours stands in one.
 const HEADERS: [(HeaderName, &str); 8] = [
@@ -61,6 +62,7 @@ pub(super) fn document(status: u16, value: &impl serde::Serialize) -> Response<B
 /// A refusal by the server itself, before any command: what it is, and what would help.
 pub(super) fn refusal(status: u16, what: &str, help: &str) -> Response<Body> {
     let exit = match status {
+        202 => 6,
         401 | 403 => 4,
         404 => 3,
         400 | 405 | 413 | 415 => 2,
@@ -69,8 +71,12 @@ pub(super) fn refusal(status: u16, what: &str, help: &str) -> Response<Body> {
         503 => 7,
         _ => 1,
     };
-    document(
-        status,
-        &json!({"exit": exit, "error": what, "hints": if help.is_empty() { vec![] } else { vec![help] }}),
-    )
+    let hints = if help.is_empty() { vec![] } else { vec![help] };
+    let outcome = Outcome {
+        exit,
+        error: Some(what),
+        hints,
+        ..Outcome::default()
+    };
+    document(status, &outcome)
 }

@@ -12,7 +12,7 @@ use crate::serve::home;
 const REPOSITORY: &str = "repository=acme/shop";
 const MAIN: &str = "ref=refs/heads/main";
 
-fn issuer(kg: &Home, algorithm: Algorithm) -> OpenId {
+pub(crate) fn issuer(kg: &Home, algorithm: Algorithm) -> OpenId {
     let issuer = OpenId::start(algorithm, kg.now().timestamp()).expect("an issuer");
     kg.write("issuer.crt", issuer.ca_pem());
     issuer

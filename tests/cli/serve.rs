@@ -7,9 +7,11 @@ use crate::home::{Home, PODS, get};
 use crate::issuer::issuer;
 
 /// The public half of somebody's identity.
-fn key_of(kg: &Home, user: &str) -> String {
+pub(crate) fn key_of(kg: &Home, user: &str) -> String {
     let text = std::fs::read_to_string(kg.identity(user)).expect("an identity");
-    let key: age::x25519::Identity = text.trim().parse().expect("an age key");
+    // One that `init` made has a comment before it.
+    let line = text.lines().find(|line| line.starts_with("AGE-SECRET-KEY"));
+    let key: age::x25519::Identity = line.unwrap_or_default().parse().expect("an age key");
     key.to_public().to_string()
 }
 
@@ -119,6 +121,7 @@ fn a_server_opens_no_more_than_it_was_given() {
     kg.run("cluster transfer prod --to desk --yes")
         .exit(5)
         .says(refused);
+    kg.run("access list -c prod").success().never_says("desk");
     kg.run("user set-role bob server").exit(5);
     kg.run("user set-role desk admin").exit(5);
     // Nobody is served where nobody said so.

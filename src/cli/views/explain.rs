@@ -1,7 +1,5 @@
 //! Why somebody has what they have. Frozen: fields are added, never renamed or retyped.
 
-use serde::Serialize;
-
 use super::access::KEPT;
 use crate::domain::access::{Access, Power, strongest};
 use crate::ops::explain::{Answer, Explained, Path};
@@ -15,12 +13,13 @@ frozen! {
     }
 }
 
-#[derive(Serialize)]
-struct PathView {
-    path: &'static str,
-    gives: Option<&'static str>,
-    counts: bool,
-    what: String,
+shape! {
+    struct PathView {
+        path: &'static str,
+        gives: Option<&'static str>,
+        counts: bool,
+        what: String,
+    }
 }
 
 impl PathView {

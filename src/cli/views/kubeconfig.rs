@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::slice;
 
-use serde::Serialize;
 use serde_json::Value;
 
 use crate::domain::access::Power;
@@ -84,16 +83,17 @@ impl View for Vec<DownloadView> {
     }
 }
 
-/// A rotation.
-#[derive(Serialize)]
-pub(crate) struct RotateView {
-    cluster: String,
-    user: String,
-    ended_version: Option<u32>,
-    version: u32,
-    applied: bool,
-    path: Option<String>,
-    expires_at: Option<Time>,
+shape! {
+    /// A rotation.
+    pub(crate) struct RotateView {
+        cluster: String,
+        user: String,
+        ended_version: Option<u32>,
+        version: u32,
+        applied: bool,
+        path: Option<String>,
+        expires_at: Option<Time>,
+    }
 }
 
 impl RotateView {
@@ -143,32 +143,34 @@ impl View for RotateView {
     }
 }
 
-#[derive(Serialize)]
-struct DeliveryView {
-    to: String,
-    by: String,
-    at: Time,
-    expires_at: Time,
-    form: String,
-    jti: Option<String>,
+shape! {
+    struct DeliveryView {
+        to: String,
+        by: String,
+        at: Time,
+        expires_at: Time,
+        form: String,
+        jti: Option<String>,
+    }
 }
 
-/// A version of a kubeconfig.
-#[derive(Serialize)]
-pub(crate) struct VersionView {
-    cluster: String,
-    user: String,
-    version: u32,
-    state: &'static str,
-    level: &'static str,
-    renews: Option<&'static str>,
-    account: String,
-    namespace: &'static str,
-    issued_at: Option<Time>,
-    expires_at: Option<Time>,
-    revoked_at: Option<Time>,
-    ended_because: Option<String>,
-    downloads: Vec<DeliveryView>,
+shape! {
+    /// A version of a kubeconfig.
+    pub(crate) struct VersionView {
+        cluster: String,
+        user: String,
+        version: u32,
+        state: &'static str,
+        level: &'static str,
+        renews: Option<&'static str>,
+        account: String,
+        namespace: &'static str,
+        issued_at: Option<Time>,
+        expires_at: Option<Time>,
+        revoked_at: Option<Time>,
+        ended_because: Option<String>,
+        downloads: Vec<DeliveryView>,
+    }
 }
 
 impl VersionView {

@@ -1,39 +1,39 @@
 //! A plan. Frozen: fields are added, never renamed or retyped.
 
-use serde::Serialize;
-
 use crate::domain::effect::Facts;
 use crate::ops::Planned;
 use crate::output::{Table, View};
 
-/// What would be done.
-#[derive(Serialize)]
-pub(crate) struct PlanView {
-    /// A sentence each.
-    steps: Vec<String>,
-    /// The effects on the store, where the command is made of such.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    effects: Vec<EffectView>,
+shape! {
+    /// What would be done.
+    pub(crate) struct PlanView {
+        /// A sentence each.
+        steps: Vec<String>,
+        /// The effects on the store, where the command is made of such.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        effects: Vec<EffectView>,
+    }
 }
 
-/// One effect on the store.
-#[derive(Serialize)]
-pub(super) struct EffectView {
-    effect: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cluster: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    project: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    of: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    from: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    to: Option<String>,
+shape! {
+    /// One effect on the store.
+    pub(super) struct EffectView {
+        effect: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cluster: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        user: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        project: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        of: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        version: Option<u32>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        from: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        to: Option<String>,
+    }
 }
 
 impl From<&Facts> for EffectView {

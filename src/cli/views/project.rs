@@ -2,8 +2,6 @@
 
 use std::slice;
 
-use serde::Serialize;
-
 use crate::domain::project::{Project, ProjectRole};
 use crate::ops::project::members::Changed;
 use crate::ops::project::shared::Over;
@@ -95,12 +93,13 @@ frozen! {
     }
 }
 
-/// A version that is ended here, and may still work there.
-#[derive(Serialize)]
-struct EndingVersion {
-    version: u32,
-    holders: Vec<String>,
-    tokens_may_work_until: Option<Time>,
+shape! {
+    /// A version that is ended here, and may still work there.
+    struct EndingVersion {
+        version: u32,
+        holders: Vec<String>,
+        tokens_may_work_until: Option<Time>,
+    }
 }
 
 impl MemberView {
@@ -192,15 +191,16 @@ impl View for ProjectView {
     }
 }
 
-/// A shared version that ended.
-#[derive(Serialize)]
-pub(crate) struct OverView {
-    cluster: String,
-    kubeconfig: String,
-    ended_version: u32,
-    version: Option<u32>,
-    applied: bool,
-    must_download_again: Vec<String>,
+shape! {
+    /// A shared version that ended.
+    pub(crate) struct OverView {
+        cluster: String,
+        kubeconfig: String,
+        ended_version: u32,
+        version: Option<u32>,
+        applied: bool,
+        must_download_again: Vec<String>,
+    }
 }
 
 impl OverView {

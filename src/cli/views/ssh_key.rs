@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use serde::Serialize;
-
 use crate::ops::ssh_key::{HandedOut, RollOut, Shown};
 use crate::output::{Table, Time, View};
 
@@ -35,14 +33,15 @@ frozen! {
     }
 }
 
-/// A node that holds the key.
-#[derive(Serialize)]
-struct NodeView {
-    address: String,
-    port: Option<u16>,
-    login: String,
-    installed_at: Option<Time>,
-    proven_at: Option<Time>,
+shape! {
+    /// A node that holds the key.
+    struct NodeView {
+        address: String,
+        port: Option<u16>,
+        login: String,
+        installed_at: Option<Time>,
+        proven_at: Option<Time>,
+    }
 }
 
 impl NodeView {
@@ -123,12 +122,13 @@ frozen! {
     }
 }
 
-#[derive(Serialize)]
-struct OutcomeView {
-    node: String,
-    login: Option<String>,
-    proven: bool,
-    outcome: String,
+shape! {
+    struct OutcomeView {
+        node: String,
+        login: Option<String>,
+        proven: bool,
+        outcome: String,
+    }
 }
 
 impl OutcomeView {

@@ -1,7 +1,5 @@
 //! How things stand. Frozen: fields are added, never renamed or retyped.
 
-use serde::Serialize;
-
 use crate::ops::Pending;
 use crate::ops::project::kept::Kept;
 use crate::ops::status::{Ask, Ending, Lost, Status};
@@ -37,10 +35,11 @@ frozen! {
     }
 }
 
-#[derive(Serialize)]
-struct BlockedView {
-    user: String,
-    cluster: String,
+shape! {
+    struct BlockedView {
+        user: String,
+        cluster: String,
+    }
 }
 
 frozen! {
@@ -58,15 +57,16 @@ frozen! {
     }
 }
 
-/// How things stand.
-#[derive(Serialize)]
-pub(crate) struct StatusView {
-    pending: Vec<PendingView>,
-    ask: Vec<AskView>,
-    kept: Vec<KeptView>,
-    blocked: Vec<BlockedView>,
-    ending: Vec<EndingView>,
-    ended: Vec<EndedView>,
+shape! {
+    /// How things stand.
+    pub(crate) struct StatusView {
+        pending: Vec<PendingView>,
+        ask: Vec<AskView>,
+        kept: Vec<KeptView>,
+        blocked: Vec<BlockedView>,
+        ending: Vec<EndingView>,
+        ended: Vec<EndedView>,
+    }
 }
 
 impl StatusView {

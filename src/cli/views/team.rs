@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use serde::Serialize;
-
 use super::plan::EffectView;
 use crate::ops::team::{Report, TeamLine};
 use crate::output::{Table, Time, View};
@@ -60,15 +58,16 @@ impl View for Vec<LineView> {
     }
 }
 
-/// What came of one cluster.
-#[derive(Serialize)]
-pub(crate) struct ReportView {
-    user: String,
-    cluster: String,
-    result: &'static str,
-    what: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    effects: Vec<EffectView>,
+shape! {
+    /// What came of one cluster.
+    pub(crate) struct ReportView {
+        user: String,
+        cluster: String,
+        result: &'static str,
+        what: String,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        effects: Vec<EffectView>,
+    }
 }
 
 impl ReportView {

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-
 use crate::domain::oidc::OidcLink;
 use crate::domain::project::{Project, ProjectRole};
 use crate::domain::user::User;
@@ -29,14 +27,13 @@ frozen! {
     }
 }
 
-/// By which tokens a user logs in.
-#[derive(Serialize)]
-pub(crate) struct LoginLinkView {
-    kind: &'static str,
-    issuer: String,
-    claims: BTreeMap<String, String>,
-    #[serde(skip)]
-    words: String,
+shape! {
+    /// By which tokens a user logs in.
+    pub(crate) struct LoginLinkView {
+        kind: &'static str,
+        issuer: String,
+        claims: BTreeMap<String, String>,
+    }
 }
 
 impl From<&OidcLink> for LoginLinkView {
@@ -48,16 +45,25 @@ impl From<&OidcLink> for LoginLinkView {
             claims: claims
                 .map(|it| (it.name.clone(), it.value.clone()))
                 .collect(),
-            words: link.to_string(),
         }
     }
 }
 
-/// What a user is in a project.
-#[derive(Serialize)]
-pub(crate) struct MembershipView {
-    project: String,
-    role: &'static str,
+impl LoginLinkView {
+    fn words(&self) -> String {
+        let claims = self.claims.iter();
+        let claims = claims.map(|(name, value)| format!("{name}={value} "));
+        let claims: String = claims.collect();
+        format!("{claims}at {}", self.issuer)
+    }
+}
+
+shape! {
+    /// What a user is in a project.
+    pub(crate) struct MembershipView {
+        project: String,
+        role: &'static str,
+    }
 }
 
 impl UserView {
@@ -106,7 +112,7 @@ impl View for UserView {
             .col("State", UserView::state)
             .col("E-mail", |it| &it.email)
             .col("Key", |it| &it.key)
-            .some("Logs in", |it| it.oidc.as_ref().map(|it| &it.words))
+            .some("Logs in", |it| it.oidc.as_ref().map(LoginLinkView::words))
             .col("Added", |it| it.created_at)
             .some("Projects", UserView::memberships);
         for kept in self.keeps.iter().flatten() {

@@ -1,14 +1,13 @@
 //! Who is acting. Frozen: fields are added, never renamed or retyped.
 
-use serde::Serialize;
-
 use crate::ops::whoami::Who;
 use crate::output::{Table, Time, View};
 
-#[derive(Serialize)]
-struct MembershipView {
-    project: String,
-    role: &'static str,
+shape! {
+    struct MembershipView {
+        project: String,
+        role: &'static str,
+    }
 }
 
 frozen! {

@@ -1,16 +1,15 @@
 //! Whose a login is. Frozen: fields are added, never renamed or retyped.
 
-use serde::Serialize;
-
 use crate::ops::whose::Finding;
 use crate::output::{Table, Time, View};
 
-#[derive(Serialize)]
-struct DeliveredView {
-    at: Time,
-    to: String,
-    by: String,
-    form: String,
+shape! {
+    struct DeliveredView {
+        at: Time,
+        to: String,
+        by: String,
+        form: String,
+    }
 }
 
 frozen! {

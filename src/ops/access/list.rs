@@ -10,7 +10,7 @@ use crate::domain::credential::Subject;
 use crate::domain::name::{ClusterName, ProjectName, UserRef};
 use crate::domain::policy::{self, ClusterAction};
 use crate::domain::project::{ProjectId, ProjectRole};
-use crate::domain::user::{User, UserId};
+use crate::domain::user::{Role, User, UserId};
 use crate::ops::project::{self, kept::Kept};
 use crate::ops::{Error, find};
 use crate::session::Session;
@@ -103,7 +103,9 @@ pub(crate) fn list<E: From<Error>>(
                     continue;
                 }
                 let lines = here.lines_of(user);
-                if lines.is_empty() && shows_nothing && user.active {
+                // A server acts for others, and never has anything itself.
+                let may_have = user.active && user.role != Role::Server;
+                if lines.is_empty() && shows_nothing && may_have {
                     hand(AccessLine::of(user, cluster)).map_err(Stop::Hand)?;
                 }
                 for line in lines {

@@ -164,10 +164,7 @@ pub(in crate::server) async fn agreed(
     let agreed = hall.issuers.agreed(&party, &answer.device_code, now).await;
     match agreed {
         // Not yet (RFC 8628, section 3.5): whoever asks goes on.
-        Err(Error::Refused { code, .. }) if is_pending(&code) => respond::document(
-            202,
-            &serde_json::json!({"exit": 6, "error": code, "hints": []}),
-        ),
+        Err(Error::Refused { code, .. }) if is_pending(&code) => respond::refusal(202, &code, ""),
         Err(error) => not_had(&hall, &error),
         Ok(claims) => {
             let issuer = provider.issuer;

@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::clusters::badge;
-use super::frame::{form, or_none, text, time, whole};
+use super::frame::{form, or_none, text, time, whole, wide_table};
 use super::{Hall, Named, Visitor, page};
 
 /// What somebody may do on a cluster, as far as the page asks.
@@ -103,7 +103,7 @@ async fn cards(
             span .soft { "Kubernetes " (text(&cluster, "version")) }
             @if rights.manages { " · " a href={ (back) "/roles" } { "Role bindings" } }
         }
-        @if text(&cluster, "state") == "archived" {
+        @if page.is_archived() {
             p .warning { "This cluster is archived: it hands out nothing. What was handed out can be revoked." }
         }
         div .cards {
@@ -126,6 +126,10 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
+    fn is_archived(&self) -> bool {
+        text(self.cluster, "state") == "archived"
+    }
+
     fn form(&self, verb: &str, fixed: &[(&str, &str)], inside: &Markup) -> Markup {
         let fixed: Vec<_> = [("cluster", self.name)]
             .into_iter()
@@ -140,12 +144,11 @@ impl Page<'_> {
         let user = self.visitor.caller.user.name.to_string();
         let latest = mine.rfind(|it| it["user"] == user.as_str());
         let is_revoked = self.cluster["access_revoked"] == true;
-        let is_archived = text(self.cluster, "state") == "archived";
-        let has_level = !text(self.cluster, "access").is_empty();
-        let button =
-            |class: &str, words: &str| html! { button class=(class) type="submit" { (words) } };
+        let is_archived = self.is_archived();
+        let is_open = !is_revoked && !is_archived;
+        let access = text(self.cluster, "access");
         html! {
-            section .card aria-labelledby="kubeconfig" {
+            section .card .wide aria-labelledby="kubeconfig" {
                 h2 #kubeconfig { "Kubeconfig" }
                 @if is_revoked {
                     p .error role="alert" {
@@ -161,9 +164,15 @@ impl Page<'_> {
                         @if let Some(because) = latest["ended_because"].as_str() { dt { "Ended" } dd { (because) } }
                     }
                 } @else {
-                    p .soft { "None was issued yet: the first download issues version 1." }
+                    p .soft { "None was issued yet" @if !is_archived { ": the first download issues version 1" } "." }
                 }
-                @if has_level && !is_revoked && !is_archived {
+                @if is_open && access == "full" {
+                    // The server's key cannot mint that.
+                    p .hint {
+                        "Full access is not handed out here: an organization owner or admin does it where the store is, with "
+                        code { "kubegrant kubeconfig download " (self.name) " --user " (user) }
+                    }
+                } @else if is_open && !access.is_empty() {
                     div .actions {
                         (self.form("kubeconfig download", &[], &button("main", "Download")))
                         @if latest.is_some() {
@@ -187,13 +196,13 @@ impl Page<'_> {
             section .card .wide aria-labelledby="developers" {
                 h2 #developers { "Developer Permissions" }
                 p { "Owner: " (or_none(text(self.cluster, "owner"))) }
-                div .scroll { table {
+                (wide_table("Who has access", &html! {
                     thead { tr {
                         th scope="col" { "User" } th scope="col" { "Level" } th scope="col" { "Through" }
                         th scope="col" { "Until" } th scope="col" { "Change" }
                     } }
                     tbody { @for row in rows { (self.developer(row)) } }
-                } }
+                }))
             }
         }
     }
@@ -221,7 +230,7 @@ impl Page<'_> {
                 option value="7d" { "7 days" }
                 option value="30d" { "30 days" }
             }
-            button type="submit" { "Set" }
+            (button("", "Set"))
         };
         html! {
             tr {
@@ -229,7 +238,13 @@ impl Page<'_> {
                 td { (or_none(level)) }
                 td { (through) }
                 td { (time(row, "ends_at")) }
-                td { @if is_granted { (self.form("access set", &[("user", user)], &choices)) } }
+                td {
+                    @if !self.is_archived() && is_granted {
+                        (self.form("access set", &[("user", user)], &choices))
+                    } @else if through == "grant" {
+                        (self.form("access revoke", &[("user", user)], &button("danger", "Remove")))
+                    }
+                }
             }
         }
     }
@@ -237,8 +252,6 @@ impl Page<'_> {
     /// Everybody's versions.
     fn team(&self, team: &Value, shows_revoked: bool) -> Markup {
         let rows = team.as_array().into_iter().flatten();
-        let button =
-            |class: &str, words: &str| html! { button class=(class) type="submit" { (words) } };
         html! {
             section .card .wide aria-labelledby="team" {
                 h2 #team { "Team Access" }
@@ -246,41 +259,45 @@ impl Page<'_> {
                     @if shows_revoked { a href=(self.back) { "Hide revoked" } }
                     @else { a href={ (self.back) "?revoked=1" } { "Show revoked" } }
                 }
-                div .scroll { table {
+                (wide_table("Everybody's kubeconfigs", &html! {
                     thead { tr {
                         th scope="col" { "User" } th scope="col" { "Version" } th scope="col" { "State" }
                         th scope="col" { "Issued" } th scope="col" { "Expires" } th scope="col" { "Downloaded" }
                         th scope="col" { "Do" }
                     } }
-                    tbody {
-                        @for row in rows {
-                            @let user = text(row, "user");
-                            @let is_one = !user.contains('/');
-                            tr {
-                                td { (user) }
-                                td { @if row["version"].is_null() { (or_none("")) } @else { (row["version"]) } }
-                                td {
-                                    (state(text(row, "state")))
-                                    @if row["blocked"] == true { " " span .badge .bad { "Access Revoked" } }
-                                }
-                                td { (time(row, "issued_at")) }
-                                td { (time(row, "expires_at")) }
-                                td {
-                                    (time(row, "downloaded_at"))
-                                    @if let Some(by) = row["downloaded_by"].as_str() { " by " (by) }
-                                }
-                                td {
-                                    @if is_one && row["blocked"] == true {
-                                        (self.form("team restore", &[("user", user)], &button("", "Restore")))
-                                    } @else if is_one {
-                                        (self.form("team rotate", &[("user", user)], &button("", "Rotate"))) " "
-                                        (self.form("team revoke", &[("user", user)], &button("danger", "Revoke")))
-                                    }
-                                }
-                            }
+                    tbody { @for row in rows { (self.member(row)) } }
+                }))
+            }
+        }
+    }
+
+    fn member(&self, row: &Value) -> Markup {
+        let user = text(row, "user");
+        let is_one = !user.contains('/');
+        html! {
+            tr {
+                td { (user) }
+                td { @if row["version"].is_null() { (or_none("")) } @else { (row["version"]) } }
+                td {
+                    (state(text(row, "state")))
+                    @if row["blocked"] == true { " " span .badge .bad { "Access Revoked" } }
+                }
+                td { (time(row, "issued_at")) }
+                td { (time(row, "expires_at")) }
+                td {
+                    (time(row, "downloaded_at"))
+                    @if let Some(by) = row["downloaded_by"].as_str() { " by " (by) }
+                }
+                td .deeds {
+                    @if is_one && row["blocked"] == true {
+                        (self.form("team restore", &[("user", user)], &button("", "Restore")))
+                    } @else if is_one {
+                        @if !self.is_archived() {
+                            (self.form("team rotate", &[("user", user)], &button("", "Rotate"))) " "
                         }
+                        (self.form("team revoke", &[("user", user)], &button("danger", "Revoke")))
                     }
-                } }
+                }
             }
         }
     }
@@ -288,7 +305,7 @@ impl Page<'_> {
     /// The SSH key of the nodes.
     fn ssh(&self, key: &Value) -> Markup {
         html! {
-            section .card aria-labelledby="ssh" {
+            section .card .wide aria-labelledby="ssh" {
                 h2 #ssh { "SSH Access" }
                 @if key.is_null() {
                     p .soft { "This cluster has no SSH key here." }
@@ -300,7 +317,7 @@ impl Page<'_> {
                             dt { "Taken" } dd { (time(key, "taken_at")) " by " (text(key, "taken_by")) }
                         }
                     }
-                    @if key["taken_at"].is_null() {
+                    @if key["taken_at"].is_null() && !self.is_archived() {
                         p .hint {
                             "It is handed out once. Whoever has the store takes it for you: "
                             code { "kubegrant ssh-key download " (self.name) " --user " (self.visitor.caller.user.name) }
@@ -317,6 +334,10 @@ impl Page<'_> {
             }
         }
     }
+}
+
+fn button(class: &str, words: &str) -> Markup {
+    html! { button class=(class) type="submit" { (words) } }
 }
 
 /// The state of a version.

@@ -8,7 +8,7 @@ use axum::http::Response;
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::frame::{or_none, text, time, whole};
+use super::frame::{or_none, text, time, whole, wide_table};
 use super::{Hall, Visitor, page};
 
 /// Shows them all.
@@ -26,15 +26,13 @@ pub(super) async fn show(
         @if clusters.is_empty() {
             p { "You can see no cluster. An organization owner or admin, or a cluster's owner, gives access." }
         } @else {
-            div .card .scroll {
-                table {
-                    thead { tr {
-                        th scope="col" { "Cluster" } th scope="col" { "Your access" } th scope="col" { "State" }
-                        th scope="col" { "Owner" } th scope="col" { "Project" } th scope="col" { "Since" }
-                    } }
-                    tbody { @for cluster in &clusters { (row(cluster)) } }
-                }
-            }
+            div .card { (wide_table("Clusters", &html! {
+                thead { tr {
+                    th scope="col" { "Cluster" } th scope="col" { "Your access" } th scope="col" { "State" }
+                    th scope="col" { "Owner" } th scope="col" { "Project" } th scope="col" { "Since" }
+                } }
+                tbody { @for cluster in &clusters { (row(cluster)) } }
+            })) }
         }
     };
     page(200, &whole(&visitor, "My clusters", notice, &inside))

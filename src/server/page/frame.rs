@@ -151,6 +151,14 @@ pub(super) fn question(
     }
 }
 
+/// A table that is moved sideways where it is wider than the screen; by the keyboard too, so it can be reached
+/// and has a name.
+pub(super) fn wide_table(name: &str, inside: &Markup) -> Markup {
+    html! {
+        div .scroll tabindex="0" role="group" aria-label=(name) { table { (inside) } }
+    }
+}
+
 /// A text of a document.
 pub(super) fn text<'a>(of: &'a Value, name: &str) -> &'a str {
     of[name].as_str().unwrap_or_default()

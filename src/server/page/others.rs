@@ -8,7 +8,7 @@ use axum::http::Response;
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::frame::{form, or_none, text, time, whole};
+use super::frame::{form, or_none, text, time, whole, wide_table};
 use super::{Hall, Named, Visitor, page};
 
 fn rows(of: &Value) -> impl Iterator<Item = &Value> {
@@ -32,8 +32,8 @@ pub(super) async fn roles(
     let back = format!("/clusters/{name}/roles");
     let inside = html! {
         p { a href={ "/clusters/" (name) } { "Access & Security of " (name) } }
-        div .card .scroll {
-            table {
+        div .card {
+            (wide_table("Role bindings", &html! {
                 thead { tr {
                     th scope="col" { "User" } th scope="col" { "Role" } th scope="col" { "Where" }
                     th scope="col" { "Since" } th scope="col" { "By" } th scope="col" { "Do" }
@@ -55,7 +55,7 @@ pub(super) async fn roles(
                         }
                     }
                 }
-            }
+            }))
         }
         p .hint {
             "A role reaches further than this server may: it is bound where the store is, with "
@@ -123,7 +123,7 @@ pub(super) async fn project(
             section .card { h2 { "Clusters" } (names("clusters")) }
             section .card .wide {
                 h2 { "Shared kubeconfigs" }
-                div .scroll { table {
+                (wide_table("Shared kubeconfigs", &html! {
                     thead { tr {
                         th scope="col" { "Cluster" } th scope="col" { "Level" } th scope="col" { "Version" }
                         th scope="col" { "State" } th scope="col" { "Expires" } th scope="col" { "Must download again" }
@@ -136,7 +136,7 @@ pub(super) async fn project(
                             td { (or_none(&again.join(", "))) }
                         }
                     } }
-                } }
+                }))
             }
         }
     };
@@ -159,7 +159,7 @@ pub(super) async fn audit(
         Err(refused) => return refused,
     };
     let inside = html! {
-        div .card .scroll { table {
+        div .card { (wide_table("Events", &html! {
             thead { tr {
                 th scope="col" { "When" } th scope="col" { "Who" } th scope="col" { "What" } th scope="col" { "Phase" }
                 th scope="col" { "Cluster" } th scope="col" { "User" } th scope="col" { "Detail" }
@@ -172,7 +172,7 @@ pub(super) async fn audit(
                     td { (or_none(text(event, "user"))) } td { (text(event, "detail")) }
                 }
             } }
-        } }
+        })) }
     };
     page(200, &whole(&visitor, "Audit log", None, &inside))
 }
