@@ -1,12 +1,15 @@
 //! Commands that a server carries out, for people without the store.
 
+mod all;
+
 use std::sync::Arc;
 
 use clap::ArgMatches;
 use serde_json::Value;
 
 use super::context::Context;
-use super::kubeconfig::{KubeconfigCommand, hand_over::Goes};
+use super::kubeconfig::KubeconfigCommand;
+use super::kubeconfig::hand_over::{Goes, GoesOne};
 use super::relay::{self, Relayed};
 use super::views::kubeconfig::{DownloadView, RotateView};
 use super::{Cli, Command, confirm};
@@ -17,7 +20,7 @@ use crate::domain::account_name;
 use crate::domain::name::ClusterName;
 use crate::env::Env;
 use crate::error::{Failure, Kind};
-use crate::ops::kubeconfig::{Incoming, place, put};
+use crate::ops::kubeconfig::{Incoming, Place, Received, place, put};
 use crate::output::Output;
 use crate::session::{App, Session};
 
@@ -140,7 +143,7 @@ pub(super) fn run(
     let session = session(&cli, env, output)?;
     let goes = match cli.command {
         Command::Kubeconfig(command) => goes(command)?,
-        _ => None,
+        _ => Goes::Nowhere,
     };
     let mut context = Context::new(&session, output, yes);
     let proof = super::login::proof(&session, &server.known.way)?;
@@ -155,8 +158,9 @@ pub(super) fn run(
             quiet,
         };
         match goes {
-            Some(goes) => Box::pin(asking.hand_over(goes, &mut context)).await,
-            None => asking.relay(&mut context).await,
+            Goes::One(goes) => Box::pin(asking.hand_over(goes, &mut context)).await,
+            Goes::All(goes) => Box::pin(asking.hand_over_all(goes, &mut context)).await,
+            Goes::Nowhere => asking.relay(&mut context).await,
         }
     };
     super::finished(&interrupt, work)
@@ -179,11 +183,11 @@ fn remove(cli: Cli, server: &Server, env: Env, output: &mut Output) -> Result<()
 }
 
 /// Where a kubeconfig goes, where a command hands one over.
-fn goes(command: KubeconfigCommand) -> Result<Option<Goes>, Failure> {
+fn goes(command: KubeconfigCommand) -> Result<Goes, Failure> {
     match command {
-        KubeconfigCommand::Download(args) => args.goes().map(Some),
-        KubeconfigCommand::Rotate(args) => args.goes().map(Some),
-        _ => Ok(None),
+        KubeconfigCommand::Download(args) => args.goes(),
+        KubeconfigCommand::Rotate(args) => args.goes().map(Goes::One),
+        _ => Ok(Goes::Nowhere),
     }
 }
 
@@ -259,7 +263,7 @@ impl Asking<'_> {
     }
 
     /// Takes the kubeconfig that the server hands over, and puts it in its place.
-    async fn hand_over(mut self, goes: Goes, context: &mut Context<'_>) -> Result<(), Failure> {
+    async fn hand_over(mut self, goes: GoesOne, context: &mut Context<'_>) -> Result<(), Failure> {
         let accounts = if goes.replaces {
             self.accounts(&goes.cluster, context).await?
         } else {
@@ -290,29 +294,8 @@ impl Asking<'_> {
             }
             return say(&answer, context);
         }
-        let lost = || {
-            Failure::description(
-                Kind::Internal,
-                "the server answered what makes no sense",
-                "run `kubegrant kubeconfig download` again",
-            )
-        };
-        let owner = data["user"].as_str().and_then(|it| it.parse().ok());
-        let incoming = Incoming {
-            file: answer.file.as_bytes(),
-            installation: self.link.installation().parse().map_err(|_| lost())?,
-            cluster: &goes.cluster,
-            owner: owner.ok_or_else(lost)?,
-            context_is_chosen: goes.context_is_chosen,
-        };
-        // Before anything is written: all of it makes sense.
-        let is_whole = if goes.replaces {
-            RotateView::received(&data, None).is_some()
-        } else {
-            DownloadView::received(&data, None).is_some()
-        };
-        is_whole.then_some(()).ok_or_else(lost)?;
-        let received = put(context.session, place, incoming).await?;
+        let which = (&goes.cluster, goes.context_is_chosen);
+        let received = self.take(&answer, which, place, context).await?;
         let path = received.path.as_deref();
         let is_shown =
             received.hand_to_stdout(|text| super::kubeconfig::show_secret(text, context))?;
@@ -333,6 +316,30 @@ impl Asking<'_> {
             super::kubeconfig::say_try(path, is_bound, context);
         }
         said
+    }
+
+    /// Puts what the server handed over in its place.
+    async fn take(
+        &self,
+        answer: &Answer,
+        (cluster, context_is_chosen): (&ClusterName, bool),
+        place: Place,
+        context: &Context<'_>,
+    ) -> Result<Received, Failure> {
+        let data: Value = serde_json::from_str(&answer.stdout).unwrap_or_default();
+        let owner = data["user"].as_str().and_then(|it| it.parse().ok());
+        let incoming = Incoming {
+            file: answer.file.as_bytes(),
+            installation: self.link.installation().parse().map_err(|_| lost())?,
+            cluster,
+            owner: owner.ok_or_else(lost)?,
+            context_is_chosen,
+        };
+        // Before anything is written: all of it makes sense.
+        let is_whole = DownloadView::received(&data, None).is_some()
+            || RotateView::received(&data, None).is_some();
+        is_whole.then_some(()).ok_or_else(lost)?;
+        Ok(put(context.session, place, incoming).await?)
     }
 
     /// The accounts of one's versions on a cluster.
@@ -364,6 +371,15 @@ impl Asking<'_> {
         };
         Ok(versions.iter().filter_map(account).collect())
     }
+}
+
+/// What a server answered that is none of ours.
+fn lost() -> Failure {
+    Failure::description(
+        Kind::Internal,
+        "the server answered what makes no sense",
+        "run `kubegrant kubeconfig download` again",
+    )
 }
 
 /// Says what the command said there, and ends as it did.

@@ -104,6 +104,26 @@ fn create(args: &ShareCreateArgs, context: &mut Context<'_>) -> Result<(), Failu
     Ok(())
 }
 
+/// Tells whoever made links what became of them lately.
+pub(super) fn say_news(context: &mut Context<'_>) -> Result<(), Failure> {
+    for it in share::news(context.session)? {
+        let (id, user, cluster) = (&it.share.id, &it.user, &it.cluster.name);
+        let link = format!("your direct link {id} for '{user}' to cluster '{cluster}'");
+        match it.share.claimed_at {
+            Some(at) => {
+                let at = rfc3339(at);
+                context
+                    .output
+                    .status(&format!("{link} was claimed at {at}."));
+            }
+            None => context.output.warn(&format!(
+                "{link} was ended by wrong secrets: somebody guesses at it"
+            )),
+        }
+    }
+    Ok(())
+}
+
 fn revoke(args: &ShareRevokeArgs, context: &mut Context<'_>) -> Result<(), Failure> {
     let question = format!("End the direct link '{}'?", args.id);
     confirm::agree(context, &question)?;

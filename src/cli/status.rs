@@ -36,6 +36,7 @@ pub(crate) fn run(_args: &StatusArgs, context: &mut Context<'_>) -> Result<(), F
     if let Some(key_set) = key_set.filter(|it| is_news(it.at)) {
         say_key_set(&key_set, context);
     }
+    super::share::say_news(context)?;
     if pending {
         if on_clusters {
             context.output.hint("run `kubegrant reconcile`");

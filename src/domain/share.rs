@@ -10,6 +10,8 @@ use super::user::UserId;
 pub(crate) const LIFE_DEFAULT: TimeDelta = TimeDelta::hours(24);
 /// How long it waits at most.
 pub(crate) const LIFE_MAX: TimeDelta = TimeDelta::days(7);
+/// How long whoever made one is told what became of it.
+pub(crate) const NEWS: TimeDelta = TimeDelta::days(14);
 /// How many wrong secrets end it.
 pub(crate) const WRONG_MAX: u32 = 5;
 

@@ -13,7 +13,7 @@ use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::people::refuse_receiver;
 use crate::domain::policy::{ClusterAction, manages};
 use crate::domain::refusal::Refusal;
-use crate::domain::share::{LIFE_DEFAULT, Share};
+use crate::domain::share::{LIFE_DEFAULT, NEWS, Share};
 use crate::domain::text::{hex, rfc3339};
 use crate::domain::user::User;
 use crate::session::{App, Session};
@@ -156,6 +156,32 @@ pub(crate) fn list(session: &Session, only: Option<&ClusterName>) -> Result<Vec<
             }
         }
         Ok::<_, store::Error>(listed)
+    })?)
+}
+
+/// What became of links that one made, lately.
+pub(crate) fn news(session: &Session) -> Result<Vec<Listed>, Error> {
+    let actor = find::principal(session, Action::Status)?;
+    let now = session.now();
+    Ok(session.store()?.read(|tx| {
+        let mut news = Vec::new();
+        for share in store::shares::list(tx)? {
+            let is_own = share.created_by == actor.user.id && now < share.created_at + NEWS;
+            let state = share.state(now);
+            let cluster = store::clusters::get(tx, share.cluster)?;
+            let Some(cluster) = cluster.filter(|_| is_own && ["claimed", "ended"].contains(&state))
+            else {
+                continue;
+            };
+            news.push(Listed {
+                user: store::users::name(tx, share.user)?,
+                by: actor.user.name.to_string(),
+                state,
+                cluster,
+                share,
+            });
+        }
+        Ok::<_, store::Error>(news)
     })?)
 }
 

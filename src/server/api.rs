@@ -265,13 +265,10 @@ fn plain(mut answer: Answer, is_json: bool) -> Response<Body> {
         };
         return respond::of_type(code, media, data);
     }
-    let words = answer.stderr.lines().filter(|it| !it.is_empty());
+    let said = said(&answer.stderr);
     let of_kind = |kind: &str| -> Vec<&str> {
-        let words = words.clone();
-        words
-            .filter_map(|line| line.strip_prefix(kind))
-            .map(str::trim)
-            .collect()
+        let of_this = said.iter().filter(|(it, _)| *it == kind);
+        of_this.map(|(_, text)| text.as_str()).collect()
     };
     let outcome = Outcome {
         exit: answer.exit,
@@ -279,9 +276,34 @@ fn plain(mut answer: Answer, is_json: bool) -> Response<Body> {
         hints: of_kind("hint:"),
         warnings: of_kind("warning:"),
         file: Some(answer.file.as_str()).filter(|file| !file.is_empty()),
-        data: serde_json::from_str(&data).unwrap_or_default(),
+        data: match serde_json::from_str(&data) {
+            Ok(data) if is_json => data,
+            _ if data.is_empty() => Value::Null,
+            _ => Value::String(data),
+        },
     };
     respond::document(code, &outcome)
+}
+
+/// What a command said, by kind: a line without a kind goes on with the one before.
+fn said(words: &str) -> Vec<(&'static str, String)> {
+    let mut said: Vec<(&'static str, String)> = Vec::new();
+    for line in words.lines().filter(|line| !line.trim().is_empty()) {
+        let kinds = ["error:", "hint:", "warning:"];
+        let kind = kinds.into_iter().find(|kind| line.starts_with(kind));
+        match (kind, said.last_mut()) {
+            (Some(kind), _) => {
+                let rest = line.strip_prefix(kind).unwrap_or_default();
+                said.push((kind, rest.trim().to_owned()));
+            }
+            (None, Some((_, before))) if line.starts_with(' ') => {
+                before.push('\n');
+                before.push_str(line.trim());
+            }
+            (None, _) => said.push(("", line.to_owned())),
+        }
+    }
+    said
 }
 
 /// How the server is, for machines of one's own.

@@ -35,6 +35,9 @@ pub(super) use enter::{Codes, code};
 /// The cookie of a session; browsers send it to this host alone, over TLS, and to no script.
 const COOKIE: &str = "__Host-kubegrant";
 
+/// What a form says where a grant is to end when it ends now.
+const SAME_END: &str = "same";
+
 /// What was said to a session and not yet shown.
 #[derive(Debug, Default)]
 pub(super) struct Notices(Mutex<HashMap<i64, Notice>>);
@@ -270,6 +273,11 @@ async fn perform(
     }
     // The level that a person chose is a command.
     if verb == "access set" {
+        let ends_at = fields.remove("ends_at");
+        if fields.get("lasting").and_then(Value::as_str) == Some(SAME_END) {
+            fields.remove("lasting");
+            fields.extend(ends_at.map(|it| ("until".to_owned(), it)));
+        }
         let level = fields.get("level").and_then(Value::as_str);
         verb = if level == Some("none") {
             fields.retain(|name, _| name == "cluster" || name == "user" || name == "yes");

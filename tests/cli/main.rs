@@ -55,6 +55,7 @@ mod renew;
 mod scan;
 mod secrecy;
 mod serve;
+mod served;
 mod servers;
 mod shards;
 mod share;

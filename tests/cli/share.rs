@@ -82,6 +82,12 @@ fn a_link_is_claimed_once_by_whoever_has_the_secret() {
     assert_eq!(winners, 1, "{answers:?}");
     let listed = kg.run("share list -o json").json();
     assert_eq!(listed[0]["state"], "claimed");
+    // Whoever made it is told, and nobody else.
+    kg.run("status")
+        .success()
+        .says("'carol' to cluster 'prod' was claimed at");
+    let others = kg.run_as("bob", "status").success().to_string();
+    assert!(!others.contains("claimed"), "{others}");
     kg.run("share revoke x --yes").exit(3);
     let id = listed[0]["id"].as_str().expect("a name").to_owned();
     kg.run(&format!("share revoke {id} --yes"))
@@ -108,6 +114,7 @@ fn the_rules_hold_when_a_link_is_claimed() {
         assert_eq!(claim(&desk, &path, "0").status, 404);
     }
     assert_eq!(claim(&desk, &path, &secret).status, 404);
+    kg.run("status").says("somebody guesses at it");
     // So do time, and whoever made it.
     let (path, secret) = link(&mut kg, "bob -c prod --expires 1h");
     kg.drift(2);

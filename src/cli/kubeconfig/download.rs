@@ -68,16 +68,16 @@ impl KubeconfigDownloadArgs {
     /// Where a server's goes.
     pub(in crate::cli) fn goes(self) -> Result<Goes, Failure> {
         let here = [
-            (self.all, "--all"),
             (self.shared, "--shared"),
             (self.plain, "--plain"),
+            (self.user.is_some(), "--user"),
         ];
         if let Some((_, flag)) = here.iter().find(|(is_given, _)| *is_given) {
             return Err(not_served(flag));
         }
         match self.cluster {
-            Some(cluster) if self.user.is_none() => self.hand_over.goes(cluster, false),
-            _ => Err(not_served("--user")),
+            Some(cluster) => self.hand_over.goes(cluster, false).map(Goes::One),
+            None => self.hand_over.goes_all().map(Goes::All),
         }
     }
 }

@@ -8,7 +8,8 @@ use crate::cli::duration;
 use crate::domain::credential::{TTL_DAYS_MAX, TTL_SECONDS_MIN};
 use crate::domain::name::{ClusterName, parse_line, parse_namespace};
 use crate::error::{Failure, Kind};
-use crate::ops::kubeconfig::{Destination, DownloadRequest, Overwrite};
+use crate::ops::kubeconfig::{Destination, DownloadRequest, Overwrite, free};
+use crate::session::Session;
 
 /// Where the file goes, and what is in it.
 #[derive(clap::Args, Debug)]
@@ -89,8 +90,18 @@ impl HandOverArgs {
     }
 }
 
+/// Where what a server hands over goes.
+pub(in crate::cli) enum Goes {
+    /// It hands nothing over.
+    Nowhere,
+    /// One kubeconfig.
+    One(GoesOne),
+    /// Those of all one's clusters.
+    All(GoesAll),
+}
+
 /// Where a kubeconfig goes that a server hands over.
-pub(in crate::cli) struct Goes {
+pub(in crate::cli) struct GoesOne {
     /// For which cluster.
     pub(in crate::cli) cluster: ClusterName,
     /// Where.
@@ -103,19 +114,71 @@ pub(in crate::cli) struct Goes {
     pub(in crate::cli) context_is_chosen: bool,
 }
 
+/// Where the kubeconfigs of all one's clusters go: into one file.
+pub(in crate::cli) struct GoesAll {
+    /// One that is there already is added to only where that was asked for.
+    file: Option<PathBuf>,
+    is_merged: bool,
+    /// Never: what is there stays.
+    pub(in crate::cli) overwrite: Overwrite,
+}
+
+impl GoesAll {
+    /// Into which file each is merged.
+    pub(in crate::cli) fn into_file(&self) -> Destination {
+        let usual = || PathBuf::from("kubegrant.kubeconfig");
+        let file = match (&self.file, self.is_merged) {
+            (None, false) => Some(usual()),
+            (file, _) => file.clone(),
+        };
+        Destination::Merge {
+            file,
+            set_current: false,
+        }
+    }
+
+    /// Refuses a file that is there and is to be a new one.
+    pub(in crate::cli) fn refuse_taken(&self, session: &Session) -> Result<(), Failure> {
+        match self.into_file() {
+            Destination::Merge {
+                file: Some(path), ..
+            } if !self.is_merged => Ok(free(session, &path, self.overwrite)?),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl HandOverArgs {
     /// Where a server's goes.
-    pub(super) fn goes(self, cluster: ClusterName, replaces: bool) -> Result<Goes, Failure> {
+    pub(super) fn goes(self, cluster: ClusterName, replaces: bool) -> Result<GoesOne, Failure> {
         if self.renew {
             return Err(not_served("--renew"));
         }
         let wanted = self.wanted()?(cluster);
-        Ok(Goes {
+        Ok(GoesOne {
             cluster: wanted.cluster,
             destination: wanted.destination,
             overwrite: wanted.overwrite,
             replaces,
             context_is_chosen: wanted.context.is_some(),
+        })
+    }
+
+    /// Where those of all one's clusters go.
+    pub(super) fn goes_all(self) -> Result<GoesAll, Failure> {
+        let is_stdout = self.file.as_deref() == Some(Path::new("-"));
+        let not = [
+            (self.renew, "--renew"),
+            (self.force, "--force"),
+            (is_stdout, "--file -"),
+        ];
+        if let Some((_, flag)) = not.iter().find(|(is_given, _)| *is_given) {
+            return Err(not_served(flag));
+        }
+        Ok(GoesAll {
+            file: self.file,
+            is_merged: self.merge,
+            overwrite: Overwrite::Never,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! `kubegrant kubeconfig rotate`.
 
 use super::download::{is_all, say_handed_over};
-use super::hand_over::{Goes, HandOverArgs, not_served};
+use super::hand_over::{GoesOne, HandOverArgs, not_served};
 use crate::cli::completion;
 use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
@@ -38,7 +38,7 @@ pub(crate) struct KubeconfigRotateArgs {
 
 impl KubeconfigRotateArgs {
     /// Where a server's goes.
-    pub(in crate::cli) fn goes(self) -> Result<Goes, Failure> {
+    pub(in crate::cli) fn goes(self) -> Result<GoesOne, Failure> {
         if self.no_download {
             return Err(not_served("--no-download"));
         }

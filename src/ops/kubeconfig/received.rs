@@ -102,6 +102,12 @@ pub(crate) fn place(
     Ok(place)
 }
 
+/// Refuses a place where something is already that stays.
+pub(crate) fn free(session: &Session, path: &Path, overwrite: Overwrite) -> Result<(), Error> {
+    let path = session.workspace.env.current_dir.join(path);
+    Ok(check_writable_destination(&path, overwrite)?)
+}
+
 /// Whether a file holds logins of these accounts, and nothing else.
 pub(super) fn holds_only(path: &Path, accounts: &[String]) -> bool {
     let read = read_bounded(path, BYTES_MAX).ok();

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::clusters::badge;
 use super::frame::{form, or_none, text, time, whole, wide_table};
-use super::{Hall, Named, Visitor, page};
+use super::{Hall, Named, SAME_END, Visitor, page};
 
 /// What somebody may do on a cluster, as far as the page asks.
 struct Rights {
@@ -225,11 +225,15 @@ impl Page<'_> {
             }
             label for={ "for-" (user) } .skip { "For how long" }
             select #{ "for-" (user) } name="lasting" {
+                @if !row["ends_at"].is_null() {
+                    option value=(SAME_END) selected { "until the same time" }
+                }
                 option value="" { "without end" }
                 option value="8h" { "8 hours" }
                 option value="7d" { "7 days" }
                 option value="30d" { "30 days" }
             }
+            input type="hidden" name="ends_at" value=(text(row, "ends_at"));
             (button("", "Set"))
         };
         html! {
