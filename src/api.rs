@@ -153,6 +153,15 @@ pub(crate) const ROUTES: &[Route] = {
             &["ssh-key", "show"],
             &["public"],
         ),
+        Route {
+            fixed: &["--file=-"],
+            ..route(
+                Post,
+                "/clusters/{cluster}/ssh-key/download",
+                &["ssh-key", "download"],
+                &["yes", "dry_run"],
+            )
+        },
         route(Get, "/roles", &["rbac", "list"], &["cluster", "user"]),
         route(
             Delete,

@@ -9,7 +9,7 @@ use super::views::audit::EntryView;
 use super::views::explain::ExplainView;
 use super::views::plan::PlanView;
 use super::views::session::SessionView;
-use super::views::ssh_key::KeyView;
+use super::views::ssh_key::{HandedOutView, KeyView};
 use super::views::status::StatusView;
 use super::views::user::UserView;
 use super::views::whoami::WhoView;
@@ -294,6 +294,7 @@ fn shown(verb: &[&str], views: &mut Views) -> Option<Value> {
         ["team", "list"] => Vec::<team::LineView>::schema,
         ["team", "rotate" | "revoke" | "restore"] => Vec::<team::ReportView>::schema,
         ["ssh-key", "show"] => KeyView::schema,
+        ["ssh-key", "download"] => HandedOutView::schema,
         ["rbac", "list"] => Vec::<rbac::BindingView>::schema,
         ["rbac", "unbind"] => rbac::OutcomeView::schema,
         ["project", "list"] => Vec::<project::ProjectLineView>::schema,

@@ -1,6 +1,7 @@
 //! Commands that a server carries out, for people without the store.
 
 mod all;
+mod ssh_key;
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use super::context::Context;
 use super::kubeconfig::KubeconfigCommand;
 use super::kubeconfig::hand_over::{Goes, GoesOne};
 use super::relay::{self, Relayed};
+use super::ssh_key::SshKeyCommand;
 use super::views::kubeconfig::{DownloadView, RotateView};
 use super::{Cli, Command, confirm};
 use crate::api::{Answer, Terminal};
@@ -143,6 +145,7 @@ pub(super) fn run(
     let session = session(&cli, env, output)?;
     let goes = match cli.command {
         Command::Kubeconfig(command) => goes(command)?,
+        Command::SshKey(SshKeyCommand::Download(args)) => Goes::SshKey(args.goes()?),
         _ => Goes::Nowhere,
     };
     let mut context = Context::new(&session, output, yes);
@@ -160,6 +163,7 @@ pub(super) fn run(
         match goes {
             Goes::One(goes) => Box::pin(asking.hand_over(goes, &mut context)).await,
             Goes::All(goes) => Box::pin(asking.hand_over_all(goes, &mut context)).await,
+            Goes::SshKey(goes) => Box::pin(asking.take_ssh_key(goes, &mut context)).await,
             Goes::Nowhere => asking.relay(&mut context).await,
         }
     };

@@ -13,6 +13,7 @@ use crate::error::Failure;
 use crate::ops::ssh_key::Shown;
 use crate::ops::ssh_key::SshKeyKind;
 
+pub(super) use download::{Goes, commands_of, say_sealed};
 pub(crate) use import::read as read_file;
 
 #[derive(clap::Subcommand, Debug)]

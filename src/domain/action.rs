@@ -232,6 +232,7 @@ impl Action {
                 | Self::ShareCreate
                 | Self::ShareList
                 | Self::ShareRevoke
+                | Self::SshKeyDownload
                 | Self::SshKeyShow
                 | Self::Status
                 | Self::TeamList

@@ -448,11 +448,12 @@ pub(crate) fn is_served(command: Action, asked: ClusterAction, self_service: Sel
         A::See | A::UnbindLevel | A::UnbindRole | A::ExplainOthers | A::TeamList => return true,
         A::Grant if command == Action::AccessRevoke => return true,
         A::TeamRevoke if command == Action::TeamRevoke => return true,
+        // Root on the nodes: only where somebody said that the server may have it.
+        A::SshKey => return self_service == SelfService::WithSshKey,
         A::OwnKubeconfig | A::KubeconfigFor | A::Grant | A::TeamRotate | A::TeamRevoke => true,
         // A project's shared file reaches further than one person's; a role further than a level.
         A::SharedKubeconfig
         | A::ChangeSettings
-        | A::SshKey
         | A::ManageSshKey
         | A::BindLevel
         | A::BindRole

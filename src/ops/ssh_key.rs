@@ -11,6 +11,7 @@ mod install;
 mod keys;
 mod outcome;
 mod pending;
+pub(crate) mod received;
 mod roll_out;
 mod rotate;
 #[cfg(test)]

@@ -302,11 +302,14 @@ async fn perform(
         return page(200, &frame::whole(&visitor, "Are you sure?", None, &asked));
     }
     if !answer.file.is_empty() {
-        let name = fields
-            .get("cluster")
-            .and_then(Value::as_str)
-            .unwrap_or("kubeconfig");
-        return file(name, &answer);
+        let cluster = fields.get("cluster").and_then(Value::as_str);
+        let cluster = cluster.unwrap_or("kubeconfig");
+        let name = if words == ["ssh-key", "download"] {
+            format!("ssh-key-{cluster}.pem")
+        } else {
+            format!("{cluster}.kubeconfig")
+        };
+        return file(&name, &answer);
     }
     let notice = Notice {
         exit: answer.exit,
@@ -317,11 +320,11 @@ async fn perform(
 }
 
 /// A file that is handed over: sealed to whoever is logged in, unless they have no key.
-fn file(cluster: &str, answer: &Answer) -> Response<Body> {
+fn file(name: &str, answer: &Answer) -> Response<Body> {
     let is_sealed = answer.file.starts_with("-----BEGIN AGE");
     let end = if is_sealed { ".age" } else { "" };
     let mut handed = respond::of_type(200, "application/octet-stream", answer.file.clone());
-    let name = format!("attachment; filename=\"{cluster}.kubeconfig{end}\"");
+    let name = format!("attachment; filename=\"{name}{end}\"");
     if let Ok(name) = HeaderValue::from_str(&name) {
         handed
             .headers_mut()

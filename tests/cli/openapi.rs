@@ -169,7 +169,7 @@ fn world() -> Home {
     }
     let (old, away) = (kg.add_cluster("old"), kg.add_cluster("away"));
     for line in [
-        "cluster set prod --self-service on --description shop --label env=prod",
+        "cluster set prod --self-service on,ssh-key --description shop --label env=prod",
         "cluster set away --self-service on",
         "project create shop --description \"the shop\"",
         "cluster set prod --project shop",
@@ -309,6 +309,9 @@ fn change(asked: &mut Asked, olivia: &str, bob: &str) {
         (403, bob, "POST /clusters/prod/links/bob", &json!({})),
         (404, bob, "DELETE /links/0a1b2c3d?yes=true", &NONE),
         (404, bob, "DELETE /sessions/999?yes=true", &NONE),
+        (200, olivia, "POST /clusters/prod/ssh-key/download", &plan),
+        (200, olivia, "POST /clusters/prod/ssh-key/download", &NONE),
+        (409, olivia, "POST /clusters/prod/ssh-key/download", &NONE),
     ] {
         let data = asked.expect(status, token, first, body);
         if first.contains("/kubeconfig/") && status == 200 && *body == NONE {

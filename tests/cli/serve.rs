@@ -129,7 +129,6 @@ fn a_server_opens_no_more_than_it_was_given() {
         .exit(4)
         .says("a server does not do this for 'bob'")
         .says("--self-service on");
-    kg.run("cluster set prod --self-service on,ssh-key").exit(2);
     kg.run("cluster set prod --self-service on").success();
     kg.run_as("desk", "--as bob kubeconfig download prod -f bob.age")
         .success();

@@ -38,3 +38,62 @@ fn all_kubeconfigs_come_in_one_file() {
     assert!(merged.contains("bob@prod") && !merged.contains("bob@stage"));
     drop(stage);
 }
+
+#[test]
+fn the_ssh_key_comes_once_and_only_where_the_server_was_given_it() {
+    let mut kg = home();
+    kg.run("access grant bob -c prod --level write").success();
+    kg.run("ssh-key generate prod").success();
+    let desk = Desk::open(&mut kg);
+    let far = desk.log_in(&mut kg, "bob");
+    let here = kg.root().join("far/bob/work");
+    Desk::run(&mut kg, &far, "ssh-key download prod")
+        .exit(4)
+        .says("a server does not do this for 'bob'");
+    kg.run("cluster set prod --self-service on,ssh-key")
+        .success()
+        .says("is root there");
+    // A file that is in the way keeps the key where it is.
+    let file = here.join("ssh-key-prod.pem");
+    std::fs::write(&file, "mine").expect("a file");
+    Desk::run(&mut kg, &far, "ssh-key download prod").exit(5);
+    std::fs::remove_file(&file).expect("it is there");
+    Desk::run(&mut kg, &far, "ssh-key download prod --user alice").exit(2);
+    Desk::run(&mut kg, &far, "ssh-key download prod --dry-run").success();
+    kg.run("ssh-key show prod").says("available");
+    Desk::run(&mut kg, &far, "ssh-key download prod")
+        .success()
+        .says("was taken by 'bob'")
+        .says("ssh -i");
+    let key = std::fs::read_to_string(&file).expect("the key");
+    assert!(key.starts_with("-----BEGIN OPENSSH PRIVATE KEY"), "{key}");
+    // Nobody takes it again, here or there.
+    Desk::run(&mut kg, &far, "ssh-key download prod -f -")
+        .exit(5)
+        .says("taken by 'bob'");
+    kg.run("ssh-key download prod").exit(5);
+    let secret = key.lines().nth(2).expect("a line");
+    assert!(!desk.said().contains(secret));
+    kg.run("audit list --user bob -o json")
+        .success()
+        .says("\"actor\": \"desk\"");
+    kg.run("audit verify").success();
+}
+
+#[test]
+fn a_key_that_nothing_opens_here_is_kept_sealed() {
+    let mut kg = home();
+    kg.run("access grant bob -c prod --level write").success();
+    kg.run("ssh-key generate prod").success();
+    let desk = Desk::open(&mut kg);
+    kg.run("cluster set prod --self-service on,ssh-key")
+        .success();
+    let far = desk.log_in(&mut kg, "bob");
+    // Bob's key is another from here on, and this machine has the old one.
+    let new = kg.make_identity("bob-new");
+    let session = Desk::run(&mut kg, &far, "session list -o json").json();
+    assert_eq!(session[0]["user"], "bob");
+    kg.run(&format!("user set-key bob --key {new}")).success();
+    Desk::run(&mut kg, &far, "ssh-key download prod").exit(4);
+    kg.run("ssh-key show prod").says("available");
+}

@@ -87,7 +87,8 @@ pub(crate) struct ClusterSetArgs {
     /// [default: 10m]; a first one always looks
     #[arg(long, value_name = "DURATION", value_parser = scan_every)]
     scan_every: Option<TimeDelta>,
-    /// Whether developers serve themselves through `kubegrant serve`, whose key opens the issuer's login then
+    /// Whether developers serve themselves through `kubegrant serve`, whose key opens the issuer's login then;
+    /// with `on,ssh-key` also the SSH key of the nodes, which is root there, until somebody takes it
     #[arg(long, value_name = "HOW", value_parser = self_service())]
     self_service: Option<SelfService>,
     /// How far write reaches
@@ -138,6 +139,11 @@ pub(crate) async fn run(args: ClusterSetArgs, context: &mut Context<'_>) -> Resu
     for warning in &done.warnings {
         context.output.warn(warning);
     }
+    if args.self_service == Some(SelfService::WithSshKey) && !done.unchanged {
+        context.output.warn(
+            "the key of every server opens the SSH key of the nodes now: whoever steals it, with the store, is root there",
+        );
+    }
     for over in done.over.iter().filter(|over| !over.held_by.is_empty()) {
         let names: Vec<String> = over.held_by.iter().map(|it| format!("'{it}'")).collect();
         context.output.status(&format!(
@@ -176,8 +182,7 @@ fn parse_host(text: &str) -> Result<String, String> {
 }
 
 fn self_service() -> impl TypedValueParser<Value = SelfService> {
-    // The nodes' key is root there: no server is given it before it hands it out.
-    PossibleValuesParser::new([SelfService::Off, SelfService::On].map(SelfService::as_str))
+    PossibleValuesParser::new(SelfService::ALL.map(SelfService::as_str))
         .try_map(|text| text.parse().map_err(std::io::Error::other))
 }
 

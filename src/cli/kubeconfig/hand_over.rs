@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::TimeDelta;
 
-use crate::cli::duration;
+use crate::cli::{duration, ssh_key};
 use crate::domain::credential::{TTL_DAYS_MAX, TTL_SECONDS_MIN};
 use crate::domain::name::{ClusterName, parse_line, parse_namespace};
 use crate::error::{Failure, Kind};
@@ -98,6 +98,8 @@ pub(in crate::cli) enum Goes {
     One(GoesOne),
     /// Those of all one's clusters.
     All(GoesAll),
+    /// The SSH key of a cluster's nodes.
+    SshKey(ssh_key::Goes),
 }
 
 /// Where a kubeconfig goes that a server hands over.
@@ -125,7 +127,7 @@ pub(in crate::cli) struct GoesAll {
 
 impl GoesAll {
     /// Into which file each is merged.
-    pub(in crate::cli) fn into_file(&self) -> Destination {
+    pub(in crate::cli) fn destination(&self) -> Destination {
         let usual = || PathBuf::from("kubegrant.kubeconfig");
         let file = match (&self.file, self.is_merged) {
             (None, false) => Some(usual()),
@@ -139,7 +141,7 @@ impl GoesAll {
 
     /// Refuses a file that is there and is to be a new one.
     pub(in crate::cli) fn refuse_taken(&self, session: &Session) -> Result<(), Failure> {
-        match self.into_file() {
+        match self.destination() {
             Destination::Merge {
                 file: Some(path), ..
             } if !self.is_merged => Ok(free(session, &path, self.overwrite)?),
@@ -184,7 +186,7 @@ impl HandOverArgs {
 }
 
 /// A flag that no server knows.
-pub(super) fn not_served(flag: &str) -> Failure {
+pub(in crate::cli) fn not_served(flag: &str) -> Failure {
     Failure::description(
         Kind::Usage,
         &format!("the server does not know `{flag}`"),

@@ -23,7 +23,7 @@ impl Asking<'_> {
         goes.refuse_taken(context.session)?;
         let (mut views, mut exits, mut news) = (Vec::new(), Vec::new(), None);
         for cluster in self.clusters(context).await? {
-            let into = goes.into_file();
+            let into = goes.destination();
             let place = place(context.session, &cluster, &into, goes.overwrite, &[])?;
             let name = Value::String(cluster.to_string());
             self.relayed.fields.insert("cluster".to_owned(), name);

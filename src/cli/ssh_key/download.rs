@@ -4,13 +4,16 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::context::Context;
 use crate::cli::global::DryRunArgs;
+use crate::cli::kubeconfig::hand_over::not_served;
+use crate::cli::kubeconfig::show_secret;
 use crate::cli::views::ssh_key::HandedOutView;
 use crate::cli::{completion, confirm};
 use crate::domain::Confirmed;
 use crate::domain::name::{ClusterName, UserRef};
+use crate::domain::text::clean;
 use crate::error::Failure;
 use crate::ops;
-use crate::ops::ssh_key::{Destination, HandOut, HandedOut, download};
+use crate::ops::ssh_key::{Destination, HandOut, HandedOut, Node, download};
 
 /// Take the private key of a cluster's nodes: exactly once
 ///
@@ -45,11 +48,7 @@ pub(crate) async fn run(
     args: SshKeyDownloadArgs,
     context: &mut Context<'_>,
 ) -> Result<(), Failure> {
-    let destination = match args.file {
-        None => Destination::Usual,
-        Some(path) if path == Path::new("-") => Destination::Stdout,
-        Some(path) => Destination::File(path),
-    };
+    let destination = args.destination();
     let mut change = HandOut {
         cluster: args.cluster,
         user: args.user,
@@ -77,12 +76,20 @@ pub(crate) async fn run(
 
 fn say(done: &HandedOut, context: &mut Context<'_>) -> Result<(), Failure> {
     let name = &done.cluster;
-    if done.hand_to_stdout(|text| {
-        if context.output.is_terminal() {
-            context.output.warn("this is a secret, on your screen");
+    let mut is_aside = false;
+    let is_handed = done.hand_to_stdout(|text| {
+        is_aside = context.output.hand_over(text);
+        if is_aside {
+            return Ok(());
         }
-        context.output.raw(text)
-    })? {
+        show_secret(text, context)
+    })?;
+    if is_aside {
+        context.output.show(&HandedOutView::from(done))?;
+        context
+            .output
+            .warn("it is handed over at most once: what is lost on the way is lost");
+    } else if is_handed {
         context
             .output
             .warn("it went to standard output, which cannot be checked: at most once");
@@ -122,6 +129,9 @@ fn say(done: &HandedOut, context: &mut Context<'_>) -> Result<(), Failure> {
              it ends",
         );
     }
+    if done.is_served {
+        return Ok(());
+    }
     let Some(path) = &done.path else {
         return Ok(());
     };
@@ -133,7 +143,7 @@ fn say(done: &HandedOut, context: &mut Context<'_>) -> Result<(), Failure> {
         ));
         return Ok(());
     }
-    for command in commands(done, &file) {
+    for command in commands(&done.nodes, &file) {
         context.output.hint(&format!("log in with `{command}`"));
     }
     Ok(())
@@ -145,11 +155,11 @@ fn quoted(names: &[String]) -> String {
 }
 
 /// The command to copy, once for each node that is known.
-fn commands(done: &HandedOut, file: &str) -> Vec<String> {
-    if done.nodes.is_empty() {
+fn commands(nodes: &[(String, Node)], file: &str) -> Vec<String> {
+    if nodes.is_empty() {
         return vec![format!("ssh -i {file} root@<node-ip>")];
     }
-    let nodes = done.nodes.iter();
+    let nodes = nodes.iter();
     nodes
         .map(|(login, node)| {
             let port = node.port.map(|port| format!(" -p {port}"));
@@ -157,6 +167,59 @@ fn commands(done: &HandedOut, file: &str) -> Vec<String> {
             format!("ssh -i {file}{port} {login}@{}", node.address)
         })
         .collect()
+}
+
+/// The same where the addresses alone are known.
+pub(in crate::cli) fn commands_of(nodes: &[String], file: &str) -> Vec<String> {
+    if nodes.is_empty() {
+        return vec![format!("ssh -i {file} root@<node-ip>")];
+    }
+    let nodes = nodes.iter().map(|node| clean(node));
+    nodes
+        .map(|node| format!("ssh -i {file} root@{node}"))
+        .collect()
+}
+
+/// Says what to do with a key that nothing here opens.
+pub(in crate::cli) fn say_sealed(cluster: &ClusterName, file: &str, context: &mut Context<'_>) {
+    context
+        .output
+        .warn("no key here opens it: it is kept as it came, sealed to your key");
+    context.output.hint(&format!(
+        "open it with `age -d -i IDENTITY -o ssh-key-{cluster}.pem {file}`"
+    ));
+}
+
+/// Where a key goes that a server hands over.
+pub(in crate::cli) struct Goes {
+    /// Of which cluster.
+    pub(in crate::cli) cluster: ClusterName,
+    /// Where.
+    pub(in crate::cli) destination: Destination,
+    /// Whether it is only said what would be done.
+    pub(in crate::cli) is_preview: bool,
+}
+
+impl SshKeyDownloadArgs {
+    fn destination(&self) -> Destination {
+        match &self.file {
+            None => Destination::Usual,
+            Some(path) if path == Path::new("-") => Destination::Stdout,
+            Some(path) => Destination::File(path.clone()),
+        }
+    }
+
+    /// Where a server's goes.
+    pub(in crate::cli) fn goes(self) -> Result<Goes, Failure> {
+        if self.user.is_some() {
+            return Err(not_served("--user"));
+        }
+        Ok(Goes {
+            destination: self.destination(),
+            cluster: self.cluster,
+            is_preview: self.dry_run.intent().is_preview(),
+        })
+    }
 }
 
 /// A file as a command names it: from here, and quoted where a shell would part it.

@@ -1,5 +1,9 @@
 //! SSH keys. Frozen: fields are added, never renamed or retyped.
 
+use std::path::Path;
+
+use serde_json::Value;
+
 use std::borrow::Cow;
 
 use crate::ops::ssh_key::{HandedOut, RollOut, Shown};
@@ -86,6 +90,30 @@ frozen! {
         sealed: bool = done.sealed,
         taken_at: Time = Time(done.at),
         nodes: Vec<String> = done.nodes.iter().map(|(_, node)| node.address.clone()).collect(),
+    }
+}
+
+impl HandedOutView {
+    /// Shapes a hand-out by a server, which says all but where the file is.
+    pub(crate) fn received(data: &Value, path: Option<&Path>, sealed: bool) -> Option<Self> {
+        let text = |name: &str| data[name].as_str().map(str::to_owned);
+        let nodes = data["nodes"].as_array()?.iter();
+        Some(Self {
+            cluster: text("cluster")?,
+            fingerprint: text("fingerprint")?,
+            user: text("user")?,
+            path: path.map(|path| path.display().to_string()),
+            sealed,
+            taken_at: Time::parse(data["taken_at"].as_str()?)?,
+            nodes: nodes
+                .filter_map(|it| it.as_str().map(str::to_owned))
+                .collect(),
+        })
+    }
+
+    /// The addresses of the nodes.
+    pub(crate) fn nodes(&self) -> &[String] {
+        &self.nodes
     }
 }
 

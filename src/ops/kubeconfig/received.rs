@@ -157,7 +157,7 @@ fn damaged() -> Error {
 }
 
 /// What is in the file. What is not sealed is taken as it is: it came over TLS, in one's own session.
-fn opened(session: &Session, file: &[u8]) -> Result<SecretString, Error> {
+pub(in crate::ops) fn opened(session: &Session, file: &[u8]) -> Result<SecretString, Error> {
     let text = |bytes: &[u8]| SecretString::from(String::from_utf8_lossy(bytes).into_owned());
     if !file.trim_ascii_start().starts_with(b"-----BEGIN AGE") {
         return Ok(text(file));

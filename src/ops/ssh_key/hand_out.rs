@@ -23,7 +23,7 @@ use crate::domain::refusal::{Refusal, SshKeyRefusal};
 use crate::domain::rows::Rows;
 use crate::domain::sealed::SealedSecret;
 use crate::domain::ssh::{Claim, Custody, KeyPair, SshKeyEffect};
-use crate::domain::user::User;
+use crate::domain::user::{Role, User};
 use crate::domain::{Confirmed, Timestamp};
 use crate::kubernetes::connection::Connection;
 use crate::nodes::Node;
@@ -86,6 +86,8 @@ pub(crate) struct HandedOut {
     pub(crate) log_is_kept: bool,
     /// Whether an earlier run wrote the file, and only the record was missing.
     pub(crate) finished_earlier: bool,
+    /// Whether a server hands it to whoever logged in.
+    pub(crate) is_served: bool,
 }
 
 impl HandedOut {
@@ -212,7 +214,10 @@ impl Change for HandOut {
         if let Some(path) = &path {
             check_writable_destination(path, Overwrite::Never).map_err(in_the_way)?;
         }
-        let bytes = text(session, cluster, &found, other)?;
+        // What a server hands to somebody it does not read again; who can open nothing gets it as it is.
+        let served = who.holder.role == Role::Server && !session.workspace.opens_nothing();
+        let served = (served && who.user.key.is_some()).then_some(&who.user);
+        let bytes = text(session, cluster, &found, other.or(served))?;
         let claim = Claim {
             at: who.now,
             by: who.holder.id,
@@ -393,6 +398,7 @@ pub(crate) async fn download(
         None => actor.clone(),
     };
     let sealed = user.id != actor.id;
+    let is_served = recorded.actor().holder.role == Role::Server;
     let pair = recorded
         .rows()
         .the_ssh_key()
@@ -411,6 +417,7 @@ pub(crate) async fn download(
         unwitnessed: None,
         log_is_kept: false,
         finished_earlier: false,
+        is_served,
     };
     if let (Some(HandOutSeen::Finished), Some(claim)) = (recorded.seen(), &pair.claim) {
         return Ok(Done::Did(HandedOut {
@@ -437,6 +444,8 @@ pub(crate) async fn download(
     handed.log_is_kept = !emptied;
     if let Some(HandOutSeen::Ready(ready)) = recorded.take_seen() {
         handed.at = ready.claim.at;
+        let text = ready.bytes.expose_secret();
+        handed.sealed |= text.starts_with("-----BEGIN AGE");
         handed.bytes = handed.path.is_none().then_some(ready.bytes);
         handed.nodes = ready.nodes;
     }

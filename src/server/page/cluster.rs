@@ -89,6 +89,13 @@ async fn cards(
     } else {
         None
     };
+    let settings = if ssh.as_ref().is_some_and(|answer| answer.exit == 0) {
+        let named = [("name", name)];
+        visitor.look(hall, &["cluster", "show"], &named).await?
+    } else {
+        Value::Null
+    };
+    let hands_out = settings["self_service"] == "on,ssh-key";
     let back = format!("/clusters/{name}");
     let page = Page {
         visitor,
@@ -111,7 +118,7 @@ async fn cards(
             @if rights.manages { (page.developers(&access)) }
             @if let Some(team) = &team { (page.team(team, shows_revoked)) }
             @if let Some(answer) = &ssh {
-                (page.ssh(&serde_json::from_str(&answer.stdout).unwrap_or_default()))
+                (page.ssh(&serde_json::from_str(&answer.stdout).unwrap_or_default(), hands_out))
             }
         }
     };
@@ -307,7 +314,7 @@ impl Page<'_> {
     }
 
     /// The SSH key of the nodes.
-    fn ssh(&self, key: &Value) -> Markup {
+    fn ssh(&self, key: &Value, hands_out: bool) -> Markup {
         html! {
             section .card .wide aria-labelledby="ssh" {
                 h2 #ssh { "SSH Access" }
@@ -321,7 +328,10 @@ impl Page<'_> {
                             dt { "Taken" } dd { (time(key, "taken_at")) " by " (text(key, "taken_by")) }
                         }
                     }
-                    @if key["taken_at"].is_null() && !self.is_archived() {
+                    @if text(key, "state") == "available" && !self.is_archived() && hands_out {
+                        p { "It is handed out once: whoever takes it has it, and what is lost on the way is lost." }
+                        (self.form("ssh-key download", &[], &button("main", "Take the key")))
+                    } @else if key["taken_at"].is_null() && !self.is_archived() {
                         p .hint {
                             "It is handed out once. Whoever has the store takes it for you: "
                             code { "kubegrant ssh-key download " (self.name) " --user " (self.visitor.caller.user.name) }

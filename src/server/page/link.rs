@@ -107,7 +107,7 @@ async fn hand_over(hall: &Arc<Hall>, claim: Claim) -> Response<Body> {
     };
     let answer = hall.run(call).await;
     match answer {
-        Some(answer) if !answer.file.is_empty() => file(&cluster, &answer),
+        Some(answer) if !answer.file.is_empty() => file(&format!("{cluster}.kubeconfig"), &answer),
         other => {
             let (exit, words) = match &other {
                 Some(answer) => (answer.exit, answer.stderr.clone()),
