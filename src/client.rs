@@ -83,7 +83,7 @@ impl Link {
     ) -> Result<Self, Error> {
         match sessions::kept(env, origin, &proof.name()) {
             Some(kept) => Ok(Self {
-                http: Http::new(origin, known)?,
+                http: Http::new(origin, known, env)?,
                 kept,
             }),
             None => Self::begin(env, proof, origin, known).await,
@@ -97,7 +97,7 @@ impl Link {
         origin: &str,
         known: &Known,
     ) -> Result<Self, Error> {
-        let http = Http::new(origin, known)?;
+        let http = Http::new(origin, known, env)?;
         let kept = Self::renew(env, proof, &http).await?;
         Ok(Self { http, kept })
     }

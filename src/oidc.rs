@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 
 use crate::domain::oidc::{Claims, IssuerUrl};
 use crate::domain::text::{clean, percent_encoded};
+pub(crate) use crate::kubernetes::https::Proxies;
 use crate::kubernetes::https::{self, Bounds, HttpsClient};
 use crate::secrets::{ExposeSecret, SecretString};
 use token::Keys;
@@ -158,8 +159,8 @@ impl std::fmt::Debug for Issuers {
 
 impl Issuers {
     /// Gets ready to ask; `ca` is trusted in the place of the system's authorities, in PEM.
-    pub(crate) fn new(ca: Option<&str>) -> Result<Self, Error> {
-        let client = https::client("an OpenID issuer", ca);
+    pub(crate) fn new(ca: Option<&str>, proxies: Proxies) -> Result<Self, Error> {
+        let client = https::client("an OpenID issuer", ca, proxies);
         let client = client.map_err(|error| Error::Unreachable {
             address: "https".to_owned(),
             reason: error.to_string(),
@@ -487,7 +488,7 @@ mod tests {
     async fn an_issuer_that_has_another_key_is_asked_again_and_not_too_often() {
         let open_id = OpenId::start(Algorithm::EdDsa, NOW).expect("an issuer");
         let issuer: IssuerUrl = open_id.url().parse().expect("an address");
-        let issuers = Issuers::new(Some(open_id.ca_pem())).expect("a client");
+        let issuers = Issuers::new(Some(open_id.ca_pem()), Proxies::default()).expect("a client");
         let bob = serde_json::json!({"sub": "bob"});
         let verify = async || {
             let token = open_id.token("us", &bob);
@@ -526,7 +527,7 @@ mod tests {
     #[tokio::test]
     async fn an_issuer_vouches_for_its_own_people_alone() {
         let open_id = OpenId::start(Algorithm::EdDsa, NOW).expect("an issuer");
-        let issuers = Issuers::new(Some(open_id.ca_pem())).expect("a client");
+        let issuers = Issuers::new(Some(open_id.ca_pem()), Proxies::default()).expect("a client");
         // The same machine under another name.
         let other = format!("{}/", open_id.url());
         let other: IssuerUrl = other.parse().expect("an address");
@@ -538,7 +539,7 @@ mod tests {
         let refused = issuers.verify(&other, &token, &expected).await;
         assert!(matches!(refused, Err(Error::Garbled { .. })));
         // Whoever is not trusted is nobody.
-        let issuers = Issuers::new(None).expect("a client");
+        let issuers = Issuers::new(None, Proxies::default()).expect("a client");
         let issuer: IssuerUrl = open_id.url().parse().expect("an address");
         let refused = issuers.verify(&issuer, &token, &expected).await;
         assert!(matches!(refused, Err(Error::Unreachable { .. })));

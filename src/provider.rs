@@ -6,6 +6,7 @@ use http_body_util::Full;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+pub(crate) use crate::kubernetes::https::Proxies;
 use crate::kubernetes::https::{self, Bounds};
 
 /// Where Hetzner's API is, unless `HCLOUD_ENDPOINT` says otherwise (as the hcloud tool has it).
@@ -102,7 +103,11 @@ fn check_endpoint(endpoint: &str) -> Result<http::Uri, Error> {
 }
 
 /// Asks Hetzner what a token opens.
-pub(crate) async fn hetzner(endpoint: &str, token: &SecretString) -> Result<Project, Error> {
+pub(crate) async fn hetzner(
+    endpoint: &str,
+    token: &SecretString,
+    proxies: Proxies,
+) -> Result<Project, Error> {
     let uri = check_endpoint(endpoint)?;
     let mut bearer = http::HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))
         .map_err(|_| Error::Token)?;
@@ -119,7 +124,8 @@ pub(crate) async fn hetzner(endpoint: &str, token: &SecretString) -> Result<Proj
         endpoint: endpoint.to_owned(),
         reason: crate::domain::text::clean(&reason),
     };
-    let client = https::client(endpoint, None).map_err(|error| unreachable(error.to_string()))?;
+    let client =
+        https::client(endpoint, None, proxies).map_err(|error| unreachable(error.to_string()))?;
     let bounds = Bounds {
         answer_max: ANSWER_MAX,
         bytes_max: BODY_BYTES_MAX,

@@ -23,8 +23,8 @@ use tokio::sync::Semaphore;
 
 use crate::api::{Answer, Route, Terminal};
 use crate::domain::login::Way;
-use crate::env::{Host, Interrupt};
-use crate::oidc::Issuers;
+use crate::env::{Env, Host, Interrupt};
+use crate::oidc::{Issuers, Proxies};
 use crate::ops::login::Desk;
 use crate::secrets::SecretString;
 use crate::session::App;
@@ -97,11 +97,11 @@ pub(crate) struct Oidc {
 
 impl Oidc {
     /// Trusts these authorities, in PEM, in the place of the system's; proves itself with this secret.
-    pub(crate) fn new(ca: Option<&[u8]>, secret: Option<&[u8]>) -> Result<Self, Error> {
+    pub(crate) fn new(ca: Option<&[u8]>, secret: Option<&[u8]>, env: &Env) -> Result<Self, Error> {
         let ca = ca.map(String::from_utf8_lossy);
         let text = |bytes: &[u8]| SecretString::from(String::from_utf8_lossy(bytes).trim());
         Ok(Self {
-            issuers: Issuers::new(ca.as_deref())?,
+            issuers: Issuers::new(ca.as_deref(), Proxies::of(|name| env.variable(name)))?,
             client_secret: secret.map(text),
         })
     }

@@ -83,7 +83,7 @@ pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
     ),
     (
         "HTTPS_PROXY, NO_PROXY",
-        "The proxy on the way to an API server, where its kubeconfig names none.",
+        "The proxy on the way to an API server, where its kubeconfig names none, to `kubegrant serve`, and to OpenID issuers.",
     ),
     (
         "KUBERNETES_EXEC_INFO",

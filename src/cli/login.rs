@@ -222,7 +222,7 @@ pub(super) fn log_out(
     };
     let work = async {
         let proof = proof(&session, &known.way)?;
-        let http = Http::new(&url, &known)?;
+        let http = Http::new(&url, &known, &session.workspace.env)?;
         let ended = Link::end(&session.workspace.env, &http, &proof).await;
         Ok::<_, Failure>(ended.err())
     };

@@ -164,7 +164,8 @@ impl ServeArgs {
         let secret = secret.map(|path| workspace.read_given_private(path, OIDC_BYTES_MAX));
         let secret = secret.transpose().map_err(crate::ops::Error::from)?;
         let ca = ca.as_ref().map(|given| given.bytes.as_slice());
-        Ok(Oidc::new(ca, secret.as_ref().map(|it| it.as_slice()))?)
+        let secret = secret.as_ref().map(|it| it.as_slice());
+        Ok(Oidc::new(ca, secret, &workspace.env)?)
     }
 }
 

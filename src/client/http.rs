@@ -16,7 +16,8 @@ use super::job::JobError;
 use crate::api::{Method, ROOT};
 use crate::artifact::challenge::ChallengeError;
 use crate::domain::text::clean;
-use crate::kubernetes::https::{self, AskError, Bounds, HttpsClient};
+use crate::env::Env;
+use crate::kubernetes::https::{self, AskError, Bounds, HttpsClient, Proxies};
 use crate::secrets::SecretString;
 
 /// How much is waited for and read: longer than a command on a cluster that does not answer.
@@ -97,8 +98,8 @@ pub(crate) struct Http {
 
 impl Http {
     /// Gets ready to ask a server; nothing is sent yet.
-    pub(crate) fn new(origin: &str, known: &Known) -> Result<Self, Error> {
-        let client = https::client(origin, known.ca.as_deref());
+    pub(crate) fn new(origin: &str, known: &Known, env: &Env) -> Result<Self, Error> {
+        let client = https::client(origin, known.ca.as_deref(), proxies(env));
         let client = client.map_err(|error| Error::Authority {
             origin: origin.to_owned(),
             reason: error.to_string(),
@@ -113,6 +114,7 @@ impl Http {
     pub(super) async fn fetch(
         url: &str,
         token: &SecretString,
+        env: &Env,
     ) -> Result<(u16, Zeroizing<Vec<u8>>), Error> {
         let unreachable = |reason: String| Error::Unreachable {
             origin: clean(url),
@@ -134,7 +136,8 @@ impl Http {
             )
             .body(Full::default())
             .map_err(|error| unreachable(error.to_string()))?;
-        let client = https::client(url, None).map_err(|error| unreachable(error.to_string()))?;
+        let client = https::client(url, None, proxies(env))
+            .map_err(|error| unreachable(error.to_string()))?;
         let asked = https::ask(&client, request, BOUNDS).await;
         asked.map_err(|error| unreachable(error.to_string()))
     }
@@ -247,6 +250,11 @@ impl Http {
             AskError::Late => lost("no answer in three minutes".to_owned()),
         })
     }
+}
+
+/// Which proxy to take.
+fn proxies(env: &Env) -> Proxies {
+    Proxies::of(|name| env.variable(name))
 }
 
 /// What shows a token.

@@ -64,7 +64,7 @@ pub(crate) async fn token(env: &Env, origin: &str) -> Result<SecretString, Error
     let joint = if url.contains('?') { '&' } else { '?' };
     let url = format!("{url}{joint}audience={}", percent_encoded(origin));
     let bearer = SecretString::from(bearer);
-    let (status, bytes) = Http::fetch(&url, &bearer).await?;
+    let (status, bytes) = Http::fetch(&url, &bearer, env).await?;
     let given = serde_json::from_slice::<GitHub>(&bytes).ok();
     let given = given.filter(|_| status == 200);
     let given = given.ok_or_else(|| JobError::GitHub(format!("status {status}")))?;

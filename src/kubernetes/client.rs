@@ -328,7 +328,7 @@ fn transport(endpoint: &Endpoint, login: &Login, limits: Limits) -> Result<Dial,
     })
 }
 
-fn tunnel<C>(
+pub(super) fn tunnel<C>(
     proxy: Proxy,
     connector: C,
     wrong: &dyn Fn(String) -> SetupError,

@@ -276,12 +276,10 @@ fn none(name: &ClusterName) -> Error {
 }
 
 async fn ask(session: &Session, token: &SecretString) -> Result<Project, Error> {
-    let endpoint = session
-        .workspace
-        .env
-        .variable("HCLOUD_ENDPOINT")
-        .unwrap_or(provider::HETZNER);
-    provider::hetzner(endpoint, token)
+    let env = &session.workspace.env;
+    let endpoint = env.variable("HCLOUD_ENDPOINT");
+    let proxies = provider::Proxies::of(|name| env.variable(name));
+    provider::hetzner(endpoint.unwrap_or(provider::HETZNER), token, proxies)
         .await
         .map_err(Error::Provider)
 }

@@ -55,7 +55,7 @@ fn the_ssh_key_comes_once_and_only_where_the_server_was_given_it() {
         .says("is root there");
     // A file that is in the way keeps the key where it is.
     let file = here.join("ssh-key-prod.pem");
-    std::fs::write(&file, "mine").expect("a file");
+    crate::home::write_at(&file, "mine");
     Desk::run(&mut kg, &far, "ssh-key download prod").exit(5);
     std::fs::remove_file(&file).expect("it is there");
     Desk::run(&mut kg, &far, "ssh-key download prod --user alice").exit(2);
