@@ -5,9 +5,12 @@
 //! A cluster that the actor may not see is answered by [`Denial::UnknownCluster`], which is shown
 //! exactly as a name that was never registered.
 
+mod server;
+
+pub(crate) use server::{is_served, server_opens};
+
 use super::access::{Access, Level};
-use super::action::Action;
-use super::cluster::{Cluster, SelfService, State};
+use super::cluster::{Cluster, State};
 use super::project::ProjectRole;
 use super::sealed::Which;
 use super::user::{Role, User};
@@ -439,36 +442,6 @@ pub(crate) fn on_cluster(
     }
 }
 
-/// Whether a server may do this for somebody who may: what an issuer can make true, on a cluster whose people
-/// serve themselves; and whatever only looks, or takes away. More would be made true by the next admin who
-/// reconciles, and a stolen server is to give nobody more than write.
-pub(crate) fn is_served(command: Action, asked: ClusterAction, self_service: SelfService) -> bool {
-    use ClusterAction as A;
-    let gives = match asked {
-        A::See | A::UnbindLevel | A::UnbindRole | A::ExplainOthers | A::TeamList => return true,
-        A::Grant if command == Action::AccessRevoke => return true,
-        A::TeamRevoke if command == Action::TeamRevoke => return true,
-        // Root on the nodes: only where somebody said that the server may have it.
-        A::SshKey => return self_service == SelfService::WithSshKey,
-        A::OwnKubeconfig | A::KubeconfigFor | A::Grant | A::TeamRotate | A::TeamRevoke => true,
-        // A project's shared file reaches further than one person's; a role further than a level.
-        A::SharedKubeconfig
-        | A::ChangeSettings
-        | A::ManageSshKey
-        | A::BindLevel
-        | A::BindRole
-        | A::Protect
-        | A::Archive
-        | A::Unarchive
-        | A::Delete
-        | A::Sensitive
-        | A::WidenWrite
-        | A::Transfer
-        | A::Operate => false,
-    };
-    gives && self_service != SelfService::Off
-}
-
 /// Whether a cluster is there for whoever stands to it so.
 pub(crate) fn sees(access: Access, project: Option<ProjectRole>) -> bool {
     access != Access::None || project.is_some()
@@ -569,15 +542,6 @@ pub(crate) fn opens_while_active(user: &User, cluster: &Cluster, which: &Which) 
             Which::ManagerLogin => owns && cluster.issuer.is_none(),
             Which::IssuerLogin | Which::ProviderToken | Which::SshKey { .. } => owns,
         }
-}
-
-/// What a server's key opens: never what could become cluster-admin.
-pub(crate) fn server_opens(cluster: &Cluster, which: &Which) -> bool {
-    match which {
-        Which::IssuerLogin => cluster.self_service >= SelfService::On,
-        Which::SshKey { .. } => cluster.self_service == SelfService::WithSshKey,
-        Which::ManagerLogin | Which::ProviderToken => false,
-    }
 }
 
 /// Whether somebody may act as a user, given what both are.
