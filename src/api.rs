@@ -162,6 +162,12 @@ pub(crate) const ROUTES: &[Route] = {
                 &["yes", "dry_run"],
             )
         },
+        route(
+            Post,
+            "/clusters/{cluster}/shell",
+            &["shell"],
+            &["level", "ttl", "namespace", "yes", "dry_run"],
+        ),
         route(Get, "/roles", &["rbac", "list"], &["cluster", "user"]),
         route(
             Delete,
@@ -360,6 +366,29 @@ pub(crate) struct TokenLogin {
     /// Which user's it is, where it may be several's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) user: Option<String>,
+}
+
+/// A shell that has begun.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ShellNamed {
+    /// Which one.
+    pub(crate) id: String,
+}
+
+/// Whether a shell lives.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ShellLives {
+    /// Until it ended, by hand, by time or because its access did.
+    pub(crate) lives: bool,
+}
+
+/// How a shell ended.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ShellEnded {
+    /// The exit code: 6 where its credential could not be ended yet.
+    pub(crate) exit: u8,
+    /// What there is to say.
+    pub(crate) words: String,
 }
 
 /// Where the page opens, once.

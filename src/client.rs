@@ -20,7 +20,8 @@ use serde_json::{Map, Value};
 
 use crate::api::{
     Answer, DeviceAnswer, DeviceQuestion, LoginAnswer, LoginBegin, LoginDone, LoginQuestion,
-    Method, PageOpened, ROOT, RUN_TYPE, Route, TERMINAL_HEADER, Terminal, TokenLogin, in_path,
+    Method, PageOpened, ROOT, RUN_TYPE, Route, ShellEnded, ShellLives, ShellNamed, TERMINAL_HEADER,
+    Terminal, TokenLogin, in_path,
 };
 use crate::artifact::challenge::{self, Challenge};
 use crate::domain::text::{clean, percent_encoded};
@@ -156,6 +157,31 @@ impl Link {
         let token = SecretString::from(self.kept.token.as_str());
         let again = call(&self.http, &token, request).await?;
         again.ok_or_else(|| self.http.let_in_and_out())
+    }
+
+    /// Says that a shell is still in use.
+    pub(crate) async fn shell_here(&self, named: &ShellNamed) -> Result<ShellLives, Error> {
+        self.post("/shell/here", named).await
+    }
+
+    /// Ends a shell.
+    pub(crate) async fn shell_end(&self, named: &ShellNamed) -> Result<ShellEnded, Error> {
+        self.post("/shell/end", named).await
+    }
+
+    async fn post<T: serde::de::DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &ShellNamed,
+    ) -> Result<T, Error> {
+        let token = SecretString::from(self.kept.token.as_str());
+        let (path, body) = (format!("{ROOT}{path}"), serde_json::to_value(body));
+        let body = body.unwrap_or_default();
+        let sent = self
+            .http
+            .send((Method::Post, &path), Some(&token), &[], Some(&body));
+        let (status, bytes) = sent.await?;
+        self.http.document(status, &bytes)
     }
 
     /// Asks for an address that opens the page as whoever is logged in.

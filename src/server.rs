@@ -12,6 +12,7 @@ mod login;
 mod metrics;
 mod page;
 mod respond;
+mod shells;
 mod tls;
 
 use std::net::SocketAddr;
@@ -23,7 +24,7 @@ use tokio::sync::Semaphore;
 
 use crate::api::{Answer, Route, Terminal};
 use crate::domain::login::Way;
-use crate::env::{Env, Host, Interrupt};
+use crate::env::{Env, Host, Interrupt, Sitting};
 use crate::oidc::{Issuers, Proxies};
 use crate::ops::login::Desk;
 use crate::secrets::SecretString;
@@ -54,6 +55,8 @@ pub(crate) struct Call {
     pub(crate) format: String,
     /// On what it will be read.
     pub(crate) terminal: Terminal,
+    /// Whoever goes on with what it begins.
+    pub(crate) sitting: Option<Sitting>,
 }
 
 /// Carries a command out.
@@ -150,6 +153,7 @@ pub(crate) struct Hall {
     counts: metrics::Counts,
     notices: page::Notices,
     codes: page::Codes,
+    shells: shells::Shells,
 }
 
 impl Hall {
@@ -176,6 +180,7 @@ impl Hall {
             counts: metrics::Counts::default(),
             notices: page::Notices::default(),
             codes: page::Codes::default(),
+            shells: shells::Shells::default(),
         }
     }
 

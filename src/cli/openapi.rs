@@ -109,7 +109,7 @@ const BEGUN: &[(&str, &str)] = &[
     ("ends_at", "integer"),
 ];
 
-const LOGIN: [LoginStep; 7] = [
+const LOGIN: [LoginStep; 9] = [
     LoginStep {
         path: "/login/challenge",
         summary: "Ask for a question to a key",
@@ -163,6 +163,18 @@ const LOGIN: [LoginStep; 7] = [
         summary: "End one's own session",
         asks: &[],
         answers: &[("ended", "boolean")],
+    },
+    LoginStep {
+        path: "/shell/here",
+        summary: "Say that a shell is still in use: after a minute without it ends",
+        asks: &[("id", "string")],
+        answers: &[("lives", "boolean")],
+    },
+    LoginStep {
+        path: "/shell/end",
+        summary: "End a shell, and its credential",
+        asks: &[("id", "string")],
+        answers: &[("exit", "integer"), ("words", "string")],
     },
     LoginStep {
         path: "/browser",
@@ -303,6 +315,7 @@ fn shown(verb: &[&str], views: &mut Views) -> Option<Value> {
         ["audit", "list"] => Vec::<EntryView>::schema,
         ["share", "list" | "revoke"] => Vec::<share::ShareView>::schema,
         ["share", "create"] => share::MadeView::schema,
+        ["shell"] => return Some(closed(&[("id", "string")])),
         ["session", "list" | "end"] => Vec::<SessionView>::schema,
         _ => return None,
     };
@@ -330,7 +343,7 @@ fn outcome_of(data: &Value, hands_over: bool) -> Value {
 
 fn responses(route: &Route, views: &mut Views) -> Value {
     let view = shown(route.verb, views).unwrap_or_default();
-    let hands_over = route.fixed.contains(&"--file=-");
+    let hands_over = route.fixed.contains(&"--file=-") || route.verb == ["shell"];
     let nothing = json!({ "type": "null" });
     let done = if hands_over {
         // There is no data where another output was asked for.

@@ -77,8 +77,19 @@ pub(crate) fn to_args(route: &Route, fields: &Fields) -> Result<Vec<OsString>, R
     }
     places.sort_by_key(|(index, _)| *index);
     let words = route.verb.iter().map(|it| (*it).to_owned());
-    let places = places.into_iter().flat_map(|(_, values)| values);
-    let args = words.chain(flags).chain(["--".to_owned()]).chain(places);
+    let places: Vec<String> = places.into_iter().flat_map(|(_, values)| values).collect();
+    let end = "--".to_owned();
+    let rest: Vec<String> = if command.get_positionals().any(Arg::is_last_set) {
+        // What stands behind `--` is a command of its own there, and never comes from elsewhere.
+        let is_flag = |it: &&String| it.starts_with('-');
+        if let Some(value) = places.iter().find(is_flag) {
+            return Err(RelayError::Type(value.clone()));
+        }
+        places
+    } else {
+        std::iter::once(end).chain(places).collect()
+    };
+    let args = words.chain(flags).chain(rest);
     Ok(args.map(OsString::from).collect())
 }
 
@@ -239,6 +250,18 @@ mod tests {
             fields.insert(name.to_owned(), value);
             let refused = to_args(route.expect("a route"), &fields);
             assert!(matches!(refused, Err(RelayError::Unknown(_))), "{name}");
+        }
+        let shell = ROUTES.iter().find(|it| it.verb == ["shell"]);
+        let mut fields = Fields::new();
+        fields.insert("cluster".to_owned(), "prod".into());
+        let args = to_args(shell.expect("a route"), &fields).expect("a command line");
+        assert_eq!(args, ["shell", "prod"]);
+        for value in ["--as=olivia", "--", "-h"] {
+            fields.insert("cluster".to_owned(), value.into());
+            assert!(
+                to_args(shell.expect("a route"), &fields).is_err(),
+                "{value}"
+            );
         }
         let mut fields = Fields::new();
         fields.insert("dry_run".to_owned(), "x".into());

@@ -1,6 +1,7 @@
 //! Commands that a server carries out, for people without the store.
 
 mod all;
+pub(super) mod shell;
 mod ssh_key;
 
 use std::sync::Arc;
@@ -146,6 +147,7 @@ pub(super) fn run(
     let goes = match cli.command {
         Command::Kubeconfig(command) => goes(command)?,
         Command::SshKey(SshKeyCommand::Download(args)) => Goes::SshKey(args.goes()?),
+        Command::Shell(args) => Goes::Shell(args.wanted()),
         _ => Goes::Nowhere,
     };
     let mut context = Context::new(&session, output, yes);
@@ -164,6 +166,7 @@ pub(super) fn run(
             Goes::One(goes) => Box::pin(asking.hand_over(goes, &mut context)).await,
             Goes::All(goes) => Box::pin(asking.hand_over_all(goes, &mut context)).await,
             Goes::SshKey(goes) => Box::pin(asking.take_ssh_key(goes, &mut context)).await,
+            Goes::Shell(wanted) => Box::pin(asking.sit(wanted, &mut context)).await,
             Goes::Nowhere => asking.relay(&mut context).await,
         }
     };

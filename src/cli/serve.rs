@@ -288,6 +288,7 @@ fn runner(app: Arc<App>, config: &crate::config::Config) -> Run {
         let (env, said) = host.env(Reader {
             columns: call.terminal.columns,
             opens_nothing: call.way == Some(Way::Signature),
+            sitting: call.sitting.clone(),
         });
         let exit = run_over(Some(&app), &line, env);
         // Where things are on this machine is nobody's matter who is not here.

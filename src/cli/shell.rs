@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 
 use super::context::Context;
 use super::global::DryRunArgs;
+use super::remote::shell::Wanted;
 use super::{completion, duration, reached};
 use crate::domain::access::{Level, Power};
 use crate::domain::credential::TTL_SECONDS_MIN;
@@ -43,6 +44,17 @@ pub(crate) struct ShellArgs {
     /// The command and its arguments [default: $SHELL, else `/bin/sh`]
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
+}
+
+impl ShellArgs {
+    /// What is asked of a server.
+    pub(super) fn wanted(self) -> Wanted {
+        Wanted {
+            cluster: self.cluster,
+            command: self.command,
+            is_preview: self.dry_run.intent().is_preview(),
+        }
+    }
 }
 
 fn ttl(text: &str) -> Result<TimeDelta, String> {

@@ -232,6 +232,7 @@ impl Action {
                 | Self::ShareCreate
                 | Self::ShareList
                 | Self::ShareRevoke
+                | Self::Shell
                 | Self::SshKeyDownload
                 | Self::SshKeyShow
                 | Self::Status

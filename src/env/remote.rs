@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
 use super::{BaseDirs, Clock, Env, Input, Interrupt, Random};
@@ -44,6 +45,14 @@ impl Host {
     /// Makes the world of one run: nobody types, and what it says is kept.
     pub fn env(&self, reader: Reader) -> (Env, Said) {
         let said = Said::default();
+        if let Some(sitting) = &reader.sitting {
+            let mut kept = sitting
+                .0
+                .said
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            *kept = said.clone();
+        }
         let interrupt = Interrupt::default();
         let env = Env {
             stdin: Input::prepared(Arc::default(), interrupt.clone()),
@@ -67,19 +76,59 @@ impl Host {
                 handed: Arc::clone(&said.handed),
                 question: Arc::clone(&said.question),
                 opens_nothing: reader.opens_nothing,
+                sitting: reader.sitting,
             }),
         };
         (env, said)
     }
 }
 
+/// Somebody at another machine who goes on with what a run began, for as long as they are there.
+#[derive(Clone, Default)]
+pub struct Sitting(Arc<Seat>);
+
+#[derive(Default)]
+struct Seat {
+    said: Mutex<Said>,
+    begun: Notify,
+    over: Notify,
+}
+
+impl std::fmt::Debug for Sitting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sitting")
+    }
+}
+
+impl Sitting {
+    /// Waits until it has begun; gives what was said until then.
+    pub async fn begun(&self) -> Said {
+        self.0.begun.notified().await;
+        let said = self.0.said.lock();
+        said.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Ends it.
+    pub fn end(&self) {
+        self.0.over.notify_one();
+    }
+
+    /// Says that it has begun, and waits until it is over.
+    pub(crate) async fn sit(&self) {
+        self.0.begun.notify_one();
+        self.0.over.notified().await;
+    }
+}
+
 /// Who reads what comes of a run.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Reader {
     /// The columns of the terminal on which they read the data, if it is one.
     pub columns: Option<u16>,
     /// Whether their key opens nothing there: it lies where it signs alone.
     pub opens_nothing: bool,
+    /// Whether they go on with what it begins.
+    pub sitting: Option<Sitting>,
 }
 
 /// What a run gives somebody at another machine beside its data and its words.
@@ -88,6 +137,7 @@ pub struct Remote {
     handed: Shared,
     question: Arc<Mutex<Option<String>>>,
     opens_nothing: bool,
+    sitting: Option<Sitting>,
 }
 
 impl std::fmt::Debug for Remote {
@@ -105,6 +155,11 @@ impl Remote {
     /// Whether nothing can be opened where it goes: it is handed over as it is.
     pub(crate) fn opens_nothing(&self) -> bool {
         self.opens_nothing
+    }
+
+    /// Whoever goes on with what is begun.
+    pub(crate) fn sitting(&self) -> Option<&Sitting> {
+        self.sitting.as_ref()
     }
 
     /// Notes what somebody would have to be asked.

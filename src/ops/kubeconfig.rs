@@ -13,8 +13,8 @@ mod trial;
 pub(crate) use all::{AllDownloaded, Part, ProgressEvent, download_all};
 pub(crate) use download::{Destination, DownloadRequest, Downloaded, download};
 pub(crate) use merge::{MergeNews, Removed, remove};
-pub(super) use received::opened;
 pub(crate) use received::{Incoming, Place, Received, free, place, put};
+pub(super) use received::{opened, received_fields};
 pub(crate) use rotate::{Rotated, rotate};
 pub(super) use trial::mint_and_try;
 

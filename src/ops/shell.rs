@@ -11,14 +11,15 @@ use std::path::{Path, PathBuf};
 
 use chrono::TimeDelta;
 
-pub(crate) use child::run;
+pub(crate) use child::{Exit, Seat};
 
 use super::journal::Journal;
-use super::kubeconfig::mint_and_try;
+use super::kubeconfig::{self, mint_and_try};
 use super::{
     Applied, Done, Error, Intent, Obstacle, Planned, Unasked, change, excess, find, reconciling,
+    reseal,
 };
-use crate::artifact::file::{Overwrite, ensure_private_dir, write_private};
+use crate::artifact::file::{Overwrite, ensure_private_dir, read_bounded, write_private};
 use crate::artifact::kubeconfig::{KubeconfigFields, Login, render};
 use crate::domain::access::{Level, Power};
 use crate::domain::account_name::AccountName;
@@ -35,14 +36,17 @@ use crate::domain::refusal::Refusal;
 use crate::domain::subject::SubjectName;
 use crate::domain::text;
 use crate::domain::text::rfc3339;
+use crate::domain::user::Role;
 use crate::domain::{Confirmed, Timestamp};
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::observe::Look;
-use crate::secrets::{ExposeSecret, SecretString};
+use crate::secrets::{ExposeSecret, Recipient, SecretString, seal_file};
 use crate::session::{App, Principal, SHELL_FOLDER, Session, ShellLife};
 use crate::store::shells::NewShell;
 use crate::store::{self, ReadTxn};
 
+/// The largest kubeconfig of a shell, in bytes: one cluster with its authorities.
+const BYTES_MAX: usize = 1024 * 1024;
 /// How long a shell may live at most, in hours.
 pub(crate) const TTL_HOURS_MAX: i64 = 24;
 
@@ -78,6 +82,8 @@ pub(crate) struct Begun {
     pub(crate) excess: Vec<String>,
     /// The folder of its files.
     folder: PathBuf,
+    /// To whom it is sealed, where it goes to another machine.
+    sealed_to: Option<Recipient>,
     id: CredentialId,
     account: AccountName,
     journal: Journal,
@@ -88,10 +94,66 @@ pub(crate) struct Begun {
 }
 
 impl Begun {
-    /// The kubeconfig's path.
-    pub(super) fn kubeconfig(&self) -> PathBuf {
-        self.folder.join("kubeconfig")
+    fn seat(&self) -> Seat {
+        Seat {
+            folder: self.folder.clone(),
+            cluster: self.cluster.name.clone(),
+        }
     }
+}
+
+/// Runs the command, or the user's shell, to its end: here, or where whoever asked a server is.
+pub(crate) async fn run(
+    session: &Session,
+    begun: &Begun,
+    wanted: &ShellRequest,
+) -> Result<Exit, Error> {
+    let seat = begun.seat();
+    if !session.workspace.is_for_sitting() {
+        return child::run(session, &seat, &wanted.command).await;
+    }
+    let file = read_bounded(&seat.kubeconfig(), BYTES_MAX)?;
+    // It is needed elsewhere alone.
+    forget(&begun.folder);
+    let sealed = begun.sealed_to.as_ref().map(|key| {
+        seal_file(&file, std::slice::from_ref(key)).map_err(|source| Error::Seal {
+            what: "the shell's kubeconfig".to_owned(),
+            source,
+        })
+    });
+    let sealed = sealed.transpose()?;
+    let file = sealed.as_deref().unwrap_or(&file);
+    session.workspace.sit(file, begun.expires_at).await;
+    Ok(Exit { code: 0 })
+}
+
+/// Runs a command, or the user's shell, with a kubeconfig that a server handed over: its files are gone with it.
+pub(crate) async fn run_received(
+    session: &Session,
+    cluster: &ClusterName,
+    file: &[u8],
+    command: &[OsString],
+) -> Result<Exit, Error> {
+    let label = text::hex(&session.random::<8>());
+    let seat = Seat {
+        folder: make_folder(session, &label)?,
+        cluster: cluster.clone(),
+    };
+    let fields = kubeconfig::received_fields(session, file)?;
+    let bytes = render(&fields)?;
+    let written = write_private(
+        &seat.kubeconfig(),
+        bytes.expose_secret().as_bytes(),
+        Overwrite::Never,
+    );
+    let ran = match written {
+        Ok(()) => child::run(session, &seat, command).await,
+        Err(error) => Err(error.into()),
+    };
+    forget(&seat.folder);
+    // A folder that holds something else stays.
+    let _removed = std::fs::remove_dir(&seat.folder);
+    ran
 }
 
 /// Who asked, and what they may have.
@@ -203,7 +265,8 @@ pub(crate) async fn begin(
     })?;
     let owner = SubjectName::Shell(user.name.clone());
     let account = AccountName::new(&owner, session.random(), version, home);
-    let folder = make_folder(session, &account)?;
+    let sealed_to = sealed_to(session, &asked.actor)?;
+    let folder = make_folder(session, account.label())?;
     // It lives before it is recorded: nobody who reads of it may find it dead.
     let life = session
         .live_shell(&account, &folder)
@@ -234,6 +297,7 @@ pub(crate) async fn begin(
         expires_at: now,
         excess,
         folder,
+        sealed_to,
         id,
         account,
         journal: asked.journal.clone(),
@@ -395,7 +459,7 @@ async fn deliver(
     };
     let text: SecretString = render(&fields)?;
     let bytes = text.expose_secret().as_bytes();
-    write_private(&begun.kubeconfig(), bytes, Overwrite::Never)?;
+    write_private(&begun.seat().kubeconfig(), bytes, Overwrite::Never)?;
     app.store()?.write(|tx| {
         let delivery = Delivery {
             credential: begun.id,
@@ -415,10 +479,19 @@ async fn deliver(
     })
 }
 
+/// To whom the kubeconfig is sealed on its way to another machine; nobody where it stays here, or where nothing
+/// could be opened.
+fn sealed_to(session: &Session, actor: &Principal) -> Result<Option<Recipient>, Error> {
+    if actor.holder.role != Role::Server || session.workspace.opens_nothing() {
+        return Ok(None);
+    }
+    reseal::key(&actor.user)
+}
+
 /// Makes the folder of a shell's files: in memory where there is such a place.
-fn make_folder(session: &Session, account: &AccountName) -> Result<PathBuf, Error> {
+fn make_folder(session: &Session, label: &str) -> Result<PathBuf, Error> {
     let env = &session.workspace.env;
-    let name = format!("{SHELL_FOLDER}{}", account.label());
+    let name = format!("{SHELL_FOLDER}{label}");
     let places = [
         env.path_variable("XDG_RUNTIME_DIR"),
         Some(PathBuf::from("/dev/shm")),

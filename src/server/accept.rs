@@ -90,6 +90,11 @@ pub(crate) async fn serve(hall: Arc<Hall>, options: &Options) -> Result<(), Erro
     drop(listener);
     (hall.log)("stopping: no more connections are taken");
     let drained = tokio::time::timeout(DRAIN_MAX, door.graceful.shutdown()).await;
+    // Whoever has one has no server to end it with any more.
+    let ended = tokio::time::timeout(DRAIN_MAX, hall.shells.end_all()).await;
+    if ended.is_err() {
+        (hall.log)("some shells did not end: `kubegrant reconcile` ends them");
+    }
     if drained.is_err() {
         (hall.log)("some answers took too long, and are cut off; what was recorded stands");
     }

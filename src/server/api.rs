@@ -13,7 +13,7 @@ use axum::routing::{MethodFilter, get, on, post};
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
-use super::{Call, Hall, login, page, respond};
+use super::{Call, Hall, login, page, respond, shells};
 use crate::api::{Answer, Method, Outcome, ROOT, ROUTES, RUN_TYPE, Route, TERMINAL_HEADER, status};
 use crate::domain::login::{SessionId, Way};
 use crate::domain::user::User;
@@ -41,7 +41,9 @@ pub(super) struct Caller {
 pub(super) fn router(hall: Arc<Hall>) -> Router {
     let mut calls = Router::new()
         .route("/logout", post(login::out))
-        .route("/browser", post(page::code));
+        .route("/browser", post(page::code))
+        .route("/shell/here", post(shells::here))
+        .route("/shell/end", post(shells::end));
     for route in ROUTES {
         let filter = match route.method {
             Method::Get => MethodFilter::GET,
@@ -211,9 +213,16 @@ async fn call(
         way: Some(caller.way),
         format,
         terminal: terminal.unwrap_or_default(),
+        sitting: None,
     };
     let is_json = call.format == "json";
-    let Some(answer) = hall.run(call).await else {
+    let is_plan = call.fields.get("dry_run").is_some_and(|it| *it == true);
+    let answered = if route.verb == ["shell"] && !is_plan {
+        hall.begin_shell(call, &caller).await
+    } else {
+        hall.run(call).await
+    };
+    let Some(answer) = answered else {
         return respond::refusal(503, "too much is going on", "try again in a moment");
     };
     let wants_all = head

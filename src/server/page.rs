@@ -201,6 +201,7 @@ impl Visitor {
             way: Some(self.caller.way),
             format: "json".to_owned(),
             terminal: Terminal::default(),
+            sitting: None,
         };
         hall.run(call).await
     }

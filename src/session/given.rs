@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::Workspace;
 use crate::artifact::file::{FileError, Patience, read_given, read_given_private};
+use crate::domain::Timestamp;
 use crate::env::ReadError;
 
 /// How long a FIFO may be without anybody who writes to it.
@@ -65,6 +66,25 @@ impl Workspace {
     pub(crate) fn opens_nothing(&self) -> bool {
         let remote = self.env.remote.as_ref();
         remote.is_some_and(crate::env::Remote::opens_nothing)
+    }
+
+    /// Hands a file to whoever goes on with it at another machine, and waits until they are done or its time is
+    /// over; `false` where nobody does.
+    pub(crate) async fn sit(&self, file: &[u8], until: Timestamp) -> bool {
+        let remote = self.env.remote.as_ref();
+        let Some((remote, sitting)) = remote.and_then(|it| Some((it, it.sitting()?))) else {
+            return false;
+        };
+        remote.hand_over(file);
+        let left = (until - self.env.now()).to_std().unwrap_or_default();
+        let _over_or_late = tokio::time::timeout(left, sitting.sit()).await;
+        true
+    }
+
+    /// Whether somebody at another machine goes on with what is begun here.
+    pub(crate) fn is_for_sitting(&self) -> bool {
+        let remote = self.env.remote.as_ref();
+        remote.is_some_and(|it| it.sitting().is_some())
     }
 
     fn patiently<T>(&self, read: impl FnOnce(&Patience<'_>) -> T) -> T {

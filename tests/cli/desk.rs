@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use kubegrant::Env;
 use kubegrant::env::{Fixture, Interrupt};
-use serde_json::Value;
+use ring::hmac;
+use serde_json::{Value, json};
 
 use crate::home::{Home, Ran};
+use crate::serve::key_of;
 
 /// A server that serves.
 pub(crate) struct Desk {
@@ -42,6 +44,28 @@ impl Said {
     }
 }
 
+/// The answer of a key that has opened its question, as the document of the API has it.
+pub(crate) fn answer(key: &str, question: &Value, opened: &str) -> Value {
+    let lines: Vec<&str> = opened.lines().collect();
+    let secret = tag(lines[2].as_bytes(), &["login", lines[1]]);
+    let id = question["id"].as_str().expect("a name");
+    let of_id = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &secret), id.as_bytes());
+    let hex = of_id.as_ref().iter().map(|byte| format!("{byte:02x}"));
+    json!({
+        "key": key, "id": id, "until": question["until"], "answer": hex.collect::<String>(),
+    })
+}
+
+/// The parts of a tag, each with its length.
+fn tag(key: &[u8], parts: &[&str]) -> Vec<u8> {
+    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
+    for part in parts {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part.as_bytes());
+    }
+    context.sign().as_ref().to_vec()
+}
+
 impl Desk {
     /// Puts a server up with TLS, for a cluster `prod` with self-service.
     pub(crate) fn open(kg: &mut Home) -> Desk {
@@ -56,7 +80,10 @@ impl Desk {
         let port = free.local_addr().expect("its address").port();
         drop(free);
         let url = format!("https://localhost:{port}");
-        let fixture = kg.beside();
+        // Where shells lie that it begins.
+        let run = kg.root().join("run");
+        std::fs::create_dir_all(&run).expect("a folder");
+        let fixture = kg.beside().variable("XDG_RUNTIME_DIR", run);
         let line = format!("serve --listen 127.0.0.1:{port} --public-url {url} {proof}");
         let identity = kg.identity("desk").display().to_string();
         let words = line.split(' ').map(OsString::from);
@@ -89,11 +116,12 @@ impl Desk {
     /// The world of somebody on a machine of their own, without the store.
     pub(crate) fn far(kg: &Home, user: &str) -> Fixture {
         let root = kg.root().join("far").join(user);
-        for name in ["work", "home"] {
+        for name in ["work", "home", "run"] {
             std::fs::create_dir_all(root.join(name)).expect("a folder");
         }
         kg.beside()
             .variable("HOME", root.join("home"))
+            .variable("XDG_RUNTIME_DIR", root.join("run"))
             .variable("XDG_CONFIG_HOME", root.join("config"))
             .variable("XDG_DATA_HOME", root.join("data"))
             .variable("XDG_STATE_HOME", root.join("state"))
@@ -109,6 +137,26 @@ impl Desk {
         let line = format!("login {} --ca-file {}", self.url, ca.display());
         kg.run_there(&far, &line).success();
         far
+    }
+
+    /// Logs somebody in without TLS, and without the program; gives what opens their session.
+    pub(crate) fn token(&self, kg: &Home, user: &str) -> String {
+        let post = |path: &str, body: &Value| {
+            let line = format!("POST /api/v1{path}");
+            let said = self.ask(
+                &line,
+                &["content-type: application/json"],
+                &body.to_string(),
+            );
+            assert_eq!(said.status, 200, "{}", said.body);
+            said.json()
+        };
+        let key = key_of(kg, user);
+        let question = post("/login/challenge", &json!({ "key": key }));
+        let sealed = question["sealed"].as_str().expect("a file");
+        let opened = kg.open(user, sealed.as_bytes()).expect("it opens");
+        let done = post("/login", &answer(&key, &question, &opened));
+        done["token"].as_str().expect("a token").to_owned()
     }
 
     /// Runs a command of somebody who is logged in.

@@ -158,6 +158,15 @@ impl Home {
         self.run_in(fixture, &split(line))
     }
 
+    /// The same with these very words.
+    pub(crate) fn run_words_there<W: Into<OsString> + Clone>(
+        &mut self,
+        fixture: &Fixture,
+        words: &[W],
+    ) -> Ran {
+        self.run_in(fixture, words)
+    }
+
     /// Moves the clock on, here and in the cluster.
     pub(crate) fn tick(&mut self, hours: i64) {
         self.fixture.advance(TimeDelta::hours(hours));

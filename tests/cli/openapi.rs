@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use kubegrant_sandbox::openid::{Algorithm, OpenId};
-use ring::hmac;
 use serde_json::{Value, json};
 
 use crate::desk::{Desk, Said};
@@ -24,16 +23,6 @@ struct Asked {
     issuer: OpenId,
     /// Which operation had which answer.
     had: BTreeSet<(String, u16)>,
-}
-
-/// The parts of a tag, each with its length.
-fn tag(key: &[u8], parts: &[&str]) -> Vec<u8> {
-    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
-    for part in parts {
-        context.update(&(part.len() as u64).to_be_bytes());
-        context.update(part.as_bytes());
-    }
-    context.sign().as_ref().to_vec()
 }
 
 impl Asked {
@@ -122,14 +111,7 @@ impl Asked {
         let question = self.expect(200, "", "POST /login/challenge", &begin);
         let sealed = question["sealed"].as_str().expect("a file");
         let opened = self.kg.open(user, sealed.as_bytes()).expect("it opens");
-        let lines: Vec<&str> = opened.lines().collect();
-        let secret = tag(lines[2].as_bytes(), &["login", lines[1]]);
-        let id = question["id"].as_str().expect("a name");
-        let of_id = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &secret), id.as_bytes());
-        let hex = of_id.as_ref().iter().map(|byte| format!("{byte:02x}"));
-        let answer = json!({
-            "key": key, "id": id, "until": question["until"], "answer": hex.collect::<String>(),
-        });
+        let answer = crate::desk::answer(&key, &question, &opened);
         let done = self.expect(200, "", "POST /login", &answer);
         done["token"].as_str().expect("a token").to_owned()
     }
@@ -154,6 +136,19 @@ fn come_by_tokens(asked: &mut Asked) {
     asked.expect(400, "", "POST /login/token", &json!({ "token": "x" }));
     asked.kg.run("organization set-oidc --none").success();
     asked.expect(404, "", "POST /login/device", &json!({}));
+}
+
+/// A shell, from its beginning to its end.
+fn sit(asked: &mut Asked, bob: &str) {
+    let shell = "POST /clusters/prod/shell";
+    asked.expect(400, bob, shell, &json!({ "level": "x" }));
+    let begun = asked.expect(200, bob, shell, &json!({ "ttl": "10m" }));
+    let named = json!({ "id": begun["data"]["id"] });
+    asked.expect(200, bob, "POST /shell/here", &named);
+    asked.expect(404, bob, "POST /shell/here", &json!({ "id": "x" }));
+    let ended = asked.expect(200, bob, "POST /shell/end", &named);
+    assert_eq!(ended["exit"], 0);
+    asked.expect(404, bob, "POST /shell/end", &named);
 }
 
 /// Everything that can be shown: people of every kind, an archived cluster, one that is away, a project with
@@ -346,6 +341,7 @@ fn every_answer_is_as_the_document_says() {
     for step in ["/logout", "/browser"] {
         asked.expect(401, &dave, &format!("POST {step}"), &NONE);
     }
+    sit(&mut asked, &bob);
     come_by_tokens(&mut asked);
     // Nothing that the document names was left out.
     let paths = asked.schemas.0["paths"].as_object().expect("paths");

@@ -1,6 +1,7 @@
 //! What people have of a server beside one kubeconfig at a time.
 
 use crate::desk::Desk;
+use crate::home::{PODS, get};
 use crate::serve::home;
 
 #[test]
@@ -96,4 +97,86 @@ fn a_key_that_nothing_opens_here_is_kept_sealed() {
     kg.run(&format!("user set-key bob --key {new}")).success();
     Desk::run(&mut kg, &far, "ssh-key download prod").exit(4);
     kg.run("ssh-key show prod").says("available");
+}
+
+#[test]
+fn a_shell_has_a_credential_that_ends_with_it() {
+    let mut kg = home();
+    let desk = Desk::open(&mut kg);
+    let far = desk.log_in(&mut kg, "bob");
+    let (kept, root) = (kg.root().join("kept"), kg.root().join("far/bob/work"));
+    let command = format!(
+        "cp $KUBECONFIG {}; echo $KUBEGRANT_SHELL > {}/name",
+        kept.display(),
+        root.display()
+    );
+    let words = [
+        "shell", "prod", "--level", "read", "--", "sh", "-c", &command,
+    ];
+    kg.run_words_there(&far, &words).success();
+    let name = std::fs::read_to_string(root.join("name")).expect("the command ran");
+    assert_eq!(name.trim(), "prod");
+    // What it had works no more, and nothing of it is left on either machine.
+    let file = std::fs::read_to_string(&kept).expect("a kubeconfig");
+    assert!(file.contains("bob@prod"), "{file}");
+    assert_ne!(get(&file, PODS), 200);
+    kg.run("status").success();
+    kg.run("audit list --user bob").says("the shell has ended");
+    let token = file.split("token: ").nth(1).expect("a token");
+    assert!(!desk.said().contains(token.trim()));
+    // The command's exit code is the shell's; more than one has is refused, and looking changes nothing.
+    let words = ["shell", "prod", "--", "sh", "-c", "exit 3"];
+    kg.run_words_there(&far, &words).exit(3);
+    Desk::run(&mut kg, &far, "shell prod --level write -- true").exit(5);
+    Desk::run(&mut kg, &far, "shell prod --dry-run -- true").success();
+    kg.run("team revoke bob -c prod --yes").success();
+    Desk::run(&mut kg, &far, "shell prod -- true")
+        .exit(4)
+        .says("Access Revoked");
+    kg.run("audit verify").success();
+}
+
+#[test]
+fn a_shell_ends_that_nobody_speaks_for() {
+    let mut kg = home();
+    kg.add_user("desk", "server");
+    kg.run("cluster set prod --self-service on").success();
+    let desk = Desk::with(&kg, "--behind-proxy");
+    let token = desk.token(&kg, "bob");
+    let bearer = format!("authorization: Bearer {token}");
+    let json = "content-type: application/json";
+    let begun = desk.ask("POST /api/v1/clusters/prod/shell", &[json, &bearer], "{}");
+    assert_eq!(begun.status, 200, "{}", begun.body);
+    let id = begun.json()["data"]["id"]
+        .as_str()
+        .expect("a name")
+        .to_owned();
+    let body = format!("{{\"id\":\"{id}\"}}");
+    let here = desk.ask("POST /api/v1/shell/here", &[json, &bearer], &body);
+    assert_eq!(here.json()["lives"], true);
+    // It is nobody else's.
+    let others = format!("authorization: Bearer {}", desk.token(&kg, "alice"));
+    for path in ["here", "end"] {
+        let said = desk.ask(
+            &format!("POST /api/v1/shell/{path}"),
+            &[json, &others],
+            &body,
+        );
+        assert_eq!(said.status, 404, "{path}");
+    }
+    // Not more than a few at once.
+    for _ in 0..3 {
+        let begun = desk.ask("POST /api/v1/clusters/prod/shell", &[json, &bearer], "{}");
+        assert_eq!(begun.status, 200);
+    }
+    let many = desk.ask("POST /api/v1/clusters/prod/shell", &[json, &bearer], "{}");
+    assert_eq!(many.status, 409, "{}", many.body);
+    let ended = desk.ask("POST /api/v1/shell/end", &[json, &bearer], &body);
+    assert_eq!(ended.json()["exit"], 0, "{}", ended.body);
+    let again = desk.ask("POST /api/v1/shell/end", &[json, &bearer], &body);
+    assert_eq!(again.status, 404);
+    // A server that stops takes the others with it.
+    drop(desk);
+    kg.run("audit list --user bob").says("the shell has ended");
+    kg.run("status").success();
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::TimeDelta;
 
-use crate::cli::{duration, ssh_key};
+use crate::cli::{duration, remote, ssh_key};
 use crate::domain::credential::{TTL_DAYS_MAX, TTL_SECONDS_MIN};
 use crate::domain::name::{ClusterName, parse_line, parse_namespace};
 use crate::error::{Failure, Kind};
@@ -100,6 +100,8 @@ pub(in crate::cli) enum Goes {
     All(GoesAll),
     /// The SSH key of a cluster's nodes.
     SshKey(ssh_key::Goes),
+    /// A shell runs with it.
+    Shell(remote::shell::Wanted),
 }
 
 /// Where a kubeconfig goes that a server hands over.

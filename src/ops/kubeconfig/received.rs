@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::merge::{self, MergeNews, mark};
 use super::{Destination, Overwrite};
 use crate::artifact::file::{check_writable_destination, read_bounded, write_private};
-use crate::artifact::kubeconfig::{read, render};
+use crate::artifact::kubeconfig::{KubeconfigFields, read, render};
 use crate::artifact::merge::{Addition, BYTES_MAX, tokens_alone};
 use crate::domain::account_name;
 use crate::domain::installation::InstallationId;
@@ -128,7 +128,7 @@ pub(crate) async fn put(
     incoming: Incoming<'_>,
 ) -> Result<Received, Error> {
     // Written anew from what it says: a server that was taken over hands out no file that runs a program here.
-    let fields = read(&opened(session, incoming.file)?).ok_or_else(damaged)?;
+    let fields = received_fields(session, incoming.file)?;
     let bytes = Zeroizing::new(render(&fields)?.expose_secret().as_bytes().to_vec());
     let mut merged = None;
     if let (Some(path), Some(set_current)) = (&place.path, place.merge) {
@@ -147,6 +147,14 @@ pub(crate) async fn put(
         merged,
         bytes,
     })
+}
+
+/// What a kubeconfig says that a server handed over: read so, it runs nothing here.
+pub(in crate::ops) fn received_fields(
+    session: &Session,
+    file: &[u8],
+) -> Result<KubeconfigFields, Error> {
+    read(&opened(session, file)?).ok_or_else(damaged)
 }
 
 fn damaged() -> Error {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Begun, ShellRequest};
 use crate::artifact::file::{Overwrite, write_private};
+use crate::domain::name::ClusterName;
 use crate::ops::Error;
 use crate::session::Session;
 
@@ -34,13 +34,29 @@ impl From<ExitStatus> for Exit {
     }
 }
 
+/// Where the files of a shell are, and what it is called.
+#[derive(Debug, Clone)]
+pub(crate) struct Seat {
+    /// The folder of its files.
+    pub(crate) folder: PathBuf,
+    /// The cluster's name.
+    pub(crate) cluster: ClusterName,
+}
+
+impl Seat {
+    /// The kubeconfig's path.
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
+        self.folder.join("kubeconfig")
+    }
+}
+
 /// Runs the command, or the user's shell, to its end.
 ///
 /// Ctrl-C is the command's: the caller holds the interrupt. SIGTERM and SIGHUP to us end it.
 pub(crate) async fn run(
     session: &Session,
-    begun: &Begun,
-    wanted: &ShellRequest,
+    seat: &Seat,
+    wanted: &[OsString],
 ) -> Result<Exit, Error> {
     let failed = |source| Error::Child {
         command: "the signals".to_owned(),
@@ -51,7 +67,7 @@ pub(crate) async fn run(
         (signal(SignalKind::terminate()).map_err(failed)?, "TERM"),
         (signal(SignalKind::hangup()).map_err(failed)?, "HUP"),
     ];
-    let mut command = command(session, begun, wanted)?;
+    let mut command = command(session, seat, wanted)?;
     let name = command
         .as_std()
         .get_program()
@@ -101,10 +117,10 @@ async fn end(child: &mut Child) -> std::io::Result<ExitStatus> {
     child.wait().await
 }
 
-fn command(session: &Session, begun: &Begun, wanted: &ShellRequest) -> Result<Command, Error> {
+fn command(session: &Session, seat: &Seat, wanted: &[OsString]) -> Result<Command, Error> {
     let env = &session.workspace.env;
-    let cluster = begun.cluster.name.as_str();
-    let (program, args) = if let Some((program, args)) = wanted.command.split_first() {
+    let cluster = seat.cluster.as_str();
+    let (program, args) = if let Some((program, args)) = wanted.split_first() {
         (program.clone(), args.to_vec())
     } else {
         let shell = env.path_variable("SHELL").filter(|path| path.is_absolute());
@@ -118,15 +134,15 @@ fn command(session: &Session, begun: &Begun, wanted: &ShellRequest) -> Result<Co
         .envs(&env.variables)
         // The key that says who acts is no business of what runs in the shell.
         .env_remove("KUBEGRANT_IDENTITY")
-        .env("KUBECONFIG", begun.kubeconfig())
+        .env("KUBECONFIG", seat.kubeconfig())
         .env("KUBEGRANT_SHELL", cluster)
         .current_dir(&env.current_dir)
         .kill_on_drop(true);
-    if wanted.command.is_empty() && env.stdin_is_terminal {
+    if wanted.is_empty() && env.stdin_is_terminal {
         prompt(
             &mut command,
             &program,
-            begun,
+            seat,
             cluster,
             env.variables.get("ZDOTDIR"),
         )?;
@@ -139,12 +155,12 @@ fn command(session: &Session, begun: &Begun, wanted: &ShellRequest) -> Result<Co
 fn prompt(
     command: &mut Command,
     program: &OsStr,
-    begun: &Begun,
+    seat: &Seat,
     cluster: &str,
     zdotdir: Option<&OsString>,
 ) -> Result<(), Error> {
     let write = |name: &str, text: &str| {
-        let path = begun.folder.join(name);
+        let path = seat.folder.join(name);
         write_private(&path, text.as_bytes(), Overwrite::Never).map(|()| path)
     };
     // A cluster's name is a DNS label: nothing in it means anything to a shell.
@@ -169,7 +185,7 @@ fn prompt(
             let rc = format!("{home}{}PROMPT=\"({cluster}) $PROMPT\"\n", read(".zshrc"));
             write(".zshrc", &rc)?;
             command.env("KUBEGRANT_ZDOTDIR", zdotdir.cloned().unwrap_or_default());
-            command.env("ZDOTDIR", &begun.folder);
+            command.env("ZDOTDIR", &seat.folder);
         }
         _ => {
             command.env("PS1", format!("({cluster}) $ "));

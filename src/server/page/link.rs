@@ -104,6 +104,7 @@ async fn hand_over(hall: &Arc<Hall>, claim: Claim) -> Response<Body> {
         way: None,
         format: "json".to_owned(),
         terminal: Terminal::default(),
+        sitting: None,
     };
     let answer = hall.run(call).await;
     match answer {

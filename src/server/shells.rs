@@ -1,0 +1,227 @@
+//! Shells of people at other machines: each lives as long as somebody says that it does.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Extension, State};
+use axum::http::Response;
+use tokio::sync::watch;
+
+use super::api::Caller;
+use super::{Call, Hall, respond};
+use crate::api::{Answer, ShellEnded, ShellLives, ShellNamed};
+use crate::domain::text::hex;
+use crate::domain::user::UserId;
+use crate::env::Sitting;
+
+/// How long nobody has to say that a shell is still in use.
+const SILENCE_MAX: Duration = Duration::from_mins(1);
+/// How often that is looked at.
+const LOOK: Duration = Duration::from_secs(5);
+/// How long an answer is kept for whoever did not hear it.
+const KEPT: Duration = Duration::from_mins(5);
+/// How long whoever ends a shell waits for its end.
+const END_MAX: Duration = Duration::from_mins(2);
+/// How many shells somebody has at once, and everybody together: each is a thread.
+const OWN_MAX: usize = 4;
+const ALL_MAX: usize = 64;
+
+/// The shells that live, and those that ended a while ago.
+#[derive(Default)]
+pub(super) struct Shells(Mutex<HashMap<String, Shell>>);
+
+struct Shell {
+    user: UserId,
+    sitting: Sitting,
+    answer: watch::Receiver<Option<Arc<Answer>>>,
+    heard: Instant,
+}
+
+impl Shells {
+    fn with<T>(&self, work: impl FnOnce(&mut HashMap<String, Shell>) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn has_room(&self, user: UserId) -> bool {
+        self.with(|all| {
+            let lives = |it: &&Shell| it.answer.borrow().is_none();
+            let own = all.values().filter(lives).filter(|it| it.user == user);
+            own.count() < OWN_MAX && all.values().filter(lives).count() < ALL_MAX
+        })
+    }
+
+    /// Ends all that live, and waits for their ends.
+    pub(super) async fn end_all(&self) {
+        let all = self.with(|all| {
+            let all = all.values().map(|it| {
+                it.sitting.end();
+                it.answer.clone()
+            });
+            all.collect::<Vec<_>>()
+        });
+        for mut answer in all {
+            // Its command ends, or was never begun.
+            let _over = answer.wait_for(Option::is_some).await;
+        }
+    }
+}
+
+fn none() -> Response<Body> {
+    respond::refusal(404, "there is no such shell", "")
+}
+
+impl Hall {
+    /// Begins a shell for somebody; the answer is given when it has begun, or when it does not.
+    pub(super) async fn begin_shell(
+        self: &Arc<Self>,
+        mut call: Call,
+        caller: &Caller,
+    ) -> Option<Answer> {
+        if !self.shells.has_room(caller.user.id) {
+            return Some(Answer {
+                exit: 5,
+                stdout: String::new(),
+                stderr: "error: you have too many shells here at once\n\nhint: end one first\n"
+                    .to_owned(),
+                file: String::new(),
+                question: None,
+            });
+        }
+        let (sitting, id) = (Sitting::default(), hex(&self.app.random::<16>()));
+        call.sitting = Some(sitting.clone());
+        let (told, mut answer) = watch::channel(None);
+        let shell = Shell {
+            user: caller.user.id,
+            sitting: sitting.clone(),
+            answer: answer.clone(),
+            heard: Instant::now(),
+        };
+        self.shells.with(|all| all.insert(id.clone(), shell));
+        (self.log)(&format!("{}: shell: begins", call.user));
+        let hall = Arc::clone(self);
+        let user = call.user.clone();
+        // Not one of the threads that wait for the store: it lives for hours.
+        let thread = std::thread::Builder::new().name("shell".to_owned());
+        let spawned = thread.spawn(move || {
+            let done = (hall.run)(&hall.host, &call);
+            (hall.log)(&format!("{user}: shell: exit {}", done.exit));
+            // Whoever asked may have left.
+            let _heard_or_not = told.send(Some(Arc::new(done)));
+        });
+        spawned.ok()?;
+        tokio::spawn(watch_over(Arc::clone(self), id.clone()));
+        let over = async {
+            let answer = answer.wait_for(Option::is_some).await.ok()?;
+            answer.clone()
+        };
+        tokio::select! {
+            said = sitting.begun() => {
+                let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+                Some(Answer {
+                    exit: 0,
+                    stdout: serde_json::to_string(&ShellNamed { id }).unwrap_or_default(),
+                    stderr: text(&said.take_stderr()),
+                    file: text(&said.take_handed()),
+                    question: None,
+                })
+            }
+            answer = over => {
+                let answer = answer?;
+                self.shells.with(|all| all.remove(&id));
+                Some(Answer {
+                    exit: answer.exit,
+                    stdout: answer.stdout.clone(),
+                    stderr: answer.stderr.clone(),
+                    file: String::new(),
+                    question: answer.question.clone(),
+                })
+            }
+        }
+    }
+}
+
+/// Ends a shell that nobody speaks for, and forgets one that ended.
+async fn watch_over(hall: Arc<Hall>, id: String) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let is_known = hall.shells.with(|all| {
+            let Some(shell) = all.get(&id) else {
+                return false;
+            };
+            let silence = shell.heard.elapsed();
+            if shell.answer.borrow().is_some() && silence > KEPT {
+                all.remove(&id);
+                return false;
+            }
+            if silence > SILENCE_MAX {
+                shell.sitting.end();
+            }
+            true
+        });
+        if !is_known {
+            return;
+        }
+    }
+}
+
+/// Hears that a shell is still in use; says whether it lives.
+pub(super) async fn here(
+    State(hall): State<Arc<Hall>>,
+    Extension(caller): Extension<Caller>,
+    body: Result<Json<ShellNamed>, JsonRejection>,
+) -> Response<Body> {
+    let Ok(Json(named)) = body else {
+        return respond::refusal(400, "this names no shell", "");
+    };
+    let lives = hall.shells.with(|all| {
+        let shell = all.get_mut(&named.id);
+        let shell = shell.filter(|it| it.user == caller.user.id)?;
+        shell.heard = Instant::now();
+        Some(shell.answer.borrow().is_none())
+    });
+    match lives {
+        Some(lives) => respond::document(200, &ShellLives { lives }),
+        None => none(),
+    }
+}
+
+/// Ends a shell, and says how.
+pub(super) async fn end(
+    State(hall): State<Arc<Hall>>,
+    Extension(caller): Extension<Caller>,
+    body: Result<Json<ShellNamed>, JsonRejection>,
+) -> Response<Body> {
+    let Ok(Json(named)) = body else {
+        return respond::refusal(400, "this names no shell", "");
+    };
+    let found = hall.shells.with(|all| {
+        let shell = all.get(&named.id);
+        let shell = shell.filter(|it| it.user == caller.user.id)?;
+        shell.sitting.end();
+        Some(shell.answer.clone())
+    });
+    let Some(mut answer) = found else {
+        return none();
+    };
+    let over = tokio::time::timeout(END_MAX, answer.wait_for(Option::is_some)).await;
+    let answer = over.ok().and_then(Result::ok).and_then(|it| it.clone());
+    match answer {
+        Some(answer) => {
+            hall.shells.with(|all| all.remove(&named.id));
+            let ended = ShellEnded {
+                exit: answer.exit,
+                words: answer.stderr.clone(),
+            };
+            respond::document(200, &ended)
+        }
+        None => respond::refusal(
+            202,
+            "its end takes longer",
+            "run `kubegrant status` in a while",
+        ),
+    }
+}
