@@ -46,12 +46,12 @@ pub(crate) enum Proof<'a> {
 
 impl Proof<'_> {
     /// What a session that is kept is told by, beside the server.
-    fn name(&self) -> String {
+    pub(crate) fn name(&self, env: &Env) -> String {
         match self {
             Self::Key(identity) => identity.recipient().to_string(),
-            Self::Agent(_, key) => format!("agent {key}"),
-            Self::Oidc(_) => "oidc".to_owned(),
-            Self::Job(user) => format!("job {}", user.as_deref().unwrap_or_default()),
+            Self::Agent(_, key) => Way::Agent(key.to_string()).session_name(env),
+            Self::Oidc(_) => Way::Oidc.session_name(env),
+            Self::Job(user) => Way::Job { user: user.clone() }.session_name(env),
         }
     }
 }
@@ -82,7 +82,7 @@ impl Link {
         origin: &str,
         known: &Known,
     ) -> Result<Self, Error> {
-        match sessions::kept(env, origin, &proof.name()) {
+        match sessions::kept(env, origin, &proof.name(env)) {
             Some(kept) => Ok(Self {
                 http: Http::new(origin, known, env)?,
                 kept,
@@ -123,7 +123,7 @@ impl Link {
             }
         };
         let kept = Kept::from(&done);
-        sessions::keep(env, http.origin(), &proof.name(), &kept);
+        sessions::keep(env, http.origin(), &proof.name(env), &kept);
         Ok(kept)
     }
 
@@ -201,12 +201,11 @@ impl Link {
     }
 
     /// Ends the session that is kept, if there is one, and forgets it.
-    pub(crate) async fn end(env: &Env, http: &Http, proof: &Proof<'_>) -> Result<(), Error> {
-        let key = proof.name();
-        let Some(kept) = sessions::kept(env, http.origin(), &key) else {
+    pub(crate) async fn end(env: &Env, http: &Http, key: &str) -> Result<(), Error> {
+        let Some(kept) = sessions::kept(env, http.origin(), key) else {
             return Ok(());
         };
-        sessions::forget(env, http.origin(), &key);
+        sessions::forget(env, http.origin(), key);
         let token = SecretString::from(kept.token.as_str());
         log_out(http, &token).await
     }
@@ -270,12 +269,12 @@ async fn agree(http: &Http, say: &(dyn Fn(&str) + Sync)) -> Result<LoginDone, Er
             return http.document(status, &bytes);
         }
         let refused = http.refused(status, &bytes);
-        // Not yet.
-        let Error::Refused { exit: 6, what, .. } = &refused else {
-            return Err(refused);
-        };
-        if what == "slow_down" {
-            rest += SLOW_DOWN;
+        // Not yet, or too often.
+        match &refused {
+            Error::Refused { exit: 6, what, .. } if what != "slow_down" => {}
+            Error::Refused { exit: 6, .. } => rest += SLOW_DOWN,
+            _ if status == 429 => rest += SLOW_DOWN,
+            _ => return Err(refused),
         }
         if tokio::time::Instant::now() >= until {
             return Err(Error::Over {

@@ -33,6 +33,8 @@ const BOUNDS: Bounds = Bounds {
 };
 /// How long an issuer's document and keys are kept.
 const KEPT: Duration = Duration::from_mins(10);
+/// How long an issuer that failed is not asked again.
+const FAILED: Duration = Duration::from_secs(5);
 /// How long they stay in any case, whatever key a token names.
 const REST: Duration = Duration::from_mins(1);
 
@@ -99,6 +101,9 @@ struct Known {
     at: Instant,
 }
 
+/// What is known of an issuer: how it was, or why that is not known, and since when.
+type Place = tokio::sync::Mutex<Option<Result<Arc<Known>, (Error, Instant)>>>;
+
 /// What our server is to an issuer.
 pub(crate) struct Party<'a> {
     /// The issuer.
@@ -148,7 +153,7 @@ struct Refusal {
 /// All issuers that are asked.
 pub(crate) struct Issuers {
     client: HttpsClient,
-    known: Mutex<HashMap<IssuerUrl, Arc<Known>>>,
+    known: Mutex<HashMap<IssuerUrl, Arc<Place>>>,
 }
 
 impl std::fmt::Debug for Issuers {
@@ -161,8 +166,8 @@ impl Issuers {
     /// Gets ready to ask; `ca` is trusted in the place of the system's authorities, in PEM.
     pub(crate) fn new(ca: Option<&str>, proxies: Proxies) -> Result<Self, Error> {
         let client = https::client("an OpenID issuer", ca, proxies);
-        let client = client.map_err(|error| Error::Unreachable {
-            address: "https".to_owned(),
+        let client = client.map_err(|error| Error::Garbled {
+            address: "its certificate".to_owned(),
             reason: error.to_string(),
         })?;
         Ok(Self {
@@ -284,18 +289,34 @@ impl Issuers {
         }
     }
 
-    /// An issuer, as it was at most so long ago.
+    /// An issuer, as it was at most so long ago. However many ask, it is asked once; and where that failed, not again
+    /// for a while.
     async fn known(&self, issuer: &IssuerUrl, age: Duration) -> Result<Arc<Known>, Error> {
-        let kept = {
-            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            known
-                .get(issuer)
-                .filter(|it| it.at.elapsed() < age)
-                .cloned()
+        let place = {
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(known.entry(issuer.clone()).or_default())
         };
-        if let Some(kept) = kept {
-            return Ok(kept);
+        let mut place = place.lock().await;
+        match &*place {
+            Some(Ok(known)) if known.at.elapsed() < age => return Ok(Arc::clone(known)),
+            Some(Err((error, at))) if at.elapsed() < FAILED => return Err(error.clone()),
+            _ => {}
         }
+        match self.read(issuer).await {
+            Ok(known) => {
+                let known = Arc::new(known);
+                *place = Some(Ok(Arc::clone(&known)));
+                Ok(known)
+            }
+            Err(error) => {
+                *place = Some(Err((error.clone(), Instant::now())));
+                Err(error)
+            }
+        }
+    }
+
+    /// Reads an issuer's document, and its keys.
+    async fn read(&self, issuer: &IssuerUrl) -> Result<Known, Error> {
         let address = format!("{}{DOCUMENT}", issuer.as_str().trim_end_matches('/'));
         let garbled = |reason: &str| Error::Garbled {
             address: address.clone(),
@@ -309,24 +330,18 @@ impl Issuers {
             serde_json::from_slice(&body).map_err(|_| garbled("this is no issuer's document"))?;
         // Discovery 1.0, section 4.3: or another issuer would vouch for its people.
         if document.issuer != issuer.as_str() {
-            return Err(garbled(&format!(
-                "it says that it is {}",
-                clean(&document.issuer)
-            )));
+            let other = clean(&document.issuer);
+            return Err(garbled(&format!("it says that it is {other}")));
         }
-        let (status, body) = self
-            .ask(http::Request::get(&document.jwks_uri), Bytes::new())
-            .await?;
+        let keys = http::Request::get(&document.jwks_uri);
+        let (status, body) = self.ask(keys, Bytes::new()).await?;
         let keys = Keys::read(&body).filter(|_| status == 200);
         let keys = keys.ok_or_else(|| Error::Garbled {
             address: clean(&document.jwks_uri),
             reason: "this is no list of keys".to_owned(),
         })?;
         let at = Instant::now();
-        let new = Arc::new(Known { document, keys, at });
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(issuer.clone(), Arc::clone(&new));
-        Ok(new)
+        Ok(Known { document, keys, at })
     }
 
     /// Posts a form as the party; reads a document, or the refusal.
@@ -504,22 +519,13 @@ mod tests {
         assert!(matches!(refused, Err(Error::Token(TokenError::NoKey))));
         assert_eq!(open_id.asked().len(), before);
         // A minute later.
-        let known = issuers
-            .known
-            .lock()
-            .expect("nobody panicked")
-            .remove(&issuer);
-        let known = Arc::into_inner(known.expect("it was asked")).expect("nobody else has it");
-        let at = known
-            .at
-            .checked_sub(REST)
-            .expect("a machine that runs for a minute");
-        let aged = Arc::new(Known { at, ..known });
-        issuers
-            .known
-            .lock()
-            .expect("nobody panicked")
-            .insert(issuer.clone(), aged);
+        let place = issuers.known.lock().expect("nobody panicked")[&issuer].clone();
+        let known = place.lock().await.take();
+        let known = known.expect("it was asked").expect("it answered");
+        let known = Arc::into_inner(known).expect("nobody else has it");
+        let at = known.at.checked_sub(REST);
+        let at = at.expect("a machine that runs for a minute");
+        *place.lock().await = Some(Ok(Arc::new(Known { at, ..known })));
         verify().await.expect("a good token");
         assert_eq!(open_id.asked().len(), before + 2);
     }

@@ -24,6 +24,7 @@ use tokio::sync::Semaphore;
 
 use crate::api::{Answer, Route, Terminal};
 use crate::domain::login::Way;
+use crate::domain::oidc::Provider;
 use crate::env::{Env, Host, Interrupt, Sitting};
 use crate::oidc::{Issuers, Proxies};
 use crate::ops::login::Desk;
@@ -95,14 +96,21 @@ pub(crate) struct Options {
 /// How a server asks OpenID issuers.
 pub(crate) struct Oidc {
     issuers: Issuers,
-    client_secret: Option<SecretString>,
+    client_secret: Option<(Provider, SecretString)>,
 }
 
 impl Oidc {
     /// Trusts these authorities, in PEM, in the place of the system's; proves itself with this secret.
-    pub(crate) fn new(ca: Option<&[u8]>, secret: Option<&[u8]>, env: &Env) -> Result<Self, Error> {
+    pub(crate) fn new(
+        ca: Option<&[u8]>,
+        secret: Option<(Provider, &[u8])>,
+        env: &Env,
+    ) -> Result<Self, Error> {
         let ca = ca.map(String::from_utf8_lossy);
-        let text = |bytes: &[u8]| SecretString::from(String::from_utf8_lossy(bytes).trim());
+        let text = |(of, bytes): (Provider, &[u8])| {
+            let text = String::from_utf8_lossy(bytes);
+            (of, SecretString::from(text.trim()))
+        };
         Ok(Self {
             issuers: Issuers::new(ca.as_deref(), Proxies::of(|name| env.variable(name)))?,
             client_secret: secret.map(text),
@@ -146,8 +154,8 @@ pub(crate) struct Hall {
     pub(crate) interrupt: Interrupt,
     /// The OpenID issuers that it asks.
     issuers: Issuers,
-    /// What proves it to the organization's.
-    client_secret: Option<SecretString>,
+    /// What proves it to the organization's, and which one that was when it started.
+    client_secret: Option<(Provider, SecretString)>,
     turns: Semaphore,
     limits: limits::Limits,
     counts: metrics::Counts,

@@ -38,7 +38,7 @@ pub(crate) struct LoginArgs {
     /// organization's CA
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
-    /// With an ssh-ed25519 key in your SSH agent, which signs: one of hardware too. Files come over TLS, not sealed
+    /// With an ssh-ed25519 key in your SSH agent, which signs: one of hardware too, but no `sk-ssh-` key. Files come over TLS, not sealed
     #[arg(long, conflicts_with_all = ["oidc", "job"])]
     agent: bool,
     /// Which of the agent's keys: the file of its public half
@@ -70,6 +70,10 @@ pub(crate) struct LogoutArgs {
 impl LoginArgs {
     /// How whoever logs in proves who they are, from now on.
     async fn way(&self, session: &Session) -> Result<Way, Failure> {
+        if self.agent_key.is_some() && !self.agent {
+            let what = "`--agent-key` names a key of the agent's";
+            return Err(Failure::description(Kind::Usage, what, "add `--agent`"));
+        }
         if self.oidc {
             return Ok(Way::Oidc);
         }
@@ -221,9 +225,13 @@ pub(super) fn log_out(
         return Err(Failure::description(Kind::NotFound, &what, ""));
     };
     let work = async {
-        let proof = proof(&session, &known.way)?;
-        let http = Http::new(&url, &known, &session.workspace.env)?;
-        let ended = Link::end(&session.workspace.env, &http, &proof).await;
+        let env = &session.workspace.env;
+        let name = match &known.way {
+            Way::Key => proof(&session, &Way::Key)?.name(env),
+            other => other.session_name(env),
+        };
+        let http = Http::new(&url, &known, env)?;
+        let ended = Link::end(env, &http, &name).await;
         Ok::<_, Failure>(ended.err())
     };
     let failed = super::finished(&interrupt, work)?;

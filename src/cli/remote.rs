@@ -21,6 +21,7 @@ use crate::client::{Hosts, HostsError, Known, Link, Proof, Request};
 use crate::config::Config;
 use crate::domain::account_name;
 use crate::domain::name::ClusterName;
+use crate::domain::text::clean;
 use crate::env::Env;
 use crate::error::{Failure, Kind};
 use crate::ops::kubeconfig::{Incoming, Place, Received, place, put};
@@ -283,6 +284,7 @@ impl Asking<'_> {
             goes.overwrite,
             &accounts,
         )?;
+        self.refuse_unopened(context).await?;
         let answer = self.ask("json", context).await?;
         let data: Value = serde_json::from_str(&answer.stdout).unwrap_or_default();
         if answer.file.is_empty() {
@@ -323,6 +325,38 @@ impl Asking<'_> {
             super::kubeconfig::say_try(path, is_bound, context);
         }
         said
+    }
+
+    /// Refuses to have something handed over that nothing here could open: a rotation would take the old file, and
+    /// give none.
+    async fn refuse_unopened(&mut self, context: &mut Context<'_>) -> Result<(), Failure> {
+        if !matches!(self.proof, Proof::Oidc(_) | Proof::Job(_)) {
+            return Ok(());
+        }
+        let route = crate::api::ROUTES.iter().find(|it| it.verb == ["whoami"]);
+        let request = Request {
+            route: route.ok_or_else(lost)?,
+            fields: relay::Fields::new(),
+            format: "json".to_owned(),
+            terminal: Terminal::default(),
+        };
+        let answer = self.call(&request, context).await?;
+        let who: Value = serde_json::from_str(&answer.stdout).unwrap_or_default();
+        let Some(key) = who["key"].as_str() else {
+            return Ok(());
+        };
+        let identity = context.session.identity();
+        if identity.is_ok_and(|it| it.recipient().to_string() == key) {
+            return Ok(());
+        }
+        let fingerprint = who["fingerprint"].as_str().map(clean).unwrap_or_default();
+        Err(Failure::description(
+            Kind::Denied,
+            &format!(
+                "what the server hands you is sealed to your key {fingerprint}, which is not here"
+            ),
+            "name it with `--identity FILE` or KUBEGRANT_IDENTITY_FILE",
+        ))
     }
 
     /// Puts what the server handed over in its place.

@@ -14,7 +14,7 @@ use crate::api::Answer;
 use crate::config::IdentitySource;
 use crate::domain::login::Way;
 use crate::domain::text::chain;
-use crate::env::{Host, Reader};
+use crate::env::{Host, Interrupt, Reader};
 use crate::error::{Failure, Kind};
 use crate::ops::login::Desk;
 use crate::server::{self, Call, Certificate, Hall, Log, Oidc, Options, Run, Timer};
@@ -164,7 +164,23 @@ impl ServeArgs {
         let secret = secret.map(|path| workspace.read_given_private(path, OIDC_BYTES_MAX));
         let secret = secret.transpose().map_err(crate::ops::Error::from)?;
         let ca = ca.as_ref().map(|given| given.bytes.as_slice());
-        let secret = secret.as_ref().map(|it| it.as_slice());
+        let none = |what: &str, hint: &str| usage(what, hint);
+        if secret.as_ref().is_some_and(|it| it.trim_ascii().is_empty()) {
+            return Err(none("the file of the client secret is empty", ""));
+        }
+        let secret = match &secret {
+            None => None,
+            Some(secret) => {
+                let provider = crate::ops::login::provider(context.session.app().as_ref())?;
+                let provider = provider.ok_or_else(|| {
+                    none(
+                        "a client secret is given, and the organization has no OpenID issuer",
+                        "an owner names it: `kubegrant organization set-oidc --issuer URL --client-id ID`",
+                    )
+                })?;
+                Some((provider, secret.as_slice()))
+            }
+        };
         Ok(Oidc::new(ca, secret, &workspace.env)?)
     }
 }
@@ -187,7 +203,11 @@ pub(crate) async fn run(args: ServeArgs, context: &mut Context<'_>) -> Result<()
         metrics: args.metrics_listen,
         reconcile: args.reconcile_every.map(|every| Timer {
             every,
-            run: reconciler(session.app(), &session.config),
+            run: reconciler(
+                session.app(),
+                &session.config,
+                session.workspace.env.interrupt.clone(),
+            ),
         }),
     };
     let say = context.output.sayer();
@@ -227,10 +247,18 @@ fn every(text: &str) -> Result<Duration, String> {
 }
 
 /// Reconciles as the server itself would; says what it did.
-fn reconciler(app: Arc<App>, config: &crate::config::Config) -> server::Reconcile {
+fn reconciler(
+    app: Arc<App>,
+    config: &crate::config::Config,
+    interrupt: Interrupt,
+) -> server::Reconcile {
     let own = own(config);
     Arc::new(move |host: &Host| {
-        let (env, said) = host.env(Reader::default());
+        let reader = Reader {
+            interrupt: Some(interrupt.clone()),
+            ..Reader::default()
+        };
+        let (env, said) = host.env(reader);
         let line = ["kubegrant", "reconcile", "--quiet"].map(OsString::from);
         let line: Vec<OsString> = line.into_iter().chain(own.iter().cloned()).collect();
         let exit = run_over(Some(&app), &line, env);
@@ -287,8 +315,9 @@ fn runner(app: Arc<App>, config: &crate::config::Config) -> Run {
         let line: Vec<OsString> = ours.chain(own.iter().cloned()).chain(args).collect();
         let (env, said) = host.env(Reader {
             columns: call.terminal.columns,
-            opens_nothing: call.way == Some(Way::Signature),
+            opens_nothing: call.way.is_some_and(Way::opens_nothing),
             sitting: call.sitting.clone(),
+            interrupt: None,
         });
         let exit = run_over(Some(&app), &line, env);
         // Where things are on this machine is nobody's matter who is not here.

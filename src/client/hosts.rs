@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::artifact::file::{
     FileError, Overwrite, ensure_private_dir, read_bounded, write_private,
 };
+use crate::env::Env;
 
 /// The largest file that is read, in bytes.
 const BYTES_MAX: usize = 1024 * 1024;
@@ -32,6 +33,20 @@ pub(crate) enum Way {
 }
 
 impl Way {
+    /// What a session that was begun so is told by, beside the server; of a key it is the key itself. One job's is
+    /// not another's, on a machine where both have the same home.
+    pub(crate) fn session_name(&self, env: &Env) -> String {
+        match self {
+            Self::Key => String::new(),
+            Self::Agent(key) => format!("agent {key}"),
+            Self::Oidc => "oidc".to_owned(),
+            Self::Job { user } => {
+                let user = user.as_deref().unwrap_or_default();
+                format!("job {user} {}", super::job::run(env))
+            }
+        }
+    }
+
     fn is_key(&self) -> bool {
         *self == Self::Key
     }

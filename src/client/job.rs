@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::Http;
 use super::http::Error;
 use crate::artifact::file::read_bounded;
-use crate::domain::text::percent_encoded;
+use crate::domain::text::{hex, percent_encoded};
 use crate::env::Env;
 use crate::secrets::SecretString;
 
@@ -69,4 +70,20 @@ pub(crate) async fn token(env: &Env, origin: &str) -> Result<SecretString, Error
     let given = given.filter(|_| status == 200);
     let given = given.ok_or_else(|| JobError::GitHub(format!("status {status}")))?;
     Ok(SecretString::from(given.value))
+}
+
+/// What tells this run of a job from others, without giving anything away.
+pub(super) fn run(env: &Env) -> String {
+    let file = env.path_variable(TOKEN_FILE).and_then(|path| {
+        let path = env.current_dir.join(path);
+        read_bounded(&path, BYTES_MAX).ok().map(Zeroizing::new)
+    });
+    let of = [TOKEN, GITHUB_TOKEN];
+    let variable = of.iter().find_map(|name| env.variable(name));
+    let told = match (&file, variable) {
+        (Some(bytes), _) => bytes.as_slice(),
+        (None, Some(text)) => text.as_bytes(),
+        (None, None) => b"",
+    };
+    hex(&Sha256::digest(told))
 }

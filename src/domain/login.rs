@@ -27,6 +27,8 @@ pub(crate) enum Way {
     Signature,
     /// In a browser, from a session that was begun with a key.
     Browser,
+    /// The same, from one whose key only signs.
+    SignatureBrowser,
     /// With the word of the organization's OpenID issuer.
     Oidc,
     /// The same, in a browser.
@@ -37,10 +39,11 @@ pub(crate) enum Way {
 
 impl Way {
     /// All ways.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Key,
         Self::Signature,
         Self::Browser,
+        Self::SignatureBrowser,
         Self::Oidc,
         Self::OidcBrowser,
         Self::Job,
@@ -52,6 +55,7 @@ impl Way {
             Self::Key => "key",
             Self::Signature => "signature",
             Self::Browser => "browser",
+            Self::SignatureBrowser => "signature-browser",
             Self::Oidc => "oidc",
             Self::OidcBrowser => "oidc-browser",
             Self::Job => "job",
@@ -60,16 +64,25 @@ impl Way {
 
     /// Whether it is a page's: that opens nothing else, and nothing else opens a page.
     pub(crate) fn is_page(self) -> bool {
-        matches!(self, Self::Browser | Self::OidcBrowser)
+        matches!(
+            self,
+            Self::Browser | Self::SignatureBrowser | Self::OidcBrowser
+        )
     }
 
     /// The way of a page that a session of this way opens, if it may.
     pub(crate) fn page(self) -> Option<Self> {
         match self {
-            Self::Key | Self::Signature => Some(Self::Browser),
+            Self::Key => Some(Self::Browser),
+            Self::Signature => Some(Self::SignatureBrowser),
             Self::Oidc => Some(Self::OidcBrowser),
-            Self::Browser | Self::OidcBrowser | Self::Job => None,
+            Self::Browser | Self::SignatureBrowser | Self::OidcBrowser | Self::Job => None,
         }
+    }
+
+    /// Whether whoever came so can open nothing with their key there.
+    pub(crate) fn opens_nothing(self) -> bool {
+        matches!(self, Self::Signature | Self::SignatureBrowser)
     }
 
     /// How long such a session lives at most.
@@ -87,7 +100,9 @@ impl Way {
             link.map(OidcLink::text)
         };
         match self {
-            Self::Key | Self::Signature | Self::Browser => user.key.clone(),
+            Self::Key | Self::Signature | Self::Browser | Self::SignatureBrowser => {
+                user.key.clone()
+            }
             Self::Oidc | Self::OidcBrowser => link(LinkKind::Person),
             Self::Job => link(LinkKind::Job),
         }

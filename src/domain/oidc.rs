@@ -48,7 +48,13 @@ impl FromStr for IssuerUrl {
         let rest = text.strip_prefix("https://").ok_or_else(wrong)?;
         let is_plain = |c: char| c.is_ascii_graphic() && !"?#@\\\"<>`{}|^".contains(c);
         let (authority, _) = rest.split_once('/').unwrap_or((rest, ""));
-        let is_address = authority.parse::<http::uri::Authority>().is_ok();
+        let parsed = authority.parse::<http::uri::Authority>();
+        let has_port = authority
+            .rsplit(']')
+            .next()
+            .is_some_and(|end| end.contains(':'));
+        let is_address =
+            parsed.is_ok_and(|it| !it.host().is_empty() && has_port == it.port_u16().is_some());
         if !is_address || !rest.chars().all(is_plain) || text.len() > ISSUER_BYTES_MAX {
             return Err(wrong());
         }
@@ -90,7 +96,9 @@ impl Claim {
         if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.chars().all(is_name) {
             return Err(format!("no claim is named '{}'", name.escape_default()));
         }
-        if value.is_empty() || value.len() > VALUE_BYTES_MAX || value.chars().any(char::is_control)
+        if value.trim().is_empty()
+            || value.len() > VALUE_BYTES_MAX
+            || value.chars().any(char::is_control)
         {
             return Err(format!(
                 "the value of '{name}' has 1 to {VALUE_BYTES_MAX} characters"
@@ -245,19 +253,11 @@ pub(crate) fn warning(link: &OidcLink) -> Option<&'static str> {
         let mut claims = link.claims.iter();
         claims.any(|it| names.contains(&it.name.as_str()))
     };
-    let is_github = link.issuer.as_str().trim_end_matches('/') == GITHUB;
-    if is_github && !asks(&["sub", "repository", "repository_id", "job_workflow_ref"]) {
+    let is_github = link.issuer.as_str().starts_with(GITHUB);
+    if is_github && !asks(&["sub", "repository", "repository_id"]) {
         return Some("no claim names a repository: jobs of anybody's may match");
     }
-    if is_github
-        && !asks(&[
-            "sub",
-            "ref",
-            "environment",
-            "job_workflow_ref",
-            "workflow_ref",
-        ])
-    {
+    if is_github && !asks(&["sub", "ref", "environment", "workflow_ref"]) {
         return Some(
             "no claim names a branch or an environment: every workflow of the repository may log in",
         );
@@ -320,6 +320,9 @@ mod tests {
             "https://user@id.example",
             "https://id.example/a b",
             "https://id.example/\n",
+            "https://id.example:",
+            "https://id.example:99999",
+            "https://:8",
         ] {
             assert!(bad.parse::<IssuerUrl>().is_err(), "{bad}");
         }
@@ -396,6 +399,7 @@ mod tests {
             github(&["repository=acme/shop", "ref=refs/heads/main"]),
             None
         );
+        assert!(github(&["job_workflow_ref=acme/ci/.github/workflows/x.yml@main"]).is_some());
         assert_eq!(github(&["sub=repo:acme/shop:environment:prod"]), None);
         let gitlab = link(LinkKind::Job, &["project_path=acme/shop"]).expect("a link");
         assert!(warning(&gitlab).is_some());

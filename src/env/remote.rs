@@ -53,7 +53,7 @@ impl Host {
                 .unwrap_or_else(PoisonError::into_inner);
             *kept = said.clone();
         }
-        let interrupt = Interrupt::default();
+        let interrupt = reader.interrupt.unwrap_or_default();
         let env = Env {
             stdin: Input::prepared(Arc::default(), interrupt.clone()),
             stdout: Box::new(Sink(Arc::clone(&said.stdout))),
@@ -129,6 +129,8 @@ pub struct Reader {
     pub opens_nothing: bool,
     /// Whether they go on with what it begins.
     pub sitting: Option<Sitting>,
+    /// What stops it, where something does.
+    pub interrupt: Option<Interrupt>,
 }
 
 /// What a run gives somebody at another machine beside its data and its words.

@@ -2,7 +2,7 @@
 
 mod oidc;
 
-pub(crate) use oidc::{Found, Proven, is_issuer_of_jobs, provider};
+pub(crate) use oidc::{Away, Found, Proven, is_issuer_of_jobs, provider};
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -213,7 +213,7 @@ impl Desk {
         let found = app
             .store()?
             .read(|tx| store::users::find_by_key(tx, &key.to_string()))?;
-        self.begin_as(app, found, None, (way, from))
+        self.begin_as(app, found, None, (way, from, None))
     }
 
     /// The same for whoever has this session, which is open: it opens the page, which ends with it.
@@ -238,7 +238,7 @@ impl Desk {
         let Some(way) = session.way.page() else {
             return Ok(None);
         };
-        self.begin_as(app, Some(user), Some(&session), (way, from))
+        self.begin_as(app, Some(user), Some(&session), (way, from, None))
     }
 
     /// Whether a session is one that this server made, and still open.
@@ -261,12 +261,13 @@ impl Desk {
         app.trust().is_ok() && self.check(app).is_ok()
     }
 
+    /// Begins a session for a user; `by` is whose word it is where it is anybody's.
     fn begin_as(
         &self,
         app: &App,
         found: Option<User>,
         parent: Option<&LoginSession>,
-        (way, origin): (Way, &str),
+        (way, origin, by): (Way, &str, Option<&str>),
     ) -> Result<Option<Begun>, Error> {
         self.check(app)?;
         let Some(user) = found.filter(|user| user.role != Role::Server) else {
@@ -299,7 +300,16 @@ impl Desk {
             tag: String::new(),
         };
         new.tag = self.key.tag(&new.text());
-        app.store()?.write(|tx| {
+        let is_begun = app.store()?.write(|tx| {
+            // The issuer may have been slow: what it vouched for may be over.
+            let now_is = store::users::get(tx, user.id)?;
+            let still = now_is.filter(|it| it.active && way.proof(it) == new.user_key);
+            let Some(still) = still else {
+                return Ok(false);
+            };
+            if !is_vouched(tx, &still, way)? {
+                return Ok(false);
+            }
             let open = store::sessions::list(tx)?.into_iter();
             let theirs: Vec<_> = open.filter(|it| it.user == user.id).collect();
             let too_many = (theirs.len() + 1).saturating_sub(SESSIONS_MAX);
@@ -309,10 +319,14 @@ impl Desk {
             store::sessions::forget(tx, now - KEPT)?;
             store::sessions::insert(tx, &new)?;
             let until = rfc3339(new.ends_at);
-            let detail = format!("by {} from {origin}, until {until}", way.as_str());
+            let by = by.map(|by| format!(" ({by})")).unwrap_or_default();
+            let detail = format!("by {}{by} from {origin}, until {until}", way.as_str());
             journal.record(app, tx, Phase::Done, detail, None)?;
-            Ok::<_, store::Error>(())
+            Ok::<_, store::Error>(true)
         })?;
+        if !is_begun {
+            return Ok(None);
+        }
         Ok(Some(Begun {
             token: SecretString::from(token),
             user,
@@ -333,8 +347,11 @@ impl Desk {
             let Some(session) = store::sessions::find(tx, &code)? else {
                 return Ok(None);
             };
-            let user = store::users::get(tx, session.user)?;
-            Ok::<_, store::Error>(user.map(|user| (user, session)))
+            let Some(user) = store::users::get(tx, session.user)? else {
+                return Ok(None);
+            };
+            let is_vouched = is_vouched(tx, &user, session.way)?;
+            Ok::<_, store::Error>(is_vouched.then_some((user, session)))
         })?;
         let found = found.filter(|(user, session)| self.is_open(user, session, now));
         if found.is_some() {
@@ -361,6 +378,16 @@ impl Desk {
         })?;
         Ok(())
     }
+}
+
+/// Whether whoever vouches for somebody who came this way still does: the organization's issuer, where it was that.
+fn is_vouched(tx: &store::ReadTxn<'_>, user: &User, way: Way) -> store::Result<bool> {
+    if !matches!(way, Way::Oidc | Way::OidcBrowser) {
+        return Ok(true);
+    }
+    let provider = store::meta::provider(tx)?;
+    let link = user.oidc.as_ref();
+    Ok(provider.is_some_and(|it| link.is_some_and(|link| link.issuer == it.issuer)))
 }
 
 /// A session, for people.

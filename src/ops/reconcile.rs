@@ -1,5 +1,7 @@
 //! `reconcile`: make true what is pending, repair drift, join new namespaces, end what has expired.
 
+use std::time::Duration;
+
 use futures::{StreamExt, stream};
 
 use super::journal::Journal;
@@ -19,6 +21,9 @@ use crate::domain::snapshot::ClusterSnapshot;
 use crate::domain::user::Role;
 use crate::session::{CLUSTERS_AT_ONCE, Session};
 use crate::store;
+
+/// How long a server waits for a cluster that somebody works on: it comes again, and other clusters wait for it.
+const SERVER_WAIT: Duration = Duration::from_secs(2);
 
 /// What came of one cluster.
 #[derive(Debug)]
@@ -51,8 +56,8 @@ pub(crate) async fn reconcile(
 ) -> Result<Vec<Report>, Error> {
     let (actor, journal) = find::acting(session, Action::Reconcile)?;
     let (mut clusters, mut reports) = (Vec::new(), Vec::new());
+    let is_server = actor.user.role == Role::Server;
     if names.is_empty() {
-        let is_server = actor.user.role == Role::Server;
         for found in session.store()?.read(store::clusters::list)? {
             let is_asked = if is_server {
                 found.self_service != SelfService::Off && found.deleting_at.is_none()
@@ -103,7 +108,7 @@ pub(crate) async fn reconcile(
     }
     let journal = &journal;
     let mut work = stream::iter(clusters)
-        .map(|cluster| async move { one(session, &cluster, journal, intent).await })
+        .map(|cluster| async move { one(session, &cluster, journal, (intent, is_server)).await })
         .buffer_unordered(CLUSTERS_AT_ONCE);
     while let Some(done) = work.next().await {
         report(&done);
@@ -117,7 +122,7 @@ async fn one(
     session: &Session,
     cluster: &Cluster,
     journal: &Journal,
-    intent: &Intent<Unasked>,
+    (intent, is_again): (&Intent<Unasked>, bool),
 ) -> Report {
     let mut report = Report {
         cluster: cluster.name.clone(),
@@ -134,14 +139,26 @@ async fn one(
             async {
                 // First what needs no cluster: it may be away.
                 ssh_key::resolve_claim(session, cluster, journal).await?;
-                Box::pin(reconcile_one(session, cluster, journal, &mut report)).await
+                let wait = is_again.then_some(SERVER_WAIT);
+                Box::pin(reconcile_one(
+                    session,
+                    cluster,
+                    journal,
+                    (&mut report, wait),
+                ))
+                .await
             }
             .await
         }
     };
     if let Err(error) = outcome {
         if !intent.is_preview() {
-            let pending = reconciling::record_pending(session, cluster, journal, None, &error);
+            // A server comes again and again: what it could not do is pending, and was recorded when it became so.
+            let pending = if is_again {
+                reconciling::pending_because(session, cluster, &error)
+            } else {
+                reconciling::record_pending(session, cluster, journal, None, &error)
+            };
             report.pending = pending.unwrap_or_default();
         }
         report.failed = Some(error);
@@ -220,9 +237,12 @@ async fn reconcile_one(
     session: &Session,
     cluster: &Cluster,
     journal: &Journal,
-    report: &mut Report,
+    (report, wait): (&mut Report, Option<Duration>),
 ) -> Result<(), Error> {
-    let _lock = session.lock(cluster).await?;
+    let _lock = match wait {
+        None => session.lock(cluster).await?,
+        Some(wait) => session.lock_within(cluster, wait).await?,
+    };
     // Under the lock: its settings or its login may have changed while we waited.
     let cluster = &find::again(session, cluster)?;
     if cluster.deleting_at.is_some() {

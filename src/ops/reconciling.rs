@@ -12,7 +12,7 @@ pub(super) use vanished::{ACCOUNT_DELETED, step_words, vanished};
 
 pub(super) use pending::{
     because, end_without_record, former_managers, if_pending, no_older_logins, older_logins,
-    pending_access, pending_on, record_pending,
+    pending_access, pending_because, pending_on, record_pending,
 };
 
 use self::recorded::{Outcome, learn_versions, record_outcome};

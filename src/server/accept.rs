@@ -123,12 +123,17 @@ async fn reconcile(hall: Arc<Hall>, timer: Option<&Timer>) {
     let Some(timer) = timer else {
         return std::future::pending().await;
     };
+    let mut before = None;
     loop {
         tokio::time::sleep(timer.every).await;
         let run = Arc::clone(&timer.run);
         let done = hall.with_store(move |hall| run(&hall.host)).await;
+        // What is as it was is said once.
+        let is_news = done != before;
+        before.clone_from(&done);
         match done {
             Some((0, _)) => {}
+            Some(_) if !is_news => {}
             Some((exit, words)) => {
                 (hall.log)(&format!("reconcile: exit {exit}"));
                 for line in words.lines().filter(|line| !line.is_empty()) {

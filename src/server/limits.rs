@@ -6,6 +6,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use sha2::{Digest as _, Sha256};
+
 /// How many askers are known at once; beyond that those are forgotten who asked for nothing lately.
 const KNOWN_MAX: usize = 50_000;
 
@@ -54,6 +56,8 @@ impl<K: Eq + Hash> Buckets<K> {
 #[derive(Debug, Default)]
 pub(super) struct Limits {
     logins: Buckets<IpAddr>,
+    issuers: Buckets<IpAddr>,
+    all: Buckets<()>,
     keys: Buckets<String>,
     calls: Buckets<i64>,
     running: Arc<Mutex<HashMap<String, usize>>>,
@@ -94,6 +98,32 @@ impl Limits {
         // By both together: nobody keeps another from logging in by naming their key.
         let of_both = format!("{} {key}", network(from));
         self.logins.take(network(from), of_address, now) && self.keys.take(of_both, of_key, now)
+    }
+
+    /// Whether somebody may have an issuer asked once more. Many come from one address: an office, or a CI.
+    pub(super) fn may_ask_issuer(&self, from: IpAddr) -> bool {
+        let (of_address, of_all) = (
+            Rate {
+                burst: 300.0,
+                each_second: 10.0,
+            },
+            Rate {
+                burst: 1_000.0,
+                each_second: 50.0,
+            },
+        );
+        let now = Instant::now();
+        self.issuers.take(network(from), of_address, now) && self.all.take((), of_all, now)
+    }
+
+    /// Whether somebody may come with this token or code once more.
+    pub(super) fn may_come_with(&self, token: &str) -> bool {
+        let rate = Rate {
+            burst: 20.0,
+            each_second: 1.0,
+        };
+        let hash = crate::domain::text::hex(&Sha256::digest(token.as_bytes()));
+        self.keys.take(hash, rate, Instant::now())
     }
 
     /// Begins a command of somebody, unless they have too many already.

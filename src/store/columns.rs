@@ -227,8 +227,8 @@ words! {
 /// Kind, issuer and claims, in an array.
 impl FromSql for OidcLink {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        type Stored = (String, String, BTreeMap<String, String>);
-        let Json::<Stored>((kind, issuer, claims)) = Json::column_result(value)?;
+        let Json::<[String; 3]>([kind, issuer, claims]) = Json::column_result(value)?;
+        let claims: BTreeMap<String, String> = serde_json::from_str(&claims).map_err(damage)?;
         let claims = claims.iter().map(|(name, value)| Claim::new(name, value));
         let claims = claims
             .collect::<std::result::Result<Vec<_>, _>>()

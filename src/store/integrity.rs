@@ -497,6 +497,8 @@ fn description(tx: &ReadTxn<'_>, digest: &str, part: &str) -> Result<String> {
         ),
         "project_members" => format!("the members of project {}", name("projects")?),
         "admins" => "who the owners and admins are".to_owned(),
+        "servers" => format!("that user {} is a server", name("users")?),
+        "oidc_links" => format!("by which tokens user {} logs in", name("users")?),
         ALL_CLUSTERS => "which clusters there are".to_owned(),
         other => match other.strip_suffix(" of user") {
             Some(theirs) => format!("the {theirs} of user {}", name("users")?),

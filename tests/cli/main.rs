@@ -36,6 +36,7 @@ mod merge;
 mod open;
 mod openapi;
 mod openid;
+mod openid_tried;
 mod pictures;
 mod platforms;
 mod project;

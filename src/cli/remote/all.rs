@@ -21,6 +21,7 @@ impl Asking<'_> {
         context: &mut Context<'_>,
     ) -> Result<(), Failure> {
         goes.refuse_taken(context.session)?;
+        self.refuse_unopened(context).await?;
         let (mut views, mut exits, mut news) = (Vec::new(), Vec::new(), None);
         for cluster in self.clusters(context).await? {
             let into = goes.destination();

@@ -21,6 +21,7 @@ impl Asking<'_> {
         if goes.is_preview {
             return self.relay(context).await;
         }
+        self.refuse_unopened(context).await?;
         let answer = self.ask("json", context).await?;
         if answer.file.is_empty() {
             return say(&answer, context);

@@ -48,6 +48,9 @@ pub(crate) async fn run(args: UserAddArgs, context: &mut Context<'_>) -> Result<
         .key
         .map(|place| ops::user::read_key(context.session, &place))
         .transpose()?;
+    if !args.job {
+        args.tokens.refuse("say that it is one: `--job`")?;
+    }
     let change = ops::user::AddUser {
         name: args.name,
         email: args.email,

@@ -16,6 +16,15 @@ pub(super) struct ClaimArgs {
 }
 
 impl ClaimArgs {
+    /// Refuses what is a job's where none is meant.
+    pub(super) fn refuse(&self, instead: &str) -> Result<(), Failure> {
+        if self.issuer.is_none() && self.claim.is_empty() {
+            return Ok(());
+        }
+        let what = "`--issuer` and `--claim` are of a job's tokens";
+        Err(Failure::description(Kind::Usage, what, instead))
+    }
+
     /// The link of a job.
     pub(super) fn link(self) -> Result<OidcLink, Failure> {
         let wrong = |what: &str| {

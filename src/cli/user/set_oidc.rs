@@ -49,6 +49,10 @@ pub(crate) async fn run(args: UserSetOidcArgs, context: &mut Context<'_>) -> Res
         let issuer = ops::user::provider(context.session, Action::UserSetOidc)?;
         OidcLink::new(LinkKind::Person, issuer, vec![claim]).map_err(wrong)
     };
+    if args.subject.is_some() || args.email.is_some() || args.none {
+        args.job
+            .refuse("a person's tokens are those of the organization's issuer: leave them out")?;
+    }
     let link = match (&args.subject, &args.email) {
         (Some(subject), _) => Some(of_person(SUBJECT, subject)?),
         (_, Some(email)) => Some(of_person(EMAIL, &email.to_string())?),

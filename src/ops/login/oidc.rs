@@ -17,6 +17,9 @@ use crate::store;
 /// How long somebody may take at the issuer.
 const AWAY_MAX: TimeDelta = TimeDelta::minutes(10);
 
+/// How much of what a token says of its bearer is repeated, in characters.
+const BEARER_MAX: usize = 120;
+
 /// Whom a token let in.
 pub(crate) enum Found {
     /// Somebody, with a session.
@@ -47,28 +50,49 @@ pub(crate) fn is_issuer_of_jobs(app: &App, issuer: &IssuerUrl) -> Result<bool, E
     let jobs = app
         .store()?
         .read(|tx| store::users::of_issuer(tx, issuer, LinkKind::Job))?;
-    Ok(!jobs.is_empty())
+    Ok(jobs.iter().any(|user| user.active))
+}
+
+/// A login at the issuer that a browser has begun.
+pub(crate) struct Away {
+    /// What the browser keeps, and no address holds.
+    pub(crate) kept: String,
+    /// What the issuer is told, and gives back.
+    pub(crate) asked: Asked,
 }
 
 impl Desk {
     /// Begins a login at the issuer.
-    pub(crate) fn ask_issuer(&self, app: &App) -> Asked {
+    pub(crate) fn ask_issuer(&self, app: &App, provider: &Provider) -> Away {
         let until = (app.now() + AWAY_MAX).timestamp();
-        self.asked(&format!("{}.{until}", hex(&app.random::<32>())))
+        let kept = format!("{}.{until}", hex(&app.random::<32>()));
+        let asked = self.asked(&kept, provider);
+        Away { kept, asked }
     }
 
-    /// The login that a state is of, if this process began it a while ago. What it is told by is made of the state
-    /// alone, under a key of ours: whoever makes a state of their own has a token for nothing.
-    pub(crate) fn asked_issuer(&self, app: &App, state: &str) -> Option<Asked> {
-        let (_, until) = state.split_once('.')?;
+    /// The login of what a browser kept, if this process began it a while ago, with this issuer, and it is the one
+    /// that came back. All of it is made of what was kept, under a key of ours: an address that somebody reads on
+    /// the way opens nothing, and nobody makes one of their own.
+    pub(crate) fn asked_issuer(
+        &self,
+        app: &App,
+        (kept, state): (&str, &str),
+        provider: &Provider,
+    ) -> Option<Asked> {
+        let (_, until) = kept.split_once('.')?;
         let until = Timestamp::from_timestamp(until.parse().ok()?, 0)?;
-        (app.now() < until).then(|| self.asked(state))
+        let asked = self.asked(kept, provider);
+        (app.now() < until && asked.state == state).then_some(asked)
     }
 
-    fn asked(&self, state: &str) -> Asked {
-        let tag = |what: &str| self.key.tag(&format!("{what}\n{}\n{state}", self.process));
+    fn asked(&self, kept: &str, provider: &Provider) -> Asked {
+        let (process, issuer, client) = (&self.process, &provider.issuer, &provider.client_id);
+        let tag = |what: &str| {
+            let text = format!("{what}\n{process}\n{issuer}\n{client}\n{kept}");
+            self.key.tag(&text)
+        };
         Asked {
-            state: state.to_owned(),
+            state: tag("state"),
             nonce: tag("nonce"),
             verifier: tag("verifier"),
         }
@@ -93,6 +117,10 @@ impl Desk {
             link.is_some_and(|it| it.kind == kind && it.is_of(proven.claims))
         };
         let mut found: Vec<User> = users.into_iter().filter(is_theirs).collect();
+        // Who has left stands in nobody's way.
+        if found.iter().any(|user| user.active) {
+            found.retain(|user| user.active);
+        }
         if let Some(wanted) = proven.wanted {
             found.retain(|user| user.name.as_str() == wanted);
         }
@@ -107,7 +135,8 @@ impl Desk {
         // As they stand now, with all that vouches for their record.
         let user = app.store()?.read(|tx| store::users::get(tx, one.id))?;
         let user = user.filter(|user| user.oidc == one.oidc);
-        let begun = self.begin_as(app, user, None, (way, from))?;
+        let by = format!("{} at {}", bearer(proven.claims), proven.issuer);
+        let begun = self.begin_as(app, user, None, (way, from, Some(&by)))?;
         Ok(match begun {
             Some(begun) => Found::One(Box::new(begun)),
             None => Found::Nobody(bearer(proven.claims)),
@@ -119,7 +148,8 @@ impl Desk {
 fn bearer(claims: &Claims) -> String {
     let names = [SUBJECT, EMAIL];
     let said = names.iter().filter_map(|name| {
-        let value = crate::domain::text::clean(claims.get(*name)?);
+        let value: String = claims.get(*name)?.chars().take(BEARER_MAX).collect();
+        let value = crate::domain::text::clean(&value);
         Some(format!("{name}={value}"))
     });
     said.collect::<Vec<_>>().join(" ")

@@ -99,6 +99,16 @@ pub(in crate::ops) fn record_pending(
     Ok(because(pending_on(cluster, &snapshot), &why))
 }
 
+/// Says what is pending on a cluster, and why, where that is on record already.
+pub(in crate::ops) fn pending_because(
+    app: &App,
+    cluster: &Cluster,
+    error: &Error,
+) -> Result<Vec<Pending>, Error> {
+    let snapshot = app.store()?.read(|tx| snapshot(tx, cluster.id))?;
+    Ok(because(pending_on(cluster, &snapshot), &text::chain(error)))
+}
+
 /// What is pending, with the one reason of all of it.
 pub(in crate::ops) fn because(pending: Vec<Pending>, why: &str) -> Vec<Pending> {
     let why = Some(why.to_owned());

@@ -76,6 +76,10 @@ impl Change for AddUser {
         let key = self.key.as_ref().map(ToString::to_string);
         refuse_key_of_another(rows, key.as_deref())?;
         if let Some(link) = &self.oidc {
+            // A server logs in nowhere.
+            if self.role == Role::Server {
+                return Err(Refusal::ServersStay);
+            }
             oidc::check(rows, None, link)?;
         }
         Ok(Decision {

@@ -66,7 +66,9 @@ impl Change for SetOidc {
         who.may(OrganizationAction::ManageUser(user.role))?;
         let kind = |link: &Option<OidcLink>| link.as_ref().map(|it| it.kind);
         let is_job = kind(&user.oidc) == Some(LinkKind::Job);
-        if is_job != (kind(&self.link) == Some(LinkKind::Job)) {
+        // A job that is disabled lets go of its claims: another may have them.
+        let lets_go = is_job && self.link.is_none() && !user.active;
+        if !lets_go && is_job != (kind(&self.link) == Some(LinkKind::Job)) {
             return Err(Refusal::OtherKind {
                 user: user.name.clone(),
                 is_job,

@@ -13,6 +13,7 @@ use super::{done, fault, too_often};
 use crate::api::{DeviceAnswer, DeviceQuestion, TokenLogin};
 use crate::domain::login::Way;
 use crate::domain::oidc::{Claims, IssuerUrl, Provider};
+use crate::domain::text::chain;
 use crate::oidc::{Audience, Error, Expected, Party, issuer};
 use crate::ops::login::{self, Found, Proven};
 use crate::server::accept::Peer;
@@ -20,14 +21,22 @@ use crate::server::{Hall, respond};
 
 /// How long to wait between two questions where the issuer does not say (RFC 8628, section 3.2), in seconds.
 const INTERVAL: u64 = 5;
+/// The least that is asked of anybody, in seconds.
+const INTERVAL_MIN: u64 = 2;
 /// The longest code of a device that is passed on, in bytes.
 const CODE_BYTES_MAX: usize = 4096;
 
 impl Hall {
     /// Whom people log in with.
-    pub(in crate::server) async fn provider(self: &Arc<Self>) -> Option<Provider> {
-        let found = self.with_store(|hall| login::provider(&hall.app)).await;
-        found.and_then(Result::ok).flatten()
+    pub(in crate::server) async fn provider(self: &Arc<Self>) -> Result<Option<Provider>, ()> {
+        match self.with_store(|hall| login::provider(&hall.app)).await {
+            Some(Ok(provider)) => Ok(provider),
+            Some(Err(error)) => {
+                (self.log)(&format!("logging in: {}", chain(&error)));
+                Err(())
+            }
+            None => Err(()),
+        }
     }
 
     /// What this server is to the issuer of the organization.
@@ -35,7 +44,11 @@ impl Hall {
         Party {
             issuer: &provider.issuer,
             client_id: &provider.client_id,
-            secret: self.client_secret.as_ref(),
+            // What proves this server to one issuer is shown to no other.
+            secret: self.client_secret.as_ref().and_then(|(of, secret)| {
+                let is_it = of.issuer == provider.issuer && of.client_id == provider.client_id;
+                is_it.then_some(secret)
+            }),
         }
     }
 
@@ -71,6 +84,10 @@ impl Hall {
     }
 }
 
+fn no_store() -> Response<Body> {
+    respond::refusal(503, "the store cannot be used", "try again in a moment")
+}
+
 fn no_provider() -> Response<Body> {
     respond::refusal(
         404,
@@ -96,18 +113,18 @@ fn not_had(hall: &Hall, error: &Error) -> Response<Body> {
 fn answered(
     hall: &Hall,
     found: Option<Result<Found, crate::ops::Error>>,
-    help: &dyn Fn(&str) -> String,
+    (nobody, several): (&str, &str),
 ) -> Response<Body> {
     match found {
         Some(Ok(Found::One(begun))) => done(&begun),
         Some(Ok(Found::Nobody(bearer))) => {
             let what = format!("nobody logs in here as {bearer}");
-            respond::refusal(401, &what, &help(&bearer))
+            respond::refusal(401, &what, nobody)
         }
         Some(Ok(Found::Several(names))) => {
             let names: Vec<String> = names.iter().map(ToString::to_string).collect();
             let what = format!("several log in by this token: {}", names.join(", "));
-            respond::refusal(409, &what, "name one with `--user NAME`")
+            respond::refusal(409, &what, several)
         }
         Some(Err(error)) => fault(hall, &error),
         None => respond::refusal(500, "this is a fault of kubegrant", "please report it"),
@@ -119,11 +136,13 @@ pub(in crate::server) async fn device(
     State(hall): State<Arc<Hall>>,
     Extension(Peer(from)): Extension<Peer>,
 ) -> Response<Body> {
-    if !hall.limits.may_log_in(from, "device") {
+    if !hall.limits.may_ask_issuer(from) {
         return too_often();
     }
-    let Some(provider) = hall.provider().await else {
-        return no_provider();
+    let provider = match hall.provider().await {
+        Ok(Some(provider)) => provider,
+        Ok(None) => return no_provider(),
+        Err(()) => return no_store(),
     };
     match hall.issuers.device(&hall.party(&provider)).await {
         Err(error) => not_had(&hall, &error),
@@ -135,7 +154,7 @@ pub(in crate::server) async fn device(
                 verification_uri: device.verification_uri,
                 verification_uri_complete: device.verification_uri_complete,
                 expires_in: device.expires_in,
-                interval: device.interval.unwrap_or(INTERVAL).max(1),
+                interval: device.interval.unwrap_or(INTERVAL).max(INTERVAL_MIN),
             },
         ),
     }
@@ -153,11 +172,13 @@ pub(in crate::server) async fn agreed(
     if answer.device_code.len() > CODE_BYTES_MAX {
         return respond::refusal(400, "this is no code of a device", "");
     }
-    if !hall.limits.may_log_in(from, "device agreed") {
+    if !hall.limits.may_ask_issuer(from) || !hall.limits.may_come_with(&answer.device_code) {
         return too_often();
     }
-    let Some(provider) = hall.provider().await else {
-        return no_provider();
+    let provider = match hall.provider().await {
+        Ok(Some(provider)) => provider,
+        Ok(None) => return no_provider(),
+        Err(()) => return no_store(),
     };
     let now = hall.app.now().timestamp();
     let party = hall.party(&provider);
@@ -169,7 +190,8 @@ pub(in crate::server) async fn agreed(
         Ok(claims) => {
             let issuer = provider.issuer;
             let found = hall.let_in((issuer, claims), None, (Way::Oidc, from)).await;
-            answered(&hall, found, &|_| ask_to_be_linked())
+            let other = "let all but one log in otherwise: `kubegrant user set-oidc USER --none`";
+            answered(&hall, found, (&ask_to_be_linked(), other))
         }
     }
 }
@@ -194,7 +216,7 @@ pub(in crate::server) async fn token(
     let Ok(Json(given)) = body else {
         return no_token();
     };
-    if !hall.limits.may_log_in(from, "token") {
+    if !hall.limits.may_ask_issuer(from) || !hall.limits.may_come_with(&given.token) {
         return too_often();
     }
     let named = issuer(&given.token).and_then(|it| it.parse::<IssuerUrl>().ok());
@@ -229,10 +251,9 @@ pub(in crate::server) async fn token(
             let found = hall
                 .let_in((named, claims), given.user, (Way::Job, from))
                 .await;
-            answered(&hall, found, &|_| {
-                "its claims are not those that were pinned: see `kubegrant user show NAME`"
-                    .to_owned()
-            })
+            let nobody =
+                "its claims are not those that were pinned: see `kubegrant user show NAME`";
+            answered(&hall, found, (nobody, "name one with `--user NAME`"))
         }
     }
 }

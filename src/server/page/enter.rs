@@ -72,7 +72,7 @@ pub(super) async fn show(State(hall): State<Arc<Hall>>, headers: HeaderMap) -> R
                 .map(|(user, _)| user.name)
         }
     };
-    let provider = hall.provider().await;
+    let provider = hall.provider().await.ok().flatten();
     // A link must not make anybody somebody else unasked.
     let keep = before.is_some().then_some("yes");
     let inside = html! {

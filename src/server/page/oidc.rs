@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::{Hall, cookie_of, enter, frame, page, refused, see};
 use crate::domain::login::Way;
 use crate::oidc::Error;
-use crate::ops::login::Found;
+use crate::ops::login::{Away, Found};
 use crate::server::accept::Peer;
 use crate::server::login::oidc::ask_to_be_linked;
 
@@ -35,18 +35,38 @@ fn not_had(hall: &Hall, error: &Error) -> Response<Body> {
     }
 }
 
+fn no_store() -> Response<Body> {
+    refused(503, "the store cannot be used", "try again in a moment")
+}
+
+/// Whether a page of ours, or a person, asks for a page: a browser says what else it may be.
+fn is_ours(headers: &HeaderMap) -> bool {
+    let says = |name: &str, allowed: &[&str]| {
+        let said = headers.get(name).map(|it| it.to_str().unwrap_or_default());
+        said.is_none_or(|it| allowed.contains(&it))
+    };
+    says("sec-fetch-site", &["same-origin", "none"]) && says("sec-fetch-dest", &["document"])
+}
+
 /// Sends a browser to the issuer.
 pub(super) async fn begin(
     State(hall): State<Arc<Hall>>,
     Extension(Peer(from)): Extension<Peer>,
+    headers: HeaderMap,
 ) -> Response<Body> {
-    if !hall.limits.may_log_in(from, "oidc") {
+    // Another site makes nobody somebody else: there it is asked first.
+    if !is_ours(&headers) {
+        return see("/enter");
+    }
+    if !hall.limits.may_ask_issuer(from) {
         return refused(429, "that was too often", "wait a minute");
     }
-    let Some(provider) = hall.provider().await else {
-        return see("/enter");
+    let provider = match hall.provider().await {
+        Ok(Some(provider)) => provider,
+        Ok(None) => return see("/enter"),
+        Err(()) => return no_store(),
     };
-    let asked = hall.desk.ask_issuer(&hall.app);
+    let Away { kept, asked } = hall.desk.ask_issuer(&hall.app, &provider);
     let callback = format!("{}{CALLBACK}", hall.desk.origin());
     let party = hall.party(&provider);
     match hall.issuers.begin(&party, &callback, &asked).await {
@@ -54,9 +74,8 @@ pub(super) async fn begin(
         Ok(place) => {
             let mut answer = see(&place);
             // The way back comes from another site, and must bring it.
-            let state = &asked.state;
             let cookie =
-                format!("{COOKIE}={state}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=600");
+                format!("{COOKIE}={kept}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=600");
             if let Ok(cookie) = HeaderValue::from_str(&cookie) {
                 answer.headers_mut().insert(header::SET_COOKIE, cookie);
             }
@@ -91,15 +110,20 @@ pub(super) async fn finish(
             "begin again at /enter",
         )
     };
-    if !hall.limits.may_log_in(from, "oidc") {
+    if !hall.limits.may_ask_issuer(from) {
         return refused(429, "that was too often", "wait a minute");
     }
     let Ok(Query(brought)) = brought else {
         return void();
     };
-    let is_this_browsers = cookie_of(&headers, COOKIE) == Some(brought.state.as_str());
-    let asked = hall.desk.asked_issuer(&hall.app, &brought.state);
-    let Some(asked) = asked.filter(|_| is_this_browsers) else {
+    let Ok(provider) = hall.provider().await else {
+        return no_store();
+    };
+    let (Some(provider), Some(kept)) = (provider, cookie_of(&headers, COOKIE)) else {
+        return void();
+    };
+    let came = (kept, brought.state.as_str());
+    let Some(asked) = hall.desk.asked_issuer(&hall.app, came, &provider) else {
         return void();
     };
     if let Some(code) = brought.error {
@@ -107,7 +131,7 @@ pub(super) async fn finish(
         let description = None;
         return not_had(&hall, &Error::Refused { code, description });
     }
-    let (Some(provider), Some(code)) = (hall.provider().await, brought.code) else {
+    let Some(code) = brought.code else {
         return void();
     };
     // RFC 9207: another issuer's code is not taken to this one.
@@ -154,8 +178,8 @@ pub(super) async fn finish(
         Some(Ok(Found::Several(_))) => refused(
             401,
             "several log in here by this token",
-            "ask an organization owner or admin",
+            "ask an organization owner or admin to let all but one log in otherwise: `kubegrant user set-oidc USER --none`",
         ),
-        Some(Err(_)) | None => refused(503, "the store cannot be used", "try again in a moment"),
+        Some(Err(_)) | None => no_store(),
     }
 }

@@ -9,6 +9,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -46,6 +47,12 @@ struct State {
     /// What was asked: method and path.
     asked: Vec<String>,
     count: u64,
+    /// How long whoever asks for a path waits.
+    slow: HashMap<String, Duration>,
+    /// The statuses that are answered instead, by path.
+    broken: HashMap<String, u16>,
+    /// What clients showed to prove themselves.
+    shown: Vec<String>,
 }
 
 /// An issuer that serves until it is dropped.
@@ -87,6 +94,9 @@ impl OpenId {
             instead: json!({}),
             asked: vec![],
             count: 0,
+            slow: HashMap::new(),
+            broken: HashMap::new(),
+            shown: vec![],
         }));
         let over = Arc::new(AtomicBool::new(false));
         let (shared, stops) = (Arc::clone(&state), Arc::clone(&over));
@@ -99,8 +109,14 @@ impl OpenId {
                 if let Ok(stream) = stream {
                     std::thread::spawn(move || {
                         // Whoever hangs up gets no answer.
-                        let _answered =
-                            http::answer(stream, config, |asked| lock(&state).answer(&asked));
+                        let _answered = http::answer(stream, config, |asked| {
+                            let slow = lock(&state).slow.get(&asked.path).copied();
+                            if let Some(slow) = slow {
+                                lock(&state).asked.push(format!("WAITS {}", asked.path));
+                                std::thread::sleep(slow);
+                            }
+                            lock(&state).answer(&asked)
+                        });
                     });
                 }
             }
@@ -149,6 +165,21 @@ impl OpenId {
     pub fn change_key(&self, algorithm: Algorithm, name: &str) -> anyhow::Result<()> {
         lock(&self.state).signer = Signer::new(algorithm, name)?;
         Ok(())
+    }
+
+    /// Has whoever asks for a path wait.
+    pub fn slow(&self, path: &str, how_long: Duration) {
+        lock(&self.state).slow.insert(path.to_owned(), how_long);
+    }
+
+    /// Answers with a status alone.
+    pub fn break_path(&self, path: &str, status: u16) {
+        lock(&self.state).broken.insert(path.to_owned(), status);
+    }
+
+    /// What clients showed to prove themselves.
+    pub fn shown(&self) -> Vec<String> {
+        lock(&self.state).shown.clone()
     }
 
     /// Agrees to what a device shows.
@@ -209,6 +240,10 @@ impl State {
     fn answer(&mut self, asked: &Asked) -> Answer {
         self.asked.push(format!("{} {}", asked.method, asked.path));
         self.count += 1;
+        self.shown.extend(asked.authorization.clone());
+        if let Some(status) = self.broken.get(&asked.path) {
+            return Answer::json(*status, &json!({}));
+        }
         let url = &self.url;
         match (asked.method.as_str(), asked.path.as_str()) {
             ("GET", "/.well-known/openid-configuration") => Answer::json(
