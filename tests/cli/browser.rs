@@ -235,7 +235,7 @@ impl Browser {
         let path = self.files.join(name);
         for _ in 0..TRIES {
             if let Ok(bytes) = std::fs::read(&path)
-                && bytes.ends_with(b"-----END AGE ENCRYPTED FILE-----\n")
+                && bytes.ends_with(b"\n")
             {
                 return bytes;
             }

@@ -1,10 +1,13 @@
 //! The page in a real browser: everybody sees what is theirs, and does it there.
 
 use kubegrant_sandbox::Sandbox;
+use kubegrant_sandbox::openid::Algorithm;
+use serde_json::json;
 
 use crate::browser::{Browser, has_browser};
 use crate::desk::Desk;
 use crate::home::{Home, PODS, get};
+use crate::openid::issuer;
 
 const CARDS: [&str; 4] = [
     "Kubeconfig",
@@ -144,4 +147,60 @@ fn a_link_is_opened_in_a_browser_and_used_up_by_its_button_alone() {
     let file = kg.open("bob", &browser.saved("prod.kubeconfig.age"));
     assert_eq!(get(&file.expect("sealed to bob"), PODS), 200);
     kg.run("share list").success().says("claimed");
+}
+
+#[test]
+fn a_browser_logs_in_at_the_issuer_and_takes_the_key_of_the_nodes() {
+    if !has_browser() {
+        return;
+    }
+    let mut kg = Home::with(Sandbox::builder().token_cache(false));
+    let issuer = issuer(&kg, Algorithm::Es256);
+    for line in [
+        format!(
+            "organization set-oidc --issuer {} --client-id kubegrant",
+            issuer.url()
+        ),
+        "user add erin".to_owned(),
+        "user set-oidc erin --subject 9".to_owned(),
+        "access grant erin -c prod --level write".to_owned(),
+        "ssh-key generate prod".to_owned(),
+    ] {
+        kg.run(&line).success();
+    }
+    kg.add_user("desk", "server");
+    kg.run("cluster set prod --self-service on,ssh-key")
+        .success();
+    let ca = kg.path("issuer.crt");
+    let desk = Desk::with(
+        &kg,
+        &format!("--self-signed --oidc-ca-file {}", ca.display()),
+    );
+    let erin = Browser::open(&kg, "erin");
+    // Whom the issuer does not vouch for stays outside.
+    let enter = format!("{}/enter", desk.url);
+    let log_in = "//a[starts-with(text(), 'Log in at')]";
+    erin.go(&enter);
+    erin.click(log_in);
+    erin.wait_for("//p[contains(text(), 'access_denied')]");
+    issuer.log_in(Some(json!({"sub": "9"})));
+    erin.go(&enter);
+    erin.click(log_in);
+    erin.click("//td/a[text()='prod']");
+    erin.wait_for("//h1[text()='Access & Security of prod']");
+    // Without a key of hers what she takes comes as it is.
+    erin.click("//button[text()='Download']");
+    let file = String::from_utf8(erin.saved("prod.kubeconfig")).expect("text");
+    assert_eq!(get(&file, PODS), 200);
+    erin.go(&format!("{}/clusters/prod", desk.url));
+    erin.click("//button[text()='Take the key']");
+    let key = String::from_utf8(erin.saved("ssh-key-prod.pem")).expect("text");
+    assert!(key.starts_with("-----BEGIN OPENSSH PRIVATE KEY"));
+    erin.go(&format!("{}/clusters/prod", desk.url));
+    assert!(!erin.has("//button[text()='Take the key']"));
+    assert!(erin.text().contains("by erin"), "{}", erin.text());
+    erin.is_clean();
+    kg.run("user disable erin --yes").success();
+    erin.go(&format!("{}/clusters/prod", desk.url));
+    erin.wait_for(log_in);
 }

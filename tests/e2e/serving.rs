@@ -38,7 +38,7 @@ fn a_developer_downloads_works_rotates_and_is_refused_after_a_revoke() {
     drop(free);
     let url = format!("https://localhost:{}", address.port());
     let server = home.start(&format!(
-        "serve --identity desk.identity --listen {address} --public-url {url} --self-signed"
+        "serve --identity desk.identity --listen {address} --public-url {url} --self-signed --reconcile-every 1s"
     ));
     let bob = Home::bare();
     let copied = [
@@ -62,6 +62,11 @@ fn a_developer_downloads_works_rotates_and_is_refused_after_a_revoke() {
     first.caller.wait_for(PODS, &[200]);
     let (maps, map) = (config_maps("default"), config_map("m"));
     first.caller.post(&maps, &map).expect(201);
+    // A shell has a credential of its own, which is gone with it.
+    bob.put("keep.sh", "cp \"$KUBECONFIG\" kept");
+    bob.run("shell prod --identity identity -- sh keep.sh")
+        .success();
+    is_dead(&bob.file("kept").caller);
     run("kubeconfig rotate prod -f mine").success();
     is_dead(&first.caller);
     let second = bob.file("mine");

@@ -137,6 +137,12 @@ impl Page<'_> {
         text(self.cluster, "state") == "archived"
     }
 
+    /// Whether what they are handed is sealed to their key.
+    fn is_sealed(&self) -> bool {
+        let caller = &self.visitor.caller;
+        caller.user.key.is_some() && !caller.way.opens_nothing()
+    }
+
     fn form(&self, verb: &str, fixed: &[(&str, &str)], inside: &Markup) -> Markup {
         let fixed: Vec<_> = [("cluster", self.name)]
             .into_iter()
@@ -187,8 +193,13 @@ impl Page<'_> {
                         }
                     }
                     p .hint {
-                        "The file is sealed to your key: " code { "kubegrant open " (self.name) ".kubeconfig.age" }
-                        " opens it. Rotating ends the version before, and hands the next one over at once. At a shell "
+                        @if self.is_sealed() {
+                            "The file is sealed to your key: " code { "kubegrant open " (self.name) ".kubeconfig.age" }
+                            " opens it."
+                        } @else {
+                            "The file is a secret, and works for whoever has it: keep it to yourself."
+                        }
+                        " Rotating ends the version before, and hands the next one over at once. At a shell "
                         code { "kubegrant kubeconfig download " (self.name) " --merge" } " does all of it."
                     }
                 }
