@@ -38,6 +38,7 @@ pub const TARGETS: &[Target] = &[
     ("shown", shown),
     ("audit_export", audit_export),
     ("credential", credential),
+    ("id_token", crate::oidc::fuzzing::id_token),
 ];
 
 /// Runs the target of a name.

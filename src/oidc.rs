@@ -4,6 +4,8 @@
 //! Its document and its keys are kept for some minutes; a key that we do not know has them fetched again, once a
 //! minute at most. Nothing of a token is kept.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod token;
 
 pub(crate) use token::{Audience, Expected, TokenError, issuer};
