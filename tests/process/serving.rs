@@ -6,6 +6,7 @@
 mod certificate;
 mod clock;
 mod disk;
+mod flood;
 mod kill;
 mod leaks;
 mod wire;
