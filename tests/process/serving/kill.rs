@@ -12,7 +12,7 @@ use kubegrant_sandbox::Action;
 use super::wire::Said;
 use super::{Serving, comes_in};
 use crate::home::{Dice, Frozen, HANG, Ran, Started, say};
-use crate::oracle::{Books, Oracle};
+use crate::oracle::{Books, Held, Oracle};
 use crate::proof::{Tally, full};
 use crate::workers::share_out;
 
@@ -24,6 +24,7 @@ enum Flow {
     Grant,
     Claim,
     Login,
+    Shell,
     SecondDownload,
     Rotate,
     Revoke,
@@ -33,12 +34,13 @@ enum Flow {
 }
 
 impl Flow {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::FirstDownload,
         Self::SshKey,
         Self::Grant,
         Self::Claim,
         Self::Login,
+        Self::Shell,
         Self::SecondDownload,
         Self::Rotate,
         Self::Revoke,
@@ -53,6 +55,7 @@ impl Flow {
             Self::FirstDownload => ("bob", "kubeconfig download dev"),
             Self::SshKey => ("bob", "ssh-key download dev"),
             Self::Grant => ("erin", "access grant carol --cluster dev --level write"),
+            Self::Shell => ("bob", "shell dev --level read -- true"),
             Self::SecondDownload => ("bob", "kubeconfig download dev --force"),
             Self::Rotate => ("bob", "kubeconfig rotate dev --force"),
             Self::Revoke => ("erin", "access revoke carol --cluster dev --yes"),
@@ -418,6 +421,13 @@ fn nobody_gets_in(bench: &Bench) -> Vec<String> {
 fn afterwards(bench: &Bench, flow: Flow) -> Vec<String> {
     let mut found = Vec::new();
     let books = Books::read(&bench.serving.home).expect("a store");
+    let held = Held::read(&bench.serving.home, books.installation());
+    for shell in books.others("bob/shell") {
+        let account = &shell.account;
+        check(&mut found, !held.lets_in(account), || {
+            format!("the account {account} of a shell that is over lets in")
+        });
+    }
     for (user, file) in &bench.files {
         if !flow.is_late() {
             continue;
