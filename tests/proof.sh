@@ -77,6 +77,12 @@ suite_files() {
     process proof::files
 }
 
+# 12. `kubegrant serve` as a process: killed at every request and at random, listened in on, flooded, with a full
+# disk, a clock that jumps and a certificate that is renewed.
+suite_serving() {
+    process serving::
+}
+
 # 11. Texts and bytes nobody thought of: with libFuzzer where cargo-fuzz and a nightly compiler
 # are there, else by mutation of the same corpora. FUZZ_SECONDS is the time for each target.
 suite_fuzz() {

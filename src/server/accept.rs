@@ -15,7 +15,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
@@ -26,6 +26,9 @@ use crate::domain::text::chain;
 
 /// How many connections are open at once; others wait until one ends.
 const CONNECTIONS_MAX: u64 = 1024;
+/// How many wait for that in turn, as far as the system lets them: of more than these, whoever asks most often
+/// comes in, and others may never.
+const WAITING_MAX: u32 = 4096;
 /// How many of them one address has.
 const OF_ONE_MAX: usize = 128;
 /// How many files a command, the store and all else may have open beside.
@@ -49,10 +52,10 @@ pub(crate) async fn serve(hall: Arc<Hall>, options: &Options) -> Result<(), Erro
         None => None,
         Some(certificate) => Some(Arc::new(tls::Shown::read(certificate)?)),
     };
-    let listener = listen(options.listen).await?;
+    let listener = listen(options.listen)?;
     let beside = match options.metrics {
         None => None,
-        Some(address) => Some(listen(address).await?),
+        Some(address) => Some(listen(address)?),
     };
     (hall.log)(&format!(
         "Serving at {} (listening at {}).",
@@ -113,9 +116,18 @@ fn connections_max() -> usize {
     usize::try_from(room.min(CONNECTIONS_MAX)).unwrap_or(1)
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
-    let bound = TcpListener::bind(address).await;
-    bound.map_err(|source| Error::Listen { address, source })
+fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
+    let bound = || {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        // As after a kill: those whom it talked with may not know yet that it is gone.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(WAITING_MAX)
+    };
+    bound().map_err(|source| Error::Listen { address, source })
 }
 
 /// Makes true what was decided, again and again: of what ends by time nobody is told.

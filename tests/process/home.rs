@@ -79,6 +79,14 @@ pub(crate) struct Started {
 }
 
 impl Started {
+    /// Starts a process.
+    pub(crate) fn spawn(words: &str, command: &mut Command) -> Self {
+        Self {
+            words: words.to_owned(),
+            child: Some(command.spawn().expect("the binary starts")),
+        }
+    }
+
     /// Its process id.
     pub(crate) fn pid(&self) -> rustix::process::Pid {
         let child = self.child.as_ref().expect("it was not waited for yet");
@@ -315,11 +323,7 @@ impl Home {
 
     /// Starts the binary.
     pub(crate) fn start(&self, words: &str) -> Started {
-        let child = self.command(words).spawn().expect("the binary starts");
-        Started {
-            words: words.to_owned(),
-            child: Some(child),
-        }
+        Started::spawn(words, &mut self.command(words))
     }
 
     /// Runs a shell script with the binary as `$1`; the home is its own.

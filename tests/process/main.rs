@@ -19,6 +19,7 @@ mod principals;
 mod proof;
 mod races;
 mod rollback;
+mod serving;
 mod shell;
 mod ssh_key;
 mod ssh_nodes;

@@ -4,7 +4,7 @@
 
 mod files;
 mod hostile;
-mod leaks;
+pub(crate) mod leaks;
 mod sealing;
 mod servers;
 

@@ -86,7 +86,7 @@ fn secrets(home: &Home) -> Vec<String> {
 }
 
 /// Which secret stands in a text, by a few of its letters.
-fn find(text: &str, secrets: &[String]) -> Vec<String> {
+pub(crate) fn find(text: &str, secrets: &[String]) -> Vec<String> {
     secrets
         .iter()
         .filter(|secret| {
