@@ -59,8 +59,8 @@ use prompt::Prompt;
 /// Decide who may reach which Kubernetes cluster, and prove it
 ///
 /// kubegrant knows who may reach which Kubernetes cluster, hands out kubeconfigs that really work,
-/// takes them back for real, and can prove all of it afterwards. No server and no agent: this
-/// binary, one SQLite file, and the clusters' own API servers.
+/// takes them back for real, and can prove all of it afterwards. No agent: this binary, one SQLite
+/// file, and the clusters' own API servers. `kubegrant serve` lets people serve themselves.
 #[derive(Parser, Debug)]
 #[command(
     name = "kubegrant",
