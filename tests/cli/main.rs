@@ -57,6 +57,7 @@ mod scan;
 mod secrecy;
 mod serve;
 mod served;
+mod served_tried;
 mod servers;
 mod shards;
 mod share;
