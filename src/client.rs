@@ -159,29 +159,50 @@ impl Link {
         again.ok_or_else(|| self.http.let_in_and_out())
     }
 
-    /// Says that a shell is still in use.
-    pub(crate) async fn shell_here(&self, named: &ShellNamed) -> Result<ShellLives, Error> {
-        self.post("/shell/here", named).await
+    /// Says that a shell is still in use; nothing where the server knows none of the name.
+    pub(crate) async fn shell_here(
+        &mut self,
+        env: &Env,
+        proof: &Proof<'_>,
+        named: &ShellNamed,
+    ) -> Result<Option<ShellLives>, Error> {
+        self.of_shell(env, proof, ("/shell/here", named)).await
     }
 
-    /// Ends a shell.
-    pub(crate) async fn shell_end(&self, named: &ShellNamed) -> Result<ShellEnded, Error> {
-        self.post("/shell/end", named).await
+    /// Ends a shell; nothing where the server knows none of the name.
+    pub(crate) async fn shell_end(
+        &mut self,
+        env: &Env,
+        proof: &Proof<'_>,
+        named: &ShellNamed,
+    ) -> Result<Option<ShellEnded>, Error> {
+        self.of_shell(env, proof, ("/shell/end", named)).await
     }
 
-    async fn post<T: serde::de::DeserializeOwned>(
-        &self,
-        path: &str,
-        body: &ShellNamed,
-    ) -> Result<T, Error> {
-        let token = SecretString::from(self.kept.token.as_str());
-        let (path, body) = (format!("{ROOT}{path}"), serde_json::to_value(body));
+    /// Asks about a shell; where the session is over, in another: the shell is its user's.
+    async fn of_shell<T: serde::de::DeserializeOwned>(
+        &mut self,
+        env: &Env,
+        proof: &Proof<'_>,
+        (path, named): (&str, &ShellNamed),
+    ) -> Result<Option<T>, Error> {
+        let (path, body) = (format!("{ROOT}{path}"), serde_json::to_value(named));
         let body = body.unwrap_or_default();
-        let sent = self
-            .http
-            .send((Method::Post, &path), Some(&token), &[], Some(&body));
-        let (status, bytes) = sent.await?;
-        self.http.document(status, &bytes)
+        for is_again in [false, true] {
+            if is_again {
+                self.kept = Self::renew(env, proof, &self.http).await?;
+            }
+            let token = SecretString::from(self.kept.token.as_str());
+            let sent = self
+                .http
+                .send((Method::Post, &path), Some(&token), &[], Some(&body));
+            match sent.await? {
+                (404, _) => return Ok(None),
+                (401, _) if !is_again => {}
+                (status, bytes) => return self.http.document(status, &bytes).map(Some),
+            }
+        }
+        Err(self.http.let_in_and_out())
     }
 
     /// Asks for an address that opens the page as whoever is logged in.

@@ -63,7 +63,7 @@
 //! | `client` | `api`, `domain`, `env`, `secrets`, `artifact`, `kubernetes` (whom TLS trusts) | the store |
 //! | `error` | `domain`, `config`, `session`, `store`, `kubernetes`, `provider`, `secrets`, `artifact`, `ops`, `output`, `server`, `client` (of all only the errors) | decisions |
 //! | `cli` | `api`, `domain`, `env`, `config`, `session`, `ops`, `server`, `client`, `output`, `error` | `store`, `kubernetes`, `secrets`, `artifact` |
-//! | `fuzzing` | `domain`, `secrets`, `artifact`, `kubernetes`, `output`, `cli` (built for tests alone: it calls every reader of foreign text) | |
+//! | `fuzzing` | `domain`, `secrets`, `artifact`, `kubernetes`, `oidc`, `output`, `cli` (built for tests alone: it calls every reader of foreign text) | |
 //! | `lib` | `cli`, `env`, `error` | |
 //! | `main` | nothing | |
 //!

@@ -81,6 +81,7 @@ suite_files() {
 # disk, a clock that jumps and a certificate that is renewed.
 suite_serving() {
     process serving::
+    KUBEGRANT_PROOF=full cargo test --quiet --profile proof --test cli -- served_tried --nocapture
 }
 
 # 11. Texts and bytes nobody thought of: with libFuzzer where cargo-fuzz and a nightly compiler

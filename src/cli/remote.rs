@@ -419,7 +419,7 @@ fn lost() -> Failure {
     Failure::description(
         Kind::Internal,
         "the server answered what makes no sense",
-        "run `kubegrant kubeconfig download` again",
+        "try again; `kubegrant status` and `kubegrant kubeconfig show CLUSTER` say how things stand",
     )
 }
 

@@ -52,6 +52,7 @@ impl ShellArgs {
         Wanted {
             cluster: self.cluster,
             command: self.command,
+            ttl: self.ttl,
             is_preview: self.dry_run.intent().is_preview(),
         }
     }
@@ -85,7 +86,8 @@ pub(crate) async fn run(args: ShellArgs, context: &mut Context<'_>) -> Result<()
     for note in begun.excess.iter().chain(&begun.notes) {
         context.output.warn(note);
     }
-    let alone = wanted.command.is_empty();
+    // Of somebody at another machine it is not known: it is said there.
+    let alone = wanted.command.is_empty() && !context.session.workspace.is_for_sitting();
     let full = begun.power == Power::Full;
     if alone {
         context.output.status(&format!(

@@ -23,7 +23,8 @@ type Tunnelled = Client<hyper_rustls::HttpsConnector<Tunnel<HttpConnector>>, Ful
 /// What asks.
 pub(crate) struct HttpsClient {
     direct: Direct,
-    tunnelled: Option<Tunnelled>,
+    /// Or why there is none, for those who would need it.
+    tunnelled: Result<Option<Tunnelled>, String>,
     proxies: Proxies,
 }
 
@@ -97,24 +98,26 @@ pub(crate) fn client(
             .https_or_http()
             .enable_http1()
     };
-    let wrong = |reason: String| SetupError::Proxy {
-        server: server.to_owned(),
-        reason,
-    };
-    // Whichever server it is asked for: some are not to be reached by it.
-    let proxy = proxies.to("https://any.invalid");
-    let proxy = proxy.map_err(|error| wrong(error.to_string()))?;
-    let proxy = proxy.map(|text| Proxy::parse(&text)).transpose();
-    let proxy = proxy.map_err(|error| wrong(error.to_string()))?;
-    let tunnelled = match proxy {
-        None => None,
-        Some(proxy) if proxy.kind == ProxyKind::Http => {
-            let tunnel = super::client::tunnel(proxy, tcp.clone(), &wrong)?;
-            let connector = secured().wrap_connector(tunnel);
-            Some(Client::builder(TokioExecutor::new()).build(connector))
+    // Whichever server it is asked for: some are not to be reached by it, and others may need none that works.
+    let tunnelled = || -> Result<Option<Tunnelled>, String> {
+        let proxy = proxies.to("https://any.invalid");
+        let Some(text) = proxy.map_err(|error| error.to_string())? else {
+            return Ok(None);
+        };
+        let proxy = Proxy::parse(&text).map_err(|error| error.to_string())?;
+        if proxy.kind != ProxyKind::Http {
+            return Err("a proxy is spoken to by http here".to_owned());
         }
-        Some(_) => return Err(wrong("a proxy is spoken to by http here".to_owned())),
+        let wrong = |reason: String| SetupError::Proxy {
+            server: server.to_owned(),
+            reason,
+        };
+        let tunnel = super::client::tunnel(proxy, tcp.clone(), &wrong);
+        let tunnel = tunnel.map_err(|error| error.to_string())?;
+        let connector = secured().wrap_connector(tunnel);
+        Ok(Some(Client::builder(TokioExecutor::new()).build(connector)))
     };
+    let tunnelled = tunnelled();
     Ok(HttpsClient {
         direct: Client::builder(TokioExecutor::new()).build(secured().wrap_connector(tcp)),
         tunnelled,
@@ -133,8 +136,12 @@ pub(crate) async fn ask(
         let proxy = client.proxies.to(&server);
         let proxy = proxy.map_err(|error| AskError::Unreachable(error.to_string()))?;
         let answer = match (&client.tunnelled, proxy) {
-            (Some(tunnelled), Some(_)) => tunnelled.request(request).await,
-            _ => client.direct.request(request).await,
+            (_, None) | (Ok(None), Some(_)) => client.direct.request(request).await,
+            (Ok(Some(tunnelled)), Some(_)) => tunnelled.request(request).await,
+            (Err(reason), Some(_)) => {
+                let reason = format!("the proxy of HTTPS_PROXY cannot be used: {reason}");
+                return Err(AskError::Unreachable(reason));
+            }
         };
         let answer = answer.map_err(|error| {
             if error.is_connect() {
@@ -209,12 +216,24 @@ mod tests {
         assert_eq!(line.trim(), "CONNECT kg.outside.invalid:443 HTTP/1.1");
     }
 
-    #[test]
-    fn a_proxy_that_is_none_is_said() {
+    #[tokio::test]
+    async fn a_proxy_that_is_none_is_said_to_those_who_need_it() {
         for wrong in ["socks5://127.0.0.1:1", "ftp://x", "http://a/b"] {
-            let variable = |name: &str| (name == "HTTPS_PROXY").then_some(wrong);
-            let refused = client("a server", None, Proxies::of(variable));
-            assert!(matches!(refused, Err(SetupError::Proxy { .. })), "{wrong}");
+            let variable = |name: &str| match name {
+                "HTTPS_PROXY" => Some(wrong),
+                "NO_PROXY" => Some(".inside.invalid"),
+                _ => None,
+            };
+            let client = client("a server", None, Proxies::of(variable)).expect("a client");
+            let ask = async |url: &str| {
+                let request = http::Request::get(url).body(Full::default());
+                let refused = super::ask(&client, request.expect("a request"), BOUNDS).await;
+                refused.expect_err("nobody is there").to_string()
+            };
+            let inside = ask("https://kg.inside.invalid/").await;
+            assert!(!inside.contains("HTTPS_PROXY"), "{inside}");
+            let outside = ask("https://kg.outside.invalid/").await;
+            assert!(!outside.contains("127.0.0.1"), "{outside}");
         }
     }
 }

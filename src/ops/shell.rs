@@ -31,7 +31,7 @@ use crate::domain::credential::{
 };
 use crate::domain::effect::Facts;
 use crate::domain::name::ClusterName;
-use crate::domain::policy::ClusterAction;
+use crate::domain::policy::{ClusterAction, Denial};
 use crate::domain::refusal::Refusal;
 use crate::domain::subject::SubjectName;
 use crate::domain::text;
@@ -233,6 +233,16 @@ fn record(
     })
 }
 
+/// Refuses what would run a program here at the word of somebody at another machine.
+fn refuse_for_nobody(session: &Session, asked: &Asked) -> Result<(), Error> {
+    if !session.workspace.is_for_nobody_here() {
+        return Ok(());
+    }
+    let (cluster, user, denial) = (&asked.cluster, &asked.actor.user, Denial::NotServed);
+    let journal = &asked.journal;
+    Err(journal.deny(session, denial, Some(&cluster.name), user, vec![]))
+}
+
 /// Issues a credential for one shell, and writes its kubeconfig where only the user can read it.
 pub(crate) async fn begin(
     session: &Session,
@@ -245,6 +255,7 @@ pub(crate) async fn begin(
             .await
             .map(Done::Planned);
     }
+    refuse_for_nobody(session, &asked)?;
     let lock = session.lock(&asked.cluster).await?;
     // Asked again under the lock: who lost their access while we waited gets nothing.
     let asked = ask(session, wanted)?;

@@ -1,6 +1,7 @@
 //! Shells of people at other machines: each lives as long as somebody says that it does.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -32,30 +33,49 @@ const ALL_MAX: usize = 64;
 
 /// The shells that live, and those that ended a while ago.
 #[derive(Default)]
-pub(super) struct Shells(Mutex<HashMap<String, Shell>>);
+pub(super) struct Shells {
+    all: Mutex<HashMap<String, Shell>>,
+    /// Whether the server stops: it begins none any more.
+    is_over: AtomicBool,
+}
 
 struct Shell {
     user: UserId,
     sitting: Sitting,
     answer: watch::Receiver<Option<Arc<Answer>>>,
-    heard: Instant,
+    /// When somebody spoke for it last; nothing before it has begun, as nobody knows of it.
+    heard: Option<Instant>,
+}
+
+impl Shell {
+    fn lives(&self) -> bool {
+        // Where its thread is gone without a word it is over, too.
+        self.answer.borrow().is_none() && self.answer.has_changed().is_ok()
+    }
 }
 
 impl Shells {
     fn with<T>(&self, work: impl FnOnce(&mut HashMap<String, Shell>) -> T) -> T {
-        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        work(&mut self.all.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn has_room(&self, user: UserId) -> bool {
+    /// Takes one more in, if there is room for it.
+    fn take(&self, id: &str, shell: Shell) -> bool {
         self.with(|all| {
-            let lives = |it: &&Shell| it.answer.borrow().is_none();
-            let own = all.values().filter(lives).filter(|it| it.user == user);
-            own.count() < OWN_MAX && all.values().filter(lives).count() < ALL_MAX
+            let living = all.values().filter(|it| it.lives());
+            let own = living.clone().filter(|it| it.user == shell.user);
+            let has_room = own.count() < OWN_MAX && living.count() < ALL_MAX;
+            let is_taken = has_room && !self.is_over.load(Ordering::Relaxed);
+            if is_taken {
+                all.insert(id.to_owned(), shell);
+            }
+            is_taken
         })
     }
 
     /// Ends all that live, and waits for their ends.
     pub(super) async fn end_all(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
         let all = self.with(|all| {
             let all = all.values().map(|it| {
                 it.sitting.end();
@@ -81,7 +101,16 @@ impl Hall {
         mut call: Call,
         caller: &Caller,
     ) -> Option<Answer> {
-        if !self.shells.has_room(caller.user.id) {
+        let (sitting, id) = (Sitting::default(), hex(&self.app.random::<16>()));
+        call.sitting = Some(sitting.clone());
+        let (told, mut answer) = watch::channel(None);
+        let shell = Shell {
+            user: caller.user.id,
+            sitting: sitting.clone(),
+            answer: answer.clone(),
+            heard: None,
+        };
+        if !self.shells.take(&id, shell) {
             return Some(Answer {
                 exit: 5,
                 stdout: String::new(),
@@ -91,16 +120,6 @@ impl Hall {
                 question: None,
             });
         }
-        let (sitting, id) = (Sitting::default(), hex(&self.app.random::<16>()));
-        call.sitting = Some(sitting.clone());
-        let (told, mut answer) = watch::channel(None);
-        let shell = Shell {
-            user: caller.user.id,
-            sitting: sitting.clone(),
-            answer: answer.clone(),
-            heard: Instant::now(),
-        };
-        self.shells.with(|all| all.insert(id.clone(), shell));
         (self.log)(&format!("{}: shell: begins", call.user));
         let hall = Arc::clone(self);
         let user = call.user.clone();
@@ -112,14 +131,25 @@ impl Hall {
             // Whoever asked may have left.
             let _heard_or_not = told.send(Some(Arc::new(done)));
         });
-        spawned.ok()?;
+        if spawned.is_err() {
+            self.shells.with(|all| all.remove(&id));
+            return None;
+        }
         tokio::spawn(watch_over(Arc::clone(self), id.clone()));
+        let mut asker = Asker(Some(sitting.clone()));
         let over = async {
             let answer = answer.wait_for(Option::is_some).await.ok()?;
             answer.clone()
         };
         tokio::select! {
+            biased;
             said = sitting.begun() => {
+                self.shells.with(|all| {
+                    if let Some(shell) = all.get_mut(&id) {
+                        shell.heard = Some(Instant::now());
+                    }
+                });
+                asker.0 = None;
                 let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
                 Some(Answer {
                     exit: 0,
@@ -130,8 +160,9 @@ impl Hall {
                 })
             }
             answer = over => {
-                let answer = answer?;
+                asker.0 = None;
                 self.shells.with(|all| all.remove(&id));
+                let answer = answer?;
                 Some(Answer {
                     exit: answer.exit,
                     stdout: answer.stdout.clone(),
@@ -144,6 +175,17 @@ impl Hall {
     }
 }
 
+/// Ends a shell whose asker leaves before they hear of it.
+struct Asker(Option<Sitting>);
+
+impl Drop for Asker {
+    fn drop(&mut self) {
+        if let Some(sitting) = &self.0 {
+            sitting.end();
+        }
+    }
+}
+
 /// Ends a shell that nobody speaks for, and forgets one that ended.
 async fn watch_over(hall: Arc<Hall>, id: String) {
     loop {
@@ -152,8 +194,9 @@ async fn watch_over(hall: Arc<Hall>, id: String) {
             let Some(shell) = all.get(&id) else {
                 return false;
             };
-            let silence = shell.heard.elapsed();
-            if shell.answer.borrow().is_some() && silence > KEPT {
+            let silence = shell.heard.map(|at| at.elapsed()).unwrap_or_default();
+            let is_nobodys = shell.heard.is_none();
+            if !shell.lives() && (is_nobodys || silence > KEPT) {
                 all.remove(&id);
                 return false;
             }
@@ -180,8 +223,8 @@ pub(super) async fn here(
     let lives = hall.shells.with(|all| {
         let shell = all.get_mut(&named.id);
         let shell = shell.filter(|it| it.user == caller.user.id)?;
-        shell.heard = Instant::now();
-        Some(shell.answer.borrow().is_none())
+        shell.heard = Some(Instant::now());
+        Some(shell.lives())
     });
     match lives {
         Some(lives) => respond::document(200, &ShellLives { lives }),

@@ -87,6 +87,12 @@ impl Workspace {
         remote.is_some_and(|it| it.sitting().is_some())
     }
 
+    /// Whether it is carried out for somebody at another machine who does not go on with what is begun.
+    pub(crate) fn is_for_nobody_here(&self) -> bool {
+        let remote = self.env.remote.as_ref();
+        remote.is_some_and(|it| it.sitting().is_none())
+    }
+
     fn patiently<T>(&self, read: impl FnOnce(&Patience<'_>) -> T) -> T {
         read(&Patience {
             nobody: NOBODY_MAX,

@@ -1,8 +1,8 @@
-//! What somebody tried who wanted a shell of a server's to go wrong. The tests fail where it does.
+//! What somebody tried who wanted shells and SSH keys of a server's to go wrong.
 
 use std::path::Path;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kubegrant::Env;
 use kubegrant::env::Fixture;
@@ -15,14 +15,12 @@ use crate::serve::home;
 const JSON: &str = "content-type: application/json";
 
 fn wait_for(path: &Path) -> String {
-    let begun = Instant::now();
     loop {
         if let Ok(text) = std::fs::read_to_string(path)
             && !text.is_empty()
         {
             return text;
         }
-        assert!(begun.elapsed() < Duration::from_mins(3), "{path:?}");
         sleep(Duration::from_millis(20));
     }
 }
@@ -46,9 +44,24 @@ fn script(kg: &crate::home::Home, then: &str) -> String {
     )
 }
 
+/// Whether there are minutes to wait for what takes minutes; says so where there are not.
+#[expect(clippy::disallowed_methods, reason = "it chooses the size of a test")]
+fn waits_minutes() -> bool {
+    let is_full = std::env::var("KUBEGRANT_PROOF").is_ok_and(|size| size == "full");
+    if !is_full {
+        crate::say(
+            "served: without KUBEGRANT_PROOF=full no shell is waited for that is silent for a minute",
+        );
+    }
+    is_full
+}
+
 /// The session of whoever has a shell is over by its time: the shell lives as long as it was given.
 #[test]
 fn a_shell_outlives_the_session_that_began_it() {
+    if !waits_minutes() {
+        return;
+    }
     let mut kg = home();
     let desk = Desk::open(&mut kg);
     let far = desk.log_in(&mut kg, "bob");
@@ -71,9 +84,8 @@ fn a_shell_outlives_the_session_that_began_it() {
     }
     sleep(Duration::from_secs(75));
     let now = get(&file, PODS);
-    std::fs::write(kg.root().join("go"), "").expect("a file");
+    crate::home::write_at(&kg.root().join("go"), "");
     let said = shell.join().expect("it ran");
-    eprintln!("server: {}", desk.said());
     assert_eq!(now, 200, "it was cut off in the middle: {said:?}");
 }
 
@@ -99,10 +111,7 @@ fn what_is_pending_is_said_also_where_the_command_never_ran() {
     let far = desk.log_in(&mut kg, "bob");
     away_at_the_end(&kg);
     let there = kg.run_words_there(&far, &["shell", "prod", "--", "/no/such/command"]);
-    eprintln!("with a server: {} {}", there.code, there.stderr);
-    eprintln!("server: {}", desk.said());
-    // With the store this is said, and the exit code is 6 (cli/shell.rs).
-    there.exit(6).says("could not");
+    there.exit(6).says("recorded, but not yet true");
 }
 
 /// A server that is put up again while a shell lives: its command's exit code is the shell's, and what is said is so.
@@ -116,7 +125,7 @@ fn a_server_that_stops_takes_no_exit_code_with_it() {
     let file = wait_for(&kg.root().join("kept"));
     drop(desk);
     assert_ne!(get(&file, PODS), 200);
-    std::fs::write(kg.root().join("go"), "").expect("a file");
+    crate::home::write_at(&kg.root().join("go"), "");
     let said = shell.join().expect("it ran");
     assert!(said.0.contains("42"), "{said:?}");
 }
@@ -307,14 +316,12 @@ fn an_odd_request_for_a_shell_is_refused() {
         "/clusters/prod%0a/shell",
     ] {
         let said = desk.ask(&format!("POST /api/v1{path}"), &[JSON, &bearer], "{}");
-        eprintln!("{path}: {} {:.200}", said.status, said.body);
+        // What stands in the path is what counts.
+        let expected = if path.contains('?') { 200 } else { 400 };
+        assert_eq!(said.status, expected, "{path}: {}", said.body);
     }
-    let said = desk.ask(
-        "POST /api/v1/clusters/prod/shell?dry_run=true",
-        &[JSON, &bearer],
-        "{}",
-    );
-    eprintln!("{} {:.300}", said.status, said.body);
+    let plan = "POST /api/v1/clusters/prod/shell?dry_run=true";
+    assert_eq!(desk.ask(plan, &[JSON, &bearer], "{}").status, 200);
     for id in [
         "\"\"",
         "null",
@@ -333,7 +340,6 @@ fn an_odd_request_for_a_shell_is_refused() {
             said.status
         );
     }
-    eprintln!("{}", desk.said());
 }
 
 /// The page has no shell: one that runs would run where the server is.
@@ -372,9 +378,7 @@ fn the_page_runs_no_shell_on_the_servers_machine() {
         &[&origin, &cookie, form],
         &format!("form={token}&verb=shell&cluster=prod&back=/"),
     );
-    let shown = desk.ask("GET /", &[&cookie], "").body;
     let log = desk.said();
-    eprintln!("{} {:.2000}\n{log}", said.status, shown);
     assert!(!log.contains("shell: begins"), "{} {log}", said.status);
     assert_eq!(said.status, 400);
 }
@@ -382,6 +386,9 @@ fn the_page_runs_no_shell_on_the_servers_machine() {
 /// Somebody else is at work on the cluster for more than a minute; the shell that waited for its turn lives.
 #[test]
 fn a_shell_that_waited_for_its_turn_lives() {
+    if !waits_minutes() {
+        return;
+    }
     let mut kg = home();
     let desk = Desk::open(&mut kg);
     let far = desk.log_in(&mut kg, "bob");
@@ -403,9 +410,8 @@ fn a_shell_that_waited_for_its_turn_lives() {
     let kept = wait_for(&kg.root().join("kept"));
     sleep(Duration::from_secs(4));
     let now = get(&kept, PODS);
-    std::fs::write(kg.root().join("go"), "").expect("a file");
+    crate::home::write_at(&kg.root().join("go"), "");
     let said = shell.join().expect("it ran");
-    eprintln!("server: {}", desk.said());
     assert_eq!(
         now, 200,
         "its credential is over while its command runs: {said:?}"

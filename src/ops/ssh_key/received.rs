@@ -1,6 +1,6 @@
 //! A private key that a server handed over: once, so nothing that can be known before is found out after it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::hand_out::{Destination, in_the_way};
 use crate::artifact::file::{Overwrite, check_writable_destination, write_private};
@@ -43,8 +43,17 @@ pub(crate) fn place(
         Destination::Usual => PathBuf::from(format!("ssh-key-{cluster}.pem")),
     };
     let path = session.workspace.env.current_dir.join(path);
-    check_writable_destination(&path, Overwrite::Never).map_err(in_the_way)?;
+    // It may come to lie beside, sealed as it came.
+    for path in [&path, &sealed_path(&path)] {
+        check_writable_destination(path, Overwrite::Never).map_err(in_the_way)?;
+    }
     Ok(Some(path))
+}
+
+fn sealed_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".age");
+    PathBuf::from(name)
 }
 
 /// Opens what came, and puts it in its place. What does not open is kept as it came: there is no other.
@@ -61,14 +70,7 @@ pub(crate) fn put(
             true,
         ),
     };
-    let path = path.map(|path| {
-        if sealed {
-            let mut name = path.into_os_string();
-            name.push(".age");
-            return PathBuf::from(name);
-        }
-        path
-    });
+    let path = path.map(|path| if sealed { sealed_path(&path) } else { path });
     if let Some(path) = &path {
         let bytes = text.expose_secret().as_bytes();
         write_private(path, bytes, Overwrite::Never).map_err(in_the_way)?;
