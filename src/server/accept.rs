@@ -37,6 +37,8 @@ const FILES_BESIDE: u64 = 512;
 const UNREAD_MAX_MILLISECONDS: u32 = 30_000;
 /// How long a client may take to say who it is, and what it asks; and to ask nothing.
 const HELLO_MAX: Duration = Duration::from_secs(10);
+/// The same where few places are left: whoever says nothing makes room for those who wait.
+const HELLO_FULL: Duration = Duration::from_secs(2);
 /// How long those who are being answered when the server stops are waited for.
 const DRAIN_MAX: Duration = Duration::from_mins(1);
 /// How long the server rests where it can take no connection, as with too many files open.
@@ -65,12 +67,14 @@ pub(crate) async fn serve(hall: Arc<Hall>, options: &Options) -> Result<(), Erro
     let router = api::router(Arc::clone(&hall)).layer(axum::middleware::map_response(
         |answer: Response<Body>| async { respond::guarded(answer) },
     ));
+    let connections_max = connections_max();
     let door = Door {
         hall: Arc::clone(&hall),
         router,
         shown: shown.clone(),
         trusted: options.trusted_proxies.clone(),
-        places: Arc::new(Semaphore::new(connections_max())),
+        places: Arc::new(Semaphore::new(connections_max)),
+        places_few: connections_max / 4,
         guests: Guests::default(),
         graceful: GracefulShutdown::new(),
     };
@@ -183,6 +187,8 @@ struct Door {
     shown: Option<Arc<tls::Shown>>,
     trusted: Vec<IpAddr>,
     places: Arc<Semaphore>,
+    /// With fewer free ones than these it is full.
+    places_few: usize,
     guests: Guests,
     graceful: GracefulShutdown,
 }
@@ -207,7 +213,9 @@ impl Door {
             let _hung_up_later =
                 rustix::net::sockopt::set_tcp_user_timeout(&stream, UNREAD_MAX_MILLISECONDS);
             let (hall, shown) = (Arc::clone(&self.hall), self.shown.clone());
+            let is_full = self.places.available_permits() < self.places_few;
             let service = Service {
+                hello: if is_full { HELLO_FULL } else { HELLO_MAX },
                 router: self.router.clone(),
                 peer: peer.ip(),
                 trusted: self.trusted.clone(),
@@ -267,7 +275,7 @@ async fn converse(
         return answer(stream, service, watcher).await;
     };
     let hello = TlsAcceptor::from(shown.now()).accept(stream);
-    if let Ok(Ok(stream)) = tokio::time::timeout(HELLO_MAX, hello).await {
+    if let Ok(Ok(stream)) = tokio::time::timeout(service.hello, hello).await {
         answer(stream, service, watcher).await;
     }
 }
@@ -279,7 +287,7 @@ async fn answer(
 ) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HELLO_MAX)
+        .header_read_timeout(service.hello)
         .max_headers(64)
         .max_buf_size(64 * 1024)
         .serve_connection(
@@ -292,6 +300,8 @@ async fn answer(
 
 #[derive(Clone)]
 struct Service {
+    /// How long it may take to say what it asks.
+    hello: Duration,
     router: Router,
     peer: IpAddr,
     trusted: Vec<IpAddr>,
