@@ -59,7 +59,7 @@
 //! | `ops` | `domain`, `config`, `session`, `store`, `kubernetes`, `provider`, `oidc` (what a login is told by), `nodes`, `secrets`, `artifact` | clap, formats, questions, printing |
 //! | `output` | `domain`, `env` | secrets, SQL |
 //! | `api` | nothing | anything but the table |
-//! | `server` | `api`, `domain`, `env`, `secrets`, `oidc`, `artifact` (its certificate), `session` (what all share), `ops` (its desk) | a right, or words about a cluster |
+//! | `server` | `api`, `domain`, `env`, `secrets`, `oidc`, `artifact` (its certificate), `session` (what all share), `ops` (its authenticator) | a right, or words about a cluster |
 //! | `client` | `api`, `domain`, `env`, `secrets`, `artifact`, `kubernetes` (whom TLS trusts) | the store |
 //! | `error` | `domain`, `config`, `session`, `store`, `kubernetes`, `provider`, `secrets`, `artifact`, `ops`, `output`, `server`, `client` (of all only the errors) | decisions |
 //! | `cli` | `api`, `domain`, `env`, `config`, `session`, `ops`, `server`, `client`, `output`, `error` | `store`, `kubernetes`, `secrets`, `artifact` |

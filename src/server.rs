@@ -27,7 +27,7 @@ use crate::domain::login::Way;
 use crate::domain::oidc::Provider;
 use crate::env::{Env, Host, Interrupt, Sitting};
 use crate::oidc::{Issuers, Proxies};
-use crate::ops::login::Desk;
+use crate::ops::login::Authenticator;
 use crate::secrets::SecretString;
 use crate::session::App;
 
@@ -139,9 +139,9 @@ pub(crate) enum Error {
 }
 
 /// What all requests share.
-pub(crate) struct Hall {
+pub(crate) struct ServerState {
     /// Who is let in.
-    pub(crate) desk: Desk,
+    pub(crate) authenticator: Authenticator,
     /// The store, and what goes with it.
     pub(crate) app: Arc<App>,
     /// The world in which commands are carried out.
@@ -164,10 +164,10 @@ pub(crate) struct Hall {
     shells: shells::Shells,
 }
 
-impl Hall {
+impl ServerState {
     /// Puts together what requests share.
     pub(crate) fn new(
-        desk: Desk,
+        authenticator: Authenticator,
         app: Arc<App>,
         host: Host,
         (run, log): (Run, Log),
@@ -175,7 +175,7 @@ impl Hall {
         oidc: Oidc,
     ) -> Self {
         Self {
-            desk,
+            authenticator,
             app,
             host,
             run,
@@ -197,8 +197,10 @@ impl Hall {
         self: &Arc<Self>,
         work: impl FnOnce(&Self) -> T + Send + 'static,
     ) -> Option<T> {
-        let hall = Arc::clone(self);
-        tokio::task::spawn_blocking(move || work(&hall)).await.ok()
+        let server = Arc::clone(self);
+        tokio::task::spawn_blocking(move || work(&server))
+            .await
+            .ok()
     }
 
     /// Carries a command out, to its end: also where whoever asked has left.
@@ -218,7 +220,7 @@ impl Hall {
         (self.log)(&format!("{line}: begins"));
         self.counts.running.fetch_add(1, Ordering::Relaxed);
         let answer = self
-            .with_store(move |hall| (hall.run)(&hall.host, &call))
+            .with_store(move |server| (server.run)(&server.host, &call))
             .await;
         self.counts.running.fetch_sub(1, Ordering::Relaxed);
         let exit = answer.as_ref().map_or(1, |answer| answer.exit);

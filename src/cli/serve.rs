@@ -16,8 +16,8 @@ use crate::domain::login::Way;
 use crate::domain::text::chain;
 use crate::env::{Host, Interrupt, Reader};
 use crate::error::{Failure, Kind};
-use crate::ops::login::Desk;
-use crate::server::{self, Call, Certificate, Hall, Log, Oidc, Options, Run, Timer};
+use crate::ops::login::Authenticator;
+use crate::server::{self, Call, Certificate, Log, Oidc, Options, Run, ServerState, Timer};
 use crate::session::App;
 
 /// The largest file about OpenID issuers that is read, in bytes.
@@ -194,7 +194,7 @@ pub(crate) async fn run(args: ServeArgs, context: &mut Context<'_>) -> Result<()
         ));
     }
     let session = context.session;
-    let desk = Desk::open(session, &args.public_url)?;
+    let authenticator = Authenticator::open(session, &args.public_url)?;
     let options = Options {
         public_url: args.public_url.clone(),
         listen: args.listen,
@@ -223,15 +223,15 @@ pub(crate) async fn run(args: ServeArgs, context: &mut Context<'_>) -> Result<()
         ));
     }
     let runner = runner(session.app(), &session.config);
-    let hall = Hall::new(
-        desk,
+    let server = ServerState::new(
+        authenticator,
         session.app(),
         Host::of(env),
         (runner, log),
         env.interrupt.clone(),
         oidc,
     );
-    server::serve(Arc::new(hall), &options).await?;
+    server::serve(Arc::new(server), &options).await?;
     context.output.status("Stopped.");
     Ok(())
 }

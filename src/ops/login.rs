@@ -36,7 +36,7 @@ const KEPT: TimeDelta = TimeDelta::days(7);
 const SEEN_EVERY: TimeDelta = TimeDelta::minutes(1);
 
 /// A server that people log in to: whose key it works with, and what it was asked.
-pub(crate) struct Desk {
+pub(crate) struct Authenticator {
     server: User,
     key: MacKey,
     /// The address that people know it by.
@@ -79,8 +79,8 @@ pub(crate) struct Begun {
     pub(crate) ends_at: Timestamp,
 }
 
-impl Desk {
-    /// Opens the desk: the identity is a server's, and opens no manager's login.
+impl Authenticator {
+    /// Opens an authenticator: the identity is a server's, and opens no manager's login.
     pub(crate) fn open(session: &Session, origin: &str) -> Result<Self, Error> {
         session.is_about(Action::Serve);
         session.trust()?;

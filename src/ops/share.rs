@@ -218,7 +218,7 @@ pub(crate) struct Claim {
     pub(crate) cluster: ClusterName,
 }
 
-impl super::login::Desk {
+impl super::login::Authenticator {
     /// Claims a link for whoever has its secret: one of all who try, once. Nothing where it is none, or void.
     pub(crate) fn claim(
         &self,

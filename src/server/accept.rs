@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
-use super::{Error, Hall, Options, Timer, api, respond, tls};
+use super::{Error, Options, ServerState, Timer, api, respond, tls};
 use crate::domain::text::chain;
 
 /// How many connections are open at once; others wait until one ends.
@@ -49,7 +49,7 @@ const REST: Duration = Duration::from_millis(100);
 pub(super) struct Peer(pub(super) IpAddr);
 
 /// Serves until the interrupt is raised, and then answers those who were asking.
-pub(crate) async fn serve(hall: Arc<Hall>, options: &Options) -> Result<(), Error> {
+pub(crate) async fn serve(server: Arc<ServerState>, options: &Options) -> Result<(), Error> {
     let shown = match &options.certificate {
         None => None,
         Some(certificate) => Some(Arc::new(tls::Shown::read(certificate)?)),
@@ -59,17 +59,17 @@ pub(crate) async fn serve(hall: Arc<Hall>, options: &Options) -> Result<(), Erro
         None => None,
         Some(address) => Some(listen(address)?),
     };
-    (hall.log)(&format!(
+    (server.log)(&format!(
         "Serving at {} (listening at {}).",
         options.public_url,
         listener.local_addr().unwrap_or(options.listen)
     ));
-    let router = api::router(Arc::clone(&hall)).layer(axum::middleware::map_response(
+    let router = api::router(Arc::clone(&server)).layer(axum::middleware::map_response(
         |answer: Response<Body>| async { respond::guarded(answer) },
     ));
     let connections_max = connections_max();
     let door = Door {
-        hall: Arc::clone(&hall),
+        server: Arc::clone(&server),
         router,
         shown: shown.clone(),
         trusted: options.trusted_proxies.clone(),
@@ -78,32 +78,32 @@ pub(crate) async fn serve(hall: Arc<Hall>, options: &Options) -> Result<(), Erro
         guests: Guests::default(),
         graceful: GracefulShutdown::new(),
     };
-    let renewing = renew(Arc::clone(&hall), shown);
+    let renewing = renew(Arc::clone(&server), shown);
     let beside = async {
         match beside {
             None => std::future::pending().await,
-            Some(listener) => health(&hall, listener).await,
+            Some(listener) => health(&server, listener).await,
         }
     };
-    let reconciling = reconcile(Arc::clone(&hall), options.reconcile.as_ref());
+    let reconciling = reconcile(Arc::clone(&server), options.reconcile.as_ref());
     let taking = door.take(&listener);
     tokio::select! {
-        () = hall.interrupt.raised() => {}
+        () = server.interrupt.raised() => {}
         () = renewing => {}
         () = beside => {}
         () = reconciling => {}
         () = taking => {}
     }
     drop(listener);
-    (hall.log)("stopping: no more connections are taken");
+    (server.log)("stopping: no more connections are taken");
     let drained = tokio::time::timeout(DRAIN_MAX, door.graceful.shutdown()).await;
     // Whoever has one has no server to end it with any more.
-    let ended = tokio::time::timeout(DRAIN_MAX, hall.shells.end_all()).await;
+    let ended = tokio::time::timeout(DRAIN_MAX, server.shells.end_all()).await;
     if ended.is_err() {
-        (hall.log)("some shells did not end: `kubegrant reconcile` ends them");
+        (server.log)("some shells did not end: `kubegrant reconcile` ends them");
     }
     if drained.is_err() {
-        (hall.log)("some answers took too long, and are cut off; what was recorded stands");
+        (server.log)("some answers took too long, and are cut off; what was recorded stands");
     }
     Ok(())
 }
@@ -135,7 +135,7 @@ fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
 }
 
 /// Makes true what was decided, again and again: of what ends by time nobody is told.
-async fn reconcile(hall: Arc<Hall>, timer: Option<&Timer>) {
+async fn reconcile(server: Arc<ServerState>, timer: Option<&Timer>) {
     let Some(timer) = timer else {
         return std::future::pending().await;
     };
@@ -143,7 +143,7 @@ async fn reconcile(hall: Arc<Hall>, timer: Option<&Timer>) {
     loop {
         tokio::time::sleep(timer.every).await;
         let run = Arc::clone(&timer.run);
-        let done = hall.with_store(move |hall| run(&hall.host)).await;
+        let done = server.with_store(move |server| run(&server.host)).await;
         // What is as it was is said once.
         let is_news = done != before;
         before.clone_from(&done);
@@ -151,18 +151,18 @@ async fn reconcile(hall: Arc<Hall>, timer: Option<&Timer>) {
             Some((0, _)) => {}
             Some(_) if !is_news => {}
             Some((exit, words)) => {
-                (hall.log)(&format!("reconcile: exit {exit}"));
+                (server.log)(&format!("reconcile: exit {exit}"));
                 for line in words.lines().filter(|line| !line.is_empty()) {
-                    (hall.log)(&format!("reconcile: {line}"));
+                    (server.log)(&format!("reconcile: {line}"));
                 }
             }
-            None => (hall.log)("reconcile: this is a fault of kubegrant"),
+            None => (server.log)("reconcile: this is a fault of kubegrant"),
         }
     }
 }
 
 /// Reads the certificate again whenever SIGHUP asks for it.
-async fn renew(hall: Arc<Hall>, shown: Option<Arc<tls::Shown>>) {
+async fn renew(server: Arc<ServerState>, shown: Option<Arc<tls::Shown>>) {
     let Ok(mut asked) = signal(SignalKind::hangup()) else {
         return std::future::pending().await;
     };
@@ -172,8 +172,8 @@ async fn renew(hall: Arc<Hall>, shown: Option<Arc<tls::Shown>>) {
         }
         let Some(shown) = &shown else { continue };
         match shown.renew() {
-            Ok(()) => (hall.log)("the certificate was read again"),
-            Err(error) => (hall.log)(&format!(
+            Ok(()) => (server.log)("the certificate was read again"),
+            Err(error) => (server.log)(&format!(
                 "the certificate cannot be read again, and the one before stays: {}",
                 chain(&error)
             )),
@@ -182,7 +182,7 @@ async fn renew(hall: Arc<Hall>, shown: Option<Arc<tls::Shown>>) {
 }
 
 struct Door {
-    hall: Arc<Hall>,
+    server: Arc<ServerState>,
     router: Router,
     shown: Option<Arc<tls::Shown>>,
     trusted: Vec<IpAddr>,
@@ -212,7 +212,7 @@ impl Door {
             // Who does not read what is sent is hung up on.
             let _hung_up_later =
                 rustix::net::sockopt::set_tcp_user_timeout(&stream, UNREAD_MAX_MILLISECONDS);
-            let (hall, shown) = (Arc::clone(&self.hall), self.shown.clone());
+            let (server, shown) = (Arc::clone(&self.server), self.shown.clone());
             let is_full = self.places.available_permits() < self.places_few;
             let service = Service {
                 hello: if is_full { HELLO_FULL } else { HELLO_MAX },
@@ -222,7 +222,7 @@ impl Door {
             };
             let watcher = self.graceful.watcher();
             tokio::spawn(async move {
-                let open = &hall.counts.connections;
+                let open = &server.counts.connections;
                 open.fetch_add(1, Ordering::Relaxed);
                 converse(stream, shown, service, watcher).await;
                 open.fetch_sub(1, Ordering::Relaxed);
@@ -335,8 +335,8 @@ impl Service {
 }
 
 /// Says how the server is, at an address for machines of one's own.
-async fn health(hall: &Arc<Hall>, listener: TcpListener) {
-    let router = api::health(Arc::clone(hall));
+async fn health(server: &Arc<ServerState>, listener: TcpListener) {
+    let router = api::health(Arc::clone(server));
     let beside = axum::serve(listener, router);
     let _ended = beside.await;
 }

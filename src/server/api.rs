@@ -13,7 +13,7 @@ use axum::routing::{MethodFilter, get, on, post};
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
-use super::{Call, Hall, login, page, respond, shells};
+use super::{Call, ServerState, login, page, respond, shells};
 use crate::api::{Answer, Method, Outcome, ROOT, ROUTES, RUN_TYPE, Route, TERMINAL_HEADER, status};
 use crate::domain::login::{SessionId, Way};
 use crate::domain::user::User;
@@ -38,7 +38,7 @@ pub(super) struct Caller {
 }
 
 /// All that is answered.
-pub(super) fn router(hall: Arc<Hall>) -> Router {
+pub(super) fn router(server: Arc<ServerState>) -> Router {
     let mut calls = Router::new()
         .route("/logout", post(login::out))
         .route("/browser", post(page::code))
@@ -51,13 +51,13 @@ pub(super) fn router(hall: Arc<Hall>) -> Router {
             Method::Put => MethodFilter::PUT,
             Method::Delete => MethodFilter::DELETE,
         };
-        let answer = move |hall, caller, given, query, request| {
-            call(hall, caller, (route, given, query), request)
+        let answer = move |server, caller, given, query, request| {
+            call(server, caller, (route, given, query), request)
         };
         calls = calls.route(route.path, on(filter, answer));
     }
     let calls = calls.layer(axum::middleware::from_fn_with_state(
-        Arc::clone(&hall),
+        Arc::clone(&server),
         known,
     ));
     let api = Router::new()
@@ -69,21 +69,25 @@ pub(super) fn router(hall: Arc<Hall>) -> Router {
         .merge(calls);
     Router::new()
         .nest(ROOT, api)
-        .merge(page::router(&hall))
+        .merge(page::router(&server))
         .fallback(|uri: Uri| async move { nothing(&uri, 404, "there is nothing here") })
         .method_not_allowed_fallback(|uri: Uri| async move {
             nothing(&uri, 405, "this is not how it is asked for")
         })
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(axum::middleware::from_fn_with_state(
-            Arc::clone(&hall),
+            Arc::clone(&server),
             counted,
         ))
-        .with_state(hall)
+        .with_state(server)
 }
 
 /// Reads a request whole before anything is done with it, in bounded time and size, and counts its answer.
-async fn counted(State(hall): State<Arc<Hall>>, request: Request, next: Next) -> Response<Body> {
+async fn counted(
+    State(server): State<Arc<ServerState>>,
+    request: Request,
+    next: Next,
+) -> Response<Body> {
     let (head, body) = request.into_parts();
     let read = tokio::time::timeout(BODY_MAX, to_bytes(body, BODY_BYTES_MAX)).await;
     let answer = match read {
@@ -91,7 +95,7 @@ async fn counted(State(hall): State<Arc<Hall>>, request: Request, next: Next) ->
         Ok(Err(_)) => respond::refusal(413, "the request is too large", ""),
         Err(_) => respond::refusal(408, "the request did not come in time", ""),
     };
-    hall.counts.answered(answer.status().as_u16());
+    server.counts.answered(answer.status().as_u16());
     answer
 }
 
@@ -126,19 +130,23 @@ fn token(headers: &HeaderMap) -> Option<SecretString> {
 }
 
 /// Lets those go on who have a session.
-async fn known(State(hall): State<Arc<Hall>>, mut request: Request, next: Next) -> Response<Body> {
+async fn known(
+    State(server): State<Arc<ServerState>>,
+    mut request: Request,
+    next: Next,
+) -> Response<Body> {
     let Some(token) = token(request.headers()) else {
         return not_logged_in();
     };
-    let found = hall
-        .with_store(move |hall| hall.desk.find(&hall.app, &token))
+    let found = server
+        .with_store(move |server| server.authenticator.find(&server.app, &token))
         .await;
     let (user, session) = match found {
         // What opens a page opens nothing else.
         Some(Ok(Some((user, session)))) if !session.way.is_page() => (user, session),
         Some(Ok(_)) => return not_logged_in(),
         Some(Err(error)) => {
-            (hall.log)(&format!(
+            (server.log)(&format!(
                 "a session: {}",
                 crate::domain::text::chain(&error)
             ));
@@ -146,7 +154,7 @@ async fn known(State(hall): State<Arc<Hall>>, mut request: Request, next: Next) 
         }
         None => return respond::refusal(500, "this is a fault of kubegrant", "please report it"),
     };
-    if !hall.limits.may_call(session.id.0) {
+    if !server.limits.may_call(session.id.0) {
         return respond::refusal(429, "this session asks too often", "wait a moment");
     }
     request.extensions_mut().insert(Caller {
@@ -164,7 +172,7 @@ type Asked = Result<Query<Vec<(String, String)>>, QueryRejection>;
 
 /// Carries out what a route is about.
 async fn call(
-    State(hall): State<Arc<Hall>>,
+    State(server): State<Arc<ServerState>>,
     Extension(caller): Extension<Caller>,
     (route, given, query): (&'static Route, Given, Asked),
     request: Request,
@@ -218,9 +226,9 @@ async fn call(
     let is_json = call.format == "json";
     let is_plan = call.fields.get("dry_run").is_some_and(|it| *it == true);
     let answered = if route.verb == ["shell"] && !is_plan {
-        hall.begin_shell(call, &caller).await
+        server.begin_shell(call, &caller).await
     } else {
-        hall.run(call).await
+        server.run(call).await
     };
     let Some(answer) = answered else {
         return respond::refusal(503, "too much is going on", "try again in a moment");
@@ -316,9 +324,11 @@ fn said(words: &str) -> Vec<(&'static str, String)> {
 }
 
 /// How the server is, for machines of one's own.
-pub(super) fn health(hall: Arc<Hall>) -> Router {
-    let ready = |State(hall): State<Arc<Hall>>| async move {
-        let looked = hall.with_store(|hall| hall.desk.is_ready(&hall.app)).await;
+pub(super) fn health(server: Arc<ServerState>) -> Router {
+    let ready = |State(server): State<Arc<ServerState>>| async move {
+        let looked = server
+            .with_store(|server| server.authenticator.is_ready(&server.app))
+            .await;
         if looked == Some(true) {
             (StatusCode::OK, "ready\n")
         } else {
@@ -328,10 +338,10 @@ pub(super) fn health(hall: Arc<Hall>) -> Router {
             )
         }
     };
-    let metrics = |State(hall): State<Arc<Hall>>| async move { hall.counts.text() };
+    let metrics = |State(server): State<Arc<ServerState>>| async move { server.counts.text() };
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
-        .with_state(hall)
+        .with_state(server)
 }

@@ -13,7 +13,7 @@ use axum::http::Response;
 
 use super::accept::Peer;
 use super::api::Caller;
-use super::{Hall, respond};
+use super::{ServerState, respond};
 use crate::api::{LoginAnswer, LoginBegin, LoginDone, LoginQuestion};
 use crate::domain::Timestamp;
 use crate::domain::login::Way;
@@ -42,14 +42,14 @@ fn no_key() -> Response<Body> {
     )
 }
 
-fn fault(hall: &Hall, error: &(dyn std::error::Error + 'static)) -> Response<Body> {
-    (hall.log)(&format!("logging in: {}", chain(error)));
+fn fault(server: &ServerState, error: &(dyn std::error::Error + 'static)) -> Response<Body> {
+    (server.log)(&format!("logging in: {}", chain(error)));
     respond::refusal(503, "the store cannot be used", "try again in a moment")
 }
 
 /// Asks a key to prove itself.
 pub(super) async fn begin(
-    State(hall): State<Arc<Hall>>,
+    State(server): State<Arc<ServerState>>,
     Extension(Peer(from)): Extension<Peer>,
     body: Result<Json<LoginBegin>, JsonRejection>,
 ) -> Response<Body> {
@@ -59,10 +59,10 @@ pub(super) async fn begin(
     let Ok(key) = begin.key.parse::<Recipient>() else {
         return no_key();
     };
-    if !hall.limits.may_log_in(from, &key.to_string()) {
+    if !server.limits.may_log_in(from, &key.to_string()) {
         return too_often();
     }
-    let asked = hall.desk.ask(&hall.app, &key);
+    let asked = server.authenticator.ask(&server.app, &key);
     match asked {
         Ok(question) => respond::document(
             200,
@@ -73,13 +73,13 @@ pub(super) async fn begin(
                 text: question.text,
             },
         ),
-        Err(error) => fault(&hall, &error),
+        Err(error) => fault(&server, &error),
     }
 }
 
 /// Begins a session for whoever proved a key.
 pub(super) async fn finish(
-    State(hall): State<Arc<Hall>>,
+    State(server): State<Arc<ServerState>>,
     Extension(Peer(from)): Extension<Peer>,
     body: Result<Json<LoginAnswer>, JsonRejection>,
 ) -> Response<Body> {
@@ -89,33 +89,38 @@ pub(super) async fn finish(
     let Ok(key) = answer.key.parse::<Recipient>() else {
         return no_key();
     };
-    if !hall.limits.may_log_in(from, &key.to_string()) {
+    if !server.limits.may_log_in(from, &key.to_string()) {
         return too_often();
     }
     let until = Timestamp::from_timestamp(answer.until, 0).unwrap_or_default();
-    let begun = hall.with_store(move |hall| {
+    let begun = server.with_store(move |server| {
         let question = (answer.id.as_str(), until);
         let (answered, way) = if answer.signature.is_empty() {
             (Answered::Opened(&answer.answer), Way::Key)
         } else {
             (Answered::Signed(&answer.signature), Way::Signature)
         };
-        if !hall.desk.is_answered(&hall.app, &key, question, &answered) {
+        if !server
+            .authenticator
+            .is_answered(&server.app, &key, question, &answered)
+        {
             return Ok(None);
         }
-        hall.desk.begin(&hall.app, &key, (way, &from.to_string()))
+        server
+            .authenticator
+            .begin(&server.app, &key, (way, &from.to_string()))
     });
     match begun.await {
         Some(Ok(Some(begun))) => {
-            hall.counts.logins.fetch_add(1, Ordering::Relaxed);
+            server.counts.logins.fetch_add(1, Ordering::Relaxed);
             done(&begun)
         }
         Some(Ok(None)) => {
-            hall.counts.refused_logins.fetch_add(1, Ordering::Relaxed);
-            (hall.log)(&format!("a login from {from} was refused"));
+            server.counts.refused_logins.fetch_add(1, Ordering::Relaxed);
+            (server.log)(&format!("a login from {from} was refused"));
             not_let_in()
         }
-        Some(Err(error)) => fault(&hall, &error),
+        Some(Err(error)) => fault(&server, &error),
         None => respond::refusal(500, "this is a fault of kubegrant", "please report it"),
     }
 }
@@ -135,13 +140,17 @@ fn done(begun: &Begun) -> Response<Body> {
 
 /// Ends one's own session.
 pub(super) async fn out(
-    State(hall): State<Arc<Hall>>,
+    State(server): State<Arc<ServerState>>,
     Extension(caller): Extension<Caller>,
 ) -> Response<Body> {
-    let ended = hall.with_store(move |hall| hall.desk.end(&hall.app, &caller.user, caller.session));
+    let ended = server.with_store(move |server| {
+        server
+            .authenticator
+            .end(&server.app, &caller.user, caller.session)
+    });
     match ended.await {
         Some(Ok(())) => respond::document(200, &serde_json::json!({"ended": true})),
-        Some(Err(error)) => fault(&hall, &error),
+        Some(Err(error)) => fault(&server, &error),
         None => respond::refusal(500, "this is a fault of kubegrant", "please report it"),
     }
 }

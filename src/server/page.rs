@@ -26,7 +26,7 @@ use maud::Markup;
 use serde_json::{Map, Value};
 
 use super::api::Caller;
-use super::{Call, Hall, respond};
+use super::{Call, ServerState, respond};
 use crate::api::{Answer, ROUTES, Terminal};
 use crate::secrets::{ExposeSecret, SecretString};
 
@@ -89,7 +89,7 @@ struct Visitor {
 }
 
 /// All pages.
-pub(super) fn router(hall: &Arc<Hall>) -> Router<Arc<Hall>> {
+pub(super) fn router(server: &Arc<ServerState>) -> Router<Arc<ServerState>> {
     let inside = Router::new()
         .route("/", get(clusters::show))
         .route("/clusters/{cluster}", get(cluster::show))
@@ -100,7 +100,7 @@ pub(super) fn router(hall: &Arc<Hall>) -> Router<Arc<Hall>> {
         .route("/do", post(perform))
         .route("/leave", post(enter::leave))
         .layer(axum::middleware::from_fn_with_state(
-            Arc::clone(hall),
+            Arc::clone(server),
             known,
         ));
     let outside = Router::new()
@@ -127,9 +127,10 @@ fn cookie(headers: &HeaderMap) -> Option<SecretString> {
 
 /// Whether a request that changes something comes from a page of ours: a browser says so, and who does not say
 /// is none.
-fn is_from_here(hall: &Hall, headers: &HeaderMap) -> bool {
+fn is_from_here(server: &ServerState, headers: &HeaderMap) -> bool {
     let said = |name: &str| headers.get(name).and_then(|it| it.to_str().ok());
-    let origin = said("origin").is_some_and(|it| it.eq_ignore_ascii_case(hall.desk.origin()));
+    let origin =
+        said("origin").is_some_and(|it| it.eq_ignore_ascii_case(server.authenticator.origin()));
     let site = said("sec-fetch-site").is_none_or(|it| it == "same-origin");
     origin && site
 }
@@ -152,9 +153,13 @@ fn see(place: &str) -> Response<Body> {
 }
 
 /// Lets those go on who are logged in; the others are told how.
-async fn known(State(hall): State<Arc<Hall>>, mut request: Request, next: Next) -> Response<Body> {
+async fn known(
+    State(server): State<Arc<ServerState>>,
+    mut request: Request,
+    next: Next,
+) -> Response<Body> {
     let is_change = !request.method().is_safe();
-    if is_change && !is_from_here(&hall, request.headers()) {
+    if is_change && !is_from_here(&server, request.headers()) {
         return refused(
             403,
             "this did not come from a page of this server",
@@ -164,8 +169,8 @@ async fn known(State(hall): State<Arc<Hall>>, mut request: Request, next: Next) 
     let Some(token) = cookie(request.headers()) else {
         return see("/enter");
     };
-    let form = hall.desk.form_code(token.expose_secret());
-    let found = hall.with_store(move |hall| hall.desk.find(&hall.app, &token));
+    let form = server.authenticator.form_code(token.expose_secret());
+    let found = server.with_store(move |server| server.authenticator.find(&server.app, &token));
     let (user, session) = match found.await {
         Some(Ok(Some((user, session)))) if session.way.is_page() => (user, session),
         Some(Ok(_)) => return see("/enter"),
@@ -173,7 +178,7 @@ async fn known(State(hall): State<Arc<Hall>>, mut request: Request, next: Next) 
             return refused(503, "the store cannot be used", "try again in a moment");
         }
     };
-    if !hall.limits.may_call(session.id.0) {
+    if !server.limits.may_call(session.id.0) {
         return refused(429, "that was too often", "wait a moment");
     }
     request.extensions_mut().insert(Visitor {
@@ -191,18 +196,18 @@ impl Visitor {
     /// Has a command carried out, with these arguments.
     async fn ask(
         &self,
-        hall: &Arc<Hall>,
+        server: &Arc<ServerState>,
         verb: &[&str],
         fields: &[(&str, &str)],
     ) -> Option<Answer> {
         let fields = fields.iter();
         let fields = fields.map(|(name, value)| ((*name).to_owned(), Value::from(*value)));
-        self.call(hall, verb, fields.collect()).await
+        self.call(server, verb, fields.collect()).await
     }
 
     async fn call(
         &self,
-        hall: &Arc<Hall>,
+        server: &Arc<ServerState>,
         verb: &[&str],
         fields: Map<String, Value>,
     ) -> Option<Answer> {
@@ -216,18 +221,18 @@ impl Visitor {
             terminal: Terminal::default(),
             sitting: None,
         };
-        hall.run(call).await
+        server.run(call).await
     }
 
     /// The same, for what only looks: the data, or the page that says why there is none.
     async fn look(
         &self,
-        hall: &Arc<Hall>,
+        server: &Arc<ServerState>,
         verb: &[&str],
         fields: &[(&str, &str)],
     ) -> Result<Value, Response<Body>> {
         let busy = || refused(503, "too much is going on", "try again in a moment");
-        let answer = self.ask(hall, verb, fields).await.ok_or_else(busy)?;
+        let answer = self.ask(server, verb, fields).await.ok_or_else(busy)?;
         if answer.exit == 0 {
             return Ok(serde_json::from_str(&answer.stdout).unwrap_or_default());
         }
@@ -240,14 +245,14 @@ impl Visitor {
     }
 
     /// What was said to them and not yet shown.
-    fn notice(&self, hall: &Hall) -> Option<Notice> {
-        hall.notices.take(self.caller.session.0)
+    fn notice(&self, server: &ServerState) -> Option<Notice> {
+        server.notices.take(self.caller.session.0)
     }
 }
 
 /// Carries out what a form asks for.
 async fn perform(
-    State(hall): State<Arc<Hall>>,
+    State(server): State<Arc<ServerState>>,
     Extension(visitor): Extension<Visitor>,
     form: Result<Form<Vec<(String, String)>>, FormRejection>,
 ) -> Response<Body> {
@@ -308,7 +313,7 @@ async fn perform(
             "go back, and load the page again",
         );
     }
-    let Some(answer) = visitor.call(&hall, &words, fields.clone()).await else {
+    let Some(answer) = visitor.call(&server, &words, fields.clone()).await else {
         return refused(503, "this cannot be done now", "try again in a moment");
     };
     if let Some(question) = answer.question.as_ref().filter(|_| answer.exit == 2) {
@@ -329,7 +334,7 @@ async fn perform(
         exit: answer.exit,
         words: answer.stderr.clone(),
     };
-    hall.notices.put(visitor.caller.session.0, notice);
+    server.notices.put(visitor.caller.session.0, notice);
     see(&back)
 }
 

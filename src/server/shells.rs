@@ -13,7 +13,7 @@ use axum::http::Response;
 use tokio::sync::watch;
 
 use super::api::Caller;
-use super::{Call, Hall, respond};
+use super::{Call, ServerState, respond};
 use crate::api::{Answer, ShellEnded, ShellLives, ShellNamed};
 use crate::domain::text::hex;
 use crate::domain::user::UserId;
@@ -94,7 +94,7 @@ fn none() -> Response<Body> {
     respond::refusal(404, "there is no such shell", "")
 }
 
-impl Hall {
+impl ServerState {
     /// Begins a shell for somebody; the answer is given when it has begun, or when it does not.
     pub(super) async fn begin_shell(
         self: &Arc<Self>,
@@ -121,13 +121,13 @@ impl Hall {
             });
         }
         (self.log)(&format!("{}: shell: begins", call.user));
-        let hall = Arc::clone(self);
+        let server = Arc::clone(self);
         let user = call.user.clone();
         // Not one of the threads that wait for the store: it lives for hours.
         let thread = std::thread::Builder::new().name("shell".to_owned());
         let spawned = thread.spawn(move || {
-            let done = (hall.run)(&hall.host, &call);
-            (hall.log)(&format!("{user}: shell: exit {}", done.exit));
+            let done = (server.run)(&server.host, &call);
+            (server.log)(&format!("{user}: shell: exit {}", done.exit));
             // Whoever asked may have left.
             let _heard_or_not = told.send(Some(Arc::new(done)));
         });
@@ -187,10 +187,10 @@ impl Drop for Asker {
 }
 
 /// Ends a shell that nobody speaks for, and forgets one that ended.
-async fn watch_over(hall: Arc<Hall>, id: String) {
+async fn watch_over(server: Arc<ServerState>, id: String) {
     loop {
         tokio::time::sleep(LOOK).await;
-        let is_known = hall.shells.with(|all| {
+        let is_known = server.shells.with(|all| {
             let Some(shell) = all.get(&id) else {
                 return false;
             };
@@ -213,14 +213,14 @@ async fn watch_over(hall: Arc<Hall>, id: String) {
 
 /// Hears that a shell is still in use; says whether it lives.
 pub(super) async fn here(
-    State(hall): State<Arc<Hall>>,
+    State(server): State<Arc<ServerState>>,
     Extension(caller): Extension<Caller>,
     body: Result<Json<ShellNamed>, JsonRejection>,
 ) -> Response<Body> {
     let Ok(Json(named)) = body else {
         return respond::refusal(400, "this names no shell", "");
     };
-    let lives = hall.shells.with(|all| {
+    let lives = server.shells.with(|all| {
         let shell = all.get_mut(&named.id);
         let shell = shell.filter(|it| it.user == caller.user.id)?;
         shell.heard = Some(Instant::now());
@@ -234,14 +234,14 @@ pub(super) async fn here(
 
 /// Ends a shell, and says how.
 pub(super) async fn end(
-    State(hall): State<Arc<Hall>>,
+    State(server): State<Arc<ServerState>>,
     Extension(caller): Extension<Caller>,
     body: Result<Json<ShellNamed>, JsonRejection>,
 ) -> Response<Body> {
     let Ok(Json(named)) = body else {
         return respond::refusal(400, "this names no shell", "");
     };
-    let found = hall.shells.with(|all| {
+    let found = server.shells.with(|all| {
         let shell = all.get(&named.id);
         let shell = shell.filter(|it| it.user == caller.user.id)?;
         shell.sitting.end();
@@ -254,7 +254,7 @@ pub(super) async fn end(
     let answer = over.ok().and_then(Result::ok).and_then(|it| it.clone());
     match answer {
         Some(answer) => {
-            hall.shells.with(|all| all.remove(&named.id));
+            server.shells.with(|all| all.remove(&named.id));
             let ended = ShellEnded {
                 exit: answer.exit,
                 words: answer.stderr.clone(),

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::{Begun, Desk};
+use super::{Authenticator, Begun};
 use crate::domain::Timestamp;
 use crate::domain::login::Way;
 use crate::domain::name::UserName;
@@ -61,7 +61,7 @@ pub(crate) struct Away {
     pub(crate) asked: Asked,
 }
 
-impl Desk {
+impl Authenticator {
     /// Begins a login at the issuer.
     pub(crate) fn ask_issuer(&self, app: &App, provider: &Provider) -> Away {
         let until = (app.now() + AWAY_MAX).timestamp();

@@ -17,7 +17,7 @@ use crate::domain::text::chain;
 use crate::oidc::{Audience, Error, Expected, Party, issuer};
 use crate::ops::login::{self, Found, Proven};
 use crate::server::accept::Peer;
-use crate::server::{Hall, respond};
+use crate::server::{ServerState, respond};
 
 /// How long to wait between two questions where the issuer does not say (RFC 8628, section 3.2), in seconds.
 const INTERVAL: u64 = 5;
@@ -26,10 +26,10 @@ const INTERVAL_MIN: u64 = 2;
 /// The longest code of a device that is passed on, in bytes.
 const CODE_BYTES_MAX: usize = 4096;
 
-impl Hall {
+impl ServerState {
     /// Whom people log in with.
     pub(in crate::server) async fn provider(self: &Arc<Self>) -> Result<Option<Provider>, ()> {
-        match self.with_store(|hall| login::provider(&hall.app)).await {
+        match self.with_store(|server| login::provider(&server.app)).await {
             Some(Ok(provider)) => Ok(provider),
             Some(Err(error)) => {
                 (self.log)(&format!("logging in: {}", chain(&error)));
@@ -59,15 +59,16 @@ impl Hall {
         wanted: Option<String>,
         (way, from): (Way, std::net::IpAddr),
     ) -> Option<Result<Found, crate::ops::Error>> {
-        let found = self.with_store(move |hall| {
+        let found = self.with_store(move |server| {
             let proven = Proven {
                 issuer: &issuer,
                 claims: &claims,
                 wanted: wanted.as_deref(),
             };
             let how = (way, from.to_string());
-            hall.desk
-                .begin_by_token(&hall.app, &proven, (how.0, &how.1))
+            server
+                .authenticator
+                .begin_by_token(&server.app, &proven, (how.0, &how.1))
         });
         let found = found.await;
         let counted = match &found {
@@ -97,8 +98,8 @@ fn no_provider() -> Response<Body> {
 }
 
 /// What whoever asked an issuer in vain is told.
-fn not_had(hall: &Hall, error: &Error) -> Response<Body> {
-    (hall.log)(&format!("logging in: {error}"));
+fn not_had(server: &ServerState, error: &Error) -> Response<Body> {
+    (server.log)(&format!("logging in: {error}"));
     match error {
         Error::Unreachable { .. } | Error::Garbled { .. } => respond::refusal(
             502,
@@ -111,7 +112,7 @@ fn not_had(hall: &Hall, error: &Error) -> Response<Body> {
 }
 
 fn answered(
-    hall: &Hall,
+    server: &ServerState,
     found: Option<Result<Found, crate::ops::Error>>,
     (nobody, several): (&str, &str),
 ) -> Response<Body> {
@@ -126,26 +127,26 @@ fn answered(
             let what = format!("several log in by this token: {}", names.join(", "));
             respond::refusal(409, &what, several)
         }
-        Some(Err(error)) => fault(hall, &error),
+        Some(Err(error)) => fault(server, &error),
         None => respond::refusal(500, "this is a fault of kubegrant", "please report it"),
     }
 }
 
 /// Begins the login of somebody at a terminal.
 pub(in crate::server) async fn device(
-    State(hall): State<Arc<Hall>>,
+    State(server): State<Arc<ServerState>>,
     Extension(Peer(from)): Extension<Peer>,
 ) -> Response<Body> {
-    if !hall.limits.may_ask_issuer(from) {
+    if !server.limits.may_ask_issuer(from) {
         return too_often();
     }
-    let provider = match hall.provider().await {
+    let provider = match server.provider().await {
         Ok(Some(provider)) => provider,
         Ok(None) => return no_provider(),
         Err(()) => return no_store(),
     };
-    match hall.issuers.device(&hall.party(&provider)).await {
-        Err(error) => not_had(&hall, &error),
+    match server.issuers.device(&server.party(&provider)).await {
+        Err(error) => not_had(&server, &error),
         Ok(device) => respond::document(
             200,
             &DeviceQuestion {
@@ -162,7 +163,7 @@ pub(in crate::server) async fn device(
 
 /// Says whether somebody agreed, and begins their session.
 pub(in crate::server) async fn agreed(
-    State(hall): State<Arc<Hall>>,
+    State(server): State<Arc<ServerState>>,
     Extension(Peer(from)): Extension<Peer>,
     body: Result<Json<DeviceAnswer>, JsonRejection>,
 ) -> Response<Body> {
@@ -172,26 +173,31 @@ pub(in crate::server) async fn agreed(
     if answer.device_code.len() > CODE_BYTES_MAX {
         return respond::refusal(400, "this is no code of a device", "");
     }
-    if !hall.limits.may_ask_issuer(from) || !hall.limits.may_come_with(&answer.device_code) {
+    if !server.limits.may_ask_issuer(from) || !server.limits.may_come_with(&answer.device_code) {
         return too_often();
     }
-    let provider = match hall.provider().await {
+    let provider = match server.provider().await {
         Ok(Some(provider)) => provider,
         Ok(None) => return no_provider(),
         Err(()) => return no_store(),
     };
-    let now = hall.app.now().timestamp();
-    let party = hall.party(&provider);
-    let agreed = hall.issuers.agreed(&party, &answer.device_code, now).await;
+    let now = server.app.now().timestamp();
+    let party = server.party(&provider);
+    let agreed = server
+        .issuers
+        .agreed(&party, &answer.device_code, now)
+        .await;
     match agreed {
         // Not yet (RFC 8628, section 3.5): whoever asks goes on.
         Err(Error::Refused { code, .. }) if is_pending(&code) => respond::refusal(202, &code, ""),
-        Err(error) => not_had(&hall, &error),
+        Err(error) => not_had(&server, &error),
         Ok(claims) => {
             let issuer = provider.issuer;
-            let found = hall.let_in((issuer, claims), None, (Way::Oidc, from)).await;
+            let found = server
+                .let_in((issuer, claims), None, (Way::Oidc, from))
+                .await;
             let other = "let all but one log in otherwise: `kubegrant user set-oidc USER --none`";
-            answered(&hall, found, (&ask_to_be_linked(), other))
+            answered(&server, found, (&ask_to_be_linked(), other))
         }
     }
 }
@@ -208,7 +214,7 @@ pub(in crate::server) fn ask_to_be_linked() -> String {
 
 /// Begins a session for the job that a token is of.
 pub(in crate::server) async fn token(
-    State(hall): State<Arc<Hall>>,
+    State(server): State<Arc<ServerState>>,
     Extension(Peer(from)): Extension<Peer>,
     body: Result<Json<TokenLogin>, JsonRejection>,
 ) -> Response<Body> {
@@ -216,7 +222,7 @@ pub(in crate::server) async fn token(
     let Ok(Json(given)) = body else {
         return no_token();
     };
-    if !hall.limits.may_ask_issuer(from) || !hall.limits.may_come_with(&given.token) {
+    if !server.limits.may_ask_issuer(from) || !server.limits.may_come_with(&given.token) {
         return too_often();
     }
     let named = issuer(&given.token).and_then(|it| it.parse::<IssuerUrl>().ok());
@@ -224,7 +230,7 @@ pub(in crate::server) async fn token(
         return no_token();
     };
     let asked = named.clone();
-    let looked = hall.with_store(move |hall| login::is_issuer_of_jobs(&hall.app, &asked));
+    let looked = server.with_store(move |server| login::is_issuer_of_jobs(&server.app, &asked));
     match looked.await {
         Some(Ok(true)) => {}
         Some(Ok(false)) => {
@@ -235,25 +241,25 @@ pub(in crate::server) async fn token(
                 "an admin adds it: `kubegrant user add NAME --job`",
             );
         }
-        Some(Err(error)) => return fault(&hall, &error),
+        Some(Err(error)) => return fault(&server, &error),
         None => return respond::refusal(500, "this is a fault of kubegrant", "please report it"),
     }
     let expected = Expected {
         issuer: named.as_str(),
-        audience: Audience::Server(hall.desk.origin()),
+        audience: Audience::Server(server.authenticator.origin()),
         nonce: None,
         access_token: None,
-        now: hall.app.now().timestamp(),
+        now: server.app.now().timestamp(),
     };
-    match hall.issuers.verify(&named, &given.token, &expected).await {
-        Err(error) => not_had(&hall, &error),
+    match server.issuers.verify(&named, &given.token, &expected).await {
+        Err(error) => not_had(&server, &error),
         Ok(claims) => {
-            let found = hall
+            let found = server
                 .let_in((named, claims), given.user, (Way::Job, from))
                 .await;
             let nobody =
                 "its claims are not those that were pinned: see `kubegrant user show NAME`";
-            answered(&hall, found, (nobody, "name one with `--user NAME`"))
+            answered(&server, found, (nobody, "name one with `--user NAME`"))
         }
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::clusters::badge;
 use super::frame::{form, or_none, text, time, whole, wide_table};
-use super::{Hall, Named, SAME_END, Visitor, page};
+use super::{Named, SAME_END, ServerState, Visitor, page};
 
 /// What somebody may do on a cluster, as far as the page asks.
 struct Rights {
@@ -38,13 +38,13 @@ impl Rights {
 
 /// Shows a cluster.
 pub(super) async fn show(
-    State(hall): State<Arc<Hall>>,
+    State(server): State<Arc<ServerState>>,
     Extension(visitor): Extension<Visitor>,
     Path(name): Named,
     Query(query): Query<Vec<(String, String)>>,
 ) -> Response<Body> {
-    let notice = visitor.notice(&hall);
-    let cards = cards(&hall, &visitor, &name, &query).await;
+    let notice = visitor.notice(&server);
+    let cards = cards(&server, &visitor, &name, &query).await;
     match cards {
         Ok((cluster, cards)) => {
             let title = format!("Access & Security of {}", text(&cluster, "name"));
@@ -55,13 +55,13 @@ pub(super) async fn show(
 }
 
 async fn cards(
-    hall: &Arc<Hall>,
+    server: &Arc<ServerState>,
     visitor: &Visitor,
     name: &str,
     query: &[(String, String)],
 ) -> Result<(Value, Markup), Response<Body>> {
     let here = [("cluster", name)];
-    let listed = visitor.look(hall, &["cluster", "list"], &[]).await?;
+    let listed = visitor.look(server, &["cluster", "list"], &[]).await?;
     let mut found = listed.as_array().into_iter().flatten();
     let found = found.find(|it| it["name"] == name).cloned();
     let cluster = match found {
@@ -69,29 +69,29 @@ async fn cards(
         // It says so in its own words, and as of one that was never registered.
         None => {
             visitor
-                .look(hall, &["cluster", "show"], &[("name", name)])
+                .look(server, &["cluster", "show"], &[("name", name)])
                 .await?
         }
     };
     let rights = Rights::of(visitor, &cluster);
-    let versions = visitor.look(hall, &["kubeconfig", "show"], &here).await?;
-    let access = visitor.look(hall, &["access", "list"], &here).await?;
+    let versions = visitor.look(server, &["kubeconfig", "show"], &here).await?;
+    let access = visitor.look(server, &["access", "list"], &here).await?;
     let shows_revoked = query.iter().any(|(name, _)| name == "revoked");
     let team = if rights.admin {
         let all = [("cluster", name), ("show_revoked", "true")];
         let asked = if shows_revoked { &all[..] } else { &here[..] };
-        Some(visitor.look(hall, &["team", "list"], asked).await?)
+        Some(visitor.look(server, &["team", "list"], asked).await?)
     } else {
         None
     };
     let ssh = if rights.writes {
-        visitor.ask(hall, &["ssh-key", "show"], &here).await
+        visitor.ask(server, &["ssh-key", "show"], &here).await
     } else {
         None
     };
     let settings = if ssh.as_ref().is_some_and(|answer| answer.exit == 0) {
         let named = [("name", name)];
-        visitor.look(hall, &["cluster", "show"], &named).await?
+        visitor.look(server, &["cluster", "show"], &named).await?
     } else {
         Value::Null
     };

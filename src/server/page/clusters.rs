@@ -9,15 +9,15 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::frame::{or_none, text, time, whole, wide_table};
-use super::{Hall, Visitor, page};
+use super::{ServerState, Visitor, page};
 
 /// Shows them all.
 pub(super) async fn show(
-    State(hall): State<Arc<Hall>>,
+    State(server): State<Arc<ServerState>>,
     Extension(visitor): Extension<Visitor>,
 ) -> Response<Body> {
-    let notice = visitor.notice(&hall);
-    let clusters = match visitor.look(&hall, &["cluster", "list"], &[]).await {
+    let notice = visitor.notice(&server);
+    let clusters = match visitor.look(&server, &["cluster", "list"], &[]).await {
         Ok(clusters) => clusters,
         Err(refused) => return refused,
     };

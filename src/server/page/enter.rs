@@ -11,7 +11,7 @@ use chrono::TimeDelta;
 use maud::html;
 use serde::Deserialize;
 
-use super::{COOKIE, Hall, Visitor, frame, is_from_here, page, refused, see};
+use super::{COOKIE, ServerState, Visitor, frame, is_from_here, page, refused, see};
 use crate::api::PageOpened;
 use crate::domain::Timestamp;
 use crate::domain::login::SessionId;
@@ -48,23 +48,27 @@ impl Codes {
 
 /// Makes a code for whoever asks: it opens the page as them, once, within a minute.
 pub(in crate::server) async fn code(
-    State(hall): State<Arc<Hall>>,
+    State(server): State<Arc<ServerState>>,
     Extension(caller): Extension<Caller>,
 ) -> Response<Body> {
-    let code = hex(&hall.app.random::<32>());
+    let code = hex(&server.app.random::<32>());
     // What is kept opens nothing: somebody who reads the memory of a stopped server must not come in.
-    let kept = hall.desk.form_code(&code);
-    hall.codes.put(kept, caller.session, hall.app.now());
-    let url = format!("{}/enter#{code}", hall.desk.origin());
+    let kept = server.authenticator.form_code(&code);
+    server.codes.put(kept, caller.session, server.app.now());
+    let url = format!("{}/enter#{code}", server.authenticator.origin());
     respond::document(200, &PageOpened { url })
 }
 
 /// How one comes in.
-pub(super) async fn show(State(hall): State<Arc<Hall>>, headers: HeaderMap) -> Response<Body> {
+pub(super) async fn show(
+    State(server): State<Arc<ServerState>>,
+    headers: HeaderMap,
+) -> Response<Body> {
     let before = match super::cookie(&headers) {
         None => None,
         Some(token) => {
-            let found = hall.with_store(move |hall| hall.desk.find(&hall.app, &token));
+            let found =
+                server.with_store(move |server| server.authenticator.find(&server.app, &token));
             found
                 .await
                 .and_then(Result::ok)
@@ -72,7 +76,7 @@ pub(super) async fn show(State(hall): State<Arc<Hall>>, headers: HeaderMap) -> R
                 .map(|(user, _)| user.name)
         }
     };
-    let provider = hall.provider().await.ok().flatten();
+    let provider = server.provider().await.ok().flatten();
     // A link must not make anybody somebody else unasked.
     let keep = before.is_some().then_some("yes");
     let inside = html! {
@@ -109,15 +113,15 @@ pub(super) struct Given {
 
 /// Brings somebody in who has a code.
 pub(super) async fn enter(
-    State(hall): State<Arc<Hall>>,
+    State(server): State<Arc<ServerState>>,
     Extension(Peer(from)): Extension<Peer>,
     headers: HeaderMap,
     form: Result<Form<Given>, FormRejection>,
 ) -> Response<Body> {
-    if !is_from_here(&hall, &headers) {
+    if !is_from_here(&server, &headers) {
         return refused(403, "this did not come from a page of this server", "");
     }
-    if !hall.limits.may_log_in(from, "code") {
+    if !server.limits.may_log_in(from, "code") {
         return refused(429, "that was too often", "wait a minute");
     }
     let void = || {
@@ -130,13 +134,15 @@ pub(super) async fn enter(
     let Ok(Form(given)) = form else {
         return void();
     };
-    let kept = hall.desk.form_code(&given.code);
-    let Some(session) = hall.codes.take(&kept, hall.app.now()) else {
+    let kept = server.authenticator.form_code(&given.code);
+    let Some(session) = server.codes.take(&kept, server.app.now()) else {
         return void();
     };
-    let begun = hall.with_store(move |hall| {
+    let begun = server.with_store(move |server| {
         let from = from.to_string();
-        hall.desk.begin_within(&hall.app, session, &from)
+        server
+            .authenticator
+            .begin_within(&server.app, session, &from)
     });
     match begun.await {
         Some(Ok(Some(begun))) => {
@@ -161,7 +167,7 @@ pub(super) fn give_cookie(answer: &mut Response<Body>, begun: &Begun) {
 
 /// Ends the session of the page.
 pub(super) async fn leave(
-    State(hall): State<Arc<Hall>>,
+    State(server): State<Arc<ServerState>>,
     Extension(visitor): Extension<Visitor>,
     form: Result<Form<Vec<(String, String)>>, FormRejection>,
 ) -> Response<Body> {
@@ -177,7 +183,11 @@ pub(super) async fn leave(
         );
     }
     let caller = visitor.caller;
-    let ended = hall.with_store(move |hall| hall.desk.end(&hall.app, &caller.user, caller.session));
+    let ended = server.with_store(move |server| {
+        server
+            .authenticator
+            .end(&server.app, &caller.user, caller.session)
+    });
     if !matches!(ended.await, Some(Ok(()))) {
         return refused(
             503,

@@ -10,7 +10,7 @@ use maud::html;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Hall, Named, file, frame, is_from_here, page, refused};
+use super::{Named, ServerState, file, frame, is_from_here, page, refused};
 use crate::api::{ROUTES, Terminal};
 use crate::ops::share::Claim;
 use crate::server::Call;
@@ -49,28 +49,30 @@ fn void() -> Response<Body> {
 
 /// Claims it.
 pub(super) async fn claim(
-    State(hall): State<Arc<Hall>>,
+    State(server): State<Arc<ServerState>>,
     Extension(Peer(from)): Extension<Peer>,
     Path(id): Named,
     headers: HeaderMap,
     form: Result<Form<Given>, FormRejection>,
 ) -> Response<Body> {
-    if !is_from_here(&hall, &headers) {
+    if !is_from_here(&server, &headers) {
         return refused(
             403,
             "this did not come from a page of this server",
             "open the link itself",
         );
     }
-    if !hall.limits.may_log_in(from, &id) {
+    if !server.limits.may_log_in(from, &id) {
         return refused(429, "that was too often", "wait a minute");
     }
     let Ok(Form(given)) = form else {
         return void();
     };
-    let claimed = hall.with_store(move |hall| {
+    let claimed = server.with_store(move |server| {
         let link = (id.as_str(), given.secret.as_str());
-        hall.desk.claim(&hall.app, link, &from.to_string())
+        server
+            .authenticator
+            .claim(&server.app, link, &from.to_string())
     });
     let claim = match claimed.await {
         Some(Ok(Some(claim))) => claim,
@@ -80,14 +82,14 @@ pub(super) async fn claim(
         }
     };
     // To its end, also where whoever claimed it has left.
-    let hall = Arc::clone(&hall);
-    let handed = tokio::spawn(async move { hand_over(&hall, claim).await });
+    let server = Arc::clone(&server);
+    let handed = tokio::spawn(async move { hand_over(&server, claim).await });
     handed
         .await
         .unwrap_or_else(|_| refused(500, "this is a fault of kubegrant", "please report it"))
 }
 
-async fn hand_over(hall: &Arc<Hall>, claim: Claim) -> Response<Body> {
+async fn hand_over(server: &Arc<ServerState>, claim: Claim) -> Response<Body> {
     let cluster = claim.cluster.to_string();
     let route = ROUTES
         .iter()
@@ -106,7 +108,7 @@ async fn hand_over(hall: &Arc<Hall>, claim: Claim) -> Response<Body> {
         terminal: Terminal::default(),
         sitting: None,
     };
-    let answer = hall.run(call).await;
+    let answer = server.run(call).await;
     match answer {
         Some(answer) if !answer.file.is_empty() => file(&format!("{cluster}.kubeconfig"), &answer),
         other => {
@@ -114,9 +116,10 @@ async fn hand_over(hall: &Arc<Hall>, claim: Claim) -> Response<Body> {
                 Some(answer) => (answer.exit, answer.stderr.clone()),
                 None => (7, "error: too much is going on".to_owned()),
             };
-            let released = hall.with_store(move |hall| {
-                hall.desk
-                    .release(&hall.app, &claim, "nothing was handed over")
+            let released = server.with_store(move |server| {
+                server
+                    .authenticator
+                    .release(&server.app, &claim, "nothing was handed over")
             });
             let _told = released.await;
             let said = html! {

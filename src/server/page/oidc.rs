@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, Response, header};
 use maud::html;
 use serde::Deserialize;
 
-use super::{Hall, cookie_of, enter, frame, page, refused, see};
+use super::{ServerState, cookie_of, enter, frame, page, refused, see};
 use crate::domain::login::Way;
 use crate::oidc::Error;
 use crate::ops::login::{Away, Found};
@@ -21,8 +21,8 @@ const COOKIE: &str = "__Host-kubegrant-oidc";
 /// Where the issuer sends a browser back to.
 const CALLBACK: &str = "/oidc/callback";
 
-fn not_had(hall: &Hall, error: &Error) -> Response<Body> {
-    (hall.log)(&format!("logging in: {error}"));
+fn not_had(server: &ServerState, error: &Error) -> Response<Body> {
+    (server.log)(&format!("logging in: {error}"));
     match error {
         Error::Refused { .. } | Error::Token(_) => {
             refused(401, &error.to_string(), "begin again at /enter")
@@ -50,7 +50,7 @@ fn is_ours(headers: &HeaderMap) -> bool {
 
 /// Sends a browser to the issuer.
 pub(super) async fn begin(
-    State(hall): State<Arc<Hall>>,
+    State(server): State<Arc<ServerState>>,
     Extension(Peer(from)): Extension<Peer>,
     headers: HeaderMap,
 ) -> Response<Body> {
@@ -58,19 +58,19 @@ pub(super) async fn begin(
     if !is_ours(&headers) {
         return see("/enter");
     }
-    if !hall.limits.may_ask_issuer(from) {
+    if !server.limits.may_ask_issuer(from) {
         return refused(429, "that was too often", "wait a minute");
     }
-    let provider = match hall.provider().await {
+    let provider = match server.provider().await {
         Ok(Some(provider)) => provider,
         Ok(None) => return see("/enter"),
         Err(()) => return no_store(),
     };
-    let Away { kept, asked } = hall.desk.ask_issuer(&hall.app, &provider);
-    let callback = format!("{}{CALLBACK}", hall.desk.origin());
-    let party = hall.party(&provider);
-    match hall.issuers.begin(&party, &callback, &asked).await {
-        Err(error) => not_had(&hall, &error),
+    let Away { kept, asked } = server.authenticator.ask_issuer(&server.app, &provider);
+    let callback = format!("{}{CALLBACK}", server.authenticator.origin());
+    let party = server.party(&provider);
+    match server.issuers.begin(&party, &callback, &asked).await {
+        Err(error) => not_had(&server, &error),
         Ok(place) => {
             let mut answer = see(&place);
             // The way back comes from another site, and must bring it.
@@ -98,7 +98,7 @@ pub(super) struct Brought {
 
 /// Lets somebody in whom the issuer sends back.
 pub(super) async fn finish(
-    State(hall): State<Arc<Hall>>,
+    State(server): State<Arc<ServerState>>,
     Extension(Peer(from)): Extension<Peer>,
     headers: HeaderMap,
     brought: Result<Query<Brought>, QueryRejection>,
@@ -110,26 +110,29 @@ pub(super) async fn finish(
             "begin again at /enter",
         )
     };
-    if !hall.limits.may_ask_issuer(from) {
+    if !server.limits.may_ask_issuer(from) {
         return refused(429, "that was too often", "wait a minute");
     }
     let Ok(Query(brought)) = brought else {
         return void();
     };
-    let Ok(provider) = hall.provider().await else {
+    let Ok(provider) = server.provider().await else {
         return no_store();
     };
     let (Some(provider), Some(kept)) = (provider, cookie_of(&headers, COOKIE)) else {
         return void();
     };
     let came = (kept, brought.state.as_str());
-    let Some(asked) = hall.desk.asked_issuer(&hall.app, came, &provider) else {
+    let Some(asked) = server
+        .authenticator
+        .asked_issuer(&server.app, came, &provider)
+    else {
         return void();
     };
     if let Some(code) = brought.error {
         let code: String = code.chars().take(60).collect();
         let description = None;
-        return not_had(&hall, &Error::Refused { code, description });
+        return not_had(&server, &Error::Refused { code, description });
     }
     let Some(code) = brought.code else {
         return void();
@@ -138,19 +141,19 @@ pub(super) async fn finish(
     if brought.iss.is_some_and(|it| it != provider.issuer.as_str()) {
         return void();
     }
-    let callback = format!("{}{CALLBACK}", hall.desk.origin());
-    let party = hall.party(&provider);
-    let now = hall.app.now().timestamp();
-    let finished = hall
+    let callback = format!("{}{CALLBACK}", server.authenticator.origin());
+    let party = server.party(&provider);
+    let now = server.app.now().timestamp();
+    let finished = server
         .issuers
         .finish(&party, (&code, &callback), &asked, now)
         .await;
     let claims = match finished {
         Ok(claims) => claims,
-        Err(error) => return not_had(&hall, &error),
+        Err(error) => return not_had(&server, &error),
     };
     let issuer = provider.issuer;
-    let found = hall.let_in((issuer, claims), None, (Way::OidcBrowser, from));
+    let found = server.let_in((issuer, claims), None, (Way::OidcBrowser, from));
     match found.await {
         Some(Ok(Found::One(begun))) => {
             let user = begun.user.name.to_string();

@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::frame::{form, or_none, text, time, whole, wide_table};
-use super::{Hall, Named, Visitor, page};
+use super::{Named, ServerState, Visitor, page};
 
 fn rows(of: &Value) -> impl Iterator<Item = &Value> {
     of.as_array().into_iter().flatten()
@@ -17,13 +17,13 @@ fn rows(of: &Value) -> impl Iterator<Item = &Value> {
 
 /// The roles that are bound on a cluster.
 pub(super) async fn roles(
-    State(hall): State<Arc<Hall>>,
+    State(server): State<Arc<ServerState>>,
     Extension(visitor): Extension<Visitor>,
     Path(name): Named,
 ) -> Response<Body> {
-    let notice = visitor.notice(&hall);
+    let notice = visitor.notice(&server);
     let bound = visitor
-        .look(&hall, &["rbac", "list"], &[("cluster", &name)])
+        .look(&server, &["rbac", "list"], &[("cluster", &name)])
         .await;
     let bound = match bound {
         Ok(bound) => bound,
@@ -75,10 +75,10 @@ pub(super) async fn roles(
 
 /// My projects.
 pub(super) async fn projects(
-    State(hall): State<Arc<Hall>>,
+    State(server): State<Arc<ServerState>>,
     Extension(visitor): Extension<Visitor>,
 ) -> Response<Body> {
-    let projects = match visitor.look(&hall, &["project", "list"], &[]).await {
+    let projects = match visitor.look(&server, &["project", "list"], &[]).await {
         Ok(projects) => projects,
         Err(refused) => return refused,
     };
@@ -94,12 +94,12 @@ pub(super) async fn projects(
 
 /// A project: its members, its clusters, and who must download again.
 pub(super) async fn project(
-    State(hall): State<Arc<Hall>>,
+    State(server): State<Arc<ServerState>>,
     Extension(visitor): Extension<Visitor>,
     Path(name): Named,
 ) -> Response<Body> {
     let project = match visitor
-        .look(&hall, &["project", "show"], &[("name", &name)])
+        .look(&server, &["project", "show"], &[("name", &name)])
         .await
     {
         Ok(project) => project,
@@ -148,11 +148,11 @@ pub(super) async fn project(
 
 /// What happened last.
 pub(super) async fn audit(
-    State(hall): State<Arc<Hall>>,
+    State(server): State<Arc<ServerState>>,
     Extension(visitor): Extension<Visitor>,
 ) -> Response<Body> {
     let events = match visitor
-        .look(&hall, &["audit", "list"], &[("limit", "200")])
+        .look(&server, &["audit", "list"], &[("limit", "200")])
         .await
     {
         Ok(events) => events,
