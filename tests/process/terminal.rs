@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::glue::has;
@@ -19,6 +20,8 @@ struct Screen {
     child: Child,
     keys: ChildStdin,
     shown: Arc<Mutex<Vec<u8>>>,
+    /// Puts what comes on the screen; over when nothing more can come.
+    reader: JoinHandle<()>,
 }
 
 /// How a command line ended at a terminal.
@@ -54,7 +57,7 @@ impl Screen {
         let mut screen = child.stdout.take().expect("it is piped");
         let shown = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&shown);
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             let mut bytes = [0; 4096];
             while let Ok(count @ 1..) = screen.read(&mut bytes) {
                 kept.lock()
@@ -62,7 +65,12 @@ impl Screen {
                     .extend_from_slice(&bytes[..count]);
             }
         });
-        Self { child, keys, shown }
+        Self {
+            child,
+            keys,
+            shown,
+            reader,
+        }
     }
 
     fn text(&self) -> String {
@@ -114,6 +122,7 @@ impl Screen {
         }
         drop(self.keys);
         self.child.wait().expect("it ends");
+        self.reader.join().expect("the screen is read to its end");
         let shown = String::from_utf8_lossy(&self.shown.lock().expect("a screen")).into_owned();
         let read = |name| home.read(name).expect("the shell wrote it");
         let cursor = |code| shown.rfind(code);
