@@ -73,7 +73,7 @@ fn policy_of_every_action(bencher: Bencher<'_, '_>) {
 
 /// Where write reaches, on a cluster of 500 namespaces with a controller in each.
 #[divan::bench]
-fn held_back_of_500_namespaces(bencher: Bencher<'_, '_>) {
+fn excluded_among_500_namespaces(bencher: Bencher<'_, '_>) {
     let own = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     let rule = |resource: &str, verb: &str| Rule {
         groups: own(&[""]),

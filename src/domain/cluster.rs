@@ -45,7 +45,7 @@ impl fmt::Display for State {
 /// How far `write` reaches on a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum WriteScope {
-    /// `view` everywhere and `edit` in every namespace that is not held back.
+    /// `view` everywhere and `edit` in every namespace that is not excluded.
     Namespaces,
     /// Kubernetes' plain cluster-wide `edit`: its holder can escalate to cluster-admin.
     Cluster,
@@ -288,7 +288,7 @@ pub(crate) struct Cluster {
     /// How far `write` reaches.
     pub(crate) write_scope: WriteScope,
     /// Namespaces the operator holds back from `write`.
-    pub(crate) held_back: BTreeSet<String>,
+    pub(crate) excluded: BTreeSet<String>,
     /// Namespaces that `write` reaches on purpose, though it should not.
     pub(crate) included: BTreeSet<String>,
     /// What `write` carries of the resources that others aggregated into `edit`, on purpose.

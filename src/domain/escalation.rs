@@ -140,7 +140,7 @@ pub(crate) fn judge(
         } else if Home::of(namespace).is_some() {
             "kubegrant's own namespace"
         } else if by_operator.contains(namespace) {
-            "held back by the operator"
+            "excluded by the operator"
         } else {
             continue;
         };
@@ -289,7 +289,7 @@ impl Escalation {
         let there = match self.excluded.get(namespace) {
             None => format!("in namespace '{namespace}'"),
             Some(because) => {
-                format!("in namespace '{namespace}', which is held back from write ({because})")
+                format!("in namespace '{namespace}', which is excluded from write ({because})")
             }
         };
         if is_cluster_admin(&bound.role) && self.excluded.contains_key(namespace) {

@@ -20,7 +20,7 @@ pub(crate) enum Setting {
     /// How far write reaches.
     WriteScope(WriteScope),
     /// Namespaces that the operator holds back from write.
-    HeldBack(BTreeSet<String>),
+    Excluded(BTreeSet<String>),
     /// Namespaces that write reaches on purpose, though it should not.
     Included(BTreeSet<String>),
     /// What write carries of the resources that others aggregated into `edit`.
@@ -46,7 +46,7 @@ impl Setting {
                 Self::Labels(of.labels.clone()),
                 Self::Public(of.public.clone()),
                 Self::WriteScope(of.write_scope),
-                Self::HeldBack(of.held_back.clone()),
+                Self::Excluded(of.excluded.clone()),
                 Self::Included(of.included.clone()),
                 Self::WriteAllow(of.write_allow.clone()),
                 Self::ScanEvery(of.scan_every),
@@ -68,7 +68,7 @@ impl Setting {
             Self::Labels(labels) => cluster.labels = labels,
             Self::Public(public) => cluster.public = public,
             Self::WriteScope(scope) => cluster.write_scope = scope,
-            Self::HeldBack(namespaces) => cluster.held_back = namespaces,
+            Self::Excluded(namespaces) => cluster.excluded = namespaces,
             Self::Included(namespaces) => cluster.included = namespaces,
             Self::WriteAllow(allowed) => cluster.write_allow = allowed,
             Self::ScanEvery(every) => cluster.scan_every = every,
@@ -88,7 +88,7 @@ impl Setting {
             Self::Description(_)
             | Self::Labels(_)
             | Self::Public(_)
-            | Self::HeldBack(_)
+            | Self::Excluded(_)
             | Self::ScanEvery(_)
             | Self::SelfService(_)
             | Self::Project(_)
@@ -100,7 +100,7 @@ impl Setting {
     /// Whether it changes where write reaches, or what it carries.
     pub(crate) fn moves_write(&self) -> bool {
         match self {
-            Self::WriteScope(_) | Self::HeldBack(_) | Self::Included(_) | Self::WriteAllow(_) => {
+            Self::WriteScope(_) | Self::Excluded(_) | Self::Included(_) | Self::WriteAllow(_) => {
                 true
             }
             Self::Description(_)
@@ -127,7 +127,7 @@ impl Setting {
             Self::Labels(_) => "set-labels",
             Self::Public(_) => "set-public-server",
             Self::WriteScope(_) => "set-write-scope",
-            Self::HeldBack(_) => "set-held-back",
+            Self::Excluded(_) => "set-excluded",
             Self::Included(_) => "set-included",
             Self::WriteAllow(_) => "set-write-allow",
             Self::ScanEvery(_) => "set-scan-every",
@@ -150,7 +150,7 @@ impl Setting {
             }
             Self::Public(public) => public.as_ref().map(|it| it.server.clone()),
             Self::WriteScope(scope) => Some(scope.as_str().to_owned()),
-            Self::HeldBack(all) | Self::Included(all) => {
+            Self::Excluded(all) | Self::Included(all) => {
                 join(all.iter().map(String::as_str).collect())
             }
             Self::WriteAllow(all) => {
@@ -179,7 +179,7 @@ impl Setting {
                 format!("files carry {value}{name}")
             }
             Self::WriteScope(_) => format!("write scope: {value}"),
-            Self::HeldBack(_) => format!("held back from write: {value}"),
+            Self::Excluded(_) => format!("excluded from write: {value}"),
             Self::Included(_) => format!("included in write: {value}"),
             Self::WriteAllow(_) => format!("allowed to write: {value}"),
             Self::ScanEvery(_) => format!("what write rests upon is looked at every {value}"),

@@ -115,7 +115,7 @@ pub(super) fn kind(obstacle: &Obstacle) -> (Kind, String) {
         | O::ManagerCannotRenew(_)
         | O::ManagerCannotBind { .. }
         | O::NoKeyToSealTo { .. }
-        | O::HeldBack { .. }
+        | O::Excluded { .. }
         | O::NotExcluded { .. } => return (Kind::State, with_names(obstacle)),
         O::NotAServer(_)
         | O::OpensManager(_)
@@ -158,7 +158,7 @@ fn with_names(obstacle: &Obstacle) -> String {
             };
             format!("run `kubegrant user set-key {user} --key FILE`{plain}")
         }
-        O::HeldBack { namespace, cluster } => {
+        O::Excluded { namespace, cluster } => {
             format!("run `kubegrant cluster set {cluster} --release {namespace}` first")
         }
         O::NotExcluded { cluster, .. } => {

@@ -16,11 +16,11 @@ use zeroize::{ZeroizeOnDrop, Zeroizing};
 use super::import::{ExecPlugin, Imported, OperatorCredential, yaml_document};
 use crate::domain::text::clean;
 
-mod heard;
+mod stderr;
 #[cfg(test)]
 mod tests;
 
-use heard::Heard;
+use stderr::Stderr;
 
 /// How long what is left on the error stream is waited for, once the command has ended.
 const REST_MAX: Duration = Duration::from_millis(200);
@@ -112,7 +112,7 @@ pub(crate) async fn run_exec(
     };
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let mut printed = Zeroizing::new(Vec::new());
-    let mut heard = Heard::new(&plugin.command, run.say);
+    let mut written = Stderr::new(&plugin.command, run.say);
     let running = async {
         let reading = async {
             if let Some(stdout) = stdout {
@@ -127,17 +127,17 @@ pub(crate) async fn run_exec(
     };
     // What it started and left behind, such as a browser, may keep the error stream open.
     let ended = {
-        let listening = heard.listen(stderr);
-        tokio::pin!(listening, running);
+        let reading_on = written.read(stderr);
+        tokio::pin!(reading_on, running);
         let limited = tokio::time::timeout(run.limit, async {
             tokio::select! {
                 ended = &mut running => (ended, false),
-                () = &mut listening => (running.await, true),
+                () = &mut reading_on => (running.await, true),
             }
         });
         let ended = limited.await;
         if let Ok((_, false)) = &ended {
-            tokio::time::timeout(REST_MAX, listening).await.ok();
+            tokio::time::timeout(REST_MAX, reading_on).await.ok();
         }
         ended
     };
@@ -156,7 +156,7 @@ pub(crate) async fn run_exec(
     }
     group.leave();
     if !status.success() {
-        let complaint = match clean(&heard.complaint()) {
+        let complaint = match clean(&written.beginning()) {
             silent if silent.is_empty() => "it said nothing".to_owned(),
             text => text,
         };

@@ -185,7 +185,7 @@ mod tests {
     async fn a_proxy_is_asked_unless_the_server_is_excepted() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let place = listener.local_addr().expect("its address");
-        let heard = std::thread::spawn(move || {
+        let answering = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().expect("somebody asks");
             let mut line = String::new();
             BufReader::new(&stream)
@@ -209,10 +209,10 @@ mod tests {
         // That name leads nowhere: nobody is asked.
         let refused = ask(&client, get("https://kg.inside.invalid/"), BOUNDS).await;
         assert!(matches!(refused, Err(AskError::Unreachable(_))));
-        assert!(!heard.is_finished());
+        assert!(!answering.is_finished());
         let refused = ask(&client, get("https://kg.outside.invalid/"), BOUNDS).await;
         assert!(matches!(refused, Err(AskError::Unreachable(_))));
-        let line = heard.join().expect("a proxy");
+        let line = answering.join().expect("a proxy");
         assert_eq!(line.trim(), "CONNECT kg.outside.invalid:443 HTTP/1.1");
     }
 

@@ -447,7 +447,7 @@ mod tests {
                 "{rule:?}"
             );
         }
-        // It can give cluster-admin, which is why its namespace is held back from write.
+        // It can give cluster-admin, which is why its namespace is excluded from write.
         assert!(
             objects::rules(Some(cluster_rules(&id)))
                 .iter()

@@ -63,8 +63,8 @@ static NO_NAMESPACES: BTreeSet<String> = BTreeSet::new();
 static NOTHING_ALLOWED: BTreeSet<Allowed> = BTreeSet::new();
 
 impl Look<'_> {
-    fn held_back(&self) -> &BTreeSet<String> {
-        self.cluster.map_or(&NO_NAMESPACES, |it| &it.held_back)
+    fn excluded(&self) -> &BTreeSet<String> {
+        self.cluster.map_or(&NO_NAMESPACES, |it| &it.excluded)
     }
 
     fn included(&self) -> &BTreeSet<String> {
@@ -98,7 +98,7 @@ pub(crate) struct Seen {
     pub(crate) escalation: Escalation,
     /// The namespaces of the cluster that write must not reach, with the reason; empty unless
     /// `with_write`.
-    pub(crate) held_back: BTreeMap<String, String>,
+    pub(crate) excluded: BTreeMap<String, String>,
     /// Namespaces that write reaches on purpose, with the reason why it should not.
     pub(crate) included: BTreeMap<String, String>,
     /// What the levels leave out of `view` and `edit`; `view` alone unless `with_write`.
@@ -135,7 +135,7 @@ impl Seen {
         for namespace in every {
             let why = self.escalation.excluded().get(namespace);
             let is_included = look.included().contains(namespace)
-                && !look.held_back().contains(namespace)
+                && !look.excluded().contains(namespace)
                 && !escalation::is_never_included(namespace);
             if active.contains(namespace) && (why.is_none() || is_included) {
                 self.observed.write_reaches.insert(namespace.clone());
@@ -144,7 +144,7 @@ impl Seen {
                 let list = if is_included {
                     &mut self.included
                 } else {
-                    &mut self.held_back
+                    &mut self.excluded
                 };
                 list.insert(namespace.clone(), why.clone());
             }
@@ -293,7 +293,7 @@ impl Connection {
             every.extend(namespaces.terminating);
             all.extend_from_slice(unread.at_worst());
             kept::assume_roles(&mut roles, &unread_roles, &all);
-            let (out, allowed) = (look.held_back(), look.write_allow());
+            let (out, allowed) = (look.excluded(), look.write_allow());
             seen.escalation = escalation::judge(&every, out, allowed, &all, &roles);
             for (namespace, words) in unread.description() {
                 if let Some(namespace) = namespace {

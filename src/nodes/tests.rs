@@ -22,19 +22,19 @@ const HANG: Duration = Duration::from_mins(5);
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 
 /// The client's side of a test: an `ssh`, and folders of its own.
-struct Desk {
+struct Client {
     ssh: Ssh,
     folder: tempfile::TempDir,
 }
 
-impl Desk {
+impl Client {
     fn new(nodes: &Nodes) -> Self {
         Self::reaching(nodes, Reach::default())
     }
 
     fn reaching(nodes: &Nodes, reach: Reach) -> Self {
         let folder = tempfile::Builder::new()
-            .prefix("desk-")
+            .prefix("client-")
             .tempdir()
             .expect("a folder");
         let env = env(&nodes.path(), folder.path());

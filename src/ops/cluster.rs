@@ -122,8 +122,8 @@ pub(crate) struct Shown {
 pub(crate) struct Reach {
     /// Namespaces that it reaches.
     pub(crate) reaches: BTreeSet<String>,
-    /// Namespaces held back, and why.
-    pub(crate) held_back: BTreeMap<String, String>,
+    /// Namespaces excluded, and why.
+    pub(crate) excluded: BTreeMap<String, String>,
     /// Namespaces that it reaches on purpose, and why it should not.
     pub(crate) included: BTreeMap<String, String>,
     /// What the levels leave out of the cluster's `view` and `edit`.
@@ -182,7 +182,7 @@ impl From<Seen> for Reach {
     fn from(seen: Seen) -> Self {
         Self {
             reaches: seen.observed.write_reaches,
-            held_back: seen.held_back,
+            excluded: seen.excluded,
             included: seen.included,
             left_out: seen.left_out,
         }

@@ -161,8 +161,8 @@ pub(crate) enum Obstacle {
     #[error("namespace '{0}' cannot be included: who writes there has the cluster")]
     NeverIncluded(String),
     /// A namespace that the operator holds back.
-    #[error("namespace '{namespace}' is held back by the operator")]
-    HeldBack {
+    #[error("namespace '{namespace}' is excluded by the operator")]
+    Excluded {
         /// Which.
         namespace: String,
         /// On which cluster.

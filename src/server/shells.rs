@@ -44,7 +44,7 @@ struct Shell {
     sitting: Sitting,
     answer: watch::Receiver<Option<Arc<Answer>>>,
     /// When somebody spoke for it last; nothing before it has begun, as nobody knows of it.
-    heard: Option<Instant>,
+    asked_for_at: Option<Instant>,
 }
 
 impl Shell {
@@ -108,7 +108,7 @@ impl ServerState {
             user: caller.user.id,
             sitting: sitting.clone(),
             answer: answer.clone(),
-            heard: None,
+            asked_for_at: None,
         };
         if !self.shells.take(&id, shell) {
             return Some(Answer {
@@ -146,7 +146,7 @@ impl ServerState {
             said = sitting.begun() => {
                 self.shells.with(|all| {
                     if let Some(shell) = all.get_mut(&id) {
-                        shell.heard = Some(Instant::now());
+                        shell.asked_for_at = Some(Instant::now());
                     }
                 });
                 asker.0 = None;
@@ -194,8 +194,11 @@ async fn watch_over(server: Arc<ServerState>, id: String) {
             let Some(shell) = all.get(&id) else {
                 return false;
             };
-            let silence = shell.heard.map(|at| at.elapsed()).unwrap_or_default();
-            let is_nobodys = shell.heard.is_none();
+            let silence = shell
+                .asked_for_at
+                .map(|at| at.elapsed())
+                .unwrap_or_default();
+            let is_nobodys = shell.asked_for_at.is_none();
             if !shell.lives() && (is_nobodys || silence > KEPT) {
                 all.remove(&id);
                 return false;
@@ -223,7 +226,7 @@ pub(super) async fn here(
     let lives = server.shells.with(|all| {
         let shell = all.get_mut(&named.id);
         let shell = shell.filter(|it| it.user == caller.user.id)?;
-        shell.heard = Some(Instant::now());
+        shell.asked_for_at = Some(Instant::now());
         Some(shell.lives())
     });
     match lives {

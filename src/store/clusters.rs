@@ -58,7 +58,7 @@ fn cluster(row: &Row<'_>) -> rusqlite::Result<Cluster> {
         manager_generation: row.get(15)?,
         manager_expires_at: time_option(row, 16)?,
         write_scope: row.get(17)?,
-        held_back: json(row, 18)?,
+        excluded: json(row, 18)?,
         created_at: time(row, 19)?,
         reached_at: time_option(row, 20)?,
         deleting_at: time_option(row, 21)?,
@@ -224,7 +224,7 @@ pub(crate) struct NewCluster<'a> {
     /// Where write reaches.
     pub(crate) write_scope: WriteScope,
     /// Namespaces that write does not reach.
-    pub(crate) held_back: &'a BTreeSet<String>,
+    pub(crate) excluded: &'a BTreeSet<String>,
     /// When it was registered, and reached.
     pub(crate) created_at: Timestamp,
 }
@@ -268,7 +268,7 @@ fn insert_row(tx: &WriteTxn<'_>, new: &NewCluster<'_>) -> Result<ClusterId> {
             ":kind": new.manager_kind,
             ":expires_at": new.manager_expires_at.map(Time),
             ":scope": new.write_scope,
-            ":held_back": Json(new.held_back),
+            ":held_back": Json(new.excluded),
             ":created_at": Time(new.created_at),
             ":project": new.project,
         },
@@ -319,7 +319,7 @@ fn update_settings(tx: &WriteTxn<'_>, cluster: &Cluster) -> Result<()> {
             ":description": cluster.description,
             ":labels": together(&cluster.labels, &cluster.marks),
             ":scope": cluster.write_scope,
-            ":held_back": Json(&cluster.held_back),
+            ":held_back": Json(&cluster.excluded),
             ":project": cluster.project,
             ":included": Json(&cluster.included),
             ":write_allow": lines(&cluster.write_allow),

@@ -79,7 +79,7 @@ fn add_cluster(tx: &WriteTxn<'_>, owner: crate::domain::user::UserId) -> Result<
         manager_kind: crate::domain::cluster::ManagerKind::Token,
         manager_expires_at: None,
         write_scope: crate::domain::cluster::WriteScope::Namespaces,
-        held_back: &["a".to_owned()].into(),
+        excluded: &["a".to_owned()].into(),
         created_at: at(5),
     };
     let sealed = Sealed::new(vec![1]);

@@ -251,7 +251,7 @@ fn a_restore_shows_what_it_undoes() {
         .success();
     kg.run("project remove-member bob --project shop --yes")
         .success();
-    kg.run("cluster set prod --hold-back tools").success();
+    kg.run("cluster set prod --exclude tools").success();
     kg.run("cluster rotate-manager prod").success();
     kg.run("cluster protect prod").success();
     kg.run("user add zoe --role admin").success();

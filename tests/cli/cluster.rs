@@ -38,7 +38,7 @@ fn show_says_where_write_reaches_and_why_not_elsewhere() {
     Credentials:   0
     Pending:       0
     Write:         edit in default,shop
-    Held back:     kube-node-lease: a system namespace
+    Excluded:      kube-node-lease: a system namespace
                    kube-public: a system namespace
                    kube-system: a system namespace
                    kubegrant: kubegrant's own namespace
@@ -70,8 +70,8 @@ fn a_developer_sees_less_and_asks_the_cluster_nothing() {
     Issuer:        kubegrant-issuer-8d91efc5 (login: token, ends 2036-11-19T10:00:00Z)
     Credentials:   -
     Pending:       -
-    Write:         edit where it is not held back
-    Held back:     others: not known
+    Write:         edit where it is not excluded
+    Excluded:      others: not known
     Registered:    2026-11-22T10:00:00Z
     Reached:       2026-11-22T10:00:00Z
     [exit 0]
@@ -87,7 +87,7 @@ fn show_works_while_the_cluster_is_away() {
 }
 
 #[test]
-fn a_namespace_with_a_powerful_account_is_held_back() {
+fn a_namespace_with_a_powerful_account_is_excluded() {
     let mut kg = Home::new();
     namespace(&kg, "ops");
     kg.sandbox
@@ -102,23 +102,23 @@ fn a_namespace_with_a_powerful_account_is_held_back() {
         }))
         .expect("stored");
     let shown = kg.run("cluster show prod -o json").json();
-    insta::assert_snapshot!(shown["write"]["held_back"]["ops"], @r#""account 'deployer' has ClusterRole 'cluster-admin' cluster-wide (cluster-admin)""#);
+    insta::assert_snapshot!(shown["write"]["excluded"]["ops"], @r#""account 'deployer' has ClusterRole 'cluster-admin' cluster-wide (cluster-admin)""#);
     let file = kg.grant_and_download("bob", "write");
     let path = "/api/v1/namespaces/ops/configmaps";
     assert_eq!(call(&file, "POST", path, Some(&map())), 403);
 }
 
 #[test]
-fn a_namespace_may_be_held_back_and_released() {
+fn a_namespace_may_be_excluded_and_included_again() {
     let mut kg = Home::new();
     let file = kg.grant_and_download("bob", "write");
-    insta::assert_snapshot!(kg.run("cluster set prod --hold-back default"), @r"
+    insta::assert_snapshot!(kg.run("cluster set prod --exclude default"), @r"
         Name:          prod
         Description:   <none>
         Labels:        <none>
         Project:       <none>
         Write scope:   namespaces
-        Held back:     default
+        Excluded:      default
         Included:      <none>
         Allowed:       <none>
         ----- stderr -----
@@ -127,12 +127,13 @@ fn a_namespace_may_be_held_back_and_released() {
     ");
     assert_eq!(call(&file, "POST", CONFIG_MAPS, Some(&map())), 403);
     assert_eq!(get(&file, PODS), 200, "write still reads everywhere");
-    kg.run("cluster set prod --release default").success();
+    kg.run("cluster set prod --remove-exclude default")
+        .success();
     assert_eq!(call(&file, "POST", CONFIG_MAPS, Some(&map())), 201);
 }
 
 #[test]
-fn what_is_held_back_is_pending_while_write_still_reaches_it() {
+fn what_is_excluded_is_pending_while_write_still_reaches_it() {
     let mut kg = Home::new();
     let file = kg.grant_and_download("bob", "write");
     let at_the_list = |method: &str| Match {
@@ -150,7 +151,7 @@ fn what_is_held_back_is_pending_while_write_still_reaches_it() {
                 },
             });
         }
-        kg.run("cluster set prod --hold-back default")
+        kg.run("cluster set prod --exclude default")
             .exit(6)
             .says("the change of where write reaches is pending");
         let writes = |name: &str| {
@@ -164,7 +165,8 @@ fn what_is_held_back_is_pending_while_write_still_reaches_it() {
         kg.sandbox.clear_faults();
         kg.run("reconcile").success();
         assert_eq!(writes("never"), 403);
-        kg.run("cluster set prod --release default").success();
+        kg.run("cluster set prod --remove-exclude default")
+            .success();
     }
 }
 
@@ -178,7 +180,7 @@ fn setting_what_is_so_already_changes_nothing() {
         Labels:        env=prod
         Project:       <none>
         Write scope:   namespaces
-        Held back:     <none>
+        Excluded:      <none>
         Included:      <none>
         Allowed:       <none>
         ----- stderr -----
@@ -191,7 +193,7 @@ fn setting_what_is_so_already_changes_nothing() {
         Labels:        env=prod
         Project:       <none>
         Write scope:   namespaces
-        Held back:     <none>
+        Excluded:      <none>
         Included:      <none>
         Allowed:       <none>
         ----- stderr -----
@@ -208,7 +210,7 @@ fn a_writer_changes_labels_and_not_where_write_reaches() {
     kg.run("access grant bob -c prod -l read").success();
     kg.run_as("alice", "cluster set prod --label team=a")
         .success();
-    kg.run_as("alice", "cluster set prod --hold-back default")
+    kg.run_as("alice", "cluster set prod --exclude default")
         .exit(4);
     kg.run_as("bob", "cluster set prod --label team=b").exit(4);
 }
@@ -224,7 +226,7 @@ fn write_for_the_whole_cluster_warns_each_time_and_moves_the_live_accounts() {
         Labels:        <none>
         Project:       <none>
         Write scope:   cluster
-        Held back:     <none>
+        Excluded:      <none>
         Included:      <none>
         Allowed:       <none>
         ----- stderr -----
@@ -265,11 +267,11 @@ fn a_check_of_a_healthy_cluster_changes_nothing() {
     tokens      not looked   elsewhere: who may list Secrets may read them, so the manager may not
     roles       ok           none that is bound is gone or escalates
     write       reaches      default
-    write       held back    kube-node-lease: a system namespace
-    write       held back    kube-public: a system namespace
-    write       held back    kube-system: a system namespace
-    write       held back    kubegrant: kubegrant's own namespace
-    write       held back    kubegrant-users: kubegrant's own namespace
+    write       excluded     kube-node-lease: a system namespace
+    write       excluded     kube-public: a system namespace
+    write       excluded     kube-system: a system namespace
+    write       excluded     kubegrant: kubegrant's own namespace
+    write       excluded     kubegrant-users: kubegrant's own namespace
     [exit 0]
     ");
     assert!(!kg.was_changed());
@@ -461,17 +463,17 @@ fn a_reach_of_write_that_is_not_yet_there_is_owed_until_it_is() {
     });
     assert_eq!(call(&file, "POST", maps, Some(&map)), 201);
     kg.sandbox.stop();
-    kg.run("cluster set prod --hold-back default").exit(6);
+    kg.run("cluster set prod --exclude default").exit(6);
     let status = kg.run("status").exit(6).to_string();
     assert!(status.contains("where write reaches"), "{status}");
-    kg.run("cluster set prod --hold-back default").exit(6);
+    kg.run("cluster set prod --exclude default").exit(6);
     kg.sandbox.restart().expect("it comes back");
     assert_eq!(
         call(&file, "POST", maps, Some(&map)),
         201,
         "not yet true, and not said to be"
     );
-    kg.run("cluster set prod --hold-back default").success();
+    kg.run("cluster set prod --exclude default").success();
     assert_eq!(call(&file, "POST", maps, Some(&map)), 403);
     kg.run("status").success();
 }
@@ -491,7 +493,7 @@ fn the_plain_edit_is_warned_of_every_time() {
     checked
         .says("everywhere")
         .says(warning)
-        .never_says("held back");
+        .never_says("excluded");
     kg.run("access grant bob -c prod -l read")
         .success()
         .never_says(warning);

@@ -5,7 +5,7 @@ use crate::home::Home;
 /// Commands that a reader of `prod` may not give, with the event that tells of it.
 const FOR_A_READER: &[(&str, &str)] = &[
     ("cluster set prod --label a=b", "cluster set"),
-    ("cluster set prod --hold-back default", "cluster set"),
+    ("cluster set prod --exclude default", "cluster set"),
     ("cluster set prod --no-project", "cluster set"),
     ("cluster check prod", "cluster check"),
     (

@@ -56,7 +56,7 @@ fn a_dry_run_touches_nothing() {
         "user disable alice",
         &format!("user set-key alice --key {key}"),
         "cluster add other --kubeconfig other.conf",
-        "cluster set prod --label a=b --hold-back default",
+        "cluster set prod --label a=b --exclude default",
         "cluster relink prod --kubeconfig admin.conf --yes",
         "kubeconfig download prod",
         "kubeconfig download prod --user alice",

@@ -262,7 +262,7 @@ fn a_hidden_cluster_is_answered_like_one_that_never_was() {
             "reconcile NAME",
             "reconcile seen NAME",
             "kubeconfig download NAME --dry-run",
-            "cluster set NAME --hold-back default --dry-run",
+            "cluster set NAME --exclude default --dry-run",
         ] {
             let ask = |kg: &mut Home, name: &str| {
                 let line = format!("{} -o {format}", line.replace("NAME", name));

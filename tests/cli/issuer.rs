@@ -512,7 +512,7 @@ fn an_owner_who_is_no_admin_does_not_widen_write() {
             .exit(4)
             .says("may not let write reach or carry more on cluster 'prod'");
     }
-    kg.run_as("alice", "cluster set prod --hold-back default --yes")
+    kg.run_as("alice", "cluster set prod --exclude default --yes")
         .exit(6);
     kg.run("cluster set prod --write-scope cluster --yes")
         .success();

@@ -178,7 +178,7 @@ fn a_cluster_that_leaves_its_project_ends_the_shared_kubeconfigs() {
     Labels:        <none>
     Project:       <none>
     Write scope:   namespaces
-    Held back:     <none>
+    Excluded:      <none>
     Included:      <none>
     Allowed:       <none>
     ----- stderr -----

@@ -211,7 +211,7 @@ fn what_escalates_is_named_and_needs_a_yes() {
     for (what, why) in [
         ("--cluster-role admin", "cluster-wide"),
         ("--cluster-role edit", "cluster-wide"),
-        ("--cluster-role edit -n kube-system", "held back from write"),
+        ("--cluster-role edit -n kube-system", "excluded from write"),
         ("--cluster-role minter", "tokens of accounts"),
         ("--cluster-role watcher", "secrets"),
         ("--cluster-role mapper", "settings of other components"),

@@ -27,7 +27,7 @@ fn a_namespace_with_a_powerful_account_lets_edit_escalate() {
     admin(&kg, "POST", &path, Some(&binding));
     kg.run("rbac bind alice -c prod --cluster-role edit -n shop")
         .exit(2)
-        .says("held back from write (account 'robot' has ClusterRole 'cluster-admin'");
+        .says("excluded from write (account 'robot' has ClusterRole 'cluster-admin'");
     // What was bound before is shown by whoever looks.
     insta::assert_snapshot!(kg.run("rbac list -c prod"), @r"
         USER   CLUSTER   KIND          ROLE   NAMESPACE   STANDS

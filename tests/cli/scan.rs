@@ -52,7 +52,7 @@ fn a_first_version_and_a_change_of_where_write_reaches_are_looked_at_afresh() {
     put_namespace(&kg, "shop");
     let bob = kg.grant_and_download("bob", "write");
     assert!(may_write_in(&bob, "shop") && may_write_in(&file, "shop"));
-    kg.run("cluster set prod --hold-back shop").success();
+    kg.run("cluster set prod --exclude shop").success();
     assert!(!may_write_in(&bob, "shop"));
     let file = kg.download_for("alice");
     assert!(!may_write_in(&file, "shop"));

@@ -115,7 +115,7 @@ fn cluster_set() {
     kg.grant_and_download("alice", "write");
     twice(
         &mut kg,
-        "cluster set prod --hold-back default --label a=b --description d",
+        "cluster set prod --exclude default --label a=b --description d",
     );
     twice(&mut kg, "cluster set prod --write-scope cluster");
 }

@@ -383,7 +383,7 @@ fn give(world: &(impl World + ?Sized), name: &str, case: Case) {
 fn excluded(home: &Home) -> BTreeSet<String> {
     let ran = home.run("cluster check prod -o json");
     let found: Value = serde_json::from_str(&ran.stdout).expect("JSON");
-    let held = found["write"]["held_back"].as_object();
+    let held = found["write"]["excluded"].as_object();
     held.expect("an object").keys().cloned().collect()
 }
 

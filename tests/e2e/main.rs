@@ -12,7 +12,7 @@ mod ends;
 mod escalation;
 mod everybody;
 mod excess;
-mod held_back;
+mod excluded;
 mod home;
 mod installations;
 mod issuer;

@@ -37,8 +37,8 @@ const CONTESTED: [&str; 20] = [
     "shell @ --level read -- true",
     "team revoke bob --cluster @ --yes",
     "team restore bob --cluster @",
-    "cluster set @ --hold-back web",
-    "cluster set @ --release web",
+    "cluster set @ --exclude web",
+    "cluster set @ --remove-exclude web",
 ];
 
 /// A worker, with what its commands have said of what is its alone.

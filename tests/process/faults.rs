@@ -191,9 +191,9 @@ fn flows() -> Vec<Flow> {
             is_out,
         ),
         flow(
-            "hold back",
+            "exclude",
             &[ADD, GRANT, DOWNLOAD],
-            "cluster set dev --hold-back shop",
+            "cluster set dev --exclude shop",
             |home, _| {
                 let held = Held::read(home, &installation(home));
                 !held.lists.keys().any(|(namespace, _)| namespace == "shop")
@@ -415,7 +415,7 @@ fn truthful(flow: &Flow, ran: &Ran, after: &Books, held: &Held) -> Vec<String> {
             found.push("it says that the version stands, and it does not".to_owned());
         }
     }
-    if after.owes() != (ran.code == 6) && flow.name != "hold back" && !no_file {
+    if after.owes() != (ran.code == 6) && flow.name != "exclude" && !no_file {
         found.push(format!("exit {}, and owed is {}", ran.code, after.owes()));
     }
     if ran.stdout.contains("panicked") || ran.stderr.contains("panicked") {

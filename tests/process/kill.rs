@@ -29,7 +29,7 @@ pub(crate) const SCENARIO: &[&str] = &[
     "kubeconfig download dev --user carol --plain -f carol.conf",
     "kubeconfig download dev -f alice.conf",
     "kubeconfig download dev --user bob --plain -f bob.conf --force",
-    "cluster set dev --hold-back shop",
+    "cluster set dev --exclude shop",
     "access grant bob --cluster dev --level read",
     "kubeconfig download dev --user bob --plain -f bob.conf --force",
     "rbac bind bob --cluster dev --cluster-role view -n shop",

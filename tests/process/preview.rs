@@ -365,7 +365,7 @@ fn of_cluster(old: &[Option<String>], new: &[Option<String>]) -> Vec<String> {
         "set-description",
         "set-labels",
         "set-write-scope",
-        "set-held-back",
+        "set-excluded",
         "set-included",
         "set-write-allow",
         "set-public-server",

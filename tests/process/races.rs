@@ -116,7 +116,7 @@ fn two_changes_of_settings_at_once_both_count() {
 }
 
 #[test]
-fn what_was_held_back_meanwhile_is_not_brought_back_by_what_waited() {
+fn what_was_excluded_meanwhile_is_not_brought_back_by_what_waited() {
     for line in [
         "reconcile",
         "kubeconfig download dev --user bob --plain --force -f bob.conf",

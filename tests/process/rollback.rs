@@ -21,7 +21,7 @@ const LIFE: [&str; 20] = [
     "user set-role dave developer",
     "cluster transfer dev --to carol --yes",
     "access revoke bob --cluster dev --yes",
-    "cluster set dev --hold-back shop",
+    "cluster set dev --exclude shop",
     "access grant bob --cluster dev --level read",
     "user disable carol --yes",
     "kubeconfig download dev --user bob --plain -f bob4.conf",

@@ -15,7 +15,7 @@ use crate::ops;
 /// Give a developer access to a cluster
 ///
 /// `read` is Kubernetes' `view`; `write` is `view` everywhere and `edit` in every namespace that
-/// is not held back (see `kubegrant cluster show`). Granting what is already granted changes
+/// is not excluded (see `kubegrant cluster show`). Granting what is already granted changes
 /// nothing. A change of level ends the current kubeconfig: the developer downloads again. Where the
 /// API server gives every account more than the level (a binding of others, or no RBAC at all),
 /// that is said, and needs `--yes`.

@@ -24,7 +24,7 @@ use crate::ops::ssh_key::{SshKey, SshKeyKind};
 #[command(after_long_help = "Examples:\n  \
     kubegrant cluster add prod --kubeconfig /etc/kubernetes/admin.conf\n  \
     kubegrant cluster add kind --context kind-kind --owner bob\n  \
-    kubegrant cluster add eks --allow-exec --hold-back monitoring\n  \
+    kubegrant cluster add eks --allow-exec --exclude monitoring\n  \
     kubegrant cluster add shop --adopt-namespace --label team=platform\n  \
     kubegrant cluster add prod --kubeconfig admin.conf --ssh-key generate")]
 pub(crate) struct ClusterAddArgs {
@@ -44,8 +44,8 @@ pub(crate) struct ClusterAddArgs {
     #[command(flatten)]
     made: super::made::MadeArgs,
     /// A namespace that write must not reach; may be repeated
-    #[arg(long, value_name = "NAMESPACE", value_parser = parse_namespace)]
-    hold_back: Vec<String>,
+    #[arg(long, value_name = "NAMESPACE", alias = "hold-back", value_parser = parse_namespace)]
+    exclude: Vec<String>,
     /// How far write reaches: `cluster` is Kubernetes' plain cluster-wide `edit`, whose holders
     /// can become cluster-admin
     #[arg(long, value_enum, default_value = "namespaces", value_name = "SCOPE")]
@@ -102,7 +102,7 @@ pub(crate) async fn run(args: ClusterAddArgs, context: &mut Context<'_>) -> Resu
         description: args.description,
         objects: args.made.options(),
         write_scope: WriteScope::from(args.write_scope),
-        held_back: args.hold_back.into_iter().collect(),
+        excluded: args.exclude.into_iter().collect(),
         keep_credential: args.keep_credential,
         insists: context.insists(),
     };

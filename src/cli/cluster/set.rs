@@ -23,13 +23,13 @@ use crate::ops;
 /// shared kubeconfigs of the project that it leaves end with that.
 #[derive(clap::Args, Debug)]
 #[command(group = clap::ArgGroup::new("settings").required(true).multiple(true).args(
-    ["description", "label", "remove_label", "hold_back", "release", "write_scope",
+    ["description", "label", "remove_label", "exclude", "remove_exclude", "write_scope",
     "include", "remove_include", "write_allow", "remove_write_allow", "project", "no_project",
     "public_server", "no_public_server", "scan_every", "self_service"]
 ))]
 #[command(after_long_help = "Examples:\n  \
     kubegrant cluster set prod --description \"customer traffic\" --label env=prod\n  \
-    kubegrant cluster set prod --hold-back monitoring --release staging\n  \
+    kubegrant cluster set prod --exclude monitoring --remove-exclude staging\n  \
     kubegrant cluster set prod --include ci --yes\n  \
     kubegrant cluster set prod --write-allow postgresql.cnpg.io/clusters\n  \
     kubegrant cluster set prod --public-server https://k8s.example.net:6443\n  \
@@ -48,12 +48,12 @@ pub(crate) struct ClusterSetArgs {
     /// Remove a label; may be repeated
     #[arg(long, value_name = "KEY")]
     remove_label: Vec<String>,
-    /// Hold a namespace back from write; may be repeated
-    #[arg(long, value_name = "NAMESPACE", value_parser = parse_namespace)]
-    hold_back: Vec<String>,
-    /// Hold a namespace back no longer; may be repeated
-    #[arg(long, value_name = "NAMESPACE", value_parser = parse_namespace)]
-    release: Vec<String>,
+    /// Exclude a namespace from write; may be repeated
+    #[arg(long, value_name = "NAMESPACE", alias = "hold-back", value_parser = parse_namespace)]
+    exclude: Vec<String>,
+    /// Exclude a namespace no longer; may be repeated
+    #[arg(long, value_name = "NAMESPACE", alias = "release", value_parser = parse_namespace)]
+    remove_exclude: Vec<String>,
     /// Let write into a namespace that is excluded, whose accounts let its holder escalate; may be
     /// repeated
     #[arg(long, value_name = "NAMESPACE", value_parser = parse_namespace)]
@@ -101,7 +101,7 @@ pub(crate) struct ClusterSetArgs {
 /// How far write reaches.
 #[derive(ValueEnum, Debug, Clone, Copy)]
 pub(crate) enum Scope {
-    /// `view` everywhere, `edit` in every namespace that is not held back
+    /// `view` everywhere, `edit` in every namespace that is not excluded
     Namespaces,
     /// Kubernetes' cluster-wide `edit`: its holders can become cluster-admin
     Cluster,
@@ -200,13 +200,13 @@ fn settings(args: &ClusterSetArgs) -> ops::cluster::Settings {
         labels: args.label.iter().cloned().collect(),
         labels_removed: args.remove_label.iter().cloned().collect(),
         write_scope: args.write_scope.map(WriteScope::from),
-        hold_back: args.hold_back.iter().cloned().collect(),
+        exclude: args.exclude.iter().cloned().collect(),
         project: match &args.project {
             Some(project) => ops::cluster::IntoProject::In(project.clone()),
             None if args.no_project => ops::cluster::IntoProject::Nowhere,
             None => ops::cluster::IntoProject::Same,
         },
-        release: args.release.iter().cloned().collect(),
+        exclude_removed: args.remove_exclude.iter().cloned().collect(),
         include: args.include.iter().cloned().collect(),
         include_removed: args.remove_include.iter().cloned().collect(),
         allow: args.write_allow.iter().cloned().collect(),

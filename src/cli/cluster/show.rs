@@ -9,7 +9,7 @@ use crate::ops;
 
 /// Show a cluster, and where write reaches on it
 ///
-/// Those who manage the cluster see which namespaces are held back from write, and why, as the
+/// Those who manage the cluster see which namespaces are excluded from write, and why, as the
 /// cluster says it now.
 #[derive(clap::Args, Debug)]
 pub(crate) struct ClusterShowArgs {

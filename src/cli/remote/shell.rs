@@ -105,8 +105,8 @@ impl Asking<'_> {
             tokio::time::sleep(EVERY).await;
             let env = &session.workspace.env;
             // A server that is away for a moment has a minute to come back.
-            let heard = self.link.shell_here(env, self.proof, named).await;
-            let is_over = heard.is_ok_and(|it| it.is_none_or(|it| !it.lives));
+            let answer = self.link.shell_here(env, self.proof, named).await;
+            let is_over = answer.is_ok_and(|it| it.is_none_or(|it| !it.lives));
             if is_over && !is_told {
                 told(
                     "warning: the shell's credential has ended: nothing can be done with it any more",

@@ -105,7 +105,7 @@ frozen! {
     #[derive(Default)]
     pub(crate) struct ReachView from reach: &Reach {
         reaches: Vec<String> = reach.reaches.iter().cloned().collect(),
-        held_back: BTreeMap<String, String> = reach.held_back.clone(),
+        excluded: BTreeMap<String, String> = reach.excluded.clone(),
         included: BTreeMap<String, String> = reach.included.clone(),
         left_out: Vec<LeftOutView> = reach.left_out.iter().map(LeftOutView::from).collect(),
     }
@@ -133,7 +133,7 @@ frozen! {
         issuer_expires_at: Option<Time> =
             cluster.issuer.as_ref().and_then(|it| it.expires_at).map(Time),
         write_scope: &'static str = cluster.write_scope.as_str(),
-        held_back_by_operator: Vec<String> = cluster.held_back.iter().cloned().collect(),
+        excluded_by_operator: Vec<String> = cluster.excluded.iter().cloned().collect(),
         write: Option<ReachView> = reach.map(ReachView::from),
         scan_every_seconds: i64 = cluster.scan_every.num_seconds(),
         self_service: &'static str = cluster.self_service.as_str(),
@@ -147,18 +147,18 @@ impl ClusterView {
             (_, "cluster") => "cluster-wide edit (can escalate to cluster-admin)".to_owned(),
             (Some(reach), _) if reach.reaches.is_empty() => format!("edit in {NONE}"),
             (Some(reach), _) => format!("edit in {}", reach.reaches.join(",")),
-            (None, _) => "edit where it is not held back".to_owned(),
+            (None, _) => "edit where it is not excluded".to_owned(),
         }
     }
 
-    fn held_back(&self) -> Vec<String> {
+    fn excluded(&self) -> Vec<String> {
         if let Some(reach) = &self.write {
-            return lines(&reach.held_back);
+            return lines(&reach.excluded);
         }
         // The cluster was not asked, or did not answer: no list is not an empty list.
-        let by_operator = self.held_back_by_operator.iter();
+        let by_operator = self.excluded_by_operator.iter();
         by_operator
-            .map(|ns| format!("{ns}: held back by the operator"))
+            .map(|ns| format!("{ns}: excluded by the operator"))
             .chain(["others: not known".to_owned()])
             .collect()
     }
@@ -200,7 +200,7 @@ impl View for ClusterView {
             .col("Credentials", |it| count(it.line.credentials))
             .col("Pending", |it| count(it.line.pending))
             .col("Write", ClusterView::write)
-            .col("Held back", |it| Cell::Lines(it.held_back()))
+            .col("Excluded", |it| Cell::Lines(it.excluded()))
             .some("Scan every", |it| scan_every(it.scan_every_seconds))
             .some("Self-service", |it| {
                 (it.self_service != "off").then_some(it.self_service)
@@ -350,8 +350,8 @@ impl CheckView {
         } else {
             let write = &self.write;
             look("write", "reaches", Some("no namespace"), &write.reaches);
-            let good = "no namespace is held back";
-            look("write", "held back", Some(good), &lines(&write.held_back));
+            let good = "no namespace is excluded";
+            look("write", "excluded", Some(good), &lines(&write.excluded));
             look("write", "included", None, &lines(&write.included));
         }
         for left in &self.write.left_out {

@@ -513,7 +513,7 @@ fn a_role_in_a_place_is_judged_like_an_account() {
     assert_eq!(
         of("r", Some("kube-system"), &secrets).as_deref(),
         Some(
-            "it gives secrets in namespace 'kube-system', which is held back from write (a system \
+            "it gives secrets in namespace 'kube-system', which is excluded from write (a system \
              namespace)"
         )
     );

@@ -291,7 +291,7 @@ fn prod(people: &Arc<People>) -> ClusterSnapshot {
             manager_expires_at: None,
             issuer: None,
             write_scope: WriteScope::Namespaces,
-            held_back: std::collections::BTreeSet::new(),
+            excluded: std::collections::BTreeSet::new(),
             included: std::collections::BTreeSet::new(),
             write_allow: std::collections::BTreeSet::new(),
             created_at: now(),

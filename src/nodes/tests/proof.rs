@@ -11,35 +11,38 @@ use super::*;
 #[test]
 fn a_key_is_proven_when_it_is_there_and_not_before_or_after() {
     let Some(nodes) = Nodes::start(1) else { return };
-    let (desk, node) = (Desk::new(&nodes), node(&nodes, 0));
+    let (client, node) = (Client::new(&nodes), node(&nodes, 0));
     for key in [ed25519(), new_key("rsa", Some(4096))] {
         let public = line(&key);
         // The administrator's key is in the configuration and would get in: that proves nothing.
-        let refused = desk.prove(&node, &key).expect_err("not there yet");
+        let refused = client.prove(&node, &key).expect_err("not there yet");
         assert!(
             matches!(refused, NodeError::KeyRefused { .. }),
             "{refused:?}"
         );
-        desk.add(&node, &public).expect("added");
-        desk.prove(&node, &key).expect("proven");
-        let other = desk.prove(&node, &ed25519()).expect_err("another key");
+        client.add(&node, &public).expect("added");
+        client.prove(&node, &key).expect("proven");
+        let other = client.prove(&node, &ed25519()).expect_err("another key");
         assert!(matches!(other, NodeError::KeyRefused { .. }), "{other:?}");
-        desk.remove(&node, &public).expect("removed");
-        let refused = desk.prove(&node, &key).expect_err("gone");
+        client.remove(&node, &public).expect("removed");
+        let refused = client.prove(&node, &key).expect_err("gone");
         assert!(
             matches!(refused, NodeError::KeyRefused { .. }),
             "{refused:?}"
         );
     }
-    assert_eq!(desk.folder.path().read_dir().expect("a folder").count(), 0);
+    assert_eq!(
+        client.folder.path().read_dir().expect("a folder").count(),
+        0
+    );
 }
 
 #[test]
 fn a_refused_key_is_said_in_the_words_of_ssh() {
     let Some(nodes) = Nodes::start(1) else { return };
     nodes.without_admin_key();
-    let (desk, node) = (Desk::new(&nodes), node(&nodes, 0));
-    let refused = desk.prove(&node, &ed25519()).expect_err("not there");
+    let (client, node) = (Client::new(&nodes), node(&nodes, 0));
+    let refused = client.prove(&node, &ed25519()).expect_err("not there");
     let words = refused.to_string();
     assert!(words.contains("does not let this key in"), "{words}");
     assert!(words.contains("Permission denied (publickey)"), "{words}");
@@ -48,15 +51,15 @@ fn a_refused_key_is_said_in_the_words_of_ssh() {
 #[test]
 fn rsa_signs_with_what_the_node_takes() {
     let Some(nodes) = Nodes::start(1) else { return };
-    let (desk, node) = (Desk::new(&nodes), node(&nodes, 0));
+    let (client, node) = (Client::new(&nodes), node(&nodes, 0));
     let key = new_key("rsa", Some(3072));
-    desk.add(&node, &line(&key)).expect("added");
+    client.add(&node, &line(&key)).expect("added");
     for algorithm in ["rsa-sha2-256", "rsa-sha2-512"] {
         nodes.configure(&format!("PubkeyAcceptedAlgorithms {algorithm},ssh-ed25519"));
-        desk.prove(&node, &key).expect(algorithm);
+        client.prove(&node, &key).expect(algorithm);
     }
     nodes.configure("PubkeyAcceptedAlgorithms ssh-rsa,ssh-ed25519");
-    let refused = desk.prove(&node, &key).expect_err("SHA-1 is not signed");
+    let refused = client.prove(&node, &key).expect_err("SHA-1 is not signed");
     assert!(
         matches!(refused, NodeError::KeyRefused { .. }),
         "{refused:?}"
@@ -66,7 +69,7 @@ fn rsa_signs_with_what_the_node_takes() {
 #[test]
 fn a_shared_connection_of_another_key_proves_nothing() {
     let Some(nodes) = Nodes::start(1) else { return };
-    let (desk, node) = (Desk::new(&nodes), node(&nodes, 0));
+    let (client, node) = (Client::new(&nodes), node(&nodes, 0));
     let socket = nodes.folder().join("shared");
     nodes.configure(&format!(
         "ControlPath {}\nControlMaster auto\nControlPersist 60",
@@ -79,14 +82,14 @@ fn a_shared_connection_of_another_key_proves_nothing() {
         .status();
     assert!(shared.expect("ssh").success());
     assert!(socket.exists(), "a shared connection is open");
-    let refused = desk.prove(&node, &ed25519()).expect_err("not there");
+    let refused = client.prove(&node, &ed25519()).expect_err("not there");
     assert!(
         matches!(refused, NodeError::KeyRefused { .. }),
         "{refused:?}"
     );
     // For what is only to be done, the user's shared connection serves.
     let public = line(&ed25519());
-    assert_eq!(desk.add(&node, &public).expect("added"), Added::Added);
+    assert_eq!(client.add(&node, &public).expect("added"), Added::Added);
     let ended = std::process::Command::new("ssh")
         .env("PATH", nodes.path())
         .args(["-p", &nodes.node(0).port().to_string()])
@@ -100,17 +103,17 @@ fn a_shared_connection_of_another_key_proves_nothing() {
 fn the_private_key_is_on_no_disk_and_in_no_process_but_ours() {
     let Some(nodes) = Nodes::start(1) else { return };
     for key in [ed25519(), new_key("rsa", Some(3072))] {
-        let (desk, node) = (Desk::new(&nodes), node(&nodes, 0));
+        let (client, node) = (Client::new(&nodes), node(&nodes, 0));
         // The login lasts until it was looked at.
         let stay = format!("command=\"cat {}\" {}", fifo(&nodes), line(&key));
         nodes
             .node(0)
             .put_authorized_keys(&format!("{}\n{stay}\n", nodes.admin_line()));
         let needles = needles(&key);
-        let desk_folder = desk.folder.path().to_owned();
+        let client_folder = client.folder.path().to_owned();
         let seen = std::thread::scope(|scope| {
             let looking = scope.spawn(|| {
-                let seen = look_during_login(&nodes, &desk_folder, &needles);
+                let seen = look_during_login(&nodes, &client_folder, &needles);
                 // A writer that comes and goes ends the `cat`.
                 drop(
                     std::fs::OpenOptions::new()
@@ -119,16 +122,19 @@ fn the_private_key_is_on_no_disk_and_in_no_process_but_ours() {
                 );
                 seen
             });
-            desk.prove(&node, &key).expect("proven");
+            client.prove(&node, &key).expect("proven");
             looking.join().expect("looked")
         });
         assert!(seen.files >= 2, "the public key and the socket: {seen:?}");
         assert!(seen.processes >= 1, "ssh itself: {seen:?}");
         assert_eq!(seen.found, Vec::<String>::new());
-        assert_eq!(desk.folder.path().read_dir().expect("a folder").count(), 0);
+        assert_eq!(
+            client.folder.path().read_dir().expect("a folder").count(),
+            0
+        );
         std::fs::remove_file(fifo_path(&nodes)).expect("removed");
         // Had it been in a file, it would have been found.
-        let file = desk.folder.path().join("key");
+        let file = client.folder.path().join("key");
         key.write_openssh_file(&file, ssh_key::LineEnding::LF)
             .expect("written");
         let mut control = Seen::default();
@@ -178,7 +184,7 @@ fn needles(key: &PrivateKey) -> Vec<Vec<u8>> {
     needles
 }
 
-fn look_during_login(nodes: &Nodes, desk: &Path, needles: &[Vec<u8>]) -> Seen {
+fn look_during_login(nodes: &Nodes, client: &Path, needles: &[Vec<u8>]) -> Seen {
     let began = Instant::now();
     let before = nodes.node(0).log().matches("Starting session").count();
     while nodes.node(0).log().matches("Starting session").count() == before {
@@ -186,17 +192,20 @@ fn look_during_login(nodes: &Nodes, desk: &Path, needles: &[Vec<u8>]) -> Seen {
         std::thread::sleep(LOOK_EVERY);
     }
     let mut seen = Seen::default();
-    let mut folders = vec![desk.to_owned(), nodes.folder().to_owned()];
+    let mut folders = vec![client.to_owned(), nodes.folder().to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in folder.read_dir().into_iter().flatten().flatten() {
             let (path, kind) = (entry.path(), entry.file_type().expect("a kind"));
             if kind.is_dir() {
                 let mode = entry.metadata().expect("a mode").permissions().mode();
-                assert!(!path.starts_with(desk) || mode & 0o777 == 0o700, "{mode:o}");
+                assert!(
+                    !path.starts_with(client) || mode & 0o777 == 0o700,
+                    "{mode:o}"
+                );
                 folders.push(path);
                 continue;
             }
-            seen.files += usize::from(path.starts_with(desk));
+            seen.files += usize::from(path.starts_with(client));
             if kind.is_file() {
                 seen.judge(&path, needles);
             }
@@ -210,7 +219,7 @@ fn look_during_login(nodes: &Nodes, desk: &Path, needles: &[Vec<u8>]) -> Seen {
     {
         let process = entry.path();
         let line = std::fs::read(process.join("cmdline")).unwrap_or_default();
-        let ours = has(&line, desk.as_os_str().as_encoded_bytes());
+        let ours = has(&line, client.as_os_str().as_encoded_bytes());
         if ours {
             seen.processes += 1;
             seen.judge(&process.join("cmdline"), needles);
@@ -241,23 +250,23 @@ fn has(bytes: &[u8], needle: &[u8]) -> bool {
 #[test]
 fn a_node_takes_a_key_while_it_lets_it_in_whatever_else_it_lets_in() {
     let Some(nodes) = Nodes::start(1) else { return };
-    let (desk, node) = (Desk::new(&nodes), node(&nodes, 0));
+    let (client, node) = (Client::new(&nodes), node(&nodes, 0));
     let key = ed25519();
     let public = line(&key);
     // The administrator's key gets in, which says nothing of this one.
-    assert!(!desk.takes(&node, &key).expect("an answer"));
-    desk.add(&node, &public).expect("added");
-    assert!(desk.takes(&node, &key).expect("an answer"));
+    assert!(!client.takes(&node, &key).expect("an answer"));
+    client.add(&node, &public).expect("added");
+    assert!(client.takes(&node, &key).expect("an answer"));
     // A login that ends at once, or does something else, is a login.
     for command in ["exit 1", "exit 255", "cat"] {
         let lines = format!("{}\ncommand=\"{command}\" {public}\n", nodes.admin_line());
         nodes.node(0).put_authorized_keys(&lines);
-        assert!(desk.takes(&node, &key).expect("an answer"), "{command}");
+        assert!(client.takes(&node, &key).expect("an answer"), "{command}");
     }
     nodes
         .node(0)
         .put_authorized_keys(&format!("{}\n", nodes.admin_line()));
-    assert!(!desk.takes(&node, &key).expect("an answer"));
+    assert!(!client.takes(&node, &key).expect("an answer"));
     nodes.without_admin_key();
-    assert!(!desk.takes(&node, &key).expect("an answer"));
+    assert!(!client.takes(&node, &key).expect("an answer"));
 }

@@ -25,16 +25,16 @@ fn kind(failed: &NodeError) -> &'static str {
 }
 
 /// Both ways of reaching a node fail alike.
-fn assert_fails(desk: &Desk, node: &Node, expected: &str) -> NodeError {
+fn assert_fails(client: &Client, node: &Node, expected: &str) -> NodeError {
     let key = ed25519();
-    let failed = desk.prove(node, &key).expect_err("no login");
+    let failed = client.prove(node, &key).expect_err("no login");
     assert_eq!(kind(&failed), expected, "{failed}");
-    let failed = desk.add(node, &line(&key)).expect_err("no login");
+    let failed = client.add(node, &line(&key)).expect_err("no login");
     assert_eq!(kind(&failed), expected, "{failed}");
     assert!(!failed.hint().is_empty());
     // Nor is it known whether the key is taken, where nobody said so.
     if expected != "denied" && expected != "key refused" {
-        let unknown = desk.takes(node, &key).expect_err("no answer");
+        let unknown = client.takes(node, &key).expect_err("no answer");
         assert_eq!(kind(&unknown), expected, "{unknown}");
     }
     failed
@@ -43,37 +43,37 @@ fn assert_fails(desk: &Desk, node: &Node, expected: &str) -> NodeError {
 #[test]
 fn an_unknown_host_key_is_not_accepted() {
     let Some(nodes) = Nodes::start(2) else { return };
-    let (desk, at) = (Desk::new(&nodes), node(&nodes, 0));
+    let (client, at) = (Client::new(&nodes), node(&nodes, 0));
     nodes.forget_host_keys();
-    let failed = assert_fails(&desk, &at, "host key unknown");
+    let failed = assert_fails(&client, &at, "host key unknown");
     let by_hand = format!("`ssh -p {} 127.0.0.1`", nodes.node(0).port());
     assert!(failed.hint().contains(&by_hand), "{}", failed.hint());
     // And is not, the second time either.
-    assert_fails(&desk, &at, "host key unknown");
+    assert_fails(&client, &at, "host key unknown");
     nodes.mistake_host_key(0, 1);
-    assert_fails(&desk, &at, "host key changed");
+    assert_fails(&client, &at, "host key changed");
 }
 
 #[test]
 fn a_login_that_is_not_let_in_is_denied() {
     let Some(nodes) = Nodes::start(1) else { return };
-    let (desk, node, public) = (Desk::new(&nodes), node(&nodes, 0), line(&ed25519()));
+    let (client, node, public) = (Client::new(&nodes), node(&nodes, 0), line(&ed25519()));
     nodes.without_admin_key();
-    let failed = desk.add(&node, &public).expect_err("no key");
+    let failed = client.add(&node, &public).expect_err("no key");
     assert_eq!(kind(&failed), "denied", "{failed}");
     // A key file that the caller names serves where the configuration has none.
     let reach = Reach {
         identity_file: Some(nodes.admin_key()),
         ..Reach::default()
     };
-    let desk = Desk::reaching(&nodes, reach);
-    assert_eq!(desk.add(&node, &public).expect("added"), Added::Added);
+    let client = Client::reaching(&nodes, reach);
+    assert_eq!(client.add(&node, &public).expect("added"), Added::Added);
     let reach = Reach {
         identity_file: Some(nodes.admin_key()),
         login: Some("nobody-of-that-name".parse().expect("a name")),
         ..Reach::default()
     };
-    let failed = Desk::reaching(&nodes, reach)
+    let failed = Client::reaching(&nodes, reach)
         .add(&node, &public)
         .expect_err("no such account");
     assert_eq!(kind(&failed), "denied", "{failed}");
@@ -86,15 +86,15 @@ fn a_stopped_node_is_unreachable_until_it_is_back() {
     let Some(mut nodes) = Nodes::start(1) else {
         return;
     };
-    let (desk, node, public) = (Desk::new(&nodes), node(&nodes, 0), line(&ed25519()));
+    let (client, node, public) = (Client::new(&nodes), node(&nodes, 0), line(&ed25519()));
     nodes.node_mut(0).stop();
-    let failed = assert_fails(&desk, &node, "unreachable");
+    let failed = assert_fails(&client, &node, "unreachable");
     let words = failed.to_string();
     assert!(words.contains("Connection refused"), "{words}");
     nodes.node_mut(0).restart();
-    assert_eq!(desk.add(&node, &public).expect("added"), Added::Added);
+    assert_eq!(client.add(&node, &public).expect("added"), Added::Added);
     let nowhere = "no-such-host.invalid".parse().expect("an address");
-    assert_fails(&desk, &nowhere, "unreachable");
+    assert_fails(&client, &nowhere, "unreachable");
 }
 
 #[test]
@@ -104,23 +104,23 @@ fn a_port_for_all_nodes_is_used_where_they_name_none() {
         port: Some(nodes.node(0).port()),
         ..Reach::default()
     };
-    let desk = Desk::reaching(&nodes, reach);
+    let client = Client::reaching(&nodes, reach);
     let bare: Node = "127.0.0.1".parse().expect("an address");
-    let added = desk.add(&bare, &line(&ed25519())).expect("added");
+    let added = client.add(&bare, &line(&ed25519())).expect("added");
     assert_eq!(added, Added::Added);
 }
 
 #[test]
 fn a_node_that_hangs_is_given_up_and_its_ssh_ended() {
     let Some(nodes) = Nodes::start(1) else { return };
-    let (desk, node) = (Desk::new(&nodes).within(SHORT), node(&nodes, 0));
+    let (client, node) = (Client::new(&nodes).within(SHORT), node(&nodes, 0));
     nodes.node(0).freeze();
-    assert_fails(&desk, &node, "too slow");
+    assert_fails(&client, &node, "too slow");
     nodes.node(0).thaw();
     // One that hangs after the login is no other.
     let stay = format!("command=\"sleep 600\" {}\n", nodes.admin_line());
     nodes.node(0).put_authorized_keys(&stay);
-    let failed = desk.add(&node, &line(&ed25519())).expect_err("no answer");
+    let failed = client.add(&node, &line(&ed25519())).expect_err("no answer");
     assert_eq!(kind(&failed), "too slow", "{failed}");
     let began = Instant::now();
     while ssh_runs(&nodes) {
@@ -144,7 +144,7 @@ fn ssh_runs(nodes: &Nodes) -> bool {
 #[test]
 fn a_login_that_is_bound_to_a_command_is_told_apart() {
     let Some(nodes) = Nodes::start(1) else { return };
-    let (desk, node, public) = (Desk::new(&nodes), node(&nodes, 0), line(&ed25519()));
+    let (client, node, public) = (Client::new(&nodes), node(&nodes, 0), line(&ed25519()));
     for (command, words) in [
         ("echo hello", "it ran something else than `sh`"),
         ("echo no shell >&2; exit 1", "no shell"),
@@ -152,7 +152,7 @@ fn a_login_that_is_bound_to_a_command_is_told_apart() {
     ] {
         let bound = format!("command=\"{command}\" {}\n", nodes.admin_line());
         nodes.node(0).put_authorized_keys(&bound);
-        let failed = desk.add(&node, &public).expect_err("no shell");
+        let failed = client.add(&node, &public).expect_err("no shell");
         assert_eq!(kind(&failed), "script", "{failed}");
         assert!(failed.to_string().contains(words), "{failed}");
     }
@@ -160,19 +160,19 @@ fn a_login_that_is_bound_to_a_command_is_told_apart() {
     let chatty = "echo hello; printf 'kubegrant: x'; sh; printf bye";
     let bound = format!("command=\"{chatty}\" {}\n", nodes.admin_line());
     nodes.node(0).put_authorized_keys(&bound);
-    assert_eq!(desk.add(&node, &public).expect("added"), Added::Added);
+    assert_eq!(client.add(&node, &public).expect("added"), Added::Added);
     // And one that never stops talking is not read for ever.
     let flood = format!("command=\"yes\" {}\n", nodes.admin_line());
     nodes.node(0).put_authorized_keys(&flood);
-    let failed = desk.within(SHORT).add(&node, &public);
+    let failed = client.within(SHORT).add(&node, &public);
     assert_eq!(kind(&failed.expect_err("no end")), "too slow");
 }
 
 #[test]
 fn an_address_is_never_an_option_even_if_it_were_let_through() {
     let Some(nodes) = Nodes::start(1) else { return };
-    let desk = Desk::new(&nodes);
-    let proof = desk.folder.path().join("proof");
+    let client = Client::new(&nodes);
+    let proof = client.folder.path().join("proof");
     for address in [
         format!("-oProxyCommand=touch {}", proof.display()),
         format!("x$(touch {})", proof.display()),
@@ -182,7 +182,7 @@ fn an_address_is_never_an_option_even_if_it_were_let_through() {
             address,
             port: None,
         };
-        let failed = desk.add(&node, &line(&ed25519()));
+        let failed = client.add(&node, &line(&ed25519()));
         assert_eq!(kind(&failed.expect_err("no host")), "unreachable");
         assert!(!proof.exists());
     }
@@ -207,12 +207,12 @@ fn this_machine_knows_its_own_addresses() {
 #[test]
 fn what_a_login_says_instead_of_letting_in_is_shown() {
     let Some(nodes) = Nodes::start(1) else { return };
-    let (desk, at) = (Desk::new(&nodes), node(&nodes, 0));
+    let (client, at) = (Client::new(&nodes), node(&nodes, 0));
     for end in ["142", "1", "0"] {
         let command = format!("echo 'Please login as the user ubuntu.'; echo; exit {end}");
         let line = format!("command=\"{command}\" {}\n", nodes.admin_line());
         nodes.node(0).put_authorized_keys(&line);
-        let failed = desk
+        let failed = client
             .add(&at, &self::line(&ed25519()))
             .expect_err("no login");
         let words = failed.to_string();
@@ -227,12 +227,12 @@ fn what_a_login_says_instead_of_letting_in_is_shown() {
 #[test]
 fn a_login_script_that_asks_and_greets_is_in_nobodys_way() {
     let Some(nodes) = Nodes::start(1) else { return };
-    let (desk, at) = (Desk::new(&nodes), node(&nodes, 0));
+    let (client, at) = (Client::new(&nodes), node(&nodes, 0));
     let greets = "echo 'kubegrant: welcome'; echo 'do you agree?'; read -r answer; \
                   eval \\\"$SSH_ORIGINAL_COMMAND\\\"";
     let line = format!("command=\"{greets}\" {}\n", nodes.admin_line());
     nodes.node(0).put_authorized_keys(&line);
     let public = self::line(&ed25519());
-    assert_eq!(desk.add(&at, &public).expect("added"), Added::Added);
-    assert_eq!(desk.add(&at, &public).expect("there"), Added::Present);
+    assert_eq!(client.add(&at, &public).expect("added"), Added::Added);
+    assert_eq!(client.add(&at, &public).expect("there"), Added::Present);
 }

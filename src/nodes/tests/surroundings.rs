@@ -8,8 +8,8 @@ use super::*;
 #[test]
 fn no_configuration_of_the_client_keeps_a_key_from_a_node() {
     let Some(nodes) = Nodes::start(1) else { return };
-    let (desk, at) = (Desk::new(&nodes), node(&nodes, 0));
-    let folder = desk.folder.path().display().to_string();
+    let (client, at) = (Client::new(&nodes), node(&nodes, 0));
+    let folder = client.folder.path().display().to_string();
     let master = format!("ControlMaster auto\nControlPath {folder}/m\nControlPersist 60");
     let local = format!("PermitLocalCommand yes\nLocalCommand touch {folder}/proof");
     for lines in [
@@ -40,18 +40,18 @@ fn no_configuration_of_the_client_keeps_a_key_from_a_node() {
             login: Some(login()),
             ..Reach::default()
         };
-        let desk = Desk::reaching(&nodes, reach);
-        let added = desk.add(&at, &line(&key));
+        let client = Client::reaching(&nodes, reach);
+        let added = client.add(&at, &line(&key));
         assert_eq!(added.expect(lines), Added::Added, "{lines}");
-        desk.prove(&at, &key).expect(lines);
+        client.prove(&at, &key).expect(lines);
         assert_eq!(
-            desk.remove(&at, &line(&key)).expect(lines),
+            client.remove(&at, &line(&key)).expect(lines),
             Removed::Removed
         );
-        assert!(!desk.takes(&at, &key).expect(lines), "{lines}");
+        assert!(!client.takes(&at, &key).expect(lines), "{lines}");
     }
-    assert!(!desk.folder.path().join("proof").exists());
-    assert!(!desk.folder.path().join("m").exists(), "a master stayed");
+    assert!(!client.folder.path().join("proof").exists());
+    assert!(!client.folder.path().join("m").exists(), "a master stayed");
 }
 
 fn takes_configuration(nodes: &Nodes) -> bool {
@@ -73,7 +73,7 @@ fn login() -> Login {
 #[test]
 fn a_jump_host_of_the_configuration_is_the_way() {
     let Some(nodes) = Nodes::start(2) else { return };
-    let (desk, at) = (Desk::new(&nodes), node(&nodes, 1));
+    let (client, at) = (Client::new(&nodes), node(&nodes, 1));
     nodes.configure(&format!(
         "Match exec \"test %p = {}\"\n  ProxyJump {}@127.0.0.1:{}\nMatch all",
         nodes.node(1).port(),
@@ -81,8 +81,8 @@ fn a_jump_host_of_the_configuration_is_the_way() {
         nodes.node(0).port()
     ));
     let key = ed25519();
-    assert_eq!(desk.add(&at, &line(&key)).expect("added"), Added::Added);
-    desk.prove(&at, &key).expect("it logs in");
+    assert_eq!(client.add(&at, &line(&key)).expect("added"), Added::Added);
+    client.prove(&at, &key).expect("it logs in");
     let passed = nodes.node(0).log().matches("Accepted publickey").count();
     assert_eq!(passed, 2, "{}", nodes.node(0).log());
 }
@@ -91,14 +91,14 @@ fn a_jump_host_of_the_configuration_is_the_way() {
 #[test]
 fn a_user_without_a_name_is_told_what_ssh_lacks() {
     let Some(nodes) = Nodes::start(1) else { return };
-    let desk = Desk::new(&nodes);
-    let bin = desk.folder.path().join("nameless");
+    let client = Client::new(&nodes);
+    let bin = client.folder.path().join("nameless");
     std::fs::create_dir(&bin).expect("a folder");
     program(
         &bin.join("ssh"),
         "echo 'No user exists for uid 54321' >&2; exit 255",
     );
-    let env = env(bin.as_os_str(), desk.folder.path());
+    let env = env(bin.as_os_str(), client.folder.path());
     let ssh = Ssh::find(&env, Reach::default()).expect("ssh");
     let failed = wait(ssh.add_line(&node(&nodes, 0), &line(&ed25519()), None));
     let failed = failed.expect_err("it does not run");
@@ -128,8 +128,8 @@ fn the_version_of_ssh_is_read() {
 #[test]
 fn an_old_ssh_is_told_nothing_that_it_does_not_know() {
     let Some(nodes) = Nodes::start(1) else { return };
-    let desk = Desk::new(&nodes);
-    let old = desk.folder.path().join("old");
+    let client = Client::new(&nodes);
+    let old = client.folder.path().join("old");
     std::fs::create_dir(&old).expect("a folder");
     program(
         &old.join("ssh"),
@@ -141,7 +141,7 @@ fn an_old_ssh_is_told_nothing_that_it_does_not_know() {
         .into_iter()
         .chain(std::env::split_paths(&nodes.path()).collect::<Vec<_>>());
     let path = std::env::join_paths(folders).expect("folders");
-    let ssh = Ssh::find(&env(&path, desk.folder.path()), Reach::default()).expect("ssh");
+    let ssh = Ssh::find(&env(&path, client.folder.path()), Reach::default()).expect("ssh");
     let public = line(&ed25519());
     let added = wait(ssh.add_line(&node(&nodes, 0), &public, None));
     assert_eq!(added.expect("added"), Added::Added);
@@ -161,7 +161,7 @@ fn put(path: &Path, text: &str) {
 #[test]
 fn every_login_shell_runs_the_script() {
     let Some(nodes) = Nodes::start(1) else { return };
-    let (desk, at) = (Desk::new(&nodes), node(&nodes, 0));
+    let (client, at) = (Client::new(&nodes), node(&nodes, 0));
     for shell in [
         "fish",
         "tcsh",
@@ -185,17 +185,17 @@ fn every_login_shell_runs_the_script() {
         nodes.node(0).put_authorized_keys(&bound);
         let public = line(&ed25519());
         assert_eq!(
-            desk.add(&at, &public).expect(shell),
+            client.add(&at, &public).expect(shell),
             Added::Added,
             "{shell}"
         );
         assert_eq!(
-            desk.add(&at, &public).expect(shell),
+            client.add(&at, &public).expect(shell),
             Added::Present,
             "{shell}"
         );
         assert_eq!(
-            desk.remove(&at, &public).expect(shell),
+            client.remove(&at, &public).expect(shell),
             Removed::Removed,
             "{shell}"
         );
@@ -206,7 +206,7 @@ fn every_login_shell_runs_the_script() {
         nodes.admin_line()
     );
     nodes.node(0).put_authorized_keys(&bound);
-    let failed = desk.add(&at, &line(&ed25519())).expect_err("restricted");
+    let failed = client.add(&at, &line(&ed25519())).expect_err("restricted");
     assert!(
         failed.to_string().contains("restricted") || failed.to_string().contains("rbash"),
         "{failed}"
@@ -217,7 +217,7 @@ fn every_login_shell_runs_the_script() {
         nodes.admin_line()
     );
     nodes.node(0).put_authorized_keys(&bound);
-    let failed = desk
+    let failed = client
         .add(&at, &line(&ed25519()))
         .expect_err("nothing was done");
     assert!(failed.to_string().contains("login script"), "{failed}");
@@ -226,7 +226,7 @@ fn every_login_shell_runs_the_script() {
 #[test]
 fn what_a_login_script_reads_is_never_half_a_script() {
     let Some(nodes) = Nodes::start(1) else { return };
-    let (desk, at) = (Desk::new(&nodes), node(&nodes, 0));
+    let (client, at) = (Client::new(&nodes), node(&nodes, 0));
     let public = line(&ed25519());
     for (lines, is_added) in [
         (30, true),
@@ -239,7 +239,7 @@ fn what_a_login_script_reads_is_never_half_a_script() {
             format!("i=0; while [ $i -lt {lines} ]; do read -r it; i=$((i+1)); done; exec sh");
         let bound = format!("command=\"{reads}\" {}\n", nodes.admin_line());
         nodes.node(0).put_authorized_keys(&bound);
-        let added = desk.add(&at, &public);
+        let added = client.add(&at, &public);
         assert_eq!(added.is_ok(), is_added, "{lines}: {added:?}");
         if let Err(failed) = added {
             assert_eq!(text(&nodes), bound, "{lines}");
@@ -249,31 +249,31 @@ fn what_a_login_script_reads_is_never_half_a_script() {
 }
 
 /// Nodes with a `sudo` of the test's own, which does what it is told as the same user.
-fn with_sudo(text: &str) -> Option<(Nodes, Desk)> {
+fn with_sudo(text: &str) -> Option<(Nodes, Client)> {
     let mut nodes = Nodes::start(1)?;
     let reach = Reach {
         login: Some(Login::root()),
         sudo_from: Some(login()),
         ..Reach::default()
     };
-    let desk = Desk::reaching(&nodes, reach);
-    let bin = desk.folder.path().join("bin");
+    let client = Client::reaching(&nodes, reach);
+    let bin = client.folder.path().join("bin");
     std::fs::create_dir(&bin).expect("a folder");
     program(&bin.join("sudo"), text);
     nodes.node_mut(0).put_first_in_path(bin);
-    Some((nodes, desk))
+    Some((nodes, client))
 }
 
 #[test]
 fn with_sudo_the_key_is_roots() {
     let sudo = "[ \"$1 $2 $3\" = '-n -H sh' ] || { echo \"sudo: what is $*\" >&2; exit 1; }\n\
                 HOME=$HOME/of-root; mkdir -p \"$HOME\"; shift 2; exec \"$@\"";
-    let Some((nodes, desk)) = with_sudo(sudo) else {
+    let Some((nodes, client)) = with_sudo(sudo) else {
         return;
     };
     let (at, public) = (node(&nodes, 0), line(&ed25519()));
     let before = text(&nodes);
-    assert_eq!(desk.add(&at, &public).expect("added"), Added::Added);
+    assert_eq!(client.add(&at, &public).expect("added"), Added::Added);
     assert_eq!(text(&nodes), before, "the login's own file is left alone");
     let roots = nodes.node(0).home().join("of-root/.ssh/authorized_keys");
     let roots = std::fs::read_to_string(roots).expect("root's file");
@@ -288,10 +288,10 @@ fn a_sudo_that_does_not_want_to_is_named_with_a_way_out() {
         "ana is not in the sudoers file.  This incident will be reported.",
         "Sorry, user ana is not allowed to execute '/bin/sh' as root on node-1.",
     ] {
-        let Some((nodes, desk)) = with_sudo(&format!("echo \"{words}\" >&2; exit 1")) else {
+        let Some((nodes, client)) = with_sudo(&format!("echo \"{words}\" >&2; exit 1")) else {
             return;
         };
-        let failed = desk.add(&node(&nodes, 0), &line(&ed25519()));
+        let failed = client.add(&node(&nodes, 0), &line(&ed25519()));
         let failed = failed.expect_err("refused");
         assert!(matches!(failed, NodeError::Sudo { .. }), "{failed}");
         assert!(

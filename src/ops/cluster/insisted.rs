@@ -41,8 +41,8 @@ async fn included(
                 (*namespace).clone(),
             )));
         }
-        if after.held_back.contains(*namespace) {
-            return Err(Error::Obstacle(Obstacle::HeldBack {
+        if after.excluded.contains(*namespace) {
+            return Err(Error::Obstacle(Obstacle::Excluded {
                 namespace: (*namespace).clone(),
                 cluster: on.clone(),
             }));

@@ -45,8 +45,8 @@ pub(crate) struct Add {
     pub(crate) objects: ObjectOptions,
     /// How far write reaches.
     pub(crate) write_scope: WriteScope,
-    /// Namespaces held back from write.
-    pub(crate) held_back: BTreeSet<String>,
+    /// Namespaces excluded from write.
+    pub(crate) excluded: BTreeSet<String>,
     /// Keep the operator's credential instead of making a manager.
     pub(crate) keep_credential: bool,
     /// The key pair of its nodes, and whether it came from a file.
@@ -351,7 +351,7 @@ impl Add {
             manager_kind: custody.kind,
             manager_expires_at: custody.expires_at,
             write_scope: self.write_scope,
-            held_back: &self.held_back,
+            excluded: &self.excluded,
             created_at: now,
         }
     }

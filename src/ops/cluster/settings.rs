@@ -63,10 +63,10 @@ pub(crate) struct Settings {
     pub(crate) write_scope: Option<WriteScope>,
     /// Which project it is in.
     pub(crate) project: IntoProject,
-    /// Namespaces to hold back.
-    pub(crate) hold_back: BTreeSet<String>,
-    /// Namespaces to hold back no longer.
-    pub(crate) release: BTreeSet<String>,
+    /// Namespaces to exclude.
+    pub(crate) exclude: BTreeSet<String>,
+    /// Namespaces to exclude no longer.
+    pub(crate) exclude_removed: BTreeSet<String>,
     /// Excluded namespaces that write is to reach all the same.
     pub(crate) include: BTreeSet<String>,
     /// Namespaces that it is to reach so no longer.
@@ -86,7 +86,7 @@ pub(crate) struct Settings {
 impl Settings {
     /// Whether it changes where write reaches, or what it carries.
     fn moves_write(&self) -> bool {
-        let namespaces = [&self.hold_back, &self.release, &self.include];
+        let namespaces = [&self.exclude, &self.exclude_removed, &self.include];
         self.write_scope.is_some()
             || !namespaces.iter().all(|list| list.is_empty())
             || !self.include_removed.is_empty()
@@ -109,9 +109,9 @@ impl Settings {
             after.write_scope = scope;
         }
         after
-            .held_back
-            .retain(|namespace| !wanted.release.contains(namespace));
-        after.held_back.extend(wanted.hold_back);
+            .excluded
+            .retain(|namespace| !wanted.exclude_removed.contains(namespace));
+        after.excluded.extend(wanted.exclude);
         after
             .included
             .retain(|namespace| !wanted.include_removed.contains(namespace));

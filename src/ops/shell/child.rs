@@ -81,8 +81,8 @@ pub(crate) async fn run(
     let status = tokio::select! {
         biased;
         status = child.wait() => status,
-        () = heard(term) => end(&mut child).await,
-        () = heard(hup) => end(&mut child).await,
+        () = received(term) => end(&mut child).await,
+        () = received(hup) => end(&mut child).await,
     };
     let status = status.map_err(|source| Error::Child {
         command: format!("`{name}`"),
@@ -91,7 +91,7 @@ pub(crate) async fn run(
     Ok(Exit::from(status))
 }
 
-async fn heard(signal: &mut Signal) {
+async fn received(signal: &mut Signal) {
     if signal.recv().await.is_none() {
         // Nobody will ever send one.
         std::future::pending::<()>().await;

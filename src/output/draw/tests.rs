@@ -72,13 +72,13 @@ fn a_record_is_read_down_the_page() {
     let lines = |lines: &[&str]| Cell::Lines(lines.iter().map(ToString::to_string).collect());
     let table = Table::record(())
         .col("Name", |()| "prod")
-        .col("Held back", |()| lines(&["kube-system", "vault"]))
+        .col("Excluded", |()| lines(&["kube-system", "vault"]))
         .col("Shared", |()| lines(&[]))
         .col("Note", |()| "")
         .names(Vec::new());
     insta::assert_snapshot!(draw(&table, PLAIN), @r"
     Name:        prod
-    Held back:   kube-system
+    Excluded:   kube-system
                  vault
     Shared:      <none>
     Note:

@@ -12,9 +12,9 @@ use super::*;
 const PASSPHRASE: &str = "right one";
 
 /// A folder with a key or two in it.
-struct Desk(tempfile::TempDir);
+struct Machine(tempfile::TempDir);
 
-impl Desk {
+impl Machine {
     fn new() -> Self {
         Self(tempfile::tempdir().expect("a folder"))
     }
@@ -84,7 +84,7 @@ fn say(what: &str) {
 }
 
 fn has(program: &str) -> bool {
-    let found = Desk::new().run(&format!("command -v {program}"));
+    let found = Machine::new().run(&format!("command -v {program}"));
     if !found {
         say(&format!("what needs {program}, which is not installed"));
     }
@@ -102,32 +102,32 @@ fn every_cipher_of_ssh_keygen_is_read_and_the_passphrase_counts() {
     if !has("ssh-keygen") {
         return;
     }
-    let desk = Desk::new();
+    let machine = Machine::new();
     let ciphers = Command::new("ssh").args(["-Q", "cipher"]).output();
     let ciphers = String::from_utf8(ciphers.expect("ssh").stdout).expect("text");
     let mut tried = 0;
     for (number, cipher) in ciphers.lines().enumerate() {
         for kind in ["ed25519", "rsa"] {
             let name = format!("{kind}-{number}");
-            let made = desk.run(&format!(
+            let made = machine.run(&format!(
                 "ssh-keygen -q -t {kind} -a 2 -N '{PASSPHRASE}' -Z {cipher} -f {name}"
             ));
             if !made {
                 continue;
             }
             tried += 1;
-            let key = desk.import(&name);
+            let key = machine.import(&name);
             let key = key.unwrap_or_else(|error| panic!("{cipher}: {error}"));
-            let line = String::from_utf8(desk.read(&format!("{name}.pub"))).expect("text");
+            let line = String::from_utf8(machine.read(&format!("{name}.pub"))).expect("text");
             let ours = key.public_line().expect("a line");
             let ours: Vec<&str> = ours.split(' ').take(2).collect();
             assert!(line.starts_with(&ours.join(" ")), "{cipher}");
-            let wrong = SshKey::import(&desk.read(&name), "", &mut || Some("wrong".into()));
+            let wrong = SshKey::import(&machine.read(&name), "", &mut || Some("wrong".into()));
             assert!(
                 matches!(wrong, Err(SshKeyError::WrongPassphrase)),
                 "{cipher}"
             );
-            let identity = desk.identity(&name);
+            let identity = machine.identity(&name);
             assert_eq!(identity.is_ok(), kind == "ed25519", "{cipher}");
         }
     }
@@ -139,24 +139,24 @@ fn a_comment_may_be_any_bytes() {
     if !has("ssh-keygen") {
         return;
     }
-    let desk = Desk::new();
+    let machine = Machine::new();
     for (name, rest) in [
         ("latin", "-t ed25519 -N ''"),
         ("locked", "-t ed25519 -a 2 -N 'right one'"),
         ("rsa", "-t rsa -b 2048 -N ''"),
     ] {
         let line = format!("ssh-keygen -q {rest} -C \"$(printf 'J\\374rgen')\" -f {name}");
-        assert!(desk.run(&line), "{line}");
-        assert!(str::from_utf8(&desk.read(&format!("{name}.pub"))).is_err());
-        let key = desk.import(name).expect("a good key");
+        assert!(machine.run(&line), "{line}");
+        assert!(str::from_utf8(&machine.read(&format!("{name}.pub"))).is_err());
+        let key = machine.import(name).expect("a good key");
         assert!(
             key.public_line()
                 .expect("a line")
                 .ends_with(" kubegrant:prod")
         );
         if name != "rsa" {
-            let public = super::super::parse_public_key_file(desk.read(&format!("{name}.pub")));
-            let identity = desk.identity(name).expect("a good identity");
+            let public = super::super::parse_public_key_file(machine.read(&format!("{name}.pub")));
+            let identity = machine.identity(name).expect("a good identity");
             assert_eq!(public, Ok(identity.recipient()));
         }
     }
@@ -167,24 +167,24 @@ fn an_ed25519_key_of_openssl_is_a_node_key_and_an_identity() {
     if !has("openssl") {
         return;
     }
-    let desk = Desk::new();
-    assert!(desk.run("openssl genpkey -algorithm ed25519 -out k8"));
-    assert!(desk.run("openssl pkey -in k8 -pubout -out k8.pub"));
-    assert!(desk.run("openssl pkey -in k8 -outform DER -out der"));
-    assert_eq!(follow(&desk, "der"), "ed25519");
-    let identity = desk.identity("der").expect_err("refused");
+    let machine = Machine::new();
+    assert!(machine.run("openssl genpkey -algorithm ed25519 -out k8"));
+    assert!(machine.run("openssl pkey -in k8 -pubout -out k8.pub"));
+    assert!(machine.run("openssl pkey -in k8 -outform DER -out der"));
+    assert_eq!(follow(&machine, "der"), "ed25519");
+    let identity = machine.identity("der").expect_err("refused");
     assert!(identity.hint(None).contains("-inform DER"), "{identity}");
     assert!(
-        desk.run(
+        machine.run(
             "openssl pkcs8 -topk8 -v2 aes-256-cbc -in k8 -out locked -passout 'pass:right one'"
         )
     );
-    let public = super::super::parse_public_key_file(desk.read("k8.pub")).expect("a key");
+    let public = super::super::parse_public_key_file(machine.read("k8.pub")).expect("a key");
     for name in ["k8", "locked"] {
-        assert_eq!(desk.import(name).expect("a key").kind(), "ed25519");
-        assert_eq!(desk.identity(name).expect("a key").recipient(), public);
+        assert_eq!(machine.import(name).expect("a key").kind(), "ed25519");
+        assert_eq!(machine.identity(name).expect("a key").recipient(), public);
     }
-    let wrong = Identity::parse_bytes(&desk.read("locked"), &mut |_| Ok("wrong".into()));
+    let wrong = Identity::parse_bytes(&machine.read("locked"), &mut |_| Ok("wrong".into()));
     assert!(matches!(wrong, Err(IdentityError::WrongPassphrase { .. })));
 }
 
@@ -222,74 +222,74 @@ fn text_around_a_key_does_no_harm() {
 }
 
 /// Runs the way out of a refusal as it is named, and gives what came of it.
-fn follow(desk: &Desk, name: &str) -> String {
-    let error = match SshKey::import(&desk.read(name), "", &mut || None) {
+fn follow(machine: &Machine, name: &str) -> String {
+    let error = match SshKey::import(&machine.read(name), "", &mut || None) {
         Err(error) => error,
         Ok(key) => panic!("{name} is taken: {key:?}"),
     };
-    let hint = error.hint(Some(&desk.path(name)), "");
+    let hint = error.hint(Some(&machine.path(name)), "");
     let mut line = command(&hint);
     if line.starts_with("openssl pkcs8") {
         // The oldest ciphers want what stands in brackets beside it; the others do not mind.
         let more = hint.split('`').nth(3).expect("what stands beside it");
         line = format!("{line} {more}");
     }
-    assert!(desk.run(&line), "{name}: {error}: `{line}` fails");
+    assert!(machine.run(&line), "{name}: {error}: `{line}` fails");
     let copy = format!("{name}.copy");
-    let kind = desk.import(&copy);
+    let kind = machine.import(&copy);
     let kind = kind.unwrap_or_else(|again| panic!("{name}: `{line}`: {again}"));
     kind.kind()
 }
 
 #[test]
 fn every_way_out_that_is_named_works() {
-    let desk = Desk::new();
+    let machine = Machine::new();
     if has("puttygen") && has("ssh-keygen") {
-        assert!(desk.run("ssh-keygen -q -t ed25519 -N '' -f plain"));
-        assert!(desk.run("puttygen plain -O private -o 'my key.ppk'"));
-        assert_eq!(follow(&desk, "my key.ppk"), "ed25519");
-        assert!(desk.run("ssh-keygen -q -t rsa -b 2048 -N '' -f rsa2048"));
-        assert!(desk.run("puttygen rsa2048 -O private-sshcom -o sshcom"));
-        assert_eq!(follow(&desk, "sshcom"), "rsa-2048");
+        assert!(machine.run("ssh-keygen -q -t ed25519 -N '' -f plain"));
+        assert!(machine.run("puttygen plain -O private -o 'my key.ppk'"));
+        assert_eq!(follow(&machine, "my key.ppk"), "ed25519");
+        assert!(machine.run("ssh-keygen -q -t rsa -b 2048 -N '' -f rsa2048"));
+        assert!(machine.run("puttygen rsa2048 -O private-sshcom -o sshcom"));
+        assert_eq!(follow(&machine, "sshcom"), "rsa-2048");
     }
     if has("ssh-keygen") {
-        assert!(desk.run("ssh-keygen -q -t ed25519 -a 2 -N 'right one' -f locked"));
-        assert_eq!(follow(&desk, "locked"), "ed25519");
+        assert!(machine.run("ssh-keygen -q -t ed25519 -a 2 -N 'right one' -f locked"));
+        assert_eq!(follow(&machine, "locked"), "ed25519");
     }
     if has("openssl") {
-        assert!(desk.run("openssl genrsa -traditional -out rsa 2048"));
+        assert!(machine.run("openssl genrsa -traditional -out rsa 2048"));
         let pass = "-passout 'pass:right one'";
-        assert!(desk.run(&format!(
+        assert!(machine.run(&format!(
             "openssl rsa -in rsa -aes128 -traditional {pass} -out pkcs1"
         )));
-        assert_eq!(follow(&desk, "pkcs1"), "rsa-2048");
-        assert!(desk.run(&format!(
+        assert_eq!(follow(&machine, "pkcs1"), "rsa-2048");
+        assert!(machine.run(&format!(
             "openssl pkcs8 -topk8 -v2 aes-256-cbc -in rsa {pass} -out pkcs8"
         )));
-        assert_eq!(follow(&desk, "pkcs8"), "rsa-2048");
+        assert_eq!(follow(&machine, "pkcs8"), "rsa-2048");
         for cipher in ["PBE-SHA1-3DES", "PBE-MD5-DES"] {
-            let made = desk.run(&format!(
+            let made = machine.run(&format!(
                 "openssl pkcs8 -topk8 -v1 {cipher} -provider legacy -provider default -in rsa \
                  {pass} -out {cipher}"
             ));
             if made {
-                assert_eq!(follow(&desk, cipher), "rsa-2048");
+                assert_eq!(follow(&machine, cipher), "rsa-2048");
             }
         }
-        if desk.run(&format!(
+        if machine.run(&format!(
             "openssl pkcs8 -topk8 -v2 camellia256 -in rsa {pass} -out camellia"
         )) {
-            assert_eq!(follow(&desk, "camellia"), "rsa-2048");
+            assert_eq!(follow(&machine, "camellia"), "rsa-2048");
         }
-        assert!(desk.run("openssl pkey -in rsa -outform DER -out der"));
-        assert_eq!(follow(&desk, "der"), "rsa-2048");
+        assert!(machine.run("openssl pkey -in rsa -outform DER -out der"));
+        assert_eq!(follow(&machine, "der"), "rsa-2048");
         // What old versions wrote is read.
         for cipher in ["des3 -v2prf hmacWithSHA1", "aes128 -v2prf hmacWithSHA512"] {
-            assert!(desk.run(&format!(
+            assert!(machine.run(&format!(
                 "openssl pkcs8 -topk8 -v2 {cipher} -in rsa {pass} -out old"
             )));
             assert_eq!(
-                desk.import("old").expect("a key").kind(),
+                machine.import("old").expect("a key").kind(),
                 "rsa-2048",
                 "{cipher}"
             );

@@ -92,7 +92,7 @@ fn cluster_show() {
     Credentials:   0
     Pending:       0
     Write:         edit in default
-    Held back:     kube-node-lease: a system namespace
+    Excluded:      kube-node-lease: a system namespace
                    kube-public: a system namespace
                    kube-system: a system namespace
                    kubegrant: kubegrant's own namespace
@@ -117,7 +117,7 @@ fn cluster_show() {
     Credentials:   0
     Pending:       0
     Write:         edit in default
-    Held back:     kube-node-lease: a system namespace
+    Excluded:      kube-node-lease: a system namespace
                    kube-public: a system namespace
                    kube-system: a system namespace
                    kubegrant: kubegrant's own namespace
@@ -153,12 +153,12 @@ fn cluster_show() {
       "issuer_login": "token",
       "issuer_expires_at": "2036-11-19T10:00:00Z",
       "write_scope": "namespaces",
-      "held_back_by_operator": [],
+      "excluded_by_operator": [],
       "write": {
         "reaches": [
           "default"
         ],
-        "held_back": {
+        "excluded": {
           "kube-node-lease": "a system namespace",
           "kube-public": "a system namespace",
           "kube-system": "a system namespace",
@@ -200,11 +200,11 @@ fn cluster_show() {
     issuer_login: token
     issuer_expires_at: "2036-11-19T10:00:00Z"
     write_scope: namespaces
-    held_back_by_operator: []
+    excluded_by_operator: []
     write:
       reaches:
       - default
-      held_back:
+      excluded:
         kube-node-lease: a system namespace
         kube-public: a system namespace
         kube-system: a system namespace
@@ -243,11 +243,11 @@ fn cluster_check() {
     tokens      not looked   elsewhere: who may list Secrets may read them, so the manager may not
     roles       ok           none that is bound is gone or escalates
     write       reaches      default
-    write       held back    kube-node-lease: a system namespace
-    write       held back    kube-public: a system namespace
-    write       held back    kube-system: a system namespace
-    write       held back    kubegrant: kubegrant's own namespace
-    write       held back    kubegrant-users: kubegrant's own namespace
+    write       excluded     kube-node-lease: a system namespace
+    write       excluded     kube-public: a system namespace
+    write       excluded     kube-system: a system namespace
+    write       excluded     kubegrant: kubegrant's own namespace
+    write       excluded     kubegrant-users: kubegrant's own namespace
     [exit 0]
     --- wide
     CHECK       RESULT       WHAT
@@ -266,11 +266,11 @@ fn cluster_check() {
     tokens      not looked   elsewhere: who may list Secrets may read them, so the manager may not
     roles       ok           none that is bound is gone or escalates
     write       reaches      default
-    write       held back    kube-node-lease: a system namespace
-    write       held back    kube-public: a system namespace
-    write       held back    kube-system: a system namespace
-    write       held back    kubegrant: kubegrant's own namespace
-    write       held back    kubegrant-users: kubegrant's own namespace
+    write       excluded     kube-node-lease: a system namespace
+    write       excluded     kube-public: a system namespace
+    write       excluded     kube-system: a system namespace
+    write       excluded     kubegrant: kubegrant's own namespace
+    write       excluded     kubegrant-users: kubegrant's own namespace
     [exit 0]
     --- json
     {
@@ -300,7 +300,7 @@ fn cluster_check() {
         "reaches": [
           "default"
         ],
-        "held_back": {
+        "excluded": {
           "kube-node-lease": "a system namespace",
           "kube-public": "a system namespace",
           "kube-system": "a system namespace",
@@ -338,7 +338,7 @@ fn cluster_check() {
     write:
       reaches:
       - default
-      held_back:
+      excluded:
         kube-node-lease: a system namespace
         kube-public: a system namespace
         kube-system: a system namespace

@@ -148,7 +148,7 @@ pub(super) fn same(home: &Home, books: &Books, cluster: &Cluster) -> Vec<String>
                 if cluster.write_scope == "cluster" {
                     put("", "edit", "edit", &row.account);
                 } else {
-                    for namespace in write_reaches(&objects, &cluster.held_back) {
+                    for namespace in write_reaches(&objects, &cluster.excluded) {
                         put(&namespace, "edit", "edit", &row.account);
                     }
                 }
@@ -188,7 +188,7 @@ fn kept_lists(books: &Books, cluster: &Cluster, objects: &[Value]) -> Lists {
     if cluster.write_scope == "cluster" {
         keep("", "edit");
     } else {
-        for namespace in write_reaches(objects, &cluster.held_back) {
+        for namespace in write_reaches(objects, &cluster.excluded) {
             keep(&namespace, "edit");
         }
     }

@@ -50,7 +50,7 @@ pub(super) struct Cluster {
     pub(super) owner: Option<i64>,
     pub(super) project: Option<i64>,
     pub(super) write_scope: String,
-    pub(super) held_back: String,
+    pub(super) excluded: String,
     pub(super) manager: String,
     /// The issuer's account; "" where there is none.
     pub(super) issuer: String,
@@ -157,7 +157,7 @@ impl Books {
                         name: row.get(1)?,
                         owner: row.get(2)?,
                         write_scope: row.get(3)?,
-                        held_back: row.get(4)?,
+                        excluded: row.get(4)?,
                         manager: row.get(5)?,
                         older_logins: row.get(6)?,
                         project: row.get(7)?,

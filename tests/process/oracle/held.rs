@@ -87,8 +87,8 @@ fn account(namespace: &str, name: &str) -> String {
 }
 
 /// The namespaces that write must reach, worked out from the cluster's objects alone.
-pub(super) fn write_reaches(objects: &[Value], held_back: &str) -> BTreeSet<String> {
-    let held: Vec<String> = serde_json::from_str(held_back).unwrap_or_default();
+pub(super) fn write_reaches(objects: &[Value], excluded: &str) -> BTreeSet<String> {
+    let held: Vec<String> = serde_json::from_str(excluded).unwrap_or_default();
     let escalates = escalating_roles(objects);
     let powerful: BTreeSet<&str> = objects
         .iter()

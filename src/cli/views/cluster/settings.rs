@@ -16,7 +16,7 @@ frozen! {
         labels: BTreeMap<String, String> = cluster.labels.clone(),
         project: Option<String> = done.project.clone(),
         write_scope: &'static str = cluster.write_scope.as_str(),
-        held_back_by_operator: Vec<String> = cluster.held_back.iter().cloned().collect(),
+        excluded_by_operator: Vec<String> = cluster.excluded.iter().cloned().collect(),
         included: Vec<String> = cluster.included.iter().cloned().collect(),
         write_allow: Vec<String> = cluster.write_allow.iter().map(ToString::to_string).collect(),
         scan_every_seconds: i64 = cluster.scan_every.num_seconds(),
@@ -34,7 +34,7 @@ impl View for SettingsView {
             .col("Labels", |it| Some(labels_text(&it.labels)))
             .col("Project", |it| &it.project)
             .col("Write scope", |it| it.write_scope)
-            .col("Held back", |it| &it.held_back_by_operator)
+            .col("Excluded", |it| &it.excluded_by_operator)
             .col("Included", |it| &it.included)
             .col("Allowed", |it| &it.write_allow)
             .some("Scan every", |it| scan_every(it.scan_every_seconds))

@@ -18,7 +18,7 @@ fn add(name: &str) -> Add {
         description: String::new(),
         objects: super::ObjectOptions::default(),
         write_scope: WriteScope::Namespaces,
-        held_back: [].into(),
+        excluded: [].into(),
         keep_credential: false,
         ssh_key: None,
         insists: None,

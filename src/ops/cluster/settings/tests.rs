@@ -45,7 +45,7 @@ fn each_setting_that_changes_is_one_effect() {
         description: Some("customer traffic".to_owned()),
         labels: [("env".to_owned(), "prod".to_owned())].into(),
         write_scope: Some(WriteScope::Cluster),
-        hold_back: ["monitoring".to_owned()].into(),
+        exclude: ["monitoring".to_owned()].into(),
         allow: ["cert-manager.io/certificates".parse().expect("a resource")].into(),
         ..Settings::default()
     });
@@ -55,7 +55,7 @@ fn each_setting_that_changes_is_one_effect() {
             "description: customer traffic",
             "labels: env=prod",
             "write scope: cluster",
-            "held back from write: monitoring",
+            "excluded from write: monitoring",
             "allowed to write: cert-manager.io/certificates",
         ]
     );
@@ -80,14 +80,14 @@ fn words_for_people_reach_no_cluster() {
 fn where_write_reaches_is_pending_there() {
     let world = World::new();
     let change = set(Settings {
-        hold_back: ["shop".to_owned()].into(),
+        exclude: ["shop".to_owned()].into(),
         ..Settings::default()
     });
     let decided = decide(&world, &change).expect("allowed");
     assert!(decided.reaches_clusters);
     let after = world.0.after(&decided.effects);
     assert!(after.clusters[0].reach_pending);
-    assert!(after.clusters[0].cluster.held_back.contains("shop"));
+    assert!(after.clusters[0].cluster.excluded.contains("shop"));
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn labels_are_for_writers_and_where_write_reaches_for_who_manages() {
     assert_eq!(asked(&described("x")), ClusterAction::ChangeSettings);
     let sensitive = [
         Settings {
-            release: ["x".to_owned()].into(),
+            exclude_removed: ["x".to_owned()].into(),
             ..Settings::default()
         },
         Settings {

@@ -276,10 +276,10 @@ fn what_is_issued_goes_by_the_rows_under_the_lock() {
     let later = World::new()
         .grant("bob", Level::Read, Some(hours_later(1)))
         .cluster(|it| {
-            it.held_back.insert("pay".to_owned());
+            it.excluded.insert("pay".to_owned());
         });
     assert!(decide(&later, &issue(&bob, false)).is_ok());
     bob.bring_up_to(&later.0.clusters[0], now());
     assert_eq!(bob.ends_at, Some(hours_later(1)));
-    assert!(bob.cluster.held_back.contains("pay"));
+    assert!(bob.cluster.excluded.contains("pay"));
 }

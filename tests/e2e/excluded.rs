@@ -54,7 +54,7 @@ fn an_account_with_power_holds_its_namespace_back() {
         "edit",
         ("held-edits-system", "robot"),
     );
-    // One whose account edits a namespace that is itself held back: a chain of two.
+    // One whose account edits a namespace that is itself excluded: a chain of two.
     bind(
         world,
         Some("held-edits-system"),
@@ -108,7 +108,7 @@ fn a_new_namespace_joins_at_the_next_reconcile() {
 }
 
 #[test]
-fn what_the_operator_names_is_held_back() {
+fn what_the_operator_names_is_excluded() {
     let world = world::shared();
     let world = world.as_ref();
     namespace(world, "payroll");
@@ -116,9 +116,10 @@ fn what_the_operator_names_is_held_back() {
     let bob = home.developer("bob", "write").caller;
     settle(&bob, "payroll", 201);
     reaches(&bob, "payroll");
-    home.run("cluster set prod --hold-back payroll").success();
+    home.run("cluster set prod --exclude payroll").success();
     held(&bob, "payroll");
-    home.run("cluster set prod --release payroll").success();
+    home.run("cluster set prod --remove-exclude payroll")
+        .success();
     settle(&bob, "payroll", 201);
     reaches(&bob, "payroll");
 }

@@ -7,7 +7,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::process::ChildStderr;
 
 /// How much of it is kept for the error, in bytes.
-const COMPLAINT_MAX: usize = 4096;
+const BEGINNING_MAX: usize = 4096;
 /// How much of it is shown, in bytes.
 const SHOWN_MAX: usize = 64 * 1024;
 /// The longest line that is shown whole, in bytes.
@@ -15,30 +15,30 @@ const LINE_MAX: usize = 2048;
 /// After how long of silence a line without an end is shown: it may be a question.
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// What was heard so far.
-pub(super) struct Heard<'a> {
+/// What a login command wrote on it so far.
+pub(super) struct Stderr<'a> {
     name: String,
     say: &'a dyn Fn(&str),
-    complaint: Vec<u8>,
+    beginning: Vec<u8>,
     line: Vec<u8>,
     shown: usize,
 }
 
-impl<'a> Heard<'a> {
-    /// Begins to listen to a command.
+impl<'a> Stderr<'a> {
+    /// Nothing was read of this command yet.
     pub(super) fn new(command: &Path, say: &'a dyn Fn(&str)) -> Self {
         let name = command.file_name().unwrap_or_default().to_string_lossy();
         Self {
             name: name.into_owned(),
             say,
-            complaint: Vec::new(),
+            beginning: Vec::new(),
             line: Vec::new(),
             shown: 0,
         }
     }
 
-    /// Listens to the end, and reads on where it is too much: a talkative command must not block.
-    pub(super) async fn listen(&mut self, stream: Option<ChildStderr>) {
+    /// Reads to the end, also where it is too much: a talkative command must not block.
+    pub(super) async fn read(&mut self, stream: Option<ChildStderr>) {
         let Some(mut stream) = stream else {
             return;
         };
@@ -56,15 +56,15 @@ impl<'a> Heard<'a> {
         self.show();
     }
 
-    /// The beginning of all that was said.
-    pub(super) fn complaint(&self) -> String {
-        String::from_utf8_lossy(&self.complaint).into_owned()
+    /// The beginning of it, for the error.
+    pub(super) fn beginning(&self) -> String {
+        String::from_utf8_lossy(&self.beginning).into_owned()
     }
 
     fn take(&mut self, bytes: &[u8]) {
-        let room = COMPLAINT_MAX.saturating_sub(self.complaint.len());
+        let room = BEGINNING_MAX.saturating_sub(self.beginning.len());
         let kept = bytes.get(..room.min(bytes.len())).unwrap_or_default();
-        self.complaint.extend_from_slice(kept);
+        self.beginning.extend_from_slice(kept);
         for byte in bytes {
             if matches!(byte, b'\n' | b'\r') || self.line.len() >= LINE_MAX {
                 self.show();
@@ -132,12 +132,12 @@ mod tests {
     fn what_is_shown_is_bounded() {
         let shown = std::cell::RefCell::new(Vec::new());
         let say = |line: &str| shown.borrow_mut().push(line.to_owned());
-        let mut heard = Heard::new(Path::new("/bin/aws"), &say);
+        let mut stderr = Stderr::new(Path::new("/bin/aws"), &say);
         for _ in 0..100 {
-            heard.take(&[b'x'; 4096]);
+            stderr.take(&[b'x'; 4096]);
         }
-        heard.show();
-        assert_eq!(heard.complaint().len(), COMPLAINT_MAX);
+        stderr.show();
+        assert_eq!(stderr.beginning().len(), BEGINNING_MAX);
         let shown = shown.borrow();
         assert!(shown.iter().all(|line| line.len() < LINE_MAX + 20));
         assert!(shown.iter().map(String::len).sum::<usize>() < 2 * SHOWN_MAX);
