@@ -77,10 +77,10 @@ fn a_record_is_read_down_the_page() {
         .col("Note", |()| "")
         .names(Vec::new());
     insta::assert_snapshot!(draw(&table, PLAIN), @r"
-    Name:        prod
+    Name:       prod
     Excluded:   kube-system
-                 vault
-    Shared:      <none>
+                vault
+    Shared:     <none>
     Note:
     ");
 }
