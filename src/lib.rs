@@ -72,7 +72,7 @@
 //! | crate | lives in |
 //! |---|---|
 //! | `clap`, `clap_complete`, `clap_mangen`, `dialoguer` | `cli` |
-//! | `rusqlite`, `rusqlite_migration` | `store` |
+//! | `rusqlite` | `store` |
 //! | `kube`, `k8s_openapi` | `kubernetes` |
 //! | `age` | `secrets` |
 //! | `directories` | `env` |

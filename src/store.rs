@@ -1,4 +1,5 @@
-//! WHAT IS REMEMBERED: one SQLite file, and the only module that knows SQL.
+//! WHAT IS REMEMBERED: one SQLite file, and the only module that knows SQL. Which database it is, only
+//! [`engine`] knows.
 //!
 //! **Locking.** WAL; every write transaction is `BEGIN IMMEDIATE`, so two writers queue instead of
 //! failing; nobody holds a transaction across a network call, because transactions are closures
@@ -14,6 +15,7 @@ mod columns;
 pub(crate) mod commit;
 pub(crate) mod copy;
 pub(crate) mod credentials;
+mod engine;
 pub(crate) mod facts;
 pub(crate) mod file;
 pub(crate) mod grants;
@@ -40,10 +42,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, Params, Transaction, TransactionBehavior};
-
-/// How many statements are kept read: more than a command has.
-const STATEMENTS_KEPT: usize = 256;
+use engine::{Connection, Failure, Mode, Open, Transaction};
 
 /// Why the store could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -141,7 +140,7 @@ pub(crate) enum Error {
         path: PathBuf,
         /// What SQLite said.
         #[source]
-        source: rusqlite::Error,
+        source: engine::Error,
     },
     /// Rows were changed by something else than this program.
     #[error("{what} was changed in the store without kubegrant")]
@@ -164,7 +163,7 @@ pub(crate) enum Error {
     Silent,
     /// SQLite failed inside a transaction (the path is added on the way out).
     #[error("the store failed")]
-    Statement(#[from] rusqlite::Error),
+    Statement(#[from] engine::Error),
 }
 
 /// A result of the store.
@@ -220,14 +219,6 @@ impl ReadTxn<'_> {
     }
 }
 
-impl WriteTxn<'_> {
-    /// Executes a statement, which is read once however often it is executed: with the triggers of its table
-    /// that takes longer than what it does.
-    fn execute(&self, sql: &str, params: impl Params) -> rusqlite::Result<usize> {
-        self.sql().prepare_cached(sql)?.execute(params)
-    }
-}
-
 impl Store {
     /// Makes a new store with its directory (0700) and file (0600 from birth).
     pub(crate) fn create(path: &Path) -> Result<Self> {
@@ -239,7 +230,7 @@ impl Store {
         }
         // A log that stood there before would be read as this store's.
         file::check(path)?;
-        let store = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let store = Self::connect(path)?;
         store.at_path(store.migrate())?;
         Ok(store)
     }
@@ -247,7 +238,7 @@ impl Store {
     /// Opens the store for reading and writing, and brings its schema up to date.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         file::check(path)?;
-        let opened = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).and_then(|store| {
+        let opened = Self::connect(path).and_then(|store| {
             store.at_path(store.migrate())?;
             Ok(store)
         });
@@ -263,22 +254,10 @@ impl Store {
         let mut log = path.as_os_str().to_owned();
         log.push("-wal");
         let log_waits = std::fs::metadata(log).is_ok_and(|found| found.len() > 0);
-        let Some(text) = path.to_str().filter(|_| !log_waits) else {
+        if log_waits {
             return Err(error);
-        };
-        let uri: String = text
-            .bytes()
-            .map(|byte| match byte {
-                b'/' | b'.' | b'-' | b'_' => char::from(byte).to_string(),
-                byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
-                byte => format!("%{byte:02X}"),
-            })
-            .collect();
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
-            | OpenFlags::SQLITE_OPEN_URI
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let Ok(connection) = Connection::open_with_flags(format!("file:{uri}?immutable=1"), flags)
-        else {
+        }
+        let Ok(connection) = Connection::open(path, Open::Immutable) else {
             return Err(error);
         };
         let store = Self {
@@ -296,11 +275,8 @@ impl Store {
     /// Opens the store for a look that must be quick and silent (completion); never migrates.
     pub(crate) fn peek(path: &Path) -> Result<Self> {
         file::check(path)?;
-        let connection = Connection::open_with_flags(
-            path,
-            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-        )?;
-        connection.busy_timeout(Duration::from_millis(50))?;
+        let connection = Connection::open(path, Open::ReadOnly)?;
+        connection.file().wait_at_most(Duration::from_millis(50))?;
         Ok(Self::over(connection, path))
     }
 
@@ -327,9 +303,8 @@ impl Store {
         &self.path
     }
 
-    fn connect(path: &Path, flags: OpenFlags) -> Result<Self> {
-        let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-        // SQLITE_OPEN_NOFOLLOW refuses links in every component: resolve the directory first.
+    fn connect(path: &Path) -> Result<Self> {
+        // SQLite refuses links in every component: resolve the directory first.
         let real = match (path.parent(), path.file_name()) {
             (Some(parent), Some(name)) => {
                 let parent = if parent.as_os_str().is_empty() {
@@ -348,37 +323,25 @@ impl Store {
             _ => path.to_owned(),
         };
         let connection =
-            Connection::open_with_flags(&real, flags).map_err(|error| named(path, error.into()))?;
+            Connection::open(&real, Open::ReadWrite).map_err(|error| named(path, error.into()))?;
         let store = Self::over(connection, path);
         store.at_path(store.configure())?;
         Ok(store)
     }
 
     fn configure(&self) -> Result<()> {
-        let sql = &self.connection;
+        let (sql, file) = (&self.connection, self.connection.file());
         // A file system without locks is as good as a busy one to SQLite: not to be waited for.
-        sql.busy_timeout(Duration::from_secs(1))?;
+        file.wait_at_most(Duration::from_secs(1))?;
         // Before the first write, which changing the journal is: what is not ours stays as it is.
         let checked = self.at_path(schema::check(sql, &self.path));
-        sql.busy_timeout(Duration::from_secs(30))?;
+        file.wait_at_most(Duration::from_secs(30))?;
         match checked {
             Err(Error::Busy { .. }) => schema::check(sql, &self.path)?,
             checked => checked?,
         }
-        sql.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
-        self.settings()
-    }
-
-    /// What every connection of ours keeps to.
-    fn settings(&self) -> Result<()> {
-        self.connection
-            .set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-        self.connection.execute_batch(
-            "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON;
-             PRAGMA trusted_schema=OFF; PRAGMA temp_store=MEMORY; PRAGMA recursive_triggers=ON;
-             PRAGMA cache_size=-8192;",
-        )?;
-        Ok(())
+        file.keep_log()?;
+        Ok(file.settings()?)
     }
 
     fn migrate(&self) -> Result<()> {
@@ -394,9 +357,8 @@ impl Store {
         &self,
         work: impl FnOnce(&ReadTxn<'_>) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
-        let tx = Transaction::new_unchecked(&self.connection, TransactionBehavior::Deferred)
-            .map_err(|error| named(&self.path, error.into()))?;
-        work(&self.looking(tx))
+        let begun = self.connection.begin(Mode::Read);
+        work(&self.looking(begun.map_err(|error| named(&self.path, error.into()))?))
     }
 
     fn looking<'a>(&'a self, transaction: Transaction<'a>) -> ReadTxn<'a> {
@@ -438,7 +400,7 @@ impl Store {
             self.at_path(integrity::watch(&self.connection))?;
             self.watching.set(true);
         }
-        let begun = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate);
+        let begun = self.connection.begin(Mode::Write);
         let tx = WriteTxn {
             read: self.looking(begun.map_err(|error| named(&self.path, error.into()))?),
             pending: RefCell::new(None),
@@ -462,11 +424,8 @@ impl Store {
     /// Brings everything from the log into the file and empties the log, so that what was deleted
     /// is in neither. `false` if a reader kept it; whoever closes the store last does it then.
     pub(crate) fn empty_log(&self) -> Result<bool> {
-        let busy: rusqlite::Result<i64> =
-            self.connection
-                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
-        let busy = busy.map_err(|error| named(&self.path, error.into()))?;
-        Ok(busy == 0)
+        let emptied = self.connection.file().empty_log();
+        emptied.map_err(|error| named(&self.path, error.into()))
     }
 }
 
@@ -490,46 +449,26 @@ fn named(path: &Path, error: Error) -> Error {
         return error;
     };
     let path = path.to_owned();
-    match source.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
-            match file::lacks_locks(&path) {
-                Some(source) => Error::NoLocks { path, source },
-                None => Error::Busy { path },
-            }
-        }
-        Some(rusqlite::ErrorCode::SystemIoFailure) if is_lock(&source) => {
-            match file::lacks_locks(&path) {
-                Some(error) => Error::NoLocks {
-                    path,
-                    source: error,
-                },
-                None => Error::Sql { path, source },
-            }
-        }
-        Some(rusqlite::ErrorCode::DiskFull) => Error::Full { path },
-        Some(rusqlite::ErrorCode::NotADatabase) => Error::NotOurs { path },
-        Some(rusqlite::ErrorCode::DatabaseCorrupt) => Error::Damaged {
+    match source.failure() {
+        Failure::Busy => match file::lacks_locks(&path) {
+            Some(source) => Error::NoLocks { path, source },
+            None => Error::Busy { path },
+        },
+        Failure::Lock => match file::lacks_locks(&path) {
+            Some(error) => Error::NoLocks {
+                path,
+                source: error,
+            },
+            None => Error::Sql { path, source },
+        },
+        Failure::Full => Error::Full { path },
+        Failure::NotADatabase => Error::NotOurs { path },
+        Failure::Corrupt => Error::Damaged {
             what: "file",
             why: source.to_string(),
         },
         _ => Error::Sql { path, source },
     }
-}
-
-/// Whether it is a lock that SQLite could not have.
-fn is_lock(error: &rusqlite::Error) -> bool {
-    use rusqlite::ffi;
-    let code = error.sqlite_error().map(|error| error.extended_code);
-    code.is_some_and(|code| {
-        [
-            ffi::SQLITE_IOERR_LOCK,
-            ffi::SQLITE_IOERR_RDLOCK,
-            ffi::SQLITE_IOERR_UNLOCK,
-            ffi::SQLITE_IOERR_SHMLOCK,
-            ffi::SQLITE_IOERR_CHECKRESERVEDLOCK,
-        ]
-        .contains(&code)
-    })
 }
 
 impl Error {
@@ -545,14 +484,13 @@ impl Error {
                 true
             }
             Self::Sql { source, .. } | Self::Statement(source) => matches!(
-                source.sqlite_error_code(),
-                Some(
-                    rusqlite::ErrorCode::DiskFull
-                        | rusqlite::ErrorCode::SystemIoFailure
-                        | rusqlite::ErrorCode::ReadOnly
-                        | rusqlite::ErrorCode::CannotOpen
-                        | rusqlite::ErrorCode::DatabaseBusy
-                )
+                source.failure(),
+                Failure::Full
+                    | Failure::Io
+                    | Failure::Lock
+                    | Failure::ReadOnly
+                    | Failure::CannotOpen
+                    | Failure::Busy
             ),
             _ => false,
         }

@@ -7,11 +7,12 @@
 //! A chain alone does not notice that its end is missing, or that all of it was written anew: for
 //! that a [`Head`] is kept where whoever can write the store cannot, and compared ([`against`]).
 
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension, Row};
+use std::ops::ControlFlow;
+
 use sha2::{Digest, Sha256};
 
 use super::columns::{Time, of_row, time};
+use super::engine::{self, Connection, Row, ValueRef};
 use super::{Error, ReadTxn, Result, WriteTxn, integrity, meta};
 use crate::domain::Timestamp;
 use crate::domain::action::Action;
@@ -78,8 +79,8 @@ impl Fields<'_> {
         hex(&hasher.finalize())
     }
 
-    fn of_row<'a>(row: &'a Row<'_>) -> rusqlite::Result<Fields<'a>> {
-        let bytes = |column: usize| -> rusqlite::Result<Option<&'a [u8]>> {
+    fn of_row<'a>(row: &Row<'a>) -> engine::Result<Fields<'a>> {
+        let bytes = |column: usize| -> engine::Result<Option<&'a [u8]>> {
             Ok(match row.get_ref(column)? {
                 ValueRef::Text(bytes) => Some(bytes),
                 _ => None,
@@ -103,7 +104,7 @@ impl Fields<'_> {
 }
 
 /// The hash that a row has, in its column.
-fn stored_hash<'a>(row: &'a Row<'_>) -> rusqlite::Result<&'a [u8]> {
+fn stored_hash<'a>(row: &Row<'a>) -> engine::Result<&'a [u8]> {
     Ok(match row.get_ref(11)? {
         ValueRef::Text(bytes) => bytes,
         _ => &[],
@@ -128,36 +129,34 @@ impl Pending {
             prev: self.prev.as_bytes(),
         };
         let hash = fields.hash();
-        sql.prepare_cached(
+        sql.execute(
             "INSERT INTO audit (seq, at, actor, acting_as, action, phase, cluster, user, detail,
                request, prev, hash, state)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-        )?
-        .execute(rusqlite::params![
-            self.seq,
-            fields.at,
-            event.actor,
-            event.acting_as,
-            event.action.as_str(),
-            event.phase.as_str(),
-            event.cluster,
-            event.user,
-            event.detail,
-            event.request,
-            self.prev,
-            hash,
-            state,
-        ])?;
+            (
+                self.seq,
+                fields.at,
+                &event.actor,
+                &event.acting_as,
+                event.action.as_str(),
+                event.phase.as_str(),
+                &event.cluster,
+                &event.user,
+                &event.detail,
+                event.request,
+                &self.prev,
+                &hash,
+                state,
+            ),
+        )?;
         Ok(hash)
     }
 }
 
 /// The last event: its number, its hash, and the state it left.
 fn last(sql: &Connection) -> Result<Option<(EventSeq, String, Option<String>)>> {
-    Ok(sql
-        .prepare_cached("SELECT seq, hash, state FROM audit ORDER BY seq DESC LIMIT 1")?
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .optional()?)
+    let query = "SELECT seq, hash, state FROM audit ORDER BY seq DESC LIMIT 1";
+    Ok(sql.first(query, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?)
 }
 
 /// Appends an event; gives its sequence number.
@@ -191,7 +190,7 @@ pub(super) fn append_upgrade(sql: &Connection, detail: String, state: &str) -> R
     let Some((seq, prev, _)) = last(sql)? else {
         return Ok(());
     };
-    let at = sql.query_row("SELECT unixepoch()", [], |row| time(row, 0))?;
+    let at = Timestamp::from_timestamp(sql.now()?, 0).unwrap_or_default();
     let upgrade = Pending {
         seq: seq.next(),
         prev,
@@ -235,17 +234,18 @@ pub(super) fn last_state(
     empty: impl FnOnce() -> Result<String>,
 ) -> Result<Option<String>> {
     let query = format!("SELECT {COLUMNS} FROM audit ORDER BY seq DESC LIMIT 1");
-    let mut statement = sql.prepare_cached(&query)?;
-    let mut rows = statement.query([])?;
-    let Some(row) = rows.next()? else {
-        return empty().map(Some);
-    };
-    let fields = Fields::of_row(row)?;
-    if fields.hash().as_bytes() != stored_hash(row)? {
-        return Ok(None);
+    let found = sql.first(&query, [], |row| {
+        let fields = Fields::of_row(row)?;
+        if fields.hash().as_bytes() != stored_hash(row)? {
+            return Ok(None);
+        }
+        let state = fields.state.map(String::from_utf8_lossy);
+        Ok(state.map(std::borrow::Cow::into_owned))
+    })?;
+    match found {
+        Some(state) => Ok(state),
+        None => empty().map(Some),
     }
-    let state = fields.state.map(String::from_utf8_lossy);
-    Ok(state.map(std::borrow::Cow::into_owned))
 }
 
 /// When an owner last accepted or restored the store, in the organization's record.
@@ -289,11 +289,8 @@ pub(crate) fn against(tx: &ReadTxn<'_>, kept: &Head) -> Result<Against> {
     if kept.epoch < epoch {
         return Ok(Against::Superseded);
     }
-    let found: Option<String> = tx
-        .sql()
-        .prepare_cached("SELECT hash FROM audit WHERE seq = ?1")?
-        .query_row([kept.seq], |row| row.get(0))
-        .optional()?;
+    let query = "SELECT hash FROM audit WHERE seq = ?1";
+    let found: Option<String> = tx.sql().first(query, [kept.seq], |row| row.get(0))?;
     let seq = kept.seq;
     Ok(match found {
         _ if kept.epoch > epoch => Against::Differs {
@@ -314,10 +311,8 @@ pub(crate) fn against(tx: &ReadTxn<'_>, kept: &Head) -> Result<Against> {
 
 /// Whether a head is one of this very log, in whatever epoch: the log goes on from there.
 pub(crate) fn holds(tx: &ReadTxn<'_>, head: &Head) -> Result<bool> {
-    let mut statement = tx
-        .sql()
-        .prepare_cached("SELECT 1 FROM audit WHERE seq = ?1 AND hash = ?2")?;
-    Ok(statement.exists((head.seq, &head.hash))?)
+    let query = "SELECT 1 FROM audit WHERE seq = ?1 AND hash = ?2";
+    Ok(tx.sql().exists(query, (head.seq, &head.hash))?)
 }
 
 /// What to list.
@@ -342,7 +337,7 @@ pub(crate) struct Filter {
 const COLUMNS: &str = "seq, at, actor, acting_as, action, phase, cluster, user, detail, request, \
      prev, hash, state";
 
-fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+fn entry(row: &Row<'_>) -> engine::Result<Entry> {
     Ok(Entry {
         seq: row.get(0)?,
         at: time(row, 1)?,
@@ -370,7 +365,8 @@ pub(crate) fn each<E: From<Error>>(
         "SELECT {COLUMNS} FROM audit
          WHERE (?1 IS NULL OR user = ?1 OR actor = ?1 OR acting_as = ?1)
            AND (?2 IS NULL OR cluster = ?2)
-           AND (?3 IS NULL OR action = ?3 OR action LIKE ?3 || ' %' ESCAPE '\\')
+           AND (?3 IS NULL OR action = ?3
+             OR lower(action) LIKE lower(?3) || ' %' ESCAPE '\\')
            AND (?4 IS NULL OR at >= ?4) AND (?5 IS NULL OR at < ?5)
            AND (?7 IS NULL OR seq >= ?7)"
     );
@@ -380,23 +376,39 @@ pub(crate) fn each<E: From<Error>>(
     } else {
         format!("{chosen} ORDER BY seq LIMIT ?6")
     };
-    let mut statement = tx.sql().prepare_cached(&sql).map_err(Error::from)?;
-    let mut rows = statement
-        .query(rusqlite::params![
-            filter.user,
-            filter.cluster,
-            filter.action,
-            filter.since.map(Time),
-            filter.until.map(Time),
-            filter.limit.map_or(-1, i64::from),
-            filter.since_seq,
-        ])
-        .map_err(Error::from)?;
-    while let Some(row) = rows.next().map_err(Error::from)? {
-        let entry = entry(row).map_err(|error| of_row("event", error))?;
-        hand(entry)?;
+    let given = (
+        &filter.user,
+        &filter.cluster,
+        &filter.action,
+        filter.since.map(Time),
+        filter.until.map(Time),
+        filter.limit.map_or(i64::MAX, i64::from),
+        filter.since_seq,
+    );
+    tx.sql()
+        .each(&sql, given, |row| {
+            let entry = entry(row).map_err(|error| Failed::Store(of_row("event", error)));
+            hand(entry?).map_err(Failed::Hand)?;
+            Ok(ControlFlow::Continue(()))
+        })
+        .map_err(|failed| match failed {
+            Failed::Store(error) => error.into(),
+            Failed::Hand(error) => error,
+        })
+}
+
+/// Why entries were not handed over.
+enum Failed<E> {
+    /// They could not be read.
+    Store(Error),
+    /// Whoever they were handed to would not have them.
+    Hand(E),
+}
+
+impl<E> From<engine::Error> for Failed<E> {
+    fn from(error: engine::Error) -> Self {
+        Self::Store(error.into())
     }
-    Ok(())
 }
 
 /// Lists entries, oldest first.
@@ -431,30 +443,34 @@ pub(crate) enum Verdict {
 /// Checks the chain from its first row to its last.
 pub(crate) fn verify(tx: &ReadTxn<'_>) -> Result<Verdict> {
     let sql = format!("SELECT {COLUMNS} FROM audit ORDER BY seq");
-    let mut statement = tx.sql().prepare_cached(&sql)?;
-    let mut rows = statement.query([])?;
     let (mut next, mut last) = (1, GENESIS.to_owned());
     let mut has_state = false;
-    while let Some(row) = rows.next()? {
+    let mut broken = None;
+    tx.sql().each(&sql, [], |row| {
         let fields = Fields::of_row(row)?;
-        let seq = EventSeq(next);
-        let broken = |why| Ok(Verdict::Broken { seq, why });
-        if fields.seq != next {
-            return broken("a row is missing");
-        }
-        if fields.prev != last.as_bytes() {
-            return broken("it does not follow the row before");
-        }
         let hash = fields.hash();
-        if hash.as_bytes() != stored_hash(row)? {
-            return broken("it was changed");
-        }
-        if has_state && fields.state.is_none() {
-            return broken("it vouches for no state");
+        broken = if fields.seq != next {
+            Some("a row is missing")
+        } else if fields.prev != last.as_bytes() {
+            Some("it does not follow the row before")
+        } else if hash.as_bytes() != stored_hash(row)? {
+            Some("it was changed")
+        } else if has_state && fields.state.is_none() {
+            Some("it vouches for no state")
+        } else {
+            None
+        };
+        if broken.is_some() {
+            return Ok::<_, engine::Error>(ControlFlow::Break(()));
         }
         has_state = fields.state.is_some();
         last = hash;
         next += 1;
+        Ok(ControlFlow::Continue(()))
+    })?;
+    if let Some(why) = broken {
+        let seq = EventSeq(next);
+        return Ok(Verdict::Broken { seq, why });
     }
     Ok(Verdict::Whole {
         rows: next - 1,

@@ -1,6 +1,6 @@
 //! The table of role bindings. Removed ones stay as history.
 
-use rusqlite::{Params, Row, named_params};
+use super::engine::{self, Params, Row, named_params};
 
 use super::columns::{Time, misfit, time};
 use super::{ReadTxn, Result, WriteTxn};
@@ -14,7 +14,7 @@ use crate::domain::user::UserId;
 const COLUMNS: &str = "id, cluster, user, kind, role, namespace, bound_at, bound_by, reason, \
      removed_at IS NOT NULL, owed";
 
-fn binding(row: &Row<'_>) -> rusqlite::Result<Binding> {
+fn binding(row: &Row<'_>) -> engine::Result<Binding> {
     let kind: String = row.get(3)?;
     let role = match kind.as_str() {
         "ClusterRole" => RoleRef::Cluster(row.get(4)?),
@@ -44,7 +44,7 @@ fn collect(tx: &ReadTxn<'_>, filter: &str, params: impl Params) -> Result<Vec<Bi
 
 /// Lists what a cluster's lists depend on: what is bound, and what was unbound and is still pending.
 pub(crate) fn unfinished(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<Vec<Binding>> {
-    let filter = "cluster = ?1 AND (removed_at IS NULL OR owed) ORDER BY id";
+    let filter = "cluster = ?1 AND (removed_at IS NULL OR owed = 1) ORDER BY id";
     collect(tx, filter, [cluster])
 }
 
@@ -58,8 +58,7 @@ pub(crate) fn of_user(tx: &ReadTxn<'_>, cluster: ClusterId, user: UserId) -> Res
 pub(crate) fn any(tx: &ReadTxn<'_>, cluster: ClusterId, user: UserId) -> Result<bool> {
     let sql = "SELECT EXISTS (SELECT 1 FROM bindings
          WHERE cluster = ?1 AND user = ?2 AND removed_at IS NULL)";
-    let mut statement = tx.sql().prepare_cached(sql)?;
-    Ok(statement.query_row((cluster, user), |row| row.get(0))?)
+    Ok(tx.sql().one(sql, (cluster, user), |row| row.get(0))?)
 }
 
 /// Lists what is bound on a cluster.
@@ -77,15 +76,15 @@ pub(crate) fn list(tx: &ReadTxn<'_>) -> Result<Vec<Binding>> {
 }
 
 /// Whether any credential of a user may still be on a cluster: only then is a change pending there.
-const MAY_STAND_THERE: &str = "EXISTS (SELECT 1 FROM credentials WHERE cluster = :cluster \
-     AND user = :user AND state <> 'revoked')";
+const MAY_STAND_THERE: &str = "CASE WHEN EXISTS (SELECT 1 FROM credentials \
+     WHERE cluster = :cluster AND user = :user AND state <> 'revoked') THEN 1 ELSE 0 END";
 
 /// Binds a role to a user.
 pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewBinding) -> Result<()> {
     let sql = format!(
-        "INSERT INTO bindings (cluster, user, kind, role, namespace, bound_at, bound_by, reason,
+        "INSERT INTO bindings (id, cluster, user, kind, role, namespace, bound_at, bound_by, reason,
             owed)
-         VALUES (:cluster, :user, :kind, :role, :namespace, :at, :by, :reason, {MAY_STAND_THERE})"
+         VALUES ((SELECT coalesce(max(id), 0) + 1 FROM bindings), :cluster, :user, :kind, :role, :namespace, :at, :by, :reason, {MAY_STAND_THERE})"
     );
     tx.execute(
         &sql,

@@ -10,10 +10,8 @@ use crate::domain::user::UserId;
 
 /// Whether the user is blocked on the cluster.
 pub(crate) fn contains(tx: &ReadTxn<'_>, cluster: ClusterId, user: UserId) -> Result<bool> {
-    let mut statement = tx
-        .sql()
-        .prepare_cached("SELECT 1 FROM blocks WHERE cluster = ?1 AND user = ?2")?;
-    Ok(statement.exists((cluster, user))?)
+    let sql = "SELECT 1 FROM blocks WHERE cluster = ?1 AND user = ?2";
+    Ok(tx.sql().exists(sql, (cluster, user))?)
 }
 
 /// Lists all blocks.
@@ -25,11 +23,9 @@ pub(crate) fn list(tx: &ReadTxn<'_>) -> Result<BTreeSet<(ClusterId, UserId)>> {
 
 /// Lists whom an admin blocked on a cluster.
 pub(crate) fn of_cluster(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<BTreeSet<UserId>> {
-    let mut statement = tx
-        .sql()
-        .prepare_cached("SELECT user FROM blocks WHERE cluster = ?1")?;
-    let rows = statement.query_map([cluster.0], |row| Ok(UserId(row.get(0)?)))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let sql = "SELECT user FROM blocks WHERE cluster = ?1";
+    let users = tx.sql().all(sql, [cluster], |row| row.get(0))?;
+    Ok(users.into_iter().collect())
 }
 
 /// Blocks a user on a cluster; a block that is there stays as it is.

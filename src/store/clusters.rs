@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::engine::{self, Params, Row, named_params};
 use chrono::TimeDelta;
-use rusqlite::{Params, Row, named_params};
 
 use super::columns::{Json, Time, json, misfit, time, time_option};
 use super::{Error, ReadTxn, Result, WriteTxn, damaged};
@@ -30,7 +30,7 @@ const COLUMNS: &str = "id, name, state, protected, owner, description, labels, s
      (SELECT expires_at FROM issuers WHERE issuers.cluster = clusters.id), \
      coalesce((SELECT how FROM self_service WHERE self_service.cluster = clusters.id), 'off')";
 
-fn cluster(row: &Row<'_>) -> rusqlite::Result<Cluster> {
+fn cluster(row: &Row<'_>) -> engine::Result<Cluster> {
     let (labels, marks) = apart(json(row, 6)?);
     let allowed: Vec<String> = json(row, 24)?;
     let allowed = allowed.iter().map(|line| line.parse());
@@ -75,7 +75,7 @@ fn cluster(row: &Row<'_>) -> rusqlite::Result<Cluster> {
             }),
         },
         looked_at: time_option(row, 27)?,
-        scan_every: TimeDelta::seconds(row.get::<_, u32>(28)?.into()),
+        scan_every: TimeDelta::seconds(row.get::<u32>(28)?.into()),
         issuer: match issuer {
             None => None,
             Some(account) => Some(Issuer {
@@ -246,13 +246,14 @@ pub(crate) fn insert<E: From<Error>>(
 }
 
 fn insert_row(tx: &WriteTxn<'_>, new: &NewCluster<'_>) -> Result<ClusterId> {
-    tx.execute(
-        "INSERT INTO clusters (name, owner, description, labels, server, ca_pem, tls_server_name,
+    let id = tx.insert(
+        "INSERT INTO clusters (id, name, owner, description, labels, server, ca_pem, tls_server_name,
            proxy_url, kube_system_uid, version, manager, manager_kind, manager_expires_at,
            write_scope, held_back, created_at, reached_at, project, older_logins)
-         VALUES (:name, :owner, :description, :labels, :server, :ca_pem, :tls_server_name,
+         VALUES ((SELECT coalesce(max(id), 0) + 1 FROM clusters), :name, :owner, :description, :labels, :server, :ca_pem, :tls_server_name,
            :proxy_url, :uid, :version, :manager, :kind, :expires_at, :scope, :held_back,
-           :created_at, :created_at, :project, 1)",
+           :created_at, :created_at, :project, 1)
+         RETURNING id",
         named_params! {
             ":name": new.name,
             ":owner": new.owner,
@@ -273,7 +274,7 @@ fn insert_row(tx: &WriteTxn<'_>, new: &NewCluster<'_>) -> Result<ClusterId> {
             ":project": new.project,
         },
     )?;
-    Ok(ClusterId(tx.sql().last_insert_rowid()))
+    Ok(ClusterId(id))
 }
 
 /// Changes one setting; what moves write is pending on the cluster from now on.
@@ -419,18 +420,14 @@ pub(crate) fn clear_reach_pending(tx: &WriteTxn<'_>, cluster: ClusterId) -> Resu
 
 /// Whether where write reaches was changed here and not yet seen on the cluster.
 pub(crate) fn is_reach_pending(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<bool> {
-    let mut statement = tx
-        .sql()
-        .prepare_cached("SELECT 1 FROM clusters WHERE id = ?1 AND reach_owed = 1")?;
-    Ok(statement.exists([cluster])?)
+    let sql = "SELECT 1 FROM clusters WHERE id = ?1 AND reach_owed = 1";
+    Ok(tx.sql().exists(sql, [cluster])?)
 }
 
 /// Whether logins of the manager from before the stored one may still work.
 pub(crate) fn has_older_logins(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<bool> {
-    let mut statement = tx
-        .sql()
-        .prepare_cached("SELECT 1 FROM clusters WHERE id = ?1 AND older_logins = 1")?;
-    Ok(statement.exists([cluster])?)
+    let sql = "SELECT 1 FROM clusters WHERE id = ?1 AND older_logins = 1";
+    Ok(tx.sql().exists(sql, [cluster])?)
 }
 
 /// Records that the stored login is the manager's only one.
@@ -444,10 +441,8 @@ pub(crate) fn clear_older_logins(tx: &WriteTxn<'_>, cluster: ClusterId) -> Resul
 
 /// Whether it may hold what was issued after the backup that the store was restored from.
 pub(crate) fn are_orphans_pending(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<bool> {
-    let mut statement = tx
-        .sql()
-        .prepare_cached("SELECT 1 FROM clusters WHERE id = ?1 AND orphans_owed = 1")?;
-    Ok(statement.exists([cluster])?)
+    let sql = "SELECT 1 FROM clusters WHERE id = ?1 AND orphans_owed = 1";
+    Ok(tx.sql().exists(sql, [cluster])?)
 }
 
 /// Records that everything unknown was seen to be gone from it.

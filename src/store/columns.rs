@@ -1,18 +1,16 @@
-//! Our own values as SQLite's: what each is in a column, and what it is when it is read back.
+//! Our own values as the database's: what each is in a column, and what it is when it is read back.
 //!
 //! Numbers of rows are integers, times are seconds since 1970, names and words are text. What the
 //! program never writes is no value of ours: the row that holds it is [`Error::Damaged`].
 
-use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, Type, ValueRef};
-use rusqlite::{Params, Row};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Error, ReadTxn, Result};
+use super::engine::{self, Damage, FromValue, Params, Row, ToValue, Value, ValueError, ValueRef};
+use super::{Error, ReadTxn, Result, WriteTxn};
 use crate::domain::Timestamp;
 use crate::domain::access::{Level, Power};
 use crate::domain::account_name::AccountName;
@@ -23,7 +21,7 @@ use crate::domain::credential::{self, CredentialId};
 use crate::domain::installation::InstallationId;
 use crate::domain::login::Way;
 use crate::domain::name::{ClusterName, Email, ProjectName, UserName};
-use crate::domain::oidc::{Claim, IssuerUrl, LinkKind, OidcLink};
+use crate::domain::oidc::{IssuerUrl, LinkKind};
 use crate::domain::project::{ProjectId, ProjectRole, SharedLevel};
 use crate::domain::shard::Shard;
 use crate::domain::ssh::{Custody, KeyPlace, SshKeyId};
@@ -31,64 +29,53 @@ use crate::domain::subject::SubjectName;
 use crate::domain::user::{Role, UserId};
 use crate::secrets::Sealed;
 
-/// Something that the program never writes.
-#[derive(Debug, thiserror::Error)]
-#[error("{why}")]
-struct Damage {
-    /// What it is, where it is not the row that says so.
-    what: Option<&'static str>,
-    why: String,
-}
+/// A value that was read, or why it is none of ours.
+type Found<T> = std::result::Result<T, ValueError>;
 
-fn damage(why: impl Display) -> FromSqlError {
-    FromSqlError::other(Damage {
+fn damage(why: impl Display) -> ValueError {
+    ValueError::Damaged(Damage {
         what: None,
         why: why.to_string(),
     })
 }
 
 /// Says that the columns of a row do not fit each other.
-pub(super) fn misfit(why: impl Display) -> rusqlite::Error {
-    let damage = Damage {
-        what: None,
-        why: why.to_string(),
-    };
-    rusqlite::Error::FromSqlConversionFailure(0, Type::Null, Box::new(damage))
+pub(super) fn misfit(why: impl Display) -> engine::Error {
+    damage(why).into()
 }
 
 /// Reads a value that is another kind of row's.
-pub(super) fn of_another<T: FromSql>(
+pub(super) fn of_another<T: FromValue>(
     what: &'static str,
     row: &Row<'_>,
     column: usize,
-) -> rusqlite::Result<T> {
+) -> engine::Result<T> {
     row.get(column).map_err(|error| match error {
-        rusqlite::Error::FromSqlConversionFailure(column, kind, source) => {
-            let source = match source.downcast::<Damage>() {
-                Ok(damage) => Damage {
-                    what: damage.what.or(Some(what)),
-                    ..*damage
-                }
-                .into(),
-                Err(source) => source,
-            };
-            rusqlite::Error::FromSqlConversionFailure(column, kind, source)
-        }
+        engine::Error::Value {
+            column,
+            source: ValueError::Damaged(damage),
+        } => engine::Error::Value {
+            column,
+            source: ValueError::Damaged(Damage {
+                what: damage.what.or(Some(what)),
+                ..damage
+            }),
+        },
         other => other,
     })
 }
 
 /// Says of what kind of row a damaged value was.
-pub(super) fn of_row(what: &'static str, error: rusqlite::Error) -> Error {
-    let rusqlite::Error::FromSqlConversionFailure(column, kind, source) = error else {
-        return error.into();
-    };
-    match source.downcast::<Damage>() {
-        Ok(damage) => Error::Damaged {
+pub(super) fn of_row(what: &'static str, error: engine::Error) -> Error {
+    match error {
+        engine::Error::Value {
+            source: ValueError::Damaged(damage),
+            ..
+        } => Error::Damaged {
             what: damage.what.unwrap_or(what),
             why: damage.why,
         },
-        Err(source) => rusqlite::Error::FromSqlConversionFailure(column, kind, source).into(),
+        other => other.into(),
     }
 }
 
@@ -99,12 +86,10 @@ impl ReadTxn<'_> {
         what: &'static str,
         sql: &str,
         params: impl Params,
-        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+        read: impl FnMut(&Row<'_>) -> engine::Result<T>,
     ) -> Result<Vec<T>> {
-        let mut statement = self.sql().prepare_cached(sql)?;
-        let rows = statement.query_map(params, read)?;
-        rows.map(|row| row.map_err(|error| of_row(what, error)))
-            .collect()
+        let found = self.sql().all(sql, params, read);
+        found.map_err(|error| of_row(what, error))
     }
 
     /// Reads the first row of a query, if there is one.
@@ -113,28 +98,37 @@ impl ReadTxn<'_> {
         what: &'static str,
         sql: &str,
         params: impl Params,
-        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+        read: impl FnOnce(&Row<'_>) -> engine::Result<T>,
     ) -> Result<Option<T>> {
-        let mut statement = self.sql().prepare_cached(sql)?;
-        let mut rows = statement.query(params)?;
-        let row = rows.next()?;
-        row.map(|row| read(row).map_err(|error| of_row(what, error)))
-            .transpose()
+        let found = self.sql().first(sql, params, read);
+        found.map_err(|error| of_row(what, error))
+    }
+}
+
+impl WriteTxn<'_> {
+    /// Executes a statement; says how many rows it changed.
+    pub(super) fn execute(&self, sql: &str, params: impl Params) -> Result<usize> {
+        Ok(self.sql().execute(sql, params)?)
+    }
+
+    /// Inserts one row, and gives the number that the statement returns.
+    pub(super) fn insert(&self, sql: &str, params: impl Params) -> Result<i64> {
+        Ok(self.sql().one(sql, params, |row| row.get(0))?)
     }
 }
 
 /// Numbers of rows.
 macro_rules! numbers {
     ($($name:ident),+ $(,)?) => {$(
-        impl FromSql for $name {
-            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-                value.as_i64().map(Self)
+        impl FromValue for $name {
+            fn from_value(value: ValueRef<'_>) -> Found<Self> {
+                value.as_int().map(Self)
             }
         }
 
-        impl ToSql for $name {
-            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-                Ok(self.0.into())
+        impl ToValue for $name {
+            fn to_value(&self) -> engine::Result<Value<'_>> {
+                Ok(Value::Int(self.0))
             }
         }
     )+};
@@ -151,7 +145,7 @@ numbers!(
 );
 
 /// Reads text that is parsed.
-fn parsed<T>(value: ValueRef<'_>) -> FromSqlResult<T>
+fn parsed<T>(value: ValueRef<'_>) -> Found<T>
 where
     T: FromStr,
     T::Err: Display,
@@ -162,15 +156,15 @@ where
 /// Names and words that are stored as they are shown.
 macro_rules! texts {
     ($($name:ty),+ $(,)?) => {$(
-        impl FromSql for $name {
-            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        impl FromValue for $name {
+            fn from_value(value: ValueRef<'_>) -> Found<Self> {
                 parsed(value)
             }
         }
 
-        impl ToSql for $name {
-            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-                Ok(self.as_str().into())
+        impl ToValue for $name {
+            fn to_value(&self) -> engine::Result<Value<'_>> {
+                self.as_str().to_value()
             }
         }
     )+};
@@ -200,8 +194,8 @@ texts!(
 /// Words that nobody types.
 macro_rules! words {
     ($($name:ty, $what:literal, [$($word:ident),+];)+) => {$(
-        impl FromSql for $name {
-            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        impl FromValue for $name {
+            fn from_value(value: ValueRef<'_>) -> Found<Self> {
                 let text = value.as_str()?;
                 let mut words = [$(Self::$word),+].into_iter();
                 let found = words.find(|word| word.as_str() == text);
@@ -209,9 +203,9 @@ macro_rules! words {
             }
         }
 
-        impl ToSql for $name {
-            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-                Ok(self.as_str().into())
+        impl ToValue for $name {
+            fn to_value(&self) -> engine::Result<Value<'_>> {
+                self.as_str().to_value()
             }
         }
     )+};
@@ -224,48 +218,34 @@ words! {
     SelfService, "self-service", [Off, On, WithSshKey];
 }
 
-/// Kind, issuer and claims, in an array.
-impl FromSql for OidcLink {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        let Json::<[String; 3]>([kind, issuer, claims]) = Json::column_result(value)?;
-        let claims: BTreeMap<String, String> = serde_json::from_str(&claims).map_err(damage)?;
-        let claims = claims.iter().map(|(name, value)| Claim::new(name, value));
-        let claims = claims
-            .collect::<std::result::Result<Vec<_>, _>>()
-            .map_err(damage)?;
-        let issuer: IssuerUrl = issuer.parse().map_err(damage)?;
-        Self::new(kind.parse().map_err(damage)?, issuer, claims).map_err(damage)
+impl ToValue for SubjectName {
+    fn to_value(&self) -> engine::Result<Value<'_>> {
+        Ok(Value::Text(self.to_string().into()))
     }
 }
 
-impl ToSql for SubjectName {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.to_string().into())
-    }
-}
-
-impl FromSql for Shard {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        let number = u32::column_result(value)?;
+impl FromValue for Shard {
+    fn from_value(value: ValueRef<'_>) -> Found<Self> {
+        let number = u32::from_value(value)?;
         Self::new(number).ok_or_else(|| damage("shard 0"))
     }
 }
 
-impl ToSql for Shard {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.number().into())
+impl ToValue for Shard {
+    fn to_value(&self) -> engine::Result<Value<'_>> {
+        Ok(Value::Int(self.number().into()))
     }
 }
 
 /// A moment, to the second.
 pub(super) struct Time(pub(super) Timestamp);
 
-impl FromSql for Time {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        let seconds = value.as_i64()?;
+impl FromValue for Time {
+    fn from_value(value: ValueRef<'_>) -> Found<Self> {
+        let seconds = value.as_int()?;
         let time = Timestamp::from_timestamp(seconds, 0);
         time.map(Self).ok_or_else(|| {
-            FromSqlError::other(Damage {
+            ValueError::Damaged(Damage {
                 what: Some("time"),
                 why: format!("{seconds} s"),
             })
@@ -273,54 +253,54 @@ impl FromSql for Time {
     }
 }
 
-impl ToSql for Time {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.0.timestamp().into())
+impl ToValue for Time {
+    fn to_value(&self) -> engine::Result<Value<'_>> {
+        Ok(Value::Int(self.0.timestamp()))
     }
 }
 
 /// Reads a moment.
-pub(super) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+pub(super) fn time(row: &Row<'_>, column: usize) -> engine::Result<Timestamp> {
     row.get(column).map(|Time(at)| at)
 }
 
 /// Reads a moment that may be absent.
-pub(super) fn time_option(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
-    Ok(row.get::<_, Option<Time>>(column)?.map(|Time(at)| at))
+pub(super) fn time_option(row: &Row<'_>, column: usize) -> engine::Result<Option<Timestamp>> {
+    Ok(row.get::<Option<Time>>(column)?.map(|Time(at)| at))
 }
 
 /// Lists and maps, as JSON.
 pub(super) struct Json<T>(pub(super) T);
 
-impl<T: DeserializeOwned> FromSql for Json<T> {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+impl<T: DeserializeOwned> FromValue for Json<T> {
+    fn from_value(value: ValueRef<'_>) -> Found<Self> {
         serde_json::from_str(value.as_str()?)
             .map(Self)
             .map_err(damage)
     }
 }
 
-impl<T: Serialize> ToSql for Json<T> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        let text = serde_json::to_string(&self.0)
-            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
-        Ok(text.into())
+impl<T: Serialize> ToValue for Json<T> {
+    fn to_value(&self) -> engine::Result<Value<'_>> {
+        let text = serde_json::to_string(&self.0);
+        let text = text.map_err(|error| engine::Error::Unwritable(error.to_string()))?;
+        Ok(Value::Text(text.into()))
     }
 }
 
 /// Reads a list or a map.
-pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> engine::Result<T> {
     row.get(column).map(|Json(value)| value)
 }
 
-impl FromSql for Sealed {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        Vec::column_result(value).map(Self::new)
+impl FromValue for Sealed {
+    fn from_value(value: ValueRef<'_>) -> Found<Self> {
+        Vec::from_value(value).map(Self::new)
     }
 }
 
-impl ToSql for Sealed {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.as_bytes().into())
+impl ToValue for Sealed {
+    fn to_value(&self) -> engine::Result<Value<'_>> {
+        self.as_bytes().to_value()
     }
 }

@@ -7,69 +7,37 @@
 
 use std::path::Path;
 
-use rusqlite::backup::Backup;
-use rusqlite::{Connection, MAIN_DB, OpenFlags, Row};
-
 use super::columns::Time;
+use super::engine::{Connection, Row};
 use super::{Error, Result, Store, WriteTxn, file, named, schema};
 use crate::domain::Timestamp;
 use crate::domain::cluster::ClusterId;
 use crate::domain::ssh::SshKeyId;
 
-/// Where a database's header says how it is journaled: 1 is a file alone, 2 wants a log beside it.
-const JOURNAL_BYTES: std::ops::Range<usize> = 18..20;
-
-fn copy(from: &Connection, to: &mut Connection) -> Result<()> {
-    let backup = Backup::new(from, to)?;
-    // All pages in one step: one consistent look.
-    while !matches!(backup.step(-1)?, rusqlite::backup::StepResult::Done) {
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
-    Ok(())
-}
-
 impl Store {
     /// The whole store as the bytes of one file.
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>> {
-        let copied = || {
-            let mut memory = Connection::open_in_memory()?;
-            copy(&self.connection, &mut memory)?;
-            let mut bytes = memory.serialize(MAIN_DB)?.to_vec();
-            if let Some(journal) = bytes.get_mut(JOURNAL_BYTES) {
-                journal.fill(1);
-            }
-            Ok(bytes)
-        };
-        self.at_path(copied())
+        let bytes = self.connection.file().to_bytes();
+        self.at_path(bytes.map_err(Error::from))
     }
 
     /// Reads a backup into memory: a store like any other, until [`Store::replace`] writes it.
     /// Refuses what is not a whole store of ours.
-    pub(crate) fn from_bytes(path: &Path, mut bytes: Vec<u8>) -> Result<Self> {
-        let not_ours = || Error::NotOurs {
-            path: path.to_owned(),
+    pub(crate) fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self> {
+        let read = Connection::from_bytes(bytes);
+        let Some(connection) = read.map_err(|error| named(path, error.into()))? else {
+            return Err(Error::NotOurs {
+                path: path.to_owned(),
+            });
         };
-        if !bytes.starts_with(b"SQLite format 3\0") {
-            return Err(not_ours());
-        }
-        bytes.get_mut(JOURNAL_BYTES).ok_or_else(not_ours)?.fill(1);
-        let mut connection = Connection::open_in_memory()?;
-        let length = bytes.len();
-        let read = connection.deserialize_read_exact(MAIN_DB, bytes.as_slice(), length, false);
-        read.map_err(|error| named(path, error.into()))?;
         let store = Self::over(connection, path);
-        store.at_path(store.settings())?;
+        let file = store.connection.file();
+        store.at_path(file.settings().map_err(Error::from))?;
         store.at_path(schema::check(&store.connection, path))?;
-        let whole: String = store.at_path(
-            store
-                .connection
-                .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
-                .map_err(Error::from),
-        )?;
-        if whole != "ok" {
+        if let Some(why) = store.at_path(file.fault().map_err(Error::from))? {
             return Err(Error::Damaged {
                 what: "backup",
-                why: whole,
+                why,
             });
         }
         store.at_path(store.migrate())?;
@@ -81,9 +49,9 @@ impl Store {
         file::prepare_directory(path)?;
         file::create_private(path)?;
         file::check(path)?;
-        let mut there = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        let copied = copy(&self.connection, &mut there.connection);
-        copied.map_err(|error| named(path, error))?;
+        let mut there = Self::connect(path)?;
+        let copied = self.connection.copy_over(&mut there.connection);
+        copied.map_err(|error| named(path, error.into()))?;
         drop(there);
         Self::open(path)
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Params, Row, named_params};
+use super::engine::{self, Params, Row, named_params};
 
 use super::columns::{Time, misfit, of_another, time, time_option};
 use super::{ReadTxn, Result, WriteTxn, damaged};
@@ -23,7 +23,7 @@ const COLUMNS: &str = "id, kind, user, project, level, \
      cluster, version, account, power, state, ended_because, created_at, issued_at, ended_at, \
      revoked_at, token_expires_at, until, shard, renews";
 
-fn subject(row: &Row<'_>) -> rusqlite::Result<Subject> {
+fn subject(row: &Row<'_>) -> engine::Result<Subject> {
     let kind: String = row.get(1)?;
     match (kind.as_str(), row.get(2)?, row.get(3)?, row.get(4)?) {
         ("personal", Some(user), None, None::<SharedLevel>) => Ok(Subject::Personal(user)),
@@ -34,7 +34,7 @@ fn subject(row: &Row<'_>) -> rusqlite::Result<Subject> {
 }
 
 /// The name of a subject, of the names of its user and its project, which stand in two columns.
-fn named(subject: Subject, row: &Row<'_>, column: usize) -> rusqlite::Result<SubjectName> {
+fn named(subject: Subject, row: &Row<'_>, column: usize) -> engine::Result<SubjectName> {
     let user: Option<UserName> = of_another("user", row, column)?;
     let project: Option<ProjectName> = of_another("project", row, column + 1)?;
     match (subject, user, project) {
@@ -47,7 +47,7 @@ fn named(subject: Subject, row: &Row<'_>, column: usize) -> rusqlite::Result<Sub
     }
 }
 
-fn credential(row: &Row<'_>) -> rusqlite::Result<Credential> {
+fn credential(row: &Row<'_>) -> engine::Result<Credential> {
     let subject = subject(row)?;
     Ok(Credential {
         id: row.get(0)?,
@@ -131,10 +131,10 @@ fn of_subject(subject: Subject) -> &'static str {
     match subject {
         Subject::Personal(_) | Subject::Shell(_) => {
             "cluster = ?1 AND kind <> 'shared' AND kind = ?2 AND user = ?3
-             AND project IS ?4 AND level IS ?5"
+             AND project IS NOT DISTINCT FROM ?4 AND level IS NOT DISTINCT FROM ?5"
         }
         Subject::Shared { .. } => {
-            "cluster = ?1 AND kind = 'shared' AND kind = ?2 AND user IS ?3
+            "cluster = ?1 AND kind = 'shared' AND kind = ?2 AND user IS NOT DISTINCT FROM ?3
              AND project = ?4 AND level = ?5"
         }
     }
@@ -170,7 +170,7 @@ pub(crate) fn shared_held_by(tx: &ReadTxn<'_>, user: UserId) -> Result<Vec<Crede
 /// Lists the live shared versions that somebody was let keep without their level.
 pub(crate) fn kept(tx: &ReadTxn<'_>) -> Result<Vec<Credential>> {
     let filter = "kind = 'shared' AND state IN ('pending','active')
-         AND id IN (SELECT credential FROM holders WHERE kept)
+         AND id IN (SELECT credential FROM holders WHERE kept = 1)
          AND cluster IN (SELECT id FROM clusters WHERE removed_at IS NULL) ORDER BY cluster, id";
     collect(tx, filter, [])
 }
@@ -207,7 +207,7 @@ pub(crate) fn latest_shared(tx: &ReadTxn<'_>) -> Result<Vec<Credential>> {
 pub(crate) fn hold(tx: &WriteTxn<'_>, id: CredentialId, user: UserId, at: Timestamp) -> Result<()> {
     tx.execute(
         "INSERT INTO holders (credential, user, at) VALUES (?1, ?2, ?3)
-         ON CONFLICT DO UPDATE SET at = excluded.at, kept = 0",
+         ON CONFLICT (credential, user) DO UPDATE SET at = excluded.at, kept = 0",
         (id, user, Time(at)),
     )?;
     Ok(())
@@ -277,7 +277,7 @@ pub(crate) fn latest(
         }
     }
     filter.push_str(" ORDER BY cluster, user");
-    collect(tx, &filter, rusqlite::params_from_iter(given))
+    collect(tx, &filter, given)
 }
 
 /// Reads one credential.
@@ -307,10 +307,11 @@ pub(crate) struct NewCredential<'a> {
 /// Inserts a version as `pending`.
 pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewCredential<'_>) -> Result<CredentialId> {
     let (kind, user, project, level) = columns(new.subject);
-    tx.execute(
-        "INSERT INTO credentials (cluster, kind, user, project, level, version, account, power,
+    let id = tx.insert(
+        "INSERT INTO credentials (id, cluster, kind, user, project, level, version, account, power,
            shard, state, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'pending', ?10)",
+         VALUES ((SELECT coalesce(max(id), 0) + 1 FROM credentials), ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,
+           ?9, 'pending', ?10) RETURNING id",
         (
             new.cluster,
             kind,
@@ -324,21 +325,19 @@ pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewCredential<'_>) -> Result<Crede
             Time(new.created_at),
         ),
     )?;
-    Ok(CredentialId(tx.sql().last_insert_rowid()))
+    Ok(CredentialId(id))
 }
 
 /// Counts the live accounts of each shard of a cluster.
 pub(super) fn places(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<Places> {
-    let mut statement = tx.sql().prepare_cached(
-        "SELECT shard, power, count(*) FROM credentials
-         WHERE cluster = ?1 AND state IN ('pending','active') GROUP BY shard, power",
-    )?;
-    let mut rows = statement.query([cluster])?;
+    let sql = "SELECT shard, power, count(*) FROM credentials
+         WHERE cluster = ?1 AND state IN ('pending','active') GROUP BY shard, power";
     let mut places = Places::default();
-    while let Some(row) = rows.next()? {
+    tx.sql().all(sql, [cluster], |row| {
         let count: u32 = row.get(2)?;
         places.add(row.get(0)?, row.get(1)?, count as usize);
-    }
+        Ok(())
+    })?;
     Ok(places)
 }
 
@@ -356,39 +355,34 @@ pub(crate) fn next_version(tx: &ReadTxn<'_>, cluster: ClusterId, subject: Subjec
     let (kind, user, project, level) = columns(subject);
     let owner = owner(tx, subject)?;
     let sql = format!(
-        "SELECT max(
-           coalesce((SELECT max(version) FROM credentials WHERE {}), 0),
+        "SELECT coalesce((SELECT max(version) FROM credentials WHERE {}), 0),
            coalesce((SELECT max(version) FROM version_floors
-             WHERE cluster = ?1 AND owner = ?6), 0))",
+             WHERE cluster = ?1 AND owner = ?6), 0)",
         of_subject(subject)
     );
     let of = (cluster, kind, user, project, level, owner);
-    let latest: u32 = tx.sql().query_row(&sql, of, |row| row.get(0))?;
-    Ok(latest + 1)
+    let read = |row: &Row<'_>| Ok(row.get::<u32>(0)?.max(row.get(1)?));
+    Ok(tx.sql().one(&sql, of, read)? + 1)
 }
 
 /// The highest number that each subject's versions on a cluster have used.
 pub(super) fn numbers(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<BTreeMap<Subject, u32>> {
-    let mut statement = tx.sql().prepare_cached(
-        "SELECT max(version), kind, user, NULL, NULL FROM credentials
+    let sql = "SELECT max(version), kind, user, NULL, NULL FROM credentials
            WHERE cluster = ?1 AND kind <> 'shared' GROUP BY user, kind
          UNION ALL SELECT max(version), kind, NULL, project, level FROM credentials
-           WHERE cluster = ?1 AND kind = 'shared' GROUP BY project, level",
-    )?;
-    let rows = statement.query_map([cluster], |row| Ok((subject(row)?, row.get(0)?)))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+           WHERE cluster = ?1 AND kind = 'shared' GROUP BY project, level";
+    let read = |row: &Row<'_>| Ok((subject(row)?, row.get(0)?));
+    Ok(tx.sql().all(sql, [cluster], read)?.into_iter().collect())
 }
 
 /// The numbers on a cluster that are taken without the store knowing their versions, by subject name.
 pub(super) fn floors(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<BTreeMap<SubjectName, u32>> {
-    let mut statement = tx
-        .sql()
-        .prepare_cached("SELECT owner, version FROM version_floors WHERE cluster = ?1")?;
-    let rows = statement.query_map([cluster], |row| {
+    let sql = "SELECT owner, version FROM version_floors WHERE cluster = ?1";
+    let floors = tx.sql().all(sql, [cluster], |row| {
         let owner: String = row.get(0)?;
         Ok((owner.parse().map_err(misfit)?, row.get(1)?))
     })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    Ok(floors.into_iter().collect())
 }
 
 /// Records a version that the cluster holds and the store never heard of: its number is taken.
@@ -400,7 +394,9 @@ pub(crate) fn raise_floor(
 ) -> Result<()> {
     tx.execute(
         "INSERT INTO version_floors (cluster, owner, version) VALUES (?1, ?2, ?3)
-         ON CONFLICT (cluster, owner) DO UPDATE SET version = max(version, excluded.version)",
+         ON CONFLICT (cluster, owner) DO UPDATE SET version =
+           CASE WHEN version_floors.version > excluded.version THEN version_floors.version
+           ELSE excluded.version END",
         (cluster, owner, version),
     )?;
     Ok(())
@@ -444,8 +440,8 @@ pub(crate) fn set_gone(tx: &WriteTxn<'_>, id: CredentialId, at: Timestamp) -> Re
 /// Records a hand-over, and until when the token in it lives.
 pub(crate) fn deliver(tx: &WriteTxn<'_>, delivery: &Delivery) -> Result<()> {
     tx.execute(
-        "INSERT INTO deliveries (credential, to_user, by_user, at, expires_at, jti, form)
-         VALUES (:credential, :to, :by, :at, :expires_at, :jti, :form)",
+        "INSERT INTO deliveries (id, credential, to_user, by_user, at, expires_at, jti, form)
+         VALUES ((SELECT coalesce(max(id), 0) + 1 FROM deliveries), :credential, :to, :by, :at, :expires_at, :jti, :form)",
         named_params! {
             ":credential": delivery.credential,
             ":to": delivery.to,
@@ -478,8 +474,8 @@ pub(crate) fn set_renews(
 /// Remembers that a token lives until then, before the token is in anybody's hands.
 pub(crate) fn set_token_expiry(tx: &WriteTxn<'_>, id: CredentialId, at: Timestamp) -> Result<()> {
     tx.execute(
-        "UPDATE credentials SET token_expires_at = max(coalesce(token_expires_at, 0), ?2)
-         WHERE id = ?1",
+        "UPDATE credentials SET token_expires_at = ?2
+         WHERE id = ?1 AND coalesce(token_expires_at, 0) < ?2",
         (id, Time(at)),
     )?;
     Ok(())

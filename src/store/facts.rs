@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::columns::time_option;
 use super::{ReadTxn, Result, credentials, lookup};
 use crate::domain::credential::Credential;
 use crate::domain::name::UserName;
@@ -13,138 +14,175 @@ pub(crate) type Facts = BTreeMap<(usize, String), String>;
 /// Reads what is said of one kind of things: what, and what is said of it.
 type Read = fn(&ReadTxn<'_>) -> Result<Vec<(String, String)>>;
 
-/// The first kinds of things, the gravest first, and where they stand: what, and what is said of it.
-const ACCESS: &[(&str, &str)] = &[
+/// Where what is said of a kind stands.
+enum By {
+    /// In rows: what, and what is said of it.
+    Query(&'static str),
+    /// In what no row holds as a whole.
+    Reader(Read),
+}
+
+use By::{Query, Reader};
+
+/// The kinds of things, the gravest first.
+const KINDS: &[(&str, By)] = &[
     (
         "user",
-        "SELECT name, role || iif(active, ', active', ', disabled') FROM users",
+        Query(
+            "SELECT name, role || CASE active WHEN 1 THEN ', active' ELSE ', disabled' END FROM users",
+        ),
     ),
-    ("key", "SELECT name, key FROM users WHERE key IS NOT NULL"),
+    ("key", Query("SELECT name, key FROM users WHERE key IS NOT NULL")),
     (
         "e-mail",
-        "SELECT name, email FROM users WHERE email IS NOT NULL",
+        Query(
+            "SELECT name, email FROM users WHERE email IS NOT NULL",
+        ),
     ),
     (
         "login",
-        "SELECT u.name, l.kind || ' ' || l.claims || ' at ' || l.issuer
+        Query(
+            "SELECT u.name, l.kind || ' ' || l.claims || ' at ' || l.issuer
          FROM oidc_links AS l JOIN users AS u ON u.id = l.user",
+        ),
     ),
     (
         "owner",
-        "SELECT c.name, u.name FROM clusters AS c JOIN users AS u ON u.id = c.owner
+        Query(
+            "SELECT c.name, u.name FROM clusters AS c JOIN users AS u ON u.id = c.owner
          WHERE c.removed_at IS NULL",
+        ),
     ),
-    (
-        "grant",
-        "SELECT u.name || ' on ' || c.name, g.level || coalesce(' until '
-           || strftime('%Y-%m-%dT%H:%M:%SZ', g.ends_at, 'unixepoch'), '')
-         FROM grants AS g JOIN users AS u ON u.id = g.user JOIN clusters AS c ON c.id = g.cluster
-         WHERE g.removed_at IS NULL AND c.removed_at IS NULL",
-    ),
+    ("grant", Reader(grants)),
     (
         "member",
-        "SELECT u.name || ' of ' || p.name, m.role FROM project_members AS m
+        Query(
+            "SELECT u.name || ' of ' || p.name, m.role FROM project_members AS m
          JOIN users AS u ON u.id = m.user JOIN projects AS p ON p.id = m.project
          WHERE p.removed_at IS NULL",
+        ),
     ),
     (
         "binding",
-        "SELECT b.kind || ' ' || b.role || coalesce(' in ' || b.namespace, '') || ' for ' || u.name
+        Query(
+            "SELECT b.kind || ' ' || b.role || coalesce(' in ' || b.namespace, '') || ' for ' || u.name
            || ' on ' || c.name, 'bound'
          FROM bindings AS b JOIN users AS u ON u.id = b.user JOIN clusters AS c ON c.id = b.cluster
          WHERE b.removed_at IS NULL AND c.removed_at IS NULL",
+        ),
     ),
     (
         "block",
-        "SELECT u.name || ' on ' || c.name, 'blocked' FROM blocks AS b
+        Query(
+            "SELECT u.name || ' on ' || c.name, 'blocked' FROM blocks AS b
          JOIN users AS u ON u.id = b.user JOIN clusters AS c ON c.id = b.cluster
          WHERE c.removed_at IS NULL",
+        ),
     ),
-];
-
-/// What is said of versions, whose names no row holds as a whole.
-const VERSIONS: &[(&str, Read)] = &[("kubeconfig", kubeconfigs), ("holder", holders)];
-
-/// The rest of the kinds, about clusters and what is on them; as [`ACCESS`].
-const SETTINGS: &[(&str, &str)] = &[
+    ("kubeconfig", Reader(kubeconfigs)),
+    ("holder", Reader(holders)),
     (
         "excluded",
-        "SELECT name, held_back FROM clusters WHERE removed_at IS NULL AND held_back <> '[]'",
+        Query(
+            "SELECT name, held_back FROM clusters WHERE removed_at IS NULL AND held_back <> '[]'",
+        ),
     ),
     (
         "included",
-        "SELECT name, included FROM clusters WHERE removed_at IS NULL AND included <> '[]'",
+        Query(
+            "SELECT name, included FROM clusters WHERE removed_at IS NULL AND included <> '[]'",
+        ),
     ),
     (
         "write scope",
-        "SELECT name, write_scope FROM clusters WHERE removed_at IS NULL",
+        Query(
+            "SELECT name, write_scope FROM clusters WHERE removed_at IS NULL",
+        ),
     ),
     (
         "write allows",
-        "SELECT name, write_allow FROM clusters WHERE removed_at IS NULL AND write_allow <> '[]'",
+        Query(
+            "SELECT name, write_allow FROM clusters WHERE removed_at IS NULL AND write_allow <> '[]'",
+        ),
     ),
     (
         "cluster",
-        "SELECT name, state || iif(protected, ', protected', '')
-           || iif(deleting_at IS NULL, '', ', being deleted')
+        Query(
+            "SELECT name, state || CASE protected WHEN 1 THEN ', protected' ELSE '' END
+           || CASE WHEN deleting_at IS NULL THEN '' ELSE ', being deleted' END
          FROM clusters WHERE removed_at IS NULL",
+        ),
     ),
     (
         "address",
-        "SELECT name, server FROM clusters WHERE removed_at IS NULL",
+        Query(
+            "SELECT name, server FROM clusters WHERE removed_at IS NULL",
+        ),
     ),
     (
         "identity",
-        "SELECT name, kube_system_uid FROM clusters WHERE removed_at IS NULL",
+        Query(
+            "SELECT name, kube_system_uid FROM clusters WHERE removed_at IS NULL",
+        ),
     ),
     (
         "manager",
-        "SELECT name, manager || ', login ' || manager_generation
+        Query(
+            "SELECT name, manager || ', login ' || manager_generation
          FROM clusters WHERE removed_at IS NULL",
+        ),
     ),
     (
         "cluster's project",
-        "SELECT c.name, p.name FROM clusters AS c JOIN projects AS p ON p.id = c.project
+        Query(
+            "SELECT c.name, p.name FROM clusters AS c JOIN projects AS p ON p.id = c.project
          WHERE c.removed_at IS NULL",
+        ),
     ),
     (
         "project",
-        "SELECT name, 'there' FROM projects WHERE removed_at IS NULL",
+        Query(
+            "SELECT name, 'there' FROM projects WHERE removed_at IS NULL",
+        ),
     ),
     (
         "SSH key",
-        "SELECT c.name || ' ' || k.fingerprint, k.place || ', ' || k.custody
+        Query(
+            "SELECT c.name || ' ' || k.fingerprint, k.place || ', ' || k.custody
          FROM ssh_keys AS k JOIN clusters AS c ON c.id = k.cluster WHERE c.removed_at IS NULL",
+        ),
     ),
     (
         "provider token",
-        "SELECT c.name, t.provider || ', token ' || t.generation
+        Query(
+            "SELECT c.name, t.provider || ', token ' || t.generation
          FROM provider_tokens AS t JOIN clusters AS c ON c.id = t.cluster
          WHERE c.removed_at IS NULL",
+        ),
     ),
     (
         "organization",
-        "SELECT iif(key = 'organization', 'name', key), value FROM meta
+        Query(
+            "SELECT CASE key WHEN 'organization' THEN 'name' ELSE key END, value FROM meta
          WHERE key IN ('organization', 'oidc_issuer', 'oidc_client')",
+        ),
     ),
 ];
 
 /// What a kind is called.
 pub(crate) fn kind(number: usize) -> &'static str {
-    let versions = VERSIONS.iter().map(|(kind, _)| *kind);
-    let rows = |kinds: &'static [(&str, &str)]| kinds.iter().map(|(kind, _)| *kind);
-    let mut all = rows(ACCESS).chain(versions).chain(rows(SETTINGS));
-    all.nth(number).unwrap_or_default()
+    KINDS.get(number).map(|(kind, _)| *kind).unwrap_or_default()
 }
 
 /// Everything that a store says of who may do what, and of what is handed out.
 pub(crate) fn all(tx: &ReadTxn<'_>) -> Result<Facts> {
-    let rows = |kinds: &'static [(&str, &str)]| kinds.iter().map(|(_, query)| rows(tx, query));
-    let versions = VERSIONS.iter().map(|(_, read)| read(tx));
     let mut facts = Facts::new();
-    let all = rows(ACCESS).chain(versions).chain(rows(SETTINGS));
-    for (number, pairs) in all.enumerate() {
-        let pairs = pairs?.into_iter();
+    for (number, (_, by)) in KINDS.iter().enumerate() {
+        let pairs = match by {
+            Query(query) => rows(tx, query)?,
+            Reader(read) => read(tx)?,
+        };
+        let pairs = pairs.into_iter();
         facts.extend(pairs.map(|(what, said)| ((number, what), said)));
     }
     Ok(facts)
@@ -152,6 +190,18 @@ pub(crate) fn all(tx: &ReadTxn<'_>) -> Result<Facts> {
 
 fn rows(tx: &ReadTxn<'_>, query: &str) -> Result<Vec<(String, String)>> {
     tx.all("row", query, [], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+fn grants(tx: &ReadTxn<'_>) -> Result<Vec<(String, String)>> {
+    let query = "SELECT u.name || ' on ' || c.name, g.level, g.ends_at
+         FROM grants AS g JOIN users AS u ON u.id = g.user JOIN clusters AS c ON c.id = g.cluster
+         WHERE g.removed_at IS NULL AND c.removed_at IS NULL";
+    tx.all("grant", query, [], |row| {
+        let level: String = row.get(1)?;
+        let until = time_option(row, 2)?.map(|at| at.format(" until %Y-%m-%dT%H:%M:%SZ"));
+        let until = until.map(|it| it.to_string()).unwrap_or_default();
+        Ok((row.get(0)?, level + &until))
+    })
 }
 
 /// The live versions of kubeconfigs, and the names of their clusters.

@@ -1,6 +1,6 @@
 //! The table of grants. Removed ones stay as history.
 
-use rusqlite::Row;
+use super::engine::{self, Row};
 
 use super::columns::{Time, time, time_option};
 use super::{ReadTxn, Result, WriteTxn};
@@ -11,7 +11,7 @@ use crate::domain::user::UserId;
 
 const COLUMNS: &str = "user, cluster, level, granted_at, granted_by, ends_at, reason";
 
-fn grant(row: &Row<'_>) -> rusqlite::Result<Grant> {
+fn grant(row: &Row<'_>) -> engine::Result<Grant> {
     Ok(Grant {
         user: row.get(0)?,
         cluster: row.get(1)?,
@@ -40,21 +40,15 @@ pub(crate) fn list(tx: &ReadTxn<'_>) -> Result<Vec<Grant>> {
 /// Lists the grants on a cluster that were not removed.
 pub(crate) fn of_cluster(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<Vec<Grant>> {
     let sql = format!("SELECT {COLUMNS} FROM grants WHERE cluster = ?1 AND removed_at IS NULL");
-    let mut statement = tx.sql().prepare_cached(&sql)?;
-    let mut rows = statement.query([cluster.0])?;
-    let mut grants = Vec::new();
-    while let Some(row) = rows.next()? {
-        grants.push(grant(row)?);
-    }
-    Ok(grants)
+    Ok(tx.sql().all(&sql, [cluster], grant)?)
 }
 
 /// Puts a grant in the place of the one that is there, if any.
 pub(crate) fn put(tx: &WriteTxn<'_>, grant: &Grant) -> Result<()> {
     remove(tx, grant.cluster, grant.user, grant.granted_at)?;
     tx.execute(
-        "INSERT INTO grants (user, cluster, level, granted_at, granted_by, ends_at, reason)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO grants (id, user, cluster, level, granted_at, granted_by, ends_at, reason)
+         VALUES ((SELECT coalesce(max(id), 0) + 1 FROM grants), ?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         (
             grant.user,
             grant.cluster,

@@ -34,13 +34,12 @@ mod upgrade;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::Connection;
-
 use self::digests::Key;
 pub(super) use self::digests::state;
 use self::guarded::{ALL_CLUSTERS, GUARDED, Guarded, Of};
 use self::sum::Sum;
 pub(super) use self::upgrade::{after, before};
+use super::engine::Connection;
 use super::{Error, ReadTxn, Result, WriteTxn};
 use crate::domain::cluster::ClusterId;
 use crate::domain::project::ProjectId;
@@ -56,7 +55,7 @@ pub(super) fn watch(sql: &Connection) -> Result<()> {
     for guarded in GUARDED {
         batch.push_str(&guarded.triggers());
     }
-    Ok(sql.execute_batch(&batch)?)
+    Ok(sql.batch(&batch)?)
 }
 
 /// Brings the digests up to what this transaction changed; gives the new state, `None` where
@@ -68,7 +67,7 @@ pub(super) fn seal(tx: &WriteTxn<'_>) -> Result<Option<String>> {
     if changes.is_empty() {
         return unchanged();
     }
-    sql.prepare_cached("DELETE FROM touched")?.execute([])?;
+    sql.execute("DELETE FROM touched", [])?;
     changes.retain(|_, change| !change.is_zero());
     if changes.is_empty() {
         return unchanged();
@@ -98,21 +97,20 @@ pub(super) fn seal(tx: &WriteTxn<'_>) -> Result<Option<String>> {
 /// What this transaction changed so far, by part.
 fn touched(sql: &Connection) -> Result<Own> {
     let mut changes = Own::new();
-    let mut statement =
-        sql.prepare_cached("SELECT name, CAST(part AS TEXT), image, sign FROM touched")?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
+    let query = "SELECT name, CAST(part AS TEXT), image, sign FROM touched";
+    sql.all(query, [], |row| {
         let (name, part): (String, String) = (row.get(0)?, row.get(1)?);
-        let image = row.get_ref(2)?.as_bytes().map_err(rusqlite::Error::from)?;
+        let image = row.get_ref(2)?.as_bytes()?;
         let hash = Sum::of(&name, &part, image);
-        let came = row.get::<_, i64>(3)? > 0;
+        let came = row.get::<i64>(3)? > 0;
         let hash = if came { hash } else { hash.negated() };
         // The triggers note nothing else.
         if let Some(guarded) = GUARDED.iter().find(|it| it.name == name) {
             let change = changes.entry(Key::of(guarded, &part)).or_default();
             change.add(hash);
         }
-    }
+        Ok(())
+    })?;
     Ok(changes)
 }
 
@@ -181,7 +179,7 @@ pub(super) struct Intact {
 impl Intact {
     /// Forgets everything if anything changed.
     fn refresh(&mut self, sql: &Connection) -> Result<()> {
-        let now = version(sql)?;
+        let now = sql.version()?;
         if now != self.at {
             *self = Self {
                 at: now,
@@ -201,22 +199,13 @@ impl Intact {
     pub(super) fn go_on(&mut self, sql: &Connection, before: Self) {
         // What others commit from now on is a change by others.
         *self = Self {
-            at: (before.at.0, sql.total_changes()),
+            at: (before.at.0, sql.changes()),
             ..before
         };
     }
 }
 
-/// What SQLite counts: changes by others, and by this connection.
-pub(super) fn version(sql: &Connection) -> Result<Version> {
-    let others = sql
-        .prepare_cached("PRAGMA data_version")?
-        .query_row([], |row| row.get(0))?;
-    Ok((others, sql.total_changes()))
-}
-
-/// Changes by others, and by this connection.
-pub(super) type Version = (i64, u64);
+pub(super) use super::engine::Version;
 
 /// Checks that the rows relied upon are as the last change by this program left them.
 pub(crate) fn check(tx: &ReadTxn<'_>, scope: Scope) -> Result<()> {
@@ -476,12 +465,13 @@ fn as_first(
 /// What a part of a table is, for people.
 fn description(tx: &ReadTxn<'_>, digest: &str, part: &str) -> Result<String> {
     let name = |of: &str| -> Result<String> {
-        let mut statement = tx.sql().prepare(&format!(
-            "SELECT name FROM {of} WHERE id = CAST(?1 AS INTEGER)"
-        ))?;
-        let mut rows = statement.query([part])?;
-        Ok(match rows.next()? {
-            Some(row) => format!("'{}'", row.get::<_, String>(0)?),
+        let query = format!("SELECT name FROM {of} WHERE id = ?1");
+        let number: i64 = part.parse().unwrap_or_default();
+        let found = tx
+            .sql()
+            .first(&query, [number], |row| row.get::<String>(0))?;
+        Ok(match found {
+            Some(name) => format!("'{name}'"),
             None => format!("number {part}, which is gone"),
         })
     };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::Row;
+use super::engine::{self, Row};
 
 use super::columns::{Time, time};
 use super::{ReadTxn, Result, WriteTxn, credentials};
@@ -16,7 +16,7 @@ use crate::domain::user::UserId;
 
 const COLUMNS: &str = "id, name, description, created_at";
 
-fn project(row: &Row<'_>) -> rusqlite::Result<Project> {
+fn project(row: &Row<'_>) -> engine::Result<Project> {
     Ok(Project {
         id: row.get(0)?,
         name: row.get(1)?,
@@ -52,11 +52,12 @@ pub(crate) fn insert(
     by: UserId,
     at: Timestamp,
 ) -> Result<ProjectId> {
-    tx.execute(
-        "INSERT INTO projects (name, description, created_at, created_by) VALUES (?1, ?2, ?3, ?4)",
+    let id = tx.insert(
+        "INSERT INTO projects (id, name, description, created_at, created_by)
+         VALUES ((SELECT coalesce(max(id), 0) + 1 FROM projects), ?1, ?2, ?3, ?4) RETURNING id",
         (name, description, Time(at), by),
     )?;
-    Ok(ProjectId(tx.sql().last_insert_rowid()))
+    Ok(ProjectId(id))
 }
 
 /// Renames a project. The numbers that its versions must not use again are known by its name: they
@@ -71,7 +72,9 @@ pub(crate) fn rename(tx: &WriteTxn<'_>, project: ProjectId, name: &ProjectName) 
         tx.execute(
             "INSERT INTO version_floors (cluster, owner, version)
              SELECT cluster, ?2, version FROM version_floors WHERE owner = ?1
-             ON CONFLICT (cluster, owner) DO UPDATE SET version = max(version, excluded.version)",
+             ON CONFLICT (cluster, owner) DO UPDATE SET version =
+               CASE WHEN version_floors.version > excluded.version THEN version_floors.version
+               ELSE excluded.version END",
             (before, after),
         )?;
     }
@@ -168,7 +171,7 @@ pub(crate) fn put_member(
     tx.execute(
         "INSERT INTO project_members (project, user, role, added_at, added_by)
          VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT DO UPDATE SET role = excluded.role",
+         ON CONFLICT (project, user) DO UPDATE SET role = excluded.role",
         (project, user, role, Time(at), by),
     )?;
     Ok(())

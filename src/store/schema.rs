@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
-
+use super::engine::{Connection, Mode};
 use super::{Error, Result, integrity};
 
 /// "kgnt": marks the file as ours.
@@ -154,32 +153,33 @@ pub(super) fn newest() -> i64 {
     i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
 }
 
-fn pragma(sql: &Connection, name: &str) -> rusqlite::Result<i64> {
-    sql.pragma_query_value(None, name, |row| row.get(0))
+/// Counts the migrations of a file.
+fn version(sql: &Connection) -> Result<i64> {
+    Ok(sql.file().pragma("user_version")?)
 }
 
 /// Refuses a file that is newer, or not ours.
 pub(super) fn check(sql: &Connection, path: &Path) -> Result<()> {
     // One look: read piece by piece, a store that is just being made looks like somebody else's.
-    let tx = Transaction::new_unchecked(sql, TransactionBehavior::Deferred)?;
-    let found = pragma(&tx, "user_version")?;
+    let tx = sql.begin(Mode::Read)?;
+    let found = version(&tx)?;
     refuse_unknown(&tx, path, found)
 }
 
 /// Whether a file has no tables of ours yet.
 pub(super) fn is_empty(sql: &Connection) -> Result<bool> {
-    Ok(pragma(sql, "user_version")? == 0)
+    Ok(version(sql)? == 0)
 }
 
 /// Brings the schema up to date, in one transaction; refuses newer and foreign files.
 pub(super) fn migrate(sql: &Connection, path: &Path) -> Result<()> {
     check(sql, path)?;
-    if pragma(sql, "user_version")? == newest() {
+    if version(sql)? == newest() {
         return Ok(());
     }
     // Immediate: of two processes that start at once, the second finds the work done.
-    let tx = Transaction::new_unchecked(sql, TransactionBehavior::Immediate)?;
-    let found = pragma(&tx, "user_version")?;
+    let tx = sql.begin(Mode::Write)?;
+    let found = version(&tx)?;
     refuse_unknown(&tx, path, found)?;
     if found == newest() {
         return Ok(());
@@ -187,8 +187,8 @@ pub(super) fn migrate(sql: &Connection, path: &Path) -> Result<()> {
     let before = integrity::before(&tx, found)?;
     run(&tx, found)?;
     integrity::after(&tx, newest(), before)?;
-    tx.pragma_update(None, "application_id", APPLICATION_ID)?;
-    tx.pragma_update(None, "user_version", newest())?;
+    tx.file().set_pragma("application_id", APPLICATION_ID)?;
+    tx.file().set_pragma("user_version", newest())?;
     tx.commit()?;
     Ok(())
 }
@@ -196,7 +196,7 @@ pub(super) fn migrate(sql: &Connection, path: &Path) -> Result<()> {
 fn run(sql: &Connection, found: i64) -> Result<()> {
     for (number, statements) in (0i64..).zip(MIGRATIONS) {
         if number >= found {
-            sql.execute_batch(statements)?;
+            sql.batch(statements)?;
         }
     }
     Ok(())
@@ -204,14 +204,14 @@ fn run(sql: &Connection, found: i64) -> Result<()> {
 
 /// A database in memory with the tables of a new store, and nothing in them.
 pub(super) fn fresh() -> Result<Connection> {
-    let memory = Connection::open_in_memory()?;
+    let memory = Connection::in_memory()?;
     run(&memory, 0)?;
     Ok(memory)
 }
 
 /// Refuses a file that a newer kubegrant brought up to date, since it was opened too.
 pub(super) fn refuse_newer(sql: &Connection, path: &Path) -> Result<()> {
-    let found = pragma(sql, "user_version")?;
+    let found = version(sql)?;
     if found > newest() {
         return Err(Error::Newer {
             path: path.to_owned(),
@@ -223,8 +223,8 @@ pub(super) fn refuse_newer(sql: &Connection, path: &Path) -> Result<()> {
 }
 
 fn refuse_unknown(sql: &Connection, path: &Path, found: i64) -> Result<()> {
-    let application = pragma(sql, "application_id")?;
-    let tables: i64 = sql.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let application = sql.file().pragma("application_id")?;
+    let tables: i64 = sql.one("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let fresh = found == 0 && application == 0 && tables == 0;
     if !fresh && application != APPLICATION_ID {
         return Err(Error::NotOurs {

@@ -1,5 +1,6 @@
 //! Sealed secrets of clusters, whatever their kind.
 
+use super::engine::Row;
 use super::{ReadTxn, Result, WriteTxn, provider_tokens, ssh_keys};
 use crate::domain::cluster::Cluster;
 use crate::domain::sealed::SealedSecret;
@@ -25,7 +26,7 @@ pub(crate) fn get(tx: &ReadTxn<'_>, secret: &SealedSecret) -> Result<Option<(u32
         "SELECT {}, {} FROM {} WHERE {} = ?1 AND {} IS NOT NULL",
         at.generation, at.secret, at.table, at.key, at.secret
     );
-    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
     tx.first(secret.noun(), &sql, [secret.key()], read)
 }
 

@@ -2,6 +2,7 @@
 //! the server's own, and the same of the row, so that nobody else makes one or puts its end off.
 
 use super::columns::{Time, time};
+use super::engine::{self, Row};
 use super::{ReadTxn, Result, WriteTxn};
 use crate::domain::Timestamp;
 use crate::domain::login::{LoginSession, SessionId, Way};
@@ -10,7 +11,7 @@ use crate::domain::user::UserId;
 const COLUMNS: &str =
     "id, code, user, user_key, way, origin, created_at, seen_at, ends_at, parent, tag";
 
-fn session(row: &rusqlite::Row<'_>) -> rusqlite::Result<LoginSession> {
+fn session(row: &Row<'_>) -> engine::Result<LoginSession> {
     Ok(LoginSession {
         id: SessionId(row.get(0)?),
         code: row.get(1)?,
@@ -21,16 +22,17 @@ fn session(row: &rusqlite::Row<'_>) -> rusqlite::Result<LoginSession> {
         created_at: time(row, 6)?,
         seen_at: time(row, 7)?,
         ends_at: time(row, 8)?,
-        parent: row.get::<_, Option<i64>>(9)?.map(SessionId),
+        parent: row.get::<Option<i64>>(9)?.map(SessionId),
         tag: row.get(10)?,
     })
 }
 
 /// Inserts a session; its number is given.
 pub(crate) fn insert(tx: &WriteTxn<'_>, new: &LoginSession) -> Result<SessionId> {
-    tx.execute(
+    let id = tx.insert(
         "INSERT INTO sessions (code, user, user_key, way, origin, created_at, seen_at, ends_at, parent, tag)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+         RETURNING id",
         (
             &new.code,
             new.user,
@@ -44,7 +46,7 @@ pub(crate) fn insert(tx: &WriteTxn<'_>, new: &LoginSession) -> Result<SessionId>
             &new.tag,
         ),
     )?;
-    Ok(SessionId(tx.sql().last_insert_rowid()))
+    Ok(SessionId(id))
 }
 
 /// Finds a session by the tag of what opens it.

@@ -1,6 +1,7 @@
 //! The table of direct links. Of a secret it has the digest.
 
 use super::columns::{Time, time, time_option};
+use super::engine::{self, Row};
 use super::{ReadTxn, Result, WriteTxn};
 use crate::domain::Timestamp;
 use crate::domain::share::Share;
@@ -8,7 +9,7 @@ use crate::domain::share::Share;
 const COLUMNS: &str = "id, digest, cluster, user, sealed, created_by, created_at, expires_at, wrong, \
      claimed_at, revoked_at";
 
-fn share(row: &rusqlite::Row<'_>) -> rusqlite::Result<Share> {
+fn share(row: &Row<'_>) -> engine::Result<Share> {
     Ok(Share {
         id: row.get(0)?,
         digest: row.get(1)?,

@@ -31,10 +31,11 @@ pub(crate) struct NewShell<'a> {
 /// Inserts a shell's credential as `pending`.
 pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewShell<'_>) -> Result<CredentialId> {
     let shard = super::credentials::places(tx, new.cluster)?.take(new.power);
-    tx.execute(
+    let id = tx.insert(
         "INSERT INTO credentials
-           (cluster, kind, user, version, account, power, shard, state, created_at, until)
-         VALUES (?1, 'shell', ?2, ?3, ?4, ?5, ?6, 'pending', ?7, ?8)",
+           (id, cluster, kind, user, version, account, power, shard, state, created_at, until)
+         VALUES ((SELECT coalesce(max(id), 0) + 1 FROM credentials), ?1, 'shell', ?2, ?3, ?4, ?5,
+           ?6, 'pending', ?7, ?8) RETURNING id",
         (
             new.cluster,
             new.user,
@@ -46,7 +47,7 @@ pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewShell<'_>) -> Result<Credential
             Time(new.until),
         ),
     )?;
-    Ok(CredentialId(tx.sql().last_insert_rowid()))
+    Ok(CredentialId(id))
 }
 
 /// The number that a user's next shell on a cluster gets.

@@ -33,7 +33,7 @@ struct Rows {
 
 /// Reads the rows of a cluster of which there may be many, or has them still.
 fn rows(tx: &ReadTxn<'_>, id: ClusterId) -> Result<Rows> {
-    let now = integrity::version(tx.sql())?;
+    let now = tx.sql().version()?;
     let mut kept = tx.kept.borrow_mut();
     if kept.at != now {
         *kept = Kept {

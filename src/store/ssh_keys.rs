@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use rusqlite::Row;
+use super::engine::{self, Row};
 
 use super::columns::{Time, time, time_option};
 use super::{Error, ReadTxn, Result, WriteTxn};
@@ -18,7 +18,7 @@ const COLUMNS: &str = "id, cluster, generation, place, custody, kind, public, fi
      made_at, made_by, claimed_at, claimed_by, claimed_to, claimed_path, claimed_digest, \
      doubted_at";
 
-fn claimed(row: &Row<'_>) -> rusqlite::Result<Option<Claim>> {
+fn claimed(row: &Row<'_>) -> engine::Result<Option<Claim>> {
     let parts = (
         time_option(row, 11)?,
         row.get(12)?,
@@ -38,7 +38,7 @@ fn claimed(row: &Row<'_>) -> rusqlite::Result<Option<Claim>> {
     }))
 }
 
-fn key_pair(row: &Row<'_>) -> rusqlite::Result<KeyPair> {
+fn key_pair(row: &Row<'_>) -> engine::Result<KeyPair> {
     let origin: String = row.get(8)?;
     Ok(KeyPair {
         id: row.get(0)?,
@@ -86,11 +86,8 @@ pub(crate) fn find(
 
 /// The number that a cluster's next key gets.
 pub(crate) fn next_generation(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<u32> {
-    let latest: u32 = tx.sql().query_row(
-        "SELECT coalesce(max(generation), 0) FROM ssh_keys WHERE cluster = ?1",
-        [cluster],
-        |row| row.get(0),
-    )?;
+    let sql = "SELECT coalesce(max(generation), 0) FROM ssh_keys WHERE cluster = ?1";
+    let latest: u32 = tx.sql().one(sql, [cluster], |row| row.get(0))?;
     Ok(latest + 1)
 }
 
@@ -130,8 +127,7 @@ pub(crate) fn insert<E: From<Error>>(
 
 /// The row number that the next key gets: no key's row is ever deleted.
 fn next_id(tx: &ReadTxn<'_>) -> Result<SshKeyId> {
-    let sql = "SELECT coalesce(max(id), 0) + 1 FROM ssh_keys";
-    Ok(tx.sql().query_row(sql, [], |row| row.get(0))?)
+    Ok(SshKeyId(tx.sql().next_id("ssh_keys")?))
 }
 
 fn insert_row(tx: &WriteTxn<'_>, id: SshKeyId, key: &NewSshKey, secret: &Sealed) -> Result<()> {
@@ -301,11 +297,9 @@ pub(crate) fn set_node(tx: &WriteTxn<'_>, node: &NodeKey) -> Result<()> {
 
 /// Notes to whom a private half is sealed now; who could open it once stays noted.
 pub(crate) fn note_recipients(tx: &WriteTxn<'_>, key: SshKeyId, users: &[UserId]) -> Result<()> {
-    let mut statement = tx.sql().prepare_cached(
-        "INSERT INTO ssh_key_recipients (key, user) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
-    )?;
+    let sql = "INSERT INTO ssh_key_recipients (key, user) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
     for user in users {
-        statement.execute((key, user))?;
+        tx.execute(sql, (key, user))?;
     }
     Ok(())
 }
@@ -322,17 +316,14 @@ pub(crate) fn set_left_out(
     cluster: ClusterId,
     nodes: &[(String, String)],
 ) -> Result<()> {
-    let sql = tx.sql();
-    sql.execute(
+    tx.execute(
         "DELETE FROM ssh_nodes_left_out WHERE cluster = ?1",
         [cluster],
     )?;
-    let mut statement = sql.prepare_cached(
-        "INSERT INTO ssh_nodes_left_out (cluster, node, why) VALUES (?1, ?2, ?3)
-         ON CONFLICT DO NOTHING",
-    )?;
+    let sql = "INSERT INTO ssh_nodes_left_out (cluster, node, why) VALUES (?1, ?2, ?3)
+         ON CONFLICT DO NOTHING";
     for (node, why) in nodes {
-        statement.execute((cluster, node, why))?;
+        tx.execute(sql, (cluster, node, why))?;
     }
     Ok(())
 }

@@ -202,8 +202,8 @@ fn migrating_twice_changes_nothing() {
     let version = |store: &Store| -> i64 {
         store
             .connection
-            .query_row("SELECT count(*) || '' FROM sqlite_schema", [], |row| {
-                row.get::<_, String>(0)
+            .one("SELECT count(*) || '' FROM sqlite_schema", [], |row| {
+                row.get::<String>(0)
             })
             .expect("it can be read")
             .parse()
@@ -307,7 +307,7 @@ fn damage(statement: &str) -> String {
         let project = projects::insert(tx, &"shop".parse().expect("a name"), "", user, at(1))?;
         let role = crate::domain::project::ProjectRole::Viewer;
         projects::put_member(tx, (project, user), role, user, at(1))?;
-        tx.sql().execute_batch(
+        tx.sql().batch(
             "INSERT INTO grants (user, cluster, level, granted_at, granted_by)
                VALUES (1, 1, 'read', 1, 1);
              INSERT INTO bindings (cluster, user, kind, role, bound_at, bound_by, reason)
@@ -338,9 +338,9 @@ fn damage(statement: &str) -> String {
     read().expect("all of it is ours");
     let statement = format!("PRAGMA ignore_check_constraints = ON; {statement}");
     let sql = &store.connection;
-    sql.execute_batch("DROP TRIGGER credentials_forward; DROP TRIGGER audit_no_update;")
-        .and_then(|()| sql.execute_batch("DROP TRIGGER ssh_keys_once"))
-        .and_then(|()| sql.execute_batch(&statement))
+    sql.batch("DROP TRIGGER credentials_forward; DROP TRIGGER audit_no_update;")
+        .and_then(|()| sql.batch("DROP TRIGGER ssh_keys_once"))
+        .and_then(|()| sql.batch(&statement))
         .expect("whoever has the file can");
     match read() {
         Err(error @ Error::Damaged { .. }) => error.to_string(),

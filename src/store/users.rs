@@ -2,25 +2,29 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::{Row, ToSql};
+use super::engine::{self, Row, ToValue};
 
-use super::columns::{Json, Time, time};
+use super::columns::{Json, Time, misfit, time};
 use super::integrity::{self, Scope};
 use super::{Error, ReadTxn, Result, WriteTxn};
 use crate::domain::Timestamp;
 use crate::domain::effect::NewUser;
 use crate::domain::name::UserRef;
-use crate::domain::oidc::{IssuerUrl, LinkKind, OidcLink};
+use crate::domain::oidc::{Claim, IssuerUrl, LinkKind, OidcLink};
 use crate::domain::user::{Role, User, UserId};
 
 /// A server stands in a table of its own: what `users` may hold is not changed any more.
 const ROLE: &str = "CASE WHEN id IN (SELECT user FROM servers) THEN 'server' ELSE role END";
+/// An e-mail address, as it is found by.
+const EMAIL: &str = "lower(email)";
 const COLUMNS: &str = "id, name, email, \
     CASE WHEN id IN (SELECT user FROM servers) THEN 'server' ELSE role END, \
     active, key, created_at, \
-    (SELECT json_array(kind, issuer, claims) FROM oidc_links WHERE oidc_links.user = users.id)";
+    (SELECT kind FROM oidc_links WHERE oidc_links.user = users.id), \
+    (SELECT issuer FROM oidc_links WHERE oidc_links.user = users.id), \
+    (SELECT claims FROM oidc_links WHERE oidc_links.user = users.id)";
 
-fn user(row: &Row<'_>) -> rusqlite::Result<User> {
+fn user(row: &Row<'_>) -> engine::Result<User> {
     Ok(User {
         id: row.get(0)?,
         name: row.get(1)?,
@@ -30,12 +34,27 @@ fn user(row: &Row<'_>) -> rusqlite::Result<User> {
         key: row.get(5)?,
         created_at: time(row, 6)?,
         // What somebody made of it is no link: that it was changed the digest of the row tells.
-        oidc: row.get(7).ok().flatten(),
+        oidc: link(row).ok().flatten(),
     })
 }
 
-fn find_where(tx: &ReadTxn<'_>, column: &str, value: impl ToSql) -> Result<Option<User>> {
-    let sql = format!("SELECT {COLUMNS} FROM users WHERE {column} = ?1");
+/// By which tokens a user logs in.
+fn link(row: &Row<'_>) -> engine::Result<Option<OidcLink>> {
+    let parts = (row.get(7)?, row.get(8)?, row.get::<Option<String>>(9)?);
+    let (Some(kind), Some(issuer), Some(claims)) = parts else {
+        return Ok(None);
+    };
+    let claims: BTreeMap<String, String> = serde_json::from_str(&claims).map_err(misfit)?;
+    let claims = claims.iter().map(|(name, value)| Claim::new(name, value));
+    let claims = claims.collect::<std::result::Result<Vec<_>, _>>();
+    let link = OidcLink::new(kind, issuer, claims.map_err(misfit)?);
+    link.map(Some).map_err(misfit)
+}
+
+fn find_where(tx: &ReadTxn<'_>, column: &str, value: impl ToValue) -> Result<Option<User>> {
+    // An address is whoever's it is, in whatever letters.
+    let given = if column == EMAIL { "lower(?1)" } else { "?1" };
+    let sql = format!("SELECT {COLUMNS} FROM users WHERE {column} = {given}");
     tx.first("user", &sql, [value], user)
 }
 
@@ -56,7 +75,7 @@ pub(crate) fn find(tx: &ReadTxn<'_>, wanted: &UserRef) -> Result<Option<User>> {
 pub(crate) fn find_unchecked(tx: &ReadTxn<'_>, wanted: &UserRef) -> Result<Option<User>> {
     match wanted {
         UserRef::Name(name) => find_where(tx, "name", name),
-        UserRef::Email(email) => find_where(tx, "email", email),
+        UserRef::Email(email) => find_where(tx, EMAIL, email),
     }
 }
 
@@ -178,11 +197,12 @@ pub(crate) fn names(tx: &ReadTxn<'_>) -> Result<Vec<(String, String)>> {
 pub(crate) fn insert(tx: &WriteTxn<'_>, new: &NewUser) -> Result<UserId> {
     let is_server = new.role == Role::Server;
     let role = if is_server { Role::Developer } else { new.role };
-    tx.execute(
-        "INSERT INTO users (name, email, role, key, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+    let id = tx.insert(
+        "INSERT INTO users (id, name, email, role, key, created_at)
+         VALUES ((SELECT coalesce(max(id), 0) + 1 FROM users), ?1, ?2, ?3, ?4, ?5) RETURNING id",
         (&new.name, &new.email, role, &new.key, Time(new.created_at)),
     )?;
-    let id = UserId(tx.sql().last_insert_rowid());
+    let id = UserId(id);
     if is_server {
         tx.execute("INSERT INTO servers (user) VALUES (?1)", [id])?;
     }

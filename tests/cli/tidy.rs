@@ -216,6 +216,21 @@ fn fenced_crates_stay_at_home() {
 
 /// Times are chrono's. jiff's stand where kube hands one over, and where people type a length.
 #[test]
+fn only_the_engine_knows_a_database() {
+    let crates = Regex::new(r"(^|[^\w:])rusqlite::").expect("a pattern");
+    let mut broken = Vec::new();
+    for (path, text) in texts("src") {
+        let is_home = path.starts_with("src/store/engine/") || path.ends_with("tests.rs");
+        if !is_home && path != "src/store/engine.rs" && crates.is_match(&code(&path, &text)) {
+            broken.push(format!(
+                "{path}: a database is spoken to by `store::engine`"
+            ));
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
 fn one_crate_tells_the_time() {
     let other = Regex::new(r"(^|[^\w:])jiff::").expect("a pattern");
     let mut broken = Vec::new();

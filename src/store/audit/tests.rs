@@ -59,7 +59,7 @@ fn log() -> (tempfile::TempDir, Store, Head) {
     assert!(!is_found(&store, &head, "", |_| Ok(())), "nothing was done");
     store
         .connection
-        .execute_batch("DROP TRIGGER audit_no_update; DROP TRIGGER audit_no_delete;")
+        .batch("DROP TRIGGER audit_no_update; DROP TRIGGER audit_no_delete;")
         .expect("whoever has the file can");
     (home, store, head)
 }
@@ -73,7 +73,7 @@ fn is_found(
 ) -> bool {
     let mut found = false;
     let undone: Result<()> = store.write(|tx| {
-        tx.sql().execute_batch(statements)?;
+        tx.sql().batch(statements)?;
         more(tx)?;
         found =
             !matches!(verify(tx)?, Verdict::Whole { .. }) || against(tx, head)? != Against::Fits;
@@ -90,16 +90,14 @@ fn is_found(
 fn rechain(tx: &WriteTxn<'_>, from: i64) -> Result<()> {
     let sql = tx.sql();
     let before = "SELECT hash FROM audit WHERE seq < ?1 ORDER BY seq DESC LIMIT 1";
-    let before: Option<String> = sql.query_row(before, [from], |row| row.get(0)).optional()?;
+    let before: Option<String> = sql.first(before, [from], |row| row.get(0))?;
     let mut prev = before.unwrap_or_else(|| GENESIS.to_owned());
-    let seqs: Vec<i64> = sql
-        .prepare("SELECT seq FROM audit WHERE seq >= ?1 ORDER BY seq")?
-        .query_map([from], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
+    let seqs = "SELECT seq FROM audit WHERE seq >= ?1 ORDER BY seq";
+    let seqs: Vec<i64> = sql.all(seqs, [from], |row| row.get(0))?;
     for seq in seqs {
         sql.execute("UPDATE audit SET prev = ?2 WHERE seq = ?1", (seq, &prev))?;
         let query = format!("SELECT {COLUMNS} FROM audit WHERE seq = ?1");
-        prev = sql.query_row(&query, [seq], |row| Ok(Fields::of_row(row)?.hash()))?;
+        prev = sql.one(&query, [seq], |row| Ok(Fields::of_row(row)?.hash()))?;
         sql.execute("UPDATE audit SET hash = ?2 WHERE seq = ?1", (seq, &prev))?;
     }
     Ok(())
@@ -229,7 +227,7 @@ fn a_log_that_goes_on_fits_every_head_it_ever_had() {
     let (_home, store, head) = log();
     for seq in 1..=EVENTS {
         let hash = "SELECT hash FROM audit WHERE seq = ?1";
-        let hash = store.connection.query_row(hash, [seq], |row| row.get(0));
+        let hash = store.connection.one(hash, [seq], |row| row.get(0));
         let hash = hash.expect("an event");
         let older = Head {
             seq: EventSeq(seq),

@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 
 use super::guarded::{Guarded, Of};
@@ -14,6 +13,7 @@ use super::shape;
 use super::sum::Sum;
 use crate::domain::text::hex;
 use crate::store::Result;
+use crate::store::engine::{self, Connection, Row};
 
 /// What the state of a store begins with.
 const STATE: &[u8] = b"kubegrant state v2";
@@ -77,29 +77,25 @@ impl Key {
 /// The digest that is kept of a part. One that nobody can read is `None`; one that is not there is
 /// nothing's.
 pub(super) fn get(sql: &Connection, key: &Key) -> Result<Option<Sum>> {
-    let mut statement = sql.prepare_cached(
-        "SELECT digest FROM row_digests WHERE gathered = ?1 AND name = ?2 AND part = ?3",
-    )?;
-    let mut rows = statement.query([&key.group, &key.name, &key.part])?;
-    Ok(match rows.next()? {
-        Some(row) => Sum::read(&row.get::<_, String>(0)?),
-        None => Some(Sum::default()),
-    })
+    let query = "SELECT digest FROM row_digests WHERE gathered = ?1 AND name = ?2 AND part = ?3";
+    let found = sql.first(query, [&key.group, &key.name, &key.part], |row| {
+        Ok(Sum::read(&row.get::<String>(0)?))
+    })?;
+    Ok(found.unwrap_or_else(|| Some(Sum::default())))
 }
 
 /// The digests that are kept of a table, by part; each where it belongs: what stands in another group is
 /// nobody's, and vouched for by nothing.
 pub(super) fn all_of(sql: &Connection, guarded: &Guarded) -> Result<BTreeMap<String, Option<Sum>>> {
-    let mut statement =
-        sql.prepare_cached("SELECT gathered, part, digest FROM row_digests WHERE name = ?1")?;
-    let mut rows = statement.query([guarded.name])?;
+    let query = "SELECT gathered, part, digest FROM row_digests WHERE name = ?1";
     let mut kept = BTreeMap::new();
-    while let Some(row) = rows.next()? {
+    sql.all(query, [guarded.name], |row| {
         let (gathered, part): (String, String) = (row.get(0)?, row.get(1)?);
         if gathered == group(guarded.of, &part) {
-            kept.insert(part, Sum::read(&row.get::<_, String>(2)?));
+            kept.insert(part, Sum::read(&row.get::<String>(2)?));
         }
-    }
+        Ok(())
+    })?;
     Ok(kept)
 }
 
@@ -107,23 +103,23 @@ pub(super) fn all_of(sql: &Connection, guarded: &Guarded) -> Result<BTreeMap<Str
 pub(super) fn put(sql: &Connection, key: &Key, sum: Sum) -> Result<()> {
     let Key { group, name, part } = key;
     if sum.is_zero() {
-        sql.prepare_cached(
+        sql.execute(
             "DELETE FROM row_digests WHERE gathered = ?1 AND name = ?2 AND part = ?3",
-        )?
-        .execute([group, name, part])?;
+            [group, name, part],
+        )?;
     } else {
-        sql.prepare_cached(
+        sql.execute(
             "INSERT INTO row_digests (gathered, name, part, digest) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (gathered, name, part) DO UPDATE SET digest = excluded.digest",
-        )?
-        .execute([group, name, part, &sum.to_text()])?;
+            [group, name, part, &sum.to_text()],
+        )?;
     }
     Ok(())
 }
 
 /// Forgets all digests.
 pub(super) fn clear(sql: &Connection) -> Result<()> {
-    sql.execute_batch("DELETE FROM row_digests; DELETE FROM group_digests")?;
+    sql.batch("DELETE FROM row_digests; DELETE FROM group_digests")?;
     Ok(())
 }
 
@@ -134,15 +130,12 @@ pub(super) fn close<'a>(
 ) -> Result<()> {
     for group in groups {
         match found(sql, group)? {
-            Some(digest) => sql
-                .prepare_cached(
-                    "INSERT INTO group_digests (name, digest) VALUES (?1, ?2)
-                     ON CONFLICT (name) DO UPDATE SET digest = excluded.digest",
-                )?
-                .execute([group, &digest])?,
-            None => sql
-                .prepare_cached("DELETE FROM group_digests WHERE name = ?1")?
-                .execute([group])?,
+            Some(digest) => sql.execute(
+                "INSERT INTO group_digests (name, digest) VALUES (?1, ?2)
+                 ON CONFLICT (name) DO UPDATE SET digest = excluded.digest",
+                [group, &digest],
+            )?,
+            None => sql.execute("DELETE FROM group_digests WHERE name = ?1", [group])?,
         };
     }
     Ok(())
@@ -150,50 +143,35 @@ pub(super) fn close<'a>(
 
 /// The digest of a group as its parts are; nothing where it has none.
 fn found(sql: &Connection, group: &str) -> Result<Option<String>> {
-    let mut statement = sql.prepare_cached(
-        "SELECT name, part, digest FROM row_digests WHERE gathered = ?1 ORDER BY name, part",
-    )?;
-    let mut rows = statement.query([group])?;
+    let query =
+        "SELECT name, part, digest FROM row_digests WHERE gathered = ?1 ORDER BY name, part";
     let mut hasher = Sha256::new_with_prefix(GROUP);
     let mut is_there = false;
-    while let Some(row) = rows.next()? {
+    sql.all(query, [group], |row| {
         is_there = true;
-        for column in 0..3 {
-            let text = row.get_ref(column)?.as_bytes();
-            hash_text(&mut hasher, text.map_err(rusqlite::Error::from)?);
-        }
-    }
+        hash_columns(&mut hasher, row, 3)
+    })?;
     Ok(is_there.then(|| hex(&hasher.finalize())))
 }
 
 /// Whether the parts of a group are as its digest says.
 pub(super) fn is_closed(sql: &Connection, group: &str) -> Result<bool> {
-    let mut kept = sql.prepare_cached("SELECT digest FROM group_digests WHERE name = ?1")?;
-    let mut rows = kept.query([group])?;
-    let kept: Option<String> = rows.next()?.map(|row| row.get(0)).transpose()?;
+    let query = "SELECT digest FROM group_digests WHERE name = ?1";
+    let kept: Option<String> = sql.first(query, [group], |row| row.get(0))?;
     Ok(kept == found(sql, group)?)
 }
 
 /// All groups that there are, with digests or with parts.
 pub(super) fn groups(sql: &Connection) -> Result<Vec<String>> {
-    let mut statement = sql
-        .prepare_cached("SELECT gathered FROM row_digests UNION SELECT name FROM group_digests")?;
-    let rows = statement.query_map([], |row| row.get(0))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let query = "SELECT gathered FROM row_digests UNION SELECT name FROM group_digests";
+    Ok(sql.all(query, [], |row| row.get(0))?)
 }
 
 /// The state: one hash over the digests of all groups.
 pub(in crate::store) fn state(sql: &Connection) -> Result<String> {
-    let mut statement =
-        sql.prepare_cached("SELECT name, digest FROM group_digests ORDER BY name")?;
-    let mut rows = statement.query([])?;
+    let query = "SELECT name, digest FROM group_digests ORDER BY name";
     let mut hasher = Sha256::new_with_prefix(STATE);
-    while let Some(row) = rows.next()? {
-        for column in 0..2 {
-            let text = row.get_ref(column)?.as_bytes();
-            hash_text(&mut hasher, text.map_err(rusqlite::Error::from)?);
-        }
-    }
+    sql.all(query, [], |row| hash_columns(&mut hasher, row, 2))?;
     Ok(hex(&hasher.finalize()))
 }
 
@@ -214,4 +192,16 @@ pub(super) fn empty_state(sql: &Connection) -> Result<String> {
 pub(super) fn hash_text(hasher: &mut Sha256, text: &[u8]) {
     hasher.update((text.len() as u64).to_be_bytes());
     hasher.update(text);
+}
+
+/// Hashes the first columns of a row.
+pub(super) fn hash_columns(
+    hasher: &mut Sha256,
+    row: &Row<'_>,
+    columns: usize,
+) -> engine::Result<()> {
+    for column in 0..columns {
+        hash_text(hasher, row.get_ref(column)?.as_bytes()?);
+    }
+    Ok(())
 }

@@ -22,12 +22,11 @@
 //! somebody adds would do its work in transactions of ours.
 
 use std::collections::BTreeMap;
-
-use rusqlite::Connection;
-use rusqlite::types::ValueRef;
+use std::ops::ControlFlow;
 
 use super::sum::Sum;
 use crate::store::Result;
+use crate::store::engine::{self, Connection, ToValue, ValueRef};
 
 /// What the parts of a table are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +91,7 @@ const fn of_credential(table: &'static str, columns: &'static [&'static str]) ->
         part: "(SELECT c.cluster FROM main.credentials AS c WHERE c.id = @.credential)",
         within: Some(
             "@.credential IN (SELECT c.id FROM main.credentials AS c \
-             WHERE c.cluster = CAST(?1 AS INTEGER) AND c.state <> 'revoked')",
+             WHERE c.cluster = ?1 AND c.state <> 'revoked')",
         ),
         counts: "EXISTS (SELECT 1 FROM main.credentials AS c \
              WHERE c.id = @.credential AND c.state <> 'revoked')",
@@ -291,7 +290,7 @@ const DELIVERIES: Guarded = of_credential(
 const BINDINGS: Guarded = table(
     ("bindings", Of::Cluster),
     "@.cluster",
-    "(@.removed_at IS NULL OR @.owed)",
+    "(@.removed_at IS NULL OR @.owed = 1)",
     &[
         "cluster",
         "user",
@@ -344,7 +343,7 @@ pub(super) const FIRST: &[Guarded] = &[
     Guarded {
         within: Some(
             "@.key IN (SELECT k.id FROM main.ssh_keys AS k \
-             WHERE k.cluster = CAST(?1 AS INTEGER))",
+             WHERE k.cluster = ?1)",
         ),
         ..table(
             ("ssh_key_nodes", Of::Cluster),
@@ -534,16 +533,13 @@ impl Guarded {
             if let Some(within) = self.within {
                 query.push_str(&Self::of_row(within, table));
             } else {
-                // As a number, so that an index on it serves.
                 query.push_str(&Self::of_row(self.part, table));
-                query.push_str(" = CAST(?1 AS INTEGER)");
+                query.push_str(" = ?1");
             }
         }
-        let mut statement = sql.prepare_cached(&query)?;
-        let mut rows = match part {
-            Some(part) => statement.query([part])?,
-            None => statement.query([])?,
-        };
+        // As a number, so that an index on it serves: a part that is asked for is one.
+        let number = part.map(|part| part.parse::<i64>().unwrap_or_default());
+        let given: Vec<&dyn ToValue> = number.iter().map(|it| it as &dyn ToValue).collect();
         let mut sums: BTreeMap<String, Sum> = BTreeMap::new();
         // Rows of one part mostly come one after the other.
         let (mut part, mut sum) = (Vec::new(), Sum::default());
@@ -553,8 +549,8 @@ impl Guarded {
             sums.entry(part).or_default().add(sum);
         };
         let mut is_first = true;
-        while let Some(row) = rows.next()? {
-            let found = row.get_ref(0)?.as_bytes().map_err(rusqlite::Error::from)?;
+        sql.each(&query, given, |row| {
+            let found = row.get_ref(0)?.as_bytes()?;
             if found != part || is_first {
                 if !is_first {
                     keep(&part, sum);
@@ -570,7 +566,8 @@ impl Guarded {
                 put_image(&mut image, row.get_ref(column + 1)?);
             }
             sum.add(Sum::of_part(self.name, &part, &image));
-        }
+            Ok::<_, engine::Error>(ControlFlow::Continue(()))
+        })?;
         if !is_first {
             keep(&part, sum);
         }
@@ -590,9 +587,9 @@ fn put_image(image: &mut Vec<u8>, value: ValueRef<'_>) {
     };
     match value {
         ValueRef::Null => image.push(b'-'),
-        ValueRef::Integer(number) => put(number.to_string().as_bytes()),
+        ValueRef::Int(number) => put(number.to_string().as_bytes()),
         // There is none: the tables are STRICT, and no column is one.
         ValueRef::Real(number) => put(number.to_string().as_bytes()),
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => put(bytes),
+        ValueRef::Text(bytes) | ValueRef::Bytes(bytes) => put(bytes),
     }
 }

@@ -6,9 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::Connection;
-
 use super::sum::Sum;
+use crate::store::engine::Connection;
 use crate::store::{Result, schema};
 
 /// What the digest of all of them is called.
@@ -19,18 +18,14 @@ type Shape = BTreeMap<(String, String), String>;
 
 fn shape(sql: &Connection) -> Result<Shape> {
     // What SQLite keeps for itself has no text, or is statistics, which decide nothing.
-    let mut statement = sql.prepare_cached(
-        "SELECT type, name, sql FROM main.sqlite_schema
-         WHERE sql IS NOT NULL AND name NOT IN ('sqlite_stat1', 'sqlite_stat4')",
-    )?;
-    let mut rows = statement.query([])?;
-    let mut shape = Shape::new();
-    while let Some(row) = rows.next()? {
+    let query = "SELECT type, name, sql FROM main.sqlite_schema
+         WHERE sql IS NOT NULL AND name NOT IN ('sqlite_stat1', 'sqlite_stat4')";
+    let found = sql.all(query, [], |row| {
         let text: String = row.get(2)?;
         let plain = text.chars().filter(|c| *c != '"' && !c.is_whitespace());
-        shape.insert((row.get(0)?, row.get(1)?), plain.collect());
-    }
-    Ok(shape)
+        Ok(((row.get(0)?, row.get(1)?), plain.collect()))
+    })?;
+    Ok(found.into_iter().collect())
 }
 
 fn digest(shape: &Shape) -> Sum {
@@ -69,6 +64,6 @@ pub(super) fn changed(sql: &Connection) -> Result<Vec<String>> {
 /// Looks whether every index says what its table says; if not, the first thing that is wrong. What
 /// is found by an index would else be what somebody wants to be found.
 pub(super) fn untrue(sql: &Connection) -> Result<Option<String>> {
-    let found: String = sql.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-    Ok((found != "ok").then(|| format!("the file itself ({found})")))
+    let fault = sql.file().fault()?;
+    Ok(fault.map(|fault| format!("the file itself ({fault})")))
 }

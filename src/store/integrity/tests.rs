@@ -198,9 +198,9 @@ fn a_transaction_relies_on_what_it_changed_itself_and_on_nobody_elses_changes() 
         check(tx, Scope::All)?;
         assert_eq!(users::admins(tx)?.len(), 1);
         // By hand, as far as the digests are concerned.
-        tx.sql().execute_batch("DELETE FROM touched")?;
+        tx.sql().batch("DELETE FROM touched")?;
         tx.sql()
-            .execute_batch("UPDATE users SET email = 'x@y.z' WHERE id = 1")?;
+            .batch("UPDATE users SET email = 'x@y.z' WHERE id = 1")?;
         assert!(check(tx, Scope::Organization).is_err());
         Err(Error::Silent)
     });
@@ -226,11 +226,12 @@ fn a_forged_row_stays_wrong_when_this_program_writes_it_again() {
 #[test]
 fn a_row_and_its_digest_changed_together_are_found() {
     let (_home, store) = store();
-    let other = rusqlite::Connection::open(store.path()).expect("it is a database");
+    let other = Store::open(store.path()).expect("it is a database");
+    let other = &other.connection;
     other
-        .execute_batch("UPDATE users SET role = 'owner' WHERE id = 2")
+        .batch("UPDATE users SET role = 'owner' WHERE id = 2")
         .expect("whoever has the file can");
-    take(&other).expect("so can they compute");
+    take(other).expect("so can they compute");
     assert_eq!(complaints(&store), ["the digests of its records"]);
 }
 
@@ -303,16 +304,14 @@ const ANYBODYS: &[(&str, &[&str])] = &[
 #[test]
 fn every_column_is_guarded_or_is_said_to_be_anybodys() {
     let (_home, store) = store();
-    let mut statement = store
+    let columns: Vec<(String, String)> = store
         .connection
-        .prepare(
+        .all(
             "SELECT t.name, c.name FROM sqlite_schema AS t, pragma_table_info(t.name) AS c
              WHERE t.type = 'table' AND t.name NOT IN ('audit', 'row_digests', 'group_digests', 'sqlite_sequence')",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
         )
-        .expect("it is SQL");
-    let columns = statement
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
-        .and_then(Iterator::collect::<rusqlite::Result<Vec<(String, String)>>>)
         .expect("they can be read");
     assert!(columns.len() > 100);
     for (table, column) in columns {
@@ -330,7 +329,7 @@ fn every_column_is_guarded_or_is_said_to_be_anybodys() {
 fn what_belongs_to_a_credential_counts_as_long_as_it_does() {
     let (_home, store) = store();
     let done: Result<EventSeq> = store.write(|tx| {
-        tx.sql().execute_batch(
+        tx.sql().batch(
             "INSERT INTO clusters (id, name, server, kube_system_uid, manager, manager_kind,
                created_at) VALUES (1, 'prod', '', '', '', 'token', 0);
              INSERT INTO projects (id, name, created_at, created_by) VALUES (1, 'shop', 0, 1);

@@ -6,17 +6,17 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 
 use super::before::{
     GUARDED_5, guarded_6, guarded_7, guarded_8, guarded_9, guarded_10, guarded_11,
 };
-use super::digests::{self, Key, hash_text, state};
+use super::digests::{self, Key, hash_columns, state};
 use super::guarded::{GUARDED, Guarded, Of};
 use super::shape;
 use super::sum::Sum;
 use crate::domain::text::hex;
+use crate::store::engine::Connection;
 use crate::store::{Result, audit};
 
 /// What the state of a store of schema 5 to 7 begins with: one hash over all digests.
@@ -152,9 +152,7 @@ fn doubt(
     let parts: Vec<String> = if guarded.of == Of::Organization {
         vec![String::new()]
     } else {
-        let mut statement = sql.prepare("SELECT CAST(id AS TEXT) FROM users")?;
-        let parts = statement.query_map([], |row| row.get(0))?;
-        parts.collect::<rusqlite::Result<_>>()?
+        sql.all("SELECT CAST(id AS TEXT) FROM users", [], |row| row.get(0))?
     };
     for part in parts {
         sums.entry(part).or_default().add(difference);
@@ -165,11 +163,10 @@ fn doubt(
 /// The digests that a store of schema 5 to 9 keeps of a table; `None` is one that nobody can read.
 fn kept_7(sql: &Connection, digests: &str, name: &str) -> Result<BTreeMap<String, Option<Sum>>> {
     let query = format!("SELECT part, digest FROM {digests} WHERE name = ?1");
-    let mut statement = sql.prepare_cached(&query)?;
-    let rows = statement.query_map([name], |row| {
-        Ok((row.get(0)?, Sum::read(&row.get::<_, String>(1)?)))
+    let kept = sql.all(&query, [name], |row| {
+        Ok((row.get(0)?, Sum::read(&row.get::<String>(1)?)))
     })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    Ok(kept.into_iter().collect())
 }
 
 /// The state that the last event of a store of schema 8 to 11 vouches for, and whether it is the one that is there.
@@ -185,14 +182,7 @@ fn vouched_8(sql: &Connection) -> Result<(Option<String>, bool)> {
 /// The state of a store of schema 5 to 7.
 fn state_7(sql: &Connection, digests: &str) -> Result<String> {
     let query = format!("SELECT name, part, digest FROM {digests} ORDER BY name, part");
-    let mut statement = sql.prepare_cached(&query)?;
-    let mut rows = statement.query([])?;
     let mut hasher = Sha256::new_with_prefix(STATE_7);
-    while let Some(row) = rows.next()? {
-        for column in 0..3 {
-            let text = row.get_ref(column)?.as_bytes();
-            hash_text(&mut hasher, text.map_err(rusqlite::Error::from)?);
-        }
-    }
+    sql.all(&query, [], |row| hash_columns(&mut hasher, row, 3))?;
     Ok(hex(&hasher.finalize()))
 }
