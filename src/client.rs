@@ -11,6 +11,7 @@ mod sessions;
 
 pub(crate) use agent::{Agent, AgentError};
 pub(crate) use hosts::{Hosts, HostsError, Known, Way};
+use http::HttpRequest;
 pub(crate) use http::{Error, Http};
 use sessions::Kept;
 
@@ -166,7 +167,7 @@ impl Link {
         proof: &Proof<'_>,
         named: &ShellNamed,
     ) -> Result<Option<ShellLives>, Error> {
-        self.of_shell(env, proof, ("/shell/here", named)).await
+        self.of_shell(env, proof, "/shell/here", named).await
     }
 
     /// Ends a shell; nothing where the server knows none of the name.
@@ -176,7 +177,7 @@ impl Link {
         proof: &Proof<'_>,
         named: &ShellNamed,
     ) -> Result<Option<ShellEnded>, Error> {
-        self.of_shell(env, proof, ("/shell/end", named)).await
+        self.of_shell(env, proof, "/shell/end", named).await
     }
 
     /// Asks about a shell; where the session is over, in another: the shell is its user's.
@@ -184,7 +185,8 @@ impl Link {
         &mut self,
         env: &Env,
         proof: &Proof<'_>,
-        (path, named): (&str, &ShellNamed),
+        path: &str,
+        named: &ShellNamed,
     ) -> Result<Option<T>, Error> {
         let (path, body) = (format!("{ROOT}{path}"), serde_json::to_value(named));
         let body = body.unwrap_or_default();
@@ -193,9 +195,11 @@ impl Link {
                 self.kept = Self::renew(env, proof, &self.http).await?;
             }
             let token = SecretString::from(self.kept.token.as_str());
-            let sent = self
-                .http
-                .send((Method::Post, &path), Some(&token), &[], Some(&body));
+            let sent = self.http.send(HttpRequest {
+                token: Some(&token),
+                body: Some(&body),
+                ..HttpRequest::post(&path)
+            });
             match sent.await? {
                 (404, _) => return Ok(None),
                 (401, _) if !is_again => {}
@@ -209,9 +213,10 @@ impl Link {
     pub(crate) async fn page(&self) -> Result<String, Error> {
         let token = SecretString::from(self.kept.token.as_str());
         let path = format!("{ROOT}/browser");
-        let sent = self
-            .http
-            .send((Method::Post, &path), Some(&token), &[], None);
+        let sent = self.http.send(HttpRequest {
+            token: Some(&token),
+            ..HttpRequest::post(&path)
+        });
         let (status, bytes) = sent.await?;
         let opened: PageOpened = self.http.document(status, &bytes)?;
         let is_there = opened.url.starts_with(&format!("{}/", self.http.origin()));
@@ -284,7 +289,10 @@ async fn agree(http: &Http, say: &(dyn Fn(&str) + Sync)) -> Result<LoginDone, Er
     let path = format!("{ROOT}/login/device/agreed");
     loop {
         tokio::time::sleep(rest).await;
-        let sent = http.send((Method::Post, &path), None, &[], Some(&body));
+        let sent = http.send(HttpRequest {
+            body: Some(&body),
+            ..HttpRequest::post(&path)
+        });
         let (status, bytes) = sent.await?;
         if status == 200 {
             return http.document(status, &bytes);
@@ -309,7 +317,10 @@ async fn agree(http: &Http, say: &(dyn Fn(&str) + Sync)) -> Result<LoginDone, Er
 /// Ends a session.
 async fn log_out(http: &Http, token: &SecretString) -> Result<(), Error> {
     let path = format!("{ROOT}/logout");
-    let sent = http.send((Method::Post, &path), Some(token), &[], None);
+    let sent = http.send(HttpRequest {
+        token: Some(token),
+        ..HttpRequest::post(&path)
+    });
     sent.await.map(drop)
 }
 
@@ -339,10 +350,14 @@ async fn call(
     let terminal = request.terminal.to_string();
     let headers = [("accept", RUN_TYPE), (TERMINAL_HEADER, terminal.as_str())];
     let body = (!in_query).then(|| Value::Object(rest));
-    let (method, route) = (request.route.method, &target);
-    let (status, bytes) = http
-        .send((method, route), Some(token), &headers, body.as_ref())
-        .await?;
+    let asked = HttpRequest {
+        method: request.route.method,
+        target: &target,
+        token: Some(token),
+        headers: &headers,
+        body: body.as_ref(),
+    };
+    let (status, bytes) = http.send(asked).await?;
     if status == 401 {
         return Ok(None);
     }

@@ -205,22 +205,22 @@ impl Issuers {
         Ok(format!("{endpoint}{joint}{query}"))
     }
 
-    /// Exchanges the code that a browser brought back; gives what the token says.
+    /// Exchanges a code; gives what the token says.
     pub(crate) async fn finish(
         &self,
         party: &Party<'_>,
-        (code, callback): (&str, &str),
-        asked: &Asked,
+        grant: &CodeGrant<'_>,
         now: i64,
     ) -> Result<Claims, Error> {
         let pairs = [
             ("grant_type", "authorization_code"),
-            ("code", code),
-            ("redirect_uri", callback),
-            ("code_verifier", &asked.verifier),
+            ("code", grant.code),
+            ("redirect_uri", grant.callback),
+            ("code_verifier", &grant.asked.verifier),
         ];
         let tokens = self.exchange(party, &pairs).await?;
-        self.person(party, &tokens, Some(&asked.nonce), now).await
+        self.person(party, &tokens, Some(&grant.asked.nonce), now)
+            .await
     }
 
     /// Asks for what a device shows (RFC 8628, section 3.1).
@@ -431,6 +431,17 @@ impl Issuers {
 
 /// What is asked for of everybody: who they are, and their address where the issuer gives it.
 const SCOPE: &str = "openid email";
+
+/// An authorization code that a browser brought back (RFC 6749, section 4.1).
+#[derive(Clone, Copy)]
+pub(crate) struct CodeGrant<'a> {
+    /// The code.
+    pub(crate) code: &'a str,
+    /// The address that it was brought to.
+    pub(crate) callback: &'a str,
+    /// What was asked when the browser was sent away.
+    pub(crate) asked: &'a Asked,
+}
 
 /// What one login is told by, on its way to the issuer and back.
 #[derive(Debug)]

@@ -138,6 +138,18 @@ pub(crate) enum Error {
     Issuers(#[from] crate::oidc::Error),
 }
 
+/// What the process gives its server.
+pub(crate) struct Runtime {
+    /// The world in which commands are carried out.
+    pub(crate) host: Host,
+    /// Carries them out.
+    pub(crate) run: Run,
+    /// Takes what goes on, a line each.
+    pub(crate) log: Log,
+    /// Raised when the server is to stop.
+    pub(crate) interrupt: Interrupt,
+}
+
 /// What all requests share.
 pub(crate) struct ServerState {
     /// Who is let in.
@@ -169,11 +181,15 @@ impl ServerState {
     pub(crate) fn new(
         authenticator: Authenticator,
         app: Arc<App>,
-        host: Host,
-        (run, log): (Run, Log),
-        interrupt: Interrupt,
+        runtime: Runtime,
         oidc: Oidc,
     ) -> Self {
+        let Runtime {
+            host,
+            run,
+            log,
+            interrupt,
+        } = runtime;
         Self {
             authenticator,
             app,

@@ -17,7 +17,9 @@ use crate::domain::text::chain;
 use crate::env::{Host, Interrupt, Reader};
 use crate::error::{Failure, Kind};
 use crate::ops::login::Authenticator;
-use crate::server::{self, Call, Certificate, Log, Oidc, Options, Run, ServerState, Timer};
+use crate::server::{
+    self, Call, Certificate, Log, Oidc, Options, Run, Runtime, ServerState, Timer,
+};
 use crate::session::App;
 
 /// The largest file about OpenID issuers that is read, in bytes.
@@ -226,9 +228,12 @@ pub(crate) async fn run(args: ServeArgs, context: &mut Context<'_>) -> Result<()
     let server = ServerState::new(
         authenticator,
         session.app(),
-        Host::of(env),
-        (runner, log),
-        env.interrupt.clone(),
+        Runtime {
+            host: Host::of(env),
+            run: runner,
+            log,
+            interrupt: env.interrupt.clone(),
+        },
         oidc,
     );
     server::serve(Arc::new(server), &options).await?;

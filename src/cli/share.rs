@@ -9,7 +9,7 @@ use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::share::LIFE_MAX;
 use crate::domain::text::rfc3339;
 use crate::error::Failure;
-use crate::ops::share;
+use crate::ops::share::{self, NewLink};
 
 #[derive(clap::Subcommand, Debug)]
 pub(crate) enum ShareCommand {
@@ -83,8 +83,13 @@ pub(crate) fn run(command: ShareCommand, context: &mut Context<'_>) -> Result<()
 }
 
 fn create(args: &ShareCreateArgs, context: &mut Context<'_>) -> Result<(), Failure> {
-    let about = (&args.user, &args.cluster);
-    let made = share::create(context.session, about, args.expires, args.sealed)?;
+    let wanted = NewLink {
+        user: &args.user,
+        cluster: &args.cluster,
+        lasting: args.expires,
+        sealed: args.sealed,
+    };
+    let made = share::create(context.session, &wanted)?;
     context.output.show(&MadeView::from(&made))?;
     let user = &made.user.name;
     context.output.status(&format!(

@@ -96,6 +96,32 @@ pub(crate) struct Http {
     client: HttpsClient,
 }
 
+/// A request to the server.
+#[derive(Clone, Copy)]
+pub(super) struct HttpRequest<'a> {
+    pub(super) method: Method,
+    /// Path and query.
+    pub(super) target: &'a str,
+    /// The session's, where one is needed.
+    pub(super) token: Option<&'a SecretString>,
+    /// Names and values.
+    pub(super) headers: &'a [(&'a str, &'a str)],
+    pub(super) body: Option<&'a Value>,
+}
+
+impl<'a> HttpRequest<'a> {
+    /// A POST without anything else.
+    pub(super) fn post(target: &'a str) -> Self {
+        Self {
+            method: Method::Post,
+            target,
+            token: None,
+            headers: &[],
+            body: None,
+        }
+    }
+}
+
 impl Http {
     /// Gets ready to ask a server; nothing is sent yet.
     pub(crate) fn new(origin: &str, known: &Known, env: &Env) -> Result<Self, Error> {
@@ -164,7 +190,10 @@ impl Http {
     ) -> Result<T, Error> {
         let path = format!("{ROOT}{path}");
         let body = serde_json::to_value(body).unwrap_or_default();
-        let sent = self.send((Method::Post, &path), None, &[], Some(&body));
+        let sent = self.send(HttpRequest {
+            body: Some(&body),
+            ..HttpRequest::post(&path)
+        });
         let (status, bytes) = sent.await?;
         if status != 200 {
             return Err(self.refused(status, &bytes));
@@ -202,11 +231,15 @@ impl Http {
     /// Sends a request; gives the status, and the body.
     pub(super) async fn send(
         &self,
-        (method, target): (Method, &str),
-        token: Option<&SecretString>,
-        headers: &[(&str, &str)],
-        body: Option<&Value>,
+        asked: HttpRequest<'_>,
     ) -> Result<(u16, Zeroizing<Vec<u8>>), Error> {
+        let HttpRequest {
+            method,
+            target,
+            token,
+            headers,
+            body,
+        } = asked;
         let unreachable = |reason: String| Error::Unreachable {
             origin: self.origin.clone(),
             reason: clean(&reason),

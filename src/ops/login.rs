@@ -47,6 +47,26 @@ pub(crate) struct Authenticator {
     answered: Mutex<BTreeMap<String, Timestamp>>,
 }
 
+/// Which question it is.
+#[derive(Clone, Copy)]
+pub(crate) struct QuestionRef<'a> {
+    /// Its id.
+    pub(crate) id: &'a str,
+    /// Until when it may be answered.
+    pub(crate) until: Timestamp,
+}
+
+/// How a session begins.
+struct Beginning<'a> {
+    way: Way,
+    /// The address that it is begun from.
+    origin: &'a str,
+    /// Whose word it is by, where it is an issuer's.
+    by: Option<&'a str>,
+    /// The session that it ends with, where there is one.
+    parent: Option<&'a LoginSession>,
+}
+
 /// A question to a key.
 pub(crate) struct Question {
     /// Which one.
@@ -125,7 +145,7 @@ impl Authenticator {
             what: "the question to a key".to_owned(),
             source,
         })?;
-        let text = self.to_be_signed((&id, until), key);
+        let text = self.to_be_signed(&QuestionRef { id: &id, until }, key);
         Ok(Question {
             id,
             until,
@@ -139,15 +159,16 @@ impl Authenticator {
         &self,
         app: &App,
         key: &Recipient,
-        (id, until): (&str, Timestamp),
+        question: &QuestionRef<'_>,
         answer: &Answered<'_>,
     ) -> bool {
+        let QuestionRef { id, until } = *question;
         let now = app.now();
         let in_time = now < until && until <= now + ANSWER_MAX;
         let is_theirs = match answer {
             Answered::Opened(answer) => self.challenge(id, key, until).is_answer(id, answer),
             Answered::Signed(signature) => {
-                let asked = self.to_be_signed((id, until), key);
+                let asked = self.to_be_signed(question, key);
                 let text = challenge::signed_text(&self.origin, &asked);
                 key.has_signed(&challenge::namespace(&self.origin), &text, signature)
             }
@@ -161,8 +182,8 @@ impl Authenticator {
     }
 
     /// What a key may sign that opens nothing: no other process makes it, and for another question it is another.
-    fn to_be_signed(&self, (id, until): (&str, Timestamp), key: &Recipient) -> String {
-        let until = until.timestamp();
+    fn to_be_signed(&self, question: &QuestionRef<'_>, key: &Recipient) -> String {
+        let (id, until) = (question.id, question.until.timestamp());
         self.key
             .tag(&format!("signed\n{}\n{id}\n{key}\n{until}", self.process))
     }
@@ -208,12 +229,19 @@ impl Authenticator {
         &self,
         app: &App,
         key: &Recipient,
-        (way, from): (Way, &str),
+        way: Way,
+        from: &str,
     ) -> Result<Option<Begun>, Error> {
         let found = app
             .store()?
             .read(|tx| store::users::find_by_key(tx, &key.to_string()))?;
-        self.begin_as(app, found, None, (way, from, None))
+        let begin = Beginning {
+            way,
+            origin: from,
+            by: None,
+            parent: None,
+        };
+        self.begin_as(app, found, &begin)
     }
 
     /// The same for whoever has this session, which is open: it opens the page, which ends with it.
@@ -238,7 +266,13 @@ impl Authenticator {
         let Some(way) = session.way.page() else {
             return Ok(None);
         };
-        self.begin_as(app, Some(user), Some(&session), (way, from, None))
+        let begin = Beginning {
+            way,
+            origin: from,
+            by: None,
+            parent: Some(&session),
+        };
+        self.begin_as(app, Some(user), &begin)
     }
 
     /// Whether a session is one that this server made, and still open.
@@ -261,14 +295,19 @@ impl Authenticator {
         app.trust().is_ok() && self.check(app).is_ok()
     }
 
-    /// Begins a session for a user; `by` is whose word it is where it is anybody's.
+    /// Begins a session for a user.
     fn begin_as(
         &self,
         app: &App,
         found: Option<User>,
-        parent: Option<&LoginSession>,
-        (way, origin, by): (Way, &str, Option<&str>),
+        begin: &Beginning<'_>,
     ) -> Result<Option<Begun>, Error> {
+        let Beginning {
+            way,
+            origin,
+            by,
+            parent,
+        } = *begin;
         self.check(app)?;
         let Some(user) = found.filter(|user| user.role != Role::Server) else {
             return Ok(None);

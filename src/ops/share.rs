@@ -53,13 +53,26 @@ pub(crate) fn digest(id: &str, secret: &str) -> String {
     ))
 }
 
+/// A link that is to be made.
+pub(crate) struct NewLink<'a> {
+    /// For whom.
+    pub(crate) user: &'a UserRef,
+    /// For which cluster.
+    pub(crate) cluster: &'a ClusterName,
+    /// For how long, where that is said.
+    pub(crate) lasting: Option<TimeDelta>,
+    /// Whether what it gives is sealed to their key.
+    pub(crate) sealed: bool,
+}
+
 /// Makes a link for somebody's own kubeconfig.
-pub(crate) fn create(
-    session: &Session,
-    (user, cluster): (&UserRef, &ClusterName),
-    lasting: Option<TimeDelta>,
-    sealed: bool,
-) -> Result<Made, Error> {
+pub(crate) fn create(session: &Session, wanted: &NewLink<'_>) -> Result<Made, Error> {
+    let NewLink {
+        user,
+        cluster,
+        lasting,
+        sealed,
+    } = *wanted;
     let (actor, journal) = find::acting(session, Action::ShareCreate)?;
     let action = ClusterAction::KubeconfigFor;
     let found = find::cluster(session, &actor, &journal, cluster, action)?;
@@ -208,6 +221,15 @@ pub(crate) fn revoke(session: &Session, id: &str) -> Result<Listed, Error> {
     Ok(listed)
 }
 
+/// What a link's address holds.
+#[derive(Clone, Copy)]
+pub(crate) struct LinkSecret<'a> {
+    /// Which link.
+    pub(crate) id: &'a str,
+    /// The secret of whoever was given it.
+    pub(crate) secret: &'a str,
+}
+
 /// A link that somebody claims.
 pub(crate) struct Claim {
     /// The link.
@@ -223,9 +245,10 @@ impl super::login::Authenticator {
     pub(crate) fn claim(
         &self,
         app: &App,
-        (id, secret): (&str, &str),
+        link: &LinkSecret<'_>,
         from: &str,
     ) -> Result<Option<Claim>, Error> {
+        let LinkSecret { id, secret } = *link;
         let now: Timestamp = app.now();
         let given = digest(id, secret);
         app.store()?.write(|tx| {

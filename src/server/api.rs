@@ -52,7 +52,12 @@ pub(super) fn router(server: Arc<ServerState>) -> Router {
             Method::Delete => MethodFilter::DELETE,
         };
         let answer = move |server, caller, given, query, request| {
-            call(server, caller, (route, given, query), request)
+            let address = Addressed {
+                route,
+                given,
+                query,
+            };
+            call(server, caller, address, request)
         };
         calls = calls.route(route.path, on(filter, answer));
     }
@@ -170,14 +175,22 @@ type Given = Result<RawPathParams, RawPathParamsRejection>;
 /// What stands in the query.
 type Asked = Result<Query<Vec<(String, String)>>, QueryRejection>;
 
+/// What was asked for, by its address.
+struct Addressed {
+    route: &'static Route,
+    given: Given,
+    query: Asked,
+}
+
 /// Carries out what a route is about.
 async fn call(
     State(server): State<Arc<ServerState>>,
     Extension(caller): Extension<Caller>,
-    (route, given, query): (&'static Route, Given, Asked),
+    address: Addressed,
     request: Request,
 ) -> Response<Body> {
-    let (Ok(given), Ok(Query(query))) = (given, query) else {
+    let route = address.route;
+    let (Ok(given), Ok(Query(query))) = (address.given, address.query) else {
         return respond::refusal(400, "the address makes no sense", "");
     };
     let (head, body) = request.into_parts();

@@ -18,7 +18,7 @@ use crate::api::{LoginAnswer, LoginBegin, LoginDone, LoginQuestion};
 use crate::domain::Timestamp;
 use crate::domain::login::Way;
 use crate::domain::text::chain;
-use crate::ops::login::{Answered, Begun};
+use crate::ops::login::{Answered, Begun, QuestionRef};
 use crate::secrets::{ExposeSecret, Recipient};
 
 /// What whoever is not let in is told, whatever the reason.
@@ -94,7 +94,10 @@ pub(super) async fn finish(
     }
     let until = Timestamp::from_timestamp(answer.until, 0).unwrap_or_default();
     let begun = server.with_store(move |server| {
-        let question = (answer.id.as_str(), until);
+        let question = QuestionRef {
+            id: &answer.id,
+            until,
+        };
         let (answered, way) = if answer.signature.is_empty() {
             (Answered::Opened(&answer.answer), Way::Key)
         } else {
@@ -102,13 +105,13 @@ pub(super) async fn finish(
         };
         if !server
             .authenticator
-            .is_answered(&server.app, &key, question, &answered)
+            .is_answered(&server.app, &key, &question, &answered)
         {
             return Ok(None);
         }
         server
             .authenticator
-            .begin(&server.app, &key, (way, &from.to_string()))
+            .begin(&server.app, &key, way, &from.to_string())
     });
     match begun.await {
         Some(Ok(Some(begun))) => {

@@ -317,7 +317,11 @@ async fn perform(
         return refused(503, "this cannot be done now", "try again in a moment");
     };
     if let Some(question) = answer.question.as_ref().filter(|_| answer.exit == 2) {
-        let asked = frame::question(&visitor, question, (&verb, &back), &fields);
+        let action = frame::FormAction {
+            verb: &verb,
+            back: &back,
+        };
+        let asked = frame::question(&visitor, question, action, &fields);
         return page(200, &frame::whole(&visitor, "Are you sure?", None, &asked));
     }
     if !answer.file.is_empty() {

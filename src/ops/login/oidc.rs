@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::{Authenticator, Begun};
+use super::{Authenticator, Beginning, Begun};
 use crate::domain::Timestamp;
 use crate::domain::login::Way;
 use crate::domain::name::UserName;
@@ -76,8 +76,9 @@ impl Authenticator {
     pub(crate) fn asked_issuer(
         &self,
         app: &App,
-        (kept, state): (&str, &str),
         provider: &Provider,
+        kept: &str,
+        state: &str,
     ) -> Option<Asked> {
         let (_, until) = kept.split_once('.')?;
         let until = Timestamp::from_timestamp(until.parse().ok()?, 0)?;
@@ -103,7 +104,8 @@ impl Authenticator {
         &self,
         app: &App,
         proven: &Proven<'_>,
-        (way, from): (Way, &str),
+        way: Way,
+        from: &str,
     ) -> Result<Found, Error> {
         let kind = match way {
             Way::Job => LinkKind::Job,
@@ -136,7 +138,13 @@ impl Authenticator {
         let user = app.store()?.read(|tx| store::users::get(tx, one.id))?;
         let user = user.filter(|user| user.oidc == one.oidc);
         let by = format!("{} at {}", bearer(proven.claims), proven.issuer);
-        let begun = self.begin_as(app, user, None, (way, from, Some(&by)))?;
+        let begin = Beginning {
+            way,
+            origin: from,
+            by: Some(&by),
+            parent: None,
+        };
+        let begun = self.begin_as(app, user, &begin)?;
         Ok(match begun {
             Some(begun) => Found::One(Box::new(begun)),
             None => Found::Nobody(bearer(proven.claims)),

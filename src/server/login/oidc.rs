@@ -52,23 +52,22 @@ impl ServerState {
         }
     }
 
-    /// Begins a session for whoever a token is of that was checked.
+    /// Begins a session for whoever a token is of.
     pub(in crate::server) async fn let_in(
         self: &Arc<Self>,
-        (issuer, claims): (IssuerUrl, Claims),
-        wanted: Option<String>,
-        (way, from): (Way, std::net::IpAddr),
+        token: CheckedToken,
     ) -> Option<Result<Found, crate::ops::Error>> {
+        let from = token.from;
         let found = self.with_store(move |server| {
             let proven = Proven {
-                issuer: &issuer,
-                claims: &claims,
-                wanted: wanted.as_deref(),
+                issuer: &token.issuer,
+                claims: &token.claims,
+                wanted: token.wanted.as_deref(),
             };
-            let how = (way, from.to_string());
+            let from = from.to_string();
             server
                 .authenticator
-                .begin_by_token(&server.app, &proven, (how.0, &how.1))
+                .begin_by_token(&server.app, &proven, token.way, &from)
         });
         let found = found.await;
         let counted = match &found {
@@ -83,6 +82,28 @@ impl ServerState {
         }
         found
     }
+}
+
+/// A token that was checked, and how it came.
+pub(in crate::server) struct CheckedToken {
+    /// Whose it is said to be by the issuer.
+    pub(in crate::server) claims: Claims,
+    /// Who issued it.
+    pub(in crate::server) issuer: IssuerUrl,
+    /// The user whom its bearer wants to be, where it may be several.
+    pub(in crate::server) wanted: Option<String>,
+    /// How its bearer logs in.
+    pub(in crate::server) way: Way,
+    /// From which address.
+    pub(in crate::server) from: std::net::IpAddr,
+}
+
+/// What would help whoever a token does not let in.
+struct Help<'a> {
+    /// Where nobody logs in by it.
+    nobody: &'a str,
+    /// Where several do.
+    several: &'a str,
 }
 
 fn no_store() -> Response<Body> {
@@ -114,18 +135,18 @@ fn not_had(server: &ServerState, error: &Error) -> Response<Body> {
 fn answered(
     server: &ServerState,
     found: Option<Result<Found, crate::ops::Error>>,
-    (nobody, several): (&str, &str),
+    help: &Help<'_>,
 ) -> Response<Body> {
     match found {
         Some(Ok(Found::One(begun))) => done(&begun),
         Some(Ok(Found::Nobody(bearer))) => {
             let what = format!("nobody logs in here as {bearer}");
-            respond::refusal(401, &what, nobody)
+            respond::refusal(401, &what, help.nobody)
         }
         Some(Ok(Found::Several(names))) => {
             let names: Vec<String> = names.iter().map(ToString::to_string).collect();
             let what = format!("several log in by this token: {}", names.join(", "));
-            respond::refusal(409, &what, several)
+            respond::refusal(409, &what, help.several)
         }
         Some(Err(error)) => fault(server, &error),
         None => respond::refusal(500, "this is a fault of kubegrant", "please report it"),
@@ -192,12 +213,19 @@ pub(in crate::server) async fn agreed(
         Err(Error::Refused { code, .. }) if is_pending(&code) => respond::refusal(202, &code, ""),
         Err(error) => not_had(&server, &error),
         Ok(claims) => {
-            let issuer = provider.issuer;
-            let found = server
-                .let_in((issuer, claims), None, (Way::Oidc, from))
-                .await;
-            let other = "let all but one log in otherwise: `kubegrant user set-oidc USER --none`";
-            answered(&server, found, (&ask_to_be_linked(), other))
+            let token = CheckedToken {
+                claims,
+                issuer: provider.issuer,
+                wanted: None,
+                way: Way::Oidc,
+                from,
+            };
+            let found = server.let_in(token).await;
+            let help = Help {
+                nobody: &ask_to_be_linked(),
+                several: "let all but one log in otherwise: `kubegrant user set-oidc USER --none`",
+            };
+            answered(&server, found, &help)
         }
     }
 }
@@ -254,12 +282,19 @@ pub(in crate::server) async fn token(
     match server.issuers.verify(&named, &given.token, &expected).await {
         Err(error) => not_had(&server, &error),
         Ok(claims) => {
-            let found = server
-                .let_in((named, claims), given.user, (Way::Job, from))
-                .await;
-            let nobody =
-                "its claims are not those that were pinned: see `kubegrant user show NAME`";
-            answered(&server, found, (nobody, "name one with `--user NAME`"))
+            let token = CheckedToken {
+                claims,
+                issuer: named,
+                wanted: given.user,
+                way: Way::Job,
+                from,
+            };
+            let found = server.let_in(token).await;
+            let help = Help {
+                nobody: "its claims are not those that were pinned: see `kubegrant user show NAME`",
+                several: "name one with `--user NAME`",
+            };
+            answered(&server, found, &help)
         }
     }
 }

@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::clusters::badge;
-use super::frame::{form, or_none, text, time, whole, wide_table};
+use super::frame::{FormAction, form, or_none, text, time, whole, wide_table};
 use super::{Named, SAME_END, ServerState, Visitor, page};
 
 /// What somebody may do on a cluster, as far as the page asks.
@@ -148,7 +148,11 @@ impl Page<'_> {
             .into_iter()
             .chain(fixed.iter().copied())
             .collect();
-        form(self.visitor, verb, self.back, &fixed, inside)
+        let action = FormAction {
+            verb,
+            back: self.back,
+        };
+        form(self.visitor, action, &fixed, inside)
     }
 
     /// One's own kubeconfig.

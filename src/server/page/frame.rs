@@ -108,19 +108,27 @@ pub(super) fn sorry(what: &str, help: &str) -> Markup {
     }
 }
 
+/// What a form has done.
+#[derive(Clone, Copy)]
+pub(super) struct FormAction<'a> {
+    /// The command, as its route names it.
+    pub(super) verb: &'a str,
+    /// The page that is shown afterwards.
+    pub(super) back: &'a str,
+}
+
 /// A form that names a command and some of its arguments, around what else is asked.
 pub(super) fn form(
     visitor: &Visitor,
-    verb: &str,
-    back: &str,
+    action: FormAction<'_>,
     fixed: &[(&str, &str)],
     inside: &Markup,
 ) -> Markup {
     html! {
         form method="post" action="/do" {
             input type="hidden" name="form" value=(visitor.form);
-            input type="hidden" name="verb" value=(verb);
-            input type="hidden" name="back" value=(back);
+            input type="hidden" name="verb" value=(action.verb);
+            input type="hidden" name="back" value=(action.back);
             @for (name, value) in fixed { input type="hidden" name=(name) value=(value); }
             (inside)
         }
@@ -131,7 +139,7 @@ pub(super) fn form(
 pub(super) fn question(
     visitor: &Visitor,
     question: &str,
-    (verb, back): (&str, &str),
+    action: FormAction<'_>,
     fields: &Map<String, Value>,
 ) -> Markup {
     let fields: Vec<(&str, &str)> = fields
@@ -142,12 +150,12 @@ pub(super) fn question(
     let buttons = html! {
         p .actions {
             button .danger type="submit" { "Yes" }
-            a .button href=(back) { "No" }
+            a .button href=(action.back) { "No" }
         }
     };
     html! {
         p { (question) }
-        (form(visitor, verb, back, &fields, &buttons))
+        (form(visitor, action, &fields, &buttons))
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::{Named, ServerState, file, frame, is_from_here, page, refused};
 use crate::api::{ROUTES, Terminal};
-use crate::ops::share::Claim;
+use crate::ops::share::{Claim, LinkSecret};
 use crate::server::Call;
 use crate::server::accept::Peer;
 
@@ -69,10 +69,13 @@ pub(super) async fn claim(
         return void();
     };
     let claimed = server.with_store(move |server| {
-        let link = (id.as_str(), given.secret.as_str());
+        let link = LinkSecret {
+            id: &id,
+            secret: &given.secret,
+        };
         server
             .authenticator
-            .claim(&server.app, link, &from.to_string())
+            .claim(&server.app, &link, &from.to_string())
     });
     let claim = match claimed.await {
         Some(Ok(Some(claim))) => claim,

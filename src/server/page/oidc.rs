@@ -11,10 +11,10 @@ use serde::Deserialize;
 
 use super::{ServerState, cookie_of, enter, frame, page, refused, see};
 use crate::domain::login::Way;
-use crate::oidc::Error;
+use crate::oidc::{CodeGrant, Error};
 use crate::ops::login::{Away, Found};
 use crate::server::accept::Peer;
-use crate::server::login::oidc::ask_to_be_linked;
+use crate::server::login::oidc::{CheckedToken, ask_to_be_linked};
 
 /// The cookie that ties a login at the issuer to the browser that began it.
 const COOKIE: &str = "__Host-kubegrant-oidc";
@@ -122,10 +122,10 @@ pub(super) async fn finish(
     let (Some(provider), Some(kept)) = (provider, cookie_of(&headers, COOKIE)) else {
         return void();
     };
-    let came = (kept, brought.state.as_str());
-    let Some(asked) = server
-        .authenticator
-        .asked_issuer(&server.app, came, &provider)
+    let Some(asked) =
+        server
+            .authenticator
+            .asked_issuer(&server.app, &provider, kept, &brought.state)
     else {
         return void();
     };
@@ -144,17 +144,24 @@ pub(super) async fn finish(
     let callback = format!("{}{CALLBACK}", server.authenticator.origin());
     let party = server.party(&provider);
     let now = server.app.now().timestamp();
-    let finished = server
-        .issuers
-        .finish(&party, (&code, &callback), &asked, now)
-        .await;
+    let grant = CodeGrant {
+        code: &code,
+        callback: &callback,
+        asked: &asked,
+    };
+    let finished = server.issuers.finish(&party, &grant, now).await;
     let claims = match finished {
         Ok(claims) => claims,
         Err(error) => return not_had(&server, &error),
     };
-    let issuer = provider.issuer;
-    let found = server.let_in((issuer, claims), None, (Way::OidcBrowser, from));
-    match found.await {
+    let token = CheckedToken {
+        claims,
+        issuer: provider.issuer,
+        wanted: None,
+        way: Way::OidcBrowser,
+        from,
+    };
+    match server.let_in(token).await {
         Some(Ok(Found::One(begun))) => {
             let user = begun.user.name.to_string();
             let inside = html! {

@@ -8,7 +8,7 @@ use axum::http::Response;
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::frame::{form, or_none, text, time, whole, wide_table};
+use super::frame::{FormAction, form, or_none, text, time, whole, wide_table};
 use super::{Named, ServerState, Visitor, page};
 
 fn rows(of: &Value) -> impl Iterator<Item = &Value> {
@@ -30,6 +30,10 @@ pub(super) async fn roles(
         Err(refused) => return refused,
     };
     let back = format!("/clusters/{name}/roles");
+    let unbind = FormAction {
+        verb: "rbac unbind",
+        back: &back,
+    };
     let inside = html! {
         p { a href={ "/clusters/" (name) } { "Access & Security of " (name) } }
         div .card {
@@ -51,7 +55,7 @@ pub(super) async fn roles(
                             td { @if text(row, "namespace").is_empty() { "everywhere" } @else { (text(row, "namespace")) } }
                             td { (time(row, "bound_at")) }
                             td { (text(row, "bound_by")) }
-                            td { (form(&visitor, "rbac unbind", &back, &fixed, &html! { button .danger type="submit" { "Unbind" } })) }
+                            td { (form(&visitor, unbind, &fixed, &html! { button .danger type="submit" { "Unbind" } })) }
                         }
                     }
                 }
