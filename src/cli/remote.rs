@@ -28,6 +28,14 @@ use crate::ops::kubeconfig::{Incoming, Place, Received, place, put};
 use crate::output::Output;
 use crate::session::{App, Session};
 
+/// The kubeconfig that a server is to hand over.
+#[derive(Clone, Copy)]
+struct ExpectedFile<'a> {
+    cluster: &'a ClusterName,
+    /// Whether the context's name was chosen by whoever asked.
+    context_is_chosen: bool,
+}
+
 /// A server that somebody logged in to.
 pub(super) struct Server {
     origin: String,
@@ -303,8 +311,11 @@ impl Asking<'_> {
             }
             return say(&answer, context);
         }
-        let which = (&goes.cluster, goes.context_is_chosen);
-        let received = self.take(&answer, which, place, context).await?;
+        let expected = ExpectedFile {
+            cluster: &goes.cluster,
+            context_is_chosen: goes.context_is_chosen,
+        };
+        let received = self.take(&answer, expected, place, context).await?;
         let path = received.path.as_deref();
         let is_shown =
             received.hand_to_stdout(|text| super::kubeconfig::show_secret(text, context))?;
@@ -363,7 +374,7 @@ impl Asking<'_> {
     async fn take(
         &self,
         answer: &Answer,
-        (cluster, context_is_chosen): (&ClusterName, bool),
+        expected: ExpectedFile<'_>,
         place: Place,
         context: &Context<'_>,
     ) -> Result<Received, Failure> {
@@ -372,9 +383,9 @@ impl Asking<'_> {
         let incoming = Incoming {
             file: answer.file.as_bytes(),
             installation: self.link.installation().parse().map_err(|_| lost())?,
-            cluster,
+            cluster: expected.cluster,
             owner: owner.ok_or_else(lost)?,
-            context_is_chosen,
+            context_is_chosen: expected.context_is_chosen,
         };
         // Before anything is written: all of it makes sense.
         let is_whole = DownloadView::received(&data, None).is_some()

@@ -46,7 +46,7 @@ use deadline::Deadline;
 use exchange::Exchange;
 #[cfg(any(test, fuzzing))]
 pub(super) use exchange::judge;
-use proxy::{Proxy, ProxyKind};
+use proxy::{Proxy, ProxyKind, ProxyLogin};
 
 /// Where an API server is, and how it proves itself.
 #[derive(Clone)]
@@ -322,7 +322,7 @@ fn transport(endpoint: &Endpoint, login: &Login, limits: Limits) -> Result<Dial,
             let socks = SocksV5::new(proxy.uri, tcp);
             match proxy.login {
                 None => tls.over(socks, limits),
-                Some((name, password)) => tls.over(socks.with_auth(name, password), limits),
+                Some(login) => tls.over(socks.with_auth(login.name, login.password), limits),
             }
         }
     })
@@ -334,7 +334,7 @@ pub(super) fn tunnel<C>(
     wrong: &dyn Fn(String) -> SetupError,
 ) -> Result<Tunnel<C>, SetupError> {
     let tunnel = Tunnel::new(proxy.uri, connector);
-    let Some((name, password)) = proxy.login else {
+    let Some(ProxyLogin { name, password }) = proxy.login else {
         return Ok(tunnel);
     };
     let value = HeaderValue::from_str(&basic(&name, &SecretString::from(password)))

@@ -18,7 +18,7 @@ use super::error::Error;
 use super::list::{Kept, Scope};
 use super::objects;
 use super::observe::Seen;
-use super::witness::Standing;
+use super::witness::OurNamespace;
 use crate::domain::Timestamp;
 use crate::domain::account_name::{self, Home};
 use crate::domain::audit::Head;
@@ -42,8 +42,8 @@ pub(crate) struct Connection {
     pub(super) heads: Option<MacKey>,
     /// What the operator wants on everything that we make.
     pub(super) marks: Arc<Marks>,
-    /// How our namespaces stood when we connected: the one that stood worst.
-    pub(super) namespace: (&'static str, Standing),
+    /// Of our namespaces the one that stood worst when we connected.
+    pub(super) namespace: OurNamespace,
     /// The namespaces whose accounts may be looked at.
     pub(super) homes: &'static [Home],
     /// Whether the login is an issuer's.
@@ -173,7 +173,7 @@ impl Connection {
             ahead: Arc::default(),
             heads: None,
             marks: Arc::default(),
-            namespace: (NAMESPACE, Standing::There),
+            namespace: OurNamespace::there(NAMESPACE),
             homes: &[Home::Own],
             is_issuer: false,
             keeps_lists: false,

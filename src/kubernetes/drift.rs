@@ -75,7 +75,8 @@ impl Holder<'_> {
 /// Compares the bindings and roles of the manager and the issuer with what they should be, and the roles
 /// of those who renew.
 pub(crate) fn drift(
-    (installation, desired): (&InstallationId, &Desired),
+    installation: &InstallationId,
+    desired: &Desired,
     cluster: &Cluster,
     seen: &Seen,
 ) -> ManagerDrift {

@@ -289,19 +289,18 @@ impl<'a> Merged<'a> {
                 });
             }
         }
+        let path = &file.path;
         add_entries(
             &mut self.clusters,
-            &fields,
-            ("clusters", "cluster"),
-            &file.path,
-        )?;
+            entries(&fields, "clusters", "cluster")?,
+            path,
+        );
         add_entries(
             &mut self.contexts,
-            &fields,
-            ("contexts", "context"),
-            &file.path,
-        )?;
-        add_entries(&mut self.users, &fields, ("users", "user"), &file.path)?;
+            entries(&fields, "contexts", "context")?,
+            path,
+        );
+        add_entries(&mut self.users, entries(&fields, "users", "user")?, path);
         let current = fields.text("current-context")?;
         self.current = self.current.take().or(current);
         Ok(())
@@ -356,16 +355,14 @@ fn what_else(text: &str, root: &Node) -> String {
     }
 }
 
-fn add_entries<'a>(
-    entries: &mut Vec<Entry<'a>>,
+/// The entries of a list of one file: their names, and what stands under `body`.
+fn entries(
     fields: &Fields<'_>,
-    (list, body): (&'static str, &str),
-    path: &'a Path,
-) -> Result<(), Refused> {
+    list: &'static str,
+    body: &str,
+) -> Result<Vec<(String, Node)>, Refused> {
     let mut seen = std::collections::HashSet::new();
-    // Names of earlier files; a set, since a long list must not cost quadratic time.
-    let earlier: std::collections::HashSet<String> =
-        entries.iter().map(|entry| entry.name.clone()).collect();
+    let mut found = Vec::new();
     for item in fields.list(list)? {
         let item = Fields::of(item, EntryPlace::root().item(list))?;
         // An entry without a name cannot be meant by anybody: it spoils nothing that is.
@@ -375,10 +372,20 @@ fn add_entries<'a>(
         if !seen.insert(name.clone()) {
             return Err(Refused::DuplicateEntry { kind: list, name });
         }
+        let body = item.node(body).cloned().unwrap_or(Node::Map(Vec::new()));
+        found.push((name, body));
+    }
+    Ok(found)
+}
+
+/// Adds the entries of one file whose names no earlier file has.
+fn add_entries<'a>(entries: &mut Vec<Entry<'a>>, found: Vec<(String, Node)>, path: &'a Path) {
+    // Names of earlier files; a set, since a long list must not cost quadratic time.
+    let earlier: std::collections::HashSet<String> =
+        entries.iter().map(|entry| entry.name.clone()).collect();
+    for (name, body) in found {
         if !earlier.contains(&name) {
-            let body = item.node(body).cloned().unwrap_or(Node::Map(Vec::new()));
             entries.push(Entry { name, body, path });
         }
     }
-    Ok(())
 }

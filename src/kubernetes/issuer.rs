@@ -176,6 +176,15 @@ pub(super) fn namespace_rules() -> Vec<rbac::PolicyRule> {
     ]
 }
 
+/// An account of ours, and the one before it.
+#[derive(Clone, Copy)]
+pub(crate) struct Succession<'a> {
+    /// The account.
+    pub(crate) account: &'a str,
+    /// The one before, which keeps its rights while its login is the only one that is stored.
+    pub(crate) beside: Option<&'a str>,
+}
+
 /// What the manager's login must be allowed beside, where there is an issuer.
 pub(crate) const USERS_RIGHTS: [Right; 4] = [
     users("create", ""),
@@ -190,17 +199,18 @@ impl Connection {
     /// be an operator's: no manager widens what it may itself.
     pub(crate) async fn install_issuer(
         &self,
-        (account, beside): (&str, Option<&str>),
-        (manager, manager_beside): (&str, Option<&str>),
+        next: Succession<'_>,
+        next_manager: Succession<'_>,
         new: &mut New,
     ) -> Result<(), Error> {
-        new.issuer = Some(account.to_owned());
-        match self.create_manager(account).await {
+        new.issuer = Some(next.account.to_owned());
+        match self.create_manager(next.account).await {
             Err(error) if error.is_already_exists() => {}
             other => other?,
         }
-        let both = |account: &str, beside: Option<&str>| {
-            let all = [account].into_iter().chain(beside).map(str::to_owned);
+        let both = |next: Succession<'_>| {
+            let all = [next.account].into_iter().chain(next.beside);
+            let all = all.map(str::to_owned);
             objects::subjects(&all.collect())
         };
         let [issuer, of_manager] =
@@ -228,7 +238,7 @@ impl Connection {
         let cluster_binding = rbac::ClusterRoleBinding {
             metadata: self.meta(&issuer, None),
             role_ref: objects::cluster_role(&issuer),
-            subjects: Some(both(account, beside)),
+            subjects: Some(both(next)),
         };
         let binding = |name: &str, subjects| rbac::RoleBinding {
             metadata: self.meta(name, Some(USERS_NAMESPACE)),
@@ -240,8 +250,8 @@ impl Connection {
             subjects: Some(subjects),
         };
         let (own, managers) = (
-            binding(&issuer, both(account, beside)),
-            binding(&of_manager, both(manager, manager_beside)),
+            binding(&issuer, both(next)),
+            binding(&of_manager, both(next_manager)),
         );
         let (cluster_bindings, bindings) =
             (self.cluster_bindings(), self.role_bindings(USERS_NAMESPACE));

@@ -236,6 +236,13 @@ async fn let_in<'a>(
     Ok(still)
 }
 
+/// A list of ours, where it stands and what it gives.
+pub(super) struct ListAt<'a> {
+    pub(super) place: &'a Place,
+    pub(super) name: &'a str,
+    pub(super) role: &'a RoleRef,
+}
+
 impl Connection {
     /// Who leaves which list by this plan, and does not come back to it by the same plan: a binding
     /// that points to the wrong role is deleted and made anew.
@@ -262,8 +269,12 @@ impl Connection {
                 if stay.is_some_and(|stay| stay.contains(account)) {
                     continue;
                 }
-                let of = (place, name.as_str(), &before.role);
-                found.push(self.leaves(account, of, wanted, &mut rules).await?);
+                let list = ListAt {
+                    place,
+                    name,
+                    role: &before.role,
+                };
+                found.push(self.leaves(account, &list, wanted, &mut rules).await?);
             }
         }
         Ok(found)
@@ -273,10 +284,11 @@ impl Connection {
     pub(super) async fn leaves(
         &self,
         account: &str,
-        (place, name, role): (&Place, &str, &RoleRef),
+        list: &ListAt<'_>,
         wanted: &Lists,
         rules: &mut Rules,
     ) -> Result<Leaving, Error> {
+        let ListAt { place, name, role } = *list;
         let ask = if plan::level_of(&self.installation, name).is_some() {
             Ask::Level
         } else {

@@ -25,7 +25,7 @@ use tokio::time::Instant;
 use self::confirm::Doubts;
 use super::connection::Connection;
 use super::error::Error;
-use super::leaving::{FOLLOW_MAX, Further, PAUSE, PAUSE_MAX, Rules, Still, still_let_in};
+use super::leaving::{FOLLOW_MAX, Further, ListAt, PAUSE, PAUSE_MAX, Rules, Still, still_let_in};
 use super::list::{Found, Scope};
 use super::lists::{List, called, gone};
 use super::objects;
@@ -231,8 +231,12 @@ impl Connection {
                     taken.changed.extend(step);
                     let leaves = who_leaves(ended, &place, &name, &self.installation);
                     for account in list.accounts().filter(|it| leaves.contains(it.as_str())) {
-                        let of = (&place, name.as_str(), &list.role);
-                        match self.leaves(&account, of, &wanted, &mut rules).await {
+                        let list = ListAt {
+                            place: &place,
+                            name: &name,
+                            role: &list.role,
+                        };
+                        match self.leaves(&account, &list, &wanted, &mut rules).await {
                             Ok(leaving) => left.push(leaving),
                             Err(error) => taken.failures.push(error),
                         }

@@ -33,8 +33,27 @@ pub(crate) struct Pins {
     pub(crate) cluster_uid: String,
     /// What stands where the head of our log is kept.
     pub(crate) head: Option<Found>,
-    /// How our namespaces stand: the one that stands worst.
-    pub(crate) namespace: (&'static str, Standing),
+    /// Of our namespaces the one that stands worst.
+    pub(crate) namespace: OurNamespace,
+}
+
+/// A namespace of ours, and how it stands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OurNamespace {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// How it stands.
+    pub(crate) standing: Standing,
+}
+
+impl OurNamespace {
+    /// One that is there.
+    pub(crate) fn there(name: &'static str) -> Self {
+        Self {
+            name,
+            standing: Standing::There,
+        }
+    }
 }
 
 /// How our namespace stands, as it was seen when we connected.
@@ -111,7 +130,7 @@ impl Connection {
             return Ok(Pins {
                 cluster_uid,
                 head: None,
-                namespace: (self.own_namespace(), Standing::There),
+                namespace: OurNamespace::there(self.own_namespace()),
             });
         }
         let name = self.own_namespace();
@@ -130,10 +149,10 @@ impl Connection {
                 Some(found) if found.metadata.deletion_timestamp.is_some() => Standing::Going,
                 Some(_) => Standing::There,
             };
-            (*name, standing)
+            OurNamespace { name, standing }
         };
-        let namespace = found.iter().map(standing).max_by_key(|(_, it)| *it);
-        let namespace = namespace.unwrap_or((name, Standing::There));
+        let namespace = found.iter().map(standing).max_by_key(|it| it.standing);
+        let namespace = namespace.unwrap_or(OurNamespace::there(name));
         let own = found.iter_mut().find(|(it, _)| *it == name);
         let own = own.and_then(|(_, own)| own.take());
         let found = own.and_then(|own| own.metadata.annotations);
@@ -149,16 +168,17 @@ impl Connection {
     }
 
     /// Remembers how our namespaces stand.
-    pub(crate) fn set_namespace(&mut self, standing: (&'static str, Standing)) {
-        self.namespace = standing;
+    pub(crate) fn set_namespace(&mut self, namespace: OurNamespace) {
+        self.namespace = namespace;
     }
 
     /// Refuses where a namespace of ours is going or gone: nothing can be given, or looked at, in it.
     pub(crate) fn must_have_namespace(&self) -> Result<(), Error> {
-        match self.namespace {
-            (_, Standing::There) => Ok(()),
-            (name, Standing::Going) => Err(Error::terminating(&format!("namespace '{name}'"))),
-            (name, Standing::Gone) => Err(Error::NamespaceGone(name)),
+        let OurNamespace { name, standing } = self.namespace;
+        match standing {
+            Standing::There => Ok(()),
+            Standing::Going => Err(Error::terminating(&format!("namespace '{name}'"))),
+            Standing::Gone => Err(Error::NamespaceGone(name)),
         }
     }
 

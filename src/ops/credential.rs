@@ -189,7 +189,10 @@ pub(crate) async fn renew(session: &Session, renewing: Renewing) -> Result<Answe
     let (connection, minted) = match minted {
         Ok(minted) => minted,
         Err(failed) => {
-            let renewer = (&renewal, digest.as_str());
+            let renewer = KeptRenewal {
+                renewal: &renewal,
+                digest: &digest,
+            };
             return fallen_back(&renewing, live, failed, renewer, now).map(|mut answer| {
                 answer.notes.splice(0..0, notes);
                 answer
@@ -203,7 +206,10 @@ pub(crate) async fn renew(session: &Session, renewing: Renewing) -> Result<Answe
     let there = made_at.or_else(|| connection.server_time().map(|at| at.timestamp()));
     let there = there.unwrap_or_else(|| now.timestamp());
     let mut digest = digest;
-    let renewer = (&renewal, digest.as_str());
+    let renewer = KeptRenewal {
+        renewal: &renewal,
+        digest: &digest,
+    };
     match prolonged(session, &connection, &renewing.meant, renewer, there).await {
         Ok(None) => {}
         Ok(Some(renewed)) => digest = renewed,
@@ -219,6 +225,13 @@ pub(crate) async fn renew(session: &Session, renewing: Renewing) -> Result<Answe
     let mut answer = ready(renewing.question, token, now);
     answer.notes = notes;
     Ok(answer)
+}
+
+/// A renewal that was opened, and the digest of the sealed one that it came from.
+#[derive(Clone, Copy)]
+struct KeptRenewal<'a> {
+    renewal: &'a Renewal,
+    digest: &'a str,
 }
 
 /// What became of waiting for one's turn.
@@ -359,9 +372,10 @@ fn fallen_back(
     renewing: &Renewing,
     live: Option<Token>,
     failed: Failed,
-    (renewal, digest): (&Renewal, &str),
+    kept: KeptRenewal<'_>,
     now: Timestamp,
 ) -> Result<Answer, Error> {
+    let KeptRenewal { renewal, digest } = kept;
     if let Some(why) = refusal(&failed, renewal, now) {
         let refused = Refused {
             at: now,
@@ -418,9 +432,10 @@ async fn prolonged(
     session: &Session,
     connection: &Connection,
     meant: &Meant,
-    (renewal, was): (&Renewal, &str),
+    kept: KeptRenewal<'_>,
     there: i64,
 ) -> Result<Option<String>, Error> {
+    let renewal = kept.renewal;
     let Some(life) = Life::of(renewal.token.expose_secret()) else {
         return Ok(None);
     };
@@ -440,7 +455,7 @@ async fn prolonged(
     };
     let sealed = next.seal(&session.identity()?.recipient())?;
     // A download may have put another version there, which must not be lost.
-    if meant.read()?.1 != was {
+    if meant.read()?.1 != kept.digest {
         return Ok(None);
     }
     write_private(&meant.path, &sealed, Overwrite::Force)?;

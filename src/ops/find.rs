@@ -178,8 +178,14 @@ pub(super) fn denied(
         let looked = app
             .store()
             .and_then(|store| store.read(|tx| store::clusters::find(tx, name)));
-        let looked = looked.ok().flatten().map(|found| (found, None));
-        let help = help(app, actor, (&denial, action), (name, looked));
+        let refused = RefusedOn {
+            denial: &denial,
+            action,
+            name,
+            cluster: looked.ok().flatten(),
+            project: None,
+        };
+        let help = help(app, actor, refused);
         let help = help.unwrap_or_default();
         return journal.deny(app, denial, cluster, &actor.user, help);
     }
@@ -322,8 +328,18 @@ pub(super) fn cluster(
             })
         }
         (Err(denial), looked) => {
-            let looked = looked.map(|(cluster, (_, project), _)| (cluster, project));
-            let help = help(app, actor, (&denial, action), (name, looked))?;
+            let (cluster, project) = match looked {
+                Some((cluster, (_, project), _)) => (Some(cluster), project),
+                None => (None, None),
+            };
+            let refused = RefusedOn {
+                denial: &denial,
+                action,
+                name,
+                cluster,
+                project,
+            };
+            let help = help(app, actor, refused)?;
             Err(journal
                 .clone()
                 .cluster_name(name)
@@ -341,14 +357,28 @@ pub(super) fn who_restores(app: &App, user: &User, cluster: &ClusterName) -> Res
     ))
 }
 
+/// What was refused on a cluster.
+struct RefusedOn<'a> {
+    denial: &'a Denial,
+    action: ClusterAction,
+    /// The cluster as it was named.
+    name: &'a ClusterName,
+    /// The cluster, where there is one.
+    cluster: Option<Cluster>,
+    /// What the actor is in its project.
+    project: Option<ProjectRole>,
+}
+
 /// What would help whoever was refused on a cluster.
-fn help(
-    app: &App,
-    actor: &Principal,
-    (denial, action): (&Denial, ClusterAction),
-    (name, looked): (&ClusterName, Option<(Cluster, Option<ProjectRole>)>),
-) -> Result<Vec<String>, Error> {
-    Ok(match (denial, looked) {
+fn help(app: &App, actor: &Principal, refused: RefusedOn<'_>) -> Result<Vec<String>, Error> {
+    let RefusedOn {
+        denial,
+        action,
+        name,
+        cluster,
+        project,
+    } = refused;
+    Ok(match (denial, cluster) {
         (Denial::Archived(_), _) => {
             vec![format!("run `kubegrant cluster unarchive {name}`")]
         }
@@ -357,13 +387,13 @@ fn help(
         }
         (Denial::NotArchived, _) => vec![],
         (Denial::AccessRevoked, _) => vec![who_restores(app, &actor.user, name)?],
-        (_, Some((cluster, Some(_)))) if action == ClusterAction::OwnKubeconfig => {
+        (_, Some(cluster)) if project.is_some() && action == ClusterAction::OwnKubeconfig => {
             let name = &cluster.name;
             vec![format!(
                 "take the project's: `kubegrant kubeconfig download {name} --shared`"
             )]
         }
-        (_, Some((cluster, _))) if action == ClusterAction::SharedKubeconfig => {
+        (_, Some(cluster)) if action == ClusterAction::SharedKubeconfig => {
             vec![match cluster.project {
                 None => {
                     format!("it is in no project: `kubegrant cluster set {name} --project PROJECT`")
@@ -375,7 +405,7 @@ fn help(
                 ),
             }]
         }
-        (_, Some((cluster, _))) => helpers(app, &cluster, action)?,
+        (_, Some(cluster)) => helpers(app, &cluster, action)?,
         _ => vec![],
     })
 }

@@ -12,7 +12,7 @@ mod trial;
 
 pub(crate) use all::{AllDownloaded, Part, ProgressEvent, download_all};
 pub(crate) use download::{Destination, DownloadRequest, Downloaded, download};
-pub(crate) use merge::{MergeNews, Removed, remove};
+pub(crate) use merge::{MergeNews, RemoveRequest, Removed, remove};
 pub(crate) use received::{Incoming, Place, Received, free, place, put};
 pub(super) use received::{opened, received_fields};
 pub(crate) use rotate::{Rotated, rotate};

@@ -218,10 +218,19 @@ pub(crate) async fn unarchive(
 /// What a transfer will mean, stated before it happens.
 #[derive(Debug)]
 pub(crate) struct Handover {
-    /// The owner before, and what they will have.
-    pub(crate) before: Option<(String, Access)>,
+    /// The owner before, where there is one.
+    pub(crate) before: Option<FormerOwner>,
     /// The owner after.
     pub(crate) after: String,
+}
+
+/// The owner before a transfer.
+#[derive(Debug)]
+pub(crate) struct FormerOwner {
+    /// Their name.
+    pub(crate) name: String,
+    /// What they will have.
+    pub(crate) access: Access,
 }
 
 /// Says what a transfer would mean.
@@ -250,7 +259,10 @@ pub(crate) fn handover(
             let access = session
                 .store()?
                 .read(|tx| find::access_of(tx, session, &old, &after))?;
-            Ok::<_, Error>((old.name.to_string(), access))
+            Ok::<_, Error>(FormerOwner {
+                name: old.name.to_string(),
+                access,
+            })
         })
         .transpose()?;
     Ok(Handover {

@@ -120,7 +120,7 @@ pub(crate) fn show(session: &Session, name: &ProjectName) -> Result<Shown, Error
         let mut shared = Vec::new();
         for cluster in &clusters {
             for level in SharedLevel::ALL {
-                shared.extend(shown_shared(tx, (&project, cluster, level))?);
+                shared.extend(shown_shared(tx, &project, cluster, level)?);
             }
         }
         let is_actor = |member: &&Member| member.user == actor.user.id;
@@ -147,7 +147,9 @@ pub(crate) fn show(session: &Session, name: &ProjectName) -> Result<Shown, Error
 
 fn shown_shared(
     tx: &ReadTxn<'_>,
-    (project, cluster, level): (&Project, &Cluster, SharedLevel),
+    project: &Project,
+    cluster: &Cluster,
+    level: SharedLevel,
 ) -> store::Result<Option<ShownShared>> {
     let subject = Subject::Shared {
         project: project.id,
@@ -169,7 +171,7 @@ fn shown_shared(
                 continue;
             };
             let name = user.name.to_string();
-            let may = shared::may_take(tx, cluster, &user, (project.id, level))?;
+            let may = shared::may_take(tx, cluster, &user, subject)?;
             if may && !has_it && !stale.contains(&name) {
                 stale.push(name);
             }

@@ -106,9 +106,14 @@ pub(crate) async fn reconcile(
         // A download that was killed may have left its file here, complete and without its name.
         artifact::file::sweep(&session.workspace.env.current_dir);
     }
-    let journal = &journal;
+    let run = ReconcileRun {
+        session,
+        journal: &journal,
+        intent,
+        is_server,
+    };
     let mut work = stream::iter(clusters)
-        .map(|cluster| async move { one(session, &cluster, journal, (intent, is_server)).await })
+        .map(|cluster| async move { run.one(&cluster).await })
         .buffer_unordered(CLUSTERS_AT_ONCE);
     while let Some(done) = work.next().await {
         report(&done);
@@ -118,52 +123,113 @@ pub(crate) async fn reconcile(
     Ok(reports)
 }
 
-async fn one(
-    session: &Session,
-    cluster: &Cluster,
-    journal: &Journal,
-    (intent, is_again): (&Intent<Unasked>, bool),
-) -> Report {
-    let mut report = Report {
-        cluster: cluster.name.clone(),
-        changed: vec![],
-        effects: vec![],
-        ended: vec![],
-        pending: vec![],
-        notes: vec![],
-        failed: None,
-    };
-    let outcome = match intent {
-        Intent::Preview => preview(session, cluster, &mut report).await,
-        Intent::Perform(_) => {
-            async {
-                // First what needs no cluster: it may be away.
-                ssh_key::resolve_claim(session, cluster, journal).await?;
-                let wait = is_again.then_some(SERVER_WAIT);
-                Box::pin(reconcile_one(
-                    session,
-                    cluster,
-                    journal,
-                    (&mut report, wait),
-                ))
+/// One run of `reconcile`.
+#[derive(Clone, Copy)]
+struct ReconcileRun<'a> {
+    session: &'a Session,
+    journal: &'a Journal,
+    intent: &'a Intent<Unasked>,
+    /// Whether a server does it, again and again.
+    is_server: bool,
+}
+
+impl ReconcileRun<'_> {
+    async fn one(&self, cluster: &Cluster) -> Report {
+        let Self {
+            session,
+            journal,
+            intent,
+            is_server,
+        } = *self;
+        let mut report = Report {
+            cluster: cluster.name.clone(),
+            changed: vec![],
+            effects: vec![],
+            ended: vec![],
+            pending: vec![],
+            notes: vec![],
+            failed: None,
+        };
+        let outcome = match intent {
+            Intent::Preview => preview(session, cluster, &mut report).await,
+            Intent::Perform(_) => {
+                async {
+                    // First what needs no cluster: it may be away.
+                    ssh_key::resolve_claim(session, cluster, journal).await?;
+                    Box::pin(self.reconcile(cluster, &mut report)).await
+                }
                 .await
             }
-            .await
+        };
+        if let Err(error) = outcome {
+            if !intent.is_preview() {
+                // A server comes again and again: what it could not do is pending, and was recorded when it became so.
+                let pending = if is_server {
+                    reconciling::pending_because(session, cluster, &error)
+                } else {
+                    reconciling::record_pending(session, cluster, journal, None, &error)
+                };
+                report.pending = pending.unwrap_or_default();
+            }
+            report.failed = Some(error);
         }
-    };
-    if let Err(error) = outcome {
-        if !intent.is_preview() {
-            // A server comes again and again: what it could not do is pending, and was recorded when it became so.
-            let pending = if is_again {
-                reconciling::pending_because(session, cluster, &error)
-            } else {
-                reconciling::record_pending(session, cluster, journal, None, &error)
-            };
-            report.pending = pending.unwrap_or_default();
-        }
-        report.failed = Some(error);
+        report
     }
-    report
+
+    async fn reconcile(&self, cluster: &Cluster, report: &mut Report) -> Result<(), Error> {
+        let (session, journal) = (self.session, self.journal);
+        let _lock = if self.is_server {
+            session.lock_within(cluster, SERVER_WAIT).await?
+        } else {
+            session.lock(cluster).await?
+        };
+        // Under the lock: its settings or its login may have changed while we waited.
+        let cluster = &find::again(session, cluster)?;
+        if cluster.deleting_at.is_some() {
+            return Box::pin(finish_delete(session, cluster, journal, report)).await;
+        }
+        share_out(session, cluster, journal)?;
+        let installation = find::installation(session)?;
+        let connection = session.connect(cluster, &installation).await?;
+        let reconciled = reconciling::run_on(
+            session,
+            cluster,
+            connection.clone(),
+            journal,
+            None,
+            reconciling::Depth::Whole,
+        );
+        let reconciled = reconciled.await;
+        // After it: what reconciles knows no account of the manager's that is just being made.
+        let finished = async {
+            if connection.is_issuer() {
+                return Ok(vec![]);
+            }
+            let desired = session
+                .store()?
+                .read(|tx| reconciling::snapshot(tx, cluster.id))?
+                .desired();
+            // What fails of it gives nobody anything: the next `reconcile` tries again.
+            let mended = connection.mend_renewals(&desired);
+            let finished = manager::finish(session, cluster, connection.clone(), journal, None);
+            let (mended, finished) = futures::join!(mended, finished);
+            let mut changed = finished?;
+            let mended = mended.unwrap_or_default().into_iter();
+            changed.extend(mended.map(|name| format!("Role '{name}' is there again")));
+            Ok::<_, Error>(changed)
+        };
+        let finished = Box::pin(finished).await;
+        let mut reconciled = reconciled?;
+        reconciled.changed.extend(finished?);
+        if !reconciled.changed.is_empty() {
+            let journal = journal.clone().cluster(cluster);
+            journal.record_alone(session, Phase::Done, reconciled.changed.join("; "), None)?;
+        }
+        report.ended = reconciled.ended_there(cluster);
+        report.changed = reconciled.changed;
+        report.notes = reconciled.notes;
+        reconciled.trouble.map_or(Ok(()), Err)
+    }
 }
 
 /// Effects with the names that a cluster's rows have.
@@ -231,64 +297,6 @@ async fn preview(session: &Session, cluster: &Cluster, report: &mut Report) -> R
     })?;
     report.changed.extend(strays.into_iter().map(|it| it.words));
     Ok(())
-}
-
-async fn reconcile_one(
-    session: &Session,
-    cluster: &Cluster,
-    journal: &Journal,
-    (report, wait): (&mut Report, Option<Duration>),
-) -> Result<(), Error> {
-    let _lock = match wait {
-        None => session.lock(cluster).await?,
-        Some(wait) => session.lock_within(cluster, wait).await?,
-    };
-    // Under the lock: its settings or its login may have changed while we waited.
-    let cluster = &find::again(session, cluster)?;
-    if cluster.deleting_at.is_some() {
-        return Box::pin(finish_delete(session, cluster, journal, report)).await;
-    }
-    share_out(session, cluster, journal)?;
-    let installation = find::installation(session)?;
-    let connection = session.connect(cluster, &installation).await?;
-    let reconciled = reconciling::run_on(
-        session,
-        cluster,
-        connection.clone(),
-        journal,
-        None,
-        reconciling::Depth::Whole,
-    );
-    let reconciled = reconciled.await;
-    // After it: what reconciles knows no account of the manager's that is just being made.
-    let finished = async {
-        if connection.is_issuer() {
-            return Ok(vec![]);
-        }
-        let desired = session
-            .store()?
-            .read(|tx| reconciling::snapshot(tx, cluster.id))?
-            .desired();
-        // What fails of it gives nobody anything: the next `reconcile` tries again.
-        let mended = connection.mend_renewals(&desired);
-        let finished = manager::finish(session, cluster, connection.clone(), journal, None);
-        let (mended, finished) = futures::join!(mended, finished);
-        let mut changed = finished?;
-        let mended = mended.unwrap_or_default().into_iter();
-        changed.extend(mended.map(|name| format!("Role '{name}' is there again")));
-        Ok::<_, Error>(changed)
-    };
-    let finished = Box::pin(finished).await;
-    let mut reconciled = reconciled?;
-    reconciled.changed.extend(finished?);
-    if !reconciled.changed.is_empty() {
-        let journal = journal.clone().cluster(cluster);
-        journal.record_alone(session, Phase::Done, reconciled.changed.join("; "), None)?;
-    }
-    report.ended = reconciled.ended_there(cluster);
-    report.changed = reconciled.changed;
-    report.notes = reconciled.notes;
-    reconciled.trouble.map_or(Ok(()), Err)
 }
 
 /// Moves accounts from lists that are too long to others; that it is so on the cluster follows.

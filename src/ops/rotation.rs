@@ -290,7 +290,7 @@ pub(crate) struct Rotated {
 /// Who must download again when a version has ended.
 fn again(tx: &ReadTxn<'_>, cluster: &Cluster, ended: &Credential) -> store::Result<Vec<String>> {
     let mut names = Vec::new();
-    let Subject::Shared { project, level } = ended.subject else {
+    let Subject::Shared { .. } = ended.subject else {
         let handed = store::credentials::deliveries(tx, ended.id)?;
         let user = ended.subject.user().filter(|_| !ended.is_shell());
         if let Some(user) = user.filter(|id| handed.iter().any(|it| it.to == *id)) {
@@ -300,7 +300,7 @@ fn again(tx: &ReadTxn<'_>, cluster: &Cluster, ended: &Credential) -> store::Resu
     };
     for holder in store::credentials::holders(tx, ended.id)? {
         if let Some(user) = store::users::get(tx, holder.user)?
-            && may_take(tx, cluster, &user, (project, level))?
+            && may_take(tx, cluster, &user, ended.subject)?
         {
             names.push(user.name.to_string());
         }

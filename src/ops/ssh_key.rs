@@ -17,11 +17,12 @@ mod rotate;
 #[cfg(test)]
 mod tests;
 
+use candidates::Candidates;
 pub(crate) use candidates::Consent;
 pub(crate) use hand_out::{Destination, HandOut, HandedOut, download};
 pub(crate) use install::install;
 pub(super) use keys::insert_first;
-pub(crate) use keys::{AddKey, Origin, Reset, add, make, may_add, read_file, reset};
+pub(crate) use keys::{AddKey, FirstKey, Origin, Reset, add, make, may_add, read_file, reset};
 pub(super) use pending::{
     left_behind, once_open_anywhere, once_open_to, pending_on, resolve_claim,
 };
@@ -137,9 +138,13 @@ pub(crate) async fn config(session: &Session, name: &ClusterName) -> Result<Conf
     let shown = look(session, &case.cluster)?.ok_or_else(|| none(name))?;
     let nodes = if shown.nodes.is_empty() {
         let recorded = candidates::recorded(session, &case.cluster)?;
-        let believed =
-            candidates::believed(session, (&case.cluster, &case.actor.user), &recorded, None).await;
-        let (good, _) = believed.unwrap_or_default();
+        let candidates = Candidates {
+            session,
+            cluster: &case.cluster,
+            actor: &case.actor.user,
+            recorded: &recorded,
+        };
+        let (good, _) = candidates.believed(None).await.unwrap_or_default();
         good.into_iter()
             .map(|(name, node)| (name, node.address, None, "root".to_owned()))
             .collect()

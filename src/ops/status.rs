@@ -1,5 +1,7 @@
 //! `status`: what is pending, what is blocked, what ends soon. Asks no cluster.
 
+use std::ops::Range;
+
 use chrono::TimeDelta;
 
 use super::error::refusal;
@@ -135,22 +137,123 @@ pub(crate) fn asks(session: &Session, pending: &[Pending]) -> Result<Vec<Ask>, E
     })
 }
 
-/// What concerns somebody on a cluster that they do not manage: their own kubeconfig and roles,
-/// where they still see it, and the shared kubeconfigs of a project that they are a member of,
-/// whoever holds them. Who is a member manages others, or works with them.
-fn concerning(
-    tx: &ReadTxn<'_>,
-    app: &App,
-    (actor, cluster): (&Principal, &Cluster),
-    snapshot: &ClusterSnapshot,
-) -> store::Result<Vec<Pending>> {
-    let role = find::project_role(tx, &actor.user, cluster)?;
-    let sees = find::sees(tx, app, &actor.user, cluster)?;
-    let own = |user| sees && user == actor.user.id;
-    let concerns = |credential: &Credential| is_concerned(credential, cluster, role, own);
-    Ok(reconciling::pending_access(
-        cluster, snapshot, concerns, own,
-    ))
+/// A cluster, as it is looked at in one transaction.
+struct LookedAt<'a> {
+    tx: &'a ReadTxn<'a>,
+    app: &'a App,
+    cluster: &'a Cluster,
+    snapshot: &'a ClusterSnapshot,
+}
+
+impl LookedAt<'_> {
+    /// All that is pending on it, on its nodes too.
+    fn all_pending(&self, status: &mut Status) -> store::Result<()> {
+        let pending = reconciling::pending_on(self.cluster, self.snapshot);
+        status.pending.extend(pending);
+        let keys = ssh_key::pending_on(self.tx, self.cluster)?;
+        status.on_nodes += keys.on_nodes.len() + keys.wanted.len();
+        let pending = keys
+            .here
+            .into_iter()
+            .chain(keys.on_nodes)
+            .chain(keys.wanted);
+        status.pending.extend(pending.map(|what| Pending {
+            cluster: self.cluster.name.clone(),
+            what,
+            why: None,
+            until: None,
+        }));
+        Ok(())
+    }
+
+    /// What concerns somebody on a cluster that they do not manage: their own kubeconfig and roles,
+    /// where they still see it, and the shared kubeconfigs of a project that they are a member of,
+    /// whoever holds them. Who is a member manages others, or works with them.
+    fn concerning(&self, actor: &Principal) -> store::Result<Vec<Pending>> {
+        let Self {
+            tx,
+            app,
+            cluster,
+            snapshot,
+        } = *self;
+        let role = find::project_role(tx, &actor.user, cluster)?;
+        let sees = find::sees(tx, app, &actor.user, cluster)?;
+        let own = |user| sees && user == actor.user.id;
+        let concerns = |credential: &Credential| is_concerned(credential, cluster, role, own);
+        Ok(reconciling::pending_access(
+            cluster, snapshot, concerns, own,
+        ))
+    }
+
+    /// Whose kubeconfigs ended on a cluster because somebody deleted their accounts there, as far as they
+    /// still have access.
+    fn lost(&self, concerns: impl Fn(UserId) -> bool) -> store::Result<Vec<Lost>> {
+        let Self {
+            tx,
+            app,
+            cluster: found,
+            snapshot,
+        } = *self;
+        let mut lost = Vec::new();
+        for credential in
+            store::credentials::last_ended(tx, found.id, reconciling::ACCOUNT_DELETED)?
+        {
+            let user = credential.subject.user().filter(|user| concerns(*user));
+            let Some(user) = user.and_then(|user| snapshot.people.users.get(&user)) else {
+                continue;
+            };
+            if find::access_of(tx, app, user, found)? != Access::None {
+                lost.push(Lost {
+                    what: format!(
+                        "version {} of '{}' ended, {}: download again",
+                        credential.version,
+                        user.name,
+                        reconciling::ACCOUNT_DELETED
+                    ),
+                    cluster: found.name.to_string(),
+                });
+            }
+        }
+        Ok(lost)
+    }
+
+    /// Whose grants end soon on a cluster, and who is blocked there.
+    fn people(
+        &self,
+        status: &mut Status,
+        soon: Range<Timestamp>,
+        concerns: impl Fn(UserId) -> bool,
+    ) -> store::Result<()> {
+        let Self {
+            tx,
+            cluster: found,
+            snapshot,
+            ..
+        } = *self;
+        for grant in store::grants::list(tx)? {
+            let (Some(user), Some(at)) = (snapshot.people.users.get(&grant.user), grant.ends_at)
+            else {
+                continue;
+            };
+            if grant.cluster == found.id && concerns(user.id) && at > soon.start && at < soon.end {
+                status.ending.push(Ending {
+                    what: format!("the {} grant of '{}'", grant.level, user.name),
+                    cluster: found.name.to_string(),
+                    at,
+                });
+            }
+        }
+        for (cluster, user) in store::blocks::list(tx)? {
+            if let Some(user) = snapshot.people.users.get(&user)
+                && cluster == found.id
+                && concerns(user.id)
+            {
+                let blocked = (user.name.to_string(), found.name.to_string());
+                status.blocked.push(blocked);
+            }
+        }
+        Ok(())
+    }
 }
 
 fn is_concerned(
@@ -171,8 +274,13 @@ pub(super) fn elsewhere(app: &App, actor: &Principal) -> Result<Vec<Pending>, Er
     for found in app.store()?.read(store::clusters::list)? {
         if !cluster::manages(app, actor, &found)? {
             pending.extend(app.store()?.read(|tx| {
-                let snapshot = reconciling::snapshot(tx, found.id)?;
-                concerning(tx, app, (actor, &found), &snapshot)
+                let looked_at = LookedAt {
+                    tx,
+                    app,
+                    cluster: &found,
+                    snapshot: &reconciling::snapshot(tx, found.id)?,
+                };
+                looked_at.concerning(actor)
             })?);
         }
     }
@@ -202,29 +310,19 @@ pub(crate) fn status(session: &Session) -> Result<Status, Error> {
         }
         session.store()?.read(|tx| {
             let snapshot = reconciling::snapshot(tx, found.id)?;
+            let looked_at = LookedAt {
+                tx,
+                app: session,
+                cluster: &found,
+                snapshot: &snapshot,
+            };
             let concerns = |user| manages || user == actor.user.id;
             let role = find::project_role(tx, &actor.user, &found)?;
             if !manages {
-                let pending = concerning(tx, session, (&actor, &found), &snapshot)?;
-                status.pending.extend(pending);
+                status.pending.extend(looked_at.concerning(&actor)?);
             }
             if manages {
-                status
-                    .pending
-                    .extend(reconciling::pending_on(&found, &snapshot));
-                let keys = ssh_key::pending_on(tx, &found)?;
-                status.on_nodes += keys.on_nodes.len() + keys.wanted.len();
-                let pending = keys
-                    .here
-                    .into_iter()
-                    .chain(keys.on_nodes)
-                    .chain(keys.wanted);
-                status.pending.extend(pending.map(|what| Pending {
-                    cluster: found.name.clone(),
-                    what,
-                    why: None,
-                    until: None,
-                }));
+                looked_at.all_pending(&mut status)?;
             }
             let circumstances = reconciling::circumstances(session, &snapshot);
             for credential in snapshot.credentials.iter().filter(|c| c.state.is_live()) {
@@ -270,9 +368,8 @@ pub(crate) fn status(session: &Session) -> Result<Status, Error> {
                     status.kept.push(kept.clone());
                 }
             }
-            people(tx, &mut status, (&found, &snapshot), (now, soon), concerns)?;
-            let lost = lost(tx, session, (&found, &snapshot), concerns)?;
-            status.ended.extend(lost);
+            looked_at.people(&mut status, now..soon, concerns)?;
+            status.ended.extend(looked_at.lost(concerns)?);
             Ok::<_, Error>(())
         })?;
     }
@@ -323,65 +420,4 @@ pub(crate) fn revoked(
         })
     });
     revoked.collect()
-}
-
-/// Whose kubeconfigs ended on a cluster because somebody deleted their accounts there, as far as they
-/// still have access.
-fn lost(
-    tx: &ReadTxn<'_>,
-    app: &App,
-    (found, snapshot): (&Cluster, &ClusterSnapshot),
-    concerns: impl Fn(UserId) -> bool,
-) -> store::Result<Vec<Lost>> {
-    let mut lost = Vec::new();
-    for credential in store::credentials::last_ended(tx, found.id, reconciling::ACCOUNT_DELETED)? {
-        let user = credential.subject.user().filter(|user| concerns(*user));
-        let Some(user) = user.and_then(|user| snapshot.people.users.get(&user)) else {
-            continue;
-        };
-        if find::access_of(tx, app, user, found)? != Access::None {
-            lost.push(Lost {
-                what: format!(
-                    "version {} of '{}' ended, {}: download again",
-                    credential.version,
-                    user.name,
-                    reconciling::ACCOUNT_DELETED
-                ),
-                cluster: found.name.to_string(),
-            });
-        }
-    }
-    Ok(lost)
-}
-
-/// Whose grants end soon on a cluster, and who is blocked there.
-fn people(
-    tx: &ReadTxn<'_>,
-    status: &mut Status,
-    (found, snapshot): (&Cluster, &ClusterSnapshot),
-    (now, soon): (Timestamp, Timestamp),
-    concerns: impl Fn(UserId) -> bool,
-) -> store::Result<()> {
-    for grant in store::grants::list(tx)? {
-        let (Some(user), Some(at)) = (snapshot.people.users.get(&grant.user), grant.ends_at) else {
-            continue;
-        };
-        if grant.cluster == found.id && concerns(user.id) && at > now && at < soon {
-            status.ending.push(Ending {
-                what: format!("the {} grant of '{}'", grant.level, user.name),
-                cluster: found.name.to_string(),
-                at,
-            });
-        }
-    }
-    for (cluster, user) in store::blocks::list(tx)? {
-        if let Some(user) = snapshot.people.users.get(&user)
-            && cluster == found.id
-            && concerns(user.id)
-        {
-            let blocked = (user.name.to_string(), found.name.to_string());
-            status.blocked.push(blocked);
-        }
-    }
-    Ok(())
 }

@@ -126,17 +126,31 @@ impl TeamOutcome {
     }
 }
 
+/// What is done to whose kubeconfigs, and where.
+pub(crate) struct TeamRequest<'a> {
+    /// Whose.
+    pub(crate) whose: &'a Whose,
+    /// On which clusters.
+    pub(crate) place: &'a Where,
+    /// What is done.
+    pub(crate) action: &'a Verb,
+}
+
 /// Does it to the latest version of a user or of everybody, on one or several clusters.
 ///
 /// `on_progress` is told of each cluster as it is finished. One cluster's failure hides no other's
 /// success.
 pub(crate) async fn act<C: Clone>(
     session: &Session,
-    (whose, place): (&Whose, &Where),
-    action: &Verb,
+    request: &TeamRequest<'_>,
     intent: &Intent<C>,
     on_progress: &mut dyn FnMut(ProgressEvent<'_>),
 ) -> Result<Vec<Report>, Error> {
+    let TeamRequest {
+        whose,
+        place,
+        action,
+    } = *request;
     let (actor, journal) = find::acting(session, action.action())?;
     let journal = match whose {
         Whose::User(user) => journal.user_name(&user.to_string()),

@@ -68,14 +68,27 @@ pub(crate) struct Known {
     pub(crate) power: Power,
     /// Why it was ended.
     pub(crate) ended_because: Option<String>,
-    /// The hand-over: when, to whom, by whom, how.
-    pub(crate) delivered: Option<(Timestamp, String, String, String)>,
+    /// The hand-over of this very token, where it is known.
+    pub(crate) delivered: Option<HandedOver>,
     /// When the token ends, as it claims.
     pub(crate) expires_at: Option<Timestamp>,
     /// How sure it is.
     pub(crate) evidence: Evidence,
     /// The command that ends it, unless it has ended.
     pub(crate) ends_with: Option<String>,
+}
+
+/// The hand-over of a token.
+#[derive(Debug)]
+pub(crate) struct HandedOver {
+    /// When it was.
+    pub(crate) at: Timestamp,
+    /// The name of whoever it is for.
+    pub(crate) to: String,
+    /// The name of whoever took it.
+    pub(crate) by: String,
+    /// In which form.
+    pub(crate) form: String,
 }
 
 /// One login that was found.
@@ -185,7 +198,12 @@ fn known(
         let delivered = match &delivery {
             Some(it) => {
                 let name = |id| store::users::name(tx, id);
-                Some((it.at, name(it.to)?, name(it.by)?, it.form.clone()))
+                Some(HandedOver {
+                    at: it.at,
+                    to: name(it.to)?,
+                    by: name(it.by)?,
+                    form: it.form.clone(),
+                })
             }
             None => None,
         };
@@ -212,7 +230,7 @@ fn known(
         return Ok(Err(format!(
             "forged: it has the id of a token that was handed to '{}', and says otherwise who it \
              is or when it ends; no API server will take it",
-            delivered.map(|(_, to, ..)| to).unwrap_or_default()
+            delivered.map(|it| it.to).unwrap_or_default()
         )));
     }
     let own = credential.subject == Subject::Personal(actor.user.id);

@@ -10,7 +10,7 @@ use crate::domain::cluster::WriteScope;
 use crate::domain::name::{ClusterName, ProjectName, UserRef, parse_line, parse_namespace};
 use crate::error::{Failure, Kind};
 use crate::ops;
-use crate::ops::ssh_key::{SshKey, SshKeyKind};
+use crate::ops::ssh_key::{FirstKey, SshKeyKind};
 
 /// Register a cluster from an operator's kubeconfig
 ///
@@ -70,17 +70,23 @@ fn ssh_key(
     how: &[String],
     name: &ClusterName,
     context: &mut Context<'_>,
-) -> Result<Option<(SshKey, bool)>, Failure> {
+) -> Result<Option<FirstKey>, Failure> {
     let how: Vec<&str> = how.iter().map(String::as_str).collect();
     match how.as_slice() {
         [] | ["none"] => Ok(None),
         ["generate"] => {
             let key = ops::ssh_key::make(context.session, name, SshKeyKind::Ed25519)?;
-            Ok(Some((key, false)))
+            Ok(Some(FirstKey {
+                key,
+                imported: false,
+            }))
         }
         ["import", file] => {
             let key = crate::cli::ssh_key::read_file(context, name, Path::new(file))?;
-            Ok(Some((key, true)))
+            Ok(Some(FirstKey {
+                key,
+                imported: true,
+            }))
         }
         _ => Err(Failure::description(
             Kind::Usage,

@@ -29,20 +29,21 @@ pub(crate) async fn run(
     context: &mut Context<'_>,
 ) -> Result<(), Failure> {
     let handover = ops::lifecycle::handover(context.session, &args.name, &args.to)?;
-    if let Some((before, access)) = &handover.before
-        && *before != handover.after
+    if let Some(before) = &handover.before
+        && before.name != handover.after
         && !args.dry_run.is_on()
     {
         context.output.status(&format!(
-            "After this, '{before}' has {} on cluster '{}'.",
-            ops::lifecycle::description(*access),
+            "After this, '{}' has {} on cluster '{}'.",
+            before.name,
+            ops::lifecycle::description(before.access),
             args.name
         ));
     }
     let question = format!("Transfer cluster '{}' to '{}'?", args.name, handover.after);
     let intent = confirm::intent(context, &question, args.dry_run)?;
     let old = handover.before.as_ref();
-    let old = old.and_then(|(before, _)| before.parse().ok());
+    let old = old.and_then(|before| before.name.parse().ok());
     let before = old.map(|old| reached::of(context, &old));
     let change = ops::lifecycle::Transfer {
         cluster: args.name.clone(),

@@ -11,6 +11,7 @@ use crate::domain::installation::InstallationId;
 use crate::domain::name::ClusterName;
 use crate::error::Failure;
 use crate::ops;
+use crate::ops::kubeconfig::RemoveRequest;
 
 /// Take a cluster's entries out of your kubeconfig again
 ///
@@ -36,10 +37,13 @@ pub(crate) async fn run(
     installation: Option<InstallationId>,
     context: &mut Context<'_>,
 ) -> Result<(), Failure> {
-    let file = args.file.as_deref();
     let intent = args.dry_run.intent();
-    let of = (&args.cluster, installation);
-    let done = ops::kubeconfig::remove(context.session, of, file, &intent).await?;
+    let wanted = RemoveRequest {
+        cluster: args.cluster,
+        installation,
+        file: args.file,
+    };
+    let done = ops::kubeconfig::remove(context.session, &wanted, &intent).await?;
     let Some(done) = context.planned(done)? else {
         return Ok(());
     };

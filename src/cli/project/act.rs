@@ -9,7 +9,7 @@ use crate::domain::name::{ClusterName, ProjectName};
 use crate::domain::project::SharedLevel;
 use crate::error::Failure;
 use crate::ops::Applied;
-use crate::ops::project::shared::{Ending, Which, act};
+use crate::ops::project::shared::{EndRequest, Ending, Which, act};
 
 /// Which shared kubeconfigs.
 #[derive(clap::Args, Debug)]
@@ -86,8 +86,12 @@ async fn run(args: ActArgs, action: Ending, context: &mut Context<'_>) -> Result
         cluster: args.cluster,
         level: args.level,
     };
-    let asked = (&args.project, &which);
-    let done = act(context.session, asked, action, &intent).await?;
+    let request = EndRequest {
+        project: &args.project,
+        which: &which,
+        action,
+    };
+    let done = act(context.session, &request, &intent).await?;
     let Some(reports) = context.planned(done)? else {
         return Ok(());
     };

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Asking, lost, say};
+use super::{Asking, ExpectedFile, lost, say};
 use crate::api::{Answer, Terminal};
 use crate::cli::context::Context;
 use crate::cli::kubeconfig::hand_over::GoesAll;
@@ -35,9 +35,11 @@ impl Asking<'_> {
                 continue;
             }
             let data: Value = serde_json::from_str(&answer.stdout).unwrap_or_default();
-            let received = self
-                .take(&answer, (&cluster, false), place, context)
-                .await?;
+            let expected = ExpectedFile {
+                cluster: &cluster,
+                context_is_chosen: false,
+            };
+            let received = self.take(&answer, expected, place, context).await?;
             let path = received.path.clone();
             views.push(DownloadView::received(&data, path.as_deref()).ok_or_else(lost)?);
             news = received.merged.map(|news| (news, path)).or(news);

@@ -7,7 +7,7 @@ use crate::cli::project::change::say_over;
 use crate::cli::views::team::ReportView;
 use crate::domain::name::{ClusterName, ProjectName, UserRef};
 use crate::error::Failure;
-use crate::ops::team::{ProgressEvent, Verb, Where, Whose, act};
+use crate::ops::team::{ProgressEvent, TeamRequest, Verb, Where, Whose, act};
 use crate::ops::{Applied, Intent};
 
 /// Whose credential, and where.
@@ -78,8 +78,12 @@ pub(crate) async fn run<C: Clone>(
     let (whose, place) = (args.whose(), args.place());
     let mut progress = None;
     let many = args.cluster.is_none();
-    let (session, whom) = (context.session, (&whose, &place));
-    let reports = act(session, whom, &action, &intent, &mut |event| {
+    let request = TeamRequest {
+        whose: &whose,
+        place: &place,
+        action: &action,
+    };
+    let reports = act(context.session, &request, &intent, &mut |event| {
         match (event, &progress) {
             // One cluster needs no progress: what came of it is said at once.
             (ProgressEvent::Begins(total), _) if many => {

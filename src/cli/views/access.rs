@@ -8,10 +8,10 @@ frozen! {
     /// What a user has on a cluster.
     pub(crate) struct AccessView from line: AccessLine {
         let (granted_at, granted_by, reason) = match line.granted {
-            Some((at, by, reason)) => (Some(at), Some(by), Some(reason)),
+            Some(it) => (Some(it.at), Some(it.by), Some(it.reason)),
             None => (None, None, None),
         };
-        let (project, role) = line.project.unzip();
+        let (project, role) = line.project.map(|it| (it.name, it.role)).unzip();
         let (power, through) = strongest(line.access, role);
         let (power, through, project, ends_at) = match line.kept {
             None => (power, through, project, line.access.ends_at()),

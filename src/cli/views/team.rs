@@ -10,7 +10,7 @@ frozen! {
     /// Somebody's latest version on a cluster.
     pub(crate) struct LineView from line: TeamLine {
         let latest = line.latest.as_ref();
-        let (at, by) = line.downloaded.unzip();
+        let (at, by) = line.downloaded.map(|it| (it.at, it.by)).unzip();
         user: String = line.user,
         cluster: String = line.cluster,
         version: Option<u32> = latest.map(|it| it.version),

@@ -17,11 +17,11 @@ frozen! {
     pub(crate) struct LoginView from finding: &Finding {
         let known = finding.known.as_ref().ok();
         let delivered = known.and_then(|known| known.delivered.as_ref());
-        let delivered = delivered.map(|(at, to, by, form)| DeliveredView {
-            at: Time(*at),
-            to: to.clone(),
-            by: by.clone(),
-            form: form.clone(),
+        let delivered = delivered.map(|it| DeliveredView {
+            at: Time(it.at),
+            to: it.to.clone(),
+            by: it.by.clone(),
+            form: it.form.clone(),
         });
         entry: Option<String> = finding.entry.clone(),
         line: Option<usize> = finding.lines.first().copied(),

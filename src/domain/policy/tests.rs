@@ -222,14 +222,47 @@ fn cell(header: &[&'static str], row: &[&'static str], column: &str) -> &'static
     row[row.len() - (header.len() - index)]
 }
 
+/// One row of a spec, with the names of its columns.
+#[derive(Clone, Copy)]
+struct SpecLine<'a> {
+    header: &'a [&'static str],
+    row: &'a [&'static str],
+}
+
+/// Who asks.
+#[derive(Clone, Copy)]
+struct Asker {
+    principal: Principal,
+    project: Option<ProjectRole>,
+    active: bool,
+}
+
+fn active(principal: Principal, project: Option<ProjectRole>) -> Asker {
+    Asker {
+        principal,
+        project,
+        active: true,
+    }
+}
+
+/// How things stand on the cluster.
+#[derive(Clone, Copy)]
+struct There {
+    state: State,
+    protected: bool,
+    standing: Standing,
+}
+
 /// What the spec says of one cell, in the order that the spec itself describes.
 fn expected(
-    (header, row): (&[&'static str], &[&'static str]),
-    (principal, project): (&Principal, &'static str),
-    (state, protected, standing): (State, bool, Standing),
+    line: SpecLine<'_>,
+    principal: &Principal,
+    project: &'static str,
+    there: There,
 ) -> &'static str {
-    let alone = cell(header, row, principal.column);
-    let through = cell(header, row, project);
+    let cell = |column| cell(line.header, line.row, column);
+    let alone = cell(principal.column);
+    let through = cell(project);
     let who = match (alone, through) {
         (_, "yes") => "yes",
         ("hidden", through) => through,
@@ -238,21 +271,21 @@ fn expected(
     if who != "yes" {
         return who;
     }
-    let state_column = if state == State::Archived {
+    let state_column = if there.state == State::Archived {
         "archived"
     } else {
         "active"
     };
     let mut columns = vec![state_column];
-    if protected {
+    if there.protected {
         columns.push("protected");
     }
-    if standing == Standing::Blocked {
+    if there.standing == Standing::Blocked {
         columns.push("blocked");
     }
     columns
         .into_iter()
-        .map(|column| cell(header, row, column))
+        .map(cell)
         .find(|it| *it != "same")
         .unwrap_or("yes")
 }
@@ -280,10 +313,23 @@ fn every_cell_of_the_cluster_rules_is_as_the_spec_says() {
                 for state in [State::Active, State::Archived] {
                     for protected in [false, true] {
                         for standing in STANDINGS {
-                            let there = (state, protected, standing);
-                            let outcome = decide((principal, role), active, action, there);
+                            let there = There {
+                                state,
+                                protected,
+                                standing,
+                            };
+                            let line = SpecLine {
+                                header: &header,
+                                row,
+                            };
+                            let asker = Asker {
+                                principal,
+                                project: role,
+                                active,
+                            };
+                            let outcome = decide(asker, action, there);
                             let want = if active {
-                                expected((&header, row), (&principal, column), there)
+                                expected(line, &principal, column, there)
                             } else {
                                 "disabled"
                             };
@@ -302,12 +348,17 @@ fn every_cell_of_the_cluster_rules_is_as_the_spec_says() {
     assert_eq!(cells, ClusterAction::ALL.len() * 16 * 4 * 2 * 2 * 2 * 5);
 }
 
-fn decide(
-    (principal, project): (Principal, Option<ProjectRole>),
-    active: bool,
-    action: ClusterAction,
-    (state, protected, standing): (State, bool, Standing),
-) -> Result<(), Denial> {
+fn decide(asker: Asker, action: ClusterAction, there: There) -> Result<(), Denial> {
+    let Asker {
+        principal,
+        project,
+        active,
+    } = asker;
+    let There {
+        state,
+        protected,
+        standing,
+    } = there;
     let now = at(1000);
     let user = user(principal.role, active);
     let cluster = cluster(principal.owns.then_some(user.id), state, protected);
@@ -397,11 +448,15 @@ fn power_is_monotone_from_none_to_owner() {
                             .into_iter()
                             .find(|principal| principal.column == step)
                             .expect("every step is a principal");
-                        let there = (state, protected, standing);
-                        let allowed = decide((principal, None), true, action, there).is_ok();
+                        let there = There {
+                            state,
+                            protected,
+                            standing,
+                        };
+                        let allowed = decide(active(principal, None), action, there).is_ok();
                         // A member of the project loses nothing by that.
                         for (role, _) in IN_PROJECT {
-                            let with = decide((principal, role), true, action, there).is_ok();
+                            let with = decide(active(principal, role), action, there).is_ok();
                             assert!(with || !allowed, "{action:?} lost by {role:?}");
                         }
                         assert!(allowed || !was_allowed, "{action:?} lost at {step}");
@@ -522,8 +577,12 @@ fn only_active_admins_and_the_clusters_owner_open_its_secrets_and_admins_alone_t
 fn who_sees_and_who_manages_is_who_the_rules_let() {
     for principal in PRINCIPALS {
         for (project, _) in IN_PROJECT {
-            let there = (State::Active, false, Standing::Nothing);
-            let allowed = |action| decide((principal, project), true, action, there).is_ok();
+            let there = There {
+                state: State::Active,
+                protected: false,
+                standing: Standing::Nothing,
+            };
+            let allowed = |action| decide(active(principal, project), action, there).is_ok();
             let user = user(principal.role, true);
             let cluster = cluster(principal.owns.then_some(user.id), State::Active, false);
             let grant = principal.grant_on(&user, &cluster);

@@ -42,12 +42,21 @@ pub(crate) enum ProxyKind {
     Socks5,
 }
 
+/// Who we are to a proxy.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct ProxyLogin {
+    /// The name.
+    pub(crate) name: String,
+    /// The password, which may be empty.
+    pub(crate) password: String,
+}
+
 /// A proxy's address, taken apart.
 #[derive(Clone)]
 pub(crate) struct Proxy {
     pub(crate) kind: ProxyKind,
     pub(crate) uri: Uri,
-    pub(crate) login: Option<(String, String)>,
+    pub(crate) login: Option<ProxyLogin>,
 }
 
 impl Proxy {
@@ -101,14 +110,14 @@ impl Proxy {
     }
 }
 
-fn parse_login(text: &str) -> Result<(String, String), ProxyError> {
+fn parse_login(text: &str) -> Result<ProxyLogin, ProxyError> {
     let (name, password) = text.split_once(':').unwrap_or((text, ""));
     let (name, password) = (percent_decode(name)?, percent_decode(password)?);
     // SOCKS sends lengths in one byte; a colon would end the name early.
     if name.len() > 255 || password.len() > 255 || name.contains(':') {
         return Err(ProxyError::Login);
     }
-    Ok((name, password))
+    Ok(ProxyLogin { name, password })
 }
 
 fn percent_decode(text: &str) -> Result<String, ProxyError> {

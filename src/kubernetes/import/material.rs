@@ -20,14 +20,24 @@ const SIZE_MAX: usize = 1024 * 1024;
 /// Bytes that may be secret, gone from memory after use.
 pub(super) type Bytes = Zeroizing<Vec<u8>>;
 
+/// The two fields that one thing may stand in.
+#[derive(Clone, Copy)]
+pub(super) struct DataFields<'a> {
+    /// Where it stands itself, in base64.
+    pub(super) data: &'a str,
+    /// Where a file is named that holds it.
+    pub(super) file: &'a str,
+}
+
 /// Takes inline data, or the referenced file where that is allowed, and says which it was. Inline
 /// data wins, as in kubectl.
 pub(super) fn read(
     fields: &Fields<'_>,
-    (data, file): (&str, &str),
+    names: DataFields<'_>,
     path: &Path,
     options: &mut ImportOptions<'_>,
 ) -> Result<Option<(Bytes, String)>, Refused> {
+    let DataFields { data, file } = names;
     if let Some(text) = fields.text(data)? {
         // YAML may fold long data over several lines.
         let text: Zeroizing<String> =

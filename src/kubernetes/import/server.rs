@@ -5,6 +5,7 @@ use rustls::pki_types::ServerName;
 
 use super::entry::{EntryPlace, Fields};
 use super::error::Refused;
+use super::material::DataFields;
 use super::{Entry, ImportOptions, material};
 
 /// What a cluster entry says, checked.
@@ -56,14 +57,13 @@ pub(super) fn read(
             reason,
         },
     })?;
-    let authority = material::read(
-        &fields,
-        ("certificate-authority-data", "certificate-authority"),
-        entry.path,
-        options,
-    )?
-    .map(|(bytes, place)| material::authorities(&bytes, &place))
-    .transpose()?;
+    let names = DataFields {
+        data: "certificate-authority-data",
+        file: "certificate-authority",
+    };
+    let authority = material::read(&fields, names, entry.path, options)?
+        .map(|(bytes, place)| material::authorities(&bytes, &place))
+        .transpose()?;
     let (ca_pem, unreadable) =
         authority.map_or((None, 0), |(pem, unreadable)| (Some(pem), unreadable));
     Ok(Endpoint {

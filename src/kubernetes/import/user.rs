@@ -2,6 +2,7 @@
 
 use super::entry::{EntryPlace, Fields};
 use super::error::Refused;
+use super::material::DataFields;
 use super::{Entry, ExecPlugin, ImportOptions, OperatorCredential, material};
 use secrecy::SecretString;
 
@@ -151,8 +152,14 @@ fn read_pair(
         present,
         absent,
     };
-    let certificate_fields = ("client-certificate-data", "client-certificate");
-    let key_fields = ("client-key-data", "client-key");
+    let certificate_fields = DataFields {
+        data: "client-certificate-data",
+        file: "client-certificate",
+    };
+    let key_fields = DataFields {
+        data: "client-key-data",
+        file: "client-key",
+    };
     let certificate = material::read(fields, certificate_fields, entry.path, options)?;
     let key = material::read(fields, key_fields, entry.path, options)?;
     match (certificate, key) {

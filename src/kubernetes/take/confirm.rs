@@ -33,6 +33,16 @@ pub(super) struct Doubts<'a> {
     pub(super) lingers: BTreeSet<&'a str>,
 }
 
+/// The end of one account that is not believed yet.
+struct EndInDoubt {
+    /// When it was deleted.
+    since: Instant,
+    /// Bindings of others that named it.
+    others: BTreeSet<(Place, String)>,
+    /// Whether there may be more of them.
+    blind: bool,
+}
+
 /// What came of asking about an account that is gone.
 #[derive(Default)]
 struct Confirmed {
@@ -53,15 +63,15 @@ impl Connection {
     ) {
         // What cannot be looked at may be there.
         let foreign = self.foreign_bindings(ended, &doubts.ours).await;
-        let (foreign, blind) = match foreign {
-            Ok(found) => (found, false),
-            Err(error) => {
-                taken.failures.push(error);
-                (Foreign::default(), true)
+        let foreign = foreign.unwrap_or_else(|error| {
+            taken.failures.push(error);
+            Foreign {
+                blind: true,
+                ..Foreign::default()
             }
-        };
+        });
         let doubted = |ending: &Ending<'_>| {
-            blind
+            foreign.blind
                 || foreign.linger.contains(ending.account)
                 || foreign.of.contains_key(ending.account)
                 || doubts.unwritten.contains(ending.account)
@@ -82,13 +92,12 @@ impl Connection {
                 others.push((ending, gone));
             }
         }
-        let known = (&foreign, blind);
-        let mut confirmed = self.confirm_each(asked, known, doubts).await;
+        let mut confirmed = self.confirm_each(asked, &foreign, doubts).await;
         let let_in = |it: &Result<(CredentialId, Confirmed), Error>| {
             it.as_ref().is_ok_and(|(_, confirmed)| confirmed.let_in) || it.is_err()
         };
         if confirmed.iter().any(let_in) {
-            confirmed.extend(self.confirm_each(others, known, doubts).await);
+            confirmed.extend(self.confirm_each(others, &foreign, doubts).await);
         } else {
             let gone = others.into_iter().map(|(ending, gone)| {
                 let nothing = Confirmed::default();
@@ -112,16 +121,18 @@ impl Connection {
     async fn confirm_each(
         &self,
         accounts: Vec<(&Ending<'_>, Result<Gone, Error>)>,
-        (foreign, blind): (&Foreign, bool),
+        foreign: &Foreign,
         doubts: &Doubts<'_>,
     ) -> Vec<Result<(CredentialId, Confirmed), Error>> {
         stream::iter(accounts)
             .map(|(ending, gone)| async move {
-                let since = gone?.since;
-                let known = foreign.of.get(ending.account).into_iter().flatten();
-                let blind = blind || foreign.linger.contains(ending.account);
-                let known = (known.cloned().collect(), blind);
-                let confirmed = self.confirm_end(ending, since, known, doubts).await?;
+                let others = foreign.of.get(ending.account).into_iter().flatten();
+                let asked = EndInDoubt {
+                    since: gone?.since,
+                    others: others.cloned().collect(),
+                    blind: foreign.blind || foreign.linger.contains(ending.account),
+                };
+                let confirmed = self.confirm_end(ending, asked, doubts).await?;
                 Ok((ending.credential, confirmed))
             })
             .buffer_unordered(CONCURRENCY)
@@ -134,10 +145,14 @@ impl Connection {
     async fn confirm_end(
         &self,
         ending: &Ending<'_>,
-        gone: Instant,
-        (mut others, blind): (BTreeSet<(Place, String)>, bool),
+        asked: EndInDoubt,
         doubts: &Doubts<'_>,
     ) -> Result<Confirmed, Error> {
+        let EndInDoubt {
+            since,
+            mut others,
+            blind,
+        } = asked;
         let mut notes = Vec::new();
         let mut let_in = false;
         let unwritten = doubts.unwritten.contains(ending.account);
@@ -203,7 +218,7 @@ impl Connection {
             if !must_wait {
                 return Ok(Confirmed { notes, let_in });
             }
-            if gone.elapsed() > TOKEN_CACHE {
+            if since.elapsed() > TOKEN_CACHE {
                 // Who still counts a list of ours that the account is off has not heard of its end
                 // either: there its token goes on.
                 let mut named = answers.iter().filter_map(|reason| named_binding(reason));

@@ -38,6 +38,8 @@ pub(super) struct Foreign {
     pub(super) of: BTreeMap<String, BTreeSet<(Place, String)>>,
     /// Accounts that may have more by what names everybody, or cannot be read.
     pub(super) linger: BTreeSet<String>,
+    /// Whether they could not be looked at: then there may be any.
+    pub(super) blind: bool,
 }
 
 /// A binding that somebody else made.

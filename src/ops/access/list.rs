@@ -26,15 +26,35 @@ pub(crate) struct AccessLine {
     /// What they have by themselves; nothing where the line is about the cluster's project.
     pub(crate) access: Access,
     /// The cluster's project and what they are in it, where that is their way in.
-    pub(crate) project: Option<(String, ProjectRole)>,
+    pub(crate) project: Option<ThroughProject>,
     /// The shared version that they keep without being entitled to it, where the line is about it.
     pub(crate) kept: Option<Kept>,
     /// Since when and by whom, where a grant gives it.
-    pub(crate) granted: Option<(Timestamp, String, String)>,
+    pub(crate) granted: Option<Granted>,
     /// Whether an admin revoked their kubeconfigs there: then this way in leads nowhere.
     pub(crate) blocked: bool,
     /// The live version of the kubeconfig that carries it.
     pub(crate) version: Option<u32>,
+}
+
+/// A way in by a project.
+#[derive(Debug)]
+pub(crate) struct ThroughProject {
+    /// The project's name.
+    pub(crate) name: String,
+    /// What the user is in it.
+    pub(crate) role: ProjectRole,
+}
+
+/// What is told of a grant.
+#[derive(Debug)]
+pub(crate) struct Granted {
+    /// Since when it stands.
+    pub(crate) at: Timestamp,
+    /// The name of whoever granted it.
+    pub(crate) by: String,
+    /// The reason that they gave; empty without one.
+    pub(crate) reason: String,
 }
 
 impl AccessLine {
@@ -296,7 +316,10 @@ impl<'a> Here<'a> {
             && let Some(name) = self.ways.projects.get(&id)
         {
             lines.push(AccessLine {
-                project: Some((name.to_string(), role)),
+                project: Some(ThroughProject {
+                    name: name.to_string(),
+                    role,
+                }),
                 blocked,
                 version: version(Subject::Shared {
                     project: id,
@@ -320,7 +343,11 @@ impl<'a> Here<'a> {
                 let by = self.ways.names.get(&grant.granted_by);
                 let by = by.or_else(|| self.granters.get(&grant.granted_by));
                 let by = by.cloned().unwrap_or_default();
-                (grant.granted_at, by, grant.reason.clone())
+                Granted {
+                    at: grant.granted_at,
+                    by,
+                    reason: grant.reason.clone(),
+                }
             }),
             _ => None,
         };

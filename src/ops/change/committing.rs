@@ -94,6 +94,17 @@ fn unsealed(leaves: Option<&User>, secret: &SealedSecret, why: &str) -> Pending 
     }
 }
 
+/// A change that was decided, with all that it was decided on.
+struct Decided<'a, C: Change> {
+    change: &'a C,
+    /// What was looked at.
+    seen: &'a C::Seen,
+    /// What is to be sealed anew.
+    opened: &'a reseal::Logins,
+    rows: Rows,
+    decision: Decision,
+}
+
 /// What a transaction came to.
 pub(super) struct Committed {
     pub(super) rows: Rows,
@@ -143,7 +154,14 @@ impl Case {
             if !is_opened(tx, change, &rows, opened)? {
                 return Err(Error::Refused(Refusal::SealedMeanwhile(None)));
             }
-            self.write(session, tx, (change, seen), (rows, decision), opened)
+            let decided = Decided {
+                change,
+                seen,
+                opened,
+                rows,
+                decision,
+            };
+            self.write(session, tx, decided)
         })
     }
 
@@ -183,10 +201,15 @@ impl Case {
         &self,
         app: &App,
         tx: &WriteTxn<'_>,
-        (change, seen): (&C, &C::Seen),
-        (rows, decision): (Rows, Decision),
-        opened: &reseal::Logins,
+        decided: Decided<'_, C>,
     ) -> Result<Committed, Error> {
+        let Decided {
+            change,
+            seen,
+            opened,
+            rows,
+            decision,
+        } = decided;
         let phase = if decision.reaches_clusters || decision.goes_on {
             Phase::Requested
         } else {
@@ -355,6 +378,6 @@ impl Case {
         let owners: BTreeSet<String> = theirs.map(|it| format!("'{}'", it.owner)).collect();
         let owners: Vec<String> = owners.into_iter().collect();
         let what = format!("the kubeconfig of {}", owners.join(" and "));
-        reconciling::end_without_record(session, what, (&after, &ending), refused).await
+        reconciling::end_without_record(session, what, &after, &ending, refused).await
     }
 }

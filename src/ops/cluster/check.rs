@@ -150,7 +150,7 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
     let (version, missing, inside, immortal, levels, (seen, plan)) = found;
     let pending = reconciling::pending_on(&cluster, &snapshot).len();
     let installation = &snapshot.installation;
-    let drift = drift::drift((installation, &desired), &cluster, &seen);
+    let drift = drift::drift(installation, &desired, &cluster, &seen);
     let lacks_itself = missing.iter().map(|it| it.named(installation));
     let others: Vec<Binding> = without_manager(&seen.foreign, installation);
     let backdoors = backdoor::backdoors(&others, &seen.roles, &inside.targets());
@@ -195,16 +195,14 @@ pub(crate) async fn check(session: &Session, name: &ClusterName) -> Result<Check
         let name = clean(&name);
         format!("Secret {name}, with our labels and no login that the store holds: `reconcile` removes it")
     }));
-    checked.foreign.extend(
-        seen.unlabelled
-            .iter()
-            .map(|what| format!("{what}, with our name and without our labels")),
+    sort_labels(&mut checked, &seen);
+    sort_drift(
+        &mut checked,
+        &plan,
+        &seen.observed,
+        &inside.accounts,
+        &snapshot,
     );
-    checked.foreign.extend(seen.labelled.iter().cloned());
-    checked.changed.extend(seen.stripped.iter().cloned());
-    checked.foreign.extend(seen.unread.iter().cloned());
-    let there = (inside.accounts.as_slice(), &snapshot);
-    sort_drift(&mut checked, &plan, &seen.observed, there);
     checked.reach = Reach::from(seen);
     Ok(checked)
 }
@@ -275,12 +273,25 @@ fn bound(snapshot: &ClusterSnapshot, seen: &Seen) -> Vec<String> {
     words.collect()
 }
 
+/// Sorts what has our labels and is not ours, or is ours and has none.
+fn sort_labels(checked: &mut Checked, seen: &Seen) {
+    checked.foreign.extend(
+        seen.unlabelled
+            .iter()
+            .map(|what| format!("{what}, with our name and without our labels")),
+    );
+    checked.foreign.extend(seen.labelled.iter().cloned());
+    checked.changed.extend(seen.stripped.iter().cloned());
+    checked.foreign.extend(seen.unread.iter().cloned());
+}
+
 /// Sorts a plan's steps into what is missing, changed and foreign.
 fn sort_drift(
     checked: &mut Checked,
     plan: &Plan,
     observed: &Observed,
-    (accounts, snapshot): (&[(String, Owner)], &ClusterSnapshot),
+    accounts: &[(String, Owner)],
+    snapshot: &ClusterSnapshot,
 ) {
     for step in plan.steps() {
         match step {

@@ -9,7 +9,7 @@ use crate::domain::name::ClusterName;
 use crate::kubernetes::client::Login;
 use crate::kubernetes::connection::{Connection, Right};
 use crate::kubernetes::error::Error as ClusterError;
-use crate::kubernetes::issuer::{ISSUER_RIGHTS, USERS_RIGHTS};
+use crate::kubernetes::issuer::{ISSUER_RIGHTS, Succession, USERS_RIGHTS};
 use crate::kubernetes::manager::{MANAGER_RIGHTS, Manager};
 use crate::kubernetes::trial::NEWS_MAX;
 use crate::kubernetes::undo::New;
@@ -52,12 +52,18 @@ pub(super) enum Account<'a> {
     Next(&'a str, Option<&'a str>),
 }
 
+/// The account that is to be the issuer.
+#[derive(Clone, Copy)]
+pub(super) struct NextIssuer<'a> {
+    pub(super) account: &'a str,
+    /// The one before, which keeps its rights until the login is stored.
+    pub(super) before: Option<&'a Issuer>,
+}
+
 /// What is to be taken into custody.
 pub(super) struct Request<'a> {
     pub(super) account: Account<'a>,
-    /// The account that is to be the issuer, and the one before, which keeps its rights until the login is
-    /// stored.
-    pub(super) issuer: (&'a str, Option<&'a Issuer>),
+    pub(super) issuer: NextIssuer<'a>,
     pub(super) keep_credential: bool,
     pub(super) adopt_namespace: bool,
 }
@@ -130,8 +136,9 @@ pub(super) async fn take_custody(
 async fn take_issuer(
     app: &App,
     approach: &Approach,
-    (account, before): (&str, Option<&Issuer>),
+    next: NextIssuer<'_>,
 ) -> Result<IssuerCustody, ClusterError> {
+    let NextIssuer { account, before } = next;
     let made = approach
         .connection
         .manager_login(account, app.now())
@@ -160,11 +167,13 @@ async fn make(
     connection
         .put_namespaces(request.adopt_namespace, new)
         .await?;
-    let (issuer, before) = request.issuer;
     // On a cluster that was rebuilt there is none from before.
     let is_same = matches!(request.account, Account::Next(_, Some(_)));
-    let before = before.filter(|_| is_same);
-    let issuer = (issuer, before.map(|it| it.account.as_str()));
+    let before = request.issuer.before.filter(|_| is_same);
+    let issuer = Succession {
+        account: request.issuer.account,
+        beside: before.map(|it| it.account.as_str()),
+    };
     match request.account {
         Account::First(spare) => {
             let missing = connection.missing_rights_of_manager();
@@ -175,14 +184,20 @@ async fn make(
             let account = account?;
             new.rights = missing?;
             connection.install_manager(&account, None).await?;
-            let manager = (account.as_str(), None);
+            let manager = Succession {
+                account: &account,
+                beside: None,
+            };
             connection.install_issuer(issuer, manager, new).await?;
             Ok(account)
         }
         Account::Next(name, beside) => {
             connection.create_manager(name).await?;
             connection.install_manager(name, beside).await?;
-            let manager = (name, beside);
+            let manager = Succession {
+                account: name,
+                beside,
+            };
             connection.install_issuer(issuer, manager, new).await?;
             Ok(name.to_owned())
         }

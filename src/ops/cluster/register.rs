@@ -6,7 +6,7 @@ mod tests;
 use std::collections::BTreeSet;
 
 use super::approach::{Approach, Source, approach, retire_others, warnings};
-use super::custody::{Account, Custody, ObjectOptions, Request, take_custody};
+use super::custody::{Account, Custody, NextIssuer, ObjectOptions, Request, take_custody};
 use super::survey::{Survey, survey};
 use crate::domain::action::Action;
 use crate::domain::audit::Phase;
@@ -20,10 +20,10 @@ use crate::domain::rows::Rows;
 use crate::domain::{Confirmed, Timestamp};
 use crate::kubernetes::undo::New;
 use crate::ops::change::{self, About, Change, Decision, Recorded, Target, Who};
+use crate::ops::ssh_key::FirstKey;
 use crate::ops::{
     Applied, Done, Error, Intent, Unasked, excess, find, manager, reconciling, reseal, ssh_key,
 };
-use crate::secrets::SshKey;
 use crate::session::Session;
 use crate::store;
 use crate::store::clusters::NewCluster;
@@ -49,8 +49,8 @@ pub(crate) struct Add {
     pub(crate) excluded: BTreeSet<String>,
     /// Keep the operator's credential instead of making a manager.
     pub(crate) keep_credential: bool,
-    /// The key pair of its nodes, and whether it came from a file.
-    pub(crate) ssh_key: Option<(SshKey, bool)>,
+    /// The key pair of its nodes.
+    pub(crate) ssh_key: Option<FirstKey>,
     /// Whether somebody insists, where others would have a way in, or a level is more than it says.
     pub(crate) insists: Option<Confirmed>,
 }
@@ -278,7 +278,10 @@ async fn make(
     let issuer = manager::new_issuer_name(session);
     let request = Request {
         account: Account::First(&spare),
-        issuer: (&issuer, None),
+        issuer: NextIssuer {
+            account: &issuer,
+            before: None,
+        },
         keep_credential: change.keep_credential,
         adopt_namespace: change.objects.adopt_namespace,
     };
@@ -305,7 +308,7 @@ async fn make(
         if decided != first {
             return Err(recorded.changed());
         }
-        let new = change.row(decided, (approach, &custody), now);
+        let new = change.row(decided, approach, &custody, now);
         let cluster = store::clusters::insert(tx, &new, |cluster| {
             reseal::seal_login(tx, cluster, &installation, &custody.secret)
         })?;
@@ -319,9 +322,15 @@ async fn make(
         }
         let (detail, request) = (decision.detail.clone(), recorded.request());
         journal.record(session, tx, Phase::Done, detail, request)?;
-        if let Some((key, imported)) = &change.ssh_key {
-            let owner = (&cluster, recorded.actor());
-            ssh_key::insert_first(session, tx, owner, journal, (key, *imported))?;
+        if let Some(first) = &change.ssh_key {
+            let actor = recorded.actor();
+            let who = Who {
+                holder: actor.holder.clone(),
+                user: actor.user.clone(),
+                now: session.now(),
+            };
+            let detail = ssh_key::insert_first(tx, &cluster, &who, first)?;
+            journal.record(session, tx, Phase::Done, detail, None)?;
         }
         let owner = decided.owner.and_then(|id| rows.people.users.get(&id));
         Ok((cluster, owner.map(|owner| owner.name.to_string())))
@@ -334,7 +343,8 @@ impl Add {
     fn row<'a>(
         &'a self,
         decided: &effect::NewCluster,
-        (approach, custody): (&'a Approach, &'a Custody),
+        approach: &'a Approach,
+        custody: &'a Custody,
         now: Timestamp,
     ) -> NewCluster<'a> {
         NewCluster {

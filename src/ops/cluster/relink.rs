@@ -5,7 +5,7 @@
 mod tests;
 
 use super::approach::{Approach, Source, approach, retire_others, warnings};
-use super::custody::{Account, Custody, ObjectOptions, Request, take_custody};
+use super::custody::{Account, Custody, NextIssuer, ObjectOptions, Request, take_custody};
 use super::register::{Pins, Registered};
 use super::survey::{Survey, survey};
 use crate::domain::action::Action;
@@ -182,7 +182,10 @@ pub(crate) async fn relink(
     let beside = (approach.uid == before.kube_system_uid).then_some(before.manager.as_str());
     let asked = Request {
         account: Account::Next(&seen.next, beside),
-        issuer: (&seen.next_issuer, before.issuer.as_ref()),
+        issuer: NextIssuer {
+            account: &seen.next_issuer,
+            before: before.issuer.as_ref(),
+        },
         keep_credential: change.keep_credential,
         adopt_namespace: change.objects.adopt_namespace,
     };

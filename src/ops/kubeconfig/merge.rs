@@ -160,21 +160,31 @@ pub(crate) struct Removed {
     pub(crate) news: MergeNews,
 }
 
+/// What is to be taken out of a kubeconfig.
+#[derive(Debug)]
+pub(crate) struct RemoveRequest {
+    /// The entries of which cluster.
+    pub(crate) cluster: ClusterName,
+    /// Of which installation, where there is no store that says it.
+    pub(crate) installation: Option<InstallationId>,
+    /// From which file, unless it is the usual one.
+    pub(crate) file: Option<PathBuf>,
+}
+
 /// Takes this installation's entries of a cluster out of the user's kubeconfig.
 ///
-/// Nothing is asked of the rules: it is the user's own file, and access may have ended long ago. The installation
-/// is given where there is no store that says it.
+/// Nothing is asked of the rules: it is the user's own file, and access may have ended long ago.
 pub(crate) async fn remove(
     session: &Session,
-    (cluster, installation): (&ClusterName, Option<InstallationId>),
-    file: Option<&Path>,
+    wanted: &RemoveRequest,
     intent: &Intent<Unasked>,
 ) -> Result<Done<Removed>, Error> {
-    let installation = match installation {
-        Some(installation) => installation,
+    let cluster = &wanted.cluster;
+    let installation = match &wanted.installation {
+        Some(installation) => installation.clone(),
         None => find::installation(session)?,
     };
-    let path = match file {
+    let path = match &wanted.file {
         Some(file) => session.workspace.env.current_dir.join(file),
         None => usual_path(session)?,
     };

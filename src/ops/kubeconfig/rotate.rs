@@ -81,8 +81,8 @@ pub(crate) async fn rotate(
     recorded.close(session, &applied)?;
     drop(recorded);
     // What is pending for others keeps nobody from theirs.
-    let versions = (ended, begun.unwrap_or_default());
-    let is_done = applied.pending.is_empty() || has_taken_effect(session, &case, versions)?;
+    let is_done = applied.pending.is_empty()
+        || has_taken_effect(session, &case, ended, begun.unwrap_or_default())?;
     if !case.is_by_manager() {
         applied = own_part(applied, &case, is_done);
     }
@@ -104,7 +104,8 @@ pub(crate) async fn rotate(
 fn has_taken_effect(
     app: &App,
     case: &Asked,
-    (ended, begun): (Option<u32>, u32),
+    ended: Option<u32>,
+    begun: u32,
 ) -> Result<bool, Error> {
     let versions = app
         .store()?

@@ -8,7 +8,7 @@ use crate::domain::credential::{Credential, Subject};
 use crate::domain::effect::Effect;
 use crate::domain::name::{ClusterName, ProjectName};
 use crate::domain::policy::ProjectAction;
-use crate::domain::project::{ProjectId, ProjectRole, SharedLevel};
+use crate::domain::project::{ProjectRole, SharedLevel};
 use crate::domain::refusal::Refusal;
 use crate::domain::rows::Rows;
 use crate::domain::snapshot::ClusterSnapshot;
@@ -93,13 +93,16 @@ impl Over {
     }
 }
 
-/// Whether a user may take the shared kubeconfig of this level.
+/// Whether a user may take the shared kubeconfig of this subject; nobody may where it is none.
 pub(in crate::ops) fn may_take(
     tx: &ReadTxn<'_>,
     cluster: &Cluster,
     user: &User,
-    (project, level): (ProjectId, SharedLevel),
+    subject: Subject,
 ) -> store::Result<bool> {
+    let Subject::Shared { project, level } = subject else {
+        return Ok(false);
+    };
     let role = store::projects::role_of(tx, project, user.id)?;
     Ok(user.active
         && role.map(ProjectRole::level) == Some(level)
@@ -145,6 +148,16 @@ impl Which {
         self.level
             .map_or(SharedLevel::ALL.to_vec(), |level| vec![level])
     }
+}
+
+/// What is done to which shared kubeconfigs.
+pub(crate) struct EndRequest<'a> {
+    /// Of which project.
+    pub(crate) project: &'a ProjectName,
+    /// Which of them.
+    pub(crate) which: &'a Which,
+    /// What is done.
+    pub(crate) action: Ending,
 }
 
 /// What came of one cluster.
@@ -228,10 +241,14 @@ impl Change for End<'_> {
 /// hides no other's success.
 pub(crate) async fn act(
     session: &Session,
-    (name, which): (&ProjectName, &Which),
-    action: Ending,
+    request: &EndRequest<'_>,
     intent: &Intent,
 ) -> Result<Done<Vec<Report>>, Error> {
+    let EndRequest {
+        project: name,
+        which,
+        action,
+    } = *request;
     let (actor, journal) = find::acting(session, action.action())?;
     let project = find::project(session, &actor, &journal, name, action.asks())?;
     let mut clusters = session.store()?.read(store::clusters::list)?;

@@ -9,7 +9,7 @@ use crate::domain::text;
 use crate::ops::journal::Journal;
 use crate::ops::locked::LockedCluster;
 use crate::ops::{Applied, Error};
-use crate::session::{App, Lock, Session};
+use crate::session::{App, Session};
 
 /// Resolves a cluster after a decision was recorded; what cannot be done now is pending, never lost.
 pub(in crate::ops) async fn reconcile(
@@ -131,7 +131,8 @@ pub(in crate::ops) async fn reconcile_taking(
         return Ok(Applied::default());
     }
     if let Some(lock) = session.try_lock(cluster)? {
-        return reconcile_if_there(session, lock, cluster, (journal, request)).await;
+        let locked = LockedCluster::with(session, lock, cluster);
+        return reconcile_if_there(session, locked, journal, request).await;
     }
     let beside = async {
         let (connection, _) = session
@@ -143,7 +144,10 @@ pub(in crate::ops) async fn reconcile_taking(
     };
     let (_taken, lock) = futures::join!(beside, session.lock_within(cluster, RECONCILE_BUDGET));
     match lock {
-        Ok(lock) => reconcile_if_there(session, lock, cluster, (journal, request)).await,
+        Ok(lock) => {
+            let locked = LockedCluster::with(session, lock, cluster);
+            reconcile_if_there(session, locked, journal, request).await
+        }
         Err(error) => Ok(Applied {
             pending: record_pending(session, cluster, journal, request, &error.into())?,
             ..Applied::default()
@@ -155,11 +159,11 @@ pub(in crate::ops) async fn reconcile_taking(
 /// work has finished.
 async fn reconcile_if_there(
     session: &Session,
-    lock: Lock,
-    cluster: &Cluster,
-    (journal, request): (&Journal, Option<EventSeq>),
+    locked: Result<LockedCluster, Error>,
+    journal: &Journal,
+    request: Option<EventSeq>,
 ) -> Result<Applied, Error> {
-    match LockedCluster::with(session, lock, cluster) {
+    match locked {
         Ok(locked) => reconcile(session, &locked, journal, request).await,
         Err(Error::UnknownCluster { .. }) => Ok(Applied::default()),
         Err(error) => Err(error),

@@ -25,7 +25,8 @@ use crate::store;
 pub(in crate::ops) async fn end_without_record(
     session: &Session,
     what: String,
-    (after, ending): (&[ClusterSnapshot], &BTreeSet<CredentialId>),
+    after: &[ClusterSnapshot],
+    ending: &BTreeSet<CredentialId>,
     refused: store::Error,
 ) -> Error {
     if !refused.is_storage() {

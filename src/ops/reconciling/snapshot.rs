@@ -138,24 +138,32 @@ pub(super) fn named(
             }
             power => power,
         };
-        rests_upon(
-            on,
-            (power, credential.shard),
-            credential.subject.user(),
-            &mut named,
-        )?;
+        let rights = VersionRights {
+            power,
+            shard: credential.shard,
+            user: credential.subject.user(),
+        };
+        rests_upon(on, &rights, &mut named)?;
     }
     let count = named.accounts.len() + named.begun.len();
     (1..=NAMED_MAX).contains(&count).then_some(named)
 }
 
+/// What a version carries on its cluster.
+struct VersionRights {
+    power: Power,
+    shard: Shard,
+    /// Whose bindings it carries too; nobody's where it is shared.
+    user: Option<UserId>,
+}
+
 /// Adds what a version rests upon beside its account; nothing where not all of it is known by name.
 fn rests_upon(
     on: &ClusterSnapshot,
-    (power, shard): (Power, Shard),
-    user: Option<UserId>,
+    rights: &VersionRights,
     named: &mut NamedObjects,
 ) -> Option<()> {
+    let VersionRights { power, shard, user } = *rights;
     let is_everywhere = on.cluster.write_scope == WriteScope::Cluster;
     let lists: &[&str] = match power {
         Power::Bound => &[],
@@ -193,12 +201,12 @@ pub(in crate::ops) fn named_for_next(
     } else {
         NamedObjects::default()
     };
-    rests_upon(
-        on,
-        (power, on.next_shard(subject, power)),
-        subject.user(),
-        &mut named,
-    )?;
+    let rights = VersionRights {
+        power,
+        shard: on.next_shard(subject, power),
+        user: subject.user(),
+    };
+    rests_upon(on, &rights, &mut named)?;
     Some(named)
 }
 

@@ -161,46 +161,115 @@ async fn proposed(session: &Session, cluster: &Cluster) -> Result<Vec<NodeAddres
     found
 }
 
-/// The nodes that the cluster names, judged: name and place of each, and those that are left out.
-///
-/// A place that is recorded for this very cluster was agreed to before, whoever else has it.
-pub(super) async fn believed(
-    session: &Session,
-    (cluster, actor): (&Cluster, &User),
-    recorded: &[NodeKey],
-    port: Option<u16>,
-) -> Result<(Vec<(String, Node)>, Vec<LeftOut>), Error> {
-    let found = proposed(session, cluster).await?;
-    let taken = taken(session, cluster, actor).await?;
-    let (mut good, mut left_out) = (Vec::new(), Vec::new());
-    for NodeAddress { name, address } in found {
-        let name = clean(&name);
-        let ours = address
-            .as_deref()
-            .and_then(|text| text.parse().ok())
-            .map(|ip: IpAddr| ip.to_canonical())
-            .filter(|ip| {
-                let ip = ip.to_string();
-                recorded
-                    .iter()
-                    .any(|held| held.address == ip && held.port == port)
-            });
-        let mut others = taken.clone();
-        if let Some(ours) = ours {
-            others.remove(&ours);
-        }
-        match believe(address.as_deref(), &others) {
-            Ok(address) => {
-                let address = address.to_string();
-                good.push((name, Node { address, port }));
+/// The nodes that may be meant on a cluster, for somebody.
+pub(super) struct Candidates<'a> {
+    pub(super) session: &'a Session,
+    pub(super) cluster: &'a Cluster,
+    pub(super) actor: &'a User,
+    /// What is recorded of the nodes of its keys.
+    pub(super) recorded: &'a [NodeKey],
+}
+
+impl Candidates<'_> {
+    /// The nodes that the cluster names, judged: name and place of each, and those that are left out.
+    ///
+    /// A place that is recorded for this very cluster was agreed to before, whoever else has it.
+    pub(super) async fn believed(
+        &self,
+        port: Option<u16>,
+    ) -> Result<(Vec<(String, Node)>, Vec<LeftOut>), Error> {
+        let Self {
+            session,
+            cluster,
+            actor,
+            recorded,
+        } = *self;
+        let found = proposed(session, cluster).await?;
+        let taken = taken(session, cluster, actor).await?;
+        let (mut good, mut left_out) = (Vec::new(), Vec::new());
+        for NodeAddress { name, address } in found {
+            let name = clean(&name);
+            let ours = address
+                .as_deref()
+                .and_then(|text| text.parse().ok())
+                .map(|ip: IpAddr| ip.to_canonical())
+                .filter(|ip| {
+                    let ip = ip.to_string();
+                    recorded
+                        .iter()
+                        .any(|held| held.address == ip && held.port == port)
+                });
+            let mut others = taken.clone();
+            if let Some(ours) = ours {
+                others.remove(&ours);
             }
-            Err(why) => left_out.push(LeftOut {
-                name,
-                why: why.to_string(),
-            }),
+            match believe(address.as_deref(), &others) {
+                Ok(address) => {
+                    let address = address.to_string();
+                    good.push((name, Node { address, port }));
+                }
+                Err(why) => left_out.push(LeftOut {
+                    name,
+                    why: why.to_string(),
+                }),
+            }
         }
+        Ok((good, left_out))
     }
-    Ok((good, left_out))
+
+    /// The nodes that are meant. A rotation goes to all that are recorded too, and does without the
+    /// cluster's word where it has them.
+    pub(super) async fn meant(
+        &self,
+        wanted: &RollOutRequest,
+        is_rotation: bool,
+    ) -> Result<Meant, Error> {
+        let recorded = self.recorded;
+        let mut meant = Meant::default();
+        for node in &wanted.nodes {
+            let port = node.port.or(wanted.port);
+            let node = Node {
+                port,
+                ..node.clone()
+            };
+            meant
+                .targets
+                .extend(targets_at(&node, wanted.login.as_ref(), recorded));
+        }
+        let ours = recorded.iter().filter(|held| {
+            let login = wanted.login.as_ref().map(Login::to_string);
+            is_rotation && login.is_none_or(|login| login == held.login)
+        });
+        for held in ours {
+            if let Ok(node) = held.address.parse::<Node>() {
+                meant.targets.push(Target {
+                    node: Node {
+                        port: held.port,
+                        ..node
+                    },
+                    login: held.login.clone(),
+                });
+            }
+        }
+        if wanted.nodes.is_empty() {
+            meant.is_of_cluster = true;
+            match self.believed(wanted.port).await {
+                Ok((good, left_out)) => {
+                    add_believed(&mut meant, good, left_out, wanted, recorded, is_rotation);
+                }
+                Err(error @ (Error::Cluster { .. } | Error::Session(_)))
+                    if is_rotation && !meant.targets.is_empty() && !error.is_distrust() =>
+                {
+                    meant.unasked = Some(text::chain(&error));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let mut seen = BTreeSet::new();
+        meant.targets.retain(|target| seen.insert(target.clone()));
+        meant.new.retain(|(_, target)| seen.insert(target.clone()));
+        Ok(meant)
+    }
 }
 
 /// The addresses that are other clusters': of their API servers, and of their recorded nodes.
@@ -266,61 +335,6 @@ pub(super) fn recorded(app: &App, cluster: &Cluster) -> Result<Vec<NodeKey>, Err
         found.retain(NodeKey::may_hold);
         Ok(found)
     })
-}
-
-/// The nodes that are meant. A rotation goes to all that are recorded too, and does without the
-/// cluster's word where it has them.
-pub(super) async fn meant(
-    session: &Session,
-    of: (&Cluster, &User),
-    wanted: &RollOutRequest,
-    recorded: &[NodeKey],
-    is_rotation: bool,
-) -> Result<Meant, Error> {
-    let mut meant = Meant::default();
-    for node in &wanted.nodes {
-        let port = node.port.or(wanted.port);
-        let node = Node {
-            port,
-            ..node.clone()
-        };
-        meant
-            .targets
-            .extend(targets_at(&node, wanted.login.as_ref(), recorded));
-    }
-    let ours = recorded.iter().filter(|held| {
-        let login = wanted.login.as_ref().map(Login::to_string);
-        is_rotation && login.is_none_or(|login| login == held.login)
-    });
-    for held in ours {
-        if let Ok(node) = held.address.parse::<Node>() {
-            meant.targets.push(Target {
-                node: Node {
-                    port: held.port,
-                    ..node
-                },
-                login: held.login.clone(),
-            });
-        }
-    }
-    if wanted.nodes.is_empty() {
-        meant.is_of_cluster = true;
-        match believed(session, of, recorded, wanted.port).await {
-            Ok((good, left_out)) => {
-                add_believed(&mut meant, good, left_out, wanted, recorded, is_rotation);
-            }
-            Err(error @ (Error::Cluster { .. } | Error::Session(_)))
-                if is_rotation && !meant.targets.is_empty() && !error.is_distrust() =>
-            {
-                meant.unasked = Some(text::chain(&error));
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    let mut seen = BTreeSet::new();
-    meant.targets.retain(|target| seen.insert(target.clone()));
-    meant.new.retain(|(_, target)| seen.insert(target.clone()));
-    Ok(meant)
 }
 
 fn add_believed(

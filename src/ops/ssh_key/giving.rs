@@ -109,7 +109,8 @@ impl Giving<'_> {
     pub(super) async fn to_file(
         &self,
         ready: &Ready,
-        (path, bytes): (&Path, &SecretString),
+        path: &Path,
+        bytes: &SecretString,
     ) -> Result<(Option<String>, bool), Error> {
         let Self { session, pair, .. } = *self;
         let unwitnessed = match self.witness(&ready.vouched).await {

@@ -8,7 +8,7 @@
 
 use std::path::PathBuf;
 
-use super::candidates;
+use super::candidates::{self, Candidates};
 use super::giving::{self, Giving, unsure, vouched};
 use super::pending::{digest, resolve};
 use crate::artifact::file::{FileError, Overwrite, check_writable_destination};
@@ -233,7 +233,7 @@ impl Change for HandOut {
             bytes,
             claim,
             vouched,
-            nodes: known_nodes(session, (cluster, &who.user), &found).await?,
+            nodes: known_nodes(session, cluster, &who.user, &found).await?,
         })))
     }
 
@@ -346,7 +346,8 @@ fn to(path: Option<&PathBuf>) -> String {
 /// that are believed. One that is not does not come into a command.
 async fn known_nodes(
     session: &Session,
-    (cluster, actor): (&Cluster, &User),
+    cluster: &Cluster,
+    actor: &User,
     pair: &KeyPair,
 ) -> Result<Vec<(String, Node)>, Error> {
     let recorded = candidates::recorded(session, cluster)?;
@@ -359,8 +360,13 @@ async fn known_nodes(
             nodes.push((held.login.clone(), Node { port, ..node }));
         }
     }
-    let believed = candidates::believed(session, (cluster, actor), &recorded, None).await;
-    let (good, _) = believed.unwrap_or_default();
+    let candidates = Candidates {
+        session,
+        cluster,
+        actor,
+        recorded: &recorded,
+    };
+    let (good, _) = candidates.believed(None).await.unwrap_or_default();
     for (_, node) in good {
         if nodes.iter().all(|(_, known)| known.address != node.address) {
             nodes.push(("root".to_owned(), node));
@@ -422,7 +428,7 @@ pub(crate) async fn download(
     if let (Some(HandOutSeen::Finished), Some(claim)) = (recorded.seen(), &pair.claim) {
         return Ok(Done::Did(HandedOut {
             at: claim.at,
-            nodes: known_nodes(session, (&cluster, &actor), &pair).await?,
+            nodes: known_nodes(session, &cluster, &actor, &pair).await?,
             finished_earlier: true,
             ..handed
         }));
@@ -436,7 +442,7 @@ pub(crate) async fn download(
     let emptied;
     (handed.unwitnessed, emptied) = match (recorded.seen(), &handed.path) {
         (Some(HandOutSeen::Ready(ready)), Some(path)) => {
-            giving.to_file(ready, (path, &ready.bytes)).await?
+            giving.to_file(ready, path, &ready.bytes).await?
         }
         (Some(HandOutSeen::Ready(ready)), None) => giving.to_stdout(ready).await?,
         _ => return Err(recorded.changed()),

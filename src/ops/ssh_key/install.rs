@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use super::candidates::{Consent, Meant, Target, meant, recorded};
+use super::candidates::{Candidates, Consent, Meant, Target, recorded};
 use super::pending::resolve_all;
 use super::roll_out::{
     NodeReport, ProgressEvent, RollOut, RollOutRequest, Work, failures, file_key, ready,
@@ -24,26 +24,43 @@ use crate::secrets::SshKey;
 use crate::session::{App, Session};
 use crate::store;
 
+/// What the nodes are found for.
+pub(super) struct Preparing<'a> {
+    pub(super) command: Action,
+    pub(super) wanted: &'a RollOutRequest,
+    /// Who agreed to nodes that are new; `None` is a preview, which resolves, forgets and asks nothing.
+    pub(super) consent: Option<Consent>,
+    pub(super) is_rotation: bool,
+}
+
 /// What install and rotate have in common before anything is decided: what was cut off is resolved,
-/// nodes that are gone are forgotten, and the nodes that are meant are found. `None` is a preview,
-/// which resolves, forgets and asks nothing.
+/// nodes that are gone are forgotten, and the nodes that are meant are found.
 pub(super) async fn prepare(
     session: &Session,
-    (command, wanted): (Action, &RollOutRequest),
     rows: &Rows,
-    consent: Option<Consent>,
-    is_rotation: bool,
+    preparing: Preparing<'_>,
 ) -> Result<Meant, Error> {
+    let Preparing {
+        command,
+        wanted,
+        consent,
+        is_rotation,
+    } = preparing;
     let cluster = &rows.only().map_err(Error::Refused)?.cluster;
     let actor = session.principal()?;
     if consent.is_some() {
         resolve_all(session, command, rows)?;
         let journal = Journal::new(&actor, command).cluster(cluster);
-        forget(session, (cluster, &journal), &wanted.forget)?;
+        forget(session, cluster, &journal, &wanted.forget)?;
     }
     let recorded = recorded(session, cluster)?;
-    let of = (cluster, &actor.user);
-    let mut meant = meant(session, of, wanted, &recorded, is_rotation).await?;
+    let candidates = Candidates {
+        session,
+        cluster,
+        actor: &actor.user,
+        recorded: &recorded,
+    };
+    let mut meant = candidates.meant(wanted, is_rotation).await?;
     if meant.is_empty() && (is_rotation || wanted.forget.is_empty()) {
         return Err(Error::from(SshKeyRefusal::NoNodes(wanted.cluster.clone())));
     }
@@ -80,9 +97,14 @@ impl Change for Install<'_> {
     }
 
     async fn look(&self, session: &Session, rows: &Rows) -> Result<Option<InstallSeen>, Error> {
-        let asked = (INSTALL, self.wanted);
+        let preparing = Preparing {
+            command: INSTALL,
+            wanted: self.wanted,
+            consent: self.consent,
+            is_rotation: false,
+        };
         Ok(Some(InstallSeen {
-            meant: prepare(session, asked, rows, self.consent, false).await?,
+            meant: prepare(session, rows, preparing).await?,
             // What cannot be read is said before anything is recorded.
             file: file_key(session, self.wanted)?,
         }))
@@ -158,11 +180,7 @@ pub(crate) async fn install(
 }
 
 /// Marks nodes that are gone for good, so that nobody waits for them.
-fn forget(
-    app: &App,
-    (cluster, journal): (&Cluster, &Journal),
-    nodes: &[Node],
-) -> Result<(), Error> {
+fn forget(app: &App, cluster: &Cluster, journal: &Journal, nodes: &[Node]) -> Result<(), Error> {
     if nodes.is_empty() {
         return Ok(());
     }

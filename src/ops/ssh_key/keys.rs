@@ -8,7 +8,6 @@ use super::pending::resolve_all;
 use super::{Shown, look, none};
 use crate::domain::Confirmed;
 use crate::domain::action::Action;
-use crate::domain::audit::Phase;
 use crate::domain::cluster::Cluster;
 use crate::domain::effect::Effect;
 use crate::domain::name::ClusterName;
@@ -18,10 +17,9 @@ use crate::domain::rows::Rows;
 use crate::domain::sealed::{SealedSecret, Which};
 use crate::domain::ssh::{KeyPair, KeyPlace, SshKeyEffect};
 use crate::ops::change::{self, About, Change, Decision, Target, Who};
-use crate::ops::journal::Journal;
 use crate::ops::{Done, Error, Intent, Unasked, reseal};
 use crate::secrets::{KEY_BYTES_MAX, SecretString, SshKey, SshKeyKind};
-use crate::session::{App, Principal, Session};
+use crate::session::{App, Session};
 use crate::store::ssh_keys::NewSshKey;
 use crate::store::{self, WriteTxn};
 
@@ -97,28 +95,31 @@ pub(super) fn insert(
     Ok(())
 }
 
-/// Gives a cluster that is being registered its key, in the same transaction.
+/// The key pair of the nodes of a cluster that is being registered.
+#[derive(Debug)]
+pub(crate) struct FirstKey {
+    /// The key.
+    pub(crate) key: SshKey,
+    /// Whether it came from a file.
+    pub(crate) imported: bool,
+}
+
+/// Gives a cluster that is being registered its key, in the same transaction; gives what the audit log
+/// says of it.
 pub(in crate::ops) fn insert_first(
-    app: &App,
     tx: &WriteTxn<'_>,
-    (cluster, actor): (&Cluster, &Principal),
-    journal: &Journal,
-    (key, imported): (&SshKey, bool),
-) -> Result<(), Error> {
-    let who = Who {
-        holder: actor.holder.clone(),
-        user: actor.user.clone(),
-        now: app.now(),
-    };
+    cluster: &Cluster,
+    who: &Who,
+    first: &FirstKey,
+) -> Result<String, Error> {
+    let key = &first.key;
     let new = NewKey {
         key,
-        imported,
+        imported: first.imported,
         place: KeyPlace::Current,
     };
-    insert(tx, cluster, &who, &new)?;
-    let detail = format!("SSH key {} ({})", key.fingerprint(), key.kind());
-    journal.record(app, tx, Phase::Done, detail, None)?;
-    Ok(())
+    insert(tx, cluster, who, &new)?;
+    Ok(format!("SSH key {} ({})", key.fingerprint(), key.kind()))
 }
 
 /// Where a new key comes from.

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use super::candidates::{Consent, Meant};
-use super::install::{close, prepare};
+use super::install::{Preparing, close, prepare};
 use super::keys::{NewKey, changed, described, insert, make};
 use super::roll_out::{ProgressEvent, RollOut, RollOutRequest, Work, failures, file_key, ready};
 use crate::domain::action::Action;
@@ -85,7 +85,13 @@ impl Change for Rotate<'_> {
     }
 
     async fn look(&self, session: &Session, rows: &Rows) -> Result<RotateSeen, Error> {
-        let meant = prepare(session, (ROTATE, self.wanted), rows, self.consent, true).await?;
+        let preparing = Preparing {
+            command: ROTATE,
+            wanted: self.wanted,
+            consent: self.consent,
+            is_rotation: true,
+        };
+        let meant = prepare(session, rows, preparing).await?;
         let mut seen = RotateSeen {
             meant,
             // What cannot be read is said before anything is recorded, and no key is made in vain.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::domain::Timestamp;
 use crate::domain::action::Action;
 use crate::domain::cluster::{Cluster, ClusterId};
-use crate::domain::credential::{Credential, State as CredentialState};
+use crate::domain::credential::{Credential, Delivery, State as CredentialState};
 use crate::domain::name::{ClusterName, UserRef};
 use crate::domain::policy::{ClusterAction, OrganizationAction};
 use crate::domain::user::{User, UserId};
@@ -24,12 +24,41 @@ pub(crate) struct TeamLine {
     pub(crate) latest: Option<Credential>,
     /// How often it was downloaded.
     pub(crate) downloads: usize,
-    /// When it was downloaded last, and by whom.
-    pub(crate) downloaded: Option<(Timestamp, String)>,
+    /// The last time that it was downloaded.
+    pub(crate) downloaded: Option<LastDownload>,
     /// Whether the user is blocked.
     pub(crate) blocked: bool,
     /// Who keeps it without being entitled to it.
     pub(crate) kept_by: Vec<String>,
+}
+
+/// The last download of a version.
+#[derive(Debug)]
+pub(crate) struct LastDownload {
+    /// When.
+    pub(crate) at: Timestamp,
+    /// The name of whoever took it.
+    pub(crate) by: String,
+}
+
+/// The names that the rows of a list have.
+struct Directory {
+    clusters: BTreeMap<ClusterId, Cluster>,
+    users: BTreeMap<UserId, User>,
+}
+
+impl Directory {
+    fn user(&self, id: UserId) -> String {
+        let user = self.users.get(&id);
+        user.map(|user| user.name.to_string()).unwrap_or_default()
+    }
+
+    fn last_download(&self, deliveries: &[Delivery]) -> Option<LastDownload> {
+        deliveries.last().map(|last| LastDownload {
+            at: last.at,
+            by: self.user(last.by),
+        })
+    }
 }
 
 /// What to list.
@@ -58,17 +87,15 @@ pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<TeamLine>, 
     session.store()?.read(|tx| {
         let users = store::users::list(tx)?.into_iter();
         let users: BTreeMap<UserId, User> = users.map(|user| (user.id, user)).collect();
-        let name = |id| {
-            let user = users.get(&id);
-            user.map(|user| user.name.to_string()).unwrap_or_default()
-        };
         let is_shown = |cluster: &Cluster| {
             let name = filter.cluster.as_ref();
             name.is_none_or(|name| *name == cluster.name)
         };
         let clusters = store::clusters::list(tx)?.into_iter().filter(is_shown);
         let clusters: BTreeMap<ClusterId, Cluster> = clusters.map(|it| (it.id, it)).collect();
-        let one = filter.cluster.as_ref().and(clusters.keys().next().copied());
+        let directory = Directory { clusters, users };
+        let first = directory.clusters.keys().next().copied();
+        let one = filter.cluster.as_ref().and(first);
         let only_user = only.as_ref().map(|user| user.id);
         let mut blocks = store::blocks::list(tx)?;
         let mut pairs = Vec::new();
@@ -88,7 +115,7 @@ pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<TeamLine>, 
                 .is_some_and(|it| it.state == CredentialState::Revoked);
             let wanted = only_user.is_none_or(|only| only == user)
                 && (filter.show_revoked || blocked || !revoked);
-            let Some(cluster) = clusters.get(&cluster).filter(|_| wanted) else {
+            let Some(cluster) = directory.clusters.get(&cluster).filter(|_| wanted) else {
                 continue;
             };
             let deliveries = match &latest {
@@ -96,16 +123,16 @@ pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<TeamLine>, 
                 None => vec![],
             };
             lines.push(TeamLine {
-                user: name(user),
+                user: directory.user(user),
                 cluster: cluster.name.to_string(),
                 latest,
                 downloads: deliveries.len(),
-                downloaded: deliveries.last().map(|last| (last.at, name(last.by))),
+                downloaded: directory.last_download(&deliveries),
                 blocked,
                 kept_by: vec![],
             });
         }
-        lines.extend(shared_lines(tx, filter, only.as_ref(), (&clusters, &name))?);
+        lines.extend(shared_lines(tx, filter, only.as_ref(), &directory)?);
         lines.sort_by(|a, b| (&a.cluster, &a.user).cmp(&(&b.cluster, &b.user)));
         Ok(lines)
     })
@@ -116,12 +143,12 @@ fn shared_lines(
     tx: &ReadTxn<'_>,
     filter: &Filter,
     only: Option<&User>,
-    (clusters, name): (&BTreeMap<ClusterId, Cluster>, &dyn Fn(UserId) -> String),
+    directory: &Directory,
 ) -> store::Result<Vec<TeamLine>> {
     let mut lines = Vec::new();
     let kept = project::kept::all(tx)?;
     for latest in store::credentials::latest_shared(tx)? {
-        let Some(cluster) = clusters.get(&latest.cluster) else {
+        let Some(cluster) = directory.clusters.get(&latest.cluster) else {
             continue;
         };
         let holders = store::credentials::holders(tx, latest.id)?;
@@ -135,7 +162,7 @@ fn shared_lines(
             user: latest.owner.to_string(),
             cluster: cluster.name.to_string(),
             downloads: deliveries.len(),
-            downloaded: deliveries.last().map(|last| (last.at, name(last.by))),
+            downloaded: directory.last_download(&deliveries),
             blocked: false,
             kept_by: kept
                 .iter()

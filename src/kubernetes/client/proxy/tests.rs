@@ -167,7 +167,8 @@ fn an_address_is_taken_apart() {
     let proxy = Proxy::parse("socks5://me:p%40ss@proxy").expect("a good proxy");
     assert_eq!(proxy.kind, ProxyKind::Socks5);
     assert_eq!(proxy.uri, "http://proxy:1080/");
-    assert_eq!(proxy.login, Some(("me".to_owned(), "p@ss".to_owned())));
+    let login = proxy.login.map(|it| (it.name, it.password));
+    assert_eq!(login, Some(("me".to_owned(), "p@ss".to_owned())));
     let proxy = Proxy::parse("HTTP://[::1]:3128/").expect("a good proxy");
     assert_eq!(
         (proxy.kind, proxy.uri.to_string().as_str()),
