@@ -8,19 +8,21 @@
 //!    binding and a binding without its account both give nothing, so their order is free; a
 //!    token is minted only after both.
 
+mod bindings;
+mod display;
 mod lists;
 mod renewer;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
+use self::bindings::plan_bindings;
 use self::lists::our_role;
 pub(crate) use self::lists::{
     LEVELS, Lists, binding_name, is_list, level_of, list_name, list_of, wanted_lists,
 };
 pub(crate) use self::renewer::{Renewer, is_renewal};
 use super::access::Power;
-use super::binding::{self, Bound};
+use super::binding::Bound;
 use super::credential::CredentialId;
 use super::installation::InstallationId;
 use super::level::Part;
@@ -247,19 +249,6 @@ pub(crate) enum Object {
     Role(String),
 }
 
-impl fmt::Display for Object {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Account(name) => write!(f, "account '{name}'"),
-            Self::Role(name) => write!(f, "ClusterRole '{name}'"),
-            Self::Binding(None, name) => write!(f, "binding '{name}'"),
-            Self::Binding(Some(namespace), name) => {
-                write!(f, "binding '{name}' in namespace '{namespace}'")
-            }
-        }
-    }
-}
-
 /// What must change, in phases.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Plan {
@@ -359,127 +348,6 @@ pub(crate) fn plan(desired: &Desired, observed: &Observed) -> Plan {
     plan
 }
 
-fn plan_bindings(plan: &mut Plan, desired: &Desired, observed: &Observed) {
-    let lists = wanted_lists(desired, observed);
-    for ((place, name), (role, accounts)) in &lists {
-        let create = Step::CreateBinding {
-            place: place.clone(),
-            name: name.clone(),
-            role: role.clone(),
-            accounts: accounts.clone(),
-        };
-        let Some(found) = observed.bindings.get(&(place.clone(), name.clone())) else {
-            plan.give.push(create);
-            continue;
-        };
-        if found.role != *role || found.deleting {
-            // A roleRef cannot be changed, and what is being deleted does not come back: what
-            // stands there goes, ours comes.
-            plan.take.extend(delete(place, name, found));
-            plan.give.push(create);
-            continue;
-        }
-        let leaving = leaving(place, name, (found, accounts), &lists, observed);
-        plan.is_moving |= !leaving.stay.is_empty();
-        let accounts: BTreeSet<String> = accounts.union(&leaving.stay).cloned().collect();
-        if found.accounts == accounts && !found.has_strangers && !found.unlabelled {
-            continue;
-        }
-        let step = Step::SetBinding {
-            place: place.clone(),
-            name: name.clone(),
-            accounts,
-            resource_version: found.resource_version.clone(),
-        };
-        if found.has_strangers || leaving.loses {
-            plan.take.push(step);
-        } else {
-            plan.give.push(step);
-        }
-    }
-    for ((place, name), found) in &observed.bindings {
-        if lists.contains_key(&(place.clone(), name.clone())) {
-            continue;
-        }
-        let nobody = BTreeSet::new();
-        let leaving = leaving(place, name, (found, &nobody), &lists, observed);
-        if found.deleting || leaving.stay.is_empty() {
-            plan.take.extend(delete(place, name, found));
-            continue;
-        }
-        // Everybody moves: it goes when the others were seen to hold them.
-        plan.is_moving = true;
-        if found.has_strangers || found.accounts != leaving.stay {
-            plan.take.push(Step::SetBinding {
-                place: place.clone(),
-                name: name.clone(),
-                accounts: leaving.stay,
-                resource_version: found.resource_version.clone(),
-            });
-        }
-    }
-}
-
-/// Who leaves a list.
-#[derive(Default)]
-struct Leaving {
-    /// Those who stay until the list that they move to was seen to hold them.
-    stay: BTreeSet<String>,
-    /// Whether somebody loses what it gives.
-    loses: bool,
-}
-
-/// Who leaves a list, and whether it is for another of its kind that gives the same: one of our name that
-/// gives something else keeps nobody.
-fn leaving(
-    place: &Place,
-    name: &str,
-    (found, wanted): (&ObservedBinding, &BTreeSet<String>),
-    lists: &Lists,
-    observed: &Observed,
-) -> Leaving {
-    let mut leaving = Leaving::default();
-    let mut gone = found.accounts.difference(wanted).peekable();
-    if gone.peek().is_none() {
-        return leaving;
-    }
-    let kind = binding::kind_of_list(name);
-    let here = lists.range((place.clone(), String::new())..);
-    let here = here.take_while(|((at, _), _)| at == place);
-    let gives_this = |role: &RoleRef| *role == found.role;
-    let others: Vec<_> = here
-        .filter(|((_, other), _)| other != name && binding::kind_of_list(other) == kind)
-        .filter(|(_, (role, _))| gives_this(role))
-        .collect();
-    for account in gone {
-        let mut on = others
-            .iter()
-            .filter(|(_, (_, them))| them.contains(account));
-        let Some((key, (role, _))) = on.next() else {
-            leaving.loses = true;
-            continue;
-        };
-        let is_there = observed
-            .bindings
-            .get(key)
-            .is_some_and(|it| it.role == *role && !it.deleting && it.accounts.contains(account));
-        if !is_there {
-            leaving.stay.insert(account.clone());
-        }
-    }
-    leaving
-}
-
-/// The deletion of a list, unless it is as good as gone.
-fn delete(place: &Place, name: &str, found: &ObservedBinding) -> Option<Step> {
-    (!found.is_going()).then(|| Step::DeleteBinding {
-        place: place.clone(),
-        name: name.to_owned(),
-        uid: found.uid.clone(),
-        empty_first: found.held || found.lists_anybody(),
-    })
-}
-
 fn plan_accounts(plan: &mut Plan, desired: &Desired, observed: &Observed) {
     let wanted: BTreeMap<&str, &Account> = desired
         .accounts
@@ -508,74 +376,6 @@ fn plan_accounts(plan: &mut Plan, desired: &Desired, observed: &Observed) {
         if !present {
             plan.give.push(Step::CreateAccount(account.clone()));
         }
-    }
-}
-
-fn place_text(place: &Place) -> String {
-    match place {
-        None => "cluster-wide".to_owned(),
-        Some(namespace) => format!("in namespace '{namespace}'"),
-    }
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let list = |accounts: &BTreeSet<String>| {
-            let names: Vec<&str> = accounts.iter().map(String::as_str).collect();
-            names.join(", ")
-        };
-        match self {
-            Self::CreateAccount(account) => {
-                write!(
-                    f,
-                    "create account {} ({} of '{}')",
-                    account.name, account.power, account.user
-                )
-            }
-            Self::DeleteAccount { name, .. } => write!(f, "delete account {name}"),
-            Self::CreateBinding {
-                place,
-                name,
-                accounts,
-                ..
-            } => {
-                write!(
-                    f,
-                    "create binding {name} {} with {}",
-                    place_text(place),
-                    list(accounts)
-                )
-            }
-            Self::SetBinding {
-                place,
-                name,
-                accounts,
-                ..
-            } => {
-                write!(
-                    f,
-                    "set binding {name} {} to {}",
-                    place_text(place),
-                    list(accounts)
-                )
-            }
-            Self::SetRole { name, rules } => {
-                write!(f, "set ClusterRole {name} to {} rules", rules.len())
-            }
-            Self::DeleteRole { name } => write!(f, "delete ClusterRole {name}"),
-            Self::DeleteBinding { place, name, .. } => {
-                write!(f, "delete binding {name} {}", place_text(place))
-            }
-        }
-    }
-}
-
-impl fmt::Display for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for step in self.steps() {
-            writeln!(f, "{step}")?;
-        }
-        Ok(())
     }
 }
 
